@@ -1,0 +1,1 @@
+#include "pyexpr/cluster_bootstrap.hpp"

@@ -1,0 +1,1 @@
+#include "pyexpr/factor_model.hpp"

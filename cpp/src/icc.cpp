@@ -1,0 +1,1 @@
+#include "pyexpr/icc.hpp"

@@ -1,0 +1,1 @@
+#include "pyexpr/kinematics.hpp"

@@ -1,0 +1,4 @@
+#include <doctest/doctest.h>
+
+TEST_SUITE_BEGIN("cluster_bootstrap");
+TEST_SUITE_END();

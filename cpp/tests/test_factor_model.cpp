@@ -1,0 +1,4 @@
+#include <doctest/doctest.h>
+
+TEST_SUITE_BEGIN("factor_model");
+TEST_SUITE_END();

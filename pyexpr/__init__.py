@@ -1,0 +1,36 @@
+"""Context-dependent models of human expressiveness.
+
+Public names are resolved when first used, so that importing the package loads
+neither R nor torch nor pandas.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Public name -> the module it lives in.
+_PUBLIC: dict[str, str] = {}
+# Public name -> the module it is.
+_MODULES: dict[str, str] = {
+    "errors": "pyexpr.base.errors",
+}
+
+__all__ = ["__version__", *sorted([*_PUBLIC, *_MODULES])]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(import_module(_PUBLIC[name]), name)
+    elif name in _MODULES:
+        value = import_module(_MODULES[name])
+    else:
+        raise AttributeError(f"module 'pyexpr' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

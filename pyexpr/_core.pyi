@@ -1,0 +1,1 @@
+"""Typed stub of the extension."""

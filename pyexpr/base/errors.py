@@ -1,0 +1,91 @@
+"""Every error and warning that pyexpr raises on purpose.
+
+All derive from `PyexprError`; those about the user's data also from
+`ValueError`, so that ordinary code catches them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class PyexprError(Exception):
+    """Base of all errors raised by pyexpr."""
+
+
+class DataError(PyexprError, ValueError):
+    """The data cannot be used as they are; the message says which and why."""
+
+
+class ColumnError(DataError):
+    """A column is missing, or holds what it should not."""
+
+
+class OpenFaceError(DataError):
+    """A file is not a usable OpenFace recording."""
+
+
+class StudyError(DataError):
+    """The parts of a study do not fit together."""
+
+
+class FactorModelError(DataError):
+    """The data do not determine the factor model.
+
+    Attributes
+    ----------
+    reason : str
+        One of ``constant_indicator``, ``too_few_indicators``, ``too_few_rows``,
+        ``singular_covariance``, ``nonpositive_product``, ``not_converged``,
+        ``inadmissible``.
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class EngineError(PyexprError, RuntimeError):
+    """A fitting engine is not available or failed."""
+
+
+class RNotFoundError(EngineError):
+    """R, or the bridge to it, is not installed."""
+
+
+class LavaanNotFoundError(EngineError):
+    """R is there, but its package lavaan is not."""
+
+
+class RError(EngineError):
+    """R stopped with an error; the message is R's own."""
+
+
+class PyexprWarning(UserWarning):
+    """Base of all warnings given by pyexpr."""
+
+
+class FewSubjectsWarning(PyexprWarning):
+    """There are so few subjects that intervals are approximate."""
+
+
+class DroppedRowsWarning(PyexprWarning):
+    """Rows were left out; the result counts them."""
+
+
+def listed(names: Iterable[object], *, most: int = 8) -> str:
+    """Join names for a sentence: quoted, and cut after `most` of them."""
+    items = list(names)
+    text = ", ".join(repr(str(item)) for item in items[:most])
+    return text if len(items) <= most else f"{text} and {len(items) - most} more"
+
+
+def near_names(name: str, names: Iterable[object]) -> str:
+    """Return a hint with the names most like `name`, or with all of them."""
+    known = [str(other) for other in names]
+    folded = {other.casefold().strip(): other for other in known}
+    near = get_close_matches(name.casefold().strip(), folded, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {listed(folded[match] for match in near)}?"
+    return f"it has {listed(known, most=12)}" if known else "it has no columns"

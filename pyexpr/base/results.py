@@ -1,0 +1,99 @@
+"""What every result can do; all of it is derived from one `tidy()` table."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Result(ABC):
+    """Base of all results: frozen dataclasses with a table, a text and a dictionary."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def tidy(self) -> pd.DataFrame:
+        """Return one row per quantity, columns named as broom names them."""
+
+    @abstractmethod
+    def heading(self) -> str:
+        """Return the sentence above the printed table: what was computed, from what."""
+
+    def provenance(self) -> dict[str, Any]:
+        """Return how the numbers came about: method, level, seed, counts, versions."""
+        return {}
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a reader of the table must know, one sentence each."""
+        return ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return table, provenance and notes as plain values that JSON can hold.
+
+        NaN becomes None; infinities become the strings "inf" and "-inf".
+        """
+        return {
+            "result": type(self).__name__,
+            "heading": self.heading(),
+            "table": [jsonable(row) for row in self.tidy().to_dict(orient="records")],
+            "provenance": jsonable(self.provenance()),
+            "notes": list(self.notes()),
+        }
+
+    def __str__(self) -> str:
+        lines = [self.heading(), "", table_text(self.tidy())]
+        if self.notes():
+            lines += ["", *(f"Note: {note}" for note in self.notes())]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        notes = "".join(f"<p><small>{escape(note)}</small></p>" for note in self.notes())
+        table = self.tidy().to_html(index=False, float_format=number_text, na_rep="", border=0)
+        return f"<p>{escape(self.heading())}</p>{table}{notes}"
+
+
+def number_text(value: float) -> str:
+    """Format a number for reading: three decimals, or scientific where those say nothing."""
+    if math.isnan(value):
+        return ""
+    if value == 0 or (0.001 <= abs(value) < 1e5):
+        return f"{value:.0f}" if value == int(value) and abs(value) >= 10 else f"{value:.3f}"
+    return f"{value:.3g}"
+
+
+def table_text(table: pd.DataFrame) -> str:
+    """Return a table as aligned text, without its index."""
+    return str(table.to_string(index=False, float_format=number_text, na_rep=""))
+
+
+def jsonable(value: Any) -> Any:
+    """Return `value` built of None, bool, int, float, str, list and dict alone."""
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        number = float(value)
+        if math.isnan(number):
+            return None
+        return number if math.isfinite(number) else ("inf" if number > 0 else "-inf")
+    if isinstance(value, dict):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return [jsonable(item) for item in value.tolist()]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [jsonable(item) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: jsonable(getattr(value, field.name)) for field in fields(value)}
+    return str(value)

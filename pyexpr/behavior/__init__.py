@@ -1,0 +1,1 @@
+"""OpenFace recordings and video to clips and features."""

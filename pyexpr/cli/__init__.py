@@ -1,0 +1,1 @@
+"""The command line: arguments to the public functions to the report."""

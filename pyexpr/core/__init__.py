@@ -1,0 +1,1 @@
+"""The compiled kernels behind checked arguments: the only room that imports the extension."""

@@ -1,0 +1,1 @@
+"""Ratings to reliability, factor model and scores."""

@@ -1,0 +1,1 @@
+"""One protocol, several doors to whoever fits the factor model."""

@@ -1,0 +1,1 @@
+"""Splits, baselines, models per context, metrics."""

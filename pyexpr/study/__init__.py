@@ -1,0 +1,1 @@
+"""A study file to the whole analysis."""

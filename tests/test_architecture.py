@@ -1,0 +1,162 @@
+"""The two rules of the house: arrows point down; foreign things enter by one door.
+
+Read from the source by `ast`, without importing it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "pyexpr"
+
+# A room may import the rooms of lower floors, and its own.
+FLOORS = {
+    "base": 0,
+    "core": 1,
+    "behavior": 2,
+    "inference": 2,
+    "measurement": 2,
+    "modeling": 3,
+    "deep": 4,
+    "report": 5,
+    "study": 6,
+    "cli": 7,
+}
+
+# What is foreign -> where alone it may be imported.
+DOORS = {
+    "pyexpr._core": "core/extension.py",
+    "rpy2": "measurement/engines/rpy2_engine.py",
+    "matplotlib.pyplot": "base/plotting.py",
+    "torch": "deep/",
+    "torchvision": "deep/",
+    "lightning": "deep/",
+}
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = ("pyexpr", *path.relative_to(PACKAGE).with_suffix("").parts)
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imported_names(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide where an arrow points"
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, (ast.Name, ast.Attribute))
+            and (node.func.id if isinstance(node.func, ast.Name) else node.func.attr)
+            in {"import_module", "__import__"}
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            names.add(str(node.args[0].value))
+    return names
+
+
+def arrows() -> dict[str, set[str]]:
+    known = modules()
+    graph: dict[str, set[str]] = defaultdict(set)
+    for name, path in known.items():
+        for target in imported_names(path):
+            # "from a.b import c": c is a module, or something inside a.b
+            while target and target not in known:
+                target = target.rpartition(".")[0]
+            if target and target != name:
+                graph[name].add(target)
+    return graph
+
+
+def room(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else None
+
+
+def test_every_room_has_a_floor() -> None:
+    assert {room(name) for name in modules()} - {None} <= set(FLOORS)
+
+
+def test_arrows_point_down() -> None:
+    upward = [
+        f"{source} -> {target}"
+        for source, targets in arrows().items()
+        for target in targets
+        if room(source)
+        and room(target)
+        and room(source) != room(target)
+        and FLOORS[room(source)] <= FLOORS[room(target)]
+    ]
+    assert upward == []
+
+
+def test_no_module_imports_the_bare_package() -> None:
+    allowed = {"pyexpr._core"}
+    bare = [
+        f"{name} imports {target}"
+        for name, path in modules().items()
+        for target in imported_names(path)
+        if target == "pyexpr"
+        or (
+            target.startswith("pyexpr.")
+            and target.count(".") == 1
+            and target not in modules()
+            and target not in allowed
+        )
+    ]
+    assert bare == []
+
+
+def test_no_cycles() -> None:
+    graph = arrows()
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " -> ".join([*trail[trail.index(name) :], name])
+        if name in done:
+            return
+        for target in sorted(graph[name]):
+            visit(target, (*trail, name))
+        done.add(name)
+
+    for name in sorted(modules()):
+        visit(name, ())
+
+
+@pytest.mark.parametrize("foreign", sorted(DOORS))
+def test_one_door(foreign: str) -> None:
+    elsewhere = [
+        str(path.relative_to(PACKAGE))
+        for path in modules().values()
+        for target in imported_names(path)
+        if (target == foreign or target.startswith(f"{foreign}."))
+        and not path.relative_to(PACKAGE).as_posix().startswith(DOORS[foreign])
+    ]
+    assert elsewhere == []
+
+
+def test_public_names_point_at_modules_that_exist() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    known = modules()
+    tables = {
+        node.target.id: ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and node.target.id in {"_PUBLIC", "_MODULES"}
+    }
+    assert set(tables) == {"_PUBLIC", "_MODULES"}
+    for table in tables.values():
+        for name, module in table.items():
+            assert module in known, f"{name} -> {module}"

@@ -1,0 +1,43 @@
+"""`import pyexpr` is light: nothing heavy is loaded, and it costs little."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = (
+    "rpy2", "torch", "torchvision", "numba", "matplotlib", "statsmodels",
+    "pandas", "scipy", "sklearn", "pyarrow",
+)  # fmt: skip
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_import_loads_nothing_heavy() -> None:
+    code = f"import sys, pyexpr; print([m for m in {HEAVY!r} if m in sys.modules])"
+    assert run(code) == "[]"
+
+
+def test_import_takes_under_300_ms_more_than_numpy() -> None:
+    code = (
+        "import time, numpy; start = time.perf_counter(); import pyexpr; "
+        "print(time.perf_counter() - start)"
+    )
+    # The fastest of three: the machine may be busy, the package may not be slow.
+    assert min(float(run(code)) for _ in range(3)) < 0.3
+
+
+def test_every_public_name_resolves() -> None:
+    import pyexpr as px
+
+    for name in px.__all__:
+        assert getattr(px, name) is not None
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    import pyexpr as px
+
+    assert not hasattr(px, "no_such_name")

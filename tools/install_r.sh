@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Install R, lavaan and the bridge to R into the virtual environment $1, where missing.
+# With "tests" as $2 also the R packages that the tests compare against.
+# Exit status 0 if R's part works afterwards, 1 (with what to do) if not.
+set -u
+python="$1/bin/python"
+packages=(r-base-core r-base-dev r-cran-lavaan)
+wanted=(lavaan)
+if [ "${2:-}" = tests ]; then
+    packages+=(r-cran-psych r-cran-boot r-cran-lme4 doctest-dev)
+    wanted+=(psych boot lme4)
+fi
+
+fail() {
+    printf '\npyexpr: %s\n' "$1" >&2
+    cat >&2 <<TEXT
+The factor model needs R and lavaan; everything else works without them. To mend it, run
+    apt-get install --no-install-recommends ${packages[*]}
+    RPY2_CFFI_MODE=API $python -m pip install --no-cache-dir rpy2-rinterface==3.6.5
+and then this command again.
+TEXT
+    exit 1
+}
+
+have_r() {
+    command -v R >/dev/null && command -v Rscript >/dev/null || return 1
+    local list
+    list=$(printf '"%s",' "${wanted[@]}")
+    Rscript --vanilla -e "q(status = as.integer(!all(c(${list%,}) %in% rownames(installed.packages()))))" \
+        >/dev/null 2>&1
+}
+
+have_headers() {
+    [ -e "$(R RHOME)/include/Rinternals.h" ] || [ -e /usr/share/R/include/Rinternals.h ]
+}
+
+have_doctest() {
+    [ "${2:-}" != tests ] || [ -e /usr/include/doctest/doctest.h ]
+}
+
+if ! { have_r && have_headers && have_doctest "$@"; }; then
+    command -v apt-get >/dev/null || fail "this is not a Debian system: install R and lavaan by hand."
+    as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || fail "installing R needs root or sudo."
+        as_root=(sudo)
+    fi
+    "${as_root[@]}" apt-get update -qq || fail "apt-get update failed."
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "${packages[@]}" || fail "apt-get install failed."
+fi
+
+if ! "$python" -c 'import rpy2.rinterface_lib' >/dev/null 2>&1; then
+    # API mode needs R's headers; a cached wheel may have been built without them.
+    RPY2_CFFI_MODE=API "$python" -m pip install -q --no-cache-dir rpy2-rinterface==3.6.5 ||
+        fail "rpy2-rinterface could not be built."
+fi
