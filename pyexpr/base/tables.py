@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def numeric_column(
             row = int(np.flatnonzero(bad)[0])
             raise ColumnError(
                 f"column {name!r} of {what} must be {wanted}, but row {row + 1} holds "
-                f"{column.iloc[row]!r}"
+                f"{_shown(column.iloc[row])}"
                 + (f" ({int(bad.sum())} such rows)" if bad.sum() > 1 else "")
             )
 
@@ -118,10 +119,58 @@ def label_codes(values: Any, *, name: str, what: str) -> tuple[NDArray[np.int64]
             f"column {name!r} of {what} must not have missing values, but row {row + 1} is empty"
             + (f" ({int(missing.sum())} such rows)" if missing.sum() > 1 else "")
         )
-    try:
-        codes, labels = pd.factorize(series, sort=True)
-    except TypeError:
+    if pd.api.types.infer_dtype(series).startswith("mixed"):
         raise ColumnError(
             f"column {name!r} of {what} mixes text and numbers; make it all text or all numbers"
-        ) from None
+        )
+    codes, labels = pd.factorize(series, sort=True)
     return codes.astype(np.int64), list(labels)
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a user wrote it: NumPy's scalars without their type."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
+# What a CSV may call a missing number; in a column of labels only "" is missing.
+_MISSING_NUMBERS = ("", "NA", "N/A", "NaN", "nan", "-nan", "null", "NULL", "None", ".")
+
+
+def read_csv(path: Path | str, *, labels: Iterable[str] = (), what: str) -> pd.DataFrame:
+    """Read a CSV, columns `labels` as text; `DataError` names the file and the mend.
+
+    Text is kept as it stands: a subject called "NA" or "007" stays so.
+    """
+    import pandas as pd
+
+    try:
+        raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(f"{what}: there is no file {str(path)!r}") from None
+    except (IsADirectoryError, PermissionError) as error:
+        raise DataError(f"{what}: cannot read {str(path)!r}: {error.strerror}") from None
+    except pd.errors.EmptyDataError:
+        raise DataError(f"{what}: the file {str(path)!r} is empty") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{what}: {str(path)!r} is not UTF-8 text; save it as UTF-8 CSV") from None
+    except pd.errors.ParserError as error:
+        reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
+        raise DataError(f"{what}: {str(path)!r} is not a CSV: {reason}") from None
+    raw.columns = raw.columns.str.strip()
+    if raw.empty:
+        raise DataError(f"{what}: the file {str(path)!r} has a header but no rows")
+    kept = set(labels)
+    columns = {}
+    for name in raw.columns:
+        text = raw[name].str.strip()
+        text = text.where(text != "", None) if name in kept else text
+        columns[name] = text if name in kept else _number_if_all_are(text)
+    return as_frame(pd.DataFrame(columns), what=what)
+
+
+def _number_if_all_are(text: pd.Series[Any]) -> pd.Series[Any]:
+    import pandas as pd
+
+    present = text.where(~text.isin(_MISSING_NUMBERS), None)
+    numbers = pd.to_numeric(present, errors="coerce")
+    return present if (numbers.isna() & present.notna()).any() else numbers

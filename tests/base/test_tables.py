@@ -1,0 +1,122 @@
+"""Tables at the door: what is wrong is named with column, row and value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.base.tables import (
+    as_frame,
+    column_or_array,
+    label_codes,
+    numeric_column,
+    read_csv,
+    require_columns,
+)
+
+FRAME = pd.DataFrame({"subject": ["s1", "s2"], "score": [1, 2]})
+
+
+def test_a_missing_column_lists_near_names() -> None:
+    with pytest.raises(ColumnError, match=r"no column 'Subjct'; did you mean 'subject'\?"):
+        require_columns(FRAME, ["Subjct"], what="the ratings")
+
+
+def test_a_missing_column_without_near_names_lists_all() -> None:
+    with pytest.raises(ColumnError, match=r"no column 'zzz'; it has 'subject', 'score'"):
+        require_columns(FRAME, ["zzz"], what="the ratings")
+
+
+def test_doubled_columns_are_refused() -> None:
+    with pytest.raises(ColumnError, match="two columns of the same name: 'a'"):
+        as_frame(pd.DataFrame([[1, 2]], columns=["a", "a"]))
+
+
+def test_not_a_table() -> None:
+    with pytest.raises(DataError, match=r"must be a table .* not int"):
+        as_frame(3)
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "message"),
+    [
+        ([1, "two", 3], {}, r"must be a number, but row 2 holds 'two'"),
+        ([1, np.inf], {}, r"must be finite, but row 2 holds inf"),
+        ([0, 5, 6], {"low": 0, "high": 4}, r"between 0 and 4, but row 2 holds .*5.* \(2 such rows"),
+        ([-1.0], {"low": 0}, r"at least 0, but row 1 holds"),
+        ([9.0], {"high": 4}, r"at most 4, but row 1 holds"),
+        ([1.0, 1.5], {"integer": True}, r"a whole number, but row 2 holds .*1.5"),
+    ],
+)
+def test_bad_numbers_are_named(
+    values: list[object], options: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ColumnError, match=message):
+        numeric_column(pd.DataFrame({"x": values}), "x", what="the data", **options)
+
+
+def test_missing_numbers_become_nan() -> None:
+    frame = pd.DataFrame({"x": pd.array([1, None, 3], dtype="Int64")})
+    values = numeric_column(frame, "x", what="the data", low=0, integer=True)
+    np.testing.assert_array_equal(values, [1.0, np.nan, 3.0])
+
+
+def test_column_or_array() -> None:
+    name, values = column_or_array(FRAME, "subject", argument="cluster", what="the table")
+    assert (name, list(values)) == ("subject", ["s1", "s2"])
+    name, values = column_or_array(FRAME, [7, 8], argument="cluster", what="the table")
+    assert (name, list(values)) == ("cluster", [7, 8])
+    with pytest.raises(DataError, match=r"have its length 2, but its shape is \(3,\)"):
+        column_or_array(FRAME, [1, 2, 3], argument="cluster", what="the table")
+
+
+def test_label_codes_are_sorted_and_whole() -> None:
+    codes, labels = label_codes(["b", "a", "b"], name="s", what="the table")
+    assert (codes.tolist(), labels) == ([1, 0, 1], ["a", "b"])
+    with pytest.raises(ColumnError, match="row 2 is empty"):
+        label_codes(["b", None], name="s", what="the table")
+    with pytest.raises(ColumnError, match="mixes text and numbers"):
+        label_codes(["b", 1], name="s", what="the table")
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_labels_stay_as_they_stand(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", "\ufeff subject ,score\n007,1\nNA,\n true ,NaN\n")
+    table = read_csv(path, labels=["subject"], what="the table")
+    assert list(table["subject"]) == ["007", "NA", "true"]
+    np.testing.assert_array_equal(table["score"], [1, np.nan, np.nan])
+
+
+def test_a_column_with_text_stays_text(tmp_path: Path) -> None:
+    table = read_csv(write(tmp_path / "t.csv", "x\n1\nhigh\n"), what="the table")
+    with pytest.raises(ColumnError, match="row 2 holds 'high'"):
+        numeric_column(table, "x", what="the table")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "is empty"),
+        ("a,b\n", "has a header but no rows"),
+        (b"a,b\n\xff\xfe,1\n", "is not UTF-8 text"),
+        ("a,b\n1,2\n1,2,3\n", "is not a CSV: Expected 2 fields in line 3, saw 3"),
+    ],
+)
+def test_bad_files_are_named(tmp_path: Path, content: str | bytes, message: str) -> None:
+    with pytest.raises(DataError, match=rf"t\.csv.*{message}"):
+        read_csv(write(tmp_path / "t.csv", content), what="the table")
+
+
+def test_an_absent_file_and_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no file"):
+        read_csv(tmp_path / "no.csv", what="the table")
+    with pytest.raises(DataError, match="cannot read"):
+        read_csv(tmp_path, what="the table")
