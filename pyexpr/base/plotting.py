@@ -7,6 +7,7 @@ stay as they were.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from xml.sax.saxutils import escape
 from pyexpr.base.files import whole_file
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MM_PER_INCH = 25.4
@@ -32,6 +34,8 @@ FONT = "DejaVu Sans"
 SIZE_BODY = 8.0
 SIZE_SMALL = 7.0
 SIZE_SMALLEST = 6.5
+# From one line of SIZE_SMALL to the next, in mm.
+LINE_MM = 2.95
 
 STYLE: dict[str, Any] = {
     "font.family": [FONT],
@@ -193,9 +197,26 @@ def wrap(
     if len(lines) > max_lines:
         last = lines[max_lines - 1]
         while last and not fits(f"{last}…"):
-            last = last[:-1]
+            last = last.rpartition(" ")[0] or last[:-1]
         lines = [*lines[: max_lines - 1], f"{last.rstrip()}…"]
     return "\n".join(lines)
+
+
+def draw_interval(
+    axes: Axes, low: float, value: float, high: float, y: float, *, color: str
+) -> None:
+    """Draw a horizontal interval through `value`.
+
+    An infinite limit ends in an arrowhead at the axis' edge, a missing one at the value.
+    """
+    left, right = axes.get_xlim()
+    ends = []
+    for limit, edge, arrow in ((low, left, "<"), (high, right, ">")):
+        if math.isinf(limit):
+            axes.plot(edge, y, arrow, color=color, ms=3.5, clip_on=False)
+        ends.append(edge if math.isinf(limit) else value if math.isnan(limit) else limit)
+    span = (min(*ends, value), max(*ends, value))
+    axes.plot(span, [y, y], color=color, lw=1.1, solid_capstyle="butt")
 
 
 def save(figure: Figure, stem: Path | str, *, title: str, description: str) -> tuple[Path, Path]:

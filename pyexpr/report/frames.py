@@ -66,6 +66,11 @@ def in_order(labels: pd.Series[Any]) -> list[str]:
     return [label for label in found if label != ALL] + [ALL for label in found if label == ALL]
 
 
+def records(frame: pd.DataFrame) -> list[Any]:
+    """Return the rows as named tuples."""
+    return list(frame.itertuples(index=False))
+
+
 def pivot(frame: pd.DataFrame, *keys: str, value: str) -> dict[tuple[str, ...], float]:
     """Return the numbers of a column by their keys."""
     rows = zip(*(frame[key] for key in keys), strict=True)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from pyexpr.base.errors import DataError
 from pyexpr.report.display import DisplayTable, to_console, write_table
-from pyexpr.report.frames import absent_notes, checked, gap_notes, in_order, pivot
+from pyexpr.report.frames import absent_notes, checked, gap_notes, in_order, pivot, records
 from pyexpr.report.labels import (
     DASH,
     count,
@@ -102,7 +102,7 @@ def reliability_table(
             count(row.k),
         )
         for context in contexts
-        for row in _records(data[data["context"] == context])
+        for row in records(data[data["context"] == context])
     )
     return DisplayTable(
         title=title,
@@ -287,14 +287,14 @@ def comparison_table(
     below = data["p_value"].isna() & data["p_below"].notna()
     data["p_text"] = [
         f"< {number(row.p_below, 3)}" if is_below else p_value(row.p_value)
-        for row, is_below in zip(_records(data), below, strict=True)
+        for row, is_below in zip(records(data), below, strict=True)
     ]
     data["p_value"] = data["p_value"].where(~below, data["p_below"])
     contexts = display_names(in_order(data["context"]), names)
     metrics = display_names(data["metric"].unique(), names)
     terms = display_names(data["term"].unique(), names)
     methods = display_names(data["method"].unique(), names)
-    found = {(row.metric, row.context, row.term, row.method): row for row in _records(data)}
+    found = {(row.metric, row.context, row.term, row.method): row for row in records(data)}
     rows = []
     for metric, context, term in ((m, c, t) for m in metrics for c in contexts for t in terms):
         here = [found.get((metric, context, term, method)) for method in methods]
@@ -445,10 +445,6 @@ def side_by_side(
         notes=(*notes, *gap_notes(data, keys=keys, values=values, names=names)),
         text_columns=len(keys),
     )
-
-
-def _records(data: pd.DataFrame) -> list[Any]:
-    return list(data.itertuples(index=False))
 
 
 def _best(values: Mapping[str, float], metric: str) -> list[str]:
