@@ -1,0 +1,266 @@
+"""Figures for print: one style, one palette, and files that come out the same each time.
+
+The only module that may import `matplotlib.pyplot`; it does not need to.
+Figures are built without pyplot's state, so the user's backend and rcParams
+stay as they were.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
+
+from pyexpr.base.files import whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MM_PER_INCH = 25.4
+MM_PER_POINT = MM_PER_INCH / 72
+# The text widths of most journals: two columns and one.
+FULL_WIDTH_MM = 180.0
+HALF_WIDTH_MM = 90.0
+PNG_DPI = 300
+
+# Ships with matplotlib, so figures are alike on every machine.
+FONT = "DejaVu Sans"
+# Points at the printed size; under 6.5 print is hard to read.
+SIZE_BODY = 8.0
+SIZE_SMALL = 7.0
+SIZE_SMALLEST = 6.5
+# From one line of SIZE_SMALL to the next, in mm.
+LINE_MM = 2.95
+
+STYLE: dict[str, Any] = {
+    "font.family": [FONT],
+    "font.size": SIZE_BODY,
+    "axes.titlesize": SIZE_BODY,
+    "axes.titleweight": "bold",
+    "axes.labelsize": SIZE_BODY,
+    "xtick.labelsize": SIZE_SMALL,
+    "ytick.labelsize": SIZE_SMALL,
+    "legend.fontsize": SIZE_SMALL,
+    "legend.frameon": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.0,
+    # A dollar sign in a user's label is a dollar sign.
+    "text.parse_math": False,
+    # Text stays text: it can be searched, read aloud and edited.
+    "svg.fonttype": "none",
+    # Without a fixed salt every SVG gets new random ids.
+    "svg.hashsalt": "pyexpr",
+    "path.simplify": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How one series is drawn; any two differ in shape and line as well as in colour."""
+
+    color: str
+    marker: str
+    linestyle: str
+    hatch: str
+
+
+# Okabe and Ito (2008), "Color universal design"; yellow, too pale on white, comes last.
+OKABE_ITO = {
+    "blue": "#0072B2",
+    "vermillion": "#D55E00",
+    "green": "#009E73",
+    "purple": "#CC79A7",
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+    "black": "#000000",
+    "yellow": "#F0E442",
+}
+INK = "#000000"
+GREY = "#6E6E6E"
+PALE = "#D9D9D9"
+FAINT = "#F3F3F3"
+
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p")
+_LINES = ("-", "--", ":", "-.", "-", "--", ":", "-.")
+_HATCHES = ("", "///", "...", "xxx", "\\\\\\", "|||", "---", "+++")
+
+
+def marks(n: int) -> tuple[Mark, ...]:
+    """Return `n` ways to draw a series, safe for colour-blind readers and without colour.
+
+    Up to 8 differ in colour, marker and hatch; beyond that markers and colours
+    pair up differently, so that 56 stay distinct.
+    """
+    colors = list(OKABE_ITO.values())
+    return tuple(
+        Mark(
+            # 8 markers against 7 colours after the first round: no pair comes twice.
+            color=colors[i % 8] if i < 8 else colors[i % 7],
+            marker=_MARKERS[i % 8],
+            linestyle=_LINES[i % 8],
+            hatch=_HATCHES[i % 8],
+        )
+        for i in range(n)
+    )
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Set the house style inside the block; the user's rcParams come back after it.
+
+    Starts from matplotlib's defaults, not from the user's settings: a figure
+    must not depend on who draws it. The backend is left alone.
+    """
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)  # type: ignore[arg-type]
+        yield
+
+
+def new_figure(width_mm: float, height_mm: float, *, layout: str | None = "constrained") -> Figure:
+    """Return an empty figure of this printed size, drawn by Agg, unknown to pyplot.
+
+    Call it, and all that draws into it, inside `style()`.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with style():
+        figure = Figure(
+            figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH),
+            layout=layout or "none",  # type: ignore[arg-type]
+            facecolor="white",
+        )
+        FigureCanvasAgg(figure)
+    return figure
+
+
+def freeze(figure: Figure) -> Figure:
+    """Lay the figure out once and for all, so that every file of it is the same."""
+    with style():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+    return figure
+
+
+def text_width_mm(text: str, size: float = SIZE_BODY, weight: str = "normal") -> float:
+    """Return the printed width of one line of text, in mm."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(family=FONT, size=size, weight=weight)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(width) * MM_PER_POINT
+
+
+def wrap(
+    text: str,
+    width_mm: float,
+    *,
+    size: float = SIZE_BODY,
+    weight: str = "normal",
+    max_lines: int = 2,
+) -> str:
+    """Break a label into lines of at most `width_mm`; what does not fit ends in an ellipsis."""
+
+    def fits(line: str) -> bool:
+        return text_width_mm(line, size, weight) <= width_mm
+
+    lines: list[str] = []
+    for word in " ".join(text.split()).split(" "):
+        if lines and fits(f"{lines[-1]} {word}"):
+            lines[-1] += f" {word}"
+            continue
+        rest = word
+        while not fits(rest) and len(rest) > 1:
+            cut = next((n for n in range(len(rest) - 1, 1, -1) if fits(rest[:n])), 1)
+            # Names from code break after an underscore, a dot or a hyphen, if there is one.
+            seam = max(rest.rfind(mark, 1, cut) for mark in "_.-/") + 1
+            cut = seam if seam > cut // 2 else cut
+            lines.append(rest[:cut])
+            rest = rest[cut:]
+        lines.append(rest)
+    if len(lines) > max_lines:
+        last = lines[max_lines - 1]
+        while last and not fits(f"{last}…"):
+            last = last.rpartition(" ")[0] or last[:-1]
+        lines = [*lines[: max_lines - 1], f"{last.rstrip()}…"]
+    return "\n".join(lines)
+
+
+def draw_interval(
+    axes: Axes, low: float, value: float, high: float, y: float, *, color: str
+) -> None:
+    """Draw a horizontal interval through `value`.
+
+    An infinite limit ends in an arrowhead at the axis' edge, a missing one at the value.
+    """
+    left, right = axes.get_xlim()
+    ends = []
+    for limit, edge, arrow in ((low, left, "<"), (high, right, ">")):
+        if math.isinf(limit):
+            axes.plot(edge, y, arrow, color=color, ms=3.5, clip_on=False)
+        ends.append(edge if math.isinf(limit) else value if math.isnan(limit) else limit)
+    span = (min(*ends, value), max(*ends, value))
+    axes.plot(span, [y, y], color=color, lw=1.1, solid_capstyle="butt")
+
+
+def save(figure: Figure, stem: Path | str, *, title: str, description: str) -> tuple[Path, Path]:
+    """Write `stem`.svg and `stem`.png (300 dpi), both whole or neither; return their paths.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+    stem : path without extension
+    title, description : str
+        Put into the SVG as ``<title>`` and ``<desc>`` and into the PNG's text
+        chunks: what a screen reader says.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written.
+
+    Notes
+    -----
+    The bytes depend on the figure and the version of matplotlib alone: no date,
+    no random ids.
+    """
+    base = Path(stem)
+    svg, png = base.with_name(f"{base.name}.svg"), base.with_name(f"{base.name}.png")
+    told = {"Title": title, "Description": description}
+    with style(), whole_file(svg) as svg_part, whole_file(png) as png_part:
+        figure.savefig(svg_part, format="svg", metadata={**told, "Date": None})
+        text = svg_part.read_text(encoding="utf-8")
+        svg_part.write_text(_readable_aloud(text, title, description), encoding="utf-8")
+        figure.savefig(png_part, format="png", dpi=PNG_DPI, metadata=told)
+    return svg, png
+
+
+def _readable_aloud(svg: str, title: str, description: str) -> str:
+    """Give an SVG of matplotlib a role, a title, a description, and fonts to fall back on."""
+    plain = f"<title>{escape(title)}</title>"
+    named = (
+        f'<title id="figure-title">{escape(title)}</title>\n'
+        f' <desc id="figure-description">{escape(description)}</desc>'
+    )
+    svg = svg.replace(plain, named, 1)
+    svg = svg.replace(
+        "<svg ", '<svg role="img" aria-labelledby="figure-title figure-description" ', 1
+    )
+    # Verdana has DejaVu's widths: the layout holds where DejaVu is not installed.
+    return svg.replace(f"'{FONT}'", f"'{FONT}', Verdana, sans-serif")

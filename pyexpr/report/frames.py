@@ -1,0 +1,129 @@
+"""What tables and figures ask of the frames they are given, checked at the door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.base.tables import as_frame, require_columns
+from pyexpr.report.labels import ALL, display_name
+
+
+def checked(
+    data: Any,
+    *,
+    what: str,
+    keys: Sequence[str],
+    numbers: Sequence[str],
+    optional: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Return `keys` as text, `numbers` and `optional` as float64 (NaN and inf pass), and `reason`.
+
+    Optional columns that are absent come back as NaN, an absent `reason` as "".
+    Raises `ColumnError` for a missing column or text among the numbers and
+    `DataError` for an empty frame or two rows with the same keys.
+    """
+    frame = as_frame(data, what=what)
+    require_columns(frame, [*keys, *numbers], what=what)
+    if frame.empty:
+        raise DataError(f"{what} has no rows: there is nothing to show")
+    columns: dict[str, Any] = {key: frame[key].astype(str).to_numpy(object) for key in keys}
+    for name in (*numbers, *optional):
+        columns[name] = (
+            _floats(frame, name, what=what) if name in frame else np.full(len(frame), np.nan)
+        )
+    columns["reason"] = (
+        frame["reason"].fillna("").astype(str).to_numpy(object) if "reason" in frame else ""
+    )
+    found = pd.DataFrame(columns)
+    doubled = found.duplicated(list(keys))
+    if doubled.any():
+        row = found[doubled].iloc[0]
+        where = ", ".join(f"{key} {row[key]!r}" for key in keys)
+        raise DataError(f"{what} has more than one row for {where}; keep one row for each")
+    return found
+
+
+def _floats(frame: pd.DataFrame, name: str, *, what: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    values = pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    bad = np.isnan(values) & ~frame[name].isna().to_numpy(bool)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise ColumnError(
+            f"column {name!r} of {what} must be a number, "
+            f"but row {row + 1} holds {frame[name].iloc[row]!r}"
+        )
+    return values
+
+
+def in_order(labels: pd.Series[Any]) -> list[str]:
+    """Return the labels in order of first appearance, "all" last."""
+    found = [str(label) for label in labels.unique()]
+    return [label for label in found if label != ALL] + [ALL for label in found if label == ALL]
+
+
+def records(frame: pd.DataFrame) -> list[Any]:
+    """Return the rows as named tuples."""
+    return list(frame.itertuples(index=False))
+
+
+def pivot(frame: pd.DataFrame, *keys: str, value: str) -> dict[tuple[str, ...], float]:
+    """Return the numbers of a column by their keys."""
+    rows = zip(*(frame[key] for key in keys), strict=True)
+    return {tuple(map(str, row)): float(x) for row, x in zip(rows, frame[value], strict=True)}
+
+
+# What a missing number is called in a note.
+_WORDS = {
+    "estimate": "estimate",
+    "conf_low": "interval",
+    "conf_high": "interval",
+    "p_value": "p-value",
+    "std_loading": "loading",
+    "std_residual_variance": "residual variance",
+}
+_MOST_NAMED = 6
+
+
+def gap_notes(
+    frame: pd.DataFrame,
+    *,
+    keys: Sequence[str],
+    values: Sequence[str],
+    names: Mapping[str, str] | None = None,
+) -> tuple[str, ...]:
+    """Name the rows where one of `values` is missing, one sentence for each reason."""
+    gaps: dict[tuple[str, str], list[str]] = {}
+    for row in frame.to_dict("records"):
+        missing = next((value for value in values if np.isnan(row[value])), None)
+        if missing is not None:
+            reason = str(row["reason"]).rstrip(".") or "no value was given"
+            label = ", ".join(display_name(row[key], names) for key in keys)
+            gaps.setdefault((_WORDS.get(missing, missing), reason), []).append(label)
+    return tuple(
+        f"No {word} for {some_of(labels)}: {reason}." for (word, reason), labels in gaps.items()
+    )
+
+
+def absent_notes(
+    frame: pd.DataFrame, keys: Sequence[str], names: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Say which combinations of the keys have no row at all."""
+    present = set(zip(*(frame[key] for key in keys), strict=True))
+    every = pd.MultiIndex.from_product([frame[key].unique() for key in keys])
+    absent = [
+        ", ".join(display_name(label, names) for label in row)
+        for row in every
+        if tuple(row) not in present
+    ]
+    return (f"Not computed: {some_of(absent)}.",) if absent else ()
+
+
+def some_of(labels: Sequence[str]) -> str:
+    """Join labels for a note, and count those after the sixth."""
+    text = "; ".join(labels[:_MOST_NAMED])
+    return text if len(labels) <= _MOST_NAMED else f"{text} and {len(labels) - _MOST_NAMED} more"

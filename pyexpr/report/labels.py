@@ -1,0 +1,106 @@
+"""Names and numbers as a reader sees them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+
+# The label of "over all contexts"; it always stands last.
+ALL = "all"
+
+DASH = "—"
+MINUS = "−"
+
+_KNOWN = {
+    ALL: "All",
+    "uniform": "Uniform baseline",
+    "normal": "Normal baseline",
+    "human": "Human baseline",
+    "elastic_net": "ElasticNet",
+    "openface_lstm": "OpenFace-LSTM",
+    "3d_cnn": "3D-CNN",
+    "3d_cnn_pretrained": "3D-CNN pretrained",
+    "nrmse": "NRMSE",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "r2": "R²",
+    "au_count": "AU count",
+    "au_intensity": "AU intensity",
+    "jackknife_t": "jackknife t",
+    "percentile": "percentile",
+    "std_loading": "Loading",
+    "std_residual_variance": "Residual variance",
+}
+_CODE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+
+
+def display_name(label: object, names: Mapping[str, str] | None = None) -> str:
+    """Return a label for reading: the user's name for it, ours, or the label tidied.
+
+    Only labels written like code (``points_displacement``) are tidied; all
+    others stay as the user wrote them. A difference ``p - q`` is named part by part.
+    """
+    text = str(label)
+    if names and text in names:
+        return names[text]
+    if text in _KNOWN:
+        return _KNOWN[text]
+    first, sep, second = text.partition(" - ")
+    if sep:
+        return f"{display_name(first, names)} {MINUS} {display_name(second, names)}"
+    if _CODE_NAME.fullmatch(text):
+        spaced = text.replace("_", " ")
+        return spaced[0].upper() + spaced[1:]
+    return text
+
+
+def display_names(
+    labels: Iterable[object], names: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Name several labels at once; those whose names would be equal keep their labels."""
+    found = {str(label): display_name(label, names) for label in labels}
+    shown = list(found.values())
+    return {label: name if shown.count(name) == 1 else label for label, name in found.items()}
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Format as APA does for quantities that seldom pass 1: ``.84``, ``−.08``, ``1.20``.
+
+    NaN is an em dash; infinities are ``∞`` and ``−∞``.
+    """
+    if math.isnan(value):
+        return DASH
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    size = f"{abs(value):.{digits}f}"
+    sign = MINUS if value < 0 and float(size) != 0 else ""
+    return sign + (size[1:] if size.startswith("0.") else size)
+
+
+def interval(low: float, high: float, digits: int = 2) -> str:
+    """Format an interval: ``[.82, .86]``; an em dash if both ends are missing."""
+    if math.isnan(low) and math.isnan(high):
+        return DASH
+    return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def p_value(value: float) -> str:
+    """Format a p-value with three decimals: ``.003``, ``< .001``, ``> .999``."""
+    if math.isnan(value):
+        return DASH
+    if value < 0.001:
+        return "< .001"
+    return "> .999" if value > 0.9995 else number(value, 3)
+
+
+def count(value: float) -> str:
+    """Format a count: whole where it is whole, one decimal otherwise."""
+    if math.isnan(value):
+        return DASH
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+
+
+def percent(level: float) -> str:
+    """Format a confidence level: ``95%``, ``99.5%``."""
+    return f"{100 * level:.10g}%"

@@ -1,0 +1,287 @@
+"""Figure 3: performance by model and context, a panel per metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pyexpr.base import plotting
+from pyexpr.report.frames import checked, gap_notes, in_order, records
+from pyexpr.report.labels import display_name, display_names, interval, number, percent
+from pyexpr.report.tables import BASELINES, HIGHER_IS_BETTER, HUMAN, LOWER_IS_BETTER
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Names = Mapping[str, str] | None
+
+_KEYS = ("model", "context", "metric")
+_LIMITS = ("conf_low", "conf_high")
+# mm
+_ROW = 3.8
+_GAP = 0.7
+_LABEL = 38.0
+_HEAD_AND_FOOT = 21.0
+# Metrics that zero divides into better and worse than chance.
+_SIGNED = ("correlation", "concordance", "r2", "bias")
+
+
+def performance_figure(
+    frame: pd.DataFrame,
+    *,
+    method: str = "jackknife_t",
+    confidence: float = 0.95,
+    baselines: Sequence[str] = BASELINES,
+    human: Sequence[str] = HUMAN,
+    names: Names = None,
+    width_mm: float = plotting.FULL_WIDTH_MM,
+) -> Figure:
+    """Draw the performance of every model in every context: figure 3.
+
+    A row per model, in blocks per context, so that each dot has its model's
+    name beside it; a panel per metric. Lines are intervals; an arrowhead marks
+    a limit that is infinite or unknown.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns model, context, metric, estimate, and optionally conf_low,
+        conf_high, reason. Where it has a column method, the rows of `method`
+        are drawn.
+    method : str
+        Named in the legend.
+    confidence : float
+    baselines, human : sequence of str
+        Models drawn hollow, and as black squares.
+    names : mapping of str to str, optional
+        Names to show for models, contexts and metrics.
+    width_mm : float
+
+    Returns
+    -------
+    matplotlib Figure
+        A row whose estimate is missing says "undefined"; `performance_alt` says why.
+    """
+    data = _performance(frame, method)
+    contexts = display_names(in_order(data["context"]), names)
+    metrics = display_names(data["metric"].unique(), names)
+    models = display_names(data["model"].unique(), names)
+    looks = _looks(models, baselines, human)
+    label_mm = min(_LABEL, 0.36 * width_mm)
+    rows = _Rows.of(contexts, models, label_mm)
+    panel_mm = (width_mm - label_mm) / len(metrics) - 6
+    with plotting.style():
+        figure = plotting.new_figure(width_mm, _HEAD_AND_FOOT + rows.bottom)
+        panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
+        for axes, (metric, shown) in zip(panels, metrics.items(), strict=True):
+            here = data[data["metric"] == metric]
+            axes.set_title(plotting.wrap(shown, panel_mm, weight="bold"), loc="left")
+            axes.set_xlabel(_direction(metric), size=plotting.SIZE_SMALL)
+            _set_axes(axes, here, metric, rows, panel_mm)
+            for row in records(here):
+                y = rows.places[str(row.context), str(row.model)]
+                _draw_row(axes, row, y, looks[str(row.model)])
+        _label_rows(panels[0], rows)
+        _add_legend(figure, data, looks, percent(confidence), display_name(method))
+    return plotting.freeze(figure)
+
+
+def performance_alt(
+    frame: pd.DataFrame,
+    *,
+    method: str = "jackknife_t",
+    digits: int = 3,
+    names: Names = None,
+) -> str:
+    """Return what `performance_figure` shows, in words, with every number."""
+    data = _performance(frame, method)
+    parts = ["Performance of each model in each context, as dots with intervals."]
+    for metric in data["metric"].unique():
+        for context in in_order(data["context"]):
+            here = data[(data["metric"] == metric) & (data["context"] == context)]
+            listed = "; ".join(
+                f"{display_name(row.model, names)} {_in_words(row, digits)}"
+                for row in records(here)
+            )
+            if listed:
+                head = f"{display_name(metric, names)}, {display_name(context, names)}"
+                parts.append(f"{head}: {listed}.")
+    parts += gap_notes(data, keys=_KEYS, values=("estimate",), names=names)
+    return " ".join(parts)
+
+
+def _performance(frame: pd.DataFrame, method: str) -> pd.DataFrame:
+    if "method" in frame:
+        frame = frame[frame["method"].astype(str) == method]
+    return checked(
+        frame,
+        what=f"the performance figure (method {method!r})",
+        keys=_KEYS,
+        numbers=("estimate",),
+        optional=_LIMITS,
+    )
+
+
+def _in_words(row: Any, digits: int) -> str:
+    if np.isnan(row.estimate):
+        return "undefined"
+    limits = interval(row.conf_low, row.conf_high, digits)
+    return number(row.estimate, digits) + (f" {limits}" if limits.startswith("[") else "")
+
+
+def _direction(metric: str) -> str:
+    if metric in LOWER_IS_BETTER:
+        return "lower is better"
+    return "higher is better" if metric in HIGHER_IS_BETTER else ""
+
+
+def _looks(
+    models: Mapping[str, str], baselines: Sequence[str], human: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Say how each model's dot is drawn: its kind by shape and filling, itself by colour."""
+    # The first marks' black is the raters' own.
+    colors = [mark.color for mark in plotting.marks(8) if mark.color != plotting.INK][:-1]
+    looks: dict[str, dict[str, Any]] = {}
+    plain = [model for model in models if model not in {*baselines, *human}]
+    for model in models:
+        if model in baselines:
+            color, marker, face = plotting.GREY, "D", "white"
+        elif model in human:
+            color, marker, face = plotting.INK, "s", plotting.INK
+        else:
+            color = colors[plain.index(model) % len(colors)]
+            marker, face = "o", color
+        looks[model] = {"color": color, "marker": marker, "markerfacecolor": face}
+    return looks
+
+
+def _limits(data: pd.DataFrame, metric: str) -> tuple[float, float]:
+    """Return axis limits that hold every finite number, and zero."""
+    numbers = data[["estimate", *_LIMITS]].to_numpy(float)
+    numbers = numbers[np.isfinite(numbers)]
+    low, high = min([0.0, *numbers]), max([0.0, *numbers])
+    span = (high - low) or 1.0
+    # Room for half a marker; nothing lies below the zero of an error.
+    return low - (0.04 * span if low < 0 or metric in _SIGNED else 0.0), high + 0.05 * span
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Where each context's heading and its models stand, in mm from the top."""
+
+    headings: tuple[tuple[float, str], ...]
+    rules: tuple[float, ...]
+    places: dict[tuple[str, str], float]
+    labels: tuple[str, ...]
+    bottom: float
+
+    @classmethod
+    def of(cls, contexts: Mapping[str, str], models: Mapping[str, str], label_mm: float) -> _Rows:
+        """Wrap the names and give every line its room."""
+
+        def wrapped(shown: str, weight: str) -> tuple[str, float]:
+            text = plotting.wrap(
+                shown, label_mm, size=plotting.SIZE_SMALL, weight=weight, max_lines=4
+            )
+            return text, _ROW + plotting.LINE_MM * text.count("\n")
+
+        labels = {model: wrapped(shown, "normal") for model, shown in models.items()}
+        headings, rules, places = [], [], {}
+        y = 0.0
+        for context, shown in contexts.items():
+            rules.append(y)
+            heading, tall = wrapped(shown, "bold")
+            y += _GAP
+            headings.append((y + tall / 2, heading))
+            y += tall
+            for model, (_, tall) in labels.items():
+                places[context, model] = y + tall / 2
+                y += tall
+            y += _GAP
+        texts = tuple(label for label, _ in labels.values()) * len(contexts)
+        return cls(tuple(headings), tuple(rules), places, texts, y)
+
+
+def _set_axes(axes: Axes, data: pd.DataFrame, metric: str, rows: _Rows, panel_mm: float) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_ylim(rows.bottom, 0)
+    axes.set_xlim(*_limits(data, metric))
+    # Seven points' digits need some 10 mm for a label and its neighbour's distance.
+    axes.xaxis.set_major_locator(
+        MaxNLocator(nbins=max(2, min(6, int(panel_mm / 10))), steps=[1, 2, 5, 10])
+    )
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x", color=plotting.PALE, lw=0.5)
+    if metric in _SIGNED:
+        axes.axvline(0, color=plotting.GREY, lw=0.8, zorder=1)
+    for y in rows.rules:
+        axes.axhline(y, color=plotting.INK, lw=0.6, zorder=1)
+
+
+def _draw_row(axes: Axes, row: Any, y: float, look: dict[str, Any]) -> None:
+    if np.isnan(row.estimate):
+        axes.text(
+            0.02, y, "undefined", transform=axes.get_yaxis_transform(),
+            va="center", style="italic", size=plotting.SIZE_SMALLEST, color=plotting.GREY,
+        )  # fmt: skip
+        return
+    if not (np.isnan(row.conf_low) and np.isnan(row.conf_high)):
+        plotting.draw_interval(
+            axes, row.conf_low, row.estimate, row.conf_high, y, color=look["color"]
+        )
+    axes.plot(row.estimate, y, ms=4.2, mew=0.9, ls="", zorder=3, **look)
+
+
+def _label_rows(axes: Axes, rows: _Rows) -> None:
+    axes.set_yticks(list(rows.places.values()), list(rows.labels))
+    for y, heading in rows.headings:
+        axes.annotate(
+            heading,
+            (0, y),
+            xycoords=axes.get_yaxis_transform(),
+            # As far from the axis as the labels of the ticks.
+            xytext=(-3.5, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            weight="bold",
+            size=plotting.SIZE_SMALL,
+        )
+
+
+def _add_legend(
+    figure: Figure,
+    data: pd.DataFrame,
+    looks: Mapping[str, dict[str, Any]],
+    level: str,
+    method: str,
+) -> None:
+    from matplotlib.lines import Line2D
+
+    kinds = {"o": "model", "D": "baseline", "s": "human raters"}
+    drawn = {look["marker"]: look for look in looks.values()}
+    seen = {marker: drawn[marker] for marker in kinds if marker in drawn}
+    handles = [
+        Line2D([], [], ls="", ms=4.2, mew=0.9, label=kinds[marker],
+               **({**look, "color": plotting.INK, "markerfacecolor": plotting.INK}
+                  if marker == "o" else look))
+        for marker, look in seen.items()
+    ]  # fmt: skip
+    if data[list(_LIMITS)].notna().any(axis=None):
+        handles.append(
+            Line2D([], [], color=plotting.INK, lw=1.1, label=f"{level} interval ({method})")
+        )
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=len(handles),
+        columnspacing=1.4,
+        handletextpad=0.5,
+    )

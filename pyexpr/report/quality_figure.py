@@ -1,0 +1,130 @@
+"""The quality of the recordings: how much of each clip OpenFace could use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pyexpr.base import plotting
+from pyexpr.base.errors import DataError
+from pyexpr.base.tables import as_frame, numeric_column, require_columns
+from pyexpr.report.frames import in_order
+from pyexpr.report.labels import display_name, display_names, percent
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+Names = Mapping[str, str] | None
+
+# mm
+_ROW = 12.0
+_HEAD_AND_FOOT = 16.0
+_LABEL = 30.0
+# The golden ratio's multiples never bunch: points of equal share spread evenly.
+_GOLDEN = 0.6180339887498949
+
+
+def quality_figure(
+    frame: pd.DataFrame,
+    *,
+    share: str = "valid_share",
+    threshold: float = 0.5,
+    names: Names = None,
+    width_mm: float = plotting.FULL_WIDTH_MM,
+) -> Figure:
+    """Draw the share of valid frames of every clip, a strip per context.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row per clip: context, and the share of its frames that are valid
+        (0 to 1) in the column `share`. Clips without a share are counted.
+    share : str
+        Name of that column.
+    threshold : float
+        The least share with which a clip is used; a line is drawn there, and
+        the clips below it are counted beside each strip.
+    names : mapping of str to str, optional
+        Names to show for contexts.
+    width_mm : float
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    contexts = _shares(frame, share)
+    shown = display_names(contexts, names)
+    blue = plotting.OKABE_ITO["blue"]
+    with plotting.style():
+        figure = plotting.new_figure(width_mm, _HEAD_AND_FOOT + _ROW * len(contexts))
+        axes = figure.subplots()
+        for row, values in enumerate(contexts.values()):
+            known = np.sort(values[~np.isnan(values)])
+            jitter = ((np.arange(len(known)) * _GOLDEN) % 1 - 0.5) * 0.62
+            axes.plot(
+                known, row + jitter, "o", ms=2.2, mew=0.4, color=blue,
+                markerfacecolor="none", clip_on=False,
+            )  # fmt: skip
+            axes.annotate(
+                _counts(values, threshold, lines=True),
+                (1, row),
+                xycoords=axes.get_yaxis_transform(),
+                xytext=(6, 0),
+                textcoords="offset points",
+                va="center",
+                size=plotting.SIZE_SMALL,
+            )
+            if row:
+                axes.axhline(row - 0.5, color=plotting.PALE, lw=0.5)
+        axes.axvline(threshold, color=plotting.INK, lw=0.8, ls="--", zorder=1)
+        axes.set(xlim=(-0.01, 1.01), ylim=(len(contexts) - 0.5, -0.5))
+        axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100"])
+        axes.set_xlabel("Valid frames of the clip (%)")
+        label_mm = min(_LABEL, 0.25 * width_mm)
+        labels = [
+            plotting.wrap(name, label_mm, size=plotting.SIZE_SMALL, max_lines=3)
+            for name in shown.values()
+        ]
+        axes.set_yticks(range(len(labels)), labels)
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+    return plotting.freeze(figure)
+
+
+def quality_alt(
+    frame: pd.DataFrame,
+    *,
+    share: str = "valid_share",
+    threshold: float = 0.5,
+    names: Names = None,
+) -> str:
+    """Return what `quality_figure` shows, in words."""
+    parts = ["Share of valid frames of every clip, a strip of dots per context."]
+    for context, values in _shares(frame, share).items():
+        known = values[~np.isnan(values)]
+        middle = f", median {100 * np.median(known):.0f}%" if len(known) else ""
+        parts.append(f"{display_name(context, names)}: {_counts(values, threshold)}{middle}.")
+    return " ".join(parts)
+
+
+def _shares(frame: pd.DataFrame, share: str) -> dict[str, NDArray[Any]]:
+    what = "the quality figure's table"
+    data = as_frame(frame, what=what)
+    require_columns(data, ["context", share], what=what)
+    if data.empty:
+        raise DataError(f"{what} has no rows: there is nothing to show")
+    values = numeric_column(data, share, what=what, low=0, high=1)
+    context = data["context"].astype(str)
+    return {label: values[(context == label).to_numpy()] for label in in_order(context)}
+
+
+def _counts(values: NDArray[Any], threshold: float, *, lines: bool = False) -> str:
+    missing = int(np.isnan(values).sum())
+    below = int((values < threshold).sum())
+    parts = [f"{len(values):,} clips", f"{below:,} below {percent(threshold)}"]
+    parts += [f"{missing:,} without frames"] if missing else []
+    return ("\n" if lines else ", ").join(parts)

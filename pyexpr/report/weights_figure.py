@@ -1,0 +1,170 @@
+"""Figure 4: standardised weights of the features, a panel per context."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pyexpr.base import plotting
+from pyexpr.report.frames import checked, gap_notes, in_order, records
+from pyexpr.report.labels import display_name, display_names, interval, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Names = Mapping[str, str] | None
+
+_KEYS = ("context", "feature")
+_LIMITS = ("conf_low", "conf_high")
+# mm
+_ROW = 4.6
+_LABEL = 36.0
+_HEAD_AND_FOOT = 22.0
+_MIN_PANEL = 20.0
+
+
+class _Row(NamedTuple):
+    """A feature's band, in mm from the top."""
+
+    top: float
+    bottom: float
+
+    @property
+    def middle(self) -> float:
+        return (self.top + self.bottom) / 2
+
+
+def weights_figure(
+    frame: pd.DataFrame,
+    *,
+    names: Names = None,
+    width_mm: float = plotting.FULL_WIDTH_MM,
+) -> Figure:
+    """Draw the weights of a linear model in every context: figure 4.
+
+    A row per feature, a panel per context on one scale. A hollow dot is a
+    weight that the penalty set to exactly zero.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns context, feature, estimate, and optionally conf_low, conf_high
+        (drawn as lines where there), reason.
+    names : mapping of str to str, optional
+        Names to show for contexts and features.
+    width_mm : float
+        Panels that would be narrower than 20 mm go to a further row.
+
+    Returns
+    -------
+    matplotlib Figure
+        A missing weight is drawn as an em dash; `weights_alt` says why.
+    """
+    data = checked(
+        frame,
+        what="the weights' figure",
+        keys=_KEYS,
+        numbers=("estimate",),
+        optional=_LIMITS,
+    )
+    contexts = display_names(in_order(data["context"]), names)
+    features = display_names(data["feature"].unique(), names)
+    label_mm = min(_LABEL, 0.36 * width_mm)
+    fitting = max(1, int((width_mm - label_mm) / _MIN_PANEL))
+    rows = -(-len(contexts) // fitting)
+    columns = -(-len(contexts) // rows)
+    size = plotting.SIZE_SMALL
+    labels = [plotting.wrap(shown, label_mm, size=size, max_lines=3) for shown in features.values()]
+    tall = [_ROW + plotting.LINE_MM * label.count("\n") for label in labels]
+    bottoms = dict(zip(features, accumulate(tall), strict=True))
+    rows_of = {
+        feature: _Row(bottom - height, bottom)
+        for (feature, bottom), height in zip(bottoms.items(), tall, strict=True)
+    }
+    body = sum(tall)
+    panel_mm = (width_mm - label_mm) / columns - 4
+    titles = {
+        context: plotting.wrap(shown, panel_mm, weight="bold", max_lines=6)
+        for context, shown in contexts.items()
+    }
+    limits = _symmetric_limits(data)
+    with plotting.style():
+        figure = plotting.new_figure(width_mm, rows * (_HEAD_AND_FOOT + body))
+        panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for axes in panels.flat[len(contexts) :]:
+            axes.remove()
+        for axes, (context, title) in zip(panels.flat, titles.items(), strict=False):
+            axes.set_title(title)
+            axes.set_xlim(-limits, limits)
+            axes.set_ylim(body, 0)
+            axes.tick_params(labelbottom=True)
+            axes.xaxis.set_major_locator(_ticks(panel_mm))
+            _draw_weights(axes, data[data["context"] == context], rows_of)
+        for axes in panels[:, 0]:
+            axes.set_yticks([row.middle for row in rows_of.values()], labels)
+        figure.supxlabel("Standardised weight", size=plotting.SIZE_BODY)
+    return plotting.freeze(figure)
+
+
+def weights_alt(frame: pd.DataFrame, *, digits: int = 2, names: Names = None) -> str:
+    """Return what `weights_figure` shows, in words, with every number."""
+    data = checked(
+        frame,
+        what="the weights' figure",
+        keys=_KEYS,
+        numbers=("estimate",),
+        optional=_LIMITS,
+    )
+    parts = ["Standardised weights of the features in each context, as dots about a zero line."]
+    for context in in_order(data["context"]):
+        listed = []
+        for row in records(data[data["context"] == context]):
+            limits = interval(row.conf_low, row.conf_high, digits)
+            listed.append(
+                f"{display_name(row.feature, names)} {number(row.estimate, digits)}"
+                + (f" {limits}" if limits.startswith("[") else "")
+            )
+        parts.append(f"{display_name(context, names)}: {'; '.join(listed)}.")
+    parts += gap_notes(data, keys=_KEYS, values=("estimate",), names=names)
+    return " ".join(parts)
+
+
+def _symmetric_limits(data: pd.DataFrame) -> float:
+    """Return how far the axis reaches on either side, so that zero stands in the middle."""
+    numbers = np.abs(data[["estimate", *_LIMITS]].to_numpy(float))
+    numbers = numbers[np.isfinite(numbers)]
+    return 1.08 * (max(numbers, default=0.0) or 1.0)
+
+
+def _ticks(panel_mm: float) -> object:
+    from matplotlib.ticker import MaxNLocator
+
+    nbins = 2 if panel_mm < 26 else 4
+    return MaxNLocator(nbins=nbins, steps=[1, 2, 5, 10], symmetric=True)
+
+
+def _draw_weights(axes: Axes, data: pd.DataFrame, rows: Mapping[str, _Row]) -> None:
+    axes.axvline(0, color=plotting.INK, lw=0.7, zorder=1)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    for band in list(rows.values())[1::2]:
+        axes.axhspan(band.top, band.bottom, color=plotting.FAINT, lw=0, zorder=0)
+    blue = plotting.OKABE_ITO["blue"]
+    for row in records(data):
+        y = rows[str(row.feature)].middle
+        low, value, high = float(row.conf_low), float(row.estimate), float(row.conf_high)
+        if np.isnan(value):
+            axes.text(0, y, " — ", ha="center", va="center", size=plotting.SIZE_SMALL,
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
+            continue
+        if np.isnan(low) and np.isnan(high):
+            # A stem from zero leads the eye where no interval does.
+            low = high = 0.0
+        plotting.draw_interval(axes, low, value, high, y, color=blue)
+        axes.plot(value, y, "o", color=blue, ms=4, mew=0.9,
+                  markerfacecolor="white" if value == 0 else blue, zorder=3)  # fmt: skip
