@@ -1,0 +1,334 @@
+"""From the bytes of an OpenFace file to columns of float64: what Arrow does, and its gaps.
+
+Only the columns asked for are converted. Rows with too few or too many fields
+are dropped whole and counted; a last line that ends in the middle of its last
+number is found and dropped too, which no reader does by itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyexpr.base.errors import OpenFaceError
+from pyexpr.behavior.openface_layout import Header, parse_header
+
+# A header of 714 names is 7 KB, a row at most 10 KB.
+_LOOK: Final = 1 << 18
+_COMPRESSED: Final = {b"\x1f\x8b": "gzip", b"BZ": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
+
+# What the C libraries of Linux, macOS and Windows print for a value that is no number; the
+# older Windows one pads and rounds its words as if they were digits ("1.#R" is "1.#QNAN").
+_WORDS: Final = (
+    *("nan", "NaN", "NAN", "nan(ind)", "NaN(ind)", "nan(snan)", "NaN(snan)"),
+    *("inf", "Inf", "INF", "infinity", "Infinity"),
+    *(f"1.#{word}{'0' * n}" for word in ("QNAN", "SNAN", "IND", "INF") for n in range(4)),
+    *("1.#R", "1.#QO", "1.#J", "1.#IO", "1.#SO"),
+)
+_NOT_NUMBERS: Final = (
+    "",
+    *(sign + word for word in _WORDS for sign in ("", "-", "+")),
+    *("NA", "N/A", "#N/A", "null", "NULL", "None"),
+)
+# Arrow compares before it trims, so every spelling is listed with the blanks OpenFace puts.
+NULL_VALUES: Final = tuple(
+    " " * before + word + " " * after
+    for word in _NOT_NUMBERS
+    for before in range(4)
+    for after in range(2)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that was looked into.
+
+    Attributes
+    ----------
+    header : Header
+    content : bytes or None
+        The whole text where it had to be read (compressed, or no newline at the
+        end); None where Arrow may stream the file.
+    tail_cut : bool
+        Whether a cut last line was already left out of `content`.
+    """
+
+    header: Header
+    content: bytes | None
+    tail_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns asked for, as Arrow holds them.
+
+    Attributes
+    ----------
+    header : Header
+    batches : list of pyarrow.RecordBatch
+        Columns are named by their position in the file.
+    n_rows, n_cut, n_overlong : int
+        Whole rows, and rows dropped because they have too few or too many fields.
+    skipped : tuple of int
+        Lines of the dropped rows, as Arrow counts them: empty lines not counted.
+    """
+
+    header: Header
+    batches: list[Any]
+    n_rows: int
+    n_cut: int
+    n_overlong: int
+    skipped: tuple[int, ...]
+
+    def file_row(self, row: int) -> int:
+        """Return the number of a whole row, from 0, among all rows of the file, from 1."""
+        return file_row(row, self.skipped, self.header)
+
+    def matrix(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """Return columns side by side, (rows, columns), missing and infinite values as NaN."""
+        keys = [str(self.header.positions[name]) for name in names]
+        # Arrow interleaves the columns of a batch in one pass, while they are in the cache.
+        parts = [
+            batch.select(keys).to_tensor(null_to_nan=True).to_numpy() for batch in self.batches
+        ]
+        values: NDArray[np.float64] = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        # A sum is finite only if every value is: the mask is built for few files.
+        with np.errstate(over="ignore", invalid="ignore"):
+            suspicious = not np.isfinite(values.sum())
+        if suspicious and np.isinf(values).any():
+            values = np.where(np.isinf(values), np.nan, values)
+        return values
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """Return one column, missing and infinite values as NaN."""
+        return self.matrix([name])[:, 0].copy()
+
+
+def open_source(path: str | os.PathLike[str]) -> Source:
+    """Look into a file: find its header, and whether its last line was cut.
+
+    Raises
+    ------
+    OpenFaceError
+        If there is no such file, it cannot be read, or it is not OpenFace's.
+    """
+    name = str(path)
+    try:
+        if Path(path).is_dir():
+            raise OpenFaceError(f"{name}: this is a folder; name one of the CSV files in it")
+        with open(path, "rb") as handle:
+            head = handle.read(_LOOK)
+            size = handle.seek(0, os.SEEK_END)
+            handle.seek(max(0, size - 1))
+            ends_whole = handle.read(1) in (b"\n", b"\r")
+    except FileNotFoundError:
+        raise OpenFaceError(f"{name}: there is no such file; check the path") from None
+    except PermissionError:
+        raise OpenFaceError(
+            f"{name}: no permission to read it; change its mode (chmod u+r) or its owner"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise OpenFaceError(f"{name}: cannot be read: {error}") from None
+    content: bytes | None = None
+    compression = next((kind for magic, kind in _COMPRESSED.items() if head.startswith(magic)), "")
+    if compression:
+        content = _decompressed(name, path, compression)
+        head = content[:_LOOK]
+        ends_whole = content.endswith((b"\n", b"\r"))
+    if not head.strip():
+        raise OpenFaceError(f"{name}: the file is empty; run OpenFace on the video again")
+    header = _read_header(name, head)
+    if not ends_whole:
+        content = Path(path).read_bytes() if content is None else content
+        whole = _without_cut_tail(content, header)
+        return Source(header, whole, tail_cut=len(whole) < len(content))
+    return Source(header, content, tail_cut=False)
+
+
+def _decompressed(name: str, path: str | os.PathLike[str], compression: str) -> bytes:
+    import pyarrow as pa
+
+    try:
+        with pa.OSFile(os.fspath(path)) as raw, pa.CompressedInputStream(raw, compression) as text:
+            return bytes(text.read())
+    except (OSError, pa.ArrowException) as error:
+        raise OpenFaceError(
+            f"{name}: the {compression} compression is damaged ({error}); copy the file again"
+        ) from None
+
+
+def _read_header(name: str, head: bytes) -> Header:
+    if b"\x00" in head:
+        raise OpenFaceError(
+            f"{name}: a binary file, or text that is not UTF-8; give the CSV file OpenFace wrote"
+        )
+    skip = 0
+    rest = head.removeprefix(b"\xef\xbb\xbf")
+    line = b""
+    while rest and not line.strip():
+        end = min((at for at in (rest.find(b"\n"), rest.find(b"\r")) if at >= 0), default=len(rest))
+        line, ended, rest = rest[:end], rest[end : end + 2], rest[end:]
+        rest = rest.removeprefix(b"\r\n") if ended == b"\r\n" else rest[1:]
+        skip += 1
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise OpenFaceError(
+            f"{name}: a binary file, or text that is not UTF-8; give the CSV file OpenFace wrote"
+        ) from None
+    if not ended:
+        raise OpenFaceError(
+            f"{name}: the file ends within its first line, after {text.count(',') + 1} column "
+            "names: the header was cut or nothing follows it; run OpenFace on the video again"
+        )
+    return parse_header(name, text, skip_lines=skip)
+
+
+def _without_cut_tail(content: bytes, header: Header) -> bytes:
+    """Leave out the last line if it stops within its last field.
+
+    Lines with too few fields stay: they are dropped and counted where all such
+    rows are. A last field is whole if it is a number with as many decimals as
+    that of the line before; a single row has nothing to be compared with and
+    counts as cut.
+    """
+    start = max(content.rfind(b"\n"), content.rfind(b"\r")) + 1
+    last = content[start:]
+    if last.count(b",") != header.n_columns - 1:
+        return content
+    # The first line of the stretch looked at is the header, or begins before the stretch.
+    lines = content[max(0, start - _LOOK) : start].splitlines()[1:]
+    whole = [line for line in lines if line.count(b",") == header.n_columns - 1]
+    if not whole:
+        return content[:start]
+    field, model = (_last_field(line) for line in (last, whole[-1]))
+    if not _is_number(field) or _decimals(field) < _decimals(model):
+        return content[:start]
+    return content
+
+
+def _last_field(line: bytes) -> str:
+    return line.rpartition(b",")[2].decode("utf-8", "replace").strip()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return text.strip() != "" and text.strip() in _NOT_NUMBERS
+    return "_" not in text
+
+
+def _decimals(text: str) -> int:
+    return len(text.partition(".")[2])
+
+
+def read_columns(source: Source, names: Sequence[str]) -> Columns:
+    """Convert the named columns of a file to float64.
+
+    Raises
+    ------
+    OpenFaceError
+        If there are no whole rows, or a value is not a number: the message names
+        column, row and value.
+    """
+    import pyarrow as pa
+
+    header = source.header
+    cut: list[int] = []
+    overlong: list[int] = []
+    try:
+        table = _arrow_table(source, names, pa.float64(), cut, overlong)
+    except (pa.ArrowException, OSError) as error:
+        raise _explained(source, names, str(error)) from None
+    n_cut = len(cut) + int(source.tail_cut)
+    if table.num_rows == 0:
+        raise OpenFaceError(_no_rows(header, n_cut, len(overlong)))
+    skipped = (*cut, *overlong)
+    return Columns(header, table.to_batches(), table.num_rows, n_cut, len(overlong), skipped)
+
+
+def _arrow_table(
+    source: Source, names: Sequence[str], kind: Any, cut: list[int], overlong: list[int]
+) -> Any:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    def drop(row: Any) -> str:
+        (cut if row.actual_columns < row.expected_columns else overlong).append(row.number)
+        return "skip"
+
+    header = source.header
+    keys = [str(header.positions[name]) for name in names]
+    stream = pa.OSFile(header.path) if source.content is None else pa.BufferReader(source.content)
+    with stream:
+        return csv.read_csv(
+            stream,
+            # Positions instead of the names: a name may be doubled, quoted, or led by blanks.
+            read_options=csv.ReadOptions(
+                use_threads=False,  # files are read in parallel, not their parts
+                skip_rows=header.skip_lines,
+                column_names=[str(position) for position in range(header.n_columns)],
+            ),
+            parse_options=csv.ParseOptions(quote_char=False, invalid_row_handler=drop),
+            convert_options=csv.ConvertOptions(
+                include_columns=keys,
+                column_types=dict.fromkeys(keys, kind),
+                null_values=list(NULL_VALUES),
+                check_utf8=False,
+            ),
+        )
+
+
+def _explained(source: Source, names: Sequence[str], said: str) -> OpenFaceError:
+    """Return the error that names the value which is not a number."""
+    import pyarrow as pa
+
+    skipped: list[int] = []
+    path = source.header.path
+    try:
+        table = _arrow_table(source, names, pa.binary(), skipped, skipped)
+    except (pa.ArrowException, OSError) as error:
+        return OpenFaceError(f"{path}: cannot be read as CSV: {error}; export the file again")
+    for name, column in zip(names, table.columns, strict=True):
+        for row, value in enumerate(column.to_pylist()):
+            text = (value or b"").decode("utf-8", "replace")
+            if text.strip() and not _is_number(text.strip()):
+                number = file_row(row, skipped, source.header)
+                return OpenFaceError(
+                    f"{path}: column {name!r} must hold numbers, but row {number} holds "
+                    f"{text.strip()[:60]!r}; "
+                    "mend or delete that row, or export the file again"
+                )
+    return OpenFaceError(f"{path}: cannot be read as CSV: {said}; export the file again")
+
+
+def file_row(row: int, skipped: Sequence[int], header: Header) -> int:
+    """Return the number of a kept row among all rows, from 1, the header not counted."""
+    line = row + header.skip_lines + 1
+    for other in sorted(skipped):
+        line += other <= line
+    return line - header.skip_lines
+
+
+def _no_rows(header: Header, n_cut: int, n_overlong: int) -> str:
+    if n_overlong:
+        return (
+            f"{header.path}: the header has {header.n_columns} columns and all "
+            f"{n_overlong + n_cut} rows have another number; header and rows do not belong together"
+        )
+    if n_cut:
+        return (
+            f"{header.path}: no whole row: {n_cut} of {n_cut} rows have fewer fields than the "
+            f"{header.n_columns} of the header; run OpenFace on the video again"
+        )
+    return (
+        f"{header.path}: the file has a header but no rows: OpenFace stopped before the first "
+        "frame; run it on the video again"
+    )

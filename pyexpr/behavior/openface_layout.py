@@ -1,0 +1,200 @@
+"""Names and groups of OpenFace's columns, and the header line that holds them.
+
+Columns are known by name alone: their order and number differ from version to
+version, and 248 names differ from another only in case (``x_0`` in pixels,
+``X_0`` in millimetres), so case is never folded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pyexpr.base.errors import OpenFaceError, listed, near_names
+
+TIME_COLUMNS: Final = ("frame", "timestamp")
+ROW_COLUMNS: Final = ("frame", "face_id", "timestamp", "confidence", "success")
+
+# One table row per group: its unit and the columns, point by point (x, y, x, y, ...),
+# which is the order in memory of an array (frames, points, axes).
+_AXES: Final = {
+    "landmarks_2d": ("px", 68, ("x_{}", "y_{}")),
+    "landmarks_3d": ("mm", 68, ("X_{}", "Y_{}", "Z_{}")),
+    "eye_landmarks_2d": ("px", 56, ("eye_lmk_x_{}", "eye_lmk_y_{}")),
+    "eye_landmarks_3d": ("mm", 56, ("eye_lmk_X_{}", "eye_lmk_Y_{}", "eye_lmk_Z_{}")),
+}
+_PLAIN: Final = {
+    "pose_translation": ("mm", ("pose_Tx", "pose_Ty", "pose_Tz")),
+    "pose_rotation": ("rad", ("pose_Rx", "pose_Ry", "pose_Rz")),
+    "gaze_angle": ("rad", ("gaze_angle_x", "gaze_angle_y")),
+    "gaze_vector": (
+        "unit vectors",
+        tuple(f"gaze_{eye}_{axis}" for eye in (0, 1) for axis in "xyz"),
+    ),
+    "params": ("model units", ("p_scale", "p_rx", "p_ry", "p_rz", "p_tx", "p_ty")),
+    "shape": ("model units", tuple(f"p_{i}" for i in range(34))),
+}
+_UNITS: Final = {"au_presence": "0/1", "au_intensity": "0-5"}
+_AU: Final = {"au_presence": re.compile(r"AU\d+_c"), "au_intensity": re.compile(r"AU\d+_r")}
+
+GROUPS: Final = (
+    "landmarks_2d",
+    "landmarks_3d",
+    "pose_translation",
+    "pose_rotation",
+    "gaze_angle",
+    "gaze_vector",
+    "au_presence",
+    "au_intensity",
+    "params",
+    "eye_landmarks_2d",
+    "eye_landmarks_3d",
+    "shape",
+)
+
+#: What the features are computed from.
+FEATURE_GROUPS: Final = (
+    "landmarks_2d",
+    "pose_translation",
+    "pose_rotation",
+    "gaze_angle",
+    "au_presence",
+    "au_intensity",
+)
+
+
+def group_unit(group: str) -> str:
+    """Return the unit of a group's values."""
+    if group in _AXES:
+        return _AXES[group][0]
+    return _PLAIN[group][0] if group in _PLAIN else _UNITS[group]
+
+
+def group_shape(group: str, n_columns: int) -> tuple[int, ...]:
+    """Return the shape of one frame of a group that has `n_columns` columns."""
+    if group in _AXES:
+        return (_AXES[group][1], len(_AXES[group][2]))
+    return (n_columns,)
+
+
+def expected_columns(group: str) -> tuple[str, ...]:
+    """Return the names a group must have, in the order of its array; none for action units.
+
+    Which action units there are is the file's to say.
+    """
+    if group in _AXES:
+        _, points, axes = _AXES[group]
+        return tuple(axis.format(point) for point in range(points) for axis in axes)
+    return _PLAIN[group][1] if group in _PLAIN else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header line of one file.
+
+    Attributes
+    ----------
+    path : str
+        The file, for messages.
+    positions : Mapping of str to int
+        Position of each name, blanks and quotes around it removed.
+    n_columns : int
+    skip_lines : int
+        Lines up to and including the header.
+    """
+
+    path: str
+    positions: Mapping[str, int]
+    n_columns: int
+    skip_lines: int
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.positions
+
+    def group_columns(self, group: str) -> tuple[str, ...]:
+        """Return the columns of a group in the order of its array, () if the file has none.
+
+        Raises
+        ------
+        OpenFaceError
+            If the file has some of the columns, but not all.
+        """
+        if group in _AU:
+            found = [name for name in self.positions if _AU[group].fullmatch(name)]
+            return tuple(sorted(found, key=lambda name: int(name[2:-2])))
+        expected = expected_columns(group)
+        missing = [name for name in expected if name not in self.positions]
+        if not missing:
+            return expected
+        if len(missing) == len(expected):
+            return ()
+        raise OpenFaceError(
+            f"{self.path}: of the {len(expected)} columns of {group} the file lacks "
+            f"{listed(missing)}; its header was cut or edited, so export it from OpenFace again"
+        )
+
+    def groups(self) -> tuple[str, ...]:
+        """Return the groups that the file holds whole."""
+        return tuple(group for group in GROUPS if self.group_columns(group))
+
+
+def parse_header(path: str, line: str, *, skip_lines: int) -> Header:
+    """Return the header of a file, or raise `OpenFaceError` if it is not OpenFace's."""
+    names = [name.strip().strip('"').strip() for name in line.split(",")]
+    positions: dict[str, int] = {}
+    for position, name in enumerate(names):
+        if name in positions and _is_known(name):
+            raise OpenFaceError(
+                f"{path}: the header names the column {name!r} twice; export the file again"
+            )
+        positions.setdefault(name, position)
+    _check_openface(path, line, positions)
+    return Header(path, positions, len(names), skip_lines)
+
+
+def _is_known(name: str) -> bool:
+    return (
+        name in ROW_COLUMNS
+        or any(pattern.fullmatch(name) for pattern in _AU.values())
+        or any(name in expected_columns(group) for group in (*_AXES, *_PLAIN))
+    )
+
+
+def _check_openface(path: str, line: str, positions: Mapping[str, int]) -> None:
+    known = [name for name in positions if _is_known(name)]
+    has_time = any(name in positions for name in TIME_COLUMNS)
+    if has_time and any(name not in ROW_COLUMNS for name in known):
+        return
+    for separator, word in ((";", "semicolons"), ("\t", "tabs")):
+        if line.count(separator) > line.count(","):
+            raise OpenFaceError(
+                f"{path}: the columns are separated by {word}; OpenFace separates by commas, "
+                "so use the file as OpenFace wrote it, not one saved by a spreadsheet"
+            )
+    if not known:
+        raise OpenFaceError(
+            f"{path}: not an OpenFace file: its header lacks {listed(ROW_COLUMNS)} and all "
+            f"landmarks, pose, gaze and action units; its first column is {next(iter(positions))!r}"
+        )
+    if has_time:
+        raise OpenFaceError(
+            f"{path}: not a usable OpenFace file: beside {listed(known)} it has no landmarks, "
+            "pose, gaze or action units; the header may have been cut"
+        )
+    if "face" in positions:
+        raise OpenFaceError(
+            f"{path}: this is OpenFace's output for single images: it lacks the columns 'frame' "
+            "and 'timestamp', so nothing in it moves; run FeatureExtraction on the video instead"
+        )
+    raise OpenFaceError(
+        f"{path}: the columns 'frame' and 'timestamp' are missing; {near_names('frame', positions)}"
+    )
+
+
+def layout_name(header: Header) -> str:
+    """Return which generation of OpenFace writes such a header, as far as it can be told."""
+    if "face_id" in header or "eye_lmk_x_0" in header:
+        return "OpenFace 2"
+    return "OpenFace 1 or 2" if "gaze_angle_x" in header else "OpenFace 0 or 1, or a part of 2"

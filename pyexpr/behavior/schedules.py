@@ -1,0 +1,310 @@
+"""Which seconds of a recording become clips.
+
+Seconds are half-open and cut without rounding: at ``fps`` frames per second a
+segment [start, end) holds the frames k with ``start * fps <= k < end * fps``, so
+that segments which touch share no frame. A negative start counts from the end of
+the recording, with n frames: ``n + start * fps <= k < n + end * fps``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pyexpr.base.errors import DataError, StudyError, listed, near_names
+from pyexpr.base.tables import as_frame, numeric_column, require_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# 3 * 0.1 * 10 is 3.0000000000000004: a frame must not hang on the last bit.
+_ROUNDING: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of a recording, in seconds, half-open.
+
+    Attributes
+    ----------
+    start, end : float
+        Seconds. Both are 0 or more, or the start is negative: then both count
+        from the end of the recording, and an end of 0 is the end.
+    label : str
+        The clip's name within its context.
+    """
+
+    start: float
+    end: float
+    label: str
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.start) and math.isfinite(self.end)):
+            raise DataError(
+                f"segment {self.label!r} runs from {self.start} to {self.end}: both must be seconds"
+            )
+        if self.start >= self.end:
+            raise DataError(
+                f"segment {self.label!r} runs from {self.start:g} to {self.end:g} seconds, but "
+                "must end after its start"
+                + (
+                    "; an end counts from the end of the recording only if the start does"
+                    if self.end < 0 <= self.start
+                    else ""
+                )
+            )
+        if self.start < 0 < self.end:
+            raise DataError(
+                f"segment {self.label!r} starts {-self.start:g} s before the end of the recording "
+                f"but ends {self.end:g} s after its beginning; count both from the same side"
+            )
+
+    def frames(self, n_frames: int, fps: float) -> tuple[int, int]:
+        """Return the first frame and the one after the last, also beyond the recording."""
+        origin = n_frames if self.start < 0 else 0
+        return (
+            origin + math.ceil(self.start * fps - _ROUNDING),
+            origin + math.ceil(self.end * fps - _ROUNDING),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A segment found in a recording: frames [start_frame, stop_frame) of its grid."""
+
+    context: str
+    label: str
+    start_frame: int
+    stop_frame: int
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames, gaps included."""
+        return self.stop_frame - self.start_frame
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedClip:
+    """A segment that a recording does not yield, and why."""
+
+    context: str
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The segments of each context.
+
+    Attributes
+    ----------
+    segments : mapping of str to tuple of Segment
+        In the order that decides which of two overlapping segments is the later.
+    period : float or None
+        Seconds; if given, every recording of any context is cut into clips of
+        this length from its beginning, and `segments` is empty.
+
+    Examples
+    --------
+    >>> clips, dropped = BP4D_PLUS.cut("pain", n_frames=1000, fps=25)
+    >>> [(clip.label, clip.start_frame, clip.stop_frame) for clip in clips][:4]
+    [('1', 0, 75), ('2', 75, 150), ('3', 150, 225), ('4', 700, 775)]
+    >>> dropped
+    []
+    """
+
+    segments: Mapping[str, tuple[Segment, ...]] = field(default_factory=dict)
+    period: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.period is not None and not (math.isfinite(self.period) and self.period > 0):
+            raise DataError(f"clips must last a positive number of seconds, not {self.period}")
+        if (self.period is None) == (not self.segments):
+            raise DataError("a schedule needs segments for at least one context, or every=")
+        for context, segments in self.segments.items():
+            labels = [segment.label for segment in segments]
+            doubled = sorted({label for label in labels if labels.count(label) > 1})
+            if doubled:
+                raise DataError(
+                    f"context {context!r} of the schedule has two segments with the same clip "
+                    f"label: {listed(doubled)}"
+                )
+            if not segments:
+                raise DataError(f"context {context!r} of the schedule has no segments")
+
+    @classmethod
+    def from_table(cls, frame: Any) -> Schedule:
+        """Build a schedule from a table.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Columns ``context``, ``start``, ``end`` (seconds; negative starts count
+            from the end) and, if wanted, ``clip`` (the label; by default segments
+            are numbered from 1 within their context, in the order of the rows).
+
+        Raises
+        ------
+        DataError
+            For a missing column, a start that is not before its end, or a label
+            used twice in a context; the message names row and value.
+        """
+        what = "the schedule"
+        table = as_frame(frame, what=what)
+        require_columns(table, ["context", "start", "end"], what=what)
+        starts = numeric_column(table, "start", what=what)
+        ends = numeric_column(table, "end", what=what)
+        segments: dict[str, tuple[Segment, ...]] = {}
+        for row, value in enumerate(table["context"]):
+            context = _label(value, "context", row)
+            earlier = segments.setdefault(context, ())
+            label = (
+                _label(table["clip"].iloc[row], "clip", row)
+                if "clip" in table.columns
+                else str(len(earlier) + 1)
+            )
+            try:
+                segment = Segment(float(starts[row]), float(ends[row]), label)
+            except DataError as error:
+                raise DataError(f"row {row + 1} of {what}: {error}") from None
+            segments[context] = (*earlier, segment)
+        return cls(segments)
+
+    @classmethod
+    def every(cls, seconds: float) -> Schedule:
+        """Cut recordings of any context into clips of `seconds`, labelled from "1".
+
+        What remains at the end is left out; a recording shorter than one clip is
+        listed as dropped.
+        """
+        return cls(period=float(seconds))
+
+    def to_table(self) -> pd.DataFrame:
+        """Return the segments as a table that `from_table` takes: context, clip, start, end."""
+        import pandas as pd
+
+        rows = [
+            {"context": context, "clip": item.label, "start": item.start, "end": item.end}
+            for context, segments in self.segments.items()
+            for item in segments
+        ]
+        return pd.DataFrame(rows, columns=["context", "clip", "start", "end"])
+
+    def cut(
+        self,
+        context: str,
+        n_frames: int,
+        fps: float,
+        *,
+        on_short: Literal["drop", "error"] = "drop",
+    ) -> tuple[list[Clip], list[DroppedClip]]:
+        """Return the clips of one recording, and the segments it does not yield.
+
+        Parameters
+        ----------
+        context : str
+        n_frames : int
+            Length of the recording by frame number, gaps included.
+        fps : float
+            Frames per second.
+        on_short : {"drop", "error"}
+            Whether segments the recording is too short for, and the later (in the
+            schedule) of two that overlap in it, are listed or an error.
+
+        Raises
+        ------
+        StudyError
+            If the schedule does not know the context; with ``on_short="error"``,
+            if any segment is lost.
+        """
+        if on_short not in ("drop", "error"):
+            raise DataError(f"on_short= must be 'drop' or 'error', not {on_short!r}")
+        if not (math.isfinite(fps) and fps > 0):
+            raise DataError(f"fps= must be a positive number of frames per second, not {fps}")
+        clips: list[Clip] = []
+        dropped: list[DroppedClip] = []
+        for segment in self._segments_of(str(context), n_frames, fps):
+            start, stop = segment.frames(n_frames, fps)
+            reason = _why_not(segment, start, stop, n_frames, fps, clips)
+            if reason:
+                dropped.append(DroppedClip(str(context), segment.label, reason))
+            else:
+                clips.append(Clip(str(context), segment.label, start, stop))
+        if dropped and on_short == "error":
+            lost = "; ".join(f"clip {item.label!r}: {item.reason}" for item in dropped)
+            raise StudyError(
+                f"a recording of context {str(context)!r} does not yield its schedule: {lost}; "
+                "on_short='drop' goes on without such clips"
+            )
+        return clips, dropped
+
+    def _segments_of(self, context: str, n_frames: int, fps: float) -> tuple[Segment, ...]:
+        if self.period is not None:
+            period = self.period
+            # A recording shorter than one clip still gets that clip, to be listed as lost.
+            count = max(1, math.floor((n_frames + _ROUNDING) / (period * fps)))
+            while Segment(0.0, (count + 1) * period, "").frames(n_frames, fps)[1] <= n_frames:
+                count += 1
+            return tuple(
+                Segment(number * period, (number + 1) * period, str(number + 1))
+                for number in range(count)
+            )
+        if context not in self.segments:
+            raise StudyError(
+                f"the schedule has no context {context!r}; {near_names(context, self.segments)} "
+                f"(it knows {listed(self.segments, most=20)})"
+            )
+        return self.segments[context]
+
+
+def _why_not(
+    segment: Segment, start: int, stop: int, n_frames: int, fps: float, clips: list[Clip]
+) -> str:
+    """Return why a segment is not a clip of the recording, or ""."""
+    span = f"[{segment.start:g}, {segment.end:g}] s"
+    if start < 0 or stop > n_frames:
+        return (
+            f"the recording is too short for {span}: it has {n_frames} frames "
+            f"({n_frames / fps:.4g} s)"
+        )
+    if start >= stop:
+        return f"{span} holds no frame at {fps:g} frames per second"
+    for clip in clips:
+        if start < clip.stop_frame and clip.start_frame < stop:
+            return (
+                f"{span} overlaps with clip {clip.label!r} in a recording of {n_frames} frames "
+                f"({n_frames / fps:.4g} s)"
+            )
+    return ""
+
+
+def _label(value: Any, column: str, row: int) -> str:
+    """Return a label as text; whole numbers without a decimal point."""
+    if value is None or value != value or str(value).strip() in ("", "<NA>"):
+        raise DataError(f"column {column!r} of the schedule is empty in row {row + 1}")
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def _numbered(*spans: tuple[float, float]) -> tuple[Segment, ...]:
+    return tuple(
+        Segment(float(start), float(end), str(number))
+        for number, (start, end) in enumerate(spans, start=1)
+    )
+
+
+#: The segments of the five tasks of BP4D+ in the appendix of the paper (3 s each).
+BP4D_PLUS: Final = Schedule(
+    {
+        "sadness": _numbered(
+            (0, 3), (3, 6), (30, 33), (33, 36), (-12, -9), (-9, -6), (-6, -3), (-3, 0)
+        ),
+        "startle": _numbered((3, 6), (6, 9), (9, 12), (12, 15), (15, 18)),
+        "fear": _numbered((0, 3), (3, 6), (6, 9), (9, 12), (12, 15), (15, 18), (18, 21)),
+        "pain": _numbered((0, 3), (3, 6), (6, 9), (-12, -9), (-9, -6), (-6, -3), (-3, 0)),
+        "disgust": _numbered((3, 6), (6, 9), (9, 12), (12, 15)),
+    }
+)
