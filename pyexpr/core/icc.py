@@ -85,7 +85,9 @@ def as_values(values: ArrayLike, *, dimensions: int) -> NDArray[np.float64]:
     if array.ndim != dimensions:
         raise DataError(f"ratings must have {dimensions} dimensions, but have {array.ndim}")
     # A sum is finite unless a value is not, or it overflows: then look closely.
-    if not np.isfinite(array.sum()) and np.isinf(array).any():
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = array.sum()
+    if not np.isfinite(total) and np.isinf(array).any():
         place = [int(i) for i in np.argwhere(np.isinf(array))[0]]
         raise DataError(f"ratings must be finite, but the one at index {place} is infinite")
     return array
