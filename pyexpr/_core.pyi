@@ -22,3 +22,22 @@ def landmark_motion(
     NDArray[np.int64],
     NDArray[np.int64],
 ]: ...
+
+# icc
+_OneWay = tuple[int, int, int, float, float, float, float, float, NDArray[np.float64]]
+_TwoWay = tuple[int, int, float, float, float, float, float]
+
+def icc_matrix_squares(
+    values: NDArray[np.float64],
+) -> tuple[_OneWay, _TwoWay | None, list[float]]: ...
+def icc_long_squares(
+    values: NDArray[np.float64], targets: NDArray[np.int64], n_targets: int
+) -> _OneWay: ...
+def icc_fill_cells(
+    values: NDArray[np.float64],
+    targets: NDArray[np.int64],
+    raters: NDArray[np.int64],
+    n_targets: int,
+    n_raters: int,
+) -> tuple[NDArray[np.float64], int]: ...
+def icc_wald_limit(sizes: NDArray[np.float64], ms_within: float, quantile: float) -> float: ...

@@ -1,0 +1,83 @@
+"""Intervals that respect subjects: targets of one subject are not independent.
+
+On L = log(1 + k theta) = -log(1 - ICC(.,k)) each subject is left out once; the
+pseudo-values U_g = G L - (G - 1) L_(g) are treated as G independent values, so that
+mean(U) +- t SE, SE^2 = sum (U_g - mean)^2 / (G (G - 1)), with t on G - 1 degrees of
+freedom (Tukey 1958; on this scale Arvesen 1969).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from pyexpr.core.icc import Squares
+from pyexpr.measurement.icc_intervals import NAN, Signal
+from pyexpr.measurement.icc_layout import Ratings
+
+ONE_CLUSTER = "there is only one subject, so there is no interval"
+NO_REPLICATE = "without one of the subjects the ICC is not defined, so there is no interval"
+METHOD = "subject jackknife"
+
+
+def cluster_signals(
+    ratings: Ratings,
+    signals: dict[str, Signal],
+    level: float,
+    theta_of: Callable[[Squares, str], float],
+) -> tuple[dict[str, Signal], int]:
+    """Replace interval and test of each signal by the jackknife's; also return G."""
+    assert ratings.clusters is not None
+    present = ratings.rated_clusters()
+    left_out: list[Squares] = (
+        [ratings.squares_without(int(code)) for code in present] if len(present) > 1 else []
+    )
+    found = {}
+    for family, signal in signals.items():
+        replicates = [theta_of(squares, family) for squares in left_out]
+        found[family] = jackknife(signal, replicates, level)
+    return found, len(present)
+
+
+def jackknife(signal: Signal, replicates: list[float], level: float) -> Signal:
+    """Interval and t test from the signals that are left without each subject."""
+    g = len(replicates)
+    bare = replace(
+        signal,
+        low=NAN,
+        high=NAN,
+        statistic=NAN,
+        df1=float(g - 1) if g else NAN,
+        df2=NAN,
+        p_value=NAN,
+        method=METHOD,
+    )
+    if signal.reason:
+        # Perfect agreement stays [1, 1], whoever is left out.
+        return replace(bare, low=signal.low, high=signal.high)
+    if g < 2:
+        return replace(bare, reason=ONE_CLUSTER)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        logs = np.log1p(signal.k * np.array([signal.theta, *replicates]))
+    if not np.isfinite(logs).all():
+        return replace(bare, reason=NO_REPLICATE)
+    pseudo = g * logs[0] - (g - 1) * logs[1:]
+    centre = float(pseudo.mean())
+    error = math.sqrt(float(np.sum((pseudo - centre) ** 2)) / (g * (g - 1)))
+    if error == 0:
+        return replace(
+            bare, reason="leaving out a subject changes nothing, so there is no interval"
+        )
+    from scipy.special import stdtr, stdtrit
+
+    half = float(stdtrit(g - 1, 1 - (1 - level) / 2)) * error
+    return replace(
+        bare,
+        low=math.expm1(centre - half) / signal.k,
+        high=math.expm1(centre + half) / signal.k,
+        statistic=centre / error,
+        p_value=2 * float(stdtr(g - 1, -abs(centre / error))),
+    )

@@ -1,0 +1,74 @@
+"""The six forms of the intraclass correlation: their names, and when each applies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pyexpr.base.errors import DataError, listed, near_names
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One form of the intraclass correlation.
+
+    Attributes
+    ----------
+    name, shrout_fleiss : str
+        As McGraw and Wong (1996) and as Shrout and Fleiss (1979) name it.
+    family : str
+        ``one_way``, ``agreement`` or ``consistency``: what counts as error.
+    average : bool
+        Whether it is the reliability of a mean of k ratings, not of one.
+    meaning : str
+        What it is, in a sentence.
+    """
+
+    name: str
+    shrout_fleiss: str
+    family: str
+    average: bool
+    meaning: str
+
+
+_ONE_WAY = "each target may have its own raters; differences between raters count as error"
+_AGREEMENT = "the same raters rate every target, and their different leanings count as error"
+_CONSISTENCY = "the same raters rate every target, and their different leanings do not count"
+
+FORMS: dict[str, Form] = {
+    form.name: form
+    for form in (
+        Form("ICC(1,1)", "ICC(1,1)", "one_way", False, f"one rating; {_ONE_WAY}"),
+        Form("ICC(1,k)", "ICC(1,k)", "one_way", True, f"mean of k ratings; {_ONE_WAY}"),
+        Form("ICC(A,1)", "ICC(2,1)", "agreement", False, f"one rating; {_AGREEMENT}"),
+        Form("ICC(A,k)", "ICC(2,k)", "agreement", True, f"mean of k ratings; {_AGREEMENT}"),
+        Form("ICC(C,1)", "ICC(3,1)", "consistency", False, f"one rating; {_CONSISTENCY}"),
+        Form("ICC(C,k)", "ICC(3,k)", "consistency", True, f"mean of k ratings; {_CONSISTENCY}"),
+    )
+}
+
+_BY_ANY_NAME = {
+    alias.casefold().replace(" ", ""): form
+    for form in FORMS.values()
+    for alias in (form.name, form.shrout_fleiss)
+}
+
+
+def find_form(name: str) -> Form:
+    """Return the form of that name, in either naming; `DataError` if there is none."""
+    form = _BY_ANY_NAME.get(str(name).casefold().replace(" ", ""))
+    if form is None:
+        raise DataError(f"there is no form {name!r} of the ICC; {near_names(str(name), FORMS)}")
+    return form
+
+
+def chosen_forms(form: str | Iterable[str]) -> tuple[Form, ...]:
+    """Return the forms that ``form=`` asks for, in the order of `FORMS`."""
+    if isinstance(form, str):
+        if form == "all":
+            return tuple(FORMS.values())
+        return (find_form(form),)
+    wanted = {find_form(name).name for name in form}
+    if not wanted:
+        raise DataError(f'form= is empty; give "all" or some of {listed(FORMS)}')
+    return tuple(item for item in FORMS.values() if item.name in wanted)

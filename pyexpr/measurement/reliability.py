@@ -1,0 +1,389 @@
+"""Agreement of raters: intraclass correlations with intervals."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pyexpr.base.errors import DataError, PyexprWarning
+from pyexpr.base.results import Result
+from pyexpr.base.versions import versions
+from pyexpr.core.icc import Squares
+from pyexpr.measurement.icc_cluster import cluster_signals
+from pyexpr.measurement.icc_forms import FORMS, Form, chosen_forms
+from pyexpr.measurement.icc_intervals import (
+    ICCInterval,
+    Signal,
+    agreement_signal,
+    checked_confidence,
+    consistency_signal,
+    form_row,
+    icc_interval,
+    one_way_signal,
+    undetermined_signal,
+)
+from pyexpr.measurement.icc_layout import Ratings, groups_of, names_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ICCInterval", "ICCResult", "SharedSubjectsWarning", "icc", "icc_interval"]
+
+NOTE_TEST = "statistic and p_value test that targets do not differ (MSB/MSW or MSR/MSE), not raters"
+NOTE_TWO_WAY = (
+    "the agreement and consistency forms hold only if a rater's label is the same person "
+    "throughout; slots 1, 2, ... filled by changing people are not"
+)
+NOTE_NO_RATERS = (
+    "raters= was not given, so only the one-way forms are shown: the two-way forms need to know "
+    "who gave each rating"
+)
+NOTE_RATERS = "no interval here respects raters who rate many targets each"
+
+
+INCOMPLETE = "the table of targets by raters has missing cells"
+
+
+class SharedSubjectsWarning(PyexprWarning):
+    """Targets share subjects, and the interval treats them as independent."""
+
+
+@dataclass(frozen=True, slots=True)
+class ICCGroup:
+    """One group of ratings: its labels, its counts, and a signal per family of forms."""
+
+    labels: tuple[Any, ...]
+    n_rows: int
+    n_missing: int
+    n_targets: int
+    n_ratings: int
+    n_single: int
+    n_raters: int | None
+    n_clusters: int | None
+    k_effective: float
+    k_harmonic: float
+    signals: dict[str, Signal]
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ICCResult(Result):
+    """Intraclass correlations, one row per group and form.
+
+    Attributes
+    ----------
+    groups : tuple of ICCGroup
+        What the table is made from, one per combination of `by`.
+    by : tuple of str
+        Columns that make the groups.
+    forms : tuple of str
+        The forms shown, in McGraw and Wong's names.
+    confidence : float
+        Level of the intervals.
+    k : float or None
+        Number of ratings of the average forms, None for that of the data.
+    cluster : str or None
+        Column of the subjects that the interval respects.
+    two_way : bool
+        Whether it is known who gave each rating.
+    """
+
+    groups: tuple[ICCGroup, ...]
+    by: tuple[str, ...]
+    forms: tuple[str, ...]
+    confidence: float
+    k: float | None
+    cluster: str | None
+    two_way: bool
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row per group and form.
+
+        Columns: those of ``by``, then form, shrout_fleiss, estimate, conf_low, conf_high,
+        statistic, df1, df2, p_value (F test that targets do not differ), n_targets,
+        n_ratings, k (the number of ratings whose mean has this reliability), method
+        (of the interval), reason (why a number is missing or extreme).
+        """
+        import pandas as pd
+
+        rows = []
+        for group in self.groups:
+            head = dict(zip(self.by, group.labels, strict=True))
+            rows.extend(
+                {**head, **form_row(form, group.signals[form.family], self.k)}
+                for form in self._shown()
+            )
+        return pd.DataFrame(rows, columns=[*self.by, *_COLUMNS])
+
+    def counts(self) -> pd.DataFrame:
+        """Return one row per group: rows read, missing scores dropped, targets, ratings.
+
+        ``n_single`` counts targets with one rating (they add to the mean square between
+        targets only); ``k_effective`` is n0, ``k_harmonic`` the harmonic mean of the numbers
+        of ratings.
+        """
+        import pandas as pd
+
+        names = (
+            "n_rows", "n_missing", "n_targets", "n_ratings", "n_single", "n_raters",
+            "n_clusters", "k_effective", "k_harmonic",
+        )  # fmt: skip
+        return pd.DataFrame(
+            [
+                {
+                    **dict(zip(self.by, group.labels, strict=True)),
+                    **{name: getattr(group, name) for name in names},
+                }
+                for group in self.groups
+            ],
+            columns=[*self.by, *names],
+        )
+
+    def mean_reliability(self) -> pd.DataFrame:
+        """Return the reliability of the targets' means actually used.
+
+        With unequal numbers of ratings the means differ in reliability; this is
+        ICC(1,k) at the harmonic mean of these numbers, one row per group.
+        """
+        import pandas as pd
+
+        rows = [
+            {
+                **dict(zip(self.by, group.labels, strict=True)),
+                **form_row(FORMS["ICC(1,k)"], group.signals["one_way"], group.k_harmonic),
+            }
+            for group in self.groups
+        ]
+        return pd.DataFrame(rows, columns=[*self.by, *_COLUMNS])
+
+    def heading(self) -> str:
+        """Say what was computed."""
+        groups = f", {len(self.groups)} groups by {', '.join(self.by)}" if self.by else ""
+        inside = f", subjects ({self.cluster}) as clusters" if self.cluster else ""
+        return f"Intraclass correlations, {100 * self.confidence:g} % intervals{inside}{groups}"
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what the table leaves out, and what it must not be read as."""
+        notes = [NOTE_TEST if self.cluster is None else NOTE_CLUSTER]
+        missing = sum(group.n_missing for group in self.groups)
+        single = sum(group.n_single for group in self.groups)
+        if missing:
+            notes.append(f"{missing} missing ratings were left out")
+        if single:
+            notes.append(
+                f"{single} targets have one rating: they count in the mean square between targets "
+                "and add nothing to the one within"
+            )
+        if self.k is None and any(
+            group.signals["one_way"].method == "Wald" for group in self.groups
+        ):
+            notes.append(
+                "targets have unequal numbers of ratings: ICC(1,k) is the reliability at the "
+                "effective number k = n0; mean_reliability() gives that of the means used"
+            )
+        if not self.two_way:
+            notes.append(NOTE_NO_RATERS)
+        elif any(FORMS[name].family != "one_way" for name in self.forms):
+            notes.append(NOTE_TWO_WAY)
+        if any(group.shared for group in self.groups):
+            notes.append(NOTE_SHARED)
+        return (*notes, NOTE_RATERS)
+
+    def provenance(self) -> dict[str, Any]:
+        """Return level, k, clusters and versions."""
+        return {
+            "confidence": self.confidence,
+            "k": self.k,
+            "by": list(self.by),
+            "cluster": self.cluster,
+            "counts": self.counts().to_dict(orient="records"),
+            "versions": versions("scipy"),
+        }
+
+    def _shown(self) -> tuple[Form, ...]:
+        return tuple(FORMS[name] for name in self.forms)
+
+
+_COLUMNS = (
+    "form", "shrout_fleiss", "estimate", "conf_low", "conf_high", "statistic", "df1", "df2",
+    "p_value", "n_targets", "n_ratings", "k", "method", "reason",
+)  # fmt: skip
+
+NOTE_CLUSTER = (
+    "the interval comes from leaving out one subject at a time; statistic and p_value are the t "
+    "test, on df1 = subjects - 1, that the ICC is 0"
+)
+NOTE_SHARED = (
+    "several targets belong to one subject and the intervals treat targets as independent, so "
+    'they are too narrow: cluster="subject" respects subjects'
+)
+
+
+def icc(
+    data: Any,
+    *,
+    targets: str | Sequence[str] | None = None,
+    ratings: str | Sequence[str] | None = None,
+    raters: str | None = None,
+    by: str | Sequence[str] | None = None,
+    form: str | Iterable[str] = "all",
+    confidence: float = 0.95,
+    k: float | None = None,
+    cluster: str | Literal[False] | None = None,
+) -> ICCResult:
+    r"""Intraclass correlations of ratings, with intervals.
+
+    Parameters
+    ----------
+    data : DataFrame or ndarray
+        Long: one row per rating, in any order; needs `targets` and `ratings`.
+        Wide: one row per target and one column per rater (an array of shape
+        (targets, raters), or a table whose columns other than `by` and `cluster`,
+        or those in `ratings`, hold the ratings).
+        Missing ratings are dropped and counted; missing labels are an error.
+    targets : str or list of str, optional
+        Column, or columns together, that name what is rated (a clip).
+    ratings : str or list of str, optional
+        Column of the scores (long), or columns of the raters (wide). Any numbers.
+    raters : str, optional
+        Column naming who rated. Without it only the one-way forms are shown. The label
+        must be the same person throughout. A target rated twice by a rater is an error.
+    by : str or list of str, optional
+        Columns that make groups, each analysed alone.
+    form : str or list of str
+        ``"all"``, or some of ``ICC(1,1) ICC(1,k) ICC(A,1) ICC(A,k) ICC(C,1) ICC(C,k)``;
+        Shrout and Fleiss's names are understood too.
+    confidence : float
+        Level of the intervals.
+    k : float, optional
+        Number of ratings of the average forms; by default the number of raters, or for
+        unequal numbers the effective one, n0.
+    cluster : str or False, optional
+        Column of the subjects that targets belong to. The interval then comes from
+        leaving out one subject at a time. Without it, targets that share subjects (column
+        ``subject``) give a `SharedSubjectsWarning`; False means that this is known.
+
+    Returns
+    -------
+    ICCResult
+        ``tidy()``, ``counts()``, ``mean_reliability()``, ``notes()``.
+
+    Raises
+    ------
+    ColumnError
+        For a missing column, text among the ratings, or a missing label.
+    DataError
+        For a target rated twice by a rater (all named), a target in two clusters, an
+        unknown form, or a level outside (0, 1).
+
+    Warns
+    -----
+    SharedSubjectsWarning
+        Targets share subjects and `cluster` was not given.
+
+    Notes
+    -----
+    One-way: :math:`MSB = \sum n_i (m_i - m)^2 / (N - 1)`,
+    :math:`MSW = \sum (x_{ij} - m_i)^2 / (n - N)`,
+    :math:`n_0 = (n - \sum n_i^2 / n) / (N - 1)`,
+    :math:`ICC(1,1) = (MSB - MSW) / (MSB + (n_0 - 1) MSW)`,
+    :math:`ICC(1,k) = (MSB - MSW) / MSB` at :math:`k = n_0`. The interval is that of F if all
+    targets have equally many ratings, otherwise Wald's (1940), which is exact too. The two-way
+    forms and their intervals are McGraw and Wong's (1996, with the published correction: the
+    limits of ICC(A,k) are those of ICC(A,1) stepped up by Spearman-Brown). Negative estimates
+    are kept. The F test is of the targets. With `cluster`, the interval is
+    :math:`t_{G-1}` on :math:`-\log(1 - ICC(\cdot,k))` with jackknife pseudo-values.
+
+    Checked against: `psych::ICC`, `pingouin.intraclass_corr`, Shrout and Fleiss (1979), the
+    NIST StRD one-way problems.
+
+    References
+    ----------
+    McGraw, K. O. and Wong, S. P. (1996). Psychological Methods, 1, 30-46 and 390.
+    Shrout, P. E. and Fleiss, J. L. (1979). Psychological Bulletin, 86, 420-428.
+    Wald, A. (1940). Annals of Mathematical Statistics, 11, 96-100.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ratings = np.array(
+    ...     [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
+    ... )
+    >>> icc(ratings).tidy()[["form", "estimate"]].round(2).to_string(index=False).split("\n")
+    ['    form  estimate', 'ICC(1,1)      0.17', ... 'ICC(C,k)      0.91']
+    """
+    forms = chosen_forms(form)
+    level = checked_confidence(confidence)
+    if k is not None and not (math.isfinite(k) and k > 0):
+        raise DataError(f"k= must be a positive number of ratings, not {k}")
+    column = cluster or None
+    groups = groups_of(data, targets=targets, ratings=ratings, raters=raters, by=by, cluster=column)
+    two_way = targets is None or raters is not None
+    if not two_way:
+        forms = _one_way_only(forms, form)
+    families = {item.family for item in forms}
+    computed = tuple(_group(ratings_, level, families, cluster is None) for ratings_ in groups)
+    if any(group.shared for group in computed):
+        warnings.warn(NOTE_SHARED, SharedSubjectsWarning, stacklevel=2)
+    return ICCResult(
+        groups=computed,
+        by=tuple(names_of(by)),
+        forms=tuple(item.name for item in forms),
+        confidence=level,
+        k=None if k is None else float(k),
+        cluster=column,
+        two_way=two_way,
+    )
+
+
+def _one_way_only(forms: tuple[Form, ...], asked: str | Iterable[str]) -> tuple[Form, ...]:
+    kept = tuple(item for item in forms if item.family == "one_way")
+    if asked != "all" and len(kept) < len(forms):
+        lost = next(item.name for item in forms if item.family != "one_way")
+        raise DataError(f"{lost} needs to know who gave each rating: name their column in raters=")
+    return kept
+
+
+def _theta(squares: Squares, family: str) -> float:
+    if family == "one_way":
+        return squares.one_way.signal
+    if squares.two_way is None:
+        return math.nan
+    return (
+        squares.two_way.signal_agreement
+        if family == "agreement"
+        else squares.two_way.signal_consistency
+    )
+
+
+def _group(ratings: Ratings, level: float, families: set[str], warn: bool) -> ICCGroup:
+    squares = ratings.squares()
+    one = squares.one_way
+    signals = {"one_way": one_way_signal(one, level)}
+    if families - {"one_way"}:
+        if squares.two_way is not None:
+            signals["agreement"] = agreement_signal(squares.two_way, level)
+            signals["consistency"] = consistency_signal(squares.two_way, level)
+        else:
+            none = undetermined_signal(one.n_targets, one.n_ratings, INCOMPLETE)
+            signals |= {"agreement": none, "consistency": none}
+    n_clusters = None
+    if ratings.clusters is not None:
+        signals, n_clusters = cluster_signals(ratings, signals, level, _theta)
+    return ICCGroup(
+        labels=ratings.labels,
+        n_rows=ratings.n_rows,
+        n_missing=ratings.n_missing,
+        n_targets=one.n_targets,
+        n_ratings=one.n_ratings,
+        n_single=one.n_single,
+        n_raters=ratings.n_raters,
+        n_clusters=n_clusters,
+        k_effective=one.n0,
+        k_harmonic=one.n_harmonic,
+        signals=signals,
+        shared=warn and ratings.shared,
+    )
