@@ -1,4 +1,64 @@
 #include "numpy_views.hpp"
 #include "pyexpr/factor_model.hpp"
 
-void register_factor_model(pybind11::module_& m) { (void)m; }
+namespace {
+
+using namespace pyexpr::bindings;
+
+py::tuple moments(const Array<double>& x) {
+    const auto rows = view<double, 2>(x, "x");
+    const auto p = static_cast<py::ssize_t>(rows.shape[1]);
+    Array<double> mean(p);
+    Array<double> covariance({p, p});
+    const auto mean_view = mutable_view<double, 1>(mean);
+    const auto covariance_view = mutable_view<double, 2>(covariance);
+    {
+        // Plain memory from here: other Python threads may run.
+        py::gil_scoped_release unlocked;
+        pyexpr::factor_moments(rows, mean_view, covariance_view);
+    }
+    return py::make_tuple(mean, covariance);
+}
+
+py::tuple fit(const Array<double>& covariance, std::size_t n_rows) {
+    const auto s = view<double, 2>(covariance, "covariance");
+    const auto q = static_cast<py::ssize_t>(2 * s.shape[0]);
+    Array<double> parameters(q);
+    Array<double> vcov({q, q});
+    const auto parameters_view = mutable_view<double, 1>(parameters);
+    const auto vcov_view = mutable_view<double, 2>(vcov);
+    pyexpr::FactorFit result;
+    {
+        // Plain memory from here: other Python threads may run.
+        py::gil_scoped_release unlocked;
+        result = pyexpr::fit_factor(s, parameters_view);
+        pyexpr::factor_information_inverse({parameters_view.data, parameters_view.shape}, n_rows,
+                                           vcov_view);
+    }
+    return py::make_tuple(static_cast<int>(result.status), parameters, vcov, result.discrepancy,
+                          result.iterations);
+}
+
+py::tuple fit_resampled(const Array<double>& sums, const Array<double>& counts, std::size_t p) {
+    const auto sums_view = view<double, 2>(sums, "sums");
+    const auto counts_view = view<double, 2>(counts, "counts");
+    const auto n = static_cast<py::ssize_t>(counts_view.shape[0]);
+    Array<double> parameters({n, static_cast<py::ssize_t>(2 * p)});
+    Array<int> status(n);
+    const auto parameters_view = mutable_view<double, 2>(parameters);
+    const auto status_view = mutable_view<int, 1>(status);
+    {
+        // Plain memory from here: other Python threads may run.
+        py::gil_scoped_release unlocked;
+        pyexpr::fit_factor_resampled(sums_view, counts_view, p, parameters_view, status_view);
+    }
+    return py::make_tuple(parameters, status);
+}
+
+}  // namespace
+
+void register_factor_model(pybind11::module_& m) {
+    m.def("factor_moments", &moments, py::arg("x"));
+    m.def("fit_factor", &fit, py::arg("covariance"), py::arg("n_rows"));
+    m.def("fit_factor_resampled", &fit_resampled, py::arg("sums"), py::arg("counts"), py::arg("p"));
+}

@@ -1,0 +1,151 @@
+# The only fitting code in R. Every engine that uses R evaluates this text in an
+# environment of its own and calls pyexpr_answer() with a serialized request; the
+# answer is serialized too, and errors and warnings are in it as data.
+# Variables are always named v1, v2, ..., factors f1, f2, ...: the user's own
+# names never reach R.
+
+# What is known to differ between versions of lavaan. The code below asks lavaan
+# itself (formals, lavOptions) which names it knows and consults no version number.
+#
+#   what                       0.6-14 (Debian 12)   0.6-19 (Debian 13)    0.7
+#   option names               std.lv               std.lv                std_lv (snake_case)
+#   sampling weights           sampling.weights     sampling.weights      sampling_weights
+#   missing, full information  "ml" or "fiml"       "ml" or "fiml"        "ml" or "fiml"
+#   cluster= with bootstrap    refused              refused               allowed
+#   fitMeasures() names        dots                 dots                  dots or underscores
+#   reliability of scores      not there            not there             there
+#   standardizedSolution()     est.std              est.std               est.std or est_std
+
+pyexpr_known_names <- function() {
+    unique(c(names(formals(lavaan::cfa)), names(formals(lavaan::lavaan)),
+             names(lavaan::lavOptions())))
+}
+
+# The spelling of an option that this lavaan knows: as given, or in snake_case.
+pyexpr_spelled <- function(name, known) {
+    snake <- gsub(".", "_", name, fixed = TRUE)
+    if (!(name %in% known) && snake %in% known) snake else name
+}
+
+pyexpr_column <- function(table, name) {
+    snake <- gsub(".", "_", name, fixed = TRUE)
+    if (name %in% names(table)) table[[name]] else table[[snake]]
+}
+
+pyexpr_fit <- function(request) {
+    frame <- as.data.frame(request$columns)
+    options <- list(std.lv = TRUE, meanstructure = TRUE, likelihood = "normal",
+                    estimator = request$estimator, missing = request$missing,
+                    control = list(abs.tol = 1e-20, rel.tol = 1e-14, x.tol = 1e-14))
+    for (name in names(request$options)) options[[name]] <- request$options[[name]]
+    if (!is.null(request$group)) {
+        frame$group_ <- request$group
+        options$group <- "group_"
+    }
+    if (!is.null(request$cluster)) {
+        frame$cluster_ <- request$cluster
+        options$cluster <- "cluster_"
+    }
+    known <- pyexpr_known_names()
+    names(options) <- vapply(names(options), pyexpr_spelled, "", known = known)
+    # lavaan re-evaluates its own call: symbols keep the data out of it.
+    syntax <- request$syntax
+    call <- as.call(c(list(quote(lavaan::cfa), model = quote(syntax), data = quote(frame)), options))
+    pyexpr_extract(eval(call), grouped = !is.null(request$group), what = request$what)
+}
+
+pyexpr_extract <- function(fit, grouped, what) {
+    converged <- isTRUE(lavaan::lavInspect(fit, "converged"))
+    if (!converged) return(list(converged = FALSE))
+    table <- as.data.frame(lavaan::parTable(fit))
+    table <- table[table$op %in% c("=~", "~~", "~1"), ]
+    key <- function(x) paste(x$lhs, x$op, x$rhs, if (is.null(x$group)) 1L else x$group)
+    standard <- as.data.frame(lavaan::standardizedSolution(fit))
+    at <- match(key(table), key(standard))
+    number <- function(x) as.double(unname(x))
+    covariance <- lavaan::lavInspect(fit, "vcov")
+    value <- list(
+        converged = TRUE,
+        parameters = list(
+            lhs = as.character(table$lhs), op = as.character(table$op),
+            rhs = as.character(table$rhs), group = as.integer(table$group),
+            free = as.integer(table$free), estimate = number(table$est),
+            std_error = number(table$se),
+            std_all = number(pyexpr_column(standard, "est.std")[at]),
+            std_all_error = number(standard$se[at])),
+        vcov = number(covariance), n_free = nrow(covariance),
+        n_obs = as.integer(unlist(lavaan::lavInspect(fit, "nobs"))),
+        groups = if (grouped) as.character(lavaan::lavInspect(fit, "group.label")) else "")
+    measures <- lavaan::fitMeasures(fit)
+    value$measures <- as.list(number(measures))
+    names(value$measures) <- gsub("_", ".", names(measures), fixed = TRUE)
+    if ("scores" %in% what) {
+        scores <- lavaan::lavPredict(fit, method = "Bartlett", append.data = FALSE)
+        value$scores <- number(if (is.list(scores)) do.call(rbind, scores) else scores)
+    }
+    value
+}
+
+pyexpr_lavaan_tests <- function(request) {
+    # Configural, metric and scalar invariance, groups treated as independent.
+    fits <- list()
+    equal <- list(configural = character(), metric = "loadings",
+                  scalar = c("loadings", "intercepts"))
+    for (level in names(equal)) {
+        step <- request
+        # An empty vector is not "no constraint" for every lavaan.
+        if (length(equal[[level]])) step$options$group.equal <- equal[[level]]
+        if (length(equal[[level]]) && length(request$partial)) {
+            step$options$group.partial <- request$partial
+        }
+        fits[[level]] <- pyexpr_fit(step)
+    }
+    fits
+}
+
+pyexpr_versions <- function() {
+    lavaan <- tryCatch(as.character(utils::packageVersion("lavaan")), error = function(e) NULL)
+    list(R = as.character(getRversion()), lavaan = lavaan)
+}
+
+pyexpr_handle <- function(request) {
+    switch(request$task,
+        fit = pyexpr_fit(request),
+        invariance = pyexpr_lavaan_tests(request),
+        versions = list(),
+        echo = request$value,
+        fail = {
+            warning("a warning first")
+            stop("asked to fail")
+        },
+        stop("pyexpr: unknown task"))
+}
+
+pyexpr_answer <- function(bytes) {
+    warnings <- character()
+    error <- NULL
+    value <- NULL
+    printed <- utils::capture.output(
+        value <- withCallingHandlers(
+            tryCatch(pyexpr_handle(unserialize(bytes)), error = function(e) {
+                error <<- conditionMessage(e)
+                NULL
+            }),
+            warning = function(w) {
+                warnings <<- c(warnings, conditionMessage(w))
+                invokeRestart("muffleWarning")
+            },
+            message = function(m) {
+                warnings <<- c(warnings, conditionMessage(m))
+                invokeRestart("muffleMessage")
+            }))
+    answer <- list(error = error, warnings = enc2utf8(c(warnings, printed)), value = value,
+                   versions = pyexpr_versions())
+    if (!is.null(error)) answer$error <- enc2utf8(error)
+    serialize(answer, NULL, version = 2L)
+}
+
+pyexpr_answer_file <- function(source, target) {
+    bytes <- readBin(source, "raw", file.size(source))
+    writeBin(pyexpr_answer(bytes), target)
+}

@@ -1,0 +1,82 @@
+"""Which engine fits a request: the one that is asked for, or the first that can."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pyexpr.base.errors import DataError, EngineError, LavaanNotFoundError, RNotFoundError, listed
+from pyexpr.measurement.engines import host_engine, rpy2_engine
+from pyexpr.measurement.engines.host_engine import HostEngine
+from pyexpr.measurement.engines.native_engine import NativeEngine, refuse_unsupported
+from pyexpr.measurement.engines.protocol import Answer, Engine, FitOutput, FitRequest
+from pyexpr.measurement.engines.rpy2_engine import Rpy2Engine
+from pyexpr.measurement.engines.rscript_engine import RscriptEngine
+from pyexpr.measurement.engines.rscript_engine import ask as ask_rscript
+
+ENGINES: dict[str, type[Engine]] = {
+    "host": HostEngine,
+    "rpy2": Rpy2Engine,
+    "rscript": RscriptEngine,
+    "native": NativeEngine,
+}
+_ASK = {"host": host_engine.ask, "rpy2": rpy2_engine.ask, "rscript": ask_rscript}
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What was found, and by which engine."""
+
+    output: FitOutput
+    engine: str
+
+
+def checked_engine(engine: str) -> str:
+    """Return the name of an engine, or raise `DataError`."""
+    if engine not in ("auto", *ENGINES):
+        raise DataError(f"engine= must be one of {listed(['auto', *ENGINES])}, not {engine!r}")
+    return engine
+
+
+def fit_with(engine: str, request: FitRequest) -> Fitted:
+    """Fit with the named engine, or for "auto" with the first that works here.
+
+    The order of "auto": the hosting R, R in this process, an Rscript child, C++.
+    Only a missing R or lavaan leads on to the next; other errors are raised.
+    """
+    if engine != "auto":
+        return Fitted(ENGINES[engine]().fit(request), engine)
+    missing: EngineError | None = None
+    for name in r_engines():
+        try:
+            return Fitted(ENGINES[name]().fit(request), name)
+        except (RNotFoundError, LavaanNotFoundError) as error:
+            missing = missing or error
+    assert missing is not None  # r_engines() is never empty
+    try:
+        refuse_unsupported(request)
+    except EngineError:
+        raise missing from None
+    output = NativeEngine().fit(request)
+    said = f"fitted by the native engine, because {missing}"
+    return Fitted(replace(output, messages=(*output.messages, said)), "native")
+
+
+def ask_r(payload: dict[str, object]) -> Answer:
+    """Hand a payload to bridge.R through the first engine that has R."""
+    missing: EngineError | None = None
+    for name in r_engines():
+        try:
+            return _ASK[name](payload)
+        except (RNotFoundError, LavaanNotFoundError) as error:
+            missing = missing or error
+    assert missing is not None  # r_engines() is never empty
+    raise missing
+
+
+def r_engines() -> list[str]:
+    """Return the engines that could reach R from this process and thread, best first."""
+    if host_engine.registered():
+        return ["host"]
+    if host_engine.hosted_by_r() or not rpy2_engine.usable_here():
+        return ["rscript"]
+    return ["rpy2", "rscript"]

@@ -1,0 +1,78 @@
+"""lavaan in the R that hosts this Python: a function handed over by R.
+
+rpy2 must never be imported there (the process aborts at R's next garbage
+collection), so R gives Python one function, from raw bytes to raw bytes:
+
+.. code-block:: r
+
+    bridge <- new.env(parent = baseenv())
+    host <- reticulate::import("pyexpr.measurement.engines.host_engine")
+    eval(parse(text = host$bridge_text()), bridge)
+    host$register(reticulate::r_to_py(bridge$pyexpr_answer, convert = TRUE))
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from pyexpr.base.errors import EngineError
+from pyexpr.measurement.engines import wire
+from pyexpr.measurement.engines.protocol import (
+    Answer,
+    FitOutput,
+    FitRequest,
+    bridge_text,
+    fit_output,
+    read_answer,
+    request_payload,
+)
+
+__all__ = ["HostEngine", "ask", "bridge_text", "hosted_by_r", "register", "registered"]
+
+_answer: Callable[[bytearray], Any] | None = None
+
+
+def hosted_by_r() -> bool:
+    """Tell whether this very process was started as R.
+
+    Children inherit the variable, so the process id in it must be ours.
+    """
+    said = os.environ.get("R_SESSION_INITIALIZED", "")
+    marks = said.replace(",", ":").replace(";", ":").split(":")
+    return any(mark.strip().lower() == f"pid={os.getpid()}" for mark in marks)
+
+
+def register(answer: Callable[[bytearray], Any]) -> None:
+    """Keep the function by which the hosting R answers: raw bytes in, raw bytes out."""
+    global _answer
+    if not callable(answer):
+        raise EngineError(f"the hosting R must hand over a function, not {type(answer).__name__}")
+    _answer = answer
+
+
+def registered() -> bool:
+    """Tell whether a hosting R has handed over its function."""
+    return _answer is not None
+
+
+class HostEngine:
+    """lavaan in the R that hosts this Python."""
+
+    name = "host"
+
+    def fit(self, request: FitRequest) -> FitOutput:
+        """Fit with lavaan; see `pyexpr.measurement.engines.protocol.Engine`."""
+        return fit_output(request, ask(request_payload(request)))
+
+
+def ask(payload: dict[str, Any]) -> Answer:
+    """Hand a payload to bridge.R in the hosting R and return its answer."""
+    if _answer is None:
+        raise EngineError(
+            "no hosting R has handed over a function: engine='host' works only from R, "
+            "after pyexpr.measurement.engines.host_engine.register()"
+        )
+    # A bytearray becomes a raw vector in every reticulate; bytes do not.
+    return read_answer(bytes(_answer(bytearray(wire.encode(payload)))))

@@ -1,0 +1,208 @@
+"""What an engine is asked and what it answers; shared by all four."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from pyexpr.base.errors import (
+    EngineError,
+    FactorModelError,
+    LavaanNotFoundError,
+    RError,
+    RNotFoundError,
+)
+from pyexpr.measurement.engines import wire
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pyexpr.measurement.spec import MeasurementModel
+
+R_COMMANDS = (
+    "apt-get install --no-install-recommends r-base-core r-base-dev r-cran-lavaan",
+    "RPY2_CFFI_MODE=API python -m pip install --no-cache-dir rpy2-rinterface==3.6.5",
+)
+LAVAAN_COMMAND = "apt-get install --no-install-recommends r-cran-lavaan"
+
+
+@dataclass(frozen=True, slots=True)
+class FitRequest:
+    """One model and its data, checked: nothing degenerate reaches an engine.
+
+    Attributes
+    ----------
+    model : MeasurementModel
+    columns : (n, p) float64, the indicators in the model's order, NaN where missing
+    group, cluster : (n,) int codes from 0, or None
+    n_groups : int
+    estimator : "ML" or "MLR"
+    missing : "listwise" or "fiml"
+    """
+
+    model: MeasurementModel
+    columns: NDArray[np.float64]
+    group: NDArray[np.int64] | None = None
+    cluster: NDArray[np.int64] | None = None
+    n_groups: int = 1
+    estimator: str = "ML"
+    missing: str = "listwise"
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """All parameters of a fitted model, one entry per row; `group` and `free` as noted.
+
+    `group` is the code of the group (from 0); `free` is the position in
+    `vcov`, or -1 for a fixed parameter. Names are the user's.
+    """
+
+    lhs: tuple[str, ...]
+    op: tuple[str, ...]
+    rhs: tuple[str, ...]
+    group: NDArray[np.int64]
+    free: NDArray[np.int64]
+    estimate: NDArray[np.float64]
+    std_error: NDArray[np.float64]
+    std_all: NDArray[np.float64]
+    std_all_error: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class FitOutput:
+    """What an engine found; `measures` under lavaan's names (chisq, df, cfi, ...)."""
+
+    parameters: Parameters
+    vcov: NDArray[np.float64]
+    measures: dict[str, float]
+    n_obs: tuple[int, ...]
+    messages: tuple[str, ...]
+    versions: dict[str, str]
+
+
+class Engine(Protocol):
+    """A way to fit a measurement model."""
+
+    name: str
+
+    def fit(self, request: FitRequest) -> FitOutput:
+        """Fit, or raise `EngineError`, `RError` or `FactorModelError`."""
+        ...
+
+
+@lru_cache(maxsize=1)
+def bridge_text() -> str:
+    """Return the text of bridge.R."""
+    return files("pyexpr.measurement").joinpath("bridge.R").read_text(encoding="utf-8")
+
+
+def r_not_found(what: str) -> RNotFoundError:
+    """Return the error that says what is missing and the commands that mend it."""
+    commands = "; ".join(R_COMMANDS)
+    return RNotFoundError(
+        f"{what}. To mend it run: {commands}. Without R, engine='native' fits one-factor models"
+    )
+
+
+def request_payload(request: FitRequest, *, task: str = "fit") -> dict[str, Any]:
+    """Return a request as plain values for bridge.R, with safe names only."""
+    payload: dict[str, Any] = {
+        "task": task,
+        "syntax": request.model.safe_syntax(),
+        "columns": {
+            request.model.safe_names[name]: np.ascontiguousarray(request.columns[:, j])
+            for j, name in enumerate(request.model.indicators)
+        },
+        "estimator": request.estimator,
+        "missing": "ml" if request.missing == "fiml" else request.missing,
+    }
+    if request.group is not None:
+        # As text, because lavaan sorts numbers and keeps text by first appearance:
+        # either way the labels come back with the answer.
+        payload["group"] = [str(code) for code in request.group.tolist()]
+    if request.cluster is not None:
+        payload["cluster"] = request.cluster.astype(np.int64)
+    payload.update(request.extra)
+    return payload
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What bridge.R said: the value, what R printed or warned, and the versions."""
+
+    value: Any
+    messages: tuple[str, ...]
+    versions: dict[str, str]
+
+
+def read_answer(raw: bytes) -> Answer:
+    """Decode an answer of bridge.R; R's errors become `RError` with R's own text."""
+    answer = wire.decode(raw)
+    found = {key: str(item[0]) for key, item in answer["versions"].items() if item}
+    messages = tuple(" ".join(str(text).split()) for text in answer.get("warnings") or ())
+    messages = tuple(text for text in messages if text)
+    error = answer.get("error")
+    if error:
+        if "lavaan" not in found:
+            raise LavaanNotFoundError(
+                f"R {found.get('R', '')} does not have its package lavaan. To mend it run: "
+                f"{LAVAAN_COMMAND}. Without it, engine='native' fits one-factor models"
+            )
+        said = f" (before that R warned: {'; '.join(messages)})" if messages else ""
+        raise RError(f"{error[0]}{said}")
+    return Answer(answer.get("value"), messages, found)
+
+
+def fit_output(request: FitRequest, answer: Answer) -> FitOutput:
+    """Turn bridge.R's answer to a fit into a `FitOutput` with the user's names."""
+    value = answer.value
+    if not value["converged"][0]:
+        said = f" lavaan said: {'; '.join(answer.messages)}." if answer.messages else ""
+        raise FactorModelError(
+            "lavaan found no solution for the factor model: the optimiser did not converge."
+            f"{said} Check that the indicators correlate, and how many rows there are",
+            reason="not_converged",
+        )
+    user = {safe: name for name, safe in request.model.safe_names.items()}
+    rows = value["parameters"]
+    # lavaan numbers groups by first appearance; its labels are our codes.
+    labels = [int(label) if label else 0 for label in value["groups"]]
+    n_free = int(value["n_free"][0])
+    parameters = Parameters(
+        lhs=tuple(user.get(name, name) for name in rows["lhs"]),
+        op=tuple(rows["op"]),
+        rhs=tuple(user.get(name, name) for name in rows["rhs"]),
+        group=np.array([labels[max(number, 1) - 1] for number in rows["group"]], dtype=np.int64),
+        free=np.array(rows["free"], dtype=np.int64) - 1,
+        estimate=rows["estimate"],
+        std_error=rows["std_error"],
+        std_all=rows["std_all"],
+        std_all_error=rows["std_all_error"],
+    )
+    counts = dict(zip(labels, value["n_obs"], strict=True))
+    return FitOutput(
+        parameters=parameters,
+        vcov=value["vcov"].reshape(n_free, n_free),
+        measures={key: float(item[0]) for key, item in value["measures"].items()},
+        n_obs=tuple(int(counts[code]) for code in sorted(counts)),
+        messages=tuple(_with_user_names(text, user) for text in answer.messages),
+        versions=answer.versions,
+    )
+
+
+def _with_user_names(text: str, user: Mapping[str, str]) -> str:
+    """Put the user's names back into what lavaan said about v1, v2, f1, ..."""
+    import re
+
+    return re.sub(r"\b[vf]\d+\b", lambda match: user.get(match[0], match[0]), text)
+
+
+def unsupported(engine: str, what: str) -> EngineError:
+    """Return the error for a model that an engine cannot fit."""
+    return EngineError(f"engine={engine!r} cannot fit {what}; use engine='auto' with R installed")

@@ -1,0 +1,489 @@
+"""The result of a factor model: tables, scores and reliability from one set of estimates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.errors import DataError, EngineError, listed
+from pyexpr.base.results import Result
+from pyexpr.base.tables import as_frame, column_or_array, numeric_column
+from pyexpr.base.versions import versions
+from pyexpr.measurement.engines.protocol import FitOutput
+from pyexpr.measurement.scores import (
+    GroupMatrices,
+    Precision,
+    factor_scores,
+    group_matrices,
+    observed_part,
+    score_information,
+    sum_information,
+)
+from pyexpr.measurement.spec import MeasurementModel
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+# glance() column -> lavaan's name.
+_MEASURES = {
+    "chisq": "chisq", "df": "df", "p_value": "pvalue", "cfi": "cfi", "tli": "tli",
+    "rmsea": "rmsea", "rmsea_conf_low": "rmsea.ci.lower", "rmsea_conf_high": "rmsea.ci.upper",
+    "srmr": "srmr", "logl": "logl", "aic": "aic", "bic": "bic", "npar": "npar",
+}  # fmt: skip
+_ROBUST = {
+    "chisq_scaled": "chisq.scaled", "p_value_scaled": "pvalue.scaled",
+    "scaling_factor": "chisq.scaling.factor", "cfi_robust": "cfi.robust",
+    "tli_robust": "tli.robust", "rmsea_robust": "rmsea.robust",
+    "rmsea_robust_conf_low": "rmsea.ci.lower.robust",
+    "rmsea_robust_conf_high": "rmsea.ci.upper.robust",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows handed over: indicators (n, p), group codes (n,), and their index."""
+
+    columns: NDArray[np.float64]
+    groups: NDArray[np.int64]
+    index: pd.Index[Any]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CFAResult(Result):
+    """A fitted measurement model.
+
+    Attributes
+    ----------
+    model : MeasurementModel
+    output : FitOutput
+        Estimates with the user's names, their covariance matrix, fit measures.
+    labels : tuple
+        Labels of the groups, sorted; ``("",)`` without groups.
+    group_name : str or None
+    rows : Rows
+        The data, for `scores()`.
+    n_dropped : int
+        Rows left out because indicators are missing.
+    n_clusters : int
+        0 without ``cluster=``.
+    estimator, missing, engine : str
+    confidence : float
+    """
+
+    model: MeasurementModel
+    output: FitOutput
+    labels: tuple[Any, ...]
+    group_name: str | None
+    rows: Rows
+    n_dropped: int
+    n_clusters: int
+    estimator: str
+    missing: str
+    engine: str
+    confidence: float
+
+    @property
+    def converged(self) -> bool:
+        """True: a fit that did not converge is a `FactorModelError`, not a result."""
+        return True
+
+    @property
+    def admissible(self) -> bool:
+        """Whether residual and factor covariances are positive definite in every group."""
+        return all(self._matrices(code).admissible for code in range(len(self.labels)))
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """What the engine said while fitting: lavaan's warnings in its own words."""
+        return self.output.messages
+
+    @property
+    def n_obs(self) -> int:
+        """Number of rows used."""
+        return sum(self.output.n_obs)
+
+    def _matrices(self, code: int) -> GroupMatrices:
+        return group_matrices(
+            self.output.parameters, code, self.model.factors, self.model.indicators
+        )
+
+    def _z(self) -> float:
+        return NormalDist().inv_cdf(0.5 + self.confidence / 2)
+
+    def heading(self) -> str:
+        """Return what was fitted to what, and by whom."""
+        groups = "" if self.group_name is None else f" in {len(self.labels)} groups"
+        clusters = f", {self.n_clusters} clusters" if self.n_clusters else ""
+        return (
+            f"Factor model {'; '.join(self.model.syntax().splitlines())}: {self.n_obs} rows"
+            f"{groups}{clusters}, {self.estimator}, engine {self.engine}"
+        )
+
+    def tidy(self) -> pd.DataFrame:
+        """Return all parameters, one row each.
+
+        Columns: the group's name (with groups), lhs, op (``=~`` loading, ``~~``
+        variance or covariance, ``~1`` intercept), rhs, estimate, std_error,
+        statistic (z), p_value, conf_low, conf_high, std_all (standardised),
+        reason (``fixed`` where there is nothing to test).
+        """
+        import pandas as pd
+
+        found = self.output.parameters
+        free = found.free >= 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            z = np.where(free, found.estimate / found.std_error, np.nan)
+        half = self._z() * found.std_error
+        table = pd.DataFrame(
+            {
+                "lhs": list(found.lhs), "op": list(found.op), "rhs": list(found.rhs),
+                "estimate": found.estimate, "std_error": found.std_error, "statistic": z,
+                "p_value": [math.erfc(abs(value) / math.sqrt(2)) for value in z],
+                "conf_low": found.estimate - half, "conf_high": found.estimate + half,
+                "std_all": found.std_all, "reason": np.where(free, "", "fixed"),
+            }
+        )  # fmt: skip
+        if self.group_name is not None:
+            table.insert(0, self.group_name, [self.labels[code] for code in found.group])
+        return table
+
+    def standardized(self, interval: str = "symmetric") -> pd.DataFrame:
+        """Return standardised estimates with intervals.
+
+        Parameters
+        ----------
+        interval : {"symmetric", "bounded"}
+            lavaan's ``estimate +- z SE``, or the same on the scale of atanh
+            (loadings, correlations) and log (variances), which stays inside the
+            bounds of a standardised value.
+        """
+        import pandas as pd
+
+        if interval not in ("symmetric", "bounded"):
+            raise DataError(f"interval= must be 'symmetric' or 'bounded', not {interval!r}")
+        found = self.output.parameters
+        limits = [
+            _standard_interval(value, error * self._z(), op, left == right, interval)
+            for value, error, op, left, right in zip(
+                found.std_all, found.std_all_error, found.op, found.lhs, found.rhs, strict=True
+            )
+        ]
+        table = pd.DataFrame(
+            {
+                "lhs": list(found.lhs), "op": list(found.op), "rhs": list(found.rhs),
+                "estimate": found.std_all, "std_error": found.std_all_error,
+                "conf_low": [low for low, _, _ in limits],
+                "conf_high": [high for _, high, _ in limits],
+                "reason": [reason for _, _, reason in limits],
+            }
+        )  # fmt: skip
+        if self.group_name is not None:
+            table.insert(0, self.group_name, [self.labels[code] for code in found.group])
+        return table
+
+    def glance(self) -> pd.DataFrame:
+        """Return the fit in one row: chi-square, CFI, TLI, RMSEA (90 %), SRMR, AIC, BIC, counts.
+
+        npar, AIC and BIC count the intercepts. With MLR the scaled and robust
+        versions stand beside. `p_value` is NaN with df = 0, and a note says so.
+        """
+        import pandas as pd
+
+        measures = self.output.measures
+        row: dict[str, Any] = {
+            name: measures.get(theirs, math.nan) for name, theirs in _MEASURES.items()
+        }
+        if "chisq.scaled" in measures:
+            row |= {name: measures.get(theirs, math.nan) for name, theirs in _ROBUST.items()}
+        for count in ("df", "npar"):
+            row[count] = int(row[count])
+        row |= {
+            "n": self.n_obs, "n_dropped": self.n_dropped, "n_groups": len(self.labels),
+            "n_clusters": self.n_clusters, "estimator": self.estimator, "missing": self.missing,
+            "engine": self.engine, "converged": self.converged, "admissible": self.admissible,
+        }  # fmt: skip
+        return pd.DataFrame([row])
+
+    def loadings(self) -> pd.DataFrame:
+        """Return one row per group and indicator (and factor, where there are several).
+
+        Columns: group ("all" without groups), factor, indicator, loading,
+        std_loading, residual_variance, std_residual_variance, intercept.
+        """
+        import pandas as pd
+
+        found = self.output.parameters
+        at = {
+            (int(code), left, op, right): i
+            for i, (code, left, op, right) in enumerate(
+                zip(found.group, found.lhs, found.op, found.rhs, strict=True)
+            )
+        }
+        rows = []
+        for (code, factor, op, name), i in at.items():
+            if op != "=~":
+                continue
+            residual = at[code, name, "~~", name]
+            rows.append(
+                {
+                    "group": "all" if self.group_name is None else self.labels[code],
+                    "factor": factor, "indicator": name,
+                    "loading": found.estimate[i], "std_loading": found.std_all[i],
+                    "residual_variance": found.estimate[residual],
+                    "std_residual_variance": found.std_all[residual],
+                    "intercept": found.estimate[at[code, name, "~1", ""]],
+                }
+            )  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def scores(
+        self,
+        data: Any = None,
+        method: str = "bartlett",
+        *,
+        group: Any = None,
+        allow_inadmissible: bool = False,
+    ) -> pd.DataFrame:
+        """Return factor scores with standard errors, one row per row of the data.
+
+        Parameters
+        ----------
+        data : table, optional
+            Unseen rows, scored with the fitted intercepts, loadings and residual
+            variances, never with their own means. None scores the fitted rows.
+        method : {"bartlett", "regression"}
+            Bartlett is unbiased given the factor; regression has the smallest
+            error and is shrunken.
+        group : str or array, optional
+            Group of the unseen rows; the column of the fit by default.
+        allow_inadmissible : bool
+            Score a model with a negative variance all the same.
+
+        Returns
+        -------
+        DataFrame
+            Index of the rows; `score`, `se` (with several factors
+            `score_<factor>`, `se_<factor>`) and `reason`, which says why a score
+            is NaN: ``missing indicator`` (with ``fiml`` only if all are missing:
+            the others are scored from what was observed), ``inadmissible``.
+        """
+        if method not in ("bartlett", "regression"):
+            raise DataError(f"method= must be 'bartlett' or 'regression', not {method!r}")
+        rows = self.rows if data is None else self._unseen(data, group)
+        m = len(self.model.factors)
+        values = np.full((len(rows.columns), 2 * m), np.nan)
+        reasons = np.full(len(rows.columns), "", dtype=object)
+        for code in range(len(self.labels)):
+            mine = rows.groups == code
+            model = self._matrices(code)
+            if not (model.admissible or allow_inadmissible):
+                reasons[mine] = "inadmissible"
+                continue
+            self._score_group(rows.columns, mine, model, method, values, reasons)
+        return self._score_table(values, reasons, rows.index)
+
+    def _score_group(
+        self,
+        columns: NDArray[np.float64],
+        mine: NDArray[np.bool_],
+        model: GroupMatrices,
+        method: str,
+        values: NDArray[np.float64],
+        reasons: NDArray[np.object_],
+    ) -> None:
+        """Score the rows of one group, pattern by pattern of observed indicators."""
+        seen = ~np.isnan(columns)
+        partial = self.missing == "fiml"
+        m = len(self.model.factors)
+        for pattern in np.unique(seen[mine], axis=0) if mine.any() else []:
+            these = mine & (seen == pattern).all(axis=1)
+            part = observed_part(model, pattern)
+            enough = pattern.all() or (partial and np.linalg.matrix_rank(part.loadings) == m)
+            if not enough:
+                reasons[these] = "missing indicator"
+                continue
+            try:
+                scores, errors = factor_scores(columns[np.ix_(these, pattern)], part, method)
+            except np.linalg.LinAlgError:
+                reasons[these] = "inadmissible"
+                continue
+            values[these] = np.column_stack([scores, errors])
+
+    def _score_table(
+        self, values: NDArray[np.float64], reasons: NDArray[np.object_], index: pd.Index[Any]
+    ) -> pd.DataFrame:
+        import pandas as pd
+
+        factors = self.model.factors
+        if len(factors) == 1:
+            names = ["score", "se"]
+        else:
+            names = [*(f"score_{name}" for name in factors), *(f"se_{name}" for name in factors)]
+        table = pd.DataFrame(values, columns=names, index=index)
+        table["reason"] = reasons.astype(str)
+        return table
+
+    def _unseen(self, data: Any, group: Any) -> Rows:
+        frame = as_frame(data)
+        columns = np.column_stack(
+            [numeric_column(frame, name, what="data") for name in self.model.indicators]
+        )
+        if self.group_name is None:
+            return Rows(columns, np.zeros(len(frame), dtype=np.int64), frame.index)
+        name, values = column_or_array(
+            frame, self.group_name if group is None else group, argument="group", what="data"
+        )
+        known = {label: code for code, label in enumerate(self.labels)}
+        strange = [label for label in dict.fromkeys(values.tolist()) if label not in known]
+        if strange:
+            raise DataError(
+                f"column {name!r} has groups the model was not fitted to: {listed(strange)}; "
+                f"it knows {listed(self.labels)}"
+            )
+        codes = np.array([known[label] for label in values.tolist()], dtype=np.int64)
+        return Rows(columns, codes, frame.index)
+
+    def reliability(self) -> pd.DataFrame:
+        """Return how well the factor is measured, per group and factor.
+
+        Rows: ``score_reliability`` ``I / (1 + I)`` with ``I = sum lambda^2 /
+        theta`` (of Bartlett and regression scores alike), ``determinacy`` its
+        root, ``omega`` ``(sum lambda)^2 / ((sum lambda)^2 + sum theta)`` of the
+        sum of the indicators. Intervals by the delta method on ``log I`` (for
+        omega on its own ratio); NaN with a reason where the model is inadmissible.
+        Needs every indicator to load on one factor, and no residual covariance.
+        Source: McDonald (1999).
+        """
+        import pandas as pd
+
+        rows = []
+        for code, label in enumerate(self.labels):
+            for factor in self.model.factors:
+                for quantity, estimate, low, high, reason in self._precision(code, factor):
+                    rows.append(
+                        {
+                            "group": "all" if self.group_name is None else label,
+                            "factor": factor, "quantity": quantity, "estimate": estimate,
+                            "conf_low": low, "conf_high": high, "reason": reason,
+                        }
+                    )  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def _precision(self, code: int, factor: str) -> list[tuple[str, float, float, float, str]]:
+        names = self.model.loadings_of(factor)
+        shared = [name for name in names if self._n_loadings(name) > 1]
+        if shared or any(t.op == "~~" and t.lhs != t.rhs and t.lhs in names
+                         for t in self.model.terms):
+            raise EngineError(
+                f"reliability of factor {factor!r} is defined here only for indicators that load "
+                "on one factor and have uncorrelated residuals"
+            )
+        quantities = ("score_reliability", "determinacy", "omega")
+        if not self._matrices(code).admissible:
+            return [(name, math.nan, math.nan, math.nan, "inadmissible") for name in quantities]
+        lambdas, thetas, vcov = self._loadings_and_residuals(code, factor, names)
+        information = score_information(lambdas, thetas, vcov)
+        sums = sum_information(lambdas, thetas, vcov)
+        shares = (
+            ("score_reliability", information, 1.0),
+            ("determinacy", information, 0.5),
+            ("omega", sums, 1.0),
+        )
+        return [(name, *_share(precision, self._z(), power), "") for name, precision, power in shares]
+
+    def _n_loadings(self, indicator: str) -> int:
+        return sum(term.op == "=~" and term.rhs == indicator for term in self.model.terms)
+
+    def _loadings_and_residuals(
+        self, code: int, factor: str, names: tuple[str, ...]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Loadings and residual variances of one factor, and their joint covariance."""
+        found = self.output.parameters
+        at = {
+            (left, op, right): i
+            for i, (left, op, right) in enumerate(zip(found.lhs, found.op, found.rhs, strict=True))
+            if found.group[i] == code
+        }
+        rows = [at[factor, "=~", name] for name in names] + [at[name, "~~", name] for name in names]
+        free = found.free[rows]
+        vcov = np.zeros((len(rows), len(rows)))
+        known = free >= 0
+        vcov[np.ix_(known, known)] = self.output.vcov[np.ix_(free[known], free[known])]
+        values = found.estimate[rows]
+        return values[: len(names)], values[len(names) :], vcov
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a reader must know: df = 0, dropped rows, inadmissible estimates."""
+        said = []
+        if self.output.measures.get("df") == 0:
+            said.append(
+                "The model has no degrees of freedom left: it reproduces the covariances exactly, "
+                "and its fit cannot be tested."
+            )
+        if self.n_dropped:
+            total = len(self.rows.columns)
+            which = "an indicator is" if self.missing == "listwise" else "all indicators are"
+            said.append(f"{self.n_dropped} of {total} rows were left out because {which} missing.")
+        said += [self._inadmissible_note(code) for code in range(len(self.labels))
+                 if not self._matrices(code).admissible]
+        if 0 < self.n_clusters < 40:
+            said.append(
+                f"There are only {self.n_clusters} clusters: cluster-robust standard errors are "
+                "too small below about 40; see bootstrap_cfa."
+            )
+        return tuple(said)
+
+    def _inadmissible_note(self, code: int) -> str:
+        model = self._matrices(code)
+        variances = zip(self.model.indicators, np.diag(model.residuals), strict=True)
+        negative = [f"{name!r} ({value:.3g})" for name, value in variances if value <= 0]
+        where = "" if self.group_name is None else f" in group {self.labels[code]!r}"
+        what = (
+            f"the residual variance of {', '.join(negative)} is not positive"
+            if negative
+            else "a covariance matrix is not positive definite"
+        )
+        return (
+            f"The solution is not admissible{where}: {what}. Scores are NaN unless "
+            "allow_inadmissible=True."
+        )
+
+    def provenance(self) -> dict[str, Any]:
+        """Return model, estimator, engine, counts, messages and versions."""
+        return {
+            "model": self.model.syntax(), "estimator": self.estimator, "missing": self.missing,
+            "likelihood": "normal", "confidence": self.confidence, "engine": self.engine,
+            "n": self.n_obs, "n_dropped": self.n_dropped, "n_clusters": self.n_clusters,
+            "group": self.group_name,
+            "groups": dict(zip(map(str, self.labels), self.output.n_obs, strict=True)),
+            "converged": self.converged, "admissible": self.admissible,
+            "messages": list(self.messages), "versions": {**versions(), **self.output.versions},
+        }  # fmt: skip
+
+
+def _share(precision: Precision, z: float, power: float) -> tuple[float, float, float]:
+    """Estimate and limits of ``(I / (1 + I)) ** power``."""
+    low, high = (precision.ratio * math.exp(side * z * precision.log_error) for side in (-1, 1))
+    estimate, lower, upper = ((i / (1 + i)) ** power for i in (precision.ratio, low, high))
+    return estimate, lower, upper
+
+
+def _standard_interval(
+    value: float, half: float, op: str, is_variance: bool, interval: str
+) -> tuple[float, float, str]:
+    """Limits of one standardised value, and why there are none."""
+    if half == 0 or interval == "symmetric" or op == "~1":
+        return value - half, value + half, "fixed" if half == 0 else ""
+    if is_variance:
+        if value <= 0:
+            return math.nan, math.nan, "inadmissible"
+        return value * math.exp(-half / value), value * math.exp(half / value), ""
+    if abs(value) >= 1:
+        return math.nan, math.nan, "inadmissible"
+    centre, spread = math.atanh(value), half / (1 - value**2)
+    return math.tanh(centre - spread), math.tanh(centre + spread), ""

@@ -1,0 +1,123 @@
+"""Factor scores, their errors, and score reliability, from estimates. Pure arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from pyexpr.measurement.engines.protocol import Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMatrices:
+    """The model of one group: Lambda (p, m), Theta (p, p), Psi (m, m), nu (p,), alpha (m,)."""
+
+    loadings: NDArray[np.float64]
+    residuals: NDArray[np.float64]
+    factors: NDArray[np.float64]
+    intercepts: NDArray[np.float64]
+    means: NDArray[np.float64]
+
+    @property
+    def admissible(self) -> bool:
+        """Whether residual and factor covariances are positive definite."""
+        return all(
+            float(np.linalg.eigvalsh(matrix)[0]) > 0 for matrix in (self.residuals, self.factors)
+        )
+
+
+def group_matrices(
+    parameters: Parameters, code: int, factors: Sequence[str], indicators: Sequence[str]
+) -> GroupMatrices:
+    """Arrange the estimates of one group as matrices."""
+    p, m = len(indicators), len(factors)
+    row = {name: j for j, name in enumerate(indicators)}
+    column = {name: k for k, name in enumerate(factors)}
+    loadings, residuals, psi = np.zeros((p, m)), np.zeros((p, p)), np.zeros((m, m))
+    intercepts, means = np.zeros(p), np.zeros(m)
+    for i in np.flatnonzero(parameters.group == code):
+        left, op, right = parameters.lhs[i], parameters.op[i], parameters.rhs[i]
+        value = parameters.estimate[i]
+        if op == "=~":
+            loadings[row[right], column[left]] = value
+        elif op == "~1":
+            if left in row:
+                intercepts[row[left]] = value
+            else:
+                means[column[left]] = value
+        else:
+            matrix, place = (residuals, row) if left in row else (psi, column)
+            matrix[place[left], place[right]] = matrix[place[right], place[left]] = value
+    return GroupMatrices(loadings, residuals, psi, intercepts, means)
+
+
+def factor_scores(
+    x: NDArray[np.float64], model: GroupMatrices, method: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return scores and their standard errors, both (n, m), of rows (n, p) without NaN.
+
+    Bartlett: ``(L'T^-1 L)^-1 L'T^-1 (x - nu)``, error from ``(L'T^-1 L)^-1``.
+    Regression: ``alpha + psi L'S^-1 (x - nu - L alpha)``, error from
+    ``psi - psi L'S^-1 L psi``. Source: Bartlett (1937); Thurstone (1935).
+    """
+    centred = x - model.intercepts
+    if method == "bartlett":
+        weighted = np.linalg.solve(model.residuals, model.loadings)
+        information = model.loadings.T @ weighted
+        scores = np.linalg.solve(information, weighted.T @ centred.T).T
+        error = np.linalg.inv(information)
+    else:
+        implied = model.loadings @ model.factors @ model.loadings.T + model.residuals
+        weights = np.linalg.solve(implied, model.loadings @ model.factors)
+        scores = model.means + (centred - model.loadings @ model.means) @ weights
+        error = model.factors - model.factors @ model.loadings.T @ weights
+    with np.errstate(invalid="ignore"):
+        # An inadmissible model may have a negative error variance: NaN then.
+        errors = np.sqrt(np.diag(error))
+    return scores, np.broadcast_to(errors, scores.shape)
+
+
+def observed_part(model: GroupMatrices, seen: NDArray[np.bool_]) -> GroupMatrices:
+    """Return the model of the observed indicators alone."""
+    return GroupMatrices(
+        model.loadings[seen],
+        model.residuals[np.ix_(seen, seen)],
+        model.factors,
+        model.intercepts[seen],
+        model.means,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """A ratio I whose ``I / (1 + I)`` is a reliability, with the error of ``log I``."""
+
+    ratio: float
+    log_error: float
+
+
+def score_information(
+    loadings: NDArray[np.float64], residuals: NDArray[np.float64], vcov: NDArray[np.float64]
+) -> Precision:
+    """``I = sum lambda_j^2 / theta_j``; `vcov` (2p, 2p) is of (lambda, theta)."""
+    total = float((loadings**2 / residuals).sum())
+    slope = np.concatenate([2 * loadings / residuals, -(loadings**2) / residuals**2]) / total
+    return Precision(total, float(np.sqrt(slope @ vcov @ slope)))
+
+
+def sum_information(
+    loadings: NDArray[np.float64], residuals: NDArray[np.float64], vcov: NDArray[np.float64]
+) -> Precision:
+    """``J = (sum lambda)^2 / sum theta``, of which omega is ``J / (1 + J)``."""
+    top, bottom = float(loadings.sum()), float(residuals.sum())
+    slope = np.concatenate(
+        [np.full(len(loadings), 2 / top), np.full(len(residuals), -1 / bottom)]
+    )
+    return Precision(top**2 / bottom, float(np.sqrt(slope @ vcov @ slope)))
