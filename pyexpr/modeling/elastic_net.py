@@ -148,10 +148,9 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
             If a penalty makes no sense, if tuning has fewer than two subjects, or
             if coordinate descent does not converge.
         """
-        X, y = validate_data(
-            self, X, y, y_numeric=True, dtype=np.float64, ensure_min_samples=2
-        )
-        y = y.astype(np.float64)
+        checked = validate_data(self, X, y, y_numeric=True, dtype=np.float64, ensure_min_samples=2)
+        features: NDArray[np.float64] = checked[0]
+        label: NDArray[np.float64] = checked[1].astype(np.float64)
         alphas = _checked_grid(self.alpha, "alpha", high=math.inf)
         ratios = _checked_grid(self.l1_ratio, "l1_ratio", high=1.0)
         held_out = None
@@ -160,7 +159,7 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
                 self, *validation, y_numeric=True, dtype=np.float64, reset=False
             )
 
-        scaled = _Scaled(X, y)
+        scaled = _Scaled(features, label)
         grid = scaled.grid(alphas, ratios)
         self.tuning_ = "none"
         best = (0, 0)
@@ -171,13 +170,15 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
                 errors = np.sqrt(scaled.squared_errors(grid, *held_out) / len(held_out[1]))
             else:
                 self.tuning_ = "folds"
-                errors = self._fold_errors(X, y, groups, alphas, ratios)
+                errors = self._fold_errors(features, label, groups, alphas, ratios)
             best = _lowest(errors)
         self.path_ = _path_table(alphas, ratios, errors, grid, best)
         self.alpha_, self.l1_ratio_ = alphas[best[0]], ratios[best[1]]
         weights = grid[best]
         if self.refit and held_out is not None:
-            scaled = _Scaled(np.vstack([X, held_out[0]]), np.concatenate([y, held_out[1]]))
+            scaled = _Scaled(
+                np.vstack([features, held_out[0]]), np.concatenate([label, held_out[1]])
+            )
             weights = scaled.grid([self.alpha_], [self.l1_ratio_])[0, 0]
         self.coef_ = weights.copy()
         self.intercept_ = scaled.intercept
@@ -250,7 +251,9 @@ class _Scaled:
             for i in smooth:
                 weights[i, j] = _ridge(gram / n, products / n, alphas[i])
             if sparse:
-                weights[sparse, j] = self._descend([alphas[i] for i in sparse], ratio, gram, products)
+                weights[sparse, j] = self._descend(
+                    [alphas[i] for i in sparse], ratio, gram, products
+                )
         return weights
 
     def squared_errors(

@@ -1,0 +1,399 @@
+"""One model per context, and one over all: what differs between contexts, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+from sklearn.utils._indexing import _safe_indexing
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from pyexpr.base.errors import ColumnError, DataError, listed, near_names
+from pyexpr.base.tables import label_codes
+from pyexpr.modeling.elastic_net import ElasticNetRegressor
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+# How the model over all contexts is called where a context is named.
+ALL_CONTEXTS = "all"
+
+
+class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
+    """Fit one clone of a regressor per context, and one over all contexts.
+
+    Parameters
+    ----------
+    estimator : regressor, optional
+        Any scikit-learn regressor; None means `ElasticNetRegressor`.
+    context : str or int, optional
+        The column of X that holds the context, by name or position; it is
+        removed before the estimator sees X. None: the values come with ``fit(...,
+        context=values)``, or there are no contexts and only the pooled model.
+
+    Attributes
+    ----------
+    estimators_ : dict
+        The fitted estimator of each context, by its label, sorted. Empty without
+        contexts.
+    pooled_ : regressor
+        The estimator fitted on the rows of all contexts.
+    contexts_ : list
+        The labels seen in `fit`, sorted.
+    n_features_in_, feature_names_in_
+        Of X as given to `fit`, the context column included.
+
+    Notes
+    -----
+    `predict` uses the model of each row's own context; ``pooled=True`` the pooled
+    one. Missing values are the estimator's business; a missing context is an error.
+
+    Checked against: the same estimators fitted one by one on the rows of each
+    context.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> X = pd.DataFrame({"task": ["fear"] * 3 + ["pain"] * 3, "au": [1.0, 2, 3, 1, 2, 3]})
+    >>> y = [1.0, 2.0, 3.0, 3.0, 2.0, 1.0]
+    >>> from sklearn.linear_model import LinearRegression
+    >>> model = ContextualRegressor(LinearRegression(), context="task").fit(X, y)
+    >>> model.predict(X).round(6).tolist()
+    [1.0, 2.0, 3.0, 3.0, 2.0, 1.0]
+    >>> model.predict(X, pooled=True).round(6).tolist()
+    [2.0, 2.0, 2.0, 2.0, 2.0, 2.0]
+    """
+
+    def __init__(self, estimator: Any = None, *, context: str | int | None = None) -> None:
+        self.estimator = estimator
+        self.context = context
+
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        groups: ArrayLike | None = None,
+        validation: tuple[Any, ArrayLike] | Mapping[str, Any] | None = None,
+        *,
+        context: ArrayLike | None = None,
+        y_pooled: ArrayLike | None = None,
+    ) -> ContextualRegressor:
+        """Fit the models of all contexts, and the pooled one.
+
+        Parameters
+        ----------
+        X : array_like or DataFrame, shape (n, n_features)
+            With the context column, if the constructor names one.
+        y : array_like, shape (n,)
+            The label.
+        groups : array_like, shape (n,), optional
+            The subject of each row, for estimators whose `fit` takes `groups`.
+        validation : (X, y) or mapping, optional
+            Rows to tune on, for estimators whose `fit` takes `validation`. A
+            mapping has "X" and "y", and "context" and "y_pooled" where `fit` is
+            given them. Each context's model gets the rows of its context.
+        context : array_like, shape (n,), optional
+            The context of each row, where X has no column for it.
+        y_pooled : array_like, shape (n,), optional
+            The pooled model's label where it differs from that of the contexts'
+            models, as when each label comes from its own factor model. None: `y`.
+
+        Returns
+        -------
+        ContextualRegressor
+
+        Raises
+        ------
+        DataError
+            If a context has too few rows or none to tune on, if the context is given
+            twice or not at all, or if the estimator cannot use what is passed on;
+            errors of the estimator name the context they occurred in.
+        ColumnError
+            If X has no such column, or a context is missing.
+        """
+        template = ElasticNetRegressor() if self.estimator is None else self.estimator
+        _refuse_unusable(template, groups=groups, validation=validation)
+        X = self._table(X, reset=True)
+        rows = self._rows(X, y, context, y_pooled, groups, what="X")
+        held_out = None if validation is None else self._validation_rows(validation, rows)
+
+        self.contexts_: list[Any] = []
+        self.estimators_: dict[Any, Any] = {}
+        if rows.context is not None:
+            codes, self.contexts_ = label_codes(rows.context, name="context", what="X")
+            _refuse_small_contexts(codes, self.contexts_, held_out)
+            for c, label in enumerate(self.contexts_):
+                mine = rows.take(np.flatnonzero(codes == c))
+                tune = None if held_out is None else held_out.of_context(label)
+                try:
+                    self.estimators_[label] = _fitted(template, mine, tune, pooled=False)
+                except ValueError as error:
+                    raise DataError(f"context {str(label)!r}: {error}") from error
+        self.pooled_ = _fitted(template, rows, held_out, pooled=True)
+        return self
+
+    def predict(
+        self, X: Any, *, context: ArrayLike | None = None, pooled: bool = False
+    ) -> NDArray[np.float64]:
+        """Return predictions, each row's by the model of its context.
+
+        Parameters
+        ----------
+        X : array_like or DataFrame, shape (n, n_features)
+            In the columns of `fit`.
+        context : array_like, shape (n,), optional
+            The context of each row, if `fit` was given `context=`.
+        pooled : bool, default False
+            Use the pooled model for every row; the contexts are not looked at.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+
+        Raises
+        ------
+        DataError
+            If a context was not seen in `fit`; the message lists those that were.
+        """
+        check_is_fitted(self)
+        X = self._table(X, reset=False)
+        features, values = self._divide(X, context, what="X", required=not pooled)
+        if values is not None and not pooled and not self.estimators_:
+            raise DataError("fit was given no contexts: leave context= out, or fit with it")
+        if pooled or values is None:
+            return np.asarray(self.pooled_.predict(features), dtype=np.float64)
+        codes, labels = label_codes(values, name="context", what="X")
+        unseen = [label for label in labels if label not in self.estimators_]
+        if unseen:
+            raise DataError(
+                f"no model was fitted for context {listed(unseen)}; "
+                f"those seen in fit are {listed(self.contexts_)}"
+            )
+        predicted = np.empty(len(codes))
+        for c, label in enumerate(labels):
+            mine = np.flatnonzero(codes == c)
+            predicted[mine] = self.estimators_[label].predict(_safe_indexing(features, mine))
+        return predicted
+
+    def predict_pooled(self, X: Any) -> NDArray[np.float64]:
+        """Return the pooled model's predictions: ``predict(X, pooled=True)``."""
+        return self.predict(X, pooled=True)
+
+    def weights(self) -> pd.DataFrame:
+        """Return the coefficients: context, feature, estimate; the pooled model's as "all".
+
+        Raises
+        ------
+        DataError
+            If the estimator has no `coef_`.
+        """
+        import pandas as pd
+
+        check_is_fitted(self)
+        models = {**self.estimators_, ALL_CONTEXTS: self.pooled_}
+        if len(models) == len(self.estimators_):
+            raise DataError(f"a context may not be called {ALL_CONTEXTS!r}: rename it")
+        return pd.DataFrame(
+            [
+                {"context": label, "feature": name, "estimate": value}
+                for label, model in models.items()
+                for name, value in _coefficients(model).items()
+            ]
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(ElasticNetRegressor() if self.estimator is None else self.estimator)
+        tags.input_tags.allow_nan = inner.input_tags.allow_nan
+        tags.input_tags.sparse = inner.input_tags.sparse
+        return tags
+
+    def _table(self, X: Any, *, reset: bool) -> Any:
+        """Return X as a frame or array, its columns checked; its values are the estimator's."""
+        if hasattr(X, "columns"):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            return X
+        # dtype None and NaN let through: a column may hold contexts as text.
+        return validate_data(
+            self, X, reset=reset, dtype=None, accept_sparse=True, ensure_all_finite=False
+        )
+
+    def _divide(
+        self, X: Any, context: ArrayLike | None, *, what: str, required: bool = True
+    ) -> tuple[Any, Any]:
+        """Return X without its context column, and the contexts (None if there are none)."""
+        if self.context is None:
+            fitted_with = bool(getattr(self, "estimators_", None))
+            if context is None and required and fitted_with:
+                raise DataError(f"the contexts of {what} are missing: give context=values")
+            values = None if context is None else np.asarray(context, dtype=object)
+            if values is not None and values.shape != (X.shape[0],):
+                raise DataError(
+                    f"context= must have one value per row of {what}: {X.shape[0]} rows, "
+                    f"but its shape is {values.shape}"
+                )
+            return X, values
+        if context is not None:
+            raise DataError(
+                f"context= was given as values, and as the column {self.context!r} of {what}; "
+                "use one of them"
+            )
+        if isinstance(self.context, str):
+            if not hasattr(X, "columns"):
+                raise ColumnError(
+                    f"{what} has no column names, so context={self.context!r} cannot be found; "
+                    "give its position, or context=values in fit and predict"
+                )
+            if self.context not in X.columns:
+                raise ColumnError(
+                    f"{what} has no column {self.context!r}; {near_names(self.context, X.columns)}"
+                )
+            return X.drop(columns=self.context), X[self.context]
+        n_columns = X.shape[1]
+        if not -n_columns <= self.context < n_columns:
+            raise ColumnError(f"{what} has {n_columns} columns, but context={self.context}")
+        position = self.context % n_columns
+        others = [j for j in range(n_columns) if j != position]
+        values = X.iloc[:, position] if hasattr(X, "iloc") else X[:, position]
+        return _safe_indexing(X, others, axis=1), values
+
+    def _rows(
+        self, X: Any, y: Any, context: Any, y_pooled: Any, groups: Any, *, what: str
+    ) -> _Rows:
+        features, values = self._divide(X, context, what=what, required=False)
+        if y_pooled is not None and values is None:
+            raise DataError("y_pooled= without contexts: give the pooled model's label as y")
+        n = X.shape[0]
+        for name, column in (("y", y), ("y_pooled", y_pooled), ("groups", groups)):
+            if values is not None and column is not None and len(column) != n:
+                raise DataError(f"{name} has {len(column)} values, but {what} has {n} rows")
+        return _Rows(features, y, y_pooled, values, groups)
+
+    def _validation_rows(self, validation: Any, rows: _Rows) -> _Rows:
+        if isinstance(validation, Mapping):
+            unknown = set(validation) - {"X", "y", "context", "y_pooled"}
+            if unknown or not {"X", "y"} <= set(validation):
+                raise DataError(
+                    "validation= as a mapping must have 'X' and 'y', and may have 'context' and "
+                    f"'y_pooled'; it has {listed(validation)}"
+                )
+            given = {"context": None, "y_pooled": None, **validation}
+        else:
+            X, y = validation
+            given = {"X": X, "y": y, "context": None, "y_pooled": None}
+        if (rows.y_pooled is None) != (given["y_pooled"] is None):
+            raise DataError(
+                "fit and validation= must both have y_pooled, or neither: "
+                "validation={'X': ..., 'y': ..., 'y_pooled': ...}"
+            )
+        held_out = self._rows(
+            self._table(given["X"], reset=False),
+            given["y"],
+            given["context"],
+            given["y_pooled"],
+            None,
+            what="validation",
+        )
+        if (held_out.context is None) != (rows.context is None):
+            raise DataError(
+                "fit and validation= must both have contexts, or neither: "
+                "validation={'X': ..., 'y': ..., 'context': ...}"
+            )
+        return held_out
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows on their way to an estimator: features without the context, labels, subjects."""
+
+    features: Any
+    y: Any
+    y_pooled: Any
+    context: Any
+    groups: Any
+
+    def label(self, *, pooled: bool) -> Any:
+        return self.y_pooled if pooled and self.y_pooled is not None else self.y
+
+    def take(self, rows: NDArray[np.int64]) -> _Rows:
+        return _Rows(
+            *(
+                None if column is None else _safe_indexing(column, rows)
+                for column in (self.features, self.y, self.y_pooled, self.context, self.groups)
+            )
+        )
+
+    def of_context(self, label: Any) -> _Rows:
+        return self.take(np.flatnonzero(np.asarray(self.context, dtype=object) == label))
+
+
+def _fitted(template: Any, rows: _Rows, tune: _Rows | None, *, pooled: bool) -> Any:
+    extra: dict[str, Any] = {}
+    if rows.groups is not None:
+        extra["groups"] = rows.groups
+    if tune is not None:
+        extra["validation"] = (tune.features, tune.label(pooled=pooled))
+    return clone(template).fit(rows.features, rows.label(pooled=pooled), **extra)
+
+
+def _refuse_unusable(template: Any, **given: Any) -> None:
+    """Raise `DataError` if something is to be passed on that the estimator would not take."""
+    taken = signature(template.fit).parameters
+    for name, value in given.items():
+        # A grid search hands groups on to its splitter.
+        passes = name in taken or (name == "groups" and isinstance(template, BaseSearchCV))
+        if value is not None and not passes:
+            raise DataError(
+                f"{type(template).__name__}.fit takes no {name}=; leave it out, or use an "
+                "estimator that does (ElasticNetRegressor, or GridSearchCV for groups)"
+            )
+
+
+def _refuse_small_contexts(
+    codes: NDArray[np.int64], labels: list[Any], held_out: _Rows | None
+) -> None:
+    counts = np.bincount(codes, minlength=len(labels))
+    for label, count in zip(labels, counts, strict=True):
+        if count < 2:
+            raise DataError(
+                f"context {str(label)!r} has {count} row; a model of its own needs at least 2"
+            )
+    if held_out is None:
+        return
+    tuned = label_codes(held_out.context, name="context", what="validation")[1]
+    missing = [label for label in labels if label not in tuned]
+    if missing:
+        raise DataError(f"validation= has no rows of context {listed(missing)}")
+    unseen = [label for label in tuned if label not in labels]
+    if unseen:
+        raise DataError(
+            f"validation= has rows of context {listed(unseen)}, which has no rows in X; "
+            f"X has {listed(labels)}"
+        )
+
+
+def _coefficients(model: Any) -> dict[str, float]:
+    names = getattr(model, "feature_names_in_", None)
+    final = model
+    if isinstance(model, Pipeline):
+        final = model[-1]
+        # A step may have made other features than came in.
+        if len(model) > 1 and names is not None:
+            names = model[:-1].get_feature_names_out()
+    if isinstance(final, BaseSearchCV):
+        return _coefficients(final.best_estimator_)
+    coef = getattr(final, "coef_", None)
+    if coef is None:
+        raise DataError(f"{type(final).__name__} has no coef_, so it has no weights")
+    values = np.asarray(coef, dtype=np.float64).reshape(-1)
+    if names is None:
+        names = [f"x{j}" for j in range(len(values))]
+    return {str(name): float(value) for name, value in zip(names, values, strict=True)}

@@ -1,0 +1,235 @@
+"""The elastic net against scikit-learn and glmnet; its tuning, and what it refuses."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import ElasticNet, LinearRegression, Ridge
+from sklearn.metrics import root_mean_squared_error
+from sklearn.model_selection import GroupKFold
+from sklearn.preprocessing import StandardScaler
+
+from pyexpr.base.errors import DataError
+from pyexpr.modeling.elastic_net import ALPHAS, L1_RATIOS, ElasticNetRegressor
+from pyexpr.modeling.splits import subject_folds
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+# Two coordinate descents, each stopped at a relative step near 1e-13.
+DESCENT = 1e-8
+# glmnet stops at a squared step of 1e-28 of the label's variance.
+GLMNET = 1e-8
+CLOSED_FORM = 1e-10
+
+
+def study(seed: int, n: int = 200, p: int = 14) -> tuple[np.ndarray, np.ndarray]:
+    """Make correlated features of very different units, and a label with a scale of its own."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, p)) @ rng.normal(size=(p, p))
+    X = X * 10.0 ** rng.integers(-3, 4, size=p) + rng.normal(size=p) * 5
+    y = StandardScaler().fit_transform(X) @ rng.normal(size=p) * 0.3 + rng.normal(size=n) + 2
+    return X, y
+
+
+def theirs(X: np.ndarray, y: np.ndarray, alpha: float, l1_ratio: float):
+    """Fit scikit-learn's own estimator, cold, on standardised features."""
+    Z = StandardScaler().fit_transform(X)
+    if l1_ratio == 0:
+        return Ridge(alpha=alpha * len(y), solver="cholesky").fit(Z, y)
+    return ElasticNet(alpha=alpha, l1_ratio=l1_ratio, tol=1e-14, max_iter=1_000_000).fit(Z, y)
+
+
+@pytest.mark.parametrize("l1_ratio", L1_RATIOS)
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_equals_scikit_learn(alpha: float, l1_ratio: float) -> None:
+    for seed, (n, p) in enumerate([(200, 14), (60, 5), (25, 30)]):
+        X, y = study(seed, n, p)
+        model = ElasticNetRegressor(alpha=alpha, l1_ratio=l1_ratio).fit(X, y)
+        reference = theirs(X, y, alpha, l1_ratio)
+        np.testing.assert_allclose(model.coef_, reference.coef_, rtol=0, atol=DESCENT)
+        assert model.intercept_ == pytest.approx(reference.intercept_, abs=CLOSED_FORM)
+        np.testing.assert_allclose(
+            model.predict(X), reference.predict(StandardScaler().fit_transform(X)), atol=1e-7
+        )
+
+
+def test_equals_glmnet() -> None:
+    data = pd.read_csv(GOLDEN / "glmnet_data.csv")
+    for row in pd.read_csv(GOLDEN / "glmnet.csv").to_dict(orient="records"):
+        model = ElasticNetRegressor(alpha=row["alpha"], l1_ratio=row["l1_ratio"])
+        model.fit(data.drop(columns="y"), data["y"])
+        expected = [row[name] for name in model.feature_names_in_]
+        np.testing.assert_allclose(model.coef_, expected, rtol=0, atol=GLMNET)
+
+
+def test_no_penalty_is_least_squares() -> None:
+    X, y = study(4)
+    model = ElasticNetRegressor(alpha=0, l1_ratio=0.5).fit(X, y)
+    reference = LinearRegression().fit(StandardScaler().fit_transform(X), y)
+    np.testing.assert_allclose(model.coef_, reference.coef_, atol=1e-9)
+
+
+def test_large_l1_penalty_leaves_nothing() -> None:
+    X, y = study(5)
+    model = ElasticNetRegressor(alpha=100, l1_ratio=1).fit(X, y)
+    assert (model.coef_ == 0).all()
+    assert (model.predict(X) == y.mean()).all()
+
+
+def test_tunes_as_a_loop_over_scikit_learn_would() -> None:
+    for seed in range(4):
+        X, y = study(seed, n=120)
+        X_val, y_val = X[90:], y[90:]
+        X, y = X[:90], y[:90]
+        model = ElasticNetRegressor().fit(X, y, validation=(X_val, y_val))
+        scaler = StandardScaler().fit(X)
+        errors = {
+            (a, r): root_mean_squared_error(
+                y_val, theirs(X, y, a, r).predict(scaler.transform(X_val))
+            )
+            for a in ALPHAS
+            for r in L1_RATIOS
+        }
+        assert model.tuning_ == "validation"
+        assert errors[model.alpha_, model.l1_ratio_] == min(errors.values())
+        path = model.path_.set_index(["alpha", "l1_ratio"])
+        assert len(path) == 55
+        for pair, error in errors.items():
+            assert path.loc[pair, "rmse"] == pytest.approx(error, abs=DESCENT)
+        chosen = path[path["chosen"]]
+        assert chosen.index.tolist() == [(model.alpha_, model.l1_ratio_)]
+        reference = theirs(X, y, model.alpha_, model.l1_ratio_)
+        np.testing.assert_allclose(model.coef_, reference.coef_, atol=DESCENT)
+        assert chosen["n_nonzero"].item() == np.count_nonzero(reference.coef_)
+
+
+def test_refit_adds_the_validation_rows() -> None:
+    X, y = study(6, n=120)
+    model = ElasticNetRegressor(refit=True).fit(X[:90], y[:90], validation=(X[90:], y[90:]))
+    plain = ElasticNetRegressor().fit(X[:90], y[:90], validation=(X[90:], y[90:]))
+    assert (model.alpha_, model.l1_ratio_) == (plain.alpha_, plain.l1_ratio_)
+    reference = theirs(X, y, model.alpha_, model.l1_ratio_)
+    np.testing.assert_allclose(model.coef_, reference.coef_, atol=DESCENT)
+    np.testing.assert_allclose(model.mean_, X.mean(axis=0))
+    assert np.abs(plain.coef_ - reference.coef_).max() > 1e-3
+
+
+def test_ties_go_to_the_larger_alpha_then_the_larger_l1_ratio() -> None:
+    # Without any relation all lasso-like fits are empty, so all errors are equal.
+    X = np.array([[1.0], [-1.0], [1.0], [-1.0]])
+    y = np.array([1.0, 1.0, -1.0, -1.0])
+    model = ElasticNetRegressor(alpha=(0.5, 2.0, 1.0), l1_ratio=(0.5, 1.0, 0.7))
+    model.fit(X, y, validation=(X, y))
+    assert model.path_["rmse"].nunique() == 1
+    assert (model.alpha_, model.l1_ratio_) == (2.0, 1.0)
+
+
+def test_folds_are_of_subjects() -> None:
+    X, y = study(7, n=90)
+    subjects = np.repeat([f"S{i}" for i in range(9)], 10)
+    model = ElasticNetRegressor(alpha=(0.05, 0.5), l1_ratio=(0.5, 1.0), n_folds=3, seed=4)
+    model.fit(X, y, groups=subjects)
+    fold = subject_folds(subjects, 3, 4)
+    for row in model.path_.to_dict(orient="records"):
+        predicted = np.empty(90)
+        for train, test in GroupKFold(3).split(X, groups=fold):
+            scaler = StandardScaler().fit(X[train])
+            predicted[test] = theirs(X[train], y[train], row["alpha"], row["l1_ratio"]).predict(
+                scaler.transform(X[test])
+            )
+        assert row["rmse"] == pytest.approx(root_mean_squared_error(y, predicted), abs=DESCENT)
+    assert model.tuning_ == "folds"
+    best = model.path_.loc[model.path_["rmse"].idxmin()]
+    assert (best["alpha"], best["l1_ratio"]) == (model.alpha_, model.l1_ratio_)
+    # The same subjects in another order of rows: the same choice and weights.
+    order = np.random.default_rng(0).permutation(90)
+    again = ElasticNetRegressor(**model.get_params()).fit(X[order], y[order], subjects[order])
+    np.testing.assert_allclose(again.path_["rmse"], model.path_["rmse"], rtol=1e-9)
+
+
+def test_folds_without_groups_are_repeatable() -> None:
+    X, y = study(8, n=40)
+    first = ElasticNetRegressor().fit(X, y)
+    second = ElasticNetRegressor().fit(X, y)
+    assert first.path_.equals(second.path_)
+    assert (first.coef_ == second.coef_).all()
+
+
+def test_one_pair_is_not_tuned() -> None:
+    X, y = study(9, n=40)
+    model = ElasticNetRegressor(alpha=0.1, l1_ratio=0.5).fit(X, y, groups=np.zeros(40))
+    assert model.tuning_ == "none"
+    assert len(model.path_) == 0
+
+
+def test_constant_features_get_no_weight() -> None:
+    X, y = study(10, n=50, p=4)
+    # 0.1 and 1/3 are no sums of powers of two: their means leave rounding behind.
+    wide = np.column_stack([np.full(50, 0.1), X, np.full(50, 1 / 3), np.zeros(50)])
+    for l1_ratio in (0.0, 0.5):
+        model = ElasticNetRegressor(alpha=0.01, l1_ratio=l1_ratio).fit(wide, y)
+        assert (model.coef_[[0, 5, 6]] == 0).all()
+        assert (model.scale_[[0, 5, 6]] == 1).all()
+        plain = ElasticNetRegressor(alpha=0.01, l1_ratio=l1_ratio).fit(X, y)
+        np.testing.assert_allclose(model.coef_[1:5], plain.coef_, atol=DESCENT)
+        wide_new = wide + 1.0
+        assert np.isfinite(model.predict(wide_new)).all()
+
+
+def test_standardised_weights_do_not_depend_on_units() -> None:
+    X, y = study(11)
+    model = ElasticNetRegressor().fit(X[:150], y[:150], validation=(X[150:], y[150:]))
+    scaled = X * 1000 + 7
+    again = ElasticNetRegressor().fit(scaled[:150], y[:150], validation=(scaled[150:], y[150:]))
+    np.testing.assert_allclose(again.coef_, model.coef_, atol=1e-7)
+
+
+def test_nearly_collinear_features_are_solved_or_refused() -> None:
+    rng = np.random.default_rng(12)
+    base = rng.normal(size=(80, 1))
+    X = base + 1e-7 * rng.normal(size=(80, 6))
+    y = base[:, 0] + rng.normal(size=80)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = ElasticNetRegressor(alpha=0.01, l1_ratio=0.5).fit(X, y)
+    # Ridge shares the weight out evenly among copies.
+    np.testing.assert_allclose(model.coef_, model.coef_.mean(), atol=1e-3)
+
+
+def test_not_converged_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyexpr.modeling.elastic_net.MAX_ITERATIONS", 1)
+    X, y = study(13)
+    with pytest.raises(DataError, match=r"did not converge at alpha=0.001, l1_ratio=1 \(duality"):
+        ElasticNetRegressor(alpha=0.001, l1_ratio=1).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"alpha": -1}, "alpha= must be at least 0, not -1"),
+        ({"alpha": ()}, "alpha= must be a number or several"),
+        ({"alpha": "big"}, "alpha= must be a number or several, not 'big'"),
+        ({"alpha": np.nan}, "alpha= must be a number"),
+        ({"l1_ratio": (0.5, 1.5)}, "l1_ratio= must be between 0 and 1, not 1.5"),
+    ],
+)
+def test_refused_parameters(parameters, message) -> None:
+    X, y = study(14, n=20)
+    with pytest.raises(DataError, match=message):
+        ElasticNetRegressor(**parameters).fit(X, y)
+
+
+def test_refused_data() -> None:
+    X, y = study(15, n=20)
+    with pytest.raises(DataError, match="at least 2 subjects, but there is 1"):
+        ElasticNetRegressor().fit(X, y, groups=["a"] * 20)
+    with pytest.raises(DataError, match="20 rows, 19 subjects"):
+        ElasticNetRegressor().fit(X, y, groups=["a"] * 19)
+    with pytest.raises(ValueError, match="expecting 14 features"):
+        ElasticNetRegressor().fit(X, y, validation=(X[:, :3], y))
+    X[3, 2] = np.nan
+    with pytest.raises(ValueError, match="contains NaN"):
+        ElasticNetRegressor().fit(X, y)
