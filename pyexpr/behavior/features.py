@@ -1,0 +1,386 @@
+"""Recordings to a table of features: one row per clip, and what was lost on the way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pyexpr.base.errors import ColumnError, DataError, listed
+from pyexpr.base.progress import progress as shown
+from pyexpr.base.results import Result
+from pyexpr.base.tables import as_frame, require_columns
+from pyexpr.base.versions import versions
+from pyexpr.behavior.binning import Binning
+from pyexpr.behavior.clip_features import (
+    FEATURES,
+    AuCount,
+    FeatureOptions,
+    Head,
+    clip_features,
+    feature_units,
+    features_of,
+    needed_groups,
+)
+from pyexpr.behavior.openface import read_openface
+from pyexpr.behavior.quality import clip_quality, recording_quality
+from pyexpr.behavior.schedules import Schedule
+from pyexpr.core.kinematics import Velocity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pyexpr.behavior.openface import OpenFaceRecording
+
+__all__ = ["FEATURES", "FeatureResult", "clip_features", "extract_features", "feature_units"]
+
+_WHAT = "the table of recordings"
+#: The context of files that come without a table.
+NO_CONTEXT = "all"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureResult(Result):
+    """Features of clips, and what became of every recording.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row per clip: subject, context, clip, openface (path), start, end (s, of
+        the recording), the fourteen `FEATURES`, n_frames, n_valid_frames, n_bins,
+        n_valid_bins, n_velocities, n_au_active, reason ("" or why features are NaN).
+    quality : DataFrame
+        A row per clip: subject and the columns of `clip_quality`.
+    recordings : DataFrame
+        A row per recording: subject, context, the columns of `recording_quality`
+        (read log included), n_clips, n_dropped.
+    dropped : DataFrame
+        A row per clip that its recording does not yield: subject, context, clip,
+        openface, reason.
+    options : dict
+        The arguments the features were computed with.
+    """
+
+    table: pd.DataFrame
+    quality: pd.DataFrame
+    recordings: pd.DataFrame
+    dropped: pd.DataFrame
+    options: dict[str, Any]
+
+    def tidy(self) -> pd.DataFrame:
+        """Return `table`, one row per clip."""
+        return self.table
+
+    def heading(self) -> str:
+        """Return how many clips of how many recordings have features."""
+        complete = int((self.table["reason"] == "").sum())
+        return (
+            f"Features of {len(self.table)} clips from {len(self.recordings)} recordings "
+            f"({complete} complete), at {self.options['rate']:g} Hz"
+        )
+
+    def units(self) -> dict[str, str]:
+        """Return the unit of each feature."""
+        names = FeatureOptions().to_dict()
+        return feature_units(FeatureOptions(**{name: self.options[name] for name in names}))
+
+    def provenance(self) -> dict[str, Any]:
+        """Return options, counts and versions."""
+        return {
+            "options": self.options,
+            "units": self.units(),
+            "n_recordings": len(self.recordings),
+            "n_clips": len(self.table),
+            "n_incomplete": int((self.table["reason"] != "").sum()),
+            "n_dropped": len(self.dropped),
+            "versions": versions("pandas", "pyarrow"),
+        }
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what was lost, by reason."""
+        notes = []
+        if len(self.dropped):
+            notes.append(f"{len(self.dropped)} clips of the schedule are not in their recordings.")
+        reasons = self.table.loc[self.table["reason"] != "", "reason"].value_counts()
+        notes += [f"{count} clips: {reason}." for reason, count in reasons.head(5).items()]
+        if len(reasons) > 5:
+            notes.append(f"{int(reasons.iloc[5:].sum())} more clips for other reasons.")
+        return tuple(notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One file, and how it is read and cut."""
+
+    subject: Any
+    context: Any
+    path: str
+    schedule: Schedule
+    options: FeatureOptions
+    reading: dict[str, Any]
+    on_short: Literal["drop", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What one file gives to each of the four tables."""
+
+    table: list[dict[str, Any]]
+    quality: list[dict[str, Any]]
+    recording: dict[str, Any]
+    dropped: list[dict[str, Any]]
+
+
+def extract_features(
+    recordings: Any,
+    *,
+    schedule: Any = None,
+    every: float | None = None,
+    rate: float = 5.0,
+    bins: Binning = "mean",
+    velocity: Velocity = "abs_derivative",
+    head: Head = "pose",
+    au_count: AuCount = "mean",
+    min_valid: float = 0.5,
+    min_confidence: float | None = None,
+    fps: float | None = None,
+    face: Literal["largest"] | int = "largest",
+    on_short: Literal["drop", "error"] = "drop",
+    n_jobs: int | None = None,
+    progress: bool | None = None,
+) -> FeatureResult:
+    r"""Read OpenFace files, cut them into clips, and compute the features of each clip.
+
+    Parameters
+    ----------
+    recordings : DataFrame, or a path, or a sequence of paths
+        A table with the columns subject, context, openface (path; other columns
+        are ignored), a recording per row, each (subject, context) once. For paths
+        the subject is the file's name without its ending, the context "all".
+    schedule : Schedule or DataFrame, optional
+        Segments per context; a table has the columns of `Schedule.from_table`.
+    every : float, optional
+        Instead of a schedule: clips of so many seconds, from the beginning on.
+    rate, bins, velocity, head, au_count, min_valid
+        As in `clip_features`.
+    min_confidence, fps, face
+        As in `read_openface`.
+    on_short : {"drop", "error"}
+        Whether clips that a recording is too short for are listed or an error.
+    n_jobs : int, optional
+        Files worked on at a time; by default as many as there are processors.
+        It never changes the result.
+    progress : bool, optional
+        Whether to show a bar; by default if standard error is a terminal.
+
+    Returns
+    -------
+    FeatureResult
+        Rows in the order of `recordings` and the schedule.
+
+    Raises
+    ------
+    DataError
+        If an argument makes no sense, neither or both of `schedule` and `every`
+        are given, or a (subject, context) occurs twice.
+    OpenFaceError
+        If a file cannot be used; the message names it.
+
+    Notes
+    -----
+    Nothing is repaired in silence: clips without features carry the reason, clips
+    a recording does not yield are in ``dropped``, frames and rows left out are
+    counted in ``quality`` and ``recordings``.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "s01.csv")
+    >>> with open(path, "w") as file:
+    ...     _ = file.write("frame,timestamp,confidence,success,pose_Tx,pose_Ty,pose_Tz\n")
+    ...     for k in range(75):  # 30 mm/s to the right
+    ...         _ = file.write(f"{k + 1},{k / 25:.2f},0.98,1,{1.2 * k:.1f},0,500\n")
+    >>> result = extract_features(path, every=3)
+    >>> row = result.table.iloc[0]
+    >>> print(row.subject, row.clip, round(row.head_displacement, 6), row.reason[:26])
+    s01 1 6.0 points: the file has no lan
+    """
+    options = FeatureOptions(rate, bins, velocity, head, au_count, min_valid)
+    plan = _schedule(schedule, every)
+    groups = needed_groups(options)
+    reading: dict[str, Any] = {
+        "groups": groups,
+        "min_confidence": min_confidence,
+        "fps": fps,
+        "face": face,
+        # By default the reader takes what there is of what the features need.
+        "on_missing": "error" if groups is None else "note",
+    }
+    manifest = _manifest(recordings)
+    for context in dict.fromkeys(context for _, context, _ in manifest):
+        # A context the schedule does not know is an error now, not after an hour of reading.
+        plan.cut(str(context), n_frames=1, fps=1.0)
+    jobs = [
+        _Job(subject, context, path, plan, options, reading, on_short)
+        for subject, context, path in manifest
+    ]
+    results = shown(
+        _each(jobs, _workers(n_jobs, len(jobs))),
+        total=len(jobs),
+        label="Reading recordings",
+        show=progress,
+    )
+    asked = {"every": every, "min_confidence": min_confidence, "fps": fps, "face": face}
+    return _assembled(list(results), options.to_dict() | asked | {"on_short": on_short})
+
+
+def _schedule(schedule: Any, every: float | None) -> Schedule:
+    if (schedule is None) == (every is None):
+        raise DataError(
+            "give either schedule= (segments per context, such as schedules.BP4D_PLUS) or every= "
+            "(seconds per clip)" + (", not both" if schedule is not None else "")
+        )
+    if every is not None:
+        return Schedule.every(every)
+    return schedule if isinstance(schedule, Schedule) else Schedule.from_table(schedule)
+
+
+def _manifest(recordings: Any) -> list[tuple[Any, Any, str]]:
+    """Return (subject, context, path) of every recording."""
+    if isinstance(recordings, (str, os.PathLike)):
+        recordings = [recordings]
+    if isinstance(recordings, Sequence) and all(
+        isinstance(path, (str, os.PathLike)) for path in recordings
+    ):
+        return _from_paths([os.fspath(path) for path in recordings])
+    frame = as_frame(recordings, what=_WHAT)
+    columns = ["subject", "context", "openface"]
+    require_columns(frame, columns, what=_WHAT)
+    for name in columns:
+        empty = (frame[name].isna() | (frame[name].astype(str).str.strip() == "")).to_numpy()
+        if empty.any():
+            raise ColumnError(
+                f"column {name!r} of {_WHAT} must not have missing values, but row "
+                f"{int(empty.argmax()) + 1} is empty"
+                + (f" ({int(empty.sum())} such rows)" if empty.sum() > 1 else "")
+            )
+    if frame.empty:
+        raise DataError(f"{_WHAT} has no rows")
+    doubled = frame.duplicated(["subject", "context"]).to_numpy()
+    if doubled.any():
+        row = frame.iloc[int(doubled.argmax())]
+        raise DataError(
+            f"subject {row['subject']!r} has two recordings in context {row['context']!r} "
+            f"(the second is {row['openface']!r}); keep one, or name the contexts apart"
+        )
+    return [
+        (subject, context, os.fspath(path))
+        for subject, context, path in frame[columns].itertuples(index=False)
+    ]
+
+
+def _from_paths(paths: list[str]) -> list[tuple[str, str, str]]:
+    if not paths:
+        raise DataError("there are no recordings: the list of paths is empty")
+    names = [Path(path).stem for path in paths]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise DataError(
+            f"two files are both named {listed(doubled)}: give a table with the columns subject, "
+            "context and openface instead"
+        )
+    return [(name, NO_CONTEXT, path) for name, path in zip(names, paths, strict=True)]
+
+
+def _workers(n_jobs: int | None, n_files: int) -> int:
+    if n_jobs is None:
+        available = getattr(os, "sched_getaffinity", None)
+        n_jobs = len(available(0)) if available else os.cpu_count() or 1
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1:
+        raise DataError(f"n_jobs= must be a whole number of at least 1, not {n_jobs!r}")
+    return min(n_jobs, n_files)
+
+
+def _each(jobs: list[_Job], workers: int) -> Iterator[_Rows]:
+    """Yield the rows of every file in order; the first error ends it."""
+    if workers == 1:
+        yield from map(_extract, jobs)
+        return
+    # Threads: reading and the kernels work without the interpreter's lock, and
+    # starting processes costs more than most studies take.
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield from pool.map(_extract, jobs)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _extract(job: _Job) -> _Rows:
+    """Read one file, cut it, and compute everything about its clips."""
+    try:
+        return _rows(job, read_openface(job.path, **job.reading))
+    except DataError as error:
+        if job.path in str(error):
+            raise
+        raise type(error)(f"{job.path}: {error}") from None
+
+
+def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
+    clips, dropped = job.schedule.cut(
+        str(job.context), recording.n_frames, recording.fps, on_short=job.on_short
+    )
+    who = {"subject": job.subject, "context": job.context}
+    table = [
+        who
+        | {
+            "clip": clip.label,
+            "openface": job.path,
+            "start": clip.start_frame / recording.fps,
+            "end": clip.stop_frame / recording.fps,
+        }
+        | features_of(recording, clip, job.options)
+        for clip in clips
+    ]
+    return _Rows(
+        table=table,
+        quality=[clip_quality(recording, clip) | who for clip in clips],
+        recording=who
+        | recording_quality(recording)
+        | {"n_clips": len(clips), "n_dropped": len(dropped)},
+        dropped=[
+            who | {"clip": item.label, "openface": job.path, "reason": item.reason}
+            for item in dropped
+        ],
+    )
+
+
+_KEY = ("subject", "context", "clip")
+_TABLE_COLUMNS = (
+    *_KEY, "openface", "start", "end", *FEATURES,
+    "n_frames", "n_valid_frames", "n_bins", "n_valid_bins", "n_velocities", "n_au_active",
+    "reason",
+)  # fmt: skip
+_DROPPED_COLUMNS = (*_KEY, "openface", "reason")
+
+
+def _without(rows: list[dict[str, Any]], names: tuple[str, ...]) -> list[str]:
+    return [name for row in rows for name in row if name not in names]
+
+
+def _assembled(rows: list[_Rows], options: dict[str, Any]) -> FeatureResult:
+    import pandas as pd
+
+    quality = [row for one in rows for row in one.quality]
+    return FeatureResult(
+        table=pd.DataFrame([row for one in rows for row in one.table], columns=_TABLE_COLUMNS),
+        # The subject comes first, whatever the order in which a row was put together.
+        quality=pd.DataFrame(quality, columns=[*_KEY, *_without(quality[:1], _KEY)]),
+        recordings=pd.DataFrame([one.recording for one in rows]),
+        dropped=pd.DataFrame(
+            [row for one in rows for row in one.dropped], columns=_DROPPED_COLUMNS
+        ),
+        options=options,
+    )
