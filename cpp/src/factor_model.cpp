@@ -11,6 +11,8 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 // The last digits of F's gradient are noise below this Newton decrement; a step then
 // moves a parameter by less than 1e-9 of its standard error at n = 1e6.
 constexpr double kDecrement = 1e-24;
+// Below this decrement F is quadratic to working precision.
+constexpr double kQuadratic = 1e-8;
 constexpr int kMaxSteps = 500;
 // A pivot below this share of its diagonal is rounding error.
 constexpr double kPivot = 1e-13;
@@ -172,10 +174,11 @@ Point evaluate(const Matrix& s, double log_s, const std::vector<double>& x) {
 
 // The Newton direction, from the Hessian if it is positive definite, else from the
 // expected information with a growing ridge; false if neither can be factored.
-bool direction(const Point& point, std::vector<double>& step) {
+bool direction(const Point& point, std::vector<double>& step, bool& newton) {
     step = point.gradient;
     Matrix factor = point.hessian;
     bool usable = cholesky(factor);
+    newton = usable;
     for (double ridge = 0.0; !usable && ridge < 1e3; ridge = ridge == 0.0 ? 1e-8 : 10.0 * ridge) {
         factor = point.expected;
         for (std::size_t i = 0; i < factor.n; ++i) factor(i, i) *= 1.0 + ridge;
@@ -233,7 +236,8 @@ FactorFit minimise(const Matrix& s, double log_s, std::vector<double>& x) {
     std::vector<double> trial(x.size());
     Point point = evaluate(s, log_s, x);
     for (fit.iterations = 0; fit.iterations < kMaxSteps; ++fit.iterations) {
-        if (!direction(point, step)) return fit;
+        bool newton = false;
+        if (!direction(point, step, newton)) return fit;
         double decrement = 0.0;
         for (std::size_t i = 0; i < x.size(); ++i) decrement += step[i] * point.gradient[i];
         fit.discrepancy = point.value;
@@ -242,18 +246,15 @@ FactorFit minimise(const Matrix& s, double log_s, std::vector<double>& x) {
         for (int halving = 0; halving < 60; ++halving, length *= 0.5) {
             for (std::size_t i = 0; i < x.size(); ++i) trial[i] = x[i] - length * step[i];
             value = discrepancy(s, log_s, trial, nullptr);
+            // This near the minimum rounding hides the decrease, and Newton needs no search.
+            if (newton && decrement < kQuadratic && std::isfinite(value)) break;
             if (value <= point.value - 1e-4 * length * decrement) break;
             value = std::numeric_limits<double>::infinity();
         }
-        if (!std::isfinite(value)) {
-            // No descent left: at the minimum rounding hides the last decrease.
-            if (decrement > 1e-12) return fit;
-            fit.status = FactorStatus::converged;
-            return fit;
-        }
+        if (!std::isfinite(value)) return fit;
         x = trial;
         point = evaluate(s, log_s, x);
-        if (decrement < kDecrement) {
+        if (newton && decrement < kDecrement) {
             fit.status = FactorStatus::converged;
             fit.discrepancy = point.value;
             return fit;

@@ -51,7 +51,34 @@ pyexpr_fit <- function(request) {
     # lavaan re-evaluates its own call: symbols keep the data out of it.
     syntax <- request$syntax
     call <- as.call(c(list(quote(lavaan::cfa), model = quote(syntax), data = quote(frame)), options))
-    pyexpr_extract(eval(call), grouped = !is.null(request$group), what = request$what)
+    pyexpr_extract(pyexpr_converged(call, environment(), known), grouped = !is.null(request$group), what = request$what)
+}
+
+# nlminb often calls a minimum that it cannot improve at these tolerances "false
+# convergence", and may be 1e-4 standard errors from it. lavaan's Gauss-Newton goes on
+# from there; where it cannot, lavaan's own tolerances judge where nlminb stands.
+pyexpr_converged <- function(call, frame, known) {
+    said <- list()
+    attempt <- function(call) {
+        said <<- list()
+        withCallingHandlers(eval(call, frame), warning = function(w) {
+            said[[length(said) + 1L]] <<- w
+            invokeRestart("muffleWarning")
+        })
+    }
+    stands <- function(fit) isTRUE(lavaan::lavInspect(fit, "converged"))
+    fit <- attempt(call)
+    if (!stands(fit)) {
+        call$start <- fit
+        call$control <- NULL
+        newton <- call
+        newton[[pyexpr_spelled("optim.method", known)]] <- "GN"
+        newton[[pyexpr_spelled("optim.gn.tol.x", known)]] <- 1e-12
+        fit <- tryCatch(attempt(newton), error = function(e) NULL)
+        if (is.null(fit) || !stands(fit)) fit <- attempt(call)
+    }
+    for (w in said) warning(w)
+    fit
 }
 
 pyexpr_extract <- function(fit, grouped, what) {

@@ -78,14 +78,16 @@ def _rmsea(chisq: float, df: int, n: int, n_groups: int) -> tuple[float, float, 
     if df == 0:
         return 0.0, 0.0, 0.0
     from scipy.optimize import brentq
-    from scipy.special import chndtr
+    from scipy.stats import chi2, ncx2
 
     def scaled(noncentrality: float) -> float:
         return math.sqrt(max(noncentrality, 0.0) / (n * df)) * math.sqrt(n_groups)
 
     def limit(level: float) -> float:
         def excess(noncentrality: float) -> float:
-            return float(chndtr(chisq, df, noncentrality)) - level
+            if noncentrality == 0:
+                return float(chi2.cdf(chisq, df)) - level
+            return float(ncx2.cdf(chisq, df, noncentrality)) - level
 
         if excess(0.0) <= 0:
             return 0.0

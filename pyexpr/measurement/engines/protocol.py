@@ -174,16 +174,18 @@ def fit_output(request: FitRequest, answer: Answer) -> FitOutput:
     # lavaan numbers groups by first appearance; its labels are our codes.
     labels = [int(label) if label else 0 for label in value["groups"]]
     n_free = int(value["n_free"][0])
+    group = np.array([labels[max(number, 1) - 1] for number in rows["group"]], dtype=np.int64)
+    order = np.argsort(group, kind="stable")
     parameters = Parameters(
-        lhs=tuple(user.get(name, name) for name in rows["lhs"]),
-        op=tuple(rows["op"]),
-        rhs=tuple(user.get(name, name) for name in rows["rhs"]),
-        group=np.array([labels[max(number, 1) - 1] for number in rows["group"]], dtype=np.int64),
-        free=np.array(rows["free"], dtype=np.int64) - 1,
-        estimate=rows["estimate"],
-        std_error=rows["std_error"],
-        std_all=rows["std_all"],
-        std_all_error=rows["std_all_error"],
+        lhs=tuple(user.get(rows["lhs"][i], rows["lhs"][i]) for i in order),
+        op=tuple(rows["op"][i] for i in order),
+        rhs=tuple(user.get(rows["rhs"][i], rows["rhs"][i]) for i in order),
+        group=group[order],
+        free=np.array(rows["free"], dtype=np.int64)[order] - 1,
+        estimate=rows["estimate"][order],
+        std_error=rows["std_error"][order],
+        std_all=rows["std_all"][order],
+        std_all_error=rows["std_all_error"][order],
     )
     counts = dict(zip(labels, value["n_obs"], strict=True))
     return FitOutput(
