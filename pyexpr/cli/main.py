@@ -1,0 +1,276 @@
+"""`pyexpr`: the command line. Arguments to the public functions to files and tables."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pyexpr.base.errors import PyexprError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pyexpr.base.results import Result
+    from pyexpr.study.pipeline import Study
+
+app = typer.Typer(
+    help="Context-dependent models of expressiveness: reliability, factor scores, features, "
+    "models, and their comparison.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write the table here (CSV).")]
+StudyOutput = Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the results.")]
+
+
+@app.command()
+def run(
+    study: Annotated[Path, typer.Argument(help="The study file (TOML).")],
+    output: StudyOutput = None,
+) -> None:
+    """Run a whole study: tables, figures and record.json."""
+    from pyexpr.study.pipeline import Study
+    from pyexpr.study.summary import print_summary
+
+    print_summary(Study.from_file(study, output=output).run(show=True))
+
+
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="An empty folder, or one made by this command.")],
+    subjects: Annotated[int, typer.Option(help="How many subjects.")] = 40,
+    seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 1,
+) -> None:
+    """Write a simulated study: ratings, OpenFace recordings, study file, and the truth."""
+    from pyexpr.study.simulate import simulate_study
+
+    typer.echo(simulate_study(folder, subjects=subjects, seed=seed).heading())
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to put the demo study.")],
+    subjects: Annotated[int, typer.Option(help="How many subjects.")] = 40,
+    seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 1,
+) -> None:
+    """Simulate a study, run it, and set its tables beside the truth and the paper."""
+    from pyexpr.study.pipeline import Study
+    from pyexpr.study.simulate import simulate_study
+    from pyexpr.study.summary import print_beside_truth
+
+    typer.echo(simulate_study(folder, subjects=subjects, seed=seed).heading())
+    result = Study.from_file(folder / "study.toml").run(show=True)
+    print_beside_truth(result, folder / "truth.json")
+
+
+@app.command()
+def icc(
+    data: Annotated[Path, typer.Argument(help="Long table of ratings (CSV), or a study file.")],
+    targets: Annotated[str, typer.Option(help="Column(s) of what is rated, by commas.")] = "clip",
+    ratings: Annotated[str, typer.Option(help="Column of the ratings.")] = "score",
+    raters: Annotated[str | None, typer.Option(help="Column of the raters.")] = None,
+    by: Annotated[str | None, typer.Option(help="Column(s) to compute it by.")] = None,
+    form: Annotated[str, typer.Option(help='"all", or forms by commas: "ICC(1,k)".')] = "all",
+    confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    output: Output = None,
+) -> None:
+    """Inter-rater reliability (intraclass correlations)."""
+    if data.suffix == ".toml":
+        _finish(_study(data).reliability().tables["reliability"], output)
+        return
+    from pyexpr.base.tables import read_csv
+    from pyexpr.measurement.reliability import icc as compute
+
+    labels = [*_names(targets), *_names(by), *_names(raters)]
+    table = read_csv(data, labels=labels, what=f"the ratings ({data})")
+    forms = form if form == "all" else _forms(form)
+    result = compute(
+        table,
+        targets=_names(targets),
+        ratings=ratings,
+        raters=raters,
+        by=_names(by) or None,
+        form=forms,
+        confidence=confidence,
+    )
+    _finish(result, output)
+
+
+@app.command()
+def cfa(
+    data: Annotated[Path, typer.Argument(help="Table with the indicators (CSV), or a study file.")],
+    indicators: Annotated[str | None, typer.Option(help="Columns of the indicators.")] = None,
+    factor: Annotated[str, typer.Option(help="Name of the factor.")] = "expressiveness",
+    group: Annotated[str | None, typer.Option(help="Column of groups.")] = None,
+    engine: Annotated[str, typer.Option(help="auto, rpy2, rscript or native.")] = "auto",
+    scores: Annotated[Path | None, typer.Option(help="Write the scores here (CSV).")] = None,
+    method: Annotated[str, typer.Option(help="bartlett or regression.")] = "bartlett",
+    output: Output = None,
+) -> None:
+    """One-factor model, and its scores."""
+    if data.suffix == ".toml":
+        tables = _study(data).factor_model().tables
+        if scores is not None:
+            _write(tables["scores"], scores)
+        _finish(tables["parameters"], output)
+        return
+    from pyexpr.base.tables import read_csv
+    from pyexpr.measurement.cfa import cfa as compute
+
+    if not _names(indicators):
+        raise typer.BadParameter("name the columns: --indicators response,emotion,motion")
+    table = read_csv(data, labels=_names(group), what=f"the data ({data})")
+    fit = compute(table, {factor: _names(indicators)}, group=group, engine=engine)
+    if scores is not None:
+        _write(table.join(fit.scores(method=method)), scores)
+    _finish(fit, output)
+
+
+@app.command()
+def features(
+    files: Annotated[list[Path], typer.Argument(help="OpenFace CSVs, or a study file.")],
+    every: Annotated[float | None, typer.Option(help="Cut into clips of so many seconds.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames per second, if files lie.")] = None,
+    rate: Annotated[float, typer.Option(help="Rate of analysis, in Hz.")] = 5.0,
+    min_confidence: Annotated[float | None, typer.Option(help="Least confidence.")] = None,
+    quality: Annotated[Path | None, typer.Option(help="Write the quality table here.")] = None,
+    output: Output = None,
+) -> None:
+    """Facial, head and gaze features of clips from OpenFace files."""
+    if files[0].suffix == ".toml":
+        tables = _study(files[0]).features(show=True).tables
+        if quality is not None:
+            _write(tables["quality"], quality)
+        _finish(tables["features"], output)
+        return
+    from pyexpr.behavior.features import extract_features
+
+    if every is None:
+        raise typer.BadParameter("say how to cut the recordings: --every 3 (seconds)")
+    result = extract_features(
+        [str(path) for path in files],
+        every=every,
+        fps=fps,
+        rate=rate,
+        min_confidence=min_confidence,
+    )
+    if quality is not None:
+        _write(result.quality, quality)
+    _finish(result, output)
+
+
+@app.command()
+def fit(
+    study: Annotated[Path, typer.Argument(help="The study file.")],
+    output: Output = None,
+    weights: Annotated[Path | None, typer.Option(help="Write the weights here (CSV).")] = None,
+) -> None:
+    """Fit a study's models; print their weights, write the test predictions."""
+    tables = _study(study).models().tables
+    if weights is not None:
+        _write(tables["weights"], weights)
+    if output is not None:
+        _write(tables["predictions"], output)
+    from pyexpr.base.results import table_text
+
+    typer.echo(table_text(tables["weights"]))
+
+
+@app.command()
+def compare(
+    data: Annotated[Path, typer.Argument(help="Table of predictions (CSV), or a study file.")],
+    truth: Annotated[str, typer.Option(help="Column of the true values.")] = "truth",
+    predictions: Annotated[str | None, typer.Option(help="Columns of the models.")] = None,
+    cluster: Annotated[str, typer.Option(help="Column of the subjects.")] = "subject",
+    context: Annotated[str | None, typer.Option(help="Column of the contexts.")] = None,
+    metrics: Annotated[str, typer.Option(help="By commas.")] = "nrmse,correlation",
+    method: Annotated[str | None, typer.Option(help="Of the intervals.")] = None,
+    n_boot: Annotated[int, typer.Option(help="Replicates.")] = 2000,
+    confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 0,
+    output: Output = None,
+) -> None:
+    """Compare models on the same rows, with intervals that respect subjects."""
+    if data.suffix == ".toml":
+        _finish(_study(data).comparison().tables["comparison"], output)
+        return
+    from pyexpr.base.tables import read_csv
+    from pyexpr.inference.comparison import compare_models
+
+    if not _names(predictions):
+        raise typer.BadParameter("name the models' columns: --predictions elastic_net,lstm")
+    labels = [cluster, *_names(context)]
+    result = compare_models(
+        read_csv(data, labels=labels, what=f"the predictions ({data})"),
+        truth=truth,
+        predictions=_names(predictions),
+        cluster=cluster,
+        context=context,
+        metrics=_names(metrics),
+        method=method,
+        n_boot=n_boot,
+        confidence=confidence,
+        seed=seed,
+    )
+    _finish(result, output)
+
+
+@app.command()
+def doctor() -> None:
+    """Say every version, what is missing, and how to mend it."""
+    from pyexpr.study.doctor import doctor as examine
+
+    typer.echo(str(examine()))
+
+
+def _names(text: str | None) -> list[str]:
+    """Split a list given by commas."""
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def _forms(text: str) -> list[str]:
+    """Split "ICC(1,1),ICC(1,k)": the commas inside brackets stay."""
+    return [f"{part.strip().lstrip(',').strip()})" for part in text.split(")") if part.strip()]
+
+
+def _study(path: Path) -> Study:
+    from pyexpr.study.pipeline import Study
+
+    return Study.from_file(path)
+
+
+def _finish(result: Result | pd.DataFrame, output: Path | None) -> None:
+    """Print a result; write its table too, where asked."""
+    from pyexpr.base.results import Result, table_text
+
+    table = result.tidy() if isinstance(result, Result) else result
+    if output is not None:
+        _write(table, output)
+    typer.echo(str(result) if isinstance(result, Result) else table_text(table))
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    from pyexpr.base.files import write_text
+
+    write_text(path, table.to_csv(index=False))
+
+
+def main() -> None:
+    """Run the command line; an error of pyexpr is one sentence, not a traceback."""
+    try:
+        app()
+    except PyexprError as error:
+        typer.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("Interrupted; what was finished is kept.", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""The study file: every choice of an analysis, checked before anything is computed."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pyexpr.base.errors import StudyError, near_names
+
+RATING_COLUMNS = ("subject", "context", "clip", "rater", "question", "score")
+RECORDING_COLUMNS = ("subject", "context", "openface", "video")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSection(_Section):
+    """Where the tables are, and what their columns are called."""
+
+    ratings: str = "ratings.csv"
+    recordings: str = "recordings.csv"
+    # Our name -> the name in the file, where they differ.
+    rating_columns: dict[Literal[RATING_COLUMNS], str] = Field(default_factory=dict)  # type: ignore[valid-type]
+    recording_columns: dict[Literal[RECORDING_COLUMNS], str] = Field(default_factory=dict)  # type: ignore[valid-type]
+    # A subject or context in one table but not in the other.
+    unmatched: Literal["error", "drop"] = "error"
+
+
+class RatingsSection(_Section):
+    """The rating scale, and the questions in the order of the tables."""
+
+    low: float = 0
+    high: float = 4
+    questions: tuple[str, ...] | None = None
+
+
+class SegmentEntry(_Section):
+    """One segment of a context's recordings; a negative time counts from the end."""
+
+    context: str
+    start: float
+    end: float
+    clip: str | None = None
+
+
+class ClipsSection(_Section):
+    """How recordings are cut into clips."""
+
+    schedule: Literal["bp4d_plus"] | None = None
+    segments: tuple[SegmentEntry, ...] = ()
+    fps: float | None = Field(default=None, gt=0)
+    on_short: Literal["drop", "error"] = "drop"
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> ClipsSection:
+        if (self.schedule is None) == (not self.segments):
+            raise ValueError('give either schedule = "bp4d_plus" or [[clips.segments]]')
+        return self
+
+
+class FeaturesSection(_Section):
+    """How features are computed from a clip."""
+
+    rate: float = Field(default=5.0, gt=0)
+    bins: Literal["mean", "decimate"] = "mean"
+    velocity: Literal["abs_derivative", "derivative", "speed"] = "abs_derivative"
+    head: Literal["pose", "params"] = "pose"
+    min_valid: float = Field(default=0.5, gt=0, le=1)
+    min_confidence: float | None = Field(default=None, ge=0, le=1)
+    face: Literal["largest"] | int = "largest"
+
+
+class FactorModelSection(_Section):
+    """The one-factor model of the questions."""
+
+    factor: str = "expressiveness"
+    engine: Literal["auto", "rpy2", "host", "rscript", "native"] = "auto"
+    # Which model's scores the context's own models are trained on.
+    labels: Literal["context", "pooled"] = "context"
+
+
+class SplitSection(_Section):
+    """Shares of subjects for training, validation and test."""
+
+    proportions: tuple[float, float, float] = (0.6, 0.2, 0.2)
+
+
+class ElasticNetSection(_Section):
+    """The grid of the elastic net; the paper's by default."""
+
+    alpha: tuple[float, ...] = (0.01, 0.05, 0.1, 0.5, 1.0)
+    l1_ratio: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+    refit: bool = False
+
+
+class ModelsSection(_Section):
+    """The models to fit."""
+
+    elastic_net: ElasticNetSection = ElasticNetSection()
+
+
+class BaselinesSection(_Section):
+    """The baselines to compare with."""
+
+    uniform: bool = True
+    normal: bool = True
+    human: Literal["slot", "person", "none"] = "slot"
+
+
+class CompareSection(_Section):
+    """How performance is compared."""
+
+    metrics: tuple[str, ...] = ("nrmse", "correlation")
+    methods: tuple[str, ...] = ("jackknife_t", "percentile")
+    n_boot: int = Field(default=2000, ge=1)
+    confidence: float = Field(default=0.95, gt=0, lt=1)
+
+
+class StudyConfig(_Section):
+    """A study file, checked."""
+
+    title: str = "Study"
+    simulated: bool = False
+    seed: int = Field(default=1, ge=0, lt=2**64)
+    output: str = "results"
+    data: DataSection = DataSection()
+    ratings: RatingsSection = RatingsSection()
+    clips: ClipsSection
+    features: FeaturesSection = FeaturesSection()
+    factor_model: FactorModelSection = FactorModelSection()
+    split: SplitSection = SplitSection()
+    models: ModelsSection = ModelsSection()
+    baselines: BaselinesSection = BaselinesSection()
+    compare: CompareSection = CompareSection()
+
+
+def read_config(path: Path) -> StudyConfig:
+    """Read and check a study file; `StudyError` names the file, the place and the mend."""
+    try:
+        with path.open("rb") as handle:
+            raw = tomllib.load(handle)
+    except FileNotFoundError:
+        raise StudyError(f"there is no study file {str(path)!r}") from None
+    except IsADirectoryError:
+        raise StudyError(f"{str(path)!r} is a folder; name the study file in it") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StudyError(f"{str(path)!r} is not a TOML file: {error}") from None
+    try:
+        return StudyConfig.model_validate(raw)
+    except ValidationError as error:
+        problems = "; ".join(_sentences(error))
+        raise StudyError(f"study file {str(path)!r}: {problems}") from None
+
+
+def _sentences(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors(include_url=False):
+        place = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            section, _, name = place.rpartition(".")
+            where = f"[{section}]" if section else "the file"
+            yield f"{where} has no entry {name!r}; {near_names(name, _entries(section))}"
+        elif problem["type"] == "missing":
+            yield f"[{place}] is missing"
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            given = "" if isinstance(problem["input"], dict) else f" (it is {problem['input']!r})"
+            yield f"{place}: {message[0].lower()}{message[1:]}{given}"
+
+
+def _entries(section: str) -> list[str]:
+    model: Any = StudyConfig
+    for part in filter(None, section.split(".")):
+        field = model.model_fields.get(part)
+        if field is None or not hasattr(field.annotation, "model_fields"):
+            return []
+        model = field.annotation
+    return list(model.model_fields)

@@ -1,0 +1,187 @@
+"""The tables of a study: read, renamed, checked, and matched with each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyexpr.base.errors import StudyError, listed
+from pyexpr.base.tables import label_codes, numeric_column, read_csv, require_columns
+from pyexpr.behavior.schedules import BP4D_PLUS, Schedule
+from pyexpr.study.config import RATING_COLUMNS, StudyConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CLIP_KEY = ["subject", "context", "clip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The checked tables of a study.
+
+    Attributes
+    ----------
+    ratings : DataFrame
+        subject, context, clip, rater, question (text) and score (float, none missing).
+    recordings : DataFrame
+        subject, context, openface (absolute path).
+    schedule : Schedule
+    contexts, questions : tuple of str
+        In the order of every table.
+    dropped : dict
+        Counts of what was left out, by reason.
+    """
+
+    ratings: pd.DataFrame
+    recordings: pd.DataFrame
+    schedule: Schedule
+    contexts: tuple[str, ...]
+    questions: tuple[str, ...]
+    dropped: dict[str, int]
+
+
+def read_inputs(config: StudyConfig, folder: Path) -> Inputs:
+    """Read the tables that a study file names; paths are relative to `folder`."""
+    schedule = study_schedule(config)
+    ratings, dropped = read_ratings(config, folder)
+    recordings = read_recordings(config, folder)
+    ratings, recordings, lost = _match(ratings, recordings, drop=config.data.unmatched == "drop")
+    _check_clips(ratings, schedule)
+    present = set(ratings["context"])
+    contexts = tuple(name for name in schedule.segments if name in present)
+    questions = _questions(config, ratings)
+    return Inputs(ratings, recordings, schedule, contexts, questions, dropped | lost)
+
+
+def study_schedule(config: StudyConfig) -> Schedule:
+    """Return the clip schedule of a study: built in, or its own table of segments."""
+    import pandas as pd
+
+    if config.clips.schedule == "bp4d_plus":
+        return BP4D_PLUS
+    rows = [entry.model_dump(exclude_none=True) for entry in config.clips.segments]
+    return Schedule.from_table(pd.DataFrame(rows))
+
+
+def read_ratings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Read the ratings; rows without a score are dropped and counted."""
+    path = folder / config.data.ratings
+    names = {name: config.data.rating_columns.get(name, name) for name in RATING_COLUMNS}
+    what = f"the ratings ({config.data.ratings})"
+    table = read_csv(path, labels=[names[name] for name in RATING_COLUMNS[:-1]], what=what)
+    require_columns(table, names.values(), what=what)
+    scores = numeric_column(
+        table, names["score"], what=what, low=config.ratings.low, high=config.ratings.high
+    )
+    table = table[list(names.values())].set_axis(list(RATING_COLUMNS), axis=1)
+    for name in RATING_COLUMNS[:-1]:
+        label_codes(table[name], name=names[name], what=what)
+    table = table.assign(score=scores)
+    unique = ["subject", "context", "clip", "rater", "question"]
+    doubled = table[table.duplicated(unique, keep="first")]
+    if len(doubled):
+        rows = [" / ".join(row) for row in doubled[unique].itertuples(index=False)]
+        raise StudyError(
+            f"{what}: {len(doubled)} ratings stand twice for the same subject / context / clip / "
+            f"rater / question, first {listed(rows, most=3)}; keep one of each"
+        )
+    missing = int(table["score"].isna().sum())
+    if missing == len(table):
+        raise StudyError(f"{what}: column {names['score']!r} is empty")
+    table = table[table["score"].notna()].reset_index(drop=True)
+    return table, {"ratings without a score": missing}
+
+
+def read_recordings(config: StudyConfig, folder: Path) -> pd.DataFrame:
+    """Read the table of recordings; paths in it are relative to its own folder."""
+    path = folder / config.data.recordings
+    wanted = ("subject", "context", "openface")
+    names = {name: config.data.recording_columns.get(name, name) for name in wanted}
+    what = f"the recordings ({config.data.recordings})"
+    table = read_csv(path, labels=names.values(), what=what)
+    require_columns(table, names.values(), what=what)
+    table = table[list(names.values())].set_axis(list(wanted), axis=1)
+    for name in wanted:
+        label_codes(table[name], name=names[name], what=what)
+    doubled = table[table.duplicated(["subject", "context"])]
+    if len(doubled):
+        rows = [" / ".join(row) for row in doubled[["subject", "context"]].itertuples(index=False)]
+        raise StudyError(
+            f"{what}: more than one recording for subject / context {listed(rows, most=3)}"
+        )
+    files = [str((path.parent / name).resolve()) for name in table["openface"]]
+    absent = [name for name in files if not Path(name).is_file()]
+    if absent:
+        raise StudyError(
+            f"{what}: {len(absent)} files are not there, first {listed(absent, most=3)}"
+        )
+    return table.assign(openface=files)
+
+
+def _match(
+    ratings: pd.DataFrame, recordings: pd.DataFrame, *, drop: bool
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
+    """Bring both tables to the same (subject, context) pairs, or say which differ."""
+    rated = ratings[["subject", "context"]].apply(tuple, axis=1)
+    recorded = recordings[["subject", "context"]].apply(tuple, axis=1)
+    unrecorded = ~rated.isin(set(recorded))
+    unrated = ~recorded.isin(set(rated))
+    if not drop:
+        for pairs, here, there in (
+            (rated[unrecorded], "ratings", "recordings"),
+            (recorded[unrated], "recordings", "ratings"),
+        ):
+            if len(pairs):
+                names = [" / ".join(pair) for pair in dict.fromkeys(pairs)]
+                raise StudyError(
+                    f"{len(names)} subject / context pairs are in the {here} but not in the "
+                    f"{there}: {listed(names, most=5)}; mend the tables, or leave these out with "
+                    'unmatched = "drop" under [data]'
+                )
+    ratings = ratings[~unrecorded].reset_index(drop=True)
+    recordings = recordings[~unrated].reset_index(drop=True)
+    if not len(ratings):
+        raise StudyError(
+            "no subject / context pair is in both ratings and recordings; are their labels "
+            "written alike?"
+        )
+    return (
+        ratings,
+        recordings,
+        {
+            "ratings without a recording": int(unrecorded.sum()),
+            "recordings without ratings": int(unrated.sum()),
+        },
+    )
+
+
+def _check_clips(ratings: pd.DataFrame, schedule: Schedule) -> None:
+    """Every rated clip must be in the schedule."""
+    pairs = ratings[["context", "clip"]].drop_duplicates()
+    for context, clips in pairs.groupby("context", sort=True)["clip"]:
+        if context not in schedule.segments:
+            raise StudyError(
+                f"context {context!r} of the ratings is not in the clip schedule, which has "
+                f"{listed(schedule.segments)}"
+            )
+        known = [segment.label for segment in schedule.segments[str(context)]]
+        unknown = sorted(set(clips) - set(known))
+        if unknown:
+            raise StudyError(
+                f"clips {listed(unknown)} of context {context!r} in the ratings are not in the "
+                f"schedule, which has {listed(known)}"
+            )
+
+
+def _questions(config: StudyConfig, ratings: pd.DataFrame) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(ratings["question"]))
+    wanted = config.ratings.questions
+    if wanted is None:
+        return found
+    if set(wanted) != set(found):
+        raise StudyError(
+            f"[ratings] questions lists {listed(wanted)}, but the ratings have {listed(found)}"
+        )
+    return wanted

@@ -1,0 +1,250 @@
+"""A study from its file to its results, stage by stage; what has not changed is not redone."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyexpr.base.files import sha256, writable_folder, write_text
+from pyexpr.base.results import Result
+from pyexpr.base.versions import versions
+from pyexpr.study import stages
+from pyexpr.study.config import StudyConfig, read_config
+from pyexpr.study.inputs import Inputs, read_inputs
+from pyexpr.study.render import render
+from pyexpr.study.store import StageOutput, code_fingerprint, load, save, stage_key
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STAGES = ("reliability", "factor_model", "features", "models", "comparison")
+
+
+@dataclass(frozen=True, slots=True)
+class StudyResult(Result):
+    """The results of a study.
+
+    Attributes
+    ----------
+    config : StudyConfig
+        Every choice, defaults included.
+    folder : Path
+        Where tables, figures and ``record.json`` were written.
+    stages : dict of str to StageOutput
+        Tables and facts of each stage.
+    record : dict
+        What ``record.json`` holds: versions, seed, hashes of the inputs, options, dropped rows.
+    reused : tuple of str
+        The stages whose stored result was still valid.
+    """
+
+    config: StudyConfig
+    folder: Path
+    stages: dict[str, StageOutput]
+    record: dict[str, Any]
+    reused: tuple[str, ...]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return one table of the study by its name.
+
+        Names: reliability, loadings, parameters, scores, features, quality, recordings,
+        dropped_clips, split, predictions, weights, tuning, left_out, comparison.
+        """
+        for output in self.stages.values():
+            if name in output.tables:
+                return output.tables[name]
+        known = [key for output in self.stages.values() for key in output.tables]
+        raise KeyError(f"the study has no table {name!r}; it has {known}")
+
+    def tidy(self) -> pd.DataFrame:
+        """Return performance and differences of the models, per context and over all."""
+        return self.table("comparison")
+
+    def heading(self) -> str:
+        """Return what was studied, in one sentence."""
+        counts = self.stages["models"].facts["subjects"]
+        simulated = " (simulated data)" if self.config.simulated else ""
+        return (
+            f"{self.config.title}{simulated}: {sum(counts.values())} subjects "
+            f"({counts['train']} training, {counts['validation']} validation, "
+            f"{counts['test']} test); results in {self.folder}"
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what was said while computing."""
+        return tuple(self.record["notes"])
+
+    def provenance(self) -> dict[str, Any]:
+        """Return the record."""
+        return self.record
+
+
+class Study:
+    """The whole analysis that a study file describes.
+
+    Parameters
+    ----------
+    config : StudyConfig
+        The choices.
+    folder : Path
+        Paths in the configuration are relative to it.
+    output : Path, optional
+        Where results go; by default the configuration's ``output`` in `folder`.
+
+    Examples
+    --------
+    >>> study = px.Study.from_file("study.toml")  # doctest: +SKIP
+    >>> print(study.run())  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, config: StudyConfig, folder: Path | str, *, output: Path | str | None = None
+    ) -> None:
+        self.config = config
+        self.folder = Path(folder)
+        self.output = Path(output) if output is not None else self.folder / config.output
+        self.reused: list[str] = []
+        self._done: dict[str, StageOutput] = {}
+
+    @classmethod
+    def from_file(cls, path: Path | str, *, output: Path | str | None = None) -> Study:
+        """Read a study file; `StudyError` says what in it is wrong."""
+        file = Path(path)
+        return cls(read_config(file), file.resolve().parent, output=output)
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """The checked tables."""
+        return read_inputs(self.config, self.folder)
+
+    @cached_property
+    def input_hashes(self) -> dict[str, str]:
+        """SHA-256 of every input file, by its path as the study names it."""
+        data = self.config.data
+        hashes = {name: sha256(self.folder / name) for name in (data.ratings, data.recordings)}
+        root = (self.folder / data.recordings).parent.resolve()
+        for name in self.inputs.recordings["openface"]:
+            path = Path(name)
+            label = path.relative_to(root) if path.is_relative_to(root) else path
+            hashes[label.as_posix()] = sha256(path)
+        return hashes
+
+    def reliability(self) -> StageOutput:
+        """Run stage 1: inter-rater reliability."""
+        return self._stage("reliability", lambda: stages.reliability(self.config, self.inputs))
+
+    def factor_model(self) -> StageOutput:
+        """Run stage 2: the factor model and its scores."""
+        return self._stage("factor_model", lambda: stages.factor_model(self.config, self.inputs))
+
+    def features(self, *, show: bool | None = None) -> StageOutput:
+        """Run stage 3: clips and features."""
+        return self._stage("features", lambda: stages.features(self.config, self.inputs, show=show))
+
+    def models(self) -> StageOutput:
+        """Run stage 4, after those it stands on: split, models, baselines."""
+        factor, behavior = self.factor_model(), self.features()
+        return self._stage(
+            "models", lambda: stages.models(self.config, self.inputs, factor, behavior)
+        )
+
+    def comparison(self) -> StageOutput:
+        """Run stage 5, after those it stands on: performance, intervals, differences."""
+        fitted = self.models()
+        return self._stage("comparison", lambda: stages.comparison(self.config, fitted))
+
+    def run(self, *, show: bool | None = None) -> StudyResult:
+        """Run all stages, write tables, figures and ``record.json``; return the results.
+
+        Parameters
+        ----------
+        show : bool, optional
+            Show progress; by default when standard error is a terminal.
+
+        Raises
+        ------
+        StudyError, DataError, EngineError
+            If the study's parts do not fit together, an input is wrong, or R fails. What was
+            finished stays stored, and is not computed again.
+        """
+        writable_folder(self.output)
+        runs: dict[str, Callable[[], StageOutput]] = {
+            name: getattr(self, name) for name in STAGES if name != "features"
+        }
+        runs["features"] = lambda: self.features(show=show)
+        if show is None:
+            show = sys.stderr.isatty()
+        for name in STAGES:
+            start = time.perf_counter()
+            runs[name]()
+            if show:
+                took = f"{time.perf_counter() - start:.1f} s"
+                said = "as stored" if name in self.reused else took
+                print(f"{name.replace('_', ' ')}: {said}", file=sys.stderr)
+        record = self._record()
+        result = StudyResult(self.config, self.output, dict(self._done), record, tuple(self.reused))
+        render(self.config, self.output, result.stages)
+        write_text(self.output / "record.json", json.dumps(record, indent=1) + "\n")
+        return result
+
+    def _stage(self, name: str, compute: Callable[[], StageOutput]) -> StageOutput:
+        if name not in self._done:
+            key = self._key(name)
+            path = self.output / "stages" / f"{name}.zip"
+            stored = load(path, key)
+            if stored is None:
+                stored = compute()
+                save(path, key, stored)
+            else:
+                self.reused.append(name)
+            self._done[name] = stored
+        return self._done[name]
+
+    def _key(self, name: str) -> str:
+        """Hash everything that a stage depends on: code, options, inputs."""
+        options = self.config.model_dump(
+            mode="json", exclude={"title", "simulated", "output"}, include=_OPTIONS[name]
+        )
+        data = self.config.data
+        hashes = self.input_hashes
+        if name in {"reliability", "factor_model"}:
+            hashes = {key: hashes[key] for key in (data.ratings, data.recordings)}
+        elif name == "features":
+            hashes = {key: value for key, value in hashes.items() if key != data.ratings}
+            pairs = self.inputs.recordings[["subject", "context"]].to_dict("split")["data"]
+            hashes["pairs"] = stage_key(pairs=pairs)
+        return stage_key(stage=name, code=code_fingerprint(), options=options, inputs=hashes)
+
+    def _record(self) -> dict[str, Any]:
+        """Return what is needed to repeat the run, and what was left out of it."""
+        notes = [note for output in self._done.values() for note in output.facts.get("notes", ())]
+        return {
+            "title": self.config.title,
+            "simulated": self.config.simulated,
+            "seed": self.config.seed,
+            "versions": versions("pandas", "scipy", "scikit-learn", "pyarrow", "rpy2-rinterface"),
+            "options": self.config.model_dump(mode="json"),
+            "inputs": self.input_hashes,
+            "dropped": self.inputs.dropped,
+            "stages": {name: output.facts for name, output in self._done.items()},
+            "notes": notes,
+        }
+
+
+# The sections of the configuration that each stage depends on.
+_DATA = {"data", "ratings", "clips"}
+_OPTIONS: dict[str, set[str]] = {
+    "reliability": {*_DATA, "compare"},
+    "factor_model": {*_DATA, "factor_model"},
+    "features": {*_DATA, "features"},
+    "models": {*_DATA, "factor_model", "features", "split", "models", "baselines", "seed"},
+    "comparison": {
+        *_DATA, "factor_model", "features", "split", "models", "baselines", "seed", "compare",
+    },
+}  # fmt: skip

@@ -1,0 +1,121 @@
+"""The tables and figures of a study, from its stages to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyexpr.base.files import writable_folder, write_text
+from pyexpr.base.plotting import save
+from pyexpr.report import figures, tables
+from pyexpr.report.display import DisplayTable, write_table
+from pyexpr.study.config import StudyConfig
+from pyexpr.study.store import StageOutput
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Tables of the stages that are results in their own right, written as CSV.
+_PLAIN = (
+    "parameters",
+    "scores",
+    "features",
+    "quality",
+    "recordings",
+    "dropped_clips",
+    "split",
+    "left_out",
+    "tuning",
+    "predictions",
+    "comparison",
+)
+# The model whose differences from the others table 4 shows.
+MAIN_MODEL = "elastic_net"
+
+
+def render(config: StudyConfig, folder: Path, stages: dict[str, StageOutput]) -> None:
+    """Write all tables (CSV and Markdown) and figures (SVG and PNG) of a study."""
+    found = {name: table for output in stages.values() for name, table in output.tables.items()}
+    for name in _PLAIN:
+        write_text(folder / f"{name}.csv", found[name].to_csv(index=False))
+    for stem, (frame, display) in study_tables(config, found).items():
+        write_table(frame, display, folder, stem)
+    _draw(config, writable_folder(folder / "figures"), found)
+
+
+def study_tables(
+    config: StudyConfig, found: dict[str, pd.DataFrame]
+) -> dict[str, tuple[pd.DataFrame, DisplayTable]]:
+    """Return, by the name of the file, each table's numbers and how it is shown."""
+    confidence = config.compare.confidence
+    levels, differences = performance_rows(found["comparison"])
+    first = levels[levels["method"] == config.compare.methods[0]]
+    main = differences[
+        differences["term"].str.startswith(f"{MAIN_MODEL} - ") & (differences["context"] == "all")
+    ]
+    overall = "Table 4. ElasticNet minus the other models, over all contexts."
+    every = "All differences of the models, per context and over all."
+    return {
+        "table1_reliability": (
+            found["reliability"],
+            tables.reliability_table(found["reliability"], confidence=confidence),
+        ),
+        "table2_factor_model": (found["loadings"], tables.loadings_table(found["loadings"])),
+        "table3_performance": (first, tables.performance_table(first)),
+        "table3_performance_intervals": (
+            levels,
+            tables.performance_table(
+                first,
+                intervals=True,
+                title="Table 3 with intervals. Performance on the test part.",
+            ),
+        ),
+        "table4_comparison": (
+            main,
+            tables.comparison_table(main, confidence=confidence, title=overall),
+        ),
+        "table4_all_differences": (
+            differences,
+            tables.comparison_table(differences, confidence=confidence, title=every),
+        ),
+        "weights": (found["weights"], tables.weights_table(found["weights"])),
+    }
+
+
+def performance_rows(comparison: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Divide a comparison into the models' levels (column model) and their differences."""
+    difference = comparison["term"].str.contains(" - ", regex=False)
+    levels = comparison[~difference].rename(columns={"term": "model"})
+    return levels.reset_index(drop=True), comparison[difference].reset_index(drop=True)
+
+
+def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> None:
+    levels, _ = performance_rows(found["comparison"])
+    method, confidence = config.compare.methods[0], config.compare.confidence
+    simulated = " Simulated data." if config.simulated else ""
+    latent = config.factor_model.factor.capitalize()
+    threshold = config.features.min_valid
+    drawn = {
+        "figure2_factor_model": (
+            figures.factor_figure(found["loadings"], latent=latent),
+            "The factor model, per context and over all",
+            figures.factor_alt(found["loadings"], latent=latent),
+        ),
+        "figure3_performance": (
+            figures.performance_figure(levels, method=method, confidence=confidence),
+            "Performance by model and context",
+            figures.performance_alt(levels, method=method),
+        ),
+        "figure4_weights": (
+            figures.weights_figure(found["weights"]),
+            "Standardised weights per context and over all",
+            figures.weights_alt(found["weights"]),
+        ),
+        "quality": (
+            figures.quality_figure(found["quality"], share="share_valid", threshold=threshold),
+            "Share of valid frames per clip",
+            figures.quality_alt(found["quality"], share="share_valid", threshold=threshold),
+        ),
+    }
+    for stem, (figure, title, description) in drawn.items():
+        save(figure, folder / stem, title=title, description=f"{description}{simulated}")

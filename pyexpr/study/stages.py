@@ -1,0 +1,340 @@
+"""The five computations of a study, each a function from tables to tables."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, Literal
+
+from pyexpr.base.errors import FewSubjectsWarning, StudyError
+from pyexpr.base.results import jsonable
+from pyexpr.behavior.features import FEATURES, extract_features
+from pyexpr.inference.comparison import Predictions, compare_models
+from pyexpr.measurement.cfa import cfa
+from pyexpr.measurement.reliability import icc
+from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_baseline
+from pyexpr.modeling.contextual import ContextualRegressor
+from pyexpr.modeling.elastic_net import ElasticNetRegressor
+from pyexpr.modeling.splits import split_subjects
+from pyexpr.study.config import StudyConfig
+from pyexpr.study.inputs import CLIP_KEY, Inputs
+from pyexpr.study.store import StageOutput
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The label of what is computed over all contexts together.
+ALL = "all"
+PARTS = ("train", "validation", "test")
+
+
+def reliability(config: StudyConfig, inputs: Inputs) -> StageOutput:
+    """ICC(1,k) per context and question, and per question over all contexts."""
+    import pandas as pd
+
+    table, notes = _icc(config, inputs, cluster=False)
+    # The paper's interval takes clips for independent; beside it the one that does not.
+    respecting, more = _icc(config, inputs, cluster="subject")
+    table = table.assign(
+        conf_low_subjects=respecting["conf_low"], conf_high_subjects=respecting["conf_high"]
+    )
+    notes += [note for note in more if note not in notes]
+    return StageOutput({"reliability": table}, {"notes": notes})
+
+
+def _icc(
+    config: StudyConfig, inputs: Inputs, *, cluster: str | Literal[False]
+) -> tuple[pd.DataFrame, list[str]]:
+    import pandas as pd
+
+    options: dict[str, Any] = {
+        "targets": CLIP_KEY,
+        "ratings": "score",
+        "form": "ICC(1,k)",
+        "confidence": config.compare.confidence,
+        "cluster": cluster,
+    }
+    by_context = icc(inputs.ratings, by=["context", "question"], **options)
+    overall = icc(inputs.ratings, by=["question"], **options)
+    table = pd.concat([by_context.tidy(), overall.tidy().assign(context=ALL)], ignore_index=True)
+    ordered = _in_order(table, "context", (*inputs.contexts, ALL), "question", inputs.questions)
+    return ordered, list(by_context.notes())
+
+
+def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
+    """Fit the one-factor model of the questions' means per context and over all; score clips."""
+    import pandas as pd
+
+    means = inputs.ratings.groupby([*CLIP_KEY, "question"], sort=True)["score"].mean().unstack()
+    clips = means.reset_index()[[*CLIP_KEY, *inputs.questions]].rename_axis(columns=None)
+    clips = _in_order(clips, "context", inputs.contexts)
+    model = {config.factor_model.factor: list(inputs.questions)}
+    engine = config.factor_model.engine
+    by_context = cfa(clips, model, group="context", engine=engine)
+    pooled = cfa(clips, model, engine=engine)
+    own, over_all = by_context.scores(), pooled.scores()
+    scores = clips.assign(
+        score=own["score"],
+        score_se=own["se"],
+        score_pooled=over_all["score"],
+        score_pooled_se=over_all["se"],
+    )
+    loadings = pd.concat(
+        [
+            by_context.loadings().rename(columns={"group": "context"}),
+            pooled.loadings().assign(context=ALL).drop(columns="group", errors="ignore"),
+        ],
+        ignore_index=True,
+    )
+    contexts = (*inputs.contexts, ALL)
+    loadings = _in_order(loadings, "context", contexts, "indicator", inputs.questions)
+    parameters = pd.concat(
+        [
+            by_context.tidy().rename(columns={"group": "context"}),
+            pooled.tidy().assign(context=ALL),
+        ],
+        ignore_index=True,
+    )
+    facts = {
+        "engine": by_context.engine,
+        "messages": [*by_context.messages, *pooled.messages],
+        "clips without a score": int(scores["score"].isna().sum()),
+        "provenance": jsonable(by_context.provenance()),
+    }
+    tables = {"scores": scores, "loadings": loadings, "parameters": parameters}
+    return StageOutput(tables, facts)
+
+
+def features(config: StudyConfig, inputs: Inputs, *, show: bool | None = None) -> StageOutput:
+    """Cut the recordings into clips and compute the features of each."""
+    options = config.features
+    result = extract_features(
+        inputs.recordings,
+        schedule=inputs.schedule,
+        rate=options.rate,
+        bins=options.bins,
+        velocity=options.velocity,
+        head=options.head,
+        min_valid=options.min_valid,
+        min_confidence=options.min_confidence,
+        face=options.face,
+        fps=config.clips.fps,
+        on_short=config.clips.on_short,
+        progress=show,
+    )
+    tables = {
+        "features": result.table,
+        "quality": result.quality,
+        "recordings": result.recordings,
+        "dropped_clips": result.dropped,
+    }
+    return StageOutput(
+        tables, {"clips without features": int((result.table["reason"] != "").sum())}
+    )
+
+
+def models(
+    config: StudyConfig, inputs: Inputs, factor: StageOutput, behavior: StageOutput
+) -> StageOutput:
+    """Split the subjects, fit the models per context and over all, and predict the test part."""
+    import pandas as pd
+
+    scores = factor.tables["scores"]
+    rows, left_out = complete_rows(scores, behavior.tables["features"])
+    split = split_subjects(
+        rows["subject"],
+        contexts=rows["context"],
+        proportions=config.split.proportions,
+        seed=config.seed,
+    )
+    split.check()
+    rows = rows.assign(part=split.part(rows["subject"]))
+    _check_parts(rows, inputs.contexts)
+    label = "score_pooled" if config.factor_model.labels == "pooled" else "score"
+    fitted = _fit_elastic_net(config, rows, label)
+    test = rows[rows["part"] == "test"].reset_index(drop=True)
+    predictions = _predict(config, inputs, factor.tables["loadings"], fitted, test, label)
+    weights = _in_order(
+        fitted.weights(), "context", (*inputs.contexts, ALL), "feature", tuple(FEATURES)
+    )
+    tuning = pd.DataFrame(
+        [
+            {"context": name, "alpha": model.alpha_, "l1_ratio": model.l1_ratio_}
+            for name, model in [*fitted.estimators_.items(), (ALL, fitted.pooled_)]
+        ]
+    )
+    tables = {
+        "split": split.tidy(),
+        "predictions": predictions,
+        "weights": weights,
+        "tuning": tuning,
+        "left_out": left_out,
+    }
+    counts = rows.groupby("part")["subject"].nunique()
+    facts = {
+        "subjects": {part: int(counts.get(part, 0)) for part in PARTS},
+        "clips": {part: int((rows["part"] == part).sum()) for part in PARTS},
+        "left out": left_out["reason"].value_counts().to_dict(),
+    }
+    return StageOutput(tables, facts)
+
+
+def complete_rows(
+    scores: pd.DataFrame, features: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Join scores and features by clip; return complete rows, and the others with the reason."""
+    joined = scores.merge(
+        features[[*CLIP_KEY, *FEATURES, "reason"]], on=CLIP_KEY, how="outer", indicator=True
+    )
+    reason = joined["reason"].fillna("")
+    reason = reason.mask(
+        joined["_merge"] == "left_only", "rated, but the recording has no such clip"
+    )
+    reason = reason.mask(joined["_merge"] == "right_only", "in the recording, but not rated")
+    unscored = joined[["score", "score_pooled"]].isna().any(axis=1)
+    reason = reason.mask((reason == "") & unscored, "no factor score")
+    bare = joined[list(FEATURES)].isna().any(axis=1)
+    reason = reason.mask((reason == "") & bare, "a feature is missing")
+    kept = reason == ""
+    if not kept.any():
+        raise StudyError(f"no clip has both scores and features: {reason.value_counts().to_dict()}")
+    columns = [*CLIP_KEY, "score", "score_pooled", *FEATURES]
+    left_out = joined.loc[~kept, CLIP_KEY].assign(reason=reason[~kept])
+    return joined.loc[kept, columns].reset_index(drop=True), left_out.reset_index(drop=True)
+
+
+def _check_parts(rows: pd.DataFrame, contexts: tuple[str, ...]) -> None:
+    """Every context needs subjects in every part."""
+    for context in contexts:
+        own = rows[rows["context"] == context]
+        for part in PARTS:
+            if not (own["part"] == part).any():
+                raise StudyError(
+                    f"context {context!r} has complete clips of {own['subject'].nunique()} "
+                    f"subjects, none of them in the {part} part; leave the context out, or add "
+                    "subjects"
+                )
+
+
+def _fit_elastic_net(config: StudyConfig, rows: pd.DataFrame, label: str) -> ContextualRegressor:
+    options = config.models.elastic_net
+    train, validation = (rows[rows["part"] == part] for part in ("train", "validation"))
+    columns = ["context", *FEATURES]
+    estimator = ElasticNetRegressor(
+        alpha=options.alpha, l1_ratio=options.l1_ratio, refit=options.refit
+    )
+    return ContextualRegressor(estimator, context="context").fit(
+        train[columns],
+        train[label],
+        y_pooled=train["score_pooled"],
+        groups=train["subject"],
+        validation={
+            "X": validation[columns],
+            "y": validation[label],
+            "y_pooled": validation["score_pooled"],
+        },
+    )
+
+
+def _predict(
+    config: StudyConfig,
+    inputs: Inputs,
+    loadings: pd.DataFrame,
+    fitted: ContextualRegressor,
+    test: pd.DataFrame,
+    label: str,
+) -> pd.DataFrame:
+    """Return one row per test clip and per what it is evaluated as: its context, or all."""
+    import pandas as pd
+
+    columns = ["context", *FEATURES]
+    base = test[CLIP_KEY]
+    if config.baselines.uniform:
+        base = base.assign(uniform=uniform_baseline(test[CLIP_KEY], seed=config.seed))
+    if config.baselines.normal:
+        base = base.assign(normal=normal_baseline(test[CLIP_KEY], seed=config.seed))
+    own = base.assign(
+        evaluated=test["context"], truth=test[label], elastic_net=fitted.predict(test[columns])
+    )
+    pooled = base.assign(
+        evaluated=ALL,
+        truth=test["score_pooled"],
+        elastic_net=fitted.predict(test[columns], pooled=True),
+    )
+    blocks = [own[own["context"] == context] for context in inputs.contexts] + [pooled]
+    if config.baselines.human != "none":
+        blocks = [_with_humans(config, inputs, loadings, block) for block in blocks]
+    predictions = pd.concat(blocks, ignore_index=True)
+    leading = [*CLIP_KEY, "evaluated", "truth", "elastic_net"]
+    return predictions[[*leading, *[name for name in predictions if name not in leading]]]
+
+
+def _with_humans(
+    config: StudyConfig, inputs: Inputs, loadings: pd.DataFrame, block: pd.DataFrame
+) -> pd.DataFrame:
+    """Add each rater's score and the mean of the others, standardised over this block."""
+    evaluated = block["evaluated"].iloc[0]
+    own = loadings[loadings["context"] == evaluated]
+    rated = inputs.ratings.merge(block[CLIP_KEY], on=CLIP_KEY)
+    weights = dict(zip(own["indicator"], own["std_loading"], strict=True))
+    humans = human_baseline(rated, weights, human=config.baselines.human)
+    columns = [*CLIP_KEY, *humans.values, *humans.truth]
+    return block.merge(humans.table[columns], on=CLIP_KEY, how="left")
+
+
+def comparison(config: StudyConfig, fitted: StageOutput) -> StageOutput:
+    """Compare performance and its differences, per context and over all, by each method."""
+    import pandas as pd
+
+    predictions = fitted.tables["predictions"]
+    options = config.compare
+    tables, notes = [], []
+    for evaluated in predictions["evaluated"].unique():
+        block = predictions[predictions["evaluated"] == evaluated].reset_index(drop=True)
+        with warnings.catch_warnings():
+            # Few subjects: said once, in the record and under the table.
+            warnings.simplefilter("ignore", FewSubjectsWarning)
+            result = compare_models(
+                block,
+                truth="truth",
+                predictions=predicted_columns(block),
+                cluster="subject",
+                metrics=options.metrics,
+                n_boot=options.n_boot,
+                method=options.methods[0],
+                confidence=options.confidence,
+                seed=config.seed,
+            )
+            for method in options.methods:
+                table = result.interval(method=method, confidence=options.confidence).tidy()
+                tables.append(table.assign(context=evaluated))
+        notes += [f"{evaluated}: {note}" for note in result.notes()]
+    return StageOutput({"comparison": pd.concat(tables, ignore_index=True)}, {"notes": notes})
+
+
+def predicted_columns(block: pd.DataFrame) -> dict[str, str | Predictions]:
+    """Return the models of a table of predictions; the human baseline has a column per rater."""
+    found: dict[str, str | Predictions] = {
+        name: name for name in ("elastic_net", "uniform", "normal") if name in block
+    }
+    raters = [
+        name
+        for name in block
+        if name.startswith("human_")
+        and not name.endswith("_criterion")
+        and block[name].notna().any()
+    ]
+    if raters:
+        found["human"] = Predictions(values=raters, truth=[f"{name}_criterion" for name in raters])
+    return found
+
+
+def _in_order(table: pd.DataFrame, *keys: Any) -> pd.DataFrame:
+    """Sort rows by columns in given orders of labels: column, labels, column, labels, ..."""
+    ordered = table.assign(
+        **{
+            f"_{name}": table[name].map({label: rank for rank, label in enumerate(labels)})
+            for name, labels in zip(keys[::2], keys[1::2], strict=True)
+        }
+    )
+    ranks = [f"_{name}" for name in keys[::2]]
+    return ordered.sort_values(ranks, kind="stable").drop(columns=ranks).reset_index(drop=True)

@@ -1,0 +1,73 @@
+"""Stage results on disk: kept under a key of everything they depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyexpr.base.files import whole_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class StageOutput:
+    """What a stage hands on: tables by name, and facts that JSON can hold."""
+
+    tables: dict[str, pd.DataFrame]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def stage_key(**parts: Any) -> str:
+    """Return a hash of everything that a stage's result depends on."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def code_fingerprint() -> str:
+    """Return a hash of the package's own sources, so that new code computes anew."""
+    digest = hashlib.sha256()
+    root = Path(str(files("pyexpr")))
+    for path in sorted(root.rglob("*")):
+        if path.suffix in {".py", ".R", ".so"}:
+            digest.update(path.relative_to(root).as_posix().encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def load(path: Path, key: str) -> StageOutput | None:
+    """Return what is stored under `key`, or None: absent, of another key, or damaged."""
+    import pandas as pd
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            head = json.loads(archive.read("facts.json"))
+            if head["key"] != key:
+                return None
+            tables = {
+                name: pd.read_parquet(io.BytesIO(archive.read(f"{name}.parquet")))
+                for name in head["tables"]
+            }
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return None
+    return StageOutput(tables, head["facts"])
+
+
+def save(path: Path, key: str, output: StageOutput) -> None:
+    """Store a stage's result, whole or not at all."""
+    head = {"key": key, "tables": list(output.tables), "facts": output.facts}
+    with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        archive.writestr("facts.json", json.dumps(head))
+        for name, table in output.tables.items():
+            buffer = io.BytesIO()
+            table.to_parquet(buffer, index=False)
+            archive.writestr(f"{name}.parquet", buffer.getvalue())

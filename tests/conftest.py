@@ -1,0 +1,26 @@
+"""One small simulated study, made once and run once, for all tests that need a real one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pyexpr.study.pipeline import Study, StudyResult
+from pyexpr.study.simulate import simulate_study
+
+SUBJECTS = 15
+
+
+@pytest.fixture(scope="session")
+def study_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A simulated study of 15 subjects; tests must not change it."""
+    folder = tmp_path_factory.mktemp("study")
+    simulate_study(folder, subjects=SUBJECTS, seed=3, progress=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def study_result(study_folder: Path) -> StudyResult:
+    """The results of that study."""
+    return Study.from_file(study_folder / "study.toml").run(show=False)

@@ -1,0 +1,63 @@
+"""A study file is checked before anything is computed, and told in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pyexpr.base.errors import StudyError
+from pyexpr.study.config import StudyConfig, read_config
+
+BUILT_IN = '[clips]\nschedule = "bp4d_plus"\n'
+
+
+def read(tmp_path: Path, text: str) -> StudyConfig:
+    path = tmp_path / "study.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_config(path)
+
+
+def test_defaults_are_the_papers(tmp_path: Path) -> None:
+    config = read(tmp_path, BUILT_IN)
+    assert config.features.rate == 5.0
+    assert config.split.proportions == (0.6, 0.2, 0.2)
+    assert config.models.elastic_net.alpha == (0.01, 0.05, 0.1, 0.5, 1.0)
+    assert config.models.elastic_net.l1_ratio == tuple(i / 10 for i in range(11))
+    assert config.compare.metrics == ("nrmse", "correlation")
+
+
+def test_segments_of_ones_own(tmp_path: Path) -> None:
+    text = '[[clips.segments]]\ncontext = "talk"\nstart = -3\nend = 0\n'
+    (segment,) = read(tmp_path, text).clips.segments
+    assert (segment.context, segment.start, segment.end) == ("talk", -3.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"\[clips\] is missing"),
+        ("[clips]\n", r"give either schedule = \"bp4d_plus\" or \[\[clips.segments\]\]"),
+        (
+            '[clips]\nschedule = "bp4d"\n',
+            r"clips.schedule: input should be 'bp4d_plus' \(it is 'bp",
+        ),
+        (f"sed = 3\n{BUILT_IN}", r"the file has no entry 'sed'; did you mean 'seed'\?"),
+        (f"{BUILT_IN}[features]\nrates = 3\n", r"\[features\] has no entry 'rates'; .*'rate'"),
+        (f"{BUILT_IN}[features]\nrate = 0\n", r"features.rate: input should be greater than 0"),
+        (f"{BUILT_IN}[baselines]\nhuman = 3\n", r"baselines.human: .* \(it is 3\)"),
+        (f'{BUILT_IN}[data.rating_columns]\nsubjct = "a"\n', "input should be 'subject'"),
+        ("[clips\n", "is not a TOML file"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(StudyError, match=message) as caught:
+        read(tmp_path, text)
+    assert "study.toml" in str(caught.value)
+
+
+def test_no_file_and_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="there is no study file"):
+        read_config(tmp_path / "study.toml")
+    with pytest.raises(StudyError, match="is a folder"):
+        read_config(tmp_path)

@@ -1,0 +1,194 @@
+"""The main job from end to end, on a small simulated study."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pyexpr.base.errors import PyexprError, StudyError
+from pyexpr.base.files import OutputError, sha256
+from pyexpr.study.pipeline import STAGES, Study, StudyResult
+
+FILES = {
+    *(f"{table}.{kind}" for kind in ("csv", "md") for table in (
+        "table1_reliability", "table2_factor_model", "table3_performance",
+        "table3_performance_intervals", "table4_comparison", "table4_all_differences", "weights",
+    )),
+    *(f"{table}.csv" for table in (
+        "parameters", "scores", "features", "quality", "recordings", "dropped_clips", "split",
+        "left_out", "tuning", "predictions", "comparison",
+    )),
+    *(f"figures/{figure}.{kind}" for kind in ("svg", "png") for figure in (
+        "figure2_factor_model", "figure3_performance", "figure4_weights", "quality",
+    )),
+    *(f"stages/{stage}.zip" for stage in STAGES),
+    "record.json",
+}  # fmt: skip
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): sha256(path)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def variant(study_folder: Path, target: Path, **edits: pd.DataFrame) -> Path:
+    """A study with other tables, on the same recordings; returns its study file."""
+    target.mkdir(exist_ok=True)
+    for name in ("ratings.csv", "recordings.csv", "study.toml"):
+        shutil.copy(study_folder / name, target / name)
+    os.symlink(study_folder / "openface", target / "openface")
+    for name, table in edits.items():
+        table.to_csv(target / f"{name}.csv", index=False)
+    return target / "study.toml"
+
+
+def test_every_result_is_written(study_result: StudyResult) -> None:
+    assert set(files_of(study_result.folder)) == FILES
+
+
+def test_the_record_says_how_to_repeat_it(study_result: StudyResult) -> None:
+    record = json.loads((study_result.folder / "record.json").read_text())
+    assert record["seed"] == 3
+    assert record["versions"]["pyexpr-stats"]
+    assert record["stages"]["factor_model"]["provenance"]["versions"]["lavaan"]
+    assert record["options"]["compare"]["n_boot"] == 2000
+    assert len(record["inputs"]) == 2 + 45
+    assert record["inputs"]["ratings.csv"] == sha256(study_result.folder.parent / "ratings.csv")
+    assert record["dropped"] == {
+        "ratings without a score": 0,
+        "ratings without a recording": 0,
+        "recordings without ratings": 0,
+    }
+    counts = record["stages"]["models"]
+    assert sum(counts["clips"].values()) + sum(counts["left out"].values()) == 15 * 16
+
+
+def test_the_tables_have_the_papers_rows(study_result: StudyResult) -> None:
+    contexts = ["startle", "pain", "disgust", "all"]
+    reliability = study_result.table("reliability")
+    assert list(dict.fromkeys(reliability["context"])) == contexts
+    assert list(dict.fromkeys(reliability["question"])) == ["response", "emotion", "motion"]
+    assert reliability["n_targets"].groupby(reliability["context"]).first().to_dict() == {
+        "startle": 75, "pain": 105, "disgust": 60, "all": 240,
+    }  # fmt: skip
+    comparison = study_result.table("comparison")
+    models = {"elastic_net", "uniform", "normal", "human"}
+    # Four levels and six differences, two metrics, two methods, in each context.
+    assert comparison.groupby("context").size().to_dict() == dict.fromkeys(contexts, 10 * 2 * 2)
+    assert models <= set(comparison["term"])
+    weights = study_result.table("weights")
+    assert weights.groupby("context")["feature"].nunique().to_dict() == dict.fromkeys(contexts, 14)
+
+
+def test_no_subject_is_in_two_parts(study_result: StudyResult) -> None:
+    split = study_result.table("split")
+    assert split["subject"].is_unique
+    assert split["part"].value_counts().to_dict() == {"train": 9, "validation": 3, "test": 3}
+    test = set(split.loc[split["part"] == "test", "subject"])
+    assert set(study_result.table("predictions")["subject"]) == test
+
+
+def test_a_repeated_run_computes_nothing_and_changes_nothing(study_result: StudyResult) -> None:
+    before = files_of(study_result.folder)
+    again = Study.from_file(study_result.folder.parent / "study.toml").run(show=False)
+    assert set(again.reused) == set(STAGES)
+    assert files_of(study_result.folder) == before
+
+
+def test_the_same_bytes_in_another_place(study_result: StudyResult, tmp_path: Path) -> None:
+    study_file = variant(study_result.folder.parent, tmp_path / "copy")
+    other = Study.from_file(study_file).run(show=False)
+    assert other.reused == ()
+    ours, theirs = files_of(study_result.folder), files_of(other.folder)
+    # Paths of the recordings stand in these; all else must be equal.
+    with_paths = {"features.csv", "recordings.csv", "dropped_clips.csv", "stages/features.zip"}
+    assert {k: v for k, v in ours.items() if k not in with_paths} == {
+        k: v for k, v in theirs.items() if k not in with_paths
+    }
+
+
+def test_only_what_changed_is_computed_again(study_result: StudyResult, tmp_path: Path) -> None:
+    study_file = variant(study_result.folder.parent, tmp_path / "copy")
+    shutil.copytree(study_result.folder, tmp_path / "copy" / "results")
+    study_file.write_text(study_file.read_text() + "\n[models.elastic_net]\nalpha = [0.1]\n")
+    result = Study.from_file(study_file).run(show=False)
+    assert set(result.reused) == {"reliability", "factor_model", "features"}
+    assert set(result.table("tuning")["alpha"]) == {0.1}
+
+
+def test_an_interrupted_run_keeps_what_was_finished(
+    study_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study_file = variant(study_folder, tmp_path / "copy")
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pyexpr.study.stages.models", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            Study.from_file(study_file).run(show=False)
+    left = files_of(study_file.parent / "results")
+    assert set(left) == {f"stages/{n}.zip" for n in ("reliability", "factor_model", "features")}
+    result = Study.from_file(study_file).run(show=False)
+    assert set(result.reused) == {"reliability", "factor_model", "features"}
+    assert set(files_of(result.folder)) == FILES
+
+
+def test_a_damaged_store_is_computed_again(study_result: StudyResult, tmp_path: Path) -> None:
+    study_file = variant(study_result.folder.parent, tmp_path / "copy")
+    shutil.copytree(study_result.folder, tmp_path / "copy" / "results")
+    damaged = tmp_path / "copy" / "results" / "stages" / "reliability.zip"
+    damaged.write_bytes(damaged.read_bytes()[:500])
+    study = Study.from_file(study_file)
+    table = study.reliability().tables["reliability"]
+    assert study.reused == []
+    pd.testing.assert_frame_equal(table, study_result.table("reliability"))
+
+
+def tables_of(study_folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return (
+        pd.read_csv(study_folder / "ratings.csv", dtype={"clip": str}),
+        pd.read_csv(study_folder / "recordings.csv"),
+    )
+
+
+def run_with(study_folder: Path, target: Path, **edits: pd.DataFrame) -> StudyResult:
+    return Study.from_file(variant(study_folder, target, **edits)).run(show=False)
+
+
+def test_one_subject_only(study_folder: Path, tmp_path: Path) -> None:
+    tables = (table[table["subject"] == "S001"] for table in tables_of(study_folder))
+    ratings, recordings = tables
+    with pytest.raises(PyexprError, match="subject"):
+        run_with(study_folder, tmp_path / "copy", ratings=ratings, recordings=recordings)
+
+
+def test_a_context_with_fewer_subjects_than_parts(study_folder: Path, tmp_path: Path) -> None:
+    ratings, recordings = (
+        table[(table["context"] != "pain") | table["subject"].isin(["S001", "S002"])]
+        for table in tables_of(study_folder)
+    )
+    with pytest.raises(PyexprError, match=r"'pain'.*2 subjects"):
+        run_with(study_folder, tmp_path / "copy", ratings=ratings, recordings=recordings)
+
+
+def test_features_that_are_all_missing(study_folder: Path, tmp_path: Path) -> None:
+    study_file = variant(study_folder, tmp_path / "copy")
+    study_file.write_text(study_file.read_text() + "\n[features]\nmin_confidence = 1.0\n")
+    with pytest.raises(StudyError, match="no clip has both scores and features"):
+        Study.from_file(study_file).run(show=False)
+
+
+def test_an_unwritable_folder_is_refused_before_anything_is_computed(study_folder: Path) -> None:
+    blocked = study_folder / "ratings.csv" / "results"
+    with pytest.raises(OutputError, match="cannot write into"):
+        Study.from_file(study_folder / "study.toml", output=blocked).run(show=False)
