@@ -1,1 +1,410 @@
 #include "pyexpr/cluster_bootstrap.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <utility>
+
+#include "pyexpr/parallel.hpp"
+#include "pyexpr/rng.hpp"
+
+namespace pyexpr {
+
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNoVariance = 1e-12;  // of the mean square
+
+// Replicates (or left-out clusters) stand side by side, so that each loop below runs
+// over lanes and vectorises; a lane never sees its neighbours. 64 lanes of a few dozen
+// sums stay in the first-level cache, fewer lanes do where clusters are many.
+constexpr std::size_t kLanes = 64;
+constexpr std::size_t kLanesManyClusters = 16;
+constexpr std::size_t kManyClusters = 128;
+// Lanes held in registers while one sum runs over the clusters.
+constexpr std::size_t kTile = 8;
+
+struct Moments {
+    double mean_p, mean_t, var_p, var_t, covariance, square_p, square_t;
+};
+
+// Inlined into the lane loops below, which then vectorise.
+[[gnu::always_inline]] inline Moments moments(double n, double p, double t, double pp, double tt,
+                                              double pt, const Column& column) {
+    const double inverse = 1.0 / n;
+    Moments m{};
+    m.mean_p = p * inverse;
+    m.mean_t = t * inverse;
+    m.var_p = pp * inverse - m.mean_p * m.mean_p;
+    m.var_t = tt * inverse - m.mean_t * m.mean_t;
+    m.covariance = pt * inverse - m.mean_p * m.mean_t;
+    const double raw_p = m.mean_p + column.centre_p;
+    const double raw_t = m.mean_t + column.centre_t;
+    m.square_p = m.var_p + raw_p * raw_p;
+    m.square_t = m.var_t + raw_t * raw_t;
+    return m;
+}
+
+void correlation(const std::array<const double*, kSums>& s, const Column& column, std::size_t lanes,
+                 double* out) {
+    for (std::size_t r = 0; r < lanes; ++r) {
+        const Moments m =
+            moments(s[kN][r], s[kP][r], s[kT][r], s[kPP][r], s[kTT][r], s[kPT][r], column);
+        // & and not &&: no branch within the lanes. Comparisons with NaN are false.
+        const bool defined =
+            (m.var_p > kNoVariance * m.square_p) & (m.var_t > kNoVariance * m.square_t);
+        double value = m.covariance / (std::sqrt(m.var_p) * std::sqrt(m.var_t));
+        value = value > 1.0 ? 1.0 : value;
+        value = value < -1.0 ? -1.0 : value;
+        out[r] = defined ? value : kNaN;
+    }
+}
+
+void concordance(const std::array<const double*, kSums>& s, const Column& column, std::size_t lanes,
+                 double* out) {
+    for (std::size_t r = 0; r < lanes; ++r) {
+        const Moments m =
+            moments(s[kN][r], s[kP][r], s[kT][r], s[kPP][r], s[kTT][r], s[kPT][r], column);
+        const double shift = s[kD][r] / s[kN][r];
+        const bool defined =
+            (m.var_p > kNoVariance * m.square_p) | (m.var_t > kNoVariance * m.square_t);
+        const double value = 2.0 * m.covariance / (m.var_p + m.var_t + shift * shift);
+        out[r] = defined ? value : kNaN;
+    }
+}
+
+void r_squared(const std::array<const double*, kSums>& s, const Column& column, std::size_t lanes,
+               double* out) {
+    for (std::size_t r = 0; r < lanes; ++r) {
+        const double inverse = 1.0 / s[kN][r];
+        const double mean = s[kT][r] * inverse;
+        const double variance = s[kTT][r] * inverse - mean * mean;
+        const double raw = mean + column.centre_t;
+        const bool defined = variance > kNoVariance * (variance + raw * raw);
+        const double value = 1.0 - s[kDD][r] * inverse / variance;
+        out[r] = defined ? value : kNaN;
+    }
+}
+
+void column_metric(Metric metric, const std::array<const double*, kSums>& s, const Column& column,
+                   std::size_t lanes, double* out) {
+    switch (metric) {
+        case Metric::kRmse:
+            for (std::size_t r = 0; r < lanes; ++r) out[r] = std::sqrt(s[kDD][r] / s[kN][r]);
+            return;
+        case Metric::kMae:
+            for (std::size_t r = 0; r < lanes; ++r) out[r] = s[kAbsD][r] / s[kN][r];
+            return;
+        case Metric::kBias:
+            for (std::size_t r = 0; r < lanes; ++r) out[r] = s[kD][r] / s[kN][r];
+            return;
+        case Metric::kCorrelation:
+            return correlation(s, column, lanes, out);
+        case Metric::kConcordance:
+            return concordance(s, column, lanes, out);
+        case Metric::kR2:
+            return r_squared(s, column, lanes, out);
+    }
+}
+
+double scaled(double value, Scale scale) {
+    switch (scale) {
+        case Scale::kIdentity:
+            return value;
+        case Scale::kNegativeReciprocal:
+            return -1.0 / value;
+        case Scale::kAtanh:
+            return std::atanh(value);
+        case Scale::kNegativeLogComplement:
+            return -std::log1p(-value);
+    }
+    return kNaN;
+}
+
+void check_output(const ArrayView<double, 2>& out, const std::vector<std::size_t>& rows,
+                  std::size_t n_quantities, std::size_t offset, std::size_t n) {
+    if (rows.size() != n_quantities) throw std::invalid_argument("one row per quantity");
+    for (const std::size_t row : rows) {
+        if (row >= out.shape[0]) throw std::invalid_argument("row beyond the output");
+    }
+    if (offset > out.shape[1] || n > out.shape[1] - offset) {
+        throw std::invalid_argument("replicates beyond the output");
+    }
+}
+
+}  // namespace
+
+struct MetricDesign::Workspace {
+    Workspace(const MetricDesign& design)
+        : counts(design.n_clusters_ * design.block_),
+          sums(design.n_sums_ * design.block_),
+          levels(design.levels_.size() * design.block_),
+          column(design.block_) {}
+
+    std::vector<double> counts;  // (clusters, lanes)
+    std::vector<double> sums;    // (sums, lanes)
+    std::vector<double> levels;  // (levels, lanes)
+    std::vector<double> column;  // (lanes,)
+};
+
+void draw_counts(const std::vector<std::size_t>& strata, std::uint64_t seed, std::uint64_t stream,
+                 std::uint64_t first, ArrayView<std::int32_t, 2> counts) {
+    std::size_t n_clusters = 0;
+    for (const std::size_t size : strata) n_clusters += size;
+    if (n_clusters != counts.shape[1]) throw std::invalid_argument("strata must add up to G");
+    std::fill_n(counts.data, counts.size(), 0);
+    for (std::size_t r = 0; r < counts.shape[0]; ++r) {
+        ReplicateWords words(seed, stream, first + r);
+        std::size_t start = 0;
+        for (const std::size_t size : strata) {
+            for (std::size_t j = 0; j < size; ++j) {
+                ++counts(r, start + high_product(words.next(), size));
+            }
+            start += size;
+        }
+    }
+}
+
+MetricDesign::MetricDesign(ArrayView<const double, 2> sums, std::vector<Column> columns,
+                           std::vector<Level> levels, std::vector<Quantity> quantities,
+                           std::vector<std::size_t> strata)
+    : n_sums_(sums.shape[0]),
+      n_clusters_(sums.shape[1]),
+      block_(sums.shape[1] > kManyClusters ? kLanesManyClusters : kLanes),
+      sums_(sums.data, sums.data + sums.size()),
+      columns_(std::move(columns)),
+      levels_(std::move(levels)),
+      quantities_(std::move(quantities)),
+      strata_(std::move(strata)) {
+    std::size_t total = 0;
+    for (const std::size_t size : strata_) total += size;
+    if (total != n_clusters_) throw std::invalid_argument("strata must add up to the clusters");
+    for (const Column& column : columns_) {
+        for (const std::size_t index : column.sum) {
+            if (index >= n_sums_)
+                throw std::invalid_argument("column names a sum that is not there");
+        }
+    }
+    for (const Level& level : levels_) {
+        if (level.columns.empty()) throw std::invalid_argument("a level needs a column");
+        for (const std::size_t index : level.columns) {
+            if (index >= columns_.size()) {
+                throw std::invalid_argument("level names a column that is not there");
+            }
+        }
+    }
+    for (const Quantity& quantity : quantities_) {
+        if (quantity.minuend >= levels_.size() || quantity.subtrahend < Quantity::kNone ||
+            (quantity.subtrahend != Quantity::kNone &&
+             static_cast<std::size_t>(quantity.subtrahend) >= levels_.size())) {
+            throw std::invalid_argument("quantity names a level that is not there");
+        }
+    }
+}
+
+// From sums (n_sums, lanes) to work.levels (levels, lanes).
+void MetricDesign::evaluate(const double* sums, Workspace& work) const {
+    for (std::size_t l = 0; l < levels_.size(); ++l) {
+        const Level& level = levels_[l];
+        double* const out = &work.levels[l * block_];
+        for (std::size_t c = 0; c < level.columns.size(); ++c) {
+            const Column& column = columns_[level.columns[c]];
+            std::array<const double*, kSums> s{};
+            for (std::size_t k = 0; k < kSums; ++k) s[k] = sums + column.sum[k] * block_;
+            double* const value = c == 0 ? out : work.column.data();
+            column_metric(level.metric, s, column, block_, value);
+            if (c > 0) {
+                for (std::size_t r = 0; r < block_; ++r) out[r] += value[r];
+            }
+        }
+        const double divisor = level.divisor * static_cast<double>(level.columns.size());
+        if (divisor != 1.0) {
+            for (std::size_t r = 0; r < block_; ++r) out[r] /= divisor;
+        }
+    }
+}
+
+// Draws replicates first .. first+n-1 (n <= lanes) and adds up their sums.
+void MetricDesign::draw_block(std::uint64_t seed, std::uint64_t stream, std::uint64_t first,
+                              std::size_t n, Workspace& work) const {
+    std::fill(work.counts.begin(), work.counts.end(), 0.0);
+    for (std::size_t r = 0; r < n; ++r) {
+        ReplicateWords words(seed, stream, first + r);
+        double* start = work.counts.data() + r;
+        for (const std::size_t size : strata_) {
+            for (std::size_t j = 0; j < size; ++j) {
+                start[high_product(words.next(), size) * block_] += 1.0;
+            }
+            start += size * block_;
+        }
+    }
+    for (std::size_t s = 0; s < n_sums_; ++s) {
+        const double* const x = &sums_[s * n_clusters_];
+        for (std::size_t tile = 0; tile < block_; tile += kTile) {
+            std::array<double, kTile> total{};
+            const double* count = work.counts.data() + tile;
+            for (std::size_t g = 0; g < n_clusters_; ++g, count += block_) {
+                for (std::size_t k = 0; k < kTile; ++k) total[k] += count[k] * x[g];
+            }
+            std::copy(total.begin(), total.end(), &work.sums[s * block_ + tile]);
+        }
+    }
+}
+
+void MetricDesign::estimate(ArrayView<double, 1> out) const {
+    if (out.shape[0] != quantities_.size()) throw std::invalid_argument("one value per quantity");
+    Workspace work(*this);
+    for (std::size_t s = 0; s < n_sums_; ++s) {
+        double total = 0;
+        for (std::size_t g = 0; g < n_clusters_; ++g) total += sums_[s * n_clusters_ + g];
+        std::fill_n(&work.sums[s * block_], block_, total);
+    }
+    evaluate(work.sums.data(), work);
+    for (std::size_t q = 0; q < quantities_.size(); ++q) {
+        double value = work.levels[quantities_[q].minuend * block_];
+        if (quantities_[q].subtrahend != Quantity::kNone) {
+            value -= work.levels[static_cast<std::size_t>(quantities_[q].subtrahend) * block_];
+        }
+        out.data[q] = value;
+    }
+}
+
+void MetricDesign::jackknife(ArrayView<double, 2> out) const {
+    if (out.shape[0] != quantities_.size() || out.shape[1] != n_clusters_) {
+        throw std::invalid_argument("jackknife output must be (quantities, clusters)");
+    }
+    Workspace work(*this);
+    // The sum of the clusters before i plus that of those after it: nothing cancels.
+    std::vector<double> before(n_sums_, 0.0);
+    std::vector<double> after(n_sums_ * (n_clusters_ + 1), 0.0);
+    for (std::size_t s = 0; s < n_sums_; ++s) {
+        for (std::size_t g = n_clusters_; g-- > 0;) {
+            after[g * n_sums_ + s] = after[(g + 1) * n_sums_ + s] + sums_[s * n_clusters_ + g];
+        }
+    }
+    for (std::size_t first = 0; first < n_clusters_; first += block_) {
+        const std::size_t n = std::min(block_, n_clusters_ - first);
+        for (std::size_t r = 0; r < n; ++r) {
+            for (std::size_t s = 0; s < n_sums_; ++s) {
+                work.sums[s * block_ + r] = before[s] + after[(first + r + 1) * n_sums_ + s];
+                before[s] += sums_[s * n_clusters_ + first + r];
+            }
+        }
+        evaluate(work.sums.data(), work);
+        for (std::size_t q = 0; q < quantities_.size(); ++q) {
+            const Quantity& quantity = quantities_[q];
+            const double* const a = &work.levels[quantity.minuend * block_];
+            const double* const b =
+                quantity.subtrahend == Quantity::kNone
+                    ? nullptr
+                    : &work.levels[static_cast<std::size_t>(quantity.subtrahend) * block_];
+            for (std::size_t r = 0; r < n; ++r) out(q, first + r) = b ? a[r] - b[r] : a[r];
+        }
+    }
+}
+
+void MetricDesign::replicates(std::uint64_t seed, std::uint64_t stream, std::uint64_t first,
+                              std::size_t n, const std::vector<std::size_t>& rows,
+                              std::size_t offset, ArrayView<double, 2> out,
+                              std::size_t n_threads) const {
+    check_output(out, rows, quantities_.size(), offset, n);
+    parallel_for((n + block_ - 1) / block_, n_threads, [&] {
+        return [&, work = Workspace(*this)](std::size_t block) mutable {
+            const std::size_t start = block * block_;
+            const std::size_t lanes = std::min(block_, n - start);
+            draw_block(seed, stream, first + start, lanes, work);
+            evaluate(work.sums.data(), work);
+            for (std::size_t q = 0; q < quantities_.size(); ++q) {
+                const Quantity& quantity = quantities_[q];
+                const double* const a = &work.levels[quantity.minuend * block_];
+                double* const to = &out(rows[q], offset + start);
+                if (quantity.subtrahend == Quantity::kNone) {
+                    std::copy_n(a, lanes, to);
+                } else {
+                    const double* const b =
+                        &work.levels[static_cast<std::size_t>(quantity.subtrahend) * block_];
+                    for (std::size_t r = 0; r < lanes; ++r) to[r] = a[r] - b[r];
+                }
+            }
+        };
+    });
+}
+
+void MetricDesign::standard_errors(std::uint64_t seed, std::uint64_t stream, std::uint64_t first,
+                                   std::size_t n, const std::vector<std::size_t>& rows,
+                                   std::size_t offset, ArrayView<double, 2> out,
+                                   std::size_t n_threads) const {
+    check_output(out, rows, quantities_.size(), offset, n);
+    const std::size_t n_quantities = quantities_.size();
+
+    // The value of quantity q in every lane of work.levels, on its scale.
+    const auto on_scale = [this](const Quantity& quantity, const Workspace& work, double* to) {
+        const double* const a = &work.levels[quantity.minuend * block_];
+        if (quantity.subtrahend == Quantity::kNone) {
+            for (std::size_t r = 0; r < block_; ++r) to[r] = scaled(a[r], quantity.scale);
+        } else {
+            const double* const b =
+                &work.levels[static_cast<std::size_t>(quantity.subtrahend) * block_];
+            for (std::size_t r = 0; r < block_; ++r) to[r] = scaled(a[r] - b[r], quantity.scale);
+        }
+    };
+    parallel_for((n + block_ - 1) / block_, n_threads, [&] {
+        return [&, work = Workspace(*this), one_out = std::vector<double>(n_sums_ * block_),
+                whole = std::vector<double>(n_quantities * block_),
+                total = std::vector<double>(n_quantities * block_),
+                squares = std::vector<double>(n_quantities * block_),
+                variance = std::vector<double>(n_quantities * block_),
+                value = std::vector<double>(block_)](std::size_t block) mutable {
+            const std::size_t start = block * block_;
+            const std::size_t lanes = std::min(block_, n - start);
+            draw_block(seed, stream, first + start, lanes, work);
+            evaluate(work.sums.data(), work);
+            for (std::size_t q = 0; q < n_quantities; ++q) {
+                on_scale(quantities_[q], work, &whole[q * block_]);
+            }
+            std::fill(variance.begin(), variance.end(), 0.0);
+            std::size_t g = 0;
+            for (const std::size_t size : strata_) {
+                std::fill(total.begin(), total.end(), 0.0);
+                std::fill(squares.begin(), squares.end(), 0.0);
+                for (const std::size_t end = g + size; g < end; ++g) {
+                    for (std::size_t s = 0; s < n_sums_; ++s) {
+                        const double x = sums_[s * n_clusters_ + g];
+                        for (std::size_t r = 0; r < block_; ++r) {
+                            one_out[s * block_ + r] = work.sums[s * block_ + r] - x;
+                        }
+                    }
+                    evaluate(one_out.data(), work);
+                    const double* const count = &work.counts[g * block_];
+                    for (std::size_t q = 0; q < n_quantities; ++q) {
+                        on_scale(quantities_[q], work, value.data());
+                        double* const sum = &total[q * block_];
+                        double* const square = &squares[q * block_];
+                        const double* const centre = &whole[q * block_];
+                        for (std::size_t r = 0; r < block_; ++r) {
+                            // A cluster that was not drawn cannot be left out: whatever
+                            // its lane holds is not looked at.
+                            const double e = count[r] > 0 ? value[r] - centre[r] : 0.0;
+                            sum[r] += count[r] * e;
+                            square[r] += count[r] * (e * e);
+                        }
+                    }
+                }
+                const double G = static_cast<double>(size);
+                for (std::size_t i = 0; i < variance.size(); ++i) {
+                    const double spread = squares[i] - total[i] * total[i] / G;
+                    variance[i] += (G - 1.0) / G * (spread < 0.0 ? 0.0 : spread);
+                }
+            }
+            for (std::size_t q = 0; q < n_quantities; ++q) {
+                double* const to = &out(rows[q], offset + start);
+                for (std::size_t r = 0; r < lanes; ++r) {
+                    to[r] = std::sqrt(variance[q * block_ + r]);
+                }
+            }
+        };
+    });
+}
+
+}  // namespace pyexpr

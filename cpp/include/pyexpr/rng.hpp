@@ -1,0 +1,67 @@
+// Philox 4x64-10, the counter-based generator of Salmon et al. (2011), SC '11.
+//
+// word(key, counter) is a pure function: any replicate's random numbers can be
+// computed anywhere, in any order. The numbering is numpy's: the words of
+// replicate r are numpy.random.Philox(key=[seed, stream], counter=[0, r, 0, 0]),
+// and numpy adds one to the counter before the first block.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace pyexpr {
+
+__extension__ using Wide = unsigned __int128;
+
+// High 64 bits of a * b: maps a uniform 64-bit word a to 0 .. b-1 with a bias
+// below b / 2^64.
+[[nodiscard]] constexpr std::uint64_t high_product(std::uint64_t a, std::uint64_t b) noexcept {
+    return static_cast<std::uint64_t>((static_cast<Wide>(a) * b) >> 64);
+}
+
+// Ten rounds on one counter: four 64-bit words.
+[[nodiscard]] constexpr std::array<std::uint64_t, 4> philox(
+    std::array<std::uint64_t, 4> counter, std::array<std::uint64_t, 2> key) noexcept {
+    // Multipliers and Weyl increments of the paper's table 2.
+    constexpr std::uint64_t kMultiplier0 = 0xD2E7470EE14C6C93ULL;
+    constexpr std::uint64_t kMultiplier1 = 0xCA5A826395121157ULL;
+    constexpr std::uint64_t kWeyl0 = 0x9E3779B97F4A7C15ULL;
+    constexpr std::uint64_t kWeyl1 = 0xBB67AE8584CAA73BULL;
+    for (int round = 0; round < 10; ++round) {
+        const Wide product0 = static_cast<Wide>(kMultiplier0) * counter[0];
+        const Wide product1 = static_cast<Wide>(kMultiplier1) * counter[2];
+        counter = {static_cast<std::uint64_t>(product1 >> 64) ^ counter[1] ^ key[0],
+                   static_cast<std::uint64_t>(product1),
+                   static_cast<std::uint64_t>(product0 >> 64) ^ counter[3] ^ key[1],
+                   static_cast<std::uint64_t>(product0)};
+        key[0] += kWeyl0;
+        key[1] += kWeyl1;
+    }
+    return counter;
+}
+
+// Hands out the words of one replicate in order.
+class ReplicateWords {
+  public:
+    constexpr ReplicateWords(std::uint64_t seed, std::uint64_t stream,
+                             std::uint64_t replicate) noexcept
+        : key_{seed, stream}, replicate_(replicate) {}
+
+    constexpr std::uint64_t next() noexcept {
+        if (used_ == 4) {
+            words_ = philox({++block_, replicate_, 0, 0}, key_);
+            used_ = 0;
+        }
+        return words_[used_++];
+    }
+
+  private:
+    std::array<std::uint64_t, 2> key_;
+    std::uint64_t replicate_;
+    std::uint64_t block_ = 0;
+    std::array<std::uint64_t, 4> words_{};
+    std::size_t used_ = 4;
+};
+
+}  // namespace pyexpr

@@ -1,0 +1,66 @@
+#include <doctest/doctest.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <stdexcept>
+#include <vector>
+
+#include "pyexpr/parallel.hpp"
+#include "pyexpr/rng.hpp"
+
+TEST_SUITE_BEGIN("rng");
+
+using Block = std::array<std::uint64_t, 4>;
+
+TEST_CASE("the known answers of Random123's kat_vectors") {
+    CHECK(pyexpr::philox({0, 0, 0, 0}, {0, 0}) ==
+          Block{0x16554d9eca36314cULL, 0xdb20fe9d672d0fdcULL, 0xd7e772cee186176bULL,
+                0x7e68b68aec7ba23bULL});
+    constexpr std::uint64_t kOnes = ~std::uint64_t{0};
+    CHECK(pyexpr::philox({kOnes, kOnes, kOnes, kOnes}, {kOnes, kOnes}) ==
+          Block{0x87b092c3013fe90bULL, 0x438c3c67be8d0224ULL, 0x9cc7d7c69cd777b6ULL,
+                0xa09caebf594f0ba0ULL});
+    CHECK(pyexpr::philox({0x243f6a8885a308d3ULL, 0x13198a2e03707344ULL, 0xa4093822299f31d0ULL,
+                          0x082efa98ec4e6c89ULL},
+                         {0x452821e638d01377ULL, 0xbe5466cf34e90c6cULL}) ==
+          Block{0xa528f45403e61d95ULL, 0x38c72dbd566e9788ULL, 0xa5a1610e72fd18b5ULL,
+                0x57bd43b5e52b7fe6ULL});
+}
+
+TEST_CASE("a replicate's words are numpy's, the counter raised before the first block") {
+    pyexpr::ReplicateWords words(7, 1, 3);
+    for (std::uint64_t block = 1; block <= 3; ++block) {
+        for (const std::uint64_t word : pyexpr::philox({block, 3, 0, 0}, {7, 1})) {
+            CHECK(words.next() == word);
+        }
+    }
+}
+
+TEST_CASE("the high product maps words onto 0 .. n-1") {
+    CHECK(pyexpr::high_product(0, 28) == 0);
+    CHECK(pyexpr::high_product(~std::uint64_t{0}, 28) == 27);
+    CHECK(pyexpr::high_product(std::uint64_t{1} << 63, 28) == 14);
+}
+
+TEST_CASE("every index is visited once, by any number of threads") {
+    for (const std::size_t n_threads : {0U, 1U, 2U, 7U, 100U}) {
+        std::vector<std::atomic<int>> visits(53);
+        pyexpr::parallel_for(visits.size(), n_threads,
+                             [&] { return [&](std::size_t i) { ++visits[i]; }; });
+        for (const auto& count : visits) CHECK(count == 1);
+    }
+    pyexpr::parallel_for(0, 4, [] { return [](std::size_t) { FAIL("there is nothing to do"); }; });
+}
+
+TEST_CASE("an exception in a thread reaches the caller") {
+    CHECK_THROWS_AS(pyexpr::parallel_for(20, 3,
+                                         [] {
+                                             return [](std::size_t i) {
+                                                 if (i == 11) throw std::runtime_error("eleven");
+                                             };
+                                         }),
+                    std::runtime_error);
+}
+
+TEST_SUITE_END();

@@ -1,0 +1,282 @@
+"""Metrics bootstrapped over whole clusters: arguments checked, kernel called.
+
+A metric depends on rows only through sums per cluster, so a replicate costs
+O(clusters). Draws are NumPy's Philox words: key (seed, stream), replicate r at
+counter (0, r, 0, 0); see `pyexpr.core.streams`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.core.extension import kernels
+from pyexpr.core.streams import BOOTSTRAP, checked_seed
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+# In the order of the kernel's enumerations.
+SUMS = ("n", "d", "dd", "abs_d", "p", "t", "pp", "tt", "pt")
+METRICS = ("rmse", "mae", "correlation", "concordance", "r2", "bias")
+PARTS = ("pooled", "within", "between")
+SCALES = ("identity", "negative_reciprocal", "atanh", "negative_log_complement")
+
+# The sums each metric is made of.
+NEEDS = {
+    "rmse": ("n", "dd"),
+    "mae": ("n", "abs_d"),
+    "correlation": ("n", "p", "t", "pp", "tt", "pt"),
+    "concordance": ("n", "d", "p", "t", "pp", "tt", "pt"),
+    "r2": ("n", "dd", "t", "tt"),
+    "bias": ("n", "d"),
+}
+# Sums that columns of the same truth and rows have in common.
+_OF_THE_TRUTH = frozenset({"n", "t", "tt"})
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of predictions, summed per cluster.
+
+    Attributes
+    ----------
+    sums : (9, n_clusters) float64
+        Rows in the order of `SUMS`; a cluster without rows has n = 0.
+    centres : tuple of float
+        What was taken off prediction and truth before p and t were summed.
+    shared : hashable
+        Columns with the same value have the same truth on the same rows.
+    """
+
+    sums: NDArray[np.float64]
+    centres: tuple[float, float]
+    shared: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A metric averaged over columns (by position), divided by `divisor`."""
+
+    metric: str
+    columns: tuple[int, ...]
+    divisor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A level (by position), or the difference of two; `scale` serves studentising."""
+
+    minuend: int
+    subtrahend: int | None = None
+    scale: str = "identity"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDesign:
+    """Quantities over one set of clusters, and what the kernel can compute of them.
+
+    Attributes
+    ----------
+    columns, levels, quantities
+        What to compute, each referring to the one before by position.
+    strata : tuple of int
+        Numbers of clusters per stratum; clusters are sorted by stratum.
+    """
+
+    columns: Sequence[Column]
+    levels: Sequence[Level]
+    quantities: Sequence[Quantity]
+    strata: tuple[int, ...]
+    _kernel: Any = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_kernel", _build(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return MetricDesign, (self.columns, self.levels, self.quantities, self.strata)
+
+    def estimate(self) -> NDArray[np.float64]:
+        """Return every quantity on all clusters, (quantities,); NaN where undefined."""
+        return np.asarray(self._kernel.estimate())
+
+    def jackknife(self) -> NDArray[np.float64]:
+        """Return every quantity without each cluster, (quantities, clusters)."""
+        return np.asarray(self._kernel.jackknife())
+
+    def replicates(
+        self,
+        n: int,
+        *,
+        seed: int,
+        first: int = 0,
+        rows: Sequence[int] | None = None,
+        offset: int = 0,
+        out: NDArray[np.float64] | None = None,
+        n_threads: int | None = None,
+    ) -> NDArray[np.float64]:
+        """Return replicates `first` to `first + n - 1`, (quantities, n), or fill `out`.
+
+        With `out`, quantity q goes to ``out[rows[q], offset : offset + n]``.
+        The bytes do not depend on `n_threads` or on how a range is cut.
+        """
+        return self._fill(self._kernel.replicates, n, seed, first, rows, offset, out, n_threads)
+
+    def standard_errors(
+        self,
+        n: int,
+        *,
+        seed: int,
+        first: int = 0,
+        rows: Sequence[int] | None = None,
+        offset: int = 0,
+        out: NDArray[np.float64] | None = None,
+        n_threads: int | None = None,
+    ) -> NDArray[np.float64]:
+        """Return the jackknife standard error within each replicate, on each quantity's scale."""
+        return self._fill(
+            self._kernel.standard_errors, n, seed, first, rows, offset, out, n_threads
+        )
+
+    def _fill(
+        self,
+        method: Any,
+        n: int,
+        seed: int,
+        first: int,
+        rows: Sequence[int] | None,
+        offset: int,
+        out: NDArray[np.float64] | None,
+        n_threads: int | None,
+    ) -> NDArray[np.float64]:
+        if out is None:
+            out = np.empty((len(self.quantities), n))
+            rows, offset = range(len(self.quantities)), 0
+        assert rows is not None
+        method(checked_seed(seed), BOOTSTRAP, first, n, list(rows), offset, out, n_threads or 0)
+        return out
+
+
+def _build(design: MetricDesign) -> Any:
+    needed: list[set[str]] = [set() for _ in design.columns]
+    for level in design.levels:
+        for index in level.columns:
+            needed[index].update(NEEDS[level.metric])
+    position: dict[Hashable, int] = {}
+    sums: list[NDArray[np.float64]] = []
+    column_sums = np.zeros((len(design.columns), len(SUMS)), dtype=np.int64)
+    for index, (column, names) in enumerate(zip(design.columns, needed, strict=True)):
+        for k, name in enumerate(SUMS):
+            if name not in names:
+                continue
+            key = (name, column.shared if name in _OF_THE_TRUTH else index)
+            if key not in position:
+                position[key] = len(sums)
+                sums.append(column.sums[k])
+            column_sums[index, k] = position[key]
+    return kernels.MetricDesign(
+        sums=np.ascontiguousarray(np.stack(sums)),
+        column_sums=column_sums,
+        centres=np.array([column.centres for column in design.columns], dtype=np.float64),
+        levels=[
+            (METRICS.index(level.metric), level.divisor, list(level.columns))
+            for level in design.levels
+        ],
+        quantities=np.array(
+            [
+                (q.minuend, -1 if q.subtrahend is None else q.subtrahend, SCALES.index(q.scale))
+                for q in design.quantities
+            ],
+            dtype=np.int64,
+        ).reshape(-1, 3),
+        strata=list(design.strata),
+    )
+
+
+def cluster_sums(
+    prediction: ArrayLike,
+    truth: ArrayLike,
+    cluster: ArrayLike,
+    n_clusters: int,
+    *,
+    part: str = "pooled",
+    shared: Hashable = None,
+) -> Column:
+    """Sum one column of predictions per cluster.
+
+    Parameters
+    ----------
+    prediction, truth : (n,) float
+        In the same unit. A row where either is NaN is left out.
+    cluster : (n,) int
+        0 to ``n_clusters - 1``.
+    part : {"pooled", "within", "between"}
+        Of the rows, of their deviations from the cluster's mean, or of the
+        clusters' means.
+    """
+    sums, centres = kernels.cluster_sums(
+        np.ascontiguousarray(prediction, dtype=np.float64),
+        np.ascontiguousarray(truth, dtype=np.float64),
+        np.ascontiguousarray(cluster, dtype=np.int64),
+        n_clusters,
+        PARTS.index(part),
+    )
+    return Column(sums, (centres[0], centres[1]), shared)
+
+
+def draw_counts(
+    strata: Sequence[int], n: int, *, seed: int, stream: int = BOOTSTRAP, first: int = 0
+) -> NDArray[np.int32]:
+    """Return how often each cluster is drawn in replicates `first` on, (n, clusters).
+
+    Of the G_h clusters of each stratum exactly G_h are drawn, with replacement.
+    """
+    return np.asarray(kernels.draw_counts(list(strata), checked_seed(seed), stream, first, n))
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts and moments of each row of replicates, undefined ones left out; each (rows,)."""
+
+    n_defined: NDArray[np.int64]
+    n_below_estimate: NDArray[np.int64]
+    n_at_most_null: NDArray[np.int64]
+    n_at_least_null: NDArray[np.int64]
+    mean: NDArray[np.float64]
+    sd: NDArray[np.float64]
+
+
+def summarise(
+    values: NDArray[np.float64],
+    estimate: NDArray[np.float64],
+    null: NDArray[np.float64],
+    *,
+    n_threads: int | None = None,
+) -> Summary:
+    """Count and average each row of `values` (rows, replicates); NaN is left out."""
+    counts, moments = kernels.summarise(
+        np.ascontiguousarray(values, dtype=np.float64),
+        np.ascontiguousarray(estimate, dtype=np.float64),
+        np.ascontiguousarray(null, dtype=np.float64),
+        n_threads or 0,
+    )
+    return Summary(counts[0], counts[1], counts[2], counts[3], moments[0], moments[1])
+
+
+def order_statistics(
+    values: NDArray[np.float64], ranks: NDArray[np.int64], *, n_threads: int | None = None
+) -> NDArray[np.float64]:
+    """Return the `ranks`-th smallest values of each row, counted from 0, NaN left out.
+
+    `values` is (rows, replicates), `ranks` (rows, k); NaN for a rank that is not there.
+    """
+    return np.asarray(
+        kernels.order_statistics(
+            np.ascontiguousarray(values, dtype=np.float64),
+            np.ascontiguousarray(ranks, dtype=np.int64),
+            n_threads or 0,
+        )
+    )

@@ -1,0 +1,438 @@
+"""Intervals and p-values from one set of draws and one jackknife.
+
+Sources: Efron (1987) for BCa; Davison and Hinkley (1997), chapter 5, for the
+others; the scales and degrees of freedom of `jackknife_t` are described at
+`jackknife_t`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyexpr.base.errors import DataError, listed
+from pyexpr.core.cluster_bootstrap import Summary, order_statistics, summarise
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+DEFAULT = "jackknife_t"
+# A quantity undefined in more than this share of replicates has no bootstrap interval.
+MOST_UNDEFINED = 0.10
+SOME_UNDEFINED = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class JackknifeGroup:
+    """Quantities that rest on the same clusters, and their values without each of them.
+
+    Attributes
+    ----------
+    rows : (q,) int64
+        Positions of the quantities.
+    values : (q, G) float64
+        Without each cluster, clusters sorted by stratum.
+    strata : tuple of int
+        Sizes of the strata, adding up to G.
+    """
+
+    rows: NDArray[np.int64]
+    values: NDArray[np.float64]
+    strata: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What every interval is computed from; arrays are (Q,) unless said otherwise.
+
+    Attributes
+    ----------
+    estimate : float64
+        NaN where undefined, with the reason in `reason`.
+    scale : list of str
+        On which the quantity is studentised (`pyexpr.core.cluster_bootstrap.SCALES`).
+    simple_df : bool
+        Whether the degrees of freedom are G - 1, kurtosis not looked at.
+    null : float64
+        Value tested; NaN where nothing is.
+    replicates : (Q, B) float64
+        NaN where undefined.
+    groups : list of JackknifeGroup
+    reason : list of str
+    replicate_errors : callable
+        Returns the (Q, B) standard errors within the replicates, on the scale.
+    """
+
+    estimate: NDArray[np.float64]
+    scale: Sequence[str]
+    simple_df: NDArray[np.bool_]
+    null: NDArray[np.float64]
+    replicates: NDArray[np.float64]
+    groups: Sequence[JackknifeGroup]
+    reason: Sequence[str]
+    replicate_errors: Callable[[], NDArray[np.float64]]
+    n_threads: int | None = None
+
+
+@dataclass(slots=True)
+class Intervals:
+    """One row per quantity; arrays are (Q,), NaN where `reason` says why.
+
+    `asked` is the method wanted, `method` the one each row got.
+    """
+
+    asked: str
+    method: list[str]
+    confidence: float
+    std_error: NDArray[np.float64]
+    statistic: NDArray[np.float64]
+    df: NDArray[np.float64]
+    p_value: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    reason: list[str]
+    n_undefined: NDArray[np.int64]
+
+
+# --- scales ------------------------------------------------------------------------------
+
+
+def to_scale(x: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
+    """Return x on an increasing scale on which its distribution is nearer to symmetric."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if scale == "negative_reciprocal":
+            return np.asarray(-1.0 / x)
+        if scale == "atanh":
+            return np.asarray(np.arctanh(x))
+        if scale == "negative_log_complement":
+            return np.asarray(-np.log1p(-x))
+    return x
+
+
+def from_scale(g: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
+    """Undo `to_scale`; a limit beyond the end of the scale is infinite."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        if scale == "negative_reciprocal":
+            return np.asarray(np.where(g < 0, -1.0 / g, np.inf))
+        if scale == "atanh":
+            return np.asarray(np.tanh(g))
+        if scale == "negative_log_complement":
+            return np.asarray(-np.expm1(-g))
+    return g
+
+
+def _by_scale(
+    change: Callable[[NDArray[np.float64], str], NDArray[np.float64]],
+    values: NDArray[np.float64],
+    scales: Sequence[str],
+) -> NDArray[np.float64]:
+    names = np.array(scales)
+    result = np.empty_like(values)
+    for scale in dict.fromkeys(scales):
+        chosen = names == scale
+        result[chosen] = change(values[chosen], scale)
+    return result
+
+
+# --- the jackknife -----------------------------------------------------------------------
+
+
+def jackknife_error(values: NDArray[np.float64], strata: Sequence[int]) -> NDArray[np.float64]:
+    """Return the delete-one-cluster standard error of each row of `values` (q, G).
+
+    The square root of ``sum over strata (G_h - 1)/G_h sum_i (T_(hi) - mean_h)^2``.
+    """
+    variance = np.zeros(len(values))
+    start = 0
+    for size in strata:
+        part = values[:, start : start + size]
+        deviation = part - part.mean(axis=1, keepdims=True)
+        variance += (size - 1) / size * np.einsum("qg,qg->q", deviation, deviation)
+        start += size
+    return np.sqrt(variance)
+
+
+def kurtosis_df(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the degrees of freedom of a jackknife variance, (q,), from values (q, G).
+
+    ``2 / (2/(G-1) + k/G)``, k the bias-corrected excess kurtosis of the
+    pseudo-values where positive (0 under six clusters); at least 2.
+    """
+    G = values.shape[1]
+    excess = np.zeros(len(values))
+    if G >= 6:
+        deviation = values - values.mean(axis=1, keepdims=True)
+        second = np.mean(deviation**2, axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            raw = np.mean(deviation**4, axis=1) / second**2 - 3
+        corrected = (G - 1) / ((G - 2) * (G - 3)) * ((G + 1) * raw + 6)
+        excess = np.where(corrected > 0, corrected, 0.0)
+    return np.asarray(np.maximum(2 / (2 / (G - 1) + excess / G), min(2, G - 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Jackknife:
+    error: NDArray[np.float64]  # of the quantity itself
+    scaled_error: NDArray[np.float64]  # on its scale
+    df: NDArray[np.float64]
+    acceleration: NDArray[np.float64]
+    reason: list[str]
+
+
+def _jackknife(evidence: Evidence) -> _Jackknife:
+    n = len(evidence.estimate)
+    error, scaled_error, df, acceleration = np.full((4, n), np.nan)
+    found = _Jackknife(error, scaled_error, df, acceleration, [""] * n)
+    for group in evidence.groups:
+        rows, G = group.rows, sum(group.strata)
+        if G < 2:
+            for row in rows:
+                found.reason[row] = "only 1 subject"
+            continue
+        scales = [evidence.scale[row] for row in rows]
+        scaled = _by_scale(to_scale, group.values, scales)
+        with np.errstate(invalid="ignore"):
+            found.error[rows] = jackknife_error(group.values, group.strata)
+            found.scaled_error[rows] = jackknife_error(scaled, group.strata)
+            if len(group.strata) > 1:
+                found.df[rows] = G - len(group.strata)
+            else:
+                found.df[rows] = np.where(evidence.simple_df[rows], G - 1, kurtosis_df(scaled))
+            influence = (G - 1) * (group.values.mean(axis=1, keepdims=True) - group.values)
+            squares = np.einsum("qg,qg->q", influence, influence)
+            with np.errstate(divide="ignore"):
+                found.acceleration[rows] = np.sum(influence**3, axis=1) / (6 * squares**1.5)
+        for row, undefined in zip(rows, np.isnan(group.values).sum(axis=1), strict=True):
+            if undefined:
+                found.reason[row] = f"undefined without one of {undefined} subjects"
+    return found
+
+
+def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
+    """Delete-one-cluster jackknife on a scale, with Student's t.
+
+    ``g(T) +- t_df SE``, back-transformed, where SE is the jackknife standard
+    error of g(T). g is -1/x for RMSE, NRMSE and MAE, atanh for correlation and
+    concordance, -log(1-x) for R2, the identity for differences and bias. df is
+    G - 1 for pooled and between-subject correlations and their differences, else
+    `kurtosis_df`. `std_error` is that of the quantity itself.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    knife = _jackknife(evidence)
+    centre = _by_scale(to_scale, evidence.estimate, evidence.scale)
+    null = _by_scale(to_scale, evidence.null, evidence.scale)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = (centre - null) / knife.scaled_error
+        half = stdtrit(knife.df, (1 + confidence) / 2) * knife.scaled_error
+        low = _by_scale(from_scale, centre - half, evidence.scale)
+        high = _by_scale(from_scale, centre + half, evidence.scale)
+        p = 2 * stdtr(knife.df, -np.abs(statistic))
+    # t can be so large that p underflows; it is never 0.
+    p = np.where(p == 0, np.nextafter(0, 1), p)
+    n = len(p)
+    undefined = evidence.replicates.shape[1] - _summary(evidence, evidence.null).n_defined
+    result = Intervals(
+        DEFAULT,
+        [DEFAULT] * n,
+        confidence,
+        knife.error,
+        statistic,
+        knife.df,
+        p,
+        low,
+        high,
+        [""] * n,
+        undefined,
+    )
+    # Zero but for rounding: every leave-one-out value is the estimate.
+    magnitude = np.abs(evidence.estimate)
+    still = knife.error <= 1e-14 * np.maximum(magnitude, 1e-300)
+    at_end = np.isinf(centre) & ~still
+    for row in np.flatnonzero(still):
+        result.low[row] = result.high[row] = evidence.estimate[row]
+        result.statistic[row] = result.p_value[row] = np.nan
+        result.reason[row] = "the same without any one subject: no variation to judge by"
+    for row in np.flatnonzero(at_end):
+        _blank(result, int(row), "the estimate lies at the end of its range")
+    _give_reasons(result, knife.reason)
+    return result
+
+
+def _blank(result: Intervals, row: int, reason: str) -> None:
+    """Take interval and test from a row that cannot have them."""
+    for values in (result.low, result.high, result.p_value, result.statistic, result.df):
+        values[row] = np.nan
+    result.reason[row] = result.reason[row] or reason
+
+
+def _give_reasons(result: Intervals, reasons: Sequence[str]) -> None:
+    for row, reason in enumerate(reasons):
+        if reason:
+            _blank(result, row, reason)
+            result.std_error[row] = np.nan
+
+
+# --- quantiles of the replicates ----------------------------------------------------------
+
+
+def interpolated_quantiles(
+    values: NDArray[np.float64],
+    levels: ArrayLike,
+    n_defined: NDArray[np.int64],
+    *,
+    n_threads: int | None = None,
+) -> NDArray[np.float64]:
+    """Return quantiles of each row of `values` (Q, B), as R's ``boot::boot.ci`` takes them.
+
+    Order statistics of rank (B + 1) level, between two of which it interpolates
+    on the normal scale (Davison and Hinkley, 1997, equation 5.8).
+
+    Parameters
+    ----------
+    values : (Q, B) float64
+        NaN is left out.
+    levels : (Q, k) float64
+        Between 0 and 1.
+    n_defined : (Q,) int64
+        The number of values of each row that are not NaN.
+
+    Returns
+    -------
+    (Q, k) float64
+        NaN for rows without values.
+    """
+    level = np.asarray(levels, dtype=np.float64)
+    B = n_defined[:, None]
+    rank = (B + 1) * level
+    below = np.trunc(rank)
+    ranks = np.stack([below - 1, below], axis=-1)
+    inside = np.clip(ranks, 0, np.maximum(B - 1, 0)[..., None])
+    inside = np.where(np.isnan(inside), -1, inside).astype(np.int64)
+    found = order_statistics(values, inside.reshape(len(level), -1), n_threads=n_threads).reshape(
+        inside.shape
+    )
+    quantile = NormalDist().inv_cdf
+    result = found[..., 0].copy()
+    # Rows mostly share B and level, and so the weight.
+    weights: dict[tuple[int, float], float] = {}
+    for i, k in zip(*np.nonzero((below >= 1) & (below < B) & (rank != below)), strict=True):
+        key = (int(B[i, 0]), float(level[i, k]))
+        if key not in weights:
+            lower = quantile(below[i, k] / (B[i, 0] + 1))
+            upper = quantile((below[i, k] + 1) / (B[i, 0] + 1))
+            weights[key] = (quantile(level[i, k]) - lower) / (upper - lower)
+        result[i, k] += weights[key] * (found[i, k, 1] - found[i, k, 0])
+    return result
+
+
+def _levels(confidence: float, n: int) -> NDArray[np.float64]:
+    # Written as boot.ci writes it: the rank it gives is the same double.
+    return np.tile([(1 - confidence) / 2, (1 + confidence) / 2], (n, 1))
+
+
+def _summary(evidence: Evidence, null: NDArray[np.float64]) -> Summary:
+    return summarise(evidence.replicates, evidence.estimate, null, n_threads=evidence.n_threads)
+
+
+def _two_sided(
+    at_most: NDArray[np.int64], at_least: NDArray[np.int64], n: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    return np.asarray(np.minimum(2 * (np.minimum(at_most, at_least) + 1) / (n + 1), 1.0))
+
+
+def _from_draws(
+    evidence: Evidence,
+    method: str,
+    confidence: float,
+    summary: Summary,
+    p_value: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+) -> Intervals:
+    n = len(evidence.estimate)
+    result = Intervals(
+        method,
+        [method] * n,
+        confidence,
+        summary.sd,
+        np.full(n, np.nan),
+        np.full(n, np.nan),
+        np.where(np.isnan(evidence.null), np.nan, p_value),
+        low,
+        high,
+        [""] * n,
+        evidence.replicates.shape[1] - summary.n_defined,
+    )
+    n_clusters = np.zeros(n, dtype=np.int64)
+    for group in evidence.groups:
+        n_clusters[group.rows] = sum(group.strata)
+    for row in np.flatnonzero(n_clusters == 1):
+        _blank(result, int(row), "only 1 subject")
+        result.std_error[row] = np.nan
+    _refuse_undefined(evidence, result, summary.n_defined)
+    return result
+
+
+def _refuse_undefined(evidence: Evidence, result: Intervals, n_defined: NDArray[np.int64]) -> None:
+    B = evidence.replicates.shape[1]
+    for row in np.flatnonzero((B - n_defined) > MOST_UNDEFINED * B):
+        _blank(result, int(row), f"undefined in {B - n_defined[row]} of {B} replicates")
+
+
+def percentile(evidence: Evidence, confidence: float) -> Intervals:
+    """Quantiles of the replicates, interpolated as `interpolated_quantiles` says.
+
+    ``p = 2 min(#{t* <= null} + 1, #{t* >= null} + 1)/(B + 1)``, at most 1.
+    """
+    summary = _summary(evidence, evidence.null)
+    limits = interpolated_quantiles(
+        evidence.replicates,
+        _levels(confidence, len(evidence.estimate)),
+        summary.n_defined,
+        n_threads=evidence.n_threads,
+    )
+    p = _two_sided(summary.n_at_most_null, summary.n_at_least_null, summary.n_defined)
+    return _from_draws(evidence, "percentile", confidence, summary, p, limits[:, 0], limits[:, 1])
+
+
+METHODS: dict[str, Callable[[Evidence, float], Intervals]] = {
+    "jackknife_t": jackknife_t,
+    "percentile": percentile,
+}
+
+
+def compute(evidence: Evidence, method: str | None, confidence: float) -> Intervals:
+    """Return the intervals and tests of one method; ``None`` is the recommended one.
+
+    Raises
+    ------
+    DataError
+        If the method is unknown, the confidence not between 0 and 1, or there are
+        too few replicates for quantiles that far out.
+    """
+    name = DEFAULT if method is None else method
+    if name not in METHODS:
+        raise DataError(f"method= must be one of {listed(METHODS, most=20)}, not {method!r}")
+    if not 0 < confidence < 1:
+        raise DataError(f"confidence= must lie between 0 and 1, not {confidence!r}")
+    B = evidence.replicates.shape[1]
+    least = int(np.ceil(2 / (1 - confidence) - 1 - 1e-9))
+    if name != DEFAULT and least > B:
+        raise DataError(
+            f"method {name!r} at confidence {confidence:g} needs n_boot of at least {least} "
+            f"(better 2000), not {B}"
+        )
+    result = METHODS[name](evidence, confidence)
+    for row, reason in enumerate(evidence.reason):
+        if reason and np.isnan(evidence.estimate[row]):
+            result.reason[row] = ""
+            _blank(result, row, reason)
+            result.std_error[row] = np.nan
+        elif reason:
+            result.reason[row] = "; ".join(filter(None, [reason, result.reason[row]]))
+    return result
