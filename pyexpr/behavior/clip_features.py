@@ -254,7 +254,7 @@ def _motion(
     angles = part in _ANGLES
     how = options.bins
     positions = bin_points(points, grid, how, angles=angles)
-    reason = _too_few(known_points(positions).any(axis=1), options)
+    reason = _too_few(np.logical_or.reduce(known_points(positions), axis=1), options)
     if reason:
         return reason
     rate, reading = options.rate, options.velocity
@@ -301,7 +301,8 @@ def _gaze(groups: Mapping[str, NDArray[np.float64]], options: FeatureOptions) ->
     if "gaze_vector" not in groups:
         return _absent("gaze_angle and no gaze_vector")
     x, y, z = groups["gaze_vector"].reshape(-1, 2, 3).mean(axis=1).T
-    return np.degrees(np.stack([np.arctan2(x, -z), np.arctan2(y, -z)], axis=1)[:, np.newaxis, :])
+    radians: NDArray[np.float64] = np.stack([np.arctan2(x, -z), np.arctan2(y, -z)], axis=1)
+    return np.degrees(radians[:, np.newaxis, :])
 
 
 _SIGNALS = {
