@@ -7,7 +7,10 @@ number is found and dropped too, which no reader does by itself.
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +24,10 @@ from pyexpr.behavior.openface_layout import Header, parse_header
 
 # A header of 714 names is 7 KB, a row at most 10 KB.
 _LOOK: Final = 1 << 18
-_COMPRESSED: Final = {b"\x1f\x8b": "gzip", b"BZ": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
+_CHUNK: Final = 1 << 20
+_BOM: Final = b"\xef\xbb\xbf"
+_TO_ASCII: Final = bytes(byte if byte < 128 else ord("?") for byte in range(256))
+_COMPRESSED: Final = {b"\x1f\x8b": "gzip", b"BZh": "bz2"}
 
 # What the C libraries of Linux, macOS and Windows print for a value that is no number; the
 # older Windows one pads and rounds its words as if they were digits ("1.#R" is "1.#QNAN").
@@ -53,8 +59,8 @@ class Source:
     ----------
     header : Header
     content : bytes or None
-        The whole text where it had to be read (compressed, or no newline at the
-        end); None where Arrow may stream the file.
+        The whole text where it had to be read or changed (compressed, no newline
+        at the end, not plain ASCII); None where Arrow may stream the file.
     tail_cut : bool
         Whether a cut last line was already left out of `content`.
     """
@@ -127,6 +133,8 @@ def open_source(path: str | os.PathLike[str]) -> Source:
             size = handle.seek(0, os.SEEK_END)
             handle.seek(max(0, size - 1))
             ends_whole = handle.read(1) in (b"\n", b"\r")
+            handle.seek(0)
+            plain = all(chunk.isascii() for chunk in iter(lambda: handle.read(_CHUNK), b""))
     except FileNotFoundError:
         raise OpenFaceError(f"{name}: there is no such file; check the path") from None
     except PermissionError:
@@ -140,24 +148,27 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     if compression:
         content = _decompressed(name, path, compression)
         head = content[:_LOOK]
-        ends_whole = content.endswith((b"\n", b"\r"))
-    if not head.strip():
+        ends_whole, plain = content.endswith((b"\n", b"\r")), content.isascii()
+    if not head.removeprefix(_BOM).strip():
         raise OpenFaceError(f"{name}: the file is empty; run OpenFace on the video again")
     header = _read_header(name, head)
-    if not ends_whole:
-        content = Path(path).read_bytes() if content is None else content
+    if content is None and not (ends_whole and plain):
+        content = Path(path).read_bytes()
+    if content is not None and not plain:
+        # Arrow cannot report a cut row that is not UTF-8; numbers and commas are ASCII.
+        content = content.translate(_TO_ASCII)
+    if content is not None and not ends_whole:
         whole = _without_cut_tail(content, header)
         return Source(header, whole, tail_cut=len(whole) < len(content))
     return Source(header, content, tail_cut=False)
 
 
 def _decompressed(name: str, path: str | os.PathLike[str], compression: str) -> bytes:
-    import pyarrow as pa
-
+    # Python's modules, because Arrow takes a cut compressed file for a whole one.
+    decompress = gzip.decompress if compression == "gzip" else bz2.decompress
     try:
-        with pa.OSFile(os.fspath(path)) as raw, pa.CompressedInputStream(raw, compression) as text:
-            return bytes(text.read())
-    except (OSError, pa.ArrowException) as error:
+        return decompress(Path(path).read_bytes())
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise OpenFaceError(
             f"{name}: the {compression} compression is damaged ({error}); copy the file again"
         ) from None
@@ -169,8 +180,8 @@ def _read_header(name: str, head: bytes) -> Header:
             f"{name}: a binary file, or text that is not UTF-8; give the CSV file OpenFace wrote"
         )
     skip = 0
-    rest = head.removeprefix(b"\xef\xbb\xbf")
-    line = b""
+    rest = head.removeprefix(_BOM)
+    line = ended = b""
     while rest and not line.strip():
         end = min((at for at in (rest.find(b"\n"), rest.find(b"\r")) if at >= 0), default=len(rest))
         line, ended, rest = rest[:end], rest[end : end + 2], rest[end:]

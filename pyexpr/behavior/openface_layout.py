@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from pyexpr.base.errors import OpenFaceError, listed, near_names
@@ -79,6 +80,7 @@ def group_shape(group: str, n_columns: int) -> tuple[int, ...]:
     return (n_columns,)
 
 
+@cache
 def expected_columns(group: str) -> tuple[str, ...]:
     """Return the names a group must have, in the order of its array; none for action units.
 
@@ -154,12 +156,13 @@ def parse_header(path: str, line: str, *, skip_lines: int) -> Header:
     return Header(path, positions, len(names), skip_lines)
 
 
+_KNOWN: Final = frozenset(
+    (*ROW_COLUMNS, *(name for group in (*_AXES, *_PLAIN) for name in expected_columns(group)))
+)
+
+
 def _is_known(name: str) -> bool:
-    return (
-        name in ROW_COLUMNS
-        or any(pattern.fullmatch(name) for pattern in _AU.values())
-        or any(name in expected_columns(group) for group in (*_AXES, *_PLAIN))
-    )
+    return name in _KNOWN or any(pattern.fullmatch(name) for pattern in _AU.values())
 
 
 def _check_openface(path: str, line: str, positions: Mapping[str, int]) -> None:
