@@ -121,7 +121,7 @@ def with_polars(path: Path) -> Arrays:
 
     # Blanks before numbers make polars take all columns for text unless they are told.
     types = dict.fromkeys(RAW, pl.Float64)
-    frame = pl.read_csv(path, columns=RAW, schema_overrides=types, n_threads=1)
+    frame = pl.read_csv(path, columns=RAW, schema_overrides=types)
     frame = frame.rename(dict(zip(RAW, NEEDED, strict=True)))
     return arranged(lambda names: frame.select(names).to_numpy())
 

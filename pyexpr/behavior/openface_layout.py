@@ -105,12 +105,15 @@ class Header:
     n_columns : int
     skip_lines : int
         Lines up to and including the header.
+    units : Mapping of str to tuple of str
+        Columns of the action units by group, in the order of their numbers.
     """
 
     path: str
     positions: Mapping[str, int]
     n_columns: int
     skip_lines: int
+    units: Mapping[str, tuple[str, ...]]
 
     def __contains__(self, name: str) -> bool:
         return name in self.positions
@@ -123,9 +126,8 @@ class Header:
         OpenFaceError
             If the file has some of the columns, but not all.
         """
-        if group in _AU:
-            found = [name for name in self.positions if _AU[group].fullmatch(name)]
-            return tuple(sorted(found, key=lambda name: int(name[2:-2])))
+        if group in self.units:
+            return self.units[group]
         expected = expected_columns(group)
         missing = [name for name in expected if name not in self.positions]
         if not missing:
@@ -153,7 +155,11 @@ def parse_header(path: str, line: str, *, skip_lines: int) -> Header:
             )
         positions.setdefault(name, position)
     _check_openface(path, line, positions)
-    return Header(path, positions, len(names), skip_lines)
+    units = {
+        group: tuple(sorted(filter(pattern.fullmatch, positions), key=lambda name: int(name[2:-2])))
+        for group, pattern in _AU.items()
+    }
+    return Header(path, positions, len(names), skip_lines, units)
 
 
 _KNOWN: Final = frozenset(
