@@ -188,7 +188,7 @@ def read_openface(
     ----------
     path : path
         A file of OpenFace 0.x to 2.x with any of its groups of columns; plain,
-        or compressed (gzip, bz2, zstd).
+        or compressed (gzip, bz2).
     groups : sequence of str, optional
         Keys of `OpenFaceRecording.groups`; only their columns are converted. By
         default those the features are computed from, as far as the file has them

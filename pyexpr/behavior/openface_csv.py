@@ -7,7 +7,10 @@ number is found and dropped too, which no reader does by itself.
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +24,13 @@ from pyexpr.behavior.openface_layout import Header, parse_header
 
 # A header of 714 names is 7 KB, a row at most 10 KB.
 _LOOK: Final = 1 << 18
-_COMPRESSED: Final = {b"\x1f\x8b": "gzip", b"BZ": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
+_CHUNK: Final = 1 << 20
+_ENDS: Final = (b"\n", b"\r")
+# 8 minutes of 714 columns; larger files are streamed.
+_IN_MEMORY: Final = 1 << 26
+_BOM: Final = b"\xef\xbb\xbf"
+_TO_ASCII: Final = bytes(byte if byte < 128 else ord("?") for byte in range(256))
+_COMPRESSED: Final = {b"\x1f\x8b": "gzip", b"BZh": "bz2"}
 
 # What the C libraries of Linux, macOS and Windows print for a value that is no number; the
 # older Windows one pads and rounds its words as if they were digits ("1.#R" is "1.#QNAN").
@@ -36,7 +45,8 @@ _NOT_NUMBERS: Final = (
     *(sign + word for word in _WORDS for sign in ("", "-", "+")),
     *("NA", "N/A", "#N/A", "null", "NULL", "None"),
 )
-# Arrow compares before it trims, so every spelling is listed with the blanks OpenFace puts.
+# Arrow knows those of Linux by itself, and each spelling listed slows every number down, so the
+# list serves only where a file has the others. Arrow compares before it trims: hence the blanks.
 NULL_VALUES: Final = tuple(
     " " * before + word + " " * after
     for word in _NOT_NUMBERS
@@ -53,8 +63,7 @@ class Source:
     ----------
     header : Header
     content : bytes or None
-        The whole text where it had to be read (compressed, or no newline at the
-        end); None where Arrow may stream the file.
+        The text; None where the file is large, and Arrow may stream it as it is.
     tail_cut : bool
         Whether a cut last line was already left out of `content`.
     """
@@ -122,11 +131,7 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     try:
         if Path(path).is_dir():
             raise OpenFaceError(f"{name}: this is a folder; name one of the CSV files in it")
-        with open(path, "rb") as handle:
-            head = handle.read(_LOOK)
-            size = handle.seek(0, os.SEEK_END)
-            handle.seek(max(0, size - 1))
-            ends_whole = handle.read(1) in (b"\n", b"\r")
+        head, content = _look(path)
     except FileNotFoundError:
         raise OpenFaceError(f"{name}: there is no such file; check the path") from None
     except PermissionError:
@@ -135,29 +140,47 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         ) from None
     except (OSError, ValueError) as error:
         raise OpenFaceError(f"{name}: cannot be read: {error}") from None
-    content: bytes | None = None
     compression = next((kind for magic, kind in _COMPRESSED.items() if head.startswith(magic)), "")
     if compression:
-        content = _decompressed(name, path, compression)
+        packed = Path(path).read_bytes() if content is None else content
+        content = _decompressed(name, packed, compression)
         head = content[:_LOOK]
-        ends_whole = content.endswith((b"\n", b"\r"))
-    if not head.strip():
+    if not head.removeprefix(_BOM).strip():
         raise OpenFaceError(f"{name}: the file is empty; run OpenFace on the video again")
     header = _read_header(name, head)
-    if not ends_whole:
-        content = Path(path).read_bytes() if content is None else content
-        whole = _without_cut_tail(content, header)
-        return Source(header, whole, tail_cut=len(whole) < len(content))
-    return Source(header, content, tail_cut=False)
+    if content is None:
+        return Source(header, None, tail_cut=False)
+    if not content.isascii():
+        # Arrow cannot report a cut row that is not UTF-8; numbers and commas are ASCII.
+        content = content.translate(_TO_ASCII)
+    whole = _without_cut_tail(content, header)
+    return Source(header, whole, tail_cut=len(whole) < len(content))
 
 
-def _decompressed(name: str, path: str | os.PathLike[str], compression: str) -> bytes:
-    import pyarrow as pa
+def _look(path: str | os.PathLike[str]) -> tuple[bytes, bytes | None]:
+    """Return the beginning of a file, and all of it unless it is large and Arrow may stream it."""
+    with open(path, "rb") as handle:
+        if handle.seek(0, os.SEEK_END) > _IN_MEMORY:
+            handle.seek(-1, os.SEEK_END)
+            plain = handle.read(1) in _ENDS
+            handle.seek(0)
+            head = chunk = handle.read(_CHUNK)
+            while chunk and plain:
+                plain = chunk.isascii()
+                chunk = handle.read(_CHUNK)
+            if plain:
+                return head[:_LOOK], None
+        handle.seek(0)
+        content = handle.read()
+    return content[:_LOOK], content
 
+
+def _decompressed(name: str, packed: bytes, compression: str) -> bytes:
+    # Python's modules, because Arrow takes a cut compressed file for a whole one.
+    decompress = gzip.decompress if compression == "gzip" else bz2.decompress
     try:
-        with pa.OSFile(os.fspath(path)) as raw, pa.CompressedInputStream(raw, compression) as text:
-            return bytes(text.read())
-    except (OSError, pa.ArrowException) as error:
+        return decompress(packed)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise OpenFaceError(
             f"{name}: the {compression} compression is damaged ({error}); copy the file again"
         ) from None
@@ -169,8 +192,8 @@ def _read_header(name: str, head: bytes) -> Header:
             f"{name}: a binary file, or text that is not UTF-8; give the CSV file OpenFace wrote"
         )
     skip = 0
-    rest = head.removeprefix(b"\xef\xbb\xbf")
-    line = b""
+    rest = head.removeprefix(_BOM)
+    line = ended = b""
     while rest and not line.strip():
         end = min((at for at in (rest.find(b"\n"), rest.find(b"\r")) if at >= 0), default=len(rest))
         line, ended, rest = rest[:end], rest[end : end + 2], rest[end:]
@@ -198,6 +221,8 @@ def _without_cut_tail(content: bytes, header: Header) -> bytes:
     that of the line before; a single row has nothing to be compared with and
     counts as cut.
     """
+    if content.endswith(_ENDS):
+        return content
     start = max(content.rfind(b"\n"), content.rfind(b"\r")) + 1
     last = content[start:]
     if last.count(b",") != header.n_columns - 1:
@@ -241,12 +266,15 @@ def read_columns(source: Source, names: Sequence[str]) -> Columns:
     import pyarrow as pa
 
     header = source.header
-    cut: list[int] = []
-    overlong: list[int] = []
     try:
-        table = _arrow_table(source, names, pa.float64(), cut, overlong)
-    except (pa.ArrowException, OSError) as error:
-        raise _explained(source, names, str(error)) from None
+        table, cut, overlong = _arrow_table(source, names, pa.float64(), ())
+    except pa.ArrowException:
+        try:
+            table, cut, overlong = _arrow_table(source, names, pa.float64(), NULL_VALUES)
+        except (pa.ArrowException, OSError) as error:
+            raise _explained(source, names, str(error)) from None
+    except OSError as error:
+        raise OpenFaceError(f"{header.path}: cannot be read: {error}") from None
     n_cut = len(cut) + int(source.tail_cut)
     if table.num_rows == 0:
         raise OpenFaceError(_no_rows(header, n_cut, len(overlong)))
@@ -255,10 +283,14 @@ def read_columns(source: Source, names: Sequence[str]) -> Columns:
 
 
 def _arrow_table(
-    source: Source, names: Sequence[str], kind: Any, cut: list[int], overlong: list[int]
-) -> Any:
+    source: Source, names: Sequence[str], kind: Any, null_values: Sequence[str]
+) -> tuple[Any, list[int], list[int]]:
+    """Return the table, and the lines of rows with too few and too many fields."""
     import pyarrow as pa
     from pyarrow import csv
+
+    cut: list[int] = []
+    overlong: list[int] = []
 
     def drop(row: Any) -> str:
         (cut if row.actual_columns < row.expected_columns else overlong).append(row.number)
@@ -268,7 +300,7 @@ def _arrow_table(
     keys = [str(header.positions[name]) for name in names]
     stream = pa.OSFile(header.path) if source.content is None else pa.BufferReader(source.content)
     with stream:
-        return csv.read_csv(
+        table = csv.read_csv(
             stream,
             # Positions instead of the names: a name may be doubled, quoted, or led by blanks.
             read_options=csv.ReadOptions(
@@ -280,27 +312,27 @@ def _arrow_table(
             convert_options=csv.ConvertOptions(
                 include_columns=keys,
                 column_types=dict.fromkeys(keys, kind),
-                null_values=list(NULL_VALUES),
+                null_values=list(null_values),
                 check_utf8=False,
             ),
         )
+    return table, cut, overlong
 
 
 def _explained(source: Source, names: Sequence[str], said: str) -> OpenFaceError:
     """Return the error that names the value which is not a number."""
     import pyarrow as pa
 
-    skipped: list[int] = []
     path = source.header.path
     try:
-        table = _arrow_table(source, names, pa.binary(), skipped, skipped)
+        table, cut, overlong = _arrow_table(source, names, pa.binary(), ())
     except (pa.ArrowException, OSError) as error:
         return OpenFaceError(f"{path}: cannot be read as CSV: {error}; export the file again")
     for name, column in zip(names, table.columns, strict=True):
         for row, value in enumerate(column.to_pylist()):
             text = (value or b"").decode("utf-8", "replace")
             if text.strip() and not _is_number(text.strip()):
-                number = file_row(row, skipped, source.header)
+                number = file_row(row, (*cut, *overlong), source.header)
                 return OpenFaceError(
                     f"{path}: column {name!r} must hold numbers, but row {number} holds "
                     f"{text.strip()[:60]!r}; "

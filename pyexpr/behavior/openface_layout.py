@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from pyexpr.base.errors import OpenFaceError, listed, near_names
@@ -79,6 +80,7 @@ def group_shape(group: str, n_columns: int) -> tuple[int, ...]:
     return (n_columns,)
 
 
+@cache
 def expected_columns(group: str) -> tuple[str, ...]:
     """Return the names a group must have, in the order of its array; none for action units.
 
@@ -103,12 +105,15 @@ class Header:
     n_columns : int
     skip_lines : int
         Lines up to and including the header.
+    units : Mapping of str to tuple of str
+        Columns of the action units by group, in the order of their numbers.
     """
 
     path: str
     positions: Mapping[str, int]
     n_columns: int
     skip_lines: int
+    units: Mapping[str, tuple[str, ...]]
 
     def __contains__(self, name: str) -> bool:
         return name in self.positions
@@ -121,9 +126,8 @@ class Header:
         OpenFaceError
             If the file has some of the columns, but not all.
         """
-        if group in _AU:
-            found = [name for name in self.positions if _AU[group].fullmatch(name)]
-            return tuple(sorted(found, key=lambda name: int(name[2:-2])))
+        if group in self.units:
+            return self.units[group]
         expected = expected_columns(group)
         missing = [name for name in expected if name not in self.positions]
         if not missing:
@@ -151,15 +155,20 @@ def parse_header(path: str, line: str, *, skip_lines: int) -> Header:
             )
         positions.setdefault(name, position)
     _check_openface(path, line, positions)
-    return Header(path, positions, len(names), skip_lines)
+    units = {
+        group: tuple(sorted(filter(pattern.fullmatch, positions), key=lambda name: int(name[2:-2])))
+        for group, pattern in _AU.items()
+    }
+    return Header(path, positions, len(names), skip_lines, units)
+
+
+_KNOWN: Final = frozenset(
+    (*ROW_COLUMNS, *(name for group in (*_AXES, *_PLAIN) for name in expected_columns(group)))
+)
 
 
 def _is_known(name: str) -> bool:
-    return (
-        name in ROW_COLUMNS
-        or any(pattern.fullmatch(name) for pattern in _AU.values())
-        or any(name in expected_columns(group) for group in (*_AXES, *_PLAIN))
-    )
+    return name in _KNOWN or any(pattern.fullmatch(name) for pattern in _AU.values())
 
 
 def _check_openface(path: str, line: str, positions: Mapping[str, int]) -> None:

@@ -48,8 +48,8 @@ LAYOUTS = {
     "46": Layout(["frame", "face_id", *TIME, *POSE, *AU_R, *AU_C]),
     "334": Layout(
         [
-            *("frame", "face_id", *TIME, *GAZE, *GAZE_ANGLE, *EYES[:112], *POSE, *POINTS_2D),
-            *(*PARAMS[:34], *AU_R, *AU_C),
+            *("frame", "face_id", *TIME, *EYES[:112], *POSE, *POINTS_2D),
+            *(*PARAMS, *AU_R, *AU_C),
         ],
         *("", "  "),
     ),

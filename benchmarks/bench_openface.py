@@ -1,0 +1,180 @@
+"""An OpenFace file to arrays of numbers: pyexpr beside pandas, pyarrow and polars.
+
+The file has the 714 columns of OpenFace 2 and 45 s at 25 frames per second
+(about 5.5 MB); what is wanted are the 233 columns the features need, as
+landmarks (frames, 68, 2), pose, gaze and action units. One thread each.
+Run it with ``python benchmarks/bench_openface.py``.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+# Read before polars starts its threads; the others are told in their calls.
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
+
+REPEATS = 15
+SECONDS, FPS = 45, 25
+
+AU_R = [f"AU{n:02d}_r" for n in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45)]
+AU_C = [f"AU{n:02d}_c" for n in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 28, 45)]
+NAMES = [
+    *("frame", "face_id", "timestamp", "confidence", "success"),
+    *(f"gaze_{eye}_{axis}" for eye in (0, 1) for axis in "xyz"),
+    *("gaze_angle_x", "gaze_angle_y"),
+    *(f"eye_lmk_{axis}_{i}" for axis in "xyXYZ" for i in range(56)),
+    *("pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz"),
+    *(f"{axis}_{i}" for axis in "xyXYZ" for i in range(68)),
+    *("p_scale", "p_rx", "p_ry", "p_rz", "p_tx", "p_ty"),
+    *(f"p_{i}" for i in range(34)),
+    *(*AU_R, *AU_C),
+]
+GROUPS = {
+    "landmarks_2d": [f"{axis}_{i}" for i in range(68) for axis in "xy"],
+    "pose_translation": ["pose_Tx", "pose_Ty", "pose_Tz"],
+    "pose_rotation": ["pose_Rx", "pose_Ry", "pose_Rz"],
+    "gaze_angle": ["gaze_angle_x", "gaze_angle_y"],
+    "au_presence": AU_C,
+    "au_intensity": AU_R,
+}
+ROW = ["frame", "face_id", "timestamp", "confidence", "success"]
+NEEDED = [*ROW, *(name for names in GROUPS.values() for name in names)]
+RAW = [name if name == "frame" else f" {name}" for name in NEEDED]
+
+Arrays = dict[str, "np.ndarray[Any, Any]"]
+
+
+def write_file(path: Path) -> None:
+    """Write the file as OpenFace 2 prints it: its decimals, its blanks, its line ends."""
+    rng = np.random.default_rng(1)
+    n = SECONDS * FPS
+    values = rng.normal(300, 100, (n, len(NAMES)))
+    formats = []
+    for position, name in enumerate(NAMES):
+        if name in ("frame", "face_id", "success"):
+            formats.append("%d")
+        elif name == "timestamp" or name.startswith(("gaze_angle", "pose_R", "p_r")):
+            formats.append("%.3f")
+            values[:, position] /= 1000
+        elif name.startswith(("confidence", "AU")):
+            formats.append("%.2f")
+            values[:, position] = rng.uniform(0, 5, n)
+        elif name.startswith("gaze"):
+            formats.append("%.6f")
+            values[:, position] /= 1000
+        else:
+            formats.append("%.3f" if name.startswith("p_") else "%.1f")
+    for name, column in (
+        ("frame", np.arange(1, n + 1)),
+        ("face_id", np.zeros(n)),
+        ("timestamp", np.arange(n) / FPS),
+        ("confidence", np.full(n, 0.98)),
+        ("success", np.ones(n)),
+    ):
+        values[:, NAMES.index(name)] = column
+    for name in AU_C:
+        values[:, NAMES.index(name)] = rng.integers(0, 2, n)
+    line = ", ".join(formats)
+    text = "\r\n".join([", ".join(NAMES), *(line % tuple(row) for row in values)])
+    path.write_text(text + "\r\n", newline="")
+
+
+def with_pyexpr(path: Path) -> Arrays:
+    from pyexpr.behavior.openface import read_openface
+
+    return dict(read_openface(path).groups)
+
+
+def with_pandas(path: Path) -> Arrays:
+    import pandas as pd
+
+    frame = pd.read_csv(path, usecols=RAW)
+    frame.columns = frame.columns.str.strip()
+    return arranged(lambda names: frame[names].to_numpy(dtype=np.float64))
+
+
+def with_pyarrow(path: Path) -> Arrays:
+    from pyarrow import csv
+
+    table = csv.read_csv(
+        path,
+        read_options=csv.ReadOptions(use_threads=False),
+        convert_options=csv.ConvertOptions(include_columns=RAW),
+    ).rename_columns(NEEDED)
+    return arranged(
+        lambda names: np.stack(
+            [table.column(name).to_numpy().astype(np.float64, copy=False) for name in names], axis=1
+        )
+    )
+
+
+def with_polars(path: Path) -> Arrays:
+    import polars as pl  # type: ignore[import-not-found, unused-ignore]
+
+    # Blanks before numbers make polars take all columns for text unless they are told.
+    types = dict.fromkeys(RAW, pl.Float64)
+    frame = pl.read_csv(path, columns=RAW, schema_overrides=types)
+    frame = frame.rename(dict(zip(RAW, NEEDED, strict=True)))
+    return arranged(lambda names: frame.select(names).to_numpy())
+
+
+def arranged(take: Callable[[list[str]], Any]) -> Arrays:
+    arrays = {group: take(names) for group, names in GROUPS.items()}
+    arrays["landmarks_2d"] = arrays["landmarks_2d"].reshape(-1, 68, 2)
+    return arrays
+
+
+def run() -> list[dict[str, Any]]:
+    """Return one row per peer: work, ours_ms, peer, peer_ms, ratio (peer's time by ours)."""
+    peers: dict[str, Callable[[Path], Arrays]] = {"pandas": with_pandas, "pyarrow": with_pyarrow}
+    if find_spec("polars"):
+        peers["polars"] = with_polars
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "recording.csv"
+        write_file(path)
+        megabytes = path.stat().st_size / 1e6
+        expected = with_pyexpr(path)
+        for name, peer in peers.items():
+            answer = peer(path)
+            for group, values in expected.items():
+                # Parsers may differ in the last bit of a decimal fraction.
+                np.testing.assert_allclose(answer[group], values, rtol=1e-15, err_msg=name)
+        times = best_of({"pyexpr": with_pyexpr, **peers}, path)
+    ours = times.pop("pyexpr")
+    return [
+        {
+            "work": f"OpenFace file, {megabytes:.1f} MB, 233 of 714 columns to arrays",
+            "ours_ms": ours,
+            "peer": name,
+            "peer_ms": time,
+            "ratio": time / ours,
+        }
+        for name, time in times.items()
+    ]
+
+
+def best_of(readers: dict[str, Callable[[Path], Arrays]], path: Path) -> dict[str, float]:
+    """Return each reader's best time (ms), in turns so that all meet the same machine."""
+    best = dict.fromkeys(readers, float("inf"))
+    for _ in range(REPEATS):
+        for name, reader in readers.items():
+            start = perf_counter()
+            reader(path)
+            best[name] = min(best[name], (perf_counter() - start) * 1e3)
+    return best
+
+
+if __name__ == "__main__":
+    for row in run():
+        print(
+            f"{row['work']}: pyexpr {row['ours_ms']:.1f} ms, "
+            f"{row['peer']} {row['peer_ms']:.1f} ms, ratio {row['ratio']:.2f}"
+        )
