@@ -272,8 +272,8 @@ FactorFit fit_matrix(const Matrix& s, std::vector<double>& x) {
         return fit;
     }
     if (p == 3) {
-        fit.status = closed_form(s, x) ? FactorStatus::converged
-                                       : FactorStatus::nonpositive_product;
+        fit.status =
+            closed_form(s, x) ? FactorStatus::converged : FactorStatus::nonpositive_product;
     } else {
         start_values(s, x);
         fit = minimise(s, log_determinant(factor), x);

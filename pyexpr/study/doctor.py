@@ -1,0 +1,206 @@
+"""`px.doctor()`: every version, what is missing, and the exact mend. It never raises."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pyexpr.base.results import Result
+from pyexpr.base.versions import package_version
+from pyexpr.measurement.engines.host_engine import hosted_by_r
+from pyexpr.measurement.engines.protocol import LAVAAN_COMMAND, R_COMMANDS
+from pyexpr.measurement.engines.rscript_engine import find_rscript
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_REQUIRED = ("numpy", "pandas", "scipy", "scikit-learn", "statsmodels", "matplotlib", "pyarrow",
+             "typer", "rich", "pydantic")  # fmt: skip
+_OPTIONAL = {
+    "numba": ("compiled statistics in the bootstrap", "pip install numba"),
+    "torch": ("networks (pyexpr.deep)", "pip install torch torchvision lightning av safetensors"),
+    "torchvision": ("3D networks on video", "pip install torch torchvision"),
+}
+_R_PIN = "3.6.5"
+_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One component: its version, whether all is well, and what to do if not."""
+
+    component: str
+    version: str
+    status: str
+    needed_for: str
+    mend: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DoctorResult(Result):
+    """What is installed and what is not.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        `status` is "ok", "missing" or "problem".
+    """
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is missing that every part needs, and R with lavaan can be reached."""
+        wanted = {"python", "extension", *_REQUIRED, "R", "lavaan", "rpy2-rinterface"}
+        return all(f.status == "ok" for f in self.findings if f.component in wanted)
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row per component: version, status, needed_for, mend."""
+        import pandas as pd
+
+        columns = ["component", "version", "status", "needed_for", "mend"]
+        rows = [[getattr(finding, name) for name in columns] for finding in self.findings]
+        return pd.DataFrame(rows, columns=columns)
+
+    def heading(self) -> str:
+        """Return how many components are well."""
+        well = sum(finding.status == "ok" for finding in self.findings)
+        return f"pyexpr on {platform.platform()}: {well} of {len(self.findings)} components are ok"
+
+    def notes(self) -> tuple[str, ...]:
+        """Return the mend of everything that is not well."""
+        return tuple(
+            f"{f.component} ({f.needed_for}): {f.status}. {f.mend}"
+            for f in self.findings
+            if f.status != "ok"
+        )
+
+    def provenance(self) -> dict[str, Any]:
+        """Return the interpreter that was looked at."""
+        return {"executable": sys.executable, "platform": platform.platform()}
+
+
+def doctor() -> DoctorResult:
+    """Look at Python, the compiled part, the packages, R, lavaan, and the bridge to R.
+
+    R is started in child processes only, so that looking changes nothing here.
+
+    Returns
+    -------
+    DoctorResult
+        A row per component; `notes()` has the exact mend of what is missing.
+
+    Examples
+    --------
+    >>> doctor().tidy()["component"].tolist()[:2]
+    ['python', 'pyexpr-stats']
+    """
+    findings = [Finding("python", platform.python_version(), "ok", "everything", "")]
+    findings.append(_pyexpr())
+    findings.append(_extension())
+    findings += [_package(name, "everything", f"pip install {name}") for name in _REQUIRED]
+    findings += _r()
+    findings.append(_bridge())
+    findings += [_package(name, what, mend) for name, (what, mend) in _OPTIONAL.items()]
+    return DoctorResult(tuple(findings))
+
+
+def _pyexpr() -> Finding:
+    version = package_version("pyexpr-stats")
+    return Finding("pyexpr-stats", version or "from a checkout", "ok", "everything", "")
+
+
+def _extension() -> Finding:
+    # In a child, because a broken extension may take the process with it.
+    done = _run([sys.executable, "-c", "import pyexpr.core.extension"])
+    if done is not None and done.returncode == 0:
+        return Finding("extension", "pyexpr._core", "ok", "everything", "")
+    return Finding("extension", "", "problem", "everything", "Run 'pip install .' in the checkout.")
+
+
+def _package(name: str, needed_for: str, mend: str) -> Finding:
+    version = package_version(name)
+    if version is None:
+        return Finding(name, "", "missing", needed_for, f"Run: {mend}")
+    return Finding(name, version, "ok", needed_for, "")
+
+
+_R_CODE = (
+    'cat("R ", as.character(getRversion()), "\\n", sep = ""); '
+    'v <- tryCatch(as.character(utils::packageVersion("lavaan")), error = function(e) ""); '
+    'cat("lavaan ", v, "\\n", sep = ""); invisible(loadNamespace("lavaan"))'
+)
+
+
+def _r() -> list[Finding]:
+    use = "the factor model through lavaan"
+    program = find_rscript()
+    if program is None:
+        mend = f"Run: {R_COMMANDS[0]}"
+        return [
+            Finding("R", "", "missing", use, mend),
+            Finding("lavaan", "", "missing", use, mend),
+        ]
+    done = _run([program, "--no-save", "--no-restore", "-e", _R_CODE])
+    said = dict(
+        line.partition(" ")[::2]
+        for line in (done.stdout if done else "").splitlines()
+        if line.startswith(("R ", "lavaan "))
+    )
+    if "R" not in said:
+        text = " ".join((done.stderr if done else "it gave no answer").split())
+        return [
+            Finding("R", "", "problem", use, f"{program} does not run: {text}"),
+            Finding("lavaan", "", "missing", use, f"Run: {LAVAAN_COMMAND}"),
+        ]
+    found = [Finding("R", said["R"], "ok", use, "")]
+    version = said.get("lavaan", "").strip()
+    if not version:
+        found.append(Finding("lavaan", "", "missing", use, f"Run: {LAVAAN_COMMAND}"))
+    elif done is not None and done.returncode != 0:
+        text = " ".join(done.stderr.split())
+        found.append(Finding("lavaan", version, "problem", use, f"It does not load: {text}"))
+    else:
+        found.append(Finding("lavaan", version, "ok", use, ""))
+    return found
+
+
+def _bridge() -> Finding:
+    name, use = "rpy2-rinterface", "lavaan in this process (engine='rpy2')"
+    version = package_version(name)
+    if hosted_by_r():
+        return Finding(name, version or "", "ok", use, "Not used: this Python runs inside R.")
+    if version is None:
+        return Finding(name, "", "missing", use, f"Run: {R_COMMANDS[1]}")
+    code = "import rpy2.rinterface as r; r.initr(interactive=False); r.baseenv['gc']()"
+    done = _run([sys.executable, "-c", code])
+    if done is None or done.returncode != 0:
+        lines = (done.stderr if done else "it gave no answer").strip().splitlines()
+        why = lines[-1] if lines else "it said nothing"
+        pin = "" if version == _R_PIN else f" (version {_R_PIN} works with R 4.2 to 4.6)"
+        return Finding(
+            name, version, "problem", use, f"It cannot load R{pin}: {why}. Run: {R_COMMANDS[1]}"
+        )
+    return Finding(name, version, "ok", use, "")
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str] | None:
+    """Run a child and return it, or None if it cannot be run at all."""
+    try:
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=_TIMEOUT,
+            check=False,
+            # What this Python can import, the child can.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
