@@ -139,16 +139,18 @@ def _action_units(
     readiness = 1.2 * typical + 0.8 * random.standard_normal(units) + 0.6 * drift
     rank = np.argsort(np.argsort(-readiness, axis=1), axis=1)
     count = np.floor(planned["au_count"] + random.random(steps))
-    present = np.repeat((rank < count[:, None]).astype(float), FRAMES_PER_STEP, axis=0)
+    present = rank < count[:, None]
 
-    frames = steps * FRAMES_PER_STEP
     strength = np.exp(0.15 * random.standard_normal(len(AU_INTENSITY)) - 0.15**2 / 2)
-    level = np.repeat(planned["au_intensity"], FRAMES_PER_STEP)[:, None] * strength
-    shown = level + 0.15 * random.standard_normal((frames, len(AU_INTENSITY)))
-    faint = np.maximum(0.25 * random.standard_normal((frames, len(AU_INTENSITY))) - 0.1, 0)
+    wobble = random.standard_normal((2, steps, len(AU_INTENSITY)))
+    shown = np.clip(planned["au_intensity"][:, None] * strength + 0.2 * wobble[0], 0.05, 5)
+    faint = np.maximum(0.25 * wobble[1] - 0.1, 0)
     has_intensity = np.isin(AU_PRESENCE, AU_INTENSITY)
-    intensity = np.where(present[:, has_intensity] == 1, np.clip(shown, 0.05, 5), faint)
-    return present, intensity
+    intensity = np.where(present[:, has_intensity], shown, faint)
+    return (
+        np.repeat(present.astype(np.float64), FRAMES_PER_STEP, axis=0),
+        np.repeat(intensity, FRAMES_PER_STEP, axis=0),
+    )
 
 
 def _fill_movement(
