@@ -8,6 +8,7 @@ stay as they were.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -202,6 +203,14 @@ def wrap(
     return "\n".join(lines)
 
 
+def number_ticks(axes: Axes, nbins: int, *, symmetric: bool = False) -> None:
+    """Put at most `nbins` + 1 round numbers under the axes, as short as can be: 0, 0.25, −10."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(nbins, steps=[1, 2, 5, 10], symmetric=symmetric))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}".replace("-", "−")))
+
+
 def draw_interval(
     axes: Axes, low: float, value: float, high: float, y: float, *, color: str
 ) -> None:
@@ -246,21 +255,22 @@ def save(figure: Figure, stem: Path | str, *, title: str, description: str) -> t
     with style(), whole_file(svg) as svg_part, whole_file(png) as png_part:
         figure.savefig(svg_part, format="svg", metadata={**told, "Date": None})
         text = svg_part.read_text(encoding="utf-8")
-        svg_part.write_text(_readable_aloud(text, title, description), encoding="utf-8")
+        svg_part.write_text(_readable_aloud(text, base.name, title, description), encoding="utf-8")
         figure.savefig(png_part, format="png", dpi=PNG_DPI, metadata=told)
     return svg, png
 
 
-def _readable_aloud(svg: str, title: str, description: str) -> str:
+def _readable_aloud(svg: str, name: str, title: str, description: str) -> str:
     """Give an SVG of matplotlib a role, a title, a description, and fonts to fall back on."""
-    plain = f"<title>{escape(title)}</title>"
+    # Ids of their own, so that several figures can stand in one page.
+    prefix = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "figure"
     named = (
-        f'<title id="figure-title">{escape(title)}</title>\n'
-        f' <desc id="figure-description">{escape(description)}</desc>'
+        f'<title id="{prefix}-title">{escape(title)}</title>\n'
+        f' <desc id="{prefix}-description">{escape(description)}</desc>'
     )
-    svg = svg.replace(plain, named, 1)
+    svg = svg.replace(f"<title>{escape(title)}</title>", named, 1)
     svg = svg.replace(
-        "<svg ", '<svg role="img" aria-labelledby="figure-title figure-description" ', 1
+        "<svg ", f'<svg role="img" aria-labelledby="{prefix}-title {prefix}-description" ', 1
     )
     # Verdana has DejaVu's widths: the layout holds where DejaVu is not installed.
     return svg.replace(f"'{FONT}'", f"'{FONT}', Verdana, sans-serif")

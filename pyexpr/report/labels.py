@@ -91,7 +91,7 @@ def p_value(value: float) -> str:
         return DASH
     if value < 0.001:
         return "< .001"
-    return "> .999" if value > 0.9995 else number(value, 3)
+    return "> .999" if value >= 0.9995 else number(value, 3)
 
 
 def count(value: float) -> str:

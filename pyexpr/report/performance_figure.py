@@ -208,14 +208,10 @@ class _Rows:
 
 
 def _set_axes(axes: Axes, data: pd.DataFrame, metric: str, rows: _Rows, panel_mm: float) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     axes.set_ylim(rows.bottom, 0)
     axes.set_xlim(*_limits(data, metric))
     # Seven points' digits need some 10 mm for a label and its neighbour's distance.
-    axes.xaxis.set_major_locator(
-        MaxNLocator(nbins=max(2, min(6, int(panel_mm / 10))), steps=[1, 2, 5, 10])
-    )
+    plotting.number_ticks(axes, max(2, min(6, int(panel_mm / 10))))
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=plotting.PALE, lw=0.5)
@@ -278,10 +274,16 @@ def _add_legend(
         handles.append(
             Line2D([], [], color=plotting.INK, lw=1.1, label=f"{level} interval ({method})")
         )
+    # A handle, its distances and its text; two rows where one is too long.
+    room = sum(
+        9.0 + plotting.text_width_mm(str(handle.get_label()), plotting.SIZE_SMALL)
+        for handle in handles
+    )
+    wide = room < figure.get_figwidth() * plotting.MM_PER_INCH
     figure.legend(
         handles=handles,
         loc="outside lower center",
-        ncols=len(handles),
+        ncols=len(handles) if wide else 2,
         columnspacing=1.4,
         handletextpad=0.5,
     )

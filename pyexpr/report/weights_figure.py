@@ -103,7 +103,7 @@ def weights_figure(
             axes.set_xlim(-limits, limits)
             axes.set_ylim(body, 0)
             axes.tick_params(labelbottom=True)
-            axes.xaxis.set_major_locator(_ticks(panel_mm))
+            plotting.number_ticks(axes, 2 if panel_mm < 26 else 4, symmetric=True)
             _draw_weights(axes, data[data["context"] == context], rows_of)
         for axes in panels[:, 0]:
             axes.set_yticks([row.middle for row in rows_of.values()], labels)
@@ -139,13 +139,6 @@ def _symmetric_limits(data: pd.DataFrame) -> float:
     numbers = np.abs(data[["estimate", *_LIMITS]].to_numpy(float))
     numbers = numbers[np.isfinite(numbers)]
     return 1.08 * (max(numbers, default=0.0) or 1.0)
-
-
-def _ticks(panel_mm: float) -> object:
-    from matplotlib.ticker import MaxNLocator
-
-    nbins = 2 if panel_mm < 26 else 4
-    return MaxNLocator(nbins=nbins, steps=[1, 2, 5, 10], symmetric=True)
 
 
 def _draw_weights(axes: Axes, data: pd.DataFrame, rows: Mapping[str, _Row]) -> None:

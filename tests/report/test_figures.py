@@ -1,0 +1,407 @@
+"""Figures say what they must, hold every number, and no label is cut or covers another."""
+
+from __future__ import annotations
+
+import io
+import math
+from functools import cache
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pyexpr.base import plotting
+from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.report import figures, paper_figures
+
+CONTEXTS = ("startle", "pain", "disgust", "fear", "sadness", "all")
+LONG = (
+    "A context with a rather long descriptive name",
+    "startle",
+    "another_context_named_in_code_and_at_length",
+    "disgust",
+    "fear",
+    "all",
+)
+MODELS = ("uniform", "normal", "human", "elastic_net", "openface_lstm", "3d_cnn", "a", "b")
+LONG_MODELS = (
+    "uniform",
+    "A model whose name says all there is to say about it",
+    "human",
+    "an_extraordinarily_long_name_from_code_version_1",
+    "an_extraordinarily_long_name_from_code_version_2",
+    "Averylongnamewithoutanyplacewhereitcouldbebrokenatall",
+    "c",
+    "d",
+)
+FEATURES = (
+    "points_displacement", "points_velocity", "head_displacement", "head_velocity",
+    "pitch_displacement", "pitch_velocity", "yaw_displacement", "yaw_velocity",
+    "roll_displacement", "roll_velocity", "gaze_displacement", "gaze_velocity",
+    "au_count", "au_intensity",
+)  # fmt: skip
+
+
+def performance(models: Any = MODELS, contexts: Any = CONTEXTS) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    rows = []
+    for metric, low, high, width in (("nrmse", 0.08, 0.3, 0.03), ("correlation", -0.3, 0.8, 0.2)):
+        for model in models:
+            for context in contexts:
+                value = rng.uniform(low, high)
+                rows.append((model, context, metric, value, value - width, value + width))
+    return pd.DataFrame(
+        rows, columns=["model", "context", "metric", "estimate", "conf_low", "conf_high"]
+    )
+
+
+def weights(contexts: Any = CONTEXTS, features: Any = FEATURES) -> pd.DataFrame:
+    rng = np.random.default_rng(2)
+    rows = [(c, f, rng.normal(0, 0.2)) for c in contexts for f in features]
+    return pd.DataFrame(rows, columns=["context", "feature", "estimate"])
+
+
+def loadings(contexts: Any = CONTEXTS, indicators: Any = ("response", "emotion", "motion")) -> Any:
+    rng = np.random.default_rng(3)
+    rows = [(c, i, x, 1 - x * x) for c in contexts for i in indicators
+            for x in [rng.uniform(0.8, 0.99)]]  # fmt: skip
+    return pd.DataFrame(
+        rows, columns=["context", "indicator", "std_loading", "std_residual_variance"]
+    )
+
+
+def quality(contexts: Any = CONTEXTS) -> pd.DataFrame:
+    rng = np.random.default_rng(4)
+    rows = [(c, x) for c in contexts for x in np.clip(rng.normal(1, 0.1, 50), 0, 1)]
+    return pd.DataFrame(rows, columns=["context", "valid_share"])
+
+
+QUESTIONS = (
+    "How strong is the emotional response of the person in this video clip to the stimulus?",
+    "how_much_of_any_emotion_does_the_person_show",
+    "Motion",
+    "Tension",
+)
+
+CASES = {
+    "performance": lambda: figures.performance_figure(performance()),
+    "performance, two models, one context": lambda: figures.performance_figure(
+        performance(MODELS[2:4], ["pain"])
+    ),
+    "performance, long": lambda: figures.performance_figure(performance(LONG_MODELS, LONG)),
+    "performance, narrow": lambda: figures.performance_figure(
+        performance(MODELS[:4], CONTEXTS[:2]), width_mm=90
+    ),
+    "performance, narrow and long": lambda: figures.performance_figure(
+        performance(LONG_MODELS, LONG), width_mm=90
+    ),
+    "weights": lambda: figures.weights_figure(weights()),
+    "weights, one context": lambda: figures.weights_figure(weights(["all"])),
+    "weights, long": lambda: figures.weights_figure(weights(LONG, (*FEATURES, *LONG_MODELS))),
+    "weights, narrow": lambda: figures.weights_figure(weights(), width_mm=90),
+    "weights, tiny": lambda: figures.weights_figure(weights().assign(estimate=1e-4)),
+    "weights, huge": lambda: figures.weights_figure(weights().assign(estimate=123.0)),
+    "factor": lambda: figures.factor_figure(loadings()),
+    "factor, one context": lambda: figures.factor_figure(loadings(["pain"])),
+    "factor, long": lambda: figures.factor_figure(
+        loadings(LONG, QUESTIONS), latent="Perceived momentary expressiveness of the person"
+    ),
+    "factor, one indicator": lambda: figures.factor_figure(loadings(["all"], ["motion"])),
+    "factor, twelve indicators": lambda: figures.factor_figure(
+        loadings(["all"], [f"item_{i}" for i in range(1, 13)])
+    ),
+    "quality": lambda: figures.quality_figure(quality()),
+    "quality, one context": lambda: figures.quality_figure(quality(["all"])),
+    "quality, long": lambda: figures.quality_figure(quality(LONG)),
+    "quality, narrow": lambda: figures.quality_figure(quality(LONG), width_mm=90),
+}
+
+
+@cache
+def case_figure(case: str) -> Any:
+    return CASES[case]()
+
+
+def shown_texts(figure: Any) -> list[Any]:
+    """Every text that is drawn: visible, not empty, and no label of a tick outside the axis."""
+    from matplotlib.text import Text
+
+    hidden = set()
+    for axes in figure.axes:
+        if not axes.axison:
+            hidden |= {id(text) for axis in (axes.xaxis, axes.yaxis) for text in axis.findobj(Text)}
+            continue
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            margin = 1e-9 * (high - low)
+            for tick in axis.get_major_ticks():
+                if not low - margin <= tick.get_loc() <= high + margin:
+                    hidden |= {id(text) for text in tick.findobj(Text)}
+    return [
+        text
+        for text in figure.findobj(Text)
+        if text.get_visible() and text.get_text().strip() and id(text) not in hidden
+    ]
+
+
+def words(figure: Any) -> str:
+    return " ".join(" ".join(text.get_text().split()) for text in shown_texts(figure))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_texts_stay_on_the_canvas_and_off_each_other(case: str) -> None:
+    figure = case_figure(case)
+    canvas = figure.bbox
+    boxes = [(text.get_text(), text.get_window_extent()) for text in shown_texts(figure)]
+    for text, box in boxes:
+        inside = (
+            box.x0 >= canvas.x0 - 0.5
+            and box.x1 <= canvas.x1 + 0.5
+            and box.y0 >= canvas.y0 - 0.5
+            and box.y1 <= canvas.y1 + 0.5
+        )
+        assert inside, f"{text!r} leaves the canvas"
+    for (one, first), (two, second) in combinations(boxes, 2):
+        wide = min(first.x1, second.x1) - max(first.x0, second.x0)
+        high = min(first.y1, second.y1) - max(first.y0, second.y0)
+        # Boxes hold ascenders and descenders: a pixel at screen resolution is no overlap.
+        assert wide <= 1 or high <= 1, f"{one!r} covers {two!r}"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_text_is_too_small_to_read_in_print(case: str) -> None:
+    assert min(text.get_size() for text in shown_texts(case_figure(case))) >= 6.5
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "performance, two models, one context",
+        "weights, one context",
+        "factor, one context",
+        "quality, one context",
+    ],
+)
+def test_svg_bytes_repeat_and_settings_stay(case: str) -> None:
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    files = []
+    for _ in range(2):
+        figure = CASES[case]()
+        out = io.BytesIO()
+        with plotting.style():
+            figure.savefig(out, format="svg", metadata={"Date": None})
+        files.append(out.getvalue())
+    assert files[0] == files[1]
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_the_users_settings_do_not_change_the_figure() -> None:
+    import matplotlib
+
+    def svg() -> bytes:
+        figure = figures.weights_figure(weights(["pain"]))
+        out = io.BytesIO()
+        with plotting.style():
+            figure.savefig(out, format="svg", metadata={"Date": None})
+        return out.getvalue()
+
+    plain = svg()
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "black", "lines.linewidth": 9}):
+        assert svg() == plain
+
+
+def dots(axes: Any, marker: str | None = None) -> list[tuple[float, float]]:
+    """Return where single markers stand (but for arrowheads)."""
+    return [
+        (float(line.get_xdata()[0]), float(line.get_ydata()[0]))
+        for line in axes.lines
+        if len(line.get_xdata()) == 1
+        and (line.get_marker() == marker if marker else line.get_marker() in "oDs")
+    ]
+
+
+def test_performance_draws_every_row_where_its_label_stands() -> None:
+    frame = performance()
+    figure = figures.performance_figure(frame)
+    labels = dict(zip(figure.axes[0].get_yticks(), figure.axes[0].get_yticklabels(), strict=True))
+    for axes, (metric, part) in zip(figure.axes, frame.groupby("metric", sort=False), strict=True):
+        drawn = dots(axes)
+        assert len(drawn) == len(part) == 48
+        assert sorted(x for x, _ in drawn) == sorted(part["estimate"])
+        assert {y for _, y in drawn} == set(labels)
+        low, high = axes.get_xlim()
+        assert low <= part["conf_low"].min()
+        assert high >= part["conf_high"].max()
+        assert (
+            axes.get_title(loc="left") == {"nrmse": "NRMSE", "correlation": "Correlation"}[metric]
+        )
+    text = words(figure)
+    for name in ("Startle", "All", "Uniform baseline", "ElasticNet", "3D-CNN", "human raters",
+                 "lower is better", "higher is better", "95% interval (jackknife t)"):  # fmt: skip
+        assert name in text
+
+
+def test_performance_puts_each_dot_beside_its_own_name() -> None:
+    frame = paper_figures.performance()
+    figure = figures.performance_figure(frame)
+    axes = figure.axes[0]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    by_y = {y: x for x, y in dots(axes)}
+    drawn = [by_y[y] for y in axes.get_yticks()]
+    # Blocks are startle, pain, disgust, all; each in the order of the models.
+    assert names[:7] == [
+        "Uniform baseline", "Normal baseline", "Human baseline", "3D-CNN", "3D-CNN pretrained",
+        "OpenFace-LSTM", "ElasticNet",
+    ]  # fmt: skip
+    assert drawn[:7] == [0.294, 0.211, 0.087, 0.156, 0.152, 0.129, 0.100]
+    assert drawn[21:] == [0.309, 0.210, 0.081, 0.148, 0.148, 0.145, 0.124]
+    assert "interval" not in words(figure)
+
+
+def test_kinds_of_models_differ_without_colour() -> None:
+    figure = figures.performance_figure(paper_figures.performance())
+    shapes = {
+        (line.get_marker(), line.get_markerfacecolor() == "white")
+        for line in figure.axes[0].lines
+        if len(line.get_xdata()) == 1
+    }
+    assert shapes == {("D", True), ("s", False), ("o", False)}
+
+
+def test_performance_of_one_method_is_chosen() -> None:
+    frame = performance(["a"], ["all"])
+    both = pd.concat(
+        [frame.assign(method="percentile", estimate=0.5), frame.assign(method="jackknife_t")]
+    )
+    figure = figures.performance_figure(both)
+    assert [x for x, _ in dots(figure.axes[0])] == [frame["estimate"][0]]
+    assert "95% interval (percentile)" in words(
+        figures.performance_figure(both, method="percentile")
+    )
+    with pytest.raises(DataError, match=r"method 'bca'.* has no rows"):
+        figures.performance_figure(both, method="bca")
+
+
+def test_missing_rows_are_named_in_the_figure_and_in_words() -> None:
+    frame = performance(["elastic_net", "uniform"], ["pain", "all"])
+    frame.loc[0, ["estimate", "conf_low", "conf_high"]] = math.nan
+    frame["reason"] = ["constant prediction", *[""] * 7]
+    figure = figures.performance_figure(frame)
+    assert len(dots(figure.axes[0])) == 3
+    assert [t.get_text() for t in figure.axes[0].texts].count("undefined") == 1
+    alt = figures.performance_alt(frame)
+    assert "NRMSE, Pain: ElasticNet undefined; Uniform baseline" in alt
+    assert alt.endswith("No estimate for ElasticNet, Pain, NRMSE: constant prediction.")
+
+
+def test_infinite_limits_end_in_arrows_and_missing_ones_do_not() -> None:
+    frame = performance(["a", "b"], ["all"])
+    frame.loc[0, "conf_high"] = math.inf
+    frame.loc[1, "conf_high"] = math.nan
+    axes = figures.performance_figure(frame).axes[0]
+    assert len(dots(axes, ">")) == 1
+    assert dots(axes, ">")[0][0] == axes.get_xlim()[1]
+    spans = [tuple(line.get_xdata()) for line in axes.lines if line.get_marker() == "None"]
+    assert (frame["conf_low"][1], frame["estimate"][1]) in spans
+
+
+def test_weights_draws_every_feature_in_every_context_on_one_scale() -> None:
+    frame = weights().assign(
+        conf_low=lambda f: f.estimate - 0.3, conf_high=lambda f: f.estimate + 0.1
+    )
+    figure = figures.weights_figure(frame)
+    assert [axes.get_title() for axes in figure.axes] == [
+        "Startle", "Pain", "Disgust", "Fear", "Sadness", "All",
+    ]  # fmt: skip
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()][::13] == [
+        "Points displacement", "AU intensity",
+    ]  # fmt: skip
+    rows = dict(zip(FEATURES, figure.axes[0].get_yticks(), strict=True))
+    for axes, context in zip(figure.axes, CONTEXTS, strict=True):
+        part = frame[frame["context"] == context]
+        wanted = [(x, rows[f]) for x, f in zip(part["estimate"], part["feature"], strict=True)]
+        assert dots(axes) == wanted
+        low, high = axes.get_xlim()
+        assert low == -high
+        assert low <= frame["conf_low"].min()
+        assert high >= frame["conf_high"].max()
+
+
+def test_weights_of_exactly_zero_are_hollow_and_missing_ones_named() -> None:
+    frame = weights(["pain"])
+    frame.loc[0, "estimate"] = 0.0
+    frame.loc[1, "estimate"] = math.nan
+    axes = figures.weights_figure(frame).axes[0]
+    hollow = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
+    assert [tuple(line.get_xdata()) for line in hollow] == [(0.0,)]
+    assert [text.get_text().strip() for text in axes.texts] == ["—"]
+    alt = figures.weights_alt(frame)
+    assert "Points displacement .00; Points velocity —" in alt
+    assert "No estimate for Pain, Points velocity" in alt
+
+
+def test_factor_shows_every_number_of_every_context() -> None:
+    figure = figures.factor_figure(paper_figures.loadings())
+    assert len(figure.axes) == 4
+    for i, axes in enumerate(figure.axes):
+        shown = [text.get_text() for text in axes.texts]
+        part = paper_figures.loadings().iloc[3 * i : 3 * i + 3]
+        for column in ("std_loading", "std_residual_variance"):
+            for value in part[column]:
+                assert f"{value:.2f}"[1:] in shown
+        assert {"η", "1", "Expressiveness", "Response", "Emotion", "Motion", "ε₁", "ε₃"} <= {*shown}
+        kinds = [type(patch).__name__ for patch in axes.patches]
+        assert {kind: kinds.count(kind) for kind in kinds} == {
+            "Circle": 4, "Rectangle": 3, "FancyArrowPatch": 7,
+        }  # fmt: skip
+    assert "Motion loads .85, residual variance .28" in figures.factor_alt(paper_figures.loadings())
+
+
+def test_factor_names_what_is_missing() -> None:
+    frame = loadings(["pain"]).assign(reason="inadmissible")
+    frame.loc[1, "std_residual_variance"] = math.nan
+    frame = frame.drop(index=2)
+    figure = figures.factor_figure(pd.concat([frame, loadings(["all"])]))
+    shown = [text.get_text() for text in figure.axes[0].texts]
+    assert shown.count("—") == 3
+    assert "No residual variance for Pain, Emotion: inadmissible." in figures.factor_alt(frame)
+
+
+def test_question_texts_are_spelt_out_in_their_squares() -> None:
+    text = words(figures.factor_figure(loadings(["all"], QUESTIONS)))
+    assert QUESTIONS[0] in text
+
+
+def test_quality_draws_and_counts_every_clip() -> None:
+    frame = pd.DataFrame(
+        {"context": ["pain"] * 4 + ["all"], "valid_share": [1.0, 0.49, 0.5, math.nan, 1.0]}
+    )
+    figure = figures.quality_figure(frame)
+    (axes,) = figure.axes
+    xs = [x for line in axes.lines if line.get_marker() == "o" for x in line.get_xdata()]
+    assert sorted(xs) == [0.49, 0.5, 1.0, 1.0]
+    assert "4 clips\n1 below 50%\n1 without frames" in [text.get_text() for text in axes.texts]
+    assert figures.quality_alt(frame) == (
+        "Share of valid frames of every clip, a strip of dots per context. "
+        "Pain: 4 clips, 1 below 50%, 1 without frames, median 50%. "
+        "All: 1 clips, 0 below 50%, median 100%."
+    )
+    with pytest.raises(ColumnError, match="between 0 and 1"):
+        figures.quality_figure(frame.assign(valid_share=[90, 1, 1, 1, 1]))
+
+
+def test_dots_of_one_strip_do_not_leave_it() -> None:
+    (axes,) = figures.quality_figure(quality()).axes
+    for row, line in enumerate(line for line in axes.lines if line.get_marker() == "o"):
+        assert np.abs(np.asarray(line.get_ydata()) - row).max() < 0.5
+
+
+def test_dollar_signs_and_markup_are_text() -> None:
+    frame = performance(["$x^2$ & <b>", r"\alpha_1"], ["$"])
+    text = words(figures.performance_figure(frame))
+    assert "$x^2$ & <b>" in text
+    assert r"\alpha_1" in text
