@@ -12,10 +12,31 @@ from typing import Any
 __version__ = "0.1.0"
 
 # Public name -> the module it lives in.
-_PUBLIC: dict[str, str] = {}
+_PUBLIC: dict[str, str] = {
+    "CFAResult": "pyexpr.measurement.result",
+    "ComparisonResult": "pyexpr.inference.comparison",
+    "ContextualRegressor": "pyexpr.modeling.contextual",
+    "ElasticNetRegressor": "pyexpr.modeling.elastic_net",
+    "ICCResult": "pyexpr.measurement.reliability",
+    "OpenFaceRecording": "pyexpr.behavior.openface",
+    "Predictions": "pyexpr.inference.comparison",
+    "Schedule": "pyexpr.behavior.schedules",
+    "Study": "pyexpr.study.pipeline",
+    "cfa": "pyexpr.measurement.cfa",
+    "compare_models": "pyexpr.inference.comparison",
+    "doctor": "pyexpr.study.doctor",
+    "extract_features": "pyexpr.behavior.features",
+    "human_baseline": "pyexpr.modeling.baselines",
+    "icc": "pyexpr.measurement.reliability",
+    "icc_interval": "pyexpr.measurement.reliability",
+    "read_openface": "pyexpr.behavior.openface",
+    "simulate_study": "pyexpr.study.simulate",
+    "split_subjects": "pyexpr.modeling.splits",
+}
 # Public name -> the module it is.
 _MODULES: dict[str, str] = {
     "errors": "pyexpr.base.errors",
+    "schedules": "pyexpr.behavior.schedules",
 }
 
 __all__ = ["__version__", *sorted([*_PUBLIC, *_MODULES])]

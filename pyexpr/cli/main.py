@@ -127,7 +127,8 @@ def cfa(
     table = read_csv(data, labels=_names(group), what=f"the data ({data})")
     fit = compute(table, {factor: _names(indicators)}, group=group, engine=engine)
     if scores is not None:
-        _write(table.join(fit.scores(method=method)), scores)
+        found = fit.scores(method=method).rename(columns={"score": method, "se": f"{method}_se"})
+        _write(table.join(found), scores)
     _finish(fit, output)
 
 

@@ -68,8 +68,12 @@ class FeaturesSection(_Section):
 
     rate: float = Field(default=5.0, gt=0)
     bins: Literal["mean", "decimate"] = "mean"
-    velocity: Literal["abs_derivative", "derivative", "speed"] = "abs_derivative"
+    # Not "speed": it is displacement times a constant, and the models use both.
+    velocity: Literal["abs_derivative", "derivative"] = "abs_derivative"
     head: Literal["pose", "params"] = "pose"
+    landmarks: Literal["2d", "3d", "normalised"] = "2d"
+    derivatives: Literal["differences", "savgol"] = "differences"
+    au_count: Literal["mean", "distinct"] = "mean"
     min_valid: float = Field(default=0.5, gt=0, le=1)
     min_confidence: float | None = Field(default=None, ge=0, le=1)
     face: Literal["largest"] | int = "largest"

@@ -26,7 +26,7 @@ class Inputs:
     ratings : DataFrame
         subject, context, clip, rater, question (text) and score (float, none missing).
     recordings : DataFrame
-        subject, context, openface (absolute path).
+        subject, context, openface (as the table names it), path (absolute).
     schedule : Schedule
     contexts, questions : tuple of str
         In the order of every table.
@@ -49,6 +49,7 @@ def read_inputs(config: StudyConfig, folder: Path) -> Inputs:
     recordings = read_recordings(config, folder)
     ratings, recordings, lost = _match(ratings, recordings, drop=config.data.unmatched == "drop")
     _check_clips(ratings, schedule)
+    _check_subjects(ratings)
     present = set(ratings["context"])
     contexts = tuple(name for name in schedule.segments if name in present)
     questions = _questions(config, ratings)
@@ -111,13 +112,13 @@ def read_recordings(config: StudyConfig, folder: Path) -> pd.DataFrame:
         raise StudyError(
             f"{what}: more than one recording for subject / context {listed(rows, most=3)}"
         )
-    files = [str((path.parent / name).resolve()) for name in table["openface"]]
+    files = [str((path.parent / name).absolute()) for name in table["openface"]]
     absent = [name for name in files if not Path(name).is_file()]
     if absent:
         raise StudyError(
             f"{what}: {len(absent)} files are not there, first {listed(absent, most=3)}"
         )
-    return table.assign(openface=files)
+    return table.assign(path=files)
 
 
 def _match(
@@ -155,6 +156,16 @@ def _match(
             "recordings without ratings": int(unrated.sum()),
         },
     )
+
+
+def _check_subjects(ratings: pd.DataFrame) -> None:
+    """Training, validation and test part each need a subject."""
+    subjects = sorted(set(ratings["subject"]))
+    if len(subjects) < 3:
+        raise StudyError(
+            f"a study needs at least 3 subjects, one for each part of the split, but the ratings "
+            f"have {len(subjects)}: {listed(subjects)}"
+        )
 
 
 def _check_clips(ratings: pd.DataFrame, schedule: Schedule) -> None:

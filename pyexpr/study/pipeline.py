@@ -18,7 +18,15 @@ from pyexpr.study import stages
 from pyexpr.study.config import StudyConfig, read_config
 from pyexpr.study.inputs import Inputs, read_inputs
 from pyexpr.study.render import render
-from pyexpr.study.store import StageOutput, code_fingerprint, load, save, stage_key
+from pyexpr.study.store import (
+    StageOutput,
+    code_fingerprint,
+    is_rendered,
+    keep_rendered,
+    load,
+    save,
+    stage_key,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,11 +136,9 @@ class Study:
         """SHA-256 of every input file, by its path as the study names it."""
         data = self.config.data
         hashes = {name: sha256(self.folder / name) for name in (data.ratings, data.recordings)}
-        root = (self.folder / data.recordings).parent.resolve()
-        for name in self.inputs.recordings["openface"]:
-            path = Path(name)
-            label = path.relative_to(root) if path.is_relative_to(root) else path
-            hashes[label.as_posix()] = sha256(path)
+        recordings = self.inputs.recordings
+        for name, path in zip(recordings["openface"], recordings["path"], strict=True):
+            hashes[name] = sha256(path)
         return hashes
 
     def reliability(self) -> StageOutput:
@@ -189,7 +195,7 @@ class Study:
                 print(f"{name.replace('_', ' ')}: {said}", file=sys.stderr)
         record = self._record()
         result = StudyResult(self.config, self.output, dict(self._done), record, tuple(self.reused))
-        render(self.config, self.output, result.stages)
+        self._render(result.stages)
         write_text(self.output / "record.json", json.dumps(record, indent=1) + "\n")
         return result
 
@@ -205,6 +211,18 @@ class Study:
                 self.reused.append(name)
             self._done[name] = stored
         return self._done[name]
+
+    def _render(self, done: dict[str, StageOutput]) -> None:
+        """Write tables and figures, unless those of these very results are there."""
+        listing = self.output / "stages" / "rendered.json"
+        key = stage_key(
+            title=self.config.title,
+            simulated=self.config.simulated,
+            stages=[self._key(name) for name in STAGES],
+        )
+        if not is_rendered(listing, key, self.output):
+            written = render(self.config, self.output, done)
+            keep_rendered(listing, key, self.output, written)
 
     def _key(self, name: str) -> str:
         """Hash everything that a stage depends on: code, options, inputs."""

@@ -33,14 +33,16 @@ _PLAIN = (
 MAIN_MODEL = "elastic_net"
 
 
-def render(config: StudyConfig, folder: Path, stages: dict[str, StageOutput]) -> None:
-    """Write all tables (CSV and Markdown) and figures (SVG and PNG) of a study."""
+def render(config: StudyConfig, folder: Path, stages: dict[str, StageOutput]) -> list[Path]:
+    """Write all tables (CSV and Markdown) and figures (SVG and PNG); return their paths."""
     found = {name: table for output in stages.values() for name, table in output.tables.items()}
+    written = []
     for name in _PLAIN:
-        write_text(folder / f"{name}.csv", found[name].to_csv(index=False))
+        written.append(folder / f"{name}.csv")
+        write_text(written[-1], found[name].to_csv(index=False))
     for stem, (frame, display) in study_tables(config, found).items():
-        write_table(frame, display, folder, stem)
-    _draw(config, writable_folder(folder / "figures"), found)
+        written += write_table(frame, display, folder, stem)
+    return written + _draw(config, writable_folder(folder / "figures"), found)
 
 
 def study_tables(
@@ -89,7 +91,7 @@ def performance_rows(comparison: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFra
     return levels.reset_index(drop=True), comparison[difference].reset_index(drop=True)
 
 
-def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> None:
+def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> list[Path]:
     levels, _ = performance_rows(found["comparison"])
     method, confidence = config.compare.methods[0], config.compare.confidence
     simulated = " Simulated data." if config.simulated else ""
@@ -117,5 +119,10 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
             figures.quality_alt(found["quality"], share="share_valid", threshold=threshold),
         ),
     }
-    for stem, (figure, title, description) in drawn.items():
-        save(figure, folder / stem, title=title, description=f"{description}{simulated}")
+    return [
+        path
+        for stem, (figure, title, description) in drawn.items()
+        for path in save(
+            figure, folder / stem, title=title, description=f"{description}{simulated}"
+        )
+    ]

@@ -29,8 +29,6 @@ PARTS = ("train", "validation", "test")
 
 def reliability(config: StudyConfig, inputs: Inputs) -> StageOutput:
     """ICC(1,k) per context and question, and per question over all contexts."""
-    import pandas as pd
-
     table, notes = _icc(config, inputs, cluster=False)
     # The paper's interval takes clips for independent; beside it the one that does not.
     respecting, more = _icc(config, inputs, cluster="subject")
@@ -108,12 +106,15 @@ def features(config: StudyConfig, inputs: Inputs, *, show: bool | None = None) -
     """Cut the recordings into clips and compute the features of each."""
     options = config.features
     result = extract_features(
-        inputs.recordings,
+        inputs.recordings[["subject", "context"]].assign(openface=inputs.recordings["path"]),
         schedule=inputs.schedule,
         rate=options.rate,
         bins=options.bins,
         velocity=options.velocity,
         head=options.head,
+        landmarks=options.landmarks,
+        derivatives=options.derivatives,
+        au_count=options.au_count,
         min_valid=options.min_valid,
         min_confidence=options.min_confidence,
         face=options.face,
@@ -121,11 +122,16 @@ def features(config: StudyConfig, inputs: Inputs, *, show: bool | None = None) -
         on_short=config.clips.on_short,
         progress=show,
     )
+    # As the study names its files, so that results do not depend on where it lies.
+    names = dict(zip(inputs.recordings["path"], inputs.recordings["openface"], strict=True))
     tables = {
-        "features": result.table,
-        "quality": result.quality,
-        "recordings": result.recordings,
-        "dropped_clips": result.dropped,
+        name: table.assign(openface=table["openface"].map(names)) if "openface" in table else table
+        for name, table in {
+            "features": result.table,
+            "quality": result.quality,
+            "recordings": result.recordings,
+            "dropped_clips": result.dropped,
+        }.items()
     }
     return StageOutput(
         tables, {"clips without features": int((result.table["reason"] != "").sum())}
@@ -307,7 +313,7 @@ def comparison(config: StudyConfig, fitted: StageOutput) -> StageOutput:
             for method in options.methods:
                 table = result.interval(method=method, confidence=options.confidence).tidy()
                 tables.append(table.assign(context=evaluated))
-        notes += [f"{evaluated}: {note}" for note in result.notes()]
+        notes += [note for note in result.notes() if note not in notes]
     return StageOutput({"comparison": pd.concat(tables, ignore_index=True)}, {"notes": notes})
 
 
@@ -318,7 +324,7 @@ def predicted_columns(block: pd.DataFrame) -> dict[str, str | Predictions]:
     }
     raters = [
         name
-        for name in block
+        for name in map(str, block.columns)
         if name.startswith("human_")
         and not name.endswith("_criterion")
         and block[name].notna().any()

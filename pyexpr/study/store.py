@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyexpr.base.files import whole_file
+from pyexpr.base.files import sha256, whole_file, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,8 +66,30 @@ def save(path: Path, key: str, output: StageOutput) -> None:
     """Store a stage's result, whole or not at all."""
     head = {"key": key, "tables": list(output.tables), "facts": output.facts}
     with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        archive.writestr("facts.json", json.dumps(head))
+        archive.writestr(_entry("facts.json"), json.dumps(head))
         for name, table in output.tables.items():
             buffer = io.BytesIO()
             table.to_parquet(buffer, index=False)
-            archive.writestr(f"{name}.parquet", buffer.getvalue())
+            archive.writestr(_entry(f"{name}.parquet"), buffer.getvalue())
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """Name an entry of an archive; without a date, so that equal results are equal bytes."""
+    return zipfile.ZipInfo(name)
+
+
+def keep_rendered(listing: Path, key: str, folder: Path, written: list[Path]) -> None:
+    """Note which files were written for the results under `key`, with their hashes."""
+    files_written = {path.relative_to(folder).as_posix(): sha256(path) for path in written}
+    write_text(listing, json.dumps({"key": key, "files": files_written}, indent=1) + "\n")
+
+
+def is_rendered(listing: Path, key: str, folder: Path) -> bool:
+    """Say whether all files of the results under `key` are there, unchanged."""
+    try:
+        noted = json.loads(listing.read_text(encoding="utf-8"))
+        return noted["key"] == key and all(
+            sha256(folder / name) == digest for name, digest in noted["files"].items()
+        )
+    except (OSError, ValueError, KeyError):
+        return False

@@ -120,7 +120,11 @@ def true_correlations(
     planted = pd.DataFrame(truth["clips"])[[*key, "expressiveness"]]
     rows = predictions.merge(planted, on=key)
     models = [name for name in (MAIN_MODEL, "uniform", "normal") if name in rows]
-    raters = [name for name in rows if name.startswith("human_") and "criterion" not in name]
+    raters = [
+        name
+        for name in map(str, rows.columns)
+        if name.startswith("human_") and "criterion" not in name
+    ]
     levels = []
     for evaluated, block in rows.groupby("evaluated", sort=False):
         found = {name: correlation(block["expressiveness"], block[name]) for name in models}

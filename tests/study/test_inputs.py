@@ -11,15 +11,16 @@ from pyexpr.base.errors import ColumnError, DataError, StudyError
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.inputs import Inputs, read_inputs
 
+SUBJECTS = ("s1", "s2", "s3")
 CONTEXTS = {"startle": 5, "disgust": 4}
 
 
 def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Two subjects, two contexts, three raters, two questions; all there."""
+    """Three subjects, two contexts, three raters, two questions; all there."""
     ratings = pd.DataFrame(
         [
             (subject, context, str(clip), rater, question, (clip + len(rater)) % 5)
-            for subject in ("s1", "s2")
+            for subject in SUBJECTS
             for context, n in CONTEXTS.items()
             for clip in range(1, n + 1)
             for rater in ("r1", "r2", "r3")
@@ -28,14 +29,14 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
         columns=["subject", "context", "clip", "rater", "question", "score"],
     )
     recordings = pd.DataFrame(
-        [(s, c, f"{s}_{c}.csv") for s in ("s1", "s2") for c in CONTEXTS],
+        [(s, c, f"{s}_{c}.csv") for s in SUBJECTS for c in CONTEXTS],
         columns=["subject", "context", "openface"],
     )
     return ratings, recordings
 
 
 def read(
-    folder: Path, ratings: pd.DataFrame, recordings: pd.DataFrame, **sections: object
+    folder: Path, ratings: pd.DataFrame, recordings: pd.DataFrame, /, **sections: object
 ) -> Inputs:
     for name in tables()[1]["openface"]:
         (folder / name).touch()
@@ -49,9 +50,10 @@ def test_a_good_study(tmp_path: Path) -> None:
     inputs = read(tmp_path, *tables())
     assert inputs.contexts == ("startle", "disgust")
     assert inputs.questions == ("response", "motion")
-    assert len(inputs.ratings) == 2 * 9 * 3 * 2
+    assert len(inputs.ratings) == 3 * 9 * 3 * 2
     assert set(inputs.dropped.values()) == {0}
-    assert Path(inputs.recordings["openface"][0]).is_absolute()
+    assert inputs.recordings["openface"][0] == "s1_startle.csv"
+    assert inputs.recordings["path"][0] == str(tmp_path / "s1_startle.csv")
 
 
 def test_columns_of_other_names(tmp_path: Path) -> None:
@@ -125,7 +127,7 @@ GOOD_RATINGS, GOOD_RECORDINGS = tables()
             GOOD_RATINGS[GOOD_RATINGS["subject"] == "s1"],
             GOOD_RECORDINGS,
             StudyError,
-            "2 subject / context pairs are in the recordings but not in the ratings: 's2 /",
+            "4 subject / context pairs are in the recordings but not in the ratings: 's2 /",
         ),
         (
             GOOD_RATINGS.replace({"disgust": "joy"}),
@@ -138,6 +140,12 @@ GOOD_RATINGS, GOOD_RECORDINGS = tables()
             GOOD_RECORDINGS,
             StudyError,
             "clips '9' of context 'startle' in the ratings are not in the schedule",
+        ),
+        (
+            GOOD_RATINGS[GOOD_RATINGS["subject"] == "s1"],
+            GOOD_RECORDINGS[GOOD_RECORDINGS["subject"] == "s1"],
+            StudyError,
+            "at least 3 subjects, one for each part of the split, .* have 1: 's1'",
         ),
         (
             GOOD_RATINGS,

@@ -1,0 +1,155 @@
+"""The command line: the same results as from Python, and errors of one sentence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pyexpr.inference.comparison import compare_models
+from pyexpr.measurement.cfa import cfa
+from pyexpr.measurement.reliability import icc
+from pyexpr.study.pipeline import StudyResult
+
+
+def pyexpr(*arguments: object, code: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "pyexpr.cli.main", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def test_help_lists_every_command() -> None:
+    text = pyexpr("--help")
+    for command in (
+        "run", "simulate", "demo", "icc", "cfa", "features", "fit", "compare", "doctor",
+    ):  # fmt: skip
+        assert f" {command} " in text
+
+
+def test_icc_of_a_table(study_folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "icc.csv"
+    text = pyexpr(
+        "icc", study_folder / "ratings.csv", "--targets", "subject,context,clip",
+        "--by", "question", "--form", "ICC(1,1),ICC(1,k)", "-o", output,
+    )  # fmt: skip
+    assert "ICC(1,k)" in text
+    ratings = pd.read_csv(study_folder / "ratings.csv", dtype={"clip": str})
+    expected = icc(
+        ratings,
+        targets=["subject", "context", "clip"],
+        ratings="score",
+        by="question",
+        form=["ICC(1,1)", "ICC(1,k)"],
+        cluster=False,
+    ).tidy()
+    written = pd.read_csv(output)
+    np.testing.assert_array_equal(written["estimate"], expected["estimate"])
+
+
+def test_cfa_of_a_table(study_result: StudyResult, tmp_path: Path) -> None:
+    scores = tmp_path / "scores.csv"
+    pyexpr(
+        "cfa", study_result.folder / "scores.csv", "--indicators", "response,emotion,motion",
+        "--engine", "native", "--scores", scores,
+    )  # fmt: skip
+    means = pd.read_csv(study_result.folder / "scores.csv")
+    model = {"expressiveness": ["response", "emotion", "motion"]}
+    expected = cfa(means, model, engine="native").scores()
+    np.testing.assert_array_equal(pd.read_csv(scores)["bartlett"], expected["score"])
+
+
+def test_compare_a_table_of_predictions(study_result: StudyResult, tmp_path: Path) -> None:
+    output, given = tmp_path / "comparison.csv", tmp_path / "predictions.csv"
+    table = study_result.table("predictions")
+    table = table[table["evaluated"] != "all"].reset_index(drop=True)
+    table.to_csv(given, index=False)
+    pyexpr(
+        "compare", given, "--context", "evaluated",
+        "--predictions", "elastic_net,normal", "--method", "percentile", "--seed", "3",
+        "-o", output,
+    )  # fmt: skip
+    expected = compare_models(
+        table,
+        truth="truth",
+        predictions=["elastic_net", "normal"],
+        cluster="subject",
+        context="evaluated",
+        method="percentile",
+        seed=3,
+    ).tidy()
+    written = pd.read_csv(output)
+    # The shortest decimals of the CSV read back as the same doubles: the same bytes.
+    for column in ("estimate", "conf_low", "conf_high", "p_value"):
+        np.testing.assert_array_equal(written[column], expected[column])
+
+
+def test_features_of_files(study_folder: Path, tmp_path: Path) -> None:
+    files = sorted((study_folder / "openface").glob("S001_*.csv"))
+    output = tmp_path / "features.csv"
+    pyexpr("features", *files, "--every", "3", "-o", output)
+    table = pd.read_csv(output)
+    assert table["openface"].nunique() == 3
+    assert (table["end"] - table["start"]).round(6).eq(3).all()
+
+
+@pytest.mark.parametrize("command", ["icc", "cfa", "features", "fit", "compare"])
+def test_each_stage_of_a_study(command: str, study_result: StudyResult) -> None:
+    # The study is computed; the stored stages are printed.
+    text = pyexpr(command, study_result.folder.parent / "study.toml")
+    first = {
+        "icc": "ICC(1,k)", "cfa": "expressiveness", "features": "points_displacement",
+        "fit": "au_count", "compare": "jackknife_t",
+    }  # fmt: skip
+    assert first[command] in text
+
+
+def test_run_prints_the_four_tables(study_result: StudyResult) -> None:
+    text = pyexpr("run", study_result.folder.parent / "study.toml")
+    for number in range(1, 5):
+        assert f"Table {number}." in text
+    assert "simulated" in text
+    assert str(study_result.folder / "figures") in text
+
+
+def test_simulate_and_demo_on_a_few_subjects(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    assert "wrote" in pyexpr("simulate", folder, "--subjects", "10", "--seed", "2")
+    text = pyexpr("demo", folder, "--subjects", "10", "--seed", "2")
+    assert "found complete" in text
+    for number in range(1, 5):
+        assert f"Table {number}." in text
+    assert "paper" in text.casefold()
+    assert "These data are simulated." in text
+    assert (folder / "results" / "figures" / "figure4_weights.png").is_file()
+
+
+def test_the_doctor_names_versions() -> None:
+    text = pyexpr("doctor")
+    assert "lavaan" in text
+    assert "numpy" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "no.toml"], "Error: there is no study file 'no.toml'"),
+        (["icc", "no.csv"], "Error: the ratings (no.csv): there is no file 'no.csv'"),
+        (["features", "no.csv", "--every", "3"], "no.csv"),
+        (["features", "no.csv"], "--every 3"),
+        (["cfa", "no.csv"], "--indicators response,emotion,motion"),
+        (["compare", "no.csv"], "--predictions elastic_net,lstm"),
+    ],
+)
+def test_errors_are_one_sentence(arguments: list[str], message: str, tmp_path: Path) -> None:
+    code = 1 if "Error:" in message or "--every" in arguments else 2
+    assert message in pyexpr(*arguments, code=code)
