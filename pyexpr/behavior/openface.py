@@ -154,10 +154,12 @@ class OpenFaceRecording(Result):
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The followed face in a file: which row gives which frame."""
+    """The followed face in a file: which row gives which frame; and, of all faces, the time."""
 
     rows: NDArray[np.int64]
     frames: NDArray[np.int64]
+    clock: NDArray[np.int64]
+    clock_frames: NDArray[np.int64]
     n_frames: int
     in_place: bool
     valid: NDArray[np.bool_]
@@ -255,8 +257,8 @@ def read_openface(
     valid[rows.frames] = rows.valid
     confidence = np.full(rows.n_frames, np.nan)
     confidence[rows.frames] = rows.confidence
-    times = columns.column("timestamp")[rows.rows] if "timestamp" in header else None
-    rate = frame_rate(rows.frames, times, None if fps is None else float(fps))
+    times = columns.column("timestamp")[rows.clock] if "timestamp" in header else None
+    rate = frame_rate(rows.clock_frames, times, None if fps is None else float(fps))
 
     read: dict[str, NDArray[np.float64]] = {}
     values_missing = 0
@@ -307,14 +309,18 @@ def _check_arguments(
     for group in groups or ():
         if group not in GROUPS:
             raise DataError(f"groups= has no {group!r}; {near_names(group, GROUPS)}")
-    if fps is not None and not (np.isfinite(fps) and fps > 0):
-        raise DataError(f"fps= must be a positive number of frames per second, not {fps}")
-    if min_confidence is not None and not 0 <= min_confidence <= 1:
-        raise DataError(f"min_confidence= must be between 0 and 1, not {min_confidence}")
-    if face != "largest" and (isinstance(face, (bool, str)) or int(face) != face):
+    if fps is not None and not (_is_real(fps) and np.isfinite(fps) and fps > 0):
+        raise DataError(f"fps= must be a positive number of frames per second, not {fps!r}")
+    if min_confidence is not None and not (_is_real(min_confidence) and 0 <= min_confidence <= 1):
+        raise DataError(f"min_confidence= must be between 0 and 1, not {min_confidence!r}")
+    if face != "largest" and not (_is_real(face) and face == int(face)):
         raise DataError(f"face= must be 'largest' or a face_id such as 0, not {face!r}")
     if on_missing not in ("error", "note"):
         raise DataError(f"on_missing= must be 'error' or 'note', not {on_missing!r}")
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
 def _wanted_groups(
@@ -379,9 +385,13 @@ def _follow(
                 f"({_counted(moved, 'time')}): its face_id may have passed to another person",
             )
     n_frames = int(numbers.index.max()) + 1
+    several = len(own) < columns.n_rows
+    clock = one_row_per_frame(numbers.index, valid, confidence) if several else rows
     return _Rows(
         rows=rows,
         frames=frames,
+        clock=clock,
+        clock_frames=numbers.index[clock],
         n_frames=n_frames,
         in_place=len(rows) == columns.n_rows == n_frames
         and bool((rows == np.arange(n_frames)).all()),

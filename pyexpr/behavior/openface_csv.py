@@ -104,7 +104,8 @@ class Columns:
         keys = [str(self.header.positions[name]) for name in names]
         # Arrow interleaves the columns of a batch in one pass, while they are in the cache.
         parts = [
-            batch.select(keys).to_tensor(null_to_nan=True).to_numpy() for batch in self.batches
+            batch.select(keys).to_tensor(null_to_nan=True, row_major=True).to_numpy()
+            for batch in self.batches
         ]
         values: NDArray[np.float64] = parts[0] if len(parts) == 1 else np.concatenate(parts)
         # A sum is finite only if every value is: the mask is built for few files.
