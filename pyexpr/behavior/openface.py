@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -72,6 +72,10 @@ class ReadLog:
     notes: tuple[str, ...] = ()
 
 
+def _no_frames() -> NDArray[np.int64]:
+    return np.zeros(0, dtype=np.int64)
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OpenFaceRecording(Result):
     """One face in one video, a value per frame of a dense grid.
@@ -102,6 +106,9 @@ class OpenFaceRecording(Result):
     au_presence_names, au_intensity_names : tuple of str
         ``"AU01"`` and so on, as in the groups' columns.
     log : ReadLog
+    doubled_frames, other_face_frames : (rows,) int64
+        Frame of each row that was dropped because another row has its frame, or
+        because it is of a face that is not followed; sorted.
     """
 
     path: str
@@ -115,6 +122,8 @@ class OpenFaceRecording(Result):
     au_presence_names: tuple[str, ...]
     au_intensity_names: tuple[str, ...]
     log: ReadLog
+    doubled_frames: NDArray[np.int64] = field(default_factory=_no_frames)
+    other_face_frames: NDArray[np.int64] = field(default_factory=_no_frames)
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per group: its shape in one frame, unit, and share of known values."""
@@ -140,7 +149,7 @@ class OpenFaceRecording(Result):
 
     def provenance(self) -> dict[str, Any]:
         """Return path, frame rate and the counts of the log."""
-        counts = {field.name: getattr(self.log, field.name) for field in fields(self.log)}
+        counts = {item.name: getattr(self.log, item.name) for item in fields(self.log)}
         del counts["notes"]
         return {"path": self.path, "fps": self.fps, "fps_source": self.fps_source, **counts}
 
@@ -164,6 +173,8 @@ class _Rows:
     in_place: bool
     valid: NDArray[np.bool_]
     confidence: NDArray[np.float64]
+    doubled: NDArray[np.int64]
+    other: NDArray[np.int64]
     log: ReadLog
 
     def dense(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -294,6 +305,8 @@ def read_openface(
             values_missing=values_missing,
             notes=(*_dropped_notes(columns), *log.notes, *rate.notes, *notes),
         ),
+        doubled_frames=rows.doubled,
+        other_face_frames=rows.other,
     )
 
 
@@ -397,6 +410,8 @@ def _follow(
         and bool((rows == np.arange(n_frames)).all()),
         valid=valid[rows],
         confidence=confidence[rows],
+        doubled=np.sort(numbers.index[np.setdiff1d(own, rows)]),
+        other=np.sort(numbers.index[~followed.rows]),
         log=ReadLog(
             rows_doubled=len(own) - len(rows),
             rows_other_face=columns.n_rows - len(own),
