@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import DataError, OpenFaceError, listed, near_names
 from pyexpr.base.results import Result
-from pyexpr.behavior.openface_csv import Columns, Source, open_source, read_columns
-from pyexpr.behavior.openface_faces import choose_face, face_sizes, jumps, one_row_per_frame
+from pyexpr.behavior.openface_csv import Columns, open_source, read_columns
 from pyexpr.behavior.openface_layout import (
     FEATURE_GROUPS,
     GROUPS,
@@ -23,13 +22,11 @@ from pyexpr.behavior.openface_layout import (
     group_unit,
     layout_name,
 )
-from pyexpr.behavior.openface_time import frame_numbers, frame_rate, whole_numbers
+from pyexpr.behavior.openface_rows import counted, face_columns, follow
+from pyexpr.behavior.openface_time import frame_rate
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# OpenFace's `success` is its confidence above this, compared before it is rounded.
-_OPENFACE_CONFIDENCE: Final = 0.725
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,31 +158,6 @@ class OpenFaceRecording(Result):
         return f"<OpenFaceRecording {self.heading()}>"
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """The followed face in a file: which row gives which frame; and, of all faces, the time."""
-
-    rows: NDArray[np.int64]
-    frames: NDArray[np.int64]
-    clock: NDArray[np.int64]
-    clock_frames: NDArray[np.int64]
-    n_frames: int
-    in_place: bool
-    valid: NDArray[np.bool_]
-    confidence: NDArray[np.float64]
-    doubled: NDArray[np.int64]
-    other: NDArray[np.int64]
-    log: ReadLog
-
-    def dense(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Spread the rows of a matrix over the grid of frames, NaN where there is none."""
-        if self.in_place:
-            return values
-        grid = np.full((self.n_frames, *values.shape[1:]), np.nan)
-        grid[self.frames] = values[self.rows]
-        return grid
-
-
 def read_openface(
     path: str | os.PathLike[str],
     *,
@@ -260,7 +232,7 @@ def read_openface(
     names = [name for name in ROW_COLUMNS if name in header]
     names += [name for group in wanted for name in header.group_columns(group)]
     columns = read_columns(source, list(dict.fromkeys(names)))
-    rows = _follow(columns, _face_columns(source, columns, wanted), min_confidence, face)
+    rows = follow(columns, face_columns(source, columns, wanted), min_confidence, face)
 
     present = np.zeros(rows.n_frames, dtype=np.bool_)
     present[rows.frames] = True
@@ -280,8 +252,7 @@ def read_openface(
         values_missing += int(np.isnan(values[valid]).sum()) if np.isnan(values.sum()) else 0
         read[group] = values.reshape(rows.n_frames, *group_shape(group, len(members)))
     if values_missing:
-        notes += (f"{_counted(values_missing, 'value')} in valid frames no number: missing",)
-    log = rows.log
+        notes += (f"{counted(values_missing, 'value')} in valid frames no number: missing",)
     return OpenFaceRecording(
         path=header.path,
         fps=rate.fps,
@@ -297,13 +268,13 @@ def read_openface(
             rows_read=columns.n_rows,
             rows_cut=columns.n_cut,
             rows_overlong=columns.n_overlong,
-            rows_doubled=log.rows_doubled,
-            rows_other_face=log.rows_other_face,
+            rows_doubled=len(rows.doubled),
+            rows_other_face=len(rows.other),
             frames_missing=int((~present).sum()),
             frames_failed=int((present & ~valid).sum()),
-            faces=log.faces,
+            faces=rows.faces,
             values_missing=values_missing,
-            notes=(*_dropped_notes(columns), *log.notes, *rate.notes, *notes),
+            notes=(*_dropped_notes(columns), *rows.notes, *rate.notes, *notes),
         ),
         doubled_frames=rows.doubled,
         other_face_frames=rows.other,
@@ -355,123 +326,18 @@ def _wanted_groups(
     return found, notes
 
 
-def _face_columns(source: Source, columns: Columns, wanted: Sequence[str]) -> Columns | None:
-    """Return columns with the 2D landmarks if several faces must be told apart, else None."""
-    if "face_id" not in columns.header:
-        return None
-    ids = columns.column("face_id")
-    members = columns.header.group_columns("landmarks_2d")
-    if not members or (ids == ids[0]).all():
-        return None
-    return columns if "landmarks_2d" in wanted else read_columns(source, members)
-
-
-def _follow(
-    columns: Columns, faces: Columns | None, min_confidence: float | None, face: str | int
-) -> _Rows:
-    """Choose the rows of one face, one a frame."""
-    header = columns.header
-    valid, confidence, notes = _validity(columns, min_confidence)
-    ids = whole_numbers(columns, "face_id") if "face_id" in header else None
-    numbers = frame_numbers(columns, ids)
-    landmarks = None
-    sizes, measure = np.nan_to_num(confidence), "confidence"
-    if faces is not None:
-        landmarks = faces.matrix(header.group_columns("landmarks_2d")).reshape(-1, 68, 2)
-        sizes, measure = np.nan_to_num(face_sizes(landmarks)), "size"
-    followed = choose_face(header.path, ids, face, np.where(valid, sizes, 0.0), measure)
-
-    own = np.flatnonzero(followed.rows)
-    rows = own[one_row_per_frame(numbers.index[own], valid[own], confidence[own])]
-    frames = numbers.index[rows]
-    notes += numbers.notes + followed.notes
-    if len(rows) < len(own):
-        notes += (
-            f"{_counted(len(own) - len(rows), 'row')} dropped that repeat a frame: the valid row "
-            "of highest confidence is kept",
-        )
-    if landmarks is not None:
-        moved = jumps(frames, valid[rows], landmarks[rows])
-        if moved:
-            notes += (
-                f"the followed face jumps by more than half its size "
-                f"({_counted(moved, 'time')}): its face_id may have passed to another person",
-            )
-    n_frames = int(numbers.index.max()) + 1
-    several = len(own) < columns.n_rows
-    clock = one_row_per_frame(numbers.index, valid, confidence) if several else rows
-    return _Rows(
-        rows=rows,
-        frames=frames,
-        clock=clock,
-        clock_frames=numbers.index[clock],
-        n_frames=n_frames,
-        in_place=len(rows) == columns.n_rows == n_frames
-        and bool((rows == np.arange(n_frames)).all()),
-        valid=valid[rows],
-        confidence=confidence[rows],
-        doubled=np.sort(numbers.index[np.setdiff1d(own, rows)]),
-        other=np.sort(numbers.index[~followed.rows]),
-        log=ReadLog(
-            rows_doubled=len(own) - len(rows),
-            rows_other_face=columns.n_rows - len(own),
-            faces=1 if ids is None else len(np.unique(ids)),
-            notes=notes,
-        ),
-    )
-
-
-def _validity(
-    columns: Columns, min_confidence: float | None
-) -> tuple[NDArray[np.bool_], NDArray[np.float64], tuple[str, ...]]:
-    """Return each row's validity and confidence, and notes on columns that are absent."""
-    header = columns.header
-    has_confidence = "confidence" in header
-    if min_confidence is not None and not has_confidence:
-        raise OpenFaceError(
-            f"{header.path}: min_confidence={min_confidence:g} was asked for, but the file has no "
-            "column 'confidence'; leave min_confidence out"
-        )
-    unknown = np.full(columns.n_rows, np.nan)
-    confidence = columns.column("confidence") if has_confidence else unknown
-    notes: tuple[str, ...] = ()
-    if not has_confidence:
-        notes = ("there is no column 'confidence'",)
-    if "success" in header:
-        valid = columns.column("success") == 1
-    elif has_confidence:
-        valid = confidence > _OPENFACE_CONFIDENCE
-        notes = (
-            "there is no column 'success': frames of confidence over "
-            f"{_OPENFACE_CONFIDENCE} are taken as valid",
-        )
-    else:
-        valid = np.ones(columns.n_rows, dtype=np.bool_)
-        notes = (
-            "there are no columns 'success' and 'confidence': every row is taken as valid, "
-            "failed ones too",
-        )
-    if min_confidence is not None:
-        valid = valid & (confidence >= min_confidence)
-    return valid, confidence, notes
-
-
 def _unit_names(
     header: Header, group: str, read: Mapping[str, NDArray[np.float64]]
 ) -> tuple[str, ...]:
     return tuple(name[:-2] for name in header.group_columns(group)) if group in read else ()
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def _dropped_notes(columns: Columns) -> tuple[str, ...]:
     notes: tuple[str, ...] = ()
     if columns.n_cut:
-        notes += (f"{_counted(columns.n_cut, 'cut row')} dropped whole",)
+        notes += (f"{counted(columns.n_cut, 'cut row')} dropped whole",)
     if columns.n_overlong:
-        notes += (f"{_counted(columns.n_overlong, 'row')} with too many fields dropped",)
+        notes += (f"{counted(columns.n_overlong, 'row')} with too many fields dropped",)
     return notes
 
 
