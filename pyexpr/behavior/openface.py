@@ -297,7 +297,7 @@ def _check_arguments(
         raise DataError(f"fps= must be a positive number of frames per second, not {fps!r}")
     if min_confidence is not None and not (_is_real(min_confidence) and 0 <= min_confidence <= 1):
         raise DataError(f"min_confidence= must be between 0 and 1, not {min_confidence!r}")
-    if face != "largest" and not (_is_real(face) and face == int(face)):
+    if face != "largest" and not (_is_real(face) and float(face).is_integer()):
         raise DataError(f"face= must be 'largest' or a face_id such as 0, not {face!r}")
     if on_missing not in ("error", "note"):
         raise DataError(f"on_missing= must be 'error' or 'note', not {on_missing!r}")

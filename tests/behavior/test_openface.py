@@ -668,6 +668,7 @@ def test_gaze_vectors_stand_in_for_angles(tmp_path: Path) -> None:
         ({"face": "first"}, "face= must be 'largest' or a face_id"),
         ({"fps": "25"}, "fps= must be a positive number"),
         ({"face": None}, "face= must be 'largest' or a face_id"),
+        ({"face": float("inf")}, "face= must be 'largest' or a face_id"),
         ({"face": 0.5}, "face= must be 'largest' or a face_id"),
         ({"face": True}, "face= must be 'largest' or a face_id"),
         ({"on_missing": "ignore"}, "on_missing= must be"),
