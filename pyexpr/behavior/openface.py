@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import DataError, OpenFaceError, listed, near_names
 from pyexpr.base.results import Result
-from pyexpr.behavior.openface_csv import Columns, Source, open_source, read_columns
-from pyexpr.behavior.openface_faces import choose_face, face_sizes, jumps, one_row_per_frame
+from pyexpr.behavior.openface_csv import Columns, open_source, read_columns
 from pyexpr.behavior.openface_layout import (
     FEATURE_GROUPS,
     GROUPS,
@@ -23,13 +22,11 @@ from pyexpr.behavior.openface_layout import (
     group_unit,
     layout_name,
 )
-from pyexpr.behavior.openface_time import frame_numbers, frame_rate, whole_numbers
+from pyexpr.behavior.openface_rows import counted, face_columns, follow
+from pyexpr.behavior.openface_time import frame_rate
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# OpenFace's `success` is its confidence above this, compared before it is rounded.
-_OPENFACE_CONFIDENCE: Final = 0.725
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +69,10 @@ class ReadLog:
     notes: tuple[str, ...] = ()
 
 
+def _no_frames() -> NDArray[np.int64]:
+    return np.zeros(0, dtype=np.int64)
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OpenFaceRecording(Result):
     """One face in one video, a value per frame of a dense grid.
@@ -102,6 +103,9 @@ class OpenFaceRecording(Result):
     au_presence_names, au_intensity_names : tuple of str
         ``"AU01"`` and so on, as in the groups' columns.
     log : ReadLog
+    doubled_frames, other_face_frames : (rows,) int64
+        Frame of each row that was dropped because another row has its frame, or
+        because it is of a face that is not followed; sorted.
     """
 
     path: str
@@ -115,6 +119,8 @@ class OpenFaceRecording(Result):
     au_presence_names: tuple[str, ...]
     au_intensity_names: tuple[str, ...]
     log: ReadLog
+    doubled_frames: NDArray[np.int64] = field(default_factory=_no_frames)
+    other_face_frames: NDArray[np.int64] = field(default_factory=_no_frames)
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per group: its shape in one frame, unit, and share of known values."""
@@ -140,7 +146,7 @@ class OpenFaceRecording(Result):
 
     def provenance(self) -> dict[str, Any]:
         """Return path, frame rate and the counts of the log."""
-        counts = {field.name: getattr(self.log, field.name) for field in fields(self.log)}
+        counts = {item.name: getattr(self.log, item.name) for item in fields(self.log)}
         del counts["notes"]
         return {"path": self.path, "fps": self.fps, "fps_source": self.fps_source, **counts}
 
@@ -150,27 +156,6 @@ class OpenFaceRecording(Result):
 
     def __repr__(self) -> str:
         return f"<OpenFaceRecording {self.heading()}>"
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """The followed face in a file: which row gives which frame."""
-
-    rows: NDArray[np.int64]
-    frames: NDArray[np.int64]
-    n_frames: int
-    in_place: bool
-    valid: NDArray[np.bool_]
-    confidence: NDArray[np.float64]
-    log: ReadLog
-
-    def dense(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Spread the rows of a matrix over the grid of frames, NaN where there is none."""
-        if self.in_place:
-            return values
-        grid = np.full((self.n_frames, *values.shape[1:]), np.nan)
-        grid[self.frames] = values[self.rows]
-        return grid
 
 
 def read_openface(
@@ -247,7 +232,7 @@ def read_openface(
     names = [name for name in ROW_COLUMNS if name in header]
     names += [name for group in wanted for name in header.group_columns(group)]
     columns = read_columns(source, list(dict.fromkeys(names)))
-    rows = _follow(columns, _face_columns(source, columns, wanted), min_confidence, face)
+    rows = follow(columns, face_columns(source, columns, wanted), min_confidence, face)
 
     present = np.zeros(rows.n_frames, dtype=np.bool_)
     present[rows.frames] = True
@@ -255,8 +240,8 @@ def read_openface(
     valid[rows.frames] = rows.valid
     confidence = np.full(rows.n_frames, np.nan)
     confidence[rows.frames] = rows.confidence
-    times = columns.column("timestamp")[rows.rows] if "timestamp" in header else None
-    rate = frame_rate(rows.frames, times, None if fps is None else float(fps))
+    times = columns.column("timestamp")[rows.clock] if "timestamp" in header else None
+    rate = frame_rate(rows.clock_frames, times, None if fps is None else float(fps))
 
     read: dict[str, NDArray[np.float64]] = {}
     values_missing = 0
@@ -267,8 +252,7 @@ def read_openface(
         values_missing += int(np.isnan(values[valid]).sum()) if np.isnan(values.sum()) else 0
         read[group] = values.reshape(rows.n_frames, *group_shape(group, len(members)))
     if values_missing:
-        notes += (f"{_counted(values_missing, 'value')} in valid frames no number: missing",)
-    log = rows.log
+        notes += (f"{counted(values_missing, 'value')} in valid frames no number: missing",)
     return OpenFaceRecording(
         path=header.path,
         fps=rate.fps,
@@ -284,14 +268,16 @@ def read_openface(
             rows_read=columns.n_rows,
             rows_cut=columns.n_cut,
             rows_overlong=columns.n_overlong,
-            rows_doubled=log.rows_doubled,
-            rows_other_face=log.rows_other_face,
+            rows_doubled=len(rows.doubled),
+            rows_other_face=len(rows.other),
             frames_missing=int((~present).sum()),
             frames_failed=int((present & ~valid).sum()),
-            faces=log.faces,
+            faces=rows.faces,
             values_missing=values_missing,
-            notes=(*_dropped_notes(columns), *log.notes, *rate.notes, *notes),
+            notes=(*_dropped_notes(columns), *rows.notes, *rate.notes, *notes),
         ),
+        doubled_frames=rows.doubled,
+        other_face_frames=rows.other,
     )
 
 
@@ -307,14 +293,18 @@ def _check_arguments(
     for group in groups or ():
         if group not in GROUPS:
             raise DataError(f"groups= has no {group!r}; {near_names(group, GROUPS)}")
-    if fps is not None and not (np.isfinite(fps) and fps > 0):
-        raise DataError(f"fps= must be a positive number of frames per second, not {fps}")
-    if min_confidence is not None and not 0 <= min_confidence <= 1:
-        raise DataError(f"min_confidence= must be between 0 and 1, not {min_confidence}")
-    if face != "largest" and (isinstance(face, (bool, str)) or int(face) != face):
+    if fps is not None and not (_is_real(fps) and np.isfinite(fps) and fps > 0):
+        raise DataError(f"fps= must be a positive number of frames per second, not {fps!r}")
+    if min_confidence is not None and not (_is_real(min_confidence) and 0 <= min_confidence <= 1):
+        raise DataError(f"min_confidence= must be between 0 and 1, not {min_confidence!r}")
+    if face != "largest" and not (_is_real(face) and float(face).is_integer()):
         raise DataError(f"face= must be 'largest' or a face_id such as 0, not {face!r}")
     if on_missing not in ("error", "note"):
         raise DataError(f"on_missing= must be 'error' or 'note', not {on_missing!r}")
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
 def _wanted_groups(
@@ -336,117 +326,18 @@ def _wanted_groups(
     return found, notes
 
 
-def _face_columns(source: Source, columns: Columns, wanted: Sequence[str]) -> Columns | None:
-    """Return columns with the 2D landmarks if several faces must be told apart, else None."""
-    if "face_id" not in columns.header:
-        return None
-    ids = columns.column("face_id")
-    members = columns.header.group_columns("landmarks_2d")
-    if not members or (ids == ids[0]).all():
-        return None
-    return columns if "landmarks_2d" in wanted else read_columns(source, members)
-
-
-def _follow(
-    columns: Columns, faces: Columns | None, min_confidence: float | None, face: str | int
-) -> _Rows:
-    """Choose the rows of one face, one a frame."""
-    header = columns.header
-    valid, confidence, notes = _validity(columns, min_confidence)
-    ids = whole_numbers(columns, "face_id") if "face_id" in header else None
-    numbers = frame_numbers(columns, ids)
-    landmarks = None
-    sizes, measure = np.nan_to_num(confidence), "confidence"
-    if faces is not None:
-        landmarks = faces.matrix(header.group_columns("landmarks_2d")).reshape(-1, 68, 2)
-        sizes, measure = np.nan_to_num(face_sizes(landmarks)), "size"
-    followed = choose_face(header.path, ids, face, np.where(valid, sizes, 0.0), measure)
-
-    own = np.flatnonzero(followed.rows)
-    rows = own[one_row_per_frame(numbers.index[own], valid[own], confidence[own])]
-    frames = numbers.index[rows]
-    notes += numbers.notes + followed.notes
-    if len(rows) < len(own):
-        notes += (
-            f"{_counted(len(own) - len(rows), 'row')} dropped that repeat a frame: the valid row "
-            "of highest confidence is kept",
-        )
-    if landmarks is not None:
-        moved = jumps(frames, valid[rows], landmarks[rows])
-        if moved:
-            notes += (
-                f"the followed face jumps by more than half its size "
-                f"({_counted(moved, 'time')}): its face_id may have passed to another person",
-            )
-    n_frames = int(numbers.index.max()) + 1
-    return _Rows(
-        rows=rows,
-        frames=frames,
-        n_frames=n_frames,
-        in_place=len(rows) == columns.n_rows == n_frames
-        and bool((rows == np.arange(n_frames)).all()),
-        valid=valid[rows],
-        confidence=confidence[rows],
-        log=ReadLog(
-            rows_doubled=len(own) - len(rows),
-            rows_other_face=columns.n_rows - len(own),
-            faces=1 if ids is None else len(np.unique(ids)),
-            notes=notes,
-        ),
-    )
-
-
-def _validity(
-    columns: Columns, min_confidence: float | None
-) -> tuple[NDArray[np.bool_], NDArray[np.float64], tuple[str, ...]]:
-    """Return each row's validity and confidence, and notes on columns that are absent."""
-    header = columns.header
-    has_confidence = "confidence" in header
-    if min_confidence is not None and not has_confidence:
-        raise OpenFaceError(
-            f"{header.path}: min_confidence={min_confidence:g} was asked for, but the file has no "
-            "column 'confidence'; leave min_confidence out"
-        )
-    unknown = np.full(columns.n_rows, np.nan)
-    confidence = columns.column("confidence") if has_confidence else unknown
-    notes: tuple[str, ...] = ()
-    if not has_confidence:
-        notes = ("there is no column 'confidence'",)
-    if "success" in header:
-        valid = columns.column("success") == 1
-    elif has_confidence:
-        valid = confidence > _OPENFACE_CONFIDENCE
-        notes = (
-            "there is no column 'success': frames of confidence over "
-            f"{_OPENFACE_CONFIDENCE} are taken as valid",
-        )
-    else:
-        valid = np.ones(columns.n_rows, dtype=np.bool_)
-        notes = (
-            "there are no columns 'success' and 'confidence': every row is taken as valid, "
-            "failed ones too",
-        )
-    if min_confidence is not None:
-        valid = valid & (confidence >= min_confidence)
-    return valid, confidence, notes
-
-
 def _unit_names(
     header: Header, group: str, read: Mapping[str, NDArray[np.float64]]
 ) -> tuple[str, ...]:
     return tuple(name[:-2] for name in header.group_columns(group)) if group in read else ()
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def _dropped_notes(columns: Columns) -> tuple[str, ...]:
     notes: tuple[str, ...] = ()
     if columns.n_cut:
-        notes += (f"{_counted(columns.n_cut, 'cut row')} dropped whole",)
+        notes += (f"{counted(columns.n_cut, 'cut row')} dropped whole",)
     if columns.n_overlong:
-        notes += (f"{_counted(columns.n_overlong, 'row')} with too many fields dropped",)
+        notes += (f"{counted(columns.n_overlong, 'row')} with too many fields dropped",)
     return notes
 
 

@@ -104,7 +104,8 @@ class Columns:
         keys = [str(self.header.positions[name]) for name in names]
         # Arrow interleaves the columns of a batch in one pass, while they are in the cache.
         parts = [
-            batch.select(keys).to_tensor(null_to_nan=True).to_numpy() for batch in self.batches
+            batch.select(keys).to_tensor(null_to_nan=True, row_major=True).to_numpy()
+            for batch in self.batches
         ]
         values: NDArray[np.float64] = parts[0] if len(parts) == 1 else np.concatenate(parts)
         # A sum is finite only if every value is: the mask is built for few files.
@@ -150,6 +151,12 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     header = _read_header(name, head)
     if content is None:
         return Source(header, None, tail_cut=False)
+    if not _has_short_lines(content):
+        # Arrow refuses a row longer than its block, and its version 17 crashes on one.
+        raise OpenFaceError(
+            f"{name}: a line is longer than {_LOOK:,} characters, which no row of OpenFace "
+            "is; the file is damaged, so run OpenFace on the video again"
+        )
     if not content.isascii():
         # Arrow cannot report a cut row that is not UTF-8; numbers and commas are ASCII.
         content = content.translate(_TO_ASCII)
@@ -166,13 +173,21 @@ def _look(path: str | os.PathLike[str]) -> tuple[bytes, bytes | None]:
             handle.seek(0)
             head = chunk = handle.read(_CHUNK)
             while chunk and plain:
-                plain = chunk.isascii()
+                plain = chunk.isascii() and _has_short_lines(chunk)
                 chunk = handle.read(_CHUNK)
             if plain:
                 return head[:_LOOK], None
         handle.seek(0)
         content = handle.read()
     return content[:_LOOK], content
+
+
+def _has_short_lines(text: bytes) -> bool:
+    """Return whether there is an end of line in every stretch as long as a header may be."""
+    return all(
+        any(text.find(end, start, start + _LOOK) >= 0 for end in _ENDS)
+        for start in range(0, len(text) - _LOOK, _LOOK)
+    )
 
 
 def _decompressed(name: str, packed: bytes, compression: str) -> bytes:

@@ -124,7 +124,7 @@ def frame_rate(
 
     `frames` and `times` are those of one face, a row a frame, in order. Timestamps
     are believed if they increase and their rate lies within `PLAUSIBLE_FPS`; the
-    rate is then the whole, half or NTSC one that agrees with every stamp to the
+    rate is then the first whole, half or NTSC one that agrees with every stamp to the
     last printed decimal, or the mean where none does.
     """
     told, doubt = (None, "there are no timestamps") if times is None else _told(frames, times)
@@ -164,15 +164,14 @@ def _told(frames: NDArray[np.int64], times: NDArray[np.float64]) -> tuple[float 
     periods = gaps / steps
     usual = np.abs(periods / np.median(periods) - 1) < 0.5
     mean = float(steps[usual].sum() / gaps[usual].sum())
-    nearest = _candidates(mean)[0]
+    nearest = min(_candidates(mean), key=lambda candidate: abs(candidate - mean))
     rate = nearest if abs(nearest / mean - 1) < 5e-4 else mean
     return rate, f"timestamps are not evenly spaced; {rate:.6g} frames per second is their mean"
 
 
 def _candidates(rate: float) -> list[float]:
-    """Return rates that cameras have, the nearest first."""
-    near = {float(round(rate)), round(2 * rate) / 2, *_NTSC}
-    return sorted(near, key=lambda candidate: abs(candidate - rate))
+    """Return the nearest whole, half and NTSC rate: what cameras have, the likeliest first."""
+    return [float(round(rate)), round(2 * rate) / 2, min(_NTSC, key=lambda ntsc: abs(ntsc - rate))]
 
 
 def _disagreement(

@@ -68,8 +68,9 @@ def clip_quality(recording: OpenFaceRecording, clip: Clip) -> dict[str, Any]:
     -------
     dict
         ``context``, ``clip`` (the label), ``start``, ``end`` (s, of the recording),
-        and of this clip ``frames_expected`` to ``mean_confidence`` as in
-        `recording_quality`. Rows that were dropped are known per recording only.
+        and of this clip ``frames_expected`` to ``mean_confidence``,
+        ``rows_doubled`` and ``rows_other_face`` as in `recording_quality`. A cut
+        row belongs to no frame for certain: its frame is among those missing.
 
     Raises
     ------
@@ -87,7 +88,15 @@ def clip_quality(recording: OpenFaceRecording, clip: Clip) -> dict[str, Any]:
         "start": clip.start_frame / recording.fps,
         "end": clip.stop_frame / recording.fps,
         **_counts(recording, clip.start_frame, clip.stop_frame),
+        "rows_doubled": _within(recording.doubled_frames, clip),
+        "rows_other_face": _within(recording.other_face_frames, clip),
     }
+
+
+def _within(frames: NDArray[np.int64], clip: Clip) -> int:
+    """Count the frames of a sorted list that lie in a clip."""
+    low, high = np.searchsorted(frames, (clip.start_frame, clip.stop_frame))
+    return int(high - low)
 
 
 def _counts(recording: OpenFaceRecording, start: int, stop: int) -> dict[str, Any]:

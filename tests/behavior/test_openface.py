@@ -8,8 +8,10 @@ from __future__ import annotations
 import bz2
 import gzip
 import os
+import pickle
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -514,6 +516,42 @@ def test_bytes_that_are_not_utf8_in_a_row(tmp_path: Path) -> None:
         read_openface(path)
 
 
+def test_large_files_are_streamed_to_the_same_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = text(SMALL, rows(SMALL, N)).encode()
+    cases = [data, data[:-3], data + b"1,\xff\n", gzip.compress(data)]
+    path = tmp_path / "a.csv"
+    for content in cases:
+        path.write_bytes(content)
+        one = read_openface(path)
+        with monkeypatch.context() as patch:
+            patch.setattr("pyexpr.behavior.openface_csv._IN_MEMORY", 10)
+            two = read_openface(path)
+        assert one.log == two.log
+        for group in one.groups:
+            np.testing.assert_array_equal(one.groups[group], two.groups[group])
+
+
+def test_threads_read_the_same(tmp_path: Path) -> None:
+    path = small(tmp_path, n=200)
+    path.write_text(path.read_text().replace("\n50,", "\n50,0\n50,"))
+    with ThreadPoolExecutor(8) as pool:
+        read = list(pool.map(read_openface, [path] * 40))
+    for one in read:
+        assert one.log == read[0].log
+        np.testing.assert_array_equal(
+            one.groups["pose_translation"], read[0].groups["pose_translation"]
+        )
+
+
+def test_a_recording_can_be_sent_to_another_process(tmp_path: Path) -> None:
+    one = read_openface(small(tmp_path))
+    two = pickle.loads(pickle.dumps(one))
+    assert (two.log, two.fps, two.n_frames) == (one.log, one.fps, one.n_frames)
+    np.testing.assert_array_equal(two.groups["pose_translation"], one.groups["pose_translation"])
+
+
 # ---- files that are not recordings ---------------------------------------------------------------
 
 NOT_RECORDINGS = {
@@ -561,7 +599,7 @@ NOT_RECORDINGS = {
     ),
     "a row without end": (
         text(SMALL, rows(SMALL, 2)).encode() + b"9," * 2_000_000 + b"\n",
-        "cannot be read as CSV",
+        "a line is longer than",
     ),
 }
 
@@ -628,6 +666,10 @@ def test_gaze_vectors_stand_in_for_angles(tmp_path: Path) -> None:
         ({"fps": float("nan")}, "fps= must be a positive number"),
         ({"min_confidence": 80}, "min_confidence= must be between 0 and 1"),
         ({"face": "first"}, "face= must be 'largest' or a face_id"),
+        ({"fps": "25"}, "fps= must be a positive number"),
+        ({"face": None}, "face= must be 'largest' or a face_id"),
+        ({"face": float("inf")}, "face= must be 'largest' or a face_id"),
+        ({"face": 0.5}, "face= must be 'largest' or a face_id"),
         ({"face": True}, "face= must be 'largest' or a face_id"),
         ({"on_missing": "ignore"}, "on_missing= must be"),
     ],
@@ -680,13 +722,27 @@ def test_a_large_face_seen_for_a_moment_does_not_win(tmp_path: Path) -> None:
     assert (follow.n_frames, follow.log.frames_missing) == (N, N - 3)
 
 
-def test_failed_rows_do_not_make_a_face_large(tmp_path: Path) -> None:
+@pytest.mark.parametrize("garbage", [None, "-nan(ind)", "inf"])
+def test_failed_rows_do_not_make_a_face_large(garbage: str | None, tmp_path: Path) -> None:
     table = rows(FACES, N, make=face_points)
     for row in table:
         if row["face_id"] == 1:
             row["success"] = 0.0
+            row.update(dict.fromkeys(POINTS_2D[::3], garbage) if garbage else {})
     recording = read_openface(write(tmp_path / "a.csv", FACES, table))
     assert any("face_id 0 is followed" in note for note in recording.log.notes)
+
+
+def test_time_is_told_by_the_rows_of_all_faces(tmp_path: Path) -> None:
+    table = [
+        row for row in rows(FACES, N, make=face_points) if row["face_id"] != 1 or row["frame"] == 3
+    ]
+    recording = read_openface(write(tmp_path / "a.csv", FACES, table), face=1)
+    assert (recording.fps, recording.fps_source, recording.log.frames_missing) == (
+        25.0,
+        "timestamps",
+        N - 1,
+    )
 
 
 def test_a_face_id_that_passes_to_another_person_is_noted(tmp_path: Path) -> None:

@@ -74,8 +74,25 @@ def test_clips(recording: OpenFaceRecording) -> None:
         "frames_failed": 1,
         "longest_gap": 5,
         "share_valid": 0.8,
+        "rows_doubled": 0,
+        "rows_other_face": 0,
     }
     assert (second["frames_failed"], second["longest_gap"], second["start"]) == (2, 2, 1.0)
+
+
+def test_dropped_rows_are_counted_in_their_clip(tmp_path: Path) -> None:
+    layout = LAYOUTS["61"]
+    table = rows(layout, 75)
+    table += [{**row, "confidence": 0.5} for row in table if row["frame"] in (26, 26, 50, 51)]
+    path = write(tmp_path / "a.csv", layout, table)
+    recording = read_openface(path, face=1)
+    clips = Schedule.every(1).cut("a", 75, 25)[0]
+    counts = [clip_quality(recording, clip) for clip in clips]
+    # Frames 26, 50 and 51 (from 1) are 25, 49 and 50 of the grid; two other faces a row.
+    assert [row["rows_doubled"] for row in counts] == [0, 2, 1]
+    assert [row["rows_other_face"] for row in counts] == [50, 54, 52]
+    whole = recording_quality(recording)
+    assert (whole["rows_doubled"], whole["rows_other_face"]) == (3, 156)
 
 
 def test_a_clip_without_a_row(recording: OpenFaceRecording) -> None:
