@@ -39,6 +39,15 @@ def normalised_landmarks(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     ----------
     Kabsch, W. (1976). A solution for the best rotation to relate two sets of
     vectors. Acta Crystallographica A32, 922-923.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> face = np.random.default_rng(1).normal(size=(1, 68, 3))
+    >>> quarter_turn = face[:, :, [1, 0, 2]] * [-1, 1, 1]
+    >>> normalised = normalised_landmarks(np.concatenate([face, quarter_turn]))
+    >>> bool(np.allclose(normalised[0], normalised[1]))
+    True
     """
     stable = landmarks[:, _STABLE]
     used = np.logical_and.reduce(known_points(stable), axis=1)

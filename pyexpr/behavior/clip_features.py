@@ -117,6 +117,20 @@ def clip_features(
     velocities, has no features at all; a signal for which this holds alone, or
     whose columns the file lacks, has NaN for its own. Follows Lin, Girard,
     Sayette and Morency (2020), section 4.2. Checked against closed forms.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from pyexpr.behavior.openface import read_openface
+    >>> from pyexpr.behavior.schedules import Clip
+    >>> path = os.path.join(tempfile.mkdtemp(), "s01.csv")
+    >>> with open(path, "w") as file:
+    ...     _ = file.write("frame,timestamp,confidence,success,pose_Rx,pose_Ry,pose_Rz\n")
+    ...     for k in range(75):  # nods 0.5 rad/s
+    ...         _ = file.write(f"{k + 1},{k / 25:.2f},0.98,1,{0.02 * k:.2f},0,0\n")
+    >>> found = clip_features(read_openface(path), Clip("task", "1", 0, 75))
+    >>> round(found["pitch_displacement"], 3), found["n_valid_bins"]  # degrees per step
+    (5.73, 15)
     """
     options = FeatureOptions(
         rate, bins, velocity, head, au_count, min_valid, landmarks, derivatives

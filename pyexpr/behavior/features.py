@@ -207,9 +207,10 @@ def extract_features(
     ...     for k in range(75):  # 30 mm/s to the right
     ...         _ = file.write(f"{k + 1},{k / 25:.2f},0.98,1,{1.2 * k:.1f},0,500\n")
     >>> result = extract_features(path, every=3)
-    >>> row = result.table.iloc[0]
-    >>> print(row.subject, row.clip, round(row.head_displacement, 6), row.reason[:26])
-    s01 1 6.0 points: the file has no lan
+    >>> result.table["head_displacement"].round(6).tolist()  # mm per step of 0.2 s
+    [6.0]
+    >>> result.table["reason"].item()[:34]
+    'points: the file has no landmarks_'
     """
     options = FeatureOptions(
         rate, bins, velocity, head, au_count, min_valid, landmarks, derivatives

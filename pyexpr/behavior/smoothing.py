@@ -55,6 +55,16 @@ def savgol_motion(
     ----------
     Savitzky, A., and Golay, M. J. E. (1964). Smoothing and differentiation of data
     by simplified least squares procedures. Analytical Chemistry 36, 1627-1639.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> position = 10.0 * np.arange(75).reshape(75, 1, 1) / 25  # 10 a second
+    >>> displacement, _, n_frames = savgol_motion(
+    ...     position, fps=25, rate=5, velocity="abs_derivative", angles=False
+    ... )
+    >>> round(displacement, 9), n_frames
+    (2.0, 65)
     """
     first, second = _derivatives(_unwrapped(points) if angles else points, fps)
     speed = np.sqrt((first**2).sum(axis=2))
