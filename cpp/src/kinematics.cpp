@@ -47,6 +47,7 @@ struct Layout {
     std::size_t rows;  // those that have a row before them
     std::size_t landmarks;
     double period;
+    Vectors vectors;
 };
 
 // The running values of all landmarks.
@@ -233,7 +234,8 @@ template <std::size_t Dims, bool Absolute, typename T>
 void take(const T* first, const Layout& layout, Running& running) {
 #if defined(__x86_64__)
     static const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
-    if (has_avx2) return take_all_avx2<Dims, Absolute>(first, layout, running);
+    if (has_avx2 && layout.vectors == Vectors::widest)
+        return take_all_avx2<Dims, Absolute>(first, layout, running);
 #endif
     take_all<Two, Dims, Absolute>(first, layout, running);
 }
@@ -291,12 +293,12 @@ MotionAverages summarise(const Running& running, double rate, Velocity reading,
 
 template <typename T>
 MotionAverages landmark_motion(ArrayView<const T, 3> landmarks, double rate, Velocity reading,
-                               double period, LandmarkAverages each) {
+                               double period, LandmarkAverages each, Vectors vectors) {
     const auto [rows, count, dims] = landmarks.shape;
     check(dims, rows, count, rate, period, each);
     Running running(count);
     if (rows > 1 && count > 0) {
-        const Layout layout{rows - 1, count, period};
+        const Layout layout{rows - 1, count, period, vectors};
         const T* first = landmarks.data + count * dims;
         const bool absolute = reading == Velocity::abs_derivative;
         if (dims == 1) take<1>(first, layout, absolute, running);
@@ -307,8 +309,8 @@ MotionAverages landmark_motion(ArrayView<const T, 3> landmarks, double rate, Vel
 }
 
 template MotionAverages landmark_motion<float>(ArrayView<const float, 3>, double, Velocity, double,
-                                               LandmarkAverages);
+                                               LandmarkAverages, Vectors);
 template MotionAverages landmark_motion<double>(ArrayView<const double, 3>, double, Velocity,
-                                                double, LandmarkAverages);
+                                                double, LandmarkAverages, Vectors);
 
 }  // namespace pyexpr

@@ -26,7 +26,7 @@ struct Motion {
 template <typename T>
 Motion motion(const std::vector<T>& values, std::size_t frames, std::size_t landmarks,
               std::size_t dims, double rate = 5.0, Velocity reading = Velocity::abs_derivative,
-              double period = 0.0) {
+              double period = 0.0, pyexpr::Vectors vectors = pyexpr::Vectors::widest) {
     Motion m{{},
              std::vector<double>(landmarks),
              std::vector<double>(landmarks),
@@ -37,7 +37,8 @@ Motion motion(const std::vector<T>& values, std::size_t frames, std::size_t land
                                        {{m.displacement.data(), {landmarks}},
                                         {m.velocity.data(), {landmarks}},
                                         {m.n_steps.data(), {landmarks}},
-                                        {m.n_velocities.data(), {landmarks}}});
+                                        {m.n_velocities.data(), {landmarks}}},
+                                       vectors);
     return m;
 }
 
@@ -130,7 +131,7 @@ TEST_CASE("equals the definition: all shapes, gaps, types and readings") {
 TEST_CASE("the width of the vectors does not change a bit") {
     // Landmarks alone go the plain way; together they share vectors.
     const std::size_t frames = 57, landmarks = 7, dims = 2;
-    const auto values = scattered_landmarks<double>(frames * landmarks * dims, 11);
+    const auto values = scattered_landmarks<double>(frames * landmarks * dims, 37);
     const auto together = motion(values, frames, landmarks, dims);
     for (std::size_t i = 0; i < landmarks; ++i) {
         std::vector<double> own;
@@ -141,6 +142,26 @@ TEST_CASE("the width of the vectors does not change a bit") {
         CHECK(alone.displacement[0] == together.displacement[i]);
         CHECK(alone.velocity[0] == together.velocity[i]);
     }
+}
+
+template <typename T>
+void compare_vectors() {
+    for (std::size_t dims : {1, 2, 3})
+        for (std::size_t landmarks : {3, 4, 68, 71}) {
+            const auto values = scattered_landmarks<T>(50 * landmarks * dims, 31);
+            const auto widest = motion(values, 50, landmarks, dims);
+            const auto baseline = motion(values, 50, landmarks, dims, 5.0, Velocity::abs_derivative,
+                                         0.0, pyexpr::Vectors::baseline);
+            CHECK(widest.displacement == baseline.displacement);
+            CHECK(widest.velocity == baseline.velocity);
+            CHECK(widest.n_velocities == baseline.n_velocities);
+            CHECK(widest.all.velocity == baseline.all.velocity);
+        }
+}
+
+TEST_CASE("the widest vectors and those of every processor give the same bytes") {
+    compare_vectors<double>();
+    compare_vectors<float>();
 }
 
 TEST_CASE("the average over all weighs every pair the same") {

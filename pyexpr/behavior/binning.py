@@ -114,7 +114,10 @@ def bin_points(
 
 def known_points(points: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return where all coordinates of a point are finite: (frames, points)."""
-    known: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(points), axis=2)
+    # Axis by axis: reducing over an axis of 2 or 3 takes NumPy several times as long.
+    known = np.isfinite(points[:, :, 0])
+    for axis in range(1, points.shape[2]):
+        known &= np.isfinite(points[:, :, axis])
     return known
 
 

@@ -7,107 +7,36 @@ differences are averaged (`pyexpr.core.kinematics`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyexpr.base.errors import DataError, listed, near_names
+from pyexpr.base.errors import DataError
+from pyexpr.behavior.alignment import normalised_landmarks
 from pyexpr.behavior.binning import Binning, Bins, bin_points, frame_bins, known_points
+from pyexpr.behavior.feature_options import (
+    FEATURES,
+    MOVING,
+    AuCount,
+    Derivatives,
+    FeatureOptions,
+    Head,
+    Landmarks,
+    head_group,
+    landmark_group,
+)
+from pyexpr.behavior.smoothing import savgol_motion, savgol_window
 from pyexpr.core.kinematics import Velocity, angle_motion, landmark_motion
 
 if TYPE_CHECKING:
     from pyexpr.behavior.openface import OpenFaceRecording
     from pyexpr.behavior.schedules import Clip
 
-Head = Literal["pose", "params"]
-AuCount = Literal["mean", "distinct"]
-
-_MOVING = ("points", "head", "pitch", "yaw", "roll", "gaze")
-#: The features, in the order of the columns.
-FEATURES: tuple[str, ...] = (
-    *(f"{part}_{what}" for part in _MOVING for what in ("displacement", "velocity")),
-    "au_count",
-    "au_intensity",
-)
-
 #: A clip needs this many velocities, each of three adjacent valid bins.
 FEWEST_VELOCITIES = 3
 #: Seconds a unit must be present to count as one of the "distinct".
 DISTINCT_SECONDS = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureOptions:
-    """How features are computed; the arguments of `clip_features`, checked."""
-
-    rate: float = 5.0
-    bins: Binning = "mean"
-    velocity: Velocity = "abs_derivative"
-    head: Head = "pose"
-    au_count: AuCount = "mean"
-    min_valid: float = 0.5
-
-    def __post_init__(self) -> None:
-        for field, known in _CHOICES.items():
-            value = getattr(self, field)
-            if value not in known:
-                raise DataError(
-                    f"{field}= must be one of {listed(known)}, not {value!r}; "
-                    f"{near_names(str(value), known)}"
-                )
-        if not (np.isfinite(self.rate) and self.rate > 0):
-            raise DataError(f"rate= must be a positive number of bins per second, not {self.rate}")
-        if not 0 < self.min_valid <= 1:
-            raise DataError(
-                f"min_valid= must be a share of a clip's bins, over 0 and at most 1, "
-                f"not {self.min_valid}"
-            )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the options by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "bins": get_args(Binning),
-    "velocity": get_args(Velocity),
-    "head": get_args(Head),
-    "au_count": get_args(AuCount),
-}
-
-
-def feature_units(options: FeatureOptions | None = None) -> dict[str, str]:
-    """Return the unit of each feature.
-
-    A step lasts ``1 / rate`` seconds (0.2 s at 5 Hz).
-    """
-    options = options or FeatureOptions()
-    lengths = {"points": "px", "head": "mm" if options.head == "pose" else "px"}
-    units = {}
-    for part in _MOVING:
-        length = lengths.get(part, "degrees")
-        units[f"{part}_displacement"] = f"{length} per step"
-        units[f"{part}_velocity"] = f"{length}/s"
-    units["au_count"] = "units per frame" if options.au_count == "mean" else "units"
-    units["au_intensity"] = "0 to 5"
-    return units
-
-
-def needed_groups(options: FeatureOptions) -> tuple[str, ...] | None:
-    """Return the groups of columns to read, or None for those the reader takes by itself."""
-    if options.head == "pose":
-        return None
-    return (
-        "landmarks_2d",
-        "params",
-        "pose_rotation",
-        "gaze_angle",
-        "gaze_vector",
-        "au_presence",
-        "au_intensity",
-    )
 
 
 def clip_features(
@@ -120,6 +49,8 @@ def clip_features(
     head: Head = "pose",
     au_count: AuCount = "mean",
     min_valid: float = 0.5,
+    landmarks: Landmarks = "2d",
+    derivatives: Derivatives = "differences",
 ) -> dict[str, Any]:
     r"""Compute the features of one clip.
 
@@ -149,14 +80,21 @@ def clip_features(
         present for at least 0.2 s of the clip's valid frames.
     min_valid : float
         Share of the bins that must be valid.
+    landmarks : {"2d", "3d", "normalised"}
+        Points in the image (px), in space (mm), or in space with the head's
+        position and rotation removed, in interocular distances; see
+        `pyexpr.behavior.alignment.normalised_landmarks`.
+    derivatives : {"differences", "savgol"}
+        Differences between bins, or Savitzky and Golay's derivatives of the
+        frames; see `pyexpr.behavior.smoothing.savgol_motion`.
 
     Returns
     -------
     dict
         The fourteen `FEATURES`, units as `feature_units` gives them:
 
-        - ``points_``: the 68 landmarks in 2D, averaged over all valid (landmark,
-          step) pairs;
+        - ``points_``: the 68 landmarks, averaged over all valid (landmark, step)
+          pairs;
         - ``head_``, and ``pitch_``, ``yaw_``, ``roll_`` (pose_Rx, Ry, Rz in
           degrees, differences wrapped);
         - ``gaze_``: (gaze_angle_x, gaze_angle_y) in degrees; without them from
@@ -179,8 +117,24 @@ def clip_features(
     velocities, has no features at all; a signal for which this holds alone, or
     whose columns the file lacks, has NaN for its own. Follows Lin, Girard,
     Sayette and Morency (2020), section 4.2. Checked against closed forms.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from pyexpr.behavior.openface import read_openface
+    >>> from pyexpr.behavior.schedules import Clip
+    >>> path = os.path.join(tempfile.mkdtemp(), "s01.csv")
+    >>> with open(path, "w") as file:
+    ...     _ = file.write("frame,timestamp,confidence,success,pose_Rx,pose_Ry,pose_Rz\n")
+    ...     for k in range(75):  # nods 0.5 rad/s
+    ...         _ = file.write(f"{k + 1},{k / 25:.2f},0.98,1,{0.02 * k:.2f},0,0\n")
+    >>> found = clip_features(read_openface(path), Clip("task", "1", 0, 75))
+    >>> round(found["pitch_displacement"], 3), found["n_valid_bins"]  # degrees per step
+    (5.73, 15)
     """
-    options = FeatureOptions(rate, bins, velocity, head, au_count, min_valid)
+    options = FeatureOptions(
+        rate, bins, velocity, head, au_count, min_valid, landmarks, derivatives
+    )
     return features_of(recording, clip, options)
 
 
@@ -213,8 +167,8 @@ def features_of(
         return features | counts | {"reason": reason}
 
     reasons = []
-    for part in _MOVING:
-        moved = _motion(part, groups, grid, options)
+    for part in MOVING:
+        moved = _motion(part, groups, grid, recording.fps, options)
         if isinstance(moved, str):
             reasons.append(f"{part}: {moved}")
         else:
@@ -245,24 +199,44 @@ def _too_few(valid_bins: NDArray[np.bool_], options: FeatureOptions) -> str:
 
 
 def _motion(
-    part: str, groups: Mapping[str, NDArray[np.float64]], grid: Bins, options: FeatureOptions
+    part: str,
+    groups: Mapping[str, NDArray[np.float64]],
+    grid: Bins,
+    fps: float,
+    options: FeatureOptions,
 ) -> tuple[float, float] | str:
     """Return displacement and velocity of one part, or why there are none."""
     points = _SIGNALS[part](groups, options)
     if isinstance(points, str):
         return points
     angles = part in _ANGLES
-    how = options.bins
-    positions = bin_points(points, grid, how, angles=angles)
+    positions = bin_points(points, grid, options.bins, angles=angles)
     reason = _too_few(np.logical_or.reduce(known_points(positions), axis=1), options)
     if reason:
         return reason
     rate, reading = options.rate, options.velocity
+    if options.derivatives == "savgol":
+        return _smoothed(points, fps, options, angles=angles)
     if angles:
         motion = angle_motion(positions[:, 0, 0], rate=rate, velocity=reading)
     else:
         motion = landmark_motion(positions, rate=rate, velocity=reading)
     return motion.displacement, motion.velocity
+
+
+def _smoothed(
+    points: NDArray[np.float64], fps: float, options: FeatureOptions, *, angles: bool
+) -> tuple[float, float] | str:
+    """Return displacement and velocity by smoothed derivatives, or why there are none."""
+    displacement, velocity, n_frames = savgol_motion(
+        points, fps=fps, rate=options.rate, velocity=options.velocity, angles=angles
+    )
+    # As much time as the fewest velocities between bins take.
+    needed = int(np.ceil(FEWEST_VELOCITIES * fps / options.rate - 1e-9))
+    if n_frames < needed:
+        window = savgol_window(fps)
+        return f"{n_frames} frames with a whole window of {window} frames, {needed} needed"
+    return displacement, velocity
 
 
 _ANGLES = {"pitch": 0, "yaw": 1, "roll": 2}
@@ -274,11 +248,16 @@ def _absent(group: str) -> str:
 
 
 def _points(groups: Mapping[str, NDArray[np.float64]], options: FeatureOptions) -> _Signal:
-    return groups.get("landmarks_2d", _absent("landmarks_2d"))
+    name = landmark_group(options)
+    if name not in groups:
+        return _absent(name)
+    if options.landmarks == "normalised":
+        return normalised_landmarks(groups[name])
+    return groups[name]
 
 
 def _head(groups: Mapping[str, NDArray[np.float64]], options: FeatureOptions) -> _Signal:
-    name = "pose_translation" if options.head == "pose" else "params"
+    name = head_group(options)
     if name not in groups:
         return _absent(name)
     # params are p_scale, p_rx, p_ry, p_rz, p_tx, p_ty.

@@ -15,14 +15,15 @@ from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, require_columns
 from pyexpr.base.versions import versions
 from pyexpr.behavior.binning import Binning
-from pyexpr.behavior.clip_features import (
+from pyexpr.behavior.clip_features import clip_features, features_of
+from pyexpr.behavior.feature_options import (
     FEATURES,
     AuCount,
+    Derivatives,
     FeatureOptions,
     Head,
-    clip_features,
+    Landmarks,
     feature_units,
-    features_of,
     needed_groups,
 )
 from pyexpr.behavior.openface import read_openface
@@ -145,6 +146,8 @@ def extract_features(
     head: Head = "pose",
     au_count: AuCount = "mean",
     min_valid: float = 0.5,
+    landmarks: Landmarks = "2d",
+    derivatives: Derivatives = "differences",
     min_confidence: float | None = None,
     fps: float | None = None,
     face: Literal["largest"] | int = "largest",
@@ -164,7 +167,7 @@ def extract_features(
         Segments per context; a table has the columns of `Schedule.from_table`.
     every : float, optional
         Instead of a schedule: clips of so many seconds, from the beginning on.
-    rate, bins, velocity, head, au_count, min_valid
+    rate, bins, velocity, head, au_count, min_valid, landmarks, derivatives
         As in `clip_features`.
     min_confidence, fps, face
         As in `read_openface`.
@@ -204,11 +207,14 @@ def extract_features(
     ...     for k in range(75):  # 30 mm/s to the right
     ...         _ = file.write(f"{k + 1},{k / 25:.2f},0.98,1,{1.2 * k:.1f},0,500\n")
     >>> result = extract_features(path, every=3)
-    >>> row = result.table.iloc[0]
-    >>> print(row.subject, row.clip, round(row.head_displacement, 6), row.reason[:26])
-    s01 1 6.0 points: the file has no lan
+    >>> result.table["head_displacement"].round(6).tolist()  # mm per step of 0.2 s
+    [6.0]
+    >>> result.table["reason"].item()[:34]
+    'points: the file has no landmarks_'
     """
-    options = FeatureOptions(rate, bins, velocity, head, au_count, min_valid)
+    options = FeatureOptions(
+        rate, bins, velocity, head, au_count, min_valid, landmarks, derivatives
+    )
     plan = _schedule(schedule, every)
     groups = needed_groups(options)
     reading: dict[str, Any] = {

@@ -152,6 +152,26 @@ def test_gaze_comes_from_the_mean_vector_where_there_are_no_angles() -> None:
     assert found["reason"] == ""
 
 
+def test_equals_pandas() -> None:
+    """Random movement, by group means and differences of pandas."""
+    rng = np.random.default_rng(9)
+    points = rng.normal(scale=20, size=(90, 68, 2)).cumsum(axis=0)
+    lost = [3, 4, 20, 21, 22, 23, 24, 25, 50, 77]  # bins 3 of 6 frames: one bin, one half
+    made = recording(90, fps=30.0, landmarks_2d=points, invalid=lost)
+    frame = pd.DataFrame(made.groups["landmarks_2d"].reshape(90, 136))
+    groups = frame.groupby(np.arange(90) // 6)
+    means = groups.mean().where(groups.count() >= 3)
+    steps = np.sqrt(means.diff().pow(2).T.groupby(np.arange(136) // 2).sum(min_count=2).T)
+    found = clip_features(made, whole(made))
+    assert found["n_valid_bins"] == 14
+    assert found["points_displacement"] == pytest.approx(
+        float(np.nanmean(steps.to_numpy())), rel=1e-12
+    )
+    assert found["points_velocity"] == pytest.approx(
+        5 * float(np.nanmean(steps.diff().abs().to_numpy())), rel=1e-12
+    )
+
+
 def test_head_from_params() -> None:
     params = np.zeros((75, 6))
     params[:, 0], params[:, 4], params[:, 5] = np.outer([1, 2, 2], np.arange(75) / 5)

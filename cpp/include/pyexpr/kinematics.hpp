@@ -27,6 +27,8 @@ namespace pyexpr {
 
 enum class Velocity { abs_derivative, derivative, speed };
 
+enum class Vectors { widest, baseline };
+
 struct MotionAverages {
     double displacement = 0.0;      // u per step
     double velocity = 0.0;          // u/s
@@ -47,16 +49,20 @@ struct LandmarkAverages {
 // period  0 for plain coordinates. With a positive period (360 for degrees) dims must be 1 and
 //         differences are wrapped to [-period/2, period/2] before their absolute value is taken.
 //
+// vectors `baseline` uses those alone that every processor of this kind has, so that tests can
+//         hold the result against that of the widest; the bytes are the same.
+//
 // Throws std::invalid_argument when dims is not 1, 2 or 3, `rate` is not positive and finite,
 // `period` is negative, not finite, or given with dims > 1, or an array of `each` has another
 // length than landmarks.
 template <typename T>
 MotionAverages landmark_motion(ArrayView<const T, 3> landmarks, double rate, Velocity reading,
-                               double period, LandmarkAverages each);
+                               double period, LandmarkAverages each,
+                               Vectors vectors = Vectors::widest);
 
 extern template MotionAverages landmark_motion<float>(ArrayView<const float, 3>, double, Velocity,
-                                                      double, LandmarkAverages);
+                                                      double, LandmarkAverages, Vectors);
 extern template MotionAverages landmark_motion<double>(ArrayView<const double, 3>, double, Velocity,
-                                                       double, LandmarkAverages);
+                                                       double, LandmarkAverages, Vectors);
 
 }  // namespace pyexpr
