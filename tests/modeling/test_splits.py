@@ -75,7 +75,7 @@ def test_every_subject_has_the_same_chance_of_each_part() -> None:
     rows = [s for s, pattern in zip(subjects, patterns, strict=True) for _ in pattern]
     contexts = list("".join(patterns))
     counts = {"test": np.zeros(30), "validation": np.zeros(30)}
-    n_seeds = 1500
+    n_seeds = 600
     for seed in range(n_seeds):
         parts = split_subjects(rows, contexts=contexts, seed=seed).part(subjects)
         for name, seen in counts.items():
