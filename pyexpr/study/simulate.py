@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import multiprocessing
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -140,8 +143,7 @@ def simulate_study(
     seed : int
         From 0 to 2**64 - 1; fixes every byte, whatever `n_jobs`.
     n_jobs : int
-        Processes that write recordings. With more than one, a script must call
-        this under ``if __name__ == "__main__":``.
+        Processes that write recordings.
     progress : bool, optional
         Show a bar; by default if standard error is a terminal.
 
@@ -163,7 +165,8 @@ def simulate_study(
     -----
     Writes ``ratings.csv``, ``recordings.csv``, ``openface/*.csv`` (about 9 MB per
     subject), ``study.toml``, ``truth.json``, each whole or not at all, and
-    ``simulation.json``, which says that all of it is there.
+    ``simulation.json``, which says that all of it is there. Checked against:
+    pingouin's ICCs and the paper's tables 1 and 2, its figure 4 for the signs.
 
     Examples
     --------
@@ -311,7 +314,8 @@ def _write_recordings(
     context = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(min(n_jobs, len(todo)), mp_context=context) as pool:
-            futures = [pool.submit(write_recording, *task) for task in todo]
+            with _main_hidden():
+                futures = [pool.submit(write_recording, *task) for task in todo]
             try:
                 for future in progress_bar(
                     as_completed(futures), total=len(futures), label=label, show=show
@@ -322,9 +326,25 @@ def _write_recordings(
                 raise
     except BrokenProcessPool:
         raise PyexprError(
-            "the processes that write recordings ended early; in a script, call simulate_study "
-            "under 'if __name__ == \"__main__\":', or use n_jobs=1"
+            "a process that writes recordings was ended from outside (out of memory?); "
+            "run it again to go on, with n_jobs=1 if need be"
         ) from None
+
+
+@contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Keep new processes from running the user's script again.
+
+    A spawned process imports the main module, which in a script without
+    ``if __name__ == "__main__":`` would start the simulation anew. Ours need
+    nothing from it.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def write_recording(path: Path, seed: int, index: int, context: str) -> None:

@@ -102,12 +102,14 @@ def rate_clips(
     Returns
     -------
     who : ndarray, shape (clips, 6)
-        Positions in the pool.
+        Positions in the pool, ascending.
     scores : ndarray, shape (clips, 6, 3)
         Whole numbers from 0 to 4.
     """
     clips = len(expressiveness)
-    who = np.argsort(random.random((clips, POOL)), axis=1)[:, :RATERS_PER_CLIP]
+    drawn = np.argsort(random.random((clips, POOL)), axis=1)[:, :RATERS_PER_CLIP]
+    # Sorted, so that a rater's place among the clip's rows is their slot.
+    who = np.sort(drawn, axis=1)
     specific = np.array(parameters.specific) * random.standard_normal((clips, 3))
     halo = parameters.halo * random.standard_normal((clips, RATERS_PER_CLIP))
     noise = np.array(parameters.noise) * random.standard_normal((clips, RATERS_PER_CLIP, 3))

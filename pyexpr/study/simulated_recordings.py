@@ -250,7 +250,8 @@ def _fail_some_frames(rows: NDArray[np.float64], random: np.random.Generator) ->
     In a single failed frame OpenFace repeats what it last had, or now and then
     prints a head kilometres away; while the face is lost it prints zeros.
     """
-    for frame in np.flatnonzero(random.random(len(rows)) < FAILED_SHARE).tolist():
+    # From the last to the first, so that what is repeated is a good frame.
+    for frame in np.flatnonzero(random.random(len(rows)) < FAILED_SHARE)[::-1].tolist():
         rows[frame] = rows[max(frame - 1, 0)]
         rows[frame, GROUPS["success"]] = 0
         rows[frame, GROUPS["confidence"]] = random.uniform(0.05, 0.70)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
 import warnings
 from pathlib import Path
@@ -56,11 +59,11 @@ PAPER_LOADINGS = {
     "disgust": (0.98, 0.98, 0.90),
     "all": (0.98, 0.97, 0.91),
 }
-# At 140 subjects the standard deviation over seeds is at most 0.008 for an ICC
-# (pain, motion) and 0.009 for a loading (the same); the parameters are within
-# 0.006 and 0.001 of the paper (0.014 and 0.011 over all contexts).
+# At 140 subjects the standard deviation over 24 seeds is .005 to .010 for an ICC and
+# .002 to .009 for a loading; the parameters are within .006 and .001 of the paper
+# (over all contexts .014 and .011). So: 3 and 2 of the largest standard deviations.
 ICC_TOLERANCE = 0.03
-LOADING_TOLERANCE = 0.03
+LOADING_TOLERANCE = 0.02
 # The signs of the paper's figure 4.
 PAPER_SIGNS = {
     "startle": {
@@ -303,9 +306,22 @@ def test_failed_frames_hold_what_openface_prints() -> None:
 
 
 def test_bytes_depend_on_the_seed_alone(study: Path, tmp_path: Path) -> None:
-    two = tmp_path / "two"
-    simulate_study(two, subjects=2, seed=1, n_jobs=2, progress=False)
-    assert digests(two) == digests(study)
+    # A plain script, without the guard that spawned processes otherwise need.
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pyexpr.study.simulate import simulate_study\n"
+        f"print(simulate_study({str(tmp_path / 'two')!r}, subjects=2, seed=1, n_jobs=2))\n"
+    )
+    root = Path(simulate.__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(script)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(root)},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert digests(tmp_path / "two") == digests(study)
     other = tmp_path / "other"
     simulate_study(other, subjects=1, seed=2, n_jobs=1, progress=False)
     same = [name for name, digest in digests(other).items() if digests(study)[name] == digest]
