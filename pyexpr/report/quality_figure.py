@@ -31,7 +31,7 @@ _GOLDEN = 0.6180339887498949
 def quality_figure(
     frame: pd.DataFrame,
     *,
-    share: str = "valid_share",
+    share: str = "share_valid",
     threshold: float = 0.5,
     names: Names = None,
     width_mm: float = plotting.FULL_WIDTH_MM,
@@ -98,7 +98,7 @@ def quality_figure(
 def quality_alt(
     frame: pd.DataFrame,
     *,
-    share: str = "valid_share",
+    share: str = "share_valid",
     threshold: float = 0.5,
     names: Names = None,
 ) -> str:

@@ -290,6 +290,14 @@ def comparison_table(
         for row, is_below in zip(records(data), below, strict=True)
     ]
     data["p_value"] = data["p_value"].where(~below, data["p_below"])
+    untested = (
+        data["p_value"].isna()
+        & data["estimate"].notna()
+        & (data["reason"] == "")
+        & data["metric"].isin(LOWER_IS_BETTER)
+        & ~data["term"].str.contains(" - ", regex=False)
+    )
+    data.loc[untested, "reason"] = "the size of an error is not tested, only differences are"
     contexts = display_names(in_order(data["context"]), names)
     metrics = display_names(data["metric"].unique(), names)
     terms = display_names(data["term"].unique(), names)
@@ -318,9 +326,10 @@ def comparison_table(
         rows=tuple(rows),
         notes=gap_notes(
             data,
-            keys=(*keys, "method"),
+            keys=keys,
             values=("estimate", "conf_low", "conf_high", "p_value"),
             names=names,
+            method="method",
         ),
         text_columns=3,
     )

@@ -149,12 +149,13 @@ def test_intervals_stand_in_the_cells_on_request() -> None:
     assert tables.performance_table(frame).rows == (("A", ".100"),)
 
 
+CRITERIA = "different criteria"
 COMPARISON = pd.DataFrame(
     [
-        ("nrmse", "en - uniform", "all", "jackknife_t", -0.185, -0.203, -0.168, 0.0002, ""),
-        ("nrmse", "en - uniform", "all", "percentile", -0.185, -0.2, -0.17, 0.001, ""),
-        ("nrmse", "en", "all", "jackknife_t", 0.1, 0.09, 0.11, NAN, "an error has no null value"),
-        ("nrmse", "en", "all", "percentile", 0.1, 0.08, 0.12, NAN, "an error has no null value"),
+        ("nrmse", "en - uniform", "all", "jackknife_t", -0.185, -0.203, -0.168, 0.0002, CRITERIA),
+        ("nrmse", "en - uniform", "all", "percentile", -0.185, -0.2, -0.17, 0.001, CRITERIA),
+        ("nrmse", "en", "all", "jackknife_t", 0.1, 0.09, 0.11, NAN, ""),
+        ("nrmse", "en", "all", "percentile", 0.1, 0.08, 0.12, NAN, ""),
         ("correlation", "en - uniform", "all", "percentile", NAN, NAN, NAN, NAN, "constant"),
     ],
     columns=[
@@ -177,9 +178,9 @@ def test_comparison_table_sets_methods_side_by_side() -> None:
         ("Correlation", "All", "En − Uniform baseline", "—", "—", "—", "—", "—"),
     )  # fmt: skip
     assert table.notes == (
-        "No p-value for NRMSE, All, En, jackknife t; NRMSE, All, En, percentile: "
-        "an error has no null value.",
-        "No estimate for Correlation, All, En − Uniform baseline, percentile: constant.",
+        "NRMSE, All, En − Uniform baseline: different criteria.",
+        "No p-value for NRMSE, All, En: the size of an error is not tested, only differences are.",
+        "No estimate for Correlation, All, En − Uniform baseline (percentile): constant.",
     )
 
 
