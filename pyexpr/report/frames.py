@@ -10,7 +10,7 @@ import pandas as pd
 
 from pyexpr.base.errors import ColumnError, DataError
 from pyexpr.base.tables import as_frame, require_columns
-from pyexpr.report.labels import ALL, display_name
+from pyexpr.report.labels import ALL, display_name, is_difference
 
 
 def checked(
@@ -61,9 +61,9 @@ def _floats(frame: pd.DataFrame, name: str, *, what: str) -> np.ndarray[Any, np.
 
 
 def in_order(labels: pd.Series[Any]) -> list[str]:
-    """Return the labels in order of first appearance, "all" last."""
+    """Return the labels in order of first appearance, then "all", then the differences."""
     found = [str(label) for label in labels.unique()]
-    return [label for label in found if label != ALL] + [ALL for label in found if label == ALL]
+    return sorted(found, key=lambda label: (is_difference(label), label == ALL))
 
 
 def records(frame: pd.DataFrame) -> list[Any]:

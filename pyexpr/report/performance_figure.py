@@ -11,8 +11,16 @@ import pandas as pd
 
 from pyexpr.base import plotting
 from pyexpr.report.frames import checked, gap_notes, in_order, records
-from pyexpr.report.labels import display_name, display_names, interval, number, percent
-from pyexpr.report.tables import BASELINES, HIGHER_IS_BETTER, HUMAN, LOWER_IS_BETTER
+from pyexpr.report.labels import (
+    base_metric,
+    direction,
+    display_name,
+    display_names,
+    interval,
+    number,
+    percent,
+)
+from pyexpr.report.tables import BASELINES, HUMAN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +89,9 @@ def performance_figure(
         for axes, (metric, shown) in zip(panels, metrics.items(), strict=True):
             here = data[data["metric"] == metric]
             axes.set_title(plotting.wrap(shown, panel_mm, weight="bold"), loc="left")
-            axes.set_xlabel(_direction(metric), size=plotting.SIZE_SMALL)
+            better = direction(metric)
+            if better:
+                axes.set_xlabel(f"{better} is better", size=plotting.SIZE_SMALL)
             _set_axes(axes, here, metric, rows, panel_mm)
             for row in records(here):
                 y = rows.places[str(row.context), str(row.model)]
@@ -134,12 +144,6 @@ def _in_words(row: Any, digits: int) -> str:
     return number(row.estimate, digits) + (f" {limits}" if limits.startswith("[") else "")
 
 
-def _direction(metric: str) -> str:
-    if metric in LOWER_IS_BETTER:
-        return "lower is better"
-    return "higher is better" if metric in HIGHER_IS_BETTER else ""
-
-
 def _looks(
     models: Mapping[str, str], baselines: Sequence[str], human: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
@@ -167,7 +171,9 @@ def _limits(data: pd.DataFrame, metric: str) -> tuple[float, float]:
     low, high = min([0.0, *numbers]), max([0.0, *numbers])
     span = (high - low) or 1.0
     # Room for half a marker; nothing lies below the zero of an error.
-    return low - (0.04 * span if low < 0 or metric in _SIGNED else 0.0), high + 0.05 * span
+    return low - (
+        0.04 * span if low < 0 or base_metric(metric) in _SIGNED else 0.0
+    ), high + 0.05 * span
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +221,7 @@ def _set_axes(axes: Axes, data: pd.DataFrame, metric: str, rows: _Rows, panel_mm
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=plotting.PALE, lw=0.5)
-    if metric in _SIGNED:
+    if base_metric(metric) in _SIGNED:
         axes.axvline(0, color=plotting.GREY, lw=0.8, zorder=1)
     for y in rows.rules:
         axes.axhline(y, color=plotting.INK, lw=0.6, zorder=1)

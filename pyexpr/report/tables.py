@@ -19,9 +19,11 @@ from pyexpr.report.frames import absent_notes, checked, gap_notes, in_order, piv
 from pyexpr.report.labels import (
     DASH,
     count,
+    direction,
     display_name,
     display_names,
     interval,
+    is_difference,
     number,
     p_value,
     percent,
@@ -43,9 +45,6 @@ Names = Mapping[str, str] | None
 
 BASELINES = ("uniform", "normal")
 HUMAN = ("human",)
-# Which way a metric improves; a metric in neither tuple gets no bold.
-LOWER_IS_BETTER = ("rmse", "nrmse", "mae")
-HIGHER_IS_BETTER = ("correlation", "concordance", "r2")
 
 
 def reliability_table(
@@ -294,8 +293,9 @@ def comparison_table(
         data["p_value"].isna()
         & data["estimate"].notna()
         & (data["reason"] == "")
-        & data["metric"].isin(LOWER_IS_BETTER)
-        & ~data["term"].str.contains(" - ", regex=False)
+        & (data["metric"].map(direction) == "lower")
+        & ~data["term"].map(is_difference)
+        & ~data["context"].map(is_difference)
     )
     data.loc[untested, "reason"] = "the size of an error is not tested, only differences are"
     contexts = display_names(in_order(data["context"]), names)
@@ -459,20 +459,18 @@ def side_by_side(
 def _best(values: Mapping[str, float], metric: str) -> list[str]:
     """Return the models with the best value; none if the metric has no direction."""
     known = {model: value for model, value in values.items() if not math.isnan(value)}
-    if not known or metric not in (*LOWER_IS_BETTER, *HIGHER_IS_BETTER):
+    if not known or not direction(metric):
         return []
-    best = min(known.values()) if metric in LOWER_IS_BETTER else max(known.values())
+    best = min(known.values()) if direction(metric) == "lower" else max(known.values())
     return [model for model, value in known.items() if value == best]
 
 
 def _direction_notes(metrics: Mapping[str, str], *, marked: bool) -> tuple[str, ...]:
-    lower = [shown for metric, shown in metrics.items() if metric in LOWER_IS_BETTER]
-    higher = [shown for metric, shown in metrics.items() if metric in HIGHER_IS_BETTER]
-    parts = [
-        f"{', '.join(group)}: {word} is better"
-        for group, word in ((lower, "lower"), (higher, "higher"))
-        if group
-    ]
+    groups = {
+        word: [shown for metric, shown in metrics.items() if direction(metric) == word]
+        for word in ("lower", "higher")
+    }
+    parts = [f"{', '.join(group)}: {word} is better" for word, group in groups.items() if group]
     sentence = f"{'; '.join(parts)}." if parts else ""
     bold = "Bold: the best model of the column, baselines and human raters set aside."
     return tuple(text for text in (sentence, bold if marked else "") if text)

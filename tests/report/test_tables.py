@@ -44,6 +44,8 @@ def test_p_values(value: float, text: str) -> None:
         ("points_displacement", "Points displacement"), ("au_count", "AU count"), ("all", "All"),
         ("elastic_net - 3d_cnn", "ElasticNet − 3D-CNN"), ("BP4D_T1", "BP4D_T1"), ("1", "1"),
         ("My own model", "My own model"), ("startle", "Startle"),
+        ("nrmse_within", "NRMSE within subjects"), ("startle - pain", "Startle − Pain"),
+        ("hands_within", "Hands within"),
     ],
 )  # fmt: skip
 def test_display_names(label: str, text: str) -> None:
@@ -182,6 +184,15 @@ def test_comparison_table_sets_methods_side_by_side() -> None:
         "No p-value for NRMSE, All, En: the size of an error is not tested, only differences are.",
         "No estimate for Correlation, All, En − Uniform baseline (percentile): constant.",
     )
+
+
+def test_all_stands_before_the_differences_between_contexts() -> None:
+    frame = performance(
+        *((("a", context, "correlation_within", 0.1)) for context in ("x - y", "all", "x", "y"))
+    )
+    table = tables.performance_table(frame)
+    assert [head.partition(": ")[2] for head in table.columns[1:]] == ["X", "Y", "All", "X − Y"]
+    assert table.notes[0] == "Correlation within subjects: higher is better."
 
 
 def test_two_estimates_of_one_row_are_an_error() -> None:
