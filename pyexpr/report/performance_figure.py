@@ -74,6 +74,13 @@ def performance_figure(
     -------
     matplotlib Figure
         A row whose estimate is missing says "undefined"; `performance_alt` says why.
+
+    Examples
+    --------
+    >>> from pyexpr.report import paper_figures
+    >>> figure = performance_figure(paper_figures.performance())
+    >>> [axes.get_title(loc="left") for axes in figure.axes]
+    ['NRMSE', 'Correlation']
     """
     data = _performance(frame, method)
     contexts = display_names(in_order(data["context"]), names)
@@ -216,8 +223,8 @@ class _Rows:
 def _set_axes(axes: Axes, data: pd.DataFrame, metric: str, rows: _Rows, panel_mm: float) -> None:
     axes.set_ylim(rows.bottom, 0)
     axes.set_xlim(*_limits(data, metric))
-    # Seven points' digits need some 10 mm for a label and its neighbour's distance.
-    plotting.number_ticks(axes, max(2, min(6, int(panel_mm / 10))))
+    # Seven points' digits need some 7 mm for a label and its neighbour's distance.
+    plotting.number_ticks(axes, max(2, min(6, int(panel_mm / 7))))
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=plotting.PALE, lw=0.5)
@@ -238,7 +245,7 @@ def _draw_row(axes: Axes, row: Any, y: float, look: dict[str, Any]) -> None:
         plotting.draw_interval(
             axes, row.conf_low, row.estimate, row.conf_high, y, color=look["color"]
         )
-    axes.plot(row.estimate, y, ms=4.2, mew=0.9, ls="", zorder=3, **look)
+    axes.plot(row.estimate, y, ms=4.2, mew=0.9, ls="", zorder=3, clip_on=False, **look)
 
 
 def _label_rows(axes: Axes, rows: _Rows) -> None:

@@ -55,6 +55,13 @@ def quality_figure(
     Returns
     -------
     matplotlib Figure
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> clips = pd.DataFrame({"context": ["pain", "pain"], "share_valid": [1.0, 0.4]})
+    >>> quality_figure(clips).axes[0].texts[0].get_text().splitlines()
+    ['2 clips', '1 below 50%']
     """
     contexts = _shares(frame, share)
     shown = display_names(contexts, names)

@@ -145,6 +145,12 @@ def loadings_table(
     -------
     DisplayTable
         One column per context, "all" last.
+
+    Examples
+    --------
+    >>> from pyexpr.report import paper_figures
+    >>> loadings_table(paper_figures.loadings()).rows[0]
+    ('λ1 (Response)', '.98', '.98', '.98', '.98')
     """
     values = ("std_loading", "std_residual_variance")
     data = checked(frame, what="the loadings table", keys=("context", "indicator"), numbers=values)
@@ -196,6 +202,13 @@ def performance_table(
     -------
     DisplayTable
         The best model of each column (all of them, if they tie) is in `bold`.
+
+    Examples
+    --------
+    >>> from pyexpr.report import paper_figures
+    >>> table = performance_table(paper_figures.performance())
+    >>> table.columns[:3], table.rows[0][:3]
+    (('Model', 'NRMSE: Startle', 'NRMSE: Pain'), ('Uniform baseline', '.294', '.303'))
     """
     data = checked(
         frame,
@@ -273,6 +286,12 @@ def comparison_table(
     ------
     DataError
         Two methods give different estimates for the same row.
+
+    Examples
+    --------
+    >>> from pyexpr.report import paper_figures
+    >>> comparison_table(paper_figures.comparison()).rows[2]
+    ('NRMSE', 'All', 'ElasticNet − Human baseline', '.034', '[.016, .052]', '.001')
     """
     keys = ("metric", "context", "term")
     data = checked(
@@ -357,6 +376,14 @@ def weights_table(
     DisplayTable
         A weight that the penalty set to zero is ``0``; one that only rounds to
         zero is ``.00``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> weights = pd.DataFrame({"context": ["pain", "all"], "feature": "au_count",
+    ...                         "estimate": [0.31, 0.0]})
+    >>> weights_table(weights).rows
+    (('AU count', '.31', '0'),)
     """
     data = checked(
         frame, what="the weights table", keys=("context", "feature"), numbers=("estimate",)
@@ -418,6 +445,15 @@ def side_by_side(
     -------
     DisplayTable
         The columns of the keys, then for each value "ours", "truth", "paper".
+
+    Examples
+    --------
+    >>> from pyexpr.report import paper_figures
+    >>> paper = paper_figures.reliability()
+    >>> table = side_by_side(paper.assign(estimate=0.8).iloc[:1], keys=["context", "question"],
+    ...                      paper=paper, title="Ours and the paper's")
+    >>> table.columns[2:], table.rows[0][2:]
+    (('Ours', 'Interval', 'Paper'), ('.80', '[.82, .86]', '.84'))
     """
     data = checked(ours, what="ours", keys=keys, numbers=values, optional=("conf_low", "conf_high"))
     limits = len(values) == 1 and {"conf_low", "conf_high"} <= set(ours.columns)
