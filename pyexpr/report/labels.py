@@ -27,7 +27,7 @@ _KNOWN = {
     "r2": "R²",
     "au_count": "AU count",
     "au_intensity": "AU intensity",
-    "jackknife_t": "jackknife t",
+    "jackknife_t": "jackknife-t",
     "percentile": "percentile",
     "std_loading": "Loading",
     "std_residual_variance": "Residual variance",

@@ -239,6 +239,7 @@ def _draw_row(axes: Axes, row: Any, y: float, look: dict[str, Any]) -> None:
         axes.text(
             0.02, y, "undefined", transform=axes.get_yaxis_transform(),
             va="center", style="italic", size=plotting.SIZE_SMALLEST, color=plotting.GREY,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5}, zorder=4,
         )  # fmt: skip
         return
     if not (np.isnan(row.conf_low) and np.isnan(row.conf_high)):

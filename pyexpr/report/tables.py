@@ -337,7 +337,7 @@ def comparison_table(
     heads = [
         head
         for method in methods.values()
-        for head in (f"{percent(confidence)} CI ({method})", f"p ({method})")
+        for head in (f"{percent(confidence)} CI, {method}", f"p, {method}")
     ]
     return DisplayTable(
         title=title,

@@ -241,7 +241,7 @@ def test_performance_draws_every_row_where_its_label_stands() -> None:
         )
     text = words(figure)
     for name in ("Startle", "All", "Uniform baseline", "ElasticNet", "3D-CNN", "human raters",
-                 "lower is better", "higher is better", "95% interval (jackknife t)"):  # fmt: skip
+                 "lower is better", "higher is better", "95% interval (jackknife-t)"):  # fmt: skip
         assert name in text
 
 

@@ -171,7 +171,7 @@ def test_comparison_table_sets_methods_side_by_side() -> None:
     table = tables.comparison_table(COMPARISON)
     assert table.columns == (
         "Metric", "Context", "Comparison", "Estimate",
-        "95% CI (jackknife t)", "p (jackknife t)", "95% CI (percentile)", "p (percentile)",
+        "95% CI, jackknife-t", "p, jackknife-t", "95% CI, percentile", "p, percentile",
     )  # fmt: skip
     assert table.rows == (
         ("NRMSE", "All", "En − Uniform baseline", "−.185",
@@ -282,6 +282,24 @@ def test_console_cuts_wide_tables_into_blocks_and_never_into_numbers() -> None:
         assert "[red]3D" in text
         for row in table.rows:
             assert all(cell in text for cell in row[1:])
+
+
+def test_table_4_fits_a_terminal_in_two_blocks() -> None:
+    from rich.console import Console
+
+    table = tables.comparison_table(
+        COMPARISON.assign(
+            term=[
+                *["elastic_net - openface_lstm"] * 2,
+                *["elastic_net"] * 2,
+                "elastic_net - normal",
+            ]
+        )
+    )
+    out = io.StringIO()
+    tables.to_console(table, Console(file=out, width=80, color_system=None))
+    assert out.getvalue().count("Comparison") == 3  # the title's and one for each block
+    assert out.getvalue().count("Estimate") == 1
 
 
 def test_written_tables_read_back_exactly(tmp_path: Path) -> None:
