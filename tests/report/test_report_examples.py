@@ -10,7 +10,15 @@ import pytest
 
 @pytest.mark.parametrize(
     "module",
-    ["tables", "factor_figure", "performance_figure", "weights_figure", "quality_figure"],
+    [
+        "tables",
+        "comparison_table",
+        "side_by_side",
+        "factor_figure",
+        "performance_figure",
+        "weights_figure",
+        "quality_figure",
+    ],
 )
 def test_examples(module: str) -> None:
     done = doctest.testmod(import_module(f"pyexpr.report.{module}"))
