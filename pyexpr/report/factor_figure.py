@@ -90,6 +90,12 @@ def factor_figure(
     -------
     matplotlib Figure
         180 mm wide (one context alone: 90 mm), two panels to a row.
+
+    Examples
+    --------
+    >>> from pyexpr.report import paper_figures
+    >>> len(factor_figure(paper_figures.loadings()).axes)
+    4
     """
     data = checked(
         frame, what="the factor model's figure", keys=("context", "indicator"), numbers=_VALUES

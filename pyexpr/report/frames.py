@@ -10,7 +10,7 @@ import pandas as pd
 
 from pyexpr.base.errors import ColumnError, DataError
 from pyexpr.base.tables import as_frame, require_columns
-from pyexpr.report.labels import ALL, display_name
+from pyexpr.report.labels import ALL, display_name, is_difference
 
 
 def checked(
@@ -61,9 +61,9 @@ def _floats(frame: pd.DataFrame, name: str, *, what: str) -> np.ndarray[Any, np.
 
 
 def in_order(labels: pd.Series[Any]) -> list[str]:
-    """Return the labels in order of first appearance, "all" last."""
+    """Return the labels in order of first appearance, then "all", then the differences."""
     found = [str(label) for label in labels.unique()]
-    return [label for label in found if label != ALL] + [ALL for label in found if label == ALL]
+    return sorted(found, key=lambda label: (is_difference(label), label == ALL))
 
 
 def records(frame: pd.DataFrame) -> list[Any]:
@@ -95,18 +95,36 @@ def gap_notes(
     keys: Sequence[str],
     values: Sequence[str],
     names: Mapping[str, str] | None = None,
+    method: str | None = None,
 ) -> tuple[str, ...]:
-    """Name the rows where one of `values` is missing, one sentence for each reason."""
-    gaps: dict[tuple[str, str], list[str]] = {}
+    """Say for each reason which numbers are missing, and what else a `reason` remarks.
+
+    `method` names a column beside the keys; a row that is the same under all
+    methods is named once, without it.
+    """
+    found: dict[tuple[str, str], dict[str, list[str]]] = {}
     for row in frame.to_dict("records"):
         missing = next((value for value in values if np.isnan(row[value])), None)
-        if missing is not None:
-            reason = str(row["reason"]).rstrip(".") or "no value was given"
-            label = ", ".join(display_name(row[key], names) for key in keys)
-            gaps.setdefault((_WORDS.get(missing, missing), reason), []).append(label)
-    return tuple(
-        f"No {word} for {some_of(labels)}: {reason}." for (word, reason), labels in gaps.items()
-    )
+        reason = str(row["reason"]).rstrip(".")
+        if missing is None and not reason:
+            continue
+        word = _WORDS.get(missing, missing) if missing else ""
+        label = ", ".join(display_name(row[key], names) for key in keys)
+        rows = found.setdefault((word, reason or "no value was given"), {})
+        rows.setdefault(label, []).append(str(row[method]) if method else "")
+    methods = frame[method].nunique() if method else 1
+    notes = []
+    for (word, reason), rows in found.items():
+        labels = some_of(
+            [
+                label
+                if len(under) == methods
+                else f"{label} ({', '.join(display_name(one, names) for one in under)})"
+                for label, under in rows.items()
+            ]
+        )
+        notes.append(f"No {word} for {labels}: {reason}." if word else f"{labels}: {reason}.")
+    return tuple(notes)
 
 
 def absent_notes(

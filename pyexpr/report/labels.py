@@ -27,11 +27,15 @@ _KNOWN = {
     "r2": "R²",
     "au_count": "AU count",
     "au_intensity": "AU intensity",
-    "jackknife_t": "jackknife t",
+    "jackknife_t": "jackknife-t",
     "percentile": "percentile",
     "std_loading": "Loading",
     "std_residual_variance": "Residual variance",
 }
+# Which way a metric improves; the others have no better end.
+LOWER_IS_BETTER = ("rmse", "nrmse", "mae")
+HIGHER_IS_BETTER = ("correlation", "concordance", "r2")
+_PARTS = {"_within": " within subjects", "_between": " between subjects"}
 _CODE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
@@ -49,10 +53,31 @@ def display_name(label: object, names: Mapping[str, str] | None = None) -> str:
     first, sep, second = text.partition(" - ")
     if sep:
         return f"{display_name(first, names)} {MINUS} {display_name(second, names)}"
+    for ending, words in _PARTS.items():
+        if text.endswith(ending) and base_metric(text) in (*LOWER_IS_BETTER, *HIGHER_IS_BETTER):
+            return display_name(base_metric(text), names) + words
     if _CODE_NAME.fullmatch(text):
         spaced = text.replace("_", " ")
         return spaced[0].upper() + spaced[1:]
     return text
+
+
+def base_metric(metric: str) -> str:
+    """Return a metric without "_within" and "_between"."""
+    return metric.removesuffix("_within").removesuffix("_between")
+
+
+def direction(metric: str) -> str:
+    """Return "lower" or "higher", whichever is better, or "" where neither is."""
+    base = base_metric(metric)
+    if base in LOWER_IS_BETTER:
+        return "lower"
+    return "higher" if base in HIGHER_IS_BETTER else ""
+
+
+def is_difference(label: str) -> bool:
+    """Whether a term or a context is a difference of two, ``p - q``."""
+    return " - " in label
 
 
 def display_names(

@@ -11,8 +11,16 @@ import pandas as pd
 
 from pyexpr.base import plotting
 from pyexpr.report.frames import checked, gap_notes, in_order, records
-from pyexpr.report.labels import display_name, display_names, interval, number, percent
-from pyexpr.report.tables import BASELINES, HIGHER_IS_BETTER, HUMAN, LOWER_IS_BETTER
+from pyexpr.report.labels import (
+    base_metric,
+    direction,
+    display_name,
+    display_names,
+    interval,
+    number,
+    percent,
+)
+from pyexpr.report.tables import BASELINES, HUMAN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,6 +74,13 @@ def performance_figure(
     -------
     matplotlib Figure
         A row whose estimate is missing says "undefined"; `performance_alt` says why.
+
+    Examples
+    --------
+    >>> from pyexpr.report import paper_figures
+    >>> figure = performance_figure(paper_figures.performance())
+    >>> [axes.get_title(loc="left") for axes in figure.axes]
+    ['NRMSE', 'Correlation']
     """
     data = _performance(frame, method)
     contexts = display_names(in_order(data["context"]), names)
@@ -81,7 +96,9 @@ def performance_figure(
         for axes, (metric, shown) in zip(panels, metrics.items(), strict=True):
             here = data[data["metric"] == metric]
             axes.set_title(plotting.wrap(shown, panel_mm, weight="bold"), loc="left")
-            axes.set_xlabel(_direction(metric), size=plotting.SIZE_SMALL)
+            better = direction(metric)
+            if better:
+                axes.set_xlabel(f"{better} is better", size=plotting.SIZE_SMALL)
             _set_axes(axes, here, metric, rows, panel_mm)
             for row in records(here):
                 y = rows.places[str(row.context), str(row.model)]
@@ -134,12 +151,6 @@ def _in_words(row: Any, digits: int) -> str:
     return number(row.estimate, digits) + (f" {limits}" if limits.startswith("[") else "")
 
 
-def _direction(metric: str) -> str:
-    if metric in LOWER_IS_BETTER:
-        return "lower is better"
-    return "higher is better" if metric in HIGHER_IS_BETTER else ""
-
-
 def _looks(
     models: Mapping[str, str], baselines: Sequence[str], human: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
@@ -167,7 +178,9 @@ def _limits(data: pd.DataFrame, metric: str) -> tuple[float, float]:
     low, high = min([0.0, *numbers]), max([0.0, *numbers])
     span = (high - low) or 1.0
     # Room for half a marker; nothing lies below the zero of an error.
-    return low - (0.04 * span if low < 0 or metric in _SIGNED else 0.0), high + 0.05 * span
+    return low - (
+        0.04 * span if low < 0 or base_metric(metric) in _SIGNED else 0.0
+    ), high + 0.05 * span
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +223,12 @@ class _Rows:
 def _set_axes(axes: Axes, data: pd.DataFrame, metric: str, rows: _Rows, panel_mm: float) -> None:
     axes.set_ylim(rows.bottom, 0)
     axes.set_xlim(*_limits(data, metric))
-    # Seven points' digits need some 10 mm for a label and its neighbour's distance.
-    plotting.number_ticks(axes, max(2, min(6, int(panel_mm / 10))))
+    # Seven points' digits need some 7 mm for a label and its neighbour's distance.
+    plotting.number_ticks(axes, max(2, min(6, int(panel_mm / 7))))
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=plotting.PALE, lw=0.5)
-    if metric in _SIGNED:
+    if base_metric(metric) in _SIGNED:
         axes.axvline(0, color=plotting.GREY, lw=0.8, zorder=1)
     for y in rows.rules:
         axes.axhline(y, color=plotting.INK, lw=0.6, zorder=1)
@@ -226,13 +239,14 @@ def _draw_row(axes: Axes, row: Any, y: float, look: dict[str, Any]) -> None:
         axes.text(
             0.02, y, "undefined", transform=axes.get_yaxis_transform(),
             va="center", style="italic", size=plotting.SIZE_SMALLEST, color=plotting.GREY,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5}, zorder=4,
         )  # fmt: skip
         return
     if not (np.isnan(row.conf_low) and np.isnan(row.conf_high)):
         plotting.draw_interval(
             axes, row.conf_low, row.estimate, row.conf_high, y, color=look["color"]
         )
-    axes.plot(row.estimate, y, ms=4.2, mew=0.9, ls="", zorder=3, **look)
+    axes.plot(row.estimate, y, ms=4.2, mew=0.9, ls="", zorder=3, clip_on=False, **look)
 
 
 def _label_rows(axes: Axes, rows: _Rows) -> None:

@@ -31,7 +31,7 @@ _GOLDEN = 0.6180339887498949
 def quality_figure(
     frame: pd.DataFrame,
     *,
-    share: str = "valid_share",
+    share: str = "share_valid",
     threshold: float = 0.5,
     names: Names = None,
     width_mm: float = plotting.FULL_WIDTH_MM,
@@ -55,6 +55,13 @@ def quality_figure(
     Returns
     -------
     matplotlib Figure
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> clips = pd.DataFrame({"context": ["pain", "pain"], "share_valid": [1.0, 0.4]})
+    >>> quality_figure(clips).axes[0].texts[0].get_text().splitlines()
+    ['2 clips', '1 below 50%']
     """
     contexts = _shares(frame, share)
     shown = display_names(contexts, names)
@@ -98,7 +105,7 @@ def quality_figure(
 def quality_alt(
     frame: pd.DataFrame,
     *,
-    share: str = "valid_share",
+    share: str = "share_valid",
     threshold: float = 0.5,
     names: Names = None,
 ) -> str:

@@ -9,23 +9,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
-from pyexpr.base.errors import DataError
+from pyexpr.report.comparison_table import comparison_table
 from pyexpr.report.display import DisplayTable, to_console, write_table
 from pyexpr.report.frames import absent_notes, checked, gap_notes, in_order, pivot, records
 from pyexpr.report.labels import (
     DASH,
     count,
-    display_name,
+    direction,
     display_names,
     interval,
     number,
-    p_value,
     percent,
 )
+from pyexpr.report.side_by_side import side_by_side
 
 __all__ = [
     "DisplayTable",
@@ -43,9 +42,6 @@ Names = Mapping[str, str] | None
 
 BASELINES = ("uniform", "normal")
 HUMAN = ("human",)
-# Which way a metric improves; a metric in neither tuple gets no bold.
-LOWER_IS_BETTER = ("rmse", "nrmse", "mae")
-HIGHER_IS_BETTER = ("correlation", "concordance", "r2")
 
 
 def reliability_table(
@@ -146,6 +142,12 @@ def loadings_table(
     -------
     DisplayTable
         One column per context, "all" last.
+
+    Examples
+    --------
+    >>> from pyexpr.report import paper_figures
+    >>> loadings_table(paper_figures.loadings()).rows[0]
+    ('λ1 (Response)', '.98', '.98', '.98', '.98')
     """
     values = ("std_loading", "std_residual_variance")
     data = checked(frame, what="the loadings table", keys=("context", "indicator"), numbers=values)
@@ -197,6 +199,13 @@ def performance_table(
     -------
     DisplayTable
         The best model of each column (all of them, if they tie) is in `bold`.
+
+    Examples
+    --------
+    >>> from pyexpr.report import paper_figures
+    >>> table = performance_table(paper_figures.performance())
+    >>> table.columns[:3], table.rows[0][:3]
+    (('Model', 'NRMSE: Startle', 'NRMSE: Pain'), ('Uniform baseline', '.294', '.303'))
     """
     data = checked(
         frame,
@@ -245,87 +254,6 @@ def performance_table(
     )
 
 
-def comparison_table(
-    frame: pd.DataFrame,
-    *,
-    digits: int = 3,
-    confidence: float = 0.95,
-    names: Names = None,
-    title: str = "Table 4. Comparison of the models.",
-) -> DisplayTable:
-    """Lay out comparisons as the paper's table 4, the interval methods side by side.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Columns metric, term (a model, or ``p - q`` for a difference), context,
-        method, estimate, conf_low, conf_high, p_value, and optionally reason
-        and p_below (for published p-values given only as "< .001").
-    digits, confidence, names, title
-        As in `reliability_table`.
-
-    Returns
-    -------
-    DisplayTable
-        One row per metric, context and term; an interval and a p-value for each
-        method. A missing number is an em dash, its reason in a note.
-
-    Raises
-    ------
-    DataError
-        Two methods give different estimates for the same row.
-    """
-    keys = ("metric", "context", "term")
-    data = checked(
-        frame,
-        what="the comparison table",
-        keys=(*keys, "method"),
-        numbers=("estimate", "conf_low", "conf_high", "p_value"),
-        optional=("p_below",),
-    )
-    # A published "p < .001" is known, though not its value.
-    below = data["p_value"].isna() & data["p_below"].notna()
-    data["p_text"] = [
-        f"< {number(row.p_below, 3)}" if is_below else p_value(row.p_value)
-        for row, is_below in zip(records(data), below, strict=True)
-    ]
-    data["p_value"] = data["p_value"].where(~below, data["p_below"])
-    contexts = display_names(in_order(data["context"]), names)
-    metrics = display_names(data["metric"].unique(), names)
-    terms = display_names(data["term"].unique(), names)
-    methods = display_names(data["method"].unique(), names)
-    found = {(row.metric, row.context, row.term, row.method): row for row in records(data)}
-    rows = []
-    for metric, context, term in ((m, c, t) for m in metrics for c in contexts for t in terms):
-        here = [found.get((metric, context, term, method)) for method in methods]
-        if not any(here):
-            continue
-        cells = [metrics[metric], contexts[context], terms[term]]
-        cells.append(number(_one_estimate([row for row in here if row]), digits))
-        for row in here:
-            cells += (
-                [interval(row.conf_low, row.conf_high, digits), row.p_text] if row else [DASH, DASH]
-            )
-        rows.append(tuple(cells))
-    heads = [
-        head
-        for method in methods.values()
-        for head in (f"{percent(confidence)} CI ({method})", f"p ({method})")
-    ]
-    return DisplayTable(
-        title=title,
-        columns=("Metric", "Context", "Comparison", "Estimate", *heads),
-        rows=tuple(rows),
-        notes=gap_notes(
-            data,
-            keys=(*keys, "method"),
-            values=("estimate", "conf_low", "conf_high", "p_value"),
-            names=names,
-        ),
-        text_columns=3,
-    )
-
-
 def weights_table(
     frame: pd.DataFrame,
     *,
@@ -348,6 +276,14 @@ def weights_table(
     DisplayTable
         A weight that the penalty set to zero is ``0``; one that only rounds to
         zero is ``.00``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> weights = pd.DataFrame({"context": ["pain", "all"], "feature": "au_count",
+    ...                         "estimate": [0.31, 0.0]})
+    >>> weights_table(weights).rows
+    (('AU count', '.31', '0'),)
     """
     data = checked(
         frame, what="the weights table", keys=("context", "feature"), numbers=("estimate",)
@@ -375,111 +311,21 @@ def weights_table(
     )
 
 
-def side_by_side(
-    ours: pd.DataFrame,
-    *,
-    keys: Sequence[str],
-    values: Sequence[str] = ("estimate",),
-    truth: pd.DataFrame | None = None,
-    paper: pd.DataFrame | None = None,
-    digits: int = 2,
-    names: Names = None,
-    title: str,
-    notes: Sequence[str] = (),
-) -> DisplayTable:
-    """Set our numbers beside the truth they were simulated from and beside the paper's.
-
-    Parameters
-    ----------
-    ours : DataFrame
-        Its rows and their order are the table's. Where it has conf_low and
-        conf_high and there is one value, the interval is shown too.
-    keys : sequence of str
-        Columns that all frames share and that identify a row.
-    values : sequence of str
-        Columns of numbers to compare.
-    truth, paper : DataFrame, optional
-        Rows that `ours` lacks are left out; those they lack are em dashes.
-    digits, names, title
-        As in `reliability_table`.
-    notes : sequence of str
-        Sentences for under the table.
-
-    Returns
-    -------
-    DisplayTable
-        The columns of the keys, then for each value "ours", "truth", "paper".
-    """
-    data = checked(ours, what="ours", keys=keys, numbers=values, optional=("conf_low", "conf_high"))
-    limits = len(values) == 1 and {"conf_low", "conf_high"} <= set(ours.columns)
-    others = {
-        label: checked(other, what=f"the {label}'s numbers", keys=keys, numbers=values)
-        for label, other in (("truth", truth), ("paper", paper))
-        if other is not None
-    }
-    beside = {
-        (label, value): pivot(other, *keys, value=value)
-        for label, other in others.items()
-        for value in values
-    }
-    shown = {key: display_names(data[key].unique(), names) for key in keys}
-    heads = [display_name(key, names) for key in keys]
-    for value in values:
-        name = "" if len(values) == 1 else f": {display_name(value, names).lower()}"
-        heads += [f"Ours{name}", *(["Interval"] if limits else [])]
-        heads += [f"{label.capitalize()}{name}" for label in others]
-    rows = []
-    for record in data.to_dict("records"):
-        key = tuple(str(record[k]) for k in keys)
-        cells = [shown[k][label] for k, label in zip(keys, key, strict=True)]
-        for value in values:
-            cells.append(number(record[value], digits))
-            if limits:
-                cells.append(interval(record["conf_low"], record["conf_high"], digits))
-            cells += [number(beside[label, value].get(key, math.nan), digits) for label in others]
-        rows.append(tuple(cells))
-    return DisplayTable(
-        title=title,
-        columns=tuple(heads),
-        rows=tuple(rows),
-        notes=(*notes, *gap_notes(data, keys=keys, values=values, names=names)),
-        text_columns=len(keys),
-    )
-
-
 def _best(values: Mapping[str, float], metric: str) -> list[str]:
     """Return the models with the best value; none if the metric has no direction."""
     known = {model: value for model, value in values.items() if not math.isnan(value)}
-    if not known or metric not in (*LOWER_IS_BETTER, *HIGHER_IS_BETTER):
+    if not known or not direction(metric):
         return []
-    best = min(known.values()) if metric in LOWER_IS_BETTER else max(known.values())
+    best = min(known.values()) if direction(metric) == "lower" else max(known.values())
     return [model for model, value in known.items() if value == best]
 
 
 def _direction_notes(metrics: Mapping[str, str], *, marked: bool) -> tuple[str, ...]:
-    lower = [shown for metric, shown in metrics.items() if metric in LOWER_IS_BETTER]
-    higher = [shown for metric, shown in metrics.items() if metric in HIGHER_IS_BETTER]
-    parts = [
-        f"{', '.join(group)}: {word} is better"
-        for group, word in ((lower, "lower"), (higher, "higher"))
-        if group
-    ]
+    groups = {
+        word: [shown for metric, shown in metrics.items() if direction(metric) == word]
+        for word in ("lower", "higher")
+    }
+    parts = [f"{', '.join(group)}: {word} is better" for word, group in groups.items() if group]
     sentence = f"{'; '.join(parts)}." if parts else ""
     bold = "Bold: the best model of the column, baselines and human raters set aside."
     return tuple(text for text in (sentence, bold if marked else "") if text)
-
-
-def _one_estimate(rows: Sequence[Any]) -> float:
-    """Return the estimate the methods share: they differ in intervals, never in it."""
-    first = float(rows[0].estimate)
-    for row in rows[1:]:
-        # Rounding of sums taken in another order, no more.
-        if not math.isclose(row.estimate, first, rel_tol=1e-9, abs_tol=1e-12) and not (
-            math.isnan(row.estimate) and math.isnan(first)
-        ):
-            raise DataError(
-                f"methods {rows[0].method!r} and {row.method!r} give different estimates of "
-                f"{row.metric!r} for {row.term!r} in context {row.context!r}: {first!r} and "
-                f"{row.estimate!r}; were they computed from the same rows?"
-            )
-    return first

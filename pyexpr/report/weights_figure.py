@@ -64,6 +64,14 @@ def weights_figure(
     -------
     matplotlib Figure
         A missing weight is drawn as an em dash; `weights_alt` says why.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> weights = pd.DataFrame({"context": ["pain", "all"], "feature": "au_count",
+    ...                         "estimate": [0.31, 0.24]})
+    >>> [axes.get_title() for axes in weights_figure(weights).axes]
+    ['Pain', 'All']
     """
     data = checked(
         frame,
@@ -160,4 +168,5 @@ def _draw_weights(axes: Axes, data: pd.DataFrame, rows: Mapping[str, _Row]) -> N
             low = high = 0.0
         plotting.draw_interval(axes, low, value, high, y, color=blue)
         axes.plot(value, y, "o", color=blue, ms=4, mew=0.9,
-                  markerfacecolor="white" if value == 0 else blue, zorder=3)  # fmt: skip
+                  markerfacecolor="white" if value == 0 else blue, zorder=3,
+                  clip_on=False)  # fmt: skip

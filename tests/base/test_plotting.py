@@ -152,3 +152,22 @@ def test_text_width_is_what_the_renderer_draws() -> None:
     assert plotting.text_width_mm("Points displacement", 7) == pytest.approx(
         inches * 25.4, rel=0.05
     )
+
+
+@pytest.mark.parametrize(
+    ("limit", "labels"),
+    [
+        (0.55, {"−0.5", "0", "0.5"}),
+        (2.9e-4, {"−2e−4", "0", "2e−4"}),
+        (130.0, {"−100", "0", "100"}),
+    ],
+)
+def test_ticks_are_short(limit: float, labels: set[str]) -> None:
+    with plotting.style():
+        axes = plotting.new_figure(60, 40).subplots()
+        axes.set_xlim(-limit, limit)
+        plotting.number_ticks(axes, 2, symmetric=True)
+        shown = {
+            axes.xaxis.get_major_formatter()(x, 0) for x in axes.get_xticks() if abs(x) <= limit
+        }
+    assert shown == labels

@@ -75,7 +75,7 @@ def loadings(contexts: Any = CONTEXTS, indicators: Any = ("response", "emotion",
 def quality(contexts: Any = CONTEXTS) -> pd.DataFrame:
     rng = np.random.default_rng(4)
     rows = [(c, x) for c in contexts for x in np.clip(rng.normal(1, 0.1, 50), 0, 1)]
-    return pd.DataFrame(rows, columns=["context", "valid_share"])
+    return pd.DataFrame(rows, columns=["context", "share_valid"])
 
 
 QUESTIONS = (
@@ -241,7 +241,7 @@ def test_performance_draws_every_row_where_its_label_stands() -> None:
         )
     text = words(figure)
     for name in ("Startle", "All", "Uniform baseline", "ElasticNet", "3D-CNN", "human raters",
-                 "lower is better", "higher is better", "95% interval (jackknife t)"):  # fmt: skip
+                 "lower is better", "higher is better", "95% interval (jackknife-t)"):  # fmt: skip
         assert name in text
 
 
@@ -378,7 +378,7 @@ def test_question_texts_are_spelt_out_in_their_squares() -> None:
 
 def test_quality_draws_and_counts_every_clip() -> None:
     frame = pd.DataFrame(
-        {"context": ["pain"] * 4 + ["all"], "valid_share": [1.0, 0.49, 0.5, math.nan, 1.0]}
+        {"context": ["pain"] * 4 + ["all"], "share_valid": [1.0, 0.49, 0.5, math.nan, 1.0]}
     )
     figure = figures.quality_figure(frame)
     (axes,) = figure.axes
@@ -391,7 +391,7 @@ def test_quality_draws_and_counts_every_clip() -> None:
         "All: 1 clips, 0 below 50%, median 100%."
     )
     with pytest.raises(ColumnError, match="between 0 and 1"):
-        figures.quality_figure(frame.assign(valid_share=[90, 1, 1, 1, 1]))
+        figures.quality_figure(frame.assign(share_valid=[90, 1, 1, 1, 1]))
 
 
 def test_dots_of_one_strip_do_not_leave_it() -> None:

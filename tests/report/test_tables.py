@@ -44,6 +44,8 @@ def test_p_values(value: float, text: str) -> None:
         ("points_displacement", "Points displacement"), ("au_count", "AU count"), ("all", "All"),
         ("elastic_net - 3d_cnn", "ElasticNet − 3D-CNN"), ("BP4D_T1", "BP4D_T1"), ("1", "1"),
         ("My own model", "My own model"), ("startle", "Startle"),
+        ("nrmse_within", "NRMSE within subjects"), ("startle - pain", "Startle − Pain"),
+        ("hands_within", "Hands within"),
     ],
 )  # fmt: skip
 def test_display_names(label: str, text: str) -> None:
@@ -149,12 +151,13 @@ def test_intervals_stand_in_the_cells_on_request() -> None:
     assert tables.performance_table(frame).rows == (("A", ".100"),)
 
 
+CRITERIA = "different criteria"
 COMPARISON = pd.DataFrame(
     [
-        ("nrmse", "en - uniform", "all", "jackknife_t", -0.185, -0.203, -0.168, 0.0002, ""),
-        ("nrmse", "en - uniform", "all", "percentile", -0.185, -0.2, -0.17, 0.001, ""),
-        ("nrmse", "en", "all", "jackknife_t", 0.1, 0.09, 0.11, NAN, "an error has no null value"),
-        ("nrmse", "en", "all", "percentile", 0.1, 0.08, 0.12, NAN, "an error has no null value"),
+        ("nrmse", "en - uniform", "all", "jackknife_t", -0.185, -0.203, -0.168, 0.0002, CRITERIA),
+        ("nrmse", "en - uniform", "all", "percentile", -0.185, -0.2, -0.17, 0.001, CRITERIA),
+        ("nrmse", "en", "all", "jackknife_t", 0.1, 0.09, 0.11, NAN, ""),
+        ("nrmse", "en", "all", "percentile", 0.1, 0.08, 0.12, NAN, ""),
         ("correlation", "en - uniform", "all", "percentile", NAN, NAN, NAN, NAN, "constant"),
     ],
     columns=[
@@ -168,7 +171,7 @@ def test_comparison_table_sets_methods_side_by_side() -> None:
     table = tables.comparison_table(COMPARISON)
     assert table.columns == (
         "Metric", "Context", "Comparison", "Estimate",
-        "95% CI (jackknife t)", "p (jackknife t)", "95% CI (percentile)", "p (percentile)",
+        "95% CI, jackknife-t", "p, jackknife-t", "95% CI, percentile", "p, percentile",
     )  # fmt: skip
     assert table.rows == (
         ("NRMSE", "All", "En − Uniform baseline", "−.185",
@@ -177,10 +180,19 @@ def test_comparison_table_sets_methods_side_by_side() -> None:
         ("Correlation", "All", "En − Uniform baseline", "—", "—", "—", "—", "—"),
     )  # fmt: skip
     assert table.notes == (
-        "No p-value for NRMSE, All, En, jackknife t; NRMSE, All, En, percentile: "
-        "an error has no null value.",
-        "No estimate for Correlation, All, En − Uniform baseline, percentile: constant.",
+        "NRMSE, All, En − Uniform baseline: different criteria.",
+        "No p-value for NRMSE, All, En: the size of an error is not tested, only differences are.",
+        "No estimate for Correlation, All, En − Uniform baseline (percentile): constant.",
     )
+
+
+def test_all_stands_before_the_differences_between_contexts() -> None:
+    frame = performance(
+        *((("a", context, "correlation_within", 0.1)) for context in ("x - y", "all", "x", "y"))
+    )
+    table = tables.performance_table(frame)
+    assert [head.partition(": ")[2] for head in table.columns[1:]] == ["X", "Y", "All", "X − Y"]
+    assert table.notes[0] == "Correlation within subjects: higher is better."
 
 
 def test_two_estimates_of_one_row_are_an_error() -> None:
@@ -270,6 +282,24 @@ def test_console_cuts_wide_tables_into_blocks_and_never_into_numbers() -> None:
         assert "[red]3D" in text
         for row in table.rows:
             assert all(cell in text for cell in row[1:])
+
+
+def test_table_4_fits_a_terminal_in_two_blocks() -> None:
+    from rich.console import Console
+
+    table = tables.comparison_table(
+        COMPARISON.assign(
+            term=[
+                *["elastic_net - openface_lstm"] * 2,
+                *["elastic_net"] * 2,
+                "elastic_net - normal",
+            ]
+        )
+    )
+    out = io.StringIO()
+    tables.to_console(table, Console(file=out, width=80, color_system=None))
+    assert out.getvalue().count("Comparison") == 3  # the title's and one for each block
+    assert out.getvalue().count("Estimate") == 1
 
 
 def test_written_tables_read_back_exactly(tmp_path: Path) -> None:
