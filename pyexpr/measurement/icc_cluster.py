@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from pyexpr.core.icc import Squares
-from pyexpr.measurement.icc_intervals import NAN, Signal
+from pyexpr.measurement.icc_intervals import NAN, NOT_ENCLOSED, Signal
 from pyexpr.measurement.icc_layout import Ratings
 
 ONE_CLUSTER = "there is only one subject, so there is no interval"
@@ -55,7 +55,7 @@ def jackknife(signal: Signal, replicates: list[float], level: float) -> Signal:
         p_value=NAN,
         method=METHOD,
     )
-    if signal.reason:
+    if signal.reason not in {"", NOT_ENCLOSED}:
         # Perfect agreement stays [1, 1], whoever is left out.
         return replace(bare, low=signal.low, high=signal.high)
     if g < 2:

@@ -109,7 +109,7 @@ class ICCResult(Result):
         """
         import pandas as pd
 
-        rows = []
+        rows: list[dict[str, Any]] = []
         for group in self.groups:
             head = dict(zip(self.by, group.labels, strict=True))
             rows.extend(
@@ -312,8 +312,14 @@ def icc(
     >>> ratings = np.array(
     ...     [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
     ... )
-    >>> icc(ratings).tidy()[["form", "estimate"]].round(2).to_string(index=False).split("\n")
-    ['    form  estimate', 'ICC(1,1)      0.17', ... 'ICC(C,k)      0.91']
+    >>> print(icc(ratings).tidy()[["form", "estimate", "conf_low", "conf_high"]].round(2))
+           form  estimate  conf_low  conf_high
+    0  ICC(1,1)      0.17     -0.13       0.72
+    1  ICC(1,k)      0.44     -0.88       0.91
+    2  ICC(A,1)      0.29      0.02       0.76
+    3  ICC(A,k)      0.62      0.07       0.93
+    4  ICC(C,1)      0.71      0.34       0.95
+    5  ICC(C,k)      0.91      0.68       0.99
     """
     forms = chosen_forms(form)
     level = checked_confidence(confidence)
