@@ -16,12 +16,12 @@ from pyexpr.measurement.reliability import icc
 
 CLIPS, RATERS = 2240, 6
 
-# The time is taken inside R: starting R is not psych's work.
+# The time is taken inside R: starting R is not psych's work. Its default, lmer=TRUE;
+# lmer=FALSE decomposes a matrix of one column per clip and takes minutes.
 PSYCH = """
 suppressPackageStartupMessages(library(psych))
 x <- as.matrix(read.csv(commandArgs(TRUE)[1]))
-invisible(suppressMessages(ICC(x, lmer = FALSE)))
-times <- replicate(3, system.time(found <- ICC(x, lmer = FALSE)$results)[["elapsed"]])
+times <- replicate(2, system.time(found <<- ICC(x, lmer = TRUE)$results)[["elapsed"]])
 cat(sprintf("%.17g", c(min(times) * 1000, found$ICC[c(1, 4, 2, 5, 3, 6)])), sep = " ")
 """
 
@@ -85,7 +85,7 @@ def run() -> list[dict[str, object]]:
 
     ours = icc(table).tidy().set_index("form")["estimate"]
     psych_ms, psych_values = psych(table)
-    np.testing.assert_allclose(ours, psych_values, rtol=1e-9)
+    np.testing.assert_allclose(ours, psych_values, atol=1e-5)
     theirs = pingouin(long).loc[ours.index, "ICC"]
     np.testing.assert_allclose(ours, theirs, rtol=1e-9)
     np.testing.assert_allclose(ours, from_long().tidy()["estimate"], rtol=1e-12)
