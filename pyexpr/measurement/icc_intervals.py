@@ -206,11 +206,6 @@ def agreement_signal(two: TwoWaySquares, confidence: float) -> Signal:
     return replace(signal, low=low, high=high, reason="" if low <= theta <= high else NOT_ENCLOSED)
 
 
-def undetermined_signal(n_targets: int, n_ratings: int, reason: str) -> Signal:
-    """Stand for a family that the ratings cannot determine, with the reason."""
-    return Signal(NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, n_targets, n_ratings, "", reason)
-
-
 def form_row(form: Form, signal: Signal, k: float | None) -> dict[str, Any]:
     """One row of the table: a form at its k, or at the k asked for."""
     at = 1.0 if not form.average else (signal.k if k is None else k)

@@ -61,6 +61,22 @@ components <- function(fit) {
   v <- as.data.frame(VarCorr(fit))
   c(v$vcov[match(c("t", "r", "Residual"), v$grp)], as.numeric(REMLcrit(fit)))
 }
+# Covariance of (log lambda_t, log lambda_r): second differences of lme4's own criterion.
+curvature <- function(d) {
+  f <- lmer(y ~ 1 + (1 | t) + (1 | r), d, control = control)
+  v <- as.data.frame(VarCorr(f))
+  tau <- log(v$vcov[1:2] / v$vcov[3])
+  criterion <- lmer(y ~ 1 + (1 | t) + (1 | r), d, devFunOnly = TRUE)
+  at <- function(x, y) criterion(exp((tau + c(x, y)) / 2))
+  h <- 1e-3
+  second <- matrix(0, 2, 2)
+  second[1, 1] <- (at(h, 0) - 2 * at(0, 0) + at(-h, 0)) / h^2
+  second[2, 2] <- (at(0, h) - 2 * at(0, 0) + at(0, -h)) / h^2
+  second[1, 2] <- second[2, 1] <- (at(h, h) - at(h, -h) - at(-h, h) + at(-h, -h)) / (4 * h^2)
+  found <- 2 * solve(second)
+  order <- match(c("t", "r"), v$grp[1:2])
+  found[order, order]
+}
 holes <- function(n, k, target, rater, error, share) {
   x <- effects(n, k, target, rater, error)
   x[matrix(runif(n * k) < share, n)] <- NA
@@ -72,7 +88,8 @@ incomplete <- lapply(list(
   no_raters = holes(20, 5, 1, 0, 1, 0.3)
 ), function(x) {
   d <- data.frame(t = factor(c(row(x))), r = factor(c(col(x))), y = c(x))
-  list(table = x, components = components(lmer(y ~ 1 + (1 | t) + (1 | r), d, control = control)))
+  list(table = x, components = components(lmer(y ~ 1 + (1 | t) + (1 | r), d, control = control)),
+       covariance = curvature(d))
 })
 complete <- tables$strong
 d <- data.frame(t = factor(c(row(complete))), r = factor(c(col(complete))), y = c(complete))
