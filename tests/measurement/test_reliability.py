@@ -503,3 +503,17 @@ def test_clusters_that_do_not_hold_targets_or_do_not_vary() -> None:
     same = long_of(np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]), subject=np.repeat([1, 2, 3], 2))
     perfect = icc(same, targets="clip", ratings="score", cluster="subject").tidy()
     assert perfect[["estimate", "conf_low", "conf_high"]].eq(1).all(axis=None)
+
+
+def test_empty_and_all_missing_tables() -> None:
+    empty = long_of(SHROUT_FLEISS).iloc[:0]
+    for raters in (None, "rater"):
+        found = icc(empty, targets="clip", raters=raters, ratings="score").tidy()
+        assert set(found["reason"]) == {"there are no ratings"}
+    grouped = icc(empty.assign(context="a"), targets="clip", ratings="score", by="context")
+    assert grouped.tidy().empty
+    assert "form" in grouped.tidy().columns
+    missing = long_of(SHROUT_FLEISS).assign(score=pd.array([None] * 24, dtype="Int64"))
+    result = icc(missing, targets="clip", raters="rater", ratings="score")
+    assert set(result.tidy()["reason"]) == {"there are no ratings"}
+    assert result.counts()["n_missing"].item() == 24
