@@ -14,9 +14,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from pyexpr.core.icc import Squares
-from pyexpr.measurement.icc_intervals import NAN, Signal
+from pyexpr.measurement.icc_intervals import NAN, NOT_ENCLOSED, Signal
 from pyexpr.measurement.icc_layout import Ratings
+from pyexpr.measurement.icc_reml import RATERS_AT_BOUND
 
 ONE_CLUSTER = "there is only one subject, so there is no interval"
 NO_REPLICATE = "without one of the subjects the ICC is not defined, so there is no interval"
@@ -27,19 +27,18 @@ def cluster_signals(
     ratings: Ratings,
     signals: dict[str, Signal],
     level: float,
-    theta_of: Callable[[Squares, str], float],
+    thetas_of: Callable[[Ratings], dict[str, float]],
 ) -> tuple[dict[str, Signal], int]:
     """Replace interval and test of each signal by the jackknife's; also return G."""
     assert ratings.clusters is not None
     present = ratings.rated_clusters()
-    left_out: list[Squares] = (
-        [ratings.squares_without(int(code)) for code in present] if len(present) > 1 else []
+    left_out = (
+        [thetas_of(ratings.without(int(code))) for code in present] if len(present) > 1 else []
     )
-    found = {}
-    for family, signal in signals.items():
-        replicates = [theta_of(squares, family) for squares in left_out]
-        found[family] = jackknife(signal, replicates, level)
-    return found, len(present)
+    return {
+        family: jackknife(signal, [thetas[family] for thetas in left_out], level)
+        for family, signal in signals.items()
+    }, len(present)
 
 
 def jackknife(signal: Signal, replicates: list[float], level: float) -> Signal:
@@ -55,7 +54,7 @@ def jackknife(signal: Signal, replicates: list[float], level: float) -> Signal:
         p_value=NAN,
         method=METHOD,
     )
-    if signal.reason:
+    if signal.reason not in {"", NOT_ENCLOSED, RATERS_AT_BOUND}:
         # Perfect agreement stays [1, 1], whoever is left out.
         return replace(bare, low=signal.low, high=signal.high)
     if g < 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,6 @@ import numpy as np
 from pyexpr.base.errors import ColumnError, DataError
 from pyexpr.base.tables import as_frame, label_codes, numeric_column, require_columns
 from pyexpr.core.icc import (
-    OneWaySquares,
     Squares,
     as_values,
     cell_table,
@@ -49,12 +48,25 @@ class Ratings:
     shared: bool = False
 
     def squares(self) -> Squares:
-        """Mean squares of all the ratings."""
-        return self._squares(slice(None))
+        """Mean squares of the ratings."""
+        if self.table is not None:
+            return matrix_squares(self.table)
+        assert self.values is not None
+        assert self.targets is not None
+        return Squares(long_squares(self.values, self.targets, self.n_targets))
 
-    def squares_without(self, cluster: int) -> Squares:
-        """Mean squares of the ratings of all other clusters."""
-        return self._squares(self.clusters != cluster)
+    def without(self, cluster: int) -> Ratings:
+        """Return the ratings of all other clusters."""
+        kept = self.clusters != cluster
+        if self.table is not None:
+            return replace(self, table=self.table[kept], clusters=None)
+        return replace(
+            self,
+            values=None if self.values is None else self.values[kept],
+            targets=None if self.targets is None else self.targets[kept],
+            raters=None if self.raters is None else self.raters[kept],
+            clusters=None,
+        )
 
     def rated_clusters(self) -> NDArray[np.int64]:
         """Codes of the clusters with at least one rating."""
@@ -64,15 +76,16 @@ class Ratings:
         assert self.values is not None
         return np.unique(self.clusters[~np.isnan(self.values)])
 
-    def _squares(self, rows: Any) -> Squares:
+    def triplets(self) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return value, target code and rater code of each rating that is not missing."""
         if self.table is not None:
-            return matrix_squares(self.table[rows])
+            targets, raters = np.nonzero(~np.isnan(self.table))
+            return self.table[targets, raters], targets.astype(np.int64), raters.astype(np.int64)
         assert self.values is not None
         assert self.targets is not None
-        return Squares(self._long(self.values[rows], self.targets[rows]))
-
-    def _long(self, values: NDArray[np.float64], targets: NDArray[np.int64]) -> OneWaySquares:
-        return long_squares(values, targets, self.n_targets)
+        assert self.raters is not None
+        kept = ~np.isnan(self.values)
+        return self.values[kept], self.targets[kept], self.raters[kept]
 
 
 def names_of(value: str | Sequence[str] | None) -> list[str]:
@@ -228,8 +241,6 @@ def _with_clusters(
     cluster: str,
 ) -> Ratings:
     """Attach clusters, each target in exactly one."""
-    from dataclasses import replace
-
     assert group.targets is not None
     own = np.full(group.n_targets, -1, dtype=np.int64)
     own[group.targets] = clusters
@@ -252,8 +263,6 @@ def _with_raters(
     name: str,
 ) -> Ratings:
     """Lay the ratings out as a table of targets by raters; a cell rated twice is an error."""
-    from dataclasses import replace
-
     assert group.values is not None
     assert group.targets is not None
     codes, n_raters = _renumber(raters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pyexpr.base.errors import DataError, PyexprWarning
@@ -15,6 +15,8 @@ from pyexpr.core.icc import Squares
 from pyexpr.measurement.icc_cluster import cluster_signals
 from pyexpr.measurement.icc_forms import FORMS, Form, chosen_forms
 from pyexpr.measurement.icc_intervals import (
+    NAN,
+    NO_TARGETS,
     ICCInterval,
     Signal,
     agreement_signal,
@@ -23,9 +25,10 @@ from pyexpr.measurement.icc_intervals import (
     form_row,
     icc_interval,
     one_way_signal,
-    undetermined_signal,
 )
 from pyexpr.measurement.icc_layout import Ratings, groups_of, names_of
+from pyexpr.measurement.icc_reml import METHOD as REML
+from pyexpr.measurement.icc_reml import component_signal, fit_components
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,10 +44,12 @@ NOTE_NO_RATERS = (
     "raters= was not given, so only the one-way forms are shown: the two-way forms need to know "
     "who gave each rating"
 )
+NOTE_REML = (
+    "cells of the table of targets by raters are missing: its agreement and consistency forms come "
+    "from variance components by REML (average forms at the harmonic mean of the numbers of "
+    "ratings), their interval by the delta method on log(1/(1 - ICC)); there is no F test"
+)
 NOTE_RATERS = "no interval here respects raters who rate many targets each"
-
-
-INCOMPLETE = "the table of targets by raters has missing cells"
 
 
 class SharedSubjectsWarning(PyexprWarning):
@@ -109,7 +114,7 @@ class ICCResult(Result):
         """
         import pandas as pd
 
-        rows = []
+        rows: list[dict[str, Any]] = []
         for group in self.groups:
             head = dict(zip(self.by, group.labels, strict=True))
             rows.extend(
@@ -188,6 +193,8 @@ class ICCResult(Result):
             notes.append(NOTE_NO_RATERS)
         elif any(FORMS[name].family != "one_way" for name in self.forms):
             notes.append(NOTE_TWO_WAY)
+        if any(s.method == REML for group in self.groups for s in group.signals.values()):
+            notes.append(NOTE_REML)
         if any(group.shared for group in self.groups):
             notes.append(NOTE_SHARED)
         return (*notes, NOTE_RATERS)
@@ -293,12 +300,14 @@ def icc(
     :math:`ICC(1,k) = (MSB - MSW) / MSB` at :math:`k = n_0`. The interval is that of F if all
     targets have equally many ratings, otherwise Wald's (1940), which is exact too. The two-way
     forms and their intervals are McGraw and Wong's (1996, with the published correction: the
-    limits of ICC(A,k) are those of ICC(A,1) stepped up by Spearman-Brown). Negative estimates
+    limits of ICC(A,k) are those of ICC(A,1) stepped up by Spearman-Brown); with missing cells
+    they come from variance components by REML, bounded at 0, at the harmonic mean of the numbers
+    of ratings, with a delta interval on :math:`\log(1/(1 - ICC))`. Negative estimates
     are kept. The F test is of the targets. With `cluster`, the interval is
     :math:`t_{G-1}` on :math:`-\log(1 - ICC(\cdot,k))` with jackknife pseudo-values.
 
     Checked against: `psych::ICC`, `pingouin.intraclass_corr`, Shrout and Fleiss (1979), the
-    NIST StRD one-way problems.
+    NIST StRD one-way problems, `lme4::lmer` (missing cells).
 
     References
     ----------
@@ -312,8 +321,14 @@ def icc(
     >>> ratings = np.array(
     ...     [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
     ... )
-    >>> icc(ratings).tidy()[["form", "estimate"]].round(2).to_string(index=False).split("\n")
-    ['    form  estimate', 'ICC(1,1)      0.17', ... 'ICC(C,k)      0.91']
+    >>> print(icc(ratings).tidy()[["form", "estimate", "conf_low", "conf_high"]].round(2))
+           form  estimate  conf_low  conf_high
+    0  ICC(1,1)      0.17     -0.13       0.72
+    1  ICC(1,k)      0.44     -0.88       0.91
+    2  ICC(A,1)      0.29      0.02       0.76
+    3  ICC(A,k)      0.62      0.07       0.93
+    4  ICC(C,1)      0.71      0.34       0.95
+    5  ICC(C,k)      0.91      0.68       0.99
     """
     forms = chosen_forms(form)
     level = checked_confidence(confidence)
@@ -347,32 +362,18 @@ def _one_way_only(forms: tuple[Form, ...], asked: str | Iterable[str]) -> tuple[
     return kept
 
 
-def _theta(squares: Squares, family: str) -> float:
-    if family == "one_way":
-        return squares.one_way.signal
-    if squares.two_way is None:
-        return math.nan
-    return (
-        squares.two_way.signal_agreement
-        if family == "agreement"
-        else squares.two_way.signal_consistency
-    )
-
-
 def _group(ratings: Ratings, level: float, families: set[str], warn: bool) -> ICCGroup:
     squares = ratings.squares()
     one = squares.one_way
-    signals = {"one_way": one_way_signal(one, level)}
-    if families - {"one_way"}:
-        if squares.two_way is not None:
-            signals["agreement"] = agreement_signal(squares.two_way, level)
-            signals["consistency"] = consistency_signal(squares.two_way, level)
-        else:
-            none = undetermined_signal(one.n_targets, one.n_ratings, INCOMPLETE)
-            signals |= {"agreement": none, "consistency": none}
+    signals = _signals(ratings, squares, level, families)
     n_clusters = None
     if ratings.clusters is not None:
-        signals, n_clusters = cluster_signals(ratings, signals, level, _theta)
+
+        def thetas(part: Ratings) -> dict[str, float]:
+            left = _signals(part, part.squares(), level, families)
+            return {family: signal.theta for family, signal in left.items()}
+
+        signals, n_clusters = cluster_signals(ratings, signals, level, thetas)
     return ICCGroup(
         labels=ratings.labels,
         n_rows=ratings.n_rows,
@@ -387,3 +388,34 @@ def _group(ratings: Ratings, level: float, families: set[str], warn: bool) -> IC
         signals=signals,
         shared=warn and ratings.shared,
     )
+
+
+def _signals(
+    ratings: Ratings, squares: Squares, level: float, families: set[str]
+) -> dict[str, Signal]:
+    """One signal per family; the one-way family always, for mean_reliability()."""
+    one_way = one_way_signal(squares.one_way, level)
+    signals = {"one_way": one_way}
+    wanted = families - {"one_way"}
+    if not wanted:
+        return signals
+    if squares.two_way is not None:
+        signals["agreement"] = agreement_signal(squares.two_way, level)
+        signals["consistency"] = consistency_signal(squares.two_way, level)
+        return signals
+    one = squares.one_way
+    if one_way.reason and one_way.reason != NO_TARGETS:
+        # No error, or nothing to tell it from: so it is whoever gave the ratings.
+        bare = replace(one_way, statistic=NAN, df1=NAN, df2=NAN, p_value=NAN, method="")
+        return signals | dict.fromkeys(sorted(wanted), bare)
+    components = fit_components(*ratings.triplets())
+    for family in sorted(wanted):
+        signals[family] = component_signal(
+            components,
+            family,
+            k=one.n_harmonic,
+            n_targets=one.n_targets,
+            n_ratings=one.n_ratings,
+            confidence=level,
+        )
+    return signals

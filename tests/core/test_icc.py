@@ -1,0 +1,161 @@
+"""The kernel of the mean squares against definitions, rational arithmetic and NIST."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference import icc as reference
+
+from pyexpr.base.errors import DataError
+from pyexpr.core import icc as kernel
+
+# Kernel and twin round differently, a few units in the last place each.
+TWIN = 1e-12
+# What is asked of the hardest NIST problems, on the doubles as stored.
+EXACT = 1e-10
+# Against certified values: ten digits to offset 1e6; rounding of the data leaves 4-5 at 1e12.
+CERTIFIED = 1e-9
+CERTIFIED_AT_1E12 = 2e-4
+
+NIST = json.loads((Path(__file__).parents[1] / "golden" / "nist_anova.json").read_text())
+SMLS = {
+    f"SmLs0{3 * row + column + 1}": (whole, replicates)
+    for row, whole in enumerate(("1", "1000000", "1000000000000"))
+    for column, replicates in enumerate((21, 201, 2001))
+}
+
+
+def nist_groups(name: str) -> list[list[float]]:
+    """Values by treatment, read from decimal text as NIST's files hold them."""
+    if name in NIST["data"]:
+        return [[float(text) for text in group] for group in NIST["data"][name]]
+    # Simon and Lesage (1989): a middle value, then the tenth below and above it in turn.
+    whole, replicates = SMLS[name]
+    steps = [0, *([-1, 1] * (replicates // 2))]
+    return [
+        [float(f"{whole}.{tenth + step}") for step in steps]
+        for tenth in (4, 3, 5, 3, 5, 3, 5, 3, 5)
+    ]
+
+
+def exact_mean_squares(groups: list[list[float]]) -> tuple[float, float]:
+    """Mean squares of the stored doubles in rational arithmetic."""
+    rational = [[Fraction(value) for value in group] for group in groups]
+    n = sum(len(group) for group in rational)
+    means = [sum(group) / len(group) for group in rational]
+    grand = sum(sum(group) for group in rational) / n
+    between = sum(len(g) * (m - grand) ** 2 for g, m in zip(rational, means, strict=True))
+    within = sum((x - m) ** 2 for g, m in zip(rational, means, strict=True) for x in g)
+    return float(between / (len(groups) - 1)), float(within / (n - len(groups)))
+
+
+def nist_long(name: str) -> tuple[list[list[float]], np.ndarray, np.ndarray]:
+    groups = nist_groups(name)
+    targets = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    return groups, np.concatenate(groups), targets
+
+
+@pytest.mark.parametrize("name", sorted(NIST["certified"]))
+def test_nist_problems_to_ten_digits_of_the_stored_doubles(name: str) -> None:
+    groups, values, targets = nist_long(name)
+    between, within = exact_mean_squares(groups)
+    shuffled = np.random.default_rng(1).permutation(len(values))
+    for order in (np.arange(len(values)), shuffled):
+        long = kernel.long_squares(values[order], targets[order], len(groups))
+        assert long.ms_between == pytest.approx(between, rel=EXACT)
+        assert long.ms_within == pytest.approx(within, rel=EXACT)
+    table = kernel.matrix_squares(np.array(groups)).one_way
+    assert table.ms_between == pytest.approx(between, rel=EXACT)
+    assert table.ms_within == pytest.approx(within, rel=EXACT)
+
+
+@pytest.mark.parametrize("name", sorted(NIST["certified"]))
+def test_nist_certified_values(name: str) -> None:
+    groups, values, targets = nist_long(name)
+    certified = NIST["certified"][name]
+    tolerance = CERTIFIED_AT_1E12 if name in {"SmLs07", "SmLs08", "SmLs09"} else CERTIFIED
+    squares = kernel.long_squares(values, targets, len(groups))
+    assert squares.ms_between == pytest.approx(certified["ms_between"], rel=tolerance)
+    assert squares.ms_within == pytest.approx(certified["ms_within"], rel=tolerance)
+    assert squares.ms_between / squares.ms_within == pytest.approx(certified["f"], rel=tolerance)
+
+
+ratings = st.lists(
+    st.tuples(st.integers(0, 6), st.integers(-40, 40)), min_size=12, max_size=60
+).filter(
+    lambda rows: (
+        len({t for t, _ in rows}) > 1
+        and any(a[0] == b[0] and a[1] != b[1] for a in rows for b in rows)
+        and len({x for _, x in rows}) > 2
+    )
+)
+
+
+@settings(derandomize=True, max_examples=80, deadline=None)
+@given(rows=ratings, offset=st.sampled_from([0.0, 0.1, 1e6]))
+def test_long_equals_the_twin(rows: list[tuple[int, int]], offset: float) -> None:
+    targets = np.array([t for t, _ in rows])
+    values = offset + np.array([x for _, x in rows]) / 8
+    values[::11] = np.nan
+    found = kernel.long_squares(values, targets, 7)
+    if found.n_targets < 2 or found.n_ratings == found.n_targets:
+        return
+    n_targets, n, n0, harmonic, between, within = reference.one_way(values, targets)
+    scale = np.nanvar(values) * n
+    assert (found.n_targets, found.n_ratings) == (n_targets, n)
+    assert found.n0 == pytest.approx(n0, rel=TWIN)
+    assert found.n_harmonic == pytest.approx(harmonic, rel=TWIN)
+    assert found.ms_between == pytest.approx(between, rel=TWIN, abs=TWIN * scale)
+    assert found.ms_within == pytest.approx(within, rel=TWIN, abs=TWIN * scale)
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (7, 3), (300, 6), (4, 50)])
+def test_table_equals_the_twin(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(5)
+    table = rng.normal(size=shape) + rng.normal(size=(shape[0], 1)) + rng.normal(size=shape[1])
+    two = kernel.matrix_squares(table).two_way
+    assert two is not None
+    targets, raters, error = reference.two_way(table)
+    assert two.ms_targets == pytest.approx(targets, rel=TWIN)
+    assert two.ms_raters == pytest.approx(raters, rel=TWIN)
+    assert two.ms_error == pytest.approx(error, rel=TWIN)
+    np.testing.assert_allclose(
+        kernel.six_forms(table), reference.six_forms(table), rtol=TWIN, atol=TWIN
+    )
+
+
+def test_wald_limit_solves_the_equation_written_with_the_whole_covariance_matrix() -> None:
+    rng = np.random.default_rng(8)
+    targets = np.repeat(np.arange(9), [1, 2, 2, 3, 5, 7, 1, 4, 30])
+    values = 1e4 + rng.normal(size=9)[targets] + rng.normal(size=len(targets))
+    squares = kernel.long_squares(values, targets, 9)
+    for quantile in (0.3, 1.0, 2.5):
+        theta = kernel.wald_limit(squares, quantile)
+        # The inverse of the covariance matrix costs a few digits of the statistic.
+        assert reference.wald_ratio(values, targets, theta) == pytest.approx(quantile, rel=1e-8)
+
+
+def test_arguments_that_are_not_ratings() -> None:
+    with pytest.raises(DataError, match="must be numbers"):
+        kernel.matrix_squares([["a", "b"]])
+    with pytest.raises(DataError, match="2 dimensions, but have 1"):
+        kernel.matrix_squares([1.0, 2.0])
+    with pytest.raises(DataError, match=r"at index \[0, 1\] is infinite"):
+        kernel.matrix_squares([[1.0, np.inf], [2.0, -np.inf]])
+    with pytest.raises(DataError, match="code 3, outside"):
+        kernel.long_squares([1.0, 2.0], [0, 3], 2)
+    with pytest.raises(DataError, match="whole numbers"):
+        kernel.long_squares([1.0, 2.0], [0.0, 1.0], 2)
+    with pytest.raises(DataError, match="1 codes for 2 values"):
+        kernel.cell_table([1.0, 2.0], [0, 1], [0], 2, 1)
+
+
+def test_nan_and_overflow_are_not_mistaken_for_infinity() -> None:
+    huge = kernel.matrix_squares([[1e308, 1e308], [np.nan, 1e308]])
+    assert huge.one_way.n_ratings == 3

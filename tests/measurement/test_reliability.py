@@ -1,0 +1,519 @@
+"""icc() against psych, pingouin, Shrout and Fleiss, and the paper; layouts, bad input, edges."""
+
+from __future__ import annotations
+
+import doctest
+import json
+import math
+import warnings
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference import icc as reference
+
+from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.measurement import icc_intervals, reliability
+from pyexpr.measurement.icc_forms import FORMS
+from pyexpr.measurement.icc_intervals import icc_interval
+from pyexpr.measurement.reliability import SharedSubjectsWarning, icc
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+R = json.loads((GOLDEN / "icc.json").read_text())
+PUBLISHED = json.loads((GOLDEN / "published_icc.json").read_text())
+
+# Same formulas in other languages, other orders of summing.
+PACKAGES = 1e-9
+# psych's lmer=TRUE stops where lme4's optimiser does.
+LMER = 1e-5
+# The paper prints three decimals, of figures computed before rounding.
+PILOT = 0.003
+# Its table 1 prints two.
+TABLE_1 = 0.011
+
+SHROUT_FLEISS = np.array(R["cases"]["shrout_fleiss"]["table"])
+
+
+def long_of(table: np.ndarray, **more: object) -> pd.DataFrame:
+    n, k = table.shape
+    return pd.DataFrame(
+        {
+            "clip": np.repeat([f"c{i}" for i in range(n)], k),
+            "rater": np.tile([f"r{j}" for j in range(k)], n),
+            "score": table.ravel(),
+            **more,
+        }
+    )
+
+
+def pingouins(long: pd.DataFrame) -> pd.DataFrame:
+    import pingouin
+
+    with warnings.catch_warnings():
+        # It uses what pandas 3.1 deprecates.
+        warnings.simplefilter("ignore")
+        return pingouin.intraclass_corr(long, "clip", "rater", "score").set_index("Type")
+
+
+def numbers(result: pd.DataFrame) -> np.ndarray:
+    columns = ["estimate", "conf_low", "conf_high", "statistic", "df1", "df2", "p_value"]
+    return result[columns].to_numpy(dtype=float)
+
+
+@pytest.mark.parametrize("level", [95, 90])
+@pytest.mark.parametrize("case", sorted(R["cases"]))
+def test_psych(case: str, level: int) -> None:
+    found = icc(np.array(R["cases"][case]["table"]), confidence=level / 100).tidy()
+    expected = np.array(R["cases"][case][f"psych_{level}"], dtype=float)
+    # psych divides by MSR + (MSC - MSE)/n even where it is negative, and prints a
+    # "reliability" above 1; here that is undefined, with a reason.
+    nonsense = expected[:, 0] > 1
+    assert (found["reason"] != "").tolist() == nonsense.tolist()
+    np.testing.assert_allclose(
+        numbers(found)[~nonsense], expected[~nonsense], rtol=PACKAGES, atol=PACKAGES
+    )
+
+
+@pytest.mark.parametrize("case", ["shrout_fleiss", "strong", "ordinal"])
+def test_psych_through_lmer_where_no_component_is_zero(case: str) -> None:
+    found = icc(np.array(R["cases"][case]["table"])).tidy()["estimate"]
+    np.testing.assert_allclose(
+        found, np.array(R["cases"][case]["psych_lmer"], dtype=float)[:, 0], atol=LMER
+    )
+
+
+@pytest.mark.parametrize("case", ["shrout_fleiss", "strong", "negative", "ordinal"])
+def test_pingouin(case: str) -> None:
+    long = long_of(np.array(R["cases"][case]["table"]))
+    theirs = pingouins(long)
+    ours = icc(long, targets="clip", raters="rater", ratings="score").tidy().set_index("form")
+    theirs = theirs.loc[ours.index]
+    for mine, other in (("estimate", "ICC"), ("statistic", "F"), ("p_value", "pval")):
+        np.testing.assert_allclose(ours[mine], theirs[other], rtol=PACKAGES, atol=PACKAGES)
+    # pingouin rounds its limits to two decimals.
+    limits = np.vstack(theirs["CI95"].to_list())
+    np.testing.assert_allclose(ours[["conf_low", "conf_high"]], limits, atol=0.00501)
+
+
+def test_shrout_and_fleiss_table_4() -> None:
+    published = {
+        "ICC(1,1)": 0.17, "ICC(2,1)": 0.29, "ICC(3,1)": 0.71,
+        "ICC(1,k)": 0.44, "ICC(2,k)": 0.62, "ICC(3,k)": 0.91,
+    }  # fmt: skip
+    found = icc(SHROUT_FLEISS).tidy().set_index("shrout_fleiss")["estimate"].round(2)
+    assert found.to_dict() == published
+
+
+N_PILOT = {"sadness": 35, "startle": 25, "fear": 35, "pain": 35, "disgust": 20}
+# One clip fewer was rated; and misprints of the paper.
+ONE_FEWER = {("table5", "startle", 1), ("table5", "disgust", 3), ("table6", "startle", 1)}
+MISPRINTS = {("table5", "startle", 2), ("table5", "fear", 1)}
+
+
+@pytest.mark.parametrize(
+    ("table", "context", "row"),
+    [
+        (table, context, row)
+        for table in ("table5", "table6")
+        for context, rows in PUBLISHED[table].items()
+        for row in range(len(rows))
+        if (table, context, row) not in MISPRINTS
+    ],
+)
+def test_interval_of_the_published_pilot_tables(table: str, context: str, row: int) -> None:
+    value, low, high = PUBLISHED[table][context][row]
+    n = N_PILOT[context] - ((table, context, row) in ONE_FEWER)
+    found = icc_interval(value, n_targets=n, k=3 if table == "table5" else 6)
+    assert found.conf_low == pytest.approx(low, abs=PILOT)
+    assert found.conf_high == pytest.approx(high, abs=PILOT)
+
+
+def test_interval_shows_the_two_misprints() -> None:
+    value, low, _ = PUBLISHED["table5"]["startle"][2]
+    found = icc_interval(value, n_targets=25, k=3)
+    assert (round(found.conf_low, 3), round(found.conf_high, 3)) == (low, 0.881)
+    _, low, high = PUBLISHED["table5"]["fear"][1]
+    found = icc_interval(0.331, n_targets=35, k=3)
+    assert found.conf_low == pytest.approx(low, abs=PILOT)
+    assert found.conf_high == pytest.approx(high, abs=PILOT)
+
+
+@pytest.mark.parametrize(
+    ("context", "n"), [("startle", 700), ("pain", 980), ("disgust", 560), ("all", 2240)]
+)
+def test_interval_of_the_published_table_1(context: str, n: int) -> None:
+    for value, low, high in PUBLISHED["table1"][context]:
+        found = icc_interval(value, n_targets=n, k=6)
+        assert found.conf_low == pytest.approx(low, abs=TABLE_1)
+        assert found.conf_high == pytest.approx(high, abs=TABLE_1)
+
+
+@pytest.mark.parametrize("form", ["ICC(1,1)", "ICC(1,k)", "ICC(C,1)", "ICC(3,k)"])
+def test_interval_from_the_figure_alone_is_that_from_the_ratings(form: str) -> None:
+    table = np.array(R["cases"]["strong"]["table"])
+    row = icc(table, form=form).tidy().iloc[0]
+    found = icc_interval(row["estimate"], n_targets=40, k=6, form=form).tidy().iloc[0]
+    for name in ("conf_low", "conf_high", "statistic", "df1", "df2"):
+        assert found[name] == pytest.approx(row[name], rel=1e-10)
+
+
+def test_interval_refuses_what_no_ratings_could_give() -> None:
+    for value in (1.0, 1.2, math.nan, -math.inf):
+        with pytest.raises(DataError, match="must be below 1"):
+            icc_interval(value, n_targets=20, k=3)
+    with pytest.raises(DataError, match=r"at least -0\.500"):
+        icc_interval(-0.6, n_targets=20, k=3, form="ICC(1,1)")
+    with pytest.raises(DataError, match="mean square of the raters"):
+        icc_interval(0.5, n_targets=20, k=3, form="ICC(A,k)")
+    with pytest.raises(DataError, match="whole numbers of at least 2"):
+        icc_interval(0.5, n_targets=20, k=1)
+    with pytest.raises(DataError, match=r"between 0 and 1, not 95"):
+        icc_interval(0.5, n_targets=20, k=3, confidence=95)
+
+
+def test_layouts_agree_whatever_the_order_of_the_rows() -> None:
+    table = np.array(R["cases"]["ordinal"]["table"])
+    wide = pd.DataFrame(table, columns=[f"r{j}" for j in range(5)])
+    wide["site"] = "a"
+    long = long_of(table).sample(frac=1, random_state=3)
+    expected = icc(table).tidy()
+    for found in (
+        icc(wide, by="site").tidy().drop(columns="site"),
+        icc(wide, ratings=[f"r{j}" for j in range(5)]).tidy(),
+        icc(long, targets="clip", raters="rater", ratings="score").tidy(),
+    ):
+        pd.testing.assert_frame_equal(found, expected, rtol=1e-12)
+    one_way = icc(long, targets="clip", ratings="score").tidy()
+    pd.testing.assert_frame_equal(one_way, expected.iloc[:2], rtol=1e-12)
+
+
+def test_groups_and_target_columns() -> None:
+    first, second = (np.array(R["cases"][c]["table"])[:20, :3] for c in ("strong", "ordinal"))
+    frame = pd.concat(
+        [
+            long_of(first).assign(context="pain", question=1),
+            long_of(second).assign(context="disgust", question=1),
+            long_of(second[::-1]).assign(context="pain", question=2),
+        ]
+    )
+    frame["subject"], frame["part"] = frame["clip"].str[:2], frame["clip"].str[2:]
+    result = icc(
+        frame,
+        targets=["subject", "part"],
+        raters="rater",
+        ratings="score",
+        by=["context", "question"],
+        cluster=False,
+    )
+    found = result.tidy().set_index(["context", "question", "form"])["estimate"]
+    assert list(dict.fromkeys(key[:2] for key in found.index)) == [
+        ("disgust", 1),
+        ("pain", 1),
+        ("pain", 2),
+    ]
+    for key, table in ((("pain", 1), first), (("disgust", 1), second), (("pain", 2), second)):
+        np.testing.assert_allclose(found.loc[key], reference.six_forms(table), rtol=1e-10)
+    assert result.counts()["n_targets"].tolist() == [20, 20, 20]
+    assert "3 groups by context, question" in str(result)
+
+
+def test_unbalanced_mean_squares_are_those_of_aov() -> None:
+    values, targets = np.array(R["unequal"]["values"]), np.array(R["unequal"]["targets"])
+    frame = pd.DataFrame({"clip": targets, "score": values})
+    result = icc(frame, targets="clip", ratings="score")
+    between, within = R["unequal"]["mean_squares"]
+    row = result.tidy().set_index("form").loc["ICC(1,k)"]
+    assert row["statistic"] == pytest.approx(between / within, rel=PACKAGES)
+    assert row["estimate"] == pytest.approx((between - within) / between, rel=PACKAGES)
+    sizes = np.bincount(targets.astype(int))[1:]
+    n0 = (sizes.sum() - (sizes**2).sum() / sizes.sum()) / (len(sizes) - 1)
+    assert row["k"] == pytest.approx(n0)
+    assert row["method"] == "Wald"
+    counts = result.counts().iloc[0]
+    assert counts["n_single"] == 2
+    assert counts["k_harmonic"] == pytest.approx(len(sizes) / (1 / sizes).sum())
+    assert any("2 targets have one rating" in note for note in result.notes())
+    assert any("n0" in note for note in result.notes())
+
+
+def test_wald_limits_solve_the_equation_of_the_whole_covariance_matrix() -> None:
+    from scipy.stats import f
+
+    values, targets = np.array(R["unequal"]["values"]), np.array(R["unequal"]["targets"])
+    frame = pd.DataFrame({"clip": targets, "score": values})
+    row = (
+        icc(frame, targets="clip", ratings="score", form="ICC(1,1)", confidence=0.9).tidy().iloc[0]
+    )
+    for limit, probability in ((row["conf_low"], 0.95), (row["conf_high"], 0.05)):
+        statistic = reference.wald_ratio(values, targets, limit / (1 - limit))
+        assert statistic == pytest.approx(f.ppf(probability, row["df1"], row["df2"]), rel=1e-8)
+
+
+def test_mean_reliability_is_spearman_brown_at_the_harmonic_mean() -> None:
+    values, targets = np.array(R["unequal"]["values"]), np.array(R["unequal"]["targets"])
+    result = icc(pd.DataFrame({"c": targets, "x": values}), targets="c", ratings="x")
+    single = result.tidy().iloc[0]
+    row = result.mean_reliability().iloc[0]
+    k = result.counts()["k_harmonic"].iloc[0]
+    for name in ("estimate", "conf_low", "conf_high"):
+        r = single[name]
+        assert row[name] == pytest.approx(k * r / (1 + (k - 1) * r), rel=1e-12)
+
+
+@settings(derandomize=True, max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    n=st.integers(2, 12),
+    k=st.integers(2, 6),
+    at=st.floats(0.5, 40),
+)
+def test_average_forms_step_up_the_single_ones(seed: int, n: int, k: int, at: float) -> None:
+    rng = np.random.default_rng(seed)
+    table = rng.normal(size=(n, k)) + 2 * rng.normal(size=(n, 1))
+    rows = icc(table, k=at).tidy().set_index("form")
+    for family in "1AC":
+        for name in ("estimate", "conf_low", "conf_high"):
+            r = rows.loc[f"ICC({family},1)", name]
+            stepped = at * r / (1 + (at - 1) * r)
+            found = rows.loc[f"ICC({family},k)", name]
+            if math.isnan(rows.loc[f"ICC({family},k)", "estimate"]):
+                assert "too negative" in rows.loc[f"ICC({family},k)", "reason"]
+            elif 1 + (at - 1) * r > 1e-3:
+                assert found == pytest.approx(stepped, rel=1e-9, abs=1e-9)
+            else:
+                assert math.isnan(found) or found < -1
+    inside = rows[rows["reason"] == ""]
+    assert (inside["conf_low"] <= inside["estimate"]).all()
+    assert (inside["estimate"] <= inside["conf_high"]).all()
+
+
+def test_missing_ratings_are_dropped_and_counted() -> None:
+    long = long_of(np.array(R["cases"]["strong"]["table"]))
+    long.loc[[3, 17], "score"] = np.nan
+    result = icc(long, targets="clip", ratings="score")
+    expected = icc(long.dropna(), targets="clip", ratings="score")
+    pd.testing.assert_frame_equal(result.tidy(), expected.tidy())
+    assert result.counts()["n_missing"].item() == 2
+    assert "2 missing ratings were left out" in result.notes()
+
+
+def test_two_way_forms_need_raters() -> None:
+    long = long_of(SHROUT_FLEISS)
+    result = icc(long, targets="clip", ratings="score")
+    assert result.tidy()["form"].tolist() == ["ICC(1,1)", "ICC(1,k)"]
+    assert any("raters= was not given" in note for note in result.notes())
+    with pytest.raises(DataError, match=r"ICC\(A,k\) needs to know who gave each rating"):
+        icc(long, targets="clip", ratings="score", form=["ICC(1,k)", "ICC(2,k)"])
+
+
+def test_a_cell_rated_twice_is_named() -> None:
+    long = long_of(SHROUT_FLEISS)
+    doubled = pd.concat([long, long.iloc[[5, 5, 9]]], ignore_index=True)
+    with pytest.raises(DataError) as caught:
+        icc(doubled, targets="clip", raters="rater", ratings="score")
+    assert "clip 'c1', rater 'r1' (3 times)" in str(caught.value)
+    assert "clip 'c2', rater 'r1' (2 times)" in str(caught.value)
+    # Without raters they are just more ratings.
+    assert icc(doubled, targets="clip", ratings="score").counts()["n_ratings"].item() == 27
+
+
+DEGENERATE = {
+    "no error": ([[1.1, 1.1], [2.3, 2.3]], [1] * 6, [1] * 6, "never differ"),
+    "all equal": ([[0.1, 0.1], [0.1, 0.1]], [None] * 6, [None] * 6, "all ratings are equal"),
+    "no targets": (
+        [[1, 2, 3], [3, 1, 2]],
+        [-0.5, -math.inf, None, None, -0.5, -math.inf],
+        [None] * 6,
+        "do not differ",
+    ),
+    "one target": ([[1.0, 2.0, 4.0]], [None] * 6, [None] * 6, "only one target"),
+    "one rating": ([[1.0], [2.0]], [None] * 6, [None] * 6, "one rating"),
+    "nothing": ([[math.nan, math.nan]], [None] * 6, [None] * 6, "no ratings"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(DEGENERATE))
+def test_degenerate_ratings_have_a_reason(case: str) -> None:
+    table, estimates, limits, reason = DEGENERATE[case]
+    found = icc(np.array(table, dtype=float)).tidy()
+    assert found["reason"].str.contains(reason).any()
+    assert (found["reason"] != "").all()
+    for name, expected in (("estimate", estimates), ("conf_low", limits), ("conf_high", limits)):
+        for form, value, wanted in zip(found["form"], found[name], expected, strict=True):
+            if wanted is not None:
+                assert value == pytest.approx(wanted), (form, name)
+            elif (case, form, name) != ("no targets", "ICC(A,1)", "estimate"):
+                assert math.isnan(value), (form, name)
+
+
+def test_raters_who_only_lean_leave_agreement_defined() -> None:
+    # MSE = 0: consistency is perfect, agreement is not.
+    rows = icc(np.array([[1.0, 2.0], [2.0, 3.0], [4.0, 5.0]])).tidy().set_index("form")
+    assert rows.loc["ICC(C,1)", "estimate"] == 1
+    assert rows.loc["ICC(C,1)", "p_value"] == 0
+    assert rows.loc["ICC(A,1)", "estimate"] == pytest.approx((14 / 3) / (14 / 3 + 2 / 3 * 1.5))
+    assert 0 < rows.loc["ICC(A,1)", "conf_low"] < rows.loc["ICC(A,1)", "conf_high"] < 1
+
+
+def test_a_reliability_above_one_is_refused() -> None:
+    # MSR + (MSC - MSE)/n < 0: the textbook formula would give 2.3.
+    rng = np.random.default_rng(5)
+    table = rng.normal(size=(2, 2)) + rng.normal(size=(2, 1)) + rng.normal(size=2)
+    assert reference.six_forms(table)[3] > 1
+    row = icc(table, form="ICC(A,k)").tidy().iloc[0]
+    assert math.isnan(row["estimate"])
+    assert "too negative" in row["reason"]
+
+
+def test_an_agreement_interval_that_misses_its_estimate_says_so() -> None:
+    # McGraw and Wong's approximate degrees of freedom fail for two targets of no signal.
+    table = np.array([[0.75, 0.04, 0.15, -1.88], [0.69, 0.04, -1.43, -0.33]])
+    row = icc(table, form="ICC(A,1)").tidy().iloc[0]
+    assert row["conf_high"] < row["estimate"]
+    assert "does not hold the estimate" in row["reason"]
+
+
+def test_bad_arguments() -> None:
+    long = long_of(SHROUT_FLEISS)
+    with pytest.raises(ColumnError, match="no column 'clips'; did you mean 'clip'"):
+        icc(long, targets="clips", ratings="score")
+    with pytest.raises(ColumnError, match="row 3 holds 'high'"):
+        icc(
+            long.astype({"score": object}).assign(score=[1, 2, "high", *([3] * 21)]),
+            targets="clip",
+            ratings="score",
+        )
+    with pytest.raises(ColumnError, match="'clip' of the ratings must not have missing values"):
+        icc(long.assign(clip=[None, *long["clip"][1:]]), targets="clip", ratings="score")
+    with pytest.raises(DataError, match="no form 'ICC4'"):
+        icc(SHROUT_FLEISS, form="ICC4")
+    with pytest.raises(DataError, match="form= is empty"):
+        icc(SHROUT_FLEISS, form=[])
+    with pytest.raises(DataError, match="positive number of ratings"):
+        icc(SHROUT_FLEISS, k=0)
+    with pytest.raises(DataError, match="confidence= must be between 0 and 1"):
+        icc(SHROUT_FLEISS, confidence=1)
+    with pytest.raises(DataError, match="needs ratings="):
+        icc(long, targets="clip")
+    with pytest.raises(DataError, match="give targets= and ratings= too"):
+        icc(long, raters="rater", ratings="score")
+    with pytest.raises(DataError, match="needs targets= too"):
+        icc(long, ratings="score")
+    with pytest.raises(DataError, match="an array has no named columns"):
+        icc(SHROUT_FLEISS, by="context")
+    with pytest.raises(DataError, match="2 dimensions"):
+        icc(SHROUT_FLEISS.ravel())
+
+
+@pytest.mark.parametrize("module", [reliability, icc_intervals])
+def test_examples_of_the_docstrings_run(module: ModuleType) -> None:
+    failed, tried = doctest.testmod(module)
+    assert failed == 0
+    assert tried > 0
+
+
+def test_input_is_not_changed() -> None:
+    long = long_of(SHROUT_FLEISS)
+    before = long.copy(deep=True)
+    icc(long, targets="clip", raters="rater", ratings="score")
+    pd.testing.assert_frame_equal(long, before)
+
+
+def test_result_as_text_dictionary_and_html() -> None:
+    result = icc(SHROUT_FLEISS)
+    assert "p_value test that targets do not differ" in str(result)
+    assert "slots 1, 2, ..." in str(result)
+    assert "<table" in result._repr_html_()
+    content = json.loads(json.dumps(result.to_dict()))
+    assert content["provenance"]["confidence"] == 0.95
+    assert len(content["table"]) == 6
+    assert list(FORMS) == [row["form"] for row in content["table"]]
+
+
+def clustered(seed: int = 4, subjects: int = 8) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    table = (
+        np.repeat(rng.normal(size=(subjects, 1)), 3, axis=0)
+        + rng.normal(size=(3 * subjects, 1))
+        + rng.normal(size=(3 * subjects, 4))
+    )
+    return long_of(table, subject=np.repeat([f"s{i}" for i in range(subjects)], 12))
+
+
+def test_targets_that_share_subjects_are_pointed_out() -> None:
+    frame = clustered()
+    with pytest.warns(SharedSubjectsWarning, match="too narrow"):
+        result = icc(frame, targets="clip", ratings="score")
+    assert any("cluster=" in note for note in result.notes())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        icc(frame, targets="clip", ratings="score", cluster=False)
+        icc(frame, targets="clip", ratings="score", cluster="subject")
+        icc(frame[frame["clip"].isin(["c0", "c3", "c6"])], targets="clip", ratings="score")
+
+
+def test_jackknife_over_subjects_from_pingouins_estimates() -> None:
+    from scipy.stats import t
+
+    frame = clustered()
+    found = icc(frame, targets="clip", raters="rater", ratings="score", cluster="subject")
+    rows = found.tidy().set_index("form")
+
+    def logs(part: pd.DataFrame) -> np.ndarray:
+        return -np.log(
+            1 - pingouins(part).loc[["ICC(1,k)", "ICC(A,k)", "ICC(C,k)"], "ICC"].to_numpy()
+        )
+
+    subjects = frame["subject"].unique()
+    g = len(subjects)
+    whole = logs(frame)
+    pseudo = np.array([g * whole - (g - 1) * logs(frame[frame["subject"] != s]) for s in subjects])
+    centre, error = pseudo.mean(axis=0), pseudo.std(axis=0, ddof=1) / math.sqrt(g)
+    half = t.ppf(0.975, g - 1) * error
+    for i, name in enumerate(("ICC(1,k)", "ICC(A,k)", "ICC(C,k)")):
+        assert rows.loc[name, "conf_low"] == pytest.approx(1 - math.exp(half[i] - centre[i]))
+        assert rows.loc[name, "conf_high"] == pytest.approx(1 - math.exp(-half[i] - centre[i]))
+        assert rows.loc[name, "statistic"] == pytest.approx(centre[i] / error[i])
+        assert rows.loc[name, "df1"] == g - 1
+        # A limit for one rating is the average's, stepped down.
+        average = rows.loc[name, "conf_low"]
+        single = rows.loc[name.replace("k", "1"), "conf_low"]
+        assert single == pytest.approx(average / (4 - 3 * average))
+    assert set(rows["method"]) == {"subject jackknife"}
+    assert found.counts()["n_clusters"].item() == g
+    long_form = icc(frame, targets="clip", ratings="score", cluster="subject").tidy()
+    np.testing.assert_allclose(numbers(long_form)[:, :3], numbers(rows)[:2, :3], rtol=1e-10)
+
+
+def test_clusters_that_do_not_hold_targets_or_do_not_vary() -> None:
+    frame = clustered()
+    crossed = frame.assign(subject=np.tile(["a", "b"], len(frame) // 2))
+    with pytest.raises(DataError, match="target clip 'c0' is found in several"):
+        icc(crossed, targets="clip", ratings="score", cluster="subject")
+    alone = icc(frame.assign(subject="a"), targets="clip", ratings="score", cluster="subject")
+    assert alone.tidy()["reason"].str.contains("only one subject").all()
+    assert alone.tidy()["conf_low"].isna().all()
+    few = frame[frame["clip"].isin(["c0", "c3"])]
+    reason = icc(few, targets="clip", ratings="score", cluster="subject").tidy()["reason"]
+    assert reason.str.contains("without one of the subjects").all()
+    same = long_of(np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]), subject=np.repeat([1, 2, 3], 2))
+    perfect = icc(same, targets="clip", ratings="score", cluster="subject").tidy()
+    assert perfect[["estimate", "conf_low", "conf_high"]].eq(1).all(axis=None)
+
+
+def test_empty_and_all_missing_tables() -> None:
+    empty = long_of(SHROUT_FLEISS).iloc[:0]
+    for raters in (None, "rater"):
+        found = icc(empty, targets="clip", raters=raters, ratings="score").tidy()
+        assert set(found["reason"]) == {"there are no ratings"}
+    grouped = icc(empty.assign(context="a"), targets="clip", ratings="score", by="context")
+    assert grouped.tidy().empty
+    assert "form" in grouped.tidy().columns
+    missing = long_of(SHROUT_FLEISS).assign(score=pd.array([None] * 24, dtype="Int64"))
+    result = icc(missing, targets="clip", raters="rater", ratings="score")
+    assert set(result.tidy()["reason"]) == {"there are no ratings"}
+    assert result.counts()["n_missing"].item() == 24
