@@ -343,7 +343,8 @@ def compare_models(
         Whether to compute all differences between models.
     n_boot : int
         Number of bootstrap replicates; ``jackknife_t`` needs none.
-    method : {None, "jackknife_t", "percentile"}
+    method : {None, "jackknife_t", "percentile", "basic", "normal", "bca", "studentized", \
+"studentized_et"}
         Of the intervals; ``None`` is the recommended one, jackknife_t.
     confidence : float
         Of the intervals.

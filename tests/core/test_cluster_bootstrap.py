@@ -92,7 +92,7 @@ def test_any_shape_equals_the_twin(sizes, seed, constant, holes):
     G = len(sizes)
     made = design(p, t, cluster, G)
     # Leaving one out may leave two rows, whose correlation of 1 magnifies rounding.
-    close = dict(rtol=1e-9, atol=1e-9)
+    close = {"rtol": 1e-9, "atol": 1e-9}
     np.testing.assert_allclose(
         made.estimate(), [twin.metric(name, p, t, cluster) for name in NAMES], **close
     )
