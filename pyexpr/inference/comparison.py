@@ -34,6 +34,7 @@ from pyexpr.inference.intervals import (
     JackknifeGroup,
     compute,
 )
+from pyexpr.inference.multiplicity import adjust as adjust_family
 from pyexpr.inference.quantities import (
     ALL,
     METRICS,
@@ -181,12 +182,13 @@ class ComparisonResult(Result):
 
         Columns: metric, term (a model, or ``"p - q"``), context (a label, ``"all"``,
         or ``"a - b"``), estimate, std_error (of the quantity itself), statistic, df,
-        p_value, conf_low, conf_high, method, n, n_clusters, n_undefined, reason.
+        p_value, conf_low, conf_high, method, n, n_clusters, n_undefined, reason; once
+        adjusted also p_adjusted and adjustment.
         """
         import pandas as pd
 
         found = self.intervals
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "metric": [row.metric for row in self.rows],
                 "term": [row.term for row in self.rows],
@@ -205,6 +207,9 @@ class ComparisonResult(Result):
                 "reason": found.reason,
             }
         )
+        if found.adjustment is not None:
+            table["p_adjusted"], table["adjustment"] = found.p_adjusted, found.adjustment
+        return table
 
     @property
     def replicates(self) -> NDArray[np.float64]:
@@ -249,6 +254,69 @@ class ComparisonResult(Result):
     def method(self) -> str:
         """Return the method of the intervals."""
         return self.intervals.asked
+
+    def adjust(self, rule: str) -> ComparisonResult:
+        """Return the comparison with tests judged together and simultaneous intervals.
+
+        A family is the differences between models of one metric in one context; other
+        rows stay as they are.
+
+        Parameters
+        ----------
+        rule : {"holm", "max_t"}
+            ``holm``: p-values by Holm's steps, each interval by the method at hand at
+            ``1 - (1 - confidence)/m``, m the number of differences in the family.
+            ``max_t``: both from the largest studentised difference of the family in
+            each replicate, studentised by the replicate's own standard error.
+        """
+        families: dict[tuple[str, str], list[int]] = {}
+        for i, row in enumerate(self.rows):
+            if row.between_models:
+                families.setdefault((row.metric, row.context), []).append(i)
+        return replace(
+            self,
+            intervals=adjust_family(
+                self.evidence,
+                self.intervals,
+                [np.array(family) for family in families.values()],
+                rule,
+            ),
+        )
+
+    def influence(self) -> pd.DataFrame:
+        """Return every quantity without each subject, one row per quantity and subject.
+
+        Columns: metric, term, context, cluster (the subject left out), estimate (without
+        it), change (minus the estimate on all), and influence: (G - 1) times the change
+        taken off, the empirical influence value; subjects not in a quantity have no row.
+        """
+        import pandas as pd
+
+        pieces = []
+        for group, knife in zip(self.draws.groups, self.evidence.groups, strict=True):
+            labels = [self.clusters[i] for i in group.clusters]
+            G = len(labels)
+            for position, values in zip(group.rows, knife.values, strict=True):
+                row = self.rows[position]
+                change = values - self.evidence.estimate[position]
+                pieces.append(
+                    (
+                        position,
+                        pd.DataFrame(
+                            {
+                                "metric": row.metric,
+                                "term": row.term,
+                                "context": row.context,
+                                "cluster": labels,
+                                "estimate": values,
+                                "change": change,
+                                "influence": -(G - 1) * change,
+                            }
+                        ),
+                    )
+                )
+        pieces.sort(key=lambda piece: piece[0])
+        return pd.concat([piece for _, piece in pieces], ignore_index=True)
 
     def _with_intervals(
         self, evidence: Evidence, method: str | None, confidence: float
@@ -310,6 +378,7 @@ def compare_models(
     confidence: float = 0.95,
     null: float = 0.0,
     stratify: str | ArrayLike | None = None,
+    adjust: str | None = None,
     seed: int = 0,
     n_threads: int | None = None,
     score_range: float = 7.0,
@@ -353,6 +422,9 @@ def compare_models(
         and bias are tested against 0, levels of errors and R2 are not.
     stratify : str or array of (n,), optional
         Group of each subject: subjects are drawn within their group.
+    adjust : {None, "holm", "max_t"}
+        Judge the differences of one metric in one context together, as
+        `ComparisonResult.adjust`.
     seed : int
         Key of the draws; the same seed gives the same bytes at any `n_threads`.
     n_threads : int, optional
@@ -425,7 +497,7 @@ def compare_models(
     intervals = compute(evidence, method, confidence)
     _warn_of_undefined(intervals, rows, int(n_boot))
     n_used = int(np.count_nonzero(used))
-    return ComparisonResult(
+    result = ComparisonResult(
         rows=tuple(rows),
         evidence=evidence,
         intervals=intervals,
@@ -437,6 +509,7 @@ def compare_models(
         cluster_name=cluster_name,
         draws=draws,
     )
+    return result if adjust is None else result.adjust(adjust)
 
 
 # --- reading the arguments -----------------------------------------------------------------

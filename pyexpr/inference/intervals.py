@@ -82,7 +82,8 @@ class Evidence:
 class Intervals:
     """One row per quantity; arrays are (Q,), NaN where `reason` says why.
 
-    `asked` is the method wanted, `method` the one each row got.
+    `asked` is the method wanted, `method` the one each row got. `p_adjusted` and
+    `adjustment` are there once several tests are judged together.
     """
 
     asked: str
@@ -96,6 +97,8 @@ class Intervals:
     high: NDArray[np.float64]
     reason: list[str]
     n_undefined: NDArray[np.int64]
+    p_adjusted: NDArray[np.float64] | None = None
+    adjustment: list[str] | None = None
 
 
 # --- scales ------------------------------------------------------------------------------
@@ -476,9 +479,8 @@ def bca(evidence: Evidence, confidence: float) -> Intervals:
     return result
 
 
-def _pivots(evidence: Evidence) -> tuple[NDArray[np.float64], _Jackknife, NDArray[np.float64]]:
-    """Return the studentised replicates (Q, B), the jackknife, and the estimates on the scale."""
-    knife = _jackknife(evidence)
+def studentize(evidence: Evidence) -> NDArray[np.float64]:
+    """Return ``(g(T*) - g(T)) / SE*`` of every replicate, (Q, B); NaN where SE* is 0."""
     centre = _by_scale(to_scale, evidence.estimate, evidence.scale)
     pivot = _by_scale(to_scale, evidence.replicates, evidence.scale)
     error = evidence.replicate_errors()
@@ -488,11 +490,12 @@ def _pivots(evidence: Evidence) -> tuple[NDArray[np.float64], _Jackknife, NDArra
         pivot -= centre[:, None]
         pivot /= error
     pivot[still | ~np.isfinite(pivot)] = np.nan
-    return pivot, knife, centre
+    return pivot
 
 
 def _studentized(evidence: Evidence, confidence: float, *, symmetric: bool) -> Intervals:
-    pivot, knife, centre = _pivots(evidence)
+    pivot, knife = studentize(evidence), _jackknife(evidence)
+    centre = _by_scale(to_scale, evidence.estimate, evidence.scale)
     null = _by_scale(to_scale, evidence.null, evidence.scale)
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = (centre - null) / knife.scaled_error

@@ -293,3 +293,13 @@ def test_seed_must_be_a_whole_number():
 def test_cluster_codes_are_checked():
     with pytest.raises(ValueError, match="within 0"):
         core.cluster_sums([1.0], [1.0], [3], 2)
+
+
+def test_a_replicate_of_zeros_is_undefined():
+    p = np.zeros(20)
+    p[:3] = 1.0
+    t = np.sin(np.arange(20.0))
+    values = design(p, t, np.arange(20), 20, ["correlation"]).replicates(2000, seed=1)[0]
+    missing = core.draw_counts([20], 2000, seed=1)[:, :3].sum(axis=1) == 0
+    assert 40 < missing.sum() < 120
+    assert np.array_equal(np.isnan(values), missing)

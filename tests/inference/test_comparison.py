@@ -541,3 +541,20 @@ def test_columns_may_be_arrays():
         stratify=frame.sex.to_numpy(),
     )
     pd.testing.assert_frame_equal(named.tidy(), arrays.tidy(), check_exact=True)
+
+
+def test_influence_lists_each_subject_left_out():
+    frame = table()
+    result = compare(frame, metrics=["rmse", "correlation"])
+    influence = result.influence()
+    assert list(influence) == [
+        "metric", "term", "context", "cluster", "estimate", "change", "influence",
+    ]  # fmt: skip
+    assert len(influence) == 24 * len(result.tidy())
+    left = frame[frame.subject != "s07"]
+    found = influence[(influence.cluster == "s07") & (influence.term == "good")].set_index("metric")
+    for metric in ("rmse", "correlation"):
+        without, on_all = (SKLEARN[metric](f.y, f.good) for f in (left, frame))
+        assert found.estimate[metric] == pytest.approx(without, rel=TWIN)
+        assert found.change[metric] == pytest.approx(without - on_all, rel=1e-9)
+        assert found.influence[metric] == pytest.approx(-23 * (without - on_all), rel=1e-9)
