@@ -12,7 +12,6 @@ import numpy as np
 from pyexpr.base.errors import (
     ColumnError,
     DataError,
-    FewSubjectsWarning,
     PyexprWarning,
     listed,
     near_names,
@@ -27,6 +26,12 @@ from pyexpr.base.tables import (
 )
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import BOOTSTRAP, checked_seed
+from pyexpr.inference.clusters import (
+    check_enough,
+    read_clusters,
+    read_strata,
+    warn_of_few_subjects,
+)
 from pyexpr.inference.intervals import (
     SOME_UNDEFINED,
     Evidence,
@@ -53,11 +58,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _TABLE = "the table of predictions"
-_FEW = 20
-# Names of columns that hold subjects: a repeated one means that rows are not independent.
-_SUBJECT_NAMES = frozenset(
-    {"subject", "subject_id", "subjectid", "participant", "participant_id", "person", "person_id"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -478,10 +478,12 @@ def compare_models(
     if isinstance(n_boot, bool) or not isinstance(n_boot, (int, np.integer)) or n_boot < 0:
         raise DataError(f"n_boot= must be a whole number of at least 0, not {n_boot!r}")
     models, used = _read_models(frame, truth, predictions)
-    cluster_name, codes, labels = _read_clusters(frame, cluster)
+    cluster_name, codes, labels = read_clusters(frame, cluster, what=_TABLE)
     contexts, context_rows = _read_contexts(frame, context)
-    strata = None if stratify is None else _read_strata(frame, stratify, codes, labels, used)
-    _check_enough(codes, labels, used)
+    strata = (
+        None if stratify is None else read_strata(frame, stratify, codes, labels, used, what=_TABLE)
+    )
+    check_enough(codes, labels, used)
 
     rows = build_rows(metrics, models, contexts, pairwise=pairwise)
     levels = build_levels(
@@ -493,7 +495,7 @@ def compare_models(
     n_clusters = np.zeros(len(rows), dtype=np.int64)
     for group in groups:
         n_clusters[list(group.rows)] = len(group.clusters)
-    _warn_of_few_subjects(n_clusters)
+    warn_of_few_subjects(n_clusters)
     intervals = compute(evidence, method, confidence)
     _warn_of_undefined(intervals, rows, int(n_boot))
     n_used = int(np.count_nonzero(used))
@@ -605,27 +607,6 @@ def _read_models(
     return models, used
 
 
-def _read_clusters(
-    frame: pd.DataFrame, cluster: str | ArrayLike | None
-) -> tuple[str, NDArray[np.int64], list[Any]]:
-    if cluster is None:
-        for column in frame.columns:
-            if (
-                str(column).strip().casefold() in _SUBJECT_NAMES
-                and frame[column].duplicated().any()
-            ):
-                raise DataError(
-                    f"cluster= is None, which takes every row for independent, but column "
-                    f"{str(column)!r} repeats; rows of one subject are not independent: "
-                    f"use cluster={str(column)!r}"
-                )
-        n = len(frame)
-        return "each row", np.arange(n), list(range(n))
-    name, series = column_or_array(frame, cluster, argument="cluster", what=_TABLE)
-    codes, labels = label_codes(series, name=name, what=_TABLE)
-    return name, codes, labels
-
-
 def _read_contexts(
     frame: pd.DataFrame, context: str | ArrayLike | None
 ) -> tuple[list[str], list[NDArray[np.bool_] | None]]:
@@ -642,43 +623,6 @@ def _read_contexts(
     if len(names) == 1:
         return names, [None]
     return [*names, ALL], [*(codes == i for i in range(len(names))), None]
-
-
-def _read_strata(
-    frame: pd.DataFrame,
-    stratify: str | ArrayLike,
-    codes: NDArray[np.int64],
-    labels: list[Any],
-    used: NDArray[np.bool_],
-) -> NDArray[np.int64]:
-    """Return the stratum of each cluster."""
-    name, series = column_or_array(frame, stratify, argument="stratify", what=_TABLE)
-    of_row, names = label_codes(series, name=name, what=_TABLE)
-    strata = np.zeros(len(labels), dtype=np.int64)
-    strata[codes] = of_row
-    torn = np.flatnonzero(strata[codes] != of_row)
-    if len(torn):
-        raise DataError(
-            f"subject {labels[codes[torn[0]]]!r} is in two strata of {name!r}; a subject "
-            "belongs to one"
-        )
-    present = np.unique(codes[used])
-    sizes = np.bincount(strata[present], minlength=len(names))
-    for stratum in np.flatnonzero(sizes == 1):
-        raise DataError(
-            f"stratum {names[stratum]!r} of {name!r} has a single subject, which shows no "
-            "variation; join it with another"
-        )
-    return strata
-
-
-def _check_enough(codes: NDArray[np.int64], labels: list[Any], used: NDArray[np.bool_]) -> None:
-    present = np.unique(codes[used])
-    if len(present) < 2:
-        raise DataError(
-            f"there is only one subject, {labels[int(present[0])]!r}, in the rows used; without "
-            "a second one nothing can be said about how metrics vary between subjects"
-        )
 
 
 # --- from the quantities to the evidence ---------------------------------------------------
@@ -726,20 +670,6 @@ def _null(row: Row, null: float) -> float:
 
 
 # --- warnings ------------------------------------------------------------------------------
-
-
-def _warn_of_few_subjects(n_clusters: NDArray[np.int64]) -> None:
-    several = n_clusters[n_clusters > 1]
-    if not len(several) or several.min() >= _FEW:
-        return
-    warnings.warn(
-        f"there are only {int(several.min())} subjects. In simulated studies of 12 subjects, "
-        "nominal 95 % intervals of jackknife_t covered .92-.95 for RMSE and MAE, .94-.95 for "
-        "correlations and .95-.96 for differences; percentile intervals covered .83-.92. Prefer "
-        "jackknife_t, and read intervals from fewer than 20 subjects as approximate",
-        FewSubjectsWarning,
-        stacklevel=3,
-    )
 
 
 def _warn_of_undefined(intervals: Intervals, rows: Sequence[Row], n_boot: int) -> None:
