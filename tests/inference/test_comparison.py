@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -558,3 +559,13 @@ def test_influence_lists_each_subject_left_out():
         assert found.estimate[metric] == pytest.approx(without, rel=TWIN)
         assert found.change[metric] == pytest.approx(without - on_all, rel=1e-9)
         assert found.influence[metric] == pytest.approx(-23 * (without - on_all), rel=1e-9)
+
+
+def test_memory_stays_under_twice_the_replicates():
+    frame = table()
+    compare(frame, method="percentile")  # imports take memory of their own
+    tracemalloc.start()
+    result = compare(frame, method="percentile", n_boot=40_000, n_threads=2)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * result.replicates.nbytes
