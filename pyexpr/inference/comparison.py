@@ -383,7 +383,7 @@ def compare_models(
     n_threads: int | None = None,
     score_range: float = 7.0,
 ) -> ComparisonResult:
-    r"""Compare models on the same rows, with whole subjects resampled.
+    """Compare models on the same rows, with whole subjects resampled.
 
     Parameters
     ----------
@@ -412,9 +412,10 @@ def compare_models(
         Whether to compute all differences between models.
     n_boot : int
         Number of bootstrap replicates; ``jackknife_t`` needs none.
-    method : {None, "jackknife_t", "percentile", "basic", "normal", "bca", "studentized", \
-"studentized_et"}
-        Of the intervals; ``None`` is the recommended one, jackknife_t.
+    method : str, optional
+        Of the intervals: ``jackknife_t``, ``percentile``, ``basic``, ``normal``,
+        ``bca``, ``studentized`` or ``studentized_et``; by default the recommended one,
+        jackknife_t.
     confidence : float
         Of the intervals.
     null : float
