@@ -29,6 +29,12 @@ struct Moments {
     double mean_p, mean_t, var_p, var_t, covariance, square_p, square_t;
 };
 
+// What a variance is held against. A replicate of zeros alone has a mean square of 0, but
+// its variance is a trace of rounding of the square about the full sample's mean.
+[[gnu::always_inline]] inline double mean_square(double variance, double raw, double centred) {
+    return variance + raw * raw + centred * centred;
+}
+
 // Inlined into the lane loops below, which then vectorise.
 [[gnu::always_inline]] inline Moments moments(double n, double p, double t, double pp, double tt,
                                               double pt, const Column& column) {
@@ -41,8 +47,8 @@ struct Moments {
     m.covariance = pt * inverse - m.mean_p * m.mean_t;
     const double raw_p = m.mean_p + column.centre_p;
     const double raw_t = m.mean_t + column.centre_t;
-    m.square_p = m.var_p + raw_p * raw_p;
-    m.square_t = m.var_t + raw_t * raw_t;
+    m.square_p = mean_square(m.var_p, raw_p, m.mean_p);
+    m.square_t = mean_square(m.var_t, raw_t, m.mean_t);
     return m;
 }
 
@@ -81,7 +87,7 @@ void r_squared(const std::array<const double*, kSums>& s, const Column& column, 
         const double mean = s[kT][r] * inverse;
         const double variance = s[kTT][r] * inverse - mean * mean;
         const double raw = mean + column.centre_t;
-        const bool defined = variance > kNoVariance * (variance + raw * raw);
+        const bool defined = variance > kNoVariance * mean_square(variance, raw, mean);
         const double value = 1.0 - s[kDD][r] * inverse / variance;
         out[r] = defined ? value : kNaN;
     }

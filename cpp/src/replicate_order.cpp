@@ -1,7 +1,9 @@
 // What is read off finished replicates: counts, moments, order statistics.
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 
 #include "pyexpr/cluster_bootstrap.hpp"
@@ -67,6 +69,59 @@ std::vector<ReplicateSummary> summarise(ArrayView<const double, 2> values,
     return summaries;
 }
 
+namespace {
+
+using Values = std::vector<double>;
+
+// Values of rank `first` to `last` of a long row, unsorted, and the rank of the smallest
+// of them: those between two marks read off a sorted sample, set so far apart that the
+// wanted ranks lie between them in all but a few of 10,000 rows. Empty if they do not.
+class Narrowing {
+  public:
+    static constexpr std::size_t kSample = 1024;
+    static constexpr std::size_t kWorthIt = 16 * kSample;
+
+    explicit Narrowing(const double* values, std::size_t n) : values_(values), n_(n) {
+        sample_.reserve(kSample);
+        for (std::size_t i = 0; i < kSample; ++i) sample_.push_back(values[i * n / kSample]);
+        std::sort(sample_.begin(), sample_.end());
+    }
+
+    // Returns how many values lie below those put into `kept`; kept is empty on failure.
+    std::size_t keep(std::size_t first, std::size_t last, Values& kept) const {
+        constexpr double kErrors = 4.0;  // standard errors of the sample's quantile
+        const auto mark = [&](std::size_t rank, double direction) {
+            const double share = static_cast<double>(rank) / static_cast<double>(n_);
+            const double at =
+                share * kSample +
+                direction * (kErrors * std::sqrt(kSample * share * (1.0 - share)) + 2.0);
+            if (at < 0) return -std::numeric_limits<double>::infinity();
+            if (at >= kSample) return std::numeric_limits<double>::infinity();
+            return sample_[static_cast<std::size_t>(at)];
+        };
+        const double low = mark(first, -1.0);
+        const double high = mark(last, 1.0);
+        kept.resize(n_);
+        std::size_t below = 0;
+        std::size_t m = 0;
+        for (std::size_t i = 0; i < n_; ++i) {
+            kept[m] = values_[i];
+            // No branch: whether a value is kept cannot be foreseen.
+            m += static_cast<std::size_t>((values_[i] >= low) & (values_[i] <= high));
+            below += static_cast<std::size_t>(values_[i] < low);
+        }
+        kept.resize(below <= first && last < below + m ? m : 0);
+        return below;
+    }
+
+  private:
+    const double* values_;
+    std::size_t n_;
+    Values sample_;
+};
+
+}  // namespace
+
 void order_statistics(ArrayView<const double, 2> values, ArrayView<const std::int64_t, 2> ranks,
                       ArrayView<double, 2> out, std::size_t n_threads) {
     const std::size_t n = values.shape[1];
@@ -75,28 +130,52 @@ void order_statistics(ArrayView<const double, 2> values, ArrayView<const std::in
         throw std::invalid_argument("values, ranks and output must have the same rows");
     }
     parallel_for(values.shape[0], n_threads, [&] {
-        return [&, scratch = std::vector<double>(n),
-                order = std::vector<std::size_t>(n_ranks)](std::size_t row) mutable {
+        return [&, defined = Values(), kept = Values(),
+                order = std::vector<std::size_t>()](std::size_t row) mutable {
             const double* const x = values.data + row * n;
-            const auto end = std::copy_if(x, x + n, scratch.begin(),
-                                          [](double value) { return !std::isnan(value); });
-            for (std::size_t k = 0; k < n_ranks; ++k) order[k] = k;
+            defined.clear();
+            defined.reserve(n);
+            std::copy_if(x, x + n, std::back_inserter(defined),
+                         [](double value) { return !std::isnan(value); });
+            order.clear();
+            for (std::size_t k = 0; k < n_ranks; ++k) {
+                const std::int64_t rank = ranks(row, k);
+                out(row, k) = std::numeric_limits<double>::quiet_NaN();
+                if (rank >= 0 && static_cast<std::size_t>(rank) < defined.size()) {
+                    order.push_back(k);
+                }
+            }
             std::sort(order.begin(), order.end(),
                       [&](std::size_t a, std::size_t b) { return ranks(row, a) < ranks(row, b); });
-            // Ranks upwards: what lies before a chosen one needs no second look.
-            auto begin = scratch.begin();
-            for (const std::size_t k : order) {
-                const std::int64_t rank = ranks(row, k);
-                if (rank < 0 || rank >= end - scratch.begin()) {
-                    out(row, k) = std::numeric_limits<double>::quiet_NaN();
-                    continue;
+            const auto rank_of = [&](std::size_t i) {
+                return static_cast<std::size_t>(ranks(row, order[i]));
+            };
+            std::optional<Narrowing> narrowing;
+            if (defined.size() >= Narrowing::kWorthIt) {
+                narrowing.emplace(defined.data(), defined.size());
+            }
+            for (std::size_t i = 0; i < order.size();) {
+                // Ranks side by side, as the two that an interpolation needs, go together.
+                std::size_t end = i + 1;
+                while (end < order.size() && rank_of(end) - rank_of(end - 1) <= 1) ++end;
+                std::size_t below = 0;
+                kept.clear();
+                if (narrowing) below = narrowing->keep(rank_of(i), rank_of(end - 1), kept);
+                if (kept.empty()) {
+                    below = 0;
+                    kept = defined;
                 }
-                const auto wanted = scratch.begin() + rank;
-                if (wanted >= begin) {
-                    std::nth_element(begin, wanted, end);
-                    begin = wanted + 1;
+                auto from = kept.begin();
+                for (; i < end; ++i) {
+                    const auto wanted =
+                        kept.begin() + static_cast<std::ptrdiff_t>(rank_of(i) - below);
+                    // What lies before a chosen one needs no second look.
+                    if (wanted >= from) {
+                        std::nth_element(from, wanted, kept.end());
+                        from = wanted + 1;
+                    }
+                    out(row, order[i]) = *wanted;
                 }
-                out(row, k) = *wanted;
             }
         };
     });

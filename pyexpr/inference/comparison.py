@@ -12,7 +12,6 @@ import numpy as np
 from pyexpr.base.errors import (
     ColumnError,
     DataError,
-    FewSubjectsWarning,
     PyexprWarning,
     listed,
     near_names,
@@ -27,6 +26,12 @@ from pyexpr.base.tables import (
 )
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import BOOTSTRAP, checked_seed
+from pyexpr.inference.clusters import (
+    check_enough,
+    read_clusters,
+    read_strata,
+    warn_of_few_subjects,
+)
 from pyexpr.inference.intervals import (
     SOME_UNDEFINED,
     Evidence,
@@ -34,6 +39,7 @@ from pyexpr.inference.intervals import (
     JackknifeGroup,
     compute,
 )
+from pyexpr.inference.multiplicity import adjust as adjust_family
 from pyexpr.inference.quantities import (
     ALL,
     METRICS,
@@ -52,11 +58,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _TABLE = "the table of predictions"
-_FEW = 20
-# Names of columns that hold subjects: a repeated one means that rows are not independent.
-_SUBJECT_NAMES = frozenset(
-    {"subject", "subject_id", "subjectid", "participant", "participant_id", "person", "person_id"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +182,13 @@ class ComparisonResult(Result):
 
         Columns: metric, term (a model, or ``"p - q"``), context (a label, ``"all"``,
         or ``"a - b"``), estimate, std_error (of the quantity itself), statistic, df,
-        p_value, conf_low, conf_high, method, n, n_clusters, n_undefined, reason.
+        p_value, conf_low, conf_high, method, n, n_clusters, n_undefined, reason; once
+        adjusted also p_adjusted and adjustment.
         """
         import pandas as pd
 
         found = self.intervals
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "metric": [row.metric for row in self.rows],
                 "term": [row.term for row in self.rows],
@@ -205,6 +207,9 @@ class ComparisonResult(Result):
                 "reason": found.reason,
             }
         )
+        if found.adjustment is not None:
+            table["p_adjusted"], table["adjustment"] = found.p_adjusted, found.adjustment
+        return table
 
     @property
     def replicates(self) -> NDArray[np.float64]:
@@ -249,6 +254,69 @@ class ComparisonResult(Result):
     def method(self) -> str:
         """Return the method of the intervals."""
         return self.intervals.asked
+
+    def adjust(self, rule: str) -> ComparisonResult:
+        """Return the comparison with tests judged together and simultaneous intervals.
+
+        A family is the differences between models of one metric in one context; other
+        rows stay as they are.
+
+        Parameters
+        ----------
+        rule : {"holm", "max_t"}
+            ``holm``: p-values by Holm's steps, each interval by the method at hand at
+            ``1 - (1 - confidence)/m``, m the number of differences in the family.
+            ``max_t``: both from the largest studentised difference of the family in
+            each replicate, studentised by the replicate's own standard error.
+        """
+        families: dict[tuple[str, str], list[int]] = {}
+        for i, row in enumerate(self.rows):
+            if row.between_models:
+                families.setdefault((row.metric, row.context), []).append(i)
+        return replace(
+            self,
+            intervals=adjust_family(
+                self.evidence,
+                self.intervals,
+                [np.array(family) for family in families.values()],
+                rule,
+            ),
+        )
+
+    def influence(self) -> pd.DataFrame:
+        """Return every quantity without each subject, one row per quantity and subject.
+
+        Columns: metric, term, context, cluster (the subject left out), estimate (without
+        it), change (minus the estimate on all), and influence: (G - 1) times the change
+        taken off, the empirical influence value; subjects not in a quantity have no row.
+        """
+        import pandas as pd
+
+        pieces = []
+        for group, knife in zip(self.draws.groups, self.evidence.groups, strict=True):
+            labels = [self.clusters[i] for i in group.clusters]
+            G = len(labels)
+            for position, values in zip(group.rows, knife.values, strict=True):
+                row = self.rows[position]
+                change = values - self.evidence.estimate[position]
+                pieces.append(
+                    (
+                        position,
+                        pd.DataFrame(
+                            {
+                                "metric": row.metric,
+                                "term": row.term,
+                                "context": row.context,
+                                "cluster": labels,
+                                "estimate": values,
+                                "change": change,
+                                "influence": -(G - 1) * change,
+                            }
+                        ),
+                    )
+                )
+        pieces.sort(key=lambda piece: piece[0])
+        return pd.concat([piece for _, piece in pieces], ignore_index=True)
 
     def _with_intervals(
         self, evidence: Evidence, method: str | None, confidence: float
@@ -310,11 +378,12 @@ def compare_models(
     confidence: float = 0.95,
     null: float = 0.0,
     stratify: str | ArrayLike | None = None,
+    adjust: str | None = None,
     seed: int = 0,
     n_threads: int | None = None,
     score_range: float = 7.0,
 ) -> ComparisonResult:
-    r"""Compare models on the same rows, with whole subjects resampled.
+    """Compare models on the same rows, with whole subjects resampled.
 
     Parameters
     ----------
@@ -343,8 +412,10 @@ def compare_models(
         Whether to compute all differences between models.
     n_boot : int
         Number of bootstrap replicates; ``jackknife_t`` needs none.
-    method : {None, "jackknife_t", "percentile"}
-        Of the intervals; ``None`` is the recommended one, jackknife_t.
+    method : str, optional
+        Of the intervals: ``jackknife_t``, ``percentile``, ``basic``, ``normal``,
+        ``bca``, ``studentized`` or ``studentized_et``; by default the recommended one,
+        jackknife_t.
     confidence : float
         Of the intervals.
     null : float
@@ -352,6 +423,9 @@ def compare_models(
         and bias are tested against 0, levels of errors and R2 are not.
     stratify : str or array of (n,), optional
         Group of each subject: subjects are drawn within their group.
+    adjust : {None, "holm", "max_t"}
+        Judge the differences of one metric in one context together, as
+        `ComparisonResult.adjust`.
     seed : int
         Key of the draws; the same seed gives the same bytes at any `n_threads`.
     n_threads : int, optional
@@ -405,10 +479,12 @@ def compare_models(
     if isinstance(n_boot, bool) or not isinstance(n_boot, (int, np.integer)) or n_boot < 0:
         raise DataError(f"n_boot= must be a whole number of at least 0, not {n_boot!r}")
     models, used = _read_models(frame, truth, predictions)
-    cluster_name, codes, labels = _read_clusters(frame, cluster)
+    cluster_name, codes, labels = read_clusters(frame, cluster, what=_TABLE)
     contexts, context_rows = _read_contexts(frame, context)
-    strata = None if stratify is None else _read_strata(frame, stratify, codes, labels, used)
-    _check_enough(codes, labels, used)
+    strata = (
+        None if stratify is None else read_strata(frame, stratify, codes, labels, used, what=_TABLE)
+    )
+    check_enough(codes, labels, used)
 
     rows = build_rows(metrics, models, contexts, pairwise=pairwise)
     levels = build_levels(
@@ -420,11 +496,11 @@ def compare_models(
     n_clusters = np.zeros(len(rows), dtype=np.int64)
     for group in groups:
         n_clusters[list(group.rows)] = len(group.clusters)
-    _warn_of_few_subjects(n_clusters)
+    warn_of_few_subjects(n_clusters)
     intervals = compute(evidence, method, confidence)
     _warn_of_undefined(intervals, rows, int(n_boot))
     n_used = int(np.count_nonzero(used))
-    return ComparisonResult(
+    result = ComparisonResult(
         rows=tuple(rows),
         evidence=evidence,
         intervals=intervals,
@@ -436,6 +512,7 @@ def compare_models(
         cluster_name=cluster_name,
         draws=draws,
     )
+    return result if adjust is None else result.adjust(adjust)
 
 
 # --- reading the arguments -----------------------------------------------------------------
@@ -531,27 +608,6 @@ def _read_models(
     return models, used
 
 
-def _read_clusters(
-    frame: pd.DataFrame, cluster: str | ArrayLike | None
-) -> tuple[str, NDArray[np.int64], list[Any]]:
-    if cluster is None:
-        for column in frame.columns:
-            if (
-                str(column).strip().casefold() in _SUBJECT_NAMES
-                and frame[column].duplicated().any()
-            ):
-                raise DataError(
-                    f"cluster= is None, which takes every row for independent, but column "
-                    f"{str(column)!r} repeats; rows of one subject are not independent: "
-                    f"use cluster={str(column)!r}"
-                )
-        n = len(frame)
-        return "each row", np.arange(n), list(range(n))
-    name, series = column_or_array(frame, cluster, argument="cluster", what=_TABLE)
-    codes, labels = label_codes(series, name=name, what=_TABLE)
-    return name, codes, labels
-
-
 def _read_contexts(
     frame: pd.DataFrame, context: str | ArrayLike | None
 ) -> tuple[list[str], list[NDArray[np.bool_] | None]]:
@@ -568,43 +624,6 @@ def _read_contexts(
     if len(names) == 1:
         return names, [None]
     return [*names, ALL], [*(codes == i for i in range(len(names))), None]
-
-
-def _read_strata(
-    frame: pd.DataFrame,
-    stratify: str | ArrayLike,
-    codes: NDArray[np.int64],
-    labels: list[Any],
-    used: NDArray[np.bool_],
-) -> NDArray[np.int64]:
-    """Return the stratum of each cluster."""
-    name, series = column_or_array(frame, stratify, argument="stratify", what=_TABLE)
-    of_row, names = label_codes(series, name=name, what=_TABLE)
-    strata = np.zeros(len(labels), dtype=np.int64)
-    strata[codes] = of_row
-    torn = np.flatnonzero(strata[codes] != of_row)
-    if len(torn):
-        raise DataError(
-            f"subject {labels[codes[torn[0]]]!r} is in two strata of {name!r}; a subject "
-            "belongs to one"
-        )
-    present = np.unique(codes[used])
-    sizes = np.bincount(strata[present], minlength=len(names))
-    for stratum in np.flatnonzero(sizes == 1):
-        raise DataError(
-            f"stratum {names[stratum]!r} of {name!r} has a single subject, which shows no "
-            "variation; join it with another"
-        )
-    return strata
-
-
-def _check_enough(codes: NDArray[np.int64], labels: list[Any], used: NDArray[np.bool_]) -> None:
-    present = np.unique(codes[used])
-    if len(present) < 2:
-        raise DataError(
-            f"there is only one subject, {labels[int(present[0])]!r}, in the rows used; without "
-            "a second one nothing can be said about how metrics vary between subjects"
-        )
 
 
 # --- from the quantities to the evidence ---------------------------------------------------
@@ -652,20 +671,6 @@ def _null(row: Row, null: float) -> float:
 
 
 # --- warnings ------------------------------------------------------------------------------
-
-
-def _warn_of_few_subjects(n_clusters: NDArray[np.int64]) -> None:
-    several = n_clusters[n_clusters > 1]
-    if not len(several) or several.min() >= _FEW:
-        return
-    warnings.warn(
-        f"there are only {int(several.min())} subjects. In simulated studies of 12 subjects, "
-        "nominal 95 % intervals of jackknife_t covered .92-.95 for RMSE and MAE, .94-.95 for "
-        "correlations and .95-.96 for differences; percentile intervals covered .83-.92. Prefer "
-        "jackknife_t, and read intervals from fewer than 20 subjects as approximate",
-        FewSubjectsWarning,
-        stacklevel=3,
-    )
 
 
 def _warn_of_undefined(intervals: Intervals, rows: Sequence[Row], n_boot: int) -> None:

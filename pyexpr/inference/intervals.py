@@ -82,7 +82,8 @@ class Evidence:
 class Intervals:
     """One row per quantity; arrays are (Q,), NaN where `reason` says why.
 
-    `asked` is the method wanted, `method` the one each row got.
+    `asked` is the method wanted, `method` the one each row got. `p_adjusted` and
+    `adjustment` are there once several tests are judged together.
     """
 
     asked: str
@@ -96,6 +97,8 @@ class Intervals:
     high: NDArray[np.float64]
     reason: list[str]
     n_undefined: NDArray[np.int64]
+    p_adjusted: NDArray[np.float64] | None = None
+    adjustment: list[str] | None = None
 
 
 # --- scales ------------------------------------------------------------------------------
@@ -400,9 +403,153 @@ def percentile(evidence: Evidence, confidence: float) -> Intervals:
     return _from_draws(evidence, "percentile", confidence, summary, p, limits[:, 0], limits[:, 1])
 
 
+def basic(evidence: Evidence, confidence: float) -> Intervals:
+    """Mirror the percentile interval about the estimate: ``2T`` minus its limits."""
+    mirrored = 2 * evidence.estimate - evidence.null
+    summary = _summary(evidence, mirrored)
+    limits = interpolated_quantiles(
+        evidence.replicates,
+        _levels(confidence, len(mirrored)),
+        summary.n_defined,
+        n_threads=evidence.n_threads,
+    )
+    p = _two_sided(summary.n_at_most_null, summary.n_at_least_null, summary.n_defined)
+    twice = 2 * evidence.estimate
+    return _from_draws(
+        evidence, "basic", confidence, summary, p, twice - limits[:, 1], twice - limits[:, 0]
+    )
+
+
+def normal(evidence: Evidence, confidence: float) -> Intervals:
+    """``2T - mean t* +- z sd(t*)``: normal, with the bootstrap's estimate of bias taken off."""
+    from scipy.special import ndtr
+
+    summary = _summary(evidence, evidence.null)
+    centre = 2 * evidence.estimate - summary.mean
+    half = NormalDist().inv_cdf((1 + confidence) / 2) * summary.sd
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = (centre - evidence.null) / summary.sd
+    p = 2 * ndtr(-np.abs(statistic))
+    p = np.where(p == 0, np.nextafter(0, 1), p)
+    result = _from_draws(evidence, "normal", confidence, summary, p, centre - half, centre + half)
+    result.statistic = np.where(np.isnan(result.p_value), np.nan, statistic)
+    return result
+
+
+def bca(evidence: Evidence, confidence: float) -> Intervals:
+    """Percentiles corrected for bias and acceleration (Efron, 1987).
+
+    ``z0 = qnorm(#{t* < t}/B)``; the acceleration comes from the subject jackknife of
+    each quantity, as ``boot::boot.ci(type = "bca", L = (G - 1) * (mean(J) - J))`` takes
+    it. Where z0 is infinite, or an end lies outside (1/(B + 1), B/(B + 1)), the row gets
+    the percentile interval, and `method` says so. p by inversion.
+    """
+    from scipy.special import ndtr, ndtri
+
+    knife = _jackknife(evidence)
+    summary = _summary(evidence, evidence.null)
+    B = summary.n_defined
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z0 = ndtri(summary.n_below_estimate / B)
+        acceleration = knife.acceleration
+        z = z0[:, None] + ndtri(_levels(confidence, len(z0)))
+        levels = ndtr(z0[:, None] + z / (1 - acceleration[:, None] * z))
+        usable = np.isfinite(levels).all(axis=1)
+        usable &= (levels[:, 0] > 1 / (B + 1)) & (levels[:, 1] < B / (B + 1))
+        # The level whose end of the interval meets the null, from below and from above.
+        tails = []
+        for count, sign in ((summary.n_at_most_null, 1), (summary.n_at_least_null, -1)):
+            y = sign * ndtri(np.minimum(count + 1, B) / (B + 1)) - z0
+            tails.append(ndtr(sign * (y / (1 + acceleration * y) - z0)))
+        p = np.clip(2 * np.minimum(*tails), 1 / (B + 1), 1.0)
+    plain = _two_sided(summary.n_at_most_null, summary.n_at_least_null, B)
+    levels = np.where(usable[:, None], levels, _levels(confidence, len(z0)))
+    limits = interpolated_quantiles(evidence.replicates, levels, B, n_threads=evidence.n_threads)
+    result = _from_draws(
+        evidence,
+        "bca",
+        confidence,
+        summary,
+        np.where(usable, p, plain),
+        limits[:, 0],
+        limits[:, 1],
+    )
+    for row in np.flatnonzero(~usable):
+        result.method[row] = "percentile"
+    return result
+
+
+def studentize(evidence: Evidence) -> NDArray[np.float64]:
+    """Return ``(g(T*) - g(T)) / SE*`` of every replicate, (Q, B); NaN where SE* is 0."""
+    centre = _by_scale(to_scale, evidence.estimate, evidence.scale)
+    pivot = _by_scale(to_scale, evidence.replicates, evidence.scale)
+    error = evidence.replicate_errors()
+    # Zero but for rounding, as when one subject fills a replicate.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        still = error <= 1e-12 * np.maximum(np.abs(pivot), np.abs(centre)[:, None])
+        pivot -= centre[:, None]
+        pivot /= error
+    pivot[still | ~np.isfinite(pivot)] = np.nan
+    return pivot
+
+
+def _studentized(evidence: Evidence, confidence: float, *, symmetric: bool) -> Intervals:
+    pivot, knife = studentize(evidence), _jackknife(evidence)
+    centre = _by_scale(to_scale, evidence.estimate, evidence.scale)
+    null = _by_scale(to_scale, evidence.null, evidence.scale)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = (centre - null) / knife.scaled_error
+    if symmetric:
+        np.abs(pivot, out=pivot)
+        summary = summarise(pivot, centre, np.abs(statistic), n_threads=evidence.n_threads)
+        B = summary.n_defined
+        # The rank that makes the interval agree with p.
+        rank = np.clip(np.ceil((B + 1) * confidence - 1e-9), 1, np.maximum(B, 1)).astype(np.int64)
+        reach = order_statistics(pivot, rank[:, None] - 1, n_threads=evidence.n_threads)
+        lower = upper = reach[:, 0]
+        p = (summary.n_at_least_null + 1) / (B + 1)
+    else:
+        summary = summarise(pivot, centre, statistic, n_threads=evidence.n_threads)
+        B = summary.n_defined
+        limits = interpolated_quantiles(
+            pivot, _levels(confidence, len(centre)), B, n_threads=evidence.n_threads
+        )
+        lower, upper = limits[:, 1], -limits[:, 0]
+        p = _two_sided(summary.n_at_most_null, summary.n_at_least_null, B)
+    with np.errstate(invalid="ignore"):
+        low = _by_scale(from_scale, centre - lower * knife.scaled_error, evidence.scale)
+        high = _by_scale(from_scale, centre + upper * knife.scaled_error, evidence.scale)
+    name = "studentized" if symmetric else "studentized_et"
+    result = _from_draws(evidence, name, confidence, summary, p, low, high)
+    result.std_error = knife.error
+    result.statistic = np.where(np.isnan(result.p_value), np.nan, statistic)
+    _give_reasons(result, knife.reason)
+    return result
+
+
+def studentized(evidence: Evidence, confidence: float) -> Intervals:
+    """Symmetric bootstrap-t on the scale of `jackknife_t`.
+
+    Within a replicate the G drawn copies are G distinct subjects, each left out in
+    turn for the standard error; the interval is ``g(T) +- q SE`` with q the quantile
+    of ``|g(T*) - g(T)| / SE*``. Replicates whose SE* is 0 are undefined.
+    """
+    return _studentized(evidence, confidence, symmetric=True)
+
+
+def studentized_et(evidence: Evidence, confidence: float) -> Intervals:
+    """Bootstrap-t with equal tails on the scale of `jackknife_t`; see `studentized`."""
+    return _studentized(evidence, confidence, symmetric=False)
+
+
 METHODS: dict[str, Callable[[Evidence, float], Intervals]] = {
     "jackknife_t": jackknife_t,
     "percentile": percentile,
+    "basic": basic,
+    "normal": normal,
+    "bca": bca,
+    "studentized": studentized,
+    "studentized_et": studentized_et,
 }
 
 

@@ -67,6 +67,7 @@ class Row:
     first: int
     second: int | None
     note: str = ""
+    between_models: bool = False
 
     @property
     def base(self) -> str:
@@ -160,6 +161,7 @@ def build_rows(
                         start + i,
                         start + j,
                         note,
+                        between_models=True,
                     )
                     for i, j, note in apart
                 ]

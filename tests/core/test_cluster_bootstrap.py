@@ -92,7 +92,7 @@ def test_any_shape_equals_the_twin(sizes, seed, constant, holes):
     G = len(sizes)
     made = design(p, t, cluster, G)
     # Leaving one out may leave two rows, whose correlation of 1 magnifies rounding.
-    close = dict(rtol=1e-9, atol=1e-9)
+    close = {"rtol": 1e-9, "atol": 1e-9}
     np.testing.assert_allclose(
         made.estimate(), [twin.metric(name, p, t, cluster) for name in NAMES], **close
     )
@@ -243,7 +243,7 @@ def test_a_design_survives_pickling():
     assert digest(again.replicates(9, seed=1)) == digest(made.replicates(9, seed=1))
 
 
-@pytest.mark.parametrize("n", [1, 2, 7, 500, 20_000])
+@pytest.mark.parametrize("n", [1, 2, 7, 500, 30_000])
 @pytest.mark.parametrize("ties", [False, True])
 def test_order_statistics_equal_sorting(n, ties):
     rng = np.random.default_rng(n)
@@ -293,3 +293,13 @@ def test_seed_must_be_a_whole_number():
 def test_cluster_codes_are_checked():
     with pytest.raises(ValueError, match="within 0"):
         core.cluster_sums([1.0], [1.0], [3], 2)
+
+
+def test_a_replicate_of_zeros_is_undefined():
+    p = np.zeros(20)
+    p[:3] = 1.0
+    t = np.sin(np.arange(20.0))
+    values = design(p, t, np.arange(20), 20, ["correlation"]).replicates(2000, seed=1)[0]
+    missing = core.draw_counts([20], 2000, seed=1)[:, :3].sum(axis=1) == 0
+    assert 40 < missing.sum() < 120
+    assert np.array_equal(np.isnan(values), missing)

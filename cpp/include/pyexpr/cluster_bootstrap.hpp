@@ -81,7 +81,7 @@ struct Quantity {
 };
 
 // Undefined values are NaN: a metric of no rows, a correlation or R2 where a variance
-// is at most 1e-12 of the mean square.
+// is at most 1e-12 of the mean square, about 0 or about the full sample's mean.
 class MetricDesign {
   public:
     // sums (S, G) is copied. Throws std::invalid_argument for an index out of range.

@@ -1,0 +1,98 @@
+"""Which rows belong together: clusters and strata as the user names them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.errors import DataError, FewSubjectsWarning
+from pyexpr.base.tables import column_or_array, label_codes
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+_FEW = 20
+# Names of columns that hold subjects: a repeated one means that rows are not independent.
+_SUBJECT_NAMES = frozenset(
+    {"subject", "subject_id", "subjectid", "participant", "participant_id", "person", "person_id"}
+)
+
+
+def read_clusters(
+    frame: pd.DataFrame, cluster: str | ArrayLike | None, *, what: str
+) -> tuple[str, NDArray[np.int64], list[Any]]:
+    """Return (name, codes, labels); None makes each row its own cluster."""
+    if cluster is None:
+        for column in frame.columns:
+            if (
+                str(column).strip().casefold() in _SUBJECT_NAMES
+                and frame[column].duplicated().any()
+            ):
+                raise DataError(
+                    f"cluster= is None, which takes every row for independent, but column "
+                    f"{str(column)!r} repeats; rows of one subject are not independent: "
+                    f"use cluster={str(column)!r}"
+                )
+        n = len(frame)
+        return "each row", np.arange(n), list(range(n))
+    name, series = column_or_array(frame, cluster, argument="cluster", what=what)
+    codes, labels = label_codes(series, name=name, what=what)
+    return name, codes, labels
+
+
+def read_strata(
+    frame: pd.DataFrame,
+    stratify: str | ArrayLike,
+    codes: NDArray[np.int64],
+    labels: list[Any],
+    used: NDArray[np.bool_],
+    *,
+    what: str,
+) -> NDArray[np.int64]:
+    """Return the stratum of each cluster."""
+    name, series = column_or_array(frame, stratify, argument="stratify", what=what)
+    of_row, names = label_codes(series, name=name, what=what)
+    strata = np.zeros(len(labels), dtype=np.int64)
+    strata[codes] = of_row
+    torn = np.flatnonzero(strata[codes] != of_row)
+    if len(torn):
+        raise DataError(
+            f"subject {labels[codes[torn[0]]]!r} is in two strata of {name!r}; a subject "
+            "belongs to one"
+        )
+    present = np.unique(codes[used])
+    sizes = np.bincount(strata[present], minlength=len(names))
+    for stratum in np.flatnonzero(sizes == 1):
+        raise DataError(
+            f"stratum {names[stratum]!r} of {name!r} has a single subject, which shows no "
+            "variation; join it with another"
+        )
+    return strata
+
+
+def check_enough(codes: NDArray[np.int64], labels: list[Any], used: NDArray[np.bool_]) -> None:
+    """Raise `DataError` if the rows used are of one subject."""
+    present = np.unique(codes[used])
+    if len(present) < 2:
+        raise DataError(
+            f"there is only one subject, {labels[int(present[0])]!r}, in the rows used; without "
+            "a second one nothing can be said about how metrics vary between subjects"
+        )
+
+
+def warn_of_few_subjects(n_clusters: NDArray[np.int64]) -> None:
+    """Warn, with measured coverage, where a quantity rests on under 20 subjects."""
+    several = n_clusters[n_clusters > 1]
+    if not len(several) or several.min() >= _FEW:
+        return
+    warnings.warn(
+        f"there are only {int(several.min())} subjects. In simulated studies of 12 subjects, "
+        "nominal 95 % intervals of jackknife_t covered .92-.95 for RMSE and MAE, .94-.95 for "
+        "correlations and .95-.96 for differences; percentile intervals covered .83-.92. Prefer "
+        "jackknife_t, and read intervals from fewer than 20 subjects as approximate",
+        FewSubjectsWarning,
+        stacklevel=4,
+    )

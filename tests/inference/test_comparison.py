@@ -1,0 +1,571 @@
+"""compare_models: from a table to the result, against rows resampled by other software."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import tracemalloc
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from reference import cluster_bootstrap as twin
+from scipy import stats
+from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
+
+from pyexpr.base.errors import (
+    ColumnError,
+    DataError,
+    FewSubjectsWarning,
+    PyexprError,
+    PyexprWarning,
+)
+from pyexpr.inference.comparison import Predictions, compare_models
+from pyexpr.inference.quantities import METRICS
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+TWIN = 1e-12  # sums in another order
+
+SKLEARN = {
+    "rmse": lambda t, p: np.sqrt(mean_squared_error(t, p)),
+    "nrmse": lambda t, p: np.sqrt(mean_squared_error(t, p)) / 7,
+    "mae": mean_absolute_error,
+    "correlation": lambda t, p: stats.pearsonr(t, p).statistic,
+    "r2": r2_score,
+}
+
+
+def table(n_subjects=24, seed=0, *, contexts=("calm", "pain"), clips=4):
+    rng = np.random.default_rng(seed)
+    rows = [
+        (f"s{g:02d}", context, clip)
+        for g in range(n_subjects)
+        for context in contexts
+        for clip in range(rng.integers(2, clips + 1))
+    ]
+    frame = pd.DataFrame(rows, columns=["subject", "context", "clip"])
+    effect = dict(zip(frame.subject.unique(), rng.normal(size=n_subjects), strict=True))
+    n = len(frame)
+    frame["y"] = frame.subject.map(effect).to_numpy() + rng.normal(size=n)
+    frame["good"] = 0.7 * frame.y + 0.5 * rng.normal(size=n)
+    frame["poor"] = 0.2 * frame.y + rng.normal(size=n)
+    frame["sex"] = np.where(frame.subject.str[-1].astype(int) % 2, "f", "m")
+    return frame.sample(frac=1, random_state=seed, ignore_index=True)
+
+
+def compare(frame, **options):
+    settings = {
+        "truth": "y", "predictions": ["good", "poor"], "cluster": "subject", "n_boot": 60,
+    }  # fmt: skip
+    return compare_models(frame, **(settings | options))
+
+
+def row_of(result, metric, term, context="all"):
+    tidy = result.tidy()
+    found = np.flatnonzero(
+        (tidy.metric == metric) & (tidy.term == term) & (tidy.context == context)
+    )
+    assert len(found) == 1, f"{metric}, {term}, {context}"
+    return int(found[0])
+
+
+def digest(array):
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+# --- what is computed --------------------------------------------------------------------
+
+
+def test_columns_and_rows_of_tidy():
+    result = compare(table(), context="context")
+    tidy = result.tidy()
+    assert list(tidy) == [
+        "metric", "term", "context", "estimate", "std_error", "statistic", "df", "p_value",
+        "conf_low", "conf_high", "method", "n", "n_clusters", "n_undefined", "reason",
+    ]  # fmt: skip
+    nrmse = tidy[tidy.metric == "nrmse"]
+    assert list(zip(nrmse.context, nrmse.term, strict=True)) == [
+        *[(c, t) for c in ("calm", "pain", "all") for t in ("good", "poor", "good - poor")],
+        ("calm - pain", "good"),
+        ("calm - pain", "poor"),
+    ]
+    assert tidy.metric.unique().tolist() == ["nrmse", "correlation"]
+    assert (tidy.method == "jackknife_t").all()
+    assert (tidy.reason == "").all()
+    assert result.replicates.shape == (60, len(tidy))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_estimates_and_replicates_equal_the_twin(metric):
+    frame = table()
+    result = compare(frame, metrics=[metric], context="context", n_boot=12, seed=3)
+    codes = frame.subject.astype("category").cat.codes.to_numpy()
+    for context in ("calm", "pain", "all"):
+        chosen = np.ones(len(frame), bool) if context == "all" else (frame.context == context)
+        part, cluster = frame[chosen], codes[chosen]
+        y = part.y.to_numpy()
+        each = {}
+        for term in ("good", "poor"):
+            p, i = part[term].to_numpy(), row_of(result, metric, term, context)
+            each[term] = [twin.replicate(metric, p, y, cluster, [24], 3, r) for r in range(12)]
+            np.testing.assert_allclose(result.replicates[:, i], each[term], rtol=TWIN, atol=TWIN)
+            assert result.tidy().estimate[i] == pytest.approx(
+                twin.metric(metric, p, y, cluster), rel=TWIN, abs=TWIN
+            )
+        i = row_of(result, metric, "good - poor", context)
+        apart = np.subtract(each["good"], each["poor"])
+        np.testing.assert_allclose(result.replicates[:, i], apart, rtol=TWIN, atol=TWIN)
+
+
+def test_differences_between_contexts_use_the_same_draws():
+    result = compare(table(), context="context")
+    for metric in ("nrmse", "correlation"):
+        one, other, apart = (
+            result.replicates[:, row_of(result, metric, "good", context)]
+            for context in ("calm", "pain", "calm - pain")
+        )
+        assert np.array_equal(apart, one - other)
+
+
+@pytest.mark.parametrize("metric", sorted(SKLEARN))
+def test_jackknife_equals_scikit_learn_without_each_subject(metric):
+    frame = table()
+    result = compare(frame, metrics=[metric])
+    for i, term in enumerate(["good", "poor"]):
+        wanted = []
+        for subject in sorted(frame.subject.unique()):
+            left = frame[frame.subject != subject]
+            wanted.append(SKLEARN[metric](left.y, left[term]))
+        np.testing.assert_allclose(result.evidence.groups[0].values[i], wanted, rtol=TWIN)
+        estimate = SKLEARN[metric](frame.y, frame[term])
+        assert result.tidy().estimate[i] == pytest.approx(estimate, rel=TWIN)
+
+
+def test_replicates_equal_scikit_learn_on_copied_rows():
+    frame = table()
+    result = compare(frame, metrics=["rmse", "correlation", "r2"], n_boot=8, seed=5)
+    pieces = [piece for _, piece in frame.groupby("subject")]
+    for r in range(8):
+        copied = pd.concat([pieces[g] for g in twin.draws([24], 5, 1, r)])
+        for metric in ("rmse", "correlation", "r2"):
+            found = result.replicates[r, row_of(result, metric, "good")]
+            assert found == pytest.approx(SKLEARN[metric](copied.y, copied.good), rel=TWIN)
+
+
+def test_equals_boot_with_mlboots_statistic():
+    rows = pd.read_csv(GOLDEN / "boot_rows.csv")
+    golden = pd.read_csv(GOLDEN / "boot_intervals.csv")
+    long = pd.read_csv(GOLDEN / "boot_long.csv").set_index("quantity")
+    jackknife = pd.read_csv(GOLDEN / "boot_jackknife.csv")
+    with pytest.warns(FewSubjectsWarning):
+        result = compare(rows, metrics=["rmse", "correlation"], n_boot=20_000, method="percentile")
+    tidy = result.tidy()
+    tidy.index = tidy.metric + " " + tidy.term
+    for i, quantity in enumerate(tidy.index):
+        wanted = golden.loc[golden.quantity == quantity, "estimate"].iloc[0]
+        assert tidy.estimate.iloc[i] == pytest.approx(wanted, rel=TWIN)
+        np.testing.assert_allclose(
+            result.evidence.groups[0].values[i], jackknife[quantity], rtol=TWIN
+        )
+        # A 2.5 % quantile of 5,000 draws is known to about 0.04 standard deviations:
+        # three times that, and ours a half on top.
+        close = 0.18 * tidy.std_error.iloc[i]
+        assert tidy.conf_low.iloc[i] == pytest.approx(long.low[quantity], abs=close)
+        assert tidy.conf_high.iloc[i] == pytest.approx(long.high[quantity], abs=close)
+
+
+def test_singleton_clusters_are_the_plain_bootstrap():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"y": rng.normal(size=50)})
+    frame["good"] = frame.y + rng.normal(size=50)
+    plain = compare(frame, predictions=["good"], cluster=None, n_boot=30, seed=4)
+    named = compare(frame, predictions=["good"], cluster=np.arange(50), n_boot=30, seed=4)
+    assert digest(plain.replicates) == digest(named.replicates)
+    for r in range(30):
+        drawn = twin.draws([50], 4, 1, r)
+        wanted = stats.pearsonr(frame.y.iloc[drawn], frame.good.iloc[drawn]).statistic
+        assert plain.replicates[r, 1] == pytest.approx(wanted, rel=TWIN)
+
+
+def test_an_interval_does_not_depend_on_its_neighbours():
+    frame = table()
+    whole = compare(frame, metrics=["rmse", "correlation", "mae_within"], context="context")
+    alone = compare(frame, metrics=["correlation"], predictions=["poor"])
+    i = row_of(whole, "correlation", "poor")
+    assert digest(alone.replicates[:, 0]) == digest(whole.replicates[:, i])
+    columns = ["estimate", "std_error", "df", "conf_low", "conf_high", "p_value"]
+    assert alone.tidy()[columns].iloc[0].tolist() == whole.tidy()[columns].iloc[i].tolist()
+
+
+def test_threads_change_no_byte():
+    frame = table()
+    results = [compare(frame, n_boot=300, n_threads=n, method="bca") for n in (1, 2, 7)]
+    assert len({digest(result.replicates) for result in results}) == 1
+    tables = [result.tidy().to_csv() for result in results]
+    assert tables[0] == tables[1] == tables[2]
+
+
+def test_extend_equals_asking_at_once():
+    frame = table()
+    for method in ("percentile", "studentized"):
+        once = compare(frame, n_boot=200, method=method, context="context")
+        twice = compare(frame, n_boot=137, method=method, context="context").extend(63)
+        assert digest(once.replicates) == digest(twice.replicates)
+        pd.testing.assert_frame_equal(once.tidy(), twice.tidy(), check_exact=True)
+
+
+def test_interval_changes_method_and_level_without_new_draws():
+    frame = table()
+    first = compare(frame, n_boot=200)
+    for method in ("percentile", "basic", "normal", "bca", "studentized", "studentized_et"):
+        again = first.interval(method=method, confidence=0.9)
+        assert again.evidence.replicates is first.evidence.replicates
+        asked = compare(frame, n_boot=200, method=method, confidence=0.9)
+        pd.testing.assert_frame_equal(again.tidy(), asked.tidy(), check_exact=True)
+    assert first.interval(method="percentile").interval().method == "jackknife_t"
+
+
+def test_degrees_of_freedom():
+    metrics = ["correlation", "correlation_between", "correlation_within", "rmse"]
+    tidy = compare(table(), metrics=metrics).tidy()
+    assert (tidy.df[tidy.metric.isin(metrics[:2])] == 23).all()
+    assert (tidy.df[~tidy.metric.isin(metrics[:2])] != 23).any()
+
+
+def test_what_is_tested():
+    tidy = compare(table(), metrics=["rmse", "mae", "r2", "correlation", "bias"]).tidy()
+    level = ~tidy.term.str.contains(" - ")
+    untested = level & tidy.metric.isin(["rmse", "mae", "r2"])
+    assert tidy.p_value[untested].isna().all()
+    assert tidy.p_value[~untested].between(0, 1, inclusive="neither").all()
+
+
+def test_null_is_that_of_the_correlation():
+    result = compare(table(), method="percentile", n_boot=500)
+    r = result.tidy().estimate[row_of(result, "correlation", "poor")]
+    again = compare(table(), method="percentile", n_boot=500, null=float(r)).tidy()
+    assert again.p_value[row_of(result, "correlation", "poor")] > 0.6
+    difference = row_of(result, "correlation", "good - poor")
+    assert again.p_value[difference] == result.tidy().p_value[difference]
+
+
+# --- models of several columns ---------------------------------------------------------------
+
+
+def with_raters(frame):
+    rng = np.random.default_rng(9)
+    frame = frame.copy()
+    for rater in "ab":
+        frame[f"rater_{rater}"] = frame.y + rng.normal(size=len(frame))
+        frame[f"others_{rater}"] = frame.y + 0.3 * rng.normal(size=len(frame))
+        frame.loc[rng.random(len(frame)) < 0.2, f"rater_{rater}"] = np.nan
+    return frame
+
+
+def test_the_human_baseline_is_the_mean_of_its_raters():
+    frame = with_raters(table())
+    human = Predictions(["rater_a", "rater_b"], truth=["others_a", "others_b"])
+    result = compare(frame, predictions={"good": "good", "human": human}, n_boot=6, seed=2)
+    codes = frame.subject.astype("category").cat.codes.to_numpy()
+    for metric in ("nrmse", "correlation"):
+        i = row_of(result, metric, "human")
+        for r in range(6):
+            each = [
+                twin.replicate(
+                    metric, frame[f"rater_{x}"].to_numpy(), frame[f"others_{x}"].to_numpy(),
+                    codes, [24], 2, r,
+                )
+                for x in "ab"
+            ]  # fmt: skip
+            assert result.replicates[r, i] == pytest.approx(np.mean(each), rel=TWIN)
+    tidy = result.tidy()
+    apart = row_of(result, "nrmse", "good - human")
+    assert tidy.reason[apart] == "different criteria"
+    assert np.isfinite(tidy.conf_low[apart])
+    assert any("different criteria" in note for note in result.notes())
+    # Its holes cost the other models nothing.
+    alone = compare(frame, predictions=["good"], n_boot=6, seed=2)
+    assert digest(alone.replicates[:, 0]) == digest(result.replicates[:, 0])
+    holes = frame[["rater_a", "rater_b"]].isna().all(axis=1).sum()
+    assert holes > 0
+    assert tidy.n[row_of(result, "nrmse", "human")] == len(frame) - holes
+
+
+def test_rows_that_one_model_lacks_are_left_out_of_all():
+    frame = table()
+    frame.loc[[3, 8, 40], "poor"] = np.nan
+    frame.loc[11, "y"] = np.nan
+    result = compare(frame)
+    kept = frame.dropna(subset=["y", "poor"])
+    assert result.n_dropped == 4
+    assert (result.tidy().n == len(kept)).all()
+    assert "4 rows were left out" in str(result)
+    pd.testing.assert_frame_equal(result.tidy(), compare(kept).tidy(), check_exact=True)
+
+
+def test_subjects_without_rows_are_not_drawn():
+    frame = table()
+    frame.loc[frame.subject == "s03", "poor"] = np.nan
+    frame.loc[(frame.subject == "s05") & (frame.context == "pain"), "y"] = np.nan
+    result = compare(frame, context="context", metrics=["rmse"])
+    tidy = result.tidy().set_index(["context", "term"])
+    assert tidy.n_clusters["calm", "good"] == 23
+    assert tidy.n_clusters["pain", "good"] == 22
+    assert tidy.n_clusters["calm - pain", "good"] == 23
+    kept = frame.dropna()
+    for context in ("calm", "pain"):
+        part = kept[kept.context == context]
+        alone = compare(part, metrics=["rmse"])
+        i = row_of(result, "rmse", "good", context)
+        assert digest(alone.replicates[:, 0]) == digest(result.replicates[:, i])
+
+
+def test_strata_are_drawn_from_separately():
+    frame = table()
+    result = compare(frame, metrics=["rmse"], stratify="sex", n_boot=10, seed=6)
+    labels = sorted(frame.subject.unique())
+    sex = frame.groupby("subject").sex.first()
+    order = [g for s in ("f", "m") for g in labels if sex[g] == s]
+    codes = frame.subject.map({g: i for i, g in enumerate(order)}).to_numpy()
+    for r in range(10):
+        wanted = twin.replicate(
+            "rmse", frame.good.to_numpy(), frame.y.to_numpy(), codes, [12, 12], 6, r
+        )
+        assert result.replicates[r, 0] == pytest.approx(wanted, rel=TWIN)
+    assert (result.tidy().df == 22).all()
+
+
+# --- degenerate input ---------------------------------------------------------------------------
+
+
+def test_a_constant_prediction_has_errors_but_no_correlation():
+    frame = table()
+    frame["flat"] = 0.1
+    for method in (None, "percentile", "bca", "studentized"):
+        tidy = compare(frame, predictions=["good", "flat"], method=method).tidy()
+        bad = (tidy.metric == "correlation") & tidy.term.str.contains("flat")
+        assert tidy.loc[bad, ["estimate", "conf_low", "p_value"]].isna().all(axis=None)
+        assert (tidy.reason[bad] == "prediction 'flat' is constant").all()
+        assert np.isfinite(tidy.conf_low[~bad]).all()
+        assert (tidy.reason[~bad] == "").all()
+
+
+def test_a_constant_truth():
+    frame = table()
+    frame["y"] = 2.0
+    tidy = compare(frame, metrics=["correlation", "r2", "rmse", "concordance"]).tidy()
+    undefined = tidy.metric.isin(["correlation", "r2"])
+    assert (tidy.reason[undefined] == "truth 'y' is constant").all()
+    assert np.isfinite(tidy.estimate[~undefined]).all()
+
+
+def test_identical_and_perfect_predictions():
+    frame = table()
+    frame["same"] = frame.good
+    frame["perfect"] = frame.y
+    tidy = (
+        compare(frame, predictions=["good", "same", "perfect"]).tidy().set_index(["metric", "term"])
+    )
+    same = tidy.loc[("nrmse", "good - same")]
+    assert (same.estimate, same.conf_low, same.conf_high) == (0, 0, 0)
+    assert np.isnan(same.p_value)
+    assert "no variation" in same.reason
+    perfect = tidy.loc[("nrmse", "perfect")]
+    assert (perfect.estimate, perfect.conf_low, perfect.conf_high) == (0, 0, 0)
+    assert tidy.loc[("correlation", "perfect")].estimate == pytest.approx(1, abs=1e-15)
+    assert tidy.loc[("correlation", "perfect")].reason != ""
+
+
+def test_one_row_per_subject_has_nothing_within():
+    frame = table().drop_duplicates("subject")
+    tidy = compare(frame, metrics=["correlation_within"]).tidy()
+    assert tidy.reason[0] == "prediction 'good' does not vary within subjects"
+
+
+def test_a_context_of_one_subject():
+    frame = table()
+    frame = frame[(frame.context == "calm") | (frame.subject == "s00")]
+    tidy = compare(frame, context="context").tidy().set_index(["metric", "context", "term"])
+    pain = tidy.loc[("nrmse", "pain", "good")]
+    assert np.isfinite(pain.estimate)
+    assert np.isnan(pain.conf_low)
+    assert pain.reason == "only 1 subject"
+
+
+def test_undefined_replicates_are_counted_and_warned_of():
+    n = 20
+    frame = pd.DataFrame({"subject": np.arange(n), "y": np.arange(n) % 7 + 0.5})
+    frame["good"] = 0.0
+    frame.loc[:4, "good"] = 1.0  # five subjects vary: 0.75**20 = 0.3 % of draws miss them
+    frame["rare"] = 0.0
+    frame.loc[:2, "rare"] = 1.0  # three: 0.85**20 = 3.9 %
+    frame["single"] = 0.0
+    frame.loc[0, "single"] = 1.0  # one: 36 %
+    options = {"metrics": ["correlation"], "pairwise": False, "n_boot": 4000}
+    with pytest.warns(PyexprWarning, match="is undefined in .* of 4000 replicates"):
+        tidy = compare(
+            frame, predictions=["good", "rare", "single"], method="percentile", **options
+        ).tidy()
+    assert 0 < tidy.n_undefined[0] < 40 < tidy.n_undefined[1] < 200
+    assert np.isfinite(tidy.conf_low[:2]).all()
+    assert np.isnan(tidy.conf_low[2])
+    assert tidy.reason[2] == f"undefined in {tidy.n_undefined[2]} of 4000 replicates"
+    assert tidy.n_undefined[2] == pytest.approx(4000 * 0.95**20, rel=0.1)
+
+
+def test_few_subjects_are_warned_of_with_figures():
+    with pytest.warns(FewSubjectsWarning, match=r"only 12 subjects.*\.83-\.92"):
+        compare(table(12))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compare(table(20))
+
+
+def bad(change):
+    frame = table()
+    change(frame)
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "kind", "says"),
+    [
+        (lambda f: None, {"truth": "z"}, ColumnError, "has no column 'z'; it has 'subject'"),
+        (lambda f: None, {"predictions": ["goo"]}, ColumnError, "did you mean 'good'"),
+        (lambda f: None, {"cluster": "Subject"}, ColumnError, "did you mean 'subject'"),
+        (
+            lambda f: f.insert(0, "text", ["x"] * len(f)),
+            {"predictions": ["text"]},
+            ColumnError,
+            "column 'text' of the table of predictions must be a number, but row 1 holds 'x'",
+        ),
+        (
+            lambda f: f.insert(0, "gone", np.nan),
+            {"predictions": ["good", "gone"]},
+            ColumnError,
+            "column 'gone' of the table of predictions has no value in any row",
+        ),
+        (
+            lambda f: f.loc.__setitem__((3, "good"), np.inf),
+            {},
+            ColumnError,
+            "column 'good' of .* must be finite, but row 4 holds",
+        ),
+        (lambda f: f.__setitem__("subject", "s1"), {}, DataError, "only one subject, 's1'"),
+        (
+            lambda f: f.loc.__setitem__((3, "subject"), None),
+            {},
+            ColumnError,
+            "'subject' .* must not have missing values, but row 4 is empty",
+        ),
+        (lambda f: None, {"cluster": None}, DataError, "'subject' repeats.*cluster='subject'"),
+        (lambda f: None, {"cluster": [1, 2]}, DataError, "or have its length"),
+        (lambda f: None, {"metrics": ["rsme"]}, DataError, "no metric 'rsme'; did you mean 'rmse'"),
+        (lambda f: None, {"metrics": []}, DataError, "at least one metric"),
+        (lambda f: None, {"predictions": []}, DataError, "at least one model"),
+        (lambda f: None, {"predictions": ["good", "good"]}, DataError, "'good' more than once"),
+        (
+            lambda f: None,
+            {"predictions": [Predictions("good")]},
+            DataError,
+            "has no name; hand over a mapping",
+        ),
+        (lambda f: None, {"null": 1.0}, DataError, "null= is a correlation"),
+        (lambda f: None, {"n_boot": 2.5}, DataError, "n_boot= must be a whole number"),
+        (lambda f: None, {"seed": "x"}, DataError, "seed= must be a whole number"),
+        (lambda f: None, {"stratify": "context"}, DataError, "is in two strata of 'context'"),
+        (
+            lambda f: f.__setitem__("sex", np.where(f.subject == "s04", "x", "m")),
+            {"stratify": "sex"},
+            DataError,
+            "stratum 'x' of 'sex' has a single subject",
+        ),
+        (
+            lambda f: f.__setitem__("context", "all"),
+            {"context": "context"},
+            ColumnError,
+            "a context named 'all'",
+        ),
+        (
+            lambda f: (f.loc.__setitem__((f.index % 2 == 0, "good"), np.nan),
+                       f.loc.__setitem__((f.index % 2 == 1, "poor"), np.nan)),
+            {},
+            DataError,
+            "no row of the table of predictions has the truth 'y' and every prediction",
+        ),
+    ],
+)  # fmt: skip
+def test_errors_say_what_is_wrong(change, options, kind, says):
+    with pytest.raises(kind, match=says) as caught:
+        compare(bad(change), **options)
+    assert isinstance(caught.value, PyexprError)
+
+
+def test_predictions_need_one_truth_or_one_each():
+    with pytest.raises(DataError, match="2 columns but 3 truths"):
+        Predictions(["a", "b"], truth=["x", "y", "z"])
+
+
+# --- the result -----------------------------------------------------------------------------
+
+
+def test_the_result_prints_archives_and_pickles():
+    result = compare(table(), context="context", seed=8)
+    text = str(result)
+    assert text.startswith("2 models compared on")
+    assert "95 % intervals by jackknife_t" in text
+    archived = json.loads(json.dumps(result.to_dict()))
+    assert archived["provenance"]["seed"] == 8
+    assert archived["provenance"]["n_clusters"] == 24
+    assert len(archived["table"]) == len(result.tidy())
+    assert "<table" in result._repr_html_()
+    again = pickle.loads(pickle.dumps(result))
+    pd.testing.assert_frame_equal(again.tidy(), result.tidy(), check_exact=True)
+    assert digest(again.extend(5).replicates) == digest(result.extend(5).replicates)
+
+
+def test_replicates_cannot_be_changed_by_accident():
+    with pytest.raises(ValueError, match="read-only"):
+        compare(table()).replicates[0, 0] = 1
+
+
+def test_columns_may_be_arrays():
+    frame = table()
+    named = compare(frame, context="context", stratify="sex")
+    arrays = compare(
+        frame.drop(columns=["subject", "context", "sex"]),
+        cluster=frame.subject.to_numpy(),
+        context=frame.context.to_numpy(),
+        stratify=frame.sex.to_numpy(),
+    )
+    pd.testing.assert_frame_equal(named.tidy(), arrays.tidy(), check_exact=True)
+
+
+def test_influence_lists_each_subject_left_out():
+    frame = table()
+    result = compare(frame, metrics=["rmse", "correlation"])
+    influence = result.influence()
+    assert list(influence) == [
+        "metric", "term", "context", "cluster", "estimate", "change", "influence",
+    ]  # fmt: skip
+    assert len(influence) == 24 * len(result.tidy())
+    left = frame[frame.subject != "s07"]
+    found = influence[(influence.cluster == "s07") & (influence.term == "good")].set_index("metric")
+    for metric in ("rmse", "correlation"):
+        without, on_all = (SKLEARN[metric](f.y, f.good) for f in (left, frame))
+        assert found.estimate[metric] == pytest.approx(without, rel=TWIN)
+        assert found.change[metric] == pytest.approx(without - on_all, rel=1e-9)
+        assert found.influence[metric] == pytest.approx(-23 * (without - on_all), rel=1e-9)
+
+
+def test_memory_stays_under_twice_the_replicates():
+    frame = table()
+    compare(frame, method="percentile")  # imports take memory of their own
+    tracemalloc.start()
+    result = compare(frame, method="percentile", n_boot=40_000, n_threads=2)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * result.replicates.nbytes
