@@ -51,7 +51,23 @@ pyexpr_fit <- function(request) {
     # lavaan re-evaluates its own call: symbols keep the data out of it.
     syntax <- request$syntax
     call <- as.call(c(list(quote(lavaan::cfa), model = quote(syntax), data = quote(frame)), options))
-    pyexpr_extract(pyexpr_converged(call, environment(), known), grouped = !is.null(request$group), what = request$what)
+    fit <- pyexpr_converged(call, environment(), known)
+    if (!isTRUE(lavaan::lavInspect(fit, "converged"))) return(list(converged = FALSE))
+    value <- pyexpr_extract(fit, grouped = !is.null(request$group))
+    value$measures <- pyexpr_measures(fit, call, environment())
+    value
+}
+
+# At these tolerances the baseline model may "not converge" where the model does, and
+# CFI and TLI are then wrong: lavaan's own tolerances serve for it.
+pyexpr_measures <- function(fit, call, frame) {
+    measures <- tryCatch(lavaan::fitMeasures(fit), warning = function(w) {
+        call$start <- fit
+        call$control <- NULL
+        lavaan::fitMeasures(eval(call, frame))
+    })
+    names <- gsub("_", ".", names(measures), fixed = TRUE)
+    stats::setNames(as.list(as.double(unname(measures))), names)
 }
 
 # nlminb often calls a minimum that it cannot improve at these tolerances "false
@@ -81,9 +97,7 @@ pyexpr_converged <- function(call, frame, known) {
     fit
 }
 
-pyexpr_extract <- function(fit, grouped, what) {
-    converged <- isTRUE(lavaan::lavInspect(fit, "converged"))
-    if (!converged) return(list(converged = FALSE))
+pyexpr_extract <- function(fit, grouped) {
     table <- as.data.frame(lavaan::parTable(fit))
     table <- table[table$op %in% c("=~", "~~", "~1"), ]
     key <- function(x) paste(x$lhs, x$op, x$rhs, if (is.null(x$group)) 1L else x$group)
@@ -91,7 +105,7 @@ pyexpr_extract <- function(fit, grouped, what) {
     at <- match(key(table), key(standard))
     number <- function(x) as.double(unname(x))
     covariance <- lavaan::lavInspect(fit, "vcov")
-    value <- list(
+    list(
         converged = TRUE,
         parameters = list(
             lhs = as.character(table$lhs), op = as.character(table$op),
@@ -103,14 +117,6 @@ pyexpr_extract <- function(fit, grouped, what) {
         vcov = number(covariance), n_free = nrow(covariance),
         n_obs = as.integer(unlist(lavaan::lavInspect(fit, "nobs"))),
         groups = if (grouped) as.character(lavaan::lavInspect(fit, "group.label")) else "")
-    measures <- lavaan::fitMeasures(fit)
-    value$measures <- as.list(number(measures))
-    names(value$measures) <- gsub("_", ".", names(measures), fixed = TRUE)
-    if ("scores" %in% what) {
-        scores <- lavaan::lavPredict(fit, method = "Bartlett", append.data = FALSE)
-        value$scores <- number(if (is.list(scores)) do.call(rbind, scores) else scores)
-    }
-    value
 }
 
 pyexpr_lavaan_tests <- function(request) {
