@@ -36,7 +36,8 @@ pyexpr_fit <- function(request) {
     frame <- as.data.frame(request$columns)
     options <- list(std.lv = TRUE, meanstructure = TRUE, likelihood = "normal",
                     estimator = request$estimator, missing = request$missing,
-                    control = list(abs.tol = 1e-20, rel.tol = 1e-14, x.tol = 1e-14))
+                    control = list(abs.tol = 1e-20, rel.tol = 1e-14, x.tol = 1e-14,
+                                   iter.max = 1000L, eval.max = 2000L))
     for (name in names(request$options)) options[[name]] <- request$options[[name]]
     if (!is.null(request$group)) {
         frame$group_ <- request$group
@@ -53,6 +54,8 @@ pyexpr_fit <- function(request) {
     call <- as.call(c(list(quote(lavaan::cfa), model = quote(syntax), data = quote(frame)), options))
     fit <- pyexpr_converged(call, environment(), known)
     if (!isTRUE(lavaan::lavInspect(fit, "converged"))) return(list(converged = FALSE))
+    # A singular information matrix means that the estimates are arbitrary.
+    if (is.null(dim(lavaan::lavInspect(fit, "vcov")))) return(list(converged = FALSE))
     value <- pyexpr_extract(fit, grouped = !is.null(request$group))
     value$measures <- pyexpr_measures(fit, call, environment())
     value
@@ -90,8 +93,13 @@ pyexpr_converged <- function(call, frame, known) {
         newton <- call
         newton[[pyexpr_spelled("optim.method", known)]] <- "GN"
         newton[[pyexpr_spelled("optim.gn.tol.x", known)]] <- 1e-12
-        fit <- tryCatch(attempt(newton), error = function(e) NULL)
-        if (is.null(fit) || !stands(fit)) fit <- attempt(call)
+        # Far from a minimum Gauss-Newton may never come back.
+        gradient <- suppressWarnings(tryCatch(lavaan::lavInspect(fit, "gradient"),
+                                              error = function(e) Inf))
+        if (isTRUE(max(abs(gradient)) < 1e-4)) {
+            last <- tryCatch(attempt(newton), error = function(e) NULL)
+            fit <- if (is.null(last) || !stands(last)) attempt(call) else last
+        }
     }
     for (w in said) warning(w)
     fit
@@ -158,6 +166,9 @@ pyexpr_answer <- function(bytes) {
     warnings <- character()
     error <- NULL
     value <- NULL
+    # lavaan tries some things with try(), which would print on the user's console.
+    quiet <- options(show.error.messages = FALSE)
+    on.exit(options(quiet))
     printed <- utils::capture.output(
         value <- withCallingHandlers(
             tryCatch(pyexpr_handle(unserialize(bytes)), error = function(e) {

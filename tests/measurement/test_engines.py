@@ -173,8 +173,7 @@ def test_a_forked_process_gets_a_sentence() -> None:
 def test_a_spawned_worker_can_fit(tmp_path: Path) -> None:
     script = tmp_path / "work.py"
     script.write_text(
-        DATA.replace("; ", "\n")
-        + "\nimport multiprocessing as mp\n"
+        DATA.replace("; ", "\n") + "\nimport multiprocessing as mp\n"
         "def work(seed):\n"
         "    return cfa(data, model, engine='rpy2').tidy()['estimate'].iloc[0]\n"
         "if __name__ == '__main__':\n"

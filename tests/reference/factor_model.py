@@ -31,9 +31,7 @@ def expected_information(loadings, residuals, n):
         unit = np.eye(p)[a]
         slopes.append(np.outer(unit, loadings) + np.outer(loadings, unit))
     slopes += [np.diag(np.eye(p)[a]) for a in range(p)]
-    return np.array(
-        [[n / 2 * np.trace(weight @ a @ weight @ b) for b in slopes] for a in slopes]
-    )
+    return np.array([[n / 2 * np.trace(weight @ a @ weight @ b) for b in slopes] for a in slopes])
 
 
 def three_indicators(covariance):
