@@ -38,7 +38,6 @@ pyexpr_fit <- function(request) {
                     estimator = request$estimator, missing = request$missing,
                     control = list(abs.tol = 1e-20, rel.tol = 1e-14, x.tol = 1e-14,
                                    iter.max = 1000L, eval.max = 2000L))
-    for (name in names(request$options)) options[[name]] <- request$options[[name]]
     if (!is.null(request$group)) {
         frame$group_ <- request$group
         options$group <- "group_"
@@ -55,7 +54,8 @@ pyexpr_fit <- function(request) {
     fit <- pyexpr_converged(call, environment(), known)
     if (!isTRUE(lavaan::lavInspect(fit, "converged"))) return(list(converged = FALSE))
     # A singular information matrix means that the estimates are arbitrary.
-    if (is.null(dim(lavaan::lavInspect(fit, "vcov")))) return(list(converged = FALSE))
+    covariance <- tryCatch(lavaan::lavInspect(fit, "vcov"), error = function(e) NULL)
+    if (is.null(dim(covariance))) return(list(converged = FALSE))
     value <- pyexpr_extract(fit, grouped = !is.null(request$group))
     value$measures <- pyexpr_measures(fit, call, environment())
     value
@@ -127,23 +127,6 @@ pyexpr_extract <- function(fit, grouped) {
         groups = if (grouped) as.character(lavaan::lavInspect(fit, "group.label")) else "")
 }
 
-pyexpr_lavaan_tests <- function(request) {
-    # Configural, metric and scalar invariance, groups treated as independent.
-    fits <- list()
-    equal <- list(configural = character(), metric = "loadings",
-                  scalar = c("loadings", "intercepts"))
-    for (level in names(equal)) {
-        step <- request
-        # An empty vector is not "no constraint" for every lavaan.
-        if (length(equal[[level]])) step$options$group.equal <- equal[[level]]
-        if (length(equal[[level]]) && length(request$partial)) {
-            step$options$group.partial <- request$partial
-        }
-        fits[[level]] <- pyexpr_fit(step)
-    }
-    fits
-}
-
 pyexpr_versions <- function() {
     lavaan <- tryCatch(as.character(utils::packageVersion("lavaan")), error = function(e) NULL)
     list(R = as.character(getRversion()), lavaan = lavaan)
@@ -152,7 +135,6 @@ pyexpr_versions <- function() {
 pyexpr_handle <- function(request) {
     switch(request$task,
         fit = pyexpr_fit(request),
-        invariance = pyexpr_lavaan_tests(request),
         versions = list(),
         echo = request$value,
         fail = {

@@ -405,7 +405,7 @@ class CFAResult(Result):
     def _loadings_and_residuals(
         self, code: int, factor: str, names: tuple[str, ...]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Loadings and residual variances of one factor, and their joint covariance."""
+        """Return loadings and residual variances of one factor, and their joint covariance."""
         found = self.output.parameters
         at = {
             (left, op, right): i

@@ -98,7 +98,7 @@ def test_what_cannot_be_an_r_vector_is_refused() -> None:
 
 @pytest.mark.parametrize("engine", ASK)
 def test_errors_and_warnings_of_r_arrive_as_data(engine: str, capfd: pytest.CaptureFixture) -> None:
-    with pytest.raises(RError, match="asked to fail.*a warning first"):
+    with pytest.raises(RError, match=r"asked to fail.*a warning first"):
         ASK[engine]({"task": "fail"})
     assert capfd.readouterr() == ("", "")
 

@@ -110,7 +110,7 @@ def _group_table(
     mean: NDArray[np.float64],
     joint: NDArray[np.float64],
 ) -> Parameters:
-    """The parameters of one group, in lavaan's order."""
+    """Return the parameters of one group, in lavaan's order."""
     names = request.model.indicators
     factor = request.model.factors[0]
     p = len(names)
