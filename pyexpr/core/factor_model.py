@@ -51,9 +51,7 @@ def fit_factor(covariance: ArrayLike, n_rows: int) -> FactorFit:
         raise DataError("covariance must be finite")
     p = s.shape[0]
     status, parameters, vcov, discrepancy, iterations = kernels.fit_factor(s, int(n_rows))
-    return FactorFit(
-        parameters[:p], parameters[p:], vcov, discrepancy, iterations, REASONS[status]
-    )
+    return FactorFit(parameters[:p], parameters[p:], vcov, discrepancy, iterations, REASONS[status])
 
 
 def cluster_sums(x: ArrayLike, codes: ArrayLike, n_clusters: int) -> NDArray[np.float64]:

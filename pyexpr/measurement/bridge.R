@@ -36,8 +36,8 @@ pyexpr_fit <- function(request) {
     frame <- as.data.frame(request$columns)
     options <- list(std.lv = TRUE, meanstructure = TRUE, likelihood = "normal",
                     estimator = request$estimator, missing = request$missing,
-                    control = list(abs.tol = 1e-20, rel.tol = 1e-14, x.tol = 1e-14))
-    for (name in names(request$options)) options[[name]] <- request$options[[name]]
+                    control = list(abs.tol = 1e-20, rel.tol = 1e-14, x.tol = 1e-14,
+                                   iter.max = 1000L, eval.max = 2000L))
     if (!is.null(request$group)) {
         frame$group_ <- request$group
         options$group <- "group_"
@@ -51,7 +51,26 @@ pyexpr_fit <- function(request) {
     # lavaan re-evaluates its own call: symbols keep the data out of it.
     syntax <- request$syntax
     call <- as.call(c(list(quote(lavaan::cfa), model = quote(syntax), data = quote(frame)), options))
-    pyexpr_extract(pyexpr_converged(call, environment(), known), grouped = !is.null(request$group), what = request$what)
+    fit <- pyexpr_converged(call, environment(), known)
+    if (!isTRUE(lavaan::lavInspect(fit, "converged"))) return(list(converged = FALSE))
+    # A singular information matrix means that the estimates are arbitrary.
+    covariance <- tryCatch(lavaan::lavInspect(fit, "vcov"), error = function(e) NULL)
+    if (is.null(dim(covariance))) return(list(converged = FALSE))
+    value <- pyexpr_extract(fit, grouped = !is.null(request$group))
+    value$measures <- pyexpr_measures(fit, call, environment())
+    value
+}
+
+# At these tolerances the baseline model may "not converge" where the model does, and
+# CFI and TLI are then wrong: lavaan's own tolerances serve for it.
+pyexpr_measures <- function(fit, call, frame) {
+    measures <- tryCatch(lavaan::fitMeasures(fit), warning = function(w) {
+        call$start <- fit
+        call$control <- NULL
+        lavaan::fitMeasures(eval(call, frame))
+    })
+    names <- gsub("_", ".", names(measures), fixed = TRUE)
+    stats::setNames(as.list(as.double(unname(measures))), names)
 }
 
 # nlminb often calls a minimum that it cannot improve at these tolerances "false
@@ -74,16 +93,19 @@ pyexpr_converged <- function(call, frame, known) {
         newton <- call
         newton[[pyexpr_spelled("optim.method", known)]] <- "GN"
         newton[[pyexpr_spelled("optim.gn.tol.x", known)]] <- 1e-12
-        fit <- tryCatch(attempt(newton), error = function(e) NULL)
-        if (is.null(fit) || !stands(fit)) fit <- attempt(call)
+        # Far from a minimum Gauss-Newton may never come back.
+        gradient <- suppressWarnings(tryCatch(lavaan::lavInspect(fit, "gradient"),
+                                              error = function(e) Inf))
+        if (isTRUE(max(abs(gradient)) < 1e-4)) {
+            last <- tryCatch(attempt(newton), error = function(e) NULL)
+            fit <- if (is.null(last) || !stands(last)) attempt(call) else last
+        }
     }
     for (w in said) warning(w)
     fit
 }
 
-pyexpr_extract <- function(fit, grouped, what) {
-    converged <- isTRUE(lavaan::lavInspect(fit, "converged"))
-    if (!converged) return(list(converged = FALSE))
+pyexpr_extract <- function(fit, grouped) {
     table <- as.data.frame(lavaan::parTable(fit))
     table <- table[table$op %in% c("=~", "~~", "~1"), ]
     key <- function(x) paste(x$lhs, x$op, x$rhs, if (is.null(x$group)) 1L else x$group)
@@ -91,7 +113,7 @@ pyexpr_extract <- function(fit, grouped, what) {
     at <- match(key(table), key(standard))
     number <- function(x) as.double(unname(x))
     covariance <- lavaan::lavInspect(fit, "vcov")
-    value <- list(
+    list(
         converged = TRUE,
         parameters = list(
             lhs = as.character(table$lhs), op = as.character(table$op),
@@ -103,31 +125,6 @@ pyexpr_extract <- function(fit, grouped, what) {
         vcov = number(covariance), n_free = nrow(covariance),
         n_obs = as.integer(unlist(lavaan::lavInspect(fit, "nobs"))),
         groups = if (grouped) as.character(lavaan::lavInspect(fit, "group.label")) else "")
-    measures <- lavaan::fitMeasures(fit)
-    value$measures <- as.list(number(measures))
-    names(value$measures) <- gsub("_", ".", names(measures), fixed = TRUE)
-    if ("scores" %in% what) {
-        scores <- lavaan::lavPredict(fit, method = "Bartlett", append.data = FALSE)
-        value$scores <- number(if (is.list(scores)) do.call(rbind, scores) else scores)
-    }
-    value
-}
-
-pyexpr_lavaan_tests <- function(request) {
-    # Configural, metric and scalar invariance, groups treated as independent.
-    fits <- list()
-    equal <- list(configural = character(), metric = "loadings",
-                  scalar = c("loadings", "intercepts"))
-    for (level in names(equal)) {
-        step <- request
-        # An empty vector is not "no constraint" for every lavaan.
-        if (length(equal[[level]])) step$options$group.equal <- equal[[level]]
-        if (length(equal[[level]]) && length(request$partial)) {
-            step$options$group.partial <- request$partial
-        }
-        fits[[level]] <- pyexpr_fit(step)
-    }
-    fits
 }
 
 pyexpr_versions <- function() {
@@ -138,7 +135,6 @@ pyexpr_versions <- function() {
 pyexpr_handle <- function(request) {
     switch(request$task,
         fit = pyexpr_fit(request),
-        invariance = pyexpr_lavaan_tests(request),
         versions = list(),
         echo = request$value,
         fail = {
@@ -152,6 +148,9 @@ pyexpr_answer <- function(bytes) {
     warnings <- character()
     error <- NULL
     value <- NULL
+    # lavaan tries some things with try(), which would print on the user's console.
+    quiet <- options(show.error.messages = FALSE)
+    on.exit(options(quiet))
     printed <- utils::capture.output(
         value <- withCallingHandlers(
             tryCatch(pyexpr_handle(unserialize(bytes)), error = function(e) {

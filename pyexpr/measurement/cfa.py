@@ -158,17 +158,15 @@ def _check_options(estimator: str, missing: str, confidence: float) -> None:
 def indicator_columns(frame: pd.DataFrame, spec: MeasurementModel) -> NDArray[np.float64]:
     """Return the indicators (n, p) in the model's order, NaN where missing."""
     # Columns may have names that are not text; the model's names are.
-    named = frame if all(isinstance(name, str) for name in frame.columns) else frame.rename(
-        columns=str
+    named = (
+        frame if all(isinstance(name, str) for name in frame.columns) else frame.rename(columns=str)
     )
     return np.column_stack(
         [numeric_column(named, name, what="data") for name in spec.indicators]
     ).reshape(len(frame), len(spec.indicators))
 
 
-def _grouping(
-    frame: pd.DataFrame, group: Any
-) -> tuple[str | None, NDArray[np.int64], list[Any]]:
+def _grouping(frame: pd.DataFrame, group: Any) -> tuple[str | None, NDArray[np.int64], list[Any]]:
     if group is None:
         return None, np.zeros(len(frame), dtype=np.int64), [""]
     name, values = column_or_array(frame, group, argument="group", what="data")
@@ -218,7 +216,7 @@ def _check_rows(
             return
         if (rows.std(axis=0) <= _CONSTANT * np.sqrt(np.mean(rows**2, axis=0))).any():
             return
-    correlations = np.corrcoef(rows, rowvar=False)
+    correlations = np.asarray(np.corrcoef(rows, rowvar=False), dtype=np.float64)
     if np.linalg.eigvalsh(correlations)[0] <= _SINGULAR * p:
         raise FactorModelError(
             f"the covariance matrix of {listed(spec.indicators)} is singular{where}: one of them "

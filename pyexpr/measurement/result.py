@@ -377,8 +377,9 @@ class CFAResult(Result):
     def _precision(self, code: int, factor: str) -> list[tuple[str, float, float, float, str]]:
         names = self.model.loadings_of(factor)
         shared = [name for name in names if self._n_loadings(name) > 1]
-        if shared or any(t.op == "~~" and t.lhs != t.rhs and t.lhs in names
-                         for t in self.model.terms):
+        if shared or any(
+            t.op == "~~" and t.lhs != t.rhs and t.lhs in names for t in self.model.terms
+        ):
             raise EngineError(
                 f"reliability of factor {factor!r} is defined here only for indicators that load "
                 "on one factor and have uncorrelated residuals"
@@ -394,7 +395,9 @@ class CFAResult(Result):
             ("determinacy", information, 0.5),
             ("omega", sums, 1.0),
         )
-        return [(name, *_share(precision, self._z(), power), "") for name, precision, power in shares]
+        return [
+            (name, *_share(precision, self._z(), power), "") for name, precision, power in shares
+        ]
 
     def _n_loadings(self, indicator: str) -> int:
         return sum(term.op == "=~" and term.rhs == indicator for term in self.model.terms)
@@ -402,7 +405,7 @@ class CFAResult(Result):
     def _loadings_and_residuals(
         self, code: int, factor: str, names: tuple[str, ...]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Loadings and residual variances of one factor, and their joint covariance."""
+        """Return loadings and residual variances of one factor, and their joint covariance."""
         found = self.output.parameters
         at = {
             (left, op, right): i
@@ -429,8 +432,11 @@ class CFAResult(Result):
             total = len(self.rows.columns)
             which = "an indicator is" if self.missing == "listwise" else "all indicators are"
             said.append(f"{self.n_dropped} of {total} rows were left out because {which} missing.")
-        said += [self._inadmissible_note(code) for code in range(len(self.labels))
-                 if not self._matrices(code).admissible]
+        said += [
+            self._inadmissible_note(code)
+            for code in range(len(self.labels))
+            if not self._matrices(code).admissible
+        ]
         if 0 < self.n_clusters < 40:
             said.append(
                 f"There are only {self.n_clusters} clusters: cluster-robust standard errors are "

@@ -81,7 +81,7 @@ def factor_scores(
     with np.errstate(invalid="ignore"):
         # An inadmissible model may have a negative error variance: NaN then.
         errors = np.sqrt(np.diag(error))
-    return scores, np.broadcast_to(errors, scores.shape)
+    return np.asarray(scores, dtype=np.float64), np.broadcast_to(errors, scores.shape)
 
 
 def observed_part(model: GroupMatrices, seen: NDArray[np.bool_]) -> GroupMatrices:
@@ -117,7 +117,5 @@ def sum_information(
 ) -> Precision:
     """``J = (sum lambda)^2 / sum theta``, of which omega is ``J / (1 + J)``."""
     top, bottom = float(loadings.sum()), float(residuals.sum())
-    slope = np.concatenate(
-        [np.full(len(loadings), 2 / top), np.full(len(residuals), -1 / bottom)]
-    )
+    slope = np.concatenate([np.full(len(loadings), 2 / top), np.full(len(residuals), -1 / bottom)])
     return Precision(top**2 / bottom, float(np.sqrt(slope @ vcov @ slope)))

@@ -8,10 +8,9 @@ from pyexpr.base.errors import DataError, EngineError, LavaanNotFoundError, RNot
 from pyexpr.measurement.engines import host_engine, rpy2_engine
 from pyexpr.measurement.engines.host_engine import HostEngine
 from pyexpr.measurement.engines.native_engine import NativeEngine, refuse_unsupported
-from pyexpr.measurement.engines.protocol import Answer, Engine, FitOutput, FitRequest
+from pyexpr.measurement.engines.protocol import Engine, FitOutput, FitRequest
 from pyexpr.measurement.engines.rpy2_engine import Rpy2Engine
 from pyexpr.measurement.engines.rscript_engine import RscriptEngine
-from pyexpr.measurement.engines.rscript_engine import ask as ask_rscript
 
 ENGINES: dict[str, type[Engine]] = {
     "host": HostEngine,
@@ -19,7 +18,6 @@ ENGINES: dict[str, type[Engine]] = {
     "rscript": RscriptEngine,
     "native": NativeEngine,
 }
-_ASK = {"host": host_engine.ask, "rpy2": rpy2_engine.ask, "rscript": ask_rscript}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +57,6 @@ def fit_with(engine: str, request: FitRequest) -> Fitted:
     output = NativeEngine().fit(request)
     said = f"fitted by the native engine, because {missing}"
     return Fitted(replace(output, messages=(*output.messages, said)), "native")
-
-
-def ask_r(payload: dict[str, object]) -> Answer:
-    """Hand a payload to bridge.R through the first engine that has R."""
-    missing: EngineError | None = None
-    for name in r_engines():
-        try:
-            return _ASK[name](payload)
-        except (RNotFoundError, LavaanNotFoundError) as error:
-            missing = missing or error
-    assert missing is not None  # r_engines() is never empty
-    raise missing
 
 
 def r_engines() -> list[str]:

@@ -29,7 +29,10 @@ class NativeEngine:
     def fit(self, request: FitRequest) -> FitOutput:
         """Fit every group; see `pyexpr.measurement.engines.protocol.Engine`."""
         refuse_unsupported(request)
-        tables, blocks, sums, counts = [], [], [], []
+        tables: list[Parameters] = []
+        blocks: list[NDArray[np.float64]] = []
+        sums: list[FitSums] = []
+        counts: list[int] = []
         for code in range(request.n_groups):
             rows = request.columns
             if request.group is not None:
@@ -107,7 +110,7 @@ def _group_table(
     mean: NDArray[np.float64],
     joint: NDArray[np.float64],
 ) -> Parameters:
-    """The parameters of one group, in lavaan's order."""
+    """Return the parameters of one group, in lavaan's order."""
     names = request.model.indicators
     factor = request.model.factors[0]
     p = len(names)
@@ -152,5 +155,3 @@ def _block_diagonal(blocks: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         joint[at : at + len(block), at : at + len(block)] = block
         at += len(block)
     return joint
-
-

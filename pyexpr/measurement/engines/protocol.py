@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol
@@ -52,7 +52,6 @@ class FitRequest:
     n_groups: int = 1
     estimator: str = "ML"
     missing: str = "listwise"
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,6 @@ def request_payload(request: FitRequest, *, task: str = "fit") -> dict[str, Any]
         payload["group"] = [str(code) for code in request.group.tolist()]
     if request.cluster is not None:
         payload["cluster"] = request.cluster.astype(np.int64)
-    payload.update(request.extra)
     return payload
 
 

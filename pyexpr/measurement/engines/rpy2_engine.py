@@ -65,7 +65,9 @@ def ask(payload: dict[str, Any]) -> Answer:
         answer = session.answer(raw)
     except session.rinterface.embedded.RRuntimeError as error:
         raise EngineError(f"R failed outside the model: {error}") from None
-    return read_answer(bytes(answer.memoryview()) if hasattr(answer, "memoryview") else bytes(answer))
+    return read_answer(
+        bytes(answer.memoryview()) if hasattr(answer, "memoryview") else bytes(answer)
+    )
 
 
 def _started() -> _Session:

@@ -58,7 +58,16 @@ def ask(payload: dict[str, Any]) -> Answer:
         bridge.write_text(bridge_text(), encoding="utf-8")
         source.write_bytes(wire.encode(payload))
         done = subprocess.run(
-            [program, "--no-save", "--no-restore", "-e", _CALL, str(bridge), str(source), str(target)],
+            [
+                program,
+                "--no-save",
+                "--no-restore",
+                "-e",
+                _CALL,
+                str(bridge),
+                str(source),
+                str(target),
+            ],
             capture_output=True,
             stdin=subprocess.DEVNULL,
             check=False,

@@ -1,0 +1,326 @@
+"""The doors to R: what crosses, what is restored, and what is said when something is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pyexpr.base.errors import EngineError, RError
+from pyexpr.measurement.engines import choice, host_engine, rpy2_engine, rscript_engine, wire
+
+ROOT = Path(__file__).parents[2]
+ASK = {"rpy2": rpy2_engine.ask, "rscript": rscript_engine.ask}
+
+DATA = (
+    "import numpy as np; rng = np.random.default_rng(3); f = rng.normal(size=80); "
+    "data = {n: f + rng.normal(size=80) for n in 'abc'}; model = {'f': ['a', 'b', 'c']}; "
+    "from pyexpr.measurement.cfa import cfa; "
+)
+
+
+def child(code: str, **environment: str | None) -> subprocess.CompletedProcess[str]:
+    """Run code in a fresh Python; None removes a variable."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for name, value in environment.items():
+        if value is None:
+            env.pop(name, None)
+        else:
+            env[name] = value
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False
+    )
+
+
+def said(code: str, **environment: str | None) -> str:
+    done = child(code, **environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+VALUES = {
+    "doubles": np.array([1.5, np.nan, np.pi, 1e-310, -0.0, np.inf, 0.1 + 0.2]),
+    "one": np.array([2.0]),
+    "none": np.array([]),
+    "integers": [1, None, -(2**31) + 1, 2**31 - 1],
+    "logicals": [True, None, False],
+    "strings": ["a", None, "NA", "résponse 1", "a;b", "", "`if`", "\\n\"'"],
+    "nothing": None,
+    "nested": {"list": [[1, 2], ["x"]], "é": {"deep": [None, "y"]}},
+}
+
+
+def assert_same(found: object, wanted: object) -> None:
+    if isinstance(wanted, np.ndarray):
+        assert isinstance(found, np.ndarray)
+        assert found.tobytes() == wanted.tobytes()
+    elif isinstance(wanted, dict):
+        assert isinstance(found, dict)
+        assert list(found) == list(wanted)
+        for name in wanted:
+            assert_same(found[name], wanted[name])
+    else:
+        assert found == wanted
+
+
+@pytest.mark.parametrize("engine", ASK)
+def test_values_cross_bit_for_bit_with_na_of_every_type(engine: str) -> None:
+    answer = ASK[engine]({"task": "echo", "value": VALUES})
+    assert_same(answer.value, VALUES)
+    assert {"R", "lavaan"} <= set(answer.versions)
+
+
+def test_r_sees_na_of_every_type() -> None:
+    """Judged by R itself, not by the way back."""
+    raw = wire.encode({"d": np.array([np.nan, 1.0]), "i": [None, 1], "l": [None, True],
+                       "s": [None, "NA"]})  # fmt: skip
+    code = (
+        "x <- unserialize(readBin(file('stdin', 'rb'), 'raw', 1e6)); "
+        "cat(sapply(x, typeof), sapply(x, function(v) is.na(v)), is.nan(x$d[1]))"
+    )
+    done = subprocess.run(["Rscript", "-e", code], input=raw, capture_output=True, check=True)
+    types = "double integer logical character"
+    assert done.stdout.decode() == f"{types} TRUE FALSE TRUE FALSE TRUE FALSE TRUE FALSE FALSE"
+
+
+def test_what_cannot_be_an_r_vector_is_refused() -> None:
+    with pytest.raises(EngineError, match=r"beyond 2\^31"):
+        wire.encode([2**31])
+    with pytest.raises(EngineError, match="cannot be one R vector: int, str"):
+        wire.encode([1, "a"])
+
+
+@pytest.mark.parametrize("engine", ASK)
+def test_errors_and_warnings_of_r_arrive_as_data(engine: str, capfd: pytest.CaptureFixture) -> None:
+    with pytest.raises(RError, match=r"asked to fail.*a warning first"):
+        ASK[engine]({"task": "fail"})
+    assert capfd.readouterr() == ("", "")
+
+
+def test_starting_r_leaves_the_process_as_it_was() -> None:
+    code = DATA + (
+        "import os, locale, signal; "
+        "places = [locale.LC_COLLATE, locale.LC_CTYPE, locale.LC_NUMERIC, locale.LC_TIME, "
+        "locale.LC_MONETARY, locale.LC_MESSAGES]; "
+        "before = dict(os.environ), [locale.setlocale(p) for p in places], "
+        "signal.getsignal(signal.SIGINT); "
+        "fit = cfa(data, model, engine='rpy2'); "
+        "after = dict(os.environ), [locale.setlocale(p) for p in places], "
+        "signal.getsignal(signal.SIGINT); "
+        "from rpy2.rinterface_lib import callbacks as c; "
+        "new = [k for k in after[0] if k not in before[0]]; "
+        "print(all(after[0].get(k) == v for k, v in before[0].items()), "
+        "'LD_LIBRARY_PATH' in new, all(k.startswith('R_') or k == 'PYTHON_SESSION_INITIALIZED' "
+        "for k in new), before[1:] == after[1:], c.consolewrite_print.__module__, "
+        "c.consolewrite_warnerror.__module__, c.consoleread.__module__)"
+    )
+    ours = "rpy2.rinterface_lib.callbacks"
+    for path in (None, "/somewhere"):
+        found = said(code, LD_LIBRARY_PATH=path, LC_ALL=None, LANG="C.UTF-8")
+        assert found == f"True False True True {ours} {ours} {ours}"
+
+
+def test_r_globals_are_left_alone() -> None:
+    code = DATA + (
+        "cfa(data, model, engine='rpy2'); import rpy2.rinterface as r; "
+        "print(len(r.evalr('ls(globalenv(), all.names = TRUE)')), "
+        "'package:lavaan' in list(r.evalr('search()')))"
+    )
+    assert said(code) == "0 False"
+
+
+def test_rpy2_is_imported_only_when_used() -> None:
+    code = DATA + "import sys; cfa(data, model, engine='native'); print('rpy2' in sys.modules)"
+    assert said(code) == "False"
+
+
+def test_a_second_thread_gets_a_sentence() -> None:
+    rpy2_engine.ask({"task": "versions"})
+    caught: list[BaseException | str] = []
+
+    def work() -> None:
+        try:
+            rpy2_engine.ask({"task": "versions"})
+        except EngineError as error:
+            caught.append(error)
+        caught.append(choice.r_engines()[0])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert "another thread" in str(caught[0])
+    assert caught[1] == "rscript"
+
+
+def test_a_forked_process_gets_a_sentence() -> None:
+    code = DATA + (
+        "import os, sys; cfa(data, model, engine='rpy2')\n"
+        "if os.fork() == 0:\n"
+        "    try:\n        cfa(data, model, engine='rpy2')\n"
+        "    except Exception as error:\n        print(type(error).__name__, error)\n"
+        "    sys.stdout.flush(); os._exit(0)\n"
+        "os.wait()"
+    )
+    assert said(code).startswith("EngineError this process was forked after R had started")
+
+
+def test_a_spawned_worker_can_fit(tmp_path: Path) -> None:
+    script = tmp_path / "work.py"
+    script.write_text(
+        DATA.replace("; ", "\n") + "\nimport multiprocessing as mp\n"
+        "def work(seed):\n"
+        "    return cfa(data, model, engine='rpy2').tidy()['estimate'].iloc[0]\n"
+        "if __name__ == '__main__':\n"
+        "    here = work(0)\n"
+        "    with mp.get_context('spawn').Pool(1) as pool:\n"
+        "        print(pool.map(work, [1, 2]) == [here, here])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.stdout.strip() == "True", done.stderr
+
+
+def failure(engine: str) -> str:
+    return DATA + (
+        f"\ntry:\n    cfa(data, model, engine={engine!r})\n"
+        "except Exception as error:\n    print(type(error).__name__, error)"
+    )
+
+
+@pytest.mark.parametrize("engine", ["rpy2", "rscript"])
+def test_r_missing(engine: str) -> None:
+    found = said(failure(engine), PATH="/nowhere", R_HOME=None)
+    assert found.startswith("RNotFoundError R was not found")
+    assert "apt-get install --no-install-recommends r-base-core r-base-dev r-cran-lavaan" in found
+    assert "RPY2_CFFI_MODE=API python -m pip install --no-cache-dir rpy2-rinterface==3.6.5" in found
+
+
+def test_rpy2_missing() -> None:
+    # A Python path on which rpy2 cannot be found: its folders are hidden from the finder.
+    code = (
+        "import sys\nclass Hide:\n    def find_spec(self, name, path=None, target=None):\n"
+        "        return None\n"
+        "import importlib.machinery as m\nfind = m.PathFinder.find_spec\n"
+        "m.PathFinder.find_spec = classmethod(lambda cls, name, path=None, target=None: "
+        "None if name.split('.')[0] == 'rpy2' else find(name, path, target))\n"
+    )
+    found = said(code + failure("rpy2"))
+    assert found.startswith("RNotFoundError the Python package rpy2-rinterface")
+    assert said(code + DATA + "\nprint(cfa(data, model).engine)") == "rscript"
+
+
+@pytest.fixture
+def r_without_lavaan(tmp_path: Path) -> dict[str, str]:
+    """An R that sees its own packages only, by R's own setting of the library."""
+    base = subprocess.run(["Rscript", "-e", "cat(.Library)"], capture_output=True, text=True,
+                          check=True).stdout.strip()  # fmt: skip
+    assert not (Path(base) / "lavaan").exists()
+    profile = tmp_path / "Rprofile"
+    profile.write_text('assign(".lib.loc", .Library, envir = environment(.libPaths))\n')
+    return {"R_PROFILE_USER": str(profile)}
+
+
+@pytest.mark.parametrize("engine", ["rpy2", "rscript"])
+def test_lavaan_missing(engine: str, r_without_lavaan: dict[str, str]) -> None:
+    found = said(failure(engine), **r_without_lavaan)
+    assert found.startswith("LavaanNotFoundError R 4.")
+    assert "apt-get install --no-install-recommends r-cran-lavaan" in found
+
+
+def test_auto_falls_back_to_native_and_says_why(r_without_lavaan: dict[str, str]) -> None:
+    code = DATA + "fit = cfa(data, model); print(fit.engine, fit.messages)"
+    found = said(code, PATH="/nowhere", R_HOME=None)
+    assert found.startswith("native (")
+    assert "fitted by the native engine, because R was not found" in found
+    assert "does not have its package lavaan" in said(code, **r_without_lavaan)
+    several = DATA.replace("{'f': ['a', 'b', 'c']}", "'f =~ a + b; g =~ b + c'")
+    code = several + (
+        "\ntry:\n    cfa(data, model)\nexcept Exception as error:\n    print(type(error).__name__)"
+    )
+    assert said(code, PATH="/nowhere", R_HOME=None) == "RNotFoundError"
+
+
+def test_auto_prefers_r_in_this_process() -> None:
+    assert said(DATA + "print(cfa(data, model).engine)") == "rpy2"
+
+
+def test_hosted_python_never_imports_rpy2() -> None:
+    code = (
+        "import os; os.environ['R_SESSION_INITIALIZED'] = f'PID={os.getpid()}:NAME=\"R\"'; "
+        + DATA
+        + "import sys; fit = cfa(data, model); print(fit.engine, 'rpy2' in sys.modules)\n"
+        "try:\n    cfa(data, model, engine='rpy2')\nexcept Exception as error:\n    print(error)"
+    )
+    first, second = said(code).splitlines()
+    assert first == "rscript False"
+    assert "runs inside R" in second
+    # A child of such a process inherits the variable, but is not hosted itself.
+    inherited = DATA + "print(cfa(data, model).engine)"
+    assert said(inherited, R_SESSION_INITIALIZED='PID=1:NAME="R"') == "rpy2"
+
+
+def test_host_engine_without_a_host() -> None:
+    assert not host_engine.registered()
+    with pytest.raises(EngineError, match="no hosting R"):
+        host_engine.ask({})
+    with pytest.raises(EngineError, match="must hand over a function"):
+        host_engine.register(3)  # type: ignore[arg-type]
+
+
+def test_host_engine_inside_a_real_r() -> None:
+    """R, reticulate, this Python, and lavaan in that R, with R's garbage collected between."""
+    python = Path(sys.executable)
+    code = f"""
+        library(reticulate)
+        use_python("{python}", required = TRUE)
+        host <- import("pyexpr.measurement.engines.host_engine")
+        bridge <- new.env(parent = baseenv())
+        eval(parse(text = host$bridge_text()), bridge)
+        host$register(r_to_py(bridge$pyexpr_answer, convert = TRUE))
+        py_run_string("{DATA}")
+        for (turn in 1:5) {{
+            py_run_string("fit = cfa(data, model); other = cfa(data, model, engine='native')")
+            invisible(gc())
+        }}
+        py_run_string("
+import sys
+same = abs(fit.tidy().estimate - other.tidy().estimate).max() < 1e-7
+print(fit.engine, same, 'rpy2' in sys.modules, flush=True)
+from pyexpr.measurement.engines import host_engine
+import numpy as np
+values = dict(d=np.array([0.1, np.nan]), one=[7], s=['NA', None], l=[None, True], i=[None, 3])
+back = host_engine.ask(dict(task='echo', value=values)).value
+exact = back['d'].tobytes() == values['d'].tobytes()
+print(exact, all(back[k] == values[k] for k in 'one s l i'.split()), flush=True)
+try:
+    host_engine.ask(dict(task='fail'))
+except Exception as error:
+    print(type(error).__name__, error, flush=True)
+")
+    """
+    env = {**os.environ, "RETICULATE_PYTHON": str(python), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["Rscript", "-e", code], capture_output=True, text=True, env=env,
+                          check=False)  # fmt: skip
+    lines = done.stdout.split("\n")
+    assert done.returncode == 0, done.stderr
+    assert lines[0] == "host True False"
+    assert lines[1] == "True True"
+    assert lines[2].startswith("RError asked to fail")
+
+
+def test_bridge_is_in_the_package() -> None:
+    from importlib.resources import files
+
+    from pyexpr.measurement.engines.protocol import bridge_text
+
+    assert files("pyexpr.measurement").joinpath("bridge.R").is_file()
+    assert "pyexpr_answer" in bridge_text()
+    assert shutil.which("Rscript") is not None
