@@ -1,5 +1,7 @@
 """Typed stub of the extension."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,11 +52,6 @@ def fit_factor(
 def fit_factor_resampled(
     sums: NDArray[np.float64], counts: NDArray[np.float64], p: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]: ...
-
-from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
 
 # cluster_bootstrap
 

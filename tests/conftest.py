@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pyexpr.simulation.simulate import simulate_study
 from pyexpr.study.pipeline import Study, StudyResult
-from pyexpr.study.simulate import simulate_study
 
 SUBJECTS = 15
 

@@ -20,6 +20,7 @@ FLOORS = {
     "behavior": 2,
     "inference": 2,
     "measurement": 2,
+    "simulation": 2,
     "modeling": 3,
     "deep": 4,
     "report": 5,

@@ -47,7 +47,7 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 1,
 ) -> None:
     """Write a simulated study: ratings, OpenFace recordings, study file, and the truth."""
-    from pyexpr.study.simulate import simulate_study
+    from pyexpr.simulation.simulate import simulate_study
 
     typer.echo(simulate_study(folder, subjects=subjects, seed=seed).heading())
 
@@ -59,8 +59,8 @@ def demo(
     seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 1,
 ) -> None:
     """Simulate a study, run it, and set its tables beside the truth and the paper."""
+    from pyexpr.simulation.simulate import simulate_study
     from pyexpr.study.pipeline import Study
-    from pyexpr.study.simulate import simulate_study
     from pyexpr.study.summary import print_beside_truth
 
     typer.echo(simulate_study(folder, subjects=subjects, seed=seed).heading())

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
 from pyexpr.behavior.openface import OpenFaceRecording, ReadLog
 from pyexpr.behavior.schedules import Clip
 

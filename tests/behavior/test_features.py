@@ -10,7 +10,6 @@ import pytest
 from behavior.hand_made import INTENSITY, PRESENCE, openface_text, recording, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyexpr.behavior.schedules import Clip, Schedule
 
 from pyexpr.base.errors import ColumnError, DataError, OpenFaceError, StudyError
 from pyexpr.behavior.binning import bin_points, frame_bins
@@ -20,6 +19,7 @@ from pyexpr.behavior.features import (
     extract_features,
     feature_units,
 )
+from pyexpr.behavior.schedules import Clip, Schedule
 
 # Closed forms of smooth motion: a bin mean of 5 frames and a difference of two bins.
 EXACT = 1e-9

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.core.streams import generator
-from pyexpr.study.openface_writer import AU_INTENSITY, AU_PRESENCE, GROUPS, OPENFACE_COLUMNS
-from pyexpr.study.simulated_clips import CONTEXTS, RECORDINGS_STREAM, simulated_subject
-from pyexpr.study.simulated_face import (
+from pyexpr.simulation.clips import CONTEXTS, RECORDINGS_STREAM, simulated_subject
+from pyexpr.simulation.face import (
     FOCAL_LENGTH,
     MODES,
     eye_points,
@@ -21,7 +20,7 @@ from pyexpr.study.simulated_face import (
     project,
     rotation_matrices,
 )
-from pyexpr.study.simulated_movement import (
+from pyexpr.simulation.movement import (
     FPS,
     FRAMES_PER_STEP,
     STEPS_PER_SECOND,
@@ -30,6 +29,7 @@ from pyexpr.study.simulated_movement import (
     step_lengths,
     travel,
 )
+from pyexpr.simulation.openface_writer import AU_INTENSITY, AU_PRESENCE, GROUPS, OPENFACE_COLUMNS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.core.streams import generator
-from pyexpr.study.simulated_clips import (
+from pyexpr.simulation.clips import (
     CONTEXTS,
     RATERS_STREAM,
     RATINGS_STREAM,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.core.streams import generator
-from pyexpr.study.simulated_clips import (
+from pyexpr.simulation.clips import (
     AMOUNTS_STREAM,
     CLIP_SECONDS,
     CLIP_STARTS,

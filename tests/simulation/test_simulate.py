@@ -21,10 +21,8 @@ from scipy.spatial.transform import Rotation
 
 from pyexpr.base.errors import DataError, StudyError
 from pyexpr.base.files import OutputError
-from pyexpr.study import simulate
-from pyexpr.study.openface_writer import AU_INTENSITY, AU_PRESENCE, GROUPS, OPENFACE_COLUMNS
-from pyexpr.study.simulate import simulate_study
-from pyexpr.study.simulated_clips import (
+from pyexpr.simulation import simulate
+from pyexpr.simulation.clips import (
     CLIP_STARTS,
     CONTEXTS,
     COURSE,
@@ -34,17 +32,19 @@ from pyexpr.study.simulated_clips import (
     clip_sd,
     simulated_subject,
 )
-from pyexpr.study.simulated_face import FOCAL_LENGTH, IMAGE_CENTRE, rotation_matrices
-from pyexpr.study.simulated_movement import SIGNAL, travel
-from pyexpr.study.simulated_ratings import (
+from pyexpr.simulation.face import FOCAL_LENGTH, IMAGE_CENTRE, rotation_matrices
+from pyexpr.simulation.movement import SIGNAL, travel
+from pyexpr.simulation.openface_writer import AU_INTENSITY, AU_PRESENCE, GROUPS, OPENFACE_COLUMNS
+from pyexpr.simulation.ratings import (
     QUESTIONS,
     RATING_PARAMETERS,
     rate_clips,
     simulate_ratings,
     simulated_raters,
 )
-from pyexpr.study.simulated_recordings import DURATIONS, simulate_recording, simulated_frames
-from pyexpr.study.simulated_truth import FEATURE_SIGNS, POPULATION
+from pyexpr.simulation.recordings import DURATIONS, simulate_recording, simulated_frames
+from pyexpr.simulation.simulate import simulate_study
+from pyexpr.simulation.truth import FEATURE_SIGNS, POPULATION
 
 # The paper's tables 1 and 2: response, emotion, motion.
 PAPER_ICC = {
@@ -309,7 +309,7 @@ def test_bytes_depend_on_the_seed_alone(study: Path, tmp_path: Path) -> None:
     # A plain script, without the guard that spawned processes otherwise need.
     script = tmp_path / "script.py"
     script.write_text(
-        "from pyexpr.study.simulate import simulate_study\n"
+        "from pyexpr.simulation.simulate import simulate_study\n"
         f"print(simulate_study({str(tmp_path / 'two')!r}, subjects=2, seed=1, n_jobs=2))\n"
     )
     root = Path(simulate.__file__).parents[2]

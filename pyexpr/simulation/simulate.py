@@ -23,12 +23,12 @@ from pyexpr.base.progress import progress as progress_bar
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import checked_seed
-from pyexpr.study.openface_writer import write_openface
-from pyexpr.study.simulated_clips import CLIP_STARTS, CONTEXTS, simulated_subject, subject_label
-from pyexpr.study.simulated_movement import FPS
-from pyexpr.study.simulated_ratings import simulated_raters, subject_ratings
-from pyexpr.study.simulated_recordings import simulate_recording, simulated_frames
-from pyexpr.study.simulated_truth import truth
+from pyexpr.simulation.clips import CLIP_STARTS, CONTEXTS, simulated_subject, subject_label
+from pyexpr.simulation.movement import FPS
+from pyexpr.simulation.openface_writer import write_openface
+from pyexpr.simulation.ratings import simulated_raters, subject_ratings
+from pyexpr.simulation.recordings import simulate_recording, simulated_frames
+from pyexpr.simulation.truth import truth
 
 if TYPE_CHECKING:
     import pandas as pd

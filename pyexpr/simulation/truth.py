@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from pyexpr.study import simulated_clips as clips
-from pyexpr.study import simulated_movement as movement
-from pyexpr.study import simulated_ratings as ratings
-from pyexpr.study import simulated_recordings as recordings
+from pyexpr.simulation import clips, movement, ratings, recordings
 
 # ICC(1,6) and standardised loadings of the clip means (response, emotion, motion):
 # what infinitely many clips would give, from 960,000 simulated clips (300 pools of
-# raters) at the parameters of simulated_ratings.
+# raters) at the parameters of pyexpr.simulation.ratings.
 POPULATION: dict[str, dict[str, tuple[float, float, float]]] = {
     "startle": {"icc": (0.841, 0.850, 0.850), "std_loading": (0.979, 0.969, 0.949)},
     "pain": {"icc": (0.839, 0.826, 0.794), "std_loading": (0.978, 0.959, 0.850)},

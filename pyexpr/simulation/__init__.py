@@ -1,0 +1,1 @@
+"""A study with known truth, in the formats of a real one."""
