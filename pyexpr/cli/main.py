@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -127,8 +128,8 @@ def cfa(
     table = read_csv(data, labels=_names(group), what=f"the data ({data})")
     fit = compute(table, {factor: _names(indicators)}, group=group, engine=engine)
     if scores is not None:
-        found = fit.scores(method=method).rename(columns={"score": method, "se": f"{method}_se"})
-        _write(table.join(found), scores)
+        found = fit.scores(method=method).add_prefix(f"{method}_")
+        _write(table.drop(columns=found.columns, errors="ignore").join(found), scores)
     _finish(fit, output)
 
 
@@ -261,8 +262,14 @@ def _write(table: pd.DataFrame, path: Path) -> None:
     write_text(path, table.to_csv(index=False))
 
 
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Print a warning as a sentence, without the line of code that gave it."""
+    typer.echo(f"Warning: {message}", err=True)
+
+
 def main() -> None:
     """Run the command line; an error of pyexpr is one sentence, not a traceback."""
+    warnings.showwarning = _show_warning
     try:
         app()
     except PyexprError as error:

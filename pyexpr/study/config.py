@@ -86,6 +86,8 @@ class FactorModelSection(_Section):
     engine: Literal["auto", "rpy2", "host", "rscript", "native"] = "auto"
     # Which model's scores the context's own models are trained on.
     labels: Literal["context", "pooled"] = "context"
+    # Use scores of a model with a negative residual variance all the same.
+    allow_inadmissible: bool = False
 
 
 class SplitSection(_Section):

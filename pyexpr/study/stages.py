@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
-from pyexpr.base.errors import FewSubjectsWarning, StudyError
+from pyexpr.base.errors import PyexprWarning, StudyError
 from pyexpr.base.results import jsonable
 from pyexpr.behavior.features import FEATURES, extract_features
 from pyexpr.inference.comparison import Predictions, compare_models
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 # The label of what is computed over all contexts together.
 ALL = "all"
 PARTS = ("train", "validation", "test")
+_INADMISSIBLE = (
+    "its factor model has a negative residual variance (allow_inadmissible = true under "
+    "[factor_model] uses it all the same)"
+)
 
 
 def reliability(config: StudyConfig, inputs: Inputs) -> StageOutput:
@@ -69,12 +73,14 @@ def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
     engine = config.factor_model.engine
     by_context = cfa(clips, model, group="context", engine=engine)
     pooled = cfa(clips, model, engine=engine)
-    own, over_all = by_context.scores(), pooled.scores()
+    allow = config.factor_model.allow_inadmissible
+    own, over_all = (fit.scores(allow_inadmissible=allow) for fit in (by_context, pooled))
     scores = clips.assign(
         score=own["score"],
         score_se=own["se"],
         score_pooled=over_all["score"],
         score_pooled_se=over_all["se"],
+        score_reason=own["reason"].where(own["reason"] != "", over_all["reason"]),
     )
     loadings = pd.concat(
         [
@@ -154,7 +160,7 @@ def models(
     )
     split.check()
     rows = rows.assign(part=split.part(rows["subject"]))
-    _check_parts(rows, inputs.contexts)
+    _check_parts(rows, left_out, inputs.contexts)
     label = "score_pooled" if config.factor_model.labels == "pooled" else "score"
     fitted = _fit_elastic_net(config, rows, label)
     test = rows[rows["part"] == "test"].reset_index(drop=True)
@@ -196,8 +202,8 @@ def complete_rows(
         joined["_merge"] == "left_only", "rated, but the recording has no such clip"
     )
     reason = reason.mask(joined["_merge"] == "right_only", "in the recording, but not rated")
-    unscored = joined[["score", "score_pooled"]].isna().any(axis=1)
-    reason = reason.mask((reason == "") & unscored, "no factor score")
+    unscored = joined["score_reason"].fillna("").replace({"inadmissible": _INADMISSIBLE})
+    reason = reason.mask((reason == "") & (unscored != ""), "no factor score: " + unscored)
     bare = joined[list(FEATURES)].isna().any(axis=1)
     reason = reason.mask((reason == "") & bare, "a feature is missing")
     kept = reason == ""
@@ -208,17 +214,18 @@ def complete_rows(
     return joined.loc[kept, columns].reset_index(drop=True), left_out.reset_index(drop=True)
 
 
-def _check_parts(rows: pd.DataFrame, contexts: tuple[str, ...]) -> None:
+def _check_parts(rows: pd.DataFrame, left_out: pd.DataFrame, contexts: tuple[str, ...]) -> None:
     """Every context needs subjects in every part."""
     for context in contexts:
         own = rows[rows["context"] == context]
-        for part in PARTS:
-            if not (own["part"] == part).any():
-                raise StudyError(
-                    f"context {context!r} has complete clips of {own['subject'].nunique()} "
-                    f"subjects, none of them in the {part} part; leave the context out, or add "
-                    "subjects"
-                )
+        empty = [part for part in PARTS if not (own["part"] == part).any()]
+        if empty:
+            lost = left_out.loc[left_out["context"] == context, "reason"].value_counts()
+            why = "".join(f"; {count} clips: {reason}" for reason, count in lost.items())
+            raise StudyError(
+                f"context {context!r} has complete clips of {own['subject'].nunique()} subjects, "
+                f"none of them in the {empty[0]} part; leave the context out, or add subjects{why}"
+            )
 
 
 def _fit_elastic_net(config: StudyConfig, rows: pd.DataFrame, label: str) -> ContextualRegressor:
@@ -296,9 +303,9 @@ def comparison(config: StudyConfig, fitted: StageOutput) -> StageOutput:
     tables, notes = [], []
     for evaluated in predictions["evaluated"].unique():
         block = predictions[predictions["evaluated"] == evaluated].reset_index(drop=True)
-        with warnings.catch_warnings():
-            # Few subjects: said once, in the record and under the table.
-            warnings.simplefilter("ignore", FewSubjectsWarning)
+        with warnings.catch_warnings(record=True) as caught:
+            # Said once, in the record and under the tables, instead of once per context.
+            warnings.simplefilter("always", PyexprWarning)
             result = compare_models(
                 block,
                 truth="truth",
@@ -313,7 +320,8 @@ def comparison(config: StudyConfig, fitted: StageOutput) -> StageOutput:
             for method in options.methods:
                 table = result.interval(method=method, confidence=options.confidence).tidy()
                 tables.append(table.assign(context=evaluated))
-        notes += [note for note in result.notes() if note not in notes]
+        said = [str(warning.message) for warning in caught]
+        notes += [note for note in [*said, *result.notes()] if note not in notes]
     return StageOutput({"comparison": pd.concat(tables, ignore_index=True)}, {"notes": notes})
 
 

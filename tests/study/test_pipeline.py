@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -192,6 +193,20 @@ def test_features_that_are_all_missing(study_folder: Path, tmp_path: Path) -> No
     study_file = variant(study_folder, tmp_path / "copy")
     study_file.write_text(study_file.read_text() + "\n[features]\nmin_confidence = 1.0\n")
     with pytest.raises(StudyError, match="no clip has both scores and features"):
+        Study.from_file(study_file).run(show=False)
+
+
+def test_a_context_without_scores_says_why(study_folder: Path, tmp_path: Path) -> None:
+    ratings, _ = tables_of(study_folder)
+    # Emotion without the factor: the other two correlate higher than one factor allows.
+    rng = np.random.default_rng(5)
+    weak = (ratings["context"] == "pain") & (ratings["question"] == "emotion")
+    noise = rng.integers(0, 5, int(weak.sum()))
+    ratings.loc[weak, "score"] = np.where(
+        rng.random(int(weak.sum())) < 0.97, noise, ratings.loc[weak, "score"]
+    )
+    study_file = variant(study_folder, tmp_path / "copy", ratings=ratings)
+    with pytest.raises(PyexprError, match=r"'pain'.*residual variance"):
         Study.from_file(study_file).run(show=False)
 
 
