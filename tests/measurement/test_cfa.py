@@ -199,7 +199,7 @@ def covariance_matrices(draw: st.DrawFn) -> np.ndarray:
     return covariance * np.outer(scale, scale)
 
 
-@settings(derandomize=True, deadline=None, max_examples=25)
+@settings(derandomize=True, deadline=None, max_examples=12)
 @given(covariance_matrices(), st.integers(30, 400))
 def test_native_equals_lavaan_on_random_covariances(covariance: np.ndarray, n: int) -> None:
     p = len(covariance)
