@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# Arrow's pools of threads, started for a few kilobytes, can abort a process that ends at once.
+_NO_THREADS: dict[str, Any] = {"use_threads": False, "pre_buffer": False}
+
+
 @dataclass(frozen=True, slots=True)
 class StageOutput:
     """What a stage hands on: tables by name, and facts that JSON can hold."""
@@ -54,7 +58,7 @@ def load(path: Path, key: str) -> StageOutput | None:
             if head["key"] != key:
                 return None
             tables = {
-                name: pd.read_parquet(io.BytesIO(archive.read(f"{name}.parquet")))
+                name: pd.read_parquet(io.BytesIO(archive.read(f"{name}.parquet")), **_NO_THREADS)
                 for name in head["tables"]
             }
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
