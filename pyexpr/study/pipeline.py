@@ -31,6 +31,9 @@ from pyexpr.study.store import (
 if TYPE_CHECKING:
     import pandas as pd
 
+# Other versions of these may compute other numbers; those of R and lavaan are in the factor
+# model's facts.
+_COMPUTING = ("pandas", "scipy", "scikit-learn", "pyarrow", "matplotlib", "rpy2-rinterface")
 STAGES = ("reliability", "factor_model", "features", "models", "comparison")
 
 
@@ -237,16 +240,26 @@ class Study:
             hashes = {key: value for key, value in hashes.items() if key != data.ratings}
             pairs = self.inputs.recordings[["subject", "context"]].to_dict("split")["data"]
             hashes["pairs"] = stage_key(pairs=pairs)
-        return stage_key(stage=name, code=code_fingerprint(), options=options, inputs=hashes)
+        return stage_key(
+            stage=name,
+            code=code_fingerprint(),
+            versions=versions(*_COMPUTING),
+            options=options,
+            inputs=hashes,
+        )
 
     def _record(self) -> dict[str, Any]:
         """Return what is needed to repeat the run, and what was left out of it."""
-        notes = [note for output in self._done.values() for note in output.facts.get("notes", ())]
+        notes = [
+            f"{name.replace('_', ' ')}: {note}"
+            for name, output in self._done.items()
+            for note in output.facts.get("notes", ())
+        ]
         return {
             "title": self.config.title,
             "simulated": self.config.simulated,
             "seed": self.config.seed,
-            "versions": versions("pandas", "scipy", "scikit-learn", "pyarrow", "rpy2-rinterface"),
+            "versions": versions(*_COMPUTING),
             "options": self.config.model_dump(mode="json"),
             "inputs": self.input_hashes,
             "dropped": self.inputs.dropped,
