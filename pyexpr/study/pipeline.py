@@ -110,8 +110,17 @@ class Study:
 
     Examples
     --------
-    >>> study = px.Study.from_file("study.toml")  # doctest: +SKIP
-    >>> print(study.run())  # doctest: +SKIP
+    >>> import tempfile
+    >>> from pyexpr.simulation.simulate import simulate_study
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> file = simulate_study(folder.name, subjects=3, progress=False).study_file
+    >>> study = Study.from_file(file)
+    >>> table = study.reliability().tables["reliability"]
+    >>> table[["context", "question", "n_targets"]].values.tolist()[-1]
+    ['all', 'motion', 48]
+    >>> folder.cleanup()
+
+    ``study.run()`` runs every stage, and writes tables, figures and ``record.json``.
     """
 
     def __init__(
@@ -125,7 +134,10 @@ class Study:
 
     @classmethod
     def from_file(cls, path: Path | str, *, output: Path | str | None = None) -> Study:
-        """Read a study file; `StudyError` says what in it is wrong."""
+        """Read a study file at `path`; `StudyError` says what in it is wrong.
+
+        `output` is where results go, if not where the file says.
+        """
         file = Path(path)
         return cls(read_config(file), file.resolve().parent, output=output)
 
@@ -153,7 +165,7 @@ class Study:
         return self._stage("factor_model", lambda: stages.factor_model(self.config, self.inputs))
 
     def features(self, *, show: bool | None = None) -> StageOutput:
-        """Run stage 3: clips and features."""
+        """Run stage 3: clips and features; `show` is as in `run`."""
         return self._stage("features", lambda: stages.features(self.config, self.inputs, show=show))
 
     def models(self) -> StageOutput:

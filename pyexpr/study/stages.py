@@ -145,7 +145,11 @@ def features(config: StudyConfig, inputs: Inputs, *, show: bool | None = None) -
         }.items()
     }
     return StageOutput(
-        tables, {"clips without features": int((result.table["reason"] != "").sum())}
+        tables,
+        {
+            "clips without features": int((result.table["reason"] != "").sum()),
+            "clips too short for the schedule": len(result.dropped),
+        },
     )
 
 
@@ -214,7 +218,8 @@ def complete_rows(
     reason = reason.mask((reason == "") & bare, "a feature is missing")
     kept = reason == ""
     if not kept.any():
-        raise StudyError(f"no clip has both scores and features: {reason.value_counts().to_dict()}")
+        why = "; ".join(f"{text} ({count} clips)" for text, count in reason.value_counts().items())
+        raise StudyError(f"no clip has both scores and features: {why}")
     columns = [*CLIP_KEY, "score", "score_pooled", *FEATURES]
     left_out = joined.loc[~kept, CLIP_KEY].assign(reason=reason[~kept])
     return joined.loc[kept, columns].reset_index(drop=True), left_out.reset_index(drop=True)
