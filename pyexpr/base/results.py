@@ -65,6 +65,7 @@ def number_text(value: float) -> str:
     """Format a number for reading: three decimals, or scientific where those say nothing."""
     if math.isnan(value):
         return ""
+    value = value + 0.0  # -0.0 is 0
     if value == 0 or (0.001 <= abs(value) < 1e5):
         return f"{value:.0f}" if value == int(value) and abs(value) >= 10 else f"{value:.3f}"
     return f"{value:.3g}"
@@ -79,7 +80,7 @@ def jsonable(value: Any) -> Any:
     """Return `value` built of None, bool, int, float, str, list and dict alone."""
     if value is None or isinstance(value, (bool, str)):
         return value
-    if isinstance(value, (bool, np.bool_)):
+    if isinstance(value, np.bool_):
         return bool(value)
     if isinstance(value, (int, np.integer)):
         return int(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from importlib.metadata import PackageNotFoundError, version
 
 
@@ -16,8 +17,10 @@ def package_version(distribution: str) -> str | None:
 
 def versions(*distributions: str) -> dict[str, str]:
     """Return the versions of Python, pyexpr and the named distributions that are installed."""
-    found = {"python": platform.python_version()}
-    for name in ("pyexpr-stats", "numpy", *distributions):
+    # pyexpr's own, installed or run from a checkout; this module is part of it, so it is loaded.
+    own = str(sys.modules["pyexpr"].__version__)
+    found = {"python": platform.python_version(), "pyexpr-stats": own}
+    for name in ("numpy", *distributions):
         installed = package_version(name)
         if installed is not None:
             found[name] = installed

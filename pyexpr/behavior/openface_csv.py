@@ -131,10 +131,12 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     name = str(path)
     try:
         if Path(path).is_dir():
-            raise OpenFaceError(f"{name}: this is a folder; name one of the CSV files in it")
+            raise IsADirectoryError
         head, content = _look(path)
     except FileNotFoundError:
         raise OpenFaceError(f"{name}: there is no such file; check the path") from None
+    except IsADirectoryError:
+        raise OpenFaceError(f"{name}: this is a folder; name one of the CSV files in it") from None
     except PermissionError:
         raise OpenFaceError(
             f"{name}: no permission to read it; change its mode (chmod u+r) or its owner"

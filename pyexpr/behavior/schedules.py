@@ -34,6 +34,13 @@ class Segment:
         from the end of the recording, and an end of 0 is the end.
     label : str
         The clip's name within its context.
+
+    Examples
+    --------
+    The last three seconds of a recording of 250 frames, 25 in a second:
+
+    >>> Segment(-3, 0, "end").frames(250, 25)
+    (175, 250)
     """
 
     start: float
@@ -62,7 +69,10 @@ class Segment:
             )
 
     def frames(self, n_frames: int, fps: float) -> tuple[int, int]:
-        """Return the first frame and the one after the last, also beyond the recording."""
+        """Return the first frame and the one after the last, also beyond the recording.
+
+        The recording has `n_frames` frames by number, gaps included, and `fps` in a second.
+        """
         origin = n_frames if self.start < 0 else 0
         return (
             origin + math.ceil(self.start * fps - _ROUNDING),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from pyexpr.base.results import Result
     from pyexpr.study.pipeline import Study
 
+_INTERRUPTED = 130
+
 app = typer.Typer(
     help="Context-dependent models of expressiveness: reliability, factor scores, features, "
     "models, and their comparison.",
@@ -25,8 +29,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+_OR_STUDY = "or a study file (TOML), which then decides everything"
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write the table here (CSV).")]
-StudyOutput = Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the results.")]
+StudyOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", help="Folder for the results; by default the study file names it."
+    ),
+]
 
 
 @app.command()
@@ -71,23 +81,37 @@ def demo(
 
 @app.command()
 def icc(
-    data: Annotated[Path, typer.Argument(help="Long table of ratings (CSV), or a study file.")],
-    targets: Annotated[str, typer.Option(help="Column(s) of what is rated, by commas.")] = "clip",
+    context: typer.Context,
+    data: Annotated[
+        Path, typer.Argument(help=f"Long table of ratings (CSV), one row a rating; {_OR_STUDY}.")
+    ],
+    targets: Annotated[
+        str, typer.Option(help="Column(s) that together name what is rated, by commas.")
+    ] = "subject,context,clip",
     ratings: Annotated[str, typer.Option(help="Column of the ratings.")] = "score",
-    raters: Annotated[str | None, typer.Option(help="Column of the raters.")] = None,
-    by: Annotated[str | None, typer.Option(help="Column(s) to compute it by.")] = None,
+    raters: Annotated[
+        str | None, typer.Option(help="Column of the raters, for the two-way forms.")
+    ] = None,
+    by: Annotated[
+        str, typer.Option(help='Compute it for each value of these columns; "" for none.')
+    ] = "question",
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="Column of the subjects, for intervals that respect them."),
+    ] = None,
     form: Annotated[str, typer.Option(help='"all", or forms by commas: "ICC(1,k)".')] = "all",
     confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     output: Output = None,
 ) -> None:
     """Inter-rater reliability (intraclass correlations)."""
     if data.suffix == ".toml":
+        _refuse_options(context)
         _finish(_study(data).reliability().tables["reliability"], output)
         return
     from pyexpr.base.tables import read_csv
     from pyexpr.measurement.reliability import icc as compute
 
-    labels = [*_names(targets), *_names(by), *_names(raters)]
+    labels = [*_names(targets), *_names(by), *_names(raters), *_names(cluster)]
     table = read_csv(data, labels=labels, what=f"the ratings ({data})")
     forms = form if form == "all" else _forms(form)
     result = compute(
@@ -96,6 +120,7 @@ def icc(
         ratings=ratings,
         raters=raters,
         by=_names(by) or None,
+        cluster=cluster,
         form=forms,
         confidence=confidence,
     )
@@ -104,10 +129,18 @@ def icc(
 
 @app.command()
 def cfa(
-    data: Annotated[Path, typer.Argument(help="Table with the indicators (CSV), or a study file.")],
-    indicators: Annotated[str | None, typer.Option(help="Columns of the indicators.")] = None,
+    context: typer.Context,
+    data: Annotated[
+        Path,
+        typer.Argument(help=f"Table (CSV), one row a clip, a column an indicator; {_OR_STUDY}."),
+    ],
+    indicators: Annotated[
+        str | None, typer.Option(help="Columns of the indicators, by commas.")
+    ] = None,
     factor: Annotated[str, typer.Option(help="Name of the factor.")] = "expressiveness",
-    group: Annotated[str | None, typer.Option(help="Column of groups.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Fit it for each value of this column (the context).")
+    ] = None,
     engine: Annotated[str, typer.Option(help="auto, rpy2, rscript or native.")] = "auto",
     scores: Annotated[Path | None, typer.Option(help="Write the scores here (CSV).")] = None,
     method: Annotated[str, typer.Option(help="bartlett or regression.")] = "bartlett",
@@ -115,6 +148,7 @@ def cfa(
 ) -> None:
     """One-factor model, and its scores."""
     if data.suffix == ".toml":
+        _refuse_options(context, besides=("scores",))
         tables = _study(data).factor_model().tables
         if scores is not None:
             _write(tables["scores"], scores)
@@ -135,16 +169,29 @@ def cfa(
 
 @app.command()
 def features(
-    files: Annotated[list[Path], typer.Argument(help="OpenFace CSVs, or a study file.")],
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help=f"OpenFace files (CSV); {_OR_STUDY}.")],
     every: Annotated[float | None, typer.Option(help="Cut into clips of so many seconds.")] = None,
-    fps: Annotated[float | None, typer.Option(help="Frames per second, if files lie.")] = None,
-    rate: Annotated[float, typer.Option(help="Rate of analysis, in Hz.")] = 5.0,
-    min_confidence: Annotated[float | None, typer.Option(help="Least confidence.")] = None,
-    quality: Annotated[Path | None, typer.Option(help="Write the quality table here.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Frames per second, where the files' timestamps are wrong.")
+    ] = None,
+    rate: Annotated[
+        float, typer.Option(help="Bins per second in which movement is measured.")
+    ] = 5.0,
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(help="Frames below this confidence (0 to 1) do not count."),
+    ] = None,
+    quality: Annotated[
+        Path | None, typer.Option(help="Write valid and lost frames per clip here (CSV).")
+    ] = None,
     output: Output = None,
 ) -> None:
     """Facial, head and gaze features of clips from OpenFace files."""
-    if files[0].suffix == ".toml":
+    if any(path.suffix == ".toml" for path in files):
+        if len(files) > 1:
+            raise typer.BadParameter("give OpenFace files, or one study file alone")
+        _refuse_options(context, besides=("quality",))
         tables = _study(files[0]).features(show=True).tables
         if quality is not None:
             _write(tables["quality"], quality)
@@ -168,8 +215,10 @@ def features(
 
 @app.command()
 def fit(
-    study: Annotated[Path, typer.Argument(help="The study file.")],
-    output: Output = None,
+    study: Annotated[Path, typer.Argument(help="The study file (TOML).")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the test predictions here (CSV).")
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="Write the weights here (CSV).")] = None,
 ) -> None:
     """Fit a study's models; print their weights, write the test predictions."""
@@ -185,20 +234,36 @@ def fit(
 
 @app.command()
 def compare(
-    data: Annotated[Path, typer.Argument(help="Table of predictions (CSV), or a study file.")],
+    asked: typer.Context,
+    data: Annotated[
+        Path, typer.Argument(help=f"Table (CSV), one row a clip, a column a model; {_OR_STUDY}.")
+    ],
     truth: Annotated[str, typer.Option(help="Column of the true values.")] = "truth",
-    predictions: Annotated[str | None, typer.Option(help="Columns of the models.")] = None,
+    predictions: Annotated[
+        str | None, typer.Option(help="Columns of the models, by commas.")
+    ] = None,
     cluster: Annotated[str, typer.Option(help="Column of the subjects.")] = "subject",
-    context: Annotated[str | None, typer.Option(help="Column of the contexts.")] = None,
-    metrics: Annotated[str, typer.Option(help="By commas.")] = "nrmse,correlation",
-    method: Annotated[str | None, typer.Option(help="Of the intervals.")] = None,
-    n_boot: Annotated[int, typer.Option(help="Replicates.")] = 2000,
+    context: Annotated[
+        str | None, typer.Option(help="Compare in each value of this column, and over all.")
+    ] = None,
+    metrics: Annotated[
+        str, typer.Option(help="nrmse, rmse, mae, correlation, concordance, r2, bias, by commas.")
+    ] = "nrmse,correlation",
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="jackknife_t (default), percentile, basic, normal, bca, studentized, "
+            "studentized_et."
+        ),
+    ] = None,
+    n_boot: Annotated[int, typer.Option(help="Replicates of the bootstrap.")] = 2000,
     confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 0,
     output: Output = None,
 ) -> None:
     """Compare models on the same rows, with intervals that respect subjects."""
     if data.suffix == ".toml":
+        _refuse_options(asked)
         _finish(_study(data).comparison().tables["comparison"], output)
         return
     from pyexpr.base.tables import read_csv
@@ -237,7 +302,19 @@ def _names(text: str | None) -> list[str]:
 
 def _forms(text: str) -> list[str]:
     """Split "ICC(1,1),ICC(1,k)": the commas inside brackets stay."""
-    return [f"{part.strip().lstrip(',').strip()})" for part in text.split(")") if part.strip()]
+    return [part.strip() for part in re.split(r",(?![^(]*\))", text) if part.strip()]
+
+
+def _refuse_options(context: typer.Context, *, besides: Iterable[str] = ()) -> None:
+    """Refuse options that the study file decides, instead of ignoring them in silence."""
+    allowed = {"data", "files", "output", *besides}
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if name not in allowed and source is not None and source.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            raise typer.BadParameter(
+                f"{option} cannot be given with a study file: the file says how; change it there"
+            )
 
 
 def _study(path: Path) -> Study:
@@ -275,9 +352,11 @@ def main() -> None:
     except PyexprError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("Interrupted; what was finished is kept.", err=True)
-        sys.exit(130)
+    except SystemExit as stop:
+        # Typer turns an interrupt into this status.
+        if stop.code == _INTERRUPTED:
+            typer.echo("Interrupted; what was finished is kept: run it again to go on.", err=True)
+        raise
 
 
 if __name__ == "__main__":

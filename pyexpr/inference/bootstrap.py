@@ -103,7 +103,10 @@ class BootstrapResult(Result):
     def interval(
         self, *, method: str | None = None, confidence: float | None = None
     ) -> BootstrapResult:
-        """Return the same statistics with other intervals, from the same draws."""
+        """Return the same statistics with other intervals, from the same draws.
+
+        `method` and `confidence` are as in `cluster_bootstrap`; None keeps what it is.
+        """
         level = self.intervals.confidence if confidence is None else confidence
         return replace(self, intervals=compute(self.evidence, method, level))
 

@@ -186,7 +186,7 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the predicted labels, shape (n,)."""
+        """Return the predicted labels, shape (n,), of `X`, shape (n, features)."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         predicted: NDArray[np.float64] = (X - self.mean_) / self.scale_ @ self.coef_

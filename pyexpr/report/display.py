@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # A longer label wraps on the terminal: the widest of these that needs fewest blocks.
 _TEXT_WIDTHS = range(32, 15, -1)
+# So begins the note that says what bold cells mean.
+BOLD = "Bold: "
 # Columns between two columns of a terminal's table.
 _GAP = 2
 
@@ -111,6 +113,8 @@ def to_console(display: DisplayTable, console: Console | None = None) -> None:
         target.print(table)
         target.print()
     for note in display.notes:
+        if note.startswith(BOLD) and not target.is_terminal:
+            continue  # A pipe or a file shows no bold.
         target.print(Text(f"Note: {note}", style="dim"))
 
 

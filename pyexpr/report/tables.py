@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from pyexpr.report.comparison_table import comparison_table
-from pyexpr.report.display import DisplayTable, to_console, write_table
+from pyexpr.report.display import BOLD, DisplayTable, to_console, write_table
 from pyexpr.report.frames import absent_notes, checked, gap_notes, in_order, pivot, records
 from pyexpr.report.labels import (
     DASH,
@@ -42,6 +42,10 @@ Names = Mapping[str, str] | None
 
 BASELINES = ("uniform", "normal")
 HUMAN = ("human",)
+_BY_SUBJECT = (
+    "CI: clips taken for independent. CI, subjects: from leaving out one subject at a time, for "
+    "clips of one subject are alike."
+)
 
 
 def reliability_table(
@@ -58,7 +62,9 @@ def reliability_table(
     ----------
     frame : DataFrame
         Columns context, question, estimate, conf_low, conf_high, n_targets
-        (clips), k (ratings per clip; may be fractional), and optionally reason.
+        (clips), k (ratings per clip; may be fractional), and optionally reason,
+        and conf_low_subjects and conf_high_subjects (an interval that does not
+        take the clips of a subject for independent, shown beside the other).
         The context "all" is put last.
     digits : int
     confidence : float
@@ -85,7 +91,9 @@ def reliability_table(
         what="the reliability table",
         keys=("context", "question"),
         numbers=("estimate", "conf_low", "conf_high", "n_targets", "k"),
+        optional=("conf_low_subjects", "conf_high_subjects"),
     )
+    by_subject = bool(data["conf_low_subjects"].notna().any())
     contexts = display_names(in_order(data["context"]), names)
     questions = display_names(data["question"].unique(), names)
     rows = tuple(
@@ -94,6 +102,11 @@ def reliability_table(
             questions[row.question],
             number(row.estimate, digits),
             interval(row.conf_low, row.conf_high, digits),
+            *(
+                [interval(row.conf_low_subjects, row.conf_high_subjects, digits)]
+                if by_subject
+                else []
+            ),
             count(row.n_targets),
             count(row.k),
         )
@@ -107,15 +120,19 @@ def reliability_table(
             "Question",
             "ICC(1,k)",
             f"{percent(confidence)} CI",
+            *([f"{percent(confidence)} CI, subjects"] if by_subject else []),
             "Clips",
             "Ratings per clip",
         ),
         rows=rows,
-        notes=gap_notes(
-            data,
-            keys=("context", "question"),
-            values=("estimate", "conf_low", "conf_high"),
-            names=names,
+        notes=(
+            *([_BY_SUBJECT] if by_subject else []),
+            *gap_notes(
+                data,
+                keys=("context", "question"),
+                values=("estimate", "conf_low", "conf_high"),
+                names=names,
+            ),
         ),
         text_columns=2,
     )
@@ -327,5 +344,5 @@ def _direction_notes(metrics: Mapping[str, str], *, marked: bool) -> tuple[str, 
     }
     parts = [f"{', '.join(group)}: {word} is better" for word, group in groups.items() if group]
     sentence = f"{'; '.join(parts)}." if parts else ""
-    bold = "Bold: the best model of the column, baselines and human raters set aside."
+    bold = f"{BOLD}the best model of the column, baselines and human raters set aside."
     return tuple(text for text in (sentence, bold if marked else "") if text)

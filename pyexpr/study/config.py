@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pyexpr.base.errors import StudyError, near_names
+from pyexpr.inference.intervals import METHODS
+from pyexpr.inference.quantities import METRICS
 
 RATING_COLUMNS = ("subject", "context", "clip", "rater", "question", "score")
 RECORDING_COLUMNS = ("subject", "context", "openface", "video")
@@ -95,13 +97,30 @@ class SplitSection(_Section):
 
     proportions: tuple[float, float, float] = (0.6, 0.2, 0.2)
 
+    @field_validator("proportions")
+    @classmethod
+    def _shares(cls, shares: tuple[float, float, float]) -> tuple[float, float, float]:
+        if min(shares) <= 0 or abs(sum(shares) - 1) > 1e-9:
+            raise ValueError("the three shares must be above 0 and sum to 1")
+        return shares
+
 
 class ElasticNetSection(_Section):
     """The grid of the elastic net; the paper's by default."""
 
-    alpha: tuple[float, ...] = (0.01, 0.05, 0.1, 0.5, 1.0)
-    l1_ratio: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+    alpha: tuple[float, ...] = Field(default=(0.01, 0.05, 0.1, 0.5, 1.0), min_length=1)
+    l1_ratio: tuple[float, ...] = Field(
+        default=(0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0), min_length=1
+    )
     refit: bool = False
+
+    @model_validator(mode="after")
+    def _penalties(self) -> ElasticNetSection:
+        if min(self.alpha) <= 0:
+            raise ValueError("every alpha must be above 0")
+        if min(self.l1_ratio) < 0 or max(self.l1_ratio) > 1:
+            raise ValueError("every l1_ratio must be between 0 and 1")
+        return self
 
 
 class ModelsSection(_Section):
@@ -125,6 +144,27 @@ class CompareSection(_Section):
     methods: tuple[str, ...] = ("jackknife_t", "percentile")
     n_boot: int = Field(default=2000, ge=1)
     confidence: float = Field(default=0.95, gt=0, lt=1)
+
+    @field_validator("metrics")
+    @classmethod
+    def _known_metrics(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return _all_known(names, METRICS, "metric")
+
+    @field_validator("methods")
+    @classmethod
+    def _known_methods(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return _all_known(names, METHODS, "method")
+
+
+def _all_known(names: tuple[str, ...], known: Iterable[str], what: str) -> tuple[str, ...]:
+    if not names:
+        raise ValueError(f"name at least one {what}")
+    for place, name in enumerate(names):
+        if name not in known:
+            raise ValueError(f"there is no {what} {name!r}; {near_names(name, known)}")
+        if name in names[:place]:
+            raise ValueError(f"{what} {name!r} stands twice")
+    return names
 
 
 class StudyConfig(_Section):

@@ -31,6 +31,9 @@ from pyexpr.study.store import (
 if TYPE_CHECKING:
     import pandas as pd
 
+# Other versions of these may compute other numbers; those of R and lavaan are in the factor
+# model's facts.
+_COMPUTING = ("pandas", "scipy", "scikit-learn", "pyarrow", "matplotlib", "rpy2-rinterface")
 STAGES = ("reliability", "factor_model", "features", "models", "comparison")
 
 
@@ -107,8 +110,17 @@ class Study:
 
     Examples
     --------
-    >>> study = px.Study.from_file("study.toml")  # doctest: +SKIP
-    >>> print(study.run())  # doctest: +SKIP
+    >>> import tempfile
+    >>> from pyexpr.simulation.simulate import simulate_study
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> file = simulate_study(folder.name, subjects=3, progress=False).study_file
+    >>> study = Study.from_file(file)
+    >>> table = study.reliability().tables["reliability"]
+    >>> table[["context", "question", "n_targets"]].values.tolist()[-1]
+    ['all', 'motion', 48]
+    >>> folder.cleanup()
+
+    ``study.run()`` runs every stage, and writes tables, figures and ``record.json``.
     """
 
     def __init__(
@@ -122,7 +134,10 @@ class Study:
 
     @classmethod
     def from_file(cls, path: Path | str, *, output: Path | str | None = None) -> Study:
-        """Read a study file; `StudyError` says what in it is wrong."""
+        """Read a study file at `path`; `StudyError` says what in it is wrong.
+
+        `output` is where results go, if not where the file says.
+        """
         file = Path(path)
         return cls(read_config(file), file.resolve().parent, output=output)
 
@@ -150,7 +165,7 @@ class Study:
         return self._stage("factor_model", lambda: stages.factor_model(self.config, self.inputs))
 
     def features(self, *, show: bool | None = None) -> StageOutput:
-        """Run stage 3: clips and features."""
+        """Run stage 3: clips and features; `show` is as in `run`."""
         return self._stage("features", lambda: stages.features(self.config, self.inputs, show=show))
 
     def models(self) -> StageOutput:
@@ -237,16 +252,26 @@ class Study:
             hashes = {key: value for key, value in hashes.items() if key != data.ratings}
             pairs = self.inputs.recordings[["subject", "context"]].to_dict("split")["data"]
             hashes["pairs"] = stage_key(pairs=pairs)
-        return stage_key(stage=name, code=code_fingerprint(), options=options, inputs=hashes)
+        return stage_key(
+            stage=name,
+            code=code_fingerprint(),
+            versions=versions(*_COMPUTING),
+            options=options,
+            inputs=hashes,
+        )
 
     def _record(self) -> dict[str, Any]:
         """Return what is needed to repeat the run, and what was left out of it."""
-        notes = [note for output in self._done.values() for note in output.facts.get("notes", ())]
+        notes = [
+            f"{name.replace('_', ' ')}: {note}"
+            for name, output in self._done.items()
+            for note in output.facts.get("notes", ())
+        ]
         return {
             "title": self.config.title,
             "simulated": self.config.simulated,
             "seed": self.config.seed,
-            "versions": versions("pandas", "scipy", "scikit-learn", "pyarrow", "rpy2-rinterface"),
+            "versions": versions(*_COMPUTING),
             "options": self.config.model_dump(mode="json"),
             "inputs": self.input_hashes,
             "dropped": self.inputs.dropped,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,7 @@ def study_tables(
         ),
         "table4_comparison": (
             main,
-            tables.comparison_table(main, confidence=confidence, title=overall),
+            _minus_main(tables.comparison_table(main, confidence=confidence, title=overall)),
         ),
         "table4_all_differences": (
             differences,
@@ -82,6 +83,18 @@ def study_tables(
         ),
         "weights": (found["weights"], tables.weights_table(found["weights"])),
     }
+
+
+def _minus_main(display: DisplayTable) -> DisplayTable:
+    """Name the other model alone where the title names the first: narrow enough for a terminal."""
+    return replace(
+        display,
+        columns=tuple("Minus" if head == "Comparison" else head for head in display.columns),
+        rows=tuple(
+            tuple(cell.partition(" − ")[2] if j == 2 else cell for j, cell in enumerate(row))
+            for row in display.rows
+        ),
+    )
 
 
 def performance_rows(comparison: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -10,7 +10,7 @@ from pyexpr.base.results import jsonable
 from pyexpr.behavior.features import FEATURES, extract_features
 from pyexpr.inference.comparison import Predictions, compare_models
 from pyexpr.measurement.cfa import cfa
-from pyexpr.measurement.reliability import icc
+from pyexpr.measurement.reliability import NOTE_NO_RATERS, icc
 from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_baseline
 from pyexpr.modeling.contextual import ContextualRegressor
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
@@ -35,11 +35,10 @@ def reliability(config: StudyConfig, inputs: Inputs) -> StageOutput:
     """ICC(1,k) per context and question, and per question over all contexts."""
     table, notes = _icc(config, inputs, cluster=False)
     # The paper's interval takes clips for independent; beside it the one that does not.
-    respecting, more = _icc(config, inputs, cluster="subject")
+    respecting, _ = _icc(config, inputs, cluster="subject")
     table = table.assign(
         conf_low_subjects=respecting["conf_low"], conf_high_subjects=respecting["conf_high"]
     )
-    notes += [note for note in more if note not in notes]
     return StageOutput({"reliability": table}, {"notes": notes})
 
 
@@ -59,7 +58,9 @@ def _icc(
     overall = icc(inputs.ratings, by=["question"], **options)
     table = pd.concat([by_context.tidy(), overall.tidy().assign(context=ALL)], ignore_index=True)
     ordered = _in_order(table, "context", (*inputs.contexts, ALL), "question", inputs.questions)
-    return ordered, list(by_context.notes())
+    # Which forms need raters is no question here: only the one-way form is asked for.
+    said = dict.fromkeys([*by_context.notes(), *overall.notes()])
+    return ordered, [note for note in said if note != NOTE_NO_RATERS]
 
 
 def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
@@ -98,9 +99,13 @@ def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
         ],
         ignore_index=True,
     )
+    parameters = _in_order(parameters, "context", contexts)
+    messages = list(dict.fromkeys([*by_context.messages, *pooled.messages]))
     facts = {
         "engine": by_context.engine,
-        "messages": [*by_context.messages, *pooled.messages],
+        "engine over all contexts": pooled.engine,
+        "messages": messages,
+        "notes": list(dict.fromkeys([*by_context.notes(), *pooled.notes(), *messages])),
         "clips without a score": int(scores["score"].isna().sum()),
         "provenance": jsonable(by_context.provenance()),
     }
@@ -140,7 +145,11 @@ def features(config: StudyConfig, inputs: Inputs, *, show: bool | None = None) -
         }.items()
     }
     return StageOutput(
-        tables, {"clips without features": int((result.table["reason"] != "").sum())}
+        tables,
+        {
+            "clips without features": int((result.table["reason"] != "").sum()),
+            "clips too short for the schedule": len(result.dropped),
+        },
     )
 
 
@@ -174,6 +183,7 @@ def models(
             for name, model in [*fitted.estimators_.items(), (ALL, fitted.pooled_)]
         ]
     )
+    tuning = _in_order(tuning, "context", (*inputs.contexts, ALL))
     tables = {
         "split": split.tidy(),
         "predictions": predictions,
@@ -208,7 +218,8 @@ def complete_rows(
     reason = reason.mask((reason == "") & bare, "a feature is missing")
     kept = reason == ""
     if not kept.any():
-        raise StudyError(f"no clip has both scores and features: {reason.value_counts().to_dict()}")
+        why = "; ".join(f"{text} ({count} clips)" for text, count in reason.value_counts().items())
+        raise StudyError(f"no clip has both scores and features: {why}")
     columns = [*CLIP_KEY, "score", "score_pooled", *FEATURES]
     left_out = joined.loc[~kept, CLIP_KEY].assign(reason=reason[~kept])
     return joined.loc[kept, columns].reset_index(drop=True), left_out.reset_index(drop=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from study_variants import tables_of, variant
 
 from pyexpr.base.errors import PyexprError, StudyError
 from pyexpr.base.files import OutputError, sha256
@@ -39,17 +39,6 @@ def files_of(folder: Path) -> dict[str, str]:
         for path in folder.rglob("*")
         if path.is_file()
     }
-
-
-def variant(study_folder: Path, target: Path, **edits: pd.DataFrame) -> Path:
-    """A study with other tables, on the same recordings; returns its study file."""
-    target.mkdir(exist_ok=True)
-    for name in ("ratings.csv", "recordings.csv", "study.toml"):
-        shutil.copy(study_folder / name, target / name)
-    os.symlink(study_folder / "openface", target / "openface")
-    for name, table in edits.items():
-        table.to_csv(target / f"{name}.csv", index=False)
-    return target / "study.toml"
 
 
 def test_every_result_is_written(study_result: StudyResult) -> None:
@@ -160,13 +149,6 @@ def test_a_figure_that_was_changed_is_drawn_again(
     result = Study.from_file(study_file).run(show=False)
     assert set(result.reused) == set(STAGES)
     assert files_of(result.folder) == files_of(study_result.folder)
-
-
-def tables_of(study_folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return (
-        pd.read_csv(study_folder / "ratings.csv", dtype={"clip": str}),
-        pd.read_csv(study_folder / "recordings.csv"),
-    )
 
 
 def run_with(study_folder: Path, target: Path, **edits: pd.DataFrame) -> StudyResult:

@@ -1,0 +1,398 @@
+"""Bad input to `pyexpr run`: each case is told in a sentence, or counted where it can be borne."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from study_variants import tables_of, variant
+
+from pyexpr.base.files import sha256
+from pyexpr.cli.main import main
+from pyexpr.study.pipeline import Study, StudyResult
+
+ROOT = Path(__file__).parents[2]
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """Run the command line in this process and return the one sentence of its error."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["pyexpr", *map(str, arguments)])
+        patch.setattr("warnings.showwarning", None)
+        with pytest.raises(SystemExit) as stopped:
+            main()
+    said = capsys.readouterr().err
+    assert stopped.value.code == 1, said
+    errors = [line for line in said.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1, said
+    assert "Traceback" not in said
+    return errors[0]
+
+
+def with_stored(result: StudyResult, study_file: Path, *, but: tuple[str, ...] = ()) -> Path:
+    """Put the stored stages of a study beside its variant; return the variant's results."""
+    target = study_file.parent / "results"
+    shutil.copytree(result.folder, target)
+    for stage in but:
+        (target / "stages" / f"{stage}.zip").unlink()
+    return target
+
+
+def spoiled(ratings: pd.DataFrame, score: object) -> pd.DataFrame:
+    ratings = ratings.astype({"score": object})
+    ratings.loc[10, "score"] = score
+    return ratings
+
+
+def without(table: pd.DataFrame, subject: str) -> pd.DataFrame:
+    return table[table["subject"] != subject]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda r, c: {"ratings": r.rename(columns={"question": "Questions"})},
+            r"no column 'question'; did you mean 'Questions'\?",
+        ),
+        (
+            lambda r, c: {"recordings": c.rename(columns={"openface": "open_face"})},
+            r"no column 'openface'; did you mean 'open_face'\?",
+        ),
+        (
+            lambda r, c: {"ratings": spoiled(r, "two")},
+            r"column 'score' .* a number, but row 11 holds 'two'",
+        ),
+        (
+            lambda r, c: {"ratings": spoiled(r, 5)},
+            r"column 'score' .* between 0 and 4, but row 11 holds 5",
+        ),
+        (
+            lambda r, c: {"ratings": pd.concat([r, r.iloc[[3]]])},
+            r"1 ratings stand twice .* 'S001 / startle / 1 / ",
+        ),
+        (
+            lambda r, c: {"recordings": without(c, "S004")},
+            r"in the ratings but not in the recordings: 'S004 / startle', 'S004 / pain'",
+        ),
+        (
+            lambda r, c: {"ratings": without(r, "S004")},
+            r"in the recordings but not in the ratings: 'S004 / startle', 'S004 / pain'",
+        ),
+        (
+            lambda r, c: {"ratings": r[r["subject"] == "S001"], "recordings": c[:3]},
+            r"at least 3 subjects, .* have 1: 'S001'",
+        ),
+    ],
+)
+def test_tables_that_cannot_be_used(
+    change: object,
+    message: str,
+    study_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tables = change(*tables_of(study_folder))  # type: ignore[operator]
+    study_file = variant(study_folder, tmp_path / "copy", **tables)
+    assert re.search(message, refused(capsys, "run", study_file))
+    # Refused before anything is computed.
+    assert not list((study_file.parent / "results").rglob("*"))
+
+
+def test_a_context_with_fewer_subjects_than_parts(
+    study_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ratings, recordings = (
+        table[(table["context"] != "pain") | table["subject"].isin(["S001", "S002"])]
+        for table in tables_of(study_folder)
+    )
+    study_file = variant(study_folder, tmp_path / "copy", ratings=ratings, recordings=recordings)
+    assert re.search(r"'pain'.*2 subjects", refused(capsys, "run", study_file))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty"),
+        (b"frame, face_id, timestamp, confidence, success", "header|no rows|not an OpenFace file"),
+        (None, "no rows"),
+        (b"name,value\nS001,3\n", "not an OpenFace file"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00", "a binary file, or text that is not UTF-8"),
+    ],
+)
+def test_openface_files_that_hold_no_recording(
+    content: bytes | None,
+    message: str,
+    study_folder: Path,
+    study_result: StudyResult,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = "S002_pain.csv"
+    if content is None:  # The header of a real one, and nothing else.
+        content = (study_folder / "openface" / name).read_bytes().split(b"\n")[0] + b"\n"
+    study_file = variant(study_folder, tmp_path / "copy", openface={name: content})
+    stages = with_stored(study_result, study_file) / "stages"
+    before = {path.name for path in stages.iterdir()}
+    said = refused(capsys, "run", study_file)
+    assert name in said
+    assert re.search(message, said), said
+    assert {path.name for path in stages.iterdir()} == before
+
+
+def test_a_file_cut_off_is_used_and_the_loss_is_counted(
+    study_folder: Path, study_result: StudyResult, tmp_path: Path
+) -> None:
+    name = "S002_startle.csv"
+    lines = (study_folder / "openface" / name).read_bytes().splitlines(keepends=True)
+    # 440 frames and a piece are 17.6 s; the last clip of startle ends after 18 s.
+    cut = b"".join(lines[:441]) + lines[441][:300]
+    study_file = variant(study_folder, tmp_path / "copy", openface={name: cut})
+    with_stored(study_result, study_file)
+    result = Study.from_file(study_file).run(show=False)
+    recordings = result.table("recordings").set_index("openface")
+    assert recordings["rows_cut"][f"openface/{name}"] == 1
+    assert recordings["rows_cut"].sum() == 1
+    dropped = result.table("dropped_clips")
+    assert dropped[["subject", "context", "clip"]].to_numpy().tolist() == [["S002", "startle", "5"]]
+    assert result.record["stages"]["features"]["clips too short for the schedule"] == 1
+    left_out = result.table("left_out").set_index(["subject", "context", "clip"])["reason"]
+    assert left_out["S002", "startle", "5"] == "rated, but the recording has no such clip"
+
+
+def test_a_recording_shorter_than_its_schedule_can_be_refused(
+    study_folder: Path,
+    study_result: StudyResult,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = "S002_startle.csv"
+    lines = (study_folder / "openface" / name).read_bytes().splitlines(keepends=True)
+    study_file = variant(study_folder, tmp_path / "copy", openface={name: b"".join(lines[:400])})
+    text = study_file.read_text().replace("fps = 25", 'fps = 25\non_short = "error"')
+    study_file.write_text(text)
+    said = refused(capsys, "run", study_file)
+    assert re.search(r"S002.*startle.*'5'|S002_startle.*5", said), said
+
+
+def test_constant_predictions_have_no_correlation_and_say_why(
+    study_folder: Path, study_result: StudyResult, tmp_path: Path
+) -> None:
+    # A penalty that removes every feature leaves the mean of the training part.
+    toml = "[models.elastic_net]\nalpha = [1000]\nl1_ratio = [1]\n"
+    study_file = variant(study_folder, tmp_path / "copy", toml=toml)
+    folder = with_stored(study_result, study_file)
+    result = Study.from_file(study_file).run(show=False)
+    assert (result.table("weights")["estimate"] == 0).all()
+    table = result.tidy()
+    own = table[(table["term"] == "elastic_net") & (table["context"] == "pain")]
+    assert own.loc[own["metric"] == "nrmse", "estimate"].notna().all()
+    undefined = own[own["metric"] == "correlation"]
+    assert undefined["estimate"].isna().all()
+    assert undefined["reason"].str.contains("constant").all()
+    shown = (folder / "table3_performance.md").read_text()
+    assert "constant" in shown
+    assert "nan" not in shown.casefold().replace("not a", "")
+
+
+def test_features_that_are_all_missing(
+    study_folder: Path,
+    study_result: StudyResult,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    toml = "[features]\nmin_confidence = 1.0\n"
+    study_file = variant(study_folder, tmp_path / "copy", toml=toml)
+    with_stored(study_result, study_file)
+    said = refused(capsys, "run", study_file)
+    assert "no clip has both scores and features" in said
+    assert "0 of 15 bins valid, 8 needed (240 clips)" in said
+
+
+def test_lavaan_failing_to_converge(
+    study_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ratings, _ = tables_of(study_folder)
+    # Four questions answered by chance have no factor in common for lavaan to find.
+    extra = ratings[ratings["question"] == "motion"].assign(question="valence")
+    ratings = pd.concat([ratings, extra], ignore_index=True)
+    ratings["score"] = np.random.default_rng(0).integers(0, 5, len(ratings))
+    study_file = variant(study_folder, tmp_path / "copy", ratings=ratings)
+    study_file.write_text(study_file.read_text() + '\n[factor_model]\nengine = "rpy2"\n')
+    said = refused(capsys, "run", study_file)
+    assert "the optimiser did not converge" in said
+
+
+def test_an_unwritable_folder(
+    study_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    blocked = tmp_path / "file" / "results"
+    said = refused(capsys, "run", study_folder / "study.toml", "-o", blocked)
+    assert f"cannot write into '{blocked}'" in said
+
+
+# --- without R, without lavaan ------------------------------------------------------------------
+
+
+def without_r(tmp_path: Path) -> dict[str, str | None]:
+    return {"PATH": str(tmp_path), "R_HOME": None}
+
+
+def without_lavaan(tmp_path: Path) -> dict[str, str | None]:
+    """R sees its own packages only, by R's own setting of the library."""
+    profile = tmp_path / "Rprofile"
+    profile.write_text('assign(".lib.loc", .Library, envir = environment(.libPaths))\n')
+    return {"R_PROFILE_USER": str(profile)}
+
+
+def child(environment: dict[str, str | None], *arguments: object) -> tuple[int, str, str]:
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    done = subprocess.run(
+        [sys.executable, "-m", "pyexpr.cli.main", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={name: value for name, value in env.items() if value is not None},
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+MISSING = [(without_r, "R was not found"), (without_lavaan, "does not have its package lavaan")]
+
+
+@pytest.mark.parametrize(("lacking", "because"), MISSING)
+def test_auto_goes_on_without_r_and_says_so(
+    lacking: object, because: str, study_folder: Path, study_result: StudyResult, tmp_path: Path
+) -> None:
+    study_file = variant(study_folder, tmp_path / "copy")
+    folder = with_stored(study_result, study_file, but=("factor_model",))
+    code, out, err = child(lacking(tmp_path), "run", study_file)  # type: ignore[operator]
+    assert code == 0, err
+    said = " ".join(out.split())
+    assert re.search(f"factor model: fitted by the native engine, because .*{because}", said)
+    record = json.loads((folder / "record.json").read_text())
+    facts = record["stages"]["factor_model"]
+    assert facts["engine"] == facts["engine over all contexts"] == "native"
+    assert any("native engine" in note and because in note for note in record["notes"])
+    assert "apt-get install" in " ".join(record["notes"])
+    native = pd.read_csv(folder / "table2_factor_model.csv")["std_loading"]
+    # methods.md section 2: engines agree within 1e-5 of a standard error.
+    np.testing.assert_allclose(native, study_result.table("loadings")["std_loading"], atol=1e-6)
+
+
+@pytest.mark.parametrize(("lacking", "because"), MISSING)
+@pytest.mark.parametrize("engine", ["rpy2", "rscript"])
+def test_an_engine_that_is_asked_for_is_not_replaced(
+    lacking: object, because: str, engine: str, study_folder: Path, tmp_path: Path
+) -> None:
+    toml = f'[factor_model]\nengine = "{engine}"\n'
+    study_file = variant(study_folder, tmp_path / "copy", toml=toml)
+    code, _, err = child(lacking(tmp_path), "run", study_file)  # type: ignore[operator]
+    assert code == 1
+    (said,) = re.findall(r"^Error: .*(?:\n.+)*", err, flags=re.MULTILINE)
+    assert because in said
+    assert "apt-get install" in said
+    assert not (study_file.parent / "results" / "stages" / "factor_model.zip").exists()
+
+
+# --- interrupted --------------------------------------------------------------------------------
+
+# SIGINT is ignored in the children of a background job; here it must interrupt.
+_INTERRUPTIBLE = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from pyexpr.cli.main import main; main()"
+)
+
+
+def interrupt(*arguments: object, heard: Path, once: Callable[[], bool]) -> str:
+    """Start the command, interrupt it once `once()` holds; return what it wrote to `heard`."""
+    with (
+        heard.open("w") as file,
+        subprocess.Popen(
+            [sys.executable, "-c", _INTERRUPTIBLE, *map(str, arguments)],
+            stdout=subprocess.DEVNULL,
+            stderr=file,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        ) as process,
+    ):
+        deadline = time.monotonic() + 120
+        while not once():
+            assert process.poll() is None, f"ended before it was interrupted: {heard.read_text()}"
+            assert time.monotonic() < deadline, heard.read_text()
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        code = process.wait(timeout=60)
+    said = heard.read_text()
+    assert code == 130, said
+    assert "Traceback" not in said
+    assert "Interrupted; what was finished is kept" in said
+    return said
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): sha256(path)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_an_interrupted_run_leaves_no_part_and_can_be_repeated(
+    study_folder: Path, study_result: StudyResult, tmp_path: Path
+) -> None:
+    study_file = variant(study_folder, tmp_path / "copy")
+    finished = ["stages/factor_model.zip", "stages/reliability.zip"]
+    folder = study_file.parent / "results"
+    (folder / "stages").mkdir(parents=True)
+    for name in finished:
+        shutil.copy(study_result.folder / name, folder / name)
+    heard = tmp_path / "heard"
+    interrupt(
+        "run",
+        study_file,
+        heard=heard,
+        once=lambda: "factor model: as stored" in heard.read_text(),
+    )
+    assert sorted(hashes(folder)) == finished
+    result = Study.from_file(study_file).run(show=False)
+    assert set(result.reused) == {"reliability", "factor_model"}
+    assert hashes(folder) == hashes(study_result.folder)
+
+
+def test_an_interrupted_simulation_leaves_no_part_and_can_be_repeated(
+    study_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "simulated"
+    arguments = ("simulate", folder, "--subjects", 6, "--seed", 3)
+    interrupt(
+        *arguments,
+        heard=tmp_path / "heard",
+        once=lambda: len(list(folder.glob("openface/S*.csv"))) >= 3,
+    )
+    written = hashes(folder)
+    assert not json.loads((folder / "simulation.json").read_text())["complete"]
+    recordings = [name for name in written if name.startswith("openface/")]
+    assert 3 <= len(recordings) < 18
+    # Whole files only, and the bytes of a simulation that was not interrupted.
+    for name in recordings:
+        assert written[name] == sha256(study_folder / name)
+    code, out, _ = child({}, *arguments)
+    assert code == 0
+    assert "wrote" in out
+    again = hashes(folder)
+    assert sum(name.startswith("openface/") for name in again) == 18
+    assert all(again[name] == written[name] for name in recordings)
+    assert not [name for name in again if name.endswith(".part")]
