@@ -88,6 +88,9 @@ class FactorModelSection(_Section):
     engine: Literal["auto", "rpy2", "host", "rscript", "native"] = "auto"
     # Which model's scores the context's own models are trained on.
     labels: Literal["context", "pooled"] = "context"
+    # Whose clips the models behind the scores are fitted to: the paper's way is all; with
+    # "train" no parameter of a score rests on a validation or test subject.
+    fit_on: Literal["all", "train"] = "all"
     # Use scores of a model with a negative residual variance all the same.
     allow_inadmissible: bool = False
 

@@ -65,7 +65,8 @@ class StudyResult(Result):
         """Return one table of the study by its name.
 
         Names: reliability, loadings, parameters, scores, features, quality, recordings,
-        dropped_clips, split, predictions, weights, tuning, left_out, comparison.
+        dropped_clips, split, predictions, weights, tuning, left_out, comparison, scores_leakage;
+        with ``fit_on = "train"`` also training_scores, training_loadings.
         """
         for output in self.stages.values():
             if name in output.tables:

@@ -29,6 +29,7 @@ _PLAIN = (
     "tuning",
     "predictions",
     "comparison",
+    "scores_leakage",
 )
 # The model whose differences from the others table 4 shows.
 MAIN_MODEL = "elastic_net"

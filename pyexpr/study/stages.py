@@ -15,8 +15,14 @@ from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_b
 from pyexpr.modeling.contextual import ContextualRegressor
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
 from pyexpr.modeling.splits import split_subjects
-from pyexpr.study.config import StudyConfig
+from pyexpr.study.config import BaselinesSection, StudyConfig
 from pyexpr.study.inputs import CLIP_KEY, Inputs
+from pyexpr.study.leakage import (
+    TrainingScores,
+    leakage_table,
+    relabelled,
+    training_scores_or_reason,
+)
 from pyexpr.study.store import StageOutput
 
 if TYPE_CHECKING:
@@ -170,10 +176,17 @@ def models(
     split.check()
     rows = rows.assign(part=split.part(rows["subject"]))
     _check_parts(rows, left_out, inputs.contexts)
-    label = "score_pooled" if config.factor_model.labels == "pooled" else "score"
-    fitted = _fit_elastic_net(config, rows, label)
-    test = rows[rows["part"] == "test"].reset_index(drop=True)
-    predictions = _predict(config, inputs, factor.tables["loadings"], fitted, test, label)
+    unseen = training_scores_or_reason(config, inputs, scores, split.train)
+    loadings, other_rows = factor.tables["loadings"], rows
+    if isinstance(unseen, TrainingScores):
+        other_rows = relabelled(rows, unseen)
+        if config.factor_model.fit_on == "train":
+            rows, other_rows, loadings = other_rows, rows, unseen.loadings
+    fitted, predictions = _fit_and_predict(config, inputs, rows, loadings)
+    # The other kind of score, for what the leak is worth; baselines do not enter that.
+    none = BaselinesSection(uniform=False, normal=False, human="none")
+    plain = config.model_copy(update={"baselines": none})
+    other = _fit_and_predict(plain, inputs, other_rows, loadings)[1]
     weights = _in_order(
         fitted.weights(), "context", (*inputs.contexts, ALL), "feature", tuple(FEATURES)
     )
@@ -187,6 +200,7 @@ def models(
     tables = {
         "split": split.tidy(),
         "predictions": predictions,
+        "other_predictions": other,
         "weights": weights,
         "tuning": tuning,
         "left_out": left_out,
@@ -196,8 +210,27 @@ def models(
         "subjects": {part: int(counts.get(part, 0)) for part in PARTS},
         "clips": {part: int((rows["part"] == part).sum()) for part in PARTS},
         "left out": left_out["reason"].value_counts().to_dict(),
+        "scores fitted on": config.factor_model.fit_on,
+        "no training-only scores because": unseen if isinstance(unseen, str) else "",
     }
+    if isinstance(unseen, TrainingScores) and config.factor_model.fit_on == "train":
+        facts["notes"] = [
+            f"The scores that the models learn come from factor models of the {unseen.n_clips} "
+            f"clips of {unseen.n_subjects} training subjects; table 2 shows those of all subjects."
+        ]
+        tables["training_scores"] = unseen.scores
+        tables["training_loadings"] = unseen.loadings
     return StageOutput(tables, facts)
+
+
+def _fit_and_predict(
+    config: StudyConfig, inputs: Inputs, rows: pd.DataFrame, loadings: pd.DataFrame
+) -> tuple[ContextualRegressor, pd.DataFrame]:
+    """Fit the models to the rows' scores; also return the predictions of the test part."""
+    label = "score_pooled" if config.factor_model.labels == "pooled" else "score"
+    fitted = _fit_elastic_net(config, rows, label)
+    test = rows[rows["part"] == "test"].reset_index(drop=True)
+    return fitted, _predict(config, inputs, loadings, fitted, test, label)
 
 
 def complete_rows(
@@ -333,7 +366,14 @@ def comparison(config: StudyConfig, fitted: StageOutput) -> StageOutput:
                 tables.append(table.assign(context=evaluated))
         said = [str(warning.message) for warning in caught]
         notes += [note for note in [*said, *result.notes()] if note not in notes]
-    return StageOutput({"comparison": pd.concat(tables, ignore_index=True)}, {"notes": notes})
+    leakage, more = leakage_table(
+        config,
+        predictions,
+        fitted.tables["other_predictions"],
+        fitted.facts["no training-only scores because"],
+    )
+    found = {"comparison": pd.concat(tables, ignore_index=True), "scores_leakage": leakage}
+    return StageOutput(found, {"notes": notes + more})
 
 
 def predicted_columns(block: pd.DataFrame) -> dict[str, str | Predictions]:

@@ -22,7 +22,7 @@ FILES = {
     )),
     *(f"{table}.csv" for table in (
         "parameters", "scores", "features", "quality", "recordings", "dropped_clips", "split",
-        "left_out", "tuning", "predictions", "comparison",
+        "left_out", "tuning", "predictions", "comparison", "scores_leakage",
     )),
     *(f"figures/{figure}.{kind}" for kind in ("svg", "png") for figure in (
         "figure2_factor_model", "figure3_performance", "figure4_weights", "quality",
