@@ -123,6 +123,9 @@ def label_codes(values: Any, *, name: str, what: str) -> tuple[NDArray[np.int64]
         raise ColumnError(
             f"column {name!r} of {what} mixes text and numbers; make it all text or all numbers"
         )
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        # Else sorted by the order of the categories, which is another for the same labels.
+        series = series.astype(series.cat.categories.dtype)
     codes, labels = pd.factorize(series, sort=True)
     return codes.astype(np.int64), list(labels)
 

@@ -88,6 +88,13 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
+def test_categories_are_sorted_as_labels() -> None:
+    column = pd.Categorical(["b", "a", "c"], categories=["c", "b", "a"])
+    codes, labels = label_codes(column, name="c", what="data")
+    assert labels == ["a", "b", "c"]
+    assert codes.tolist() == [1, 0, 2]
+
+
 def test_labels_stay_as_they_stand(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "\ufeff subject ,score\n007,1\nNA,\n true ,NaN\n")
     table = read_csv(path, labels=["subject"], what="the table")
