@@ -144,3 +144,18 @@ def elastic_net_squared_errors(
     scale: NDArray[np.float64],
     n_threads: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+
+# sign_flip
+def sign_flips(
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    metrics: Sequence[int],
+    centres: NDArray[np.float64],
+    strata: Sequence[int],
+    all: bool,
+    seed: int,
+    stream: int,
+    first: int,
+    n: int,
+    n_threads: int,
+) -> NDArray[np.float64]: ...
