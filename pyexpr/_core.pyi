@@ -159,3 +159,26 @@ def sign_flips(
     n: int,
     n_threads: int,
 ) -> NDArray[np.float64]: ...
+
+# compiled_statistic
+def statistic_replicates(
+    functions: Sequence[tuple[int, int]],
+    rows: NDArray[np.float64],
+    cluster: NDArray[np.int64],
+    strata: Sequence[int],
+    seed: int,
+    stream: int,
+    first: int,
+    values: NDArray[np.float64],
+    failed: NDArray[np.uint8],
+    n_threads: int,
+) -> None: ...
+def statistic_leave_one_out(
+    functions: Sequence[tuple[int, int]],
+    rows: NDArray[np.float64],
+    cluster: NDArray[np.int64],
+    strata: Sequence[int],
+    values: NDArray[np.float64],
+    failed: NDArray[np.uint8],
+    n_threads: int,
+) -> None: ...

@@ -2,6 +2,7 @@
 #include "numpy_views.hpp"
 
 void register_cluster_bootstrap(pybind11::module_&);
+void register_compiled_statistic(pybind11::module_&);
 void register_elastic_net(pybind11::module_&);
 void register_factor_model(pybind11::module_&);
 void register_icc(pybind11::module_&);
@@ -12,6 +13,7 @@ PYBIND11_MODULE(_core, m) {
     m.doc() =
         "Compiled kernels of pyexpr. Import them through pyexpr.core, which checks arguments.";
     register_cluster_bootstrap(m);
+    register_compiled_statistic(m);
     register_elastic_net(m);
     register_factor_model(m);
     register_icc(m);
