@@ -291,8 +291,8 @@ class ComparisonResult(Result):
         and the difference over its jackknife standard error is computed anew. Exact for
         one hypothesis only: that the two models' predictions are exchangeable within
         subjects. Models that fail in different ways can have equal metrics and still
-        not be exchangeable; the test then calls them different too often (9 to 14 % at
-        a nominal 5 %), and jackknife_t is the one to use.
+        not be exchangeable; the test can then call them different too often (up to 14 %
+        at a nominal 5 % was seen), and jackknife_t is the one to use.
 
         For correlations both predictions are standardised before, which leaves the
         correlation as it is; the other metrics judge the unit, and predictions are

@@ -104,8 +104,8 @@ class SignFlipResult(Result):
         return (
             "the hypothesis is that the two models' predictions are exchangeable within "
             "subjects, and the test is exact for that only; where models fail in different "
-            "ways it calls equal metrics different too often (9 to 14 % at a nominal 5 %): "
-            "use jackknife_t there",
+            "ways it can call equal metrics different too often (up to 14 % at a nominal 5 % "
+            "was seen): use jackknife_t there",
         )
 
 
