@@ -118,7 +118,7 @@ def test_size_where_models_are_exchangeable():
     rng = np.random.default_rng(2)
     subject = np.repeat(np.arange(6), 4)
     called = {"rmse": 0, "correlation": 0}
-    studies = 700
+    studies = 400
     for _ in range(studies):
         y = rng.normal(size=24)
         frame = pd.DataFrame({"subject": subject, "y": y})
