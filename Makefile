@@ -1,4 +1,4 @@
-# make demo | test | lint | kernels | bench | clean. Everything lives in .venv and build/.
+# make demo | test | lint | kernels | bench | coverage | clean. Everything lives in .venv and build/.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -7,7 +7,10 @@ STAMP := $(VENV)/.stamp
 SOURCES := $(shell find cpp CMakeLists.txt -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
 BUILD_NEEDS := "scikit-build-core>=0.10" "pybind11>=3" cmake ninja
 
-.PHONY: demo test lint kernels bench golden clean install
+# STUDIES per cell; what an earlier run has simulated is kept.
+STUDIES ?= 1000
+
+.PHONY: demo test lint kernels bench coverage golden clean install
 
 demo: $(STAMP)-package
 	@tools/install_r.sh $(VENV) || echo "pyexpr: going on without R." >&2
@@ -32,6 +35,9 @@ kernels:
 bench: $(STAMP)-test
 	tools/install_r.sh $(VENV) tests
 	$(BIN)/python benchmarks/run.py
+
+coverage: $(STAMP)-package
+	$(BIN)/python benchmarks/coverage_study/run.py --studies $(STUDIES)
 
 # The numbers that R makes for the tests; their scripts are committed with them.
 # Needs r-cran-glmnet besides what the tests need.

@@ -25,6 +25,7 @@ _PUBLIC: dict[str, str] = {
     "Predictions": "pyexpr.inference.comparison",
     "Schedule": "pyexpr.behavior.schedules",
     "Segment": "pyexpr.behavior.schedules",
+    "SignFlipResult": "pyexpr.inference.sign_flip",
     "Study": "pyexpr.study.pipeline",
     "StudyResult": "pyexpr.study.pipeline",
     "SubjectSplit": "pyexpr.modeling.splits",

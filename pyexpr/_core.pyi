@@ -144,3 +144,41 @@ def elastic_net_squared_errors(
     scale: NDArray[np.float64],
     n_threads: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+
+# sign_flip
+def sign_flips(
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    metrics: Sequence[int],
+    centres: NDArray[np.float64],
+    strata: Sequence[int],
+    all: bool,
+    seed: int,
+    stream: int,
+    first: int,
+    n: int,
+    n_threads: int,
+) -> NDArray[np.float64]: ...
+
+# compiled_statistic
+def statistic_replicates(
+    functions: Sequence[tuple[int, int]],
+    rows: NDArray[np.float64],
+    cluster: NDArray[np.int64],
+    strata: Sequence[int],
+    seed: int,
+    stream: int,
+    first: int,
+    values: NDArray[np.float64],
+    failed: NDArray[np.uint8],
+    n_threads: int,
+) -> None: ...
+def statistic_leave_one_out(
+    functions: Sequence[tuple[int, int]],
+    rows: NDArray[np.float64],
+    cluster: NDArray[np.int64],
+    strata: Sequence[int],
+    values: NDArray[np.float64],
+    failed: NDArray[np.uint8],
+    n_threads: int,
+) -> None: ...

@@ -31,6 +31,7 @@ FLOORS = {
 # What is foreign -> where alone it may be imported.
 DOORS = {
     "pyexpr._core": "core/extension.py",
+    "numba": "inference/numba_door.py",
     "rpy2": "measurement/engines/rpy2_engine.py",
     "matplotlib.pyplot": "base/plotting.py",
     "torch": "deep/",

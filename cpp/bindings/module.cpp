@@ -2,17 +2,21 @@
 #include "numpy_views.hpp"
 
 void register_cluster_bootstrap(pybind11::module_&);
+void register_compiled_statistic(pybind11::module_&);
 void register_elastic_net(pybind11::module_&);
 void register_factor_model(pybind11::module_&);
 void register_icc(pybind11::module_&);
 void register_kinematics(pybind11::module_&);
+void register_sign_flip(pybind11::module_&);
 
 PYBIND11_MODULE(_core, m) {
     m.doc() =
         "Compiled kernels of pyexpr. Import them through pyexpr.core, which checks arguments.";
     register_cluster_bootstrap(m);
+    register_compiled_statistic(m);
     register_elastic_net(m);
     register_factor_model(m);
     register_icc(m);
     register_kinematics(m);
+    register_sign_flip(m);
 }

@@ -1,0 +1,106 @@
+// The metrics, from sums of many replicates that stand side by side. Private to the
+// kernels that resample: bootstrap and sign flips evaluate the same code.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+#include "pyexpr/cluster_bootstrap.hpp"
+
+namespace pyexpr::lanes {
+
+constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNoVariance = 1e-12;  // of the mean square
+
+struct Moments {
+    double mean_p, mean_t, var_p, var_t, covariance, square_p, square_t;
+};
+
+// What a variance is held against. A replicate of zeros alone has a mean square of 0, but
+// its variance is a trace of rounding of the square about the full sample's mean.
+[[gnu::always_inline]] inline double mean_square(double variance, double raw, double centred) {
+    return variance + raw * raw + centred * centred;
+}
+
+// Inlined into the lane loops below, which then vectorise.
+[[gnu::always_inline]] inline Moments moments(double n, double p, double t, double pp, double tt,
+                                              double pt, const Column& column) {
+    const double inverse = 1.0 / n;
+    Moments m{};
+    m.mean_p = p * inverse;
+    m.mean_t = t * inverse;
+    m.var_p = pp * inverse - m.mean_p * m.mean_p;
+    m.var_t = tt * inverse - m.mean_t * m.mean_t;
+    m.covariance = pt * inverse - m.mean_p * m.mean_t;
+    const double raw_p = m.mean_p + column.centre_p;
+    const double raw_t = m.mean_t + column.centre_t;
+    m.square_p = mean_square(m.var_p, raw_p, m.mean_p);
+    m.square_t = mean_square(m.var_t, raw_t, m.mean_t);
+    return m;
+}
+
+inline void correlation(const std::array<const double*, kSums>& s, const Column& column,
+                        std::size_t lanes, double* out) {
+    for (std::size_t r = 0; r < lanes; ++r) {
+        const Moments m =
+            moments(s[kN][r], s[kP][r], s[kT][r], s[kPP][r], s[kTT][r], s[kPT][r], column);
+        // & and not &&: no branch within the lanes. Comparisons with NaN are false.
+        const bool defined =
+            (m.var_p > kNoVariance * m.square_p) & (m.var_t > kNoVariance * m.square_t);
+        double value = m.covariance / (std::sqrt(m.var_p) * std::sqrt(m.var_t));
+        value = value > 1.0 ? 1.0 : value;
+        value = value < -1.0 ? -1.0 : value;
+        out[r] = defined ? value : kUndefined;
+    }
+}
+
+inline void concordance(const std::array<const double*, kSums>& s, const Column& column,
+                        std::size_t lanes, double* out) {
+    for (std::size_t r = 0; r < lanes; ++r) {
+        const Moments m =
+            moments(s[kN][r], s[kP][r], s[kT][r], s[kPP][r], s[kTT][r], s[kPT][r], column);
+        const double shift = s[kD][r] / s[kN][r];
+        const bool defined =
+            (m.var_p > kNoVariance * m.square_p) | (m.var_t > kNoVariance * m.square_t);
+        const double value = 2.0 * m.covariance / (m.var_p + m.var_t + shift * shift);
+        out[r] = defined ? value : kUndefined;
+    }
+}
+
+inline void r_squared(const std::array<const double*, kSums>& s, const Column& column,
+                      std::size_t lanes, double* out) {
+    for (std::size_t r = 0; r < lanes; ++r) {
+        const double inverse = 1.0 / s[kN][r];
+        const double mean = s[kT][r] * inverse;
+        const double variance = s[kTT][r] * inverse - mean * mean;
+        const double raw = mean + column.centre_t;
+        const bool defined = variance > kNoVariance * mean_square(variance, raw, mean);
+        const double value = 1.0 - s[kDD][r] * inverse / variance;
+        out[r] = defined ? value : kUndefined;
+    }
+}
+
+inline void column_metric(Metric metric, const std::array<const double*, kSums>& s,
+                          const Column& column, std::size_t lanes, double* out) {
+    switch (metric) {
+        case Metric::kRmse:
+            for (std::size_t r = 0; r < lanes; ++r) out[r] = std::sqrt(s[kDD][r] / s[kN][r]);
+            return;
+        case Metric::kMae:
+            for (std::size_t r = 0; r < lanes; ++r) out[r] = s[kAbsD][r] / s[kN][r];
+            return;
+        case Metric::kBias:
+            for (std::size_t r = 0; r < lanes; ++r) out[r] = s[kD][r] / s[kN][r];
+            return;
+        case Metric::kCorrelation:
+            return correlation(s, column, lanes, out);
+        case Metric::kConcordance:
+            return concordance(s, column, lanes, out);
+        case Metric::kR2:
+            return r_squared(s, column, lanes, out);
+    }
+}
+
+}  // namespace pyexpr::lanes
