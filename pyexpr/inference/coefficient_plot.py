@@ -72,7 +72,7 @@ def coefficients_figure(
         handles = [
             axes_line for axes_line in panels[0].get_lines() if axes_line.get_label()[0] != "_"
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=2)
+        figure.legend(handles=handles, loc="outside upper center", ncols=2)
         figure.supxlabel("Units of the label per standard deviation", size=plotting.SIZE_BODY)
     return plotting.freeze(figure)
 

@@ -141,8 +141,7 @@ class CoefficientResult(Result):
         for a, b in pairs:
             found = self.differences[a, b]
             if isinstance(found, str):
-                nothing = np.full(p, np.nan)
-                described.append(dict.fromkeys(_DIFFERENCE, nothing))
+                described.append(dict.fromkeys(_DIFFERENCE, np.full(p, np.nan)))
                 reasons += [found] * p
             else:
                 estimate = self.weights[a].estimate - self.weights[b].estimate
@@ -150,7 +149,8 @@ class CoefficientResult(Result):
                 described.append({_DIFFERENCE[0]: estimate, **_described(procedure)})
                 reasons += procedure.reason
         slopes_reason = table.pop("reason")
-        adjusted = {name: table.pop(name) for name in ("p_adjusted", "adjustment") if name in table}
+        late = ("p_adjusted", "adjustment")
+        adjusted: dict[str, Any] = {name: table.pop(name) for name in late if name in table}
         names = self.data.contexts
         return pd.DataFrame(
             {
@@ -285,7 +285,10 @@ class CoefficientResult(Result):
         ]
         for space, why in zip(self.spaces, self.why_desparsified, strict=True):
             if space.method == "desparsified":
-                found.append(f"slopes are desparsified, not least squares: {why}")
+                found.append(
+                    f"slopes are desparsified, not least squares: {why}; their standard errors "
+                    "have no correction for few subjects, and are too small where those are few"
+                )
         if self.data.y is not self.data.y_tested:
             found.append("tests and the weights over all are of y_pooled, other weights of y")
         if self.data.n_dropped:

@@ -31,7 +31,7 @@ from pyexpr.study.store import (
 if TYPE_CHECKING:
     import pandas as pd
 
-STAGES = ("reliability", "factor_model", "features", "models", "comparison")
+STAGES = ("reliability", "factor_model", "features", "models", "comparison", "coefficients")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ class StudyResult(Result):
         """Return one table of the study by its name.
 
         Names: reliability, loadings, parameters, scores, features, quality, recordings,
-        dropped_clips, split, predictions, weights, tuning, left_out, comparison.
+        dropped_clips, split, predictions, weights, tuning, left_out, comparison, coefficients,
+        contrasts, omnibus.
         """
         for output in self.stages.values():
             if name in output.tables:
@@ -165,6 +166,14 @@ class Study:
         fitted = self.models()
         return self._stage("comparison", lambda: stages.comparison(self.config, fitted))
 
+    def coefficients(self) -> StageOutput:
+        """Run stage 6, after those it stands on: weights described, slopes tested."""
+        factor, behavior, fitted = self.factor_model(), self.features(), self.models()
+        return self._stage(
+            "coefficients",
+            lambda: stages.coefficients(self.config, self.inputs, factor, behavior, fitted),
+        )
+
     def run(self, *, show: bool | None = None) -> StudyResult:
         """Run all stages, write tables, figures and ``record.json``; return the results.
 
@@ -264,5 +273,9 @@ _OPTIONS: dict[str, set[str]] = {
     "models": {*_DATA, "factor_model", "features", "split", "models", "baselines", "seed"},
     "comparison": {
         *_DATA, "factor_model", "features", "split", "models", "baselines", "seed", "compare",
+    },
+    "coefficients": {
+        *_DATA, "factor_model", "features", "split", "models", "baselines", "seed", "compare",
+        "coefficients",
     },
 }  # fmt: skip
