@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 _PUBLIC: dict[str, str] = {
     "BootstrapResult": "pyexpr.inference.bootstrap",
     "CFAResult": "pyexpr.measurement.result",
+    "CoefficientResult": "pyexpr.inference.coefficients",
     "ComparisonResult": "pyexpr.inference.comparison",
     "ContextualRegressor": "pyexpr.modeling.contextual",
     "ElasticNetRegressor": "pyexpr.modeling.elastic_net",
@@ -33,6 +34,7 @@ _PUBLIC: dict[str, str] = {
     "choose_icc": "pyexpr.measurement.icc_design",
     "cluster_bootstrap": "pyexpr.inference.bootstrap",
     "compare_models": "pyexpr.inference.comparison",
+    "context_coefficients": "pyexpr.inference.coefficients",
     "d_study": "pyexpr.measurement.icc_design",
     "describe_openface": "pyexpr.behavior.openface",
     "doctor": "pyexpr.study.doctor",

@@ -7,8 +7,8 @@ python="$1/bin/python"
 packages=(r-base-core r-base-dev r-cran-lavaan)
 wanted=(lavaan)
 if [ "${2:-}" = tests ]; then
-    packages+=(r-cran-psych r-cran-boot r-cran-lme4 doctest-dev)
-    wanted+=(psych boot lme4)
+    packages+=(r-cran-psych r-cran-boot r-cran-lme4 r-cran-clubsandwich doctest-dev)
+    wanted+=(psych boot lme4 clubSandwich)
 fi
 
 fail() {

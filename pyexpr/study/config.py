@@ -170,6 +170,16 @@ def _all_known(names: tuple[str, ...], known: Iterable[str], what: str) -> tuple
     return names
 
 
+class CoefficientsSection(_Section):
+    """How coefficients are described and tested, per context."""
+
+    n_boot: int = Field(default=2000, ge=1)
+    # The models' training part, or every complete row: for a study that only describes.
+    rows: Literal["train", "all"] = "train"
+    cr: Literal["CR0", "CR1", "CR2", "CR3"] = "CR2"
+    adjust: Literal["none", "holm", "max_t"] = "holm"
+
+
 class StudyConfig(_Section):
     """A study file, checked."""
 
@@ -186,6 +196,7 @@ class StudyConfig(_Section):
     models: ModelsSection = ModelsSection()
     baselines: BaselinesSection = BaselinesSection()
     compare: CompareSection = CompareSection()
+    coefficients: CoefficientsSection = CoefficientsSection()
 
 
 def read_config(path: Path) -> StudyConfig:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # Other versions of these may compute other numbers; those of R and lavaan are in the factor
 # model's facts.
 _COMPUTING = ("pandas", "scipy", "scikit-learn", "pyarrow", "matplotlib", "rpy2-rinterface")
-STAGES = ("reliability", "factor_model", "features", "models", "comparison")
+STAGES = ("reliability", "factor_model", "features", "models", "comparison", "coefficients")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,9 @@ class StudyResult(Result):
         """Return one table of the study by its name.
 
         Names: reliability, loadings, parameters, scores, features, quality, recordings,
-        dropped_clips, split, predictions, weights, tuning, left_out, comparison, scores_leakage;
-        with ``fit_on = "train"`` also training_scores, training_loadings.
+        dropped_clips, split, predictions, weights, tuning, left_out, comparison, scores_leakage,
+        coefficients, contrasts, omnibus; with ``fit_on = "train"`` also training_scores,
+        training_loadings.
         """
         for output in self.stages.values():
             if name in output.tables:
@@ -181,6 +182,14 @@ class Study:
         fitted = self.models()
         return self._stage("comparison", lambda: stages.comparison(self.config, fitted))
 
+    def coefficients(self) -> StageOutput:
+        """Run stage 6, after those it stands on: weights described, slopes tested."""
+        factor, behavior, fitted = self.factor_model(), self.features(), self.models()
+        return self._stage(
+            "coefficients",
+            lambda: stages.coefficients(self.config, self.inputs, factor, behavior, fitted),
+        )
+
     def run(self, *, show: bool | None = None) -> StudyResult:
         """Run all stages, write tables, figures and ``record.json``; return the results.
 
@@ -290,5 +299,9 @@ _OPTIONS: dict[str, set[str]] = {
     "models": {*_DATA, "factor_model", "features", "split", "models", "baselines", "seed"},
     "comparison": {
         *_DATA, "factor_model", "features", "split", "models", "baselines", "seed", "compare",
+    },
+    "coefficients": {
+        *_DATA, "factor_model", "features", "split", "models", "baselines", "seed", "compare",
+        "coefficients",
     },
 }  # fmt: skip

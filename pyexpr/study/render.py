@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pyexpr.base.files import writable_folder, write_text
 from pyexpr.base.plotting import save
+from pyexpr.inference.coefficient_plot import coefficients_figure
 from pyexpr.report import figures, tables
 from pyexpr.report.display import DisplayTable, write_table
 from pyexpr.study.config import StudyConfig
@@ -30,6 +31,13 @@ _PLAIN = (
     "predictions",
     "comparison",
     "scores_leakage",
+    "coefficients",
+    "contrasts",
+    "omnibus",
+)
+_SLOPES_TOLD = (
+    "The weights of figure 4 beside slopes per standard deviation pooled within contexts, with "
+    "confidence intervals. The slopes follow."
 )
 # The model whose differences from the others table 4 shows.
 MAIN_MODEL = "elastic_net"
@@ -40,6 +48,9 @@ def render(config: StudyConfig, folder: Path, stages: dict[str, StageOutput]) ->
     found = {name: table for output in stages.values() for name, table in output.tables.items()}
     written = []
     for name in _PLAIN:
+        if name not in found:
+            # A study of one context has no contrasts.
+            continue
         written.append(folder / f"{name}.csv")
         write_text(written[-1], found[name].to_csv(index=False))
     for stem, (frame, display) in study_tables(config, found).items():
@@ -111,6 +122,11 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
     simulated = " Simulated data." if config.simulated else ""
     latent = config.factor_model.factor.capitalize()
     threshold = config.features.min_valid
+    weights = found["coefficients"].rename(
+        columns={"procedure_low": "conf_low", "procedure_high": "conf_high", "conf_low": "_low",
+                 "conf_high": "_high"}
+    )  # fmt: skip
+    slopes = found["coefficients"].assign(estimate=found["coefficients"]["tested_estimate"])
     drawn = {
         "figure2_factor_model": (
             figures.factor_figure(found["loadings"], latent=latent),
@@ -123,9 +139,14 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
             figures.performance_alt(levels, method=method),
         ),
         "figure4_weights": (
-            figures.weights_figure(found["weights"]),
-            "Standardised weights per context and over all",
-            figures.weights_alt(found["weights"]),
+            figures.weights_figure(weights),
+            "Standardised weights per context and over all, with intervals of the procedure",
+            figures.weights_alt(weights),
+        ),
+        "figure4_coefficients": (
+            coefficients_figure(found["coefficients"]),
+            "Weights and slopes per context and over all",
+            f"{_SLOPES_TOLD} {figures.weights_alt(slopes)}",
         ),
         "quality": (
             figures.quality_figure(found["quality"], share="share_valid", threshold=threshold),

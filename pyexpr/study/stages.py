@@ -1,4 +1,4 @@
-"""The five computations of a study, each a function from tables to tables."""
+"""The six computations of a study, each a function from tables to tables."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pyexpr.base.errors import PyexprWarning, StudyError
 from pyexpr.base.results import jsonable
 from pyexpr.behavior.features import FEATURES, extract_features
+from pyexpr.inference.coefficients import context_coefficients
 from pyexpr.inference.comparison import Predictions, compare_models
 from pyexpr.measurement.cfa import cfa
 from pyexpr.measurement.reliability import NOTE_NO_RATERS, icc
@@ -336,6 +337,49 @@ def _with_humans(
     humans = human_baseline(rated, weights, human=config.baselines.human)
     columns = [*CLIP_KEY, *humans.values, *humans.truth]
     return block.merge(humans.table[columns], on=CLIP_KEY, how="left")
+
+
+def coefficients(
+    config: StudyConfig,
+    inputs: Inputs,
+    factor: StageOutput,
+    behavior: StageOutput,
+    fitted: StageOutput,
+) -> StageOutput:
+    """Describe the models' weights and test slopes, per context and between contexts."""
+    options = config.coefficients
+    rows, _ = complete_rows(factor.tables["scores"], behavior.tables["features"])
+    if options.rows == "train":
+        split = fitted.tables["split"]
+        used = ("train", "validation") if config.models.elastic_net.refit else ("train",)
+        rows = rows[rows["subject"].isin(split.loc[split["part"].isin(used), "subject"])]
+    tuning = fitted.tables["tuning"].set_index("context")
+    label = "score_pooled" if config.factor_model.labels == "pooled" else "score"
+    result = context_coefficients(
+        rows[["subject", "context", *FEATURES]],
+        rows[label],
+        # Slopes of different contexts can be compared on one scale of the label only.
+        y_pooled=None if label == "score_pooled" else rows["score_pooled"],
+        context="context",
+        cluster="subject",
+        alpha={str(name): value for name, value in tuning["alpha"].items()},
+        l1_ratio={str(name): value for name, value in tuning["l1_ratio"].items()},
+        n_boot=options.n_boot,
+        confidence=config.compare.confidence,
+        seed=config.seed,
+        cr=options.cr,
+    )
+    if options.adjust != "none":
+        result = result.adjust(options.adjust)
+    tables = {
+        "coefficients": _in_order(result.tidy(), "context", (*inputs.contexts, ALL)),
+        "contrasts": result.contrasts() if len(inputs.contexts) > 1 else None,
+        "omnibus": result.omnibus() if len(inputs.contexts) > 1 else None,
+    }
+    return StageOutput(
+        {name: table for name, table in tables.items() if table is not None},
+        {"notes": [f"coefficients: {note}" for note in result.notes()]},
+    )
 
 
 def comparison(config: StudyConfig, fitted: StageOutput) -> StageOutput:

@@ -22,10 +22,12 @@ FILES = {
     )),
     *(f"{table}.csv" for table in (
         "parameters", "scores", "features", "quality", "recordings", "dropped_clips", "split",
-        "left_out", "tuning", "predictions", "comparison", "scores_leakage",
+        "left_out", "tuning", "predictions", "comparison", "scores_leakage", "coefficients",
+        "contrasts", "omnibus",
     )),
     *(f"figures/{figure}.{kind}" for kind in ("svg", "png") for figure in (
-        "figure2_factor_model", "figure3_performance", "figure4_weights", "quality",
+        "figure2_factor_model", "figure3_performance", "figure4_weights", "figure4_coefficients",
+        "quality",
     )),
     *(f"stages/{stage}.zip" for stage in STAGES),
     "record.json",
@@ -77,6 +79,15 @@ def test_the_tables_have_the_papers_rows(study_result: StudyResult) -> None:
     assert models <= set(comparison["term"])
     weights = study_result.table("weights")
     assert weights.groupby("context")["feature"].nunique().to_dict() == dict.fromkeys(contexts, 14)
+
+
+def test_coefficients_are_the_models_weights_with_intervals(study_result: StudyResult) -> None:
+    coefficients, weights = (study_result.table(name) for name in ("coefficients", "weights"))
+    np.testing.assert_allclose(coefficients["estimate"], weights["estimate"], atol=1e-7)
+    # Nine training subjects for 14 features.
+    assert set(coefficients["method"]) == {"desparsified"}
+    assert len(study_result.table("contrasts")) == 3 * 14
+    assert study_result.table("omnibus")["p_value"].between(0, 1).all()
 
 
 def test_no_subject_is_in_two_parts(study_result: StudyResult) -> None:

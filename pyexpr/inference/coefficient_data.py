@@ -1,0 +1,165 @@
+"""The rows behind coefficients by context: read, checked, scaled once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.base.tables import as_frame, column_or_array, label_codes, numeric_column
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+ALL = "all"
+_TABLE = "X"
+# A column whose spread is rounding of its mean is constant.
+_STILL = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class CoefficientData:
+    """Complete rows, and who and where they are from.
+
+    Attributes
+    ----------
+    X : ndarray, shape (n, p)
+        Features in their own units.
+    y, y_tested : ndarray, shape (n,)
+        Label of the contexts' weights; label of the pooled weights and of all tests.
+    context, subject : ndarray of int, shape (n,)
+        Positions among the labels.
+    scale : ndarray, shape (p,)
+        Standard deviation pooled within contexts (divisor n); 1 for features constant in
+        every context.
+    still : ndarray of bool, shape (C, p)
+        Which features are constant in which contexts.
+    """
+
+    X: NDArray[np.float64]
+    y: NDArray[np.float64]
+    y_tested: NDArray[np.float64]
+    features: tuple[str, ...]
+    context: NDArray[np.int64]
+    contexts: tuple[str, ...]
+    subject: NDArray[np.int64]
+    subjects: tuple[Any, ...]
+    cluster_name: str
+    n_dropped: int
+    scale: NDArray[np.float64]
+    still: NDArray[np.bool_]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The contexts, and "all" where there are several."""
+        return (*self.contexts, ALL) if len(self.contexts) > 1 else self.contexts
+
+    def rows(self, model: str) -> NDArray[np.int64]:
+        """Return the rows of a context, or all of them."""
+        if model == ALL:
+            return np.arange(len(self.y))
+        return np.flatnonzero(self.context == self.contexts.index(model))
+
+    def label(self, model: str) -> NDArray[np.float64]:
+        """Return the label that the weights of a model are of."""
+        return self.y_tested if model == ALL else self.y
+
+
+def read_data(
+    X: Any,
+    y: ArrayLike,
+    *,
+    context: str | ArrayLike,
+    cluster: str | ArrayLike,
+    y_pooled: ArrayLike | None,
+    rows: ArrayLike | None,
+) -> CoefficientData:
+    """Read and check everything; rows with a missing feature or label are left out."""
+    import pandas as pd
+
+    if cluster is None:
+        raise DataError(
+            "cluster= must name the subjects: the clips of a subject are not independent"
+        )
+    if isinstance(X, np.ndarray):
+        if X.ndim != 2:
+            raise DataError(f"X must have rows and columns, but its shape is {X.shape}")
+        X = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
+    frame = as_frame(X, what=_TABLE)
+    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    named = [value for value in (context, cluster) if isinstance(value, str)]
+    context_name, where = column_or_array(frame, context, argument="context", what=_TABLE)
+    cluster_name, who = column_or_array(frame, cluster, argument="cluster", what=_TABLE)
+    kept = _selected(rows, len(frame))
+    features = tuple(name for name in frame.columns if name not in named)
+    if not features or not len(frame):
+        raise DataError("X must have at least one row and one feature")
+    values = np.column_stack([numeric_column(frame, name, what=_TABLE) for name in features])
+    label = _label(y, len(frame), "y")
+    tested = label if y_pooled is None else _label(y_pooled, len(frame), "y_pooled")
+    complete = ~(np.isnan(values).any(axis=1) | np.isnan(label) | np.isnan(tested))
+    if not (kept & complete).any():
+        raise DataError("no row used has every feature and the label")
+    used = np.flatnonzero(kept & complete)
+    codes, labels = label_codes(where.iloc[used], name=context_name, what=_TABLE)
+    subject, subjects = label_codes(who.iloc[used], name=cluster_name, what=_TABLE)
+    names = tuple(str(one) for one in labels)
+    if ALL in names:
+        raise ColumnError(
+            f"column {context_name!r} of {_TABLE} has a context named 'all', which stands for all "
+            "rows together; rename it"
+        )
+    for c, name in enumerate(names):
+        present = len(np.unique(subject[codes == c]))
+        if present < 2:
+            raise DataError(
+                f"context {name!r} has rows of {present} subject; nothing can be said about how "
+                "its coefficients vary between subjects: leave it out, or add subjects"
+            )
+    values, label = values[used], label[used]
+    # The same object where there is one label: what is compared knows it by that.
+    tested = label if y_pooled is None else tested[used]
+    scale, still = _pooled_scale(values, codes, len(names))
+    return CoefficientData(
+        values, label, tested, features, codes, names, subject, tuple(subjects), cluster_name,
+        int(kept.sum()) - len(used), scale, still,
+    )  # fmt: skip
+
+
+def _selected(rows: ArrayLike | None, n: int) -> NDArray[np.bool_]:
+    if rows is None:
+        return np.ones(n, dtype=bool)
+    chosen = np.asarray(rows)
+    if chosen.dtype != bool or chosen.shape != (n,):
+        raise DataError(
+            f"rows= must be one True or False per row of X ({n}), as in rows=part == 'train', "
+            f"but it is {chosen.dtype} of shape {chosen.shape}"
+        )
+    return chosen
+
+
+def _label(y: ArrayLike, n: int, name: str) -> NDArray[np.float64]:
+    import pandas as pd
+
+    values: pd.DataFrame = pd.DataFrame({name: np.asarray(y).reshape(-1)})
+    if len(values) != n:
+        raise DataError(f"{name} has {len(values)} values, but X has {n} rows")
+    return numeric_column(values, name, what="the labels")
+
+
+def _pooled_scale(
+    X: NDArray[np.float64], codes: NDArray[np.int64], n_contexts: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    squares = np.zeros(X.shape[1])
+    still = np.zeros((n_contexts, X.shape[1]), dtype=bool)
+    for c in range(n_contexts):
+        block = X[codes == c]
+        deviation = block - block.mean(axis=0)
+        own = np.einsum("ij,ij->j", deviation, deviation)
+        level = np.abs(block).max(axis=0, initial=0.0)
+        still[c] = np.sqrt(own / len(block)) <= _STILL * np.maximum(level, 1e-300)
+        squares += np.where(still[c], 0.0, own)
+    return np.where(squares > 0, np.sqrt(squares / len(X)), 1.0), still

@@ -1,0 +1,442 @@
+"""Coefficients by context: weights against scikit-learn, slopes against one stacked fit."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import ElasticNet, Lasso
+from sklearn.preprocessing import StandardScaler
+
+from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.core.cluster_bootstrap import draw_counts
+from pyexpr.inference.cluster_ols import cluster_ols
+from pyexpr.inference.coefficients import CoefficientResult, context_coefficients
+from pyexpr.inference.desparsified import desparsified
+from pyexpr.inference.penalised import ALPHAS, L1_RATIOS, folds_of
+from pyexpr.inference.wild import wild_test
+from pyexpr.modeling import elastic_net
+from pyexpr.modeling.contextual import ContextualRegressor
+from pyexpr.modeling.elastic_net import ElasticNetRegressor
+from pyexpr.modeling.splits import subject_folds
+
+SETTINGS = settings(derandomize=True, deadline=None, max_examples=8)
+# scikit-learn's descent stops at a gap of 1e-14 of the label's sum of squares.
+SCIKIT_LEARN = 1e-8
+FEATURES = ["f0", "f1", "f2", "f3"]
+
+
+def study(seed: int = 1, G: int = 30, p: int = 4, contexts: str = "abc") -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(2, 6, size=(G, len(contexts)))
+    rows = pd.DataFrame(
+        [
+            (f"s{g:03d}", context)
+            for g in range(G)
+            for c, context in enumerate(contexts)
+            for _ in range(sizes[g, c])
+        ],
+        columns=["subject", "task"],
+    )
+    who = rows["subject"].str[1:].astype(int).to_numpy()
+    n = len(rows)
+    X = rng.normal(size=(G, p))[who] + rng.normal(size=(n, p)) @ (
+        np.eye(p) + rng.normal(size=(p, p)) / 4
+    )
+    for j in range(p):
+        rows[f"f{j}"] = X[:, j] * 10.0 ** (j % 3)
+    slope = np.where(rows["task"] == "a", 1.0, -0.5)
+    rows["y"] = slope * X[:, 0] + 0.3 * X[:, 1] + rng.normal(size=n) + rng.normal(size=G)[who]
+    return rows
+
+
+def fitted(table: pd.DataFrame, **options: object) -> CoefficientResult:
+    settled = {"alpha": 0.1, "l1_ratio": 0.5, "n_boot": 50, **options}
+    X = table.drop(columns="y")
+    return context_coefficients(X, table["y"], context="task", cluster="subject", **settled)
+
+
+def test_replicates_are_scikit_learn_on_the_resampled_rows() -> None:
+    rows = study()
+    result = fitted(rows, n_boot=6, seed=3)
+    counts = draw_counts((30,), 6, seed=3)
+    labels = sorted(rows["subject"].unique())
+    for context in ("a", "c", "all"):
+        own = rows if context == "all" else rows[rows["task"] == context]
+        for b in range(6):
+            times = own["subject"].map(dict(zip(labels, counts[b], strict=True)))
+            drawn = own.loc[own.index.repeat(times)]
+            Z = StandardScaler().fit_transform(drawn[FEATURES])
+            model = ElasticNet(alpha=0.1, l1_ratio=0.5, tol=1e-14, max_iter=1_000_000)
+            expected = model.fit(Z, drawn["y"]).coef_
+            np.testing.assert_allclose(
+                result.replicates(context)[b], expected, rtol=0, atol=SCIKIT_LEARN
+            )
+
+
+def test_described_columns_are_those_of_the_replicates() -> None:
+    rows = study()
+    result = fitted(rows, n_boot=199)
+    table = result.tidy()
+    assert list(table.columns[:3]) == ["context", "feature", "estimate"]
+    draws = np.hstack([result.replicates(c) for c in ("a", "b", "c", "all")])
+    np.testing.assert_allclose(table["boot_std_error"], draws.std(axis=0, ddof=1), rtol=1e-12)
+    # B = 199: the 2.5 % point is the fifth value.
+    np.testing.assert_allclose(table["procedure_low"], np.sort(draws, axis=0)[4])
+    np.testing.assert_allclose(table["procedure_high"], np.sort(draws, axis=0)[194])
+    np.testing.assert_allclose(table["selected"], (draws != 0).mean(axis=0))
+    chosen = table["estimate"] != 0
+    same = (np.sign(draws) == np.sign(table["estimate"].to_numpy())).mean(axis=0)
+    np.testing.assert_allclose(table["same_sign"][chosen], same[chosen])
+    assert table["same_sign"][~chosen].isna().all()
+
+
+def test_slopes_are_those_of_one_stacked_fit() -> None:
+    rows = study()
+    result = fitted(rows)
+    deviations = rows[FEATURES] - rows.groupby("task")[FEATURES].transform("mean")
+    scaled = rows[FEATURES] / np.sqrt((deviations**2).mean())
+    blocks = []
+    for context in "abc":
+        there = (rows["task"] == context).to_numpy()[:, None]
+        blocks.append(np.hstack([there, there * scaled]))
+    fit = cluster_ols(np.hstack(blocks), rows["y"], rows["subject"])
+    table = result.tidy()
+    for c, context in enumerate("abc"):
+        for j, feature in enumerate(FEATURES):
+            found = table[(table["context"] == context) & (table["feature"] == feature)].iloc[0]
+            contrast = np.eye(15)[5 * c + 1 + j]
+            expected = fit.contrasts(contrast)
+            assert found["tested_estimate"] == pytest.approx(expected.estimate[0], rel=1e-9)
+            assert found["tested_std_error"] == pytest.approx(expected.std_error[0], rel=1e-9)
+            assert found["df"] == pytest.approx(expected.df[0], rel=1e-8)
+            assert found["p_value"] == pytest.approx(expected.p_value[0], rel=1e-6)
+    first = np.eye(15)
+    contrasts = result.contrasts()
+    assert contrasts["context"].unique().tolist() == ["a - b", "a - c", "b - c"]
+    expected = fit.contrasts(first[[1, 2, 3, 4]] - first[[11, 12, 13, 14]])
+    found = contrasts[contrasts["context"] == "a - c"]
+    np.testing.assert_allclose(found["statistic"], expected.statistic, rtol=1e-8)
+    np.testing.assert_allclose(found["df"], expected.df, rtol=1e-8)
+    omnibus = result.omnibus()
+    for j in range(4):
+        wald = fit.wald([first[1 + j] - first[6 + j], first[1 + j] - first[11 + j]])
+        assert omnibus["statistic"][j] == pytest.approx(wald.statistic, rel=1e-8)
+        assert omnibus["df2"][j] == pytest.approx(wald.df2, rel=1e-8)
+    assert omnibus["p_value"][0] < 1e-4
+    assert omnibus["df1"].tolist() == [2] * 4
+
+
+def test_weights_differences_only_where_the_penalty_is_common() -> None:
+    rows = study()
+    result = fitted(rows)
+    table = result.contrasts()
+    weights = result.tidy().set_index(["context", "feature"])["estimate"]
+    assert table["weight_difference"][0] == pytest.approx(
+        weights["a", "f0"] - weights["b", "f0"], rel=1e-12
+    )
+    own = fitted(rows, alpha={"a": 0.1, "b": 0.5, "c": 0.1, "all": 0.1}).contrasts()
+    missing = own["weight_difference"].isna()
+    assert missing.tolist() == [True] * 4 + [False] * 4 + [True] * 4
+    assert own["reason"][0] == "weights: the contexts' weights have different penalties"
+    np.testing.assert_allclose(own["p_value"], table["p_value"])
+
+
+def test_labels_of_their_own_are_not_subtracted() -> None:
+    rows = study()
+    result = fitted(rows, y_pooled=2 * rows["y"])
+    plain = fitted(rows)
+    np.testing.assert_allclose(
+        result.contrasts()["estimate"], 2 * plain.contrasts()["estimate"], rtol=1e-9
+    )
+    assert result.contrasts()["weight_difference"].isna().all()
+    np.testing.assert_allclose(result.tidy()["estimate"][:12], plain.tidy()["estimate"][:12])
+
+
+def test_from_model_takes_its_penalties_and_weights() -> None:
+    rows = study()
+    X = rows[["task", *FEATURES]]
+    model = ContextualRegressor(ElasticNetRegressor(), context="task").fit(
+        X, rows["y"], groups=rows["subject"]
+    )
+    result = CoefficientResult.from_model(
+        model, X, rows["y"], cluster=rows["subject"], n_boot=20, seed=5
+    )
+    np.testing.assert_allclose(
+        result.tidy()["estimate"], model.weights()["estimate"], atol=SCIKIT_LEARN
+    )
+    assert not result.remarks
+    # Tuned here by the same folds: the same penalties.
+    tuned = context_coefficients(
+        X, rows["y"], context="task", cluster=rows["subject"], n_boot=0, seed=0
+    )
+    assert [w.alpha for w in tuned.weights] == [w.alpha for w in result.weights]
+    assert [w.l1_ratio for w in tuned.weights] == [w.l1_ratio for w in result.weights]
+    fewer = rows["subject"] < "s020"
+    part = CoefficientResult.from_model(
+        model, X, rows["y"], cluster=rows["subject"], rows=fewer, n_boot=0
+    )
+    assert "fitted on other rows" in part.remarks[0]
+
+
+def test_same_grid_and_folds_as_the_regressor() -> None:
+    assert (ALPHAS, L1_RATIOS) == (elastic_net.ALPHAS, elastic_net.L1_RATIOS)
+    np.testing.assert_array_equal(folds_of(23, 5, 9), subject_folds(np.arange(23), 5, 9))
+
+
+def test_retuned_replicate_is_the_regressor_on_folds_made_before_drawing() -> None:
+    rows = study(G=12)
+    grid = {"alpha": (0.05, 0.5), "l1_ratio": (0.2, 0.9)}
+    result = fitted(rows, **grid, retune=True, n_boot=3, seed=4)
+    counts = draw_counts((12,), 3, seed=4)
+    labels = sorted(rows["subject"].unique())
+    fold = dict(zip(labels, folds_of(12, 5, 4), strict=True))
+    own = rows[rows["task"] == "b"]
+    for b in range(3):
+        times = own["subject"].map(dict(zip(labels, counts[b], strict=True)))
+        drawn = own.loc[own.index.repeat(times)]
+        part = drawn["subject"].map(fold).to_numpy()
+        errors = {}
+        for alpha in grid["alpha"]:
+            for ratio in grid["l1_ratio"]:
+                total = 0.0
+                for k in np.unique(part):
+                    model = ElasticNetRegressor(alpha=alpha, l1_ratio=ratio).fit(
+                        drawn[FEATURES][part != k], drawn["y"][part != k]
+                    )
+                    predicted = model.predict(drawn[FEATURES][part == k])
+                    total += ((predicted - drawn["y"][part == k]) ** 2).sum()
+                errors[alpha, ratio] = total
+        alpha, ratio = min(errors, key=lambda pair: errors[pair])
+        expected = ElasticNetRegressor(alpha=alpha, l1_ratio=ratio).fit(drawn[FEATURES], drawn["y"])
+        np.testing.assert_allclose(
+            result.replicates("b")[b], expected.coef_, rtol=0, atol=SCIKIT_LEARN
+        )
+
+
+@SETTINGS
+@given(seed=st.integers(0, 1000))
+def test_order_of_rows_changes_nothing(seed: int) -> None:
+    rows = study(seed, G=14)
+    moved = rows.sample(frac=1, random_state=seed)
+    for a, b in zip(
+        (fitted(rows).tidy(), fitted(rows).contrasts(), fitted(rows).omnibus()),
+        (fitted(moved).tidy(), fitted(moved).contrasts(), fitted(moved).omnibus()),
+        strict=True,
+    ):
+        pd.testing.assert_frame_equal(a, b, rtol=1e-7, atol=1e-9)
+
+
+def test_adjusted_tests() -> None:
+    from statsmodels.stats.multitest import multipletests
+
+    rows = study()
+    plain = fitted(rows).contrasts()
+    by_holm = fitted(rows).adjust("holm").contrasts()
+    np.testing.assert_allclose(
+        by_holm["p_adjusted"], multipletests(plain["p_value"], method="holm")[1]
+    )
+    largest = fitted(rows).adjust("max_t").contrasts()
+    for table in (by_holm, largest):
+        assert (table["p_adjusted"] >= table["p_value"]).all()
+        assert (table["conf_low"] < plain["conf_low"]).all()
+        outside = (table["conf_low"] > 0) | (table["conf_high"] < 0)
+        wide = table["p_adjusted"] > 0.051
+        assert not (outside & wide).any()
+        assert outside[table["p_adjusted"] < 0.049].all()
+    assert (fitted(rows).adjust("holm").omnibus()["adjustment"] == "holm").all()
+
+
+def test_wild_bootstrap_is_wildboottest() -> None:
+    from wildboottest.wildboottest import WildboottestCL
+
+    rng = np.random.default_rng(1)
+    cluster = np.repeat(np.arange(8), rng.integers(3, 9, 8))
+    n = len(cluster)
+    X = np.column_stack([np.ones(n), rng.normal(size=(n, 2)) + rng.normal(size=(8, 2))[cluster]])
+    y = 0.4 * X[:, 1] + rng.normal(size=n) + rng.normal(size=8)[cluster]
+    for R in (np.array([0, 1, 0]), np.array([0, 0, 1])):
+        peer = WildboottestCL(X=X, Y=y, cluster=cluster, R=R, B=9999, seed=1)
+        peer.get_scores(bootstrap_type="11", impose_null=True, adj=False, cluster_adj=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            peer.get_weights(weights_type="rademacher")
+            peer.get_numer()
+            peer.get_denom()
+            peer.get_tboot()
+            peer.get_vcov()
+            peer.get_tstat()
+        found = wild_test(cluster_ols(X, y, cluster, cr="CR1"), R)
+        assert found.statistic == pytest.approx(float(np.ravel(peer.t_stat)[0]), rel=1e-10)
+        np.testing.assert_allclose(
+            np.sort(np.abs(found.pivots)), np.sort(np.abs(np.ravel(peer.t_boot))), rtol=1e-9
+        )
+        # Ours counts the observed signs and their mirror, so it is never 0.
+        assert found.p_value >= 2 / 256
+    table = fitted(study()).wild(n_boot=399)
+    assert set(table["method"]) == {"wild, webb"}
+    assert table.loc[table["context"] == "a - b", "p_value"].iloc[0] == pytest.approx(1 / 400)
+
+
+def test_desparsified_without_penalties_is_least_squares() -> None:
+    rows = study(2, G=40)
+    X = rows[FEATURES].to_numpy() / [1, 10, 100, 1]
+    y = rows["y"].to_numpy()
+    codes = np.unique(rows["subject"], return_inverse=True)[1]
+    found = desparsified(X, y, codes, 40, np.zeros(4), node_alpha=1e-13)
+    fit = cluster_ols(np.column_stack([X, np.ones(len(X))]), y, codes, cr="CR0")
+    np.testing.assert_allclose(found.coef, fit.coef[:4], rtol=1e-7)
+    # Started at 0 the influences hold y itself; started at the solution, its residuals.
+    again = desparsified(X, y, codes, 40, fit.coef[:4], node_alpha=1e-13)
+    np.testing.assert_allclose(
+        again.contrasts(np.eye(4)).std_error,
+        fit.contrasts(np.eye(5)[:4]).std_error * np.sqrt(40 / 39),
+        rtol=1e-6,
+    )
+
+
+def test_desparsified_is_the_papers_formula_with_scikit_learns_lasso() -> None:
+    rng = np.random.default_rng(3)
+    codes = np.repeat(np.arange(12), 4)
+    X = rng.normal(size=(48, 60)) + rng.normal(size=(12, 60))[codes]
+    y = X[:, 0] + rng.normal(size=48)
+    beta = np.zeros(60)
+    beta[0] = 0.8
+    found = desparsified(X, y, codes, 12, beta, node_alpha=0.2)
+    assert (found.contrasts(np.eye(60)).df == 11).all()
+    Xc, yc = X - X.mean(axis=0), y - y.mean()
+    for j in (0, 7, 59):
+        others = np.delete(Xc, j, axis=1)
+        sd = Xc[:, j].std()
+        lasso = Lasso(alpha=0.2, tol=1e-14, max_iter=1_000_000, fit_intercept=False)
+        lasso.fit(others / others.std(axis=0), Xc[:, j] / sd)
+        Z = Xc[:, j] - sd * lasso.predict(others / others.std(axis=0))
+        e = yc - Xc @ beta
+        assert found.coef[j] == pytest.approx(beta[j] + Z @ e / (Z @ Xc[:, j]), rel=1e-7)
+        sums = np.bincount(codes, Z * e / (Z @ Xc[:, j]))
+        se = np.sqrt(12 / 11 * (sums**2).sum())
+        assert found.contrasts(np.eye(60)[j]).std_error[0] == pytest.approx(se, rel=1e-7)
+
+
+def test_few_subjects_are_desparsified() -> None:
+    rows = study(4, G=8)
+    result = fitted(rows)
+    assert set(result.tidy()["method"]) == {"desparsified"}
+    assert any("4 features for 8 subjects" in note for note in result.notes())
+    assert result.tidy()["p_value"].notna().all()
+    assert (result.contrasts()["df"] == 7).all()
+    assert result.adjust("max_t").contrasts()["p_adjusted"].notna().all()
+    with pytest.raises(DataError, match="wild cluster bootstrap is of least squares"):
+        result.wild()
+    forced = fitted(rows, tests="least_squares").tidy()
+    assert set(forced["method"]) == {"least squares, CR2"}
+
+
+def test_collinear_features_are_not_left_to_least_squares() -> None:
+    rows = study().assign(f4=lambda d: d["f0"] + 1e-4 * np.sin(np.arange(len(d))))
+    result = fitted(rows)
+    assert set(result.tidy()["method"]) == {"desparsified"}
+    assert "nearly collinear in context 'a'" in result.why_desparsified[0]
+    twice = study().assign(f4=lambda d: d["f0"])
+    with pytest.raises(DataError, match="linearly dependent"):
+        fitted(twice, tests="least_squares")
+
+
+def test_constant_feature() -> None:
+    rows = study()
+    rows.loc[rows["task"] == "a", "f2"] = 0.1
+    result = fitted(rows)
+    table = result.tidy().set_index(["context", "feature"])
+    assert table.loc[("a", "f2"), "estimate"] == 0
+    assert np.isnan(table.loc[("a", "f2"), "tested_estimate"])
+    assert table.loc[("a", "f2"), "reason"] == "the feature is constant here"
+    assert np.isfinite(table.loc[("b", "f2"), "p_value"])
+    contrasts = result.contrasts().set_index(["context", "feature"])
+    assert np.isnan(contrasts.loc[("a - b", "f2"), "p_value"])
+    assert np.isfinite(contrasts.loc[("b - c", "f2"), "p_value"])
+    omnibus = result.omnibus().set_index("feature")
+    assert omnibus.loc["f2", "df1"] == 1
+    assert omnibus.loc["f2", "reason"] == "the feature is constant here in a context"
+    assert result.adjust("max_t").contrasts()["p_adjusted"].notna().sum() == 10
+
+
+def test_subjects_in_one_context_only() -> None:
+    rows = study()
+    lone = rows[~((rows["subject"] < "s006") & (rows["task"] == "a"))]
+    result = fitted(lone)
+    counts = result.tidy().groupby("context")["n_clusters"].first()
+    assert counts.to_dict() == {"a": 24, "all": 30, "b": 30, "c": 30}
+    # A context's weights do not depend on who else is in the study.
+    alone = fitted(lone[lone["task"] == "a"])
+    np.testing.assert_array_equal(alone.replicates("a"), result.replicates("a"))
+    assert np.isfinite(result.contrasts()["boot_std_error"]).all()
+    assert np.isfinite(result.contrasts()["p_value"]).all()
+
+
+def test_one_context() -> None:
+    rows = study(contexts="a")
+    result = fitted(rows)
+    assert result.tidy()["context"].unique().tolist() == ["a"]
+    for call in (result.contrasts, result.omnibus):
+        with pytest.raises(DataError, match="only one context, 'a'"):
+            call()
+
+
+def test_missing_values_and_rows() -> None:
+    rows = study()
+    rows.loc[3, "f1"] = np.nan
+    rows.loc[5, "y"] = np.nan
+    result = fitted(rows)
+    assert result.data.n_dropped == 2
+    assert "2 rows were left out" in result.notes()[-1]
+    clean = fitted(rows.drop(index=[3, 5]))
+    pd.testing.assert_frame_equal(result.tidy(), clean.tidy())
+    picked = fitted(rows, rows=rows["subject"] < "s020")
+    pd.testing.assert_frame_equal(
+        picked.tidy(), fitted(rows[rows["subject"] < "s020"].drop(index=[3, 5])).tidy()
+    )
+
+
+def test_printed_and_drawn() -> None:
+    result = fitted(study())
+    assert "Coefficients of 4 features in 3 contexts" in str(result)
+    assert "they are no test" in str(result)
+    assert result.to_dict()["provenance"]["tests"] == ["least squares, CR2"] * 2
+    figure = result.plot(names={"f0": "Smile"})
+    assert [axes.get_title() for axes in figure.axes] == ["A", "B", "C", "All"]
+    assert figure.axes[0].get_yticklabels()[0].get_text() == "Smile"
+
+
+def test_refused() -> None:
+    rows = study()
+    cases = [
+        ({"alpha": 0}, DataError, "alpha= must be above 0"),
+        ({"alpha": {"a": 1}}, DataError, "alpha= has no value for 'b', 'c', 'all'"),
+        ({"l1_ratio": 2}, DataError, "l1_ratio= must be between 0 and 1"),
+        ({"retune": True}, DataError, "retune=True needs a grid"),
+        ({"n_boot": -1}, DataError, "n_boot= must be"),
+        ({"confidence": 1}, DataError, "confidence= must be"),
+        ({"cr": "CR9"}, DataError, "cr= must be one of"),
+        ({"tests": "wild"}, DataError, "tests= must be one of"),
+        ({"rows": [True]}, DataError, "rows= must be one True or False"),
+        ({"n_folds": 1}, DataError, "n_folds= must be"),
+    ]
+    for options, error, message in cases:
+        with pytest.raises(error, match=message):
+            fitted(rows, **options)
+    with pytest.raises(DataError, match="adjust"):
+        fitted(rows).adjust("bonferroni")
+    with pytest.raises(DataError, match="no context 'z'"):
+        fitted(rows).replicates("z")
+    with pytest.raises(ColumnError, match="'all'"):
+        fitted(rows.assign(task=rows["task"].replace("a", "all")))
+    with pytest.raises(ColumnError, match="must be a number"):
+        fitted(rows.assign(f1="x"))
+    with pytest.raises(DataError, match="rows of 1 subject"):
+        fitted(rows[(rows["task"] != "a") | (rows["subject"] == "s001")])
+    with pytest.raises(DataError, match="ContextualRegressor fitted with contexts"):
+        CoefficientResult.from_model(object(), rows, rows["y"], cluster="subject")
