@@ -6,6 +6,7 @@ import doctest
 import inspect
 import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -23,11 +24,7 @@ NEVER_RAISE = {"choose_icc", "doctor"}
 def sections(value: object) -> set[str]:
     """Return the headings of a numpydoc docstring."""
     lines = (inspect.getdoc(value) or "").splitlines()
-    return {
-        line
-        for line, rule in zip(lines, lines[1:], strict=False)
-        if line and rule == "-" * len(line)
-    }
+    return {line for line, rule in pairwise(lines) if line and rule == "-" * len(line)}
 
 
 def examples_of(name: str) -> list[doctest.DocTest]:

@@ -342,7 +342,7 @@ def _dropped_notes(columns: Columns) -> tuple[str, ...]:
 
 
 def describe_openface(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Say in one table row what an OpenFace file holds.
+    r"""Say in one table row what an OpenFace file holds.
 
     Parameters
     ----------
@@ -367,10 +367,10 @@ def describe_openface(path: str | os.PathLike[str]) -> pd.DataFrame:
     >>> import os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "clip.csv")
     >>> with open(path, "w") as file:
-    ...     _ = file.write("frame, timestamp, confidence, success, gaze_angle_x, gaze_angle_y\\n")
-    ...     _ = file.write("1, 0.00, 0.98, 1, 0.10, 0.20\\n2, 0.04, 0.98, 0, 0.00, 0.00\\n")
+    ...     _ = file.write("frame, timestamp, confidence, success, gaze_angle_x, gaze_angle_y\n")
+    ...     _ = file.write("1, 0.00, 0.98, 1, 0.10, 0.20\n2, 0.04, 0.98, 0, 0.00, 0.00\n")
     >>> describe_openface(path)[["rows", "fps", "share_valid"]].values.tolist()
-    [[2, 25.0, 0.5]]
+    [[2.0, 25.0, 0.5]]
     """
     import pandas as pd
 

@@ -155,3 +155,45 @@ def test_the_doctor_names_versions() -> None:
 def test_errors_are_one_sentence(arguments: list[str], message: str, tmp_path: Path) -> None:
     code = 1 if "Error:" in message or "--every" in arguments else 2
     assert message in pyexpr(*arguments, code=code)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["icc", "--by", "question"],
+        ["cfa", "--engine", "native"],
+        ["features", "--rate", "10"],
+        ["compare", "--n-boot", "100"],
+    ],
+)
+def test_options_that_the_study_file_decides_are_not_ignored(
+    arguments: list[str], study_folder: Path
+) -> None:
+    command, option, value = arguments
+    said = pyexpr(command, study_folder / "study.toml", option, value, code=2)
+    assert f"{option} cannot be given with a study file" in " ".join(said.split())
+
+
+def test_a_study_file_stands_alone(study_folder: Path) -> None:
+    said = pyexpr("features", "a.csv", study_folder / "study.toml", code=2)
+    assert "one study file alone" in said
+
+
+def test_icc_takes_the_columns_of_a_study_by_itself(study_folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "icc.csv"
+    pyexpr("icc", study_folder / "ratings.csv", "--cluster", "subject", "-o", output)
+    ratings = pd.read_csv(study_folder / "ratings.csv", dtype={"clip": str})
+    expected = icc(
+        ratings,
+        targets=["subject", "context", "clip"],
+        ratings="score",
+        by="question",
+        cluster="subject",
+    ).tidy()
+    written = pd.read_csv(output)
+    np.testing.assert_array_equal(written["conf_low"], expected["conf_low"])
+
+
+def test_a_form_that_is_none_is_named_as_it_was_written(study_folder: Path) -> None:
+    said = pyexpr("icc", study_folder / "ratings.csv", "--form", "icc1k", code=1)
+    assert "no form 'icc1k' of the ICC; did you mean 'ICC(1,k)'" in said

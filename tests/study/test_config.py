@@ -48,6 +48,19 @@ def test_segments_of_ones_own(tmp_path: Path) -> None:
         (f"{BUILT_IN}[baselines]\nhuman = 3\n", r"baselines.human: .* \(it is 3\)"),
         (f'{BUILT_IN}[data.rating_columns]\nsubjct = "a"\n', "input should be 'subject'"),
         ("[clips\n", "is not a TOML file"),
+        (
+            f'{BUILT_IN}[compare]\nmethods = ["percentil"]\n',
+            r"compare.methods: there is no method 'percentil'; did you mean 'percentile'\?",
+        ),
+        (f'{BUILT_IN}[compare]\nmetrics = ["corr"]\n', "there is no metric 'corr'"),
+        (f"{BUILT_IN}[compare]\nmethods = []\n", "name at least one method"),
+        (f'{BUILT_IN}[compare]\nmetrics = ["r2", "r2"]\n', "metric 'r2' stands twice"),
+        (
+            f"{BUILT_IN}[split]\nproportions = [0.8, 0.1, 0.2]\n",
+            "split.proportions: the three shares must be above 0 and sum to 1",
+        ),
+        (f"{BUILT_IN}[models.elastic_net]\nalpha = [0]\n", "every alpha must be above 0"),
+        (f"{BUILT_IN}[models.elastic_net]\nl1_ratio = [2]\n", "between 0 and 1"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, text: str, message: str) -> None:

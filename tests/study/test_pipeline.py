@@ -90,6 +90,26 @@ def test_coefficients_are_the_models_weights_with_intervals(study_result: StudyR
     assert study_result.table("omnibus")["p_value"].between(0, 1).all()
 
 
+def test_notes_say_which_stage_they_speak_of(study_result: StudyResult) -> None:
+    notes = study_result.notes()
+    stages = [name.replace("_", " ") for name in STAGES]
+    assert {note.partition(":")[0] for note in notes} <= set(stages)
+    assert len(set(notes)) == len(notes)
+    assert any(
+        note.startswith("factor model: The model has no degrees of freedom") for note in notes
+    )
+    # A study file has no raters= to give.
+    assert not any("raters=" in note for note in notes)
+
+
+def test_table_1_has_the_interval_that_respects_subjects(study_result: StudyResult) -> None:
+    table = study_result.table("reliability")
+    width = table["conf_high"] - table["conf_low"]
+    assert (table["conf_high_subjects"] - table["conf_low_subjects"] > width).mean() > 0.5
+    shown = (study_result.folder / "table1_reliability.md").read_text(encoding="utf-8")
+    assert "95% CI, subjects" in shown
+
+
 def test_no_subject_is_in_two_parts(study_result: StudyResult) -> None:
     split = study_result.table("split")
     assert split["subject"].is_unique
