@@ -395,6 +395,39 @@ def test_a_context_of_one_subject():
     assert pain.reason == "only 1 subject"
 
 
+METHODS = ("jackknife_t", "percentile", "basic", "normal", "bca", "studentized", "studentized_et")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_stratum_of_one_within_a_context(method):
+    frame = table(48)
+    one = frame[frame.sex == "f"].subject.min()
+    frame = frame[(frame.context == "calm") | (frame.sex == "m") | (frame.subject == one)]
+    result = compare(frame, context="context", stratify="sex", method=method)
+    tidy = result.tidy().set_index(["metric", "context", "term"])
+    pain = tidy.loc[("nrmse", "pain", "good")]
+    assert np.isfinite(pain.estimate)
+    assert pain[["conf_low", "conf_high", "std_error"]].isna().all()
+    assert pain.reason == "a stratum has a single subject here, which shows no variation"
+    assert tidy.loc[("nrmse", "calm", "good")].reason == ""
+
+
+@pytest.mark.parametrize("method", ["jackknife_t", "studentized"])
+def test_one_subject_that_makes_all_errors_is_said(method):
+    frame = table()
+    frame["nearly"] = frame.y + (frame.subject == "s03")
+    metrics = ("nrmse", "correlation", "r2")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PyexprWarning)  # replicates without that subject
+        tidy = compare(frame, predictions=["nearly"], metrics=metrics, method=method).tidy()
+    assert np.isfinite(tidy.estimate).all()
+    assert tidy[["conf_low", "conf_high", "p_value"]].isna().all(axis=None)
+    said = "at the end of its range without one of 1 subjects|undefined in"
+    assert tidy.reason.str.contains(said).all()
+    if method == "jackknife_t":
+        assert np.isfinite(tidy.std_error).all()
+
+
 def test_undefined_replicates_are_counted_and_warned_of():
     n = 20
     frame = pd.DataFrame({"subject": np.arange(n), "y": np.arange(n) % 7 + 0.5})
