@@ -379,6 +379,33 @@ def test_identical_and_perfect_predictions():
     assert tidy.loc[("correlation", "perfect")].reason != ""
 
 
+@pytest.mark.parametrize("method", ["jackknife_t", "percentile", "normal", "studentized"])
+def test_a_linear_function_has_the_same_correlation(method):
+    frame = table()
+    frame["double"] = 2.1 * frame.good + 1 / 3
+    metrics = ["correlation", "correlation_within", "rmse"]
+    result = compare(frame, predictions=["good", "double"], metrics=metrics, method=method)
+    assert not result.replicates[:, [2, 5]].any()
+    assert not result.extend(5).replicates[:, [2, 5]].any()
+    tidy = result.tidy().set_index("metric")
+    same = tidy[tidy.term == "good - double"]
+    for metric in ("correlation", "correlation_within"):
+        assert same.loc[metric, "estimate"] == 0
+        assert not same.loc[metric, "p_value"] < 1
+    assert same.loc["rmse", "p_value"] < 0.05
+
+
+def test_levels_that_meet_by_chance_are_compared():
+    g = np.repeat(np.arange(24), 4)
+    frame = pd.DataFrame({"subject": g, "y": np.arange(96.0) % 5})
+    frame["good"] = frame.y + np.where(g % 2, 1.0, 2.0)
+    frame["poor"] = frame.y + np.where(g % 2, 2.0, 1.0)
+    tidy = compare(frame, metrics=["mae"]).tidy()
+    assert tidy.estimate[2] == 0
+    assert tidy.std_error[2] > 0.1
+    assert tidy.p_value[2] == 1
+
+
 def test_one_row_per_subject_has_nothing_within():
     frame = table().drop_duplicates("subject")
     tidy = compare(frame, metrics=["correlation_within"]).tidy()
