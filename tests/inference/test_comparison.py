@@ -230,9 +230,17 @@ def test_interval_changes_method_and_level_without_new_draws():
 
 def test_degrees_of_freedom():
     metrics = ["correlation", "correlation_between", "correlation_within", "rmse"]
-    tidy = compare(table(), metrics=metrics).tidy()
+    result = compare(table(), metrics=metrics)
+    tidy = result.tidy()
     assert (tidy.df[tidy.metric.isin(metrics[:2])] == 23).all()
-    assert (tidy.df[~tidy.metric.isin(metrics[:2])] != 23).any()
+    scales = {"correlation_within": np.arctanh, "rmse": lambda x: -1 / x}
+    (group,) = result.evidence.groups
+    for metric, scale in scales.items():
+        i = row_of(result, metric, "poor")
+        values = scale(group.values[list(group.rows).index(i)])
+        excess = max(0.0, float(stats.kurtosis(values, bias=False)))
+        assert excess > 0
+        assert tidy.df[i] == pytest.approx(2 / (2 / 23 + excess / 24), rel=TWIN)
 
 
 def test_what_is_tested():
