@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _TABLE = "the table of predictions"
+# A difference is rounding below this part of the larger of the two levels.
+_ROUNDING = 1e-13
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ class _Draws:
     n_rows: int
     seed: int
     n_threads: int | None
+    zero_rows: tuple[int, ...]  # differences that are rounding alone
 
     def replicates(self, first: int, n: int) -> NDArray[np.float64]:
         """Return (rows, n)."""
@@ -133,6 +136,8 @@ class _Draws:
                 out=out,
                 n_threads=self.n_threads,
             )
+        if self.zero_rows:
+            out[list(self.zero_rows)] = 0.0
         return out
 
 
@@ -533,7 +538,7 @@ def compare_models(
         metrics, models, contexts, context_rows, codes, len(labels), score_range=score_range
     )
     groups = tuple(build_groups(rows, levels, strata))
-    draws = _Draws(groups, len(rows), checked_seed(seed), n_threads)
+    draws = _Draws(groups, len(rows), checked_seed(seed), n_threads, _only_rounding(rows, groups))
     evidence = _gather(rows, groups, draws, levels.why_undefined, null, int(n_boot))
     n_clusters = np.zeros(len(rows), dtype=np.int64)
     for group in groups:
@@ -671,6 +676,34 @@ def _read_contexts(
 # --- from the quantities to the evidence ---------------------------------------------------
 
 
+def _only_rounding(rows: Sequence[Row], groups: Sequence[Group]) -> tuple[int, ...]:
+    """Return the differences that are 0 but for rounding, whoever is left out.
+
+    A model and a linear function of it have one correlation; the last bits of the two
+    would otherwise be tested as if they were a difference.
+    """
+    level: dict[int, float] = {}
+    place: dict[int, tuple[Group, int, float]] = {}
+    for group in groups:
+        for k, (i, value) in enumerate(zip(group.rows, group.design.estimate(), strict=True)):
+            place[i] = group, k, abs(float(value))
+            if rows[i].second is None:
+                level[rows[i].first] = abs(float(value))
+    found = []
+    for i, (group, k, difference) in place.items():
+        row = rows[i]
+        if row.second is None:
+            continue
+        least = 1.0 if row.base in {"correlation", "concordance", "r2"} else 0.0
+        size = max(level.get(row.first, 0.0), level.get(row.second, 0.0), least)
+        # Levels may meet by chance: then those without some subject differ.
+        if difference <= _ROUNDING * size:
+            left_out = np.abs(group.design.jackknife()[k])
+            if (left_out <= _ROUNDING * size).all():
+                found.append(i)
+    return tuple(found)
+
+
 def _gather(
     rows: Sequence[Row],
     groups: Sequence[Group],
@@ -684,7 +717,10 @@ def _gather(
     for group in groups:
         positions = np.array(group.rows)
         estimate[positions] = group.design.estimate()
-        jackknives.append(JackknifeGroup(positions, group.design.jackknife(), group.design.strata))
+        knife = group.design.jackknife()
+        knife[np.isin(positions, draws.zero_rows)] = 0.0
+        jackknives.append(JackknifeGroup(positions, knife, group.design.strata))
+    estimate[list(draws.zero_rows)] = 0.0
     reasons = []
     for row in rows:
         causes = [why_undefined[row.first]]

@@ -24,6 +24,7 @@ DEFAULT = "jackknife_t"
 # A quantity undefined in more than this share of replicates has no bootstrap interval.
 MOST_UNDEFINED = 0.10
 SOME_UNDEFINED = 0.01
+SINGLE_IN_STRATUM = "a stratum has a single subject here, which shows no variation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,17 +191,23 @@ def _jackknife(evidence: Evidence) -> _Jackknife:
     n = len(evidence.estimate)
     error, scaled_error, df, acceleration = np.full((4, n), np.nan)
     found = _Jackknife(error, scaled_error, df, acceleration, [""] * n)
+    still = np.zeros(n, dtype=bool)
     for group in evidence.groups:
         rows, G = group.rows, sum(group.strata)
         if G < 2:
             for row in rows:
                 found.reason[row] = "only 1 subject"
             continue
+        if min(group.strata) == 1 and len(group.strata) > 1:
+            for row in rows:
+                found.reason[row] = SINGLE_IN_STRATUM
+            continue
         scales = [evidence.scale[row] for row in rows]
         scaled = _by_scale(to_scale, group.values, scales)
         with np.errstate(invalid="ignore"):
             found.error[rows] = jackknife_error(group.values, group.strata)
             found.scaled_error[rows] = jackknife_error(scaled, group.strata)
+            still[rows] = _still(found.error[rows], evidence.estimate[rows])
             if len(group.strata) > 1:
                 found.df[rows] = G - len(group.strata)
             else:
@@ -212,6 +219,10 @@ def _jackknife(evidence: Evidence) -> _Jackknife:
         for row, undefined in zip(rows, np.isnan(group.values).sum(axis=1), strict=True):
             if undefined:
                 found.reason[row] = f"undefined without one of {undefined} subjects"
+        # As when one subject makes all errors: the scale has no value without it.
+        for row, at_end in zip(rows, np.isinf(scaled).sum(axis=1), strict=True):
+            if at_end and not found.reason[row] and not still[row]:
+                found.reason[row] = f"at the end of its range without one of {at_end} subjects"
     return found
 
 
@@ -252,9 +263,7 @@ def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
         [""] * n,
         undefined,
     )
-    # Zero but for rounding: every leave-one-out value is the estimate.
-    magnitude = np.abs(evidence.estimate)
-    still = knife.error <= 1e-14 * np.maximum(magnitude, 1e-300)
+    still = _still(knife.error, evidence.estimate)
     at_end = np.isinf(centre) & ~still
     for row in np.flatnonzero(still):
         result.low[row] = result.high[row] = evidence.estimate[row]
@@ -264,6 +273,11 @@ def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
         _blank(result, int(row), "the estimate lies at the end of its range")
     _give_reasons(result, knife.reason)
     return result
+
+
+def _still(error: NDArray[np.float64], estimate: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return where the error is 0 but for rounding: every leave-one-out value is the estimate."""
+    return np.asarray(error <= 1e-14 * np.maximum(np.abs(estimate), 1e-300))
 
 
 def _blank(result: Intervals, row: int, reason: str) -> None:
@@ -277,7 +291,6 @@ def _give_reasons(result: Intervals, reasons: Sequence[str]) -> None:
     for row, reason in enumerate(reasons):
         if reason:
             _blank(result, row, reason)
-            result.std_error[row] = np.nan
 
 
 # --- quantiles of the replicates ----------------------------------------------------------
@@ -371,12 +384,12 @@ def _from_draws(
         [""] * n,
         evidence.replicates.shape[1] - summary.n_defined,
     )
-    n_clusters = np.zeros(n, dtype=np.int64)
     for group in evidence.groups:
-        n_clusters[group.rows] = sum(group.strata)
-    for row in np.flatnonzero(n_clusters == 1):
-        _blank(result, int(row), "only 1 subject")
-        result.std_error[row] = np.nan
+        if min(group.strata) == 1:
+            for row in group.rows:
+                several = len(group.strata) > 1
+                _blank(result, int(row), SINGLE_IN_STRATUM if several else "only 1 subject")
+                result.std_error[row] = np.nan
     _refuse_undefined(evidence, result, summary.n_defined)
     return result
 

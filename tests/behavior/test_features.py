@@ -438,3 +438,8 @@ def test_bad_schedules(manifest) -> None:
         extract_features(manifest, every=3, n_jobs=0)
     with pytest.raises(DataError, match=r"s1_calm\.csv: rate=30"):
         extract_features(manifest, every=3, rate=30)
+
+
+def test_a_frame_on_the_edge_of_a_bin_does_not_hang_on_the_last_bit() -> None:
+    # 0.7 * 720 / 24 is 20.999999999999996, and frame 720 begins bin 21.
+    assert frame_bins(800, 24.0, 0.7).index[719:721].tolist() == [20, 21]

@@ -230,9 +230,17 @@ def test_interval_changes_method_and_level_without_new_draws():
 
 def test_degrees_of_freedom():
     metrics = ["correlation", "correlation_between", "correlation_within", "rmse"]
-    tidy = compare(table(), metrics=metrics).tidy()
+    result = compare(table(), metrics=metrics)
+    tidy = result.tidy()
     assert (tidy.df[tidy.metric.isin(metrics[:2])] == 23).all()
-    assert (tidy.df[~tidy.metric.isin(metrics[:2])] != 23).any()
+    scales = {"correlation_within": np.arctanh, "rmse": lambda x: -1 / x}
+    (group,) = result.evidence.groups
+    for metric, scale in scales.items():
+        i = row_of(result, metric, "poor")
+        values = scale(group.values[list(group.rows).index(i)])
+        excess = max(0.0, float(stats.kurtosis(values, bias=False)))
+        assert excess > 0
+        assert tidy.df[i] == pytest.approx(2 / (2 / 23 + excess / 24), rel=TWIN)
 
 
 def test_what_is_tested():
@@ -379,6 +387,33 @@ def test_identical_and_perfect_predictions():
     assert tidy.loc[("correlation", "perfect")].reason != ""
 
 
+@pytest.mark.parametrize("method", ["jackknife_t", "percentile", "normal", "studentized"])
+def test_a_linear_function_has_the_same_correlation(method):
+    frame = table()
+    frame["double"] = 2.1 * frame.good + 1 / 3
+    metrics = ["correlation", "correlation_within", "rmse"]
+    result = compare(frame, predictions=["good", "double"], metrics=metrics, method=method)
+    assert not result.replicates[:, [2, 5]].any()
+    assert not result.extend(5).replicates[:, [2, 5]].any()
+    tidy = result.tidy().set_index("metric")
+    same = tidy[tidy.term == "good - double"]
+    for metric in ("correlation", "correlation_within"):
+        assert same.loc[metric, "estimate"] == 0
+        assert not same.loc[metric, "p_value"] < 1
+    assert same.loc["rmse", "p_value"] < 0.05
+
+
+def test_levels_that_meet_by_chance_are_compared():
+    g = np.repeat(np.arange(24), 4)
+    frame = pd.DataFrame({"subject": g, "y": np.arange(96.0) % 5})
+    frame["good"] = frame.y + np.where(g % 2, 1.0, 2.0)
+    frame["poor"] = frame.y + np.where(g % 2, 2.0, 1.0)
+    tidy = compare(frame, metrics=["mae"]).tidy()
+    assert tidy.estimate[2] == 0
+    assert tidy.std_error[2] > 0.1
+    assert tidy.p_value[2] == 1
+
+
 def test_one_row_per_subject_has_nothing_within():
     frame = table().drop_duplicates("subject")
     tidy = compare(frame, metrics=["correlation_within"]).tidy()
@@ -393,6 +428,39 @@ def test_a_context_of_one_subject():
     assert np.isfinite(pain.estimate)
     assert np.isnan(pain.conf_low)
     assert pain.reason == "only 1 subject"
+
+
+METHODS = ("jackknife_t", "percentile", "basic", "normal", "bca", "studentized", "studentized_et")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_stratum_of_one_within_a_context(method):
+    frame = table(48)
+    one = frame[frame.sex == "f"].subject.min()
+    frame = frame[(frame.context == "calm") | (frame.sex == "m") | (frame.subject == one)]
+    result = compare(frame, context="context", stratify="sex", method=method)
+    tidy = result.tidy().set_index(["metric", "context", "term"])
+    pain = tidy.loc[("nrmse", "pain", "good")]
+    assert np.isfinite(pain.estimate)
+    assert pain[["conf_low", "conf_high", "std_error"]].isna().all()
+    assert pain.reason == "a stratum has a single subject here, which shows no variation"
+    assert tidy.loc[("nrmse", "calm", "good")].reason == ""
+
+
+@pytest.mark.parametrize("method", ["jackknife_t", "studentized"])
+def test_one_subject_that_makes_all_errors_is_said(method):
+    frame = table()
+    frame["nearly"] = frame.y + (frame.subject == "s03")
+    metrics = ("nrmse", "correlation", "r2")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PyexprWarning)  # replicates without that subject
+        tidy = compare(frame, predictions=["nearly"], metrics=metrics, method=method).tidy()
+    assert np.isfinite(tidy.estimate).all()
+    assert tidy[["conf_low", "conf_high", "p_value"]].isna().all(axis=None)
+    said = "at the end of its range without one of 1 subjects|undefined in"
+    assert tidy.reason.str.contains(said).all()
+    if method == "jackknife_t":
+        assert np.isfinite(tidy.std_error).all()
 
 
 def test_undefined_replicates_are_counted_and_warned_of():

@@ -14,7 +14,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 
 from pyexpr.base.errors import DataError
-from pyexpr.modeling.elastic_net import ALPHAS, L1_RATIOS, ElasticNetRegressor
+from pyexpr.modeling.elastic_net import ALPHAS, L1_RATIOS, ElasticNetRegressor, _lowest
 from pyexpr.modeling.splits import subject_folds
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -233,3 +233,9 @@ def test_refused_data() -> None:
     X[3, 2] = np.nan
     with pytest.raises(ValueError, match="contains NaN"):
         ElasticNetRegressor().fit(X, y)
+
+
+def test_errors_that_differ_by_rounding_are_ties():
+    one = 1.0 + 2.0**-52
+    assert _lowest(np.array([[1.0, one], [one, one], [1.1, 1.1]])) == (1, 1)
+    assert _lowest(np.array([[1.0, 1.0 + 1e-9]])) == (0, 0)

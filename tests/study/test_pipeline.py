@@ -9,11 +9,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import ElasticNet, Ridge
+from sklearn.preprocessing import StandardScaler
 from study_variants import tables_of, variant
 
 from pyexpr.base.errors import PyexprError, StudyError
 from pyexpr.base.files import OutputError, sha256
 from pyexpr.study.pipeline import STAGES, Study, StudyResult
+
+SOLVERS = 1e-6  # coordinate descent to another tolerance
 
 FILES = {
     *(f"{table}.{kind}" for kind in ("csv", "md") for table in (
@@ -116,6 +120,54 @@ def test_no_subject_is_in_two_parts(study_result: StudyResult) -> None:
     assert split["part"].value_counts().to_dict() == {"train": 9, "validation": 3, "test": 3}
     test = set(split.loc[split["part"] == "test", "subject"])
     assert set(study_result.table("predictions")["subject"]) == test
+
+
+KEY = ["subject", "context", "clip"]
+
+
+def test_each_model_learns_and_is_judged_by_its_own_label(study_result: StudyResult) -> None:
+    scores = study_result.table("scores").merge(study_result.table("features"), on=KEY)
+    scores = scores.merge(study_result.table("split"), on="subject")
+    weights, tuning = study_result.table("weights"), study_result.table("tuning")
+    scores = scores.dropna(subset=["score", "score_pooled", *weights["feature"].unique()])
+    predictions = study_result.table("predictions")
+    assert not np.allclose(scores["score"], scores["score_pooled"])
+    for row in tuning.itertuples():
+        label = "score_pooled" if row.context == "all" else "score"
+        own = scores if row.context == "all" else scores[scores["context"] == row.context]
+        train, test = (own[own["part"] == part] for part in ("train", "test"))
+        beta = weights[weights["context"] == row.context].set_index("feature")["estimate"]
+        scaler = StandardScaler().fit(train[beta.index])
+        net = ElasticNet(alpha=row.alpha, l1_ratio=row.l1_ratio, tol=1e-10, max_iter=10**6)
+        if row.l1_ratio == 0:
+            net = Ridge(alpha=row.alpha * len(train))
+        net.fit(scaler.transform(train[beta.index]), train[label])
+        np.testing.assert_allclose(beta, net.coef_, atol=SOLVERS)
+        block = predictions[predictions["evaluated"] == row.context].merge(test, on=KEY)
+        assert len(block) == len(test)
+        assert (block["truth"] == block[label]).all()
+        wanted = net.predict(scaler.transform(block[beta.index]))
+        np.testing.assert_allclose(block["elastic_net"], wanted, atol=SOLVERS)
+
+
+def test_humans_are_judged_on_the_evaluated_clips_alone(study_result: StudyResult) -> None:
+    folder = study_result.folder.parent
+    ratings = pd.read_csv(folder / "ratings.csv", dtype={"clip": str, "subject": str})
+    loadings = study_result.table("loadings")
+    for evaluated, block in study_result.table("predictions").groupby("evaluated"):
+        own = loadings[loadings["context"] == evaluated].set_index("indicator")["std_loading"]
+        rated = ratings.merge(block[KEY], on=KEY)
+        sums = (rated["score"] * rated["question"].map(own)).groupby(
+            [rated[name] for name in [*KEY, "rater"]]
+        )
+        w = sums.sum()
+        human = [name for name in block if str(name).startswith("human_")]
+        values = [name for name in human if not name.endswith("criterion")]
+        at = pd.MultiIndex.from_frame(block[KEY])
+        wanted = ((w - w.mean()) / w.std(ddof=0)).groupby(KEY).agg(list).loc[at]
+        found = block[values].apply(lambda row: sorted(row.dropna()), axis=1)
+        for mine, theirs in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(mine, sorted(theirs), atol=SOLVERS)
 
 
 def test_a_repeated_run_computes_nothing_and_changes_nothing(study_result: StudyResult) -> None:
