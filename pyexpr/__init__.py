@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 # Public name -> the module it lives in.
 _PUBLIC: dict[str, str] = {
     "BootstrapResult": "pyexpr.inference.bootstrap",
+    "CFABootstrapResult": "pyexpr.measurement.bootstrap_cfa",
     "CFAResult": "pyexpr.measurement.result",
     "CoefficientResult": "pyexpr.inference.coefficients",
     "ComparisonResult": "pyexpr.inference.comparison",
@@ -30,6 +31,7 @@ _PUBLIC: dict[str, str] = {
     "Study": "pyexpr.study.pipeline",
     "StudyResult": "pyexpr.study.pipeline",
     "SubjectSplit": "pyexpr.modeling.splits",
+    "bootstrap_cfa": "pyexpr.measurement.bootstrap_cfa",
     "cfa": "pyexpr.measurement.cfa",
     "choose_icc": "pyexpr.measurement.icc_design",
     "cluster_bootstrap": "pyexpr.inference.bootstrap",

@@ -39,7 +39,8 @@ py::tuple fit(const Array<double>& covariance, std::size_t n_rows) {
                           result.iterations);
 }
 
-py::tuple fit_resampled(const Array<double>& sums, const Array<double>& counts, std::size_t p) {
+py::tuple fit_resampled(const Array<double>& sums, const Array<double>& counts, std::size_t p,
+                        std::size_t n_threads) {
     const auto sums_view = view<double, 2>(sums, "sums");
     const auto counts_view = view<double, 2>(counts, "counts");
     const auto n = static_cast<py::ssize_t>(counts_view.shape[0]);
@@ -50,7 +51,8 @@ py::tuple fit_resampled(const Array<double>& sums, const Array<double>& counts, 
     {
         // Plain memory from here: other Python threads may run.
         py::gil_scoped_release unlocked;
-        pyexpr::fit_factor_resampled(sums_view, counts_view, p, parameters_view, status_view);
+        pyexpr::fit_factor_resampled(sums_view, counts_view, p, parameters_view, status_view,
+                                     n_threads);
     }
     return py::make_tuple(parameters, status);
 }
@@ -60,5 +62,6 @@ py::tuple fit_resampled(const Array<double>& sums, const Array<double>& counts, 
 void register_factor_model(pybind11::module_& m) {
     m.def("factor_moments", &moments, py::arg("x"));
     m.def("fit_factor", &fit, py::arg("covariance"), py::arg("n_rows"));
-    m.def("fit_factor_resampled", &fit_resampled, py::arg("sums"), py::arg("counts"), py::arg("p"));
+    m.def("fit_factor_resampled", &fit_resampled, py::arg("sums"), py::arg("counts"), py::arg("p"),
+          py::arg("n_threads"));
 }

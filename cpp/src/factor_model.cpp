@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "pyexpr/parallel.hpp"
+
 namespace pyexpr {
 namespace {
 
@@ -354,32 +356,32 @@ bool factor_information_inverse(ArrayView<const double, 1> parameters, std::size
 }
 
 void fit_factor_resampled(ArrayView<const double, 2> sums, ArrayView<const double, 2> counts,
-                          std::size_t p, ArrayView<double, 2> parameters,
-                          ArrayView<int, 1> status) {
+                          std::size_t p, ArrayView<double, 2> parameters, ArrayView<int, 1> status,
+                          std::size_t n_threads) {
     const std::size_t width = sums.shape[1];
-    std::vector<double> total(width);
-    std::vector<double> x(2 * p);
-    Matrix s(p);
-    for (std::size_t r = 0; r < counts.shape[0]; ++r) {
-        std::fill(total.begin(), total.end(), 0.0);
-        for (std::size_t g = 0; g < sums.shape[0]; ++g) {
-            const double times_drawn = counts(r, g);
-            if (times_drawn == 0.0) continue;
-            for (std::size_t k = 0; k < width; ++k) total[k] += times_drawn * sums(g, k);
-        }
-        const double n = total[0];
-        std::size_t at = 1 + p;
-        for (std::size_t i = 0; i < p; ++i) {
-            for (std::size_t j = i; j < p; ++j, ++at) {
-                s(i, j) = total[at] / n - total[1 + i] / n * (total[1 + j] / n);
-                s(j, i) = s(i, j);
+    parallel_for(counts.shape[0], n_threads, [&] {
+        return [&, total = std::vector<double>(width), x = std::vector<double>(2 * p),
+                s = Matrix(p)](std::size_t r) mutable {
+            std::fill(total.begin(), total.end(), 0.0);
+            for (std::size_t g = 0; g < sums.shape[0]; ++g) {
+                const double times_drawn = counts(r, g);
+                if (times_drawn == 0.0) continue;
+                for (std::size_t k = 0; k < width; ++k) total[k] += times_drawn * sums(g, k);
             }
-        }
-        const FactorFit fit = fit_matrix(s, x);
-        const bool found = fit.status == FactorStatus::converged;
-        status(r) = static_cast<int>(fit.status);
-        for (std::size_t i = 0; i < 2 * p; ++i) parameters(r, i) = found ? x[i] : kNaN;
-    }
+            const double n = total[0];
+            std::size_t at = 1 + p;
+            for (std::size_t i = 0; i < p; ++i) {
+                for (std::size_t j = i; j < p; ++j, ++at) {
+                    s(i, j) = total[at] / n - total[1 + i] / n * (total[1 + j] / n);
+                    s(j, i) = s(i, j);
+                }
+            }
+            const FactorFit fit = fit_matrix(s, x);
+            const bool found = fit.status == FactorStatus::converged;
+            status(r) = static_cast<int>(fit.status);
+            for (std::size_t i = 0; i < 2 * p; ++i) parameters(r, i) = found ? x[i] : kNaN;
+        };
+    });
 }
 
 }  // namespace pyexpr

@@ -66,14 +66,17 @@ def cluster_sums(x: ArrayLike, codes: ArrayLike, n_clusters: int) -> NDArray[np.
 
 
 def fit_resampled(
-    sums: ArrayLike, counts: ArrayLike, p: int
+    sums: ArrayLike, counts: ArrayLike, p: int, *, n_threads: int | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
-    """Fit each row of `counts` (B, n_clusters); return loadings, residuals (B, p) and reasons."""
+    """Fit each row of `counts` (B, n_clusters); return loadings, residuals (B, p) and reasons.
+
+    The bytes do not depend on `n_threads` (None: one per core).
+    """
     totals = np.ascontiguousarray(sums, dtype=np.float64)
     weights = np.ascontiguousarray(counts, dtype=np.float64)
     if p < 3 or totals.ndim != 2 or totals.shape[1] != 1 + p + p * (p + 1) // 2:
         raise DataError(f"sums of {p} indicators do not have shape {totals.shape}")
     if weights.ndim != 2 or weights.shape[1] != totals.shape[0]:
         raise DataError(f"counts must be (B, {totals.shape[0]}), not {weights.shape}")
-    parameters, status = kernels.fit_factor_resampled(totals, weights, p)
+    parameters, status = kernels.fit_factor_resampled(totals, weights, p, n_threads or 0)
     return parameters[:, :p], parameters[:, p:], [REASONS[code] for code in status.tolist()]

@@ -25,6 +25,7 @@ from pyexpr.base.tables import (
     require_columns,
 )
 from pyexpr.base.versions import versions
+from pyexpr.core.quantiles import SOME_UNDEFINED
 from pyexpr.core.streams import BOOTSTRAP, checked_seed
 from pyexpr.inference.clusters import (
     check_enough,
@@ -33,7 +34,6 @@ from pyexpr.inference.clusters import (
     warn_of_few_subjects,
 )
 from pyexpr.inference.intervals import (
-    SOME_UNDEFINED,
     Evidence,
     Intervals,
     JackknifeGroup,

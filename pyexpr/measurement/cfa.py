@@ -111,7 +111,7 @@ def cfa(
     checked_engine(engine)
     frame = as_frame(data)
     columns = indicator_columns(frame, spec)
-    group_name, group_codes, labels = _grouping(frame, group)
+    group_name, group_codes, labels = grouping(frame, group)
     cluster_codes, n_clusters = None, 0
     if cluster is not None:
         cluster_name, values = column_or_array(frame, cluster, argument="cluster", what="data")
@@ -166,7 +166,8 @@ def indicator_columns(frame: pd.DataFrame, spec: MeasurementModel) -> NDArray[np
     ).reshape(len(frame), len(spec.indicators))
 
 
-def _grouping(frame: pd.DataFrame, group: Any) -> tuple[str | None, NDArray[np.int64], list[Any]]:
+def grouping(frame: pd.DataFrame, group: Any) -> tuple[str | None, NDArray[np.int64], list[Any]]:
+    """Return (name, codes, sorted labels) of the groups; one group without a name for None."""
     if group is None:
         return None, np.zeros(len(frame), dtype=np.int64), [""]
     name, values = column_or_array(frame, group, argument="group", what="data")

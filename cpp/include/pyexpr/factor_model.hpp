@@ -51,8 +51,9 @@ bool factor_information_inverse(ArrayView<const double, 1> parameters, std::size
 // `sums` (n_clusters, 1 + p + p (p + 1) / 2), x centred near its mean; `counts`
 // (B, n_clusters) says how often each is drawn. Written: parameters (B, 2 p), NaN
 // where undefined, and status (B). Replicates are independent: the same bytes at any
-// number of threads. O(B (n_clusters p^2 + p^3)).
+// number of threads (0: one per core). O(B (n_clusters p^2 + p^3)).
 void fit_factor_resampled(ArrayView<const double, 2> sums, ArrayView<const double, 2> counts,
-                          std::size_t p, ArrayView<double, 2> parameters, ArrayView<int, 1> status);
+                          std::size_t p, ArrayView<double, 2> parameters, ArrayView<int, 1> status,
+                          std::size_t n_threads = 1);
 
 }  // namespace pyexpr

@@ -1,0 +1,236 @@
+"""Refits by subjects against lavaan on the drawn rows, and intervals against boot::boot.ci."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pyexpr.base.errors import (
+    DataError,
+    EngineError,
+    FactorModelError,
+    FewSubjectsWarning,
+    PyexprWarning,
+)
+from pyexpr.core.cluster_bootstrap import draw_counts
+from pyexpr.inference.bootstrap import cluster_bootstrap
+from pyexpr.measurement.bootstrap_cfa import CFABootstrapResult, bootstrap_cfa
+from pyexpr.measurement.cfa import cfa
+
+SUBJECTS = 30
+NAMES = ["response", "emotion", "motion", "voice"]
+# lavaan's optimiser on p > 3 indicators; estimates are of the order of 1.
+LAVAAN = 1e-6
+# boot.ci and we do the same arithmetic, in another order.
+BOOT = 1e-12
+
+
+def clips(n_indicators: int = 3, contexts: tuple[str, ...] = ("pain", "startle")) -> pd.DataFrame:
+    """Subjects with 10 to 15 clips in each context; the subject has a share in the factor."""
+    rng = np.random.default_rng(11)
+    blocks = []
+    for context in contexts:
+        subject = np.repeat(np.arange(SUBJECTS), rng.integers(10, 16, SUBJECTS))
+        factor = rng.normal(size=SUBJECTS)[subject] + rng.normal(size=len(subject))
+        block = pd.DataFrame({"subject": [f"s{i:02d}" for i in subject], "context": context})
+        for name, loading in zip(NAMES[:n_indicators], (0.9, 0.7, 0.8, 0.6), strict=False):
+            block[name] = 2 + loading * factor + rng.normal(size=len(subject))
+        blocks.append(block)
+    return pd.concat(blocks, ignore_index=True)
+
+
+def drawn_rows(table: pd.DataFrame, replicate: int, seed: int) -> pd.DataFrame:
+    """The rows of the drawn subjects, those drawn twice twice."""
+    times = draw_counts((SUBJECTS,), 1, seed=seed, first=replicate)[0]
+    labels = sorted(table["subject"].unique())
+    pieces = [
+        table[table["subject"] == label]
+        for label, count in zip(labels, times, strict=True)
+        for _ in range(count)
+    ]
+    return pd.concat(pieces, ignore_index=True)
+
+
+def lavaan_quantities(table: pd.DataFrame, names: list[str]) -> np.ndarray:
+    """Loadings, standardised, residuals, weights, reliability; the weights from lavPredict.
+
+    Scores are linear in the row: those of unit steps are the weights.
+    """
+    fit = cfa(table, {"f": names}, engine="rpy2")
+    found = fit.loadings()
+    steps = pd.DataFrame(np.vstack([np.zeros(len(names)), np.eye(len(names))]), columns=names)
+    scores = fit.scores(steps)["score"].to_numpy()
+    reliability = fit.reliability().set_index("quantity").loc["score_reliability", "estimate"]
+    return np.concatenate(
+        [
+            found["loading"], found["std_loading"], found["residual_variance"],
+            scores[1:] - scores[0], [reliability],
+        ]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("n_indicators", [3, 4])
+def test_refits_are_lavaans_on_the_drawn_rows(n_indicators: int) -> None:
+    table = clips(n_indicators, ("pain",))
+    names = NAMES[:n_indicators]
+    result = bootstrap_cfa(table, {"f": names}, cluster="subject", n_boot=40, seed=9)
+    assert result.replicates.shape == (40, 4 * n_indicators + 1)
+    estimate = result.tidy()["estimate"].to_numpy()
+    assert estimate == pytest.approx(lavaan_quantities(table, names), abs=LAVAAN)
+    for replicate in (0, 17, 39):
+        wanted = lavaan_quantities(drawn_rows(table, replicate, 9), names)
+        assert result.replicates[replicate] == pytest.approx(wanted, abs=LAVAAN)
+
+
+def test_groups_are_drawn_together() -> None:
+    table = clips()
+    model = {"f": NAMES[:3]}
+    both = bootstrap_cfa(table, model, cluster="subject", group="context", n_boot=50, seed=2)
+    assert list(dict.fromkeys(both.tidy()["context"])) == ["pain", "startle"]
+    for code, context in enumerate(("pain", "startle")):
+        own = table[table["context"] == context]
+        wanted = lavaan_quantities(drawn_rows(own, 31, 2), NAMES[:3])
+        assert both.replicates[31, 13 * code : 13 * code + 13] == pytest.approx(wanted, abs=LAVAAN)
+
+
+def test_the_draws_are_those_of_cluster_bootstrap() -> None:
+    """Another road to the closed form of three indicators: weighted covariances by NumPy."""
+    table = clips(3, ("pain",))
+
+    def first_loading(rows: pd.DataFrame, weights: np.ndarray) -> float:
+        s = np.cov(rows[NAMES[:3]].to_numpy().T, aweights=weights, ddof=0)
+        return float(np.sqrt(s[0, 1] * s[0, 2] / s[1, 2]))
+
+    theirs = cluster_bootstrap(table, first_loading, cluster="subject", n_boot=60, seed=4)
+    ours = bootstrap_cfa(table, {"f": NAMES[:3]}, cluster="subject", n_boot=60, seed=4)
+    assert ours.replicates[:, 0] == pytest.approx(theirs.replicates[:, 0], abs=1e-12)
+
+
+def test_threads_and_other_rows_change_nothing() -> None:
+    table = clips(4)
+    options = {"cluster": "subject", "group": "context", "n_boot": 200, "seed": 1}
+    model = {"f": NAMES}
+    one, many = (bootstrap_cfa(table, model, n_threads=n, **options) for n in (1, 3))
+    assert one.replicates.tobytes() == many.replicates.tobytes()
+    shuffled = table.sample(frac=1, random_state=3)
+    again = bootstrap_cfa(shuffled, model, **options)
+    assert again.replicates == pytest.approx(one.replicates, abs=1e-9)
+
+
+BOOT_CI = """
+suppressMessages(library(boot))
+folder <- commandArgs(TRUE)
+t <- as.matrix(read.csv(file.path(folder, "t.csv")))
+t0 <- read.csv(file.path(folder, "t0.csv"))[[1]]
+J <- as.matrix(read.csv(file.path(folder, "j.csv")))
+G <- nrow(J)
+b <- boot(seq_len(G), function(d, i) 0, R = nrow(t))
+for (conf in c(0.8, 0.95)) for (q in seq_along(t0)) {
+  L <- (G - 1) * (mean(J[, q]) - J[, q])
+  ci <- boot.ci(b, conf = conf, type = c("perc", "bca"), t0 = t0[q], t = t[, q], L = L)
+  cat(sprintf("%.17g", c(ci$percent[4:5], ci$bca[4:5])), sep = ",")
+  cat("\\n")
+}
+"""
+
+
+def test_intervals_are_boot_cis(tmp_path: Path) -> None:
+    result = bootstrap_cfa(clips(3, ("pain",)), {"f": NAMES[:3]}, cluster="subject", n_boot=700)
+    group = result.groups[0]
+    for name, values in (
+        ("t", group.replicates), ("t0", group.estimate), ("j", group.jackknife),
+    ):  # fmt: skip
+        pd.DataFrame(values).to_csv(tmp_path / f"{name}.csv", index=False, float_format="%.17g")
+    done = subprocess.run(["Rscript", "--vanilla", "-e", BOOT_CI, str(tmp_path)],
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    wanted = pd.read_csv(io.StringIO(done.stdout), header=None).to_numpy().reshape(2, 13, 4)
+    for level, limits in zip((0.8, 0.95), wanted, strict=True):
+        for method, place in (("percentile", slice(0, 2)), ("bca", slice(2, 4))):
+            table = result.interval(method=method, confidence=level).tidy()
+            assert set(table["method"]) == {method}
+            found = table[["conf_low", "conf_high"]].to_numpy()
+            assert found == pytest.approx(limits[:, place], abs=BOOT, rel=BOOT)
+    error = group.replicates.std(axis=0, ddof=1)
+    assert result.tidy()["std_error"].to_numpy() == pytest.approx(error, rel=1e-12)
+
+
+def test_the_jackknife_is_lavaan_without_each_subject() -> None:
+    table = clips(3, ("pain",))
+    result = bootstrap_cfa(table, {"f": NAMES[:3]}, cluster="subject", n_boot=40)
+    for subject in (0, 29):
+        rest = table[table["subject"] != f"s{subject:02d}"]
+        wanted = lavaan_quantities(rest, NAMES[:3])
+        assert result.groups[0].jackknife[subject] == pytest.approx(wanted, abs=LAVAAN)
+
+
+def nearly_improper(share: float) -> tuple[pd.DataFrame, CFABootstrapResult]:
+    """The first residual variance so near to 0 that some resamples make it negative."""
+    rng = np.random.default_rng(6)
+    subject = np.repeat(np.arange(40), 3)
+    factor = rng.normal(size=120)
+    table = pd.DataFrame({"a": factor + share * rng.normal(size=120), "subject": subject})
+    table["b"], table["c"] = (factor + rng.normal(size=120) for _ in range(2))
+    with pytest.warns(PyexprWarning, match=r"of 400 refits have no solution \(0\) or"):
+        result = bootstrap_cfa(table, {"f": ["a", "b", "c"]}, cluster="subject", n_boot=400)
+    return table, result
+
+
+def test_inadmissible_refits_are_counted_and_left_out() -> None:
+    _, result = nearly_improper(0.35)
+    group = result.groups[0]
+    lost = np.isnan(result.replicates).any(axis=1)
+    assert 4 < lost.sum() == group.n_inadmissible <= 40
+    # Undefined in all quantities, not in some.
+    assert (np.isnan(result.replicates).all(axis=1) == lost).all()
+    table = result.tidy()
+    assert set(table["n_undefined"]) == {lost.sum()}
+    assert table["conf_low"].notna().all()
+    assert f"{lost.sum()} a residual variance" in " ".join(result.notes())
+
+
+def test_too_many_inadmissible_refits_leave_no_interval() -> None:
+    _, result = nearly_improper(0.1)
+    table = result.tidy()
+    assert table[["conf_low", "conf_high"]].isna().all().all()
+    n = result.groups[0].n_inadmissible
+    assert n > 40
+    known = table["estimate"].notna()
+    assert set(table.loc[known, "reason"]) == {f"undefined in {n} of 400 replicates"}
+
+
+def test_what_cannot_be_resampled_is_refused() -> None:
+    table = clips(3, ("pain",))
+    model = {"f": NAMES[:3]}
+    with pytest.raises(DataError, match="only one subject"):
+        bootstrap_cfa(table, model, cluster=np.zeros(len(table)))
+    with pytest.raises(DataError, match="name their column with cluster="):
+        bootstrap_cfa(table, model, cluster=None)
+    with pytest.raises(DataError, match="n_boot of at least 39"):
+        bootstrap_cfa(table, model, cluster="subject", n_boot=38)
+    with pytest.raises(DataError, match="not 'basic'"):
+        bootstrap_cfa(table, model, cluster="subject", method="basic")
+    with pytest.raises(EngineError, match="more than one plain factor"):
+        bootstrap_cfa(table, "f =~ 1*response + emotion + motion", cluster="subject")
+    with pytest.raises(FactorModelError, match="constant"):
+        bootstrap_cfa(table.assign(motion=1.0), model, cluster="subject")
+    few = table[table["subject"] < "s12"]
+    with pytest.warns(FewSubjectsWarning, match="only 12 subjects"):
+        bootstrap_cfa(few, model, cluster="subject", n_boot=40)
+
+
+def test_missing_rows_are_dropped_and_counted_and_the_result_prints() -> None:
+    table = clips(3, ("pain",))
+    table.loc[[3, 50], "motion"] = np.nan
+    result = bootstrap_cfa(table, {"f": NAMES[:3]}, cluster="subject", n_boot=100)
+    assert result.n_dropped == 2
+    same = bootstrap_cfa(table.dropna(), {"f": NAMES[:3]}, cluster="subject", n_boot=100)
+    assert same.replicates.tobytes() == result.replicates.tobytes()
+    text = str(result)
+    assert "100 refits by subject (30 clusters)" in text
+    assert "2 rows were left out" in text
+    assert result.to_dict()["provenance"]["groups"][""]["n"] == len(table) - 2
