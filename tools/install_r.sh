@@ -7,8 +7,8 @@ python="$1/bin/python"
 packages=(r-base-core r-base-dev r-cran-lavaan)
 wanted=(lavaan)
 if [ "${2:-}" = tests ]; then
-    packages+=(r-cran-psych r-cran-boot r-cran-lme4 r-cran-clubsandwich doctest-dev)
-    wanted+=(psych boot lme4 clubSandwich)
+    packages+=(r-cran-psych r-cran-boot r-cran-lme4 r-cran-clubsandwich r-cran-reticulate doctest-dev)
+    wanted+=(psych boot lme4 clubSandwich reticulate)
 fi
 
 fail() {

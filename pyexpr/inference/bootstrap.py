@@ -185,6 +185,8 @@ def cluster_bootstrap(
         Of the intervals; ``None`` is jackknife_t, on the statistic's own scale.
     null : float, optional
         Value to test; without one there is no p-value.
+    n_threads : int, optional
+        For compiled statistics, by default one per core; the result does not depend on it.
     progress : bool, optional
         Show a bar; by default on a terminal.
 

@@ -219,8 +219,25 @@ class CoefficientResult(Result):
     def wild(self, *, n_boot: int = 9999, seed: int | None = None) -> pd.DataFrame:
         """Test slopes and contrasts by the wild cluster bootstrap, the null imposed.
 
-        Columns: context (a label or "a - b"), feature, statistic, p_value, method. With
-        the correction of the fit; least squares only.
+        With the correction of the fit; least squares only.
+
+        Parameters
+        ----------
+        n_boot : int
+            Random draws of multipliers, where the subjects are too many to go through
+            all signs.
+        seed : int, optional
+            By default that of the fit.
+
+        Returns
+        -------
+        DataFrame
+            Columns context (a label or "a - b"), feature, statistic, p_value, method.
+
+        Raises
+        ------
+        DataError
+            If the slopes are desparsified.
         """
         import pandas as pd
 
@@ -262,6 +279,11 @@ class CoefficientResult(Result):
         """Draw weights with intervals of the procedure, and slopes with confidence intervals.
 
         A panel per context, as the paper's figure 4.
+
+        Parameters
+        ----------
+        names : mapping of str to str, optional
+            Names to show for contexts and features.
         """
         return coefficients_figure(self.tidy(), names=names)
 

@@ -22,8 +22,8 @@ from pyexpr.core.elastic_net import (
     elastic_net_fits,
     squared_errors,
 )
+from pyexpr.core.quantiles import MOST_UNDEFINED, interpolated_quantiles
 from pyexpr.core.streams import FOLDS, checked_seed, generator
-from pyexpr.inference.intervals import MOST_UNDEFINED, interpolated_quantiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -115,7 +115,15 @@ class CFABootstrapResult(Result):
     def interval(
         self, *, method: str | None = None, confidence: float | None = None
     ) -> CFABootstrapResult:
-        """Return the same refits with other intervals."""
+        """Return the same refits with other intervals.
+
+        Parameters
+        ----------
+        method : str, optional
+            As for `bootstrap_cfa`; by default the one at hand.
+        confidence : float, optional
+            By default the one at hand.
+        """
         changed = replace(
             self,
             method=self.method if method is None else method,
