@@ -11,6 +11,7 @@ from pyexpr.base.plotting import save
 from pyexpr.inference.coefficient_plot import coefficients_figure
 from pyexpr.report import figures, tables
 from pyexpr.report.display import DisplayTable, write_table
+from pyexpr.report.labels import display_names
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.store import StageOutput
 
@@ -144,7 +145,10 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
             figures.weights_alt(weights),
         ),
         "figure4_coefficients": (
-            coefficients_figure(found["coefficients"]),
+            coefficients_figure(
+                found["coefficients"],
+                names=display_names(found["coefficients"]["feature"].unique()),
+            ),
             "Weights and slopes per context and over all",
             f"{_SLOPES_TOLD} {figures.weights_alt(slopes)}",
         ),

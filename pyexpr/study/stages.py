@@ -378,7 +378,7 @@ def coefficients(
     }
     return StageOutput(
         {name: table for name, table in tables.items() if table is not None},
-        {"notes": [f"coefficients: {note}" for note in result.notes()]},
+        {"notes": list(result.notes())},
     )
 
 
