@@ -109,7 +109,15 @@ class FeatureResult(Result):
         notes += [f"{count} clips: {reason}." for reason, count in reasons.head(5).items()]
         if len(reasons) > 5:
             notes.append(f"{int(reasons.iloc[5:].sum())} more clips for other reasons.")
-        return tuple(notes)
+        return (*notes, *self._reading_notes())
+
+    def _reading_notes(self) -> list[str]:
+        """Return what the reader said, each sentence once with the files it is about."""
+        said: dict[str, list[str]] = {}
+        for path, text in zip(self.recordings["openface"], self.recordings["notes"], strict=True):
+            for note in filter(None, str(text).split("; ")):
+                said.setdefault(note, []).append(Path(path).name)
+        return [f"{listed(files, most=3)}: {note}." for note, files in said.items()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,9 @@ class Face:
     notes: tuple[str, ...]
 
 
+_NO_IDS = "there is no column 'face_id': all rows are taken as one face"
+
+
 def choose_face(
     path: str,
     ids: NDArray[np.int64] | None,
@@ -49,7 +52,7 @@ def choose_face(
                 f"{path}: face={rule} was asked for, but the file has no column 'face_id': it "
                 "follows one face only, so use face='largest'"
             )
-        return Face(np.ones(len(sizes), dtype=np.bool_), ())
+        return Face(np.ones(len(sizes), dtype=np.bool_), (_NO_IDS,))
     known, inverse, counts = np.unique(ids, return_inverse=True, return_counts=True)
     if rule == "largest":
         sums = np.bincount(inverse, weights=sizes, minlength=len(known))

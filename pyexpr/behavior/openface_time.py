@@ -135,7 +135,7 @@ def frame_rate(
         return FrameRate(
             DEFAULT_FPS,
             "default",
-            (f"{doubt}: {DEFAULT_FPS:g} frames per second are assumed; state fps= if not so",),
+            (f"{doubt}: {DEFAULT_FPS:g} frames per second are assumed (state fps= if not so)",),
         )
     notes = (doubt,) if doubt else ()
     return FrameRate(told, "timestamps", notes + _disagreement(frames, times, told))
@@ -166,7 +166,7 @@ def _told(frames: NDArray[np.int64], times: NDArray[np.float64]) -> tuple[float 
     mean = float(steps[usual].sum() / gaps[usual].sum())
     nearest = min(_candidates(mean), key=lambda candidate: abs(candidate - mean))
     rate = nearest if abs(nearest / mean - 1) < 5e-4 else mean
-    return rate, f"timestamps are not evenly spaced; {rate:.6g} frames per second is their mean"
+    return rate, f"timestamps are not evenly spaced: {rate:.6g} frames per second is their mean"
 
 
 def _candidates(rate: float) -> list[float]:
@@ -184,6 +184,6 @@ def _disagreement(
     if not len(apart) or apart.max() <= 1.5 / fps:
         return ()
     return (
-        f"timestamps and frame number / {fps:.6g} are up to {apart.max():.3g} s apart; "
+        f"timestamps and frame number / {fps:.6g} are up to {apart.max():.3g} s apart: "
         "frame numbers are used",
     )

@@ -156,6 +156,7 @@ def features(config: StudyConfig, inputs: Inputs, *, show: bool | None = None) -
         {
             "clips without features": int((result.table["reason"] != "").sum()),
             "clips too short for the schedule": len(result.dropped),
+            "notes": list(result.notes()),
         },
     )
 

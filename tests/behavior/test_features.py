@@ -395,6 +395,16 @@ def test_no_clip_at_all(manifest) -> None:
     assert "3 clips of the schedule" in result.notes()[0]
 
 
+def test_what_the_reader_said_is_said_once_with_its_files(manifest) -> None:
+    for path in manifest["openface"][:2]:
+        with open(path, "a") as handle:
+            handle.write("1, 2")
+    notes = extract_features(manifest, every=3).notes()
+    assert [note for note in notes if "cut row" in note] == [
+        "'s1_calm.csv', 's1_fear.csv': 1 cut row dropped whole."
+    ]
+
+
 def test_options_reach_the_clips(manifest) -> None:
     result = extract_features(manifest, every=3, rate=1.0, velocity="speed", head="pose")
     assert result.table.loc[0, "n_bins"] == 3

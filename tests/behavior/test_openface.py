@@ -786,7 +786,9 @@ def test_several_faces_without_frame_numbers(tmp_path: Path) -> None:
 def test_face_where_there_is_no_face_id(tmp_path: Path) -> None:
     layout = LAYOUTS["713"]
     path = write(tmp_path / "a.csv", layout, rows(layout, 3))
-    assert read_openface(path, face=0).n_frames == 3
+    recording = read_openface(path, face=0)
+    assert recording.n_frames == 3
+    assert any("there is no column 'face_id'" in note for note in recording.log.notes)
     with pytest.raises(OpenFaceError, match="no column 'face_id'"):
         read_openface(path, face=1)
 
