@@ -21,8 +21,10 @@ from scipy.spatial.transform import Rotation
 
 from pyexpr.base.errors import DataError, StudyError
 from pyexpr.base.files import OutputError
+from pyexpr.behavior.schedules import BP4D_PLUS
 from pyexpr.simulation import simulate
 from pyexpr.simulation.clips import (
+    CLIP_SECONDS,
     CLIP_STARTS,
     CONTEXTS,
     COURSE,
@@ -582,3 +584,10 @@ def test_features_carry_the_papers_signs() -> None:
         found = dict(zip(names, np.sign(weights).astype(int), strict=True))
         assert {name: found[name] for name in PAPER_SIGNS[context]} == PAPER_SIGNS[context]
         assert low < np.corrcoef(z @ weights, felt)[0, 1] < high
+
+
+def test_clips_start_where_the_built_in_schedule_says() -> None:
+    for context in CONTEXTS:
+        segments = BP4D_PLUS.segments[context]
+        assert tuple(CLIP_STARTS[context]) == tuple(segment.start for segment in segments)
+        assert {segment.end - segment.start for segment in segments} == {CLIP_SECONDS}
