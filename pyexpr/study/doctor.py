@@ -22,8 +22,6 @@ _REQUIRED = ("numpy", "pandas", "scipy", "scikit-learn", "statsmodels", "matplot
              "typer", "rich", "pydantic")  # fmt: skip
 _OPTIONAL = {
     "numba": ("compiled statistics in the bootstrap", "pip install numba"),
-    "torch": ("networks (pyexpr.deep)", "pip install torch torchvision lightning av safetensors"),
-    "torchvision": ("3D networks on video", "pip install torch torchvision"),
 }
 _R_PIN = "3.6.5"
 _TIMEOUT = 60.0
