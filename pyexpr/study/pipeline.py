@@ -229,6 +229,8 @@ class Study:
             key = self._key(name)
             path = self.output / "stages" / f"{name}.zip"
             stored = load(path, key)
+            if stored is not None and name == "factor_model" and self._was_fallback(stored):
+                stored = None
             if stored is None:
                 stored = compute()
                 save(path, key, stored)
@@ -236,6 +238,20 @@ class Study:
                 self.reused.append(name)
             self._done[name] = stored
         return self._done[name]
+
+    def _was_fallback(self, stored: StageOutput) -> bool:
+        """Say whether R was not to be had when this was fitted: by now it may be."""
+        facts = stored.facts
+        engines = {facts["engine"], facts["engine over all contexts"]}
+        return self.config.factor_model.engine == "auto" and "native" in engines
+
+    def _fitted_by(self, name: str) -> list[Any]:
+        """Return who fitted the factor model that a stage stands on; options do not tell."""
+        if name in {"reliability", "factor_model", "features"}:
+            return []
+        facts = self.factor_model().facts
+        versions_used = facts["provenance"]["versions"]
+        return [facts["engine"], facts["engine over all contexts"], versions_used]
 
     def _render(self, done: dict[str, StageOutput]) -> None:
         """Write tables and figures, unless those of these very results are there."""
@@ -268,6 +284,7 @@ class Study:
             versions=versions(*_COMPUTING),
             options=options,
             inputs=hashes,
+            fitted_by=self._fitted_by(name),
         )
 
     def _record(self) -> dict[str, Any]:

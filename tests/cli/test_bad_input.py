@@ -291,6 +291,8 @@ def test_auto_goes_on_without_r_and_says_so(
     native = pd.read_csv(folder / "table2_factor_model.csv")["std_loading"]
     # methods.md section 2: engines agree within 1e-5 of a standard error.
     np.testing.assert_allclose(native, study_result.table("loadings")["std_loading"], atol=1e-6)
+    # Where R has come since, what was fitted without it is fitted again.
+    assert Study.from_file(study_file).factor_model().facts["engine"] == "rpy2"
 
 
 @pytest.mark.parametrize(("lacking", "because"), MISSING)
