@@ -23,7 +23,8 @@ from pyexpr.inference.clusters import (
     read_strata,
     warn_of_few_subjects,
 )
-from pyexpr.inference.intervals import Evidence, Intervals, JackknifeGroup, compute
+from pyexpr.inference.intervals.evidence import Evidence, Intervals, JackknifeGroup
+from pyexpr.inference.intervals.methods import compute
 from pyexpr.inference.numba_door import compile_statistic, is_compiled
 
 if TYPE_CHECKING:

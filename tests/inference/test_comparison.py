@@ -23,7 +23,8 @@ from pyexpr.base.errors import (
     PyexprError,
     PyexprWarning,
 )
-from pyexpr.inference.comparison import Predictions, compare_models
+from pyexpr.inference.comparison import compare_models
+from pyexpr.inference.predictions import Predictions
 from pyexpr.inference.quantities import METRICS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
