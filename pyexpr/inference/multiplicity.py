@@ -82,6 +82,7 @@ def adjust(
         high=intervals.high.copy(),
         p_adjusted=adjusted,
         adjustment=marks,
+        rule=rule,
     )
     at_level: dict[int, Intervals] = {}
     pivots = None

@@ -53,6 +53,9 @@ class Evidence:
     reason : list of str
     replicate_errors : callable
         Returns the (Q, B) standard errors within the replicates, on the scale.
+    n_threads : int, optional
+    n_failed : int64, optional
+        In how many replicates computing the quantity raised an exception.
     """
 
     estimate: NDArray[np.float64]
@@ -64,6 +67,7 @@ class Evidence:
     reason: Sequence[str]
     replicate_errors: Callable[[], NDArray[np.float64]]
     n_threads: int | None = None
+    n_failed: NDArray[np.int64] | None = None
 
 
 @dataclass(slots=True)
@@ -71,7 +75,7 @@ class Intervals:
     """One row per quantity; arrays are (Q,), NaN where `reason` says why.
 
     `asked` is the method wanted, `method` the one each row got. `p_adjusted` and
-    `adjustment` are there once several tests are judged together.
+    `adjustment` are there once several tests are judged together, by `rule`.
     """
 
     asked: str
@@ -87,6 +91,7 @@ class Intervals:
     n_undefined: NDArray[np.int64]
     p_adjusted: NDArray[np.float64] | None = None
     adjustment: list[str] | None = None
+    rule: str | None = None
 
     def blank(self, row: int, reason: str) -> None:
         """Take interval and test from a row that cannot have them."""
@@ -99,3 +104,13 @@ class Intervals:
         for row, reason in enumerate(reasons):
             if reason:
                 self.blank(row, reason)
+
+
+def _not_judged() -> Intervals:
+    none = np.empty(0)
+    counts = np.empty(0, dtype=np.int64)
+    return Intervals("", [], np.nan, none, none, none, none, none, none, [], counts)
+
+
+# Stands where intervals will be.
+NOT_JUDGED = _not_judged()
