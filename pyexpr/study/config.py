@@ -91,6 +91,8 @@ class FactorModelSection(_Section):
     # Whose clips the models behind the scores are fitted to: the paper's way is all; with
     # "train" no parameter of a score rests on a validation or test subject.
     fit_on: Literal["all", "train"] = "all"
+    # Test whether contexts share loadings and intercepts, where there are two at least.
+    invariance: bool = True
     # Use scores of a model with a negative residual variance all the same.
     allow_inadmissible: bool = False
 

@@ -64,10 +64,10 @@ class StudyResult(Result):
     def table(self, name: str) -> pd.DataFrame:
         """Return one table of the study by its name.
 
-        Names: reliability, loadings, parameters, scores, features, quality, recordings,
-        dropped_clips, split, predictions, weights, tuning, left_out, comparison, scores_leakage,
-        coefficients, contrasts, omnibus; with ``fit_on = "train"`` also training_scores,
-        training_loadings.
+        Names: reliability, loadings, parameters, invariance, invariance_contrasts, scores,
+        features, quality, recordings, dropped_clips, split, predictions, weights, tuning,
+        left_out, comparison, scores_leakage, coefficients, contrasts, omnibus; with
+        ``fit_on = "train"`` also training_scores, training_loadings.
         """
         for output in self.stages.values():
             if name in output.tables:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # Tables of the stages that are results in their own right, written as CSV.
 _PLAIN = (
     "parameters",
+    "invariance",
+    "invariance_contrasts",
     "scores",
     "features",
     "quality",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
-from pyexpr.base.errors import PyexprWarning, StudyError
+from pyexpr.base.errors import DataError, EngineError, PyexprWarning, StudyError
 from pyexpr.base.results import jsonable
 from pyexpr.behavior.features import FEATURES, extract_features
 from pyexpr.inference.coefficients import context_coefficients
 from pyexpr.inference.comparison import compare_models
 from pyexpr.inference.predictions import Predictions
 from pyexpr.measurement.cfa import cfa
+from pyexpr.measurement.invariance import invariance
 from pyexpr.measurement.reliability import NOTE_NO_RATERS, icc
 from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_baseline
 from pyexpr.modeling.contextual import ContextualRegressor
@@ -118,7 +119,30 @@ def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
         "provenance": jsonable(by_context.provenance()),
     }
     tables = {"scores": scores, "loadings": loadings, "parameters": parameters}
+    if config.factor_model.invariance and len(inputs.contexts) > 1:
+        more, said = _invariance(config, clips, model)
+        tables |= more
+        facts["notes"] += said
     return StageOutput(tables, facts)
+
+
+def _invariance(
+    config: StudyConfig, clips: pd.DataFrame, model: dict[str, list[str]]
+) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Whether the contexts share loadings and intercepts: two tables and what to say of them."""
+    try:
+        found = invariance(
+            clips,
+            model,
+            group="context",
+            cluster="subject",
+            engine=config.factor_model.engine,
+            confidence=config.compare.confidence,
+        )
+    except (DataError, EngineError) as error:
+        return {}, [f"Invariance over contexts was not tested: {error}"]
+    tables = {"invariance": found.tidy(), "invariance_contrasts": found.contrasts()}
+    return tables, [f"Invariance over contexts. {note}" for note in found.notes()]
 
 
 def features(config: StudyConfig, inputs: Inputs, *, show: bool | None = None) -> StageOutput:

@@ -25,9 +25,9 @@ FILES = {
         "table3_performance_intervals", "table4_comparison", "table4_all_differences", "weights",
     )),
     *(f"{table}.csv" for table in (
-        "parameters", "scores", "features", "quality", "recordings", "dropped_clips", "split",
-        "left_out", "tuning", "predictions", "comparison", "scores_leakage", "coefficients",
-        "contrasts", "omnibus",
+        "parameters", "invariance", "invariance_contrasts", "scores", "features", "quality",
+        "recordings", "dropped_clips", "split", "left_out", "tuning", "predictions",
+        "comparison", "scores_leakage", "coefficients", "contrasts", "omnibus",
     )),
     *(f"figures/{figure}.{kind}" for kind in ("svg", "png") for figure in (
         "figure2_factor_model", "figure3_performance", "figure4_weights", "figure4_coefficients",
