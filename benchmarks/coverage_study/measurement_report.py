@@ -125,8 +125,8 @@ def write(pieces: Path, page: Path, *, n_boot: int) -> None:
         "",
         "## Coverage of 95 % intervals of ICC(1,1)",
         "",
-        "Six ratings of each of 16 clips per subject (or 2 to 30 clips, 2 to 6 ratings); variances: "
-        "subjects .3, their clips .4, error of a rating 1. "
+        "Six ratings of each of 16 clips per subject (or 2 to 30 clips, 2 to 6 ratings). "
+        "Variances: subjects .3, their clips .4, error of a rating 1. "
         f"{studies(counts, 'icc|subject jackknife')} studies a cell, {n_boot} replicates. "
         "`icc(cluster=...)`, the same with `cluster_method=\"bootstrap_t\"`, and the interval "
         "that takes clips for independent (F, or Wald's).",

@@ -152,7 +152,8 @@ class InvarianceResult(Result):
             return "nothing is held equal"
         at = LEVELS.index(level)
         reasons = [self.lavaan.reasons.get(name, "") for name in LEVELS[max(at - 1, 0) : at + 1]]
-        return next((text for text in reversed(reasons) if text), "")
+        # The rest of what was said is in the notes.
+        return next((text.split(". ")[0] for text in reversed(reasons) if text), "")
 
     def fit_measures(self) -> pd.DataFrame:
         """Return lavaan's fit of each level, groups treated as independent.
@@ -296,6 +297,11 @@ class InvarianceResult(Result):
             said.append(f"{self.n_dropped} rows were left out because an indicator is missing.")
         if self.lavaan.outputs:
             said += [_NOTE_LAVAAN, _NOTE_CUTOFFS]
+        said += [
+            f"lavaan's columns are empty: {text}." if not self.lavaan.outputs
+            else f"lavaan's {level} model: {text}."
+            for text, level in {text: level for level, text in self.lavaan.reasons.items()}.items()
+        ]  # fmt: skip
         return tuple(said)
 
     def _verdicts(self) -> list[str]:
@@ -307,16 +313,16 @@ class InvarianceResult(Result):
             differ = test.p_value <= 1 - self.confidence
             shown = f"F({test.df1}, {test.df2}) = {test.statistic:.2f}, p = {_p_text(test.p_value)}"
             said.append(
-                f"{level.capitalize()}: the {what} differ between groups ({shown}); contrasts() "
-                "says which."
+                f"{level.capitalize()}: the {what} differ between groups ({shown}); see "
+                "contrasts()."
                 if differ
                 else f"{level.capitalize()}: no evidence that the {what} differ ({shown}), which "
                 "is not evidence that they are equal; see the intervals of contrasts()."
             )
-            if level == "metric" and differ:
-                said.append(
-                    "The scalar test presumes equal loadings, which the metric test speaks against."
-                )
+        if self._test("metric").p_value <= 1 - self.confidence:
+            said.append(
+                "The scalar test presumes equal loadings, which the metric test speaks against."
+            )
         return said
 
     def _cautions(self) -> list[str]:
@@ -579,7 +585,11 @@ def _freed(free: Iterable[str] | Mapping[str, Iterable[str]], spec: MeasurementM
 
 
 def _names(value: Iterable[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(str(name) for name in value)
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, Iterable):
+        raise DataError(f"free= must be a list of indicators, not {value!r}")
+    return tuple(str(name) for name in value)
 
 
 def _subjects(

@@ -385,6 +385,7 @@ def test_degenerate_data_are_the_typed_error(reason: str, engine: str) -> None:
         ({"cluster": "clipp"}, ColumnError, "did you mean 'clip'"),
         ({"free": ["x9"]}, DataError, "free= names 'x9'"),
         ({"free": ["x1", "x2", "x3"]}, DataError, "leaves 1 of 4"),
+        ({"free": None}, DataError, "free= must be a list"),
         ({"free": {"slopes": ["x1"]}}, DataError, "not 'slopes'"),
         ({"estimator": "WLS"}, DataError, "estimator="),
         ({"engine": "sas"}, DataError, "engine="),
@@ -426,7 +427,9 @@ def test_without_r_our_tests_stand_and_lavaans_say_why() -> None:
     metric = found["table"][1]
     assert metric["p_value"] == pytest.approx(ours().tidy()["p_value"][1], rel=1e-12)
     assert metric["lavaan_p_value"] is None
-    assert "R was not found" in metric["lavaan_reason"]
+    assert metric["lavaan_reason"].startswith("R was not found")
+    assert "To mend it run" not in metric["lavaan_reason"]
+    assert any("To mend it run" in note for note in found["notes"])
     assert found["provenance"]["engine"] == ""
 
 

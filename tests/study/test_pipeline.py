@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from study_variants import tables_of, variant
 
 from pyexpr.base.errors import PyexprError, StudyError
 from pyexpr.base.files import OutputError, sha256
+from pyexpr.study import stages
 from pyexpr.study.pipeline import STAGES, Study, StudyResult
 
 SOLVERS = 1e-6  # coordinate descent to another tolerance
@@ -279,3 +282,42 @@ def test_an_unwritable_folder_is_refused_before_anything_is_computed(study_folde
     blocked = study_folder / "ratings.csv" / "results"
     with pytest.raises(OutputError, match="cannot write into"):
         Study.from_file(study_folder / "study.toml", output=blocked).run(show=False)
+
+
+def test_contexts_are_tested_for_invariance(study_result: StudyResult) -> None:
+    table = study_result.table("invariance")
+    assert table["level"].tolist() == ["configural", "metric", "scalar"]
+    assert table["p_value"][1:].between(0, 1).all()
+    assert table["lavaan_p_value"][1:].between(0, 1).all()
+    assert study_result.table("invariance_contrasts")["term"].nunique() == 3
+    notes = study_result.stages["factor_model"].facts["notes"]
+    assert any(note.startswith("Invariance over contexts. Metric: ") for note in notes)
+
+
+def test_invariance_is_left_out_where_it_cannot_or_should_not_be_tested(
+    study_folder: Path,
+) -> None:
+    study = Study.from_file(study_folder / "study.toml")
+
+    def factor_model(
+        wanted: bool, change: Callable[[pd.DataFrame], pd.DataFrame]
+    ) -> stages.StageOutput:
+        section = study.config.factor_model.model_copy(
+            update={"invariance": wanted, "engine": "native"}
+        )
+        config = study.config.model_copy(update={"factor_model": section})
+        ratings = change(study.inputs.ratings)
+        return stages.factor_model(config, replace(study.inputs, ratings=ratings))
+
+    without = factor_model(False, lambda ratings: ratings)
+    assert "invariance" not in without.tables
+    assert not any("Invariance" in note for note in without.facts["notes"])
+    native = factor_model(True, lambda ratings: ratings).tables["invariance"]
+    assert native["lavaan_reason"].str.contains("lavaan was not asked").all()
+
+    def lone(ratings: pd.DataFrame) -> pd.DataFrame:
+        keep = (ratings["context"] != "pain") | (ratings["subject"] == ratings["subject"].min())
+        return ratings[keep]
+
+    said = factor_model(True, lone).facts["notes"]
+    assert any("was not tested: group 'pain'" in note for note in said)
