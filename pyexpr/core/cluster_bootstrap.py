@@ -59,11 +59,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A metric averaged over columns (by position), divided by `divisor`."""
+    """A metric averaged over columns (by position), divided by `divisor`; or its logarithm.
+
+    The logarithm of an error of 0 is undefined.
+    """
 
     metric: str
     columns: tuple[int, ...]
     divisor: float = 1.0
+    logarithm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +186,7 @@ def _build(design: MetricDesign) -> Any:
         column_sums=column_sums,
         centres=np.array([column.centres for column in design.columns], dtype=np.float64),
         levels=[
-            (METRICS.index(level.metric), level.divisor, list(level.columns))
+            (METRICS.index(level.metric), level.divisor, list(level.columns), level.logarithm)
             for level in design.levels
         ],
         quantities=np.array(

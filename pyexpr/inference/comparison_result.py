@@ -49,8 +49,9 @@ class ComparisonResult(ReplicatedResult):
     def tidy(self) -> pd.DataFrame:
         """Return one row per metric, term and context.
 
-        Columns: metric, term (a model, or ``"p - q"``), context (a label, ``"all"``,
-        or ``"a - b"``), estimate, std_error (of the quantity itself), statistic, df,
+        Columns: metric, term (a model, ``"p - q"`` or the ratio ``"p / q"``), context (a
+        label, ``"all"``, ``"a - b"`` or ``"a / b"``), estimate, std_error (of the quantity
+        itself; of a ratio the ratio times that of its logarithm), statistic, df,
         p_value, conf_low, conf_high, method, n, n_clusters, n_undefined, reason; once
         adjusted also p_adjusted and adjustment.
         """
@@ -74,11 +75,11 @@ class ComparisonResult(ReplicatedResult):
         return f"{one.metric} of {one.term!r} in context {one.context!r}"
 
     def families(self) -> list[NDArray[np.int64]]:
-        """Return the differences between models, by metric and context."""
-        found: dict[tuple[str, str], list[int]] = {}
+        """Return the differences between models by metric and context, and so the ratios."""
+        found: dict[tuple[str, str, bool], list[int]] = {}
         for i, row in enumerate(self.rows):
             if row.between_models:
-                found.setdefault((row.metric, row.context), []).append(i)
+                found.setdefault((row.metric, row.context, row.ratio), []).append(i)
         return [np.array(family) for family in found.values()]
 
     def sign_flip(self, *, n_flips: int = 10_000) -> SignFlipResult:
@@ -140,6 +141,11 @@ class ComparisonResult(ReplicatedResult):
     def notes(self) -> tuple[str, ...]:
         """Return what a reader of the table must know."""
         notes = ["levels of RMSE, NRMSE, MAE and R2 are not tested; differences are, against 0"]
+        if any(row.ratio for row in self.rows):
+            notes.append(
+                "ratios of errors ('/') are below 1 where the first errs less; their intervals and "
+                "tests, against 1, are of the logarithm"
+            )
         if self.n_dropped:
             notes.append(
                 f"{self.n_dropped} rows were left out because the truth or a prediction is missing"
