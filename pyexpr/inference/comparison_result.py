@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.errors import DataError
 from pyexpr.inference.comparison_evidence import MetricDraws
+from pyexpr.inference.comparison_plot import comparison_figure
 from pyexpr.inference.quantities import Row
 from pyexpr.inference.replicated import ReplicatedResult
 from pyexpr.inference.sign_flip import SignFlipResult, sign_flip_test
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 
@@ -122,6 +125,62 @@ class ComparisonResult(ReplicatedResult):
             seed=self.draws.seed,
             n_threads=self.draws.n_threads,
         )
+
+    def plot(
+        self,
+        *,
+        between: str = "models",
+        metrics: Sequence[str] | None = None,
+        contexts: Sequence[str] | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> Figure:
+        """Draw levels and differences with their intervals, a panel per context.
+
+        Parameters
+        ----------
+        between : {"models", "contexts"}
+            Whether differences (and ratios) are those between models, below the models'
+            levels, or those of each model between contexts, a panel per pair of them.
+        metrics, contexts : sequence of str, optional
+            Draw these alone; a pair of contexts is ``"a - b"``.
+        names : mapping of str to str, optional
+            Names to show for models, contexts and metrics.
+
+        Returns
+        -------
+        matplotlib Figure
+            At its printed size; ``figure.savefig("figure.pdf")`` writes it. An arrowhead
+            marks a limit that is infinite, a hollow mark what has no interval; what has no
+            value says "undefined".
+
+        Raises
+        ------
+        DataError
+            If a metric or context is not in the result, or there are no differences
+            between contexts.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> from pyexpr.inference.comparison import compare_models
+        >>> rng = np.random.default_rng(1)
+        >>> table = pd.DataFrame({"subject": np.repeat(np.arange(30), 5)})
+        >>> table["y"], table["model"] = rng.normal(size=(2, 150))
+        >>> result = compare_models(table, truth="y", predictions=["model"], cluster="subject")
+        >>> figure = result.plot(metrics=["correlation"])
+        >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        ['model']
+        """
+        if between not in ("models", "contexts"):
+            raise DataError(f"between= must be 'models' or 'contexts', not {between!r}")
+        percent = f"{100 * self.intervals.confidence:g} % interval ({self.method})"
+        if self.intervals.rule is not None and between == "models":
+            rule = {"holm": "Holm", "max_t": "max-T"}[self.intervals.rule]
+            percent += f"; of differences simultaneous, by {rule}"
+        return comparison_figure(
+            self.rows, self.tidy(), level=percent, between=between, metrics=metrics,
+            contexts=contexts, names=names,
+        )  # fmt: skip
 
     def heading(self) -> str:
         """Return what was compared, on how many subjects and rows."""
