@@ -82,7 +82,7 @@ def comparison_figure(
                     if k >= len(block):
                         axes.set_axis_off()
                         continue
-                    if i == 0:
+                    if i == 0 and columns != [ALL]:
                         title = shown.get(
                             block[k], block[k].replace("_", " ").replace(" - ", " − ")
                         )
