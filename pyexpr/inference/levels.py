@@ -82,6 +82,8 @@ def build_levels(
     levels = Levels([], [], [], [], [], [], [])
     position: dict[tuple[int, str, int, int], int] = {}
     column_rows: list[NDArray[np.bool_]] = []
+    column_clusters: list[NDArray[np.bool_]] = []
+    flat: list[str] = []
     # Models that share their rows share one array of them in each context.
     shared_rows: dict[tuple[int, int], NDArray[np.bool_]] = {}
 
@@ -104,7 +106,10 @@ def build_levels(
                 shared=(c, part, column.truth_name, id(column.rows)),
             )
         )
+        summed = levels.columns[-1]
         column_rows.append(used)
+        column_clusters.append(summed.sums[0] > 0)
+        flat.append(_flat(summed))
         position[key] = len(levels.columns) - 1
         return position[key]
 
@@ -112,49 +117,55 @@ def build_levels(
         for c in range(len(contexts)):
             for i, model in enumerate(models):
                 members = tuple(column_of(c, measure.part, i, k) for k in range(len(model.columns)))
-                present = levels.columns[members[0]].sums[0] > 0
+                present = column_clusters[members[0]]
                 rows = column_rows[members[0]]
                 for k in members[1:]:
-                    present = present | (levels.columns[k].sums[0] > 0)
+                    present = present | column_clusters[k]
                     rows = rows | column_rows[k]
                 levels.members.append(members)
                 levels.measures.append(measure)
                 levels.divisors.append(score_range if measure.normalised else 1.0)
                 levels.clusters.append(present)
                 levels.rows.append(rows)
-                levels.why_undefined.append(
-                    _why_undefined(measure, model, [levels.columns[k] for k in members])
-                )
+                reason = _why_undefined(measure, model, [flat[k] for k in members])
+                if measure.logarithm and not reason:
+                    made = any(levels.columns[k].sums[_ABS_D].any() for k in members)
+                    reason = "" if made else f"{model.name!r} makes no error here: no ratio"
+                levels.why_undefined.append(reason)
     return levels
 
 
-def _why_undefined(measure: Measure, model: ModelValues, columns: Sequence[core.Column]) -> str:
+def _flat(column: core.Column) -> str:
+    """Return which of p and t do not vary; "n" where there are no rows at all."""
+    n, _, _, _, p, t, pp, tt, _ = column.sums.sum(axis=1).tolist()
+    if n == 0:
+        return "n"
+    found = ""
+    for name, total, squares, centre in zip("pt", (p, t), (pp, tt), column.centres, strict=True):
+        mean = total / n
+        variance = squares / n - mean * mean
+        if not variance > 1e-12 * (variance + (mean + centre) ** 2):
+            found += name
+    return found
+
+
+def _why_undefined(measure: Measure, model: ModelValues, flat: Sequence[str]) -> str:
     """Return why a metric has no value on all rows; empty if it has one."""
-    base = measure.base
     where = {
         "pooled": "is constant",
         "within": "does not vary within subjects",
         "between": "does not vary between subjects",
     }[measure.part]
-    for values, column in zip(model.columns, columns, strict=True):
-        total = dict(zip(core.SUMS, column.sums.sum(axis=1).tolist(), strict=True))
-        n = total["n"]
-        if n == 0:
+    for values, still in zip(model.columns, flat, strict=True):
+        if still == "n":
             return f"no row has both {values.name!r} and {values.truth_name!r}"
-        flat = {}
-        for name, centre in zip("pt", column.centres, strict=True):
-            mean = total[name] / n
-            variance = total[name * 2] / n - mean * mean
-            flat[name] = not variance > 1e-12 * (variance + (mean + centre) ** 2)
-        needed = {"correlation": "pt", "r2": "t"}.get(base, "")
-        if base == "concordance" and flat["p"] and flat["t"]:
+        needed = {"correlation": "pt", "r2": "t"}.get(measure.base, "")
+        if measure.base == "concordance" and still == "pt":
             needed = "t"
-        if "p" in needed and flat["p"]:
+        if "p" in needed and "p" in still:
             return f"prediction {values.name!r} {where}"
-        if "t" in needed and flat["t"]:
+        if "t" in needed and "t" in still:
             return f"truth {values.truth_name!r} {where}"
-    if measure.logarithm and not any(column.sums[_ABS_D].any() for column in columns):
-        return f"{model.name!r} makes no error here, so that there is no ratio"
     return ""
 
 

@@ -186,7 +186,7 @@ def test_degenerate_ratios_say_why():
             assert "no variation" in row.reason
         row = of.loc["good / perfect"]
         assert np.isnan([row.estimate, row.conf_low, row.p_value]).all()
-        assert row.reason == "'perfect' makes no error here, so that there is no ratio"
+        assert row.reason == "'perfect' makes no error here: no ratio"
 
 
 def test_replicates_without_errors_are_undefined():
