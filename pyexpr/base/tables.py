@@ -116,9 +116,9 @@ def label_codes(values: Any, *, name: str, what: str) -> tuple[NDArray[np.int64]
         # Text and nothing else: looked at once, and sorted as Python sorts its few labels.
         codes, found = pd.factorize(series)
         if len(codes) and codes.min() >= 0:
-            labels = found.tolist()
-            order = sorted(range(len(labels)), key=labels.__getitem__)
-            return np.argsort(order)[codes], [labels[i] for i in order]
+            texts = found.tolist()
+            order = sorted(range(len(texts)), key=texts.__getitem__)
+            return np.argsort(order)[codes], [texts[i] for i in order]
     missing = series.isna().to_numpy(dtype=bool)
     if missing.any():
         row = int(np.flatnonzero(missing)[0])

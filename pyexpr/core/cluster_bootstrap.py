@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -57,8 +57,7 @@ class Column:
     shared: Hashable
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(NamedTuple):
     """A metric averaged over columns (by position), divided by `divisor`; or its logarithm.
 
     The logarithm of an error of 0 is undefined.
@@ -70,8 +69,7 @@ class Level:
     logarithm: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
+class Quantity(NamedTuple):
     """A level (by position), or the difference of two; `scale` serves studentising."""
 
     minuend: int
