@@ -256,6 +256,9 @@ def compare(
             "studentized_et."
         ),
     ] = None,
+    ratio: Annotated[
+        bool, typer.Option("--ratio", help="Beside differences of errors, their ratios.")
+    ] = False,
     n_boot: Annotated[int, typer.Option(help="Replicates of the bootstrap.")] = 2000,
     confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 0,
@@ -280,6 +283,7 @@ def compare(
         context=context,
         metrics=_names(metrics),
         method=method,
+        ratio=ratio,
         n_boot=n_boot,
         confidence=confidence,
         seed=seed,

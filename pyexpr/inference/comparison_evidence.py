@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.inference.intervals.evidence import Evidence, JackknifeGroup
-from pyexpr.inference.quantities import Group, Row
+from pyexpr.inference.levels import Group
+from pyexpr.inference.quantities import Row
 from pyexpr.inference.replicated import Drawn, ErrorsWithin, in_pieces
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def only_rounding(rows: Sequence[Row], groups: Sequence[Group]) -> tuple[int, ..
         row = rows[i]
         if row.second is None:
             continue
-        least = 1.0 if row.base in {"correlation", "concordance", "r2"} else 0.0
+        least = 1.0 if row.ratio or row.base in {"correlation", "concordance", "r2"} else 0.0
         size = max(level.get(row.first, 0.0), level.get(row.second, 0.0), least)
         # Levels may meet by chance: then those without some subject differ.
         if difference <= _ROUNDING * size:
@@ -131,15 +132,14 @@ def gather(
     return Evidence(
         estimate=estimate,
         scale=[row.scale for row in rows],
-        simple_df=np.array(
-            [row.base == "correlation" and not row.metric.endswith("_within") for row in rows]
-        ),
+        simple_df=np.array([row.simple_df for row in rows]),
         null=np.array([_null(row, null) for row in rows]),
         replicates=drawn.values,
         groups=jackknives,
         reason=reasons,
         replicate_errors=ErrorsWithin(draws, drawn.values.shape[1]),
         n_threads=draws.n_threads,
+        ratio=np.array([row.ratio for row in rows]),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pyexpr.base.files import writable_folder, write_text
 from pyexpr.base.plotting import save
-from pyexpr.inference.coefficient_plot import coefficients_figure
+from pyexpr.inference.coefficient_plot import coefficients_figure, interval_told
 from pyexpr.report import figures, tables
 from pyexpr.report.display import DisplayTable, write_table
 from pyexpr.report.labels import display_names
@@ -39,8 +39,8 @@ _PLAIN = (
     "omnibus",
 )
 _SLOPES_TOLD = (
-    "The weights of figure 4 beside slopes per standard deviation pooled within contexts, with "
-    "confidence intervals. The slopes follow."
+    "The weights of figure 4 beside slopes per standard deviation pooled within contexts, each "
+    "with its {interval}. The slopes follow."
 )
 # The model whose differences from the others table 4 shows.
 MAIN_MODEL = "elastic_net"
@@ -152,7 +152,7 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
                 names=display_names(found["coefficients"]["feature"].unique()),
             ),
             "Weights and slopes per context and over all",
-            f"{_SLOPES_TOLD} {figures.weights_alt(slopes)}",
+            f"{_SLOPES_TOLD.format(interval=interval_told(slopes))} {figures.weights_alt(slopes)}",
         ),
         "quality": (
             figures.quality_figure(found["quality"], share="share_valid", threshold=threshold),

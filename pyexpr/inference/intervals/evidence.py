@@ -56,6 +56,8 @@ class Evidence:
     n_threads : int, optional
     n_failed : int64, optional
         In how many replicates computing the quantity raised an exception.
+    ratio : bool, optional
+        Where everything here is of the logarithm of a ratio, and the ratio is shown.
     """
 
     estimate: NDArray[np.float64]
@@ -68,6 +70,27 @@ class Evidence:
     replicate_errors: Callable[[], NDArray[np.float64]]
     n_threads: int | None = None
     n_failed: NDArray[np.int64] | None = None
+    ratio: NDArray[np.bool_] | None = None
+
+    def shown(
+        self, values: NDArray[np.float64], *, rows: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
+        """Return `values`, whose first axis is that of the quantities (or `rows`), as shown.
+
+        Ratios are no longer logarithms, the rest is as it was; not a copy if all is.
+        """
+        if self.ratio is None or not self.ratio.any():
+            return values
+        ratio = self.ratio if rows is None else self.ratio[rows]
+        result = values.copy()
+        result[ratio] = np.exp(result[ratio])
+        return result
+
+    def shown_error(self, error: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return standard errors (Q,): of a ratio, it times its logarithm's (delta method)."""
+        if self.ratio is None:
+            return error
+        return np.where(self.ratio, np.exp(self.estimate) * error, error)
 
 
 @dataclass(slots=True)
