@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.core.cluster_bootstrap import MetricDesign
 from pyexpr.inference.intervals.evidence import Evidence, JackknifeGroup
-from pyexpr.inference.quantities import Group, Row
+from pyexpr.inference.quantities import Group, Row, split_metric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -110,7 +111,9 @@ def gather(
         estimate[positions] = group.design.estimate()
         knife = group.design.jackknife()
         knife[np.isin(positions, draws.zero_rows)] = 0.0
-        jackknives.append(JackknifeGroup(positions, knife, group.design.strata))
+        jackknives.append(
+            JackknifeGroup(positions, knife, group.design.strata, effective_clusters(group.design))
+        )
     estimate[list(draws.zero_rows)] = 0.0
     reasons = []
     for row in rows:
@@ -121,15 +124,42 @@ def gather(
     return Evidence(
         estimate=estimate,
         scale=[row.scale for row in rows],
-        simple_df=np.array(
-            [row.base == "correlation" and not row.metric.endswith("_within") for row in rows]
-        ),
+        simple_df=np.array([_is_simple(row) for row in rows]),
         null=np.array([_null(row, null) for row in rows]),
         replicates=draws.replicates(0, n_boot),
         groups=jackknives,
         reason=reasons,
         replicate_errors=ErrorsWithin(draws, n_boot),
         n_threads=draws.n_threads,
+    )
+
+
+def effective_clusters(design: MetricDesign) -> NDArray[np.float64]:
+    """Return ``(sum n_g)^2 / sum n_g^2`` of each quantity, n_g its rows in cluster g.
+
+    Over all columns behind it: those of both levels of a difference, of all raters of a
+    mean. Between subjects each counts once.
+    """
+    n = np.array([column.sums[0] for column in design.columns])
+    levels = [n[list(level.columns)].sum(axis=0) for level in design.levels]
+    rows = np.array(
+        [
+            levels[q.minuend] + (0 if q.subtrahend is None else levels[q.subtrahend])
+            for q in design.quantities
+        ]
+    )
+    return np.asarray(rows.sum(axis=1) ** 2 / np.sum(rows**2, axis=1))
+
+
+def _is_simple(row: Row) -> bool:
+    """Return whether degrees of freedom leave kurtosis out.
+
+    Measured: without it differences of correlations, and correlations of subjects' means,
+    are covered as they should be, and too often with it.
+    """
+    part = split_metric(row.metric)[1]
+    return row.base == "correlation" and (
+        part == "between" or (part == "pooled" and row.second is not None)
     )
 
 

@@ -26,7 +26,7 @@ _SCALES = {
     "mae": "negative_reciprocal",
     "correlation": "atanh",
     "concordance": "atanh",
-    "r2": "negative_log_complement",
+    "r2": "negative_root_complement",
     "bias": "identity",
 }
 BASES = ("nrmse", *core.METRICS)
