@@ -7,8 +7,8 @@ STAMP := $(VENV)/.stamp
 SOURCES := $(shell find cpp CMakeLists.txt -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
 BUILD_NEEDS := "scikit-build-core>=0.10" "pybind11>=3" cmake ninja
 
-# STUDIES per cell; what an earlier run has simulated is kept.
-STUDIES ?= 1000
+# STUDIES per cell, five times as many for jackknife_t; what an earlier run has simulated is kept.
+STUDIES ?= 2000
 
 .PHONY: demo test lint kernels bench coverage golden clean install
 

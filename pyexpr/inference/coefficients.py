@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _NO_SLOPE = "the feature is constant here"
+_NO_VARIATION = "no variation between subjects to judge by"
+_NEEDS_ONE = "undefined without one of the subjects"
 _DIFFERENT_LABELS = "the contexts' weights are of different labels"
 _DIFFERENT_PENALTIES = "the contexts' weights have different penalties"
 
@@ -309,7 +311,7 @@ class CoefficientResult(Result):
             if space.method == "desparsified":
                 found.append(
                     f"slopes are desparsified, not least squares: {why}; their standard errors "
-                    "have no correction for few subjects, and are too small where those are few"
+                    "come from refits without each subject in turn"
                 )
         if self.data.y is not self.data.y_tested:
             found.append("tests and the weights over all are of y_pooled, other weights of y")
@@ -438,7 +440,7 @@ class CoefficientResult(Result):
         low, high = tests.limits(self.confidence)
         reason = [_NO_SLOPE if one is None else "" for one in contrasts]
         for i in np.flatnonzero(np.isnan(tests.statistic) & ~np.isnan(tests.estimate)):
-            reason[i] = "no variation between subjects to judge by"
+            reason[i] = _NO_VARIATION if np.isfinite(tests.std_error[i]) else _NEEDS_ONE
             low[i] = high[i] = np.nan
         columns: dict[str, Any] = {
             "estimate": tests.estimate,
