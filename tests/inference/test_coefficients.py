@@ -177,7 +177,7 @@ def test_from_model_takes_its_penalties_and_weights() -> None:
     assert [w.alpha for w in tuned.weights] == [w.alpha for w in result.weights]
     assert [w.l1_ratio for w in tuned.weights] == [w.l1_ratio for w in result.weights]
     fewer = rows["subject"] < "s020"
-    part = CoefficientResult.from_model(
+    part = context_coefficients.from_model(
         model, X, rows["y"], cluster=rows["subject"], rows=fewer, n_boot=0
     )
     assert "fitted on other rows" in part.remarks[0]
