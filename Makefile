@@ -38,6 +38,7 @@ bench: $(STAMP)-test
 
 coverage: $(STAMP)-package
 	$(BIN)/python benchmarks/coverage_study/run.py --studies $(STUDIES)
+	$(BIN)/python benchmarks/coverage_study/coefficients.py
 
 # The numbers that R makes for the tests; their scripts are committed with them.
 # Needs r-cran-glmnet besides what the tests need.
