@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # What a model reads its clips from: columns of the clip table.
 _READS: dict[str, tuple[str, ...]] = {"lstm": ("openface", "start", "end")}
+DEEP_MODELS = tuple(_READS)
 # Entries of a section that are the study's business, not the regressor's.
 _OF_STUDY = {"per_context"}
 
@@ -49,8 +50,7 @@ def train_deep(
 ) -> StageOutput:
     """Train a deep model on the clips and labels of the other models; predict the test part.
 
-    What it reads is kept in ``frames`` beside `folder`, a training that is not finished
-    in `folder`.
+    What it reads is kept in `folder`, in ``frames``; so is a training that is not finished.
 
     Returns
     -------
@@ -68,12 +68,15 @@ def train_deep(
     if arguments.get("tune") == "none":
         arguments["tune"] = None
     places = {
-        "cache_dir": folder.parent / "frames",
-        "checkpoint_dir": folder / name,
+        "cache_dir": folder / "frames",
+        "checkpoint_dir": training_folder(folder, name),
         "progress": show,
     }
     estimator = _MAKE[name](arguments | places | {"seed": config.seed}, config)
     trained = _fit(section, config, estimator, rows, columns)
+    trained = {
+        context: trained[context] for context in (*inputs.contexts, ALL) if context in trained
+    }
 
     test = rows[rows["part"] == "test"].reset_index(drop=True)
     predictions, curves = [], []
@@ -90,6 +93,11 @@ def train_deep(
         f"{name}_curves": pd.concat(curves, ignore_index=True),
     }
     return StageOutput(tables, _facts(trained))
+
+
+def training_folder(folder: Path, name: str) -> Path:
+    """Return where the training of a model is kept until it is finished."""
+    return folder / f"training-{name}"
 
 
 def clip_table(inputs: Inputs, behavior: StageOutput, fitted: StageOutput) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from pyexpr.base.versions import versions
 from pyexpr.deep.requirements import require_installed
 from pyexpr.study import stages
 from pyexpr.study.config import StudyConfig, read_config
-from pyexpr.study.deep_stage import train_deep
+from pyexpr.study.deep_stage import train_deep, training_folder
 from pyexpr.study.deep_tables import joined_predictions
 from pyexpr.study.inputs import Inputs, read_inputs
 from pyexpr.study.render import render
@@ -195,14 +195,14 @@ class Study:
         An interrupted training goes on where it stopped.
         """
         behavior, fitted = self.features(show=show), self.models()
-        folder = self.output / "stages" / "training"
+        folder = self.output / "stages"
         found = self._stage(
             name,
             lambda: train_deep(
                 name, self.config, self.inputs, behavior, fitted, folder=folder, show=show
             ),
         )
-        rmtree(folder / name, ignore_errors=True)
+        rmtree(training_folder(folder, name), ignore_errors=True)
         return found
 
     def predictions(self, *, show: bool | None = None) -> pd.DataFrame:
