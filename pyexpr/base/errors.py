@@ -78,6 +78,14 @@ class Interrupted(KeyboardInterrupt):
         self.result = result
 
 
+class DeepNotInstalledError(PyexprError, ImportError):
+    """What the deep models need is not installed, or does not fit together."""
+
+
+class DeepMemoryError(PyexprError, MemoryError):
+    """The memory of the device does not hold the model and a batch."""
+
+
 class PyexprWarning(UserWarning):
     """Base of all warnings given by pyexpr."""
 
