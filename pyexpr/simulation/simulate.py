@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-import multiprocessing
-import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import DataError, PyexprError, StudyError, listed
+from pyexpr.base.errors import DataError, StudyError, listed
 from pyexpr.base.files import OutputError, whole_file, writable_folder, write_text
+from pyexpr.base.processes import in_processes
 from pyexpr.base.progress import progress as progress_bar
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
@@ -305,46 +300,9 @@ def _write_recordings(
         for context in CONTEXTS
         if not (folder / _recording_name(index, context)).is_file()
     ]
-    label = "Simulating recordings"
-    if n_jobs == 1 or len(todo) < 2:
-        for task in progress_bar(todo, total=len(todo), label=label, show=show):
-            write_recording(*task)
-        return
-    # Spawned, because R or threads may already run in this process.
-    context = multiprocessing.get_context("spawn")
-    try:
-        with ProcessPoolExecutor(min(n_jobs, len(todo)), mp_context=context) as pool:
-            with _main_hidden():
-                futures = [pool.submit(write_recording, *task) for task in todo]
-            try:
-                for future in progress_bar(
-                    as_completed(futures), total=len(futures), label=label, show=show
-                ):
-                    future.result()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-    except BrokenProcessPool:
-        raise PyexprError(
-            "a process that writes recordings was ended from outside (out of memory?); "
-            "run it again to go on, with n_jobs=1 if need be"
-        ) from None
-
-
-@contextmanager
-def _main_hidden() -> Iterator[None]:
-    """Keep new processes from running the user's script again.
-
-    A spawned process imports the main module, which in a script without
-    ``if __name__ == "__main__":`` would start the simulation anew. Ours need
-    nothing from it.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+    done = in_processes(write_recording, todo, n_jobs=n_jobs, what="writes recordings")
+    for _ in progress_bar(done, total=len(todo), label="Simulating recordings", show=show):
+        pass
 
 
 def write_recording(path: Path, seed: int, index: int, context: str) -> None:
