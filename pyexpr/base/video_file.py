@@ -60,6 +60,9 @@ class VideoIndex:
         Seconds by which the container may have rounded a time.
     promised : float
         Seconds that the header claims; `seconds` where it claims nothing.
+    stamped : bool
+        False if the container (AVI) says when to decode a frame, not when to show it:
+        its frames are known by counting alone.
     """
 
     path: str
@@ -71,6 +74,7 @@ class VideoIndex:
     seconds: float
     tolerance: float
     promised: float
+    stamped: bool
 
     def __len__(self) -> int:
         return len(self.times)
@@ -101,7 +105,7 @@ def index_video(path: Path | str) -> VideoIndex:
     """
     with _opened(path) as container:
         stream = _video_stream(container, path)
-        packets = _packets(container, stream)
+        packets, stamped = _packets(container, stream)
         if not packets:
             raise VideoError(
                 f"{str(path)!r} has no frames: the file is cut or damaged; copy it anew"
@@ -125,6 +129,7 @@ def index_video(path: Path | str) -> VideoIndex:
             seconds=seconds,
             tolerance=min(tick / 2, _COARSEST_ROUNDING) + _ROUNDING,
             promised=_promised(container, stream, seconds, len(times)),
+            stamped=stamped,
         )
 
 
@@ -139,20 +144,22 @@ def _promised(container: Any, stream: Any, seconds: float, n_frames: int) -> flo
     return float(container.duration) / 1e6 if alone and container.duration else seconds
 
 
-def _packets(container: Any, stream: Any) -> list[tuple[int, bool, int]]:
-    """Return presentation stamp, key and duration of every packet that can be read."""
+def _packets(container: Any, stream: Any) -> tuple[list[tuple[int, bool, int]], bool]:
+    """Return stamp, key and duration of every packet, and whether stamps are of presentation."""
     av = _av()
-    packets = []
+    # AVI knows no time of presentation; FFmpeg makes one up, wrong where frames are reordered.
+    packets, stamped = [], container.format.name != "avi"
     try:
         for packet in container.demux(stream):
             stamp = packet.dts if packet.pts is None else packet.pts
             if stamp is None or packet.is_discard or not packet.size:
                 continue
+            stamped = stamped and packet.pts is not None
             packets.append((stamp, bool(packet.is_keyframe), packet.duration or 0))
     except av.error.FFmpegError:
         # What can be read before the damage is used; `is_cut` says that there should be more.
         pass
-    return packets
+    return packets, stamped
 
 
 def decode_frames(
@@ -165,7 +172,7 @@ def decode_frames(
     """
     missing = sorted(set(wanted))
     # Where a container cannot seek well, frames are lost; from the beginning they are all found.
-    for seeking in (True, False):
+    for seeking in (True, False) if index.stamped else (False,):
         found: set[int] = set()
         for number, pixels in _decoded(index, missing, seeking=seeking):
             found.add(number)
@@ -188,13 +195,13 @@ def _decoded(
             if seeking and start > 0:
                 container.seek(int(index.stamps[start]), stream=stream)
             left = set(block)
-            for frame in _frames(container, stream):
-                number = numbers.get(frame.pts)
+            for count, frame in enumerate(_frames(container, stream)):
+                number = numbers.get(frame.pts) if index.stamped else count
                 if number in left:
                     left.remove(number)
                     if not frame.is_corrupt:
                         yield number, _pixels(frame)
-                if not left or (frame.pts or 0) > index.stamps[block[-1]]:
+                if not left or (index.stamped and (frame.pts or 0) > index.stamps[block[-1]]):
                     break
 
 

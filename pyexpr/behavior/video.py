@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -79,28 +79,30 @@ class VideoClips(Result):
         video, reason.
     files : tuple of str
         Each clip's file in the cache.
-    rows : tuple of int
-        Where in its file each clip lies.
+    spans : tuple of (float, float)
+        Each clip's start and end, by which its file knows it.
     options : VideoOptions
     """
 
     table: pd.DataFrame
     dropped: pd.DataFrame
     files: tuple[str, ...]
-    rows: tuple[int, ...]
+    spans: tuple[_Span, ...]
     options: VideoOptions
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.spans)
 
     def __getitem__(self, clip: int) -> NDArray[np.uint8]:
         """Return the frames of one clip, (frames, size, size, 3) uint8 RGB, read-only."""
-        pixels: NDArray[np.uint8] = self._stored(clip).pixels[self.rows[clip]]
+        stored, row = self._stored(clip)
+        pixels: NDArray[np.uint8] = stored.pixels[row]
         return pixels
 
     def numbers(self, clip: int) -> NDArray[np.int64]:
         """Return which frame of the video (from 0) is behind each of a clip's; -1 is black."""
-        numbers: NDArray[np.int64] = self._stored(clip).numbers[self.rows[clip]]
+        stored, row = self._stored(clip)
+        numbers: NDArray[np.int64] = stored.numbers[row]
         return numbers
 
     def stack(self) -> NDArray[np.uint8]:
@@ -112,18 +114,21 @@ class VideoClips(Result):
             found[clip] = self[clip]
         return found
 
-    def _stored(self, clip: int) -> StoredClips:
+    def _stored(self, clip: int) -> tuple[StoredClips, int]:
+        """Return a clip's file, and where in it the clip lies."""
         path = self.files[clip]
         try:
             stored = mapped(path, os.stat(path).st_mtime_ns)
         except OSError:
             stored = None
-        if stored is None or self.rows[clip] >= len(stored.spans):
+        # The file may have grown, or been made anew with its clips in another order.
+        row = None if stored is None else stored.row(self.spans[clip])
+        if stored is None or row is None:
             raise VideoError(
                 f"the decoded clips {path!r} were removed or changed since they were read; "
                 "read them again"
             )
-        return stored
+        return stored, row
 
     def tidy(self) -> pd.DataFrame:
         """Return `table`, one row per clip."""
@@ -170,6 +175,11 @@ class VideoClips(Result):
 
 def describe_video(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Say in one table row what a video holds, without decoding it.
+
+    Parameters
+    ----------
+    path : path
+        A video in any format that FFmpeg reads.
 
     Returns
     -------
@@ -316,20 +326,15 @@ def read_video_clips(
     )
     for _ in shown(done, total=len(todo), label="Decoding videos", show=progress):
         pass
-    rows, missing = [], []
-    for file, span in sources:
-        stored = mapped(file, os.stat(file).st_mtime_ns)
-        if stored is None:
-            raise VideoError(f"the decoded clips {file!r} cannot be read back; is the disk full?")
-        rows.append(stored.rows()[span])
-        missing.append(int((stored.numbers[rows[-1]] == MISSING).sum()))
-    return VideoClips(
-        table=table.assign(n_missing=np.array(missing, dtype=np.int64)),
+    clips_found = VideoClips(
+        table=table,
         dropped=dropped,
         files=tuple(file for file, _ in sources),
-        rows=tuple(rows),
+        spans=tuple(span for _, span in sources),
         options=options,
     )
+    missing = [int((clips_found.numbers(k) == MISSING).sum()) for k in range(len(clips_found))]
+    return replace(clips_found, table=table.assign(n_missing=np.array(missing, dtype=np.int64)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,9 +436,10 @@ def _jobs(
 
 def _path(value: Any, column: str, row: int, *, what: str) -> str:
     if not isinstance(value, (str, os.PathLike)) or not str(value).strip():
+        number = isinstance(value, (int, float)) and not math.isnan(value)
+        found = f"holds {value}" if number else "is empty"
         raise ColumnError(
-            f"column {column!r} of {what} must be the path of a file, but row {row + 1} holds "
-            f"{value!r}"
+            f"column {column!r} of {what} must be the path of a file, but row {row + 1} {found}"
         )
     return os.fspath(value)
 
@@ -453,14 +459,13 @@ def _span(start: float, end: float, row: int) -> _Span:
 def _is_kept(job: _Job) -> bool:
     """Return whether all clips of a recording are in its file."""
     stored = load_clips(job.file)
-    return stored is not None and set(job.spans) <= set(stored.rows())
+    return stored is not None and all(stored.row(span) is not None for span in job.spans)
 
 
 def _fill(job: _Job) -> None:
     """Decode what a recording's file lacks, and write it anew (runs in a worker process)."""
     stored = load_clips(job.file)
-    kept = [] if stored is None else [(float(start), float(end)) for start, end in stored.spans]
-    spans = [span for span in job.spans if span not in kept]
+    spans = [span for span in job.spans if stored is None or stored.row(span) is None]
     fresh = _decoded(job, spans)
     if stored is not None:
         fresh = StoredClips(

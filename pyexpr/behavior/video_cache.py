@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,15 @@ class StoredClips:
     spans: NDArray[np.float64]
     numbers: NDArray[np.int64]
     pixels: NDArray[np.uint8]
+    _rows: dict[tuple[float, float], int] = field(init=False)
 
-    def rows(self) -> dict[tuple[float, float], int]:
-        """Return where each clip lies."""
-        return {(float(start), float(end)): row for row, (start, end) in enumerate(self.spans)}
+    def __post_init__(self) -> None:
+        rows = {(float(start), float(end)): row for row, (start, end) in enumerate(self.spans)}
+        object.__setattr__(self, "_rows", rows)
+
+    def row(self, span: tuple[float, float]) -> int | None:
+        """Return where a clip lies, None if it is not here."""
+        return self._rows.get(span)
 
 
 def cache_file(folder: Path, video: str, openface: str | None, options: dict[str, Any]) -> Path:
