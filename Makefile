@@ -67,5 +67,5 @@ $(STAMP)-package: $(STAMP)-venv pyproject.toml $(SOURCES)
 	touch $@
 
 $(STAMP)-test: $(STAMP)-package
-	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test]'
+	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test,deep]'
 	touch $@

@@ -57,6 +57,7 @@ _PUBLIC: dict[str, str] = {
 }
 # Public name -> the module it is.
 _MODULES: dict[str, str] = {
+    "deep": "pyexpr.deep",
     "errors": "pyexpr.base.errors",
     "schedules": "pyexpr.behavior.schedules",
 }

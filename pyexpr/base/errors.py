@@ -66,6 +66,14 @@ class RError(EngineError):
     """R stopped with an error; the message is R's own."""
 
 
+class DeepNotInstalledError(PyexprError, ImportError):
+    """What the deep models need is not installed, or does not fit together."""
+
+
+class DeepMemoryError(PyexprError, MemoryError):
+    """The memory of the device does not hold the model and a batch."""
+
+
 class PyexprWarning(UserWarning):
     """Base of all warnings given by pyexpr."""
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyexpr.base.errors import PyexprError, VideoError
+from pyexpr.base.errors import DeepNotInstalledError, VideoError
 from pyexpr.base.files import whole_file
 
 # A container may round times to its own tick, at the coarsest (Matroska) a millisecond.
@@ -25,16 +25,13 @@ _ROUNDING = 1e-6
 _LACKING = 0.01
 
 
-class PyAVNotFoundError(PyexprError, ImportError):
-    """PyAV, which reads and writes video, is not installed."""
-
-
 def _av() -> Any:
     try:
         import av
     except ImportError as error:
-        raise PyAVNotFoundError(
-            f"video needs PyAV ({error}); run: pip install 'pyexpr-stats[deep]'"
+        raise DeepNotInstalledError(
+            f"video needs PyAV, which cannot be loaded ({error}); run: "
+            "pip install 'pyexpr-stats[deep]'"
         ) from None
     return av
 
