@@ -230,7 +230,7 @@ def read_video_clips(
     resize: Resize = "torchvision",
     crop: Crop | None = None,
     margin: float = 0.3,
-    cache: str | os.PathLike[str] | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
     n_jobs: int | None = None,
     progress: bool | None = None,
 ) -> VideoClips:
@@ -264,7 +264,7 @@ def read_video_clips(
         outside of the image is black, as is a frame without a valid landmark near it.
     margin : float
         Width of the border around the landmarks, in parts of their box's longer side.
-    cache : path, optional
+    cache_dir : path, optional
         Folder for the decoded frames, one file per recording and options; by default
         ``$PYEXPR_CACHE/video`` or ``~/.cache/pyexpr/video``. It may be removed any time.
     n_jobs : int, optional
@@ -306,14 +306,16 @@ def read_video_clips(
     >>> path = os.path.join(folder, "s01.mp4")
     >>> write_video(path, [np.full((64, 64, 3), 4 * k, np.uint8) for k in range(60)], fps=25)
     >>> table = pd.DataFrame({"video": [path, path], "start": [0, -1], "end": [1, 0]})
-    >>> found = read_video_clips(table, frames=5, size=32, cache=folder, n_jobs=1)
+    >>> found = read_video_clips(table, frames=5, size=32, cache_dir=folder, n_jobs=1)
     >>> found[0].shape, found.numbers(0).tolist(), found.numbers(1).tolist()
     ((5, 32, 32, 3), [0, 5, 10, 15, 20], [35, 40, 45, 50, 55])
     """
     import pandas as pd
 
     options = VideoOptions(frames, size, rate, resize, crop, margin)
-    folder = writable_folder(cache_folder("video", None if cache is None else os.fspath(cache)))
+    folder = writable_folder(
+        cache_folder("video", None if cache_dir is None else os.fspath(cache_dir))
+    )
     dropped = pd.DataFrame(columns=["subject", "context", "clip", "video", "reason"])
     if schedule is not None or every is not None:
         table, dropped = _scheduled(clips, schedule, every)

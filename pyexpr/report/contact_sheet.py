@@ -65,7 +65,7 @@ def contact_sheet(
     >>> path = os.path.join(folder, "s01.mp4")
     >>> write_video(path, [np.full((64, 64, 3), 4 * k, np.uint8) for k in range(60)], fps=25)
     >>> table = pd.DataFrame({"video": [path], "start": [0], "end": [2]})
-    >>> clips = read_video_clips(table, frames=4, size=32, cache=folder, n_jobs=1)
+    >>> clips = read_video_clips(table, frames=4, size=32, cache_dir=folder, n_jobs=1)
     >>> [text.get_text() for text in contact_sheet(clips).axes[0].texts[1:]]
     ['0', '12', '25', '37']
     """

@@ -53,7 +53,7 @@ TIMES = {
 
 def read(tmp_path: Path, *clips: tuple[object, object, object], **options: object) -> VideoClips:
     table = pd.DataFrame(clips, columns=["video", "start", "end"])
-    settings = {"frames": 16, "size": 32, "cache": tmp_path / "cache", "n_jobs": 1, **options}
+    settings = {"frames": 16, "size": 32, "cache_dir": tmp_path / "cache", "n_jobs": 1, **options}
     return read_video_clips(table, progress=False, **settings)
 
 
@@ -175,7 +175,7 @@ def test_the_face_is_cut_out(tmp_path: Path) -> None:
 
     def cut(**options: object) -> VideoClips:
         return read_video_clips(
-            table, frames=15, size=40, cache=tmp_path, n_jobs=1, crop="face", **options
+            table, frames=15, size=40, cache_dir=tmp_path, n_jobs=1, crop="face", **options
         )
 
     clips = cut(margin=0.5)
@@ -266,11 +266,13 @@ def test_stale_clips_are_refused(videos: dict[str, Path], tmp_path: Path) -> Non
 def test_processes_give_the_same_clips(videos: dict[str, Path], tmp_path: Path) -> None:
     spans = [(path, start, start + 1) for path in videos.values() for start in (0, 2)]
     one = read(tmp_path, *spans)
-    two = read(tmp_path, *spans, cache=tmp_path / "other", n_jobs=2)
+    two = read(tmp_path, *spans, cache_dir=tmp_path / "other", n_jobs=2)
     assert (one.stack() == two.stack()).all()
     (tmp_path / "text.mp4").write_text("subject, context\n")
     with pytest.raises(VideoError, match="is not a video"):
-        read(tmp_path, *spans, (tmp_path / "text.mp4", 0, 1), cache=tmp_path / "third", n_jobs=2)
+        read(
+            tmp_path, *spans, (tmp_path / "text.mp4", 0, 1), cache_dir=tmp_path / "third", n_jobs=2
+        )
 
 
 def test_an_interrupted_decoding_goes_on(
@@ -327,7 +329,7 @@ def test_schedules_and_periods(videos: dict[str, Path], tmp_path: Path) -> None:
             "calm": (Segment(1, 2, "x"),),
         }
     )
-    options = {"frames": 4, "size": 16, "cache": tmp_path, "n_jobs": 1}
+    options = {"frames": 4, "size": 16, "cache_dir": tmp_path, "n_jobs": 1}
     clips = read_video_clips(recordings, schedule=schedule, **options)
     assert clips.table[["subject", "context", "clip", "start", "end"]].values.tolist() == [
         ["a", "pain", "1", 0.0, 3.0],
