@@ -222,11 +222,12 @@ def fit(
     weights: Annotated[Path | None, typer.Option(help="Write the weights here (CSV).")] = None,
 ) -> None:
     """Fit a study's models; print their weights, write the test predictions."""
-    tables = _study(study).models().tables
+    planned = _study(study)
+    predictions, tables = planned.predictions(show=True), planned.models().tables
     if weights is not None:
         _write(tables["weights"], weights)
     if output is not None:
-        _write(tables["predictions"], output)
+        _write(predictions, output)
     from pyexpr.base.results import table_text
 
     typer.echo(table_text(tables["weights"]))

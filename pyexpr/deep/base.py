@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -15,12 +14,13 @@ import torch
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from pyexpr.base.errors import DataError, listed
+from pyexpr.base.errors import DataError
 from pyexpr.base.results import jsonable
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import checked_seed
 from pyexpr.deep.checkpoints import Checkpoint, Tensors
-from pyexpr.deep.devices import PRECISIONS, choose_place
+from pyexpr.deep.checks import check_training, checked_labels, combinations
+from pyexpr.deep.devices import choose_place
 from pyexpr.deep.persistence import from_bytes, read_model, to_bytes, write_model
 from pyexpr.deep.training import Examples, Part, Trained, TrainingOptions, predicted, train
 from pyexpr.modeling.splits import subject_folds
@@ -117,9 +117,9 @@ class DeepRegressor(RegressorMixin, BaseEstimator):
             If a batch does not fit into the device's memory.
         """
         self._check_parameters()
-        grid = self._grid()
+        grid = self._combinations()
         examples = self._examples(X, reset=True, what="X")
-        labels = _labels(y, len(examples), name="y", what="X")
+        labels = checked_labels(y, len(examples), name="y", what="X")
         training, held_out = self._parts(examples, labels, groups, validation, bool(grid))
         self.label_mean_ = float(training[1].mean())
         self.label_scale_ = float(training[1].std()) or 1.0
@@ -258,47 +258,13 @@ class DeepRegressor(RegressorMixin, BaseEstimator):
         return module
 
     def _check_parameters(self) -> None:
-        """Raise `DataError` for a parameter of the training that makes no sense."""
-        for name in ("max_epochs", "batch_size", "n_seeds", "devices"):
-            _require_count(name, getattr(self, name))
-        for name in ("patience", "n_threads"):
-            if getattr(self, name) is not None:
-                _require_count(name, getattr(self, name))
-        _require_above(0, "lr", self.lr)
-        if self.clip_norm is not None:
-            _require_above(0, "clip_norm", self.clip_norm)
-        if not (_is_number(self.weight_decay) and self.weight_decay >= 0):
-            raise DataError(f"weight_decay= must be at least 0, not {self.weight_decay!r}")
-        if not (_is_number(self.validation_share) and 0 < self.validation_share < 1):
-            raise DataError(
-                f"validation_share= must be between 0 and 1, not {self.validation_share!r}"
-            )
-        if self.precision not in PRECISIONS:
-            raise DataError(
-                f"precision= must be one of {listed(PRECISIONS)}, not {self.precision!r}"
-            )
-        checked_seed(self.seed)
-        choose_place(self.device)
+        """Raise `DataError` for a parameter that makes no sense."""
+        check_training(self.get_params(deep=False))
 
-    def _grid(self) -> list[dict[str, Any]]:
-        """Return the combinations to try, none without tuning."""
-        if self.tune is None:
-            return []
-        grid = self._PAPER_GRID if isinstance(self.tune, str) else self.tune
-        if self.tune != "paper" and not isinstance(self.tune, Mapping):
-            raise DataError(
-                "tune= must be None, 'paper', or a mapping of parameters to values to try, not "
-                f"{self.tune!r}"
-            )
+    def _combinations(self) -> list[dict[str, Any]]:
+        """Return the values to try in tuning; none without it."""
         known = self.get_params(deep=False)
-        for name, values in grid.items():
-            if name not in known:
-                raise DataError(f"tune= has no parameter {name!r}; it may have {listed(known)}")
-            if isinstance(values, str) or not isinstance(values, Sequence) or not values:
-                raise DataError(f"tune= must list values to try for {name!r}, not {values!r}")
-        return [
-            dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
-        ]
+        return combinations(self.tune, self._PAPER_GRID, known)
 
     def _parts(
         self,
@@ -320,7 +286,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator):
             self.stopping_ = "validation"
             return (examples, labels), (
                 held_out,
-                _labels(validation[1], len(held_out), name="the label", what="validation"),
+                checked_labels(validation[1], len(held_out), name="the label", what="validation"),
             )
         if self.patience is None and not tuned:
             self.stopping_ = "none"
@@ -408,28 +374,6 @@ class DeepRegressor(RegressorMixin, BaseEstimator):
         return pd.DataFrame(rows)
 
 
-def _labels(y: Any, n: int, *, name: str, what: str) -> NDArray[np.float64]:
-    """Return labels as float64, shape (n,), none missing."""
-    try:
-        values = np.asarray(y, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DataError(f"{name} of {what} must be numbers, but holds text") from None
-    if values.shape != (n,):
-        raise DataError(
-            f"{name} must have one value per clip of {what}: {n} clips, but its shape is "
-            f"{values.shape}"
-        )
-    bad = np.flatnonzero(~np.isfinite(values))
-    if len(bad):
-        raise DataError(
-            f"{name} of {what} must be finite numbers, but clip {bad[0] + 1} has {values[bad[0]]} "
-            f"({len(bad)} such clips); leave them out"
-        )
-    if n < 2:
-        raise DataError(f"{what} has {n} clip; at least 2 are needed")
-    return values
-
-
 def _shuffled_subjects(subjects: NDArray[Any], seed: int) -> tuple[int, NDArray[np.int64]]:
     """Return the number of subjects, and each clip's subject's place in a shuffled order."""
     n = len(set(subjects.tolist()))
@@ -461,21 +405,6 @@ def _fingerprint(
     ]
     text = json.dumps([name, jsonable(dict(config)), chosen, parts, str(torch.__version__)])
     return f"{hashlib.sha256(text.encode()).hexdigest()[:_FINGERPRINT]}-seed{options.seed}"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-
-
-def _require_count(name: str, value: Any) -> None:
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < 1:
-        raise DataError(f"{name}= must be a whole number of at least 1, not {value!r}")
-
-
-def _require_above(low: float, name: str, value: Any) -> None:
-    if not (_is_number(value) and np.isfinite(value) and value > low):
-        raise DataError(f"{name}= must be a number above {low:g}, not {value!r}")
 
 
 def _plain(value: Any) -> Any:

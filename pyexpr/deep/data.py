@@ -45,7 +45,11 @@ class Sequences:
     Parameters
     ----------
     clips : sequence of arrays
-        As they were measured, missing values NaN; they may be memory-mapped.
+        As they were measured, missing values NaN.
+    width : int
+        Columns, p.
+    lengths : sequence of int
+        Frames of each of them.
     rows : ndarray of int64, optional
         Positions of the clips that count; None: all.
     ready : dict, optional
@@ -55,21 +59,22 @@ class Sequences:
     def __init__(
         self,
         clips: Sequence[NDArray[Any]],
+        width: int,
+        lengths: Sequence[int] | NDArray[np.int64],
         rows: NDArray[np.int64] | None = None,
         ready: dict[int, torch.Tensor] | None = None,
     ) -> None:
-        self.clips = clips
+        self.clips, self.width, self.lengths = clips, width, lengths
         self.rows = np.arange(len(clips)) if rows is None else rows
         self._ready: dict[int, torch.Tensor] = {} if ready is None else ready
-        width = clips[0].shape[1]
-        self._keep = sum(len(clip) for clip in clips) * width * 4 <= KEPT_BYTES
+        self._keep = int(np.sum(lengths)) * width * 4 <= KEPT_BYTES
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def take(self, rows: NDArray[np.int64]) -> Sequences:
         """Return the clips at these positions."""
-        return Sequences(self.clips, self.rows[rows], self._ready)
+        return Sequences(self.clips, self.width, self.lengths, self.rows[rows], self._ready)
 
     def batch(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, ...]:
         """Return (frames,), or (frames padded with 0, lengths) where lengths differ."""

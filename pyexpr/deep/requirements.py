@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 
 from pyexpr.base.errors import DeepNotInstalledError
 
@@ -14,6 +15,22 @@ INSTALL = "pip install 'pyexpr-stats[deep]'"
 REINSTALL = "pip install --upgrade --force-reinstall torch torchvision"
 
 
+def require_installed() -> None:
+    """Raise `DeepNotInstalledError` if a package is missing, without loading any."""
+    for name in NEEDED:
+        package = name.partition(".")[0]
+        try:
+            found = find_spec(package)
+        except (ImportError, ValueError):
+            found = None
+        if found is None:
+            raise DeepNotInstalledError(_missing(package))
+
+
+def _missing(package: str) -> str:
+    return f"the deep models need {package}, which is not installed; run: {INSTALL}"
+
+
 def require() -> None:
     """Raise `DeepNotInstalledError` with the one command that mends what is missing or broken."""
     for name in NEEDED:
@@ -23,9 +40,7 @@ def require() -> None:
         except ModuleNotFoundError as error:
             # A module missing inside an installed package is another matter.
             lacking = (error.name or package).partition(".")[0]
-            raise DeepNotInstalledError(
-                f"the deep models need {lacking}, which is not installed; run: {INSTALL}"
-            ) from None
+            raise DeepNotInstalledError(_missing(lacking)) from None
         except (ImportError, OSError, RuntimeError, AttributeError) as error:
             said = " ".join(str(error).split())
             raise DeepNotInstalledError(

@@ -19,6 +19,7 @@ _KNOWN = {
     "human": "Human baseline",
     "elastic_net": "ElasticNet",
     "openface_lstm": "OpenFace-LSTM",
+    "lstm": "OpenFace-LSTM",
     "3d_cnn": "3D-CNN",
     "3d_cnn_pretrained": "3D-CNN pretrained",
     "nrmse": "NRMSE",

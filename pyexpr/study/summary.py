@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pyexpr.report import paper_figures
 from pyexpr.report.display import to_console
 from pyexpr.report.tables import side_by_side
+from pyexpr.study.deep_stage import DEEP_MODELS
 from pyexpr.study.pipeline import StudyResult
 from pyexpr.study.render import MAIN_MODEL, performance_rows, study_tables
 from pyexpr.study.stages import ALL
@@ -119,7 +120,7 @@ def true_correlations(
     key = ["subject", "context", "clip"]
     planted = pd.DataFrame(truth["clips"])[[*key, "expressiveness"]]
     rows = predictions.merge(planted, on=key)
-    models = [name for name in (MAIN_MODEL, "uniform", "normal") if name in rows]
+    models = [name for name in (MAIN_MODEL, *DEEP_MODELS, "uniform", "normal") if name in rows]
     raters = [
         name
         for name in map(str, rows.columns)
@@ -127,7 +128,12 @@ def true_correlations(
     ]
     levels = []
     for evaluated, block in rows.groupby("evaluated", sort=False):
-        found = {name: correlation(block["expressiveness"], block[name]) for name in models}
+        # A model over all contexts alone predicts nothing within one.
+        found = {
+            name: correlation(block["expressiveness"], block[name])
+            for name in models
+            if block[name].notna().any()
+        }
         if raters:
             each = [_paired_correlation(block, name) for name in raters]
             found["human"] = sum(each) / len(each)
