@@ -72,7 +72,7 @@ def test_frames_are_resized_as_by_the_weights_transforms(shape: tuple[int, int],
     ours = resized(picture, size, "torchvision")
     difference = np.abs(ours.astype(int) - np.round(theirs.numpy() * 255).astype(int))
     assert difference.max() <= ONE_LEVEL
-    assert (difference > 0).mean() < 0.001
+    assert (difference > 0).mean() < 0.01
 
 
 def test_aspect_keeps_the_proportions() -> None:
