@@ -55,9 +55,12 @@ hidden_size = 32
 max_epochs = 20
 
 [models.video3d]
+per_context = false
 frames = 8
 size = 56
+resize = "aspect"
 max_epochs = 5
+batch_size = 16
 """
 DEEP_STUDY_FILE = "study_deep.toml"
 
