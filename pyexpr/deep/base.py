@@ -247,7 +247,9 @@ class DeepRegressor(RegressorMixin, BaseEstimator):
     # --- inside ---
 
     def _module(self, weights: Tensors) -> Any:
-        module = self._build(self.config_)
+        # Building draws first weights, which are then replaced: the user's draws stay theirs.
+        with torch.random.fork_rng(devices=[]):
+            module = self._build(self.config_)
         module.load_state_dict(weights)
         return module.eval()
 

@@ -10,11 +10,14 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 from lightning.fabric import Fabric
+from safetensors.torch import load as from_bytes
+from safetensors.torch import save as to_bytes
 
 from pyexpr.base.errors import DataError
 from pyexpr.base.progress import progress
@@ -128,22 +131,31 @@ def train(
         strategy="ddp_spawn" if several else "auto",
         precision=options.precision,
     )
-    arguments = (make_module, training, validation, options, checkpoint, show)
+    # Bound to its arguments, because Fabric would take those apart on their way.
+    run = partial(
+        _train,
+        make_module=make_module,
+        training=training,
+        validation=validation,
+        options=options,
+        checkpoint=checkpoint,
+        show=show,
+    )
     with memory_told(options.batch_size, place):
-        trained = fabric.launch(_train, *arguments) if several else _train(fabric, *arguments)
-    assert isinstance(trained, Trained)
-    return trained
+        state = fabric.launch(run) if several else run(fabric)
+    return Trained(from_bytes(state["best"]), state["best_epoch"], state["history"])
 
 
 def _train(
     fabric: Any,
+    *,
     make_module: Callable[[], Any],
     training: Part,
     validation: Part | None,
     options: TrainingOptions,
     checkpoint: Checkpoint | None,
     show: bool | None,
-) -> Trained:
+) -> dict[str, Any]:
     place = Place(fabric.device.type, fabric.device.index)
     with repeatable(place, deterministic=options.deterministic, n_threads=options.n_threads):
         torch.manual_seed(_torch_seed(_words(options.seed, _FIRST_WEIGHTS, 1)))
@@ -178,7 +190,8 @@ def _train(
             if checkpoint is not None and fabric.is_global_zero:
                 state.optimizer = adam_moments(optimizer)
                 checkpoint.write(state)
-    return Trained(state.best, state.best_epoch, state.history)
+    # Tensors pass between processes by files that end with the one that made them.
+    return {"best": to_bytes(state.best), "best_epoch": state.best_epoch, "history": state.history}
 
 
 def _epochs_left(state: TrainingState, options: TrainingOptions) -> Iterator[int]:

@@ -76,6 +76,9 @@ def learning_figure(
             axes.set_xlabel("Epoch")
         for axes in panels.flat[len(contexts) :]:
             axes.set_visible(False)
+        # One scale for all panels, from 0: errors are compared across them.
+        highest = float(np.nanmax(data[list(_SERIES)].to_numpy()))
+        panels[0, 0].set_ylim(0, 1.05 * highest or 1.0)
         for axes in panels[:, 0]:
             axes.set_ylabel("RMSE (label's units)")
         handles, labels = panels[0, 0].get_legend_handles_labels()
@@ -111,7 +114,6 @@ def _draw(axes: Axes, data: pd.DataFrame) -> None:
         )
     epochs = int(data["epoch"].max())
     axes.set_xlim(0.5, epochs + 0.5)
-    axes.set_ylim(bottom=0)
     plotting.number_ticks(axes, 6)
     if epochs <= 6:
         axes.set_xticks(range(1, epochs + 1))
