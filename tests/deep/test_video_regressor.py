@@ -29,7 +29,7 @@ QUICK: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def squares() -> tuple[Any, Any]:
-    return moving_squares(24, seed=0)
+    return moving_squares(16, seed=0, size=16)
 
 
 @pytest.fixture(scope="module")
@@ -51,21 +51,21 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 
 def test_it_learns_motion_on_held_out_subjects() -> None:
-    clips, speed = moving_squares(150, seed=1)
-    others, other_speed = moving_squares(50, seed=2)
+    clips, speed = moving_squares(150, seed=1, size=24)
+    others, other_speed = moving_squares(50, seed=2, size=24)
     subject = np.arange(150) // 5
-    model = NarrowRegressor(**QUICK | {"batch_size": 16, "max_epochs": 6}, n_seeds=1)
-    model.set_params(patience=6).fit(clips, speed, groups=subject)
+    model = NarrowRegressor(**QUICK | {"max_epochs": 6, "patience": 6})
+    model.fit(clips, speed, groups=subject)
     assert model.stopping_ == "6 of 30 subjects held out"
     # 0.98 with this seed.
     assert np.corrcoef(model.predict(others), other_speed)[0, 1] > 0.8
 
 
 def test_it_learns_nothing_from_shuffled_labels() -> None:
-    clips, speed = moving_squares(80, seed=1)
-    others, other_speed = moving_squares(100, seed=2)
+    clips, speed = moving_squares(80, seed=1, size=24)
+    others, other_speed = moving_squares(100, seed=2, size=24)
     shuffled = np.random.default_rng(3).permutation(speed)
-    model = NarrowRegressor(**QUICK | {"batch_size": 16, "max_epochs": 3}).fit(clips, shuffled)
+    model = NarrowRegressor(**QUICK | {"max_epochs": 4}).fit(clips, shuffled)
     # 100 clips: the standard error of a correlation of 0 is 0.1.
     assert abs(np.corrcoef(model.predict(others), other_speed)[0, 1]) < 0.35
 
@@ -76,7 +76,7 @@ def test_the_same_seed_gives_the_same_bytes(
     again = clone(fitted).fit(*squares)
     assert (again.predict(squares[0]) == fitted.predict(squares[0])).all()
     each = fitted.predict_each(squares[0])
-    assert each.shape == (2, 24)
+    assert each.shape == (2, 16)
     assert (each[0] != each[1]).any()
     assert (each.mean(axis=0) == fitted.predict(squares[0])).all()
     second = NarrowRegressor(**QUICK, seed=1).fit(*squares)
@@ -91,7 +91,7 @@ def test_pickles_and_folders_predict_alike(
     loaded = NarrowRegressor.load(fitted.save(tmp_path / "model"))
     for other in (copy, loaded):
         assert (other.predict(squares[0]) == expected).all()
-        assert list(other.clip_shape_) == [8, 32, 32]
+        assert list(other.clip_shape_) == [8, 16, 16]
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
         "model.json",
         "weights.safetensors",
@@ -165,7 +165,7 @@ def test_the_whole_network_trains_its_last_layer(squares: tuple[Any, Any], tmp_p
     torch.manual_seed(0)
     path = tmp_path / "kinetics.pth"
     torch.save(r3d_18(weights=None).state_dict(), path)
-    clips, speed = squares[0][:4, :4, :16, :16], squares[1][:4]
+    clips, speed = squares[0][:4, :4], squares[1][:4]
     settings = QUICK | {"max_epochs": 1, "batch_size": 4}
     model = px.deep.Video3DRegressor(str(path), trainable="fc", **settings).fit(clips, speed)
     kept = model.modules_[0].body
@@ -202,7 +202,7 @@ def test_other_clips_are_refused(X: Any, message: str) -> None:
 def test_other_shapes_than_those_of_fit_are_refused(
     squares: tuple[Any, Any], fitted: NarrowRegressor
 ) -> None:
-    with pytest.raises(DataError, match=r"have the shape \(4, 32, 32\) .* was fitted with"):
+    with pytest.raises(DataError, match=r"have the shape \(4, 16, 16\) .* was fitted with"):
         fitted.predict(squares[0][:, :4])
 
 
