@@ -1,4 +1,4 @@
-# make demo | test | lint | kernels | bench | coverage | clean. Everything lives in .venv and build/.
+# make demo | demo-deep | test | lint | kernels | bench | coverage | clean. Everything lives in .venv and build/.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -14,11 +14,16 @@ BUILD_NEEDS := "scikit-build-core>=0.10" "pybind11>=3" cmake ninja
 # STUDIES per cell, five times as many for jackknife_t; what an earlier run has simulated is kept.
 STUDIES ?= 2000
 
-.PHONY: demo test lint kernels bench coverage golden clean install
+.PHONY: demo demo-deep test lint kernels bench coverage golden clean install
 
 demo: $(STAMP)-package
 	@tools/install_r.sh $(VENV) || echo "pyexpr: going on without R." >&2
 	$(BIN)/python -m pyexpr.cli.main demo demo
+
+# The same with videos and the deep models; brings torch (6 GB) where it is missing.
+demo-deep: $(STAMP)-deep
+	@tools/install_r.sh $(VENV) || echo "pyexpr: going on without R." >&2
+	$(BIN)/python -m pyexpr.cli.main demo --deep demo-deep
 
 test: $(STAMP)-test
 	tools/install_r.sh $(VENV) tests
@@ -53,7 +58,7 @@ golden:
 install: $(STAMP)-package
 
 clean:
-	rm -rf $(VENV) build demo
+	rm -rf $(VENV) build demo demo-deep
 
 $(STAMP)-venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -70,6 +75,10 @@ $(STAMP)-venv:
 # Without build isolation a rebuild takes seconds: the build directory is kept.
 $(STAMP)-package: $(STAMP)-venv pyproject.toml $(SOURCES) $(MODULES)
 	$(BIN)/python -m pip install -q --no-build-isolation -e .
+	touch $@
+
+$(STAMP)-deep: $(STAMP)-package
+	$(BIN)/python -m pip install -q --no-build-isolation -e '.[deep]'
 	touch $@
 
 $(STAMP)-test: $(STAMP)-package

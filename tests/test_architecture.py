@@ -38,6 +38,7 @@ DOORS = {
     "torchvision": "deep/",
     "lightning": "deep/",
     "safetensors": "deep/",
+    "av": "base/video_file.py",
 }
 
 

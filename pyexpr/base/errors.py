@@ -28,6 +28,10 @@ class OpenFaceError(DataError):
     """A file is not a usable OpenFace recording."""
 
 
+class VideoError(DataError):
+    """A file is not a usable video, or does not hold the clip asked for."""
+
+
 class StudyError(DataError):
     """The parts of a study do not fit together."""
 

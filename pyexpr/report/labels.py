@@ -21,6 +21,7 @@ _KNOWN = {
     "openface_lstm": "OpenFace-LSTM",
     "lstm": "OpenFace-LSTM",
     "3d_cnn": "3D-CNN",
+    "video3d": "3D-CNN",
     "3d_cnn_pretrained": "3D-CNN pretrained",
     "nrmse": "NRMSE",
     "rmse": "RMSE",

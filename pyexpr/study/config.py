@@ -167,11 +167,37 @@ class LSTMSection(DeepSection):
         return names
 
 
+class Video3DSection(DeepSection):
+    """The 3D-CNN on the recordings' videos; torchvision's choices by default."""
+
+    # Nothing, "kinetics400", or the path of a state_dict(), relative to the study file.
+    pretrained: str | None = None
+    trainable: Literal["all", "layer1", "layer2", "layer3", "layer4", "fc"] = "all"
+    frames: int = Field(default=16, ge=2)
+    size: int = Field(default=112, ge=8)
+    # Frames per second; nothing: frames are spread over the clip.
+    rate: float | None = Field(default=None, gt=0)
+    resize: Literal["torchvision", "aspect"] = "torchvision"
+    crop: Literal["face"] | None = None
+    margin: float = Field(default=0.3, ge=0, le=2)
+    lr: float = Field(default=0.0001, gt=0)
+    max_epochs: int = Field(default=45, ge=1)
+    batch_size: int = Field(default=24, ge=1)
+    weight_decay: float = Field(default=0.0001, ge=0)
+
+    @model_validator(mode="after")
+    def _nothing_random_is_kept(self) -> Video3DSection:
+        if self.pretrained is None and self.trainable != "all":
+            raise ValueError("trainable needs pretrained: layers that stay as they are")
+        return self
+
+
 class ModelsSection(_Section):
     """The models to fit; a deep model is fitted if its section is there."""
 
     elastic_net: ElasticNetSection = ElasticNetSection()
     lstm: LSTMSection | None = None
+    video3d: Video3DSection | None = None
 
     def deep(self) -> dict[str, DeepSection]:
         """Return the sections of the deep models that are there, by the models' names."""

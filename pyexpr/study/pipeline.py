@@ -12,13 +12,14 @@ from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
+from pyexpr.base.errors import StudyError
 from pyexpr.base.files import sha256, writable_folder, write_text
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.deep.requirements import require_installed
 from pyexpr.study import stages
 from pyexpr.study.config import StudyConfig, read_config
-from pyexpr.study.deep_stage import train_deep, training_folder
+from pyexpr.study.deep_stage import pretrained_file, train_deep, training_folder
 from pyexpr.study.deep_tables import joined_predictions
 from pyexpr.study.inputs import Inputs, read_inputs
 from pyexpr.study.render import render
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 # Other versions of these may compute other numbers; those of R and lavaan are in the factor
 # model's facts.
 _COMPUTING = ("pandas", "scipy", "scikit-learn", "pyarrow", "matplotlib", "rpy2-rinterface")
-_COMPUTING_DEEP = ("torch", "torchvision", "lightning", "safetensors")
+_COMPUTING_DEEP = ("torch", "torchvision", "lightning", "safetensors", "av")
 # Those of every study; deep models come after "models", each a stage under its own name.
 STAGES = ("reliability", "factor_model", "features", "models", "comparison", "coefficients")
 
@@ -169,6 +170,21 @@ class Study:
         recordings = self.inputs.recordings
         for name, path in zip(recordings["openface"], recordings["path"], strict=True):
             hashes[name] = sha256(path)
+        return hashes | self._video_hashes
+
+    @cached_property
+    def _video_hashes(self) -> dict[str, str]:
+        """SHA-256 of what the 3D-CNN alone reads: videos, and the weights it starts from."""
+        if self.config.models.video3d is None:
+            return {}
+        recordings = self.inputs.recordings
+        pairs = zip(recordings["video"], recordings["video_path"], strict=True)
+        hashes = {name: sha256(path) for name, path in pairs}
+        weights = pretrained_file(self.config, self.folder)
+        if weights is not None:
+            if not Path(weights).is_file():
+                raise StudyError(f"[models.video3d] pretrained: there is no file {weights!r}")
+            hashes[str(self.config.models.video3d.pretrained)] = sha256(weights)
         return hashes
 
     def reliability(self) -> StageOutput:
@@ -200,7 +216,14 @@ class Study:
         found = self._stage(
             name,
             lambda: train_deep(
-                name, self.config, self.inputs, behavior, fitted, folder=folder, show=show
+                name,
+                self.config,
+                self.inputs,
+                behavior,
+                fitted,
+                home=self.folder,
+                folder=folder,
+                show=show,
             ),
         )
         rmtree(training_folder(folder, name), ignore_errors=True)
@@ -314,6 +337,8 @@ class Study:
         )
         data = self.config.data
         hashes = self.input_hashes
+        if name not in {"video3d", "comparison"}:
+            hashes = {key: value for key, value in hashes.items() if key not in self._video_hashes}
         if name in {"reliability", "factor_model"}:
             hashes = {key: hashes[key] for key in (data.ratings, data.recordings)}
         elif name == "features":
