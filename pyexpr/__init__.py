@@ -48,6 +48,7 @@ _PUBLIC: dict[str, str] = {
     "read_openface": "pyexpr.behavior.openface",
     "simulate_study": "pyexpr.simulation.simulate",
     "split_subjects": "pyexpr.modeling.splits",
+    "study_report": "pyexpr.study.report",
     "subject_folds": "pyexpr.modeling.splits",
     "uniform_baseline": "pyexpr.modeling.baselines",
 }

@@ -44,11 +44,25 @@ def run(
     study: Annotated[Path, typer.Argument(help="The study file (TOML).")],
     output: StudyOutput = None,
 ) -> None:
-    """Run a whole study: tables, figures and record.json."""
+    """Run a whole study: tables, figures, record.json, and the report."""
     from pyexpr.study.pipeline import Study
     from pyexpr.study.summary import print_summary
 
     print_summary(Study.from_file(study, output=output).run(show=True))
+
+
+@app.command()
+def report(
+    results: Annotated[Path, typer.Argument(help="The folder of results that run has written.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The file to write; by default report.html in it."),
+    ] = None,
+) -> None:
+    """One HTML file from a study's results: method, tables, figures, cautions."""
+    from pyexpr.study.report import study_report
+
+    typer.echo(f"Report: {study_report(results, output=output)}")
 
 
 @app.command()

@@ -11,6 +11,7 @@ from pyexpr.report.display import to_console
 from pyexpr.report.tables import side_by_side
 from pyexpr.study.pipeline import StudyResult
 from pyexpr.study.render import MAIN_MODEL, performance_rows, study_tables
+from pyexpr.study.report import REPORT
 from pyexpr.study.stages import ALL
 
 if TYPE_CHECKING:
@@ -158,4 +159,5 @@ def _print_ending(result: StudyResult) -> None:
     if result.config.simulated:
         print("These data are simulated.")
     print(f"Tables, predictions and record.json: {result.folder}")
+    print(f"Report: {result.folder / REPORT}")
     print(f"Figures 2, 3, 4 and recording quality (SVG, PNG): {result.folder / 'figures'}")
