@@ -94,6 +94,43 @@ def demo(
 
 
 @app.command()
+def paper(
+    subjects: Annotated[
+        int | None, typer.Option(help="Subjects of the simulated study; the paper's 140.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Fixes every number.")] = 1,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="20 subjects and 200 replicates, to try it.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for paper.html, paper.csv and the tables."),
+    ] = None,
+) -> None:
+    """Set the paper's figures beside what follows from them and beside a simulated study."""
+    from pyexpr.report.display import to_console
+    from pyexpr.base.files import writable_folder
+    from pyexpr.study.paper import PAPER_SUBJECTS, QUICK, reproduce_paper
+
+    if quick and subjects is not None:
+        raise typer.BadParameter("--quick says how many subjects: give it or --subjects")
+    if output is not None:
+        # Known now, not after a minute.
+        writable_folder(output)
+    size = QUICK if quick else {"subjects": PAPER_SUBJECTS if subjects is None else subjects}
+    result = reproduce_paper(seed=seed, progress=True, **size)
+    for display in result.displays().values():
+        to_console(display)
+        typer.echo()
+    typer.echo(result.heading())
+    for note in result.notes():
+        typer.echo(f"Note: {note}")
+    if output is not None:
+        result.write(output)
+        typer.echo(f"Page and tables: {output / 'paper.html'}")
+
+
+@app.command()
 def icc(
     context: typer.Context,
     data: Annotated[

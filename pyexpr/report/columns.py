@@ -1,4 +1,4 @@
-"""Heads of columns that share their first words, set under one head as APA does."""
+"""Heads and titles of tables, divided as APA sets them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+_NUMBERED = re.compile(r"(Table \d+)\. (.+)", re.DOTALL)
 _STATISTIC = re.compile(r"(?:p|F|df|t|z)(?![\w])")
 
 
@@ -49,6 +50,19 @@ def statistic(head: str) -> tuple[str, str]:
     """
     found = _STATISTIC.match(head)
     return (found[0], head[found.end() :]) if found else ("", head)
+
+
+def title_parts(title: str) -> tuple[str, str]:
+    """Divide ``Table 1. Reliability.`` into its number and its title, as APA sets them.
+
+    Examples
+    --------
+    >>> title_parts("Table 1. Reliability."), title_parts("Weights.")
+    (('Table 1', 'Reliability'), ('', 'Weights'))
+    """
+    found = _NUMBERED.match(title)
+    number, words = (found[1], found[2]) if found else ("", title)
+    return number, words.removesuffix(".")
 
 
 def _first(head: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pyexpr.report.columns import spanned, statistic
+from pyexpr.report.columns import spanned, statistic, title_parts
 from pyexpr.report.display import DisplayTable
 from pyexpr.report.markup import Markup, element, joined
 
@@ -14,20 +14,6 @@ _TEXT = "font-family:'Times New Roman',serif;font-size:11pt;margin:0 0 6pt 0;"
 # A table of so many rows stays on one page in print.
 _SHORT = 25
 _INTERVAL = re.compile(r"\[[^\]\[]*\]")
-_NUMBERED = re.compile(r"(Table \d+)\. (.+)", re.DOTALL)
-
-
-def title_parts(title: str) -> tuple[str, str]:
-    """Divide ``Table 1. Reliability.`` into its number and its title, as APA sets them.
-
-    Examples
-    --------
-    >>> title_parts("Table 1. Reliability."), title_parts("Weights.")
-    (('Table 1', 'Reliability'), ('', 'Weights'))
-    """
-    found = _NUMBERED.match(title)
-    number, words = (found[1], found[2]) if found else ("", title)
-    return number, words.removesuffix(".")
 
 
 def report_table(display: DisplayTable, name: str) -> Markup:
