@@ -108,8 +108,8 @@ def paper(
     ] = None,
 ) -> None:
     """Set the paper's figures beside what follows from them and beside a simulated study."""
-    from pyexpr.report.display import to_console
     from pyexpr.base.files import writable_folder
+    from pyexpr.report.display import to_console
     from pyexpr.study.paper import PAPER_SUBJECTS, QUICK, reproduce_paper
 
     if quick and subjects is not None:

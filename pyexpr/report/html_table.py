@@ -6,7 +6,7 @@ import re
 
 from pyexpr.report.columns import spanned, statistic, title_parts
 from pyexpr.report.display import DisplayTable
-from pyexpr.report.markup import Markup, element, joined
+from pyexpr.report.markup import Child, Markup, element, joined
 
 _RULE = "1pt solid black"
 _CELL = "padding:2pt 6pt;font-family:'Times New Roman',serif;font-size:11pt;vertical-align:top;"
@@ -114,7 +114,11 @@ def _body(display: DisplayTable) -> Markup:
 def _notes(display: DisplayTable) -> Markup | None:
     if not display.notes:
         return None
-    return element("p", element("em", "Note."), " ", " ".join(display.notes), class_="note")
+    parts: list[Child] = [element("em", "Note."), " ", display.notes[0]]
+    for note in display.notes[1:]:
+        # Lettered remarks, which the table names, stand on lines of their own.
+        parts += [element("br") if note.startswith("(") else " ", note]
+    return element("p", *parts, class_="note")
 
 
 def word_html(display: DisplayTable) -> str:

@@ -13,6 +13,7 @@ from pyexpr.base.errors import DataError
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 from pyexpr.report.frames import in_order
 from pyexpr.report.labels import display_name, display_names, number
+from pyexpr.report.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -96,7 +97,8 @@ def predictions_figure(
                 axes.tick_params(labelbottom=True)
                 missing = int(np.isnan(predicted).sum())
                 axes.annotate(
-                    f"{len(true) - missing} clips" + (f"\n{missing} without" if missing else ""),
+                    counted(len(true) - missing, "clip")
+                    + (f"\n{missing} without" if missing else ""),
                     (0.04, 0.96), xycoords="axes fraction", va="top", size=plotting.SIZE_SMALLEST,
                     bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6}, zorder=3,
                 )  # fmt: skip
@@ -124,7 +126,8 @@ def predictions_alt(
     ]
     for (model, label), (true, predicted) in found.items():
         known = ~np.isnan(predicted)
-        head = f"{display_name(model, names)}, {display_name(label, names)}: {known.sum()} clips"
+        clips = counted(int(known.sum()), "clip")
+        head = f"{display_name(model, names)}, {display_name(label, names)}: {clips}"
         if known.any():
             head += (
                 f", true scores from {number(float(true.min()))} to {number(float(true.max()))}, "

@@ -333,12 +333,18 @@ def _notes(notes: Iterable[str]) -> Markup | None:
 
 def _figure(content: StudyContent, stem: str, caption: str) -> Markup | None:
     svg = content.figures.get(stem)
-    return None if svg is None else figure(stem.replace("_", "-"), svg, caption)
+    return None if svg is None else figure(_id("figure", stem), svg, caption)
 
 
 def _table(content: StudyContent, stem: str) -> Markup | None:
     display = content.displays.get(stem)
-    return None if display is None else report_table(display, stem.replace("_", "-"))
+    return None if display is None else report_table(display, _id("table", stem))
+
+
+def _id(kind: str, stem: str) -> str:
+    """Name a table or figure in the page, apart from the sections."""
+    name = stem.replace("_", "-")
+    return name if name.startswith(kind) else f"{kind}-{name}"
 
 
 def _folded_table(content: StudyContent, stem: str, title: str) -> Markup | None:

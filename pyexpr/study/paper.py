@@ -54,8 +54,6 @@ class PaperResult(Result):
         Of the simulated study.
     engine : str
         What fitted its factor models.
-    seconds : float
-        How long it took.
     """
 
     rows: tuple[PaperRow, ...]
@@ -63,7 +61,6 @@ class PaperResult(Result):
     seed: int
     n_boot: int
     engine: str
-    seconds: float
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per published figure.
@@ -215,7 +212,6 @@ def reproduce_paper(
         seed=seed,
         n_boot=n_boot,
         engine=str(found["factor_model"].facts["engine"]),
-        seconds=time.perf_counter() - start,
     )
 
 

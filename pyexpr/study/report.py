@@ -75,21 +75,21 @@ def study_report(folder: Path | str, *, output: Path | str | None = None) -> Pat
 
     Examples
     --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     study_report(folder)
+    ``study_report("results")`` writes ``results/report.html``. What is no folder of results
+    is told apart:
+
+    >>> study_report("no/such/folder")
     Traceback (most recent call last):
-    pyexpr.base.errors.StudyError: ... holds no results of a study: it has no record.json; ...
-    """
+    pyexpr.base.errors.StudyError: there is no folder 'no/such/folder'; name the folder that pyexpr run has written (results/ beside the study file)
+    """  # noqa: E501
     results = Path(folder)
     record = _record(results)
     config = _config(results, record)
     tables = _tables(results)
-    displays = {stem: display for stem, (_, display) in study_tables(config, tables).items()}
-    displays |= _more_displays(config, tables)
-    content = StudyContent(record, tables, displays, _figures(results), MAIN_MODEL)
     try:
-        text = study_page(content)
+        displays = {stem: display for stem, (_, display) in study_tables(config, tables).items()}
+        displays |= _more_displays(config, tables)
+        text = study_page(StudyContent(record, tables, displays, _figures(results), MAIN_MODEL))
     except (KeyError, DataError, ValueError) as error:
         raise StudyError(
             f"the results in {str(results)!r} cannot be shown: {error}; were they changed, or "
@@ -148,13 +148,11 @@ def _tables(folder: Path) -> dict[str, pd.DataFrame]:
 def _read(path: Path, name: str) -> pd.DataFrame | None:
     """Read a table; None if it has a header only, which for some is an answer."""
     try:
-        table = read_csv(path, labels=_LABELS, what=f"the table {path.name}")
+        return read_csv(path, labels=_LABELS, what=f"the table {path.name}")
     except DataError as error:
         if name not in _NEEDED and "no rows" in str(error):
             return None
         raise StudyError(f"{error}; pyexpr run makes the results anew") from None
-    # read_csv is for data, where an empty label is a gap; here an empty reason is none.
-    return table
 
 
 def _more_displays(config: StudyConfig, tables: dict[str, pd.DataFrame]) -> dict[str, DisplayTable]:
