@@ -121,7 +121,7 @@ def test_score_reliability_is_the_squared_correlation_with_the_factor() -> None:
 @pytest.mark.parametrize("kind", ["uniform", "normal"])
 def test_baselines_reach_what_simulation_says(kind: str) -> None:
     rng = np.random.default_rng(6)
-    n, studies, information = 140, 4000, 41.7
+    n, studies, information = 140, 4000, 3.0
     label = rng.normal(scale=math.sqrt(1 + 1 / information), size=(studies, n))
     draws = (
         rng.uniform(-3.5, 3.5, label.shape) if kind == "uniform" else rng.normal(size=label.shape)
@@ -135,9 +135,9 @@ def test_baselines_reach_what_simulation_says(kind: str) -> None:
 
 def test_the_correlation_of_draws_has_variance_one_over_n_less_one() -> None:
     rng = np.random.default_rng(7)
-    n, studies = 30, 20_000
+    n, studies = 8, 20_000
     # Any label will do, clustered and skewed.
-    label = np.repeat(rng.exponential(size=6), 5)
+    label = np.repeat(rng.exponential(size=4), 2)
     draws = rng.uniform(size=(studies, n))
     centred = draws - draws.mean(axis=1, keepdims=True)
     y = label - label.mean()
@@ -180,5 +180,6 @@ def test_no_rater_does_better_than_the_bound(shared: float) -> None:
     assert nrmse >= bound.nrmse - 0.001
     # Questions that differ only in noise leave nothing open: the bound is reached.
     assert bound.correlation - correlation < 0.02
+    assert nrmse - bound.nrmse < 0.003
     # Rounding can only move it outward.
     assert human_bound(icc, loadings, k=6).correlation >= bound.correlation
