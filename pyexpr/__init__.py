@@ -24,6 +24,7 @@ _PUBLIC: dict[str, str] = {
     "HumanBaseline": "pyexpr.modeling.baselines",
     "ICCResult": "pyexpr.measurement.reliability",
     "InvarianceResult": "pyexpr.measurement.invariance",
+    "PaperResult": "pyexpr.study.paper",
     "OpenFaceRecording": "pyexpr.behavior.openface",
     "Predictions": "pyexpr.inference.predictions",
     "Schedule": "pyexpr.behavior.schedules",
@@ -52,8 +53,10 @@ _PUBLIC: dict[str, str] = {
     "normal_baseline": "pyexpr.modeling.baselines",
     "read_openface": "pyexpr.behavior.openface",
     "read_video_clips": "pyexpr.behavior.video",
+    "reproduce_paper": "pyexpr.study.paper",
     "simulate_study": "pyexpr.simulation.simulate",
     "split_subjects": "pyexpr.modeling.splits",
+    "study_report": "pyexpr.study.report",
     "subject_folds": "pyexpr.modeling.splits",
     "uniform_baseline": "pyexpr.modeling.baselines",
 }

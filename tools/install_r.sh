@@ -7,7 +7,8 @@ python="$1/bin/python"
 packages=(r-base-core r-base-dev r-cran-lavaan)
 wanted=(lavaan)
 if [ "${2:-}" = tests ]; then
-    packages+=(r-cran-psych r-cran-boot r-cran-lme4 r-cran-clubsandwich r-cran-reticulate doctest-dev)
+    packages+=(r-cran-psych r-cran-boot r-cran-lme4 r-cran-clubsandwich r-cran-reticulate doctest-dev
+        chromium fonts-dejavu-core)
     wanted+=(psych boot lme4 clubSandwich reticulate)
 fi
 
@@ -38,7 +39,12 @@ have_doctest() {
     [ "${2:-}" != tests ] || [ -e /usr/include/doctest/doctest.h ]
 }
 
-if ! { have_r && have_headers && have_doctest "$@"; }; then
+# The report's tests open it in a browser.
+have_browser() {
+    [ "${2:-}" != tests ] || [ -x /usr/bin/chromium ]
+}
+
+if ! { have_r && have_headers && have_doctest "$@" && have_browser "$@"; }; then
     command -v apt-get >/dev/null || fail "this is not a Debian system: install R and lavaan by hand."
     as_root=()
     if [ "$(id -u)" -ne 0 ]; then

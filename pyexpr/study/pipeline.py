@@ -23,6 +23,7 @@ from pyexpr.study.deep_stage import pretrained_file, train_deep, training_folder
 from pyexpr.study.deep_tables import joined_predictions
 from pyexpr.study.inputs import Inputs, read_inputs
 from pyexpr.study.render import render
+from pyexpr.study.report import study_report
 from pyexpr.study.store import (
     StageOutput,
     code_fingerprint,
@@ -82,6 +83,13 @@ class StudyResult(Result):
                 return output.tables[name]
         known = [key for output in self.stages.values() for key in output.tables]
         raise KeyError(f"the study has no table {name!r}; it has {known}")
+
+    def report(self, output: Path | str | None = None) -> Path:
+        """Write the report again, by default ``report.html`` in `folder`; see `px.study_report`.
+
+        `output` is another place for it.
+        """
+        return study_report(self.folder, output=output)
 
     def tidy(self) -> pd.DataFrame:
         """Return performance and differences of the models, per context and over all."""
@@ -249,7 +257,7 @@ class Study:
         )
 
     def run(self, *, show: bool | None = None) -> StudyResult:
-        """Run all stages, write tables, figures and ``record.json``; return the results.
+        """Run all stages; write tables, figures, ``record.json`` and the report.
 
         Parameters
         ----------
@@ -286,6 +294,7 @@ class Study:
         result = StudyResult(self.config, self.output, dict(self._done), record, tuple(self.reused))
         self._render(result.stages)
         write_text(self.output / "record.json", json.dumps(record, indent=1) + "\n")
+        result.report()
         return result
 
     def _stage(self, name: str, compute: Callable[[], StageOutput]) -> StageOutput:

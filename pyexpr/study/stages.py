@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pyexpr.base.errors import DataError, EngineError, PyexprWarning, StudyError
 from pyexpr.base.results import jsonable
-from pyexpr.behavior.features import FEATURES, extract_features
+from pyexpr.behavior.features import FEATURES, FeatureResult, extract_features
 from pyexpr.inference.coefficients import context_coefficients
 from pyexpr.inference.comparison import compare_models
 from pyexpr.inference.predictions import Predictions
@@ -169,15 +169,24 @@ def features(config: StudyConfig, inputs: Inputs, *, show: bool | None = None) -
     )
     # As the study names its files, so that results do not depend on where it lies.
     names = dict(zip(inputs.recordings["path"], inputs.recordings["openface"], strict=True))
+    return features_output(result, names)
+
+
+def features_output(result: FeatureResult, names: dict[str, str] | None = None) -> StageOutput:
+    """Return the tables of features and what became of the recordings; files by their `names`."""
     tables = {
-        name: table.assign(openface=table["openface"].map(names)) if "openface" in table else table
-        for name, table in {
-            "features": result.table,
-            "quality": result.quality,
-            "recordings": result.recordings,
-            "dropped_clips": result.dropped,
-        }.items()
+        "features": result.table,
+        "quality": result.quality,
+        "recordings": result.recordings,
+        "dropped_clips": result.dropped,
     }
+    if names is not None:
+        tables = {
+            name: table.assign(openface=table["openface"].map(names))
+            if "openface" in table
+            else table
+            for name, table in tables.items()
+        }
     return StageOutput(
         tables,
         {
