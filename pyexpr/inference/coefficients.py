@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.holm import holm
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.core.cluster_bootstrap import draw_counts
@@ -17,7 +18,7 @@ from pyexpr.core.streams import BOOTSTRAP, checked_seed
 from pyexpr.inference.cluster_ols import CORRECTIONS, ClusterOLS
 from pyexpr.inference.coefficient_data import ALL, CoefficientData, read_data
 from pyexpr.inference.coefficient_plot import coefficients_figure
-from pyexpr.inference.multiplicity import ADJUSTMENTS, holm
+from pyexpr.inference.multiplicity import ADJUSTMENTS
 from pyexpr.inference.penalised import (
     N_FOLDS,
     PenalisedModel,

@@ -67,6 +67,8 @@ def refuse_unsupported(request: FitRequest) -> None:
         raise unsupported("native", "more than one plain factor")
     if request.cluster is not None or request.estimator != "ML":
         raise unsupported("native", f"estimator={request.estimator!r} or cluster=")
+    if request.group_equal:
+        raise unsupported("native", "parameters held equal over groups")
     if request.missing != "listwise" and np.isnan(request.columns).any():
         raise unsupported("native", "incomplete rows with missing='fiml'")
 
