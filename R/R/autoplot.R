@@ -76,6 +76,21 @@ autoplot.pyexpr_comparison <- function(object, what = "models", ...) {
 
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_invariance <- function(object, ...) {
+  table <- object$tables$contrasts
+  if (!nrow(table)) {
+    data_error("there are no contrasts to draw; the notes of the result say why.",
+      rlang::current_env())
+  }
+  table$contrast <- factor(table$contrast, unique(table$contrast))
+  range_plot(table, "estimate", "conf.low", "conf.high", "term") + zero_line() +
+    ggplot2::facet_grid(ggplot2::vars(.data$contrast),
+      ggplot2::vars(paste0(.data$level, " (", .data$scale, ")")), scales = "free_x") +
+    ggplot2::labs(x = "Difference between groups", y = NULL)
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_bootstrap <- function(object, ...) {
   range_plot(object$tables$tidy, "estimate", "conf.low", "conf.high", "term") +
     ggplot2::labs(x = "Estimate", y = NULL)
@@ -92,7 +107,7 @@ autoplot.pyexpr_coefficients <- function(object, what = "tested", ...) {
     "Regularised weight, with interval of the procedure"
   table$context <- factor(table$context, unique(table$context))
   range_plot(table, columns[1], columns[2], columns[3], "feature") + zero_line() +
-    ggplot2::facet_wrap(ggplot2::vars(.data$context), nrow = 1) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$context)) +
     ggplot2::labs(x = label, y = NULL)
 }
 

@@ -106,10 +106,10 @@ column_node <- function(x) {
 
 bytes_of <- function(x) writeBin(x, raw())
 
+# Times without a zone are instants all the same; they come back in UTC.
 zone_of <- function(x) {
   zone <- attr(x, "tzone")[1]
-  if (is.null(zone) || !nzchar(zone)) zone <- Sys.timezone()
-  if (is.null(zone) || is.na(zone)) "UTC" else zone
+  if (is.null(zone) || !nzchar(zone)) "UTC" else zone
 }
 
 # --- back ---------------------------------------------------------------------

@@ -45,7 +45,7 @@ check_columns <- function(value, data, arg, call, required = FALSE, one = FALSE)
   wanted <- if (one) "one column" else "columns"
   if (is.null(value) && !required) return(NULL)
   if (!is.character(value) || anyNA(value) || (one && length(value) != 1L) || !length(value)) {
-    column_error(sprintf("`%s` must name %s of `data`, bare or as strings, not %s.", arg, wanted,
+    column_error(sprintf("`%s` must name %s of `data`, bare or in quotes, not %s.", arg, wanted,
       if (is.character(value)) sprintf("%d", length(value)) else described_type(value)), call)
   }
   absent <- setdiff(value, names(data))

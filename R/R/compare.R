@@ -43,10 +43,7 @@
 #'   Application.
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
-#' subject <- factor(clips$subject)
-#' clips$face <- ave(clips$au_intensity, clips$context)
-#' clips$guess <- clips$au_count / 10
-#' result <- compare_models(clips, truth = score, predictions = c(au_intensity, guess),
+#' result <- compare_models(clips, truth = score, predictions = c(au_intensity, au_count),
 #'   cluster = subject, metrics = "correlation", seed = 1)
 #' result
 #' tidy(interval(result, method = "percentile", confidence = 0.9))
@@ -117,8 +114,8 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #' * `influence()`: every quantity without each subject.
 #' * `wild()`: slopes and contrasts by the wild cluster bootstrap, the null imposed.
 #'
-#' @param x,model A result of [compare_models()], [cluster_bootstrap()] or
-#'   [context_coefficients()].
+#' @param x,model A result of [compare_models()], [cluster_bootstrap()],
+#'   [context_coefficients()] or [bootstrap_cfa()].
 #' @param method,confidence As in [compare_models()]; `NULL` is the recommended method,
 #'   and the level at hand.
 #' @param rule `"holm"` or `"max_t"`.
@@ -145,7 +142,7 @@ NULL
 #' @export
 interval <- function(x, method = NULL, confidence = NULL) {
   call <- rlang::current_env()
-  can(x, c("pyexpr_comparison", "pyexpr_bootstrap"), call)
+  can(x, c("pyexpr_comparison", "pyexpr_bootstrap", "pyexpr_cfa_bootstrap"), call)
   method_of(x, "interval", list(method = one(method), confidence = one(confidence)), call)
 }
 
@@ -169,7 +166,7 @@ extend <- function(x, n) {
 #' @export
 replicates <- function(x, context = NULL) {
   call <- rlang::current_env()
-  can(x, c("pyexpr_comparison", "pyexpr_bootstrap", "pyexpr_coefficients"), call)
+  can(x, names(makers), call)
   if (inherits(x, "pyexpr_coefficients") && is.null(context)) {
     data_error(sprintf("`context` must name a context or \"all\": %s.", listed(x$contexts)), call)
   }
@@ -203,9 +200,10 @@ wild <- function(x, n_boot = 9999, seed = NULL) {
   method_of(x, "wild", list(n_boot = one(n_boot), seed = one(seed)), call)
 }
 
+makers <- c(pyexpr_comparison = "compare_models()", pyexpr_bootstrap = "cluster_bootstrap()",
+  pyexpr_coefficients = "context_coefficients()", pyexpr_cfa_bootstrap = "bootstrap_cfa()")
+
 can <- function(x, classes, call) {
-  makers <- c(pyexpr_comparison = "compare_models()", pyexpr_bootstrap = "cluster_bootstrap()",
-    pyexpr_coefficients = "context_coefficients()")
   if (!inherits(x, classes)) {
     data_error(sprintf("`x` must be a result of %s, not %s.",
       paste0("`", makers[classes], "`", collapse = " or "), described_type(x)), call)

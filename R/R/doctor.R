@@ -58,11 +58,8 @@ print.pyexpr_doctor <- function(x, ...) {
   cat(x$heading, "\n\n", sep = "")
   table <- x$tables$tidy
   shown <- c("component", "version", "status", "needed_for")
-  width <- vapply(table[shown], function(v) max(nchar(v)), 0L)
-  for (i in seq_len(nrow(table))) {
-    cat(trimws(paste(formatC(unlist(table[i, shown]), width = -width), collapse = "  "), "right"),
-      "\n", sep = "")
-  }
+  lines <- do.call(paste, c(lapply(table[shown], format), sep = "  "))
+  cat(paste0(trimws(lines, "right"), "\n"), sep = "")
   print_notes(x$notes)
   invisible(x)
 }

@@ -32,6 +32,7 @@
 #' `vignette("comparing-models-and-contexts")` show the whole.
 #'
 #' @importFrom rlang .data abort warn
+#' @importFrom tibble new_tibble
 #' @keywords internal
 "_PACKAGE"
 

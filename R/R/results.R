@@ -31,9 +31,12 @@ without_nan <- function(x) {
   x
 }
 
-# Labels that came back as text become a factor again, with the user's levels.
+# Labels become again what they were: a factor with the user's levels, integer64.
 like <- function(x, original) {
-  if (is.factor(original)) factor(x, levels(original), ordered = is.ordered(original)) else x
+  if (is.factor(original)) return(factor(x, levels(original), ordered = is.ordered(original)))
+  if (inherits(original, "integer64") && is.numeric(x)) return(bit64::as.integer64(x))
+  if (is.double(original) && is.integer(x)) return(as.double(x))
+  x
 }
 
 # A key of an object in Python. When R has no more use for it, the next call says so:
@@ -76,6 +79,7 @@ method_of <- function(x, name, arguments, call) {
 #' |---|---|
 #' | [icc()] | `"tidy"`, `"counts"`, `"mean_reliability"` |
 #' | [fit_cfa()] | `"tidy"`, `"glance"`, `"loadings"`, `"standardized"`, `"reliability"` |
+#' | [invariance()] | `"tidy"`, `"glance"`, `"contrasts"`, `"estimates"`, `"fit_measures"` |
 #' | [context_coefficients()] | `"tidy"`, `"contrasts"`, `"omnibus"` |
 #' | [extract_features()] | `"tidy"`, `"quality"`, `"recordings"`, `"dropped"` |
 #' | [run_study()] | `"tidy"`, and all tables of the study |

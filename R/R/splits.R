@@ -51,8 +51,8 @@ augment.pyexpr_split <- function(x, data, subject = NULL, ...) {
   at <- match(as.character(data[[name]]), as.character(parts$subject))
   if (anyNA(at)) {
     strangers <- unique(as.character(data[[name]][is.na(at)]))
-    abort(sprintf("%d subjects are not in this split of %d: %s.", length(strangers), nrow(parts),
-      listed(strangers)), class = c("pyexpr_study_error", "pyexpr_data_error", "pyexpr_error"),
+    abort(sprintf("these subjects are not in this split of %d: %s.", nrow(parts), listed(strangers)),
+      class = c("pyexpr_study_error", "pyexpr_data_error", "pyexpr_error"),
       call = call)
   }
   data[[".part"]] <- factor(parts$part[at], c("train", "validation", "test"))

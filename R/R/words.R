@@ -14,12 +14,13 @@ r_sentence <- function(text) {
   value <- "(True|False|None|\001\\d+\001|-?[0-9][0-9.e+-]*[0-9]|[0-9])"
   text <- gsub(paste0(name, "=", value), "`\\1 = \\2`", text, perl = TRUE)
   text <- gsub(paste0(name, "=(?![\\w=(\\[])"), "`\\1`", text, perl = TRUE)
+  text <- gsub("(?<=not )\\[([^\\[\\]]*)\\]", "c(\\1)", text, perl = TRUE)
   words <- c(True = "TRUE", False = "FALSE", None = "NULL", "NaN" = "NA")
   for (word in names(words)) {
     text <- gsub(sprintf("\\b%s\\b", word), words[[word]], text, perl = TRUE)
   }
   # What is a method in Python is a table here.
-  tables <- "(mean_reliability|counts|contrasts|omnibus|reliability|standardized|loadings)"
+  tables <- "(mean_reliability|counts|contrasts|omnibus|reliability|loadings|estimates|fit_measures)"
   text <- gsub(paste0("\\b", tables, "\\(\\)"), "tidy(x, \"\\1\")", text, perl = TRUE)
   text <- gsub("\\bschedules\\.([A-Z0-9_]+)", "\"\\L\\1\"", text, perl = TRUE)
   text <- gsub("\\bpx\\.", "", text, perl = TRUE)

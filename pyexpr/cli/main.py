@@ -259,6 +259,10 @@ def compare(
     n_boot: Annotated[int, typer.Option(help="Replicates of the bootstrap.")] = 2000,
     confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 0,
+    replicates: Annotated[
+        Path | None,
+        typer.Option(help="Write the replicates here (CSV): a row each, every digit kept."),
+    ] = None,
     output: Output = None,
 ) -> None:
     """Compare models on the same rows, with intervals that respect subjects."""
@@ -284,6 +288,11 @@ def compare(
         confidence=confidence,
         seed=seed,
     )
+    if replicates is not None:
+        import pandas as pd
+
+        names = result.tidy()[["metric", "term", "context"]].agg(": ".join, axis=1)
+        _write(pd.DataFrame(result.replicates, columns=list(names)), replicates)
     _finish(result, output)
 
 

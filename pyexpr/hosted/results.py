@@ -18,7 +18,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "CoefficientResult": ("contrasts", "omnibus"),
     "FeatureResult": ("quality", "recordings", "dropped"),
     "ICCResult": ("counts", "mean_reliability"),
-    "InvarianceResult": ("glance", "loadings", "lavaan"),
+    "InvarianceResult": ("glance", "contrasts", "estimates", "fit_measures"),
 }
 
 _kept: dict[int, Any] = {}
@@ -56,9 +56,16 @@ def described(result: Result) -> dict[str, Any]:
         "key": keep(result),
         "heading": result.heading(),
         "notes": list(result.notes()),
-        "tables": _tables(result, name),
+        "tables": {key: _narrow(table) for key, table in _tables(result, name).items()},
         "provenance": jsonable(result.provenance()),
     }
+
+
+def _narrow(table: pd.DataFrame) -> pd.DataFrame:
+    """Return counts with gaps as Int32: Int64 is what R's integer64 is on this side."""
+    wide = [name for name in table.columns if str(table[name].dtype) == "Int64"]
+    small = [name for name in wide if not (table[name].abs() >= 2**31).any()]
+    return table.astype(dict.fromkeys(small, "Int32")) if small else table
 
 
 def _tables(result: Any, name: str) -> dict[str, pd.DataFrame]:

@@ -79,6 +79,20 @@ def do_cfa_scores(key: int, **options: Any) -> pd.DataFrame:
     return scores
 
 
+def do_invariance(data: Any, model: Any, **options: Any) -> dict[str, Any]:
+    """`px.invariance`."""
+    from pyexpr.measurement.invariance import invariance
+
+    return described(invariance(data, model, **options))
+
+
+def do_bootstrap_cfa(data: Any, model: Any, **options: Any) -> dict[str, Any]:
+    """`px.bootstrap_cfa`."""
+    from pyexpr.measurement.bootstrap_cfa import bootstrap_cfa
+
+    return described(bootstrap_cfa(data, model, **options))
+
+
 def do_read_openface(path: str, **options: Any) -> dict[str, Any]:
     """`px.read_openface`: a row per frame, and what reading met with."""
     import pandas as pd
@@ -227,8 +241,8 @@ def do_replicates(key: int, context: str | None = None) -> dict[str, Any]:
         values, labels = result.replicates(context), list(result.data.features)
     else:
         table = result.tidy()
-        named = [name for name in ("metric", "term", "context") if name in table]
-        labels = table[named].agg(": ".join, axis=1).tolist()
+        named = table.columns[: table.columns.get_loc("estimate")]
+        labels = table[named].astype(str).agg(": ".join, axis=1).tolist()
         values = result.replicates
     return {"values": np.ascontiguousarray(values), "labels": labels}
 
