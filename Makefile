@@ -5,6 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 SOURCES := $(shell find cpp CMakeLists.txt -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
+# An editable install knows each module by its path: moved or new ones want a new install.
+MODULES := build/.modules
+$(shell mkdir -p build && find pyexpr -name '*.py' | LC_ALL=C sort > $(MODULES).now && \
+  { cmp -s $(MODULES).now $(MODULES) || cp $(MODULES).now $(MODULES); })
 BUILD_NEEDS := "scikit-build-core>=0.10" "pybind11>=3" cmake ninja
 
 # STUDIES per cell; what an earlier run has simulated is kept.
@@ -38,6 +42,7 @@ bench: $(STAMP)-test
 
 coverage: $(STAMP)-package
 	$(BIN)/python benchmarks/coverage_study/run.py --studies $(STUDIES)
+	$(BIN)/python benchmarks/coverage_study/measurement.py --studies $(STUDIES)
 
 # The numbers that R makes for the tests; their scripts are committed with them.
 # Needs r-cran-glmnet besides what the tests need.
@@ -62,7 +67,7 @@ $(STAMP)-venv:
 	touch $@
 
 # Without build isolation a rebuild takes seconds: the build directory is kept.
-$(STAMP)-package: $(STAMP)-venv pyproject.toml $(SOURCES)
+$(STAMP)-package: $(STAMP)-venv pyproject.toml $(SOURCES) $(MODULES)
 	$(BIN)/python -m pip install -q --no-build-isolation -e .
 	touch $@
 

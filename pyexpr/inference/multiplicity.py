@@ -13,7 +13,10 @@ import numpy as np
 
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.holm import holm
-from pyexpr.inference.intervals import Evidence, Intervals, compute, jackknife_t, studentize
+from pyexpr.inference.intervals.evidence import Evidence, Intervals
+from pyexpr.inference.intervals.jackknife_t import jackknife_t
+from pyexpr.inference.intervals.methods import compute
+from pyexpr.inference.intervals.studentized import studentize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,6 +54,7 @@ def adjust(
         high=intervals.high.copy(),
         p_adjusted=adjusted,
         adjustment=marks,
+        rule=rule,
     )
     at_level: dict[int, Intervals] = {}
     pivots = None

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pyexpr.base.errors import StudyError, near_names
-from pyexpr.inference.intervals import METHODS
+from pyexpr.inference.intervals.methods import METHODS
 from pyexpr.inference.quantities import METRICS
 
 RATING_COLUMNS = ("subject", "context", "clip", "rater", "question", "score")

@@ -9,7 +9,8 @@ from pyexpr.base.errors import PyexprWarning, StudyError
 from pyexpr.base.results import jsonable
 from pyexpr.behavior.features import FEATURES, extract_features
 from pyexpr.inference.coefficients import context_coefficients
-from pyexpr.inference.comparison import Predictions, compare_models
+from pyexpr.inference.comparison import compare_models
+from pyexpr.inference.predictions import Predictions
 from pyexpr.measurement.cfa import cfa
 from pyexpr.measurement.reliability import NOTE_NO_RATERS, icc
 from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_baseline
