@@ -12,9 +12,10 @@
 #' @inheritParams compare_models
 #' @param method Of the intervals: `"jackknife_t"` (recommended, the default),
 #'   `"percentile"`, `"basic"`, `"normal"` or `"bca"`.
+#' @param progress Whether to show a bar.
 #' @param null Value to test; without one there is no p-value.
 #' @return An object with [tidy()][result-tables] (a row per statistic), `glance()`,
-#'   [replicates()] and [interval()].
+#'   [replicates()], [interval()], [adjust()], [extend()] and `influence()`.
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' slope <- function(data, weights) {
@@ -22,7 +23,8 @@
 #' }
 #' cluster_bootstrap(clips, slope, cluster = subject, n_boot = 199, null = 0)
 cluster_bootstrap <- function(data, statistic, cluster, n_boot = 2000, method = NULL,
-                              confidence = 0.95, null = NULL, stratify = NULL, seed = 0) {
+                              confidence = 0.95, null = NULL, stratify = NULL, seed = 0,
+                              progress = interactive()) {
   call <- rlang::current_env()
   cluster <- column(rlang::enquo(cluster), data, "cluster", call)
   stratify <- column(rlang::enquo(stratify), data, "stratify", call)
@@ -33,13 +35,11 @@ cluster_bootstrap <- function(data, statistic, cluster, n_boot = 2000, method = 
   used <- c(cluster, stratify)
   table <- table_node(data[used], call = call)
   table$n <- nrow(data)
-  found <- with_function(function(weights) statistic(data, weights), function(id) {
-    ask("cluster_bootstrap", list(
-      table = table, `function` = id, cluster = cluster, n_boot = one(n_boot, "n_boot", call),
-      method = one(method, "method", call), confidence = one(confidence, "confidence", call),
-      null = one(null, "null", call), stratify = stratify, seed = one(seed, "seed", call),
-      progress = FALSE
-    ), call)
-  })
-  new_result(found, "pyexpr_bootstrap")
+  token <- function_token(function(weights) statistic(data, weights))
+  found <- ask("cluster_bootstrap", list(
+    table = table, `function` = token$id, cluster = cluster, n_boot = one(n_boot),
+    method = one(method), confidence = one(confidence), null = one(null), stratify = stratify,
+    seed = one(seed), progress = one(progress)
+  ), call)
+  new_result(found, "pyexpr_bootstrap", token = token)
 }

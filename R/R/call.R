@@ -34,17 +34,20 @@ raise <- function(error, call) {
 
 # --- functions of the user, called from Python --------------------------------
 
-# Runs `code` while Python can call `f` by the number it gets.
-with_function <- function(f, code) {
-  id <- length(state$functions) + 1L
-  state$functions[[id]] <- f
-  on.exit(state$functions <- state$functions[seq_len(id - 1L)])
-  code(id)
+# A function that Python can call by the token's id, for as long as the token lives:
+# a result that can draw more replicates holds it. Ids are never used again.
+function_token <- function(f) {
+  token <- new.env(parent = emptyenv())
+  state$n_functions <- state$n_functions + 1L
+  token$id <- state$n_functions
+  assign(as.character(token$id), f, envir = state$functions)
+  reg.finalizer(token, function(t) rm(list = as.character(t$id), envir = state$functions))
+  token
 }
 
 answer_call <- function(bytes) {
   request <- unserialize(bytes)
-  f <- state$functions[[request$`function`]]
+  f <- get(as.character(request$`function`), envir = state$functions)
   answer <- tryCatch(
     numbers_of(f(request$arguments$weights)),
     error = function(e) {

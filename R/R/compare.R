@@ -116,8 +116,7 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #'
 #' @param x,model A result of [compare_models()], [cluster_bootstrap()],
 #'   [context_coefficients()] or [bootstrap_cfa()].
-#' @param method,confidence As in [compare_models()]; `NULL` is the recommended method,
-#'   and the level at hand.
+#' @param method,confidence As in [compare_models()]; `NULL` keeps the one at hand.
 #' @param rule `"holm"` or `"max_t"`.
 #' @param n How many replicates more.
 #' @param n_flips Number of random flips where all are too many.
@@ -142,7 +141,7 @@ NULL
 #' @export
 interval <- function(x, method = NULL, confidence = NULL) {
   call <- rlang::current_env()
-  can(x, c("pyexpr_comparison", "pyexpr_bootstrap", "pyexpr_cfa_bootstrap"), call)
+  can(x, c(replicated, "pyexpr_cfa_bootstrap"), call)
   method_of(x, "interval", list(method = one(method), confidence = one(confidence)), call)
 }
 
@@ -150,7 +149,7 @@ interval <- function(x, method = NULL, confidence = NULL) {
 #' @export
 adjust <- function(x, rule) {
   call <- rlang::current_env()
-  can(x, c("pyexpr_comparison", "pyexpr_coefficients"), call)
+  can(x, c(replicated, "pyexpr_coefficients"), call)
   method_of(x, "adjust", list(rule = one(rule)), call)
 }
 
@@ -158,7 +157,7 @@ adjust <- function(x, rule) {
 #' @export
 extend <- function(x, n) {
   call <- rlang::current_env()
-  can(x, "pyexpr_comparison", call)
+  can(x, replicated, call)
   method_of(x, "extend", list(n = one(n)), call)
 }
 
@@ -188,8 +187,10 @@ sign_flip <- function(x, n_flips = 10000) {
 #' @rdname result-methods
 #' @importFrom stats influence
 #' @export
-influence.pyexpr_comparison <- function(model, ...) {
-  method_of(model, "influence", list(), rlang::current_env())
+influence.pyexpr_result <- function(model, ...) {
+  call <- rlang::current_env()
+  can(model, replicated, call, "model")
+  method_of(model, "influence", list(), call)
 }
 
 #' @rdname result-methods
@@ -203,9 +204,11 @@ wild <- function(x, n_boot = 9999, seed = NULL) {
 makers <- c(pyexpr_comparison = "compare_models()", pyexpr_bootstrap = "cluster_bootstrap()",
   pyexpr_coefficients = "context_coefficients()", pyexpr_cfa_bootstrap = "bootstrap_cfa()")
 
-can <- function(x, classes, call) {
+replicated <- c("pyexpr_comparison", "pyexpr_bootstrap")
+
+can <- function(x, classes, call, arg = "x") {
   if (!inherits(x, classes)) {
-    data_error(sprintf("`x` must be a result of %s, not %s.",
+    data_error(sprintf("`%s` must be a result of %s, not %s.", arg,
       paste0("`", makers[classes], "`", collapse = " or "), described_type(x)), call)
   }
 }

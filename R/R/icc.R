@@ -25,6 +25,9 @@
 #' @param cluster Column of the subjects that targets belong to. Without it,
 #'   targets that share subjects (a column `subject`) give a warning; `FALSE` says
 #'   that this is known.
+#' @param cluster_method `"jackknife"`, or `"bootstrap_t"` with `n_boot` draws of the
+#'   subjects by `seed`.
+#' @param n_boot,seed Of the bootstrap-t.
 #' @return An object with [tidy()][result-tables] (a row per group and form), tables
 #'   `"counts"` and `"mean_reliability"`, `glance()`, `autoplot()`.
 #' @seealso [choose_icc()], [d_study()], [icc_interval()]
@@ -43,7 +46,8 @@
 #' )
 #' tidy(icc(wide))
 icc <- function(data, targets = NULL, ratings = NULL, raters = NULL, by = NULL, form = "all",
-                confidence = 0.95, k = NULL, cluster = NULL) {
+                confidence = 0.95, k = NULL, cluster = NULL, cluster_method = "jackknife",
+                n_boot = 2000, seed = 0) {
   call <- rlang::current_env()
   targets <- columns(rlang::enquo(targets), data, "targets", call)
   ratings <- columns(rlang::enquo(ratings), data, "ratings", call)
@@ -56,7 +60,8 @@ icc <- function(data, targets = NULL, ratings = NULL, raters = NULL, by = NULL, 
     data = table_node(data, used, call = call), targets = many(targets),
     ratings = if (is.null(targets)) many(ratings) else ratings, raters = raters, by = many(by),
     form = if (identical(form, "all")) form else many(form), confidence = one(confidence),
-    k = one(k), cluster = cluster
+    k = one(k), cluster = cluster, cluster_method = one(cluster_method), n_boot = one(n_boot),
+    seed = one(seed)
   ), call)
   new_result(found, "pyexpr_icc", data, by)
 }

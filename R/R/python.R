@@ -2,7 +2,8 @@
 
 state <- new.env(parent = emptyenv())
 state$released <- integer()
-state$functions <- list()
+state$functions <- new.env(parent = emptyenv())
+state$n_functions <- 0L
 
 protocol <- 1L
 venv <- "r-pyexpr"

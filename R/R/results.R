@@ -63,7 +63,12 @@ key_of <- function(x, call) {
 method_of <- function(x, name, arguments, call) {
   found <- ask("method", c(list(key = key_of(x, call), name = name), arguments), call)
   if (is.data.frame(found)) return(result_table(found, own = attr(x, "own")))
-  new_result(found, class(x)[1])
+  result <- new_result(found, class(x)[1])
+  # What else the object carries, such as the function it calls.
+  more <- setdiff(names(x), names(result))
+  result[more] <- unclass(x)[more]
+  attr(result, "own") <- attr(x, "own")
+  result
 }
 
 #' Tables of a result

@@ -276,8 +276,9 @@ def compare(
     if not _names(predictions):
         raise typer.BadParameter("name the models' columns: --predictions elastic_net,lstm")
     labels = [cluster, *_names(context)]
+    table = read_csv(data, labels=labels, what=f"the predictions ({data})")
     result = compare_models(
-        read_csv(data, labels=labels, what=f"the predictions ({data})"),
+        _whole_numbers(table, labels),
         truth=truth,
         predictions=_names(predictions),
         cluster=cluster,
@@ -307,6 +308,18 @@ def doctor() -> None:
 def _names(text: str | None) -> list[str]:
     """Split a list given by commas."""
     return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def _whole_numbers(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
+    """Return the table with labels 1, 2, ..., 10 as numbers, in whose order subjects are drawn.
+
+    So Python and R draw them, which read such a column as numbers; "007" stays text.
+    """
+    for name in set(labels) & set(table.columns):
+        column = table[name]
+        if column.notna().all() and column.str.fullmatch(r"0|-?[1-9][0-9]{0,17}").all():
+            table = table.assign(**{name: column.astype("int64")})
+    return table
 
 
 def _forms(text: str) -> list[str]:

@@ -187,7 +187,8 @@ def do_compare_models(
     table: pd.DataFrame, predictions: list[str] | Mapping[str, Any], **options: Any
 ) -> dict[str, Any]:
     """`px.compare_models`; a model given as {values, truth} is `Predictions`."""
-    from pyexpr.inference.comparison import Predictions, compare_models
+    from pyexpr.inference.comparison import compare_models
+    from pyexpr.inference.predictions import Predictions
 
     if isinstance(predictions, Mapping):
         predictions = {

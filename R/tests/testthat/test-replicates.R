@@ -9,11 +9,12 @@ example <- function() {
   )
 }
 
+# Subjects 0 to 29 as numbers: as text they would be drawn in another order.
+numbered <- function() transform(example(), subject = (seq_len(150) - 1L) %/% 5L)
+
 digest <- function(path) unname(tools::md5sum(path))
 
-test_that("replicates hash alike from R, Python and the command line", {
-  need_python()
-  data <- example()
+expect_same_replicates <- function(data) {
   result <- compare_models(data, y, c(p, q), subject, context = context, n_boot = 300, seed = 11)
   bytes <- writeBin(as.vector(t(replicates(result))), raw())
   here <- tempfile()
@@ -53,4 +54,10 @@ test_that("replicates hash alike from R, Python and the command line", {
   expect_identical(
     names(utils::read.csv(written, check.names = FALSE)), colnames(replicates(result))
   )
+}
+
+test_that("replicates hash alike from R, Python and the command line", {
+  need_python()
+  expect_same_replicates(example())
+  expect_same_replicates(numbered())
 })

@@ -109,7 +109,13 @@ test_that("an R statistic has the replicates of compare_models()", {
   theirs <- compare_models(used, score, au_intensity, subject, metrics = "rmse", n_boot = 99, seed = 7)
   # Sums in another order: rounding.
   expect_equal(as.numeric(replicates(ours)), as.numeric(replicates(theirs)), tolerance = 1e-12)
-  invisible(gc())
+  # The function lives as long as the result that calls it.
+  invisible(gc(full = TRUE))
+  cluster_bootstrap(used, function(data, w) sum(w), subject, n_boot = 20)
+  longer <- extend(interval(ours, "percentile"), 5)
+  expect_identical(replicates(longer)[1:99, 1], replicates(ours)[, 1])
+  again <- cluster_bootstrap(used, rmse, subject, n_boot = 104, seed = 7)
+  expect_identical(replicates(longer), replicates(again))
   several <- cluster_bootstrap(clips, function(data, w) c(a = sum(w), b = 2), subject, n_boot = 20)
   expect_identical(tidy(several)$term, c("a", "b"))
   expect_snapshot(cluster_bootstrap(clips, function(data, w) stop("no way"), subject), error = TRUE)
