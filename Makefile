@@ -1,4 +1,5 @@
-# make demo | demo-deep | test | lint | kernels | bench | coverage | clean. Everything lives in .venv and build/.
+# make demo | demo-deep | test | lint | kernels | r-check | bench | coverage | clean.
+# Everything lives in .venv and build/.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +15,7 @@ BUILD_NEEDS := "scikit-build-core>=0.10" "pybind11>=3" cmake ninja
 # STUDIES per cell, five times as many for jackknife_t; what an earlier run has simulated is kept.
 STUDIES ?= 2000
 
-.PHONY: demo demo-deep test lint kernels bench coverage golden clean install
+.PHONY: demo demo-deep test lint kernels r-check bench coverage golden clean install
 
 demo: $(STAMP)-package
 	@tools/install_r.sh $(VENV) || echo "pyexpr: going on without R." >&2
@@ -40,6 +41,11 @@ kernels:
 	cmake --preset kernels
 	cmake --build --preset kernels
 	ctest --preset kernels
+
+# The R package as CRAN checks it; a part of the tests.
+r-check: $(STAMP)-test
+	tools/install_r.sh $(VENV) tests
+	tools/r_check.sh $(BIN)/python
 
 bench: $(STAMP)-test
 	tools/install_r.sh $(VENV) tests

@@ -327,6 +327,10 @@ def compare(
     n_boot: Annotated[int, typer.Option(help="Replicates of the bootstrap.")] = 2000,
     confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 0,
+    replicates: Annotated[
+        Path | None,
+        typer.Option(help="Write the replicates here (CSV): a row each, every digit kept."),
+    ] = None,
     output: Output = None,
 ) -> None:
     """Compare models on the same rows, with intervals that respect subjects."""
@@ -340,8 +344,9 @@ def compare(
     if not _names(predictions):
         raise typer.BadParameter("name the models' columns: --predictions elastic_net,lstm")
     labels = [cluster, *_names(context)]
+    table = read_csv(data, labels=labels, what=f"the predictions ({data})")
     result = compare_models(
-        read_csv(data, labels=labels, what=f"the predictions ({data})"),
+        _whole_numbers(table, labels),
         truth=truth,
         predictions=_names(predictions),
         cluster=cluster,
@@ -353,6 +358,11 @@ def compare(
         confidence=confidence,
         seed=seed,
     )
+    if replicates is not None:
+        import pandas as pd
+
+        names = result.tidy()[["metric", "term", "context"]].agg(": ".join, axis=1)
+        _write(pd.DataFrame(result.replicates, columns=list(names)), replicates)
     _finish(result, output)
 
 
@@ -367,6 +377,18 @@ def doctor() -> None:
 def _names(text: str | None) -> list[str]:
     """Split a list given by commas."""
     return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def _whole_numbers(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
+    """Return the table with labels 1, 2, ..., 10 as numbers, in whose order subjects are drawn.
+
+    So Python and R draw them, which read such a column as numbers; "007" stays text.
+    """
+    for name in set(labels) & set(table.columns):
+        column = table[name]
+        if column.notna().all() and column.str.fullmatch(r"0|-?[1-9][0-9]{0,17}").all():
+            table = table.assign(**{name: column.astype("int64")})
+    return table
 
 
 def _forms(text: str) -> list[str]:
