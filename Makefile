@@ -1,4 +1,4 @@
-# make demo | test | lint | kernels | bench | coverage | clean. Everything lives in .venv and build/.
+# make demo | test | lint | kernels | bench | coverage | docs | clean. Everything lives in .venv and build/.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +10,7 @@ BUILD_NEEDS := "scikit-build-core>=0.10" "pybind11>=3" cmake ninja
 # STUDIES per cell; what an earlier run has simulated is kept.
 STUDIES ?= 1000
 
-.PHONY: demo test lint kernels bench coverage golden clean install
+.PHONY: demo test lint kernels bench coverage docs golden clean install
 
 demo: $(STAMP)-package
 	@tools/install_r.sh $(VENV) || echo "pyexpr: going on without R." >&2
@@ -38,6 +38,10 @@ bench: $(STAMP)-test
 
 coverage: $(STAMP)-package
 	$(BIN)/python benchmarks/coverage_study/run.py --studies $(STUDIES)
+
+docs: $(STAMP)-docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 # The numbers that R makes for the tests; their scripts are committed with them.
 # Needs r-cran-glmnet besides what the tests need.
@@ -67,5 +71,9 @@ $(STAMP)-package: $(STAMP)-venv pyproject.toml $(SOURCES)
 	touch $@
 
 $(STAMP)-test: $(STAMP)-package
-	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test]'
+	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test,docs]'
+	touch $@ $(STAMP)-docs
+
+$(STAMP)-docs: $(STAMP)-package
+	$(BIN)/python -m pip install -q --no-build-isolation -e '.[docs]'
 	touch $@
