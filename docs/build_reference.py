@@ -49,7 +49,9 @@ def write(_: Any) -> None:
 
 
 def _names() -> list[str]:
-    return [name for name in px.__all__ if name != "__version__"]
+    names = [name for name in px.__all__ if name != "__version__"]
+    # What one calls comes before what comes back from it.
+    return sorted(names, key=lambda name: (name[0].isupper(), name))
 
 
 def _module(name: str) -> str:
