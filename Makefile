@@ -1,4 +1,4 @@
-# make demo | demo-deep | test | lint | kernels | r-check | bench | coverage | clean.
+# make demo | demo-deep | test | lint | kernels | r-check | bench | coverage | docs | clean.
 # Everything lives in .venv and build/.
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -15,7 +15,7 @@ BUILD_NEEDS := "scikit-build-core>=0.10" "pybind11>=3" cmake ninja
 # STUDIES per cell, five times as many for jackknife_t; what an earlier run has simulated is kept.
 STUDIES ?= 2000
 
-.PHONY: demo demo-deep test lint kernels r-check bench coverage golden clean install
+.PHONY: demo demo-deep test lint kernels r-check bench coverage docs golden clean install
 
 demo: $(STAMP)-package
 	@tools/install_r.sh $(VENV) || echo "pyexpr: going on without R." >&2
@@ -56,6 +56,10 @@ coverage: $(STAMP)-package
 	$(BIN)/python benchmarks/coverage_study/measurement.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/coefficients.py
 
+docs: $(STAMP)-docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 # The numbers that R makes for the tests; their scripts are committed with them.
 # Needs r-cran-glmnet besides what the tests need.
 golden:
@@ -87,6 +91,11 @@ $(STAMP)-deep: $(STAMP)-package
 	$(BIN)/python -m pip install -q --no-build-isolation -e '.[deep]'
 	touch $@
 
+$(STAMP)-docs: $(STAMP)-package
+	$(BIN)/python -m pip install -q --no-build-isolation -e '.[docs]'
+	touch $@
+
 $(STAMP)-test: $(STAMP)-package
-	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test,deep]'
+	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test,deep,docs]'
+	touch $(STAMP)-deep $(STAMP)-docs
 	touch $@

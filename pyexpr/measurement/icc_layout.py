@@ -246,7 +246,8 @@ def _subject_codes(
 
 
 def _cell_name(frame: pd.DataFrame, row: int, names: Sequence[str]) -> str:
-    return ", ".join(f"{name} {frame[name].iloc[row]!r}" for name in names)
+    # tolist(): a label is 3, not np.int64(3).
+    return ", ".join(f"{name} {frame[name].iloc[[row]].tolist()[0]!r}" for name in names)
 
 
 def _frame_row(rows: slice | NDArray[np.intp], position: int) -> int:

@@ -64,7 +64,7 @@ class NativeEngine:
 def refuse_unsupported(request: FitRequest) -> None:
     """Raise `EngineError` for what needs lavaan."""
     if not request.model.plain_factor:
-        raise unsupported("native", "more than one plain factor")
+        raise unsupported("native", "more than one factor with free loadings and nothing else said")
     if request.cluster is not None or request.estimator != "ML":
         raise unsupported("native", f"estimator={request.estimator!r} or cluster=")
     if request.group_equal:
