@@ -32,14 +32,17 @@ _PUBLIC: dict[str, str] = {
     "Study": "pyexpr.study.pipeline",
     "StudyResult": "pyexpr.study.pipeline",
     "SubjectSplit": "pyexpr.modeling.splits",
+    "VideoClips": "pyexpr.behavior.video",
     "bootstrap_cfa": "pyexpr.measurement.bootstrap_cfa",
     "cfa": "pyexpr.measurement.cfa",
     "choose_icc": "pyexpr.measurement.icc_design",
     "cluster_bootstrap": "pyexpr.inference.bootstrap",
     "compare_models": "pyexpr.inference.comparison",
+    "contact_sheet": "pyexpr.report.contact_sheet",
     "context_coefficients": "pyexpr.inference.coefficients",
     "d_study": "pyexpr.measurement.icc_design",
     "describe_openface": "pyexpr.behavior.openface",
+    "describe_video": "pyexpr.behavior.video",
     "doctor": "pyexpr.study.doctor",
     "extract_features": "pyexpr.behavior.features",
     "human_baseline": "pyexpr.modeling.baselines",
@@ -48,6 +51,7 @@ _PUBLIC: dict[str, str] = {
     "invariance": "pyexpr.measurement.invariance",
     "normal_baseline": "pyexpr.modeling.baselines",
     "read_openface": "pyexpr.behavior.openface",
+    "read_video_clips": "pyexpr.behavior.video",
     "simulate_study": "pyexpr.simulation.simulate",
     "split_subjects": "pyexpr.modeling.splits",
     "subject_folds": "pyexpr.modeling.splits",
@@ -55,6 +59,7 @@ _PUBLIC: dict[str, str] = {
 }
 # Public name -> the module it is.
 _MODULES: dict[str, str] = {
+    "deep": "pyexpr.deep",
     "errors": "pyexpr.base.errors",
     "schedules": "pyexpr.behavior.schedules",
 }

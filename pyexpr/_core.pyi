@@ -84,7 +84,7 @@ class MetricDesign:
         sums: NDArray[np.float64],
         column_sums: NDArray[np.int64],
         centres: NDArray[np.float64],
-        levels: Sequence[tuple[int, float, Sequence[int]]],
+        levels: Sequence[tuple[int, float, Sequence[int], bool]],
         quantities: NDArray[np.int64],
         strata: Sequence[int],
     ) -> None: ...

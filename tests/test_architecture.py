@@ -37,6 +37,8 @@ DOORS = {
     "torch": "deep/",
     "torchvision": "deep/",
     "lightning": "deep/",
+    "safetensors": "deep/",
+    "av": "base/video_file.py",
 }
 
 

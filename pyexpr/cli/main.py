@@ -56,26 +56,39 @@ def simulate(
     folder: Annotated[Path, typer.Argument(help="An empty folder, or one made by this command.")],
     subjects: Annotated[int, typer.Option(help="How many subjects.")] = 40,
     seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 1,
+    videos: Annotated[bool, typer.Option(help="Draw each recording as a video too.")] = False,
+    video_size: Annotated[int, typer.Option(help="Width and height of the videos, px.")] = 64,
 ) -> None:
     """Write a simulated study: ratings, OpenFace recordings, study file, and the truth."""
     from pyexpr.simulation.simulate import simulate_study
 
-    typer.echo(simulate_study(folder, subjects=subjects, seed=seed).heading())
+    result = simulate_study(
+        folder, subjects=subjects, seed=seed, videos=videos, video_size=video_size
+    )
+    typer.echo(result.heading())
 
 
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where to put the demo study.")],
-    subjects: Annotated[int, typer.Option(help="How many subjects.")] = 40,
+    subjects: Annotated[
+        int | None, typer.Option(help="How many subjects; by default 40, with --deep 20.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 1,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="With videos, and the deep models trained on them.")
+    ] = False,
 ) -> None:
     """Simulate a study, run it, and set its tables beside the truth and the paper."""
     from pyexpr.simulation.simulate import simulate_study
     from pyexpr.study.pipeline import Study
     from pyexpr.study.summary import print_beside_truth
 
-    typer.echo(simulate_study(folder, subjects=subjects, seed=seed).heading())
-    result = Study.from_file(folder / "study.toml").run(show=True)
+    number = subjects if subjects is not None else 20 if deep else 40
+    simulated = simulate_study(folder, subjects=number, seed=seed, videos=deep)
+    typer.echo(simulated.heading())
+    study = simulated.deep_study_file if deep else simulated.study_file
+    result = Study.from_file(study).run(show=True)
     print_beside_truth(result, folder / "truth.json")
 
 
@@ -222,11 +235,12 @@ def fit(
     weights: Annotated[Path | None, typer.Option(help="Write the weights here (CSV).")] = None,
 ) -> None:
     """Fit a study's models; print their weights, write the test predictions."""
-    tables = _study(study).models().tables
+    planned = _study(study)
+    predictions, tables = planned.predictions(show=True), planned.models().tables
     if weights is not None:
         _write(tables["weights"], weights)
     if output is not None:
-        _write(tables["predictions"], output)
+        _write(predictions, output)
     from pyexpr.base.results import table_text
 
     typer.echo(table_text(tables["weights"]))
@@ -256,6 +270,9 @@ def compare(
             "studentized_et."
         ),
     ] = None,
+    ratio: Annotated[
+        bool, typer.Option("--ratio", help="Beside differences of errors, their ratios.")
+    ] = False,
     n_boot: Annotated[int, typer.Option(help="Replicates of the bootstrap.")] = 2000,
     confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 0,
@@ -280,6 +297,7 @@ def compare(
         context=context,
         metrics=_names(metrics),
         method=method,
+        ratio=ratio,
         n_boot=n_boot,
         confidence=confidence,
         seed=seed,
