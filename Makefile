@@ -1,4 +1,4 @@
-# make demo | test | lint | kernels | bench | coverage | clean. Everything lives in .venv and build/.
+# make demo | test | lint | kernels | bench | parity | coverage | clean. Everything lives in .venv and build/.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +10,7 @@ BUILD_NEEDS := "scikit-build-core>=0.10" "pybind11>=3" cmake ninja
 # STUDIES per cell; what an earlier run has simulated is kept.
 STUDIES ?= 1000
 
-.PHONY: demo test lint kernels bench coverage golden clean install
+.PHONY: demo test lint kernels bench parity coverage golden clean install
 
 demo: $(STAMP)-package
 	@tools/install_r.sh $(VENV) || echo "pyexpr: going on without R." >&2
@@ -35,6 +35,11 @@ kernels:
 bench: $(STAMP)-test
 	tools/install_r.sh $(VENV) tests
 	$(BIN)/python benchmarks/run.py
+
+# Every equality with software not ours, docs/validation.md; glmnet's only where it is installed.
+parity: $(STAMP)-test
+	tools/install_r.sh $(VENV) tests
+	cd tests && ../$(BIN)/python -m parity
 
 coverage: $(STAMP)-package
 	$(BIN)/python benchmarks/coverage_study/run.py --studies $(STUDIES)

@@ -13,6 +13,7 @@ from pyexpr.base.errors import (
     ColumnError,
     DataError,
     PyexprWarning,
+    counted,
     listed,
     near_names,
 )
@@ -170,6 +171,8 @@ class ComparisonResult(Result):
         Rows of the data used, and left out because truth or a model was missing.
     clusters : list
         Labels of the subjects, sorted.
+    own_all : bool
+        Whether context "all" is one of the table's own, not all rows together.
     """
 
     rows: tuple[Row, ...]
@@ -182,6 +185,7 @@ class ComparisonResult(Result):
     clusters: tuple[Any, ...]
     cluster_name: str
     draws: _Draws
+    own_all: bool = False
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per metric, term and context.
@@ -375,9 +379,8 @@ class ComparisonResult(Result):
     def heading(self) -> str:
         """Return what was compared, on how many subjects and rows."""
         models = list(dict.fromkeys(row.term for row in self.rows if row.second is None))
-        plural = "s" if len(models) != 1 else ""
         return (
-            f"{len(models)} model{plural} compared on {self.n_used} rows of "
+            f"{counted(len(models), 'model')} compared on {self.n_used} rows of "
             f"{int(self.n_clusters.max())} subjects ({self.cluster_name}); "
             f"{100 * self.intervals.confidence:g} % intervals by {self.method}"
         )
@@ -402,7 +405,13 @@ class ComparisonResult(Result):
         notes = ["levels of RMSE, NRMSE, MAE and R2 are not tested; differences are, against 0"]
         if self.n_dropped:
             notes.append(
-                f"{self.n_dropped} rows were left out because the truth or a prediction is missing"
+                f"{counted(self.n_dropped, 'row', 'was', 'were')} left out because the truth or a "
+                "prediction is missing"
+            )
+        if self.own_all:
+            notes.append(
+                "rows of a context called 'all' are taken as those over all contexts; nothing was "
+                "computed over all rows of the table"
             )
         if any(row.note for row in self.rows):
             notes.append(
@@ -454,7 +463,9 @@ def compare_models(
         means, unweighted).
     context : str or array of (n,), optional
         Compare within each context and over all rows (context ``"all"``), and each
-        model between contexts (context ``"a - b"``), all from the same draws.
+        model between contexts (context ``"a - b"``), all from the same draws. Rows whose
+        context is itself called "all", as in a study's predictions.csv, are taken as
+        those over all.
     pairwise : bool
         Whether to compute all differences between models.
     n_boot : int
@@ -558,6 +569,7 @@ def compare_models(
         clusters=tuple(labels),
         cluster_name=cluster_name,
         draws=draws,
+        own_all=dict(zip(contexts, context_rows, strict=True)).get(ALL) is not None,
     )
     return result if adjust is None else result.adjust(adjust)
 
@@ -663,14 +675,12 @@ def _read_contexts(
     name, series = column_or_array(frame, context, argument="context", what=_TABLE)
     codes, labels = label_codes(series, name=name, what=_TABLE)
     names = [str(label) for label in labels]
-    if ALL in names:
-        raise ColumnError(
-            f"column {name!r} of {_TABLE} has a context named 'all', which stands for all rows "
-            "together; rename it"
-        )
     if len(names) == 1:
         return names, [None]
-    return [*names, ALL], [*(codes == i for i in range(len(names))), None]
+    rows: dict[str, NDArray[np.bool_] | None] = {label: codes == i for i, label in enumerate(names)}
+    # A study's predictions.csv: rows called "all" are those of the model over all contexts.
+    over_all = rows.pop(ALL, None)
+    return [*rows, ALL], [*rows.values(), over_all]
 
 
 # --- from the quantities to the evidence ---------------------------------------------------

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pyexpr.base.errors import DataError, listed
+from pyexpr.base.errors import DataError, counted, listed
 from pyexpr.core.cluster_bootstrap import Summary, order_statistics, summarise
 from pyexpr.core.quantiles import MOST_UNDEFINED, interpolated_quantiles
 
@@ -216,11 +216,13 @@ def _jackknife(evidence: Evidence) -> _Jackknife:
                 found.acceleration[rows] = np.sum(influence**3, axis=1) / (6 * squares**1.5)
         for row, undefined in zip(rows, np.isnan(group.values).sum(axis=1), strict=True):
             if undefined:
-                found.reason[row] = f"undefined without one of {undefined} subjects"
+                found.reason[row] = f"undefined without one of {counted(undefined, 'subject')}"
         # As when one subject makes all errors: the scale has no value without it.
         for row, at_end in zip(rows, np.isinf(scaled).sum(axis=1), strict=True):
             if at_end and not found.reason[row] and not still[row]:
-                found.reason[row] = f"at the end of its range without one of {at_end} subjects"
+                found.reason[row] = (
+                    f"at the end of its range without one of {counted(at_end, 'subject')}"
+                )
     return found
 
 
