@@ -120,7 +120,7 @@ GOOD_RATINGS, GOOD_RECORDINGS = tables()
             GOOD_RATINGS,
             GOOD_RECORDINGS.iloc[1:],
             StudyError,
-            "1 subject / context pairs are in the ratings but not in the recordings: "
+            "1 subject / context pair is in the ratings but not in the recordings: "
             "'s1 / startle'.*unmatched",
         ),
         (
