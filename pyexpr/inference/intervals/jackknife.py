@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.base.errors import counted
 from pyexpr.inference.intervals.evidence import SINGLE_IN_STRATUM, Evidence
 from pyexpr.inference.intervals.scales import at_end, by_scale, to_scale
 
@@ -114,11 +115,13 @@ def knife_of(evidence: Evidence) -> Knife:
                 found.acceleration[rows] = np.sum(influence**3, axis=1) / (6 * squares**1.5)
         for row, undefined in zip(rows, np.isnan(group.values).sum(axis=1), strict=True):
             if undefined:
-                found.reason[row] = f"undefined without one of {undefined} subjects"
+                found.reason[row] = f"undefined without one of {counted(undefined, 'subject')}"
         # As when one subject makes all errors: the scale has no value without it.
         for row, n_ends in zip(rows, at_end(scaled, scales).sum(axis=1), strict=True):
             if n_ends and not found.reason[row] and not still[row]:
-                found.reason[row] = f"at the end of its range without one of {n_ends} subjects"
+                found.reason[row] = (
+                    f"at the end of its range without one of {counted(n_ends, 'subject')}"
+                )
     return found
 
 
