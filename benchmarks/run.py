@@ -35,7 +35,9 @@ from pyexpr.report.display import DisplayTable, to_console
 
 FOLDER = Path(__file__).parent
 PREFIX = "bench_"
-PEERS = ("pandas", "pyarrow", "scipy", "scikit-learn", "numba", "arch", "pingouin", "polars")
+PEERS = (
+    "pandas", "pyarrow", "scipy", "scikit-learn", "numba", "arch", "pingouin", "polars", "semopy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ pyexpr::MetricDesign make_design(
     std::vector<pyexpr::Quantity> quantities_(terms.shape[0]);
     for (std::size_t q = 0; q < quantities_.size(); ++q) {
         const std::int64_t scale = terms(q, 2U);
-        if (scale < 0 || scale > static_cast<int>(pyexpr::Scale::kNegativeLogComplement)) {
+        if (scale < 0 || scale > static_cast<int>(pyexpr::Scale::kNegativeRootComplement)) {
             throw std::invalid_argument("no such scale");
         }
         quantities_[q] = {static_cast<std::size_t>(terms(q, 0U)),

@@ -33,8 +33,8 @@ double scaled(double value, Scale scale) {
             return -1.0 / value;
         case Scale::kAtanh:
             return std::atanh(value);
-        case Scale::kNegativeLogComplement:
-            return -std::log1p(-value);
+        case Scale::kNegativeRootComplement:
+            return -std::sqrt(1.0 - value);
     }
     return kNaN;
 }

@@ -134,7 +134,7 @@ def label_codes(values: Any, *, name: str, what: str) -> tuple[NDArray[np.int64]
         # Else sorted by the order of the categories, which is another for the same labels.
         series = series.astype(series.cat.categories.dtype)
     codes, labels = pd.factorize(series, sort=True)
-    return codes.astype(np.int64), list(labels)
+    return codes.astype(np.int64), labels.tolist()
 
 
 def _shown(value: Any) -> str:

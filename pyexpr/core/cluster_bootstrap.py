@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SUMS = ("n", "d", "dd", "abs_d", "p", "t", "pp", "tt", "pt")
 METRICS = ("rmse", "mae", "correlation", "concordance", "r2", "bias")
 PARTS = ("pooled", "within", "between")
-SCALES = ("identity", "negative_reciprocal", "atanh", "negative_log_complement")
+SCALES = ("identity", "negative_reciprocal", "atanh", "negative_root_complement")
 
 # The sums each metric is made of.
 NEEDS = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.core.cluster_bootstrap import MetricDesign
 from pyexpr.inference.intervals.evidence import Evidence, JackknifeGroup
 from pyexpr.inference.levels import Group
 from pyexpr.inference.quantities import Row
@@ -121,7 +122,9 @@ def gather(
         estimate[positions] = group.design.estimate()
         knife = group.design.jackknife()
         knife[np.isin(positions, draws.zero_rows)] = 0.0
-        jackknives.append(JackknifeGroup(positions, knife, group.design.strata))
+        jackknives.append(
+            JackknifeGroup(positions, knife, group.design.strata, effective_clusters(group.design))
+        )
     estimate[list(draws.zero_rows)] = 0.0
     reasons = []
     for row in rows:
@@ -141,6 +144,20 @@ def gather(
         n_threads=draws.n_threads,
         ratio=np.array([row.ratio for row in rows]),
     )
+
+
+def effective_clusters(design: MetricDesign) -> NDArray[np.float64]:
+    """Return ``(sum n_g)^2 / sum n_g^2`` of each quantity, n_g its rows in cluster g.
+
+    Over all columns behind it: those of both levels of a difference, of all raters of a
+    mean. Between subjects each counts once.
+    """
+    n = np.array([column.sums[0] for column in design.columns])
+    levels = np.array([n[list(level.columns)].sum(axis=0) for level in design.levels])
+    rows = levels[[q.minuend for q in design.quantities]]
+    apart = [k for k, q in enumerate(design.quantities) if q.subtrahend is not None]
+    rows[apart] += levels[[design.quantities[k].subtrahend for k in apart]]
+    return np.asarray(rows.sum(axis=1) ** 2 / np.sum(rows**2, axis=1))
 
 
 def _null(row: Row, null: float) -> float:

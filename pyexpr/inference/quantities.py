@@ -25,7 +25,7 @@ _SCALES = {
     "mae": "negative_reciprocal",
     "correlation": "atanh",
     "concordance": "atanh",
-    "r2": "negative_log_complement",
+    "r2": "negative_root_complement",
     "bias": "identity",
 }
 BASES = ("nrmse", *core.METRICS)
@@ -95,7 +95,7 @@ class Row(NamedTuple):
     base: str
     part: str
     scale: str  # on which the row is studentised
-    simple_df: bool = False  # degrees of freedom are G - 1 whatever the kurtosis
+    simple_df: bool = False  # degrees of freedom leave kurtosis out
     note: str = ""
     between_models: bool = False
     ratio: bool = False
@@ -144,10 +144,13 @@ def build_rows(
         if one.logarithm:
             continue
         metric, base, part = one.metric, one.base, one.part
-        simple = base == "correlation" and part != "within"
+        # Measured: without kurtosis differences of correlations, and correlations of subjects'
+        # means, are covered as they should be, and too often with it.
+        simple = base == "correlation" and part == "between"
+        simple_difference = base == "correlation" and part != "within"
 
         # What is taken from what, and the sign that says so.
-        kinds = [(m, "-", simple, False)]
+        kinds = [(m, "-", simple_difference, False)]
         if metric in logarithms:
             kinds.append((logarithms[metric], "/", False, True))
         for c, context in enumerate(contexts):

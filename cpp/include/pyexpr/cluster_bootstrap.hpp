@@ -71,7 +71,7 @@ enum class Scale : int {
     kIdentity,
     kNegativeReciprocal,  // -1/x
     kAtanh,
-    kNegativeLogComplement,  // -log(1-x)
+    kNegativeRootComplement,  // -sqrt(1-x)
 };
 
 struct Quantity {

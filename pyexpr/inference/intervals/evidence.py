@@ -26,11 +26,16 @@ class JackknifeGroup:
         Without each cluster, clusters sorted by stratum.
     strata : tuple of int
         Sizes of the strata, adding up to G.
+    effective : (q,) float64, optional
+        How many clusters of equal size would weigh like these:
+        ``(sum n_g)^2 / sum n_g^2``, n_g the cluster's rows in the quantity. None: all G,
+        as where every cluster weighs the same.
     """
 
     rows: NDArray[np.int64]
     values: NDArray[np.float64]
     strata: tuple[int, ...]
+    effective: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class Evidence:
     scale : list of str
         On which the quantity is studentised (`pyexpr.core.cluster_bootstrap.SCALES`).
     simple_df : bool
-        Whether the degrees of freedom are G - 1, kurtosis not looked at.
+        Whether the degrees of freedom leave kurtosis out.
     null : float64
         Value tested; NaN where nothing is.
     replicates : (Q, B) float64
