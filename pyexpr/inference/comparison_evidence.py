@@ -156,7 +156,7 @@ def effective_clusters(design: MetricDesign) -> NDArray[np.float64]:
     levels = np.array([n[list(level.columns)].sum(axis=0) for level in design.levels])
     rows = levels[[q.minuend for q in design.quantities]]
     apart = [k for k, q in enumerate(design.quantities) if q.subtrahend is not None]
-    rows[apart] += levels[[design.quantities[k].subtrahend for k in apart]]
+    rows[apart] += levels[[q.subtrahend for q in design.quantities if q.subtrahend is not None]]
     return np.asarray(rows.sum(axis=1) ** 2 / np.sum(rows**2, axis=1))
 
 
