@@ -5,7 +5,7 @@
 - ``toml`` or ``csv`` whose first line is ``# name``: written to the file of that name.
 - ``text`` right after ``python``, or the rest of a ``console`` block: what is printed, to
   the letter, where a line ``...`` stands for any lines.
-- ``r``: one R script for the page, run by `run_r`.
+- ``r``: one R script for the page, with this checkout's R package.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import shlex
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
+_MARK = "#-- block "
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 
 
@@ -81,7 +81,7 @@ def run(path: Path, folder: Path) -> list[Said]:
             name = block.text.partition("\n")[0].removeprefix("# ").strip()
             text = block.text if block.language == "toml" else block.text.partition("\n")[2]
             (folder / name).write_text(text, encoding="utf-8")
-    return found
+    return [*found, *run_r(path, folder)]
 
 
 def _adjacent(page: str, first: Block, second: Block) -> bool:
@@ -119,21 +119,33 @@ def _console(text: str, folder: Path) -> str:
     return _trimmed("\n".join(lines))
 
 
-def run_r(path: Path, folder: Path, rscript: Callable[[str, Path], str]) -> list[Said]:
-    """Run the R blocks of a page as one script; each prints a mark before it."""
-    every = blocks(path.read_text("utf-8"))
-    mark = "#-- block {}"
+def run_r(path: Path, folder: Path) -> list[Said]:
+    """Run the R blocks of a page as one script, with this checkout's R package."""
+    page = path.read_text("utf-8")
+    every = blocks(page)
     script = "".join(
-        f'cat("{mark.format(i)}\\n")\n{block.text}\n'
+        f'cat("{_MARK}{i}\\n")\n{block.text}\n'
         for i, block in enumerate(every)
         if block.language == "r"
     )
-    printed = rscript(script, folder)
+    if not script:
+        return []
+    # library(pyexpr) on the page is the package of this checkout, loaded before.
+    begin = f'suppressMessages(pkgload::load_all("{DOCS.parent / "R"}", quiet = TRUE))\n'
+    (folder / "page.R").write_text(begin + script, encoding="utf-8")
+    done = subprocess.run(
+        ["Rscript", "--no-save", "--no-restore", "page.R"],
+        cwd=folder, capture_output=True, text=True, check=False,
+        env={**os.environ, "RETICULATE_PYTHON": sys.executable, "LC_ALL": "C.UTF-8"},
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"{path.name}: {done.stderr}")
     found = []
     for i, block in enumerate(every[:-1]):
-        if block.language == "r" and every[i + 1].language == "text":
-            _, _, rest = printed.partition(mark.format(i) + "\n")
-            found.append(Said(every[i + 1].text, _trimmed(rest.partition("#-- block")[0]), block))
+        after = every[i + 1]
+        if block.language == "r" and after.language == "text" and _adjacent(page, block, after):
+            printed = done.stdout.partition(f"{_MARK}{i}\n")[2].partition(_MARK)[0]
+            found.append(Said(after.text, _trimmed(printed), after))
     return found
 
 

@@ -453,6 +453,7 @@ def test_targets_that_share_subjects_are_pointed_out() -> None:
         warnings.simplefilter("error")
         icc(frame, targets="clip", ratings="score", cluster=False)
         icc(frame, targets="clip", ratings="score", cluster="subject")
+        icc(frame, targets="clip", ratings="score", by="subject")
         icc(frame[frame["clip"].isin(["c0", "c3", "c6"])], targets="clip", ratings="score")
 
 
