@@ -9,7 +9,7 @@ from scipy import stats
 
 from pyexpr.base.errors import DataError
 from pyexpr.inference.intervals.evidence import Evidence, JackknifeGroup
-from pyexpr.inference.intervals.jackknife import jackknife_error, kurtosis_df
+from pyexpr.inference.intervals.jackknife import acceleration_of, jackknife_error, kurtosis_df
 from pyexpr.inference.intervals.methods import METHODS, compute
 
 
@@ -97,6 +97,24 @@ def test_a_limit_that_does_not_exist_is_infinite():
     J = np.array([[0.2, 1.5, 3.0, 0.9, 0.4]])
     made = evidence(np.zeros((1, 0)), [0.5], J, scale="negative_reciprocal")
     assert compute(made, None, 0.95).high[0] == np.inf
+
+
+def test_acceleration_is_a_sixth_of_the_skewness_of_a_sum():
+    # Of the sum of independent means, by Edgeworth: a = skewness / 6, of each stratum's
+    # third and second cumulants, which plain moments estimate.
+    rng = np.random.default_rng(4)
+    parts = [rng.gamma(1, size=40), rng.gamma(2, size=7), rng.normal(size=12)]
+    values = np.concatenate(
+        [
+            [sum(p.mean() for p in parts) - part.mean() + np.delete(part, i).mean()
+             for i in range(len(part))]
+            for part in parts
+        ]
+    )  # fmt: skip
+    third = sum(stats.moment(part, 3) / len(part) ** 2 for part in parts)
+    second = sum(stats.moment(part, 2) / len(part) for part in parts)
+    found = acceleration_of(values[None], [len(part) for part in parts])
+    assert found[0] == pytest.approx(third / second**1.5 / 6, rel=1e-9)
 
 
 def test_strata_add_their_variances():
