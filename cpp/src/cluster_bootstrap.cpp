@@ -139,6 +139,9 @@ void MetricDesign::evaluate(const double* sums, Workspace& work) const {
         if (divisor != 1.0) {
             for (std::size_t r = 0; r < block_; ++r) out[r] /= divisor;
         }
+        if (level.logarithm) {
+            for (std::size_t r = 0; r < block_; ++r) out[r] = out[r] > 0 ? std::log(out[r]) : kNaN;
+        }
     }
 }
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.holm import holm
 from pyexpr.inference.cluster_ols import ClusterOLS
 from pyexpr.inference.coefficient_evidence import NEEDS_ONE, NO_SLOPE, CoefficientEvidence
-from pyexpr.inference.multiplicity import holm
 from pyexpr.inference.penalised import Procedure, describe
 from pyexpr.inference.slopes import SlopeSpace
 from pyexpr.inference.wild import wild_test

@@ -102,7 +102,7 @@ class CoefficientResult(CoefficientEvidence, Result):
         ----------
         rule : {"holm", "max_t"}
             ``holm``: p by Holm's steps, each interval at ``1 - (1 - confidence)/m``.
-            ``max_t``: both from the largest |T* - T|/SE* of the family, subjects'
+            ``max_t``: both from the largest ``|T* - T|/SE*`` of the family, subjects'
             residuals multiplied (Rademacher enumerated, else Webb), SE* that of the
             resample.
         """

@@ -17,8 +17,10 @@ from pyexpr.inference.clusters import (
     warn_of_few_subjects,
 )
 from pyexpr.inference.comparison_evidence import MetricDraws, gather, only_rounding
-from pyexpr.inference.comparison_result import ComparisonResult, warn_of_undefined
-from pyexpr.inference.intervals.methods import compute
+from pyexpr.inference.comparison_result import ComparisonResult
+from pyexpr.inference.intervals.evidence import NOT_JUDGED
+from pyexpr.inference.intervals.methods import check_method
+from pyexpr.inference.levels import build_groups, build_levels, counted_rows
 from pyexpr.inference.predictions import (
     TABLE,
     Predictions,
@@ -26,7 +28,8 @@ from pyexpr.inference.predictions import (
     read_contexts,
     read_models,
 )
-from pyexpr.inference.quantities import build_groups, build_levels, build_rows, counted_rows
+from pyexpr.inference.quantities import build_measures, build_rows
+from pyexpr.inference.replicated import completed
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -41,6 +44,7 @@ def compare_models(
     metrics: Sequence[str] = ("nrmse", "correlation"),
     context: str | ArrayLike | None = None,
     pairwise: bool = True,
+    ratio: bool = False,
     n_boot: int = 2000,
     method: str | None = None,
     confidence: float = 0.95,
@@ -78,6 +82,10 @@ def compare_models(
         model between contexts (context ``"a - b"``), all from the same draws.
     pairwise : bool
         Whether to compute all differences between models.
+    ratio : bool
+        Whether to compute, beside every difference of errors (nrmse, rmse, mae), their
+        ratio: term ``"p / q"``, or context ``"a / b"``. Intervals are of its logarithm,
+        back-transformed; the test is against 1.
     n_boot : int
         Number of bootstrap replicates; ``jackknife_t`` needs none.
     method : str, optional
@@ -144,8 +152,7 @@ def compare_models(
     metrics = checked_metrics(metrics)
     if not -1 < null < 1:
         raise DataError(f"null= is a correlation, so it must lie between -1 and 1, not {null!r}")
-    if isinstance(n_boot, bool) or not isinstance(n_boot, (int, np.integer)) or n_boot < 0:
-        raise DataError(f"n_boot= must be a whole number of at least 0, not {n_boot!r}")
+    check_method(method, confidence, n_boot)
     models, used = read_models(frame, truth, predictions)
     cluster_name, codes, labels = read_clusters(frame, cluster, what=TABLE)
     contexts, context_rows = read_contexts(frame, context)
@@ -154,32 +161,37 @@ def compare_models(
     )
     check_enough(codes, labels, used)
 
-    rows = build_rows(metrics, models, contexts, pairwise=pairwise)
+    measures = build_measures(metrics, ratio=ratio)
+    rows = build_rows(measures, models, contexts, pairwise=pairwise)
+    if ratio and not any(row.ratio for row in rows):
+        raise DataError(
+            "ratio=True divides errors of two models or contexts; ask for nrmse, rmse or mae, and "
+            "for two models with pairwise=True or several contexts"
+        )
     levels = build_levels(
-        metrics, models, contexts, context_rows, codes, len(labels), score_range=score_range
+        measures, models, contexts, context_rows, codes, len(labels), score_range=score_range
     )
     groups = tuple(build_groups(rows, levels, strata))
     draws = MetricDraws(
         groups, len(rows), checked_seed(seed), n_threads, only_rounding(rows, groups)
     )
-    evidence = gather(rows, groups, draws, levels.why_undefined, null, int(n_boot))
     n_clusters = np.zeros(len(rows), dtype=np.int64)
     for group in groups:
         n_clusters[list(group.rows)] = len(group.clusters)
     warn_of_few_subjects(n_clusters)
-    intervals = compute(evidence, method, confidence)
-    warn_of_undefined(intervals, rows, int(n_boot))
     n_used = int(np.count_nonzero(used))
     result = ComparisonResult(
+        evidence=gather(
+            rows, groups, draws, levels.why_undefined, null, draws.replicates(0, int(n_boot))
+        ),
+        intervals=NOT_JUDGED,
+        draws=draws,
+        clusters=tuple(labels),
+        cluster_name=cluster_name,
         rows=tuple(rows),
-        evidence=evidence,
-        intervals=intervals,
         n=np.fromiter(counted_rows(rows, levels), dtype=np.int64, count=len(rows)),
         n_clusters=n_clusters,
         n_used=n_used,
         n_dropped=len(frame) - n_used,
-        clusters=tuple(labels),
-        cluster_name=cluster_name,
-        draws=draws,
     )
-    return result if adjust is None else result.adjust(adjust)
+    return completed(result, int(n_boot), method, confidence, adjust)

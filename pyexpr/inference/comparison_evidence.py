@@ -10,18 +10,22 @@ import numpy as np
 
 from pyexpr.core.cluster_bootstrap import MetricDesign
 from pyexpr.inference.intervals.evidence import Evidence, JackknifeGroup
-from pyexpr.inference.quantities import Group, Row, split_metric
+from pyexpr.inference.levels import Group
+from pyexpr.inference.quantities import Row
+from pyexpr.inference.replicated import Drawn, ErrorsWithin, in_pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # A difference is rounding below this part of the larger of the two levels.
 _ROUNDING = 1e-13
+# Clusters times columns that a tenth of a second suffices for.
+_STEPS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class MetricDraws:
-    """The replicates of all groups, any range of them."""
+    """The replicates of all groups, any range of them; see `Draws`."""
 
     groups: tuple[Group, ...]
     n_rows: int
@@ -29,42 +33,49 @@ class MetricDraws:
     n_threads: int | None
     zero_rows: tuple[int, ...]  # differences that are rounding alone
 
-    def replicates(self, first: int, n: int) -> NDArray[np.float64]:
-        """Return (rows, n)."""
-        return self._collect("replicates", first, n)
+    @property
+    def clusters(self) -> Sequence[NDArray[np.int64]]:
+        """Return the clusters of each group."""
+        return [group.clusters for group in self.groups]
+
+    def replicates(self, first: int, n: int) -> Drawn:
+        """Return replicates `first` to ``first + n - 1``."""
+        values, done = self._collect("replicates", first, n, _STEPS)
+        return Drawn(values[:, :done])
 
     def errors(self, first: int, n: int) -> NDArray[np.float64]:
-        """Return the (rows, n) standard errors within the replicates."""
-        return self._collect("standard_errors", first, n)
+        """Return the (rows, n) standard errors within them."""
+        most = max((len(group.clusters) for group in self.groups), default=1)
+        values, done = self._collect("standard_errors", first, n, _STEPS // (8 * most))
+        if done < n:
+            raise KeyboardInterrupt
+        return values
 
-    def _collect(self, what: str, first: int, n: int) -> NDArray[np.float64]:
+    def _collect(
+        self, what: str, first: int, n: int, steps: int
+    ) -> tuple[NDArray[np.float64], int]:
+        """Return (rows, n), and how many of the n there are."""
         out = np.empty((self.n_rows, n))
         if sum(len(group.rows) for group in self.groups) < self.n_rows:
             out.fill(np.nan)
-        for group in self.groups:
-            getattr(group.design, what)(
-                n,
-                seed=self.seed,
-                first=first,
-                rows=group.rows,
-                out=out,
-                n_threads=self.n_threads,
-            )
+
+        def fill(at: int, size: int) -> None:
+            for group in self.groups:
+                getattr(group.design, what)(
+                    size,
+                    seed=self.seed,
+                    first=first + at,
+                    rows=group.rows,
+                    offset=at,
+                    out=out,
+                    n_threads=self.n_threads,
+                )
+
+        work = sum(len(group.clusters) * len(group.design.columns) for group in self.groups)
+        done = in_pieces(n, fill, start=steps // max(work, 1))
         if self.zero_rows:
             out[list(self.zero_rows)] = 0.0
-        return out
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorsWithin:
-    """The standard errors within the first `n` replicates, when asked for."""
-
-    draws: MetricDraws
-    n: int
-
-    def __call__(self) -> NDArray[np.float64]:
-        """Return (rows, n)."""
-        return self.draws.errors(0, self.n)
+        return out, done
 
 
 def only_rounding(rows: Sequence[Row], groups: Sequence[Group]) -> tuple[int, ...]:
@@ -85,7 +96,7 @@ def only_rounding(rows: Sequence[Row], groups: Sequence[Group]) -> tuple[int, ..
         row = rows[i]
         if row.second is None:
             continue
-        least = 1.0 if row.base in {"correlation", "concordance", "r2"} else 0.0
+        least = 1.0 if row.ratio or row.base in {"correlation", "concordance", "r2"} else 0.0
         size = max(level.get(row.first, 0.0), level.get(row.second, 0.0), least)
         # Levels may meet by chance: then those without some subject differ.
         if difference <= _ROUNDING * size:
@@ -101,9 +112,9 @@ def gather(
     draws: MetricDraws,
     why_undefined: Sequence[str],
     null: float,
-    n_boot: int,
+    drawn: Drawn,
 ) -> Evidence:
-    """Estimate, resample and leave out each subject in turn."""
+    """Arrange estimates, replicates and the values without each subject."""
     estimate = np.full(len(rows), np.nan)
     jackknives = []
     for group in groups:
@@ -124,13 +135,14 @@ def gather(
     return Evidence(
         estimate=estimate,
         scale=[row.scale for row in rows],
-        simple_df=np.array([_is_simple(row) for row in rows]),
+        simple_df=np.array([row.simple_df for row in rows]),
         null=np.array([_null(row, null) for row in rows]),
-        replicates=draws.replicates(0, n_boot),
+        replicates=drawn.values,
         groups=jackknives,
         reason=reasons,
-        replicate_errors=ErrorsWithin(draws, n_boot),
+        replicate_errors=ErrorsWithin(draws, drawn.values.shape[1]),
         n_threads=draws.n_threads,
+        ratio=np.array([row.ratio for row in rows]),
     )
 
 
@@ -149,18 +161,6 @@ def effective_clusters(design: MetricDesign) -> NDArray[np.float64]:
         ]
     )
     return np.asarray(rows.sum(axis=1) ** 2 / np.sum(rows**2, axis=1))
-
-
-def _is_simple(row: Row) -> bool:
-    """Return whether degrees of freedom leave kurtosis out.
-
-    Measured: without it differences of correlations, and correlations of subjects' means,
-    are covered as they should be, and too often with it.
-    """
-    part = split_metric(row.metric)[1]
-    return row.base == "correlation" and (
-        part == "between" or (part == "pooled" and row.second is not None)
-    )
 
 
 def _null(row: Row, null: float) -> float:

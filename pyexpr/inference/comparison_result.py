@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import DataError, PyexprWarning
-from pyexpr.base.results import Result
-from pyexpr.base.versions import versions
-from pyexpr.core.quantiles import SOME_UNDEFINED
-from pyexpr.core.streams import BOOTSTRAP
-from pyexpr.inference.comparison_evidence import ErrorsWithin, MetricDraws
-from pyexpr.inference.intervals.evidence import Evidence, Intervals
-from pyexpr.inference.intervals.methods import compute
-from pyexpr.inference.multiplicity import adjust as adjust_family
+from pyexpr.base.errors import DataError
+from pyexpr.inference.comparison_evidence import MetricDraws
+from pyexpr.inference.comparison_plot import comparison_figure
 from pyexpr.inference.quantities import Row
+from pyexpr.inference.replicated import ReplicatedResult
 from pyexpr.inference.sign_flip import SignFlipResult, sign_flip_test
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
-class ComparisonResult(Result):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonResult(ReplicatedResult):
     """Metrics of models and their differences, with intervals and tests.
 
     Attributes
@@ -42,126 +37,53 @@ class ComparisonResult(Result):
         Rows of the data and subjects that each row rests on.
     n_used, n_dropped : int
         Rows of the data used, and left out because truth or a model was missing.
-    clusters : list
+    clusters : tuple
         Labels of the subjects, sorted.
+    cluster_name : str
     """
 
     rows: tuple[Row, ...]
-    evidence: Evidence
-    intervals: Intervals
+    draws: MetricDraws
     n: NDArray[np.int64]
     n_clusters: NDArray[np.int64]
     n_used: int
     n_dropped: int
-    clusters: tuple[Any, ...]
-    cluster_name: str
-    draws: MetricDraws
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per metric, term and context.
 
-        Columns: metric, term (a model, or ``"p - q"``), context (a label, ``"all"``,
-        or ``"a - b"``), estimate, std_error (of the quantity itself), statistic, df,
+        Columns: metric, term (a model, ``"p - q"`` or the ratio ``"p / q"``), context (a
+        label, ``"all"``, ``"a - b"`` or ``"a / b"``), estimate, std_error (of the quantity
+        itself; of a ratio the ratio times that of its logarithm), statistic, df,
         p_value, conf_low, conf_high, method, n, n_clusters, n_undefined, reason; once
         adjusted also p_adjusted and adjustment.
         """
-        import pandas as pd
+        return ReplicatedResult.tidy(self)
 
-        found = self.intervals
-        table = pd.DataFrame(
-            {
-                "metric": [row.metric for row in self.rows],
-                "term": [row.term for row in self.rows],
-                "context": [row.context for row in self.rows],
-                "estimate": self.evidence.estimate,
-                "std_error": found.std_error,
-                "statistic": found.statistic,
-                "df": found.df,
-                "p_value": found.p_value,
-                "conf_low": found.low,
-                "conf_high": found.high,
-                "method": found.method,
-                "n": self.n,
-                "n_clusters": self.n_clusters,
-                "n_undefined": found.n_undefined,
-                "reason": found.reason,
-            }
-        )
-        if found.adjustment is not None:
-            table["p_adjusted"], table["adjustment"] = found.p_adjusted, found.adjustment
-        return table
+    def keys(self) -> Mapping[str, Sequence[str]]:
+        """Return metric, term and context of every row."""
+        return {
+            "metric": [row.metric for row in self.rows],
+            "term": [row.term for row in self.rows],
+            "context": [row.context for row in self.rows],
+        }
 
-    @property
-    def replicates(self) -> NDArray[np.float64]:
-        """Return the bootstrap replicates, (n_boot, rows of tidy); NaN where undefined."""
-        view = self.evidence.replicates.T
-        view.flags.writeable = False
-        return view
+    def counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the rows of the data and the subjects that each row rests on."""
+        return self.n, self.n_clusters
 
-    @property
-    def n_boot(self) -> int:
-        """Return the number of replicates."""
-        return int(self.evidence.replicates.shape[1])
+    def described(self, row: int) -> str:
+        """Return what a row is, in words."""
+        one = self.rows[row]
+        return f"{one.metric} of {one.term!r} in context {one.context!r}"
 
-    def interval(
-        self, *, method: str | None = None, confidence: float | None = None
-    ) -> ComparisonResult:
-        """Return the same comparison with other intervals, from the same draws.
-
-        Parameters
-        ----------
-        method : str, optional
-            As for `compare_models`; by default the recommended one.
-        confidence : float, optional
-            By default the one at hand.
-        """
-        level = self.intervals.confidence if confidence is None else confidence
-        return self._with_intervals(self.evidence, method, level)
-
-    def extend(self, n: int) -> ComparisonResult:
-        """Return the comparison with `n` more replicates: as if asked for at once."""
-        if n < 0:
-            raise DataError(f"extend() adds replicates; {n} is fewer than none")
-        more = self.draws.replicates(self.n_boot, n)
-        evidence = replace(
-            self.evidence,
-            replicates=np.concatenate([self.evidence.replicates, more], axis=1),
-            replicate_errors=ErrorsWithin(self.draws, self.n_boot + n),
-        )
-        return self._with_intervals(evidence, self.method, self.intervals.confidence)
-
-    @property
-    def method(self) -> str:
-        """Return the method of the intervals."""
-        return self.intervals.asked
-
-    def adjust(self, rule: str) -> ComparisonResult:
-        """Return the comparison with tests judged together and simultaneous intervals.
-
-        A family is the differences between models of one metric in one context; other
-        rows stay as they are.
-
-        Parameters
-        ----------
-        rule : {"holm", "max_t"}
-            ``holm``: p-values by Holm's steps, each interval by the method at hand at
-            ``1 - (1 - confidence)/m``, m the number of differences in the family.
-            ``max_t``: both from the largest studentised difference of the family in
-            each replicate, studentised by the replicate's own standard error.
-        """
-        families: dict[tuple[str, str], list[int]] = {}
+    def families(self) -> list[NDArray[np.int64]]:
+        """Return the differences between models by metric and context, and so the ratios."""
+        found: dict[tuple[str, str, bool], list[int]] = {}
         for i, row in enumerate(self.rows):
             if row.between_models:
-                families.setdefault((row.metric, row.context), []).append(i)
-        return replace(
-            self,
-            intervals=adjust_family(
-                self.evidence,
-                self.intervals,
-                [np.array(family) for family in families.values()],
-                rule,
-            ),
-        )
+                found.setdefault((row.metric, row.context, row.ratio), []).append(i)
+        return [np.array(family) for family in found.values()]
 
     def sign_flip(self, *, n_flips: int = 10_000) -> SignFlipResult:
         """Test every difference between models by exchanging their predictions.
@@ -204,47 +126,61 @@ class ComparisonResult(Result):
             n_threads=self.draws.n_threads,
         )
 
-    def influence(self) -> pd.DataFrame:
-        """Return every quantity without each subject, one row per quantity and subject.
+    def plot(
+        self,
+        *,
+        between: str = "models",
+        metrics: Sequence[str] | None = None,
+        contexts: Sequence[str] | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> Figure:
+        """Draw levels and differences with their intervals, a panel per context.
 
-        Columns: metric, term, context, cluster (the subject left out), estimate (without
-        it), change (minus the estimate on all), and influence: (G - 1) times the change
-        taken off, the empirical influence value; subjects not in a quantity have no row.
+        Parameters
+        ----------
+        between : {"models", "contexts"}
+            Whether differences (and ratios) are those between models, below the models'
+            levels, or those of each model between contexts, a panel per pair of them.
+        metrics, contexts : sequence of str, optional
+            Draw these alone; a pair of contexts is ``"a - b"``.
+        names : mapping of str to str, optional
+            Names to show for models, contexts and metrics.
+
+        Returns
+        -------
+        matplotlib Figure
+            At its printed size; ``figure.savefig("figure.pdf")`` writes it. An arrowhead
+            marks a limit that is infinite, a hollow mark what has no interval; what has no
+            value says "undefined".
+
+        Raises
+        ------
+        DataError
+            If a metric or context is not in the result, or there are no differences
+            between contexts.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> from pyexpr.inference.comparison import compare_models
+        >>> rng = np.random.default_rng(1)
+        >>> table = pd.DataFrame({"subject": np.repeat(np.arange(30), 5)})
+        >>> table["y"], table["model"] = rng.normal(size=(2, 150))
+        >>> result = compare_models(table, truth="y", predictions=["model"], cluster="subject")
+        >>> figure = result.plot(metrics=["correlation"])
+        >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        ['model']
         """
-        import pandas as pd
-
-        pieces = []
-        for group, knife in zip(self.draws.groups, self.evidence.groups, strict=True):
-            labels = [self.clusters[i] for i in group.clusters]
-            G = len(labels)
-            for position, values in zip(group.rows, knife.values, strict=True):
-                row = self.rows[position]
-                change = values - self.evidence.estimate[position]
-                pieces.append(
-                    (
-                        position,
-                        pd.DataFrame(
-                            {
-                                "metric": row.metric,
-                                "term": row.term,
-                                "context": row.context,
-                                "cluster": labels,
-                                "estimate": values,
-                                "change": change,
-                                "influence": -(G - 1) * change,
-                            }
-                        ),
-                    )
-                )
-        pieces.sort(key=lambda piece: piece[0])
-        return pd.concat([piece for _, piece in pieces], ignore_index=True)
-
-    def _with_intervals(
-        self, evidence: Evidence, method: str | None, confidence: float
-    ) -> ComparisonResult:
-        intervals = compute(evidence, method, confidence)
-        warn_of_undefined(intervals, self.rows, evidence.replicates.shape[1])
-        return replace(self, evidence=evidence, intervals=intervals)
+        if between not in ("models", "contexts"):
+            raise DataError(f"between= must be 'models' or 'contexts', not {between!r}")
+        percent = f"{100 * self.intervals.confidence:g} % interval ({self.method})"
+        if self.intervals.rule is not None and between == "models":
+            rule = {"holm": "Holm", "max_t": "max-T"}[self.intervals.rule]
+            percent += f"; of differences simultaneous, by {rule}"
+        return comparison_figure(
+            self.rows, self.tidy(), level=percent, between=between, metrics=metrics,
+            contexts=contexts, names=names,
+        )  # fmt: skip
 
     def heading(self) -> str:
         """Return what was compared, on how many subjects and rows."""
@@ -258,22 +194,17 @@ class ComparisonResult(Result):
 
     def provenance(self) -> dict[str, Any]:
         """Return method, confidence, replicates, seed, counts and versions."""
-        return {
-            "method": self.method,
-            "confidence": self.intervals.confidence,
-            "n_boot": self.n_boot,
-            "seed": self.draws.seed,
-            "stream": BOOTSTRAP,
-            "cluster": self.cluster_name,
-            "n_clusters": int(self.n_clusters.max()),
-            "n_rows": self.n_used,
-            "n_dropped": self.n_dropped,
-            "versions": versions("scipy", "pandas"),
-        }
+        shared = ReplicatedResult.provenance(self)
+        return shared | {"n_rows": self.n_used, "n_dropped": self.n_dropped}
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader of the table must know."""
         notes = ["levels of RMSE, NRMSE, MAE and R2 are not tested; differences are, against 0"]
+        if any(row.ratio for row in self.rows):
+            notes.append(
+                "ratios of errors ('/') are below 1 where the first errs less; their intervals and "
+                "tests, against 1, are of the logarithm"
+            )
         if self.n_dropped:
             notes.append(
                 f"{self.n_dropped} rows were left out because the truth or a prediction is missing"
@@ -283,24 +214,3 @@ class ComparisonResult(Result):
                 "differences marked 'different criteria' compare models judged by different truths"
             )
         return tuple(notes)
-
-
-def warn_of_undefined(intervals: Intervals, rows: Sequence[Row], n_boot: int) -> None:
-    """Warn where over 1 % of the replicates that an interval uses are undefined."""
-    if intervals.asked == "jackknife_t":
-        return  # It uses no replicates.
-    many = [
-        int(i)
-        for i in np.flatnonzero(intervals.n_undefined > SOME_UNDEFINED * n_boot)
-        if not np.isnan(intervals.low[i])
-    ]
-    if many:
-        worst = max(many, key=lambda i: int(intervals.n_undefined[i]))
-        row = rows[worst]
-        warnings.warn(
-            f"{row.metric} of {row.term!r} in context {row.context!r} is undefined in "
-            f"{intervals.n_undefined[worst]} of {n_boot} replicates, which are left out of its "
-            f"interval" + (f" (so are {len(many) - 1} other rows)" if len(many) > 1 else ""),
-            PyexprWarning,
-            stacklevel=4,
-        )

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.holm import holm
 from pyexpr.inference.cluster_ols import ClusterOLS, ContrastTests, WaldTest, cluster_ols
 from pyexpr.inference.coefficient_data import CoefficientData
 from pyexpr.inference.desparsified import Desparsified, desparsified
-from pyexpr.inference.multiplicity import holm
 from pyexpr.inference.penalised import PenalisedModel, Weights
 from pyexpr.inference.wild import multipliers
 

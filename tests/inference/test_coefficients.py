@@ -490,6 +490,12 @@ def test_printed_and_drawn() -> None:
     figure = result.plot(names={"f0": "Smile"})
     assert [axes.get_title() for axes in figure.axes] == ["A", "B", "C", "All"]
     assert figure.axes[0].get_yticklabels()[0].get_text() == "Smile"
+    for rule, said in (
+        (None, "Slope, confidence interval (tested)"),
+        ("holm", "Slope, simultaneous confidence interval by Holm (tested)"),
+    ):
+        (legend,) = (result if rule is None else result.adjust(rule)).plot().legends
+        assert legend.get_texts()[1].get_text() == said
 
 
 def test_refused() -> None:

@@ -20,9 +20,11 @@ from pyexpr.base.errors import (
     ColumnError,
     DataError,
     FewSubjectsWarning,
+    Interrupted,
     PyexprError,
     PyexprWarning,
 )
+from pyexpr.core.cluster_bootstrap import MetricDesign
 from pyexpr.inference.comparison import compare_models
 from pyexpr.inference.predictions import Predictions
 from pyexpr.inference.quantities import METRICS
@@ -218,6 +220,48 @@ def test_extend_equals_asking_at_once():
         pd.testing.assert_frame_equal(once.tidy(), twice.tidy(), check_exact=True)
 
 
+@pytest.mark.parametrize("rule", ["holm", "max_t"])
+def test_an_adjusted_result_stays_adjusted(rule):
+    frame = table()
+    options = {"method": "percentile", "adjust": rule}
+    once = compare(frame, n_boot=400, **options)
+    twice = compare(frame, n_boot=150, **options, confidence=0.9).extend(250)
+    assert twice.tidy().adjustment.tolist() == once.tidy().adjustment.tolist()
+    again = twice.interval(confidence=0.95)
+    pd.testing.assert_frame_equal(again.tidy(), once.tidy(), check_exact=True)
+
+
+def test_ctrl_c_keeps_what_was_drawn(monkeypatch):
+    frame = table()
+    real = MetricDesign.replicates
+
+    def pressed(self, n, *, first, **options):
+        if first >= 4096:
+            raise KeyboardInterrupt
+        return real(self, n, first=first, **options)
+
+    monkeypatch.setattr("pyexpr.inference.comparison_evidence._STEPS", 4096 * 48)
+    monkeypatch.setattr(MetricDesign, "replicates", pressed)
+    with pytest.raises(Interrupted, match="after 4096 of 10000 replicates") as stopped:
+        compare(frame, n_boot=10_000, method="percentile", seed=3)
+    kept = stopped.value.result
+    monkeypatch.undo()
+    assert (kept.n_boot, kept.method) == (4096, "percentile")
+    once = compare(frame, n_boot=10_000, method="percentile", seed=3)
+    pd.testing.assert_frame_equal(kept.extend(5904).tidy(), once.tidy(), check_exact=True)
+
+
+def test_ctrl_c_while_studentising_keeps_the_replicates(monkeypatch):
+    def pressed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MetricDesign, "standard_errors", pressed)
+    with pytest.raises(Interrupted, match="after 60 of 60 replicates") as stopped:
+        compare(table(), method="studentized", confidence=0.9)
+    kept = stopped.value.result
+    assert (kept.n_boot, kept.method) == (60, "jackknife_t")
+
+
 def test_interval_changes_method_and_level_without_new_draws():
     frame = table()
     first = compare(frame, n_boot=200)
@@ -226,7 +270,8 @@ def test_interval_changes_method_and_level_without_new_draws():
         assert again.evidence.replicates is first.evidence.replicates
         asked = compare(frame, n_boot=200, method=method, confidence=0.9)
         pd.testing.assert_frame_equal(again.tidy(), asked.tidy(), check_exact=True)
-    assert first.interval(method="percentile").interval().method == "jackknife_t"
+    changed = first.interval(method="percentile", confidence=0.9).interval()
+    assert (changed.method, changed.intervals.confidence) == ("percentile", 0.9)
 
 
 def test_degrees_of_freedom():

@@ -58,6 +58,11 @@ class Evidence:
     reason : list of str
     replicate_errors : callable
         Returns the (Q, B) standard errors within the replicates, on the scale.
+    n_threads : int, optional
+    n_failed : int64, optional
+        In how many replicates computing the quantity raised an exception.
+    ratio : bool, optional
+        Where everything here is of the logarithm of a ratio, and the ratio is shown.
     """
 
     estimate: NDArray[np.float64]
@@ -69,6 +74,28 @@ class Evidence:
     reason: Sequence[str]
     replicate_errors: Callable[[], NDArray[np.float64]]
     n_threads: int | None = None
+    n_failed: NDArray[np.int64] | None = None
+    ratio: NDArray[np.bool_] | None = None
+
+    def shown(
+        self, values: NDArray[np.float64], *, rows: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
+        """Return `values`, whose first axis is that of the quantities (or `rows`), as shown.
+
+        Ratios are no longer logarithms, the rest is as it was; not a copy if all is.
+        """
+        if self.ratio is None or not self.ratio.any():
+            return values
+        ratio = self.ratio if rows is None else self.ratio[rows]
+        result = values.copy()
+        result[ratio] = np.exp(result[ratio])
+        return result
+
+    def shown_error(self, error: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return standard errors (Q,): of a ratio, it times its logarithm's (delta method)."""
+        if self.ratio is None:
+            return error
+        return np.where(self.ratio, np.exp(self.estimate) * error, error)
 
 
 @dataclass(slots=True)
@@ -76,7 +103,7 @@ class Intervals:
     """One row per quantity; arrays are (Q,), NaN where `reason` says why.
 
     `asked` is the method wanted, `method` the one each row got. `p_adjusted` and
-    `adjustment` are there once several tests are judged together.
+    `adjustment` are there once several tests are judged together, by `rule`.
     """
 
     asked: str
@@ -92,6 +119,7 @@ class Intervals:
     n_undefined: NDArray[np.int64]
     p_adjusted: NDArray[np.float64] | None = None
     adjustment: list[str] | None = None
+    rule: str | None = None
 
     def blank(self, row: int, reason: str) -> None:
         """Take interval and test from a row that cannot have them."""
@@ -104,3 +132,13 @@ class Intervals:
         for row, reason in enumerate(reasons):
             if reason:
                 self.blank(row, reason)
+
+
+def _not_judged() -> Intervals:
+    none = np.empty(0)
+    counts = np.empty(0, dtype=np.int64)
+    return Intervals("", [], np.nan, none, none, none, none, none, none, [], counts)
+
+
+# Stands where intervals will be.
+NOT_JUDGED = _not_judged()

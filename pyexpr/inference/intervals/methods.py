@@ -6,7 +6,7 @@ others; the scales and degrees of freedom of `jackknife_t` are described there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -31,6 +31,23 @@ METHODS: dict[str, Callable[[Evidence, float], Intervals]] = {
 }
 
 
+def check_method(method: str | None, confidence: float, n_boot: int) -> None:
+    """Raise `DataError` unless `n_boot` replicates serve this method at this confidence."""
+    name = DEFAULT if method is None else method
+    if name not in METHODS:
+        raise DataError(f"method= must be one of {listed(METHODS, most=20)}, not {method!r}")
+    if not 0 < confidence < 1:
+        raise DataError(f"confidence= must lie between 0 and 1, not {confidence!r}")
+    if isinstance(n_boot, bool) or not isinstance(n_boot, (int, np.integer)) or n_boot < 0:
+        raise DataError(f"n_boot= must be a whole number of at least 0, not {n_boot!r}")
+    least = int(np.ceil(2 / (1 - confidence) - 1 - 1e-9))
+    if name != DEFAULT and least > n_boot:
+        raise DataError(
+            f"method {name!r} at confidence {confidence:g} needs n_boot of at least {least} "
+            f"(better 2000), not {n_boot}"
+        )
+
+
 def compute(evidence: Evidence, method: str | None, confidence: float) -> Intervals:
     """Return the intervals and tests of one method; ``None`` is the recommended one.
 
@@ -40,20 +57,10 @@ def compute(evidence: Evidence, method: str | None, confidence: float) -> Interv
         If the method is unknown, the confidence not between 0 and 1, or there are
         too few replicates for quantiles that far out.
     """
+    check_method(method, confidence, evidence.replicates.shape[1])
     name = DEFAULT if method is None else method
-    if name not in METHODS:
-        raise DataError(f"method= must be one of {listed(METHODS, most=20)}, not {method!r}")
-    if not 0 < confidence < 1:
-        raise DataError(f"confidence= must lie between 0 and 1, not {confidence!r}")
-    B = evidence.replicates.shape[1]
-    least = int(np.ceil(2 / (1 - confidence) - 1 - 1e-9))
-    if name != DEFAULT and least > B:
-        raise DataError(
-            f"method {name!r} at confidence {confidence:g} needs n_boot of at least {least} "
-            f"(better 2000), not {B}"
-        )
     result = METHODS[name](evidence, confidence)
-    for row, reason in enumerate(evidence.reason):
+    for row, reason in enumerate(_reasons(evidence)):
         if reason and np.isnan(evidence.estimate[row]):
             result.reason[row] = ""
             result.blank(row, reason)
@@ -61,3 +68,13 @@ def compute(evidence: Evidence, method: str | None, confidence: float) -> Interv
         elif reason:
             result.reason[row] = "; ".join(filter(None, [reason, result.reason[row]]))
     return result
+
+
+def _reasons(evidence: Evidence) -> Sequence[str]:
+    if evidence.n_failed is None:
+        return evidence.reason
+    B = evidence.replicates.shape[1]
+    failed = [
+        f"raised an exception in {n} of {B} replicates" if n else "" for n in evidence.n_failed
+    ]
+    return ["; ".join(filter(None, both)) for both in zip(evidence.reason, failed, strict=True)]
