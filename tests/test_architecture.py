@@ -26,6 +26,7 @@ FLOORS = {
     "report": 5,
     "study": 6,
     "cli": 7,
+    "hosted": 7,
 }
 
 # What is foreign -> where alone it may be imported.
@@ -38,6 +39,7 @@ DOORS = {
     "torchvision": "deep/",
     "lightning": "deep/",
     "safetensors": "deep/",
+    "av": "base/video_file.py",
 }
 
 

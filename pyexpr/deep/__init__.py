@@ -9,6 +9,8 @@ from typing import Any
 _PUBLIC: dict[str, str] = {
     "LSTMRegressor": "pyexpr.deep.lstm_regressor",
     "OpenFaceLSTM": "pyexpr.deep.lstm",
+    "Video3DNet": "pyexpr.deep.resnet3d",
+    "Video3DRegressor": "pyexpr.deep.video_regressor",
 }
 
 __all__ = sorted(_PUBLIC)

@@ -21,6 +21,7 @@ _KNOWN = {
     "openface_lstm": "OpenFace-LSTM",
     "lstm": "OpenFace-LSTM",
     "3d_cnn": "3D-CNN",
+    "video3d": "3D-CNN",
     "3d_cnn_pretrained": "3D-CNN pretrained",
     "nrmse": "NRMSE",
     "rmse": "RMSE",
@@ -66,6 +67,12 @@ def display_name(label: object, names: Mapping[str, str] | None = None) -> str:
 def base_metric(metric: str) -> str:
     """Return a metric without "_within" and "_between"."""
     return metric.removesuffix("_within").removesuffix("_between")
+
+
+def metric_words(metric: str) -> str:
+    """Return a metric's name as it stands within a sentence: ``NRMSE``, ``correlation``."""
+    shown = display_name(metric)
+    return shown if shown[:2].isupper() or shown == "R²" else shown[0].lower() + shown[1:]
 
 
 def direction(metric: str) -> str:

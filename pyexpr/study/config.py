@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pyexpr.base.errors import StudyError, near_names
 from pyexpr.behavior.frame_store import wanted_groups
-from pyexpr.inference.intervals import METHODS
+from pyexpr.inference.intervals.methods import METHODS
 from pyexpr.inference.quantities import METRICS
 
 RATING_COLUMNS = ("subject", "context", "clip", "rater", "question", "score")
@@ -92,6 +92,8 @@ class FactorModelSection(_Section):
     # Whose clips the models behind the scores are fitted to: the paper's way is all; with
     # "train" no parameter of a score rests on a validation or test subject.
     fit_on: Literal["all", "train"] = "all"
+    # Test whether contexts share loadings and intercepts, where there are two at least.
+    invariance: bool = True
     # Use scores of a model with a negative residual variance all the same.
     allow_inadmissible: bool = False
 
@@ -165,11 +167,37 @@ class LSTMSection(DeepSection):
         return names
 
 
+class Video3DSection(DeepSection):
+    """The 3D-CNN on the recordings' videos; torchvision's choices by default."""
+
+    # Nothing, "kinetics400", or the path of a state_dict(), relative to the study file.
+    pretrained: str | None = None
+    trainable: Literal["all", "layer1", "layer2", "layer3", "layer4", "fc"] = "all"
+    frames: int = Field(default=16, ge=2)
+    size: int = Field(default=112, ge=8)
+    # Frames per second; nothing: frames are spread over the clip.
+    rate: float | None = Field(default=None, gt=0)
+    resize: Literal["torchvision", "aspect"] = "torchvision"
+    crop: Literal["face"] | None = None
+    margin: float = Field(default=0.3, ge=0, le=2)
+    lr: float = Field(default=0.0001, gt=0)
+    max_epochs: int = Field(default=45, ge=1)
+    batch_size: int = Field(default=24, ge=1)
+    weight_decay: float = Field(default=0.0001, ge=0)
+
+    @model_validator(mode="after")
+    def _nothing_random_is_kept(self) -> Video3DSection:
+        if self.pretrained is None and self.trainable != "all":
+            raise ValueError("trainable needs pretrained: layers that stay as they are")
+        return self
+
+
 class ModelsSection(_Section):
     """The models to fit; a deep model is fitted if its section is there."""
 
     elastic_net: ElasticNetSection = ElasticNetSection()
     lstm: LSTMSection | None = None
+    video3d: Video3DSection | None = None
 
     def deep(self) -> dict[str, DeepSection]:
         """Return the sections of the deep models that are there, by the models' names."""

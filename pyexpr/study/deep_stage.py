@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from pyexpr.modeling.contextual import ContextualRegressor
 
 # What a model reads its clips from: columns of the clip table.
-_READS: dict[str, tuple[str, ...]] = {"lstm": ("openface", "start", "end")}
+_READS: dict[str, tuple[str, ...]] = {
+    "lstm": ("openface", "start", "end"),
+    "video3d": ("video", "openface", "start", "end"),
+}
 DEEP_MODELS = tuple(_READS)
 # Entries of a section that are the study's business, not the regressor's.
 _OF_STUDY = {"per_context"}
@@ -35,7 +38,16 @@ def _lstm(arguments: dict[str, Any], config: StudyConfig) -> Any:
     )
 
 
-_MAKE: dict[str, Callable[[dict[str, Any], StudyConfig], Any]] = {"lstm": _lstm}
+def _video3d(arguments: dict[str, Any], config: StudyConfig) -> Any:
+    from pyexpr.deep import Video3DRegressor
+
+    return Video3DRegressor(**arguments)
+
+
+_MAKE: dict[str, Callable[[dict[str, Any], StudyConfig], Any]] = {
+    "lstm": _lstm,
+    "video3d": _video3d,
+}
 
 
 def train_deep(
@@ -45,11 +57,13 @@ def train_deep(
     behavior: StageOutput,
     fitted: StageOutput,
     *,
+    home: Path,
     folder: Path,
     show: bool | None = None,
 ) -> StageOutput:
     """Train a deep model on the clips and labels of the other models; predict the test part.
 
+    Paths in the configuration are relative to `home`.
     What it reads is kept in `folder`, in ``frames``; so is a training that is not finished.
 
     Returns
@@ -72,6 +86,8 @@ def train_deep(
         "checkpoint_dir": training_folder(folder, name),
         "progress": show,
     }
+    if "pretrained" in arguments:
+        arguments["pretrained"] = pretrained_file(config, home) or arguments["pretrained"]
     estimator = _MAKE[name](arguments | places | {"seed": config.seed}, config)
     trained = _fit(section, config, estimator, rows, columns)
     trained = {
@@ -95,6 +111,14 @@ def train_deep(
     return StageOutput(tables, _facts(trained))
 
 
+def pretrained_file(config: StudyConfig, home: Path) -> str | None:
+    """Return the file of weights that the 3D-CNN starts from, if it starts from a file."""
+    section = config.models.video3d
+    if section is None or section.pretrained in (None, "kinetics400"):
+        return None
+    return str(home / section.pretrained)
+
+
 def training_folder(folder: Path, name: str) -> Path:
     """Return where the training of a model is kept until it is finished."""
     return folder / f"training-{name}"
@@ -104,7 +128,9 @@ def clip_table(inputs: Inputs, behavior: StageOutput, fitted: StageOutput) -> pd
     """Return the labelled clips with their seconds and the paths of their recordings."""
     seconds = behavior.tables["features"][[*CLIP_KEY, "start", "end"]]
     rows = fitted.tables["labelled_clips"].merge(seconds, on=CLIP_KEY, validate="one_to_one")
-    recordings = inputs.recordings.drop(columns="openface").rename(columns={"path": "openface"})
+    recordings = inputs.recordings.drop(columns=["openface", "video"], errors="ignore").rename(
+        columns={"path": "openface", "video_path": "video"}
+    )
     return rows.merge(recordings, on=["subject", "context"], validate="many_to_one")
 
 
@@ -144,6 +170,13 @@ def _facts(trained: dict[str, Any]) -> dict[str, Any]:
     missing = getattr(over_all, "frames_", {})
     if missing:
         facts["frames of the training clips"] = missing
+    seen = getattr(over_all, "video_", {})
+    if seen:
+        facts["frames of the training clips"] = seen
+        facts["notes"] = [
+            f"It sees {seen['frames']} frames of the training clips; {seen['missing']} of them are "
+            "missing, and black."
+        ]
     names = getattr(over_all, "columns_", [])
     if names:
         facts["columns"] = names

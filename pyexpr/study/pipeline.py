@@ -12,16 +12,18 @@ from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
+from pyexpr.base.errors import StudyError
 from pyexpr.base.files import sha256, writable_folder, write_text
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.deep.requirements import require_installed
 from pyexpr.study import stages
 from pyexpr.study.config import StudyConfig, read_config
-from pyexpr.study.deep_stage import train_deep, training_folder
+from pyexpr.study.deep_stage import pretrained_file, train_deep, training_folder
 from pyexpr.study.deep_tables import joined_predictions
 from pyexpr.study.inputs import Inputs, read_inputs
 from pyexpr.study.render import render
+from pyexpr.study.report import study_report
 from pyexpr.study.store import (
     StageOutput,
     code_fingerprint,
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 # Other versions of these may compute other numbers; those of R and lavaan are in the factor
 # model's facts.
 _COMPUTING = ("pandas", "scipy", "scikit-learn", "pyarrow", "matplotlib", "rpy2-rinterface")
-_COMPUTING_DEEP = ("torch", "torchvision", "lightning", "safetensors")
+_COMPUTING_DEEP = ("torch", "torchvision", "lightning", "safetensors", "av")
 # Those of every study; deep models come after "models", each a stage under its own name.
 STAGES = ("reliability", "factor_model", "features", "models", "comparison", "coefficients")
 
@@ -70,16 +72,24 @@ class StudyResult(Result):
     def table(self, name: str) -> pd.DataFrame:
         """Return one table of the study by its name.
 
-        Names: reliability, loadings, parameters, scores, features, quality, recordings,
-        dropped_clips, split, predictions, weights, tuning, left_out, comparison, scores_leakage,
-        coefficients, contrasts, omnibus; with ``fit_on = "train"`` also training_scores,
-        training_loadings; with deep models also learning_curves and seed_spread.
+        Names: reliability, loadings, parameters, invariance, invariance_contrasts, scores,
+        features, quality, recordings, dropped_clips, split, predictions, weights, tuning,
+        left_out, comparison, scores_leakage, coefficients, contrasts, omnibus; with
+        ``fit_on = "train"`` also training_scores, training_loadings; with
+        deep models also learning_curves and seed_spread.
         """
         for output in self.stages.values():
             if name in output.tables:
                 return output.tables[name]
         known = [key for output in self.stages.values() for key in output.tables]
         raise KeyError(f"the study has no table {name!r}; it has {known}")
+
+    def report(self, output: Path | str | None = None) -> Path:
+        """Write the report again, by default ``report.html`` in `folder`; see `px.study_report`.
+
+        `output` is another place for it.
+        """
+        return study_report(self.folder, output=output)
 
     def tidy(self) -> pd.DataFrame:
         """Return performance and differences of the models, per context and over all."""
@@ -168,6 +178,21 @@ class Study:
         recordings = self.inputs.recordings
         for name, path in zip(recordings["openface"], recordings["path"], strict=True):
             hashes[name] = sha256(path)
+        return hashes | self._video_hashes
+
+    @cached_property
+    def _video_hashes(self) -> dict[str, str]:
+        """SHA-256 of what the 3D-CNN alone reads: videos, and the weights it starts from."""
+        if self.config.models.video3d is None:
+            return {}
+        recordings = self.inputs.recordings
+        pairs = zip(recordings["video"], recordings["video_path"], strict=True)
+        hashes = {name: sha256(path) for name, path in pairs}
+        weights = pretrained_file(self.config, self.folder)
+        if weights is not None:
+            if not Path(weights).is_file():
+                raise StudyError(f"[models.video3d] pretrained: there is no file {weights!r}")
+            hashes[str(self.config.models.video3d.pretrained)] = sha256(weights)
         return hashes
 
     def reliability(self) -> StageOutput:
@@ -199,7 +224,14 @@ class Study:
         found = self._stage(
             name,
             lambda: train_deep(
-                name, self.config, self.inputs, behavior, fitted, folder=folder, show=show
+                name,
+                self.config,
+                self.inputs,
+                behavior,
+                fitted,
+                home=self.folder,
+                folder=folder,
+                show=show,
             ),
         )
         rmtree(training_folder(folder, name), ignore_errors=True)
@@ -225,7 +257,7 @@ class Study:
         )
 
     def run(self, *, show: bool | None = None) -> StudyResult:
-        """Run all stages, write tables, figures and ``record.json``; return the results.
+        """Run all stages; write tables, figures, ``record.json`` and the report.
 
         Parameters
         ----------
@@ -262,6 +294,7 @@ class Study:
         result = StudyResult(self.config, self.output, dict(self._done), record, tuple(self.reused))
         self._render(result.stages)
         write_text(self.output / "record.json", json.dumps(record, indent=1) + "\n")
+        result.report()
         return result
 
     def _stage(self, name: str, compute: Callable[[], StageOutput]) -> StageOutput:
@@ -313,6 +346,8 @@ class Study:
         )
         data = self.config.data
         hashes = self.input_hashes
+        if name not in {"video3d", "comparison"}:
+            hashes = {key: value for key, value in hashes.items() if key not in self._video_hashes}
         if name in {"reliability", "factor_model"}:
             hashes = {key: hashes[key] for key in (data.ratings, data.recordings)}
         elif name == "features":
