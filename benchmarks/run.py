@@ -37,6 +37,7 @@ FOLDER = Path(__file__).parent
 PREFIX = "bench_"
 PEERS = (
     "pandas", "pyarrow", "scipy", "scikit-learn", "numba", "arch", "pingouin", "polars", "semopy",
+    "torch",
 )  # fmt: skip
 
 
