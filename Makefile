@@ -1,4 +1,5 @@
-# make demo | test | lint | kernels | bench | coverage | clean. Everything lives in .venv and build/.
+# make demo | demo-deep | test | lint | kernels | r-check | bench | coverage | docs | clean.
+# Everything lives in .venv and build/.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -11,14 +12,19 @@ $(shell mkdir -p build && find pyexpr -name '*.py' | LC_ALL=C sort > $(MODULES).
   { cmp -s $(MODULES).now $(MODULES) || cp $(MODULES).now $(MODULES); })
 BUILD_NEEDS := "scikit-build-core>=0.10" "pybind11>=3" cmake ninja
 
-# STUDIES per cell; what an earlier run has simulated is kept.
-STUDIES ?= 1000
+# STUDIES per cell, five times as many for jackknife_t; what an earlier run has simulated is kept.
+STUDIES ?= 2000
 
-.PHONY: demo test lint kernels bench coverage golden clean install
+.PHONY: demo demo-deep test lint kernels r-check bench coverage docs golden clean install
 
 demo: $(STAMP)-package
 	@tools/install_r.sh $(VENV) || echo "pyexpr: going on without R." >&2
 	$(BIN)/python -m pyexpr.cli.main demo demo
+
+# The same with videos and the deep models; brings torch (6 GB) where it is missing.
+demo-deep: $(STAMP)-deep
+	@tools/install_r.sh $(VENV) || echo "pyexpr: going on without R." >&2
+	$(BIN)/python -m pyexpr.cli.main demo --deep demo-deep
 
 test: $(STAMP)-test
 	tools/install_r.sh $(VENV) tests
@@ -36,12 +42,23 @@ kernels:
 	cmake --build --preset kernels
 	ctest --preset kernels
 
+# The R package as CRAN checks it; a part of the tests.
+r-check: $(STAMP)-test
+	tools/install_r.sh $(VENV) tests
+	tools/r_check.sh $(BIN)/python
+
 bench: $(STAMP)-test
 	tools/install_r.sh $(VENV) tests
 	$(BIN)/python benchmarks/run.py
 
 coverage: $(STAMP)-package
 	$(BIN)/python benchmarks/coverage_study/run.py --studies $(STUDIES)
+	$(BIN)/python benchmarks/coverage_study/measurement.py --studies $(STUDIES)
+	$(BIN)/python benchmarks/coverage_study/coefficients.py
+
+docs: $(STAMP)-docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 # The numbers that R makes for the tests; their scripts are committed with them.
 # Needs r-cran-glmnet besides what the tests need.
@@ -51,7 +68,7 @@ golden:
 install: $(STAMP)-package
 
 clean:
-	rm -rf $(VENV) build demo
+	rm -rf $(VENV) build demo demo-deep
 
 $(STAMP)-venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -70,6 +87,15 @@ $(STAMP)-package: $(STAMP)-venv pyproject.toml $(SOURCES) $(MODULES)
 	$(BIN)/python -m pip install -q --no-build-isolation -e .
 	touch $@
 
+$(STAMP)-deep: $(STAMP)-package
+	$(BIN)/python -m pip install -q --no-build-isolation -e '.[deep]'
+	touch $@
+
+$(STAMP)-docs: $(STAMP)-package
+	$(BIN)/python -m pip install -q --no-build-isolation -e '.[docs]'
+	touch $@
+
 $(STAMP)-test: $(STAMP)-package
-	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test]'
+	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test,deep,docs]'
+	touch $(STAMP)-deep $(STAMP)-docs
 	touch $@

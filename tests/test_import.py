@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 HEAVY = (
-    "rpy2", "torch", "torchvision", "numba", "matplotlib", "statsmodels",
-    "pandas", "scipy", "sklearn", "pyarrow",
+    "rpy2", "torch", "torchvision", "lightning", "safetensors", "av", "numba",
+    "matplotlib", "statsmodels", "pandas", "scipy", "sklearn", "pyarrow",
 )  # fmt: skip
 
 

@@ -28,6 +28,10 @@ class OpenFaceError(DataError):
     """A file is not a usable OpenFace recording."""
 
 
+class VideoError(DataError):
+    """A file is not a usable video, or does not hold the clip asked for."""
+
+
 class StudyError(DataError):
     """The parts of a study do not fit together."""
 
@@ -76,6 +80,14 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, message: str, result: object = None) -> None:
         super().__init__(message)
         self.result = result
+
+
+class DeepNotInstalledError(PyexprError, ImportError):
+    """What the deep models need is not installed, or does not fit together."""
+
+
+class DeepMemoryError(PyexprError, MemoryError):
+    """The memory of the device does not hold the model and a batch."""
 
 
 class PyexprWarning(UserWarning):

@@ -53,6 +53,21 @@ def writable_folder(path: Path | str) -> Path:
     return folder
 
 
+def cache_folder(name: str, chosen: Path | str | None = None) -> Path:
+    """Return where to keep what can be computed again: `chosen`, or the user's own place.
+
+    That is ``$PYEXPR_CACHE``, ``$XDG_CACHE_HOME/pyexpr`` or ``~/.cache/pyexpr``, and
+    in it the folder `name`.
+    """
+    if chosen is not None:
+        return Path(chosen)
+    own = os.environ.get("PYEXPR_CACHE")
+    if own:
+        return Path(own) / name
+    general = os.environ.get("XDG_CACHE_HOME")
+    return (Path(general) if general else Path.home() / ".cache") / "pyexpr" / name
+
+
 def sha256(path: Path | str) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     with open(path, "rb") as handle:

@@ -250,6 +250,21 @@ class Schedule:
             )
         return clips, dropped
 
+    def segments_within(self, context: str, seconds: float) -> tuple[Segment, ...]:
+        """Return the segments of a context for a recording of `seconds`, also those beyond it."""
+        if self.period is not None:
+            # A recording shorter than one clip still gets that clip, to be listed as lost.
+            count = max(1, math.floor((seconds + _ROUNDING) / self.period))
+            return self._periods(count)
+        return self._segments_of(context, 0, 1.0)
+
+    def _periods(self, count: int) -> tuple[Segment, ...]:
+        period = self.period or 0.0
+        return tuple(
+            Segment(number * period, (number + 1) * period, str(number + 1))
+            for number in range(count)
+        )
+
     def _segments_of(self, context: str, n_frames: int, fps: float) -> tuple[Segment, ...]:
         if self.period is not None:
             period = self.period
@@ -257,10 +272,7 @@ class Schedule:
             count = max(1, math.floor((n_frames + _ROUNDING) / (period * fps)))
             while Segment(0.0, (count + 1) * period, "").frames(n_frames, fps)[1] <= n_frames:
                 count += 1
-            return tuple(
-                Segment(number * period, (number + 1) * period, str(number + 1))
-                for number in range(count)
-            )
+            return self._periods(count)
         if context not in self.segments:
             raise StudyError(
                 f"the schedule has no context {context!r}; {near_names(context, self.segments)} "

@@ -70,26 +70,39 @@ def simulate(
     folder: Annotated[Path, typer.Argument(help="An empty folder, or one made by this command.")],
     subjects: Annotated[int, typer.Option(help="How many subjects.")] = 40,
     seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 1,
+    videos: Annotated[bool, typer.Option(help="Draw each recording as a video too.")] = False,
+    video_size: Annotated[int, typer.Option(help="Width and height of the videos, px.")] = 64,
 ) -> None:
     """Write a simulated study: ratings, OpenFace recordings, study file, and the truth."""
     from pyexpr.simulation.simulate import simulate_study
 
-    typer.echo(simulate_study(folder, subjects=subjects, seed=seed).heading())
+    result = simulate_study(
+        folder, subjects=subjects, seed=seed, videos=videos, video_size=video_size
+    )
+    typer.echo(result.heading())
 
 
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where to put the demo study.")],
-    subjects: Annotated[int, typer.Option(help="How many subjects.")] = 40,
+    subjects: Annotated[
+        int | None, typer.Option(help="How many subjects; by default 40, with --deep 20.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 1,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="With videos, and the deep models trained on them.")
+    ] = False,
 ) -> None:
     """Simulate a study, run it, and set its tables beside the truth and the paper."""
     from pyexpr.simulation.simulate import simulate_study
     from pyexpr.study.pipeline import Study
     from pyexpr.study.summary import print_beside_truth
 
-    typer.echo(simulate_study(folder, subjects=subjects, seed=seed).heading())
-    result = Study.from_file(folder / "study.toml").run(show=True)
+    number = subjects if subjects is not None else 20 if deep else 40
+    simulated = simulate_study(folder, subjects=number, seed=seed, videos=deep)
+    typer.echo(simulated.heading())
+    study = simulated.deep_study_file if deep else simulated.study_file
+    result = Study.from_file(study).run(show=True)
     print_beside_truth(result, folder / "truth.json")
 
 
@@ -273,11 +286,12 @@ def fit(
     weights: Annotated[Path | None, typer.Option(help="Write the weights here (CSV).")] = None,
 ) -> None:
     """Fit a study's models; print their weights, write the test predictions."""
-    tables = _study(study).models().tables
+    planned = _study(study)
+    predictions, tables = planned.predictions(show=True), planned.models().tables
     if weights is not None:
         _write(tables["weights"], weights)
     if output is not None:
-        _write(tables["predictions"], output)
+        _write(predictions, output)
     from pyexpr.base.results import table_text
 
     typer.echo(table_text(tables["weights"]))
@@ -307,9 +321,16 @@ def compare(
             "studentized_et."
         ),
     ] = None,
+    ratio: Annotated[
+        bool, typer.Option("--ratio", help="Beside differences of errors, their ratios.")
+    ] = False,
     n_boot: Annotated[int, typer.Option(help="Replicates of the bootstrap.")] = 2000,
     confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 0,
+    replicates: Annotated[
+        Path | None,
+        typer.Option(help="Write the replicates here (CSV): a row each, every digit kept."),
+    ] = None,
     output: Output = None,
 ) -> None:
     """Compare models on the same rows, with intervals that respect subjects."""
@@ -323,18 +344,25 @@ def compare(
     if not _names(predictions):
         raise typer.BadParameter("name the models' columns: --predictions elastic_net,lstm")
     labels = [cluster, *_names(context)]
+    table = read_csv(data, labels=labels, what=f"the predictions ({data})")
     result = compare_models(
-        read_csv(data, labels=labels, what=f"the predictions ({data})"),
+        _whole_numbers(table, labels),
         truth=truth,
         predictions=_names(predictions),
         cluster=cluster,
         context=context,
         metrics=_names(metrics),
         method=method,
+        ratio=ratio,
         n_boot=n_boot,
         confidence=confidence,
         seed=seed,
     )
+    if replicates is not None:
+        import pandas as pd
+
+        names = result.tidy()[["metric", "term", "context"]].agg(": ".join, axis=1)
+        _write(pd.DataFrame(result.replicates, columns=list(names)), replicates)
     _finish(result, output)
 
 
@@ -349,6 +377,18 @@ def doctor() -> None:
 def _names(text: str | None) -> list[str]:
     """Split a list given by commas."""
     return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def _whole_numbers(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
+    """Return the table with labels 1, 2, ..., 10 as numbers, in whose order subjects are drawn.
+
+    So Python and R draw them, which read such a column as numbers; "007" stays text.
+    """
+    for name in set(labels) & set(table.columns):
+        column = table[name]
+        if column.notna().all() and column.str.fullmatch(r"0|-?[1-9][0-9]{0,17}").all():
+            table = table.assign(**{name: column.astype("int64")})
+    return table
 
 
 def _forms(text: str) -> list[str]:

@@ -15,6 +15,7 @@ SIGN_FLIPS = 2
 SPLITS = 3
 BASELINES = 4
 FOLDS = 5
+TRAINING = 6
 
 
 def checked_seed(seed: int) -> int:

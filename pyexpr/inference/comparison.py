@@ -20,6 +20,7 @@ from pyexpr.inference.comparison_evidence import MetricDraws, gather, only_round
 from pyexpr.inference.comparison_result import ComparisonResult
 from pyexpr.inference.intervals.evidence import NOT_JUDGED
 from pyexpr.inference.intervals.methods import check_method
+from pyexpr.inference.levels import build_groups, build_levels, counted_rows
 from pyexpr.inference.predictions import (
     TABLE,
     Predictions,
@@ -27,7 +28,7 @@ from pyexpr.inference.predictions import (
     read_contexts,
     read_models,
 )
-from pyexpr.inference.quantities import build_groups, build_levels, build_rows, counted_rows
+from pyexpr.inference.quantities import build_measures, build_rows
 from pyexpr.inference.replicated import completed
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def compare_models(
     metrics: Sequence[str] = ("nrmse", "correlation"),
     context: str | ArrayLike | None = None,
     pairwise: bool = True,
+    ratio: bool = False,
     n_boot: int = 2000,
     method: str | None = None,
     confidence: float = 0.95,
@@ -80,6 +82,10 @@ def compare_models(
         model between contexts (context ``"a - b"``), all from the same draws.
     pairwise : bool
         Whether to compute all differences between models.
+    ratio : bool
+        Whether to compute, beside every difference of errors (nrmse, rmse, mae), their
+        ratio: term ``"p / q"``, or context ``"a / b"``. Intervals are of its logarithm,
+        back-transformed; the test is against 1.
     n_boot : int
         Number of bootstrap replicates; ``jackknife_t`` needs none.
     method : str, optional
@@ -155,9 +161,15 @@ def compare_models(
     )
     check_enough(codes, labels, used)
 
-    rows = build_rows(metrics, models, contexts, pairwise=pairwise)
+    measures = build_measures(metrics, ratio=ratio)
+    rows = build_rows(measures, models, contexts, pairwise=pairwise)
+    if ratio and not any(row.ratio for row in rows):
+        raise DataError(
+            "ratio=True divides errors of two models or contexts; ask for nrmse, rmse or mae, and "
+            "for two models with pairwise=True or several contexts"
+        )
     levels = build_levels(
-        metrics, models, contexts, context_rows, codes, len(labels), score_range=score_range
+        measures, models, contexts, context_rows, codes, len(labels), score_range=score_range
     )
     groups = tuple(build_groups(rows, levels, strata))
     draws = MetricDraws(

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.core.cluster_bootstrap import MetricDesign
 from pyexpr.inference.intervals.evidence import Evidence, JackknifeGroup
-from pyexpr.inference.quantities import Group, Row
+from pyexpr.inference.levels import Group
+from pyexpr.inference.quantities import Row
 from pyexpr.inference.replicated import Drawn, ErrorsWithin, in_pieces
 
 if TYPE_CHECKING:
@@ -94,7 +96,7 @@ def only_rounding(rows: Sequence[Row], groups: Sequence[Group]) -> tuple[int, ..
         row = rows[i]
         if row.second is None:
             continue
-        least = 1.0 if row.base in {"correlation", "concordance", "r2"} else 0.0
+        least = 1.0 if row.ratio or row.base in {"correlation", "concordance", "r2"} else 0.0
         size = max(level.get(row.first, 0.0), level.get(row.second, 0.0), least)
         # Levels may meet by chance: then those without some subject differ.
         if difference <= _ROUNDING * size:
@@ -120,7 +122,9 @@ def gather(
         estimate[positions] = group.design.estimate()
         knife = group.design.jackknife()
         knife[np.isin(positions, draws.zero_rows)] = 0.0
-        jackknives.append(JackknifeGroup(positions, knife, group.design.strata))
+        jackknives.append(
+            JackknifeGroup(positions, knife, group.design.strata, effective_clusters(group.design))
+        )
     estimate[list(draws.zero_rows)] = 0.0
     reasons = []
     for row in rows:
@@ -131,16 +135,32 @@ def gather(
     return Evidence(
         estimate=estimate,
         scale=[row.scale for row in rows],
-        simple_df=np.array(
-            [row.base == "correlation" and not row.metric.endswith("_within") for row in rows]
-        ),
+        simple_df=np.array([row.simple_df for row in rows]),
         null=np.array([_null(row, null) for row in rows]),
         replicates=drawn.values,
         groups=jackknives,
         reason=reasons,
         replicate_errors=ErrorsWithin(draws, drawn.values.shape[1]),
         n_threads=draws.n_threads,
+        ratio=np.array([row.ratio for row in rows]),
     )
+
+
+def effective_clusters(design: MetricDesign) -> NDArray[np.float64]:
+    """Return ``(sum n_g)^2 / sum n_g^2`` of each quantity, n_g its rows in cluster g.
+
+    Over all columns behind it: those of both levels of a difference, of all raters of a
+    mean. Between subjects each counts once.
+    """
+    n = np.array([column.sums[0] for column in design.columns])
+    levels = [n[list(level.columns)].sum(axis=0) for level in design.levels]
+    rows = np.array(
+        [
+            levels[q.minuend] + (0 if q.subtrahend is None else levels[q.subtrahend])
+            for q in design.quantities
+        ]
+    )
+    return np.asarray(rows.sum(axis=1) ** 2 / np.sum(rows**2, axis=1))
 
 
 def _null(row: Row, null: float) -> float:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.errors import DataError
 from pyexpr.inference.comparison_evidence import MetricDraws
+from pyexpr.inference.comparison_plot import comparison_figure
 from pyexpr.inference.quantities import Row
 from pyexpr.inference.replicated import ReplicatedResult
 from pyexpr.inference.sign_flip import SignFlipResult, sign_flip_test
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 
@@ -49,8 +52,9 @@ class ComparisonResult(ReplicatedResult):
     def tidy(self) -> pd.DataFrame:
         """Return one row per metric, term and context.
 
-        Columns: metric, term (a model, or ``"p - q"``), context (a label, ``"all"``,
-        or ``"a - b"``), estimate, std_error (of the quantity itself), statistic, df,
+        Columns: metric, term (a model, ``"p - q"`` or the ratio ``"p / q"``), context (a
+        label, ``"all"``, ``"a - b"`` or ``"a / b"``), estimate, std_error (of the quantity
+        itself; of a ratio the ratio times that of its logarithm), statistic, df,
         p_value, conf_low, conf_high, method, n, n_clusters, n_undefined, reason; once
         adjusted also p_adjusted and adjustment.
         """
@@ -74,11 +78,11 @@ class ComparisonResult(ReplicatedResult):
         return f"{one.metric} of {one.term!r} in context {one.context!r}"
 
     def families(self) -> list[NDArray[np.int64]]:
-        """Return the differences between models, by metric and context."""
-        found: dict[tuple[str, str], list[int]] = {}
+        """Return the differences between models by metric and context, and so the ratios."""
+        found: dict[tuple[str, str, bool], list[int]] = {}
         for i, row in enumerate(self.rows):
             if row.between_models:
-                found.setdefault((row.metric, row.context), []).append(i)
+                found.setdefault((row.metric, row.context, row.ratio), []).append(i)
         return [np.array(family) for family in found.values()]
 
     def sign_flip(self, *, n_flips: int = 10_000) -> SignFlipResult:
@@ -122,6 +126,62 @@ class ComparisonResult(ReplicatedResult):
             n_threads=self.draws.n_threads,
         )
 
+    def plot(
+        self,
+        *,
+        between: str = "models",
+        metrics: Sequence[str] | None = None,
+        contexts: Sequence[str] | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> Figure:
+        """Draw levels and differences with their intervals, a panel per context.
+
+        Parameters
+        ----------
+        between : {"models", "contexts"}
+            Whether differences (and ratios) are those between models, below the models'
+            levels, or those of each model between contexts, a panel per pair of them.
+        metrics, contexts : sequence of str, optional
+            Draw these alone; a pair of contexts is ``"a - b"``.
+        names : mapping of str to str, optional
+            Names to show for models, contexts and metrics.
+
+        Returns
+        -------
+        matplotlib Figure
+            At its printed size; ``figure.savefig("figure.pdf")`` writes it. An arrowhead
+            marks a limit that is infinite, a hollow mark what has no interval; what has no
+            value says "undefined".
+
+        Raises
+        ------
+        DataError
+            If a metric or context is not in the result, or there are no differences
+            between contexts.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> from pyexpr.inference.comparison import compare_models
+        >>> rng = np.random.default_rng(1)
+        >>> table = pd.DataFrame({"subject": np.repeat(np.arange(30), 5)})
+        >>> table["y"], table["model"] = rng.normal(size=(2, 150))
+        >>> result = compare_models(table, truth="y", predictions=["model"], cluster="subject")
+        >>> figure = result.plot(metrics=["correlation"])
+        >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        ['model']
+        """
+        if between not in ("models", "contexts"):
+            raise DataError(f"between= must be 'models' or 'contexts', not {between!r}")
+        percent = f"{100 * self.intervals.confidence:g} % interval ({self.method})"
+        if self.intervals.rule is not None and between == "models":
+            rule = {"holm": "Holm", "max_t": "max-T"}[self.intervals.rule]
+            percent += f"; of differences simultaneous, by {rule}"
+        return comparison_figure(
+            self.rows, self.tidy(), level=percent, between=between, metrics=metrics,
+            contexts=contexts, names=names,
+        )  # fmt: skip
+
     def heading(self) -> str:
         """Return what was compared, on how many subjects and rows."""
         models = list(dict.fromkeys(row.term for row in self.rows if row.second is None))
@@ -140,6 +200,11 @@ class ComparisonResult(ReplicatedResult):
     def notes(self) -> tuple[str, ...]:
         """Return what a reader of the table must know."""
         notes = ["levels of RMSE, NRMSE, MAE and R2 are not tested; differences are, against 0"]
+        if any(row.ratio for row in self.rows):
+            notes.append(
+                "ratios of errors ('/') are below 1 where the first errs less; their intervals and "
+                "tests, against 1, are of the logarithm"
+            )
         if self.n_dropped:
             notes.append(
                 f"{self.n_dropped} rows were left out because the truth or a prediction is missing"

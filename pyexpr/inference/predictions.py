@@ -72,14 +72,45 @@ def checked_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _read(frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
-    require_columns(frame, [name], what=TABLE)
-    column = frame[name]
-    if column.dtype == np.float64:
-        values = column.to_numpy()
-        if not np.isinf(values).any():
-            return values
-    return numeric_column(frame, name, what=TABLE)
+class _Columns:
+    """The columns of a table as they are asked for, each read once."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._frame = frame
+        self._values: dict[str, NDArray[np.float64]] = {}
+        self._there: dict[str, NDArray[np.bool_] | None] = {}
+
+    def values(self, name: str) -> NDArray[np.float64]:
+        """Return a column, missing values as NaN."""
+        if name not in self._values:
+            self._values[name], self._there[name] = self._read(name)
+        return self._values[name]
+
+    def there(self, name: str) -> NDArray[np.bool_] | None:
+        """Return where a column has values; None is everywhere."""
+        self.values(name)
+        return self._there[name]
+
+    def _read(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None]:
+        require_columns(self._frame, [name], what=TABLE)
+        column = self._frame[name]
+        if column.dtype == np.float64:
+            values = column.to_numpy()
+            if len(values) and np.isfinite(values).all():
+                return values, None
+        values = numeric_column(self._frame, name, what=TABLE)
+        there = ~np.isnan(values)
+        if not there.any():
+            raise ColumnError(f"column {name!r} of {TABLE} has no value in any row")
+        return values, there
+
+
+def _all_there(rows: NDArray[np.bool_], *masks: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Return the rows that every mask has, the same array if that is all of them."""
+    for mask in masks:
+        if mask is not None:
+            rows = rows & mask
+    return rows
 
 
 def _named_models(
@@ -115,22 +146,13 @@ def read_models(
 ) -> tuple[list[ModelValues], NDArray[np.bool_]]:
     """Return the models, and which rows are used by any of them."""
     named = _named_models(predictions)
-    values: dict[str, NDArray[np.float64]] = {}
-
-    def read(name: str) -> NDArray[np.float64]:
-        if name not in values:
-            values[name] = _read(frame, name)
-            if np.isnan(values[name]).all():
-                raise ColumnError(f"column {name!r} of {TABLE} has no value in any row")
-        return values[name]
-
+    table = _Columns(frame)
     # A model of one column, judged by the common truth, must have every row.
     whole = {name: len(m.values) == 1 and m.truth is None for name, m in named.items()}
     by_common_truth = any(m.truth is None for m in named.values())
-    complete = ~np.isnan(read(truth)) if by_common_truth else np.ones(len(frame), dtype=bool)
-    for name, model in named.items():
-        if whole[name]:
-            complete &= ~np.isnan(read(model.values[0]))
+    needed = [truth] if by_common_truth else []
+    needed += [model.values[0] for name, model in named.items() if whole[name]]
+    complete = _all_there(np.ones(len(frame), dtype=bool), *map(table.there, needed))
     if not complete.any():
         raise DataError(
             f"no row of {TABLE} has the truth {truth!r} and every prediction; "
@@ -142,11 +164,11 @@ def read_models(
         columns = []
         truths = model.truth or (truth,) * len(model.values)
         for column, criterion in zip(model.values, truths, strict=True):
-            p, t = read(column), read(criterion)
             rows = complete
             if not whole[name]:
-                rows = complete & ~np.isnan(p) & ~np.isnan(t)
+                rows = _all_there(complete, table.there(column), table.there(criterion))
                 used = used | rows
+            p, t = table.values(column), table.values(criterion)
             columns.append(ColumnValues(column, criterion, p, t, rows))
         models.append(ModelValues(name, tuple(columns)))
     return models, used

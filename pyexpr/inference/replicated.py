@@ -129,17 +129,17 @@ class ReplicatedResult(Result):
         """Return one row per quantity, with estimate, interval and test."""
         import pandas as pd
 
-        found = self.intervals
+        found, shown = self.intervals, self.evidence.shown
         n, n_clusters = self.counts()
         columns = {
             **self.keys(),
-            "estimate": self.evidence.estimate,
-            "std_error": found.std_error,
+            "estimate": shown(self.evidence.estimate),
+            "std_error": self.evidence.shown_error(found.std_error),
             "statistic": found.statistic,
             "df": found.df,
             "p_value": found.p_value,
-            "conf_low": found.low,
-            "conf_high": found.high,
+            "conf_low": shown(found.low),
+            "conf_high": shown(found.high),
             "method": found.method,
             "n": n,
             "n_clusters": n_clusters,
@@ -153,7 +153,7 @@ class ReplicatedResult(Result):
     @property
     def replicates(self) -> NDArray[np.float64]:
         """Return the bootstrap replicates, (n_boot, rows of tidy); NaN where undefined."""
-        view = self.evidence.replicates.T
+        view = self.evidence.shown(self.evidence.replicates).T
         view.flags.writeable = False
         return view
 
@@ -232,12 +232,13 @@ class ReplicatedResult(Result):
         """
         import pandas as pd
 
-        keys = self.keys()
+        keys, estimate = self.keys(), self.evidence.shown(self.evidence.estimate)
         pieces = []
         for clusters, knife in zip(self.draws.clusters, self.evidence.groups, strict=True):
             labels = [self.clusters[i] for i in clusters]
-            for position, values in zip(knife.rows, knife.values, strict=True):
-                change = values - self.evidence.estimate[position]
+            shown = self.evidence.shown(knife.values, rows=knife.rows)
+            for position, values in zip(knife.rows, shown, strict=True):
+                change = values - estimate[position]
                 columns = {
                     **{name: column[position] for name, column in keys.items()},
                     "cluster": labels,

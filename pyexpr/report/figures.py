@@ -7,6 +7,7 @@ writes one as SVG and PNG.
 from __future__ import annotations
 
 from pyexpr.report.factor_figure import factor_alt, factor_figure
+from pyexpr.report.learning_figure import learning_alt, learning_figure
 from pyexpr.report.performance_figure import performance_alt, performance_figure
 from pyexpr.report.predictions_figure import predictions_alt, predictions_figure
 from pyexpr.report.quality_figure import quality_alt, quality_figure
@@ -15,6 +16,8 @@ from pyexpr.report.weights_figure import weights_alt, weights_figure
 __all__ = [
     "factor_alt",
     "factor_figure",
+    "learning_alt",
+    "learning_figure",
     "performance_alt",
     "performance_figure",
     "predictions_alt",

@@ -77,11 +77,35 @@ class _Person:
     shape: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class SimulatedRecording:
+    """One recording: what happened, and what OpenFace says of it.
+
+    Attributes
+    ----------
+    rows : (frames, 714) float64
+        OpenFace's rows, in the order of `OPENFACE_COLUMNS`.
+    face : (frames, 714) float64
+        The same before the tracker fails.
+    lost : (frames,) bool
+        Frames in which the face is out of sight.
+    """
+
+    rows: NDArray[np.float64]
+    face: NDArray[np.float64]
+    lost: NDArray[np.bool_]
+
+
 def simulate_recording(seed: int, index: int, context: str) -> NDArray[np.float64]:
     """Make the OpenFace rows of subject `index` (counted from 0) in one context.
 
     Returns an array of shape (frames, 714), in the order of `OPENFACE_COLUMNS`.
     """
+    return recorded(seed, index, context).rows
+
+
+def recorded(seed: int, index: int, context: str) -> SimulatedRecording:
+    """Make the recording of subject `index` (counted from 0) in one context."""
     subject = simulated_subject(seed, index)
     amounts = clip_amounts(seed, index, subject)[context]
     random, steps = _opened(seed, index, context)
@@ -94,10 +118,13 @@ def simulate_recording(seed: int, index: int, context: str) -> NDArray[np.float6
     rows[:, GROUPS["au_intensity"]] = intensity
     rows[:, GROUPS["success"]] = 1
     rows[:, GROUPS["confidence"]] = random.choice(CONFIDENCES, (len(rows), 1), p=CONFIDENCE_SHARES)
+    face = rows.copy()
     _fail_some_frames(rows, random)
+    # A frame that failed alone still has some confidence.
+    lost = rows[:, GROUPS["confidence"]][:, 0] == 0
     rows[:, 0] = np.arange(1, len(rows) + 1)
     rows[:, GROUPS["timestamp"]] = (np.arange(len(rows)) / FPS)[:, None]
-    return rows
+    return SimulatedRecording(rows, face, lost)
 
 
 def simulated_frames(seed: int, index: int, context: str) -> int:

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import csv
 import json
-import multiprocessing
-import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import DataError, PyexprError, StudyError, listed
+from pyexpr.base.errors import DataError, StudyError, listed
 from pyexpr.base.files import OutputError, whole_file, writable_folder, write_text
+from pyexpr.base.processes import in_processes
 from pyexpr.base.progress import progress as progress_bar
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import checked_seed
 from pyexpr.simulation.clips import CLIP_STARTS, CONTEXTS, simulated_subject, subject_label
+from pyexpr.simulation.face_video import write_face_video
 from pyexpr.simulation.movement import FPS
 from pyexpr.simulation.openface_writer import write_openface
 from pyexpr.simulation.ratings import simulated_raters, subject_ratings
-from pyexpr.simulation.recordings import simulate_recording, simulated_frames
+from pyexpr.simulation.recordings import recorded, simulate_recording, simulated_frames
 from pyexpr.simulation.truth import truth
 
 if TYPE_CHECKING:
@@ -52,6 +48,21 @@ recordings = "recordings.csv"
 schedule = "bp4d_plus"
 fps = {fps}
 """
+# Small enough to be trained in minutes on two processors.
+_DEEP_MODELS = """
+[models.lstm]
+hidden_size = 32
+max_epochs = 20
+
+[models.video3d]
+per_context = false
+frames = 8
+size = 56
+resize = "aspect"
+max_epochs = 5
+batch_size = 16
+"""
+DEEP_STUDY_FILE = "study_deep.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,8 @@ class SimulationResult(Result):
         Per context, frames over all recordings.
     bytes : int
         Size of all files of the study.
+    video_size : int or None
+        Width and height of the videos in px; None without videos.
     """
 
     folder: str
@@ -78,11 +91,17 @@ class SimulationResult(Result):
     written: bool
     frames: dict[str, int]
     bytes: int
+    video_size: int | None = None
 
     @property
     def study_file(self) -> str:
         """Return the path of the study file, for `Study.from_file` or `pyexpr run`."""
         return str(Path(self.folder) / "study.toml")
+
+    @property
+    def deep_study_file(self) -> str:
+        """Return the path of the same study with deep models, which a study with videos has."""
+        return str(Path(self.folder) / DEEP_STUDY_FILE)
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per context: subjects, clips, ratings, recordings, frames."""
@@ -110,7 +129,8 @@ class SimulationResult(Result):
 
     def provenance(self) -> dict[str, Any]:
         """Return the arguments and versions."""
-        return _arguments(self.subjects, self.seed) | {"versions": versions()}
+        arguments = _arguments(self.subjects, self.seed, self.video_size)
+        return arguments | {"versions": versions()}
 
     def notes(self) -> tuple[str, ...]:
         """Return that the data are simulated."""
@@ -122,6 +142,8 @@ def simulate_study(
     *,
     subjects: int = 40,
     seed: int = 1,
+    videos: bool = False,
+    video_size: int = 64,
     n_jobs: int = 2,
     progress: bool | None = None,
 ) -> SimulationResult:
@@ -142,6 +164,12 @@ def simulate_study(
         those of a smaller one.
     seed : int
         From 0 to 2**64 - 1; fixes every byte, whatever `n_jobs`.
+    videos : bool
+        Draw each recording too, as ``video/*.mp4`` at 25 frames per second: a face whose
+        points are those of the OpenFace file. Its bytes also depend on the versions of
+        PyAV and Pillow. With them comes ``study_deep.toml``, the study with deep models.
+    video_size : int
+        Their width and height in px: even, from 16 to 1024.
     n_jobs : int
         Processes that write recordings.
     progress : bool, optional
@@ -177,22 +205,23 @@ def simulate_study(
     [['startle', 5, 90], ['pain', 7, 126], ['disgust', 4, 72]]
     """
     subjects = _whole(subjects, "subjects", MOST_SUBJECTS)
+    size = _checked_size(video_size) if videos else None
     n_jobs = _whole(n_jobs, "n_jobs", 1024)
     seed = checked_seed(seed)
     target = Path(folder)
-    arguments = _arguments(subjects, seed)
+    arguments = _arguments(subjects, seed, size)
     stamp = _checked_stamp(target)
     if _is_complete(target, stamp, arguments):
-        return _result(target, subjects, seed, written=False)
+        return _result(target, subjects, seed, size, written=False)
     writable_folder(target)
     if stamp is None or stamp["arguments"] != arguments:
         _remove_earlier(target, stamp)
     # From here the folder is known as a simulated study, though not a complete one.
     _write_stamp(target, arguments, complete=False)
-    _write_tables(target, subjects, seed)
-    _write_recordings(target, subjects, seed, n_jobs, progress)
+    _write_tables(target, subjects, seed, size)
+    _write_recordings(target, subjects, seed, size, n_jobs, progress)
     _write_stamp(target, arguments, complete=True)
-    return _result(target, subjects, seed, written=True)
+    return _result(target, subjects, seed, size, written=True)
 
 
 def _whole(value: int, name: str, most: int) -> int:
@@ -203,8 +232,15 @@ def _whole(value: int, name: str, most: int) -> int:
     return int(value)
 
 
-def _arguments(subjects: int, seed: int) -> dict[str, int]:
-    return {"subjects": subjects, "seed": seed, "model_version": MODEL_VERSION}
+def _checked_size(size: int) -> int:
+    if _whole(size, "video_size", 1024) < 16 or size % 2:
+        raise DataError(f"video_size= must be even and between 16 and 1024, not {size}")
+    return int(size)
+
+
+def _arguments(subjects: int, seed: int, video_size: int | None) -> dict[str, int]:
+    video = {} if video_size is None else {"video_size": video_size}
+    return {"subjects": subjects, "seed": seed, "model_version": MODEL_VERSION, **video}
 
 
 def _checked_stamp(folder: Path) -> dict[str, Any] | None:
@@ -236,11 +272,20 @@ def _recording_name(index: int, context: str) -> str:
     return f"openface/{subject_label(index)}_{context}.csv"
 
 
-def _recording_names(subjects: int) -> list[str]:
-    return [_recording_name(index, context) for index in range(subjects) for context in CONTEXTS]
+def _video_name(index: int, context: str) -> str:
+    return f"video/{subject_label(index)}_{context}.mp4"
 
 
-_TABLES = ("ratings.csv", "recordings.csv", "study.toml", "truth.json")
+def _recording_names(arguments: dict[str, int]) -> list[str]:
+    """Return the files of all recordings of a simulation with these arguments."""
+    pairs = [(index, context) for index in range(arguments["subjects"]) for context in CONTEXTS]
+    names = [_recording_name(*pair) for pair in pairs]
+    return names + ([_video_name(*pair) for pair in pairs] if "video_size" in arguments else [])
+
+
+def _tables(arguments: dict[str, int]) -> tuple[str, ...]:
+    names = ("ratings.csv", "recordings.csv", "study.toml", "truth.json")
+    return (*names, DEEP_STUDY_FILE) if "video_size" in arguments else names
 
 
 def _is_complete(folder: Path, stamp: dict[str, Any] | None, arguments: dict[str, int]) -> bool:
@@ -250,7 +295,7 @@ def _is_complete(folder: Path, stamp: dict[str, Any] | None, arguments: dict[str
         and stamp.get("complete") is True
         and all(
             (folder / name).is_file()
-            for name in (*_TABLES, *_recording_names(arguments["subjects"]))
+            for name in (*_tables(arguments), *_recording_names(arguments))
         )
     )
 
@@ -258,7 +303,7 @@ def _is_complete(folder: Path, stamp: dict[str, Any] | None, arguments: dict[str
 def _remove_earlier(folder: Path, stamp: dict[str, Any] | None) -> None:
     """Remove what an earlier simulation with other arguments wrote, and nothing else."""
     if stamp is not None:
-        for name in _recording_names(stamp["arguments"]["subjects"]):
+        for name in (*_recording_names(stamp["arguments"]), DEEP_STUDY_FILE):
             (folder / name).unlink(missing_ok=True)
 
 
@@ -267,7 +312,7 @@ def _write_stamp(folder: Path, arguments: dict[str, int], *, complete: bool) -> 
     write_text(folder / STAMP, json.dumps(stamp, indent=2) + "\n")
 
 
-def _write_tables(folder: Path, subjects: int, seed: int) -> None:
+def _write_tables(folder: Path, subjects: int, seed: int, video_size: int | None) -> None:
     raters = simulated_raters(seed)
     people = [simulated_subject(seed, index) for index in range(subjects)]
     ratings = (
@@ -277,14 +322,21 @@ def _write_tables(folder: Path, subjects: int, seed: int) -> None:
     )
     header = ("subject", "context", "clip", "rater", "question", "score")
     _write_csv(folder / "ratings.csv", header, ratings)
+    names = [_recording_name] if video_size is None else [_recording_name, _video_name]
     recordings = (
-        (subject.label, context, _recording_name(index, context))
+        (subject.label, context, *(name(index, context) for name in names))
         for index, subject in enumerate(people)
         for context in CONTEXTS
     )
-    _write_csv(folder / "recordings.csv", ("subject", "context", "openface"), recordings)
-    write_text(folder / "study.toml", _STUDY_FILE.format(seed=seed, fps=FPS))
-    text = json.dumps(truth(seed, people) | {"arguments": _arguments(subjects, seed)}, indent=1)
+    columns = ("subject", "context", "openface", "video")[: 2 + len(names)]
+    _write_csv(folder / "recordings.csv", columns, recordings)
+    study = _STUDY_FILE.format(seed=seed, fps=FPS)
+    write_text(folder / "study.toml", study)
+    if video_size is not None:
+        deep = study.replace("seed = ", 'output = "results_deep"\nseed = ', 1)
+        write_text(folder / DEEP_STUDY_FILE, deep + _DEEP_MODELS)
+    arguments = _arguments(subjects, seed, video_size)
+    text = json.dumps(truth(seed, people) | {"arguments": arguments}, indent=1)
     write_text(folder / "truth.json", text + "\n")
 
 
@@ -296,64 +348,40 @@ def _write_csv(path: Path, header: tuple[str, ...], rows: Iterator[tuple[Any, ..
 
 
 def _write_recordings(
-    folder: Path, subjects: int, seed: int, n_jobs: int, show: bool | None
+    folder: Path, subjects: int, seed: int, video_size: int | None, n_jobs: int, show: bool | None
 ) -> None:
     # Files are whole or absent, so an interrupted run goes on where it stopped.
-    todo = [
-        (folder / _recording_name(index, context), seed, index, context)
-        for index in range(subjects)
-        for context in CONTEXTS
-        if not (folder / _recording_name(index, context)).is_file()
-    ]
-    label = "Simulating recordings"
-    if n_jobs == 1 or len(todo) < 2:
-        for task in progress_bar(todo, total=len(todo), label=label, show=show):
-            write_recording(*task)
+    todo: list[tuple[Any, ...]] = []
+    for index in range(subjects):
+        for context in CONTEXTS:
+            path, video = (folder / name(index, context) for name in (_recording_name, _video_name))
+            if not path.is_file():
+                todo.append((path, seed, index, context))
+            if video_size is not None and not video.is_file():
+                todo.append((video, seed, index, context, video_size))
+    done = in_processes(write_recording, todo, n_jobs=n_jobs, what="writes recordings")
+    for _ in progress_bar(done, total=len(todo), label="Simulating recordings", show=show):
+        pass
+
+
+def write_recording(
+    path: Path, seed: int, index: int, context: str, video_size: int | None = None
+) -> None:
+    """Simulate one recording and write it, or its video (runs in a worker process)."""
+    if video_size is None:
+        write_openface(path, simulate_recording(seed, index, context))
         return
-    # Spawned, because R or threads may already run in this process.
-    context = multiprocessing.get_context("spawn")
-    try:
-        with ProcessPoolExecutor(min(n_jobs, len(todo)), mp_context=context) as pool:
-            with _main_hidden():
-                futures = [pool.submit(write_recording, *task) for task in todo]
-            try:
-                for future in progress_bar(
-                    as_completed(futures), total=len(futures), label=label, show=show
-                ):
-                    future.result()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-    except BrokenProcessPool:
-        raise PyexprError(
-            "a process that writes recordings was ended from outside (out of memory?); "
-            "run it again to go on, with n_jobs=1 if need be"
-        ) from None
+    recording = recorded(seed, index, context)
+    # Skins from dark to light, in the order of the golden ratio's multiples: never bunched.
+    shade = (index * 0.6180339887498949) % 1
+    write_face_video(path, recording.face, recording.lost, shade=shade, size=video_size)
 
 
-@contextmanager
-def _main_hidden() -> Iterator[None]:
-    """Keep new processes from running the user's script again.
-
-    A spawned process imports the main module, which in a script without
-    ``if __name__ == "__main__":`` would start the simulation anew. Ours need
-    nothing from it.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
-def write_recording(path: Path, seed: int, index: int, context: str) -> None:
-    """Simulate one recording and write it (runs in a worker process)."""
-    write_openface(path, simulate_recording(seed, index, context))
-
-
-def _result(folder: Path, subjects: int, seed: int, *, written: bool) -> SimulationResult:
-    names = (*_TABLES, STAMP, *_recording_names(subjects))
+def _result(
+    folder: Path, subjects: int, seed: int, video_size: int | None, *, written: bool
+) -> SimulationResult:
+    arguments = _arguments(subjects, seed, video_size)
+    names = (*_tables(arguments), STAMP, *_recording_names(arguments))
     frames = {
         context: sum(simulated_frames(seed, index, context) for index in range(subjects))
         for context in CONTEXTS
@@ -365,4 +393,5 @@ def _result(folder: Path, subjects: int, seed: int, *, written: bool) -> Simulat
         written=written,
         frames=frames,
         bytes=sum((folder / name).stat().st_size for name in names),
+        video_size=video_size,
     )

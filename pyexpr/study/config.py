@@ -5,11 +5,12 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pyexpr.base.errors import StudyError, near_names
+from pyexpr.behavior.frame_store import wanted_groups
 from pyexpr.inference.intervals.methods import METHODS
 from pyexpr.inference.quantities import METRICS
 
@@ -91,6 +92,8 @@ class FactorModelSection(_Section):
     # Whose clips the models behind the scores are fitted to: the paper's way is all; with
     # "train" no parameter of a score rests on a validation or test subject.
     fit_on: Literal["all", "train"] = "all"
+    # Test whether contexts share loadings and intercepts, where there are two at least.
+    invariance: bool = True
     # Use scores of a model with a negative residual variance all the same.
     allow_inadmissible: bool = False
 
@@ -126,10 +129,79 @@ class ElasticNetSection(_Section):
         return self
 
 
+class DeepSection(_Section):
+    """What all deep models share; the same names as the arguments of `px.deep`'s regressors."""
+
+    # False: only the model over all contexts, evaluated over all.
+    per_context: bool = True
+    lr: float = Field(gt=0)
+    max_epochs: int = Field(default=100, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    patience: int | None = Field(default=10, ge=1)
+    clip_norm: float | None = Field(default=1.0, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    # Trainings that differ in seed alone, from the study's seed on.
+    n_seeds: int = Field(default=1, ge=1)
+    device: str | None = None
+    devices: int = Field(default=1, ge=1)
+    precision: Literal["32", "16-mixed", "bf16-mixed"] = "32"
+    n_threads: int | None = Field(default=1, ge=1)
+
+
+class LSTMSection(DeepSection):
+    """The OpenFace-LSTM; the paper's choices by default."""
+
+    columns: tuple[str, ...] = ("points",)
+    rate: float = Field(default=25.0, gt=0)
+    hidden_size: int = Field(default=128, ge=1)
+    num_layers: int = Field(default=2, ge=1)
+    lr: float = Field(default=0.005, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    # "paper": choose lr, num_layers and hidden_size on the validation part.
+    tune: Literal["none", "paper"] = "none"
+
+    @field_validator("columns")
+    @classmethod
+    def _known_columns(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        wanted_groups(names)
+        return names
+
+
+class Video3DSection(DeepSection):
+    """The 3D-CNN on the recordings' videos; torchvision's choices by default."""
+
+    # Nothing, "kinetics400", or the path of a state_dict(), relative to the study file.
+    pretrained: str | None = None
+    trainable: Literal["all", "layer1", "layer2", "layer3", "layer4", "fc"] = "all"
+    frames: int = Field(default=16, ge=2)
+    size: int = Field(default=112, ge=8)
+    # Frames per second; nothing: frames are spread over the clip.
+    rate: float | None = Field(default=None, gt=0)
+    resize: Literal["torchvision", "aspect"] = "torchvision"
+    crop: Literal["face"] | None = None
+    margin: float = Field(default=0.3, ge=0, le=2)
+    lr: float = Field(default=0.0001, gt=0)
+    max_epochs: int = Field(default=45, ge=1)
+    batch_size: int = Field(default=24, ge=1)
+    weight_decay: float = Field(default=0.0001, ge=0)
+
+    @model_validator(mode="after")
+    def _nothing_random_is_kept(self) -> Video3DSection:
+        if self.pretrained is None and self.trainable != "all":
+            raise ValueError("trainable needs pretrained: layers that stay as they are")
+        return self
+
+
 class ModelsSection(_Section):
-    """The models to fit."""
+    """The models to fit; a deep model is fitted if its section is there."""
 
     elastic_net: ElasticNetSection = ElasticNetSection()
+    lstm: LSTMSection | None = None
+    video3d: Video3DSection | None = None
+
+    def deep(self) -> dict[str, DeepSection]:
+        """Return the sections of the deep models that are there, by the models' names."""
+        return {name: section for name, section in self if isinstance(section, DeepSection)}
 
 
 class BaselinesSection(_Section):
@@ -236,7 +308,9 @@ def _entries(section: str) -> list[str]:
     model: Any = StudyConfig
     for part in filter(None, section.split(".")):
         field = model.model_fields.get(part)
-        if field is None or not hasattr(field.annotation, "model_fields"):
+        # A section that may be absent is a union with None.
+        kinds = () if field is None else get_args(field.annotation) or (field.annotation,)
+        model = next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
+        if model is None:
             return []
-        model = field.annotation
     return list(model.model_fields)

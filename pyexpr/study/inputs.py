@@ -26,7 +26,8 @@ class Inputs:
     ratings : DataFrame
         subject, context, clip, rater, question (text) and score (float, none missing).
     recordings : DataFrame
-        subject, context, openface (as the table names it), path (absolute).
+        subject, context, openface (as the table names it), path (absolute); if the table has
+        them, also video and video_path.
     schedule : Schedule
     contexts, questions : tuple of str
         In the order of every table.
@@ -98,13 +99,17 @@ def read_ratings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, dict[
 def read_recordings(config: StudyConfig, folder: Path) -> pd.DataFrame:
     """Read the table of recordings; paths in it are relative to its own folder."""
     path = folder / config.data.recordings
-    wanted = ("subject", "context", "openface")
-    names = {name: config.data.recording_columns.get(name, name) for name in wanted}
+    needed = ("subject", "context", "openface")
+    known = (*needed, "video")
+    names = {name: config.data.recording_columns.get(name, name) for name in known}
     what = f"the recordings ({config.data.recordings})"
     table = read_csv(path, labels=names.values(), what=what)
-    require_columns(table, names.values(), what=what)
-    table = table[list(names.values())].set_axis(list(wanted), axis=1)
-    for name in wanted:
+    with_videos = config.models.video3d is not None
+    # Videos are read by one model only.
+    wanted = [name for name in known if name in needed or with_videos or names[name] in table]
+    require_columns(table, [names[name] for name in wanted], what=what)
+    table = table[[names[name] for name in wanted]].set_axis(wanted, axis=1)
+    for name in known if with_videos else needed:
         label_codes(table[name], name=names[name], what=what)
     doubled = table[table.duplicated(["subject", "context"])]
     if len(doubled):
@@ -112,13 +117,21 @@ def read_recordings(config: StudyConfig, folder: Path) -> pd.DataFrame:
         raise StudyError(
             f"{what}: more than one recording for subject / context {listed(rows, most=3)}"
         )
-    files = [str((path.parent / name).absolute()) for name in table["openface"]]
+    found = table.assign(path=_files(table["openface"], path.parent, what))
+    if with_videos:
+        found = found.assign(video_path=_files(table["video"], path.parent, what))
+    return found
+
+
+def _files(names: pd.Series[str], folder: Path, what: str) -> list[str]:
+    """Return absolute paths of files that are there."""
+    files = [str((folder / name).absolute()) for name in names]
     absent = [name for name in files if not Path(name).is_file()]
     if absent:
         raise StudyError(
             f"{what}: {len(absent)} files are not there, first {listed(absent, most=3)}"
         )
-    return table.assign(path=files)
+    return files
 
 
 def _match(

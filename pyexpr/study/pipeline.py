@@ -7,15 +7,20 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
+from pyexpr.base.errors import StudyError
 from pyexpr.base.files import sha256, writable_folder, write_text
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
+from pyexpr.deep.requirements import require_installed
 from pyexpr.study import stages
 from pyexpr.study.config import StudyConfig, read_config
+from pyexpr.study.deep_stage import pretrained_file, train_deep, training_folder
+from pyexpr.study.deep_tables import joined_predictions
 from pyexpr.study.inputs import Inputs, read_inputs
 from pyexpr.study.render import render
 from pyexpr.study.report import study_report
@@ -35,6 +40,8 @@ if TYPE_CHECKING:
 # Other versions of these may compute other numbers; those of R and lavaan are in the factor
 # model's facts.
 _COMPUTING = ("pandas", "scipy", "scikit-learn", "pyarrow", "matplotlib", "rpy2-rinterface")
+_COMPUTING_DEEP = ("torch", "torchvision", "lightning", "safetensors", "av")
+# Those of every study; deep models come after "models", each a stage under its own name.
 STAGES = ("reliability", "factor_model", "features", "models", "comparison", "coefficients")
 
 
@@ -65,10 +72,11 @@ class StudyResult(Result):
     def table(self, name: str) -> pd.DataFrame:
         """Return one table of the study by its name.
 
-        Names: reliability, loadings, parameters, scores, features, quality, recordings,
-        dropped_clips, split, predictions, weights, tuning, left_out, comparison, scores_leakage,
-        coefficients, contrasts, omnibus; with ``fit_on = "train"`` also training_scores,
-        training_loadings.
+        Names: reliability, loadings, parameters, invariance, invariance_contrasts, scores,
+        features, quality, recordings, dropped_clips, split, predictions, weights, tuning,
+        left_out, comparison, scores_leakage, coefficients, contrasts, omnibus; with
+        ``fit_on = "train"`` also training_scores, training_loadings; with
+        deep models also learning_curves and seed_spread.
         """
         for output in self.stages.values():
             if name in output.tables:
@@ -151,6 +159,12 @@ class Study:
         file = Path(path)
         return cls(read_config(file), file.resolve().parent, output=output)
 
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """The stages in the order in which they run."""
+        after = STAGES.index("models") + 1
+        return (*STAGES[:after], *self.config.models.deep(), *STAGES[after:])
+
     @cached_property
     def inputs(self) -> Inputs:
         """The checked tables."""
@@ -164,6 +178,21 @@ class Study:
         recordings = self.inputs.recordings
         for name, path in zip(recordings["openface"], recordings["path"], strict=True):
             hashes[name] = sha256(path)
+        return hashes | self._video_hashes
+
+    @cached_property
+    def _video_hashes(self) -> dict[str, str]:
+        """SHA-256 of what the 3D-CNN alone reads: videos, and the weights it starts from."""
+        if self.config.models.video3d is None:
+            return {}
+        recordings = self.inputs.recordings
+        pairs = zip(recordings["video"], recordings["video_path"], strict=True)
+        hashes = {name: sha256(path) for name, path in pairs}
+        weights = pretrained_file(self.config, self.folder)
+        if weights is not None:
+            if not Path(weights).is_file():
+                raise StudyError(f"[models.video3d] pretrained: there is no file {weights!r}")
+            hashes[str(self.config.models.video3d.pretrained)] = sha256(weights)
         return hashes
 
     def reliability(self) -> StageOutput:
@@ -185,10 +214,39 @@ class Study:
             "models", lambda: stages.models(self.config, self.inputs, factor, behavior)
         )
 
+    def deep_model(self, name: str, *, show: bool | None = None) -> StageOutput:
+        """Run the stage of the deep model `name`, after those it stands on; `show` is as in `run`.
+
+        An interrupted training goes on where it stopped.
+        """
+        behavior, fitted = self.features(show=show), self.models()
+        folder = self.output / "stages"
+        found = self._stage(
+            name,
+            lambda: train_deep(
+                name,
+                self.config,
+                self.inputs,
+                behavior,
+                fitted,
+                home=self.folder,
+                folder=folder,
+                show=show,
+            ),
+        )
+        rmtree(training_folder(folder, name), ignore_errors=True)
+        return found
+
+    def predictions(self, *, show: bool | None = None) -> pd.DataFrame:
+        """Run every model; return their predictions of the test part. `show` is as in `run`."""
+        deep = {name: self.deep_model(name, show=show) for name in self.config.models.deep()}
+        return joined_predictions(self.models(), deep)
+
     def comparison(self) -> StageOutput:
         """Run stage 5, after those it stands on: performance, intervals, differences."""
         fitted = self.models()
-        return self._stage("comparison", lambda: stages.comparison(self.config, fitted))
+        deep = {name: self.deep_model(name) for name in self.config.models.deep()}
+        return self._stage("comparison", lambda: stages.comparison(self.config, fitted, deep))
 
     def coefficients(self) -> StageOutput:
         """Run stage 6, after those it stands on: weights described, slopes tested."""
@@ -213,13 +271,19 @@ class Study:
             finished stays stored, and is not computed again.
         """
         writable_folder(self.output)
+        if self.config.models.deep():
+            # Said now, not after the other stages.
+            require_installed()
         runs: dict[str, Callable[[], StageOutput]] = {
             name: getattr(self, name) for name in STAGES if name != "features"
         }
         runs["features"] = lambda: self.features(show=show)
+        runs |= {
+            name: partial(self.deep_model, name, show=show) for name in self.config.models.deep()
+        }
         if show is None:
             show = sys.stderr.isatty()
-        for name in STAGES:
+        for name in self.stage_names:
             start = time.perf_counter()
             runs[name]()
             if show:
@@ -268,7 +332,7 @@ class Study:
         key = stage_key(
             title=self.config.title,
             simulated=self.config.simulated,
-            stages=[self._key(name) for name in STAGES],
+            stages=[self._key(name) for name in self.stage_names],
         )
         if not is_rendered(listing, key, self.output):
             written = render(self.config, self.output, done)
@@ -276,11 +340,14 @@ class Study:
 
     def _key(self, name: str) -> str:
         """Hash everything that a stage depends on: code, options, inputs."""
+        deep = self.config.models.deep()
         options = self.config.model_dump(
-            mode="json", exclude={"title", "simulated", "output"}, include=_OPTIONS[name]
+            mode="json", include=_OPTIONS.get(name, _BEFORE_MODELS | {"models": {name}})
         )
         data = self.config.data
         hashes = self.input_hashes
+        if name not in {"video3d", "comparison"}:
+            hashes = {key: value for key, value in hashes.items() if key not in self._video_hashes}
         if name in {"reliability", "factor_model"}:
             hashes = {key: hashes[key] for key in (data.ratings, data.recordings)}
         elif name == "features":
@@ -290,11 +357,15 @@ class Study:
         return stage_key(
             stage=name,
             code=code_fingerprint(),
-            versions=versions(*_COMPUTING),
+            versions=self._versions() if name in {*deep, "comparison"} else versions(*_COMPUTING),
             options=options,
             inputs=hashes,
             fitted_by=self._fitted_by(name),
         )
+
+    def _versions(self) -> dict[str, str]:
+        deep = _COMPUTING_DEEP if self.config.models.deep() else ()
+        return versions(*_COMPUTING, *deep)
 
     def _record(self) -> dict[str, Any]:
         """Return what is needed to repeat the run, and what was left out of it."""
@@ -307,7 +378,7 @@ class Study:
             "title": self.config.title,
             "simulated": self.config.simulated,
             "seed": self.config.seed,
-            "versions": versions(*_COMPUTING),
+            "versions": self._versions(),
             "options": self.config.model_dump(mode="json"),
             "inputs": self.input_hashes,
             "dropped": self.inputs.dropped,
@@ -316,18 +387,16 @@ class Study:
         }
 
 
-# The sections of the configuration that each stage depends on.
-_DATA = {"data", "ratings", "clips"}
-_OPTIONS: dict[str, set[str]] = {
-    "reliability": {*_DATA, "compare"},
-    "factor_model": {*_DATA, "factor_model"},
-    "features": {*_DATA, "features"},
-    "models": {*_DATA, "factor_model", "features", "split", "models", "baselines", "seed"},
-    "comparison": {
-        *_DATA, "factor_model", "features", "split", "models", "baselines", "seed", "compare",
-    },
-    "coefficients": {
-        *_DATA, "factor_model", "features", "split", "models", "baselines", "seed", "compare",
-        "coefficients",
-    },
-}  # fmt: skip
+# The sections of the configuration that each stage depends on; a deep model: on those before
+# the models, and its own.
+_DATA: dict[str, Any] = dict.fromkeys(("data", "ratings", "clips"), True)
+_BEFORE_MODELS = _DATA | dict.fromkeys(("factor_model", "features", "split", "seed"), True)
+_MODELS = _BEFORE_MODELS | {"models": {"elastic_net"}, "baselines": True}
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "reliability": _DATA | {"compare": True},
+    "factor_model": _DATA | {"factor_model": True},
+    "features": _DATA | {"features": True},
+    "models": _MODELS,
+    "comparison": _MODELS | {"models": True, "compare": True},
+    "coefficients": _MODELS | {"compare": True, "coefficients": True},
+}

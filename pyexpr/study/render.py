@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pyexpr.base.files import writable_folder, write_text
 from pyexpr.base.plotting import save
-from pyexpr.inference.coefficient_plot import coefficients_figure
+from pyexpr.inference.coefficient_plot import coefficients_figure, interval_told
 from pyexpr.report import figures, tables
 from pyexpr.report.coefficient_tables import (
     coefficients_table,
@@ -19,17 +19,21 @@ from pyexpr.report.coefficient_tables import (
 )
 from pyexpr.report.display import DisplayTable
 from pyexpr.report.files import write_table
-from pyexpr.report.labels import display_names
+from pyexpr.report.labels import display_name, display_names
+from pyexpr.report.seeds_table import seeds_table
 from pyexpr.report.tables import BASELINES, HUMAN
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.store import StageOutput
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 # Tables of the stages that are results in their own right, written as CSV.
 _PLAIN = (
     "parameters",
+    "invariance",
+    "invariance_contrasts",
     "scores",
     "features",
     "quality",
@@ -41,10 +45,11 @@ _PLAIN = (
     "predictions",
     "comparison",
     "scores_leakage",
+    "learning_curves",
 )
 _SLOPES_TOLD = (
-    "The weights of figure 4 beside slopes per standard deviation pooled within contexts, with "
-    "confidence intervals. The slopes follow."
+    "The weights of figure 4 beside slopes per standard deviation pooled within contexts, each "
+    "with its {interval}. The slopes follow."
 )
 # The model whose differences from the others table 4 shows.
 MAIN_MODEL = "elastic_net"
@@ -55,8 +60,10 @@ def render(config: StudyConfig, folder: Path, stages: dict[str, StageOutput]) ->
     found = {name: table for output in stages.values() for name, table in output.tables.items()}
     written = []
     for name in _PLAIN:
-        written.append(folder / f"{name}.csv")
-        write_text(written[-1], found[name].to_csv(index=False))
+        # A study of one context has no invariance, and one without deep models no curves.
+        if name in found:
+            written.append(folder / f"{name}.csv")
+            write_text(written[-1], found[name].to_csv(index=False))
     for stem, (frame, display) in study_tables(config, found).items():
         written += write_table(frame, display, folder, stem)
     return written + _draw(config, writable_folder(folder / "figures"), found)
@@ -98,6 +105,7 @@ def study_tables(
             tables.comparison_table(differences, confidence=confidence, title=every),
         ),
         "weights": (found["weights"], tables.weights_table(found["weights"])),
+        **_deep_tables(found, confidence),
     }
     # A study of one context has no contrasts.
     for stem, table in _coefficient_tables(found, confidence).items():
@@ -114,6 +122,15 @@ def _coefficient_tables(
         "omnibus": omnibus_table,
     }
     return {stem: make(found[stem]) for stem, make in makers.items() if stem in found}
+
+
+def _deep_tables(
+    found: dict[str, pd.DataFrame], confidence: float
+) -> dict[str, tuple[pd.DataFrame, DisplayTable]]:
+    if "seed_spread" not in found:
+        return {}
+    spread = found["seed_spread"]
+    return {"seed_spread": (spread, seeds_table(spread, confidence=confidence))}
 
 
 def _minus_main(display: DisplayTable) -> DisplayTable:
@@ -172,7 +189,7 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
                 names=display_names(found["coefficients"]["feature"].unique()),
             ),
             "Weights and slopes per context and over all",
-            f"{_SLOPES_TOLD} {figures.weights_alt(slopes)}",
+            f"{_SLOPES_TOLD.format(interval=interval_told(slopes))} {figures.weights_alt(slopes)}",
         ),
         "predictions": (
             figures.predictions_figure(found["predictions"], fitted),
@@ -185,6 +202,7 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
             figures.quality_alt(found["quality"], share="share_valid", threshold=threshold),
         ),
     }
+    drawn |= _deep_figures(found)
     return [
         path
         for stem, (figure, title, description) in drawn.items()
@@ -192,3 +210,16 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
             figure, folder / stem, title=title, description=f"{description}{simulated}"
         )
     ]
+
+
+def _deep_figures(found: dict[str, pd.DataFrame]) -> dict[str, tuple[Figure, str, str]]:
+    if "learning_curves" not in found:
+        return {}
+    return {
+        f"learning_curves_{model}": (
+            figures.learning_figure(curves),
+            f"Learning curves of {display_name(model)}",
+            figures.learning_alt(curves),
+        )
+        for model, curves in found["learning_curves"].groupby("model", sort=False)
+    }

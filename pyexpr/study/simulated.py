@@ -121,7 +121,7 @@ def analyse_simulated(
     say("models")
     found["models"] = stages.models(config, inputs, found["factor_model"], found["features"])
     say("comparison")
-    found["comparison"] = stages.comparison(config, found["models"])
+    found["comparison"] = stages.comparison(config, found["models"], {})
     say("coefficients")
     found["coefficients"] = stages.coefficients(
         config, inputs, found["factor_model"], found["features"], found["models"]

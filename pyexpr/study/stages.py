@@ -1,23 +1,26 @@
-"""The six computations of a study, each a function from tables to tables."""
+"""The computations of a study, each a function from tables to tables; deep models apart."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from pyexpr.base.errors import PyexprWarning, StudyError
+from pyexpr.base.errors import DataError, EngineError, PyexprWarning, StudyError
 from pyexpr.base.results import jsonable
 from pyexpr.behavior.features import FEATURES, FeatureResult, extract_features
 from pyexpr.inference.coefficients import context_coefficients
 from pyexpr.inference.comparison import compare_models
 from pyexpr.inference.predictions import Predictions
 from pyexpr.measurement.cfa import cfa
+from pyexpr.measurement.invariance import invariance
 from pyexpr.measurement.reliability import NOTE_NO_RATERS, icc
 from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_baseline
 from pyexpr.modeling.contextual import ContextualRegressor
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
 from pyexpr.modeling.splits import split_subjects
 from pyexpr.study.config import BaselinesSection, StudyConfig
+from pyexpr.study.deep_tables import deep_tables, joined_predictions
 from pyexpr.study.inputs import CLIP_KEY, Inputs
 from pyexpr.study.leakage import (
     TrainingScores,
@@ -118,7 +121,30 @@ def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
         "provenance": jsonable(by_context.provenance()),
     }
     tables = {"scores": scores, "loadings": loadings, "parameters": parameters}
+    if config.factor_model.invariance and len(inputs.contexts) > 1:
+        more, said = _invariance(config, clips, model)
+        tables |= more
+        facts["notes"] += said
     return StageOutput(tables, facts)
+
+
+def _invariance(
+    config: StudyConfig, clips: pd.DataFrame, model: dict[str, list[str]]
+) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Whether the contexts share loadings and intercepts: two tables and what to say of them."""
+    try:
+        found = invariance(
+            clips,
+            model,
+            group="context",
+            cluster="subject",
+            engine=config.factor_model.engine,
+            confidence=config.compare.confidence,
+        )
+    except (DataError, EngineError) as error:
+        return {}, [f"Invariance over contexts was not tested: {error}"]
+    tables = {"invariance": found.tidy(), "invariance_contrasts": found.contrasts()}
+    return tables, [f"Invariance over contexts. {note}" for note in found.notes()]
 
 
 def features(config: StudyConfig, inputs: Inputs, *, show: bool | None = None) -> StageOutput:
@@ -211,11 +237,13 @@ def models(
     tuning = _in_order(tuning, "context", (*inputs.contexts, ALL))
     tables = {
         "split": split.tidy(),
-        "predictions": predictions,
+        "own_predictions": predictions,
         "other_predictions": other,
         "weights": weights,
         "tuning": tuning,
         "left_out": left_out,
+        # What every other model is to learn, too.
+        "labelled_clips": rows[[*CLIP_KEY, "part", "score", "score_pooled"]],
     }
     counts = rows.groupby("part")["subject"].nunique()
     facts = {
@@ -286,18 +314,25 @@ def _check_parts(rows: pd.DataFrame, left_out: pd.DataFrame, contexts: tuple[str
 
 def _fit_elastic_net(config: StudyConfig, rows: pd.DataFrame, label: str) -> ContextualRegressor:
     options = config.models.elastic_net
-    train, validation = (rows[rows["part"] == part] for part in ("train", "validation"))
-    columns = ["context", *FEATURES]
     estimator = ElasticNetRegressor(
         alpha=options.alpha, l1_ratio=options.l1_ratio, refit=options.refit
     )
+    return fit_contextual(estimator, rows, FEATURES, label)
+
+
+def fit_contextual(
+    estimator: Any, rows: pd.DataFrame, columns: Iterable[str], label: str
+) -> ContextualRegressor:
+    """Fit an estimator per context and over all on the training part; the next judges it."""
+    train, validation = (rows[rows["part"] == part] for part in ("train", "validation"))
+    used = ["context", *columns]
     return ContextualRegressor(estimator, context="context").fit(
-        train[columns],
+        train[used],
         train[label],
         y_pooled=train["score_pooled"],
         groups=train["subject"],
         validation={
-            "X": validation[columns],
+            "X": validation[used],
             "y": validation[label],
             "y_pooled": validation["score_pooled"],
         },
@@ -393,11 +428,13 @@ def coefficients(
     )
 
 
-def comparison(config: StudyConfig, fitted: StageOutput) -> StageOutput:
+def comparison(
+    config: StudyConfig, fitted: StageOutput, deep: Mapping[str, StageOutput]
+) -> StageOutput:
     """Compare performance and its differences, per context and over all, by each method."""
     import pandas as pd
 
-    predictions = fitted.tables["predictions"]
+    predictions = joined_predictions(fitted, deep)
     options = config.compare
     tables, notes = [], []
     for evaluated in predictions["evaluated"].unique():
@@ -408,7 +445,7 @@ def comparison(config: StudyConfig, fitted: StageOutput) -> StageOutput:
             result = compare_models(
                 block,
                 truth="truth",
-                predictions=predicted_columns(block),
+                predictions=predicted_columns(block, deep),
                 cluster="subject",
                 metrics=options.metrics,
                 n_boot=options.n_boot,
@@ -427,14 +464,22 @@ def comparison(config: StudyConfig, fitted: StageOutput) -> StageOutput:
         fitted.tables["other_predictions"],
         fitted.facts["no training-only scores because"],
     )
-    found = {"comparison": pd.concat(tables, ignore_index=True), "scores_leakage": leakage}
+    compared = pd.concat(tables, ignore_index=True)
+    found = {"comparison": compared, "scores_leakage": leakage, "predictions": predictions}
+    if deep:
+        found |= deep_tables(config, compared, fitted, deep)
     return StageOutput(found, {"notes": notes + more})
 
 
-def predicted_columns(block: pd.DataFrame) -> dict[str, str | Predictions]:
+def predicted_columns(
+    block: pd.DataFrame, deep: Iterable[str] = ()
+) -> dict[str, str | Predictions]:
     """Return the models of a table of predictions; the human baseline has a column per rater."""
     found: dict[str, str | Predictions] = {
-        name: name for name in ("elastic_net", "uniform", "normal") if name in block
+        name: name
+        for name in ("elastic_net", *deep, "uniform", "normal")
+        # A model over all contexts alone says nothing about one of them.
+        if name in block and block[name].notna().any()
     }
     raters = [
         name

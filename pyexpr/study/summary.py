@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from pyexpr.report import paper_figures
 from pyexpr.report.display import to_console
 from pyexpr.report.tables import side_by_side
+from pyexpr.study.config import StudyConfig
+from pyexpr.study.deep_stage import DEEP_MODELS
 from pyexpr.study.pipeline import StudyResult
 from pyexpr.study.render import MAIN_MODEL, performance_rows, study_tables
 from pyexpr.study.report import REPORT
@@ -66,7 +68,7 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
             levels[levels["method"] == method],
             keys=("metric", "context", "model"),
             truth=true_levels,
-            paper=paper_figures.performance(),
+            paper=_named_as_here(paper_figures.performance(), "model", result.config),
             digits=3,
             title="Table 3. Performance on the test part",
             notes=(
@@ -81,13 +83,28 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
             differences[main & (differences["method"] == method)],
             keys=("metric", "term"),
             truth=true_differences,
-            paper=paper_figures.comparison().drop(columns="context"),
+            paper=_named_as_here(
+                paper_figures.comparison().drop(columns="context"), "term", result.config
+            ),
             digits=3,
             title="Table 4. ElasticNet minus the other models, over all contexts",
             notes=("The paper's table 4 does not hold the differences of its table 3.",),
         )
     )
     _print_ending(result)
+
+
+def _named_as_here(paper: pd.DataFrame, column: str, config: StudyConfig) -> pd.DataFrame:
+    """Give the paper's deep models the names they have in a study."""
+    section = config.models.video3d
+    from_scratch = section is None or section.pretrained is None
+    cnn = "3d_cnn" if from_scratch else "3d_cnn_pretrained"
+    names = {"openface_lstm": "lstm", cnn: "video3d"}
+    renamed = {
+        text: " - ".join(names.get(part, part) for part in str(text).split(" - "))
+        for text in paper[column]
+    }
+    return paper.assign(**{column: paper[column].map(renamed)})
 
 
 def population_tables(
@@ -120,7 +137,7 @@ def true_correlations(
     key = ["subject", "context", "clip"]
     planted = pd.DataFrame(truth["clips"])[[*key, "expressiveness"]]
     rows = predictions.merge(planted, on=key)
-    models = [name for name in (MAIN_MODEL, "uniform", "normal") if name in rows]
+    models = [name for name in (MAIN_MODEL, *DEEP_MODELS, "uniform", "normal") if name in rows]
     raters = [
         name
         for name in map(str, rows.columns)
@@ -128,7 +145,12 @@ def true_correlations(
     ]
     levels = []
     for evaluated, block in rows.groupby("evaluated", sort=False):
-        found = {name: correlation(block["expressiveness"], block[name]) for name in models}
+        # A model over all contexts alone predicts nothing within one.
+        found = {
+            name: correlation(block["expressiveness"], block[name])
+            for name in models
+            if block[name].notna().any()
+        }
         if raters:
             each = [_paired_correlation(block, name) for name in raters]
             found["human"] = sum(each) / len(each)

@@ -219,3 +219,19 @@ def test_icc_takes_the_columns_of_a_study_by_itself(study_folder: Path, tmp_path
 def test_a_form_that_is_none_is_named_as_it_was_written(study_folder: Path) -> None:
     said = pyexpr("icc", study_folder / "ratings.csv", "--form", "icc1k", code=1)
     assert "no form 'icc1k' of the ICC; did you mean 'ICC(1,k)'" in said
+
+
+def test_replicates_keep_every_digit(tmp_path: Path) -> None:
+    rows = np.arange(60)
+    table = pd.DataFrame({"subject": rows // 2, "truth": rows * 37 % 29 / 8, "p": rows % 17 / 8})
+    given, written = tmp_path / "given.csv", tmp_path / "replicates.csv"
+    table.to_csv(given, index=False)
+    pyexpr("compare", given, "--predictions", "p", "--n-boot", "50", "--seed", "9",
+           "--replicates", written)  # fmt: skip
+    expected = compare_models(
+        table, truth="truth", predictions=["p"], cluster="subject", n_boot=50, seed=9
+    )
+    lines = written.read_text().splitlines()
+    assert lines[0] == "nrmse: p: all,correlation: p: all"
+    found = np.array([[float(cell) for cell in line.split(",")] for line in lines[1:]])
+    assert found.tobytes() == np.ascontiguousarray(expected.replicates).tobytes()

@@ -276,17 +276,39 @@ def test_interval_changes_method_and_level_without_new_draws():
 
 def test_degrees_of_freedom():
     metrics = ["correlation", "correlation_between", "correlation_within", "rmse"]
-    result = compare(table(), metrics=metrics)
+    frame = table()
+    result = compare(frame, metrics=metrics)
     tidy = result.tidy()
-    assert (tidy.df[tidy.metric.isin(metrics[:2])] == 23).all()
-    scales = {"correlation_within": np.arctanh, "rmse": lambda x: -1 / x}
+    n = frame.groupby("subject").size()
+    sizes = float(n.sum() ** 2 / (n**2).sum()) - 1
+    assert sizes < 23
+    # Subjects' means count once each; differences of correlations leave kurtosis out.
+    assert (tidy.df[tidy.metric == "correlation_between"] == 23).all()
+    assert tidy.df[row_of(result, "correlation", "good - poor")] == pytest.approx(sizes, rel=TWIN)
+    scales = {
+        "correlation": np.arctanh,
+        "correlation_within": np.arctanh,
+        "rmse": lambda x: -1 / x,
+    }
     (group,) = result.evidence.groups
     for metric, scale in scales.items():
         i = row_of(result, metric, "poor")
         values = scale(group.values[list(group.rows).index(i)])
         excess = max(0.0, float(stats.kurtosis(values, bias=False)))
         assert excess > 0
-        assert tidy.df[i] == pytest.approx(2 / (2 / 23 + excess / 24), rel=TWIN)
+        tails = 2 / (2 / 23 + excess / 24)
+        assert tidy.df[i] == pytest.approx(min(tails, sizes), rel=TWIN)
+
+
+def test_clusters_of_very_unequal_size_leave_few_degrees_of_freedom():
+    frame = table()
+    large = frame[frame.subject == frame.subject.iloc[0]]
+    frame = pd.concat([frame, *[large] * 40], ignore_index=True)
+    n = frame.groupby("subject").size()
+    effective = float(n.sum() ** 2 / (n**2).sum())
+    assert effective < 3
+    df = compare(frame, metrics=["correlation", "rmse"]).tidy().df
+    np.testing.assert_allclose(df, np.minimum(df, max(effective - 1, 2)), rtol=TWIN)
 
 
 def test_what_is_tested():

@@ -26,11 +26,16 @@ class JackknifeGroup:
         Without each cluster, clusters sorted by stratum.
     strata : tuple of int
         Sizes of the strata, adding up to G.
+    effective : (q,) float64, optional
+        How many clusters of equal size would weigh like these:
+        ``(sum n_g)^2 / sum n_g^2``, n_g the cluster's rows in the quantity. None: all G,
+        as where every cluster weighs the same.
     """
 
     rows: NDArray[np.int64]
     values: NDArray[np.float64]
     strata: tuple[int, ...]
+    effective: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class Evidence:
     scale : list of str
         On which the quantity is studentised (`pyexpr.core.cluster_bootstrap.SCALES`).
     simple_df : bool
-        Whether the degrees of freedom are G - 1, kurtosis not looked at.
+        Whether the degrees of freedom leave kurtosis out.
     null : float64
         Value tested; NaN where nothing is.
     replicates : (Q, B) float64
@@ -56,6 +61,8 @@ class Evidence:
     n_threads : int, optional
     n_failed : int64, optional
         In how many replicates computing the quantity raised an exception.
+    ratio : bool, optional
+        Where everything here is of the logarithm of a ratio, and the ratio is shown.
     """
 
     estimate: NDArray[np.float64]
@@ -68,6 +75,27 @@ class Evidence:
     replicate_errors: Callable[[], NDArray[np.float64]]
     n_threads: int | None = None
     n_failed: NDArray[np.int64] | None = None
+    ratio: NDArray[np.bool_] | None = None
+
+    def shown(
+        self, values: NDArray[np.float64], *, rows: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
+        """Return `values`, whose first axis is that of the quantities (or `rows`), as shown.
+
+        Ratios are no longer logarithms, the rest is as it was; not a copy if all is.
+        """
+        if self.ratio is None or not self.ratio.any():
+            return values
+        ratio = self.ratio if rows is None else self.ratio[rows]
+        result = values.copy()
+        result[ratio] = np.exp(result[ratio])
+        return result
+
+    def shown_error(self, error: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return standard errors (Q,): of a ratio, it times its logarithm's (delta method)."""
+        if self.ratio is None:
+            return error
+        return np.where(self.ratio, np.exp(self.estimate) * error, error)
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.inference.intervals.evidence import SINGLE_IN_STRATUM, Evidence
-from pyexpr.inference.intervals.scales import by_scale, to_scale
+from pyexpr.inference.intervals.scales import at_end, by_scale, to_scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,6 +48,27 @@ def kurtosis_df(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.maximum(2 / (2 / (G - 1) + excess / G), min(2, G - 1)))
 
 
+def degrees_of_freedom(
+    values: NDArray[np.float64],
+    simple: NDArray[np.bool_],
+    effective: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:
+    """Return the degrees of freedom of each row's jackknife variance, (q,).
+
+    Two things take from the G - 1 of equal clusters with normal pseudo-values: heavy
+    tails (`kurtosis_df`; not looked at where `simple`), and unequal clusters, of which
+    the largest carry most of the variance. The latter leave ``effective - 1``, as
+    Satterthwaite's rule gives for variances that grow like the cluster's rows. The
+    pseudo-values show part of that inequality too, so that the smaller of the two
+    counts, not both; at least 2.
+    """
+    G = values.shape[1]
+    df = np.where(simple, G - 1.0, kurtosis_df(values))
+    if effective is not None:
+        df = np.minimum(df, np.maximum(effective - 1, min(2, G - 1)))
+    return df
+
+
 @dataclass(frozen=True, slots=True)
 class Knife:
     """What leaving out one cluster at a time says of each quantity; arrays are (Q,)."""
@@ -84,7 +105,9 @@ def knife_of(evidence: Evidence) -> Knife:
             if len(group.strata) > 1:
                 found.df[rows] = G - len(group.strata)
             else:
-                found.df[rows] = np.where(evidence.simple_df[rows], G - 1, kurtosis_df(scaled))
+                found.df[rows] = degrees_of_freedom(
+                    scaled, evidence.simple_df[rows], group.effective
+                )
             influence = (G - 1) * (group.values.mean(axis=1, keepdims=True) - group.values)
             squares = np.einsum("qg,qg->q", influence, influence)
             with np.errstate(divide="ignore"):
@@ -93,9 +116,9 @@ def knife_of(evidence: Evidence) -> Knife:
             if undefined:
                 found.reason[row] = f"undefined without one of {undefined} subjects"
         # As when one subject makes all errors: the scale has no value without it.
-        for row, at_end in zip(rows, np.isinf(scaled).sum(axis=1), strict=True):
-            if at_end and not found.reason[row] and not still[row]:
-                found.reason[row] = f"at the end of its range without one of {at_end} subjects"
+        for row, n_ends in zip(rows, at_end(scaled, scales).sum(axis=1), strict=True):
+            if n_ends and not found.reason[row] and not still[row]:
+                found.reason[row] = f"at the end of its range without one of {n_ends} subjects"
     return found
 
 

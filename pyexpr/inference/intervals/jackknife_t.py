@@ -7,7 +7,7 @@ import numpy as np
 from pyexpr.inference.intervals.evidence import Evidence, Intervals
 from pyexpr.inference.intervals.from_draws import summary_of
 from pyexpr.inference.intervals.jackknife import knife_of, unmoved
-from pyexpr.inference.intervals.scales import by_scale, from_scale, to_scale
+from pyexpr.inference.intervals.scales import at_end, by_scale, from_scale, to_scale
 
 
 def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
@@ -15,9 +15,9 @@ def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
 
     ``g(T) +- t_df SE``, back-transformed, where SE is the jackknife standard
     error of g(T). g is -1/x for RMSE, NRMSE and MAE, atanh for correlation and
-    concordance, -log(1-x) for R2, the identity for differences and bias. df is
-    G - 1 for pooled and between-subject correlations and their differences, else
-    `kurtosis_df`. `std_error` is that of the quantity itself.
+    concordance, -sqrt(1-x) for R2, the identity for differences and bias. df is that
+    of `degrees_of_freedom`, without kurtosis for differences of pooled correlations and
+    for correlations between subjects. `std_error` is that of the quantity itself.
     """
     from scipy.special import stdtr, stdtrit
 
@@ -48,12 +48,12 @@ def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
         undefined,
     )
     still = unmoved(knife.error, evidence.estimate)
-    at_end = np.isinf(centre) & ~still
+    ended = at_end(centre, evidence.scale) & ~still
     for row in np.flatnonzero(still):
         result.low[row] = result.high[row] = evidence.estimate[row]
         result.statistic[row] = result.p_value[row] = np.nan
         result.reason[row] = "the same without any one subject: no variation to judge by"
-    for row in np.flatnonzero(at_end):
+    for row in np.flatnonzero(ended):
         result.blank(int(row), "the estimate lies at the end of its range")
     result.give_reasons(knife.reason)
     return result

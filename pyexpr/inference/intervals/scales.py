@@ -18,21 +18,31 @@ def to_scale(x: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
             return np.asarray(-1.0 / x)
         if scale == "atanh":
             return np.asarray(np.arctanh(x))
-        if scale == "negative_log_complement":
-            return np.asarray(-np.log1p(-x))
+        if scale == "negative_root_complement":
+            return np.asarray(-np.sqrt(1.0 - x))
     return x
 
 
 def from_scale(g: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
-    """Undo `to_scale`; a limit beyond the end of the scale is infinite."""
+    """Undo `to_scale`; a limit beyond the end of the scale is that end: infinite, or 1 for R2."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if scale == "negative_reciprocal":
             return np.asarray(np.where(g < 0, -1.0 / g, np.inf))
         if scale == "atanh":
             return np.asarray(np.tanh(g))
-        if scale == "negative_log_complement":
-            return np.asarray(-np.expm1(-g))
+        if scale == "negative_root_complement":
+            return np.asarray(1.0 - np.minimum(g, 0.0) ** 2)
     return g
+
+
+def at_end(scaled: NDArray[np.float64], scales: Sequence[str]) -> NDArray[np.bool_]:
+    """Return where values on their scales, a row for each, lie at the end of their range.
+
+    No error, or a correlation of 1: infinite on the scale. R2 of 1 is 0 there.
+    """
+    root = np.array([scale == "negative_root_complement" for scale in scales])
+    root = root.reshape(-1, *(1,) * (scaled.ndim - 1))
+    return np.asarray(np.isinf(scaled) | (root & (scaled == 0)))
 
 
 def by_scale(

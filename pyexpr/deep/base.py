@@ -1,0 +1,428 @@
+"""What the deep regressors share: scikit-learn's shape around a module and a training loop."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from pyexpr.base.errors import DataError
+from pyexpr.base.results import jsonable
+from pyexpr.base.versions import versions
+from pyexpr.core.streams import checked_seed
+from pyexpr.deep.checkpoints import Checkpoint, Tensors
+from pyexpr.deep.checks import check_training, checked_labels, combinations
+from pyexpr.deep.devices import choose_place
+from pyexpr.deep.persistence import from_bytes, read_model, to_bytes, write_model
+from pyexpr.deep.training import Examples, Part, Trained, TrainingOptions, predicted, train
+from pyexpr.modeling.splits import subject_folds
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+# Bytes of the fingerprint in the name of a checkpoint: two never meet by chance.
+_FINGERPRINT = 16
+_HISTORY = ("seed", "epoch", "train_rmse", "validation_rmse", "best")
+
+
+class DeepRegressor(RegressorMixin, BaseEstimator):
+    """Base of the deep regressors; a subclass says what its clips and its module are.
+
+    A subclass has a constructor that keeps every argument under its name, among
+    them those of `TrainingOptions` and `n_seeds`, `validation_share`, `tune`,
+    `checkpoint_dir`, `resume` and `progress`; and the methods `_examples`, `_config`,
+    `_build` and, if first weights are not drawn, `_initialise`.
+    """
+
+    # What `fit` leaves besides the modules, and `save` writes; a subclass adds to it.
+    _FITTED: ClassVar[tuple[str, ...]] = (
+        "config_",
+        "label_mean_",
+        "label_scale_",
+        "seeds_",
+        "best_epochs_",
+        "stopping_",
+        "tuning_",
+        "best_params_",
+        "history_",
+        "path_",
+        "n_features_in_",
+        "device_",
+        "versions_",
+    )
+    # The values that tune="paper" tries, by the parameters' names.
+    _PAPER_GRID: ClassVar[dict[str, tuple[Any, ...]]] = {}
+
+    # --- what a subclass says ---
+
+    def _examples(self, X: Any, *, reset: bool, what: str) -> Examples:
+        """Return the clips of `X`; with `reset` note their width, else check it."""
+        raise NotImplementedError
+
+    def _config(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return, in plain values, all that `_build` needs."""
+        raise NotImplementedError
+
+    @classmethod
+    def _build(cls, config: Mapping[str, Any]) -> Any:
+        """Return the module of a configuration."""
+        raise NotImplementedError
+
+    @classmethod
+    def _initialise(cls, module: Any, config: Mapping[str, Any]) -> None:
+        """Give a module that is to be trained its first weights, if they are not drawn."""
+
+    # --- scikit-learn's methods ---
+
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        groups: ArrayLike | None = None,
+        validation: tuple[Any, ArrayLike] | None = None,
+    ) -> Self:
+        """Train the module, once per seed, and keep the weights of each best epoch.
+
+        Parameters
+        ----------
+        X : array, list of arrays, or clip table
+            The clips; the class says in which forms.
+        y : array_like, shape (n,)
+            The label of each clip; missing ones are an error.
+        groups : array_like, shape (n,), optional
+            The subject of each clip. Without `validation` some of them are held out
+            for early stopping (`validation_share`).
+        validation : (X, y), optional
+            Clips of other subjects, for early stopping and tuning.
+
+        Returns
+        -------
+        The regressor itself.
+
+        Raises
+        ------
+        DataError
+            If clips, labels or parameters make no sense, or early stopping or tuning
+            has no subjects to judge by; if training diverges.
+        DeepMemoryError
+            If a batch does not fit into the device's memory.
+        """
+        self._check_parameters()
+        grid = self._combinations()
+        examples = self._examples(X, reset=True, what="X")
+        labels = checked_labels(y, len(examples), name="y", what="X")
+        training, held_out = self._parts(examples, labels, groups, validation, bool(grid))
+        self.label_mean_ = float(training[1].mean())
+        self.label_scale_ = float(training[1].std()) or 1.0
+        parts = self._standardised(training), held_out and self._standardised(held_out)
+
+        first = checked_seed(self.seed)
+        self.seeds_ = [first + k for k in range(self.n_seeds)]
+        tried = [(values, self._trained(values, first, *parts)) for values in grid or [{}]]
+        errors = [_lowest(trained) for _, trained in tried]
+        chosen, trained = tried[int(np.argmin(errors)) if grid else 0]
+        runs = [trained, *(self._trained(chosen, seed, *parts) for seed in self.seeds_[1:])]
+
+        self.best_params_ = dict(chosen)
+        self.config_ = self._config({**self.get_params(deep=False), **chosen})
+        self.modules_ = [self._module(run.weights) for run in runs]
+        self.best_epochs_ = [run.best_epoch for run in runs]
+        self.tuning_ = "validation" if grid else "none"
+        self.history_ = self._history(runs)
+        self.path_ = self._path([(values, run) for values, run in tried] if grid else [], chosen)
+        self.device_ = str(choose_place(self.device).device)
+        self.versions_ = versions("torch", "lightning", "safetensors")
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Return the predicted label of each clip of `X`, shape (n,): the mean over the seeds."""
+        mean: NDArray[np.float64] = self.predict_each(X).mean(axis=0)
+        return mean
+
+    def predict_each(self, X: Any) -> NDArray[np.float64]:
+        """Return the predictions of `X` by each seed's module, shape (n_seeds, n)."""
+        check_is_fitted(self, "modules_")
+        examples = self._examples(X, reset=False, what="X")
+        values = [
+            predicted(
+                module,
+                examples,
+                batch_size=self.batch_size,
+                device=self.device,
+                deterministic=self.deterministic,
+                n_threads=self.n_threads,
+            )
+            for module in self.modules_
+        ]
+        return np.stack(values) * self.label_scale_ + self.label_mean_
+
+    # --- on disk ---
+
+    def save(self, folder: Path | str) -> Path:
+        """Write the fitted model into `folder`: ``weights.safetensors`` and ``model.json``.
+
+        Parameters
+        ----------
+        folder : path
+            Made if needed; an earlier model in it is replaced.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        OutputError
+            If the folder cannot be written.
+        """
+        check_is_fitted(self, "modules_")
+        facts = {
+            "model": type(self).__name__,
+            "parameters": {
+                name: jsonable(value) for name, value in self.get_params(deep=False).items()
+            },
+            "fitted": {name: _plain(getattr(self, name)) for name in self._FITTED},
+        }
+        return write_model(folder, facts, to_bytes(self.modules_))
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """Return the model that `save` wrote into `folder`; no code in the files is run.
+
+        Parameters
+        ----------
+        folder : path
+
+        Returns
+        -------
+        The fitted regressor.
+
+        Raises
+        ------
+        DataError
+            If a file is missing or damaged, or the model is of another class.
+        """
+        facts, weights = read_model(folder)
+        if facts.get("model") != cls.__name__:
+            raise DataError(
+                f"{str(folder)!r} holds a {facts.get('model')}, not a {cls.__name__}: load it with "
+                f"{facts.get('model')}.load"
+            )
+        model = cls(**facts["parameters"])
+        for name, value in facts["fitted"].items():
+            setattr(model, name, _unplain(value))
+        model.modules_ = [model._module(one) for one in weights]
+        return model
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "modules_" in state:
+            state["modules_"] = to_bytes(state["modules_"])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        weights = state.pop("modules_", None)
+        super().__setstate__(state)
+        if weights is not None:
+            self.modules_ = [self._module(one) for one in from_bytes(weights)]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        tags.non_deterministic = not self.deterministic
+        return tags
+
+    # --- inside ---
+
+    def _module(self, weights: Tensors) -> Any:
+        # Building draws first weights, which are then replaced: the user's draws stay theirs.
+        with torch.random.fork_rng(devices=[]):
+            module = self._build(self.config_)
+        module.load_state_dict(weights)
+        return module.eval()
+
+    @classmethod
+    def _fresh(cls, config: Mapping[str, Any]) -> Any:
+        module = cls._build(config)
+        cls._initialise(module, config)
+        return module
+
+    def _check_parameters(self) -> None:
+        """Raise `DataError` for a parameter that makes no sense."""
+        check_training(self.get_params(deep=False))
+
+    def _combinations(self) -> list[dict[str, Any]]:
+        """Return the values to try in tuning; none without it."""
+        known = self.get_params(deep=False)
+        return combinations(self.tune, self._PAPER_GRID, known)
+
+    def _parts(
+        self,
+        examples: Examples,
+        labels: NDArray[np.float64],
+        groups: Any,
+        validation: Any,
+        tuned: bool,
+    ) -> tuple[tuple[Examples, NDArray[np.float64]], tuple[Examples, NDArray[np.float64]] | None]:
+        """Return training and validation clips with their labels."""
+        subjects = None if groups is None else np.asarray(groups, dtype=object)
+        if subjects is not None and subjects.shape != labels.shape:
+            raise DataError(
+                f"groups= must have one subject per clip: {len(labels)} clips, but its shape is "
+                f"{subjects.shape}"
+            )
+        if validation is not None:
+            held_out = self._examples(validation[0], reset=False, what="validation")
+            self.stopping_ = "validation"
+            return (examples, labels), (
+                held_out,
+                checked_labels(validation[1], len(held_out), name="the label", what="validation"),
+            )
+        if self.patience is None and not tuned:
+            self.stopping_ = "none"
+            return (examples, labels), None
+        need = "tuning (tune=)" if tuned else f"early stopping (patience={self.patience})"
+        if subjects is None:
+            raise DataError(
+                f"{need} needs clips of other subjects to judge by: give validation=(X, y), or "
+                "groups= (the subject of each clip), of which some are then held out"
+                + ("" if tuned else "; or patience=None to train all max_epochs")
+            )
+        names, rank = _shuffled_subjects(subjects, self.seed)
+        if names < 2:
+            raise DataError(
+                f"{need} needs clips of at least 2 subjects, but groups= has {names}; give "
+                "validation=(X, y)"
+            )
+        n_held = min(max(round(self.validation_share * names), 1), names - 1)
+        out, kept = np.flatnonzero(rank < n_held), np.flatnonzero(rank >= n_held)
+        self.stopping_ = f"{n_held} of {names} subjects held out"
+        return (examples.take(kept), labels[kept]), (examples.take(out), labels[out])
+
+    def _standardised(self, part: tuple[Examples, NDArray[np.float64]]) -> Part:
+        values = (part[1] - self.label_mean_) / self.label_scale_
+        return Part(part[0], values.astype(np.float32))
+
+    def _trained(
+        self, chosen: Mapping[str, Any], seed: int, training: Part, validation: Part | None
+    ) -> Trained:
+        parameters = {**self.get_params(deep=False), **chosen}
+        config = self._config(parameters)
+        options = TrainingOptions(
+            seed=seed,
+            **{
+                name: parameters[name]
+                for name in TrainingOptions.__dataclass_fields__
+                if name != "seed"
+            },
+        )
+        checkpoint = None
+        if self.checkpoint_dir is not None:
+            name = _fingerprint(type(self).__name__, config, options, training, validation)
+            checkpoint = Checkpoint(Path(self.checkpoint_dir) / f"{name}.safetensors")
+            if not self.resume:
+                checkpoint.path.unlink(missing_ok=True)
+        return train(
+            partial(self._fresh, config),
+            training,
+            validation,
+            options,
+            checkpoint=checkpoint,
+            show=self.progress,
+        )
+
+    def _history(self, runs: list[Trained]) -> pd.DataFrame:
+        import pandas as pd
+
+        rows = [
+            {
+                "seed": seed,
+                "epoch": int(past["epoch"]),
+                "train_rmse": self.label_scale_ * float(np.sqrt(past["train"])),
+                "validation_rmse": self.label_scale_ * float(np.sqrt(past["validation"])),
+                "best": past["epoch"] == run.best_epoch,
+            }
+            for seed, run in zip(self.seeds_, runs, strict=True)
+            for past in run.history
+        ]
+        return pd.DataFrame(rows, columns=list(_HISTORY))
+
+    def _path(
+        self, tried: list[tuple[dict[str, Any], Trained]], chosen: Mapping[str, Any]
+    ) -> pd.DataFrame:
+        import pandas as pd
+
+        rows = [
+            {
+                **values,
+                "rmse": self.label_scale_ * float(np.sqrt(_lowest(run))),
+                "best_epoch": run.best_epoch,
+                "chosen": values == chosen,
+            }
+            for values, run in tried
+        ]
+        return pd.DataFrame(rows)
+
+
+def _shuffled_subjects(subjects: NDArray[Any], seed: int) -> tuple[int, NDArray[np.int64]]:
+    """Return the number of subjects, and each clip's subject's place in a shuffled order."""
+    n = len(set(subjects.tolist()))
+    return n, subject_folds(subjects, n, seed) if n > 1 else np.zeros(len(subjects), np.int64)
+
+
+def _lowest(run: Trained) -> float:
+    return run.history[run.best_epoch - 1]["validation"]
+
+
+def _fingerprint(
+    name: str,
+    config: Mapping[str, Any],
+    options: TrainingOptions,
+    training: Part,
+    validation: Part | None,
+) -> str:
+    """Hash all that a training depends on, so that no other is ever resumed in its stead."""
+    where = ("device", "devices", "n_threads")
+    chosen = {
+        field: getattr(options, field)
+        for field in TrainingOptions.__dataclass_fields__
+        if field not in where
+    }
+    parts = [
+        (part.examples.fingerprint(), hashlib.sha256(part.labels.tobytes()).hexdigest())
+        for part in (training, validation)
+        if part is not None
+    ]
+    text = json.dumps([name, jsonable(dict(config)), chosen, parts, str(torch.__version__)])
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:_FINGERPRINT]}-seed{options.seed}"
+
+
+def _plain(value: Any) -> Any:
+    """Return a fitted attribute as JSON holds it; numbers come back exactly."""
+    if hasattr(value, "columns"):
+        return {"table": {str(name): value[name].tolist() for name in value.columns}}
+    if isinstance(value, np.ndarray):
+        return {"array": value.tolist()}
+    return value
+
+
+def _unplain(value: Any) -> Any:
+    import pandas as pd
+
+    if isinstance(value, dict) and set(value) == {"table"}:
+        return pd.DataFrame(value["table"])
+    if isinstance(value, dict) and set(value) == {"array"}:
+        return np.asarray(value["array"])
+    return value

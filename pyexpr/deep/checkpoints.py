@@ -1,0 +1,116 @@
+"""Training on disk: safetensors for the numbers, JSON in its header for the rest.
+
+A file is written whole or not at all after each epoch, so a training that was
+killed goes on from its last whole epoch. Reading one runs no code from it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from pyexpr.base.errors import DataError
+from pyexpr.base.files import whole_file
+
+Tensors = dict[str, torch.Tensor]
+
+
+def copied(state: Mapping[str, torch.Tensor]) -> Tensors:
+    """Return tensors of their own on the CPU: cuDNN's weights share one memory."""
+    return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
+
+
+@dataclass(slots=True)
+class TrainingState:
+    """Where a training stands after an epoch.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs done.
+    module, best : dict of str to Tensor
+        Weights now, and those of the best epoch.
+    optimizer : dict of int to dict of str to Tensor
+        Adam's moments by the number of the parameter.
+    best_epoch : int
+        The epoch of `best`.
+    history : list of dict
+        Per epoch: epoch, train (mean squared error), validation (the same, NaN without).
+    """
+
+    epoch: int
+    module: Tensors
+    best: Tensors
+    optimizer: dict[int, Tensors]
+    best_epoch: int
+    history: list[dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The file of one training; its name holds what the training depends on."""
+
+    path: Path
+
+    def write(self, state: TrainingState) -> None:
+        """Write the state, whole or not at all."""
+        tensors = {f"module/{name}": value for name, value in state.module.items()}
+        tensors |= {f"best/{name}": value for name, value in state.best.items()}
+        for number, moments in state.optimizer.items():
+            tensors |= {f"adam/{number}/{name}": value for name, value in moments.items()}
+        facts = {
+            "epoch": state.epoch,
+            "best_epoch": state.best_epoch,
+            "history": state.history,
+        }
+        with whole_file(self.path) as temporary:
+            save_file(tensors, temporary, metadata={"training": json.dumps(facts)})
+
+    def read(self) -> TrainingState | None:
+        """Return the state, None if there is no file; `DataError` if it is damaged."""
+        if not self.path.is_file():
+            return None
+        try:
+            with safe_open(self.path, framework="pt", device="cpu") as file:
+                facts = json.loads(file.metadata()["training"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            parts: dict[str, Tensors] = {"module": {}, "best": {}}
+            adam: dict[int, Tensors] = {}
+            for name, value in tensors.items():
+                part, _, rest = name.partition("/")
+                if part == "adam":
+                    number, _, moment = rest.partition("/")
+                    adam.setdefault(int(number), {})[moment] = value
+                else:
+                    parts[part][rest] = value
+            return TrainingState(
+                epoch=int(facts["epoch"]),
+                module=parts["module"],
+                best=parts["best"],
+                optimizer=adam,
+                best_epoch=int(facts["best_epoch"]),
+                history=list(facts["history"]),
+            )
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"the checkpoint {str(self.path)!r} is damaged ({error}); delete it"
+            ) from None
+
+
+def adam_moments(optimizer: Any) -> dict[int, Tensors]:
+    """Return what Adam remembers of each parameter."""
+    return {
+        int(number): copied(moments) for number, moments in optimizer.state_dict()["state"].items()
+    }
+
+
+def restore_adam(optimizer: Any, moments: dict[int, Tensors]) -> None:
+    """Give Adam its memory back."""
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})

@@ -1,0 +1,100 @@
+"""Whether parameters and labels of the deep regressors make sense, said in a sentence."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.errors import DataError, listed
+from pyexpr.core.streams import checked_seed
+from pyexpr.deep.devices import PRECISIONS, choose_place
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def check_training(parameters: Mapping[str, Any]) -> None:
+    """Raise `DataError` for a parameter of the training that makes no sense."""
+    for name in ("max_epochs", "batch_size", "n_seeds", "devices"):
+        require_count(name, parameters[name])
+    for name in ("patience", "n_threads"):
+        if parameters[name] is not None:
+            require_count(name, parameters[name])
+    require_above(0, "lr", parameters["lr"])
+    if parameters["clip_norm"] is not None:
+        require_above(0, "clip_norm", parameters["clip_norm"])
+    decay, share = parameters["weight_decay"], parameters["validation_share"]
+    if not (is_number(decay) and 0 <= decay < np.inf):
+        raise DataError(f"weight_decay= must be at least 0, not {decay!r}")
+    if not (is_number(share) and 0 < share < 1):
+        raise DataError(f"validation_share= must be between 0 and 1, not {share!r}")
+    if parameters["precision"] not in PRECISIONS:
+        raise DataError(
+            f"precision= must be one of {listed(PRECISIONS)}, not {parameters['precision']!r}"
+        )
+    checked_seed(parameters["seed"])
+    choose_place(parameters["device"])
+
+
+def combinations(
+    tune: Any, paper: Mapping[str, Sequence[Any]], known: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the combinations of values that `tune` asks for, none without tuning."""
+    if tune is None:
+        return []
+    grid = paper if isinstance(tune, str) and tune == "paper" and paper else tune
+    if not isinstance(grid, Mapping):
+        raise DataError(
+            "tune= must be None, a mapping of parameters to values to try"
+            + (", or 'paper'" if paper else "")
+            + f", not {tune!r}"
+        )
+    for name, values in grid.items():
+        if name not in known:
+            raise DataError(f"tune= has no parameter {name!r}; it may have {listed(known)}")
+        if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+            raise DataError(f"tune= must list values to try for {name!r}, not {values!r}")
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+
+def checked_labels(y: Any, n: int, *, name: str, what: str) -> NDArray[np.float64]:
+    """Return labels as float64, shape (n,), none missing."""
+    try:
+        values = np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"{name} of {what} must be numbers, but holds text") from None
+    if values.shape != (n,):
+        raise DataError(
+            f"{name} must have one value per clip of {what}: {n} clips, but its shape is "
+            f"{values.shape}"
+        )
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise DataError(
+            f"{name} of {what} must be finite numbers, but clip {bad[0] + 1} has {values[bad[0]]} "
+            f"({len(bad)} such clips); leave them out"
+        )
+    if n < 2:
+        raise DataError(f"{what} has {n} clip; at least 2 are needed")
+    return values
+
+
+def is_number(value: Any) -> bool:
+    """Say whether a value is a number, truth values not counted."""
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
+def require_count(name: str, value: Any) -> None:
+    """Raise `DataError` if a parameter is no whole number of at least 1."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < 1:
+        raise DataError(f"{name}= must be a whole number of at least 1, not {value!r}")
+
+
+def require_above(low: float, name: str, value: Any) -> None:
+    """Raise `DataError` if a parameter is no number above `low`."""
+    if not (is_number(value) and np.isfinite(value) and value > low):
+        raise DataError(f"{name}= must be a number above {low:g}, not {value!r}")

@@ -1,0 +1,103 @@
+"""Where the models are computed, and what is kept the same there from run to run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from pyexpr.base.errors import DataError, DeepMemoryError
+
+DEVICES = ("cpu", "cuda", "mps")
+PRECISIONS = ("32", "16-mixed", "bf16-mixed", "64")
+# cuBLAS repeats its sums only with a workspace of fixed size; read when CUDA starts.
+_WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A kind of device, and which of its kind (None: the first)."""
+
+    kind: str
+    index: int | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """As torch names it."""
+        return torch.device(self.kind if self.index is None else f"{self.kind}:{self.index}")
+
+
+def choose_place(device: str | None) -> Place:
+    """Return where to compute: as asked, or CUDA before MPS before CPU, whatever there is.
+
+    Raises
+    ------
+    DataError
+        If there is no such device; the message says what there is.
+    """
+    found = {
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+        "cpu": 1,
+    }
+    if device is None:
+        return Place(next(kind for kind, count in found.items() if count))
+    kind, colon, index = str(device).partition(":")
+    if kind not in DEVICES or (colon and not index.isdigit()):
+        raise DataError(
+            f"device= must be None, 'cpu', 'cuda', 'cuda:0' (any number) or 'mps', not {device!r}"
+        )
+    if int(index or 0) >= found[kind]:
+        here = ", ".join(f"{name} ({count})" for name, count in found.items() if count)
+        raise DataError(f"there is no device {device!r} here; there is: {here}")
+    return Place(kind, int(index) if colon else None)
+
+
+@contextmanager
+def repeatable(place: Place, *, deterministic: bool, n_threads: int | None) -> Iterator[None]:
+    """Compute in the same way each time inside the block; torch's settings come back after it."""
+    threads, was = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark = torch.backends.cudnn.benchmark
+    if deterministic and place.kind == "cuda":
+        os.environ.setdefault(*_WORKSPACE)
+    cuda = [torch.device(place.kind, place.index or 0)] if place.kind == "cuda" else []
+    try:
+        if n_threads is not None:
+            torch.set_num_threads(n_threads)
+        if deterministic:
+            torch.use_deterministic_algorithms(True)
+            torch.backends.cudnn.benchmark = False
+        with torch.random.fork_rng(devices=cuda):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(was, warn_only=warn_only)
+        torch.backends.cudnn.benchmark = benchmark
+
+
+@contextmanager
+def memory_told(batch_size: int, place: Place) -> Iterator[None]:
+    """Turn "out of memory" into the sentence that names the batch size to try."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        # CUDA, MPS, the CPU's allocator, and NumPy say it in different words and types.
+        said = str(error).lower()
+        wanting = isinstance(error, MemoryError) or any(
+            words in said for words in ("out of memory", "not enough memory", "can't allocate")
+        )
+        if not wanting or isinstance(error, DeepMemoryError):
+            raise
+        where = "this computer" if place.kind == "cpu" else f"the device {str(place.device)!r}"
+        mend = (
+            f"try batch_size={batch_size // 2}"
+            if batch_size > 1
+            else "a batch of one clip is the least: use a smaller model or shorter clips"
+        )
+        raise DeepMemoryError(
+            f"the memory of {where} is not enough for batches of {batch_size} clips; {mend}"
+        ) from error

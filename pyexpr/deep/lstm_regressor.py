@@ -1,0 +1,279 @@
+"""The OpenFace-LSTM as a regressor: clips of frames to one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pyexpr.base.errors import DataError, listed
+from pyexpr.behavior.frame_store import wanted_groups
+from pyexpr.behavior.sequences import ClipSequences, read_sequences
+from pyexpr.deep.base import DeepRegressor
+from pyexpr.deep.checks import is_number, require_count
+from pyexpr.deep.data import Sequences, checked_sequences
+from pyexpr.deep.lstm import OpenFaceLSTM
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class LSTMRegressor(DeepRegressor):
+    r"""The paper's OpenFace-LSTM in the shape of a scikit-learn regressor.
+
+    Each column of a clip is standardised over the clip's frames, a stacked LSTM reads
+    them, and a linear layer turns its last state into the label (`OpenFaceLSTM`). It is
+    trained by Adam on the mean squared error of the label, itself standardised on the
+    training clips; the weights of the epoch with the lowest error on other subjects are
+    kept.
+
+    Parameters
+    ----------
+    hidden_size, num_layers : int, default 128 and 2
+        Width and number of the LSTM's layers.
+    lr : float, default 0.005
+        Learning rate of Adam.
+    columns : str or sequence of str, default "points"
+        What is read for a clip table: "points" (face and eyes, 2D and 3D; 620 columns),
+        "points_2d" (136), "points_3d" (204), "eyes" (280), "gaze" (8), "pose" (6),
+        "aus" (35), "parameters" (40), "all", or names of `OpenFaceRecording.groups`. Arrays
+        are used as they are.
+    rate : float, default 25
+        Frames per second, Hz, at which recordings of a clip table are read.
+    fps, min_confidence, face
+        As in `read_openface`, for clip tables.
+    cache_dir : path, optional
+        Where the recordings' arrays are kept, so that each file is parsed once.
+    dropout : float, default 0
+        Between layers.
+    max_epochs : int, default 100
+    batch_size : int, default 32
+        Clips per step.
+    patience : int or None, default 10
+        Training stops when so many epochs brought no lower validation error. None: it
+        never stops early.
+    clip_norm : float or None, default 1
+        Largest norm of the gradient.
+    weight_decay : float, default 0
+    validation_share : float, default 0.2
+        Share of the subjects in ``groups=`` held out where there is no ``validation=``.
+    tune : None, "paper", or mapping of str to sequence, default None
+        Values to try for some parameters, in all combinations; the one with the lowest
+        validation error (of the first seed) is used. "paper" tries the three the paper
+        tuned: lr (0.001, 0.005, 0.01), num_layers (1, 2, 3), hidden_size (64, 128, 256);
+        the paper does not tell which values it tried, these are ours around its choice.
+    n_seeds : int, default 1
+        Trainings that differ in seed alone: `seed`, `seed` + 1, and so on. Predictions
+        are their mean; `predict_each` has them one by one.
+    seed : int, default 0
+        Fixes first weights, order of the clips, dropout, and which subjects are held out.
+    device : {"cpu", "cuda", "cuda:0", "mps"} or None, default None
+        None: CUDA if there is one, else MPS, else the CPU.
+    devices : int, default 1
+        Devices that share each batch; each is a process of its own, so a script needs
+        ``if __name__ == "__main__":``.
+    precision : {"32", "16-mixed", "bf16-mixed"}, default "32"
+    deterministic : bool, default True
+        Use only algorithms that repeat themselves.
+    n_threads : int or None, default 1
+        Threads of torch on the CPU; with one, results are the same on machines with more
+        or fewer cores. None: as torch is set.
+    checkpoint_dir : path, optional
+        A training writes its state there after each epoch, in a file named by all that
+        it depends on.
+    resume : bool, default True
+        Go on from the state in `checkpoint_dir`, if there is one; False: begin anew.
+    progress : bool or None, default None
+        Show a bar; None: if standard error is a terminal.
+
+    Attributes
+    ----------
+    modules_ : list of OpenFaceLSTM
+        One per seed, on the CPU.
+    seeds_, best_epochs_ : list of int
+        The seeds, and the epoch whose weights are kept, from 1.
+    n_features_in_ : int
+        Columns per frame, p.
+    columns_ : list of str
+        Their names, if clips came from a table.
+    frames_ : dict of str to int
+        Of the clips of `fit` from a table: clips, frames, and those missing or failed.
+    history_ : DataFrame
+        The learning curve: seed, epoch, train_rmse, validation_rmse (units of the label;
+        NaN without validation), best.
+    path_ : DataFrame
+        One row per combination tried: the values, rmse, best_epoch, chosen. Without
+        tuning it has no rows.
+    best_params_ : dict
+        The combination chosen; empty without tuning.
+    tuning_, stopping_ : str
+        On what was tuned, and by what training was stopped.
+    label_mean_, label_scale_ : float
+        Of the training clips.
+    config_ : dict
+        What the modules are built from.
+    device_ : str
+        Where it was trained.
+    versions_ : dict
+
+    Notes
+    -----
+    X is an array (clips, frames, p), a list of arrays (frames, p), or a clip table: a row
+    per clip with openface (path), start, end (seconds). The last is the form for
+    `ContextualRegressor`. Clips of different lengths are packed: a clip's prediction does
+    not depend on the others'.
+
+    Missing values (NaN) count as their column's mean in the clip, 0; so does a column
+    that is constant, or missing throughout the clip. A clip without any known value is an
+    error.
+
+    With the same seed the CPU gives the same bytes, whether a training ran through or was
+    killed and resumed. Pickles hold the weights as safetensors; `save` and `load` use
+    safetensors and JSON alone.
+
+    Source: Lin, Girard, Sayette and Morency (2020), section 4. Checked against: ``nn.LSTM``
+    and ``nn.Linear`` with the same weights; a planted signal, and shuffled labels.
+
+    Examples
+    --------
+    Clips of 30 frames whose speed is the label:
+
+    >>> import numpy as np
+    >>> speed = np.linspace(0.2, 2.0, 40)
+    >>> clips = np.sin(speed[:, None, None] * np.arange(30)[None, :, None] * [0.2, 0.3])
+    >>> model = LSTMRegressor(8, 1, lr=0.05, max_epochs=30, patience=None, progress=False)
+    >>> predicted = model.fit(clips, speed).predict(clips)
+    >>> bool(np.corrcoef(predicted, speed)[0, 1] > 0.9)
+    True
+    """
+
+    _FITTED: ClassVar[tuple[str, ...]] = (*DeepRegressor._FITTED, "columns_", "frames_")
+    _PAPER_GRID: ClassVar[dict[str, tuple[Any, ...]]] = {
+        "lr": (0.001, 0.005, 0.01),
+        "num_layers": (1, 2, 3),
+        "hidden_size": (64, 128, 256),
+    }
+
+    def __init__(
+        self,
+        hidden_size: int = 128,
+        num_layers: int = 2,
+        lr: float = 0.005,
+        columns: str | Sequence[str] = "points",
+        *,
+        rate: float = 25.0,
+        fps: float | None = None,
+        min_confidence: float | None = None,
+        face: Literal["largest"] | int = "largest",
+        cache_dir: str | Path | None = None,
+        dropout: float = 0.0,
+        max_epochs: int = 100,
+        batch_size: int = 32,
+        patience: int | None = 10,
+        clip_norm: float | None = 1.0,
+        weight_decay: float = 0.0,
+        validation_share: float = 0.2,
+        tune: str | Mapping[str, Sequence[Any]] | None = None,
+        n_seeds: int = 1,
+        seed: int = 0,
+        device: str | None = None,
+        devices: int = 1,
+        precision: str = "32",
+        deterministic: bool = True,
+        n_threads: int | None = 1,
+        checkpoint_dir: str | Path | None = None,
+        resume: bool = True,
+        progress: bool | None = None,
+    ) -> None:
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.lr = lr
+        self.columns = columns
+        self.rate = rate
+        self.fps = fps
+        self.min_confidence = min_confidence
+        self.face = face
+        self.cache_dir = cache_dir
+        self.dropout = dropout
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.patience = patience
+        self.clip_norm = clip_norm
+        self.weight_decay = weight_decay
+        self.validation_share = validation_share
+        self.tune = tune
+        self.n_seeds = n_seeds
+        self.seed = seed
+        self.device = device
+        self.devices = devices
+        self.precision = precision
+        self.deterministic = deterministic
+        self.n_threads = n_threads
+        self.checkpoint_dir = checkpoint_dir
+        self.resume = resume
+        self.progress = progress
+
+    def _examples(self, X: Any, *, reset: bool, what: str) -> Sequences:
+        table = hasattr(X, "columns")
+        found = self._read(X, what) if table else None
+        clips = checked_sequences(X, what=what) if found is None else found.clips
+        width = int(clips[0].shape[1])
+        names = [] if found is None else list(found.names)
+        if reset:
+            self.n_features_in_, self.columns_ = width, names
+            self.frames_ = {} if found is None else frame_counts(found.table)
+        elif width != self.n_features_in_:
+            raise DataError(
+                f"{what} has {width} columns per frame, but the model was fitted with "
+                f"{self.n_features_in_}"
+            )
+        elif names and self.columns_ and names != self.columns_:
+            raise DataError(
+                f"{what} has other columns than the clips of fit: "
+                f"{listed(sorted(set(names) ^ set(self.columns_)))} are in one of them only"
+            )
+        lengths = [len(clip) for clip in clips] if found is None else found.lengths
+        return Sequences(clips, width, lengths)
+
+    def _read(self, table: Any, what: str) -> ClipSequences:
+        return read_sequences(
+            table,
+            self.columns,
+            rate=self.rate,
+            fps=self.fps,
+            min_confidence=self.min_confidence,
+            face=self.face,
+            cache_dir=self.cache_dir,
+            progress=self.progress,
+            what=what,
+        )
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        for name in ("hidden_size", "num_layers"):
+            require_count(name, getattr(self, name))
+        if not (is_number(self.dropout) and 0 <= self.dropout < 1):
+            raise DataError(f"dropout= must be at least 0 and below 1, not {self.dropout!r}")
+        wanted_groups(self.columns)
+
+    def _config(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "n_inputs": self.n_features_in_,
+            "hidden_size": int(parameters["hidden_size"]),
+            "num_layers": int(parameters["num_layers"]),
+            "dropout": float(parameters["dropout"]),
+        }
+
+    @classmethod
+    def _build(cls, config: Mapping[str, Any]) -> OpenFaceLSTM:
+        return OpenFaceLSTM(**config)
+
+
+def frame_counts(table: pd.DataFrame) -> dict[str, int]:
+    """Return how many clips and frames there are, and how many of them are not valid."""
+    return {
+        "clips": len(table),
+        "frames": int(table["n_frames"].sum()),
+        "missing": int(table["n_missing_frames"].sum()),
+        "failed": int(table["n_failed_frames"].sum()),
+    }

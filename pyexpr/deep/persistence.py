@@ -1,0 +1,82 @@
+"""A fitted model as safetensors and JSON. Loading it never runs code from the file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from pyexpr.base.errors import DataError
+from pyexpr.base.files import whole_file, writable_folder, write_text
+from pyexpr.deep.checkpoints import Tensors, copied
+
+WEIGHTS = "weights.safetensors"
+CONFIGURATION = "model.json"
+
+
+def to_bytes(modules: Sequence[Any]) -> bytes:
+    """Return the weights of several modules as one safetensors file."""
+    tensors = {
+        f"{number}/{name}": value
+        for number, module in enumerate(modules)
+        for name, value in copied(module.state_dict()).items()
+    }
+    return bytes(save(tensors))
+
+
+def from_bytes(content: bytes) -> list[Tensors]:
+    """Return the weights of each module that `to_bytes` was given."""
+    found: dict[int, Tensors] = {}
+    for key, value in load(content).items():
+        number, _, name = key.partition("/")
+        found.setdefault(int(number), {})[name] = value
+    return [found[number] for number in sorted(found)]
+
+
+def write_model(folder: Path | str, facts: dict[str, Any], weights: bytes) -> Path:
+    """Write ``weights.safetensors`` and ``model.json``, which holds the hash of the former.
+
+    Written in this order, so that a folder with both and equal hashes is whole.
+    """
+    target = writable_folder(folder)
+    with whole_file(target / WEIGHTS) as temporary:
+        temporary.write_bytes(weights)
+    digest = hashlib.sha256(weights).hexdigest()
+    write_text(
+        target / CONFIGURATION, json.dumps({**facts, "weights_sha256": digest}, indent=1) + "\n"
+    )
+    return target
+
+
+def read_model(folder: Path | str) -> tuple[dict[str, Any], list[Tensors]]:
+    """Return what `write_model` wrote; `DataError` says which file is missing or damaged."""
+    source = Path(folder)
+    for name in (CONFIGURATION, WEIGHTS):
+        if not (source / name).is_file():
+            raise DataError(
+                f"{str(source)!r} holds no model: there is no file {name!r}; name a folder that "
+                "save() wrote"
+            )
+    try:
+        facts = json.loads((source / CONFIGURATION).read_text(encoding="utf-8"))
+        expected = facts["weights_sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{str(source / CONFIGURATION)!r} is not the configuration of a model ({error}); "
+            "save the model again"
+        ) from None
+    content = (source / WEIGHTS).read_bytes()
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise DataError(
+            f"{str(source / WEIGHTS)!r} is not the file that {CONFIGURATION!r} describes (its hash "
+            "is another); save the model again"
+        )
+    try:
+        return facts, from_bytes(content)
+    except (SafetensorError, ValueError) as error:
+        raise DataError(f"{str(source / WEIGHTS)!r} is damaged ({error})") from None

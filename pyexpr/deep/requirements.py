@@ -1,0 +1,49 @@
+"""Whether what the deep models need is installed and fits together, and the mend if not."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from pyexpr.base.errors import DeepNotInstalledError
+
+# What the [deep] extra brings. Lightning loads torchvision, so that one that does not match
+# torch breaks the LSTM too.
+NEEDED = ("torch", "torchvision", "lightning.fabric", "av", "safetensors.torch")
+INSTALL = "pip install 'pyexpr-stats[deep]'"
+# Both anew and from one registry, so that torchvision's operators match torch.
+REINSTALL = "pip install --upgrade --force-reinstall torch torchvision"
+
+
+def require_installed() -> None:
+    """Raise `DeepNotInstalledError` if a package is missing, without loading any."""
+    for name in NEEDED:
+        package = name.partition(".")[0]
+        try:
+            found = find_spec(package)
+        except (ImportError, ValueError):
+            found = None
+        if found is None:
+            raise DeepNotInstalledError(_missing(package))
+
+
+def _missing(package: str) -> str:
+    return f"the deep models need {package}, which is not installed; run: {INSTALL}"
+
+
+def require() -> None:
+    """Raise `DeepNotInstalledError` with the one command that mends what is missing or broken."""
+    for name in NEEDED:
+        package = name.partition(".")[0]
+        try:
+            import_module(name)
+        except ModuleNotFoundError as error:
+            # A module missing inside an installed package is another matter.
+            lacking = (error.name or package).partition(".")[0]
+            raise DeepNotInstalledError(_missing(lacking)) from None
+        except (ImportError, OSError, RuntimeError, AttributeError) as error:
+            said = " ".join(str(error).split())
+            raise DeepNotInstalledError(
+                f"{package} is installed but cannot be loaded ({said}): torch and torchvision do "
+                f"not match; run: {REINSTALL}"
+            ) from error

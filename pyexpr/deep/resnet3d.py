@@ -1,0 +1,189 @@
+"""The paper's 3D-CNN: torchvision's 18-layer residual network over space and time, one value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, Final, Self
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from torchvision.models.video import R3D_18_Weights, r3d_18
+
+from pyexpr.base.errors import DataError, listed
+from pyexpr.deep.checkpoints import Tensors
+
+KINETICS: Final = "kinetics400"
+#: The stages of the network in their order; training may start at any of them.
+STAGES: Final = ("stem", "layer1", "layer2", "layer3", "layer4", "fc")
+_WEIGHTS: Final = R3D_18_Weights.KINETICS400_V1
+# Where training scripts put the weights within what they save, and what they put before names.
+_NESTED = ("model", "state_dict")
+_PREFIXES = ("module.", "body.")
+
+
+class Video3DNet(nn.Module):
+    r"""torchvision's ``r3d_18`` with a head of one value, from frames as they are stored.
+
+    Parameters
+    ----------
+    pretrained : None, "kinetics400" or path
+        None draws the weights. ``"kinetics400"`` takes torchvision's, a path those of a
+        file: the ``state_dict()`` of an ``r3d_18`` or a `Video3DNet`, as ``.pth`` or
+        ``.safetensors``. A head of another size is left out, and drawn.
+    trainable : {"all", "layer1", "layer2", "layer3", "layer4", "fc"}
+        The first stage that is trained; those before it stay as they are, their batch
+        normalisation included, which goes on using the means and variances it came with.
+
+    Raises
+    ------
+    DataError
+        If the weights cannot be had or are of another network; for an unknown stage.
+
+    Notes
+    -----
+    33,166,785 parameters. Frames are scaled to [0, 1] and normalised with the mean and
+    standard deviation of the weights' own transforms. Source: Tran et al. (2018), "A
+    closer look at spatiotemporal convolutions for action recognition". Checked against:
+    torchvision's ``r3d_18`` with its head replaced, on the same weights.
+
+    Examples
+    --------
+    >>> import torch
+    >>> model = Video3DNet().eval()
+    >>> model(torch.zeros(2, 8, 32, 32, 3, dtype=torch.uint8)).shape
+    torch.Size([2])
+    """
+
+    def __init__(self, pretrained: str | Path | None = None, trainable: str = "all") -> None:
+        super().__init__()
+        check_trainable(trainable)
+        self.body = r3d_18(weights=None)
+        self.body.fc = nn.Linear(self.body.fc.in_features, 1)
+        transforms = _WEIGHTS.transforms()
+        # Not among the weights: a constant of the method.
+        for name in ("mean", "std"):
+            values = torch.tensor(getattr(transforms, name)).view(1, 3, 1, 1, 1)
+            self.register_buffer(name, values, persistent=False)
+        if pretrained is not None:
+            self.load_body(pretrained_state(pretrained))
+        first = 0 if trainable == "all" else STAGES.index(trainable)
+        self.frozen = STAGES[:first]
+        for name in self.frozen:
+            getattr(self.body, name).requires_grad_(False)
+        self.train()
+
+    def load_body(self, state: Tensors) -> None:
+        """Take weights as `pretrained_state` returns them; a missing head stays as drawn."""
+        self.body.load_state_dict({**self.body.state_dict(), **state})
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode, except for the stages that are not trained."""
+        super().train(mode)
+        for name in self.frozen:
+            getattr(self.body, name).eval()
+        return self
+
+    def forward(self, frames: Any) -> Any:
+        """Return one value per clip.
+
+        Parameters
+        ----------
+        frames : Tensor of uint8, shape (clips, frames, height, width, 3)
+            RGB.
+
+        Returns
+        -------
+        Tensor, shape (clips,)
+        """
+        moved = frames.permute(0, 4, 1, 2, 3)  # (clips, 3, frames, height, width)
+        scaled = (moved.to(self.mean.dtype) / 255 - self.mean) / self.std
+        return self.body(scaled).squeeze(-1)  # (clips, 1) -> (clips,)
+
+
+def check_trainable(trainable: Any) -> None:
+    """Raise `DataError` unless `trainable` names a stage, or all."""
+    if trainable not in ("all", *STAGES[1:]):
+        raise DataError(
+            f"trainable= must be one of {listed(('all', *STAGES[1:]))}, not {trainable!r}"
+        )
+
+
+def pretrained_state(pretrained: str | Path) -> Tensors:
+    """Return the weights of an ``r3d_18`` from torchvision or from a file.
+
+    Without a head, unless the file has one of a single value. Loading runs no code from
+    the file. Raises `DataError` if the weights cannot be had, or are of another network.
+    """
+    state = _kinetics() if pretrained == KINETICS else _from_file(Path(pretrained))
+    expected = r3d_18(weights=None).state_dict()
+    if state.get("fc.weight") is None or state["fc.weight"].shape[0] != 1:
+        state = {name: value for name, value in state.items() if not name.startswith("fc.")}
+        expected = {name: value for name, value in expected.items() if not name.startswith("fc.")}
+    else:
+        expected |= {"fc.weight": torch.zeros(1, 512), "fc.bias": torch.zeros(1)}
+    lacking = [name for name in expected if name not in state]
+    unknown = [name for name in state if name not in expected]
+    odd = [name for name in state if name in expected and state[name].shape != expected[name].shape]
+    for names, what in (
+        (lacking, "lacks the weights"),
+        (unknown, "has weights that an r3d_18 does not have:"),
+        (odd, "has weights of another shape than an r3d_18:"),
+    ):
+        if names:
+            raise DataError(
+                f"pretrained={str(pretrained)!r} {what} {listed(names, most=3)}; give the "
+                "state_dict() of torchvision's r3d_18 or of a Video3DNet"
+            )
+    return state
+
+
+def _kinetics() -> Tensors:
+    """Return torchvision's weights, from where it keeps them or from the web."""
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    name = _WEIGHTS.url.rpartition("/")[2]
+    try:
+        state: Tensors = _WEIGHTS.get_state_dict(progress=False, check_hash=True)
+    except (OSError, RuntimeError, UnpicklingError, EOFError) as error:
+        said = " ".join(str(error).split())
+        raise DataError(
+            f"torchvision's Kinetics-400 weights cannot be had ({said}): download {name} from "
+            f"{_WEIGHTS.url} where there is a network, and put it into {str(folder)!r} or give "
+            "its path as pretrained="
+        ) from None
+    return state
+
+
+def _from_file(path: Path) -> Tensors:
+    if not path.is_file():
+        raise DataError(
+            f"pretrained={str(path)!r}: there is no such file; it may be None, {KINETICS!r}, or "
+            "the path of a state_dict() (.pth or .safetensors)"
+        )
+    try:
+        if path.suffix == ".safetensors":
+            found: Any = load_file(path)
+        else:
+            found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        # What the reader of a file that is no state dict stumbles over depends on its bytes.
+        said = " ".join(str(error).split()).partition(". ")[0][:200]
+        raise DataError(
+            f"pretrained={str(path)!r} cannot be read as tensors alone ({said}); save the "
+            "network's state_dict() as .pth or .safetensors"
+        ) from None
+    for name in _NESTED:
+        if isinstance(found, dict) and isinstance(found.get(name), dict):
+            found = found[name]
+    if not isinstance(found, dict) or not all(
+        isinstance(value, torch.Tensor) for value in found.values()
+    ):
+        raise DataError(f"pretrained={str(path)!r} holds no state_dict(): names and tensors")
+    return {_plain_name(str(name)): value for name, value in found.items()}
+
+
+def _plain_name(name: str) -> str:
+    for prefix in _PREFIXES:
+        name = name.removeprefix(prefix)
+    return name

@@ -1,0 +1,338 @@
+"""The training loop: Adam on the mean squared error, the best epoch kept.
+
+What is random in epoch e is keyed by (seed, e), never by what came before, so
+that a training that was killed and resumed equals one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from safetensors.torch import load as from_bytes
+from safetensors.torch import save as to_bytes
+
+from pyexpr.base.errors import DataError
+from pyexpr.base.progress import progress
+from pyexpr.core import streams
+from pyexpr.deep.checkpoints import (
+    Checkpoint,
+    Tensors,
+    TrainingState,
+    adam_moments,
+    copied,
+    restore_adam,
+)
+from pyexpr.deep.devices import Place, choose_place, memory_told, repeatable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# The epoch of the stream of random words that gives the first weights.
+_FIRST_WEIGHTS = 0
+
+
+class Examples(Protocol):
+    """Clips in the form a module takes; labels are kept elsewhere."""
+
+    def __len__(self) -> int:
+        """Return the number of clips."""
+
+    def take(self, rows: NDArray[np.int64]) -> Examples:
+        """Return the clips at these positions."""
+
+    def batch(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, ...]:
+        """Return the arguments of the module's `forward` for the clips at these positions."""
+
+    def fingerprint(self) -> str:
+        """Return a hash of all that the clips are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Clips and their labels, standardised, shape (clips,)."""
+
+    examples: Examples
+    labels: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """How a module is trained; each is described where the regressors take it."""
+
+    lr: float
+    max_epochs: int
+    batch_size: int
+    patience: int | None
+    clip_norm: float | None
+    weight_decay: float
+    seed: int
+    device: str | None
+    devices: int
+    precision: str
+    deterministic: bool
+    n_threads: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The weights of the best epoch, on the CPU, and how they came about."""
+
+    weights: Tensors
+    best_epoch: int
+    history: list[dict[str, float]]
+
+
+def train(
+    make_module: Callable[[], Any],
+    training: Part,
+    validation: Part | None,
+    options: TrainingOptions,
+    *,
+    checkpoint: Checkpoint | None = None,
+    show: bool | None = None,
+) -> Trained:
+    """Train a module and return the weights of its best epoch.
+
+    Parameters
+    ----------
+    make_module : function without arguments
+        Returns the module with its first weights, which it may draw. With several
+        devices it is pickled.
+    training, validation : Part
+        Clips of different subjects. The best epoch is that of the lowest mean
+        squared error on `validation` (ties: the earliest); without it, the last.
+    options : TrainingOptions
+    checkpoint : Checkpoint, optional
+        Written after each epoch; if it is there already, training goes on from it.
+    show : bool, optional
+        Whether to show progress; None: if standard error is a terminal.
+
+    Raises
+    ------
+    DataError
+        If the loss is not finite.
+    DeepMemoryError
+        If a batch does not fit.
+    """
+    place = choose_place(options.device)
+    several = options.devices > 1
+    fabric = Fabric(
+        accelerator=place.kind,
+        devices=options.devices if place.index is None else [place.index],
+        # Processes of their own; `spawn`, because fork breaks threads and CUDA.
+        strategy="ddp_spawn" if several else "auto",
+        precision=options.precision,
+    )
+    # Bound to its arguments, because Fabric would take those apart on their way.
+    run = partial(
+        _train,
+        make_module=make_module,
+        training=training,
+        validation=validation,
+        options=options,
+        checkpoint=checkpoint,
+        show=show,
+    )
+    with memory_told(options.batch_size, place):
+        state = fabric.launch(run) if several else run(fabric)
+    return Trained(from_bytes(state["best"]), state["best_epoch"], state["history"])
+
+
+def _train(
+    fabric: Any,
+    *,
+    make_module: Callable[[], Any],
+    training: Part,
+    validation: Part | None,
+    options: TrainingOptions,
+    checkpoint: Checkpoint | None,
+    show: bool | None,
+) -> dict[str, Any]:
+    place = Place(fabric.device.type, fabric.device.index)
+    with repeatable(place, deterministic=options.deterministic, n_threads=options.n_threads):
+        torch.manual_seed(_torch_seed(_words(options.seed, _FIRST_WEIGHTS, 1)))
+        plain = make_module()
+        weights = [weight for weight in plain.parameters() if weight.requires_grad]
+        adam = torch.optim.Adam(weights, lr=options.lr, weight_decay=options.weight_decay)
+        module, optimizer = fabric.setup(plain, adam)
+        state = None if checkpoint is None else checkpoint.read()
+        if state is None:
+            state = TrainingState(0, {}, {}, {}, 0, [])
+        else:
+            plain.load_state_dict(state.module)
+            restore_adam(optimizer, state.optimizer)
+
+        epochs = progress(
+            _epochs_left(state, options),
+            total=options.max_epochs - state.epoch,
+            label="Training",
+            show=show if fabric.is_global_zero else False,
+        )
+        for epoch in epochs:
+            loss = _train_epoch(fabric, module, optimizer, training, options, epoch)
+            judged = math.nan
+            if validation is not None:
+                judged = _mean_squared_error(fabric, module, validation, options.batch_size)
+            _refuse_divergence(loss, judged if validation is not None else 0.0, epoch, options)
+            state.epoch = epoch
+            state.history.append({"epoch": epoch, "train": loss, "validation": judged})
+            state.module = copied(plain.state_dict())
+            if _is_best(state.history):
+                state.best, state.best_epoch = copied(state.module), epoch
+            if checkpoint is not None and fabric.is_global_zero:
+                state.optimizer = adam_moments(optimizer)
+                checkpoint.write(state)
+    # Tensors pass between processes by files that end with the one that made them.
+    return {"best": to_bytes(state.best), "best_epoch": state.best_epoch, "history": state.history}
+
+
+def _epochs_left(state: TrainingState, options: TrainingOptions) -> Iterator[int]:
+    """Yield the epochs to come, until the last or until the best is too long ago."""
+    while state.epoch < options.max_epochs:
+        waited = state.epoch - state.best_epoch
+        if options.patience is not None and state.epoch and waited >= options.patience:
+            return
+        yield state.epoch + 1
+
+
+def _is_best(history: list[dict[str, float]]) -> bool:
+    now = history[-1]["validation"]
+    # Without validation every epoch is better than those before.
+    return math.isnan(now) or all(now < past["validation"] for past in history[:-1])
+
+
+def _refuse_divergence(loss: float, judged: float, epoch: int, options: TrainingOptions) -> None:
+    if not (math.isfinite(loss) and math.isfinite(judged)):
+        raise DataError(
+            f"training diverged in epoch {epoch}: the loss is not finite; use a smaller lr= "
+            f"than {options.lr:g}, or a clip_norm= such as 1"
+        )
+
+
+def _train_epoch(
+    fabric: Any,
+    module: Any,
+    optimizer: Any,
+    part: Part,
+    options: TrainingOptions,
+    epoch: int,
+) -> float:
+    """Go once through the clips in an order of this epoch; return the mean squared error."""
+    words = _words(options.seed, epoch, 1 + len(part.labels))
+    # For what the module draws itself, such as dropout.
+    torch.manual_seed(_torch_seed(words) + fabric.global_rank)
+    order = np.argsort(words[1:], kind="stable")
+    module.train()
+    total = torch.zeros((), dtype=torch.float64)
+    for inputs, labels, weight, n in _prefetched(_shards(fabric, part, order, options.batch_size)):
+        inputs, labels = fabric.to_device((inputs, labels))
+        optimizer.zero_grad()
+        squares = (module(*inputs) - labels).square().sum() * weight
+        # Devices average their gradients: together they give that of the batch's mean.
+        fabric.backward(squares * (fabric.world_size / n))
+        if options.clip_norm is not None:
+            fabric.clip_gradients(module, optimizer, max_norm=options.clip_norm)
+        optimizer.step()
+        total += squares.detach().cpu().double()
+    return _over_devices(fabric, total) / len(part.labels)
+
+
+def _mean_squared_error(fabric: Any, module: Any, part: Part, batch_size: int) -> float:
+    module.eval()
+    total = torch.zeros((), dtype=torch.float64)
+    with torch.no_grad():
+        shards = _shards(fabric, part, np.arange(len(part.labels)), batch_size)
+        for inputs, labels, weight, _ in _prefetched(shards):
+            inputs, labels = fabric.to_device((inputs, labels))
+            squares = (module(*inputs) - labels).square().sum() * weight
+            total += squares.cpu().double()
+    return _over_devices(fabric, total) / len(part.labels)
+
+
+def _over_devices(fabric: Any, total: torch.Tensor) -> float:
+    if fabric.world_size == 1:
+        return float(total)
+    # MPS has no float64, but then there is only one device.
+    return float(fabric.all_reduce(total.to(fabric.device), reduce_op="sum"))
+
+
+def batches(order: NDArray[np.int64], batch_size: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the rows of each batch; a last one of a single clip joins the one before.
+
+    Normalisation over a batch is not defined for one clip.
+    """
+    ends = list(range(batch_size, len(order), batch_size))
+    if ends and len(order) - ends[-1] == 1 and batch_size > 1:
+        ends.pop()
+    yield from np.split(order, ends)
+
+
+_Shard = tuple[tuple[torch.Tensor, ...], torch.Tensor, float, int]
+
+
+def _shards(fabric: Any, part: Part, order: NDArray[np.int64], batch_size: int) -> Iterator[_Shard]:
+    """Yield this device's share of each batch, its weight, and the size of the whole batch."""
+    for rows in batches(order, batch_size):
+        mine = rows[fabric.global_rank :: fabric.world_size]
+        weight = 1.0
+        if not len(mine):
+            # All devices must take part in each step; this one without effect.
+            mine, weight = rows[:1], 0.0
+        yield part.examples.batch(mine), torch.from_numpy(part.labels[mine]), weight, len(rows)
+
+
+def _prefetched(shards: Iterable[_Shard]) -> Iterator[_Shard]:
+    """Make the next batch while this one is trained on."""
+    source = iter(shards)
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, source, None)
+        while (shard := coming.result()) is not None:
+            coming = pool.submit(next, source, None)
+            yield shard
+
+
+def _words(seed: int, epoch: int, n: int) -> NDArray[np.uint64]:
+    bits = streams.generator(seed, streams.TRAINING, epoch).bit_generator
+    return np.asarray(bits.random_raw(n), dtype=np.uint64)
+
+
+def _torch_seed(words: NDArray[np.uint64]) -> int:
+    # torch takes whole numbers under 2**63; room is left for the rank of a device.
+    return int(words[0] >> np.uint64(2))
+
+
+def predicted(
+    module: Any,
+    examples: Examples,
+    *,
+    batch_size: int,
+    device: str | None,
+    deterministic: bool,
+    n_threads: int | None,
+) -> NDArray[np.float64]:
+    """Return the module's value for every clip, shape (clips,)."""
+    place = choose_place(device)
+    values = []
+    with (
+        memory_told(batch_size, place),
+        repeatable(place, deterministic=deterministic, n_threads=n_threads),
+        torch.no_grad(),
+    ):
+        module.to(place.device).eval()
+        try:
+            for rows in np.split(
+                np.arange(len(examples)), range(batch_size, len(examples), batch_size)
+            ):
+                inputs = [tensor.to(place.device) for tensor in examples.batch(rows)]
+                values.append(module(*inputs).cpu().numpy().astype(np.float64))
+        finally:
+            module.to("cpu")
+    return np.concatenate(values)
