@@ -34,7 +34,17 @@ from pyexpr.report.display import DisplayTable, to_console
 
 FOLDER = Path(__file__).parent
 PREFIX = "bench_"
-PEERS = ("pandas", "pyarrow", "scipy", "scikit-learn", "numba", "arch", "pingouin", "polars")
+PEERS = (
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "scikit-learn",
+    "numba",
+    "arch",
+    "pingouin",
+    "polars",
+    "torch",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ def repeatable(place: Place, *, deterministic: bool, n_threads: int | None) -> I
     threads, was = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
+    filled = torch.utils.deterministic.fill_uninitialized_memory
     if deterministic and place.kind == "cuda":
         os.environ.setdefault(*_WORKSPACE)
     cuda = [torch.device(place.kind, place.index or 0)] if place.kind == "cuda" else []
@@ -71,12 +72,15 @@ def repeatable(place: Place, *, deterministic: bool, n_threads: int | None) -> I
         if deterministic:
             torch.use_deterministic_algorithms(True)
             torch.backends.cudnn.benchmark = False
+            # A guard for code that reads what it did not write; it costs a pass over memory.
+            torch.utils.deterministic.fill_uninitialized_memory = False
         with torch.random.fork_rng(devices=cuda):
             yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(was, warn_only=warn_only)
         torch.backends.cudnn.benchmark = benchmark
+        torch.utils.deterministic.fill_uninitialized_memory = filled
 
 
 @contextmanager

@@ -35,8 +35,8 @@ from pyexpr.deep.devices import Place, choose_place, memory_told, repeatable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The epoch of the stream of random words that gives the first weights.
-_FIRST_WEIGHTS = 0
+# The "epoch" whose random words give the first weights.
+FIRST_WEIGHTS = 0
 
 
 class Examples(Protocol):
@@ -158,7 +158,7 @@ def _train(
 ) -> dict[str, Any]:
     place = Place(fabric.device.type, fabric.device.index)
     with repeatable(place, deterministic=options.deterministic, n_threads=options.n_threads):
-        torch.manual_seed(_torch_seed(_words(options.seed, _FIRST_WEIGHTS, 1)))
+        torch.manual_seed(torch_seed(epoch_words(options.seed, FIRST_WEIGHTS, 1)))
         plain = make_module()
         weights = [weight for weight in plain.parameters() if weight.requires_grad]
         adam = torch.optim.Adam(weights, lr=options.lr, weight_decay=options.weight_decay)
@@ -226,9 +226,9 @@ def _train_epoch(
     epoch: int,
 ) -> float:
     """Go once through the clips in an order of this epoch; return the mean squared error."""
-    words = _words(options.seed, epoch, 1 + len(part.labels))
+    words = epoch_words(options.seed, epoch, 1 + len(part.labels))
     # For what the module draws itself, such as dropout.
-    torch.manual_seed(_torch_seed(words) + fabric.global_rank)
+    torch.manual_seed(torch_seed(words) + fabric.global_rank)
     order = np.argsort(words[1:], kind="stable")
     module.train()
     total = torch.zeros((), dtype=torch.float64)
@@ -299,12 +299,14 @@ def _prefetched(shards: Iterable[_Shard]) -> Iterator[_Shard]:
             yield shard
 
 
-def _words(seed: int, epoch: int, n: int) -> NDArray[np.uint64]:
+def epoch_words(seed: int, epoch: int, n: int) -> NDArray[np.uint64]:
+    """Return the random words of an epoch: the first for torch, the others order the clips."""
     bits = streams.generator(seed, streams.TRAINING, epoch).bit_generator
     return np.asarray(bits.random_raw(n), dtype=np.uint64)
 
 
-def _torch_seed(words: NDArray[np.uint64]) -> int:
+def torch_seed(words: NDArray[np.uint64]) -> int:
+    """Return the seed of torch's generator for an epoch."""
     # torch takes whole numbers under 2**63; room is left for the rank of a device.
     return int(words[0] >> np.uint64(2))
 
