@@ -33,7 +33,7 @@ _PUBLIC: dict[str, str] = {
     "Study": "pyexpr.study.pipeline",
     "StudyResult": "pyexpr.study.pipeline",
     "SubjectSplit": "pyexpr.modeling.splits",
-    "VideoClips": "pyexpr.behavior.video",
+    "VideoClips": "pyexpr.behavior.video_clips",
     "bootstrap_cfa": "pyexpr.measurement.bootstrap_cfa",
     "cfa": "pyexpr.measurement.cfa",
     "choose_icc": "pyexpr.measurement.icc_design",

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from pyexpr.base.errors import DataError
-from pyexpr.behavior.video import VideoClips
+from pyexpr.behavior.video_clips import VideoClips
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from pyexpr.base.errors import DataError
 from pyexpr.base.files import sha256
-from pyexpr.behavior.video import Crop, VideoClips, VideoOptions, read_video_clips
+from pyexpr.behavior.video import read_video_clips
+from pyexpr.behavior.video_clips import Crop, VideoClips, VideoOptions
 from pyexpr.behavior.video_sampling import Resize
 from pyexpr.deep.base import DeepRegressor
 from pyexpr.deep.resnet3d import KINETICS, Video3DNet, check_trainable, pretrained_state

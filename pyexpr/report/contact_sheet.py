@@ -9,7 +9,7 @@ import numpy as np
 
 from pyexpr.base import plotting
 from pyexpr.base.errors import DataError
-from pyexpr.behavior.video import VideoClips
+from pyexpr.behavior.video_clips import VideoClips
 from pyexpr.behavior.video_sampling import MISSING
 
 if TYPE_CHECKING:

@@ -16,10 +16,11 @@ import pytest
 from behavior.video_files import NTSC_FILM, number_in, numbered, write, write_sound
 
 from pyexpr.base.errors import ColumnError, DataError, OpenFaceError, StudyError, VideoError
-from pyexpr.base.video_file import decode_frames, index_video, write_video
-from pyexpr.behavior import video as video_module
+from pyexpr.base.video_file import VideoIndex, decode_frames, index_video, write_video
+from pyexpr.behavior import video_decoding
 from pyexpr.behavior.schedules import Schedule, Segment
-from pyexpr.behavior.video import VideoClips, describe_video, read_video_clips
+from pyexpr.behavior.video import describe_video, read_video_clips
+from pyexpr.behavior.video_clips import VideoClips
 from pyexpr.behavior.video_sampling import MISSING, sampled_frames
 
 N = 150
@@ -87,7 +88,7 @@ def test_at_a_constant_rate_it_is_torchvisions_resampling(fps: float) -> None:
     # torchvision.datasets.video_utils.VideoClips: floor of multiples of the step
     video_utils = pytest.importorskip("torchvision.datasets.video_utils")
     times = np.arange(300) / fps
-    index = video_module.VideoIndex(
+    index = VideoIndex(
         "x", 1, 1, times, np.arange(300), np.ones(300, bool), 300 / fps, 1e-6, 300 / fps, True
     )
     for n, seconds in ((16, 3.0), (8, 3.0), (75, 3.0), (5, 1.0)):
@@ -212,13 +213,13 @@ def test_the_cache_is_one_file_per_recording_and_options(
 ) -> None:
     path = videos["25"]
     calls: list[tuple[object, ...]] = []
-    real = video_module._decoded
+    real = video_decoding.decoded
 
     def counted(job: object, spans: object) -> object:
         calls.append(tuple(spans))
         return real(job, spans)
 
-    monkeypatch.setattr(video_module, "_decoded", counted)
+    monkeypatch.setattr(video_decoding, "decoded", counted)
     cache = tmp_path / "cache"
     first = read(tmp_path, (path, 0, 1), (path, 2, 3), (path, 0, 1))
     assert calls == [((0.0, 1.0), (2.0, 3.0))]
@@ -278,7 +279,7 @@ def test_processes_give_the_same_clips(videos: dict[str, Path], tmp_path: Path) 
 def test_an_interrupted_decoding_goes_on(
     videos: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = video_module._decoded, []
+    real, calls = video_decoding.decoded, []
 
     def interrupted(job: object, spans: object) -> object:
         calls.append(job)
@@ -287,7 +288,7 @@ def test_an_interrupted_decoding_goes_on(
         return real(job, spans)
 
     spans = [(videos[kind], 0, 1) for kind in ("25", "23.976", "variable")]
-    monkeypatch.setattr(video_module, "_decoded", interrupted)
+    monkeypatch.setattr(video_decoding, "decoded", interrupted)
     with pytest.raises(KeyboardInterrupt):
         read(tmp_path, *spans)
     assert [file.suffix for file in (tmp_path / "cache").iterdir()] == [".clips"]
