@@ -169,7 +169,7 @@ def wild() -> dict[str, float]:
         parts.append(
             {
                 "t": relative(found.statistic, float(np.ravel(peer.t_stat)[0])),
-                "sorted |t*|": relative(
+                "sorted absolute t": relative(
                     np.sort(np.abs(found.pivots)), np.sort(np.abs(np.ravel(peer.t_boot)))
                 ),
             }
@@ -327,7 +327,7 @@ def comparisons() -> list[Comparison]:
                    dict.fromkeys(("CR0", "CR1"), robust), statsmodels_clusters),
         Comparison(AREA, "wild_test", "eight clusters, all signs", python_package("wildboottest"),
                    {"t": Tolerance(1e-10, SOLVES, "relative"),
-                    "sorted |t*|": Tolerance(1e-9, SOLVES, "relative")}, wild),
+                    "sorted absolute t": Tolerance(1e-9, SOLVES, "relative")}, wild),
         Comparison(AREA, "ElasticNetRegressor", "the grid of 55 on three data sets",
                    python_package("scikit-learn"),
                    {"weights": DESCENT, "intercept": intercept,

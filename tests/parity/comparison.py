@@ -99,7 +99,7 @@ def scaled(ours: Any, theirs: Any, scale: Any) -> float:
         return float("inf")
     if not np.isfinite(a[ordinary]).all():
         return float("inf")
-    apart = np.abs(a - b)[ordinary]
+    apart = np.abs(a[ordinary] - b[ordinary])
     unit = np.broadcast_to(np.asarray(scale, dtype=float), b.shape)[ordinary]
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.where(apart == 0, 0.0, apart / unit)
