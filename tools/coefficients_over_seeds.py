@@ -6,7 +6,9 @@ The simulation's clips, ratings and amounts of movement, without its OpenFace fi
 are the amounts themselves, put together as the features measure them (a velocity is 5.2 times
 displacement times unevenness, and jitter). The label is the factor score over all
 contexts. Truth is that of coefficients_beside_truth.py: which features carry weight in which
-context, with which sign. Prints a table in Markdown.
+context, with which sign. Null are features (and contrasts of features) whose amounts carry no
+signal at all; those with a weak one, of which the truth names no sign, are left out. Prints a
+table in Markdown.
 """
 
 from __future__ import annotations
@@ -67,27 +69,37 @@ def _features(amounts: dict[str, np.ndarray], random: np.random.Generator) -> pd
     return pd.DataFrame(columns)
 
 
-def judged(table: pd.DataFrame, p: str, estimate: str, signs: list[int], both: list[bool]) -> dict:
+def carries_signal(context: str, feature: str) -> bool:
+    """Return whether an amount behind a feature follows expressiveness in a context."""
+    part = feature.split("_")[0]
+    name = UNEVEN.get(part, part)
+    behind = (feature,) if part == "au" else (f"{name}_displacement", f"{name}_unevenness")
+    return any(movement.SIGNAL[context].get(amount, 0.0) != 0 for amount in behind)
+
+
+def judged(
+    table: pd.DataFrame, p: str, estimate: str, signs: list[int], unclear: list[bool]
+) -> dict[str, int]:
     """Count planted ones found, called with the wrong sign, and null ones called."""
     called = (table[p] <= LEVEL).to_numpy()
-    sign, alike = np.array(signs), np.array(both)
-    planted, null = sign != 0, (sign == 0) & ~alike
+    sign, left_out = np.array(signs), np.array(unclear)
+    planted, null = sign != 0, (sign == 0) & ~left_out
     right = np.sign(table[estimate].to_numpy()) == np.sign(sign)
     return {
-        "planted": planted.sum(),
-        "found": (called & planted & right).sum(),
-        "wrong sign": (called & planted & ~right).sum(),
-        "null": null.sum(),
-        "null called": (called & null).sum(),
+        "planted": int(planted.sum()),
+        "found": int((called & planted & right).sum()),
+        "wrong sign": int((called & planted & ~right).sum()),
+        "null": int(null.sum()),
+        "null called": int((called & null).sum()),
     }
 
 
-def count(result: CoefficientResult) -> dict[str, dict]:
+def count(result: CoefficientResult) -> dict[str, dict[str, int]]:
     """Judge slopes, contrasts and contrasts adjusted by max-T."""
     slopes = result.tidy().query("context != 'all'")
-    signs = [
-        FEATURE_SIGNS[c].get(f, 0) for c, f in zip(slopes.context, slopes.feature, strict=True)
-    ]
+    at = list(zip(slopes["context"], slopes["feature"], strict=True))
+    signs = [FEATURE_SIGNS[context].get(feature, 0) for context, feature in at]
+    weak = [carries_signal(context, feature) for context, feature in at]
     contrasts = result.adjust("max_t").contrasts()
     pairs = [name.split(" - ") for name in contrasts.context]
     sides = [
@@ -95,13 +107,15 @@ def count(result: CoefficientResult) -> dict[str, dict]:
         for pair, f in zip(pairs, contrasts.feature, strict=True)
     ]
     differ = [a - b for a, b in sides]
-    # Of one sign in both: only the sizes may differ, and nothing is said of them.
-    both = [a != 0 and a == b for a, b in sides]
-    nowhere = [False] * len(slopes)
+    # Of one sign in both, or a weak one in either: the slopes may differ, or not.
+    unclear = [
+        any(carries_signal(context, feature) for context in pair)
+        for pair, feature in zip(pairs, contrasts["feature"], strict=True)
+    ]
     return {
-        "slopes": judged(slopes, "p_value", "tested_estimate", signs, nowhere),
-        "contrasts": judged(contrasts, "p_value", "estimate", differ, both),
-        "contrasts, max-T": judged(contrasts, "p_adjusted", "estimate", differ, both),
+        "slopes": judged(slopes, "p_value", "tested_estimate", signs, weak),
+        "contrasts": judged(contrasts, "p_value", "estimate", differ, unclear),
+        "contrasts, max-T": judged(contrasts, "p_adjusted", "estimate", differ, unclear),
     }
 
 
@@ -113,7 +127,7 @@ def main() -> None:
     print("| subjects | tests | of | planted, found | wrong sign | null, called |")
     print("|---|---|---|---|---|---|")
     for n_subjects in chosen.subjects:
-        counts: dict[str, list[dict]] = {}
+        counts: dict[str, list[dict[str, int]]] = {}
         for seed in range(1, chosen.seeds + 1):
             table = study(seed, n_subjects)
             result = context_coefficients(
