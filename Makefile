@@ -1,16 +1,21 @@
-# make demo | demo-deep | test | lint | kernels | bench | coverage | clean. Everything lives in .venv and build/.
+# make demo | demo-deep | test | lint | kernels | r-check | bench | coverage | docs | clean.
+# Everything lives in .venv and build/.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 SOURCES := $(shell find cpp CMakeLists.txt -name '*.cpp' -o -name '*.hpp' -o -name CMakeLists.txt)
+# An editable install knows each module by its path: moved or new ones want a new install.
+MODULES := build/.modules
+$(shell mkdir -p build && find pyexpr -name '*.py' | LC_ALL=C sort > $(MODULES).now && \
+  { cmp -s $(MODULES).now $(MODULES) || cp $(MODULES).now $(MODULES); })
 BUILD_NEEDS := "scikit-build-core>=0.10" "pybind11>=3" cmake ninja
 
-# STUDIES per cell; what an earlier run has simulated is kept.
-STUDIES ?= 1000
+# STUDIES per cell, five times as many for jackknife_t; what an earlier run has simulated is kept.
+STUDIES ?= 2000
 
-.PHONY: demo demo-deep test lint kernels bench coverage golden clean install
+.PHONY: demo demo-deep test lint kernels r-check bench coverage docs golden clean install
 
 demo: $(STAMP)-package
 	@tools/install_r.sh $(VENV) || echo "pyexpr: going on without R." >&2
@@ -37,12 +42,23 @@ kernels:
 	cmake --build --preset kernels
 	ctest --preset kernels
 
+# The R package as CRAN checks it; a part of the tests.
+r-check: $(STAMP)-test
+	tools/install_r.sh $(VENV) tests
+	tools/r_check.sh $(BIN)/python
+
 bench: $(STAMP)-test
 	tools/install_r.sh $(VENV) tests
 	$(BIN)/python benchmarks/run.py
 
 coverage: $(STAMP)-package
 	$(BIN)/python benchmarks/coverage_study/run.py --studies $(STUDIES)
+	$(BIN)/python benchmarks/coverage_study/measurement.py --studies $(STUDIES)
+	$(BIN)/python benchmarks/coverage_study/coefficients.py
+
+docs: $(STAMP)-docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 # The numbers that R makes for the tests; their scripts are committed with them.
 # Needs r-cran-glmnet besides what the tests need.
@@ -67,7 +83,7 @@ $(STAMP)-venv:
 	touch $@
 
 # Without build isolation a rebuild takes seconds: the build directory is kept.
-$(STAMP)-package: $(STAMP)-venv pyproject.toml $(SOURCES)
+$(STAMP)-package: $(STAMP)-venv pyproject.toml $(SOURCES) $(MODULES)
 	$(BIN)/python -m pip install -q --no-build-isolation -e .
 	touch $@
 
@@ -75,6 +91,11 @@ $(STAMP)-deep: $(STAMP)-package
 	$(BIN)/python -m pip install -q --no-build-isolation -e '.[deep]'
 	touch $@
 
+$(STAMP)-docs: $(STAMP)-package
+	$(BIN)/python -m pip install -q --no-build-isolation -e '.[docs]'
+	touch $@
+
 $(STAMP)-test: $(STAMP)-package
-	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test,deep]'
+	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test,deep,docs]'
+	touch $(STAMP)-deep $(STAMP)-docs
 	touch $@

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import numba
 import numpy as np
 import pandas as pd
+from timing import best, row
 
 from pyexpr.inference.bootstrap import cluster_bootstrap
 
@@ -58,14 +56,13 @@ def uncompiled(rows: pd.DataFrame, weights: np.ndarray) -> float:
     return compiled.py_func(rows[["y", "p"]].to_numpy().T, weights)
 
 
-def best(work: Callable[[], object], repeats: int) -> float:
-    """Return the shortest time in milliseconds: the machine may be busy, the work is not slow."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return 1000 * min(times)
+@numba.njit
+def alone(rows, weights, n):
+    """The function itself, as often as it is called."""
+    total = 0.0
+    for _ in range(n):
+        total += compiled(rows, weights)
+    return total
 
 
 def run() -> list[dict[str, object]]:
@@ -77,6 +74,7 @@ def run() -> list[dict[str, object]]:
         return cluster_bootstrap(frame, compiled, columns=["y", "p"], **options)
 
     found = ours()  # compiles
+    work = f"trimmed RMSE, {len(frame)} rows, {REPLICATES} replicates"
     rows = []
     for peer, function, repeats in (
         ("the same function uncompiled", uncompiled, 1),
@@ -86,15 +84,12 @@ def run() -> list[dict[str, object]]:
         np.testing.assert_allclose(theirs.replicates, found.replicates, rtol=1e-12)
         peer_ms = best(lambda f=function: cluster_bootstrap(frame, f, **options), repeats)
         ours_ms = best(ours, 10)
-        rows.append(
-            {
-                "work": f"trimmed RMSE, {len(frame)} rows, {REPLICATES} replicates",
-                "ours_ms": ours_ms,
-                "peer": peer,
-                "peer_ms": peer_ms,
-                "ratio": peer_ms / ours_ms,
-            }
-        )
+        rows.append(row(work, ours_ms, peer, peer_ms))
+    arrays = frame[["y", "p"]].to_numpy().T.copy()
+    calls = REPLICATES + SUBJECTS
+    alone(arrays, np.ones(len(frame)), 1)  # compiles
+    least = best(lambda: alone(arrays, np.ones(len(frame)), calls), 5)
+    rows.append(row(work, best(ours, 10), "the least: its calls alone, one core", least))
     return rows
 
 

@@ -10,6 +10,7 @@ equals the peer's, times both, and returns a list of dictionaries:
     peer     the peer's name
     peer_ms  its time in milliseconds
     ratio    peer_ms / ours_ms: how many times faster ours is
+    note     what else is to be said, if anything
 
 A peer's ratio belongs to the run it was measured in: both ran on this machine,
 one after the other. The exit status is 1 if a benchmark could not run.
@@ -35,16 +36,9 @@ from pyexpr.report.display import DisplayTable, to_console
 FOLDER = Path(__file__).parent
 PREFIX = "bench_"
 PEERS = (
-    "pandas",
-    "pyarrow",
-    "scipy",
-    "scikit-learn",
-    "numba",
-    "arch",
-    "pingouin",
-    "polars",
+    "pandas", "pyarrow", "scipy", "scikit-learn", "numba", "arch", "pingouin", "polars", "semopy",
     "torch",
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +99,7 @@ def table(outcomes: Iterable[Outcome]) -> DisplayTable:
         ),
         notes=(
             "Ratio: the peer's time divided by ours, in the same run.",
+            *(str(row["note"]) for one in done for row in one.rows if "note" in row),
             *(f"{one.name} did not run: {one.problem}" for one in done if one.problem),
         ),
         text_columns=2,

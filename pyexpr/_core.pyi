@@ -49,6 +49,9 @@ def factor_moments(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
 def fit_factor(
     covariance: NDArray[np.float64], n_rows: int
 ) -> tuple[int, NDArray[np.float64], NDArray[np.float64], float, int]: ...
+def fit_factor_sums(
+    sums: NDArray[np.float64], p: int, n_threads: int
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]: ...
 def fit_factor_resampled(
     sums: NDArray[np.float64], counts: NDArray[np.float64], p: int, n_threads: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]: ...
@@ -81,7 +84,7 @@ class MetricDesign:
         sums: NDArray[np.float64],
         column_sums: NDArray[np.int64],
         centres: NDArray[np.float64],
-        levels: Sequence[tuple[int, float, Sequence[int]]],
+        levels: Sequence[tuple[int, float, Sequence[int], bool]],
         quantities: NDArray[np.int64],
         strata: Sequence[int],
     ) -> None: ...

@@ -26,6 +26,7 @@ FLOORS = {
     "report": 5,
     "study": 6,
     "cli": 7,
+    "hosted": 7,
 }
 
 # What is foreign -> where alone it may be imported.

@@ -7,8 +7,15 @@ python="$1/bin/python"
 packages=(r-base-core r-base-dev r-cran-lavaan)
 wanted=(lavaan)
 if [ "${2:-}" = tests ]; then
-    packages+=(r-cran-psych r-cran-boot r-cran-lme4 r-cran-clubsandwich r-cran-reticulate doctest-dev)
-    wanted+=(psych boot lme4 clubSandwich reticulate)
+    packages+=(r-cran-psych r-cran-boot r-cran-lme4 r-cran-clubsandwich doctest-dev
+        chromium fonts-dejavu-core)
+    wanted+=(psych boot lme4 clubSandwich)
+    # What the R package needs, its tests, its documentation and R CMD check.
+    packages+=(r-cran-reticulate r-cran-rlang r-cran-tibble r-cran-generics r-cran-bit64
+        r-cran-ggplot2 r-cran-testthat r-cran-roxygen2 r-cran-pkgload r-cran-knitr
+        r-cran-rmarkdown pandoc qpdf)
+    wanted+=(reticulate rlang tibble generics bit64 ggplot2 testthat roxygen2 pkgload knitr
+        rmarkdown)
 fi
 
 fail() {
@@ -34,11 +41,13 @@ have_headers() {
     [ -e "$(R RHOME)/include/Rinternals.h" ] || [ -e /usr/share/R/include/Rinternals.h ]
 }
 
-have_doctest() {
-    [ "${2:-}" != tests ] || [ -e /usr/include/doctest/doctest.h ]
+# The report's tests open it in a browser.
+have_tools() {
+    [ "${2:-}" != tests ] || { [ -e /usr/include/doctest/doctest.h ] &&
+        command -v pandoc >/dev/null && command -v qpdf >/dev/null && [ -x /usr/bin/chromium ]; }
 }
 
-if ! { have_r && have_headers && have_doctest "$@"; }; then
+if ! { have_r && have_headers && have_tools "$@"; }; then
     command -v apt-get >/dev/null || fail "this is not a Debian system: install R and lavaan by hand."
     as_root=()
     if [ "$(id -u)" -ne 0 ]; then

@@ -2,11 +2,12 @@
 
     python benchmarks/coverage_study/run.py [--studies N] [--only-report]
 
-Each cell (scenario, number of subjects) is simulated in pieces of 25 studies, two
-processes at a time; a piece is a whole file in build/coverage, so that a run that was
-stopped goes on, and a later run with a larger N adds to an earlier one. Writes
-docs/coverage.md, docs/coverage.svg and .png, and pyexpr/inference/coverage.json, which
-the messages about few subjects quote.
+Each cell (scenario, number of subjects) is simulated in pieces, which are whole files in
+build/coverage: a run that was stopped goes on, and a later run with a larger N adds to an
+earlier one. jackknife_t needs no draws, so that five times N studies are judged by it (pieces
+of 500), N by the methods that resample (pieces of 100). Writes docs/coverage.md,
+docs/coverage.svg and .png, and pyexpr/inference/coverage.json, which the messages about few
+subjects quote.
 """
 
 from __future__ import annotations
@@ -16,90 +17,125 @@ import json
 import os
 import sys
 import time
-import warnings
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
+import alternatives
 import report
+from batches import Study, is_null, piled, prepare
 from scenarios import SCENARIOS, SIZES, study, truths
 
-from pyexpr.base.errors import PyexprWarning
 from pyexpr.base.files import write_text
-from pyexpr.inference.comparison import compare_models
+from pyexpr.inference.intervals.evidence import Evidence
+from pyexpr.inference.intervals.methods import compute
+from pyexpr.inference.quantities import Row
+from pyexpr.inference.sign_flip import sign_flip_test
 
 ROOT = Path(__file__).parents[2]
 PIECES = ROOT / "build" / "coverage"
-PIECE = 25
 SEED = 20240501
 N_BOOT = 399
-METHODS = ("jackknife_t", "percentile", "basic", "normal", "bca", "studentized")
-METRICS = ("rmse", "mae", "correlation", "concordance", "r2", "correlation_within")
+# Studies in a piece, and how many times as many are judged.
+KINDS = {"knife": (500, 5), "draws": (100, 1)}
+RESAMPLING = ("percentile", "basic", "normal", "bca", "studentized")
+
+Counts = dict[str, list[int]]
 
 
-def one_piece(scenario: int, n_subjects: int, piece: int) -> Path:
-    """Simulate 25 studies and write what they counted."""
-    path = piece_path(scenario, n_subjects, piece)
+def one_piece(kind: str, scenario: int, n_subjects: int, piece: int) -> Path:
+    """Simulate the studies of a piece and write what they counted."""
+    path = piece_path(kind, scenario, n_subjects, piece)
     if path.exists():
         return path
-    truth = truths_of(scenario)
-    counts: dict[str, list[int]] = {}
-
-    def add(key: str, hit: bool, defined: bool) -> None:
-        tally = counts.setdefault(key, [0, 0])
-        tally[0] += bool(hit and defined)
-        tally[1] += bool(defined)
-
-    for number in range(piece * PIECE, (piece + 1) * PIECE):
+    n = KINDS[kind][0]
+    studies, sizes = [], []
+    for number in range(piece * n, (piece + 1) * n):
         rng = np.random.default_rng([SEED, scenario, n_subjects, number])
-        table = study(SCENARIOS[scenario], n_subjects, rng)
-        count_study(table, truth, number, add)
+        columns = study(SCENARIOS[scenario], n_subjects, rng)
+        studies.append(prepare(columns, n_boot=N_BOOT if kind == "draws" else 0, seed=number))
+        sizes.append(np.bincount(columns["subject"]))
+    rows, evidence = studies[0].rows, piled(studies)
+    values = [value_of(row, truths_of(scenario)) for row in rows]
+    counts: Counts = {}
+    if kind == "knife":
+        count_method(counts, evidence, rows, values, "jackknife_t")
+        count_alternatives(counts, evidence, rows, values, np.array(sizes, dtype=np.float64))
+    else:
+        for method in RESAMPLING:
+            count_method(counts, evidence, rows, values, method)
+        count_sign_flips(counts, studies, rows)
     write_text(path, json.dumps(counts, indent=0, sort_keys=True))
     return path
 
 
-def count_study(table: Any, truth: dict[tuple[str, str], float], seed: int, add: Any) -> None:
-    options = {"truth": "y", "cluster": "subject", "n_boot": N_BOOT, "seed": seed, "n_threads": 1}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PyexprWarning)
-        levels = compare_models(table, predictions=["a", "b"], metrics=METRICS, **options)
-        nulls = compare_models(
-            table, predictions=["a", "c", "d"], metrics=("rmse", "correlation"), **options
-        )
-        for method in METHODS:
-            found = levels.interval(method=method)
-            for row, low, high in zip(
-                found.rows, found.intervals.low, found.intervals.high, strict=True
-            ):
-                if row.term == "b":
-                    continue
-                value = truth[row.metric, "a"]
-                if row.second is not None:
-                    value -= truth[row.metric, "b"]
-                key = f"coverage|{method}|{row.metric}|{row.term}"
-                add(key, low <= value <= high, not np.isnan(low))
-            found = nulls.interval(method=method)
-            for row, p in zip(found.rows, found.intervals.p_value, strict=True):
-                if is_null(row.metric, row.term):
-                    add(f"size|{method}|{row.metric}|{row.term}", p <= 0.05, not np.isnan(p))
-        flips = nulls.sign_flip(n_flips=N_BOOT)
-        for row, p in zip(flips.rows, flips.p_value, strict=True):
-            if is_null(row.metric, row.term):
-                add(f"size|sign_flip|{row.metric}|{row.term}", p <= 0.05, not np.isnan(p))
+def value_of(row: Row, truth: dict[tuple[str, str], float]) -> float:
+    """Return the true value of a row."""
+    first, _, second = row.term.partition(" - ")
+    value = truth[row.metric, first]
+    return value - truth[row.metric, second] if second else value
 
 
-def is_null(metric: str, term: str) -> bool:
-    """a and c differ in nothing, a and d have the same RMSE."""
-    return term == "a - c" or (term == "a - d" and metric == "rmse")
+def count(counts: Counts, key: str, hits: np.ndarray, defined: np.ndarray) -> None:
+    counts[key] = [int(np.sum(hits & defined)), int(np.sum(defined))]
 
 
-def piece_path(scenario: int, n_subjects: int, piece: int) -> Path:
-    return PIECES / f"{scenario}-{n_subjects}-{piece:04d}.json"
+def count_method(
+    counts: Counts, evidence: Evidence, rows: tuple[Row, ...], values: list[float], method: str
+) -> None:
+    """Count how often intervals hold the truth, and lie above and below it, and small p."""
+    found = compute(evidence, method, 0.95)
+    for k, (row, value) in enumerate(zip(rows, values, strict=True)):
+        low, high, p = (x[k :: len(rows)] for x in (found.low, found.high, found.p_value))
+        name = f"{method}|{row.metric}|{row.term}"
+        if is_null(row):
+            count(counts, f"size|{name}", p <= 0.05, ~np.isnan(p))
+            continue
+        defined = ~np.isnan(low)
+        count(counts, f"coverage|{name}", (low <= value) & (value <= high), defined)
+        count(counts, f"above|{name}", low > value, defined)
+        count(counts, f"below|{name}", high < value, defined)
 
 
+def count_alternatives(
+    counts: Counts,
+    evidence: Evidence,
+    rows: tuple[Row, ...],
+    values: list[float],
+    sizes: np.ndarray,
+) -> None:
+    for k, (row, value) in enumerate(zip(rows, values, strict=True)):
+        if is_null(row):
+            continue
+        held = alternatives.covered(evidence, k, len(rows), sizes, row.metric, value)
+        for name, holds in held.items():
+            everywhere = np.ones(len(holds), dtype=bool)
+            count(counts, f"tried|{name}|{row.metric}|{row.term}", holds, everywhere)
+
+
+def count_sign_flips(counts: Counts, studies: list[Study], rows: tuple[Row, ...]) -> None:
+    at = [k for k, row in enumerate(rows) if is_null(row)]
+    place = {k: i for i, k in enumerate(k for k, row in enumerate(rows) if row.between_models)}
+    p = np.empty((len(studies), len(place)))
+    for i, one in enumerate(studies):
+        p[i] = sign_flip_test(
+            one.rows, one.groups, one.evidence.estimate, n_flips=N_BOOT, seed=i, n_threads=1
+        ).p_value
+    for k in at:
+        own = p[:, place[k]]
+        key = f"size|sign_flip|{rows[k].metric}|{rows[k].term}"
+        count(counts, key, own <= 0.05, ~np.isnan(own))
+
+
+def piece_path(kind: str, scenario: int, n_subjects: int, piece: int) -> Path:
+    return PIECES / f"{kind}-{scenario}-{n_subjects}-{piece:04d}.json"
+
+
+@cache
 def truths_of(scenario: int) -> dict[tuple[str, str], float]:
     """Return the true values, averaged once and kept in a file."""
     path = PIECES / f"truth-{scenario}.json"
@@ -114,30 +150,33 @@ def truths_of(scenario: int) -> dict[tuple[str, str], float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--studies", type=int, default=1000, metavar="N", help="per cell")
+    parser.add_argument("--studies", type=int, default=2000, metavar="N", help="per cell")
     parser.add_argument("--only-report", action="store_true", help="write what is there")
+    parser.add_argument("--processes", type=int, default=2)
     chosen = parser.parse_args()
     PIECES.mkdir(parents=True, exist_ok=True)
     if not chosen.only_report:
-        simulate(-(-chosen.studies // PIECE))
-    report.write(PIECES, ROOT, n_boot=N_BOOT, per_piece=PIECE)
+        for scenario in range(len(SCENARIOS)):
+            truths_of(scenario)
+        # Piece by piece over all cells, so that a run that is stopped has all cells alike.
+        work = [
+            (kind, scenario, n_subjects, piece)
+            for kind, (n, times) in KINDS.items()
+            for piece in range(-(-chosen.studies * times // n))
+            for scenario in range(len(SCENARIOS))
+            for n_subjects in SIZES
+        ]
+        todo = [one for one in work if not piece_path(*one).exists()]
+        in_processes(one_piece, todo, chosen.processes)
+    report.write(PIECES, ROOT, n_boot=N_BOOT, per_piece={kind: n for kind, (n, _) in KINDS.items()})
 
 
-def simulate(n_pieces: int) -> None:
-    for scenario in range(len(SCENARIOS)):
-        truths_of(scenario)
-    # Piece by piece over all cells, so that a run that is stopped has all cells alike.
-    wanted = [
-        (scenario, n_subjects, piece)
-        for piece in range(n_pieces)
-        for scenario in range(len(SCENARIOS))
-        for n_subjects in SIZES
-    ]
-    todo = [cell for cell in wanted if not piece_path(*cell).exists()]
+def in_processes(work: Callable[..., Path], todo: list[tuple], n: int) -> None:
+    """Do the pieces, and say now and then how far it is."""
     start = time.perf_counter()
     os.environ["OMP_NUM_THREADS"] = "1"
-    with ProcessPoolExecutor(2) as pool:
-        running = [pool.submit(one_piece, *cell) for cell in todo]
+    with ProcessPoolExecutor(n) as pool:
+        running = [pool.submit(work, *one) for one in todo]
         for done, future in enumerate(as_completed(running), 1):
             future.result()
             if done % 25 == 0 or done == len(todo):

@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 SIZES = (12, 20, 28, 40, 80)
 VAR_U, VAR_E, VAR_V = 0.5, 0.5, 0.05
@@ -61,8 +60,8 @@ def _draw(scenario: Scenario, rng: np.random.Generator, n: int, variance: float)
     return rng.normal(size=n) * np.sqrt(variance)
 
 
-def study(scenario: Scenario, n_subjects: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Return the rows of one study: subject, y, a, b, c, d."""
+def study(scenario: Scenario, n_subjects: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return the columns of one study: subject (a number), y, a, b, c, d."""
     sizes = np.full(n_subjects, 16)
     if scenario.unequal_sizes:
         sizes = np.rint(np.exp(rng.uniform(np.log(2), np.log(80), size=n_subjects))).astype(int)
@@ -72,7 +71,7 @@ def study(scenario: Scenario, n_subjects: int, rng: np.random.Generator) -> pd.D
 
 def _rows(
     scenario: Scenario, g: np.ndarray, n_subjects: int, rng: np.random.Generator
-) -> pd.DataFrame:
+) -> dict[str, np.ndarray]:
     spread = np.ones(n_subjects)
     if scenario.unequal_spread:
         spread = np.exp(rng.normal(size=n_subjects) * _SPREAD)
@@ -82,7 +81,7 @@ def _rows(
     for name, (b, noise) in models(scenario).items():
         v = _draw(scenario, rng, n_subjects, VAR_V)[g]
         columns[name] = b * y + v + s * _draw(scenario, rng, n, noise)
-    return pd.DataFrame(columns)
+    return columns
 
 
 def truths(scenario: Scenario) -> dict[tuple[str, str], float]:

@@ -17,7 +17,7 @@ using WithoutGil = py::gil_scoped_release;
 
 pyexpr::MetricDesign make_design(
     const Array<double>& sums, const Array<std::int64_t>& column_sums, const Array<double>& centres,
-    const std::vector<std::tuple<int, double, std::vector<std::size_t>>>& levels,
+    const std::vector<std::tuple<int, double, std::vector<std::size_t>, bool>>& levels,
     const Array<std::int64_t>& quantities, std::vector<std::size_t> strata) {
     const auto index = view<std::int64_t, 2>(column_sums, "column_sums");
     const auto centre = view<double, 2>(centres, "centres");
@@ -36,16 +36,16 @@ pyexpr::MetricDesign make_design(
     }
     std::vector<pyexpr::Level> levels_(levels.size());
     for (std::size_t l = 0; l < levels.size(); ++l) {
-        const auto& [metric, divisor, members] = levels[l];
+        const auto& [metric, divisor, members, logarithm] = levels[l];
         if (metric < 0 || metric > static_cast<int>(pyexpr::Metric::kBias)) {
             throw std::invalid_argument("no such metric");
         }
-        levels_[l] = {static_cast<pyexpr::Metric>(metric), divisor, members};
+        levels_[l] = {static_cast<pyexpr::Metric>(metric), divisor, members, logarithm};
     }
     std::vector<pyexpr::Quantity> quantities_(terms.shape[0]);
     for (std::size_t q = 0; q < quantities_.size(); ++q) {
         const std::int64_t scale = terms(q, 2U);
-        if (scale < 0 || scale > static_cast<int>(pyexpr::Scale::kNegativeLogComplement)) {
+        if (scale < 0 || scale > static_cast<int>(pyexpr::Scale::kNegativeRootComplement)) {
             throw std::invalid_argument("no such scale");
         }
         quantities_[q] = {static_cast<std::size_t>(terms(q, 0U)),

@@ -39,6 +39,21 @@ py::tuple fit(const Array<double>& covariance, std::size_t n_rows) {
                           result.iterations);
 }
 
+py::tuple fit_sums(const Array<double>& sums, std::size_t p, std::size_t n_threads) {
+    const auto sums_view = view<double, 2>(sums, "sums");
+    const auto n = static_cast<py::ssize_t>(sums_view.shape[0]);
+    Array<double> parameters({n, static_cast<py::ssize_t>(2 * p)});
+    Array<int> status(n);
+    const auto parameters_view = mutable_view<double, 2>(parameters);
+    const auto status_view = mutable_view<int, 1>(status);
+    {
+        // Plain memory from here: other Python threads may run.
+        py::gil_scoped_release unlocked;
+        pyexpr::fit_factor_sums(sums_view, p, parameters_view, status_view, n_threads);
+    }
+    return py::make_tuple(parameters, status);
+}
+
 py::tuple fit_resampled(const Array<double>& sums, const Array<double>& counts, std::size_t p,
                         std::size_t n_threads) {
     const auto sums_view = view<double, 2>(sums, "sums");
@@ -62,6 +77,7 @@ py::tuple fit_resampled(const Array<double>& sums, const Array<double>& counts, 
 void register_factor_model(pybind11::module_& m) {
     m.def("factor_moments", &moments, py::arg("x"));
     m.def("fit_factor", &fit, py::arg("covariance"), py::arg("n_rows"));
+    m.def("fit_factor_sums", &fit_sums, py::arg("sums"), py::arg("p"), py::arg("n_threads"));
     m.def("fit_factor_resampled", &fit_resampled, py::arg("sums"), py::arg("counts"), py::arg("p"),
           py::arg("n_threads"));
 }

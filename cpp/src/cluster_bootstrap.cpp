@@ -33,8 +33,8 @@ double scaled(double value, Scale scale) {
             return -1.0 / value;
         case Scale::kAtanh:
             return std::atanh(value);
-        case Scale::kNegativeLogComplement:
-            return -std::log1p(-value);
+        case Scale::kNegativeRootComplement:
+            return -std::sqrt(1.0 - value);
     }
     return kNaN;
 }
@@ -138,6 +138,9 @@ void MetricDesign::evaluate(const double* sums, Workspace& work) const {
         const double divisor = level.divisor * static_cast<double>(level.columns.size());
         if (divisor != 1.0) {
             for (std::size_t r = 0; r < block_; ++r) out[r] /= divisor;
+        }
+        if (level.logarithm) {
+            for (std::size_t r = 0; r < block_; ++r) out[r] = out[r] > 0 ? std::log(out[r]) : kNaN;
         }
     }
 }

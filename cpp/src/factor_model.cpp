@@ -289,6 +289,24 @@ FactorFit fit_matrix(const Matrix& s, std::vector<double>& x) {
     return fit;
 }
 
+// Fit (count, sums, products) of one replicate and write row r of the results.
+void fit_totals(const double* total, std::size_t r, Matrix& s, std::vector<double>& x,
+                ArrayView<double, 2> parameters, ArrayView<int, 1> status) {
+    const std::size_t p = s.n;
+    const double n = total[0];
+    std::size_t at = 1 + p;
+    for (std::size_t i = 0; i < p; ++i) {
+        for (std::size_t j = i; j < p; ++j, ++at) {
+            s(i, j) = total[at] / n - total[1 + i] / n * (total[1 + j] / n);
+            s(j, i) = s(i, j);
+        }
+    }
+    const FactorFit fit = fit_matrix(s, x);
+    const bool found = fit.status == FactorStatus::converged;
+    status(r) = static_cast<int>(fit.status);
+    for (std::size_t i = 0; i < 2 * p; ++i) parameters(r, i) = found ? x[i] : kNaN;
+}
+
 }  // namespace
 
 void factor_moments(ArrayView<const double, 2> x, ArrayView<double, 1> mean,
@@ -355,6 +373,16 @@ bool factor_information_inverse(ArrayView<const double, 1> parameters, std::size
     return usable;
 }
 
+void fit_factor_sums(ArrayView<const double, 2> sums, std::size_t p,
+                     ArrayView<double, 2> parameters, ArrayView<int, 1> status,
+                     std::size_t n_threads) {
+    parallel_for(sums.shape[0], n_threads, [&] {
+        return [&, x = std::vector<double>(2 * p), s = Matrix(p)](std::size_t r) mutable {
+            fit_totals(&sums(r, 0), r, s, x, parameters, status);
+        };
+    });
+}
+
 void fit_factor_resampled(ArrayView<const double, 2> sums, ArrayView<const double, 2> counts,
                           std::size_t p, ArrayView<double, 2> parameters, ArrayView<int, 1> status,
                           std::size_t n_threads) {
@@ -368,18 +396,7 @@ void fit_factor_resampled(ArrayView<const double, 2> sums, ArrayView<const doubl
                 if (times_drawn == 0.0) continue;
                 for (std::size_t k = 0; k < width; ++k) total[k] += times_drawn * sums(g, k);
             }
-            const double n = total[0];
-            std::size_t at = 1 + p;
-            for (std::size_t i = 0; i < p; ++i) {
-                for (std::size_t j = i; j < p; ++j, ++at) {
-                    s(i, j) = total[at] / n - total[1 + i] / n * (total[1 + j] / n);
-                    s(j, i) = s(i, j);
-                }
-            }
-            const FactorFit fit = fit_matrix(s, x);
-            const bool found = fit.status == FactorStatus::converged;
-            status(r) = static_cast<int>(fit.status);
-            for (std::size_t i = 0; i < 2 * p; ++i) parameters(r, i) = found ? x[i] : kNaN;
+            fit_totals(total.data(), r, s, x, parameters, status);
         };
     });
 }

@@ -73,30 +73,30 @@ namespace {
 
 using Values = std::vector<double>;
 
-// Values of rank `first` to `last` of a long row, unsorted, and the rank of the smallest
-// of them: those between two marks read off a sorted sample, set so far apart that the
+// Values of rank `first` to `last` of a row, unsorted, and the rank of the smallest of
+// them: those between two marks read off a sorted sample, set so far apart that the
 // wanted ranks lie between them in all but a few of 10,000 rows. Empty if they do not.
 class Narrowing {
   public:
-    static constexpr std::size_t kSample = 1024;
-    static constexpr std::size_t kWorthIt = 16 * kSample;
+    static constexpr std::size_t kWorthIt = 1024;
 
     explicit Narrowing(const double* values, std::size_t n) : values_(values), n_(n) {
-        sample_.reserve(kSample);
-        for (std::size_t i = 0; i < kSample; ++i) sample_.push_back(values[i * n / kSample]);
+        const std::size_t size = std::min<std::size_t>(n / 16, 1024);
+        sample_.reserve(size);
+        for (std::size_t i = 0; i < size; ++i) sample_.push_back(values[i * n / size]);
         std::sort(sample_.begin(), sample_.end());
     }
 
     // Returns how many values lie below those put into `kept`; kept is empty on failure.
     std::size_t keep(std::size_t first, std::size_t last, Values& kept) const {
         constexpr double kErrors = 4.0;  // standard errors of the sample's quantile
+        const double size = static_cast<double>(sample_.size());
         const auto mark = [&](std::size_t rank, double direction) {
             const double share = static_cast<double>(rank) / static_cast<double>(n_);
-            const double at =
-                share * kSample +
-                direction * (kErrors * std::sqrt(kSample * share * (1.0 - share)) + 2.0);
+            const double at = share * size +
+                              direction * (kErrors * std::sqrt(size * share * (1.0 - share)) + 2.0);
             if (at < 0) return -std::numeric_limits<double>::infinity();
-            if (at >= kSample) return std::numeric_limits<double>::infinity();
+            if (at >= size) return std::numeric_limits<double>::infinity();
             return sample_[static_cast<std::size_t>(at)];
         };
         const double low = mark(first, -1.0);

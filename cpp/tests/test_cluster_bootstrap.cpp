@@ -59,7 +59,7 @@ MetricDesign make(const Rows& rows, pyexpr::Part part, std::vector<Metric> metri
     std::vector<pyexpr::Quantity> quantities;
     for (const Metric metric : metrics) {
         quantities.push_back({levels.size(), pyexpr::Quantity::kNone, pyexpr::Scale::kIdentity});
-        levels.push_back({metric, 1.0, {0}});
+        levels.push_back({metric, 1.0, {0}, false});
     }
     return {{sums.data(), {pyexpr::kSums, rows.n_clusters}},
             {column},

@@ -133,6 +133,21 @@ TEST_CASE("resampled fits equal fits of the repeated rows") {
     for (std::size_t k = 0; k < 6; ++k) CHECK(found[k] == doctest::Approx(x[k]).epsilon(1e-12));
     CHECK(status[1] == static_cast<int>(FactorStatus::singular));
     CHECK(std::isnan(found[6]));
+    // The drawn rows summed beforehand.
+    std::vector<double> totals(20);
+    for (std::size_t r = 0; r < 2; ++r) {
+        for (std::size_t g = 0; g < 6; ++g) {
+            for (std::size_t k = 0; k < 10; ++k) {
+                totals[10 * r + k] += counts[6 * r + g] * sums[10 * g + k];
+            }
+        }
+    }
+    std::vector<double> alone(12);
+    std::vector<int> why(2);
+    pyexpr::fit_factor_sums({totals.data(), {2, 10}}, 3, {alone.data(), {2, 6}}, {why.data(), {2}},
+                            2);
+    for (std::size_t k = 0; k < 6; ++k) CHECK(alone[k] == found[k]);
+    CHECK(why == status);
 }
 
 TEST_SUITE_END();

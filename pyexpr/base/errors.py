@@ -6,6 +6,8 @@ All derive from `PyexprError`; those about the user's data also from
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -66,6 +68,20 @@ class RError(EngineError):
     """R stopped with an error; the message is R's own."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C was pressed; what was computed until then is in `result`.
+
+    Attributes
+    ----------
+    result : object
+        As if no more had been asked for; None if nothing was done yet.
+    """
+
+    def __init__(self, message: str, result: object = None) -> None:
+        super().__init__(message)
+        self.result = result
+
+
 class DeepNotInstalledError(PyexprError, ImportError):
     """What the deep models need is not installed, or does not fit together."""
 
@@ -84,6 +100,14 @@ class FewSubjectsWarning(PyexprWarning):
 
 class DroppedRowsWarning(PyexprWarning):
     """Rows were left out; the result counts them."""
+
+
+def warn_user(message: str, category: type[PyexprWarning]) -> None:
+    """Warn as from the line of the user's code that called into the package."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("pyexpr."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 def listed(names: Iterable[object], *, most: int = 8) -> str:

@@ -1,27 +1,74 @@
-"""The one progress bar."""
+"""The one progress bar, and work cut so that the bar moves and Ctrl-C is heard."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
 
+# Seconds: what is done sooner shows no bar; a run of `pieces` aims at the second.
+_PATIENCE = 1.0
+_PIECE = 0.1
+
 
 def progress(
-    items: Iterable[T], *, total: int, label: str, show: bool | None = None
-) -> Iterator[T]:
+    items: Iterable[T],
+    *,
+    total: int,
+    label: str,
+    show: bool | None = None,
+    steps: Callable[[T], int] | None = None,
+) -> Generator[T, None, None]:
     """Yield `items` while showing a bar on standard error.
 
-    `show=None` shows it when standard error is a terminal.
+    `show=None` shows it when standard error is a terminal, once a second has passed;
+    `steps` says how many of `total` an item is, by default one.
     """
     if show is None:
-        show = sys.stderr.isatty()
+        show, patience = sys.stderr.isatty(), _PATIENCE
+    else:
+        patience = 0.0
     if not show:
         yield from items
         return
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import Progress
 
-    yield from track(items, total=total, description=label, console=Console(stderr=True))
+    begun, done, task = time.monotonic(), 0, None
+    bar = Progress(console=Console(stderr=True))
+    try:
+        for item in items:
+            yield item
+            done += 1 if steps is None else steps(item)
+            if task is not None:
+                bar.update(task, completed=done)
+            elif time.monotonic() - begun >= patience:
+                bar.start()
+                task = bar.add_task(label, total=total, completed=done)
+    finally:
+        bar.stop()
+
+
+def pieces(
+    total: int, *, start: int, label: str, show: bool | None = None
+) -> Generator[tuple[int, int], None, None]:
+    """Cut `total` steps into pieces (first, number) of about a tenth of a second.
+
+    The first has `start` steps; while pieces take less time than that, the next has
+    twice as many.
+    """
+
+    def cut() -> Iterator[tuple[int, int]]:
+        first, size = 0, max(start, 1)
+        while first < total:
+            n = min(size, total - first)
+            begun = time.monotonic()
+            yield first, n
+            first += n
+            if time.monotonic() - begun < _PIECE / 2:
+                size *= 2
+
+    yield from progress(cut(), total=total, label=label, show=show, steps=lambda piece: piece[1])

@@ -25,8 +25,8 @@ def as_frame(data: Any, *, what: str = "data") -> pd.DataFrame:
         frame = pd.DataFrame(data)
     else:
         raise DataError(f"{what} must be a table (a pandas DataFrame), not {type(data).__name__}")
-    doubled = frame.columns[frame.columns.duplicated()]
-    if len(doubled):
+    if not frame.columns.is_unique:
+        doubled = frame.columns[frame.columns.duplicated()]
         raise ColumnError(f"{what} has two columns of the same name: {listed(doubled)}")
     return frame
 
@@ -112,6 +112,13 @@ def label_codes(values: Any, *, name: str, what: str) -> tuple[NDArray[np.int64]
     import pandas as pd
 
     series = pd.Series(values)
+    if series.dtype == "str":
+        # Text and nothing else: looked at once, and sorted as Python sorts its few labels.
+        codes, found = pd.factorize(series)
+        if len(codes) and codes.min() >= 0:
+            texts = found.tolist()
+            order = sorted(range(len(texts)), key=texts.__getitem__)
+            return np.argsort(order)[codes], [texts[i] for i in order]
     missing = series.isna().to_numpy(dtype=bool)
     if missing.any():
         row = int(np.flatnonzero(missing)[0])
@@ -127,7 +134,7 @@ def label_codes(values: Any, *, name: str, what: str) -> tuple[NDArray[np.int64]
         # Else sorted by the order of the categories, which is another for the same labels.
         series = series.astype(series.cat.categories.dtype)
     codes, labels = pd.factorize(series, sort=True)
-    return codes.astype(np.int64), list(labels)
+    return codes.astype(np.int64), labels.tolist()
 
 
 def _shown(value: Any) -> str:

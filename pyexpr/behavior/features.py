@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -249,6 +249,35 @@ def extract_features(
     )
     asked = {"every": every, "min_confidence": min_confidence, "fps": fps, "face": face}
     return _assembled(list(results), options.to_dict() | asked | {"on_short": on_short})
+
+
+def features_of_recordings(
+    recordings: Iterable[tuple[Any, Any, OpenFaceRecording]],
+    *,
+    schedule: Schedule,
+    options: FeatureOptions | None = None,
+    on_short: Literal["drop", "error"] = "drop",
+) -> FeatureResult:
+    """Compute the features of recordings that are in memory, without any file.
+
+    Parameters
+    ----------
+    recordings : iterable of (subject, context, OpenFaceRecording)
+        One after the other; none is kept.
+    schedule, options, on_short
+        As for `extract_features`.
+
+    Returns
+    -------
+    FeatureResult
+        As `extract_features` gives of files with the same content.
+    """
+    chosen = options or FeatureOptions()
+    rows = [
+        _rows(_Job(subject, context, recording.path, schedule, chosen, {}, on_short), recording)
+        for subject, context, recording in recordings
+    ]
+    return _assembled(rows, chosen.to_dict() | {"on_short": on_short})
 
 
 def _schedule(schedule: Any, every: float | None) -> Schedule:

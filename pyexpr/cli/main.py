@@ -44,11 +44,25 @@ def run(
     study: Annotated[Path, typer.Argument(help="The study file (TOML).")],
     output: StudyOutput = None,
 ) -> None:
-    """Run a whole study: tables, figures and record.json."""
+    """Run a whole study: tables, figures, record.json, and the report."""
     from pyexpr.study.pipeline import Study
     from pyexpr.study.summary import print_summary
 
     print_summary(Study.from_file(study, output=output).run(show=True))
+
+
+@app.command()
+def report(
+    results: Annotated[Path, typer.Argument(help="The folder of results that run has written.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The file to write; by default report.html in it."),
+    ] = None,
+) -> None:
+    """One HTML file from a study's results: method, tables, figures, cautions."""
+    from pyexpr.study.report import study_report
+
+    typer.echo(f"Report: {study_report(results, output=output)}")
 
 
 @app.command()
@@ -90,6 +104,43 @@ def demo(
     study = simulated.deep_study_file if deep else simulated.study_file
     result = Study.from_file(study).run(show=True)
     print_beside_truth(result, folder / "truth.json")
+
+
+@app.command()
+def paper(
+    subjects: Annotated[
+        int | None, typer.Option(help="Subjects of the simulated study; the paper's 140.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Fixes every number.")] = 1,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="20 subjects and 200 replicates, to try it.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for paper.html, paper.csv and the tables."),
+    ] = None,
+) -> None:
+    """Set the paper's figures beside what follows from them and beside a simulated study."""
+    from pyexpr.base.files import writable_folder
+    from pyexpr.report.display import to_console
+    from pyexpr.study.paper import PAPER_SUBJECTS, QUICK, reproduce_paper
+
+    if quick and subjects is not None:
+        raise typer.BadParameter("--quick says how many subjects: give it or --subjects")
+    if output is not None:
+        # Known now, not after a minute.
+        writable_folder(output)
+    size = QUICK if quick else {"subjects": PAPER_SUBJECTS if subjects is None else subjects}
+    result = reproduce_paper(seed=seed, progress=True, **size)
+    for display in result.displays().values():
+        to_console(display)
+        typer.echo()
+    typer.echo(result.heading())
+    for note in result.notes():
+        typer.echo(f"Note: {note}")
+    if output is not None:
+        result.write(output)
+        typer.echo(f"Page and tables: {output / 'paper.html'}")
 
 
 @app.command()
@@ -270,9 +321,16 @@ def compare(
             "studentized_et."
         ),
     ] = None,
+    ratio: Annotated[
+        bool, typer.Option("--ratio", help="Beside differences of errors, their ratios.")
+    ] = False,
     n_boot: Annotated[int, typer.Option(help="Replicates of the bootstrap.")] = 2000,
     confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 0,
+    replicates: Annotated[
+        Path | None,
+        typer.Option(help="Write the replicates here (CSV): a row each, every digit kept."),
+    ] = None,
     output: Output = None,
 ) -> None:
     """Compare models on the same rows, with intervals that respect subjects."""
@@ -286,18 +344,25 @@ def compare(
     if not _names(predictions):
         raise typer.BadParameter("name the models' columns: --predictions elastic_net,lstm")
     labels = [cluster, *_names(context)]
+    table = read_csv(data, labels=labels, what=f"the predictions ({data})")
     result = compare_models(
-        read_csv(data, labels=labels, what=f"the predictions ({data})"),
+        _whole_numbers(table, labels),
         truth=truth,
         predictions=_names(predictions),
         cluster=cluster,
         context=context,
         metrics=_names(metrics),
         method=method,
+        ratio=ratio,
         n_boot=n_boot,
         confidence=confidence,
         seed=seed,
     )
+    if replicates is not None:
+        import pandas as pd
+
+        names = result.tidy()[["metric", "term", "context"]].agg(": ".join, axis=1)
+        _write(pd.DataFrame(result.replicates, columns=list(names)), replicates)
     _finish(result, output)
 
 
@@ -312,6 +377,18 @@ def doctor() -> None:
 def _names(text: str | None) -> list[str]:
     """Split a list given by commas."""
     return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def _whole_numbers(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
+    """Return the table with labels 1, 2, ..., 10 as numbers, in whose order subjects are drawn.
+
+    So Python and R draw them, which read such a column as numbers; "007" stays text.
+    """
+    for name in set(labels) & set(table.columns):
+        column = table[name]
+        if column.notna().all() and column.str.fullmatch(r"0|-?[1-9][0-9]{0,17}").all():
+            table = table.assign(**{name: column.astype("int64")})
+    return table
 
 
 def _forms(text: str) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SUMS = ("n", "d", "dd", "abs_d", "p", "t", "pp", "tt", "pt")
 METRICS = ("rmse", "mae", "correlation", "concordance", "r2", "bias")
 PARTS = ("pooled", "within", "between")
-SCALES = ("identity", "negative_reciprocal", "atanh", "negative_log_complement")
+SCALES = ("identity", "negative_reciprocal", "atanh", "negative_root_complement")
 
 # The sums each metric is made of.
 NEEDS = {
@@ -57,17 +57,19 @@ class Column:
     shared: Hashable
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
-    """A metric averaged over columns (by position), divided by `divisor`."""
+class Level(NamedTuple):
+    """A metric averaged over columns (by position), divided by `divisor`; or its logarithm.
+
+    The logarithm of an error of 0 is undefined.
+    """
 
     metric: str
     columns: tuple[int, ...]
     divisor: float = 1.0
+    logarithm: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
+class Quantity(NamedTuple):
     """A level (by position), or the difference of two; `scale` serves studentising."""
 
     minuend: int
@@ -182,7 +184,7 @@ def _build(design: MetricDesign) -> Any:
         column_sums=column_sums,
         centres=np.array([column.centres for column in design.columns], dtype=np.float64),
         levels=[
-            (METRICS.index(level.metric), level.divisor, list(level.columns))
+            (METRICS.index(level.metric), level.divisor, list(level.columns), level.logarithm)
             for level in design.levels
         ],
         quantities=np.array(

@@ -65,6 +65,25 @@ def cluster_sums(x: ArrayLike, codes: ArrayLike, n_clusters: int) -> NDArray[np.
     )
 
 
+def fit_sums(
+    sums: ArrayLike, p: int, *, n_threads: int | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
+    """Fit each row of `sums` (B, 1 + p + p(p+1)/2); return loadings, residuals (B, p), reasons.
+
+    A row is the sum of rows of `cluster_sums`. The bytes do not depend on
+    `n_threads` (None: one per core).
+    """
+    totals = np.ascontiguousarray(sums, dtype=np.float64)
+    _check_width(totals, p)
+    parameters, status = kernels.fit_factor_sums(totals, p, n_threads or 0)
+    return parameters[:, :p], parameters[:, p:], [REASONS[code] for code in status.tolist()]
+
+
+def _check_width(totals: NDArray[np.float64], p: int) -> None:
+    if p < 3 or totals.ndim != 2 or totals.shape[1] != 1 + p + p * (p + 1) // 2:
+        raise DataError(f"sums of {p} indicators do not have shape {totals.shape}")
+
+
 def fit_resampled(
     sums: ArrayLike, counts: ArrayLike, p: int, *, n_threads: int | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
@@ -74,8 +93,7 @@ def fit_resampled(
     """
     totals = np.ascontiguousarray(sums, dtype=np.float64)
     weights = np.ascontiguousarray(counts, dtype=np.float64)
-    if p < 3 or totals.ndim != 2 or totals.shape[1] != 1 + p + p * (p + 1) // 2:
-        raise DataError(f"sums of {p} indicators do not have shape {totals.shape}")
+    _check_width(totals, p)
     if weights.ndim != 2 or weights.shape[1] != totals.shape[0]:
         raise DataError(f"counts must be (B, {totals.shape[0]}), not {weights.shape}")
     parameters, status = kernels.fit_factor_resampled(totals, weights, p, n_threads or 0)

@@ -54,15 +54,20 @@ def interpolated_quantiles(
     found = order_statistics(values, inside.reshape(len(level), -1), n_threads=n_threads).reshape(
         inside.shape
     )
-    quantile = NormalDist().inv_cdf
     result = found[..., 0].copy()
+    between = (below >= 1) & (below < B) & (rank != below)
     # Rows mostly share B and level, and so the weight.
-    weights: dict[tuple[int, float], float] = {}
-    for i, k in zip(*np.nonzero((below >= 1) & (below < B) & (rank != below)), strict=True):
-        key = (int(B[i, 0]), float(level[i, k]))
-        if key not in weights:
-            lower = quantile(below[i, k] / (B[i, 0] + 1))
-            upper = quantile((below[i, k] + 1) / (B[i, 0] + 1))
-            weights[key] = (quantile(level[i, k]) - lower) / (upper - lower)
-        result[i, k] += weights[key] * (found[i, k, 1] - found[i, k, 0])
+    sizes = np.broadcast_to(B, level.shape)[between].tolist()
+    keys = list(zip(sizes, level[between].tolist(), strict=True))
+    weights = {key: _weight(*key) for key in dict.fromkeys(keys)}
+    step = found[between, 1] - found[between, 0]
+    result[between] += np.array([weights[key] for key in keys]) * step
     return result
+
+
+def _weight(n: int, level: float) -> float:
+    """Return how far the level lies between the ranks around it, on the normal scale."""
+    quantile = NormalDist().inv_cdf
+    below = int((n + 1) * level)
+    lower, upper = quantile(below / (n + 1)), quantile((below + 1) / (n + 1))
+    return (quantile(level) - lower) / (upper - lower)

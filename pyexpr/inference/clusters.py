@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import DataError, FewSubjectsWarning
+from pyexpr.base.errors import DataError, FewSubjectsWarning, warn_user
 from pyexpr.base.tables import column_or_array, label_codes
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ def warn_of_few_subjects(n_clusters: NDArray[np.int64]) -> None:
     n = int(several.min())
     studied, covered = _measured(n)
     knife, percentile = covered["jackknife_t"], covered["percentile"]
-    warnings.warn(
+    warn_user(
         f"there are only {n} subjects. In simulated studies of {studied} subjects, nominal 95 % "
         f"intervals of jackknife_t covered on average {_share(knife['RMSE and MAE'])} for RMSE "
         f"and MAE, {_share(knife['correlation'])} for correlations and "
@@ -101,7 +100,6 @@ def warn_of_few_subjects(n_clusters: NDArray[np.int64]) -> None:
         f"intervals {_share(min(percentile.values()))} to {_share(max(percentile.values()))}. "
         "Prefer jackknife_t, and read intervals from fewer than 20 subjects as approximate",
         FewSubjectsWarning,
-        stacklevel=4,
     )
 
 

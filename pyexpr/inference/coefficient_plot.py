@@ -20,14 +20,23 @@ _LABEL = 36.0
 _HEAD_AND_FOOT = 32.0
 # Where the two estimates stand in a feature's row, from its middle.
 _OFFSET = 0.18
+_RULES = {"holm": "Holm", "max_t": "max-T"}
 # What each mark is called, and the columns behind it.
 _SERIES = (
     (
         "Regularised weight, interval of the procedure (described)",
         ("estimate", "procedure_low", "procedure_high"),
     ),
-    ("Slope, confidence interval (tested)", ("tested_estimate", "conf_low", "conf_high")),
+    ("Slope, {interval} (tested)", ("tested_estimate", "conf_low", "conf_high")),
 )
+
+
+def interval_told(table: pd.DataFrame) -> str:
+    """Return what the intervals of the slopes are: simultaneous, once they are adjusted."""
+    rules = [rule for rule in table.get("adjustment", ()) if isinstance(rule, str) and rule]
+    if not rules:
+        return "confidence interval"
+    return f"simultaneous confidence interval by {_RULES[rules[0]]}"
 
 
 def coefficients_figure(
@@ -50,6 +59,7 @@ def coefficients_figure(
     numbers = np.abs(table[columns].to_numpy(dtype=float))
     reach = 1.06 * (numbers[np.isfinite(numbers)].max(initial=0.0) or 1.0)
     panel_mm = (width_mm - _LABEL) / len(contexts) - 4
+    interval = interval_told(table)
     with plotting.style():
         figure = plotting.new_figure(width_mm, _HEAD_AND_FOOT + _ROW * len(features))
         panels = figure.subplots(1, len(contexts), sharex=True, sharey=True, squeeze=False)[0]
@@ -59,7 +69,7 @@ def coefficients_figure(
             axes.set_xlim(-reach, reach)
             axes.set_ylim(len(features) - 0.5, -0.5)
             plotting.number_ticks(axes, 2 if panel_mm < 26 else 4, symmetric=True)
-            _draw(axes, table[table["context"].astype(str) == context], rows)
+            _draw(axes, table[table["context"].astype(str) == context], rows, interval)
         labels = [
             plotting.wrap(
                 shown.get(name, name.replace("_", " ").capitalize()),
@@ -77,13 +87,14 @@ def coefficients_figure(
     return plotting.freeze(figure)
 
 
-def _draw(axes: Axes, table: pd.DataFrame, rows: Mapping[str, int]) -> None:
+def _draw(axes: Axes, table: pd.DataFrame, rows: Mapping[str, int], interval: str) -> None:
     axes.axvline(0, color=plotting.INK, lw=0.7, zorder=1)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     for i in range(1, len(rows), 2):
         axes.axhspan(i - 0.5, i + 0.5, color=plotting.FAINT, lw=0, zorder=0)
     for (label, trio), mark, side in zip(_SERIES, plotting.marks(2), (-1, 1), strict=True):
+        label = label.format(interval=interval)
         axes.plot([], [], mark.marker, color=mark.color, ms=4, label=label)
         for record in table.to_dict("records"):
             value, low, high = (float(record[name]) for name in trio)

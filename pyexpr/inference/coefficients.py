@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,36 +11,30 @@ import numpy as np
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
-from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.streams import BOOTSTRAP, checked_seed
-from pyexpr.inference.cluster_ols import CORRECTIONS, ClusterOLS
-from pyexpr.inference.coefficient_data import ALL, CoefficientData, read_data
+from pyexpr.inference.cluster_ols import CORRECTIONS
+from pyexpr.inference.coefficient_data import ALL, read_data
+from pyexpr.inference.coefficient_evidence import CoefficientEvidence
+from pyexpr.inference.coefficient_fit import fitted_weights, weight_differences
 from pyexpr.inference.coefficient_plot import coefficients_figure
-from pyexpr.inference.multiplicity import ADJUSTMENTS, holm
-from pyexpr.inference.penalised import (
-    N_FOLDS,
-    PenalisedModel,
-    Penalty,
-    Procedure,
-    Weights,
-    describe,
-    read_penalties,
+from pyexpr.inference.coefficient_tables import (
+    coefficient_table,
+    contrast_table,
+    omnibus_table,
+    wild_table,
 )
-from pyexpr.inference.slopes import METHODS, SlopeSpace, least_squares_problem, slope_space
-from pyexpr.inference.wild import wild_test
+from pyexpr.inference.multiplicity import ADJUSTMENTS
+from pyexpr.inference.penalised import N_FOLDS, read_penalties
+from pyexpr.inference.slopes import METHODS, least_squares_problem, slope_space
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
 
-_NO_SLOPE = "the feature is constant here"
-_DIFFERENT_LABELS = "the contexts' weights are of different labels"
-_DIFFERENT_PENALTIES = "the contexts' weights have different penalties"
 
-
-@dataclass(frozen=True, slots=True)
-class CoefficientResult(Result):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoefficientResult(CoefficientEvidence, Result):
     """Coefficients of every context and over all.
 
     Described, without p-values: the regularised weights (features standardised
@@ -59,17 +52,9 @@ class CoefficientResult(Result):
         The slopes of the contexts, jointly; then those over all.
     """
 
-    data: CoefficientData
-    weights: tuple[Weights, ...]
-    spaces: tuple[SlopeSpace, ...]
-    differences: Mapping[tuple[int, int], NDArray[np.float64] | str]
-    confidence: float
-    seed: int
-    n_boot: int
     retuned: bool
     why_desparsified: tuple[str, ...]
     remarks: tuple[str, ...] = ()
-    rule: str | None = None
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per context and feature.
@@ -81,36 +66,7 @@ class CoefficientResult(Result):
         tested_std_error, statistic, df, p_value, conf_low, conf_high, method. Then n,
         n_clusters, reason; once adjusted also p_adjusted and adjustment.
         """
-        import pandas as pd
-
-        blocks = []
-        for i, (model, weights) in enumerate(zip(self.data.models, self.weights, strict=True)):
-            rows = self.data.rows(model)
-            found = describe(weights.estimate, weights.replicates, self.confidence)
-            tested = self._slopes(i)
-            blocks.append(
-                pd.DataFrame(
-                    {
-                        "context": model,
-                        "feature": list(self.data.features),
-                        "estimate": weights.estimate,
-                        **_described(found),
-                        "selected": found.selected,
-                        "same_sign": found.same_sign,
-                        "alpha": weights.alpha,
-                        "l1_ratio": weights.l1_ratio,
-                        "n_undefined": found.n_undefined,
-                        "tested_estimate": tested.pop("estimate"),
-                        "tested_std_error": tested.pop("std_error"),
-                        **{name: tested.pop(name) for name in _TESTED},
-                        "n": len(rows),
-                        "n_clusters": len(np.unique(self.data.subject[rows])),
-                        "reason": _joined(found.reason, tested.pop("reason")),
-                        **tested,
-                    }
-                )
-            )
-        return pd.concat(blocks, ignore_index=True)
+        return coefficient_table(self)
 
     def contrasts(self) -> pd.DataFrame:
         """Return the differences between every pair of contexts, a row per pair and feature.
@@ -126,42 +82,7 @@ class CoefficientResult(Result):
         DataError
             If there is one context only.
         """
-        import pandas as pd
-
-        space, pairs = self._contexts(), self._pairs()
-        contrasts = [
-            space.weights([(a, j, 1.0), (b, j, -1.0)])
-            for a, b in pairs
-            for j in range(len(self.data.features))
-        ]
-        table = self._tested(space, contrasts, [np.arange(len(contrasts))])
-        described: list[dict[str, NDArray[np.float64]]] = []
-        reasons: list[str] = []
-        p = len(self.data.features)
-        for a, b in pairs:
-            found = self.differences[a, b]
-            if isinstance(found, str):
-                described.append(dict.fromkeys(_DIFFERENCE, np.full(p, np.nan)))
-                reasons += [found] * p
-            else:
-                estimate = self.weights[a].estimate - self.weights[b].estimate
-                procedure = describe(estimate, found, self.confidence)
-                described.append({_DIFFERENCE[0]: estimate, **_described(procedure)})
-                reasons += procedure.reason
-        slopes_reason = table.pop("reason")
-        late = ("p_adjusted", "adjustment")
-        adjusted: dict[str, Any] = {name: table.pop(name) for name in late if name in table}
-        names = self.data.contexts
-        return pd.DataFrame(
-            {
-                "context": [f"{names[a]} - {names[b]}" for a, b in pairs for _ in range(p)],
-                "feature": list(self.data.features) * len(pairs),
-                **table,
-                **_stacked(described),
-                **adjusted,
-                "reason": _joined(slopes_reason, [f"weights: {r}" if r else "" for r in reasons]),
-            }
-        )
+        return contrast_table(self)
 
     def omnibus(self) -> pd.DataFrame:
         """Return, per feature, the test that its slope is the same in all contexts.
@@ -169,34 +90,7 @@ class CoefficientResult(Result):
         Columns: feature, statistic (F), df1 (contexts - 1), df2, p_value, method, reason;
         once adjusted p_adjusted and adjustment (Holm over the features).
         """
-        import pandas as pd
-
-        space = self._contexts()
-        rows = []
-        for j, feature in enumerate(self.data.features):
-            there = [c for c in range(len(self.data.contexts)) if space.slot[c, j] >= 0]
-            missing = len(there) < len(self.data.contexts)
-            reason = _NO_SLOPE + " in a context" if missing else ""
-            if len(there) < 2:
-                rows.append((feature, np.nan, 0, np.nan, np.nan, reason))
-                continue
-            found = space.wald(
-                [
-                    weights
-                    for c in there[1:]
-                    if (weights := space.weights([(there[0], j, 1.0), (c, j, -1.0)])) is not None
-                ]
-            )
-            if np.isnan(found.p_value):
-                reason = "; ".join(filter(None, [reason, "too few subjects for this test"]))
-            rows.append((feature, found.statistic, found.df1, found.df2, found.p_value, reason))
-        names = ["feature", "statistic", "df1", "df2", "p_value", "reason"]
-        table = pd.DataFrame(rows, columns=names)
-        table.insert(5, "method", "AHT" if space.method == "least_squares" else "Hotelling T2")
-        if self.rule is not None:
-            table["p_adjusted"] = holm(table["p_value"].to_numpy())
-            table["adjustment"] = "holm"
-        return table
+        return omnibus_table(self)
 
     def adjust(self, rule: str) -> CoefficientResult:
         """Return the result with its tests judged together and simultaneous intervals.
@@ -208,7 +102,7 @@ class CoefficientResult(Result):
         ----------
         rule : {"holm", "max_t"}
             ``holm``: p by Holm's steps, each interval at ``1 - (1 - confidence)/m``.
-            ``max_t``: both from the largest |T* - T|/SE* of the family, subjects'
+            ``max_t``: both from the largest ``|T* - T|/SE*`` of the family, subjects'
             residuals multiplied (Rademacher enumerated, else Webb), SE* that of the
             resample.
         """
@@ -239,33 +133,8 @@ class CoefficientResult(Result):
         DataError
             If the slopes are desparsified.
         """
-        import pandas as pd
-
         key = self.seed if seed is None else checked_seed(seed)
-        C, p = len(self.data.contexts), len(self.data.features)
-        jobs: list[tuple[SlopeSpace, str, int, NDArray[np.float64] | None]] = []
-        for i, model in enumerate(self.data.models):
-            space, c = self._space_of(i)
-            jobs += [(space, model, j, space.weights([(c, j, 1.0)])) for j in range(p)]
-        space = self.spaces[0]
-        for a, b in combinations(range(C), 2):
-            name = f"{self.data.contexts[a]} - {self.data.contexts[b]}"
-            jobs += [(space, name, j, space.weights([(a, j, 1.0), (b, j, -1.0)])) for j in range(p)]
-        rows = []
-        for space, name, j, contrast in jobs:
-            if not isinstance(space.slopes, ClusterOLS):
-                raise DataError(
-                    "the wild cluster bootstrap is of least squares, but these slopes are "
-                    "desparsified; use tests='least_squares' if the subjects suffice"
-                )
-            if contrast is None:
-                rows.append((name, self.data.features[j], np.nan, np.nan, ""))
-                continue
-            found = wild_test(space.slopes, contrast, n_boot=n_boot, seed=key)
-            kind = f"wild, {found.kind}"
-            rows.append((name, self.data.features[j], found.statistic, found.p_value, kind))
-        names = ["context", "feature", "statistic", "p_value", "method"]
-        return pd.DataFrame(rows, columns=names)
+        return wild_table(self, n_boot=n_boot, seed=key)
 
     def replicates(self, context: str) -> NDArray[np.float64]:
         """Return the refitted weights of a context or of "all", (n_boot, features)."""
@@ -309,7 +178,7 @@ class CoefficientResult(Result):
             if space.method == "desparsified":
                 found.append(
                     f"slopes are desparsified, not least squares: {why}; their standard errors "
-                    "have no correction for few subjects, and are too small where those are few"
+                    "come from refits without each subject in turn"
                 )
         if self.data.y is not self.data.y_tested:
             found.append("tests and the weights over all are of y_pooled, other weights of y")
@@ -327,7 +196,7 @@ class CoefficientResult(Result):
             "retune": self.retuned,
             "seed": self.seed,
             "stream": BOOTSTRAP,
-            "tests": [self._method(space) for space in self.spaces],
+            "tests": [self.method_of(space) for space in self.spaces],
             "adjust": self.rule,
             "cluster": self.data.cluster_name,
             "n_clusters": len(self.data.subjects),
@@ -401,88 +270,6 @@ class CoefficientResult(Result):
         )
         return replace(result, remarks=(*result.remarks, remark))
 
-    # --- the tests behind the tables -------------------------------------------------
-
-    def _space_of(self, model: int) -> tuple[SlopeSpace, int]:
-        C = len(self.data.contexts)
-        return (self.spaces[0], model) if model < C else (self.spaces[1], 0)
-
-    def _method(self, space: SlopeSpace) -> str:
-        if isinstance(space.slopes, ClusterOLS):
-            return f"least squares, {space.slopes.cr}"
-        return "desparsified"
-
-    def _contexts(self) -> SlopeSpace:
-        if len(self.data.contexts) < 2:
-            raise DataError(
-                f"there is only one context, {self.data.contexts[0]!r}: none to compare"
-            )
-        return self.spaces[0]
-
-    def _pairs(self) -> list[tuple[int, int]]:
-        return list(combinations(range(len(self.data.contexts)), 2))
-
-    def _slopes(self, model: int) -> dict[str, Any]:
-        space, c = self._space_of(model)
-        p = len(self.data.features)
-        contrasts = [space.weights([(c, j, 1.0)]) for j in range(p)]
-        return self._tested(space, contrasts, [np.arange(p)])
-
-    def _tested(
-        self,
-        space: SlopeSpace,
-        contrasts: Sequence[NDArray[np.float64] | None],
-        families: Sequence[NDArray[np.int64]],
-    ) -> dict[str, Any]:
-        tests = space.tests(contrasts)
-        low, high = tests.limits(self.confidence)
-        reason = [_NO_SLOPE if one is None else "" for one in contrasts]
-        for i in np.flatnonzero(np.isnan(tests.statistic) & ~np.isnan(tests.estimate)):
-            reason[i] = "no variation between subjects to judge by"
-            low[i] = high[i] = np.nan
-        columns: dict[str, Any] = {
-            "estimate": tests.estimate,
-            "std_error": tests.std_error,
-            "statistic": tests.statistic,
-            "df": tests.df,
-            "p_value": tests.p_value,
-            "conf_low": low,
-            "conf_high": high,
-            "method": self._method(space),
-            "reason": reason,
-        }
-        if self.rule is None:
-            return columns
-        p_adjusted = np.full(len(contrasts), np.nan)
-        for family in families:
-            p_adjusted[family], low[family], high[family] = space.adjusted(
-                [contrasts[i] for i in family],
-                type(tests)(*(getattr(tests, name)[family] for name in _TESTS)),
-                self.rule,
-                self.confidence,
-                max(self.n_boot, 1999),
-                self.seed,
-            )
-        return {**columns, "p_adjusted": p_adjusted, "adjustment": self.rule}
-
-
-_PROCEDURE = ("boot_std_error", "procedure_low", "procedure_high")
-_DIFFERENCE = ("weight_difference", *_PROCEDURE)
-_TESTED = ("statistic", "df", "p_value", "conf_low", "conf_high", "method")
-_TESTS = ("estimate", "std_error", "statistic", "df", "p_value")
-
-
-def _described(found: Procedure) -> dict[str, NDArray[np.float64]]:
-    return dict(zip(_PROCEDURE, (found.std_error, found.low, found.high), strict=True))
-
-
-def _stacked(blocks: Sequence[Mapping[str, NDArray[np.float64]]]) -> dict[str, Any]:
-    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
-
-
-def _joined(first: Sequence[str], second: Sequence[str]) -> list[str]:
-    return ["; ".join(filter(None, pair)) for pair in zip(first, second, strict=True)]
-
 
 def context_coefficients(
     X: Any,
@@ -546,6 +333,8 @@ def context_coefficients(
     -------
     CoefficientResult
         ``tidy()``, ``contrasts()``, ``omnibus()``, ``adjust()``, ``wild()``, ``plot()``.
+        For a fitted `ContextualRegressor`: ``context_coefficients.from_model``, which is
+        `CoefficientResult.from_model`.
 
     Raises
     ------
@@ -588,7 +377,7 @@ def context_coefficients(
         raise DataError("retune=True needs a grid: give several values of alpha= or l1_ratio=")
     fitted = []
     for model, penalty in zip(data.models, penalties, strict=True):
-        fitted.append(_fitted(data, model, penalty, n_boot, retune, n_folds, key, n_threads))
+        fitted.append(fitted_weights(data, model, penalty, n_boot, retune, n_folds, key, n_threads))
     groups = [data.contexts, *([(ALL,)] if len(data.contexts) > 1 else [])]
     spaces, reasons = [], []
     for models in groups:
@@ -603,13 +392,17 @@ def context_coefficients(
         data=data,
         weights=tuple(weights for _, weights in fitted),
         spaces=tuple(spaces),
-        differences=_differences(data, fitted, n_boot, retune, key, n_threads),
+        differences=weight_differences(data, fitted, n_boot, retune, key, n_threads),
         confidence=float(confidence),
         seed=key,
         n_boot=int(n_boot),
         retuned=bool(retune),
         why_desparsified=tuple(reasons),
     )
+
+
+# The same by either name: a model is fitted before its coefficients are asked for.
+context_coefficients.from_model = CoefficientResult.from_model  # type: ignore[attr-defined]
 
 
 def _check_options(n_boot: Any, confidence: Any, cr: str, tests: str | None, n_folds: Any) -> None:
@@ -623,57 +416,3 @@ def _check_options(n_boot: Any, confidence: Any, cr: str, tests: str | None, n_f
         raise DataError(f"tests= must be one of {listed(METHODS)} or None, not {tests!r}")
     if not isinstance(n_folds, (int, np.integer)) or n_folds < 2:
         raise DataError(f"n_folds= must be at least 2, not {n_folds!r}")
-
-
-def _fitted(
-    data: CoefficientData,
-    model: str,
-    penalty: Penalty,
-    n_boot: int,
-    retune: bool,
-    n_folds: int,
-    seed: int,
-    n_threads: int | None,
-) -> tuple[PenalisedModel, Weights]:
-    rows = data.rows(model)
-    own = PenalisedModel(data.X[rows], data.label(model)[rows], data.subject[rows], n_threads)
-    try:
-        return own, own.fitted(penalty, n_boot, retune=retune, n_folds=n_folds, seed=seed)
-    except DataError as error:
-        raise DataError(f"context {model!r}: {error}") from error
-
-
-def _differences(
-    data: CoefficientData,
-    fitted: Sequence[tuple[PenalisedModel, Weights]],
-    n_boot: int,
-    retune: bool,
-    seed: int,
-    n_threads: int | None,
-) -> dict[tuple[int, int], NDArray[np.float64] | str]:
-    """Return, per pair of contexts, replicates of the difference of weights, or why there are none.
-
-    Subjects are drawn for both contexts at once.
-    """
-    found: dict[tuple[int, int], NDArray[np.float64] | str] = {}
-    for a, b in combinations(range(len(data.contexts)), 2):
-        (one, first), (other, second) = fitted[a], fitted[b]
-        if data.y is not data.y_tested:
-            found[a, b] = _DIFFERENT_LABELS
-        elif retune or (first.alpha, first.l1_ratio) != (second.alpha, second.l1_ratio):
-            found[a, b] = _DIFFERENT_PENALTIES
-        elif np.array_equal(one.subjects, other.subjects):
-            found[a, b] = first.replicates - second.replicates
-        else:
-            union = np.union1d(one.subjects, other.subjects)
-            counts = draw_counts((len(union),), n_boot, seed=seed).astype(np.int64)
-            pair = [
-                model.refits(
-                    np.ascontiguousarray(counts[:, np.isin(union, model.subjects)]),
-                    weights.alpha,
-                    weights.l1_ratio,
-                )
-                for model, weights in (fitted[a], fitted[b])
-            ]
-            found[a, b] = pair[0] - pair[1]
-    return found

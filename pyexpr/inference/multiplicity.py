@@ -12,41 +12,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
-from pyexpr.inference.intervals import Evidence, Intervals, compute, jackknife_t, studentize
+from pyexpr.base.holm import holm
+from pyexpr.inference.intervals.evidence import Evidence, Intervals
+from pyexpr.inference.intervals.jackknife_t import jackknife_t
+from pyexpr.inference.intervals.methods import compute
+from pyexpr.inference.intervals.studentized import studentize
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
 ADJUSTMENTS = ("holm", "max_t")
-
-
-def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Adjust p-values by Holm's step-down rule; NaN stays NaN and is not counted.
-
-    The i-th smallest of m becomes the largest of ``(m - j + 1) p_(j)`` over j up to
-    i, at most 1. Controls the family-wise error whatever the dependence. Checked
-    against R's ``p.adjust`` and statsmodels.
-
-    Parameters
-    ----------
-    p_values : (m,) float
-
-    Returns
-    -------
-    (m,) float64
-
-    Examples
-    --------
-    >>> holm([0.01, 0.04, 0.03]).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    p = np.asarray(p_values, dtype=np.float64)
-    adjusted = np.full(p.shape, np.nan)
-    tested = np.flatnonzero(~np.isnan(p))
-    order = tested[np.argsort(p[tested], kind="stable")]
-    steps = (len(order) - np.arange(len(order))) * p[order]
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted
 
 
 def adjust(
@@ -79,6 +54,7 @@ def adjust(
         high=intervals.high.copy(),
         p_adjusted=adjusted,
         adjustment=marks,
+        rule=rule,
     )
     at_level: dict[int, Intervals] = {}
     pivots = None

@@ -167,6 +167,13 @@ class PenalisedModel:
         """Return the weights of each resample (B, p), at one penalty."""
         return self._solve(counts, Penalty((alpha,), (l1_ratio,)), None)[0]
 
+    def slopes(
+        self, counts: NDArray[np.int64], alpha: float, l1_ratio: float
+    ) -> NDArray[np.float64]:
+        """Return the weights of each resample per unit of the features, (B, p)."""
+        fits = self._grid(counts, Penalty((alpha,), (l1_ratio,)))
+        return np.where(fits.converged[:, 0], fits.coef[:, 0, 0] / fits.scale, np.nan)
+
     def _solve(
         self, counts: NDArray[np.int64], penalty: Penalty, fold: NDArray[np.int64] | None
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

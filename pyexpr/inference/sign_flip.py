@@ -17,7 +17,8 @@ from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.core.sign_flip import FlipPair, flip_pair, sign_flips
 from pyexpr.core.streams import SIGN_FLIPS
-from pyexpr.inference.quantities import Group, Row, split_metric
+from pyexpr.inference.levels import Group
+from pyexpr.inference.quantities import Row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,7 +122,7 @@ def sign_flip_test(
     """Test every difference between models among `rows`; see `ComparisonResult.sign_flip`."""
     if isinstance(n_flips, bool) or not isinstance(n_flips, (int, np.integer)) or n_flips < 1:
         raise DataError(f"n_flips= must be a whole number of at least 1, not {n_flips!r}")
-    tested = [i for i, row in enumerate(rows) if row.between_models]
+    tested = [i for i, row in enumerate(rows) if row.between_models and not row.ratio]
     if not tested:
         raise DataError(
             "the sign-flip test compares models; ask for two or more, with pairwise=True"
@@ -184,7 +185,7 @@ def _pair(group: Group, row: Row, minuend: int, subtrahend: int | None) -> FlipP
     first, second = (group.design.columns[level.columns[0]] for level in (one, other))
     if first.shared != second.shared:
         return "different criteria: models judged by different truths are not exchangeable"
-    return flip_pair(one.metric, split_metric(row.metric)[1], first, second)
+    return flip_pair(one.metric, row.part, first, second)
 
 
 @dataclass(frozen=True, slots=True)

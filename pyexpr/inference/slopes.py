@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.holm import holm
 from pyexpr.inference.cluster_ols import ClusterOLS, ContrastTests, WaldTest, cluster_ols
 from pyexpr.inference.coefficient_data import CoefficientData
 from pyexpr.inference.desparsified import Desparsified, desparsified
-from pyexpr.inference.multiplicity import holm
 from pyexpr.inference.penalised import PenalisedModel, Weights
 from pyexpr.inference.wild import multipliers
 
@@ -153,15 +153,15 @@ def slope_space(
         y = data.y_tested[rows]
         block = scaled[np.ix_(rows, moving)]
         penalised, own = fitted[c]
-        beta = own.estimate
         if model != "all" and data.y is not data.y_tested:
             # The tests are of another label than the weights: same penalty, own fit.
             penalised = PenalisedModel(data.X[rows], y, data.subject[rows], n_threads)
-            everyone = np.ones((1, penalised.products.n_clusters), dtype=np.int64)
-            beta = penalised.refits(everyone, own.alpha, own.l1_ratio)[0]
+        G = penalised.products.n_clusters
+        in_turn = np.vstack([np.ones((1, G)), 1 - np.eye(G)]).astype(np.int64)
+        beta = (penalised.slopes(in_turn, own.alpha, own.l1_ratio) * data.scale)[:, moving]
         parts.append(
             desparsified(
-                block, y, data.subject[rows], len(data.subjects), beta[moving] / block.std(axis=0),
+                block, y, data.subject[rows], len(data.subjects), beta,
                 seed=seed, n_threads=n_threads,
             )
         )  # fmt: skip

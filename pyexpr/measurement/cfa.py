@@ -107,7 +107,7 @@ def cfa(
     [0.67, 0.63, 0.69]
     """
     spec = parse_model(model)
-    _check_options(estimator, missing, confidence)
+    check_options(estimator, missing, confidence)
     checked_engine(engine)
     frame = as_frame(data)
     columns = indicator_columns(frame, spec)
@@ -146,7 +146,8 @@ def cfa(
     )
 
 
-def _check_options(estimator: str, missing: str, confidence: float) -> None:
+def check_options(estimator: str, missing: str, confidence: float) -> None:
+    """Raise `DataError` for an unknown estimator or rule for missing values, or a wrong level."""
     if estimator not in ("ML", "MLR"):
         raise DataError(f"estimator= must be 'ML' or 'MLR', not {estimator!r}")
     if missing not in ("listwise", "fiml"):

@@ -20,6 +20,7 @@ from pyexpr.measurement.icc_reml import RATERS_AT_BOUND
 
 ONE_CLUSTER = "there is only one subject, so there is no interval"
 NO_REPLICATE = "without one of the subjects the ICC is not defined, so there is no interval"
+NO_SPREAD = "leaving out a subject changes nothing, so there is no interval"
 METHOD = "subject jackknife"
 
 
@@ -41,21 +42,24 @@ def cluster_signals(
     }, len(present)
 
 
+def bare_signal(signal: Signal, method: str) -> Signal:
+    """Return the signal without an interval and a test."""
+    return replace(
+        signal,
+        low=NAN, high=NAN, statistic=NAN, df1=NAN, df2=NAN, p_value=NAN, method=method,
+    )  # fmt: skip
+
+
+def keeps_its_limits(signal: Signal) -> bool:
+    """Whether the limits are what they are whoever is left out: perfect agreement, no ratings."""
+    return signal.reason not in {"", NOT_ENCLOSED, RATERS_AT_BOUND}
+
+
 def jackknife(signal: Signal, replicates: list[float], level: float) -> Signal:
     """Interval and t test from the signals that are left without each subject."""
     g = len(replicates)
-    bare = replace(
-        signal,
-        low=NAN,
-        high=NAN,
-        statistic=NAN,
-        df1=float(g - 1) if g else NAN,
-        df2=NAN,
-        p_value=NAN,
-        method=METHOD,
-    )
-    if signal.reason not in {"", NOT_ENCLOSED, RATERS_AT_BOUND}:
-        # Perfect agreement stays [1, 1], whoever is left out.
+    bare = replace(bare_signal(signal, METHOD), df1=float(g - 1) if g else NAN)
+    if keeps_its_limits(signal):
         return replace(bare, low=signal.low, high=signal.high)
     if g < 2:
         return replace(bare, reason=ONE_CLUSTER)
@@ -67,9 +71,7 @@ def jackknife(signal: Signal, replicates: list[float], level: float) -> Signal:
     centre = float(pseudo.mean())
     error = math.sqrt(float(np.sum((pseudo - centre) ** 2)) / (g * (g - 1)))
     if error == 0:
-        return replace(
-            bare, reason="leaving out a subject changes nothing, so there is no interval"
-        )
+        return replace(bare, reason=NO_SPREAD)
     from scipy.special import stdtr, stdtrit
 
     half = float(stdtrit(g - 1, 1 - (1 - level) / 2)) * error

@@ -76,6 +76,17 @@ class Ratings:
         assert self.values is not None
         return np.unique(self.clusters[~np.isnan(self.values)])
 
+    def rated(self) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return value, target code and cluster code of each rating that is not missing."""
+        assert self.clusters is not None
+        if self.table is not None:
+            targets, raters = np.nonzero(~np.isnan(self.table))
+            return self.table[targets, raters], targets.astype(np.int64), self.clusters[targets]
+        assert self.values is not None
+        assert self.targets is not None
+        kept = ~np.isnan(self.values)
+        return self.values[kept], self.targets[kept], self.clusters[kept]
+
     def triplets(self) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
         """Return value, target code and rater code of each rating that is not missing."""
         if self.table is not None:
@@ -144,11 +155,14 @@ def from_wide(
     if not ratings:
         raise ColumnError(f"{WHAT} have no column of ratings")
     table = np.column_stack([numeric_column(frame, name, what=WHAT) for name in ratings])
-    clusters = codes_of(frame, [cluster])[0] if cluster is not None else None
-    return [
-        _table_group(labels, table[rows], None if clusters is None else clusters[rows])
-        for labels, rows in _groups(frame, by)
-    ]
+    clusters = _cluster_codes(frame, cluster)
+    subjects = _subject_codes(frame, [], cluster)
+    found = []
+    for labels, rows in _groups(frame, by):
+        group = _table_group(labels, table[rows], None if clusters is None else clusters[rows])
+        shared = subjects is not None and len(np.unique(subjects[rows])) < group.n_targets
+        found.append(replace(group, shared=shared))
+    return found
 
 
 def from_long(
@@ -167,7 +181,7 @@ def from_long(
     values = numeric_column(frame, ratings, what=WHAT)
     target_codes, _ = codes_of(frame, targets)
     rater_codes = codes_of(frame, [raters])[0] if raters is not None else None
-    cluster_codes = codes_of(frame, [cluster])[0] if cluster is not None else None
+    cluster_codes = _cluster_codes(frame, cluster)
     subjects = _subject_codes(frame, targets, cluster)
     found = []
     for labels, rows in _groups(frame, by):
@@ -215,6 +229,13 @@ def _renumber(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
     return renumbered.astype(np.int64), len(distinct)
 
 
+def _cluster_codes(frame: pd.DataFrame, cluster: str | None) -> NDArray[np.int64] | None:
+    """Codes of the clusters in the order of their labels, as all bootstraps draw them."""
+    if cluster is None:
+        return None
+    return label_codes(frame[cluster], name=cluster, what=WHAT)[0]
+
+
 def _subject_codes(
     frame: pd.DataFrame, targets: Sequence[str], cluster: str | None
 ) -> NDArray[np.int64] | None:
@@ -225,7 +246,8 @@ def _subject_codes(
 
 
 def _cell_name(frame: pd.DataFrame, row: int, names: Sequence[str]) -> str:
-    return ", ".join(f"{name} {frame[name].iloc[row]!r}" for name in names)
+    # tolist(): a label is 3, not np.int64(3).
+    return ", ".join(f"{name} {frame[name].iloc[[row]].tolist()[0]!r}" for name in names)
 
 
 def _frame_row(rows: slice | NDArray[np.intp], position: int) -> int:
@@ -348,6 +370,11 @@ def groups_of(
         if len(chosen) == 1:
             raise DataError("ratings= names one column: a long table, which needs targets= too")
         rest = [c for c in frame.columns if c not in names and c != cluster]
+        if not chosen and "subject" in rest:
+            raise DataError(
+                "the column 'subject' of a wide table is no rater: say cluster=\"subject\", or "
+                "name the columns of the raters in ratings="
+            )
         return from_wide(frame, chosen or rest, names, cluster)
     if not isinstance(ratings, str):
         raise DataError("a long table needs ratings=, the name of the column that holds them")

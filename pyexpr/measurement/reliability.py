@@ -12,6 +12,9 @@ from pyexpr.base.errors import DataError, PyexprWarning
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.core.icc import Squares
+from pyexpr.core.quantiles import SOME_UNDEFINED
+from pyexpr.core.streams import checked_seed
+from pyexpr.measurement.icc_bootstrap import Bootstrap, bootstrap_signals
 from pyexpr.measurement.icc_cluster import cluster_signals
 from pyexpr.measurement.icc_forms import FORMS, Form, chosen_forms
 from pyexpr.measurement.icc_intervals import (
@@ -72,6 +75,7 @@ class ICCGroup:
     k_harmonic: float
     signals: dict[str, Signal]
     shared: bool
+    n_undefined: int = 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,6 +98,8 @@ class ICCResult(Result):
         Column of the subjects that the interval respects.
     two_way : bool
         Whether it is known who gave each rating.
+    bootstrap : Bootstrap or None
+        Replicates and seed, where the interval is the bootstrap-t.
     """
 
     groups: tuple[ICCGroup, ...]
@@ -103,6 +109,7 @@ class ICCResult(Result):
     k: float | None
     cluster: str | None
     two_way: bool
+    bootstrap: Bootstrap | None = None
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per group and form.
@@ -173,6 +180,15 @@ class ICCResult(Result):
     def notes(self) -> tuple[str, ...]:
         """Say what the table leaves out, and what it must not be read as."""
         notes = [NOTE_TEST if self.cluster is None else NOTE_CLUSTER]
+        if self.bootstrap is not None:
+            notes = [NOTE_BOOTSTRAP.format(n_boot=self.bootstrap.n_boot)]
+            notes += [
+                f"in {group.n_undefined} of {self.bootstrap.n_boot} replicates"
+                f"{_where(self.by, group.labels)} the ICC or its error is not defined; they are "
+                "left out"
+                for group in self.groups
+                if group.n_undefined
+            ]
         missing = sum(group.n_missing for group in self.groups)
         single = sum(group.n_single for group in self.groups)
         if missing:
@@ -206,9 +222,19 @@ class ICCResult(Result):
             "k": self.k,
             "by": list(self.by),
             "cluster": self.cluster,
+            **self._interval_of_clusters(),
             "counts": self.counts().to_dict(orient="records"),
             "versions": versions("scipy"),
         }
+
+    def _interval_of_clusters(self) -> dict[str, Any]:
+        if self.bootstrap is None:
+            return {"cluster_method": None if self.cluster is None else "jackknife"}
+        return {
+            "cluster_method": "bootstrap_t", "n_boot": self.bootstrap.n_boot,
+            "seed": self.bootstrap.seed,
+            "n_undefined": [group.n_undefined for group in self.groups],
+        }  # fmt: skip
 
     def _shown(self) -> tuple[Form, ...]:
         return tuple(FORMS[name] for name in self.forms)
@@ -222,6 +248,10 @@ _COLUMNS = (
 NOTE_CLUSTER = (
     "the interval comes from leaving out one subject at a time; statistic and p_value are the t "
     "test, on df1 = subjects - 1, that the ICC is 0"
+)
+NOTE_BOOTSTRAP = (
+    "the interval is the cluster bootstrap-t of {n_boot} replicates of whole subjects; p_value "
+    "tests that the ICC is 0 (statistic: -log(1 - ICC) over its error by the jackknife)"
 )
 NOTE_SHARED = (
     "several targets belong to one subject and the intervals treat targets as independent, so "
@@ -240,6 +270,9 @@ def icc(
     confidence: float = 0.95,
     k: float | None = None,
     cluster: str | Literal[False] | None = None,
+    cluster_method: str = "jackknife",
+    n_boot: int = 2000,
+    seed: int = 0,
 ) -> ICCResult:
     r"""Intraclass correlations of ratings, with intervals.
 
@@ -272,6 +305,14 @@ def icc(
         Column of the subjects that targets belong to. The interval then comes from
         leaving out one subject at a time. Without it, targets that share subjects (column
         ``subject``) give a `SharedSubjectsWarning`; False means that this is known.
+    cluster_method : {"jackknife", "bootstrap_t"}
+        How `cluster` makes the interval: t on the pseudo-values of the subjects, or the
+        bootstrap-t, whose draws are those of `bootstrap_cfa`, `compare_models` and
+        `cluster_bootstrap` of the same seed and number of subjects, all sorted.
+    n_boot, seed : int
+        Replicates of the bootstrap-t, and what they are drawn from. A replicate in which
+        the ICC is not defined is left out and counted: over 1 % a warning, over 10 % no
+        interval, with the reason.
 
     Returns
     -------
@@ -290,6 +331,8 @@ def icc(
     -----
     SharedSubjectsWarning
         Targets share subjects and `cluster` was not given.
+    PyexprWarning
+        More than 1 % of the replicates are undefined.
 
     Notes
     -----
@@ -304,7 +347,9 @@ def icc(
     they come from variance components by REML, bounded at 0, at the harmonic mean of the numbers
     of ratings, with a delta interval on :math:`\log(1/(1 - ICC))`. Negative estimates
     are kept. The F test is of the targets. With `cluster`, the interval is
-    :math:`t_{G-1}` on :math:`-\log(1 - ICC(\cdot,k))` with jackknife pseudo-values.
+    :math:`t_{G-1}` on :math:`-\log(1 - ICC(\cdot,k))` with jackknife pseudo-values, or
+    the bootstrap-t on the same scale (``|t*|``, from sums per subject; not for two-way forms
+    with missing cells). Their coverage: ``docs/coverage_measurement.md``.
 
     Checked against: `psych::ICC`, `pingouin.intraclass_corr`, Shrout and Fleiss (1979), the
     NIST StRD one-way problems, `lme4::lmer` (missing cells).
@@ -335,12 +380,24 @@ def icc(
     if k is not None and not (math.isfinite(k) and k > 0):
         raise DataError(f"k= must be a positive number of ratings, not {k}")
     column = cluster or None
+    plan = _plan(cluster_method, n_boot, seed, level, clustered=column is not None)
     groups = groups_of(data, targets=targets, ratings=ratings, raters=raters, by=by, cluster=column)
     two_way = targets is None or raters is not None
     if not two_way:
         forms = _one_way_only(forms, form)
     families = {item.family for item in forms}
-    computed = tuple(_group(ratings_, level, families, cluster is None) for ratings_ in groups)
+    computed = tuple(
+        _group(ratings_, level, families, plan, warn=cluster is None) for ratings_ in groups
+    )
+    for group in computed if plan is not None else ():
+        if group.n_undefined > SOME_UNDEFINED * n_boot:
+            where = _where(names_of(by), group.labels)
+            warnings.warn(
+                f"in {group.n_undefined} of {n_boot} replicates{where} the ICC or its error is "
+                "not defined; the interval leaves them out",
+                PyexprWarning,
+                stacklevel=2,
+            )
     if any(group.shared for group in computed):
         warnings.warn(NOTE_SHARED, SharedSubjectsWarning, stacklevel=2)
     return ICCResult(
@@ -351,7 +408,33 @@ def icc(
         k=None if k is None else float(k),
         cluster=column,
         two_way=two_way,
+        bootstrap=plan,
     )
+
+
+def _plan(
+    method: str, n_boot: int, seed: int, level: float, *, clustered: bool
+) -> Bootstrap | None:
+    if method not in ("jackknife", "bootstrap_t"):
+        raise DataError(f"cluster_method= must be 'jackknife' or 'bootstrap_t', not {method!r}")
+    if method == "jackknife":
+        return None
+    if not clustered:
+        raise DataError(
+            "cluster_method='bootstrap_t' draws subjects: name their column in cluster="
+        )
+    least = math.ceil(1 / (1 - level) - 1e-9)
+    if n_boot < least:
+        raise DataError(
+            f"a bootstrap-t interval at confidence {level:g} needs n_boot of at least {least} "
+            f"(better 2000), not {n_boot}"
+        )
+    return Bootstrap(int(n_boot), checked_seed(seed))
+
+
+def _where(by: Sequence[str], labels: Sequence[Any]) -> str:
+    pairs = [f"{name} {label!r}" for name, label in zip(by, labels, strict=True)]
+    return f" of {', '.join(pairs)}" if pairs else ""
 
 
 def _one_way_only(forms: tuple[Form, ...], asked: str | Iterable[str]) -> tuple[Form, ...]:
@@ -362,12 +445,16 @@ def _one_way_only(forms: tuple[Form, ...], asked: str | Iterable[str]) -> tuple[
     return kept
 
 
-def _group(ratings: Ratings, level: float, families: set[str], warn: bool) -> ICCGroup:
+def _group(
+    ratings: Ratings, level: float, families: set[str], plan: Bootstrap | None, *, warn: bool
+) -> ICCGroup:
     squares = ratings.squares()
     one = squares.one_way
     signals = _signals(ratings, squares, level, families)
-    n_clusters = None
-    if ratings.clusters is not None:
+    n_clusters, n_undefined = None, 0
+    if ratings.clusters is not None and plan is not None:
+        signals, n_clusters, n_undefined = bootstrap_signals(ratings, signals, level, plan)
+    elif ratings.clusters is not None:
 
         def thetas(part: Ratings) -> dict[str, float]:
             left = _signals(part, part.squares(), level, families)
@@ -387,6 +474,7 @@ def _group(ratings: Ratings, level: float, families: set[str], warn: bool) -> IC
         k_harmonic=one.n_harmonic,
         signals=signals,
         shared=warn and ratings.shared,
+        n_undefined=n_undefined,
     )
 
 

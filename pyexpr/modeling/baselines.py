@@ -246,7 +246,7 @@ def human_baseline(
     -------
     HumanBaseline
         ``.values`` and ``.truth`` are the columns that
-        `pyexpr.inference.comparison.Predictions` takes.
+        `pyexpr.inference.predictions.Predictions` takes.
 
     Raises
     ------

@@ -1,14 +1,11 @@
-"""A table ready to be read, and its ways out: Markdown, console, files."""
+"""A table ready to be read: as Markdown and on the console."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
-
-from pyexpr.base.files import whole_file
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -152,26 +149,6 @@ def _blocks(display: DisplayTable, width: int) -> tuple[int, list[list[int]]]:
 
     cap = min(_TEXT_WIDTHS, key=lambda cap: (len(share(cap)), -cap))
     return cap, [[*texts, *part] for part in share(cap) or [[]]]
-
-
-def write_table(
-    frame: pd.DataFrame, display: DisplayTable, folder: Path | str, stem: str
-) -> tuple[Path, Path]:
-    """Write `stem`.csv (the numbers, exact) and `stem`.md (the table), both whole or neither.
-
-    The CSV holds the shortest decimals that read back as the same doubles;
-    missing numbers are empty, infinities ``inf``.
-
-    Raises
-    ------
-    OutputError
-        The folder cannot be written.
-    """
-    csv, markdown = Path(folder) / f"{stem}.csv", Path(folder) / f"{stem}.md"
-    with whole_file(csv) as csv_part, whole_file(markdown) as markdown_part:
-        frame.to_csv(csv_part, index=False, lineterminator="\n", encoding="utf-8")
-        markdown_part.write_text(display.markdown(), encoding="utf-8", newline="\n")
-    return csv, markdown
 
 
 def _escaped(text: str) -> str:

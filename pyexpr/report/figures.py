@@ -9,6 +9,7 @@ from __future__ import annotations
 from pyexpr.report.factor_figure import factor_alt, factor_figure
 from pyexpr.report.learning_figure import learning_alt, learning_figure
 from pyexpr.report.performance_figure import performance_alt, performance_figure
+from pyexpr.report.predictions_figure import predictions_alt, predictions_figure
 from pyexpr.report.quality_figure import quality_alt, quality_figure
 from pyexpr.report.weights_figure import weights_alt, weights_figure
 
@@ -19,6 +20,8 @@ __all__ = [
     "learning_figure",
     "performance_alt",
     "performance_figure",
+    "predictions_alt",
+    "predictions_figure",
     "quality_alt",
     "quality_figure",
     "weights_alt",

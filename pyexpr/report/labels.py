@@ -69,6 +69,12 @@ def base_metric(metric: str) -> str:
     return metric.removesuffix("_within").removesuffix("_between")
 
 
+def metric_words(metric: str) -> str:
+    """Return a metric's name as it stands within a sentence: ``NRMSE``, ``correlation``."""
+    shown = display_name(metric)
+    return shown if shown[:2].isupper() or shown == "R²" else shown[0].lower() + shown[1:]
+
+
 def direction(metric: str) -> str:
     """Return "lower" or "higher", whichever is better, or "" where neither is."""
     base = base_metric(metric)

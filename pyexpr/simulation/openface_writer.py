@@ -51,6 +51,10 @@ GROUPS: dict[str, slice] = {}
 for _group, _names, _ in _LAYOUT:
     _start = sum(group.stop - group.start for group in GROUPS.values())
     GROUPS[_group] = slice(_start, _start + len(_names))
+# Decimals of each column; a whole number has none.
+_DECIMALS = np.array(
+    [0 if how == "%d" else int(how[2]) for _, names, how in _LAYOUT for _ in names]
+)
 _HEADER = ", ".join(OPENFACE_COLUMNS) + "\n"
 _ROW = ", ".join(number for _, names, number in _LAYOUT for _ in names) + "\n"
 
@@ -64,3 +68,11 @@ def write_openface(path: Path, rows: NDArray[np.float64]) -> None:
         file.write(_HEADER)
         for start in range(0, len(rows), 256):
             file.write("".join([_ROW % tuple(row) for row in rows[start : start + 256].tolist()]))
+
+
+def as_printed(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return rows of shape (frames, 714) with the numbers that their file would hold."""
+    powers = 10.0**_DECIMALS
+    # An integer over a power of ten is the double that its decimals read as.
+    result: NDArray[np.float64] = np.rint(rows * powers) / powers
+    return result

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pyexpr.base.errors import StudyError, near_names
 from pyexpr.behavior.frame_store import wanted_groups
-from pyexpr.inference.intervals import METHODS
+from pyexpr.inference.intervals.methods import METHODS
 from pyexpr.inference.quantities import METRICS
 
 RATING_COLUMNS = ("subject", "context", "clip", "rater", "question", "score")
@@ -92,6 +92,8 @@ class FactorModelSection(_Section):
     # Whose clips the models behind the scores are fitted to: the paper's way is all; with
     # "train" no parameter of a score rests on a validation or test subject.
     fit_on: Literal["all", "train"] = "all"
+    # Test whether contexts share loadings and intercepts, where there are two at least.
+    invariance: bool = True
     # Use scores of a model with a negative residual variance all the same.
     allow_inadmissible: bool = False
 

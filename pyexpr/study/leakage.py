@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyexpr.base.errors import FactorModelError, PyexprWarning, StudyError
-from pyexpr.inference.comparison import Predictions, compare_models
+from pyexpr.inference.comparison import compare_models
+from pyexpr.inference.predictions import Predictions
 from pyexpr.measurement.cfa import cfa
 
 if TYPE_CHECKING:

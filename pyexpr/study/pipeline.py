@@ -23,6 +23,7 @@ from pyexpr.study.deep_stage import pretrained_file, train_deep, training_folder
 from pyexpr.study.deep_tables import joined_predictions
 from pyexpr.study.inputs import Inputs, read_inputs
 from pyexpr.study.render import render
+from pyexpr.study.report import study_report
 from pyexpr.study.store import (
     StageOutput,
     code_fingerprint,
@@ -71,16 +72,24 @@ class StudyResult(Result):
     def table(self, name: str) -> pd.DataFrame:
         """Return one table of the study by its name.
 
-        Names: reliability, loadings, parameters, scores, features, quality, recordings,
-        dropped_clips, split, predictions, weights, tuning, left_out, comparison, scores_leakage,
-        coefficients, contrasts, omnibus; with ``fit_on = "train"`` also training_scores,
-        training_loadings; with deep models also learning_curves and seed_spread.
+        Names: reliability, loadings, parameters, invariance, invariance_contrasts, scores,
+        features, quality, recordings, dropped_clips, split, predictions, weights, tuning,
+        left_out, comparison, scores_leakage, coefficients, contrasts, omnibus; with
+        ``fit_on = "train"`` also training_scores, training_loadings; with
+        deep models also learning_curves and seed_spread.
         """
         for output in self.stages.values():
             if name in output.tables:
                 return output.tables[name]
         known = [key for output in self.stages.values() for key in output.tables]
         raise KeyError(f"the study has no table {name!r}; it has {known}")
+
+    def report(self, output: Path | str | None = None) -> Path:
+        """Write the report again, by default ``report.html`` in `folder`; see `px.study_report`.
+
+        `output` is another place for it.
+        """
+        return study_report(self.folder, output=output)
 
     def tidy(self) -> pd.DataFrame:
         """Return performance and differences of the models, per context and over all."""
@@ -248,7 +257,7 @@ class Study:
         )
 
     def run(self, *, show: bool | None = None) -> StudyResult:
-        """Run all stages, write tables, figures and ``record.json``; return the results.
+        """Run all stages; write tables, figures, ``record.json`` and the report.
 
         Parameters
         ----------
@@ -285,6 +294,7 @@ class Study:
         result = StudyResult(self.config, self.output, dict(self._done), record, tuple(self.reused))
         self._render(result.stages)
         write_text(self.output / "record.json", json.dumps(record, indent=1) + "\n")
+        result.report()
         return result
 
     def _stage(self, name: str, compute: Callable[[], StageOutput]) -> StageOutput:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyexpr.base.files import writable_folder, write_text
 from pyexpr.base.plotting import save
-from pyexpr.inference.coefficient_plot import coefficients_figure
+from pyexpr.inference.coefficient_plot import coefficients_figure, interval_told
 from pyexpr.report import figures, tables
-from pyexpr.report.display import DisplayTable, write_table
+from pyexpr.report.coefficient_tables import (
+    coefficients_table,
+    contrasts_table,
+    omnibus_table,
+)
+from pyexpr.report.display import DisplayTable
+from pyexpr.report.files import write_table
 from pyexpr.report.labels import display_name, display_names
 from pyexpr.report.seeds_table import seeds_table
+from pyexpr.report.tables import BASELINES, HUMAN
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.store import StageOutput
 
@@ -23,6 +32,8 @@ if TYPE_CHECKING:
 # Tables of the stages that are results in their own right, written as CSV.
 _PLAIN = (
     "parameters",
+    "invariance",
+    "invariance_contrasts",
     "scores",
     "features",
     "quality",
@@ -34,31 +45,22 @@ _PLAIN = (
     "predictions",
     "comparison",
     "scores_leakage",
-    "coefficients",
-    "contrasts",
-    "omnibus",
+    "learning_curves",
 )
 _SLOPES_TOLD = (
-    "The weights of figure 4 beside slopes per standard deviation pooled within contexts, with "
-    "confidence intervals. The slopes follow."
+    "The weights of figure 4 beside slopes per standard deviation pooled within contexts, each "
+    "with its {interval}. The slopes follow."
 )
-# The same of studies with deep models.
-_DEEP_PLAIN = ("learning_curves",)
 # The model whose differences from the others table 4 shows.
 MAIN_MODEL = "elastic_net"
 
 
 def render(config: StudyConfig, folder: Path, stages: dict[str, StageOutput]) -> list[Path]:
-    """Write all tables (CSV and Markdown) and figures (SVG and PNG); return their paths."""
+    """Write all tables (CSV, Markdown, LaTeX, HTML) and figures (SVG, PNG); return their paths."""
     found = {name: table for output in stages.values() for name, table in output.tables.items()}
     written = []
     for name in _PLAIN:
-        if name not in found:
-            # A study of one context has no contrasts.
-            continue
-        written.append(folder / f"{name}.csv")
-        write_text(written[-1], found[name].to_csv(index=False))
-    for name in _DEEP_PLAIN:
+        # A study of one context has no invariance, and one without deep models no curves.
         if name in found:
             written.append(folder / f"{name}.csv")
             write_text(written[-1], found[name].to_csv(index=False))
@@ -79,7 +81,7 @@ def study_tables(
     ]
     overall = "Table 4. ElasticNet minus the other models, over all contexts."
     every = "All differences of the models, per context and over all."
-    return {
+    shown = {
         "table1_reliability": (
             found["reliability"],
             tables.reliability_table(found["reliability"], confidence=confidence),
@@ -91,7 +93,7 @@ def study_tables(
             tables.performance_table(
                 first,
                 intervals=True,
-                title="Table 3 with intervals. Performance on the test part.",
+                title="Table 3. Performance on the test part, with intervals.",
             ),
         ),
         "table4_comparison": (
@@ -105,6 +107,21 @@ def study_tables(
         "weights": (found["weights"], tables.weights_table(found["weights"])),
         **_deep_tables(found, confidence),
     }
+    # A study of one context has no contrasts.
+    for stem, table in _coefficient_tables(found, confidence).items():
+        shown[stem] = (found[stem], table)
+    return shown
+
+
+def _coefficient_tables(
+    found: dict[str, pd.DataFrame], confidence: float
+) -> dict[str, DisplayTable]:
+    makers: dict[str, Callable[[pd.DataFrame], DisplayTable]] = {
+        "coefficients": partial(coefficients_table, confidence=confidence),
+        "contrasts": partial(contrasts_table, confidence=confidence),
+        "omnibus": omnibus_table,
+    }
+    return {stem: make(found[stem]) for stem, make in makers.items() if stem in found}
 
 
 def _deep_tables(
@@ -145,6 +162,10 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
         columns={"procedure_low": "conf_low", "procedure_high": "conf_high", "conf_low": "_low",
                  "conf_high": "_high"}
     )  # fmt: skip
+    fitted = [
+        model for model in levels["model"].unique()
+        if model not in (*BASELINES, *HUMAN) and model in found["predictions"]
+    ]  # fmt: skip
     slopes = found["coefficients"].assign(estimate=found["coefficients"]["tested_estimate"])
     drawn = {
         "figure2_factor_model": (
@@ -168,7 +189,12 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
                 names=display_names(found["coefficients"]["feature"].unique()),
             ),
             "Weights and slopes per context and over all",
-            f"{_SLOPES_TOLD} {figures.weights_alt(slopes)}",
+            f"{_SLOPES_TOLD.format(interval=interval_told(slopes))} {figures.weights_alt(slopes)}",
+        ),
+        "predictions": (
+            figures.predictions_figure(found["predictions"], fitted),
+            "Predicted against true scores of the test clips",
+            figures.predictions_alt(found["predictions"], fitted),
         ),
         "quality": (
             figures.quality_figure(found["quality"], share="share_valid", threshold=threshold),

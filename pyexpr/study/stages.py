@@ -6,12 +6,14 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from pyexpr.base.errors import PyexprWarning, StudyError
+from pyexpr.base.errors import DataError, EngineError, PyexprWarning, StudyError
 from pyexpr.base.results import jsonable
-from pyexpr.behavior.features import FEATURES, extract_features
+from pyexpr.behavior.features import FEATURES, FeatureResult, extract_features
 from pyexpr.inference.coefficients import context_coefficients
-from pyexpr.inference.comparison import Predictions, compare_models
+from pyexpr.inference.comparison import compare_models
+from pyexpr.inference.predictions import Predictions
 from pyexpr.measurement.cfa import cfa
+from pyexpr.measurement.invariance import invariance
 from pyexpr.measurement.reliability import NOTE_NO_RATERS, icc
 from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_baseline
 from pyexpr.modeling.contextual import ContextualRegressor
@@ -119,7 +121,30 @@ def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
         "provenance": jsonable(by_context.provenance()),
     }
     tables = {"scores": scores, "loadings": loadings, "parameters": parameters}
+    if config.factor_model.invariance and len(inputs.contexts) > 1:
+        more, said = _invariance(config, clips, model)
+        tables |= more
+        facts["notes"] += said
     return StageOutput(tables, facts)
+
+
+def _invariance(
+    config: StudyConfig, clips: pd.DataFrame, model: dict[str, list[str]]
+) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Whether the contexts share loadings and intercepts: two tables and what to say of them."""
+    try:
+        found = invariance(
+            clips,
+            model,
+            group="context",
+            cluster="subject",
+            engine=config.factor_model.engine,
+            confidence=config.compare.confidence,
+        )
+    except (DataError, EngineError) as error:
+        return {}, [f"Invariance over contexts was not tested: {error}"]
+    tables = {"invariance": found.tidy(), "invariance_contrasts": found.contrasts()}
+    return tables, [f"Invariance over contexts. {note}" for note in found.notes()]
 
 
 def features(config: StudyConfig, inputs: Inputs, *, show: bool | None = None) -> StageOutput:
@@ -144,15 +169,24 @@ def features(config: StudyConfig, inputs: Inputs, *, show: bool | None = None) -
     )
     # As the study names its files, so that results do not depend on where it lies.
     names = dict(zip(inputs.recordings["path"], inputs.recordings["openface"], strict=True))
+    return features_output(result, names)
+
+
+def features_output(result: FeatureResult, names: dict[str, str] | None = None) -> StageOutput:
+    """Return the tables of features and what became of the recordings; files by their `names`."""
     tables = {
-        name: table.assign(openface=table["openface"].map(names)) if "openface" in table else table
-        for name, table in {
-            "features": result.table,
-            "quality": result.quality,
-            "recordings": result.recordings,
-            "dropped_clips": result.dropped,
-        }.items()
+        "features": result.table,
+        "quality": result.quality,
+        "recordings": result.recordings,
+        "dropped_clips": result.dropped,
     }
+    if names is not None:
+        tables = {
+            name: table.assign(openface=table["openface"].map(names))
+            if "openface" in table
+            else table
+            for name, table in tables.items()
+        }
     return StageOutput(
         tables,
         {

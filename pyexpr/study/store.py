@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import sys
 import zipfile
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Arrow's pools of threads, started for a few kilobytes, can abort a process that ends at once.
 _NO_THREADS: dict[str, Any] = {"use_threads": False, "pre_buffer": False}
+
+_CODE = frozenset({".py", ".R", ".so", ".pyd"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,18 @@ def stage_key(**parts: Any) -> str:
 def code_fingerprint() -> str:
     """Return a hash of the package's own sources, so that new code computes anew."""
     digest = hashlib.sha256()
-    root = Path(str(files("pyexpr")))
-    for path in sorted(root.rglob("*")):
-        if path.suffix in {".py", ".R", ".so"}:
-            digest.update(path.relative_to(root).as_posix().encode())
-            digest.update(path.read_bytes())
+    # An editable install has two roots: the checkout, and where the extension was built.
+    roots = [Path(root) for root in sys.modules["pyexpr"].__path__]
+    found = sorted(
+        (path.relative_to(root).as_posix(), path)
+        for root in roots
+        for path in root.rglob("*")
+        if path.suffix in _CODE
+    )
+    assert found, f"no code of pyexpr in {roots}"
+    for name, path in found:
+        digest.update(name.encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

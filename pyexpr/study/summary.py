@@ -13,6 +13,7 @@ from pyexpr.study.config import StudyConfig
 from pyexpr.study.deep_stage import DEEP_MODELS
 from pyexpr.study.pipeline import StudyResult
 from pyexpr.study.render import MAIN_MODEL, performance_rows, study_tables
+from pyexpr.study.report import REPORT
 from pyexpr.study.stages import ALL
 
 if TYPE_CHECKING:
@@ -180,4 +181,5 @@ def _print_ending(result: StudyResult) -> None:
     if result.config.simulated:
         print("These data are simulated.")
     print(f"Tables, predictions and record.json: {result.folder}")
+    print(f"Report: {result.folder / REPORT}")
     print(f"Figures 2, 3, 4 and recording quality (SVG, PNG): {result.folder / 'figures'}")

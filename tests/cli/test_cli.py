@@ -35,7 +35,8 @@ def pyexpr(*arguments: object, code: int = 0) -> str:
 def test_help_lists_every_command() -> None:
     text = pyexpr("--help")
     for command in (
-        "run", "simulate", "demo", "icc", "cfa", "features", "fit", "compare", "doctor",
+        "run", "report", "simulate", "demo", "paper", "icc", "cfa", "features", "fit", "compare",
+        "doctor",
     ):  # fmt: skip
         assert f" {command} " in text
 
@@ -124,6 +125,27 @@ def test_run_prints_the_four_tables(study_result: StudyResult) -> None:
         assert f"Table {number}." in text
     assert "simulated" in text
     assert str(study_result.folder / "figures") in text
+    assert f"Report: {study_result.folder / 'report.html'}" in text
+
+
+def test_a_report_is_made_from_the_results(study_result: StudyResult, tmp_path: Path) -> None:
+    target = tmp_path / "new" / "report.html"
+    assert str(target) in pyexpr("report", study_result.folder, "-o", target)
+    assert target.read_bytes() == (study_result.folder / "report.html").read_bytes()
+    said = pyexpr("report", tmp_path, code=1)
+    assert said.startswith("Error: ")
+    assert "holds no results of a study" in said
+
+
+def test_the_paper_side_by_side(tmp_path: Path) -> None:
+    text = pyexpr("paper", "--subjects", "15", "-o", tmp_path / "paper")
+    for number in range(1, 7):
+        assert f"Table {number}." in text
+    assert "2 misprint" in text
+    assert (tmp_path / "paper" / "paper.html").is_file()
+    assert "--subjects" in pyexpr("paper", "--quick", "--subjects", "20", code=2)
+    said = pyexpr("paper", "--subjects", "3", code=1)
+    assert said.startswith("Error: subjects= must be")
 
 
 def test_simulate_and_demo_on_a_few_subjects(tmp_path: Path) -> None:
@@ -221,3 +243,19 @@ def test_icc_takes_the_columns_of_a_study_by_itself(study_folder: Path, tmp_path
 def test_a_form_that_is_none_is_named_as_it_was_written(study_folder: Path) -> None:
     said = pyexpr("icc", study_folder / "ratings.csv", "--form", "icc1k", code=1)
     assert "no form 'icc1k' of the ICC; did you mean 'ICC(1,k)'" in said
+
+
+def test_replicates_keep_every_digit(tmp_path: Path) -> None:
+    rows = np.arange(60)
+    table = pd.DataFrame({"subject": rows // 2, "truth": rows * 37 % 29 / 8, "p": rows % 17 / 8})
+    given, written = tmp_path / "given.csv", tmp_path / "replicates.csv"
+    table.to_csv(given, index=False)
+    pyexpr("compare", given, "--predictions", "p", "--n-boot", "50", "--seed", "9",
+           "--replicates", written)  # fmt: skip
+    expected = compare_models(
+        table, truth="truth", predictions=["p"], cluster="subject", n_boot=50, seed=9
+    )
+    lines = written.read_text().splitlines()
+    assert lines[0] == "nrmse: p: all,correlation: p: all"
+    found = np.array([[float(cell) for cell in line.split(",")] for line in lines[1:]])
+    assert found.tobytes() == np.ascontiguousarray(expected.replicates).tobytes()

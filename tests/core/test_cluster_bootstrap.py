@@ -131,7 +131,7 @@ def test_errors_within_replicates_leave_out_one_copy(strata):
     [
         ("atanh", np.arctanh, "correlation"),
         ("negative_reciprocal", lambda x: -1 / x, "rmse"),
-        ("negative_log_complement", lambda x: -np.log(1 - x), "r2"),
+        ("negative_root_complement", lambda x: -np.sqrt(1 - x), "r2"),
     ],
 )
 def test_errors_on_a_scale(scale, function, name):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
+import signal
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
-from pyexpr.base.errors import DataError, FewSubjectsWarning
+from pyexpr.base.errors import DataError, FewSubjectsWarning, Interrupted
 from pyexpr.inference.bootstrap import cluster_bootstrap
 from pyexpr.inference.comparison import compare_models
 
@@ -68,6 +75,104 @@ def test_the_mean_of_cluster_means_is_students_t():
     assert found.statistic[0] == pytest.approx((means.mean() - 0.1) / stats.sem(means), rel=1e-10)
 
 
+def test_extend_equals_asking_at_once():
+    frame = table()
+    options = {"cluster": "subject", "method": "percentile", "seed": 3}
+    once = cluster_bootstrap(frame, weighted, n_boot=120, **options)
+    first = cluster_bootstrap(frame, weighted, n_boot=50, **options)
+    frame["y"] = 0.0  # the result has rows of its own
+    twice = first.extend(70)
+    assert np.array_equal(once.replicates, twice.replicates)
+    pd.testing.assert_frame_equal(once.tidy(), twice.tidy(), check_exact=True)
+
+
+def test_all_statistics_are_one_family():
+    found = cluster_bootstrap(table(), weighted, cluster="subject", n_boot=400, null=0.3)
+    for method in ("jackknife_t", "percentile"):
+        one = found.interval(method=method)
+        adjusted = one.adjust("holm").tidy()
+        p = one.tidy().p_value
+        np.testing.assert_allclose(adjusted.p_adjusted, multipletests(p, method="holm")[1])
+        wider = found.interval(method=method, confidence=0.975).tidy()
+        assert adjusted.conf_low.tolist() == wider.conf_low.tolist()
+        assert (adjusted.adjustment == "holm").all()
+    with pytest.raises(DataError, match="adjust by 'holm'"):
+        found.adjust("max_t")
+
+
+def test_influence_is_of_the_cluster_named():
+    frame = table()
+    found = cluster_bootstrap(frame, weighted, cluster="subject", stratify="sex", n_boot=0)
+    influence = found.influence().set_index(["term", "cluster"])
+    for subject in (2, 15):
+        left = frame[frame.subject != subject]
+        bias = (left.p - left.y).mean()
+        assert influence.loc[("bias", subject), "estimate"] == pytest.approx(bias, rel=1e-12)
+
+
+def test_ctrl_c_keeps_what_was_drawn():
+    calls = 0
+
+    def tires(rows, weights):
+        nonlocal calls
+        calls += 1
+        if calls == 1 + 21 + 40:  # on all rows, without each cluster, and then
+            raise KeyboardInterrupt
+        return weighted(rows, weights)
+
+    options = {"cluster": "subject", "n_boot": 100, "seed": 5}
+    with pytest.raises(Interrupted, match=r"after \d+ of 100 replicates") as stopped:
+        cluster_bootstrap(table(), tires, method="percentile", **options)
+    kept = stopped.value.result
+    assert 0 < kept.n_boot < 40
+    # Too few for percentiles at 95 %, which is no reason to lose them.
+    assert kept.method == "jackknife_t"
+    assert isinstance(stopped.value, KeyboardInterrupt)
+    calls = 1000
+    once = cluster_bootstrap(table(), weighted, **options)
+    assert np.array_equal(kept.extend(100 - kept.n_boot).replicates, once.replicates)
+
+
+def test_ctrl_c_stops_a_script_at_once(tmp_path):
+    script = tmp_path / "slow.py"
+    script.write_text(
+        "import time, numpy as np, pandas as pd, pyexpr as px\n"
+        "frame = pd.DataFrame({'subject': np.repeat(np.arange(20), 2), 'y': np.arange(40.0)})\n"
+        "def slow(rows, weights):\n"
+        "    time.sleep(0.005)\n"
+        "    return np.average(rows['y'], weights=weights)\n"
+        "print('begun', flush=True)\n"
+        "px.cluster_bootstrap(frame, slow, cluster='subject', n_boot=100_000)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout.readline() == "begun\n"
+        time.sleep(1)
+        child.send_signal(signal.SIGINT)
+        begun = time.monotonic()
+        _, said = child.communicate(timeout=30)
+        assert time.monotonic() - begun < 5  # interpreter's end included, machine busy
+    assert child.returncode != 0
+    assert "stopped by Ctrl-C after" in said.splitlines()[-1]
+
+
+def test_a_pickled_result_shows_but_does_not_draw():
+    found = cluster_bootstrap(table(), weighted, cluster="subject", n_boot=50)
+    again = pickle.loads(pickle.dumps(found))
+    pd.testing.assert_frame_equal(again.tidy(), found.tidy(), check_exact=True)
+    assert again.influence().equals(found.influence())
+    with pytest.raises(DataError, match="a pickled result has no statistic"):
+        again.extend(1)
+
+
+@pytest.mark.parametrize("n", [-1, 2.5, True])
+def test_extend_takes_a_whole_number(n):
+    found = cluster_bootstrap(table(), weighted, cluster="subject", n_boot=0)
+    with pytest.raises(DataError, match="adds a whole number"):
+        found.extend(n)
+
+
 def test_undefined_replicates_are_counted():
     def sometimes(rows, weights):
         return np.nan if weights[0] == 0 else np.average(rows.y, weights=weights)
@@ -94,7 +199,7 @@ def test_few_clusters_are_warned_of():
         (lambda r, w: {f"x{w[0]:g}": 1.0}, {}, "in a replicate"),
         (weighted, {"cluster": None}, "repeats"),
         (weighted, {"n_boot": -1}, "n_boot= must be"),
-        (weighted, {"method": "studentized"}, "a Python statistic does not give"),
+        (weighted, {"method": "studentized"}, "statistic of your own does not give"),
     ],
 )
 def test_errors(statistic, options, says):

@@ -177,7 +177,7 @@ def test_from_model_takes_its_penalties_and_weights() -> None:
     assert [w.alpha for w in tuned.weights] == [w.alpha for w in result.weights]
     assert [w.l1_ratio for w in tuned.weights] == [w.l1_ratio for w in result.weights]
     fewer = rows["subject"] < "s020"
-    part = CoefficientResult.from_model(
+    part = context_coefficients.from_model(
         model, X, rows["y"], cluster=rows["subject"], rows=fewer, n_boot=0
     )
     assert "fitted on other rows" in part.remarks[0]
@@ -287,16 +287,20 @@ def test_desparsified_without_penalties_is_least_squares() -> None:
     X = rows[FEATURES].to_numpy() / [1, 10, 100, 1]
     y = rows["y"].to_numpy()
     codes = np.unique(rows["subject"], return_inverse=True)[1]
-    found = desparsified(X, y, codes, 40, np.zeros(4), node_alpha=1e-13)
-    fit = cluster_ols(np.column_stack([X, np.ones(len(X))]), y, codes, cr="CR0")
-    np.testing.assert_allclose(found.coef, fit.coef[:4], rtol=1e-7)
-    # Started at 0 the influences hold y itself; started at the solution, its residuals.
-    again = desparsified(X, y, codes, 40, fit.coef[:4], node_alpha=1e-13)
-    np.testing.assert_allclose(
-        again.contrasts(np.eye(4)).std_error,
-        fit.contrasts(np.eye(5)[:4]).std_error * np.sqrt(40 / 39),
-        rtol=1e-6,
-    )
+    found = desparsified(X, y, codes, 40, np.zeros((41, 4)), node_alpha=1e-13)
+
+    def slopes(rows: np.ndarray) -> np.ndarray:
+        design = np.column_stack([X[rows], np.ones(rows.sum())])
+        return np.linalg.lstsq(design, y[rows], rcond=None)[0][:4]
+
+    np.testing.assert_allclose(found.coef, slopes(codes >= 0), rtol=1e-7)
+    without = np.array([slopes(codes != g) for g in range(40)])
+    jackknife = np.sqrt(39 * without.var(axis=0))
+    np.testing.assert_allclose(found.contrasts(np.eye(4)).std_error, jackknife, rtol=1e-6)
+    # And near CR3, which has the sum of squares about the estimate.
+    fit = cluster_ols(np.column_stack([X, np.ones(len(X))]), y, codes, cr="CR3")
+    cr3 = fit.contrasts(np.eye(5)[:4]).std_error
+    np.testing.assert_allclose(jackknife, cr3 * np.sqrt(39 / 40), rtol=0.02)
 
 
 def test_desparsified_is_the_papers_formula_with_scikit_learns_lasso() -> None:
@@ -304,22 +308,37 @@ def test_desparsified_is_the_papers_formula_with_scikit_learns_lasso() -> None:
     codes = np.repeat(np.arange(12), 4)
     X = rng.normal(size=(48, 60)) + rng.normal(size=(12, 60))[codes]
     y = X[:, 0] + rng.normal(size=48)
-    beta = np.zeros(60)
-    beta[0] = 0.8
+    beta = np.zeros((13, 60))
+    beta[:, 0] = np.linspace(0.8, 0.9, 13)  # a fit of its own without each subject
     found = desparsified(X, y, codes, 12, beta, node_alpha=0.2)
-    assert (found.contrasts(np.eye(60)).df == 11).all()
-    Xc, yc = X - X.mean(axis=0), y - y.mean()
-    for j in (0, 7, 59):
+    tests = found.contrasts(np.eye(60))
+    assert (tests.df == 11).all()
+
+    def slope(j: int, rows: np.ndarray, own: np.ndarray) -> float:
+        Xc, yc = X[rows] - X[rows].mean(axis=0), y[rows] - y[rows].mean()
         others = np.delete(Xc, j, axis=1)
-        sd = Xc[:, j].std()
+        # The penalty is of features at unit standard deviation over all rows, as is the label.
+        sd = X[:, j].std()
         lasso = Lasso(alpha=0.2, tol=1e-14, max_iter=1_000_000, fit_intercept=False)
         lasso.fit(others / others.std(axis=0), Xc[:, j] / sd)
         Z = Xc[:, j] - sd * lasso.predict(others / others.std(axis=0))
-        e = yc - Xc @ beta
-        assert found.coef[j] == pytest.approx(beta[j] + Z @ e / (Z @ Xc[:, j]), rel=1e-7)
-        sums = np.bincount(codes, Z * e / (Z @ Xc[:, j]))
-        se = np.sqrt(12 / 11 * (sums**2).sum())
-        assert found.contrasts(np.eye(60)[j]).std_error[0] == pytest.approx(se, rel=1e-7)
+        return float(own[j] + Z @ (yc - Xc @ own) / (Z @ Xc[:, j]))
+
+    for j in (0, 7, 59):
+        assert found.coef[j] == pytest.approx(slope(j, codes >= 0, beta[0]), rel=1e-7)
+        without = np.array([slope(j, codes != g, beta[1 + g]) for g in range(12)])
+        error = np.sqrt(11 / 12 * np.sum((without - without.mean()) ** 2))
+        assert tests.std_error[j] == pytest.approx(error, rel=1e-6)
+
+
+def test_a_slope_that_needs_one_subject_says_so() -> None:
+    rows = study(5, G=8)
+    rows.loc[(rows["subject"] != rows["subject"].iloc[0]) & (rows["task"] == "a"), "f1"] = 0.5
+    table = fitted(rows).tidy().set_index(["context", "feature"])
+    assert np.isfinite(table.loc[("a", "f1"), "tested_estimate"])
+    assert table.loc[("a", "f1"), ["tested_std_error", "p_value", "conf_low"]].isna().all()
+    assert table.loc[("a", "f1"), "reason"] == "undefined without one of the subjects"
+    assert table.drop(index=("a", "f1"))["p_value"].notna().all()
 
 
 def test_few_subjects_are_desparsified() -> None:
@@ -409,6 +428,12 @@ def test_printed_and_drawn() -> None:
     figure = result.plot(names={"f0": "Smile"})
     assert [axes.get_title() for axes in figure.axes] == ["A", "B", "C", "All"]
     assert figure.axes[0].get_yticklabels()[0].get_text() == "Smile"
+    for rule, said in (
+        (None, "Slope, confidence interval (tested)"),
+        ("holm", "Slope, simultaneous confidence interval by Holm (tested)"),
+    ):
+        (legend,) = (result if rule is None else result.adjust(rule)).plot().legends
+        assert legend.get_texts()[1].get_text() == said
 
 
 def test_refused() -> None:

@@ -20,10 +20,13 @@ from pyexpr.base.errors import (
     ColumnError,
     DataError,
     FewSubjectsWarning,
+    Interrupted,
     PyexprError,
     PyexprWarning,
 )
-from pyexpr.inference.comparison import Predictions, compare_models
+from pyexpr.core.cluster_bootstrap import MetricDesign
+from pyexpr.inference.comparison import compare_models
+from pyexpr.inference.predictions import Predictions
 from pyexpr.inference.quantities import METRICS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -217,6 +220,48 @@ def test_extend_equals_asking_at_once():
         pd.testing.assert_frame_equal(once.tidy(), twice.tidy(), check_exact=True)
 
 
+@pytest.mark.parametrize("rule", ["holm", "max_t"])
+def test_an_adjusted_result_stays_adjusted(rule):
+    frame = table()
+    options = {"method": "percentile", "adjust": rule}
+    once = compare(frame, n_boot=400, **options)
+    twice = compare(frame, n_boot=150, **options, confidence=0.9).extend(250)
+    assert twice.tidy().adjustment.tolist() == once.tidy().adjustment.tolist()
+    again = twice.interval(confidence=0.95)
+    pd.testing.assert_frame_equal(again.tidy(), once.tidy(), check_exact=True)
+
+
+def test_ctrl_c_keeps_what_was_drawn(monkeypatch):
+    frame = table()
+    real = MetricDesign.replicates
+
+    def pressed(self, n, *, first, **options):
+        if first >= 4096:
+            raise KeyboardInterrupt
+        return real(self, n, first=first, **options)
+
+    monkeypatch.setattr("pyexpr.inference.comparison_evidence._STEPS", 4096 * 48)
+    monkeypatch.setattr(MetricDesign, "replicates", pressed)
+    with pytest.raises(Interrupted, match="after 4096 of 10000 replicates") as stopped:
+        compare(frame, n_boot=10_000, method="percentile", seed=3)
+    kept = stopped.value.result
+    monkeypatch.undo()
+    assert (kept.n_boot, kept.method) == (4096, "percentile")
+    once = compare(frame, n_boot=10_000, method="percentile", seed=3)
+    pd.testing.assert_frame_equal(kept.extend(5904).tidy(), once.tidy(), check_exact=True)
+
+
+def test_ctrl_c_while_studentising_keeps_the_replicates(monkeypatch):
+    def pressed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MetricDesign, "standard_errors", pressed)
+    with pytest.raises(Interrupted, match="after 60 of 60 replicates") as stopped:
+        compare(table(), method="studentized", confidence=0.9)
+    kept = stopped.value.result
+    assert (kept.n_boot, kept.method) == (60, "jackknife_t")
+
+
 def test_interval_changes_method_and_level_without_new_draws():
     frame = table()
     first = compare(frame, n_boot=200)
@@ -225,22 +270,45 @@ def test_interval_changes_method_and_level_without_new_draws():
         assert again.evidence.replicates is first.evidence.replicates
         asked = compare(frame, n_boot=200, method=method, confidence=0.9)
         pd.testing.assert_frame_equal(again.tidy(), asked.tidy(), check_exact=True)
-    assert first.interval(method="percentile").interval().method == "jackknife_t"
+    changed = first.interval(method="percentile", confidence=0.9).interval()
+    assert (changed.method, changed.intervals.confidence) == ("percentile", 0.9)
 
 
 def test_degrees_of_freedom():
     metrics = ["correlation", "correlation_between", "correlation_within", "rmse"]
-    result = compare(table(), metrics=metrics)
+    frame = table()
+    result = compare(frame, metrics=metrics)
     tidy = result.tidy()
-    assert (tidy.df[tidy.metric.isin(metrics[:2])] == 23).all()
-    scales = {"correlation_within": np.arctanh, "rmse": lambda x: -1 / x}
+    n = frame.groupby("subject").size()
+    sizes = float(n.sum() ** 2 / (n**2).sum()) - 1
+    assert sizes < 23
+    # Subjects' means count once each; differences of correlations leave kurtosis out.
+    assert (tidy.df[tidy.metric == "correlation_between"] == 23).all()
+    assert tidy.df[row_of(result, "correlation", "good - poor")] == pytest.approx(sizes, rel=TWIN)
+    scales = {
+        "correlation": np.arctanh,
+        "correlation_within": np.arctanh,
+        "rmse": lambda x: -1 / x,
+    }
     (group,) = result.evidence.groups
     for metric, scale in scales.items():
         i = row_of(result, metric, "poor")
         values = scale(group.values[list(group.rows).index(i)])
         excess = max(0.0, float(stats.kurtosis(values, bias=False)))
         assert excess > 0
-        assert tidy.df[i] == pytest.approx(2 / (2 / 23 + excess / 24), rel=TWIN)
+        tails = 2 / (2 / 23 + excess / 24)
+        assert tidy.df[i] == pytest.approx(min(tails, sizes), rel=TWIN)
+
+
+def test_clusters_of_very_unequal_size_leave_few_degrees_of_freedom():
+    frame = table()
+    large = frame[frame.subject == frame.subject.iloc[0]]
+    frame = pd.concat([frame, *[large] * 40], ignore_index=True)
+    n = frame.groupby("subject").size()
+    effective = float(n.sum() ** 2 / (n**2).sum())
+    assert effective < 3
+    df = compare(frame, metrics=["correlation", "rmse"]).tidy().df
+    np.testing.assert_allclose(df, np.minimum(df, max(effective - 1, 2)), rtol=TWIN)
 
 
 def test_what_is_tested():

@@ -130,6 +130,13 @@ def test_an_exception_makes_its_replicate_undefined_and_is_counted(capfd):
             raise ValueError("the first row is absent")
         return rows[0]
 
+    less = {**OPTIONS, "n_boot": 700}
+    twice = cluster_bootstrap(
+        table(), {"fussy": fussy, "rmse": rmse}, columns=["y", "p"], **less
+    ).extend(400)
+    pd.testing.assert_frame_equal(twice.tidy(), result.tidy(), check_exact=True)
+    assert digest(twice) == digest(result)
+
     again = cluster_bootstrap(table(), fussy_callback, columns=["y", "p"], **OPTIONS)
     assert np.array_equal(np.isnan(again.replicates[:, 0]), undefined)
 

@@ -9,8 +9,8 @@ from reference import cluster_bootstrap as twin
 from statsmodels.stats.multitest import multipletests
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.holm import holm
 from pyexpr.inference.comparison import compare_models
-from pyexpr.inference.multiplicity import holm
 
 
 @pytest.mark.parametrize("seed", range(5))

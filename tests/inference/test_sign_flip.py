@@ -11,7 +11,8 @@ from reference import sign_flip as twin
 from scipy import stats
 
 from pyexpr.base.errors import DataError, FewSubjectsWarning
-from pyexpr.inference.comparison import Predictions, compare_models
+from pyexpr.inference.comparison import compare_models
+from pyexpr.inference.predictions import Predictions
 from pyexpr.inference.quantities import METRICS
 
 # Sums in another order, and a statistic that divides by a small standard error.

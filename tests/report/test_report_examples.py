@@ -18,6 +18,8 @@ import pytest
         "performance_figure",
         "weights_figure",
         "quality_figure",
+        "learning_figure",
+        "seeds_table",
     ],
 )
 def test_examples(module: str) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from pyexpr.base.errors import ColumnError, DataError
 from pyexpr.report import labels, paper_figures, tables
+from pyexpr.report.html_table import word_html
+from pyexpr.report.latex import latex
 
 NAN = math.nan
 INF = math.inf
@@ -306,14 +308,17 @@ def test_written_tables_read_back_exactly(tmp_path: Path) -> None:
     frame = performance(("a, b", "all", "nrmse", 0.1 + 0.2), ("c", "all", "nrmse", 1 / 3))
     frame = frame.assign(conf_high=[INF, NAN])
     table = tables.performance_table(frame)
-    csv, markdown = tables.write_table(frame, table, tmp_path / "new" / "folder", "table3")
+    paths = tables.write_table(frame, table, tmp_path / "new" / "folder", "table3")
+    csv, markdown, tex, html = paths
     with open(csv, encoding="utf-8", newline="") as lines:
         rows = list(DictReader(lines))
     assert [float(row["estimate"]) for row in rows] == [0.1 + 0.2, 1 / 3]
     assert [row["conf_high"] for row in rows] == ["inf", ""]
     assert markdown.read_text(encoding="utf-8") == table.markdown()
     assert csv.read_bytes().splitlines()[1] == b'"a, b",all,nrmse,0.30000000000000004,inf'
-    assert sorted(path.name for path in csv.parent.iterdir()) == ["table3.csv", "table3.md"]
+    assert tex.read_text(encoding="utf-8") == latex(table)
+    assert html.read_text(encoding="utf-8") == word_html(table)
+    assert sorted(csv.parent.iterdir()) == sorted(paths)
 
 
 def test_neither_file_if_one_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,26 +18,30 @@ from study_variants import tables_of, variant
 
 from pyexpr.base.errors import PyexprError, StudyError
 from pyexpr.base.files import OutputError, sha256
+from pyexpr.study import stages
 from pyexpr.study.pipeline import STAGES, Study, StudyResult
+from pyexpr.study.store import code_fingerprint
 
 SOLVERS = 1e-6  # coordinate descent to another tolerance
 
 FILES = {
-    *(f"{table}.{kind}" for kind in ("csv", "md") for table in (
+    *(f"{table}.{kind}" for kind in ("csv", "md", "tex", "html") for table in (
         "table1_reliability", "table2_factor_model", "table3_performance",
         "table3_performance_intervals", "table4_comparison", "table4_all_differences", "weights",
+        "coefficients", "contrasts", "omnibus",
     )),
     *(f"{table}.csv" for table in (
-        "parameters", "scores", "features", "quality", "recordings", "dropped_clips", "split",
-        "left_out", "tuning", "predictions", "comparison", "scores_leakage", "coefficients",
-        "contrasts", "omnibus",
+        "parameters", "invariance", "invariance_contrasts", "scores", "features", "quality",
+        "recordings", "dropped_clips", "split", "left_out", "tuning", "predictions",
+        "comparison", "scores_leakage",
     )),
     *(f"figures/{figure}.{kind}" for kind in ("svg", "png") for figure in (
         "figure2_factor_model", "figure3_performance", "figure4_weights", "figure4_coefficients",
-        "quality",
+        "quality", "predictions",
     )),
     *(f"stages/{stage}.zip" for stage in STAGES),
     "record.json",
+    "report.html",
     "stages/rendered.json",
 }  # fmt: skip
 
@@ -49,6 +56,31 @@ def files_of(folder: Path) -> dict[str, str]:
 
 def test_every_result_is_written(study_result: StudyResult) -> None:
     assert set(files_of(study_result.folder)) == FILES
+
+
+def test_figure_4_says_that_its_intervals_are_simultaneous(study_result: StudyResult) -> None:
+    assert set(study_result.table("coefficients")["adjustment"]) == {"holm"}
+    svg = (study_result.folder / "figures/figure4_coefficients.svg").read_text(encoding="utf-8")
+    assert "Slope, simultaneous confidence interval by Holm (tested)" in svg
+    assert "each with its simultaneous confidence interval by Holm" in svg
+
+
+def test_the_code_is_part_of_what_results_are_stored_under(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As an editable install has it: the sources in one folder, the extension in another.
+    roots = [tmp_path / "sources", tmp_path / "built"]
+    for root in roots:
+        root.mkdir()
+    (roots[0] / "a.py").write_text("x = 1")
+    (roots[1] / "_core.so").write_bytes(b"1")
+    monkeypatch.setattr(sys.modules["pyexpr"], "__path__", [str(root) for root in roots])
+    seen = set()
+    for path, text in ((roots[0] / "a.py", "x = 2"), (roots[1] / "_core.so", "2")):
+        seen.add(code_fingerprint.__wrapped__())
+        path.write_text(text)
+    seen.add(code_fingerprint.__wrapped__())
+    assert len(seen) == 3
 
 
 def test_the_record_says_how_to_repeat_it(study_result: StudyResult) -> None:
@@ -279,3 +311,42 @@ def test_an_unwritable_folder_is_refused_before_anything_is_computed(study_folde
     blocked = study_folder / "ratings.csv" / "results"
     with pytest.raises(OutputError, match="cannot write into"):
         Study.from_file(study_folder / "study.toml", output=blocked).run(show=False)
+
+
+def test_contexts_are_tested_for_invariance(study_result: StudyResult) -> None:
+    table = study_result.table("invariance")
+    assert table["level"].tolist() == ["configural", "metric", "scalar"]
+    assert table["p_value"][1:].between(0, 1).all()
+    assert table["lavaan_p_value"][1:].between(0, 1).all()
+    assert study_result.table("invariance_contrasts")["term"].nunique() == 3
+    notes = study_result.stages["factor_model"].facts["notes"]
+    assert any(note.startswith("Invariance over contexts. Metric: ") for note in notes)
+
+
+def test_invariance_is_left_out_where_it_cannot_or_should_not_be_tested(
+    study_folder: Path,
+) -> None:
+    study = Study.from_file(study_folder / "study.toml")
+
+    def factor_model(
+        wanted: bool, change: Callable[[pd.DataFrame], pd.DataFrame]
+    ) -> stages.StageOutput:
+        section = study.config.factor_model.model_copy(
+            update={"invariance": wanted, "engine": "native"}
+        )
+        config = study.config.model_copy(update={"factor_model": section})
+        ratings = change(study.inputs.ratings)
+        return stages.factor_model(config, replace(study.inputs, ratings=ratings))
+
+    without = factor_model(False, lambda ratings: ratings)
+    assert "invariance" not in without.tables
+    assert not any("Invariance" in note for note in without.facts["notes"])
+    native = factor_model(True, lambda ratings: ratings).tables["invariance"]
+    assert native["lavaan_reason"].str.contains("lavaan was not asked").all()
+
+    def lone(ratings: pd.DataFrame) -> pd.DataFrame:
+        keep = (ratings["context"] != "pain") | (ratings["subject"] == ratings["subject"].min())
+        return ratings[keep]
+
+    said = factor_model(True, lone).facts["notes"]
+    assert any("was not tested: group 'pain'" in note for note in said)

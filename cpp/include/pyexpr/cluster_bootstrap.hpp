@@ -4,7 +4,7 @@
 // costs O(clusters) and not O(rows). Resampling clusters: Davison and Hinkley
 // (1997), section 3.8; jackknife: Efron (1982). "Column" is one column of
 // predictions with its truth; a "level" is the mean of one metric over one or more
-// columns; a "quantity" is a level or the difference of two levels.
+// columns, or its logarithm; a "quantity" is a level or the difference of two levels.
 //
 // Bytes: each output is a fixed sequence of operations on fixed inputs, clusters in
 // order; it does not depend on the number of threads, on the range of replicates
@@ -63,6 +63,7 @@ struct Level {
     Metric metric = Metric::kRmse;
     double divisor = 1;  // of the mean over columns; 7 makes RMSE the paper's NRMSE
     std::vector<std::size_t> columns;
+    bool logarithm = false;  // of the divided mean; undefined where that is not above 0
 };
 
 // The scale on which a quantity is studentised; increasing functions.
@@ -70,7 +71,7 @@ enum class Scale : int {
     kIdentity,
     kNegativeReciprocal,  // -1/x
     kAtanh,
-    kNegativeLogComplement,  // -log(1-x)
+    kNegativeRootComplement,  // -sqrt(1-x)
 };
 
 struct Quantity {

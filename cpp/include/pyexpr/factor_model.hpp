@@ -46,6 +46,13 @@ FactorFit fit_factor(ArrayView<const double, 2> covariance, ArrayView<double, 1>
 bool factor_information_inverse(ArrayView<const double, 1> parameters, std::size_t n_rows,
                                 ArrayView<double, 2> vcov);
 
+// Fit each row of `sums` (B, 1 + p + p (p + 1) / 2), laid out as below, on its own.
+// Written: parameters (B, 2 p), NaN where undefined, and status (B). The same bytes at
+// any number of threads (0: one per core). O(B p^3).
+void fit_factor_sums(ArrayView<const double, 2> sums, std::size_t p,
+                     ArrayView<double, 2> parameters, ArrayView<int, 1> status,
+                     std::size_t n_threads = 1);
+
 // Fit replicates of a resampling of clusters. Each of n_clusters clusters has
 // (count, sum of x (p), sum of x x' (p (p + 1) / 2, upper triangle by rows)) in
 // `sums` (n_clusters, 1 + p + p (p + 1) / 2), x centred near its mean; `counts`

@@ -64,9 +64,11 @@ class NativeEngine:
 def refuse_unsupported(request: FitRequest) -> None:
     """Raise `EngineError` for what needs lavaan."""
     if not request.model.plain_factor:
-        raise unsupported("native", "more than one plain factor")
+        raise unsupported("native", "more than one factor with free loadings and nothing else said")
     if request.cluster is not None or request.estimator != "ML":
         raise unsupported("native", f"estimator={request.estimator!r} or cluster=")
+    if request.group_equal:
+        raise unsupported("native", "parameters held equal over groups")
     if request.missing != "listwise" and np.isnan(request.columns).any():
         raise unsupported("native", "incomplete rows with missing='fiml'")
 

@@ -43,6 +43,8 @@ class FitRequest:
     n_groups : int
     estimator : "ML" or "MLR"
     missing : "listwise" or "fiml"
+    group_equal : what is held equal over groups ("loadings", "intercepts")
+    group_partial : (lhs, op, rhs) of parameters that are free all the same
     """
 
     model: MeasurementModel
@@ -52,6 +54,8 @@ class FitRequest:
     n_groups: int = 1
     estimator: str = "ML"
     missing: str = "listwise"
+    group_equal: tuple[str, ...] = ()
+    group_partial: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,13 @@ def request_payload(request: FitRequest, *, task: str = "fit") -> dict[str, Any]
         # As text, because lavaan sorts numbers and keeps text by first appearance:
         # either way the labels come back with the answer.
         payload["group"] = [str(code) for code in request.group.tolist()]
+    if request.group_equal:
+        payload["group_equal"] = list(request.group_equal)
+    if request.group_partial:
+        safe = {**request.model.safe_names, "": ""}
+        payload["group_partial"] = [
+            f"{safe[lhs]}{op}{safe[rhs]}" for lhs, op, rhs in request.group_partial
+        ]
     if request.cluster is not None:
         payload["cluster"] = request.cluster.astype(np.int64)
     return payload

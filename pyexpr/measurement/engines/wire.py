@@ -54,6 +54,8 @@ def _item(value: Any) -> list[bytes]:
         return [*parts, tag, *_vector(names), struct.pack(">i", _NULL)]
     if isinstance(value, np.ndarray):
         return _vector(value.ravel())
+    if isinstance(value, bytes):
+        return [struct.pack(">ii", _RAW, len(value)), value]
     if isinstance(value, (str, bool, int, float, np.generic)):
         return _vector([value])
     items = list(value)
@@ -64,7 +66,7 @@ def _item(value: Any) -> list[bytes]:
 
 
 def _is_nested(item: Any) -> bool:
-    return isinstance(item, (Mapping, list, tuple, np.ndarray))
+    return isinstance(item, (Mapping, list, tuple, bytes, np.ndarray))
 
 
 def _char(text: str | None) -> bytes:

@@ -1,0 +1,150 @@
+#' Read a file of OpenFace
+#'
+#' @description
+#' Versions 0.x to 2.x, any group of columns, plain or compressed. Frames are placed
+#' by their number; missing frames are gaps; frames that failed are `NA` in every
+#' group. Nothing is repaired in silence: what was dropped is counted in the log.
+#'
+#' @param path A file.
+#' @param groups Groups of columns: some of `"landmarks_2d"`, `"landmarks_3d"`,
+#'   `"pose_translation"`, `"pose_rotation"`, `"gaze_angle"`, `"gaze_vector"`,
+#'   `"au_presence"`, `"au_intensity"`, `"params"`, `"eye_landmarks_2d"`,
+#'   `"eye_landmarks_3d"`, `"shape"`. By default those the features need.
+#' @param fps Frames per second; by default what the timestamps tell.
+#' @param min_confidence Frames of lower confidence are not valid.
+#' @param face `"largest"`, or the `face_id` to follow.
+#' @param on_missing `"error"` or `"note"`, where the file lacks one of `groups`.
+#' @return A tibble, a row per frame: `frame` (from 0), `time` (s), `present`, `valid`,
+#'   `confidence`, then the columns of the groups (pixels, mm, radians, as OpenFace
+#'   writes them). `glance()` gives the log: rows read, cut, doubled, frames missing
+#'   and failed; `tidy()` a row per group.
+#' @seealso [describe_openface()], [extract_features()]
+#' @export
+#' @examplesIf pyexpr::pyexpr_available()
+#' path <- tempfile(fileext = ".csv")
+#' writeLines(c(
+#'   "frame, timestamp, confidence, success, gaze_angle_x, gaze_angle_y",
+#'   "1, 0.00, 0.98, 1, 0.10, 0.20", "2, 0.04, 0.98, 1, 0.11, 0.20",
+#'   "4, 0.12, 0.10, 0, 0.00, 0.00"
+#' ), path)
+#' recording <- read_openface(path, groups = "gaze_angle")
+#' recording
+#' glance(recording)
+read_openface <- function(path, groups = NULL, fps = NULL, min_confidence = NULL,
+                          face = "largest", on_missing = "error") {
+  found <- ask("read_openface", list(
+    path = path_of(path, rlang::current_env()), groups = many(groups), fps = one(fps),
+    min_confidence = one(min_confidence), face = one(face), on_missing = one(on_missing)
+  ), rlang::current_env())
+  table <- result_table(found$frames)
+  tibble::new_tibble(as.list(table), nrow = nrow(table), class = "pyexpr_recording",
+    heading = found$heading, notes = r_words(as.character(found$notes)), log = found$log,
+    groups = result_table(found$groups))
+}
+
+path_of <- function(path, call, arg = "path") {
+  if (!is.character(path) || length(path) != 1L || is.na(path)) {
+    data_error(sprintf("`%s` must be the path of a file, as one string.", arg), call)
+  }
+  path.expand(path)
+}
+
+#' @export
+print.pyexpr_recording <- function(x, ...) {
+  cat(attr(x, "heading"), "\n\n", sep = "")
+  show_table(plain_tibble(x), ...)
+  print_notes(attr(x, "notes"))
+  invisible(x)
+}
+
+plain_tibble <- function(x) tibble::new_tibble(unclass_columns(x), nrow = nrow(x))
+
+unclass_columns <- function(x) {
+  columns <- as.list(x)
+  attributes(columns) <- list(names = names(x))
+  columns
+}
+
+#' @export
+tidy.pyexpr_recording <- function(x, ...) attr(x, "groups")
+
+#' @export
+glance.pyexpr_recording <- function(x, ...) tibble::as_tibble(attr(x, "log"))
+
+#' What a file of OpenFace holds
+#'
+#' @param path A file.
+#' @return A tibble of one row: layout, frames, frame rate, groups of columns.
+#' @export
+#' @examplesIf pyexpr::pyexpr_available()
+#' path <- tempfile(fileext = ".csv")
+#' writeLines(c("frame, timestamp, confidence, success, gaze_angle_x, gaze_angle_y",
+#'   "1, 0.00, 0.98, 1, 0.10, 0.20", "2, 0.04, 0.98, 1, 0.11, 0.20"), path)
+#' describe_openface(path)
+describe_openface <- function(path) {
+  call <- rlang::current_env()
+  result_table(ask("describe_openface", list(path = path_of(path, call)), call))
+}
+
+#' Features of clips from OpenFace files
+#'
+#' @description
+#' Reads recordings, cuts them into clips and computes fourteen features of movement,
+#' gaze and facial action per clip. Gaps are never bridged; a clip without features
+#' says why, and all that was left out is counted.
+#'
+#' @param recordings A data frame with the columns `subject`, `context` and `openface`
+#'   (path), a row per recording; or paths (then the subject is the file's name).
+#' @param schedule `"bp4d_plus"`, or a data frame of segments with the columns
+#'   `context`, `start`, `end` (seconds; negative ones count from the end) and `clip`.
+#' @param every Instead of a schedule: clips of so many seconds.
+#' @param rate Bins per second in which movement is measured.
+#' @param bins `"mean"` or `"decimate"`.
+#' @param velocity `"abs_derivative"`, `"derivative"` or `"speed"`.
+#' @param head `"pose"` or `"params"`.
+#' @param au_count `"mean"` or `"distinct"`.
+#' @param min_valid Share of bins that a clip needs.
+#' @param landmarks `"2d"`, `"normalised"` or `"3d"`.
+#' @param derivatives `"differences"` or `"savgol"`.
+#' @param on_short `"drop"` lists clips that a recording is too short for, `"error"`
+#'   stops.
+#' @param n_jobs Files worked on at a time; it never changes the result.
+#' @param progress Whether to show a bar.
+#' @inheritParams read_openface
+#' @return An object with [tidy()][result-tables] (a row per clip; units are in
+#'   `x$units`), tables `"quality"`, `"recordings"` and `"dropped"`.
+#' @export
+#' @examplesIf pyexpr::pyexpr_available()
+#' path <- file.path(tempdir(), "s01.csv")
+#' frame <- 0:149 # 6 s at 25 frames per second, 30 mm/s to the right
+#' write.csv(data.frame(frame = frame + 1, timestamp = frame / 25, confidence = 0.98,
+#'   success = 1, pose_Tx = 1.2 * frame, pose_Ty = 0, pose_Tz = 500), path, row.names = FALSE)
+#' found <- extract_features(path, every = 3)
+#' tidy(found)[c("subject", "clip", "head_displacement")]
+extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5, bins = "mean",
+                             velocity = "abs_derivative", head = "pose", au_count = "mean",
+                             min_valid = 0.5, landmarks = "2d", derivatives = "differences",
+                             min_confidence = NULL, fps = NULL, face = "largest",
+                             on_short = "drop", n_jobs = NULL, progress = interactive()) {
+  call <- rlang::current_env()
+  if (is.data.frame(recordings)) {
+    needed <- c("subject", "context", "openface")
+    if (is.character(recordings$openface)) recordings$openface <- path.expand(recordings$openface)
+    source <- table_node(recordings, needed, "recordings", call)
+  } else if (is.character(recordings)) {
+    source <- many(path.expand(recordings))
+  } else {
+    data_error(sprintf("`recordings` must be a data frame or paths, not %s.",
+      described_type(recordings)), call)
+  }
+  if (is.data.frame(schedule)) schedule <- table_node(schedule, arg = "schedule", call = call)
+  found <- ask("extract_features", list(
+    recordings = source, schedule = schedule, every = one(every), rate = one(rate),
+    bins = one(bins), velocity = one(velocity), head = one(head), au_count = one(au_count),
+    min_valid = one(min_valid), landmarks = one(landmarks), derivatives = one(derivatives),
+    min_confidence = one(min_confidence), fps = one(fps), face = one(face),
+    on_short = one(on_short), n_jobs = one(n_jobs), progress = one(progress)
+  ), call)
+  data <- if (is.data.frame(recordings)) recordings else NULL
+  new_result(found, "pyexpr_features", data, c("subject", "context"), units = found$units)
+}

@@ -1,0 +1,45 @@
+#' Bootstrap any statistic over whole clusters
+#'
+#' Draws whole subjects with the draws of [compare_models()] and calls an R function
+#' with their weights; the same seed gives the replicates that Python gives for the
+#' same statistic.
+#'
+#' @param data A data frame, handed to `statistic` as it is.
+#' @param statistic A function of `data` and `weights`, how often each row's subject
+#'   was drawn (all 1 for the estimate, 0 for the subject left out by the jackknife).
+#'   Returns a number, or several with names; `NA` where undefined. One that takes no
+#'   weights can repeat the rows: `data[rep(seq_len(nrow(data)), weights), ]`.
+#' @inheritParams compare_models
+#' @param method Of the intervals: `"jackknife_t"` (recommended, the default),
+#'   `"percentile"`, `"basic"`, `"normal"` or `"bca"`.
+#' @param progress Whether to show a bar.
+#' @param null Value to test; without one there is no p-value.
+#' @return An object with [tidy()][result-tables] (a row per statistic), `glance()`,
+#'   [replicates()], [interval()], [adjust()], [extend()] and `influence()`.
+#' @export
+#' @examplesIf pyexpr::pyexpr_available()
+#' slope <- function(data, weights) {
+#'   coef(lm(score ~ au_intensity, data, weights = weights))["au_intensity"]
+#' }
+#' cluster_bootstrap(clips, slope, cluster = subject, n_boot = 199, null = 0)
+cluster_bootstrap <- function(data, statistic, cluster, n_boot = 2000, method = NULL,
+                              confidence = 0.95, null = NULL, stratify = NULL, seed = 0,
+                              progress = interactive()) {
+  call <- rlang::current_env()
+  cluster <- column(rlang::enquo(cluster), data, "cluster", call)
+  stratify <- column(rlang::enquo(stratify), data, "stratify", call)
+  if (!is.function(statistic)) {
+    data_error(sprintf("`statistic` must be a function of data and weights, not %s.",
+      described_type(statistic)), call)
+  }
+  used <- c(cluster, stratify)
+  table <- table_node(data[used], call = call)
+  table$n <- nrow(data)
+  token <- function_token(function(weights) statistic(data, weights))
+  found <- ask("cluster_bootstrap", list(
+    table = table, `function` = token$id, cluster = cluster, n_boot = one(n_boot),
+    method = one(method), confidence = one(confidence), null = one(null), stratify = stratify,
+    seed = one(seed), progress = one(progress)
+  ), call)
+  new_result(found, "pyexpr_bootstrap", token = token)
+}

@@ -1,0 +1,164 @@
+# The border to Python. Everything crosses as one raw vector of serialize() and
+# comes back as one, so that no version of reticulate converts a number, an NA or
+# a factor. pyexpr/hosted/tables.py is the other side of the tables, and says what
+# becomes of each type; pyexpr/hosted/values.py that of everything else.
+
+# A vector that stays a list in Python even if it has one element.
+many <- function(x) {
+  if (is.null(x)) NULL else node(kind = "many", value = plain_vector(x))
+}
+
+# A named list or vector that is a dictionary in Python.
+dictionary <- function(x) {
+  node(kind = "dict", names = enc2utf8(as.character(names(x))), items = lapply(unname(as.list(x)), to_wire))
+}
+
+node <- function(...) structure(list(...), class = "pyexpr_node")
+
+to_wire <- function(x) {
+  if (is.null(x)) return(NULL)
+  if (inherits(x, "pyexpr_node")) return(unclass(x))
+  if (is.list(x) && !is.null(names(x))) return(unclass(dictionary(x)))
+  if (is.list(x)) return(list(kind = "list", items = lapply(x, to_wire)))
+  if (!is.atomic(x)) abort("only data can go to Python", .internal = TRUE)
+  if (!is.null(names(x))) return(unclass(dictionary(x)))
+  list(kind = if (length(x) == 1L) "scalar" else "many", value = plain_vector(x))
+}
+
+plain_vector <- function(x) {
+  if (is.factor(x)) x <- as.character(x)
+  if (inherits(x, "integer64")) return(writeBin(as.vector(unclass(x)), raw()))
+  if (is.character(x)) return(enc2utf8(as.vector(x)))
+  as.vector(unclass(x))
+}
+
+# A data frame for Python. `needed` are the columns it will use (NULL: all); of the
+# others those that cannot cross stay behind.
+table_node <- function(data, needed = NULL, arg = "data", call = rlang::caller_env()) {
+  if (!is.data.frame(data)) {
+    abort(sprintf("`%s` must be a data frame, not %s.", arg, described_type(data)),
+      class = c("pyexpr_data_error", "pyexpr_error"), call = call)
+  }
+  n <- nrow(data)
+  columns <- as.list(data)
+  names <- if (is.null(names(columns))) character() else names(columns)
+  if (anyNA(names)) {
+    abort(sprintf("a column of `%s` has no name (NA); name it.", arg),
+      class = c("pyexpr_column_error", "pyexpr_data_error", "pyexpr_error"), call = call)
+  }
+  problems <- vapply(columns, column_problem, "")
+  used <- if (is.null(needed)) rep(TRUE, length(names)) else names %in% needed
+  bad <- which(nzchar(problems) & used)
+  if (length(bad)) {
+    abort(sprintf("column `%s` of `%s` %s.", names[bad[1]], arg, problems[bad[1]]),
+      class = c("pyexpr_column_error", "pyexpr_data_error", "pyexpr_error"), call = call)
+  }
+  kept <- !nzchar(problems)
+  node(kind = "table", n = n, names = enc2utf8(names[kept]),
+    columns = unname(lapply(columns[kept], column_node)))
+}
+
+# "" for a column that can cross, else what is wrong with it.
+column_problem <- function(x) {
+  if (is.data.frame(x) || is.matrix(x) || is.array(x)) {
+    return("is itself a table; make each of its columns a column")
+  }
+  if (inherits(x, "POSIXlt")) return("")
+  if (is.list(x)) return("is a list; unnest it, or leave it out")
+  known <- c("factor", "ordered", "Date", "POSIXct", "POSIXt", "integer64", "AsIs")
+  strange <- setdiff(oldClass(x), c(known, "glue", "character"))
+  if (length(strange)) {
+    return(sprintf(
+      "has the class <%s>, which cannot go to Python; turn it into numbers, text or a factor",
+      strange[1]
+    ))
+  }
+  if (is.character(x) && !all(validUTF8(enc2utf8(x)))) {
+    return("holds text in an unknown encoding; convert it with iconv()")
+  }
+  if (typeof(x) %in% c("double", "integer", "logical", "character")) return("")
+  sprintf("has the type %s, which cannot go to Python", typeof(x))
+}
+
+column_node <- function(x) {
+  if (inherits(x, "POSIXlt")) x <- as.POSIXct(x)
+  if (is.factor(x)) {
+    codes <- as.integer(x) - 1L
+    codes[is.na(codes)] <- -1L
+    return(list(type = "factor", levels = enc2utf8(levels(x)), codes = bytes_of(codes),
+      ordered = is.ordered(x)))
+  }
+  if (inherits(x, "Date")) return(list(type = "Date", data = bytes_of(as.double(unclass(x)))))
+  if (inherits(x, "POSIXct")) {
+    return(list(type = "POSIXct", data = bytes_of(as.double(unclass(x))), tz = zone_of(x)))
+  }
+  if (inherits(x, "integer64")) {
+    return(list(type = "integer64", data = bytes_of(as.vector(unclass(x)))))
+  }
+  if (is.character(x)) {
+    x <- enc2utf8(as.vector(x))
+    levels <- unique(x[!is.na(x)])
+    codes <- match(x, levels, nomatch = 0L) - 1L
+    return(list(type = "character", levels = levels, codes = bytes_of(codes)))
+  }
+  list(type = typeof(x), data = bytes_of(as.vector(x)))
+}
+
+bytes_of <- function(x) writeBin(x, raw())
+
+# Times without a zone are instants all the same; they come back in UTC.
+zone_of <- function(x) {
+  zone <- attr(x, "tzone")[1]
+  if (is.null(zone) || !nzchar(zone)) "UTC" else zone
+}
+
+# --- back ---------------------------------------------------------------------
+
+from_wire <- function(x) {
+  if (!is.list(x) || is.null(x$kind)) return(if (identical(x, list())) character() else x)
+  switch(x$kind,
+    list = lapply(unname(x$items), from_wire),
+    dict = stats::setNames(lapply(unname(x$items), from_wire), as.character(x$names)),
+    table = from_table(x),
+    array = from_array(x)
+  )
+}
+
+from_array <- function(x) {
+  dim <- as.integer(x$dim)
+  values <- readBin(x$data, "double", n = prod(dim))
+  if (length(dim) > 1L) array(values, dim) else values
+}
+
+from_table <- function(x) {
+  columns <- lapply(unname(x$columns), from_column, n = x$n)
+  names(columns) <- as.character(x$names)
+  tibble::new_tibble(columns, nrow = x$n)
+}
+
+from_column <- function(x, n) {
+  read <- function(what, name = "data") readBin(x[[name]], what, n = n)
+  switch(x$type,
+    double = read("double"),
+    integer = read("integer"),
+    logical = as.logical(read("integer")),
+    character = as.character(x$levels)[index_of(read("integer", "codes"))],
+    factor = factor_of(index_of(read("integer", "codes")), as.character(x$levels), x$ordered),
+    Date = structure(read("double"), class = "Date"),
+    POSIXct = structure(read("double"), class = c("POSIXct", "POSIXt"), tzone = x$tz),
+    integer64 = structure(read("double"), class = "integer64")
+  )
+}
+
+index_of <- function(codes) {
+  codes[codes < 0L] <- NA
+  codes + 1L
+}
+
+factor_of <- function(codes, levels, ordered) {
+  structure(codes, levels = levels, class = c(if (ordered) "ordered", "factor"))
+}
+
+described_type <- function(x) {
+  if (is.null(x)) "NULL" else sprintf("<%s>", class(x)[1])
+}

@@ -1,0 +1,80 @@
+# Columns as the user names them: bare, as strings, in c() or list(), or by a
+# variable that holds names.
+
+# The value of a quosure in which every column of `data` stands for its own name.
+named_in <- function(quo, data, arg, call) {
+  if (!is.data.frame(data)) table_node(data, call = call)
+  mask <- stats::setNames(as.list(names(data)), names(data))
+  mask <- mask[!is.na(names(mask)) & nzchar(names(mask))]
+  tryCatch(
+    rlang::eval_tidy(quo, mask),
+    error = function(e) {
+      missing <- if (rlang::quo_is_symbol(quo)) rlang::as_name(quo) else unknown_in(quo, mask)
+      if (is.null(missing)) {
+        column_error(sprintf("`%s` must name columns of `data`: %s", arg, conditionMessage(e)), call)
+      }
+      no_column(missing, data, arg, call)
+    }
+  )
+}
+
+# The first symbol of an expression that is neither a column nor a variable.
+unknown_in <- function(quo, mask) {
+  env <- rlang::quo_get_env(quo)
+  for (name in all.vars(rlang::quo_get_expr(quo))) {
+    if (!name %in% names(mask) && !exists(name, envir = env)) return(name)
+  }
+  NULL
+}
+
+# Names of columns, checked; NULL where there are none.
+columns <- function(quo, data, arg, call, required = FALSE, one = FALSE) {
+  if (rlang::quo_is_missing(quo)) {
+    column_error(sprintf("`%s` is missing: name %s of `data`.", arg,
+      if (one) "a column" else "columns"), call)
+  }
+  value <- named_in(quo, data, arg, call)
+  check_columns(value, data, arg, call, required = required, one = one)
+}
+
+column <- function(quo, data, arg, call, required = FALSE) {
+  columns(quo, data, arg, call, required = required, one = TRUE)
+}
+
+check_columns <- function(value, data, arg, call, required = FALSE, one = FALSE) {
+  wanted <- if (one) "one column" else "columns"
+  if (is.null(value) && !required) return(NULL)
+  if (!is.character(value) || anyNA(value) || (one && length(value) != 1L) || !length(value)) {
+    column_error(sprintf("`%s` must name %s of `data`, bare or in quotes, not %s.", arg, wanted,
+      if (is.character(value)) sprintf("%d", length(value)) else described_type(value)), call)
+  }
+  absent <- setdiff(value, names(data))
+  if (length(absent)) no_column(absent[1], data, arg, call)
+  value
+}
+
+no_column <- function(name, data, arg, call) {
+  column_error(sprintf("`data` has no column `%s`, which `%s` names; %s", name, arg,
+    full_stop(near_names(name, names(data)))), call)
+}
+
+full_stop <- function(text) ifelse(grepl("[.?!]$", text), text, paste0(text, "."))
+
+column_error <- function(message, call) {
+  abort(message, class = c("pyexpr_column_error", "pyexpr_data_error", "pyexpr_error"), call = call)
+}
+
+data_error <- function(message, call) {
+  abort(message, class = c("pyexpr_data_error", "pyexpr_error"), call = call)
+}
+
+# One value that is not missing, as Python wants it; NULL passes.
+one <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  if (is.null(x)) return(NULL)
+  if (!is.atomic(x) || length(x) != 1L || is.na(x)) {
+    said <- if (is.atomic(x) && length(x) == 1L) "NA" else
+      if (is.atomic(x)) sprintf("%d of them", length(x)) else described_type(x)
+    data_error(sprintf("`%s` must be one value, not %s.", arg, said), call)
+  }
+  x
+}

@@ -1,0 +1,214 @@
+#' Compare models on the same rows, with whole subjects resampled
+#'
+#' @description
+#' Metrics of every model and all differences between models, over all rows and
+#' within contexts, with intervals and tests that respect that the clips of a subject
+#' are not independent. The same seed gives the same bytes here, in Python and on the
+#' command line, with any number of threads.
+#'
+#' Rows in which the truth or a prediction is missing are left out of every model
+#' alike, and counted. Checked against `boot::boot.ci` on the same replicates.
+#'
+#' @param data A data frame, one row per clip.
+#' @param truth Column of the true score.
+#' @param predictions Columns of predictions, `c(elastic_net, lstm)`, or named,
+#'   `c("elastic net" = elastic_net)`. A model with several columns, or a truth of its
+#'   own, is a list: `list(lstm = lstm, human = list(values = c(r1, r2), truth = c(o1,
+#'   o2)))`.
+#' @param cluster Column of the subjects. `NULL`, on purpose only, makes each row its
+#'   own cluster.
+#' @param metrics `"nrmse"`, `"rmse"`, `"mae"`, `"correlation"`, `"concordance"`,
+#'   `"r2"`, `"bias"`; each also with `_within` (deviations from the subject's means) or
+#'   `_between` (means of subjects).
+#' @param context Column: compare within each context and over all rows (context
+#'   `"all"`), and each model between contexts.
+#' @param pairwise Whether to compute the differences between models.
+#' @param n_boot Number of bootstrap replicates.
+#' @param method Of the intervals: `"jackknife_t"` (recommended, the default),
+#'   `"percentile"`, `"basic"`, `"normal"`, `"bca"`, `"studentized"`,
+#'   `"studentized_et"`.
+#' @param confidence Level of the intervals.
+#' @param null Against which levels of correlation and concordance are tested;
+#'   differences are tested against 0.
+#' @param stratify Column of the group within which subjects are drawn.
+#' @param adjust `NULL`, `"holm"` or `"max_t"`: judge the differences of one metric
+#'   in one context together.
+#' @param seed From 0; fixes every byte.
+#' @param n_threads By default one per core; the numbers do not depend on it.
+#' @param score_range Width of the score, by which NRMSE divides.
+#' @return An object with [tidy()][result-tables] (a row per metric, term and
+#'   context), `glance()`, `autoplot()`, and [replicates()], [interval()], [adjust()],
+#'   [sign_flip()], [extend()] and `influence()`, which need no new table.
+#' @references Davison, A. C. and Hinkley, D. V. (1997). Bootstrap Methods and their
+#'   Application.
+#' @export
+#' @examplesIf pyexpr::pyexpr_available()
+#' result <- compare_models(clips, truth = score, predictions = c(au_intensity, au_count),
+#'   cluster = subject, metrics = "correlation", seed = 1)
+#' result
+#' tidy(interval(result, method = "percentile", confidence = 0.9))
+compare_models <- function(data, truth, predictions, cluster, metrics = c("nrmse", "correlation"),
+                           context = NULL, pairwise = TRUE, n_boot = 2000, method = NULL,
+                           confidence = 0.95, null = 0, stratify = NULL, adjust = NULL, seed = 0,
+                           n_threads = NULL, score_range = 7) {
+  call <- rlang::current_env()
+  truth <- column(rlang::enquo(truth), data, "truth", call, required = TRUE)
+  predictions <- models_of(rlang::enquo(predictions), data, call)
+  cluster <- column(rlang::enquo(cluster), data, "cluster", call)
+  context <- column(rlang::enquo(context), data, "context", call)
+  stratify <- column(rlang::enquo(stratify), data, "stratify", call)
+  used <- c(truth, unlist(predictions), cluster, context, stratify)
+  models <- if (is.null(names(predictions))) many(predictions) else
+    dictionary(lapply(predictions, model_node))
+  found <- ask("compare_models", list(
+    table = table_node(data, used, call = call), truth = truth, predictions = models,
+    cluster = cluster, metrics = many(metrics), context = context, pairwise = one(pairwise),
+    n_boot = one(n_boot), method = one(method), confidence = one(confidence), null = one(null),
+    stratify = stratify, adjust = one(adjust), seed = one(seed), n_threads = one(n_threads),
+    score_range = one(score_range)
+  ), call)
+  new_result(found, "pyexpr_comparison")
+}
+
+# A character vector of columns, named or not, or a named list of models.
+models_of <- function(quo, data, call) {
+  if (rlang::quo_is_missing(quo)) {
+    column_error("`predictions` is missing: name the columns of the models.", call)
+  }
+  value <- named_in(quo, data, "predictions", call)
+  if (is.list(value)) {
+    if (is.null(names(value))) names(value) <- rep("", length(value))
+    bare <- !nzchar(names(value)) & vapply(value, is.character, NA) & lengths(value) == 1L
+    names(value)[bare] <- unlist(value[bare])
+    if (!all(nzchar(names(value)))) {
+      data_error("`predictions` must name each model: `list(human = c(rater_1, rater_2))`.", call)
+    }
+    strange <- setdiff(unlist(lapply(Filter(is.list, value), names)), c("values", "truth"))
+    if (length(strange)) {
+      data_error(sprintf("a model of `predictions` is a list of `values` and `truth`; it has `%s`.",
+        strange[1]), call)
+    }
+    check_columns(unlist(value, use.names = FALSE), data, "predictions", call, required = TRUE)
+    return(value)
+  }
+  check_columns(unname(value), data, "predictions", call, required = TRUE)
+  if (is.null(names(value))) return(value)
+  names(value)[!nzchar(names(value))] <- value[!nzchar(names(value))]
+  as.list(value)
+}
+
+model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)) else model
+
+#' More from a result, without the data
+#'
+#' @description
+#' What a result can still compute, in the session it was made in:
+#'
+#' * `interval()`: other intervals or another level, from the same draws.
+#' * `adjust()`: tests judged together, by Holm's steps or max-T, with simultaneous
+#'   intervals.
+#' * `extend()`: more replicates, as if asked for at once.
+#' * `replicates()`: the bootstrap replicates.
+#' * `sign_flip()`: every difference between models by exchanging predictions within
+#'   subjects; exact for one hypothesis only, that the predictions are exchangeable.
+#' * `influence()`: every quantity without each subject.
+#' * `wild()`: slopes and contrasts by the wild cluster bootstrap, the null imposed.
+#'
+#' @param x,model A result of [compare_models()], [cluster_bootstrap()],
+#'   [context_coefficients()] or [bootstrap_cfa()].
+#' @param method,confidence As in [compare_models()]; `NULL` keeps the one at hand.
+#' @param rule `"holm"` or `"max_t"`.
+#' @param n How many replicates more.
+#' @param n_flips Number of random flips where all are too many.
+#' @param n_boot,seed Draws of multipliers where all are too many, and their seed; by
+#'   default that of the fit.
+#' @param context For coefficients: a context, or `"all"`.
+#' @param ... Not used.
+#' @return `replicates()`: a matrix with a row per replicate and a named column per row
+#'   of `tidy(x)`; `NaN` where undefined, every bit as in Python. `influence()` and
+#'   `wild()`: a tibble. The others: a result.
+#' @name result-methods
+#' @examplesIf pyexpr::pyexpr_available()
+#' result <- compare_models(clips, score, c(au_intensity, au_count), subject,
+#'   metrics = "correlation", n_boot = 500, seed = 1)
+#' dim(replicates(result))
+#' tidy(adjust(result, "holm"))[c("term", "p.value", "adj.p.value")]
+#' sign_flip(result, n_flips = 999)
+#' head(influence(result))
+NULL
+
+#' @rdname result-methods
+#' @export
+interval <- function(x, method = NULL, confidence = NULL) {
+  call <- rlang::current_env()
+  can(x, c(replicated, "pyexpr_cfa_bootstrap"), call)
+  method_of(x, "interval", list(method = one(method), confidence = one(confidence)), call)
+}
+
+#' @rdname result-methods
+#' @export
+adjust <- function(x, rule) {
+  call <- rlang::current_env()
+  can(x, c(replicated, "pyexpr_coefficients"), call)
+  method_of(x, "adjust", list(rule = one(rule)), call)
+}
+
+#' @rdname result-methods
+#' @export
+extend <- function(x, n) {
+  call <- rlang::current_env()
+  can(x, replicated, call)
+  method_of(x, "extend", list(n = one(n)), call)
+}
+
+#' @rdname result-methods
+#' @export
+replicates <- function(x, context = NULL) {
+  call <- rlang::current_env()
+  can(x, names(makers), call)
+  if (inherits(x, "pyexpr_coefficients") && is.null(context)) {
+    data_error(sprintf("`context` must name a context or \"all\": %s.", listed(x$contexts)), call)
+  }
+  found <- ask("replicates", list(key = key_of(x, call), context = one(context)), call)
+  values <- found$values
+  colnames(values) <- found$labels
+  values
+}
+
+#' @rdname result-methods
+#' @export
+sign_flip <- function(x, n_flips = 10000) {
+  call <- rlang::current_env()
+  can(x, "pyexpr_comparison", call)
+  found <- ask("method", list(key = key_of(x, call), name = "sign_flip", n_flips = one(n_flips)), call)
+  new_result(found, "pyexpr_sign_flip")
+}
+
+#' @rdname result-methods
+#' @importFrom stats influence
+#' @export
+influence.pyexpr_result <- function(model, ...) {
+  call <- rlang::current_env()
+  can(model, replicated, call, "model")
+  method_of(model, "influence", list(), call)
+}
+
+#' @rdname result-methods
+#' @export
+wild <- function(x, n_boot = 9999, seed = NULL) {
+  call <- rlang::current_env()
+  can(x, "pyexpr_coefficients", call)
+  method_of(x, "wild", list(n_boot = one(n_boot), seed = one(seed)), call)
+}
+
+makers <- c(pyexpr_comparison = "compare_models()", pyexpr_bootstrap = "cluster_bootstrap()",
+  pyexpr_coefficients = "context_coefficients()", pyexpr_cfa_bootstrap = "bootstrap_cfa()")
+
+replicated <- c("pyexpr_comparison", "pyexpr_bootstrap")
+
+can <- function(x, classes, call, arg = "x") {
+  if (!inherits(x, classes)) {
+    data_error(sprintf("`%s` must be a result of %s, not %s.", arg,
+      paste0("`", makers[classes], "`", collapse = " or "), described_type(x)), call)
+  }
+}

@@ -1,0 +1,22 @@
+#' Simulated ratings of clips
+#'
+#' Of 61 raters, six judged each clip of 30 simulated subjects on three questions, 0 to 4.
+#' Made by [simulate_study()] with seed 20.
+#'
+#' @format A tibble with 8,640 rows: `subject`, `context` (startle, pain, disgust),
+#'   `clip` (within subject and context), `rater` (a person; each clip has six of them),
+#'   `question` (response, emotion, motion) and `score`.
+#' @source `data-raw/make_data.R`
+"ratings"
+
+#' Simulated clips: mean ratings and features
+#'
+#' The clips of [ratings] with the means of their ratings, the factor score of their
+#' context's own model, and the features of their simulated recordings.
+#'
+#' @format A tibble with 480 rows: `subject`, `context`, `clip`; `response`, `emotion`,
+#'   `motion` (means over raters, 0 to 4); `score` (Bartlett); and the fourteen
+#'   features of [extract_features()] (units: px, px/s, mm, mm/s, degrees, degrees/s;
+#'   intensities 0 to 5).
+#' @source `data-raw/make_data.R`
+"clips"

@@ -1,0 +1,147 @@
+#' Agreement of raters: intraclass correlations with intervals
+#'
+#' @description
+#' Six forms (McGraw and Wong 1996). One-way forms for any number of ratings per
+#' target, with exact intervals (Wald 1940; equal to the F interval where all
+#' targets have equally many); two-way forms where `raters` says who gave each
+#' rating. With `cluster` the intervals respect that clips of a subject are not
+#' independent.
+#'
+#' Missing ratings are dropped and counted (`tidy(x, "counts")`); missing labels are
+#' an error. Checked against `psych::ICC`, `lme4::lmer` and the NIST problems.
+#'
+#' @param data A data frame. Long: a row per rating; needs `targets` and `ratings`.
+#'   Wide: a row per target and a column per rater, those in `ratings` or all others
+#'   than `by` and `cluster`.
+#' @param targets Column, or columns together, that name what is rated.
+#' @param ratings Column of the scores (long), or columns of the raters (wide).
+#' @param raters Column naming who rated. The label must be the same person
+#'   throughout; without it only the one-way forms are shown.
+#' @param by Columns that make groups, each analysed alone.
+#' @param form `"all"`, or some of `"ICC(1,1)"`, `"ICC(1,k)"`, `"ICC(A,1)"`,
+#'   `"ICC(A,k)"`, `"ICC(C,1)"`, `"ICC(C,k)"`.
+#' @param confidence Level of the intervals.
+#' @param k Number of ratings of the average forms; by default that of the data.
+#' @param cluster Column of the subjects that targets belong to. Without it,
+#'   targets that share subjects (a column `subject`) give a warning; `FALSE` says
+#'   that this is known.
+#' @param cluster_method `"jackknife"`, or `"bootstrap_t"` with `n_boot` draws of the
+#'   subjects by `seed`.
+#' @param n_boot,seed Of the bootstrap-t.
+#' @return An object with [tidy()][result-tables] (a row per group and form), tables
+#'   `"counts"` and `"mean_reliability"`, `glance()`, `autoplot()`.
+#' @seealso [choose_icc()], [d_study()], [icc_interval()]
+#' @references McGraw, K. O. and Wong, S. P. (1996). Psychological Methods, 1, 30-46.
+#' @export
+#' @examplesIf pyexpr::pyexpr_available()
+#' found <- icc(ratings, c(subject, context, clip), score,
+#'   by = question, form = "ICC(1,k)", cluster = subject)
+#' found
+#' tidy(found, "counts")
+#'
+#' # Wide: Shrout and Fleiss (1979), table 2
+#' wide <- data.frame(
+#'   a = c(9, 6, 8, 7, 10, 6), b = c(2, 1, 4, 1, 5, 2),
+#'   c = c(5, 3, 6, 2, 6, 4), d = c(8, 2, 8, 6, 9, 7)
+#' )
+#' tidy(icc(wide))
+icc <- function(data, targets = NULL, ratings = NULL, raters = NULL, by = NULL, form = "all",
+                confidence = 0.95, k = NULL, cluster = NULL, cluster_method = "jackknife",
+                n_boot = 2000, seed = 0) {
+  call <- rlang::current_env()
+  targets <- columns(rlang::enquo(targets), data, "targets", call)
+  ratings <- columns(rlang::enquo(ratings), data, "ratings", call)
+  raters <- column(rlang::enquo(raters), data, "raters", call)
+  by <- columns(rlang::enquo(by), data, "by", call)
+  cluster <- named_in(rlang::enquo(cluster), data, "cluster", call)
+  if (!isFALSE(cluster)) cluster <- check_columns(cluster, data, "cluster", call, one = TRUE)
+  used <- if (is.null(targets)) NULL else c(targets, ratings, raters, by, as_name(cluster))
+  found <- ask("icc", list(
+    data = table_node(data, used, call = call), targets = many(targets),
+    ratings = if (is.null(targets)) many(ratings) else ratings, raters = raters, by = many(by),
+    form = if (identical(form, "all")) form else many(form), confidence = one(confidence),
+    k = one(k), cluster = cluster, cluster_method = one(cluster_method), n_boot = one(n_boot),
+    seed = one(seed)
+  ), call)
+  new_result(found, "pyexpr_icc", data, by)
+}
+
+as_name <- function(x) if (is.character(x)) x else NULL
+
+#' Interval of a published intraclass correlation
+#'
+#' The F interval that belongs to a figure, a number of targets and a number of
+#' ratings. Agreement forms are refused: their interval needs more than the figure.
+#'
+#' @param icc The published figure, below 1.
+#' @param n_targets Number of targets.
+#' @param k Ratings per target.
+#' @param confidence Level of the interval.
+#' @param form `"ICC(1,1)"`, `"ICC(1,k)"`, `"ICC(C,1)"` or `"ICC(C,k)"`.
+#' @return An object with [tidy()][result-tables], one row.
+#' @export
+#' @examplesIf pyexpr::pyexpr_available()
+#' tidy(icc_interval(0.879, n_targets = 20, k = 3))
+icc_interval <- function(icc, n_targets, k, confidence = 0.95, form = "ICC(1,k)") {
+  found <- ask("icc_interval", list(icc = one(icc), n_targets = one(n_targets), k = one(k),
+    confidence = one(confidence), form = one(form)), rlang::current_env())
+  new_result(found, "pyexpr_icc_interval")
+}
+
+#' Which intraclass correlation to report, and why
+#'
+#' @param same_raters Whether the same people rate every target, and it is known who
+#'   gave each rating.
+#' @param average Whether the mean of the raters is what the study goes on with.
+#' @param agreement Whether raters should give the same scores, not only the same
+#'   order and distance.
+#' @return A list with `form`, `shrout_fleiss` and `why`, which prints as a short text.
+#' @references McGraw, K. O. and Wong, S. P. (1996). Psychological Methods, 1, 30-46.
+#' @export
+#' @examplesIf pyexpr::pyexpr_available()
+#' choose_icc(same_raters = FALSE, average = TRUE)
+choose_icc <- function(same_raters, average, agreement = TRUE) {
+  found <- ask("choose_icc", list(same_raters = one(same_raters), average = one(average),
+    agreement = one(agreement)), rlang::current_env())
+  structure(found, class = "pyexpr_icc_choice")
+}
+
+#' @export
+print.pyexpr_icc_choice <- function(x, ...) {
+  other <- if (x$form == x$shrout_fleiss) "" else
+    sprintf(" (Shrout and Fleiss: %s)", x$shrout_fleiss)
+  cat("Report ", x$form, other, ".\n", sep = "")
+  for (why in x$why) {
+    lines <- strwrap(why, initial = "- ", prefix = "  ", width = getOption("width"))
+    cat(paste0(lines, "\n"), sep = "")
+  }
+  invisible(x)
+}
+
+#' Reliability of the mean of other numbers of raters
+#'
+#' Spearman-Brown of the estimate and of its limits: how many raters a next study
+#' needs.
+#'
+#' @param result The result of [icc()] of this session.
+#' @param raters Numbers of raters.
+#' @return An object with [tidy()][result-tables] (a row per group, form and number)
+#'   and `autoplot()`.
+#' @export
+#' @examplesIf pyexpr::pyexpr_available()
+#' found <- icc(ratings, c(subject, context, clip), score, by = question, cluster = subject)
+#' tidy(d_study(found, raters = c(1, 3, 6, 12)))
+d_study <- function(result, raters) {
+  call <- rlang::current_env()
+  need_class(result, "pyexpr_icc", "icc()", call)
+  found <- ask("d_study", list(key = key_of(result, call), raters = many(raters)), call)
+  own <- attr(result, "own")
+  new_result(found, "pyexpr_d_study", result$tables$tidy, own)
+}
+
+need_class <- function(x, class, maker, call, arg = "result") {
+  if (!inherits(x, class)) {
+    data_error(sprintf("`%s` must be the result of `%s`, not %s.", arg, maker, described_type(x)),
+      call)
+  }
+}

@@ -1,0 +1,83 @@
+#' Do contexts that share subjects share loadings and intercepts?
+#'
+#' @description
+#' Metric and scalar invariance, tested for contexts that share subjects: the model is
+#' fitted in every context, each subject is left out of all contexts at once, and
+#' contrasts of the estimates are tested with the covariance of these refits (F).
+#' lavaan's chi-square differences and changes of fit stand beside it; they take the
+#' groups for independent samples.
+#'
+#' @inheritParams fit_cfa
+#' @param group Column of the context; at least two contexts.
+#' @param cluster Column of the subjects. Without it every row is its own subject; a
+#'   column `subject` that repeats then gives a warning, and `FALSE` says that this is
+#'   known.
+#' @param free Partial invariance: indicators whose loading and intercept may differ,
+#'   or `list(loadings = c(...), intercepts = c(...))`.
+#' @param missing `"listwise"`, or `"fiml"` for lavaan's tests alone.
+#' @param n_threads By default one per core; the numbers do not depend on it.
+#' @return An object with [tidy()][result-tables] (configural, metric, scalar), tables
+#'   `"contrasts"` (which indicator differs where), `"estimates"`, `"fit_measures"`,
+#'   `glance()` and `autoplot()`.
+#' @references Meredith, W. (1993). Psychometrika, 58, 525-543.
+#' @export
+#' @examplesIf pyexpr::pyexpr_available()
+#' found <- invariance(clips, c(response, emotion, motion), group = context, cluster = subject)
+#' found
+#' tidy(found, "contrasts")
+invariance <- function(data, model, group, cluster = NULL, free = NULL, estimator = "ML",
+                       missing = "listwise", engine = "auto", confidence = 0.95,
+                       factor = "expressiveness", n_threads = NULL) {
+  call <- rlang::current_env()
+  spec <- model_of(rlang::enquo(model), data, one(factor), call)
+  group <- column(rlang::enquo(group), data, "group", call, required = TRUE)
+  cluster <- named_in(rlang::enquo(cluster), data, "cluster", call)
+  if (!isFALSE(cluster)) cluster <- check_columns(cluster, data, "cluster", call, one = TRUE)
+  free <- free_of(rlang::enquo(free), data, call)
+  # Python looks whether there is a column of subjects that was not named.
+  used <- c(spec$columns, group, as_name(cluster))
+  found <- ask("invariance", list(
+    data = table_node(data, used, call = call), model = spec$node, group = group,
+    cluster = cluster, free = free, estimator = one(estimator), missing = one(missing),
+    engine = one(engine), confidence = one(confidence), n_threads = one(n_threads)
+  ), call)
+  new_result(found, "pyexpr_invariance", data, group)
+}
+
+free_of <- function(quo, data, call) {
+  value <- named_in(quo, data, "free", call)
+  if (is.null(value)) return(many(character()))
+  if (!is.list(value)) return(many(check_columns(value, data, "free", call)))
+  for (name in names(value)) check_columns(value[[name]], data, "free", call)
+  dictionary(lapply(value, function(names) many(if (is.null(names)) character() else names)))
+}
+
+#' Refit the factor model on resampled subjects
+#'
+#' Intervals of loadings, residual variances, score weights and the reliability of the
+#' scores, from whole subjects drawn with replacement; for under about 40 subjects,
+#' where cluster-robust standard errors are too small.
+#'
+#' @inheritParams fit_cfa
+#' @inheritParams compare_models
+#' @param model One factor and its indicators, at least three.
+#' @param method `"percentile"` or `"bca"`.
+#' @return An object with [tidy()][result-tables], [replicates()] and [interval()].
+#' @export
+#' @examplesIf pyexpr::pyexpr_available()
+#' bootstrap_cfa(clips, c(response, emotion, motion), cluster = subject, n_boot = 500)
+bootstrap_cfa <- function(data, model, cluster, group = NULL, n_boot = 1000,
+                          method = "percentile", confidence = 0.95, seed = 0, n_threads = NULL,
+                          factor = "expressiveness") {
+  call <- rlang::current_env()
+  spec <- model_of(rlang::enquo(model), data, one(factor), call)
+  group <- column(rlang::enquo(group), data, "group", call)
+  cluster <- column(rlang::enquo(cluster), data, "cluster", call, required = TRUE)
+  used <- c(spec$columns, group, cluster)
+  found <- ask("bootstrap_cfa", list(
+    data = table_node(data, used, call = call), model = spec$node, cluster = cluster,
+    group = group, n_boot = one(n_boot), method = one(method), confidence = one(confidence),
+    seed = one(seed), n_threads = one(n_threads)
+  ), call)
+  new_result(found, "pyexpr_cfa_bootstrap", data, group)
+}

@@ -1,0 +1,177 @@
+# What Python computed, as an S3 object that outlives the session: all tables are
+# here; only what needs new numbers goes back to Python, by a key.
+
+# `data` and `own`: the user's frame, and the columns of it that appear in tables.
+new_result <- function(found, class, data = NULL, own = character(), ...) {
+  tables <- lapply(found$tables, result_table, data = data, own = own)
+  structure(
+    list(
+      tables = tables, heading = found$heading, notes = r_words(as.character(found$notes)),
+      provenance = found$provenance, handle = new_handle(found$key), ...
+    ),
+    class = c(class, "pyexpr_result"), own = own
+  )
+}
+
+result_table <- function(table, data = NULL, own = character()) {
+  names(table) <- dotted(names(table), own)
+  for (name in intersect(own, intersect(names(table), names(data)))) {
+    table[[name]] <- like(table[[name]], data[[name]])
+  }
+  table[] <- lapply(names(table), function(name) {
+    if (name %in% own) table[[name]] else without_nan(table[[name]])
+  })
+  if (is.character(table[["reason"]])) table$reason <- r_words(table$reason)
+  table
+}
+
+# In results a number that does not exist is NA.
+without_nan <- function(x) {
+  if (is.double(x)) x[is.nan(x)] <- NA_real_
+  x
+}
+
+# Labels become again what they were: a factor with the user's levels, integer64.
+like <- function(x, original) {
+  if (is.factor(original)) return(factor(x, levels(original), ordered = is.ordered(original)))
+  if (inherits(original, "integer64") && is.numeric(x)) return(bit64::as.integer64(x))
+  if (is.double(original) && is.integer(x)) return(as.double(x))
+  x
+}
+
+# A key of an object in Python. When R has no more use for it, the next call says so:
+# Python must not be called while R collects garbage.
+new_handle <- function(key) {
+  handle <- new.env(parent = emptyenv())
+  handle$key <- as.integer(key)
+  handle$session <- state$session
+  reg.finalizer(handle, function(h) state$released <- c(state$released, h$key))
+  handle
+}
+
+key_of <- function(x, call) {
+  if (is.null(state$session) || !identical(x$handle$session, state$session)) {
+    data_error(paste(
+      "this result was computed in another session, and only its tables are here;",
+      "compute it again."
+    ), call)
+  }
+  x$handle$key
+}
+
+# A method of the kept object; the answer is a result of the same class.
+method_of <- function(x, name, arguments, call) {
+  found <- ask("method", c(list(key = key_of(x, call), name = name), arguments), call)
+  if (is.data.frame(found)) return(result_table(found, own = attr(x, "own")))
+  result <- new_result(found, class(x)[1])
+  # What else the object carries, such as the function it calls.
+  more <- setdiff(names(x), names(result))
+  result[more] <- unclass(x)[more]
+  attr(result, "own") <- attr(x, "own")
+  result
+}
+
+#' Tables of a result
+#'
+#' @description
+#' `tidy()` gives a table of a result as a tibble, `glance()` one row about the
+#' whole, `summary()` all that is known about how the numbers came about,
+#' `as.data.frame()` the table as a plain data frame.
+#'
+#' The tables of each result, for `tidy(x, table)`:
+#'
+#' | result of | tables |
+#' |---|---|
+#' | [icc()] | `"tidy"`, `"counts"`, `"mean_reliability"` |
+#' | [fit_cfa()] | `"tidy"`, `"glance"`, `"loadings"`, `"standardized"`, `"reliability"` |
+#' | [invariance()] | `"tidy"`, `"glance"`, `"contrasts"`, `"estimates"`, `"fit_measures"` |
+#' | [context_coefficients()] | `"tidy"`, `"contrasts"`, `"omnibus"` |
+#' | [extract_features()] | `"tidy"`, `"quality"`, `"recordings"`, `"dropped"` |
+#' | [run_study()] | `"tidy"`, and all tables of the study |
+#' | all others | `"tidy"` |
+#'
+#' @param x,object A result of this package.
+#' @param table Name of a table; a wrong one is an error that names them all.
+#' @param ... Not used.
+#' @param row.names,optional As in [as.data.frame()]; not used.
+#' @return A tibble; `glance()` one of a single row; `as.data.frame()` a data frame.
+#' @name result-tables
+#' @examplesIf pyexpr::pyexpr_available()
+#' found <- icc_interval(0.879, n_targets = 20, k = 3)
+#' tidy(found)
+#' glance(found)
+#' summary(found)
+NULL
+
+#' @rdname result-tables
+#' @export
+tidy.pyexpr_result <- function(x, table = "tidy", ...) {
+  one(table)
+  if (!table %in% names(x$tables)) {
+    data_error(sprintf("there is no table `%s`; this result has %s.", table,
+      listed(names(x$tables), 30L)), rlang::current_env())
+  }
+  x$tables[[table]]
+}
+
+#' @rdname result-tables
+#' @export
+glance.pyexpr_result <- function(x, ...) {
+  if (!is.null(x$tables$glance)) return(x$tables$glance)
+  facts <- Filter(function(v) is.atomic(v) && length(v) == 1L, x$provenance)
+  tibble::as_tibble(facts)
+}
+
+#' @rdname result-tables
+#' @export
+as.data.frame.pyexpr_result <- function(x, row.names = NULL, optional = FALSE, ...) {
+  as.data.frame(x$tables$tidy)
+}
+
+#' @rdname result-tables
+#' @export
+print.pyexpr_result <- function(x, ...) {
+  cat(x$heading, "\n\n", sep = "")
+  show_table(x$tables$tidy, ...)
+  print_notes(x$notes)
+  invisible(x)
+}
+
+# Names of columns stay whole: what does not fit is listed below the table.
+show_table <- function(table, ...) {
+  old <- options(pillar.min_title_chars = Inf)
+  on.exit(options(old))
+  print(table, ...)
+}
+
+print_notes <- function(notes) {
+  if (!length(notes)) return(invisible())
+  cat("\n")
+  for (note in notes) {
+    lines <- strwrap(full_stop(paste("Note:", note)), exdent = 2, width = getOption("width"))
+    cat(paste0(lines, "\n"), sep = "")
+  }
+}
+
+#' @rdname result-tables
+#' @export
+summary.pyexpr_result <- function(object, ...) {
+  structure(list(result = object), class = "summary.pyexpr_result")
+}
+
+#' @export
+print.summary.pyexpr_result <- function(x, ...) {
+  result <- x$result
+  cat(result$heading, "\n", sep = "")
+  for (name in names(result$tables)) {
+    cat("\n", name, "\n", sep = "")
+    show_table(result$tables[[name]], n = Inf, width = Inf)
+  }
+  print_notes(result$notes)
+  cat("\nHow it was computed\n")
+  # Lists without names are tables, which were shown above.
+  plain <- Filter(function(v) !is.list(v) || !is.null(names(v)), result$provenance)
+  facts <- unlist(plain)
+  cat(sprintf("  %s: %s\n", names(facts), facts), sep = "")
+  invisible(x)
+}

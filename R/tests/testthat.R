@@ -1,0 +1,4 @@
+library(testthat)
+library(pyexpr)
+
+test_check("pyexpr")

@@ -1,0 +1,152 @@
+# What goes to Python and comes back is the same, bit for bit.
+
+bits <- function(x) writeBin(x, raw())
+
+expect_back <- function(data) {
+  back <- echo_frame(data)
+  expect_identical(names(back), names(data))
+  expect_identical(nrow(back), nrow(data))
+  expect_identical(as.list(back), as.list(data))
+  invisible(gc())
+  expect_identical(as.list(back), as.list(data))
+}
+
+test_that("doubles keep every bit, NA and NaN apart", {
+  need_python()
+  x <- c(1.5, NA, NaN, Inf, -Inf, -0, 0, 5e-324, .Machine$double.xmax, 0.1 + 0.2, pi)
+  back <- echo_frame(data.frame(x = x))$x
+  expect_identical(bits(back), bits(x))
+  expect_identical(is.nan(back), is.nan(x))
+  expect_identical(is.na(back), is.na(x))
+})
+
+test_that("integers, logicals and characters keep their NA", {
+  need_python()
+  expect_back(data.frame(
+    i = c(1L, NA, -.Machine$integer.max, .Machine$integer.max),
+    l = c(TRUE, NA, FALSE, TRUE),
+    s = c("NA", NA, "", "a")
+  ))
+  expect_back(data.frame(i = 1:3, l = c(TRUE, FALSE, TRUE), s = c("x", "y", "x")))
+  expect_back(data.frame(i = rep(NA_integer_, 2), l = NA, s = NA_character_))
+})
+
+test_that("text is any text", {
+  need_python()
+  text <- c("Gr\u00fc\u00dfe", "\u8868\u60c5", "\U0001f600", "a\nb\t\"c\" 'd'", "\\n", "NULL", "`if`")
+  expect_back(data.frame(s = text))
+  latin <- "r\xe9ponse"
+  Encoding(latin) <- "latin1"
+  expect_identical(echo_frame(data.frame(s = latin))$s, "r\u00e9ponse")
+})
+
+test_that("factors keep levels, order of levels, and being ordered", {
+  need_python()
+  expect_back(data.frame(
+    f = factor(c("b", NA, "a", "b"), levels = c("b", "unused", "a")),
+    o = factor(c("low", "high", "low", NA), c("low", "mid", "high"), ordered = TRUE),
+    u = factor(c("\u00e9", "z", "\u00e9", "z"))
+  ))
+  expect_back(data.frame(f = factor(c(NA, NA), levels = character())))
+})
+
+test_that("dates and times stay the same instants", {
+  need_python()
+  expect_back(data.frame(d = as.Date(c("2020-02-29", NA, "1969-12-31", "0001-01-01"))))
+  times <- as.POSIXct(c(0.1, 1.7e9 + 0.123456, NA, -1.5, 1583020800), origin = "1970-01-01", tz = "UTC")
+  expect_back(data.frame(t = times))
+  expect_back(data.frame(t = structure(times, tzone = "Europe/Berlin")))
+  local <- as.POSIXct("2024-07-01 12:00:00")
+  expect_equal(as.numeric(echo_frame(data.frame(t = local))$t), as.numeric(local))
+})
+
+test_that("integer64 stays integer64", {
+  need_python()
+  skip_if_not_installed("bit64")
+  big <- bit64::as.integer64(c("9007199254740993", NA, "-9223372036854775807", "5"))
+  expect_back(data.frame(x = big))
+  expect_back(data.frame(x = bit64::as.integer64(1:2)))
+})
+
+test_that("empty frames, single cells and odd names cross", {
+  need_python()
+  expect_back(data.frame(a = double(), b = character(), c = integer(), d = logical(),
+    f = factor(character()), g = as.Date(character())))
+  expect_back(data.frame(x = 1))
+  expect_back(data.frame(x = NA))
+  none <- data.frame(a = 1:3)[, FALSE]
+  expect_identical(dim(echo_frame(none)), c(3L, 0L))
+  odd <- data.frame(1, 2, 3, 4, 5, 6)
+  names(odd) <- c("", "a b", "\u00e9", "if", "a", "_x")
+  expect_back(odd)
+  double <- data.frame(a = 1, a = 2, check.names = FALSE)
+  expect_back(double)
+})
+
+test_that("tibbles, grouped classes and AsIs columns are data frames", {
+  need_python()
+  expect_s3_class(echo_frame(tibble::tibble(a = 1)), "tbl_df")
+  expect_identical(echo_frame(data.frame(a = I(c("x", "y"))))$a, c("x", "y"))
+})
+
+test_that("a million numbers cross", {
+  need_python()
+  x <- sin(seq_len(1e6))
+  expect_identical(echo_frame(data.frame(x = x))$x, x)
+})
+
+test_that("plain values cross", {
+  need_python()
+  expect_null(echo(NULL))
+  expect_identical(echo(TRUE), TRUE)
+  expect_identical(echo("\u00e9"), "\u00e9")
+  expect_identical(echo(3), 3L)
+  expect_identical(echo(0.1), 0.1)
+  expect_identical(echo(pyexpr:::many("a")), "a")
+  expect_identical(echo(c("a", "b")), c("a", "b"))
+  expect_identical(echo(list(a = 1.5, b = "x", c = NULL)), list(a = 1.5, b = "x", c = NULL))
+})
+
+test_that("what Python sees is what R meant", {
+  need_python()
+  python("
+from pyexpr.hosted import verbs
+def _look(value):
+    return [str(value[name].dtype) for name in value] + [str(int(value[name].isna().sum())) for name in value]
+verbs.do_look = _look
+")
+  data <- data.frame(d = c(1, NA), i = c(1L, NA), j = 1:2, l = c(TRUE, NA), s = c("NA", NA),
+    f = factor(c("b", "a")), t = as.POSIXct(c(0, NA), origin = "1970-01-01", tz = "UTC"),
+    day = as.Date(c("2020-01-01", NA)))
+  seen <- pyexpr:::ask("look", list(value = pyexpr:::table_node(data)))
+  expect_identical(seen[c(1:4, 6:8)], c("float64", "Int32", "int32", "boolean", "category",
+    "datetime64[ns, UTC]", "datetime64[s]"))
+  expect_identical(seen[9:16], c("1", "1", "0", "1", "1", "0", "1", "1"))
+})
+
+test_that("whole numbers of pandas become the smallest type of R that holds them", {
+  need_python()
+  python("
+from pyexpr.hosted import verbs
+import pandas as pd
+def _made():
+    return pd.DataFrame({'i': [1, 2], 'd': [2**40, 1], 'b': [2**60, 1], 'u': pd.array([3, None], 'UInt8')})
+verbs.do_made = _made
+")
+  made <- pyexpr:::ask("made")
+  expect_type(made$i, "integer")
+  expect_identical(made$d, c(2^40, 1))
+  expect_s3_class(made$b, "integer64")
+  expect_identical(made$u, c(3L, NA))
+})
+
+test_that("what cannot cross is refused by name, unless it is not needed", {
+  need_python()
+  data <- tibble::tibble(x = 1:2, bad = list(1, 2))
+  expect_snapshot(echo_frame(data), error = TRUE)
+  expect_snapshot(echo_frame(data.frame(z = 1i)), error = TRUE)
+  expect_snapshot(echo_frame(data.frame(d = as.difftime(1, units = "secs"))), error = TRUE)
+  expect_snapshot(echo_frame(list(a = 1)), error = TRUE)
+  expect_snapshot(echo_frame(data.frame(d = structure(0.5, class = "Date"))), error = TRUE)
+  expect_identical(names(echo(pyexpr:::table_node(data, needed = "x"))), "x")
+})

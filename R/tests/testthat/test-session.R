@@ -1,0 +1,104 @@
+test_that("lavaan of this session fits, and rpy2 is never imported", {
+  need_python()
+  skip_if_not_installed("lavaan")
+  fit <- fit_cfa(clips, c(response, emotion, motion), engine = "auto")
+  expect_identical(fit$provenance$engine, "host")
+  expect_false("rpy2" %in% names(reticulate::import("sys")$modules))
+})
+
+test_that("fits and garbage collections can follow each other", {
+  need_python()
+  wanted <- tidy(fit_cfa(clips, c(response, emotion, motion), engine = "native"))$estimate
+  for (turn in 1:5) {
+    found <- tidy(fit_cfa(clips, c(response, emotion, motion)))$estimate
+    invisible(gc(full = TRUE))
+    # lavaan's and the built-in estimates: 1e-7 of their size.
+    expect_equal(found, wanted, tolerance = 1e-7)
+    expect_identical(sum(vapply(1:1000, function(i) nchar(paste(i)), 0L)), 2893L)
+  }
+})
+
+test_that("fits equal lavaan called by hand", {
+  need_python()
+  skip_if_not_installed("lavaan")
+  by_hand <- lavaan::cfa("f =~ response + emotion + motion", as.data.frame(clips), std.lv = TRUE,
+    meanstructure = TRUE, likelihood = "normal",
+    control = list(abs.tol = 1e-20, rel.tol = 1e-14, x.tol = 1e-14))
+  theirs <- lavaan::parameterEstimates(by_hand)
+  ours <- tidy(fit_cfa(clips, c(response, emotion, motion)))
+  at <- match(paste(ours$op, ours$rhs), paste(theirs$op, ifelse(theirs$op == "~1", "", theirs$rhs)))
+  loadings <- ours$op == "=~"
+  # The same optimiser on the same data: rounding of the last steps.
+  expect_equal(ours$estimate[loadings], theirs$est[at][loadings], tolerance = 1e-8)
+  expect_equal(ours$std.error[loadings], theirs$se[at][loadings], tolerance = 1e-6)
+  # Bartlett's scores too.
+  scores <- as.numeric(lavaan::lavPredict(by_hand, method = "Bartlett"))
+  expect_equal(cfa_scores(clips, c(response, emotion, motion))$score, scores, tolerance = 1e-6)
+})
+
+test_that("results outlive their session, but for what needs Python again", {
+  need_python()
+  result <- compare_models(clips, score, c(au_intensity, au_count), subject, metrics = "correlation",
+    n_boot = 99, seed = 1)
+  file <- tempfile(fileext = ".rds")
+  saveRDS(result, file)
+  back <- readRDS(file)
+  expect_identical(tidy(back), tidy(result))
+  back$handle$session <- "another"
+  expect_snapshot(replicates(back), error = TRUE)
+})
+
+test_that("Python forgets results that R has forgotten", {
+  need_python()
+  results <- reticulate::import("pyexpr.hosted.results")
+  size <- function() reticulate::import_builtins()$len(results$`_kept`)
+  first <- icc_interval(0.8, 20, 3)
+  before <- size()
+  for (i in 1:20) icc_interval(0.8, 20, 3)
+  invisible(gc(full = TRUE))
+  second <- icc_interval(0.8, 20, 3)
+  expect_lte(size(), before + 2)
+})
+
+test_that("warnings of Python are warnings of R", {
+  need_python()
+  few <- clips[clips$subject %in% unique(clips$subject)[1:8], ]
+  expect_warning(
+    compare_models(few, score, au_intensity, subject, n_boot = 0),
+    class = "pyexpr_few_subjects_warning"
+  )
+  expect_warning(
+    icc(ratings, c(subject, context, clip), score, by = question),
+    class = "pyexpr_shared_subjects_warning"
+  )
+})
+
+test_that("doctor() says all, and that nothing is missing here", {
+  need_python()
+  found <- doctor()
+  expect_true(all(c("R", "reticulate", "lavaan", "Python", "numpy") %in% tidy(found)$component))
+  expect_output(print(found), "components are ok")
+  expect_true(all(tidy(found)$status[1:3] == "ok"))
+})
+
+test_that("doctor() and the error say what to do where Python lacks the package", {
+  need_python()
+  code <- paste(
+    "library(pyexpr); d <- doctor(); cat(d$heading, '\\n'); cat(d$notes, '\\n')",
+    "tryCatch(icc_interval(0.8, 20, 3), error = function(e) cat(class(e)[1], conditionMessage(e)))",
+    sep = "; "
+  )
+  bare <- tempfile("bare")
+  base <- reticulate::py_run_string("import sys; base = sys._base_executable")$base
+  status <- system2(base, c("-m", "venv", "--without-pip", bare))
+  expect_identical(status, 0L)
+  # Only the folder of the interpreter's own packages is left to this Python.
+  said <- system2(file.path(R.home("bin"), "Rscript"), c("-e", shQuote(code)), stdout = TRUE,
+    stderr = TRUE, env = c(paste0("RETICULATE_PYTHON=", file.path(bare, "bin", "python")),
+      paste0("R_LIBS=", paste(.libPaths(), collapse = ":")), "PYTHONPATH="))
+  said <- paste(said, collapse = "\n")
+  expect_match(said, "Python was not found", fixed = TRUE)
+  expect_match(said, "does not have the package pyexpr-stats", fixed = TRUE)
+  expect_match(said, "pyexpr_python_not_found", fixed = TRUE)
+  expect_match(said, "install_pyexpr", fixed = TRUE)
+})

@@ -1,0 +1,213 @@
+test_that("columns are bare names, strings, or variables that hold names", {
+  need_python()
+  bare <- icc(ratings, c(subject, context, clip), score, by = question, cluster = subject)
+  text <- icc(ratings, c("subject", "context", "clip"), "score", by = "question",
+    cluster = "subject")
+  names <- c("subject", "context", "clip")
+  held <- icc(ratings, names, "score", by = question, cluster = "subject")
+  expect_identical(tidy(bare), tidy(text))
+  expect_identical(tidy(bare), tidy(held))
+})
+
+test_that("icc() gives back Shrout and Fleiss (1979), table 4", {
+  need_python()
+  wide <- data.frame(a = c(9, 6, 8, 7, 10, 6), b = c(2, 1, 4, 1, 5, 2),
+    c = c(5, 3, 6, 2, 6, 4), d = c(8, 2, 8, 6, 9, 7))
+  found <- tidy(icc(wide))
+  expect_identical(round(found$estimate, 2), c(0.17, 0.44, 0.29, 0.62, 0.71, 0.91))
+  expect_identical(names(found)[1:5], c("form", "shrout_fleiss", "estimate", "conf.low", "conf.high"))
+})
+
+test_that("labels keep the class that came in", {
+  need_python()
+  data <- ratings
+  data$question <- factor(data$question, c("response", "emotion", "motion"))
+  found <- tidy(icc(data, c(subject, context, clip), score, by = question, form = "ICC(1,k)",
+    cluster = FALSE))
+  expect_identical(levels(found$question), levels(data$question))
+  groups <- tidy(fit_cfa(transform(clips, context = factor(context)), c(response, emotion, motion),
+    group = context))
+  expect_s3_class(groups$context, "factor")
+})
+
+test_that("cfa_scores() is a tibble aligned with the rows, score first", {
+  need_python()
+  scores <- cfa_scores(clips, c(response, emotion, motion))
+  expect_s3_class(scores, "tbl_df")
+  expect_identical(names(scores), c("score", "se", "reason"))
+  expect_identical(nrow(scores), nrow(clips))
+  turned <- cfa_scores(clips[480:1, ], c(response, emotion, motion))
+  # The order of the rows moves the last digits of the estimates.
+  expect_equal(rev(turned$score), scores$score, tolerance = 1e-9)
+  holes <- as.data.frame(clips)
+  holes$motion[3] <- NA
+  found <- cfa_scores(holes, list(f = c(response, emotion, motion)))
+  expect_true(is.na(found$score[3]) && !is.nan(found$score[3]))
+  expect_identical(found$reason[3], "missing indicator")
+  fit <- fit_cfa(clips, c(response, emotion, motion))
+  # One row or many at once: another order of the same sums.
+  expect_equal(cfa_scores(fit, clips[7, ])$score, cfa_scores(fit)$score[7], tolerance = 1e-13)
+})
+
+test_that("lavaan's syntax and named factors mean the same", {
+  need_python()
+  one <- tidy(fit_cfa(clips, c(response, emotion, motion)))
+  two <- tidy(fit_cfa(clips, "expressiveness =~ response + emotion + motion"))
+  expect_identical(one, two)
+})
+
+test_that("a split keeps subjects apart, and augment() the class of the frame", {
+  need_python()
+  split <- split_subjects(clips, subject, contexts = context, seed = 1)
+  frame <- augment(split, as.data.frame(clips))
+  expect_identical(class(frame), "data.frame")
+  expect_true(all(rowSums(table(frame$subject, frame$.part) > 0) == 1))
+  again <- split_subjects(clips[sample(nrow(clips)), ], "subject", contexts = "context", seed = 1)
+  expect_identical(tidy(again), tidy(split))
+  numbers <- tidy(split_subjects(rep(101:130, 3), seed = 2))
+  expect_identical(numbers$subject, 101:130)
+  expect_snapshot(augment(split, data.frame(subject = c("S001", "X"))), error = TRUE)
+})
+
+test_that("models can be renamed, have several columns, and their own truth", {
+  need_python()
+  named <- compare_models(clips, score, c(face = au_intensity, au_count), subject,
+    metrics = "correlation", n_boot = 0)
+  expect_identical(tidy(named)$term, c("face", "au_count", "face - au_count"))
+  own <- compare_models(clips, score,
+    list(face = au_intensity, human = list(values = c(response, emotion), truth = c(emotion, motion))),
+    subject, metrics = "correlation", n_boot = 0)
+  # Every model is judged on the rows that all have.
+  used <- clips[!is.na(clips$au_intensity), ]
+  expected <- mean(c(cor(used$response, used$emotion), cor(used$emotion, used$motion)))
+  at <- tidy(own)$term == "human"
+  # The mean of two correlations: rounding.
+  expect_equal(tidy(own)$estimate[at], expected, tolerance = 1e-12)
+})
+
+test_that("other intervals come from the same draws", {
+  need_python()
+  result <- compare_models(clips, score, c(au_intensity, au_count), subject, metrics = "correlation",
+    n_boot = 199, seed = 5)
+  values <- replicates(result)
+  expect_identical(dim(values), c(199L, 3L))
+  expect_identical(colnames(values)[1], "correlation: au_intensity: all")
+  expect_identical(replicates(interval(result, "percentile", 0.9)), values)
+  expect_identical(replicates(extend(result, 10))[1:199, ], values)
+  expect_true("adj.p.value" %in% names(tidy(adjust(result, "holm"))))
+  expect_identical(nrow(influence(result)), 90L)
+  expect_identical(tidy(sign_flip(result, 99))$term, "au_intensity - au_count")
+})
+
+test_that("an R statistic has the replicates of compare_models()", {
+  need_python()
+  used <- clips[!is.na(clips$au_intensity), ]
+  rmse <- function(data, weights) {
+    sqrt(sum(weights * (data$score - data$au_intensity)^2) / sum(weights))
+  }
+  ours <- cluster_bootstrap(used, rmse, subject, n_boot = 99, seed = 7)
+  theirs <- compare_models(used, score, au_intensity, subject, metrics = "rmse", n_boot = 99, seed = 7)
+  # Sums in another order: rounding.
+  expect_equal(as.numeric(replicates(ours)), as.numeric(replicates(theirs)), tolerance = 1e-12)
+  # The function lives as long as the result that calls it.
+  invisible(gc(full = TRUE))
+  cluster_bootstrap(used, function(data, w) sum(w), subject, n_boot = 20)
+  longer <- extend(interval(ours, "percentile"), 5)
+  expect_identical(replicates(longer)[1:99, 1], replicates(ours)[, 1])
+  again <- cluster_bootstrap(used, rmse, subject, n_boot = 104, seed = 7)
+  expect_identical(replicates(longer), replicates(again))
+  several <- cluster_bootstrap(clips, function(data, w) c(a = sum(w), b = 2), subject, n_boot = 20)
+  expect_identical(tidy(several)$term, c("a", "b"))
+  expect_snapshot(cluster_bootstrap(clips, function(data, w) stop("no way"), subject), error = TRUE)
+  expect_snapshot(cluster_bootstrap(clips, function(data, w) "text", subject), error = TRUE)
+})
+
+test_that("slopes equal lm() where there is one penalty and no clusters matter", {
+  need_python()
+  used <- clips[complete.cases(clips), ]
+  result <- context_coefficients(used, score, c(au_intensity, head_velocity), context, subject,
+    alpha = 0.1, l1_ratio = 0.5, n_boot = 50)
+  table <- tidy(result)
+  pain <- used[used$context == "pain", ]
+  within <- function(x) {
+    sqrt(sum(tapply(x, used$context, function(v) sum((v - mean(v))^2))) / length(x))
+  }
+  slopes <- coef(lm(score ~ I(au_intensity / within(used$au_intensity)) +
+    I(head_velocity / within(used$head_velocity)), pain))[-1]
+  # The same least squares by another decomposition.
+  expect_equal(table$tested_estimate[table$context == "pain"], unname(slopes), tolerance = 1e-10)
+  expect_identical(dim(replicates(result, "all")), c(50L, 2L))
+  expect_identical(nrow(tidy(result, "contrasts")), 6L)
+  per_context <- context_coefficients(used, score, au_intensity, context, subject, l1_ratio = 0.5,
+    alpha = c(disgust = 0.1, pain = 0.2, startle = 0.3, all = 0.4), n_boot = 10)
+  expect_identical(tidy(per_context)$alpha, c(0.1, 0.2, 0.3, 0.4))
+})
+
+test_that("invariance() and bootstrap_cfa() speak of contexts and subjects", {
+  need_python()
+  found <- invariance(clips, c(response, emotion, motion), group = context, cluster = subject)
+  expect_identical(tidy(found)$level, c("configural", "metric", "scalar"))
+  expect_type(tidy(found)$df1, "integer")
+  free <- invariance(clips, c(response, emotion, motion), group = context, cluster = subject,
+    free = motion)
+  expect_identical(tidy(free)$df1[2], 2L)
+  boot <- suppressWarnings(bootstrap_cfa(clips, c(response, emotion, motion), subject, n_boot = 200))
+  expect_identical(dim(replicates(boot)), c(200L, nrow(tidy(boot))))
+})
+
+openface <- function(lines) {
+  path <- tempfile(fileext = ".csv")
+  writeLines(c("frame, timestamp, confidence, success, pose_Tx, pose_Ty, pose_Tz", lines), path)
+  path
+}
+
+test_that("OpenFace files become a tibble with a log", {
+  need_python()
+  path <- openface(c("1, 0.00, 0.98, 1, 1, 2, 500", "2, 0.04, 0.98, 1, 2, 2, 500",
+    "4, 0.12, 0.10, 0, 0, 0, 0"))
+  found <- read_openface(path, groups = "pose_translation")
+  expect_s3_class(found, "tbl_df")
+  expect_identical(names(found)[6:8], paste0("pose_translation_", c("x", "y", "z")))
+  expect_identical(found$pose_translation_x, c(1, 2, NA, NA))
+  expect_identical(glance(found)$frames_missing, 1L)
+  expect_identical(tidy(found)$unit, "mm")
+  expect_output(print(found), "4 frames at 25 per second")
+  expect_identical(nrow(describe_openface(path)), 1L)
+})
+
+test_that("features of paths and of a table are the same", {
+  need_python()
+  frame <- 0:149
+  path <- openface(sprintf("%d, %.2f, 0.98, 1, %.1f, 0, 500", frame + 1, frame / 25, 1.2 * frame))
+  one <- extract_features(path, every = 3)
+  # 30 mm/s in steps of 0.2 s.
+  expect_equal(tidy(one)$head_displacement, c(6, 6), tolerance = 1e-12)
+  manifest <- data.frame(subject = 7L, context = factor("all"), openface = path, extra = I(list(1)))
+  table <- extract_features(manifest, every = 3)
+  expect_identical(tidy(table)$head_displacement, tidy(one)$head_displacement)
+  expect_identical(tidy(table)$subject, c(7L, 7L))
+  expect_identical(unlist(one$units["head_displacement"]), c(head_displacement = "mm per step"))
+  segments <- data.frame(context = "all", start = 0, end = 3, clip = 1)
+  expect_identical(nrow(tidy(extract_features(path, segments))), 1L)
+})
+
+test_that("pictures are drawn", {
+  need_python()
+  skip_if_not_installed("ggplot2")
+  found <- icc(ratings, c(subject, context, clip), score, by = question, cluster = subject)
+  result <- compare_models(clips, score, c(au_intensity, au_count), subject, n_boot = 0)
+  coefficients <- context_coefficients(clips, score, au_intensity, context, subject, alpha = 0.1,
+    l1_ratio = 0.5, n_boot = 20)
+  plots <- list(
+    ggplot2::autoplot(found), ggplot2::autoplot(d_study(found, 1:3)),
+    ggplot2::autoplot(fit_cfa(clips, c(response, emotion, motion), group = context)),
+    ggplot2::autoplot(invariance(clips, c(response, emotion, motion), context, subject)),
+    ggplot2::autoplot(result), ggplot2::autoplot(result, "differences"),
+    ggplot2::autoplot(coefficients), ggplot2::autoplot(coefficients, "weights"),
+    ggplot2::autoplot(cluster_bootstrap(clips, function(d, w) sum(w), subject, n_boot = 20))
+  )
+  for (plot in plots) {
+    expect_s3_class(plot, "ggplot")
+    expect_gt(nrow(ggplot2::layer_data(plot, 1)), 0)
+  }
+})

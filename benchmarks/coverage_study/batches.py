@@ -1,0 +1,99 @@
+"""Many studies judged at once, by the package's own functions.
+
+`compare_models` builds rows, levels, groups and evidence from one table. Here the same
+functions build them for one study after another, and the evidence of all is piled up, so
+that each method runs once for hundreds of studies. What it gives for a study is what
+`compare_models` gives, byte for byte: tests/test_coverage_study.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyexpr.inference.comparison_evidence import MetricDraws, gather
+from pyexpr.inference.intervals.evidence import Evidence, JackknifeGroup
+from pyexpr.inference.predictions import ColumnValues, ModelValues
+from pyexpr.inference.quantities import ALL, Group, Row, build_groups, build_levels, build_rows
+
+METRICS = ("rmse", "mae", "correlation", "concordance", "r2", "correlation_within")
+NULLS = ("rmse", "correlation")
+
+
+def is_null(row: Row) -> bool:
+    """Return whether a difference is truly 0: a and c are alike, a and d have the same RMSE."""
+    return (row.term == "a - c" and row.metric in NULLS) or (
+        row.term == "a - d" and row.metric == "rmse"
+    )
+
+
+def is_wanted(row: Row) -> bool:
+    """Return whether a row of the comparison is counted."""
+    return row.term in {"a", "a - b"} or is_null(row)
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study as `compare_models` sees it between reading and judging."""
+
+    rows: tuple[Row, ...]
+    groups: tuple[Group, ...]
+    evidence: Evidence
+
+
+def prepare(columns: dict[str, np.ndarray], *, n_boot: int, seed: int) -> Study:
+    """Return the evidence on the rows that are counted."""
+    truth, codes = columns["y"], columns["subject"]
+    everywhere = np.ones(len(truth), dtype=bool)
+    models = [
+        ModelValues(name, (ColumnValues(name, "y", columns[name], truth, everywhere),))
+        for name in "abcd"
+    ]
+    rows = tuple(filter(is_wanted, build_rows(METRICS, models, [ALL], pairwise=True)))
+    n_subjects = int(codes.max()) + 1
+    levels = build_levels(METRICS, models, [ALL], [None], codes, n_subjects, score_range=7.0)
+    groups = tuple(build_groups(rows, levels, None))
+    draws = MetricDraws(groups, len(rows), seed, 1, ())
+    return Study(rows, groups, gather(rows, groups, draws, levels.why_undefined, 0.0, n_boot))
+
+
+@dataclass(frozen=True)
+class _Errors:
+    """The standard errors within the replicates of all studies."""
+
+    studies: Sequence[Study]
+
+    def __call__(self) -> np.ndarray:
+        return np.concatenate([study.evidence.replicate_errors() for study in self.studies])
+
+
+def piled(studies: Sequence[Study]) -> Evidence:
+    """Return one evidence on the rows of all studies, which have equally many subjects."""
+    parts = [study.evidence for study in studies]
+    values, effective, at = [], [], []
+    first = 0
+    for part in parts:
+        (group,) = part.groups
+        values.append(group.values)
+        effective.append(group.effective)
+        at.append(group.rows + first)
+        first += len(part.estimate)
+    pile = JackknifeGroup(
+        np.concatenate(at),
+        np.concatenate(values),
+        parts[0].groups[0].strata,
+        np.concatenate(effective),
+    )
+    return Evidence(
+        estimate=np.concatenate([part.estimate for part in parts]),
+        scale=[scale for part in parts for scale in part.scale],
+        simple_df=np.concatenate([part.simple_df for part in parts]),
+        null=np.concatenate([part.null for part in parts]),
+        replicates=np.concatenate([part.replicates for part in parts]),
+        groups=[pile],
+        reason=[reason for part in parts for reason in part.reason],
+        replicate_errors=_Errors(studies),
+        n_threads=1,
+    )

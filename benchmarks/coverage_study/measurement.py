@@ -1,0 +1,204 @@
+"""Size and power of the invariance tests, and coverage of the ICC's intervals.
+
+    python benchmarks/coverage_study/measurement.py [--studies N] [--lavaan N] [--only-report]
+
+Each cell (scenario, number of subjects) is simulated in pieces of 50 studies; a piece is a
+whole file in build/coverage/measurement, so that a run that was stopped goes on, and a later
+run with a larger N adds to an earlier one. lavaan, which is slower, is asked in the
+first --lavaan studies of a cell. Writes docs/coverage_measurement.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).parent))
+import measurement_report as report
+from measurement_scenarios import (
+    FACTOR_SCENARIOS,
+    FACTOR_SIZES,
+    RATING_SCENARIOS,
+    RATING_SIZES,
+    departed,
+    factor_study,
+    rating_study,
+    true_icc,
+)
+
+from pyexpr.base.errors import PyexprWarning
+from pyexpr.base.files import write_text
+from pyexpr.measurement.invariance_wald import (
+    held,
+    metric_contrasts,
+    refit,
+    scalar_contrasts,
+    wald,
+)
+from pyexpr.measurement.reliability import icc
+
+ROOT = Path(__file__).parents[2]
+PIECES = ROOT / "build" / "coverage" / "measurement"
+PIECE = 50
+SEED = 20240502
+N_BOOT = 999
+LEVEL = 0.05
+
+Tally = dict[str, list[int]]
+Cell = tuple[str, int, int, int]
+
+
+def add(tally: Tally, key: str, hit: bool, defined: bool) -> None:
+    """Count a hit among the defined, and the undefined apart."""
+    counts = tally.setdefault(key, [0, 0, 0])
+    counts[0] += bool(hit and defined)
+    counts[1] += bool(defined)
+    counts[2] += not defined
+
+
+def one_piece(kind: str, scenario: int, subjects: int, piece: int) -> Path:
+    """Simulate the studies of a piece and write what they counted."""
+    path = piece_path(kind, scenario, subjects, piece)
+    if not path.exists():
+        tally: Tally = {}
+        {"factor": factor_piece, "rating": rating_piece, "lavaan": lavaan_piece}[kind](
+            scenario, subjects, range(piece * PIECE, (piece + 1) * PIECE), tally
+        )
+        write_text(path, json.dumps(tally, indent=0, sort_keys=True))
+    return path
+
+
+def factor_studies(scenario: int, subjects: int, numbers: range):
+    """Yield (number, what departs, study) of a piece: nothing, loadings, intercepts."""
+    for number in numbers:
+        rng = np.random.default_rng([SEED, scenario, subjects, number])
+        study = factor_study(FACTOR_SCENARIOS[scenario], subjects, rng)
+        yield number, "none", study
+        for what in ("metric", "scalar"):
+            yield number, what, {**study, "columns": departed(study, what)}
+
+
+def factor_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -> None:
+    """Count how often our tests reject, if invariance holds and if it does not."""
+    contrasts = {"metric": metric_contrasts, "scalar": scalar_contrasts}
+    for _, departure, study in factor_studies(scenario, subjects, numbers):
+        columns = study["columns"]
+        refits = refit(columns, study["context"], study["subject"], 3, n_threads=1)
+        p = range(columns.shape[1])
+        what = held(refits, p, p)
+        for level in ("metric", "scalar") if departure == "none" else (departure,):
+            found = wald(refits, contrasts[level](refits, what)).p_value
+            add(tally, f"{level}|{departure}|ours", found <= LEVEL, not np.isnan(found))
+
+
+def lavaan_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -> None:
+    """Count how often lavaan's chi-square differences reject, in the same studies.
+
+    Its power is counted in the first scenario alone: it takes long.
+    """
+    tables, keys = [], []
+    for _, departure, study in factor_studies(scenario, subjects, numbers):
+        if departure != "none" and scenario:
+            continue
+        columns = study["columns"]
+        names = [f"x{j + 1}" for j in range(columns.shape[1])]
+        tables.append(
+            pd.DataFrame(columns, columns=names).assign(study=len(keys), context=study["context"])
+        )
+        keys.append(departure)
+    with tempfile.TemporaryDirectory() as folder:
+        rows, answers = Path(folder) / "rows.csv", Path(folder) / "answers.csv"
+        pd.concat(tables).to_csv(rows, index=False)
+        script = Path(__file__).with_name("measurement_lavaan.R")
+        subprocess.run(["Rscript", "--vanilla", str(script), str(rows), str(answers)], check=True)
+        found = pd.read_csv(answers).set_index("study")
+    for number, departure in enumerate(keys):
+        for level in ("metric", "scalar") if departure == "none" else (departure,):
+            p = found.loc[number, level]
+            add(tally, f"{level}|{departure}|lavaan", p <= LEVEL, not np.isnan(p))
+
+
+def rating_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -> None:
+    """Count how often the ICC's intervals hold the true value."""
+    truth = true_icc()
+    for number in numbers:
+        rng = np.random.default_rng([SEED, 100 + scenario, subjects, number])
+        table = rating_study(RATING_SCENARIOS[scenario], subjects, rng)
+        options = {"targets": "clip", "ratings": "score", "form": "ICC(1,1)"}
+        ways = {
+            "subject jackknife": {"cluster": "subject"},
+            "cluster bootstrap-t": {
+                "cluster": "subject", "cluster_method": "bootstrap_t", "n_boot": N_BOOT,
+                "seed": number,
+            },
+            "targets independent": {"cluster": False},
+        }  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PyexprWarning)
+            for name, way in ways.items():
+                row = icc(table, **options, **way).tidy().iloc[0]
+                defined = not np.isnan(row["conf_low"])
+                add(tally, f"icc|{name}", row["conf_low"] <= truth <= row["conf_high"], defined)
+                add(tally, f"icc-low|{name}", truth < row["conf_low"], defined)
+
+
+def piece_path(kind: str, scenario: int, subjects: int, piece: int) -> Path:
+    return PIECES / f"{kind}-{scenario}-{subjects}-{piece:04d}.json"
+
+
+def cells(kind: str, n_pieces: int) -> list[Cell]:
+    """Piece by piece over all cells, so that a run that is stopped has all cells alike."""
+    scenarios, sizes = (
+        (RATING_SCENARIOS, RATING_SIZES) if kind == "rating" else (FACTOR_SCENARIOS, FACTOR_SIZES)
+    )
+    return [
+        (kind, scenario, subjects, piece)
+        for piece in range(n_pieces)
+        for scenario in range(len(scenarios))
+        for subjects in sizes
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--studies", type=int, default=1000, metavar="N", help="per cell")
+    parser.add_argument("--lavaan", type=int, default=200, metavar="N", help="of them by lavaan")
+    parser.add_argument("--only", choices=("factor", "lavaan", "rating"), help="one kind")
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes")
+    parser.add_argument("--only-report", action="store_true", help="write what is there")
+    chosen = parser.parse_args()
+    PIECES.mkdir(parents=True, exist_ok=True)
+    if not chosen.only_report:
+        wanted = {"factor": chosen.studies, "rating": chosen.studies, "lavaan": chosen.lavaan}
+        kinds = [chosen.only] if chosen.only else list(wanted)
+        simulate([cell for kind in kinds for cell in cells(kind, -(-wanted[kind] // PIECE))],
+                 chosen.workers)  # fmt: skip
+    report.write(PIECES, ROOT / "docs" / "coverage_measurement.md", n_boot=N_BOOT)
+
+
+def simulate(wanted: list[Cell], workers: int) -> None:
+    todo = [cell for cell in wanted if not piece_path(*cell).exists()]
+    start = time.perf_counter()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    with ProcessPoolExecutor(workers) as pool:
+        running = [pool.submit(one_piece, *cell) for cell in todo]
+        for done, future in enumerate(as_completed(running), 1):
+            future.result()
+            if done % 24 == 0 or done == len(todo):
+                elapsed = time.perf_counter() - start
+                print(f"{done} of {len(todo)} pieces, {elapsed:.0f} s", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

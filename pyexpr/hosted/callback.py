@@ -1,0 +1,45 @@
+"""A function of the R user, called from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pyexpr.base.errors import EngineError
+from pyexpr.measurement.engines import wire
+
+_caller: Callable[[bytearray], Any] | None = None
+
+
+class FunctionError(EngineError):
+    """The user's R function stopped; R keeps its condition and shows it."""
+
+
+def register_caller(caller: Callable[[bytearray], Any]) -> None:
+    """Keep R's function that calls a function of the user."""
+    global _caller
+    _caller = caller
+
+
+def call_r(function: int, **arguments: Any) -> Any:
+    """Call the function that R keeps by this number; return its numbers, named or not.
+
+    Raises
+    ------
+    FunctionError
+        If it stopped.
+    KeyboardInterrupt
+        If the user interrupted it.
+    """
+    if _caller is None:
+        raise EngineError("no R has handed over a way to call its functions")
+    request = wire.encode({"function": function, "arguments": arguments})
+    answer = wire.decode(bytes(_caller(bytearray(request))))
+    if answer["status"] == ["interrupted"]:
+        raise KeyboardInterrupt
+    if answer["status"] == ["error"]:
+        raise FunctionError("the R function stopped with an error")
+    values = [float(value) for value in answer["value"]]
+    if answer["names"] is None:
+        return values[0] if len(values) == 1 else values
+    return dict(zip(answer["names"], values, strict=True))

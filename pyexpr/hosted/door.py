@@ -1,0 +1,104 @@
+"""The one way in from R: a request in R's serialization, and an answer in it.
+
+Numbers cross as raw bytes, so that no version of reticulate has a part in them.
+Warnings and errors are in the answer as data; nothing is raised into R and no
+traceback is printed. R hands over two functions when it starts: the one that
+fits the factor model (`pyexpr.measurement.engines.host_engine`), and the one
+that calls a function of the user, for the bootstrap of any statistic.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from pyexpr.base.errors import PyexprError
+from pyexpr.hosted import results, verbs
+from pyexpr.hosted.callback import register_caller
+from pyexpr.hosted.values import to_python, to_r
+from pyexpr.measurement.engines import host_engine, wire
+
+#: Counts up whenever the R package of before could not talk to this any more.
+PROTOCOL = 1
+
+# What Python says to programmers, not to those who analyse data.
+_SILENT = (
+    DeprecationWarning,
+    PendingDeprecationWarning,
+    FutureWarning,
+    ImportWarning,
+    ResourceWarning,
+)
+
+
+def bridge_text() -> str:
+    """Return bridge.R, which R evaluates in an environment of its own."""
+    return host_engine.bridge_text()
+
+
+def register(fit: Callable[[bytearray], Any], call: Callable[[bytearray], Any]) -> None:
+    """Keep the two functions of R, each from raw bytes to raw bytes."""
+    host_engine.register(fit)
+    register_caller(call)
+
+
+def answer(request: bytes | bytearray) -> bytearray:
+    """Do what is asked; the answer holds value, warnings and error."""
+    value: Any = None
+    error: dict[str, Any] | None = None
+    interrupted = False
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            value = to_r(_done(wire.decode(bytes(request))))
+        except KeyboardInterrupt:
+            interrupted = True
+        except Exception as problem:
+            error = _error(problem)
+    said = {
+        str(item.message): item.category
+        for item in caught
+        if not issubclass(item.category, _SILENT)
+    }
+    reply = {
+        "value": value,
+        "warnings": {
+            str(i): {"classes": _classes(category), "message": text}
+            for i, (text, category) in enumerate(said.items())
+        },
+        "error": error,
+        "interrupted": interrupted,
+    }
+    return bytearray(wire.encode(reply))
+
+
+def _done(request: dict[str, Any]) -> Any:
+    results.release([int(key) for key in request["released"]])
+    arguments = to_python(request["arguments"])
+    verb = request["verb"][0]
+    return getattr(verbs, f"do_{verb}")(**arguments)
+
+
+def _error(problem: Exception) -> dict[str, Any]:
+    ours = isinstance(problem, PyexprError)
+    text = str(problem) or type(problem).__name__
+    return {
+        "classes": _classes(type(problem)),
+        "message": text if ours else f"{type(problem).__name__}: {text}",
+        "reason": getattr(problem, "reason", None),
+        "traceback": "".join(traceback.format_exception(problem)),
+    }
+
+
+def _classes(kind: type[BaseException]) -> list[str]:
+    """Return the classes of R's condition: pyexpr_column_error, pyexpr_data_error, ..."""
+    ours = [base.__name__ for base in kind.__mro__ if base.__module__.startswith("pyexpr.")]
+    names = [name.removeprefix("Pyexpr") for name in ours] or [kind.__name__]
+    return [f"pyexpr_{_snake(name)}" for name in names]
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

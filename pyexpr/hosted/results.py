@@ -1,0 +1,86 @@
+"""Results as R gets them: all tables at once, so that they outlive this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from pyexpr.base.errors import DataError, PyexprError
+from pyexpr.base.results import Result, jsonable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Further tables of each result, by the name of the method or attribute.
+_TABLES: dict[str, tuple[str, ...]] = {
+    "CFAResult": ("glance", "loadings", "standardized", "reliability"),
+    "CoefficientResult": ("contrasts", "omnibus"),
+    "FeatureResult": ("quality", "recordings", "dropped"),
+    "ICCResult": ("counts", "mean_reliability"),
+    "InvarianceResult": ("glance", "contrasts", "estimates", "fit_measures"),
+}
+
+_kept: dict[int, Any] = {}
+_keys = count(1)
+
+
+def keep(value: Any) -> int:
+    """Keep an object for later calls from R, and return its key."""
+    key = next(_keys)
+    _kept[key] = value
+    return key
+
+
+def kept(key: int) -> Any:
+    """Return the object of a key."""
+    if key not in _kept:
+        raise DataError(
+            "this result was computed in another session, and only its tables are here; "
+            "compute it again"
+        )
+    return _kept[key]
+
+
+def release(keys: list[int]) -> None:
+    """Forget objects that R has no more use for."""
+    for key in keys:
+        _kept.pop(key, None)
+
+
+def described(result: Result) -> dict[str, Any]:
+    """Return tables, sentences and provenance of a result, and the key it is kept by."""
+    name = type(result).__name__
+    return {
+        "result": name,
+        "key": keep(result),
+        "heading": result.heading(),
+        "notes": list(result.notes()),
+        "tables": {key: _narrow(table) for key, table in _tables(result, name).items()},
+        "provenance": jsonable(result.provenance()),
+    }
+
+
+def _narrow(table: pd.DataFrame) -> pd.DataFrame:
+    """Return counts with gaps as Int32: Int64 is what R's integer64 is on this side."""
+    wide = [name for name in table.columns if str(table[name].dtype) == "Int64"]
+    small = [name for name in wide if not (table[name].abs() >= 2**31).any()]
+    return table.astype(dict.fromkeys(small, "Int32")) if small else table
+
+
+def _tables(result: Any, name: str) -> dict[str, pd.DataFrame]:
+    tables: dict[str, pd.DataFrame] = {"tidy": result.tidy()}
+    if name == "StudyResult":
+        for stage in result.stages.values():
+            tables.update(stage.tables)
+        return tables
+    for table in _TABLES.get(name, ()):
+        source: pd.DataFrame | Callable[[], pd.DataFrame] | None = getattr(result, table, None)
+        try:
+            found = source() if callable(source) else source
+        except PyexprError:
+            # Not defined for this one: a single context has no contrasts.
+            continue
+        if found is not None:
+            tables[table] = found
+    return tables

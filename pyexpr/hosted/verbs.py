@@ -1,0 +1,281 @@
+"""What R can ask for: public functions, with the arguments as R users write them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.errors import DataError, listed
+from pyexpr.base.results import Result, jsonable
+from pyexpr.hosted.callback import call_r
+from pyexpr.hosted.results import described, kept
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+# What R may call of a result that is kept here.
+_METHODS = ("interval", "adjust", "extend", "sign_flip", "influence", "wild")
+
+
+def do_echo(value: Any) -> Any:
+    """Return what was sent: for the tests of the border."""
+    return value
+
+
+def do_versions() -> dict[str, str]:
+    """Return which Python this is, and the version of the package."""
+    import platform
+    import sys
+
+    from pyexpr.base.versions import versions
+
+    return {"python": platform.python_version(), "executable": sys.executable, **versions()}
+
+
+def do_icc(data: Any, **options: Any) -> dict[str, Any]:
+    """`px.icc`."""
+    from pyexpr.measurement.reliability import icc
+
+    return described(icc(data, **options))
+
+
+def do_icc_interval(**options: Any) -> dict[str, Any]:
+    """`px.icc_interval`."""
+    from pyexpr.measurement.icc_intervals import icc_interval
+
+    return described(icc_interval(**options))
+
+
+def do_choose_icc(**options: Any) -> dict[str, Any]:
+    """`px.choose_icc`."""
+    from pyexpr.measurement.icc_design import choose_icc
+
+    chosen = choose_icc(**options)
+    return {"form": chosen.form, "shrout_fleiss": chosen.shrout_fleiss, "why": list(chosen.why)}
+
+
+def do_d_study(key: int, raters: list[float]) -> dict[str, Any]:
+    """`px.d_study` of a kept ICC."""
+    from pyexpr.measurement.icc_design import d_study
+
+    return described(d_study(kept(key), raters=raters))
+
+
+def do_cfa(data: Any, model: Any, **options: Any) -> dict[str, Any]:
+    """`px.cfa`."""
+    from pyexpr.measurement.cfa import cfa
+
+    fit = cfa(data, model, **options)
+    return described(fit) | {"messages": list(fit.messages)}
+
+
+def do_cfa_scores(key: int, **options: Any) -> pd.DataFrame:
+    """Scores of a kept factor model."""
+    scores: pd.DataFrame = kept(key).scores(**options)
+    return scores
+
+
+def do_invariance(data: Any, model: Any, **options: Any) -> dict[str, Any]:
+    """`px.invariance`."""
+    from pyexpr.measurement.invariance import invariance
+
+    return described(invariance(data, model, **options))
+
+
+def do_bootstrap_cfa(data: Any, model: Any, **options: Any) -> dict[str, Any]:
+    """`px.bootstrap_cfa`."""
+    from pyexpr.measurement.bootstrap_cfa import bootstrap_cfa
+
+    return described(bootstrap_cfa(data, model, **options))
+
+
+def do_read_openface(path: str, **options: Any) -> dict[str, Any]:
+    """`px.read_openface`: a row per frame, and what reading met with."""
+    import pandas as pd
+
+    from pyexpr.behavior.openface import read_openface
+
+    found = read_openface(path, **options)
+    columns: dict[str, Any] = {
+        "frame": np.arange(found.n_frames),
+        "time": np.arange(found.n_frames) / found.fps,
+        "present": found.present,
+        "valid": found.valid,
+        "confidence": found.confidence,
+    }
+    names = {
+        "au_presence": [f"{unit}_c" for unit in found.au_presence_names],
+        "au_intensity": [f"{unit}_r" for unit in found.au_intensity_names],
+    }
+    for group, values in found.groups.items():
+        flat = values.reshape(found.n_frames, -1)
+        labels = names.get(group) or _labels(group, values.shape[1:])
+        columns.update(dict(zip(labels, flat.T, strict=True)))
+    return {
+        "frames": pd.DataFrame(columns),
+        "heading": found.heading(),
+        "notes": list(found.notes()),
+        "log": jsonable(found.provenance()),
+        "groups": found.tidy(),
+    }
+
+
+def _labels(group: str, shape: tuple[int, ...]) -> list[str]:
+    """Name the columns of a group: landmarks_2d_x0, pose_translation_x, params_0."""
+    axes = "xyz"
+    if len(shape) == 2:
+        return [f"{group}_{axes[axis]}{point}" for point in range(shape[0]) for axis in
+                range(shape[1])]  # fmt: skip
+    if group in ("pose_translation", "pose_rotation", "gaze_angle"):
+        return [f"{group}_{axes[axis]}" for axis in range(shape[0])]
+    return [f"{group}_{i}" for i in range(shape[0])]
+
+
+def do_describe_openface(path: str) -> pd.DataFrame:
+    """`px.describe_openface`."""
+    from pyexpr.behavior.openface import describe_openface
+
+    return describe_openface(path)
+
+
+def do_extract_features(recordings: Any, schedule: Any = None, **options: Any) -> dict[str, Any]:
+    """`px.extract_features`; a schedule may be named, such as "bp4d_plus"."""
+    from pyexpr.behavior import schedules
+    from pyexpr.behavior.features import extract_features
+
+    if isinstance(schedule, str):
+        known = {
+            name.lower(): value
+            for name, value in vars(schedules).items()
+            if isinstance(value, schedules.Schedule)
+        }
+        if schedule.lower() not in known:
+            raise DataError(
+                f"there is no schedule {schedule!r}, only {listed(known)}; or give a table of "
+                "segments"
+            )
+        schedule = known[schedule.lower()]
+    result = extract_features(recordings, schedule=schedule, **options)
+    return described(result) | {"units": result.units()}
+
+
+def do_split_subjects(
+    data: pd.DataFrame, subjects: str, contexts: str | None = None, **options: Any
+) -> dict[str, Any]:
+    """`px.split_subjects`."""
+    from pyexpr.modeling.splits import split_subjects
+
+    labels = None if contexts is None else _labels_of(data, contexts)
+    return described(split_subjects(_labels_of(data, subjects), contexts=labels, **options))
+
+
+def _labels_of(data: pd.DataFrame, name: str) -> Any:
+    """Return a column as labels; categories as what they are."""
+    import pandas as pd
+
+    column = data[name]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.astype(column.cat.categories.dtype)
+    return column
+
+
+def do_compare_models(
+    table: pd.DataFrame, predictions: list[str] | Mapping[str, Any], **options: Any
+) -> dict[str, Any]:
+    """`px.compare_models`; a model given as {values, truth} is `Predictions`."""
+    from pyexpr.inference.comparison import compare_models
+    from pyexpr.inference.predictions import Predictions
+
+    if isinstance(predictions, Mapping):
+        predictions = {
+            name: Predictions(**model) if isinstance(model, Mapping) else model
+            for name, model in predictions.items()
+        }
+    return described(compare_models(table, predictions=predictions, **options))
+
+
+def do_context_coefficients(
+    data: pd.DataFrame,
+    y: str,
+    features: list[str],
+    context: str,
+    cluster: str,
+    y_pooled: str | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """`px.context_coefficients`, label and features by name."""
+    from pyexpr.base.tables import numeric_column
+    from pyexpr.inference.coefficients import context_coefficients
+
+    def label(name: str) -> NDArray[np.float64]:
+        return numeric_column(data, name, what="the data")
+
+    result = context_coefficients(
+        data[[*features, context, cluster]],
+        label(y),
+        context=context,
+        cluster=cluster,
+        y_pooled=None if y_pooled is None else label(y_pooled),
+        **options,
+    )
+    return described(result) | {"contexts": list(result.data.models)}
+
+
+def do_cluster_bootstrap(table: pd.DataFrame, function: int, **options: Any) -> dict[str, Any]:
+    """`px.cluster_bootstrap` of an R function, which has the rows itself."""
+    from pyexpr.inference.bootstrap import cluster_bootstrap
+
+    def statistic(_: Any, weights: NDArray[np.float64]) -> Any:
+        return call_r(function, weights=weights)
+
+    return described(cluster_bootstrap(table, statistic, compiled=False, **options))
+
+
+def do_replicates(key: int, context: str | None = None) -> dict[str, Any]:
+    """Replicates of a kept result, (n_boot, columns), and what the columns are."""
+    result = kept(key)
+    if context is not None:
+        values, labels = result.replicates(context), list(result.data.features)
+    else:
+        table = result.tidy()
+        named = table.columns[: table.columns.get_loc("estimate")]
+        labels = table[named].astype(str).agg(": ".join, axis=1).tolist()
+        values = result.replicates
+    return {"values": np.ascontiguousarray(values), "labels": labels}
+
+
+def do_method(key: int, name: str, **options: Any) -> Any:
+    """Call a method of a kept result."""
+    if name not in _METHODS:
+        raise DataError(f"R may ask a result for {listed(_METHODS)}, not {name!r}")
+    found = getattr(kept(key), name)(**options)
+    return described(found) if isinstance(found, Result) else found
+
+
+def do_run_study(study: str, output: str | None = None, show: bool | None = None) -> dict[str, Any]:
+    """Run a study file; results go where it or `output` says."""
+    from pyexpr.study.pipeline import Study
+
+    result = Study.from_file(
+        os.path.expanduser(study), output=None if output is None else os.path.expanduser(output)
+    ).run(show=show)
+    return described(result) | {"folder": str(result.folder), "reused": list(result.reused)}
+
+
+def do_simulate_study(folder: str, **options: Any) -> dict[str, Any]:
+    """`px.simulate_study`."""
+    from pyexpr.simulation.simulate import simulate_study
+
+    result = simulate_study(os.path.expanduser(folder), **options)
+    return described(result) | {"study_file": result.study_file, "folder": result.folder}
+
+
+def do_doctor() -> dict[str, Any]:
+    """`px.doctor`."""
+    from pyexpr.study.doctor import doctor
+
+    return described(doctor())

@@ -1,0 +1,144 @@
+"""What intervals are computed from, and what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SINGLE_IN_STRATUM = "a stratum has a single subject here, which shows no variation"
+
+
+@dataclass(frozen=True, slots=True)
+class JackknifeGroup:
+    """Quantities that rest on the same clusters, and their values without each of them.
+
+    Attributes
+    ----------
+    rows : (q,) int64
+        Positions of the quantities.
+    values : (q, G) float64
+        Without each cluster, clusters sorted by stratum.
+    strata : tuple of int
+        Sizes of the strata, adding up to G.
+    effective : (q,) float64, optional
+        How many clusters of equal size would weigh like these:
+        ``(sum n_g)^2 / sum n_g^2``, n_g the cluster's rows in the quantity. None: all G,
+        as where every cluster weighs the same.
+    """
+
+    rows: NDArray[np.int64]
+    values: NDArray[np.float64]
+    strata: tuple[int, ...]
+    effective: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What every interval is computed from; arrays are (Q,) unless said otherwise.
+
+    Attributes
+    ----------
+    estimate : float64
+        NaN where undefined, with the reason in `reason`.
+    scale : list of str
+        On which the quantity is studentised (`pyexpr.core.cluster_bootstrap.SCALES`).
+    simple_df : bool
+        Whether the degrees of freedom leave kurtosis out.
+    null : float64
+        Value tested; NaN where nothing is.
+    replicates : (Q, B) float64
+        NaN where undefined.
+    groups : list of JackknifeGroup
+    reason : list of str
+    replicate_errors : callable
+        Returns the (Q, B) standard errors within the replicates, on the scale.
+    n_threads : int, optional
+    n_failed : int64, optional
+        In how many replicates computing the quantity raised an exception.
+    ratio : bool, optional
+        Where everything here is of the logarithm of a ratio, and the ratio is shown.
+    """
+
+    estimate: NDArray[np.float64]
+    scale: Sequence[str]
+    simple_df: NDArray[np.bool_]
+    null: NDArray[np.float64]
+    replicates: NDArray[np.float64]
+    groups: Sequence[JackknifeGroup]
+    reason: Sequence[str]
+    replicate_errors: Callable[[], NDArray[np.float64]]
+    n_threads: int | None = None
+    n_failed: NDArray[np.int64] | None = None
+    ratio: NDArray[np.bool_] | None = None
+
+    def shown(
+        self, values: NDArray[np.float64], *, rows: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
+        """Return `values`, whose first axis is that of the quantities (or `rows`), as shown.
+
+        Ratios are no longer logarithms, the rest is as it was; not a copy if all is.
+        """
+        if self.ratio is None or not self.ratio.any():
+            return values
+        ratio = self.ratio if rows is None else self.ratio[rows]
+        result = values.copy()
+        result[ratio] = np.exp(result[ratio])
+        return result
+
+    def shown_error(self, error: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return standard errors (Q,): of a ratio, it times its logarithm's (delta method)."""
+        if self.ratio is None:
+            return error
+        return np.where(self.ratio, np.exp(self.estimate) * error, error)
+
+
+@dataclass(slots=True)
+class Intervals:
+    """One row per quantity; arrays are (Q,), NaN where `reason` says why.
+
+    `asked` is the method wanted, `method` the one each row got. `p_adjusted` and
+    `adjustment` are there once several tests are judged together, by `rule`.
+    """
+
+    asked: str
+    method: list[str]
+    confidence: float
+    std_error: NDArray[np.float64]
+    statistic: NDArray[np.float64]
+    df: NDArray[np.float64]
+    p_value: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    reason: list[str]
+    n_undefined: NDArray[np.int64]
+    p_adjusted: NDArray[np.float64] | None = None
+    adjustment: list[str] | None = None
+    rule: str | None = None
+
+    def blank(self, row: int, reason: str) -> None:
+        """Take interval and test from a row that cannot have them."""
+        for values in (self.low, self.high, self.p_value, self.statistic, self.df):
+            values[row] = np.nan
+        self.reason[row] = self.reason[row] or reason
+
+    def give_reasons(self, reasons: Sequence[str]) -> None:
+        """Blank every row that has a reason."""
+        for row, reason in enumerate(reasons):
+            if reason:
+                self.blank(row, reason)
+
+
+def _not_judged() -> Intervals:
+    none = np.empty(0)
+    counts = np.empty(0, dtype=np.int64)
+    return Intervals("", [], np.nan, none, none, none, none, none, none, [], counts)
+
+
+# Stands where intervals will be.
+NOT_JUDGED = _not_judged()

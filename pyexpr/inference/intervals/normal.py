@@ -1,0 +1,26 @@
+"""A normal interval with the bootstrap's bias and standard deviation."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+
+from pyexpr.inference.intervals.evidence import Evidence, Intervals
+from pyexpr.inference.intervals.from_draws import from_draws, summary_of
+
+
+def normal(evidence: Evidence, confidence: float) -> Intervals:
+    """``2T - mean t* +- z sd(t*)``: normal, with the bootstrap's estimate of bias taken off."""
+    from scipy.special import ndtr
+
+    summary = summary_of(evidence, evidence.null)
+    centre = 2 * evidence.estimate - summary.mean
+    half = NormalDist().inv_cdf((1 + confidence) / 2) * summary.sd
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = (centre - evidence.null) / summary.sd
+    p = 2 * ndtr(-np.abs(statistic))
+    p = np.where(p == 0, np.nextafter(0, 1), p)
+    result = from_draws(evidence, "normal", confidence, summary, p, centre - half, centre + half)
+    result.statistic = np.where(np.isnan(result.p_value), np.nan, statistic)
+    return result

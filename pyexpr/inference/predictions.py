@@ -1,0 +1,193 @@
+"""The models that are compared, as a user names them: metrics, columns, contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyexpr.base.errors import ColumnError, DataError, listed, near_names
+from pyexpr.base.tables import column_or_array, label_codes, numeric_column, require_columns
+from pyexpr.inference.quantities import ALL, METRICS, ColumnValues, ModelValues
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+TABLE = "the table of predictions"
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """The columns of one model, where it has several or a truth of its own.
+
+    A model with several columns has as metric the mean of its columns' metrics,
+    inside every replicate too: so the human baseline, which has one column per
+    rater, each with its own truth. Such columns may have missing values; each is
+    then judged on the rows it has.
+
+    Parameters
+    ----------
+    values : str or sequence of str
+        Names of the columns of predictions.
+    truth : str or sequence of str, optional
+        Name of the truth of all of them, or of each. By default the truth given
+        to `compare_models`.
+
+    Examples
+    --------
+    >>> Predictions(["rater_1", "rater_2"], truth=["others_1", "others_2"]).values
+    ('rater_1', 'rater_2')
+    """
+
+    values: str | Sequence[str]
+    truth: str | Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        values = (self.values,) if isinstance(self.values, str) else tuple(self.values)
+        if not values:
+            raise DataError("Predictions needs at least one column")
+        object.__setattr__(self, "values", values)
+        if self.truth is not None:
+            one = isinstance(self.truth, str)
+            truth = (self.truth,) * len(values) if one else tuple(self.truth)
+            if len(truth) != len(values):
+                raise DataError(
+                    f"Predictions has {len(values)} columns but {len(truth)} truths; "
+                    "name one truth for all, or one for each"
+                )
+            object.__setattr__(self, "truth", truth)
+
+
+def checked_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the metrics, each once."""
+    names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+    for name in names:
+        if name not in METRICS:
+            raise DataError(f"there is no metric {name!r}; {near_names(str(name), METRICS)}")
+    if not names:
+        raise DataError("metrics= must name at least one metric")
+    return tuple(dict.fromkeys(names))
+
+
+class _Columns:
+    """The columns of a table as they are asked for, each read once."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._frame = frame
+        self._values: dict[str, NDArray[np.float64]] = {}
+        self._there: dict[str, NDArray[np.bool_] | None] = {}
+
+    def values(self, name: str) -> NDArray[np.float64]:
+        """Return a column, missing values as NaN."""
+        if name not in self._values:
+            self._values[name], self._there[name] = self._read(name)
+        return self._values[name]
+
+    def there(self, name: str) -> NDArray[np.bool_] | None:
+        """Return where a column has values; None is everywhere."""
+        self.values(name)
+        return self._there[name]
+
+    def _read(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None]:
+        require_columns(self._frame, [name], what=TABLE)
+        column = self._frame[name]
+        if column.dtype == np.float64:
+            values = column.to_numpy()
+            if len(values) and np.isfinite(values).all():
+                return values, None
+        values = numeric_column(self._frame, name, what=TABLE)
+        there = ~np.isnan(values)
+        if not there.any():
+            raise ColumnError(f"column {name!r} of {TABLE} has no value in any row")
+        return values, there
+
+
+def _all_there(rows: NDArray[np.bool_], *masks: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Return the rows that every mask has, the same array if that is all of them."""
+    for mask in masks:
+        if mask is not None:
+            rows = rows & mask
+    return rows
+
+
+def _named_models(
+    predictions: str | Sequence[str] | Mapping[str, str | Sequence[str] | Predictions],
+) -> dict[str, Predictions]:
+    if isinstance(predictions, str):
+        predictions = [predictions]
+    if isinstance(predictions, Mapping):
+        named = {
+            str(name): item if isinstance(item, Predictions) else Predictions(item)
+            for name, item in predictions.items()
+        }
+    else:
+        for item in predictions:
+            if not isinstance(item, str):
+                raise DataError(
+                    f"predictions= lists {item!r}, which has no name; hand over a mapping "
+                    "{model: columns or Predictions} instead"
+                )
+        doubled = [name for name in dict.fromkeys(predictions) if predictions.count(name) > 1]
+        if doubled:
+            raise DataError(f"predictions= names {listed(doubled)} more than once")
+        named = {name: Predictions(name) for name in predictions}
+    if not named:
+        raise DataError("predictions= must name at least one model")
+    return named
+
+
+def read_models(
+    frame: pd.DataFrame,
+    truth: str,
+    predictions: Sequence[str] | Mapping[str, str | Sequence[str] | Predictions],
+) -> tuple[list[ModelValues], NDArray[np.bool_]]:
+    """Return the models, and which rows are used by any of them."""
+    named = _named_models(predictions)
+    table = _Columns(frame)
+    # A model of one column, judged by the common truth, must have every row.
+    whole = {name: len(m.values) == 1 and m.truth is None for name, m in named.items()}
+    by_common_truth = any(m.truth is None for m in named.values())
+    needed = [truth] if by_common_truth else []
+    needed += [model.values[0] for name, model in named.items() if whole[name]]
+    complete = _all_there(np.ones(len(frame), dtype=bool), *map(table.there, needed))
+    if not complete.any():
+        raise DataError(
+            f"no row of {TABLE} has the truth {truth!r} and every prediction; "
+            "leave out the model that is missing there"
+        )
+    models = []
+    used = complete if any(whole.values()) else np.zeros(len(frame), dtype=bool)
+    for name, model in named.items():
+        columns = []
+        truths = model.truth or (truth,) * len(model.values)
+        for column, criterion in zip(model.values, truths, strict=True):
+            rows = complete
+            if not whole[name]:
+                rows = _all_there(complete, table.there(column), table.there(criterion))
+                used = used | rows
+            p, t = table.values(column), table.values(criterion)
+            columns.append(ColumnValues(column, criterion, p, t, rows))
+        models.append(ModelValues(name, tuple(columns)))
+    return models, used
+
+
+def read_contexts(
+    frame: pd.DataFrame, context: str | ArrayLike | None
+) -> tuple[list[str], list[NDArray[np.bool_] | None]]:
+    """Return the contexts, "all" last, and the rows of each; None is every row."""
+    if context is None:
+        return [ALL], [None]
+    name, series = column_or_array(frame, context, argument="context", what=TABLE)
+    codes, labels = label_codes(series, name=name, what=TABLE)
+    names = [str(label) for label in labels]
+    if ALL in names:
+        raise ColumnError(
+            f"column {name!r} of {TABLE} has a context named 'all', which stands for all rows "
+            "together; rename it"
+        )
+    if len(names) == 1:
+        return names, [None]
+    return [*names, ALL], [*(codes == i for i in range(len(names))), None]

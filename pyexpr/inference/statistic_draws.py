@@ -1,0 +1,253 @@
+"""Replicates of a statistic that the user wrote: called as Python, or compiled by numba."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from pyexpr.base.errors import DataError
+from pyexpr.base.tables import numeric_column
+from pyexpr.core import compiled_statistic as native
+from pyexpr.core.cluster_bootstrap import draw_counts
+from pyexpr.core.compiled_statistic import ClusteredRows, CompiledStatistic
+from pyexpr.inference.numba_door import compile_statistic, is_compiled
+from pyexpr.inference.replicated import Drawn, in_pieces
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    Statistic = Callable[[Any, NDArray[np.float64]], Any]
+
+TABLE = "the table"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which clusters are drawn how often.
+
+    Attributes
+    ----------
+    position : (n,) int64
+        Each row's cluster among the clusters sorted by stratum.
+    order : (G,) int64
+        The cluster at each such position, among those sorted by label.
+    strata : tuple of int
+        Sizes of the strata.
+    """
+
+    position: NDArray[np.int64]
+    order: NDArray[np.int64]
+    strata: tuple[int, ...]
+    seed: int
+    n_threads: int | None
+    progress: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticDraws(ABC):
+    """What both kinds have in common; see `Draws`."""
+
+    plan: Plan
+    terms: tuple[str, ...]
+    estimate: NDArray[np.float64]
+
+    @property
+    def seed(self) -> int:
+        """Return the key of the draws."""
+        return self.plan.seed
+
+    @property
+    def clusters(self) -> Sequence[NDArray[np.int64]]:
+        """Return the clusters, which all statistics share."""
+        return [self.plan.order]
+
+    @abstractmethod
+    def replicates(self, first: int, n: int) -> Drawn:
+        """Return replicates `first` to ``first + n - 1``."""
+
+    def errors(self, first: int, n: int) -> NoReturn:
+        """Refuse: a function gives no standard error."""
+        raise DataError(
+            "studentising needs a standard error within each replicate, which a statistic of "
+            "your own does not give; use 'jackknife_t', 'percentile', 'basic', 'normal' or "
+            "'bca', and adjust by 'holm'"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Unpickled, (self.plan, self.terms, self.estimate)
+
+
+@dataclass(frozen=True, slots=True)
+class Unpickled(StatisticDraws):
+    """Stands for a function after pickling, which few functions survive."""
+
+    def replicates(self, first: int, n: int) -> Drawn:
+        """Refuse."""
+        raise DataError(
+            "a pickled result has no statistic to draw more replicates of; extend it before, or "
+            "compute it anew with a larger n_boot="
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Called(StatisticDraws):
+    """A function that Python calls."""
+
+    rows: pd.DataFrame
+    statistic: Statistic
+
+    def replicates(self, first: int, n: int) -> Drawn:
+        """Return replicates `first` to ``first + n - 1``."""
+        values = np.empty((len(self.terms), n))
+        plan = self.plan
+
+        def fill(at: int, size: int) -> None:
+            counts = draw_counts(plan.strata, size, seed=plan.seed, first=first + at)
+            for i, drawn in enumerate(counts.astype(np.float64), start=at):
+                values[:, i] = self._value(drawn)
+
+        done = in_pieces(n, fill, start=1, show=plan.progress)
+        return Drawn(values[:, :done])
+
+    def without(self) -> NDArray[np.float64]:
+        """Return the values without each cluster, (terms, clusters)."""
+        counts = 1 - np.eye(len(self.plan.order))
+        return np.stack([self._value(left) for left in counts], axis=1)
+
+    def _value(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        values, names = named_values(self.statistic(self.rows, counts[self.plan.position]))
+        if names != self.terms:
+            raise DataError(
+                f"the statistic returned {names} in a replicate, {self.terms} on all rows"
+            )
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled(StatisticDraws):
+    """Functions that the kernel calls."""
+
+    data: ClusteredRows
+    digest: bytes  # of the rows
+    functions: tuple[CompiledStatistic, ...]
+
+    def replicates(self, first: int, n: int) -> Drawn:
+        """Return replicates `first` to ``first + n - 1``."""
+        values = np.empty((len(self.terms), n))
+        failed = np.zeros((len(self.functions), n), dtype=bool)
+        plan = self.plan
+
+        def fill(at: int, size: int) -> None:
+            piece = slice(at, at + size)
+            values[:, piece], failed[:, piece] = native.replicates(
+                self.functions,
+                self.data,
+                size,
+                seed=plan.seed,
+                first=first + at,
+                n_threads=plan.n_threads,
+            )
+
+        done = in_pieces(n, fill, start=64, show=plan.progress)
+        self._check_rows()
+        each = failed[:, :done].sum(axis=1)
+        n_failed = np.repeat(each, [function.n_values for function in self.functions])
+        return Drawn(values[:, :done], n_failed)
+
+    def without(self) -> NDArray[np.float64]:
+        """Return the values without each cluster, (terms, clusters)."""
+        values, _ = native.leave_one_out(self.functions, self.data, n_threads=self.plan.n_threads)
+        self._check_rows()
+        return values
+
+    def _check_rows(self) -> None:
+        if _digest(self.data.rows) != self.digest:
+            raise DataError(
+                "a compiled statistic wrote into its rows, which all replicates share; let it "
+                "work on a copy"
+            )
+
+
+def read_statistic(
+    frame: pd.DataFrame,
+    statistic: Statistic | Mapping[str, Statistic],
+    columns: str | Sequence[str] | None,
+    compiled: bool | None,
+    plan: Plan,
+) -> Called | Compiled:
+    """Evaluate the statistic on all rows, and say how it will be resampled."""
+    named = statistic if isinstance(statistic, Mapping) else {"statistic": statistic}
+    by_numba = [is_compiled(one) for one in named.values()]
+    if compiled or (compiled is None and by_numba and all(by_numba)):
+        return _compiled(frame, named, columns, plan)
+    if isinstance(statistic, Mapping):
+        raise DataError(
+            "statistic= is a mapping, which is for functions that numba has compiled; let one "
+            "function return a mapping, or ask for compiled=True"
+        )
+    if columns is not None:
+        raise DataError(
+            "columns= is for compiled statistics; a Python function gets the whole table"
+        )
+    # Its own: neither what the statistic writes nor what the user changes later is shared.
+    rows = frame.copy()
+    estimate, terms = named_values(statistic(rows, np.ones(len(rows))))
+    _check_estimate(estimate, terms)
+    return Called(plan, terms, estimate, rows, statistic)
+
+
+def _compiled(
+    frame: pd.DataFrame,
+    named: Mapping[str, Statistic],
+    columns: str | Sequence[str] | None,
+    plan: Plan,
+) -> Compiled:
+    if columns is None:
+        raise DataError(
+            "a compiled statistic gets arrays: name them, in order, as columns=['y', 'p']"
+        )
+    names = [columns] if isinstance(columns, str) else list(columns)
+    values = np.array([numeric_column(frame, name, what=TABLE) for name in names])
+    rows = np.ascontiguousarray(values.reshape(len(names), len(frame)))
+    digest = _digest(rows)
+    functions, estimates, terms = [], [], []
+    for name, one in named.items():
+        function, at_all = compile_statistic(str(name), one, rows)
+        functions.append(function)
+        estimates.append(at_all)
+        single = function.n_values == 1
+        terms += [str(name)] if single else [f"{name}_{i + 1}" for i in range(len(at_all))]
+    estimate = np.concatenate(estimates)
+    _check_estimate(estimate, terms)
+    data = ClusteredRows(rows, np.ascontiguousarray(plan.position), plan.strata)
+    return Compiled(plan, tuple(terms), estimate, data, digest, tuple(functions))
+
+
+def _digest(rows: NDArray[np.float64]) -> bytes:
+    return blake2b(rows.data, digest_size=16).digest()
+
+
+def _check_estimate(estimate: NDArray[np.float64], terms: Sequence[str]) -> None:
+    for term, at_all in zip(terms, estimate, strict=True):
+        if np.isnan(at_all):
+            raise DataError(f"the statistic {term!r} is not defined on the table itself")
+
+
+def named_values(found: float | Mapping[str, float]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Return the values of a statistic and their names."""
+    items = dict(found) if isinstance(found, Mapping) else {"statistic": found}
+    try:
+        values = np.array([float(value) for value in items.values()])
+    except (TypeError, ValueError):
+        raise DataError(
+            f"a statistic must return a number or a mapping of names to numbers, not {found!r}"
+        ) from None
+    if not items:
+        raise DataError("the statistic returned an empty mapping")
+    return values, tuple(str(key) for key in items)

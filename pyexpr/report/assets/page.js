@@ -1,0 +1,120 @@
+(function () {
+  "use strict";
+  var said = document.getElementById("said");
+  var timer = 0;
+  function say(text) {
+    said.textContent = text;
+    clearTimeout(timer);
+    timer = setTimeout(function () { said.textContent = ""; }, 4000);
+  }
+
+  // ".84 [.82, .86]", "−.078", "< .001", "2,240", "95%", "∞"; null where there is no number.
+  function number(text) {
+    var plain = text.trim().replace(/\u2212/g, "-").replace(/(\d),(?=\d{3}\b)/g, "$1");
+    if (/^-?\u221e/.test(plain)) { return plain[0] === "-" ? -Infinity : Infinity; }
+    var found = /^[<>\[\s]*(-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?)/.exec(plain);
+    if (!found) { return null; }
+    var value = parseFloat(found[1]);
+    // "< .001" comes before ".001", "> .999" after it.
+    if (plain[0] === "<") { return value - 1e-9; }
+    return plain[0] === ">" ? value + 1e-9 : value;
+  }
+
+  function compare(a, b, down) {
+    if (a.empty || b.empty) { return a.empty - b.empty; }
+    var order;
+    if (a.value !== null && b.value !== null) {
+      order = a.value < b.value ? -1 : a.value > b.value ? 1 : 0;
+    } else if (a.value !== null || b.value !== null) {
+      order = a.value !== null ? -1 : 1;
+    } else {
+      order = a.text.localeCompare(b.text, undefined, { numeric: true });
+    }
+    return (down ? -order : order) || a.at - b.at;
+  }
+
+  function sort(head) {
+    var table = head.closest("table");
+    var heads = Array.from(head.parentNode.children);
+    var column = heads.indexOf(head);
+    var before = head.getAttribute("aria-sort");
+    var next = before === "none" ? "ascending" : before === "ascending" ? "descending" : "none";
+    heads.forEach(function (one) { one.setAttribute("aria-sort", "none"); });
+    head.setAttribute("aria-sort", next);
+    var body = table.tBodies[0];
+    var rows = Array.from(body.rows).map(function (row, at) {
+      if (row.dataset.at === undefined) { row.dataset.at = at; }
+      var text = row.cells[column].textContent.trim();
+      return {
+        row: row, at: +row.dataset.at, text: text, value: number(text),
+        empty: +(text === "" || text === "\u2014")
+      };
+    });
+    rows.sort(next === "none"
+      ? function (a, b) { return a.at - b.at; }
+      : function (a, b) { return compare(a, b, next === "descending"); });
+    rows.forEach(function (one) { body.appendChild(one.row); });
+    say(next === "none" ? "Order as before." : "Sorted by " + head.textContent.trim() + ", " + next + ".");
+  }
+
+  // The table as the reader has it: tabs between cells, its order kept.
+  function tabs(table) {
+    return Array.from(table.rows).map(function (row) {
+      return Array.from(row.cells).map(function (cell) {
+        return cell.textContent.trim() + "\t".repeat(cell.colSpan - 1);
+      }).join("\t");
+    }).join("\n");
+  }
+
+  function plainHtml(table) {
+    var copy = table.cloneNode(true);
+    copy.querySelectorAll("button").forEach(function (one) { one.replaceWith(one.textContent); });
+    return copy.outerHTML;
+  }
+
+  // Where the page may not use the clipboard, the browser copies a selection.
+  function bySelection(node) {
+    var chosen = window.getSelection();
+    var range = document.createRange();
+    range.selectNode(node);
+    chosen.removeAllRanges();
+    chosen.addRange(range);
+    var done = document.execCommand("copy");
+    chosen.removeAllRanges();
+    say(done ? "Copied." : "The browser does not let this page copy; select and copy by hand.");
+  }
+
+  function copy(id) {
+    var node = document.getElementById(id);
+    var isTable = node.tagName === "TABLE";
+    var text = isTable ? tabs(node) : node.innerText.trim();
+    if (!(navigator.clipboard && window.ClipboardItem)) { bySelection(node); return; }
+    var parts = { "text/plain": new Blob([text], { type: "text/plain" }) };
+    if (isTable) { parts["text/html"] = new Blob([plainHtml(node)], { type: "text/html" }); }
+    navigator.clipboard.write([new ClipboardItem(parts)]).then(
+      function () { say("Copied."); },
+      function () { bySelection(node); }
+    );
+  }
+
+  document.addEventListener("click", function (event) {
+    var button = event.target.closest("button");
+    if (!button) { return; }
+    if (button.classList.contains("sort")) { sort(button.closest("th")); }
+    if (button.dataset.copy) { copy(button.dataset.copy); }
+  });
+
+  // What is folded on the screen is read on paper, but for the words that repeat a figure.
+  var opened = [];
+  window.addEventListener("beforeprint", function () {
+    opened = Array.from(document.querySelectorAll("details:not([open]):not(.words):not(.print-skip)"));
+    opened.forEach(function (one) { one.open = true; });
+  });
+  window.addEventListener("afterprint", function () {
+    opened.forEach(function (one) { one.open = false; });
+  });
+
+  // On a wide screen the contents stand open beside the text.
+  var contents = document.querySelector("nav details");
+  if (contents && window.matchMedia("(min-width: 68rem)").matches) { contents.open = true; }
+}());

@@ -1,0 +1,91 @@
+"""What the recordings gave, and which clips were left out, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from pyexpr.base.tables import require_columns
+from pyexpr.report.display import DisplayTable
+from pyexpr.report.frames import in_order, records
+from pyexpr.report.labels import DASH, count, display_names
+
+Names = Mapping[str, str] | None
+
+_SUMMED = (
+    "frames_expected", "frames_valid", "frames_missing", "frames_failed",
+    "rows_cut", "rows_doubled", "rows_other_face", "n_clips", "n_dropped",
+)  # fmt: skip
+
+
+def recordings_table(
+    frame: pd.DataFrame,
+    *,
+    names: Names = None,
+    title: str = "What OpenFace's files gave, per context.",
+) -> DisplayTable:
+    """Lay out the sums of the recordings' counts: a row per context.
+
+    `frame` has a row per recording: context, frames_expected, frames_valid,
+    frames_missing, frames_failed, rows_cut, rows_doubled, rows_other_face,
+    n_clips, n_dropped.
+    """
+    require_columns(frame, ["context", *_SUMMED], what="the table of recordings")
+    contexts = display_names(in_order(frame["context"].astype(str)), names)
+    rows = []
+    for context, shown in contexts.items():
+        own = frame[frame["context"].astype(str) == context]
+        sums = {name: float(own[name].sum()) for name in _SUMMED}
+        expected = sums["frames_expected"]
+        share = f"{100 * sums['frames_valid'] / expected:.1f}%" if expected else DASH
+        cells = (count(sums[name]) for name in _SUMMED[2:])
+        rows.append((shown, count(len(own)), count(expected), share, *cells))
+    return DisplayTable(
+        title=title,
+        columns=(
+            "Context", "Recordings", "Frames: Expected", "Frames: Valid", "Frames: Missing",
+            "Frames: Failed", "Rows left out: Cut", "Rows left out: Doubled",
+            "Rows left out: Other face", "Clips: Cut out", "Clips: Too short",
+        ),
+        rows=tuple(rows),
+        notes=(
+            "Missing: no row in the file. Failed: a row that OpenFace did not mark as successful, "
+            "or below the least confidence.",
+        ),
+    )  # fmt: skip
+
+
+def left_out_table(
+    frame: pd.DataFrame,
+    *,
+    names: Names = None,
+    title: str = "Clips left out of the models, and why.",
+) -> DisplayTable:
+    """Count the clips left out by context and reason.
+
+    `frame` has a row per clip: subject, context, reason.
+    """
+    require_columns(frame, ["subject", "context", "reason"], what="the table of clips left out")
+    counts = (
+        frame.astype({"context": str, "reason": str})
+        .groupby(["context", "reason"], sort=False)
+        .agg(clips=("subject", "size"), subjects=("subject", "nunique"))
+        .reset_index()
+    )
+    contexts = display_names(in_order(counts["context"]), names)
+    rows = tuple(
+        (contexts[row.context], row.reason, count(row.clips), count(row.subjects))
+        for context in contexts
+        for row in records(
+            counts[counts["context"] == context].sort_values(
+                "clips", ascending=False, kind="stable"
+            )
+        )
+    )
+    return DisplayTable(
+        title=title,
+        columns=("Context", "Reason", "Clips", "Subjects"),
+        rows=rows,
+        text_columns=2,
+    )

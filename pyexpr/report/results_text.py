@@ -1,0 +1,255 @@
+"""What a study found, in sentences that a results section could use; and what to beware of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pyexpr.report.frames import in_order, records
+from pyexpr.report.labels import (
+    ALL,
+    count,
+    direction,
+    display_name,
+    interval,
+    is_difference,
+    metric_words,
+    number,
+    p_value,
+    percent,
+)
+from pyexpr.report.methods_text import fitted_models
+from pyexpr.report.wording import counted, listed_words
+
+Record = Mapping[str, Any]
+Tables = Mapping[str, pd.DataFrame]
+
+#: Intervals from fewer subjects are approximate (see the coverage table in the documentation).
+FEW_SUBJECTS = 20
+# More than this share of clips left out may make the others a choice.
+_MANY_LOST = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """Something to beware of: where in the report it belongs (a section's id), and what."""
+
+    section: str
+    text: str
+
+
+def reliability_sentence(tables: Tables) -> str:
+    """Return the range of the reliabilities, over contexts and questions."""
+    table = tables["reliability"]
+    own = table[table["context"] != ALL]
+    known = own[own["estimate"].notna()]
+    if known.empty:
+        return "No reliability could be estimated."
+    order = known.sort_values("estimate", kind="stable")
+    low, high = order.iloc[0], order.iloc[-1]
+    return (
+        f"ICC(1,k) ran from {number(low['estimate'])} {_limits(low, 2)} "
+        f"({display_name(low['context'])}, {display_name(low['question']).lower()}) to "
+        f"{number(high['estimate'])} {_limits(high, 2)} "
+        f"({display_name(high['context'])}, {display_name(high['question']).lower()})."
+    )
+
+
+def loadings_sentence(tables: Tables) -> str:
+    """Return the range of the standardised loadings."""
+    own = tables["loadings"][tables["loadings"]["context"] != ALL]
+    known = own["std_loading"].dropna()
+    if known.empty:
+        return "No loading could be estimated."
+    return (
+        f"Standardised loadings ran from {number(known.min())} to {number(known.max())} over "
+        "contexts and questions."
+    )
+
+
+def performance_sentences(record: Record, tables: Tables) -> list[str]:
+    """Return each model's performance over all contexts, and in each, with intervals."""
+    options = record["options"]["compare"]
+    levels = _levels(tables, options["methods"][0])
+    level = percent(options["confidence"])
+    text = []
+    for model in fitted_models(tables):
+        for metric in options["metrics"]:
+            own = levels[(levels["term"] == model) & (levels["metric"] == metric)]
+            if own.empty:
+                continue
+            parts = []
+            contexts = in_order(own["context"])
+            for context in sorted(contexts, key=lambda label: label != ALL):
+                row = own[own["context"] == context].iloc[0]
+                where = "over all contexts" if context == ALL else f"in {display_name(context)}"
+                parts.append(f"{number(row['estimate'], 3)} {where}, {level} CI {_limits(row, 3)}")
+            text.append(
+                f"The {metric_words(metric)} of {display_name(model)} was {'; '.join(parts)}."
+            )
+    return text
+
+
+def difference_sentences(record: Record, tables: Tables, main: str) -> list[str]:
+    """Return the differences of the main model from the others, over all contexts."""
+    options = record["options"]["compare"]
+    table = tables["comparison"]
+    rows = table[
+        (table["method"] == options["methods"][0])
+        & (table["context"] == ALL)
+        & table["term"].str.startswith(f"{main} - ")
+    ]
+    level = percent(options["confidence"])
+    text = []
+    for metric in options["metrics"]:
+        parts = [
+            f"{display_name(row.term.partition(' - ')[2])}: {number(row.estimate, 3)}, "
+            f"{level} CI {_together(interval(row.conf_low, row.conf_high, 3))}, {_p(row.p_value)}"
+            for row in records(rows[rows["metric"] == metric])
+        ]
+        if parts:
+            better = {"lower": "below 0", "higher": "above 0"}.get(direction(metric), "")
+            meaning = f" ({better} favours {display_name(main)})" if better else ""
+            text.append(
+                f"Over all contexts the {metric_words(metric)} of {display_name(main)} minus that "
+                f"of the other{meaning} was, for {'; '.join(parts)}."
+            )
+    return text
+
+
+def slope_sentences(record: Record, tables: Tables) -> list[str]:
+    """Return which slopes are told from 0 in each context, with the level they are tested at."""
+    table = tables.get("coefficients")
+    if table is None:
+        return []
+    column = "p_adjusted" if "p_adjusted" in table and table["p_adjusted"].notna().any() else (
+        "p_value"
+    )  # fmt: skip
+    alpha = 1 - record["options"]["compare"]["confidence"]
+    how = "adjusted " if column == "p_adjusted" else ""
+    text = []
+    for context in in_order(table["context"]):
+        own = table[(table["context"] == context) & (table[column] < alpha)]
+        where = "Over all contexts" if context == ALL else f"In {display_name(context)}"
+        found = [
+            f"{display_name(row.feature)} ({number(row.tested_estimate)}, "
+            f"{_p(getattr(row, column))})"
+            for row in records(own)
+        ]
+        text.append(
+            f"{where}, {counted(len(found), 'slope')} had an {how}p below {number(alpha)}: "
+            f"{listed_words(found)}."
+            if found
+            else f"{where}, no slope had an {how}p below {number(alpha)}."
+        )
+    return text if how else [line.replace(" an p ", " a p ") for line in text]
+
+
+def cautions(record: Record, tables: Tables) -> list[Caution]:
+    """Return what a reader must beware of, in the order of the sections."""
+    stages = record["stages"]
+    found = []
+    lost = sum(stages["models"]["left out"].values())
+    n_clips = lost + sum(stages["models"]["clips"].values())
+    if n_clips and lost / n_clips > _MANY_LOST:
+        found.append(
+            Caution(
+                "quality",
+                f"{count(lost)} of {counted(n_clips, 'clip')} ({100 * lost / n_clips:.0f}%) were "
+                "left out of the models. If they differ from the others, so may the results.",
+            )
+        )
+    made = stages["factor_model"]["provenance"]
+    if not made.get("converged", True):
+        found.append(Caution("factor-model", "A factor model did not converge."))
+    if not made.get("admissible", True):
+        found.append(
+            Caution(
+                "factor-model",
+                "A factor model is not admissible (a negative residual variance): its scores are "
+                + (
+                    "used all the same, as the study file asks."
+                    if record["options"]["factor_model"]["allow_inadmissible"]
+                    else "missing, and so are its clips in the models."
+                ),
+            )
+        )
+    engines = {stages["factor_model"]["engine"], stages["factor_model"]["engine over all contexts"]}
+    if "native" in engines:
+        found.append(
+            Caution("factor-model", "A factor model was fitted without lavaan, by the C++ engine.")
+        )
+    n_test = stages["models"]["subjects"]["test"]
+    if n_test < FEW_SUBJECTS:
+        found.append(
+            Caution(
+                "performance",
+                f"Only {counted(n_test, 'subject')} are in the test part: read the intervals of "
+                "performance and of its differences as approximate.",
+            )
+        )
+    undefined = _undefined(tables)
+    if undefined:
+        found.append(Caution("performance", undefined))
+    if _different_criteria(tables):
+        found.append(
+            Caution(
+                "comparison",
+                "The human baseline is judged by other raters, the models by factor scores: their "
+                "differences compare unlike criteria.",
+            )
+        )
+    if "coefficients" in tables and (tables["coefficients"]["method"] == "desparsified").any():
+        n_train = stages["models"]["subjects"]["train"]
+        found.append(
+            Caution(
+                "coefficients",
+                f"There are few training subjects ({n_train}) for the features: slopes are "
+                "desparsified, and their standard errors too small where subjects are few.",
+            )
+        )
+    return found
+
+
+def _levels(tables: Tables, method: str) -> pd.DataFrame:
+    table = tables["comparison"]
+    return table[(table["method"] == method) & ~table["term"].map(is_difference)]
+
+
+def _limits(row: Any, digits: int) -> str:
+    return _together(interval(row["conf_low"], row["conf_high"], digits))
+
+
+def _together(text: str) -> str:
+    """Keep the parts of a number's expression on one line."""
+    return text.replace(" ", "\u00a0")
+
+
+def _p(value: float) -> str:
+    if math.isnan(value):
+        return "p not computed"
+    text = p_value(value)
+    return _together(f"p {text}" if text[0] in "<>" else f"p = {text}")
+
+
+def _undefined(tables: Tables) -> str:
+    table = tables["comparison"]
+    bare = table[table["estimate"].isna()]
+    if bare.empty:
+        return ""
+    labels = dict.fromkeys(
+        f"{metric_words(row.metric)} of {display_name(row.term)} in {display_name(row.context)}"
+        for row in records(bare)
+    )
+    listed = listed_words(list(labels)[:6])
+    return f"Undefined: {listed}{' and more' if len(labels) > 6 else ''}; the tables say why."
+
+
+def _different_criteria(tables: Tables) -> bool:
+    table = tables["comparison"]
+    own = table["term"].map(is_difference)
+    return bool(table.loc[own, "reason"].fillna("").str.contains("different criteria").any())

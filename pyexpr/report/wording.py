@@ -1,0 +1,46 @@
+"""Small words for sentences: lists, counts, plurals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pyexpr.report.labels import count
+
+
+def listed_words(words: Iterable[str], last: str = "and") -> str:
+    """Join words as a sentence does: ``a, b, and c``.
+
+    Examples
+    --------
+    >>> listed_words(["a"]), listed_words(["a", "b"]), listed_words(["a", "b", "c"])
+    ('a', 'a and b', 'a, b, and c')
+    """
+    found = list(words)
+    if len(found) < 3:
+        return f" {last} ".join(found)
+    return f"{', '.join(found[:-1])}, {last} {found[-1]}"
+
+
+def counted(number: float, one: str, many: str = "") -> str:
+    """Return a number with its noun: ``1 clip``, ``1,200 clips``.
+
+    Examples
+    --------
+    >>> counted(1, "clip"), counted(1200, "clip"), counted(2, "analysis", "analyses")
+    ('1 clip', '1,200 clips', '2 analyses')
+    """
+    return f"{count(number)} {one if number == 1 else many or f'{one}s'}"
+
+
+def sentence(text: str) -> str:
+    """Return text as a sentence: first letter large, full stop at the end.
+
+    Examples
+    --------
+    >>> sentence("no interval here")
+    'No interval here.'
+    """
+    text = " ".join(text.split())
+    if not text:
+        return ""
+    return f"{text[0].upper()}{text[1:]}{'' if text[-1] in '.!?' else '.'}"

@@ -1,0 +1,189 @@
+"""The report of a study: one HTML file from the folder that a run has written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from pyexpr.base.errors import DataError, StudyError
+from pyexpr.base.files import write_text
+from pyexpr.base.results import number_text
+from pyexpr.base.tables import read_csv
+from pyexpr.report.coefficient_tables import leakage_table
+from pyexpr.report.display import DisplayTable
+from pyexpr.report.labels import display_name
+from pyexpr.report.quality_tables import left_out_table, recordings_table
+from pyexpr.report.study_page import StudyContent, study_page
+from pyexpr.study.config import StudyConfig
+from pyexpr.study.render import MAIN_MODEL, study_tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: The report's name in the folder of results.
+REPORT = "report.html"
+# Our name -> its file, where they differ.
+_FILES = {"reliability": "table1_reliability", "loadings": "table2_factor_model"}
+_NEEDED = (
+    "reliability", "loadings", "comparison", "weights", "scores", "recordings", "quality",
+)  # fmt: skip
+_OPTIONAL = (
+    "tuning", "left_out", "scores_leakage", "coefficients", "contrasts", "omnibus",
+    "learning_curves",
+)  # fmt: skip
+# Text, however much it looks like numbers.
+_LABELS = (
+    "subject", "context", "clip", "question", "indicator", "term", "metric", "method", "feature",
+    "reason", "adjustment", "notes", "openface", "model", "fps_source", "form", "factor",
+)  # fmt: skip
+
+
+def study_report(folder: Path | str, *, output: Path | str | None = None) -> Path:
+    """Write the report of a study: one HTML file that needs nothing else.
+
+    Method and results in sentences, the tables (they can be sorted and copied), the
+    figures with their words, what to beware of, what was not done, how to cite.
+    Nothing is computed: the report shows what `pyexpr run` has written.
+
+    Parameters
+    ----------
+    folder : path
+        Results of a study, as `Study.run` or ``pyexpr run`` writes them.
+    output : path, optional
+        Where the report goes; by default ``report.html`` in `folder`.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    StudyError
+        The folder holds no results, or only some of them.
+    OutputError
+        The report cannot be written.
+
+    Notes
+    -----
+    The same results give the same bytes. Missing numbers are dashes, their reasons under
+    the table.
+
+    Examples
+    --------
+    ``study_report("results")`` writes ``results/report.html``. What is no folder of results
+    is told apart:
+
+    >>> study_report("no/such/folder")
+    Traceback (most recent call last):
+    pyexpr.base.errors.StudyError: there is no folder 'no/such/folder'; name the folder that pyexpr run has written (results/ beside the study file)
+    """  # noqa: E501
+    results = Path(folder)
+    record = _record(results)
+    config = _config(results, record)
+    tables = _tables(results)
+    try:
+        displays = {stem: display for stem, (_, display) in study_tables(config, tables).items()}
+        displays |= _more_displays(config, tables)
+        text = study_page(StudyContent(record, tables, displays, _figures(results), MAIN_MODEL))
+    except (KeyError, DataError, ValueError) as error:
+        raise StudyError(
+            f"the results in {str(results)!r} cannot be shown: {error}; were they changed, or "
+            "written by another version? pyexpr run makes them anew"
+        ) from error
+    target = Path(output) if output is not None else results / REPORT
+    write_text(target, text)
+    return target
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    path = folder / "record.json"
+    mend = "name the folder that pyexpr run has written (results/ beside the study file)"
+    if not folder.is_dir():
+        raise StudyError(f"there is no folder {str(folder)!r}; {mend}")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(
+            f"{str(folder)!r} holds no results of a study: it has no record.json; {mend}"
+        ) from None
+    except (ValueError, OSError) as error:
+        raise StudyError(f"{str(path)!r} cannot be read: {error}") from None
+    if not isinstance(record, dict) or "stages" not in record or "options" not in record:
+        raise StudyError(f"{str(path)!r} is not the record of a study; {mend}")
+    return record
+
+
+def _config(folder: Path, record: dict[str, Any]) -> StudyConfig:
+    try:
+        return StudyConfig.model_validate(record["options"])
+    except ValidationError:
+        raise StudyError(
+            f"the options in {str(folder / 'record.json')!r} are not those of this version of "
+            "pyexpr; pyexpr run makes the results anew"
+        ) from None
+
+
+def _tables(folder: Path) -> dict[str, pd.DataFrame]:
+    found = {}
+    for name in (*_NEEDED, *_OPTIONAL):
+        path = folder / f"{_FILES.get(name, name)}.csv"
+        if not path.is_file():
+            if name in _NEEDED:
+                raise StudyError(
+                    f"{str(folder)!r} lacks {path.name}: the results are not complete; pyexpr run "
+                    "makes them anew"
+                )
+            continue
+        table = _read(path, name)
+        if table is not None:
+            found[name] = table
+    return found
+
+
+def _read(path: Path, name: str) -> pd.DataFrame | None:
+    """Read a table; None if it has a header only, which for some is an answer."""
+    try:
+        return read_csv(path, labels=_LABELS, what=f"the table {path.name}")
+    except DataError as error:
+        if name not in _NEEDED and "no rows" in str(error):
+            return None
+        raise StudyError(f"{error}; pyexpr run makes the results anew") from None
+
+
+def _more_displays(config: StudyConfig, tables: dict[str, pd.DataFrame]) -> dict[str, DisplayTable]:
+    """Lay out what is in the report beside the study's tables."""
+    confidence = config.compare.confidence
+    makers: dict[str, tuple[str, Callable[[pd.DataFrame], DisplayTable]]] = {
+        "recordings_summary": ("recordings", recordings_table),
+        "clips_left_out": ("left_out", left_out_table),
+        "leakage": ("scores_leakage", lambda t: leakage_table(t, confidence=confidence)),
+        "learning_curves": ("learning_curves", _plain_table),
+    }
+    return {stem: make(tables[name]) for stem, (name, make) in makers.items() if name in tables}
+
+
+def _plain_table(frame: pd.DataFrame) -> DisplayTable:
+    text = [name for name in frame if name in _LABELS]
+    ordered = frame[[*text, *[name for name in frame if name not in text]]]
+    rows = tuple(
+        tuple(number_text(cell) if isinstance(cell, float) else str(cell) for cell in row)
+        for row in ordered.itertuples(index=False)
+    )
+    return DisplayTable(
+        title="Learning curves.",
+        columns=tuple(display_name(name) for name in ordered),
+        rows=rows,
+        text_columns=max(1, len(text)),
+    )
+
+
+def _figures(folder: Path) -> dict[str, str]:
+    return {
+        path.stem: path.read_text(encoding="utf-8")
+        for path in sorted((folder / "figures").glob("*.svg"))
+    }

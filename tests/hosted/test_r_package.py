@@ -1,0 +1,38 @@
+"""The R package, as CRAN checks it: its tests, examples and vignettes run with this Python."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def check_as_cran(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [str(ROOT / "tools" / "r_check.sh"), sys.executable, str(tmp_path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    assert "Status: OK" in done.stdout
+
+
+# reticulate 1.28, Debian 12's, cannot start Python 3.13; Debian 12's own Python is 3.11.
+if sys.version_info < (3, 13):
+    test_check_as_cran = check_as_cran
+
+
+def test_the_reference_index_names_every_page() -> None:
+    index = (ROOT / "R" / "_pkgdown.yml").read_text(encoding="utf-8")
+    pages = {path.stem for path in (ROOT / "R" / "man").glob("*.Rd")}
+    missing = [page for page in sorted(pages) if page not in index]
+    assert pages
+    assert missing == []
+
+
+def test_versions_of_both_packages_agree() -> None:
+    description = (ROOT / "R" / "DESCRIPTION").read_text(encoding="utf-8")
+    init = (ROOT / "pyexpr" / "__init__.py").read_text(encoding="utf-8")
+    version = next(line for line in description.splitlines() if line.startswith("Version: "))
+    assert f'__version__ = "{version.removeprefix("Version: ")}"' in init

@@ -1,0 +1,118 @@
+"""The figure of a comparison: every number where it belongs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pyexpr.base.errors import DataError
+from pyexpr.inference.comparison import compare_models
+
+
+def result(*, contexts=("calm", "pain"), **options):
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"subject": np.repeat(np.arange(20), 4 * len(contexts))})
+    frame["context"] = np.tile(np.repeat(contexts, 4), 20)
+    frame["y"] = rng.normal(size=len(frame))
+    frame["good"] = frame.y + 0.5 * rng.normal(size=len(frame))
+    frame["poor_one"] = rng.normal(size=len(frame))
+    frame["perfect"] = frame.y
+    frame["flat"] = 0.0
+    frame["nearly"] = frame.y + (frame.subject == 3)
+    settings = {
+        "truth": "y", "predictions": ["good", "poor_one"], "cluster": "subject",
+        "context": "context", "n_boot": 0, "ratio": True,
+    }  # fmt: skip
+    return compare_models(frame, **(settings | options))
+
+
+def panels(figure):
+    return [axes for axes in figure.axes if axes.axison]
+
+
+def drawn(axes):
+    """The values of the marks, from top to bottom, and the ends of the intervals."""
+    marks, spans = {}, []
+    for line in axes.get_lines():
+        x, y = np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)
+        if line.get_marker() not in ("None", "", "<", ">"):
+            marks[float(y[0])] = float(x[0])
+        elif len(x) == 2 and y[0] == y[1]:
+            spans.append((float(y[0]), *x.tolist()))
+    return [marks[y] for y in sorted(marks)], [span[1:] for span in sorted(spans)]
+
+
+def test_every_number_is_in_its_panel():
+    found = result()
+    tidy = found.tidy().set_index(["metric", "context"])
+    axes = panels(found.plot())
+    bands = [("nrmse", "level"), ("nrmse", "difference"), ("nrmse", "ratio"),
+             ("correlation", "level"), ("correlation", "difference")]  # fmt: skip
+    assert len(axes) == 3 * len(bands)
+    for i, (metric, kind) in enumerate(bands):
+        for k, context in enumerate(("calm", "pain", "all")):
+            here = tidy.loc[(metric, context)]
+            sign = {"difference": " - ", "ratio": " / "}.get(kind)
+            chosen = here.term.str.contains(sign) if sign else ~here.term.str.contains(" [-/] ")
+            values, spans = drawn(axes[3 * i + k])
+            assert values == here.estimate[chosen].tolist()
+            limits = here.loc[chosen, ["conf_low", "conf_high"]].to_numpy()
+            np.testing.assert_array_equal(spans, limits)
+    labels = [label.get_text() for label in axes[3].get_yticklabels()]
+    assert labels == ["good − poor one"]
+    assert [a.get_title() for a in axes[:3]] == ["calm", "pain", "all"]
+
+
+def test_differences_between_contexts():
+    found = result()
+    axes = panels(found.plot(between="contexts", names={"good": "Elastic net"}))
+    assert [a.get_title() for a in axes] == ["calm − pain", "", ""]
+    tidy = found.tidy()
+    wanted = tidy[(tidy.metric == "nrmse") & (tidy.context == "calm / pain")]
+    assert drawn(axes[1])[0] == wanted.estimate.tolist()
+    assert [x.get_text() for x in axes[1].get_yticklabels()] == ["Elastic net", "poor one"]
+    with pytest.raises(DataError, match="no differences between contexts"):
+        result(context=None).plot(between="contexts")
+
+
+def test_many_contexts_go_below_one_another():
+    figure = result(contexts=tuple("abcdefgh")).plot(metrics="correlation")
+    titles = [axes.get_title() for axes in panels(figure) if axes.get_title()]
+    assert titles == [*"abcdefgh", "all"]
+    assert len(panels(figure)) == 18
+    one = result(contexts=tuple("abcdefgh")).plot(metrics=["correlation"], contexts=["c", "all"])
+    assert len(panels(one)) == 4
+
+
+def test_what_has_no_value_or_interval_is_said():
+    models = ["good", "perfect", "flat", "nearly"]
+    figure = result(predictions=models, context=None, metrics=["rmse", "correlation"]).plot()
+    texts = [text.get_text() for axes in panels(figure) for text in axes.texts]
+    # perfect has no ratios, flat no correlation and differences of it.
+    assert texts.count("undefined") == 3 + 1 + 3
+    (legend,) = figure.legends
+    assert "no interval" in [text.get_text() for text in legend.get_texts()]
+
+
+def test_the_legend_says_method_level_and_rule():
+    def legend(found, **options):
+        (one,) = found.plot(**options).legends
+        return one.get_texts()[-1].get_text()
+
+    adjusted = result(ratio=False, confidence=0.9, metrics=["rmse"]).adjust("holm")
+    assert legend(adjusted).endswith("; of differences simultaneous, by Holm")
+    assert legend(adjusted, between="contexts") == "90 % interval (jackknife_t)"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"metrics": ["rmse"]}, "metrics= names 'rmse'; there are 'nrmse', 'correlation'"),
+        ({"contexts": "panic"}, "contexts= names 'panic'; there are 'calm', 'pain', 'all'"),
+        ({"between": "subjects"}, "between= must be 'models' or 'contexts'"),
+    ],
+)
+def test_errors(options, says):
+    with pytest.raises(DataError, match=says):
+        result().plot(**options)

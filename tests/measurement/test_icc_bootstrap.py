@@ -1,0 +1,213 @@
+"""The ICC's cluster bootstrap-t against subjects drawn literally, row by row."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import t
+
+from pyexpr.base.errors import DataError, PyexprWarning
+from pyexpr.core.cluster_bootstrap import draw_counts
+from pyexpr.measurement.icc_bootstrap import METHOD
+from pyexpr.measurement.reliability import ICCResult, icc
+
+SUBJECTS = 9
+DRAWS = 59
+# The same sums in another order.
+SUMS = 1e-9
+
+
+def ratings(subjects: int = SUBJECTS, seed: int = 6, raters: int = 4) -> pd.DataFrame:
+    """Two to six clips per subject, each rated by all; labels in no order."""
+    rng = np.random.default_rng(seed)
+    of_clip = np.repeat(np.arange(subjects), rng.integers(2, 7, subjects))
+    value = rng.normal(size=subjects)[of_clip] + rng.normal(size=len(of_clip))
+    table = value[:, None] + 0.5 * rng.normal(size=raters) + rng.normal(size=(len(value), raters))
+    frame = pd.DataFrame(
+        {
+            "subject": [f"s{subjects - i:02d}" for i in np.repeat(of_clip, raters)],
+            "clip": np.repeat(np.arange(len(of_clip)), raters),
+            "rater": np.tile(np.arange(raters), len(of_clip)),
+            "score": table.ravel(),
+        }
+    )
+    return frame.sample(frac=1, random_state=1, ignore_index=True)
+
+
+def boot(frame: pd.DataFrame, **change: object) -> ICCResult:
+    options: dict[str, object] = {
+        "targets": "clip", "ratings": "score", "raters": "rater", "cluster": "subject",
+        "cluster_method": "bootstrap_t", "n_boot": DRAWS, "seed": 5,
+    }  # fmt: skip
+    return icc(frame, **(options | change))
+
+
+def drawn(frame: pd.DataFrame, times: np.ndarray) -> pd.DataFrame:
+    """The ratings of the drawn subjects; one drawn twice is two, with clips of their own."""
+    pieces = []
+    for label, count in zip(sorted(frame["subject"].unique()), times, strict=True):
+        own = frame[frame["subject"] == label]
+        for copy in range(count):
+            clips = own["clip"].astype(str) + f"-{copy}"
+            pieces.append(own.assign(subject=f"{label}-{copy}", clip=clips))
+    return pd.concat(pieces, ignore_index=True)
+
+
+def centre_and_error(frame: pd.DataFrame, form: str) -> tuple[float, float]:
+    """The jackknife's centre and error on -log(1 - ICC(.,k)), read off its interval."""
+    found = icc(
+        frame, targets="clip", ratings="score", raters="rater", cluster="subject", form=form
+    )
+    row = found.tidy().iloc[0]
+    low, high = (-math.log(1 - row[name]) for name in ("conf_low", "conf_high"))
+    half = (high - low) / 2
+    return (low + high) / 2, half / t.ppf(0.975, frame["subject"].nunique() - 1)
+
+
+@pytest.mark.parametrize("form", ["ICC(1,k)", "ICC(A,k)", "ICC(C,k)"])
+def test_interval_is_that_of_subjects_drawn_row_by_row(form: str) -> None:
+    frame = ratings()
+    row = boot(frame, form=form).tidy().iloc[0]
+    whole = -math.log(1 - row["estimate"])
+    centre, error = centre_and_error(frame, form)
+    pivots = []
+    for times in draw_counts((SUBJECTS,), DRAWS, seed=5):
+        found, spread = centre_and_error(drawn(frame, times), form)
+        pivots.append(abs(found - whole) / spread)
+    # (B + 1) 0.95 = 57: an order statistic, without interpolation.
+    half = sorted(pivots)[56] * error
+    assert row["conf_low"] == pytest.approx(1 - math.exp(half - centre), rel=SUMS)
+    assert row["conf_high"] == pytest.approx(1 - math.exp(-half - centre), rel=SUMS)
+    beyond = sum(pivot >= abs(centre) / error for pivot in pivots)
+    assert row["p_value"] == (beyond + 1) / 60
+    assert row["statistic"] == pytest.approx(centre / error, rel=SUMS)
+    assert row["method"] == METHOD
+
+
+def test_one_way_with_unequal_numbers_of_ratings() -> None:
+    """Without raters, and some ratings missing: the one-way sums by their definitions."""
+    frame = ratings().sample(frac=0.8, random_state=3, ignore_index=True)
+    found = boot(frame, raters=None, form="ICC(1,1)")
+    k = found.groups[0].k_effective
+
+    def log(part: pd.DataFrame) -> float:
+        one = icc(part, targets="clip", ratings="score", form="ICC(1,1)", cluster=False)
+        theta = one.groups[0].signals["one_way"].theta
+        return math.log1p(k * theta)
+
+    def studentised(part: pd.DataFrame) -> tuple[float, float]:
+        g = part["subject"].nunique()
+        left = [log(part[part["subject"] != s]) for s in part["subject"].unique()]
+        pseudo = g * log(part) - (g - 1) * np.array(left)
+        return pseudo.mean(), pseudo.std(ddof=1) / math.sqrt(g)
+
+    centre, error = studentised(frame)
+    pivots = []
+    for times in draw_counts((SUBJECTS,), DRAWS, seed=5):
+        found_centre, spread = studentised(drawn(frame, times))
+        pivots.append(abs(found_centre - log(frame)) / spread)
+    half = sorted(pivots)[56] * error
+    row = found.tidy().iloc[0]
+    assert row["conf_low"] == pytest.approx(
+        math.expm1(centre - half) / (k + math.expm1(centre - half)), rel=SUMS
+    )
+
+
+def test_wide_and_long_and_shuffled_are_one() -> None:
+    frame = ratings()
+    wide = frame.pivot(index=["subject", "clip"], columns="rater", values="score").reset_index()
+    wide = wide.drop(columns="clip").sample(frac=1, random_state=2)
+    options = {"cluster": "subject", "cluster_method": "bootstrap_t", "n_boot": DRAWS, "seed": 5}
+    columns = ["estimate", "conf_low", "conf_high"]
+    np.testing.assert_allclose(
+        icc(wide, **options).tidy()[columns], boot(frame).tidy()[columns], rtol=SUMS
+    )
+    shuffled = frame.sample(frac=1, random_state=8)
+    np.testing.assert_allclose(
+        boot(shuffled).tidy()[columns], boot(frame).tidy()[columns], rtol=SUMS
+    )
+
+
+def test_groups_and_what_is_said() -> None:
+    frame = pd.concat([ratings().assign(context="a"), ratings(seed=9).assign(context="b")])
+    found = boot(frame, by="context", form="ICC(1,k)", n_boot=400)
+    alone = boot(frame[frame["context"] == "b"], form="ICC(1,k)", n_boot=400)
+    assert found.tidy()["conf_low"][1] == alone.tidy()["conf_low"][0]
+    assert "bootstrap-t of 400 replicates" in found.notes()[0]
+    said = found.provenance()
+    assert (said["cluster_method"], said["n_boot"], said["seed"]) == ("bootstrap_t", 400, 5)
+    assert found.tidy()["n_targets"].gt(20).all()
+    other = boot(frame, by="context", form="ICC(1,k)", n_boot=400, seed=6)
+    assert (other.tidy()["conf_low"] != found.tidy()["conf_low"]).all()
+    jackknife = icc(frame, targets="clip", ratings="score", by="context", cluster="subject")
+    assert jackknife.provenance()["cluster_method"] == "jackknife"
+
+
+def test_undefined_replicates_are_counted_and_too_many_leave_no_interval() -> None:
+    """One subject alone has several ratings of a clip: without it there is no error."""
+    rng = np.random.default_rng(1)
+    subject = np.repeat(np.arange(6), 3)
+    clip = np.arange(18)
+    single = pd.DataFrame({"subject": subject, "clip": clip, "score": rng.normal(size=18)})
+    again = single[single["subject"] < 2].assign(score=lambda s: s["score"] + 0.5)
+    frame = pd.concat([single, again], ignore_index=True)
+    with pytest.warns(PyexprWarning, match="of 300 replicates the ICC or its error"):
+        found = boot(frame, raters=None, n_boot=300)
+    assert found.tidy()["reason"].str.contains("is not defined in").all()
+    assert found.tidy()["conf_low"].isna().all()
+    assert found.groups[0].n_undefined > 30
+    assert any("left out" in note for note in found.notes())
+
+
+def test_degenerate_ratings() -> None:
+    frame = ratings()
+    alone = boot(frame.assign(subject="a")).tidy()
+    assert alone["reason"].str.contains("only one subject").all()
+    perfect = boot(frame.assign(score=frame["clip"].astype(float))).tidy()
+    assert perfect[["estimate", "conf_low", "conf_high"]].eq(1).all(axis=None)
+    holes = boot(frame.iloc[3:]).tidy().set_index("form")
+    assert holes.loc["ICC(1,k)", "reason"] == ""
+    assert "refit" in holes.loc["ICC(A,k)", "reason"]
+    assert math.isnan(holes.loc["ICC(A,k)", "conf_low"])
+
+
+def test_wrong_arguments() -> None:
+    frame = ratings()
+    for change, match in (
+        ({"cluster_method": "bca"}, "cluster_method="),
+        ({"cluster": None}, "name their column in cluster="),
+        ({"cluster": False}, "name their column in cluster="),
+        ({"n_boot": 10}, "at least 20"),
+        ({"seed": -1}, "seed="),
+        ({"seed": 1.5}, "seed="),
+    ):
+        with pytest.raises(DataError, match=match):
+            boot(frame, **change)
+
+
+def test_the_subject_column_of_a_wide_table_is_no_rater() -> None:
+    wide = pd.DataFrame({"subject": [1, 1, 2, 2], "a": [1.0, 2, 3, 5], "b": [1.0, 3, 3, 4]})
+    with pytest.raises(DataError, match="'subject' of a wide table is no rater"):
+        icc(wide)
+    with pytest.warns(UserWarning, match="too narrow"):
+        icc(wide, ratings=["a", "b"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        known = icc(wide, ratings=["a", "b"], cluster=False)
+        icc(wide.drop_duplicates("subject"), ratings=["a", "b"])
+    assert icc(wide, cluster="subject").counts()["n_raters"].item() == 2
+    assert known.counts()["n_raters"].item() == 2
+
+
+def test_a_replicate_costs_subjects_not_ratings() -> None:
+    frame = ratings(subjects=28, raters=6)
+    boot(frame)
+    start = time.process_time()
+    boot(frame, n_boot=2000)
+    # 30 ms on an idle core; a loop over rows would take minutes.
+    assert time.process_time() - start < 1.0

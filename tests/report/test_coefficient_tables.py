@@ -1,0 +1,111 @@
+"""The coefficients' tables to exact strings."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+
+from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.report.coefficient_tables import (
+    coefficients_table,
+    contrasts_table,
+    leakage_table,
+    omnibus_table,
+)
+
+NAN = math.nan
+
+
+def coefficients(**more: object) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        {
+            "context": ["all", "pain"],
+            "feature": "au_count",
+            "estimate": [0.0, 0.312],
+            "procedure_low": [-0.1, 0.2],
+            "procedure_high": [0.1, 0.4],
+            "selected": [0.034, 1.0],
+            "tested_estimate": [0.2, NAN],
+            "conf_low": [-0.01, NAN],
+            "conf_high": [0.41, NAN],
+            "df": [23.0, NAN],
+            "p_value": [0.0004, NAN],
+            "method": "least_squares",
+            "reason": ["", "the feature is constant"],
+        }
+    )
+    return frame.assign(**more)
+
+
+def test_coefficients() -> None:
+    table = coefficients_table(coefficients(), confidence=0.9)
+    assert table.rows == (
+        ("Pain", "AU count", ".31", "[.20, .40]", "100%", "—", "—", "—", "—"),
+        ("All", "AU count", "0", "[−.10, .10]", "3%", ".20", "[−.01, .41]", "23.0", "< .001"),
+    )
+    assert table.columns[-3:] == ("Tested slope: 90% CI", "Tested slope: df", "Tested slope: p")
+    text = " ".join(table.notes)
+    assert "least squares, clustered by subject" in text
+    assert "Pain, AU count: the feature is constant" in text
+    assert "adjusted" not in text
+
+
+def test_adjusted_p_values_have_their_column_and_note() -> None:
+    frame = coefficients(p_adjusted=[0.0056, NAN], adjustment="holm")
+    table = coefficients_table(frame)
+    assert table.columns[-1] == "Tested slope: p, Holm"
+    assert table.rows[1][-1] == ".006"
+    assert any("p, Holm, and the CIs are adjusted" in note for note in table.notes)
+
+
+def test_contrasts_say_nothing_of_weights() -> None:
+    frame = pd.DataFrame(
+        {
+            "context": ["pain - startle"],
+            "feature": ["au_count"],
+            "estimate": [0.1],
+            "conf_low": [-0.1],
+            "conf_high": [0.3],
+            "df": [11.4],
+            "p_value": [0.21],
+            "reason": ["weights: the contexts' weights are of different labels"],
+            "method": ["desparsified"],
+        }
+    )
+    table = contrasts_table(frame)
+    assert table.rows == (("Pain − Startle", "AU count", ".10", "[−.10, .30]", "11.4", ".210"),)
+    assert not any("labels" in note for note in table.notes)
+
+
+def test_omnibus() -> None:
+    frame = pd.DataFrame(
+        {"feature": ["au_count"], "statistic": [10.27], "df1": [2], "df2": [22.0],
+         "p_value": [0.0007], "method": ["AHT"], "p_adjusted": [0.01], "adjustment": ["holm"]}
+    )  # fmt: skip
+    table = omnibus_table(frame)
+    assert table.rows == (("AU count", "10.27", "2", "22.0", "< .001", ".010"),)
+    assert "Test: AHT." in table.notes
+
+
+def test_leakage() -> None:
+    frame = pd.DataFrame(
+        {"context": ["all"], "metric": ["nrmse"], "whole_sample": [0.126], "training_only": [0.124],
+         "difference": [0.002], "conf_low": [0.001], "conf_high": [0.003], "p_value": [0.0008],
+         "reason": ["different criteria"]}
+    )  # fmt: skip
+    table = leakage_table(frame)
+    assert table.rows == (("All", "NRMSE", ".126", ".124", ".002", "[.001, .003]", "< .001"),)
+    assert table.notes == ("All, NRMSE: different criteria.",)
+
+
+@pytest.mark.parametrize("make", [coefficients_table, contrasts_table, omnibus_table])
+def test_a_missing_column_is_named(make: object) -> None:
+    with pytest.raises(ColumnError, match="feature"):
+        make(pd.DataFrame({"context": ["a"]}))  # type: ignore[operator]
+
+
+def test_two_rows_for_one_coefficient_are_refused() -> None:
+    with pytest.raises(DataError, match="more than one row"):
+        coefficients_table(pd.concat([coefficients(), coefficients()]))

@@ -1,0 +1,132 @@
+"""The paper side by side, with few subjects: every row has a status and says why."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pyexpr.base.errors import DataError
+from pyexpr.base.files import OutputError
+from pyexpr.report import paper_figures
+from pyexpr.study.paper import PaperResult, reproduce_paper
+from pyexpr.study.paper_rows import STATUSES, Figure, PaperRow
+from pyexpr.study.pipeline import StudyResult
+from pyexpr.study.simulated import analyse_simulated
+
+
+@pytest.fixture(scope="module")
+def result() -> PaperResult:
+    return reproduce_paper(subjects=15, seed=3, n_boot=200, progress=False)
+
+
+def test_a_study_in_memory_is_the_study_from_its_files(study_result: StudyResult) -> None:
+    found = analyse_simulated(subjects=15, seed=3, n_boot=2000)
+    for stage, output in study_result.stages.items():
+        for name, table in output.tables.items():
+            here = found[stage].tables[name].drop(columns=["openface"], errors="ignore")
+            pd.testing.assert_frame_equal(
+                here.reset_index(drop=True),
+                table.drop(columns=["openface"], errors="ignore").reset_index(drop=True),
+                check_dtype=False,
+                check_exact=True,
+            )
+
+
+def test_every_published_figure_has_its_row(result: PaperResult) -> None:
+    table = result.tidy()
+    counts = table.groupby("table").size().to_dict()
+    assert counts == {
+        "1": 12, "2": 4 * (3 + 3 + 3 + 1), "3": 56, "4": 12, "5": 20, "6": 8, "figure 4": 14,
+        "tuning": 8,
+    }  # fmt: skip
+    assert set(table["status"]) <= set(STATUSES)
+    assert (table["remark"] != "").all()
+    paper = paper_figures.performance()
+    np.testing.assert_array_equal(table.loc[table["table"] == "3", "paper"], paper["estimate"])
+    assert table.loc[table["status"] == "misprint", "item"].tolist() == ["motion", "emotion"]
+
+
+def test_simulated_figures_are_those_of_the_study(result: PaperResult) -> None:
+    found = analyse_simulated(subjects=15, seed=3, n_boot=200)
+    comparison = found["comparison"].tables["comparison"]
+    comparison = comparison[comparison["method"] == "jackknife_t"]
+    table = result.tidy()
+    own = table[(table["table"] == "3") & (table["item"] == "elastic_net")]
+    for row in own.itertuples():
+        wanted = comparison[
+            (comparison["term"] == "elastic_net")
+            & (comparison["metric"] == row.quantity)
+            & (comparison["context"] == row.context)
+        ].iloc[0]
+        assert (row.simulated, row.simulated_low, row.simulated_high) == (
+            wanted["estimate"], wanted["conf_low"], wanted["conf_high"],
+        )  # fmt: skip
+    networks = table[table["item"].isin(["3d_cnn", "3d_cnn_pretrained", "openface_lstm"])]
+    assert networks["simulated"].isna().all()
+    assert networks["remark"].str.contains("not run").all()
+
+
+def test_table_4_is_held_against_table_3(result: PaperResult) -> None:
+    table = result.tidy()
+    fourth = table[table["table"] == "4"].set_index(["quantity", "item"])
+    assert fourth.loc[("nrmse", "uniform"), "recomputed"] == pytest.approx(0.124 - 0.309)
+    assert "not the difference" not in fourth.loc[("nrmse", "uniform"), "remark"]
+    assert fourth.loc[("correlation", "uniform"), "recomputed"] == pytest.approx(0.497 - 0.043)
+    assert fourth.loc[("correlation", "uniform"), "status"] == "open"
+
+
+def test_the_worst_that_is_said_is_the_status() -> None:
+    said = (("agrees", "a"), ("misprint", "b"), ("explained", "c"))
+    row = PaperRow("1", "all", "icc", "x", Figure(1.0), said=said)
+    assert (row.status, row.remark) == ("misprint", "b; c")
+    assert PaperRow("1", "all", "icc", "x", Figure(), said=(("agrees", "a"),)).remark == "a"
+    assert math.isnan(Figure().value)
+
+
+def test_written_files_and_the_same_bytes_again(result: PaperResult, tmp_path: Path) -> None:
+    written = result.write(tmp_path / "new" / "paper")
+    names = {path.name for path in written}
+    assert names == {path.name for path in (tmp_path / "new" / "paper").iterdir()}
+    stems = ("table1", "table2", "table3", "table4", "table5", "table6", "figure4", "tuning")
+    for stem in stems:
+        assert {f"paper_{stem}.{kind}" for kind in ("csv", "md", "tex", "html")} <= names
+    read = pd.read_csv(written[0], keep_default_na=True)
+    np.testing.assert_array_equal(read["simulated"], result.tidy()["simulated"])
+    again = reproduce_paper(subjects=15, seed=3, n_boot=200, progress=False)
+    other = again.write(tmp_path / "again")
+    assert [path.read_bytes() for path in written] == [path.read_bytes() for path in other]
+
+
+def test_tables_letter_their_remarks(result: PaperResult) -> None:
+    display = result.displays()["5"]
+    assert ("Startle", "ICC(1,k)", "Motion") in {row[:3] for row in display.rows}
+    status = {row[:3]: row[3] for row in display.rows}[("Startle", "ICC(1,k)", "Motion")]
+    letter = status.removeprefix("misprint ")
+    assert any(note.startswith(letter) and "0.881" in note for note in display.notes)
+    signs = {row[-3] for row in result.displays()["figure 4"].rows}
+    assert signs == {"+", "−"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"subjects": 14}, "subjects= must be a whole number from 15"),
+        ({"subjects": 20.5}, "subjects= must be a whole number"),
+        ({"subjects": True}, "subjects= must be a whole number"),
+        ({"n_boot": 0}, "n_boot= must be a whole number from 1"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_bad_arguments_are_named(arguments: dict[str, int], words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        reproduce_paper(progress=False, **arguments)
+
+
+def test_a_folder_that_cannot_be_written(result: PaperResult, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="cannot write into"):
+        result.write(tmp_path / "file")

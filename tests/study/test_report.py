@@ -1,0 +1,230 @@
+"""The report: what it says is what the results hold; what it is given is escaped and checked."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pyexpr.base.errors import StudyError
+from pyexpr.base.files import OutputError
+from pyexpr.report.labels import interval, number
+from pyexpr.study.pipeline import StudyResult
+from pyexpr.study.report import REPORT, study_report
+
+VOID = {"meta", "br", "hr", "img", "link", "col"}
+
+
+class Page(HTMLParser):
+    """A strict look at a page: every element closed, ids once, links that lead somewhere."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.loaded: list[str] = []
+        self.words: list[str] = []
+        self.sections: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+        assert len(self.ids) == len(set(self.ids))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+        if given.get("id"):
+            self.ids.append(str(given["id"]))
+        if tag == "section":
+            self.sections.append(str(given["id"]))
+        for name in ("src", "href"):
+            value = given.get(name)
+            if value is not None:
+                (self.links if value.startswith("#") else self.loaded).append(value)
+        assert not any(name.startswith("on") for name in given)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not {"style", "script"} & set(self.open):
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).replace("\u00a0", " ").split())
+
+
+@pytest.fixture(scope="module")
+def page(study_result: StudyResult) -> Page:
+    return Page((study_result.folder / REPORT).read_text(encoding="utf-8"))
+
+
+def test_it_is_one_whole_page_that_loads_nothing(study_result: StudyResult, page: Page) -> None:
+    assert page.loaded == []
+    assert {link[1:] for link in page.links} <= set(page.ids)
+    text = (study_result.folder / REPORT).read_text(encoding="utf-8")
+    # Names of a vocabulary are no addresses.
+    assert not re.search(r"(?:https?:)//(?!www\.w3\.org)", text)
+    assert str(study_result.folder) not in text
+
+
+def test_sections_in_their_order(page: Page) -> None:
+    assert page.sections == [
+        "summary", "methods", "quality", "reliability", "factor-model", "performance",
+        "comparison", "coefficients", "not-done", "citing", "record",
+    ]  # fmt: skip
+
+
+def test_the_sentences_hold_the_results(study_result: StudyResult, page: Page) -> None:
+    table = study_result.table("comparison")
+    first = table[table["method"] == "jackknife_t"]
+    for row in first[first["term"] == "elastic_net"].itertuples():
+        limits = interval(row.conf_low, row.conf_high, 3)
+        assert f"{number(row.estimate, 3)} " in page.text
+        assert f"95% CI {limits}" in page.text
+    for word in (
+        "The data are simulated.", "15 subjects were recorded in 3 contexts",
+        "240 clips were rated on 3 questions", "4,320 ratings in all", "lavaan", "seed 3",
+        "9 subjects", "one-way random effects", "Bartlett factor scores",
+    ):  # fmt: skip
+        assert word in page.text, word
+
+
+def test_every_table_and_figure_is_shown(page: Page) -> None:
+    assert {
+        "table1-reliability", "table2-factor-model", "table3-performance-intervals",
+        "table4-comparison", "table4-all-differences", "table-leakage", "table-weights",
+        "table-coefficients", "table-contrasts", "table-omnibus", "table-recordings-summary",
+        "figure2-factor-model", "figure3-performance", "figure4-weights", "figure4-coefficients",
+        "figure-quality", "figure-predictions",
+    } <= set(page.ids)  # fmt: skip
+
+
+def test_what_was_left_out_is_said(study_result: StudyResult, page: Page) -> None:
+    left_out = study_result.stages["models"].facts["left out"]
+    for reason, count in left_out.items():
+        assert f"{reason} ({count})" in page.text
+
+
+def test_cautions_stand_where_they_belong(page: Page) -> None:
+    assert "Only 3 subjects are in the test part" in page.text
+    assert "compare unlike criteria" in page.text
+    assert "slopes are desparsified" in page.text
+    assert "Whether the factor model holds alike in all contexts" in page.text
+
+
+def test_the_same_results_give_the_same_bytes(study_result: StudyResult, tmp_path: Path) -> None:
+    other = study_report(study_result.folder, output=tmp_path / "new" / "r.html")
+    assert other.read_bytes() == (study_result.folder / REPORT).read_bytes()
+
+
+@pytest.fixture
+def copy(study_result: StudyResult, tmp_path: Path) -> Path:
+    folder = tmp_path / "results"
+    shutil.copytree(study_result.folder, folder, ignore=shutil.ignore_patterns("stages", "*.png"))
+    return folder
+
+
+def change(folder: Path, **parts: Any) -> None:
+    path = folder / "record.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    for name, value in parts.items():
+        *way, last = name.split("__")
+        at = record
+        for key in way:
+            at = at[key]
+        at[last] = value
+    path.write_text(json.dumps(record), encoding="utf-8")
+
+
+NASTY = '<script>alert(1)</script> & "x" </title>'
+
+
+def test_what_a_user_named_is_text(copy: Path) -> None:
+    change(copy, title=NASTY)
+    for path in copy.glob("*.csv"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("startle", "<img src=x>"), encoding="utf-8")
+    text = study_report(copy).read_text(encoding="utf-8")
+    page = Page(text)
+    assert NASTY.replace("  ", " ") in page.text
+    assert page.loaded == []
+    assert "<img" not in text
+    assert text.count("<script>") == 1
+
+
+def test_an_inadmissible_model_is_told(copy: Path) -> None:
+    change(copy, stages__factor_model__provenance__admissible=False, simulated=False)
+    page = Page(study_report(copy).read_text(encoding="utf-8"))
+    assert "A factor model is not admissible" in page.text
+    assert "These data are simulated" not in page.text
+
+
+def test_many_clips_lost_and_dropped_ratings_are_told(copy: Path) -> None:
+    change(
+        copy,
+        dropped={"ratings without a score": 12, "ratings without a recording": 0},
+        **{"stages__models__left out": {"7 of 15 bins valid, 8 needed": 80}},
+    )
+    page = Page(study_report(copy).read_text(encoding="utf-8"))
+    assert "Left out before any analysis: 12 ratings without a score." in page.text
+    assert "80 of" in page.text
+    assert "were left out of the models. If they differ" in page.text
+
+
+def test_learning_curves_are_shown_where_there_are_any(copy: Path) -> None:
+    shutil.copy(copy / "figures" / "quality.svg", copy / "figures" / "learning_curves.svg")
+    curves = pd.DataFrame(
+        {"context": ["all", "all"], "model": "openface_lstm", "epoch": [1, 2],
+         "train": [0.9, 0.5], "validation": [1.0, None]}
+    )  # fmt: skip
+    curves.to_csv(copy / "learning_curves.csv", index=False)
+    page = Page(study_report(copy).read_text(encoding="utf-8"))
+    assert "learning-curves" in page.sections
+    assert "The curves' numbers" in page.text
+    assert "nan" not in page.text.split()
+
+
+def test_one_context_without_contrasts(copy: Path) -> None:
+    for name in ("contrasts", "omnibus", "tuning", "scores_leakage"):
+        (copy / f"{name}.csv").unlink()
+    page = Page(study_report(copy).read_text(encoding="utf-8"))
+    assert "table-contrasts" not in page.ids
+    assert "whole sample gain" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (lambda f: shutil.rmtree(f), "there is no folder"),
+        (lambda f: (f / "record.json").unlink(), "holds no results of a study"),
+        (lambda f: (f / "record.json").write_text("{"), "cannot be read"),
+        (lambda f: (f / "record.json").write_text("[]"), "is not the record of a study"),
+        (lambda f: (f / "comparison.csv").unlink(), "lacks comparison.csv"),
+        (lambda f: (f / "weights.csv").write_text(""), "weights.csv"),
+        (lambda f: (f / "table1_reliability.csv").write_text("a,b\n1,2\n"), "no column"),
+        (lambda f: (f / "figures" / "quality.svg").write_text("<svg"), "not an SVG"),
+        (lambda f: change(f, options={"seed": -1}), "not those of this version"),
+        (lambda f: change(f, stages={}), "cannot be shown"),
+    ],
+)
+def test_incomplete_results_are_named(copy: Path, harm: Any, words: str) -> None:
+    harm(copy)
+    with pytest.raises(StudyError, match=words) as caught:
+        study_report(copy)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_report_that_cannot_be_written(study_result: StudyResult, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="cannot write into"):
+        study_report(study_result.folder, output=tmp_path / "file" / "r.html")

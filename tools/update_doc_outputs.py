@@ -1,0 +1,34 @@
+"""Put what each block of code prints now onto its page of the documentation.
+
+    python tools/update_doc_outputs.py docs/tutorial.md ...
+
+Read the change before you commit it: the tests hold the pages to these outputs. A block
+with a line ``...`` is left as it is.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from documentation.pages import run
+
+
+def main() -> None:
+    for name in sys.argv[1:]:
+        path = Path(name)
+        with tempfile.TemporaryDirectory() as folder:
+            found = run(path, Path(folder))
+        page = path.read_text(encoding="utf-8")
+        for said in reversed(found):
+            if "...\n" not in said.wanted and said.wanted != said.printed:
+                page = page[: said.block.start] + said.printed + page[said.block.end :]
+                print(f"{path}, line {said.block.line}: changed")
+        path.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
