@@ -10,10 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pyexpr.base.errors import FewSubjectsWarning
+from pyexpr.base.errors import FewSubjectsWarning, PyexprError
+from pyexpr.cli import main
 from pyexpr.inference.comparison import compare_models
 from pyexpr.measurement.cfa import cfa
 from pyexpr.measurement.reliability import icc
+from pyexpr.simulation import simulate
+from pyexpr.simulation.simulate import SimulationResult
 from pyexpr.study.pipeline import StudyResult
 
 
@@ -153,6 +156,27 @@ def test_simulate_and_demo_on_a_few_subjects(tmp_path: Path) -> None:
     assert "paper" in text.casefold()
     assert "These data are simulated." in text
     assert (folder / "results" / "figures" / "figure4_weights.png").is_file()
+
+
+def test_simulate_with_videos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[dict[str, object]] = []
+
+    def simulated(folder: Path, **options: object) -> SimulationResult:
+        asked.append(options)
+        return SimulationResult(str(folder), 1, 1, True, {}, 0)
+
+    monkeypatch.setattr(simulate, "simulate_study", simulated)
+    main.simulate(tmp_path, videos=True, video_size=32)
+    assert "Simulated study" in capsys.readouterr().out
+    # The deep demo has its own number of subjects, and needs the videos.
+    with pytest.raises(PyexprError, match="there is no study file"):
+        main.demo(tmp_path, deep=True)
+    assert asked == [
+        {"subjects": 40, "seed": 1, "videos": True, "video_size": 32},
+        {"subjects": 20, "seed": 1, "videos": True},
+    ]
 
 
 def test_the_doctor_names_versions() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import urllib.error
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from torchvision.models.video import R3D_18_Weights, r3d_18
 
 from pyexpr.base.errors import DataError
 from pyexpr.behavior.video_sampling import resized
+from pyexpr.deep import resnet3d, video_regressor
 from pyexpr.deep.resnet3d import STAGES, Video3DNet, pretrained_state
 
 # The same operations in the same order on one thread.
@@ -36,6 +38,11 @@ def kinetics() -> dict[str, torch.Tensor]:
     with torch.no_grad():
         network(torch.randn(2, 3, 4, 32, 32))
     return network.state_dict()
+
+
+@pytest.mark.parametrize("module", [resnet3d, video_regressor])
+def test_examples_run(module: Any) -> None:
+    assert doctest.testmod(module).failed == 0
 
 
 def test_parameters_are_those_of_r3d_18_with_one_value() -> None:
