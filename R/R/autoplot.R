@@ -63,8 +63,10 @@ autoplot.pyexpr_comparison <- function(object, what = "models", ...) {
   choice(what, c("models", "differences"), call)
   table <- object$tables$tidy
   difference <- grepl(" - ", table$term, fixed = TRUE)
-  between <- grepl(" - ", table$context, fixed = TRUE)
-  table <- table[difference == (what == "differences") & !between, ]
+  # Not shown: differences between contexts, and ratios, which are on another scale.
+  other <- grepl(" - ", table$context, fixed = TRUE) |
+    grepl(" / ", paste(table$term, table$context), fixed = TRUE)
+  table <- table[difference == (what == "differences") & !other, ]
   if (!nrow(table)) data_error("there is one model, so there are no differences.", call)
   table$context <- factor(table$context, unique(table$context))
   plot <- range_plot(table, "estimate", "conf.low", "conf.high", "term") +

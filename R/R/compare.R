@@ -23,6 +23,8 @@
 #' @param context Column: compare within each context and over all rows (context
 #'   `"all"`), and each model between contexts.
 #' @param pairwise Whether to compute the differences between models.
+#' @param ratio Whether to compute, beside every difference of errors, their ratio
+#'   (term `"p / q"`, tested against 1).
 #' @param n_boot Number of bootstrap replicates.
 #' @param method Of the intervals: `"jackknife_t"` (recommended, the default),
 #'   `"percentile"`, `"basic"`, `"normal"`, `"bca"`, `"studentized"`,
@@ -48,9 +50,9 @@
 #' result
 #' tidy(interval(result, method = "percentile", confidence = 0.9))
 compare_models <- function(data, truth, predictions, cluster, metrics = c("nrmse", "correlation"),
-                           context = NULL, pairwise = TRUE, n_boot = 2000, method = NULL,
-                           confidence = 0.95, null = 0, stratify = NULL, adjust = NULL, seed = 0,
-                           n_threads = NULL, score_range = 7) {
+                           context = NULL, pairwise = TRUE, ratio = FALSE, n_boot = 2000,
+                           method = NULL, confidence = 0.95, null = 0, stratify = NULL,
+                           adjust = NULL, seed = 0, n_threads = NULL, score_range = 7) {
   call <- rlang::current_env()
   truth <- column(rlang::enquo(truth), data, "truth", call, required = TRUE)
   predictions <- models_of(rlang::enquo(predictions), data, call)
@@ -63,8 +65,8 @@ compare_models <- function(data, truth, predictions, cluster, metrics = c("nrmse
   found <- ask("compare_models", list(
     table = table_node(data, used, call = call), truth = truth, predictions = models,
     cluster = cluster, metrics = many(metrics), context = context, pairwise = one(pairwise),
-    n_boot = one(n_boot), method = one(method), confidence = one(confidence), null = one(null),
-    stratify = stratify, adjust = one(adjust), seed = one(seed), n_threads = one(n_threads),
+    ratio = one(ratio), n_boot = one(n_boot), method = one(method), confidence = one(confidence),
+    null = one(null), stratify = stratify, adjust = one(adjust), seed = one(seed), n_threads = one(n_threads),
     score_range = one(score_range)
   ), call)
   new_result(found, "pyexpr_comparison")

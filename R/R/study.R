@@ -36,6 +36,8 @@ run_study <- function(study, output = NULL, progress = interactive()) {
 #' @param subjects How many; the first subjects of a larger study are those of a
 #'   smaller one.
 #' @param seed From 0; fixes every byte.
+#' @param videos Whether to draw each recording too, as a video.
+#' @param video_size Width and height of the videos in pixels: even, from 16 to 1024.
 #' @param n_jobs Processes that write recordings.
 #' @param progress Whether to show a bar.
 #' @return An object with [tidy()][result-tables] (a row per context); `x$study_file` is
@@ -45,9 +47,11 @@ run_study <- function(study, output = NULL, progress = interactive()) {
 #' \donttest{
 #' simulate_study(file.path(tempdir(), "small"), subjects = 1)
 #' }
-simulate_study <- function(folder, subjects = 40, seed = 1, n_jobs = 2, progress = interactive()) {
+simulate_study <- function(folder, subjects = 40, seed = 1, videos = FALSE, video_size = 64,
+                           n_jobs = 2, progress = interactive()) {
   call <- rlang::current_env()
   found <- ask("simulate_study", list(folder = path_of(folder, call, "folder"),
-    subjects = one(subjects), seed = one(seed), n_jobs = one(n_jobs), progress = one(progress)), call)
+    subjects = one(subjects), seed = one(seed), videos = one(videos),
+    video_size = one(video_size), n_jobs = one(n_jobs), progress = one(progress)), call)
   new_result(found, "pyexpr_simulation", study_file = found$study_file, folder = found$folder)
 }
