@@ -54,7 +54,7 @@ def methods_paragraphs(record: Record, tables: Tables) -> dict[str, str]:
     paragraphs = {
         "Subjects and ratings": _data(record, tables),
         "Reliability of the ratings": _reliability(record, tables),
-        "Factor scores": _factor_model(record),
+        "Factor scores": _factor_model(record, tables),
         "Features of behaviour": _features(record, tables),
         "Split": _split(record, tables),
         "Models": _models(record, tables),
@@ -127,7 +127,7 @@ def _reliability(record: Record, tables: Tables) -> list[str]:
     return text
 
 
-def _factor_model(record: Record) -> list[str]:
+def _factor_model(record: Record, tables: Tables) -> list[str]:
     stage = record["stages"]["factor_model"]
     options = record["options"]["factor_model"]
     made = stage["provenance"]
@@ -161,6 +161,11 @@ def _factor_model(record: Record) -> list[str]:
         if options["fit_on"] == "train"
         else "The factor models were fitted to all subjects, those of the test part included."
     )
+    if "invariance" in tables:
+        text.append(
+            "Whether contexts share loadings and intercepts (metric and scalar invariance) was "
+            "tested by leaving out one subject at a time."
+        )
     if stage["clips without a score"]:
         text.append(f"{counted(stage['clips without a score'], 'clip')} have no score.")
     return text
@@ -248,7 +253,7 @@ def _models(record: Record, tables: Tables) -> list[str]:
     for model in fitted_models(tables):
         if model == "elastic_net":
             continue
-        given = options.get(model)
+        given = options.get(_SECTIONS.get(model, model))
         chosen = (
             ": " + ", ".join(f"{key} = {value}" for key, value in given.items())
             if isinstance(given, Mapping)
@@ -256,6 +261,10 @@ def _models(record: Record, tables: Tables) -> list[str]:
         )
         text.append(f"{display_name(model)} was fitted too{chosen}.")
     return text
+
+
+# The study file's section of a model, where it is called otherwise.
+_SECTIONS = {"openface_lstm": "lstm", "3d_cnn": "video3d", "3d_cnn_pretrained": "video3d"}
 
 
 def _elastic_net(net: Mapping[str, Any], tables: Tables) -> list[str]:
@@ -379,8 +388,6 @@ def not_done(record: Record, tables: Tables) -> list[str]:
         "The fit of the factor models was not tested: three indicators leave no degrees of freedom."
         if tables["reliability"]["question"].nunique() == 3
         else "The fit of the factor models is not judged here.",
-        "Whether the factor model holds alike in all contexts (measurement invariance) was not "
-        "tested.",
         "The p-values of the models' comparison are not adjusted for their number.",
         "Missing features and scores were not imputed.",
         "Neither the factor model, the features nor the tuning were repeated inside the intervals "
@@ -390,7 +397,7 @@ def not_done(record: Record, tables: Tables) -> list[str]:
     ]
     if options["factor_model"]["fit_on"] == "all":
         text.insert(
-            2,
+            1,
             "The factor models behind the scores were not kept apart from the test subjects"
             + (
                 "."
@@ -402,6 +409,11 @@ def not_done(record: Record, tables: Tables) -> list[str]:
         )
     if models == ["elastic_net"]:
         text.append("No other model than the elastic net was fitted; no neural network was.")
+    if "invariance" not in tables:
+        text.append(
+            "Whether the factor model holds alike in all contexts (measurement invariance) was not "
+            "tested."
+        )
     absent = [
         display_name(name).lower()
         for name, there in (

@@ -189,6 +189,7 @@ def _factor_model(content: StudyContent, found: Iterable[Caution]) -> Section:
                 "Figure 2. The factor model, per context and over all.",
             ),
             _table(content, "table2_factor_model"),
+            _table(content, "invariance"),
             _notes(content.record["stages"]["factor_model"].get("notes", ())),
         ],
     )  # fmt: skip

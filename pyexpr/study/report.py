@@ -15,6 +15,7 @@ from pyexpr.base.results import number_text
 from pyexpr.base.tables import read_csv
 from pyexpr.report.coefficient_tables import leakage_table
 from pyexpr.report.display import DisplayTable
+from pyexpr.report.invariance_table import invariance_table
 from pyexpr.report.labels import display_name
 from pyexpr.report.quality_tables import left_out_table, recordings_table
 from pyexpr.report.study_page import StudyContent, study_page
@@ -34,6 +35,7 @@ _NEEDED = (
 _OPTIONAL = (
     "tuning", "left_out", "scores_leakage", "coefficients", "contrasts", "omnibus",
     "learning_curves",
+    "invariance",
 )  # fmt: skip
 # Text, however much it looks like numbers.
 _LABELS = (
@@ -161,6 +163,7 @@ def _more_displays(config: StudyConfig, tables: dict[str, pd.DataFrame]) -> dict
     makers: dict[str, tuple[str, Callable[[pd.DataFrame], DisplayTable]]] = {
         "recordings_summary": ("recordings", recordings_table),
         "clips_left_out": ("left_out", left_out_table),
+        "invariance": ("invariance", invariance_table),
         "leakage": ("scores_leakage", lambda t: leakage_table(t, confidence=confidence)),
         "learning_curves": ("learning_curves", _plain_table),
     }

@@ -119,7 +119,6 @@ def test_cautions_stand_where_they_belong(page: Page) -> None:
     assert "Only 3 subjects are in the test part" in page.text
     assert "compare unlike criteria" in page.text
     assert "slopes are desparsified" in page.text
-    assert "Whether the factor model holds alike in all contexts" in page.text
 
 
 def test_the_same_results_give_the_same_bytes(study_result: StudyResult, tmp_path: Path) -> None:
@@ -204,6 +203,18 @@ def test_learning_curves_are_shown_where_there_are_any(copy: Path) -> None:
     assert "learning-curves" in page.sections
     assert "The curves' numbers" in page.text
     assert "nan" not in page.text.split()
+
+
+def test_invariance_is_shown_or_said_to_be_untested(copy: Path) -> None:
+    words = "(measurement invariance) was not tested"
+    assert (copy / "invariance.csv").is_file()
+    page = Page(study_report(copy).read_text(encoding="utf-8"))
+    assert "table-invariance" in page.ids
+    assert words not in page.text
+    (copy / "invariance.csv").unlink()
+    page = Page(study_report(copy).read_text(encoding="utf-8"))
+    assert "table-invariance" not in page.ids
+    assert words in page.text
 
 
 def test_one_context_without_contrasts(copy: Path) -> None:
