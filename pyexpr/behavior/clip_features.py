@@ -115,8 +115,8 @@ def clip_features(
     -----
     A clip with fewer valid bins than `min_valid` asks for, or fewer than three
     velocities, has no features at all; a signal for which this holds alone, or
-    whose columns the file lacks, has NaN for its own. Follows Lin, Girard,
-    Sayette and Morency (2020), section 4.2. Checked against closed forms.
+    whose columns the file lacks, has NaN for its own. Follows Lin, Girard
+    and Morency (2020), section 4.2. Checked against closed forms.
 
     Examples
     --------

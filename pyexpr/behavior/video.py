@@ -150,7 +150,7 @@ def read_video_clips(
     Frames are chosen by presentation time, so that any rate, 23.976 and variable ones
     included, gives the right moments; see `pyexpr.behavior.video_sampling.sampled_frames`
     for the rule and its source. Missing frames (before the first, after the last, in a
-    hole of over 0.5 s, or damaged) are black and counted, as in Lin, Girard, Sayette and
+    hole of over 0.5 s, or damaged) are black and counted, as in Lin, Girard and
     Morency (2020). Clips that touch share no frame. Checked against torchvision's own
     resampling and transforms, and against videos whose frames bear their number.
 

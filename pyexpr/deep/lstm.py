@@ -27,7 +27,7 @@ class OpenFaceLSTM(nn.Module):
     enters it (h from the second layer on), and the linear layer h + 1.
 
     Source: Hochreiter and Schmidhuber (1997), Neural Computation 9, 1735-1780; Lin,
-    Girard, Sayette and Morency (2020), section 4. Checked against: ``nn.LSTM`` and
+    Girard and Morency (2020), section 4. Checked against: ``nn.LSTM`` and
     ``nn.Linear`` with the same weights.
 
     Examples

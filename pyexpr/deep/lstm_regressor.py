@@ -131,7 +131,7 @@ class LSTMRegressor(DeepRegressor):
     killed and resumed. Pickles hold the weights as safetensors; `save` and `load` use
     safetensors and JSON alone.
 
-    Source: Lin, Girard, Sayette and Morency (2020), section 4. Checked against: ``nn.LSTM``
+    Source: Lin, Girard and Morency (2020), section 4. Checked against: ``nn.LSTM``
     and ``nn.Linear`` with the same weights; a planted signal, and shuffled labels.
 
     Examples

@@ -81,7 +81,7 @@ class Video3DRegressor(DeepRegressor):
     killed and resumed. Pickles hold the weights as safetensors; `save` and `load` use
     safetensors and JSON alone.
 
-    Source: Lin, Girard, Sayette and Morency (2020), section 4; torchvision's references for
+    Source: Lin, Girard and Morency (2020), section 4; torchvision's references for
     video classification. Checked against: torchvision's own ``r3d_18`` with its head
     replaced; a planted motion, and shuffled labels.
 
