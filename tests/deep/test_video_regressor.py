@@ -29,7 +29,7 @@ QUICK: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def squares() -> tuple[Any, Any]:
-    return moving_squares(16, seed=0, size=16)
+    return moving_squares(16, seed=0, size=24)
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +62,12 @@ def test_it_learns_motion_on_held_out_subjects() -> None:
 
 
 def test_it_learns_nothing_from_shuffled_labels() -> None:
-    clips, speed = moving_squares(80, seed=1, size=24)
-    others, other_speed = moving_squares(100, seed=2, size=24)
+    clips, speed = moving_squares(180, seed=1, size=24)
     shuffled = np.random.default_rng(3).permutation(speed)
-    model = NarrowRegressor(**QUICK | {"max_epochs": 4}).fit(clips, shuffled)
-    # 100 clips: the standard error of a correlation of 0 is 0.1.
-    assert abs(np.corrcoef(model.predict(others), other_speed)[0, 1]) < 0.35
+    model = NarrowRegressor(**QUICK | {"max_epochs": 4}).fit(clips[:80], shuffled[:80])
+    found = np.corrcoef(model.predict(clips[80:]), shuffled[80:])[0, 1]
+    # Three standard errors of a correlation of 0 over 100 clips.
+    assert abs(found) < 0.3
 
 
 def test_the_same_seed_gives_the_same_bytes(
@@ -91,7 +91,7 @@ def test_pickles_and_folders_predict_alike(
     loaded = NarrowRegressor.load(fitted.save(tmp_path / "model"))
     for other in (copy, loaded):
         assert (other.predict(squares[0]) == expected).all()
-        assert list(other.clip_shape_) == [8, 16, 16]
+        assert list(other.clip_shape_) == [8, 24, 24]
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
         "model.json",
         "weights.safetensors",
@@ -202,7 +202,7 @@ def test_other_clips_are_refused(X: Any, message: str) -> None:
 def test_other_shapes_than_those_of_fit_are_refused(
     squares: tuple[Any, Any], fitted: NarrowRegressor
 ) -> None:
-    with pytest.raises(DataError, match=r"have the shape \(4, 16, 16\) .* was fitted with"):
+    with pytest.raises(DataError, match=r"have the shape \(4, 24, 24\) .* was fitted with"):
         fitted.predict(squares[0][:, :4])
 
 
