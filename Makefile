@@ -1,4 +1,4 @@
-# make demo | demo-deep | test | lint | kernels | r-check | bench | coverage | docs | clean.
+# make demo | demo-deep | test | lint | kernels | r-check | bench | parity | coverage | docs | clean.
 # Everything lives in .venv and build/.
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -15,7 +15,7 @@ BUILD_NEEDS := "scikit-build-core>=0.10" "pybind11>=3" cmake ninja
 # STUDIES per cell, five times as many for jackknife_t; what an earlier run has simulated is kept.
 STUDIES ?= 2000
 
-.PHONY: demo demo-deep test lint kernels r-check bench coverage docs golden clean install
+.PHONY: demo demo-deep test lint kernels r-check bench parity coverage docs golden clean install
 
 demo: $(STAMP)-package
 	@tools/install_r.sh $(VENV) || echo "pyexpr: going on without R." >&2
@@ -50,6 +50,11 @@ r-check: $(STAMP)-test
 bench: $(STAMP)-test
 	tools/install_r.sh $(VENV) tests
 	$(BIN)/python benchmarks/run.py
+
+# Every equality with software not ours, docs/validation.md; glmnet's only where it is installed.
+parity: $(STAMP)-test
+	tools/install_r.sh $(VENV) tests
+	cd tests && ../$(BIN)/python -m parity
 
 coverage: $(STAMP)-package
 	$(BIN)/python benchmarks/coverage_study/run.py --studies $(STUDIES)

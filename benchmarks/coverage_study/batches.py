@@ -15,8 +15,9 @@ import numpy as np
 
 from pyexpr.inference.comparison_evidence import MetricDraws, gather
 from pyexpr.inference.intervals.evidence import Evidence, JackknifeGroup
+from pyexpr.inference.levels import Group, build_groups, build_levels
 from pyexpr.inference.predictions import ColumnValues, ModelValues
-from pyexpr.inference.quantities import ALL, Group, Row, build_groups, build_levels, build_rows
+from pyexpr.inference.quantities import ALL, Row, build_measures, build_rows
 
 METRICS = ("rmse", "mae", "correlation", "concordance", "r2", "correlation_within")
 NULLS = ("rmse", "correlation")
@@ -51,12 +52,14 @@ def prepare(columns: dict[str, np.ndarray], *, n_boot: int, seed: int) -> Study:
         ModelValues(name, (ColumnValues(name, "y", columns[name], truth, everywhere),))
         for name in "abcd"
     ]
-    rows = tuple(filter(is_wanted, build_rows(METRICS, models, [ALL], pairwise=True)))
+    measures = build_measures(METRICS, ratio=False)
+    rows = tuple(filter(is_wanted, build_rows(measures, models, [ALL], pairwise=True)))
     n_subjects = int(codes.max()) + 1
-    levels = build_levels(METRICS, models, [ALL], [None], codes, n_subjects, score_range=7.0)
+    levels = build_levels(measures, models, [ALL], [None], codes, n_subjects, score_range=7.0)
     groups = tuple(build_groups(rows, levels, None))
     draws = MetricDraws(groups, len(rows), seed, 1, ())
-    return Study(rows, groups, gather(rows, groups, draws, levels.why_undefined, 0.0, n_boot))
+    drawn = draws.replicates(0, n_boot)
+    return Study(rows, groups, gather(rows, groups, draws, levels.why_undefined, 0.0, drawn))
 
 
 @dataclass(frozen=True)
@@ -96,4 +99,5 @@ def piled(studies: Sequence[Study]) -> Evidence:
         reason=[reason for part in parts for reason in part.reason],
         replicate_errors=_Errors(studies),
         n_threads=1,
+        ratio=np.concatenate([part.ratio for part in parts]),
     )

@@ -117,16 +117,21 @@ def lavaan_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -> 
             pd.DataFrame(columns, columns=names).assign(study=len(keys), context=study["context"])
         )
         keys.append(departure)
+    found = lavaan_p_values(tables)
+    for number, departure in enumerate(keys):
+        for level in ("metric", "scalar") if departure == "none" else (departure,):
+            p = found.loc[number, level]
+            add(tally, f"{level}|{departure}|lavaan", p <= LEVEL, not np.isnan(p))
+
+
+def lavaan_p_values(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """p-values (metric, scalar) by study, NaN where lavaan did not converge."""
     with tempfile.TemporaryDirectory() as folder:
         rows, answers = Path(folder) / "rows.csv", Path(folder) / "answers.csv"
         pd.concat(tables).to_csv(rows, index=False)
         script = Path(__file__).with_name("measurement_lavaan.R")
         subprocess.run(["Rscript", "--vanilla", str(script), str(rows), str(answers)], check=True)
-        found = pd.read_csv(answers).set_index("study")
-    for number, departure in enumerate(keys):
-        for level in ("metric", "scalar") if departure == "none" else (departure,):
-            p = found.loc[number, level]
-            add(tally, f"{level}|{departure}|lavaan", p <= LEVEL, not np.isnan(p))
+        return pd.read_csv(answers).set_index("study")
 
 
 def rating_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -> None:

@@ -212,6 +212,27 @@ TEST_CASE("a metric without variance is not a number") {
     CHECK(out[2] == doctest::Approx(0.0));
 }
 
+TEST_CASE("the logarithm of a level is that of its value, and of 0 undefined") {
+    const Rows rows(9);
+    std::vector<double> sums;
+    rows.sums(pyexpr::Part::kPooled, sums);
+    pyexpr::Column column;
+    for (std::size_t k = 0; k < pyexpr::kSums; ++k) column.sum[k] = k;
+    const auto made = [&] {
+        return MetricDesign({sums.data(), {pyexpr::kSums, rows.n_clusters}}, {column},
+                            {{Metric::kRmse, 7.0, {0}, false}, {Metric::kRmse, 7.0, {0}, true}},
+                            {{0, pyexpr::Quantity::kNone, pyexpr::Scale::kIdentity},
+                             {1, pyexpr::Quantity::kNone, pyexpr::Scale::kIdentity}},
+                            {rows.n_clusters});
+    };
+    const std::vector<double> found = run(made(), 0, 100, 2);
+    for (std::size_t r = 0; r < 100; ++r) CHECK(found[100 + r] == std::log(found[r]));
+    std::fill_n(&sums[pyexpr::kDD * rows.n_clusters], rows.n_clusters, 0.0);
+    const std::vector<double> perfect = run(made(), 0, 1, 1);
+    CHECK(perfect[0] == 0);
+    CHECK(std::isnan(perfect[1]));
+}
+
 TEST_CASE("indices out of range are refused") {
     const std::vector<double> sums(9 * 3, 1.0);
     const ArrayView<const double, 2> view{sums.data(), {9, 3}};
@@ -228,7 +249,7 @@ TEST_CASE("indices out of range are refused") {
 
 TEST_CASE("order statistics equal sorting, NaN left out") {
     pyexpr::ReplicateWords words(3, 1, 1);
-    for (const std::size_t n : {1U, 5U, 300U, 40000U}) {
+    for (const std::size_t n : {1U, 5U, 300U, 1024U, 2000U, 40000U}) {
         std::vector<double> values(2 * n);
         for (std::size_t i = 0; i < n; ++i) {
             values[i] = static_cast<double>(words.next() % (i % 2 ? 7 : 100000));

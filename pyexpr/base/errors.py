@@ -117,6 +117,19 @@ def listed(names: Iterable[object], *, most: int = 8) -> str:
     return text if len(items) <= most else f"{text} and {len(items) - most} more"
 
 
+def have(what: str) -> str:
+    """Return ``what`` with "has" or "have", as its noun wants: "the ratings (a.csv) have"."""
+    noun = what.partition(" (")[0].partition(" of ")[0].rpartition(" ")[2]
+    several = (noun.endswith("s") and not noun.endswith("ss")) or what.startswith("the data")
+    return f"{what} {'have' if several else 'has'}"
+
+
+def counted(n: int, noun: str, one: str = "", several: str = "") -> str:
+    """Return "1 row" or "2 rows", with the verb for one or several where given: "1 row was"."""
+    text = f"{n} {noun} {one}" if n == 1 else f"{n} {noun}s {several}"
+    return text.rstrip()
+
+
 def near_names(name: str, names: Iterable[object]) -> str:
     """Return a hint with the names most like `name`, or with all of them."""
     known = [str(other) for other in names]

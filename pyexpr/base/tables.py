@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import ColumnError, DataError, listed, near_names
+from pyexpr.base.errors import ColumnError, DataError, have, listed, near_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,9 +25,9 @@ def as_frame(data: Any, *, what: str = "data") -> pd.DataFrame:
         frame = pd.DataFrame(data)
     else:
         raise DataError(f"{what} must be a table (a pandas DataFrame), not {type(data).__name__}")
-    if not frame.columns.is_unique:
-        doubled = frame.columns[frame.columns.duplicated()]
-        raise ColumnError(f"{what} has two columns of the same name: {listed(doubled)}")
+    doubled = frame.columns[frame.columns.duplicated()]
+    if len(doubled):
+        raise ColumnError(f"{have(what)} two columns of the same name: {listed(doubled)}")
     return frame
 
 
@@ -35,7 +35,7 @@ def require_columns(frame: pd.DataFrame, names: Iterable[str], *, what: str) -> 
     """Raise `ColumnError` naming the first column of `names` that `frame` lacks."""
     for name in names:
         if name not in frame.columns:
-            raise ColumnError(f"{what} has no column {name!r}; {near_names(name, frame.columns)}")
+            raise ColumnError(f"{have(what)} no column {name!r}; {near_names(name, frame.columns)}")
 
 
 def numeric_column(

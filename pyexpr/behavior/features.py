@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pyexpr.base.errors import ColumnError, DataError, listed
+from pyexpr.base.errors import ColumnError, DataError, counted, listed
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, require_columns
@@ -104,9 +104,14 @@ class FeatureResult(Result):
         """Return what was lost, by reason."""
         notes = []
         if len(self.dropped):
-            notes.append(f"{len(self.dropped)} clips of the schedule are not in their recordings.")
+            notes.append(
+                f"{counted(len(self.dropped), 'clip')} of the schedule "
+                f"{'is' if len(self.dropped) == 1 else 'are'} not in the recordings."
+            )
         reasons = self.table.loc[self.table["reason"] != "", "reason"].value_counts()
-        notes += [f"{count} clips: {reason}." for reason, count in reasons.head(5).items()]
+        notes += [
+            f"{counted(count, 'clip')}: {reason}." for reason, count in reasons.head(5).items()
+        ]
         if len(reasons) > 5:
             notes.append(f"{int(reasons.iloc[5:].sum())} more clips for other reasons.")
         return (*notes, *self._reading_notes())

@@ -49,8 +49,9 @@ class Video3DRegressor(DeepRegressor):
         never stops early.
     clip_norm : float or None, default 1
         Largest norm of the gradient.
-    validation_share, tune, n_seeds, seed, device, devices, precision, deterministic, \
-n_threads, checkpoint_dir, resume, progress
+    validation_share, n_seeds, seed, device, devices, precision, deterministic, n_threads
+        As in `LSTMRegressor`.
+    tune, checkpoint_dir, resume, progress
         As in `LSTMRegressor`; ``tune="paper"`` has nothing to try here: give a mapping.
         A checkpoint is 0.5 GB.
 
@@ -64,8 +65,9 @@ n_threads, checkpoint_dir, resume, progress
         Values per clip.
     video_ : dict
         Of the clips of `fit` from a table: clips, frames, and those missing (black).
-    seeds_, best_epochs_, history_, path_, best_params_, tuning_, stopping_, label_mean_, \
-label_scale_, config_, device_, versions_
+    seeds_, best_epochs_, history_, path_, best_params_, tuning_, stopping_
+        As in `LSTMRegressor`.
+    label_mean_, label_scale_, config_, device_, versions_
         As in `LSTMRegressor`.
 
     Notes

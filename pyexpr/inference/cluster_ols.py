@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pyexpr.base.errors import DataError, listed
+from pyexpr.base.errors import DataError, counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -348,8 +348,8 @@ def _orthonormal(
     length = np.linalg.norm(design, axis=0)
     if n < p or not (length > 0).all():
         zero = np.flatnonzero(length == 0)
-        which = f"column {_name(names, int(zero[0]))} is all 0" if len(zero) else f"{n} rows"
-        raise DataError(f"least squares cannot determine {p} coefficients: {which}")
+        which = f"column {_name(names, int(zero[0]))} is all 0" if len(zero) else counted(n, "row")
+        raise DataError(f"least squares cannot determine {counted(p, 'coefficient')}: {which}")
     Q, R = np.linalg.qr(design / length)
     U, s, Vt = np.linalg.svd(R)
     if s[-1] <= RANK * s[0]:

@@ -84,6 +84,11 @@ def read_data(
         raise DataError(
             "cluster= must name the subjects: the clips of a subject are not independent"
         )
+    if context is None:
+        raise DataError(
+            "context= must name the context of each row, by a column of X or by values; where "
+            "there is only one, a column that says so"
+        )
     if isinstance(X, np.ndarray):
         if X.ndim != 2:
             raise DataError(f"X must have rows and columns, but its shape is {X.shape}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import DataError, listed
+from pyexpr.base.errors import DataError, counted, listed
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import BOOTSTRAP, checked_seed
@@ -184,7 +184,8 @@ class CoefficientResult(CoefficientEvidence, Result):
             found.append("tests and the weights over all are of y_pooled, other weights of y")
         if self.data.n_dropped:
             found.append(
-                f"{self.data.n_dropped} rows were left out: a feature or the label is missing"
+                f"{counted(self.data.n_dropped, 'row', 'was', 'were')} left out: "
+                "a feature or the label is missing"
             )
         return tuple(found)
 

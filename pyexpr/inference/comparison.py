@@ -28,7 +28,7 @@ from pyexpr.inference.predictions import (
     read_contexts,
     read_models,
 )
-from pyexpr.inference.quantities import build_measures, build_rows
+from pyexpr.inference.quantities import ALL, build_measures, build_rows
 from pyexpr.inference.replicated import completed
 
 if TYPE_CHECKING:
@@ -79,7 +79,11 @@ def compare_models(
         means, unweighted).
     context : str or array of (n,), optional
         Compare within each context and over all rows (context ``"all"``), and each
-        model between contexts (context ``"a - b"``), all from the same draws.
+        model between contexts (context ``"a - b"``), all from the same draws. Rows whose
+        context is itself called "all", as in a study's predictions.csv, are taken as
+        those over all. Rows whose
+        context is itself called "all", as in a study's predictions.csv, are taken as
+        those over all.
     pairwise : bool
         Whether to compute all differences between models.
     ratio : bool
@@ -193,5 +197,6 @@ def compare_models(
         n_clusters=n_clusters,
         n_used=n_used,
         n_dropped=len(frame) - n_used,
+        own_all=dict(zip(contexts, context_rows, strict=True)).get(ALL) is not None,
     )
     return completed(result, int(n_boot), method, confidence, adjust)

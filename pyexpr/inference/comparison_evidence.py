@@ -153,13 +153,10 @@ def effective_clusters(design: MetricDesign) -> NDArray[np.float64]:
     mean. Between subjects each counts once.
     """
     n = np.array([column.sums[0] for column in design.columns])
-    levels = [n[list(level.columns)].sum(axis=0) for level in design.levels]
-    rows = np.array(
-        [
-            levels[q.minuend] + (0 if q.subtrahend is None else levels[q.subtrahend])
-            for q in design.quantities
-        ]
-    )
+    levels = np.array([n[list(level.columns)].sum(axis=0) for level in design.levels])
+    rows = levels[[q.minuend for q in design.quantities]]
+    apart = [k for k, q in enumerate(design.quantities) if q.subtrahend is not None]
+    rows[apart] += levels[[q.subtrahend for q in design.quantities if q.subtrahend is not None]]
     return np.asarray(rows.sum(axis=1) ** 2 / np.sum(rows**2, axis=1))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import DataError
+from pyexpr.base.errors import DataError, counted
 from pyexpr.inference.comparison_evidence import MetricDraws
 from pyexpr.inference.comparison_plot import comparison_figure
 from pyexpr.inference.quantities import Row
@@ -40,6 +40,8 @@ class ComparisonResult(ReplicatedResult):
     clusters : tuple
         Labels of the subjects, sorted.
     cluster_name : str
+    own_all : bool
+        Whether context "all" is one of the table's own, not all rows together.
     """
 
     rows: tuple[Row, ...]
@@ -48,6 +50,7 @@ class ComparisonResult(ReplicatedResult):
     n_clusters: NDArray[np.int64]
     n_used: int
     n_dropped: int
+    own_all: bool = False
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per metric, term and context.
@@ -185,9 +188,8 @@ class ComparisonResult(ReplicatedResult):
     def heading(self) -> str:
         """Return what was compared, on how many subjects and rows."""
         models = list(dict.fromkeys(row.term for row in self.rows if row.second is None))
-        plural = "s" if len(models) != 1 else ""
         return (
-            f"{len(models)} model{plural} compared on {self.n_used} rows of "
+            f"{counted(len(models), 'model')} compared on {self.n_used} rows of "
             f"{int(self.n_clusters.max())} subjects ({self.cluster_name}); "
             f"{100 * self.intervals.confidence:g} % intervals by {self.method}"
         )
@@ -207,7 +209,13 @@ class ComparisonResult(ReplicatedResult):
             )
         if self.n_dropped:
             notes.append(
-                f"{self.n_dropped} rows were left out because the truth or a prediction is missing"
+                f"{counted(self.n_dropped, 'row', 'was', 'were')} left out because the truth or a "
+                "prediction is missing"
+            )
+        if self.own_all:
+            notes.append(
+                "rows of a context called 'all' are taken as those over all contexts; nothing was "
+                "computed over all rows of the table"
             )
         if any(row.note for row in self.rows):
             notes.append(

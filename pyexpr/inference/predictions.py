@@ -183,11 +183,9 @@ def read_contexts(
     name, series = column_or_array(frame, context, argument="context", what=TABLE)
     codes, labels = label_codes(series, name=name, what=TABLE)
     names = [str(label) for label in labels]
-    if ALL in names:
-        raise ColumnError(
-            f"column {name!r} of {TABLE} has a context named 'all', which stands for all rows "
-            "together; rename it"
-        )
     if len(names) == 1:
         return names, [None]
-    return [*names, ALL], [*(codes == i for i in range(len(names))), None]
+    rows: dict[str, NDArray[np.bool_] | None] = {label: codes == i for i, label in enumerate(names)}
+    # A study's predictions.csv: rows called "all" are those of the model over all contexts.
+    over_all = rows.pop(ALL, None)
+    return [*rows, ALL], [*rows.values(), over_all]

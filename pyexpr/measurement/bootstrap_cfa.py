@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import DataError, FewSubjectsWarning, PyexprWarning
+from pyexpr.base.errors import DataError, FewSubjectsWarning, PyexprWarning, counted
 from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, column_or_array, label_codes
 from pyexpr.base.versions import versions
@@ -148,7 +148,10 @@ class CFABootstrapResult(Result):
         """Return how many rows were dropped and how many refits are undefined."""
         said = []
         if self.n_dropped:
-            said.append(f"{self.n_dropped} rows were left out because an indicator is missing.")
+            said.append(
+                f"{counted(self.n_dropped, 'row', 'was', 'were')} left out because an indicator "
+                "is missing."
+            )
         for label, group in zip(self.labels, self.groups, strict=True):
             if group.n_failed or group.n_inadmissible:
                 where = "" if self.group_name is None else f" in group {label!r}"
@@ -422,7 +425,8 @@ def _warn(result: CFABootstrapResult) -> None:
         n_boot = len(group.replicates)
         if lost > SOME_UNDEFINED * n_boot:
             warnings.warn(
-                f"{lost} of {n_boot} refits{where} have no solution ({group.n_failed}) or a "
+                f"{lost} of {n_boot} refits{where} {'has' if lost == 1 else 'have'} no solution "
+                f"({group.n_failed}) or a "
                 f"residual variance that is not positive ({group.n_inadmissible}); the "
                 "intervals leave them out",
                 PyexprWarning,

@@ -4,18 +4,21 @@
 # Variables are always named v1, v2, ..., factors f1, f2, ...: the user's own
 # names never reach R.
 
-# What is known to differ between versions of lavaan. The code below asks lavaan
-# itself (formals, lavOptions) which names it knows and consults no version number.
+# What is known to differ between versions of lavaan, from its release notes and manuals.
+# The code below asks lavaan itself (formals, lavOptions) which names it knows, and consults
+# no version number. In 0.7 names with dots still work, but are deprecated and will go.
 #
-#   what                       0.6-14 (Debian 12)   0.6-19 (Debian 13)    0.7
-#   option names               std.lv               std.lv                std_lv (snake_case)
-#   equality over groups       group.equal          group.equal           group_equal
-#   sampling weights           sampling.weights     sampling.weights      sampling_weights
+#   what                       0.6-14 (Debian 12)   0.6-19 (Debian 13)    0.7-2
+#   option names               std.lv               std.lv                std_lv or std.lv
+#   equality over groups       group.equal          group.equal           group_equal or group.equal
+#   formal arguments           sampling.weights     sampling.weights      sampling_weights
 #   missing, full information  "ml" or "fiml"       "ml" or "fiml"        "ml" or "fiml"
+#   parser of the model        old                  new                   "open"
 #   cluster= with bootstrap    refused              refused               allowed
-#   fitMeasures() names        dots                 dots                  dots or underscores
 #   reliability of scores      not there            not there             there
-#   standardizedSolution()     est.std              est.std               est.std or est_std
+#
+# Not documented for 0.7, so read either way: the names that fitMeasures() returns
+# (cfi.robust or cfi_robust), and the columns of standardizedSolution() (est.std or est_std).
 
 pyexpr_known_names <- function() {
     unique(c(names(formals(lavaan::cfa)), names(formals(lavaan::lavaan)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import DataError, FactorModelError, listed
+from pyexpr.base.errors import DataError, FactorModelError, counted, listed
 from pyexpr.base.tables import as_frame, column_or_array, label_codes, numeric_column
 from pyexpr.measurement.engines.choice import checked_engine, fit_with
 from pyexpr.measurement.engines.protocol import FitOutput, FitRequest, Parameters
@@ -181,7 +181,7 @@ def check_determined(request: FitRequest, labels: list[Any], group_name: str | N
     spec = request.model
     if len(spec.factors) == 1 and len(spec.indicators) < 3:
         raise FactorModelError(
-            f"factor {spec.factors[0]!r} has {len(spec.indicators)} indicators "
+            f"factor {spec.factors[0]!r} has {counted(len(spec.indicators), 'indicator')} "
             f"({listed(spec.indicators)}); one factor needs at least three",
             reason="too_few_indicators",
         )
@@ -199,8 +199,8 @@ def _check_rows(
     n, p = rows.shape
     if n <= p:
         raise FactorModelError(
-            f"the factor model needs more rows than indicators{where}: {n} usable rows, "
-            f"{p} indicators",
+            f"the factor model needs more rows than indicators{where}: {counted(n, 'usable row')}, "
+            f"{counted(p, 'indicator')}",
             reason="too_few_rows",
         )
     for j, name in enumerate(spec.indicators):

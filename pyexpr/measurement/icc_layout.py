@@ -156,7 +156,7 @@ def from_wide(
         raise ColumnError(f"{WHAT} have no column of ratings")
     table = np.column_stack([numeric_column(frame, name, what=WHAT) for name in ratings])
     clusters = _cluster_codes(frame, cluster)
-    subjects = _subject_codes(frame, [], cluster)
+    subjects = _subject_codes(frame, [], by, cluster)
     found = []
     for labels, rows in _groups(frame, by):
         group = _table_group(labels, table[rows], None if clusters is None else clusters[rows])
@@ -182,7 +182,7 @@ def from_long(
     target_codes, _ = codes_of(frame, targets)
     rater_codes = codes_of(frame, [raters])[0] if raters is not None else None
     cluster_codes = _cluster_codes(frame, cluster)
-    subjects = _subject_codes(frame, targets, cluster)
+    subjects = _subject_codes(frame, targets, by, cluster)
     found = []
     for labels, rows in _groups(frame, by):
         target, n_targets = _renumber(target_codes[rows])
@@ -237,10 +237,13 @@ def _cluster_codes(frame: pd.DataFrame, cluster: str | None) -> NDArray[np.int64
 
 
 def _subject_codes(
-    frame: pd.DataFrame, targets: Sequence[str], cluster: str | None
+    frame: pd.DataFrame, targets: Sequence[str], by: Sequence[str], cluster: str | None
 ) -> NDArray[np.int64] | None:
     """Codes of the column "subject", if targets may share subjects unnoticed."""
     if cluster is not None or list(targets) == ["subject"] or "subject" not in frame.columns:
+        return None
+    if "subject" in by:
+        # Each subject alone: its clips are all there is to generalise to.
         return None
     return codes_of(frame, ["subject"])[0]
 

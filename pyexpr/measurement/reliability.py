@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from pyexpr.base.errors import DataError, PyexprWarning
+from pyexpr.base.errors import DataError, PyexprWarning, counted
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.core.icc import Squares
@@ -192,11 +192,13 @@ class ICCResult(Result):
         missing = sum(group.n_missing for group in self.groups)
         single = sum(group.n_single for group in self.groups)
         if missing:
-            notes.append(f"{missing} missing ratings were left out")
+            notes.append(f"{counted(missing, 'missing rating', 'was', 'were')} left out")
         if single:
             notes.append(
-                f"{single} targets have one rating: they count in the mean square between targets "
-                "and add nothing to the one within"
+                f"{counted(single, 'target', 'has', 'have')} one rating: "
+                f"{'it counts' if single == 1 else 'they count'} in the mean square between "
+                "targets "
+                f"and {'adds' if single == 1 else 'add'} nothing to the one within"
             )
         if self.k is None and any(
             group.signals["one_way"].method == "Wald" for group in self.groups

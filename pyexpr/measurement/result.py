@@ -431,7 +431,11 @@ class CFAResult(Result):
         if self.n_dropped:
             total = len(self.rows.columns)
             which = "an indicator is" if self.missing == "listwise" else "all indicators are"
-            said.append(f"{self.n_dropped} of {total} rows were left out because {which} missing.")
+            said.append(
+                f"{self.n_dropped} of {total} rows {'was' if self.n_dropped == 1 else 'were'} "
+                "left out "
+                f"because {which} missing."
+            )
         said += [
             self._inadmissible_note(code)
             for code in range(len(self.labels))

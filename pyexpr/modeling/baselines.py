@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import ColumnError, DataError, listed, near_names
+from pyexpr.base.errors import ColumnError, DataError, counted, listed, near_names
 from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, label_codes, numeric_column, require_columns
 from pyexpr.core import streams
@@ -115,7 +115,9 @@ def _draws(table: Any, keys: Sequence[str], seed: int, block: int) -> pd.Series[
     if len(doubled):
         row = frame.iloc[order[doubled[0]]]
         raise DataError(
-            f"{len(doubled)} rows of the table repeat a key; the first is {_named(row, keys)}"
+            f"{counted(len(doubled), 'row')} of the table "
+            f"{'repeats' if len(doubled) == 1 else 'repeat'} a "
+            f"key; the first is {_named(row, keys)}"
         )
     bits = streams.generator(seed, streams.BASELINES, block).bit_generator
     words = np.asarray(bits.random_raw(len(frame)), dtype=np.uint64)
@@ -200,10 +202,17 @@ class HumanBaseline(Result):
             "the criterion is the mean of the other raters, not the label of the models",
         ]
         if self.n_incomplete:
-            found.append(f"{self.n_incomplete} (clip, rater) pairs lack an answer and are left out")
+            found.append(
+                f"{counted(self.n_incomplete, '(clip, rater) pair', 'lacks', 'lack')} an answer "
+                "and "
+                f"{'is' if self.n_incomplete == 1 else 'are'} left out"
+            )
         short = int((self.table["reason"] != "").sum())
         if short:
-            found.append(f"{short} clips lack the value of some {self.human}; see reason")
+            found.append(
+                f"{counted(short, 'clip', 'lacks', 'lack')} the value of some {self.human}; see "
+                "reason"
+            )
         return tuple(found)
 
 
@@ -346,7 +355,8 @@ def _weighted_sums(
     if doubled.any():
         first = answers[doubled].iloc[0]
         raise DataError(
-            f"{int(doubled.sum())} ratings are doubled; the first is {_named(first, names)}"
+            f"{counted(int(doubled.sum()), 'rating', 'is', 'are')} doubled; the first is "
+            f"{_named(first, names)}"
         )
     answers["w"] = answers["x"] * answers[question].map(weights).to_numpy(dtype=np.float64)
     answers = answers.dropna(subset="x")
@@ -370,8 +380,9 @@ def _name_raters(
         short = pairs[per_clip < len(labels)].iloc[0]
         n_short = len(pairs.loc[per_clip < len(labels), list(keys)].drop_duplicates())
         raise DataError(
-            f"human='person' needs all {len(labels)} raters on every clip, but {n_short} clips "
-            f"lack some; the first is {_named(short, keys)}; "
+            f"human='person' needs all {len(labels)} raters on every clip, but "
+            f"{counted(n_short, 'clip', 'lacks', 'lack')} some; the first is "
+            f"{_named(short, keys)}; "
             "use human='slot'"
         )
     if most < 2:

@@ -128,7 +128,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.contexts_: list[Any] = []
         self.estimators_: dict[Any, Any] = {}
         if rows.context is not None:
-            codes, self.contexts_ = label_codes(rows.context, name="context", what="X")
+            codes, self.contexts_ = label_codes(rows.context, name=self._name, what="X")
             _refuse_small_contexts(codes, self.contexts_, held_out)
             for c, label in enumerate(self.contexts_):
                 mine = rows.take(np.flatnonzero(codes == c))
@@ -170,7 +170,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             raise DataError("fit was given no contexts: leave context= out, or fit with it")
         if pooled or values is None:
             return np.asarray(self.pooled_.predict(features), dtype=np.float64)
-        codes, labels = label_codes(values, name="context", what="X")
+        codes, labels = label_codes(values, name=self._name, what="X")
         unseen = [label for label in labels if label not in self.estimators_]
         if unseen:
             raise DataError(
@@ -226,6 +226,11 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             self, X, reset=reset, dtype=None, accept_sparse=True, ensure_all_finite=False
         )
 
+    @property
+    def _name(self) -> str:
+        """What messages call the contexts: their column, if it has a name."""
+        return self.context if isinstance(self.context, str) else "context"
+
     def _divide(
         self, X: Any, context: ArrayLike | None, *, what: str, required: bool = True
     ) -> tuple[Any, Any]:
@@ -245,6 +250,11 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             raise DataError(
                 f"context= was given as values, and as the column {self.context!r} of {what}; "
                 "use one of them"
+            )
+        if isinstance(self.context, bool) or not isinstance(self.context, (str, int, np.integer)):
+            raise DataError(
+                f"context= must be the name or position of a column, not {self.context!r}; values "
+                "go to fit and predict"
             )
         if isinstance(self.context, str):
             if not hasattr(X, "columns"):

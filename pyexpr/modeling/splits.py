@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import DataError, StudyError, listed
+from pyexpr.base.errors import DataError, StudyError, counted, listed
 from pyexpr.base.results import Result
 from pyexpr.base.tables import label_codes
 from pyexpr.core import streams
@@ -120,7 +120,9 @@ class SubjectSplit(Result):
         unknown = sorted({label for label in rows if label not in owners}, key=str)
         if unknown:
             raise StudyError(
-                f"{len(unknown)} subjects are not in this split of {len(owners)}: {listed(unknown)}"
+                f"{counted(len(unknown), 'subject', 'is', 'are')} not in this split of "
+                f"{len(owners)}: "
+                f"{listed(unknown)}"
             )
         return np.array([owners[label] for label in rows], dtype=f"<U{len('validation')}")
 
@@ -212,7 +214,10 @@ def split_subjects(
     n = len(labels)
     n_parts = sum(share > 0 for share in shares)
     if n < n_parts:
-        raise DataError(f"{n_parts} parts need at least {n_parts} subjects, but there are {n}")
+        raise DataError(
+            f"{n_parts} parts need at least {n_parts} subjects, "
+            f"but there {'is' if n == 1 else 'are'} {n}"
+        )
     # The small number undoes a product such as 0.15 * 30 = 4.4999999.
     n_validation, n_test = (math.floor(share * n + 0.5 + 1e-9) for share in shares[1:])
     _refuse_empty_parts((n - n_validation - n_test, n_validation, n_test), shares, n)
@@ -369,7 +374,7 @@ def _refuse_bare_contexts(
         members = np.unique(codes[context_codes == c])
         if len(members) < len(needed):
             raise StudyError(
-                f"context {str(context)!r} has {len(members)} subjects, fewer than the "
+                f"context {str(context)!r} has {counted(len(members), 'subject')}, fewer than the "
                 f"{len(needed)} parts; add subjects or leave the context out"
             )
         for name in needed:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.base.errors import ColumnError, DataError, have
 from pyexpr.base.tables import as_frame, require_columns
 from pyexpr.report.labels import ALL, display_name, is_difference
 
@@ -30,7 +30,7 @@ def checked(
     frame = as_frame(data, what=what)
     require_columns(frame, [*keys, *numbers], what=what)
     if frame.empty:
-        raise DataError(f"{what} has no rows: there is nothing to show")
+        raise DataError(f"{have(what)} no rows: there is nothing to show")
     columns: dict[str, Any] = {key: frame[key].astype(str).to_numpy(object) for key in keys}
     for name in (*numbers, *optional):
         columns[name] = (
@@ -44,7 +44,7 @@ def checked(
     if doubled.any():
         row = found[doubled].iloc[0]
         where = ", ".join(f"{key} {row[key]!r}" for key in keys)
-        raise DataError(f"{what} has more than one row for {where}; keep one row for each")
+        raise DataError(f"{have(what)} more than one row for {where}; keep one row for each")
     return found
 
 

@@ -262,7 +262,7 @@ def _elastic_net(net: Mapping[str, Any], tables: Tables) -> list[str]:
     grid = listed_words(f"{value:g}" for value in net["alpha"])
     ratios = sorted(net["l1_ratio"])
     ratio = (
-        f"{ratios[0]:g} to {ratios[-1]:g} ({len(ratios)} values)"
+        f"{ratios[0]:g} to {ratios[-1]:g}, {len(ratios)} values"
         if len(ratios) > 3
         else listed_words(f"{value:g}" for value in ratios)
     )
@@ -393,9 +393,11 @@ def not_done(record: Record, tables: Tables) -> list[str]:
             2,
             "The factor models behind the scores were not kept apart from the test subjects"
             + (
-                "; the table of both kinds of scores says what that is worth."
-                if "scores_leakage" in tables
-                else "."
+                "."
+                if "scores_leakage" not in tables
+                else f", and what that is worth could not be told: {absent.rstrip('.')}."
+                if (absent := record["stages"]["models"]["no training-only scores because"])
+                else "; the table of both kinds of scores says what that is worth."
             ),
         )
     if models == ["elastic_net"]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pyexpr.base import plotting
-from pyexpr.base.errors import DataError
+from pyexpr.base.errors import DataError, have
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 from pyexpr.report.frames import in_order
 from pyexpr.report.labels import display_name, display_names, percent
@@ -123,7 +123,7 @@ def _shares(frame: pd.DataFrame, share: str) -> dict[str, NDArray[Any]]:
     data = as_frame(frame, what=what)
     require_columns(data, ["context", share], what=what)
     if data.empty:
-        raise DataError(f"{what} has no rows: there is nothing to show")
+        raise DataError(f"{have(what)} no rows: there is nothing to show")
     values = numeric_column(data, share, what=what, low=0, high=1)
     context = data["context"].astype(str)
     return {label: values[(context == label).to_numpy()] for label in in_order(context)}
@@ -132,6 +132,7 @@ def _shares(frame: pd.DataFrame, share: str) -> dict[str, NDArray[Any]]:
 def _counts(values: NDArray[Any], threshold: float, *, lines: bool = False) -> str:
     missing = int(np.isnan(values).sum())
     below = int((values < threshold).sum())
-    parts = [f"{len(values):,} clips", f"{below:,} below {percent(threshold)}"]
+    clips = "clip" if len(values) == 1 else "clips"
+    parts = [f"{len(values):,} {clips}", f"{below:,} below {percent(threshold)}"]
     parts += [f"{missing:,} without frames"] if missing else []
     return ("\n" if lines else ", ").join(parts)

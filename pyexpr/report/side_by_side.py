@@ -63,7 +63,9 @@ def side_by_side(
     >>> table.columns[2:], table.rows[0][2:]
     (('Ours', 'Interval', 'Paper'), ('.80', '[.82, .86]', '.84'))
     """
-    data = checked(ours, what="ours", keys=keys, numbers=values, optional=("conf_low", "conf_high"))
+    data = checked(
+        ours, what="our numbers", keys=keys, numbers=values, optional=("conf_low", "conf_high")
+    )
     limits = len(values) == 1 and {"conf_low", "conf_high"} <= set(ours.columns)
     others = {
         label: checked(other, what=f"the {label}'s numbers", keys=keys, numbers=values)

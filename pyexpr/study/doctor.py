@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.metadata import requires
 from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.results import Result
 from pyexpr.base.versions import package_version
+from pyexpr.deep.requirements import INSTALL, REINSTALL
 from pyexpr.measurement.engines.host_engine import hosted_by_r
 from pyexpr.measurement.engines.protocol import LAVAAN_COMMAND, R_COMMANDS
 from pyexpr.measurement.engines.rscript_engine import find_rscript
@@ -22,6 +25,9 @@ _REQUIRED = ("numpy", "pandas", "scipy", "scikit-learn", "statsmodels", "matplot
              "typer", "rich", "pydantic")  # fmt: skip
 _OPTIONAL = {
     "numba": ("compiled statistics in the bootstrap", "pip install numba"),
+    **dict.fromkeys(
+        ("torch", "torchvision", "lightning", "av", "safetensors"), ("the deep models", INSTALL)
+    ),
 }
 _R_PIN = "3.6.5"
 _TIMEOUT = 60.0
@@ -124,7 +130,27 @@ def _package(name: str, needed_for: str, mend: str) -> Finding:
     version = package_version(name)
     if version is None:
         return Finding(name, "", "missing", needed_for, f"Run: {mend}")
+    if name == "torchvision" and (wanted := _torch_of(name)) is not None:
+        return Finding(
+            name, version, "problem", needed_for,
+            f"It is made for torch {wanted}, and {package_version('torch')} is installed. "
+            f"Run: {REINSTALL}",
+        )  # fmt: skip
     return Finding(name, version, "ok", needed_for, "")
+
+
+def _torch_of(name: str) -> str | None:
+    """Return the version of torch that a package asks for, if another is installed."""
+    installed = package_version("torch")
+    asked = [
+        found.group(1)
+        for line in requires(name) or ()
+        if (found := re.match(r"torch\s*\(?==([\w.]+)", line))
+    ]
+    # The build after "+" is no part of the version asked for.
+    if installed is None or not asked or installed.partition("+")[0] == asked[0]:
+        return None
+    return asked[0]
 
 
 _R_CODE = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyexpr.base.errors import StudyError, listed
+from pyexpr.base.errors import StudyError, counted, listed
 from pyexpr.base.tables import label_codes, numeric_column, read_csv, require_columns
 from pyexpr.behavior.schedules import BP4D_PLUS, Schedule
 from pyexpr.study.config import RATING_COLUMNS, StudyConfig
@@ -86,7 +86,8 @@ def read_ratings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, dict[
     if len(doubled):
         rows = [" / ".join(row) for row in doubled[unique].itertuples(index=False)]
         raise StudyError(
-            f"{what}: {len(doubled)} ratings stand twice for the same subject / context / clip / "
+            f"{what}: {counted(len(doubled), 'rating', 'stands', 'stand')} twice for the same "
+            "subject / context / clip / "
             f"rater / question, first {listed(rows, most=3)}; keep one of each"
         )
     missing = int(table["score"].isna().sum())
@@ -129,7 +130,8 @@ def _files(names: pd.Series[str], folder: Path, what: str) -> list[str]:
     absent = [name for name in files if not Path(name).is_file()]
     if absent:
         raise StudyError(
-            f"{what}: {len(absent)} files are not there, first {listed(absent, most=3)}"
+            f"{what}: {counted(len(absent), 'file', 'is', 'are')} not there, first "
+            f"{listed(absent, most=3)}"
         )
     return files
 
@@ -150,7 +152,8 @@ def _match(
             if len(pairs):
                 names = [" / ".join(pair) for pair in dict.fromkeys(pairs)]
                 raise StudyError(
-                    f"{len(names)} subject / context pairs are in the {here} but not in the "
+                    f"{counted(len(names), 'subject / context pair', 'is', 'are')} in the {here} "
+                    "but not in the "
                     f"{there}: {listed(names, most=5)}; mend the tables, or leave these out with "
                     'unmatched = "drop" under [data]'
                 )
@@ -176,7 +179,7 @@ def _check_subjects(ratings: pd.DataFrame) -> None:
     subjects = sorted(set(ratings["subject"]))
     if len(subjects) < 3:
         raise StudyError(
-            f"a study needs at least 3 subjects, one for each part of the split, but the ratings "
+            "a study needs at least 3 subjects, one for each part of the split, but the ratings "
             f"have {len(subjects)}: {listed(subjects)}"
         )
 

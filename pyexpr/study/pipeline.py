@@ -17,6 +17,7 @@ from pyexpr.base.files import sha256, writable_folder, write_text
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.deep.requirements import require_installed
+from pyexpr.measurement.engines.choice import r_versions
 from pyexpr.study import stages
 from pyexpr.study.config import StudyConfig, read_config
 from pyexpr.study.deep_stage import pretrained_file, train_deep, training_folder
@@ -302,7 +303,7 @@ class Study:
             key = self._key(name)
             path = self.output / "stages" / f"{name}.zip"
             stored = load(path, key)
-            if stored is not None and name == "factor_model" and self._was_fallback(stored):
+            if stored is not None and name == "factor_model" and self._is_outdated(stored):
                 stored = None
             if stored is None:
                 stored = compute()
@@ -312,11 +313,15 @@ class Study:
             self._done[name] = stored
         return self._done[name]
 
-    def _was_fallback(self, stored: StageOutput) -> bool:
-        """Say whether R was not to be had when this was fitted: by now it may be."""
+    def _is_outdated(self, stored: StageOutput) -> bool:
+        """Say whether R was not to be had when this was fitted, or is another by now."""
         facts = stored.facts
         engines = {facts["engine"], facts["engine over all contexts"]}
-        return self.config.factor_model.engine == "auto" and "native" in engines
+        if "native" in engines:
+            return self.config.factor_model.engine == "auto"
+        then = facts["provenance"]["versions"]
+        # Where R has gone the stored fit stays: there is nothing to fit it with.
+        return any(then.get(name) != number for name, number in r_versions().items())
 
     def _fitted_by(self, name: str) -> list[Any]:
         """Return who fitted the factor model that a stage stands on; options do not tell."""

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from pyexpr.base.errors import DataError, EngineError, PyexprWarning, StudyError
+from pyexpr.base.errors import DataError, EngineError, PyexprWarning, StudyError, counted
 from pyexpr.base.results import jsonable
 from pyexpr.behavior.features import FEATURES, FeatureResult, extract_features
 from pyexpr.inference.coefficients import context_coefficients
@@ -291,7 +291,9 @@ def complete_rows(
     reason = reason.mask((reason == "") & bare, "a feature is missing")
     kept = reason == ""
     if not kept.any():
-        why = "; ".join(f"{text} ({count} clips)" for text, count in reason.value_counts().items())
+        why = "; ".join(
+            f"{text} ({counted(count, 'clip')})" for text, count in reason.value_counts().items()
+        )
         raise StudyError(f"no clip has both scores and features: {why}")
     columns = [*CLIP_KEY, "score", "score_pooled", *FEATURES]
     left_out = joined.loc[~kept, CLIP_KEY].assign(reason=reason[~kept])
@@ -305,9 +307,10 @@ def _check_parts(rows: pd.DataFrame, left_out: pd.DataFrame, contexts: tuple[str
         empty = [part for part in PARTS if not (own["part"] == part).any()]
         if empty:
             lost = left_out.loc[left_out["context"] == context, "reason"].value_counts()
-            why = "".join(f"; {count} clips: {reason}" for reason, count in lost.items())
+            why = "".join(f"; {counted(count, 'clip')}: {reason}" for reason, count in lost.items())
             raise StudyError(
-                f"context {context!r} has complete clips of {own['subject'].nunique()} subjects, "
+                f"context {context!r} has complete clips of "
+                f"{counted(own['subject'].nunique(), 'subject')}, "
                 f"none of them in the {empty[0]} part; leave the context out, or add subjects{why}"
             )
 

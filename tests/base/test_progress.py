@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from pyexpr.base import progress as module
@@ -19,13 +17,15 @@ def test_pieces_cover_every_step_once(total, start):
 
 
 def test_pieces_grow_only_while_they_are_quick(monkeypatch):
-    monkeypatch.setattr(module, "_PIECE", 0.02)
+    now = 0.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
     sizes = []
     for _, n in pieces(1000, start=1, label="x"):
-        time.sleep(0.001 * n)
+        now += 0.003 * n
         sizes.append(n)
-    assert max(sizes) <= 32  # 16 take at least 16 ms, 32 are not quick
-    assert sizes[:4] == [1, 2, 4, 8]
+    # 16 take 48 ms, under half a tenth of a second; 32 do not.
+    assert sizes[:7] == [1, 2, 4, 8, 16, 32, 32]
+    assert sum(sizes) == 1000
 
 
 def test_a_bar_is_shown_when_asked_for_and_not_otherwise(capsys):

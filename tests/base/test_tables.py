@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.base.errors import ColumnError, DataError, counted, have
 from pyexpr.base.tables import (
     as_frame,
     column_or_array,
@@ -127,3 +127,29 @@ def test_an_absent_file_and_a_folder(tmp_path: Path) -> None:
         read_csv(tmp_path / "no.csv", what="the table")
     with pytest.raises(DataError, match="cannot read"):
         read_csv(tmp_path, what="the table")
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("the ratings (my ratings.csv)", "the ratings (my ratings.csv) have"),
+        ("the predictions", "the predictions have"),
+        ("the data (a.csv)", "the data (a.csv) have"),
+        ("the weights' figure", "the weights' figure has"),
+        ("the table of predictions", "the table of predictions has"),
+        ("the paper's numbers", "the paper's numbers have"),
+        ("X", "X has"),
+        ("data", "data has"),
+    ],
+)
+def test_the_verb_agrees_with_the_noun(what: str, said: str) -> None:
+    assert have(what) == said
+    with pytest.raises(ColumnError) as caught:
+        require_columns(pd.DataFrame({"a": [1]}), ["b"], what=what)
+    assert str(caught.value).startswith(f"{said} no column 'b'")
+
+
+def test_numbers_of_things() -> None:
+    assert counted(1, "row") == "1 row"
+    assert counted(0, "row", "was", "were") == "0 rows were"
+    assert counted(1, "target", "has", "have") == "1 target has"

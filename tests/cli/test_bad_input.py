@@ -80,7 +80,7 @@ def without(table: pd.DataFrame, subject: str) -> pd.DataFrame:
         ),
         (
             lambda r, c: {"ratings": pd.concat([r, r.iloc[[3]]])},
-            r"1 ratings stand twice .* 'S001 / startle / 1 / ",
+            r"1 rating stands twice .* 'S001 / startle / 1 / ",
         ),
         (
             lambda r, c: {"recordings": without(c, "S004")},

@@ -74,10 +74,8 @@ def test_cfa_of_a_table(study_result: StudyResult, tmp_path: Path) -> None:
 
 
 def test_compare_a_table_of_predictions(study_result: StudyResult, tmp_path: Path) -> None:
-    output, given = tmp_path / "comparison.csv", tmp_path / "predictions.csv"
+    output, given = tmp_path / "comparison.csv", study_result.folder / "predictions.csv"
     table = study_result.table("predictions")
-    table = table[table["evaluated"] != "all"].reset_index(drop=True)
-    table.to_csv(given, index=False)
     pyexpr(
         "compare", given, "--context", "evaluated",
         "--predictions", "elastic_net,normal", "--method", "percentile", "--seed", "3",

@@ -44,15 +44,6 @@ def design(p, t, cluster, n_clusters, names=NAMES, strata=None, scale="identity"
     return core.MetricDesign(columns, levels, quantities, strata or (n_clusters,))
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2**63 + 11])
-@pytest.mark.parametrize("first", [0, 5, 2**40])
-def test_draws_are_numpys_philox(seed, first):
-    counts = core.draw_counts([13], 4, seed=seed, first=first)
-    for r in range(4):
-        drawn = twin.draws([13], seed, 1, first + r)
-        assert counts[r].tolist() == np.bincount(drawn, minlength=13).tolist()
-
-
 def test_draws_of_strata_follow_one_another():
     counts = core.draw_counts([4, 1, 6], 50, seed=3)
     assert (counts[:, :4].sum(axis=1) == 4).all()

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from parity.coefficients import clips as study
+from parity.coefficients import drawn as draws
 from reference import elastic_net as twin
-from sklearn.linear_model import ElasticNet, Ridge
+from sklearn.linear_model import ElasticNet
 from sklearn.preprocessing import StandardScaler
 
 from pyexpr.base.errors import DataError
@@ -23,24 +25,6 @@ SETTINGS = settings(derandomize=True, deadline=None, max_examples=25)
 TWIN = 1e-12
 # scikit-learn's descent stops at a gap of 1e-14 of the label's sum of squares.
 SCIKIT_LEARN = 1e-8
-
-
-def study(
-    seed: int, n_clusters: int = 20, rows: int = 6, p: int = 14, mixing: float = 1.0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Make clusters of unequal sizes, correlated features of unequal units, and a label."""
-    rng = np.random.default_rng(seed)
-    clusters = np.repeat(np.arange(n_clusters), rng.integers(1, 2 * rows, size=n_clusters))
-    n = len(clusters)
-    mix = np.eye(p) + mixing * rng.normal(size=(p, p)) / np.sqrt(p)
-    Z = (rng.normal(size=(n_clusters, p))[clusters] + rng.normal(size=(n, p))) @ mix
-    y = Z @ rng.normal(size=p) * 0.3 + rng.normal(size=n) + 2
-    X = Z * 10.0 ** rng.integers(-2, 3, size=p) + rng.normal(size=p)
-    return X, y, clusters
-
-
-def draws(seed: int, n: int, n_clusters: int) -> np.ndarray:
-    return np.random.default_rng(seed).multinomial(n_clusters, [1 / n_clusters] * n_clusters, n)
 
 
 @SETTINGS
@@ -68,27 +52,6 @@ def test_equals_twin(seed, n_clusters, p, alpha, l1_ratio) -> None:
         error = twin.squared_error(X[rows], y[rows], expected)
         assert errors[b, 0, 0] == pytest.approx(error, rel=1e-11)
         assert n_rows[b] == len(rows)
-
-
-@pytest.mark.parametrize("l1_ratio", [0.0, 0.1, 0.5, 0.9, 1.0])
-def test_equals_scikit_learn_on_the_resampled_rows(l1_ratio: float) -> None:
-    X, y, clusters = study(1)
-    counts = draws(2, 10, 20)
-    fits = elastic_net_fits(
-        cross_products(X, y, clusters), counts, alpha=ALPHAS, l1_ratio=l1_ratio, n_threads=2
-    )
-    assert fits.converged.all()
-    for b in range(10):
-        rows = twin.resample(clusters, counts[b])
-        Z = StandardScaler().fit_transform(X[rows])
-        for i, alpha in enumerate(ALPHAS):
-            if l1_ratio == 0:
-                model = Ridge(alpha=alpha * len(rows), solver="cholesky")
-            else:
-                model = ElasticNet(alpha=alpha, l1_ratio=l1_ratio, tol=1e-14, max_iter=1_000_000)
-            expected = model.fit(Z, y[rows])
-            np.testing.assert_allclose(fits.coef[b, i, 0], expected.coef_, atol=SCIKIT_LEARN)
-            assert fits.intercept[b] == pytest.approx(expected.intercept_, abs=1e-10)
 
 
 def test_tunes_the_grid_as_the_regressor_does() -> None:

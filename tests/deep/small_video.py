@@ -43,7 +43,7 @@ def moving_squares(n: int, seed: int, frames: int = 8, size: int = 32) -> tuple[
     clips = rng.integers(50, 70, (n, frames, size, size, 3)).astype(np.uint8)
     for clip, pace in zip(clips, speed, strict=True):
         angle = rng.uniform(0, 2 * np.pi)
-        start = rng.uniform(8, size - 16, 2)
+        start = rng.uniform(min(8, size - 16), max(8, size - 16), 2)
         for k, frame in enumerate(clip):
             moved = pace * (k - (frames - 1) / 2)
             x, y = np.round(start + moved * np.array([np.cos(angle), np.sin(angle)])).astype(int)

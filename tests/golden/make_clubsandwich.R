@@ -49,3 +49,5 @@ for (name in unique(rows$study)) {
   }
 }
 write.csv(exact(out), "clubsandwich.csv", row.names = FALSE, quote = FALSE)
+write.csv(data.frame(package = "clubSandwich", version = sapply("clubSandwich", function(p)
+  as.character(packageVersion(p)))), "clubsandwich_versions.csv", row.names = FALSE, quote = FALSE)

@@ -23,3 +23,5 @@ for (a in c(0.01, 0.1, 0.5, 1)) {
 }
 colnames(rows) <- c("alpha", "l1_ratio", colnames(x))
 write.csv(digits(rows), "glmnet.csv", row.names = FALSE, quote = FALSE)
+write.csv(data.frame(package = "glmnet", version = sapply("glmnet", function(p)
+  as.character(packageVersion(p)))), "glmnet_versions.csv", row.names = FALSE, quote = FALSE)

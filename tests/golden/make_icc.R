@@ -95,9 +95,19 @@ complete <- tables$strong
 d <- data.frame(t = factor(c(row(complete))), r = factor(c(col(complete))), y = c(complete))
 strong_components <- components(lmer(y ~ 1 + (1 | t) + (1 | r), d, control = control))
 
+# One-way and balanced: REML is then the analysis of variance.
+one_way <- lapply(tables[c("shrout_fleiss", "strong", "ordinal")], function(x) {
+  d <- data.frame(t = factor(c(row(x))), y = c(x))
+  v <- as.data.frame(VarCorr(lmer(y ~ 1 + (1 | t), d, control = control)))$vcov
+  v[1] / sum(v)
+})
+
 writeLines(json(list(
   cases = cases,
+  one_way = one_way,
   unequal = list(values = unequal, targets = target, mean_squares = mean_squares),
   incomplete = incomplete,
   strong_components = strong_components
 )), "icc.json")
+write.csv(data.frame(package = c("psych", "lme4"), version = sapply(c("psych", "lme4"), function(p)
+  as.character(packageVersion(p)))), "icc_versions.csv", row.names = FALSE, quote = FALSE)

@@ -137,22 +137,25 @@ def test_ctrl_c_stops_a_script_at_once(tmp_path):
     script = tmp_path / "slow.py"
     script.write_text(
         "import time, numpy as np, pandas as pd, pyexpr as px\n"
+        "calls = 0\n"
         "frame = pd.DataFrame({'subject': np.repeat(np.arange(20), 2), 'y': np.arange(40.0)})\n"
         "def slow(rows, weights):\n"
+        "    global calls\n"
+        "    calls += 1\n"
+        "    if calls == 60: print('resampling', flush=True)\n"
         "    time.sleep(0.005)\n"
         "    return np.average(rows['y'], weights=weights)\n"
-        "print('begun', flush=True)\n"
         "px.cluster_bootstrap(frame, slow, cluster='subject', n_boot=100_000)\n"
     )
     with subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:
-        assert child.stdout.readline() == "begun\n"
-        time.sleep(1)
+        assert child.stdout.readline() == "resampling\n"
         child.send_signal(signal.SIGINT)
         begun = time.monotonic()
         _, said = child.communicate(timeout=30)
-        assert time.monotonic() - begun < 5  # interpreter's end included, machine busy
+        # 500 s are left to do; the interpreter's end is included, and machines are busy.
+        assert time.monotonic() - begun < 20
     assert child.returncode != 0
     assert "stopped by Ctrl-C after" in said.splitlines()[-1]
 

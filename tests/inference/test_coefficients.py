@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -129,6 +131,66 @@ def test_slopes_are_those_of_one_stacked_fit() -> None:
         assert omnibus["df2"][j] == pytest.approx(wald.df2, rel=1e-8)
     assert omnibus["p_value"][0] < 1e-4
     assert omnibus["df1"].tolist() == [2] * 4
+
+
+STACKED = """
+suppressPackageStartupMessages(library(clubSandwich))
+d <- read.csv("rows.csv")
+features <- paste0("f", 0:3)
+for (f in features) d[[f]] <- d[[f]] / sqrt(mean((d[[f]] - ave(d[[f]], d$task))^2))
+d$task <- factor(d$task)
+fit <- lm(reformulate(c("0", "task", paste0("task:", features)), "y"), d)
+out <- NULL
+for (cr in c("CR0", "CR1", "CR2", "CR3")) {
+  V <- vcovCR(fit, cluster = d$subject, type = cr)
+  at <- function(task, f) as.numeric(names(coef(fit)) == paste0("task", task, ":", f))
+  for (f in features) {
+    C <- rbind(at("a", f), at("b", f), at("c", f), at("a", f) - at("b", f),
+               at("a", f) - at("c", f), at("b", f) - at("c", f))
+    lc <- linear_contrast(fit, vcov = V, contrasts = C, test = "Satterthwaite", p_values = TRUE)
+    w <- Wald_test(fit, constraints = C[4:5, ], vcov = V, test = "HTZ")
+    out <- rbind(out, data.frame(cr, feature = f,
+      context = c("a", "b", "c", "a - b", "a - c", "b - c", "omnibus"),
+      estimate = c(lc$Est, w$Fstat), std_error = c(lc$SE, NA), df = c(lc$df, w$df_denom),
+      p_value = c(lc$p_val, w$p_val), low = c(lc$CI_L, NA), high = c(lc$CI_U, NA)))
+  }
+}
+out[] <- lapply(out, function(x) if (is.numeric(x)) sprintf("%.17g", x) else x)
+write.csv(out, "out.csv", row.names = FALSE, quote = FALSE)
+"""
+# Two factorisations of one design.
+CLUB_SANDWICH = 1e-8
+
+
+def test_tables_are_club_sandwich_on_one_stacked_fit(tmp_path: Path) -> None:
+    rows = study(7, G=14)
+    # Not every subject is in every context.
+    rows = rows[(rows["subject"] != "s003") | (rows["task"] == "a")].reset_index(drop=True)
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "stacked.R").write_text(STACKED)
+    command = ["Rscript", "--vanilla", "stacked.R"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    expected = pd.read_csv(tmp_path / "out.csv").set_index(["cr", "feature", "context"])
+    for cr in ("CR0", "CR1", "CR2", "CR3"):
+        result = fitted(rows, cr=cr, n_boot=0)
+        tidy = result.tidy().query("context != 'all'")
+        slopes = tidy.drop(columns="estimate").rename(
+            columns={"tested_estimate": "estimate", "tested_std_error": "std_error"}
+        )
+        omnibus = result.omnibus().rename(columns={"statistic": "estimate", "df2": "df"})
+        omnibus["context"] = "omnibus"
+        found = pd.concat([slopes, result.contrasts(), omnibus]).set_index(["feature", "context"])
+        wanted = expected.loc[cr].apply(pd.to_numeric)
+        assert len(wanted) == 28
+        for column in ("estimate", "std_error", "df", "p_value"):
+            np.testing.assert_allclose(
+                found.loc[wanted.index, column], wanted[column], rtol=CLUB_SANDWICH, err_msg=cr
+            )
+        tests = wanted[wanted["low"].notna()]
+        for ours, theirs in (("conf_low", "low"), ("conf_high", "high")):
+            np.testing.assert_allclose(
+                found.loc[tests.index, ours], tests[theirs], rtol=CLUB_SANDWICH, atol=1e-10
+            )
 
 
 def test_weights_differences_only_where_the_penalty_is_common() -> None:

@@ -29,7 +29,6 @@ from pyexpr.inference.comparison import compare_models
 from pyexpr.inference.predictions import Predictions
 from pyexpr.inference.quantities import METRICS
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 TWIN = 1e-12  # sums in another order
 
 SKLEARN = {
@@ -145,39 +144,6 @@ def test_jackknife_equals_scikit_learn_without_each_subject(metric):
         np.testing.assert_allclose(result.evidence.groups[0].values[i], wanted, rtol=TWIN)
         estimate = SKLEARN[metric](frame.y, frame[term])
         assert result.tidy().estimate[i] == pytest.approx(estimate, rel=TWIN)
-
-
-def test_replicates_equal_scikit_learn_on_copied_rows():
-    frame = table()
-    result = compare(frame, metrics=["rmse", "correlation", "r2"], n_boot=8, seed=5)
-    pieces = [piece for _, piece in frame.groupby("subject")]
-    for r in range(8):
-        copied = pd.concat([pieces[g] for g in twin.draws([24], 5, 1, r)])
-        for metric in ("rmse", "correlation", "r2"):
-            found = result.replicates[r, row_of(result, metric, "good")]
-            assert found == pytest.approx(SKLEARN[metric](copied.y, copied.good), rel=TWIN)
-
-
-def test_equals_boot_with_mlboots_statistic():
-    rows = pd.read_csv(GOLDEN / "boot_rows.csv")
-    golden = pd.read_csv(GOLDEN / "boot_intervals.csv")
-    long = pd.read_csv(GOLDEN / "boot_long.csv").set_index("quantity")
-    jackknife = pd.read_csv(GOLDEN / "boot_jackknife.csv")
-    with pytest.warns(FewSubjectsWarning):
-        result = compare(rows, metrics=["rmse", "correlation"], n_boot=20_000, method="percentile")
-    tidy = result.tidy()
-    tidy.index = tidy.metric + " " + tidy.term
-    for i, quantity in enumerate(tidy.index):
-        wanted = golden.loc[golden.quantity == quantity, "estimate"].iloc[0]
-        assert tidy.estimate.iloc[i] == pytest.approx(wanted, rel=TWIN)
-        np.testing.assert_allclose(
-            result.evidence.groups[0].values[i], jackknife[quantity], rtol=TWIN
-        )
-        # A 2.5 % quantile of 5,000 draws is known to about 0.04 standard deviations:
-        # three times that, and ours a half on top.
-        close = 0.18 * tidy.std_error.iloc[i]
-        assert tidy.conf_low.iloc[i] == pytest.approx(long.low[quantity], abs=close)
-        assert tidy.conf_high.iloc[i] == pytest.approx(long.high[quantity], abs=close)
 
 
 def test_singleton_clusters_are_the_plain_bootstrap():
@@ -317,6 +283,19 @@ def test_what_is_tested():
     untested = level & tidy.metric.isin(["rmse", "mae", "r2"])
     assert tidy.p_value[untested].isna().all()
     assert tidy.p_value[~untested].between(0, 1, inclusive="neither").all()
+
+
+def test_rows_called_all_are_those_over_all_contexts():
+    frame = table(contexts=("calm", "pain"))
+    pooled = frame.assign(context="all", good=frame["good"] + 0.1 * frame["poor"])
+    both = compare(pd.concat([frame, pooled], ignore_index=True), context="context", seed=3)
+    tidy = both.tidy()
+    assert tidy["context"].unique().tolist() == ["calm", "pain", "all", "calm - pain"]
+    over_all = compare(pooled, seed=3)
+    found = tidy[tidy["context"] == "all"].drop(columns="context").reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, over_all.tidy().drop(columns="context"))
+    assert "rows of a context called 'all'" in " ".join(both.notes())
+    assert "called 'all'" not in " ".join(compare(frame, context="context").notes())
 
 
 def test_null_is_that_of_the_correlation():
@@ -525,7 +504,7 @@ def test_one_subject_that_makes_all_errors_is_said(method):
         tidy = compare(frame, predictions=["nearly"], metrics=metrics, method=method).tidy()
     assert np.isfinite(tidy.estimate).all()
     assert tidy[["conf_low", "conf_high", "p_value"]].isna().all(axis=None)
-    said = "at the end of its range without one of 1 subjects|undefined in"
+    said = "at the end of its range without one of 1 subject|undefined in"
     assert tidy.reason.str.contains(said).all()
     if method == "jackknife_t":
         assert np.isfinite(tidy.std_error).all()
@@ -626,12 +605,6 @@ def bad(change):
             {"stratify": "sex"},
             DataError,
             "stratum 'x' of 'sex' has a single subject",
-        ),
-        (
-            lambda f: f.__setitem__("context", "all"),
-            {"context": "context"},
-            ColumnError,
-            "a context named 'all'",
         ),
         (
             lambda f: (f.loc.__setitem__((f.index % 2 == 0, "good"), np.nan),

@@ -2,93 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import pytest
+from parity.bootstrap import evidence
 from scipy import stats
 
 from pyexpr.base.errors import DataError
 from pyexpr.inference.intervals.evidence import Evidence, JackknifeGroup
-from pyexpr.inference.intervals.jackknife import jackknife_error, kurtosis_df
+from pyexpr.inference.intervals.jackknife import acceleration_of, jackknife_error, kurtosis_df
 from pyexpr.inference.intervals.methods import METHODS, compute
-
-GOLDEN = Path(__file__).parents[1] / "golden"
-# The same order statistics, weighted by normal quantiles of two libraries.
-BOOT_CI = 1e-10
-
-
-def read(name):
-    # As text first: Python reads 17 digits exactly.
-    table = pd.read_csv(GOLDEN / name, dtype=str)
-    words = {"quantity", "method"}
-    return table.apply(lambda column: column if column.name in words else column.map(float))
-
-
-def evidence(replicates, estimate, jackknife, *, scale="identity", null=0.0, errors=None):
-    """Evidence on quantities without a table: arrays as R made them."""
-    Q = len(estimate)
-    scales = [scale] * Q if isinstance(scale, str) else scale
-    group = JackknifeGroup(np.arange(Q), np.asarray(jackknife), (np.shape(jackknife)[1],))
-    return Evidence(
-        estimate=np.asarray(estimate, dtype=float),
-        scale=scales,
-        simple_df=np.zeros(Q, dtype=bool),
-        null=np.full(Q, null),
-        replicates=np.ascontiguousarray(replicates, dtype=float),
-        groups=[group],
-        reason=[""] * Q,
-        replicate_errors=lambda: np.asarray(errors),
-    )
-
-
-@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.98])
-@pytest.mark.parametrize("method", ["percentile", "basic", "normal", "bca"])
-def test_intervals_equal_boot_ci(method, confidence):
-    wanted = read("boot_intervals.csv")
-    wanted = wanted[(wanted.method == method) & np.isclose(wanted.confidence, confidence)]
-    made = evidence(
-        read("boot_replicates.csv").to_numpy().T,
-        wanted.estimate.to_numpy(),
-        read("boot_jackknife.csv").to_numpy().T,
-    )
-    found = compute(made, method, confidence)
-    assert len(wanted) == 6
-    np.testing.assert_allclose(found.low, wanted.low, rtol=BOOT_CI, atol=BOOT_CI)
-    np.testing.assert_allclose(found.high, wanted.high, rtol=BOOT_CI, atol=BOOT_CI)
-    assert found.method == [method] * 6
-
-
-def test_live_boot_ci_with_ties_and_undefined_replicates(tmp_path):
-    rng = np.random.default_rng(3)
-    t = np.round(rng.gamma(3, size=(1, 777)), 1)
-    t[0, rng.random(777) < 0.005] = np.nan
-    J = rng.gamma(9, size=(1, 15))
-    np.savetxt(tmp_path / "t.txt", t[0][~np.isnan(t[0])], fmt="%.17g")
-    np.savetxt(tmp_path / "J.txt", J[0], fmt="%.17g")
-    code = """
-        library(boot)
-        t <- scan("t.txt", quiet = TRUE); J <- scan("J.txt", quiet = TRUE)
-        b <- structure(list(t0 = 3, t = matrix(t), R = length(t), data = J, sim = "ordinary",
-                            call = quote(boot(J, f, length(t))), stype = "i",
-                            strata = rep(1, 15)), class = "boot")
-        L <- (15 - 1) * (mean(J) - J)
-        ci <- boot.ci(b, conf = 0.9, type = c("norm", "basic", "perc", "bca"), L = L)
-        x <- c(ci$normal[2:3], ci$basic[4:5], ci$percent[4:5], ci$bca[4:5])
-        cat(sprintf("%.17g", x))
-    """
-    done = subprocess.run(
-        ["Rscript", "--vanilla", "-e", code],
-        cwd=tmp_path, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    wanted = np.array(done.stdout.split(), dtype=float).reshape(4, 2)
-    made = evidence(t, [3.0], J)
-    for row, method in enumerate(["normal", "basic", "percentile", "bca"]):
-        found = compute(made, method, 0.9)
-        np.testing.assert_allclose([found.low[0], found.high[0]], wanted[row], rtol=BOOT_CI)
-        assert found.n_undefined[0] == np.isnan(t).sum()
 
 
 def test_percentile_p_by_counting():
@@ -175,6 +97,24 @@ def test_a_limit_that_does_not_exist_is_infinite():
     J = np.array([[0.2, 1.5, 3.0, 0.9, 0.4]])
     made = evidence(np.zeros((1, 0)), [0.5], J, scale="negative_reciprocal")
     assert compute(made, None, 0.95).high[0] == np.inf
+
+
+def test_acceleration_is_a_sixth_of_the_skewness_of_a_sum():
+    # Of the sum of independent means, by Edgeworth: a = skewness / 6, of each stratum's
+    # third and second cumulants, which plain moments estimate.
+    rng = np.random.default_rng(4)
+    parts = [rng.gamma(1, size=40), rng.gamma(2, size=7), rng.normal(size=12)]
+    values = np.concatenate(
+        [
+            [sum(p.mean() for p in parts) - part.mean() + np.delete(part, i).mean()
+             for i in range(len(part))]
+            for part in parts
+        ]
+    )  # fmt: skip
+    third = sum(stats.moment(part, 3) / len(part) ** 2 for part in parts)
+    second = sum(stats.moment(part, 2) / len(part) for part in parts)
+    found = acceleration_of(values[None], [len(part) for part in parts])
+    assert found[0] == pytest.approx(third / second**1.5 / 6, rel=1e-9)
 
 
 def test_strata_add_their_variances():

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from reference import sign_flip as twin
-from scipy import stats
 
 from pyexpr.base.errors import DataError, FewSubjectsWarning
 from pyexpr.inference.comparison import compare_models
@@ -74,24 +73,6 @@ def test_random_flips_are_numpys_philox(metric):
     assert abs(found.statistic[0]) == pytest.approx(observed, rel=TWIN)
     assert found.p_value[0] == (1 + np.sum(values >= observed)) / 61
     assert found.tidy().method[0] == "random flips"
-
-
-def test_equals_scipys_permutation_test_of_subject_means():
-    frame = table(10, clips=(3, 4))
-    found = compared(frame, metrics=["bias"]).sign_flip()
-    means = frame.groupby("subject")[["p", "q"]].mean()
-    wanted = stats.permutation_test(
-        (means.p, means.q),
-        lambda x, y, axis: np.abs(stats.ttest_rel(x, y, axis=axis).statistic),
-        permutation_type="samples",
-        n_resamples=np.inf,
-        alternative="greater",
-        vectorized=True,
-    )
-    assert found.statistic[0] == pytest.approx(
-        stats.ttest_rel(means.p, means.q).statistic, rel=TWIN
-    )
-    assert found.p_value[0] == pytest.approx(wanted.pvalue, rel=1e-12)
 
 
 @pytest.mark.parametrize("n_subjects", [3, 5, 9])

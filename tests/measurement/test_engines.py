@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from parity import hosted
 
 from pyexpr.base.errors import EngineError, RError
 from pyexpr.measurement.engines import choice, host_engine, rpy2_engine, rscript_engine, wire
@@ -316,9 +317,41 @@ except Exception as error:
     assert lines[2].startswith("RError asked to fail")
 
 
+def nothing_changes_and_threads_are_refused() -> None:
+    assert hosted.result("state after") == hosted.result("state before")
+    assert "answers only in the thread" in hosted.result("second thread")
+    assert hosted.result("rpy2 was imported") is False
+    assert hosted.result("reticulate")
+
+
 # reticulate 1.28, Debian 12's, cannot start Python 3.13; Debian 12's own Python is 3.11.
-if sys.version_info < (3, 13):
+if hosted.POSSIBLE:
     test_host_engine_inside_a_real_r = fit_inside_a_real_r
+    test_a_hosted_python_is_left_as_it_was = nothing_changes_and_threads_are_refused
+
+
+def test_the_hosting_r_is_asked_only_where_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_engine, "_answer", None)
+    monkeypatch.setattr(host_engine, "_home", (0, 0))
+    host_engine.register(lambda raw: raw)
+    assert choice.r_engines() == ["host"]
+    caught: list[object] = []
+
+    def work() -> None:
+        with pytest.raises(EngineError, match="in the thread, and the process") as error:
+            host_engine.ask({})
+        caught.extend([error, choice.r_engines()[-1]])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert caught[1:] == ["rscript"]
+
+
+def test_versions_of_the_r_that_would_fit() -> None:
+    assert set(choice.r_versions()) == {"R", "lavaan"}
+    code = "from pyexpr.measurement.engines.choice import r_versions; print(r_versions())"
+    assert said(code, PATH="/nowhere", R_HOME=None) == "{}"
 
 
 def test_bridge_is_in_the_package() -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from parity.reliability import long_of, pingouins
 from reference import icc as reference
 
 from pyexpr.base.errors import ColumnError, DataError
@@ -28,108 +29,15 @@ PUBLISHED = json.loads((GOLDEN / "published_icc.json").read_text())
 
 # Same formulas in other languages, other orders of summing.
 PACKAGES = 1e-9
-# psych's lmer=TRUE stops where lme4's optimiser does.
-LMER = 1e-5
 # The paper prints three decimals, of figures computed before rounding.
 PILOT = 0.003
-# Its table 1 prints two.
-TABLE_1 = 0.011
 
 SHROUT_FLEISS = np.array(R["cases"]["shrout_fleiss"]["table"])
-
-
-def long_of(table: np.ndarray, **more: object) -> pd.DataFrame:
-    n, k = table.shape
-    return pd.DataFrame(
-        {
-            "clip": np.repeat([f"c{i}" for i in range(n)], k),
-            "rater": np.tile([f"r{j}" for j in range(k)], n),
-            "score": table.ravel(),
-            **more,
-        }
-    )
-
-
-def pingouins(long: pd.DataFrame) -> pd.DataFrame:
-    import pingouin
-
-    with warnings.catch_warnings():
-        # It uses what pandas 3.1 deprecates.
-        warnings.simplefilter("ignore")
-        return pingouin.intraclass_corr(long, "clip", "rater", "score").set_index("Type")
 
 
 def numbers(result: pd.DataFrame) -> np.ndarray:
     columns = ["estimate", "conf_low", "conf_high", "statistic", "df1", "df2", "p_value"]
     return result[columns].to_numpy(dtype=float)
-
-
-@pytest.mark.parametrize("level", [95, 90])
-@pytest.mark.parametrize("case", sorted(R["cases"]))
-def test_psych(case: str, level: int) -> None:
-    found = icc(np.array(R["cases"][case]["table"]), confidence=level / 100).tidy()
-    expected = np.array(R["cases"][case][f"psych_{level}"], dtype=float)
-    # psych divides by MSR + (MSC - MSE)/n even where it is negative, and prints a
-    # "reliability" above 1; here that is undefined, with a reason.
-    nonsense = expected[:, 0] > 1
-    assert (found["reason"] != "").tolist() == nonsense.tolist()
-    np.testing.assert_allclose(
-        numbers(found)[~nonsense], expected[~nonsense], rtol=PACKAGES, atol=PACKAGES
-    )
-
-
-@pytest.mark.parametrize("case", ["shrout_fleiss", "strong", "ordinal"])
-def test_psych_through_lmer_where_no_component_is_zero(case: str) -> None:
-    found = icc(np.array(R["cases"][case]["table"])).tidy()["estimate"]
-    np.testing.assert_allclose(
-        found, np.array(R["cases"][case]["psych_lmer"], dtype=float)[:, 0], atol=LMER
-    )
-
-
-@pytest.mark.parametrize("case", ["shrout_fleiss", "strong", "negative", "ordinal"])
-def test_pingouin(case: str) -> None:
-    long = long_of(np.array(R["cases"][case]["table"]))
-    theirs = pingouins(long)
-    ours = icc(long, targets="clip", raters="rater", ratings="score").tidy().set_index("form")
-    theirs = theirs.loc[ours.index]
-    for mine, other in (("estimate", "ICC"), ("statistic", "F"), ("p_value", "pval")):
-        np.testing.assert_allclose(ours[mine], theirs[other], rtol=PACKAGES, atol=PACKAGES)
-    # pingouin rounds its limits to two decimals.
-    limits = np.vstack(theirs["CI95"].to_list())
-    np.testing.assert_allclose(ours[["conf_low", "conf_high"]], limits, atol=0.00501)
-
-
-def test_shrout_and_fleiss_table_4() -> None:
-    published = {
-        "ICC(1,1)": 0.17, "ICC(2,1)": 0.29, "ICC(3,1)": 0.71,
-        "ICC(1,k)": 0.44, "ICC(2,k)": 0.62, "ICC(3,k)": 0.91,
-    }  # fmt: skip
-    found = icc(SHROUT_FLEISS).tidy().set_index("shrout_fleiss")["estimate"].round(2)
-    assert found.to_dict() == published
-
-
-N_PILOT = {"sadness": 35, "startle": 25, "fear": 35, "pain": 35, "disgust": 20}
-# One clip fewer was rated; and misprints of the paper.
-ONE_FEWER = {("table5", "startle", 1), ("table5", "disgust", 3), ("table6", "startle", 1)}
-MISPRINTS = {("table5", "startle", 2), ("table5", "fear", 1)}
-
-
-@pytest.mark.parametrize(
-    ("table", "context", "row"),
-    [
-        (table, context, row)
-        for table in ("table5", "table6")
-        for context, rows in PUBLISHED[table].items()
-        for row in range(len(rows))
-        if (table, context, row) not in MISPRINTS
-    ],
-)
-def test_interval_of_the_published_pilot_tables(table: str, context: str, row: int) -> None:
-    value, low, high = PUBLISHED[table][context][row]
-    n = N_PILOT[context] - ((table, context, row) in ONE_FEWER)
-    found = icc_interval(value, n_targets=n, k=3 if table == "table5" else 6)
-    assert found.conf_low == pytest.approx(low, abs=PILOT)
-    assert found.conf_high == pytest.approx(high, abs=PILOT)
 
 
 def test_interval_shows_the_two_misprints() -> None:
@@ -140,16 +48,6 @@ def test_interval_shows_the_two_misprints() -> None:
     found = icc_interval(0.331, n_targets=35, k=3)
     assert found.conf_low == pytest.approx(low, abs=PILOT)
     assert found.conf_high == pytest.approx(high, abs=PILOT)
-
-
-@pytest.mark.parametrize(
-    ("context", "n"), [("startle", 700), ("pain", 980), ("disgust", 560), ("all", 2240)]
-)
-def test_interval_of_the_published_table_1(context: str, n: int) -> None:
-    for value, low, high in PUBLISHED["table1"][context]:
-        found = icc_interval(value, n_targets=n, k=6)
-        assert found.conf_low == pytest.approx(low, abs=TABLE_1)
-        assert found.conf_high == pytest.approx(high, abs=TABLE_1)
 
 
 @pytest.mark.parametrize("form", ["ICC(1,1)", "ICC(1,k)", "ICC(C,1)", "ICC(3,k)"])
@@ -453,6 +351,7 @@ def test_targets_that_share_subjects_are_pointed_out() -> None:
         warnings.simplefilter("error")
         icc(frame, targets="clip", ratings="score", cluster=False)
         icc(frame, targets="clip", ratings="score", cluster="subject")
+        icc(frame, targets="clip", ratings="score", by="subject")
         icc(frame[frame["clip"].isin(["c0", "c3", "c6"])], targets="clip", ratings="score")
 
 

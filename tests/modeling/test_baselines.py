@@ -90,7 +90,7 @@ def test_other_range_and_keys() -> None:
     assert draws.between(0, 1).all()
     with pytest.raises(DataError, match="low= must be below high="):
         uniform_baseline({"id": [1]}, keys=["id"], low=1, high=1)
-    with pytest.raises(DataError, match="1 rows of the table repeat a key; the first is id='1'"):
+    with pytest.raises(DataError, match="1 row of the table repeats a key; the first is id='1'"):
         normal_baseline({"id": [1, 2, 1]}, keys=["id"])
     with pytest.raises(ColumnError, match="no column 'subject'"):
         normal_baseline({"id": [1]})

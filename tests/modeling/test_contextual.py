@@ -227,7 +227,9 @@ def test_refused(table: pd.DataFrame) -> None:
     by_task = ContextualRegressor(Ridge(), context="task")
     cases = [
         (by_task, (inputs(one), y), {}, DataError, "context 'fear' has 1 row"),
-        (by_task, (X.assign(task=None), y), {}, ColumnError, "must not have missing values"),
+        (by_task, (X.assign(task=None), y), {}, ColumnError, "'task' of X must not have missing"),
+        (ContextualRegressor(Ridge(), context=1.5), (X, y), {}, DataError, "position of a column"),
+        (ContextualRegressor(Ridge(), context=True), (X, y), {}, DataError, "not True"),
         (by_task, (X.rename(columns={"task": "Task"}), y), {}, ColumnError, "did you mean 'Task'"),
         (by_task, (X.to_numpy(), y), {}, ColumnError, "no column names"),
         (by_task, (X, y), {"context": X["task"]}, DataError, "use one of them"),

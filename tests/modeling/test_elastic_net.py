@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-from sklearn.linear_model import ElasticNet, LinearRegression, Ridge
+from parity.coefficients import features_and_label as study
+from parity.coefficients import scikit_learn as theirs
+from sklearn.linear_model import LinearRegression
 from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
@@ -17,52 +17,8 @@ from pyexpr.base.errors import DataError
 from pyexpr.modeling.elastic_net import ALPHAS, L1_RATIOS, ElasticNetRegressor, _lowest
 from pyexpr.modeling.splits import subject_folds
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 # Two coordinate descents, each stopped at a relative step near 1e-13.
 DESCENT = 1e-8
-# glmnet stops at a squared step of 1e-28 of the label's variance.
-GLMNET = 1e-8
-CLOSED_FORM = 1e-10
-
-
-def study(seed: int, n: int = 200, p: int = 14) -> tuple[np.ndarray, np.ndarray]:
-    """Make correlated features of very different units, and a label with a scale of its own."""
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n, p)) @ rng.normal(size=(p, p))
-    X = X * 10.0 ** rng.integers(-3, 4, size=p) + rng.normal(size=p) * 5
-    y = StandardScaler().fit_transform(X) @ rng.normal(size=p) * 0.3 + rng.normal(size=n) + 2
-    return X, y
-
-
-def theirs(X: np.ndarray, y: np.ndarray, alpha: float, l1_ratio: float):
-    """Fit scikit-learn's own estimator, cold, on standardised features."""
-    Z = StandardScaler().fit_transform(X)
-    if l1_ratio == 0:
-        return Ridge(alpha=alpha * len(y), solver="cholesky").fit(Z, y)
-    return ElasticNet(alpha=alpha, l1_ratio=l1_ratio, tol=1e-14, max_iter=1_000_000).fit(Z, y)
-
-
-@pytest.mark.parametrize("l1_ratio", L1_RATIOS)
-@pytest.mark.parametrize("alpha", ALPHAS)
-def test_equals_scikit_learn(alpha: float, l1_ratio: float) -> None:
-    for seed, (n, p) in enumerate([(200, 14), (60, 5), (25, 30)]):
-        X, y = study(seed, n, p)
-        model = ElasticNetRegressor(alpha=alpha, l1_ratio=l1_ratio).fit(X, y)
-        reference = theirs(X, y, alpha, l1_ratio)
-        np.testing.assert_allclose(model.coef_, reference.coef_, rtol=0, atol=DESCENT)
-        assert model.intercept_ == pytest.approx(reference.intercept_, abs=CLOSED_FORM)
-        np.testing.assert_allclose(
-            model.predict(X), reference.predict(StandardScaler().fit_transform(X)), atol=1e-7
-        )
-
-
-def test_equals_glmnet() -> None:
-    data = pd.read_csv(GOLDEN / "glmnet_data.csv")
-    for row in pd.read_csv(GOLDEN / "glmnet.csv").to_dict(orient="records"):
-        model = ElasticNetRegressor(alpha=row["alpha"], l1_ratio=row["l1_ratio"])
-        model.fit(data.drop(columns="y"), data["y"])
-        expected = [row[name] for name in model.feature_names_in_]
-        np.testing.assert_allclose(model.coef_, expected, rtol=0, atol=GLMNET)
 
 
 def test_no_penalty_is_least_squares() -> None:

@@ -126,7 +126,7 @@ def test_check_finds_leaks() -> None:
         SubjectSplit(("a", "b"), ("c",), ("a",))
     with pytest.raises(StudyError, match="no subject for the test part"):
         SubjectSplit(("a", "b"), ("c",), ())
-    with pytest.raises(StudyError, match="1 subjects are not in this split of 4: 'z'"):
+    with pytest.raises(StudyError, match="1 subject is not in this split of 4: 'z'"):
         split.part(["a", "z"])
 
 
@@ -134,7 +134,7 @@ def test_check_finds_leaks() -> None:
     ("arguments", "error", "message"),
     [
         ({"subjects": ["a", "b", "a"]}, DataError, "need at least 3 subjects, but there are 2"),
-        ({"subjects": ["a"]}, DataError, "but there are 1"),
+        ({"subjects": ["a"]}, DataError, "but there is 1"),
         ({"subjects": ["a", None, "b"]}, ColumnError, "row 2 is empty"),
         ({"subjects": labels(5), "proportions": (0.98, 0.01, 0.01)}, DataError, "leaves none"),
         ({"subjects": labels(5), "proportions": (0.5, 0.5, 0.5)}, DataError, "sum to 1"),

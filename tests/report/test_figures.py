@@ -388,7 +388,7 @@ def test_quality_draws_and_counts_every_clip() -> None:
     assert figures.quality_alt(frame) == (
         "Share of valid frames of every clip, a strip of dots per context. "
         "Pain: 4 clips, 1 below 50%, 1 without frames, median 50%. "
-        "All: 1 clips, 0 below 50%, median 100%."
+        "All: 1 clip, 0 below 50%, median 100%."
     )
     with pytest.raises(ColumnError, match="between 0 and 1"):
         figures.quality_figure(frame.assign(share_valid=[90, 1, 1, 1, 1]))

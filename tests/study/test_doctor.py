@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from pyexpr.study import doctor as module
 from pyexpr.study.doctor import doctor
 
 ROOT = Path(__file__).parents[2]
@@ -72,3 +75,13 @@ def test_the_result_is_a_result() -> None:
     assert set(result.tidy()["status"]) <= {"ok", "missing", "problem"}
     assert result.to_dict()["result"] == "DoctorResult"
     assert "components are ok" in str(result)
+
+
+def test_a_torchvision_of_another_torch_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> str:
+        return str(module._package("torchvision", "the deep models", "").mend)
+
+    assert found() == ""
+    monkeypatch.setattr(module, "requires", lambda name: ["numpy", "torch==1.0.0"])
+    assert found().startswith("It is made for torch 1.0.0, and ")
+    assert found().endswith("Run: pip install --upgrade --force-reinstall torch torchvision")

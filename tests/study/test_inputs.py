@@ -104,7 +104,7 @@ GOOD_RATINGS, GOOD_RECORDINGS = tables()
             GOOD_RATINGS.rename(columns={"rater": "raters"}),
             GOOD_RECORDINGS,
             ColumnError,
-            r"ratings.csv\) has no column 'rater'; did you mean 'raters'",
+            r"ratings.csv\) have no column 'rater'; did you mean 'raters'",
         ),
         (spoil_score("high"), GOOD_RECORDINGS, ColumnError, "row 7 holds 'high'"),
         (spoil_score(7), GOOD_RECORDINGS, ColumnError, "between 0 and 4, but row 7 holds 7"),
@@ -120,7 +120,7 @@ GOOD_RATINGS, GOOD_RECORDINGS = tables()
             GOOD_RATINGS,
             GOOD_RECORDINGS.iloc[1:],
             StudyError,
-            "1 subject / context pairs are in the ratings but not in the recordings: "
+            "1 subject / context pair is in the ratings but not in the recordings: "
             "'s1 / startle'.*unmatched",
         ),
         (
@@ -157,7 +157,7 @@ GOOD_RATINGS, GOOD_RECORDINGS = tables()
             GOOD_RATINGS,
             GOOD_RECORDINGS.replace({"s1_startle.csv": "gone.csv"}),
             StudyError,
-            "1 files are not there, first '.*gone.csv'",
+            "1 file is not there, first '.*gone.csv'",
         ),
     ],
 )

@@ -255,6 +255,28 @@ def test_a_damaged_store_is_computed_again(study_result: StudyResult, tmp_path: 
     pd.testing.assert_frame_equal(table, study_result.table("reliability"))
 
 
+@pytest.mark.parametrize(
+    ("now", "reused"),
+    [
+        ({"R": "9.9.9", "lavaan": "0.6.14"}, False),
+        ({"R": "4.2.2", "lavaan": "9.9.9"}, False),
+        # Without R there is nothing to fit it with.
+        ({}, True),
+    ],
+)
+def test_a_factor_model_of_another_lavaan_is_fitted_again(
+    now: dict[str, str], reused: bool, study_result: StudyResult, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    study_file = variant(study_result.folder.parent, tmp_path / "copy")
+    shutil.copytree(study_result.folder, tmp_path / "copy" / "results")
+    monkeypatch.setattr("pyexpr.study.pipeline.r_versions", lambda: now)
+    study = Study.from_file(study_file)
+    table = study.factor_model().tables["loadings"]
+    assert study.reused == (["factor_model"] if reused else [])
+    pd.testing.assert_frame_equal(table, study_result.table("loadings"))
+
+
 def test_a_figure_that_was_changed_is_drawn_again(
     study_result: StudyResult, tmp_path: Path
 ) -> None:

@@ -169,6 +169,18 @@ def test_an_inadmissible_model_is_told(copy: Path) -> None:
     assert "These data are simulated" not in page.text
 
 
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("", "the table of both kinds of scores says what that is worth"),
+        ("no solution.", "what that is worth could not be told: no solution."),
+    ],
+)
+def test_the_leak_of_scores_is_told_or_why_not(copy: Path, reason: str, words: str) -> None:
+    change(copy, **{"stages__models__no training-only scores because": reason})
+    assert words in Page(study_report(copy).read_text(encoding="utf-8")).text
+
+
 def test_many_clips_lost_and_dropped_ratings_are_told(copy: Path) -> None:
     change(
         copy,

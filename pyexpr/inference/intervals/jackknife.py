@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.base.errors import counted
 from pyexpr.inference.intervals.evidence import SINGLE_IN_STRATUM, Evidence
 from pyexpr.inference.intervals.scales import at_end, by_scale, to_scale
 
@@ -28,6 +29,25 @@ def jackknife_error(values: NDArray[np.float64], strata: Sequence[int]) -> NDArr
         variance += (size - 1) / size * np.einsum("qg,qg->q", deviation, deviation)
         start += size
     return np.sqrt(variance)
+
+
+def acceleration_of(values: NDArray[np.float64], strata: Sequence[int]) -> NDArray[np.float64]:
+    """Return BCa's acceleration of each row of `values` (q, G).
+
+    ``sum u^3 / (6 (sum u^2)^1.5)`` with ``u = (G_h - 1)/G_h (mean_h - T_(hi))``, the
+    empirical influence values over the sizes of their strata (Davison and Hinkley, 1997,
+    section 5.3.2).
+    """
+    influence = np.empty_like(values)
+    start = 0
+    for size in strata:
+        part = values[:, start : start + size]
+        part = (size - 1) / size * (part.mean(axis=1, keepdims=True) - part)
+        influence[:, start : start + size] = part
+        start += size
+    squares = np.einsum("qg,qg->q", influence, influence)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.sum(influence**3, axis=1) / (6 * squares**1.5))
 
 
 def kurtosis_df(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -108,17 +128,16 @@ def knife_of(evidence: Evidence) -> Knife:
                 found.df[rows] = degrees_of_freedom(
                     scaled, evidence.simple_df[rows], group.effective
                 )
-            influence = (G - 1) * (group.values.mean(axis=1, keepdims=True) - group.values)
-            squares = np.einsum("qg,qg->q", influence, influence)
-            with np.errstate(divide="ignore"):
-                found.acceleration[rows] = np.sum(influence**3, axis=1) / (6 * squares**1.5)
+            found.acceleration[rows] = acceleration_of(group.values, group.strata)
         for row, undefined in zip(rows, np.isnan(group.values).sum(axis=1), strict=True):
             if undefined:
-                found.reason[row] = f"undefined without one of {undefined} subjects"
+                found.reason[row] = f"undefined without one of {counted(undefined, 'subject')}"
         # As when one subject makes all errors: the scale has no value without it.
         for row, n_ends in zip(rows, at_end(scaled, scales).sum(axis=1), strict=True):
             if n_ends and not found.reason[row] and not still[row]:
-                found.reason[row] = f"at the end of its range without one of {n_ends} subjects"
+                found.reason[row] = (
+                    f"at the end of its range without one of {counted(n_ends, 'subject')}"
+                )
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from pyexpr.base.errors import DataError, EngineError, LavaanNotFoundError, RNotFoundError, listed
-from pyexpr.measurement.engines import host_engine, rpy2_engine
+from pyexpr.measurement.engines import host_engine, rpy2_engine, rscript_engine
 from pyexpr.measurement.engines.host_engine import HostEngine
 from pyexpr.measurement.engines.native_engine import NativeEngine, refuse_unsupported
 from pyexpr.measurement.engines.protocol import Engine, FitOutput, FitRequest
@@ -59,9 +59,20 @@ def fit_with(engine: str, request: FitRequest) -> Fitted:
     return Fitted(replace(output, messages=(*output.messages, said)), "native")
 
 
+def r_versions() -> dict[str, str]:
+    """Return the versions of R and lavaan that would fit now; without R nothing."""
+    asks = {"host": host_engine.ask, "rpy2": rpy2_engine.ask, "rscript": rscript_engine.ask}
+    for name in r_engines():
+        try:
+            return asks[name]({"task": "versions"}).versions
+        except EngineError:
+            continue
+    return {}
+
+
 def r_engines() -> list[str]:
     """Return the engines that could reach R from this process and thread, best first."""
-    if host_engine.registered():
+    if host_engine.usable_here():
         return ["host"]
     if host_engine.hosted_by_r() or not rpy2_engine.usable_here():
         return ["rscript"]

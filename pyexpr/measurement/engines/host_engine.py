@@ -14,6 +14,7 @@ collection), so R gives Python one function, from raw bytes to raw bytes:
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,8 @@ from pyexpr.measurement.engines.protocol import (
 __all__ = ["HostEngine", "ask", "bridge_text", "hosted_by_r", "register", "registered"]
 
 _answer: Callable[[bytearray], Any] | None = None
+# The process and the thread in which R handed it over: R answers there alone.
+_home: tuple[int, int] = (0, 0)
 
 
 def hosted_by_r() -> bool:
@@ -46,15 +49,21 @@ def hosted_by_r() -> bool:
 
 def register(answer: Callable[[bytearray], Any]) -> None:
     """Keep the function by which the hosting R answers: raw bytes in, raw bytes out."""
-    global _answer
+    global _answer, _home
     if not callable(answer):
         raise EngineError(f"the hosting R must hand over a function, not {type(answer).__name__}")
     _answer = answer
+    _home = (os.getpid(), threading.get_ident())
 
 
 def registered() -> bool:
     """Tell whether a hosting R has handed over its function."""
     return _answer is not None
+
+
+def usable_here() -> bool:
+    """Tell whether the hosting R has handed over its function in this process and thread."""
+    return registered() and _home == (os.getpid(), threading.get_ident())
 
 
 class HostEngine:
@@ -73,6 +82,11 @@ def ask(payload: dict[str, Any]) -> Answer:
         raise EngineError(
             "no hosting R has handed over a function: engine='host' works only from R, "
             "after pyexpr.measurement.engines.host_engine.register()"
+        )
+    if not usable_here():
+        raise EngineError(
+            "the R that hosts this Python answers only in the thread, and the process, in which it "
+            "handed over its function: call from there, or use engine='rscript' or 'native' here"
         )
     # A bytearray becomes a raw vector in every reticulate; bytes do not.
     return read_answer(bytes(_answer(bytearray(wire.encode(payload)))))

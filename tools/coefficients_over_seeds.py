@@ -1,0 +1,138 @@
+"""Count, over simulated studies, which planted slopes and contrasts are found.
+
+    python tools/coefficients_over_seeds.py [--seeds 20] [--subjects 24 40 84 140]
+
+The simulation's clips, ratings and amounts of movement, without its OpenFace files: features
+are the amounts themselves, put together as the features measure them (a velocity is 5.2 times
+displacement times unevenness, and jitter). The label is the factor score over all
+contexts. Truth is that of coefficients_beside_truth.py: which features carry weight in which
+context, with which sign. Prints a table in Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+import pandas as pd
+
+from pyexpr.inference.coefficients import CoefficientResult, context_coefficients
+from pyexpr.measurement.cfa import cfa
+from pyexpr.simulation import clips, movement, ratings
+from pyexpr.simulation.truth import FEATURE_SIGNS
+
+LEVEL = 0.05
+# Displacements whose unevenness is an amount of its own; turns are uneven by 0.4 throughout.
+UNEVEN = {"points": "face", "head": "head", "gaze": "gaze"}
+EVEN = ("pitch", "yaw", "roll")
+PER_SECOND = 5.2
+
+
+def study(seed: int, n_subjects: int) -> pd.DataFrame:
+    """Return subject, context, the 14 features, and the factor score as y."""
+    raters = ratings.simulated_raters(seed)
+    answers, rows = [], []
+    for index in range(n_subjects):
+        subject = clips.simulated_subject(seed, index)
+        answers += ratings.subject_ratings(seed, index, subject, raters)
+        amounts = movement.clip_amounts(seed, index, subject)
+        jitter = np.random.default_rng([seed, index])
+        rows += [
+            _features(amounts[context], jitter).assign(
+                subject=subject.label,
+                context=context,
+                clip=[str(k + 1) for k in range(len(subject.expressiveness[context]))],
+            )
+            for context in clips.CONTEXTS
+        ]
+    key = ["subject", "context", "clip"]
+    long = pd.DataFrame(answers, columns=[*key, "rater", "question", "score"])
+    means = long.pivot_table(index=key, columns="question", values="score").reset_index()
+    questions = list(ratings.QUESTIONS)
+    fit = cfa(means, {"expressiveness": questions}, engine="native")
+    scored = means.assign(y=fit.scores()["score"].to_numpy())[[*key, "y"]]
+    return pd.concat(rows, ignore_index=True).merge(scored, on=key).drop(columns="clip")
+
+
+def _features(amounts: dict[str, np.ndarray], random: np.random.Generator) -> pd.DataFrame:
+    columns = {}
+    for part in ("points", "head", *EVEN, "gaze"):
+        name = UNEVEN.get(part, part)
+        moved = amounts[f"{name}_displacement"]
+        uneven = amounts[f"{name}_unevenness"] if part in UNEVEN else np.full(len(moved), 0.4)
+        noise = 1 + 0.05 * random.standard_normal(len(moved))
+        columns[f"{part}_displacement"] = moved
+        columns[f"{part}_velocity"] = PER_SECOND * moved * uneven * noise
+    columns["au_count"], columns["au_intensity"] = amounts["au_count"], amounts["au_intensity"]
+    return pd.DataFrame(columns)
+
+
+def judged(table: pd.DataFrame, p: str, estimate: str, signs: list[int], both: list[bool]) -> dict:
+    """Count planted ones found, called with the wrong sign, and null ones called."""
+    called = (table[p] <= LEVEL).to_numpy()
+    sign, alike = np.array(signs), np.array(both)
+    planted, null = sign != 0, (sign == 0) & ~alike
+    right = np.sign(table[estimate].to_numpy()) == np.sign(sign)
+    return {
+        "planted": planted.sum(),
+        "found": (called & planted & right).sum(),
+        "wrong sign": (called & planted & ~right).sum(),
+        "null": null.sum(),
+        "null called": (called & null).sum(),
+    }
+
+
+def count(result: CoefficientResult) -> dict[str, dict]:
+    """Judge slopes, contrasts and contrasts adjusted by max-T."""
+    slopes = result.tidy().query("context != 'all'")
+    signs = [
+        FEATURE_SIGNS[c].get(f, 0) for c, f in zip(slopes.context, slopes.feature, strict=True)
+    ]
+    contrasts = result.adjust("max_t").contrasts()
+    pairs = [name.split(" - ") for name in contrasts.context]
+    sides = [
+        tuple(FEATURE_SIGNS[c].get(f, 0) for c in pair)
+        for pair, f in zip(pairs, contrasts.feature, strict=True)
+    ]
+    differ = [a - b for a, b in sides]
+    # Of one sign in both: only the sizes may differ, and nothing is said of them.
+    both = [a != 0 and a == b for a, b in sides]
+    nowhere = [False] * len(slopes)
+    return {
+        "slopes": judged(slopes, "p_value", "tested_estimate", signs, nowhere),
+        "contrasts": judged(contrasts, "p_value", "estimate", differ, both),
+        "contrasts, max-T": judged(contrasts, "p_adjusted", "estimate", differ, both),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--subjects", type=int, nargs="+", default=[24, 40, 84, 140])
+    chosen = parser.parse_args()
+    print("| subjects | tests | of | planted, found | wrong sign | null, called |")
+    print("|---|---|---|---|---|---|")
+    for n_subjects in chosen.subjects:
+        counts: dict[str, list[dict]] = {}
+        for seed in range(1, chosen.seeds + 1):
+            table = study(seed, n_subjects)
+            result = context_coefficients(
+                table.drop(columns="y"), table["y"], context="context", cluster="subject",
+                n_boot=0, seed=seed, n_threads=1,
+            )  # fmt: skip
+            for what, own in count(result).items():
+                counts.setdefault(what, []).append(own)
+        method = result.tidy()["method"].iloc[0]
+        for what, own in counts.items():
+            total = pd.DataFrame(own).sum()
+            shares = [
+                f"{total[a]} of {total[b]} ({total[a] / total[b]:.3f})"
+                for a, b in (
+                    ("found", "planted"), ("wrong sign", "planted"), ("null called", "null"),
+                )
+            ]  # fmt: skip
+            print(f"| {n_subjects} | {method} | {what} | {' | '.join(shares)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
