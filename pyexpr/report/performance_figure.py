@@ -85,7 +85,7 @@ def performance_figure(
     data = _performance(frame, method)
     contexts = display_names(in_order(data["context"]), names)
     metrics = display_names(data["metric"].unique(), names)
-    models = display_names(data["model"].unique(), names)
+    models = display_names(_models_in_order(data), names)
     looks = _looks(models, baselines, human)
     label_mm = min(_LABEL, 0.36 * width_mm)
     rows = _Rows.of(contexts, models, label_mm)
@@ -142,6 +142,15 @@ def _performance(frame: pd.DataFrame, method: str) -> pd.DataFrame:
         numbers=("estimate",),
         optional=_LIMITS,
     )
+
+
+def _models_in_order(data: pd.DataFrame) -> list[str]:
+    """Return the models as the context with the most of them lists them, then any others.
+
+    A model over all contexts alone keeps its place beside the other models.
+    """
+    listed = [list(block.unique()) for _, block in data.groupby("context", sort=False)["model"]]
+    return list(dict.fromkeys([*max(listed, key=len), *data["model"].unique()]))
 
 
 def _in_words(row: Any, digits: int) -> str:

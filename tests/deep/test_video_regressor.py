@@ -29,7 +29,7 @@ QUICK: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def squares() -> tuple[Any, Any]:
-    return moving_squares(16, seed=0, size=16)
+    return moving_squares(16, seed=0, size=24)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_pickles_and_folders_predict_alike(
     loaded = NarrowRegressor.load(fitted.save(tmp_path / "model"))
     for other in (copy, loaded):
         assert (other.predict(squares[0]) == expected).all()
-        assert list(other.clip_shape_) == [8, 16, 16]
+        assert list(other.clip_shape_) == [8, 24, 24]
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
         "model.json",
         "weights.safetensors",
@@ -204,7 +204,7 @@ def test_other_clips_are_refused(X: Any, message: str) -> None:
 def test_other_shapes_than_those_of_fit_are_refused(
     squares: tuple[Any, Any], fitted: NarrowRegressor
 ) -> None:
-    with pytest.raises(DataError, match=r"have the shape \(4, 16, 16\) .* was fitted with"):
+    with pytest.raises(DataError, match=r"have the shape \(4, 24, 24\) .* was fitted with"):
         fitted.predict(squares[0][:, :4])
 
 

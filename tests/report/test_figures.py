@@ -262,6 +262,16 @@ def test_performance_puts_each_dot_beside_its_own_name() -> None:
     assert "interval" not in words(figure)
 
 
+def test_a_model_over_all_contexts_alone_stands_beside_the_others() -> None:
+    frame = paper_figures.performance()
+    frame = frame[(frame["model"] != "3d_cnn") | (frame["context"] == "all")]
+    found, expected = (
+        [label.get_text() for label in drawn.axes[0].get_yticklabels()]
+        for drawn in map(figures.performance_figure, (frame, paper_figures.performance()))
+    )
+    assert found == expected
+
+
 def test_kinds_of_models_differ_without_colour() -> None:
     figure = figures.performance_figure(paper_figures.performance())
     shapes = {
