@@ -32,7 +32,7 @@ def invariance_table(
             display_name(row.level),
             number(row.statistic, 2),
             number(row.df1, 0),
-            number(row.df2, 1),
+            number(row.df2, 0),
             p_value(row.p_value),
             *(number(getattr(row, name), 3) for name in _LAVAAN),
         )

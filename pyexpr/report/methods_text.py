@@ -343,7 +343,7 @@ def _coefficients(record: Record, tables: Tables) -> list[str]:
     if "desparsified" in methods:
         text.append(
             "Tests are of desparsified coefficients (van de Geer et al., 2014), with standard "
-            "errors from sums per subject."
+            "errors from leaving out each subject in turn."
         )
     if methods - {"desparsified"}:
         text.append(
