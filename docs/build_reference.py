@@ -67,8 +67,8 @@ def _page(name: str) -> str:
     if inspect.ismodule(value):
         # What is public itself has a page of its own.
         elsewhere = [other for other in _names() if hasattr(value, other)]
-        listed = f"   :exclude-members: {', '.join(elsewhere)}\n" if elsewhere else ""
-        return f"{head}.. automodule:: {where}\n   :members:\n{listed}"
+        left_out = ", ".join([ROUTING, *elsewhere])
+        return f"{head}.. automodule:: {where}\n   :members:\n   :exclude-members: {left_out}\n"
     module = f"{head}.. currentmodule:: {_module(name)}\n\n"
     if inspect.isclass(value):
         return f"{module}.. autoclass:: {name}\n   :members:\n   :exclude-members: {ROUTING}\n"

@@ -60,6 +60,7 @@ frames = 8
 size = 56
 resize = "aspect"
 max_epochs = 5
+n_threads = 2
 batch_size = 16
 """
 DEEP_STUDY_FILE = "study_deep.toml"

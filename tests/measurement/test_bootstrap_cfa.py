@@ -214,7 +214,7 @@ def test_what_cannot_be_resampled_is_refused() -> None:
         bootstrap_cfa(table, model, cluster="subject", n_boot=38)
     with pytest.raises(DataError, match="not 'basic'"):
         bootstrap_cfa(table, model, cluster="subject", method="basic")
-    with pytest.raises(EngineError, match="more than one plain factor"):
+    with pytest.raises(EngineError, match="more than one factor with free loadings"):
         bootstrap_cfa(table, "f =~ 1*response + emotion + motion", cluster="subject")
     with pytest.raises(FactorModelError, match="constant"):
         bootstrap_cfa(table.assign(motion=1.0), model, cluster="subject")

@@ -113,7 +113,7 @@ def test_weights_are_named_relative_to_the_study_file(folder: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda table: table.drop(columns="video"), "the recordings .* has no column 'video'"),
+        (lambda table: table.drop(columns="video"), "the recordings .* have no column 'video'"),
         (lambda table: table.assign(video="gone.mp4"), "45 files are not there, first .*gone.mp4"),
         (
             lambda table: table.assign(video=table["video"].where(table.index != 3)),
