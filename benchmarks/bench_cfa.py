@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from timing import best
 
 from pyexpr.core.factor_model import fit_factor, moments
 from pyexpr.measurement.bootstrap_cfa import bootstrap_cfa
@@ -52,16 +51,6 @@ def table() -> pd.DataFrame:
     frame.insert(0, "subject", subject)
     frame["context"] = np.tile(["pain", "startle"], n // 2)
     return frame
-
-
-def best(work: Callable[[], object], repeats: int) -> float:
-    """Return the shortest time in milliseconds: the machine may be busy, the work is not slow."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return 1000 * min(times)
 
 
 def by_lavaan(frame: pd.DataFrame) -> tuple[float, float, np.ndarray]:

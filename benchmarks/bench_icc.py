@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from timing import best
 
 from pyexpr.measurement.reliability import icc
 
@@ -25,16 +24,6 @@ x <- as.matrix(read.csv(commandArgs(TRUE)[1]))
 times <- replicate(2, system.time(found <<- ICC(x, lmer = TRUE)$results)[["elapsed"]])
 cat(sprintf("%.17g", c(min(times) * 1000, found$ICC[c(1, 4, 2, 5, 3, 6)])), sep = " ")
 """
-
-
-def best_ms(work: Callable[[], object], repeats: int) -> float:
-    """Shortest of several runs, in milliseconds."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return 1000 * min(times)
 
 
 def ratings() -> tuple[np.ndarray, pd.DataFrame]:
@@ -91,13 +80,13 @@ def run() -> list[dict[str, Any]]:
     np.testing.assert_allclose(ours, theirs, rtol=1e-9)
     np.testing.assert_allclose(ours, from_long().tidy()["estimate"], rtol=1e-12)
 
-    array_ms, long_ms = best_ms(lambda: icc(table), 200), best_ms(from_long, 50)
-    pingouin_ms = best_ms(lambda: pingouin(long), 5)
+    array_ms, long_ms = best(lambda: icc(table), 200), best(from_long, 50)
+    pingouin_ms = best(lambda: pingouin(long), 5)
     big = np.random.default_rng(2).normal(size=(1_000_000, RATERS))
-    big_ms = best_ms(lambda: icc(big), 3)
-    big_numpy_ms = best_ms(lambda: one_way_by_hand(big), 3)
+    big_ms = best(lambda: icc(big), 3)
+    big_numpy_ms = best(lambda: one_way_by_hand(big), 3)
     # The NumPy that one would write by hand, for one form without an interval.
-    numpy_ms = best_ms(lambda: one_way_by_hand(table), 200)
+    numpy_ms = best(lambda: one_way_by_hand(table), 200)
     np.testing.assert_allclose(ours["ICC(1,k)"], one_way_by_hand(table), rtol=1e-9)
 
     name = f"six ICC forms, {CLIPS:,} x {RATERS}"
