@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from timing import row
 
 from pyexpr.deep import LSTMRegressor, OpenFaceLSTM
 from pyexpr.deep.data import standardised
@@ -89,18 +90,16 @@ def run() -> list[dict[str, Any]]:
     best = {who: min(each) for who, each in times.items()}
     work = f"LSTM, {n} clips of {X.shape[1]} x {X.shape[2]}, {EPOCHS} epochs"
     return [
-        {
-            "work": f"{work}, from kept arrays",
-            "ours_ms": 1e3 * best["ours"],
-            "peer": "the module on tensors in memory",
-            "peer_ms": 1e3 * best["peer"],
-            "ratio": best["peer"] / best["ours"],
-        },
-        {
-            "work": f"{work}, parsing {SUBJECTS} files included",
-            "ours_ms": 1e3 * (best["ours"] + parsing),
-            "peer": "the module on tensors in memory",
-            "peer_ms": 1e3 * best["peer"],
-            "ratio": best["peer"] / (best["ours"] + parsing),
-        },
+        row(
+            f"{work}, from kept arrays",
+            1e3 * best["ours"],
+            "the module on tensors in memory",
+            1e3 * best["peer"],
+        ),
+        row(
+            f"{work}, parsing {SUBJECTS} files included",
+            1e3 * (best["ours"] + parsing),
+            "the module on tensors in memory",
+            1e3 * best["peer"],
+        ),
     ]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from timing import row
 
 import pyexpr as px
 from pyexpr.base.video_file import decode_frames, index_video
@@ -96,18 +97,16 @@ def run() -> list[dict[str, Any]]:
     best = {who: min(each) for who, each in times.items()}
     shape = f"{len(table)} clips of {FRAMES} x {SIZE} x {SIZE}"
     return [
-        {
-            "work": f"3D-CNN, {shape}, {EPOCHS} epochs, from decoded clips on disk",
-            "ours_ms": 1e3 * best["ours"],
-            "peer": "the module on tensors in memory",
-            "peer_ms": 1e3 * best["peer"],
-            "ratio": best["peer"] / best["ours"],
-        },
-        {
-            "work": f"Decoding {shape}, once",
-            "ours_ms": 1e3 * decoding,
-            "peer": "PyAV, every frame of the recordings",
-            "peer_ms": 1e3 * everything,
-            "ratio": everything / decoding,
-        },
+        row(
+            f"3D-CNN, {shape}, {EPOCHS} epochs, from decoded clips on disk",
+            1e3 * best["ours"],
+            "the module on tensors in memory",
+            1e3 * best["peer"],
+        ),
+        row(
+            f"Decoding {shape}, once",
+            1e3 * decoding,
+            "PyAV, every frame of the recordings",
+            1e3 * everything,
+        ),
     ]

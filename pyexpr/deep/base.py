@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -34,7 +35,7 @@ _FINGERPRINT = 16
 _HISTORY = ("seed", "epoch", "train_rmse", "validation_rmse", "best")
 
 
-class DeepRegressor(RegressorMixin, BaseEstimator):
+class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
     """Base of the deep regressors; a subclass says what its clips and its module are.
 
     A subclass has a constructor that keeps every argument under its name, among
@@ -64,18 +65,18 @@ class DeepRegressor(RegressorMixin, BaseEstimator):
 
     # --- what a subclass says ---
 
+    @abstractmethod
     def _examples(self, X: Any, *, reset: bool, what: str) -> Examples:
         """Return the clips of `X`; with `reset` note their width, else check it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _config(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return, in plain values, all that `_build` needs."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def _build(cls, config: Mapping[str, Any]) -> Any:
         """Return the module of a configuration."""
-        raise NotImplementedError
 
     @classmethod
     def _initialise(cls, module: Any, config: Mapping[str, Any]) -> None:
