@@ -81,8 +81,6 @@ def compare_models(
         Compare within each context and over all rows (context ``"all"``), and each
         model between contexts (context ``"a - b"``), all from the same draws. Rows whose
         context is itself called "all", as in a study's predictions.csv, are taken as
-        those over all. Rows whose
-        context is itself called "all", as in a study's predictions.csv, are taken as
         those over all.
     pairwise : bool
         Whether to compute all differences between models.
