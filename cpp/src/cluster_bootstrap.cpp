@@ -24,6 +24,8 @@ constexpr std::size_t kLanesManyClusters = 16;
 constexpr std::size_t kManyClusters = 128;
 // Lanes held in registers while one sum runs over the clusters.
 constexpr std::size_t kTile = 8;
+// Replicates whose random numbers are computed side by side.
+constexpr std::size_t kBeside = 2;
 
 double scaled(double value, Scale scale) {
     switch (scale) {
@@ -94,9 +96,12 @@ MetricDesign::MetricDesign(ArrayView<const double, 2> sums, std::vector<Column> 
       levels_(std::move(levels)),
       quantities_(std::move(quantities)),
       strata_(std::move(strata)) {
-    std::size_t total = 0;
-    for (const std::size_t size : strata_) total += size;
-    if (total != n_clusters_) throw std::invalid_argument("strata must add up to the clusters");
+    for (const std::size_t size : strata_) {
+        drawn_from_.insert(drawn_from_.end(), size, {drawn_from_.size(), size});
+    }
+    if (drawn_from_.size() != n_clusters_) {
+        throw std::invalid_argument("strata must add up to the clusters");
+    }
     for (const Column& column : columns_) {
         for (const std::size_t index : column.sum) {
             if (index >= n_sums_)
@@ -149,25 +154,54 @@ void MetricDesign::evaluate(const double* sums, Workspace& work) const {
 void MetricDesign::draw_block(std::uint64_t seed, std::uint64_t stream, std::uint64_t first,
                               std::size_t n, Workspace& work) const {
     std::fill(work.counts.begin(), work.counts.end(), 0.0);
-    for (std::size_t r = 0; r < n; ++r) {
-        ReplicateWords words(seed, stream, first + r);
-        double* start = work.counts.data() + r;
-        for (const std::size_t size : strata_) {
-            for (std::size_t j = 0; j < size; ++j) {
-                start[high_product(words.next(), size) * block_] += 1.0;
+    std::size_t r = 0;
+    for (; r + kBeside <= n; r += kBeside) draw_lanes<kBeside>(seed, stream, first, r, work);
+    for (; r < n; ++r) draw_lanes<1>(seed, stream, first, r, work);
+    // Two sums at a time: the counts, read once, serve both.
+    std::size_t s = 0;
+    for (; s + 2 <= n_sums_; s += 2) add_up<2>(s, work);
+    if (s < n_sums_) add_up<1>(s, work);
+}
+
+// Draws replicates first + lane on, one for each of `Lanes` lanes, with the words that
+// ReplicateWords hands out.
+template <std::size_t Lanes>
+void MetricDesign::draw_lanes(std::uint64_t seed, std::uint64_t stream, std::uint64_t first,
+                              std::size_t lane, Workspace& work) const {
+    std::size_t draw = 0;
+    for (std::uint64_t block = 0; draw < n_clusters_; ++block) {
+        std::array<std::array<std::uint64_t, 4>, Lanes> words{};
+        for (std::size_t r = 0; r < Lanes; ++r) {
+            words[r] = replicate_counter(first + lane + r, block);
+        }
+        words = philox_lanes<Lanes>(words, {seed, stream});
+        for (std::size_t k = 0; k < 4 && draw < n_clusters_; ++k, ++draw) {
+            const auto [start, size] = drawn_from_[draw];
+            for (std::size_t r = 0; r < Lanes; ++r) {
+                work.counts[(start + high_product(words[r][k], size)) * block_ + lane + r] += 1.0;
             }
-            start += size * block_;
         }
     }
-    for (std::size_t s = 0; s < n_sums_; ++s) {
-        const double* const x = &sums_[s * n_clusters_];
-        for (std::size_t tile = 0; tile < block_; tile += kTile) {
-            std::array<double, kTile> total{};
-            const double* count = work.counts.data() + tile;
-            for (std::size_t g = 0; g < n_clusters_; ++g, count += block_) {
-                for (std::size_t k = 0; k < kTile; ++k) total[k] += count[k] * x[g];
+}
+
+// From counts to sums `first` to first + Sums - 1. Each adds its clusters in their order,
+// whatever stands beside it.
+template <std::size_t Sums>
+void MetricDesign::add_up(std::size_t first, Workspace& work) const {
+    const double* const x = &sums_[first * n_clusters_];
+    for (std::size_t tile = 0; tile < block_; tile += kTile) {
+        std::array<std::array<double, kTile>, Sums> total{};
+        const double* count = work.counts.data() + tile;
+        for (std::size_t g = 0; g < n_clusters_; ++g, count += block_) {
+            for (std::size_t s = 0; s < Sums; ++s) {
+                const double value = x[s * n_clusters_ + g];
+// Else GCC takes two clusters at a time, and their totals to memory and back.
+#pragma omp simd
+                for (std::size_t k = 0; k < kTile; ++k) total[s][k] += count[k] * value;
             }
-            std::copy(total.begin(), total.end(), &work.sums[s * block_ + tile]);
+        }
+        for (std::size_t s = 0; s < Sums; ++s) {
+            std::copy(total[s].begin(), total[s].end(), &work.sums[(first + s) * block_ + tile]);
         }
     }
 }

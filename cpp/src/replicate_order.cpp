@@ -1,9 +1,8 @@
 // What is read off finished replicates: counts, moments, order statistics.
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <limits>
-#include <optional>
+#include <span>
 #include <stdexcept>
 
 #include "pyexpr/cluster_bootstrap.hpp"
@@ -73,51 +72,172 @@ namespace {
 
 using Values = std::vector<double>;
 
-// Values of rank `first` to `last` of a row, unsorted, and the rank of the smallest of
-// them: those between two marks read off a sorted sample, set so far apart that the
-// wanted ranks lie between them in all but a few of 10,000 rows. Empty if they do not.
-class Narrowing {
+// Chooses by rank without branching on a comparison: its outcome cannot be foreseen, and a
+// wrong guess costs as much as looking at a dozen values.
+class Selection {
   public:
-    static constexpr std::size_t kWorthIt = 1024;
-
-    explicit Narrowing(const double* values, std::size_t n) : values_(values), n_(n) {
-        const std::size_t size = std::min<std::size_t>(n / 16, 1024);
-        sample_.reserve(size);
-        for (std::size_t i = 0; i < size; ++i) sample_.push_back(values[i * n / size]);
-        std::sort(sample_.begin(), sample_.end());
-    }
-
-    // Returns how many values lie below those put into `kept`; kept is empty on failure.
-    std::size_t keep(std::size_t first, std::size_t last, Values& kept) const {
-        constexpr double kErrors = 4.0;  // standard errors of the sample's quantile
-        const double size = static_cast<double>(sample_.size());
-        const auto mark = [&](std::size_t rank, double direction) {
-            const double share = static_cast<double>(rank) / static_cast<double>(n_);
-            const double at = share * size +
-                              direction * (kErrors * std::sqrt(size * share * (1.0 - share)) + 2.0);
-            if (at < 0) return -std::numeric_limits<double>::infinity();
-            if (at >= size) return std::numeric_limits<double>::infinity();
-            return sample_[static_cast<std::size_t>(at)];
-        };
-        const double low = mark(first, -1.0);
-        const double high = mark(last, 1.0);
-        kept.resize(n_);
-        std::size_t below = 0;
-        std::size_t m = 0;
-        for (std::size_t i = 0; i < n_; ++i) {
-            kept[m] = values_[i];
-            // No branch: whether a value is kept cannot be foreseen.
-            m += static_cast<std::size_t>((values_[i] >= low) & (values_[i] <= high));
-            below += static_cast<std::size_t>(values_[i] < low);
+    // Returns the value of rank `rank`, counted from 0; `values` hold no NaN and are mixed up.
+    double choose(std::span<const double> values, std::size_t rank) {
+        here_.resize(std::max(here_.size(), values.size()));
+        other_.resize(here_.size());
+        for (std::size_t round = 0; values.size() > kFew; ++round) {
+            if (round == kRounds) return by_library(values, rank);
+            const double pivot = middle(values.front(), values[values.size() / 2], values.back());
+            const std::size_t n_less = split(values, [=](double value) { return value < pivot; });
+            if (rank < n_less) {
+                values = {here_.data(), n_less};
+                continue;
+            }
+            rank -= n_less;
+            values = {other_.data(), values.size() - n_less};
+            std::swap(here_, other_);
+            if (n_less > 0) continue;
+            // The pivot is the least, which may be there many times.
+            const std::size_t n_same = split(values, [=](double value) { return value <= pivot; });
+            if (rank < n_same) return pivot;
+            rank -= n_same;
+            values = {other_.data(), values.size() - n_same};
+            std::swap(here_, other_);
         }
-        kept.resize(below <= first && last < below + m ? m : 0);
-        return below;
+        for (const double value : values) {
+            std::size_t less = 0;
+            std::size_t same = 0;
+            for (const double one : values) {
+                less += static_cast<std::size_t>(one < value);
+                same += static_cast<std::size_t>(one == value);
+            }
+            if (less <= rank && rank < less + same) return value;
+        }
+        return std::numeric_limits<double>::quiet_NaN();
     }
 
   private:
-    const double* values_;
-    std::size_t n_;
+    static constexpr std::size_t kFew = 12;
+    // Far more than a million values need, unless every pivot is a bad one.
+    static constexpr std::size_t kRounds = 100;
+
+    static double middle(double a, double b, double c) {
+        return std::max(std::min(a, b), std::min(std::max(a, b), c));
+    }
+
+    // Puts what `wanted` is true of into here_, the rest into other_; returns how many it is
+    // true of. `values` may be here_ itself: what is written is never ahead of what is read.
+    template <typename Wanted>
+    std::size_t split(std::span<const double> values, Wanted wanted) {
+        double* const to = here_.data();
+        double* const rest = other_.data();
+        std::size_t m = 0;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            const double value = values[i];
+            to[m] = value;
+            rest[i - m] = value;
+            m += static_cast<std::size_t>(wanted(value));
+        }
+        return m;
+    }
+
+    double by_library(std::span<const double> values, std::size_t rank) {
+        other_.assign(values.begin(), values.end());
+        const auto wanted = other_.begin() + static_cast<std::ptrdiff_t>(rank);
+        std::nth_element(other_.begin(), wanted, other_.end());
+        return *wanted;
+    }
+
+    Values here_;
+    Values other_;
+};
+
+// One row of replicates, of which a few ranks are wanted; NaN has none.
+//
+// Values between two marks, order statistics of a sample, are all that is chosen from, the
+// marks set so far apart that the wanted ranks lie between them in all but a few of
+// 10,000 rows. If they do not, or a row is short, all values are chosen from.
+class RowOfValues {
+  public:
+    void look_at(const double* values, std::size_t n) {
+        values_ = values;
+        n_ = n;
+        kept_.resize(n);
+        sample_.clear();
+        n_defined_ = 0;
+        for (std::size_t i = 0; i < n; ++i) {
+            n_defined_ += static_cast<std::size_t>(values[i] == values[i]);
+        }
+        if (n_defined_ < kWorthIt) return;
+        const std::size_t size = std::min<std::size_t>(n / 16, 1024);
+        for (std::size_t i = 0; i < size; ++i) {
+            const double value = values[i * n / size];
+            if (value == value) sample_.push_back(value);
+        }
+    }
+
+    [[nodiscard]] std::size_t n_defined() const noexcept { return n_defined_; }
+
+    // Keeps the values among which those of rank `first` to `last` are.
+    void keep(std::size_t first, std::size_t last) {
+        if (!sample_.empty()) {
+            constexpr double kInfinity = std::numeric_limits<double>::infinity();
+            const double low = mark(first, -1.0);
+            const double high = mark(last, 1.0);
+            n_below_ = 0;
+            if (low == -kInfinity) {
+                filter([high](double value) { return value <= high; });
+            } else if (high == kInfinity) {
+                filter([low](double value) { return value >= low; });
+                n_below_ = n_defined_ - n_kept_;
+            } else {
+                filter([low, high, this](double value) {
+                    n_below_ += static_cast<std::size_t>(value < low);
+                    return (value >= low) & (value <= high);
+                });
+            }
+            if (n_below_ <= first && last < n_below_ + n_kept_) return;
+        }
+        n_below_ = 0;
+        filter([](double value) { return value == value; });
+    }
+
+    // Returns the value of a rank that is among those kept.
+    double choose(std::size_t rank) {
+        return selection_.choose({kept_.data(), n_kept_}, rank - n_below_);
+    }
+
+  private:
+    static constexpr std::size_t kWorthIt = 1024;
+
+    // A value that rank `rank` lies above (direction -1) or below (1), all but surely.
+    [[nodiscard]] double mark(std::size_t rank, double direction) {
+        constexpr double kErrors = 4.0;  // standard errors of the sample's quantile
+        const double size = static_cast<double>(sample_.size());
+        const double share = static_cast<double>(rank) / static_cast<double>(n_defined_);
+        const double at =
+            share * size + direction * (kErrors * std::sqrt(size * share * (1.0 - share)) + 2.0);
+        if (at < 0) return -std::numeric_limits<double>::infinity();
+        if (at >= size) return std::numeric_limits<double>::infinity();
+        return selection_.choose(sample_, static_cast<std::size_t>(at));
+    }
+
+    // Keeps what `wanted` is true of; of NaN it must be false.
+    template <typename Wanted>
+    void filter(Wanted wanted) {
+        double* const to = kept_.data();
+        std::size_t m = 0;
+        for (std::size_t i = 0; i < n_; ++i) {
+            const double value = values_[i];
+            to[m] = value;
+            m += static_cast<std::size_t>(wanted(value));
+        }
+        n_kept_ = m;
+    }
+
+    const double* values_ = nullptr;
+    std::size_t n_ = 0;
+    std::size_t n_defined_ = 0;
+    std::size_t n_kept_ = 0;
+    std::size_t n_below_ = 0;
     Values sample_;
+    Values kept_;
+    Selection selection_;
 };
 
 }  // namespace
@@ -130,18 +250,14 @@ void order_statistics(ArrayView<const double, 2> values, ArrayView<const std::in
         throw std::invalid_argument("values, ranks and output must have the same rows");
     }
     parallel_for(values.shape[0], n_threads, [&] {
-        return [&, defined = Values(), kept = Values(),
+        return [&, those = RowOfValues(),
                 order = std::vector<std::size_t>()](std::size_t row) mutable {
-            const double* const x = values.data + row * n;
-            defined.clear();
-            defined.reserve(n);
-            std::copy_if(x, x + n, std::back_inserter(defined),
-                         [](double value) { return !std::isnan(value); });
+            those.look_at(values.data + row * n, n);
             order.clear();
             for (std::size_t k = 0; k < n_ranks; ++k) {
                 const std::int64_t rank = ranks(row, k);
                 out(row, k) = std::numeric_limits<double>::quiet_NaN();
-                if (rank >= 0 && static_cast<std::size_t>(rank) < defined.size()) {
+                if (rank >= 0 && static_cast<std::size_t>(rank) < those.n_defined()) {
                     order.push_back(k);
                 }
             }
@@ -150,32 +266,12 @@ void order_statistics(ArrayView<const double, 2> values, ArrayView<const std::in
             const auto rank_of = [&](std::size_t i) {
                 return static_cast<std::size_t>(ranks(row, order[i]));
             };
-            std::optional<Narrowing> narrowing;
-            if (defined.size() >= Narrowing::kWorthIt) {
-                narrowing.emplace(defined.data(), defined.size());
-            }
             for (std::size_t i = 0; i < order.size();) {
                 // Ranks side by side, as the two that an interpolation needs, go together.
                 std::size_t end = i + 1;
                 while (end < order.size() && rank_of(end) - rank_of(end - 1) <= 1) ++end;
-                std::size_t below = 0;
-                kept.clear();
-                if (narrowing) below = narrowing->keep(rank_of(i), rank_of(end - 1), kept);
-                if (kept.empty()) {
-                    below = 0;
-                    kept = defined;
-                }
-                auto from = kept.begin();
-                for (; i < end; ++i) {
-                    const auto wanted =
-                        kept.begin() + static_cast<std::ptrdiff_t>(rank_of(i) - below);
-                    // What lies before a chosen one needs no second look.
-                    if (wanted >= from) {
-                        std::nth_element(from, wanted, kept.end());
-                        from = wanted + 1;
-                    }
-                    out(row, order[i]) = *wanted;
-                }
+                those.keep(rank_of(i), rank_of(end - 1));
+                for (; i < end; ++i) out(row, order[i]) = those.choose(rank_of(i));
             }
         };
     });

@@ -277,6 +277,34 @@ TEST_CASE("order statistics equal sorting, NaN left out") {
     }
 }
 
+TEST_CASE("order statistics of ordered, equal and folded values") {
+    constexpr std::size_t n = 5000;
+    std::vector<double> values(4 * n);
+    for (std::size_t i = 0; i < n; ++i) {
+        const double x = static_cast<double>(i);
+        values[i] = x;
+        values[n + i] = static_cast<double>(n) - x;
+        values[2 * n + i] = 7.0;
+        values[3 * n + i] = std::min(x, static_cast<double>(n) - x);
+    }
+    std::vector<std::int64_t> ranks;
+    for (int row = 0; row < 4; ++row) {
+        for (const std::int64_t rank : {0, 1, 124, 125, 126, 2500, 4874, 4999}) {
+            ranks.push_back(rank);
+        }
+    }
+    std::vector<double> out(ranks.size());
+    pyexpr::order_statistics({values.data(), {4, n}}, {ranks.data(), {4, 8}}, {out.data(), {4, 8}},
+                             1);
+    for (std::size_t row = 0; row < 4; ++row) {
+        const auto begin = values.begin() + static_cast<std::ptrdiff_t>(row * n);
+        std::sort(begin, begin + static_cast<std::ptrdiff_t>(n));
+        for (std::size_t k = 0; k < 8; ++k) {
+            CHECK(out[row * 8 + k] == begin[ranks[k]]);
+        }
+    }
+}
+
 TEST_CASE("summaries count and average the defined values") {
     const std::vector<double> values{1, 2, kNaN, 4, 5};
     const std::vector<double> estimate{2};

@@ -63,4 +63,14 @@ TEST_CASE("an exception in a thread reaches the caller") {
                     std::runtime_error);
 }
 
+TEST_CASE("counters side by side give what each gives alone") {
+    const std::array<std::array<std::uint64_t, 4>, 3> counters{
+        {{1, 2, 3, 4}, {5, 6, 7, 8}, pyexpr::replicate_counter(9, 2)}};
+    const auto words = pyexpr::philox_lanes<3>(counters, {10, 11});
+    for (std::size_t i = 0; i < 3; ++i) CHECK(words[i] == pyexpr::philox(counters[i], {10, 11}));
+    pyexpr::ReplicateWords alone(10, 11, 9);
+    for (int skipped = 0; skipped < 8; ++skipped) (void)alone.next();
+    for (const std::uint64_t word : words[2]) CHECK(alone.next() == word);
+}
+
 TEST_SUITE_END();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -45,24 +46,42 @@ def interpolated_quantiles(
         NaN for rows without values.
     """
     level = np.asarray(levels, dtype=np.float64)
-    B = n_defined[:, None]
-    rank = (B + 1) * level
-    below = np.trunc(rank)
-    ranks = np.stack([below - 1, below], axis=-1)
-    inside = np.clip(ranks, 0, np.maximum(B - 1, 0)[..., None])
-    inside = np.where(np.isnan(inside), -1, inside).astype(np.int64)
-    found = order_statistics(values, inside.reshape(len(level), -1), n_threads=n_threads).reshape(
-        inside.shape
+    # Rows mostly share their number of values and their levels, and so ranks and weights.
+    keys = list(zip(n_defined.tolist(), map(tuple, level.tolist()), strict=True))
+    places = {key: _places(*key) for key in dict.fromkeys(keys)}
+    shape = (*level.shape, 2)
+    ranks = np.array([places[key][0] for key in keys], dtype=np.int64).reshape(shape)
+    weights = np.array([places[key][1] for key in keys]).reshape(level.shape)
+    found = order_statistics(values, ranks.reshape(len(level), -1), n_threads=n_threads).reshape(
+        shape
     )
     result = found[..., 0].copy()
-    between = (below >= 1) & (below < B) & (rank != below)
-    # Rows mostly share B and level, and so the weight.
-    sizes = np.broadcast_to(B, level.shape)[between].tolist()
-    keys = list(zip(sizes, level[between].tolist(), strict=True))
-    weights = {key: _weight(*key) for key in dict.fromkeys(keys)}
-    step = found[between, 1] - found[between, 0]
-    result[between] += np.array([weights[key] for key in keys]) * step
+    between = weights > 0
+    result[between] += (weights * (found[..., 1] - result))[between]
     return result
+
+
+def _places(n: int, levels: tuple[float, ...]) -> tuple[list[tuple[int, int]], list[float]]:
+    """Return the two ranks, from 0, between which each level lies, and how far from the first.
+
+    -1 is no rank.
+    """
+    ranks, weights = [], []
+    for level in levels:
+        if math.isnan(level):
+            ranks.append((-1, -1))
+            weights.append(0.0)
+            continue
+        rank = (n + 1) * level
+        below = int(rank)
+        if 1 <= below < n and rank != below:
+            ranks.append((below - 1, below))
+            weights.append(_weight(n, level))
+        else:
+            at = min(max(below - 1, 0), max(n - 1, 0))
+            ranks.append((at, at))
+            weights.append(0.0)
+    return ranks, weights
 
 
 def _weight(n: int, level: float) -> float:

@@ -154,9 +154,11 @@ def effective_clusters(design: MetricDesign) -> NDArray[np.float64]:
     """
     n = np.array([column.sums[0] for column in design.columns])
     levels = np.array([n[list(level.columns)].sum(axis=0) for level in design.levels])
-    rows = levels[[q.minuend for q in design.quantities]]
-    apart = [k for k, q in enumerate(design.quantities) if q.subtrahend is not None]
-    rows[apart] += levels[[q.subtrahend for q in design.quantities if q.subtrahend is not None]]
+    # A row of zeros, for those that nothing is taken off.
+    levels = np.concatenate([levels, np.zeros_like(levels[:1])])
+    minuend = [q.minuend for q in design.quantities]
+    subtrahend = [-1 if q.subtrahend is None else q.subtrahend for q in design.quantities]
+    rows = levels[minuend] + levels[subtrahend]
     return np.asarray(rows.sum(axis=1) ** 2 / np.sum(rows**2, axis=1))
 
 

@@ -176,12 +176,14 @@ def build_groups(
 
     `strata` (clusters,) numbers each cluster's stratum; clusters are sorted by it.
     """
+    keys = [present.tobytes() for present in levels.clusters]
     by_clusters: dict[bytes, tuple[NDArray[np.bool_], list[int]]] = {}
     for position, row in enumerate(rows):
-        present = levels.clusters[row.first]
-        if row.second is not None:
+        present, key = levels.clusters[row.first], keys[row.first]
+        if row.second is not None and keys[row.second] != key:
             present = present | levels.clusters[row.second]
-        by_clusters.setdefault(present.tobytes(), (present, []))[1].append(position)
+            key = present.tobytes()
+        by_clusters.setdefault(key, (present, []))[1].append(position)
     return [
         _group(positions, present, rows, levels, strata)
         for present, positions in by_clusters.values()

@@ -14,6 +14,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "pyexpr/array_view.hpp"
@@ -117,6 +118,11 @@ class MetricDesign {
     struct Workspace;
     void draw_block(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, std::size_t n,
                     Workspace& work) const;
+    template <std::size_t Lanes>
+    void draw_lanes(std::uint64_t seed, std::uint64_t stream, std::uint64_t first, std::size_t lane,
+                    Workspace& work) const;
+    template <std::size_t Sums>
+    void add_up(std::size_t first, Workspace& work) const;
     void evaluate(const double* sums, Workspace& work) const;
 
     std::size_t n_sums_;
@@ -127,6 +133,8 @@ class MetricDesign {
     std::vector<Level> levels_;
     std::vector<Quantity> quantities_;
     std::vector<std::size_t> strata_;
+    // Where the stratum begins that each draw of a replicate is from, and its size.
+    std::vector<std::pair<std::size_t, std::size_t>> drawn_from_;
 };
 
 // What a row of replicates amounts to; NaN entries are left out and not counted.

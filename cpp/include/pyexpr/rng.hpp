@@ -20,25 +20,41 @@ __extension__ using Wide = unsigned __int128;
     return static_cast<std::uint64_t>((static_cast<Wide>(a) * b) >> 64);
 }
 
-// Ten rounds on one counter: four 64-bit words.
-[[nodiscard]] constexpr std::array<std::uint64_t, 4> philox(
-    std::array<std::uint64_t, 4> counter, std::array<std::uint64_t, 2> key) noexcept {
+// Ten rounds on each of several counters: four 64-bit words apiece. One counter waits for
+// its own last product in every round; several, side by side, do not.
+template <std::size_t Lanes>
+[[nodiscard]] constexpr std::array<std::array<std::uint64_t, 4>, Lanes> philox_lanes(
+    std::array<std::array<std::uint64_t, 4>, Lanes> counters,
+    std::array<std::uint64_t, 2> key) noexcept {
     // Multipliers and Weyl increments of the paper's table 2.
     constexpr std::uint64_t kMultiplier0 = 0xD2E7470EE14C6C93ULL;
     constexpr std::uint64_t kMultiplier1 = 0xCA5A826395121157ULL;
     constexpr std::uint64_t kWeyl0 = 0x9E3779B97F4A7C15ULL;
     constexpr std::uint64_t kWeyl1 = 0xBB67AE8584CAA73BULL;
     for (int round = 0; round < 10; ++round) {
-        const Wide product0 = static_cast<Wide>(kMultiplier0) * counter[0];
-        const Wide product1 = static_cast<Wide>(kMultiplier1) * counter[2];
-        counter = {static_cast<std::uint64_t>(product1 >> 64) ^ counter[1] ^ key[0],
-                   static_cast<std::uint64_t>(product1),
-                   static_cast<std::uint64_t>(product0 >> 64) ^ counter[3] ^ key[1],
-                   static_cast<std::uint64_t>(product0)};
+        for (auto& counter : counters) {
+            const Wide product0 = static_cast<Wide>(kMultiplier0) * counter[0];
+            const Wide product1 = static_cast<Wide>(kMultiplier1) * counter[2];
+            counter = {static_cast<std::uint64_t>(product1 >> 64) ^ counter[1] ^ key[0],
+                       static_cast<std::uint64_t>(product1),
+                       static_cast<std::uint64_t>(product0 >> 64) ^ counter[3] ^ key[1],
+                       static_cast<std::uint64_t>(product0)};
+        }
         key[0] += kWeyl0;
         key[1] += kWeyl1;
     }
-    return counter;
+    return counters;
+}
+
+[[nodiscard]] constexpr std::array<std::uint64_t, 4> philox(
+    std::array<std::uint64_t, 4> counter, std::array<std::uint64_t, 2> key) noexcept {
+    return philox_lanes<1>({counter}, key)[0];
+}
+
+// The counter of words 4 block to 4 block + 3 of a replicate.
+[[nodiscard]] constexpr std::array<std::uint64_t, 4> replicate_counter(
+    std::uint64_t replicate, std::uint64_t block) noexcept {
+    return {block + 1, replicate, 0, 0};
 }
 
 // Hands out the words of one replicate in order.
@@ -50,7 +66,7 @@ class ReplicateWords {
 
     constexpr std::uint64_t next() noexcept {
         if (used_ == 4) {
-            words_ = philox({++block_, replicate_, 0, 0}, key_);
+            words_ = philox(replicate_counter(replicate_, block_++), key_);
             used_ = 0;
         }
         return words_[used_++];
