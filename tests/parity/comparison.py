@@ -22,10 +22,14 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """With what is compared, and which version of it (asked only when something is printed)."""
+    """With what is compared, in which version, from which source (kept, or made now).
+
+    The version is asked only when something is printed: it may need R to run.
+    """
 
     name: str
     version: Callable[[], str] = lambda: ""
+    source: str = ""
 
     def __str__(self) -> str:
         return f"{self.name} {self.version()}".strip()

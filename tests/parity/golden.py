@@ -49,7 +49,7 @@ def r_package(package: str, script: str, source: str) -> Peer:
         number = table.set_index("package").loc[package, "version"]
         return f"{number} ({source})"
 
-    return Peer(package, version)
+    return Peer(package, version, source)
 
 
 def exact(folder: Path, name: str, *, words: tuple[str, ...] = ()) -> pd.DataFrame:
