@@ -98,6 +98,10 @@ class FewSubjectsWarning(PyexprWarning):
     """There are so few subjects that intervals are approximate."""
 
 
+class SharedSubjectsWarning(PyexprWarning):
+    """Rows share subjects, and what was computed treats them as independent."""
+
+
 class DroppedRowsWarning(PyexprWarning):
     """Rows were left out; the result counts them."""
 

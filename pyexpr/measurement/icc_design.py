@@ -11,7 +11,7 @@ from pyexpr.base.errors import DataError
 from pyexpr.base.results import Result
 from pyexpr.measurement.icc_forms import FORMS, Form
 from pyexpr.measurement.icc_intervals import form_row
-from pyexpr.measurement.reliability import ICCResult
+from pyexpr.measurement.icc_result import ICCResult
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,8 +13,9 @@ from pyexpr.inference.coefficients import context_coefficients
 from pyexpr.inference.comparison import compare_models
 from pyexpr.inference.predictions import Predictions
 from pyexpr.measurement.cfa import cfa
+from pyexpr.measurement.icc_result import NOTE_NO_RATERS
 from pyexpr.measurement.invariance import invariance
-from pyexpr.measurement.reliability import NOTE_NO_RATERS, icc
+from pyexpr.measurement.reliability import icc
 from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_baseline
 from pyexpr.modeling.contextual import ContextualRegressor
 from pyexpr.modeling.elastic_net import ElasticNetRegressor

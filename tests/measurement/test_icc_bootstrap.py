@@ -14,7 +14,8 @@ from scipy.stats import t
 from pyexpr.base.errors import DataError, PyexprWarning
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.measurement.icc_bootstrap import METHOD
-from pyexpr.measurement.reliability import ICCResult, icc
+from pyexpr.measurement.icc_result import ICCResult
+from pyexpr.measurement.reliability import icc
 
 SUBJECTS = 9
 DRAWS = 59

@@ -20,9 +20,11 @@ from pyexpr.base.errors import (
     DataError,
     EngineError,
     FactorModelError,
+    SharedSubjectsWarning,
 )
 from pyexpr.core.factor_model import cluster_sums, fit_resampled, fit_sums
-from pyexpr.measurement.invariance import InvarianceResult, invariance
+from pyexpr.measurement.invariance import invariance
+from pyexpr.measurement.invariance_result import InvarianceResult
 from pyexpr.measurement.invariance_wald import (
     held,
     metric_contrasts,
@@ -30,7 +32,6 @@ from pyexpr.measurement.invariance_wald import (
     scalar_contrasts,
     wald,
 )
-from pyexpr.measurement.reliability import SharedSubjectsWarning
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 # lavaan stops within 1e-5 standard errors of the minimum; the contrasts' covariance is of

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from parity.reliability import long_of, pingouins
 from reference import icc as reference
 
-from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.base.errors import ColumnError, DataError, SharedSubjectsWarning
 from pyexpr.measurement import icc_intervals, reliability
 from pyexpr.measurement.icc_forms import FORMS
 from pyexpr.measurement.icc_intervals import icc_interval
-from pyexpr.measurement.reliability import SharedSubjectsWarning, icc
+from pyexpr.measurement.reliability import icc
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 R = json.loads((GOLDEN / "icc.json").read_text())
