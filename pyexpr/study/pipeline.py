@@ -24,13 +24,16 @@ from pyexpr.study.deep_stage import pretrained_file, train_deep, training_folder
 from pyexpr.study.deep_tables import joined_predictions
 from pyexpr.study.inputs import Inputs, read_inputs
 from pyexpr.study.render import render
-from pyexpr.study.report import study_report
+from pyexpr.study.report import RECORD, REPORT, study_report
 from pyexpr.study.store import (
     StageOutput,
     code_fingerprint,
+    hashes_of,
     is_rendered,
     keep_rendered,
     load,
+    remove_stale,
+    rendered_files,
     save,
     stage_key,
 )
@@ -59,7 +62,8 @@ class StudyResult(Result):
     stages : dict of str to StageOutput
         Tables and facts of each stage.
     record : dict
-        What ``record.json`` holds: versions, seed, hashes of the inputs, options, dropped rows.
+        What ``record.json`` holds: versions, seed, hashes of the inputs and of the files
+        written, options, dropped rows.
     reused : tuple of str
         The stages whose stored result was still valid.
     """
@@ -175,8 +179,9 @@ class Study:
     def input_hashes(self) -> dict[str, str]:
         """SHA-256 of every input file, by its path as the study names it."""
         data = self.config.data
-        hashes = {name: sha256(self.folder / name) for name in (data.ratings, data.recordings)}
+        # Reading says in a sentence which file is not there.
         recordings = self.inputs.recordings
+        hashes = {name: sha256(self.folder / name) for name in (data.ratings, data.recordings)}
         for name, path in zip(recordings["openface"], recordings["path"], strict=True):
             hashes[name] = sha256(path)
         return hashes | self._video_hashes
@@ -260,6 +265,9 @@ class Study:
     def run(self, *, show: bool | None = None) -> StudyResult:
         """Run all stages; write tables, figures, ``record.json`` and the report.
 
+        Tables and figures of an earlier run into the same folder that this one does not
+        write are removed, unless they were changed since; other files stay.
+
         Parameters
         ----------
         show : bool, optional
@@ -291,10 +299,9 @@ class Study:
                 took = f"{time.perf_counter() - start:.1f} s"
                 said = "as stored" if name in self.reused else took
                 print(f"{name.replace('_', ' ')}: {said}", file=sys.stderr)
-        record = self._record()
+        record = self._record() | {"files": self._render()}
         result = StudyResult(self.config, self.output, dict(self._done), record, tuple(self.reused))
-        self._render(result.stages)
-        write_text(self.output / "record.json", json.dumps(record, indent=1) + "\n")
+        write_text(self.output / RECORD, json.dumps(record, indent=1) + "\n")
         result.report()
         return result
 
@@ -331,17 +338,36 @@ class Study:
         versions_used = facts["provenance"]["versions"]
         return [facts["engine"], facts["engine over all contexts"], versions_used]
 
-    def _render(self, done: dict[str, StageOutput]) -> None:
-        """Write tables and figures, unless those of these very results are there."""
+    def _render(self) -> dict[str, str]:
+        """Write tables and figures, unless those of these very results are there.
+
+        Return their hashes.
+        """
         listing = self.output / "stages" / "rendered.json"
         key = stage_key(
             title=self.config.title,
             simulated=self.config.simulated,
             stages=[self._key(name) for name in self.stage_names],
         )
-        if not is_rendered(listing, key, self.output):
-            written = render(self.config, self.output, done)
-            keep_rendered(listing, key, self.output, written)
+        if is_rendered(listing, key, self.output):
+            return rendered_files(listing)
+        earlier = rendered_files(listing)
+        # From here on the folder is a mixture: an interrupted run leaves no record that
+        # vouches for it and no report, but the list of what to clear away later.
+        keep_rendered(listing, "", earlier)
+        for name in (RECORD, REPORT):
+            (self.output / name).unlink(missing_ok=True)
+        written: list[Path] = []
+        try:
+            # One by one: what was written before an interrupt is in the list.
+            written.extend(render(self.config, self.output, self._done))
+            files = hashes_of(self.output, written)
+            remove_stale(self.output, earlier, files)
+        except BaseException:
+            keep_rendered(listing, "", earlier | hashes_of(self.output, written))
+            raise
+        keep_rendered(listing, key, files)
+        return files
 
     def _key(self, name: str) -> str:
         """Hash everything that a stage depends on: code, options, inputs."""

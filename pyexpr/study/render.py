@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -55,18 +55,18 @@ _SLOPES_TOLD = (
 MAIN_MODEL = "elastic_net"
 
 
-def render(config: StudyConfig, folder: Path, stages: dict[str, StageOutput]) -> list[Path]:
-    """Write all tables (CSV, Markdown, LaTeX, HTML) and figures (SVG, PNG); return their paths."""
+def render(config: StudyConfig, folder: Path, stages: dict[str, StageOutput]) -> Iterator[Path]:
+    """Write all tables (CSV, Markdown, LaTeX, HTML) and figures (SVG, PNG); yield their paths."""
     found = {name: table for output in stages.values() for name, table in output.tables.items()}
-    written = []
     for name in _PLAIN:
         # A study of one context has no invariance, and one without deep models no curves.
         if name in found:
-            written.append(folder / f"{name}.csv")
-            write_text(written[-1], found[name].to_csv(index=False))
+            path = folder / f"{name}.csv"
+            write_text(path, found[name].to_csv(index=False))
+            yield path
     for stem, (frame, display) in study_tables(config, found).items():
-        written += write_table(frame, display, folder, stem)
-    return written + _draw(config, writable_folder(folder / "figures"), found)
+        yield from write_table(frame, display, folder, stem)
+    yield from _draw(config, writable_folder(folder / "figures"), found)
 
 
 def study_tables(
@@ -152,7 +152,7 @@ def performance_rows(comparison: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFra
     return levels.reset_index(drop=True), comparison[difference].reset_index(drop=True)
 
 
-def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> list[Path]:
+def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> Iterator[Path]:
     levels, _ = performance_rows(found["comparison"])
     method, confidence = config.compare.methods[0], config.compare.confidence
     simulated = " Simulated data." if config.simulated else ""
@@ -203,13 +203,8 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
         ),
     }
     drawn |= _deep_figures(found)
-    return [
-        path
-        for stem, (figure, title, description) in drawn.items()
-        for path in save(
-            figure, folder / stem, title=title, description=f"{description}{simulated}"
-        )
-    ]
+    for stem, (figure, title, description) in drawn.items():
+        yield from save(figure, folder / stem, title=title, description=f"{description}{simulated}")
 
 
 def _deep_figures(found: dict[str, pd.DataFrame]) -> dict[str, tuple[Figure, str, str]]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: The report's name in the folder of results.
 REPORT = "report.html"
+#: What a run did, and which files it wrote.
+RECORD = "record.json"
 # Our name -> its file, where they differ.
 _FILES = {"reliability": "table1_reliability", "loadings": "table2_factor_model"}
 _NEEDED = (
@@ -49,7 +51,8 @@ def study_report(folder: Path | str, *, output: Path | str | None = None) -> Pat
 
     Method and results in sentences, the tables (they can be sorted and copied), the
     figures with their words, what to beware of, what was not done, how to cite.
-    Nothing is computed: the report shows what `pyexpr run` has written.
+    Nothing is computed: the report shows what `pyexpr run` has written and lists in
+    ``record.json``; other files in the folder do not enter it.
 
     Parameters
     ----------
@@ -87,11 +90,13 @@ def study_report(folder: Path | str, *, output: Path | str | None = None) -> Pat
     results = Path(folder)
     record = _record(results)
     config = _config(results, record)
-    tables = _tables(results)
+    tables = _tables(results, record)
     try:
         displays = {stem: display for stem, (_, display) in study_tables(config, tables).items()}
         displays |= _more_displays(config, tables)
-        text = study_page(StudyContent(record, tables, displays, _figures(results), MAIN_MODEL))
+        text = study_page(
+            StudyContent(record, tables, displays, _figures(results, record), MAIN_MODEL)
+        )
     except (KeyError, DataError, ValueError) as error:
         raise StudyError(
             f"the results in {str(results)!r} cannot be shown: {error}; were they changed, or "
@@ -103,7 +108,7 @@ def study_report(folder: Path | str, *, output: Path | str | None = None) -> Pat
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    path = folder / "record.json"
+    path = folder / RECORD
     mend = "name the folder that pyexpr run has written (results/ beside the study file)"
     if not folder.is_dir():
         raise StudyError(f"there is no folder {str(folder)!r}; {mend}")
@@ -115,8 +120,13 @@ def _record(folder: Path) -> dict[str, Any]:
         ) from None
     except (ValueError, OSError) as error:
         raise StudyError(f"{str(path)!r} cannot be read: {error}") from None
-    if not isinstance(record, dict) or "stages" not in record or "options" not in record:
+    if not isinstance(record, dict) or not {"stages", "options"} <= set(record):
         raise StudyError(f"{str(path)!r} is not the record of a study; {mend}")
+    if not isinstance(record.get("files"), dict):
+        raise StudyError(
+            f"{str(path)!r} does not list the run's files: it was written by another version of "
+            "pyexpr; pyexpr run makes the results anew"
+        )
     return record
 
 
@@ -125,22 +135,19 @@ def _config(folder: Path, record: dict[str, Any]) -> StudyConfig:
         return StudyConfig.model_validate(record["options"])
     except ValidationError:
         raise StudyError(
-            f"the options in {str(folder / 'record.json')!r} are not those of this version of "
+            f"the options in {str(folder / RECORD)!r} are not those of this version of "
             "pyexpr; pyexpr run makes the results anew"
         ) from None
 
 
-def _tables(folder: Path) -> dict[str, pd.DataFrame]:
+def _tables(folder: Path, record: dict[str, Any]) -> dict[str, pd.DataFrame]:
     found = {}
     for name in (*_NEEDED, *_OPTIONAL):
-        path = folder / f"{_FILES.get(name, name)}.csv"
-        if not path.is_file():
-            if name in _NEEDED:
-                raise StudyError(
-                    f"{str(folder)!r} lacks {path.name}: the results are not complete; pyexpr run "
-                    "makes them anew"
-                )
+        file = f"{_FILES.get(name, name)}.csv"
+        # One that is there but not the run's own is an earlier run's, or the user's.
+        if file not in record["files"] and name in _OPTIONAL:
             continue
+        path = _listed_file(folder, file)
         table = _read(path, name)
         if table is not None:
             found[name] = table
@@ -185,8 +192,18 @@ def _plain_table(frame: pd.DataFrame) -> DisplayTable:
     )
 
 
-def _figures(folder: Path) -> dict[str, str]:
+def _figures(folder: Path, record: dict[str, Any]) -> dict[str, str]:
+    names = sorted(name for name in record["files"] if name.endswith(".svg"))
     return {
-        path.stem: path.read_text(encoding="utf-8")
-        for path in sorted((folder / "figures").glob("*.svg"))
+        Path(name).stem: _listed_file(folder, name).read_text(encoding="utf-8") for name in names
     }
+
+
+def _listed_file(folder: Path, name: str) -> Path:
+    path = folder / name
+    if not path.is_file():
+        raise StudyError(
+            f"{str(folder)!r} lacks {name}: the results are not complete; pyexpr run makes them "
+            "anew"
+        )
+    return path

@@ -7,6 +7,7 @@ import io
 import json
 import sys
 import zipfile
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -91,18 +92,49 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return zipfile.ZipInfo(name)
 
 
-def keep_rendered(listing: Path, key: str, folder: Path, written: list[Path]) -> None:
+def hashes_of(folder: Path, written: Iterable[Path]) -> dict[str, str]:
+    """Return the SHA-256 of files in `folder`, by their path in it."""
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in written}
+
+
+def keep_rendered(listing: Path, key: str, files: Mapping[str, str]) -> None:
     """Note which files were written for the results under `key`, with their hashes."""
-    files_written = {path.relative_to(folder).as_posix(): sha256(path) for path in written}
-    write_text(listing, json.dumps({"key": key, "files": files_written}, indent=1) + "\n")
+    write_text(listing, json.dumps({"key": key, "files": dict(files)}, indent=1) + "\n")
+
+
+def rendered_files(listing: Path) -> dict[str, str]:
+    """Return the files that `listing` notes, with their hashes; none if it cannot be read."""
+    return _noted(listing)[1]
 
 
 def is_rendered(listing: Path, key: str, folder: Path) -> bool:
     """Say whether all files of the results under `key` are there, unchanged."""
+    kept, files = _noted(listing)
+    return kept == key and all(_is_ours(folder, name, digest) for name, digest in files.items())
+
+
+def remove_stale(folder: Path, earlier: Mapping[str, str], current: Collection[str]) -> None:
+    """Remove what an earlier run wrote into `folder` and this one did not.
+
+    A file that is not as that run left it may be the user's by now, and stays.
+    """
+    for name, digest in earlier.items():
+        if name not in current and _is_ours(folder, name, digest):
+            (folder / name).unlink()
+
+
+def _noted(listing: Path) -> tuple[str, dict[str, str]]:
     try:
         noted = json.loads(listing.read_text(encoding="utf-8"))
-        return noted["key"] == key and all(
-            sha256(folder / name) == digest for name, digest in noted["files"].items()
-        )
-    except (OSError, ValueError, KeyError):
+        return str(noted["key"]), {str(name): str(text) for name, text in noted["files"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "", {}
+
+
+def _is_ours(folder: Path, name: str, digest: str) -> bool:
+    """Say whether a noted file is there as it was written, and lies in `folder`."""
+    path = folder / name
+    try:
+        return path.resolve().is_relative_to(folder.resolve()) and sha256(path) == digest
+    except OSError:
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from pyexpr.base.errors import PyexprError, StudyError
 from pyexpr.base.files import OutputError, sha256
 from pyexpr.study import stages
 from pyexpr.study.pipeline import STAGES, Study, StudyResult
+from pyexpr.study.report import study_report
 from pyexpr.study.store import code_fingerprint
 
 SOLVERS = 1e-6  # coordinate descent to another tolerance
@@ -286,6 +287,66 @@ def test_a_figure_that_was_changed_is_drawn_again(
     result = Study.from_file(study_file).run(show=False)
     assert set(result.reused) == set(STAGES)
     assert files_of(result.folder) == files_of(study_result.folder)
+
+
+def test_what_another_run_left_is_cleared_away_and_nothing_else(
+    study_result: StudyResult, tmp_path: Path
+) -> None:
+    study_file = variant(study_result.folder.parent, tmp_path / "copy")
+    results = tmp_path / "copy" / "results"
+    shutil.copytree(study_result.folder, results)
+    # A user's own files, and a table of ours that a user has changed.
+    (results / "figures" / "learning_curves_mine.svg").write_text("<svg>mine</svg>")
+    (results / "contrasts_of_mine.csv").write_text("a\n1\n")
+    (results / "invariance_contrasts.csv").write_text("a\n1\n")
+    listing = results / "stages" / "rendered.json"
+    noted = json.loads(listing.read_text())
+    outside = tmp_path / "copy" / "outside.csv"
+    outside.write_text("x")
+    noted["files"]["../outside.csv"] = sha256(outside)
+    listing.write_text(json.dumps(noted))
+    study_file.write_text(study_file.read_text() + "\n[factor_model]\ninvariance = false\n")
+    result = Study.from_file(study_file).run(show=False)
+    assert result.folder == results
+    here = set(files_of(results))
+    assert here == FILES - {"invariance.csv"} | {
+        "figures/learning_curves_mine.svg", "contrasts_of_mine.csv",
+    }  # fmt: skip
+    assert outside.is_file()
+    assert (results / "invariance_contrasts.csv").read_text() == "a\n1\n"
+    report = (results / "report.html").read_text(encoding="utf-8")
+    assert "(measurement invariance) was not tested" in report
+    assert "table-invariance" not in report
+    assert "mine" not in report
+    record = json.loads((results / "record.json").read_text())
+    assert not {name for name in record["files"] if "invariance" in name or "mine" in name}
+    assert record["files"]["scores.csv"] == sha256(results / "scores.csv")
+
+
+def test_a_run_interrupted_while_it_writes_leaves_no_mixture_that_passes_for_results(
+    study_result: StudyResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study_file = variant(study_result.folder.parent, tmp_path / "copy")
+    results = tmp_path / "copy" / "results"
+    shutil.copytree(study_result.folder, results)
+    text = study_file.read_text()
+    study_file.write_text(text.replace("title = ", 'title = "Other" #'))
+
+    def interrupted(config: object, folder: Path, done: object) -> Iterator[Path]:
+        (folder / "learning_curves.csv").write_text("half")
+        yield folder / "learning_curves.csv"
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pyexpr.study.pipeline.render", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            Study.from_file(study_file).run(show=False)
+    with pytest.raises(StudyError, match="holds no results"):
+        study_report(results)
+    study_file.write_text(text)
+    result = Study.from_file(study_file).run(show=False)
+    assert set(result.reused) == set(STAGES)
+    assert files_of(results) == files_of(study_result.folder)
 
 
 def run_with(study_folder: Path, target: Path, **edits: pd.DataFrame) -> StudyResult:

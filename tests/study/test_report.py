@@ -192,6 +192,12 @@ def test_many_clips_lost_and_dropped_ratings_are_told(copy: Path) -> None:
     assert "were left out of the models. If they differ" in page.text
 
 
+def without(folder: Path, *names: str) -> None:
+    """Take files out of the record, as of a run that did not write them."""
+    files = json.loads((folder / "record.json").read_text(encoding="utf-8"))["files"]
+    change(folder, files={name: text for name, text in files.items() if name not in names})
+
+
 def test_learning_curves_are_shown_where_there_are_any(copy: Path) -> None:
     shutil.copy(copy / "figures" / "quality.svg", copy / "figures" / "learning_curves.svg")
     curves = pd.DataFrame(
@@ -199,6 +205,11 @@ def test_learning_curves_are_shown_where_there_are_any(copy: Path) -> None:
          "train": [0.9, 0.5], "validation": [1.0, None]}
     )  # fmt: skip
     curves.to_csv(copy / "learning_curves.csv", index=False)
+    # Of another run, or the user's own: not of the results that the record lists.
+    assert "learning-curves" not in Page(study_report(copy).read_text(encoding="utf-8")).sections
+    files = json.loads((copy / "record.json").read_text(encoding="utf-8"))["files"]
+    ours = dict.fromkeys(["learning_curves.csv", "figures/learning_curves.svg"], "")
+    change(copy, files=files | ours)
     page = Page(study_report(copy).read_text(encoding="utf-8"))
     assert "learning-curves" in page.sections
     assert "The curves' numbers" in page.text
@@ -211,15 +222,16 @@ def test_invariance_is_shown_or_said_to_be_untested(copy: Path) -> None:
     page = Page(study_report(copy).read_text(encoding="utf-8"))
     assert "table-invariance" in page.ids
     assert words not in page.text
-    (copy / "invariance.csv").unlink()
+    # The file is still there, but this run did not write it.
+    without(copy, "invariance.csv")
     page = Page(study_report(copy).read_text(encoding="utf-8"))
     assert "table-invariance" not in page.ids
     assert words in page.text
 
 
 def test_one_context_without_contrasts(copy: Path) -> None:
-    for name in ("contrasts", "omnibus", "tuning", "scores_leakage"):
-        (copy / f"{name}.csv").unlink()
+    names = ("contrasts", "omnibus", "tuning", "scores_leakage")
+    without(copy, *(f"{name}.csv" for name in names))
     page = Page(study_report(copy).read_text(encoding="utf-8"))
     assert "table-contrasts" not in page.ids
     assert "whole sample gain" not in page.text
@@ -233,6 +245,9 @@ def test_one_context_without_contrasts(copy: Path) -> None:
         (lambda f: (f / "record.json").write_text("{"), "cannot be read"),
         (lambda f: (f / "record.json").write_text("[]"), "is not the record of a study"),
         (lambda f: (f / "comparison.csv").unlink(), "lacks comparison.csv"),
+        (lambda f: (f / "invariance.csv").unlink(), "lacks invariance.csv"),
+        (lambda f: (f / "figures/quality.svg").unlink(), "lacks figures/quality.svg"),
+        (lambda f: change(f, files=None), "does not list the run's files"),
         (lambda f: (f / "weights.csv").write_text(""), "weights.csv"),
         (lambda f: (f / "table1_reliability.csv").write_text("a,b\n1,2\n"), "no column"),
         (lambda f: (f / "figures" / "quality.svg").write_text("<svg"), "not an SVG"),
