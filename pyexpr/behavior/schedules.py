@@ -152,8 +152,8 @@ class Schedule:
         ----------
         frame : DataFrame
             Columns ``context``, ``start``, ``end`` (seconds; negative starts count
-            from the end) and, if wanted, ``clip`` (the label; by default segments
-            are numbered from 1 within their context, in the order of the rows).
+            from the end) and, if wanted, ``clip`` (the label). A segment without a
+            label has its number within its context, from 1, in the order of the rows.
 
         Raises
         ------
@@ -170,11 +170,8 @@ class Schedule:
         for row, value in enumerate(table["context"]):
             context = _label(value, "context", row)
             earlier = segments.setdefault(context, ())
-            label = (
-                _label(table["clip"].iloc[row], "clip", row)
-                if "clip" in table.columns
-                else str(len(earlier) + 1)
-            )
+            given = table["clip"].iloc[row] if "clip" in table.columns else None
+            label = str(len(earlier) + 1) if _is_empty(given) else _text(given)
             try:
                 segment = Segment(float(starts[row]), float(ends[row]), label)
             except DataError as error:
@@ -303,9 +300,17 @@ def _why_not(
 
 
 def _label(value: Any, column: str, row: int) -> str:
-    """Return a label as text; whole numbers without a decimal point."""
-    if value is None or value != value or str(value).strip() in ("", "<NA>"):
+    if _is_empty(value):
         raise DataError(f"column {column!r} of the schedule is empty in row {row + 1}")
+    return _text(value)
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value != value or str(value).strip() in ("", "<NA>")
+
+
+def _text(value: Any) -> str:
+    """Return a label as text; whole numbers without a decimal point."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).strip()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pyexpr.base.errors import PyexprError
+from pyexpr.base.errors import DataError, PyexprError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -272,6 +272,13 @@ def features(
         rate=rate,
         min_confidence=min_confidence,
     )
+    if result.table.empty:
+        # Nothing that was asked for can be given; why stands with each recording.
+        why = [f"{row.openface}: {row.reason}" for row in result.dropped.itertuples()]
+        raise DataError(
+            f"no clip of {every:g} s fits: {'; '.join(why[:3])}"
+            + (f"; and {len(why) - 3} more" if len(why) > 3 else "")
+        )
     if quality is not None:
         _write(result.quality, quality)
     _finish(result, output)

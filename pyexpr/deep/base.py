@@ -20,7 +20,7 @@ from pyexpr.base.results import jsonable
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import checked_seed
 from pyexpr.deep.checkpoints import Checkpoint, Tensors
-from pyexpr.deep.checks import check_training, checked_labels, combinations
+from pyexpr.deep.checks import check_training, checked_labels, checked_validation, combinations
 from pyexpr.deep.devices import choose_place
 from pyexpr.deep.persistence import from_bytes, read_model, to_bytes, write_model
 from pyexpr.deep.training import Examples, Part, Trained, TrainingOptions, predicted, train
@@ -89,7 +89,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         X: Any,
         y: ArrayLike,
         groups: ArrayLike | None = None,
-        validation: tuple[Any, ArrayLike] | None = None,
+        validation: tuple[Any, ArrayLike] | Mapping[str, Any] | None = None,
     ) -> Self:
         """Train the module, once per seed, and keep the weights of each best epoch.
 
@@ -102,8 +102,9 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         groups : array_like, shape (n,), optional
             The subject of each clip. Without `validation` some of them are held out
             for early stopping (`validation_share`).
-        validation : (X, y), optional
-            Clips of other subjects, for early stopping and tuning.
+        validation : (X, y) or mapping, optional
+            Clips of other subjects, for early stopping and tuning. A mapping has "X"
+            and "y", as for `ContextualRegressor`.
 
         Returns
         -------
@@ -285,11 +286,12 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
                 f"{subjects.shape}"
             )
         if validation is not None:
-            held_out = self._examples(validation[0], reset=False, what="validation")
+            clips, truth = checked_validation(validation)
+            held_out = self._examples(clips, reset=False, what="validation")
             self.stopping_ = "validation"
             return (examples, labels), (
                 held_out,
-                checked_labels(validation[1], len(held_out), name="the label", what="validation"),
+                checked_labels(truth, len(held_out), name="the label", what="validation"),
             )
         if self.patience is None and not tuned:
             self.stopping_ = "none"

@@ -82,6 +82,19 @@ def checked_labels(y: Any, n: int, *, name: str, what: str) -> NDArray[np.float6
     return values
 
 
+def checked_validation(validation: Any) -> tuple[Any, Any]:
+    """Return clips and labels of ``validation=``: a pair, or a mapping with "X" and "y"."""
+    if isinstance(validation, Mapping):
+        if set(validation) != {"X", "y"}:
+            raise DataError(
+                f"validation= as a mapping must have 'X' and 'y'; it has {listed(validation)}"
+            )
+        return validation["X"], validation["y"]
+    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+        raise DataError("validation= must be a pair (X, y) or a mapping with 'X' and 'y'")
+    return validation[0], validation[1]
+
+
 def is_number(value: Any) -> bool:
     """Say whether a value is a number, truth values not counted."""
     return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)

@@ -169,9 +169,11 @@ def _from_file(path: Path) -> Tensors:
     except Exception as error:
         # What the reader of a file that is no state dict stumbles over depends on its bytes.
         said = " ".join(str(error).split()).partition(". ")[0][:200]
+        # Of a few bytes that are no pickle it says only the number of one of them.
+        why = f" ({said})" if any(letter.isalpha() for letter in said) else ""
         raise DataError(
-            f"pretrained={str(path)!r} cannot be read as tensors alone ({said}); save the "
-            "network's state_dict() as .pth or .safetensors"
+            f"pretrained={str(path)!r} cannot be read as tensors alone{why}: it is damaged, or of "
+            "another kind; save the network's state_dict() as .pth or .safetensors"
         ) from None
     for name in _NESTED:
         if isinstance(found, dict) and isinstance(found.get(name), dict):

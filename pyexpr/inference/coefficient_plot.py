@@ -49,7 +49,8 @@ def coefficients_figure(
 
     Both estimates are in units of the label, the weight per standard deviation of the
     feature within the context, the slope per standard deviation pooled within
-    contexts. A weight of exactly 0 is hollow; what is missing is not drawn.
+    contexts. A weight of exactly 0 is hollow; what is missing is not drawn. `names`
+    are shown for contexts and features; those without one are shown as they are.
     """
     shown = dict(names or {})
     contexts = list(dict.fromkeys(map(str, table["context"])))
@@ -64,7 +65,7 @@ def coefficients_figure(
         figure = plotting.new_figure(width_mm, _HEAD_AND_FOOT + _ROW * len(features))
         panels = figure.subplots(1, len(contexts), sharex=True, sharey=True, squeeze=False)[0]
         for axes, context in zip(panels, contexts, strict=True):
-            title = shown.get(context, context.replace("_", " ").capitalize())
+            title = shown.get(context, context)
             axes.set_title(plotting.wrap(title, panel_mm, weight="bold", max_lines=3))
             axes.set_xlim(-reach, reach)
             axes.set_ylim(len(features) - 0.5, -0.5)
@@ -72,7 +73,7 @@ def coefficients_figure(
             _draw(axes, table[table["context"].astype(str) == context], rows, interval)
         labels = [
             plotting.wrap(
-                shown.get(name, name.replace("_", " ").capitalize()),
+                shown.get(name, name),
                 _LABEL,
                 size=plotting.SIZE_SMALL,
             )

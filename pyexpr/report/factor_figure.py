@@ -10,7 +10,7 @@ import pandas as pd
 
 from pyexpr.base import plotting
 from pyexpr.report.frames import checked, gap_notes, in_order, records
-from pyexpr.report.labels import DASH, display_name, display_names, number
+from pyexpr.report.labels import DASH, display_name, display_names, names_with, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,6 +138,7 @@ def factor_alt(
     data = checked(
         frame, what="the factor model's figure", keys=("context", "indicator"), numbers=_VALUES
     )
+    names = names_with(in_order(data["context"]), names)
     parts = [f"Path diagrams of a one-factor model, {latent} with variance 1."]
     for context in in_order(data["context"]):
         listed = "; ".join(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pyexpr.base.errors import ColumnError, DataError, have
 from pyexpr.base.tables import as_frame, require_columns
-from pyexpr.report.labels import ALL, display_name, is_difference
+from pyexpr.report.labels import ALL, display_name, is_difference, names_with
 
 
 def checked(
@@ -102,6 +102,8 @@ def gap_notes(
     `method` names a column beside the keys; a row that is the same under all
     methods is named once, without it.
     """
+    for key in keys:
+        names = names_with(frame[key].unique(), names)
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
     for row in frame.to_dict("records"):
         missing = next((value for value in values if np.isnan(row[value])), None)
@@ -131,6 +133,8 @@ def absent_notes(
     frame: pd.DataFrame, keys: Sequence[str], names: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
     """Say which combinations of the keys have no row at all."""
+    for key in keys:
+        names = names_with(frame[key].unique(), names)
     present = set(zip(*(frame[key] for key in keys), strict=True))
     every = pd.MultiIndex.from_product([frame[key].unique() for key in keys])
     absent = [

@@ -13,6 +13,8 @@ _CELL = "padding:2pt 6pt;font-family:'Times New Roman',serif;font-size:11pt;vert
 _TEXT = "font-family:'Times New Roman',serif;font-size:11pt;margin:0 0 6pt 0;"
 # A table of so many rows stays on one page in print.
 _SHORT = 25
+# More columns than these are set closer, to fit beside the contents.
+_MANY = 7
 _INTERVAL = re.compile(r"\[[^\]\[]*\]")
 
 
@@ -36,7 +38,8 @@ def report_table(display: DisplayTable, name: str) -> Markup:
         ),
         id=f"{name}-caption",
     )
-    table = element("table", caption, _head(display), _body(display), id=name, class_="apa")
+    look = "apa many" if len(display.columns) > _MANY else "apa"
+    table = element("table", caption, _head(display), _body(display), id=name, class_=look)
     return element(
         "div",
         element("div", table, class_="scroll", role="region", tabindex=0,

@@ -97,6 +97,11 @@ def display_names(
     return {label: name if shown.count(name) == 1 else label for label, name in found.items()}
 
 
+def names_with(labels: Iterable[object], names: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return `names` and with them those of `labels`, told apart as `display_names` does."""
+    return {**(names or {}), **display_names(labels, names)}
+
+
 def number(value: float, digits: int = 2) -> str:
     """Format as APA does for quantities that seldom pass 1: ``.84``, ``−.08``, ``1.20``.
 

@@ -13,7 +13,7 @@ from pyexpr.base import plotting
 from pyexpr.base.errors import DataError
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 from pyexpr.report.frames import in_order
-from pyexpr.report.labels import display_name, display_names, number
+from pyexpr.report.labels import display_name, display_names, names_with, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,6 +122,7 @@ def _draw(axes: Axes, data: pd.DataFrame) -> None:
 def learning_alt(frame: pd.DataFrame, *, names: Names = None) -> str:
     """Return what `learning_figure` shows, in words."""
     data = _checked(frame)
+    names = names_with(in_order(data["context"]), names)
     parts = ["Root mean squared error of training and validation by epoch."]
     for context, block in data.groupby("context", sort=False):
         several = block["seed"].nunique() > 1

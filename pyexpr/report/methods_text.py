@@ -11,9 +11,17 @@ from typing import Any
 import pandas as pd
 
 from pyexpr.report.frames import in_order
-from pyexpr.report.labels import ALL, count, display_name, is_difference, number, percent
+from pyexpr.report.labels import (
+    ALL,
+    count,
+    display_name,
+    is_difference,
+    names_with,
+    number,
+    percent,
+)
 from pyexpr.report.tables import BASELINES, HUMAN
-from pyexpr.report.wording import counted, listed_words
+from pyexpr.report.wording import counted, listed_words, were
 
 Record = Mapping[str, Any]
 Tables = Mapping[str, pd.DataFrame]
@@ -71,6 +79,11 @@ def contexts_of(tables: Tables) -> list[str]:
     return [label for label in in_order(tables["reliability"]["context"]) if label != ALL]
 
 
+def context_names(tables: Tables) -> dict[str, str]:
+    """Return the contexts' names as tables and figures show them, by their labels."""
+    return names_with(tables["reliability"]["context"].unique())
+
+
 def fitted_models(tables: Tables) -> list[str]:
     """Return the models that learn, without baselines and raters."""
     terms = tables["comparison"]["term"].astype(str).unique()
@@ -80,14 +93,14 @@ def fitted_models(tables: Tables) -> list[str]:
 def _data(record: Record, tables: Tables) -> list[str]:
     overall = tables["reliability"][tables["reliability"]["context"] == ALL]
     questions = [str(question) for question in overall["question"]]
-    contexts = contexts_of(tables)
+    contexts, names = contexts_of(tables), context_names(tables)
     scale = record["options"]["ratings"]
     first = overall.iloc[0]
     text = ["The data are simulated."] if record["simulated"] else []
     text.append(
         f"{counted(tables['scores']['subject'].nunique(), 'subject')} were recorded in "
         f"{counted(len(contexts), 'context')} "
-        f"({listed_words(display_name(one).lower() for one in contexts)})."
+        f"({listed_words(_in_sentence(one, names) for one in contexts)})."
     )
     text.append(
         f"{counted(first['n_targets'], 'clip')} were rated on "
@@ -100,11 +113,21 @@ def _data(record: Record, tables: Tables) -> list[str]:
     )
     lost = {reason: n for reason, n in record["dropped"].items() if n}
     if lost:
-        listed = listed_words(f"{count(n)} {reason}" for reason, n in lost.items())
+        listed = listed_words(
+            # "ratings without a score": 1 rating.
+            f"{counted(n, what.removesuffix('s'))} {rest}"
+            for (what, _, rest), n in ((reason.partition(" "), n) for reason, n in lost.items())
+        )
         text.append(f"Left out before any analysis: {listed}.")
     else:
         text.append("No rating and no recording was left out before the analysis.")
     return text
+
+
+def _in_sentence(label: str, names: Mapping[str, str]) -> str:
+    """Return a context's name within a sentence: small where we wrote it large."""
+    shown = names[label]
+    return shown if shown == label else shown.lower()
 
 
 def _reliability(record: Record, tables: Tables) -> list[str]:
@@ -147,7 +170,8 @@ def _factor_model(record: Record, tables: Tables) -> list[str]:
     ]
     if made["n_dropped"]:
         text.append(
-            f"{counted(made['n_dropped'], 'clip')} with a missing mean were left out of it."
+            f"{counted(made['n_dropped'], 'clip')} with a missing mean "
+            f"{were(made['n_dropped'])} left out of it."
         )
     kind = (
         "a context's model learns that context's scores, the model over all contexts the pooled "
@@ -167,7 +191,8 @@ def _factor_model(record: Record, tables: Tables) -> list[str]:
             "tested by leaving out one subject at a time."
         )
     if stage["clips without a score"]:
-        text.append(f"{counted(stage['clips without a score'], 'clip')} have no score.")
+        n_bare = stage["clips without a score"]
+        text.append(f"{counted(n_bare, 'clip')} {'has' if n_bare == 1 else 'have'} no score.")
     return text
 
 
@@ -237,7 +262,8 @@ def _split(record: Record, tables: Tables) -> list[str]:
     if lost:
         reasons = listed_words(f"{reason} ({count(n)})" for reason, n in lost.items())
         text.append(
-            f"{counted(sum(lost.values()), 'clip')} were left out of all models alike: {reasons}."
+            f"{counted(sum(lost.values()), 'clip')} {were(sum(lost.values()))} left out of all "
+            f"models alike: {reasons}."
         )
     else:
         text.append("No clip was left out of the models.")
@@ -283,8 +309,9 @@ def _elastic_net(net: Mapping[str, Any], tables: Tables) -> list[str]:
         + ("; it was then fitted again to both parts." if net["refit"] else "."),
     ]
     if "tuning" in tables:
+        names = context_names(tables)
         chosen = "; ".join(
-            f"{display_name(row.context)}: alpha {row.alpha:g}, L1 ratio {row.l1_ratio:g}"
+            f"{display_name(row.context, names)}: alpha {row.alpha:g}, L1 ratio {row.l1_ratio:g}"
             for row in tables["tuning"].itertuples()
         )
         text.append(f"Chosen were {chosen}.")
@@ -300,10 +327,11 @@ def _baselines(record: Record) -> list[str]:
         )
     if options["normal"]:
         text.append("The normal baseline draws from the standard normal distribution.")
-    if options["human"] != "none":
+    human = record["stages"]["models"]["human baseline"]
+    if human != "none":
         text.append(
             "The human baseline compares each rater's weighted, standardised ratings with the mean "
-            f"of the other raters', and averages over raters ({_HUMAN[options['human']]}). Its "
+            f"of the other raters', and averages over raters ({_HUMAN[human]}). Its "
             "criterion is therefore not that of the models."
         )
     return text
@@ -419,7 +447,7 @@ def not_done(record: Record, tables: Tables) -> list[str]:
         for name, there in (
             ("uniform", options["baselines"]["uniform"]),
             ("normal", options["baselines"]["normal"]),
-            ("human", options["baselines"]["human"] != "none"),
+            ("human", record["stages"]["models"]["human baseline"] != "none"),
         )
         if not there
     ]

@@ -17,6 +17,7 @@ from pyexpr.report.labels import (
     display_name,
     display_names,
     interval,
+    names_with,
     number,
     percent,
 )
@@ -117,6 +118,7 @@ def performance_alt(
 ) -> str:
     """Return what `performance_figure` shows, in words, with every number."""
     data = _performance(frame, method)
+    names = names_with(in_order(data["context"]), names)
     parts = ["Performance of each model in each context, as dots with intervals."]
     for metric in data["metric"].unique():
         for context in in_order(data["context"]):

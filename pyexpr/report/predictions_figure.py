@@ -12,7 +12,7 @@ from pyexpr.base import plotting
 from pyexpr.base.errors import DataError
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 from pyexpr.report.frames import in_order
-from pyexpr.report.labels import display_name, display_names, number
+from pyexpr.report.labels import display_name, display_names, names_with, number
 from pyexpr.report.wording import counted
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ def predictions_alt(
 ) -> str:
     """Return what `predictions_figure` shows, in words: clips, and the range of each axis."""
     found = _points(frame, models, truth, context)
+    names = names_with(in_order(frame[context].astype(str)), names)
     parts = [
         "Predicted against true scores of the test clips, a panel of dots per model and context, "
         "about a dashed diagonal on which predictions are right."

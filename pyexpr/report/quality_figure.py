@@ -12,7 +12,7 @@ from pyexpr.base import plotting
 from pyexpr.base.errors import DataError, have
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 from pyexpr.report.frames import in_order
-from pyexpr.report.labels import display_name, display_names, percent
+from pyexpr.report.labels import display_name, display_names, names_with, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,6 +110,7 @@ def quality_alt(
     names: Names = None,
 ) -> str:
     """Return what `quality_figure` shows, in words."""
+    names = names_with(_shares(frame, share), names)
     parts = ["Share of valid frames of every clip, a strip of dots per context."]
     for context, values in _shares(frame, share).items():
         known = values[~np.isnan(values)]

@@ -64,18 +64,26 @@ def left_out_table(
 ) -> DisplayTable:
     """Count the clips left out by context and reason.
 
-    `frame` has a row per clip: subject, context, reason.
+    `frame` has a row per clip: subject, context, clip, reason. A row without a clip is a
+    whole recording: its subject is counted.
     """
-    require_columns(frame, ["subject", "context", "reason"], what="the table of clips left out")
+    require_columns(
+        frame, ["subject", "context", "clip", "reason"], what="the table of clips left out"
+    )
     counts = (
         frame.astype({"context": str, "reason": str})
         .groupby(["context", "reason"], sort=False)
-        .agg(clips=("subject", "size"), subjects=("subject", "nunique"))
+        .agg(clips=("clip", "count"), subjects=("subject", "nunique"))
         .reset_index()
     )
     contexts = display_names(in_order(counts["context"]), names)
     rows = tuple(
-        (contexts[row.context], row.reason, count(row.clips), count(row.subjects))
+        (
+            contexts[row.context],
+            row.reason,
+            count(row.clips) if row.clips else DASH,
+            count(row.subjects),
+        )
         for context in contexts
         for row in records(
             counts[counts["context"] == context].sort_values(

@@ -12,6 +12,7 @@ import pandas as pd
 from pyexpr.report.frames import in_order, records
 from pyexpr.report.labels import (
     ALL,
+    DASH,
     count,
     direction,
     display_name,
@@ -22,8 +23,8 @@ from pyexpr.report.labels import (
     p_value,
     percent,
 )
-from pyexpr.report.methods_text import fitted_models
-from pyexpr.report.wording import counted, listed_words
+from pyexpr.report.methods_text import context_names, fitted_models
+from pyexpr.report.wording import counted, listed_words, were
 
 Record = Mapping[str, Any]
 Tables = Mapping[str, pd.DataFrame]
@@ -49,13 +50,14 @@ def reliability_sentence(tables: Tables) -> str:
     known = own[own["estimate"].notna()]
     if known.empty:
         return "No reliability could be estimated."
+    names = context_names(tables)
     order = known.sort_values("estimate", kind="stable")
     low, high = order.iloc[0], order.iloc[-1]
     return (
-        f"ICC(1,k) ran from {number(low['estimate'])} {_limits(low, 2)} "
-        f"({display_name(low['context'])}, {display_name(low['question']).lower()}) to "
-        f"{number(high['estimate'])} {_limits(high, 2)} "
-        f"({display_name(high['context'])}, {display_name(high['question']).lower()})."
+        f"ICC(1,k) ran from {number(low['estimate'])}{_bracket(low)} "
+        f"({display_name(low['context'], names)}, {display_name(low['question']).lower()}) to "
+        f"{number(high['estimate'])}{_bracket(high)} "
+        f"({display_name(high['context'], names)}, {display_name(high['question']).lower()})."
     )
 
 
@@ -76,6 +78,7 @@ def performance_sentences(record: Record, tables: Tables) -> list[str]:
     options = record["options"]["compare"]
     levels = _levels(tables, options["methods"][0])
     level = percent(options["confidence"])
+    names = context_names(tables)
     text = []
     for model in fitted_models(tables):
         for metric in options["metrics"]:
@@ -86,8 +89,11 @@ def performance_sentences(record: Record, tables: Tables) -> list[str]:
             contexts = in_order(own["context"])
             for context in sorted(contexts, key=lambda label: label != ALL):
                 row = own[own["context"] == context].iloc[0]
-                where = "over all contexts" if context == ALL else f"in {display_name(context)}"
-                parts.append(f"{number(row['estimate'], 3)} {where}, {level} CI {_limits(row, 3)}")
+                where = (
+                    "over all contexts" if context == ALL else f"in {display_name(context, names)}"
+                )
+                limits = _told_limits(row["conf_low"], row["conf_high"], level)
+                parts.append(f"{number(row['estimate'], 3)} {where}, {limits}")
             text.append(
                 f"The {metric_words(metric)} of {display_name(model)} was {'; '.join(parts)}."
             )
@@ -108,7 +114,7 @@ def difference_sentences(record: Record, tables: Tables, main: str) -> list[str]
     for metric in options["metrics"]:
         parts = [
             f"{display_name(row.term.partition(' - ')[2])}: {number(row.estimate, 3)}, "
-            f"{level} CI {_together(interval(row.conf_low, row.conf_high, 3))}, {_p(row.p_value)}"
+            f"{_told_limits(row.conf_low, row.conf_high, level)}, {_p(row.p_value)}"
             for row in records(rows[rows["metric"] == metric])
         ]
         if parts:
@@ -130,11 +136,12 @@ def slope_sentences(record: Record, tables: Tables) -> list[str]:
         "p_value"
     )  # fmt: skip
     alpha = 1 - record["options"]["compare"]["confidence"]
+    names = context_names(tables)
     how = "adjusted " if column == "p_adjusted" else ""
     text = []
     for context in in_order(table["context"]):
         own = table[(table["context"] == context) & (table[column] < alpha)]
-        where = "Over all contexts" if context == ALL else f"In {display_name(context)}"
+        where = "Over all contexts" if context == ALL else f"In {display_name(context, names)}"
         found = [
             f"{display_name(row.feature)} ({number(row.tested_estimate)}, "
             f"{_p(getattr(row, column))})"
@@ -159,8 +166,9 @@ def cautions(record: Record, tables: Tables) -> list[Caution]:
         found.append(
             Caution(
                 "quality",
-                f"{count(lost)} of {counted(n_clips, 'clip')} ({100 * lost / n_clips:.0f}%) were "
-                "left out of the models. If they differ from the others, so may the results.",
+                f"{count(lost)} of {counted(n_clips, 'clip')} ({100 * lost / n_clips:.0f}%) "
+                f"{were(lost)} left out of the models. If they differ from the others, so may the "
+                "results.",
             )
         )
     made = stages["factor_model"]["provenance"]
@@ -220,8 +228,18 @@ def _levels(tables: Tables, method: str) -> pd.DataFrame:
     return table[(table["method"] == method) & ~table["term"].map(is_difference)]
 
 
-def _limits(row: Any, digits: int) -> str:
-    return _together(interval(row["conf_low"], row["conf_high"], digits))
+def _bracket(row: Any) -> str:
+    """Return a space and the interval of a row; nothing where there is none."""
+    shown = interval(row["conf_low"], row["conf_high"], 2)
+    return "" if shown == DASH else f" {_together(shown)}"
+
+
+def _told_limits(low: float, high: float, level: str) -> str:
+    """Return an interval in a sentence, or that there is none; its table says why."""
+    shown = interval(low, high, 3)
+    if shown == DASH:
+        return f"no {level} CI could be computed"
+    return f"{level} CI {_together(shown)}"
 
 
 def _together(text: str) -> str:
@@ -241,8 +259,10 @@ def _undefined(tables: Tables) -> str:
     bare = table[table["estimate"].isna()]
     if bare.empty:
         return ""
+    names = context_names(tables)
     labels = dict.fromkeys(
-        f"{metric_words(row.metric)} of {display_name(row.term)} in {display_name(row.context)}"
+        f"{metric_words(row.metric)} of {display_name(row.term)} in "
+        f"{display_name(row.context, names)}"
         for row in records(bare)
     )
     listed = listed_words(list(labels)[:6])

@@ -210,6 +210,7 @@ def _performance(content: StudyContent, found: Iterable[Caution]) -> Section:
                 content, "predictions",
                 "Predicted against true scores of the test clips, by context.",
             ),
+            _notes(content.record["stages"]["models"].get("notes", ())),
         ],
     )  # fmt: skip
 

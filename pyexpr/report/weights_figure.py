@@ -11,7 +11,7 @@ import pandas as pd
 
 from pyexpr.base import plotting
 from pyexpr.report.frames import checked, gap_notes, in_order, records
-from pyexpr.report.labels import display_name, display_names, interval, number
+from pyexpr.report.labels import display_name, display_names, interval, names_with, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -128,6 +128,7 @@ def weights_alt(frame: pd.DataFrame, *, digits: int = 2, names: Names = None) ->
         numbers=("estimate",),
         optional=_LIMITS,
     )
+    names = names_with(in_order(data["context"]), names)
     parts = ["Standardised weights of the features in each context, as dots about a zero line."]
     for context in in_order(data["context"]):
         listed = []

@@ -32,6 +32,11 @@ def counted(number: float, one: str, many: str = "") -> str:
     return f"{count(number)} {one if number == 1 else many or f'{one}s'}"
 
 
+def were(number: float) -> str:
+    """Return the verb of so many things in the past: ``was`` of one, ``were`` of more."""
+    return "was" if number == 1 else "were"
+
+
 def sentence(text: str) -> str:
     """Return text as a sentence: first letter large, full stop at the end.
 

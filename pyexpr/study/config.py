@@ -18,6 +18,14 @@ RATING_COLUMNS = ("subject", "context", "clip", "rater", "question", "score")
 RECORDING_COLUMNS = ("subject", "context", "openface", "video")
 
 
+# The label of what is computed over all contexts together.
+ALL = "all"
+TAKEN = (
+    f"a context cannot be called {ALL!r}, which names what is computed over all contexts; "
+    "give it another name"
+)
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,6 +49,12 @@ class RatingsSection(_Section):
     high: float = 4
     questions: tuple[str, ...] | None = None
 
+    @model_validator(mode="after")
+    def _low_below_high(self) -> RatingsSection:
+        if not self.low < self.high:
+            raise ValueError(f"low must be below high, but they are {self.low:g} and {self.high:g}")
+        return self
+
 
 class SegmentEntry(_Section):
     """One segment of a context's recordings; a negative time counts from the end."""
@@ -48,7 +62,15 @@ class SegmentEntry(_Section):
     context: str
     start: float
     end: float
+    # Without one it has its number within its context.
     clip: str | None = None
+
+    @field_validator("context")
+    @classmethod
+    def _no_taken_name(cls, name: str) -> str:
+        if name == ALL:
+            raise ValueError(TAKEN)
+        return name
 
 
 class ClipsSection(_Section):
@@ -102,6 +124,13 @@ class SplitSection(_Section):
     """Shares of subjects for training, validation and test."""
 
     proportions: tuple[float, float, float] = (0.6, 0.2, 0.2)
+
+    @field_validator("proportions", mode="before")
+    @classmethod
+    def _three(cls, shares: Any) -> Any:
+        if isinstance(shares, (list, tuple)) and len(shares) != 3:
+            raise ValueError("three numbers are needed: the shares for training, validation, test")
+        return shares
 
     @field_validator("proportions")
     @classmethod
@@ -209,7 +238,8 @@ class BaselinesSection(_Section):
 
     uniform: bool = True
     normal: bool = True
-    human: Literal["slot", "person", "none"] = "slot"
+    # "auto": as "slot"; where that cannot be computed it is left out, with a note.
+    human: Literal["auto", "slot", "person", "none"] = "auto"
 
 
 class CompareSection(_Section):
@@ -274,8 +304,8 @@ class StudyConfig(_Section):
 def read_config(path: Path) -> StudyConfig:
     """Read and check a study file; `StudyError` names the file, the place and the mend."""
     try:
-        with path.open("rb") as handle:
-            raw = tomllib.load(handle)
+        # Some editors begin a file with a byte-order mark, which TOML does not know.
+        raw = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         raise StudyError(f"there is no study file {str(path)!r}") from None
     except IsADirectoryError:

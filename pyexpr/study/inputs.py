@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from pyexpr.base.errors import StudyError, counted, listed
 from pyexpr.base.tables import label_codes, numeric_column, read_csv, require_columns
 from pyexpr.behavior.schedules import BP4D_PLUS, Schedule
-from pyexpr.study.config import RATING_COLUMNS, StudyConfig
+from pyexpr.study.config import ALL, RATING_COLUMNS, TAKEN, StudyConfig
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CLIP_KEY = ["subject", "context", "clip"]
+NO_RECORDING = "rated, but without a recording"
+NO_RATINGS = "recorded, but without ratings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,9 @@ class Inputs:
         In the order of every table.
     dropped : dict
         Counts of what was left out, by reason.
+    unmatched : DataFrame
+        subject, context, clip, reason: what stands in one table alone and was left out, a
+        row per rated clip; of a recording without ratings one row, its clip missing.
     """
 
     ratings: pd.DataFrame
@@ -41,6 +46,17 @@ class Inputs:
     contexts: tuple[str, ...]
     questions: tuple[str, ...]
     dropped: dict[str, int]
+    unmatched: pd.DataFrame
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what `unmatched` holds, a sentence for each reason."""
+        found = []
+        for reason, rows in self.unmatched.groupby("reason", sort=False):
+            pairs = rows[["subject", "context"]].drop_duplicates()
+            names = [" / ".join(pair) for pair in pairs.itertuples(index=False)]
+            many = counted(len(names), "subject / context pair", "was", "were")
+            found.append(f"{many} left out, {reason}: {listed(names)}")
+        return tuple(found)
 
 
 def read_inputs(config: StudyConfig, folder: Path) -> Inputs:
@@ -48,13 +64,15 @@ def read_inputs(config: StudyConfig, folder: Path) -> Inputs:
     schedule = study_schedule(config)
     ratings, dropped = read_ratings(config, folder)
     recordings = read_recordings(config, folder)
-    ratings, recordings, lost = _match(ratings, recordings, drop=config.data.unmatched == "drop")
+    ratings, recordings, lost, unmatched = _match(
+        ratings, recordings, drop=config.data.unmatched == "drop"
+    )
     _check_clips(ratings, schedule)
     _check_subjects(ratings)
     present = set(ratings["context"])
     contexts = tuple(name for name in schedule.segments if name in present)
     questions = _questions(config, ratings)
-    return Inputs(ratings, recordings, schedule, contexts, questions, dropped | lost)
+    return Inputs(ratings, recordings, schedule, contexts, questions, dropped | lost, unmatched)
 
 
 def study_schedule(config: StudyConfig) -> Schedule:
@@ -82,6 +100,8 @@ def read_ratings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, dict[
         label_codes(table[name], name=names[name], what=what)
     table = table.assign(score=scores)
     unique = ["subject", "context", "clip", "rater", "question"]
+    if (table["context"] == ALL).any():
+        raise StudyError(f"{what}: {TAKEN}")
     doubled = table[table.duplicated(unique, keep="first")]
     if len(doubled):
         rows = [" / ".join(row) for row in doubled[unique].itertuples(index=False)]
@@ -138,8 +158,10 @@ def _files(names: pd.Series[str], folder: Path, what: str) -> list[str]:
 
 def _match(
     ratings: pd.DataFrame, recordings: pd.DataFrame, *, drop: bool
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int], pd.DataFrame]:
     """Bring both tables to the same (subject, context) pairs, or say which differ."""
+    import pandas as pd
+
     rated = ratings[["subject", "context"]].apply(tuple, axis=1)
     recorded = recordings[["subject", "context"]].apply(tuple, axis=1)
     unrecorded = ~rated.isin(set(recorded))
@@ -157,6 +179,12 @@ def _match(
                     f"{there}: {listed(names, most=5)}; mend the tables, or leave these out with "
                     'unmatched = "drop" under [data]'
                 )
+    lone = [*ratings.loc[unrecorded, CLIP_KEY].drop_duplicates().itertuples(index=False)]
+    unmatched = pd.DataFrame(
+        [(*clip, NO_RECORDING) for clip in lone]
+        + [(*pair, None, NO_RATINGS) for pair in recorded[unrated]],
+        columns=[*CLIP_KEY, "reason"],
+    )
     ratings = ratings[~unrecorded].reset_index(drop=True)
     recordings = recordings[~unrated].reset_index(drop=True)
     if not len(ratings):
@@ -171,6 +199,7 @@ def _match(
             "ratings without a recording": int(unrecorded.sum()),
             "recordings without ratings": int(unrated.sum()),
         },
+        unmatched,
     )
 
 

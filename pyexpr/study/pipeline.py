@@ -283,6 +283,7 @@ class Study:
         if self.config.models.deep():
             # Said now, not after the other stages.
             require_installed()
+        stages.check_early(self.config, self.inputs)
         runs: dict[str, Callable[[], StageOutput]] = {
             name: getattr(self, name) for name in STAGES if name != "features"
         }
@@ -400,7 +401,8 @@ class Study:
 
     def _record(self) -> dict[str, Any]:
         """Return what is needed to repeat the run, and what was left out of it."""
-        notes = [
+        notes = [f"data: {note}" for note in self.inputs.notes()]
+        notes += [
             f"{name.replace('_', ' ')}: {note}"
             for name, output in self._done.items()
             for note in output.facts.get("notes", ())

@@ -186,7 +186,8 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
         "figure4_coefficients": (
             coefficients_figure(
                 found["coefficients"],
-                names=display_names(found["coefficients"]["feature"].unique()),
+                names=display_names(found["coefficients"]["feature"].unique())
+                | display_names(found["coefficients"]["context"].unique()),
             ),
             "Weights and slopes per context and over all",
             f"{_SLOPES_TOLD.format(interval=interval_told(slopes))} {figures.weights_alt(slopes)}",

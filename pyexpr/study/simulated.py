@@ -18,7 +18,7 @@ from pyexpr.simulation.ratings import QUESTIONS, simulate_ratings
 from pyexpr.simulation.recordings import simulate_recording
 from pyexpr.study import stages
 from pyexpr.study.config import StudyConfig
-from pyexpr.study.inputs import Inputs
+from pyexpr.study.inputs import CLIP_KEY, Inputs
 from pyexpr.study.store import StageOutput
 
 if TYPE_CHECKING:
@@ -153,4 +153,5 @@ def _inputs(subjects: int, seed: int) -> Inputs:
         contexts=CONTEXTS,
         questions=QUESTIONS,
         dropped={},
+        unmatched=pd.DataFrame(columns=[*CLIP_KEY, "reason"]),
     )

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from pyexpr.base.errors import DataError, EngineError, PyexprWarning, StudyError, counted
+from pyexpr.base.errors import DataError, EngineError, PyexprWarning, StudyError, counted, listed
 from pyexpr.base.results import jsonable
 from pyexpr.behavior.features import FEATURES, FeatureResult, extract_features
 from pyexpr.inference.coefficients import context_coefficients
@@ -20,7 +20,7 @@ from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_b
 from pyexpr.modeling.contextual import ContextualRegressor
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
 from pyexpr.modeling.splits import split_subjects
-from pyexpr.study.config import BaselinesSection, StudyConfig
+from pyexpr.study.config import ALL, BaselinesSection, StudyConfig
 from pyexpr.study.deep_tables import deep_tables, joined_predictions
 from pyexpr.study.inputs import CLIP_KEY, Inputs
 from pyexpr.study.leakage import (
@@ -34,9 +34,8 @@ from pyexpr.study.store import StageOutput
 if TYPE_CHECKING:
     import pandas as pd
 
-# The label of what is computed over all contexts together.
-ALL = "all"
 PARTS = ("train", "validation", "test")
+NO_HUMANS = '[baselines] human = "none" leaves the human baseline out'
 _INADMISSIBLE = (
     "its factor model has a negative residual variance (allow_inadmissible = true under "
     "[factor_model] uses it all the same)"
@@ -221,7 +220,7 @@ def models(
         other_rows = relabelled(rows, unseen)
         if config.factor_model.fit_on == "train":
             rows, other_rows, loadings = other_rows, rows, unseen.loadings
-    fitted, predictions = _fit_and_predict(config, inputs, rows, loadings)
+    fitted, predictions, unrated = _fit_and_predict(config, inputs, rows, loadings)
     # The other kind of score, for what the leak is worth; baselines do not enter that.
     none = BaselinesSection(uniform=False, normal=False, human="none")
     plain = config.model_copy(update={"baselines": none})
@@ -242,7 +241,7 @@ def models(
         "other_predictions": other,
         "weights": weights,
         "tuning": tuning,
-        "left_out": left_out,
+        "left_out": _with_unmatched(inputs, left_out),
         # What every other model is to learn, too.
         "labelled_clips": rows[[*CLIP_KEY, "part", "score", "score_pooled"]],
     }
@@ -253,25 +252,39 @@ def models(
         "left out": left_out["reason"].value_counts().to_dict(),
         "scores fitted on": config.factor_model.fit_on,
         "no training-only scores because": unseen if isinstance(unseen, str) else "",
+        "human baseline": human_kind(config.baselines) if has_humans(predictions) else "none",
+        "notes": unrated,
     }
     if isinstance(unseen, TrainingScores) and config.factor_model.fit_on == "train":
         facts["notes"] = [
+            *unrated,
             f"The scores that the models learn come from factor models of the {unseen.n_clips} "
-            f"clips of {unseen.n_subjects} training subjects; table 2 shows those of all subjects."
+            f"clips of {unseen.n_subjects} training subjects; table 2 shows those of all subjects.",
         ]
         tables["training_scores"] = unseen.scores
         tables["training_loadings"] = unseen.loadings
     return StageOutput(tables, facts)
 
 
+def _with_unmatched(inputs: Inputs, left_out: pd.DataFrame) -> pd.DataFrame:
+    """Put what the tables of the study do not share before the clips left out of the models."""
+    import pandas as pd
+
+    if inputs.unmatched.empty:
+        return left_out
+    # Not pd.concat: a column without any value would be of a type of its own.
+    rows = [*inputs.unmatched.to_dict("records"), *left_out.to_dict("records")]
+    return pd.DataFrame(rows, columns=list(left_out))
+
+
 def _fit_and_predict(
     config: StudyConfig, inputs: Inputs, rows: pd.DataFrame, loadings: pd.DataFrame
-) -> tuple[ContextualRegressor, pd.DataFrame]:
-    """Fit the models to the rows' scores; also return the predictions of the test part."""
+) -> tuple[ContextualRegressor, pd.DataFrame, list[str]]:
+    """Fit the models to the rows' scores; return the predictions of the test part, and notes."""
     label = "score_pooled" if config.factor_model.labels == "pooled" else "score"
     fitted = _fit_elastic_net(config, rows, label)
     test = rows[rows["part"] == "test"].reset_index(drop=True)
-    return fitted, _predict(config, inputs, loadings, fitted, test, label)
+    return fitted, *_predict(config, inputs, loadings, fitted, test, label)
 
 
 def complete_rows(
@@ -350,8 +363,8 @@ def _predict(
     fitted: ContextualRegressor,
     test: pd.DataFrame,
     label: str,
-) -> pd.DataFrame:
-    """Return one row per test clip and per what it is evaluated as: its context, or all."""
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return a row per test clip and per what it is evaluated as (its context, or all); notes."""
     import pandas as pd
 
     columns = ["context", *FEATURES]
@@ -369,11 +382,62 @@ def _predict(
         elastic_net=fitted.predict(test[columns], pooled=True),
     )
     blocks = [own[own["context"] == context] for context in inputs.contexts] + [pooled]
+    absent: dict[str, list[str]] = {}
     if config.baselines.human != "none":
-        blocks = [_with_humans(config, inputs, loadings, block) for block in blocks]
+        for i, block in enumerate(blocks):
+            evaluated = str(block["evaluated"].iloc[0])
+            try:
+                blocks[i] = _with_humans(config, inputs, loadings, block)
+            except DataError as error:
+                if config.baselines.human != "auto":
+                    raise StudyError(f"context {evaluated!r}: {error}; {NO_HUMANS}") from None
+                absent.setdefault(str(error), []).append(evaluated)
     predictions = pd.concat(blocks, ignore_index=True)
     leading = [*CLIP_KEY, "evaluated", "truth", "elastic_net"]
-    return predictions[[*leading, *[name for name in predictions if name not in leading]]]
+    return predictions[[*leading, *[name for name in predictions if name not in leading]]], [
+        f"There is no human baseline of {listed(contexts)}: {why}"
+        for why, contexts in absent.items()
+    ]
+
+
+def human_kind(options: BaselinesSection) -> str:
+    """Return what stands behind a rater of the human baseline."""
+    return "slot" if options.human == "auto" else options.human
+
+
+def has_humans(predictions: pd.DataFrame) -> bool:
+    """Say whether a table of predictions has the human baseline."""
+    return any(str(name).startswith("human_") for name in predictions)
+
+
+def check_early(config: StudyConfig, inputs: Inputs) -> None:
+    """Raise `StudyError` for what a whole study cannot do with these tables.
+
+    Said before the first stage, not after an hour of the others.
+    """
+    questions = inputs.questions
+    if len(questions) < 3:
+        raise StudyError(
+            "the factor model needs at least three questions, but the ratings have "
+            f"{counted(len(questions), 'question')}: {listed(questions)}"
+        )
+    answers = inputs.ratings.groupby([*CLIP_KEY, "rater"], sort=False)["question"].nunique()
+    if config.baselines.human in ("slot", "person") and answers.max() < len(questions):
+        raise StudyError(f"no rater answered every question about any clip; {NO_HUMANS}")
+    subjects = inputs.ratings["subject"].unique()
+    proportions = config.split.proportions
+    try:
+        split = split_subjects(subjects, proportions=proportions, seed=config.seed)
+    except DataError as error:
+        raise StudyError(f"[split] proportions: {error}") from None
+    for part in ("train", "test"):
+        # Nothing can be left out of one subject to see how much hangs on it.
+        if len(getattr(split, part)) < 2:
+            raise StudyError(
+                f"[split] proportions = {list(proportions)} leave the {part} part 1 of "
+                f"{counted(len(subjects), 'subject')}, and it needs at least 2; give it a "
+                "larger share, or add subjects"
+            )
 
 
 def _with_humans(
@@ -384,7 +448,7 @@ def _with_humans(
     own = loadings[loadings["context"] == evaluated]
     rated = inputs.ratings.merge(block[CLIP_KEY], on=CLIP_KEY)
     weights = dict(zip(own["indicator"], own["std_loading"], strict=True))
-    humans = human_baseline(rated, weights, human=config.baselines.human)
+    humans = human_baseline(rated, weights, human=human_kind(config.baselines))
     columns = [*CLIP_KEY, *humans.values, *humans.truth]
     return block.merge(humans.table[columns], on=CLIP_KEY, how="left")
 

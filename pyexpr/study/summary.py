@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 from pyexpr.report import paper_figures
 from pyexpr.report.display import to_console
 from pyexpr.report.tables import side_by_side
-from pyexpr.study.config import StudyConfig
+from pyexpr.study.config import ALL, StudyConfig
 from pyexpr.study.deep_stage import DEEP_MODELS
 from pyexpr.study.pipeline import StudyResult
 from pyexpr.study.render import MAIN_MODEL, performance_rows, study_tables
 from pyexpr.study.report import REPORT
-from pyexpr.study.stages import ALL
 
 if TYPE_CHECKING:
     import pandas as pd

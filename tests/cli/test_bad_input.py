@@ -110,6 +110,67 @@ def test_tables_that_cannot_be_used(
     assert not list((study_file.parent / "results").rglob("*"))
 
 
+@pytest.mark.parametrize("table", ["ratings", "recordings"])
+@pytest.mark.parametrize("command", ["run", "icc", "features", "fit", "compare"])
+def test_a_table_that_is_not_there(
+    command: str, table: str, study_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study_file = variant(study_folder, tmp_path / "copy")
+    text = study_file.read_text()
+    study_file.write_text(text.replace(f'{table} = "{table}.csv"', f'{table} = "none.csv"'))
+    said = refused(capsys, command, study_file)
+    assert "none.csv" in said
+    assert "there is no file" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "toml", "message"),
+    [
+        (
+            lambda r: r[r["question"] != "emotion"],
+            "",
+            "needs at least three questions, but the ratings have 2 questions: 'response', ",
+        ),
+        (
+            lambda r: r,
+            "[split]\nproportions = [0.9, 0.05, 0.05]\n",
+            r"\[split\] proportions = \[0.9, 0.05, 0.05\] leave the test part 1 of 15 subjects",
+        ),
+        (
+            lambda r: r,
+            "[split]\nproportions = [0.98, 0.01, 0.01]\n",
+            r"\[split\] proportions: of 15 subjects a proportion of 0.01 leaves none for the val",
+        ),
+        (
+            # The first three raters answer two questions, the others the third.
+            lambda r: r[(r["question"] == "motion") == (r["rater"].str[-1].astype(int) > 3)],
+            '[baselines]\nhuman = "slot"\n',
+            r'no rater answered every question about any clip; \[baselines\] human = "none" leaves',
+        ),
+    ],
+)
+def test_what_tables_and_study_file_show_is_told_before_the_first_stage(
+    change: Callable[[pd.DataFrame], pd.DataFrame], toml: str, message: str,
+    study_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    ratings, _ = tables_of(study_folder)
+    ratings = change(ratings.astype({"rater": str}))
+    study_file = variant(study_folder, tmp_path / "copy", toml=toml, ratings=ratings)
+    assert re.search(message, refused(capsys, "run", study_file))
+    assert not list((study_file.parent / "results").rglob("*"))
+
+
+def test_a_file_too_short_for_any_clip(
+    study_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = study_folder / "openface" / "S001_pain.csv"
+    out = tmp_path / "f.csv"
+    said = refused(capsys, "features", file, "--every", "300", "-o", out)
+    assert "no clip of 300 s fits" in said
+    assert "the recording is too short" in said
+    assert not out.exists()
+
+
 def test_a_context_with_fewer_subjects_than_parts(
     study_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

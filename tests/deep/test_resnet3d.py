@@ -157,6 +157,8 @@ def test_other_files_are_refused(
     assert "code ran" not in capsys.readouterr().out
     refused(b"", "cannot be read as tensors alone")
     refused(b"text\n", "cannot be read as tensors alone")
+    # torch says "101" of it: the code of a letter.
+    refused(b"hello", "cannot be read as tensors alone: it is damaged, or of another kind; save")
     refused(3, r"holds no state_dict\(\)")
     refused({k: v for k, v in kinetics.items() if k != "stem.0.weight"}, "lacks the weights")
     refused({**kinetics, "layer5.weight": torch.zeros(1)}, "does not have: 'layer5.weight'")

@@ -149,6 +149,32 @@ def test_the_curve_is_the_error_of_the_predictions() -> None:
     assert best == pytest.approx(error, rel=1e-5)  # one is summed in float32
 
 
+def test_validation_as_a_mapping_is_that_of_the_pair() -> None:
+    X, y, subjects = trending_clips(6)
+    held = subjects < 2
+    fits = [
+        small(max_epochs=2).fit(X[~held], y[~held], validation=validation)
+        for validation in ((X[held], y[held]), {"X": X[held], "y": y[held]})
+    ]
+    assert weights(fits[0]) == weights(fits[1])
+    assert fits[1].stopping_ == "validation"
+
+
+@pytest.mark.parametrize(
+    ("validation", "message"),
+    [
+        ({"X": 1}, "a mapping must have 'X' and 'y'; it has 'X'"),
+        ({"X": 1, "y": 1, "groups": 1}, "it has 'X', 'y', 'groups'"),
+        ((1, 2, 3), r"must be a pair \(X, y\) or a mapping"),
+        (np.zeros((2, 3)), r"must be a pair \(X, y\) or a mapping"),
+    ],
+)
+def test_validation_that_is_neither_pair_nor_mapping(validation: object, message: str) -> None:
+    X, y, _ = trending_clips(3)
+    with pytest.raises(DataError, match=message):
+        small(max_epochs=1).fit(X, y, validation=validation)
+
+
 def test_batches() -> None:
     order = np.arange(9)[::-1].copy()
     assert [len(rows) for rows in batches(order, 4)] == [4, 5]

@@ -488,7 +488,7 @@ def test_printed_and_drawn() -> None:
     assert "they are no test" in str(result)
     assert result.to_dict()["provenance"]["tests"] == ["least squares, CR2"] * 2
     figure = result.plot(names={"f0": "Smile"})
-    assert [axes.get_title() for axes in figure.axes] == ["A", "B", "C", "All"]
+    assert [axes.get_title() for axes in figure.axes] == ["a", "b", "c", "all"]
     assert figure.axes[0].get_yticklabels()[0].get_text() == "Smile"
     for rule, said in (
         (None, "Slope, confidence interval (tested)"),

@@ -8,12 +8,14 @@ import pandas as pd
 import pytest
 
 from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.inference.coefficient_plot import coefficients_figure
 from pyexpr.report.coefficient_tables import (
     coefficients_table,
     contrasts_table,
     leakage_table,
     omnibus_table,
 )
+from pyexpr.report.weights_figure import weights_alt
 
 NAN = math.nan
 
@@ -109,3 +111,21 @@ def test_a_missing_column_is_named(make: object) -> None:
 def test_two_rows_for_one_coefficient_are_refused() -> None:
     with pytest.raises(DataError, match="more than one row"):
         coefficients_table(pd.concat([coefficients(), coefficients()]))
+
+
+def test_figure_4_names_contexts_as_they_are() -> None:
+    contexts = ["pain", "Pain", "a b"]
+    table = pd.DataFrame(
+        {
+            "context": contexts, "feature": "au_count", "estimate": 0.1, "procedure_low": 0.0,
+            "procedure_high": 0.2, "tested_estimate": 0.2, "conf_low": 0.1, "conf_high": 0.3,
+        }
+    )  # fmt: skip
+    panels = coefficients_figure(table).axes
+    assert [axes.get_title() for axes in panels] == contexts
+    assert [label.get_text() for label in panels[0].get_yticklabels()] == ["au_count"]
+    (named, *_) = coefficients_figure(table, names={"pain": "Cold pressor"}).axes
+    assert named.get_title() == "Cold pressor"
+    # In words, too, no two contexts have one name.
+    words = weights_alt(table.rename(columns={"procedure_low": "low", "procedure_high": "high"}))
+    assert all(f" {context}: AU count" in words for context in contexts)

@@ -59,6 +59,16 @@ def test_segments_of_ones_own(tmp_path: Path) -> None:
             f"{BUILT_IN}[split]\nproportions = [0.8, 0.1, 0.2]\n",
             "split.proportions: the three shares must be above 0 and sum to 1",
         ),
+        (
+            f"{BUILT_IN}[split]\nproportions = [0.5, 0.5]\n",
+            r"split.proportions: three numbers are needed: the shares for training, validation, "
+            r"test \(it is \[0.5, 0.5\]\)",
+        ),
+        (f"{BUILT_IN}[ratings]\nlow = 4\nhigh = 0\n", "low must be below high, .* 4 and 0"),
+        (
+            '[[clips.segments]]\ncontext = "all"\nstart = 0\nend = 3\n',
+            "a context cannot be called 'all', which names what is computed over all contexts",
+        ),
         (f"{BUILT_IN}[models.elastic_net]\nalpha = [0]\n", "every alpha must be above 0"),
         (f"{BUILT_IN}[models.elastic_net]\nl1_ratio = [2]\n", "between 0 and 1"),
     ],
@@ -67,6 +77,12 @@ def test_what_is_wrong_is_said(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(StudyError, match=message) as caught:
         read(tmp_path, text)
     assert "study.toml" in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + f"seed = 4\n{BUILT_IN}".replace("\n", "\r\n").encode())
+    assert read_config(path).seed == 4
 
 
 def test_no_file_and_a_folder(tmp_path: Path) -> None:

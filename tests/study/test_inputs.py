@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from pyexpr.base.errors import ColumnError, DataError, StudyError
+from pyexpr.behavior.schedules import Segment
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.inputs import Inputs, read_inputs
+from pyexpr.study.pipeline import Study
 
 SUBJECTS = ("s1", "s2", "s3")
 CONTEXTS = {"startle": 5, "disgust": 4}
@@ -85,6 +88,62 @@ def test_unmatched_pairs_are_left_out_on_request(tmp_path: Path) -> None:
     assert ("s1", "startle") not in set(
         inputs.ratings[["subject", "context"]].itertuples(index=False, name=None)
     )
+
+
+def test_what_was_unmatched_is_listed_and_told(tmp_path: Path) -> None:
+    ratings, recordings = tables()
+    lone = (ratings["subject"] == "s2") & (ratings["context"] == "disgust")
+    inputs = read(tmp_path, ratings[~lone], recordings.iloc[1:], data={"unmatched": "drop"})
+    listed = inputs.unmatched.fillna("").to_numpy().tolist()
+    assert listed == [
+        *(["s1", "startle", str(k), "rated, but without a recording"] for k in range(1, 6)),
+        ["s2", "disgust", "", "recorded, but without ratings"],
+    ]
+    assert inputs.notes() == (
+        "1 subject / context pair was left out, rated, but without a recording: 's1 / startle'",
+        "1 subject / context pair was left out, recorded, but without ratings: 's2 / disgust'",
+    )
+    assert read(tmp_path, *tables()).notes() == ()
+
+
+def test_a_context_called_all_is_refused(tmp_path: Path) -> None:
+    ratings, recordings = (
+        table.assign(context=table["context"].replace("disgust", "all")) for table in tables()
+    )
+    with pytest.raises(StudyError, match=r"the ratings .*: a context cannot be called 'all'"):
+        read(tmp_path, ratings, recordings)
+
+
+HOW_TO = Path(__file__).parents[2] / "docs" / "howto" / "own_contexts.md"
+
+
+def test_the_study_file_of_the_how_to_about_own_contexts(tmp_path: Path) -> None:
+    text = HOW_TO.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+    (tmp_path / "study.toml").write_text(text, encoding="utf-8")
+    clips = (("calm", "opening"), ("calm", "ending"), ("tense", "1"))
+    rows = [
+        (subject, *clip, rater, question, (i + j + k) % 5)
+        for i, subject in enumerate(SUBJECTS)
+        for j, clip in enumerate(clips)
+        for k, (rater, question) in enumerate(product(("r1", "r2"), ("felt", "shown", "moved")))
+    ]
+    names = ["participant", "interview", "clip", "rater", "question", "expressive"]
+    pd.DataFrame(rows, columns=names).to_csv(tmp_path / "ratings.csv", index=False)
+    recordings = pd.DataFrame(
+        [(s, c, f"{s}_{c}.csv") for s in SUBJECTS for c in ("calm", "tense")],
+        columns=["subject", "context", "openface"],
+    )
+    recordings.to_csv(tmp_path / "recordings.csv", index=False)
+    for name in recordings["openface"]:
+        (tmp_path / name).touch()
+    study = Study.from_file(tmp_path / "study.toml")
+    # As the page writes the same schedule in Python.
+    assert study.inputs.schedule.segments == {
+        "calm": (Segment(0, 10, "opening"), Segment(-10, 0, "ending")),
+        "tense": (Segment(20, 30, "1"),),
+    }
+    table = study.reliability().tables["reliability"]
+    assert list(dict.fromkeys(table["context"])) == ["calm", "tense", "all"]
 
 
 def spoil_score(value: object) -> pd.DataFrame:

@@ -349,6 +349,46 @@ def test_a_run_interrupted_while_it_writes_leaves_no_mixture_that_passes_for_res
     assert files_of(results) == files_of(study_result.folder)
 
 
+def test_without_whole_raters_and_pairs_a_study_goes_on_and_says_so(
+    study_folder: Path, tmp_path: Path
+) -> None:
+    ratings, recordings = tables_of(study_folder)
+    # The first three raters answer two questions, the others the third.
+    late = ratings.groupby(["subject", "context", "clip"])["rater"].rank(method="dense") > 3
+    ratings = ratings[(ratings["question"] == "motion") == late]
+    lone = ratings.iloc[0]
+    mine = (recordings["subject"] == lone["subject"]) & (recordings["context"] == lone["context"])
+    study_file = variant(
+        study_folder, tmp_path / "copy", ratings=ratings, recordings=recordings[~mine],
+        toml=(
+            '[compare]\nmethods = ["jackknife_t"]\n'
+            "[coefficients]\nn_boot = 20\n"
+            "[factor_model]\ninvariance = false\nallow_inadmissible = true\n"
+        ),
+    )  # fmt: skip
+    text = study_file.read_text()
+    study_file.write_text(text.replace("[data]\n", '[data]\nunmatched = "drop"\n'))
+    result = Study.from_file(study_file).run(show=False)
+    assert not result.table("comparison")["term"].str.contains("human").any()
+    pair = f"{lone['subject']} / {lone['context']}"
+    (note,) = (text for text in result.notes() if "human baseline" in text)
+    assert "'all': no rater answered every question" in note
+    assert any(text.startswith("data: 1 subject") and pair in text for text in result.notes())
+    left_out = result.table("left_out")
+    own = left_out[left_out["reason"] == "rated, but without a recording"]
+    assert set(own["subject"] + " / " + own["context"]) == {pair}
+    assert (
+        len(own)
+        == ratings[
+            (ratings["subject"] == lone["subject"]) & (ratings["context"] == lone["context"])
+        ]["clip"].nunique()
+    )
+    report = (result.folder / "report.html").read_text(encoding="utf-8")
+    assert "There is no human baseline of" in report
+    assert "rated, but without a recording" in report
+    assert "Not computed: human baseline" in report
+
+
 def run_with(study_folder: Path, target: Path, **edits: pd.DataFrame) -> StudyResult:
     return Study.from_file(variant(study_folder, target, **edits)).run(show=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from html.parser import HTMLParser
@@ -190,6 +191,41 @@ def test_many_clips_lost_and_dropped_ratings_are_told(copy: Path) -> None:
     assert "Left out before any analysis: 12 ratings without a score." in page.text
     assert "80 of" in page.text
     assert "were left out of the models. If they differ" in page.text
+
+
+def test_one_of_a_thing_has_the_verb_of_one(copy: Path) -> None:
+    change(
+        copy,
+        dropped={"ratings without a score": 1, "recordings without ratings": 1},
+        **{"stages__models__left out": {"a feature is missing": 1}},
+    )
+    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    assert "1 rating without a score and 1 recording without ratings." in text
+    assert "1 clip was left out of all models alike" in text
+
+
+def test_where_there_is_no_interval_none_is_shown_in_a_sentence(copy: Path) -> None:
+    for name in ("table1_reliability", "comparison"):
+        table = pd.read_csv(copy / f"{name}.csv", dtype={"subject": str})
+        table.assign(conf_low=math.nan, conf_high=math.nan).to_csv(
+            copy / f"{name}.csv", index=False
+        )
+    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    assert "CI \u2014" not in text
+    assert "no 95% CI could be computed" in text
+    assert re.search(r"ICC\(1,k\) ran from \.\d+ \(\w+, \w+\) to", text)
+
+
+def test_contexts_that_differ_in_their_capital_alone_stay_apart(copy: Path) -> None:
+    for path in copy.glob("*.csv"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("startle", "Pain"), encoding="utf-8")
+    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    assert "in 3 contexts (Pain, pain, and disgust)" in text
+    assert "; Pain: alpha" in text.replace("were Pain: alpha", "were ; Pain: alpha")
+    assert "; pain: alpha" in text
+    assert " in pain, " in text
+    assert " in Pain, " in text
 
 
 def without(folder: Path, *names: str) -> None:
