@@ -54,9 +54,12 @@ def test_nothing_is_wider_than_the_page(page: Page, width: int) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.evaluate(OVERFLOWING) == []
-    # Tables that are wider scroll in their own box.
-    wide = "[...document.querySelectorAll('.scroll')].some(b => b.scrollWidth > b.clientWidth)"
-    assert page.evaluate(wide)
+    # Tables that are wider scroll in their own box; on a desk nothing of table 3 is hidden.
+    wide = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter(b => b.scrollWidth > b.clientWidth)"
+        ".map(b => b.querySelector('table')?.id)"
+    )
+    assert ("table3-performance-intervals" in wide) == (width == PHONE)
 
 
 def column(page: Page, table: str, number: int) -> list[str]:
