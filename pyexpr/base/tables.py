@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,7 @@ def numeric_column(
 
     require_columns(frame, [name], what=what)
     column = frame[name]
+    _check_holds_numbers(column, name, what)
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
 
     def refuse(bad: NDArray[np.bool_], wanted: str) -> None:
@@ -68,6 +70,7 @@ def numeric_column(
             )
 
     refuse(np.isnan(values) & ~column.isna().to_numpy(dtype=bool), "a number")
+    _check_no_text(column, name, what)
     refuse(np.isinf(values), "finite")
     with np.errstate(invalid="ignore"):
         if low is not None or high is not None:
@@ -83,6 +86,45 @@ def numeric_column(
             # Missing values are the caller's business, and NaN != NaN.
             refuse((values != np.floor(values)) & ~np.isnan(values), "a whole number")
     return values
+
+
+def _check_holds_numbers(column: pd.Series[Any], name: str, what: str) -> None:
+    """Raise `ColumnError` for what pandas would make numbers of: text, dates, complex numbers."""
+    import pandas as pd
+
+    # Categories are judged by what they are.
+    dtype = column.cat.categories.dtype if isinstance(column.dtype, pd.CategoricalDtype) else None
+    kind = pd.api.types
+    dtype = column.dtype if dtype is None else dtype
+    if kind.is_datetime64_any_dtype(dtype) or kind.is_timedelta64_dtype(dtype):
+        holds = "dates" if kind.is_datetime64_any_dtype(dtype) else "durations"
+    elif kind.is_complex_dtype(dtype):
+        holds = "complex numbers"
+    elif isinstance(dtype, pd.PeriodDtype):
+        holds = "periods"
+    else:
+        holds = ""
+    if holds:
+        raise ColumnError(f"column {name!r} of {what} must be a number, but it holds {holds}")
+
+
+def _check_no_text(column: pd.Series[Any], name: str, what: str) -> None:
+    """Raise `ColumnError` for numbers written as text, which pandas would read."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return
+    for row, value in enumerate(column.tolist()):
+        if isinstance(value, (str, bytes)):
+            raise ColumnError(
+                f"column {name!r} of {what} must be a number, but row {row + 1} holds the text "
+                f"{_shown(value)}; make numbers of it first (pandas.to_numeric)"
+            )
+        if isinstance(value, (date, timedelta, complex)):
+            raise ColumnError(
+                f"column {name!r} of {what} must be a number, but row {row + 1} holds "
+                f"{_shown(value)}"
+            )
 
 
 def column_or_array(
@@ -101,7 +143,9 @@ def column_or_array(
             f"but its shape is {array.shape}"
         )
     name = str(getattr(value, "name", None) or argument)
-    return name, pd.Series(array, index=frame.index, name=name)
+    # Of a list NumPy would make text of a missing value among text.
+    own = list(value) if isinstance(value, (list, tuple)) else array
+    return name, pd.Series(own, index=frame.index, name=name)
 
 
 def label_codes(values: Any, *, name: str, what: str) -> tuple[NDArray[np.int64], list[Any]]:
@@ -126,7 +170,7 @@ def label_codes(values: Any, *, name: str, what: str) -> tuple[NDArray[np.int64]
             f"column {name!r} of {what} must not have missing values, but row {row + 1} is empty"
             + (f" ({int(missing.sum())} such rows)" if missing.sum() > 1 else "")
         )
-    if pd.api.types.infer_dtype(series).startswith("mixed"):
+    if series.dtype == object and len({isinstance(one, str) for one in series}) > 1:
         raise ColumnError(
             f"column {name!r} of {what} mixes text and numbers; make it all text or all numbers"
         )

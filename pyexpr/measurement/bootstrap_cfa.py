@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.checks import confidence_level, whole_number
 from pyexpr.base.errors import DataError, FewSubjectsWarning, PyexprWarning, counted
 from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, column_or_array, label_codes
@@ -15,7 +16,8 @@ from pyexpr.base.versions import versions
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.factor_model import cluster_sums, fit_resampled
 from pyexpr.core.quantiles import MOST_UNDEFINED, SOME_UNDEFINED, interpolated_quantiles
-from pyexpr.measurement.cfa import check_determined, grouping, indicator_columns
+from pyexpr.measurement.cfa import check_determined
+from pyexpr.measurement.columns import grouping, indicator_columns
 from pyexpr.measurement.engines.native_engine import refuse_unsupported
 from pyexpr.measurement.engines.protocol import FitRequest
 from pyexpr.measurement.spec import MeasurementModel, parse_model
@@ -401,8 +403,8 @@ def _bca_levels(
 def _check_interval(method: str, confidence: float, n_boot: int) -> None:
     if method not in METHODS:
         raise DataError(f"method= must be 'percentile' or 'bca', not {method!r}")
-    if not 0 < confidence < 1:
-        raise DataError(f"confidence= must lie between 0 and 1, not {confidence!r}")
+    confidence_level(confidence)
+    whole_number(n_boot, argument="n_boot", least=1)
     least = int(np.ceil(2 / (1 - confidence) - 1 - 1e-9))
     if n_boot < least:
         raise DataError(

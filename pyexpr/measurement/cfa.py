@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.checks import confidence_level
 from pyexpr.base.errors import DataError, FactorModelError, counted, listed
-from pyexpr.base.tables import as_frame, column_or_array, label_codes, numeric_column
+from pyexpr.base.tables import as_frame, column_or_array, label_codes
+from pyexpr.measurement.columns import grouping, indicator_columns
 from pyexpr.measurement.engines.choice import checked_engine, fit_with
 from pyexpr.measurement.engines.protocol import FitOutput, FitRequest, Parameters
 from pyexpr.measurement.result import CFAResult, Rows
 from pyexpr.measurement.spec import MeasurementModel, parse_model
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
 # A smallest eigenvalue of the correlation matrix below this, per indicator, is
@@ -115,10 +116,16 @@ def cfa(
     cluster_codes, n_clusters = None, 0
     if cluster is not None:
         cluster_name, values = column_or_array(frame, cluster, argument="cluster", what="data")
-        cluster_codes, subjects = label_codes(values, name=cluster_name, what="data")
-        n_clusters = len(subjects)
+        cluster_codes = label_codes(values, name=cluster_name, what="data")[0]
     absent = np.isnan(columns)
     used = ~(absent.any(axis=1) if missing == "listwise" else absent.all(axis=1))
+    if cluster_codes is not None:
+        n_clusters = len(np.unique(cluster_codes[used]))
+        if n_clusters == 1:
+            raise DataError(
+                f"all rows used are of one {cluster_name!r}: without a second one cluster= can "
+                "say nothing about how estimates vary"
+            )
     request = FitRequest(
         model=spec,
         columns=columns[used],
@@ -152,28 +159,7 @@ def check_options(estimator: str, missing: str, confidence: float) -> None:
         raise DataError(f"estimator= must be 'ML' or 'MLR', not {estimator!r}")
     if missing not in ("listwise", "fiml"):
         raise DataError(f"missing= must be 'listwise' or 'fiml', not {missing!r}")
-    if not 0 < confidence < 1:
-        raise DataError(f"confidence= must be between 0 and 1, not {confidence!r}")
-
-
-def indicator_columns(frame: pd.DataFrame, spec: MeasurementModel) -> NDArray[np.float64]:
-    """Return the indicators (n, p) in the model's order, NaN where missing."""
-    # Columns may have names that are not text; the model's names are.
-    named = (
-        frame if all(isinstance(name, str) for name in frame.columns) else frame.rename(columns=str)
-    )
-    return np.column_stack(
-        [numeric_column(named, name, what="data") for name in spec.indicators]
-    ).reshape(len(frame), len(spec.indicators))
-
-
-def grouping(frame: pd.DataFrame, group: Any) -> tuple[str | None, NDArray[np.int64], list[Any]]:
-    """Return (name, codes, sorted labels) of the groups; one group without a name for None."""
-    if group is None:
-        return None, np.zeros(len(frame), dtype=np.int64), [""]
-    name, values = column_or_array(frame, group, argument="group", what="data")
-    codes, labels = label_codes(values, name=name, what="data")
-    return name, codes, labels
+    confidence_level(confidence)
 
 
 def check_determined(request: FitRequest, labels: list[Any], group_name: str | None) -> None:

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from pyexpr.base.checks import real_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.results import Result
 from pyexpr.measurement.icc_forms import FORMS, Form
@@ -110,7 +113,9 @@ def d_study(result: ICCResult, *, raters: Iterable[float]) -> DStudyResult:
     >>> plan.tidy()["estimate"].round(2).tolist()
     [0.29, 0.62, 0.8]
     """
-    wanted = tuple(float(k) for k in raters)
+    if isinstance(raters, (str, bytes)) or not isinstance(raters, Iterable):
+        raise DataError(f"raters= must be a list of numbers of raters, not {raters!r}")
+    wanted = tuple(real_number(k, argument="raters") for k in raters)
     bad = [k for k in wanted if not (math.isfinite(k) and k > 0)]
     if bad or not wanted:
         raise DataError(f"raters= must be positive numbers, not {bad[0] if bad else 'none at all'}")
@@ -172,6 +177,11 @@ def choose_icc(*, same_raters: bool, average: bool, agreement: bool = True) -> I
     - Targets have different raters, or it is not known who gave which rating: a one-way form, in which differences between raters are part of the error.
     - The mean of the raters is used: an average form, which holds for means of exactly that many raters.
     """  # noqa: E501
+    for name, value in (
+        ("same_raters", same_raters), ("average", average), ("agreement", agreement),
+    ):  # fmt: skip
+        if not isinstance(value, (bool, np.bool_)):
+            raise DataError(f"{name}= must be True or False, not {value!r}")
     if not same_raters:
         letter = "1"
         why = (

@@ -18,6 +18,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pyexpr.base.checks import confidence_level, real_number, whole_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.results import Result
 from pyexpr.core.icc import OneWaySquares, TwoWaySquares, wald_limit
@@ -60,13 +61,6 @@ class Signal:
     n_ratings: int
     method: str
     reason: str = ""
-
-
-def checked_confidence(confidence: float) -> float:
-    """Return the level, or raise `DataError` if it is not between 0 and 1."""
-    if not 0 < confidence < 1:
-        raise DataError(f"confidence= must be between 0 and 1, not {confidence}")
-    return float(confidence)
 
 
 def f_quantile(probability: float, df1: float, df2: float) -> float:
@@ -331,18 +325,17 @@ def icc_interval(
     (0.748, 0.948)
     """
     chosen = find_form(form)
-    level = checked_confidence(confidence)
+    level = confidence_level(confidence)
     if chosen.family == "agreement":
         raise DataError(
             f"the interval of {chosen.name} needs the mean square of the raters, which a published "
             "figure does not tell; use icc() on the ratings"
         )
-    if n_targets != int(n_targets) or n_targets < 2 or k != int(k) or k < 2:
-        raise DataError(
-            f"n_targets= and k= must be whole numbers of at least 2, not {n_targets} and {k}"
-        )
+    icc = real_number(icc, argument="icc")
+    n_targets = whole_number(n_targets, argument="n_targets", least=2)
+    k = whole_number(k, argument="k", least=2)
     single = not chosen.average
-    if not icc < 1 or (single and icc < -1 / (k - 1)) or icc == -math.inf:
+    if not icc < 1 or (single and icc < -1 / (k - 1)):
         bound = f" and at least {-1 / (k - 1):.3f} for k = {k}" if single else ""
         raise DataError(f"a published {chosen.name} must be below 1{bound}, not {icc}")
     statistic = 1 + k * signal_of(icc, 1 if single else k)

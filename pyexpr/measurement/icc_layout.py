@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -135,15 +135,28 @@ def from_table(matrix: Any) -> list[Ratings]:
 def _table_group(
     labels: tuple[Any, ...], table: NDArray[np.float64], clusters: NDArray[np.int64] | None
 ) -> Ratings:
-    missing = int(np.isnan(table).sum())
-    return Ratings(
-        labels=labels,
-        n_rows=table.size,
-        n_missing=missing,
-        table=table,
-        n_targets=len(table),
-        n_raters=table.shape[1],
-        clusters=clusters,
+    return _without_empty(
+        Ratings(
+            labels=labels,
+            n_rows=table.size,
+            n_missing=int(np.isnan(table).sum()),
+            table=table,
+            clusters=clusters,
+        )
+    )
+
+
+def _without_empty(group: Ratings) -> Ratings:
+    """Take targets and raters from the table all of whose ratings are missing, and count it."""
+    table, clusters = group.table, group.clusters
+    assert table is not None
+    filled = ~np.isnan(table)
+    if not filled.all():
+        targets, raters = filled.any(axis=1), filled.any(axis=0)
+        table = np.ascontiguousarray(table[targets][:, raters])
+        clusters = None if clusters is None else clusters[targets]
+    return replace(
+        group, table=table, clusters=clusters, n_targets=len(table), n_raters=table.shape[1]
     )
 
 
@@ -302,23 +315,21 @@ def _with_raters(
         raise DataError(_doubled_text(group, codes, n_raters, frame, rows, [*targets, name]))
     if table is None:
         return replace(group, raters=codes, n_raters=n_raters)
-    filled = ~np.isnan(table)
-    # Codes of other groups, and targets or raters whose ratings are all missing, leave gaps.
-    table = table[filled.any(axis=1)][:, filled.any(axis=0)] if not filled.all() else table
     clusters = group.clusters
     if clusters is not None:
         own = np.zeros(group.n_targets, dtype=np.int64)
         own[group.targets] = clusters
-        clusters = own[filled.any(axis=1)]
-    return Ratings(
-        labels=group.labels,
-        n_rows=group.n_rows,
-        n_missing=group.n_missing,
-        table=np.ascontiguousarray(table),
-        n_targets=len(table),
-        n_raters=table.shape[1],
-        clusters=clusters,
-        shared=group.shared,
+        clusters = own
+    # Codes of other groups leave gaps too.
+    return _without_empty(
+        Ratings(
+            labels=group.labels,
+            n_rows=group.n_rows,
+            n_missing=group.n_missing,
+            table=np.ascontiguousarray(table),
+            clusters=clusters,
+            shared=group.shared,
+        )
     )
 
 
@@ -347,6 +358,12 @@ def _doubled_text(
     )
 
 
+def _as_text(names: Any) -> str | list[str]:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        return str(names)
+    return [str(name) for name in names]
+
+
 def groups_of(
     data: Any,
     *,
@@ -367,6 +384,16 @@ def groups_of(
             )
         return from_table(data)
     frame = as_frame(data, what=WHAT)
+    if not len(frame):
+        raise DataError(f"{WHAT} have no rows")
+    if not all(isinstance(name, str) for name in frame.columns):
+        # Columns may have names that are not text, 0, 1, ...; from here on they are.
+        frame = as_frame(frame.rename(columns=str), what=WHAT)
+        ratings = ratings if ratings is None else _as_text(ratings)
+        raters = raters if raters is None else str(raters)
+        cluster = cluster if cluster is None else str(cluster)
+        targets = targets if targets is None else _as_text(targets)
+        by = by if by is None else _as_text(by)
     names = names_of(by)
     if not long:
         chosen = names_of(ratings)

@@ -114,19 +114,15 @@ class ICCResult(Result):
         """
         import pandas as pd
 
-        names = (
-            "n_rows", "n_missing", "n_targets", "n_ratings", "n_single", "n_raters",
-            "n_clusters", "k_effective", "k_harmonic",
-        )  # fmt: skip
         return pd.DataFrame(
             [
                 {
                     **dict(zip(self.by, group.labels, strict=True)),
-                    **{name: getattr(group, name) for name in names},
+                    **{name: getattr(group, name) for name in _COUNTS},
                 }
                 for group in self.groups
             ],
-            columns=[*self.by, *names],
+            columns=[*self.by, *_COUNTS],
         )
 
     def mean_reliability(self) -> pd.DataFrame:
@@ -221,6 +217,12 @@ _COLUMNS = (
     "form", "shrout_fleiss", "estimate", "conf_low", "conf_high", "statistic", "df1", "df2",
     "p_value", "n_targets", "n_ratings", "k", "method", "reason",
 )  # fmt: skip
+_COUNTS = (
+    "n_rows", "n_missing", "n_targets", "n_ratings", "n_single", "n_raters", "n_clusters",
+    "k_effective", "k_harmonic",
+)  # fmt: skip
+# No column of groups may have such a name: it would stand twice in a table.
+OF_TABLES = frozenset({*_COLUMNS, *_COUNTS})
 
 NOTE_CLUSTER = (
     "the interval comes from leaving out one subject at a time; statistic and p_value are the t "

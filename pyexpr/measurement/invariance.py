@@ -16,7 +16,8 @@ from pyexpr.base.errors import (
     near_names,
 )
 from pyexpr.base.tables import as_frame, column_or_array, label_codes
-from pyexpr.measurement.cfa import check_determined, check_options, grouping, indicator_columns
+from pyexpr.measurement.cfa import check_determined, check_options
+from pyexpr.measurement.columns import grouping, indicator_columns
 from pyexpr.measurement.engines.choice import checked_engine
 from pyexpr.measurement.engines.protocol import FitRequest
 from pyexpr.measurement.invariance_lavaan import (

@@ -6,12 +6,14 @@ import math
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from pyexpr.base.checks import confidence_level, real_number, whole_number
 from pyexpr.base.errors import DataError, PyexprWarning, SharedSubjectsWarning
 from pyexpr.core.icc import Squares
 from pyexpr.core.quantiles import SOME_UNDEFINED
 from pyexpr.core.streams import checked_seed
+from pyexpr.measurement.columns import refuse_names_of_results
 from pyexpr.measurement.icc_bootstrap import Bootstrap, bootstrap_signals
 from pyexpr.measurement.icc_cluster import cluster_signals
 from pyexpr.measurement.icc_forms import Form, chosen_forms
@@ -20,16 +22,12 @@ from pyexpr.measurement.icc_intervals import (
     NO_TARGETS,
     Signal,
     agreement_signal,
-    checked_confidence,
     consistency_signal,
     one_way_signal,
 )
 from pyexpr.measurement.icc_layout import Ratings, groups_of, names_of
 from pyexpr.measurement.icc_reml import component_signal, fit_components
-from pyexpr.measurement.icc_result import NOTE_SHARED, ICCGroup, ICCResult, of_group
-
-if TYPE_CHECKING:
-    pass
+from pyexpr.measurement.icc_result import NOTE_SHARED, OF_TABLES, ICCGroup, ICCResult, of_group
 
 
 def icc(
@@ -149,11 +147,14 @@ def icc(
     5  ICC(C,k)      0.91      0.68       0.99
     """
     forms = chosen_forms(form)
-    level = checked_confidence(confidence)
-    if k is not None and not (math.isfinite(k) and k > 0):
+    level = confidence_level(confidence)
+    if k is not None and real_number(k, argument="k") <= 0:
         raise DataError(f"k= must be a positive number of ratings, not {k}")
     column = cluster or None
+    if column is not None and not isinstance(column, str):
+        raise DataError(f"cluster= names the column of the subjects, it is not {column!r}")
     plan = _plan(cluster_method, n_boot, seed, level, clustered=column is not None)
+    refuse_names_of_results(names_of(by), OF_TABLES, argument="by")
     groups = groups_of(data, targets=targets, ratings=ratings, raters=raters, by=by, cluster=column)
     two_way = targets is None or raters is not None
     if not two_way:
@@ -190,6 +191,7 @@ def _plan(
 ) -> Bootstrap | None:
     if method not in ("jackknife", "bootstrap_t"):
         raise DataError(f"cluster_method= must be 'jackknife' or 'bootstrap_t', not {method!r}")
+    n_boot = whole_number(n_boot, argument="n_boot", least=0)
     if method == "jackknife":
         return None
     if not clustered:

@@ -11,13 +11,15 @@ import numpy as np
 
 from pyexpr.base.errors import DataError, EngineError, listed
 from pyexpr.base.results import Result
-from pyexpr.base.tables import as_frame, column_or_array, numeric_column
+from pyexpr.base.tables import as_frame, column_or_array
 from pyexpr.base.versions import versions
+from pyexpr.measurement.columns import indicator_columns
 from pyexpr.measurement.engines.protocol import FitOutput
 from pyexpr.measurement.scores import (
     GroupMatrices,
     Precision,
     factor_scores,
+    factors_alone,
     group_matrices,
     observed_part,
     score_information,
@@ -269,8 +271,9 @@ class CFAResult(Result):
         DataFrame
             Index of the rows; `score`, `se` (with several factors
             `score_<factor>`, `se_<factor>`) and `reason`, which says why a score
-            is NaN: ``missing indicator`` (with ``fiml`` only if all are missing:
-            the others are scored from what was observed), ``inadmissible``.
+            is NaN: ``missing indicator``, ``inadmissible``. With ``fiml`` rows are scored
+            from what was observed: regression scores if anything was, Bartlett scores of
+            the factors that have an observed indicator.
         """
         if method not in ("bartlett", "regression"):
             raise DataError(f"method= must be 'bartlett' or 'regression', not {method!r}")
@@ -303,16 +306,21 @@ class CFAResult(Result):
         for pattern in np.unique(seen[mine], axis=0) if mine.any() else []:
             these = mine & (seen == pattern).all(axis=1)
             part = observed_part(model, pattern)
-            enough = pattern.all() or (partial and np.linalg.matrix_rank(part.loadings) == m)
-            if not enough:
+            found = np.ones(m, dtype=bool)
+            if not pattern.all():
+                found = _measured(part, method) if partial else np.zeros(m, dtype=bool)
+            if not found.all():
                 reasons[these] = "missing indicator"
+            if not found.any():
                 continue
+            if method == "bartlett":
+                part = factors_alone(part, found)
             try:
                 scores, errors = factor_scores(columns[np.ix_(these, pattern)], part, method)
             except np.linalg.LinAlgError:
                 reasons[these] = "inadmissible"
                 continue
-            values[these] = np.column_stack([scores, errors])
+            values[np.ix_(these, np.tile(found, 2))] = np.column_stack([scores, errors])
 
     def _score_table(
         self, values: NDArray[np.float64], reasons: NDArray[np.object_], index: pd.Index[Any]
@@ -330,9 +338,7 @@ class CFAResult(Result):
 
     def _unseen(self, data: Any, group: Any) -> Rows:
         frame = as_frame(data)
-        columns = np.column_stack(
-            [numeric_column(frame, name, what="data") for name in self.model.indicators]
-        )
+        columns = indicator_columns(frame, self.model)
         if self.group_name is None:
             return Rows(columns, np.zeros(len(frame), dtype=np.int64), frame.index)
         name, values = column_or_array(
@@ -351,11 +357,13 @@ class CFAResult(Result):
     def reliability(self) -> pd.DataFrame:
         """Return how well the factor is measured, per group and factor.
 
-        Rows: ``score_reliability`` ``I / (1 + I)`` with ``I = sum lambda^2 /
-        theta`` (of Bartlett and regression scores alike), ``determinacy`` its
-        root, ``omega`` ``(sum lambda)^2 / ((sum lambda)^2 + sum theta)`` of the
-        sum of the indicators. Intervals by the delta method on ``log I`` (for
-        omega on its own ratio); NaN with a reason where the model is inadmissible.
+        Rows: ``score_reliability`` ``I / (1 + I)`` with ``I = psi sum lambda^2 /
+        theta``, the squared correlation of Bartlett scores with their factor (of
+        regression scores too, unless they borrow from factors correlated with it:
+        theirs is then higher), ``determinacy`` its root, ``omega`` ``psi (sum
+        lambda)^2 / (psi (sum lambda)^2 + sum theta)`` of the sum of the indicators.
+        Intervals by the delta method on ``log I`` (for omega on its own ratio); NaN with
+        a reason where the model is inadmissible, or an indicator without error by design.
         Needs every indicator to load on one factor, and no residual covariance.
         Source: McDonald (1999).
         """
@@ -387,9 +395,12 @@ class CFAResult(Result):
         quantities = ("score_reliability", "determinacy", "omega")
         if not self._matrices(code).admissible:
             return [(name, math.nan, math.nan, math.nan, "inadmissible") for name in quantities]
-        lambdas, thetas, vcov = self._loadings_and_residuals(code, factor, names)
-        information = score_information(lambdas, thetas, vcov)
-        sums = sum_information(lambdas, thetas, vcov)
+        lambdas, thetas, variance, vcov = self._loadings_and_residuals(code, factor, names)
+        if (thetas == 0).any():
+            reason = "an indicator has no residual variance by design"
+            return [(name, math.nan, math.nan, math.nan, reason) for name in quantities]
+        information = score_information(lambdas, thetas, variance, vcov)
+        sums = sum_information(lambdas, thetas, variance, vcov)
         shares = (
             ("score_reliability", information, 1.0),
             ("determinacy", information, 0.5),
@@ -404,8 +415,8 @@ class CFAResult(Result):
 
     def _loadings_and_residuals(
         self, code: int, factor: str, names: tuple[str, ...]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return loadings and residual variances of one factor, and their joint covariance."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, NDArray[np.float64]]:
+        """Return loadings, residual variances and the variance of a factor, and their vcov."""
         found = self.output.parameters
         at = {
             (left, op, right): i
@@ -413,12 +424,13 @@ class CFAResult(Result):
             if found.group[i] == code
         }
         rows = [at[factor, "=~", name] for name in names] + [at[name, "~~", name] for name in names]
+        rows.append(at[factor, "~~", factor])
         free = found.free[rows]
         vcov = np.zeros((len(rows), len(rows)))
         known = free >= 0
         vcov[np.ix_(known, known)] = self.output.vcov[np.ix_(free[known], free[known])]
         values = found.estimate[rows]
-        return values[: len(names)], values[len(names) :], vcov
+        return values[: len(names)], values[len(names) : -1], float(values[-1]), vcov
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader must know: df = 0, dropped rows, inadmissible estimates."""
@@ -451,7 +463,11 @@ class CFAResult(Result):
     def _inadmissible_note(self, code: int) -> str:
         model = self._matrices(code)
         variances = zip(self.model.indicators, np.diag(model.residuals), strict=True)
-        negative = [f"{name!r} ({value:.3g})" for name, value in variances if value <= 0]
+        negative = [
+            f"{name!r} ({value:.3g})"
+            for (name, value), none in zip(variances, model.without_error, strict=True)
+            if value <= 0 and not none
+        ]
         where = "" if self.group_name is None else f" in group {self.labels[code]!r}"
         what = (
             f"the residual variance of {', '.join(negative)} is not positive"
@@ -474,6 +490,16 @@ class CFAResult(Result):
             "converged": self.converged, "admissible": self.admissible,
             "messages": list(self.messages), "versions": {**versions(), **self.output.versions},
         }  # fmt: skip
+
+
+def _measured(part: GroupMatrices, method: str) -> NDArray[np.bool_]:
+    """Return which factors can be scored from the indicators observed."""
+    if method == "regression":
+        return np.full(part.loadings.shape[1], len(part.loadings) > 0)
+    measured = part.loadings.any(axis=0)
+    # Indicators that measure several factors at once may not tell them apart.
+    rank = np.linalg.matrix_rank(part.loadings[:, measured]) if measured.any() else 0
+    return np.asarray(measured & (rank == measured.sum()))
 
 
 def _share(precision: Precision, z: float, power: float) -> tuple[float, float, float]:

@@ -15,6 +15,9 @@ _TOKEN = re.compile(
     r"|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?![\w.])|(?P<name>[^\W\d][\w.]*)"
 )
 _PLAIN_NAME = re.compile(r"[^\W\d_][\w.]*")
+# What may stand before "*": R sees a number, NA, or a label of ours in place of the user's.
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_LABEL = re.compile(r"[^\W\d][\w.]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,14 @@ class MeasurementModel:
     safe_names: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
+        for term in self.terms:
+            if term.modifier and not (
+                _NUMBER.fullmatch(term.modifier) or _LABEL.fullmatch(term.modifier)
+            ):
+                raise DataError(
+                    f"{term.modifier!r} stands before * in the model: only a number, NA or a label "
+                    "of letters, digits, . and _ may"
+                )
         factors = tuple(dict.fromkeys(term.lhs for term in self.terms if term.op == "=~"))
         indicators = tuple(
             dict.fromkeys(
@@ -274,7 +285,7 @@ def _modified(modifier: str, name: str, chosen: dict[str, str] | None) -> str:
     """Return `modifier*name`; with `chosen`, labels become p1, p2, ... in order."""
     if not modifier:
         return name
-    is_label = modifier != "NA" and _PLAIN_NAME.match(modifier) is not None
+    is_label = modifier != "NA" and _LABEL.fullmatch(modifier) is not None
     if chosen is not None and is_label:
         modifier = chosen.setdefault(modifier, f"p{len(chosen) + 1}")
     return f"{modifier}*{name}"

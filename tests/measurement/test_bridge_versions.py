@@ -14,7 +14,7 @@ import pytest
 from parity.factor_model import PROBLEMS
 
 from pyexpr.base.tables import label_codes
-from pyexpr.measurement.cfa import indicator_columns
+from pyexpr.measurement.columns import indicator_columns
 from pyexpr.measurement.engines import wire
 from pyexpr.measurement.engines.protocol import (
     FitRequest,

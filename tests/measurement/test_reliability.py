@@ -60,14 +60,20 @@ def test_interval_from_the_figure_alone_is_that_from_the_ratings(form: str) -> N
 
 
 def test_interval_refuses_what_no_ratings_could_give() -> None:
-    for value in (1.0, 1.2, math.nan, -math.inf):
+    for value in (1.0, 1.2):
         with pytest.raises(DataError, match="must be below 1"):
             icc_interval(value, n_targets=20, k=3)
+    for value in (math.nan, -math.inf, None):
+        with pytest.raises(DataError, match="icc= must be a finite number"):
+            icc_interval(value, n_targets=20, k=3)
+    for wrong in (math.nan, math.inf, 2.5, "20"):
+        with pytest.raises(DataError, match="n_targets= must be a whole number of at least 2"):
+            icc_interval(0.8, n_targets=wrong, k=3)
     with pytest.raises(DataError, match=r"at least -0\.500"):
         icc_interval(-0.6, n_targets=20, k=3, form="ICC(1,1)")
     with pytest.raises(DataError, match="mean square of the raters"):
         icc_interval(0.5, n_targets=20, k=3, form="ICC(A,k)")
-    with pytest.raises(DataError, match="whole numbers of at least 2"):
+    with pytest.raises(DataError, match="whole number of at least 2"):
         icc_interval(0.5, n_targets=20, k=1)
     with pytest.raises(DataError, match=r"between 0 and 1, not 95"):
         icc_interval(0.5, n_targets=20, k=3, confidence=95)
@@ -407,12 +413,56 @@ def test_clusters_that_do_not_hold_targets_or_do_not_vary() -> None:
 def test_empty_and_all_missing_tables() -> None:
     empty = long_of(SHROUT_FLEISS).iloc[:0]
     for raters in (None, "rater"):
-        found = icc(empty, targets="clip", raters=raters, ratings="score").tidy()
-        assert set(found["reason"]) == {"there are no ratings"}
-    grouped = icc(empty.assign(context="a"), targets="clip", ratings="score", by="context")
-    assert grouped.tidy().empty
-    assert "form" in grouped.tidy().columns
+        with pytest.raises(DataError, match="the ratings have no rows"):
+            icc(empty, targets="clip", raters=raters, ratings="score")
     missing = long_of(SHROUT_FLEISS).assign(score=pd.array([None] * 24, dtype="Int64"))
     result = icc(missing, targets="clip", raters="rater", ratings="score")
     assert set(result.tidy()["reason"]) == {"there are no ratings"}
     assert result.counts()["n_missing"].item() == 24
+
+
+@pytest.mark.parametrize("missing", ["target", "rater"])
+def test_a_wide_table_leaves_empty_targets_and_raters_out(missing: str) -> None:
+    """As the long layout does: else the complete rest would be fitted by REML."""
+    n, k = SHROUT_FLEISS.shape
+    table = np.full((n + (missing == "target"), k + (missing == "rater")), np.nan)
+    table[:n, :k] = SHROUT_FLEISS
+    wide = pd.DataFrame(table, columns=[f"r{j}" for j in range(table.shape[1])])
+    for found in (icc(wide), icc(table)):
+        pd.testing.assert_frame_equal(found.tidy(), icc(SHROUT_FLEISS).tidy())
+        assert found.counts()["n_missing"].item() == table.size - n * k
+
+
+def test_columns_may_be_numbered() -> None:
+    long = long_of(SHROUT_FLEISS)
+    numbered = long.rename(columns={"clip": 0, "rater": 1, "score": 2})
+    pd.testing.assert_frame_equal(
+        icc(numbered, targets=0, raters=1, ratings=2).tidy(),  # type: ignore[arg-type]
+        icc(long, targets="clip", raters="rater", ratings="score").tidy(),
+    )
+
+
+@pytest.mark.parametrize("name", ["form", "k", "n_targets"])
+def test_groups_may_not_have_the_name_of_a_column_of_results(name: str) -> None:
+    long = long_of(SHROUT_FLEISS).assign(**{name: "a"})
+    with pytest.raises(DataError, match=f"by= names the column '{name}'"):
+        icc(long, targets="clip", ratings="score", by=name)
+
+
+def test_ratings_that_are_no_numbers() -> None:
+    wide = pd.DataFrame(SHROUT_FLEISS, columns=list("abcd"))
+    with pytest.raises(ColumnError, match=r"column 'day' of the ratings .* holds dates"):
+        icc(wide.assign(day=pd.date_range("2020-01-01", periods=6)))
+    with pytest.raises(ColumnError, match=r"row 1 holds the text '9'"):
+        icc(wide.astype(str))
+
+
+def test_arguments_of_the_wrong_kind() -> None:
+    long = long_of(SHROUT_FLEISS).assign(subject=np.arange(24) // 8)
+    ask = {"targets": "clip", "ratings": "score"}
+    with pytest.raises(DataError, match="cluster= names the column of the subjects"):
+        icc(long, cluster=True, **ask)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"n_boot= must be a whole number"):
+        icc(long, cluster="subject", cluster_method="bootstrap_t", n_boot=500.5, **ask)
+    with pytest.raises(DataError, match=r"confidence= must be between 0 and 1, not '0\.95'"):
+        icc(long, confidence="0.95", **ask)  # type: ignore[arg-type]

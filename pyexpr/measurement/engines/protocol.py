@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +18,7 @@ from pyexpr.base.errors import (
     RNotFoundError,
 )
 from pyexpr.measurement.engines import wire
+from pyexpr.measurement.engines.units import measures_in, unit_of_parameter, units_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,11 +116,12 @@ def r_not_found(what: str) -> RNotFoundError:
 
 def request_payload(request: FitRequest, *, task: str = "fit") -> dict[str, Any]:
     """Return a request as plain values for bridge.R, with safe names only."""
+    columns = request.columns / units_of(request.columns, request.model)
     payload: dict[str, Any] = {
         "task": task,
         "syntax": request.model.safe_syntax(),
         "columns": {
-            request.model.safe_names[name]: np.ascontiguousarray(request.columns[:, j])
+            request.model.safe_names[name]: np.ascontiguousarray(columns[:, j])
             for j, name in enumerate(request.model.indicators)
         },
         "estimator": request.estimator,
@@ -197,13 +199,37 @@ def fit_output(request: FitRequest, answer: Answer) -> FitOutput:
         std_all_error=rows["std_all_error"][order],
     )
     counts = dict(zip(labels, value["n_obs"], strict=True))
-    return FitOutput(
+    output = FitOutput(
         parameters=parameters,
         vcov=value["vcov"].reshape(n_free, n_free),
         measures={key: float(item[0]) for key, item in value["measures"].items()},
         n_obs=tuple(int(counts[code]) for code in sorted(counts)),
         messages=tuple(_with_user_names(text, user) for text in answer.messages),
         versions=answer.versions,
+    )
+    return _in_units_of_the_user(output, request)
+
+
+def _in_units_of_the_user(output: FitOutput, request: FitRequest) -> FitOutput:
+    units = units_of(request.columns, request.model)
+    if (units == 1).all():
+        return output
+    by_name = dict(zip(request.model.indicators, units.tolist(), strict=True))
+    found = output.parameters
+    own = np.array(
+        [
+            unit_of_parameter(*row, by_name)
+            for row in zip(found.lhs, found.op, found.rhs, strict=True)
+        ]
+    )
+    free = found.free >= 0
+    of_free = np.ones(len(output.vcov))
+    of_free[found.free[free]] = own[free]
+    return replace(
+        output,
+        parameters=replace(found, estimate=found.estimate * own, std_error=found.std_error * own),
+        vcov=output.vcov * np.outer(of_free, of_free),
+        measures=measures_in(output.measures, request.columns, units),
     )
 
 
