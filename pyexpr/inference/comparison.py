@@ -163,6 +163,8 @@ def compare_models(
             f"not {score_range!r}"
         )
     n_threads = checked_threads(n_threads)
+    if not len(frame):
+        raise DataError(f"{TABLE} has no rows")
     models, used = read_models(frame, truth, predictions)
     cluster_name, codes, labels = read_clusters(frame, cluster, what=TABLE)
     contexts, context_rows = read_contexts(frame, context)

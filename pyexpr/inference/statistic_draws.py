@@ -269,6 +269,8 @@ def named_values(found: float | Mapping[str, float]) -> tuple[NDArray[np.float64
     """Return the values of a statistic and their names."""
     items = dict(found) if isinstance(found, Mapping) else {"statistic": found}
     try:
+        if any(isinstance(value, (str, bytes)) for value in items.values()):
+            raise TypeError("text that float() would read")
         values = np.array([float(value) for value in items.values()])
     except (TypeError, ValueError):
         raise DataError(

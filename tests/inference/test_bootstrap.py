@@ -307,6 +307,7 @@ def test_few_clusters_are_warned_of():
     ("statistic", "options", "says"),
     [
         (lambda r, w: "high", {}, "must return a number or a mapping of names to numbers"),
+        (lambda r, w: "3", {}, "must return a number .* not '3'"),
         (lambda r, w: {}, {}, "empty mapping"),
         (lambda r, w: np.nan, {}, "'statistic' is not defined on the table itself"),
         (lambda r, w: {f"x{w[0]:g}": 1.0}, {}, "in a replicate"),
@@ -316,7 +317,7 @@ def test_few_clusters_are_warned_of():
         (weighted, {"null": "0"}, "null= must be a finite number, or None .*, not '0'"),
         (weighted, {"null": np.nan}, "null= must be a finite number"),
         (weighted, {"null": [0.0]}, "null= must be a finite number"),
-        (weighted, {"confidence": "0.95"}, "confidence= must lie .*, as a number, not '0.95'"),
+        (weighted, {"confidence": "0.95"}, "confidence= must lie .*, not '0.95'"),
         (weighted, {"confidence": None}, "confidence= must lie"),
         (weighted, {"method": ["bca"]}, "method= must be one of"),
         (weighted, {"n_threads": 0}, "n_threads= must be a whole number of at least 1"),

@@ -715,6 +715,11 @@ def test_the_index_of_the_table_changes_nothing():
             pd.testing.assert_frame_equal(found.tidy(), wanted.tidy(), check_exact=True)
 
 
+def test_a_table_without_rows():
+    with pytest.raises(DataError, match="the table of predictions has no rows"):
+        compare(table().iloc[:0])
+
+
 def test_predictions_need_one_truth_or_one_each():
     with pytest.raises(DataError, match="2 columns but 3 truths"):
         Predictions(["a", "b"], truth=["x", "y", "z"])

@@ -38,7 +38,7 @@ def check_method(method: str | None, confidence: float, n_boot: int) -> None:
     if not isinstance(name, str) or name not in METHODS:
         raise DataError(f"method= must be one of {listed(METHODS, most=20)}, not {method!r}")
     if not (is_number(confidence) and 0 < confidence < 1):
-        raise DataError(f"confidence= must lie between 0 and 1, as a number, not {confidence!r}")
+        raise DataError(f"confidence= must lie between 0 and 1, not {confidence!r}")
     if isinstance(n_boot, bool) or not isinstance(n_boot, (int, np.integer)) or n_boot < 0:
         raise DataError(f"n_boot= must be a whole number of at least 0, not {n_boot!r}")
     least = int(np.ceil(2 / (1 - confidence) - 1 - 1e-9))
