@@ -11,6 +11,7 @@ import numpy as np
 from pyexpr.base.errors import DataError
 from pyexpr.base.tables import as_frame
 from pyexpr.core.streams import checked_seed
+from pyexpr.inference.arguments import checked_threads, is_number
 from pyexpr.inference.clusters import (
     check_enough,
     read_clusters,
@@ -84,6 +85,11 @@ class BootstrapResult(ReplicatedResult):
 
     def families(self) -> list[NDArray[np.int64]]:
         """Return all statistics as one family."""
+        if np.isnan(self.evidence.null).all():
+            raise DataError(
+                "adjust judges tests together, and there are none: nothing was tested; ask for "
+                "null=, the value to test against"
+            )
         return [np.arange(len(self.terms))]
 
     def heading(self) -> str:
@@ -118,11 +124,13 @@ def cluster_bootstrap(
     table : DataFrame
         All its rows go to the statistic.
     statistic : callable, or mapping of names to compiled callables
-        Called as ``statistic(rows, weights)``: the table, and how often each row's
-        cluster was drawn, (n,) float64 (all 1 for the estimate, 0 for the cluster left
-        out by the jackknife). Returns a number, or a mapping of names to numbers; NaN
-        where undefined. A statistic that takes no weights can repeat the rows:
-        ``rows.loc[rows.index.repeat(weights.astype(int))]``.
+        Called as ``statistic(rows, weights)``: the table, its index 0 to n - 1 whatever
+        it was, and how often each row's cluster was drawn, (n,) float64 (all 1 for the
+        estimate, 0 for the cluster left out by the jackknife). Returns a number, or a
+        mapping of names to numbers; NaN where undefined, which an infinite value counts
+        as. A statistic that takes no weights can repeat the rows:
+        ``rows.iloc[np.repeat(np.arange(len(rows)), weights.astype(int))]``. Each call
+        gets rows of its own; what it writes to their columns reaches no other call.
 
         A function compiled by ``numba.njit`` is called by the kernel, in several threads
         and without Python: ``statistic(rows, weights)`` with `rows` (columns, n) and
@@ -132,7 +140,7 @@ def cluster_bootstrap(
         `rows`. An exception inside makes that replicate undefined; ``reason`` counts them.
     columns : str or sequence of str, optional
         For compiled statistics: the columns that are handed over, in this order;
-        missing values are NaN.
+        missing values are NaN. The kernel cannot tell that a function reads beyond them.
     compiled : bool, optional
         True compiles a plain function by numba first. By default what numba has compiled
         is called by the kernel and everything else as Python.
@@ -159,8 +167,8 @@ def cluster_bootstrap(
         If `compiled` is True and numba is not installed.
     DataError
         If the statistic returns something else than numbers, other names than on all
-        rows, or NaN on all rows; and as for `compare_models`. What the statistic itself
-        raises is passed on.
+        rows, or NaN or an infinite value on all rows; and as for `compare_models`. What
+        the statistic itself raises is passed on.
 
     Notes
     -----
@@ -179,6 +187,9 @@ def cluster_bootstrap(
     """
     frame = as_frame(table, what=TABLE)
     check_method(method, confidence, n_boot)
+    if null is not None and not is_number(null):
+        raise DataError(f"null= must be a finite number, or None to test nothing, not {null!r}")
+    n_threads = checked_threads(n_threads)
     if not len(frame):
         raise DataError(f"{TABLE} has no rows")
     name, codes, labels = read_clusters(frame, cluster, what=TABLE)

@@ -10,6 +10,7 @@ import numpy as np
 
 from pyexpr.base.errors import DataError, FewSubjectsWarning, warn_user
 from pyexpr.base.tables import column_or_array, label_codes
+from pyexpr.inference.arguments import check_flat_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +40,8 @@ def read_clusters(
                 )
         n = len(frame)
         return "each row", np.arange(n), list(range(n))
+    if isinstance(cluster, str):
+        check_flat_columns(frame, what=what)
     name, series = column_or_array(frame, cluster, argument="cluster", what=what)
     codes, labels = label_codes(series, name=name, what=what)
     return name, codes, labels
@@ -54,6 +57,8 @@ def read_strata(
     what: str,
 ) -> NDArray[np.int64]:
     """Return the stratum of each cluster."""
+    if isinstance(stratify, str):
+        check_flat_columns(frame, what=what)
     name, series = column_or_array(frame, stratify, argument="stratify", what=what)
     of_row, names = label_codes(series, name=name, what=what)
     strata = np.zeros(len(labels), dtype=np.int64)

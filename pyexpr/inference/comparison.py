@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from pyexpr.base.errors import DataError
 from pyexpr.base.tables import as_frame
 from pyexpr.core.streams import checked_seed
+from pyexpr.inference.arguments import checked_threads, is_number
 from pyexpr.inference.clusters import (
     check_enough,
     read_clusters,
@@ -21,6 +22,7 @@ from pyexpr.inference.comparison_result import ComparisonResult
 from pyexpr.inference.intervals.evidence import NOT_JUDGED
 from pyexpr.inference.intervals.methods import check_method
 from pyexpr.inference.levels import build_groups, build_levels, counted_rows
+from pyexpr.inference.multiplicity import check_rule
 from pyexpr.inference.predictions import (
     TABLE,
     Predictions,
@@ -28,7 +30,7 @@ from pyexpr.inference.predictions import (
     read_contexts,
     read_models,
 )
-from pyexpr.inference.quantities import ALL, build_measures, build_rows
+from pyexpr.inference.quantities import ALL, build_measures, build_rows, families
 from pyexpr.inference.replicated import completed
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def compare_models(
     table: Any,
     *,
     truth: str,
-    predictions: Sequence[str] | Mapping[str, str | Sequence[str] | Predictions],
+    predictions: Iterable[str] | Mapping[str, str | Sequence[str] | Predictions],
     cluster: str | ArrayLike | None,
     metrics: Sequence[str] = ("nrmse", "correlation"),
     context: str | ArrayLike | None = None,
@@ -65,7 +67,7 @@ def compare_models(
         truth of their own (`Predictions`) may have holes.
     truth : str
         Column of the true score.
-    predictions : sequence of str, or mapping
+    predictions : str, iterable of str, or mapping
         Columns of predictions, in the unit of the truth; or name of the model ->
         column, columns, or `Predictions`.
     cluster : str, array of (n,), or None
@@ -103,13 +105,13 @@ def compare_models(
         Group of each subject: subjects are drawn within their group.
     adjust : {None, "holm", "max_t"}
         Judge the differences of one metric in one context together, as
-        `ComparisonResult.adjust`.
+        `ComparisonResult.adjust`; there must be some.
     seed : int
         Key of the draws; the same seed gives the same bytes at any `n_threads`.
     n_threads : int, optional
         By default one per core.
     score_range : float
-        Width of the score, by which NRMSE divides; 7 for scores from -3.5 to 3.5.
+        Width of the score, positive, by which NRMSE divides; 7 for scores from -3.5 to 3.5.
 
     Returns
     -------
@@ -152,9 +154,17 @@ def compare_models(
     """
     frame = as_frame(table, what=TABLE)
     metrics = checked_metrics(metrics)
-    if not -1 < null < 1:
+    if not (is_number(null) and -1 < null < 1):
         raise DataError(f"null= is a correlation, so it must lie between -1 and 1, not {null!r}")
     check_method(method, confidence, n_boot)
+    if not (is_number(score_range) and score_range > 0):
+        raise DataError(
+            f"score_range= is the width of the score, so it must be a positive finite number, "
+            f"not {score_range!r}"
+        )
+    n_threads = checked_threads(n_threads)
+    if not len(frame):
+        raise DataError(f"{TABLE} has no rows")
     models, used = read_models(frame, truth, predictions)
     cluster_name, codes, labels = read_clusters(frame, cluster, what=TABLE)
     contexts, context_rows = read_contexts(frame, context)
@@ -170,9 +180,13 @@ def compare_models(
             "ratio=True divides errors of two models or contexts; ask for nrmse, rmse or mae, and "
             "for two models with pairwise=True or several contexts"
         )
+    if adjust is not None:
+        check_rule(adjust)
+        families(rows)  # says that there are none, before the work and not after it
     levels = build_levels(
-        measures, models, contexts, context_rows, codes, len(labels), score_range=score_range
-    )
+        measures, models, contexts, context_rows, codes, len(labels),
+        score_range=float(score_range),
+    )  # fmt: skip
     groups = tuple(build_groups(rows, levels, strata))
     draws = MetricDraws(
         groups, len(rows), checked_seed(seed), n_threads, only_rounding(rows, groups)

@@ -11,7 +11,7 @@ import numpy as np
 from pyexpr.base.errors import DataError, counted
 from pyexpr.inference.comparison_evidence import MetricDraws
 from pyexpr.inference.comparison_plot import comparison_figure
-from pyexpr.inference.quantities import Row
+from pyexpr.inference.quantities import Row, families
 from pyexpr.inference.replicated import ReplicatedResult
 from pyexpr.inference.sign_flip import SignFlipResult, sign_flip_test
 
@@ -82,11 +82,7 @@ class ComparisonResult(ReplicatedResult):
 
     def families(self) -> list[NDArray[np.int64]]:
         """Return the differences between models by metric and context, and so the ratios."""
-        found: dict[tuple[str, str, bool], list[int]] = {}
-        for i, row in enumerate(self.rows):
-            if row.between_models:
-                found.setdefault((row.metric, row.context, row.ratio), []).append(i)
-        return [np.array(family) for family in found.values()]
+        return families(self.rows)
 
     def sign_flip(self, *, n_flips: int = 10_000) -> SignFlipResult:
         """Test every difference between models by exchanging their predictions.

@@ -83,7 +83,7 @@ def build_levels(
     position: dict[tuple[int, str, int, int], int] = {}
     column_rows: list[NDArray[np.bool_]] = []
     column_clusters: list[NDArray[np.bool_]] = []
-    flat: list[str] = []
+    flat: list[dict[str, str]] = []
     # Models that share their rows share one array of them in each context.
     shared_rows: dict[tuple[int, int], NDArray[np.bool_]] = {}
 
@@ -135,38 +135,44 @@ def build_levels(
     return levels
 
 
-def _flat(column: core.Column) -> str:
-    """Return which of p and t do not vary; "n" where there are no rows at all."""
+def _flat(column: core.Column) -> dict[str, str]:
+    """Return why p and t do not vary, where they do not; "n" where there are no rows at all."""
     n, _, _, _, p, t, pp, tt, _ = column.sums.sum(axis=1).tolist()
     if n == 0:
-        return "n"
-    found = ""
+        return {"n": ""}
+    found = {}
     for name, total, squares, centre in zip("pt", (p, t), (pp, tt), column.centres, strict=True):
         mean = total / n
         variance = squares / n - mean * mean
-        if not variance > 1e-12 * (variance + (mean + centre) ** 2):
-            found += name
+        size = variance + (mean + centre) ** 2
+        if not variance > 1e-12 * size:
+            found[name] = "constant" if variance <= 1e-24 * size else "little"
     return found
 
 
-def _why_undefined(measure: Measure, model: ModelValues, flat: Sequence[str]) -> str:
+def _why_undefined(measure: Measure, model: ModelValues, flat: Sequence[dict[str, str]]) -> str:
     """Return why a metric has no value on all rows; empty if it has one."""
-    where = {
-        "pooled": "is constant",
-        "within": "does not vary within subjects",
-        "between": "does not vary between subjects",
-    }[measure.part]
     for values, still in zip(model.columns, flat, strict=True):
-        if still == "n":
+        if "n" in still:
             return f"no row has both {values.name!r} and {values.truth_name!r}"
         needed = {"correlation": "pt", "r2": "t"}.get(measure.base, "")
-        if measure.base == "concordance" and still == "pt":
+        if measure.base == "concordance" and len(still) == 2:
             needed = "t"
         if "p" in needed and "p" in still:
-            return f"prediction {values.name!r} {where}"
+            return f"prediction {values.name!r} {_still(measure.part, still['p'])}"
         if "t" in needed and "t" in still:
-            return f"truth {values.truth_name!r} {where}"
+            return f"truth {values.truth_name!r} {_still(measure.part, still['t'])}"
     return ""
+
+
+def _still(part: str, how: str) -> str:
+    if how == "little":
+        where = "" if part == "pooled" else f" {part} subjects"
+        return (
+            f"varies too little{where} beside its size (below 1e-6 of it) to be told from a "
+            "constant; subtract one number from truth and predictions alike"
+        )
+    return "is constant" if part == "pooled" else f"does not vary {part} subjects"
 
 
 def build_groups(

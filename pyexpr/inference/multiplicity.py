@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 ADJUSTMENTS = ("holm", "max_t")
 
 
+def check_rule(rule: str) -> None:
+    """Raise `DataError` if there is no such rule."""
+    if not isinstance(rule, str) or rule not in ADJUSTMENTS:
+        raise DataError(f"adjust= must be one of {listed(ADJUSTMENTS)}, not {rule!r}")
+
+
 def adjust(
     evidence: Evidence,
     intervals: Intervals,
@@ -41,8 +47,7 @@ def adjust(
         method at hand. ``max_t``: the distribution of the largest
         ``|T* - T|/SE*`` of the family, SE* that of the replicate.
     """
-    if rule not in ADJUSTMENTS:
-        raise DataError(f"adjust= must be one of {listed(ADJUSTMENTS)}, not {rule!r}")
+    check_rule(rule)
     base = intervals if rule == "holm" else jackknife_t(evidence, intervals.confidence)
     adjusted = np.full(len(intervals.low), np.nan)
     marks = [""] * len(intervals.low)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from pyexpr.base.errors import ColumnError, DataError, listed, near_names
 from pyexpr.base.tables import column_or_array, label_codes, numeric_column, require_columns
+from pyexpr.inference.arguments import check_flat_columns, checked_names
 from pyexpr.inference.quantities import ALL, METRICS, ColumnValues, ModelValues
 
 if TYPE_CHECKING:
@@ -46,13 +47,14 @@ class Predictions:
     truth: str | Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        values = (self.values,) if isinstance(self.values, str) else tuple(self.values)
+        values = checked_names(self.values, argument="Predictions")
         if not values:
             raise DataError("Predictions needs at least one column")
         object.__setattr__(self, "values", values)
         if self.truth is not None:
-            one = isinstance(self.truth, str)
-            truth = (self.truth,) * len(values) if one else tuple(self.truth)
+            truth = checked_names(self.truth, argument="truth= of Predictions")
+            if isinstance(self.truth, str):
+                truth *= len(values)
             if len(truth) != len(values):
                 raise DataError(
                     f"Predictions has {len(values)} columns but {len(truth)} truths; "
@@ -61,12 +63,12 @@ class Predictions:
             object.__setattr__(self, "truth", truth)
 
 
-def checked_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
+def checked_metrics(metrics: Iterable[str]) -> tuple[str, ...]:
     """Return the names of the metrics, each once."""
-    names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+    names = checked_names(metrics, argument="metrics=")
     for name in names:
         if name not in METRICS:
-            raise DataError(f"there is no metric {name!r}; {near_names(str(name), METRICS)}")
+            raise DataError(f"there is no metric {name!r}; {near_names(name, METRICS)}")
     if not names:
         raise DataError("metrics= must name at least one metric")
     return tuple(dict.fromkeys(names))
@@ -114,26 +116,26 @@ def _all_there(rows: NDArray[np.bool_], *masks: NDArray[np.bool_] | None) -> NDA
 
 
 def _named_models(
-    predictions: str | Sequence[str] | Mapping[str, str | Sequence[str] | Predictions],
+    predictions: Iterable[str] | Mapping[str, str | Iterable[str] | Predictions],
 ) -> dict[str, Predictions]:
-    if isinstance(predictions, str):
-        predictions = [predictions]
     if isinstance(predictions, Mapping):
-        named = {
-            str(name): item if isinstance(item, Predictions) else Predictions(item)
-            for name, item in predictions.items()
-        }
+        named = {}
+        for name, item in predictions.items():
+            if not isinstance(item, Predictions):
+                item = Predictions(checked_names(item, argument=f"predictions= of {name!r}"))
+            if str(name) in named:
+                raise DataError(f"predictions= names {str(name)!r} more than once")
+            named[str(name)] = item
     else:
-        for item in predictions:
-            if not isinstance(item, str):
-                raise DataError(
-                    f"predictions= lists {item!r}, which has no name; hand over a mapping "
-                    "{model: columns or Predictions} instead"
-                )
-        doubled = [name for name in dict.fromkeys(predictions) if predictions.count(name) > 1]
+        names = checked_names(
+            predictions,
+            argument="predictions=",
+            hint="; or hand over a mapping {model: columns or Predictions}",
+        )
+        doubled = [name for name in dict.fromkeys(names) if names.count(name) > 1]
         if doubled:
             raise DataError(f"predictions= names {listed(doubled)} more than once")
-        named = {name: Predictions(name) for name in predictions}
+        named = {name: Predictions(name) for name in names}
     if not named:
         raise DataError("predictions= must name at least one model")
     return named
@@ -142,9 +144,14 @@ def _named_models(
 def read_models(
     frame: pd.DataFrame,
     truth: str,
-    predictions: Sequence[str] | Mapping[str, str | Sequence[str] | Predictions],
+    predictions: Iterable[str] | Mapping[str, str | Iterable[str] | Predictions],
 ) -> tuple[list[ModelValues], NDArray[np.bool_]]:
     """Return the models, and which rows are used by any of them."""
+    check_flat_columns(frame, what=TABLE)
+    if not isinstance(truth, str):
+        raise DataError(
+            f"truth= must be the name of a column of {TABLE}, not {type(truth).__name__}"
+        )
     named = _named_models(predictions)
     table = _Columns(frame)
     # A model of one column, judged by the common truth, must have every row.

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
+from pyexpr.base.errors import DataError
 from pyexpr.core import cluster_bootstrap as core
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 ALL = "all"
@@ -179,3 +181,20 @@ def build_rows(
             for i, name in enumerate(names)
         ]  # fmt: skip
     return rows
+
+
+def families(rows: Sequence[Row]) -> list[NDArray[np.int64]]:
+    """Return the positions of the differences between models by metric and context.
+
+    So the ratios. Raises `DataError` if there are none.
+    """
+    found: dict[tuple[str, str, bool], list[int]] = {}
+    for i, row in enumerate(rows):
+        if row.between_models:
+            found.setdefault((row.metric, row.context, row.ratio), []).append(i)
+    if not found:
+        raise DataError(
+            "adjust judges differences between models together, and there are none; compare two "
+            "or more models with pairwise=True, or leave adjust out"
+        )
+    return [np.array(family) for family in found.values()]

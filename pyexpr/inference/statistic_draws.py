@@ -15,6 +15,7 @@ from pyexpr.base.tables import numeric_column
 from pyexpr.core import compiled_statistic as native
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.compiled_statistic import ClusteredRows, CompiledStatistic
+from pyexpr.inference.arguments import check_flat_columns, checked_names
 from pyexpr.inference.numba_door import compile_statistic, is_compiled
 from pyexpr.inference.replicated import Drawn, in_pieces
 
@@ -121,12 +122,15 @@ class Called(StatisticDraws):
         return np.stack([self._value(left) for left in counts], axis=1)
 
     def _value(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        values, names = named_values(self.statistic(self.rows, counts[self.plan.position]))
+        # A copy that shares its columns until they are written to: what the statistic changes
+        # in its rows is gone with the next call.
+        rows = self.rows.copy(deep=False)
+        values, names = named_values(self.statistic(rows, counts[self.plan.position]))
         if names != self.terms:
             raise DataError(
                 f"the statistic returned {names} in a replicate, {self.terms} on all rows"
             )
-        return values
+        return _finite(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +162,13 @@ class Compiled(StatisticDraws):
         self._check_rows()
         each = failed[:, :done].sum(axis=1)
         n_failed = np.repeat(each, [function.n_values for function in self.functions])
-        return Drawn(values[:, :done], n_failed)
+        return Drawn(_finite(values[:, :done]), n_failed)
 
     def without(self) -> NDArray[np.float64]:
         """Return the values without each cluster, (terms, clusters)."""
         values, _ = native.leave_one_out(self.functions, self.data, n_threads=self.plan.n_threads)
         self._check_rows()
-        return values
+        return _finite(values)
 
     def _check_rows(self) -> None:
         if _digest(self.data.rows) != self.digest:
@@ -182,9 +186,19 @@ def read_statistic(
     plan: Plan,
 ) -> Called | Compiled:
     """Evaluate the statistic on all rows, and say how it will be resampled."""
+    import pandas as pd
+
     named = statistic if isinstance(statistic, Mapping) else {"statistic": statistic}
     by_numba = [is_compiled(one) for one in named.values()]
-    if compiled or (compiled is None and by_numba and all(by_numba)):
+    if not named:
+        raise DataError("statistic= is an empty mapping; name at least one function")
+    for one in named.values():
+        if not callable(one):
+            raise DataError(
+                "statistic= must be a function of (rows, weights), or a mapping of names to "
+                f"compiled ones, not {type(one).__name__}"
+            )
+    if compiled or (compiled is None and all(by_numba)):
         return _compiled(frame, named, columns, plan)
     if isinstance(statistic, Mapping):
         raise DataError(
@@ -195,9 +209,11 @@ def read_statistic(
         raise DataError(
             "columns= is for compiled statistics; a Python function gets the whole table"
         )
-    # Its own: neither what the statistic writes nor what the user changes later is shared.
+    # Its own: what the user changes later is not shared. Counted from 0, so that a label
+    # means one row.
     rows = frame.copy()
-    estimate, terms = named_values(statistic(rows, np.ones(len(rows))))
+    rows.index = pd.RangeIndex(len(rows))
+    estimate, terms = named_values(statistic(rows.copy(deep=False), np.ones(len(rows))))
     _check_estimate(estimate, terms)
     return Called(plan, terms, estimate, rows, statistic)
 
@@ -212,7 +228,10 @@ def _compiled(
         raise DataError(
             "a compiled statistic gets arrays: name them, in order, as columns=['y', 'p']"
         )
-    names = [columns] if isinstance(columns, str) else list(columns)
+    names = checked_names(columns, argument="columns=")
+    if not names:
+        raise DataError("columns= must name at least one column for a compiled statistic to read")
+    check_flat_columns(frame, what=TABLE)
     values = np.array([numeric_column(frame, name, what=TABLE) for name in names])
     rows = np.ascontiguousarray(values.reshape(len(names), len(frame)))
     digest = _digest(rows)
@@ -235,14 +254,23 @@ def _digest(rows: NDArray[np.float64]) -> bytes:
 
 def _check_estimate(estimate: NDArray[np.float64], terms: Sequence[str]) -> None:
     for term, at_all in zip(terms, estimate, strict=True):
-        if np.isnan(at_all):
-            raise DataError(f"the statistic {term!r} is not defined on the table itself")
+        if not np.isfinite(at_all):
+            found = "not defined" if np.isnan(at_all) else "infinite"
+            raise DataError(f"the statistic {term!r} is {found} on the table itself")
+
+
+def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mark infinite values as undefined, in place: no mean or spread includes them."""
+    values[np.isinf(values)] = np.nan
+    return values
 
 
 def named_values(found: float | Mapping[str, float]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     """Return the values of a statistic and their names."""
     items = dict(found) if isinstance(found, Mapping) else {"statistic": found}
     try:
+        if any(isinstance(value, (str, bytes)) for value in items.values()):
+            raise TypeError("text that float() would read")
         values = np.array([float(value) for value in items.values()])
     except (TypeError, ValueError):
         raise DataError(

@@ -14,7 +14,13 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from pyexpr.base.errors import DataError, FewSubjectsWarning, Interrupted
+from pyexpr.base.errors import (
+    ColumnError,
+    DataError,
+    FewSubjectsWarning,
+    Interrupted,
+    PyexprWarning,
+)
 from pyexpr.inference.bootstrap import cluster_bootstrap
 from pyexpr.inference.comparison import compare_models
 
@@ -52,10 +58,68 @@ def test_replicates_equal_those_of_compare_models(stratify):
         np.testing.assert_allclose(one, other, rtol=1e-10)
 
 
-def test_rows_can_be_repeated_instead_of_weighted():
-    def median(rows, weights):
+def repeated_median(rows, weights):
+    return rows.iloc[np.repeat(np.arange(len(rows)), weights.astype(int))].y.median()
+
+
+INDEXES = {
+    "doubled": lambda frame: frame.set_index(frame.subject.rename(None)),
+    "one label": lambda frame: frame.set_axis([0] * len(frame)),
+    "several levels": lambda frame: frame.set_axis(
+        pd.MultiIndex.from_arrays([frame.subject, frame.y], names=["subject", "y"])
+    ),
+    "backwards": lambda frame: frame.set_axis(range(len(frame) - 1, -1, -1)),
+}
+
+
+@pytest.mark.parametrize("kind", INDEXES)
+@pytest.mark.parametrize("stratify", [None, "sex"])
+def test_the_index_of_the_table_changes_nothing(kind, stratify):
+    def by_label(rows, weights):
         return rows.y.loc[rows.index.repeat(weights.astype(int))].median()
 
+    frame = table()
+    options = {"cluster": "subject", "n_boot": 60, "seed": 2, "stratify": stratify}
+    indexed = INDEXES[kind](frame)
+    # Arrays, so that no index is used at all.
+    y, codes = frame.y.to_numpy(), frame.subject.to_numpy()
+    assert np.array_equal(indexed.y.to_numpy(), y)
+    wanted = cluster_bootstrap(
+        pd.DataFrame({"subject": codes}),
+        lambda _, weights: np.median(np.repeat(y, weights.astype(int))),
+        **options | {"stratify": None if stratify is None else frame.sex.to_numpy()},
+    )
+    for statistic in (repeated_median, by_label):
+        found = cluster_bootstrap(indexed, statistic, **options)
+        assert np.array_equal(found.replicates, wanted.replicates)
+        pd.testing.assert_frame_equal(found.tidy(), wanted.tidy(), check_exact=True)
+
+
+def test_what_the_statistic_writes_reaches_no_other_call():
+    def writes(rows, weights):
+        rows["y"] *= weights
+        rows.loc[0, "y"] += rows.p.mean()
+        rows["p"] = 0.0
+        rows["new"] = 1.0
+        return rows.y.sum() + rows.y[0]
+
+    def does_not(rows, weights):
+        y = rows.y.to_numpy() * weights
+        y[0] += rows.p.mean()
+        return pd.Series(y).sum() + y[0]
+
+    frame = table()
+    options = {"cluster": "subject", "n_boot": 60, "seed": 2}
+    found = cluster_bootstrap(frame, writes, **options)
+    wanted = cluster_bootstrap(frame, does_not, **options)
+    assert np.array_equal(found.replicates, wanted.replicates)
+    assert np.array_equal(found.extend(9).replicates, wanted.extend(9).replicates)
+    pd.testing.assert_frame_equal(found.tidy(), wanted.tidy(), check_exact=True)
+    pd.testing.assert_frame_equal(frame, table())
+
+
+def test_rows_can_be_repeated_instead_of_weighted():
+    median = repeated_median
     found = cluster_bootstrap(table(), median, cluster="subject", n_boot=99, method="percentile")
     assert found.tidy().term.tolist() == ["statistic"]
     assert found.tidy().estimate[0] == np.median(table().y)
@@ -188,6 +252,52 @@ def test_undefined_replicates_are_counted():
     assert np.isnan(found.conf_low[0])
 
 
+@pytest.mark.parametrize("method", ["jackknife_t", "percentile", "basic", "normal", "bca"])
+def test_infinite_replicates_are_undefined(method):
+    # Two of 21 clusters are needed: 1 - (19/21)^21 of the draws have one, the others none.
+    def odds(rows, weights):
+        with np.errstate(divide="ignore"):
+            return rows.y.abs().sum() / np.float64(weights[rows.subject < 2].sum())
+
+    def undefined(rows, weights):
+        value = odds(rows, weights)
+        return value if np.isfinite(value) else np.nan
+
+    options = {"cluster": "subject", "n_boot": 400, "seed": 2, "method": method}
+    found = cluster_bootstrap(table(), odds, **options)
+    wanted = cluster_bootstrap(table(), undefined, **options)
+    assert np.isfinite(found.replicates).sum() + found.tidy().n_undefined[0] == 400
+    assert 20 < found.tidy().n_undefined[0] < 80
+    pd.testing.assert_frame_equal(found.tidy(), wanted.tidy(), check_exact=True)
+    if method != "jackknife_t":
+        assert found.tidy().reason[0].startswith("undefined in")
+
+
+def test_a_few_infinite_replicates_are_left_out_of_the_normal_interval():
+    def rarely(rows, weights):
+        # One cluster four times or more: in 1.8 % of the draws.
+        often = weights[rows.subject.to_numpy() == 0][0] >= 4
+        return -np.inf if often else np.average(rows.y, weights=weights)
+
+    with pytest.warns(PyexprWarning, match="is undefined in"):
+        found = cluster_bootstrap(
+            table(), rarely, cluster="subject", n_boot=400, method="normal", seed=2
+        )
+    row = found.tidy().iloc[0]
+    kept = found.replicates[np.isfinite(found.replicates)]
+    assert len(kept) == 400 - row.n_undefined < 400
+    assert row.std_error == pytest.approx(np.std(kept, ddof=1), rel=1e-12)
+    assert np.isfinite(row.conf_low)
+
+
+def test_infinite_without_a_cluster_is_undefined_without_it():
+    def needs_a(rows, weights):
+        return np.inf if weights[(rows.subject == 3).to_numpy()].sum() == 0 else 1.0
+
+    found = cluster_bootstrap(table(), needs_a, cluster="subject", n_boot=0).tidy()
+    assert found.reason[0] == "undefined without one of 1 subject"
+
+
 def test_few_clusters_are_warned_of():
     with pytest.warns(FewSubjectsWarning, match="only 9 subjects"):
         cluster_bootstrap(table().query("subject < 9"), weighted, cluster="subject", n_boot=40)
@@ -197,9 +307,23 @@ def test_few_clusters_are_warned_of():
     ("statistic", "options", "says"),
     [
         (lambda r, w: "high", {}, "must return a number or a mapping of names to numbers"),
+        (lambda r, w: "3", {}, "must return a number .* not '3'"),
         (lambda r, w: {}, {}, "empty mapping"),
         (lambda r, w: np.nan, {}, "'statistic' is not defined on the table itself"),
         (lambda r, w: {f"x{w[0]:g}": 1.0}, {}, "in a replicate"),
+        (lambda r, w: np.inf, {}, "'statistic' is infinite on the table itself"),
+        ("mean", {}, r"must be a function of \(rows, weights\).*not str"),
+        ({}, {}, "an empty mapping"),
+        (weighted, {"null": "0"}, "null= must be a finite number, or None .*, not '0'"),
+        (weighted, {"null": np.nan}, "null= must be a finite number"),
+        (weighted, {"null": [0.0]}, "null= must be a finite number"),
+        (weighted, {"confidence": "0.95"}, "confidence= must lie .*, not '0.95'"),
+        (weighted, {"confidence": None}, "confidence= must lie"),
+        (weighted, {"method": ["bca"]}, "method= must be one of"),
+        (weighted, {"n_threads": 0}, "n_threads= must be a whole number of at least 1"),
+        (weighted, {"n_threads": -1}, "n_threads= must be"),
+        (weighted, {"n_threads": 2.0}, "n_threads= must be"),
+        (weighted, {"n_threads": True}, "n_threads= must be"),
         (weighted, {"cluster": None}, "repeats"),
         (weighted, {"n_boot": -1}, "n_boot= must be"),
         (weighted, {"method": "studentized"}, "statistic of your own does not give"),
@@ -208,6 +332,28 @@ def test_few_clusters_are_warned_of():
 def test_errors(statistic, options, says):
     with pytest.raises(DataError, match=says):
         cluster_bootstrap(table(), statistic, **({"cluster": "subject", "n_boot": 50} | options))
+
+
+@pytest.mark.parametrize("rule", ["holm", "max_t"])
+def test_without_a_null_there_is_nothing_to_adjust(rule):
+    found = cluster_bootstrap(table(), weighted, cluster="subject", n_boot=50)
+    with pytest.raises(DataError, match="there are none: nothing was tested; ask for null="):
+        found.adjust(rule)
+
+
+def test_a_cluster_is_not_named_among_columns_of_several_levels():
+    frame = table()
+    subject = frame.subject.to_numpy()
+    frame.columns = pd.MultiIndex.from_product([["a"], frame.columns])
+
+    def mean(rows, weights):
+        return np.average(rows[("a", "y")], weights=weights)
+
+    for options in ({"cluster": "a"}, {"cluster": subject, "stratify": "a"}):
+        with pytest.raises(ColumnError, match=r"names of 2 levels, such as .*; join them first"):
+            cluster_bootstrap(frame, mean, n_boot=9, **options)
+    found = cluster_bootstrap(frame, mean, cluster=subject, n_boot=9)
+    assert found.tidy().estimate[0] == pytest.approx(table().y.mean())
 
 
 def test_what_the_statistic_raises_is_passed_on():

@@ -417,6 +417,30 @@ def test_a_constant_truth():
     assert np.isfinite(tidy.estimate[~undefined]).all()
 
 
+def test_what_varies_too_little_beside_its_size_is_not_called_constant():
+    frame = table()
+    plain = compare(frame, metrics=["correlation"]).tidy()
+    numbers = ["y", "good", "poor"]
+    frame[numbers] += 1e7
+    metrics = ["correlation", "correlation_within", "correlation_between"]
+    tidy = compare(frame, metrics=metrics, pairwise=False).tidy()
+    assert tidy.estimate.isna().all()
+    for row, where in enumerate(["", " within subjects", " between subjects"]):
+        assert tidy.reason[2 * row] == (
+            f"prediction 'good' varies too little{where} beside its size (below 1e-6 of it) to be "
+            "told from a constant; subtract one number from truth and predictions alike"
+        )
+    # Which mends it.
+    frame[numbers] -= 1e7
+    mended = compare(frame, metrics=["correlation"]).tidy()
+    np.testing.assert_allclose(mended.estimate, plain.estimate, rtol=1e-6)
+    frame["good"] = 1e7 + 0.1
+    constant = compare(frame, metrics=metrics, pairwise=False).tidy().reason
+    assert constant[0] == "prediction 'good' is constant"
+    assert constant[2] == "prediction 'good' does not vary within subjects"
+    assert constant[4] == "prediction 'good' does not vary between subjects"
+
+
 def test_identical_and_perfect_predictions():
     frame = table()
     frame["same"] = frame.good
@@ -594,9 +618,36 @@ def bad(change):
             lambda f: None,
             {"predictions": [Predictions("good")]},
             DataError,
-            "has no name; hand over a mapping",
+            "item of type Predictions; or hand over a mapping",
         ),
         (lambda f: None, {"null": 1.0}, DataError, "null= is a correlation"),
+        (lambda f: None, {"null": None}, DataError, "null= is a correlation.*, not None"),
+        (lambda f: None, {"null": "0"}, DataError, "null= is a correlation.*, not '0'"),
+        (lambda f: None, {"confidence": "0.95"}, DataError, "confidence= must lie .* not '0.95'"),
+        (lambda f: None, {"n_threads": 0}, DataError, "n_threads= must be a whole number"),
+        (lambda f: None, {"n_threads": -1}, DataError, "n_threads= must be a whole number"),
+        (lambda f: None, {"truth": None}, DataError, "truth= must be the name .*, not None"),
+        (lambda f: None, {"truth": ["y"]}, DataError, "truth= must be the name .*, not list"),
+        (lambda f: None, {"truth": np.ones(9)}, DataError, "truth= must be the name .*, not ndarr"),
+        (lambda f: None, {"predictions": None}, DataError, "predictions= must be a name or a list"),
+        (lambda f: None, {"predictions": [1]}, DataError, "must list names .* item of type int"),
+        (lambda f: None, {"predictions": {"good", "poor"}}, DataError, "list of names, not set"),
+        (lambda f: None, {"predictions": {"a": 1}}, DataError, "of 'a' must be a name .* not int"),
+        (
+            lambda f: None,
+            {"predictions": {1: "good", "1": "poor"}},
+            DataError,
+            "names '1' more than once",
+        ),
+        (lambda f: None, {"predictions": {"a": ("m", "y")}}, ColumnError, "has no column 'm'"),
+        (
+            lambda f: f.__setattr__("columns", pd.MultiIndex.from_product([["m"], f.columns])),
+            {"predictions": {"a": ("m", "good")}, "cluster": np.arange(3)},
+            ColumnError,
+            r"columns? names of 2 levels, such as \('m', 'subject'\); join them first",
+        ),
+        (lambda f: None, {"metrics": None}, DataError, "metrics= must be a name or a list"),
+        (lambda f: None, {"metrics": [5]}, DataError, "metrics= must list names"),
         (lambda f: None, {"n_boot": 2.5}, DataError, "n_boot= must be a whole number"),
         (lambda f: None, {"seed": "x"}, DataError, "seed= must be a whole number"),
         (lambda f: None, {"stratify": "context"}, DataError, "is in two strata of 'context'"),
@@ -619,6 +670,54 @@ def test_errors_say_what_is_wrong(change, options, kind, says):
     with pytest.raises(kind, match=says) as caught:
         compare(bad(change), **options)
     assert isinstance(caught.value, PyexprError)
+
+
+@pytest.mark.parametrize("score_range", [-7, 0, np.inf, np.nan, "a", None, True, [7.0]])
+def test_the_score_has_a_width(score_range):
+    with pytest.raises(DataError, match=r"score_range= .* must be a positive finite number, not "):
+        compare(table(), score_range=score_range)
+
+
+@pytest.mark.parametrize(
+    "make", [np.array, pd.Index, pd.Series, tuple, iter, lambda names: dict.fromkeys(names).keys()]
+)
+def test_models_are_named_by_anything_that_lists_names(make):
+    wanted = compare(table()).tidy()
+    found = compare(
+        table(), predictions=make(["good", "poor"]), metrics=make(["nrmse", "correlation"])
+    )
+    pd.testing.assert_frame_equal(found.tidy(), wanted, check_exact=True)
+    assert {type(term) for term in found.tidy().term} == {str}
+    models = {"g": make(["good"]), "p": Predictions(make(["poor"]), truth=make(["y"]))}
+    named = compare(table(), predictions=models).tidy()
+    assert named.estimate.tolist() == wanted.estimate.tolist()
+
+
+def test_the_index_of_the_table_changes_nothing():
+    frame = table()
+    frame.loc[[3, 8], "good"] = np.nan
+    options = {"context": "context", "stratify": "sex", "method": "percentile"}
+    wanted = compare(frame, **options)
+    for index in (
+        pd.Index(frame.subject),
+        pd.MultiIndex.from_frame(frame[["subject", "context"]]),
+        pd.Index([0] * len(frame)),
+    ):
+        indexed = frame.set_axis(index)
+        arrays = {name: indexed[name] for name in ("context", "sex", "subject")}
+        for found in (
+            compare(indexed, **options),
+            compare(
+                indexed, cluster=arrays["subject"], context=arrays["context"],
+                stratify=arrays["sex"], method="percentile",
+            ),
+        ):  # fmt: skip
+            pd.testing.assert_frame_equal(found.tidy(), wanted.tidy(), check_exact=True)
+
+
+def test_a_table_without_rows():
+    with pytest.raises(DataError, match="the table of predictions has no rows"):
+        compare(table().iloc[:0])
 
 
 def test_predictions_need_one_truth_or_one_each():

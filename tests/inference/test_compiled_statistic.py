@@ -156,6 +156,26 @@ def test_without_numba_the_error_says_what_to_do(monkeypatch):
         cluster_bootstrap(table(), rmse.py_func, columns=["y", "p"], compiled=True, **OPTIONS)
 
 
+def test_infinite_values_are_undefined():
+    @numba.njit
+    def infinite(rows, weights):
+        return np.inf if weights[0] == 0 else rows[0, 0]
+
+    result = cluster_bootstrap(table(), infinite, columns="y", **OPTIONS)
+    undefined = np.isnan(result.replicates[:, 0])
+    assert not np.isinf(result.replicates).any()
+    assert undefined.mean() == pytest.approx((20 / 21) ** 21, abs=0.06)
+    assert result.tidy().n_undefined[0] == undefined.sum()
+    assert result.tidy().reason[0] == "undefined without one of 1 subject"
+
+
+@pytest.mark.parametrize("columns", [np.array(["y", "p"]), pd.Index(["y", "p"])])
+def test_columns_are_any_list_of_names(columns):
+    options = OPTIONS | {"n_boot": 20}
+    named = cluster_bootstrap(table(), rmse, columns=["y", "p"], **options)
+    assert digest(cluster_bootstrap(table(), rmse, columns=columns, **options)) == digest(named)
+
+
 @numba.njit
 def spoils(rows, weights):
     rows[0, 0] += 1
@@ -181,6 +201,11 @@ def unknown(rows, weights):
     ("statistic", "options", "error", "says"),
     [
         (rmse, {"columns": None}, DataError, "name them, in order"),
+        (rmse, {"columns": []}, DataError, "columns= must name at least one column"),
+        (rmse, {"columns": 5}, DataError, "columns= must be a name or a list of names, not int"),
+        (rmse, {"columns": ["y", 1]}, DataError, "columns= must list names"),
+        (rmse, {"n_threads": 0}, DataError, "n_threads= must be a whole number of at least 1"),
+        (rmse, {"n_threads": -1}, DataError, "n_threads= must be"),
         (rmse, {"columns": ["y", "none"]}, ColumnError, "no column 'none'"),
         (rmse, {"columns": ["y", "sex"]}, ColumnError, "must be a number"),
         (rmse, {"compiled": False}, DataError, "columns= is for compiled"),

@@ -25,10 +25,10 @@ def made(**options):
     frame["y"] = rng.normal(size=110) + np.repeat(rng.normal(size=22), 5)
     for i, name in enumerate("pqr"):
         frame[name] = 0.3 * i * frame.y + rng.normal(size=110)
-    settings = {"metrics": ["rmse", "correlation"], "n_boot": 199, "seed": 4} | options
-    return frame, compare_models(
-        frame, truth="y", predictions=list("pqr"), cluster="subject", **settings
-    )
+    settings = {
+        "metrics": ["rmse", "correlation"], "n_boot": 199, "seed": 4, "predictions": list("pqr"),
+    }  # fmt: skip
+    return frame, compare_models(frame, truth="y", cluster="subject", **(settings | options))
 
 
 def test_holm_intervals_are_bonferronis():
@@ -97,6 +97,17 @@ def test_adjusting_when_comparing():
 def test_an_unknown_rule():
     with pytest.raises(DataError, match="adjust= must be one of 'holm', 'max_t', not 'fdr'"):
         made(adjust="fdr")
+
+
+@pytest.mark.parametrize("rule", ["holm", "max_t"])
+@pytest.mark.parametrize("options", [{"pairwise": False}, {"predictions": ["p"]}])
+def test_no_differences_cannot_be_judged_together(rule, options):
+    says = "there are none; compare two or more models with pairwise=True"
+    with pytest.raises(DataError, match=says):
+        made(adjust=rule, **options)
+    _, result = made(**options)
+    with pytest.raises(DataError, match=says):
+        result.adjust(rule)
 
 
 def test_max_t_needs_replicates():

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.inference.arguments import is_number
 from pyexpr.inference.intervals.bca import bca
 from pyexpr.inference.intervals.evidence import Evidence, Intervals
 from pyexpr.inference.intervals.jackknife_t import jackknife_t
@@ -34,9 +35,9 @@ METHODS: dict[str, Callable[[Evidence, float], Intervals]] = {
 def check_method(method: str | None, confidence: float, n_boot: int) -> None:
     """Raise `DataError` unless `n_boot` replicates serve this method at this confidence."""
     name = DEFAULT if method is None else method
-    if name not in METHODS:
+    if not isinstance(name, str) or name not in METHODS:
         raise DataError(f"method= must be one of {listed(METHODS, most=20)}, not {method!r}")
-    if not 0 < confidence < 1:
+    if not (is_number(confidence) and 0 < confidence < 1):
         raise DataError(f"confidence= must lie between 0 and 1, not {confidence!r}")
     if isinstance(n_boot, bool) or not isinstance(n_boot, (int, np.integer)) or n_boot < 0:
         raise DataError(f"n_boot= must be a whole number of at least 0, not {n_boot!r}")

@@ -1,0 +1,67 @@
+"""Arguments that several functions take, checked before any work."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.errors import ColumnError, DataError, have
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def is_number(value: object) -> bool:
+    """Return whether `value` is a finite number, of Python or NumPy."""
+    return (
+        isinstance(value, (int, float, np.integer, np.floating))
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+    )
+
+
+def checked_names(names: Any, *, argument: str, hint: str = "") -> tuple[str, ...]:
+    """Return a name, or any iterable of names that has an order, as a tuple of them.
+
+    Raises `DataError`, with `hint` at its end, for anything else.
+    """
+    if isinstance(names, str):
+        return (str(names),)
+    # The order of a set is another in every run, and so would be that of the result.
+    if isinstance(names, (set, frozenset)) or not np.iterable(names):
+        raise DataError(
+            f"{argument} must be a name or a list of names, not {type(names).__name__}{hint}"
+        )
+    items = tuple(names)
+    for item in items:
+        if not isinstance(item, str):
+            raise DataError(
+                f"{argument} must list names (text), but has an item of type "
+                f"{type(item).__name__}{hint}"
+            )
+    return tuple(str(item) for item in items)
+
+
+def checked_threads(n_threads: int | None) -> int | None:
+    """Return `n_threads`, or raise `DataError` unless it is a positive whole number or None."""
+    if n_threads is None:
+        return None
+    whole = isinstance(n_threads, (int, np.integer)) and not isinstance(n_threads, bool)
+    if not whole or n_threads < 1:
+        raise DataError(
+            f"n_threads= must be a whole number of at least 1, or None for one per core, not "
+            f"{n_threads!r}"
+        )
+    return int(n_threads)
+
+
+def check_flat_columns(frame: pd.DataFrame, *, what: str) -> None:
+    """Raise `ColumnError` if columns have names of several levels, which no text names."""
+    if frame.columns.nlevels > 1:
+        raise ColumnError(
+            f"{have(what)} column names of {frame.columns.nlevels} levels, such as "
+            f"{frame.columns[0]!r}; join them first: "
+            "table.columns = ['_'.join(map(str, name)) for name in table.columns]"
+        )
