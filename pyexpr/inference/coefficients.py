@@ -126,7 +126,7 @@ class CoefficientResult(CoefficientEvidence, Result):
         Returns
         -------
         DataFrame
-            Columns context (a label or "a - b"), feature, statistic, p_value, method.
+            Columns context (a label or "a - b"), feature, statistic, p_value, method, reason.
 
         Raises
         ------

@@ -33,7 +33,7 @@ class WildTest:
     Attributes
     ----------
     statistic : float
-        t of the data.
+        t of the data; NaN, as the p-value, where its residuals are rounding of the label.
     p_value : float
         Share of |t*| at least |t|; of draws (1 + number)/(1 + B).
     pivots : ndarray, shape (B,)

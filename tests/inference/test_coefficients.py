@@ -441,7 +441,7 @@ def test_constant_feature() -> None:
     assert np.isfinite(contrasts.loc[("b - c", "f2"), "p_value"])
     omnibus = result.omnibus().set_index("feature")
     assert omnibus.loc["f2", "df1"] == 1
-    assert omnibus.loc["f2", "reason"] == "the feature is constant here in a context"
+    assert omnibus.loc["f2", "reason"] == "in a context, the feature is constant here"
     assert result.adjust("max_t").contrasts()["p_adjusted"].notna().sum() == 10
 
 
@@ -527,3 +527,125 @@ def test_refused() -> None:
         fitted(rows[(rows["task"] != "a") | (rows["subject"] == "s001")])
     with pytest.raises(DataError, match="ContextualRegressor fitted with contexts"):
         CoefficientResult.from_model(object(), rows, rows["y"], cluster="subject")
+
+
+NO_VARIATION = "no variation between subjects to judge by"
+
+
+@pytest.mark.parametrize("tests", ["least_squares", "desparsified"])
+def test_a_constant_label_is_no_evidence(tests: str) -> None:
+    rows = study()
+    result = fitted(rows.assign(y=0.1), tests=tests)
+    for table in (result.tidy(), result.contrasts(), result.omnibus()):
+        assert table[["statistic", "p_value"]].isna().all(axis=None)
+        assert table["reason"].str.contains(NO_VARIATION).all()
+    # In one context only: its slopes, but not their differences from others.
+    table = fitted(rows.assign(y=rows["y"].where(rows["task"] != "a", 0.1)), tests=tests)
+    slopes = table.tidy().set_index(["context", "feature"])
+    assert (slopes.loc["a", "reason"] == NO_VARIATION).all()
+    assert slopes.loc["a", "p_value"].isna().all()
+    assert slopes[slopes.index.get_level_values(0) != "a"]["p_value"].notna().all()
+    assert table.contrasts()["p_value"].notna().all()
+    assert table.omnibus()["p_value"].notna().all()
+    # In all but one: the difference of the still ones has nothing behind it.
+    table = fitted(rows.assign(y=rows["y"].where(rows["task"] == "a", 0.1)), tests=tests)
+    contrasts = table.contrasts().set_index("context")
+    assert (contrasts.loc["b - c", "reason"] == NO_VARIATION).all()
+    assert contrasts.drop(index="b - c")["p_value"].notna().all()
+    assert (table.omnibus()["reason"] == NO_VARIATION).all()
+    assert table.omnibus()["p_value"].isna().all()
+
+
+@pytest.mark.parametrize("level", [0.0, 1e4])
+def test_a_label_without_error_is_no_evidence(level: float) -> None:
+    rows = study(3).assign(f0=lambda d: d["f0"] + level)
+    result = fitted(rows.assign(y=2 * rows["f0"] + 1))
+    for table in (result.tidy(), result.contrasts(), result.omnibus(), result.wild(n_boot=99)):
+        assert table[["statistic", "p_value"]].isna().all(axis=None)
+        assert (table["reason"] == NO_VARIATION).all()
+    assert result.adjust("max_t").contrasts()["p_adjusted"].isna().all()
+    # An error of a part in a million is one, and does not depend on the label's unit.
+    nearly = rows["f0"] + 1e-6 * rows["y"]
+    found = fitted(rows.assign(y=nearly)).tidy()
+    assert found["p_value"].notna().all()
+    other = fitted(rows.assign(y=1e-9 * nearly)).tidy()
+    np.testing.assert_allclose(other["p_value"], found["p_value"], rtol=1e-4)
+
+
+def test_wild_tests_say_why_there_is_none() -> None:
+    rows = study()
+    rows.loc[rows["task"] == "a", "f2"] = 0.1
+    rows.loc[rows["task"] == "b", "y"] = 7.0
+    table = fitted(rows).wild(n_boot=99).set_index(["context", "feature"])
+    assert table.loc[("a", "f2"), "reason"] == "the feature is constant here"
+    assert table.loc[("a - c", "f2"), "reason"] == "the feature is constant here"
+    assert (table.loc["b", "reason"] == NO_VARIATION).all()
+    assert (table["p_value"].isna() == (table["reason"] != "")).all()
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("times", [1.0, -3.0])
+def test_a_repeated_feature_has_no_slope_of_its_own(first: bool, times: float) -> None:
+    rows = study(G=16)
+    rows.insert(2 if first else 6, "g0", times * rows["f0"] + 7)
+    result = fitted(rows, l1_ratio=1, n_boot=0)
+    table = result.tidy()
+    twins = table["feature"].isin(["f0", "g0"])
+    said = table["reason"].str.contains("a linear combination of the others here: leave one")
+    assert (said == twins).all()
+    assert (table["p_value"].isna() == twins).all()
+    assert (table["tested_estimate"].isna() == twins).all()
+    contrasts = result.adjust("holm").contrasts()
+    assert (contrasts["p_adjusted"].isna() == contrasts["feature"].isin(["f0", "g0"])).all()
+    assert (result.omnibus().set_index("feature")["reason"] != "").to_dict() == {
+        feature: feature in {"f0", "g0"} for feature in result.data.features
+    }
+    # The others are adjusted for what the two say, as for one of them; the penalty of the
+    # nodewise lassos is another, as it is chosen for all features together.
+    alone = fitted(rows.drop(columns="g0"), l1_ratio=1, n_boot=0, tests="desparsified").tidy()
+    alone = alone[alone["feature"] != "f0"].reset_index(drop=True)
+    found = table[~twins].reset_index(drop=True)
+    moved = (found["tested_estimate"] - alone["tested_estimate"]).abs()
+    assert (moved < 0.3 * alone["tested_std_error"]).all()
+
+
+def test_a_sum_of_features_in_one_context() -> None:
+    rows = study(G=16)
+    rng = np.random.default_rng(5)
+    total = rows["f0"] + 0.1 * rows["f3"]
+    rows["g"] = total.where(rows["task"] == "b", rng.normal(size=len(rows)))
+    table = fitted(rows, n_boot=0, tests="desparsified").tidy()
+    there = (table["context"] == "b") & table["feature"].isin(["f0", "f3", "g"])
+    assert (table["p_value"].isna() == there).all()
+    assert (table["reason"].str.contains("linear combination") == there).all()
+
+
+def test_more_features_than_rows_are_no_combinations_unless_repeated() -> None:
+    rng = np.random.default_rng(3)
+    codes = np.repeat(np.arange(12), 4)
+    X = rng.normal(size=(48, 60))
+    X[:, 59] = -2 * X[:, 3]
+    y, beta = X[:, 0] + rng.normal(size=48), np.zeros((13, 60))
+    found = desparsified(X, y, codes, 12, beta, node_alpha=0.2)
+    assert np.flatnonzero(np.isnan(found.coef)).tolist() == [3, 59]
+    # Distinct in the rows of one subject only.
+    X[codes == 4, 59] = rng.normal(size=4)
+    found = desparsified(X, y, codes, 12, beta, node_alpha=0.2)
+    assert not np.isnan(found.coef).any()
+    tests = found.contrasts(np.eye(60))
+    assert np.flatnonzero(np.isnan(tests.p_value)).tolist() == [3, 59]
+
+
+def test_why_nothing_is_said_of_the_weights() -> None:
+    rows = study(G=16)
+    near = rows.assign(g=rows["f0"] + 1e-7 * np.sin(np.arange(len(rows))))
+    result = fitted(near[near["task"] != "c"], alpha=0.001, l1_ratio=1, n_boot=2)
+    for table, weight in ((result.tidy(), "estimate"), (result.contrasts(), "weight_difference")):
+        unfitted = table["reason"].str.contains("elastic net on all rows did not converge")
+        assert unfitted.any()
+        assert (unfitted == table[weight].isna()).all()
+        assert not table["reason"][unfitted].str.contains("replicates").any()
+        assert (table["reason"] != "")[table["p_value"].isna()].all()
+    assert (
+        fitted(rows, n_boot=1).tidy()["reason"] == "one replicate gives no standard error"
+    ).all()
