@@ -172,7 +172,7 @@ def desparsified(
     with np.errstate(divide="ignore", invalid="ignore"):
         reach = np.einsum("bji,bij->bj", Z, xx)
         # Of the whole sample's sum of squares: what is left without a subject may be rounding.
-        dependent = _dependent(xx, n_rows) | (np.abs(reach) <= 1e-12 * np.diagonal(xx[0]))
+        dependent = _dependent(X, xx, n_rows) | (np.abs(reach) <= 1e-12 * np.diagonal(xx[0]))
         slopes = beta + np.einsum("bji,bi->bj", Z, xy - np.einsum("bij,bj->bi", xx, beta)) / reach
         unit = np.sqrt(np.einsum("ji,ik,jk->j", Z[0], xx[0], Z[0])) / np.abs(reach[0])
     slopes[dependent] = np.nan
@@ -187,30 +187,44 @@ def desparsified(
     return Desparsified(slopes[0], influence, there, unit, missing, rounding)
 
 
-def _dependent(xx: NDArray[np.float64], n_rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _dependent(
+    X: NDArray[np.float64], xx: NDArray[np.float64], n_rows: NDArray[np.int64]
+) -> NDArray[np.bool_]:
     """Return which features are linear combinations of the others, (B, p).
 
-    The others leave 1/(C^-1)_jj of a feature's variance, C the correlations in `xx`
-    (B, p, p). With as many features as rows each is a combination of the others by their
-    number alone: there it is those that are proportional to another.
+    In all rows X, then without each subject by the products `xx` about the means, (B, p, p).
+    With as many features as rows each is a combination of the others by their number alone:
+    there it is those that are proportional to another.
     """
-    p = xx.shape[1]
-    length = np.sqrt(np.maximum(np.diagonal(xx, axis1=1, axis2=2), 0.0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        correlation = xx / length[:, :, None] / length[:, None, :]
-    # A feature that is constant there is no combination, and `reach` knows it.
-    correlation[~np.isfinite(correlation)] = 0.0
+    p = X.shape[1]
+    squares = np.diagonal(xx, axis1=1, axis2=2)
+    # A feature that is constant without a subject is no combination, and `reach` knows it.
+    still = squares <= 1e-12 * squares[0]
+    length = np.sqrt(np.where(still, np.inf, squares))
+    correlation = xx / length[:, :, None] / length[:, None, :]
     correlation[:, np.arange(p), np.arange(p)] = 0.0
     found = np.asarray((1 - np.abs(correlation) <= NOTHING_OWN / 2).any(axis=2))
     many = n_rows - 1 > p
     if many.any():
         values, vectors = np.linalg.eigh(correlation[many] + np.eye(p))
-        # Eigenvalues that are rounding stand for 0: well below what is looked for, to spare
-        # features whose part in such a direction is rounding itself.
-        values = np.maximum(values, 1e-4 * NOTHING_OWN)
-        own = 1 / np.einsum("bjk,bk->bj", vectors**2, 1 / values)
-        found[many] |= own <= NOTHING_OWN
+        # The products know an eigenvalue of 0 to their rounding; the rows know its root.
+        found[many] |= _own(values, vectors, 1e-15) <= NOTHING_OWN
+    if many[0]:
+        scaled = (X - X.mean(axis=0)) / length[0]
+        _, s, Vt = np.linalg.svd(scaled, full_matrices=False)
+        found[0] |= _own(s**2, Vt.T, 1e-26) <= NOTHING_OWN
     return found
+
+
+def _own(
+    values: NDArray[np.float64], vectors: NDArray[np.float64], least: float
+) -> NDArray[np.float64]:
+    """Return what the others leave of each feature's variance, 1/(C^-1)_jj, (..., p).
+
+    From the eigenvalues of the correlations C, at least `least`, and their vectors.
+    """
+    inverse = np.einsum("...jk,...k->...j", vectors**2, 1 / np.maximum(values, least))
+    return np.asarray(1 / inverse)
 
 
 def _centred_products(
