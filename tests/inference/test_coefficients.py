@@ -245,6 +245,64 @@ def test_from_model_takes_its_penalties_and_weights() -> None:
     assert "fitted on other rows" in part.remarks[0]
 
 
+@pytest.mark.parametrize("position", [-1, 0, np.int64(2)])
+@pytest.mark.parametrize("names", [True, False])
+def test_from_model_with_the_context_by_position(position: int, names: bool) -> None:
+    rows = study()
+    # Contexts are numbers, so that an array of rows is one of numbers.
+    task = rows["task"].map({"a": 1, "b": 2, "c": 3})
+    X = rows[FEATURES].copy()
+    X.insert(position if position >= 0 else len(FEATURES), "task", task)
+    table = X if names else X.to_numpy()
+    model = ContextualRegressor(ElasticNetRegressor(0.1, 0.5), context=position)
+    model.fit(table, rows["y"])
+    result = CoefficientResult.from_model(
+        model, table, rows["y"], cluster=rows["subject"], n_boot=0
+    )
+    assert [float(name) for name in result.data.contexts] == [1, 2, 3]
+    assert not result.remarks
+    np.testing.assert_allclose(
+        result.tidy()["estimate"], model.weights()["estimate"], atol=SCIKIT_LEARN
+    )
+
+
+def test_from_model_knows_columns_by_name() -> None:
+    rows = study()
+    X = rows[["task", *FEATURES]]
+    model = ContextualRegressor(ElasticNetRegressor(0.1, 0.5), context="task").fit(X, rows["y"])
+
+    def weights(X: object, **options: object) -> pd.DataFrame:
+        settled = {"cluster": rows["subject"], "n_boot": 0, **options}
+        result = context_coefficients.from_model(model, X, rows["y"], **settled)
+        assert not result.remarks
+        return result.tidy()
+
+    expected = weights(X)
+    moved = rows[["f3", "subject", "f0", "f2", "task", "f1"]]
+    pd.testing.assert_frame_equal(weights(moved, cluster="subject"), expected)
+    pd.testing.assert_frame_equal(weights(rows[FEATURES], context=rows["task"]), expected)
+    cases = [
+        (
+            X.drop(columns="f2"),
+            {},
+            ColumnError,
+            "X lacks 'f2'; the model was fitted on 'task', 'f0'",
+        ),
+        (X, {"cluster": "subject"}, ColumnError, "X lacks 'subject'"),
+        (rows.drop(columns="subject"), {}, ColumnError, "not fitted on: 'y'; leave"),
+        (X, {"cluster": "f1"}, ColumnError, "fitted with 'f1' as a feature"),
+        (rows[FEATURES[:3]].to_numpy(), {"context": rows["task"]}, ColumnError, "3 features, but"),
+        (X, {"alpha": 0.2}, DataError, r"from_model\(\) takes no alpha="),
+        (X, {"l1_ratio": 0.2}, DataError, r"from_model\(\) takes no l1_ratio="),
+    ]
+    for wrong, options, error, message in cases:
+        with pytest.raises(error, match=message):
+            weights(wrong, **options)
+    free = ContextualRegressor(ElasticNetRegressor(0, 0), context="task").fit(X, rows["y"])
+    with pytest.raises(DataError, match="the model of 'a', 'b', 'c', 'all' has alpha 0: without"):
+        context_coefficients.from_model(free, X, rows["y"], cluster=rows["subject"])
+
+
 def test_same_grid_and_folds_as_the_regressor() -> None:
     assert (ALPHAS, L1_RATIOS) == (elastic_net.ALPHAS, elastic_net.L1_RATIOS)
     np.testing.assert_array_equal(folds_of(23, 5, 9), subject_folds(np.arange(23), 5, 9))
@@ -510,13 +568,20 @@ def test_refused() -> None:
         ({"cr": "CR9"}, DataError, "cr= must be one of"),
         ({"tests": "wild"}, DataError, "tests= must be one of"),
         ({"rows": [True]}, DataError, "rows= must be one True or False"),
+        ({"confidence": "0.95"}, DataError, "confidence= must be a number"),
         ({"n_folds": 1}, DataError, "n_folds= must be"),
+        *[({"n_folds": n}, DataError, "n_folds= must be") for n in (2.5, "a", None, True)],
     ]
     for options, error, message in cases:
         with pytest.raises(error, match=message):
             fitted(rows, **options)
     with pytest.raises(DataError, match="adjust"):
         fitted(rows).adjust("bonferroni")
+    for n_boot in (1.5, True, 0):
+        with pytest.raises(DataError, match="n_boot= must be a whole number of at least 1"):
+            fitted(rows, n_boot=0).wild(n_boot=n_boot)
+    with pytest.raises(ColumnError, match=r"the same as text.*'0'"):
+        fitted(rows.rename(columns={"f0": 0, "f1": "0"}))
     with pytest.raises(DataError, match="no context 'z'"):
         fitted(rows).replicates("z")
     with pytest.raises(ColumnError, match="'all'"):
@@ -612,7 +677,8 @@ def test_a_repeated_feature_has_no_slope_of_its_own(first: bool, times: float) -
 def test_a_sum_of_features_in_one_context() -> None:
     rows = study(G=16)
     rng = np.random.default_rng(5)
-    total = rows["f0"] + 0.1 * rows["f3"]
+    # The second's part is a thousandth of the first's.
+    total = rows["f0"] + 0.001 * rows["f3"]
     rows["g"] = total.where(rows["task"] == "b", rng.normal(size=len(rows)))
     table = fitted(rows, n_boot=0, tests="desparsified").tidy()
     there = (table["context"] == "b") & table["feature"].isin(["f0", "f3", "g"])
