@@ -13,6 +13,7 @@ from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import BOOTSTRAP, checked_seed
 from pyexpr.inference.cluster_ols import CORRECTIONS
+from pyexpr.inference.clusters import warn_of_few_subjects_for_slopes
 from pyexpr.inference.coefficient_data import ALL, as_fitted, read_data
 from pyexpr.inference.coefficient_evidence import CoefficientEvidence
 from pyexpr.inference.coefficient_fit import fitted_weights, weight_differences
@@ -359,6 +360,11 @@ def context_coefficients(
         If columns are missing or not numbers, a context has one subject, an option makes
         no sense, or (with ``tests="least_squares"``) columns are linearly dependent.
 
+    Warns
+    -----
+    FewSubjectsWarning
+        If a context has fewer than 20 subjects.
+
     Notes
     -----
     Weights: elastic net of the features standardised (divisor n) within the rows
@@ -390,6 +396,9 @@ def context_coefficients(
     key = checked_seed(seed)
     data = read_data(X, y, context=context, cluster=cluster, y_pooled=y_pooled, rows=rows)
     penalties = read_penalties(alpha, l1_ratio, data.models)
+    warn_of_few_subjects_for_slopes(
+        {name: len(np.unique(data.subject[data.rows(name)])) for name in data.contexts}
+    )
     if retune and all(penalty.fixed for penalty in penalties):
         raise DataError("retune=True needs a grid: give several values of alpha= or l1_ratio=")
     fitted = []

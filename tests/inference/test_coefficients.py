@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import ElasticNet, Lasso
 from sklearn.preprocessing import StandardScaler
 
-from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.base.errors import ColumnError, DataError, FewSubjectsWarning
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.inference.cluster_ols import cluster_ols
 from pyexpr.inference.coefficients import CoefficientResult, context_coefficients
@@ -59,7 +59,23 @@ def study(seed: int = 1, G: int = 30, p: int = 4, contexts: str = "abc") -> pd.D
 def fitted(table: pd.DataFrame, **options: object) -> CoefficientResult:
     settled = {"alpha": 0.1, "l1_ratio": 0.5, "n_boot": 50, **options}
     X = table.drop(columns="y")
-    return context_coefficients(X, table["y"], context="task", cluster="subject", **settled)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FewSubjectsWarning)
+        return context_coefficients(X, table["y"], context="task", cluster="subject", **settled)
+
+
+def test_few_subjects_are_said() -> None:
+    rows = study(G=22)
+    X = rows[(rows["task"] != "b") | (rows["subject"] < "s006")].drop(columns="y")
+    options = {"cluster": "subject", "alpha": 0.1, "l1_ratio": 0.5, "n_boot": 0}
+    with pytest.warns(FewSubjectsWarning, match="context 'b' has only 6 subjects") as caught:
+        context_coefficients(X, rows["y"][X.index], context="task", **options)
+    assert len(caught) == 1
+    one = X[X["task"] == "b"]
+    with pytest.warns(FewSubjectsWarning, match="there are only 6 subjects"):
+        context_coefficients(one, rows["y"][one.index], context="task", **options)
+    enough = rows.drop(columns="y")
+    context_coefficients(enough, rows["y"], context="task", **options)
 
 
 def test_replicates_are_scikit_learn_on_the_resampled_rows() -> None:
