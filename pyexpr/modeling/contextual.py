@@ -213,6 +213,16 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def set_params(self, **params: Any) -> ContextualRegressor:
         """Set parameters, those of the estimator as ``estimator__name``.
 
+        Parameters
+        ----------
+        **params
+            The new values by name.
+
+        Returns
+        -------
+        ContextualRegressor
+            Itself.
+
         Raises
         ------
         DataError
