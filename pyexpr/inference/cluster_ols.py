@@ -27,6 +27,8 @@ CORRECTIONS = ("CR0", "CR1", "CR2", "CR3")
 RANK = 1e-10
 # A cluster that determines a direction alone has 1 - h = 0 there, but for rounding.
 NOTHING_LEFT = 1e-12
+# Residuals within this of the largest label are its rounding, not variation.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,13 @@ def t_tests(
     estimate: NDArray[np.float64],
     std_error: NDArray[np.float64],
     df: NDArray[np.float64],
+    rounding: NDArray[np.float64],
     null: float = 0.0,
 ) -> ContrastTests:
-    """Refer estimates to Student's t; without variation there is no statistic."""
+    """Refer estimates to Student's t; an error up to `rounding` is no variation, and no test."""
     from scipy.special import stdtr
 
-    still = ~(std_error > 1e-14 * np.maximum(np.abs(estimate), 1e-300))
+    still = ~(std_error > rounding)
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.where(still, np.nan, (estimate - null) / std_error)
         p = 2 * stdtr(df, -np.abs(statistic))
@@ -80,13 +83,38 @@ def t_tests(
     return ContrastTests(estimate, std_error, statistic, df, p)
 
 
-def f_test(quadratic: float, q: int, eta: float) -> WaldTest:
-    """Refer a Hotelling T2 of q contrasts on eta degrees of freedom to F."""
+def f_test(
+    estimate: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    unit: NDArray[np.float64],
+    eta: float,
+    rounding: float,
+) -> WaldTest:
+    """Refer the Hotelling T2 of q contrasts on eta degrees of freedom to F.
+
+    Parameters
+    ----------
+    estimate : ndarray, shape (q,)
+    scores : ndarray, shape (G, q)
+        Their covariance is ``scores' scores``.
+    unit : ndarray, shape (q, q)
+        Covariance that independent errors of variance 1 would give.
+    eta, rounding : float
+        Where a combination of the contrasts has a standard error up to `rounding` times
+        that of `unit`, it does not vary, and there is no test.
+    """
     from scipy.special import fdtrc
 
+    q = len(estimate)
     df2 = eta - q + 1
-    if not df2 > 0:
-        return WaldTest(float("nan"), q, float(df2), float("nan"))
+    none = WaldTest(float("nan"), q, float(df2), float("nan"))
+    if not df2 > 0 or not np.isfinite(scores).all():
+        return none
+    root = np.linalg.cholesky(unit)
+    _, s, Vt = np.linalg.svd(np.linalg.solve(root, scores.T).T, full_matrices=False)
+    if len(s) < q or not s[-1] > rounding:
+        return none
+    quadratic = float(np.sum((Vt @ np.linalg.solve(root, estimate) / s) ** 2))
     statistic = df2 / (eta * q) * quadratic
     p = float(fdtrc(q, df2, statistic))
     return WaldTest(float(statistic), q, float(df2), p if p > 0 else float(np.nextafter(0, 1)))
@@ -104,12 +132,15 @@ class ClusterOLS:
         The correction: CR0, CR1, CR2 or CR3.
     n, n_clusters : int
         Rows and clusters.
+    rounding : float
+        Error of a row's residual that is no variation: `ROUNDING` of the largest label.
     """
 
     coef: NDArray[np.float64]
     cr: str
     n: int
     n_clusters: int
+    rounding: float
     # In the coordinates of Q; G clusters, p columns.
     _root: NDArray[np.float64] = field(repr=False)  # (p, p): coef = root @ Q'y
     _raw: NDArray[np.float64] = field(repr=False)  # (G, p): Q_g' e_g
@@ -135,7 +166,8 @@ class ClusterOLS:
 
         Notes
         -----
-        ``df = tr(O)^2 / tr(O^2)``, O the matrix of ``p_g' p_h`` over clusters, with
+        Statistic and p-value are NaN where the residuals behind a contrast are rounding
+        of the label. ``df = tr(O)^2 / tr(O^2)``, O the matrix of ``p_g' p_h`` over clusters, with
         ``p_g = (I - H)_g' A_g X_g (X'X)^-1 c``: independent errors of equal
         variance are the working model. Checked against: clubSandwich's
         ``coef_test`` and ``linear_contrast``.
@@ -149,7 +181,7 @@ class ClusterOLS:
             omega = -(z @ z.T)
             omega[np.diag_indices_from(omega)] += (self._second @ d) @ d
             df[k] = np.trace(omega) ** 2 / np.sum(omega**2)
-        return t_tests(weights @ self.coef, error, df, null)
+        return t_tests(weights @ self.coef, error, df, self._rounding_of(directions), null)
 
     def wald(self, contrasts: ArrayLike) -> WaldTest:
         """Test that several contrasts are all 0: approximate Hotelling's T2 (AHT).
@@ -181,14 +213,13 @@ class ClusterOLS:
         standard = half @ omega @ half
         traces = np.trace(standard, axis1=2, axis2=3)
         spread = np.sum(traces**2) + np.einsum("ghst,ghts->", standard, standard)
-        scores = self._scores @ directions.T
-        variance = scores.T @ scores
-        estimate = weights @ self.coef
-        try:
-            quadratic = float(estimate @ np.linalg.solve(variance, estimate))
-        except np.linalg.LinAlgError:
-            return WaldTest(float("nan"), q, float("nan"), float("nan"))
-        return f_test(quadratic, q, q * (q + 1) / spread)
+        return f_test(
+            weights @ self.coef,
+            self._scores @ directions.T,
+            directions @ directions.T,
+            q * (q + 1) / spread,
+            self.rounding,
+        )
 
     def wild_pivots(
         self, contrast: ArrayLike, signs: NDArray[np.float64], *, null: float
@@ -218,7 +249,8 @@ class ClusterOLS:
         with np.errstate(divide="ignore", invalid="ignore"):
             pivots = (moved @ d) / np.sqrt(np.sum(scores**2, axis=1))
         error = float(np.sqrt(np.sum((self._scores @ d) ** 2)))
-        return gap / error, np.asarray(pivots)
+        moves = error > self._rounding_of(d[None])[0]
+        return gap / error if moves else float("nan"), np.asarray(pivots)
 
     def resampled_t(self, contrasts: ArrayLike, signs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (T* - T)/SE* of contrasts under multiplied residuals, (B, m); null not imposed."""
@@ -230,6 +262,10 @@ class ClusterOLS:
             with np.errstate(divide="ignore", invalid="ignore"):
                 pivots[:, k] = (moved @ d) / np.sqrt(np.sum(scores**2, axis=1))
         return pivots
+
+    def _rounding_of(self, directions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the standard errors (m,) that rounding of the residuals alone would give."""
+        return np.asarray(self.rounding * np.linalg.norm(directions, axis=1))
 
     def _checked(self, contrasts: ArrayLike) -> NDArray[np.float64]:
         weights = np.atleast_2d(np.asarray(contrasts, dtype=np.float64))
@@ -309,6 +345,9 @@ def cluster_ols(
     basis, root = _orthonormal(design, names)
     projected = basis.T @ label
     residual = label - basis @ projected
+    # Once more: a sum over many rows leaves rounding of all of them in each residual.
+    again = basis.T @ residual
+    projected, residual = projected + again, residual - basis @ again
     p = design.shape[1]
     order = np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=G))[:-1]
@@ -324,7 +363,10 @@ def cluster_ols(
         gram[g] = block.T @ block
         first[g] = (V * (s**2 * a)) @ Vt
         second[g] = (V * (s**2 * a**2)) @ Vt
-    return ClusterOLS(root @ projected, cr, len(label), G, root, raw, scores, gram, first, second)
+    rounding = ROUNDING * float(np.abs(label).max())
+    return ClusterOLS(
+        root @ projected, cr, len(label), G, rounding, root, raw, scores, gram, first, second
+    )
 
 
 def _adjustment(left: NDArray[np.float64], cr: str, G: int) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _FEW = 20
+# In docs/coverage_coefficients.md.
+_FEWEST_STUDIED = 24
 # Names of columns that hold subjects: a repeated one means that rows are not independent.
 _SUBJECT_NAMES = frozenset(
     {"subject", "subject_id", "subjectid", "participant", "participant_id", "person", "person_id"}
@@ -104,6 +107,21 @@ def warn_of_few_subjects(n_clusters: NDArray[np.int64]) -> None:
         f"{_share(knife['difference of RMSE or MAE'])} for differences of errors; percentile "
         f"intervals {_share(min(percentile.values()))} to {_share(max(percentile.values()))}. "
         "Prefer jackknife_t, and read intervals from fewer than 20 subjects as approximate",
+        FewSubjectsWarning,
+    )
+
+
+def warn_of_few_subjects_for_slopes(n_clusters: Mapping[str, int]) -> None:
+    """Warn where the slopes of a context rest on under 20 subjects, fewer than were studied."""
+    few = {name: n for name, n in n_clusters.items() if n < _FEW}
+    if not few:
+        return
+    name = min(few, key=lambda one: few[one])
+    where = "there are" if len(n_clusters) == 1 else f"context {name!r} has"
+    warn_user(
+        f"{where} only {few[name]} subjects. How well tests and intervals of slopes hold was "
+        f"studied from {_FEWEST_STUDIED} subjects on: with fewer than {_FEW} read them as "
+        "approximate",
         FewSubjectsWarning,
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.base.errors import ColumnError, DataError, listed
 from pyexpr.base.tables import as_frame, column_or_array, label_codes, numeric_column
 
 if TYPE_CHECKING:
@@ -95,6 +95,12 @@ def read_data(
         X = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
     frame = as_frame(X, what=_TABLE)
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    doubled = frame.columns[frame.columns.duplicated()]
+    if len(doubled):
+        raise ColumnError(
+            f"{_TABLE} has columns whose names are the same as text, such as 0 and '0': "
+            f"{listed(doubled)}; rename one"
+        )
     named = [value for value in (context, cluster) if isinstance(value, str)]
     context_name, where = column_or_array(frame, context, argument="context", what=_TABLE)
     cluster_name, who = column_or_array(frame, cluster, argument="cluster", what=_TABLE)
@@ -132,6 +138,59 @@ def read_data(
         values, label, tested, features, codes, names, subject, tuple(subjects), cluster_name,
         int(kept.sum()) - len(used), scale, still,
     )  # fmt: skip
+
+
+def as_fitted(
+    model: Any, X: Any, *, context: str | ArrayLike | None, cluster: str | ArrayLike
+) -> tuple[Any, str | ArrayLike]:
+    """Return X in the columns a `ContextualRegressor` was fitted on, and where its contexts are.
+
+    Columns are told by name where both have names, else by position.
+    """
+    if not hasattr(X, "columns"):
+        X = np.asarray(X, dtype=None if isinstance(X, np.ndarray) else object)
+    own = model.context
+    seen = [str(name) for name in getattr(model, "feature_names_in_", ())]
+    names = [str(name) for name in getattr(X, "columns", ())]
+    if isinstance(own, (int, np.integer)):
+        position = int(own) % model.n_features_in_
+        present = names or [f"x{j}" for j in range(X.shape[-1])]
+        if not seen and position >= len(present):
+            raise ColumnError(f"{_TABLE} has {len(present)} columns, but context={own}")
+        own = seen[position] if seen else present[position]
+    where = own if context is None else context
+    if where is None:
+        raise DataError("context= is missing: the model names no column of X")
+    named = [value for value in (where, cluster) if isinstance(value, str)]
+    features = [name for name in seen if name != own]
+    taken = [name for name in named if name in features]
+    if taken:
+        raise ColumnError(
+            f"the model was fitted with {listed(taken)} as a feature, so it cannot be cluster= or "
+            "context= here; fit the model without it"
+        )
+    if seen and names:
+        missing = [name for name in (*features, *named) if name not in names]
+        others = [name for name in names if name not in {*features, *named, own}]
+        if missing:
+            raise ColumnError(
+                f"{_TABLE} lacks {listed(missing)}; the model was fitted on {listed(seen)}"
+            )
+        if others:
+            raise ColumnError(
+                f"{_TABLE} has columns that the model was not fitted on: {listed(others)}; leave "
+                "them out"
+            )
+        X = X.set_axis(names, axis=1)[[*features, *dict.fromkeys(named)]]
+    elif X.ndim == 2:
+        here = names or [f"x{j}" for j in range(X.shape[1])]
+        count = len([name for name in here if name not in named])
+        wanted = model.n_features_in_ - (model.context is not None)
+        if count != wanted:
+            raise ColumnError(
+                f"{_TABLE} has {count} features, but the model was fitted on {wanted}"
+            )
+    return X, where
 
 
 def _selected(rows: ArrayLike | None, n: int) -> NDArray[np.bool_]:

@@ -18,8 +18,7 @@ from pyexpr.inference.slopes import SlopeSpace
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-NO_SLOPE = "the feature is constant here"
-_NO_VARIATION = "no variation between subjects to judge by"
+NO_VARIATION = "no variation between subjects to judge by"
 NEEDS_ONE = "undefined without one of the subjects"
 
 
@@ -79,20 +78,25 @@ class CoefficientEvidence:
         space, c = self.space_of(model)
         p = len(self.data.features)
         contrasts = [space.weights([(c, j, 1.0)]) for j in range(p)]
-        return self.tested(space, contrasts, [np.arange(p)])
+        missing = [space.why_missing([c], j) for j in range(p)]
+        return self.tested(space, contrasts, missing, [np.arange(p)])
 
     def tested(
         self,
         space: SlopeSpace,
         contrasts: Sequence[NDArray[np.float64] | None],
+        missing: Sequence[str],
         families: Sequence[NDArray[np.int64]],
     ) -> dict[str, Any]:
-        """Return the tested columns of contrasts, each family of them judged together."""
+        """Return the tested columns of contrasts, each family of them judged together.
+
+        `missing` says of each why it is None, or "".
+        """
         tests = space.tests(contrasts)
         low, high = tests.limits(self.confidence)
-        reason = [NO_SLOPE if one is None else "" for one in contrasts]
+        reason = list(missing)
         for i in np.flatnonzero(np.isnan(tests.statistic) & ~np.isnan(tests.estimate)):
-            reason[i] = _NO_VARIATION if np.isfinite(tests.std_error[i]) else NEEDS_ONE
+            reason[i] = NO_VARIATION if np.isfinite(tests.std_error[i]) else NEEDS_ONE
             low[i] = high[i] = np.nan
         columns: dict[str, Any] = {
             "estimate": tests.estimate,

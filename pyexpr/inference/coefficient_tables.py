@@ -11,7 +11,7 @@ import numpy as np
 from pyexpr.base.errors import DataError
 from pyexpr.base.holm import holm
 from pyexpr.inference.cluster_ols import ClusterOLS
-from pyexpr.inference.coefficient_evidence import NEEDS_ONE, NO_SLOPE, CoefficientEvidence
+from pyexpr.inference.coefficient_evidence import NEEDS_ONE, NO_VARIATION, CoefficientEvidence
 from pyexpr.inference.penalised import Procedure, describe
 from pyexpr.inference.slopes import SlopeSpace
 from pyexpr.inference.wild import wild_test
@@ -64,12 +64,10 @@ def contrast_table(found: CoefficientEvidence) -> pd.DataFrame:
     import pandas as pd
 
     space, pairs = found.joint_space(), found.pairs()
-    contrasts = [
-        space.weights([(a, j, 1.0), (b, j, -1.0)])
-        for a, b in pairs
-        for j in range(len(found.data.features))
-    ]
-    table = found.tested(space, contrasts, [np.arange(len(contrasts))])
+    places = [(a, b, j) for a, b in pairs for j in range(len(found.data.features))]
+    contrasts = [space.weights([(a, j, 1.0), (b, j, -1.0)]) for a, b, j in places]
+    missing = [space.why_missing([a, b], j) for a, b, j in places]
+    table = found.tested(space, contrasts, missing, [np.arange(len(contrasts))])
     described: list[dict[str, NDArray[np.float64]]] = []
     reasons: list[str] = []
     p = len(found.data.features)
@@ -106,21 +104,25 @@ def omnibus_table(found: CoefficientEvidence) -> pd.DataFrame:
     space = found.joint_space()
     rows = []
     for j, feature in enumerate(found.data.features):
-        there = [c for c in range(len(found.data.contexts)) if space.slot[c, j] >= 0]
-        missing = len(there) < len(found.data.contexts)
-        reason = NO_SLOPE + " in a context" if missing else ""
+        everywhere = range(len(found.data.contexts))
+        there = [c for c in everywhere if space.slot[c, j] >= 0]
+        missing = space.why_missing(everywhere, j)
+        reason = f"in a context, {missing}" if missing else ""
         if len(there) < 2:
             rows.append((feature, np.nan, 0, np.nan, np.nan, reason))
             continue
-        test = space.wald(
-            [
-                weights
-                for c in there[1:]
-                if (weights := space.weights([(there[0], j, 1.0), (c, j, -1.0)])) is not None
-            ]
-        )
+        contrasts = [
+            weights
+            for c in there[1:]
+            if (weights := space.weights([(there[0], j, 1.0), (c, j, -1.0)])) is not None
+        ]
+        test = space.wald(contrasts)
         if np.isnan(test.p_value):
-            why = NEEDS_ONE if test.df2 > 0 else "too few subjects for this test"
+            if not test.df2 > 0:
+                why = "too few subjects for this test"
+            else:
+                unknown = np.isnan(space.tests(contrasts).std_error).any()
+                why = NEEDS_ONE if unknown else NO_VARIATION
             reason = "; ".join(filter(None, [reason, why]))
         rows.append((feature, test.statistic, test.df1, test.df2, test.p_value, reason))
     names = ["feature", "statistic", "df1", "df2", "p_value", "reason"]
@@ -137,28 +139,31 @@ def wild_table(found: CoefficientEvidence, *, n_boot: int, seed: int) -> pd.Data
     import pandas as pd
 
     C, p = len(found.data.contexts), len(found.data.features)
-    jobs: list[tuple[SlopeSpace, str, int, NDArray[np.float64] | None]] = []
+    jobs: list[tuple[SlopeSpace, str, list[tuple[int, int, float]]]] = []
     for i, model in enumerate(found.data.models):
         space, c = found.space_of(i)
-        jobs += [(space, model, j, space.weights([(c, j, 1.0)])) for j in range(p)]
+        jobs += [(space, model, [(c, j, 1.0)]) for j in range(p)]
     space = found.spaces[0]
     for a, b in combinations(range(C), 2):
         name = f"{found.data.contexts[a]} - {found.data.contexts[b]}"
-        jobs += [(space, name, j, space.weights([(a, j, 1.0), (b, j, -1.0)])) for j in range(p)]
+        jobs += [(space, name, [(a, j, 1.0), (b, j, -1.0)]) for j in range(p)]
     rows = []
-    for space, name, j, contrast in jobs:
+    for space, name, terms in jobs:
+        feature, contrast = found.data.features[terms[0][1]], space.weights(terms)
         if not isinstance(space.slopes, ClusterOLS):
             raise DataError(
                 "the wild cluster bootstrap is of least squares, but these slopes are "
                 "desparsified; use tests='least_squares' if the subjects suffice"
             )
         if contrast is None:
-            rows.append((name, found.data.features[j], np.nan, np.nan, ""))
+            why = space.why_missing([c for c, _, _ in terms], terms[0][1])
+            rows.append((name, feature, np.nan, np.nan, "", why))
             continue
         test = wild_test(space.slopes, contrast, n_boot=n_boot, seed=seed)
         kind = f"wild, {test.kind}"
-        rows.append((name, found.data.features[j], test.statistic, test.p_value, kind))
-    names = ["context", "feature", "statistic", "p_value", "method"]
+        why = NO_VARIATION if np.isnan(test.p_value) else ""
+        rows.append((name, feature, test.statistic, test.p_value, kind, why))
+    names = ["context", "feature", "statistic", "p_value", "method", "reason"]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -171,4 +176,6 @@ def _stacked(blocks: Sequence[Mapping[str, NDArray[np.float64]]]) -> dict[str, A
 
 
 def _joined(first: Sequence[str], second: Sequence[str]) -> list[str]:
-    return ["; ".join(filter(None, pair)) for pair in zip(first, second, strict=True)]
+    return [
+        "; ".join(dict.fromkeys(filter(None, pair))) for pair in zip(first, second, strict=True)
+    ]

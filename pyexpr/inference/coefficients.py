@@ -13,7 +13,8 @@ from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import BOOTSTRAP, checked_seed
 from pyexpr.inference.cluster_ols import CORRECTIONS
-from pyexpr.inference.coefficient_data import ALL, read_data
+from pyexpr.inference.clusters import warn_of_few_subjects_for_slopes
+from pyexpr.inference.coefficient_data import ALL, as_fitted, read_data
 from pyexpr.inference.coefficient_evidence import CoefficientEvidence
 from pyexpr.inference.coefficient_fit import fitted_weights, weight_differences
 from pyexpr.inference.coefficient_plot import coefficients_figure
@@ -126,7 +127,7 @@ class CoefficientResult(CoefficientEvidence, Result):
         Returns
         -------
         DataFrame
-            Columns context (a label or "a - b"), feature, statistic, p_value, method.
+            Columns context (a label or "a - b"), feature, statistic, p_value, method, reason.
 
         Raises
         ------
@@ -225,15 +226,29 @@ class CoefficientResult(CoefficientEvidence, Result):
             Of estimators with `alpha_` and `l1_ratio_`, as `ElasticNetRegressor`.
         X, y
             The rows it was fitted on (without the validation rows, unless refitted on
-            them too).
+            them too), in its columns, by name in any order, and the one that `cluster`
+            names.
         cluster : str or array
             The subject of each row; a column of X is no feature.
         context : str or array, optional
             By default the column that the model names.
         **options
-            As for `context_coefficients`; with ``retune=True`` each model's own grid is
-            searched by folds of subjects.
+            As for `context_coefficients`, but for `alpha` and `l1_ratio`, which are the
+            model's; with ``retune=True`` each model's own grid is searched by folds of
+            subjects.
+
+        Raises
+        ------
+        DataError, ColumnError
+            If the model is no such one, has no penalty (alpha 0), or was fitted on other
+            columns; and as `context_coefficients`.
         """
+        given = [name for name in ("alpha", "l1_ratio") if name in options]
+        if given:
+            raise DataError(
+                f"from_model() takes no {given[0]}=: the penalty is the model's; for another use "
+                "context_coefficients()"
+            )
         if not getattr(model, "estimators_", None) or not hasattr(model, "pooled_"):
             raise DataError("from_model() needs a ContextualRegressor fitted with contexts")
         fitted = {**{str(k): v for k, v in model.estimators_.items()}, ALL: model.pooled_}
@@ -243,17 +258,19 @@ class CoefficientResult(CoefficientEvidence, Result):
                     f"the model of context {name!r} ({type(one).__name__}) has no alpha_ and "
                     "l1_ratio_; use ElasticNetRegressor"
                 )
-        where = model.context if context is None else context
-        if where is None:
-            raise DataError("context= is missing: the model names no column of X")
-        if isinstance(where, int):
-            where = list(X.columns)[where] if hasattr(X, "columns") else f"x{where}"
+        X, where = as_fitted(model, X, context=context, cluster=cluster)
         if options.get("retune"):
             alpha = {name: one.alpha for name, one in fitted.items()}
             ratio = {name: one.l1_ratio for name, one in fitted.items()}
         else:
             alpha = {name: one.alpha_ for name, one in fitted.items()}
             ratio = {name: one.l1_ratio_ for name, one in fitted.items()}
+        free = [name for name, value in alpha.items() if (np.asarray(value) == 0).any()]
+        if free:
+            raise DataError(
+                f"the model of {listed(free)} has alpha 0: without a penalty, weights refitted on "
+                "resampled subjects need not be unique; fit it with a small one, such as 1e-6"
+            )
         result = context_coefficients(
             X, y, context=where, cluster=cluster, alpha=alpha, l1_ratio=ratio, **options
         )
@@ -343,6 +360,11 @@ def context_coefficients(
         If columns are missing or not numbers, a context has one subject, an option makes
         no sense, or (with ``tests="least_squares"``) columns are linearly dependent.
 
+    Warns
+    -----
+    FewSubjectsWarning
+        If a context has fewer than 20 subjects.
+
     Notes
     -----
     Weights: elastic net of the features standardised (divisor n) within the rows
@@ -374,6 +396,9 @@ def context_coefficients(
     key = checked_seed(seed)
     data = read_data(X, y, context=context, cluster=cluster, y_pooled=y_pooled, rows=rows)
     penalties = read_penalties(alpha, l1_ratio, data.models)
+    warn_of_few_subjects_for_slopes(
+        {name: len(np.unique(data.subject[data.rows(name)])) for name in data.contexts}
+    )
     if retune and all(penalty.fixed for penalty in penalties):
         raise DataError("retune=True needs a grid: give several values of alpha= or l1_ratio=")
     fitted = []
@@ -409,11 +434,12 @@ context_coefficients.from_model = CoefficientResult.from_model  # type: ignore[a
 def _check_options(n_boot: Any, confidence: Any, cr: str, tests: str | None, n_folds: Any) -> None:
     if isinstance(n_boot, bool) or not isinstance(n_boot, (int, np.integer)) or n_boot < 0:
         raise DataError(f"n_boot= must be a whole number of at least 0, not {n_boot!r}")
-    if not 0 < confidence < 1:
-        raise DataError(f"confidence= must be between 0 and 1, not {confidence}")
+    real = isinstance(confidence, (int, float, np.integer, np.floating))
+    if not real or not 0 < confidence < 1:
+        raise DataError(f"confidence= must be a number between 0 and 1, not {confidence!r}")
     if cr not in CORRECTIONS:
         raise DataError(f"cr= must be one of {listed(CORRECTIONS)}, not {cr!r}")
     if tests is not None and tests not in METHODS:
         raise DataError(f"tests= must be one of {listed(METHODS)} or None, not {tests!r}")
     if not isinstance(n_folds, (int, np.integer)) or n_folds < 2:
-        raise DataError(f"n_folds= must be at least 2, not {n_folds!r}")
+        raise DataError(f"n_folds= must be a whole number of at least 2, not {n_folds!r}")

@@ -21,8 +21,8 @@ from pyexpr.core.elastic_net import (
     elastic_net_fits,
     squared_errors,
 )
-from pyexpr.inference.cluster_ols import ContrastTests, WaldTest, f_test, t_tests
-from pyexpr.inference.penalised import folds_of
+from pyexpr.inference.cluster_ols import ROUNDING, ContrastTests, WaldTest, f_test, t_tests
+from pyexpr.inference.penalised import NOT_CONVERGED, folds_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,9 @@ NODE_FOLDS = 10
 N_PENALTIES = 20
 # The smallest penalty tried, as a part of the largest.
 SMALLEST = 1e-3
+# A feature of which the others leave a smaller part of the variance is their combination.
+NOTHING_OWN = 1e-10
+DEPENDENT = "the feature is a linear combination of the others here: leave one of them out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,43 +45,54 @@ class Desparsified:
     Attributes
     ----------
     coef : ndarray, shape (p,)
+        NaN where `missing` says why.
     influence : ndarray, shape (G, p)
         ``(mean_h b_(h) - b_(g)) (G - 1)/G``, b_(g) the slopes without subject g and G the
         subjects with rows; 0 for the others. NaN for a slope that is undefined without
         one of them.
     present : ndarray of bool, shape (G, p)
         Which subjects have rows behind each coefficient.
+    unit : ndarray, shape (p,)
+        Standard error that independent errors of variance 1 would give.
+    missing : ndarray of str, shape (p,)
+        Why there is no slope, or "".
+    rounding : float
+        Error of a label that is no variation: `ROUNDING` of the largest.
     """
 
     coef: NDArray[np.float64]
     influence: NDArray[np.float64]
     present: NDArray[np.bool_]
+    unit: NDArray[np.float64]
+    missing: NDArray[np.str_]
+    rounding: float
 
     def contrasts(self, contrasts: ArrayLike, *, null: float = 0.0) -> ContrastTests:
         """Test linear contrasts with t on G - 1, G the subjects behind the contrast.
 
         ``SE^2 = G/(G - 1) sum_g (influence_g'c)^2``: of slopes in one context the
-        jackknife's.
+        jackknife's. NaN where the variation is rounding of the label.
         """
         weights = np.atleast_2d(np.asarray(contrasts, dtype=np.float64))
         G = self._counts(weights)
-        squares = np.sum(self._of(weights) ** 2, axis=0)
+        squares = np.sum(_weighted(self.influence, weights) ** 2, axis=0)
         return t_tests(
-            weights @ self.coef, np.sqrt(G / (G - 1) * squares), (G - 1).astype(np.float64), null
+            _weighted(self.coef[None], weights)[0],
+            np.sqrt(G / (G - 1) * squares),
+            (G - 1).astype(np.float64),
+            self.rounding * np.linalg.norm(_weighted(np.diag(self.unit), weights), axis=0),
+            null,
         )
 
     def wald(self, contrasts: ArrayLike) -> WaldTest:
         """Test that q contrasts are all 0: ``W (G - q)/(q (G - 1)) ~ F(q, G - q)``."""
         weights = np.atleast_2d(np.asarray(contrasts, dtype=np.float64))
-        q, G = len(weights), int(self._counts(weights).max())
-        scores = self._of(weights)
-        variance = G / (G - 1) * scores.T @ scores
-        estimate = weights @ self.coef
-        try:
-            quadratic = float(estimate @ np.linalg.solve(variance, estimate))
-        except np.linalg.LinAlgError:
-            return WaldTest(float("nan"), q, float("nan"), float("nan"))
-        return f_test(quadratic, q, G - 1)
+        G = int(self._counts(weights).max())
+        scores = np.sqrt(G / (G - 1)) * _weighted(self.influence, weights)
+        unit = _weighted(np.diag(self.unit), weights)
+        return f_test(
+            _weighted(self.coef[None], weights)[0], scores, unit.T @ unit, G - 1, self.rounding
+        )
 
     def resampled_t(self, contrasts: ArrayLike, signs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (T* - T)/SE* with subjects' influences multiplied, (B, m)."""
@@ -87,26 +101,27 @@ class Desparsified:
         pivots = np.empty((len(signs), len(weights)))
         for k, w in enumerate(weights):
             there = self.present[:, w != 0].any(axis=1)
-            moved = signs[:, there] * self._of(w[None])[there, 0]
+            moved = signs[:, there] * _weighted(self.influence, w[None])[there, 0]
             total = moved.sum(axis=1)
             spread = np.sum((moved - total[:, None] / G[k]) ** 2, axis=1)
             with np.errstate(divide="ignore", invalid="ignore"):
                 pivots[:, k] = total / np.sqrt(G[k] / (G[k] - 1) * spread)
         return pivots
 
-    def _of(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return every subject's influence on contrasts (m, p), (G, m)."""
-        missing = np.isnan(self.influence)
-        found = np.where(missing, 0.0, self.influence) @ weights.T
-        # A contrast that leaves a slope out does not miss it.
-        found[missing @ (weights != 0).T] = np.nan
-        return np.asarray(found)
-
     def _counts(self, weights: NDArray[np.float64]) -> NDArray[np.int64]:
         counts = np.array([self.present[:, w != 0].any(axis=1).sum() for w in weights])
         if counts.min() < 2:
             raise DataError("a variance over subjects needs at least 2 of them")
         return counts
+
+
+def _weighted(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what contrasts (m, p) make of values (k, p), (k, m)."""
+    missing = np.isnan(values)
+    found = np.where(missing, 0.0, values) @ weights.T
+    # A contrast that leaves a slope out does not miss it.
+    found[missing @ (weights != 0).T] = np.nan
+    return np.asarray(found)
 
 
 def desparsified(
@@ -152,20 +167,64 @@ def desparsified(
     G, p = len(present), X.shape[1]
     counts = np.vstack([np.ones((1, G)), 1 - np.eye(G)]).astype(np.int64)
     xx, xy = _centred_products(X - X.mean(axis=0), y - y.mean(), own, counts)
+    n_rows = counts @ np.bincount(own)
     Z = _nodewise(X, own, counts, node_alpha, seed, n_threads)
     with np.errstate(divide="ignore", invalid="ignore"):
         reach = np.einsum("bji,bij->bj", Z, xx)
         # Of the whole sample's sum of squares: what is left without a subject may be rounding.
-        known = np.abs(reach) > 1e-12 * np.diagonal(xx[0])
+        dependent = _dependent(X, xx, n_rows) | (np.abs(reach) <= 1e-12 * np.diagonal(xx[0]))
         slopes = beta + np.einsum("bji,bi->bj", Z, xy - np.einsum("bij,bj->bi", xx, beta)) / reach
-    if not known[0].all():
-        raise DataError("a feature is a linear combination of the others; leave one out")
-    without = np.where(known[1:], slopes[1:], np.nan)
+        unit = np.sqrt(np.einsum("ji,ik,jk->j", Z[0], xx[0], Z[0])) / np.abs(reach[0])
+    slopes[dependent] = np.nan
+    without = slopes[1:]
+    missing = np.where(np.isnan(beta[0]), NOT_CONVERGED, "")
+    missing = np.where(dependent[0], DEPENDENT, missing)
     influence = np.zeros((n_subjects, p))
     influence[present] = (without.mean(axis=0) - without) * (G - 1) / G
     there = np.zeros((n_subjects, p), dtype=bool)
     there[present] = True
-    return Desparsified(slopes[0], influence, there)
+    rounding = ROUNDING * float(np.abs(y).max())
+    return Desparsified(slopes[0], influence, there, unit, missing, rounding)
+
+
+def _dependent(
+    X: NDArray[np.float64], xx: NDArray[np.float64], n_rows: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return which features are linear combinations of the others, (B, p).
+
+    In all rows X, then without each subject by the products `xx` about the means, (B, p, p).
+    With as many features as rows each is a combination of the others by their number alone:
+    there it is those that are proportional to another.
+    """
+    p = X.shape[1]
+    squares = np.diagonal(xx, axis1=1, axis2=2)
+    # A feature that is constant without a subject is no combination, and `reach` knows it.
+    still = squares <= 1e-12 * squares[0]
+    length = np.sqrt(np.where(still, np.inf, squares))
+    correlation = xx / length[:, :, None] / length[:, None, :]
+    correlation[:, np.arange(p), np.arange(p)] = 0.0
+    found = np.asarray((1 - np.abs(correlation) <= NOTHING_OWN / 2).any(axis=2))
+    many = n_rows - 1 > p
+    if many.any():
+        values, vectors = np.linalg.eigh(correlation[many] + np.eye(p))
+        # The products know an eigenvalue of 0 to their rounding; the rows know its root.
+        found[many] |= _own(values, vectors, 1e-15) <= NOTHING_OWN
+    if many[0]:
+        scaled = (X - X.mean(axis=0)) / length[0]
+        _, s, Vt = np.linalg.svd(scaled, full_matrices=False)
+        found[0] |= _own(s**2, Vt.T, 1e-26) <= NOTHING_OWN
+    return found
+
+
+def _own(
+    values: NDArray[np.float64], vectors: NDArray[np.float64], least: float
+) -> NDArray[np.float64]:
+    """Return what the others leave of each feature's variance, 1/(C^-1)_jj, (..., p).
+
+    From the eigenvalues of the correlations C, at least `least`, and their vectors.
+    """
+    inverse = np.einsum("...jk,...k->...j", vectors**2, 1 / np.maximum(values, least))
+    return np.asarray(1 / inverse)
 
 
 def _centred_products(

@@ -34,6 +34,10 @@ L1_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 N_FOLDS = 5
 # Errors closer than this (relative) are ties: they differ by rounding.
 TIE = 1e-12
+NOT_CONVERGED = (
+    "the elastic net on all rows did not converge: look for nearly collinear features, or use a "
+    "larger alpha"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +239,7 @@ def describe(
     """Summarise replicates (B, p): spread, percentile interval, share not zero, share of one sign.
 
     `same_sign` is the share of replicates with the sign of the estimate, NaN for an
-    estimate of exactly 0.
+    estimate of exactly 0. Without an estimate nothing is said of the replicates.
     """
     B, p = replicates.shape
     defined = ~np.isnan(replicates)
@@ -243,7 +247,7 @@ def describe(
     reason = [""] * p
     spread, selected, same = np.full((3, p), np.nan)
     limits = np.full((p, 2), np.nan)
-    good = (n_defined >= 2) & (B - n_defined <= MOST_UNDEFINED * B)
+    good = ~np.isnan(estimate) & (n_defined >= 2) & (B - n_defined <= MOST_UNDEFINED * B)
     if good.any():
         values = replicates[:, good]
         some = defined[:, good]
@@ -256,9 +260,14 @@ def describe(
             np.ascontiguousarray(values.T), levels, n_defined[good]
         )
     for j in np.flatnonzero(~good):
-        reason[j] = (
-            f"undefined in {B - n_defined[j]} of {B} replicates" if B else "no replicates were made"
-        )
+        if np.isnan(estimate[j]):
+            reason[j] = NOT_CONVERGED
+        elif not B:
+            reason[j] = "no replicates were made"
+        elif n_defined[j] < B:
+            reason[j] = f"undefined in {B - n_defined[j]} of {B} replicates"
+        else:
+            reason[j] = "one replicate gives no standard error"
     return Procedure(
         spread, limits[:, 0], limits[:, 1], selected, same, B - n_defined, tuple(reason)
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Condition of a context's correlation matrix of features beyond which least squares is not used.
 LARGEST_CONDITION = 1e4
+NO_SLOPE = "the feature is constant here"
 METHODS = ("least_squares", "desparsified")
 
 
@@ -33,6 +34,8 @@ class SlopeSpace:
     slopes : ClusterOLS or Desparsified
     slot : ndarray of int, shape (C, p)
         Position of each (context, feature) among the coefficients; -1 where there is none.
+    missing : ndarray of str, shape (C, p)
+        Why there is none.
     n_clusters : int
         Subjects in all.
     method : str
@@ -41,6 +44,7 @@ class SlopeSpace:
 
     slopes: ClusterOLS | Desparsified
     slot: NDArray[np.int64]
+    missing: NDArray[np.str_]
     n_clusters: int
     method: str
 
@@ -52,6 +56,10 @@ class SlopeSpace:
                 return None
             contrast[self.slot[c, j]] = weight
         return contrast
+
+    def why_missing(self, contexts: Sequence[int], feature: int) -> str:
+        """Return why a feature has no slope in one of these contexts, "" if it has in all."""
+        return next((str(why) for why in self.missing[list(contexts), feature] if why), "")
 
     def tests(self, contrasts: Sequence[NDArray[np.float64] | None]) -> ContrastTests:
         """Test contrasts; NaN where one is None."""
@@ -142,11 +150,12 @@ def slope_space(
         for j in np.flatnonzero(~_still(data, model)):
             slot[c, j] = count
             count += 1
-    scaled = data.X / data.scale
+    missing = np.where(slot < 0, NO_SLOPE, "").astype(object)
+    # Centred first: a large mean would leave the rounding of its quotient.
+    scaled = (data.X - data.X.mean(axis=0)) / data.scale
     if method == "least_squares":
-        return SlopeSpace(
-            _stacked(data, models, scaled, slot, cr), slot, len(data.subjects), method
-        )
+        fit = _stacked(data, models, scaled, slot, cr)
+        return SlopeSpace(fit, slot, missing, len(data.subjects), method)
     parts = []
     for c, model in enumerate(models):
         rows, moving = data.rows(model), slot[c] >= 0
@@ -159,18 +168,21 @@ def slope_space(
         G = penalised.products.n_clusters
         in_turn = np.vstack([np.ones((1, G)), 1 - np.eye(G)]).astype(np.int64)
         beta = (penalised.slopes(in_turn, own.alpha, own.l1_ratio) * data.scale)[:, moving]
-        parts.append(
-            desparsified(
-                block, y, data.subject[rows], len(data.subjects), beta,
-                seed=seed, n_threads=n_threads,
-            )
+        part = desparsified(
+            block, y, data.subject[rows], len(data.subjects), beta,
+            seed=seed, n_threads=n_threads,
         )  # fmt: skip
+        parts.append(part)
+        missing[c, moving] = part.missing
     joint = Desparsified(
         np.concatenate([part.coef for part in parts]),
         np.hstack([part.influence for part in parts]),
         np.hstack([part.present for part in parts]),
+        np.concatenate([part.unit for part in parts]),
+        np.concatenate([part.missing for part in parts]),
+        max(part.rounding for part in parts),
     )
-    return SlopeSpace(joint, slot, len(data.subjects), method)
+    return SlopeSpace(joint, np.where(missing == "", slot, -1), missing, len(data.subjects), method)
 
 
 def _stacked(

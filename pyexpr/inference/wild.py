@@ -33,7 +33,7 @@ class WildTest:
     Attributes
     ----------
     statistic : float
-        t of the data.
+        t of the data; NaN, as the p-value, where its residuals are rounding of the label.
     p_value : float
         Share of |t*| at least |t|; of draws (1 + number)/(1 + B).
     pivots : ndarray, shape (B,)
@@ -91,8 +91,8 @@ def wild_test(
     >>> wild_test(fit, [0, 1]).p_value
     0.25
     """
-    if n_boot < 1:
-        raise DataError(f"n_boot= must be at least 1, not {n_boot}")
+    if isinstance(n_boot, bool) or not isinstance(n_boot, (int, np.integer)) or n_boot < 1:
+        raise DataError(f"n_boot= must be a whole number of at least 1, not {n_boot!r}")
     signs, kind = multipliers(fit.n_clusters, n_boot, seed)
     statistic, pivots = fit.wild_pivots(contrast, signs, null=null)
     size = np.abs(pivots[~np.isnan(pivots)])

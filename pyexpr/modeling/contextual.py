@@ -33,7 +33,8 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     Parameters
     ----------
     estimator : regressor, optional
-        Any scikit-learn regressor; None means `ElasticNetRegressor`.
+        Any scikit-learn regressor; None means `ElasticNetRegressor`. To set or search
+        its parameters (``estimator__alpha``), give it.
     context : str or int, optional
         The column of X that holds the context, by name or position; it is
         removed before the estimator sees X. None: the values come with ``fit(...,
@@ -208,6 +209,33 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 for name, value in _coefficients(model).items()
             ]
         )
+
+    def set_params(self, **params: Any) -> ContextualRegressor:
+        """Set parameters, those of the estimator as ``estimator__name``.
+
+        Parameters
+        ----------
+        **params
+            The new values by name.
+
+        Returns
+        -------
+        ContextualRegressor
+            Itself.
+
+        Raises
+        ------
+        DataError
+            If `estimator` is None and one of its parameters is to be set.
+        """
+        inner = [name for name in params if name.startswith("estimator__")]
+        if inner and params.get("estimator", self.estimator) is None:
+            raise DataError(
+                f"{inner[0]} cannot be set while estimator= is None; give the estimator: "
+                "ContextualRegressor(ElasticNetRegressor(), context=...)"
+            )
+        super().set_params(**params)
+        return self
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -14,6 +14,7 @@ from sklearn.linear_model import enet_path
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.tables import label_codes
 from pyexpr.modeling.splits import subject_folds
 
 if TYPE_CHECKING:
@@ -145,8 +146,10 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
         ValueError
             As scikit-learn, for missing values, wrong shapes, one row only.
         DataError
-            If a penalty makes no sense, if tuning has fewer than two subjects, or
-            if coordinate descent does not converge.
+            If a penalty or `n_folds` makes no sense, if tuning has fewer than two
+            subjects, or if coordinate descent does not converge.
+        ColumnError
+            If a subject is missing in `groups`.
         """
         checked = validate_data(self, X, y, y_numeric=True, dtype=np.float64, ensure_min_samples=2)
         features: NDArray[np.float64] = checked[0]
@@ -201,19 +204,25 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
         ratios: list[float],
     ) -> NDArray[np.float64]:
         """Return the RMSE of each pair over all rows, each predicted from other subjects."""
-        subjects = np.arange(len(y)) if groups is None else np.asarray(groups)
-        if len(subjects) != len(y):
+        folds = self.n_folds
+        if isinstance(folds, bool) or not isinstance(folds, (int, np.integer)) or folds < 2:
+            raise DataError(f"n_folds= must be a whole number of at least 2, not {folds!r}")
+        subjects = np.arange(len(y)) if groups is None else groups
+        if np.shape(subjects) != y.shape:
             raise DataError(
-                f"groups= must have one subject per row: {len(y)} rows, {len(subjects)} subjects"
+                f"groups= must have one subject per row: {len(y)} rows, "
+                f"{np.size(subjects)} subjects"
             )
-        n_subjects = len(np.unique(subjects))
+        codes, labels = label_codes(subjects, name="groups", what="the subjects")
+        n_subjects = len(labels)
         if n_subjects < 2:
             raise DataError(
                 "tuning needs rows of at least 2 subjects, but there is 1; "
                 "give validation=, or one alpha and one l1_ratio"
             )
-        n_folds = min(self.n_folds, n_subjects)
-        fold = subject_folds(subjects, n_folds, self.seed)
+        n_folds = min(int(folds), n_subjects)
+        # By the codes: they are in the order of the labels.
+        fold = subject_folds(codes, n_folds, self.seed)
         total = np.zeros((len(alphas), len(ratios)))
         for k in range(n_folds):
             train, test = fold != k, fold == k

@@ -469,20 +469,23 @@ def coefficients(
         rows = rows[rows["subject"].isin(split.loc[split["part"].isin(used), "subject"])]
     tuning = fitted.tables["tuning"].set_index("context")
     label = "score_pooled" if config.factor_model.labels == "pooled" else "score"
-    result = context_coefficients(
-        rows[["subject", "context", *FEATURES]],
-        rows[label],
-        # Slopes of different contexts can be compared on one scale of the label only.
-        y_pooled=None if label == "score_pooled" else rows["score_pooled"],
-        context="context",
-        cluster="subject",
-        alpha={str(name): value for name, value in tuning["alpha"].items()},
-        l1_ratio={str(name): value for name, value in tuning["l1_ratio"].items()},
-        n_boot=options.n_boot,
-        confidence=config.compare.confidence,
-        seed=config.seed,
-        cr=options.cr,
-    )
+    with warnings.catch_warnings(record=True) as caught:
+        # Said in the record and under the tables, as of the comparison.
+        warnings.simplefilter("always", PyexprWarning)
+        result = context_coefficients(
+            rows[["subject", "context", *FEATURES]],
+            rows[label],
+            # Slopes of different contexts can be compared on one scale of the label only.
+            y_pooled=None if label == "score_pooled" else rows["score_pooled"],
+            context="context",
+            cluster="subject",
+            alpha={str(name): value for name, value in tuning["alpha"].items()},
+            l1_ratio={str(name): value for name, value in tuning["l1_ratio"].items()},
+            n_boot=options.n_boot,
+            confidence=config.compare.confidence,
+            seed=config.seed,
+            cr=options.cr,
+        )
     if options.adjust != "none":
         result = result.adjust(options.adjust)
     tables = {
@@ -492,7 +495,7 @@ def coefficients(
     }
     return StageOutput(
         {name: table for name, table in tables.items() if table is not None},
-        {"notes": list(result.notes())},
+        {"notes": [*(str(one.message) for one in caught), *result.notes()]},
     )
 
 

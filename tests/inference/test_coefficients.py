@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import ElasticNet, Lasso
 from sklearn.preprocessing import StandardScaler
 
-from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.base.errors import ColumnError, DataError, FewSubjectsWarning
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.inference.cluster_ols import cluster_ols
 from pyexpr.inference.coefficients import CoefficientResult, context_coefficients
@@ -59,7 +59,23 @@ def study(seed: int = 1, G: int = 30, p: int = 4, contexts: str = "abc") -> pd.D
 def fitted(table: pd.DataFrame, **options: object) -> CoefficientResult:
     settled = {"alpha": 0.1, "l1_ratio": 0.5, "n_boot": 50, **options}
     X = table.drop(columns="y")
-    return context_coefficients(X, table["y"], context="task", cluster="subject", **settled)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FewSubjectsWarning)
+        return context_coefficients(X, table["y"], context="task", cluster="subject", **settled)
+
+
+def test_few_subjects_are_said() -> None:
+    rows = study(G=22)
+    X = rows[(rows["task"] != "b") | (rows["subject"] < "s006")].drop(columns="y")
+    options = {"cluster": "subject", "alpha": 0.1, "l1_ratio": 0.5, "n_boot": 0}
+    with pytest.warns(FewSubjectsWarning, match="context 'b' has only 6 subjects") as caught:
+        context_coefficients(X, rows["y"][X.index], context="task", **options)
+    assert len(caught) == 1
+    one = X[X["task"] == "b"]
+    with pytest.warns(FewSubjectsWarning, match="there are only 6 subjects"):
+        context_coefficients(one, rows["y"][one.index], context="task", **options)
+    enough = rows.drop(columns="y")
+    context_coefficients(enough, rows["y"], context="task", **options)
 
 
 def test_replicates_are_scikit_learn_on_the_resampled_rows() -> None:
@@ -243,6 +259,64 @@ def test_from_model_takes_its_penalties_and_weights() -> None:
         model, X, rows["y"], cluster=rows["subject"], rows=fewer, n_boot=0
     )
     assert "fitted on other rows" in part.remarks[0]
+
+
+@pytest.mark.parametrize("position", [-1, 0, np.int64(2)])
+@pytest.mark.parametrize("names", [True, False])
+def test_from_model_with_the_context_by_position(position: int, names: bool) -> None:
+    rows = study()
+    # Contexts are numbers, so that an array of rows is one of numbers.
+    task = rows["task"].map({"a": 1, "b": 2, "c": 3})
+    X = rows[FEATURES].copy()
+    X.insert(position if position >= 0 else len(FEATURES), "task", task)
+    table = X if names else X.to_numpy()
+    model = ContextualRegressor(ElasticNetRegressor(0.1, 0.5), context=position)
+    model.fit(table, rows["y"])
+    result = CoefficientResult.from_model(
+        model, table, rows["y"], cluster=rows["subject"], n_boot=0
+    )
+    assert [float(name) for name in result.data.contexts] == [1, 2, 3]
+    assert not result.remarks
+    np.testing.assert_allclose(
+        result.tidy()["estimate"], model.weights()["estimate"], atol=SCIKIT_LEARN
+    )
+
+
+def test_from_model_knows_columns_by_name() -> None:
+    rows = study()
+    X = rows[["task", *FEATURES]]
+    model = ContextualRegressor(ElasticNetRegressor(0.1, 0.5), context="task").fit(X, rows["y"])
+
+    def weights(X: object, **options: object) -> pd.DataFrame:
+        settled = {"cluster": rows["subject"], "n_boot": 0, **options}
+        result = context_coefficients.from_model(model, X, rows["y"], **settled)
+        assert not result.remarks
+        return result.tidy()
+
+    expected = weights(X)
+    moved = rows[["f3", "subject", "f0", "f2", "task", "f1"]]
+    pd.testing.assert_frame_equal(weights(moved, cluster="subject"), expected)
+    pd.testing.assert_frame_equal(weights(rows[FEATURES], context=rows["task"]), expected)
+    cases = [
+        (
+            X.drop(columns="f2"),
+            {},
+            ColumnError,
+            "X lacks 'f2'; the model was fitted on 'task', 'f0'",
+        ),
+        (X, {"cluster": "subject"}, ColumnError, "X lacks 'subject'"),
+        (rows.drop(columns="subject"), {}, ColumnError, "not fitted on: 'y'; leave"),
+        (X, {"cluster": "f1"}, ColumnError, "fitted with 'f1' as a feature"),
+        (rows[FEATURES[:3]].to_numpy(), {"context": rows["task"]}, ColumnError, "3 features, but"),
+        (X, {"alpha": 0.2}, DataError, r"from_model\(\) takes no alpha="),
+        (X, {"l1_ratio": 0.2}, DataError, r"from_model\(\) takes no l1_ratio="),
+    ]
+    for wrong, options, error, message in cases:
+        with pytest.raises(error, match=message):
+            weights(wrong, **options)
+    free = ContextualRegressor(ElasticNetRegressor(0, 0), context="task").fit(X, rows["y"])
+    with pytest.raises(DataError, match="the model of 'a', 'b', 'c', 'all' has alpha 0: without"):
+        context_coefficients.from_model(free, X, rows["y"], cluster=rows["subject"])
 
 
 def test_same_grid_and_folds_as_the_regressor() -> None:
@@ -441,7 +515,7 @@ def test_constant_feature() -> None:
     assert np.isfinite(contrasts.loc[("b - c", "f2"), "p_value"])
     omnibus = result.omnibus().set_index("feature")
     assert omnibus.loc["f2", "df1"] == 1
-    assert omnibus.loc["f2", "reason"] == "the feature is constant here in a context"
+    assert omnibus.loc["f2", "reason"] == "in a context, the feature is constant here"
     assert result.adjust("max_t").contrasts()["p_adjusted"].notna().sum() == 10
 
 
@@ -510,13 +584,20 @@ def test_refused() -> None:
         ({"cr": "CR9"}, DataError, "cr= must be one of"),
         ({"tests": "wild"}, DataError, "tests= must be one of"),
         ({"rows": [True]}, DataError, "rows= must be one True or False"),
+        ({"confidence": "0.95"}, DataError, "confidence= must be a number"),
         ({"n_folds": 1}, DataError, "n_folds= must be"),
+        *[({"n_folds": n}, DataError, "n_folds= must be") for n in (2.5, "a", None, True)],
     ]
     for options, error, message in cases:
         with pytest.raises(error, match=message):
             fitted(rows, **options)
     with pytest.raises(DataError, match="adjust"):
         fitted(rows).adjust("bonferroni")
+    for n_boot in (1.5, True, 0):
+        with pytest.raises(DataError, match="n_boot= must be a whole number of at least 1"):
+            fitted(rows, n_boot=0).wild(n_boot=n_boot)
+    with pytest.raises(ColumnError, match=r"the same as text.*'0'"):
+        fitted(rows.rename(columns={"f0": 0, "f1": "0"}))
     with pytest.raises(DataError, match="no context 'z'"):
         fitted(rows).replicates("z")
     with pytest.raises(ColumnError, match="'all'"):
@@ -527,3 +608,126 @@ def test_refused() -> None:
         fitted(rows[(rows["task"] != "a") | (rows["subject"] == "s001")])
     with pytest.raises(DataError, match="ContextualRegressor fitted with contexts"):
         CoefficientResult.from_model(object(), rows, rows["y"], cluster="subject")
+
+
+NO_VARIATION = "no variation between subjects to judge by"
+
+
+@pytest.mark.parametrize("tests", ["least_squares", "desparsified"])
+def test_a_constant_label_is_no_evidence(tests: str) -> None:
+    rows = study()
+    result = fitted(rows.assign(y=0.1), tests=tests)
+    for table in (result.tidy(), result.contrasts(), result.omnibus()):
+        assert table[["statistic", "p_value"]].isna().all(axis=None)
+        assert table["reason"].str.contains(NO_VARIATION).all()
+    # In one context only: its slopes, but not their differences from others.
+    table = fitted(rows.assign(y=rows["y"].where(rows["task"] != "a", 0.1)), tests=tests)
+    slopes = table.tidy().set_index(["context", "feature"])
+    assert (slopes.loc["a", "reason"] == NO_VARIATION).all()
+    assert slopes.loc["a", "p_value"].isna().all()
+    assert slopes[slopes.index.get_level_values(0) != "a"]["p_value"].notna().all()
+    assert table.contrasts()["p_value"].notna().all()
+    assert table.omnibus()["p_value"].notna().all()
+    # In all but one: the difference of the still ones has nothing behind it.
+    table = fitted(rows.assign(y=rows["y"].where(rows["task"] == "a", 0.1)), tests=tests)
+    contrasts = table.contrasts().set_index("context")
+    assert (contrasts.loc["b - c", "reason"] == NO_VARIATION).all()
+    assert contrasts.drop(index="b - c")["p_value"].notna().all()
+    assert (table.omnibus()["reason"] == NO_VARIATION).all()
+    assert table.omnibus()["p_value"].isna().all()
+
+
+@pytest.mark.parametrize("level", [0.0, 1e4])
+def test_a_label_without_error_is_no_evidence(level: float) -> None:
+    rows = study(3).assign(f0=lambda d: d["f0"] + level)
+    result = fitted(rows.assign(y=2 * rows["f0"] + 1))
+    for table in (result.tidy(), result.contrasts(), result.omnibus(), result.wild(n_boot=99)):
+        assert table[["statistic", "p_value"]].isna().all(axis=None)
+        assert (table["reason"] == NO_VARIATION).all()
+    assert result.adjust("max_t").contrasts()["p_adjusted"].isna().all()
+    # An error of a part in a million is one, and does not depend on the label's unit.
+    nearly = rows["f0"] + 1e-6 * rows["y"]
+    found = fitted(rows.assign(y=nearly)).tidy()
+    assert found["p_value"].notna().all()
+    other = fitted(rows.assign(y=1e-9 * nearly)).tidy()
+    np.testing.assert_allclose(other["p_value"], found["p_value"], rtol=1e-4)
+
+
+def test_wild_tests_say_why_there_is_none() -> None:
+    rows = study()
+    rows.loc[rows["task"] == "a", "f2"] = 0.1
+    rows.loc[rows["task"] == "b", "y"] = 7.0
+    table = fitted(rows).wild(n_boot=99).set_index(["context", "feature"])
+    assert table.loc[("a", "f2"), "reason"] == "the feature is constant here"
+    assert table.loc[("a - c", "f2"), "reason"] == "the feature is constant here"
+    assert (table.loc["b", "reason"] == NO_VARIATION).all()
+    assert (table["p_value"].isna() == (table["reason"] != "")).all()
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("times", [1.0, -3.0])
+def test_a_repeated_feature_has_no_slope_of_its_own(first: bool, times: float) -> None:
+    rows = study(G=16)
+    rows.insert(2 if first else 6, "g0", times * rows["f0"] + 7)
+    result = fitted(rows, l1_ratio=1, n_boot=0)
+    table = result.tidy()
+    twins = table["feature"].isin(["f0", "g0"])
+    said = table["reason"].str.contains("a linear combination of the others here: leave one")
+    assert (said == twins).all()
+    assert (table["p_value"].isna() == twins).all()
+    assert (table["tested_estimate"].isna() == twins).all()
+    contrasts = result.adjust("holm").contrasts()
+    assert (contrasts["p_adjusted"].isna() == contrasts["feature"].isin(["f0", "g0"])).all()
+    assert (result.omnibus().set_index("feature")["reason"] != "").to_dict() == {
+        feature: feature in {"f0", "g0"} for feature in result.data.features
+    }
+    # The others are adjusted for what the two say, as for one of them; the penalty of the
+    # nodewise lassos is another, as it is chosen for all features together.
+    alone = fitted(rows.drop(columns="g0"), l1_ratio=1, n_boot=0, tests="desparsified").tidy()
+    alone = alone[alone["feature"] != "f0"].reset_index(drop=True)
+    found = table[~twins].reset_index(drop=True)
+    moved = (found["tested_estimate"] - alone["tested_estimate"]).abs()
+    assert (moved < 0.3 * alone["tested_std_error"]).all()
+
+
+def test_a_sum_of_features_in_one_context() -> None:
+    rows = study(G=16)
+    rng = np.random.default_rng(5)
+    # The second's part is a thousandth of the first's.
+    total = rows["f0"] + 0.001 * rows["f3"]
+    rows["g"] = total.where(rows["task"] == "b", rng.normal(size=len(rows)))
+    table = fitted(rows, n_boot=0, tests="desparsified").tidy()
+    there = (table["context"] == "b") & table["feature"].isin(["f0", "f3", "g"])
+    assert (table["p_value"].isna() == there).all()
+    assert (table["reason"].str.contains("linear combination") == there).all()
+
+
+def test_more_features_than_rows_are_no_combinations_unless_repeated() -> None:
+    rng = np.random.default_rng(3)
+    codes = np.repeat(np.arange(12), 4)
+    X = rng.normal(size=(48, 60))
+    X[:, 59] = -2 * X[:, 3]
+    y, beta = X[:, 0] + rng.normal(size=48), np.zeros((13, 60))
+    found = desparsified(X, y, codes, 12, beta, node_alpha=0.2)
+    assert np.flatnonzero(np.isnan(found.coef)).tolist() == [3, 59]
+    # Distinct in the rows of one subject only.
+    X[codes == 4, 59] = rng.normal(size=4)
+    found = desparsified(X, y, codes, 12, beta, node_alpha=0.2)
+    assert not np.isnan(found.coef).any()
+    tests = found.contrasts(np.eye(60))
+    assert np.flatnonzero(np.isnan(tests.p_value)).tolist() == [3, 59]
+
+
+def test_why_nothing_is_said_of_the_weights() -> None:
+    rows = study(G=16)
+    near = rows.assign(g=rows["f0"] + 1e-7 * np.sin(np.arange(len(rows))))
+    result = fitted(near[near["task"] != "c"], alpha=0.001, l1_ratio=1, n_boot=2)
+    for table, weight in ((result.tidy(), "estimate"), (result.contrasts(), "weight_difference")):
+        unfitted = table["reason"].str.contains("elastic net on all rows did not converge")
+        assert unfitted.any()
+        assert (unfitted == table[weight].isna()).all()
+        assert not table["reason"][unfitted].str.contains("replicates").any()
+        assert (table["reason"] != "")[table["p_value"].isna()].all()
+    assert (
+        fitted(rows, n_boot=1).tidy()["reason"] == "one replicate gives no standard error"
+    ).all()

@@ -280,3 +280,15 @@ def test_predict_needs_the_contexts_fit_was_given(table: pd.DataFrame) -> None:
     model = ContextualRegressor(Ridge()).fit(table[FEATURES], table["y"], context=table["task"])
     with pytest.raises(DataError, match="give context=values"):
         model.predict(table[FEATURES])
+
+
+def test_parameters_of_an_estimator_that_was_not_given(table: pd.DataFrame) -> None:
+    X, y = inputs(table), table["y"]
+    grid = {"estimator__alpha": [0.1, 0.2]}
+    with pytest.raises(DataError, match="estimator__alpha cannot be set while estimator= is None"):
+        GridSearchCV(ContextualRegressor(context="task"), grid, cv=2).fit(X, y)
+    given = ContextualRegressor(ElasticNetRegressor(l1_ratio=0.5), context="task")
+    assert GridSearchCV(given, grid, cv=2).fit(X, y).best_params_["estimator__alpha"] in {0.1, 0.2}
+    # Given with its parameter, as scikit-learn has it.
+    model = ContextualRegressor().set_params(estimator=Ridge(), estimator__alpha=3.0)
+    assert model.estimator.alpha == 3.0

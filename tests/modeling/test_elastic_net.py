@@ -13,7 +13,7 @@ from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 
-from pyexpr.base.errors import DataError
+from pyexpr.base.errors import ColumnError, DataError
 from pyexpr.modeling.elastic_net import ALPHAS, L1_RATIOS, ElasticNetRegressor, _lowest
 from pyexpr.modeling.splits import subject_folds
 
@@ -170,6 +170,10 @@ def test_not_converged_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"alpha": "big"}, "alpha= must be a number or several, not 'big'"),
         ({"alpha": np.nan}, "alpha= must be a number"),
         ({"l1_ratio": (0.5, 1.5)}, "l1_ratio= must be between 0 and 1, not 1.5"),
+        ({"n_folds": 2.5}, "n_folds= must be a whole number of at least 2, not 2.5"),
+        ({"n_folds": "a"}, "n_folds= must be a whole number of at least 2, not 'a'"),
+        ({"n_folds": None}, "n_folds= must be a whole number of at least 2, not None"),
+        ({"n_folds": True}, "n_folds= must be a whole number"),
     ],
 )
 def test_refused_parameters(parameters, message) -> None:
@@ -184,6 +188,9 @@ def test_refused_data() -> None:
         ElasticNetRegressor().fit(X, y, groups=["a"] * 20)
     with pytest.raises(DataError, match="20 rows, 19 subjects"):
         ElasticNetRegressor().fit(X, y, groups=["a"] * 19)
+    for missing in (None, np.nan):
+        with pytest.raises(ColumnError, match="missing values, but row 3 is empty"):
+            ElasticNetRegressor().fit(X, y, groups=["a", "b", missing, *"cdefg" * 3, "a", "b"])
     with pytest.raises(ValueError, match="expecting 14 features"):
         ElasticNetRegressor().fit(X, y, validation=(X[:, :3], y))
     X[3, 2] = np.nan
