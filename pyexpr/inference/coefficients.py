@@ -177,9 +177,11 @@ class CoefficientResult(CoefficientEvidence, Result):
         ]
         for space, why in zip(self.spaces, self.why_desparsified, strict=True):
             if space.method == "desparsified":
+                several = why != "asked for" and len(space.slot) > 1
+                alike = ", so in all contexts" if several else ""
                 found.append(
-                    f"slopes are desparsified, not least squares: {why}; their standard errors "
-                    "come from refits without each subject in turn"
+                    f"slopes are desparsified, not least squares: {why}{alike}; their standard "
+                    "errors come from refits without each subject in turn"
                 )
         if self.data.y is not self.data.y_tested:
             found.append("tests and the weights over all are of y_pooled, other weights of y")
