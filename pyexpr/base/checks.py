@@ -9,9 +9,14 @@ from typing import Any
 from pyexpr.base.errors import DataError
 
 
+def is_number(value: object) -> bool:
+    """Return whether `value` is a finite number, of Python or NumPy."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def real_number(value: Any, *, argument: str) -> float:
     """Return a finite number, or raise `DataError`."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+    if not is_number(value):
         raise DataError(f"{argument}= must be a finite number, not {value!r}")
     return float(value)
 
@@ -25,6 +30,6 @@ def whole_number(value: Any, *, argument: str, least: int) -> int:
 
 def confidence_level(value: Any) -> float:
     """Return a level between 0 and 1, or raise `DataError`."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < 1:
+    if not is_number(value) or not 0 < float(value) < 1:
         raise DataError(f"confidence= must be between 0 and 1, not {value!r}")
     return float(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,15 +10,6 @@ from pyexpr.base.errors import ColumnError, DataError, have
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def is_number(value: object) -> bool:
-    """Return whether `value` is a finite number, of Python or NumPy."""
-    return (
-        isinstance(value, (int, float, np.integer, np.floating))
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-    )
 
 
 def checked_names(names: Any, *, argument: str, hint: str = "") -> tuple[str, ...]:

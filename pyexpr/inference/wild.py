@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pyexpr.base.errors import DataError
+from pyexpr.base.checks import whole_number
 from pyexpr.core.streams import SIGN_FLIPS, checked_seed, generator
 
 if TYPE_CHECKING:
@@ -91,8 +91,7 @@ def wild_test(
     >>> wild_test(fit, [0, 1]).p_value
     0.25
     """
-    if isinstance(n_boot, bool) or not isinstance(n_boot, (int, np.integer)) or n_boot < 1:
-        raise DataError(f"n_boot= must be a whole number of at least 1, not {n_boot!r}")
+    n_boot = whole_number(n_boot, argument="n_boot", least=1)
     signs, kind = multipliers(fit.n_clusters, n_boot, seed)
     statistic, pivots = fit.wild_pivots(contrast, signs, null=null)
     size = np.abs(pivots[~np.isnan(pivots)])

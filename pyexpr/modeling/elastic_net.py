@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import enet_path
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.tables import label_codes
 from pyexpr.modeling.splits import subject_folds
@@ -204,9 +205,7 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
         ratios: list[float],
     ) -> NDArray[np.float64]:
         """Return the RMSE of each pair over all rows, each predicted from other subjects."""
-        folds = self.n_folds
-        if isinstance(folds, bool) or not isinstance(folds, (int, np.integer)) or folds < 2:
-            raise DataError(f"n_folds= must be a whole number of at least 2, not {folds!r}")
+        folds = whole_number(self.n_folds, argument="n_folds", least=2)
         subjects = np.arange(len(y)) if groups is None else groups
         if np.shape(subjects) != y.shape:
             raise DataError(
@@ -220,7 +219,7 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
                 "tuning needs rows of at least 2 subjects, but there is 1; "
                 "give validation=, or one alpha and one l1_ratio"
             )
-        n_folds = min(int(folds), n_subjects)
+        n_folds = min(folds, n_subjects)
         # By the codes: they are in the order of the labels.
         fold = subject_folds(codes, n_folds, self.seed)
         total = np.zeros((len(alphas), len(ratios)))

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from pyexpr.base.checks import is_number
 from pyexpr.base.errors import DataError, listed
-from pyexpr.inference.arguments import is_number
 from pyexpr.inference.intervals.bca import bca
 from pyexpr.inference.intervals.evidence import Evidence, Intervals
 from pyexpr.inference.intervals.jackknife_t import jackknife_t
