@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from pyexpr.study.pipeline import StudyResult
 from pyexpr.study.report import REPORT
@@ -110,9 +110,14 @@ def test_a_table_sorts_by_words(page: Page) -> None:
     assert column(page, "table1-reliability", 2) == sorted(column(page, "table1-reliability", 2))
 
 
+def says_copied(page: Page) -> None:
+    # Not by wait_for_function: it polls with eval, which the page's security policy forbids.
+    expect(page.locator("#said")).to_have_text("Copied.")
+
+
 def test_a_table_is_copied_as_text_and_as_a_table(page: Page) -> None:
     page.locator("button[data-copy=table2-factor-model]").click()
-    page.wait_for_function("document.getElementById('said').textContent === 'Copied.'")
+    says_copied(page)
     text = page.evaluate("navigator.clipboard.readText()")
     lines = text.splitlines()
     assert lines[0].split("\t") == ["Parameter", "Startle", "Pain", "Disgust", "All"]
@@ -127,11 +132,11 @@ def test_a_table_is_copied_as_text_and_as_a_table(page: Page) -> None:
 
 def test_sentences_are_copied_and_a_selection_serves_without_a_clipboard(page: Page) -> None:
     page.locator("button[data-copy=methods-text]").click()
-    page.wait_for_function("document.getElementById('said').textContent === 'Copied.'")
+    says_copied(page)
     assert "15 subjects were recorded" in page.evaluate("navigator.clipboard.readText()")
     page.evaluate("window.ClipboardItem = undefined")
     page.locator("button[data-copy=not-done-text]").click()
-    page.wait_for_function("document.getElementById('said').textContent === 'Copied.'")
+    says_copied(page)
     assert "not imputed" in page.evaluate("navigator.clipboard.readText()")
 
 
@@ -204,4 +209,4 @@ def test_it_prints(page: Page, tmp_path: Path) -> None:
     assert content.startswith(b"%PDF")
     assert 5 < content.count(b"/Type /Page\n") + content.count(b"/Type /Page ") < 40
     # What was folded is folded again.
-    assert page.locator("details[open]").count() == 1
+    expect(page.locator("details[open]")).to_have_count(1)

@@ -85,6 +85,8 @@
   }
 
   function copy(id) {
+    // Emptied first, so that a screen reader says the second "Copied." too.
+    said.textContent = "";
     var node = document.getElementById(id);
     var isTable = node.tagName === "TABLE";
     var text = isTable ? tabs(node) : node.innerText.trim();
