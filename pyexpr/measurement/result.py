@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import DataError, EngineError, listed
+from pyexpr.base.errors import DataError, listed
 from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, column_or_array
 from pyexpr.base.versions import versions
+from pyexpr.measurement.cfa_reliability import shares
 from pyexpr.measurement.columns import indicator_columns
 from pyexpr.measurement.engines.protocol import FitOutput
 from pyexpr.measurement.scores import (
     GroupMatrices,
-    Precision,
     factor_scores,
     factors_alone,
     group_matrices,
     observed_part,
-    score_information,
-    sum_information,
 )
 from pyexpr.measurement.spec import MeasurementModel
 
@@ -355,82 +353,35 @@ class CFAResult(Result):
         return Rows(columns, codes, frame.index)
 
     def reliability(self) -> pd.DataFrame:
-        """Return how well the factor is measured, per group and factor.
+        """Return how well each factor is measured, one row per group, factor and quantity.
 
-        Rows: ``score_reliability`` ``I / (1 + I)`` with ``I = psi sum lambda^2 /
-        theta``, the squared correlation of Bartlett scores with their factor (of
-        regression scores too, unless they borrow from factors correlated with it:
-        theirs is then higher), ``determinacy`` its root, ``omega`` ``psi (sum
-        lambda)^2 / (psi (sum lambda)^2 + sum theta)`` of the sum of the indicators.
-        Intervals by the delta method on ``log I`` (for omega on its own ratio); NaN with
-        a reason where the model is inadmissible, or an indicator without error by design.
-        Needs every indicator to load on one factor, and no residual covariance.
-        Source: McDonald (1999).
+        Columns: group, factor, quantity, estimate, conf_low, conf_high, reason. Quantities,
+        with S the implied covariance of the indicators:
+
+        - ``score_reliability``: the squared correlation of Bartlett scores with their
+          factor, ``psi / (psi + e)``, e their error variance in ``(L'S^-1 L)^-1 - Psi``; for
+          one factor ``I / (1 + I)`` with ``I = psi sum lambda^2 / theta``.
+        - ``determinacy``: the correlation of regression scores with their factor, the root
+          of ``(Psi L'S^-1 L Psi)_kk / psi_kk``. They borrow from correlated factors: it is
+          then more than the root of the reliability, and for one factor just that.
+        - ``omega``: ``psi (sum lambda)^2 / (psi (sum lambda)^2 + sum theta)`` of the sum of
+          the factor's indicators, their residual covariances included; none where one of
+          them measures another factor too.
+
+        Intervals by the delta method on the logarithm of ``share / (1 - share)`` (of its
+        square for determinacy); NaN with a reason where the model is inadmissible, or an
+        indicator without error by design. Source: McDonald (1999); Grice (2001). Checked
+        against ``psych::factor.stats`` and lavaan's ``:=``.
         """
         import pandas as pd
 
-        rows = []
-        for code, label in enumerate(self.labels):
-            for factor in self.model.factors:
-                for quantity, estimate, low, high, reason in self._precision(code, factor):
-                    rows.append(
-                        {
-                            "group": "all" if self.group_name is None else label,
-                            "factor": factor, "quantity": quantity, "estimate": estimate,
-                            "conf_low": low, "conf_high": high, "reason": reason,
-                        }
-                    )  # fmt: skip
-        return pd.DataFrame(rows)
-
-    def _precision(self, code: int, factor: str) -> list[tuple[str, float, float, float, str]]:
-        names = self.model.loadings_of(factor)
-        shared = [name for name in names if self._n_loadings(name) > 1]
-        if shared or any(
-            t.op == "~~" and t.lhs != t.rhs and t.lhs in names for t in self.model.terms
-        ):
-            raise EngineError(
-                f"reliability of factor {factor!r} is defined here only for indicators that load "
-                "on one factor and have uncorrelated residuals"
-            )
-        quantities = ("score_reliability", "determinacy", "omega")
-        if not self._matrices(code).admissible:
-            return [(name, math.nan, math.nan, math.nan, "inadmissible") for name in quantities]
-        lambdas, thetas, variance, vcov = self._loadings_and_residuals(code, factor, names)
-        if (thetas == 0).any():
-            reason = "an indicator has no residual variance by design"
-            return [(name, math.nan, math.nan, math.nan, reason) for name in quantities]
-        information = score_information(lambdas, thetas, variance, vcov)
-        sums = sum_information(lambdas, thetas, variance, vcov)
-        shares = (
-            ("score_reliability", information, 1.0),
-            ("determinacy", information, 0.5),
-            ("omega", sums, 1.0),
+        return pd.DataFrame(
+            [
+                {"group": "all" if self.group_name is None else label, **asdict(share)}
+                for code, label in enumerate(self.labels)
+                for share in shares(self.output, self.model, code, self._z())
+            ]
         )
-        return [
-            (name, *_share(precision, self._z(), power), "") for name, precision, power in shares
-        ]
-
-    def _n_loadings(self, indicator: str) -> int:
-        return sum(term.op == "=~" and term.rhs == indicator for term in self.model.terms)
-
-    def _loadings_and_residuals(
-        self, code: int, factor: str, names: tuple[str, ...]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, NDArray[np.float64]]:
-        """Return loadings, residual variances and the variance of a factor, and their vcov."""
-        found = self.output.parameters
-        at = {
-            (left, op, right): i
-            for i, (left, op, right) in enumerate(zip(found.lhs, found.op, found.rhs, strict=True))
-            if found.group[i] == code
-        }
-        rows = [at[factor, "=~", name] for name in names] + [at[name, "~~", name] for name in names]
-        rows.append(at[factor, "~~", factor])
-        free = found.free[rows]
-        vcov = np.zeros((len(rows), len(rows)))
-        known = free >= 0
-        vcov[np.ix_(known, known)] = self.output.vcov[np.ix_(free[known], free[known])]
-        values = found.estimate[rows]
-        return values[: len(names)], values[len(names) : -1], float(values[-1]), vcov
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader must know: df = 0, dropped rows, inadmissible estimates."""
@@ -500,13 +451,6 @@ def _measured(part: GroupMatrices, method: str) -> NDArray[np.bool_]:
     # Indicators that measure several factors at once may not tell them apart.
     rank = np.linalg.matrix_rank(part.loadings[:, measured]) if measured.any() else 0
     return np.asarray(measured & (rank == measured.sum()))
-
-
-def _share(precision: Precision, z: float, power: float) -> tuple[float, float, float]:
-    """Estimate and limits of ``(I / (1 + I)) ** power``."""
-    low, high = (precision.ratio * math.exp(side * z * precision.log_error) for side in (-1, 1))
-    estimate, lower, upper = ((i / (1 + i)) ** power for i in (precision.ratio, low, high))
-    return estimate, lower, upper
 
 
 def _standard_interval(

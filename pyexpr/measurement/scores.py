@@ -1,4 +1,4 @@
-"""Factor scores, their errors, and score reliability, from estimates. Pure arrays."""
+"""Factor scores and their errors, from estimates. Pure arrays."""
 
 from __future__ import annotations
 
@@ -126,37 +126,3 @@ def factors_alone(model: GroupMatrices, kept: NDArray[np.bool_]) -> GroupMatrice
         factors=model.factors[np.ix_(kept, kept)],
         means=model.means[kept],
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Precision:
-    """A ratio I whose ``I / (1 + I)`` is a reliability, with the error of ``log I``."""
-
-    ratio: float
-    log_error: float
-
-
-def score_information(
-    loadings: NDArray[np.float64],
-    residuals: NDArray[np.float64],
-    variance: float,
-    vcov: NDArray[np.float64],
-) -> Precision:
-    """``I = psi sum lambda_j^2 / theta_j``; `vcov` (2p + 1, 2p + 1) is of (lambda, theta, psi)."""
-    total = float((loadings**2 / residuals).sum())
-    slope = np.concatenate([2 * loadings / residuals, -(loadings**2) / residuals**2]) / total
-    slope = np.append(slope, 1 / variance)
-    return Precision(variance * total, float(np.sqrt(slope @ vcov @ slope)))
-
-
-def sum_information(
-    loadings: NDArray[np.float64],
-    residuals: NDArray[np.float64],
-    variance: float,
-    vcov: NDArray[np.float64],
-) -> Precision:
-    """``J = psi (sum lambda)^2 / sum theta``, of which omega is ``J / (1 + J)``."""
-    top, bottom = float(loadings.sum()), float(residuals.sum())
-    slope = np.concatenate([np.full(len(loadings), 2 / top), np.full(len(residuals), -1 / bottom)])
-    slope = np.append(slope, 1 / variance)
-    return Precision(variance * top**2 / bottom, float(np.sqrt(slope @ vcov @ slope)))

@@ -241,45 +241,6 @@ def test_scores_of_groups_are_aligned_by_label() -> None:
         fit.scores(data.assign(g="nobody"))
 
 
-def test_reliability_by_its_definitions() -> None:
-    fit = cfa(holzinger(), ONE, engine="native")
-    table = fit.reliability().set_index("quantity")
-    scores = fit.scores()
-    information = 1 / scores["se"].iloc[0] ** 2
-    assert table.loc["score_reliability", "estimate"] == pytest.approx(
-        information / (1 + information)
-    )
-    # The model's own squared correlation of Bartlett scores with the factor.
-    variance = np.var(scores["score"])
-    assert table.loc["score_reliability", "estimate"] == pytest.approx(1 / variance, rel=1e-9)
-    assert table.loc["determinacy", "estimate"] ** 2 == pytest.approx(
-        table.loc["score_reliability", "estimate"]
-    )
-    # semTools::compRelSEM and psych::omega use the same omega for one factor.
-    loading, residual = fit.loadings()["loading"], fit.loadings()["residual_variance"]
-    omega = loading.sum() ** 2 / (loading.sum() ** 2 + residual.sum())
-    assert table.loc["omega", "estimate"] == pytest.approx(omega)
-    assert (
-        (table["conf_low"] < table["estimate"]) & (table["estimate"] < table["conf_high"])
-    ).all()
-
-
-def test_omega_interval_is_the_delta_method_of_lavaan() -> None:
-    # lavaan's := gives the same standard error of log J.
-    fit = cfa(holzinger(), ONE, engine="rpy2").reliability().set_index("quantity").loc["omega"]
-    native = cfa(holzinger(), ONE, engine="native").reliability().set_index("quantity")
-    for column in ("estimate", "conf_low", "conf_high"):
-        assert fit[column] == pytest.approx(native.loc["omega", column], abs=1e-7)
-    log_odds = [math.log(fit[c] / (1 - fit[c])) for c in ("conf_low", "estimate", "conf_high")]
-    spread = (log_odds[2] - log_odds[0]) / 2 / 1.959963984540054
-    assert spread == pytest.approx(LOG_J_ERROR, rel=1e-5)
-    assert log_odds[1] - log_odds[0] == pytest.approx(log_odds[2] - log_odds[1])
-
-
-# lavaan 0.6-14: "J := log((l1+l2+l3)^2/(t1+t2+t3))" on Holzinger x1-x3, its SE.
-LOG_J_ERROR = 0.155634081593
-
-
 def test_bounded_intervals_stay_inside() -> None:
     data = exactly(np.array([[1, 0.97, 0.9], [0.97, 1, 0.92], [0.9, 0.92, 1]]), 12)
     fit = cfa(dict(zip("abc", data.T, strict=True)), {"f": ["a", "b", "c"]}, engine="native")
