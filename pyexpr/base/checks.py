@@ -14,6 +14,11 @@ def is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def is_whole(value: object) -> bool:
+    """Return whether `value` is a whole number, of Python or NumPy; truth values are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def real_number(value: Any, *, argument: str) -> float:
     """Return a finite number, or raise `DataError`."""
     if not is_number(value):
@@ -23,7 +28,7 @@ def real_number(value: Any, *, argument: str) -> float:
 
 def whole_number(value: Any, *, argument: str, least: int) -> int:
     """Return a whole number of at least `least`, or raise `DataError`."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+    if not is_whole(value) or value < least:
         raise DataError(f"{argument}= must be a whole number of at least {least}, not {value!r}")
     return int(value)
 
@@ -31,5 +36,22 @@ def whole_number(value: Any, *, argument: str, least: int) -> int:
 def confidence_level(value: Any) -> float:
     """Return a level between 0 and 1, or raise `DataError`."""
     if not is_number(value) or not 0 < float(value) < 1:
-        raise DataError(f"confidence= must be between 0 and 1, not {value!r}")
+        raise DataError(f"confidence= must be a number between 0 and 1, not {value!r}")
     return float(value)
+
+
+def checked_threads(n_threads: Any) -> int | None:
+    """Return `n_threads`, or raise `DataError` unless it is a positive whole number or None."""
+    if n_threads is None:
+        return None
+    if not is_whole(n_threads) or n_threads < 1:
+        raise DataError(
+            f"n_threads= must be a whole number of at least 1, or None for one per core, not "
+            f"{n_threads!r}"
+        )
+    return int(n_threads)
+
+
+def kernel_threads(n_threads: Any) -> int:
+    """Return `n_threads`, checked, as the kernels take it: 0 is one per core."""
+    return checked_threads(n_threads) or 0

@@ -228,3 +228,15 @@ def _number_if_all_are(text: pd.Series[Any]) -> pd.Series[Any]:
     present = text.where(~text.isin(_MISSING_NUMBERS), None)
     numbers = pd.to_numeric(present, errors="coerce")
     return present if (numbers.isna() & present.notna()).any() else numbers
+
+
+def ordered_rows(table: pd.DataFrame, *keys: Any) -> pd.DataFrame:
+    """Sort rows by columns in given orders of labels: column, labels, column, labels, ..."""
+    ordered = table.assign(
+        **{
+            f"_{name}": table[name].map({label: rank for rank, label in enumerate(labels)})
+            for name, labels in zip(keys[::2], keys[1::2], strict=True)
+        }
+    )
+    ranks = [f"_{name}" for name in keys[::2]]
+    return ordered.sort_values(ranks, kind="stable").drop(columns=ranks).reset_index(drop=True)

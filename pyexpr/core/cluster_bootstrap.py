@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from pyexpr.base.checks import kernel_threads
 from pyexpr.core.extension import kernels
 from pyexpr.core.streams import BOOTSTRAP, checked_seed
 
@@ -158,7 +159,16 @@ class MetricDesign:
             out = np.empty((len(self.quantities), n))
             rows, offset = range(len(self.quantities)), 0
         assert rows is not None
-        method(checked_seed(seed), BOOTSTRAP, first, n, list(rows), offset, out, n_threads or 0)
+        method(
+            checked_seed(seed),
+            BOOTSTRAP,
+            first,
+            n,
+            list(rows),
+            offset,
+            out,
+            kernel_threads(n_threads),
+        )
         return out
 
 
@@ -263,7 +273,7 @@ def summarise(
         np.ascontiguousarray(values, dtype=np.float64),
         np.ascontiguousarray(estimate, dtype=np.float64),
         np.ascontiguousarray(null, dtype=np.float64),
-        n_threads or 0,
+        kernel_threads(n_threads),
     )
     return Summary(counts[0], counts[1], counts[2], counts[3], moments[0], moments[1])
 
@@ -279,6 +289,6 @@ def order_statistics(
         kernels.order_statistics(
             np.ascontiguousarray(values, dtype=np.float64),
             np.ascontiguousarray(ranks, dtype=np.int64),
-            n_threads or 0,
+            kernel_threads(n_threads),
         )
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.checks import kernel_threads
 from pyexpr.core.extension import kernels
 from pyexpr.core.streams import BOOTSTRAP, checked_seed
 
@@ -68,7 +69,7 @@ def replicates(
         first,
         values,
         failed,
-        n_threads or 0,
+        kernel_threads(n_threads),
     )
     return values, failed.astype(bool)
 
@@ -88,7 +89,7 @@ def leave_one_out(
         list(data.strata),
         values,
         failed,
-        n_threads or 0,
+        kernel_threads(n_threads),
     )
     return values, failed.astype(bool)
 

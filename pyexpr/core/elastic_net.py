@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.base.checks import kernel_threads
 from pyexpr.base.errors import DataError
 from pyexpr.core.extension import kernels
 
@@ -209,7 +210,7 @@ def elastic_net_fits(
         raise DataError(f"alpha= has a value twice: {alpha}")
     if ratios.ndim != 1 or not ratios.size or not ((ratios >= 0) & (ratios <= 1)).all():
         raise DataError(f"l1_ratio= must be between 0 and 1, not {l1_ratio}")
-    threads = _checked_threads(n_threads)
+    threads = kernel_threads(n_threads)
     order = np.argsort(-alphas)
     descending = np.ascontiguousarray(alphas[order])
 
@@ -293,7 +294,7 @@ def squared_errors(
         fits.intercept - centre[-1],
         (fits.mean - centre[:-1]) / spread[:-1],
         fits.scale / spread[:-1],
-        _checked_threads(n_threads),
+        kernel_threads(n_threads),
     )
     return errors, n_rows
 
@@ -310,14 +311,6 @@ def _checked_counts(counts: ArrayLike, products: CrossProducts) -> NDArray[np.in
     if (drawn < 0).any():
         raise DataError(f"counts must not be negative, but one is {drawn.min()}")
     return np.ascontiguousarray(drawn, dtype=np.int64)
-
-
-def _checked_threads(n_threads: int | None) -> int:
-    if n_threads is None:
-        return 0
-    if n_threads < 1:
-        raise DataError(f"n_threads= must be at least 1, not {n_threads}")
-    return int(n_threads)
 
 
 def _largest_gap(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.base.checks import kernel_threads
 from pyexpr.base.errors import DataError
 from pyexpr.core.extension import kernels
 
@@ -75,7 +76,7 @@ def fit_sums(
     """
     totals = np.ascontiguousarray(sums, dtype=np.float64)
     _check_width(totals, p)
-    parameters, status = kernels.fit_factor_sums(totals, p, n_threads or 0)
+    parameters, status = kernels.fit_factor_sums(totals, p, kernel_threads(n_threads))
     return parameters[:, :p], parameters[:, p:], [REASONS[code] for code in status.tolist()]
 
 
@@ -96,5 +97,5 @@ def fit_resampled(
     _check_width(totals, p)
     if weights.ndim != 2 or weights.shape[1] != totals.shape[0]:
         raise DataError(f"counts must be (B, {totals.shape[0]}), not {weights.shape}")
-    parameters, status = kernels.fit_factor_resampled(totals, weights, p, n_threads or 0)
+    parameters, status = kernels.fit_factor_resampled(totals, weights, p, kernel_threads(n_threads))
     return parameters[:, :p], parameters[:, p:], [REASONS[code] for code in status.tolist()]

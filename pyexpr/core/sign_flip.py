@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.base.checks import kernel_threads
 from pyexpr.core.cluster_bootstrap import METRICS, SUMS, Column
 from pyexpr.core.extension import kernels
 from pyexpr.core.streams import SIGN_FLIPS, checked_seed
@@ -116,6 +117,6 @@ def sign_flips(
             SIGN_FLIPS,
             first,
             n,
-            n_threads or 0,
+            kernel_threads(n_threads),
         )
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pyexpr.base.checks import is_whole
 from pyexpr.base.errors import DataError
 
 BOOTSTRAP = 1
@@ -20,7 +21,7 @@ TRAINING = 6
 
 def checked_seed(seed: int) -> int:
     """Return the seed as an int in [0, 2**64), or raise `DataError`."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+    if not is_whole(seed):
         raise DataError(f"seed= must be a whole number, not {seed!r}")
     if not 0 <= int(seed) < 2**64:
         raise DataError(f"seed= must be between 0 and 2**64 - 1, not {seed}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.errors import DataError, listed
 from pyexpr.core.streams import checked_seed
 from pyexpr.deep.devices import PRECISIONS, choose_place
@@ -19,15 +20,15 @@ if TYPE_CHECKING:
 def check_training(parameters: Mapping[str, Any]) -> None:
     """Raise `DataError` for a parameter of the training that makes no sense."""
     for name in ("max_epochs", "batch_size", "n_seeds", "devices"):
-        require_count(name, parameters[name])
+        whole_number(parameters[name], argument=name, least=1)
     for name in ("patience", "n_threads"):
         if parameters[name] is not None:
-            require_count(name, parameters[name])
+            whole_number(parameters[name], argument=name, least=1)
     require_above(0, "lr", parameters["lr"])
     if parameters["clip_norm"] is not None:
         require_above(0, "clip_norm", parameters["clip_norm"])
     decay, share = parameters["weight_decay"], parameters["validation_share"]
-    if not (is_number(decay) and 0 <= decay < np.inf):
+    if not (is_number(decay) and decay >= 0):
         raise DataError(f"weight_decay= must be at least 0, not {decay!r}")
     if not (is_number(share) and 0 < share < 1):
         raise DataError(f"validation_share= must be between 0 and 1, not {share!r}")
@@ -95,19 +96,7 @@ def checked_validation(validation: Any) -> tuple[Any, Any]:
     return validation[0], validation[1]
 
 
-def is_number(value: Any) -> bool:
-    """Say whether a value is a number, truth values not counted."""
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-
-
-def require_count(name: str, value: Any) -> None:
-    """Raise `DataError` if a parameter is no whole number of at least 1."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < 1:
-        raise DataError(f"{name}= must be a whole number of at least 1, not {value!r}")
-
-
 def require_above(low: float, name: str, value: Any) -> None:
     """Raise `DataError` if a parameter is no number above `low`."""
-    if not (is_number(value) and np.isfinite(value) and value > low):
+    if not (is_number(value) and value > low):
         raise DataError(f"{name}= must be a number above {low:g}, not {value!r}")

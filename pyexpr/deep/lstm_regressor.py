@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.errors import DataError, listed
 from pyexpr.behavior.frame_store import wanted_groups
 from pyexpr.behavior.sequences import ClipSequences, read_sequences
 from pyexpr.deep.base import DeepRegressor
-from pyexpr.deep.checks import is_number, require_count
 from pyexpr.deep.data import Sequences, checked_sequences
 from pyexpr.deep.lstm import OpenFaceLSTM
 
@@ -251,7 +251,7 @@ class LSTMRegressor(DeepRegressor):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         for name in ("hidden_size", "num_layers"):
-            require_count(name, getattr(self, name))
+            whole_number(getattr(self, name), argument=name, least=1)
         if not (is_number(self.dropout) and 0 <= self.dropout < 1):
             raise DataError(f"dropout= must be at least 0 and below 1, not {self.dropout!r}")
         wanted_groups(self.columns)

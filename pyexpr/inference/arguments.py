@@ -34,19 +34,6 @@ def checked_names(names: Any, *, argument: str, hint: str = "") -> tuple[str, ..
     return tuple(str(item) for item in items)
 
 
-def checked_threads(n_threads: int | None) -> int | None:
-    """Return `n_threads`, or raise `DataError` unless it is a positive whole number or None."""
-    if n_threads is None:
-        return None
-    whole = isinstance(n_threads, (int, np.integer)) and not isinstance(n_threads, bool)
-    if not whole or n_threads < 1:
-        raise DataError(
-            f"n_threads= must be a whole number of at least 1, or None for one per core, not "
-            f"{n_threads!r}"
-        )
-    return int(n_threads)
-
-
 def check_flat_columns(frame: pd.DataFrame, *, what: str) -> None:
     """Raise `ColumnError` if columns have names of several levels, which no text names."""
     if frame.columns.nlevels > 1:

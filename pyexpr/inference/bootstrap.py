@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.checks import is_number
+from pyexpr.base.checks import checked_threads, is_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.tables import as_frame
 from pyexpr.core.streams import checked_seed
-from pyexpr.inference.arguments import checked_threads
 from pyexpr.inference.clusters import (
     check_enough,
     read_clusters,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed
 from pyexpr.base.tables import as_frame, column_or_array, label_codes, numeric_column
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-ALL = "all"
 _TABLE = "X"
 # A column whose spread is rounding of its mean is constant.
 _STILL = 1e-12

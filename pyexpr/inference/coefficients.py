@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.checks import checked_threads, confidence_level, whole_number
+from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, counted, listed
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import BOOTSTRAP, checked_seed
 from pyexpr.inference.cluster_ols import CORRECTIONS
 from pyexpr.inference.clusters import warn_of_few_subjects_for_slopes
-from pyexpr.inference.coefficient_data import ALL, as_fitted, read_data
+from pyexpr.inference.coefficient_data import as_fitted, read_data
 from pyexpr.inference.coefficient_evidence import CoefficientEvidence
 from pyexpr.inference.coefficient_fit import fitted_weights, weight_differences
 from pyexpr.inference.coefficient_plot import coefficients_figure
@@ -396,6 +398,7 @@ def context_coefficients(
     """
     _check_options(n_boot, confidence, cr, tests, n_folds)
     key = checked_seed(seed)
+    n_threads = checked_threads(n_threads)
     data = read_data(X, y, context=context, cluster=cluster, y_pooled=y_pooled, rows=rows)
     penalties = read_penalties(alpha, l1_ratio, data.models)
     warn_of_few_subjects_for_slopes(
@@ -434,14 +437,10 @@ context_coefficients.from_model = CoefficientResult.from_model  # type: ignore[a
 
 
 def _check_options(n_boot: Any, confidence: Any, cr: str, tests: str | None, n_folds: Any) -> None:
-    if isinstance(n_boot, bool) or not isinstance(n_boot, (int, np.integer)) or n_boot < 0:
-        raise DataError(f"n_boot= must be a whole number of at least 0, not {n_boot!r}")
-    real = isinstance(confidence, (int, float, np.integer, np.floating))
-    if not real or not 0 < confidence < 1:
-        raise DataError(f"confidence= must be a number between 0 and 1, not {confidence!r}")
+    whole_number(n_boot, argument="n_boot", least=0)
+    confidence_level(confidence)
     if cr not in CORRECTIONS:
         raise DataError(f"cr= must be one of {listed(CORRECTIONS)}, not {cr!r}")
     if tests is not None and tests not in METHODS:
         raise DataError(f"tests= must be one of {listed(METHODS)} or None, not {tests!r}")
-    if not isinstance(n_folds, (int, np.integer)) or n_folds < 2:
-        raise DataError(f"n_folds= must be a whole number of at least 2, not {n_folds!r}")
+    whole_number(n_folds, argument="n_folds", least=2)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.checks import is_number
+from pyexpr.base.checks import checked_threads, is_number
+from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
 from pyexpr.base.tables import as_frame
 from pyexpr.core.streams import checked_seed
-from pyexpr.inference.arguments import checked_threads
 from pyexpr.inference.clusters import (
     check_enough,
     read_clusters,
@@ -31,7 +31,7 @@ from pyexpr.inference.predictions import (
     read_contexts,
     read_models,
 )
-from pyexpr.inference.quantities import ALL, build_measures, build_rows, families
+from pyexpr.inference.quantities import build_measures, build_rows, families
 from pyexpr.inference.replicated import completed
 
 if TYPE_CHECKING:

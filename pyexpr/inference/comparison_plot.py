@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base import plotting
+from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, listed
-from pyexpr.inference.quantities import ALL, Row
+from pyexpr.inference.quantities import Row
 
 if TYPE_CHECKING:
     import pandas as pd

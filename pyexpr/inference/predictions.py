@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed, near_names
 from pyexpr.base.tables import column_or_array, label_codes, numeric_column, require_columns
 from pyexpr.inference.arguments import check_flat_columns, checked_names
-from pyexpr.inference.quantities import ALL, METRICS, ColumnValues, ModelValues
+from pyexpr.inference.quantities import METRICS, ColumnValues, ModelValues
 
 if TYPE_CHECKING:
     import pandas as pd

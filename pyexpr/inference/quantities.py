@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
 from pyexpr.core import cluster_bootstrap as core
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ALL = "all"
 DIFFERENT_CRITERIA = "different criteria"
 
 _SCALES = {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import numpy as np
 
+from pyexpr.base.checks import is_whole
 from pyexpr.base.errors import DataError, Interrupted, PyexprWarning, warn_user
 from pyexpr.base.progress import pieces
 from pyexpr.base.results import Result
@@ -188,7 +189,7 @@ class ReplicatedResult(Result):
         Interrupted
             If Ctrl-C is pressed; its ``result`` has the replicates made until then.
         """
-        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
+        if not is_whole(n) or n < 0:
             raise DataError(f"extend() adds a whole number of replicates, not {n!r}")
         old, more = self.evidence, self.draws.replicates(self.n_boot, int(n))
         values = np.concatenate([old.replicates, more.values], axis=1)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
@@ -120,8 +121,7 @@ def sign_flip_test(
     n_threads: int | None,
 ) -> SignFlipResult:
     """Test every difference between models among `rows`; see `ComparisonResult.sign_flip`."""
-    if isinstance(n_flips, bool) or not isinstance(n_flips, (int, np.integer)) or n_flips < 1:
-        raise DataError(f"n_flips= must be a whole number of at least 1, not {n_flips!r}")
+    n_flips = whole_number(n_flips, argument="n_flips", least=1)
     tested = [i for i, row in enumerate(rows) if row.between_models and not row.ratio]
     if not tested:
         raise DataError(

@@ -15,6 +15,7 @@ from sklearn.utils import get_tags
 from sklearn.utils._indexing import _safe_indexing
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed, near_names
 from pyexpr.base.tables import label_codes
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 # How the model over all contexts is called where a context is named.
-ALL_CONTEXTS = "all"
 
 
 class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
@@ -199,9 +199,9 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         import pandas as pd
 
         check_is_fitted(self)
-        models = {**self.estimators_, ALL_CONTEXTS: self.pooled_}
+        models = {**self.estimators_, ALL: self.pooled_}
         if len(models) == len(self.estimators_):
-            raise DataError(f"a context may not be called {ALL_CONTEXTS!r}: rename it")
+            raise DataError(f"a context may not be called {ALL!r}: rename it")
         return pd.DataFrame(
             [
                 {"context": label, "feature": name, "estimate": value}

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, have
 from pyexpr.base.tables import as_frame, require_columns
-from pyexpr.report.labels import ALL, display_name, is_difference, names_with
+from pyexpr.report.labels import display_name, is_difference, names_with
 
 
 def checked(

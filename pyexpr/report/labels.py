@@ -6,8 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 
-# The label of "over all contexts"; it always stands last.
-ALL = "all"
+from pyexpr.base.contexts import ALL
 
 DASH = "—"
 MINUS = "−"

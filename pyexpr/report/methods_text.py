@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
+from pyexpr.base.contexts import ALL
 from pyexpr.report.frames import in_order
 from pyexpr.report.labels import (
-    ALL,
     count,
     display_name,
     is_difference,

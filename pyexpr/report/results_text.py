@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from pyexpr.base.contexts import ALL
 from pyexpr.report.frames import in_order, records
 from pyexpr.report.labels import (
-    ALL,
     DASH,
     count,
     direction,

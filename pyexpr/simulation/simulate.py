@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from pyexpr.base.checks import is_whole
 from pyexpr.base.errors import DataError, StudyError, listed
 from pyexpr.base.files import OutputError, whole_file, writable_folder, write_text
 from pyexpr.base.processes import in_processes
@@ -226,7 +225,7 @@ def simulate_study(
 
 
 def _whole(value: int, name: str, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+    if not is_whole(value):
         raise DataError(f"{name}= must be a whole number, not {value!r}")
     if not 1 <= value <= most:
         raise DataError(f"{name}= must be between 1 and {most}, not {value}")

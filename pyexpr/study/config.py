@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import StudyError, near_names
 from pyexpr.behavior.frame_store import wanted_groups
 from pyexpr.inference.intervals.methods import METHODS
@@ -17,9 +18,6 @@ from pyexpr.inference.quantities import METRICS
 RATING_COLUMNS = ("subject", "context", "clip", "rater", "question", "score")
 RECORDING_COLUMNS = ("subject", "context", "openface", "video")
 
-
-# The label of what is computed over all contexts together.
-ALL = "all"
 TAKEN = (
     f"a context cannot be called {ALL!r}, which names what is computed over all contexts; "
     "give it another name"

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyexpr.study.config import ALL, DeepSection, StudyConfig
+from pyexpr.base.contexts import ALL
+from pyexpr.study.config import DeepSection, StudyConfig
 from pyexpr.study.inputs import CLIP_KEY, Inputs
-from pyexpr.study.stages import fit_contextual
+from pyexpr.study.models_stage import fit_contextual
 from pyexpr.study.store import StageOutput
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import StudyError, counted, listed
 from pyexpr.base.tables import label_codes, numeric_column, read_csv, require_columns
 from pyexpr.behavior.schedules import BP4D_PLUS, Schedule
-from pyexpr.study.config import ALL, RATING_COLUMNS, TAKEN, StudyConfig
+from pyexpr.study.config import RATING_COLUMNS, TAKEN, StudyConfig
 
 if TYPE_CHECKING:
     import pandas as pd

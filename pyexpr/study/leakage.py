@@ -12,10 +12,12 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import FactorModelError, PyexprWarning, StudyError
 from pyexpr.inference.comparison import compare_models
 from pyexpr.inference.predictions import Predictions
 from pyexpr.measurement.cfa import cfa
+from pyexpr.study.inputs import CLIP_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from pyexpr.study.config import StudyConfig
     from pyexpr.study.inputs import Inputs
 
-ALL = "all"
-KEY = ["subject", "context", "clip"]
 LABELS = ["score", "score_pooled"]
 # The term of the comparison that is the leak.
 _DIFFERENCE = "whole_sample - training_only"
@@ -80,7 +80,7 @@ def training_scores(
         if not (allow or fit.admissible):
             raise _inadmissible(fit)
     own, over_all = (fit.scores(clips, allow_inadmissible=allow) for fit in (by_context, pooled))
-    scores = clips[KEY].assign(score=own["score"], score_pooled=over_all["score"])
+    scores = clips[CLIP_KEY].assign(score=own["score"], score_pooled=over_all["score"])
     loadings = pd.concat(
         [
             by_context.loadings().rename(columns={"group": "context"}),
@@ -104,7 +104,7 @@ def _inadmissible(fit: CFAResult) -> FactorModelError:
 def relabelled(rows: pd.DataFrame, found: TrainingScores) -> pd.DataFrame:
     """Return the rows with the scores of the training subjects' models in place of theirs."""
     return rows.drop(columns=LABELS).merge(
-        found.scores[[*KEY, *LABELS]], on=KEY, how="left", validate="one_to_one"
+        found.scores[[*CLIP_KEY, *LABELS]], on=CLIP_KEY, how="left", validate="one_to_one"
     )
 
 
@@ -154,7 +154,7 @@ def leakage_table(
         return pd.DataFrame(empty).reindex(columns=list(COLUMNS)), [
             f"Whole-sample and training-only scores were not compared: {reason}"
         ]
-    on = [*KEY, "evaluated"]
+    on = [*CLIP_KEY, "evaluated"]
     kinds = ("_training_only", "_whole_sample")
     if config.factor_model.fit_on == "all":
         kinds = kinds[::-1]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.contexts import ALL
 from pyexpr.report import paper_figures
-from pyexpr.report.labels import ALL, number
+from pyexpr.report.labels import number
 from pyexpr.report.tables import BASELINES, HUMAN
 from pyexpr.simulation.truth import POPULATION
 from pyexpr.study.published import (

@@ -18,10 +18,11 @@ from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.deep.requirements import require_installed
 from pyexpr.measurement.engines.choice import r_versions
-from pyexpr.study import stages
+from pyexpr.study import models_stage, stages
 from pyexpr.study.config import StudyConfig, read_config
 from pyexpr.study.deep_stage import pretrained_file, train_deep, training_folder
 from pyexpr.study.deep_tables import joined_predictions
+from pyexpr.study.early_checks import check_early
 from pyexpr.study.inputs import Inputs, read_inputs
 from pyexpr.study.render import render
 from pyexpr.study.report import RECORD, REPORT, study_report
@@ -217,7 +218,7 @@ class Study:
         """Run stage 4, after those it stands on: split, models, baselines."""
         factor, behavior = self.factor_model(), self.features()
         return self._stage(
-            "models", lambda: stages.models(self.config, self.inputs, factor, behavior)
+            "models", lambda: models_stage.models(self.config, self.inputs, factor, behavior)
         )
 
     def deep_model(self, name: str, *, show: bool | None = None) -> StageOutput:
@@ -283,7 +284,7 @@ class Study:
         if self.config.models.deep():
             # Said now, not after the other stages.
             require_installed()
-        stages.check_early(self.config, self.inputs)
+        check_early(self.config, self.inputs)
         runs: dict[str, Callable[[], StageOutput]] = {
             name: getattr(self, name) for name in STAGES if name != "features"
         }

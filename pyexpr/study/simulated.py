@@ -16,7 +16,7 @@ from pyexpr.simulation.movement import FPS
 from pyexpr.simulation.openface_writer import AU_INTENSITY, AU_PRESENCE, GROUPS, as_printed
 from pyexpr.simulation.ratings import QUESTIONS, simulate_ratings
 from pyexpr.simulation.recordings import simulate_recording
-from pyexpr.study import stages
+from pyexpr.study import models_stage, stages
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.inputs import CLIP_KEY, Inputs
 from pyexpr.study.store import StageOutput
@@ -119,7 +119,7 @@ def analyse_simulated(
     )
     found["features"] = stages.features_output(features)
     say("models")
-    found["models"] = stages.models(config, inputs, found["factor_model"], found["features"])
+    found["models"] = models_stage.models(config, inputs, found["factor_model"], found["features"])
     say("comparison")
     found["comparison"] = stages.comparison(config, found["models"], {})
     say("coefficients")

@@ -1,13 +1,16 @@
-"""The computations of a study, each a function from tables to tables; deep models apart."""
+"""The computations of a study, each a function from tables to tables; models apart."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from pyexpr.base.errors import DataError, EngineError, PyexprWarning, StudyError, counted, listed
+from pyexpr.base.contexts import ALL
+from pyexpr.base.errors import DataError, EngineError, PyexprWarning
 from pyexpr.base.results import jsonable
+from pyexpr.base.tables import ordered_rows
 from pyexpr.behavior.features import FEATURES, FeatureResult, extract_features
 from pyexpr.inference.coefficients import context_coefficients
 from pyexpr.inference.comparison import compare_models
@@ -16,30 +19,15 @@ from pyexpr.measurement.cfa import cfa
 from pyexpr.measurement.icc_result import NOTE_NO_RATERS
 from pyexpr.measurement.invariance import invariance
 from pyexpr.measurement.reliability import icc
-from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_baseline
-from pyexpr.modeling.contextual import ContextualRegressor
-from pyexpr.modeling.elastic_net import ElasticNetRegressor
-from pyexpr.modeling.splits import split_subjects
-from pyexpr.study.config import ALL, BaselinesSection, StudyConfig
+from pyexpr.study.config import StudyConfig
 from pyexpr.study.deep_tables import deep_tables, joined_predictions
 from pyexpr.study.inputs import CLIP_KEY, Inputs
-from pyexpr.study.leakage import (
-    TrainingScores,
-    leakage_table,
-    relabelled,
-    training_scores_or_reason,
-)
+from pyexpr.study.leakage import leakage_table
+from pyexpr.study.models_stage import complete_rows
 from pyexpr.study.store import StageOutput
 
 if TYPE_CHECKING:
     import pandas as pd
-
-PARTS = ("train", "validation", "test")
-NO_HUMANS = '[baselines] human = "none" leaves the human baseline out'
-_INADMISSIBLE = (
-    "its factor model has a negative residual variance (allow_inadmissible = true under "
-    "[factor_model] uses it all the same)"
-)
 
 
 def reliability(config: StudyConfig, inputs: Inputs) -> StageOutput:
@@ -68,7 +56,7 @@ def _icc(
     by_context = icc(inputs.ratings, by=["context", "question"], **options)
     overall = icc(inputs.ratings, by=["question"], **options)
     table = pd.concat([by_context.tidy(), overall.tidy().assign(context=ALL)], ignore_index=True)
-    ordered = _in_order(table, "context", (*inputs.contexts, ALL), "question", inputs.questions)
+    ordered = ordered_rows(table, "context", (*inputs.contexts, ALL), "question", inputs.questions)
     # Which forms need raters is no question here: only the one-way form is asked for.
     said = dict.fromkeys([*by_context.notes(), *overall.notes()])
     return ordered, [note for note in said if note != NOTE_NO_RATERS]
@@ -80,7 +68,7 @@ def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
 
     means = inputs.ratings.groupby([*CLIP_KEY, "question"], sort=True)["score"].mean().unstack()
     clips = means.reset_index()[[*CLIP_KEY, *inputs.questions]].rename_axis(columns=None)
-    clips = _in_order(clips, "context", inputs.contexts)
+    clips = ordered_rows(clips, "context", inputs.contexts)
     model = {config.factor_model.factor: list(inputs.questions)}
     engine = config.factor_model.engine
     by_context = cfa(clips, model, group="context", engine=engine)
@@ -102,7 +90,7 @@ def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
         ignore_index=True,
     )
     contexts = (*inputs.contexts, ALL)
-    loadings = _in_order(loadings, "context", contexts, "indicator", inputs.questions)
+    loadings = ordered_rows(loadings, "context", contexts, "indicator", inputs.questions)
     parameters = pd.concat(
         [
             by_context.tidy().rename(columns={"group": "context"}),
@@ -110,7 +98,7 @@ def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
         ],
         ignore_index=True,
     )
-    parameters = _in_order(parameters, "context", contexts)
+    parameters = ordered_rows(parameters, "context", contexts)
     messages = list(dict.fromkeys([*by_context.messages, *pooled.messages]))
     facts = {
         "engine": by_context.engine,
@@ -197,262 +185,6 @@ def features_output(result: FeatureResult, names: dict[str, str] | None = None) 
     )
 
 
-def models(
-    config: StudyConfig, inputs: Inputs, factor: StageOutput, behavior: StageOutput
-) -> StageOutput:
-    """Split the subjects, fit the models per context and over all, and predict the test part."""
-    import pandas as pd
-
-    scores = factor.tables["scores"]
-    rows, left_out = complete_rows(scores, behavior.tables["features"])
-    split = split_subjects(
-        rows["subject"],
-        contexts=rows["context"],
-        proportions=config.split.proportions,
-        seed=config.seed,
-    )
-    split.check()
-    rows = rows.assign(part=split.part(rows["subject"]))
-    _check_parts(rows, left_out, inputs.contexts)
-    unseen = training_scores_or_reason(config, inputs, scores, split.train)
-    loadings, other_rows = factor.tables["loadings"], rows
-    if isinstance(unseen, TrainingScores):
-        other_rows = relabelled(rows, unseen)
-        if config.factor_model.fit_on == "train":
-            rows, other_rows, loadings = other_rows, rows, unseen.loadings
-    fitted, predictions, unrated = _fit_and_predict(config, inputs, rows, loadings)
-    # The other kind of score, for what the leak is worth; baselines do not enter that.
-    none = BaselinesSection(uniform=False, normal=False, human="none")
-    plain = config.model_copy(update={"baselines": none})
-    other = _fit_and_predict(plain, inputs, other_rows, loadings)[1]
-    weights = _in_order(
-        fitted.weights(), "context", (*inputs.contexts, ALL), "feature", tuple(FEATURES)
-    )
-    tuning = pd.DataFrame(
-        [
-            {"context": name, "alpha": model.alpha_, "l1_ratio": model.l1_ratio_}
-            for name, model in [*fitted.estimators_.items(), (ALL, fitted.pooled_)]
-        ]
-    )
-    tuning = _in_order(tuning, "context", (*inputs.contexts, ALL))
-    tables = {
-        "split": split.tidy(),
-        "own_predictions": predictions,
-        "other_predictions": other,
-        "weights": weights,
-        "tuning": tuning,
-        "left_out": _with_unmatched(inputs, left_out),
-        # What every other model is to learn, too.
-        "labelled_clips": rows[[*CLIP_KEY, "part", "score", "score_pooled"]],
-    }
-    counts = rows.groupby("part")["subject"].nunique()
-    facts = {
-        "subjects": {part: int(counts.get(part, 0)) for part in PARTS},
-        "clips": {part: int((rows["part"] == part).sum()) for part in PARTS},
-        "left out": left_out["reason"].value_counts().to_dict(),
-        "scores fitted on": config.factor_model.fit_on,
-        "no training-only scores because": unseen if isinstance(unseen, str) else "",
-        "human baseline": human_kind(config.baselines) if has_humans(predictions) else "none",
-        "notes": unrated,
-    }
-    if isinstance(unseen, TrainingScores) and config.factor_model.fit_on == "train":
-        facts["notes"] = [
-            *unrated,
-            f"The scores that the models learn come from factor models of the {unseen.n_clips} "
-            f"clips of {unseen.n_subjects} training subjects; table 2 shows those of all subjects.",
-        ]
-        tables["training_scores"] = unseen.scores
-        tables["training_loadings"] = unseen.loadings
-    return StageOutput(tables, facts)
-
-
-def _with_unmatched(inputs: Inputs, left_out: pd.DataFrame) -> pd.DataFrame:
-    """Put what the tables of the study do not share before the clips left out of the models."""
-    import pandas as pd
-
-    if inputs.unmatched.empty:
-        return left_out
-    # Not pd.concat: a column without any value would be of a type of its own.
-    rows = [*inputs.unmatched.to_dict("records"), *left_out.to_dict("records")]
-    return pd.DataFrame(rows, columns=list(left_out))
-
-
-def _fit_and_predict(
-    config: StudyConfig, inputs: Inputs, rows: pd.DataFrame, loadings: pd.DataFrame
-) -> tuple[ContextualRegressor, pd.DataFrame, list[str]]:
-    """Fit the models to the rows' scores; return the predictions of the test part, and notes."""
-    label = "score_pooled" if config.factor_model.labels == "pooled" else "score"
-    fitted = _fit_elastic_net(config, rows, label)
-    test = rows[rows["part"] == "test"].reset_index(drop=True)
-    return fitted, *_predict(config, inputs, loadings, fitted, test, label)
-
-
-def complete_rows(
-    scores: pd.DataFrame, features: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Join scores and features by clip; return complete rows, and the others with the reason."""
-    joined = scores.merge(
-        features[[*CLIP_KEY, *FEATURES, "reason"]], on=CLIP_KEY, how="outer", indicator=True
-    )
-    reason = joined["reason"].fillna("")
-    reason = reason.mask(
-        joined["_merge"] == "left_only", "rated, but the recording has no such clip"
-    )
-    reason = reason.mask(joined["_merge"] == "right_only", "in the recording, but not rated")
-    unscored = joined["score_reason"].fillna("").replace({"inadmissible": _INADMISSIBLE})
-    reason = reason.mask((reason == "") & (unscored != ""), "no factor score: " + unscored)
-    bare = joined[list(FEATURES)].isna().any(axis=1)
-    reason = reason.mask((reason == "") & bare, "a feature is missing")
-    kept = reason == ""
-    if not kept.any():
-        why = "; ".join(
-            f"{text} ({counted(count, 'clip')})" for text, count in reason.value_counts().items()
-        )
-        raise StudyError(f"no clip has both scores and features: {why}")
-    columns = [*CLIP_KEY, "score", "score_pooled", *FEATURES]
-    left_out = joined.loc[~kept, CLIP_KEY].assign(reason=reason[~kept])
-    return joined.loc[kept, columns].reset_index(drop=True), left_out.reset_index(drop=True)
-
-
-def _check_parts(rows: pd.DataFrame, left_out: pd.DataFrame, contexts: tuple[str, ...]) -> None:
-    """Every context needs subjects in every part."""
-    for context in contexts:
-        own = rows[rows["context"] == context]
-        empty = [part for part in PARTS if not (own["part"] == part).any()]
-        if empty:
-            lost = left_out.loc[left_out["context"] == context, "reason"].value_counts()
-            why = "".join(f"; {counted(count, 'clip')}: {reason}" for reason, count in lost.items())
-            raise StudyError(
-                f"context {context!r} has complete clips of "
-                f"{counted(own['subject'].nunique(), 'subject')}, "
-                f"none of them in the {empty[0]} part; leave the context out, or add subjects{why}"
-            )
-
-
-def _fit_elastic_net(config: StudyConfig, rows: pd.DataFrame, label: str) -> ContextualRegressor:
-    options = config.models.elastic_net
-    estimator = ElasticNetRegressor(
-        alpha=options.alpha, l1_ratio=options.l1_ratio, refit=options.refit
-    )
-    return fit_contextual(estimator, rows, FEATURES, label)
-
-
-def fit_contextual(
-    estimator: Any, rows: pd.DataFrame, columns: Iterable[str], label: str
-) -> ContextualRegressor:
-    """Fit an estimator per context and over all on the training part; the next judges it."""
-    train, validation = (rows[rows["part"] == part] for part in ("train", "validation"))
-    used = ["context", *columns]
-    return ContextualRegressor(estimator, context="context").fit(
-        train[used],
-        train[label],
-        y_pooled=train["score_pooled"],
-        groups=train["subject"],
-        validation={
-            "X": validation[used],
-            "y": validation[label],
-            "y_pooled": validation["score_pooled"],
-        },
-    )
-
-
-def _predict(
-    config: StudyConfig,
-    inputs: Inputs,
-    loadings: pd.DataFrame,
-    fitted: ContextualRegressor,
-    test: pd.DataFrame,
-    label: str,
-) -> tuple[pd.DataFrame, list[str]]:
-    """Return a row per test clip and per what it is evaluated as (its context, or all); notes."""
-    import pandas as pd
-
-    columns = ["context", *FEATURES]
-    base = test[CLIP_KEY]
-    if config.baselines.uniform:
-        base = base.assign(uniform=uniform_baseline(test[CLIP_KEY], seed=config.seed))
-    if config.baselines.normal:
-        base = base.assign(normal=normal_baseline(test[CLIP_KEY], seed=config.seed))
-    own = base.assign(
-        evaluated=test["context"], truth=test[label], elastic_net=fitted.predict(test[columns])
-    )
-    pooled = base.assign(
-        evaluated=ALL,
-        truth=test["score_pooled"],
-        elastic_net=fitted.predict(test[columns], pooled=True),
-    )
-    blocks = [own[own["context"] == context] for context in inputs.contexts] + [pooled]
-    absent: dict[str, list[str]] = {}
-    if config.baselines.human != "none":
-        for i, block in enumerate(blocks):
-            evaluated = str(block["evaluated"].iloc[0])
-            try:
-                blocks[i] = _with_humans(config, inputs, loadings, block)
-            except DataError as error:
-                if config.baselines.human != "auto":
-                    raise StudyError(f"context {evaluated!r}: {error}; {NO_HUMANS}") from None
-                absent.setdefault(str(error), []).append(evaluated)
-    predictions = pd.concat(blocks, ignore_index=True)
-    leading = [*CLIP_KEY, "evaluated", "truth", "elastic_net"]
-    return predictions[[*leading, *[name for name in predictions if name not in leading]]], [
-        f"There is no human baseline of {listed(contexts)}: {why}"
-        for why, contexts in absent.items()
-    ]
-
-
-def human_kind(options: BaselinesSection) -> str:
-    """Return what stands behind a rater of the human baseline."""
-    return "slot" if options.human == "auto" else options.human
-
-
-def has_humans(predictions: pd.DataFrame) -> bool:
-    """Say whether a table of predictions has the human baseline."""
-    return any(str(name).startswith("human_") for name in predictions)
-
-
-def check_early(config: StudyConfig, inputs: Inputs) -> None:
-    """Raise `StudyError` for what a whole study cannot do with these tables.
-
-    Said before the first stage, not after an hour of the others.
-    """
-    questions = inputs.questions
-    if len(questions) < 3:
-        raise StudyError(
-            "the factor model needs at least three questions, but the ratings have "
-            f"{counted(len(questions), 'question')}: {listed(questions)}"
-        )
-    answers = inputs.ratings.groupby([*CLIP_KEY, "rater"], sort=False)["question"].nunique()
-    if config.baselines.human in ("slot", "person") and answers.max() < len(questions):
-        raise StudyError(f"no rater answered every question about any clip; {NO_HUMANS}")
-    subjects = inputs.ratings["subject"].unique()
-    proportions = config.split.proportions
-    try:
-        split = split_subjects(subjects, proportions=proportions, seed=config.seed)
-    except DataError as error:
-        raise StudyError(f"[split] proportions: {error}") from None
-    for part in ("train", "test"):
-        # Nothing can be left out of one subject to see how much hangs on it.
-        if len(getattr(split, part)) < 2:
-            raise StudyError(
-                f"[split] proportions = {list(proportions)} leave the {part} part 1 of "
-                f"{counted(len(subjects), 'subject')}, and it needs at least 2; give it a "
-                "larger share, or add subjects"
-            )
-
-
-def _with_humans(
-    config: StudyConfig, inputs: Inputs, loadings: pd.DataFrame, block: pd.DataFrame
-) -> pd.DataFrame:
-    """Add each rater's score and the mean of the others, standardised over this block."""
-    evaluated = block["evaluated"].iloc[0]
-    own = loadings[loadings["context"] == evaluated]
-    rated = inputs.ratings.merge(block[CLIP_KEY], on=CLIP_KEY)
-    weights = dict(zip(own["indicator"], own["std_loading"], strict=True))
-    humans = human_baseline(rated, weights, human=human_kind(config.baselines))
-    columns = [*CLIP_KEY, *humans.values, *humans.truth]
-    return block.merge(humans.table[columns], on=CLIP_KEY, how="left")
-
-
 def coefficients(
     config: StudyConfig,
     inputs: Inputs,
@@ -469,9 +201,7 @@ def coefficients(
         rows = rows[rows["subject"].isin(split.loc[split["part"].isin(used), "subject"])]
     tuning = fitted.tables["tuning"].set_index("context")
     label = "score_pooled" if config.factor_model.labels == "pooled" else "score"
-    with warnings.catch_warnings(record=True) as caught:
-        # Said in the record and under the tables, as of the comparison.
-        warnings.simplefilter("always", PyexprWarning)
+    with _warnings_as_notes() as said:
         result = context_coefficients(
             rows[["subject", "context", *FEATURES]],
             rows[label],
@@ -489,13 +219,13 @@ def coefficients(
     if options.adjust != "none":
         result = result.adjust(options.adjust)
     tables = {
-        "coefficients": _in_order(result.tidy(), "context", (*inputs.contexts, ALL)),
+        "coefficients": ordered_rows(result.tidy(), "context", (*inputs.contexts, ALL)),
         "contrasts": result.contrasts() if len(inputs.contexts) > 1 else None,
         "omnibus": result.omnibus() if len(inputs.contexts) > 1 else None,
     }
     return StageOutput(
         {name: table for name, table in tables.items() if table is not None},
-        {"notes": [*(str(one.message) for one in caught), *result.notes()]},
+        {"notes": [*said, *result.notes()]},
     )
 
 
@@ -510,9 +240,7 @@ def comparison(
     tables, notes = [], []
     for evaluated in predictions["evaluated"].unique():
         block = predictions[predictions["evaluated"] == evaluated].reset_index(drop=True)
-        with warnings.catch_warnings(record=True) as caught:
-            # Said once, in the record and under the tables, instead of once per context.
-            warnings.simplefilter("always", PyexprWarning)
+        with _warnings_as_notes() as said:
             result = compare_models(
                 block,
                 truth="truth",
@@ -527,7 +255,6 @@ def comparison(
             for method in options.methods:
                 table = result.interval(method=method, confidence=options.confidence).tidy()
                 tables.append(table.assign(context=evaluated))
-        said = [str(warning.message) for warning in caught]
         notes += [note for note in [*said, *result.notes()] if note not in notes]
     leakage, more = leakage_table(
         config,
@@ -564,13 +291,15 @@ def predicted_columns(
     return found
 
 
-def _in_order(table: pd.DataFrame, *keys: Any) -> pd.DataFrame:
-    """Sort rows by columns in given orders of labels: column, labels, column, labels, ..."""
-    ordered = table.assign(
-        **{
-            f"_{name}": table[name].map({label: rank for rank, label in enumerate(labels)})
-            for name, labels in zip(keys[::2], keys[1::2], strict=True)
-        }
-    )
-    ranks = [f"_{name}" for name in keys[::2]]
-    return ordered.sort_values(ranks, kind="stable").drop(columns=ranks).reset_index(drop=True)
+@contextmanager
+def _warnings_as_notes() -> Iterator[list[str]]:
+    """Collect our own warnings: said once, in the record and under the tables."""
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", PyexprWarning)
+        yield notes
+    for one in caught:
+        if issubclass(one.category, PyexprWarning):
+            notes.append(str(one.message))
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)

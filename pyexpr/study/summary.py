@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyexpr.base.contexts import ALL
 from pyexpr.report import paper_figures
 from pyexpr.report.display import to_console
 from pyexpr.report.tables import side_by_side
-from pyexpr.study.config import ALL, StudyConfig
+from pyexpr.study.config import StudyConfig
 from pyexpr.study.deep_stage import DEEP_MODELS
 from pyexpr.study.pipeline import StudyResult
 from pyexpr.study.render import MAIN_MODEL, performance_rows, study_tables

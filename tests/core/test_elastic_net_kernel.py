@@ -179,7 +179,7 @@ def test_refused() -> None:
         (lambda: elastic_net_fits(products, -ones, alpha=1, l1_ratio=1), "must not be negative"),
         (
             lambda: elastic_net_fits(products, ones, alpha=1, l1_ratio=1, n_threads=0),
-            "n_threads= must be at least 1",
+            "n_threads= must be a whole number of at least 1",
         ),
         (
             lambda: squared_errors(

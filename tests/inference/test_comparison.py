@@ -623,7 +623,7 @@ def bad(change):
         (lambda f: None, {"null": 1.0}, DataError, "null= is a correlation"),
         (lambda f: None, {"null": None}, DataError, "null= is a correlation.*, not None"),
         (lambda f: None, {"null": "0"}, DataError, "null= is a correlation.*, not '0'"),
-        (lambda f: None, {"confidence": "0.95"}, DataError, "confidence= must lie .* not '0.95'"),
+        (lambda f: None, {"confidence": "0.95"}, DataError, "confidence= must be .* not '0.95'"),
         (lambda f: None, {"n_threads": 0}, DataError, "n_threads= must be a whole number"),
         (lambda f: None, {"n_threads": -1}, DataError, "n_threads= must be a whole number"),
         (lambda f: None, {"truth": None}, DataError, "truth= must be the name .*, not None"),

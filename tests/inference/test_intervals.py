@@ -175,7 +175,7 @@ def test_too_many_undefined_replicates():
     ("method", "confidence", "says"),
     [
         ("bootstrap", 0.95, "method= must be one of 'jackknife_t', 'percentile'"),
-        ("percentile", 95, "confidence= must lie between 0 and 1, not 95"),
+        ("percentile", 95, "confidence= must be a number between 0 and 1, not 95"),
         ("percentile", 0.95, "needs n_boot of at least 39"),
     ],
 )

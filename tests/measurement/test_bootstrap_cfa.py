@@ -212,6 +212,9 @@ def test_what_cannot_be_resampled_is_refused() -> None:
         bootstrap_cfa(table, model, cluster=None)
     with pytest.raises(DataError, match="n_boot of at least 39"):
         bootstrap_cfa(table, model, cluster="subject", n_boot=38)
+    for n_threads in (0, "2"):
+        with pytest.raises(DataError, match="n_threads= must be a whole number"):
+            bootstrap_cfa(table, model, cluster="subject", n_boot=40, n_threads=n_threads)
     with pytest.raises(DataError, match="not 'basic'"):
         bootstrap_cfa(table, model, cluster="subject", method="basic")
     with pytest.raises(EngineError, match="more than one factor with free loadings"):

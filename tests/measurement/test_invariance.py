@@ -391,6 +391,8 @@ def test_degenerate_data_are_the_typed_error(reason: str, engine: str) -> None:
         ({"estimator": "WLS"}, DataError, "estimator="),
         ({"engine": "sas"}, DataError, "engine="),
         ({"confidence": 95}, DataError, "confidence="),
+        ({"n_threads": 0}, DataError, "n_threads="),
+        ({"n_threads": "2"}, DataError, "n_threads="),
         ({"cluster": np.repeat(["a", "b", "c"], [75, 80, 75])}, DataError, "only one subject"),
     ],
 )

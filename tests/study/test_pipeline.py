@@ -235,7 +235,7 @@ def test_an_interrupted_run_keeps_what_was_finished(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("pyexpr.study.stages.models", interrupted)
+        patch.setattr("pyexpr.study.models_stage.models", interrupted)
         with pytest.raises(KeyboardInterrupt):
             Study.from_file(study_file).run(show=False)
     left = files_of(study_file.parent / "results")

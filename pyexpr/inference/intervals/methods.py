@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pyexpr.base.checks import is_number
+from pyexpr.base.checks import confidence_level, whole_number
 from pyexpr.base.errors import DataError, listed
 from pyexpr.inference.intervals.bca import bca
 from pyexpr.inference.intervals.evidence import Evidence, Intervals
@@ -37,10 +37,8 @@ def check_method(method: str | None, confidence: float, n_boot: int) -> None:
     name = DEFAULT if method is None else method
     if not isinstance(name, str) or name not in METHODS:
         raise DataError(f"method= must be one of {listed(METHODS, most=20)}, not {method!r}")
-    if not (is_number(confidence) and 0 < confidence < 1):
-        raise DataError(f"confidence= must lie between 0 and 1, not {confidence!r}")
-    if isinstance(n_boot, bool) or not isinstance(n_boot, (int, np.integer)) or n_boot < 0:
-        raise DataError(f"n_boot= must be a whole number of at least 0, not {n_boot!r}")
+    confidence_level(confidence)
+    whole_number(n_boot, argument="n_boot", least=0)
     least = int(np.ceil(2 / (1 - confidence) - 1 - 1e-9))
     if name != DEFAULT and least > n_boot:
         raise DataError(

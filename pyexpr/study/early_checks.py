@@ -1,0 +1,40 @@
+"""What a whole study cannot do with its tables, said before the first stage."""
+
+from __future__ import annotations
+
+from pyexpr.base.errors import DataError, StudyError, counted, listed
+from pyexpr.modeling.splits import split_subjects
+from pyexpr.study.config import StudyConfig
+from pyexpr.study.inputs import CLIP_KEY, Inputs
+
+NO_HUMANS = '[baselines] human = "none" leaves the human baseline out'
+
+
+def check_early(config: StudyConfig, inputs: Inputs) -> None:
+    """Raise `StudyError` for what a whole study cannot do with these tables.
+
+    Said before the first stage, not after an hour of the others.
+    """
+    questions = inputs.questions
+    if len(questions) < 3:
+        raise StudyError(
+            "the factor model needs at least three questions, but the ratings have "
+            f"{counted(len(questions), 'question')}: {listed(questions)}"
+        )
+    answers = inputs.ratings.groupby([*CLIP_KEY, "rater"], sort=False)["question"].nunique()
+    if config.baselines.human in ("slot", "person") and answers.max() < len(questions):
+        raise StudyError(f"no rater answered every question about any clip; {NO_HUMANS}")
+    subjects = inputs.ratings["subject"].unique()
+    proportions = config.split.proportions
+    try:
+        split = split_subjects(subjects, proportions=proportions, seed=config.seed)
+    except DataError as error:
+        raise StudyError(f"[split] proportions: {error}") from None
+    for part in ("train", "test"):
+        # Nothing can be left out of one subject to see how much hangs on it.
+        if len(getattr(split, part)) < 2:
+            raise StudyError(
+                f"[split] proportions = {list(proportions)} leave the {part} part 1 of "
+                f"{counted(len(subjects), 'subject')}, and it needs at least 2; give it a "
+                "larger share, or add subjects"
+            )
