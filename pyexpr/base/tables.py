@@ -137,6 +137,7 @@ def column_or_array(
         require_columns(frame, [value], what=what)
         return value, frame[value]
     array = np.asarray(value)
+    refuse_another_order(value, frame, argument=argument, what=what)
     if array.ndim != 1 or len(array) != len(frame):
         raise DataError(
             f"{argument}= must name a column of {what} or have its length {len(frame)}, "
@@ -146,6 +147,24 @@ def column_or_array(
     # Of a list NumPy would make text of a missing value among text.
     own = list(value) if isinstance(value, (list, tuple)) else array
     return name, pd.Series(own, index=frame.index, name=name)
+
+
+def refuse_another_order(value: Any, frame: pd.DataFrame, *, argument: str, what: str) -> None:
+    """Raise `DataError` for a Series that has the rows of `frame` in another order.
+
+    Values are taken by position: each row would get another's.
+    """
+    import pandas as pd
+
+    if not isinstance(value, pd.Series) or len(value) != len(frame):
+        return
+    own, wanted = value.index, frame.index
+    if own.equals(wanted) or own.has_duplicates or not own.isin(wanted).all():
+        return
+    raise DataError(
+        f"{argument}= has the index of {what}, but in another order; bring it into that order "
+        f"with reindex(), or give an array (to_numpy()) if the rows are right as they stand"
+    )
 
 
 def label_codes(values: Any, *, name: str, what: str) -> tuple[NDArray[np.int64], list[Any]]:

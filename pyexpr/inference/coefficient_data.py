@@ -9,7 +9,13 @@ import numpy as np
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed
-from pyexpr.base.tables import as_frame, column_or_array, label_codes, numeric_column
+from pyexpr.base.tables import (
+    as_frame,
+    column_or_array,
+    label_codes,
+    numeric_column,
+    refuse_another_order,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +98,12 @@ def read_data(
     if isinstance(X, np.ndarray):
         if X.ndim != 2:
             raise DataError(f"X must have rows and columns, but its shape is {X.shape}")
-        X = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
+        # Its rows are those of the Series beside it, if there is one.
+        others = (context, cluster, y, y_pooled)
+        index = next(
+            (s.index for s in others if isinstance(s, pd.Series) and len(s) == len(X)), None
+        )
+        X = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])], index=index)
     frame = as_frame(X, what=_TABLE)
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     doubled = frame.columns[frame.columns.duplicated()]
@@ -109,8 +120,8 @@ def read_data(
     if not features or not len(frame):
         raise DataError("X must have at least one row and one feature")
     values = np.column_stack([numeric_column(frame, name, what=_TABLE) for name in features])
-    label = _label(y, len(frame), "y")
-    tested = label if y_pooled is None else _label(y_pooled, len(frame), "y_pooled")
+    label = _label(y, frame, "y")
+    tested = label if y_pooled is None else _label(y_pooled, frame, "y_pooled")
     complete = ~(np.isnan(values).any(axis=1) | np.isnan(label) | np.isnan(tested))
     if not (kept & complete).any():
         raise DataError("no row used has every feature and the label")
@@ -205,12 +216,13 @@ def _selected(rows: ArrayLike | None, n: int) -> NDArray[np.bool_]:
     return chosen
 
 
-def _label(y: ArrayLike, n: int, name: str) -> NDArray[np.float64]:
+def _label(y: ArrayLike, frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
     import pandas as pd
 
+    refuse_another_order(y, frame, argument=name, what=_TABLE)
     values: pd.DataFrame = pd.DataFrame({name: np.asarray(y).reshape(-1)})
-    if len(values) != n:
-        raise DataError(f"{name} has {len(values)} values, but X has {n} rows")
+    if len(values) != len(frame):
+        raise DataError(f"{name} has {len(values)} values, but X has {len(frame)} rows")
     return numeric_column(values, name, what="the labels")
 
 

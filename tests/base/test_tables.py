@@ -74,6 +74,17 @@ def test_column_or_array() -> None:
         column_or_array(FRAME, [1, 2, 3], argument="cluster", what="the table")
 
 
+def test_a_series_of_the_same_rows_in_another_order_is_refused() -> None:
+    table = FRAME.set_axis([10, 20])
+    shuffled = pd.Series(["s2", "s1"], index=[20, 10])
+    with pytest.raises(DataError, match="cluster= has the index of the table, but in another"):
+        column_or_array(table, shuffled, argument="cluster", what="the table")
+    # In their order, of other rows, or told to be right as they stand, values go by position.
+    for values in (shuffled[::-1], shuffled.set_axis([7, 8]), shuffled.to_numpy()):
+        found = column_or_array(table, values, argument="cluster", what="the table")[1]
+        assert list(found) == list(values)
+
+
 def test_label_codes_are_sorted_and_whole() -> None:
     codes, labels = label_codes(["b", "a", "b"], name="s", what="the table")
     assert (codes.tolist(), labels) == ([1, 0, 1], ["a", "b"])

@@ -126,6 +126,22 @@ def test_rows_can_be_repeated_instead_of_weighted():
     assert str(found).startswith("Cluster bootstrap of 63 rows of 21 clusters (subject)")
 
 
+def test_a_note_says_where_the_jackknife_does_not_hold():
+    rng = np.random.default_rng(11)
+    frame = pd.DataFrame({"subject": np.arange(40), "y": rng.normal(size=40)})
+
+    def both(rows, weights):
+        y = np.repeat(rows.y.to_numpy(), weights.astype(int))
+        return {"mean": y.mean(), "median": np.median(y)}
+
+    found = cluster_bootstrap(frame, both, cluster="subject", n_boot=400)
+    # Each of 40 values left out moves the median to one of its two neighbours: not its error.
+    assert len(found.notes()) == 1
+    assert "standard error of statistic 'median' is" in found.notes()[0]
+    assert found.interval(method="percentile").notes() == ()
+    assert cluster_bootstrap(frame, both, cluster="subject", n_boot=40).notes() == ()
+
+
 def test_the_mean_of_cluster_means_is_students_t():
     frame = table()
     means = frame.groupby("subject").y.mean().to_numpy()

@@ -598,6 +598,12 @@ def test_refused() -> None:
             fitted(rows, n_boot=0).wild(n_boot=n_boot)
     with pytest.raises(ColumnError, match=r"the same as text.*'0'"):
         fitted(rows.rename(columns={"f0": 0, "f1": "0"}))
+    backwards = rows["y"][::-1]
+    features = rows.drop(columns="y")
+    with pytest.raises(DataError, match=r"y= has the index of .*, but in another order"):
+        context_coefficients(
+            features, backwards, context="task", cluster="subject", alpha=0.1, l1_ratio=0.5
+        )
     with pytest.raises(DataError, match="no context 'z'"):
         fitted(rows).replicates("z")
     with pytest.raises(ColumnError, match="'all'"):
