@@ -32,7 +32,8 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, ModuleType]]:
         del sys.modules[name]
 
 
-def test_piled_studies_are_compare_models(modules: dict[str, ModuleType]) -> None:
+@pytest.mark.parametrize("ratio", [False, True])
+def test_piled_studies_are_compare_models(modules: dict[str, ModuleType], ratio: bool) -> None:
     scenarios, batches = modules["scenarios"], modules["batches"]
     scenario = scenarios.SCENARIOS[4]
     columns = [
@@ -40,7 +41,8 @@ def test_piled_studies_are_compare_models(modules: dict[str, ModuleType]) -> Non
         for number in range(N_STUDIES)
     ]
     studies = [
-        batches.prepare(one, n_boot=N_BOOT, seed=number) for number, one in enumerate(columns)
+        batches.prepare(one, n_boot=N_BOOT, seed=number, ratio=ratio)
+        for number, one in enumerate(columns)
     ]
     pile = batches.piled(studies)
     for method in METHODS:
@@ -51,12 +53,17 @@ def test_piled_studies_are_compare_models(modules: dict[str, ModuleType]) -> Non
                 wanted = compare_models(
                     pd.DataFrame(one), truth="y", predictions=list("abcd"), cluster="subject",
                     metrics=batches.METRICS, n_boot=N_BOOT, seed=number, method=method,
+                    ratio=ratio,
                 ).tidy()  # fmt: skip
             wanted = wanted.set_index(["metric", "term"])
             for k, row in enumerate(study.rows):
                 at = number * len(study.rows) + k
                 own = wanted.loc[(row.metric, row.term)]
-                got = found.low[at], found.high[at], found.p_value[at], found.df[at]
+                low, high = (
+                    np.exp(limits[at]) if ratio else limits[at]
+                    for limits in (found.low, found.high)
+                )  # fmt: skip
+                got = low, high, found.p_value[at], found.df[at]
                 expected = own[["conf_low", "conf_high", "p_value", "df"]].to_numpy(dtype=float)
                 np.testing.assert_array_equal(got, expected)
 
@@ -66,12 +73,18 @@ def test_a_piece_counts_what_intervals_say(
 ) -> None:
     run = modules["run"]
     monkeypatch.setattr(run, "PIECES", tmp_path)
-    monkeypatch.setattr(run, "KINDS", {"knife": (4, 1), "draws": (4, 1)})
+    monkeypatch.setattr(run, "KINDS", {"knife": (4, 1), "draws": (4, 1), "ratio": (4, 1)})
     monkeypatch.setattr(run, "truths_of", lambda _: {
         (metric, model): 0.7 for metric in modules["batches"].METRICS for model in "abcd"
     })  # fmt: skip
     knife = json.loads(run.one_piece("knife", 1, 12, 0).read_text(encoding="utf-8"))
     draws = json.loads(run.one_piece("draws", 1, 12, 0).read_text(encoding="utf-8"))
+    ratios = json.loads(run.one_piece("ratio", 1, 12, 0).read_text(encoding="utf-8"))
+    for method in (*run.RESAMPLING, "jackknife_t"):
+        held, below, above = (
+            ratios[f"{what}|{method}|rmse|a / b"] for what in ("coverage", "below", "above")
+        )
+        assert held[0] + below[0] + above[0] == held[1] == 4
     for counts, methods in ((knife, ("jackknife_t",)), (draws, run.RESAMPLING)):
         for method in methods:
             for metric in modules["batches"].METRICS:

@@ -22,6 +22,8 @@ from pyexpr.inference.quantities import Row, build_measures, build_rows
 
 METRICS = ("rmse", "mae", "correlation", "concordance", "r2", "correlation_within")
 NULLS = ("rmse", "correlation")
+RATIO = "a / b"
+RATIO_METRICS = ("rmse", "mae")
 
 
 def is_null(row: Row) -> bool:
@@ -45,16 +47,19 @@ class Study:
     evidence: Evidence
 
 
-def prepare(columns: dict[str, np.ndarray], *, n_boot: int, seed: int) -> Study:
-    """Return the evidence on the rows that are counted."""
+def prepare(
+    columns: dict[str, np.ndarray], *, n_boot: int, seed: int, ratio: bool = False
+) -> Study:
+    """Return the evidence on the rows that are counted: with `ratio` ratios of errors alone."""
     truth, codes = columns["y"], columns["subject"]
     everywhere = np.ones(len(truth), dtype=bool)
     models = [
         ModelValues(name, (ColumnValues(name, "y", columns[name], truth, everywhere),))
         for name in "abcd"
     ]
-    measures = build_measures(METRICS, ratio=False)
-    rows = tuple(filter(is_wanted, build_rows(measures, models, [ALL], pairwise=True)))
+    measures = build_measures(RATIO_METRICS if ratio else METRICS, ratio=ratio)
+    every = build_rows(measures, models, [ALL], pairwise=True)
+    rows = tuple(row for row in every if (row.term == RATIO if ratio else is_wanted(row)))
     n_subjects = int(codes.max()) + 1
     levels = build_levels(measures, models, [ALL], [None], codes, n_subjects, score_range=7.0)
     groups = tuple(build_groups(rows, levels, None))

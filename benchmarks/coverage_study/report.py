@@ -21,6 +21,7 @@ KINDS = {
     "concordance and R2": (("concordance", "a"), ("r2", "a")),
     "within-subject correlation": (("correlation_within", "a"),),
 }
+RATIOS = {"ratio of RMSE or MAE": (("rmse", "a / b"), ("mae", "a / b"))}
 TESTS = {
     "RMSE, exchangeable models": ("rmse", "a - c"),
     "correlation, exchangeable models": ("correlation", "a - c"),
@@ -197,7 +198,8 @@ def write(pieces: Path, root: Path, *, n_boot: int, per_piece: dict[str, int]) -
         f"known, in {n_cells} cells: {len(SCENARIOS)} scenarios with {len(SIZES)} numbers of "
         f"subjects. In each cell jackknife_t judged {knife_text} studies (Monte Carlo error of "
         f"one proportion at .95: {knife_error:.4f}), every other method {draws_text} of them "
-        f"({draws_error:.4f}), with {n_boot} replicates or flips. The ends of a range are the "
+        f"({draws_error:.4f}), with {n_boot} replicates or flips; ratios of errors all methods "
+        "judged as many. The ends of a range are the "
         "extremes of several such proportions, and lie further out than the true ones.",
         "",
         "Scenarios: " + "; ".join(scenario.name for scenario in SCENARIOS) + ". Clusters have 16 "
@@ -210,7 +212,7 @@ def write(pieces: Path, root: Path, *, n_boot: int, per_piece: dict[str, int]) -
         "",
         "Mean coverage over the five scenarios and the quantities of a row, and (least-largest).",
         "",
-        *rows(tally, "coverage", KINDS),
+        *rows(tally, "coverage", KINDS | RATIOS),
         "",
         "![Coverage by number of subjects](coverage.svg)",
         "",

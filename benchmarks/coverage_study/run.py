@@ -5,7 +5,8 @@
 Each cell (scenario, number of subjects) is simulated in pieces, which are whole files in
 build/coverage: a run that was stopped goes on, and a later run with a larger N adds to an
 earlier one. jackknife_t needs no draws, so that five times N studies are judged by it (pieces
-of 500), N by the methods that resample (pieces of 100). Writes docs/coverage.md,
+of 500), N by the methods that resample (pieces of 100); ratios of errors, N by all methods,
+have pieces of their own. Writes docs/coverage.md,
 docs/coverage.svg and .png, and pyexpr/inference/coverage.json, which the messages about few
 subjects quote.
 """
@@ -41,7 +42,7 @@ PIECES = ROOT / "build" / "coverage"
 SEED = 20240501
 N_BOOT = 399
 # Studies in a piece, and how many times as many are judged.
-KINDS = {"knife": (500, 5), "draws": (100, 1)}
+KINDS = {"knife": (500, 5), "draws": (100, 1), "ratio": (100, 1)}
 RESAMPLING = ("percentile", "basic", "normal", "bca", "studentized")
 
 Counts = dict[str, list[int]]
@@ -57,7 +58,8 @@ def one_piece(kind: str, scenario: int, n_subjects: int, piece: int) -> Path:
     for number in range(piece * n, (piece + 1) * n):
         rng = np.random.default_rng([SEED, scenario, n_subjects, number])
         columns = study(SCENARIOS[scenario], n_subjects, rng)
-        studies.append(prepare(columns, n_boot=N_BOOT if kind == "draws" else 0, seed=number))
+        n_boot = 0 if kind == "knife" else N_BOOT
+        studies.append(prepare(columns, n_boot=n_boot, seed=number, ratio=kind == "ratio"))
         sizes.append(np.bincount(columns["subject"]))
     rows, evidence = studies[0].rows, piled(studies)
     values = [value_of(row, truths_of(scenario)) for row in rows]
@@ -66,15 +68,19 @@ def one_piece(kind: str, scenario: int, n_subjects: int, piece: int) -> Path:
         count_method(counts, evidence, rows, values, "jackknife_t")
         count_alternatives(counts, evidence, rows, values, np.array(sizes, dtype=np.float64))
     else:
-        for method in RESAMPLING:
+        for method in RESAMPLING if kind == "draws" else (*RESAMPLING, "jackknife_t"):
             count_method(counts, evidence, rows, values, method)
-        count_sign_flips(counts, studies, rows)
+        if kind == "draws":
+            count_sign_flips(counts, studies, rows)
     write_text(path, json.dumps(counts, indent=0, sort_keys=True))
     return path
 
 
 def value_of(row: Row, truth: dict[tuple[str, str], float]) -> float:
-    """Return the true value of a row."""
+    """Return the true value of a row; of a ratio as its interval is computed, the logarithm."""
+    if row.ratio:
+        first, _, second = row.term.partition(" / ")
+        return float(np.log(truth[row.metric, first] / truth[row.metric, second]))
     first, _, second = row.term.partition(" - ")
     value = truth[row.metric, first]
     return value - truth[row.metric, second] if second else value
