@@ -198,8 +198,8 @@ def write(pieces: Path, root: Path, *, n_boot: int, per_piece: dict[str, int]) -
         f"known, in {n_cells} cells: {len(SCENARIOS)} scenarios with {len(SIZES)} numbers of "
         f"subjects. In each cell jackknife_t judged {knife_text} studies (Monte Carlo error of "
         f"one proportion at .95: {knife_error:.4f}), every other method {draws_text} of them "
-        f"({draws_error:.4f}), with {n_boot} replicates or flips; ratios of errors all methods "
-        "judged as many. The ends of a range are the "
+        f"({draws_error:.4f}), with {n_boot} replicates or flips, and ratios of errors jackknife_t "
+        "too as many. The ends of a range are the "
         "extremes of several such proportions, and lie further out than the true ones.",
         "",
         "Scenarios: " + "; ".join(scenario.name for scenario in SCENARIOS) + ". Clusters have 16 "
