@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from plain_training import seed_first_weights, train_plain
 from timing import row
 
 from pyexpr.deep import LSTMRegressor, OpenFaceLSTM
 from pyexpr.deep.data import standardised
-from pyexpr.deep.training import FIRST_WEIGHTS, epoch_words, torch_seed
 from pyexpr.simulation.openface_writer import GROUPS, write_openface
 from pyexpr.simulation.recordings import simulate_recording
 
@@ -47,17 +47,10 @@ def recordings(folder: Path) -> pd.DataFrame:
 
 def plain(X: torch.Tensor, y: torch.Tensor) -> OpenFaceLSTM:
     """Train the module on tensors that are ready."""
-    torch.manual_seed(torch_seed(epoch_words(0, FIRST_WEIGHTS, 1)))
+    seed_first_weights()
     model = OpenFaceLSTM(X.shape[2])
-    adam = torch.optim.Adam(model.parameters(), lr=LR)
-    for epoch in range(1, EPOCHS + 1):
-        words = epoch_words(0, epoch, 1 + len(y))
-        for rows in np.split(np.argsort(words[1:], kind="stable"), range(BATCH, len(y), BATCH)):
-            adam.zero_grad()
-            (model(X[rows]) - y[rows]).square().mean().backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            adam.step()
-    return model.eval()
+    train_plain(model, X, y, epochs=EPOCHS, batch=BATCH, lr=LR)
+    return model
 
 
 def run() -> list[dict[str, Any]]:

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from plain_training import seed_first_weights, train_plain
 from timing import row
 
 import pyexpr as px
 from pyexpr.base.video_file import decode_frames, index_video
 from pyexpr.deep import Video3DNet, Video3DRegressor
-from pyexpr.deep.training import FIRST_WEIGHTS, epoch_words, torch_seed
 from pyexpr.simulation.face_video import write_face_video
 from pyexpr.simulation.recordings import recorded
 
@@ -44,17 +44,10 @@ def recordings(folder: Path) -> pd.DataFrame:
 
 def plain(X: torch.Tensor, y: torch.Tensor) -> Video3DNet:
     """Train the module on tensors that are ready."""
-    torch.manual_seed(torch_seed(epoch_words(0, FIRST_WEIGHTS, 1)))
+    seed_first_weights()
     model = Video3DNet()
-    adam = torch.optim.Adam(model.parameters(), lr=LR)
-    for epoch in range(1, EPOCHS + 1):
-        words = epoch_words(0, epoch, 1 + len(y))
-        for rows in np.split(np.argsort(words[1:], kind="stable"), range(BATCH, len(y), BATCH)):
-            adam.zero_grad()
-            (model(X[rows]) - y[rows]).square().mean().backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            adam.step()
-    return model.eval()
+    train_plain(model, X, y, epochs=EPOCHS, batch=BATCH, lr=LR)
+    return model
 
 
 def decode_everything(table: pd.DataFrame) -> None:
