@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pyexpr.base.errors import PyexprError
+
+_SETTING = threading.Lock()
 
 
 class OutputError(PyexprError, OSError):
@@ -26,13 +29,19 @@ def whole_file(path: Path | str) -> Iterator[Path]:
     temporary = Path(name)
     try:
         # mkstemp makes files private; results are ordinary files.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        temporary.chmod(0o666 & ~_umask())
         yield temporary
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """Return what new files are denied. It can only be read by setting it, for all threads."""
+    with _SETTING:
+        umask = os.umask(0o077)
+        os.umask(umask)
+    return umask
 
 
 def write_text(path: Path | str, text: str) -> None:

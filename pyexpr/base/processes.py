@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, TypeVar
 
+from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import PyexprError
 
 T = TypeVar("T")
@@ -22,6 +23,13 @@ def available_processors() -> int:
     """Return how many processors this process may use."""
     available = getattr(os, "sched_getaffinity", None)
     return len(available(0)) if available else os.cpu_count() or 1
+
+
+def checked_processes(n_jobs: int | None) -> int:
+    """Return `n_jobs`, or for None one per processor; `DataError` unless it is at least 1."""
+    if n_jobs is None:
+        return available_processors()
+    return whole_number(n_jobs, argument="n_jobs", least=1)
 
 
 def in_processes(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pyexpr.base.errors import ColumnError, DataError, counted, listed
+from pyexpr.base.processes import checked_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, require_columns
@@ -344,12 +345,7 @@ def _from_paths(paths: list[str]) -> list[tuple[str, str, str]]:
 
 
 def _workers(n_jobs: int | None, n_files: int) -> int:
-    if n_jobs is None:
-        available = getattr(os, "sched_getaffinity", None)
-        n_jobs = len(available(0)) if available else os.cpu_count() or 1
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1:
-        raise DataError(f"n_jobs= must be a whole number of at least 1, not {n_jobs!r}")
-    return min(n_jobs, n_files)
+    return min(checked_processes(n_jobs), n_files)
 
 
 def _each(jobs: list[_Job], workers: int) -> Iterator[_Rows]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import ColumnError, DataError, listed
+from pyexpr.base.processes import available_processors
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 from pyexpr.behavior.frame_store import (
@@ -292,5 +293,4 @@ def _other_columns(piece: _Piece, first: _Piece) -> str:
 
 
 def _workers(n_files: int) -> int:
-    available = getattr(os, "sched_getaffinity", None)
-    return min(len(available(0)) if available else os.cpu_count() or 1, n_files)
+    return min(available_processors(), n_files)

@@ -12,7 +12,7 @@ import numpy as np
 
 from pyexpr.base.errors import ColumnError, DataError
 from pyexpr.base.files import cache_folder, writable_folder
-from pyexpr.base.processes import available_processors, in_processes
+from pyexpr.base.processes import checked_processes, in_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 from pyexpr.base.versions import package_version
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _WHAT = "the table of clips"
 _RECORDINGS = "the table of recordings"
+# Seconds. A last frame that lasts a moment less than it should is no reason to lose a clip.
+_SPARE = 0.02
 
 
 def describe_video(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -101,7 +103,8 @@ def read_video_clips(
         (path). With `schedule` or `every` a row per recording: subject, context, video.
         Other columns are kept.
     schedule : Schedule or DataFrame, optional
-        Segments per context, as in `extract_features`.
+        Segments per context, as in `extract_features`; those that a recording is too short
+        for, and the later of two that overlap in it, are listed in ``dropped``.
     every : float, optional
         Instead: clips of so many seconds, from the beginning on.
     frames : int
@@ -181,7 +184,7 @@ def read_video_clips(
     jobs, sources = _jobs(table, options, folder)
     todo = [job for job in jobs if not is_kept(job)]
     done = in_processes(
-        fill, [(job,) for job in todo], n_jobs=_processes(n_jobs), what="decodes videos"
+        fill, [(job,) for job in todo], n_jobs=checked_processes(n_jobs), what="decodes videos"
     )
     for _ in shown(done, total=len(todo), label="Decoding videos", show=progress):
         pass
@@ -194,14 +197,6 @@ def read_video_clips(
     )
     missing = [int((clips_found.numbers(k) == MISSING).sum()) for k in range(len(clips_found))]
     return replace(clips_found, table=table.assign(n_missing=np.array(missing, dtype=np.int64)))
-
-
-def _processes(n_jobs: int | None) -> int:
-    if n_jobs is None:
-        return available_processors()
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1:
-        raise DataError(f"n_jobs= must be a whole number of at least 1, not {n_jobs!r}")
-    return n_jobs
 
 
 def _scheduled(
@@ -222,18 +217,17 @@ def _scheduled(
     for number, record in enumerate(frame.to_dict("records")):
         path = _path(record["video"], "video", number, what=_RECORDINGS)
         seconds = index_video(path).seconds
+        kept: list[tuple[str, float, float]] = []
         for segment in plan.segments_within(str(record["context"]), seconds):
-            reason = _outside(segment, seconds)
+            origin = seconds if segment.start < 0 else 0.0
+            start, end = origin + segment.start, origin + segment.end
+            reason = _outside(segment, seconds) or _overlapping(start, end, kept)
             if reason:
                 names = {name: record[name] for name in ("subject", "context", "video")}
                 dropped.append({**names, "clip": segment.label, "reason": reason})
             else:
-                origin = seconds if segment.start < 0 else 0.0
-                rows.append(
-                    record
-                    | {"clip": segment.label}
-                    | {"start": origin + segment.start, "end": origin + segment.end}
-                )
+                kept.append((segment.label, start, end))
+                rows.append(record | {"clip": segment.label} | {"start": start, "end": end})
     columns = [*frame.columns, "clip", "start", "end"]
     lost = ["subject", "context", "clip", "video", "reason"]
     return pd.DataFrame(rows, columns=columns), pd.DataFrame(dropped, columns=lost)
@@ -241,13 +235,20 @@ def _scheduled(
 
 def _outside(segment: Segment, seconds: float) -> str:
     """Return why a recording of `seconds` does not have a segment, or ""."""
-    # A last frame that lasts a moment less than it should is no reason to lose a clip.
-    spare = 0.02
-    if (segment.start < 0 and seconds + segment.start < -spare) or segment.end > seconds + spare:
+    before = segment.start < 0 and seconds + segment.start < -_SPARE
+    if before or segment.end > seconds + _SPARE:
         return (
             f"the recording is too short for [{segment.start:g}, {segment.end:g}] s: "
             f"it lasts {seconds:.4g} s"
         )
+    return ""
+
+
+def _overlapping(start: float, end: float, kept: list[tuple[str, float, float]]) -> str:
+    """Return which earlier clip of the recording shares time with this one, or ""."""
+    for label, first, last in kept:
+        if start < last - _SPARE and first < end - _SPARE:
+            return f"[{start:.4g}, {end:.4g}] s overlaps with clip {label!r} in this recording"
     return ""
 
 

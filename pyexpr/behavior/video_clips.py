@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pyexpr.base.errors import DataError, VideoError
+from pyexpr.base.checks import whole_number
+from pyexpr.base.errors import DataError, VideoError, counted
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.behavior.video_cache import StoredClips, mapped
@@ -37,11 +38,8 @@ class VideoOptions:
 
     def __post_init__(self) -> None:
         for name, least in (("frames", 1), ("size", 8)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise DataError(
-                    f"{name}= must be a whole number of at least {least}, not {value!r}"
-                )
+            value = whole_number(getattr(self, name), argument=name, least=least)
+            object.__setattr__(self, name, value)
         if self.rate is not None and not (math.isfinite(self.rate) and self.rate > 0):
             raise DataError(
                 f"rate= must be a positive number of frames per second, not {self.rate!r}"
@@ -148,14 +146,14 @@ class VideoClips(Result):
         notes = []
         if missing.any():
             what = "frames or face" if self.options.crop else "frames"
-            notes.append(
-                f"{int(missing.sum())} {what} missing in {int((missing > 0).sum())} clips: black."
-            )
+            those = counted(int((missing > 0).sum()), "clip")
+            notes.append(f"{int(missing.sum())} {what} missing in {those}: black.")
         whole = int((missing == self.options.frames).sum())
         if whole:
-            notes.append(f"{whole} clips are black throughout.")
+            notes.append(f"{counted(whole, 'clip', 'is', 'are')} black throughout.")
         if len(self.dropped):
-            notes.append(f"{len(self.dropped)} clips of the schedule are not in their recordings.")
+            lost = counted(len(self.dropped), "clip", "is", "are")
+            notes.append(f"Of the schedule {lost} not taken: `dropped` says why.")
         return tuple(notes)
 
     def __repr__(self) -> str:

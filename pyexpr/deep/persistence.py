@@ -64,7 +64,7 @@ def read_model(folder: Path | str) -> tuple[dict[str, Any], list[Tensors]]:
             )
     try:
         facts = json.loads((source / CONFIGURATION).read_text(encoding="utf-8"))
-        expected = facts["weights_sha256"]
+        expected, _, _ = facts["weights_sha256"], facts["parameters"], facts["fitted"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{str(source / CONFIGURATION)!r} is not the configuration of a model ({error}); "

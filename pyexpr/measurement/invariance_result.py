@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import listed
+from pyexpr.base.errors import counted, listed
 from pyexpr.base.holm import holm
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
@@ -280,7 +280,8 @@ class InvarianceResult(Result):
                 f"intercepts of {listed(self.freed.intercepts)}."
             )
         if self.n_dropped:
-            said.append(f"{self.n_dropped} rows were left out because an indicator is missing.")
+            left_out = counted(self.n_dropped, "row", "was", "were")
+            said.append(f"{left_out} left out because an indicator is missing.")
         if self.lavaan.outputs:
             said += [_NOTE_LAVAAN, _NOTE_CUTOFFS]
         said += [

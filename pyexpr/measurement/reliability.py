@@ -150,7 +150,7 @@ def icc(
     level = confidence_level(confidence)
     if k is not None and real_number(k, argument="k") <= 0:
         raise DataError(f"k= must be a positive number of ratings, not {k}")
-    column = cluster or None
+    column = None if cluster is None or cluster is False else cluster
     if column is not None and not isinstance(column, str):
         raise DataError(f"cluster= names the column of the subjects, it is not {column!r}")
     plan = _plan(cluster_method, n_boot, seed, level, clustered=column is not None)

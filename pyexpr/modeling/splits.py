@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.errors import DataError, StudyError, counted, listed
 from pyexpr.base.results import Result
 from pyexpr.base.tables import label_codes
@@ -283,8 +284,7 @@ def subject_folds(subjects: ArrayLike, n_folds: int = 5, seed: int = 0) -> NDArr
     (True, [0, 1, 2])
     """
     codes, labels = label_codes(subjects, name="subject", what="the subjects")
-    if n_folds < 2:
-        raise DataError(f"n_folds= must be at least 2, not {n_folds}")
+    n_folds = whole_number(n_folds, argument="n_folds", least=2)
     if len(labels) < n_folds:
         raise DataError(f"{n_folds} folds need as many subjects, but there are {len(labels)}")
     words = _words(streams.checked_seed(seed), streams.FOLDS, 0, len(labels))
@@ -294,7 +294,8 @@ def subject_folds(subjects: ArrayLike, n_folds: int = 5, seed: int = 0) -> NDArr
 
 
 def _checked_proportions(proportions: Sequence[float]) -> tuple[float, float, float]:
-    if len(proportions) != 3:
+    named = isinstance(proportions, str) or not isinstance(proportions, Sequence | np.ndarray)
+    if named or len(proportions) != 3 or not all(map(is_number, proportions)):
         raise DataError(
             f"proportions= must be three numbers (training, validation, test), not {proportions!r}"
         )

@@ -217,7 +217,7 @@ def cautions(record: Record, tables: Tables) -> list[Caution]:
             Caution(
                 "coefficients",
                 f"There are few training subjects ({n_train}) for the features: slopes are "
-                "desparsified, and their standard errors too small where subjects are few.",
+                "desparsified, not least squares.",
             )
         )
     return found

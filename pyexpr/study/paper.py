@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pyexpr.base.checks import is_whole
 from pyexpr.base.errors import DataError
 from pyexpr.base.files import writable_folder, write_text
 from pyexpr.base.results import Result
@@ -220,5 +221,5 @@ def _check(subjects: int, n_boot: int) -> None:
         ("subjects", subjects, FEWEST_SUBJECTS, MOST_SUBJECTS),
         ("n_boot", n_boot, 1, 10_000_000),
     ):
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        if not is_whole(value) or not low <= value <= high:
             raise DataError(f"{name}= must be a whole number from {low} to {high}, not {value!r}")

@@ -326,7 +326,12 @@ def test_schedules_and_periods(videos: dict[str, Path], tmp_path: Path) -> None:
     )
     schedule = Schedule(
         {
-            "pain": (Segment(0, 3, "1"), Segment(-3, 0, "2"), Segment(5, 8, "3")),
+            "pain": (
+                Segment(0, 3, "1"),
+                Segment(-3, 0, "2"),
+                Segment(5, 8, "3"),
+                Segment(2, 4, "4"),
+            ),
             "calm": (Segment(1, 2, "x"),),
         }
     )
@@ -339,9 +344,10 @@ def test_schedules_and_periods(videos: dict[str, Path], tmp_path: Path) -> None:
     ]
     assert clips.numbers(1).tolist() == [75, 93, 112, 131]
     assert clips.dropped["reason"].tolist() == [
-        "the recording is too short for [5, 8] s: it lasts 6 s"
+        "the recording is too short for [5, 8] s: it lasts 6 s",
+        "[2, 4] s overlaps with clip '1' in this recording",
     ]
-    assert clips.notes() == ("1 clips of the schedule are not in their recordings.",)
+    assert clips.notes() == ("Of the schedule 2 clips are not taken: `dropped` says why.",)
     periods = read_video_clips(recordings, every=2, **options)
     assert periods.table["clip"].tolist() == ["1", "2", "3"] * 2
     with pytest.raises(StudyError, match="no context 'calm'"):
