@@ -35,12 +35,13 @@ lint: $(STAMP)-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	git ls-files '*.cpp' '*.hpp' | xargs $(BIN)/clang-format --dry-run --Werror
+	find cpp -name '*.[ch]pp' -exec $(BIN)/clang-format --dry-run --Werror {} +
 
+# With the cmake of the virtual environment where the machine has none.
 kernels:
-	cmake --preset kernels
-	cmake --build --preset kernels
-	ctest --preset kernels
+	PATH="$$PATH:$(abspath $(BIN))" cmake --preset kernels
+	PATH="$$PATH:$(abspath $(BIN))" cmake --build --preset kernels
+	PATH="$$PATH:$(abspath $(BIN))" ctest --preset kernels
 
 # The R package as CRAN checks it; a part of the tests.
 r-check: $(STAMP)-test

@@ -23,4 +23,4 @@ def study_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def study_result(study_folder: Path) -> StudyResult:
     """The results of that study."""
-    return Study.from_file(study_folder / "study.toml").run(show=False)
+    return Study.from_file(study_folder / "study.toml").run(progress=False)

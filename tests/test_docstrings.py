@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -89,4 +90,5 @@ def test_methods_have_docstrings_that_name_their_parameters(name: str) -> None:
         text = inspect.getdoc(method)
         assert text, f"{name}.{method.__name__} has no docstring"
         for parameter in inspect.signature(method).parameters:
-            assert parameter == "self" or parameter in text, f"{name}.{method.__name__}"
+            named = re.search(rf"(?<!\w){parameter}(?!\w)", text)
+            assert parameter == "self" or named, f"{name}.{method.__name__}: {parameter}"

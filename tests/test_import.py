@@ -1,4 +1,4 @@
-"""`import pyexpr` is light: nothing heavy is loaded, and it costs little."""
+"""`import pyexpr` is light: nothing heavy is loaded, and little else."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ def test_import_loads_nothing_heavy() -> None:
     assert run(code) == "[]"
 
 
-def test_import_takes_under_300_ms_more_than_numpy() -> None:
+def test_import_loads_few_modules() -> None:
     code = (
-        "import time, numpy; start = time.perf_counter(); import pyexpr; "
-        "print(time.perf_counter() - start)"
+        "import sys, numpy; before = set(sys.modules); import pyexpr; "
+        "print(len(set(sys.modules) - before))"
     )
-    # The fastest of three: the machine may be busy, the package may not be slow.
-    assert min(float(run(code)) for _ in range(3)) < 0.3
+    assert int(run(code)) < 10
 
 
 def test_every_public_name_resolves() -> None:

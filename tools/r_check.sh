@@ -7,6 +7,10 @@ python="$(realpath --no-symlinks "${1:-$root/.venv/bin/python}")"
 work="${2:-$(mktemp -d)}"
 mkdir -p "$work"
 cd "$work"
+if [ -e .git ] || [ -e pyproject.toml ]; then
+    echo "$work is a project: the check clears the folder pyexpr in its own, so name another" >&2
+    exit 1
+fi
 
 # Tests are never skipped: where NOT_CRAN is set, a missing Python is an error.
 export RETICULATE_PYTHON="$python" NOT_CRAN=true

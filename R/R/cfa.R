@@ -51,7 +51,6 @@ fit_model <- function(data, model, group, cluster, options, factor, call) {
     cluster = cluster), options), call)
   said <- as.character(found$messages)
   result <- new_result(found, "pyexpr_cfa", data, group, columns = used, group = group)
-  # The labels of the table of loadings are in a column of its own name.
   result$messages <- said
   result
 }

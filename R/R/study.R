@@ -22,7 +22,7 @@
 run_study <- function(study, output = NULL, progress = interactive()) {
   call <- rlang::current_env()
   found <- ask("run_study", list(study = path_of(study, call, "study"), output = one(output),
-    show = one(progress)), call)
+    progress = one(progress)), call)
   new_result(found, "pyexpr_study", folder = found$folder, reused = as.character(found$reused))
 }
 

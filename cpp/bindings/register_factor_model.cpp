@@ -75,9 +75,10 @@ py::tuple fit_resampled(const Array<double>& sums, const Array<double>& counts, 
 }  // namespace
 
 void register_factor_model(pybind11::module_& m) {
-    m.def("factor_moments", &moments, py::arg("x"));
-    m.def("fit_factor", &fit, py::arg("covariance"), py::arg("n_rows"));
-    m.def("fit_factor_sums", &fit_sums, py::arg("sums"), py::arg("p"), py::arg("n_threads"));
-    m.def("fit_factor_resampled", &fit_resampled, py::arg("sums"), py::arg("counts"), py::arg("p"),
+    m.def("factor_moments", &moments, py::arg("x").noconvert());
+    m.def("fit_factor", &fit, py::arg("covariance").noconvert(), py::arg("n_rows"));
+    m.def("fit_factor_sums", &fit_sums, py::arg("sums").noconvert(), py::arg("p"),
           py::arg("n_threads"));
+    m.def("fit_factor_resampled", &fit_resampled, py::arg("sums").noconvert(),
+          py::arg("counts").noconvert(), py::arg("p"), py::arg("n_threads"));
 }

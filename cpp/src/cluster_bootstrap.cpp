@@ -44,8 +44,11 @@ double scaled(double value, Scale scale) {
 void check_output(const ArrayView<double, 2>& out, const std::vector<std::size_t>& rows,
                   std::size_t n_quantities, std::size_t offset, std::size_t n) {
     if (rows.size() != n_quantities) throw std::invalid_argument("one row per quantity");
+    std::vector<bool> taken(out.shape[0], false);
     for (const std::size_t row : rows) {
         if (row >= out.shape[0]) throw std::invalid_argument("row beyond the output");
+        if (taken[row]) throw std::invalid_argument("two quantities in one row");
+        taken[row] = true;
     }
     if (offset > out.shape[1] || n > out.shape[1] - offset) {
         throw std::invalid_argument("replicates beyond the output");
@@ -97,6 +100,7 @@ MetricDesign::MetricDesign(ArrayView<const double, 2> sums, std::vector<Column> 
       quantities_(std::move(quantities)),
       strata_(std::move(strata)) {
     for (const std::size_t size : strata_) {
+        if (size == 0) throw std::invalid_argument("a stratum needs a cluster");
         drawn_from_.insert(drawn_from_.end(), size, {drawn_from_.size(), size});
     }
     if (drawn_from_.size() != n_clusters_) {

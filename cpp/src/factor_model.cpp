@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 
 #include "pyexpr/parallel.hpp"
 
@@ -307,12 +308,26 @@ void fit_totals(const double* total, std::size_t r, Matrix& s, std::vector<doubl
     for (std::size_t i = 0; i < 2 * p; ++i) parameters(r, i) = found ? x[i] : kNaN;
 }
 
+void require(bool holds, const char* message) {
+    if (!holds) throw std::invalid_argument(message);
+}
+
+void require_sums(const ArrayView<const double, 2>& sums, std::size_t p, std::size_t n,
+                  const ArrayView<double, 2>& parameters, const ArrayView<int, 1>& status) {
+    require(p >= 3 && sums.shape[1] == 1 + p + p * (p + 1) / 2,
+            "sums need 1 + p + p (p + 1)/2 columns, p at least 3");
+    require(parameters.shape[0] == n && parameters.shape[1] == 2 * p && status.shape[0] == n,
+            "parameters (n, 2 p), status (n)");
+}
+
 }  // namespace
 
 void factor_moments(ArrayView<const double, 2> x, ArrayView<double, 1> mean,
                     ArrayView<double, 2> covariance) {
     const std::size_t n = x.shape[0];
     const std::size_t p = x.shape[1];
+    require(mean.shape[0] == p && covariance.shape[0] == p && covariance.shape[1] == p,
+            "mean (p), covariance (p, p)");
     std::vector<double> sum(p, 0.0);
     std::vector<double> products(p * p, 0.0);
     std::vector<double> deviation(p);
@@ -342,6 +357,8 @@ void factor_moments(ArrayView<const double, 2> x, ArrayView<double, 1> mean,
 
 FactorFit fit_factor(ArrayView<const double, 2> covariance, ArrayView<double, 1> parameters) {
     const std::size_t p = covariance.shape[0];
+    require(p >= 3 && covariance.shape[1] == p && parameters.shape[0] == 2 * p,
+            "covariance (p, p) with p of at least 3, parameters (2 p)");
     Matrix s(p);
     for (std::size_t i = 0; i < p; ++i) {
         for (std::size_t j = 0; j < p; ++j) s(i, j) = covariance(i, j);
@@ -376,6 +393,7 @@ bool factor_information_inverse(ArrayView<const double, 1> parameters, std::size
 void fit_factor_sums(ArrayView<const double, 2> sums, std::size_t p,
                      ArrayView<double, 2> parameters, ArrayView<int, 1> status,
                      std::size_t n_threads) {
+    require_sums(sums, p, sums.shape[0], parameters, status);
     parallel_for(sums.shape[0], n_threads, [&] {
         return [&, x = std::vector<double>(2 * p), s = Matrix(p)](std::size_t r) mutable {
             fit_totals(&sums(r, 0), r, s, x, parameters, status);
@@ -387,6 +405,8 @@ void fit_factor_resampled(ArrayView<const double, 2> sums, ArrayView<const doubl
                           std::size_t p, ArrayView<double, 2> parameters, ArrayView<int, 1> status,
                           std::size_t n_threads) {
     const std::size_t width = sums.shape[1];
+    require_sums(sums, p, counts.shape[0], parameters, status);
+    require(counts.shape[1] == sums.shape[0], "counts need a column per cluster");
     parallel_for(counts.shape[0], n_threads, [&] {
         return [&, total = std::vector<double>(width), x = std::vector<double>(2 * p),
                 s = Matrix(p)](std::size_t r) mutable {

@@ -118,7 +118,10 @@ void sign_flips(ArrayView<const double, 3> a, ArrayView<const double, 3> b,
     const std::size_t n_clusters = a.shape[2];
     const std::size_t n = out.shape[1];
     std::size_t total = 0;
-    for (const std::size_t size : strata) total += size;
+    for (const std::size_t size : strata) {
+        if (size == 0) throw std::invalid_argument("a stratum needs a cluster");
+        total += size;
+    }
     if (a.shape != b.shape || a.shape[0] != pairs.size() || a.shape[1] != kSums ||
         out.shape[0] != pairs.size() || total != n_clusters) {
         throw std::invalid_argument("sums (pairs, 9, G), out (pairs, n), strata adding up to G");

@@ -243,6 +243,8 @@ TEST_CASE("indices out of range are refused") {
                     std::invalid_argument);
     CHECK_THROWS_AS(MetricDesign(view, {{}}, {{Metric::kRmse, 1.0, {0}}}, {{0, 1, {}}}, {3}),
                     std::invalid_argument);
+    CHECK_THROWS_AS(MetricDesign(view, {{}}, {{Metric::kRmse, 1.0, {0}}}, {}, {3, 0}),
+                    std::invalid_argument);
     CHECK_THROWS_AS(MetricDesign(view, {{}}, {{Metric::kRmse, 1.0, {0}}}, {}, {2}),
                     std::invalid_argument);
 }

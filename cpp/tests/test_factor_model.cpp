@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <stdexcept>
 #include <vector>
 
 #include "pyexpr/factor_model.hpp"
@@ -148,6 +149,24 @@ TEST_CASE("resampled fits equal fits of the repeated rows") {
                             2);
     for (std::size_t k = 0; k < 6; ++k) CHECK(alone[k] == found[k]);
     CHECK(why == status);
+}
+
+TEST_CASE("arrays of the wrong shape are refused") {
+    const std::vector<double> square(9, 1.0);
+    std::vector<double> out(6);
+    std::vector<int> status(1);
+    CHECK_THROWS_AS(pyexpr::fit_factor({square.data(), {2, 2}}, {out.data(), {4}}),
+                    std::invalid_argument);
+    CHECK_THROWS_AS(pyexpr::fit_factor({square.data(), {3, 3}}, {out.data(), {5}}),
+                    std::invalid_argument);
+    // Three indicators need a count, three sums and six products.
+    CHECK_THROWS_AS(pyexpr::fit_factor_sums({square.data(), {1, 9}}, 3, {out.data(), {1, 6}},
+                                            {status.data(), {1}}, 1),
+                    std::invalid_argument);
+    const std::vector<double> sums(20, 1.0);
+    CHECK_THROWS_AS(pyexpr::fit_factor_resampled({sums.data(), {2, 10}}, {square.data(), {1, 3}}, 3,
+                                                 {out.data(), {1, 6}}, {status.data(), {1}}, 1),
+                    std::invalid_argument);
 }
 
 TEST_SUITE_END();

@@ -102,10 +102,6 @@ class SharedSubjectsWarning(PyexprWarning):
     """Rows share subjects, and what was computed treats them as independent."""
 
 
-class DroppedRowsWarning(PyexprWarning):
-    """Rows were left out; the result counts them."""
-
-
 def warn_user(message: str, category: type[PyexprWarning]) -> None:
     """Warn as from the line of the user's code that called into the package."""
     level, frame = 1, sys._getframe()

@@ -26,7 +26,6 @@ MM_PER_INCH = 25.4
 MM_PER_POINT = MM_PER_INCH / 72
 # The text widths of most journals: two columns and one.
 FULL_WIDTH_MM = 180.0
-HALF_WIDTH_MM = 90.0
 PNG_DPI = 300
 
 # Ships with matplotlib, so figures are alike on every machine.
@@ -74,7 +73,6 @@ class Mark:
     color: str
     marker: str
     linestyle: str
-    hatch: str
 
 
 # Okabe and Ito (2008), "Color universal design"; yellow, too pale on white, comes last.
@@ -95,13 +93,12 @@ FAINT = "#F3F3F3"
 
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p")
 _LINES = ("-", "--", ":", "-.", "-", "--", ":", "-.")
-_HATCHES = ("", "///", "...", "xxx", "\\\\\\", "|||", "---", "+++")
 
 
 def marks(n: int) -> tuple[Mark, ...]:
     """Return `n` ways to draw a series, safe for colour-blind readers and without colour.
 
-    Up to 8 differ in colour, marker and hatch; beyond that markers and colours
+    Up to 8 differ in colour and marker; beyond that markers and colours
     pair up differently, so that 56 stay distinct.
     """
     colors = list(OKABE_ITO.values())
@@ -111,7 +108,6 @@ def marks(n: int) -> tuple[Mark, ...]:
             color=colors[i % 8] if i < 8 else colors[i % 7],
             marker=_MARKERS[i % 8],
             linestyle=_LINES[i % 8],
-            hatch=_HATCHES[i % 8],
         )
         for i in range(n)
     )

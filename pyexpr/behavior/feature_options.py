@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
-import numpy as np
-
+from pyexpr.base.checks import is_number
 from pyexpr.base.errors import DataError, listed, near_names
 from pyexpr.behavior.binning import Binning
 from pyexpr.core.kinematics import Velocity
@@ -47,12 +46,14 @@ class FeatureOptions:
                     f"{field}= must be one of {listed(known)}, not {value!r}; "
                     f"{near_names(str(value), known)}"
                 )
-        if not (np.isfinite(self.rate) and self.rate > 0):
-            raise DataError(f"rate= must be a positive number of bins per second, not {self.rate}")
-        if not 0 < self.min_valid <= 1:
+        if not (is_number(self.rate) and self.rate > 0):
+            raise DataError(
+                f"rate= must be a positive number of bins per second, not {self.rate!r}"
+            )
+        if not (is_number(self.min_valid) and 0 < self.min_valid <= 1):
             raise DataError(
                 f"min_valid= must be a share of a clip's bins, over 0 and at most 1, "
-                f"not {self.min_valid}"
+                f"not {self.min_valid!r}"
             )
         if self.derivatives == "savgol" and self.bins != "mean":
             raise DataError(

@@ -16,7 +16,7 @@ from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, require_columns
 from pyexpr.base.versions import versions
 from pyexpr.behavior.binning import Binning
-from pyexpr.behavior.clip_features import clip_features, features_of
+from pyexpr.behavior.clip_features import features_of
 from pyexpr.behavior.feature_options import (
     FEATURES,
     AuCount,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from pyexpr.behavior.openface import OpenFaceRecording
 
-__all__ = ["FEATURES", "FeatureResult", "clip_features", "extract_features", "feature_units"]
+__all__ = ["FEATURES", "FeatureResult", "extract_features", "feature_units"]
 
 _WHAT = "the table of recordings"
 #: The context of files that come without a table.
@@ -181,8 +181,28 @@ def extract_features(
         Segments per context; a table has the columns of `Schedule.from_table`.
     every : float, optional
         Instead of a schedule: clips of so many seconds, from the beginning on.
-    rate, bins, velocity, head, au_count, min_valid, landmarks, derivatives
-        As in `clip_features`.
+    rate : float
+        Bins per second. Frame k of a clip goes to bin ``floor(rate * k / fps)``; a bin is
+        valid with half of its expected frames.
+    bins : {"mean", "decimate"}
+        Mean of the bin's valid frames, or its first frame.
+    velocity : {"abs_derivative", "derivative", "speed"}
+        With ``d_t`` the distance between adjacent valid bins, whose mean is the
+        displacement: the mean of ``|d_{t+1} - d_t| * rate`` over three adjacent valid bins,
+        the same with its sign, or the mean of ``d_t * rate``.
+    head : {"pose", "params"}
+        Head position from pose_Tx, pose_Ty, pose_Tz (mm), or from p_tx, p_ty, p_scale
+        (px, px, and the scale without unit).
+    au_count : {"mean", "distinct"}
+        Mean number of units present per valid frame, or the number of units present for
+        at least 0.2 s of the clip's valid frames.
+    min_valid : float
+        Share of the bins that must be valid, over 0 and at most 1.
+    landmarks : {"2d", "3d", "normalised"}
+        Points in the image (px), in space (mm), or in space with the head's position and
+        rotation removed, in interocular distances.
+    derivatives : {"differences", "savgol"}
+        Differences between bins, or Savitzky and Golay's derivatives of the frames.
     min_confidence, fps, face
         As in `read_openface`.
     on_short : {"drop", "error"}

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from pyexpr.base.checks import is_number, real_number
 from pyexpr.base.errors import DataError, StudyError, listed, near_names
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 
@@ -48,9 +49,10 @@ class Segment:
     label: str
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.start) and math.isfinite(self.end)):
+        if not (is_number(self.start) and is_number(self.end)):
             raise DataError(
-                f"segment {self.label!r} runs from {self.start} to {self.end}: both must be seconds"
+                f"segment {self.label!r} runs from {self.start!r} to {self.end!r}: both must be "
+                "seconds"
             )
         if self.start >= self.end:
             raise DataError(
@@ -186,7 +188,7 @@ class Schedule:
         What remains at the end is left out; a recording shorter than one clip is
         listed as dropped.
         """
-        return cls(period=float(seconds))
+        return cls(period=real_number(seconds, argument="every"))
 
     def to_table(self) -> pd.DataFrame:
         """Return the segments as a table that `from_table` takes: context, clip, start, end."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pyexpr.base.checks import whole_number
+from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.errors import DataError, VideoError, counted
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
@@ -40,7 +39,7 @@ class VideoOptions:
         for name, least in (("frames", 1), ("size", 8)):
             value = whole_number(getattr(self, name), argument=name, least=least)
             object.__setattr__(self, name, value)
-        if self.rate is not None and not (math.isfinite(self.rate) and self.rate > 0):
+        if self.rate is not None and not (is_number(self.rate) and self.rate > 0):
             raise DataError(
                 f"rate= must be a positive number of frames per second, not {self.rate!r}"
             )
@@ -48,7 +47,7 @@ class VideoOptions:
             raise DataError(f"resize= must be 'torchvision' or 'aspect', not {self.resize!r}")
         if self.crop not in (None, "face"):
             raise DataError(f"crop= must be None or 'face', not {self.crop!r}")
-        if not (math.isfinite(self.margin) and 0 <= self.margin <= 2):
+        if not (is_number(self.margin) and 0 <= self.margin <= 2):
             raise DataError(f"margin= must be between 0 and 2, not {self.margin!r}")
 
 
@@ -62,8 +61,7 @@ class VideoClips(Result):
         The clips as asked for, with ``n_missing``: how many of their frames are black
         because the video, or with ``crop="face"`` the face, has none there.
     dropped : DataFrame
-        Clips of the schedule that a recording is too short for: subject, context, clip,
-        video, reason.
+        Clips of the schedule that are not taken: subject, context, clip, video, reason.
     files : tuple of str
         Each clip's file in the cache.
     spans : tuple of (float, float)

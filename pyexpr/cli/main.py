@@ -48,7 +48,7 @@ def run(
     from pyexpr.study.pipeline import Study
     from pyexpr.study.summary import print_summary
 
-    print_summary(Study.from_file(study, output=output).run(show=True))
+    print_summary(Study.from_file(study, output=output).run(progress=True))
 
 
 @app.command()
@@ -102,7 +102,7 @@ def demo(
     simulated = simulate_study(folder, subjects=number, seed=seed, videos=deep)
     typer.echo(simulated.heading())
     study = simulated.deep_study_file if deep else simulated.study_file
-    result = Study.from_file(study).run(show=True)
+    result = Study.from_file(study).run(progress=True)
     print_beside_truth(result, folder / "truth.json")
 
 
@@ -256,7 +256,7 @@ def features(
         if len(files) > 1:
             raise typer.BadParameter("give OpenFace files, or one study file alone")
         _refuse_options(context, besides=("quality",))
-        tables = _study(files[0]).features(show=True).tables
+        tables = _study(files[0]).features(progress=True).tables
         if quality is not None:
             _write(tables["quality"], quality)
         _finish(tables["features"], output)
@@ -294,7 +294,7 @@ def fit(
 ) -> None:
     """Fit a study's models; print their weights, write the test predictions."""
     planned = _study(study)
-    predictions, tables = planned.predictions(show=True), planned.models().tables
+    predictions, tables = planned.predictions(progress=True), planned.models().tables
     if weights is not None:
         _write(tables["weights"], weights)
     if output is not None:

@@ -12,7 +12,7 @@ import torch
 from pyexpr.base.errors import DataError, DeepMemoryError
 
 DEVICES = ("cpu", "cuda", "mps")
-PRECISIONS = ("32", "16-mixed", "bf16-mixed", "64")
+PRECISIONS = ("32", "16-mixed", "bf16-mixed")
 # cuBLAS repeats its sums only with a workspace of fixed size; read when CUDA starts.
 _WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
@@ -58,13 +58,15 @@ def choose_place(device: str | None) -> Place:
 
 @contextmanager
 def repeatable(place: Place, *, deterministic: bool, n_threads: int | None) -> Iterator[None]:
-    """Compute in the same way each time inside the block; torch's settings come back after it."""
+    """Compute in the same way each time inside the block; settings come back after it."""
     threads, was = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
     filled = torch.utils.deterministic.fill_uninitialized_memory
-    if deterministic and place.kind == "cuda":
-        os.environ.setdefault(*_WORKSPACE)
+    name, size = _WORKSPACE
+    workspace = os.environ.get(name)
+    if deterministic and place.kind == "cuda" and workspace is None:
+        os.environ[name] = size
     cuda = [torch.device(place.kind, place.index or 0)] if place.kind == "cuda" else []
     try:
         if n_threads is not None:
@@ -77,6 +79,8 @@ def repeatable(place: Place, *, deterministic: bool, n_threads: int | None) -> I
         with torch.random.fork_rng(devices=cuda):
             yield
     finally:
+        if workspace is None:
+            os.environ.pop(name, None)
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(was, warn_only=warn_only)
         torch.backends.cudnn.benchmark = benchmark

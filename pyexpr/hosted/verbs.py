@@ -256,13 +256,15 @@ def do_method(key: int, name: str, **options: Any) -> Any:
     return described(found) if isinstance(found, Result) else found
 
 
-def do_run_study(study: str, output: str | None = None, show: bool | None = None) -> dict[str, Any]:
+def do_run_study(
+    study: str, output: str | None = None, progress: bool | None = None
+) -> dict[str, Any]:
     """Run a study file; results go where it or `output` says."""
     from pyexpr.study.pipeline import Study
 
     result = Study.from_file(
         os.path.expanduser(study), output=None if output is None else os.path.expanduser(output)
-    ).run(show=show)
+    ).run(progress=progress)
     return described(result) | {"folder": str(result.folder), "reused": list(result.reused)}
 
 

@@ -208,6 +208,11 @@ def cluster_bootstrap(
         rows, or NaN or an infinite value on all rows; and as for `compare_models`. What
         the statistic itself raises is passed on.
 
+    Warns
+    -----
+    FewSubjectsWarning
+        Under 20 clusters.
+
     Notes
     -----
     Davison and Hinkley (1997), section 3.8. Checked against `compare_models`, whose

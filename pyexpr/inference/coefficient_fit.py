@@ -45,7 +45,6 @@ def weight_differences(
     n_boot: int,
     retune: bool,
     seed: int,
-    n_threads: int | None,
 ) -> dict[tuple[int, int], NDArray[np.float64] | str]:
     """Return, per pair of contexts, replicates of the difference of weights, or why there are none.
 

@@ -423,7 +423,7 @@ def context_coefficients(
         data=data,
         weights=tuple(weights for _, weights in fitted),
         spaces=tuple(spaces),
-        differences=weight_differences(data, fitted, n_boot, retune, key, n_threads),
+        differences=weight_differences(data, fitted, n_boot, retune, key),
         confidence=float(confidence),
         seed=key,
         n_boot=int(n_boot),

@@ -74,7 +74,7 @@ def compare_models(
     cluster : str, array of (n,), or None
         The subject of each row; rows of a subject are not independent. ``None``, on
         purpose only, makes each row its own cluster.
-    metrics : sequence of str
+    metrics : str or sequence of str
         ``nrmse`` (RMSE / `score_range`), ``rmse``, ``mae``, ``correlation`` (Pearson),
         ``concordance`` (Lin's, divisor n), ``r2`` (1 - SSE/SST about the mean truth of
         these rows), ``bias`` (mean prediction - truth); each also with ``_within``
@@ -125,6 +125,8 @@ def compare_models(
     DataError
         If there is only one subject, a subject is in two strata, a stratum has one
         subject, or `cluster` is None though a column of subjects repeats.
+    Interrupted
+        If Ctrl-C is pressed; its ``result`` has the replicates made until then.
 
     Warns
     -----

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
 from pyexpr.base.holm import holm
 from pyexpr.inference.cluster_ols import ClusterOLS, ContrastTests, WaldTest, cluster_ols
@@ -124,7 +125,7 @@ def least_squares_problem(data: CoefficientData, models: Sequence[str]) -> str:
         rows = data.rows(model)
         moving = ~_still(data, model)
         p, G = int(moving.sum()), len(np.unique(data.subject[rows]))
-        where = "over all contexts" if model == "all" else f"in context {model!r}"
+        where = "over all contexts" if model == ALL else f"in context {model!r}"
         if 2 * p >= G:
             return f"{p} features for {G} subjects {where}"
         if p and condition(data.X[np.ix_(rows, moving)]) > LARGEST_CONDITION:
@@ -162,7 +163,7 @@ def slope_space(
         y = data.y_tested[rows]
         block = scaled[np.ix_(rows, moving)]
         penalised, own = fitted[c]
-        if model != "all" and data.y is not data.y_tested:
+        if model != ALL and data.y is not data.y_tested:
             # The tests are of another label than the weights: same penalty, own fit.
             penalised = PenalisedModel(data.X[rows], y, data.subject[rows], n_threads)
         G = penalised.products.n_clusters
@@ -208,7 +209,7 @@ def _stacked(
 
 
 def _still(data: CoefficientData, model: str) -> NDArray[np.bool_]:
-    if model != "all":
+    if model != ALL:
         return np.asarray(data.still[data.contexts.index(model)])
     # Over all rows a feature can differ between contexts in which it is constant.
     spread = np.ptp(data.X, axis=0)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyexpr.base.checks import confidence_level, whole_number
-from pyexpr.base.errors import DataError, FewSubjectsWarning, PyexprWarning, counted
+from pyexpr.base.errors import DataError, FewSubjectsWarning, PyexprWarning, counted, warn_user
 from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, column_or_array, label_codes
 from pyexpr.base.versions import versions
@@ -220,7 +219,9 @@ def bootstrap_cfa(
         each subject. Where that is not possible the row has the percentile
         interval, and says so.
     confidence : float
+        Level of the intervals, between 0 and 1.
     seed : int
+        Key of the draws, 0 to 2**64 - 1; the same seed gives the same bytes.
     n_threads : int, optional
         One per core by default; the numbers do not depend on it.
 
@@ -237,6 +238,13 @@ def bootstrap_cfa(
         If the data themselves do not determine the model, as `cfa` says.
     DataError
         If there are fewer than two subjects, or too few replicates for the level.
+
+    Warns
+    -----
+    FewSubjectsWarning
+        Under 20 subjects.
+    PyexprWarning
+        If over 1 % of the replicates are undefined.
 
     Notes
     -----
@@ -417,20 +425,18 @@ def _warn(result: CFABootstrapResult) -> None:
     for label, group in zip(result.labels, result.groups, strict=True):
         where = "" if result.group_name is None else f" in group {label!r}"
         if group.n_clusters < _FEW:
-            warnings.warn(
+            warn_user(
                 f"there are only {group.n_clusters} subjects{where}: bootstrap intervals are "
                 "too short with so few, and the draws too coarse",
                 FewSubjectsWarning,
-                stacklevel=3,
             )
         lost = group.n_failed + group.n_inadmissible
         n_boot = len(group.replicates)
         if lost > SOME_UNDEFINED * n_boot:
-            warnings.warn(
+            warn_user(
                 f"{lost} of {n_boot} refits{where} {'has' if lost == 1 else 'have'} no solution "
                 f"({group.n_failed}) or a "
                 f"residual variance that is not positive ({group.n_inadmissible}); the "
                 "intervals leave them out",
                 PyexprWarning,
-                stacklevel=3,
             )

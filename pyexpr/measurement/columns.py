@@ -19,7 +19,8 @@ _OF_RESULTS = frozenset(
     {
         "lhs", "op", "rhs", "estimate", "std_error", "statistic", "p_value", "conf_low",
         "conf_high", "std_all", "reason", "quantity", "term", "method", "n", "n_clusters",
-        "n_undefined",
+        "n_undefined", "factor", "indicator", "loading", "std_loading", "residual_variance",
+        "std_residual_variance", "intercept",
     }
 )  # fmt: skip
 

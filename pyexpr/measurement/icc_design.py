@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -113,10 +112,12 @@ def d_study(result: ICCResult, *, raters: Iterable[float]) -> DStudyResult:
     >>> plan.tidy()["estimate"].round(2).tolist()
     [0.29, 0.62, 0.8]
     """
+    if not isinstance(result, ICCResult):
+        raise DataError(f"d_study() needs what icc() returned, not {type(result).__name__}")
     if isinstance(raters, (str, bytes)) or not isinstance(raters, Iterable):
         raise DataError(f"raters= must be a list of numbers of raters, not {raters!r}")
     wanted = tuple(real_number(k, argument="raters") for k in raters)
-    bad = [k for k in wanted if not (math.isfinite(k) and k > 0)]
+    bad = [k for k in wanted if not k > 0]
     if bad or not wanted:
         raise DataError(f"raters= must be positive numbers, not {bad[0] if bad else 'none at all'}")
     return DStudyResult(result, wanted)

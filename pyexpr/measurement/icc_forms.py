@@ -20,30 +20,23 @@ class Form:
         ``one_way``, ``agreement`` or ``consistency``: what counts as error.
     average : bool
         Whether it is the reliability of a mean of k ratings, not of one.
-    meaning : str
-        What it is, in a sentence.
     """
 
     name: str
     shrout_fleiss: str
     family: str
     average: bool
-    meaning: str
 
-
-_ONE_WAY = "each target may have its own raters; differences between raters count as error"
-_AGREEMENT = "the same raters rate every target, and their different leanings count as error"
-_CONSISTENCY = "the same raters rate every target, and their different leanings do not count"
 
 FORMS: dict[str, Form] = {
     form.name: form
     for form in (
-        Form("ICC(1,1)", "ICC(1,1)", "one_way", False, f"one rating; {_ONE_WAY}"),
-        Form("ICC(1,k)", "ICC(1,k)", "one_way", True, f"mean of k ratings; {_ONE_WAY}"),
-        Form("ICC(A,1)", "ICC(2,1)", "agreement", False, f"one rating; {_AGREEMENT}"),
-        Form("ICC(A,k)", "ICC(2,k)", "agreement", True, f"mean of k ratings; {_AGREEMENT}"),
-        Form("ICC(C,1)", "ICC(3,1)", "consistency", False, f"one rating; {_CONSISTENCY}"),
-        Form("ICC(C,k)", "ICC(3,k)", "consistency", True, f"mean of k ratings; {_CONSISTENCY}"),
+        Form("ICC(1,1)", "ICC(1,1)", "one_way", False),
+        Form("ICC(1,k)", "ICC(1,k)", "one_way", True),
+        Form("ICC(A,1)", "ICC(2,1)", "agreement", False),
+        Form("ICC(A,k)", "ICC(2,k)", "agreement", True),
+        Form("ICC(C,1)", "ICC(3,1)", "consistency", False),
+        Form("ICC(C,k)", "ICC(3,k)", "consistency", True),
     )
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +13,7 @@ from pyexpr.base.errors import (
     SharedSubjectsWarning,
     listed,
     near_names,
+    warn_user,
 )
 from pyexpr.base.tables import as_frame, column_or_array, label_codes
 from pyexpr.measurement.cfa import check_determined, check_options
@@ -236,11 +236,10 @@ def _subjects(
     """Return the name of the clusters' column, and a code per row; rows where there is none."""
     if cluster is None or cluster is False:
         if cluster is None and "subject" in frame.columns and frame["subject"].duplicated().any():
-            warnings.warn(
+            warn_user(
                 'rows share subjects (column "subject") and cluster= was not given, so every row '
                 'counts as a subject of its own: cluster="subject" respects subjects',
                 SharedSubjectsWarning,
-                stacklevel=3,
             )
         return None, np.arange(len(frame), dtype=np.int64)
     name, values = column_or_array(frame, cluster, argument="cluster", what="data")

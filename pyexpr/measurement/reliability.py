@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 from pyexpr.base.checks import confidence_level, real_number, whole_number
-from pyexpr.base.errors import DataError, PyexprWarning, SharedSubjectsWarning
+from pyexpr.base.errors import DataError, PyexprWarning, SharedSubjectsWarning, warn_user
 from pyexpr.core.icc import Squares
 from pyexpr.core.quantiles import SOME_UNDEFINED
 from pyexpr.core.streams import checked_seed
@@ -166,14 +165,13 @@ def icc(
     for group in computed if plan is not None else ():
         if group.n_undefined > SOME_UNDEFINED * n_boot:
             where = of_group(names_of(by), group.labels)
-            warnings.warn(
+            warn_user(
                 f"in {group.n_undefined} of {n_boot} replicates{where} the ICC or its error is "
                 "not defined; the interval leaves them out",
                 PyexprWarning,
-                stacklevel=2,
             )
     if any(group.shared for group in computed):
-        warnings.warn(NOTE_SHARED, SharedSubjectsWarning, stacklevel=2)
+        warn_user(NOTE_SHARED, SharedSubjectsWarning)
     return ICCResult(
         groups=computed,
         by=tuple(names_of(by)),

@@ -115,6 +115,10 @@ class CFAResult(Result):
     def _z(self) -> float:
         return NormalDist().inv_cdf(0.5 + self.confidence / 2)
 
+    def _of_group(self, code: int) -> dict[str, Any]:
+        """Return the first column of a row; without groups there is none."""
+        return {} if self.group_name is None else {self.group_name: self.labels[code]}
+
     def heading(self) -> str:
         """Return what was fitted to what, and by whom."""
         groups = "" if self.group_name is None else f" in {len(self.labels)} groups"
@@ -212,7 +216,7 @@ class CFAResult(Result):
     def loadings(self) -> pd.DataFrame:
         """Return one row per group and indicator (and factor, where there are several).
 
-        Columns: group ("all" without groups), factor, indicator, loading,
+        Columns: the group's name (with groups), factor, indicator, loading,
         std_loading, residual_variance, std_residual_variance, intercept.
         """
         import pandas as pd
@@ -231,7 +235,7 @@ class CFAResult(Result):
             residual = at[code, name, "~~", name]
             rows.append(
                 {
-                    "group": "all" if self.group_name is None else self.labels[code],
+                    **self._of_group(code),
                     "factor": factor, "indicator": name,
                     "loading": found.estimate[i], "std_loading": found.std_all[i],
                     "residual_variance": found.estimate[residual],
@@ -355,8 +359,8 @@ class CFAResult(Result):
     def reliability(self) -> pd.DataFrame:
         """Return how well each factor is measured, one row per group, factor and quantity.
 
-        Columns: group, factor, quantity, estimate, conf_low, conf_high, reason. Quantities,
-        with S the implied covariance of the indicators:
+        Columns: the group's name (with groups), factor, quantity, estimate, conf_low,
+        conf_high, reason. Quantities, with S the implied covariance of the indicators:
 
         - ``score_reliability``: the squared correlation of Bartlett scores with their
           factor, ``psi / (psi + e)``, e their error variance in ``(L'S^-1 L)^-1 - Psi``; for
@@ -377,8 +381,8 @@ class CFAResult(Result):
 
         return pd.DataFrame(
             [
-                {"group": "all" if self.group_name is None else label, **asdict(share)}
-                for code, label in enumerate(self.labels)
+                self._of_group(code) | asdict(share)
+                for code in range(len(self.labels))
                 for share in shares(self.output, self.model, code, self._z())
             ]
         )

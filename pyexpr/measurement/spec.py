@@ -9,7 +9,6 @@ from typing import Any
 
 from pyexpr.base.errors import DataError, listed
 
-_OPERATORS = ("=~", "~~", "~1", "~")
 _TOKEN = re.compile(
     r"`(?P<quoted>[^`]*)`|(?P<op>=~|~~|~\s*1\b|~)|(?P<sign>[+*])"
     r"|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?![\w.])|(?P<name>[^\W\d][\w.]*)"
@@ -86,10 +85,6 @@ class MeasurementModel:
             term.op == "=~" and not term.modifier and term.rhs in self.indicators
             for term in self.terms
         )
-
-    def loadings_of(self, factor: str) -> tuple[str, ...]:
-        """Return the indicators of one factor, in order."""
-        return tuple(term.rhs for term in self.terms if term.op == "=~" and term.lhs == factor)
 
     def syntax(self) -> str:
         """Return lavaan syntax with the user's names, odd ones between backticks."""

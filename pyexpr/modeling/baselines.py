@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.checks import is_number
 from pyexpr.base.errors import ColumnError, DataError, counted, listed, near_names
 from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, label_codes, numeric_column, require_columns
@@ -66,8 +67,10 @@ def uniform_baseline(
     >>> bool(uniform_baseline(table, seed=1).between(-3.5, 3.5).all())
     True
     """
-    if not (np.isfinite([low, high]).all() and low < high):
-        raise DataError(f"low= must be below high=, not {low} and {high}")
+    if not (is_number(low) and is_number(high) and low < high):
+        raise DataError(
+            f"low= and high= must be finite numbers, low below high, not {low!r} and {high!r}"
+        )
     draws = _draws(table, keys, seed, _UNIFORM_BLOCK)
     return (low + (high - low) * draws).rename("uniform")
 

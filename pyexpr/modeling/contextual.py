@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-# How the model over all contexts is called where a context is named.
-
 
 class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     """Fit one clone of a regressor per context, and one over all contexts.
@@ -183,10 +181,6 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             mine = np.flatnonzero(codes == c)
             predicted[mine] = self.estimators_[label].predict(_safe_indexing(features, mine))
         return predicted
-
-    def predict_pooled(self, X: Any) -> NDArray[np.float64]:
-        """Return the pooled model's predictions: ``predict(X, pooled=True)``."""
-        return self.predict(X, pooled=True)
 
     def weights(self) -> pd.DataFrame:
         """Return the coefficients: context, feature, estimate; the pooled model's as "all".

@@ -16,23 +16,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.tables import label_codes
+from pyexpr.inference.penalised import ALPHAS, L1_RATIOS, TIE
 from pyexpr.modeling.splits import subject_folds
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-# The paper's grid.
-ALPHAS = (0.01, 0.05, 0.1, 0.5, 1.0)
-L1_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-
 # Asked of coordinate descent, relative to |y|^2; what it can reach depends on rounding.
 TOLERANCE = 1e-13
 # A duality gap above this part of |y|^2 is not a solution.
 LARGEST_GAP = 1e-10
 MAX_ITERATIONS = 100_000
-# Validation errors closer than this (relative) are ties: they differ by rounding.
-TIE = 1e-12
 
 
 class ElasticNetRegressor(RegressorMixin, BaseEstimator):

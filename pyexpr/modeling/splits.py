@@ -18,6 +18,7 @@ from pyexpr.base.errors import DataError, StudyError, counted, listed
 from pyexpr.base.results import Result
 from pyexpr.base.tables import label_codes
 from pyexpr.core import streams
+from pyexpr.inference.penalised import folds_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -287,10 +288,7 @@ def subject_folds(subjects: ArrayLike, n_folds: int = 5, seed: int = 0) -> NDArr
     n_folds = whole_number(n_folds, argument="n_folds", least=2)
     if len(labels) < n_folds:
         raise DataError(f"{n_folds} folds need as many subjects, but there are {len(labels)}")
-    words = _words(streams.checked_seed(seed), streams.FOLDS, 0, len(labels))
-    fold_of = np.empty(len(labels), dtype=np.int64)
-    fold_of[np.argsort(words, kind="stable")] = np.arange(len(labels)) % n_folds
-    return fold_of[codes]
+    return folds_of(len(labels), n_folds, seed)[codes]
 
 
 def _checked_proportions(proportions: Sequence[float]) -> tuple[float, float, float]:

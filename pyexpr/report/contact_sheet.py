@@ -69,6 +69,10 @@ def contact_sheet(
     >>> [text.get_text() for text in contact_sheet(clips).axes[0].texts[1:]]
     ['0', '12', '25', '37']
     """
+    if not isinstance(clips, VideoClips):
+        raise DataError(
+            f"contact_sheet() draws what read_video_clips() returns, not {type(clips).__name__}"
+        )
     chosen = list(range(min(len(clips), _MOST_CLIPS)) if which is None else which)
     for clip in chosen:
         if not 0 <= clip < len(clips):
@@ -128,8 +132,3 @@ def _label(clips: VideoClips, clip: int) -> str:
     shown = names or str(row["video"]).replace("\\", "/").rpartition("/")[2]
     wrapped = plotting.wrap(shown, _LABEL - 6, size=plotting.SIZE_SMALL)
     return f"{wrapped}\n{row['start']:g} to {row['end']:g} s"
-
-
-def contact_alt(clips: VideoClips) -> str:
-    """Return what `contact_sheet` shows, in words."""
-    return f"Frames of clips side by side, a row per clip. {clips.heading()}."

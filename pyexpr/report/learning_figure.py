@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pyexpr.base import plotting
+from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 from pyexpr.report.frames import in_order
@@ -154,6 +155,6 @@ def _checked(frame: Any) -> pd.DataFrame:
     found["best"] = data["best"].to_numpy(dtype=bool)
     found["seed"] = data["seed"].to_numpy() if "seed" in data else 0
     found["context"] = (
-        data["context"].astype(str).to_numpy(dtype=object) if "context" in data else "all"
+        data["context"].astype(str).to_numpy(dtype=object) if "context" in data else ALL
     )
     return found

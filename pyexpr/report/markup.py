@@ -8,7 +8,6 @@ from xml.etree import ElementTree
 
 _VOID = frozenset({"meta", "br", "hr", "col", "img", "link"})
 _SVG = "http://www.w3.org/2000/svg"
-_XLINK = "http://www.w3.org/1999/xlink"
 # What a figure has no need of, and a page must not run.
 _FORBIDDEN = frozenset({"script", "foreignObject", "metadata", "style"})
 

@@ -64,7 +64,7 @@ def methods_paragraphs(record: Record, tables: Tables) -> dict[str, str]:
         "Reliability of the ratings": _reliability(record, tables),
         "Factor scores": _factor_model(record, tables),
         "Features of behaviour": _features(record, tables),
-        "Split": _split(record, tables),
+        "Split": _split(record),
         "Models": _models(record, tables),
         "Baselines": _baselines(record),
         "Comparison of models": _comparison(record),
@@ -135,7 +135,7 @@ def _reliability(record: Record, tables: Tables) -> list[str]:
     level = percent(record["options"]["compare"]["confidence"])
     methods = set(table["method"].dropna().astype(str)) if "method" in table else set()
     exact = "Wald's exact interval for unequal numbers of ratings"
-    kind = {"F": "the F distribution", "Wald": exact, "wald": exact}
+    kind = {"F": "the F distribution", "Wald": exact}
     how = listed_words(sorted(kind.get(method, method) for method in methods))
     text = [
         "Inter-rater reliability was estimated per context and question by the one-way random "
@@ -245,7 +245,7 @@ _LANDMARKS = {
 _HEAD = {"pose": "in space (mm)", "params": "that of the shape model in the image (px) and scale"}
 
 
-def _split(record: Record, tables: Tables) -> list[str]:
+def _split(record: Record) -> list[str]:
     stage = record["stages"]["models"]
     shares = [100 * share for share in record["options"]["split"]["proportions"]]
     parts = listed_words(
@@ -279,7 +279,7 @@ def _models(record: Record, tables: Tables) -> list[str]:
     for model in fitted_models(tables):
         if model == "elastic_net":
             continue
-        given = options.get(_SECTIONS.get(model, model))
+        given = options.get(model)
         chosen = (
             ": " + ", ".join(f"{key} = {value}" for key, value in given.items())
             if isinstance(given, Mapping)
@@ -287,10 +287,6 @@ def _models(record: Record, tables: Tables) -> list[str]:
         )
         text.append(f"{display_name(model)} was fitted too{chosen}.")
     return text
-
-
-# The study file's section of a model, where it is called otherwise.
-_SECTIONS = {"openface_lstm": "lstm", "3d_cnn": "video3d", "3d_cnn_pretrained": "video3d"}
 
 
 def _elastic_net(net: Mapping[str, Any], tables: Tables) -> list[str]:

@@ -172,8 +172,6 @@ def cautions(record: Record, tables: Tables) -> list[Caution]:
             )
         )
     made = stages["factor_model"]["provenance"]
-    if not made.get("converged", True):
-        found.append(Caution("factor-model", "A factor model did not converge."))
     if not made.get("admissible", True):
         found.append(
             Caution(

@@ -13,6 +13,7 @@ from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import StudyError, near_names
 from pyexpr.behavior.frame_store import wanted_groups
 from pyexpr.inference.intervals.methods import METHODS
+from pyexpr.inference.penalised import ALPHAS, L1_RATIOS
 from pyexpr.inference.quantities import METRICS
 
 RATING_COLUMNS = ("subject", "context", "clip", "rater", "question", "score")
@@ -141,10 +142,8 @@ class SplitSection(_Section):
 class ElasticNetSection(_Section):
     """The grid of the elastic net; the paper's by default."""
 
-    alpha: tuple[float, ...] = Field(default=(0.01, 0.05, 0.1, 0.5, 1.0), min_length=1)
-    l1_ratio: tuple[float, ...] = Field(
-        default=(0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0), min_length=1
-    )
+    alpha: tuple[float, ...] = Field(default=ALPHAS, min_length=1)
+    l1_ratio: tuple[float, ...] = Field(default=L1_RATIOS, min_length=1)
     refit: bool = False
 
     @model_validator(mode="after")

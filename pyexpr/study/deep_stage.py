@@ -60,7 +60,7 @@ def train_deep(
     *,
     home: Path,
     folder: Path,
-    show: bool | None = None,
+    progress: bool | None = None,
 ) -> StageOutput:
     """Train a deep model on the clips and labels of the other models; predict the test part.
 
@@ -85,7 +85,7 @@ def train_deep(
     places = {
         "cache_dir": folder / "frames",
         "checkpoint_dir": training_folder(folder, name),
-        "progress": show,
+        "progress": progress,
     }
     if "pretrained" in arguments:
         arguments["pretrained"] = pretrained_file(config, home) or arguments["pretrained"]

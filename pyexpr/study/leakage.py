@@ -83,8 +83,8 @@ def training_scores(
     scores = clips[CLIP_KEY].assign(score=own["score"], score_pooled=over_all["score"])
     loadings = pd.concat(
         [
-            by_context.loadings().rename(columns={"group": "context"}),
-            pooled.loadings().drop(columns="group").assign(context=ALL),
+            by_context.loadings(),
+            pooled.loadings().assign(context=ALL),
         ],
         ignore_index=True,
     )

@@ -210,9 +210,11 @@ class Study:
         """Run stage 2: the factor model and its scores."""
         return self._stage("factor_model", lambda: stages.factor_model(self.config, self.inputs))
 
-    def features(self, *, show: bool | None = None) -> StageOutput:
-        """Run stage 3: clips and features; `show` is as in `run`."""
-        return self._stage("features", lambda: stages.features(self.config, self.inputs, show=show))
+    def features(self, *, progress: bool | None = None) -> StageOutput:
+        """Run stage 3: clips and features; `progress` is as in `run`."""
+        return self._stage(
+            "features", lambda: stages.features(self.config, self.inputs, progress=progress)
+        )
 
     def models(self) -> StageOutput:
         """Run stage 4, after those it stands on: split, models, baselines."""
@@ -221,12 +223,13 @@ class Study:
             "models", lambda: models_stage.models(self.config, self.inputs, factor, behavior)
         )
 
-    def deep_model(self, name: str, *, show: bool | None = None) -> StageOutput:
-        """Run the stage of the deep model `name`, after those it stands on; `show` is as in `run`.
+    def deep_model(self, name: str, *, progress: bool | None = None) -> StageOutput:
+        """Run the stage of the deep model `name`, after those it stands on.
 
+        `progress` is as in `run`.
         An interrupted training goes on where it stopped.
         """
-        behavior, fitted = self.features(show=show), self.models()
+        behavior, fitted = self.features(progress=progress), self.models()
         folder = self.output / "stages"
         found = self._stage(
             name,
@@ -238,15 +241,17 @@ class Study:
                 fitted,
                 home=self.folder,
                 folder=folder,
-                show=show,
+                progress=progress,
             ),
         )
         rmtree(training_folder(folder, name), ignore_errors=True)
         return found
 
-    def predictions(self, *, show: bool | None = None) -> pd.DataFrame:
-        """Run every model; return their predictions of the test part. `show` is as in `run`."""
-        deep = {name: self.deep_model(name, show=show) for name in self.config.models.deep()}
+    def predictions(self, *, progress: bool | None = None) -> pd.DataFrame:
+        """Run every model; return their predictions of the test part. `progress` is as in `run`."""
+        deep = {
+            name: self.deep_model(name, progress=progress) for name in self.config.models.deep()
+        }
         return joined_predictions(self.models(), deep)
 
     def comparison(self) -> StageOutput:
@@ -263,7 +268,7 @@ class Study:
             lambda: stages.coefficients(self.config, self.inputs, factor, behavior, fitted),
         )
 
-    def run(self, *, show: bool | None = None) -> StudyResult:
+    def run(self, *, progress: bool | None = None) -> StudyResult:
         """Run all stages; write tables, figures, ``record.json`` and the report.
 
         Tables and figures of an earlier run into the same folder that this one does not
@@ -271,7 +276,7 @@ class Study:
 
         Parameters
         ----------
-        show : bool, optional
+        progress : bool, optional
             Show progress; by default when standard error is a terminal.
 
         Raises
@@ -288,16 +293,17 @@ class Study:
         runs: dict[str, Callable[[], StageOutput]] = {
             name: getattr(self, name) for name in STAGES if name != "features"
         }
-        runs["features"] = lambda: self.features(show=show)
+        runs["features"] = lambda: self.features(progress=progress)
         runs |= {
-            name: partial(self.deep_model, name, show=show) for name in self.config.models.deep()
+            name: partial(self.deep_model, name, progress=progress)
+            for name in self.config.models.deep()
         }
-        if show is None:
-            show = sys.stderr.isatty()
+        if progress is None:
+            progress = sys.stderr.isatty()
         for name in self.stage_names:
             start = time.perf_counter()
             runs[name]()
-            if show:
+            if progress:
                 took = f"{time.perf_counter() - start:.1f} s"
                 said = "as stored" if name in self.reused else took
                 print(f"{name.replace('_', ' ')}: {said}", file=sys.stderr)

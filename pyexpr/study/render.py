@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyexpr.base.contexts import ALL
 from pyexpr.base.files import writable_folder, write_text
 from pyexpr.base.plotting import save
 from pyexpr.inference.coefficient_plot import coefficients_figure, interval_told
@@ -77,7 +78,7 @@ def study_tables(
     levels, differences = performance_rows(found["comparison"])
     first = levels[levels["method"] == config.compare.methods[0]]
     main = differences[
-        differences["term"].str.startswith(f"{MAIN_MODEL} - ") & (differences["context"] == "all")
+        differences["term"].str.startswith(f"{MAIN_MODEL} - ") & (differences["context"] == ALL)
     ]
     overall = "Table 4. ElasticNet minus the other models, over all contexts."
     every = "All differences of the models, per context and over all."

@@ -84,8 +84,8 @@ def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
     )
     loadings = pd.concat(
         [
-            by_context.loadings().rename(columns={"group": "context"}),
-            pooled.loadings().assign(context=ALL).drop(columns="group", errors="ignore"),
+            by_context.loadings(),
+            pooled.loadings().assign(context=ALL),
         ],
         ignore_index=True,
     )
@@ -93,7 +93,7 @@ def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
     loadings = ordered_rows(loadings, "context", contexts, "indicator", inputs.questions)
     parameters = pd.concat(
         [
-            by_context.tidy().rename(columns={"group": "context"}),
+            by_context.tidy(),
             pooled.tidy().assign(context=ALL),
         ],
         ignore_index=True,
@@ -135,7 +135,7 @@ def _invariance(
     return tables, [f"Invariance over contexts. {note}" for note in found.notes()]
 
 
-def features(config: StudyConfig, inputs: Inputs, *, show: bool | None = None) -> StageOutput:
+def features(config: StudyConfig, inputs: Inputs, *, progress: bool | None = None) -> StageOutput:
     """Cut the recordings into clips and compute the features of each."""
     options = config.features
     result = extract_features(
@@ -153,7 +153,7 @@ def features(config: StudyConfig, inputs: Inputs, *, show: bool | None = None) -
         face=options.face,
         fps=config.clips.fps,
         on_short=config.clips.on_short,
-        progress=show,
+        progress=progress,
     )
     # As the study names its files, so that results do not depend on where it lies.
     names = dict(zip(inputs.recordings["path"], inputs.recordings["openface"], strict=True))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyexpr.base.errors import DataError
-from pyexpr.behavior.features import clip_features
+from pyexpr.behavior.clip_features import clip_features
 from pyexpr.behavior.smoothing import savgol_motion, savgol_window
 
 # A parabola is fitted to parabolas.

@@ -86,7 +86,8 @@ def test_the_frame_on_show_is_taken(
 @pytest.mark.parametrize("fps", [25.0, 24000 / 1001, 30.0, 59.94])
 def test_at_a_constant_rate_it_is_torchvisions_resampling(fps: float) -> None:
     # torchvision.datasets.video_utils.VideoClips: floor of multiples of the step
-    video_utils = pytest.importorskip("torchvision.datasets.video_utils")
+    from torchvision.datasets import video_utils
+
     times = np.arange(300) / fps
     index = VideoIndex(
         "x", 1, 1, times, np.arange(300), np.ones(300, bool), 300 / fps, 1e-6, 300 / fps, True

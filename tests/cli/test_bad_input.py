@@ -221,7 +221,7 @@ def test_a_file_cut_off_is_used_and_the_loss_is_counted(
     cut = b"".join(lines[:441]) + lines[441][:300]
     study_file = variant(study_folder, tmp_path / "copy", openface={name: cut})
     with_stored(study_result, study_file)
-    result = Study.from_file(study_file).run(show=False)
+    result = Study.from_file(study_file).run(progress=False)
     recordings = result.table("recordings").set_index("openface")
     assert recordings["rows_cut"][f"openface/{name}"] == 1
     assert recordings["rows_cut"].sum() == 1
@@ -254,7 +254,7 @@ def test_constant_predictions_have_no_correlation_and_say_why(
     toml = "[models.elastic_net]\nalpha = [1000]\nl1_ratio = [1]\n"
     study_file = variant(study_folder, tmp_path / "copy", toml=toml)
     folder = with_stored(study_result, study_file)
-    result = Study.from_file(study_file).run(show=False)
+    result = Study.from_file(study_file).run(progress=False)
     assert (result.table("weights")["estimate"] == 0).all()
     table = result.tidy()
     own = table[(table["term"] == "elastic_net") & (table["context"] == "pain")]
@@ -430,7 +430,7 @@ def test_an_interrupted_run_leaves_no_part_and_can_be_repeated(
         once=lambda: "factor model: as stored" in heard.read_text(),
     )
     assert sorted(hashes(folder)) == finished
-    result = Study.from_file(study_file).run(show=False)
+    result = Study.from_file(study_file).run(progress=False)
     assert set(result.reused) == {"reliability", "factor_model"}
     assert hashes(folder) == hashes(study_result.folder)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 import warnings
 
 import numpy as np
@@ -203,12 +202,3 @@ def test_the_subject_column_of_a_wide_table_is_no_rater() -> None:
         icc(wide.drop_duplicates("subject"), ratings=["a", "b"])
     assert icc(wide, cluster="subject").counts()["n_raters"].item() == 2
     assert known.counts()["n_raters"].item() == 2
-
-
-def test_a_replicate_costs_subjects_not_ratings() -> None:
-    frame = ratings(subjects=28, raters=6)
-    boot(frame)
-    start = time.process_time()
-    boot(frame, n_boot=2000)
-    # 30 ms on an idle core; a loop over rows would take minutes.
-    assert time.process_time() - start < 1.0

@@ -88,7 +88,7 @@ def test_draws_are_the_words_of_philox() -> None:
 def test_other_range_and_keys() -> None:
     draws = uniform_baseline({"id": [3, 1, 2]}, keys=["id"], low=0, high=1)
     assert draws.between(0, 1).all()
-    with pytest.raises(DataError, match="low= must be below high="):
+    with pytest.raises(DataError, match="low= and high= must be finite numbers, low below high"):
         uniform_baseline({"id": [1]}, keys=["id"], low=1, high=1)
     with pytest.raises(DataError, match="1 row of the table repeats a key; the first is id='1'"):
         normal_baseline({"id": [1, 2, 1]}, keys=["id"])

@@ -55,10 +55,9 @@ def test_equals_separate_fits(table: pd.DataFrame) -> None:
         np.testing.assert_allclose(predicted[mine], alone.predict(table.loc[mine, FEATURES]))
     pooled = LinearRegression().fit(table[FEATURES], table["y"])
     np.testing.assert_array_equal(model.pooled_.coef_, pooled.coef_)
-    np.testing.assert_array_equal(
-        model.predict_pooled(inputs(table)), model.predict(inputs(table), pooled=True)
+    np.testing.assert_allclose(
+        model.predict(inputs(table), pooled=True), pooled.predict(table[FEATURES])
     )
-    np.testing.assert_allclose(model.predict_pooled(inputs(table)), pooled.predict(table[FEATURES]))
 
 
 def test_three_ways_to_say_the_context(table: pd.DataFrame) -> None:
@@ -70,7 +69,9 @@ def test_three_ways_to_say_the_context(table: pd.DataFrame) -> None:
     X = table[FEATURES].to_numpy()
     model = ContextualRegressor(Ridge()).fit(X, table["y"].to_numpy(), context=table["task"])
     np.testing.assert_allclose(model.predict(X, context=table["task"]), expected)
-    np.testing.assert_allclose(model.predict_pooled(X), by_name.predict_pooled(inputs(table)))
+    np.testing.assert_allclose(
+        model.predict(X, pooled=True), by_name.predict(inputs(table), pooled=True)
+    )
     rows = ContextualRegressor(Ridge()).fit(
         X.tolist(), table["y"].tolist(), context=[*table["task"]]
     )

@@ -191,7 +191,8 @@ def numbers(fit: CFAResult) -> dict[str, pd.Series]:
             for kind in ("score", "se"):
                 for row, value in enumerate(part[f"{kind}{tail}"], start=1):
                     scores[kind, method, row, factor] = value
-    shares = fit.reliability() if len(fit.model.factors) == 1 else None
+    alone = len(fit.model.factors) == 1 and fit.group_name is None
+    shares = fit.reliability() if alone else None
     return {
         "estimate": table["estimate"],
         "std_error": table["std_error"],
@@ -201,9 +202,7 @@ def numbers(fit: CFAResult) -> dict[str, pd.Series]:
         "scores": pd.Series(scores),
         "shares": pd.Series(dtype=float)
         if shares is None
-        else shares[shares["group"] == "all"]
-        .set_index("quantity")[["estimate", "conf_low", "conf_high"]]
-        .stack(),
+        else shares.set_index("quantity")[["estimate", "conf_low", "conf_high"]].stack(),
     }
 
 

@@ -408,7 +408,9 @@ def test_quality_draws_and_counts_every_clip() -> None:
 
 def test_dots_of_one_strip_do_not_leave_it() -> None:
     (axes,) = figures.quality_figure(quality()).axes
-    for row, line in enumerate(line for line in axes.lines if line.get_marker() == "o"):
+    strips = [line for line in axes.lines if line.get_marker() == "o"]
+    assert strips
+    for row, line in enumerate(strips):
         assert np.abs(np.asarray(line.get_ydata()) - row).max() < 0.5
 
 

@@ -86,6 +86,12 @@ PAPER_SIGNS = {
 }
 
 
+def recordings_of(study: Path) -> list[Path]:
+    found = sorted((study / "openface").glob("*.csv"))
+    assert found
+    return found
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("simulated") / "study"
@@ -164,7 +170,7 @@ def test_rows_are_printed_as_openface_prints_them(study: Path) -> None:
 
 
 def test_frames_run_from_1_at_25_fps_and_success_follows_confidence(study: Path) -> None:
-    for path in (study / "openface").glob("*.csv"):
+    for path in recordings_of(study):
         rows = read_rows(path)
         assert rows["frame"].tolist() == list(range(1, len(rows) + 1))
         np.testing.assert_allclose(rows["timestamp"], (rows["frame"] - 1) * 0.04, atol=1e-9)
@@ -263,7 +269,7 @@ def test_gaze_angles_are_those_of_the_mean_vector(study: Path) -> None:
 
 
 def test_pose_and_parameters_are_plausible(study: Path) -> None:
-    for path in (study / "openface").glob("*.csv"):
+    for path in recordings_of(study):
         rows = read_rows(path)
         rows = rows[rows["success"] == 1]
         np.testing.assert_allclose(rows["p_scale"] * rows["pose_Tz"], FOCAL_LENGTH, rtol=5e-4)

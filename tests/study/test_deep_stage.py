@@ -45,7 +45,7 @@ def study_file(study_result: StudyResult, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def result(study_file: Path) -> StudyResult:
-    return Study.from_file(study_file).run(show=False)
+    return Study.from_file(study_file).run(progress=False)
 
 
 def test_predictions_stand_beside_the_others(
@@ -132,7 +132,7 @@ def test_the_record_says_what_was_trained(result: StudyResult) -> None:
 def test_only_what_changed_is_trained_again(
     result: StudyResult, study_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    again = Study.from_file(study_file).run(show=False)
+    again = Study.from_file(study_file).run(progress=False)
     assert set(again.reused) == {*STAGES, "lstm"}
     text = study_file.read_text()
     monkeypatch.setattr("pyexpr.study.pipeline.train_deep", lambda *_, **__: 1 / 0)
@@ -199,7 +199,7 @@ def test_without_the_extra_nothing_is_begun(
     monkeypatch.setattr("pyexpr.deep.requirements.find_spec", lambda name: None)
     study = Study.from_file(study_file)
     with pytest.raises(DeepNotInstalledError, match="the deep models need torch"):
-        study.run(show=False)
+        study.run(progress=False)
     assert not list(study.output.glob("stages/*"))
 
 

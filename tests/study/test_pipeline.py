@@ -205,14 +205,14 @@ def test_humans_are_judged_on_the_evaluated_clips_alone(study_result: StudyResul
 
 def test_a_repeated_run_computes_nothing_and_changes_nothing(study_result: StudyResult) -> None:
     before = files_of(study_result.folder)
-    again = Study.from_file(study_result.folder.parent / "study.toml").run(show=False)
+    again = Study.from_file(study_result.folder.parent / "study.toml").run(progress=False)
     assert set(again.reused) == set(STAGES)
     assert files_of(study_result.folder) == before
 
 
 def test_the_same_bytes_in_another_place(study_result: StudyResult, tmp_path: Path) -> None:
     study_file = variant(study_result.folder.parent, tmp_path / "copy")
-    other = Study.from_file(study_file).run(show=False)
+    other = Study.from_file(study_file).run(progress=False)
     assert other.reused == ()
     assert files_of(other.folder) == files_of(study_result.folder)
 
@@ -221,7 +221,7 @@ def test_only_what_changed_is_computed_again(study_result: StudyResult, tmp_path
     study_file = variant(study_result.folder.parent, tmp_path / "copy")
     shutil.copytree(study_result.folder, tmp_path / "copy" / "results")
     study_file.write_text(study_file.read_text() + "\n[models.elastic_net]\nalpha = [0.1]\n")
-    result = Study.from_file(study_file).run(show=False)
+    result = Study.from_file(study_file).run(progress=False)
     assert set(result.reused) == {"reliability", "factor_model", "features"}
     assert set(result.table("tuning")["alpha"]) == {0.1}
 
@@ -237,10 +237,10 @@ def test_an_interrupted_run_keeps_what_was_finished(
     with monkeypatch.context() as patch:
         patch.setattr("pyexpr.study.models_stage.models", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            Study.from_file(study_file).run(show=False)
+            Study.from_file(study_file).run(progress=False)
     left = files_of(study_file.parent / "results")
     assert set(left) == {f"stages/{n}.zip" for n in ("reliability", "factor_model", "features")}
-    result = Study.from_file(study_file).run(show=False)
+    result = Study.from_file(study_file).run(progress=False)
     assert set(result.reused) == {"reliability", "factor_model", "features"}
     assert set(files_of(result.folder)) == FILES
 
@@ -284,7 +284,7 @@ def test_a_figure_that_was_changed_is_drawn_again(
     study_file = variant(study_result.folder.parent, tmp_path / "copy")
     shutil.copytree(study_result.folder, tmp_path / "copy" / "results")
     (tmp_path / "copy" / "results" / "figures" / "quality.png").write_bytes(b"scribble")
-    result = Study.from_file(study_file).run(show=False)
+    result = Study.from_file(study_file).run(progress=False)
     assert set(result.reused) == set(STAGES)
     assert files_of(result.folder) == files_of(study_result.folder)
 
@@ -306,7 +306,7 @@ def test_what_another_run_left_is_cleared_away_and_nothing_else(
     noted["files"]["../outside.csv"] = sha256(outside)
     listing.write_text(json.dumps(noted))
     study_file.write_text(study_file.read_text() + "\n[factor_model]\ninvariance = false\n")
-    result = Study.from_file(study_file).run(show=False)
+    result = Study.from_file(study_file).run(progress=False)
     assert result.folder == results
     here = set(files_of(results))
     assert here == FILES - {"invariance.csv"} | {
@@ -340,11 +340,11 @@ def test_a_run_interrupted_while_it_writes_leaves_no_mixture_that_passes_for_res
     with monkeypatch.context() as patch:
         patch.setattr("pyexpr.study.pipeline.render", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            Study.from_file(study_file).run(show=False)
+            Study.from_file(study_file).run(progress=False)
     with pytest.raises(StudyError, match="holds no results"):
         study_report(results)
     study_file.write_text(text)
-    result = Study.from_file(study_file).run(show=False)
+    result = Study.from_file(study_file).run(progress=False)
     assert set(result.reused) == set(STAGES)
     assert files_of(results) == files_of(study_result.folder)
 
@@ -368,7 +368,7 @@ def test_without_whole_raters_and_pairs_a_study_goes_on_and_says_so(
     )  # fmt: skip
     text = study_file.read_text()
     study_file.write_text(text.replace("[data]\n", '[data]\nunmatched = "drop"\n'))
-    result = Study.from_file(study_file).run(show=False)
+    result = Study.from_file(study_file).run(progress=False)
     assert not result.table("comparison")["term"].str.contains("human").any()
     pair = f"{lone['subject']} / {lone['context']}"
     (note,) = (text for text in result.notes() if "human baseline" in text)
@@ -390,7 +390,7 @@ def test_without_whole_raters_and_pairs_a_study_goes_on_and_says_so(
 
 
 def run_with(study_folder: Path, target: Path, **edits: pd.DataFrame) -> StudyResult:
-    return Study.from_file(variant(study_folder, target, **edits)).run(show=False)
+    return Study.from_file(variant(study_folder, target, **edits)).run(progress=False)
 
 
 def test_one_subject_only(study_folder: Path, tmp_path: Path) -> None:
@@ -413,7 +413,7 @@ def test_features_that_are_all_missing(study_folder: Path, tmp_path: Path) -> No
     study_file = variant(study_folder, tmp_path / "copy")
     study_file.write_text(study_file.read_text() + "\n[features]\nmin_confidence = 1.0\n")
     with pytest.raises(StudyError, match="no clip has both scores and features"):
-        Study.from_file(study_file).run(show=False)
+        Study.from_file(study_file).run(progress=False)
 
 
 def test_a_context_without_scores_says_why(study_folder: Path, tmp_path: Path) -> None:
@@ -427,13 +427,13 @@ def test_a_context_without_scores_says_why(study_folder: Path, tmp_path: Path) -
     )
     study_file = variant(study_folder, tmp_path / "copy", ratings=ratings)
     with pytest.raises(PyexprError, match=r"'pain'.*residual variance"):
-        Study.from_file(study_file).run(show=False)
+        Study.from_file(study_file).run(progress=False)
 
 
 def test_an_unwritable_folder_is_refused_before_anything_is_computed(study_folder: Path) -> None:
     blocked = study_folder / "ratings.csv" / "results"
     with pytest.raises(OutputError, match="cannot write into"):
-        Study.from_file(study_folder / "study.toml", output=blocked).run(show=False)
+        Study.from_file(study_folder / "study.toml", output=blocked).run(progress=False)
 
 
 def test_contexts_are_tested_for_invariance(study_result: StudyResult) -> None:

@@ -64,7 +64,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("narrow")
 def test_predictions_join_the_others(folder: Path, tmp_path: Path) -> None:
     study = Study.from_file(folder / "study.toml", output=tmp_path)
-    output = study.deep_model("video3d", show=False)
+    output = study.deep_model("video3d", progress=False)
     clips = study.models().tables["labelled_clips"]
     n_train = int((clips["part"] == "train").sum())
     assert output.facts["frames of the training clips"] == {
@@ -85,7 +85,7 @@ def test_predictions_join_the_others(folder: Path, tmp_path: Path) -> None:
 
     # What is stored is found again; another video is another study, but not for other stages.
     again = Study.from_file(folder / "study.toml", output=tmp_path)
-    again.deep_model("video3d", show=False)
+    again.deep_model("video3d", progress=False)
     assert "video3d" in again.reused
     keys = {name: again._key(name) for name in again.stage_names}
     video = folder / "S001.mp4"

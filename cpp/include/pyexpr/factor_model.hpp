@@ -30,7 +30,7 @@ struct FactorFit {
     int iterations = 0;        // Newton steps
 };
 
-// Means and covariances (divisor n) of the rows of x (n, p), times optional weights.
+// Means and covariances (divisor n) of the rows of x (n, p).
 // x must not contain NaN. mean: (p), covariance: (p, p), both written. Two passes, so
 // that an offset costs no digits. O(n p^2).
 void factor_moments(ArrayView<const double, 2> x, ArrayView<double, 1> mean,

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.errors import FactorModelError
-from pyexpr.base.versions import versions
 from pyexpr.core.factor_model import FactorFit, fit_factor, moments
 from pyexpr.measurement.engines.protocol import FitOutput, FitRequest, Parameters, unsupported
 from pyexpr.measurement.fit_measures import FitSums, fit_measures
@@ -57,7 +56,7 @@ class NativeEngine:
             measures=fit_measures(sums),
             n_obs=tuple(counts),
             messages=(),
-            versions={"pyexpr": versions().get("pyexpr-stats", "source")},
+            versions={},
         )
 
 
