@@ -185,7 +185,7 @@ def _factor_model(record: Record, tables: Tables) -> list[str]:
         if options["fit_on"] == "train"
         else "The factor models were fitted to all subjects, those of the test part included."
     )
-    if "invariance" in tables:
+    if _invariance_tested(tables):
         text.append(
             "Whether contexts share loadings and intercepts (metric and scalar invariance) was "
             "tested by leaving out one subject at a time."
@@ -194,6 +194,10 @@ def _factor_model(record: Record, tables: Tables) -> list[str]:
         n_bare = stage["clips without a score"]
         text.append(f"{counted(n_bare, 'clip')} {'has' if n_bare == 1 else 'have'} no score.")
     return text
+
+
+def _invariance_tested(tables: Tables) -> bool:
+    return "invariance" in tables and bool(tables["invariance"]["p_value"].notna().any())
 
 
 def _features(record: Record, tables: Tables) -> list[str]:
@@ -299,7 +303,7 @@ def _elastic_net(net: Mapping[str, Any], tables: Tables) -> list[str]:
     )
     text = [
         "An elastic net was fitted per context and over all contexts, with features standardised "
-        "on the training part and the label on its own scale.",
+        "on the rows it was fitted to and the label on its own scale.",
         f"Its penalty (alpha in {grid}) and its L1 ratio ({ratio}) were those of the lowest "
         "root mean squared error on the validation part"
         + ("; it was then fitted again to both parts." if net["refit"] else "."),
@@ -358,12 +362,20 @@ def _coefficients(record: Record, tables: Tables) -> list[str]:
         return []
     options = record["options"]["coefficients"]
     methods = set(tables["coefficients"]["method"].dropna().astype(str))
-    rows = "training part" if options["rows"] == "train" else "whole sample"
+    refit = record["options"]["models"]["elastic_net"]["refit"]
+    rows = "training and validation parts" if refit else "training part"
+    if options["rows"] == "all":
+        rows = "whole sample"
     text = [
         f"The weights of the elastic net in the {rows} are described by refits on "
         f"{count(options['n_boot'])} resamples of subjects (seed {record['seed']}), with the "
         "penalty held fixed; they are not tested.",
     ]
+    if options["rows"] == "all":
+        text.append(
+            "They are those of models fitted anew to the whole sample, beside those that predict, "
+            "which never saw the test part and stand in the table of standardised weights."
+        )
     if "desparsified" in methods:
         text.append(
             "Tests are of desparsified coefficients (van de Geer et al., 2014), with standard "
@@ -376,16 +388,17 @@ def _coefficients(record: Record, tables: Tables) -> list[str]:
         )
     text.append(
         "Tested slopes are per standard deviation pooled within contexts"
-        + (
-            "."
-            if options["adjust"] == "none"
-            else f"; p-values are adjusted ({_ADJUSTED.get(options['adjust'], options['adjust'])})."
-        )
+        + (f"; {_ADJUSTED[options['adjust']]}.")
     )
     return text
 
 
-_ADJUSTED = {"holm": "Holm", "max_t": "max-T"}
+_ADJUSTED = {
+    "none": "p-values are not adjusted for their number",
+    "holm": "p-values are adjusted (Holm)",
+    "max_t": "p-values of slopes and contrasts are adjusted (max-T), those of omnibus tests by "
+    "Holm's method",
+}
 
 
 def _software(record: Record) -> list[str]:
@@ -413,6 +426,11 @@ def not_done(record: Record, tables: Tables) -> list[str]:
         if tables["reliability"]["question"].nunique() == 3
         else "The fit of the factor models is not judged here.",
         "The p-values of the models' comparison are not adjusted for their number.",
+        *(
+            ["The p-values of slopes, contrasts and omnibus tests are not adjusted either."]
+            if "coefficients" in tables and options["coefficients"]["adjust"] == "none"
+            else []
+        ),
         "Missing features and scores were not imputed.",
         "Neither the factor model, the features nor the tuning were repeated inside the intervals "
         "of performance: these hold for the fitted models, on new subjects.",
@@ -433,7 +451,7 @@ def not_done(record: Record, tables: Tables) -> list[str]:
         )
     if models == ["elastic_net"]:
         text.append("No other model than the elastic net was fitted; no neural network was.")
-    if "invariance" not in tables:
+    if not _invariance_tested(tables):
         text.append(
             "Whether the factor model holds alike in all contexts (measurement invariance) was not "
             "tested."

@@ -43,7 +43,7 @@ class Caution:
     text: str
 
 
-def reliability_sentence(tables: Tables) -> str:
+def reliability_sentence(record: Record, tables: Tables) -> str:
     """Return the range of the reliabilities, over contexts and questions."""
     table = tables["reliability"]
     own = table[table["context"] != ALL]
@@ -51,10 +51,19 @@ def reliability_sentence(tables: Tables) -> str:
     if known.empty:
         return "No reliability could be estimated."
     names = context_names(tables)
+    level = percent(record["options"]["compare"]["confidence"])
+    # The interval that respects subjects, where there is one: the other is too short.
+    if "conf_low_subjects" in known and known["conf_low_subjects"].notna().all():
+        known = known.assign(
+            conf_low=known["conf_low_subjects"], conf_high=known["conf_high_subjects"]
+        )
+        told = f" ({level} CI from leaving out one subject at a time)"
+    else:
+        told = f" ({level} CI)" if known["conf_low"].notna().any() else ""
     order = known.sort_values("estimate", kind="stable")
     low, high = order.iloc[0], order.iloc[-1]
     return (
-        f"ICC(1,k) ran from {number(low['estimate'])}{_bracket(low)} "
+        f"ICC(1,k){told} ran from {number(low['estimate'])}{_bracket(low)} "
         f"({display_name(low['context'], names)}, {display_name(low['question']).lower()}) to "
         f"{number(high['estimate'])}{_bracket(high)} "
         f"({display_name(high['context'], names)}, {display_name(high['question']).lower()})."
@@ -171,8 +180,7 @@ def cautions(record: Record, tables: Tables) -> list[Caution]:
                 "results.",
             )
         )
-    made = stages["factor_model"]["provenance"]
-    if not made.get("admissible", True):
+    if not stages["factor_model"]["admissible"]:
         found.append(
             Caution(
                 "factor-model",
@@ -210,11 +218,11 @@ def cautions(record: Record, tables: Tables) -> list[Caution]:
             )
         )
     if "coefficients" in tables and (tables["coefficients"]["method"] == "desparsified").any():
-        n_train = stages["models"]["subjects"]["train"]
+        n_used = int(tables["coefficients"]["n_clusters"].max())
         found.append(
             Caution(
                 "coefficients",
-                f"There are few training subjects ({n_train}) for the features: slopes are "
+                f"There are few subjects ({n_used}) for the features: slopes are "
                 "desparsified, not least squares.",
             )
         )

@@ -127,7 +127,7 @@ def _lead(content: StudyContent) -> str:
 def _summary(content: StudyContent, found: Iterable[Caution]) -> Section:
     record, tables = content.record, content.tables
     text = [
-        reliability_sentence(tables),
+        reliability_sentence(content.record, tables),
         loadings_sentence(tables),
         *performance_sentences(record, tables),
         *difference_sentences(record, tables, content.main),

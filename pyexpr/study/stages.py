@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from pyexpr.base.contexts import ALL
-from pyexpr.base.errors import DataError, EngineError, PyexprWarning
+from pyexpr.base.errors import DataError, EngineError, PyexprWarning, counted
 from pyexpr.base.results import jsonable
 from pyexpr.base.tables import ordered_rows
 from pyexpr.behavior.features import FEATURES, FeatureResult, extract_features
@@ -28,6 +28,9 @@ from pyexpr.study.store import StageOutput
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Where a method has no interval of its own for a row: before the name of the one given.
+_INSTEAD = "the interval is by "
 
 
 def reliability(config: StudyConfig, inputs: Inputs) -> StageOutput:
@@ -107,6 +110,7 @@ def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
         "notes": list(dict.fromkeys([*by_context.notes(), *pooled.notes(), *messages])),
         "clips without a score": int(scores["score"].isna().sum()),
         "provenance": jsonable(by_context.provenance()),
+        "admissible": by_context.admissible and pooled.admissible,
     }
     tables = {"scores": scores, "loadings": loadings, "parameters": parameters}
     if config.factor_model.invariance and len(inputs.contexts) > 1:
@@ -195,6 +199,9 @@ def coefficients(
     """Describe the models' weights and test slopes, per context and between contexts."""
     options = config.coefficients
     rows, _ = complete_rows(factor.tables["scores"], behavior.tables["features"])
+    # The very labels that the models learned: of training subjects alone, where it is so.
+    labels = fitted.tables["labelled_clips"].drop(columns="part")
+    rows = rows[[*CLIP_KEY, *FEATURES]].merge(labels, on=CLIP_KEY, validate="one_to_one")
     if options.rows == "train":
         split = fitted.tables["split"]
         used = ("train", "validation") if config.models.elastic_net.refit else ("train",)
@@ -254,7 +261,7 @@ def comparison(
             )
             for method in options.methods:
                 table = result.interval(method=method, confidence=options.confidence).tidy()
-                tables.append(table.assign(context=evaluated))
+                tables.append(_as_asked(table, method).assign(context=evaluated))
         notes += [note for note in [*said, *result.notes()] if note not in notes]
     leakage, more = leakage_table(
         config,
@@ -263,10 +270,24 @@ def comparison(
         fitted.facts["no training-only scores because"],
     )
     compared = pd.concat(tables, ignore_index=True)
+    fallen = int(compared["reason"].str.contains(_INSTEAD, regex=False).sum())
+    if fallen:
+        notes.append(
+            f"{counted(fallen, 'interval', 'is', 'are')} of percentiles where BCa's cannot be had: "
+            "too few replicates lie beyond its ends (reason in comparison.csv)"
+        )
     found = {"comparison": compared, "scores_leakage": leakage, "predictions": predictions}
     if deep:
         found |= deep_tables(config, compared, fitted, deep)
     return StageOutput(found, {"notes": notes + more})
+
+
+def _as_asked(table: pd.DataFrame, method: str) -> pd.DataFrame:
+    """Name every row's method as it was asked for; `reason` says where it is another."""
+    other = (table["method"] != method) & table["conf_low"].notna()
+    before = table["reason"].where(table["reason"] == "", table["reason"] + "; ")
+    reason = table["reason"].mask(other, before + _INSTEAD + table["method"])
+    return table.assign(method=method, reason=reason)
 
 
 def predicted_columns(

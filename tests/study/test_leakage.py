@@ -44,7 +44,7 @@ def run(source: StudyResult, target: Path, ratings: pd.DataFrame, extra: str) ->
         handle.write(f"\n[factor_model]\n{extra}\n")
     shutil.copytree(source.folder / "stages", target / "results" / "stages")
     study = Study.from_file(target / "study.toml")
-    done = [study.factor_model(), study.models(), study.comparison()]
+    done = [study.factor_model(), study.models(), study.comparison(), study.coefficients()]
     assert "features" in study.reused
     return Computed(
         {name: table for stage in done for name, table in stage.tables.items()},
@@ -131,6 +131,20 @@ def test_the_leak_is_the_difference_of_the_two_studies(whole: Computed, trained:
     assert leak["difference"].abs().max() > 0
     assert (leak["conf_low"] < leak["difference"]).all()
     assert (leak["difference"] < leak["conf_high"]).all()
+
+
+@pytest.mark.parametrize("kind", ["whole", "trained"])
+def test_weights_described_are_those_of_the_models(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    """Refitted to the same rows and labels: the same weights."""
+    found: Computed = request.getfixturevalue(kind)
+    keys = ["context", "feature"]
+    both = found.table("weights").merge(
+        found.table("coefficients"), on=keys, suffixes=("", "_described"), validate="one_to_one"
+    )
+    assert len(both) == 4 * 14
+    np.testing.assert_allclose(both["estimate_described"], both["estimate"], atol=1e-9)
 
 
 def test_training_subjects_without_a_model(

@@ -473,3 +473,26 @@ def test_invariance_is_left_out_where_it_cannot_or_should_not_be_tested(
 
     said = factor_model(True, lone).facts["notes"]
     assert any("was not tested: group 'pain'" in note for note in said)
+
+
+def test_an_interval_of_another_method_keeps_the_name_asked_for(study_result: StudyResult) -> None:
+    """With so few subjects some of BCa's ends lie beyond the replicates."""
+    config = study_result.config
+    compare = config.compare.model_copy(
+        update={"methods": ("bca", "percentile"), "n_boot": 200, "confidence": 0.99}
+    )
+    config = config.model_copy(update={"compare": compare})
+    found = stages.comparison(config, study_result.stages["models"], {})
+    table = found.tables["comparison"]
+    keys = ["metric", "term", "context", "method"]
+    assert not table.duplicated(keys).any()
+    assert (table.groupby("method").size() == len(table) / 2).all()
+    wide = table.set_index(keys)
+    fallen = table["reason"].str.endswith("the interval is by percentile")
+    assert fallen.any()
+    assert "different criteria; the interval is by percentile" in set(table["reason"])
+    assert (table.loc[fallen, "method"] == "bca").all()
+    for row in table[fallen].itertuples():
+        other = wide.loc[(row.metric, row.term, row.context, "percentile")]
+        assert (row.conf_low, row.conf_high) == (other["conf_low"], other["conf_high"])
+    assert any(note.startswith(f"{fallen.sum()} interval") for note in found.facts["notes"])

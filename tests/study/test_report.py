@@ -163,7 +163,7 @@ def test_what_a_user_named_is_text(copy: Path) -> None:
 
 
 def test_an_inadmissible_model_is_told(copy: Path) -> None:
-    change(copy, stages__factor_model__provenance__admissible=False, simulated=False)
+    change(copy, stages__factor_model__admissible=False, simulated=False)
     page = Page(study_report(copy).read_text(encoding="utf-8"))
     assert "A factor model is not admissible" in page.text
     assert "These data are simulated" not in page.text
@@ -179,6 +179,31 @@ def test_an_inadmissible_model_is_told(copy: Path) -> None:
 def test_the_leak_of_scores_is_told_or_why_not(copy: Path, reason: str, words: str) -> None:
     change(copy, **{"stages__models__no training-only scores because": reason})
     assert words in Page(study_report(copy).read_text(encoding="utf-8")).text
+
+
+def test_what_slopes_are_adjusted_by_is_told(copy: Path) -> None:
+    change(copy, options__coefficients__adjust="none")
+    page = Page(study_report(copy).read_text(encoding="utf-8"))
+    assert "p-values are not adjusted for their number" in page.text
+    assert "p-values of slopes, contrasts and omnibus tests are not adjusted either" in page.text
+
+
+def test_rows_of_the_weights_are_told(copy: Path) -> None:
+    change(copy, options__models__elastic_net__refit=True)
+    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    assert "elastic net in the training and validation parts" in text
+    change(copy, options__coefficients__rows="all")
+    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    assert "elastic net in the whole sample" in text
+    assert "models fitted anew to the whole sample" in text
+
+
+def test_invariance_that_was_not_tested_is_not_said_to_be(copy: Path) -> None:
+    table = pd.read_csv(copy / "invariance.csv")
+    table.assign(p_value=math.nan).to_csv(copy / "invariance.csv", index=False)
+    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    assert "was tested by leaving out one subject" not in text
+    assert "(measurement invariance) was not tested" in text
 
 
 def test_many_clips_lost_and_dropped_ratings_are_told(copy: Path) -> None:
@@ -207,9 +232,8 @@ def test_one_of_a_thing_has_the_verb_of_one(copy: Path) -> None:
 def test_where_there_is_no_interval_none_is_shown_in_a_sentence(copy: Path) -> None:
     for name in ("table1_reliability", "comparison"):
         table = pd.read_csv(copy / f"{name}.csv", dtype={"subject": str})
-        table.assign(conf_low=math.nan, conf_high=math.nan).to_csv(
-            copy / f"{name}.csv", index=False
-        )
+        limits = [one for one in table if str(one).startswith(("conf_low", "conf_high"))]
+        table.assign(**dict.fromkeys(limits, math.nan)).to_csv(copy / f"{name}.csv", index=False)
     text = Page(study_report(copy).read_text(encoding="utf-8")).text
     assert "CI \u2014" not in text
     assert "no 95% CI could be computed" in text
