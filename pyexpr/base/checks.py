@@ -8,10 +8,19 @@ from typing import Any
 
 from pyexpr.base.errors import DataError
 
+# Of rows, replicates, threads: what a count may be on every machine.
+_MOST = 2**31 - 1
+
 
 def is_number(value: object) -> bool:
     """Return whether `value` is a finite number, of Python or NumPy."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        # A whole number beyond the largest float.
+        return False
 
 
 def is_whole(value: object) -> bool:
@@ -30,6 +39,8 @@ def whole_number(value: Any, *, argument: str, least: int) -> int:
     """Return a whole number of at least `least`, or raise `DataError`."""
     if not is_whole(value) or value < least:
         raise DataError(f"{argument}= must be a whole number of at least {least}, not {value!r}")
+    if value > _MOST:
+        raise DataError(f"{argument}= must be at most {_MOST:,}, not {value}")
     return int(value)
 
 
@@ -49,7 +60,7 @@ def checked_threads(n_threads: Any) -> int | None:
             f"n_threads= must be a whole number of at least 1, or None for one per core, not "
             f"{n_threads!r}"
         )
-    return int(n_threads)
+    return min(int(n_threads), _MOST)
 
 
 def kernel_threads(n_threads: Any) -> int:

@@ -53,6 +53,9 @@ class Result(ABC):
             lines += ["", *(f"Note: {note}" for note in self.notes())]
         return "\n".join(lines)
 
+    # What a prompt shows is the table, not every replicate behind it.
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         from html import escape
 

@@ -156,10 +156,14 @@ def refuse_another_order(value: Any, frame: pd.DataFrame, *, argument: str, what
     """
     import pandas as pd
 
-    if not isinstance(value, pd.Series) or len(value) != len(frame):
+    if not isinstance(value, (pd.Series, pd.DataFrame)) or len(value) != len(frame):
         return
     own, wanted = value.index, frame.index
-    if own.equals(wanted) or own.has_duplicates or not own.isin(wanted).all():
+    if own.equals(wanted) or own.nlevels != wanted.nlevels:
+        return
+    # The same labels, each as often: of other rows values go by position.
+    mine, theirs = own.value_counts(), wanted.value_counts()
+    if len(mine) != len(theirs) or not mine.equals(theirs.reindex(mine.index)):
         return
     raise DataError(
         f"{argument}= has the index of {what}, but in another order; bring it into that order "

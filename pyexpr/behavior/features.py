@@ -44,7 +44,7 @@ _WHAT = "the table of recordings"
 NO_CONTEXT = "all"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FeatureResult(Result):
     """Features of clips, and what became of every recording.
 

@@ -16,7 +16,7 @@ from pyexpr.inference.clusters import (
     check_enough,
     read_clusters,
     read_strata,
-    warn_of_few_subjects,
+    warn_of_few_clusters,
 )
 from pyexpr.inference.intervals.evidence import NOT_JUDGED, Evidence, JackknifeGroup
 from pyexpr.inference.intervals.jackknife import knife_of
@@ -35,11 +35,13 @@ if TYPE_CHECKING:
 # heavy-tailed, 1 in 860 simulated tables were, of medians and quantiles a third, of extremes
 # two thirds.
 _FAR_APART = 1.5
+# With fewer clusters the two differ for any statistic.
+_FEWEST = 12
 # Replicates that tell a standard deviation to a tenth.
 _ENOUGH = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class BootstrapResult(ReplicatedResult):
     """Statistics of a table with intervals from resampling whole clusters.
 
@@ -103,7 +105,7 @@ class BootstrapResult(ReplicatedResult):
 
     def notes(self) -> tuple[str, ...]:
         """Say where the jackknife behind the intervals is in doubt."""
-        if self.method != "jackknife_t" or self.n_boot < _ENOUGH:
+        if self.method != "jackknife_t" or self.n_boot < _ENOUGH or self.n_clusters < _FEWEST:
             return ()
         error, spread = knife_of(self.evidence).error, self._spread()
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -251,7 +253,7 @@ def cluster_bootstrap(
         draws.errors(0, 0)  # says that there are none, before the work and not after it
     without = draws.without()
     drawn = draws.replicates(0, int(n_boot))
-    warn_of_few_subjects(np.array([len(labels)]))
+    warn_of_few_clusters(len(labels))
     Q = len(draws.terms)
     evidence = Evidence(
         estimate=draws.estimate,

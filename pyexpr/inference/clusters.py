@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ _FEW = 20
 _FEWEST_STUDIED = 24
 # Names of columns that hold subjects: a repeated one means that rows are not independent.
 _SUBJECT_NAMES = frozenset(
-    {"subject", "subject_id", "subjectid", "participant", "participant_id", "person", "person_id"}
+    {"subject", "subjectid", "participant", "participantid", "person", "personid"}
 )
 
 
@@ -32,10 +33,8 @@ def read_clusters(
     """Return (name, codes, labels); None makes each row its own cluster."""
     if cluster is None:
         for column in frame.columns:
-            if (
-                str(column).strip().casefold() in _SUBJECT_NAMES
-                and frame[column].duplicated().any()
-            ):
+            plain = re.sub(r"[\W_]", "", str(column)).casefold()
+            if plain in _SUBJECT_NAMES and frame[column].duplicated().any():
                 raise DataError(
                     f"cluster= is None, which takes every row for independent, but column "
                     f"{str(column)!r} repeats; rows of one subject are not independent: "
@@ -92,21 +91,38 @@ def check_enough(codes: NDArray[np.int64], labels: list[Any], used: NDArray[np.b
         )
 
 
-def warn_of_few_subjects(n_clusters: NDArray[np.int64]) -> None:
-    """Warn, with measured coverage, where a quantity rests on under 20 subjects."""
-    several = n_clusters[n_clusters > 1]
-    if not len(several) or several.min() >= _FEW:
+def warn_of_few_subjects(n_clusters: NDArray[np.int64], contexts: Sequence[str]) -> None:
+    """Warn, with measured coverage, where a quantity rests on under 20 subjects.
+
+    `contexts` says of which context each quantity is.
+    """
+    several = np.flatnonzero(n_clusters > 1)
+    if not len(several) or n_clusters[several].min() >= _FEW:
         return
-    n = int(several.min())
+    fewest = several[np.argmin(n_clusters[several])]
+    n = int(n_clusters[fewest])
+    alike = bool((n_clusters[several] == n).all())
+    where = "there are" if alike else f"context {contexts[fewest]!r} has"
     studied, covered = _measured(n)
     knife, percentile = covered["jackknife_t"], covered["percentile"]
     warn_user(
-        f"there are only {n} subjects. In simulated studies of {studied} subjects, nominal 95 % "
+        f"{where} only {n} subjects. In simulated studies of {studied} subjects, nominal 95 % "
         f"intervals of jackknife_t covered on average {_share(knife['RMSE and MAE'])} for RMSE "
         f"and MAE, {_share(knife['correlation'])} for correlations and "
         f"{_share(knife['difference of RMSE or MAE'])} for differences of errors; percentile "
         f"intervals {_share(min(percentile.values()))} to {_share(max(percentile.values()))}. "
         "Prefer jackknife_t, and read intervals from fewer than 20 subjects as approximate",
+        FewSubjectsWarning,
+    )
+
+
+def warn_of_few_clusters(n: int) -> None:
+    """Warn where a statistic of the user's own rests on under 20 clusters."""
+    if n >= _FEW:
+        return
+    warn_user(
+        f"there are only {n} clusters: read intervals from fewer than {_FEW} as approximate; "
+        "docs/coverage.md says how far those of errors and correlations are from their level",
         FewSubjectsWarning,
     )
 

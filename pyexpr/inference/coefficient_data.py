@@ -95,16 +95,18 @@ def read_data(
             "context= must name the context of each row, by a column of X or by values; where "
             "there is only one, a column that says so"
         )
+    bare = isinstance(X, (np.ndarray, list))
     if isinstance(X, np.ndarray):
         if X.ndim != 2:
             raise DataError(f"X must have rows and columns, but its shape is {X.shape}")
-        # Its rows are those of the Series beside it, if there is one.
-        others = (context, cluster, y, y_pooled)
-        index = next(
-            (s.index for s in others if isinstance(s, pd.Series) and len(s) == len(X)), None
-        )
-        X = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])], index=index)
+        X = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
     frame = as_frame(X, what=_TABLE)
+    if bare:
+        # Its rows have no labels: they are those of the Series beside it, if there is one.
+        for other in (context, cluster, y, y_pooled):
+            if isinstance(other, pd.Series) and len(other) == len(frame):
+                frame = frame.set_axis(other.index, axis=0)
+                break
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     doubled = frame.columns[frame.columns.duplicated()]
     if len(doubled):
@@ -115,7 +117,7 @@ def read_data(
     named = [value for value in (context, cluster) if isinstance(value, str)]
     context_name, where = column_or_array(frame, context, argument="context", what=_TABLE)
     cluster_name, who = column_or_array(frame, cluster, argument="cluster", what=_TABLE)
-    kept = _selected(rows, len(frame))
+    kept = _selected(rows, frame)
     features = tuple(name for name in frame.columns if name not in named)
     if not features or not len(frame):
         raise DataError("X must have at least one row and one feature")
@@ -204,7 +206,9 @@ def as_fitted(
     return X, where
 
 
-def _selected(rows: ArrayLike | None, n: int) -> NDArray[np.bool_]:
+def _selected(rows: ArrayLike | None, frame: pd.DataFrame) -> NDArray[np.bool_]:
+    n = len(frame)
+    refuse_another_order(rows, frame, argument="rows", what=_TABLE)
     if rows is None:
         return np.ones(n, dtype=bool)
     chosen = np.asarray(rows)
@@ -220,7 +224,10 @@ def _label(y: ArrayLike, frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
     import pandas as pd
 
     refuse_another_order(y, frame, argument=name, what=_TABLE)
-    values: pd.DataFrame = pd.DataFrame({name: np.asarray(y).reshape(-1)})
+    array = np.asarray(y)
+    if array.ndim != 1 and array.shape[1:] != (1,):
+        raise DataError(f"{name} must be one value per row, but its shape is {array.shape}")
+    values: pd.DataFrame = pd.DataFrame({name: array.reshape(-1)})
     if len(values) != len(frame):
         raise DataError(f"{name} has {len(values)} values, but X has {len(frame)} rows")
     return numeric_column(values, name, what="the labels")

@@ -31,7 +31,7 @@ from pyexpr.inference.predictions import (
     read_contexts,
     read_models,
 )
-from pyexpr.inference.quantities import build_measures, build_rows, families
+from pyexpr.inference.quantities import build_measures, build_rows, check_names, families
 from pyexpr.inference.replicated import completed
 
 if TYPE_CHECKING:
@@ -178,6 +178,7 @@ def compare_models(
 
     measures = build_measures(metrics, ratio=ratio)
     rows = build_rows(measures, models, contexts, pairwise=pairwise)
+    check_names(rows)
     if ratio and not any(row.ratio for row in rows):
         raise DataError(
             "ratio=True divides errors of two models or contexts; ask for nrmse, rmse or mae, and "
@@ -197,7 +198,7 @@ def compare_models(
     n_clusters = np.zeros(len(rows), dtype=np.int64)
     for group in groups:
         n_clusters[list(group.rows)] = len(group.clusters)
-    warn_of_few_subjects(n_clusters)
+    warn_of_few_subjects(n_clusters, [row.context for row in rows])
     n_used = int(np.count_nonzero(used))
     result = ComparisonResult(
         evidence=gather(

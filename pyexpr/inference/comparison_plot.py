@@ -62,6 +62,8 @@ def comparison_figure(
     """Draw `rows`, whose numbers are those of `table`; see `ComparisonResult.plot`."""
     shown = dict(names or {})
     items = _chosen(_items(rows, table, between, shown), metrics, contexts)
+    if not items:
+        raise DataError("there is nothing to draw: metrics= and contexts= name at least one each")
     columns = list(dict.fromkeys(item.column for item in items))
     per_block = -(-len(columns) // -(-len(columns) // _MOST_PANELS))
     blocks = [columns[i : i + per_block] for i in range(0, len(columns), per_block)]

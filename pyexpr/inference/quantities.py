@@ -183,6 +183,19 @@ def build_rows(
     return rows
 
 
+def check_names(rows: Sequence[Row]) -> None:
+    """Raise `DataError` if two rows of the result would have the same name."""
+    seen: set[tuple[str, str, str]] = set()
+    for row in rows:
+        key = (row.metric, row.term, row.context)
+        if key in seen:
+            raise DataError(
+                f"two rows of the result would be called {row.term!r} in {row.context!r}: a model "
+                "or context has the name of a difference ('a - b') or ratio; rename it"
+            )
+        seen.add(key)
+
+
 def families(rows: Sequence[Row]) -> list[NDArray[np.int64]]:
     """Return the positions of the differences between models by metric and context.
 

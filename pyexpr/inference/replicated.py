@@ -87,7 +87,7 @@ def in_pieces(
     return done
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ReplicatedResult(Result):
     """Quantities with their replicates, and intervals from these or from the jackknife.
 

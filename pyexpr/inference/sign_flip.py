@@ -32,7 +32,7 @@ _TIE = 1e-12
 _AT_ONCE = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SignFlipResult(Result):
     """Differences between models, tested by exchanging their predictions within subjects.
 

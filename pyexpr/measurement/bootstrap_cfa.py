@@ -56,7 +56,7 @@ class GroupDraws:
     n_inadmissible: int
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class CFABootstrapResult(Result):
     """A one-factor model with intervals from resampling whole subjects.
 

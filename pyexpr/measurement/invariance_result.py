@@ -50,7 +50,7 @@ class Freed:
     intercepts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class InvarianceResult(Result):
     """Tests of measurement invariance over groups.
 

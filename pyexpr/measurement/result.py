@@ -53,7 +53,7 @@ class Rows:
     index: pd.Index[Any]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class CFAResult(Result):
     """A fitted measurement model.
 

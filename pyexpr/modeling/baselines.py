@@ -140,7 +140,7 @@ def _named(row: pd.Series[Any], keys: Sequence[str]) -> str:
     return ", ".join(f"{key}={str(row[key])!r}" for key in keys)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HumanBaseline(Result):
     """What single raters reach, each against the mean of the others.
 

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
-from sklearn.utils import get_tags
+from sklearn.utils import column_or_1d, get_tags
 from sklearn.utils._indexing import _safe_indexing
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -121,6 +121,9 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         template = ElasticNetRegressor() if self.estimator is None else self.estimator
         _refuse_unusable(template, groups=groups, validation=validation)
         X = self._table(X, reset=True)
+        if y is not None and np.asarray(y).ndim == 2:
+            # Else some regressors would predict columns, too.
+            y = column_or_1d(y, warn=True)
         rows = self._rows(X, y, context, y_pooled, groups, what="X")
         held_out = None if validation is None else self._validation_rows(validation, rows)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PARTS = ("train", "validation", "test")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SubjectSplit(Result):
     """Subjects in three parts that share none.
 

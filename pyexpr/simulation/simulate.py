@@ -65,7 +65,7 @@ batch_size = 16
 DEEP_STUDY_FILE = "study_deep.toml"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SimulationResult(Result):
     """What `simulate_study` wrote.
 

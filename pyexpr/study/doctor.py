@@ -44,7 +44,7 @@ class Finding:
     mend: str
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class DoctorResult(Result):
     """What is installed and what is not.
 

@@ -43,7 +43,7 @@ _NOTES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PaperResult(Result):
     """The paper's tables beside what follows from them and beside a simulated study.
 

@@ -50,7 +50,7 @@ _COMPUTING_DEEP = ("torch", "torchvision", "lightning", "safetensors", "av")
 STAGES = ("reliability", "factor_model", "features", "models", "comparison", "coefficients")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StudyResult(Result):
     """The results of a study.
 

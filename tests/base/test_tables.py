@@ -85,6 +85,24 @@ def test_a_series_of_the_same_rows_in_another_order_is_refused() -> None:
         assert list(found) == list(values)
 
 
+def test_repeated_labels_and_levels_of_an_index() -> None:
+    table = pd.DataFrame({"x": range(4)}, index=[0, 1, 0, 1])
+    with pytest.raises(DataError, match="but in another order"):
+        column_or_array(table, pd.Series(range(4), [0, 0, 1, 1]), argument="cluster", what="it")
+    levels = pd.MultiIndex.from_product([[0, 1], [0, 1]])
+    for values in (pd.Series(range(4), levels), pd.Series(range(4), [0, 0, 0, 1])):
+        assert list(column_or_array(table, values, argument="cluster", what="it")[1]) == [
+            0,
+            1,
+            2,
+            3,
+        ]
+    with pytest.raises(DataError, match="but in another order"):
+        column_or_array(
+            table.set_axis(levels), pd.Series(range(4), levels[::-1]), argument="cluster", what="it"
+        )
+
+
 def test_label_codes_are_sorted_and_whole() -> None:
     codes, labels = label_codes(["b", "a", "b"], name="s", what="the table")
     assert (codes.tolist(), labels) == ([1, 0, 1], ["a", "b"])

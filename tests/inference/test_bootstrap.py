@@ -140,6 +140,10 @@ def test_a_note_says_where_the_jackknife_does_not_hold():
     assert "standard error of statistic 'median' is" in found.notes()[0]
     assert found.interval(method="percentile").notes() == ()
     assert cluster_bootstrap(frame, both, cluster="subject", n_boot=40).notes() == ()
+    # With a handful of clusters the two errors differ for means too.
+    few = frame.assign(subject=frame.index % 3)
+    with pytest.warns(FewSubjectsWarning):
+        assert cluster_bootstrap(few, both, cluster="subject", n_boot=400).notes() == ()
 
 
 def test_the_mean_of_cluster_means_is_students_t():
@@ -320,7 +324,7 @@ def test_infinite_without_a_cluster_is_undefined_without_it():
 
 
 def test_few_clusters_are_warned_of():
-    with pytest.warns(FewSubjectsWarning, match="only 9 subjects"):
+    with pytest.warns(FewSubjectsWarning, match="only 9 clusters"):
         cluster_bootstrap(table().query("subject < 9"), weighted, cluster="subject", n_boot=40)
 
 

@@ -589,6 +589,12 @@ def test_refused() -> None:
         context_coefficients(
             features, backwards, context="task", cluster="subject", alpha=0.1, l1_ratio=0.5
         )
+    options = {"context": "task", "cluster": "subject", "alpha": 0.1, "l1_ratio": 0.5}
+    used = rows["task"] != "b"
+    with pytest.raises(DataError, match="rows= has the index of X, but in another order"):
+        context_coefficients(features, rows["y"], rows=used[::-1], **options)
+    with pytest.raises(DataError, match=r"y must be one value per row, but its shape is"):
+        context_coefficients(features, rows[["y", "y"]].to_numpy(), **options)
     with pytest.raises(DataError, match="no context 'z'"):
         fitted(rows).replicates("z")
     with pytest.raises(ColumnError, match="'all'"):

@@ -785,3 +785,46 @@ def test_memory_stays_under_twice_the_replicates():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2 * result.replicates.nbytes
+
+
+def test_rows_of_the_result_have_names_of_their_own() -> None:
+    frame = pd.DataFrame({"subject": np.repeat(np.arange(24), 3), "y": np.arange(72.0) % 7})
+    frame = frame.assign(a=frame["y"] * 0.5, b=frame["y"] * 0.4, **{"a - b": frame["y"] * 0.1})
+    with pytest.raises(DataError, match=r"two rows of the result would be called 'a - b'"):
+        compare_models(frame, truth="y", predictions=["a", "b", "a - b"], cluster="subject")
+
+
+def test_the_context_of_few_subjects_is_named() -> None:
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"subject": np.repeat(np.arange(30), 4), "y": rng.normal(size=120)})
+    frame = frame.assign(a=frame["y"] + rng.normal(size=120), task=["x", "x", "z", "z"] * 30)
+    frame = frame[(frame["task"] == "x") | (frame["subject"] < 12)]
+    with pytest.warns(FewSubjectsWarning, match=r"^context 'z' has only 12 subjects"):
+        compare_models(
+            frame, truth="y", predictions=["a"], cluster="subject", context="task", n_boot=0
+        )
+
+
+def test_without_variation_the_normal_interval_tests_nothing() -> None:
+    frame = pd.DataFrame({"subject": np.repeat(np.arange(24), 3), "y": np.arange(72.0) % 7})
+    frame = frame.assign(a=frame["y"] + 0.3, b=frame["y"] + 1.3)
+    found = compare_models(
+        frame, truth="y", predictions=["a", "b"], cluster="subject", metrics=["bias"],
+        method="normal", n_boot=50,
+    ).tidy()  # fmt: skip
+    assert found["p_value"].isna().all()
+    assert (found["reason"] == "the same in every replicate: no variation to judge by").all()
+    np.testing.assert_allclose(found["conf_low"], found["estimate"])
+
+
+def test_ratios_of_large_errors_do_not_overflow() -> None:
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({"subject": np.repeat(np.arange(24), 3), "y": rng.normal(size=72) * 5e3})
+    frame = frame.assign(a=frame["y"] * 0.5, b=rng.normal(size=72) * 5e3)
+    found = compare_models(
+        frame, truth="y", predictions=["a", "b"], cluster="subject", metrics=["rmse"], ratio=True
+    )
+    assert found.tidy()["std_error"].notna().all()
+    # What a prompt shows is the table.
+    assert repr(found) == str(found)
+    assert found != found.interval(method="percentile")

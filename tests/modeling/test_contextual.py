@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import DataConversionWarning
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 from sklearn.neighbors import KNeighborsRegressor
@@ -293,3 +294,13 @@ def test_parameters_of_an_estimator_that_was_not_given(table: pd.DataFrame) -> N
     # Given with its parameter, as scikit-learn has it.
     model = ContextualRegressor().set_params(estimator=Ridge(), estimator__alpha=3.0)
     assert model.estimator.alpha == 3.0
+
+
+def test_a_column_of_labels_is_flattened_and_several_are_refused(table: pd.DataFrame) -> None:
+    model = ContextualRegressor(LinearRegression(), context="task")
+    with pytest.warns(DataConversionWarning, match="column-vector y"):
+        model.fit(inputs(table), table[["y"]])
+    flat = clone(model).fit(inputs(table), table["y"])
+    np.testing.assert_array_equal(model.predict(inputs(table)), flat.predict(inputs(table)))
+    with pytest.raises(ValueError, match="y should be a 1d array"):
+        model.fit(inputs(table), table[["y", "au"]])

@@ -95,7 +95,9 @@ class Evidence:
         """Return standard errors (Q,): of a ratio, it times its logarithm's (delta method)."""
         if self.ratio is None:
             return error
-        return np.where(self.ratio, np.exp(self.estimate) * error, error)
+        factor = np.ones(len(error))
+        factor[self.ratio] = np.exp(self.estimate[self.ratio])
+        return factor * error
 
 
 @dataclass(slots=True)

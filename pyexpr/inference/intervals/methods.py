@@ -58,7 +58,7 @@ def compute(evidence: Evidence, method: str | None, confidence: float) -> Interv
     """
     check_method(method, confidence, evidence.replicates.shape[1])
     name = DEFAULT if method is None else method
-    result = METHODS[name](evidence, confidence)
+    result = METHODS[name](evidence, float(confidence))
     for row, reason in enumerate(_reasons(evidence)):
         if reason and np.isnan(evidence.estimate[row]):
             result.reason[row] = ""

@@ -8,6 +8,9 @@ import numpy as np
 
 from pyexpr.inference.intervals.evidence import Evidence, Intervals
 from pyexpr.inference.intervals.from_draws import from_draws, summary_of
+from pyexpr.inference.intervals.jackknife import unmoved
+
+NO_VARIATION = "the same in every replicate: no variation to judge by"
 
 
 def normal(evidence: Evidence, confidence: float) -> Intervals:
@@ -23,4 +26,8 @@ def normal(evidence: Evidence, confidence: float) -> Intervals:
     p = np.where(p == 0, np.nextafter(0, 1), p)
     result = from_draws(evidence, "normal", confidence, summary, p, centre - half, centre + half)
     result.statistic = np.where(np.isnan(result.p_value), np.nan, statistic)
+    for row in np.flatnonzero(unmoved(summary.sd, evidence.estimate)):
+        result.low[row] = result.high[row] = evidence.estimate[row]
+        result.statistic[row] = result.p_value[row] = np.nan
+        result.reason[row] = result.reason[row] or NO_VARIATION
     return result
