@@ -73,14 +73,17 @@ def test_a_piece_counts_what_intervals_say(
 ) -> None:
     run = modules["run"]
     monkeypatch.setattr(run, "PIECES", tmp_path)
-    monkeypatch.setattr(run, "KINDS", {"knife": (4, 1), "draws": (4, 1), "ratio": (4, 1)})
+    monkeypatch.setattr(
+        run, "KINDS", {"knife": (4, 1), "draws": (4, 1), "ratio": (4, 1), "tails": (4, 1)}
+    )
     monkeypatch.setattr(run, "truths_of", lambda _: {
         (metric, model): 0.7 for metric in modules["batches"].METRICS for model in "abcd"
     })  # fmt: skip
     knife = json.loads(run.one_piece("knife", 1, 12, 0).read_text(encoding="utf-8"))
     draws = json.loads(run.one_piece("draws", 1, 12, 0).read_text(encoding="utf-8"))
     ratios = json.loads(run.one_piece("ratio", 1, 12, 0).read_text(encoding="utf-8"))
-    for method in (*run.RESAMPLING, "jackknife_t"):
+    assert {method for methods in run.METHODS.values() for method in methods} == set(METHODS)
+    for method in run.METHODS["ratio"]:
         held, below, above = (
             ratios[f"{what}|{method}|rmse|a / b"] for what in ("coverage", "below", "above")
         )

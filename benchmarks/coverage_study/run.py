@@ -6,7 +6,7 @@ Each cell (scenario, number of subjects) is simulated in pieces, which are whole
 build/coverage: a run that was stopped goes on, and a later run with a larger N adds to an
 earlier one. jackknife_t needs no draws, so that five times N studies are judged by it (pieces
 of 500), N by the methods that resample (pieces of 100); ratios of errors, N by all methods,
-have pieces of their own. Writes docs/coverage.md,
+and studentized_et have pieces of their own. Writes docs/coverage.md,
 docs/coverage.svg and .png, and pyexpr/inference/coverage.json, which the messages about few
 subjects quote.
 """
@@ -42,8 +42,14 @@ PIECES = ROOT / "build" / "coverage"
 SEED = 20240501
 N_BOOT = 399
 # Studies in a piece, and how many times as many are judged.
-KINDS = {"knife": (500, 5), "draws": (100, 1), "ratio": (100, 1)}
+KINDS = {"knife": (500, 5), "draws": (100, 1), "ratio": (100, 1), "tails": (100, 1)}
 RESAMPLING = ("percentile", "basic", "normal", "bca", "studentized")
+METHODS = {
+    "knife": ("jackknife_t",),
+    "draws": RESAMPLING,
+    "ratio": (*RESAMPLING, "studentized_et", "jackknife_t"),
+    "tails": ("studentized_et",),
+}
 
 Counts = dict[str, list[int]]
 
@@ -64,14 +70,12 @@ def one_piece(kind: str, scenario: int, n_subjects: int, piece: int) -> Path:
     rows, evidence = studies[0].rows, piled(studies)
     values = [value_of(row, truths_of(scenario)) for row in rows]
     counts: Counts = {}
+    for method in METHODS[kind]:
+        count_method(counts, evidence, rows, values, method)
     if kind == "knife":
-        count_method(counts, evidence, rows, values, "jackknife_t")
         count_alternatives(counts, evidence, rows, values, np.array(sizes, dtype=np.float64))
-    else:
-        for method in RESAMPLING if kind == "draws" else (*RESAMPLING, "jackknife_t"):
-            count_method(counts, evidence, rows, values, method)
-        if kind == "draws":
-            count_sign_flips(counts, studies, rows)
+    if kind == "draws":
+        count_sign_flips(counts, studies, rows)
     write_text(path, json.dumps(counts, indent=0, sort_keys=True))
     return path
 

@@ -18,7 +18,9 @@ _SIGNS = {
     "−": "$-$", "—": "---", "–": "--", "∞": r"$\infty$", "²": "$^2$", "×": r"$\times$",
     "±": r"$\pm$", "≥": r"$\geq$", "≤": r"$\leq$", "√": r"$\surd$", "Δ": r"$\Delta$",
     "α": r"$\alpha$", "ε": r"$\varepsilon$", "η": r"$\eta$", "θ": r"$\theta$",
-    "λ": r"$\lambda$", "χ": r"$\chi$", "ρ": r"$\rho$", "σ": r"$\sigma$", "…": r"\ldots{}",
+    "β": r"$\beta$", "λ": r"$\lambda$", "μ": r"$\mu$", "χ": r"$\chi$", "ρ": r"$\rho$",
+    "σ": r"$\sigma$", "Σ": r"$\Sigma$", "ω": r"$\omega$", "Ω": r"$\Omega$", "→": r"$\to$",
+    "…": r"\ldots{}",
     "\u00a0": "~",
 }  # fmt: skip
 _SIGN = re.compile("|".join(map(re.escape, _SIGNS)))

@@ -41,7 +41,7 @@ _RECOMPUTED = {
     "6": "Recomputed: the interval of the published ICC. Pilot studies are not simulated.",
 }
 _DIGITS = {"1": 2, "2": 2, "figure 4": 2, "tuning": 2}
-_SIMULATED = "Simulated: estimate and interval of the simulated study, clustered by subject."
+_SIMULATED = "Simulated: the simulated study; intervals, where there are any, respect subjects."
 
 
 def paper_stem(table: str) -> str:

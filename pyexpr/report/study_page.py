@@ -261,6 +261,7 @@ def _learning(content: StudyContent) -> Section | None:
         _figure(content, stem, "Learning curves: error on training and validation part by epoch.")
         for stem in stems
     ]
+    blocks.append(_table(content, "seed_spread"))
     blocks.append(_folded_table(content, "learning_curves", "The curves' numbers"))
     if not any(blocks):
         return None

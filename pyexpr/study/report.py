@@ -36,8 +36,7 @@ _NEEDED = (
 )  # fmt: skip
 _OPTIONAL = (
     "tuning", "left_out", "scores_leakage", "coefficients", "contrasts", "omnibus",
-    "learning_curves",
-    "invariance",
+    "learning_curves", "seed_spread", "invariance",
 )  # fmt: skip
 # Text, however much it looks like numbers.
 _LABELS = (
@@ -180,16 +179,24 @@ def _more_displays(config: StudyConfig, tables: dict[str, pd.DataFrame]) -> dict
 def _plain_table(frame: pd.DataFrame) -> DisplayTable:
     text = [name for name in frame if name in _LABELS]
     ordered = frame[[*text, *[name for name in frame if name not in text]]]
-    rows = tuple(
-        tuple(number_text(cell) if isinstance(cell, float) else str(cell) for cell in row)
-        for row in ordered.itertuples(index=False)
-    )
+    rows = tuple(tuple(map(_plain, row)) for row in ordered.itertuples(index=False))
     return DisplayTable(
         title="Learning curves.",
         columns=tuple(display_name(name) for name in ordered),
         rows=rows,
         text_columns=max(1, len(text)),
     )
+
+
+_TRUTH = {"True": "yes", "False": "no"}
+
+
+def _plain(cell: Any) -> str:
+    if isinstance(cell, float):
+        return number_text(cell)
+    if str(cell) in _TRUTH:
+        return _TRUTH[str(cell)]
+    return display_name(cell) if isinstance(cell, str) else str(cell)
 
 
 def _figures(folder: Path, record: dict[str, Any]) -> dict[str, str]:

@@ -14,7 +14,8 @@ _PRINTED = {
     "$-$": "−", r"$\infty$": "∞", "$^2$": "²", r"$\times$": "×", r"$\pm$": "±", r"$\geq$": "≥",
     r"$\leq$": "≤", r"$\surd$": "√", r"$\Delta$": "Δ", r"$\alpha$": "α", r"$\varepsilon$": "ε",
     r"$\eta$": "η", r"$\theta$": "θ", r"$\lambda$": "λ", r"$\chi$": "χ", r"$\rho$": "ρ",
-    r"$\sigma$": "σ",
+    r"$\sigma$": "σ", r"$\beta$": "β", r"$\mu$": "μ", r"$\Sigma$": "Σ", r"$\omega$": "ω",
+    r"$\Omega$": "Ω", r"$\to$": "→",
 }  # fmt: skip
 _TOKEN = re.compile("|".join(re.escape(t) for t in sorted(_PRINTED, key=len, reverse=True)))
 _SPECIAL = re.compile(r"[\\{}$&#%_^~\[\]*|<>\"]")

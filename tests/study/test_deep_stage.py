@@ -99,6 +99,15 @@ def test_it_is_in_the_tables_and_figures(result: StudyResult) -> None:
     assert contexts.tolist() == ["startle", "pain", "disgust", "all"]
 
 
+def test_the_report_has_curves_and_spread(result: StudyResult) -> None:
+    page = (result.folder / "report.html").read_text(encoding="utf-8")
+    assert 'id="table-seed-spread"' in page
+    assert "Spread over seeds beside the sampling interval" in page
+    curves = page[page.index('id="learning-curves"') :]
+    assert "True</td>" not in curves
+    assert "LSTM</t" in curves
+
+
 def test_seeds_spread_beside_the_interval(result: StudyResult) -> None:
     spread = result.table("seed_spread").set_index(["context", "metric"])
     row = spread.loc[("all", "correlation")]

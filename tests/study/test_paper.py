@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,15 @@ def test_written_files_and_the_same_bytes_again(result: PaperResult, tmp_path: P
     again = reproduce_paper(subjects=15, seed=3, n_boot=200, progress=False)
     other = again.write(tmp_path / "again")
     assert [path.read_bytes() for path in written] == [path.read_bytes() for path in other]
+
+
+def test_latex_knows_every_sign_of_the_tables(result: PaperResult, tmp_path: Path) -> None:
+    result.write(tmp_path)
+    found = sorted(tmp_path.glob("*.tex"))
+    assert len(found) >= 6
+    for path in found:
+        # Greek letters, arrows and mathematics, of which it prints nothing by itself.
+        assert not re.findall(r"[\u0370-\u03ff\u2190-\u22ff]", path.read_text(encoding="utf-8"))
 
 
 def test_tables_letter_their_remarks(result: PaperResult) -> None:
