@@ -15,6 +15,8 @@ _TEXT = "font-family:'Times New Roman',serif;font-size:11pt;margin:0 0 6pt 0;"
 _SHORT = 25
 # More columns than these are set closer, to fit beside the contents.
 _MANY = 7
+# More than these are printed on a page turned sideways.
+_SIDEWAYS = 14
 _INTERVAL = re.compile(r"\[[^\]\[]*\]")
 
 
@@ -51,7 +53,11 @@ def report_table(display: DisplayTable, name: str) -> Markup:
                     aria_describedby=f"{name}-caption"),
             class_="tools",
         ),
-        class_="tablebox short" if len(display.rows) <= _SHORT else "tablebox",
+        class_=" ".join(
+            ["tablebox"]
+            + ["short"] * (len(display.rows) <= _SHORT)
+            + ["sideways"] * (len(display.columns) > _SIDEWAYS)
+        ),
     )  # fmt: skip
 
 

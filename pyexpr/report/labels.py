@@ -30,6 +30,10 @@ _KNOWN = {
     "au_intensity": "AU intensity",
     "jackknife_t": "jackknife-t",
     "percentile": "percentile",
+    "basic": "basic",
+    "bca": "BCa",
+    "studentized": "studentized",
+    "studentized_et": "studentized, equal tails",
     "std_loading": "Loading",
     "std_residual_variance": "Residual variance",
 }
