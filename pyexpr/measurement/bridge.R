@@ -62,21 +62,41 @@ pyexpr_fit <- function(request) {
     # A singular information matrix means that the estimates are arbitrary.
     covariance <- tryCatch(lavaan::lavInspect(fit, "vcov"), error = function(e) NULL)
     if (is.null(dim(covariance))) return(list(converged = FALSE))
+    if (pyexpr_arbitrary(fit, covariance)) return(list(converged = FALSE))
     value <- pyexpr_extract(fit, grouped = !is.null(request$group))
     value$measures <- pyexpr_measures(fit, call, environment())
     value
 }
 
-# At these tolerances the baseline model may "not converge" where the model does, and
-# CFI and TLI are then wrong: lavaan's own tolerances serve for it.
+# From these start values (a residual variance of 0 or less) or at these tolerances the
+# baseline model may "not converge" where the model does, and what is measured against it
+# is then missing or wrong: that is taken from a fit by lavaan's own ways.
 pyexpr_measures <- function(fit, call, frame) {
-    measures <- tryCatch(lavaan::fitMeasures(fit), warning = function(w) {
-        call$start <- fit
+    measures <- tryCatch(lavaan::fitMeasures(fit), warning = function(w) NULL)
+    if (is.null(measures) || anyNA(measures[pyexpr_of_baseline(measures)])) {
+        measures <- suppressWarnings(lavaan::fitMeasures(fit))
         call$control <- NULL
-        lavaan::fitMeasures(eval(call, frame))
-    })
+        usual <- tryCatch(suppressWarnings(lavaan::fitMeasures(eval(call, frame))),
+                          error = function(e) NULL)
+        those <- intersect(names(measures)[pyexpr_of_baseline(measures)], names(usual))
+        measures[those] <- usual[those]
+    }
     names <- gsub("_", ".", names(measures), fixed = TRUE)
     stats::setNames(as.list(as.double(unname(measures))), names)
+}
+
+# With parameters held equal lavaan gives a covariance matrix where it should have none.
+pyexpr_arbitrary <- function(fit, covariance) {
+    n_held <- sum(lavaan::parTable(fit)$op == "==")
+    if (lavaan::lavInspect(fit, "test")[[1]]$df < 0) return(TRUE)
+    if (n_held == 0L) return(FALSE)
+    values <- eigen(unclass(covariance), symmetric = TRUE, only.values = TRUE)$values
+    values <- values[seq_len(length(values) - n_held)]
+    min(values) < 1e-10 * max(values)
+}
+
+pyexpr_of_baseline <- function(measures) {
+    grepl("baseline|cfi|tli|nfi|rfi|ifi|rni", names(measures))
 }
 
 # nlminb often calls a minimum that it cannot improve at these tolerances "false
@@ -118,7 +138,8 @@ pyexpr_converged <- function(call, frame, known) {
         better <- !is.null(last) && stands(last) && lower(last, fit)
         fit <- if (better) last else attempt(call)
     }
-    for (w in said) warning(w)
+    # The baseline model is fitted again where its measures are missing.
+    for (w in said) if (!grepl("baseline model", conditionMessage(w))) warning(w)
     fit
 }
 
@@ -168,7 +189,8 @@ pyexpr_answer <- function(bytes) {
     # lavaan tries some things with try(), which would print on the user's console.
     quiet <- options(show.error.messages = FALSE)
     on.exit(options(quiet))
-    printed <- utils::capture.output(
+    # What it prints all the same is for a console, not for who called.
+    utils::capture.output(
         value <- withCallingHandlers(
             tryCatch(pyexpr_handle(unserialize(bytes)), error = function(e) {
                 error <<- conditionMessage(e)
@@ -182,7 +204,7 @@ pyexpr_answer <- function(bytes) {
                 warnings <<- c(warnings, conditionMessage(m))
                 invokeRestart("muffleMessage")
             }))
-    answer <- list(error = error, warnings = enc2utf8(c(warnings, printed)), value = value,
+    answer <- list(error = error, warnings = enc2utf8(warnings), value = value,
                    versions = pyexpr_versions())
     if (!is.null(error)) answer$error <- enc2utf8(error)
     serialize(answer, NULL, version = 2L)

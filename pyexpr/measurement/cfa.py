@@ -230,6 +230,7 @@ def oriented(output: FitOutput, spec: MeasurementModel) -> FitOutput:
     """Return the output with the sum of every factor's standardised loadings positive."""
     found = output.parameters
     sign = np.ones(len(found.lhs))
+    tied = _tied_factors(spec, several_groups=found.group.max() > 0)
     for code in np.unique(found.group):
         flip: dict[str, float] = {}
         for factor in spec.factors:
@@ -238,7 +239,7 @@ def oriented(output: FitOutput, spec: MeasurementModel) -> FitOutput:
                 for i in np.flatnonzero(found.group == code)
                 if found.op[i] == "=~" and found.lhs[i] == factor
             ]
-            fixed = any(found.free[i] < 0 for i in own)
+            fixed = any(found.free[i] < 0 for i in own) or factor in tied
             flip[factor] = -1.0 if not fixed and found.std_all[own].sum() < 0 else 1.0
         for i in np.flatnonzero(found.group == code):
             sign[i] = flip.get(found.lhs[i], 1.0)
@@ -253,3 +254,20 @@ def oriented(output: FitOutput, spec: MeasurementModel) -> FitOutput:
         found, estimate=found.estimate * sign, std_all=found.std_all * sign
     )
     return replace(output, parameters=parameters, vcov=output.vcov * np.outer(turn, turn))
+
+
+def _tied_factors(spec: MeasurementModel, *, several_groups: bool) -> set[str]:
+    """Return the factors that share a loading's label with another factor or group.
+
+    Turned alone, one side of the equality would have the other's sign.
+    """
+    of_label: dict[str, set[str]] = {}
+    for term in spec.terms:
+        if term.op == "=~" and term.is_label:
+            of_label.setdefault(term.modifier, set()).add(term.lhs)
+    return {
+        factor
+        for factors in of_label.values()
+        for factor in factors
+        if several_groups or len(factors) > 1
+    }

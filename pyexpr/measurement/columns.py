@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import DataError
+from pyexpr.base.errors import ColumnError, DataError, listed
 from pyexpr.base.tables import column_or_array, label_codes, numeric_column
 from pyexpr.measurement.spec import MeasurementModel
 
@@ -31,6 +31,12 @@ def indicator_columns(frame: pd.DataFrame, spec: MeasurementModel) -> NDArray[np
     named = (
         frame if all(isinstance(name, str) for name in frame.columns) else frame.rename(columns=str)
     )
+    doubled = named.columns[named.columns.duplicated()]
+    if len(doubled):
+        raise ColumnError(
+            f"data have columns whose names are the same as text, such as 0 and '0': "
+            f"{listed(doubled)}; rename one"
+        )
     return np.column_stack(
         [numeric_column(named, name, what="data") for name in spec.indicators]
     ).reshape(len(frame), len(spec.indicators))

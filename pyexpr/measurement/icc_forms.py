@@ -61,6 +61,8 @@ def chosen_forms(form: str | Iterable[str]) -> tuple[Form, ...]:
         if form == "all":
             return tuple(FORMS.values())
         return (find_form(form),)
+    if not isinstance(form, Iterable):
+        raise DataError(f'form= must be "all", a form or a list of them, not {form!r}')
     wanted = {find_form(name).name for name in form}
     if not wanted:
         raise DataError(f'form= is empty; give "all" or some of {listed(FORMS)}')

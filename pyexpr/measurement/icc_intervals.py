@@ -38,6 +38,7 @@ NO_ERROR = "the ratings of a target never differ (error mean square 0)"
 NO_TARGETS = "the means of the targets do not differ (mean square 0), so there is no interval"
 NOTHING_LEFT = "targets and error have mean square 0: only raters differ"
 NOT_ENCLOSED = "the approximation behind the interval fails here: it does not hold the estimate"
+NO_LOWER_LIMIT = "the lower limit for one rating is too negative to be stepped up: there is none"
 NO_STEP_UP = "the estimate is too negative to be stepped up to k ratings"
 
 
@@ -209,7 +210,7 @@ def form_row(form: Form, signal: Signal, k: float | None) -> dict[str, Any]:
     if math.isnan(estimate) and not math.isnan(signal.theta):
         high, reason = NAN, NO_STEP_UP
     elif math.isnan(low) and not math.isnan(signal.low):
-        low = -math.inf
+        low, reason = -math.inf, reason or NO_LOWER_LIMIT
     return {
         "form": form.name,
         "shrout_fleiss": form.shrout_fleiss,

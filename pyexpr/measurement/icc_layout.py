@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.base.errors import ColumnError, DataError, listed
 from pyexpr.base.tables import as_frame, label_codes, numeric_column, require_columns
 from pyexpr.core.icc import (
     Squares,
@@ -103,7 +103,9 @@ def names_of(value: str | Sequence[str] | None) -> list[str]:
     """Return a column name, or a list of them, as a list."""
     if value is None:
         return []
-    return [value] if isinstance(value, str) else list(value)
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return [str(value)]
+    return list(value)
 
 
 def codes_of(frame: pd.DataFrame, names: Sequence[str]) -> tuple[NDArray[np.int64], int]:
@@ -397,6 +399,14 @@ def groups_of(
     names = names_of(by)
     if not long:
         chosen = names_of(ratings)
+        doubled = [name for name in dict.fromkeys(chosen) if chosen.count(name) > 1]
+        taken = [name for name in dict.fromkeys(chosen) if name in (*names, cluster)]
+        if doubled or taken:
+            raise DataError(
+                f"ratings= names {listed(doubled or taken)} "
+                + ("more than once" if doubled else "which by= or cluster= names too")
+                + ": each rater's column counts once"
+            )
         if len(chosen) == 1:
             raise DataError("ratings= names one column: a long table, which needs targets= too")
         rest = [c for c in frame.columns if c not in names and c != cluster]

@@ -12,7 +12,6 @@ from pyexpr.base.versions import versions
 from pyexpr.measurement.icc_bootstrap import Bootstrap
 from pyexpr.measurement.icc_forms import FORMS, Form
 from pyexpr.measurement.icc_intervals import Signal, form_row
-from pyexpr.measurement.icc_reml import METHOD as REML
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,7 +171,7 @@ class ICCResult(Result):
                 f"and {'adds' if single == 1 else 'add'} nothing to the one within"
             )
         if self.k is None and any(
-            group.signals["one_way"].method == "Wald" for group in self.groups
+            group.k_effective - group.k_harmonic > 1e-9 for group in self.groups
         ):
             notes.append(
                 "targets have unequal numbers of ratings: ICC(1,k) is the reliability at the "
@@ -182,7 +181,8 @@ class ICCResult(Result):
             notes.append(NOTE_NO_RATERS)
         elif any(FORMS[name].family != "one_way" for name in self.forms):
             notes.append(NOTE_TWO_WAY)
-        if any(s.method == REML for group in self.groups for s in group.signals.values()):
+        shown = {FORMS[name].family for name in self.forms} - {"one_way"}
+        if shown and self.two_way and any(map(_has_holes, self.groups)):
             notes.append(NOTE_REML)
         if any(group.shared for group in self.groups):
             notes.append(NOTE_SHARED)
@@ -211,6 +211,11 @@ class ICCResult(Result):
 
     def _shown(self) -> tuple[Form, ...]:
         return tuple(FORMS[name] for name in self.forms)
+
+
+def _has_holes(group: ICCGroup) -> bool:
+    """Say whether cells of the table of targets by raters are missing."""
+    return group.n_raters is not None and group.n_ratings < group.n_targets * group.n_raters
 
 
 _COLUMNS = (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pyexpr.base.checks import checked_threads
 from pyexpr.base.errors import (
     DataError,
     EngineError,
@@ -148,6 +149,7 @@ def invariance(
     2      scalar     2    28
     """
     spec = parse_model(model)
+    n_threads = checked_threads(n_threads)
     check_options(estimator, missing, confidence)
     checked_engine(engine)
     frame = as_frame(data)

@@ -54,7 +54,9 @@ class LavaanFits:
     def measures(self, level: str) -> dict[str, float]:
         """Return chisq, df, p_value, cfi, tli, rmsea, srmr, aic, bic, logl; NaN without a fit."""
         found = self.outputs[level].measures if level in self.outputs else {}
-        row = {name: found.get(name, math.nan) for name in ("chisq", "df")}
+        # Robust, where there is such a test: its p-value is of this chi-square.
+        chisq = found.get("chisq.scaled", found.get("chisq", math.nan))
+        row = {"chisq": chisq, "df": found.get("df", math.nan)}
         row["p_value"] = found.get("pvalue.scaled", found.get("pvalue", math.nan))
         for name, sources in _FIT.items():
             there = [found[key] for key in sources if not math.isnan(found.get(key, math.nan))]

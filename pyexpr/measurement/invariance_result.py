@@ -298,7 +298,7 @@ class InvarianceResult(Result):
             if math.isnan(test.p_value):
                 continue
             differ = test.p_value <= 1 - self.confidence
-            shown = f"F({test.df1}, {test.df2}) = {test.statistic:.2f}, p = {_p_text(test.p_value)}"
+            shown = f"F({test.df1}, {test.df2}) = {test.statistic:.2f}, {_p_text(test.p_value)}"
             said.append(
                 f"{level.capitalize()}: the {what} differ between groups ({shown}); see "
                 "contrasts()."
@@ -328,8 +328,9 @@ class InvarianceResult(Result):
         if not self.held.all_logs:
             odd = [self.model.indicators[j] for j in self.held.loadings if not self.held.logs[j]]
             said.append(
-                f"The loadings of {listed(odd)} differ in sign between groups: plain ratios "
-                f"to {self.model.indicators[self.held.reference]!r} are compared, not logarithms."
+                f"The loadings of {listed(odd)}, as ratios to that of "
+                f"{self.model.indicators[self.held.reference]!r}, differ in sign between groups: "
+                "these ratios are compared, not logarithms."
             )
         improper = [
             str(self.labels[code])
@@ -382,4 +383,4 @@ class _NoTest:
 
 
 def _p_text(p: float) -> str:
-    return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
+    return "p < .001" if p < 0.001 else f"p = {f'{p:.3f}'.removeprefix('0')}"

@@ -395,6 +395,12 @@ class CFAResult(Result):
                 "The model has no degrees of freedom left: it reproduces the covariances exactly, "
                 "and its fit cannot be tested."
             )
+        labels = dict.fromkeys(term.modifier for term in self.model.terms if term.is_label)
+        if labels and self.group_name is not None:
+            said.append(
+                f"What is labelled {listed(labels)} is held equal over the groups, too: a label "
+                "is one parameter."
+            )
         if self.n_dropped:
             total = len(self.rows.columns)
             which = "an indicator is" if self.missing == "listwise" else "all indicators are"

@@ -37,6 +37,11 @@ class Term:
     rhs: str
     modifier: str = ""
 
+    @property
+    def is_label(self) -> bool:
+        """Whether the modifier names the parameter."""
+        return self.modifier != "NA" and _LABEL.fullmatch(self.modifier) is not None
+
 
 @dataclass(frozen=True, slots=True)
 class MeasurementModel:
@@ -169,6 +174,9 @@ def _check(model: MeasurementModel) -> None:
     known = {*model.factors, *model.indicators}
     for term in model.terms:
         key = (term.lhs, term.op, term.rhs)
+        if term.op == "~~":
+            # Either way round it is the same covariance.
+            key = (min(term.lhs, term.rhs), term.op, max(term.lhs, term.rhs))
         if key in seen:
             raise DataError(f"the model says '{term.lhs} {term.op} {term.rhs}' twice")
         seen.add(key)
@@ -178,6 +186,19 @@ def _check(model: MeasurementModel) -> None:
                     f"the model mentions {name!r}, which is neither a factor nor an indicator; "
                     f"it has {listed(sorted(known))}"
                 )
+    mixed = [
+        term
+        for term in model.terms
+        if term.op == "~~" and (term.lhs in model.factors) != (term.rhs in model.factors)
+    ]
+    if mixed:
+        raise DataError(
+            f"the model lets a factor covary with an indicator ('{mixed[0].lhs} ~~ "
+            f"{mixed[0].rhs}'), which is not supported"
+        )
+    own = [term.rhs for term in model.terms if term.op == "=~" and term.rhs == term.lhs]
+    if own:
+        raise DataError(f"a factor and its indicator are both called {own[0]!r}; rename one")
     if any(term.op == "=~" and term.rhs in model.factors for term in model.terms):
         raise DataError("a factor that measures another factor is not supported")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pandas as pd
 import pytest
 from lavaan_direct import by_lavaan
 
-from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.base.errors import ColumnError, DataError, FactorModelError
 from pyexpr.measurement.bootstrap_cfa import bootstrap_cfa
 from pyexpr.measurement.cfa import cfa
 from pyexpr.measurement.invariance import invariance
@@ -222,3 +224,73 @@ def test_arguments_that_are_no_numbers() -> None:
     for wrong in (100.5, "100", True):
         with pytest.raises(DataError, match="n_boot= must be a whole number"):
             bootstrap_cfa(data, model, cluster="subject", n_boot=wrong)
+
+
+@pytest.mark.parametrize("engine", ["rpy2", "native"])
+def test_a_negative_residual_variance_has_its_cfi(tmp_path: Path, engine: str) -> None:
+    """lavaan's baseline model cannot start from it."""
+    r = np.random.default_rng(1015)
+    p, n = int(r.integers(4, 7)), int(r.integers(20, 60))
+    loadings = r.uniform(0.2, 1.6, p)
+    data = pd.DataFrame(
+        r.normal(size=(n, 1)) * loadings + r.normal(size=(n, p)) * 0.8,
+        columns=[f"v{j}" for j in range(p)],
+    )
+    found = cfa(data, {"f": list(data)}, engine=engine)
+    assert not found.admissible
+    code = (
+        f"f <- cfa('f =~ {' + '.join(data)}', d, std.lv = TRUE);"
+        "fitMeasures(f, c('cfi', 'tli', 'chisq'))"
+    )
+    theirs = by_lavaan(tmp_path, data, code)
+    ours = found.glance()[["cfi", "tli", "chisq"]].to_numpy()[0]
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert not any("baseline" in text or len(text) > 300 for text in found.messages)
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "match"),
+    [
+        (f"{TWO}\ng ~~ x1", DataError, "lets a factor covary with an indicator"),
+        (f"{ONE}\nx1 ~~ x2\nx2 ~~ x1", DataError, "'x2 ~~ x1' twice"),
+        ("x1 =~ x1 + x2 + x3", DataError, "a factor and its indicator are both called 'x1'"),
+        ("f =~ a*x1 + a*x2\ng =~ x3 + x4\nf ~~ 0*g", FactorModelError, "not identified"),
+        ("f =~ a*x1 + b*x2 + c*x3\ng =~ a*x1 + b*x2 + c*x3", FactorModelError, "identified"),
+    ],
+)
+def test_models_that_say_nothing_are_refused(
+    model: str, error: type[Exception], match: str
+) -> None:
+    with pytest.raises(error, match=match):
+        cfa(incomplete().dropna(), model)
+
+
+def test_a_label_is_one_parameter_in_all_groups_and_factors() -> None:
+    data = incomplete().dropna().reset_index(drop=True)
+    data["g"] = np.where(data.index % 2, "u", "v")
+    found = cfa(data, "f =~ a*x1 + x2 + x3", group="g")
+    loadings = found.loadings().query("indicator == 'x1'")["loading"]
+    assert np.ptp(loadings) < 1e-6
+    assert any("labelled 'a' is held equal over the groups" in note for note in found.notes())
+    # Turned around alone, one side would have the other's sign.
+    data[["x3", "x4"]] *= -1
+    tied = cfa(data, "f =~ a*x1 + x2\ng =~ a*x3 + x4").loadings()
+    one, other = tied.query("indicator in ['x1', 'x3']")["loading"]
+    assert one == pytest.approx(other, abs=1e-6)
+
+
+def test_names_that_are_the_same_as_text() -> None:
+    data = incomplete().dropna().set_axis([0, 1, 2, "0"], axis=1)
+    with pytest.raises(ColumnError, match=r"the same as text, such as 0 and '0': '0'"):
+        cfa(data, {"f": ["0", "1", "2"]})
+
+
+def test_the_locale_is_as_before_r_started() -> None:
+    code = (
+        "import locale, pandas as pd; from pyexpr.measurement.cfa import cfa;"
+        "before = locale.setlocale(locale.LC_ALL);"
+        "data = {'a': [1, 2, 3, 5, 4, 7], 'b': [2, 1, 4, 4, 5, 6], 'c': [1, 3, 2, 5, 6, 5]};"
+        "cfa(data, {'f': list('abc')}, engine='rpy2');"
+        "assert locale.setlocale(locale.LC_ALL) == before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -466,3 +466,37 @@ def test_arguments_of_the_wrong_kind() -> None:
         icc(long, cluster="subject", cluster_method="bootstrap_t", n_boot=500.5, **ask)
     with pytest.raises(DataError, match=r"confidence= must .*, not '0\.95'"):
         icc(long, confidence="0.95", **ask)  # type: ignore[arg-type]
+
+
+def test_each_raters_column_counts_once() -> None:
+    wide = pd.DataFrame(np.random.default_rng(2).normal(size=(20, 3)), columns=list("wxy"))
+    with pytest.raises(DataError, match="ratings= names 'w' more than once"):
+        icc(wide, ratings=["w", "w", "x"])
+    wide["subject"] = np.arange(20) // 5
+    with pytest.raises(DataError, match="ratings= names 'subject' which by= or cluster= names too"):
+        icc(wide, ratings=["w", "x", "subject"], cluster="subject")
+    with pytest.raises(DataError, match="form= must be"):
+        icc(wide[["w", "x"]], form=None)  # type: ignore[arg-type]
+
+
+def test_the_notes_on_missing_cells_stand_with_clusters_too() -> None:
+    wide = pd.DataFrame(np.random.default_rng(2).normal(size=(20, 4)), columns=list("wxyz"))
+    wide["subject"] = np.repeat(list("ABCD"), 5)
+    wide.loc[[0, 7, 12], "w"] = np.nan
+    notes = icc(wide, cluster="subject").notes()
+    assert any("by REML" in note for note in notes)
+    assert any("unequal numbers of ratings" in note for note in notes)
+    empty = icc(np.full((3, 3), np.nan)).notes()
+    assert not any("unequal numbers" in note for note in empty)
+
+
+def test_a_limit_without_end_has_its_reason() -> None:
+    long = pd.DataFrame(
+        {
+            "t": np.repeat(list("abdef"), 3), "r": np.tile(list("xyz"), 5),
+            "y": [2, 2, 3, 4, 0, 0, 1, 4, 2, 1, 4, 1, 2, 3, 2],
+        }
+    )  # fmt: skip
+    row = icc(long, targets="t", raters="r", ratings="y").tidy().loc[3]
+    assert row["conf_low"] == -np.inf
+    assert "too negative to be stepped up" in row["reason"]

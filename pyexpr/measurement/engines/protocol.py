@@ -173,14 +173,16 @@ def read_answer(raw: bytes) -> Answer:
 def fit_output(request: FitRequest, answer: Answer) -> FitOutput:
     """Turn bridge.R's answer to a fit into a `FitOutput` with the user's names."""
     value = answer.value
+    user = {safe: name for name, safe in request.model.safe_names.items()}
     if not value["converged"][0]:
-        said = f" lavaan said: {'; '.join(answer.messages)}." if answer.messages else ""
+        texts = dict.fromkeys(_with_user_names(text, user) for text in answer.messages)
+        said = f" lavaan said: {'; '.join(texts).rstrip('.')}." if texts else ""
         raise FactorModelError(
-            "lavaan found no solution for the factor model: the optimiser did not converge."
-            f"{said} Check that the indicators correlate, and how many rows there are",
+            "lavaan found no solution for the factor model: the optimiser did not converge, or "
+            f"the model is not identified.{said} Check that the indicators correlate, how many "
+            "rows there are, and whether the model has more parameters than the data can tell",
             reason="not_converged",
         )
-    user = {safe: name for name, safe in request.model.safe_names.items()}
     rows = value["parameters"]
     # lavaan numbers groups by first appearance; its labels are our codes.
     labels = [int(label) if label else 0 for label in value["groups"]]

@@ -135,9 +135,8 @@ def _not_loadable(error: Exception) -> RNotFoundError:
 def _unchanged_process() -> Iterator[None]:
     """Undo what starting R does to the process: environment, locale, Ctrl-C handler."""
     environment = dict(os.environ)
-    places = [locale.LC_COLLATE, locale.LC_CTYPE, locale.LC_MONETARY, locale.LC_NUMERIC]
-    places += [locale.LC_TIME] + ([locale.LC_MESSAGES] if hasattr(locale, "LC_MESSAGES") else [])
-    locales = [(place, locale.setlocale(place)) for place in places]
+    # All of it, paper and measurement too, which Python has no names for.
+    places = locale.setlocale(locale.LC_ALL)
     in_main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGINT) if in_main else None
     try:
@@ -148,7 +147,6 @@ def _unchanged_process() -> Iterator[None]:
             if not name.startswith("R_") and name != "PYTHON_SESSION_INITIALIZED":
                 del os.environ[name]
         os.environ.update(environment)
-        for place, value in locales:
-            locale.setlocale(place, value)
+        locale.setlocale(locale.LC_ALL, places)
         if in_main and handler is not None:
             signal.signal(signal.SIGINT, handler)
