@@ -266,11 +266,11 @@ def _cut(frames: Frames, segment: Segment, rate: float | None, number: int, what
     chosen: slice | NDArray[np.int64] = slice(start, stop)
     length = stop - start
     if rate is not None and rate != frames.fps:
-        length = max(int(np.ceil(length / frames.fps * rate - _ROUNDING)), 1)
+        # Of the seconds asked for: the frames may last a moment longer.
+        length = max(round((segment.end - segment.start) * rate), 1)
         # The frame that is shown at each time k / rate.
-        chosen = start + np.floor(np.arange(length) * frames.fps / rate + _ROUNDING).astype(
-            np.int64
-        )
+        shown = np.floor(np.arange(length) * frames.fps / rate + _ROUNDING).astype(np.int64)
+        chosen = start + np.minimum(shown, stop - start - 1)
     if frames.file is not None:
         return _Piece(None, (frames.file, chosen), length, frames.names, counts)
     # Copied, so that a recording need not be held for its clips.

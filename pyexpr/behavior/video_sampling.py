@@ -65,6 +65,8 @@ def sampled_frames(
     held = np.abs(moments - times[shown])
     within = (times[shown] >= start - index.tolerance) & (times[shown] < end - index.tolerance)
     known = within & (held <= LONGEST_HOLD) & (moments < index.seconds - index.tolerance)
+    # Before the first frame there is none.
+    known &= moments >= times[0] - index.tolerance
     return np.where(known, shown, MISSING)
 
 

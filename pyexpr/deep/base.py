@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from pyexpr.base.errors import DataError
@@ -62,6 +62,10 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
     )
     # The values that tune="paper" tries, by the parameters' names.
     _PAPER_GRID: ClassVar[dict[str, tuple[Any, ...]]] = {}
+    # What tuning can try: the rest is settled once the clips are read.
+    _TUNABLE: ClassVar[tuple[str, ...]] = (
+        "lr", "max_epochs", "batch_size", "patience", "clip_norm", "weight_decay",
+    )  # fmt: skip
 
     # --- what a subclass says ---
 
@@ -267,8 +271,10 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
 
     def _combinations(self) -> list[dict[str, Any]]:
         """Return the values to try in tuning; none without it."""
-        known = self.get_params(deep=False)
-        return combinations(self.tune, self._PAPER_GRID, known)
+        found = combinations(self.tune, self._PAPER_GRID, self._TUNABLE)
+        for values in found:
+            clone(self).set_params(**{**values, "tune": None})._check_parameters()
+        return found
 
     def _parts(
         self,
@@ -300,7 +306,8 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         if subjects is None:
             raise DataError(
                 f"{need} needs clips of other subjects to judge by: give validation=(X, y), or "
-                "groups= (the subject of each clip), of which some are then held out"
+                "groups= (the subject of each clip), of which some are then held out (in "
+                "scikit-learn's cross_val_predict by params={'groups': subjects})"
                 + ("" if tuned else "; or patience=None to train all max_epochs")
             )
         names, rank = _shuffled_subjects(subjects, self.seed)

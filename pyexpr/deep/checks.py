@@ -41,7 +41,7 @@ def check_training(parameters: Mapping[str, Any]) -> None:
 
 
 def combinations(
-    tune: Any, paper: Mapping[str, Sequence[Any]], known: Mapping[str, Any]
+    tune: Any, paper: Mapping[str, Sequence[Any]], tunable: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Return the combinations of values that `tune` asks for, none without tuning."""
     if tune is None:
@@ -54,8 +54,11 @@ def combinations(
             + f", not {tune!r}"
         )
     for name, values in grid.items():
-        if name not in known:
-            raise DataError(f"tune= has no parameter {name!r}; it may have {listed(known)}")
+        if name not in tunable:
+            raise DataError(
+                f"tune= cannot try {name!r}, which is settled before; it may have "
+                f"{listed(tunable, most=12)}"
+            )
         if isinstance(values, str) or not isinstance(values, Sequence) or not values:
             raise DataError(f"tune= must list values to try for {name!r}, not {values!r}")
     return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]

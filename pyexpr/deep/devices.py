@@ -57,11 +57,13 @@ def choose_place(device: str | None) -> Place:
 
 
 @contextmanager
-def repeatable(place: Place, *, deterministic: bool, n_threads: int | None) -> Iterator[None]:
+def repeatable(
+    place: Place, *, deterministic: bool, n_threads: int | None, mixed: bool = False
+) -> Iterator[None]:
     """Compute in the same way each time inside the block; settings come back after it."""
     threads, was = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    benchmark = torch.backends.cudnn.benchmark
+    benchmark, mkldnn = torch.backends.cudnn.benchmark, torch.backends.mkldnn.enabled
     filled = torch.utils.deterministic.fill_uninitialized_memory
     name, size = _WORKSPACE
     workspace = os.environ.get(name)
@@ -76,11 +78,15 @@ def repeatable(place: Place, *, deterministic: bool, n_threads: int | None) -> I
             torch.backends.cudnn.benchmark = False
             # A guard for code that reads what it did not write; it costs a pass over memory.
             torch.utils.deterministic.fill_uninitialized_memory = False
+        # On the CPU oneDNN's convolutions in half precision differ from run to run.
+        if deterministic and mixed and place.kind == "cpu":
+            torch.backends.mkldnn.enabled = False
         with torch.random.fork_rng(devices=cuda):
             yield
     finally:
         if workspace is None:
             os.environ.pop(name, None)
+        torch.backends.mkldnn.enabled = mkldnn
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(was, warn_only=warn_only)
         torch.backends.cudnn.benchmark = benchmark

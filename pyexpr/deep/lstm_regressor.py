@@ -148,6 +148,9 @@ class LSTMRegressor(DeepRegressor):
     """
 
     _FITTED: ClassVar[tuple[str, ...]] = (*DeepRegressor._FITTED, "columns_", "frames_")
+    _TUNABLE: ClassVar[tuple[str, ...]] = (
+        "hidden_size", "num_layers", "dropout", *DeepRegressor._TUNABLE,
+    )  # fmt: skip
     _PAPER_GRID: ClassVar[dict[str, tuple[Any, ...]]] = {
         "lr": (0.001, 0.005, 0.01),
         "num_layers": (1, 2, 3),

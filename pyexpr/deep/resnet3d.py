@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Final, Self
 
 import torch
@@ -12,6 +11,7 @@ from torch import nn
 from torchvision.models.video import R3D_18_Weights, r3d_18
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.files import sha256, writable_folder
 from pyexpr.deep.checkpoints import Tensors
 
 KINETICS: Final = "kinetics400"
@@ -143,16 +143,33 @@ def _kinetics() -> Tensors:
     """Return torchvision's weights, from where it keeps them or from the web."""
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     name = _WEIGHTS.url.rpartition("/")[2]
-    try:
-        state: Tensors = _WEIGHTS.get_state_dict(progress=False, check_hash=True)
-    except (OSError, RuntimeError, UnpicklingError, EOFError) as error:
-        said = " ".join(str(error).split())
+    path = folder / name
+    expected = _hash_prefix(name)
+    if not path.is_file():
+        try:
+            writable_folder(folder)
+            torch.hub.download_url_to_file(
+                _WEIGHTS.url, str(path), hash_prefix=expected, progress=False
+            )
+        except (OSError, RuntimeError) as error:
+            said = " ".join(str(error).split())
+            raise DataError(
+                f"torchvision's Kinetics-400 weights cannot be had ({said}): download {name} from "
+                f"{_WEIGHTS.url} where there is a network, and put it into {str(folder)!r} or give "
+                "its path as pretrained="
+            ) from None
+    # Whoever put it there: it is looked at before it is read, and read as tensors alone.
+    if not sha256(path).startswith(expected):
         raise DataError(
-            f"torchvision's Kinetics-400 weights cannot be had ({said}): download {name} from "
-            f"{_WEIGHTS.url} where there is a network, and put it into {str(folder)!r} or give "
-            "its path as pretrained="
-        ) from None
-    return state
+            f"{str(path)!r} is not torchvision's file of that name (its SHA-256 does not begin "
+            f"with {expected}); remove it, or give weights of your own by their path as pretrained="
+        )
+    return _from_file(path)
+
+
+def _hash_prefix(name: str) -> str:
+    """Return how the SHA-256 of a file of torch's hub begins, which its name ends with."""
+    return name.rpartition("-")[2].partition(".")[0]
 
 
 def _from_file(path: Path) -> Tensors:

@@ -6,11 +6,14 @@ that a training that was killed and resumed equals one that was not.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -142,8 +145,23 @@ def train(
         show=show,
     )
     with memory_told(options.batch_size, place):
-        state = fabric.launch(run) if several else run(fabric)
-    return Trained(from_bytes(state["best"]), state["best_epoch"], state["history"])
+        if not several:
+            return run(fabric)
+        with TemporaryDirectory() as folder:
+            # By a file: a pipe that nobody reads before the processes end holds 64 KB.
+            handover = Path(folder) / "trained"
+            fabric.launch(partial(_hand_over, run=run, target=handover))
+            best, rest = handover.with_suffix(".weights"), handover.with_suffix(".json")
+            facts = json.loads(rest.read_text(encoding="utf-8"))
+            return Trained(from_bytes(best.read_bytes()), facts["best_epoch"], facts["history"])
+
+
+def _hand_over(fabric: Any, *, run: Callable[[Any], Trained], target: Path) -> None:
+    trained = run(fabric)
+    if fabric.is_global_zero:
+        target.with_suffix(".weights").write_bytes(to_bytes(trained.weights))
+        facts = {"best_epoch": trained.best_epoch, "history": trained.history}
+        target.with_suffix(".json").write_text(json.dumps(facts), encoding="utf-8")
 
 
 def _train(
@@ -155,9 +173,14 @@ def _train(
     options: TrainingOptions,
     checkpoint: Checkpoint | None,
     show: bool | None,
-) -> dict[str, Any]:
+) -> Trained:
     place = Place(fabric.device.type, fabric.device.index)
-    with repeatable(place, deterministic=options.deterministic, n_threads=options.n_threads):
+    with repeatable(
+        place,
+        deterministic=options.deterministic,
+        n_threads=options.n_threads,
+        mixed=options.precision != "32",
+    ):
         torch.manual_seed(torch_seed(epoch_words(options.seed, FIRST_WEIGHTS, 1)))
         plain = make_module()
         weights = [weight for weight in plain.parameters() if weight.requires_grad]
@@ -181,7 +204,9 @@ def _train(
             judged = math.nan
             if validation is not None:
                 judged = _mean_squared_error(fabric, module, validation, options.batch_size)
-            _refuse_divergence(loss, judged if validation is not None else 0.0, epoch, options)
+            whole = all(bool(weight.isfinite().all()) for weight in weights)
+            judged_or_0 = judged if validation is not None else 0.0
+            _refuse_divergence(loss if whole else math.nan, judged_or_0, epoch, options)
             state.epoch = epoch
             state.history.append({"epoch": epoch, "train": loss, "validation": judged})
             state.module = copied(plain.state_dict())
@@ -190,8 +215,7 @@ def _train(
             if checkpoint is not None and fabric.is_global_zero:
                 state.optimizer = adam_moments(optimizer)
                 checkpoint.write(state)
-    # Tensors pass between processes by files that end with the one that made them.
-    return {"best": to_bytes(state.best), "best_epoch": state.best_epoch, "history": state.history}
+    return Trained(state.best, state.best_epoch, state.history)
 
 
 def _epochs_left(state: TrainingState, options: TrainingOptions) -> Iterator[int]:
@@ -239,7 +263,11 @@ def _train_epoch(
         # Devices average their gradients: together they give that of the batch's mean.
         fabric.backward(squares * (fabric.world_size / n))
         if options.clip_norm is not None:
-            fabric.clip_gradients(module, optimizer, max_norm=options.clip_norm)
+            # Gradients that are not finite are for the scaler of mixed precision, which
+            # then leaves the step out; else the loss tells.
+            fabric.clip_gradients(
+                module, optimizer, max_norm=options.clip_norm, error_if_nonfinite=False
+            )
         optimizer.step()
         total += squares.detach().cpu().double()
     return _over_devices(fabric, total) / len(part.labels)

@@ -97,6 +97,7 @@ class Video3DRegressor(DeepRegressor):
     ((6,), [4, 16, 16])
     """
 
+    _TUNABLE: ClassVar[tuple[str, ...]] = ("pretrained", "trainable", *DeepRegressor._TUNABLE)
     _FITTED: ClassVar[tuple[str, ...]] = (*DeepRegressor._FITTED, "clip_shape_", "video_")
 
     def __init__(

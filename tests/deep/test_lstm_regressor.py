@@ -209,7 +209,11 @@ BAD_PARAMETERS: list[tuple[dict[str, Any], str]] = [
     ({"seed": -1}, "seed= must be between 0"),
     ({"columns": "points2d"}, "did you mean 'points_2d'"),
     ({"tune": "papers"}, "tune= must be None, a mapping .*, or 'paper', not 'papers'"),
-    ({"tune": {"depth": [1]}}, "tune= has no parameter 'depth'"),
+    ({"tune": {"depth": [1]}}, "tune= cannot try 'depth'"),
+    ({"tune": {"columns": ["pose", "aus"]}}, "tune= cannot try 'columns', which is settled before"),
+    ({"tune": {"n_seeds": [1, 9]}}, "tune= cannot try 'n_seeds'"),
+    ({"tune": {"hidden_size": [8, 0]}}, "hidden_size= must be a whole number of at least 1, not 0"),
+    ({"tune": {"lr": [0.1, -1.0]}}, "lr= must be a number above 0, not -1.0"),
     ({"tune": {"lr": 0.1}}, "tune= must list values to try for 'lr', not 0.1"),
 ]
 

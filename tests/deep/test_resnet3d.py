@@ -15,6 +15,7 @@ from torch import nn
 from torchvision.models.video import R3D_18_Weights, r3d_18
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.files import sha256
 from pyexpr.behavior.video_sampling import resized
 from pyexpr.deep import resnet3d, video_regressor
 from pyexpr.deep.resnet3d import STAGES, Video3DNet, pretrained_state
@@ -127,11 +128,19 @@ def test_kinetics_weights_come_through_torchvision(
     assert "no network" in said
     assert "r3d_18-b3b3357e.pth" in said
     assert str(tmp_path / "checkpoints") in said
-    # Put where the sentence says, the file is used.
-    torch.save(kinetics, tmp_path / "checkpoints" / "r3d_18-b3b3357e.pth")
+    # Put where the sentence says, the file is used, if it is the one that is meant.
+    path = tmp_path / "checkpoints" / "r3d_18-b3b3357e.pth"
+    torch.save(kinetics, path)
+    with pytest.raises(DataError, match="its SHA-256 does not begin with b3b3357e"):
+        Video3DNet("kinetics400")
+    monkeypatch.setattr(resnet3d, "_hash_prefix", lambda _: sha256(path)[:8])
     net = Video3DNet("kinetics400")
     assert torch.equal(net.body.layer4[1].conv2[0].weight, kinetics["layer4.1.conv2.0.weight"])
     assert net.body.fc.out_features == 1
+    # Nor is it read as anything but tensors.
+    torch.save({**kinetics, "fc.bias": _Evil()}, path)
+    with pytest.raises(DataError, match="cannot be read as tensors alone"):
+        Video3DNet("kinetics400")
 
 
 class _Evil:

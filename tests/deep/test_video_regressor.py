@@ -234,3 +234,16 @@ def test_tables_are_refused_by_row(table: pd.DataFrame, tmp_path: Path) -> None:
         model.fit(table.assign(start=5, end=6), table["label"])
     with pytest.raises(DataError, match="has no column 'openface'"):
         model.set_params(crop="face").fit(table, table["label"])
+
+
+def test_half_precision_on_the_cpu_repeats_itself() -> None:
+    """oneDNN's convolutions do not."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=6)
+    clips = rng.integers(0, 255, (6, 4, 16, 16, 3), dtype=np.uint8)
+    options: dict[str, Any] = {"max_epochs": 1, "patience": None, "precision": "bf16-mixed"}
+    one, two = (
+        px.deep.Video3DRegressor(progress=False, **options).fit(clips, y).predict(clips)
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(one, two)
