@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pyexpr.base.checks import is_number, real_number
+from pyexpr.base.checks import is_number
 from pyexpr.base.errors import DataError, StudyError, listed, near_names
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 
@@ -188,7 +188,9 @@ class Schedule:
         What remains at the end is left out; a recording shorter than one clip is
         listed as dropped.
         """
-        return cls(period=real_number(seconds, argument="every"))
+        if not is_number(seconds):
+            raise DataError(f"clips must last a positive number of seconds, not {seconds!r}")
+        return cls(period=float(seconds))
 
     def to_table(self) -> pd.DataFrame:
         """Return the segments as a table that `from_table` takes: context, clip, start, end."""
