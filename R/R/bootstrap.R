@@ -33,8 +33,8 @@ cluster_bootstrap <- function(data, statistic, cluster, n_boot = 2000, method = 
       described_type(statistic)), call)
   }
   used <- c(cluster, stratify)
-  table <- table_node(data[used], call = call)
-  table$n <- nrow(data)
+  # All of it: with `cluster = NULL` Python looks whether a column of subjects repeats.
+  table <- table_node(data, used, call = call)
   token <- function_token(function(weights) statistic(data, weights))
   found <- ask("cluster_bootstrap", list(
     table = table, `function` = token$id, cluster = cluster, n_boot = one(n_boot),

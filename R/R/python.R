@@ -10,12 +10,12 @@ venv <- "r-pyexpr"
 
 # Returns Python's function from bytes to bytes.
 start <- function(call = rlang::caller_env()) {
-  if (!is.null(state$answer)) return(state$answer)
-  choose_python()
-  door <- tryCatch(
-    reticulate::import("pyexpr.hosted.door", convert = TRUE),
-    error = function(e) not_found(e, call)
-  )
+  # A forked child inherits the function, but lavaan is asked in the child's own R.
+  if (!is.null(state$answer) && identical(state$pid, Sys.getpid())) return(state$answer)
+  door <- tryCatch({
+    choose_python()
+    reticulate::import("pyexpr.hosted.door", convert = TRUE)
+  }, error = function(e) not_found(e, call))
   if (!identical(as.integer(door$PROTOCOL), protocol)) {
     abort(c("this R package and the Python package pyexpr-stats are of different versions.",
       i = "Install both from the same release; see `?install_pyexpr`."),
@@ -29,6 +29,7 @@ start <- function(call = rlang::caller_env()) {
     reticulate::r_to_py(answer_call, convert = TRUE)
   )
   state$session <- paste(Sys.getpid(), format(Sys.time(), "%Y-%m-%d %H:%M:%OS6"))
+  state$pid <- Sys.getpid()
   state$answer <- door$answer
   state$answer
 }

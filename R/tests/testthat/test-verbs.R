@@ -211,3 +211,21 @@ test_that("pictures are drawn", {
     expect_gt(nrow(ggplot2::layer_data(plot, 1)), 0)
   }
 })
+
+test_that("rows of repeated subjects are not taken for independent in silence", {
+  expect_error(
+    cluster_bootstrap(clips, function(d, w) sum(w), cluster = NULL, n_boot = 20),
+    "column 'subject' repeats", class = "pyexpr_data_error"
+  )
+})
+
+test_that("a forked R asks its own lavaan", {
+  skip_on_os("windows")
+  here <- fit_cfa(clips, c(response, emotion, motion))$provenance$engine
+  forked <- parallel::mclapply(1:2, function(i) {
+    found <- fit_cfa(clips, c(response, emotion, motion))
+    gc()
+    found$provenance$engine
+  })
+  expect_identical(forked, list(here, here))
+})

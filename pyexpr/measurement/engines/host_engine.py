@@ -38,10 +38,13 @@ _home: tuple[int, int] = (0, 0)
 
 
 def hosted_by_r() -> bool:
-    """Tell whether this very process was started as R.
+    """Tell whether this very process was started as R, or is a fork of one.
 
-    Children inherit the variable, so the process id in it must be ours.
+    Children inherit the variable, so the process id in it must be ours. A fork has the
+    function that R handed over, too.
     """
+    if registered():
+        return True
     said = os.environ.get("R_SESSION_INITIALIZED", "")
     marks = said.replace(",", ":").replace(";", ":").split(":")
     return any(mark.strip().lower() == f"pid={os.getpid()}" for mark in marks)
