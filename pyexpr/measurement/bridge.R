@@ -185,6 +185,7 @@ pyexpr_handle <- function(request) {
 pyexpr_answer <- function(bytes) {
     warnings <- character()
     error <- NULL
+    interrupted <- FALSE
     value <- NULL
     # lavaan tries some things with try(), which would print on the user's console.
     quiet <- options(show.error.messages = FALSE)
@@ -195,6 +196,9 @@ pyexpr_answer <- function(bytes) {
             tryCatch(pyexpr_handle(unserialize(bytes)), error = function(e) {
                 error <<- conditionMessage(e)
                 NULL
+            }, interrupt = function(i) {
+                interrupted <<- TRUE
+                NULL
             }),
             warning = function(w) {
                 warnings <<- c(warnings, conditionMessage(w))
@@ -204,7 +208,7 @@ pyexpr_answer <- function(bytes) {
                 warnings <<- c(warnings, conditionMessage(m))
                 invokeRestart("muffleMessage")
             }))
-    answer <- list(error = error, warnings = enc2utf8(warnings), value = value,
+    answer <- list(error = error, interrupted = interrupted, warnings = enc2utf8(warnings), value = value,
                    versions = pyexpr_versions())
     if (!is.null(error)) answer$error <- enc2utf8(error)
     serialize(answer, NULL, version = 2L)

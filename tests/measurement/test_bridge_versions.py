@@ -131,3 +131,15 @@ def test_renamed_arguments_travel_through(folder: Path) -> None:
     assert "cluster" in seen["cluster"]
     # Where nlminb stops short lavaan's Gauss-Newton goes on, by options of its own.
     assert any({"optim_method", "optim_gn_tol_x"} <= names for names in seen.values())
+
+
+def test_an_interrupt_of_r_is_an_interrupt_here(tmp_path: Path) -> None:
+    (tmp_path / "bridge.R").write_text(bridge_text(), encoding="utf-8")
+    code = (
+        "source('bridge.R'); pyexpr_handle <- function(request) "
+        "signalCondition(structure(list(), class = c('interrupt', 'condition')));"
+        "writeBin(pyexpr_answer(serialize(list(task = 'versions'), NULL)), 'answer')"
+    )
+    subprocess.run(["Rscript", "--vanilla", "-e", code], cwd=tmp_path, check=True)
+    with pytest.raises(KeyboardInterrupt):
+        read_answer((tmp_path / "answer").read_bytes())

@@ -158,6 +158,9 @@ def read_answer(raw: bytes) -> Answer:
     found = {key: str(item[0]) for key, item in answer["versions"].items() if item}
     messages = tuple(" ".join(str(text).split()) for text in answer.get("warnings") or ())
     messages = tuple(text for text in messages if text)
+    if (answer.get("interrupted") or [False])[0]:
+        # Ctrl-C came while R worked.
+        raise KeyboardInterrupt
     error = answer.get("error")
     if error:
         if "lavaan" not in found:
