@@ -10,7 +10,8 @@ SOURCES := $(shell find cpp CMakeLists.txt -name '*.cpp' -o -name '*.hpp' -o -na
 MODULES := build/.modules
 $(shell mkdir -p build && find pyexpr -name '*.py' | LC_ALL=C sort > $(MODULES).now && \
   { cmp -s $(MODULES).now $(MODULES) || cp $(MODULES).now $(MODULES); })
-BUILD_NEEDS := "scikit-build-core>=0.10" "pybind11>=3" cmake ninja
+# setuptools: some test requirements come as source, and old setuptools cannot make wheels.
+BUILD_NEEDS := "scikit-build-core>=0.10" "pybind11>=3" "setuptools>=77" cmake ninja
 
 # STUDIES per cell, five times as many for jackknife_t; what an earlier run has simulated is kept.
 STUDIES ?= 2000
