@@ -13,6 +13,8 @@ NEEDED = ("torch", "torchvision", "lightning.fabric", "av", "safetensors.torch")
 INSTALL = "pip install 'pyexpr-stats[deep]'"
 # Both anew and from one registry, so that torchvision's operators match torch.
 REINSTALL = "pip install --upgrade --force-reinstall torch torchvision"
+# Broken, these have nothing to do with torch.
+_APART = ("av", "safetensors")
 
 
 def require_installed() -> None:
@@ -43,7 +45,14 @@ def require() -> None:
             raise DeepNotInstalledError(_missing(lacking)) from None
         except (ImportError, OSError, RuntimeError, AttributeError) as error:
             said = " ".join(str(error).split())
+            cause, mend = (
+                (
+                    "it, or a library it needs, is damaged",
+                    f"pip install --upgrade --force-reinstall {package}",
+                )
+                if package in _APART
+                else ("torch and torchvision do not match", REINSTALL)
+            )
             raise DeepNotInstalledError(
-                f"{package} is installed but cannot be loaded ({said}): torch and torchvision do "
-                f"not match; run: {REINSTALL}"
+                f"{package} is installed but cannot be loaded ({said}): {cause}; run: {mend}"
             ) from error

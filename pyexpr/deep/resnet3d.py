@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -96,7 +97,21 @@ class Video3DNet(nn.Module):
         Returns
         -------
         Tensor, shape (clips,)
+
+        Raises
+        ------
+        DataError
+            In training, for one clip so small that a normalisation would see one value.
         """
+        # Frames are halved three times, height and width four times: this is the last layer's.
+        shape = [-(-frames.shape[k] // 2**halved) for k, halved in ((1, 3), (2, 4), (3, 4))]
+        normalised = self.training and "layer4" not in self.frozen
+        if normalised and len(frames) == 1 and math.prod(shape) == 1:
+            raise DataError(
+                f"a batch of one clip of {tuple(frames.shape[1:4])} (frames, height, width) leaves "
+                "one value for the last normalisation; train on batches of at least 2 clips, or "
+                "on clips of more than 8 frames or 16 pixels"
+            )
         moved = frames.permute(0, 4, 1, 2, 3)  # (clips, 3, frames, height, width)
         scaled = (moved.to(self.mean.dtype) / 255 - self.mean) / self.std
         return self.body(scaled).squeeze(-1)  # (clips, 1) -> (clips,)

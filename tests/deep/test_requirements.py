@@ -70,6 +70,14 @@ def test_a_torchvision_that_does_not_match_is_named_with_the_command(tmp_path: P
     )
 
 
+def test_a_damaged_package_beside_torch_is_the_one_to_install_anew(tmp_path: Path) -> None:
+    code = dict.fromkeys(PACKAGES, "") | {"av": 'raise ImportError("av/x.so: file too short")'}
+    assert said(tmp_path, code) == (
+        "av is installed but cannot be loaded (av/x.so: file too short): "
+        "it, or a library it needs, is damaged; run: pip install --upgrade --force-reinstall av"
+    )
+
+
 def test_what_is_installed_is_found_without_loading_it(monkeypatch: pytest.MonkeyPatch) -> None:
     code = (
         "import sys; from pyexpr.deep.requirements import require_installed; require_installed(); "

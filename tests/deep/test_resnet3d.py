@@ -52,6 +52,15 @@ def test_parameters_are_those_of_r3d_18_with_one_value() -> None:
     assert own == kinetics - (512 * 400 + 400) + (512 + 1) == 33_166_785
 
 
+def test_one_small_clip_cannot_be_normalised() -> None:
+    small = torch.zeros((1, 8, 16, 16, 3), dtype=torch.uint8)
+    with pytest.raises(DataError, match=r"of one clip of \(8, 16, 16\) .* at least 2 clips"):
+        Video3DNet()(small)
+    assert Video3DNet().eval()(small).shape == (1,)
+    # One pixel more leaves several values.
+    assert Video3DNet()(torch.zeros((1, 8, 17, 16, 3), dtype=torch.uint8)).shape == (1,)
+
+
 def test_outputs_are_torchvisions(kinetics: dict[str, torch.Tensor], tmp_path: Path) -> None:
     torch.save(kinetics, tmp_path / "kinetics.pth")
     ours = Video3DNet(tmp_path / "kinetics.pth").eval()
