@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -172,6 +173,15 @@ class DeepSection(_Section):
     devices: int = Field(default=1, ge=1)
     precision: Literal["32", "16-mixed", "bf16-mixed"] = "32"
     n_threads: int | None = Field(default=1, ge=1)
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, name: str | None) -> str | None:
+        if name is not None and not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
+            raise ValueError(
+                f'"cpu", "cuda", "cuda:0" (any number) or "mps" is meant, not "{name}"'
+            )
+        return name
 
 
 class LSTMSection(DeepSection):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from pyexpr.base.errors import DataError, StudyError, counted, listed
+from pyexpr.deep.requirements import require, require_installed
 from pyexpr.modeling.splits import split_subjects
-from pyexpr.study.config import StudyConfig
+from pyexpr.study.config import ModelsSection, StudyConfig
 from pyexpr.study.inputs import CLIP_KEY, Inputs
 
 NO_HUMANS = '[baselines] human = "none" leaves the human baseline out'
@@ -38,3 +42,24 @@ def check_early(config: StudyConfig, inputs: Inputs) -> None:
                 f"{counted(len(subjects), 'subject')}, and it needs at least 2; give it a "
                 "larger share, or add subjects"
             )
+
+
+def check_deep(models: ModelsSection, stored: Callable[[str], Path]) -> None:
+    """Raise for deep models that cannot be trained here.
+
+    What is not installed is said of all, a device that is not there only of those not yet
+    `stored` under this file: a training may have been done elsewhere.
+    """
+    sections = models.deep()
+    if sections:
+        require_installed()
+    for name, section in sections.items():
+        if section.device is None or stored(name).exists():
+            continue
+        require()
+        from pyexpr.deep.devices import choose_place
+
+        try:
+            choose_place(section.device)
+        except DataError as error:
+            raise StudyError(f"[models.{name}] device: {error}") from None

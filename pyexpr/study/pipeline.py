@@ -16,13 +16,12 @@ from pyexpr.base.errors import StudyError
 from pyexpr.base.files import sha256, writable_folder, write_text
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
-from pyexpr.deep.requirements import require_installed
 from pyexpr.measurement.engines.choice import r_versions
 from pyexpr.study import models_stage, stages
 from pyexpr.study.config import StudyConfig, read_config
 from pyexpr.study.deep_stage import pretrained_file, train_deep, training_folder
 from pyexpr.study.deep_tables import joined_predictions
-from pyexpr.study.early_checks import check_early
+from pyexpr.study.early_checks import check_deep, check_early
 from pyexpr.study.inputs import Inputs, read_inputs
 from pyexpr.study.render import render
 from pyexpr.study.report import RECORD, REPORT, study_report
@@ -286,9 +285,8 @@ class Study:
             finished stays stored, and is not computed again.
         """
         writable_folder(self.output)
-        if self.config.models.deep():
-            # Said now, not after the other stages.
-            require_installed()
+        # Said now, not after the other stages.
+        check_deep(self.config.models, self._stored)
         check_early(self.config, self.inputs)
         runs: dict[str, Callable[[], StageOutput]] = {
             name: getattr(self, name) for name in STAGES if name != "features"
@@ -313,10 +311,13 @@ class Study:
         result.report()
         return result
 
+    def _stored(self, name: str) -> Path:
+        return self.output / "stages" / f"{name}.zip"
+
     def _stage(self, name: str, compute: Callable[[], StageOutput]) -> StageOutput:
         if name not in self._done:
             key = self._key(name)
-            path = self.output / "stages" / f"{name}.zip"
+            path = self._stored(name)
             stored = load(path, key)
             if stored is not None and name == "factor_model" and self._is_outdated(stored):
                 stored = None

@@ -53,6 +53,10 @@ def test_segments_of_ones_own(tmp_path: Path) -> None:
             r"compare.methods: there is no method 'percentil'; did you mean 'percentile'\?",
         ),
         (f'{BUILT_IN}[compare]\nmetrics = ["corr"]\n', "there is no metric 'corr'"),
+        (
+            f'{BUILT_IN}[models.lstm]\ndevice = "gpu"\n',
+            r'models.lstm.device: "cpu", "cuda", .* or "mps" is meant, not "gpu"',
+        ),
         (f"{BUILT_IN}[compare]\nmethods = []\n", "name at least one method"),
         (f'{BUILT_IN}[compare]\nmetrics = ["r2", "r2"]\n', "metric 'r2' stands twice"),
         (

@@ -238,3 +238,13 @@ def test_sections_name_the_regressors_arguments() -> None:
     assert set(section) < set(defaults)
     named = {**section, "columns": section["columns"][0], "tune": None}
     assert named == {name: defaults[name] for name in named}
+
+
+def test_a_device_that_is_not_there_is_said_before_the_first_stage(
+    study_result: StudyResult, tmp_path: Path
+) -> None:
+    far = LSTM + 'device = "cuda:99"\n'
+    file = variant(study_result.folder.parent, tmp_path / "study", toml=far + QUICK)
+    with pytest.raises(StudyError, match=r"\[models.lstm\] device: there is no device 'cuda:99'"):
+        Study.from_file(file).run(progress=False)
+    assert not (tmp_path / "study" / "results" / "stages").exists()
