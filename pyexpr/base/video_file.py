@@ -230,8 +230,16 @@ def _frames(container: Any, stream: Any) -> Iterator[Any]:
 
 def _pixels(frame: Any) -> NDArray[np.uint8]:
     pixels = frame.to_ndarray(format="rgb24")
-    turns = round(getattr(frame, "rotation", 0) / 90) % 4
-    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return pixels
+    # x' = a x + c y, y' = b x + d y; a camera's are quarter turns, mirrored or not.
+    a, b, _, c, d = np.frombuffer(bytes(matrix), dtype="=i4")[:5].tolist()
+    lies = abs(b) > abs(a)
+    across, down = (c, b) if lies else (a, d)
+    if lies:
+        pixels = pixels.swapaxes(0, 1)
+    return np.ascontiguousarray(pixels[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1])
 
 
 def _opened(path: Path | str) -> Any:

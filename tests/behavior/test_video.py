@@ -298,27 +298,42 @@ def test_an_interrupted_decoding_goes_on(
     assert len(clips) == 3
 
 
-def test_frames_are_upright(tmp_path: Path) -> None:
-    # A telephone held upright: the picture lies, and the header says how to turn it.
+# The matrix of a track's header, x' = a x + c y and y' = b x + d y, and by definition what the
+# picture [[0, 1], [2, 3]] becomes: turned clockwise, mirrored, or both.
+SHOWN = [
+    ((1, 0, 0, 1), [[0, 1], [2, 3]]),
+    ((0, 1, -1, 0), [[2, 0], [3, 1]]),
+    ((-1, 0, 0, -1), [[3, 2], [1, 0]]),
+    ((0, -1, 1, 0), [[1, 3], [0, 2]]),
+    ((-1, 0, 0, 1), [[1, 0], [3, 2]]),
+    ((1, 0, 0, -1), [[2, 3], [0, 1]]),
+    ((0, 1, 1, 0), [[0, 2], [1, 3]]),
+    ((0, -1, -1, 0), [[3, 1], [2, 0]]),
+]
+
+
+@pytest.mark.parametrize(("matrix", "shown"), SHOWN)
+def test_frames_are_shown_as_the_header_says(
+    matrix: tuple[int, ...], shown: list[list[int]], tmp_path: Path
+) -> None:
+    # A telephone held upright turns its picture so, one that shows its owner mirrors it.
+    quarters = np.array([[0, 1], [2, 3]], dtype=np.uint8).repeat(16, axis=0).repeat(32, axis=1)
+
     def draw(_: int) -> np.ndarray:
-        picture = np.zeros((32, 64, 3), dtype=np.uint8)
-        picture[:, 48:] = 255
-        return picture
+        return np.stack([60 * quarters] * 3, axis=-1)
 
     path = write(tmp_path / "phone.mp4", 5, size=(32, 64), draw=draw)
     data = bytearray(path.read_bytes())
-    # The matrix of the track's header: x' = a x + c y, y' = b x + d y, clockwise by 90 degrees.
     at = data.index(b"tkhd") + 4 + 4 + 20 + 8 + 8
-    matrix = np.array([0, 1, 0, -1, 0, 0, 0, 0, 0x4000], dtype=">i4")
-    matrix[[1, 3]] *= 65536
-    matrix[8] = 0x40000000
-    data[at : at + 36] = matrix.tobytes()
+    a, b, c, d = (65536 * entry for entry in matrix)
+    entries = np.array([a, b, 0, c, d, 0, 0, 0, 0x40000000], dtype=">i4")
+    data[at : at + 36] = entries.tobytes()
     path.write_bytes(data)
     _, frame = next(decode_frames(index_video(path), [0]))
-    assert frame.shape == (64, 32, 3)
-    # What was on the right is below.
-    assert frame[52:].min() > 200
-    assert frame[:44].max() < 60
+    height, width = frame.shape[:2]
+    assert (height, width) == ((64, 32) if matrix[0] == 0 else (32, 64))
+    middle = frame[height // 4 :: height // 2, width // 4 :: width // 2, 0]
+    assert np.rint(middle / 60).tolist() == shown
 
 
 def test_schedules_and_periods(videos: dict[str, Path], tmp_path: Path) -> None:
