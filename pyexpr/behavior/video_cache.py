@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pyexpr.base.files import whole_file
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
