@@ -30,7 +30,7 @@ demo-deep: $(STAMP)-deep
 test: $(STAMP)-test
 	tools/install_r.sh $(VENV) tests
 	$(MAKE) --no-print-directory lint kernels
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(STAMP)-test
 	$(BIN)/ruff check .
