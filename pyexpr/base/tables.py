@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+# Variances of mean squares are of the fourth power: 1e300 is below the largest float.
+_LARGEST = 1e75
+
 
 def as_frame(data: Any, *, what: str = "data") -> pd.DataFrame:
     """Return `data` as a data frame: a frame itself, a mapping of columns, or records."""
@@ -39,6 +42,25 @@ def require_columns(frame: pd.DataFrame, names: Iterable[str], *, what: str) -> 
             raise ColumnError(f"{have(what)} no column {name!r}; {near_names(name, frame.columns)}")
 
 
+def check_magnitude(values: NDArray[np.float64], *, name: str) -> None:
+    """Raise `DataError` for numbers whose fourth powers overflow, or all vanish."""
+    if not values.size:
+        return
+    largest = max(values.max(), -values.min())
+    if np.isnan(largest):
+        known = np.abs(values[~np.isnan(values)])
+        largest = known.max(initial=0.0)
+    if largest > _LARGEST:
+        raise ColumnError(
+            f"{name}: numbers as large as {largest:.3g} cannot be squared; divide all by a constant"
+        )
+    if 0 < largest < 1 / _LARGEST:
+        raise ColumnError(
+            f"{name}: numbers of at most {largest:.3g} cannot be squared; multiply all by a "
+            "constant"
+        )
+
+
 def numeric_column(
     frame: pd.DataFrame,
     name: str,
@@ -51,7 +73,8 @@ def numeric_column(
     """Return a column as float64, missing values as NaN.
 
     Raises `ColumnError`, naming row (counted from 1, without the header) and
-    value, for text, infinities, and values outside [low, high].
+    value, for text, infinities, numbers beyond 1e75 or all below 1e-75, and values outside
+    [low, high].
     """
     import pandas as pd
 
@@ -72,6 +95,7 @@ def numeric_column(
     refuse(np.isnan(values) & ~column.isna().to_numpy(dtype=bool), "a number")
     _check_no_text(column, name, what)
     refuse(np.isinf(values), "finite")
+    check_magnitude(values, name=f"column {name!r} of {what}")
     with np.errstate(invalid="ignore"):
         if low is not None or high is not None:
             below = values < low if low is not None else np.zeros(len(values), dtype=bool)

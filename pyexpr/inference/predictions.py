@@ -10,7 +10,13 @@ import numpy as np
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed, near_names
-from pyexpr.base.tables import column_or_array, label_codes, numeric_column, require_columns
+from pyexpr.base.tables import (
+    check_magnitude,
+    column_or_array,
+    label_codes,
+    numeric_column,
+    require_columns,
+)
 from pyexpr.inference.arguments import check_flat_columns, checked_names
 from pyexpr.inference.quantities import METRICS, ColumnValues, ModelValues
 
@@ -100,6 +106,7 @@ class _Columns:
         if column.dtype == np.float64:
             values = column.to_numpy()
             if len(values) and np.isfinite(values).all():
+                check_magnitude(values, name=f"column {name!r} of {TABLE}")
                 return values, None
         values = numeric_column(self._frame, name, what=TABLE)
         there = ~np.isnan(values)

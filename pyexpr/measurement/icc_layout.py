@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import ColumnError, DataError, listed
-from pyexpr.base.tables import as_frame, label_codes, numeric_column, require_columns
+from pyexpr.base.tables import (
+    as_frame,
+    check_magnitude,
+    label_codes,
+    numeric_column,
+    require_columns,
+)
 from pyexpr.core.icc import (
     Squares,
     as_values,
@@ -131,6 +137,7 @@ def codes_of(frame: pd.DataFrame, names: Sequence[str]) -> tuple[NDArray[np.int6
 def from_table(matrix: Any) -> list[Ratings]:
     """One group from an array (targets, raters)."""
     table = as_values(matrix, dimensions=2)
+    check_magnitude(table, name=WHAT)
     return [_table_group((), table, None)]
 
 

@@ -50,6 +50,12 @@ def test_not_a_table() -> None:
         ([-1.0], {"low": 0}, r"at least 0, but row 1 holds"),
         ([9.0], {"high": 4}, r"at most 4, but row 1 holds"),
         ([1.0, 1.5], {"integer": True}, r"a whole number, but row 2 holds .*1.5"),
+        (
+            [1.0, -1e160, np.nan],
+            {},
+            r"'x' of the data: numbers as large as 1e\+160 cannot be squared",
+        ),
+        ([0.0, 1e-150], {}, r"'x' of the data: numbers of at most 1e-150 cannot be squared"),
     ],
 )
 def test_bad_numbers_are_named(

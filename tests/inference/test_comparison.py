@@ -828,3 +828,12 @@ def test_ratios_of_large_errors_do_not_overflow() -> None:
     # What a prompt shows is the table.
     assert repr(found) == str(found)
     assert found != found.interval(method="percentile")
+
+
+@pytest.mark.parametrize(("scale", "said"), [(1e160, "as large as"), (1e-160, "of at most")])
+def test_numbers_that_cannot_be_squared_are_refused(scale: float, said: str) -> None:
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({"subject": np.repeat(np.arange(24), 3), "y": rng.normal(size=72)})
+    frame["a"] = frame["y"] * scale
+    with pytest.raises(ColumnError, match=f"column 'a' of the table of predictions: .* {said}"):
+        compare_models(frame, truth="y", predictions=["a"], cluster="subject", n_boot=50)
