@@ -229,7 +229,7 @@ def _frames(container: Any, stream: Any) -> Iterator[Any]:
 
 
 def _pixels(frame: Any) -> NDArray[np.uint8]:
-    pixels = frame.to_ndarray(format="rgb24")
+    pixels: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return pixels
