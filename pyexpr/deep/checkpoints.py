@@ -43,6 +43,8 @@ class TrainingState:
         The epoch of `best`.
     history : list of dict
         Per epoch: epoch, train (mean squared error), validation (the same, NaN without).
+    scaler : dict of str to float
+        What the scaler of losses in half precision remembers; empty without one.
     """
 
     epoch: int
@@ -51,6 +53,7 @@ class TrainingState:
     optimizer: dict[int, Tensors]
     best_epoch: int
     history: list[dict[str, float]]
+    scaler: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Checkpoint:
             "epoch": state.epoch,
             "best_epoch": state.best_epoch,
             "history": state.history,
+            "scaler": state.scaler,
         }
         with whole_file(self.path) as temporary:
             save_file(tensors, temporary, metadata={"training": json.dumps(facts)})
@@ -97,6 +101,7 @@ class Checkpoint:
                 optimizer=adam,
                 best_epoch=int(facts["best_epoch"]),
                 history=list(facts["history"]),
+                scaler=dict(facts.get("scaler", {})),
             )
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise DataError(

@@ -188,10 +188,12 @@ def _train(
         module, optimizer = fabric.setup(plain, adam)
         state = None if checkpoint is None else checkpoint.read()
         if state is None:
-            state = TrainingState(0, {}, {}, {}, 0, [])
+            state = TrainingState(0, {}, {}, {}, 0, [], {})
         else:
             plain.load_state_dict(state.module)
             restore_adam(optimizer, state.optimizer)
+            if state.scaler:
+                fabric.strategy.precision.load_state_dict(state.scaler)
 
         epochs = progress(
             _epochs_left(state, options),
@@ -214,6 +216,7 @@ def _train(
                 state.best, state.best_epoch = copied(state.module), epoch
             if checkpoint is not None and fabric.is_global_zero:
                 state.optimizer = adam_moments(optimizer)
+                state.scaler = fabric.strategy.precision.state_dict()
                 checkpoint.write(state)
     return Trained(state.best, state.best_epoch, state.history)
 

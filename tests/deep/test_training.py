@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 from deep.made_clips import trending_clips
+from lightning.fabric import Fabric
+from lightning.fabric.plugins import MixedPrecision
 
 from pyexpr.base.errors import DataError, DeepMemoryError
 from pyexpr.deep import LSTMRegressor, devices, training
@@ -115,6 +117,38 @@ def test_killed_and_resumed_equals_uninterrupted(
     trained.clear()
     small(checkpoint_dir=folder, resume=False).fit(X, y, groups=subjects)
     assert trained == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_scaler_of_half_precision_is_resumed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Float16 is for GPUs, so here it is forced onto the CPU; the scale grows every 2 steps, and
+    # gradients too small for float16 are rounded otherwise at another scale.
+    def in_half_precision(**given: Any) -> Fabric:
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**-8, growth_interval=2)
+        given["plugins"] = MixedPrecision("16-mixed", "cpu", scaler)
+        return Fabric(**given | {"precision": None})
+
+    monkeypatch.setattr(training, "Fabric", in_half_precision)
+    X, y, subjects = trending_clips(10)
+    through = small().fit(X, y, groups=subjects)
+    whole = training._train_epoch
+
+    def interrupted(*arguments: Any) -> float:
+        if arguments[-1] == 4:
+            raise KeyboardInterrupt
+        return whole(*arguments)
+
+    monkeypatch.setattr(training, "_train_epoch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        small(checkpoint_dir=tmp_path).fit(X, y, groups=subjects)
+    monkeypatch.setattr(training, "_train_epoch", whole)
+    (file,) = tmp_path.iterdir()
+    state = Checkpoint(file).read()
+    assert state is not None
+    assert state.scaler["scale"] != 2.0**-8
+    resumed = small(checkpoint_dir=tmp_path).fit(X, y, groups=subjects)
+    assert weights(resumed) == weights(through)
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
