@@ -1,4 +1,4 @@
-"""LaTeX read back by a strict reader gives the table; that it fits a page is an estimate of widths."""
+"""LaTeX read back by a strict reader gives the table; its width is estimated, no TeX is asked."""
 
 from __future__ import annotations
 
