@@ -44,9 +44,9 @@ def learning_figure(
     Parameters
     ----------
     frame : DataFrame
-        Columns epoch, train_rmse, validation_rmse (units of the label; NaN where there
-        was no validation), best (the epoch whose weights are kept), and optionally
-        context and seed: `history_` of a deep regressor.
+        ``history_`` of a fitted deep regressor, or several under one another with a column
+        context: epoch, train_rmse, validation_rmse (units of the label; NaN where there was no
+        validation), best (the epoch whose weights are kept), and optionally context and seed.
     names : mapping of str to str, optional
         Names to show for contexts.
     width_mm : float
@@ -54,7 +54,23 @@ def learning_figure(
     Returns
     -------
     matplotlib Figure
-        Lines of training are solid, of validation dashed; a dot marks the best epoch.
+        Lines of training are solid, of validation dashed; a dot marks the best epoch. All panels
+        have one scale, from 0. A run of one epoch is drawn as two marks.
+
+    Raises
+    ------
+    ColumnError
+        A column is missing, or holds what is no number.
+    DataError
+        No rows.
+
+    Notes
+    -----
+    With `ContextualRegressor`, put the histories of its models under one another::
+
+        pd.concat(
+            [one.history_.assign(context=label) for label, one in model.estimators_.items()]
+        )
 
     Examples
     --------
