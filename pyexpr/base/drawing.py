@@ -87,9 +87,12 @@ def arrow_handle(label: str = "limit beyond the axis") -> Line2D:
 
 
 def legend_outside(
-    figure: Figure, handles: Sequence[Artist], *, where: Literal["upper", "lower"] = "lower"
+    figure: Figure,
+    handles: Sequence[Artist],
+    *,
+    where: Literal["outside upper center", "outside lower center"] = "outside lower center",
 ) -> None:
-    """Put a legend over or under the panels, in as few rows as the figure's width allows."""
+    """Put a legend outside the panels, in as few rows as the figure's width allows."""
     from numpy import array_split
 
     # A handle, its distances and its text.
@@ -101,12 +104,12 @@ def legend_outside(
 
     def fits(columns: int) -> bool:
         # A legend fills its columns one after another; each is as wide as its widest entry.
-        return sum(map(max, array_split(widths, columns))) < room
+        return bool(sum(map(max, array_split(widths, columns))) < room)
 
     columns = next((n for n in range(len(widths), 1, -1) if fits(n)), 1)
     figure.legend(
         handles=handles,
-        loc=f"outside {where} center",
+        loc=where,
         ncols=columns,
         columnspacing=1.4,
         handletextpad=0.5,

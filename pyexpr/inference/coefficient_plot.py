@@ -93,7 +93,9 @@ def coefficients_figure(
             _draw(axes, table[table["context"].astype(str) == context], rows)
         for axes in panels[:, 0]:
             axes.set_yticks([row.middle for row in rows.values()], labels)
-        drawing.legend_outside(figure, _handles(figure, table, interval), where="upper")
+        drawing.legend_outside(
+            figure, _handles(figure, table, interval), where="outside upper center"
+        )
         figure.supxlabel("Units of the label per standard deviation", size=plotting.SIZE_BODY)
     return plotting.freeze(figure)
 

@@ -170,7 +170,7 @@ def _add_legend(figure: Figure, data: pd.DataFrame) -> None:
     if drawing.has_arrows(figure):
         handles.append(drawing.arrow_handle())
     if handles:
-        drawing.legend_outside(figure, handles, where="upper")
+        drawing.legend_outside(figure, handles, where="outside upper center")
         drawing.grow(figure, _LEGEND)
 
 
