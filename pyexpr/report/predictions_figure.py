@@ -98,8 +98,13 @@ def predictions_figure(
                     axes.tick_params(labelleft=False)
                 else:
                     axes.set_ylabel(grid.labels[model])
-        figure.supxlabel("True score", x=grid.middle, y=1 / grid.height_mm,
-                         va="bottom", size=plotting.SIZE_BODY)  # fmt: skip
+        figure.supxlabel(
+            "True score (dashed: predicted = true)",
+            x=grid.middle,
+            y=1 / grid.height_mm,
+            va="bottom",
+            size=plotting.SIZE_BODY,
+        )
     return plotting.freeze(figure)
 
 
