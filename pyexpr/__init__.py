@@ -50,6 +50,7 @@ _PUBLIC: dict[str, str] = {
     "icc": "pyexpr.measurement.reliability",
     "icc_interval": "pyexpr.measurement.icc_intervals",
     "invariance": "pyexpr.measurement.invariance",
+    "learning_figure": "pyexpr.report.learning_figure",
     "normal_baseline": "pyexpr.modeling.baselines",
     "read_openface": "pyexpr.behavior.openface",
     "read_video_clips": "pyexpr.behavior.video",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from parity import __main__ as main_module
+from parity import simulated
 from parity.comparison import Comparison, NotHereError, Peer, Tolerance, absolute, relative
 from parity.matrix import outcome_of, tables
 from parity.registry import comparisons
@@ -113,3 +114,12 @@ def test_the_page_is_of_these_comparisons() -> None:
     for one in ALL:
         assert one.data in cells, f"{one.name}: run make parity"
         assert set(one.quantities) <= cells, f"{one.name}: run make parity"
+
+
+def test_the_page_holds_the_tables_of_coverage_as_they_are() -> None:
+    page = main_module.PAGE.read_text(encoding="utf-8")
+    assert simulated.section() in page, "run make parity"
+    for name in ("coverage", "coverage_coefficients", "coverage_measurement"):
+        assert f"]({name}.md)" in page
+    with pytest.raises(ValueError, match="no section 'Nothing'"):
+        simulated._taken("## Something\n", "Nothing", "coverage.md")

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from xml.sax.saxutils import escape
 
 from pyexpr.base.files import whole_file
@@ -199,34 +199,31 @@ def wrap(
     return "\n".join(lines)
 
 
-def number_ticks(axes: Axes, nbins: int, *, symmetric: bool = False) -> None:
-    """Put at most `nbins` + 1 round numbers under the axes, as short as can be: 0, 0.25, 2e−4."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+def _round_below(limit: float) -> float:
+    """Return the largest of 1, 2 and 5 times a power of ten that is no more than `limit`."""
+    power = 10.0 ** math.floor(math.log10(limit))
+    return power * max(step for step in (1, 2, 5) if step * power <= limit or step == 1)
+
+
+def number_ticks(
+    axes: Axes, nbins: int, *, symmetric: bool = False, which: Literal["x", "y"] = "x"
+) -> None:
+    """Put at most `nbins` + 1 round numbers at the axis, as short as can be: 0, 0.25, 2e−4."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
     def shortest(x: float, _: object) -> str:
         plain, power = f"{x:g}", f"{x:.0e}".replace("e-0", "e-")
         exact = math.isclose(float(power), x, rel_tol=1e-9)
         return (power if exact and len(plain) > max(5, len(power)) else plain).replace("-", "−")
 
-    axes.xaxis.set_major_locator(MaxNLocator(nbins, steps=[1, 2, 5, 10], symmetric=symmetric))
-    axes.xaxis.set_major_formatter(FuncFormatter(shortest))
-
-
-def draw_interval(
-    axes: Axes, low: float, value: float, high: float, y: float, *, color: str
-) -> None:
-    """Draw a horizontal interval through `value`.
-
-    An infinite limit ends in an arrowhead at the axis' edge, a missing one at the value.
-    """
-    left, right = axes.get_xlim()
-    ends = []
-    for limit, edge, arrow in ((low, left, "<"), (high, right, ">")):
-        if math.isinf(limit):
-            axes.plot(edge, y, arrow, color=color, ms=3.5, clip_on=False)
-        ends.append(edge if math.isinf(limit) else value if math.isnan(limit) else limit)
-    span = (min(*ends, value), max(*ends, value))
-    axes.plot(span, [y, y], color=color, lw=1.1, solid_capstyle="butt")
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    if symmetric and nbins == 2:
+        # MaxNLocator would put five numbers where there is room for three.
+        end = _round_below(axes.get_xlim()[1])
+        axis.set_major_locator(FixedLocator([-end, 0, end]))
+    else:
+        axis.set_major_locator(MaxNLocator(nbins, steps=[1, 2, 5, 10], symmetric=symmetric))
+    axis.set_major_formatter(FuncFormatter(shortest))
 
 
 def save(figure: Figure, stem: Path | str, *, title: str, description: str) -> tuple[Path, Path]:

@@ -122,7 +122,7 @@ def paper(
 ) -> None:
     """Set the paper's figures beside what follows from them and beside a simulated study."""
     from pyexpr.base.files import writable_folder
-    from pyexpr.report.display import to_console
+    from pyexpr.report.console import to_console
     from pyexpr.study.paper import PAPER_SUBJECTS, QUICK, reproduce_paper
 
     if quick and subjects is not None:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pyexpr.base import plotting
+from pyexpr.base import drawing, plotting
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 # mm
 _ROW = 6.0
 _LABEL = 36.0
-_HEAD_AND_FOOT = 32.0
+_HEAD_AND_FOOT = 19.0
+_LEGEND = 9.0
+_TITLE_LINE = 3.4
+# Narrower panels go to a further row.
+_MIN_PANEL = 20.0
 # Where the two estimates stand in a feature's row, from its middle.
-_OFFSET = 0.18
+_OFFSET = 1.1
 _RULES = {"holm": "Holm", "max_t": "max-T"}
 # What each mark is called, and the columns behind it.
 _SERIES = (
@@ -49,60 +55,114 @@ def coefficients_figure(
 
     Both estimates are in units of the label, the weight per standard deviation of the
     feature within the context, the slope per standard deviation pooled within
-    contexts. A weight of exactly 0 is hollow; what is missing is not drawn. `names`
+    contexts. A weight of exactly 0 is hollow; an interval that ends in an arrowhead goes
+    on beyond the axis; what is missing is not drawn. `names`
     are shown for contexts and features; those without one are shown as they are.
     """
     shown = dict(names or {})
     contexts = list(dict.fromkeys(map(str, table["context"])))
     features = list(dict.fromkeys(map(str, table["feature"])))
-    rows = {feature: i for i, feature in enumerate(features)}
-    columns = [name for _, trio in _SERIES for name in trio]
-    numbers = np.abs(table[columns].to_numpy(dtype=float))
-    reach = 1.06 * (numbers[np.isfinite(numbers)].max(initial=0.0) or 1.0)
-    panel_mm = (width_mm - _LABEL) / len(contexts) - 4
+    fitting = max(1, int((width_mm - _LABEL) / _MIN_PANEL))
+    lines = -(-len(contexts) // fitting)
+    columns = -(-len(contexts) // lines)
+    panel_mm = (width_mm - _LABEL) / columns - 4
+    titles = [
+        plotting.wrap(shown.get(context, context), panel_mm, weight="bold", max_lines=6)
+        for context in contexts
+    ]
+    labels = [
+        plotting.wrap(shown.get(name, name), _LABEL, size=plotting.SIZE_SMALL, max_lines=6)
+        for name in features
+    ]
+    rows = _Row.of(features, labels)
+    body = max(row.bottom for row in rows.values())
+    head = _TITLE_LINE * max(title.count("\n") for title in titles)
+    reach = _reach(table)
     interval = interval_told(table)
     with plotting.style():
-        figure = plotting.new_figure(width_mm, _HEAD_AND_FOOT + _ROW * len(features))
-        panels = figure.subplots(1, len(contexts), sharex=True, sharey=True, squeeze=False)[0]
-        for axes, context in zip(panels, contexts, strict=True):
-            title = shown.get(context, context)
-            axes.set_title(plotting.wrap(title, panel_mm, weight="bold", max_lines=3))
+        figure = plotting.new_figure(width_mm, _LEGEND + lines * (_HEAD_AND_FOOT + head + body))
+        panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+        for axes in panels.flat[len(contexts) :]:
+            axes.remove()
+        for axes, context, title in zip(panels.flat, contexts, titles, strict=False):
+            axes.set_title(title)
             axes.set_xlim(-reach, reach)
-            axes.set_ylim(len(features) - 0.5, -0.5)
+            axes.set_ylim(body, 0)
+            axes.tick_params(labelbottom=True)
             plotting.number_ticks(axes, 2 if panel_mm < 26 else 4, symmetric=True)
-            _draw(axes, table[table["context"].astype(str) == context], rows, interval)
-        labels = [
-            plotting.wrap(
-                shown.get(name, name),
-                _LABEL,
-                size=plotting.SIZE_SMALL,
-            )
-            for name in features
-        ]
-        panels[0].set_yticks(range(len(features)), labels)
-        handles = [
-            axes_line for axes_line in panels[0].get_lines() if axes_line.get_label()[0] != "_"
-        ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=2)
+            _draw(axes, table[table["context"].astype(str) == context], rows)
+        for axes in panels[:, 0]:
+            axes.set_yticks([row.middle for row in rows.values()], labels)
+        drawing.legend_outside(
+            figure, _handles(figure, table, interval), where="outside upper center"
+        )
         figure.supxlabel("Units of the label per standard deviation", size=plotting.SIZE_BODY)
     return plotting.freeze(figure)
 
 
-def _draw(axes: Axes, table: pd.DataFrame, rows: Mapping[str, int], interval: str) -> None:
+class _Row(NamedTuple):
+    """A feature's band, in mm from the top."""
+
+    top: float
+    bottom: float
+
+    @property
+    def middle(self) -> float:
+        return (self.top + self.bottom) / 2
+
+    @classmethod
+    def of(cls, features: Sequence[str], labels: Sequence[str]) -> dict[str, _Row]:
+        """Give every label's lines their room."""
+        tall = [max(_ROW, plotting.LINE_MM * (label.count("\n") + 1) + 1) for label in labels]
+        bottoms = accumulate(tall)
+        return {
+            feature: cls(bottom - height, bottom)
+            for feature, height, bottom in zip(features, tall, bottoms, strict=True)
+        }
+
+
+def _reach(table: pd.DataFrame) -> float:
+    """Return how far the axis reaches on either side, so that zero stands in the middle."""
+    low, value, high = (
+        np.concatenate([table[trio[k]].to_numpy(dtype=float) for _, trio in _SERIES])
+        for k in (1, 0, 2)
+    )
+    return 1.06 * (max(map(abs, drawing.reach(low, value, high))) or 1.0)
+
+
+def _handles(figure: Figure, table: pd.DataFrame, interval: str) -> list[Line2D]:
+    """Return the legend: both series, and hollow dots and arrowheads where there are any."""
+    from matplotlib.lines import Line2D
+
+    marks = plotting.marks(len(_SERIES))
+    handles = [
+        Line2D([], [], ls="", marker=mark.marker, color=mark.color, ms=4,
+               label=label.format(interval=interval))
+        for (label, _), mark in zip(_SERIES, marks, strict=True)
+    ]  # fmt: skip
+    if table["estimate"].eq(0).any():
+        handles.append(
+            Line2D([], [], ls="", marker=marks[0].marker, color=marks[0].color, ms=4, mew=0.8,
+                   markerfacecolor="white", label="Weight of exactly 0")
+        )  # fmt: skip
+    if drawing.has_arrows(figure):
+        handles.append(drawing.arrow_handle("Limit beyond the axis"))
+    return handles
+
+
+def _draw(axes: Axes, table: pd.DataFrame, rows: Mapping[str, _Row]) -> None:
     axes.axvline(0, color=plotting.INK, lw=0.7, zorder=1)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    for i in range(1, len(rows), 2):
-        axes.axhspan(i - 0.5, i + 0.5, color=plotting.FAINT, lw=0, zorder=0)
-    for (label, trio), mark, side in zip(_SERIES, plotting.marks(2), (-1, 1), strict=True):
-        label = label.format(interval=interval)
-        axes.plot([], [], mark.marker, color=mark.color, ms=4, label=label)
+    for band in list(rows.values())[1::2]:
+        axes.axhspan(band.top, band.bottom, color=plotting.FAINT, lw=0, zorder=0)
+    for (_, trio), mark, side in zip(_SERIES, plotting.marks(2), (-1, 1), strict=True):
         for record in table.to_dict("records"):
             value, low, high = (float(record[name]) for name in trio)
             if np.isnan(value):
                 continue
-            y = rows[str(record["feature"])] + side * _OFFSET
-            plotting.draw_interval(axes, low, value, high, y, color=mark.color)
+            y = rows[str(record["feature"])].middle + side * _OFFSET
+            drawing.draw_interval(axes, low, value, high, y, color=mark.color)
             face = "white" if value == 0 else mark.color
             axes.plot(value, y, mark.marker, color=mark.color, ms=3.5, mew=0.8,
                       markerfacecolor=face, zorder=3)  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base import plotting
+from pyexpr.base import drawing, plotting
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, listed
 from pyexpr.inference.quantities import Row
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _ROW = 4.0
 _LABEL = 42.0
 _TITLE = 7.0
+_TITLE_LINE = 3.4
 _TICKS = 7.0
 _LEGEND = 9.0
 # More panels side by side are too narrow to read.
@@ -71,8 +72,18 @@ def comparison_figure(
     label_mm = min(_LABEL, 0.3 * width_mm)
     panel_mm = (width_mm - label_mm) / per_block - 4
     places = [_Places.of(band, shown, label_mm) for band in bands]
+    titles = {
+        column: plotting.wrap(
+            shown.get(column, column.replace("_", " ").replace(" - ", " − ")),
+            panel_mm,
+            weight="bold",
+            max_lines=6,
+        )
+        for column in columns
+    }
+    head = _TITLE + _TITLE_LINE * max(title.count("\n") for title in titles.values())
     heights = [place.bottom + _TICKS for place in places] * len(blocks)
-    total = sum(heights) + _TITLE * len(blocks) + _LEGEND
+    total = sum(heights) + head * len(blocks) + _LEGEND
     with plotting.style():
         figure = plotting.new_figure(width_mm, total)
         grid = figure.subplots(
@@ -86,10 +97,7 @@ def comparison_figure(
                         axes.set_axis_off()
                         continue
                     if i == 0 and columns != [ALL]:
-                        title = shown.get(
-                            block[k], block[k].replace("_", " ").replace(" - ", " − ")
-                        )
-                        axes.set_title(plotting.wrap(title, panel_mm, weight="bold", max_lines=3))
+                        axes.set_title(titles[block[k]])
                     _draw(axes, [item for item in band if item.column == block[k]], band, place)
                     plotting.number_ticks(axes, max(2, min(5, int(panel_mm / 7))))
                 _label(axes_row[0], place)
@@ -173,7 +181,7 @@ class _Places:
 
         def wrapped(text: str, weight: str = "normal") -> tuple[str, float]:
             lines = plotting.wrap(
-                text, label_mm, size=plotting.SIZE_SMALL, weight=weight, max_lines=3
+                text, label_mm, size=plotting.SIZE_SMALL, weight=weight, max_lines=6
             )
             return lines, _ROW + plotting.LINE_MM * lines.count("\n")
 
@@ -208,7 +216,7 @@ def _draw(axes: Axes, here: Sequence[_Item], band: Sequence[_Item], places: _Pla
         if _alone(item):
             face = "white"
         else:
-            plotting.draw_interval(axes, item.low, item.value, item.high, y, color=look["color"])
+            drawing.draw_interval(axes, item.low, item.value, item.high, y, color=look["color"])
         axes.plot(item.value, y, ls="", zorder=3, clip_on=False, markerfacecolor=face, **look)
 
 
@@ -223,12 +231,11 @@ def _look(kind: str) -> dict[str, Any]:
 
 
 def _limits(band: Sequence[_Item]) -> tuple[float, float]:
-    """Return limits that hold every finite number of the band and the line it is held against."""
-    numbers = np.array([(item.low, item.value, item.high) for item in band])
-    finite = numbers[np.isfinite(numbers)].tolist()
+    """Return limits that hold the band's values, all but far intervals, and their line."""
+    values = np.array([(item.low, item.value, item.high) for item in band])
     # An error's distance from 0 says how large it is.
-    finite.append(1.0 if band[0].kind == _RATIO else 0.0)
-    low, high = min(finite), max(finite)
+    line = 1.0 if band[0].kind == _RATIO else 0.0
+    low, high = drawing.reach(*values.T, origin=line)
     margin = 0.05 * ((high - low) or 1.0)
     at_zero = band[0].kind == _LEVEL and low == 0
     return (0.0 if at_zero else low - margin), high + margin
@@ -259,7 +266,6 @@ def _add_legend(figure: Figure, items: Sequence[_Item], level: str) -> None:
     if any(_alone(item) for item in items):
         hollow = {**_look(drawn[0]), "color": plotting.INK, "markerfacecolor": "white"}
         handles.append(Line2D([], [], ls="", label="no interval", **hollow))
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1.4,
-        handletextpad=0.5,
-    )  # fmt: skip
+    if drawing.has_arrows(figure):
+        handles.append(drawing.arrow_handle())
+    drawing.legend_outside(figure, handles)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,8 @@ def contact_sheet(
     Returns
     -------
     matplotlib Figure
-        Under each frame stands its number in the video, from 0; missing ones are crossed out.
+        Under each frame stands its number in the video, from 0 (where pictures are too narrow,
+        under every second, third, ...); missing ones are crossed out.
 
     Raises
     ------
@@ -83,24 +85,34 @@ def contact_sheet(
         np.linspace(0, clips.options.frames - 1, min(columns, clips.options.frames)).round()
     ).astype(np.int64)
     picture = (width_mm - _LABEL) / len(frames) - _GAP
-    row_mm = picture + _GAP + plotting.LINE_MM
+    labels = {clip: _label(clips, clip) for clip in chosen}
+    lines = max(label.count("\n") + 1 for label in labels.values())
+    row_mm = max(picture + plotting.LINE_MM, lines * plotting.LINE_MM) + _GAP
     with plotting.style():
         height = _TOP + row_mm * len(chosen)
         figure = plotting.new_figure(width_mm, height, layout=None)
         for row, clip in enumerate(chosen):
-            bottom = height - _TOP / 2 - row_mm * row - picture
+            # The label stands beside the middle of its pictures, and may be taller than they are.
+            spare = (row_mm - _GAP - plotting.LINE_MM - picture) / 2
+            bottom = height - _TOP / 2 - row_mm * row - max(0.0, spare) - picture
             axes = figure.add_axes(
                 (_LABEL / width_mm, bottom / height, 1 - _LABEL / width_mm, picture / height)
             )
-            _draw_row(axes, clips, clip, frames, (picture + _GAP) / picture)
+            _draw_row(axes, clips, clip, labels[clip], frames, picture)
     return figure
 
 
-def _draw_row(axes: Axes, clips: VideoClips, clip: int, frames: np.ndarray, step: float) -> None:
+def _draw_row(
+    axes: Axes, clips: VideoClips, clip: int, label: str, frames: np.ndarray, picture: float
+) -> None:
     pixels, numbers = clips[clip], clips.numbers(clip)
+    step = (picture + _GAP) / picture
+    said = ["missing" if numbers[k] == MISSING else str(numbers[k]) for k in frames.tolist()]
+    widest = max(plotting.text_width_mm(text, plotting.SIZE_SMALLEST) for text in said)
+    every = math.ceil((widest + 1) / (picture + _GAP))
     axes.set_axis_off()
     axes.text(
-        -0.15, 0.5, _label(clips, clip), ha="right", va="center", size=plotting.SIZE_SMALL
+        -2.5 / picture, 0.5, label, ha="right", va="center", size=plotting.SIZE_SMALL
     )  # fmt: skip
     for column, frame in enumerate(frames.tolist()):
         left = column * step
@@ -109,19 +121,20 @@ def _draw_row(axes: Axes, clips: VideoClips, clip: int, frames: np.ndarray, step
             extent=(left, left + 1, 0, 1),
             interpolation="nearest",
         )
-        lost = numbers[frame] == MISSING
-        if lost:
+        if numbers[frame] == MISSING:
             for line in ([0, 1], [1, 0]):
                 axes.plot([left, left + 1], line, color=plotting.PALE, lw=0.5)
-        axes.text(
-            left + 0.5,
-            -0.03,
-            "missing" if lost else str(numbers[frame]),
-            ha="center",
-            va="top",
-            size=plotting.SIZE_SMALLEST,
-            color=plotting.GREY,
-        )
+        if column % every == 0:
+            axes.text(
+                left + 0.5,
+                # Half a millimetre under the picture.
+                -0.5 / picture,
+                said[column],
+                ha="center",
+                va="top",
+                size=plotting.SIZE_SMALLEST,
+                color=plotting.GREY,
+            )
     axes.set(xlim=(0, step * len(frames)), ylim=(0, 1))
 
 
@@ -130,5 +143,5 @@ def _label(clips: VideoClips, clip: int) -> str:
     row = clips.table.iloc[clip]
     names = " ".join(str(row[name]) for name in _NAMES if name in row)
     shown = names or str(row["video"]).replace("\\", "/").rpartition("/")[2]
-    wrapped = plotting.wrap(shown, _LABEL - 6, size=plotting.SIZE_SMALL)
+    wrapped = plotting.wrap(shown, _LABEL - 6, size=plotting.SIZE_SMALL, max_lines=6)
     return f"{wrapped}\n{row['start']:g} to {row['end']:g} s"

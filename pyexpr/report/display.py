@@ -1,21 +1,13 @@
-"""A table ready to be read: as Markdown and on the console."""
+"""A table ready to be read, and as Markdown."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-# A longer label wraps on the terminal: the widest of these that needs fewest blocks.
-_TEXT_WIDTHS = range(32, 15, -1)
 # So begins the note that says what bold cells mean.
 BOLD = "Bold: "
-# Columns between two columns of a terminal's table.
-_GAP = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,76 +71,6 @@ class DisplayTable:
 
     def __str__(self) -> str:
         return self.markdown()
-
-
-def to_console(display: DisplayTable, console: Console | None = None) -> None:
-    """Print a table to the terminal; one too wide is cut into blocks, never into its cells."""
-    from rich.box import SIMPLE
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    target = console or Console()
-    # Text, not str: a label such as "[red]" is a label, not a colour.
-    target.print(Text(display.title, style="bold"))
-    cap, blocks = _blocks(display, target.width)
-    for block in blocks:
-        table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-        for j in block:
-            left = j < display.text_columns
-            table.add_column(
-                Text(display.columns[j] if left else _head(display, j)),
-                justify="left" if left else "right",
-                max_width=cap if left else None,
-                no_wrap=not left,
-                overflow="fold",
-            )
-        for i, row in enumerate(display.rows):
-            table.add_row(
-                *(Text(row[j], style="bold" if (i, j) in display.bold else "") for j in block)
-            )
-        target.print(table)
-        target.print()
-    for note in display.notes:
-        if note.startswith(BOLD) and not target.is_terminal:
-            continue  # A pipe or a file shows no bold.
-        target.print(Text(f"Note: {note}", style="dim"))
-
-
-def _natural(display: DisplayTable, j: int) -> int:
-    from rich.cells import cell_len
-
-    # A head may wrap between words; a number may not.
-    words = display.columns[j].split() if j >= display.text_columns else [display.columns[j]]
-    return max(map(cell_len, [*words, *(row[j] for row in display.rows)]), default=0)
-
-
-def _head(display: DisplayTable, j: int) -> str:
-    from textwrap import fill
-
-    return fill(display.columns[j], _natural(display, j), break_on_hyphens=False)
-
-
-def _blocks(display: DisplayTable, width: int) -> tuple[int, list[list[int]]]:
-    """Share the columns evenly among as few blocks as fit, each led by the text columns.
-
-    Returns the width given to text columns, wide unless narrower ones save a block.
-    """
-    texts = range(display.text_columns)
-    numbers = list(range(display.text_columns, len(display.columns)))
-    need = {j: _natural(display, j) + _GAP for j in (*texts, *numbers)}
-
-    def share(cap: int) -> list[list[int]]:
-        room = width - sum(min(need[j], cap + _GAP) for j in texts)
-        for n in range(1, len(numbers) + 1):
-            size = -(-len(numbers) // n)
-            parts = [numbers[i : i + size] for i in range(0, len(numbers), size)]
-            if all(sum(need[j] for j in part) <= room for part in parts):
-                return parts
-        return [[j] for j in numbers]
-
-    cap = min(_TEXT_WIDTHS, key=lambda cap: (len(share(cap)), -cap))
-    return cap, [[*texts, *part] for part in share(cap) or [[]]]
 
 
 def _escaped(text: str) -> str:

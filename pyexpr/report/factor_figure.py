@@ -22,6 +22,7 @@ _VALUES = ("std_loading", "std_residual_variance")
 
 # All lengths in mm, as printed.
 _TITLE = 7.0
+_TITLE_LINE = 3.4
 _FOOT = 4.0
 _BETWEEN = 3.5
 _MIN_BOX_HEIGHT = 9.5
@@ -30,6 +31,7 @@ _MIN_BODY = 39.0
 _LATENT_RADIUS = 7.5
 _ERROR_RADIUS = 3.2
 _LATENT_X = 15.0
+_LATENT_WIDTH = 27.0
 _PANEL_WIDTH = 90.0
 _LINE = 0.8
 # A question spelt out in full fits its square.
@@ -43,6 +45,12 @@ class _Panel:
     width: float
     n_indicators: int
     box_height: float
+    title_lines: int = 1
+    latent_lines: int = 1
+
+    @property
+    def head(self) -> float:
+        return _TITLE + _TITLE_LINE * (self.title_lines - 1)
 
     @property
     def step(self) -> float:
@@ -50,15 +58,17 @@ class _Panel:
 
     @property
     def height(self) -> float:
-        # The circle, its name above it and its variance need room too.
-        return _TITLE + max(self.n_indicators * self.step, _MIN_BODY) + _FOOT
+        # The circle in the middle, its name of up to three lines above it and its variance need
+        # room too.
+        least = _MIN_BODY + 2 * plotting.LINE_MM * max(0, self.latent_lines - 3)
+        return self.head + max(self.n_indicators * self.step, least) + _FOOT
 
     @property
     def box_left(self) -> float:
         return self.width - 40.5
 
     def row(self, i: int) -> float:
-        middle = (self.height - _TITLE + _FOOT) / 2
+        middle = (self.height - self.head + _FOOT) / 2
         return middle + ((self.n_indicators - 1) / 2 - i) * self.step
 
 
@@ -109,13 +119,24 @@ def factor_figure(
     }
     lines = max(label.count("\n") + 1 for label in indicators.values())
     box_height = max(_MIN_BOX_HEIGHT, lines * plotting.LINE_MM + 1.5)
-    panel = _Panel(_PANEL_WIDTH, len(indicators), box_height)
+    titles = {
+        context: plotting.wrap(shown, _PANEL_WIDTH - 8, weight="bold", max_lines=_MOST_LINES)
+        for context, shown in contexts.items()
+    }
+    name = plotting.wrap(latent, _LATENT_WIDTH, size=plotting.SIZE_SMALL, max_lines=_MOST_LINES)
+    panel = _Panel(
+        _PANEL_WIDTH,
+        len(indicators),
+        box_height,
+        title_lines=max(title.count("\n") + 1 for title in titles.values()),
+        latent_lines=name.count("\n") + 1,
+    )
     columns = min(2, len(contexts))
     rows = -(-len(contexts) // columns)
     width, height = columns * panel.width, rows * panel.height
     with plotting.style():
         figure = plotting.new_figure(width, height, layout=None)
-        for i, (context, shown) in enumerate(contexts.items()):
+        for i, (context, title) in enumerate(titles.items()):
             left, bottom = (i % columns) * panel.width, height - (i // columns + 1) * panel.height
             axes = figure.add_axes(
                 (left / width, bottom / height, panel.width / width, panel.height / height)
@@ -123,7 +144,7 @@ def factor_figure(
             axes.set(xlim=(0, panel.width), ylim=(0, panel.height))
             axes.set_axis_off()
             found = data[data["context"] == context].set_index("indicator")
-            _draw_panel(axes, panel, shown, latent, found, indicators, digits)
+            _draw_panel(axes, panel, title, name, found, indicators, digits)
     return plotting.freeze(figure)
 
 
@@ -160,8 +181,7 @@ def _draw_panel(
     indicators: Mapping[str, str],
     digits: int,
 ) -> None:
-    heading = plotting.wrap(title, panel.width - 8, weight="bold", max_lines=1)
-    axes.text(4, panel.height - 2.5, heading, weight="bold", va="top")
+    axes.text(4, panel.height - 2.5, title, weight="bold", va="top")
     middle = (panel.row(0) + panel.row(panel.n_indicators - 1)) / 2
     _draw_latent(axes, middle, latent)
     for i, (indicator, shown) in enumerate(indicators.items()):
@@ -178,11 +198,10 @@ def _draw_latent(axes: Axes, middle: float, latent: str) -> None:
 
     axes.add_patch(Circle((_LATENT_X, middle), _LATENT_RADIUS, fill=False, lw=_LINE))
     axes.text(_LATENT_X, middle, "η", ha="center", va="center", size=11)
-    name = plotting.wrap(latent, 27, size=plotting.SIZE_SMALL, max_lines=3)
     axes.text(
         _LATENT_X,
         middle + _LATENT_RADIUS + 1.5,
-        name,
+        latent,
         ha="center",
         va="bottom",
         size=plotting.SIZE_SMALL,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from textwrap import wrap
 
 from pyexpr.report.columns import Spanner, spanned, statistic, title_parts
 from pyexpr.report.display import DisplayTable
+from pyexpr.report.latex_fit import FITS, Fit, align, head_lines, parts, width
 
 # A star or bracket after the end of a row would be read as its argument.
 _SIGNS = {
@@ -24,8 +23,7 @@ _SIGNS = {
     "\u00a0": "~",
 }  # fmt: skip
 _SIGN = re.compile("|".join(map(re.escape, _SIGNS)))
-# Digits in a line of text, and rows of a page, at the usual sizes.
-_LINE = 84
+# More rows than a page holds.
 _PAGE = 40
 
 
@@ -49,12 +47,22 @@ def _escaped_part(text: str) -> str:
 def latex(display: DisplayTable) -> str:
     r"""Return the table with caption, booktabs rules and notes.
 
-    A ``table`` environment, shrunk to the text's width where it is too wide (graphicx);
-    a ``longtable`` where it has more rows than a page holds. Columns under one head
-    share it (``\cmidrule``); cells in `bold` are bold.
+    A ``table`` environment; a ``longtable`` where it has more rows than a page holds. One too
+    wide for a line has its labels broken over lines (array), is set smaller, then on a page
+    turned on its side (pdflscape), and last in parts, each led by the labels; it is never scaled,
+    for the letters would be of any size. Columns under one head share it (``\cmidrule``); cells
+    in `bold` are bold.
     """
+    fit = next((fit for fit in FITS if width(display, fit) <= fit.room), None)
+    if fit is not None:
+        return _table(display, fit)
+    shared = enumerate(parts(display, FITS[-1]))
+    return "\n".join(_table(part, FITS[-1], again=i > 0) for i, part in shared)
+
+
+def _table(display: DisplayTable, fit: Fit, *, again: bool = False) -> str:
+    """Return one table; `again` keeps the number of the one before."""
     spanners, heads = spanned(display.columns)
-    align = "".join("l" if j < display.text_columns else "r" for j in range(len(heads)))
     shown = [_head(head, j, display) for j, head in enumerate(heads)]
     top = [r"\toprule"]
     if any(spanner.text for spanner in spanners):
@@ -69,25 +77,45 @@ def latex(display: DisplayTable) -> str:
         )
         for i, row in enumerate(display.rows)
     ]
-    columns = rf"{{@{{}}{align}@{{}}}}"
+    aligned = align(display, heads, fit)
+    columns = rf"{{@{{}}{aligned}@{{}}}}"
     # LaTeX numbers tables itself.
     caption = rf"\caption{{{escaped(title_parts(display.title)[1])}}}"
-    if len(display.rows) > _PAGE:
-        return _long(display, columns, caption, top, body)
-    wide = _width(display, heads) > _LINE
+    long = len(display.rows) > _PAGE
+    packages = [
+        "booktabs",
+        *(["longtable"] if long else []),
+        *(["array"] if "p{" in aligned else []),
+        *(["pdflscape"] if fit.turned else []),
+    ]
+    set_in = [rf"\{fit.size}", rf"\setlength{{\tabcolsep}}{{{fit.gap:g}pt}}"]
+    make = _long if long else _short
+    lines = make(display, columns, caption, set_in, top, body)
+    if again:
+        lines.insert(0, r"\addtocounter{table}{-1}")
+    if fit.turned:
+        lines = [r"\begin{landscape}", *lines, r"\end{landscape}"]
+    return "\n".join([_needs(*packages), *lines]) + "\n"
+
+
+def _short(
+    display: DisplayTable,
+    columns: str,
+    caption: str,
+    set_in: list[str],
+    top: list[str],
+    body: list[str],
+) -> list[str]:
     lines = [
-        _needs("booktabs", *(["graphicx"] if wide else [])),
         r"\begin{table}",
         r"\centering",
         caption,
-        r"\small",
-        r"\setlength{\tabcolsep}{4pt}",
-        *([r"\resizebox{\textwidth}{!}{%"] if wide else []),
+        *set_in,
         rf"\begin{{tabular}}{columns}",
         *top,
         *body,
         r"\bottomrule",
-        r"\end{tabular}" + ("}" if wide else ""),
+        r"\end{tabular}",
     ]
     if display.notes:
         lines += [
@@ -96,17 +124,20 @@ def latex(display: DisplayTable) -> str:
             rf"\footnotesize {_notes(display)}",
             r"\end{minipage}",
         ]
-    return "\n".join([*lines, r"\end{table}"]) + "\n"
+    return [*lines, r"\end{table}"]
 
 
 def _long(
-    display: DisplayTable, columns: str, caption: str, top: list[str], body: list[str]
-) -> str:
+    display: DisplayTable,
+    columns: str,
+    caption: str,
+    set_in: list[str],
+    top: list[str],
+    body: list[str],
+) -> list[str]:
     lines = [
-        _needs("booktabs", "longtable"),
         r"\begingroup",
-        r"\scriptsize",
-        r"\setlength{\tabcolsep}{3pt}",
+        *set_in,
         rf"\begin{{longtable}}{columns}",
         rf"{caption} \\",
         *top,
@@ -120,7 +151,7 @@ def _long(
     ]
     if display.notes:
         lines += [r"\noindent", _notes(display), r"\par"]
-    return "\n".join([*lines, r"\endgroup"]) + "\n"
+    return [*lines, r"\endgroup"]
 
 
 def _needs(*packages: str) -> str:
@@ -132,34 +163,18 @@ def _notes(display: DisplayTable) -> str:
     return rf"\textit{{Note.}} {' '.join(escaped(note) for note in display.notes)}"
 
 
-def _width(display: DisplayTable, heads: Sequence[str]) -> int:
-    """Return about how many digits wide the table is, two between columns."""
-    return sum(
-        2 + max([*map(len, _lines(heads[j], j, display)), *(len(row[j]) for row in display.rows)])
-        for j in range(len(heads))
-    )
-
-
 def _row(cells: list[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
 def _head(head: str, j: int, display: DisplayTable) -> str:
     symbol, _ = statistic(head)
-    lines = [escaped(line) for line in _lines(head, j, display)]
+    lines = [escaped(line) for line in head_lines(head, j, display)]
     if symbol:
         lines[0] = rf"\textit{{{symbol}}}{lines[0][len(symbol) :]}"
     stacked = r" \\ ".join(lines)
     text = stacked if len(lines) == 1 else rf"\shortstack{{{stacked}}}"
     return text if j < display.text_columns or not head else rf"\multicolumn{{1}}{{c}}{{{text}}}"
-
-
-def _lines(head: str, j: int, display: DisplayTable) -> list[str]:
-    """Break a head over numbers where it is wider than they are."""
-    if j < display.text_columns:
-        return [head]
-    room = max([8, *(len(row[j]) for row in display.rows)])
-    return wrap(head, room, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _spanner_lines(spanners: tuple[Spanner, ...]) -> list[str]:

@@ -25,6 +25,7 @@ Names = Mapping[str, str] | None
 # mm
 _PANEL = 46.0
 _HEAD_AND_FOOT = 14.0
+_TITLE_LINE = 3.4
 _COLUMNS = 2
 _WHAT = "the learning figure's table"
 _NUMBERS = ("epoch", "train_rmse", "validation_rmse")
@@ -43,9 +44,9 @@ def learning_figure(
     Parameters
     ----------
     frame : DataFrame
-        Columns epoch, train_rmse, validation_rmse (units of the label; NaN where there
-        was no validation), best (the epoch whose weights are kept), and optionally
-        context and seed: `history_` of a deep regressor.
+        ``history_`` of a fitted deep regressor, or several under one another with a column
+        context: epoch, train_rmse, validation_rmse (units of the label; NaN where there was no
+        validation), best (the epoch whose weights are kept), and optionally context and seed.
     names : mapping of str to str, optional
         Names to show for contexts.
     width_mm : float
@@ -53,7 +54,23 @@ def learning_figure(
     Returns
     -------
     matplotlib Figure
-        Lines of training are solid, of validation dashed; a dot marks the best epoch.
+        Lines of training are solid, of validation dashed; a dot marks the best epoch. All panels
+        have one scale, from 0. A run of one epoch is drawn as two marks.
+
+    Raises
+    ------
+    ColumnError
+        A column is missing, or holds what is no number.
+    DataError
+        No rows.
+
+    Notes
+    -----
+    With `ContextualRegressor`, put the histories of its models under one another::
+
+        pd.concat(
+            [one.history_.assign(context=label) for label, one in model.estimators_.items()]
+        )
 
     Examples
     --------
@@ -67,13 +84,18 @@ def learning_figure(
     contexts = display_names(in_order(data["context"]), names)
     rows = math.ceil(len(contexts) / _COLUMNS)
     columns = min(len(contexts), _COLUMNS)
+    titles = {
+        context: plotting.wrap(shown, width_mm / columns - 20, weight="bold", max_lines=6)
+        for context, shown in contexts.items()
+    }
+    panel = _PANEL + _TITLE_LINE * max(title.count("\n") for title in titles.values())
     with plotting.style():
-        figure = plotting.new_figure(width_mm, _HEAD_AND_FOOT + _PANEL * rows)
+        figure = plotting.new_figure(width_mm, _HEAD_AND_FOOT + panel * rows)
         panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
-        for axes, (context, shown) in zip(panels.flat, contexts.items(), strict=False):
+        for axes, (context, title) in zip(panels.flat, titles.items(), strict=False):
             _draw(axes, data[data["context"] == context])
             if len(contexts) > 1:
-                axes.set_title(plotting.wrap(shown, width_mm / columns - 20), loc="left")
+                axes.set_title(title, loc="left")
             axes.set_xlabel("Epoch")
         for axes in panels.flat[len(contexts) :]:
             axes.set_visible(False)
@@ -100,6 +122,10 @@ def _draw(axes: Axes, data: pd.DataFrame) -> None:
                 color=mark.color,
                 ls=mark.linestyle,
                 lw=0.9,
+                # One epoch makes no line.
+                marker=mark.marker if len(run) == 1 else None,
+                ms=5,
+                markerfacecolor="none",
                 label=label if not place else None,
             )
         best = run[run["best"]]

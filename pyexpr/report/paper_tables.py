@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from string import ascii_lowercase
 from typing import Any
 
@@ -73,18 +74,17 @@ def _one(table: str, rows: pd.DataFrame) -> DisplayTable:
     records = [{str(key): cell for key, cell in row.items()} for row in rows.to_dict("records")]
     remarks = {text: _letter(i) for i, text in enumerate(dict.fromkeys(rows["remark"]))}
     has = {kind: any(_known(row, kind) for row in records) for kind in ("recomputed", "simulated")}
-    heads = ["Context", "Quantity", *(["Of"] if rows["item"].ne("").any() else []), "Status"]
+    labels = _labels(records)
     cells = []
-    for row in records:
-        line = [display_name(row["context"]), _quantity(row["quantity"])]
-        if "Of" in heads:
-            line.append(display_name(row["item"]) if row["item"] else "")
+    for i, row in enumerate(records):
+        line = [column[i] for column in labels.values()]
         line.append(f"{row['status']} ({remarks[row['remark']]})")
         line.append(_paper(table, row, digits))
         line += [_shown(row, kind, digits) for kind in has if has[kind]]
         if has["simulated"]:
             line.append(_difference(table, row, digits))
         cells.append(tuple(line))
+    heads = [*labels, "Status"]
     text = len(heads)
     heads += ["Paper", *(kind.capitalize() for kind in has if has[kind])]
     heads += ["Simulated − paper"] if has["simulated"] else []
@@ -99,6 +99,22 @@ def _one(table: str, rows: pd.DataFrame) -> DisplayTable:
         ),
         text_columns=text,
     )
+
+
+def _labels(records: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the columns that name a row, those that change least from row to row first."""
+    found = {
+        "Context": [display_name(row["context"]) for row in records],
+        "Quantity": [_quantity(row["quantity"]) for row in records],
+    }
+    if any(row["item"] for row in records):
+        found["Of"] = [display_name(row["item"]) if row["item"] else "" for row in records]
+    named = list(zip(*[column for head, column in found.items() if head != "Context"], strict=True))
+    if all(one != other for one, other in pairwise(found["Context"])) and any(
+        one == other for one, other in pairwise(named)
+    ):
+        found["Context"] = found.pop("Context")
+    return found
 
 
 def _letter(i: int) -> str:

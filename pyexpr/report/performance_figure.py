@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pyexpr.base import plotting
+from pyexpr.base import drawing, plotting
 from pyexpr.report.frames import checked, gap_notes, in_order, records
 from pyexpr.report.labels import (
     base_metric,
@@ -53,8 +53,9 @@ def performance_figure(
     """Draw the performance of every model in every context: figure 3.
 
     A row per model, in blocks per context, so that each dot has its model's
-    name beside it; a panel per metric. Lines are intervals; an arrowhead marks
-    a limit that is infinite or unknown.
+    name beside it; a panel per metric. Lines are intervals; one that ends in an
+    arrowhead goes on beyond the axis: its limit is infinite, or so far away that
+    the others could not be read.
 
     Parameters
     ----------
@@ -91,12 +92,17 @@ def performance_figure(
     label_mm = min(_LABEL, 0.36 * width_mm)
     rows = _Rows.of(contexts, models, label_mm)
     panel_mm = (width_mm - label_mm) / len(metrics) - 6
+    titles = {
+        metric: plotting.wrap(shown, panel_mm + 4, weight="bold", max_lines=6)
+        for metric, shown in metrics.items()
+    }
+    head = plotting.LINE_MM * max(0, max(title.count("\n") for title in titles.values()) - 1)
     with plotting.style():
-        figure = plotting.new_figure(width_mm, _HEAD_AND_FOOT + rows.bottom)
+        figure = plotting.new_figure(width_mm, _HEAD_AND_FOOT + head + rows.bottom)
         panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
-        for axes, (metric, shown) in zip(panels, metrics.items(), strict=True):
+        for axes, (metric, title) in zip(panels, titles.items(), strict=True):
             here = data[data["metric"] == metric]
-            axes.set_title(plotting.wrap(shown, panel_mm, weight="bold"), loc="left")
+            axes.set_title(title, loc="left")
             better = direction(metric)
             if better:
                 axes.set_xlabel(f"{better} is better", size=plotting.SIZE_SMALL)
@@ -183,15 +189,15 @@ def _looks(
 
 
 def _limits(data: pd.DataFrame, metric: str) -> tuple[float, float]:
-    """Return axis limits that hold every finite number, and zero."""
-    numbers = data[["estimate", *_LIMITS]].to_numpy(float)
-    numbers = numbers[np.isfinite(numbers)]
-    low, high = min([0.0, *numbers]), max([0.0, *numbers])
-    span = (high - low) or 1.0
+    """Return axis limits that hold zero and every estimate, and all but far intervals."""
+    low, value, high = (
+        data[name].to_numpy(float) for name in ("conf_low", "estimate", "conf_high")
+    )
+    least, most = drawing.reach(low, value, high)
+    span = (most - least) or 1.0
     # Room for half a marker; nothing lies below the zero of an error.
-    return low - (
-        0.04 * span if low < 0 or base_metric(metric) in _SIGNED else 0.0
-    ), high + 0.05 * span
+    room = 0.04 * span if least < 0 or base_metric(metric) in _SIGNED else 0.0
+    return least - room, most + 0.05 * span
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +216,7 @@ class _Rows:
 
         def wrapped(shown: str, weight: str) -> tuple[str, float]:
             text = plotting.wrap(
-                shown, label_mm, size=plotting.SIZE_SMALL, weight=weight, max_lines=4
+                shown, label_mm, size=plotting.SIZE_SMALL, weight=weight, max_lines=6
             )
             return text, _ROW + plotting.LINE_MM * text.count("\n")
 
@@ -254,7 +260,7 @@ def _draw_row(axes: Axes, row: Any, y: float, look: dict[str, Any]) -> None:
         )  # fmt: skip
         return
     if not (np.isnan(row.conf_low) and np.isnan(row.conf_high)):
-        plotting.draw_interval(
+        drawing.draw_interval(
             axes, row.conf_low, row.estimate, row.conf_high, y, color=look["color"]
         )
     axes.plot(row.estimate, y, ms=4.2, mew=0.9, ls="", zorder=3, clip_on=False, **look)
@@ -299,16 +305,6 @@ def _add_legend(
         handles.append(
             Line2D([], [], color=plotting.INK, lw=1.1, label=f"{level} interval ({method})")
         )
-    # A handle, its distances and its text; two rows where one is too long.
-    room = sum(
-        9.0 + plotting.text_width_mm(str(handle.get_label()), plotting.SIZE_SMALL)
-        for handle in handles
-    )
-    wide = room < figure.get_figwidth() * plotting.MM_PER_INCH
-    figure.legend(
-        handles=handles,
-        loc="outside lower center",
-        ncols=len(handles) if wide else 2,
-        columnspacing=1.4,
-        handletextpad=0.5,
-    )
+    if drawing.has_arrows(figure):
+        handles.append(drawing.arrow_handle())
+    drawing.legend_outside(figure, handles)

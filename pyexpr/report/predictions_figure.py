@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from pyexpr.report.labels import display_name, display_names, names_with, number
 from pyexpr.report.wording import counted
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -23,7 +25,16 @@ Names = Mapping[str, str] | None
 
 # mm
 _PANEL = 42.0
-_HEAD_AND_FOOT = 10.0
+# Narrower panels go to a further row.
+_SMALLEST = 20.0
+_BETWEEN = 4.0
+_LINE = 3.5
+# Left of the panels a line of words and the numbers; under them the numbers, and one line more.
+_SIDE = 14.0
+_TICKS = 5.0
+_FOOT = 4.0
+# A line of the count of clips over each panel.
+_COUNT_MM = 3.2
 _WHAT = "the table of predictions"
 
 
@@ -46,7 +57,7 @@ def predictions_figure(
     frame : DataFrame
         One row per clip and context: `context`, `truth`, and a column per model.
     models : sequence of str
-        The columns to draw. Clips a model did not predict (NaN) are counted in
+        The columns to draw. Clips a model did not predict (NaN) are counted over
         the panel.
     truth, context : str
         Names of those columns.
@@ -72,42 +83,110 @@ def predictions_figure(
     found = _points(frame, models, truth, context)
     contexts = display_names(in_order(frame[context].astype(str)), names)
     shown = display_names(models, names)
-    low, high = _limits(found)
-    blue = plotting.OKABE_ITO["blue"]
-    across = min(len(contexts), 4)
-    down = -(-len(contexts) // across)
-    panel_mm = min(_PANEL, (width_mm - 10) / across)
+    gaps = any(np.isnan(predicted).any() for _, predicted in found.values())
+    grid = _Grid.of(contexts, shown, width_mm, _COUNT_MM * (1 + gaps))
+    limits = _limits(found)
     with plotting.style():
-        figure = plotting.new_figure(width_mm, _HEAD_AND_FOOT + (panel_mm + 4) * down * len(models))
-        panels = figure.subplots(
-            down * len(models), across, sharex=True, sharey=True, squeeze=False
-        )
-        for axes in panels.flat:
-            axes.set_visible(False)
+        figure = plotting.new_figure(width_mm, grid.height_mm, layout=None)
         for row, model in enumerate(models):
-            for at, (label, title) in enumerate(contexts.items()):
-                axes = panels[row * down + at // across, at % across]
-                axes.set_visible(True)
-                axes.set_title(plotting.wrap(title, panel_mm - 4, weight="bold", max_lines=3))
-                axes.plot([low, high], [low, high], color=plotting.GREY, lw=0.8, ls="--", zorder=1)
-                true, predicted = found[model, label]
-                axes.plot(true, predicted, "o", ms=2.6, mew=0.5, color=blue,
-                          markerfacecolor="none", zorder=2)  # fmt: skip
-                axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
-                axes.tick_params(labelbottom=True)
-                missing = int(np.isnan(predicted).sum())
-                axes.annotate(
-                    counted(len(true) - missing, "clip")
-                    + (f"\n{missing} without" if missing else ""),
-                    (0.04, 0.96), xycoords="axes fraction", va="top", size=plotting.SIZE_SMALLEST,
-                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6}, zorder=3,
-                )  # fmt: skip
-                if at % across == 0:
-                    axes.set_ylabel(
-                        plotting.wrap(f"Predicted by {shown[model]}", panel_mm, max_lines=3)
-                    )
-        figure.supxlabel("True score", size=plotting.SIZE_BODY)
+            for at, (label, title) in enumerate(grid.titles.items()):
+                line, column = row * grid.down + at // grid.across, at % grid.across
+                axes = figure.add_axes(grid.place(line, column))
+                axes.set_title(title, pad=grid.counts_mm / plotting.MM_PER_POINT + 4)
+                _draw(axes, *found[model, label], limits, grid.panel_mm)
+                if column:
+                    axes.tick_params(labelleft=False)
+                else:
+                    axes.set_ylabel(grid.labels[model])
+        figure.supxlabel(
+            "True score (dashed: predicted = true)",
+            x=grid.middle,
+            y=1 / grid.height_mm,
+            va="bottom",
+            size=plotting.SIZE_BODY,
+        )
     return plotting.freeze(figure)
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """Where the panels stand, in mm, with the words around them."""
+
+    across: int
+    down: int
+    titles: dict[str, str]
+    labels: dict[str, str]
+    width_mm: float
+    height_mm: float
+    panel_mm: float
+    left_mm: float
+    head_mm: float
+    counts_mm: float
+
+    @classmethod
+    def of(
+        cls,
+        contexts: Mapping[str, str],
+        shown: Mapping[str, str],
+        width_mm: float,
+        counts_mm: float,
+    ) -> _Grid:
+        """Share the width among at most four panels and give every line of words its room."""
+        across = min(len(contexts), 4, max(1, int((width_mm - _SIDE) / (_SMALLEST + _BETWEEN))))
+        down = -(-len(contexts) // across)
+        panel = min(_PANEL, (width_mm - _SIDE) / across - _BETWEEN)
+        labels = {
+            model: plotting.wrap(f"Predicted by {name}", panel + _BETWEEN, max_lines=6)
+            for model, name in shown.items()
+        }
+        left = _SIDE + _LINE * max(label.count("\n") for label in labels.values())
+        panel = min(_PANEL, (width_mm - left) / across - _BETWEEN)
+        titles = {
+            context: plotting.wrap(name, panel + 3, weight="bold", max_lines=6)
+            for context, name in contexts.items()
+        }
+        head = counts_mm + 2.7 + _LINE * max(title.count("\n") + 1 for title in titles.values())
+        height = down * len(shown) * (head + panel + _TICKS) + _FOOT
+        # What is left of the width is shared by both sides.
+        left += (width_mm - left - across * (panel + _BETWEEN)) / 2
+        return cls(across, down, titles, labels, width_mm, height, panel, left, head, counts_mm)
+
+    @property
+    def middle(self) -> float:
+        """The middle of the panels, in parts of the width."""
+        wide = self.across * (self.panel_mm + _BETWEEN) - _BETWEEN
+        return (self.left_mm + wide / 2) / self.width_mm
+
+    def place(self, line: int, column: int) -> tuple[float, float, float, float]:
+        """Return a panel's left, bottom, width and height, in parts of the figure's."""
+        below = (line + 1) * (self.head_mm + self.panel_mm + _TICKS) - _TICKS
+        return (
+            (self.left_mm + column * (self.panel_mm + _BETWEEN)) / self.width_mm,
+            1 - below / self.height_mm,
+            self.panel_mm / self.width_mm,
+            self.panel_mm / self.height_mm,
+        )
+
+
+def _draw(
+    axes: Axes,
+    true: NDArray[Any],
+    predicted: NDArray[Any],
+    limits: tuple[float, float],
+    panel_mm: float,
+) -> None:
+    axes.plot(limits, limits, color=plotting.GREY, lw=0.8, ls="--", zorder=1)
+    axes.plot(true, predicted, "o", ms=2.6, mew=0.5, color=plotting.OKABE_ITO["blue"],
+              markerfacecolor="none", zorder=2)  # fmt: skip
+    axes.set(xlim=limits, ylim=limits)
+    for which in ("x", "y"):
+        plotting.number_ticks(axes, max(2, min(5, int(panel_mm / 8))), which=which)
+    missing = int(np.isnan(predicted).sum())
+    axes.annotate(
+        counted(len(true) - missing, "clip") + (f"\n{missing} without" if missing else ""),
+        (0.5, 1), xycoords="axes fraction", xytext=(0, 2), textcoords="offset points",
+        ha="center", va="bottom", size=plotting.SIZE_SMALLEST,
+    )  # fmt: skip
 
 
 def predictions_alt(

@@ -1,4 +1,4 @@
-"""The quality of the recordings: how much of each clip OpenFace could use."""
+"""The quality of the recordings: how much of each clip could be used."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pyexpr.base import plotting
-from pyexpr.base.errors import DataError, have
+from pyexpr.base import drawing, plotting
+from pyexpr.base.errors import ColumnError, DataError, have
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 from pyexpr.report.frames import in_order
 from pyexpr.report.labels import display_name, display_names, names_with, percent
@@ -22,7 +22,7 @@ Names = Mapping[str, str] | None
 
 # mm
 _ROW = 12.0
-_HEAD_AND_FOOT = 16.0
+_HEAD_AND_FOOT = 21.0
 _LABEL = 30.0
 # The golden ratio's multiples never bunch: points of equal share spread evenly.
 _GOLDEN = 0.6180339887498949
@@ -31,23 +31,20 @@ _GOLDEN = 0.6180339887498949
 def quality_figure(
     frame: pd.DataFrame,
     *,
-    share: str = "share_valid",
     threshold: float = 0.5,
     names: Names = None,
     width_mm: float = plotting.FULL_WIDTH_MM,
 ) -> Figure:
-    """Draw the share of valid frames of every clip, a strip per context.
+    """Draw the share of valid bins of every clip, a strip per context.
 
     Parameters
     ----------
     frame : DataFrame
-        One row per clip: context, and the share of its frames that are valid
-        (0 to 1) in the column `share`. Clips without a share are counted.
-    share : str
-        Name of that column.
+        One row per clip: context, n_bins, n_valid_bins, as `extract_features` gives
+        them. Clips without bins are counted.
     threshold : float
-        The least share with which a clip is used; a line is drawn there, and
-        the clips below it are counted beside each strip.
+        The least share with which a clip has features (`min_valid`): a line is drawn
+        there, and the clips below it are counted beside each strip.
     names : mapping of str to str, optional
         Names to show for contexts.
     width_mm : float
@@ -59,11 +56,11 @@ def quality_figure(
     Examples
     --------
     >>> import pandas as pd
-    >>> clips = pd.DataFrame({"context": ["pain", "pain"], "share_valid": [1.0, 0.4]})
+    >>> clips = pd.DataFrame({"context": "pain", "n_bins": 15, "n_valid_bins": [15, 6]})
     >>> quality_figure(clips).axes[0].texts[0].get_text().splitlines()
     ['2 clips', '1 below 50%']
     """
-    contexts = _shares(frame, share)
+    contexts = _shares(frame)
     shown = display_names(contexts, names)
     blue = plotting.OKABE_ITO["blue"]
     with plotting.style():
@@ -71,7 +68,8 @@ def quality_figure(
         axes = figure.subplots()
         for row, values in enumerate(contexts.values()):
             known = np.sort(values[~np.isnan(values)])
-            jitter = ((np.arange(len(known)) * _GOLDEN) % 1 - 0.5) * 0.62
+            # The first stands in the middle.
+            jitter = ((np.arange(len(known)) * _GOLDEN + 0.5) % 1 - 0.5) * 0.62
             axes.plot(
                 known, row + jitter, "o", ms=2.2, mew=0.4, color=blue,
                 markerfacecolor="none", clip_on=False,
@@ -87,45 +85,63 @@ def quality_figure(
             )
             if row:
                 axes.axhline(row - 0.5, color=plotting.PALE, lw=0.5)
-        axes.axvline(threshold, color=plotting.INK, lw=0.8, ls="--", zorder=1)
+        line = axes.axvline(
+            threshold,
+            color=plotting.INK,
+            lw=0.8,
+            ls="--",
+            zorder=1,
+            label=f"{percent(threshold)}: a clip with fewer valid bins is left out",
+        )
         axes.set(xlim=(-0.01, 1.01), ylim=(len(contexts) - 0.5, -0.5))
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100"])
-        axes.set_xlabel("Valid frames of the clip (%)")
+        axes.set_xlabel("Valid bins of the clip (%)")
         label_mm = min(_LABEL, 0.25 * width_mm)
         labels = [
-            plotting.wrap(name, label_mm, size=plotting.SIZE_SMALL, max_lines=3)
+            plotting.wrap(name, label_mm, size=plotting.SIZE_SMALL, max_lines=4)
             for name in shown.values()
         ]
         axes.set_yticks(range(len(labels)), labels)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
+        drawing.legend_outside(figure, [line])
     return plotting.freeze(figure)
 
 
 def quality_alt(
     frame: pd.DataFrame,
     *,
-    share: str = "share_valid",
     threshold: float = 0.5,
     names: Names = None,
 ) -> str:
     """Return what `quality_figure` shows, in words."""
-    names = names_with(_shares(frame, share), names)
-    parts = ["Share of valid frames of every clip, a strip of dots per context."]
-    for context, values in _shares(frame, share).items():
+    names = names_with(_shares(frame), names)
+    parts = [
+        "Share of valid bins of every clip, a strip of dots per context; clips below "
+        f"{percent(threshold)} are left out."
+    ]
+    for context, values in _shares(frame).items():
         known = values[~np.isnan(values)]
         middle = f", median {100 * np.median(known):.0f}%" if len(known) else ""
         parts.append(f"{display_name(context, names)}: {_counts(values, threshold)}{middle}.")
     return " ".join(parts)
 
 
-def _shares(frame: pd.DataFrame, share: str) -> dict[str, NDArray[Any]]:
+def _shares(frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
     what = "the quality figure's table"
     data = as_frame(frame, what=what)
-    require_columns(data, ["context", share], what=what)
+    require_columns(data, ["context", "n_bins", "n_valid_bins"], what=what)
     if data.empty:
         raise DataError(f"{have(what)} no rows: there is nothing to show")
-    values = numeric_column(data, share, what=what, low=0, high=1)
+    bins, valid = (
+        numeric_column(data, name, what=what, low=0) for name in ("n_bins", "n_valid_bins")
+    )
+    if (valid > bins).any():
+        row = int(np.flatnonzero(valid > bins)[0])
+        raise ColumnError(
+            f"{what}: row {row + 1} has more valid bins ({valid[row]:g}) than bins ({bins[row]:g})"
+        )
+    values = np.divide(valid, bins, out=np.full(len(bins), np.nan), where=bins > 0)
     context = data["context"].astype(str)
     return {label: values[(context == label).to_numpy()] for label in in_order(context)}
 
@@ -135,5 +151,5 @@ def _counts(values: NDArray[Any], threshold: float, *, lines: bool = False) -> s
     below = int((values < threshold).sum())
     clips = "clip" if len(values) == 1 else "clips"
     parts = [f"{len(values):,} {clips}", f"{below:,} below {percent(threshold)}"]
-    parts += [f"{missing:,} without frames"] if missing else []
+    parts += [f"{missing:,} without bins"] if missing else []
     return ("\n" if lines else ", ").join(parts)

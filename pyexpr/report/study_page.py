@@ -158,7 +158,7 @@ def _quality(content: StudyContent, found: Iterable[Caution]) -> Section:
         "Quality of the recordings",
         [
             *_warned("quality", found),
-            _figure(content, "quality", "Share of valid frames of each clip, per context."),
+            _figure(content, "quality", "Share of valid bins of each clip, per context."),
             _table(content, "recordings_summary"),
             _table(content, "clips_left_out"),
             _notes(stage.get("notes", ())),

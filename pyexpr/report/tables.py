@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from pyexpr.report.comparison_table import comparison_table
-from pyexpr.report.display import BOLD, DisplayTable, to_console
+from pyexpr.report.console import to_console
+from pyexpr.report.display import BOLD, DisplayTable
 from pyexpr.report.files import write_table
 from pyexpr.report.frames import absent_notes, checked, gap_notes, in_order, pivot, records
 from pyexpr.report.labels import (

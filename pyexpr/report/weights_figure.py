@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from pyexpr.base import plotting
+from pyexpr.base import drawing, plotting
 from pyexpr.report.frames import checked, gap_notes, in_order, records
 from pyexpr.report.labels import display_name, display_names, interval, names_with, number
 
@@ -26,6 +26,9 @@ _ROW = 4.6
 _LABEL = 36.0
 _HEAD_AND_FOOT = 22.0
 _MIN_PANEL = 20.0
+_TITLE_LINE = 3.4
+_LEGEND = 5.0
+_DOT: dict[str, Any] = {"marker": "o", "color": plotting.OKABE_ITO["blue"], "ms": 4, "mew": 0.9}
 
 
 class _Row(NamedTuple):
@@ -48,7 +51,8 @@ def weights_figure(
     """Draw the weights of a linear model in every context: figure 4.
 
     A row per feature, a panel per context on one scale. A hollow dot is a
-    weight that the penalty set to exactly zero.
+    weight that the penalty set to exactly zero; an interval that ends in an
+    arrowhead goes on beyond the axis.
 
     Parameters
     ----------
@@ -87,7 +91,7 @@ def weights_figure(
     rows = -(-len(contexts) // fitting)
     columns = -(-len(contexts) // rows)
     size = plotting.SIZE_SMALL
-    labels = [plotting.wrap(shown, label_mm, size=size, max_lines=3) for shown in features.values()]
+    labels = [plotting.wrap(shown, label_mm, size=size, max_lines=6) for shown in features.values()]
     tall = [_ROW + plotting.LINE_MM * label.count("\n") for label in labels]
     bottoms = dict(zip(features, accumulate(tall), strict=True))
     rows_of = {
@@ -101,8 +105,10 @@ def weights_figure(
         for context, shown in contexts.items()
     }
     limits = _symmetric_limits(data)
+    # Two lines of a title have their room already.
+    head = _TITLE_LINE * max(0, max(title.count("\n") for title in titles.values()) - 1)
     with plotting.style():
-        figure = plotting.new_figure(width_mm, rows * (_HEAD_AND_FOOT + body))
+        figure = plotting.new_figure(width_mm, rows * (_HEAD_AND_FOOT + head + body))
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes in panels.flat[len(contexts) :]:
             axes.remove()
@@ -116,6 +122,7 @@ def weights_figure(
         for axes in panels[:, 0]:
             axes.set_yticks([row.middle for row in rows_of.values()], labels)
         figure.supxlabel("Standardised weight", size=plotting.SIZE_BODY)
+        _add_legend(figure, data)
     return plotting.freeze(figure)
 
 
@@ -145,9 +152,26 @@ def weights_alt(frame: pd.DataFrame, *, digits: int = 2, names: Names = None) ->
 
 def _symmetric_limits(data: pd.DataFrame) -> float:
     """Return how far the axis reaches on either side, so that zero stands in the middle."""
-    numbers = np.abs(data[["estimate", *_LIMITS]].to_numpy(float))
-    numbers = numbers[np.isfinite(numbers)]
-    return 1.08 * (max(numbers, default=0.0) or 1.0)
+    low, value, high = (
+        data[name].to_numpy(float) for name in ("conf_low", "estimate", "conf_high")
+    )
+    return 1.08 * (max(map(abs, drawing.reach(low, value, high))) or 1.0)
+
+
+def _add_legend(figure: Figure, data: pd.DataFrame) -> None:
+    """Name the hollow dots and the arrowheads, where there are any."""
+    from matplotlib.lines import Line2D
+
+    handles = []
+    if data["estimate"].eq(0).any():
+        handles.append(
+            Line2D([], [], ls="", label="weight of exactly 0", **_DOT, markerfacecolor="white")
+        )
+    if drawing.has_arrows(figure):
+        handles.append(drawing.arrow_handle())
+    if handles:
+        drawing.legend_outside(figure, handles, where="outside upper center")
+        drawing.grow(figure, _LEGEND)
 
 
 def _draw_weights(axes: Axes, data: pd.DataFrame, rows: Mapping[str, _Row]) -> None:
@@ -156,7 +180,7 @@ def _draw_weights(axes: Axes, data: pd.DataFrame, rows: Mapping[str, _Row]) -> N
     axes.spines["left"].set_visible(False)
     for band in list(rows.values())[1::2]:
         axes.axhspan(band.top, band.bottom, color=plotting.FAINT, lw=0, zorder=0)
-    blue = plotting.OKABE_ITO["blue"]
+    blue = _DOT["color"]
     for row in records(data):
         y = rows[str(row.feature)].middle
         low, value, high = float(row.conf_low), float(row.estimate), float(row.conf_high)
@@ -167,7 +191,6 @@ def _draw_weights(axes: Axes, data: pd.DataFrame, rows: Mapping[str, _Row]) -> N
         if np.isnan(low) and np.isnan(high):
             # A stem from zero leads the eye where no interval does.
             low = high = 0.0
-        plotting.draw_interval(axes, low, value, high, y, color=blue)
-        axes.plot(value, y, "o", color=blue, ms=4, mew=0.9,
-                  markerfacecolor="white" if value == 0 else blue, zorder=3,
-                  clip_on=False)  # fmt: skip
+        drawing.draw_interval(axes, low, value, high, y, color=blue)
+        face = "white" if value == 0 else blue
+        axes.plot(value, y, markerfacecolor=face, zorder=3, clip_on=False, **_DOT)

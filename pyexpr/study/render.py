@@ -199,9 +199,9 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
             figures.predictions_alt(found["predictions"], fitted),
         ),
         "quality": (
-            figures.quality_figure(found["quality"], share="share_valid", threshold=threshold),
-            "Share of valid frames per clip",
-            figures.quality_alt(found["quality"], share="share_valid", threshold=threshold),
+            figures.quality_figure(found["features"], threshold=threshold),
+            "Share of valid bins per clip",
+            figures.quality_alt(found["features"], threshold=threshold),
         ),
     }
     drawn |= _deep_figures(found)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pyexpr.base.contexts import ALL
 from pyexpr.report import paper_figures
-from pyexpr.report.display import to_console
+from pyexpr.report.console import to_console
 from pyexpr.report.tables import side_by_side
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.deep_stage import DEEP_MODELS

@@ -12,12 +12,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from parity import doors
+from parity import doors, simulated
 from parity.matrix import outcome_of, tables
 from parity.registry import comparisons
 from pyexpr.base.files import write_text
 from pyexpr.base.versions import versions
-from pyexpr.report.display import DisplayTable, to_console
+from pyexpr.report.console import to_console
+from pyexpr.report.display import DisplayTable
 
 PAGE = Path(__file__).parents[2] / "docs" / "validation.md"
 ABOUT = """# Validation
@@ -29,7 +30,7 @@ The quick ones are asserted in every run of the tests, with the same tolerances.
 A version marked "kept" made the numbers that are committed in `tests/golden` with their scripts;
 one marked "made now" ran when this page was written. "Not served": the engine refuses these data
 with an error that says who can fit them. How often intervals cover the truth is simulated, and
-stands in [coverage](coverage.md).
+stands [at the end](#coverage-and-size-simulated).
 """
 
 
@@ -40,7 +41,7 @@ def page(displays: Sequence[DisplayTable]) -> str:
         f"## {display.title}\n\n{display.markdown().partition(chr(10) * 2)[2]}"
         for display in displays
     ]
-    return f"{ABOUT}\nVersions: {listed}.\n\n" + "\n".join(sections)
+    return f"{ABOUT}\nVersions: {listed}.\n\n" + "\n".join([*sections, simulated.section()])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -61,8 +61,10 @@ def rows(text: str) -> list[list[str]]:
         else:
             assert opened.pop() == name
     assert not opened
-    columns = re.search(r"\\begin\{(?:tabular|longtable)\}\{@\{\}([lr]+)@\{\}\}", text)
+    columns = re.search(r"\\begin\{(?:tabular|longtable)\}\{@\{\}(.+)@\{\}\}", text)
     assert columns
+    aligned = re.sub(r">\{\\raggedright\\arraybackslash\}p\{\d+pt\}", "l", columns[1])
+    assert set(aligned) <= {"l", "r"}
     found = []
     body = text[columns.end() : re.search(r"\\end\{(?:tabular|longtable)\}", text).start()]  # type: ignore[union-attr]
     for line in body.splitlines():
@@ -78,6 +80,6 @@ def rows(text: str) -> list[list[str]]:
             inner, span = unwrapped(cell)
             cells.append(printed(inner))
             width += span
-        assert width == len(columns[1]), line
+        assert width == len(aligned), line
         found.append(cells)
     return found

@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 import math
 from functools import cache
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from report.canvas import check_texts, shown_texts
 
-from pyexpr.base import plotting
+from pyexpr.base import drawing, plotting
 from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.inference.coefficient_plot import coefficients_figure
 from pyexpr.report import figures, paper_figures
 
 CONTEXTS = ("startle", "pain", "disgust", "fear", "sadness", "all")
@@ -75,9 +76,34 @@ def loadings(contexts: Any = CONTEXTS, indicators: Any = ("response", "emotion",
 def quality(contexts: Any = CONTEXTS) -> pd.DataFrame:
     rng = np.random.default_rng(4)
     rows = [(c, x) for c in contexts for x in np.clip(rng.normal(1, 0.1, 50), 0, 1)]
-    return pd.DataFrame(rows, columns=["context", "share_valid"])
+    found = pd.DataFrame(rows, columns=["context", "n_valid_bins"])
+    return found.assign(n_bins=200, n_valid_bins=(200 * found["n_valid_bins"]).round())
 
 
+def far(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give the first row an interval that would shrink all others to dots."""
+    frame.loc[frame.index[0], "conf_high"] = 30.0
+    return frame
+
+
+def predictions(
+    contexts: Any = CONTEXTS, models: Any = ("elastic_net", "lstm"), n: int = 20
+) -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    found = pd.DataFrame({"evaluated": np.repeat(contexts, n)})
+    for name in ("truth", *models):
+        found[name] = rng.normal(size=len(found))
+    if n > 1:
+        found.loc[0, models[0]] = math.nan
+    return found
+
+
+def learning(contexts: Any, epochs: int = 5) -> pd.DataFrame:
+    rows = [(c, e, 1 / e, 1.2 / e, e == epochs) for c in contexts for e in range(1, epochs + 1)]
+    return pd.DataFrame(rows, columns=["context", "epoch", "train_rmse", "validation_rmse", "best"])
+
+
+TWELVE = [f"Context number {i} of twelve with long names" for i in range(1, 13)]
 QUESTIONS = (
     "How strong is the emotional response of the person in this video clip to the stimulus?",
     "how_much_of_any_emotion_does_the_person_show",
@@ -97,7 +123,37 @@ CASES = {
     "performance, narrow and long": lambda: figures.performance_figure(
         performance(LONG_MODELS, LONG), width_mm=90
     ),
+    "performance, five metrics": lambda: figures.performance_figure(
+        pd.concat(
+            [
+                performance(MODELS[:3], ["all"]).head(3).assign(metric=metric)
+                for metric in ("nrmse", "mae", "correlation_within", "concordance_between", "r2")
+            ]
+        )
+    ),
+    "performance, a far limit": lambda: figures.performance_figure(far(performance())),
     "weights": lambda: figures.weights_figure(weights()),
+    "weights, zeros and a far limit": lambda: figures.weights_figure(
+        far(weights().assign(estimate=0.0, conf_low=-0.1, conf_high=0.1))
+    ),
+    "weights, twelve contexts": lambda: figures.weights_figure(weights(TWELVE)),
+    "coefficients, twelve contexts": lambda: coefficients_figure(
+        weights(TWELVE, LONG_MODELS).assign(
+            procedure_low=-0.1, procedure_high=0.1, tested_estimate=0.2, conf_low=0.1, conf_high=9.0
+        )
+    ),
+    "predictions": lambda: figures.predictions_figure(predictions(), ["elastic_net", "lstm"]),
+    "predictions, long": lambda: figures.predictions_figure(
+        predictions(TWELVE, LONG_MODELS), LONG_MODELS
+    ),
+    "predictions, narrow": lambda: figures.predictions_figure(
+        predictions(TWELVE[:4], LONG_MODELS[3:4]), LONG_MODELS[3:4], width_mm=90
+    ),
+    "predictions, one clip": lambda: figures.predictions_figure(
+        predictions(LONG[:1], LONG_MODELS[1:2], 1), LONG_MODELS[1:2]
+    ),
+    "learning, long": lambda: figures.learning_figure(learning(TWELVE)),
+    "learning, one epoch": lambda: figures.learning_figure(learning(["all"], 1)),
     "weights, one context": lambda: figures.weights_figure(weights(["all"])),
     "weights, long": lambda: figures.weights_figure(weights(LONG, (*FEATURES, *LONG_MODELS))),
     "weights, narrow": lambda: figures.weights_figure(weights(), width_mm=90),
@@ -107,6 +163,9 @@ CASES = {
     "factor, one context": lambda: figures.factor_figure(loadings(["pain"])),
     "factor, long": lambda: figures.factor_figure(
         loadings(LONG, QUESTIONS), latent="Perceived momentary expressiveness of the person"
+    ),
+    "factor, a long latent and few indicators": lambda: figures.factor_figure(
+        loadings([QUESTIONS[0], "all"], ["motion"]), latent=QUESTIONS[0]
     ),
     "factor, one indicator": lambda: figures.factor_figure(loadings(["all"], ["motion"])),
     "factor, twelve indicators": lambda: figures.factor_figure(
@@ -124,50 +183,18 @@ def case_figure(case: str) -> Any:
     return CASES[case]()
 
 
-def shown_texts(figure: Any) -> list[Any]:
-    """Every text that is drawn: visible, not empty, and no label of a tick outside the axis."""
-    from matplotlib.text import Text
-
-    hidden = set()
-    for axes in figure.axes:
-        if not axes.axison:
-            hidden |= {id(text) for axis in (axes.xaxis, axes.yaxis) for text in axis.findobj(Text)}
-            continue
-        for axis in (axes.xaxis, axes.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            margin = 1e-9 * (high - low)
-            for tick in axis.get_major_ticks():
-                if not low - margin <= tick.get_loc() <= high + margin:
-                    hidden |= {id(text) for text in tick.findobj(Text)}
-    return [
-        text
-        for text in figure.findobj(Text)
-        if text.get_visible() and text.get_text().strip() and id(text) not in hidden
-    ]
-
-
 def words(figure: Any) -> str:
     return " ".join(" ".join(text.get_text().split()) for text in shown_texts(figure))
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_texts_stay_on_the_canvas_and_off_each_other(case: str) -> None:
-    figure = case_figure(case)
-    canvas = figure.bbox
-    boxes = [(text.get_text(), text.get_window_extent()) for text in shown_texts(figure)]
-    for text, box in boxes:
-        inside = (
-            box.x0 >= canvas.x0 - 0.5
-            and box.x1 <= canvas.x1 + 0.5
-            and box.y0 >= canvas.y0 - 0.5
-            and box.y1 <= canvas.y1 + 0.5
-        )
-        assert inside, f"{text!r} leaves the canvas"
-    for (one, first), (two, second) in combinations(boxes, 2):
-        wide = min(first.x1, second.x1) - max(first.x0, second.x0)
-        high = min(first.y1, second.y1) - max(first.y0, second.y0)
-        # Boxes hold ascenders and descenders: a pixel at screen resolution is no overlap.
-        assert wide <= 1 or high <= 1, f"{one!r} covers {two!r}"
+    check_texts(case_figure(case))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_label_is_cut(case: str) -> None:
+    assert "…" not in words(case_figure(case))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -321,6 +348,32 @@ def test_infinite_limits_end_in_arrows_and_missing_ones_do_not() -> None:
     assert (frame["conf_low"][1], frame["estimate"][1]) in spans
 
 
+def test_a_far_limit_ends_in_an_arrow_and_leaves_the_axis_to_the_others() -> None:
+    axes = case_figure("performance, a far limit").axes[0]
+    assert axes.get_xlim()[1] < 1
+    assert [x for x, _ in dots(axes, ">")] == [axes.get_xlim()[1]]
+    assert "limit beyond the axis" in words(case_figure("performance, a far limit"))
+    assert "limit beyond the axis" not in words(case_figure("performance"))
+    # In words it stays a number.
+    assert "30.000]" in figures.performance_alt(far(performance()))
+    shown = words(case_figure("weights, zeros and a far limit"))
+    assert "weight of exactly 0" in shown
+    assert "limit beyond the axis" in shown
+
+
+def test_an_axis_holds_intervals_of_one_kind_whole() -> None:
+    values = np.array([0.1, 0.2, 0.3])
+    assert drawing.reach(values - 0.1, values, values + 0.4) == (0.0, 0.7)
+    assert drawing.reach([0.5], [1.0], [9.0], origin=1.0) == (0.5, 9.0)
+    assert drawing.reach([math.nan, -math.inf], [math.nan, 0.2], [math.nan, math.inf]) == (0.0, 0.2)
+    assert drawing.reach([0.1] * 9, [0.2] * 9, [*[0.3] * 8, 5.0])[1] == pytest.approx(0.6)
+
+
+def test_one_epoch_is_seen() -> None:
+    (axes,) = case_figure("learning, one epoch").axes
+    assert [line.get_marker() for line in axes.lines] == ["o", "s", "o"]
+
+
 def test_weights_draws_every_feature_in_every_context_on_one_scale() -> None:
     frame = weights().assign(
         conf_low=lambda f: f.estimate - 0.3, conf_high=lambda f: f.estimate + 0.1
@@ -390,20 +443,22 @@ def test_question_texts_are_spelt_out_in_their_squares() -> None:
 
 def test_quality_draws_and_counts_every_clip() -> None:
     frame = pd.DataFrame(
-        {"context": ["pain"] * 4 + ["all"], "share_valid": [1.0, 0.49, 0.5, math.nan, 1.0]}
-    )
+        {"context": ["pain"] * 4 + ["all"], "n_bins": [100, 100, 100, 0, 20],
+         "n_valid_bins": [100, 49, 50, 0, 20]}
+    )  # fmt: skip
     figure = figures.quality_figure(frame)
     (axes,) = figure.axes
     xs = [x for line in axes.lines if line.get_marker() == "o" for x in line.get_xdata()]
     assert sorted(xs) == [0.49, 0.5, 1.0, 1.0]
-    assert "4 clips\n1 below 50%\n1 without frames" in [text.get_text() for text in axes.texts]
+    assert "4 clips\n1 below 50%\n1 without bins" in [text.get_text() for text in axes.texts]
+    assert "50%: a clip with fewer valid bins is left out" in words(figure)
     assert figures.quality_alt(frame) == (
-        "Share of valid frames of every clip, a strip of dots per context. "
-        "Pain: 4 clips, 1 below 50%, 1 without frames, median 50%. "
+        "Share of valid bins of every clip, a strip of dots per context; clips below 50% are left "
+        "out. Pain: 4 clips, 1 below 50%, 1 without bins, median 50%. "
         "All: 1 clip, 0 below 50%, median 100%."
     )
-    with pytest.raises(ColumnError, match="between 0 and 1"):
-        figures.quality_figure(frame.assign(share_valid=[90, 1, 1, 1, 1]))
+    with pytest.raises(ColumnError, match=r"row 5 has more valid bins \(21\) than bins \(20\)"):
+        figures.quality_figure(frame.assign(n_valid_bins=[100, 49, 50, 0, 21]))
 
 
 def test_dots_of_one_strip_do_not_leave_it() -> None:

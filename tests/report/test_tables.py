@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from csv import DictReader
 from pathlib import Path
@@ -268,40 +267,6 @@ def test_markdown_shows_odd_labels_as_they_are() -> None:
     frame = performance(("a|b*c\n`d` <e>", "all", "nrmse", 0.1))
     line = tables.performance_table(frame).markdown().splitlines()[4]
     assert line.startswith("| a\\|b\\*c \\`d\\` \\<e> |")
-
-
-def test_console_cuts_wide_tables_into_blocks_and_never_into_numbers() -> None:
-    from rich.console import Console
-
-    table = tables.performance_table(paper_figures.performance(), names={"3d_cnn": "[red]3D"})
-    for width in (60, 80, 200):
-        out = io.StringIO()
-        tables.to_console(table, Console(file=out, width=width, color_system=None))
-        text = out.getvalue()
-        assert max(map(len, text.splitlines())) <= width
-        assert text.count("Uniform") == {60: 3, 80: 2, 200: 1}[width]
-        assert "…" not in text
-        assert "[red]3D" in text
-        for row in table.rows:
-            assert all(cell in text for cell in row[1:])
-
-
-def test_table_4_fits_a_terminal_in_two_blocks() -> None:
-    from rich.console import Console
-
-    table = tables.comparison_table(
-        COMPARISON.assign(
-            term=[
-                *["elastic_net - openface_lstm"] * 2,
-                *["elastic_net"] * 2,
-                "elastic_net - normal",
-            ]
-        )
-    )
-    out = io.StringIO()
-    tables.to_console(table, Console(file=out, width=80, color_system=None))
-    assert out.getvalue().count("Comparison") == 3  # the title's and one for each block
-    assert out.getvalue().count("Estimate") == 1
 
 
 def test_written_tables_read_back_exactly(tmp_path: Path) -> None:
