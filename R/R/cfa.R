@@ -44,6 +44,7 @@ fit_cfa <- function(data, model, group = NULL, cluster = NULL, estimator = "ML",
 fit_model <- function(data, model, group, cluster, options, factor, call) {
   spec <- model_of(model, data, factor, call)
   group <- column(group, data, "group", call)
+  refuse_names_of_results(group, "group", call)
   cluster <- column(cluster, data, "cluster", call)
   used <- c(spec$columns, group, cluster)
   found <- ask("cfa", c(list(

@@ -78,6 +78,10 @@ models_of <- function(quo, data, call) {
     column_error("`predictions` is missing: name the columns of the models.", call)
   }
   value <- named_in(quo, data, "predictions", call)
+  doubled <- names(value)[nzchar(names(value)) & duplicated(names(value))]
+  if (length(doubled)) {
+    data_error(sprintf("`predictions` names the model `%s` more than once.", doubled[1]), call)
+  }
   if (is.list(value)) {
     if (is.null(names(value))) names(value) <- rep("", length(value))
     bare <- !nzchar(names(value)) & vapply(value, is.character, NA) & lengths(value) == 1L
@@ -152,7 +156,8 @@ interval <- function(x, method = NULL, confidence = NULL) {
 adjust <- function(x, rule) {
   call <- rlang::current_env()
   can(x, c(replicated, "pyexpr_coefficients"), call)
-  method_of(x, "adjust", list(rule = one(rule)), call)
+  choice(rule, c("holm", "max_t"), call, "rule")
+  method_of(x, "adjust", list(rule = rule), call)
 }
 
 #' @rdname result-methods

@@ -55,7 +55,8 @@ doctor_result <- function(table, heading, key) {
 
 #' @export
 print.pyexpr_doctor <- function(x, ...) {
-  cat(x$heading, "\n\n", sep = "")
+  print_heading(x$heading)
+  cat("\n")
   table <- x$tables$tidy
   shown <- c("component", "version", "status", "needed_for")
   lines <- do.call(paste, c(lapply(table[shown], format), sep = "  "))
