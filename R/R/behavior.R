@@ -109,7 +109,8 @@ describe_openface <- function(path) {
 #' @param derivatives `"differences"` or `"savgol"`.
 #' @param on_short `"drop"` lists clips that a recording is too short for, `"error"`
 #'   stops.
-#' @param n_jobs Files worked on at a time; it never changes the result.
+#' @param n_jobs Files worked on at a time, by default one per core; it never changes
+#'   the result.
 #' @param progress Whether to show a bar.
 #' @inheritParams read_openface
 #' @return An object with [tidy()][result-tables] (a row per clip; units are in

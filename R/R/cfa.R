@@ -4,7 +4,7 @@
 #' Confirmatory factor analysis by maximum likelihood, unit factor variance, the sum
 #' of a factor's standardised loadings positive. Fitted by the lavaan of this very
 #' session; where lavaan is not installed, one-factor models by the built-in engine,
-#' which is equal to it. The printed line names the engine.
+#' which is equal to it. The printed sentence names the engine.
 #'
 #' @param data A data frame, one row per rated clip.
 #' @param model The indicators of one factor, `c(response, emotion, motion)`; or a

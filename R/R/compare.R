@@ -16,7 +16,7 @@
 #'   own, is a list: `list(lstm = lstm, human = list(values = c(r1, r2), truth = c(o1,
 #'   o2)))`.
 #' @param cluster Column of the subjects. `NULL`, on purpose only, makes each row its
-#'   own cluster.
+#'   own cluster; it is refused where a column `subject` repeats.
 #' @param metrics `"nrmse"`, `"rmse"`, `"mae"`, `"correlation"`, `"concordance"`,
 #'   `"r2"`, `"bias"`; each also with `_within` (deviations from the subject's means) or
 #'   `_between` (means of subjects).
@@ -123,7 +123,7 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #' @param x,model A result of [compare_models()], [cluster_bootstrap()],
 #'   [context_coefficients()] or [bootstrap_cfa()].
 #' @param method,confidence As in [compare_models()]; `NULL` keeps the one at hand.
-#' @param rule `"holm"` or `"max_t"`.
+#' @param rule `"holm"`, or `"max_t"` (not for a [cluster_bootstrap()]).
 #' @param n How many replicates more.
 #' @param n_flips Number of random flips where all are too many.
 #' @param n_boot,seed Draws of multipliers where all are too many, and their seed; by

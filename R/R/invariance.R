@@ -62,6 +62,7 @@ free_of <- function(quo, data, call) {
 #' @inheritParams fit_cfa
 #' @inheritParams compare_models
 #' @param model One factor and its indicators, at least three.
+#' @param cluster Column of the subjects, who are drawn.
 #' @param method `"percentile"` or `"bca"`.
 #' @return An object with [tidy()][result-tables], [replicates()] and [interval()].
 #' @export

@@ -26,7 +26,7 @@ result_table <- function(table, data = NULL, own = character()) {
     if (name %in% own) table[[name]] else without_nan(table[[name]])
   })
   for (name in setdiff(grep("(^|_)reason$", names(table), value = TRUE), names(data))) {
-    table[[name]] <- r_notes(as.character(table[[name]]))
+    if (is.character(table[[name]])) table[[name]] <- r_notes(table[[name]])
   }
   table
 }
@@ -93,8 +93,16 @@ method_of <- function(x, name, arguments, call) {
 #' | [invariance()] | `"tidy"`, `"glance"`, `"contrasts"`, `"estimates"`, `"fit_measures"` |
 #' | [context_coefficients()] | `"tidy"`, `"contrasts"`, `"omnibus"` |
 #' | [extract_features()] | `"tidy"`, `"quality"`, `"recordings"`, `"dropped"` |
-#' | [run_study()] | `"tidy"`, and all tables of the study |
+#' | [run_study()] | `"tidy"`, and all tables of the study: `names(x$tables)` |
 #' | all others | `"tidy"` |
+#'
+#' @section Names of columns:
+#' What broom has, too, bears broom's name: `term`, `estimate`, `std.error`,
+#' `statistic`, `df`, `p.value`, `adj.p.value`, `conf.low`, `conf.high`, `std.all`;
+#' of fit measures `AIC`, `BIC`, `logLik`, `rmsea.conf.low`, `rmsea.conf.high`. All
+#' other names have underscores, as in Python: `n_clusters`, `tested_std_error`.
+#' Columns of your own keep their names; one that groups a result may not have a name
+#' of its tables.
 #'
 #' @param x,object A result of this package.
 #' @param table Name of a table; a wrong one is an error that names them all.

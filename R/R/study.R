@@ -24,8 +24,8 @@ run_study <- function(study, output = NULL, progress = interactive()) {
   if (!is.null(output)) output <- path_of(output, call, "output")
   found <- ask("run_study", list(study = path_of(study, call, "study"), output = output,
     progress = one(progress)), call)
-  # In the table of scores, questions are columns.
-  new_result(found, "pyexpr_study", plain = "scores", folder = found$folder,
+  # In tables of scores, questions are columns.
+  new_result(found, "pyexpr_study", plain = c("scores", "training_scores"), folder = found$folder,
     reused = as.character(found$reused))
 }
 

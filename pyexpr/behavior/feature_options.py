@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from pyexpr.base.checks import is_number
-from pyexpr.base.errors import DataError, listed
+from pyexpr.base.errors import DataError, listed, near_names
 from pyexpr.behavior.binning import Binning
 from pyexpr.core.kinematics import Velocity
 
@@ -42,7 +42,10 @@ class FeatureOptions:
         for field, known in _CHOICES.items():
             value = getattr(self, field)
             if value not in known:
-                raise DataError(f"{field}= must be one of {listed(known)}, not {value!r}")
+                raise DataError(
+                    f"{field}= must be one of {listed(known)}, not {value!r}; "
+                    f"{near_names(str(value), known)}"
+                )
         if not (is_number(self.rate) and self.rate > 0):
             raise DataError(
                 f"rate= must be a positive number of bins per second, not {self.rate!r}"

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from pyexpr.base.errors import DataError, listed
+from pyexpr.base.errors import DataError, listed, near_names
 from pyexpr.core.extension import kernels
 
 Velocity = Literal["abs_derivative", "derivative", "speed"]
@@ -170,5 +170,8 @@ def _motion(array: NDArray[Any], rate: float, velocity: str, *, period: float) -
 
 def _reading(velocity: str) -> kernels.Velocity:
     if velocity not in VELOCITIES:
-        raise DataError(f"velocity= must be one of {listed(VELOCITIES)}, not {velocity!r}")
+        raise DataError(
+            f"velocity= must be one of {listed(VELOCITIES)}, not {velocity!r}; "
+            f"{near_names(str(velocity), VELOCITIES)}"
+        )
     return getattr(kernels.Velocity, velocity)  # type: ignore[no-any-return]
