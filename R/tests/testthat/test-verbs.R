@@ -171,7 +171,7 @@ test_that("OpenFace files become a tibble with a log", {
   expect_identical(found$pose_translation_x, c(1, 2, NA, NA))
   expect_identical(glance(found)$frames_missing, 1L)
   expect_identical(tidy(found)$unit, "mm")
-  expect_output(print(found), "4 frames at 25 per second")
+  expect_output(print(found), "4 frames at\\s+25\\s+per\\s+second")
   expect_identical(nrow(describe_openface(path)), 1L)
 })
 
