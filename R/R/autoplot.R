@@ -123,8 +123,11 @@ range_plot <- function(table, estimate, low, high, term) {
 
 zero_line <- function() ggplot2::geom_vline(xintercept = 0, linetype = "dashed", colour = "grey50")
 
-choice <- function(x, choices, call) {
+choice <- function(x, choices, call, arg = "what") {
   if (!is.character(x) || length(x) != 1L || !x %in% choices) {
-    data_error(sprintf("`what` must be %s.", paste0("\"", choices, "\"", collapse = " or ")), call)
+    data_error(sprintf("`%s` must be %s, not %s.", arg,
+      paste0("\"", choices, "\"", collapse = " or "), shown_value(x)), call)
   }
 }
+
+shown_value <- function(x) if (is.atomic(x) && length(x) == 1L) deparse(x) else described_type(x)

@@ -38,7 +38,7 @@ read_openface <- function(path, groups = NULL, fps = NULL, min_confidence = NULL
   ), rlang::current_env())
   table <- result_table(found$frames)
   tibble::new_tibble(as.list(table), nrow = nrow(table), class = "pyexpr_recording",
-    heading = found$heading, notes = r_words(as.character(found$notes)), log = found$log,
+    heading = found$heading, notes = r_notes(as.character(found$notes)), log = found$log,
     groups = result_table(found$groups))
 }
 
@@ -51,7 +51,8 @@ path_of <- function(path, call, arg = "path") {
 
 #' @export
 print.pyexpr_recording <- function(x, ...) {
-  cat(attr(x, "heading"), "\n\n", sep = "")
+  print_heading(attr(x, "heading"))
+  cat("\n")
   show_table(plain_tibble(x), ...)
   print_notes(attr(x, "notes"))
   invisible(x)
@@ -108,7 +109,8 @@ describe_openface <- function(path) {
 #' @param derivatives `"differences"` or `"savgol"`.
 #' @param on_short `"drop"` lists clips that a recording is too short for, `"error"`
 #'   stops.
-#' @param n_jobs Files worked on at a time; it never changes the result.
+#' @param n_jobs Files worked on at a time, by default one per core; it never changes
+#'   the result.
 #' @param progress Whether to show a bar.
 #' @inheritParams read_openface
 #' @return An object with [tidy()][result-tables] (a row per clip; units are in
@@ -137,7 +139,12 @@ extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5
     data_error(sprintf("`recordings` must be a data frame or paths, not %s.",
       described_type(recordings)), call)
   }
-  if (is.data.frame(schedule)) schedule <- table_node(schedule, arg = "schedule", call = call)
+  if (is.data.frame(schedule)) {
+    schedule <- table_node(schedule, arg = "schedule", call = call)
+  } else if (!is.null(schedule) && !(is.character(schedule) && length(schedule) == 1L)) {
+    data_error(sprintf("`schedule` must be a name or a data frame of segments, not %s.",
+      described_type(schedule)), call)
+  }
   found <- ask("extract_features", list(
     recordings = source, schedule = schedule, every = one(every), rate = one(rate),
     bins = one(bins), velocity = one(velocity), head = one(head), au_count = one(au_count),

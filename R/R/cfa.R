@@ -4,7 +4,7 @@
 #' Confirmatory factor analysis by maximum likelihood, unit factor variance, the sum
 #' of a factor's standardised loadings positive. Fitted by the lavaan of this very
 #' session; where lavaan is not installed, one-factor models by the built-in engine,
-#' which is equal to it. The printed line names the engine.
+#' which is equal to it. The printed sentence names the engine.
 #'
 #' @param data A data frame, one row per rated clip.
 #' @param model The indicators of one factor, `c(response, emotion, motion)`; or a
@@ -44,6 +44,7 @@ fit_cfa <- function(data, model, group = NULL, cluster = NULL, estimator = "ML",
 fit_model <- function(data, model, group, cluster, options, factor, call) {
   spec <- model_of(model, data, factor, call)
   group <- column(group, data, "group", call)
+  refuse_names_of_results(group, "group", call)
   cluster <- column(cluster, data, "cluster", call)
   used <- c(spec$columns, group, cluster)
   found <- ask("cfa", c(list(

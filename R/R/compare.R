@@ -16,7 +16,7 @@
 #'   own, is a list: `list(lstm = lstm, human = list(values = c(r1, r2), truth = c(o1,
 #'   o2)))`.
 #' @param cluster Column of the subjects. `NULL`, on purpose only, makes each row its
-#'   own cluster.
+#'   own cluster; it is refused where a column `subject` repeats.
 #' @param metrics `"nrmse"`, `"rmse"`, `"mae"`, `"correlation"`, `"concordance"`,
 #'   `"r2"`, `"bias"`; each also with `_within` (deviations from the subject's means) or
 #'   `_between` (means of subjects).
@@ -78,6 +78,10 @@ models_of <- function(quo, data, call) {
     column_error("`predictions` is missing: name the columns of the models.", call)
   }
   value <- named_in(quo, data, "predictions", call)
+  doubled <- names(value)[nzchar(names(value)) & duplicated(names(value))]
+  if (length(doubled)) {
+    data_error(sprintf("`predictions` names the model `%s` more than once.", doubled[1]), call)
+  }
   if (is.list(value)) {
     if (is.null(names(value))) names(value) <- rep("", length(value))
     bare <- !nzchar(names(value)) & vapply(value, is.character, NA) & lengths(value) == 1L
@@ -119,7 +123,7 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #' @param x,model A result of [compare_models()], [cluster_bootstrap()],
 #'   [context_coefficients()] or [bootstrap_cfa()].
 #' @param method,confidence As in [compare_models()]; `NULL` keeps the one at hand.
-#' @param rule `"holm"` or `"max_t"`.
+#' @param rule `"holm"`, or `"max_t"` (not for a [cluster_bootstrap()]).
 #' @param n How many replicates more.
 #' @param n_flips Number of random flips where all are too many.
 #' @param n_boot,seed Draws of multipliers where all are too many, and their seed; by
@@ -152,7 +156,8 @@ interval <- function(x, method = NULL, confidence = NULL) {
 adjust <- function(x, rule) {
   call <- rlang::current_env()
   can(x, c(replicated, "pyexpr_coefficients"), call)
-  method_of(x, "adjust", list(rule = one(rule)), call)
+  choice(rule, c("holm", "max_t"), call, "rule")
+  method_of(x, "adjust", list(rule = rule), call)
 }
 
 #' @rdname result-methods

@@ -1,6 +1,6 @@
 #' Simulated ratings of clips
 #'
-#' Of 61 raters, six judged each clip of 30 simulated subjects on three questions, 0 to 4.
+#' Of 60 raters, six judged each clip of 30 simulated subjects on three questions, 0 to 4.
 #' Made by [simulate_study()] with seed 20.
 #'
 #' @format A tibble with 8,640 rows: `subject`, `context` (startle, pain, disgust),

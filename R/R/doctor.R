@@ -50,12 +50,13 @@ doctor_result <- function(table, heading, key) {
   heading <- sub("[0-9]+ of [0-9]+ components are ok",
     sprintf("%d of %d components are ok", sum(table$status == "ok"), nrow(table)), heading)
   new_result(list(tables = list(tidy = table), heading = heading, notes = notes,
-    provenance = list(), key = if (is.null(key)) 0L else key), "pyexpr_doctor")
+    provenance = list(n_components = nrow(table), n_ok = sum(table$status == "ok")), key = if (is.null(key)) 0L else key), "pyexpr_doctor")
 }
 
 #' @export
 print.pyexpr_doctor <- function(x, ...) {
-  cat(x$heading, "\n\n", sep = "")
+  print_heading(x$heading)
+  cat("\n")
   table <- x$tables$tidy
   shown <- c("component", "version", "status", "needed_for")
   lines <- do.call(paste, c(lapply(table[shown], format), sep = "  "))

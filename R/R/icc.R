@@ -53,6 +53,7 @@ icc <- function(data, targets = NULL, ratings = NULL, raters = NULL, by = NULL, 
   ratings <- columns(rlang::enquo(ratings), data, "ratings", call)
   raters <- column(rlang::enquo(raters), data, "raters", call)
   by <- columns(rlang::enquo(by), data, "by", call)
+  refuse_names_of_results(by, "by", call)
   cluster <- named_in(rlang::enquo(cluster), data, "cluster", call)
   if (!isFALSE(cluster)) cluster <- check_columns(cluster, data, "cluster", call, one = TRUE)
   used <- if (is.null(targets)) NULL else c(targets, ratings, raters, by, as_name(cluster))

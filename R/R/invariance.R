@@ -31,6 +31,7 @@ invariance <- function(data, model, group, cluster = NULL, free = NULL, estimato
   call <- rlang::current_env()
   spec <- model_of(rlang::enquo(model), data, one(factor), call)
   group <- column(rlang::enquo(group), data, "group", call, required = TRUE)
+  refuse_names_of_results(group, "group", call)
   cluster <- named_in(rlang::enquo(cluster), data, "cluster", call)
   if (!isFALSE(cluster)) cluster <- check_columns(cluster, data, "cluster", call, one = TRUE)
   free <- free_of(rlang::enquo(free), data, call)
@@ -61,6 +62,7 @@ free_of <- function(quo, data, call) {
 #' @inheritParams fit_cfa
 #' @inheritParams compare_models
 #' @param model One factor and its indicators, at least three.
+#' @param cluster Column of the subjects, who are drawn.
 #' @param method `"percentile"` or `"bca"`.
 #' @return An object with [tidy()][result-tables], [replicates()] and [interval()].
 #' @export
@@ -72,6 +74,7 @@ bootstrap_cfa <- function(data, model, cluster, group = NULL, n_boot = 1000,
   call <- rlang::current_env()
   spec <- model_of(rlang::enquo(model), data, one(factor), call)
   group <- column(rlang::enquo(group), data, "group", call)
+  refuse_names_of_results(group, "group", call)
   cluster <- column(rlang::enquo(cluster), data, "cluster", call, required = TRUE)
   used <- c(spec$columns, group, cluster)
   found <- ask("bootstrap_cfa", list(

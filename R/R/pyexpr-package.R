@@ -17,7 +17,8 @@
 #'
 #' Every result prints as one sentence, one table and its notes. [tidy()][reexports]
 #' gives the table as a tibble with the columns that broom uses (`estimate`,
-#' `std.error`, `statistic`, `p.value`, `conf.low`, `conf.high`), further tables
+#' `std.error`, `statistic`, `p.value`, `conf.low`, `conf.high`; all others have
+#' underscores, see [tidy()][result-tables]), further tables
 #' by their name (`tidy(x, "counts")`), [glance()][reexports] one row about the
 #' whole, [summary()] everything, [autoplot()][ggplot2::autoplot] a picture. A number that does
 #' not exist is `NA`, and the column `reason` says why.

@@ -2,11 +2,15 @@
 # here; only what needs new numbers goes back to Python, by a key.
 
 # `data` and `own`: the user's frame, and the columns of it that appear in tables.
-new_result <- function(found, class, data = NULL, own = character(), ...) {
-  tables <- lapply(found$tables, result_table, data = data, own = own)
+# `plain`: tables of data, in which every column keeps its name.
+new_result <- function(found, class, data = NULL, own = character(), plain = character(), ...) {
+  tables <- lapply(stats::setNames(nm = names(found$tables)), function(name) {
+    table <- found$tables[[name]]
+    result_table(table, data, if (name %in% plain) names(table) else own)
+  })
   structure(
     list(
-      tables = tables, heading = found$heading, notes = r_words(as.character(found$notes)),
+      tables = tables, heading = found$heading, notes = r_notes(as.character(found$notes)),
       provenance = found$provenance, handle = new_handle(found$key), ...
     ),
     class = c(class, "pyexpr_result"), own = own
@@ -14,14 +18,16 @@ new_result <- function(found, class, data = NULL, own = character(), ...) {
 }
 
 result_table <- function(table, data = NULL, own = character()) {
-  names(table) <- dotted(names(table), own)
+  names(table) <- broom(names(table), own)
   for (name in intersect(own, intersect(names(table), names(data)))) {
     table[[name]] <- like(table[[name]], data[[name]])
   }
   table[] <- lapply(names(table), function(name) {
     if (name %in% own) table[[name]] else without_nan(table[[name]])
   })
-  if (is.character(table[["reason"]])) table$reason <- r_words(table$reason)
+  for (name in setdiff(grep("(^|_)reason$", names(table), value = TRUE), names(data))) {
+    if (is.character(table[[name]])) table[[name]] <- r_notes(table[[name]])
+  }
   table
 }
 
@@ -87,8 +93,16 @@ method_of <- function(x, name, arguments, call) {
 #' | [invariance()] | `"tidy"`, `"glance"`, `"contrasts"`, `"estimates"`, `"fit_measures"` |
 #' | [context_coefficients()] | `"tidy"`, `"contrasts"`, `"omnibus"` |
 #' | [extract_features()] | `"tidy"`, `"quality"`, `"recordings"`, `"dropped"` |
-#' | [run_study()] | `"tidy"`, and all tables of the study |
+#' | [run_study()] | `"tidy"`, and all tables of the study: `names(x$tables)` |
 #' | all others | `"tidy"` |
+#'
+#' @section Names of columns:
+#' What broom has, too, bears broom's name: `term`, `estimate`, `std.error`,
+#' `statistic`, `df`, `p.value`, `adj.p.value`, `conf.low`, `conf.high`, `std.all`;
+#' of fit measures `AIC`, `BIC`, `logLik`, `rmsea.conf.low`, `rmsea.conf.high`. All
+#' other names have underscores, as in Python: `n_clusters`, `tested_std_error`.
+#' Columns of your own keep their names; one that groups a result may not have a name
+#' of its tables.
 #'
 #' @param x,object A result of this package.
 #' @param table Name of a table; a wrong one is an error that names them all.
@@ -131,10 +145,15 @@ as.data.frame.pyexpr_result <- function(x, row.names = NULL, optional = FALSE, .
 #' @rdname result-tables
 #' @export
 print.pyexpr_result <- function(x, ...) {
-  cat(x$heading, "\n\n", sep = "")
+  print_heading(x$heading)
+  cat("\n")
   show_table(x$tables$tidy, ...)
   print_notes(x$notes)
   invisible(x)
+}
+
+print_heading <- function(text) {
+  cat(paste0(strwrap(text, width = getOption("width")), "\n"), sep = "")
 }
 
 # Names of columns stay whole: what does not fit is listed below the table.
@@ -162,16 +181,25 @@ summary.pyexpr_result <- function(object, ...) {
 #' @export
 print.summary.pyexpr_result <- function(x, ...) {
   result <- x$result
-  cat(result$heading, "\n", sep = "")
+  print_heading(result$heading)
   for (name in names(result$tables)) {
     cat("\n", name, "\n", sep = "")
     show_table(result$tables[[name]], n = Inf, width = Inf)
   }
   print_notes(result$notes)
-  cat("\nHow it was computed\n")
-  # Lists without names are tables, which were shown above.
-  plain <- Filter(function(v) !is.list(v) || !is.null(names(v)), result$provenance)
-  facts <- unlist(plain)
-  cat(sprintf("  %s: %s\n", names(facts), facts), sep = "")
+  facts <- facts_of(result$provenance)
+  if (length(facts)) cat("\nHow it was computed\n", paste0("  ", facts, "\n"), sep = "")
   invisible(x)
+}
+
+# A line per fact. Lists without names are tables, which are shown above.
+facts_of <- function(facts, within = NULL) {
+  unlist(lapply(names(facts), function(name) {
+    value <- facts[[name]]
+    label <- c(within, if (nzchar(name)) name)
+    if (is.list(value)) return(facts_of(value, label))
+    if (!length(value)) return(NULL)
+    shown <- if (is.numeric(value)) vapply(value, format, "") else value
+    paste0(paste(label, collapse = "."), ": ", paste(shown, collapse = ", "))
+  }))
 }

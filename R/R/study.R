@@ -21,9 +21,12 @@
 #' }
 run_study <- function(study, output = NULL, progress = interactive()) {
   call <- rlang::current_env()
-  found <- ask("run_study", list(study = path_of(study, call, "study"), output = one(output),
+  if (!is.null(output)) output <- path_of(output, call, "output")
+  found <- ask("run_study", list(study = path_of(study, call, "study"), output = output,
     progress = one(progress)), call)
-  new_result(found, "pyexpr_study", folder = found$folder, reused = as.character(found$reused))
+  # In tables of scores, questions are columns.
+  new_result(found, "pyexpr_study", plain = c("scores", "training_scores"), folder = found$folder,
+    reused = as.character(found$reused))
 }
 
 #' Simulate a study whose truth is known

@@ -1,46 +1,68 @@
-# The sentences of Python in the words of R.
+# Names of columns and sentences: what Python says, in the words of R.
 
-r_words <- function(text) {
-  vapply(text, r_sentence, "", USE.NAMES = FALSE)
+# The rule of names: a column that broom has, too, bears broom's name; every other one
+# is written with underscores, here as in Python. Columns of the user stay as they are.
+broom_names <- c(
+  std_error = "std.error", p_value = "p.value", p_adjusted = "adj.p.value",
+  conf_low = "conf.low", conf_high = "conf.high", std_all = "std.all",
+  aic = "AIC", bic = "BIC", logl = "logLik",
+  rmsea_conf_low = "rmsea.conf.low", rmsea_conf_high = "rmsea.conf.high"
+)
+
+broom <- function(names, own = character()) {
+  change <- names %in% setdiff(names(broom_names), own)
+  names[change] <- broom_names[names[change]]
+  names
 }
 
-r_sentence <- function(text) {
+# Python refuses its own names of columns; these are names of results in R alone.
+refuse_names_of_results <- function(names, arg, call) {
+  taken <- intersect(names, broom_names)
+  if (length(taken)) {
+    column_error(sprintf(paste("`%s` names the column `%s`, and the tables of results have a",
+      "column of that name themselves; rename it."), arg, taken[1]), call)
+  }
+}
+
+# Errors and warnings: arguments, values and types.
+r_words <- function(text) vapply(text, sentence, "", USE.NAMES = FALSE)
+
+# Notes and reasons, which speak of tables and their columns besides.
+r_notes <- function(text) vapply(text, sentence, "", of_tables = TRUE, USE.NAMES = FALSE)
+
+sentence <- function(text, of_tables = FALSE) {
   # What is quoted is the user's own: names of columns, labels, files.
   quoted <- "(?<![\\w])(['\"])(?:(?!\\1).)*\\1(?!\\w)"
   own <- regmatches(text, gregexpr(quoted, text, perl = TRUE))[[1]]
   for (i in seq_along(own)) text <- sub(own[i], sprintf("\001%d\001", i), text, fixed = TRUE)
 
-  name <- "(?<![\\w`.])([a-z][a-z0-9_]*)"
+  name <- "(?<![\\w`./\\\\-])([a-z][a-z0-9_]*)"
   value <- "(True|False|None|\001\\d+\001|-?[0-9][0-9.e+-]*[0-9]|[0-9])"
   text <- gsub(paste0(name, "=", value), "`\\1 = \\2`", text, perl = TRUE)
   text <- gsub(paste0(name, "=(?![\\w=(\\[])"), "`\\1`", text, perl = TRUE)
   text <- gsub("(?<=not )\\[([^\\[\\]]*)\\]", "c(\\1)", text, perl = TRUE)
-  words <- c(True = "TRUE", False = "FALSE", None = "NULL", "NaN" = "NA")
-  for (word in names(words)) {
-    text <- gsub(sprintf("\\b%s\\b", word), words[[word]], text, perl = TRUE)
+  # Whole numbers are written without a point in R.
+  text <- gsub("(?<![\\w.])(-?\\d+)\\.0(?!\\.?\\w)", "\\1", text, perl = TRUE)
+  for (word in names(python_words)) {
+    text <- gsub(sprintf("(?<![\\w.])%s(?!\\w)", word), python_words[[word]], text, perl = TRUE)
   }
-  # What is a method in Python is a table here.
-  tables <- "(mean_reliability|counts|contrasts|omnibus|reliability|loadings|estimates|fit_measures)"
-  text <- gsub(paste0("\\b", tables, "\\(\\)"), "tidy(x, \"\\1\")", text, perl = TRUE)
-  text <- gsub("\\bschedules\\.([A-Z0-9_]+)", "\"\\L\\1\"", text, perl = TRUE)
-  text <- gsub("\\bpx\\.", "", text, perl = TRUE)
-  columns <- "\\b(?:[a-z]+_)?(?:std_error|p_value|conf_low|conf_high|std_all)\\b"
-  for (found in unique(regmatches(text, gregexpr(columns, text, perl = TRUE))[[1]])) {
-    text <- gsub(found, dotted(found), text, fixed = TRUE)
+  if (of_tables) {
+    # What is a method in Python is a table here.
+    text <- gsub("\\b(mean_reliability|contrasts)\\(\\)", "tidy(x, \"\\1\")", text, perl = TRUE)
+    for (column in names(broom_names)) {
+      text <- gsub(sprintf("\\b%s\\b", column), broom_names[[column]], text)
+    }
   }
 
   for (i in seq_along(own)) text <- sub(sprintf("\001%d\001", i), own[i], text, fixed = TRUE)
   text
 }
 
-# broom's names: std_error is std.error. Names of the user's columns stay.
-dotted <- function(names, own = character()) {
-  broom <- "std_error|p_value|conf_low|conf_high|std_all"
-  change <- grepl(broom, names) & !names %in% own
-  names[change] <- gsub("_", ".", names[change], fixed = TRUE)
-  names[names == "p_adjusted" & !names %in% own] <- "adj.p.value"
-  names
-}
+python_words <- c(
+  True = "TRUE", False = "FALSE", None = "NULL", "NaN" = "NA", nan = "NA", inf = "Inf",
+  X = "`data`", "pandas\\.to_numeric" = "as.numeric()", "a dictionary" = "a list",
+  "a mapping of names to numbers" = "numbers with names", "schedules\\.BP4D_PLUS" = "\"bp4d_plus\""
+)
 
 listed <- function(x, most = 8L) {
   text <- paste0("`", utils::head(x, most), "`", collapse = ", ")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import ColumnError, DataError, have, listed, near_names
+from pyexpr.base.errors import ColumnError, DataError, have, kind_of, listed, near_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ def as_frame(data: Any, *, what: str = "data") -> pd.DataFrame:
     elif isinstance(data, (Mapping, list)):
         frame = pd.DataFrame(data)
     else:
-        raise DataError(f"{what} must be a table (a pandas DataFrame), not {type(data).__name__}")
+        raise DataError(f"{what} must be a table (a data frame), not {kind_of(data)}")
     doubled = frame.columns[frame.columns.duplicated()]
     if len(doubled):
         raise ColumnError(f"{have(what)} two columns of the same name: {listed(doubled)}")

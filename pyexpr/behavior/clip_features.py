@@ -145,7 +145,7 @@ def features_of(
     if not 0 <= clip.start_frame < clip.stop_frame <= recording.n_frames:
         raise DataError(
             f"clip {clip.label!r} spans frames {clip.start_frame} to {clip.stop_frame}, but "
-            f"{recording.path} has {recording.n_frames}"
+            f"{recording.path!r} has {recording.n_frames}"
         )
     frames = slice(clip.start_frame, clip.stop_frame)
     valid = recording.valid[frames]

@@ -88,13 +88,13 @@ def check_inside(boxes: NDArray[np.float64], index: VideoIndex, path: str) -> No
     known = boxes[np.isfinite(boxes[:, 0])]
     if not len(known):
         raise OpenFaceError(
-            f"{path} has no valid landmarks, so no face can be cropped from its video"
+            f"{path!r} has no valid landmarks, so no face can be cropped from its video"
         )
     # Upright videos may be stored lying.
     longest = max(index.width, index.height)
     x, y = np.median(known[:, :2], axis=0)
     if not (0 <= x < longest and 0 <= y < longest):
         raise OpenFaceError(
-            f"{path} has the face at ({x:.0f}, {y:.0f}) px, outside of {index.path!r} with its "
+            f"{path!r} has the face at ({x:.0f}, {y:.0f}) px, outside of {index.path!r} with its "
             f"{index.width} x {index.height} px; give the OpenFace file of this very video"
         )

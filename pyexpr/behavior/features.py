@@ -340,11 +340,16 @@ def _manifest(recordings: Any) -> list[tuple[Any, Any, str]]:
         raise DataError(f"{_WHAT} has no rows")
     doubled = frame.duplicated(["subject", "context"]).to_numpy()
     if doubled.any():
-        row = frame.iloc[int(doubled.argmax())]
+        (second,) = frame.iloc[[int(doubled.argmax())]].to_dict("records")
         raise DataError(
-            f"subject {row['subject']!r} has two recordings in context {row['context']!r} "
-            f"(the second is {row['openface']!r}); keep one, or name the contexts apart"
+            f"subject {second['subject']!r} has two recordings in context {second['context']!r} "
+            f"(the second is {second['openface']!r}); keep one, or name the contexts apart"
         )
+    for row, path in enumerate(frame["openface"].tolist(), start=1):
+        if not isinstance(path, (str, os.PathLike)):
+            raise ColumnError(
+                f"column 'openface' of {_WHAT} must hold paths, but row {row} holds {path!r}"
+            )
     return [
         (subject, context, os.fspath(path))
         for subject, context, path in frame[columns].itertuples(index=False)
@@ -387,9 +392,9 @@ def _extract(job: _Job) -> _Rows:
     try:
         return _rows(job, read_openface(job.path, **job.reading))
     except DataError as error:
-        if job.path in str(error):
+        if repr(job.path) in str(error):
             raise
-        raise type(error)(f"{job.path}: {error}") from None
+        raise type(error)(f"{job.path!r}: {error}") from None
 
 
 def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:

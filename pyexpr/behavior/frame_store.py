@@ -176,7 +176,7 @@ def _parsed(path: str, reading: Reading) -> tuple[NDArray[np.float32], dict[str,
     marks = [recording.present[:, np.newaxis], recording.valid[:, np.newaxis]]
     array = np.hstack([*flat, *marks]).astype(np.float32)
     if array.shape[1] != len(names) + 2:
-        raise OpenFaceError(f"{path}: its columns do not match their names; export it again")
+        raise OpenFaceError(f"{path!r}: its columns do not match their names; export it again")
     return array, {"names": names, "fps": recording.fps}
 
 
@@ -192,7 +192,7 @@ def _key(path: str, reading: Reading) -> str:
     try:
         known = os.stat(path)
     except OSError:
-        raise OpenFaceError(f"{path}: there is no such file; check the path") from None
+        raise OpenFaceError(f"{path!r}: there is no such file; check the path") from None
     content = _content_hash(path, known.st_size, known.st_mtime_ns)
     how = [_FORMAT, reading.groups, reading.fps, reading.min_confidence, reading.face]
     text = json.dumps([content, *how], default=float)

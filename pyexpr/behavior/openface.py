@@ -292,7 +292,7 @@ def _check_arguments(
         raise DataError(f"groups= must be a list of names, such as [{groups!r}]")
     for group in groups or ():
         if group not in GROUPS:
-            raise DataError(f"groups= has no {group!r}; {near_names(group, GROUPS)}")
+            raise DataError(f"groups= has no {group!r}; {near_names(str(group), GROUPS)}")
     if fps is not None and not (_is_real(fps) and np.isfinite(fps) and fps > 0):
         raise DataError(f"fps= must be a positive number of frames per second, not {fps!r}")
     if min_confidence is not None and not (_is_real(min_confidence) and 0 <= min_confidence <= 1):
@@ -315,7 +315,7 @@ def _wanted_groups(
     lacking = tuple(group for group in wanted if not header.group_columns(group))
     if lacking and groups is not None and on_missing == "error":
         raise OpenFaceError(
-            f"{header.path}: the file has no columns for {listed(lacking)}; it has "
+            f"{header.path!r}: the file has no columns for {listed(lacking)}; it has "
             f"{listed(header.groups(), most=len(GROUPS))}: ask for those, or run OpenFace with "
             "more outputs"
         )

@@ -134,29 +134,31 @@ def open_source(path: str | os.PathLike[str]) -> Source:
             raise IsADirectoryError
         head, content = _look(path)
     except FileNotFoundError:
-        raise OpenFaceError(f"{name}: there is no such file; check the path") from None
+        raise OpenFaceError(f"{name!r}: there is no such file; check the path") from None
     except IsADirectoryError:
-        raise OpenFaceError(f"{name}: this is a folder; name one of the CSV files in it") from None
+        raise OpenFaceError(
+            f"{name!r}: this is a folder; name one of the CSV files in it"
+        ) from None
     except PermissionError:
         raise OpenFaceError(
-            f"{name}: no permission to read it; change its mode (chmod u+r) or its owner"
+            f"{name!r}: no permission to read it; change its mode (chmod u+r) or its owner"
         ) from None
     except (OSError, ValueError) as error:
-        raise OpenFaceError(f"{name}: cannot be read: {error}") from None
+        raise OpenFaceError(f"{name!r}: cannot be read: {error}") from None
     compression = next((kind for magic, kind in _COMPRESSED.items() if head.startswith(magic)), "")
     if compression:
         packed = Path(path).read_bytes() if content is None else content
         content = _decompressed(name, packed, compression)
         head = content[:_LOOK]
     if not head.removeprefix(_BOM).strip():
-        raise OpenFaceError(f"{name}: the file is empty; run OpenFace on the video again")
+        raise OpenFaceError(f"{name!r}: the file is empty; run OpenFace on the video again")
     header = _read_header(name, head)
     if content is None:
         return Source(header, None, tail_cut=False)
     if not _has_short_lines(content):
         # Arrow refuses a row longer than its block, and its version 17 crashes on one.
         raise OpenFaceError(
-            f"{name}: a line is longer than {_LOOK:,} characters, which no row of OpenFace "
+            f"{name!r}: a line is longer than {_LOOK:,} characters, which no row of OpenFace "
             "is; the file is damaged, so run OpenFace on the video again"
         )
     if not content.isascii():
@@ -199,14 +201,14 @@ def _decompressed(name: str, packed: bytes, compression: str) -> bytes:
         return decompress(packed)
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise OpenFaceError(
-            f"{name}: the {compression} compression is damaged ({error}); copy the file again"
+            f"{name!r}: the {compression} compression is damaged ({error}); copy the file again"
         ) from None
 
 
 def _read_header(name: str, head: bytes) -> Header:
     if b"\x00" in head:
         raise OpenFaceError(
-            f"{name}: a binary file, or text that is not UTF-8; give the CSV file OpenFace wrote"
+            f"{name!r}: a binary file, or text that is not UTF-8; give the CSV file OpenFace wrote"
         )
     skip = 0
     rest = head.removeprefix(_BOM)
@@ -220,11 +222,11 @@ def _read_header(name: str, head: bytes) -> Header:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
         raise OpenFaceError(
-            f"{name}: a binary file, or text that is not UTF-8; give the CSV file OpenFace wrote"
+            f"{name!r}: a binary file, or text that is not UTF-8; give the CSV file OpenFace wrote"
         ) from None
     if not ended:
         raise OpenFaceError(
-            f"{name}: the file ends within its first line, after {text.count(',') + 1} column "
+            f"{name!r}: the file ends within its first line, after {text.count(',') + 1} column "
             "names: the header was cut or nothing follows it; run OpenFace on the video again"
         )
     return parse_header(name, text, skip_lines=skip)
@@ -291,7 +293,7 @@ def read_columns(source: Source, names: Sequence[str]) -> Columns:
         except (pa.ArrowException, OSError) as error:
             raise _explained(source, names, str(error)) from None
     except OSError as error:
-        raise OpenFaceError(f"{header.path}: cannot be read: {error}") from None
+        raise OpenFaceError(f"{header.path!r}: cannot be read: {error}") from None
     n_cut = len(cut) + int(source.tail_cut)
     if table.num_rows == 0:
         raise OpenFaceError(_no_rows(header, n_cut, len(overlong)))
@@ -344,18 +346,18 @@ def _explained(source: Source, names: Sequence[str], said: str) -> OpenFaceError
     try:
         table, cut, overlong = _arrow_table(source, names, pa.binary(), ())
     except (pa.ArrowException, OSError) as error:
-        return OpenFaceError(f"{path}: cannot be read as CSV: {error}; export the file again")
+        return OpenFaceError(f"{path!r}: cannot be read as CSV: {error}; export the file again")
     for name, column in zip(names, table.columns, strict=True):
         for row, value in enumerate(column.to_pylist()):
             text = (value or b"").decode("utf-8", "replace")
             if text.strip() and not _is_number(text.strip()):
                 number = file_row(row, (*cut, *overlong), source.header)
                 return OpenFaceError(
-                    f"{path}: column {name!r} must hold numbers, but row {number} holds "
+                    f"{path!r}: column {name!r} must hold numbers, but row {number} holds "
                     f"{text.strip()[:60]!r}; "
                     "mend or delete that row, or export the file again"
                 )
-    return OpenFaceError(f"{path}: cannot be read as CSV: {said}; export the file again")
+    return OpenFaceError(f"{path!r}: cannot be read as CSV: {said}; export the file again")
 
 
 def file_row(row: int, skipped: Sequence[int], header: Header) -> int:
@@ -369,15 +371,15 @@ def file_row(row: int, skipped: Sequence[int], header: Header) -> int:
 def _no_rows(header: Header, n_cut: int, n_overlong: int) -> str:
     if n_overlong:
         return (
-            f"{header.path}: the header has {header.n_columns} columns and all "
+            f"{header.path!r}: the header has {header.n_columns} columns and all "
             f"{n_overlong + n_cut} rows have another number; header and rows do not belong together"
         )
     if n_cut:
         return (
-            f"{header.path}: no whole row: {n_cut} of {n_cut} rows have fewer fields than the "
+            f"{header.path!r}: no whole row: {n_cut} of {n_cut} rows have fewer fields than the "
             f"{header.n_columns} of the header; run OpenFace on the video again"
         )
     return (
-        f"{header.path}: the file has a header but no rows: OpenFace stopped before the first "
+        f"{header.path!r}: the file has a header but no rows: OpenFace stopped before the first "
         "frame; run it on the video again"
     )

@@ -49,7 +49,7 @@ def choose_face(
     if ids is None:
         if rule not in ("largest", 0):
             raise OpenFaceError(
-                f"{path}: face={rule} was asked for, but the file has no column 'face_id': it "
+                f"{path!r}: face={rule} was asked for, but the file has no column 'face_id': it "
                 "follows one face only, so use face='largest'"
             )
         return Face(np.ones(len(sizes), dtype=np.bool_), (_NO_IDS,))
@@ -62,7 +62,7 @@ def choose_face(
         chosen, how = int(rule), "as asked"
         if chosen not in known:
             raise OpenFaceError(
-                f"{path}: there is no face with face_id {chosen}; the file has {listed(known)}"
+                f"{path!r}: there is no face with face_id {chosen}; the file has {listed(known)}"
             )
     if len(known) == 1:
         return Face(np.ones(len(ids), dtype=np.bool_), ())

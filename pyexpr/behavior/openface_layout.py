@@ -135,7 +135,7 @@ class Header:
         if len(missing) == len(expected):
             return ()
         raise OpenFaceError(
-            f"{self.path}: of the {len(expected)} columns of {group} the file lacks "
+            f"{self.path!r}: of the {len(expected)} columns of {group} the file lacks "
             f"{listed(missing)}; its header was cut or edited, so export it from OpenFace again"
         )
 
@@ -151,7 +151,7 @@ def parse_header(path: str, line: str, *, skip_lines: int) -> Header:
     for position, name in enumerate(names):
         if name in positions and _is_known(name):
             raise OpenFaceError(
-                f"{path}: the header names the column {name!r} twice; export the file again"
+                f"{path!r}: the header names the column {name!r} twice; export the file again"
             )
         positions.setdefault(name, position)
     _check_openface(path, line, positions)
@@ -179,26 +179,27 @@ def _check_openface(path: str, line: str, positions: Mapping[str, int]) -> None:
     for separator, word in ((";", "semicolons"), ("\t", "tabs")):
         if line.count(separator) > line.count(","):
             raise OpenFaceError(
-                f"{path}: the columns are separated by {word}; OpenFace separates by commas, "
+                f"{path!r}: the columns are separated by {word}; OpenFace separates by commas, "
                 "so use the file as OpenFace wrote it, not one saved by a spreadsheet"
             )
     if not known:
         raise OpenFaceError(
-            f"{path}: not an OpenFace file: its header lacks {listed(ROW_COLUMNS)} and all "
+            f"{path!r}: not an OpenFace file: its header lacks {listed(ROW_COLUMNS)} and all "
             f"landmarks, pose, gaze and action units; its first column is {next(iter(positions))!r}"
         )
     if has_time:
         raise OpenFaceError(
-            f"{path}: not a usable OpenFace file: beside {listed(known)} it has no landmarks, "
+            f"{path!r}: not a usable OpenFace file: beside {listed(known)} it has no landmarks, "
             "pose, gaze or action units; the header may have been cut"
         )
     if "face" in positions:
         raise OpenFaceError(
-            f"{path}: this is OpenFace's output for single images: it lacks the columns 'frame' "
+            f"{path!r}: this is OpenFace's output for single images: it lacks the columns 'frame' "
             "and 'timestamp', so nothing in it moves; run FeatureExtraction on the video instead"
         )
     raise OpenFaceError(
-        f"{path}: the columns 'frame' and 'timestamp' are missing; {near_names('frame', positions)}"
+        f"{path!r}: the columns 'frame' and 'timestamp' are missing; "
+        f"{near_names('frame', positions)}"
     )
 
 

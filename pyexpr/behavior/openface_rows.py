@@ -114,8 +114,8 @@ def _validity(
     has_confidence = "confidence" in header
     if min_confidence is not None and not has_confidence:
         raise OpenFaceError(
-            f"{header.path}: min_confidence={min_confidence:g} was asked for, but the file has no "
-            "column 'confidence'; leave min_confidence out"
+            f"{header.path!r}: min_confidence={min_confidence:g} was asked for, but the file has "
+            "no column 'confidence'; leave min_confidence out"
         )
     unknown = np.full(columns.n_rows, np.nan)
     confidence = columns.column("confidence") if has_confidence else unknown

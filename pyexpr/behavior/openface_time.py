@@ -62,7 +62,7 @@ def whole_numbers(columns: Columns, name: str, *, least: int | None = None) -> N
         row = int(np.flatnonzero(~good)[0])
         held = "nothing" if np.isnan(values[row]) else f"{values[row]:g}"
         raise OpenFaceError(
-            f"{columns.header.path}: column {name!r} must hold whole numbers"
+            f"{columns.header.path!r}: column {name!r} must hold whole numbers"
             + ("" if least is None else f" from {least}")
             + f", but row {columns.file_row(row)} holds {held}; mend or delete that row"
         )
@@ -91,8 +91,8 @@ def frame_numbers(columns: Columns, faces: NDArray[np.int64] | None) -> FrameNum
     if length > max(_GRID_LEAST, _GRID_PER_ROW * len(numbers)):
         row = int(numbers.argmax())
         raise OpenFaceError(
-            f"{header.path}: frame number {numbers[row]} in row {columns.file_row(row)} is out of "
-            f"proportion to the {len(numbers)} rows of the file; mend or delete that row"
+            f"{header.path!r}: frame number {numbers[row]} in row {columns.file_row(row)} is out "
+            f"of proportion to the {len(numbers)} rows of the file; mend or delete that row"
         )
     notes: tuple[str, ...] = ()
     if first > 1:
@@ -112,8 +112,8 @@ def _by_order(columns: Columns, several: bool, why: str) -> FrameNumbers:
             index = np.unique(times, return_inverse=True)[1].astype(np.int64)
             return FrameNumbers(index, (f"{why}: each new timestamp is taken as the next frame",))
     raise OpenFaceError(
-        f"{columns.header.path}: {why}, there are several faces, and timestamps do not tell which "
-        "rows belong to the same frame; run OpenFace on the video again"
+        f"{columns.header.path!r}: {why}, there are several faces, and timestamps do not tell "
+        "which rows belong to the same frame; run OpenFace on the video again"
     )
 
 

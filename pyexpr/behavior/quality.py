@@ -80,7 +80,7 @@ def clip_quality(recording: OpenFaceRecording, clip: Clip) -> dict[str, Any]:
     if not 0 <= clip.start_frame < clip.stop_frame <= recording.n_frames:
         raise DataError(
             f"clip {clip.label!r} spans frames {clip.start_frame} to {clip.stop_frame}, but "
-            f"{recording.path} has {recording.n_frames}; cut the schedule for this recording"
+            f"{recording.path!r} has {recording.n_frames}; cut the schedule for this recording"
         )
     return {
         "context": clip.context,

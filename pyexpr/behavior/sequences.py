@@ -243,12 +243,12 @@ def _cut(frames: Frames, segment: Segment, rate: float | None, number: int, what
     if not 0 <= start < stop <= n:
         raise DataError(
             f"row {number + 1} of {what} spans {span}, frames {start} to {stop}, but "
-            f"{frames.path} has {n} frames ({n / frames.fps:.4g} s)"
+            f"{frames.path!r} has {n} frames ({n / frames.fps:.4g} s)"
         )
     valid, present = frames.valid[start:stop], frames.present[start:stop]
     if not valid.any():
         raise DataError(
-            f"row {number + 1} of {what} ({frames.path}, {span}) has no valid frame; leave it out"
+            f"row {number + 1} of {what} ({frames.path!r}, {span}) has no valid frame; leave it out"
         )
     clip = frames.values[start:stop]
     p = clip.shape[1]
@@ -287,7 +287,7 @@ def _other_columns(piece: _Piece, first: _Piece) -> str:
         if names
     ]
     return (
-        f"{piece.counts['openface']} has other columns than {first.counts['openface']}: it "
+        f"{piece.counts['openface']!r} has other columns than {first.counts['openface']!r}: it "
         f"{' and '.join(said)}; choose columns= that all recordings have"
     )
 

@@ -24,7 +24,7 @@ def checked_seed(seed: int) -> int:
     if not is_whole(seed):
         raise DataError(f"seed= must be a whole number, not {seed!r}")
     if not 0 <= int(seed) < 2**64:
-        raise DataError(f"seed= must be between 0 and 2**64 - 1, not {seed}")
+        raise DataError(f"seed= must be between 0 and 2^64 - 1, not {seed}")
     return int(seed)
 
 

@@ -15,6 +15,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from pyexpr.base.errors import PyexprError
 from pyexpr.hosted import results, verbs
 from pyexpr.hosted.callback import register_caller
@@ -53,7 +55,9 @@ def answer(request: bytes | bytearray) -> bytearray:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            value = to_r(_done(wire.decode(bytes(request))))
+            # R's NA is a signalling NaN, of which NumPy warns at the first sum.
+            with np.errstate(invalid="ignore"):
+                value = to_r(_done(wire.decode(bytes(request))))
         except KeyboardInterrupt:
             interrupted = True
         except Exception as problem:

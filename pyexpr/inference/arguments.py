@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import ColumnError, DataError, have
+from pyexpr.base.errors import ColumnError, DataError, have, kind_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,15 +21,12 @@ def checked_names(names: Any, *, argument: str, hint: str = "") -> tuple[str, ..
         return (str(names),)
     # The order of a set is another in every run, and so would be that of the result.
     if isinstance(names, (set, frozenset)) or not np.iterable(names):
-        raise DataError(
-            f"{argument} must be a name or a list of names, not {type(names).__name__}{hint}"
-        )
+        raise DataError(f"{argument} must be a name or a list of names, not {kind_of(names)}{hint}")
     items = tuple(names)
     for item in items:
         if not isinstance(item, str):
             raise DataError(
-                f"{argument} must list names (text), but has an item of type "
-                f"{type(item).__name__}{hint}"
+                f"{argument} must list names (text), but has {kind_of(item)} among them{hint}"
             )
     return tuple(str(item) for item in items)
 

@@ -110,7 +110,7 @@ class CoefficientResult(CoefficientEvidence, Result):
             resample.
         """
         if rule not in ADJUSTMENTS:
-            raise DataError(f"adjust() takes one of {listed(ADJUSTMENTS)}, not {rule!r}")
+            raise DataError(f"rule= must be one of {listed(ADJUSTMENTS)}, not {rule!r}")
         return replace(self, rule=rule)
 
     def wild(self, *, n_boot: int = 9999, seed: int | None = None) -> pd.DataFrame:

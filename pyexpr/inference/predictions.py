@@ -56,7 +56,7 @@ class Predictions:
     def __post_init__(self) -> None:
         values = checked_names(self.values, argument="Predictions")
         if not values:
-            raise DataError("Predictions needs at least one column")
+            raise DataError("a model needs at least one column of predictions")
         object.__setattr__(self, "values", values)
         if self.truth is not None:
             truth = checked_names(self.truth, argument="truth= of Predictions")
@@ -64,7 +64,7 @@ class Predictions:
                 truth *= len(values)
             if len(truth) != len(values):
                 raise DataError(
-                    f"Predictions has {len(values)} columns but {len(truth)} truths; "
+                    f"a model has {len(values)} columns of predictions but {len(truth)} truths; "
                     "name one truth for all, or one for each"
                 )
             object.__setattr__(self, "truth", truth)

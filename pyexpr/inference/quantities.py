@@ -208,6 +208,6 @@ def families(rows: Sequence[Row]) -> list[NDArray[np.int64]]:
     if not found:
         raise DataError(
             "adjust judges differences between models together, and there are none; compare two "
-            "or more models with pairwise=True, or leave adjust out"
+            "or more models with pairwise=True, or leave adjust= out"
         )
     return [np.array(family) for family in found.values()]

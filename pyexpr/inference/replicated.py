@@ -190,7 +190,7 @@ class ReplicatedResult(Result):
             If Ctrl-C is pressed; its ``result`` has the replicates made until then.
         """
         if not is_whole(n) or n < 0:
-            raise DataError(f"extend() adds a whole number of replicates, not {n!r}")
+            raise DataError(f"n= must be a whole number of further replicates, not {n!r}")
         old, more = self.evidence, self.draws.replicates(self.n_boot, int(n))
         values = np.concatenate([old.replicates, more.values], axis=1)
         failed = old.n_failed

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from pyexpr.base.errors import DataError
+from pyexpr.base.errors import DataError, listed
 from pyexpr.base.tables import numeric_column
 from pyexpr.core import compiled_statistic as native
 from pyexpr.core.cluster_bootstrap import draw_counts
@@ -128,7 +128,8 @@ class Called(StatisticDraws):
         values, names = named_values(self.statistic(rows, counts[self.plan.position]))
         if names != self.terms:
             raise DataError(
-                f"the statistic returned {names} in a replicate, {self.terms} on all rows"
+                f"the statistic returned {listed(names)} in a replicate, but "
+                f"{listed(self.terms)} on all rows"
             )
         return _finite(values)
 

@@ -17,7 +17,6 @@ from pyexpr.core.factor_model import cluster_sums, fit_resampled
 from pyexpr.core.quantiles import MOST_UNDEFINED, SOME_UNDEFINED, interpolated_quantiles
 from pyexpr.measurement.cfa import check_determined
 from pyexpr.measurement.columns import grouping, indicator_columns
-from pyexpr.measurement.engines.native_engine import refuse_unsupported
 from pyexpr.measurement.engines.protocol import FitRequest
 from pyexpr.measurement.spec import MeasurementModel, parse_model
 
@@ -269,6 +268,11 @@ def bootstrap_cfa(
     (1, 2)
     """
     spec = parse_model(model)
+    if not spec.plain_factor:
+        raise DataError(
+            "bootstrap_cfa refits the model of one factor with free loadings and nothing else; "
+            "leave the rest out"
+        )
     _check_interval(method, confidence, n_boot)
     frame = as_frame(data)
     columns = indicator_columns(frame, spec)
@@ -282,7 +286,6 @@ def bootstrap_cfa(
         spec, columns[used], None if group is None else group_codes[used], n_groups=len(labels)
     )
     check_determined(request, labels, group_name)
-    refuse_unsupported(request)
     drawn = []
     for code, label in enumerate(labels):
         mine = used & (group_codes == code)

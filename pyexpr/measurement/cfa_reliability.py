@@ -56,8 +56,10 @@ def shares(output: FitOutput, model: MeasurementModel, code: int, z: float) -> l
         for q, quantity in enumerate(QUANTITIES):
             estimate = low = high = math.nan
             if not reasons[q, k]:
-                ratios = np.exp(logs[q, k] + z * errors[q, k] * np.array([0.0, -1.0, 1.0]))
-                estimate, low, high = ((ratios / (1 + ratios)) ** _POWERS[q]).tolist()
+                limits = logs[q, k] + z * errors[q, k] * np.array([0.0, -1.0, 1.0])
+                # ratio / (1 + ratio), also where the ratio itself is beyond the largest number.
+                explained = np.exp(-np.logaddexp(0.0, -limits))
+                estimate, low, high = (explained ** _POWERS[q]).tolist()
             found.append(Share(factor, quantity, estimate, low, high, reasons[q, k]))
     return found
 

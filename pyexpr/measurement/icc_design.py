@@ -115,7 +115,7 @@ def d_study(result: ICCResult, *, raters: Iterable[float]) -> DStudyResult:
     if not isinstance(result, ICCResult):
         raise DataError(f"d_study() needs what icc() returned, not {type(result).__name__}")
     if isinstance(raters, (str, bytes)) or not isinstance(raters, Iterable):
-        raise DataError(f"raters= must be a list of numbers of raters, not {raters!r}")
+        raise DataError(f"raters= must be numbers of raters, such as 1, 3, 6, not {raters!r}")
     wanted = tuple(real_number(k, argument="raters") for k in raters)
     bad = [k for k in wanted if not k > 0]
     if bad or not wanted:

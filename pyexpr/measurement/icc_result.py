@@ -16,6 +16,8 @@ from pyexpr.measurement.icc_intervals import Signal, form_row
 if TYPE_CHECKING:
     import pandas as pd
 
+# Of a note, what holds where there is this result and not only its table.
+MEANS_ELSEWHERE = "; mean_reliability() gives that of the means used"
 NOTE_TEST = "statistic and p_value test that targets do not differ (MSB/MSW or MSR/MSE), not raters"
 NOTE_TWO_WAY = (
     "the agreement and consistency forms hold only if a rater's label is the same person "
@@ -175,7 +177,7 @@ class ICCResult(Result):
         ):
             notes.append(
                 "targets have unequal numbers of ratings: ICC(1,k) is the reliability at the "
-                "effective number k = n0; mean_reliability() gives that of the means used"
+                f"effective number k = n0{MEANS_ELSEWHERE}"
             )
         if not self.two_way:
             notes.append(NOTE_NO_RATERS)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+#: How the notes call the method.
+CONTRASTS = "contrasts()"
 _TESTS = {"metric": "loadings", "scalar": "intercepts"}
 _NOTE_LAVAAN = (
     "The columns lavaan_* are lavaan's: groups treated as independent. Where groups share "
@@ -301,10 +303,10 @@ class InvarianceResult(Result):
             shown = f"F({test.df1}, {test.df2}) = {test.statistic:.2f}, {_p_text(test.p_value)}"
             said.append(
                 f"{level.capitalize()}: the {what} differ between groups ({shown}); see "
-                "contrasts()."
+                f"{CONTRASTS}."
                 if differ
                 else f"{level.capitalize()}: no evidence that the {what} differ ({shown}), which "
-                "is not evidence that they are equal; see the intervals of contrasts()."
+                f"is not evidence that they are equal; see the intervals of {CONTRASTS}."
             )
         if self._test("metric").p_value <= 1 - self.confidence:
             said.append(

@@ -169,7 +169,9 @@ def _from_mapping(model: Mapping[Any, Any]) -> list[Term]:
 
 def _check(model: MeasurementModel) -> None:
     if not model.factors:
-        raise DataError("the model has no factor: say {'factor': ['column', ...]} or 'f =~ x + y'")
+        raise DataError(
+            "the model has no factor: name one with its indicators, as in 'f =~ x + y + z'"
+        )
     seen: set[tuple[str, str, str]] = set()
     known = {*model.factors, *model.indicators}
     for term in model.terms:

@@ -301,11 +301,11 @@ def _checked_proportions(proportions: Sequence[float]) -> tuple[float, float, fl
     if not (train > 0 and validation >= 0 and test > 0):
         raise DataError(
             "proportions= must be above 0 (that of validation may be 0), "
-            f"not {(train, validation, test)}"
+            f"not {train:g}, {validation:g}, {test:g}"
         )
     if abs(train + validation + test - 1) > 1e-9:
         raise DataError(
-            f"proportions= must sum to 1, but {(train, validation, test)} sum to "
+            f"proportions= must sum to 1, but {train:g}, {validation:g}, {test:g} sum to "
             f"{train + validation + test:g}"
         )
     return train, validation, test

@@ -16,8 +16,9 @@ from pyexpr.inference.coefficients import context_coefficients
 from pyexpr.inference.comparison import compare_models
 from pyexpr.inference.predictions import Predictions
 from pyexpr.measurement.cfa import cfa
-from pyexpr.measurement.icc_result import NOTE_NO_RATERS
+from pyexpr.measurement.icc_result import MEANS_ELSEWHERE, NOTE_NO_RATERS
 from pyexpr.measurement.invariance import invariance
+from pyexpr.measurement.invariance_result import CONTRASTS
 from pyexpr.measurement.reliability import icc
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.deep_tables import deep_tables, joined_predictions
@@ -62,7 +63,7 @@ def _icc(
     ordered = ordered_rows(table, "context", (*inputs.contexts, ALL), "question", inputs.questions)
     # Which forms need raters is no question here: only the one-way form is asked for.
     said = dict.fromkeys([*by_context.notes(), *overall.notes()])
-    return ordered, [note for note in said if note != NOTE_NO_RATERS]
+    return ordered, [note.removesuffix(MEANS_ELSEWHERE) for note in said if note != NOTE_NO_RATERS]
 
 
 def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
@@ -136,7 +137,9 @@ def _invariance(
     except (DataError, EngineError) as error:
         return {}, [f"Invariance over contexts was not tested: {error}"]
     tables = {"invariance": found.tidy(), "invariance_contrasts": found.contrasts()}
-    return tables, [f"Invariance over contexts. {note}" for note in found.notes()]
+    # The table has another name here than the method there.
+    said = [note.replace(CONTRASTS, "the table 'invariance_contrasts'") for note in found.notes()]
+    return tables, [f"Invariance over contexts. {note}" for note in said]
 
 
 def features(config: StudyConfig, inputs: Inputs, *, progress: bool | None = None) -> StageOutput:

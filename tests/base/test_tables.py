@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pyexpr.base.errors import ColumnError, DataError, counted, have
+from pyexpr.base.errors import ColumnError, DataError, counted, have, kind_of
 from pyexpr.base.tables import (
     as_frame,
     column_or_array,
@@ -37,8 +37,20 @@ def test_doubled_columns_are_refused() -> None:
 
 
 def test_not_a_table() -> None:
-    with pytest.raises(DataError, match=r"must be a table .* not int"):
+    with pytest.raises(DataError, match=r"must be a table .* not a number"):
         as_frame(3)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (None, "None"), (True, "True"), (3, "a number"), (np.float64(0.5), "a number"),
+        ("a", "text"), ([1], "a list"), ((1,), "a list"), ({"a": 1}, "a mapping"), ({1}, "a set"),
+        (Path("a"), type(Path("a")).__name__),
+    ],
+)  # fmt: skip
+def test_what_a_value_is_in_words_of_no_language(value: object, said: str) -> None:
+    assert kind_of(value) == said
 
 
 @pytest.mark.parametrize(

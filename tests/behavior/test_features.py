@@ -238,7 +238,7 @@ def test_only_the_clip_counts() -> None:
     position[:75] = np.random.default_rng(0).normal(size=(75, 3))
     made = recording(150, pose_translation=position)
     assert clip_features(made, Clip("a", "2", 75, 150))["head_displacement"] == 0.0
-    with pytest.raises(DataError, match=r"clip '3' spans .* hand\.csv has 150"):
+    with pytest.raises(DataError, match=r"clip '3' spans .* 'hand\.csv' has 150"):
         clip_features(made, Clip("a", "3", 100, 175))
 
 
@@ -417,6 +417,10 @@ def test_bad_manifests(manifest, tmp_path) -> None:
     twice = pd.concat([manifest, manifest.iloc[[0]]])
     with pytest.raises(DataError, match="subject 's1' has two recordings in context 'calm'"):
         extract_features(twice, every=3)
+    with pytest.raises(DataError, match="subject 1 has two recordings in context 'calm'"):
+        extract_features(twice.assign(subject=1), every=3)
+    with pytest.raises(ColumnError, match=r"'openface' .* must hold paths, but row 1 holds 3"):
+        extract_features(manifest.assign(openface=3), every=3)
     empty = manifest.assign(openface=[None, "a.csv", ""])
     with pytest.raises(ColumnError, match=r"row 1 is empty \(2 such rows\)"):
         extract_features(empty, every=3)
@@ -442,7 +446,7 @@ def test_bad_schedules(manifest) -> None:
         extract_features(manifest, schedule=SCHEDULE, on_short="error")
     with pytest.raises(DataError, match="n_jobs= must be"):
         extract_features(manifest, every=3, n_jobs=0)
-    with pytest.raises(DataError, match=r"s1_calm\.csv: rate=30"):
+    with pytest.raises(DataError, match=r"s1_calm\.csv': rate=30"):
         extract_features(manifest, every=3, rate=30)
 
 

@@ -612,7 +612,7 @@ def test_files_that_are_not_recordings(case: str, tmp_path: Path) -> None:
     for function in (read_openface, describe_openface):
         with pytest.raises(OpenFaceError, match=re.escape(said)) as caught:
             function(path)
-        assert str(caught.value).startswith(f"{path}: ")
+        assert str(caught.value).startswith(f"{str(path)!r}: ")
 
 
 def test_absent_folder_and_name_that_cannot_be(tmp_path: Path) -> None:
@@ -841,7 +841,7 @@ def assert_usable_or_refused(path: Path, content: bytes) -> None:
     try:
         recording = read_openface(path)
     except OpenFaceError as error:
-        named = str(error).startswith(f"{path}: ")
+        named = str(error).startswith(f"{str(path)!r}: ")
     else:
         named = True
         check(recording)

@@ -184,13 +184,13 @@ def test_tables_that_make_no_sense(tmp_path: Path) -> None:
     table = clips(path, (0, 1), (2, 3))
     cases: list[tuple[pd.DataFrame, type[Exception], str]] = [
         (clips(path, (0, 1), (3.5, 4.5)), DataError, r"row 2 .*3.5 to 4.5 s, frames 88 to 113"),
-        (clips(path, (0, 1), (2, 3)), DataError, r"row 2 .*a.csv, 2 to 3 s\) has no valid frame"),
+        (clips(path, (0, 1), (2, 3)), DataError, r"row 2 .*a.csv', 2 to 3 s\) has no valid frame"),
         (clips(path, (1, 0)), DataError, "row 1 of the clip table: .* must end after its start"),
         (clips("", (0, 1)), ColumnError, "column 'openface' .* paths, but row 1 holds ''"),
         (table.assign(openface=[path, np.nan]), ColumnError, "row 2 holds nan"),
         (table.drop(columns="end"), ColumnError, "has no column 'end'"),
         (table.iloc[:0], DataError, "has no rows"),
-        (table.assign(openface=str(tmp_path / "b.csv")), OpenFaceError, "b.csv: there is no such"),
+        (table.assign(openface=str(tmp_path / "b.csv")), OpenFaceError, "b.csv': there is no such"),
     ]  # fmt: skip
     for bad, kind, said in cases:
         with pytest.raises(kind, match=said):
@@ -209,7 +209,7 @@ def test_recordings_must_have_the_same_columns(tmp_path: Path) -> None:
     table = clips([str(tmp_path / f"{name}.csv") for name in "ab"], (0, 0.08), (0, 0.08))
     with pytest.raises(
         DataError,
-        match=r"b.csv has other columns than .*a.csv: it lacks 'AU02_c' and has besides "
+        match=r"b.csv' has other columns than .*a.csv': it lacks 'AU02_c' and has besides "
         r"'AU04_c'; choose columns= that all recordings have",
     ):
         read_sequences(table, "au_presence")

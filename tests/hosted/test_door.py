@@ -157,6 +157,15 @@ def test_warnings_are_data_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said[0]["classes"] == ["pyexpr_warning"]
 
 
+def test_na_of_r_is_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    # R's NA: a signalling NaN, which is invalid to the processor in the first sum.
+    na = np.array([0x7FF00000000007A2], dtype=np.uint64).view(np.float64)
+    monkeypatch.setattr(verbs, "do_half", lambda: bool(np.isnan(na / 2)[0]), raising=False)
+    answer = ask("half")
+    assert answer["value"][0]
+    assert not answer["warnings"]
+
+
 def test_an_interrupt_is_told_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped() -> None:
         raise KeyboardInterrupt

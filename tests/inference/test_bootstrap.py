@@ -261,7 +261,7 @@ def test_a_pickled_result_shows_but_does_not_draw():
 @pytest.mark.parametrize("n", [-1, 2.5, True])
 def test_extend_takes_a_whole_number(n):
     found = cluster_bootstrap(table(), weighted, cluster="subject", n_boot=0)
-    with pytest.raises(DataError, match="adds a whole number"):
+    with pytest.raises(DataError, match="n= must be a whole number of further replicates"):
         found.extend(n)
 
 

@@ -618,7 +618,7 @@ def bad(change):
             lambda f: None,
             {"predictions": [Predictions("good")]},
             DataError,
-            "item of type Predictions; or hand over a mapping",
+            "Predictions among them; or hand over a mapping",
         ),
         (lambda f: None, {"null": 1.0}, DataError, "null= is a correlation"),
         (lambda f: None, {"null": None}, DataError, "null= is a correlation.*, not None"),
@@ -630,9 +630,9 @@ def bad(change):
         (lambda f: None, {"truth": ["y"]}, DataError, "truth= must be the name .*, not list"),
         (lambda f: None, {"truth": np.ones(9)}, DataError, "truth= must be the name .*, not ndarr"),
         (lambda f: None, {"predictions": None}, DataError, "predictions= must be a name or a list"),
-        (lambda f: None, {"predictions": [1]}, DataError, "must list names .* item of type int"),
-        (lambda f: None, {"predictions": {"good", "poor"}}, DataError, "list of names, not set"),
-        (lambda f: None, {"predictions": {"a": 1}}, DataError, "of 'a' must be a name .* not int"),
+        (lambda f: None, {"predictions": [1]}, DataError, "has a number among them"),
+        (lambda f: None, {"predictions": {"good", "poor"}}, DataError, "list of names, not a set"),
+        (lambda f: None, {"predictions": {"a": 1}}, DataError, "of 'a' must be .* not a number"),
         (
             lambda f: None,
             {"predictions": {1: "good", "1": "poor"}},
@@ -721,7 +721,7 @@ def test_a_table_without_rows():
 
 
 def test_predictions_need_one_truth_or_one_each():
-    with pytest.raises(DataError, match="2 columns but 3 truths"):
+    with pytest.raises(DataError, match="2 columns of predictions but 3 truths"):
         Predictions(["a", "b"], truth=["x", "y", "z"])
 
 

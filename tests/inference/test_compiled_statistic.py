@@ -202,7 +202,12 @@ def unknown(rows, weights):
     [
         (rmse, {"columns": None}, DataError, "name them, in order"),
         (rmse, {"columns": []}, DataError, "columns= must name at least one column"),
-        (rmse, {"columns": 5}, DataError, "columns= must be a name or a list of names, not int"),
+        (
+            rmse,
+            {"columns": 5},
+            DataError,
+            "a list of names, not a number",
+        ),
         (rmse, {"columns": ["y", 1]}, DataError, "columns= must list names"),
         (rmse, {"n_threads": 0}, DataError, "n_threads= must be a whole number of at least 1"),
         (rmse, {"n_threads": -1}, DataError, "n_threads= must be"),

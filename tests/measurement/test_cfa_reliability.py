@@ -151,3 +151,16 @@ def test_factors_that_their_indicators_do_not_tell_apart() -> None:
     # Regression scores of both are there, and the same: each takes half of the sum.
     assert table.loc["determinacy", "estimate"].between(0.5, math.sqrt(0.5)).all()
     assert np.ptp(table.loc["determinacy", "estimate"]) < 1e-12
+
+
+def test_limits_beyond_the_largest_number_are_limits_of_a_share() -> None:
+    # So few rows have both indicators that the errors on the scale of logarithms are huge.
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame(rng.normal(size=(25, 3)), columns=list("abc"))
+    data.loc[:12, "c"] = np.nan
+    data.loc[11:, "b"] = np.nan
+    table = cfa(data, {"f": list("abc")}, missing="fiml").reliability()
+    known = table[table["reason"] == ""]
+    assert (known["conf_high"] <= 1).all()
+    assert known["conf_high"].notna().all()
+    assert (known["conf_high"] == 1).any()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from parity import hosted
 
 from pyexpr.base.errors import EngineError, RError
 from pyexpr.measurement.engines import choice, host_engine, rpy2_engine, rscript_engine, wire
+from pyexpr.measurement.engines.protocol import Answer, FitRequest, fitted
+from pyexpr.measurement.spec import parse_model
 
 ROOT = Path(__file__).parents[2]
 ASK = {"rpy2": rpy2_engine.ask, "rscript": rscript_engine.ask}
@@ -102,6 +105,18 @@ def test_errors_and_warnings_of_r_arrive_as_data(engine: str, capfd: pytest.Capt
     with pytest.raises(RError, match=r"asked to fail.*a warning first"):
         ASK[engine]({"task": "fail"})
     assert capfd.readouterr() == ("", "")
+
+
+def test_errors_of_lavaan_speak_of_the_users_columns() -> None:
+    model = parse_model({"mood": ["smile", "nod", "v1"]})
+    request = FitRequest(model, np.eye(4, 3), None)
+
+    def ask(payload: dict[str, Any]) -> Answer:
+        assert list(payload["columns"]) == ["v1", "v2", "v3"]
+        raise RError("lavaan ERROR: v2 of f1 has no variance; v3 and v9 have")
+
+    with pytest.raises(RError, match=r"^lavaan ERROR: nod of mood .*; v1 and v9 have$"):
+        fitted(request, ask)
 
 
 def test_starting_r_leaves_the_process_as_it_was() -> None:

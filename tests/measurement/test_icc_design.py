@@ -82,7 +82,7 @@ def test_examples_of_the_docstrings_run() -> None:
 def test_arguments_of_the_wrong_kind() -> None:
     found = icc(np.arange(12.0).reshape(4, 3) ** 1.3)
     for raters in (5, "12"):
-        with pytest.raises(DataError, match="raters= must be a list of numbers of raters"):
+        with pytest.raises(DataError, match="raters= must be numbers of raters"):
             d_study(found, raters=raters)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="same_raters= must be True or False, not 'no'"):
         choose_icc(same_raters="no", average=True)  # type: ignore[arg-type]

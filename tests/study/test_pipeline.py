@@ -443,7 +443,9 @@ def test_contexts_are_tested_for_invariance(study_result: StudyResult) -> None:
     assert table["lavaan_p_value"][1:].between(0, 1).all()
     assert study_result.table("invariance_contrasts")["term"].nunique() == 3
     notes = study_result.stages["factor_model"].facts["notes"]
-    assert any(note.startswith("Invariance over contexts. Metric: ") for note in notes)
+    (metric,) = (note for note in notes if note.startswith("Invariance over contexts. Metric: "))
+    # A table that this result has.
+    assert metric.endswith("the table 'invariance_contrasts'.")
 
 
 def test_invariance_is_left_out_where_it_cannot_or_should_not_be_tested(

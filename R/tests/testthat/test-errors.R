@@ -2,6 +2,7 @@
 
 test_that("bad input is one sentence, in R's words", {
   need_python()
+  comparison <- compare_models(clips, score, c(au_intensity, au_count), cluster = subject, n_boot = 0)
   expect_snapshot(error = TRUE, {
     icc(ratings, c(subject, contxt, clip), score)
     icc(ratings, c(subject, context, clip), question, cluster = subject)
@@ -25,6 +26,20 @@ test_that("bad input is one sentence, in R's words", {
     split_subjects(clips, subject, proportions = c(0.5, 0.2))
     d_study(clips, 3)
     tidy(icc_interval(0.8, 20, 3), "counts")
+    compare_models(clips, score, au_intensity, cluster = subject, metrics = 3)
+    compare_models(clips, score, au_intensity, cluster = subject, null = Inf)
+    compare_models(clips, score, c(a = au_intensity, a = au_count), cluster = subject)
+    compare_models(transform(clips, au_count = "1"), score, au_count, cluster = subject)
+    context_coefficients(clips[0, ], score, au_intensity, context, subject)
+    fit_cfa(clips, "response ~~ emotion")
+    bootstrap_cfa(clips, list(a = c(response, emotion), b = c(motion, score)), subject)
+    icc(transform(ratings, conf.low = question), subject, score, by = conf.low, cluster = FALSE)
+    fit_cfa(transform(clips, p.value = context), c(response, emotion, motion), group = p.value)
+    extract_features("a.csv", schedule = 3)
+    run_study("a.toml", output = 3)
+    adjust(comparison, "bonf")
+    adjust(comparison, NULL)
+    extend(comparison, 1.5)
   })
 })
 
@@ -64,12 +79,44 @@ test_that("the sentences of Python speak R", {
   expect_identical(
     pyexpr:::r_words(c(
       "k= must be a number, not None", "engine='host' needs R", "give allow=True",
-      "column 'p_value' is True", "the p_value is NaN", "see contrasts()"
+      "column 'p_value' is True", "alpha= must be above 0, not [0.1, nan]", "not -inf",
+      "make numbers of it first (pandas.to_numeric)", "column 'X' of X, not 3.0",
+      "lavaan 0.6.14 gave 1.05"
     )),
     c(
       "`k` must be a number, not NULL", "`engine = 'host'` needs R", "give `allow = TRUE`",
-      "column 'p_value' is TRUE", "the p.value is NA", "see tidy(x, \"contrasts\")"
+      "column 'p_value' is TRUE", "`alpha` must be above 0, not c(0.1, NA)", "not -Inf",
+      "make numbers of it first (as.numeric())", "column 'X' of `data`, not 3",
+      "lavaan 0.6.14 gave 1.05"
     )
   )
   expect_identical(pyexpr:::r_words(character()), character())
+})
+
+test_that("notes name tables and columns of R", {
+  expect_identical(
+    pyexpr:::r_notes(c("the p_value is NaN", "see contrasts()", "'p_value'", "boot_std_error")),
+    c("the p.value is NA", "see tidy(x, \"contrasts\")", "'p_value'", "boot_std_error")
+  )
+})
+
+test_that("what is the user's own is not translated", {
+  need_python()
+  folder <- tempfile("seed=1 None ")
+  dir.create(folder)
+  old <- setwd(folder)
+  on.exit(setwd(old))
+  writeLines("a,b\n1,2", "counts() k=2.csv")
+  writeLines(c("frame, timestamp, confidence, success, pose_Tx, pose_Ty, pose_Tz",
+    "1, 0.00, 0.98, 1, 1, 2, 500", "2, 0.04, 0.98, 1, 2, 2, 500"), "rate=5.csv")
+  for (f in c(read_openface, describe_openface, function(x) extract_features(x, every = 1))) {
+    expect_error(f("none k=2.csv"), "'none k=2.csv': there is no such file", fixed = TRUE)
+    expect_error(f("counts() k=2.csv"), "'counts() k=2.csv': not an OpenFace", fixed = TRUE)
+  }
+  where <- file.path(folder, "True.csv")
+  expect_error(read_openface(where), sprintf("'%s': there", where), fixed = TRUE)
+  segment <- data.frame(context = "all", start = 0, end = 3, clip = 1)
+  expect_error(extract_features("rate=5.csv", segment, on_short = "error"),
+    "'rate=5.csv': a recording .*`on_short = 'drop'`")
+  expect_error(run_study("nan=1.toml"), "'nan=1.toml'", fixed = TRUE)
 })

@@ -13,5 +13,8 @@ test_that("a simulated study runs as a whole, fitted by the lavaan of this sessi
   again <- suppressWarnings(run_study(simulated$study_file))
   expect_true("factor_model" %in% again$reused)
   expect_identical(tidy(again), tidy(result))
+  named <- named_tables(result$notes)
+  expect_true("invariance_contrasts" %in% named)
+  expect_identical(setdiff(named, names(result$tables)), character())
   unlink(folder, recursive = TRUE)
 })

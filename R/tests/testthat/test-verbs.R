@@ -171,7 +171,7 @@ test_that("OpenFace files become a tibble with a log", {
   expect_identical(found$pose_translation_x, c(1, 2, NA, NA))
   expect_identical(glance(found)$frames_missing, 1L)
   expect_identical(tidy(found)$unit, "mm")
-  expect_output(print(found), "4 frames at 25 per second")
+  expect_output(print(found), "4 frames at\\s+25\\s+per\\s+second")
   expect_identical(nrow(describe_openface(path)), 1L)
 })
 
@@ -228,4 +228,86 @@ test_that("a forked R asks its own lavaan", {
     found$provenance$engine
   })
   expect_identical(forked, list(here, here))
+})
+
+# Some of each kind of result, for what holds of all.
+results <- function() {
+  agreement <- icc(ratings, c(subject, context, clip), score, by = question, cluster = subject)
+  unequal <- icc(ratings[-1, ], c(subject, context, clip), score, by = question, cluster = subject)
+  indicators <- c("response", "emotion", "motion")
+  comparison <- compare_models(clips, score, c(au_intensity, au_count), subject, context = context,
+    n_boot = 99)
+  coefficients <- context_coefficients(clips, score, c(au_intensity, head_velocity), context,
+    subject, alpha = 0.1, l1_ratio = 0.5, n_boot = 20)
+  list(
+    agreement, unequal, d_study(agreement, 1:3), icc_interval(0.8, 20, 3),
+    fit_cfa(clips, indicators), fit_cfa(clips, indicators, context, subject),
+    invariance(clips, indicators, context, subject),
+    suppressWarnings(bootstrap_cfa(clips, indicators, subject, n_boot = 99)),
+    comparison, adjust(comparison, "holm"), sign_flip(comparison, 99), coefficients,
+    adjust(coefficients, "max_t"), split_subjects(clips, subject), doctor(),
+    cluster_bootstrap(clips, function(d, w) sum(w), subject, n_boot = 20)
+  )
+}
+
+test_that("names of columns are broom's, or have underscores", {
+  need_python()
+  dots <- c("std.error", "p.value", "adj.p.value", "conf.low", "conf.high", "std.all",
+    "rmsea.conf.low", "rmsea.conf.high")
+  for (result in results()) {
+    for (table in result$tables) {
+      odd <- setdiff(grep(".", names(table), fixed = TRUE, value = TRUE), dots)
+      expect_identical(odd, character())
+      expect_false(any(names(table) %in% names(pyexpr:::broom_names)))
+      expect_false(anyDuplicated(names(table)) > 0)
+    }
+  }
+  expect_true(all(c("AIC", "BIC", "logLik") %in% names(glance(fit_cfa(clips, c(response, emotion, motion))))))
+})
+
+test_that("columns of the user keep their names", {
+  need_python()
+  data <- transform(ratings, p = question)
+  names(data)[names(data) == "p"] <- "std_all"
+  found <- icc(data, c(subject, context, clip), score, by = std_all, cluster = FALSE)
+  expect_identical(names(tidy(found))[1], "std_all")
+  expect_identical(names(tidy(found, "counts"))[1], "std_all")
+  # Questions of a study.
+  table <- tibble::tibble(p_value = 1, reason = "k= is None")
+  made <- pyexpr:::new_result(
+    list(tables = list(tidy = table, scores = table), heading = "", notes = NULL, key = 0L), "x",
+    plain = "scores"
+  )
+  expect_identical(names(tidy(made)), c("p.value", "reason"))
+  expect_identical(names(tidy(made, "scores")), c("p_value", "reason"))
+  expect_identical(tidy(made)$reason, "`k` is NULL")
+})
+
+test_that("tables that notes name are there", {
+  need_python()
+  named <- 0
+  for (result in results()) {
+    tables <- named_tables(result$notes)
+    expect_identical(setdiff(tables, names(result$tables)), character())
+    named <- named + length(tables)
+  }
+  expect_gt(named, 1)
+})
+
+test_that("results print within the width of the console, in R's words", {
+  need_python()
+  old <- options(width = 60, cli.unicode = FALSE)
+  on.exit(options(old))
+  for (result in results()) {
+    lines <- utils::capture.output(print(result))
+    # doctor() has a table of its own.
+    if (!inherits(result, "pyexpr_doctor")) expect_lte(max(nchar(lines)), 60)
+    all <- c(lines, utils::capture.output(print(summary(result))))
+    expect_no_match(all, "\\b(None|NaN|nan|True|False|np\\.)\\b")
+  }
+})
+
+test_that("one row about the whole, of every result", {
+  need_python()
+  for (result in results()) expect_identical(nrow(glance(result)), 1L)
 })

@@ -31,7 +31,9 @@ class Fitted:
 def checked_engine(engine: str) -> str:
     """Return the name of an engine, or raise `DataError`."""
     if engine not in ("auto", *ENGINES):
-        raise DataError(f"engine= must be one of {listed(['auto', *ENGINES])}, not {engine!r}")
+        # rpy2 inside R is refused.
+        known = [name for name in ENGINES if name != "rpy2" or not host_engine.hosted_by_r()]
+        raise DataError(f"engine= must be one of {listed(['auto', *known])}, not {engine!r}")
     return engine
 
 

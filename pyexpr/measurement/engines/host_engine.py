@@ -25,9 +25,8 @@ from pyexpr.measurement.engines.protocol import (
     FitOutput,
     FitRequest,
     bridge_text,
-    fit_output,
+    fitted,
     read_answer,
-    request_payload,
 )
 
 __all__ = ["HostEngine", "ask", "bridge_text", "hosted_by_r", "register", "registered"]
@@ -76,7 +75,7 @@ class HostEngine:
 
     def fit(self, request: FitRequest) -> FitOutput:
         """Fit with lavaan; see `pyexpr.measurement.engines.protocol.Engine`."""
-        return fit_output(request, ask(request_payload(request)))
+        return fitted(request, ask)
 
 
 def ask(payload: dict[str, Any]) -> Answer:

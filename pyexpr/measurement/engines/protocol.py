@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
@@ -173,13 +173,22 @@ def read_answer(raw: bytes) -> Answer:
     return Answer(answer.get("value"), messages, found)
 
 
+def fitted(request: FitRequest, ask: Callable[[dict[str, Any]], Answer]) -> FitOutput:
+    """Hand a request to bridge.R by `ask`; what lavaan says of it has the user's names."""
+    try:
+        answer = ask(request_payload(request))
+    except RError as error:
+        raise RError(_with_user_names(str(error), _user_names(request))) from None
+    return fit_output(request, answer)
+
+
 def fit_output(request: FitRequest, answer: Answer) -> FitOutput:
     """Turn bridge.R's answer to a fit into a `FitOutput` with the user's names."""
     value = answer.value
-    user = {safe: name for name, safe in request.model.safe_names.items()}
+    user = _user_names(request)
     if not value["converged"][0]:
         texts = dict.fromkeys(_with_user_names(text, user) for text in answer.messages)
-        said = f" lavaan said: {'; '.join(texts).rstrip('.')}." if texts else ""
+        said = f" lavaan said: {'; '.join(texts).rstrip('.!')}." if texts else ""
         raise FactorModelError(
             "lavaan found no solution for the factor model: the optimiser did not converge, or "
             f"the model is not identified.{said} Check that the indicators correlate, how many "
@@ -236,6 +245,10 @@ def _in_units_of_the_user(output: FitOutput, request: FitRequest) -> FitOutput:
         vcov=output.vcov * np.outer(of_free, of_free),
         measures=measures_in(output.measures, request.columns, units),
     )
+
+
+def _user_names(request: FitRequest) -> dict[str, str]:
+    return {safe: name for name, safe in request.model.safe_names.items()}
 
 
 def _with_user_names(text: str, user: Mapping[str, str]) -> str:

@@ -26,10 +26,9 @@ from pyexpr.measurement.engines.protocol import (
     FitOutput,
     FitRequest,
     bridge_text,
-    fit_output,
+    fitted,
     r_not_found,
     read_answer,
-    request_payload,
 )
 
 
@@ -54,7 +53,7 @@ class Rpy2Engine:
 
     def fit(self, request: FitRequest) -> FitOutput:
         """Fit with lavaan; see `pyexpr.measurement.engines.protocol.Engine`."""
-        return fit_output(request, ask(request_payload(request)))
+        return fitted(request, ask)
 
 
 def ask(payload: dict[str, Any]) -> Answer:

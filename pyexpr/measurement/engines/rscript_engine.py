@@ -16,10 +16,9 @@ from pyexpr.measurement.engines.protocol import (
     FitOutput,
     FitRequest,
     bridge_text,
-    fit_output,
+    fitted,
     r_not_found,
     read_answer,
-    request_payload,
 )
 
 # A private environment, as in the other engines; the paths are arguments, not code.
@@ -36,7 +35,7 @@ class RscriptEngine:
 
     def fit(self, request: FitRequest) -> FitOutput:
         """Fit with lavaan; see `pyexpr.measurement.engines.protocol.Engine`."""
-        return fit_output(request, ask(request_payload(request)))
+        return fitted(request, ask)
 
 
 def find_rscript() -> str | None:
