@@ -15,22 +15,22 @@ ask <- function(verb, arguments = list(), call = rlang::caller_env()) {
   state$said <- list()
   state$called <- FALSE
   seed <- globalenv()$.Random.seed
-  on.exit({
-    # What a statistic of the user drew is drawn.
-    if (!state$called) restore_seed(seed)
-    state$said <- before[[1]]
-    state$called <- before[[2]]
-  })
   # Ctrl-C is Python's while Python works: a jump of R across it would end the session.
   # The functions that Python calls, answer_call() and lavaan's, let interrupts in again.
   # A handler that is still reticulate's would wait for as long as they are suspended.
-  within <- if (state$reads_flag) suspendInterrupts else identity
+  within <- if (isTRUE(state$reads_flag)) suspendInterrupts else identity
   reply <- tryCatch(unserialize(within(answer(request))), error = function(e) {
     # Python answers errors as data; these are Ctrl-C on reticulate's way there or back.
     if (!grepl("KeyboardInterrupt|not a Python object", conditionMessage(e))) stop(e)
     list(interrupted = TRUE)
+  }, finally = {
+    # What a statistic of the user drew is drawn.
+    if (!state$called) restore_seed(seed)
+    spoken <- state$said
+    state$said <- before[[1]]
+    state$called <- before[[2]]
   })
-  for (condition in state$said) {
+  for (condition in spoken) {
     if (inherits(condition, "warning")) warning(condition) else message(condition)
   }
   for (said in reply$warnings) {
@@ -75,6 +75,8 @@ answer_call <- function(bytes) {
   f <- get(as.character(request$`function`), envir = state$functions)
   state$called <- TRUE
   keep <- function(restart) function(condition) {
+    # Without the restart it was only signalled, and is nobody's to show.
+    if (is.null(findRestart(restart, condition))) return()
     state$said[[length(state$said) + 1L]] <- condition
     invokeRestart(restart)
   }

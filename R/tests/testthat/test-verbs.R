@@ -161,6 +161,12 @@ test_that("warnings and messages of a statistic reach the user's handlers, as th
   expect_identical(counts, c(own = 33, message = 33))
   expect_s3_class(found, "pyexpr_bootstrap")
   expect_silent(icc_interval(0.8, 20, 3))
+  # A statistic may ask this package too.
+  few <- clips[clips$subject %in% unique(clips$subject)[1:8], ]
+  asks <- function(data, w) nrow(tidy(compare_models(few, score, au_count, subject, n_boot = 0)))
+  warned <- testthat::capture_warnings(cluster_bootstrap(few, asks, subject, n_boot = 2))
+  # The estimate, 2 replicates, 8 subjects left out.
+  expect_length(grep("there are only 8 subjects", warned), 11)
 })
 
 test_that("slopes equal lm() where there is one penalty and no clusters matter", {
