@@ -113,6 +113,15 @@ autoplot.pyexpr_coefficients <- function(object, what = "tested", ...) {
     ggplot2::labs(x = label, y = NULL)
 }
 
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_result <- function(object, ...) {
+  drawn <- c("icc()", "d_study()", "fit_cfa()", "invariance()", "compare_models()",
+    "cluster_bootstrap()", "context_coefficients()")
+  data_error(sprintf("there is no picture of %s; there is one of the results of %s.",
+    described_type(object), listed(drawn)), rlang::current_env())
+}
+
 range_plot <- function(table, estimate, low, high, term) {
   table[[term]] <- factor(table[[term]], rev(unique(table[[term]])))
   ggplot2::ggplot(table, ggplot2::aes(x = .data[[estimate]], y = .data[[term]])) +

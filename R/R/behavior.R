@@ -43,6 +43,7 @@ read_openface <- function(path, groups = NULL, fps = NULL, min_confidence = NULL
 }
 
 path_of <- function(path, call, arg = "path") {
+  given(path, "a path", arg, call)
   if (!is.character(path) || length(path) != 1L || is.na(path)) {
     data_error(sprintf("`%s` must be the path of a file, as one string.", arg), call)
   }
@@ -129,29 +130,33 @@ extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5
                              min_confidence = NULL, fps = NULL, face = "largest",
                              on_short = "drop", n_jobs = NULL, progress = interactive()) {
   call <- rlang::current_env()
+  given(recordings, "a data frame, or paths", call = call)
   if (is.data.frame(recordings)) {
     needed <- c("subject", "context", "openface")
     if (is.character(recordings$openface)) recordings$openface <- path.expand(recordings$openface)
-    source <- table_node(recordings, needed, "recordings", call)
+    source <- table_node(recordings, needed, "recordings", call, c("subject", "context"))
   } else if (is.character(recordings)) {
     source <- many(path.expand(recordings))
   } else {
     data_error(sprintf("`recordings` must be a data frame or paths, not %s.",
       described_type(recordings)), call)
   }
-  if (is.data.frame(schedule)) {
-    schedule <- table_node(schedule, arg = "schedule", call = call)
-  } else if (!is.null(schedule) && !(is.character(schedule) && length(schedule) == 1L)) {
+  segments <- if (is.data.frame(schedule)) {
+    table_node(schedule, arg = "schedule", call = call, labels = c("context", "clip"))
+  } else if (is.null(schedule) || (is.character(schedule) && length(schedule) == 1L)) {
+    schedule
+  } else {
     data_error(sprintf("`schedule` must be a name or a data frame of segments, not %s.",
       described_type(schedule)), call)
   }
   found <- ask("extract_features", list(
-    recordings = source, schedule = schedule, every = one(every), rate = one(rate),
+    recordings = source, schedule = segments, every = one(every), rate = one(rate),
     bins = one(bins), velocity = one(velocity), head = one(head), au_count = one(au_count),
     min_valid = one(min_valid), landmarks = one(landmarks), derivatives = one(derivatives),
     min_confidence = one(min_confidence), fps = one(fps), face = one(face),
-    on_short = one(on_short), n_jobs = one(n_jobs), progress = one(progress)
+    on_short = one(on_short), n_jobs = one(n_jobs), progress = flag(progress)
   ), call)
-  data <- if (is.data.frame(recordings)) recordings else NULL
-  new_result(found, "pyexpr_features", data, c("subject", "context"), units = found$units)
+  data <- c(if (is.data.frame(recordings)) recordings[c("subject", "context")],
+    if (is.data.frame(schedule)) list(clip = schedule$clip))
+  new_result(found, "pyexpr_features", data, c("subject", "context", "clip"), units = found$units)
 }

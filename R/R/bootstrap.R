@@ -8,7 +8,9 @@
 #' @param statistic A function of `data` and `weights`, how often each row's subject
 #'   was drawn (all 1 for the estimate, 0 for the subject left out by the jackknife).
 #'   Returns a number, or several with names; `NA` where undefined. One that takes no
-#'   weights can repeat the rows: `data[rep(seq_len(nrow(data)), weights), ]`.
+#'   weights can repeat the rows: `data[rep(seq_len(nrow(data)), weights), ]`. Its
+#'   warnings and messages come when all is done. Random numbers that it draws are R's
+#'   own; nothing else in this package moves R's random numbers.
 #' @inheritParams compare_models
 #' @param method Of the intervals: `"jackknife_t"` (recommended, the default),
 #'   `"percentile"`, `"basic"`, `"normal"` or `"bca"`.
@@ -28,18 +30,19 @@ cluster_bootstrap <- function(data, statistic, cluster, n_boot = 2000, method = 
   call <- rlang::current_env()
   cluster <- column(rlang::enquo(cluster), data, "cluster", call)
   stratify <- column(rlang::enquo(stratify), data, "stratify", call)
+  given(statistic, "a function of data and weights", call = call)
   if (!is.function(statistic)) {
     data_error(sprintf("`statistic` must be a function of data and weights, not %s.",
       described_type(statistic)), call)
   }
   used <- c(cluster, stratify)
   # All of it: with `cluster = NULL` Python looks whether a column of subjects repeats.
-  table <- table_node(data, used, call = call)
+  table <- table_node(data, used, call = call, labels = used)
   token <- function_token(function(weights) statistic(data, weights))
   found <- ask("cluster_bootstrap", list(
     table = table, `function` = token$id, cluster = cluster, n_boot = one(n_boot),
     method = one(method), confidence = one(confidence), null = one(null), stratify = stratify,
-    seed = one(seed), progress = one(progress)
+    seed = one(seed), progress = flag(progress)
   ), call)
   new_result(found, "pyexpr_bootstrap", token = token)
 }

@@ -33,8 +33,10 @@ plain_vector <- function(x) {
 }
 
 # A data frame for Python. `needed` are the columns it will use (NULL: all); of the
-# others those that cannot cross stay behind.
-table_node <- function(data, needed = NULL, arg = "data", call = rlang::caller_env()) {
+# others those that cannot cross stay behind. `labels` are those of which only the
+# distinct values matter.
+table_node <- function(data, needed = NULL, arg = "data", call = rlang::caller_env(),
+                       labels = character()) {
   if (!is.data.frame(data)) {
     abort(sprintf("`%s` must be a data frame, not %s.", arg, described_type(data)),
       class = c("pyexpr_data_error", "pyexpr_error"), call = call)
@@ -48,14 +50,31 @@ table_node <- function(data, needed = NULL, arg = "data", call = rlang::caller_e
   }
   problems <- vapply(columns, column_problem, "")
   used <- if (is.null(needed)) rep(TRUE, length(names)) else names %in% needed
+  doubled <- !is.null(needed) & names %in% names[duplicated(names)]
+  if (any(doubled & used)) {
+    twice <- names[doubled & used][1]
+    abort(sprintf("`%s` has %d columns named `%s`; give each a name of its own.", arg,
+      sum(names == twice), twice),
+      class = c("pyexpr_column_error", "pyexpr_data_error", "pyexpr_error"), call = call)
+  }
   bad <- which(nzchar(problems) & used)
   if (length(bad)) {
     abort(sprintf("column `%s` of `%s` %s.", names[bad[1]], arg, problems[bad[1]]),
       class = c("pyexpr_column_error", "pyexpr_data_error", "pyexpr_error"), call = call)
   }
-  kept <- !nzchar(problems)
+  kept <- !nzchar(problems) & !doubled
+  of_labels <- names %in% labels
+  columns[of_labels] <- lapply(columns[of_labels], as_label)
   node(kind = "table", n = n, names = enc2utf8(names[kept]),
     columns = unname(lapply(columns[kept], column_node)))
+}
+
+# A label as Python should write it: 1 and not 1.0, FALSE, 2020-01-02. Numbers stay
+# numbers, so that 10 comes after 9; like() makes of them what they were.
+as_label <- function(x) {
+  if (inherits(x, "Date") || is.logical(x)) return(as.character(x))
+  whole <- is.double(x) && !is.object(x) && all(is.na(x) | (x == floor(x) & abs(x) < 2^31))
+  if (whole) as.integer(x) else x
 }
 
 # "" for a column that can cross, else what is wrong with it.
@@ -83,9 +102,10 @@ column_problem <- function(x) {
 column_node <- function(x) {
   if (inherits(x, "POSIXlt")) x <- as.POSIXct(x)
   if (is.factor(x)) {
-    codes <- as.integer(x) - 1L
-    codes[is.na(codes)] <- -1L
-    return(list(type = "factor", levels = enc2utf8(levels(x)), codes = bytes_of(codes),
+    # A level that is NA, of addNA(), is a missing value all the same.
+    known <- which(!is.na(levels(x)))
+    codes <- match(as.integer(x), known, nomatch = 0L) - 1L
+    return(list(type = "factor", levels = enc2utf8(levels(x)[known]), codes = bytes_of(codes),
       ordered = is.ordered(x)))
   }
   if (inherits(x, "Date")) return(list(type = "Date", data = bytes_of(as.double(unclass(x)))))

@@ -9,7 +9,30 @@ ask <- function(verb, arguments = list(), call = rlang::caller_env()) {
     arguments = unclass(dictionary(arguments)),
     released = as.integer(released)
   )
-  reply <- unserialize(answer(serialize(request, NULL, version = 2L)))
+  request <- serialize(request, NULL, version = 2L)
+  # A function of the user may ask too, so what it said until then waits.
+  before <- list(state$said, state$called)
+  state$said <- list()
+  state$called <- FALSE
+  seed <- globalenv()$.Random.seed
+  # Ctrl-C is Python's while Python works: a jump of R across it would end the session.
+  # The functions that Python calls, answer_call() and lavaan's, let interrupts in again.
+  # A handler that is still reticulate's would wait for as long as they are suspended.
+  within <- if (isTRUE(state$reads_flag)) suspendInterrupts else identity
+  reply <- tryCatch(unserialize(within(answer(request))), error = function(e) {
+    # Python answers errors as data; these are Ctrl-C on reticulate's way there or back.
+    if (!grepl("KeyboardInterrupt|not a Python object", conditionMessage(e))) stop(e)
+    list(interrupted = TRUE)
+  }, finally = {
+    # What a statistic of the user drew is drawn.
+    if (!state$called) restore_seed(seed)
+    spoken <- state$said
+    state$said <- before[[1]]
+    state$called <- before[[2]]
+  })
+  for (condition in spoken) {
+    if (inherits(condition, "warning")) warning(condition) else message(condition)
+  }
   for (said in reply$warnings) {
     warn(full_stop(r_words(said$message)), class = unique(c(as.character(said$classes), "pyexpr_warning")),
       call = call)
@@ -45,11 +68,23 @@ function_token <- function(f) {
   token
 }
 
+# A handler of the user that leaves the call must not jump across Python, so warnings
+# and messages wait until ask() is back.
 answer_call <- function(bytes) {
   request <- unserialize(bytes)
   f <- get(as.character(request$`function`), envir = state$functions)
+  state$called <- TRUE
+  keep <- function(restart) function(condition) {
+    # Without the restart it was only signalled, and is nobody's to show.
+    if (is.null(findRestart(restart, condition))) return()
+    state$said[[length(state$said) + 1L]] <- condition
+    invokeRestart(restart)
+  }
   answer <- tryCatch(
-    numbers_of(f(request$arguments$weights)),
+    withCallingHandlers(
+      numbers_of(allowInterrupts(f(request$arguments$weights))),
+      warning = keep("muffleWarning"), message = keep("muffleMessage")
+    ),
     error = function(e) {
       state$condition <- e
       list(status = "error")
@@ -66,5 +101,24 @@ numbers_of <- function(value) {
       call = NULL)
   }
   names <- if (is.null(names(value))) NULL else enc2utf8(names(value))
+  nameless <- if (is.null(names)) length(value) > 1L else is.na(names) | !nzchar(names)
+  if (any(nameless)) {
+    abort(sprintf("`statistic` must name its numbers where there are several; number %d of %d has no name.",
+      which(nameless)[1], length(value)), call = NULL)
+  }
+  if (anyDuplicated(names)) {
+    abort(sprintf("`statistic` must give each number a name of its own; `%s` comes twice.",
+      names[anyDuplicated(names)]), call = NULL)
+  }
   list(status = "ok", value = as.double(value), names = names)
+}
+
+# The user's draws go on as if lavaan had drawn none. The state is set back only here,
+# because reticulate writes its copy when Python returns.
+restore_seed <- function(seed) {
+  if (!is.null(seed)) {
+    assign(".Random.seed", seed, envir = globalenv())
+  } else if (exists(".Random.seed", globalenv(), inherits = FALSE)) {
+    rm(".Random.seed", envir = globalenv())
+  }
 }

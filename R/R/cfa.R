@@ -48,8 +48,8 @@ fit_model <- function(data, model, group, cluster, options, factor, call) {
   cluster <- column(cluster, data, "cluster", call)
   used <- c(spec$columns, group, cluster)
   found <- ask("cfa", c(list(
-    data = table_node(data, used, call = call), model = spec$node, group = group,
-    cluster = cluster), options), call)
+    data = table_node(data, used, call = call, labels = c(group, cluster)),
+    model = spec$node, group = group, cluster = cluster), options), call)
   said <- as.character(found$messages)
   result <- new_result(found, "pyexpr_cfa", data, group, columns = used, group = group)
   result$messages <- said
@@ -105,18 +105,19 @@ cfa_scores.pyexpr_cfa <- function(x, new_data = NULL, method = "bartlett",
                                   allow_inadmissible = FALSE, ...) {
   call <- rlang::current_env()
   rlang::check_dots_empty(call = call)
-  rows <- if (is.null(new_data)) NULL else table_node(new_data, x$columns, "new_data", call)
+  rows <- if (is.null(new_data)) NULL else table_node(new_data, x$columns, "new_data", call, x$group)
   scores_of(x, rows, method, allow_inadmissible, call)
 }
 
 #' @export
 cfa_scores.default <- function(x, ...) {
+  given(x, "a data frame or the result of `fit_cfa()`")
   data_error(sprintf("`x` must be a data frame or the result of `fit_cfa()`, not %s.",
     described_type(x)), rlang::current_env())
 }
 
 scores_of <- function(fit, rows, method, allow_inadmissible, call) {
-  found <- ask("cfa_scores", list(key = key_of(fit, call), data = rows, method = one(method),
-    allow_inadmissible = one(allow_inadmissible)), call)
+  found <- ask("cfa_scores", list(key = key_of(fit, call), data = rows, method = one(method, call = call),
+    allow_inadmissible = flag(allow_inadmissible, call = call)), call)
   result_table(found)
 }

@@ -3,9 +3,10 @@
 
 # The value of a quosure in which every column of `data` stands for its own name.
 named_in <- function(quo, data, arg, call) {
+  given(data, "a data frame", call = call)
   if (!is.data.frame(data)) table_node(data, call = call)
   mask <- stats::setNames(as.list(names(data)), names(data))
-  mask <- mask[!is.na(names(mask)) & nzchar(names(mask))]
+  mask <- mask[!is.na(names(mask)) & nzchar(names(mask)) & !duplicated(names(mask))]
   tryCatch(
     rlang::eval_tidy(quo, mask),
     error = function(e) {
@@ -29,6 +30,7 @@ unknown_in <- function(quo, mask) {
 
 # Names of columns, checked; NULL where there are none.
 columns <- function(quo, data, arg, call, required = FALSE, one = FALSE) {
+  given(data, "a data frame", call = call)
   if (rlang::quo_is_missing(quo)) {
     column_error(sprintf("`%s` is missing: name %s of `data`.", arg,
       if (one) "a column" else "columns"), call)
@@ -50,7 +52,7 @@ check_columns <- function(value, data, arg, call, required = FALSE, one = FALSE)
   }
   absent <- setdiff(value, names(data))
   if (length(absent)) no_column(absent[1], data, arg, call)
-  value
+  unname(value)
 }
 
 no_column <- function(name, data, arg, call) {
@@ -68,13 +70,28 @@ data_error <- function(message, call) {
   abort(message, class = c("pyexpr_data_error", "pyexpr_error"), call = call)
 }
 
+# Refuses an argument that was not given; `what` it should be.
+given <- function(x, what, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  if (missing(x)) data_error(sprintf("`%s` is missing: give %s.", arg, what), call)
+}
+
+# TRUE or FALSE; NULL passes.
+flag <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  given(x, "TRUE or FALSE", arg, call)
+  if (is.null(x) || isTRUE(unname(x)) || isFALSE(unname(x))) return(unname(x))
+  said <- if (!is.atomic(x) || length(x) != 1L) described_type(x) else
+    if (is.character(x)) sprintf("\"%s\"", x) else format(x)
+  data_error(sprintf("`%s` must be TRUE or FALSE, not %s.", arg, said), call)
+}
+
 # One value that is not missing, as Python wants it; NULL passes.
 one <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  given(x, "a value", arg, call)
   if (is.null(x)) return(NULL)
   if (!is.atomic(x) || length(x) != 1L || is.na(x)) {
     said <- if (is.atomic(x) && length(x) == 1L) "NA" else
       if (is.atomic(x)) sprintf("%d of them", length(x)) else described_type(x)
     data_error(sprintf("`%s` must be one value, not %s.", arg, said), call)
   }
-  x
+  unname(x)
 }

@@ -21,7 +21,8 @@
 #'   `"r2"`, `"bias"`; each also with `_within` (deviations from the subject's means) or
 #'   `_between` (means of subjects).
 #' @param context Column: compare within each context and over all rows (context
-#'   `"all"`), and each model between contexts.
+#'   `"all"`), and each model between contexts. Contexts come in the order
+#'   of their sorted labels, here and in Python; that of a factor's levels is not used.
 #' @param pairwise Whether to compute the differences between models.
 #' @param ratio Whether to compute, beside every difference of errors, their ratio
 #'   (term `"p / q"`, tested against 1).
@@ -63,9 +64,9 @@ compare_models <- function(data, truth, predictions, cluster, metrics = c("nrmse
   models <- if (is.null(names(predictions))) many(predictions) else
     dictionary(lapply(predictions, model_node))
   found <- ask("compare_models", list(
-    table = table_node(data, used, call = call), truth = truth, predictions = models,
-    cluster = cluster, metrics = many(metrics), context = context, pairwise = one(pairwise),
-    ratio = one(ratio), n_boot = one(n_boot), method = one(method), confidence = one(confidence),
+    table = table_node(data, used, call = call, labels = c(cluster, context, stratify)), truth = truth, predictions = models,
+    cluster = cluster, metrics = many(metrics), context = context, pairwise = flag(pairwise),
+    ratio = flag(ratio), n_boot = one(n_boot), method = one(method), confidence = one(confidence),
     null = one(null), stratify = stratify, adjust = one(adjust), seed = one(seed), n_threads = one(n_threads),
     score_range = one(score_range)
   ), call)
@@ -176,7 +177,8 @@ replicates <- function(x, context = NULL) {
   if (inherits(x, "pyexpr_coefficients") && is.null(context)) {
     data_error(sprintf("`context` must name a context or \"all\": %s.", listed(x$contexts)), call)
   }
-  found <- ask("replicates", list(key = key_of(x, call), context = one(context)), call)
+  if (!is.null(context)) context <- as.character(one(context))
+  found <- ask("replicates", list(key = key_of(x, call), context = context), call)
   values <- found$values
   colnames(values) <- found$labels
   values
@@ -214,6 +216,7 @@ makers <- c(pyexpr_comparison = "compare_models()", pyexpr_bootstrap = "cluster_
 replicated <- c("pyexpr_comparison", "pyexpr_bootstrap")
 
 can <- function(x, classes, call, arg = "x") {
+  given(x, "a result", arg, call)
   if (!inherits(x, classes)) {
     data_error(sprintf("`%s` must be a result of %s, not %s.", arg,
       paste0("`", makers[classes], "`", collapse = " or "), described_type(x)), call)

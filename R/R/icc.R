@@ -57,8 +57,9 @@ icc <- function(data, targets = NULL, ratings = NULL, raters = NULL, by = NULL, 
   cluster <- named_in(rlang::enquo(cluster), data, "cluster", call)
   if (!isFALSE(cluster)) cluster <- check_columns(cluster, data, "cluster", call, one = TRUE)
   used <- if (is.null(targets)) NULL else c(targets, ratings, raters, by, as_name(cluster))
+  labels <- c(targets, raters, by, as_name(cluster))
   found <- ask("icc", list(
-    data = table_node(data, used, call = call), targets = many(targets),
+    data = table_node(data, used, call = call, labels = labels), targets = many(targets),
     ratings = if (is.null(targets)) many(ratings) else ratings, raters = raters, by = many(by),
     form = if (identical(form, "all")) form else many(form), confidence = one(confidence),
     k = one(k), cluster = cluster, cluster_method = one(cluster_method), n_boot = one(n_boot),
@@ -102,8 +103,8 @@ icc_interval <- function(icc, n_targets, k, confidence = 0.95, form = "ICC(1,k)"
 #' @examplesIf pyexpr::pyexpr_available()
 #' choose_icc(same_raters = FALSE, average = TRUE)
 choose_icc <- function(same_raters, average, agreement = TRUE) {
-  found <- ask("choose_icc", list(same_raters = one(same_raters), average = one(average),
-    agreement = one(agreement)), rlang::current_env())
+  found <- ask("choose_icc", list(same_raters = flag(same_raters), average = flag(average),
+    agreement = flag(agreement)), rlang::current_env())
   structure(found, class = "pyexpr_icc_choice")
 }
 
@@ -135,12 +136,14 @@ print.pyexpr_icc_choice <- function(x, ...) {
 d_study <- function(result, raters) {
   call <- rlang::current_env()
   need_class(result, "pyexpr_icc", "icc()", call)
+  given(raters, "numbers of raters", call = call)
   found <- ask("d_study", list(key = key_of(result, call), raters = many(raters)), call)
   own <- attr(result, "own")
   new_result(found, "pyexpr_d_study", result$tables$tidy, own)
 }
 
 need_class <- function(x, class, maker, call, arg = "result") {
+  given(x, sprintf("the result of `%s`", maker), arg, call)
   if (!inherits(x, class)) {
     data_error(sprintf("`%s` must be the result of `%s`, not %s.", arg, maker, described_type(x)),
       call)

@@ -4,6 +4,8 @@ state <- new.env(parent = emptyenv())
 state$released <- integer()
 state$functions <- new.env(parent = emptyenv())
 state$n_functions <- 0L
+state$said <- list()
+state$called <- FALSE
 
 protocol <- 1L
 venv <- "r-pyexpr"
@@ -24,10 +26,11 @@ start <- function(call = rlang::caller_env()) {
   # lavaan runs in this R: Python gets a function, and rpy2 is never imported.
   bridge <- new.env(parent = baseenv())
   eval(parse(text = door$bridge_text(), encoding = "UTF-8", keep.source = FALSE), bridge)
-  door$register(
+  # Modules that Ctrl-C stops half imported are of no use afterwards.
+  state$reads_flag <- suspendInterrupts(door$register(
     reticulate::r_to_py(bridge$pyexpr_answer, convert = TRUE),
     reticulate::r_to_py(answer_call, convert = TRUE)
-  )
+  ))
   state$session <- paste(Sys.getpid(), format(Sys.time(), "%Y-%m-%d %H:%M:%OS6"))
   state$pid <- Sys.getpid()
   state$answer <- door$answer

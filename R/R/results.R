@@ -37,10 +37,14 @@ without_nan <- function(x) {
   x
 }
 
-# Labels become again what they were: a factor with the user's levels, integer64.
+# Labels become again what they were: a factor with the user's levels, integer64, a date.
 like <- function(x, original) {
   if (is.factor(original)) return(factor(x, levels(original), ordered = is.ordered(original)))
   if (inherits(original, "integer64") && is.numeric(x)) return(bit64::as.integer64(x))
+  if (is.character(x) && !is.character(original)) {
+    at <- match(x, as.character(original))
+    return(if (anyNA(at[!is.na(x)])) x else original[at])
+  }
   if (is.double(original) && is.integer(x)) return(as.double(x))
   x
 }

@@ -4,7 +4,8 @@
 #' contexts share the parts in proportion. Only the set of labels matters, never the
 #' order of the rows, and the same seed gives the same split here and in Python.
 #'
-#' @param data A data frame, or a vector of the subject of each row.
+#' @param data A data frame, or a vector of the subject of each row (then `contexts` is
+#'   a vector too).
 #' @param subjects Column of the subjects.
 #' @param contexts Column of the contexts; `NULL` is one stratum.
 #' @param proportions Of training, validation and test; they sum to 1.
@@ -19,22 +20,36 @@
 split_subjects <- function(data, subjects = NULL, contexts = NULL,
                            proportions = c(0.6, 0.2, 0.2), seed = 0) {
   call <- rlang::current_env()
+  given(data, "a data frame, or a vector of subjects", call = call)
   if (is.data.frame(data)) {
     subjects <- columns(rlang::enquo(subjects), data, "subjects", call, required = TRUE, one = TRUE)
     contexts <- column(rlang::enquo(contexts), data, "contexts", call)
   } else if (is.atomic(data) && !is.null(data)) {
-    data <- tibble::tibble(subject = data)
+    if (!rlang::quo_is_null(rlang::enquo(subjects))) {
+      data_error("`data` holds the subjects themselves, so `subjects` has no column to name.", call)
+    }
+    data <- with_contexts(data, contexts, call)
     subjects <- "subject"
-    contexts <- NULL
+    contexts <- if (length(data) == 2L) "context"
   } else {
     table_node(data, call = call)
   }
-  found <- ask("split_subjects", list(data = table_node(data, c(subjects, contexts), call = call),
+  found <- ask("split_subjects", list(
+    data = table_node(data, c(subjects, contexts), call = call, labels = c(subjects, contexts)),
     subjects = subjects, contexts = contexts, proportions = many(unname(proportions)),
     seed = one(seed)), call)
   result <- new_result(found, "pyexpr_split", tibble::tibble(subject = data[[subjects]]), "subject")
   result$subjects <- subjects
   result
+}
+
+with_contexts <- function(subjects, contexts, call) {
+  if (is.null(contexts)) return(tibble::tibble(subject = subjects))
+  if (!is.atomic(contexts) || length(contexts) != length(subjects)) {
+    data_error(sprintf("`contexts` must be a vector as long as `data` (%d), not %s.",
+      length(subjects), if (is.atomic(contexts)) length(contexts) else described_type(contexts)), call)
+  }
+  tibble::tibble(subject = subjects, context = contexts)
 }
 
 #' @param x A split.
@@ -45,6 +60,7 @@ split_subjects <- function(data, subjects = NULL, contexts = NULL,
 #' @export
 augment.pyexpr_split <- function(x, data, subject = NULL, ...) {
   call <- rlang::current_env()
+  given(data, "a data frame", call = call)
   name <- column(rlang::enquo(subject), data, "subject", call)
   if (is.null(name)) name <- check_columns(x$subjects, data, "subject", call, one = TRUE)
   parts <- x$tables$tidy

@@ -23,7 +23,7 @@ run_study <- function(study, output = NULL, progress = interactive()) {
   call <- rlang::current_env()
   if (!is.null(output)) output <- path_of(output, call, "output")
   found <- ask("run_study", list(study = path_of(study, call, "study"), output = output,
-    progress = one(progress)), call)
+    progress = flag(progress)), call)
   # In tables of scores, questions are columns.
   new_result(found, "pyexpr_study", plain = c("scores", "training_scores"), folder = found$folder,
     reused = as.character(found$reused))
@@ -54,7 +54,7 @@ simulate_study <- function(folder, subjects = 40, seed = 1, videos = FALSE, vide
                            n_jobs = 2, progress = interactive()) {
   call <- rlang::current_env()
   found <- ask("simulate_study", list(folder = path_of(folder, call, "folder"),
-    subjects = one(subjects), seed = one(seed), videos = one(videos),
-    video_size = one(video_size), n_jobs = one(n_jobs), progress = one(progress)), call)
+    subjects = one(subjects), seed = one(seed), videos = flag(videos),
+    video_size = one(video_size), n_jobs = one(n_jobs), progress = flag(progress)), call)
   new_result(found, "pyexpr_simulation", study_file = found$study_file, folder = found$folder)
 }

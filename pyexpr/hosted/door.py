@@ -20,6 +20,7 @@ import numpy as np
 from pyexpr.base.errors import PyexprError
 from pyexpr.hosted import results, verbs
 from pyexpr.hosted.callback import register_caller
+from pyexpr.hosted.interrupts import quieten_handler
 from pyexpr.hosted.values import to_python, to_r
 from pyexpr.measurement.engines import host_engine, wire
 
@@ -41,10 +42,17 @@ def bridge_text() -> str:
     return host_engine.bridge_text()
 
 
-def register(fit: Callable[[bytearray], Any], call: Callable[[bytearray], Any]) -> None:
-    """Keep the two functions of R, each from raw bytes to raw bytes."""
+def register(fit: Callable[[bytearray], Any], call: Callable[[bytearray], Any]) -> bool:
+    """Keep the two functions of R, each from raw bytes to raw bytes.
+
+    Returns whether Ctrl-C is asked of R's flag alone; see `quieten_handler`.
+    """
+    # Every table needs it, and a Ctrl-C during its import would leave it in pieces.
+    import pandas as pd  # noqa: F401
+
     host_engine.register(fit)
     register_caller(call)
+    return quieten_handler()
 
 
 def answer(request: bytes | bytearray) -> bytearray:

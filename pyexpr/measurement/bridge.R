@@ -193,7 +193,8 @@ pyexpr_answer <- function(bytes) {
     # What it prints all the same is for a console, not for who called.
     utils::capture.output(
         value <- withCallingHandlers(
-            tryCatch(pyexpr_handle(unserialize(bytes)), error = function(e) {
+            # The R that hosts Python holds interrupts back while Python is at work.
+            tryCatch(allowInterrupts(pyexpr_handle(unserialize(bytes))), error = function(e) {
                 error <<- conditionMessage(e)
                 NULL
             }, interrupt = function(i) {

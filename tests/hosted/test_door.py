@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Iterator
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 from pyexpr.base.errors import ColumnError, DataError, EngineError, PyexprWarning
 from pyexpr.base.results import Result
 from pyexpr.hosted import callback, door, results, verbs
+from pyexpr.hosted.interrupts import quieten_handler
 from pyexpr.hosted.tables import from_frame, to_frame
 from pyexpr.hosted.values import to_python, to_r
 from pyexpr.measurement.engines import wire
@@ -172,6 +176,33 @@ def test_an_interrupt_is_told_not_raised(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(verbs, "do_stopped", stopped, raising=False)
     assert ask("stopped")["interrupted"] == [True]
+
+
+def test_without_the_flag_of_r_the_signal_handler_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "rpytools.signals", raising=False)
+    assert not quieten_handler()
+    signals = ModuleType("rpytools.signals")
+    monkeypatch.setitem(sys.modules, "rpytools.signals", signals)
+    # Another reticulate, and then no R in this process.
+    assert not quieten_handler()
+    signals._callback = theirs = lambda reset: False  # type: ignore[attr-defined]
+    assert not quieten_handler()
+    assert signals._callback is theirs
+
+
+def test_r_is_asked_by_its_flag_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    signals = ModuleType("rpytools.signals")
+    signals._callback = lambda reset: False  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "rpytools.signals", signals)
+    flag = ctypes.c_int(1)
+    found = SimpleNamespace(in_dll=lambda library, name: flag)
+    monkeypatch.setattr("pyexpr.hosted.interrupts.ctypes.c_int", found)
+    assert quieten_handler()
+    assert signals._callback(False)
+    assert flag.value == 1
+    signals._callback(True)
+    assert flag.value == 0
+    assert not signals._callback(False)
 
 
 def test_results_are_kept_until_released() -> None:

@@ -29,6 +29,79 @@ test_that("arguments are those of Python", {
   }
 })
 
+test_that("what is missing, or neither TRUE nor FALSE, is said in a sentence of this package", {
+  need_python()
+  refused <- function(expr, text) expect_error(expr, text, fixed = TRUE, class = "pyexpr_data_error")
+  refused(icc(), "`data` is missing: give a data frame.")
+  refused(compare_models(), "`data` is missing: give a data frame.")
+  refused(icc_interval(0.8), "`n_targets` is missing: give a value.")
+  refused(choose_icc(TRUE), "`average` is missing: give TRUE or FALSE.")
+  refused(d_study(), "`result` is missing: give the result of `icc()`.")
+  refused(cluster_bootstrap(clips, cluster = subject), "`statistic` is missing")
+  refused(cfa_scores(), "`x` is missing")
+  refused(cfa_scores(clips), "`model` is missing")
+  refused(read_openface(), "`path` is missing: give a path.")
+  refused(extract_features(), "`recordings` is missing")
+  refused(split_subjects(), "`data` is missing")
+  refused(interval(), "`x` is missing: give a result.")
+  refused(simulate_study(), "`folder` is missing: give a path.")
+  refused(choose_icc("no", FALSE), "`same_raters` must be TRUE or FALSE, not \"no\".")
+  refused(choose_icc(NA, FALSE), "`same_raters` must be TRUE or FALSE, not NA.")
+  refused(compare_models(clips, score, au_count, subject, ratio = "no"), "`ratio` must be TRUE or FALSE")
+  refused(compare_models(clips, score, au_count, subject, pairwise = 1), "must be TRUE or FALSE, not 1.")
+  refused(cfa_scores(clips, c(response, emotion, motion), allow_inadmissible = c(TRUE, FALSE)),
+    "must be TRUE or FALSE, not <logical>.")
+  # Every argument whose default is a logical, in every verb.
+  verbs <- c("compare_models", "cluster_bootstrap", "context_coefficients", "extract_features",
+    "run_study", "simulate_study")
+  given <- list(
+    compare_models = list(clips, "score", "au_count", "subject"),
+    cluster_bootstrap = list(clips, function(data, weights) 1, "subject"),
+    context_coefficients = list(clips, "score", "au_count", "context", "subject"),
+    extract_features = list("a.csv", every = 3), run_study = list("a.toml"),
+    simulate_study = list(tempfile())
+  )
+  for (verb in verbs) {
+    defaults <- formals(getExportedValue("pyexpr", verb))
+    logical <- names(Filter(function(v) is.logical(v) || identical(v, quote(interactive())), defaults))
+    expect_gt(length(logical), 0)
+    for (name in logical) {
+      refused(do.call(verb, c(given[[verb]], stats::setNames(list("x"), name))),
+        sprintf("`%s` must be TRUE or FALSE, not \"x\".", name))
+    }
+  }
+})
+
+test_that("names of values do not matter", {
+  need_python()
+  expect_identical(tidy(icc_interval(c(a = 0.8), c(b = 20), k = c(c = 3))), tidy(icc_interval(0.8, 20, 3)))
+  named <- icc(ratings, c(a = "subject", b = "context", c = "clip"), c(x = "score"), cluster = c(d = "subject"))
+  plain <- icc(ratings, c(subject, context, clip), score, cluster = subject)
+  expect_identical(tidy(named), tidy(plain))
+  by_flag <- compare_models(clips, score, au_count, subject, n_boot = 0, pairwise = c(a = FALSE))
+  expect_s3_class(by_flag, "pyexpr_comparison")
+})
+
+test_that("only columns that are used must have a name of their own", {
+  need_python()
+  twice <- cbind(clips, clips["pitch_displacement"])
+  found <- compare_models(twice, score, au_count, subject, n_boot = 0)
+  expect_identical(tidy(found), tidy(compare_models(clips, score, au_count, subject, n_boot = 0)))
+  expect_error(compare_models(twice, score, pitch_displacement, subject, n_boot = 0),
+    "`data` has 2 columns named `pitch_displacement`", class = "pyexpr_column_error")
+})
+
+test_that("a vector of subjects has a vector of contexts", {
+  need_python()
+  data <- unique(clips[c("subject", "context")])
+  data <- data[-(1:20), ]
+  expect_identical(tidy(split_subjects(data$subject, contexts = data$context, seed = 1)),
+    tidy(split_subjects(data, subject, contexts = context, seed = 1)))
+  expect_error(split_subjects(letters, contexts = 1:3), "as long as `data` (26), not 3", fixed = TRUE,
+    class = "pyexpr_data_error")
+  expect_error(split_subjects(letters, subjects = a), "no column to name", class = "pyexpr_data_error")
+})
+
 test_that("defaults are those of Python", {
   need_python()
   px <- reticulate::import("pyexpr")

@@ -50,6 +50,37 @@ test_that("factors keep levels, order of levels, and being ordered", {
   expect_back(data.frame(f = factor(c(NA, NA), levels = character())))
 })
 
+test_that("a level that is NA is a missing value", {
+  need_python()
+  back <- echo_frame(data.frame(f = addNA(factor(c("b", NA, "a")))))$f
+  expect_identical(as.character(back), c("b", NA, "a"))
+  expect_identical(levels(back), c("a", "b"))
+})
+
+test_that("labels read as R writes them, and come back as what they were", {
+  need_python()
+  data <- clips[c("subject", "score", "au_count", "response", "emotion", "motion")]
+  wanted <- c("startle", "pain", "disgust")
+  number <- match(clips$context, wanted)
+  kinds <- list(c(8, 9, 10)[number], c(8L, 9L, 10L)[number], number == 1L,
+    as.Date("2020-01-02") + number, factor(clips$context, wanted))
+  for (labels in kinds) {
+    data$label <- labels
+    shown <- unique(tidy(compare_models(data, score, au_count, subject, context = label, n_boot = 0,
+      metrics = "correlation"))$context)
+    own <- as.character(unique(labels))
+    expect_true(all(own %in% shown), info = class(labels))
+    # Numbers are sorted as numbers; all else as text.
+    sorted <- if (is.numeric(labels)) as.character(sort(unique(labels))) else sort(own)
+    expect_identical(utils::head(shown, length(own)), sorted, info = class(labels))
+    fit <- fit_cfa(data, c(response, emotion, motion), group = label, engine = "native")
+    expect_identical(class(tidy(fit)$label), class(labels))
+    expect_identical(typeof(tidy(fit)$label), typeof(labels))
+    expect_setequal(tidy(fit)$label, unique(labels))
+    expect_false(anyNA(cfa_scores(fit, data[1:3, ])$score))
+  }
+})
+
 test_that("dates and times stay the same instants", {
   need_python()
   expect_back(data.frame(d = as.Date(c("2020-02-29", NA, "1969-12-31", "0001-01-01"))))

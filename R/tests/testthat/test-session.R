@@ -36,6 +36,56 @@ test_that("fits equal lavaan called by hand", {
   expect_equal(cfa_scores(clips, c(response, emotion, motion))$score, scores, tolerance = 1e-6)
 })
 
+test_that("the user's random numbers go on as if lavaan drew none", {
+  need_python()
+  # lavaan draws only when a session first fits; this draws whenever it is asked.
+  verbs <- reticulate::import("pyexpr.hosted.verbs")
+  verbs$do_draw <- reticulate::r_to_py(function() stats::runif(1), convert = TRUE)
+  set.seed(1)
+  before <- .Random.seed
+  expect_type(pyexpr:::ask("draw"), "double")
+  expect_identical(.Random.seed, before)
+  rm(".Random.seed", envir = globalenv())
+  pyexpr:::ask("draw")
+  expect_false(exists(".Random.seed", globalenv()))
+  # A statistic of the user draws from the user's numbers.
+  set.seed(1)
+  first <- tidy(cluster_bootstrap(clips, function(data, weights) stats::runif(1), subject, n_boot = 2))
+  expect_false(identical(.Random.seed, before))
+  set.seed(1)
+  expect_identical(first$estimate, stats::runif(1))
+})
+
+test_that("Ctrl-C, however often, is an interrupt, and the session goes on", {
+  need_python()
+  skip_on_os("windows")
+  # Where reticulate's handler would evaluate R code, it reads R's flag instead.
+  signals <- reticulate::import("sys")$modules[["rpytools.signals"]]
+  if (!is.null(signals) && !is.null(signals$`_callback`)) expect_true(pyexpr:::state$reads_flag)
+  code <- "
+    library(pyexpr)
+    invisible(pyexpr_available())
+    slow <- function(data, weights) { for (i in 1:2000) i; sum(weights) }
+    withCallingHandlers({
+      for (turn in 1:6) {
+        burst <- 'sleep 0.4; for i in 1 2 3 4 5 6 7 8; do kill -INT %d; sleep 0.00%d; done'
+        system2('sh', c('-c', shQuote(sprintf(burst, Sys.getpid(), turn))), wait = FALSE)
+        said <- tryCatch({
+          cluster_bootstrap(clips, slow, cluster = subject, n_boot = 1e6, progress = FALSE)
+          'done'
+        }, interrupt = function(e) 'interrupted', error = conditionMessage)
+        Sys.sleep(0.6)
+        cat(said, tidy(icc_interval(0.8, 20, 3))$estimate, fill = TRUE)
+      }
+    }, interrupt = function(e) tryInvokeRestart('resume'))
+  "
+  script <- tempfile(fileext = ".R")
+  writeLines(code, script)
+  said <- system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE, stderr = TRUE,
+    env = paste0("R_LIBS=", paste(.libPaths(), collapse = ":")))
+  expect_identical(as.vector(said), rep("interrupted 0.8", 6))
+})
+
 test_that("results outlive their session, but for what needs Python again", {
   need_python()
   result <- compare_models(clips, score, c(au_intensity, au_count), subject, metrics = "correlation",

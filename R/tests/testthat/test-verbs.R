@@ -122,6 +122,53 @@ test_that("an R statistic has the replicates of compare_models()", {
   expect_snapshot(cluster_bootstrap(clips, function(data, w) "text", subject), error = TRUE)
 })
 
+test_that("a statistic names each of its numbers once", {
+  need_python()
+  stopped <- function(statistic) {
+    conditionMessage(expect_error(cluster_bootstrap(clips, statistic, subject, n_boot = 2),
+      class = "pyexpr_function_error")$parent)
+  }
+  expect_match(stopped(function(data, w) c(a = 1, b = 2, a = 3)), "`a` comes twice")
+  expect_match(stopped(function(data, w) c(a = 1, 2)), "number 2 of 2 has no name")
+  expect_match(stopped(function(data, w) c(1, 2)), "number 1 of 2 has no name")
+})
+
+test_that("warnings and messages of a statistic reach the user's handlers, as they are", {
+  need_python()
+  own <- structure(class = c("own", "warning", "condition"), list(message = "look", call = NULL))
+  speaks <- function(data, w) {
+    warning(own)
+    message("heard")
+    sum(w)
+  }
+  run <- function() cluster_bootstrap(clips, speaks, subject, n_boot = 2)
+  # By a handler that leaves the call, and by ones that go on.
+  expect_identical(tryCatch(run(), warning = identity), own)
+  said <- tryCatch(suppressWarnings(run()), message = identity)
+  expect_identical(conditionMessage(said), "heard\n")
+  expect_s3_class(said, "simpleMessage")
+  counts <- c(own = 0, message = 0)
+  found <- withCallingHandlers(run(),
+    own = function(w) {
+      counts["own"] <<- counts["own"] + 1
+      invokeRestart("muffleWarning")
+    },
+    message = function(m) {
+      counts["message"] <<- counts["message"] + 1
+      invokeRestart("muffleMessage")
+    })
+  # The estimate, 2 replicates, 30 subjects left out.
+  expect_identical(counts, c(own = 33, message = 33))
+  expect_s3_class(found, "pyexpr_bootstrap")
+  expect_silent(icc_interval(0.8, 20, 3))
+  # A statistic may ask this package too.
+  few <- clips[clips$subject %in% unique(clips$subject)[1:8], ]
+  asks <- function(data, w) nrow(tidy(compare_models(few, score, au_count, subject, n_boot = 0)))
+  warned <- testthat::capture_warnings(cluster_bootstrap(few, asks, subject, n_boot = 2))
+  # The estimate, 2 replicates, 8 subjects left out.
+  expect_length(grep("there are only 8 subjects", warned), 11)
+})
+
 test_that("slopes equal lm() where there is one penalty and no clusters matter", {
   need_python()
   used <- clips[complete.cases(clips), ]
@@ -189,6 +236,11 @@ test_that("features of paths and of a table are the same", {
   expect_identical(unlist(one$units["head_displacement"]), c(head_displacement = "mm per step"))
   segments <- data.frame(context = "all", start = 0, end = 3, clip = 1)
   expect_identical(nrow(tidy(extract_features(path, segments))), 1L)
+  # Labels come back as they were given.
+  numbers <- data.frame(context = c(2, 2), start = c(0, 3), end = c(3, 6), clip = c(10, 20))
+  found <- tidy(extract_features(data.frame(subject = 1, context = 2, openface = path), numbers))
+  expect_identical(as.list(found[c("subject", "context", "clip")]),
+    list(subject = c(1, 1), context = c(2, 2), clip = c(10, 20)))
 })
 
 test_that("pictures are drawn", {
@@ -206,6 +258,8 @@ test_that("pictures are drawn", {
     ggplot2::autoplot(coefficients), ggplot2::autoplot(coefficients, "weights"),
     ggplot2::autoplot(cluster_bootstrap(clips, function(d, w) sum(w), subject, n_boot = 20))
   )
+  expect_error(ggplot2::autoplot(icc_interval(0.8, 20, 3)), "there is one of the results of `icc()`",
+    fixed = TRUE, class = "pyexpr_data_error")
   for (plot in plots) {
     expect_s3_class(plot, "ggplot")
     expect_gt(nrow(ggplot2::layer_data(plot, 1)), 0)
