@@ -199,14 +199,20 @@ def wrap(
     return "\n".join(lines)
 
 
-def number_ticks(axes: Axes, nbins: int, *, symmetric: bool = False) -> None:
-    """Put at most `nbins` + 1 round numbers under the axes, as short as can be: 0, 0.25, 2e−4."""
+def number_ticks(axes: Axes, nbins: int, *, symmetric: bool = False, zero: bool = True) -> None:
+    """Put at most `nbins` + 1 round numbers under the axes, as short as can be: 0, 0.25, 2e−4.
+
+    Without `zero` as APA prints what cannot pass 1: ``.25``.
+    """
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     def shortest(x: float, _: object) -> str:
         plain, power = f"{x:g}", f"{x:.0e}".replace("e-0", "e-")
         exact = math.isclose(float(power), x, rel_tol=1e-9)
-        return (power if exact and len(plain) > max(5, len(power)) else plain).replace("-", "−")
+        text = power if exact and len(plain) > max(5, len(power)) else plain
+        if not zero:
+            text = text.replace("0.", ".", 1) if abs(x) < 1 else text
+        return text.replace("-", "−")
 
     axes.xaxis.set_major_locator(MaxNLocator(nbins, steps=[1, 2, 5, 10], symmetric=symmetric))
     axes.xaxis.set_major_formatter(FuncFormatter(shortest))

@@ -24,10 +24,10 @@ _RULES = {"holm": "Holm", "max_t": "max-T"}
 # What each mark is called, and the columns behind it.
 _SERIES = (
     (
-        "Regularised weight, interval of the procedure (described)",
+        "Regularised weight, {level}percentile interval (described)",
         ("estimate", "procedure_low", "procedure_high"),
     ),
-    ("Slope, {interval} (tested)", ("tested_estimate", "conf_low", "conf_high")),
+    ("Slope, {level}{interval} (tested)", ("tested_estimate", "conf_low", "conf_high")),
 )
 
 
@@ -43,6 +43,7 @@ def coefficients_figure(
     table: pd.DataFrame,
     *,
     names: Mapping[str, str] | None = None,
+    confidence: float | None = None,
     width_mm: float = plotting.FULL_WIDTH_MM,
 ) -> Figure:
     """Draw the `tidy()` of a CoefficientResult, a panel per context and a row per feature.
@@ -51,6 +52,7 @@ def coefficients_figure(
     feature within the context, the slope per standard deviation pooled within
     contexts. A weight of exactly 0 is hollow; what is missing is not drawn. `names`
     are shown for contexts and features; those without one are shown as they are.
+    `confidence` is the level of the intervals, for the legend.
     """
     shown = dict(names or {})
     contexts = list(dict.fromkeys(map(str, table["context"])))
@@ -60,7 +62,10 @@ def coefficients_figure(
     numbers = np.abs(table[columns].to_numpy(dtype=float))
     reach = 1.06 * (numbers[np.isfinite(numbers)].max(initial=0.0) or 1.0)
     panel_mm = (width_mm - _LABEL) / len(contexts) - 4
-    interval = interval_told(table)
+    told = {
+        "level": "" if confidence is None else f"{100 * confidence:.10g}% ",
+        "interval": interval_told(table),
+    }
     with plotting.style():
         figure = plotting.new_figure(width_mm, _HEAD_AND_FOOT + _ROW * len(features))
         panels = figure.subplots(1, len(contexts), sharex=True, sharey=True, squeeze=False)[0]
@@ -70,7 +75,7 @@ def coefficients_figure(
             axes.set_xlim(-reach, reach)
             axes.set_ylim(len(features) - 0.5, -0.5)
             plotting.number_ticks(axes, 2 if panel_mm < 26 else 4, symmetric=True)
-            _draw(axes, table[table["context"].astype(str) == context], rows, interval)
+            _draw(axes, table[table["context"].astype(str) == context], rows, told)
         labels = [
             plotting.wrap(
                 shown.get(name, name),
@@ -88,14 +93,16 @@ def coefficients_figure(
     return plotting.freeze(figure)
 
 
-def _draw(axes: Axes, table: pd.DataFrame, rows: Mapping[str, int], interval: str) -> None:
+def _draw(
+    axes: Axes, table: pd.DataFrame, rows: Mapping[str, int], told: Mapping[str, str]
+) -> None:
     axes.axvline(0, color=plotting.INK, lw=0.7, zorder=1)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     for i in range(1, len(rows), 2):
         axes.axhspan(i - 0.5, i + 0.5, color=plotting.FAINT, lw=0, zorder=0)
     for (label, trio), mark, side in zip(_SERIES, plotting.marks(2), (-1, 1), strict=True):
-        label = label.format(interval=interval)
+        label = label.format(**told)
         axes.plot([], [], mark.marker, color=mark.color, ms=4, label=label)
         for record in table.to_dict("records"):
             value, low, high = (float(record[name]) for name in trio)

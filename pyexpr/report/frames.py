@@ -11,7 +11,7 @@ import pandas as pd
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, have
 from pyexpr.base.tables import as_frame, require_columns
-from pyexpr.report.labels import display_name, is_difference, names_with
+from pyexpr.report.labels import display_name, in_words, is_difference, names_with
 
 
 def checked(
@@ -83,7 +83,14 @@ _WORDS = {
     "estimate": "estimate",
     "conf_low": "interval",
     "conf_high": "interval",
-    "p_value": "p-value",
+    "p_value": "p value",
+    "tested_estimate": "slope",
+    "statistic": "test",
+    "df1": "test",
+    "df2": "test",
+    "whole_sample": "number with scores from the whole sample",
+    "training_only": "number with scores from training subjects",
+    "difference": "difference",
     "std_loading": "loading",
     "std_residual_variance": "residual variance",
 }
@@ -108,7 +115,7 @@ def gap_notes(
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
     for row in frame.to_dict("records"):
         missing = next((value for value in values if np.isnan(row[value])), None)
-        reason = str(row["reason"]).rstrip(".")
+        reason = in_words(str(row["reason"])).rstrip(".")
         if missing is None and not reason:
             continue
         word = _WORDS.get(missing, missing) if missing else ""
@@ -116,15 +123,20 @@ def gap_notes(
         rows = found.setdefault((word, reason or "no value was given"), {})
         rows.setdefault(label, []).append(str(row[method]) if method else "")
     methods = frame[method].nunique() if method else 1
+    n_rows = len(frame[list(keys)].drop_duplicates())
     notes = []
     for (word, reason), rows in found.items():
-        labels = some_of(
-            [
-                label
-                if len(under) == methods
-                else f"{label} ({', '.join(display_name(one, names) for one in under)})"
-                for label, under in rows.items()
-            ]
+        labels = (
+            "All rows"
+            if len(rows) == n_rows > 1 and not word
+            else some_of(
+                [
+                    label
+                    if len(under) == methods
+                    else f"{label} ({', '.join(display_name(one, names) for one in under)})"
+                    for label, under in rows.items()
+                ]
+            )
         )
         notes.append(f"No {word} for {labels}: {reason}." if word else f"{labels}: {reason}.")
     return tuple(notes)

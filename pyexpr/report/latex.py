@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from textwrap import wrap
 
-from pyexpr.report.columns import Spanner, spanned, statistic, title_parts
+from pyexpr.report.columns import Spanner, head_parts, spanned, symbols, title_parts
 from pyexpr.report.display import DisplayTable
 
 # A star or bracket after the end of a row would be read as its argument.
@@ -23,6 +23,7 @@ _SIGNS = {
     "…": r"\ldots{}",
     "\u00a0": "~",
 }  # fmt: skip
+_BLANKS = re.compile(r"[ \t\r\n]+")
 _SIGN = re.compile("|".join(map(re.escape, _SIGNS)))
 # Digits in a line of text, and rows of a page, at the usual sizes.
 _LINE = 84
@@ -40,6 +41,15 @@ def escaped(text: str) -> str:
     '{[}$-$.08, 95\\%{]}'
     """
     return _escaped_part(" ".join(text.split()))
+
+
+def _set(parts: Sequence[tuple[str, bool]]) -> str:
+    """Return a text's parts escaped, symbols of statistics in italics."""
+    # One by one, blanks kept, for they stand between the parts.
+    return "".join(
+        rf"\textit{{{text}}}" if symbol else _escaped_part(_BLANKS.sub(" ", text))
+        for text, symbol in parts
+    ).strip()
 
 
 def _escaped_part(text: str) -> str:
@@ -71,7 +81,7 @@ def latex(display: DisplayTable) -> str:
     ]
     columns = rf"{{@{{}}{align}@{{}}}}"
     # LaTeX numbers tables itself.
-    caption = rf"\caption{{{escaped(title_parts(display.title)[1])}}}"
+    caption = rf"\caption{{{_set(symbols(title_parts(display.title)[1]))}}}"
     if len(display.rows) > _PAGE:
         return _long(display, columns, caption, top, body)
     wide = _width(display, heads) > _LINE
@@ -129,7 +139,7 @@ def _needs(*packages: str) -> str:
 
 
 def _notes(display: DisplayTable) -> str:
-    return rf"\textit{{Note.}} {' '.join(escaped(note) for note in display.notes)}"
+    return rf"\textit{{Note.}} {' '.join(_set(symbols(note)) for note in display.notes)}"
 
 
 def _width(display: DisplayTable, heads: Sequence[str]) -> int:
@@ -145,10 +155,10 @@ def _row(cells: list[str]) -> str:
 
 
 def _head(head: str, j: int, display: DisplayTable) -> str:
-    symbol, _ = statistic(head)
-    lines = [escaped(line) for line in _lines(head, j, display)]
-    if symbol:
-        lines[0] = rf"\textit{{{symbol}}}{lines[0][len(symbol) :]}"
+    lines = [
+        _set(head_parts(line) if i == 0 else symbols(line))
+        for i, line in enumerate(_lines(head, j, display))
+    ]
     stacked = r" \\ ".join(lines)
     text = stacked if len(lines) == 1 else rf"\shortstack{{{stacked}}}"
     return text if j < display.text_columns or not head else rf"\multicolumn{{1}}{{c}}{{{text}}}"

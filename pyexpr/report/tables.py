@@ -24,6 +24,7 @@ from pyexpr.report.labels import (
     interval,
     number,
     percent,
+    quantity_of,
 )
 from pyexpr.report.side_by_side import side_by_side
 
@@ -44,8 +45,8 @@ Names = Mapping[str, str] | None
 BASELINES = ("uniform", "normal")
 HUMAN = ("human",)
 _BY_SUBJECT = (
-    "CI: clips taken for independent. CI, subjects: from leaving out one subject at a time, for "
-    "clips of one subject are alike."
+    "CI: exact, clips taken for independent. CI, subjects: from leaving out one subject at a "
+    "time, for clips of one subject are alike."
 )
 
 
@@ -55,7 +56,7 @@ def reliability_table(
     digits: int = 2,
     confidence: float = 0.95,
     names: Names = None,
-    title: str = "Table 1. Inter-rater reliability of the mean rating, per context and question.",
+    title: str = "Table 1. Inter-Rater Reliability of the Mean Rating, by Context and Question.",
 ) -> DisplayTable:
     """Lay out reliabilities as the paper's table 1, one row per context and question.
 
@@ -101,10 +102,10 @@ def reliability_table(
         (
             contexts[row.context],
             questions[row.question],
-            number(row.estimate, digits),
-            interval(row.conf_low, row.conf_high, digits),
+            number(row.estimate, digits, of="icc"),
+            interval(row.conf_low, row.conf_high, digits, of="icc"),
             *(
-                [interval(row.conf_low_subjects, row.conf_high_subjects, digits)]
+                [interval(row.conf_low_subjects, row.conf_high_subjects, digits, of="icc")]
                 if by_subject
                 else []
             ),
@@ -144,7 +145,7 @@ def loadings_table(
     *,
     digits: int = 2,
     names: Names = None,
-    title: str = "Table 2. One-factor model: standardised loadings and residual variances.",
+    title: str = "Table 2. One-Factor Model: Standardised Loadings and Residual Variances.",
 ) -> DisplayTable:
     """Lay out factor models as the paper's table 2: loadings, then residual variances.
 
@@ -175,7 +176,9 @@ def loadings_table(
     for symbol, value in zip(("λ", "ε"), values, strict=True):
         cells = pivot(data, "indicator", "context", value=value)
         for i, (indicator, shown) in enumerate(indicators.items(), start=1):
-            found = (number(cells.get((indicator, c), math.nan), digits) for c in contexts)
+            found = (
+                number(cells.get((indicator, c), math.nan), digits, of=value) for c in contexts
+            )
             rows.append((f"{symbol}{i} ({shown})", *found))
     return DisplayTable(
         title=title,
@@ -197,7 +200,7 @@ def performance_table(
     baselines: Sequence[str] = BASELINES,
     human: Sequence[str] = HUMAN,
     names: Names = None,
-    title: str = "Table 3. Performance on the test part, per context and over all.",
+    title: str = "Table 3. Performance on the Test Part, by Context.",
 ) -> DisplayTable:
     """Lay out performance as the paper's table 3: a row per model, metric by context across.
 
@@ -223,7 +226,7 @@ def performance_table(
     >>> from pyexpr.report import paper_figures
     >>> table = performance_table(paper_figures.performance())
     >>> table.columns[:3], table.rows[0][:3]
-    (('Model', 'NRMSE: Startle', 'NRMSE: Pain'), ('Uniform baseline', '.294', '.303'))
+    (('Model', 'NRMSE: Startle', 'NRMSE: Pain'), ('Uniform baseline', '0.294', '0.303'))
     """
     data = checked(
         frame,
@@ -240,8 +243,9 @@ def performance_table(
     highs = pivot(data, "metric", "context", "model", value="conf_high")
 
     def text(key: tuple[str, ...]) -> str:
-        shown = number(cells.get(key, math.nan), digits)
-        limits = interval(lows.get(key, math.nan), highs.get(key, math.nan), digits)
+        of = quantity_of(*key)
+        shown = number(cells.get(key, math.nan), digits, of=of)
+        limits = interval(lows.get(key, math.nan), highs.get(key, math.nan), digits, of=of)
         return f"{shown} {limits}" if intervals and limits != DASH else shown
 
     across = [(metric, context) for metric in metrics for context in contexts]
@@ -277,7 +281,7 @@ def weights_table(
     *,
     digits: int = 2,
     names: Names = None,
-    title: str = "Standardised weights of the features, per context and over all.",
+    title: str = "Standardised Weights of the Features, by Context.",
 ) -> DisplayTable:
     """Lay out the weights of linear models: a row per feature, a column per context.
 
@@ -293,7 +297,7 @@ def weights_table(
     -------
     DisplayTable
         A weight that the penalty set to zero is ``0``; one that only rounds to
-        zero is ``.00``.
+        zero is ``0.00``.
 
     Examples
     --------
@@ -301,7 +305,7 @@ def weights_table(
     >>> weights = pd.DataFrame({"context": ["pain", "all"], "feature": "au_count",
     ...                         "estimate": [0.31, 0.0]})
     >>> weights_table(weights).rows
-    (('AU count', '.31', '0'),)
+    (('AU count', '0.31', '0'),)
     """
     data = checked(
         frame, what="the weights table", keys=("context", "feature"), numbers=("estimate",)
