@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 # A longer label wraps on the terminal: the widest of these that needs fewest blocks.
-_TEXT_WIDTHS = range(32, 15, -1)
+_TEXT_WIDTHS = range(32, 13, -1)
 # So begins the note that says what bold cells mean.
 BOLD = "Bold: "
 # Columns between two columns of a terminal's table.

@@ -11,7 +11,8 @@ import pandas as pd
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, have
 from pyexpr.base.tables import as_frame, require_columns
-from pyexpr.report.labels import display_name, in_words, is_difference, names_with
+from pyexpr.report.labels import display_name, is_difference, names_with
+from pyexpr.report.notes_text import readers_reason
 
 
 def checked(
@@ -115,7 +116,7 @@ def gap_notes(
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
     for row in frame.to_dict("records"):
         missing = next((value for value in values if np.isnan(row[value])), None)
-        reason = in_words(str(row["reason"])).rstrip(".")
+        reason = readers_reason(str(row["reason"])).rstrip(".")
         if missing is None and not reason:
             continue
         word = _WORDS.get(missing, missing) if missing else ""
@@ -126,17 +127,16 @@ def gap_notes(
     n_rows = len(frame[list(keys)].drop_duplicates())
     notes = []
     for (word, reason), rows in found.items():
-        labels = (
-            "All rows"
-            if len(rows) == n_rows > 1 and not word
-            else some_of(
-                [
-                    label
-                    if len(under) == methods
-                    else f"{label} ({', '.join(display_name(one, names) for one in under)})"
-                    for label, under in rows.items()
-                ]
-            )
+        if len(rows) == n_rows > 1 and all(len(under) == methods for under in rows.values()):
+            notes.append(f"No {word} for any row: {reason}." if word else f"All rows: {reason}.")
+            continue
+        labels = some_of(
+            [
+                label
+                if len(under) == methods
+                else f"{label} ({', '.join(display_name(one, names) for one in under)})"
+                for label, under in rows.items()
+            ]
         )
         notes.append(f"No {word} for {labels}: {reason}." if word else f"{labels}: {reason}.")
     return tuple(notes)

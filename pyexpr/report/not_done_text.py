@@ -10,6 +10,7 @@ from pyexpr.report.methods_text import (
     fitted_models,
     invariance_tested,
 )
+from pyexpr.report.notes_text import readers_reason
 from pyexpr.report.wording import listed_words
 
 
@@ -40,7 +41,8 @@ def not_done(record: Record, tables: Tables) -> list[str]:
             + (
                 "."
                 if "scores_leakage" not in tables
-                else f", and what that is worth could not be told: {absent.rstrip('.')}."
+                else ", and what that is worth could not be told: "
+                f"{readers_reason(absent).rstrip('.')}."
                 if (absent := record["stages"]["models"]["no training-only scores because"])
                 else "; the table of both kinds of scores says what that is worth."
             ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pyexpr.report.labels import in_words
+from pyexpr.report.labels import MINUS, in_words
 from pyexpr.report.wording import sentence
 
 # What tables and sentences of the report say already, in its own words.
@@ -34,6 +34,7 @@ _REWORDED = (
     (re.compile(r" \(allow_inadmissible = true under \[factor_model\] [^)]*\)"), ""),
     (re.compile(r" \(reason in comparison\.csv\)"), ""),
     (re.compile(r"(\d) %"), r"\1%"),
+    (re.compile(r"(?<![\w.)])-(?=\.?\d)"), MINUS),
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pyexpr.base.contexts import ALL
 from pyexpr.base.files import writable_folder, write_text
 from pyexpr.base.plotting import save
+from pyexpr.base.tables import require_columns
 from pyexpr.inference.coefficient_plot import coefficients_figure, interval_told
 from pyexpr.report import figures, tables
 from pyexpr.report.coefficient_tables import (
@@ -72,6 +73,7 @@ def render(config: StudyConfig, folder: Path, stages: dict[str, StageOutput]) ->
 
 def shown_rows(found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Return the tables as they are shown: of one context without what repeats it "over all"."""
+    require_columns(found["reliability"], ["context"], what="the reliability table")
     contexts = set(found["reliability"]["context"]) - {ALL}
     levels, _ = performance_rows(found["comparison"])
     # A model over all contexts alone has its numbers there only.
@@ -208,7 +210,7 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
     drawn = {
         "figure2_factor_model": (
             figures.factor_figure(found["loadings"], latent=latent),
-            "The factor model, per context and over all",
+            "The factor model, by context",
             figures.factor_alt(found["loadings"], latent=latent),
         ),
         "figure3_performance": (
@@ -218,8 +220,7 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
         ),
         "figure4_weights": (
             figures.weights_figure(weights),
-            "Standardised weights per context and over all, with intervals over resamples of "
-            "subjects",
+            "Standardised weights by context, with intervals over resamples of subjects",
             figures.weights_alt(weights),
         ),
         "figure4_coefficients": (
@@ -229,8 +230,9 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
                 names=display_names(found["coefficients"]["feature"].unique())
                 | display_names(found["coefficients"]["context"].unique()),
             ),
-            "Weights and slopes per context and over all",
-            f"{_SLOPES_TOLD.format(pooled=pooled, interval=interval_told(slopes))} {figures.weights_alt(slopes)}",
+            "Weights and slopes by context",
+            f"{_SLOPES_TOLD.format(pooled=pooled, interval=interval_told(slopes))} "
+            f"{figures.weights_alt(slopes)}",
         ),
         "predictions": (
             figures.predictions_figure(found["predictions"], fitted),

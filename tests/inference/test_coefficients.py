@@ -550,7 +550,7 @@ def test_printed_and_drawn() -> None:
     assert [axes.get_title() for axes in figure.axes] == ["a", "b", "c", "all"]
     assert figure.axes[0].get_yticklabels()[0].get_text() == "Smile"
     for rule, said in (
-        (None, "Slope, confidence interval (tested)"),
+        (None, "Slope, 95% confidence interval (tested)"),
         ("holm", "Slope, simultaneous confidence interval by Holm (tested)"),
     ):
         (legend,) = (result if rule is None else result.adjust(rule)).plot().legends
