@@ -122,8 +122,8 @@ PASTED = """async () => { const [item] = await navigator.clipboard.read();
   const words = [...page.querySelectorAll('p')].map(p => p.textContent.trim());
   const has = (row, side) => [...row.cells].some(
     cell => cell.style['border' + side + 'Style'] === 'solid');
-  return { buttons: page.querySelectorAll('button').length, title: words.slice(0, 2), note: words[2],
-    italics: [...page.querySelectorAll('i, em')].length,
+  return { buttons: page.querySelectorAll('button').length,
+    title: words.slice(0, 2), note: words[2], italics: [...page.querySelectorAll('i, em')].length,
     rules: [...page.querySelectorAll('tr')].map(
       row => ['Top', 'Bottom'].filter(side => has(row, side)).join(' ')) }; }"""
 
