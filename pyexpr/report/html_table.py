@@ -69,7 +69,9 @@ def _head(display: DisplayTable) -> Markup:
             element(
                 "tr",
                 *(
-                    element("th", one.text, scope="colgroup", colspan=one.width, class_="over")
+                    element(
+                        "th", prose(one.text), scope="colgroup", colspan=one.width, class_="over"
+                    )
                     if one.text
                     else element("td")
                     for one in spanners
@@ -170,7 +172,7 @@ def _word_table(display: DisplayTable) -> Markup:
         for one in spanners:
             line = {"border_top": _RULE} | ({"border_bottom": _RULE} if one.text else {})
             look = style(at, **line).replace("text-align:right", "text-align:center")
-            cells.append(element("th", one.text, colspan=one.width, style=look))
+            cells.append(element("th", prose(one.text), colspan=one.width, style=look))
             at += one.width
         rows.append(element("tr", *cells))
     line = {"border_bottom": _RULE} | ({} if over else {"border_top": _RULE})

@@ -176,7 +176,7 @@ def _spanner_lines(spanners: tuple[Spanner, ...]) -> list[str]:
     cells, rules, at = [], [], 1
     for spanner in spanners:
         if spanner.text:
-            cells.append(rf"\multicolumn{{{spanner.width}}}{{c}}{{{escaped(spanner.text)}}}")
+            cells.append(rf"\multicolumn{{{spanner.width}}}{{c}}{{{_set(symbols(spanner.text))}}}")
             rules.append(rf"\cmidrule(lr){{{at}-{at + spanner.width - 1}}}")
         else:
             cells.append("")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyexpr.report.labels import display_name
+from pyexpr.report.labels import display_name, is_difference
 from pyexpr.report.methods_text import (
     Record,
     Tables,
@@ -22,7 +22,11 @@ def not_done(record: Record, tables: Tables) -> list[str]:
         "The fit of the factor models was not tested: three indicators leave no degrees of freedom."
         if tables["reliability"]["question"].nunique() == 3
         else "The fit of the factor models is not judged here.",
-        "The p values of the models' comparison are not adjusted for their number.",
+        *(
+            ["The p values of the models' comparison are not adjusted for their number."]
+            if tables["comparison"]["term"].map(is_difference).any()
+            else []
+        ),
         *(
             ["The p values of slopes, contrasts and omnibus tests are not adjusted either."]
             if "coefficients" in tables and options["coefficients"]["adjust"] == "none"

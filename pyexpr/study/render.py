@@ -133,17 +133,19 @@ def study_tables(
                 ),
             ),
         ),
-        "table4_comparison": (
-            main,
-            _minus_main(tables.comparison_table(main_seen, confidence=confidence, title=overall)),
-        ),
-        "table4_all_differences": (
-            differences,
-            tables.comparison_table(differences_seen, confidence=confidence, title=every),
-        ),
         "weights": (found["weights"], tables.weights_table(seen["weights"])),
         **_deep_tables(found, seen, confidence),
     }
+    # One model alone is compared with none.
+    if len(differences):
+        shown["table4_comparison"] = (
+            main,
+            _minus_main(tables.comparison_table(main_seen, confidence=confidence, title=overall)),
+        )
+        shown["table4_all_differences"] = (
+            differences,
+            tables.comparison_table(differences_seen, confidence=confidence, title=every),
+        )
     # A study of one context has no contrasts.
     for stem, table in _coefficient_tables(seen, confidence).items():
         shown[stem] = (found[stem], table)

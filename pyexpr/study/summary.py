@@ -28,7 +28,7 @@ def print_summary(result: StudyResult) -> None:
     print()
     found = {name: t for output in result.stages.values() for name, t in output.tables.items()}
     shown = study_tables(result.config, found)
-    for name in _SHOWN:
+    for name in filter(shown.__contains__, _SHOWN):
         to_console(shown[name][1])
         print()
     _print_ending(result)

@@ -20,6 +20,7 @@ from pyexpr.base.files import OutputError
 from pyexpr.report.labels import interval, number
 from pyexpr.study.pipeline import Study, StudyResult
 from pyexpr.study.report import REPORT, study_report
+from pyexpr.study.summary import print_summary
 
 VOID = {"meta", "br", "hr", "img", "link", "col"}
 
@@ -384,6 +385,28 @@ def test_of_one_context_nothing_is_said_of_several(one_context: str) -> None:
     assert not re.search(r"<t[dh][^>]*>(?:<button[^>]*>)?All<", one_context)
     assert "recorded in one context (pain)" in words
     assert code_names(one_context) == []
+
+
+def test_one_model_alone_is_compared_with_none(
+    study_result: StudyResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = variant(
+        study_result.folder.parent,
+        tmp_path / "study",
+        toml='[baselines]\nuniform = false\nnormal = false\nhuman = "none"\n'
+        '[compare]\nmethods = ["bca"]\nmetrics = ["r2", "bias"]\nn_boot = 50\n'
+        '[coefficients]\nn_boot = 50\nadjust = "none"\n',
+    )
+    shutil.copytree(study_result.folder / "stages", tmp_path / "study" / "results" / "stages")
+    result = Study.from_file(file).run(progress=False)
+    text = (result.folder / REPORT).read_text(encoding="utf-8")
+    words = Page(text).text
+    assert "table4-comparison" not in Page(text).ids
+    assert "Not computed: uniform baseline, normal baseline, and human baseline." in words
+    assert "comparison are not adjusted" not in words
+    assert code_names(text) == []
+    print_summary(result)
+    assert "Table 3" in capsys.readouterr().out
 
 
 def test_what_stands_in_one_table_alone_is_counted_once(one_context: str) -> None:
