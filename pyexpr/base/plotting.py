@@ -206,15 +206,26 @@ def _round_below(limit: float) -> float:
 
 
 def number_ticks(
-    axes: Axes, nbins: int, *, symmetric: bool = False, which: Literal["x", "y"] = "x"
+    axes: Axes,
+    nbins: int,
+    *,
+    symmetric: bool = False,
+    which: Literal["x", "y"] = "x",
+    zero: bool = True,
 ) -> None:
-    """Put at most `nbins` + 1 round numbers at the axis, as short as can be: 0, 0.25, 2e−4."""
+    """Put at most `nbins` + 1 round numbers at the axis, as short as can be: 0, 0.25, 2e−4.
+
+    Without `zero` as APA prints what cannot pass 1: ``.25``.
+    """
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
     def shortest(x: float, _: object) -> str:
         plain, power = f"{x:g}", f"{x:.0e}".replace("e-0", "e-")
         exact = math.isclose(float(power), x, rel_tol=1e-9)
-        return (power if exact and len(plain) > max(5, len(power)) else plain).replace("-", "−")
+        text = power if exact and len(plain) > max(5, len(power)) else plain
+        if not zero:
+            text = text.replace("0.", ".", 1) if abs(x) < 1 else text
+        return text.replace("-", "−")
 
     axis = axes.xaxis if which == "x" else axes.yaxis
     if symmetric and nbins == 2:

@@ -30,10 +30,10 @@ _RULES = {"holm": "Holm", "max_t": "max-T"}
 # What each mark is called, and the columns behind it.
 _SERIES = (
     (
-        "Regularised weight, interval of the procedure (described)",
+        "Regularised weight, {level}percentile interval (described)",
         ("estimate", "procedure_low", "procedure_high"),
     ),
-    ("Slope, {interval} (tested)", ("tested_estimate", "conf_low", "conf_high")),
+    ("Slope, {level}{interval} (tested)", ("tested_estimate", "conf_low", "conf_high")),
 )
 
 
@@ -49,6 +49,7 @@ def coefficients_figure(
     table: pd.DataFrame,
     *,
     names: Mapping[str, str] | None = None,
+    confidence: float | None = None,
     width_mm: float = plotting.FULL_WIDTH_MM,
 ) -> Figure:
     """Draw the `tidy()` of a CoefficientResult, a panel per context and a row per feature.
@@ -58,6 +59,7 @@ def coefficients_figure(
     contexts. A weight of exactly 0 is hollow; an interval that ends in an arrowhead goes
     on beyond the axis; what is missing is not drawn. `names`
     are shown for contexts and features; those without one are shown as they are.
+    `confidence` is the level of the intervals, for the legend.
     """
     shown = dict(names or {})
     contexts = list(dict.fromkeys(map(str, table["context"])))
@@ -78,7 +80,10 @@ def coefficients_figure(
     body = max(row.bottom for row in rows.values())
     head = _TITLE_LINE * max(title.count("\n") for title in titles)
     reach = _reach(table)
-    interval = interval_told(table)
+    told = {
+        "level": "" if confidence is None else f"{100 * confidence:.10g}% ",
+        "interval": interval_told(table),
+    }
     with plotting.style():
         figure = plotting.new_figure(width_mm, _LEGEND + lines * (_HEAD_AND_FOOT + head + body))
         panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
@@ -93,9 +98,7 @@ def coefficients_figure(
             _draw(axes, table[table["context"].astype(str) == context], rows)
         for axes in panels[:, 0]:
             axes.set_yticks([row.middle for row in rows.values()], labels)
-        drawing.legend_outside(
-            figure, _handles(figure, table, interval), where="outside upper center"
-        )
+        drawing.legend_outside(figure, _handles(figure, table, told), where="outside upper center")
         figure.supxlabel("Units of the label per standard deviation", size=plotting.SIZE_BODY)
     return plotting.freeze(figure)
 
@@ -130,14 +133,14 @@ def _reach(table: pd.DataFrame) -> float:
     return 1.06 * (max(map(abs, drawing.reach(low, value, high))) or 1.0)
 
 
-def _handles(figure: Figure, table: pd.DataFrame, interval: str) -> list[Line2D]:
+def _handles(figure: Figure, table: pd.DataFrame, told: Mapping[str, str]) -> list[Line2D]:
     """Return the legend: both series, and hollow dots and arrowheads where there are any."""
     from matplotlib.lines import Line2D
 
     marks = plotting.marks(len(_SERIES))
     handles = [
         Line2D([], [], ls="", marker=mark.marker, color=mark.color, ms=4,
-               label=label.format(interval=interval))
+               label=label.format(**told))
         for (label, _), mark in zip(_SERIES, marks, strict=True)
     ]  # fmt: skip
     if table["estimate"].eq(0).any():

@@ -157,7 +157,7 @@ class CoefficientResult(CoefficientEvidence, Result):
         names : mapping of str to str, optional
             Names to show for contexts and features.
         """
-        return coefficients_figure(self.tidy(), names=names)
+        return coefficients_figure(self.tidy(), names=names, confidence=self.confidence)
 
     def heading(self) -> str:
         """Return what was estimated, from how many rows and subjects."""

@@ -23,6 +23,10 @@ from pyexpr.report.labels import (
 Names = Mapping[str, str] | None
 
 _ADJUSTED = {"holm": "Holm", "max_t": "max-T"}
+_TESTS = {
+    "AHT": "approximate Hotelling's T² of the slopes, by the F distribution",
+    "Hotelling T2": "Hotelling's T² of the slopes, by the F distribution",
+}
 _METHODS = {
     "desparsified": "desparsified lasso, clustered by subject",
     "least_squares": "least squares, clustered by subject",
@@ -35,7 +39,7 @@ def coefficients_table(
     digits: int = 2,
     confidence: float = 0.95,
     names: Names = None,
-    title: str = "Weights and slopes of the features, per context and over all.",
+    title: str = "Weights and Slopes of the Features, by Context.",
 ) -> DisplayTable:
     """Lay out weights as they are described and slopes as they are tested.
 
@@ -81,20 +85,21 @@ def coefficients_table(
         for row in records(data[data["context"] == context])
     )
     level = percent(confidence)
+    pooled = " pooled within contexts" if len(contexts) > 1 else ""
     return DisplayTable(
         title=title,
         columns=(
             "Context", "Feature", "Regularised weight: Weight",
-            "Regularised weight: Interval of the procedure", "Regularised weight: Selected",
+            f"Regularised weight: {level} percentile interval", "Regularised weight: Selected",
             "Tested slope: Slope", f"Tested slope: {level} CI", "Tested slope: df",
             "Tested slope: p", *([f"Tested slope: p, {adjusted}"] if adjusted else []),
         ),
         rows=rows,
         notes=(
-            "Weight: of the elastic net, per standard deviation within the context; its interval "
-            "describes how the procedure varies over resampled subjects and tests nothing. "
-            "Selected: share of the resamples in which the weight is not 0.",
-            f"Slope: per standard deviation pooled within contexts ({_methods(frame)}).",
+            "Weight: of the elastic net, per standard deviation within the context; its percentile "
+            "interval describes how the weight varies over resamples of subjects, and tests "
+            "nothing. Selected: share of the resamples in which the weight is not 0.",
+            f"Slope: per standard deviation{pooled} ({_methods(frame)}).",
             *_adjustment_note(adjusted, "all features of one context"),
             *gap_notes(data, keys=("context", "feature"), values=values, names=names),
         ),
@@ -108,7 +113,7 @@ def contrasts_table(
     digits: int = 2,
     confidence: float = 0.95,
     names: Names = None,
-    title: str = "Differences of slopes between contexts.",
+    title: str = "Differences of Slopes Between Contexts.",
 ) -> DisplayTable:
     """Lay out the contrasts of slopes: context (``p - q``), feature, estimate, interval, p.
 
@@ -159,7 +164,7 @@ def omnibus_table(
     *,
     digits: int = 2,
     names: Names = None,
-    title: str = "Tests that a feature has the same slope in all contexts.",
+    title: str = "Tests That a Feature Has the Same Slope in All Contexts.",
 ) -> DisplayTable:
     """Lay out the omnibus tests: feature, F, its degrees of freedom, p.
 
@@ -187,7 +192,7 @@ def omnibus_table(
         )
         for row in records(data)
     )
-    method = ", ".join(sorted(_texts(frame, "method")))
+    method = ", ".join(sorted(_TESTS.get(one, one) for one in _texts(frame, "method")))
     return DisplayTable(
         title=title,
         columns=("Feature", "F", "df 1", "df 2", "p", *([f"p, {adjusted}"] if adjusted else [])),
@@ -206,7 +211,7 @@ def leakage_table(
     digits: int = 3,
     confidence: float = 0.95,
     names: Names = None,
-    title: str = "What scores from the whole sample gain over scores from training subjects alone.",
+    title: str = "Performance With Scores From the Whole Sample and From Training Subjects Alone.",
 ) -> DisplayTable:
     """Lay out test performance with both kinds of scores, and their difference.
 
@@ -223,8 +228,8 @@ def leakage_table(
         (
             contexts[row.context],
             metrics[row.metric],
-            number(row.whole_sample, digits),
-            number(row.training_only, digits),
+            number(row.whole_sample, digits, of=row.metric),
+            number(row.training_only, digits, of=row.metric),
             number(row.difference, digits),
             interval(row.conf_low, row.conf_high, digits),
             p_value(row.p_value),
@@ -237,7 +242,11 @@ def leakage_table(
         columns=("Context", "Metric", "Whole sample", "Training only", "Difference",
                  f"{percent(confidence)} CI", "p"),
         rows=rows,
-        notes=gap_notes(data, keys=("context", "metric"), values=values, names=names),
+        notes=(
+            "Difference: whole sample minus training only; CI: jackknife-t, subjects left out one "
+            "at a time.",
+            *gap_notes(data, keys=("context", "metric"), values=values, names=names),
+        ),
         text_columns=2,
     )  # fmt: skip
 

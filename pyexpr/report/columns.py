@@ -7,8 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-_NUMBERED = re.compile(r"(Table \d+)\. (.+)", re.DOTALL)
-_STATISTIC = re.compile(r"(?:p|F|df|t|z)(?![\w])")
+_NUMBERED = re.compile(r"((?:Table|Figure) \d+)\. (.+)", re.DOTALL)
+_STATISTIC = re.compile(r"(?:p|F|df|t|z|SD)(?![\w])")
+# Symbols of statistics within our sentences, told from letters that name something else by
+# what stands beside them.
+_SYMBOL = re.compile(
+    r"(?<![\w.])p(?=[\s\u00a0](?:[=<>]|values?\b|below\b)|, (?:Holm|max-T)\b)"
+    r"|(?<![\w.])F(?=\(| distribution\b)"
+    r"|(?<![\w.])(?:df|SD)(?!\w)"
+    r"|(?<=ICC\(1,)k(?=\))|(?<= number )k(?= = )"
+    r"|(?<=jackknife-)t(?!\w)|(?<=max-)T(?!\w)"
+    r"|(?<!\w)[RT](?=²)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +50,34 @@ def spanned(columns: Sequence[str]) -> tuple[tuple[Spanner, ...], tuple[str, ...
     return tuple(spanners), tuple(heads)
 
 
-def statistic(head: str) -> tuple[str, str]:
-    """Divide a head into the symbol that APA sets in italics, or "", and the rest.
+def head_parts(head: str) -> list[tuple[str, bool]]:
+    """Divide a head as `symbols` does a sentence; it may begin with a statistic's symbol.
 
     Examples
     --------
-    >>> statistic("p, Holm"), statistic("Context")
-    (('p', ', Holm'), ('', 'Context'))
+    >>> head_parts("p, Holm"), head_parts("Context")
+    ([('p', True), (', Holm', False)], [('Context', False)])
     """
     found = _STATISTIC.match(head)
-    return (found[0], head[found.end() :]) if found else ("", head)
+    if not found:
+        return symbols(head)
+    rest = head[found.end() :]
+    return [(found[0], True), *symbols(rest)]
+
+
+def symbols(text: str) -> list[tuple[str, bool]]:
+    """Divide a sentence into parts, each with whether it is a symbol that stands in italics.
+
+    Examples
+    --------
+    >>> symbols("A slope of 0.2, p = .01.")
+    [('A slope of 0.2, ', False), ('p', True), (' = .01.', False)]
+    """
+    parts, at = [], 0
+    for found in _SYMBOL.finditer(text):
+        parts += [(text[at : found.start()], False), (found[0], True)]
+        at = found.end()
+    return [part for part in (*parts, (text[at:], False)) if part[0]]
 
 
 def title_parts(title: str) -> tuple[str, str]:
@@ -59,6 +87,8 @@ def title_parts(title: str) -> tuple[str, str]:
     --------
     >>> title_parts("Table 1. Reliability."), title_parts("Weights.")
     (('Table 1', 'Reliability'), ('', 'Weights'))
+    >>> title_parts("Figure 2. Weights.")
+    ('Figure 2', 'Weights')
     """
     found = _NUMBERED.match(title)
     number, words = (found[1], found[2]) if found else ("", title)

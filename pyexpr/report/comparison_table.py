@@ -20,6 +20,7 @@ from pyexpr.report.labels import (
     number,
     p_value,
     percent,
+    quantity_of,
 )
 
 Names = Mapping[str, str] | None
@@ -31,7 +32,7 @@ def comparison_table(
     digits: int = 3,
     confidence: float = 0.95,
     names: Names = None,
-    title: str = "Table 4. Comparison of the models.",
+    title: str = "Table 4. Comparison of the Models.",
 ) -> DisplayTable:
     """Lay out comparisons as the paper's table 4, the interval methods side by side.
 
@@ -59,7 +60,7 @@ def comparison_table(
     --------
     >>> from pyexpr.report import paper_figures
     >>> comparison_table(paper_figures.comparison()).rows[2]
-    ('NRMSE', 'All', 'ElasticNet − Human baseline', '.034', '[.016, .052]', '.001')
+    ('NRMSE', 'All', 'ElasticNet − Human baseline', '0.034', '[0.016, 0.052]', '.001')
     """
     keys = ("metric", "context", "term")
     data = checked(
@@ -72,7 +73,7 @@ def comparison_table(
     # A published "p < .001" is known, though not its value.
     below = data["p_value"].isna() & data["p_below"].notna()
     data["p_text"] = [
-        f"< {number(row.p_below, 3)}" if is_below else p_value(row.p_value)
+        f"< {number(row.p_below, 3, of='p_value')}" if is_below else p_value(row.p_value)
         for row, is_below in zip(records(data), below, strict=True)
     ]
     data["p_value"] = data["p_value"].where(~below, data["p_below"])
@@ -96,10 +97,13 @@ def comparison_table(
         if not any(here):
             continue
         cells = [metrics[metric], contexts[context], terms[term]]
-        cells.append(number(_one_estimate([row for row in here if row]), digits))
+        of = quantity_of(metric, context, term)
+        cells.append(number(_one_estimate([row for row in here if row]), digits, of=of))
         for row in here:
             cells += (
-                [interval(row.conf_low, row.conf_high, digits), row.p_text] if row else [DASH, DASH]
+                [interval(row.conf_low, row.conf_high, digits, of=of), row.p_text]
+                if row
+                else [DASH, DASH]
             )
         rows.append(tuple(cells))
     heads = [

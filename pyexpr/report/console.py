@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
-from textwrap import fill
+from textwrap import fill, wrap
 from typing import TYPE_CHECKING
 
 from pyexpr.report.display import BOLD, DisplayTable
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-# Labels wrap at one of these widths, but never within a word of up to 16 signs.
+# Labels wrap at one of these widths, but never within a word of up to 16 signs, unless it
+# has a hyphen, where `textwrap` breaks it, too.
 _TEXT_WIDTHS = range(32, 7, -1)
 _WORD = 16
+_BETWEEN_WORDS = re.compile(r"\s+|(?<=\w[^\W\d_]-)(?=\w[^\W\d_])")
 # Columns between two columns of a terminal's table.
 _GAP = 2
 _Row = tuple[str, ...]
@@ -78,7 +81,9 @@ def _table(
         left, width = j < display.text_columns, layout.widths[j]
         head = display.columns[j]
         table.add_column(
-            Text(head if left else fill(head, max(1, width), break_on_hyphens=False)),
+            Text(
+                _broken(head, width) if left else fill(head, max(1, width), break_on_hyphens=False)
+            ),
             justify="left" if left else "right",
             width=width,
             no_wrap=not left,
@@ -88,7 +93,9 @@ def _table(
         table.add_row(
             *(
                 Text(
-                    _cell(display, i, j, folded=layout.folded),
+                    _broken(display.rows[i][j], layout.widths[j])
+                    if j < display.text_columns
+                    else _cell(display, i, j, folded=layout.folded),
                     style="bold" if (i, j) in display.bold else "",
                 )
                 for j in block
@@ -137,7 +144,11 @@ def _layout(display: DisplayTable, width: int) -> _Layout:
     words = [
         min(
             _WORD,
-            _widest(" ".join([display.columns[j], *(row[j] for row in display.rows)]).split()),
+            _widest(
+                word
+                for text in (display.columns[j], *(row[j] for row in display.rows))
+                for word in _BETWEEN_WORDS.split(text)
+            ),
         )
         for j in texts
     ]
@@ -179,7 +190,7 @@ def _lines(display: DisplayTable, layout: _Layout) -> int:
     def tall(i: int, block: Sequence[int]) -> int:
         cells = {j: _cell(display, i, j, folded=layout.folded) for j in block}
         return max(
-            _wrapped(text, layout.widths[j]) if j < display.text_columns else text.count("\n") + 1
+            (_broken(text, layout.widths[j]) if j < display.text_columns else text).count("\n") + 1
             for j, text in cells.items()
         )
 
@@ -189,9 +200,6 @@ def _lines(display: DisplayTable, layout: _Layout) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _wrapped(text: str, width: int) -> int:
-    """Return over how many lines rich wraps a label."""
-    from rich.console import Console
-    from rich.text import Text
-
-    return max(1, len(Text(text).wrap(Console(width=width), width, overflow="fold")))
+def _broken(text: str, width: int) -> str:
+    """Return a label broken into lines of at most `width`."""
+    return "\n".join(wrap(text, max(1, width)))

@@ -163,8 +163,9 @@ def factor_alt(
     parts = [f"Path diagrams of a one-factor model, {latent} with variance 1."]
     for context in in_order(data["context"]):
         listed = "; ".join(
-            f"{display_name(row.indicator, names)} loads {number(row.std_loading, digits)}, "
-            f"residual variance {number(row.std_residual_variance, digits)}"
+            f"{display_name(row.indicator, names)} loads "
+            f"{number(row.std_loading, digits, of='std_loading')}, residual variance "
+            f"{number(row.std_residual_variance, digits, of='std_residual_variance')}"
             for row in records(data[data["context"] == context])
         )
         parts.append(f"{display_name(context, names)}: {listed}.")
@@ -186,7 +187,7 @@ def _draw_panel(
     _draw_latent(axes, middle, latent)
     for i, (indicator, shown) in enumerate(indicators.items()):
         loading, residual = (
-            (number(float(found[value][indicator]), digits) for value in _VALUES)
+            (number(float(found[value][indicator]), digits, of=value) for value in _VALUES)
             if indicator in found.index
             else (DASH, DASH)
         )

@@ -12,6 +12,7 @@ from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, have
 from pyexpr.base.tables import as_frame, require_columns
 from pyexpr.report.labels import display_name, is_difference, names_with
+from pyexpr.report.notes_text import readers_reason
 
 
 def checked(
@@ -83,7 +84,14 @@ _WORDS = {
     "estimate": "estimate",
     "conf_low": "interval",
     "conf_high": "interval",
-    "p_value": "p-value",
+    "p_value": "p value",
+    "tested_estimate": "slope",
+    "statistic": "test",
+    "df1": "test",
+    "df2": "test",
+    "whole_sample": "number with scores from the whole sample",
+    "training_only": "number with scores from training subjects",
+    "difference": "difference",
     "std_loading": "loading",
     "std_residual_variance": "residual variance",
 }
@@ -108,7 +116,7 @@ def gap_notes(
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
     for row in frame.to_dict("records"):
         missing = next((value for value in values if np.isnan(row[value])), None)
-        reason = str(row["reason"]).rstrip(".")
+        reason = readers_reason(str(row["reason"])).rstrip(".")
         if missing is None and not reason:
             continue
         word = _WORDS.get(missing, missing) if missing else ""
@@ -116,8 +124,12 @@ def gap_notes(
         rows = found.setdefault((word, reason or "no value was given"), {})
         rows.setdefault(label, []).append(str(row[method]) if method else "")
     methods = frame[method].nunique() if method else 1
+    n_rows = len(frame[list(keys)].drop_duplicates())
     notes = []
     for (word, reason), rows in found.items():
+        if len(rows) == n_rows > 1 and all(len(under) == methods for under in rows.values()):
+            notes.append(f"No {word} for any row: {reason}." if word else f"All rows: {reason}.")
+            continue
         labels = some_of(
             [
                 label

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from pyexpr.report.columns import spanned, statistic, title_parts
+from pyexpr.report.columns import head_parts, spanned, title_parts
 from pyexpr.report.display import DisplayTable
-from pyexpr.report.markup import Child, Markup, element, joined
+from pyexpr.report.markup import Child, Markup, element, joined, prose, with_symbols
 
 _RULE = "1pt solid black"
 _CELL = "padding:2pt 6pt;font-family:'Times New Roman',serif;font-size:11pt;vertical-align:top;"
@@ -36,7 +36,7 @@ def report_table(display: DisplayTable, name: str) -> Markup:
             "span",
             element("strong", number) if number else None,
             " " if number else None,
-            element("em", words),
+            element("em", prose(words)),
         ),
         id=f"{name}-caption",
     )
@@ -69,7 +69,9 @@ def _head(display: DisplayTable) -> Markup:
             element(
                 "tr",
                 *(
-                    element("th", one.text, scope="colgroup", colspan=one.width, class_="over")
+                    element(
+                        "th", prose(one.text), scope="colgroup", colspan=one.width, class_="over"
+                    )
                     if one.text
                     else element("td")
                     for one in spanners
@@ -100,8 +102,7 @@ def _unbroken(cell: str) -> str:
 
 
 def _italic(head: str) -> Markup:
-    symbol, rest = statistic(head)
-    return joined(element("i", symbol) if symbol else None, rest)
+    return with_symbols(head_parts(head))
 
 
 def _body(display: DisplayTable) -> Markup:
@@ -123,10 +124,10 @@ def _body(display: DisplayTable) -> Markup:
 def _notes(display: DisplayTable) -> Markup | None:
     if not display.notes:
         return None
-    parts: list[Child] = [element("em", "Note."), " ", display.notes[0]]
+    parts: list[Child] = [element("em", "Note."), " ", prose(display.notes[0])]
     for note in display.notes[1:]:
         # Lettered remarks, which the table names, stand on lines of their own.
-        parts += [element("br") if note.startswith("(") else " ", note]
+        parts += [element("br") if note.startswith("(") else " ", prose(note)]
     return element("p", *parts, class_="note")
 
 
@@ -135,10 +136,10 @@ def word_html(display: DisplayTable) -> str:
     number, words = title_parts(display.title)
     title = joined(
         element("p", element("b", number), style=_TEXT) if number else None,
-        element("p", element("i", words), style=_TEXT),
+        element("p", element("i", prose(words)), style=_TEXT),
     )
     notes = (
-        element("p", element("i", "Note."), " ", " ".join(display.notes),
+        element("p", element("i", "Note."), " ", prose(" ".join(display.notes)),
                 style=_TEXT.replace("0 0 6pt 0", "6pt 0 0 0"))
         if display.notes
         else None
@@ -171,7 +172,7 @@ def _word_table(display: DisplayTable) -> Markup:
         for one in spanners:
             line = {"border_top": _RULE} | ({"border_bottom": _RULE} if one.text else {})
             look = style(at, **line).replace("text-align:right", "text-align:center")
-            cells.append(element("th", one.text, colspan=one.width, style=look))
+            cells.append(element("th", prose(one.text), colspan=one.width, style=look))
             at += one.width
         rows.append(element("tr", *cells))
     line = {"border_bottom": _RULE} | ({} if over else {"border_top": _RULE})

@@ -8,13 +8,14 @@ from pyexpr.report.display import DisplayTable
 from pyexpr.report.frames import checked, gap_notes, records
 from pyexpr.report.labels import display_name, number, p_value
 
-_LAVAAN = ("lavaan_cfi_diff", "lavaan_rmsea_diff", "lavaan_srmr_diff")
+# Changes of what lies between 0 and 1 cannot pass 1 either.
+_LAVAAN = {"lavaan_cfi_diff": "cfi", "lavaan_rmsea_diff": "rmsea", "lavaan_srmr_diff": "srmr"}
 
 
 def invariance_table(
     frame: pd.DataFrame,
     *,
-    title: str = "Whether the factor model holds alike in all contexts.",
+    title: str = "Invariance of the Factor Model Over Contexts.",
 ) -> DisplayTable:
     """Lay out the steps of invariance: a row per step, its test and lavaan's changes in fit.
 
@@ -23,7 +24,11 @@ def invariance_table(
     """
     values = ("statistic", "df1", "df2", "p_value")
     data = checked(
-        frame, what="the table of invariance", keys=("level",), numbers=values, optional=_LAVAAN
+        frame,
+        what="the table of invariance",
+        keys=("level",),
+        numbers=values,
+        optional=tuple(_LAVAAN),
     )
     # The first step holds nothing equal: there is nothing to test.
     data = data[data["reason"] != "nothing is held equal"]
@@ -34,7 +39,7 @@ def invariance_table(
             number(row.df1, 0),
             number(row.df2, 0),
             p_value(row.p_value),
-            *(number(getattr(row, name), 3) for name in _LAVAAN),
+            *(number(getattr(row, name), 3, of=of) for name, of in _LAVAAN.items()),
         )
         for row in records(data)
     )

@@ -34,12 +34,22 @@ _KNOWN = {
     "bca": "BCa",
     "studentized": "studentized",
     "studentized_et": "studentized, equal tails",
+    "train_rmse": "Training RMSE",
+    "validation_rmse": "Validation RMSE",
     "std_loading": "Loading",
     "std_residual_variance": "Residual variance",
 }
 # Which way a metric improves; the others have no better end.
 LOWER_IS_BETTER = ("rmse", "nrmse", "mae")
 HIGHER_IS_BETTER = ("correlation", "concordance", "r2")
+# What cannot pass 1, or by custom is printed as if (RMSEA, SRMR): APA leaves out its zero before
+# the point. All else keeps it: errors, weights, slopes, F, and differences of whatever two.
+_BELOW_ONE = frozenset(
+    {
+        "p_value", "icc", "correlation", "concordance", "r2", "std_loading",
+        "std_residual_variance", "score_reliability", "cfi", "rmsea", "srmr", "share",
+    }
+)  # fmt: skip
 _PARTS = {"_within": " within subjects", "_between": " between subjects"}
 _CODE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
@@ -65,6 +75,34 @@ def display_name(label: object, names: Mapping[str, str] | None = None) -> str:
         spaced = text.replace("_", " ")
         return spaced[0].upper() + spaced[1:]
     return text
+
+
+# Names of ours that our messages hold: quoted, with an underscore, or of a metric.
+_CODE_WORD = re.compile(
+    r"'(?P<quoted>[a-z0-9_]+)'"
+    r"|(?<![\w.'])(?P<bare>[a-z0-9]+(?:_[a-z0-9]+)+|nrmse|rmse|mae|r2|R2|T2)(?!\w)"
+)
+
+
+def in_words(text: str) -> str:
+    """Return a message of ours with our own names as tables show them; a user's stay.
+
+    Examples
+    --------
+    >>> in_words("nrmse of 'human' by jackknife_t; column my_own")
+    'NRMSE of human baseline by jackknife-t; column my_own'
+    """
+
+    def shown(found: re.Match[str]) -> str:
+        name = found["quoted"] or found["bare"]
+        if name in {"R2", "T2"}:
+            return f"{name[0]}²"
+        if name == ALL or name not in _KNOWN:
+            return found[0]
+        words = _KNOWN[name]
+        return words[0].lower() + words[1:] if words[1:].islower() else words
+
+    return _CODE_WORD.sub(shown, text)
 
 
 def base_metric(metric: str) -> str:
@@ -105,10 +143,25 @@ def names_with(labels: Iterable[object], names: Mapping[str, str] | None = None)
     return {**(names or {}), **display_names(labels, names)}
 
 
-def number(value: float, digits: int = 2) -> str:
-    """Format as APA does for quantities that seldom pass 1: ``.84``, ``−.08``, ``1.20``.
+def is_below_one(quantity: str) -> bool:
+    """Whether a quantity (a metric, a column) is printed without a zero before the point."""
+    return base_metric(quantity) in _BELOW_ONE
+
+
+def quantity_of(metric: str, *labels: str) -> str:
+    """Return what the number of a row is: its metric, or "" where a label is a difference."""
+    return "" if any(map(is_difference, labels)) else metric
+
+
+def number(value: float, digits: int = 2, *, of: str = "") -> str:
+    """Format as APA does: ``0.84``, and ``.84`` where `of` is a quantity that cannot pass 1.
 
     NaN is an em dash; infinities are ``∞`` and ``−∞``.
+
+    Examples
+    --------
+    >>> number(0.844), number(0.844, of="correlation"), number(-0.078, 3, of="p_value")
+    ('0.84', '.84', '−.078')
     """
     if math.isnan(value):
         return DASH
@@ -116,14 +169,14 @@ def number(value: float, digits: int = 2) -> str:
         return "∞" if value > 0 else f"{MINUS}∞"
     size = f"{abs(value):.{digits}f}"
     sign = MINUS if value < 0 and float(size) != 0 else ""
-    return sign + (size[1:] if size.startswith("0.") else size)
+    return sign + (size[1:] if is_below_one(of) and size.startswith("0.") else size)
 
 
-def interval(low: float, high: float, digits: int = 2) -> str:
-    """Format an interval: ``[.82, .86]``; an em dash if both ends are missing."""
+def interval(low: float, high: float, digits: int = 2, *, of: str = "") -> str:
+    """Format an interval: ``[0.82, 0.86]``, zeros as in `number`; an em dash without both ends."""
     if math.isnan(low) and math.isnan(high):
         return DASH
-    return f"[{number(low, digits)}, {number(high, digits)}]"
+    return f"[{number(low, digits, of=of)}, {number(high, digits, of=of)}]"
 
 
 def p_value(value: float) -> str:
@@ -132,7 +185,7 @@ def p_value(value: float) -> str:
         return DASH
     if value < 0.001:
         return "< .001"
-    return "> .999" if value >= 0.9995 else number(value, 3)
+    return "> .999" if value >= 0.9995 else number(value, 3, of="p_value")
 
 
 def count(value: float) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from pyexpr.report.columns import Spanner, spanned, statistic, title_parts
+from pyexpr.report.columns import Spanner, head_parts, spanned, symbols, title_parts
 from pyexpr.report.display import DisplayTable
 from pyexpr.report.latex_fit import FITS, Fit, align, head_lines, parts, width
 
@@ -22,6 +23,7 @@ _SIGNS = {
     "…": r"\ldots{}",
     "\u00a0": "~",
 }  # fmt: skip
+_BLANKS = re.compile(r"[ \t\r\n]+")
 _SIGN = re.compile("|".join(map(re.escape, _SIGNS)))
 # More rows than a page holds.
 _PAGE = 40
@@ -38,6 +40,15 @@ def escaped(text: str) -> str:
     '{[}$-$.08, 95\\%{]}'
     """
     return _escaped_part(" ".join(text.split()))
+
+
+def _set(parts: Sequence[tuple[str, bool]]) -> str:
+    """Return a text's parts escaped, symbols of statistics in italics."""
+    # One by one, blanks kept, for they stand between the parts.
+    return "".join(
+        rf"\textit{{{text}}}" if symbol else _escaped_part(_BLANKS.sub(" ", text))
+        for text, symbol in parts
+    ).strip()
 
 
 def _escaped_part(text: str) -> str:
@@ -80,7 +91,7 @@ def _table(display: DisplayTable, fit: Fit, *, again: bool = False) -> str:
     aligned = align(display, heads, fit)
     columns = rf"{{@{{}}{aligned}@{{}}}}"
     # LaTeX numbers tables itself.
-    caption = rf"\caption{{{escaped(title_parts(display.title)[1])}}}"
+    caption = rf"\caption{{{_set(symbols(title_parts(display.title)[1]))}}}"
     long = len(display.rows) > _PAGE
     packages = [
         "booktabs",
@@ -160,7 +171,7 @@ def _needs(*packages: str) -> str:
 
 
 def _notes(display: DisplayTable) -> str:
-    return rf"\textit{{Note.}} {' '.join(escaped(note) for note in display.notes)}"
+    return rf"\textit{{Note.}} {' '.join(_set(symbols(note)) for note in display.notes)}"
 
 
 def _row(cells: list[str]) -> str:
@@ -168,10 +179,10 @@ def _row(cells: list[str]) -> str:
 
 
 def _head(head: str, j: int, display: DisplayTable) -> str:
-    symbol, _ = statistic(head)
-    lines = [escaped(line) for line in head_lines(head, j, display)]
-    if symbol:
-        lines[0] = rf"\textit{{{symbol}}}{lines[0][len(symbol) :]}"
+    lines = [
+        _set(head_parts(line) if i == 0 else symbols(line))
+        for i, line in enumerate(head_lines(head, j, display))
+    ]
     stacked = r" \\ ".join(lines)
     text = stacked if len(lines) == 1 else rf"\shortstack{{{stacked}}}"
     return text if j < display.text_columns or not head else rf"\multicolumn{{1}}{{c}}{{{text}}}"
@@ -181,7 +192,7 @@ def _spanner_lines(spanners: tuple[Spanner, ...]) -> list[str]:
     cells, rules, at = [], [], 1
     for spanner in spanners:
         if spanner.text:
-            cells.append(rf"\multicolumn{{{spanner.width}}}{{c}}{{{escaped(spanner.text)}}}")
+            cells.append(rf"\multicolumn{{{spanner.width}}}{{c}}{{{_set(symbols(spanner.text))}}}")
             rules.append(rf"\cmidrule(lr){{{at}-{at + spanner.width - 1}}}")
         else:
             cells.append("")

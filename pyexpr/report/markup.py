@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from html import escape
+from collections.abc import Iterable
+from html import escape, unescape
 from xml.etree import ElementTree
+
+from pyexpr.report.columns import symbols
 
 _VOID = frozenset({"meta", "br", "hr", "col", "img", "link"})
 _SVG = "http://www.w3.org/2000/svg"
@@ -52,6 +55,27 @@ def joined(*children: Child) -> Markup:
             if child is not None
         )
     )
+
+
+def with_symbols(parts: Iterable[tuple[str, bool]]) -> Markup:
+    """Return parts of a text as markup, those that are symbols of statistics in italics."""
+    return joined(*(element("i", text) if symbol else text for text, symbol in parts))
+
+
+def prose(text: Child) -> Child:
+    """Return a sentence with the symbols of its statistics in italics; markup as it is.
+
+    Examples
+    --------
+    >>> prose("F(2, 20) = 3.1, p = .07")
+    '<i>F</i>(2, 20) = 3.1, <i>p</i> = .07'
+    """
+    return text if text is None or isinstance(text, Markup) else with_symbols(symbols(text))
+
+
+def plain_text(blocks: Iterable[str]) -> str:
+    """Return what is read of markup, without its elements."""
+    return unescape(re.sub(r"<[^>]+>", "", " ".join(blocks)))
 
 
 def inline_svg(text: str, prefix: str) -> tuple[Markup, str]:

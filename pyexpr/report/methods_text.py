@@ -5,6 +5,7 @@ From the record and the tables of a study; nothing is computed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,12 +21,16 @@ from pyexpr.report.labels import (
     number,
     percent,
 )
+from pyexpr.report.models_text import baselines_sentences, models_sentences
+from pyexpr.report.notes_text import readers_reason
 from pyexpr.report.tables import BASELINES, HUMAN
-from pyexpr.report.wording import counted, listed_words, were
+from pyexpr.report.wording import NO_RECORDING, counted, listed_words, spelled, were
 
 Record = Mapping[str, Any]
 Tables = Mapping[str, pd.DataFrame]
 
+_BINS = re.compile(r"\d+ of \d+ bins valid, \d+ needed")
+_ESTIMATORS = {"ML": "maximum likelihood", "MLR": "robust maximum likelihood"}
 _METHODS = {
     "jackknife_t": "jackknife-t intervals, which leave out one subject at a time",
     "percentile": "percentile intervals of the cluster bootstrap",
@@ -50,24 +55,20 @@ _VELOCITY = {
     "abs_derivative": "the mean absolute change of displacement from step to step, per second",
     "derivative": "the mean signed change of displacement from step to step, per second",
 }
-_HUMAN = {
-    "slot": "raters are the places 1, 2, ... among a clip's raters, since other persons rated "
-    "other clips",
-    "person": "raters are persons",
-}
 
 
 def methods_paragraphs(record: Record, tables: Tables) -> dict[str, str]:
     """Return the paragraphs of a methods section, by heading."""
+    contexts, names = contexts_of(tables), context_names(tables)
     paragraphs = {
         "Subjects and ratings": _data(record, tables),
         "Reliability of the ratings": _reliability(record, tables),
         "Factor scores": _factor_model(record, tables),
         "Features of behaviour": _features(record, tables),
-        "Split": _split(record),
-        "Models": _models(record, tables),
-        "Baselines": _baselines(record),
-        "Comparison of models": _comparison(record),
+        "Split": _split(record, tables),
+        "Models": models_sentences(record, contexts, names, fitted_models(tables), tables),
+        "Baselines": baselines_sentences(record),
+        "Comparison of models": _comparison(record, tables),
         "Coefficients": _coefficients(record, tables),
         "Software": _software(record),
     }
@@ -98,30 +99,39 @@ def _data(record: Record, tables: Tables) -> list[str]:
     first = overall.iloc[0]
     text = ["The data are simulated."] if record["simulated"] else []
     text.append(
-        f"{counted(tables['scores']['subject'].nunique(), 'subject')} were recorded in "
-        f"{counted(len(contexts), 'context')} "
+        f"The sample was {counted(tables['scores']['subject'].nunique(), 'subject')} recorded in "
+        f"{spelled(len(contexts), 'context')} "
         f"({listed_words(_in_sentence(one, names) for one in contexts)})."
     )
     text.append(
-        f"{counted(first['n_targets'], 'clip')} were rated on "
-        f"{counted(len(questions), 'question')} "
-        f"({listed_words(display_name(one).lower() for one in questions)}) from "
-        f"{number(scale['low'], 0)} to {number(scale['high'], 0)}, "
-        f"{count(first['k'])} ratings per clip and question"
+        f"On {spelled(len(questions), 'question')} "
+        f"({listed_words(display_name(one).lower() for one in questions)}), "
+        f"{counted(first['n_targets'], 'clip')} {were(first['n_targets'])} rated from "
+        f"{scale['low']:g} to {scale['high']:g}: "
+        f"{counted(first['k'], 'rating')} per clip and question"
         f"{' on average' if first['k'] != round(first['k']) else ''}, "
         f"{count(overall['n_ratings'].sum())} ratings in all."
     )
     lost = {reason: n for reason, n in record["dropped"].items() if n}
     if lost:
+        clips = _clips_without_a_recording(tables)
         listed = listed_words(
             # "ratings without a score": 1 rating.
             f"{counted(n, what.removesuffix('s'))} {rest}"
+            + (f" (of {counted(clips, 'clip')})" if rest == "without a recording" and clips else "")
             for (what, _, rest), n in ((reason.partition(" "), n) for reason, n in lost.items())
         )
-        text.append(f"Left out before any analysis: {listed}.")
+        text.append(f"Left out before any analysis, and not among these numbers: {listed}.")
     else:
         text.append("No rating and no recording was left out before the analysis.")
     return text
+
+
+def _clips_without_a_recording(tables: Tables) -> int:
+    if "left_out" not in tables:
+        return 0
+    table = tables["left_out"]
+    return int((table["reason"] == NO_RECORDING).sum())
 
 
 def _in_sentence(label: str, names: Mapping[str, str]) -> str:
@@ -134,11 +144,12 @@ def _reliability(record: Record, tables: Tables) -> list[str]:
     table = tables["reliability"]
     level = percent(record["options"]["compare"]["confidence"])
     methods = set(table["method"].dropna().astype(str)) if "method" in table else set()
-    exact = "Wald's exact interval for unequal numbers of ratings"
+    by = "per context and question" if len(contexts_of(tables)) > 1 else "per question"
+    exact = "Wald's exact method for unequal numbers of ratings"
     kind = {"F": "the F distribution", "Wald": exact}
     how = listed_words(sorted(kind.get(method, method) for method in methods))
     text = [
-        "Inter-rater reliability was estimated per context and question by the one-way random "
+        f"Inter-rater reliability was estimated {by} by the one-way random "
         "effects, average-score intraclass correlation, ICC(1,k) (McGraw & Wong, 1996)"
         + (f", with {level} confidence intervals from {how}." if how else ".")
     ]
@@ -155,23 +166,27 @@ def _factor_model(record: Record, tables: Tables) -> list[str]:
     options = record["options"]["factor_model"]
     made = stage["provenance"]
     used = made["versions"]
-    engines = list(dict.fromkeys([stage["engine"], stage["engine over all contexts"]]))
+    several = len(contexts_of(tables)) > 1
+    models, verb = ("The factor models", "were") if several else ("The factor model", "was")
+    factor, _, indicators = made["model"].partition(" =~ ")
+    measured = listed_words(display_name(one).lower() for one in indicators.split(" + "))
+    estimator = _ESTIMATORS.get(made["estimator"], made["estimator"])
+    fitted = "fitted per context and over all contexts" if several else "fitted"
     by = (
-        f"lavaan {used['lavaan']} in R {used.get('R', '')}".strip()
+        f"lavaan {used['lavaan']} (Rosseel, 2012) in R {used.get('R', '')}".strip()
         if "lavaan" in used
         else "pyexpr's own C++ engine, without R"
     )
     text = [
         "The clips' mean ratings were summarised by a one-factor model "
-        f"({made['model']}; unit latent variance, intercepts free, {made['estimator']}, "
-        f"{made['missing']} treatment of missing means), fitted per context and over all "
-        f"contexts to {counted(made['n'], 'clip')} with {by} "
-        f"({'engines' if len(engines) > 1 else 'engine'} {listed_words(engines)}).",
+        f"({display_name(factor).lower()}, measured by {measured}; latent variance fixed to 1, "
+        f"intercepts free, {estimator}, {made['missing']} treatment of missing means), {fitted} "
+        f"to {counted(made['n'], 'clip')} with {by}.",
     ]
     if made["n_dropped"]:
         text.append(
-            f"{counted(made['n_dropped'], 'clip')} with a missing mean "
-            f"{were(made['n_dropped'])} left out of it."
+            f"Left out of it {were(made['n_dropped'])} "
+            f"{counted(made['n_dropped'], 'clip')} with a missing mean."
         )
     kind = (
         "a context's model learns that context's scores, the model over all contexts the pooled "
@@ -179,45 +194,48 @@ def _factor_model(record: Record, tables: Tables) -> list[str]:
         if options["labels"] == "context"
         else "all models learn the scores of the pooled factor model"
     )
-    text.append(f"The labels are Bartlett factor scores; {kind}.")
+    text.append(f"The labels are Bartlett factor scores{f'; {kind}' if several else ''}.")
     text.append(
-        "The factor models behind the scores were fitted to the training subjects alone."
+        f"{models} behind the scores {verb} fitted to the training subjects alone."
         if options["fit_on"] == "train"
-        else "The factor models were fitted to all subjects, those of the test part included."
+        else f"{models} {verb} fitted to all subjects, those of the test part included."
     )
-    if _invariance_tested(tables):
+    if invariance_tested(tables):
         text.append(
             "Whether contexts share loadings and intercepts (metric and scalar invariance) was "
             "tested by leaving out one subject at a time."
         )
     if stage["clips without a score"]:
         n_bare = stage["clips without a score"]
-        text.append(f"{counted(n_bare, 'clip')} {'has' if n_bare == 1 else 'have'} no score.")
+        text.append(f"There is no score for {counted(n_bare, 'clip')}.")
     return text
 
 
-def _invariance_tested(tables: Tables) -> bool:
+def invariance_tested(tables: Tables) -> bool:
+    """Whether a test of invariance over contexts could be computed."""
     return "invariance" in tables and bool(tables["invariance"]["p_value"].notna().any())
 
 
 def _features(record: Record, tables: Tables) -> list[str]:
     options = record["options"]["features"]
     clips = record["options"]["clips"]
+    n_recorded = len(tables["recordings"])
     n_features = tables["weights"]["feature"].nunique()
     cut = (
-        f"the schedule {clips['schedule']}"
+        f"the schedule of {_SCHEDULES[clips['schedule']]}"
         if clips["schedule"]
-        else f"a schedule of {counted(len(clips['segments']), 'segment')}"
+        else f"a schedule of {spelled(len(clips['segments']), 'segment')}"
     )
     rate = f"{options['rate']:g}"
     averaged = "averaged" if options["bins"] == "mean" else "decimated"
     text = [
-        f"{counted(len(tables['recordings']), 'OpenFace recording')} were cut into clips by {cut}"
+        f"By {cut}, {counted(n_recorded, 'recording')} processed with OpenFace "
+        f"(Baltrušaitis et al., 2018) {were(n_recorded)} cut into clips"
         + (f" at {clips['fps']:g} frames per second." if clips["fps"] else "."),
-        f"Of each clip {counted(n_features, 'feature')} were computed. Frames that OpenFace did "
+        f"For each clip, {counted(n_features, 'feature')} were computed. Frames that OpenFace did "
         "not mark as successful"
         + (
-            f", or of a confidence below {number(options['min_confidence'])},"
+            f", or of a confidence below {number(options['min_confidence'], of='share')},"
             if options["min_confidence"]
             else ""
         )
@@ -237,10 +255,11 @@ def _features(record: Record, tables: Tables) -> list[str]:
     ]
     short = record["stages"]["features"]["clips too short for the schedule"]
     if short:
-        text.append(f"{counted(short, 'clip')} of the schedule did not fit into their recordings.")
+        text.append(f"Of the schedule, {counted(short, 'clip')} did not fit into the recordings.")
     return text
 
 
+_SCHEDULES = {"bp4d_plus": "the BP4D+ data set"}
 _LANDMARKS = {
     "2d": "in the image (px)",
     "3d": "in space (mm)",
@@ -249,8 +268,9 @@ _LANDMARKS = {
 _HEAD = {"pose": "in space (mm)", "params": "that of the shape model in the image (px) and scale"}
 
 
-def _split(record: Record) -> list[str]:
+def _split(record: Record, tables: Tables) -> list[str]:
     stage = record["stages"]["models"]
+    several = len(contexts_of(tables)) > 1
     shares = [100 * share for share in record["options"]["split"]["proportions"]]
     parts = listed_words(
         f"{counted(stage['subjects'][part], 'subject')} ({counted(stage['clips'][part], 'clip')}) "
@@ -259,99 +279,48 @@ def _split(record: Record) -> list[str]:
     )
     text = [
         f"Subjects were divided at random (seed {record['seed']}; "
-        f"{' / '.join(f'{share:g}' for share in shares)} %) into three parts that share no "
-        f"subject, one division for all contexts: {parts}."
+        f"{listed_words(f'{share:g}%' for share in shares)}) into three parts that share no "
+        f"subject{', one division for all contexts' if several else ''}: {parts}."
     ]
     lost = stage["left out"]
     if lost:
-        reasons = listed_words(f"{reason} ({count(n)})" for reason, n in lost.items())
+        reasons = listed_words(f"{reason} ({count(n)})" for reason, n in _alike(lost).items())
+        n_lost = sum(lost.values())
         text.append(
-            f"{counted(sum(lost.values()), 'clip')} {were(sum(lost.values()))} left out of all "
-            f"models alike: {reasons}."
+            f"Of the clips that were rated and recorded, {count(n_lost)} {were(n_lost)} left out "
+            f"of all models alike: {reasons}."
         )
     else:
         text.append("No clip was left out of the models.")
     return text
 
 
-def _models(record: Record, tables: Tables) -> list[str]:
-    options = record["options"]["models"]
-    text = []
-    net = options.get("elastic_net")
-    if net and "elastic_net" in fitted_models(tables):
-        text += _elastic_net(net, tables)
-    for model in fitted_models(tables):
-        if model == "elastic_net":
-            continue
-        given = options.get(model)
-        chosen = (
-            ": " + ", ".join(f"{key} = {value}" for key, value in given.items())
-            if isinstance(given, Mapping)
-            else ""
-        )
-        text.append(f"{display_name(model)} was fitted too{chosen}.")
-    return text
+def _alike(lost: Mapping[str, int]) -> dict[str, int]:
+    """Count reasons that differ in a number of bins alone together; a table has them one by one."""
+    found: dict[str, int] = {}
+    for reason, n in lost.items():
+        alike = _BINS.fullmatch(reason)
+        shown = "fewer valid bins than needed" if alike else readers_reason(reason)
+        found[shown] = found.get(shown, 0) + n
+    return found
 
 
-def _elastic_net(net: Mapping[str, Any], tables: Tables) -> list[str]:
-    grid = listed_words(f"{value:g}" for value in net["alpha"])
-    ratios = sorted(net["l1_ratio"])
-    ratio = (
-        f"{ratios[0]:g} to {ratios[-1]:g}, {len(ratios)} values"
-        if len(ratios) > 3
-        else listed_words(f"{value:g}" for value in ratios)
-    )
-    text = [
-        "An elastic net was fitted per context and over all contexts, with features standardised "
-        "on the rows it was fitted to and the label on its own scale.",
-        f"Its penalty (alpha in {grid}) and its L1 ratio ({ratio}) were those of the lowest "
-        "root mean squared error on the validation part"
-        + ("; it was then fitted again to both parts." if net["refit"] else "."),
-    ]
-    if "tuning" in tables:
-        names = context_names(tables)
-        chosen = "; ".join(
-            f"{display_name(row.context, names)}: alpha {row.alpha:g}, L1 ratio {row.l1_ratio:g}"
-            for row in tables["tuning"].itertuples()
-        )
-        text.append(f"Chosen were {chosen}.")
-    return text
-
-
-def _baselines(record: Record) -> list[str]:
-    options = record["options"]["baselines"]
-    text = []
-    if options["uniform"]:
-        text.append(
-            "The uniform baseline draws from the uniform distribution between −3.5 and 3.5."
-        )
-    if options["normal"]:
-        text.append("The normal baseline draws from the standard normal distribution.")
-    human = record["stages"]["models"]["human baseline"]
-    if human != "none":
-        text.append(
-            "The human baseline compares each rater's weighted, standardised ratings with the mean "
-            f"of the other raters', and averages over raters ({_HUMAN[human]}). Its "
-            "criterion is therefore not that of the models."
-        )
-    return text
-
-
-def _comparison(record: Record) -> list[str]:
+def _comparison(record: Record, tables: Tables) -> list[str]:
     options = record["options"]["compare"]
     n_test = record["stages"]["models"]["subjects"]["test"]
     metrics = listed_words(_METRICS.get(one, display_name(one)) for one in options["metrics"])
     first, *others = options["methods"]
     level = percent(options["confidence"])
+    where = ", per context and over all contexts" if len(contexts_of(tables)) > 1 else ""
     text = [
-        f"Performance on the test part was measured by {metrics}, per context and over all "
-        f"contexts, with {level} {_METHODS.get(first, first)}.",
+        f"Performance on the test part was measured by {metrics}{where}, with {level} "
+        f"{_METHODS.get(first, first)}.",
         f"The {counted(n_test, 'test subject')}, not their clips, are what is resampled or left "
         "out, and a difference of two models is taken on the same subjects.",
     ]
     if others:
         beside = listed_words(_METHODS.get(one, one) for one in others)
-        text.append(f"Beside these stand {beside}.")
+        text.append(f"Beside these stand {level} {beside}.")
     if any(method != "jackknife_t" for method in options["methods"]):
         text.append(f"The bootstrap drew {count(options['n_boot'])} times (seed {record['seed']}).")
     return text
@@ -361,15 +330,17 @@ def _coefficients(record: Record, tables: Tables) -> list[str]:
     if "coefficients" not in tables:
         return []
     options = record["options"]["coefficients"]
+    level = percent(record["options"]["compare"]["confidence"])
     methods = set(tables["coefficients"]["method"].dropna().astype(str))
     refit = record["options"]["models"]["elastic_net"]["refit"]
     rows = "training and validation parts" if refit else "training part"
     if options["rows"] == "all":
         rows = "whole sample"
+    pooled = " pooled within contexts" if len(contexts_of(tables)) > 1 else ""
     text = [
         f"The weights of the elastic net in the {rows} are described by refits on "
         f"{count(options['n_boot'])} resamples of subjects (seed {record['seed']}), with the "
-        "penalty held fixed; they are not tested.",
+        f"penalty held fixed, and their {level} percentile intervals; they are not tested.",
     ]
     if options["rows"] == "all":
         text.append(
@@ -384,19 +355,19 @@ def _coefficients(record: Record, tables: Tables) -> list[str]:
     if methods - {"desparsified"}:
         text.append(
             "Tests are of least-squares slopes with cluster-robust standard errors "
-            f"({options['cr']}) and Satterthwaite degrees of freedom, subjects as clusters."
+            f"({options['cr']}; Pustejovsky & Tipton, 2018) and Satterthwaite degrees of freedom, "
+            "subjects as clusters."
         )
     text.append(
-        "Tested slopes are per standard deviation pooled within contexts"
-        + (f"; {_ADJUSTED[options['adjust']]}.")
+        f"Tested slopes are per standard deviation{pooled}" + (f"; {_ADJUSTED[options['adjust']]}.")
     )
     return text
 
 
 _ADJUSTED = {
-    "none": "p-values are not adjusted for their number",
-    "holm": "p-values are adjusted (Holm)",
-    "max_t": "p-values of slopes and contrasts are adjusted (max-T), those of omnibus tests by "
+    "none": "p values are not adjusted for their number",
+    "holm": "p values are adjusted (Holm)",
+    "max_t": "p values of slopes and contrasts are adjusted (max-T), those of omnibus tests by "
     "Holm's method",
 }
 
@@ -411,63 +382,8 @@ def _software(record: Record) -> list[str]:
     own = used.pop("pyexpr-stats")
     others = listed_words(f"{name} {version}" for name, version in used.items())
     return [
-        f"Analyses were made with pyexpr {own} ({others}), seed {record['seed']}. "
-        "record.json holds every option and the SHA-256 of "
+        "Analyses followed Lin et al. (2020) and were made with pyexpr "
+        f"{own} (The pyexpr authors, n.d.; {others}), seed {record['seed']}. The record beside "
+        f"this report holds every option and the SHA-256 of "
         f"{counted(len(record['inputs']), 'input file')}."
     ]
-
-
-def not_done(record: Record, tables: Tables) -> list[str]:
-    """Return what a reader might take for granted and was not done, a sentence each."""
-    options = record["options"]
-    models = fitted_models(tables)
-    text = [
-        "The fit of the factor models was not tested: three indicators leave no degrees of freedom."
-        if tables["reliability"]["question"].nunique() == 3
-        else "The fit of the factor models is not judged here.",
-        "The p-values of the models' comparison are not adjusted for their number.",
-        *(
-            ["The p-values of slopes, contrasts and omnibus tests are not adjusted either."]
-            if "coefficients" in tables and options["coefficients"]["adjust"] == "none"
-            else []
-        ),
-        "Missing features and scores were not imputed.",
-        "Neither the factor model, the features nor the tuning were repeated inside the intervals "
-        "of performance: these hold for the fitted models, on new subjects.",
-        "One division into training, validation and test part was made; other divisions would "
-        "give other numbers.",
-    ]
-    if options["factor_model"]["fit_on"] == "all":
-        text.insert(
-            1,
-            "The factor models behind the scores were not kept apart from the test subjects"
-            + (
-                "."
-                if "scores_leakage" not in tables
-                else f", and what that is worth could not be told: {absent.rstrip('.')}."
-                if (absent := record["stages"]["models"]["no training-only scores because"])
-                else "; the table of both kinds of scores says what that is worth."
-            ),
-        )
-    if models == ["elastic_net"]:
-        text.append("No other model than the elastic net was fitted; no neural network was.")
-    if not _invariance_tested(tables):
-        text.append(
-            "Whether the factor model holds alike in all contexts (measurement invariance) was not "
-            "tested."
-        )
-    absent = [
-        display_name(name).lower()
-        for name, there in (
-            ("uniform", options["baselines"]["uniform"]),
-            ("normal", options["baselines"]["normal"]),
-            ("human", record["stages"]["models"]["human baseline"] != "none"),
-        )
-        if not there
-    ]
-    if absent:
-        text.append(f"Not computed: {listed_words(absent)}.")
-    if options["features"]["landmarks"] == "2d":
-        text.append("Landmarks were not corrected for head pose, size of the face, or distance.")
-    text.append("No interval respects that raters rate many clips each.")
-    return text

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pyexpr.report.markup import Child, Markup, element, inline_svg, joined
+from pyexpr.report.columns import title_parts
+from pyexpr.report.markup import Child, Markup, element, inline_svg, joined, prose
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +95,12 @@ def _main(sections: Sequence[Section]) -> Markup:
 
 def paragraph(text: Child, **attributes: str) -> Markup:
     """Return a paragraph."""
-    return element("p", text, **attributes)
+    return element("p", prose(text), **attributes)
 
 
 def bullets(items: Iterable[Child], **attributes: str) -> Markup:
     """Return a list of items."""
-    return element("ul", *(element("li", item) for item in items), **attributes)
+    return element("ul", *(element("li", prose(item)) for item in items), **attributes)
 
 
 def folded(title: str, *blocks: Markup, class_: str | None = None) -> Markup:
@@ -127,9 +128,10 @@ def caution_box(items: Sequence[Child], *, title: str = "Caution") -> Markup | N
     )
 
 
-def figure(name: str, svg: str, caption: str) -> Markup:
+def figure(name: str, svg: str, caption: str, *, note: str = "") -> Markup:
     """Return a figure that scrolls in its box where the page is narrow, and its words.
 
+    `caption` is its number and title, ``Figure 1. Title.``, set above it; `note` stands below.
     The words are the SVG's description, which a screen reader reads with it.
 
     Raises
@@ -143,16 +145,19 @@ def figure(name: str, svg: str, caption: str) -> Markup:
         if description
         else None
     )
-    number, dot, rest = caption.partition(". ")
-    shown = (
-        joined(element("strong", number), element("br"), element("em", rest.removesuffix(".")))
-        if dot and number.startswith("Figure ")
-        else element("em", caption.removesuffix("."))
-    )
+    number, title = title_parts(caption)
     return element(
         "figure",
+        element(
+            "figcaption",
+            element("strong", number) if number else None,
+            " " if number else None,
+            element("em", prose(title)),
+            id=f"{name}-caption",
+        ),
         element("div", drawn, class_="scroll", role="region", tabindex=0,
                 aria_label=f"{caption} Scrolls sideways where the page is narrow."),
-        element("figcaption", shown, words, id=f"{name}-caption"),
+        element("p", element("em", "Note."), " ", prose(note), class_="note") if note else None,
+        words,
         id=name,
     )  # fmt: skip

@@ -13,19 +13,19 @@ import pandas as pd
 from pyexpr.report import paper_figures
 from pyexpr.report.display import DisplayTable
 from pyexpr.report.html_table import report_table
-from pyexpr.report.labels import DASH, MINUS, display_name, interval, number
+from pyexpr.report.labels import DASH, MINUS, display_name, interval, number, quantity_of
 from pyexpr.report.markup import element
 from pyexpr.report.page import Section, bullets, copyable, page, paragraph
 
 _TITLES = {
-    "1": "Table 1. Reliability: ICC(1,k) per context and question.",
-    "2": "Table 2. Factor model: loadings, residual variances, and what follows for the scores.",
-    "3": "Table 3. Performance on the test part.",
-    "4": "Table 4. ElasticNet minus the other models, over all contexts.",
-    "5": "Table 5. Pilot study of 3 raters: ICC(1,k).",
-    "6": "Table 6. Pilot study of 6 raters: ICC(1,k).",
-    "figure 4": "Weights that the paper interprets (its figure 4).",
-    "tuning": "Penalty and L1 ratio of the final elastic nets.",
+    "1": "Table 1. Reliability: ICC(1,k) by Context and Question.",
+    "2": "Table 2. Factor Model: Loadings, Residual Variances, and What Follows for the Scores.",
+    "3": "Table 3. Performance on the Test Part.",
+    "4": "Table 4. ElasticNet Minus the Other Models, Over All Contexts.",
+    "5": "Table 5. Pilot Study of Three Raters: ICC(1,k).",
+    "6": "Table 6. Pilot Study of Six Raters: ICC(1,k).",
+    "figure 4": "Weights That the Paper Interprets (Its Figure 4).",
+    "tuning": "Penalty and L1 Ratio of the Final Elastic Nets.",
 }
 _STEMS = {"figure 4": "paper_figure4", "tuning": "paper_tuning"}
 # What stands in the column "Recomputed".
@@ -144,9 +144,9 @@ def _known(row: Mapping[str, Any], kind: str) -> bool:
 
 
 def _shown(row: Mapping[str, Any], kind: str, digits: int) -> str:
-    value = row[kind]
-    limits = interval(row[f"{kind}_low"], row[f"{kind}_high"], digits)
-    parts = [*([] if math.isnan(value) else [number(value, digits)]), limits]
+    value, of = row[kind], quantity_of(row["quantity"], row["item"])
+    limits = interval(row[f"{kind}_low"], row[f"{kind}_high"], digits, of=of)
+    parts = [*([] if math.isnan(value) else [number(value, digits, of=of)]), limits]
     text = " ".join(part for part in parts if part != DASH)
     return text or DASH
 

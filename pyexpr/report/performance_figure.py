@@ -17,6 +17,7 @@ from pyexpr.report.labels import (
     display_name,
     display_names,
     interval,
+    is_below_one,
     names_with,
     number,
     percent,
@@ -164,8 +165,10 @@ def _models_in_order(data: pd.DataFrame) -> list[str]:
 def _in_words(row: Any, digits: int) -> str:
     if np.isnan(row.estimate):
         return "undefined"
-    limits = interval(row.conf_low, row.conf_high, digits)
-    return number(row.estimate, digits) + (f" {limits}" if limits.startswith("[") else "")
+    limits = interval(row.conf_low, row.conf_high, digits, of=row.metric)
+    return number(row.estimate, digits, of=row.metric) + (
+        f" {limits}" if limits.startswith("[") else ""
+    )
 
 
 def _looks(
@@ -241,7 +244,7 @@ def _set_axes(axes: Axes, data: pd.DataFrame, metric: str, rows: _Rows, panel_mm
     axes.set_ylim(rows.bottom, 0)
     axes.set_xlim(*_limits(data, metric))
     # Seven points' digits need some 7 mm for a label and its neighbour's distance.
-    plotting.number_ticks(axes, max(2, min(6, int(panel_mm / 7))))
+    plotting.number_ticks(axes, max(2, min(6, int(panel_mm / 7))), zero=not is_below_one(metric))
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=plotting.PALE, lw=0.5)

@@ -10,6 +10,8 @@ from pyexpr.base.tables import require_columns
 from pyexpr.report.display import DisplayTable
 from pyexpr.report.frames import in_order, records
 from pyexpr.report.labels import DASH, count, display_names
+from pyexpr.report.notes_text import readers_reason
+from pyexpr.report.wording import NO_RATINGS, NO_RECORDING
 
 Names = Mapping[str, str] | None
 
@@ -23,7 +25,7 @@ def recordings_table(
     frame: pd.DataFrame,
     *,
     names: Names = None,
-    title: str = "What OpenFace's files gave, per context.",
+    title: str = "Frames, Rows, and Clips of the Recordings, by Context.",
 ) -> DisplayTable:
     """Lay out the sums of the recordings' counts: a row per context.
 
@@ -56,16 +58,21 @@ def recordings_table(
     )  # fmt: skip
 
 
+_BEFORE = "before any analysis"
+_LATER = "of the models"
+
+
 def left_out_table(
     frame: pd.DataFrame,
     *,
     names: Names = None,
-    title: str = "Clips left out of the models, and why.",
+    title: str = "Clips Left Out, and Why.",
 ) -> DisplayTable:
     """Count the clips left out by context and reason.
 
     `frame` has a row per clip: subject, context, clip, reason. A row without a clip is a
-    whole recording: its subject is counted.
+    whole recording: its subject is counted. What stands in one table of the study alone was
+    left out before any analysis, all else of the models alone.
     """
     require_columns(
         frame, ["subject", "context", "clip", "reason"], what="the table of clips left out"
@@ -76,24 +83,39 @@ def left_out_table(
         .agg(clips=("clip", "count"), subjects=("subject", "nunique"))
         .reset_index()
     )
+    counts["early"] = counts["reason"].isin([NO_RECORDING, NO_RATINGS])
+    divided = bool(counts["early"].any())
     contexts = display_names(in_order(counts["context"]), names)
     rows = tuple(
         (
             contexts[row.context],
-            row.reason,
+            *([_BEFORE if row.early else _LATER] if divided else []),
+            readers_reason(row.reason),
             count(row.clips) if row.clips else DASH,
             count(row.subjects),
         )
         for context in contexts
         for row in records(
             counts[counts["context"] == context].sort_values(
-                "clips", ascending=False, kind="stable"
+                ["early", "clips"], ascending=False, kind="stable"
             )
         )
     )
     return DisplayTable(
         title=title,
-        columns=("Context", "Reason", "Clips", "Subjects"),
+        columns=("Context", *(["Left out"] if divided else []), "Reason", "Clips", "Subjects"),
         rows=rows,
-        text_columns=2,
+        notes=_left_out_notes(counts, divided),
+        text_columns=2 + divided,
+    )
+
+
+def _left_out_notes(counts: pd.DataFrame, divided: bool) -> tuple[str, ...]:
+    if not divided:
+        return ()
+    bare = bool((counts["clips"] == 0).any())
+    return (
+        "Before any analysis: in the ratings or the recordings alone, and not among the clips "
+        "counted elsewhere. Of the models: among them, and in all that needs no features.",
+        *([f"{DASH}: a whole recording, whose clips were not looked at."] if bare else []),
     )

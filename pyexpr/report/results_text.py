@@ -23,8 +23,8 @@ from pyexpr.report.labels import (
     p_value,
     percent,
 )
-from pyexpr.report.methods_text import context_names, fitted_models
-from pyexpr.report.wording import counted, listed_words, were
+from pyexpr.report.methods_text import context_names, contexts_of, fitted_models
+from pyexpr.report.wording import counted, listed_words, spelled, were
 
 Record = Mapping[str, Any]
 Tables = Mapping[str, pd.DataFrame]
@@ -63,9 +63,9 @@ def reliability_sentence(record: Record, tables: Tables) -> str:
     order = known.sort_values("estimate", kind="stable")
     low, high = order.iloc[0], order.iloc[-1]
     return (
-        f"ICC(1,k){told} ran from {number(low['estimate'])}{_bracket(low)} "
+        f"ICC(1,k){told} ran from {number(low['estimate'], of='icc')}{_bracket(low)} "
         f"({display_name(low['context'], names)}, {display_name(low['question']).lower()}) to "
-        f"{number(high['estimate'])}{_bracket(high)} "
+        f"{number(high['estimate'], of='icc')}{_bracket(high)} "
         f"({display_name(high['context'], names)}, {display_name(high['question']).lower()})."
     )
 
@@ -76,9 +76,10 @@ def loadings_sentence(tables: Tables) -> str:
     known = own["std_loading"].dropna()
     if known.empty:
         return "No loading could be estimated."
+    over = "contexts and questions" if own["context"].nunique() > 1 else "questions"
     return (
-        f"Standardised loadings ran from {number(known.min())} to {number(known.max())} over "
-        "contexts and questions."
+        f"Standardised loadings ran from {number(known.min(), of='std_loading')} to "
+        f"{number(known.max(), of='std_loading')} over {over}."
     )
 
 
@@ -88,6 +89,7 @@ def performance_sentences(record: Record, tables: Tables) -> list[str]:
     levels = _levels(tables, options["methods"][0])
     level = percent(options["confidence"])
     names = context_names(tables)
+    several = len(contexts_of(tables)) > 1
     text = []
     for model in fitted_models(tables):
         for metric in options["metrics"]:
@@ -95,14 +97,17 @@ def performance_sentences(record: Record, tables: Tables) -> list[str]:
             if own.empty:
                 continue
             parts = []
-            contexts = in_order(own["context"])
+            # The one context's numbers are those over all contexts.
+            contexts = [one for one in in_order(own["context"]) if several or one != ALL]
             for context in sorted(contexts, key=lambda label: label != ALL):
                 row = own[own["context"] == context].iloc[0]
-                where = (
-                    "over all contexts" if context == ALL else f"in {display_name(context, names)}"
-                )
-                limits = _told_limits(row["conf_low"], row["conf_high"], level)
-                parts.append(f"{number(row['estimate'], 3)} {where}, {limits}")
+                where = ""
+                if several:
+                    where = " over all contexts"
+                if context != ALL and several:
+                    where = f" in {display_name(context, names)}"
+                limits = _told_limits(row["conf_low"], row["conf_high"], level, of=metric)
+                parts.append(f"{number(row['estimate'], 3, of=metric)}{where}, {limits}")
             text.append(
                 f"The {metric_words(metric)} of {display_name(model)} was {'; '.join(parts)}."
             )
@@ -119,6 +124,7 @@ def difference_sentences(record: Record, tables: Tables, main: str) -> list[str]
         & table["term"].str.startswith(f"{main} - ")
     ]
     level = percent(options["confidence"])
+    where = "Over all contexts the" if len(contexts_of(tables)) > 1 else "The"
     text = []
     for metric in options["metrics"]:
         parts = [
@@ -130,7 +136,7 @@ def difference_sentences(record: Record, tables: Tables, main: str) -> list[str]
             better = {"lower": "below 0", "higher": "above 0"}.get(direction(metric), "")
             meaning = f" ({better} favours {display_name(main)})" if better else ""
             text.append(
-                f"Over all contexts the {metric_words(metric)} of {display_name(main)} minus that "
+                f"{where} {metric_words(metric)} of {display_name(main)} minus that "
                 f"of the other{meaning} was, for {'; '.join(parts)}."
             )
     return text
@@ -144,11 +150,16 @@ def slope_sentences(record: Record, tables: Tables) -> list[str]:
     column = "p_adjusted" if "p_adjusted" in table and table["p_adjusted"].notna().any() else (
         "p_value"
     )  # fmt: skip
-    alpha = 1 - record["options"]["compare"]["confidence"]
+    # Not 0.050000000000000044.
+    alpha = round(1 - record["options"]["compare"]["confidence"], 10)
+    below = number(alpha, max(2, len(f"{alpha:g}") - 2), of="p_value")
     names = context_names(tables)
     how = "adjusted " if column == "p_adjusted" else ""
     text = []
+    several = len(contexts_of(tables)) > 1
     for context in in_order(table["context"]):
+        if context == ALL and not several:
+            continue
         own = table[(table["context"] == context) & (table[column] < alpha)]
         where = "Over all contexts" if context == ALL else f"In {display_name(context, names)}"
         found = [
@@ -157,10 +168,10 @@ def slope_sentences(record: Record, tables: Tables) -> list[str]:
             for row in records(own)
         ]
         text.append(
-            f"{where}, {counted(len(found), 'slope')} had an {how}p below {number(alpha)}: "
+            f"{where}, {spelled(len(found), 'slope')} had an {how}p below {below}: "
             f"{listed_words(found)}."
             if found
-            else f"{where}, no slope had an {how}p below {number(alpha)}."
+            else f"{where}, no slope had an {how}p below {below}."
         )
     return text if how else [line.replace(" an p ", " a p ") for line in text]
 
@@ -175,9 +186,9 @@ def cautions(record: Record, tables: Tables) -> list[Caution]:
         found.append(
             Caution(
                 "quality",
-                f"{count(lost)} of {counted(n_clips, 'clip')} ({100 * lost / n_clips:.0f}%) "
-                f"{were(lost)} left out of the models. If they differ from the others, so may the "
-                "results.",
+                f"Of {counted(n_clips, 'clip')} that were rated and recorded, {count(lost)} "
+                f"({100 * lost / n_clips:.0f}%) {were(lost)} left out of the models. If they "
+                "differ from the others, so may the results.",
             )
         )
     if not stages["factor_model"]["admissible"]:
@@ -198,11 +209,12 @@ def cautions(record: Record, tables: Tables) -> list[Caution]:
             Caution("factor-model", "A factor model was fitted without lavaan, by the C++ engine.")
         )
     n_test = stages["models"]["subjects"]["test"]
+    are = "is" if n_test == 1 else "are"
     if n_test < FEW_SUBJECTS:
         found.append(
             Caution(
                 "performance",
-                f"Only {counted(n_test, 'subject')} are in the test part: read the intervals of "
+                f"Only {counted(n_test, 'subject')} {are} in the test part: read the intervals of "
                 "performance and of its differences as approximate.",
             )
         )
@@ -236,13 +248,13 @@ def _levels(tables: Tables, method: str) -> pd.DataFrame:
 
 def _bracket(row: Any) -> str:
     """Return a space and the interval of a row; nothing where there is none."""
-    shown = interval(row["conf_low"], row["conf_high"], 2)
+    shown = interval(row["conf_low"], row["conf_high"], 2, of="icc")
     return "" if shown == DASH else f" {_together(shown)}"
 
 
-def _told_limits(low: float, high: float, level: str) -> str:
+def _told_limits(low: float, high: float, level: str, *, of: str = "") -> str:
     """Return an interval in a sentence, or that there is none; its table says why."""
-    shown = interval(low, high, 3)
+    shown = interval(low, high, 3, of=of)
     if shown == DASH:
         return f"no {level} CI could be computed"
     return f"{level} CI {_together(shown)}"

@@ -21,7 +21,7 @@ def seeds_table(
     digits: int = 3,
     confidence: float = 0.95,
     names: Names = None,
-    title: str = "Spread over seeds beside the sampling interval.",
+    title: str = "Spread Over Seeds Beside the Sampling Interval.",
 ) -> DisplayTable:
     """Lay out the spread of single trainings beside the interval of their mean prediction.
 
@@ -66,12 +66,12 @@ def seeds_table(
             models[model],
             metrics[metric],
             contexts[context],
-            number(row.estimate, digits),
-            interval(row.conf_low, row.conf_high, digits),
+            number(row.estimate, digits, of=metric),
+            interval(row.conf_low, row.conf_high, digits, of=metric),
             count(row.n_seeds),
-            number(row.seed_mean, digits),
-            number(row.seed_sd, digits),
-            interval(row.seed_low, row.seed_high, digits),
+            number(row.seed_mean, digits, of=metric),
+            number(row.seed_sd, digits, of=metric),
+            interval(row.seed_low, row.seed_high, digits, of=metric),
         )
         for model in models
         for metric in metrics

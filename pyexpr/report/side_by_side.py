@@ -14,6 +14,7 @@ from pyexpr.report.labels import (
     display_names,
     interval,
     number,
+    quantity_of,
 )
 
 Names = Mapping[str, str] | None
@@ -27,6 +28,7 @@ def side_by_side(
     truth: pd.DataFrame | None = None,
     paper: pd.DataFrame | None = None,
     digits: int = 2,
+    of: str = "",
     names: Names = None,
     title: str,
     notes: Sequence[str] = (),
@@ -44,6 +46,9 @@ def side_by_side(
         Columns of numbers to compare.
     truth, paper : DataFrame, optional
         Rows that `ours` lacks are left out; those they lack are em dashes.
+    of : str
+        What the numbers are (as in `labels.number`), where neither a column metric nor the
+        value's own name says so.
     digits, names, title
         As in `reliability_table`.
     notes : sequence of str
@@ -59,7 +64,7 @@ def side_by_side(
     >>> from pyexpr.report import paper_figures
     >>> paper = paper_figures.reliability()
     >>> table = side_by_side(paper.assign(estimate=0.8).iloc[:1], keys=["context", "question"],
-    ...                      paper=paper, title="Ours and the paper's")
+    ...                      of="icc", paper=paper, title="Ours and the paper's")
     >>> table.columns[2:], table.rows[0][2:]
     (('Ours', 'Interval', 'Paper'), ('.80', '[.82, .86]', '.84'))
     """
@@ -88,10 +93,14 @@ def side_by_side(
         key = tuple(str(record[k]) for k in keys)
         cells = [shown[k][label] for k, label in zip(keys, key, strict=True)]
         for value in values:
-            cells.append(number(record[value], digits))
+            metric = of or str(record.get("metric", value))
+            what = quantity_of(metric, *key)
+            cells.append(number(record[value], digits, of=what))
             if limits:
-                cells.append(interval(record["conf_low"], record["conf_high"], digits))
-            cells += [number(beside[label, value].get(key, math.nan), digits) for label in others]
+                cells.append(interval(record["conf_low"], record["conf_high"], digits, of=what))
+            cells += [
+                number(beside[label, value].get(key, math.nan), digits, of=what) for label in others
+            ]
         rows.append(tuple(cells))
     return DisplayTable(
         title=title,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
+from pyexpr.report.columns import title_parts
 from pyexpr.report.display import DisplayTable
 from pyexpr.report.html_table import report_table
-from pyexpr.report.labels import count, display_name
-from pyexpr.report.markup import Markup, element, joined
-from pyexpr.report.methods_text import methods_paragraphs, not_done
+from pyexpr.report.labels import count, display_name, percent
+from pyexpr.report.markup import Markup, element, joined, plain_text
+from pyexpr.report.methods_text import contexts_of, methods_paragraphs
+from pyexpr.report.not_done_text import not_done
+from pyexpr.report.notes_text import readers_notes
 from pyexpr.report.page import (
     Section,
     bullets,
@@ -23,6 +26,7 @@ from pyexpr.report.page import (
     page,
     paragraph,
 )
+from pyexpr.report.references import cited
 from pyexpr.report.results_text import (
     Caution,
     cautions,
@@ -32,31 +36,7 @@ from pyexpr.report.results_text import (
     reliability_sentence,
     slope_sentences,
 )
-from pyexpr.report.wording import counted, sentence
-
-_PAPER = (
-    "Lin, V., Girard, J. M., & Morency, L.-P. (2020). Context-dependent models for predicting and "
-    "characterizing facial expressiveness. Proceedings of the 3rd Workshop on Affective Content "
-    "Analysis (AffCon 2020), CEUR-WS 2614. arXiv:1912.04523."
-)
-_LAVAAN = (
-    "Rosseel, Y. (2012). lavaan: An R package for structural equation modeling. Journal of "
-    "Statistical Software, 48(2), 1-36."
-)
-_OPENFACE = (
-    "Baltrušaitis, T., Zadeh, A., Lim, Y. C., & Morency, L.-P. (2018). OpenFace 2.0: Facial "
-    "behavior analysis toolkit. 13th IEEE International Conference on Automatic Face & Gesture "
-    "Recognition, 59-66."
-)
-_ICC = (
-    "McGraw, K. O., & Wong, S. P. (1996). Forming inferences about some intraclass correlation "
-    "coefficients. Psychological Methods, 1(1), 30-46."
-)
-_DESPARSIFIED = (
-    "van de Geer, S., Bühlmann, P., Ritov, Y., & Dezeure, R. (2014). On asymptotically optimal "
-    "confidence regions and tests for high-dimensional models. Annals of Statistics, 42(3), "
-    "1166-1202."
-)
+from pyexpr.report.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +56,8 @@ class StudyContent:
         SVG text, by the stem of their file.
     main : str
         The model whose differences from the others are told.
+    numbers : dict of str to int
+        The last number given to a "Table" and to a "Figure": they count as they are shown.
     """
 
     record: Mapping[str, Any]
@@ -83,13 +65,20 @@ class StudyContent:
     displays: Mapping[str, DisplayTable]
     figures: Mapping[str, str]
     main: str
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def numbered(self, kind: str, title: str) -> str:
+        """Return a title with the next number of its kind in place of its own, if it has one."""
+        self.numbers[kind] = self.numbers.get(kind, 0) + 1
+        return f"{kind} {self.numbers[kind]}. {title_parts(title)[1]}."
 
 
 def study_page(content: StudyContent) -> str:
     """Return the report as one HTML document that needs nothing else."""
+    content = replace(content, numbers={})
     record = content.record
     found = cautions(record, content.tables)
-    sections = [
+    parts = [
         _summary(content, found),
         _methods(content),
         _quality(content, found),
@@ -100,16 +89,16 @@ def study_page(content: StudyContent) -> str:
         _coefficients(content, found),
         _learning(content),
         _not_done(content),
-        _citing(content),
-        _record(content),
     ]
+    sections = [section for section in parts if section]
+    sections += [_references(content, sections), _record(content)]
     lead = [paragraph(_lead(content))]
     if record["simulated"]:
         lead.append(
             element("p", element("strong", "These data are simulated."),
                     " Nothing about people follows from them.")
         )  # fmt: skip
-    return page(record["title"], lead, [section for section in sections if section])
+    return page(record["title"], lead, sections)
 
 
 def _lead(content: StudyContent) -> str:
@@ -118,7 +107,7 @@ def _lead(content: StudyContent) -> str:
     n_subjects = content.tables["scores"]["subject"].nunique()
     return (
         f"Report of a study of {counted(n_subjects, 'subject')}; "
-        f"models of {subjects['train']} training, {subjects['validation']} validation and "
+        f"models of {subjects['train']} training, {subjects['validation']} validation, and "
         f"{counted(subjects['test'], 'test subject')}. Made by pyexpr "
         f"{record['versions']['pyexpr-stats']}, seed {record['seed']}."
     )
@@ -158,7 +147,7 @@ def _quality(content: StudyContent, found: Iterable[Caution]) -> Section:
         "Quality of the recordings",
         [
             *_warned("quality", found),
-            _figure(content, "quality", "Share of valid bins of each clip, per context."),
+            _figure(content, "quality", "Share of Valid Bins of Each Clip, by Context."),
             _table(content, "recordings_summary"),
             _table(content, "clips_left_out"),
             _notes(stage.get("notes", ())),
@@ -186,7 +175,7 @@ def _factor_model(content: StudyContent, found: Iterable[Caution]) -> Section:
             *_warned("factor-model", found),
             _figure(
                 content, "figure2_factor_model",
-                "Figure 2. The factor model, per context and over all.",
+                "The Factor Model, by Context.",
             ),
             _table(content, "table2_factor_model"),
             _table(content, "invariance"),
@@ -203,12 +192,12 @@ def _performance(content: StudyContent, found: Iterable[Caution]) -> Section:
             *_warned("performance", found),
             _figure(
                 content, "figure3_performance",
-                "Figure 3. Performance on the test part by model and context, with intervals.",
+                "Performance on the Test Part, by Model and Context.",
             ),
             _table(content, "table3_performance_intervals"),
             _figure(
                 content, "predictions",
-                "Predicted against true scores of the test clips, by context.",
+                "Predicted Against True Scores of the Test Clips, by Context.",
             ),
             _notes(content.record["stages"]["models"].get("notes", ())),
         ],
@@ -222,7 +211,7 @@ def _comparison(content: StudyContent, found: Iterable[Caution]) -> Section:
         [
             *_warned("comparison", found),
             _table(content, "table4_comparison"),
-            _folded_table(content, "table4_all_differences", "All differences, in every context"),
+            _folded_table(content, "table4_all_differences", "All differences"),
             _folded_table(
                 content, "leakage", "Scores from the whole sample or from training alone"
             ),
@@ -232,6 +221,14 @@ def _comparison(content: StudyContent, found: Iterable[Caution]) -> Section:
 
 
 def _coefficients(content: StudyContent, found: Iterable[Caution]) -> Section:
+    level = percent(content.record["options"]["compare"]["confidence"])
+    told = "confidence intervals, adjusted as the table says"
+    if content.record["options"]["coefficients"]["adjust"] == "none":
+        told = "confidence intervals"
+    notes = content.record["stages"]["coefficients"].get("notes", ())
+    if len(contexts_of(content.tables)) == 1:
+        # Its own scores are the pooled ones.
+        notes = [note for note in notes if "y_pooled" not in note]
     return _section(
         "coefficients",
         "Coefficients",
@@ -239,18 +236,20 @@ def _coefficients(content: StudyContent, found: Iterable[Caution]) -> Section:
             *_warned("coefficients", found),
             _figure(
                 content, "figure4_weights",
-                "Figure 4. Standardised weights of the features, per context and over all, with "
-                "intervals of the procedure.",
+                "Standardised Weights of the Features, by Context.",
+                note=f"Lines: {level} percentile intervals of the weights over resamples of "
+                "subjects; they describe, and test nothing.",
             ),
             _figure(
                 content, "figure4_coefficients",
-                "Weights beside tested slopes, per context and over all.",
+                "Weights Beside Tested Slopes, by Context.",
+                note=f"Lines: of the weights as before; of the slopes {level} {told}.",
             ),
             _table(content, "weights"),
             _table(content, "coefficients"),
             _folded_table(content, "contrasts", "Differences of slopes between contexts"),
             _folded_table(content, "omnibus", "Tests over all contexts at once"),
-            _notes(content.record["stages"]["coefficients"].get("notes", ())),
+            _notes(notes),
         ],
     )  # fmt: skip
 
@@ -258,7 +257,11 @@ def _coefficients(content: StudyContent, found: Iterable[Caution]) -> Section:
 def _learning(content: StudyContent) -> Section | None:
     stems = sorted(stem for stem in content.figures if stem.startswith("learning_curves"))
     blocks = [
-        _figure(content, stem, "Learning curves: error on training and validation part by epoch.")
+        _figure(
+            content,
+            stem,
+            f"Learning Curves of {display_name(stem.removeprefix('learning_curves_'))}, by Epoch.",
+        )
         for stem in stems
     ]
     blocks.append(_table(content, "seed_spread"))
@@ -275,24 +278,12 @@ def _not_done(content: StudyContent) -> Section:
     )
 
 
-def _citing(content: StudyContent) -> Section:
-    record = content.record
-    own = record["versions"]["pyexpr-stats"]
-    used = record["stages"]["factor_model"]["provenance"]["versions"]
-    works = [
-        f"The pyexpr authors. pyexpr: context-dependent models of human expressiveness (version "
-        f"{own}) [Computer software].",
-        _PAPER,
-        *([_LAVAAN] if "lavaan" in used else []),
-        _OPENFACE,
-        _ICC,
-    ]
-    table = content.tables.get("coefficients")
-    if table is not None and (table["method"] == "desparsified").any():
-        works.append(_DESPARSIFIED)
-    return _section(
-        "citing", "How to cite", [copyable("citing-text", "the references", bullets(works))]
-    )
+def _references(content: StudyContent, sections: Iterable[Section]) -> Section:
+    """List what the sections cite, and no more."""
+    used = content.record["versions"]
+    text = plain_text(block for section in sections for block in section.blocks)
+    works = bullets(cited(text, used), class_="references")
+    return _section("citing", "References", [copyable("citing-text", "the references", works)])
 
 
 def _record(content: StudyContent) -> Section:
@@ -308,8 +299,8 @@ def _record(content: StudyContent) -> Section:
     )
     blocks = [
         paragraph(
-            "record.json, beside this report, holds all of this for programs, and every option of "
-            "the study."
+            "The file record.json, beside this report, holds all of this for programs, and every "
+            "option of the study."
         ),
         element("dl", *(joined(element("dt", key), element("dd", text)) for key, text in facts)),
         folded(
@@ -328,20 +319,25 @@ def _warned(section: str, found: Iterable[Caution]) -> list[Markup | None]:
 
 
 def _notes(notes: Iterable[str]) -> Markup | None:
-    texts = [sentence(note) for note in notes]
+    texts = readers_notes(notes)
     if not texts:
         return None
     return joined(element("h3", "Notes of the analysis"), bullets(texts, class_="notes"))
 
 
-def _figure(content: StudyContent, stem: str, caption: str) -> Markup | None:
+def _figure(content: StudyContent, stem: str, title: str, *, note: str = "") -> Markup | None:
     svg = content.figures.get(stem)
-    return None if svg is None else figure(_id("figure", stem), svg, caption)
+    if svg is None:
+        return None
+    return figure(_id("figure", stem), svg, content.numbered("Figure", title), note=note)
 
 
 def _table(content: StudyContent, stem: str) -> Markup | None:
     display = content.displays.get(stem)
-    return None if display is None else report_table(display, _id("table", stem))
+    if display is None:
+        return None
+    title = content.numbered("Table", display.title)
+    return report_table(replace(display, title=title), _id("table", stem))
 
 
 def _id(kind: str, stem: str) -> str:

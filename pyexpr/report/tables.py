@@ -25,6 +25,7 @@ from pyexpr.report.labels import (
     interval,
     number,
     percent,
+    quantity_of,
 )
 from pyexpr.report.side_by_side import side_by_side
 
@@ -45,8 +46,8 @@ Names = Mapping[str, str] | None
 BASELINES = ("uniform", "normal")
 HUMAN = ("human",)
 _BY_SUBJECT = (
-    "CI: clips taken for independent. CI, subjects: from leaving out one subject at a time, for "
-    "clips of one subject are alike."
+    "CI: exact, clips taken for independent. CI, subjects: from leaving out one subject at a "
+    "time, for clips of one subject are alike."
 )
 
 
@@ -56,7 +57,7 @@ def reliability_table(
     digits: int = 2,
     confidence: float = 0.95,
     names: Names = None,
-    title: str = "Table 1. Inter-rater reliability of the mean rating, per context and question.",
+    title: str = "Table 1. Inter-Rater Reliability of the Mean Rating, by Context and Question.",
 ) -> DisplayTable:
     """Lay out reliabilities as the paper's table 1, one row per context and question.
 
@@ -102,10 +103,10 @@ def reliability_table(
         (
             contexts[row.context],
             questions[row.question],
-            number(row.estimate, digits),
-            interval(row.conf_low, row.conf_high, digits),
+            number(row.estimate, digits, of="icc"),
+            interval(row.conf_low, row.conf_high, digits, of="icc"),
             *(
-                [interval(row.conf_low_subjects, row.conf_high_subjects, digits)]
+                [interval(row.conf_low_subjects, row.conf_high_subjects, digits, of="icc")]
                 if by_subject
                 else []
             ),
@@ -145,7 +146,7 @@ def loadings_table(
     *,
     digits: int = 2,
     names: Names = None,
-    title: str = "Table 2. One-factor model: standardised loadings and residual variances.",
+    title: str = "Table 2. One-Factor Model: Standardised Loadings and Residual Variances.",
 ) -> DisplayTable:
     """Lay out factor models as the paper's table 2: loadings, then residual variances.
 
@@ -176,7 +177,9 @@ def loadings_table(
     for symbol, value in zip(("λ", "ε"), values, strict=True):
         cells = pivot(data, "indicator", "context", value=value)
         for i, (indicator, shown) in enumerate(indicators.items(), start=1):
-            found = (number(cells.get((indicator, c), math.nan), digits) for c in contexts)
+            found = (
+                number(cells.get((indicator, c), math.nan), digits, of=value) for c in contexts
+            )
             rows.append((f"{symbol}{i} ({shown})", *found))
     return DisplayTable(
         title=title,
@@ -198,7 +201,7 @@ def performance_table(
     baselines: Sequence[str] = BASELINES,
     human: Sequence[str] = HUMAN,
     names: Names = None,
-    title: str = "Table 3. Performance on the test part, per context and over all.",
+    title: str = "Table 3. Performance on the Test Part, by Context.",
 ) -> DisplayTable:
     """Lay out performance as the paper's table 3: a row per model, metric by context across.
 
@@ -224,7 +227,7 @@ def performance_table(
     >>> from pyexpr.report import paper_figures
     >>> table = performance_table(paper_figures.performance())
     >>> table.columns[:3], table.rows[0][:3]
-    (('Model', 'NRMSE: Startle', 'NRMSE: Pain'), ('Uniform baseline', '.294', '.303'))
+    (('Model', 'NRMSE: Startle', 'NRMSE: Pain'), ('Uniform baseline', '0.294', '0.303'))
     """
     data = checked(
         frame,
@@ -241,8 +244,9 @@ def performance_table(
     highs = pivot(data, "metric", "context", "model", value="conf_high")
 
     def text(key: tuple[str, ...]) -> str:
-        shown = number(cells.get(key, math.nan), digits)
-        limits = interval(lows.get(key, math.nan), highs.get(key, math.nan), digits)
+        of = quantity_of(*key)
+        shown = number(cells.get(key, math.nan), digits, of=of)
+        limits = interval(lows.get(key, math.nan), highs.get(key, math.nan), digits, of=of)
         return f"{shown} {limits}" if intervals and limits != DASH else shown
 
     across = [(metric, context) for metric in metrics for context in contexts]
@@ -278,7 +282,7 @@ def weights_table(
     *,
     digits: int = 2,
     names: Names = None,
-    title: str = "Standardised weights of the features, per context and over all.",
+    title: str = "Standardised Weights of the Features, by Context.",
 ) -> DisplayTable:
     """Lay out the weights of linear models: a row per feature, a column per context.
 
@@ -294,7 +298,7 @@ def weights_table(
     -------
     DisplayTable
         A weight that the penalty set to zero is ``0``; one that only rounds to
-        zero is ``.00``.
+        zero is ``0.00``.
 
     Examples
     --------
@@ -302,7 +306,7 @@ def weights_table(
     >>> weights = pd.DataFrame({"context": ["pain", "all"], "feature": "au_count",
     ...                         "estimate": [0.31, 0.0]})
     >>> weights_table(weights).rows
-    (('AU count', '.31', '0'),)
+    (('AU count', '0.31', '0'),)
     """
     data = checked(
         frame, what="the weights table", keys=("context", "feature"), numbers=("estimate",)

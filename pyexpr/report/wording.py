@@ -6,6 +6,10 @@ from collections.abc import Iterable
 
 from pyexpr.report.labels import count
 
+#: Why a clip or recording was left out before any analysis: one table of the study alone has it.
+NO_RECORDING = "rated, but without a recording"
+NO_RATINGS = "recorded, but without ratings"
+
 
 def listed_words(words: Iterable[str], last: str = "and") -> str:
     """Join words as a sentence does: ``a, b, and c``.
@@ -30,6 +34,21 @@ def counted(number: float, one: str, many: str = "") -> str:
     ('1 clip', '1,200 clips', '2 analyses')
     """
     return f"{count(number)} {one if number == 1 else many or f'{one}s'}"
+
+
+_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def spelled(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun, in words below 10, as APA writes them in prose.
+
+    Examples
+    --------
+    >>> spelled(1, "context"), spelled(3, "context"), spelled(12, "context")
+    ('one context', 'three contexts', '12 contexts')
+    """
+    shown = _SMALL[number] if 0 <= number < len(_SMALL) else count(number)
+    return f"{shown} {one if number == 1 else many or f'{one}s'}"
 
 
 def were(number: float) -> str:

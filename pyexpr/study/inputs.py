@@ -10,14 +10,13 @@ from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import StudyError, counted, listed
 from pyexpr.base.tables import label_codes, numeric_column, read_csv, require_columns
 from pyexpr.behavior.schedules import BP4D_PLUS, Schedule
+from pyexpr.report.wording import NO_RATINGS, NO_RECORDING
 from pyexpr.study.config import RATING_COLUMNS, TAKEN, StudyConfig
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CLIP_KEY = ["subject", "context", "clip"]
-NO_RECORDING = "rated, but without a recording"
-NO_RATINGS = "recorded, but without ratings"
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,8 @@ def models(
         facts["notes"] = [
             *unrated,
             f"The scores that the models learn come from factor models of the {unseen.n_clips} "
-            f"clips of {unseen.n_subjects} training subjects; table 2 shows those of all subjects.",
+            f"clips of {unseen.n_subjects} training subjects; the table of loadings is of all "
+            "subjects.",
         ]
         tables["training_scores"] = unseen.scores
         tables["training_loadings"] = unseen.loadings

@@ -159,12 +159,17 @@ def _table_2(simulated: pd.DataFrame) -> Iterator[PaperRow]:
             yield PaperRow(
                 "2", context, "bartlett_weight", rows[j]["indicator"], Figure(),
                 _figure(weights[j]), Figure(float(weight)),
-                (_in_range(float(weight), weights[j], of_truth[j]),),
+                (_in_range(float(weight), weights[j], of_truth[j], of="bartlett_weight"),),
             )  # fmt: skip
         score = _score_reliability(sizes, rest)
         yield PaperRow(
             "2", context, "score_reliability", "", Figure(), _figure(reliability), Figure(score),
-            (_in_range(score, reliability, _score_reliability(truth, 1 - truth**2)),),
+            (
+                _in_range(
+                    score, reliability, _score_reliability(truth, 1 - truth**2),
+                    of="score_reliability",
+                ),
+            ),
         )  # fmt: skip
 
 
@@ -311,13 +316,13 @@ def _two_studies(paper: float, found: Figure, subjects: int) -> tuple[str, str]:
 def _near(paper: float, found: float, truth: float) -> tuple[str, str]:
     """Compare a simulated parameter; `truth` is what infinitely many clips would give."""
     if abs(found - paper) <= NEAR:
-        return "agrees", f"simulated within {number(NEAR)}"
+        return "agrees", f"simulated within {number(NEAR, of='std_loading')}"
     if abs(truth - paper) <= NEAR:
         return "explained", "sampling: the simulated population itself comes within .02"
-    return "open", f"the simulated population has {number(truth)}"
+    return "open", f"the simulated population has {number(truth, of='std_loading')}"
 
 
-def _in_range(found: float, implied: Range, truth: float) -> tuple[str, str]:
+def _in_range(found: float, implied: Range, truth: float, *, of: str) -> tuple[str, str]:
     if implied.low <= found <= implied.high:
         return "agrees", "within what the rounding of table 2 leaves open"
     if implied.low <= truth <= implied.high:
@@ -325,8 +330,9 @@ def _in_range(found: float, implied: Range, truth: float) -> tuple[str, str]:
     off = max(implied.low - truth, truth - implied.high)
     return (
         "explained",
-        f"sampling, mostly: the simulated population has {number(truth, 3)}, {number(off, 3)} "
-        "outside of the range, for its loadings differ from table 2 in the third decimal",
+        f"sampling, mostly: the simulated population has {number(truth, 3, of=of)}, "
+        f"{number(off, 3, of=of)} outside of the range, for its loadings differ from table 2 in "
+        "the third decimal",
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pyexpr.base.contexts import ALL
 from pyexpr.base.files import writable_folder, write_text
 from pyexpr.base.plotting import save
+from pyexpr.base.tables import require_columns
 from pyexpr.inference.coefficient_plot import coefficients_figure, interval_told
 from pyexpr.report import figures, tables
 from pyexpr.report.coefficient_tables import (
@@ -20,7 +21,7 @@ from pyexpr.report.coefficient_tables import (
 )
 from pyexpr.report.display import DisplayTable
 from pyexpr.report.files import write_table
-from pyexpr.report.labels import display_name, display_names
+from pyexpr.report.labels import display_name, display_names, percent
 from pyexpr.report.seeds_table import seeds_table
 from pyexpr.report.tables import BASELINES, HUMAN
 from pyexpr.study.config import StudyConfig
@@ -49,8 +50,8 @@ _PLAIN = (
     "learning_curves",
 )
 _SLOPES_TOLD = (
-    "The weights of figure 4 beside slopes per standard deviation pooled within contexts, each "
-    "with its {interval}. The slopes follow."
+    "The weights beside slopes per standard deviation{pooled}, each with its {interval}. The "
+    "slopes follow."
 )
 # The model whose differences from the others table 4 shows.
 MAIN_MODEL = "elastic_net"
@@ -70,46 +71,83 @@ def render(config: StudyConfig, folder: Path, stages: dict[str, StageOutput]) ->
     yield from _draw(config, writable_folder(folder / "figures"), found)
 
 
+def shown_rows(found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the tables as they are shown: of one context without what repeats it "over all"."""
+    require_columns(found["reliability"], ["context"], what="the reliability table")
+    contexts = set(found["reliability"]["context"]) - {ALL}
+    levels, _ = performance_rows(found["comparison"])
+    # A model over all contexts alone has its numbers there only.
+    alone = set(levels["model"]) - set(levels.loc[levels["context"] != ALL, "model"])
+    if len(contexts) > 1 or alone:
+        return found
+    return {
+        name: table[table[column] != ALL].reset_index(drop=True)
+        if (column := "evaluated" if "evaluated" in table else "context") in table
+        else table
+        for name, table in found.items()
+    }
+
+
 def study_tables(
     config: StudyConfig, found: dict[str, pd.DataFrame]
 ) -> dict[str, tuple[pd.DataFrame, DisplayTable]]:
     """Return, by the name of the file, each table's numbers and how it is shown."""
     confidence = config.compare.confidence
+    seen = shown_rows(found)
     levels, differences = performance_rows(found["comparison"])
-    first = levels[levels["method"] == config.compare.methods[0]]
-    main = differences[
-        differences["term"].str.startswith(f"{MAIN_MODEL} - ") & (differences["context"] == ALL)
-    ]
-    overall = "Table 4. ElasticNet minus the other models, over all contexts."
-    every = "All differences of the models, per context and over all."
+    levels_seen, differences_seen = performance_rows(seen["comparison"])
+    first, first_seen = (
+        table[table["method"] == config.compare.methods[0]] for table in (levels, levels_seen)
+    )
+    several = seen is found
+    main, main_seen = (
+        table[
+            table["term"].str.startswith(f"{MAIN_MODEL} - ") & ((table["context"] == ALL) == pooled)
+        ]
+        for table, pooled in ((differences, True), (differences_seen, several))
+    )
+    overall = "Table 4. ElasticNet Minus the Other Models"
+    overall += ", Over All Contexts." if several else "."
+    level = percent(confidence)
+    kind = display_name(config.compare.methods[0])
+    with_intervals = tables.performance_table(
+        first_seen,
+        intervals=True,
+        title=f"Table 3. Performance on the Test Part, With {level} Intervals.",
+    )
+    every = "All Differences of the Models, by Context."
     shown = {
         "table1_reliability": (
             found["reliability"],
-            tables.reliability_table(found["reliability"], confidence=confidence),
+            tables.reliability_table(seen["reliability"], confidence=confidence),
         ),
-        "table2_factor_model": (found["loadings"], tables.loadings_table(found["loadings"])),
-        "table3_performance": (first, tables.performance_table(first)),
+        "table2_factor_model": (found["loadings"], tables.loadings_table(seen["loadings"])),
+        "table3_performance": (first, tables.performance_table(first_seen)),
         "table3_performance_intervals": (
             levels,
-            tables.performance_table(
-                first,
-                intervals=True,
-                title="Table 3. Performance on the test part, with intervals.",
+            replace(
+                with_intervals,
+                notes=(
+                    f"Brackets: {level} confidence intervals ({kind}).",
+                    *with_intervals.notes,
+                ),
             ),
         ),
-        "table4_comparison": (
-            main,
-            _minus_main(tables.comparison_table(main, confidence=confidence, title=overall)),
-        ),
-        "table4_all_differences": (
-            differences,
-            tables.comparison_table(differences, confidence=confidence, title=every),
-        ),
-        "weights": (found["weights"], tables.weights_table(found["weights"])),
-        **_deep_tables(found, confidence),
+        "weights": (found["weights"], tables.weights_table(seen["weights"])),
+        **_deep_tables(found, seen, confidence),
     }
+    # One model alone is compared with none.
+    if len(differences):
+        shown["table4_comparison"] = (
+            main,
+            _minus_main(tables.comparison_table(main_seen, confidence=confidence, title=overall)),
+        )
+        shown["table4_all_differences"] = (
+            differences,
+            tables.comparison_table(differences_seen, confidence=confidence, title=every),
+        )
     # A study of one context has no contrasts.
-    for stem, table in _coefficient_tables(found, confidence).items():
+    for stem, table in _coefficient_tables(seen, confidence).items():
         shown[stem] = (found[stem], table)
     return shown
 
@@ -126,12 +164,12 @@ def _coefficient_tables(
 
 
 def _deep_tables(
-    found: dict[str, pd.DataFrame], confidence: float
+    found: dict[str, pd.DataFrame], seen: dict[str, pd.DataFrame], confidence: float
 ) -> dict[str, tuple[pd.DataFrame, DisplayTable]]:
     if "seed_spread" not in found:
         return {}
-    spread = found["seed_spread"]
-    return {"seed_spread": (spread, seeds_table(spread, confidence=confidence))}
+    shown = seeds_table(seen["seed_spread"], confidence=confidence)
+    return {"seed_spread": (found["seed_spread"], shown)}
 
 
 def _minus_main(display: DisplayTable) -> DisplayTable:
@@ -154,11 +192,14 @@ def performance_rows(comparison: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFra
 
 
 def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> Iterator[Path]:
+    found = shown_rows(found)
     levels, _ = performance_rows(found["comparison"])
     method, confidence = config.compare.methods[0], config.compare.confidence
     simulated = " Simulated data." if config.simulated else ""
     latent = config.factor_model.factor.capitalize()
     threshold = config.features.min_valid
+    several = found["coefficients"]["context"].nunique() > 1
+    pooled = " pooled within contexts" if several else ""
     weights = found["coefficients"].rename(
         columns={"procedure_low": "conf_low", "procedure_high": "conf_high", "conf_low": "_low",
                  "conf_high": "_high"}
@@ -171,7 +212,7 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
     drawn = {
         "figure2_factor_model": (
             figures.factor_figure(found["loadings"], latent=latent),
-            "The factor model, per context and over all",
+            "The factor model, by context",
             figures.factor_alt(found["loadings"], latent=latent),
         ),
         "figure3_performance": (
@@ -181,17 +222,19 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
         ),
         "figure4_weights": (
             figures.weights_figure(weights),
-            "Standardised weights per context and over all, with intervals of the procedure",
+            "Standardised weights by context, with intervals over resamples of subjects",
             figures.weights_alt(weights),
         ),
         "figure4_coefficients": (
             coefficients_figure(
                 found["coefficients"],
+                confidence=confidence,
                 names=display_names(found["coefficients"]["feature"].unique())
                 | display_names(found["coefficients"]["context"].unique()),
             ),
-            "Weights and slopes per context and over all",
-            f"{_SLOPES_TOLD.format(interval=interval_told(slopes))} {figures.weights_alt(slopes)}",
+            "Weights and slopes by context",
+            f"{_SLOPES_TOLD.format(pooled=pooled, interval=interval_told(slopes))} "
+            f"{figures.weights_alt(slopes)}",
         ),
         "predictions": (
             figures.predictions_figure(found["predictions"], fitted),

@@ -20,7 +20,7 @@ from pyexpr.report.labels import display_name
 from pyexpr.report.quality_tables import left_out_table, recordings_table
 from pyexpr.report.study_page import StudyContent, study_page
 from pyexpr.study.config import StudyConfig
-from pyexpr.study.render import MAIN_MODEL, study_tables
+from pyexpr.study.render import MAIN_MODEL, shown_rows, study_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +92,7 @@ def study_report(folder: Path | str, *, output: Path | str | None = None) -> Pat
     tables = _tables(results, record)
     try:
         displays = {stem: display for stem, (_, display) in study_tables(config, tables).items()}
-        displays |= _more_displays(config, tables)
+        displays |= _more_displays(config, shown_rows(tables))
         text = study_page(
             StudyContent(record, tables, displays, _figures(results, record), MAIN_MODEL)
         )
@@ -181,7 +181,7 @@ def _plain_table(frame: pd.DataFrame) -> DisplayTable:
     ordered = frame[[*text, *[name for name in frame if name not in text]]]
     rows = tuple(tuple(map(_plain, row)) for row in ordered.itertuples(index=False))
     return DisplayTable(
-        title="Learning curves.",
+        title="Learning Curves: Errors by Epoch.",
         columns=tuple(display_name(name) for name in ordered),
         rows=rows,
         text_columns=max(1, len(text)),

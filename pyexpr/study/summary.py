@@ -28,7 +28,7 @@ def print_summary(result: StudyResult) -> None:
     print()
     found = {name: t for output in result.stages.values() for name, t in output.tables.items()}
     shown = study_tables(result.config, found)
-    for name in _SHOWN:
+    for name in filter(shown.__contains__, _SHOWN):
         to_console(shown[name][1])
         print()
     _print_ending(result)
@@ -44,9 +44,10 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
         side_by_side(
             result.table("reliability"),
             keys=("context", "question"),
+            of="icc",
             truth=population["reliability"],
             paper=paper_figures.reliability(),
-            title="Table 1. ICC(1,k) per context and question",
+            title="Table 1. ICC(1,k) by Context and Question",
             notes=("Truth: what infinitely many clips would give.",),
         )
     )
@@ -57,7 +58,7 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
             values=("std_loading", "std_residual_variance"),
             truth=population["loadings"],
             paper=paper_figures.loadings(),
-            title="Table 2. Standardised loadings and residual variances",
+            title="Table 2. Standardised Loadings and Residual Variances",
         )
     )
     levels, differences = performance_rows(result.table("comparison"))
@@ -70,7 +71,7 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
             truth=true_levels,
             paper=_named_as_here(paper_figures.performance(), "model", result.config),
             digits=3,
-            title="Table 3. Performance on the test part",
+            title="Table 3. Performance on the Test Part",
             notes=(
                 "Truth: the correlation of the same predictions with the planted expressiveness "
                 "instead of its scores.",
@@ -87,7 +88,7 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
                 paper_figures.comparison().drop(columns="context"), "term", result.config
             ),
             digits=3,
-            title="Table 4. ElasticNet minus the other models, over all contexts",
+            title="Table 4. ElasticNet Minus the Other Models, Over All Contexts",
             notes=("The paper's table 4 does not hold the differences of its table 3.",),
         )
     )

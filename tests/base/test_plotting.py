@@ -171,3 +171,11 @@ def test_ticks_are_short(limit: float, labels: set[str]) -> None:
             axes.xaxis.get_major_formatter()(x, 0) for x in axes.get_xticks() if abs(x) <= limit
         }
     assert shown == labels
+
+
+def test_ticks_of_what_cannot_pass_1_have_no_zero() -> None:
+    with plotting.style():
+        axes = plotting.new_figure(60, 40).subplots()
+        plotting.number_ticks(axes, 2, zero=False)
+        shown = axes.xaxis.get_major_formatter()
+    assert [shown(x, 0) for x in (-0.5, 0.0, 0.05, 1.0, 2e-4)] == ["−.5", "0", ".05", "1", "2e−4"]

@@ -550,8 +550,8 @@ def test_printed_and_drawn() -> None:
     assert [axes.get_title() for axes in figure.axes] == ["a", "b", "c", "all"]
     assert figure.axes[0].get_yticklabels()[0].get_text() == "Smile"
     for rule, said in (
-        (None, "Slope, confidence interval (tested)"),
-        ("holm", "Slope, simultaneous confidence interval by Holm (tested)"),
+        (None, "Slope, 95% confidence interval (tested)"),
+        ("holm", "Slope, 95% simultaneous confidence interval by Holm (tested)"),
     ):
         (legend,) = (result if rule is None else result.adjust(rule)).plot().legends
         assert legend.get_texts()[1].get_text() == said
@@ -576,7 +576,7 @@ def test_refused() -> None:
     for options, error, message in cases:
         with pytest.raises(error, match=message):
             fitted(rows, **options)
-    with pytest.raises(DataError, match="adjust"):
+    with pytest.raises(DataError, match="rule= must be one of"):
         fitted(rows).adjust("bonferroni")
     for n_boot in (1.5, True, 0):
         with pytest.raises(DataError, match="n_boot= must be a whole number of at least 1"):

@@ -24,6 +24,8 @@ _ENVIRONMENT = re.compile(r"\\(begin|end)\{(\w+)\}")
 
 def printed(text: str) -> str:
     """Return what TeX prints for escaped text; a bare special sign is an error."""
+    # Symbols of statistics stand in italics.
+    text = re.sub(r"\\textit\{([A-Za-z]+)\}", r"\1", text)
     at, out = 0, ""
     while at < len(text):
         token = _TOKEN.match(text, at)

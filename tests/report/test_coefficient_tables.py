@@ -44,8 +44,8 @@ def coefficients(**more: object) -> pd.DataFrame:
 def test_coefficients() -> None:
     table = coefficients_table(coefficients(), confidence=0.9)
     assert table.rows == (
-        ("Pain", "AU count", ".31", "[.20, .40]", "100%", "—", "—", "—", "—"),
-        ("All", "AU count", "0", "[−.10, .10]", "3%", ".20", "[−.01, .41]", "23.0", "< .001"),
+        ("Pain", "AU count", "0.31", "[0.20, 0.40]", "100%", "—", "—", "—", "—"),
+        ("All", "AU count", "0", "[−0.10, 0.10]", "3%", "0.20", "[−0.01, 0.41]", "23.0", "< .001"),
     )
     assert table.columns[-3:] == ("Tested slope: 90% CI", "Tested slope: df", "Tested slope: p")
     text = " ".join(table.notes)
@@ -77,7 +77,7 @@ def test_contrasts_say_nothing_of_weights() -> None:
         }
     )
     table = contrasts_table(frame)
-    assert table.rows == (("Pain − Startle", "AU count", ".10", "[−.10, .30]", "11.4", ".210"),)
+    assert table.rows == (("Pain − Startle", "AU count", "0.10", "[−0.10, 0.30]", "11.4", ".210"),)
     assert not any("labels" in note for note in table.notes)
 
 
@@ -88,7 +88,10 @@ def test_omnibus() -> None:
     )  # fmt: skip
     table = omnibus_table(frame)
     assert table.rows == (("AU count", "10.27", "2", "22.0", "< .001", ".010"),)
-    assert "Test: AHT." in table.notes
+    assert "Test: approximate Hotelling's T² of the slopes, by the F distribution." in table.notes
+    # An F keeps its zero, a p has none.
+    small = omnibus_table(frame.assign(statistic=0.92, p_value=0.413)).rows[0]
+    assert (small[1], small[4]) == ("0.92", ".413")
 
 
 def test_leakage() -> None:
@@ -98,8 +101,11 @@ def test_leakage() -> None:
          "reason": ["different criteria"]}
     )  # fmt: skip
     table = leakage_table(frame)
-    assert table.rows == (("All", "NRMSE", ".126", ".124", ".002", "[.001, .003]", "< .001"),)
-    assert table.notes == ("All, NRMSE: different criteria.",)
+    assert table.rows == (("All", "NRMSE", "0.126", "0.124", "0.002", "[0.001, 0.003]", "< .001"),)
+    assert table.notes[1:] == ("All, NRMSE: different criteria.",)
+    # A correlation cannot pass 1; a difference of two can.
+    row = leakage_table(frame.assign(metric="correlation")).rows[0]
+    assert row[2:6] == (".126", ".124", "0.002", "[0.001, 0.003]")
 
 
 @pytest.mark.parametrize("make", [coefficients_table, contrasts_table, omnibus_table])

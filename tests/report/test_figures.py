@@ -405,7 +405,7 @@ def test_weights_of_exactly_zero_are_hollow_and_missing_ones_named() -> None:
     assert [tuple(line.get_xdata()) for line in hollow] == [(0.0,)]
     assert [text.get_text().strip() for text in axes.texts] == ["—"]
     alt = figures.weights_alt(frame)
-    assert "Points displacement .00; Points velocity —" in alt
+    assert "Points displacement 0.00; Points velocity —" in alt
     assert "No estimate for Pain, Points velocity" in alt
 
 

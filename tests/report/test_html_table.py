@@ -48,6 +48,17 @@ def test_the_report_table_names_its_heads_for_a_screen_reader() -> None:
     assert [text_of(one) for one in bold] == [".1 [.0, .2]"]
 
 
+def test_symbols_of_statistics_are_in_italics() -> None:
+    display = DisplayTable(
+        "Table 1. ICC(1,k).", ("Context", "p, Holm", "CI, jackknife-t"), (("p", ".1", ".2"),),
+        ("F(2, 20) = 0.92, p = .41; no p value of R², and a pain of k people.",),
+    )  # fmt: skip
+    for text in (report_table(display, "t1"), word_html(display)):
+        found = [text_of(one) for one in tree(text.rpartition("<!DOCTYPE html>\n")[2]).iter("i")]
+        words = [one for one in found if len(one) < 3]
+        assert words == ["k", "p", "t", "F", "p", "p", "R"]
+
+
 def test_all_cells_are_there() -> None:
     display = tables.performance_table(paper_figures.performance())
     body = tree(report_table(display, "t3")).findall(".//tbody/tr")

@@ -55,6 +55,16 @@ def test_a_table_comes_back_cell_by_cell() -> None:
     assert text.isascii() is False or "é" not in text
 
 
+def test_symbols_of_statistics_are_in_italics() -> None:
+    notes = ("F(2, 20) = 0.92, p = .41; R² and an SD.",)
+    display = DisplayTable("ICC(1,k) of k raters.", ("A", "CI, jackknife-t"), (("a", "b"),), notes)
+    text = latex(display)
+    assert r"\caption{ICC(1,\textit{k}) of k raters}" in text
+    assert r"jackknife-\textit{t}" in text
+    said = r"\textit{F}(2, 20) = 0.92, \textit{p} = .41; \textit{R}$^2$ and an \textit{SD}."
+    assert said in text
+
+
 @pytest.mark.parametrize("n", [40, 41])
 def test_a_long_table_goes_over_pages(n: int) -> None:
     display = DisplayTable("Long.", ("A", "B"), tuple((f"r{i}", ".1") for i in range(n)), ("N.",))

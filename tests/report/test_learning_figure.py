@@ -50,7 +50,7 @@ def test_without_validation_the_best_epoch_is_on_the_training_curve(curves: pd.D
     (axes,) = learning_figure(bare).axes
     assert len(axes.lines) == 2
     assert axes.lines[1].get_ydata().tolist() == [0.5]
-    assert learning_alt(bare).endswith("All: best epoch 2 of 3, training .500.")
+    assert learning_alt(bare).endswith("All: best epoch 2 of 3, training 0.500.")
 
 
 def test_the_words_say_the_same(curves: pd.DataFrame) -> None:
@@ -80,12 +80,12 @@ def test_one_seed_has_no_spread() -> None:
             "OpenFace-LSTM",
             "NRMSE",
             "Pain",
-            ".120",
-            "[.100, .140]",
+            "0.120",
+            "[0.100, 0.140]",
             "1",
-            ".120",
+            "0.120",
             "—",
-            "[.120, .120]",
+            "[0.120, 0.120]",
         ),
     )
     assert table.columns[4] == "90% CI"

@@ -48,7 +48,9 @@ def test_many_contexts_go_to_further_rows() -> None:
 
 def test_the_words_hold_the_counts_and_ranges() -> None:
     text = predictions_alt(table(), ["net"])
-    assert "Net, Pain: 1 clip, true scores from −1.00 to 1.50, predicted from −.50 to −.50." in text
+    assert (
+        "Net, Pain: 1 clip, true scores from −1.00 to 1.50, predicted from −0.50 to −0.50." in text
+    )
     assert "Net, All: 2 clips" in text
 
 

@@ -21,13 +21,46 @@ INF = math.inf
 @pytest.mark.parametrize(
     ("value", "digits", "text"),
     [
-        (0.844, 2, ".84"), (0.996, 2, "1.00"), (1.0, 2, "1.00"), (-1.01, 2, "−1.01"),
-        (-0.078, 3, "−.078"), (-0.001, 2, ".00"), (0.0, 2, ".00"), (12.345, 1, "12.3"),
+        (0.844, 2, "0.84"), (0.996, 2, "1.00"), (1.0, 2, "1.00"), (-1.01, 2, "−1.01"),
+        (-0.078, 3, "−0.078"), (-0.001, 2, "0.00"), (0.0, 2, "0.00"), (12.345, 1, "12.3"),
         (NAN, 2, "—"), (INF, 2, "∞"), (-INF, 2, "−∞"),
     ],
 )  # fmt: skip
 def test_numbers_as_apa_prints_them(value: float, digits: int, text: str) -> None:
     assert labels.number(value, digits) == text
+
+
+@pytest.mark.parametrize(
+    ("quantity", "text"),
+    [
+        ("p_value", "−.08"), ("correlation", "−.08"), ("correlation_within", "−.08"),
+        ("concordance", "−.08"), ("r2", "−.08"), ("icc", "−.08"), ("std_loading", "−.08"),
+        ("std_residual_variance", "−.08"), ("cfi", "−.08"), ("rmsea", "−.08"), ("srmr", "−.08"),
+        ("nrmse", "−0.08"), ("rmse", "−0.08"), ("mae", "−0.08"), ("bias", "−0.08"),
+        ("statistic", "−0.08"), ("tested_estimate", "−0.08"), ("", "−0.08"),
+    ],
+)  # fmt: skip
+def test_only_what_cannot_pass_1_is_without_its_zero(quantity: str, text: str) -> None:
+    assert labels.number(-0.078, of=quantity) == text
+    assert labels.interval(-0.078, 1.2, of=quantity) == f"[{text}, 1.20]"
+
+
+def test_a_difference_of_two_correlations_can_pass_1() -> None:
+    assert labels.quantity_of("correlation", "pain", "en") == "correlation"
+    assert labels.quantity_of("correlation", "pain", "en - lstm") == ""
+    assert labels.quantity_of("correlation", "pain - all", "en") == ""
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ("Nrmse of 'human' by jackknife_t", "Nrmse of human baseline by jackknife-t"),
+        ("nrmse and R2 of 'elastic_net' in 'pain'", "NRMSE and R² of ElasticNet in 'pain'"),
+        ("my_column of the_user, all", "my_column of the_user, all"),
+    ],
+)
+def test_names_of_ours_in_messages_are_words(message: str, text: str) -> None:
+    assert labels.in_words(message) == text
 
 
 @pytest.mark.parametrize(
@@ -108,11 +141,11 @@ def test_the_papers_table_3_comes_back_with_elastic_net_in_bold() -> None:
     table = tables.performance_table(paper_figures.performance())
     lines = table.markdown().splitlines()
     assert [cell.strip() for cell in lines[-5].split("|")[1:-1]] == [
-        "ElasticNet", "**.100**", "**.104**", "**.084**", "**.124**",
+        "ElasticNet", "**0.100**", "**0.104**", "**0.084**", "**0.124**",
         "**.723**", "**.525**", "**.834**", "**.497**",
     ]  # fmt: skip
     assert [cell.strip() for cell in lines[4].split("|")[1:-1]] == [
-        "Uniform baseline", ".294", ".303", ".323", ".309", ".091", ".032", "−.078", ".043",
+        "Uniform baseline", "0.294", "0.303", "0.323", "0.309", ".091", ".032", "−.078", ".043",
     ]  # fmt: skip
     assert lines[-3:] == [
         "Note: NRMSE: lower is better; Correlation: higher is better.",
@@ -148,8 +181,8 @@ def test_ties_are_both_bold_baselines_never_and_nan_does_not_win() -> None:
 
 def test_intervals_stand_in_the_cells_on_request() -> None:
     frame = performance(("a", "all", "nrmse", 0.1)).assign(conf_low=0.05, conf_high=INF)
-    assert tables.performance_table(frame, intervals=True).rows == (("A", ".100 [.050, ∞]"),)
-    assert tables.performance_table(frame).rows == (("A", ".100"),)
+    assert tables.performance_table(frame, intervals=True).rows == (("A", "0.100 [0.050, ∞]"),)
+    assert tables.performance_table(frame).rows == (("A", "0.100"),)
 
 
 CRITERIA = "different criteria"
@@ -175,14 +208,14 @@ def test_comparison_table_sets_methods_side_by_side() -> None:
         "95% CI, jackknife-t", "p, jackknife-t", "95% CI, percentile", "p, percentile",
     )  # fmt: skip
     assert table.rows == (
-        ("NRMSE", "All", "En − Uniform baseline", "−.185",
-         "[−.203, −.168]", "< .001", "[−.200, −.170]", ".001"),
-        ("NRMSE", "All", "En", ".100", "[.090, .110]", "—", "[.080, .120]", "—"),
+        ("NRMSE", "All", "En − Uniform baseline", "−0.185",
+         "[−0.203, −0.168]", "< .001", "[−0.200, −0.170]", ".001"),
+        ("NRMSE", "All", "En", "0.100", "[0.090, 0.110]", "—", "[0.080, 0.120]", "—"),
         ("Correlation", "All", "En − Uniform baseline", "—", "—", "—", "—", "—"),
     )  # fmt: skip
     assert table.notes == (
         "NRMSE, All, En − Uniform baseline: different criteria.",
-        "No p-value for NRMSE, All, En: the size of an error is not tested, only differences are.",
+        "No p value for NRMSE, All, En: the size of an error is not tested, only differences are.",
         "No estimate for Correlation, All, En − Uniform baseline (percentile): constant.",
     )
 
@@ -205,8 +238,8 @@ def test_two_estimates_of_one_row_are_an_error() -> None:
 
 def test_the_papers_table_4_comes_back() -> None:
     rows = tables.comparison_table(paper_figures.comparison()).rows
-    assert rows[0][2:] == ("ElasticNet − Uniform baseline", "−.185", "[−.203, −.168]", "< .001")
-    assert rows[2][2:] == ("ElasticNet − Human baseline", ".034", "[.016, .052]", ".001")
+    assert rows[0][2:] == ("ElasticNet − Uniform baseline", "−0.185", "[−0.203, −0.168]", "< .001")
+    assert rows[2][2:] == ("ElasticNet − Human baseline", "0.034", "[0.016, 0.052]", ".001")
     assert tables.comparison_table(paper_figures.comparison()).notes == ()
 
 
@@ -217,7 +250,7 @@ def test_weights_tell_exact_zero_from_rounded() -> None:
     )
     table = tables.weights_table(frame)
     assert table.columns == ("Feature", "Pain", "All")
-    assert table.rows == (("AU count", ".00", "0"), ("Roll velocity", "−.20", "—"))
+    assert table.rows == (("AU count", "0.00", "0"), ("Roll velocity", "−0.20", "—"))
     assert table.notes == (
         "0: the penalty removed the feature.",
         "Not computed: Roll velocity, All.",
@@ -225,10 +258,14 @@ def test_weights_tell_exact_zero_from_rounded() -> None:
 
 
 def test_long_lists_in_notes_are_counted() -> None:
-    frame = performance(*((f"m{i}", "all", "nrmse", NAN) for i in range(9)))
+    missing = [(f"m{i}", "all", "nrmse", NAN) for i in range(9)]
+    frame = performance(*missing, ("m9", "all", "nrmse", 0.1))
     assert tables.performance_table(frame).notes[-1] == (
         "No estimate for M0, All, NRMSE; M1, All, NRMSE; M2, All, NRMSE; M3, All, NRMSE; "
         "M4, All, NRMSE; M5, All, NRMSE and 3 more: no value was given."
+    )
+    assert tables.performance_table(performance(*missing)).notes[-1] == (
+        "No estimate for any row: no value was given."
     )
 
 
@@ -237,7 +274,7 @@ def test_side_by_side() -> None:
     ours = paper_figures.reliability().iloc[:2].assign(estimate=[0.8, NAN], reason=["", "constant"])
     truth = pd.DataFrame([("startle", "emotion", 0.9)], columns=[*keys, "estimate"])
     table = tables.side_by_side(
-        ours, keys=keys, truth=truth, paper=paper_figures.reliability(), title="Beside"
+        ours, keys=keys, truth=truth, paper=paper_figures.reliability(), of="icc", title="Beside"
     )
     assert table.columns == ("Context", "Question", "Ours", "Interval", "Truth", "Paper")
     assert table.rows == (

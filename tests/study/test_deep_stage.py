@@ -102,7 +102,7 @@ def test_it_is_in_the_tables_and_figures(result: StudyResult) -> None:
 def test_the_report_has_curves_and_spread(result: StudyResult) -> None:
     page = (result.folder / "report.html").read_text(encoding="utf-8")
     assert 'id="table-seed-spread"' in page
-    assert "Spread over seeds beside the sampling interval" in page
+    assert "Spread Over Seeds Beside the Sampling Interval" in page
     curves = page[page.index('id="learning-curves"') :]
     assert "True</td>" not in curves
     assert "LSTM</t" in curves

@@ -6,18 +6,21 @@ import json
 import math
 import re
 import shutil
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from study_variants import tables_of, variant
 
 from pyexpr.base.errors import StudyError
 from pyexpr.base.files import OutputError
 from pyexpr.report.labels import interval, number
-from pyexpr.study.pipeline import StudyResult
+from pyexpr.study.pipeline import Study, StudyResult
 from pyexpr.study.report import REPORT, study_report
+from pyexpr.study.summary import print_summary
 
 VOID = {"meta", "br", "hr", "img", "link", "col"}
 
@@ -48,7 +51,7 @@ class Page(HTMLParser):
             self.sections.append(str(given["id"]))
         for name in ("src", "href"):
             value = given.get(name)
-            if value is not None:
+            if value is not None and not value.startswith("https://doi.org/"):
                 (self.links if value.startswith("#") else self.loaded).append(value)
         assert not any(name.startswith("on") for name in given)
 
@@ -73,8 +76,8 @@ def test_it_is_one_whole_page_that_loads_nothing(study_result: StudyResult, page
     assert page.loaded == []
     assert {link[1:] for link in page.links} <= set(page.ids)
     text = (study_result.folder / REPORT).read_text(encoding="utf-8")
-    # Names of a vocabulary are no addresses.
-    assert not re.search(r"(?:https?:)//(?!www\.w3\.org)", text)
+    # Names of a vocabulary are no addresses; those of works are links, which load nothing.
+    assert not re.search(r"(?:https?:)//(?!www\.w3\.org|doi\.org)", text)
     assert str(study_result.folder) not in text
 
 
@@ -89,13 +92,13 @@ def test_the_sentences_hold_the_results(study_result: StudyResult, page: Page) -
     table = study_result.table("comparison")
     first = table[table["method"] == "jackknife_t"]
     for row in first[first["term"] == "elastic_net"].itertuples():
-        limits = interval(row.conf_low, row.conf_high, 3)
-        assert f"{number(row.estimate, 3)} " in page.text
+        limits = interval(row.conf_low, row.conf_high, 3, of=row.metric)
+        assert f"{number(row.estimate, 3, of=row.metric)} " in page.text
         assert f"95% CI {limits}" in page.text
     for word in (
-        "The data are simulated.", "15 subjects were recorded in 3 contexts",
-        "240 clips were rated on 3 questions", "4,320 ratings in all", "lavaan", "seed 3",
-        "9 subjects", "one-way random effects", "Bartlett factor scores",
+        "The data are simulated.", "15 subjects recorded in three contexts",
+        "On three questions", "240 clips were rated from 0 to 4", "4,320 ratings in all", "lavaan",
+        "seed 3", "9 subjects", "one-way random effects", "Bartlett factor scores",
     ):  # fmt: skip
         assert word in page.text, word
 
@@ -112,8 +115,74 @@ def test_every_table_and_figure_is_shown(page: Page) -> None:
 
 def test_what_was_left_out_is_said(study_result: StudyResult, page: Page) -> None:
     left_out = study_result.stages["models"].facts["left out"]
-    for reason, count in left_out.items():
-        assert f"{reason} ({count})" in page.text
+    n = sum(left_out.values())
+    assert all("bins valid" in reason for reason in left_out)
+    assert f"rated and recorded, {n} were left out of all models alike" in page.text
+    assert f"fewer valid bins than needed ({n})" in page.text
+
+
+def blocks(text: str) -> list[str]:
+    """What is read of each paragraph, item and note, without elements."""
+    body = text[text.index("<main") : text.index('<section id="record"')]
+    body = re.sub(r"<svg.*?</svg>", "", body, flags=re.DOTALL)
+    found = re.findall(r"<(p|li)\b[^>]*>(.*?)</\1>", body, flags=re.DOTALL)
+    return [unescape(re.sub(r"<[^>]+>", "", inner)).replace("\u00a0", " ") for _, inner in found]
+
+
+@pytest.fixture(scope="module")
+def html(study_result: StudyResult) -> str:
+    return (study_result.folder / REPORT).read_text(encoding="utf-8")
+
+
+def test_tables_and_figures_are_numbered_as_they_come_with_titles_in_title_case(html: str) -> None:
+    for kind, element in (("Table", "caption"), ("Figure", "figcaption")):
+        shown = re.findall(
+            rf"<{element}\b[^>]*>(?:<span>)?<strong>{kind} (\d+)</strong> <em>(.*?)</em>", html
+        )
+        assert len(shown) == html.count(f"<{element} ")
+        assert [int(number) for number, _ in shown] == list(range(1, len(shown) + 1))
+        for _, title in shown:
+            words = re.findall(r"[A-Za-z]{4,}", title)
+            assert all(word[0].isupper() for word in words), title
+    notes = re.findall(r'<p class="note">(.{17})', html)
+    assert set(notes) == {"<em>Note.</em> " + note[15:] for note in notes}
+
+
+def test_no_sentence_begins_with_a_numeral(html: str) -> None:
+    for text in blocks(html):
+        sentences = re.split(r"(?<=[a-z)][.!?]) (?=[A-Z\d])", text.removeprefix("Note. "))
+        # In references "pp. 59" begins nothing.
+        begun = [one for one in sentences if one[:1].isdigit() and "https://doi.org" not in text]
+        assert [one for one in begun if not one.startswith("0: the penalty")] == []
+
+
+def code_names(html: str) -> list[str]:
+    words = Page(html[: html.index('<section id="record"')] + "</main></div></body></html>").text
+    return re.findall(r"\S*\w_\w\S*|\w+\(\)|\S+ =~ \S+", words)
+
+
+def test_readers_are_shown_no_names_of_columns_or_calls(html: str) -> None:
+    assert code_names(html) == []
+
+
+def test_what_is_cited_is_listed_and_nothing_else(html: str) -> None:
+    text, _, rest = html.partition('<section id="citing"')
+    words = unescape(re.sub(r"<[^>]+>", "", re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL)))
+    by = r"(The pyexpr authors|(?:van de )?[A-Z][\wš]+(?: et al\.| & [A-Z]\w+)?)"
+    cited = set(re.findall(by + r",? \(?(\d{4}\b|n\.d\.)", words))
+    listed = set()
+    for entry in re.findall(r"<li>(.*?)</li>", rest[: rest.index("</section>")]):
+        plain = unescape(re.sub(r"<[^>]+>", "", entry))
+        authors, year = re.match(r"(.*?) \((\d{4}|n\.d\.)\)", plain).groups()  # type: ignore[union-attr]
+        names = re.findall(r"((?:van de )?[\wš]+), (?:[A-Z]\.[ -]?)+", authors)
+        first = names[0] if names else authors.removesuffix(".")
+        others = {0: "", 1: "", 2: f" & {names[-1] if names else ''}"}.get(len(names), " et al.")
+        listed.add((first + others, year))
+        assert "<em>" in entry
+        assert not re.search(r"\d-\d+[.,)]", plain.partition("http")[0])
+        assert ("https://doi.org/10." in entry) == (year != "n.d.")
+    assert cited == listed
+    assert ("Chen", "2007") in listed
 
 
 def test_cautions_stand_where_they_belong(page: Page) -> None:
@@ -184,8 +253,8 @@ def test_the_leak_of_scores_is_told_or_why_not(copy: Path, reason: str, words: s
 def test_what_slopes_are_adjusted_by_is_told(copy: Path) -> None:
     change(copy, options__coefficients__adjust="none")
     page = Page(study_report(copy).read_text(encoding="utf-8"))
-    assert "p-values are not adjusted for their number" in page.text
-    assert "p-values of slopes, contrasts and omnibus tests are not adjusted either" in page.text
+    assert "p values are not adjusted for their number" in page.text
+    assert "p values of slopes, contrasts and omnibus tests are not adjusted either" in page.text
 
 
 def test_rows_of_the_weights_are_told(copy: Path) -> None:
@@ -213,8 +282,8 @@ def test_many_clips_lost_and_dropped_ratings_are_told(copy: Path) -> None:
         **{"stages__models__left out": {"7 of 15 bins valid, 8 needed": 80}},
     )
     page = Page(study_report(copy).read_text(encoding="utf-8"))
-    assert "Left out before any analysis: 12 ratings without a score." in page.text
-    assert "80 of" in page.text
+    assert "and not among these numbers: 12 ratings without a score." in page.text
+    assert ", 80 (" in page.text
     assert "were left out of the models. If they differ" in page.text
 
 
@@ -226,7 +295,7 @@ def test_one_of_a_thing_has_the_verb_of_one(copy: Path) -> None:
     )
     text = Page(study_report(copy).read_text(encoding="utf-8")).text
     assert "1 rating without a score and 1 recording without ratings." in text
-    assert "1 clip was left out of all models alike" in text
+    assert "1 was left out of all models alike" in text
 
 
 def test_where_there_is_no_interval_none_is_shown_in_a_sentence(copy: Path) -> None:
@@ -237,7 +306,7 @@ def test_where_there_is_no_interval_none_is_shown_in_a_sentence(copy: Path) -> N
     text = Page(study_report(copy).read_text(encoding="utf-8")).text
     assert "CI \u2014" not in text
     assert "no 95% CI could be computed" in text
-    assert re.search(r"ICC\(1,k\) ran from \.\d+ \(\w+, \w+\) to", text)
+    assert re.search(r"ICC\(1, k \) ran from \.\d+ \(\w+, \w+\) to", text)
 
 
 def test_contexts_that_differ_in_their_capital_alone_stay_apart(copy: Path) -> None:
@@ -245,9 +314,9 @@ def test_contexts_that_differ_in_their_capital_alone_stay_apart(copy: Path) -> N
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace("startle", "Pain"), encoding="utf-8")
     text = Page(study_report(copy).read_text(encoding="utf-8")).text
-    assert "in 3 contexts (Pain, pain, and disgust)" in text
-    assert "; Pain: alpha" in text.replace("were Pain: alpha", "were ; Pain: alpha")
-    assert "; pain: alpha" in text
+    assert "in three contexts (Pain, pain, and disgust)" in text
+    assert " Pain: α" in text
+    assert " pain: α" in text
     assert " in pain, " in text
     assert " in Pain, " in text
 
@@ -289,12 +358,80 @@ def test_invariance_is_shown_or_said_to_be_untested(copy: Path) -> None:
     assert words in page.text
 
 
+@pytest.fixture(scope="module")
+def one_context(study_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The report of a study of one context; some of its clips are in one table alone."""
+    ratings, recordings = tables_of(study_folder)
+    first, second, *_ = sorted(set(ratings["subject"]))
+    rated = ratings[(ratings["context"] == "pain") & (ratings["subject"] != first)]
+    recorded = recordings[(recordings["context"] == "pain") & (recordings["subject"] != second)]
+    file = variant(
+        study_folder,
+        tmp_path_factory.mktemp("one") / "study",
+        ratings=rated,
+        recordings=recorded,
+        toml="[compare]\nn_boot = 50\n[coefficients]\nn_boot = 50\n",
+    )
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("[data]", '[data]\nunmatched = "drop"'), encoding="utf-8")
+    result = Study.from_file(file).run(progress=False)
+    return (result.folder / REPORT).read_text(encoding="utf-8")
+
+
+def test_of_one_context_nothing_is_said_of_several(one_context: str) -> None:
+    words = Page(one_context).text
+    assert re.findall(r"[^.]*\b(?:contexts|Contexts|over all)\b[^.]*", words) == []
+    # What is "over all" would repeat it.
+    assert not re.search(r"<t[dh][^>]*>(?:<button[^>]*>)?All<", one_context)
+    assert "recorded in one context (pain)" in words
+    assert code_names(one_context) == []
+
+
+def test_one_model_alone_is_compared_with_none(
+    study_result: StudyResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = variant(
+        study_result.folder.parent,
+        tmp_path / "study",
+        toml='[baselines]\nuniform = false\nnormal = false\nhuman = "none"\n'
+        '[compare]\nmethods = ["bca"]\nmetrics = ["r2", "bias"]\nn_boot = 50\n'
+        '[coefficients]\nn_boot = 50\nadjust = "none"\n',
+    )
+    shutil.copytree(study_result.folder / "stages", tmp_path / "study" / "results" / "stages")
+    result = Study.from_file(file).run(progress=False)
+    text = (result.folder / REPORT).read_text(encoding="utf-8")
+    words = Page(text).text
+    assert "table4-comparison" not in Page(text).ids
+    assert "Not computed: uniform baseline, normal baseline, and human baseline." in words
+    assert "comparison are not adjusted" not in words
+    assert code_names(text) == []
+    print_summary(result)
+    assert "Table 3" in capsys.readouterr().out
+
+
+def test_what_stands_in_one_table_alone_is_counted_once(one_context: str) -> None:
+    words = Page(one_context).text
+    assert "126 ratings without a recording (of 7 clips) and 1 recording without ratings" in words
+    rated = int(re.search(r"(\d+) clips were rated", words)[1])  # type: ignore[index]
+    lost = int(re.search(r"rated and recorded, (\d+) w", words)[1])  # type: ignore[index]
+    parts = map(int, re.findall(r"\d+ subjects \((\d+) clips\)", words))
+    assert rated == 91
+    assert sum(parts) + lost == rated
+    table = re.search(r'<table id="table-clips-left-out".*?</table>', one_context, re.DOTALL)
+    assert table
+    rows = re.findall(r"<tr>(.*?)</tr>", table[0])
+    early = [row for row in rows if "before any analysis" in row]
+    later = [int(re.findall(r">(\d+)<", row)[0]) for row in rows if "of the models" in row]
+    assert len(early) == 2
+    assert sum(later) == lost
+
+
 def test_one_context_without_contrasts(copy: Path) -> None:
     names = ("contrasts", "omnibus", "tuning", "scores_leakage")
     without(copy, *(f"{name}.csv" for name in names))
     page = Page(study_report(copy).read_text(encoding="utf-8"))
     assert "table-contrasts" not in page.ids
-    assert "whole sample gain" not in page.text
+    assert "Training Subjects Alone" not in page.text
 
 
 @pytest.mark.parametrize(

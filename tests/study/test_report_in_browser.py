@@ -115,6 +115,19 @@ def says_copied(page: Page) -> None:
     expect(page.locator("#said")).to_have_text("Copied.")
 
 
+# What a word processor finds in HTML: paragraphs, and the rules above and below each row.
+PASTED = """async () => { const [item] = await navigator.clipboard.read();
+  const html = await (await item.getType('text/html')).text();
+  const page = new DOMParser().parseFromString(html, 'text/html');
+  const words = [...page.querySelectorAll('p')].map(p => p.textContent.trim());
+  const has = (row, side) => [...row.cells].some(
+    cell => cell.style['border' + side + 'Style'] === 'solid');
+  return { buttons: page.querySelectorAll('button').length,
+    title: words.slice(0, 2), note: words[2], italics: [...page.querySelectorAll('i, em')].length,
+    rules: [...page.querySelectorAll('tr')].map(
+      row => ['Top', 'Bottom'].filter(side => has(row, side)).join(' ')) }; }"""
+
+
 def test_a_table_is_copied_as_text_and_as_a_table(page: Page) -> None:
     page.locator("button[data-copy=table2-factor-model]").click()
     says_copied(page)
@@ -122,18 +135,28 @@ def test_a_table_is_copied_as_text_and_as_a_table(page: Page) -> None:
     lines = text.splitlines()
     assert lines[0].split("\t") == ["Parameter", "Startle", "Pain", "Disgust", "All"]
     assert lines[1].startswith("λ1 (Response)\t.9")
-    html = page.evaluate(
-        """async () => { const [item] = await navigator.clipboard.read();
-        return (await item.getType('text/html')).text(); }"""
-    )
-    assert "<table" in html
-    assert "<button" not in html
+    # Pasted it keeps its number, its title, APA's rules and its note.
+    assert page.evaluate(PASTED) == {
+        "buttons": 0,
+        "title": ["Table 4", "One-Factor Model: Standardised Loadings and Residual Variances"],
+        "note": "Note. λ: standardised loading; ε: standardised residual variance.",
+        "italics": 2,
+        "rules": ["Top Bottom", *[""] * 5, "Bottom"],
+    }
+
+
+def test_a_table_under_spanners_has_its_rules(page: Page) -> None:
+    page.locator("button[data-copy=table3-performance-intervals]").click()
+    says_copied(page)
+    rules = page.evaluate(PASTED)["rules"]
+    assert rules[:2] == ["Top Bottom", "Bottom"]
+    assert (rules[2], rules[-1]) == ("", "Bottom")
 
 
 def test_sentences_are_copied_and_a_selection_serves_without_a_clipboard(page: Page) -> None:
     page.locator("button[data-copy=methods-text]").click()
     says_copied(page)
-    assert "15 subjects were recorded" in page.evaluate("navigator.clipboard.readText()")
+    assert "15 subjects recorded" in page.evaluate("navigator.clipboard.readText()")
     page.evaluate("window.ClipboardItem = undefined")
     page.locator("button[data-copy=not-done-text]").click()
     says_copied(page)

@@ -66,10 +66,59 @@
     }).join("\n");
   }
 
-  function plainHtml(table) {
-    var copy = table.cloneNode(true);
-    copy.querySelectorAll("button").forEach(function (one) { one.replaceWith(one.textContent); });
-    return copy.outerHTML;
+  // Number, title, table and note as a word processor keeps them: styles on the elements.
+  var FONT = "font-family:'Times New Roman',serif;font-size:11pt;";
+  var RULE = "1pt solid black";
+  function paragraph(parts, style) {
+    var made = document.createElement("p");
+    parts.forEach(function (part) { made.append(part); });
+    made.style.cssText = FONT + style;
+    return made;
+  }
+
+  function bare(node) {
+    var copy = node.cloneNode(true);
+    copy.querySelectorAll("button").forEach(function (one) { one.replaceWith.apply(one, one.childNodes); });
+    [copy].concat(Array.from(copy.querySelectorAll("*"))).forEach(function (one) {
+      ["class", "id", "role", "tabindex", "aria-sort", "data-at"].forEach(function (name) {
+        one.removeAttribute(name);
+      });
+    });
+    return copy;
+  }
+
+  function wordTable(table) {
+    var copy = bare(table);
+    if (copy.caption) { copy.caption.remove(); }
+    copy.style.borderCollapse = "collapse";
+    Array.from(table.rows).forEach(function (row, i) {
+      var made = copy.rows[i];
+      var inHead = row.parentNode === table.tHead;
+      Array.from(row.cells).forEach(function (cell, j) {
+        var over = cell.classList.contains("over");
+        var side = over ? "center" : cell.classList.contains("text") ? "left" : "right";
+        var style = FONT + "padding:2pt 6pt;font-weight:normal;vertical-align:top;text-align:" + side + ";";
+        if (i === 0) { style += "border-top:" + RULE + ";"; }
+        if ((inHead && (over || row === table.tHead.lastElementChild)) || row === table.rows[table.rows.length - 1]) {
+          style += "border-bottom:" + RULE + ";";
+        }
+        made.cells[j].style.cssText = style;
+      });
+    });
+    return copy;
+  }
+
+  function forWord(table) {
+    var made = document.createElement("div");
+    var caption = table.caption;
+    var number = caption && caption.querySelector("strong");
+    var title = caption && caption.querySelector("em");
+    if (number) { made.append(paragraph([bare(number)], "margin:0 0 6pt 0;")); }
+    if (title) { made.append(paragraph([bare(title)], "margin:0 0 6pt 0;")); }
+    made.append(wordTable(table));
+    var note = table.closest(".tablebox") && table.closest(".tablebox").querySelector(".note");
+    if (note) { made.append(paragraph(Array.from(bare(note).childNodes), "margin:6pt 0 0 0;")); }
+    return made;
   }
 
   // Where the page may not use the clipboard, the browser copies a selection.
@@ -84,18 +133,28 @@
     say(done ? "Copied." : "The browser does not let this page copy; select and copy by hand.");
   }
 
+  // A table is selected as it is to be pasted, for a moment in the page but out of sight.
+  function selected(node) {
+    if (node.tagName !== "TABLE") { bySelection(node); return; }
+    var made = forWord(node);
+    made.style.cssText = "position:fixed;left:-200rem;top:0;";
+    document.body.append(made);
+    bySelection(made);
+    made.remove();
+  }
+
   function copy(id) {
     // Emptied first, so that a screen reader says the second "Copied." too.
     said.textContent = "";
     var node = document.getElementById(id);
     var isTable = node.tagName === "TABLE";
     var text = isTable ? tabs(node) : node.innerText.trim();
-    if (!(navigator.clipboard && window.ClipboardItem)) { bySelection(node); return; }
+    if (!(navigator.clipboard && window.ClipboardItem)) { selected(node); return; }
     var parts = { "text/plain": new Blob([text], { type: "text/plain" }) };
-    if (isTable) { parts["text/html"] = new Blob([plainHtml(node)], { type: "text/html" }); }
+    if (isTable) { parts["text/html"] = new Blob([forWord(node).outerHTML], { type: "text/html" }); }
     navigator.clipboard.write([new ClipboardItem(parts)]).then(
       function () { say("Copied."); },
-      function () { bySelection(node); }
+      function () { selected(node); }
     );
   }
 

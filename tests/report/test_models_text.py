@@ -1,0 +1,61 @@
+"""Deep models in a methods section: sentences, no options of a study file."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from pyexpr.report.models_text import models_sentences
+from pyexpr.study.config import LSTMSection, Video3DSection
+
+
+def told(model: str, section: Any, contexts: tuple[str, ...] = ("startle", "pain")) -> str:
+    record = {
+        "options": {"models": {model: section.model_dump(mode="json")}},
+        "stages": {model: {"chosen": {"all": {"lr": 0.01, "num_layers": 3}}}},
+    }
+    names = {"startle": "Startle", "pain": "Pain", "all": "All"}
+    return " ".join(models_sentences(record, contexts, names, [model], {}))
+
+
+@pytest.mark.parametrize(
+    ("model", "section", "words"),
+    [
+        ("lstm", LSTMSection(), "two layers of 128 hidden units, and no dropout"),
+        ("lstm", LSTMSection(), "the landmarks of face and eyes in two and three dimensions"),
+        ("lstm", LSTMSection(), "a learning rate of 0.005, no weight decay, and gradients clipped"),
+        ("lstm", LSTMSection(), "stopped once 10 epochs had brought no lower error"),
+        ("lstm", LSTMSection(per_context=False), "was trained over all contexts by Adam"),
+        ("lstm", LSTMSection(n_seeds=3), "the means of three trainings that differ"),
+        ("lstm", LSTMSection(tune="paper"), "All: learning rate 0.01, layers 3."),
+        ("lstm", LSTMSection(dropout=0.2), "and dropout of 0.2 between layers"),
+        ("video3d", Video3DSection(), "16 frames of each clip, spread over the clip"),
+        ("video3d", Video3DSection(), "Its weights were drawn at random."),
+        (
+            "video3d",
+            Video3DSection(pretrained="kinetics400", trainable="layer4", crop="face"),
+            "trained on Kinetics-400; layers before the fourth residual stage stayed",
+        ),
+        ("video3d", Video3DSection(precision="16-mixed"), "in mixed precision of 16 bits"),
+    ],
+)
+def test_choices_are_sentences(model: str, section: Any, words: str) -> None:
+    text = told(model, section)
+    assert words in text
+    assert not re.search(r"\w_\w|True|False|None|\w = \w", text)
+
+
+def test_every_group_of_columns_has_words() -> None:
+    from pyexpr.behavior.frame_store import COLUMN_SETS
+    from pyexpr.behavior.openface_layout import GROUPS
+
+    for name in (*COLUMN_SETS, *GROUPS):
+        assert " read the " in told("lstm", LSTMSection(columns=(name,))).replace(
+            "read all that", "read the "
+        )
+
+
+def test_of_one_context_none_is_said() -> None:
+    assert "context" not in told("lstm", LSTMSection(), ("pain",))
