@@ -113,7 +113,8 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #'
 #' * `interval()`: other intervals or another level, from the same draws.
 #' * `adjust()`: tests judged together, by Holm's steps or max-T, with simultaneous
-#'   intervals.
+#'   intervals. With Holm's steps these are Bonferroni's, so that they can hold 0 where
+#'   the adjusted p is below the level.
 #' * `extend()`: more replicates, as if asked for at once.
 #' * `replicates()`: the bootstrap replicates.
 #' * `sign_flip()`: every difference between models by exchanging predictions within

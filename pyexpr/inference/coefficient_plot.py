@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pyexpr.base import drawing, plotting
+from pyexpr.inference.multiplicity import OF_INTERVALS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,6 @@ _TITLE_LINE = 3.4
 _MIN_PANEL = 20.0
 # Where the two estimates stand in a feature's row, from its middle.
 _OFFSET = 1.1
-_RULES = {"holm": "Holm", "max_t": "max-T"}
 # What each mark is called, and the columns behind it.
 _SERIES = (
     (
@@ -42,7 +42,7 @@ def interval_told(table: pd.DataFrame) -> str:
     rules = [rule for rule in table.get("adjustment", ()) if isinstance(rule, str) and rule]
     if not rules:
         return "confidence interval"
-    return f"simultaneous confidence interval by {_RULES[rules[0]]}"
+    return f"simultaneous confidence interval by {OF_INTERVALS[rules[0]]}"
 
 
 def coefficients_figure(

@@ -104,7 +104,8 @@ class CoefficientResult(CoefficientEvidence, Result):
         Parameters
         ----------
         rule : {"holm", "max_t"}
-            ``holm``: p by Holm's steps, each interval at ``1 - (1 - confidence)/m``.
+            ``holm``: p by Holm's steps, each interval at ``1 - (1 - confidence)/m``. That
+            is Bonferroni's, so it can hold 0 where the adjusted p is below the level.
             ``max_t``: both from the largest ``|T* - T|/SE*`` of the family, subjects'
             residuals multiplied (Rademacher enumerated, else Webb), SE* that of the
             resample.

@@ -11,6 +11,7 @@ import numpy as np
 from pyexpr.base.errors import DataError, counted
 from pyexpr.inference.comparison_evidence import MetricDraws
 from pyexpr.inference.comparison_plot import comparison_figure
+from pyexpr.inference.multiplicity import OF_INTERVALS
 from pyexpr.inference.quantities import Row, families
 from pyexpr.inference.replicated import ReplicatedResult
 from pyexpr.inference.sign_flip import SignFlipResult, sign_flip_test
@@ -174,8 +175,7 @@ class ComparisonResult(ReplicatedResult):
             raise DataError(f"between= must be 'models' or 'contexts', not {between!r}")
         percent = f"{100 * self.intervals.confidence:g} % interval ({self.method})"
         if self.intervals.rule is not None and between == "models":
-            rule = {"holm": "Holm", "max_t": "max-T"}[self.intervals.rule]
-            percent += f"; of differences simultaneous, by {rule}"
+            percent += f"; of differences simultaneous, by {OF_INTERVALS[self.intervals.rule]}"
         return comparison_figure(
             self.rows, self.tidy(), level=percent, between=between, metrics=metrics,
             contexts=contexts, names=names,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ADJUSTMENTS = ("holm", "max_t")
+#: What makes the intervals of a rule simultaneous: Holm's steps are of p-values alone.
+OF_INTERVALS = {"holm": "Bonferroni", "max_t": "max-T"}
 
 
 def check_rule(rule: str) -> None:
@@ -44,7 +46,7 @@ def adjust(
         Positions of the quantities judged together.
     rule : {"holm", "max_t"}
         ``holm``: p by Holm's steps, intervals each at ``1 - (1 - confidence)/m`` by the
-        method at hand. ``max_t``: the distribution of the largest
+        method at hand (Bonferroni). ``max_t``: the distribution of the largest
         ``|T* - T|/SE*`` of the family, SE* that of the replicate.
     """
     check_rule(rule)

@@ -217,7 +217,8 @@ class ReplicatedResult(Result):
         ----------
         rule : {"holm", "max_t"}
             ``holm``: p-values by Holm's steps, each interval by the method at hand at
-            ``1 - (1 - confidence)/m``, m the number of tests in the family.
+            ``1 - (1 - confidence)/m``, m the number of tests in the family. That is
+            Bonferroni's, so it can hold 0 where the adjusted p is below the level.
             ``max_t``: both from the largest studentised statistic of the family in
             each replicate, studentised by the replicate's own standard error.
         """

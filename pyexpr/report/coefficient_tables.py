@@ -271,8 +271,14 @@ def _adjustment(frame: pd.DataFrame) -> str:
 def _adjustment_note(adjusted: str, family: str, *, intervals: bool = True) -> tuple[str, ...]:
     if not adjusted:
         return ()
-    what = f"p, {adjusted}, and the CIs are" if intervals else f"p, {adjusted}, is"
-    return (f"{what} adjusted for {family}.",)
+    if not intervals:
+        return (f"p, {adjusted}, is adjusted for {family}.",)
+    if adjusted == _ADJUSTED["holm"]:
+        return (
+            f"p, {adjusted}, is adjusted for {family}, and so are the CIs, by Bonferroni: they can "
+            "hold 0 where p is below the level.",
+        )
+    return (f"p, {adjusted}, and the CIs are adjusted for {family}.",)
 
 
 def _methods(frame: pd.DataFrame) -> str:

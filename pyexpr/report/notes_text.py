@@ -33,6 +33,8 @@ _REWORDED = (
     (re.compile(r" \(allow_inadmissible = true under \[factor_model\] [^)]*\)"), ""),
     (re.compile(r" \(reason in comparison\.csv\)"), ""),
     (re.compile(r"(\d) %"), r"\1%"),
+    # A line does not end within it.
+    (re.compile(r"\bp ([=<>]) (?=\.)"), "p\u00a0\\1\u00a0"),
     (re.compile(r"(?<![\w.)])-(?=\.?\d)"), MINUS),
 )  # fmt: skip
 

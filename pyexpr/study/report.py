@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pyexpr.base.errors import DataError, StudyError
 from pyexpr.base.files import write_text
 from pyexpr.base.results import number_text
-from pyexpr.base.tables import read_csv
+from pyexpr.base.tables import ordered_rows, read_csv
 from pyexpr.report.coefficient_tables import leakage_table
 from pyexpr.report.display import DisplayTable
 from pyexpr.report.invariance_table import invariance_table
@@ -168,12 +168,18 @@ def _more_displays(config: StudyConfig, tables: dict[str, pd.DataFrame]) -> dict
     confidence = config.compare.confidence
     makers: dict[str, tuple[str, Callable[[pd.DataFrame], DisplayTable]]] = {
         "recordings_summary": ("recordings", recordings_table),
-        "clips_left_out": ("left_out", left_out_table),
+        "clips_left_out": ("left_out", lambda t: left_out_table(_as_recorded(t, tables))),
         "invariance": ("invariance", invariance_table),
         "leakage": ("scores_leakage", lambda t: leakage_table(t, confidence=confidence)),
         "learning_curves": ("learning_curves", _plain_table),
     }
     return {stem: make(tables[name]) for stem, (name, make) in makers.items() if name in tables}
+
+
+def _as_recorded(frame: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Sort rows by context, in the order of the recordings' table."""
+    contexts = dict.fromkeys([*tables["recordings"]["context"], *frame["context"]])
+    return ordered_rows(frame, "context", list(contexts))
 
 
 def _plain_table(frame: pd.DataFrame) -> DisplayTable:

@@ -551,7 +551,7 @@ def test_printed_and_drawn() -> None:
     assert figure.axes[0].get_yticklabels()[0].get_text() == "Smile"
     for rule, said in (
         (None, "Slope, 95% confidence interval (tested)"),
-        ("holm", "Slope, 95% simultaneous confidence interval by Holm (tested)"),
+        ("holm", "Slope, 95% simultaneous confidence interval by Bonferroni (tested)"),
     ):
         (legend,) = (result if rule is None else result.adjust(rule)).plot().legends
         assert legend.get_texts()[1].get_text() == said

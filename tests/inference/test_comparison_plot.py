@@ -101,7 +101,7 @@ def test_the_legend_says_method_level_and_rule():
         return one.get_texts()[-1].get_text()
 
     adjusted = result(ratio=False, confidence=0.9, metrics=["rmse"]).adjust("holm")
-    assert legend(adjusted).endswith("; of differences simultaneous, by Holm")
+    assert legend(adjusted).endswith("; of differences simultaneous, by Bonferroni")
     assert legend(adjusted, between="contexts") == "90 % interval (jackknife_t)"
 
 

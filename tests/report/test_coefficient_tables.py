@@ -59,7 +59,7 @@ def test_adjusted_p_values_have_their_column_and_note() -> None:
     table = coefficients_table(frame)
     assert table.columns[-1] == "Tested slope: p, Holm"
     assert table.rows[1][-1] == ".006"
-    assert any("p, Holm, and the CIs are adjusted" in note for note in table.notes)
+    assert any("so are the CIs, by Bonferroni: they can hold 0" in note for note in table.notes)
 
 
 def test_contrasts_say_nothing_of_weights() -> None:

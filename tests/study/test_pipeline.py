@@ -62,8 +62,8 @@ def test_every_result_is_written(study_result: StudyResult) -> None:
 def test_figure_4_says_that_its_intervals_are_simultaneous(study_result: StudyResult) -> None:
     assert set(study_result.table("coefficients")["adjustment"]) == {"holm"}
     svg = (study_result.folder / "figures/figure4_coefficients.svg").read_text(encoding="utf-8")
-    assert "Slope, 95% simultaneous confidence interval by Holm (tested)" in svg
-    assert "each with its simultaneous confidence interval by Holm" in svg
+    assert "Slope, 95% simultaneous confidence interval by Bonferroni (tested)" in svg
+    assert "each with its simultaneous confidence interval by Bonferroni" in svg
 
 
 def test_the_code_is_part_of_what_results_are_stored_under(
