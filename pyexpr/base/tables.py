@@ -44,12 +44,12 @@ def require_columns(frame: pd.DataFrame, names: Iterable[str], *, what: str) -> 
 
 def check_magnitude(values: NDArray[np.float64], *, name: str) -> None:
     """Raise `DataError` for numbers whose fourth powers overflow, or all vanish."""
-    if not values.size:
+    # The sum of squares settles it for nearly all tables, and is the fastest pass over one.
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        squares = float(np.vdot(values, values))
+    if values.size / _LARGEST**2 <= squares <= _LARGEST**2:
         return
-    largest = max(values.max(), -values.min())
-    if np.isnan(largest):
-        known = np.abs(values[~np.isnan(values)])
-        largest = known.max(initial=0.0)
+    largest = np.abs(values[~np.isnan(values)]).max(initial=0.0)
     if largest > _LARGEST:
         raise ColumnError(
             f"{name}: numbers as large as {largest:.3g} cannot be squared; divide all by a constant"
