@@ -58,7 +58,7 @@ def predictions_figure(
         One row per clip and context: `context`, `truth`, and a column per model.
     models : sequence of str
         The columns to draw. Clips a model did not predict (NaN) are counted over
-        the panel.
+        the panel; one without any prediction says so.
     truth, context : str
         Names of those columns.
     names : mapping of str to str, optional
@@ -83,7 +83,8 @@ def predictions_figure(
     found = _points(frame, models, truth, context)
     contexts = display_names(in_order(frame[context].astype(str)), names)
     shown = display_names(models, names)
-    gaps = any(np.isnan(predicted).any() for _, predicted in found.values())
+    missing = [np.isnan(predicted) for _, predicted in found.values()]
+    gaps = any(gone.any() and not gone.all() for gone in missing)
     grid = _Grid.of(contexts, shown, width_mm, _COUNT_MM * (1 + gaps))
     limits = _limits(found)
     with plotting.style():
@@ -175,15 +176,20 @@ def _draw(
     limits: tuple[float, float],
     panel_mm: float,
 ) -> None:
-    axes.plot(limits, limits, color=plotting.GREY, lw=0.8, ls="--", zorder=1)
-    axes.plot(true, predicted, "o", ms=2.6, mew=0.5, color=plotting.OKABE_ITO["blue"],
-              markerfacecolor="none", zorder=2)  # fmt: skip
     axes.set(xlim=limits, ylim=limits)
     for which in ("x", "y"):
         plotting.number_ticks(axes, max(2, min(5, int(panel_mm / 8))), which=which)
     missing = int(np.isnan(predicted).sum())
+    if missing == len(true):
+        # A model that was not fitted to this context.
+        axes.annotate("not predicted", (0.5, 0.5), xycoords="axes fraction", ha="center",
+                      va="center", size=plotting.SIZE_SMALL, color=plotting.GREY)  # fmt: skip
+        return
+    axes.plot(limits, limits, color=plotting.GREY, lw=0.8, ls="--", zorder=1)
+    axes.plot(true, predicted, "o", ms=2.6, mew=0.5, color=plotting.OKABE_ITO["blue"],
+              markerfacecolor="none", zorder=2)  # fmt: skip
     axes.annotate(
-        counted(len(true) - missing, "clip") + (f"\n{missing} without" if missing else ""),
+        counted(len(true) - missing, "clip") + (f"\n{missing} not predicted" if missing else ""),
         (0.5, 1), xycoords="axes fraction", xytext=(0, 2), textcoords="offset points",
         ha="center", va="bottom", size=plotting.SIZE_SMALLEST,
     )  # fmt: skip

@@ -24,6 +24,17 @@ def table() -> pd.DataFrame:
     )
 
 
+def test_a_model_without_predictions_in_a_context_says_so() -> None:
+    frame = table()
+    frame.loc[frame["evaluated"] == "pain", "lstm"] = np.nan
+    panels = predictions_figure(frame, ["lstm"]).axes
+    said = [[text.get_text() for text in axes.texts] for axes in panels]
+    assert ["not predicted"] in said
+    (empty,) = (axes for axes, texts in zip(panels, said, strict=True) if "not predicted" in texts)
+    # No diagonal to take for a result.
+    assert not empty.lines
+
+
 def test_example() -> None:
     assert doctest.testmod(module).failed == 0
 
@@ -34,7 +45,7 @@ def test_a_panel_for_each_model_and_context_holds_its_clips() -> None:
     dots = [axes.lines[1].get_xydata().tolist() for axes in panels]
     assert dots[1] == [[-0.9, -0.2], [1.4, 0.6]]
     assert dots[2] == [[-1.0, 0.1], [1.5, 0.2]]
-    assert panels[0].texts[0].get_text() == "1 clip\n1 without"
+    assert panels[0].texts[0].get_text() == "1 clip\n1 not predicted"
     limits = {(*axes.get_xlim(), *axes.get_ylim()) for axes in panels}
     assert len(limits) == 1
 
