@@ -40,6 +40,12 @@ test_that("bad input is one sentence, in R's words", {
     adjust(comparison, "bonf")
     adjust(comparison, NULL)
     extend(comparison, 1.5)
+    fit_cfa(clips, response:motion)
+    fit_cfa(clips, starts_with("e"))
+    icc(ratings, c(subject, context, clip), names(ratings)[9], cluster = subject)
+    fit_cfa(clips, c(response, emotion, motion), cluster = clips$subject)
+    compare_models(clips, score, au_intensity, cluster = subject, metrics = NA)
+    tidy(comparison, conf.level = 0.9)
   })
 })
 
