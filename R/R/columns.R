@@ -27,7 +27,7 @@ named_in <- function(quo, data, arg, call) {
 # An expression as the user wrote it, on one line.
 said_in <- function(quo) {
   text <- paste(trimws(deparse(rlang::quo_get_expr(quo))), collapse = " ")
-  if (nchar(text) > 60L) paste0(substr(text, 1L, 59L), "\u2026") else text
+  if (nchar(text) > 60L) paste0(substr(text, 1L, 57L), "...") else text
 }
 
 # The first symbol of an expression that is neither a column nor a variable.
