@@ -14,6 +14,7 @@ test_that("bad input is one sentence, in R's words", {
     cfa_scores(transform(clips, motion = 1), c(response, emotion, motion))
     cfa_scores(clips, c(response, emotion, motion), engine = "mplus")
     cfa_scores(3)
+    cfa_scores(fit_cfa(clips, c(response, emotion, motion)), clips[c("response", "score")])
     compare_models(clips, score, c(au_intensity, lstm), cluster = subject)
     compare_models(clips, score, au_intensity, cluster = NULL)
     compare_models(clips[1:5, ], score, au_intensity, cluster = subject)
