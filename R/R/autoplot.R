@@ -40,6 +40,7 @@ autoplot.pyexpr_d_study <- function(object, ...) {
     ggplot2::geom_line(na.rm = TRUE) +
     ggplot2::geom_point(na.rm = TRUE) +
     ggplot2::facet_wrap(ggplot2::vars(.data$group)) +
+    ggplot2::scale_x_continuous(breaks = whole_breaks) +
     ggplot2::labs(x = "Raters", y = "Reliability of their mean") +
     ggplot2::theme_bw()
 }
@@ -69,6 +70,7 @@ autoplot.pyexpr_comparison <- function(object, what = "models", ...) {
   table <- table[difference == (what == "differences") & !other, ]
   if (!nrow(table)) data_error("there is one model, so there are no differences.", call)
   table$context <- factor(table$context, unique(table$context))
+  table$metric <- factor(table$metric, unique(table$metric))
   plot <- range_plot(table, "estimate", "conf.low", "conf.high", "term") +
     ggplot2::facet_grid(ggplot2::vars(.data$context), ggplot2::vars(.data$metric), scales = "free_x") +
     ggplot2::labs(x = if (what == "models") "Estimate" else "Difference", y = NULL)
@@ -128,6 +130,12 @@ range_plot <- function(table, estimate, low, high, term) {
     ggplot2::geom_linerange(ggplot2::aes(xmin = .data[[low]], xmax = .data[[high]]), na.rm = TRUE) +
     ggplot2::geom_point(na.rm = TRUE) +
     ggplot2::theme_bw()
+}
+
+# There are no half raters.
+whole_breaks <- function(limits) {
+  at <- pretty(limits)
+  at[at == round(at)]
 }
 
 zero_line <- function() ggplot2::geom_vline(xintercept = 0, linetype = "dashed", colour = "grey50")

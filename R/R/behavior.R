@@ -114,8 +114,8 @@ describe_openface <- function(path) {
 #'   the result.
 #' @param progress Whether to show a bar.
 #' @inheritParams read_openface
-#' @return An object with [tidy()][result-tables] (a row per clip; units are in
-#'   `x$units`), tables `"quality"`, `"recordings"` and `"dropped"`.
+#' @return An object with [tidy()][result-tables] (a row per clip; `clip` is the label of
+#'   the schedule, else the clip's number; units are in `x$units`), tables `"quality"`, `"recordings"` and `"dropped"`.
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' path <- file.path(tempdir(), "s01.csv")
@@ -156,7 +156,10 @@ extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5
     min_confidence = one(min_confidence), fps = one(fps), face = one(face),
     on_short = one(on_short), n_jobs = one(n_jobs), progress = flag(progress)
   ), call)
+  # Clips without labels of the user's are numbered.
+  numbers <- seq_len(nrow(found$tables$tidy) + nrow(found$tables$dropped))
+  labels <- if (is.data.frame(schedule)) schedule$clip
   data <- c(if (is.data.frame(recordings)) recordings[c("subject", "context")],
-    if (is.data.frame(schedule)) list(clip = schedule$clip))
+    list(clip = if (is.null(labels)) numbers else labels))
   new_result(found, "pyexpr_features", data, c("subject", "context", "clip"), units = found$units)
 }

@@ -4,8 +4,13 @@
 # becomes of each type; pyexpr/hosted/values.py that of everything else.
 
 # A vector that stays a list in Python even if it has one element.
-many <- function(x) {
-  if (is.null(x)) NULL else node(kind = "many", value = plain_vector(x))
+many <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  if (is.null(x)) return(NULL)
+  # Of numbers Python says what is wrong; a name that is NA would be no name there.
+  if (!is.numeric(x) && anyNA(x)) {
+    data_error(sprintf("`%s` has NA among its values; leave it out.", arg), call)
+  }
+  node(kind = "many", value = plain_vector(x))
 }
 
 # A named list or vector that is a dictionary in Python.
@@ -42,7 +47,7 @@ table_node <- function(data, needed = NULL, arg = "data", call = rlang::caller_e
       class = c("pyexpr_data_error", "pyexpr_error"), call = call)
   }
   n <- nrow(data)
-  columns <- as.list(data)
+  columns <- lapply(as.list(data), one_column)
   names <- if (is.null(names(columns))) character() else names(columns)
   if (anyNA(names)) {
     abort(sprintf("a column of `%s` has no name (NA); name it.", arg),
@@ -68,6 +73,9 @@ table_node <- function(data, needed = NULL, arg = "data", call = rlang::caller_e
   node(kind = "table", n = n, names = enc2utf8(names[kept]),
     columns = unname(lapply(columns[kept], column_node)))
 }
+
+# scale() and others give a matrix of one column, which is a column.
+one_column <- function(x) if (is.matrix(x) && ncol(x) == 1L) as.vector(x) else x
 
 # A label as Python should write it: 1 and not 1.0, FALSE, 2020-01-02. Numbers stay
 # numbers, so that 10 comes after 9; like() makes of them what they were.

@@ -106,6 +106,11 @@ cfa_scores.pyexpr_cfa <- function(x, new_data = NULL, method = "bartlett",
   call <- rlang::current_env()
   rlang::check_dots_empty(call = call)
   rows <- if (is.null(new_data)) NULL else table_node(new_data, x$columns, "new_data", call, x$group)
+  absent <- setdiff(c(x$tables$loadings$indicator, x$group), names(new_data))
+  if (!is.null(rows) && length(absent)) {
+    column_error(sprintf("`new_data` has no column `%s`, which the model needs; %s", absent[1],
+      full_stop(near_names(absent[1], names(new_data)))), call)
+  }
   scores_of(x, rows, method, allow_inadmissible, call)
 }
 

@@ -1,22 +1,33 @@
 # Columns as the user names them: bare, as strings, in c() or list(), or by a
 # variable that holds names.
 
-# The value of a quosure in which every column of `data` stands for its own name.
+# The value of a quosure in which every column of `data` stands for its own name, and
+# so all_of(names) is `names`.
 named_in <- function(quo, data, arg, call) {
   given(data, "a data frame", call = call)
   if (!is.data.frame(data)) table_node(data, call = call)
   mask <- stats::setNames(as.list(names(data)), names(data))
   mask <- mask[!is.na(names(mask)) & nzchar(names(mask)) & !duplicated(names(mask))]
+  if (is.null(mask$all_of)) mask$all_of <- identity
   tryCatch(
-    rlang::eval_tidy(quo, mask),
+    # Names in `a:b` are no numbers, which R says in a warning first.
+    suppressWarnings(rlang::eval_tidy(quo, mask)),
     error = function(e) {
       missing <- if (rlang::quo_is_symbol(quo)) rlang::as_name(quo) else unknown_in(quo, mask)
       if (is.null(missing)) {
-        column_error(sprintf("`%s` must name columns of `data`: %s", arg, conditionMessage(e)), call)
+        column_error(sprintf(
+          "`%s` must name columns of `data`, bare or in quotes, such as %s, not by `%s`.", arg,
+          "`c(a, b)`", said_in(quo)), call)
       }
       no_column(missing, data, arg, call)
     }
   )
+}
+
+# An expression as the user wrote it, on one line.
+said_in <- function(quo) {
+  text <- paste(trimws(deparse(rlang::quo_get_expr(quo))), collapse = " ")
+  if (nchar(text) > 60L) paste0(substr(text, 1L, 57L), "...") else text
 }
 
 # The first symbol of an expression that is neither a column nor a variable.
@@ -48,7 +59,8 @@ check_columns <- function(value, data, arg, call, required = FALSE, one = FALSE)
   if (is.null(value) && !required) return(NULL)
   if (!is.character(value) || anyNA(value) || (one && length(value) != 1L) || !length(value)) {
     column_error(sprintf("`%s` must name %s of `data`, bare or in quotes, not %s.", arg, wanted,
-      if (is.character(value)) sprintf("%d", length(value)) else described_type(value)), call)
+      if (!is.character(value)) described_type(value) else if (anyNA(value)) "NA" else
+        sprintf("%d of them", length(value))), call)
   }
   absent <- setdiff(value, names(data))
   if (length(absent)) no_column(absent[1], data, arg, call)

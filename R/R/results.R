@@ -6,6 +6,8 @@
 new_result <- function(found, class, data = NULL, own = character(), plain = character(), ...) {
   tables <- lapply(stats::setNames(nm = names(found$tables)), function(name) {
     table <- found$tables[[name]]
+    # A row about the whole has broom's word for how many rows were used.
+    if (name == "glance") names(table)[names(table) == "n"] <- "nobs"
     result_table(table, data, if (name %in% plain) names(table) else own)
   })
   structure(
@@ -103,14 +105,15 @@ method_of <- function(x, name, arguments, call) {
 #' @section Names of columns:
 #' What broom has, too, bears broom's name: `term`, `estimate`, `std.error`,
 #' `statistic`, `df`, `p.value`, `adj.p.value`, `conf.low`, `conf.high`, `std.all`;
-#' of fit measures `AIC`, `BIC`, `logLik`, `rmsea.conf.low`, `rmsea.conf.high`. All
-#' other names have underscores, as in Python: `n_clusters`, `tested_std_error`.
+#' of a row about the whole `nobs`, `AIC`, `BIC`, `logLik`, `rmsea.conf.low`,
+#' `rmsea.conf.high`. All other names have underscores, as in Python: `n_clusters`, `tested_std_error`.
 #' Columns of your own keep their names; one that groups a result may not have a name
 #' of its tables.
 #'
 #' @param x,object A result of this package.
 #' @param table Name of a table; a wrong one is an error that names them all.
-#' @param ... Not used.
+#' @param ... Not used. A `conf.level` other than that of the result is an error: the
+#'   level is `confidence` in the call that made it.
 #' @param row.names,optional As in [as.data.frame()]; not used.
 #' @return A tibble; `glance()` one of a single row; `as.data.frame()` a data frame.
 #' @name result-tables
@@ -125,11 +128,18 @@ NULL
 #' @export
 tidy.pyexpr_result <- function(x, table = "tidy", ...) {
   one(table)
+  refuse_level(list(...)$conf.level, x$provenance$confidence, rlang::current_env())
   if (!table %in% names(x$tables)) {
     data_error(sprintf("there is no table `%s`; this result has %s.", table,
       listed(names(x$tables), 30L)), rlang::current_env())
   }
   x$tables[[table]]
+}
+
+refuse_level <- function(wanted, level, call) {
+  if (is.null(wanted) || is.null(level) || isTRUE(all.equal(wanted, level))) return(invisible())
+  data_error(sprintf(paste("the intervals of this result are at %s, and tidy() cannot change them:",
+    "give `confidence = %s` where the result is made."), format(level), shown_value(wanted)), call)
 }
 
 #' @rdname result-tables
@@ -160,9 +170,10 @@ print_heading <- function(text) {
   cat(paste0(strwrap(text, width = getOption("width")), "\n"), sep = "")
 }
 
-# Names of columns stay whole: what does not fit is listed below the table.
+# Names of columns stay whole, and so do those of models, indicators and features, or
+# "a - b" would look like "a": what does not fit is listed below the table.
 show_table <- function(table, ...) {
-  old <- options(pillar.min_title_chars = Inf)
+  old <- options(pillar.min_title_chars = Inf, pillar.min_chars = 24)
   on.exit(options(old))
   print(table, ...)
 }

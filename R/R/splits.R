@@ -71,6 +71,7 @@ augment.pyexpr_split <- function(x, data, subject = NULL, ...) {
       class = c("pyexpr_study_error", "pyexpr_data_error", "pyexpr_error"),
       call = call)
   }
-  data[[".part"]] <- factor(parts$part[at], c("train", "validation", "test"))
+  # By $, of which data.table has a method.
+  data$.part <- factor(parts$part[at], c("train", "validation", "test"))
   data
 }

@@ -448,8 +448,9 @@ def _assembled(rows: list[_Rows], options: dict[str, Any]) -> FeatureResult:
         # The subject comes first, whatever the order in which a row was put together.
         quality=pd.DataFrame(quality, columns=[*_KEY, *_without(quality[:1], _KEY)]),
         recordings=pd.DataFrame([one.recording for one in rows]),
+        # Text, also where none is dropped: an empty table is joined and stacked like a full one.
         dropped=pd.DataFrame(
-            [row for one in rows for row in one.dropped], columns=_DROPPED_COLUMNS
+            [row for one in rows for row in one.dropped], columns=_DROPPED_COLUMNS, dtype="str"
         ),
         options=options,
     )

@@ -425,6 +425,10 @@ def groups_of(
         return from_wide(frame, chosen or rest, names, cluster)
     if not isinstance(ratings, str):
         raise DataError("a long table needs ratings=, the name of the column that holds them")
+    others = {"targets": targets, "raters": raters, "by": by, "cluster": cluster}
+    for argument, given in others.items():
+        if ratings in names_of(given):
+            raise DataError(f"{argument}= names {ratings!r}, the column of the ratings themselves")
     return from_long(
         frame,
         targets=names_of(targets),

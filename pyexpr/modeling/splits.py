@@ -212,7 +212,7 @@ def split_subjects(
     """
     seed = streams.checked_seed(seed)
     shares = _checked_proportions(proportions)
-    codes, labels = label_codes(subjects, name="subject", what="the subjects")
+    codes, labels = label_codes(subjects, name=_name_of(subjects, "subject"), what="the subjects")
     n = len(labels)
     n_parts = sum(share > 0 for share in shares)
     if n < n_parts:
@@ -284,7 +284,7 @@ def subject_folds(subjects: ArrayLike, n_folds: int = 5, seed: int = 0) -> NDArr
     >>> bool(folds[0] == folds[1]), sorted(set(folds.tolist()))
     (True, [0, 1, 2])
     """
-    codes, labels = label_codes(subjects, name="subject", what="the subjects")
+    codes, labels = label_codes(subjects, name=_name_of(subjects, "subject"), what="the subjects")
     n_folds = whole_number(n_folds, argument="n_folds", least=2)
     if len(labels) < n_folds:
         raise DataError(f"{n_folds} folds need as many subjects, but there are {len(labels)}")
@@ -327,13 +327,20 @@ def _words(seed: int, stream: int, block: int, n: int) -> NDArray[np.uint64]:
     return np.asarray(bits.random_raw(n), dtype=np.uint64)
 
 
+def _name_of(labels: ArrayLike, otherwise: str) -> str:
+    """Return the name of the column that `labels` is, if it is one with a name."""
+    return str(getattr(labels, "name", None) or otherwise)
+
+
 def _strata(
     codes: NDArray[np.int64], n: int, contexts: ArrayLike | None
 ) -> list[NDArray[np.int64]]:
     """Return the subjects (positions among the sorted labels) of each set of contexts."""
     if contexts is None:
         return [np.arange(n)]
-    context_codes, context_labels = label_codes(contexts, name="context", what="the contexts")
+    context_codes, context_labels = label_codes(
+        contexts, name=_name_of(contexts, "context"), what="the contexts"
+    )
     if len(context_codes) != len(codes):
         raise DataError(
             f"contexts= must have one value per row: {len(codes)} subjects, "
@@ -366,7 +373,9 @@ def _refuse_bare_contexts(
     split: SubjectSplit, codes: NDArray[np.int64], labels: list[Any], contexts: ArrayLike
 ) -> None:
     """Raise `StudyError` naming the first context that lacks a subject in some part."""
-    context_codes, context_labels = label_codes(contexts, name="context", what="the contexts")
+    context_codes, context_labels = label_codes(
+        contexts, name=_name_of(contexts, "context"), what="the contexts"
+    )
     needed = [name for name in PARTS if getattr(split, name)]
     part_of = split.part(labels)
     for c, context in enumerate(context_labels):

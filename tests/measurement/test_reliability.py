@@ -303,6 +303,8 @@ def test_bad_arguments() -> None:
         icc(SHROUT_FLEISS, confidence=1)
     with pytest.raises(DataError, match="needs ratings="):
         icc(long, targets="clip")
+    with pytest.raises(DataError, match="by= names 'score', the column of the ratings themselves"):
+        icc(long, targets="clip", ratings="score", by="score")
     with pytest.raises(DataError, match="give targets= and ratings= too"):
         icc(long, raters="rater", ratings="score")
     with pytest.raises(DataError, match="needs targets= too"):

@@ -7,6 +7,7 @@ import math
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -136,6 +137,7 @@ def test_check_finds_leaks() -> None:
         ({"subjects": ["a", "b", "a"]}, DataError, "need at least 3 subjects, but there are 2"),
         ({"subjects": ["a"]}, DataError, "but there is 1"),
         ({"subjects": ["a", None, "b"]}, ColumnError, "row 2 is empty"),
+        ({"subjects": pd.Series(["a", None], name="id")}, ColumnError, "column 'id' of the subj"),
         ({"subjects": labels(5), "proportions": (0.98, 0.01, 0.01)}, DataError, "leaves none"),
         ({"subjects": labels(5), "proportions": (0.5, 0.5, 0.5)}, DataError, "sum to 1"),
         ({"subjects": labels(5), "proportions": (0.8, 0.2)}, DataError, "three numbers"),

@@ -118,6 +118,9 @@ test_that("tibbles, grouped classes and AsIs columns are data frames", {
   need_python()
   expect_s3_class(echo_frame(tibble::tibble(a = 1)), "tbl_df")
   expect_identical(echo_frame(data.frame(a = I(c("x", "y"))))$a, c("x", "y"))
+  scaled <- tibble::tibble(a = scale(1:3), b = matrix(c("x", NA, "y")), c = matrix(1:6, 3))
+  expect_identical(as.list(echo(pyexpr:::table_node(scaled, c("a", "b")))), list(a = c(-1, 0, 1), b = c("x", NA, "y")))
+  expect_error(echo_frame(scaled), "column `c` of `data` is itself a table", class = "pyexpr_column_error")
 })
 
 test_that("a million numbers cross", {

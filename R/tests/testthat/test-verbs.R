@@ -7,6 +7,13 @@ test_that("columns are bare names, strings, or variables that hold names", {
   held <- icc(ratings, names, "score", by = question, cluster = "subject")
   expect_identical(tidy(bare), tidy(text))
   expect_identical(tidy(bare), tidy(held))
+  # As tidyverse users write it, with or without tidyselect.
+  one <- "score"
+  programmed <- icc(ratings, all_of(names), .data[[one]], by = !!rlang::sym("question"),
+    cluster = subject)
+  expect_identical(tidy(bare), tidy(programmed))
+  within <- function(data, what) icc(data, names, {{ what }}, by = question, cluster = subject)
+  expect_identical(tidy(bare), tidy(within(ratings, score)))
 })
 
 test_that("icc() gives back Shrout and Fleiss (1979), table 4", {
@@ -236,6 +243,13 @@ test_that("features of paths and of a table are the same", {
   expect_identical(unlist(one$units["head_displacement"]), c(head_displacement = "mm per step"))
   segments <- data.frame(context = "all", start = 0, end = 3, clip = 1)
   expect_identical(nrow(tidy(extract_features(path, segments))), 1L)
+  # Numbers of clips, as in `ratings`; and an empty table can be joined as a full one.
+  expect_identical(tidy(one)$clip, 1:2)
+  expect_identical(vapply(tidy(table, "dropped"), typeof, ""), c(subject = "integer",
+    context = "integer", clip = "integer", openface = "character", reason = "character"))
+  short <- tidy(extract_features(path, data.frame(context = "all", start = 0:1 * 30, end = 3 + 0:1 * 30)),
+    "dropped")
+  expect_identical(short$clip, 2L)
   # Labels come back as they were given.
   numbers <- data.frame(context = c(2, 2), start = c(0, 3), end = c(3, 6), clip = c(10, 20))
   found <- tidy(extract_features(data.frame(subject = 1, context = 2, openface = path), numbers))
@@ -264,6 +278,9 @@ test_that("pictures are drawn", {
     expect_s3_class(plot, "ggplot")
     expect_gt(nrow(ggplot2::layer_data(plot, 1)), 0)
   }
+  ticks <- ggplot2::layer_scales(plots[[2]])$x$get_breaks()
+  expect_identical(ticks, round(ticks))
+  expect_identical(levels(plots[[5]]$data$metric), c("nrmse", "correlation"))
 })
 
 test_that("rows of repeated subjects are not taken for independent in silence", {
@@ -316,7 +333,9 @@ test_that("names of columns are broom's, or have underscores", {
       expect_false(anyDuplicated(names(table)) > 0)
     }
   }
-  expect_true(all(c("AIC", "BIC", "logLik") %in% names(glance(fit_cfa(clips, c(response, emotion, motion))))))
+  whole <- glance(fit_cfa(clips, c(response, emotion, motion)))
+  expect_true(all(c("AIC", "BIC", "logLik") %in% names(whole)))
+  expect_identical(whole$nobs, 480L)
 })
 
 test_that("columns of the user keep their names", {
@@ -358,6 +377,9 @@ test_that("results print within the width of the console, in R's words", {
     if (!inherits(result, "pyexpr_doctor")) expect_lte(max(nchar(lines)), 60)
     all <- c(lines, utils::capture.output(print(summary(result))))
     expect_no_match(all, "\\b(None|NaN|nan|True|False|np\\.)\\b")
+    # A difference is not cut to the name of its first model, and a form not to "ICC(1,".
+    if (inherits(result, "pyexpr_comparison")) expect_match(lines, "au_intensity - au_count", all = FALSE)
+    if (inherits(result, "pyexpr_icc")) expect_match(lines, "ICC\\(1,k\\) +ICC\\(1,k\\)", all = FALSE)
   }
 })
 
