@@ -122,7 +122,8 @@ def warn_of_few_clusters(n: int) -> None:
         return
     warn_user(
         f"there are only {n} clusters: read intervals from fewer than {_FEW} as approximate; "
-        "docs/coverage.md says how far those of errors and correlations are from their level",
+        "the documentation's page on coverage says how far those of errors and correlations are "
+        "from their level",
         FewSubjectsWarning,
     )
 
