@@ -98,10 +98,19 @@ def _data(record: Record, tables: Tables) -> list[str]:
     scale = record["options"]["ratings"]
     first = overall.iloc[0]
     text = ["The data are simulated."] if record["simulated"] else []
+    total = tables["scores"]["subject"].nunique()
+    here = tables["scores"].groupby("context")["subject"].nunique()
+    listed = (
+        listed_words(_in_sentence(one, names) for one in contexts)
+        if all(here.get(one, 0) == total for one in contexts)
+        else "; ".join(
+            f"{_in_sentence(one, names)}: {counted(here.get(one, 0), 'subject')}"
+            for one in contexts
+        )
+    )
     text.append(
-        f"The sample was {counted(tables['scores']['subject'].nunique(), 'subject')} recorded in "
-        f"{spelled(len(contexts), 'context')} "
-        f"({listed_words(_in_sentence(one, names) for one in contexts)})."
+        f"The sample was {counted(total, 'subject')} recorded in "
+        f"{spelled(len(contexts), 'context')} ({listed})."
     )
     text.append(
         f"On {spelled(len(questions), 'question')} "

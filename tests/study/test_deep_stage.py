@@ -199,6 +199,12 @@ def test_a_model_over_all_contexts_alone(study_result: StudyResult, tmp_path: Pa
     assert set(compared.loc[compared["term"].str.contains("lstm"), "context"]) == {"all"}
     spread = study.comparison().tables["seed_spread"]
     assert spread["seed_sd"].isna().all()
+    # Of one seed there is no spread to show, which is said.
+    folder = study.run(progress=False).folder
+    assert not list(folder.glob("seed_spread*"))
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Spread Over Seeds" not in report
+    assert "OpenFace-LSTM was trained with one seed" in report
 
 
 def test_without_the_extra_nothing_is_begun(

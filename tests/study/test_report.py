@@ -287,6 +287,14 @@ def test_many_clips_lost_and_dropped_ratings_are_told(copy: Path) -> None:
     assert "were left out of the models. If they differ" in page.text
 
 
+def test_where_contexts_have_other_subjects_each_is_counted(copy: Path) -> None:
+    scores = pd.read_csv(copy / "scores.csv", dtype={"clip": str})
+    gone = (scores["subject"] == scores["subject"].iloc[0]) & (scores["context"] == "pain")
+    scores[~gone].to_csv(copy / "scores.csv", index=False)
+    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    assert "(startle: 15 subjects; pain: 14 subjects; disgust: 15 subjects)" in text
+
+
 def test_one_of_a_thing_has_the_verb_of_one(copy: Path) -> None:
     change(
         copy,
