@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,8 @@ def test_a_model_over_all_contexts_alone(study_result: StudyResult, tmp_path: Pa
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert "Spread Over Seeds" not in report
     assert "OpenFace-LSTM was trained with one seed" in report
+    # What it did not see, too.
+    assert re.search(r"OpenFace-LSTM\. It sees \d+ columns per frame; of \d+,\d+ frames", report)
 
 
 def test_without_the_extra_nothing_is_begun(
