@@ -171,7 +171,6 @@ def paper_page(
 ) -> str:
     """Return the comparison as one HTML page that needs nothing else."""
     displays = paper_tables(frame)
-    counted = frame["status"].value_counts()
     sections = [
         Section(
             "summary",
@@ -180,8 +179,7 @@ def paper_page(
                 copyable(
                     "summary-text",
                     "the summary",
-                    paragraph(heading),
-                    bullets([f"{status}: {number} rows" for status, number in counted.items()]),
+                    paragraph(f"{heading}."),
                     bullets(notes),
                 ),
             ),
