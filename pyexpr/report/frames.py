@@ -114,6 +114,7 @@ def gap_notes(
     for key in keys:
         names = names_with(frame[key].unique(), names)
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
+    at: dict[str, Mapping[str, Any]] = {}
     for row in frame.to_dict("records"):
         missing = next((value for value in values if np.isnan(row[value])), None)
         reason = readers_reason(str(row["reason"])).rstrip(".")
@@ -123,6 +124,7 @@ def gap_notes(
         label = ", ".join(display_name(row[key], names) for key in keys)
         rows = found.setdefault((word, reason or "no value was given"), {})
         rows.setdefault(label, []).append(str(row[method]) if method else "")
+        at[label] = {key: row[key] for key in keys}
     methods = frame[method].nunique() if method else 1
     n_rows = len(frame[list(keys)].drop_duplicates())
     notes = []
@@ -130,8 +132,12 @@ def gap_notes(
         if len(rows) == n_rows > 1 and all(len(under) == methods for under in rows.values()):
             notes.append(f"No {word} for any row: {reason}." if word else f"All rows: {reason}.")
             continue
+        whole = all(len(under) == methods for under in rows.values())
+        shared = _whole_groups(frame, keys, [at[label] for label in rows]) if whole else None
         labels = some_of(
-            [
+            [display_name(one, names) for one in shared]
+            if shared
+            else [
                 label
                 if len(under) == methods
                 else f"{label} ({', '.join(display_name(one, names) for one in under)})"
@@ -140,6 +146,18 @@ def gap_notes(
         )
         notes.append(f"No {word} for {labels}: {reason}." if word else f"{labels}: {reason}.")
     return tuple(notes)
+
+
+def _whole_groups(
+    frame: pd.DataFrame, keys: Sequence[str], rows: Sequence[Mapping[str, Any]]
+) -> list[Any] | None:
+    """Return the values of one key that tell these rows from all others, if they are fewer."""
+    different = frame[list(keys)].drop_duplicates()
+    for key in keys:
+        values = list(dict.fromkeys(row[key] for row in rows))
+        if len(values) < len(rows) == different[key].isin(values).sum():
+            return values
+    return None
 
 
 def absent_notes(

@@ -17,7 +17,7 @@ _SHORT = 25
 _MANY = 7
 # More than these are printed on a page turned sideways.
 _SIDEWAYS = 14
-_INTERVAL = re.compile(r"\[[^\]\[]*\]")
+_UNBROKEN = re.compile(r"\[[^\]\[]*\]|[<>] \.\d+")
 
 
 def report_table(display: DisplayTable, name: str) -> Markup:
@@ -97,8 +97,8 @@ def _head(display: DisplayTable) -> Markup:
 
 
 def _unbroken(cell: str) -> str:
-    """Keep an interval on one line: where a column is narrow, it stands under its estimate."""
-    return _INTERVAL.sub(lambda found: found[0].replace(" ", "\u00a0"), cell)
+    """Keep an interval, and ``< .001``, on one line: an interval stands under its estimate."""
+    return _UNBROKEN.sub(lambda found: found[0].replace(" ", "\u00a0"), cell)
 
 
 def _italic(head: str) -> Markup:

@@ -99,10 +99,15 @@ def in_words(text: str) -> str:
             return f"{name[0]}²"
         if name == ALL or name not in _KNOWN:
             return found[0]
-        words = _KNOWN[name]
-        return words[0].lower() + words[1:] if words[1:].islower() else words
+        return name_in_sentence(name)
 
     return _CODE_WORD.sub(shown, text)
+
+
+def name_in_sentence(label: str) -> str:
+    """Return a name of ours as it stands within a sentence: ``uniform baseline``, ``AU count``."""
+    shown = display_name(label)
+    return shown[0].lower() + shown[1:] if shown[1:].islower() else shown
 
 
 def base_metric(metric: str) -> str:

@@ -98,10 +98,19 @@ def _data(record: Record, tables: Tables) -> list[str]:
     scale = record["options"]["ratings"]
     first = overall.iloc[0]
     text = ["The data are simulated."] if record["simulated"] else []
+    total = tables["scores"]["subject"].nunique()
+    here = tables["scores"].groupby("context")["subject"].nunique()
+    listed = (
+        listed_words(_in_sentence(one, names) for one in contexts)
+        if all(here.get(one, 0) == total for one in contexts)
+        else "; ".join(
+            f"{_in_sentence(one, names)}: {counted(here.get(one, 0), 'subject')}"
+            for one in contexts
+        )
+    )
     text.append(
-        f"The sample was {counted(tables['scores']['subject'].nunique(), 'subject')} recorded in "
-        f"{spelled(len(contexts), 'context')} "
-        f"({listed_words(_in_sentence(one, names) for one in contexts)})."
+        f"The sample was {counted(total, 'subject')} recorded in "
+        f"{spelled(len(contexts), 'context')} ({listed})."
     )
     text.append(
         f"On {spelled(len(questions), 'question')} "
@@ -359,17 +368,29 @@ def _coefficients(record: Record, tables: Tables) -> list[str]:
             "subjects as clusters."
         )
     text.append(
-        f"Tested slopes are per standard deviation{pooled}" + (f"; {_ADJUSTED[options['adjust']]}.")
+        f"Tested slopes are per standard deviation{pooled}; "
+        f"{_adjusted(options['adjust'], several=bool(pooled))}."
     )
     return text
 
 
-_ADJUSTED = {
-    "none": "p values are not adjusted for their number",
-    "holm": "p values are adjusted (Holm)",
-    "max_t": "p values of slopes and contrasts are adjusted (max-T), those of omnibus tests by "
-    "Holm's method",
-}
+def _adjusted(how: str, *, several: bool) -> str:
+    if how == "none":
+        return "p values are not adjusted for their number"
+    if how == "holm":
+        families = ", slopes within each context, contrasts and omnibus tests each together"
+        return (
+            "p values are adjusted by Holm's method, and confidence intervals by Bonferroni's"
+            f"{families if several else ''}"
+        )
+    families = (
+        ", slopes within each context, contrasts all together; p values of omnibus tests are "
+        "adjusted by Holm's method"
+    )
+    return (
+        "p values and confidence intervals are adjusted by the largest statistic (max-T)"
+        f"{families if several else ''}"
+    )
 
 
 def _software(record: Record) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pyexpr.report.labels import count, display_name
-from pyexpr.report.wording import listed_words, spelled
+from pyexpr.report.wording import counted, listed_words, spelled
 
 Record = Mapping[str, Any]
 Tables = Mapping[str, pd.DataFrame]
@@ -73,7 +73,7 @@ def models_sentences(
         tell = {"lstm": _lstm, "video3d": _video3d}[model]
         shown = display_name(model)
         text += tell(shown, given)
-        text += _training(shown, given, several=several)
+        text += _training(shown, given, record["seed"], several=several)
         text += _chosen(record["stages"].get(model, {}), contexts, names)
     return text
 
@@ -147,10 +147,9 @@ def _video3d(shown: str, given: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _training(shown: str, given: Mapping[str, Any], *, several: bool) -> list[str]:
-    where = " over all contexts"
-    if given["per_context"]:
-        where = " per context and over all contexts"
+def _training(shown: str, given: Mapping[str, Any], seed: int, *, several: bool) -> list[str]:
+    per_context = given["per_context"]
+    where = " per context and over all contexts" if per_context else " over all contexts"
     rate = "" if given.get("tune") == "paper" else f", a learning rate of {given['lr']:g}"
     decay = f"weight decay of {given['weight_decay']:g}" if given["weight_decay"] else (
         "no weight decay"
@@ -164,20 +163,23 @@ def _training(shown: str, given: Mapping[str, Any], *, several: bool) -> list[st
         f"The {shown} was trained{where if several else ''} by Adam on the mean squared error of "
         f"the standardised label, with batches of {count(given['batch_size'])} clips{rate}{joint} "
         f"{decay}{limit}{f', {precision}' if precision else ''}.",
-        f"Training ran for at most {count(given['max_epochs'])} epochs"
+        f"Training ran for at most {counted(given['max_epochs'], 'epoch')}"
         + (
             f" and stopped once {spelled(given['patience'], 'epoch')} had brought no lower error "
             "on the validation part"
             if given["patience"] and given["patience"] < given["max_epochs"]
             else ""
         )
-        + "; the weights of the epoch with the lowest error there were kept.",
+        + "; the weights of the epoch with the lowest error on the validation part were kept.",
     ]
-    if given["n_seeds"] > 1:
-        text.append(
-            f"Predictions are the means of {spelled(given['n_seeds'], 'training')} that differ in "
-            "their seed alone."
-        )
+    seeds = given["n_seeds"]
+    text.append(
+        f"Predictions are the means of {spelled(seeds, 'training')} that differ in "
+        f"their seed alone ({seed} to {seed + seeds - 1})."
+        if seeds > 1
+        else f"{'Each of these trainings' if several and per_context else 'Training'} ran once "
+        f"(seed {seed})."
+    )
     return text
 
 

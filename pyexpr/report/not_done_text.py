@@ -11,7 +11,7 @@ from pyexpr.report.methods_text import (
     invariance_tested,
 )
 from pyexpr.report.notes_text import readers_reason
-from pyexpr.report.wording import listed_words
+from pyexpr.report.wording import listed_words, were
 
 
 def not_done(record: Record, tables: Tables) -> list[str]:
@@ -50,6 +50,16 @@ def not_done(record: Record, tables: Tables) -> list[str]:
                 if (absent := record["stages"]["models"]["no training-only scores because"])
                 else "; the table of both kinds of scores says what that is worth."
             ),
+        )
+    once = [
+        display_name(name)
+        for name in models
+        if name != "elastic_net" and options["models"].get(name, {}).get("n_seeds") == 1
+    ]
+    if once:
+        text.append(
+            f"{listed_words(once)} {were(len(once))} trained with one seed; other seeds would give "
+            "other numbers."
         )
     if models == ["elastic_net"]:
         text.append("No other model than the elastic net was fitted; no neural network was.")

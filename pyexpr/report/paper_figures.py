@@ -16,7 +16,7 @@ import math
 import pandas as pd
 
 SOURCE = (
-    "Lin, Girard & Morency, Context-Dependent Models for Predicting and Characterizing "
+    "Lin, Girard, and Morency (2020), Context-Dependent Models for Predicting and Characterizing "
     "Facial Expressiveness"
 )
 CONTEXTS = ("startle", "pain", "disgust", "all")

@@ -13,7 +13,7 @@ import pandas as pd
 from pyexpr.report import paper_figures
 from pyexpr.report.display import DisplayTable
 from pyexpr.report.html_table import report_table
-from pyexpr.report.labels import DASH, MINUS, display_name, interval, number, quantity_of
+from pyexpr.report.labels import DASH, MINUS, display_name, interval, number
 from pyexpr.report.markup import element
 from pyexpr.report.page import Section, bullets, copyable, page, paragraph
 
@@ -144,7 +144,9 @@ def _known(row: Mapping[str, Any], kind: str) -> bool:
 
 
 def _shown(row: Mapping[str, Any], kind: str, digits: int) -> str:
-    value, of = row[kind], quantity_of(row["quantity"], row["item"])
+    value = row[kind]
+    # Table 4 has differences, which may pass 1.
+    of = "" if row["table"] == "4" else row["quantity"]
     limits = interval(row[f"{kind}_low"], row[f"{kind}_high"], digits, of=of)
     parts = [*([] if math.isnan(value) else [number(value, digits, of=of)]), limits]
     text = " ".join(part for part in parts if part != DASH)
@@ -169,7 +171,6 @@ def paper_page(
 ) -> str:
     """Return the comparison as one HTML page that needs nothing else."""
     displays = paper_tables(frame)
-    counted = frame["status"].value_counts()
     sections = [
         Section(
             "summary",
@@ -178,8 +179,7 @@ def paper_page(
                 copyable(
                     "summary-text",
                     "the summary",
-                    paragraph(heading),
-                    bullets([f"{status}: {number} rows" for status, number in counted.items()]),
+                    paragraph(f"{heading}."),
                     bullets(notes),
                 ),
             ),

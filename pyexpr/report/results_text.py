@@ -19,6 +19,7 @@ from pyexpr.report.labels import (
     interval,
     is_difference,
     metric_words,
+    name_in_sentence,
     number,
     p_value,
     percent,
@@ -128,7 +129,7 @@ def difference_sentences(record: Record, tables: Tables, main: str) -> list[str]
     text = []
     for metric in options["metrics"]:
         parts = [
-            f"{display_name(row.term.partition(' - ')[2])}: {number(row.estimate, 3)}, "
+            f"{name_in_sentence(row.term.partition(' - ')[2])}: {number(row.estimate, 3)}, "
             f"{_told_limits(row.conf_low, row.conf_high, level)}, {_p(row.p_value)}"
             for row in records(rows[rows["metric"] == metric])
         ]
@@ -163,7 +164,7 @@ def slope_sentences(record: Record, tables: Tables) -> list[str]:
         own = table[(table["context"] == context) & (table[column] < alpha)]
         where = "Over all contexts" if context == ALL else f"In {display_name(context, names)}"
         found = [
-            f"{display_name(row.feature)} ({number(row.tested_estimate)}, "
+            f"{name_in_sentence(row.feature)} ({number(row.tested_estimate)}, "
             f"{_p(getattr(row, column))})"
             for row in records(own)
         ]

@@ -13,7 +13,7 @@ from pyexpr.report.display import DisplayTable
 from pyexpr.report.html_table import report_table
 from pyexpr.report.labels import count, display_name, percent
 from pyexpr.report.markup import Markup, element, joined, plain_text
-from pyexpr.report.methods_text import contexts_of, methods_paragraphs
+from pyexpr.report.methods_text import contexts_of, fitted_models, methods_paragraphs
 from pyexpr.report.not_done_text import not_done
 from pyexpr.report.notes_text import readers_notes
 from pyexpr.report.page import (
@@ -266,6 +266,14 @@ def _learning(content: StudyContent) -> Section | None:
     ]
     blocks.append(_table(content, "seed_spread"))
     blocks.append(_folded_table(content, "learning_curves", "The curves' numbers"))
+    models = [one for one in fitted_models(content.tables) if one in content.record["stages"]]
+    blocks.append(
+        _notes(
+            f"{display_name(model)}. {note}"
+            for model in models
+            for note in content.record["stages"][model].get("notes", ())
+        )
+    )
     if not any(blocks):
         return None
     return _section("learning-curves", "Learning curves", blocks)

@@ -175,15 +175,15 @@ def _facts(trained: dict[str, Any]) -> dict[str, Any]:
     if seen:
         facts["frames of the training clips"] = seen
         facts["notes"] = [
-            f"It sees {seen['frames']} frames of the training clips; {seen['missing']} of them are "
-            "missing, and black."
+            f"It sees {seen['frames']:,} frames of the training clips; {seen['missing']:,} of them "
+            "are missing, and black."
         ]
     names = getattr(over_all, "columns_", [])
     if names:
         facts["columns"] = names
         facts["notes"] = [
-            f"It sees {len(names)} columns per frame; of {missing['frames']} frames of the "
-            f"training clips {missing['missing'] + missing['failed']} are missing or not valid, "
+            f"It sees {len(names)} columns per frame; of {missing['frames']:,} frames of the "
+            f"training clips {missing['missing'] + missing['failed']:,} are missing or not valid, "
             "and count as the mean of their clip."
         ]
     return facts

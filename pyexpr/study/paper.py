@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.checks import is_whole
-from pyexpr.base.errors import DataError
+from pyexpr.base.errors import DataError, StudyError
 from pyexpr.base.files import writable_folder, write_text
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
@@ -32,6 +32,8 @@ FEWEST_SUBJECTS = 15
 # To try it: everything is done, with less.
 QUICK = {"subjects": 20, "n_boot": 200}
 PAGE = "paper.html"
+# A status after a number of rows, where it is another word.
+_OF_MANY = {"agrees": "agree", "misprint": "misprints"}
 _NOTES = (
     "The simulation was made to come near tables 1 and 2 and the correlations of table 3 "
     "(docs/simulation.md): agreement with these shows that the analysis finds what was planted, "
@@ -106,7 +108,9 @@ class PaperResult(Result):
     def heading(self) -> str:
         """Return what was compared, and how it came out."""
         found = counts(self.rows)
-        listed = ", ".join(f"{number} {status}" for status, number in found.items() if number)
+        listed = ", ".join(
+            f"{number} {_OF_MANY.get(status, status)}" for status, number in found.items() if number
+        )
         return (
             f"{paper_figures.SOURCE}: {len(self.rows)} rows beside a simulated study of "
             f"{self.subjects} subjects (seed {self.seed}): {listed}"
@@ -180,6 +184,8 @@ def reproduce_paper(
     ------
     DataError
         An argument is out of range.
+    StudyError
+        The simulated study cannot be analysed, which happens with few subjects.
 
     Notes
     -----
@@ -205,7 +211,14 @@ def reproduce_paper(
         if show:
             print(f"{time.perf_counter() - start:5.1f} s  {stage}", file=sys.stderr)
 
-    found = analyse_simulated(subjects=subjects, seed=seed, n_boot=n_boot, show=show, say=say)
+    try:
+        found = analyse_simulated(subjects=subjects, seed=seed, n_boot=n_boot, show=show, say=say)
+    except StudyError as error:
+        # Of few subjects a factor model may not be admissible, as it may in any small study.
+        raise StudyError(
+            f"the simulated study of {subjects} subjects with seed {seed} cannot be analysed; give "
+            f"another seed, or more subjects ({error})"
+        ) from None
     say("side by side")
     return PaperResult(
         rows=tuple(paper_rows(found)),

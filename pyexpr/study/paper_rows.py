@@ -327,12 +327,12 @@ def _in_range(found: float, implied: Range, truth: float, *, of: str) -> tuple[s
         return "agrees", "within what the rounding of table 2 leaves open"
     if implied.low <= truth <= implied.high:
         return "explained", "sampling: the simulated population lies within the range"
-    off = max(implied.low - truth, truth - implied.high)
+    end = implied.low if truth < implied.low else implied.high
     return (
         "explained",
-        f"sampling, mostly: the simulated population has {number(truth, 3, of=of)}, "
-        f"{number(off, 3, of=of)} outside of the range, for its loadings differ from table 2 in "
-        "the third decimal",
+        f"sampling, mostly: the simulated population has {number(truth, 4, of=of)}, just outside "
+        f"of the range, which ends at {number(end, 4, of=of)}, for its loadings differ from table "
+        "2 in the third decimal",
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.measurement.icc_intervals import icc_interval
+from pyexpr.report.labels import number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,10 +97,16 @@ def _misprinted(
         which, ours, printed = (
             ("upper", found.conf_high, high) if low_agrees else ("lower", found.conf_low, low)
         )
-        remark = f"the {which} limit is {ours:.{digits}f}, printed {printed:.{digits}f}"
+        remark = (
+            f"the {which} limit is {number(ours, digits, of='icc')}, "
+            f"printed {number(printed, digits, of='icc')}"
+        )
     elif abs(told[0] - told[1]) <= 10.0**-digits:
         own = sum(told) / 2
-        remark = f"the interval belongs to an ICC of {own:.{digits}f}, printed {icc:.{digits}f}"
+        remark = (
+            f"the interval belongs to an ICC of {number(own, digits, of='icc')}, "
+            f"printed {number(icc, digits, of='icc')}"
+        )
     else:
         status, remark = "open", "the interval does not come back from the ICC"
     return PublishedInterval(n, found.conf_low, found.conf_high, status, remark)

@@ -166,7 +166,8 @@ def _coefficient_tables(
 def _deep_tables(
     found: dict[str, pd.DataFrame], seen: dict[str, pd.DataFrame], confidence: float
 ) -> dict[str, tuple[pd.DataFrame, DisplayTable]]:
-    if "seed_spread" not in found:
+    # One seed has no spread: its numbers are those of the comparison.
+    if "seed_spread" not in found or (found["seed_spread"]["n_seeds"] < 2).all():
         return {}
     shown = seeds_table(seen["seed_spread"], confidence=confidence)
     return {"seed_spread": (found["seed_spread"], shown)}

@@ -46,6 +46,10 @@ def test_the_report_table_names_its_heads_for_a_screen_reader() -> None:
     assert text_of(root.find("p")) == "Note. A & B.(a) why."  # type: ignore[arg-type]
     bold = table.findall("tbody//strong")
     assert [text_of(one) for one in bold] == [".1 [.0, .2]"]
+    # Neither an interval nor a p is broken over lines.
+    assert {"[.0,\u00a0.2]", "<\u00a0.001"} <= {
+        word for cell in table.iter() for word in (cell.text or "").split(" ")
+    }
 
 
 def test_symbols_of_statistics_are_in_italics() -> None:

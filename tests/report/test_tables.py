@@ -220,6 +220,22 @@ def test_comparison_table_sets_methods_side_by_side() -> None:
     )
 
 
+def test_a_remark_on_all_rows_of_a_model_names_the_model_alone() -> None:
+    rows = [
+        (metric, f"{model} - human", "all", "jackknife_t", 0.1, 0.0, 0.2, 0.05, CRITERIA)
+        for metric in ("nrmse", "correlation")
+        for model in ("en", "lstm")
+    ]
+    frame = pd.DataFrame(rows, columns=COMPARISON.columns)
+    kept = pd.concat([frame, COMPARISON.iloc[2:3].assign(p_value=0.1)], ignore_index=True)
+    notes = tables.comparison_table(kept).notes
+    assert "En − Human baseline; OpenFace-LSTM − Human baseline: different criteria." in notes
+    # Of one metric alone, each row is named.
+    kept.loc[0, "reason"] = ""
+    notes = tables.comparison_table(kept).notes
+    assert any(note.startswith("NRMSE, All, OpenFace-LSTM − Human baseline; ") for note in notes)
+
+
 def test_all_stands_before_the_differences_between_contexts() -> None:
     frame = performance(
         *((("a", context, "correlation_within", 0.1)) for context in ("x - y", "all", "x", "y"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,14 @@ def test_a_model_over_all_contexts_alone(study_result: StudyResult, tmp_path: Pa
     assert set(compared.loc[compared["term"].str.contains("lstm"), "context"]) == {"all"}
     spread = study.comparison().tables["seed_spread"]
     assert spread["seed_sd"].isna().all()
+    # Of one seed there is no spread to show, which is said.
+    folder = study.run(progress=False).folder
+    assert not list(folder.glob("seed_spread*"))
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Spread Over Seeds" not in report
+    assert "OpenFace-LSTM was trained with one seed" in report
+    # What it did not see, too.
+    assert re.search(r"OpenFace-LSTM\. It sees \d+ columns per frame; of \d+,\d+ frames", report)
 
 
 def test_without_the_extra_nothing_is_begun(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pyexpr.base.errors import DataError
+from pyexpr.base.errors import DataError, StudyError
 from pyexpr.base.files import OutputError
 from pyexpr.report import paper_figures
 from pyexpr.study.paper import PaperResult, reproduce_paper
@@ -116,7 +116,7 @@ def test_tables_letter_their_remarks(result: PaperResult) -> None:
     assert ("Startle", "ICC(1,k)", "Motion") in {row[:3] for row in display.rows}
     status = {row[:3]: row[3] for row in display.rows}[("Startle", "ICC(1,k)", "Motion")]
     letter = status.removeprefix("misprint ")
-    assert any(note.startswith(letter) and "0.881" in note for note in display.notes)
+    assert any(note.startswith(letter) and " .881," in note for note in display.notes)
     signs = {row[-3] for row in result.displays()["figure 4"].rows}
     assert signs == {"+", "−"}
 
@@ -134,6 +134,25 @@ def test_tables_letter_their_remarks(result: PaperResult) -> None:
 def test_bad_arguments_are_named(arguments: dict[str, int], words: str) -> None:
     with pytest.raises(DataError, match=words):
         reproduce_paper(progress=False, **arguments)
+
+
+def test_a_simulated_study_that_cannot_be_analysed_says_what_to_do() -> None:
+    with pytest.raises(StudyError, match=r"20 subjects with seed 2 .* another seed, or more"):
+        reproduce_paper(subjects=20, seed=2, n_boot=200, progress=False)
+
+
+def test_differences_keep_their_zero_and_remarks_of_an_icc_have_none(result: PaperResult) -> None:
+    shown = result.displays()
+    for row in shown["4"].rows:
+        assert not any(re.search(r"(?<!\d)\.\d", cell) for cell in row)
+    assert "an ICC of .331, printed .391" in " ".join(shown["5"].notes)
+    # A bound and what lies beyond it are shown as finely as they differ.
+    for found in re.findall(r"has ([.\d]+), just .* ends at ([.\d]+),", str(shown["2"].notes)):
+        assert found[0] != found[1]
+
+
+def test_the_summary_counts_rows_in_words(result: PaperResult) -> None:
+    assert re.search(r"\(seed 3\): \d+ agree, .*, 2 misprints, \d+ open$", result.heading())
 
 
 def test_a_folder_that_cannot_be_written(result: PaperResult, tmp_path: Path) -> None:

@@ -40,8 +40,8 @@ ODD = {
     (5, "sadness", "motion"): ("explained", 35, "of 35 clips"),
     (5, "sadness", "tension"): ("explained", 35, "of 35 clips"),
     (5, "startle", "emotion"): ("explained", 24, "of 24 clips, not the 25"),
-    (5, "startle", "motion"): ("misprint", 25, "the upper limit is 0.881, printed 0.861"),
-    (5, "fear", "emotion"): ("misprint", 35, "belongs to an ICC of 0.331, printed 0.391"),
+    (5, "startle", "motion"): ("misprint", 25, "the upper limit is .881, printed .861"),
+    (5, "fear", "emotion"): ("misprint", 35, "belongs to an ICC of .331, printed .391"),
     (5, "disgust", "tension"): ("explained", 19, "of 19 clips, not the 20"),
     (6, "startle", "emotion"): ("explained", 24, "of 24 clips, not the 25"),
     (6, "pain", "motion"): ("explained", 34, "of 34 clips, not the 35"),
@@ -69,7 +69,7 @@ def test_an_interval_that_fits_nothing_is_open() -> None:
     found = check_interval(0.5, 0.4, 0.9, n_targets=30, k=3, digits=3, fewest=25)
     assert found.status == "open"
     lower = check_interval(0.749, 0.415, 0.881, n_targets=25, k=3, digits=3, fewest=25)
-    assert lower.remark == "the lower limit is 0.515, printed 0.415"
+    assert lower.remark == "the lower limit is .515, printed .415"
 
 
 def test_residual_variance_has_the_range_of_its_rounding() -> None:

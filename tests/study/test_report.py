@@ -250,7 +250,11 @@ def test_the_leak_of_scores_is_told_or_why_not(copy: Path, reason: str, words: s
     assert words in Page(study_report(copy).read_text(encoding="utf-8")).text
 
 
-def test_what_slopes_are_adjusted_by_is_told(copy: Path) -> None:
+def test_what_slopes_are_adjusted_by_is_told(page: Page, copy: Path) -> None:
+    assert "by Holm's method, and confidence intervals by Bonferroni's, slopes within" in page.text
+    change(copy, options__coefficients__adjust="max_t")
+    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    assert "by the largest statistic (max- T ), slopes within each context, contrasts all" in text
     change(copy, options__coefficients__adjust="none")
     page = Page(study_report(copy).read_text(encoding="utf-8"))
     assert "p values are not adjusted for their number" in page.text
@@ -285,6 +289,21 @@ def test_many_clips_lost_and_dropped_ratings_are_told(copy: Path) -> None:
     assert "and not among these numbers: 12 ratings without a score." in page.text
     assert ", 80 (" in page.text
     assert "were left out of the models. If they differ" in page.text
+
+
+def test_names_of_ours_are_small_within_a_sentence(page: Page) -> None:
+    results = page.text.partition("Copy the results")[0]
+    assert "; human baseline: " in results
+    assert "AU count (" in results
+    assert not re.search(r"(?:was, for|;|:|and) (?:Uniform|Normal|Human|Points|Head)", results)
+
+
+def test_where_contexts_have_other_subjects_each_is_counted(copy: Path) -> None:
+    scores = pd.read_csv(copy / "scores.csv", dtype={"clip": str})
+    gone = (scores["subject"] == scores["subject"].iloc[0]) & (scores["context"] == "pain")
+    scores[~gone].to_csv(copy / "scores.csv", index=False)
+    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    assert "(startle: 15 subjects; pain: 14 subjects; disgust: 15 subjects)" in text
 
 
 def test_one_of_a_thing_has_the_verb_of_one(copy: Path) -> None:

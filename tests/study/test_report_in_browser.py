@@ -227,6 +227,15 @@ def test_text_stands_out(page: Page) -> None:
     assert page.evaluate(CONTRAST) >= 7
 
 
+def test_in_print_heads_stay_with_what_they_head(page: Page) -> None:
+    page.emulate_media(media="print")
+    breaks = page.evaluate(
+        "[...document.querySelectorAll('h2, h3, main summary, caption')]"
+        ".map(node => getComputedStyle(node).breakAfter)"
+    )
+    assert set(breaks) == {"avoid"}
+
+
 def test_it_prints(page: Page, tmp_path: Path) -> None:
     content = page.pdf(path=tmp_path / "report.pdf", prefer_css_page_size=True)
     assert content.startswith(b"%PDF")
