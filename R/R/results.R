@@ -110,6 +110,11 @@ method_of <- function(x, name, arguments, call) {
 #' Columns of your own keep their names; one that groups a result may not have a name
 #' of its tables.
 #'
+#' @section Order of rows:
+#' Groups and contexts come in the order of their sorted labels, here and in Python, so
+#' that no number depends on the levels of a factor; a factor comes back with its own.
+#' `dplyr::arrange()` puts the rows in their order.
+#'
 #' @param x,object A result of this package.
 #' @param table Name of a table; a wrong one is an error that names them all.
 #' @param ... Not used. A `conf.level` other than that of the result is an error: the
