@@ -146,5 +146,3 @@ choice <- function(x, choices, call, arg = "what") {
       paste0("\"", choices, "\"", collapse = " or "), shown_value(x)), call)
   }
 }
-
-shown_value <- function(x) if (is.atomic(x) && length(x) == 1L) deparse(x) else described_type(x)

@@ -115,7 +115,8 @@ describe_openface <- function(path) {
 #' @param progress Whether to show a bar.
 #' @inheritParams read_openface
 #' @return An object with [tidy()][result-tables] (a row per clip; `clip` is the label of
-#'   the schedule, else the clip's number; units are in `x$units`), tables `"quality"`, `"recordings"` and `"dropped"`.
+#'   the schedule, else the clip's number; units are in `x$units`), tables `"quality"`,
+#'   `"recordings"` and `"dropped"`.
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' path <- file.path(tempdir(), "s01.csv")
@@ -133,7 +134,8 @@ extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5
   given(recordings, "a data frame, or paths", call = call)
   if (is.data.frame(recordings)) {
     needed <- c("subject", "context", "openface")
-    if (is.character(recordings$openface)) recordings$openface <- path.expand(recordings$openface)
+    paths <- recordings[["openface"]]
+    if (is.character(paths)) recordings$openface <- path.expand(paths)
     source <- table_node(recordings, needed, "recordings", call, c("subject", "context"))
   } else if (is.character(recordings)) {
     source <- many(path.expand(recordings))
@@ -158,7 +160,7 @@ extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5
   ), call)
   # Clips without labels of the user's are numbered.
   numbers <- seq_len(nrow(found$tables$tidy) + nrow(found$tables$dropped))
-  labels <- if (is.data.frame(schedule)) schedule$clip
+  labels <- if (is.data.frame(schedule)) schedule[["clip"]]
   data <- c(if (is.data.frame(recordings)) recordings[c("subject", "context")],
     list(clip = if (is.null(labels)) numbers else labels))
   new_result(found, "pyexpr_features", data, c("subject", "context", "clip"), units = found$units)

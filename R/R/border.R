@@ -15,7 +15,8 @@ many <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
 
 # A named list or vector that is a dictionary in Python.
 dictionary <- function(x) {
-  node(kind = "dict", names = enc2utf8(as.character(names(x))), items = lapply(unname(as.list(x)), to_wire))
+  node(kind = "dict", names = enc2utf8(as.character(names(x))),
+    items = lapply(unname(as.list(x)), to_wire))
 }
 
 node <- function(...) structure(list(...), class = "pyexpr_node")

@@ -11,35 +11,46 @@ ask <- function(verb, arguments = list(), call = rlang::caller_env()) {
   )
   request <- serialize(request, NULL, version = 2L)
   # A function of the user may ask too, so what it said until then waits.
-  before <- list(state$said, state$called)
+  before <- list(state$said, state$seed)
   state$said <- list()
-  state$called <- FALSE
-  seed <- globalenv()$.Random.seed
+  state$seed <- globalenv()$.Random.seed
   # Ctrl-C is Python's while Python works: a jump of R across it would end the session.
   # The functions that Python calls, answer_call() and lavaan's, let interrupts in again.
   # A handler that is still reticulate's would wait for as long as they are suspended.
-  within <- if (isTRUE(state$reads_flag)) suspendInterrupts else identity
-  reply <- tryCatch(unserialize(within(answer(request))), error = function(e) {
+  held <- if (isTRUE(state$reads_flag)) suspendInterrupts else identity
+  reply <- tryCatch(unserialize(held(answer(request))), error = function(e) {
     # Python answers errors as data; these are Ctrl-C on reticulate's way there or back.
     if (!grepl("KeyboardInterrupt|not a Python object", conditionMessage(e))) stop(e)
     list(interrupted = TRUE)
   }, finally = {
-    # What a statistic of the user drew is drawn.
-    if (!state$called) restore_seed(seed)
+    restore_seed(state$seed)
     spoken <- state$said
     state$said <- before[[1]]
-    state$called <- before[[2]]
+    state$seed <- before[[2]]
   })
-  for (condition in spoken) {
-    if (inherits(condition, "warning")) warning(condition) else message(condition)
-  }
+  # Where a handler of the user or an error leaves here, Python need not keep the result.
+  value <- from_wire(reply$value)
+  done <- FALSE
+  on.exit(if (!done && is.list(value)) state$released <- c(state$released, value[["key"]]))
+  for (condition in spoken) say(condition)
   for (said in reply$warnings) {
-    warn(full_stop(r_words(said$message)), class = unique(c(as.character(said$classes), "pyexpr_warning")),
-      call = call)
+    warn(full_stop(r_words(said$message)), call = call,
+      class = unique(c(as.character(said$classes), "pyexpr_warning")))
   }
   if (isTRUE(reply$interrupted)) rlang::interrupt()
   if (!is.null(reply$error)) raise(reply$error, call)
-  from_wire(reply$value)
+  done <- TRUE
+  value
+}
+
+# What a statistic said. rlang ends the line of its messages only when it shows them.
+say <- function(condition) {
+  if (inherits(condition, "warning")) return(warning(condition))
+  withRestarts(muffleMessage = function() NULL, {
+    signalCondition(condition)
+    end <- if (inherits(condition, "rlang_message")) "\n" else ""
+    cat(conditionMessage(condition), end, file = stderr(), sep = "")
+  })
 }
 
 raise <- function(error, call) {
@@ -73,7 +84,6 @@ function_token <- function(f) {
 answer_call <- function(bytes) {
   request <- unserialize(bytes)
   f <- get(as.character(request$`function`), envir = state$functions)
-  state$called <- TRUE
   keep <- function(restart) function(condition) {
     # Without the restart it was only signalled, and is nobody's to show.
     if (is.null(findRestart(restart, condition))) return()
@@ -89,7 +99,9 @@ answer_call <- function(bytes) {
       state$condition <- e
       list(status = "error")
     },
-    interrupt = function(e) list(status = "interrupted")
+    interrupt = function(e) list(status = "interrupted"),
+    # What the user drew is drawn.
+    finally = state$seed <- globalenv()$.Random.seed
   )
   serialize(answer, NULL, version = 2L)
 }
@@ -103,8 +115,8 @@ numbers_of <- function(value) {
   names <- if (is.null(names(value))) NULL else enc2utf8(names(value))
   nameless <- if (is.null(names)) length(value) > 1L else is.na(names) | !nzchar(names)
   if (any(nameless)) {
-    abort(sprintf("`statistic` must name its numbers where there are several; number %d of %d has no name.",
-      which(nameless)[1], length(value)), call = NULL)
+    abort(sprintf(paste("`statistic` must name its numbers where there are several;",
+      "number %d of %d has no name."), which(nameless)[1], length(value)), call = NULL)
   }
   if (anyDuplicated(names)) {
     abort(sprintf("`statistic` must give each number a name of its own; `%s` comes twice.",

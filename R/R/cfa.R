@@ -122,7 +122,8 @@ cfa_scores.default <- function(x, ...) {
 }
 
 scores_of <- function(fit, rows, method, allow_inadmissible, call) {
-  found <- ask("cfa_scores", list(key = key_of(fit, call), data = rows, method = one(method, call = call),
+  found <- ask("cfa_scores", list(key = key_of(fit, call), data = rows,
+    method = one(method, call = call),
     allow_inadmissible = flag(allow_inadmissible, call = call)), call)
   result_table(found)
 }

@@ -56,8 +56,9 @@ context_coefficients <- function(data, y, features, context, cluster, alpha = NU
   }
   used <- c(y, features, context, cluster, y_pooled)
   found <- ask("context_coefficients", list(
-    data = table_node(data, used, call = call, labels = c(context, cluster)), y = y, features = many(features),
-    context = context, cluster = cluster, alpha = penalty(alpha), l1_ratio = penalty(l1_ratio),
+    data = table_node(data, used, call = call, labels = c(context, cluster)), y = y,
+    features = many(features), context = context, cluster = cluster, alpha = penalty(alpha),
+    l1_ratio = penalty(l1_ratio),
     n_boot = one(n_boot), retune = flag(retune), confidence = one(confidence), seed = one(seed),
     cr = one(cr), y_pooled = y_pooled, tests = one(tests), n_folds = one(n_folds),
     n_threads = one(n_threads)

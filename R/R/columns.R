@@ -2,13 +2,13 @@
 # variable that holds names.
 
 # The value of a quosure in which every column of `data` stands for its own name, and
-# so all_of(names) is `names`.
+# all_of(names) is `names`, unless a column or variable of that name is meant.
 named_in <- function(quo, data, arg, call) {
   given(data, "a data frame", call = call)
   if (!is.data.frame(data)) table_node(data, call = call)
   mask <- stats::setNames(as.list(names(data)), names(data))
   mask <- mask[!is.na(names(mask)) & nzchar(names(mask)) & !duplicated(names(mask))]
-  if (is.null(mask$all_of)) mask$all_of <- identity
+  if (!"all_of" %in% all.vars(rlang::quo_get_expr(quo))) mask[["all_of"]] <- identity
   tryCatch(
     # Names in `a:b` are no numbers, which R says in a warning first.
     suppressWarnings(rlang::eval_tidy(quo, mask)),
@@ -91,9 +91,7 @@ given <- function(x, what, arg = rlang::caller_arg(x), call = rlang::caller_env(
 flag <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   given(x, "TRUE or FALSE", arg, call)
   if (is.null(x) || isTRUE(unname(x)) || isFALSE(unname(x))) return(unname(x))
-  said <- if (!is.atomic(x) || length(x) != 1L) described_type(x) else
-    if (is.character(x)) sprintf("\"%s\"", x) else format(x)
-  data_error(sprintf("`%s` must be TRUE or FALSE, not %s.", arg, said), call)
+  data_error(sprintf("`%s` must be TRUE or FALSE, not %s.", arg, shown_value(x)), call)
 }
 
 # One value that is not missing, as Python wants it; NULL passes.

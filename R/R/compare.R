@@ -64,10 +64,11 @@ compare_models <- function(data, truth, predictions, cluster, metrics = c("nrmse
   models <- if (is.null(names(predictions))) many(predictions) else
     dictionary(lapply(predictions, model_node))
   found <- ask("compare_models", list(
-    table = table_node(data, used, call = call, labels = c(cluster, context, stratify)), truth = truth, predictions = models,
-    cluster = cluster, metrics = many(metrics), context = context, pairwise = flag(pairwise),
-    ratio = flag(ratio), n_boot = one(n_boot), method = one(method), confidence = one(confidence),
-    null = one(null), stratify = stratify, adjust = one(adjust), seed = one(seed), n_threads = one(n_threads),
+    table = table_node(data, used, call = call, labels = c(cluster, context, stratify)),
+    truth = truth, predictions = models, cluster = cluster, metrics = many(metrics),
+    context = context, pairwise = flag(pairwise), ratio = flag(ratio), n_boot = one(n_boot),
+    method = one(method), confidence = one(confidence), null = one(null), stratify = stratify,
+    adjust = one(adjust), seed = one(seed), n_threads = one(n_threads),
     score_range = one(score_range)
   ), call)
   new_result(found, "pyexpr_comparison")
@@ -158,8 +159,9 @@ interval <- function(x, method = NULL, confidence = NULL) {
 adjust <- function(x, rule) {
   call <- rlang::current_env()
   can(x, c(replicated, "pyexpr_coefficients"), call)
+  given(rule, "\"holm\" or \"max_t\"", call = call)
   choice(rule, c("holm", "max_t"), call, "rule")
-  method_of(x, "adjust", list(rule = rule), call)
+  method_of(x, "adjust", list(rule = unname(rule)), call)
 }
 
 #' @rdname result-methods
@@ -178,7 +180,7 @@ replicates <- function(x, context = NULL) {
   if (inherits(x, "pyexpr_coefficients") && is.null(context)) {
     data_error(sprintf("`context` must name a context or \"all\": %s.", listed(x$contexts)), call)
   }
-  if (!is.null(context)) context <- as.character(one(context))
+  if (!is.null(context)) context <- as.character(as_label(one(context)))
   found <- ask("replicates", list(key = key_of(x, call), context = context), call)
   values <- found$values
   colnames(values) <- found$labels

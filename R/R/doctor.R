@@ -49,8 +49,9 @@ doctor_result <- function(table, heading, key) {
   notes <- sprintf("%s (%s): %s. %s", bad$component, bad$needed_for, bad$status, bad$mend)
   heading <- sub("[0-9]+ of [0-9]+ components are ok",
     sprintf("%d of %d components are ok", sum(table$status == "ok"), nrow(table)), heading)
+  facts <- list(n_components = nrow(table), n_ok = sum(table$status == "ok"))
   new_result(list(tables = list(tidy = table), heading = heading, notes = notes,
-    provenance = list(n_components = nrow(table), n_ok = sum(table$status == "ok")), key = if (is.null(key)) 0L else key), "pyexpr_doctor")
+    provenance = facts, key = if (is.null(key)) 0L else key), "pyexpr_doctor")
 }
 
 #' @export

@@ -39,8 +39,9 @@ invariance <- function(data, model, group, cluster = NULL, free = NULL, estimato
   used <- c(spec$columns, group, as_name(cluster))
   found <- ask("invariance", list(
     data = table_node(data, used, call = call, labels = c(group, as_name(cluster))),
-    model = spec$node, group = group, cluster = cluster, free = free, estimator = one(estimator), missing = one(missing),
-    engine = one(engine), confidence = one(confidence), n_threads = one(n_threads)
+    model = spec$node, group = group, cluster = cluster, free = free,
+    estimator = one(estimator), missing = one(missing), engine = one(engine),
+    confidence = one(confidence), n_threads = one(n_threads)
   ), call)
   new_result(found, "pyexpr_invariance", data, group)
 }
@@ -79,9 +80,8 @@ bootstrap_cfa <- function(data, model, cluster, group = NULL, n_boot = 1000,
   used <- c(spec$columns, group, cluster)
   found <- ask("bootstrap_cfa", list(
     data = table_node(data, used, call = call, labels = c(group, cluster)), model = spec$node,
-    cluster = cluster,
-    group = group, n_boot = one(n_boot), method = one(method), confidence = one(confidence),
-    seed = one(seed), n_threads = one(n_threads)
+    cluster = cluster, group = group, n_boot = one(n_boot), method = one(method),
+    confidence = one(confidence), seed = one(seed), n_threads = one(n_threads)
   ), call)
   new_result(found, "pyexpr_cfa_bootstrap", data, group)
 }

@@ -5,7 +5,7 @@ state$released <- integer()
 state$functions <- new.env(parent = emptyenv())
 state$n_functions <- 0L
 state$said <- list()
-state$called <- FALSE
+state$seed <- NULL
 
 protocol <- 1L
 venv <- "r-pyexpr"

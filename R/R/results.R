@@ -44,8 +44,8 @@ like <- function(x, original) {
   if (is.factor(original)) return(factor(x, levels(original), ordered = is.ordered(original)))
   if (inherits(original, "integer64") && is.numeric(x)) return(bit64::as.integer64(x))
   if (is.character(x) && !is.character(original)) {
-    at <- match(x, as.character(original))
-    return(if (anyNA(at[!is.na(x)])) x else original[at])
+    at <- match(x, as.character(as_label(original)))
+    return(if (anyNA(at[!is.na(x)])) x else unname(original[at]))
   }
   if (is.double(original) && is.integer(x)) return(as.double(x))
   x
@@ -75,11 +75,10 @@ key_of <- function(x, call) {
 method_of <- function(x, name, arguments, call) {
   found <- ask("method", c(list(key = key_of(x, call), name = name), arguments), call)
   if (is.data.frame(found)) return(result_table(found, own = attr(x, "own")))
-  result <- new_result(found, class(x)[1])
+  result <- new_result(found, class(x)[1], x$tables$tidy, attr(x, "own"))
   # What else the object carries, such as the function it calls.
   more <- setdiff(names(x), names(result))
   result[more] <- unclass(x)[more]
-  attr(result, "own") <- attr(x, "own")
   result
 }
 
@@ -106,7 +105,8 @@ method_of <- function(x, name, arguments, call) {
 #' What broom has, too, bears broom's name: `term`, `estimate`, `std.error`,
 #' `statistic`, `df`, `p.value`, `adj.p.value`, `conf.low`, `conf.high`, `std.all`;
 #' of a row about the whole `nobs`, `AIC`, `BIC`, `logLik`, `rmsea.conf.low`,
-#' `rmsea.conf.high`. All other names have underscores, as in Python: `n_clusters`, `tested_std_error`.
+#' `rmsea.conf.high`. All other names have underscores, as in Python: `n_clusters`,
+#' `tested_std_error`.
 #' Columns of your own keep their names; one that groups a result may not have a name
 #' of its tables.
 #'

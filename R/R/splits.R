@@ -64,7 +64,7 @@ augment.pyexpr_split <- function(x, data, subject = NULL, ...) {
   name <- column(rlang::enquo(subject), data, "subject", call)
   if (is.null(name)) name <- check_columns(x$subjects, data, "subject", call, one = TRUE)
   parts <- x$tables$tidy
-  at <- match(as.character(data[[name]]), as.character(parts$subject))
+  at <- match(as.character(as_label(data[[name]])), as.character(as_label(parts$subject)))
   if (anyNA(at)) {
     strangers <- unique(as.character(data[[name]][is.na(at)]))
     abort(sprintf("these subjects are not in this split of %d: %s.", nrow(parts), listed(strangers)),

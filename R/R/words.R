@@ -79,3 +79,9 @@ near_names <- function(name, names) {
   }
   sprintf("it has %s", listed(names, 12L))
 }
+
+# A value as a user would write it.
+shown_value <- function(x) {
+  if (!is.atomic(x) || length(x) != 1L) return(described_type(x))
+  if (is.character(x) && !is.na(x)) sprintf("\"%s\"", x) else format(x)
+}

@@ -36,6 +36,8 @@ SIZE_SMALL = 7.0
 SIZE_SMALLEST = 6.5
 # From one line of SIZE_SMALL to the next, in mm.
 LINE_MM = 2.95
+# The same of the bold SIZE_BODY of titles.
+TITLE_LINE_MM = 3.4
 
 STYLE: dict[str, Any] = {
     "font.family": [FONT],

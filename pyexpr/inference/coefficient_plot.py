@@ -22,7 +22,6 @@ _ROW = 6.0
 _LABEL = 36.0
 _HEAD_AND_FOOT = 19.0
 _LEGEND = 9.0
-_TITLE_LINE = 3.4
 # Narrower panels go to a further row.
 _MIN_PANEL = 20.0
 # Where the two estimates stand in a feature's row, from its middle.
@@ -78,7 +77,7 @@ def coefficients_figure(
     ]
     rows = _Row.of(features, labels)
     body = max(row.bottom for row in rows.values())
-    head = _TITLE_LINE * max(title.count("\n") for title in titles)
+    head = plotting.TITLE_LINE_MM * max(title.count("\n") for title in titles)
     reach = _reach(table)
     told = {
         "level": "" if confidence is None else f"{100 * confidence:.10g}% ",

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _ROW = 4.0
 _LABEL = 42.0
 _TITLE = 7.0
-_TITLE_LINE = 3.4
 _TICKS = 7.0
 _LEGEND = 9.0
 # More panels side by side are too narrow to read.
@@ -81,7 +80,7 @@ def comparison_figure(
         )
         for column in columns
     }
-    head = _TITLE + _TITLE_LINE * max(title.count("\n") for title in titles.values())
+    head = _TITLE + plotting.TITLE_LINE_MM * max(title.count("\n") for title in titles.values())
     heights = [place.bottom + _TICKS for place in places] * len(blocks)
     total = sum(heights) + head * len(blocks) + _LEGEND
     with plotting.style():

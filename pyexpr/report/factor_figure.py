@@ -22,7 +22,6 @@ _VALUES = ("std_loading", "std_residual_variance")
 
 # All lengths in mm, as printed.
 _TITLE = 7.0
-_TITLE_LINE = 3.4
 _FOOT = 4.0
 _BETWEEN = 3.5
 _MIN_BOX_HEIGHT = 9.5
@@ -50,7 +49,7 @@ class _Panel:
 
     @property
     def head(self) -> float:
-        return _TITLE + _TITLE_LINE * (self.title_lines - 1)
+        return _TITLE + plotting.TITLE_LINE_MM * (self.title_lines - 1)
 
     @property
     def step(self) -> float:

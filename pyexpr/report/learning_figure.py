@@ -25,7 +25,6 @@ Names = Mapping[str, str] | None
 # mm
 _PANEL = 46.0
 _HEAD_AND_FOOT = 14.0
-_TITLE_LINE = 3.4
 _COLUMNS = 2
 _WHAT = "the learning figure's table"
 _NUMBERS = ("epoch", "train_rmse", "validation_rmse")
@@ -88,7 +87,7 @@ def learning_figure(
         context: plotting.wrap(shown, width_mm / columns - 20, weight="bold", max_lines=6)
         for context, shown in contexts.items()
     }
-    panel = _PANEL + _TITLE_LINE * max(title.count("\n") for title in titles.values())
+    panel = _PANEL + plotting.TITLE_LINE_MM * max(title.count("\n") for title in titles.values())
     with plotting.style():
         figure = plotting.new_figure(width_mm, _HEAD_AND_FOOT + panel * rows)
         panels = figure.subplots(rows, columns, sharey=True, squeeze=False)

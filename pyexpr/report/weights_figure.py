@@ -26,7 +26,6 @@ _ROW = 4.6
 _LABEL = 36.0
 _HEAD_AND_FOOT = 22.0
 _MIN_PANEL = 20.0
-_TITLE_LINE = 3.4
 _LEGEND = 5.0
 _DOT: dict[str, Any] = {"marker": "o", "color": plotting.OKABE_ITO["blue"], "ms": 4, "mew": 0.9}
 
@@ -106,7 +105,7 @@ def weights_figure(
     }
     limits = _symmetric_limits(data)
     # Two lines of a title have their room already.
-    head = _TITLE_LINE * max(0, max(title.count("\n") for title in titles.values()) - 1)
+    head = plotting.TITLE_LINE_MM * max(0, max(title.count("\n") for title in titles.values()) - 1)
     with plotting.style():
         figure = plotting.new_figure(width_mm, rows * (_HEAD_AND_FOOT + head + body))
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)

@@ -44,6 +44,8 @@ test_that("what is missing, or neither TRUE nor FALSE, is said in a sentence of 
   refused(extract_features(), "`recordings` is missing")
   refused(split_subjects(), "`data` is missing")
   refused(interval(), "`x` is missing: give a result.")
+  refused(adjust(compare_models(clips, score, au_count, subject, n_boot = 0)),
+    "`rule` is missing: give \"holm\" or \"max_t\".")
   refused(simulate_study(), "`folder` is missing: give a path.")
   refused(choose_icc("no", FALSE), "`same_raters` must be TRUE or FALSE, not \"no\".")
   refused(choose_icc(NA, FALSE), "`same_raters` must be TRUE or FALSE, not NA.")

@@ -63,7 +63,7 @@ test_that("labels read as R writes them, and come back as what they were", {
   wanted <- c("startle", "pain", "disgust")
   number <- match(clips$context, wanted)
   kinds <- list(c(8, 9, 10)[number], c(8L, 9L, 10L)[number], number == 1L,
-    as.Date("2020-01-02") + number, factor(clips$context, wanted))
+    stats::setNames(as.Date("2020-01-02") + number, seq_along(number)), factor(clips$context, wanted))
   for (labels in kinds) {
     data$label <- labels
     shown <- unique(tidy(compare_models(data, score, au_count, subject, context = label, n_boot = 0,
@@ -75,8 +75,11 @@ test_that("labels read as R writes them, and come back as what they were", {
     expect_identical(utils::head(shown, length(own)), sorted, info = class(labels))
     fit <- fit_cfa(data, c(response, emotion, motion), group = label, engine = "native")
     expect_identical(class(tidy(fit)$label), class(labels))
+    expect_named(tidy(fit)$label, NULL)
     expect_identical(typeof(tidy(fit)$label), typeof(labels))
     expect_setequal(tidy(fit)$label, unique(labels))
+    drawn <- suppressWarnings(bootstrap_cfa(data, c(response, emotion, motion), subject, label, 99))
+    expect_identical(tidy(interval(drawn, confidence = 0.9))$label, tidy(drawn)$label)
     expect_false(anyNA(cfa_scores(fit, data[1:3, ])$score))
   }
 })

@@ -54,6 +54,19 @@ test_that("the user's random numbers go on as if lavaan drew none", {
   expect_false(identical(.Random.seed, before))
   set.seed(1)
   expect_identical(first$estimate, stats::runif(1))
+  # And may ask this package, whose draws are not the user's.
+  asks <- function(data, weights) {
+    pyexpr:::ask("draw")
+    number <- stats::runif(1)
+    pyexpr:::ask("draw")
+    number
+  }
+  set.seed(1)
+  expect_identical(tidy(cluster_bootstrap(clips, asks, subject, n_boot = 2))$estimate, first$estimate)
+  after <- stats::runif(1)
+  set.seed(1)
+  # The estimate, 2 replicates, 30 subjects left out.
+  expect_identical(stats::runif(34)[34], after)
 })
 
 test_that("Ctrl-C, however often, is an interrupt, and the session goes on", {
@@ -108,6 +121,14 @@ test_that("Python forgets results that R has forgotten", {
   invisible(gc(full = TRUE))
   second <- icc_interval(0.8, 20, 3)
   expect_lte(size(), before + 2)
+  # Those, too, that never came to R, because a handler left at a warning.
+  warns <- function(data, weights) {
+    warning("look")
+    sum(weights)
+  }
+  for (i in 1:5) tryCatch(cluster_bootstrap(clips, warns, subject, n_boot = 2), warning = identity)
+  third <- icc_interval(0.8, 20, 3)
+  expect_lte(size(), before + 3)
 })
 
 test_that("warnings of Python are warnings of R", {

@@ -14,6 +14,11 @@ test_that("columns are bare names, strings, or variables that hold names", {
   expect_identical(tidy(bare), tidy(programmed))
   within <- function(data, what) icc(data, names, {{ what }}, by = question, cluster = subject)
   expect_identical(tidy(bare), tidy(within(ratings, score)))
+  # Whatever columns and variables are called.
+  called <- transform(ratings, all_of = score, all_of_them = 1)
+  expect_identical(tidy(bare), tidy(icc(called, all_of(names), all_of, by = question, cluster = subject)))
+  all_of <- names
+  expect_identical(tidy(bare), tidy(icc(ratings, all_of, score, by = question, cluster = subject)))
 })
 
 test_that("icc() gives back Shrout and Fleiss (1979), table 4", {
@@ -73,6 +78,9 @@ test_that("a split keeps subjects apart, and augment() the class of the frame", 
   expect_identical(tidy(again), tidy(split))
   numbers <- tidy(split_subjects(rep(101:130, 3), seed = 2))
   expect_identical(numbers$subject, 101:130)
+  # 1e5 and 100000L are one subject.
+  thousands <- split_subjects(data.frame(subject = 1:30 * 1e5), subject)
+  expect_false(anyNA(augment(thousands, data.frame(subject = 1:30 * 100000L))$.part))
   expect_snapshot(augment(split, data.frame(subject = c("S001", "X"))), error = TRUE)
 })
 
@@ -168,6 +176,14 @@ test_that("warnings and messages of a statistic reach the user's handlers, as th
   expect_identical(counts, c(own = 33, message = 33))
   expect_s3_class(found, "pyexpr_bootstrap")
   expect_silent(icc_interval(0.8, 20, 3))
+  # rlang's messages end with their line only when they are shown.
+  informs <- function(data, w) {
+    if (all(w == 1)) rlang::inform("by rlang")
+    sum(w)
+  }
+  shown <- utils::capture.output(
+    found <- cluster_bootstrap(clips, informs, subject, n_boot = 2), type = "message")
+  expect_true("by rlang" %in% shown)
   # A statistic may ask this package too.
   few <- clips[clips$subject %in% unique(clips$subject)[1:8], ]
   asks <- function(data, w) nrow(tidy(compare_models(few, score, au_count, subject, n_boot = 0)))
@@ -255,6 +271,14 @@ test_that("features of paths and of a table are the same", {
   found <- tidy(extract_features(data.frame(subject = 1, context = 2, openface = path), numbers))
   expect_identical(as.list(found[c("subject", "context", "clip")]),
     list(subject = c(1, 1), context = c(2, 2), clip = c(10, 20)))
+  thousands <- data.frame(context = "all", start = c(0, 3), end = c(3, 6), clip = c(1e5, 2e5))
+  expect_identical(tidy(extract_features(path, thousands))$clip, c(1e5, 2e5))
+  # A column whose name only begins so is another.
+  segment <- tibble::tibble(context = "all", start = 0, end = 3, clip_name = "a")
+  expect_silent(named <- extract_features(path, segment))
+  expect_identical(tidy(named)$clip, 1L)
+  expect_error(extract_features(data.frame(subject = 1, context = 2, openface_file = path), every = 3),
+    "no column 'openface'", class = "pyexpr_column_error")
 })
 
 test_that("pictures are drawn", {
