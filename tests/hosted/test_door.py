@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pyexpr import _core
 from pyexpr.base.errors import ColumnError, DataError, EngineError, PyexprWarning
 from pyexpr.base.results import Result
 from pyexpr.hosted import callback, door, results, verbs
@@ -183,8 +184,10 @@ def test_without_the_flag_of_r_the_signal_handler_stays(monkeypatch: pytest.Monk
     assert not quieten_handler()
     signals = ModuleType("rpytools.signals")
     monkeypatch.setitem(sys.modules, "rpytools.signals", signals)
-    # Another reticulate, and then no R in this process.
+    # Another reticulate, and then a process without R, whatever other tests have loaded here.
     assert not quieten_handler()
+    library = ctypes.CDLL(_core.__file__)
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
     signals._callback = theirs = lambda reset: False  # type: ignore[attr-defined]
     assert not quieten_handler()
     assert signals._callback is theirs
