@@ -17,6 +17,7 @@ from pyexpr.report.labels import (
     count,
     display_name,
     is_difference,
+    name_in_sentence,
     names_with,
     number,
     percent,
@@ -101,10 +102,10 @@ def _data(record: Record, tables: Tables) -> list[str]:
     total = tables["scores"]["subject"].nunique()
     here = tables["scores"].groupby("context")["subject"].nunique()
     listed = (
-        listed_words(_in_sentence(one, names) for one in contexts)
+        listed_words(name_in_sentence(one, names) for one in contexts)
         if all(here.get(one, 0) == total for one in contexts)
         else "; ".join(
-            f"{_in_sentence(one, names)}: {counted(here.get(one, 0), 'subject')}"
+            f"{name_in_sentence(one, names)}: {counted(here.get(one, 0), 'subject')}"
             for one in contexts
         )
     )
@@ -114,7 +115,7 @@ def _data(record: Record, tables: Tables) -> list[str]:
     )
     text.append(
         f"On {spelled(len(questions), 'question')} "
-        f"({listed_words(display_name(one).lower() for one in questions)}), "
+        f"({listed_words(map(name_in_sentence, questions))}), "
         f"{counted(first['n_targets'], 'clip')} {were(first['n_targets'])} rated from "
         f"{scale['low']:g} to {scale['high']:g}: "
         f"{counted(first['k'], 'rating')} per clip and question"
@@ -141,12 +142,6 @@ def _clips_without_a_recording(tables: Tables) -> int:
         return 0
     table = tables["left_out"]
     return int((table["reason"] == NO_RECORDING).sum())
-
-
-def _in_sentence(label: str, names: Mapping[str, str]) -> str:
-    """Return a context's name within a sentence: small where we wrote it large."""
-    shown = names[label]
-    return shown if shown == label else shown.lower()
 
 
 def _reliability(record: Record, tables: Tables) -> list[str]:
@@ -178,7 +173,7 @@ def _factor_model(record: Record, tables: Tables) -> list[str]:
     several = len(contexts_of(tables)) > 1
     models, verb = ("The factor models", "were") if several else ("The factor model", "was")
     factor, _, indicators = made["model"].partition(" =~ ")
-    measured = listed_words(display_name(one).lower() for one in indicators.split(" + "))
+    measured = listed_words(map(name_in_sentence, indicators.split(" + ")))
     estimator = _ESTIMATORS.get(made["estimator"], made["estimator"])
     fitted = "fitted per context and over all contexts" if several else "fitted"
     by = (
@@ -188,7 +183,7 @@ def _factor_model(record: Record, tables: Tables) -> list[str]:
     )
     text = [
         "The clips' mean ratings were summarised by a one-factor model "
-        f"({display_name(factor).lower()}, measured by {measured}; latent variance fixed to 1, "
+        f"({name_in_sentence(factor)}, measured by {measured}; latent variance fixed to 1, "
         f"intercepts free, {estimator}, {made['missing']} treatment of missing means), {fitted} "
         f"to {counted(made['n'], 'clip')} with {by}.",
     ]

@@ -11,7 +11,7 @@ import pandas as pd
 from pyexpr.report.columns import title_parts
 from pyexpr.report.display import DisplayTable
 from pyexpr.report.html_table import report_table
-from pyexpr.report.labels import count, display_name, percent
+from pyexpr.report.labels import display_name, percent
 from pyexpr.report.markup import Markup, element, joined, plain_text
 from pyexpr.report.methods_text import contexts_of, fitted_models, methods_paragraphs
 from pyexpr.report.not_done_text import not_done
@@ -288,9 +288,9 @@ def _not_done(content: StudyContent) -> Section:
 
 def _references(content: StudyContent, sections: Iterable[Section]) -> Section:
     """List what the sections cite, and no more."""
-    used = content.record["versions"]
+    version = content.record["versions"]["pyexpr-stats"]
     text = plain_text(block for section in sections for block in section.blocks)
-    works = bullets(cited(text, used), class_="references")
+    works = bullets(cited(text, version), class_="references")
     return _section("citing", "References", [copyable("citing-text", "the references", works)])
 
 
@@ -312,7 +312,9 @@ def _record(content: StudyContent) -> Section:
         ),
         element("dl", *(joined(element("dt", key), element("dd", text)) for key, text in facts)),
         folded(
-            f"SHA-256 of {count(len(record['inputs']))} input files", hashes, class_="print-skip"
+            f"SHA-256 of {counted(len(record['inputs']), 'input file')}",
+            hashes,
+            class_="print-skip",
         ),
     ]
     return _section("record", "Record", blocks)
