@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pyexpr.report.labels import display_name, is_difference, name_in_sentence
-from pyexpr.report.methods_text import (
+from pyexpr.report.notes_text import readers_reason
+from pyexpr.report.study_facts import (
     Record,
     Tables,
     contexts_of,
     fitted_models,
     invariance_tested,
 )
-from pyexpr.report.notes_text import readers_reason
 from pyexpr.report.wording import listed_words, were
 
 

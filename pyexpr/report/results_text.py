@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +22,8 @@ from pyexpr.report.labels import (
     p_value,
     percent,
 )
-from pyexpr.report.methods_text import context_names, contexts_of, fitted_models
+from pyexpr.report.study_facts import Record, Tables, context_names, contexts_of, fitted_models
 from pyexpr.report.wording import counted, listed_words, spelled, were
-
-Record = Mapping[str, Any]
-Tables = Mapping[str, pd.DataFrame]
 
 #: Intervals from fewer subjects are approximate (see the coverage table in the documentation).
 FEW_SUBJECTS = 20
