@@ -35,8 +35,9 @@ def reach(
     import numpy as np
 
     value = np.asarray(value, dtype=float)
+    value = np.where(np.isfinite(value), value, np.nan)
     ends = [
-        np.where(np.isfinite(limit) & np.isfinite(value), limit, value)
+        np.where(np.isfinite(limit), limit, value)
         for limit in (np.asarray(low, dtype=float), np.asarray(high, dtype=float))
     ]
     arms = np.abs(np.concatenate([value - ends[0], ends[1] - value]))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 _NUMBERED = re.compile(r"((?:Table|Figure) \d+)\. (.+)", re.DOTALL)
-_STATISTIC = re.compile(r"(?:p|F|df|t|z|SD)(?![\w])")
+_STATISTIC = re.compile(r"(?:p|F|df|t|z|SD)(?!\w)")
 # Symbols of statistics within our sentences, told from letters that name something else by
 # what stands beside them.
 _SYMBOL = re.compile(

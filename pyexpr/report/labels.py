@@ -104,21 +104,23 @@ def in_words(text: str) -> str:
     return _CODE_WORD.sub(shown, text)
 
 
-def name_in_sentence(label: str) -> str:
-    """Return a name of ours as it stands within a sentence: ``uniform baseline``, ``AU count``."""
-    shown = display_name(label)
-    return shown[0].lower() + shown[1:] if shown[1:].islower() else shown
+def name_in_sentence(label: str, names: Mapping[str, str] | None = None) -> str:
+    """Return a label as it stands within a sentence; what the user wrote stays as it is.
+
+    Examples
+    --------
+    >>> [name_in_sentence(one) for one in ("uniform", "au_count", "r2_within", "Schmerz")]
+    ['uniform baseline', 'AU count', 'R² within subjects', 'Schmerz']
+    """
+    shown = display_name(label, names)
+    if shown == label or shown.startswith("R²") or shown[1:] != shown[1:].lower():
+        return shown
+    return shown[0].lower() + shown[1:]
 
 
 def base_metric(metric: str) -> str:
     """Return a metric without "_within" and "_between"."""
     return metric.removesuffix("_within").removesuffix("_between")
-
-
-def metric_words(metric: str) -> str:
-    """Return a metric's name as it stands within a sentence: ``NRMSE``, ``correlation``."""
-    shown = display_name(metric)
-    return shown if shown[:2].isupper() or shown == "R²" else shown[0].lower() + shown[1:]
 
 
 def direction(metric: str) -> str:

@@ -64,6 +64,9 @@ def parts(display: DisplayTable, fit: Fit) -> list[DisplayTable]:
             shares[-1] = fuller
         else:
             shares.append(columns)
+    if len(shares) < 2:
+        # Labels alone are too wide: nothing is won by parts.
+        return [display]
     title = display.title.removesuffix(".")
     last = len(shares) - 1
     return [

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from pyexpr.report.labels import count, display_name
+from pyexpr.report.study_facts import Record, Tables
 from pyexpr.report.wording import counted, listed_words, spelled
-
-Record = Mapping[str, Any]
-Tables = Mapping[str, pd.DataFrame]
 
 _HUMAN = {
     "slot": "raters are the places 1, 2, ... among a clip's raters, since other persons rated "

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pyexpr.report.labels import display_name, is_difference
-from pyexpr.report.methods_text import (
+from pyexpr.report.labels import display_name, is_difference, name_in_sentence
+from pyexpr.report.notes_text import readers_reason
+from pyexpr.report.study_facts import (
     Record,
     Tables,
     contexts_of,
     fitted_models,
     invariance_tested,
 )
-from pyexpr.report.notes_text import readers_reason
 from pyexpr.report.wording import listed_words, were
 
 
@@ -18,17 +18,22 @@ def not_done(record: Record, tables: Tables) -> list[str]:
     """Return what a reader might take for granted and was not done, a sentence each."""
     options = record["options"]
     models = fitted_models(tables)
+    compared = bool(tables["comparison"]["term"].map(is_difference).any())
+    unknown = record["stages"]["models"]["no training-only scores because"]
     text = [
         "The fit of the factor models was not tested: three indicators leave no degrees of freedom."
         if tables["reliability"]["question"].nunique() == 3
         else "The fit of the factor models is not judged here.",
         *(
             ["The p values of the models' comparison are not adjusted for their number."]
-            if tables["comparison"]["term"].map(is_difference).any()
+            if compared
             else []
         ),
         *(
-            ["The p values of slopes, contrasts and omnibus tests are not adjusted either."]
+            [
+                "The p values of slopes, contrasts and omnibus tests are not adjusted"
+                f"{' either' if compared else ''}."
+            ]
             if "coefficients" in tables and options["coefficients"]["adjust"] == "none"
             else []
         ),
@@ -46,8 +51,8 @@ def not_done(record: Record, tables: Tables) -> list[str]:
                 "."
                 if "scores_leakage" not in tables
                 else ", and what that is worth could not be told: "
-                f"{readers_reason(absent).rstrip('.')}."
-                if (absent := record["stages"]["models"]["no training-only scores because"])
+                f"{readers_reason(unknown).rstrip('.')}."
+                if unknown
                 else "; the table of both kinds of scores says what that is worth."
             ),
         )
@@ -69,7 +74,7 @@ def not_done(record: Record, tables: Tables) -> list[str]:
             "tested."
         )
     absent = [
-        display_name(name).lower()
+        name_in_sentence(name)
         for name, there in (
             ("uniform", options["baselines"]["uniform"]),
             ("normal", options["baselines"]["normal"]),

@@ -23,8 +23,7 @@ _REWORDED = (
         "Changes in fit are lavaan's, with groups",
     ),
     # In a study they are clips.
-    (re.compile(r"^targets have unequal"), "clips have unequal"),
-    (re.compile(r"rate many targets each"), "rate many clips each"),
+    (re.compile(r"(?<![\w'./-])target(s?)(?![\w'-]|\.\w)"), r"clip\1"),
     (
         re.compile(r"^tests and the weights over all are of y_pooled, other weights of y$"),
         "tests, and the weights over all contexts, are of the pooled factor scores, other weights "

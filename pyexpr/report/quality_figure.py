@@ -13,6 +13,7 @@ from pyexpr.base.errors import ColumnError, DataError, have
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 from pyexpr.report.frames import in_order
 from pyexpr.report.labels import display_name, display_names, names_with, percent
+from pyexpr.report.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -149,7 +150,6 @@ def _shares(frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
 def _counts(values: NDArray[Any], threshold: float, *, lines: bool = False) -> str:
     missing = int(np.isnan(values).sum())
     below = int((values < threshold).sum())
-    clips = "clip" if len(values) == 1 else "clips"
-    parts = [f"{len(values):,} {clips}", f"{below:,} below {percent(threshold)}"]
+    parts = [counted(len(values), "clip"), f"{below:,} below {percent(threshold)}"]
     parts += [f"{missing:,} without bins"] if missing else []
     return ("\n" if lines else ", ").join(parts)

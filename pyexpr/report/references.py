@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyexpr.report.markup import Child, Markup, element, joined
 
@@ -123,18 +122,10 @@ _WORKS = (
 )
 
 
-def cited(text: str, versions: Mapping[str, str]) -> list[Markup]:
-    """Return the entries of the works that a text cites, in their order.
-
-    `versions` has that of pyexpr, as ``pyexpr-stats``.
-    """
+def cited(text: str, version: str) -> list[Markup]:
+    """Return the entries of the works that a text cites, in their order; `version` is pyexpr's."""
     return [
-        Work(
-            one.authors,
-            one.year,
-            one.entry.replace("{version}", versions["pyexpr-stats"]),
-            one.doi,
-        ).markup()
+        replace(one, entry=one.entry.replace("{version}", version)).markup()
         for one in _WORKS
         if one.is_cited(text)
     ]

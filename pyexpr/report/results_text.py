@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,17 +17,13 @@ from pyexpr.report.labels import (
     display_name,
     interval,
     is_difference,
-    metric_words,
     name_in_sentence,
     number,
     p_value,
     percent,
 )
-from pyexpr.report.methods_text import context_names, contexts_of, fitted_models
+from pyexpr.report.study_facts import Record, Tables, context_names, contexts_of, fitted_models
 from pyexpr.report.wording import counted, listed_words, spelled, were
-
-Record = Mapping[str, Any]
-Tables = Mapping[str, pd.DataFrame]
 
 #: Intervals from fewer subjects are approximate (see the coverage table in the documentation).
 FEW_SUBJECTS = 20
@@ -65,9 +60,9 @@ def reliability_sentence(record: Record, tables: Tables) -> str:
     low, high = order.iloc[0], order.iloc[-1]
     return (
         f"ICC(1,k){told} ran from {number(low['estimate'], of='icc')}{_bracket(low)} "
-        f"({display_name(low['context'], names)}, {display_name(low['question']).lower()}) to "
+        f"({display_name(low['context'], names)}, {name_in_sentence(low['question'])}) to "
         f"{number(high['estimate'], of='icc')}{_bracket(high)} "
-        f"({display_name(high['context'], names)}, {display_name(high['question']).lower()})."
+        f"({display_name(high['context'], names)}, {name_in_sentence(high['question'])})."
     )
 
 
@@ -110,7 +105,7 @@ def performance_sentences(record: Record, tables: Tables) -> list[str]:
                 limits = _told_limits(row["conf_low"], row["conf_high"], level, of=metric)
                 parts.append(f"{number(row['estimate'], 3, of=metric)}{where}, {limits}")
             text.append(
-                f"The {metric_words(metric)} of {display_name(model)} was {'; '.join(parts)}."
+                f"The {name_in_sentence(metric)} of {display_name(model)} was {'; '.join(parts)}."
             )
     return text
 
@@ -137,7 +132,7 @@ def difference_sentences(record: Record, tables: Tables, main: str) -> list[str]
             better = {"lower": "below 0", "higher": "above 0"}.get(direction(metric), "")
             meaning = f" ({better} favours {display_name(main)})" if better else ""
             text.append(
-                f"{where} {metric_words(metric)} of {display_name(main)} minus that "
+                f"{where} {name_in_sentence(metric)} of {display_name(main)} minus that "
                 f"of the other{meaning} was, for {'; '.join(parts)}."
             )
     return text
@@ -155,7 +150,7 @@ def slope_sentences(record: Record, tables: Tables) -> list[str]:
     alpha = round(1 - record["options"]["compare"]["confidence"], 10)
     below = number(alpha, max(2, len(f"{alpha:g}") - 2), of="p_value")
     names = context_names(tables)
-    how = "adjusted " if column == "p_adjusted" else ""
+    p = "an adjusted p" if column == "p_adjusted" else "a p"
     text = []
     several = len(contexts_of(tables)) > 1
     for context in in_order(table["context"]):
@@ -169,12 +164,11 @@ def slope_sentences(record: Record, tables: Tables) -> list[str]:
             for row in records(own)
         ]
         text.append(
-            f"{where}, {spelled(len(found), 'slope')} had an {how}p below {below}: "
-            f"{listed_words(found)}."
+            f"{where}, {spelled(len(found), 'slope')} had {p} below {below}: {listed_words(found)}."
             if found
-            else f"{where}, no slope had an {how}p below {below}."
+            else f"{where}, no slope had {p} below {below}."
         )
-    return text if how else [line.replace(" an p ", " a p ") for line in text]
+    return text
 
 
 def cautions(record: Record, tables: Tables) -> list[Caution]:
@@ -280,7 +274,7 @@ def _undefined(tables: Tables) -> str:
         return ""
     names = context_names(tables)
     labels = dict.fromkeys(
-        f"{metric_words(row.metric)} of {display_name(row.term)} in "
+        f"{name_in_sentence(row.metric)} of {display_name(row.term)} in "
         f"{display_name(row.context, names)}"
         for row in records(bare)
     )

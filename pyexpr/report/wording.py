@@ -25,21 +25,21 @@ def listed_words(words: Iterable[str], last: str = "and") -> str:
     return f"{', '.join(found[:-1])}, {last} {found[-1]}"
 
 
-def counted(number: float, one: str, many: str = "") -> str:
+def counted(number: float, one: str) -> str:
     """Return a number with its noun: ``1 clip``, ``1,200 clips``.
 
     Examples
     --------
-    >>> counted(1, "clip"), counted(1200, "clip"), counted(2, "analysis", "analyses")
-    ('1 clip', '1,200 clips', '2 analyses')
+    >>> counted(1, "clip"), counted(1200, "clip")
+    ('1 clip', '1,200 clips')
     """
-    return f"{count(number)} {one if number == 1 else many or f'{one}s'}"
+    return f"{count(number)} {one if number == 1 else f'{one}s'}"
 
 
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
-def spelled(number: int, one: str, many: str = "") -> str:
+def spelled(number: int, one: str) -> str:
     """Return a number with its noun, in words below 10, as APA writes them in prose.
 
     Examples
@@ -48,7 +48,7 @@ def spelled(number: int, one: str, many: str = "") -> str:
     ('one context', 'three contexts', '12 contexts')
     """
     shown = _SMALL[number] if 0 <= number < len(_SMALL) else count(number)
-    return f"{shown} {one if number == 1 else many or f'{one}s'}"
+    return f"{shown} {one if number == 1 else f'{one}s'}"
 
 
 def were(number: float) -> str:

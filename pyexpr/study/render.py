@@ -197,7 +197,7 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
     levels, _ = performance_rows(found["comparison"])
     method, confidence = config.compare.methods[0], config.compare.confidence
     simulated = " Simulated data." if config.simulated else ""
-    latent = config.factor_model.factor.capitalize()
+    latent = display_name(config.factor_model.factor)
     threshold = config.features.min_valid
     several = found["coefficients"]["context"].nunique() > 1
     pooled = " pooled within contexts" if several else ""

@@ -18,7 +18,8 @@ from pyexpr.report.display import DisplayTable
 from pyexpr.report.invariance_table import invariance_table
 from pyexpr.report.labels import display_name
 from pyexpr.report.quality_tables import left_out_table, recordings_table
-from pyexpr.report.study_page import StudyContent, study_page
+from pyexpr.report.study_blocks import StudyContent
+from pyexpr.report.study_page import study_page
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.render import MAIN_MODEL, shown_rows, study_tables
 

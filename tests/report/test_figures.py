@@ -366,6 +366,7 @@ def test_an_axis_holds_intervals_of_one_kind_whole() -> None:
     assert drawing.reach(values - 0.1, values, values + 0.4) == (0.0, 0.7)
     assert drawing.reach([0.5], [1.0], [9.0], origin=1.0) == (0.5, 9.0)
     assert drawing.reach([math.nan, -math.inf], [math.nan, 0.2], [math.nan, math.inf]) == (0.0, 0.2)
+    assert drawing.reach([math.nan, 0.1], [math.inf, 0.2], [math.nan, 0.4]) == (0.0, 0.4)
     assert drawing.reach([0.1] * 9, [0.2] * 9, [*[0.3] * 8, 5.0])[1] == pytest.approx(0.6)
 
 

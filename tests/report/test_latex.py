@@ -123,6 +123,14 @@ def test_a_table_too_wide_for_any_page_goes_in_parts(rows_of: int) -> None:
     assert [text.count(r"\textbf") for text in texts] == [1, 0, 1]
 
 
+@pytest.mark.parametrize("numbers", [0, 1])
+def test_labels_too_wide_for_any_page_are_printed_all_the_same(numbers: int) -> None:
+    line = ("x" * 90, "y" * 90, *(".1",) * numbers)
+    text = latex(DisplayTable("Wide.", ("A", "B", "C")[: len(line)], (line,), text_columns=2))
+    assert rows(text)[-1] == list(line)
+    assert "part" not in text
+
+
 def test_the_papers_tables_come_back() -> None:
     for display in (
         tables.reliability_table(paper_figures.reliability()),

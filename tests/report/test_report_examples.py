@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import doctest
+import pkgutil
 from importlib import import_module
 
 import pytest
 
+from pyexpr import report
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        "tables",
-        "comparison_table",
-        "side_by_side",
-        "factor_figure",
-        "performance_figure",
-        "weights_figure",
-        "quality_figure",
-        "learning_figure",
-        "seeds_table",
-    ],
-)
+MODULES = [module.name for module in pkgutil.iter_modules(report.__path__)]
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_examples(module: str) -> None:
-    done = doctest.testmod(import_module(f"pyexpr.report.{module}"))
-    assert done.attempted > 0
-    assert done.failed == 0
+    assert doctest.testmod(import_module(f"pyexpr.report.{module}")).failed == 0

@@ -14,8 +14,9 @@ from pyexpr.base.errors import DataError, StudyError
 from pyexpr.base.files import OutputError
 from pyexpr.report import paper_figures
 from pyexpr.study.paper import PaperResult, reproduce_paper
-from pyexpr.study.paper_rows import STATUSES, Figure, PaperRow
+from pyexpr.study.paper_rows import STATUSES, Figure, PaperRow, _in_range
 from pyexpr.study.pipeline import StudyResult
+from pyexpr.study.published import Range
 from pyexpr.study.simulated import analyse_simulated
 
 
@@ -146,9 +147,16 @@ def test_differences_keep_their_zero_and_remarks_of_an_icc_have_none(result: Pap
     for row in shown["4"].rows:
         assert not any(re.search(r"(?<!\d)\.\d", cell) for cell in row)
     assert "an ICC of .331, printed .391" in " ".join(shown["5"].notes)
-    # A bound and what lies beyond it are shown as finely as they differ.
-    for found in re.findall(r"has ([.\d]+), just .* ends at ([.\d]+),", str(shown["2"].notes)):
-        assert found[0] != found[1]
+
+
+def test_a_bound_and_what_lies_just_beyond_it_are_shown_as_finely_as_they_differ() -> None:
+    for truth, told in ((0.9121, ".9121, just"), (0.9189, ".9189, just")):
+        status, remark = _in_range(
+            0.5, Range(0.9155, 0.9123, 0.9187), truth, of="score_reliability"
+        )
+        assert status == "explained"
+        assert told in remark
+        assert f"ends at {'.9123' if truth < 0.9123 else '.9187'}," in remark
 
 
 def test_the_summary_counts_rows_in_words(result: PaperResult) -> None:

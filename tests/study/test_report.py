@@ -340,6 +340,15 @@ def test_contexts_that_differ_in_their_capital_alone_stay_apart(copy: Path) -> N
     assert " in Pain, " in text
 
 
+def test_what_the_user_wrote_large_stays_large_within_a_sentence(copy: Path) -> None:
+    for path in copy.glob("*.csv"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub(r"\bmotion\b", "Bewegung (AU)", text), encoding="utf-8")
+    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    assert "questions (response, emotion, and Bewegung (AU))" in text
+    assert "bewegung" not in text
+
+
 def without(folder: Path, *names: str) -> None:
     """Take files out of the record, as of a run that did not write them."""
     files = json.loads((folder / "record.json").read_text(encoding="utf-8"))["files"]
@@ -422,6 +431,8 @@ def test_one_model_alone_is_compared_with_none(
     words = Page(text).text
     assert "table4-comparison" not in Page(text).ids
     assert "Not computed: uniform baseline, normal baseline, and human baseline." in words
+    # Nothing before it was not adjusted.
+    assert "p values of slopes, contrasts and omnibus tests are not adjusted." in words
     assert "comparison are not adjusted" not in words
     assert code_names(text) == []
     print_summary(result)
