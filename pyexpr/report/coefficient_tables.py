@@ -15,6 +15,7 @@ from pyexpr.report.labels import (
     display_name,
     display_names,
     interval,
+    label_names,
     number,
     p_value,
     percent,
@@ -65,8 +66,8 @@ def coefficients_table(
         numbers=values,
         optional=("procedure_low", "procedure_high", "selected", "df", "p_adjusted"),
     )
-    contexts = display_names(in_order(data["context"]), names)
-    features = display_names(data["feature"].unique(), names)
+    contexts = label_names(in_order(data["context"]), names)
+    features = label_names(data["feature"].unique(), names)
     adjusted = _adjustment(frame)
     rows = tuple(
         (
@@ -130,8 +131,8 @@ def contrasts_table(
         numbers=values,
         optional=("df", "p_adjusted"),
     )
-    contexts = display_names(data["context"].unique(), names)
-    features = display_names(data["feature"].unique(), names)
+    contexts = label_names(data["context"].unique(), names)
+    features = label_names(data["feature"].unique(), names)
     adjusted = _adjustment(frame)
     rows = tuple(
         (
@@ -179,7 +180,7 @@ def omnibus_table(
         numbers=values,
         optional=("p_adjusted",),
     )
-    features = display_names(data["feature"].unique(), names)
+    features = label_names(data["feature"].unique(), names)
     adjusted = _adjustment(frame)
     rows = tuple(
         (
@@ -222,7 +223,7 @@ def leakage_table(
     data = checked(
         frame, what="the leakage table", keys=("context", "metric"), numbers=(*values, "p_value")
     )
-    contexts = display_names(in_order(data["context"]), names)
+    contexts = label_names(in_order(data["context"]), names)
     metrics = display_names(data["metric"].unique(), names)
     rows = tuple(
         (

@@ -17,6 +17,7 @@ from pyexpr.report.labels import (
     display_names,
     interval,
     is_difference,
+    label_names,
     number,
     p_value,
     percent,
@@ -86,7 +87,7 @@ def comparison_table(
         & ~data["context"].map(is_difference)
     )
     data.loc[untested, "reason"] = "the size of an error is not tested, only differences are"
-    contexts = display_names(in_order(data["context"]), names)
+    contexts = label_names(in_order(data["context"]), names)
     metrics = display_names(data["metric"].unique(), names)
     terms = display_names(data["term"].unique(), names)
     methods = display_names(data["method"].unique(), names)

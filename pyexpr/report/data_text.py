@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyexpr.base.contexts import ALL
-from pyexpr.report.labels import count, name_in_sentence, number, percent
+from pyexpr.report.labels import count, label_in_sentence, number, percent
 from pyexpr.report.study_facts import (
     Record,
     Tables,
@@ -38,10 +38,10 @@ def sample_sentences(record: Record, tables: Tables) -> list[str]:
     total = tables["scores"]["subject"].nunique()
     here = tables["scores"].groupby("context")["subject"].nunique()
     listed = (
-        listed_words(name_in_sentence(one, names) for one in contexts)
+        listed_words(label_in_sentence(one, names) for one in contexts)
         if all(here.get(one, 0) == total for one in contexts)
         else "; ".join(
-            f"{name_in_sentence(one, names)}: {counted(here.get(one, 0), 'subject')}"
+            f"{label_in_sentence(one, names)}: {counted(here.get(one, 0), 'subject')}"
             for one in contexts
         )
     )
@@ -51,7 +51,7 @@ def sample_sentences(record: Record, tables: Tables) -> list[str]:
     )
     text.append(
         f"On {spelled(len(questions), 'question')} "
-        f"({listed_words(map(name_in_sentence, questions))}), "
+        f"({listed_words(map(label_in_sentence, questions))}), "
         f"{counted(first['n_targets'], 'clip')} {were(first['n_targets'])} rated from "
         f"{scale['low']:g} to {scale['high']:g}: "
         f"{counted(first['k'], 'rating')} per clip and question"
@@ -111,7 +111,7 @@ def factor_sentences(record: Record, tables: Tables) -> list[str]:
     several = len(contexts_of(tables)) > 1
     models, verb = ("The factor models", "were") if several else ("The factor model", "was")
     factor, _, indicators = made["model"].partition(" =~ ")
-    measured = listed_words(map(name_in_sentence, indicators.split(" + ")))
+    measured = listed_words(map(label_in_sentence, indicators.split(" + ")))
     estimator = _ESTIMATORS.get(made["estimator"], made["estimator"])
     fitted = "fitted per context and over all contexts" if several else "fitted"
     by = (
@@ -121,7 +121,7 @@ def factor_sentences(record: Record, tables: Tables) -> list[str]:
     )
     text = [
         "The clips' mean ratings were summarised by a one-factor model "
-        f"({name_in_sentence(factor)}, measured by {measured}; latent variance fixed to 1, "
+        f"({label_in_sentence(factor)}, measured by {measured}; latent variance fixed to 1, "
         f"intercepts free, {estimator}, {made['missing']} treatment of missing means), {fitted} "
         f"to {counted(made['n'], 'clip')} with {by}.",
     ]

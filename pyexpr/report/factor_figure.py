@@ -10,7 +10,13 @@ import pandas as pd
 
 from pyexpr.base import plotting
 from pyexpr.report.frames import checked, gap_notes, in_order, records
-from pyexpr.report.labels import DASH, display_name, display_names, names_with, number
+from pyexpr.report.labels import (
+    DASH,
+    label_name,
+    label_names,
+    names_with,
+    number,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,12 +115,12 @@ def factor_figure(
     data = checked(
         frame, what="the factor model's figure", keys=("context", "indicator"), numbers=_VALUES
     )
-    contexts = display_names(in_order(data["context"]), names)
+    contexts = label_names(in_order(data["context"]), names)
     indicators = {
         indicator: plotting.wrap(
             shown, _BOX_WIDTH - 2.5, size=plotting.SIZE_SMALL, max_lines=_MOST_LINES
         )
-        for indicator, shown in display_names(data["indicator"].unique(), names).items()
+        for indicator, shown in label_names(data["indicator"].unique(), names).items()
     }
     lines = max(label.count("\n") + 1 for label in indicators.values())
     box_height = max(_MIN_BOX_HEIGHT, lines * plotting.LINE_MM + 1.5)
@@ -162,12 +168,12 @@ def factor_alt(
     parts = [f"Path diagrams of a one-factor model, {latent} with variance 1."]
     for context in in_order(data["context"]):
         listed = "; ".join(
-            f"{display_name(row.indicator, names)} loads "
+            f"{label_name(row.indicator, names)} loads "
             f"{number(row.std_loading, digits, of='std_loading')}, residual variance "
             f"{number(row.std_residual_variance, digits, of='std_residual_variance')}"
             for row in records(data[data["context"] == context])
         )
-        parts.append(f"{display_name(context, names)}: {listed}.")
+        parts.append(f"{label_name(context, names)}: {listed}.")
     parts += gap_notes(data, keys=("context", "indicator"), values=_VALUES, names=names)
     return " ".join(parts)
 

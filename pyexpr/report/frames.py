@@ -11,7 +11,11 @@ import pandas as pd
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, have
 from pyexpr.base.tables import as_frame, require_columns
-from pyexpr.report.labels import display_name, is_difference, names_with
+from pyexpr.report.labels import (
+    column_names,
+    display_name,
+    is_difference,
+)
 from pyexpr.report.notes_text import readers_reason
 
 
@@ -111,8 +115,7 @@ def gap_notes(
     `method` names a column beside the keys; a row that is the same under all
     methods is named once, without it.
     """
-    for key in keys:
-        names = names_with(frame[key].unique(), names)
+    shown = {key: column_names(key, frame[key].unique(), names) for key in keys}
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
     at: dict[str, Mapping[str, Any]] = {}
     for row in frame.to_dict("records"):
@@ -121,7 +124,7 @@ def gap_notes(
         if missing is None and not reason:
             continue
         word = _WORDS.get(missing, missing) if missing else ""
-        label = ", ".join(display_name(row[key], names) for key in keys)
+        label = ", ".join(shown[key][str(row[key])] for key in keys)
         rows = found.setdefault((word, reason or "no value was given"), {})
         rows.setdefault(label, []).append(str(row[method]) if method else "")
         at[label] = {key: row[key] for key in keys}
@@ -133,11 +136,10 @@ def gap_notes(
             notes.append(f"No {word} for any row: {reason}." if word else f"All rows: {reason}.")
             continue
         whole = all(len(under) == methods for under in rows.values())
-        shared = _whole_groups(frame, keys, [at[label] for label in rows]) if whole else None
+        shared = _whole_groups(frame, shown, [at[label] for label in rows]) if whole else None
         labels = some_of(
-            [display_name(one, names) for one in shared]
-            if shared
-            else [
+            shared
+            or [
                 label
                 if len(under) == methods
                 else f"{label} ({', '.join(display_name(one, names) for one in under)})"
@@ -149,14 +151,16 @@ def gap_notes(
 
 
 def _whole_groups(
-    frame: pd.DataFrame, keys: Sequence[str], rows: Sequence[Mapping[str, Any]]
-) -> list[Any] | None:
-    """Return the values of one key that tell these rows from all others, if they are fewer."""
-    different = frame[list(keys)].drop_duplicates()
-    for key in keys:
+    frame: pd.DataFrame,
+    shown: Mapping[str, Mapping[str, str]],
+    rows: Sequence[Mapping[str, Any]],
+) -> list[str] | None:
+    """Return the names of one key that tell these rows from all others, if they are fewer."""
+    different = frame[list(shown)].drop_duplicates()
+    for key in shown:
         values = list(dict.fromkeys(row[key] for row in rows))
         if len(values) < len(rows) == different[key].isin(values).sum():
-            return values
+            return [shown[key][str(value)] for value in values]
     return None
 
 
@@ -164,12 +168,11 @@ def absent_notes(
     frame: pd.DataFrame, keys: Sequence[str], names: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
     """Say which combinations of the keys have no row at all."""
-    for key in keys:
-        names = names_with(frame[key].unique(), names)
+    shown = {key: column_names(key, frame[key].unique(), names) for key in keys}
     present = set(zip(*(frame[key] for key in keys), strict=True))
     every = pd.MultiIndex.from_product([frame[key].unique() for key in keys])
     absent = [
-        ", ".join(display_name(label, names) for label in row)
+        ", ".join(shown[key][str(label)] for key, label in zip(keys, row, strict=True))
         for row in every
         if tuple(row) not in present
     ]

@@ -11,8 +11,10 @@ from pyexpr.base.contexts import ALL
 DASH = "—"
 MINUS = "−"
 
-_KNOWN = {
-    ALL: "All",
+# Of contexts, questions and features: all else in them is the user's, "normal" too.
+_KNOWN_LABELS = {ALL: "All", "au_count": "AU count", "au_intensity": "AU intensity"}
+_OF_THE_USER = frozenset({"context", "question", "indicator", "feature"})
+_KNOWN = _KNOWN_LABELS | {
     "uniform": "Uniform baseline",
     "normal": "Normal baseline",
     "human": "Human baseline",
@@ -26,8 +28,6 @@ _KNOWN = {
     "rmse": "RMSE",
     "mae": "MAE",
     "r2": "R²",
-    "au_count": "AU count",
-    "au_intensity": "AU intensity",
     "jackknife_t": "jackknife-t",
     "percentile": "percentile",
     "basic": "basic",
@@ -57,20 +57,36 @@ _CODE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 def display_name(label: object, names: Mapping[str, str] | None = None) -> str:
     """Return a label for reading: the user's name for it, ours, or the label tidied.
 
-    Only labels written like code (``points_displacement``) are tidied; all
+    Of models, metrics, methods and terms; contexts, questions and features are for
+    `label_name`. Only labels written like code (``points_displacement``) are tidied; all
     others stay as the user wrote them. A difference ``p - q`` is named part by part.
     """
     text = str(label)
+    base = base_metric(text)
+    if base in (*LOWER_IS_BETTER, *HIGHER_IS_BETTER) and text not in {base, *(names or ())}:
+        return display_name(base, names) + _PARTS[text.removeprefix(base)]
+    return _named(text, names, _KNOWN)
+
+
+def label_name(label: object, names: Mapping[str, str] | None = None) -> str:
+    """Return a context's, question's or feature's name for reading, as `display_name` does.
+
+    Examples
+    --------
+    >>> display_name("normal"), label_name("normal"), label_name("fast - normal")
+    ('Normal baseline', 'Normal', 'Fast − Normal')
+    """
+    return _named(str(label), names, _KNOWN_LABELS)
+
+
+def _named(text: str, names: Mapping[str, str] | None, known: Mapping[str, str]) -> str:
     if names and text in names:
         return names[text]
-    if text in _KNOWN:
-        return _KNOWN[text]
+    if text in known:
+        return known[text]
     first, sep, second = text.partition(" - ")
     if sep:
-        return f"{display_name(first, names)} {MINUS} {display_name(second, names)}"
-    for ending, words in _PARTS.items():
-        if text.endswith(ending) and base_metric(text) in (*LOWER_IS_BETTER, *HIGHER_IS_BETTER):
-            return display_name(base_metric(text), names) + words
+        return f"{_named(first, names, known)} {MINUS} {_named(second, names, known)}"
     if _CODE_NAME.fullmatch(text):
         spaced = text.replace("_", " ")
         return spaced[0].upper() + spaced[1:]
@@ -79,7 +95,7 @@ def display_name(label: object, names: Mapping[str, str] | None = None) -> str:
 
 # Names of ours that our messages hold: quoted, with an underscore, or of a metric.
 _CODE_WORD = re.compile(
-    r"'(?P<quoted>[a-z0-9_]+)'"
+    r"(?<!context )(?<!question )(?<!feature )'(?P<quoted>[a-z0-9_]+)'"
     r"|(?<![\w.'])(?P<bare>[a-z0-9]+(?:_[a-z0-9]+)+|nrmse|rmse|mae|r2|R2|T2)(?!\w)"
 )
 
@@ -104,15 +120,29 @@ def in_words(text: str) -> str:
     return _CODE_WORD.sub(shown, text)
 
 
-def name_in_sentence(label: str, names: Mapping[str, str] | None = None) -> str:
-    """Return a label as it stands within a sentence; what the user wrote stays as it is.
+def name_in_sentence(label: str) -> str:
+    """Return a model's, metric's or method's name as it stands within a sentence.
 
     Examples
     --------
-    >>> [name_in_sentence(one) for one in ("uniform", "au_count", "r2_within", "Schmerz")]
-    ['uniform baseline', 'AU count', 'R² within subjects', 'Schmerz']
+    >>> [name_in_sentence(one) for one in ("uniform", "r2_within", "elastic_net")]
+    ['uniform baseline', 'R² within subjects', 'ElasticNet']
     """
-    shown = display_name(label, names)
+    return _small(display_name(label), label)
+
+
+def label_in_sentence(label: str, names: Mapping[str, str] | None = None) -> str:
+    """Return a context's, question's or feature's name so; what the user wrote stays as it is.
+
+    Examples
+    --------
+    >>> [label_in_sentence(one) for one in ("points_velocity", "au_count", "Schmerz")]
+    ['points velocity', 'AU count', 'Schmerz']
+    """
+    return _small(label_name(label, names), label)
+
+
+def _small(shown: str, label: str) -> str:
     if shown == label or shown.startswith("R²") or shown[1:] != shown[1:].lower():
         return shown
     return shown[0].lower() + shown[1:]
@@ -139,15 +169,30 @@ def is_difference(label: str) -> bool:
 def display_names(
     labels: Iterable[object], names: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Name several labels at once; those whose names would be equal keep their labels."""
-    found = {str(label): display_name(label, names) for label in labels}
+    """Name several models, metrics or terms; those that would be equal keep their labels."""
+    return _apart({str(label): display_name(label, names) for label in labels})
+
+
+def label_names(labels: Iterable[object], names: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Name several contexts, questions or features; those that would be equal keep their labels."""
+    return _apart({str(label): label_name(label, names) for label in labels})
+
+
+def column_names(
+    column: str, labels: Iterable[object], names: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Name the values of a table's column by what it holds."""
+    return (label_names if column in _OF_THE_USER else display_names)(labels, names)
+
+
+def _apart(found: Mapping[str, str]) -> dict[str, str]:
     shown = list(found.values())
     return {label: name if shown.count(name) == 1 else label for label, name in found.items()}
 
 
 def names_with(labels: Iterable[object], names: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return `names` and with them those of `labels`, told apart as `display_names` does."""
-    return {**(names or {}), **display_names(labels, names)}
+    """Return `names` and with them those of `labels`, told apart as `label_names` does."""
+    return {**(names or {}), **label_names(labels, names)}
 
 
 def is_below_one(quantity: str) -> bool:

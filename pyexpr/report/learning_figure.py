@@ -14,7 +14,12 @@ from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 from pyexpr.report.frames import in_order
-from pyexpr.report.labels import display_name, display_names, names_with, number
+from pyexpr.report.labels import (
+    label_name,
+    label_names,
+    names_with,
+    number,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +85,7 @@ def learning_figure(
     'Epoch'
     """
     data = _checked(frame)
-    contexts = display_names(in_order(data["context"]), names)
+    contexts = label_names(in_order(data["context"]), names)
     rows = math.ceil(len(contexts) / _COLUMNS)
     columns = min(len(contexts), _COLUMNS)
     titles = {
@@ -155,9 +160,9 @@ def learning_alt(frame: pd.DataFrame, *, names: Names = None) -> str:
         for seed, run in block.groupby("seed", sort=False):
             best = run[run["best"]].iloc[0]
             where = (
-                f"{display_name(context, names)}, seed {seed}"
+                f"{label_name(context, names)}, seed {seed}"
                 if several
-                else str(display_name(context, names))
+                else str(label_name(context, names))
             )
             judged = (
                 ""

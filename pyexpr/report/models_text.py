@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyexpr.report.labels import count, display_name
+from pyexpr.report.labels import (
+    count,
+    display_name,
+    label_name,
+)
 from pyexpr.report.study_facts import Record, Tables
 from pyexpr.report.wording import counted, listed_words, spelled
 
@@ -96,7 +100,7 @@ def _elastic_net(
     if "tuning" in tables:
         rows = [row for row in tables["tuning"].itertuples() if several or row.context in contexts]
         chosen = "; ".join(
-            (f"{display_name(row.context, names)}: " if several else "")
+            (f"{label_name(row.context, names)}: " if several else "")
             + f"α = {row.alpha:g}, L1 ratio = {row.l1_ratio:g}"
             for row in rows
         )
@@ -184,7 +188,7 @@ def _chosen(
 ) -> list[str]:
     several = len(contexts) > 1
     told = [
-        (f"{display_name(context, names)}: " if several else "")
+        (f"{label_name(context, names)}: " if several else "")
         + ", ".join(f"{_TUNED.get(key, display_name(key))} {value}" for key, value in best.items())
         for context, best in stage.get("chosen", {}).items()
         if best and (several or context in contexts)

@@ -13,7 +13,14 @@ import pandas as pd
 from pyexpr.report import paper_figures
 from pyexpr.report.display import DisplayTable
 from pyexpr.report.html_table import report_table
-from pyexpr.report.labels import DASH, MINUS, display_name, interval, number
+from pyexpr.report.labels import (
+    DASH,
+    MINUS,
+    display_name,
+    interval,
+    label_name,
+    number,
+)
 from pyexpr.report.markup import element
 from pyexpr.report.page import Section, bullets, copyable, page, paragraph
 
@@ -104,7 +111,7 @@ def _one(table: str, rows: pd.DataFrame) -> DisplayTable:
 def _labels(records: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """Return the columns that name a row, those that change least from row to row first."""
     found = {
-        "Context": [display_name(row["context"]) for row in records],
+        "Context": [label_name(row["context"]) for row in records],
         "Quantity": [_quantity(row["quantity"]) for row in records],
     }
     if any(row["item"] for row in records):

@@ -18,6 +18,8 @@ from pyexpr.report.labels import (
     display_names,
     interval,
     is_below_one,
+    label_name,
+    label_names,
     names_with,
     number,
     percent,
@@ -86,7 +88,7 @@ def performance_figure(
     ['NRMSE', 'Correlation']
     """
     data = _performance(frame, method)
-    contexts = display_names(in_order(data["context"]), names)
+    contexts = label_names(in_order(data["context"]), names)
     metrics = display_names(data["metric"].unique(), names)
     models = display_names(_models_in_order(data), names)
     looks = _looks(models, baselines, human)
@@ -125,7 +127,7 @@ def performance_alt(
 ) -> str:
     """Return what `performance_figure` shows, in words, with every number."""
     data = _performance(frame, method)
-    names = names_with(in_order(data["context"]), names)
+    contexts = names_with(in_order(data["context"]), names)
     parts = ["Performance of each model in each context, as dots with intervals."]
     for metric in data["metric"].unique():
         for context in in_order(data["context"]):
@@ -135,7 +137,7 @@ def performance_alt(
                 for row in records(here)
             )
             if listed:
-                head = f"{display_name(metric, names)}, {display_name(context, names)}"
+                head = f"{display_name(metric, names)}, {label_name(context, contexts)}"
                 parts.append(f"{head}: {listed}.")
     parts += gap_notes(data, keys=_KEYS, values=("estimate",), names=names)
     return " ".join(parts)

@@ -13,7 +13,14 @@ from pyexpr.base import plotting
 from pyexpr.base.errors import DataError
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 from pyexpr.report.frames import in_order
-from pyexpr.report.labels import display_name, display_names, names_with, number
+from pyexpr.report.labels import (
+    display_name,
+    display_names,
+    label_name,
+    label_names,
+    names_with,
+    number,
+)
 from pyexpr.report.wording import counted
 
 if TYPE_CHECKING:
@@ -81,7 +88,7 @@ def predictions_figure(
     ['Pain', 'All']
     """
     found = _points(frame, models, truth, context)
-    contexts = display_names(in_order(frame[context].astype(str)), names)
+    contexts = label_names(in_order(frame[context].astype(str)), names)
     shown = display_names(models, names)
     missing = [np.isnan(predicted) for _, predicted in found.values()]
     gaps = any(gone.any() and not gone.all() for gone in missing)
@@ -205,7 +212,7 @@ def predictions_alt(
 ) -> str:
     """Return what `predictions_figure` shows, in words: clips, and the range of each axis."""
     found = _points(frame, models, truth, context)
-    names = names_with(in_order(frame[context].astype(str)), names)
+    contexts = names_with(in_order(frame[context].astype(str)), names)
     parts = [
         "Predicted against true scores of the test clips, a panel of dots per model and context, "
         "about a dashed diagonal on which predictions are right."
@@ -213,7 +220,7 @@ def predictions_alt(
     for (model, label), (true, predicted) in found.items():
         known = ~np.isnan(predicted)
         clips = counted(int(known.sum()), "clip")
-        head = f"{display_name(model, names)}, {display_name(label, names)}: {clips}"
+        head = f"{display_name(model, names)}, {label_name(label, contexts)}: {clips}"
         if known.any():
             head += (
                 f", true scores from {number(float(true.min()))} to {number(float(true.max()))}, "

@@ -12,7 +12,12 @@ from pyexpr.base import drawing, plotting
 from pyexpr.base.errors import ColumnError, DataError, have
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 from pyexpr.report.frames import in_order
-from pyexpr.report.labels import display_name, display_names, names_with, percent
+from pyexpr.report.labels import (
+    label_name,
+    label_names,
+    names_with,
+    percent,
+)
 from pyexpr.report.wording import counted
 
 if TYPE_CHECKING:
@@ -62,7 +67,7 @@ def quality_figure(
     ['2 clips', '1 below 50%']
     """
     contexts = _shares(frame)
-    shown = display_names(contexts, names)
+    shown = label_names(contexts, names)
     blue = plotting.OKABE_ITO["blue"]
     with plotting.style():
         figure = plotting.new_figure(width_mm, _HEAD_AND_FOOT + _ROW * len(contexts))
@@ -124,7 +129,7 @@ def quality_alt(
     for context, values in _shares(frame).items():
         known = values[~np.isnan(values)]
         middle = f", median {100 * np.median(known):.0f}%" if len(known) else ""
-        parts.append(f"{display_name(context, names)}: {_counts(values, threshold)}{middle}.")
+        parts.append(f"{label_name(context, names)}: {_counts(values, threshold)}{middle}.")
     return " ".join(parts)
 
 

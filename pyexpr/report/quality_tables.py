@@ -9,7 +9,11 @@ import pandas as pd
 from pyexpr.base.tables import require_columns
 from pyexpr.report.display import DisplayTable
 from pyexpr.report.frames import in_order, records
-from pyexpr.report.labels import DASH, count, display_names
+from pyexpr.report.labels import (
+    DASH,
+    count,
+    label_names,
+)
 from pyexpr.report.notes_text import readers_reason
 from pyexpr.report.wording import NO_RATINGS, NO_RECORDING
 
@@ -34,7 +38,7 @@ def recordings_table(
     n_clips, n_dropped.
     """
     require_columns(frame, ["context", *_SUMMED], what="the table of recordings")
-    contexts = display_names(in_order(frame["context"].astype(str)), names)
+    contexts = label_names(in_order(frame["context"].astype(str)), names)
     rows = []
     for context, shown in contexts.items():
         own = frame[frame["context"].astype(str) == context]
@@ -85,7 +89,7 @@ def left_out_table(
     )
     counts["early"] = counts["reason"].isin([NO_RECORDING, NO_RATINGS])
     divided = bool(counts["early"].any())
-    contexts = display_names(in_order(counts["context"]), names)
+    contexts = label_names(in_order(counts["context"]), names)
     rows = tuple(
         (
             contexts[row.context],

@@ -17,6 +17,8 @@ from pyexpr.report.labels import (
     display_name,
     interval,
     is_difference,
+    label_in_sentence,
+    label_name,
     name_in_sentence,
     number,
     p_value,
@@ -60,9 +62,9 @@ def reliability_sentence(record: Record, tables: Tables) -> str:
     low, high = order.iloc[0], order.iloc[-1]
     return (
         f"ICC(1,k){told} ran from {number(low['estimate'], of='icc')}{_bracket(low)} "
-        f"({display_name(low['context'], names)}, {name_in_sentence(low['question'])}) to "
+        f"({label_name(low['context'], names)}, {label_in_sentence(low['question'])}) to "
         f"{number(high['estimate'], of='icc')}{_bracket(high)} "
-        f"({display_name(high['context'], names)}, {name_in_sentence(high['question'])})."
+        f"({label_name(high['context'], names)}, {label_in_sentence(high['question'])})."
     )
 
 
@@ -101,7 +103,7 @@ def performance_sentences(record: Record, tables: Tables) -> list[str]:
                 if several:
                     where = " over all contexts"
                 if context != ALL and several:
-                    where = f" in {display_name(context, names)}"
+                    where = f" in {label_name(context, names)}"
                 limits = _told_limits(row["conf_low"], row["conf_high"], level, of=metric)
                 parts.append(f"{number(row['estimate'], 3, of=metric)}{where}, {limits}")
             text.append(
@@ -157,9 +159,9 @@ def slope_sentences(record: Record, tables: Tables) -> list[str]:
         if context == ALL and not several:
             continue
         own = table[(table["context"] == context) & (table[column] < alpha)]
-        where = "Over all contexts" if context == ALL else f"In {display_name(context, names)}"
+        where = "Over all contexts" if context == ALL else f"In {label_name(context, names)}"
         found = [
-            f"{name_in_sentence(row.feature)} ({number(row.tested_estimate)}, "
+            f"{label_in_sentence(row.feature)} ({number(row.tested_estimate)}, "
             f"{_p(getattr(row, column))})"
             for row in records(own)
         ]
@@ -275,7 +277,7 @@ def _undefined(tables: Tables) -> str:
     names = context_names(tables)
     labels = dict.fromkeys(
         f"{name_in_sentence(row.metric)} of {display_name(row.term)} in "
-        f"{display_name(row.context, names)}"
+        f"{label_name(row.context, names)}"
         for row in records(bare)
     )
     listed = listed_words(list(labels)[:6])

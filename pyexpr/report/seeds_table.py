@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from pyexpr.report.display import DisplayTable
 from pyexpr.report.frames import checked, in_order, records
-from pyexpr.report.labels import count, display_names, interval, number, percent
+from pyexpr.report.labels import (
+    count,
+    display_names,
+    interval,
+    label_names,
+    number,
+    percent,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +64,7 @@ def seeds_table(
             "n_seeds", "seed_mean", "seed_sd", "seed_low", "seed_high",
         ),
     )  # fmt: skip
-    contexts = display_names(in_order(data["context"]), names)
+    contexts = label_names(in_order(data["context"]), names)
     metrics = display_names(data["metric"].unique(), names)
     models = display_names(data["model"].unique(), names)
     found = {(row.model, row.metric, row.context): row for row in records(data)}

@@ -10,8 +10,8 @@ import pandas as pd
 from pyexpr.report.display import DisplayTable
 from pyexpr.report.frames import checked, gap_notes, pivot
 from pyexpr.report.labels import (
+    column_names,
     display_name,
-    display_names,
     interval,
     number,
     quantity_of,
@@ -82,7 +82,7 @@ def side_by_side(
         for label, other in others.items()
         for value in values
     }
-    shown = {key: display_names(data[key].unique(), names) for key in keys}
+    shown = {key: column_names(key, data[key].unique(), names) for key in keys}
     heads = [display_name(key, names) for key in keys]
     for value in values:
         name = "" if len(values) == 1 else f": {display_name(value, names).lower()}"

@@ -23,6 +23,7 @@ from pyexpr.report.labels import (
     direction,
     display_names,
     interval,
+    label_names,
     number,
     percent,
     quantity_of,
@@ -97,8 +98,8 @@ def reliability_table(
         optional=("conf_low_subjects", "conf_high_subjects"),
     )
     by_subject = bool(data["conf_low_subjects"].notna().any())
-    contexts = display_names(in_order(data["context"]), names)
-    questions = display_names(data["question"].unique(), names)
+    contexts = label_names(in_order(data["context"]), names)
+    questions = label_names(data["question"].unique(), names)
     rows = tuple(
         (
             contexts[row.context],
@@ -171,8 +172,8 @@ def loadings_table(
     """
     values = ("std_loading", "std_residual_variance")
     data = checked(frame, what="the loadings table", keys=("context", "indicator"), numbers=values)
-    contexts = display_names(in_order(data["context"]), names)
-    indicators = display_names(data["indicator"].unique(), names)
+    contexts = label_names(in_order(data["context"]), names)
+    indicators = label_names(data["indicator"].unique(), names)
     rows = []
     for symbol, value in zip(("λ", "ε"), values, strict=True):
         cells = pivot(data, "indicator", "context", value=value)
@@ -236,7 +237,7 @@ def performance_table(
         numbers=("estimate",),
         optional=("conf_low", "conf_high"),
     )
-    contexts = display_names(in_order(data["context"]), names)
+    contexts = label_names(in_order(data["context"]), names)
     metrics = display_names(data["metric"].unique(), names)
     models = display_names(data["model"].unique(), names)
     cells = pivot(data, "metric", "context", "model", value="estimate")
@@ -311,7 +312,7 @@ def weights_table(
     data = checked(
         frame, what="the weights table", keys=("context", "feature"), numbers=("estimate",)
     )
-    contexts = display_names(in_order(data["context"]), names)
+    contexts = label_names(in_order(data["context"]), names)
     cells = pivot(data, "feature", "context", value="estimate")
 
     def text(value: float) -> str:
@@ -319,7 +320,7 @@ def weights_table(
 
     rows = tuple(
         (shown, *(text(cells.get((feature, context), math.nan)) for context in contexts))
-        for feature, shown in display_names(data["feature"].unique(), names).items()
+        for feature, shown in label_names(data["feature"].unique(), names).items()
     )
     zero = ("0: the penalty removed the feature.",) if (data["estimate"] == 0).any() else ()
     return DisplayTable(

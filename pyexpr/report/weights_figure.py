@@ -11,7 +11,13 @@ import pandas as pd
 
 from pyexpr.base import drawing, plotting
 from pyexpr.report.frames import checked, gap_notes, in_order, records
-from pyexpr.report.labels import display_name, display_names, interval, names_with, number
+from pyexpr.report.labels import (
+    interval,
+    label_name,
+    label_names,
+    names_with,
+    number,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,8 +89,8 @@ def weights_figure(
         numbers=("estimate",),
         optional=_LIMITS,
     )
-    contexts = display_names(in_order(data["context"]), names)
-    features = display_names(data["feature"].unique(), names)
+    contexts = label_names(in_order(data["context"]), names)
+    features = label_names(data["feature"].unique(), names)
     label_mm = min(_LABEL, 0.36 * width_mm)
     fitting = max(1, int((width_mm - label_mm) / _MIN_PANEL))
     rows = -(-len(contexts) // fitting)
@@ -141,10 +147,10 @@ def weights_alt(frame: pd.DataFrame, *, digits: int = 2, names: Names = None) ->
         for row in records(data[data["context"] == context]):
             limits = interval(row.conf_low, row.conf_high, digits)
             listed.append(
-                f"{display_name(row.feature, names)} {number(row.estimate, digits)}"
+                f"{label_name(row.feature, names)} {number(row.estimate, digits)}"
                 + (f" {limits}" if limits.startswith("[") else "")
             )
-        parts.append(f"{display_name(context, names)}: {'; '.join(listed)}.")
+        parts.append(f"{label_name(context, names)}: {'; '.join(listed)}.")
     parts += gap_notes(data, keys=_KEYS, values=("estimate",), names=names)
     return " ".join(parts)
 

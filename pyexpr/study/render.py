@@ -21,7 +21,11 @@ from pyexpr.report.coefficient_tables import (
 )
 from pyexpr.report.display import DisplayTable
 from pyexpr.report.files import write_table
-from pyexpr.report.labels import display_name, display_names, percent
+from pyexpr.report.labels import (
+    display_name,
+    label_names,
+    percent,
+)
 from pyexpr.report.seeds_table import seeds_table
 from pyexpr.report.tables import BASELINES, HUMAN
 from pyexpr.study.config import StudyConfig
@@ -230,8 +234,8 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
             coefficients_figure(
                 found["coefficients"],
                 confidence=confidence,
-                names=display_names(found["coefficients"]["feature"].unique())
-                | display_names(found["coefficients"]["context"].unique()),
+                names=label_names(found["coefficients"]["feature"].unique())
+                | label_names(found["coefficients"]["context"].unique()),
             ),
             "Weights and slopes by context",
             f"{_SLOPES_TOLD.format(pooled=pooled, interval=interval_told(slopes))} "

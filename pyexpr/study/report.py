@@ -16,7 +16,7 @@ from pyexpr.base.tables import ordered_rows, read_csv
 from pyexpr.report.coefficient_tables import leakage_table
 from pyexpr.report.display import DisplayTable
 from pyexpr.report.invariance_table import invariance_table
-from pyexpr.report.labels import display_name
+from pyexpr.report.labels import column_names, display_name
 from pyexpr.report.quality_tables import left_out_table, recordings_table
 from pyexpr.report.study_blocks import StudyContent
 from pyexpr.report.study_page import study_page
@@ -186,7 +186,11 @@ def _as_recorded(frame: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.Dat
 def _plain_table(frame: pd.DataFrame) -> DisplayTable:
     text = [name for name in frame if name in _LABELS]
     ordered = frame[[*text, *[name for name in frame if name not in text]]]
-    rows = tuple(tuple(map(_plain, row)) for row in ordered.itertuples(index=False))
+    shown = {name: column_names(name, ordered[name].unique()) for name in text}
+    rows = tuple(
+        tuple(shown[name][cell] if name in shown else _plain(cell) for name, cell in row.items())
+        for row in ordered.to_dict("records")
+    )
     return DisplayTable(
         title="Learning Curves: Errors by Epoch.",
         columns=tuple(display_name(name) for name in ordered),
@@ -199,11 +203,7 @@ _TRUTH = {"True": "yes", "False": "no"}
 
 
 def _plain(cell: Any) -> str:
-    if isinstance(cell, float):
-        return number_text(cell)
-    if str(cell) in _TRUTH:
-        return _TRUTH[str(cell)]
-    return display_name(cell) if isinstance(cell, str) else str(cell)
+    return number_text(cell) if isinstance(cell, float) else _TRUTH.get(str(cell), str(cell))
 
 
 def _figures(folder: Path, record: dict[str, Any]) -> dict[str, str]:

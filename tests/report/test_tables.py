@@ -13,6 +13,7 @@ from pyexpr.base.errors import ColumnError, DataError
 from pyexpr.report import labels, paper_figures, tables
 from pyexpr.report.html_table import word_html
 from pyexpr.report.latex import latex
+from pyexpr.report.performance_figure import performance_alt
 
 NAN = math.nan
 INF = math.inf
@@ -177,6 +178,23 @@ def test_ties_are_both_bold_baselines_never_and_nan_does_not_win() -> None:
         "No estimate for C, All, NRMSE: no value was given.",
         "Not computed: Uniform baseline, All, Bias; B, All, Bias; C, All, Bias.",
     )
+
+
+def test_a_context_may_be_called_as_a_baseline_is() -> None:
+    frame = performance(
+        ("normal", "human", "nrmse", 0.2), ("human", "normal", "nrmse", NAN),
+        ("normal", "normal", "nrmse", 0.3),
+    )  # fmt: skip
+    table = tables.performance_table(frame)
+    assert table.columns == ("Model", "NRMSE: Human", "NRMSE: Normal")
+    assert [row[0] for row in table.rows] == ["Normal baseline", "Human baseline"]
+    assert table.notes[1:] == (
+        "No estimate for Human baseline, Normal, NRMSE: no value was given.",
+        "Not computed: Human baseline, Human, NRMSE.",
+    )
+    said = performance_alt(frame.assign(conf_low=NAN, conf_high=NAN, method="jackknife_t"))
+    assert "NRMSE, Normal: Human baseline undefined; Normal baseline 0.300" in said
+    assert labels.in_words("'normal' in context 'normal'") == "normal baseline in context 'normal'"
 
 
 def test_intervals_stand_in_the_cells_on_request() -> None:
