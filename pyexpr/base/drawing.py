@@ -1,10 +1,11 @@
-"""Parts that figures share: intervals with arrowheads, and legends."""
+"""Parts that figures share: rows about a zero line, intervals with arrowheads, legends."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pyexpr.base import plotting
 
@@ -21,6 +22,36 @@ _LONGEST = 4.0
 _STRETCH = 1.5
 # Heads of intervals that go on beyond the axis; `plotting.marks` are others.
 _ARROWS = ("<", ">")
+
+
+class Band(NamedTuple):
+    """A row of a figure, in mm from the top."""
+
+    top: float
+    bottom: float
+
+    @property
+    def middle(self) -> float:
+        """Where its label and its marks stand."""
+        return (self.top + self.bottom) / 2
+
+
+def bands(names: Iterable[str], heights: Sequence[float]) -> dict[str, Band]:
+    """Stack rows of these heights (mm), the first on top."""
+    bottoms = accumulate(heights)
+    return {
+        name: Band(bottom - height, bottom)
+        for name, height, bottom in zip(names, heights, bottoms, strict=True)
+    }
+
+
+def draw_bands(axes: Axes, rows: Iterable[Band]) -> None:
+    """Draw the line at zero and shade every second row."""
+    axes.axvline(0, color=plotting.INK, lw=0.7, zorder=1)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    for band in list(rows)[1::2]:
+        axes.axhspan(band.top, band.bottom, color=plotting.FAINT, lw=0, zorder=0)
 
 
 def reach(

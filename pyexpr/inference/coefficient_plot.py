@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -75,8 +74,9 @@ def coefficients_figure(
         plotting.wrap(shown.get(name, name), _LABEL, size=plotting.SIZE_SMALL, max_lines=6)
         for name in features
     ]
-    rows = _Row.of(features, labels)
-    body = max(row.bottom for row in rows.values())
+    tall = [max(_ROW, plotting.LINE_MM * (label.count("\n") + 1) + 1) for label in labels]
+    rows = drawing.bands(features, tall)
+    body = sum(tall)
     head = plotting.TITLE_LINE_MM * max(title.count("\n") for title in titles)
     reach = _reach(table)
     told = {
@@ -100,27 +100,6 @@ def coefficients_figure(
         drawing.legend_outside(figure, _handles(figure, table, told), where="outside upper center")
         figure.supxlabel("Units of the label per standard deviation", size=plotting.SIZE_BODY)
     return plotting.freeze(figure)
-
-
-class _Row(NamedTuple):
-    """A feature's band, in mm from the top."""
-
-    top: float
-    bottom: float
-
-    @property
-    def middle(self) -> float:
-        return (self.top + self.bottom) / 2
-
-    @classmethod
-    def of(cls, features: Sequence[str], labels: Sequence[str]) -> dict[str, _Row]:
-        """Give every label's lines their room."""
-        tall = [max(_ROW, plotting.LINE_MM * (label.count("\n") + 1) + 1) for label in labels]
-        bottoms = accumulate(tall)
-        return {
-            feature: cls(bottom - height, bottom)
-            for feature, height, bottom in zip(features, tall, bottoms, strict=True)
-        }
 
 
 def _reach(table: pd.DataFrame) -> float:
@@ -152,12 +131,8 @@ def _handles(figure: Figure, table: pd.DataFrame, told: Mapping[str, str]) -> li
     return handles
 
 
-def _draw(axes: Axes, table: pd.DataFrame, rows: Mapping[str, _Row]) -> None:
-    axes.axvline(0, color=plotting.INK, lw=0.7, zorder=1)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    for band in list(rows.values())[1::2]:
-        axes.axhspan(band.top, band.bottom, color=plotting.FAINT, lw=0, zorder=0)
+def _draw(axes: Axes, table: pd.DataFrame, rows: Mapping[str, drawing.Band]) -> None:
+    drawing.draw_bands(axes, rows.values())
     for (_, trio), mark, side in zip(_SERIES, plotting.marks(2), (-1, 1), strict=True):
         for record in table.to_dict("records"):
             value, low, high = (float(record[name]) for name in trio)

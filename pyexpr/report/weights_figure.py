@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import accumulate
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -34,17 +33,6 @@ _HEAD_AND_FOOT = 22.0
 _MIN_PANEL = 20.0
 _LEGEND = 5.0
 _DOT: dict[str, Any] = {"marker": "o", "color": plotting.OKABE_ITO["blue"], "ms": 4, "mew": 0.9}
-
-
-class _Row(NamedTuple):
-    """A feature's band, in mm from the top."""
-
-    top: float
-    bottom: float
-
-    @property
-    def middle(self) -> float:
-        return (self.top + self.bottom) / 2
 
 
 def weights_figure(
@@ -98,11 +86,7 @@ def weights_figure(
     size = plotting.SIZE_SMALL
     labels = [plotting.wrap(shown, label_mm, size=size, max_lines=6) for shown in features.values()]
     tall = [_ROW + plotting.LINE_MM * label.count("\n") for label in labels]
-    bottoms = dict(zip(features, accumulate(tall), strict=True))
-    rows_of = {
-        feature: _Row(bottom - height, bottom)
-        for (feature, bottom), height in zip(bottoms.items(), tall, strict=True)
-    }
+    rows_of = drawing.bands(features, tall)
     body = sum(tall)
     panel_mm = (width_mm - label_mm) / columns - 4
     titles = {
@@ -179,12 +163,8 @@ def _add_legend(figure: Figure, data: pd.DataFrame) -> None:
         drawing.grow(figure, _LEGEND)
 
 
-def _draw_weights(axes: Axes, data: pd.DataFrame, rows: Mapping[str, _Row]) -> None:
-    axes.axvline(0, color=plotting.INK, lw=0.7, zorder=1)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    for band in list(rows.values())[1::2]:
-        axes.axhspan(band.top, band.bottom, color=plotting.FAINT, lw=0, zorder=0)
+def _draw_weights(axes: Axes, data: pd.DataFrame, rows: Mapping[str, drawing.Band]) -> None:
+    drawing.draw_bands(axes, rows.values())
     blue = _DOT["color"]
     for row in records(data):
         y = rows[str(row.feature)].middle

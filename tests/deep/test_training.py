@@ -17,7 +17,7 @@ from lightning.fabric.plugins import MixedPrecision
 
 from pyexpr.base.errors import DataError, DeepMemoryError
 from pyexpr.deep import LSTMRegressor, devices, training
-from pyexpr.deep.checkpoints import Checkpoint
+from pyexpr.deep.checkpoints import Checkpoint, TrainingState
 from pyexpr.deep.persistence import to_bytes
 from pyexpr.deep.training import batches
 
@@ -34,6 +34,27 @@ def small(**given: Any) -> LSTMRegressor:
 
 def weights(model: LSTMRegressor) -> bytes:
     return to_bytes(model.modules_)
+
+
+def state_when_interrupted(
+    epoch: int, folder: Path, X: Any, y: np.ndarray, subjects: np.ndarray
+) -> TrainingState:
+    """Stop a training by Ctrl-C within an epoch; return what is on disk then."""
+    whole = training._train_epoch
+
+    def interrupted(*arguments: Any) -> float:
+        if arguments[-1] == epoch:
+            raise KeyboardInterrupt
+        return whole(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_train_epoch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            small(checkpoint_dir=folder).fit(X, y, groups=subjects)
+    (file,) = folder.iterdir()
+    state = Checkpoint(file).read()
+    assert state is not None
+    return state
 
 
 def test_same_seed_same_bytes_and_torch_is_left_as_it_was() -> None:
@@ -132,20 +153,7 @@ def test_a_scaler_of_half_precision_is_resumed_too(
     monkeypatch.setattr(training, "Fabric", in_half_precision)
     X, y, subjects = trending_clips(10)
     through = small().fit(X, y, groups=subjects)
-    whole = training._train_epoch
-
-    def interrupted(*arguments: Any) -> float:
-        if arguments[-1] == 4:
-            raise KeyboardInterrupt
-        return whole(*arguments)
-
-    monkeypatch.setattr(training, "_train_epoch", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        small(checkpoint_dir=tmp_path).fit(X, y, groups=subjects)
-    monkeypatch.setattr(training, "_train_epoch", whole)
-    (file,) = tmp_path.iterdir()
-    state = Checkpoint(file).read()
-    assert state is not None
+    state = state_when_interrupted(4, tmp_path, X, y, subjects)
     assert state.scaler["scale"] != 2.0**-8
     resumed = small(checkpoint_dir=tmp_path).fit(X, y, groups=subjects)
     assert weights(resumed) == weights(through)
@@ -329,22 +337,6 @@ class devices_held:  # noqa: N801
     def __exit__(self, *_: object) -> None: ...
 
 
-def test_interrupting_leaves_the_last_whole_epoch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    X, y, subjects = trending_clips(5)
-    whole = training._train_epoch
-
-    def interrupted(*arguments: Any) -> float:
-        if arguments[-1] == 3:
-            raise KeyboardInterrupt
-        return whole(*arguments)
-
-    monkeypatch.setattr(training, "_train_epoch", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        small(checkpoint_dir=tmp_path).fit(X, y, groups=subjects)
-    (file,) = tmp_path.iterdir()
-    state = Checkpoint(file).read()
-    assert state is not None
-    assert state.epoch == 2
+def test_interrupting_leaves_the_last_whole_epoch(tmp_path: Path) -> None:
+    assert state_when_interrupted(3, tmp_path, *trending_clips(5)).epoch == 2
     assert not torch.are_deterministic_algorithms_enabled()

@@ -71,6 +71,7 @@ test_that("the user's random numbers go on as if lavaan drew none", {
 
 test_that("Ctrl-C, however often, is an interrupt, and the session goes on", {
   need_python()
+  # Windows has no signals, and no sh to send them; the gate runs on Linux.
   skip_on_os("windows")
   # Where reticulate's handler would evaluate R code, it reads R's flag instead.
   signals <- reticulate::import("sys")$modules[["rpytools.signals"]]

@@ -315,6 +315,7 @@ test_that("rows of repeated subjects are not taken for independent in silence", 
 })
 
 test_that("a forked R asks its own lavaan", {
+  # R does not fork on Windows; the gate runs on Linux.
   skip_on_os("windows")
   here <- fit_cfa(clips, c(response, emotion, motion))$provenance$engine
   forked <- parallel::mclapply(1:2, function(i) {
