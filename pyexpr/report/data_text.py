@@ -170,8 +170,8 @@ def feature_sentences(record: Record, tables: Tables) -> list[str]:
         f"By {cut}, {counted(n_recorded, 'recording')} processed with OpenFace "
         f"(Baltrušaitis et al., 2018) {were(n_recorded)} cut into clips"
         + (f" at {clips['fps']:g} frames per second." if clips["fps"] else "."),
-        f"For each clip, {counted(n_features, 'feature')} were computed. Frames that OpenFace did "
-        "not mark as successful"
+        f"For each clip, {counted(n_features, 'feature')} {were(n_features)} computed. Frames "
+        "that OpenFace did not mark as successful"
         + (
             f", or of a confidence below {number(options['min_confidence'], of='share')},"
             if options["min_confidence"]
