@@ -17,7 +17,7 @@
 #'   o2)))`.
 #' @param cluster Column of the subjects. `NULL`, on purpose only, makes each row its
 #'   own cluster; it is refused where a column `subject` repeats.
-#' @param metrics `"nrmse"`, `"rmse"`, `"mae"`, `"correlation"`, `"concordance"`,
+#' @param metrics `"rmse"`, `"nrmse"`, `"mae"`, `"correlation"`, `"concordance"`,
 #'   `"r2"`, `"bias"`; each also with `_within` (deviations from the subject's means) or
 #'   `_between` (means of subjects).
 #' @param context Column: compare within each context and over all rows (context
@@ -38,7 +38,9 @@
 #'   in one context together.
 #' @param seed From 0; fixes every byte.
 #' @param n_threads By default one per core; the numbers do not depend on it.
-#' @param score_range Width of the score, by which NRMSE divides.
+#' @param score_range Width of the score, the highest possible minus the lowest, by which
+#'   `"nrmse"` divides RMSE: 100 for a score from 0 to 100, 7 for factor scores from -3.5 to
+#'   3.5. `"nrmse"` needs it; the notes of the result state it.
 #' @return An object with [tidy()][result-tables] (a row per metric, term and
 #'   context), `glance()`, `autoplot()`, and [replicates()], [interval()], [adjust()],
 #'   [sign_flip()], [extend()] and `influence()`, which need no new table.
@@ -50,10 +52,10 @@
 #'   cluster = subject, metrics = "correlation", seed = 1)
 #' result
 #' tidy(interval(result, method = "percentile", confidence = 0.9))
-compare_models <- function(data, truth, predictions, cluster, metrics = c("nrmse", "correlation"),
+compare_models <- function(data, truth, predictions, cluster, metrics = c("rmse", "correlation"),
                            context = NULL, pairwise = TRUE, ratio = FALSE, n_boot = 2000,
                            method = NULL, confidence = 0.95, null = 0, stratify = NULL,
-                           adjust = NULL, seed = 0, n_threads = NULL, score_range = 7) {
+                           adjust = NULL, seed = 0, n_threads = NULL, score_range = NULL) {
   call <- rlang::current_env()
   truth <- column(rlang::enquo(truth), data, "truth", call, required = TRUE)
   predictions <- models_of(rlang::enquo(predictions), data, call)

@@ -319,8 +319,14 @@ def compare(
         str | None, typer.Option(help="Compare in each value of this column, and over all.")
     ] = None,
     metrics: Annotated[
-        str, typer.Option(help="nrmse, rmse, mae, correlation, concordance, r2, bias, by commas.")
-    ] = "nrmse,correlation",
+        str, typer.Option(help="rmse, nrmse, mae, correlation, concordance, r2, bias, by commas.")
+    ] = "rmse,correlation",
+    score_range: Annotated[
+        float | None,
+        typer.Option(
+            help="Width of the score, by which nrmse divides: 100 for scores from 0 to 100."
+        ),
+    ] = None,
     method: Annotated[
         str | None,
         typer.Option(
@@ -359,6 +365,7 @@ def compare(
         cluster=cluster,
         context=context,
         metrics=_names(metrics),
+        score_range=score_range,
         method=method,
         ratio=ratio,
         n_boot=n_boot,

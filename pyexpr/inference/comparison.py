@@ -31,7 +31,13 @@ from pyexpr.inference.predictions import (
     read_contexts,
     read_models,
 )
-from pyexpr.inference.quantities import build_measures, build_rows, check_names, families
+from pyexpr.inference.quantities import (
+    build_measures,
+    build_rows,
+    check_names,
+    checked_score_range,
+    families,
+)
 from pyexpr.inference.replicated import completed
 
 if TYPE_CHECKING:
@@ -44,7 +50,7 @@ def compare_models(
     truth: str,
     predictions: Iterable[str] | Mapping[str, str | Sequence[str] | Predictions],
     cluster: str | ArrayLike | None,
-    metrics: Sequence[str] = ("nrmse", "correlation"),
+    metrics: Sequence[str] = ("rmse", "correlation"),
     context: str | ArrayLike | None = None,
     pairwise: bool = True,
     ratio: bool = False,
@@ -56,7 +62,7 @@ def compare_models(
     adjust: str | None = None,
     seed: int = 0,
     n_threads: int | None = None,
-    score_range: float = 7.0,
+    score_range: float | None = None,
 ) -> ComparisonResult:
     """Compare models on the same rows, with whole subjects resampled.
 
@@ -75,7 +81,7 @@ def compare_models(
         The subject of each row; rows of a subject are not independent. ``None``, on
         purpose only, makes each row its own cluster.
     metrics : str or sequence of str
-        ``nrmse`` (RMSE / `score_range`), ``rmse``, ``mae``, ``correlation`` (Pearson),
+        ``rmse``, ``nrmse`` (RMSE / `score_range`), ``mae``, ``correlation`` (Pearson),
         ``concordance`` (Lin's, divisor n), ``r2`` (1 - SSE/SST about the mean truth of
         these rows), ``bias`` (mean prediction - truth); each also with ``_within``
         (deviations from the subject's means, divisor n) or ``_between`` (subject
@@ -111,8 +117,10 @@ def compare_models(
         Key of the draws; the same seed gives the same bytes at any `n_threads`.
     n_threads : int, optional
         By default one per core.
-    score_range : float
-        Width of the score, positive, by which NRMSE divides; 7 for scores from -3.5 to 3.5.
+    score_range : float, optional
+        Width of the score, the highest possible minus the lowest, by which ``nrmse``
+        divides RMSE: 100 for a score from 0 to 100, 7 for factor scores from -3.5 to 3.5.
+        ``nrmse`` needs it, and is refused without; the notes of the result state it.
 
     Returns
     -------
@@ -124,7 +132,8 @@ def compare_models(
         If a column is missing or holds text, infinities, or nothing at all.
     DataError
         If there is only one subject, a subject is in two strata, a stratum has one
-        subject, or `cluster` is None though a column of subjects repeats.
+        subject, `cluster` is None though a column of subjects repeats, or ``nrmse`` is
+        asked for without `score_range`.
     Interrupted
         If Ctrl-C is pressed; its ``result`` has the replicates made until then.
 
@@ -160,11 +169,7 @@ def compare_models(
     if not (is_number(null) and -1 < null < 1):
         raise DataError(f"null= is a correlation, so it must lie between -1 and 1, not {null!r}")
     check_method(method, confidence, n_boot)
-    if not (is_number(score_range) and score_range > 0):
-        raise DataError(
-            f"score_range= is the width of the score, so it must be a positive finite number, "
-            f"not {score_range!r}"
-        )
+    width = checked_score_range(score_range, metrics)
     n_threads = checked_threads(n_threads)
     if not len(frame):
         raise DataError(f"{TABLE} has no rows")
@@ -189,7 +194,7 @@ def compare_models(
         families(rows)  # says that there are none, before the work and not after it
     levels = build_levels(
         measures, models, contexts, context_rows, codes, len(labels),
-        score_range=float(score_range),
+        score_range=width or 1.0,
     )  # fmt: skip
     groups = tuple(build_groups(rows, levels, strata))
     draws = MetricDraws(
@@ -214,5 +219,6 @@ def compare_models(
         n_used=n_used,
         n_dropped=len(frame) - n_used,
         own_all=dict(zip(contexts, context_rows, strict=True)).get(ALL) is not None,
+        score_range=width,
     )
     return completed(result, int(n_boot), method, confidence, adjust)

@@ -43,6 +43,8 @@ class ComparisonResult(ReplicatedResult):
     cluster_name : str
     own_all : bool
         Whether context "all" is one of the table's own, not all rows together.
+    score_range : float or None
+        By which NRMSE divides; None where it was not asked for.
     """
 
     rows: tuple[Row, ...]
@@ -52,6 +54,7 @@ class ComparisonResult(ReplicatedResult):
     n_used: int
     n_dropped: int
     own_all: bool = False
+    score_range: float | None = None
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per metric, term and context.
@@ -193,11 +196,14 @@ class ComparisonResult(ReplicatedResult):
     def provenance(self) -> dict[str, Any]:
         """Return method, confidence, replicates, seed, counts and versions."""
         shared = ReplicatedResult.provenance(self)
-        return shared | {"n_rows": self.n_used, "n_dropped": self.n_dropped}
+        counts = {"n_rows": self.n_used, "n_dropped": self.n_dropped}
+        return shared | counts | {"score_range": self.score_range}
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader of the table must know."""
         notes = ["levels of RMSE, NRMSE, MAE and R2 are not tested; differences are, against 0"]
+        if self.score_range is not None:
+            notes.append(f"NRMSE is RMSE divided by {self.score_range:g}, the width of the score")
         if any(row.ratio for row in self.rows):
             notes.append(
                 "ratios of errors ('/') are below 1 where the first errs less; their intervals and "

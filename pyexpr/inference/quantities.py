@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from pyexpr.base.checks import is_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
 from pyexpr.core import cluster_bootstrap as core
@@ -119,6 +120,31 @@ def build_measures(metrics: Sequence[str], *, ratio: bool) -> list[Measure]:
             if measure.metric.partition("_")[0] in _ERRORS
         ]
     return measures
+
+
+def checked_score_range(score_range: float | None, metrics: Sequence[str]) -> float | None:
+    """Return the width of the score, which NRMSE needs and nothing else takes."""
+    normalised = [metric for metric in metrics if metric.partition("_")[0] == "nrmse"]
+    if score_range is None:
+        if normalised:
+            raise DataError(
+                f"{normalised[0]} divides RMSE by the width of the score, which data do not tell: "
+                "give score_range= (--score-range), the highest possible score minus the lowest, "
+                "100 for scores from 0 to 100, 7 for factor scores from -3.5 to 3.5, or ask for "
+                "rmse"
+            )
+        return None
+    if not (is_number(score_range) and score_range > 0):
+        raise DataError(
+            "score_range= is the width of the score, the highest possible minus the lowest, so it "
+            f"must be one positive finite number, not {score_range!r}"
+        )
+    if not normalised:
+        raise DataError(
+            "score_range= is what NRMSE divides by, and metrics= asks for no nrmse; leave it out, "
+            "or ask for nrmse"
+        )
+    return float(score_range)
 
 
 def build_rows(

@@ -31,8 +31,8 @@ def uniform_baseline(
     table: Any,
     *,
     keys: Sequence[str] = CLIP_KEY,
-    low: float = -3.5,
-    high: float = 3.5,
+    low: float,
+    high: float,
     seed: int = 0,
 ) -> pd.Series[float]:
     """Return draws from the uniform distribution over the range of the scores.
@@ -43,8 +43,9 @@ def uniform_baseline(
         One row per clip.
     keys : sequence of str, default ("subject", "context", "clip")
         The columns that together name a row.
-    low, high : float, default -3.5 and 3.5
-        Open limits, in units of the score.
+    low, high : float
+        Open limits: the lowest and the highest possible score, -3.5 and 3.5 for the
+        paper's factor scores.
     seed : int, default 0
         Stream 4 of this seed: the i-th row in the order of the sorted keys gets
         the i-th draw, so the order of the rows does not matter.
@@ -64,7 +65,7 @@ def uniform_baseline(
     Examples
     --------
     >>> table = {"subject": ["a", "b"], "context": ["t", "t"], "clip": ["1", "1"]}
-    >>> bool(uniform_baseline(table, seed=1).between(-3.5, 3.5).all())
+    >>> bool(uniform_baseline(table, low=0, high=100, seed=1).between(0, 100).all())
     True
     """
     if not (is_number(low) and is_number(high) and low < high):
@@ -76,14 +77,16 @@ def uniform_baseline(
 
 
 def normal_baseline(
-    table: Any, *, keys: Sequence[str] = CLIP_KEY, seed: int = 0
+    table: Any, *, mean: float, sd: float, keys: Sequence[str] = CLIP_KEY, seed: int = 0
 ) -> pd.Series[float]:
-    """Return draws from the standard normal distribution, the scores' own mean and variance.
+    """Return draws from a normal distribution with the scores' own mean and spread.
 
     Parameters
     ----------
     table, keys, seed
         As for `uniform_baseline`; the two are independent of each other.
+    mean, sd : float
+        Of the score, sd above 0: 0 and 1 for factor scores, whose factor is standardised.
 
     Returns
     -------
@@ -93,18 +96,22 @@ def normal_baseline(
     Raises
     ------
     ColumnError, DataError
-        As `uniform_baseline`.
+        As `uniform_baseline`; and if `mean` and `sd` are no finite numbers, sd above 0.
 
     Examples
     --------
     >>> table = {"subject": ["a", "b"], "context": ["t", "t"], "clip": ["1", "1"]}
-    >>> normal_baseline(table, seed=1).name
+    >>> normal_baseline(table, mean=0, sd=1, seed=1).name
     'normal'
     """
     from scipy.special import ndtri
 
+    if not (is_number(mean) and is_number(sd) and sd > 0):
+        raise DataError(
+            f"mean= and sd= must be finite numbers, sd above 0, not {mean!r} and {sd!r}"
+        )
     draws = _draws(table, keys, seed, _NORMAL_BLOCK)
-    return draws.map(ndtri).astype(np.float64).rename("normal")
+    return (mean + sd * draws.map(ndtri).astype(np.float64)).rename("normal")
 
 
 def _draws(table: Any, keys: Sequence[str], seed: int, block: int) -> pd.Series[float]:

@@ -47,7 +47,9 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
     Parameters
     ----------
     alpha : float or sequence of float, default (0.01, 0.05, 0.1, 0.5, 1)
-        Size of the penalty, at least 0.
+        Size of the penalty, at least 0, in the unit of the label. The default is the
+        paper's grid, for factor scores, whose standard deviation is about 1: for another
+        label give these values times its standard deviation.
     l1_ratio : float or sequence of float, default (0, 0.1, ..., 1)
         Share of the L1 penalty, 0 to 1.
     refit : bool, default False

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.base.checks import is_number
 from pyexpr.base.errors import DataError, near_names
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-# The theoretical range of the expressiveness scores, -3.5 to 3.5.
-VALUE_RANGE = 7.0
 # A variance this small beside its mean square is rounding, not spread.
 CONSTANT = 1e-12
 
@@ -49,15 +48,16 @@ def rmse(truth: ArrayLike, prediction: ArrayLike) -> float:
     return float(np.sqrt(np.mean((p - y) ** 2))) if len(y) else np.nan
 
 
-def nrmse(truth: ArrayLike, prediction: ArrayLike, *, value_range: float = VALUE_RANGE) -> float:
+def nrmse(truth: ArrayLike, prediction: ArrayLike, *, score_range: float) -> float:
     """Return RMSE divided by the range that scores can take; no unit.
 
     Parameters
     ----------
     truth, prediction : array_like, shape (n,)
         As for `rmse`.
-    value_range : float, default 7
-        Highest minus lowest possible score; not estimated from the data.
+    score_range : float
+        Highest minus lowest possible score; not estimated from the data. 7 for factor
+        scores from -3.5 to 3.5.
 
     Returns
     -------
@@ -74,12 +74,12 @@ def nrmse(truth: ArrayLike, prediction: ArrayLike, *, value_range: float = VALUE
 
     Examples
     --------
-    >>> nrmse([0.0, 0.0], [7.0, 7.0])
-    1.0
+    >>> nrmse([0.0, 100.0], [25.0, 75.0], score_range=100)
+    0.25
     """
-    if not (np.isfinite(value_range) and value_range > 0):
-        raise DataError(f"value_range= must be above 0, not {value_range}")
-    return rmse(truth, prediction) / value_range
+    if not (is_number(score_range) and score_range > 0):
+        raise DataError(f"score_range= must be a positive finite number, not {score_range!r}")
+    return rmse(truth, prediction) / score_range
 
 
 def mae(truth: ArrayLike, prediction: ArrayLike) -> float:

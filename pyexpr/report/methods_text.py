@@ -32,8 +32,8 @@ _METHODS = {
     "studentized_et": "equal-tailed studentized intervals of the cluster bootstrap",
 }
 _METRICS = {
-    "nrmse": "normalised root mean squared error (NRMSE: RMSE divided by 7, the range of the "
-    "scores)",
+    "nrmse": "normalised root mean squared error (NRMSE: RMSE divided by {width:g}, the range of "
+    "the scores)",
     "rmse": "root mean squared error (RMSE)",
     "mae": "mean absolute error (MAE)",
     "correlation": "Pearson correlation",
@@ -101,7 +101,10 @@ def _alike(lost: Mapping[str, int]) -> dict[str, int]:
 def _comparison(record: Record, tables: Tables) -> list[str]:
     options = record["options"]["compare"]
     n_test = record["stages"]["models"]["subjects"]["test"]
-    metrics = listed_words(_METRICS.get(one, display_name(one)) for one in options["metrics"])
+    metrics = listed_words(
+        _METRICS.get(one, display_name(one)).format(width=options["score_range"])
+        for one in options["metrics"]
+    )
     first, *others = options["methods"]
     level = percent(options["confidence"])
     where = ", per context and over all contexts" if len(contexts_of(tables)) > 1 else ""

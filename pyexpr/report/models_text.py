@@ -201,8 +201,9 @@ def baselines_sentences(record: Record) -> list[str]:
     options = record["options"]["baselines"]
     text = []
     if options["uniform"]:
+        low, high = (f"{limit:g}".replace("-", "−") for limit in options["uniform_limits"])
         text.append(
-            "The uniform baseline draws from the uniform distribution between −3.5 and 3.5."
+            f"The uniform baseline draws from the uniform distribution between {low} and {high}."
         )
     if options["normal"]:
         text.append("The normal baseline draws from the standard normal distribution.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -244,15 +245,28 @@ class BaselinesSection(_Section):
     """The baselines to compare with."""
 
     uniform: bool = True
+    # Between these the uniform baseline draws, in units of the factor scores; the paper's.
+    uniform_limits: tuple[float, float] = (-3.5, 3.5)
+    # Draws of mean 0 and variance 1, as the factor has.
     normal: bool = True
     # "auto": as "slot"; where that cannot be computed it is left out, with a note.
     human: Literal["auto", "slot", "person", "none"] = "auto"
+
+    @field_validator("uniform_limits")
+    @classmethod
+    def _in_order(cls, limits: tuple[float, float]) -> tuple[float, float]:
+        if not (isfinite(limits[0]) and isfinite(limits[1]) and limits[0] < limits[1]):
+            raise ValueError("two finite numbers are needed, the lower first")
+        return limits
 
 
 class CompareSection(_Section):
     """How performance is compared."""
 
     metrics: tuple[str, ...] = ("nrmse", "correlation")
+    # By which NRMSE divides: the width of the factor scores, which have mean 0 and whose factor
+    # has variance 1, taken as the paper's -3.5 to 3.5.
+    score_range: float = Field(default=7.0, gt=0, allow_inf_nan=False)
     methods: tuple[str, ...] = ("jackknife_t", "percentile")
     n_boot: int = Field(default=2000, ge=1)
     confidence: float = Field(default=0.95, gt=0, lt=1)
@@ -266,6 +280,14 @@ class CompareSection(_Section):
     @classmethod
     def _known_methods(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return _all_known(names, METHODS, "method")
+
+    def measured(self) -> dict[str, Any]:
+        """Return the metrics and, where one of them divides by it, the width of the score."""
+        normalised = any(metric.startswith("nrmse") for metric in self.metrics)
+        return {
+            "metrics": self.metrics,
+            "score_range": self.score_range if normalised else None,
+        }
 
 
 def _all_known(names: tuple[str, ...], known: Iterable[str], what: str) -> tuple[str, ...]:

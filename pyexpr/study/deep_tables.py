@@ -82,7 +82,7 @@ def _spread(
                 truth="truth",
                 predictions=seeds,
                 cluster="subject",
-                metrics=config.compare.metrics,
+                **config.compare.measured(),
                 n_boot=0,
                 seed=config.seed,
             ).tidy()

@@ -181,7 +181,7 @@ def _compared(config: StudyConfig, block: pd.DataFrame) -> pd.DataFrame:
                 ),
             },
             cluster="subject",
-            metrics=config.compare.metrics,
+            **config.compare.measured(),
             n_boot=config.compare.n_boot,
             confidence=config.compare.confidence,
             seed=config.seed,

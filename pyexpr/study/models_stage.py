@@ -203,9 +203,13 @@ def _predict(
     columns = ["context", *FEATURES]
     base = test[CLIP_KEY]
     if config.baselines.uniform:
-        base = base.assign(uniform=uniform_baseline(test[CLIP_KEY], seed=config.seed))
+        low, high = config.baselines.uniform_limits
+        draws = uniform_baseline(test[CLIP_KEY], low=low, high=high, seed=config.seed)
+        base = base.assign(uniform=draws)
     if config.baselines.normal:
-        base = base.assign(normal=normal_baseline(test[CLIP_KEY], seed=config.seed))
+        # The factor is standardised, and its scores are in its unit.
+        draws = normal_baseline(test[CLIP_KEY], mean=0, sd=1, seed=config.seed)
+        base = base.assign(normal=draws)
     own = base.assign(
         evaluated=test["context"], truth=test[label], elastic_net=fitted.predict(test[columns])
     )

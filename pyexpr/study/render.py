@@ -150,6 +150,7 @@ def study_tables(
             differences,
             tables.comparison_table(differences_seen, confidence=confidence, title=every),
         )
+    shown = {stem: (frame, _with_width(config, frame, one)) for stem, (frame, one) in shown.items()}
     # A study of one context has no contrasts.
     for stem, table in _coefficient_tables(seen, confidence).items():
         shown[stem] = (found[stem], table)
@@ -175,6 +176,14 @@ def _deep_tables(
         return {}
     shown = seeds_table(seen["seed_spread"], confidence=confidence)
     return {"seed_spread": (found["seed_spread"], shown)}
+
+
+def _with_width(config: StudyConfig, frame: pd.DataFrame, display: DisplayTable) -> DisplayTable:
+    """Say below a table that has NRMSE by what it divides."""
+    if "metric" not in frame or not frame["metric"].astype(str).str.startswith("nrmse").any():
+        return display
+    note = f"NRMSE: RMSE divided by {config.compare.score_range:g}, the width of the scores."
+    return replace(display, notes=(*display.notes, note))
 
 
 def _minus_main(display: DisplayTable) -> DisplayTable:

@@ -256,7 +256,7 @@ def comparison(
                 truth="truth",
                 predictions=predicted_columns(block, deep),
                 cluster="subject",
-                metrics=options.metrics,
+                **options.measured(),
                 n_boot=options.n_boot,
                 method=options.methods[0],
                 confidence=options.confidence,

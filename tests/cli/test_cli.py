@@ -253,7 +253,12 @@ def test_replicates_keep_every_digit(tmp_path: Path) -> None:
     expected = compare_models(
         table, truth="truth", predictions=["p"], cluster="subject", n_boot=50, seed=9
     )
+    said = pyexpr(
+        "compare", given, "--predictions", "p", "--metrics", "nrmse", "--score-range", "4",
+        "--n-boot", "0",
+    )  # fmt: skip
+    assert "NRMSE is RMSE divided by 4, the width of the score" in said
     lines = written.read_text().splitlines()
-    assert lines[0] == "nrmse: p: all,correlation: p: all"
+    assert lines[0] == "rmse: p: all,correlation: p: all"
     found = np.array([[float(cell) for cell in line.split(",")] for line in lines[1:]])
     assert found.tobytes() == np.ascontiguousarray(expected.replicates).tobytes()

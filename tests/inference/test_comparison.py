@@ -62,6 +62,8 @@ def compare(frame, **options):
     settings = {
         "truth": "y", "predictions": ["good", "poor"], "cluster": "subject", "n_boot": 60,
     }  # fmt: skip
+    if "nrmse" in str(options.get("metrics")):
+        settings["score_range"] = 7
     return compare_models(frame, **(settings | options))
 
 
@@ -88,13 +90,13 @@ def test_columns_and_rows_of_tidy():
         "metric", "term", "context", "estimate", "std_error", "statistic", "df", "p_value",
         "conf_low", "conf_high", "method", "n", "n_clusters", "n_undefined", "reason",
     ]  # fmt: skip
-    nrmse = tidy[tidy.metric == "nrmse"]
-    assert list(zip(nrmse.context, nrmse.term, strict=True)) == [
+    rmse = tidy[tidy.metric == "rmse"]
+    assert list(zip(rmse.context, rmse.term, strict=True)) == [
         *[(c, t) for c in ("calm", "pain", "all") for t in ("good", "poor", "good - poor")],
         ("calm - pain", "good"),
         ("calm - pain", "poor"),
     ]
-    assert tidy.metric.unique().tolist() == ["nrmse", "correlation"]
+    assert tidy.metric.unique().tolist() == ["rmse", "correlation"]
     assert (tidy.method == "jackknife_t").all()
     assert (tidy.reason == "").all()
     assert result.replicates.shape == (60, len(tidy))
@@ -124,7 +126,7 @@ def test_estimates_and_replicates_equal_the_twin(metric):
 
 def test_differences_between_contexts_use_the_same_draws():
     result = compare(table(), context="context")
-    for metric in ("nrmse", "correlation"):
+    for metric in ("rmse", "correlation"):
         one, other, apart = (
             result.replicates[:, row_of(result, metric, "good", context)]
             for context in ("calm", "pain", "calm - pain")
@@ -325,7 +327,7 @@ def test_the_human_baseline_is_the_mean_of_its_raters():
     human = Predictions(["rater_a", "rater_b"], truth=["others_a", "others_b"])
     result = compare(frame, predictions={"good": "good", "human": human}, n_boot=6, seed=2)
     codes = frame.subject.astype("category").cat.codes.to_numpy()
-    for metric in ("nrmse", "correlation"):
+    for metric in ("rmse", "correlation"):
         i = row_of(result, metric, "human")
         for r in range(6):
             each = [
@@ -337,7 +339,7 @@ def test_the_human_baseline_is_the_mean_of_its_raters():
             ]  # fmt: skip
             assert result.replicates[r, i] == pytest.approx(np.mean(each), rel=TWIN)
     tidy = result.tidy()
-    apart = row_of(result, "nrmse", "good - human")
+    apart = row_of(result, "rmse", "good - human")
     assert tidy.reason[apart] == "different criteria"
     assert np.isfinite(tidy.conf_low[apart])
     assert any("different criteria" in note for note in result.notes())
@@ -346,7 +348,7 @@ def test_the_human_baseline_is_the_mean_of_its_raters():
     assert digest(alone.replicates[:, 0]) == digest(result.replicates[:, 0])
     holes = frame[["rater_a", "rater_b"]].isna().all(axis=1).sum()
     assert holes > 0
-    assert tidy.n[row_of(result, "nrmse", "human")] == len(frame) - holes
+    assert tidy.n[row_of(result, "rmse", "human")] == len(frame) - holes
 
 
 def test_rows_that_one_model_lacks_are_left_out_of_all():
@@ -448,11 +450,11 @@ def test_identical_and_perfect_predictions():
     tidy = (
         compare(frame, predictions=["good", "same", "perfect"]).tidy().set_index(["metric", "term"])
     )
-    same = tidy.loc[("nrmse", "good - same")]
+    same = tidy.loc[("rmse", "good - same")]
     assert (same.estimate, same.conf_low, same.conf_high) == (0, 0, 0)
     assert np.isnan(same.p_value)
     assert "no variation" in same.reason
-    perfect = tidy.loc[("nrmse", "perfect")]
+    perfect = tidy.loc[("rmse", "perfect")]
     assert (perfect.estimate, perfect.conf_low, perfect.conf_high) == (0, 0, 0)
     assert tidy.loc[("correlation", "perfect")].estimate == pytest.approx(1, abs=1e-15)
     assert tidy.loc[("correlation", "perfect")].reason != ""
@@ -495,7 +497,7 @@ def test_a_context_of_one_subject():
     frame = table()
     frame = frame[(frame.context == "calm") | (frame.subject == "s00")]
     tidy = compare(frame, context="context").tidy().set_index(["metric", "context", "term"])
-    pain = tidy.loc[("nrmse", "pain", "good")]
+    pain = tidy.loc[("rmse", "pain", "good")]
     assert np.isfinite(pain.estimate)
     assert np.isnan(pain.conf_low)
     assert pain.reason == "only 1 subject"
@@ -511,11 +513,11 @@ def test_a_stratum_of_one_within_a_context(method):
     frame = frame[(frame.context == "calm") | (frame.sex == "m") | (frame.subject == one)]
     result = compare(frame, context="context", stratify="sex", method=method)
     tidy = result.tidy().set_index(["metric", "context", "term"])
-    pain = tidy.loc[("nrmse", "pain", "good")]
+    pain = tidy.loc[("rmse", "pain", "good")]
     assert np.isfinite(pain.estimate)
     assert pain[["conf_low", "conf_high", "std_error"]].isna().all()
     assert pain.reason == "a stratum has a single subject here, which shows no variation"
-    assert tidy.loc[("nrmse", "calm", "good")].reason == ""
+    assert tidy.loc[("rmse", "calm", "good")].reason == ""
 
 
 @pytest.mark.parametrize("method", ["jackknife_t", "studentized"])
@@ -672,10 +674,29 @@ def test_errors_say_what_is_wrong(change, options, kind, says):
     assert isinstance(caught.value, PyexprError)
 
 
-@pytest.mark.parametrize("score_range", [-7, 0, np.inf, np.nan, "a", None, True, [7.0]])
+@pytest.mark.parametrize("score_range", [-7, 0, np.inf, np.nan, "a", True, [7.0], (0, 100)])
 def test_the_score_has_a_width(score_range):
-    with pytest.raises(DataError, match=r"score_range= .* must be a positive finite number, not "):
-        compare(table(), score_range=score_range)
+    with pytest.raises(DataError, match=r"score_range= .* must be one positive finite number, not"):
+        compare(table(), metrics=["nrmse"], score_range=score_range)
+
+
+def test_the_width_is_given_where_it_is_needed_and_said():
+    frame = table()
+    with pytest.raises(DataError, match=r"nrmse_within divides RMSE .* give score_range="):
+        compare_models(
+            frame, truth="y", predictions=["good"], cluster="subject", metrics="nrmse_within"
+        )
+    with pytest.raises(DataError, match=r"metrics= asks for no nrmse; leave it out"):
+        compare(frame, score_range=100)
+    # A score from 0 to 100 and one from 0 to 1 have one NRMSE, and each says its own width.
+    hundred = frame.assign(**{name: 100 * frame[name] for name in ("y", "good", "poor")})
+    found = compare(hundred, metrics=["nrmse"], score_range=100)
+    unit = compare(frame, metrics=["nrmse"], score_range=1)
+    np.testing.assert_allclose(found.tidy().estimate, unit.tidy().estimate, rtol=TWIN)
+    assert "NRMSE is RMSE divided by 100, the width of the score" in found.notes()
+    assert found.provenance()["score_range"] == 100.0
+    assert compare(frame).tidy().metric.unique().tolist() == ["rmse", "correlation"]
+    assert compare(frame).provenance()["score_range"] is None
 
 
 @pytest.mark.parametrize(
@@ -684,7 +705,7 @@ def test_the_score_has_a_width(score_range):
 def test_models_are_named_by_anything_that_lists_names(make):
     wanted = compare(table()).tidy()
     found = compare(
-        table(), predictions=make(["good", "poor"]), metrics=make(["nrmse", "correlation"])
+        table(), predictions=make(["good", "poor"]), metrics=make(["rmse", "correlation"])
     )
     pd.testing.assert_frame_equal(found.tidy(), wanted, check_exact=True)
     assert {type(term) for term in found.tidy().term} == {str}

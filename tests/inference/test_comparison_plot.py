@@ -47,7 +47,7 @@ def test_every_number_is_in_its_panel():
     found = result()
     tidy = found.tidy().set_index(["metric", "context"])
     axes = panels(found.plot())
-    bands = [("nrmse", "level"), ("nrmse", "difference"), ("nrmse", "ratio"),
+    bands = [("rmse", "level"), ("rmse", "difference"), ("rmse", "ratio"),
              ("correlation", "level"), ("correlation", "difference")]  # fmt: skip
     assert len(axes) == 3 * len(bands)
     for i, (metric, kind) in enumerate(bands):
@@ -69,7 +69,7 @@ def test_differences_between_contexts():
     axes = panels(found.plot(between="contexts", names={"good": "Elastic net"}))
     assert [a.get_title() for a in axes] == ["calm − pain", "", ""]
     tidy = found.tidy()
-    wanted = tidy[(tidy.metric == "nrmse") & (tidy.context == "calm / pain")]
+    wanted = tidy[(tidy.metric == "rmse") & (tidy.context == "calm / pain")]
     assert drawn(axes[1])[0] == wanted.estimate.tolist()
     assert [x.get_text() for x in axes[1].get_yticklabels()] == ["Elastic net", "poor one"]
     with pytest.raises(DataError, match="no differences between contexts"):
@@ -108,7 +108,7 @@ def test_the_legend_says_method_level_and_rule():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"metrics": ["rmse"]}, "metrics= names 'rmse'; there are 'nrmse', 'correlation'"),
+        ({"metrics": ["mae"]}, "metrics= names 'mae'; there are 'rmse', 'correlation'"),
         ({"contexts": "panic"}, "contexts= names 'panic'; there are 'calm', 'pain', 'all'"),
         ({"between": "subjects"}, "between= must be 'models' or 'contexts'"),
     ],

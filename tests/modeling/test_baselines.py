@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +16,8 @@ from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_b
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=25)
 EXACT = 1e-12
+RANGE = {"low": -3.5, "high": 3.5}  # the paper's factor scores
+UNIT = {"mean": 0, "sd": 1}
 LOADINGS = {"emotion": 0.9, "motion": 0.6, "response": 0.8}
 KEYS = ["subject", "context", "clip"]
 
@@ -53,7 +57,10 @@ def by_hand(table: pd.DataFrame) -> pd.DataFrame:
 
 def test_distributions() -> None:
     table = clips(400)
-    uniform, normal = uniform_baseline(table, seed=1), normal_baseline(table, seed=1)
+    uniform, normal = (
+        uniform_baseline(table, **RANGE, seed=1),
+        normal_baseline(table, **UNIT, seed=1),
+    )
     assert uniform.between(-3.5, 3.5, inclusive="neither").all()
     # Seeded: a right generator fails neither of these.
     assert kstest(uniform, "uniform", args=(-3.5, 7)).pvalue > 0.01
@@ -68,7 +75,7 @@ def test_a_clip_keeps_its_draw_in_any_order(seed, order) -> None:
     table = clips(6)
     positions = list(range(len(table)))
     order.shuffle(positions)
-    for baseline in (uniform_baseline, normal_baseline):
+    for baseline in (partial(uniform_baseline, **RANGE), partial(normal_baseline, **UNIT)):
         whole = baseline(table, seed=seed)
         shuffled = baseline(table.iloc[positions], seed=seed)
         assert shuffled.index.tolist() == positions
@@ -79,10 +86,10 @@ def test_draws_are_the_words_of_philox() -> None:
     table = clips(3)
     words = np.random.Philox(key=[5, 4], counter=[0, 0, 0, 0]).random_raw(len(table))
     expected = -3.5 + 7 * ((words >> np.uint64(11)) + 0.5) / 2**53
-    np.testing.assert_allclose(uniform_baseline(table, seed=5), expected, atol=EXACT)
+    np.testing.assert_allclose(uniform_baseline(table, **RANGE, seed=5), expected, atol=EXACT)
     words = np.random.Philox(key=[5, 4], counter=[0, 1, 0, 0]).random_raw(len(table))
     expected = norm.ppf(((words >> np.uint64(11)) + 0.5) / 2**53)
-    np.testing.assert_allclose(normal_baseline(table, seed=5), expected, atol=EXACT)
+    np.testing.assert_allclose(normal_baseline(table, **UNIT, seed=5), expected, atol=EXACT)
 
 
 def test_other_range_and_keys() -> None:
@@ -90,12 +97,22 @@ def test_other_range_and_keys() -> None:
     assert draws.between(0, 1).all()
     with pytest.raises(DataError, match="low= and high= must be finite numbers, low below high"):
         uniform_baseline({"id": [1]}, keys=["id"], low=1, high=1)
+    # The paper's scale is not taken for that of other data.
+    for baseline in (uniform_baseline, normal_baseline):
+        with pytest.raises(TypeError, match="missing 2 required keyword-only arguments"):
+            baseline({"id": [1]}, keys=["id"])
+    plain = normal_baseline({"id": [3, 1, 2]}, keys=["id"], **UNIT)
+    shifted = normal_baseline({"id": [3, 1, 2]}, keys=["id"], mean=50, sd=20)
+    np.testing.assert_allclose(shifted, 50 + 20 * plain, rtol=EXACT)
+    for wrong in ({"mean": np.nan, "sd": 1}, {"mean": 0, "sd": 0}, {"mean": 0, "sd": "1"}):
+        with pytest.raises(DataError, match="mean= and sd= must be finite numbers, sd above 0"):
+            normal_baseline({"id": [1]}, keys=["id"], **wrong)
     with pytest.raises(DataError, match="1 row of the table repeats a key; the first is id='1'"):
-        normal_baseline({"id": [1, 2, 1]}, keys=["id"])
+        normal_baseline({"id": [1, 2, 1]}, **UNIT, keys=["id"])
     with pytest.raises(ColumnError, match="no column 'subject'"):
-        normal_baseline({"id": [1]})
+        normal_baseline({"id": [1]}, **UNIT)
     with pytest.raises(ColumnError, match="missing values"):
-        normal_baseline({"id": ["a", None]}, keys=["id"])
+        normal_baseline({"id": ["a", None]}, **UNIT, keys=["id"])
 
 
 def test_human_baseline_worked_by_hand() -> None:

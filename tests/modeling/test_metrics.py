@@ -32,7 +32,9 @@ def test_against_scikit_learn_and_scipy(data, n) -> None:
     p = data.draw(arrays(np.float64, n, elements=VALUES))
     close = {"rel": ROUNDING, "abs": ROUNDING}
     assert metrics.rmse(y, p) == pytest.approx(root_mean_squared_error(y, p), **close)
-    assert metrics.nrmse(y, p) == pytest.approx(root_mean_squared_error(y, p) / 7, **close)
+    assert metrics.nrmse(y, p, score_range=7) == pytest.approx(
+        root_mean_squared_error(y, p) / 7, **close
+    )
     assert metrics.mae(y, p) == pytest.approx(mean_absolute_error(y, p), **close)
     assert metrics.bias(y, p) == pytest.approx(p.mean() - y.mean(), rel=1e-9, abs=1e-9)
     flat_y, flat_p = np.ptp(y) == 0, np.ptp(p) == 0
@@ -48,10 +50,18 @@ def test_against_scikit_learn_and_scipy(data, n) -> None:
         assert metrics.concordance(y, p) == pytest.approx(by_all_pairings(y, p), abs=1e-9)
 
 
+def called(metric, truth, prediction) -> float:
+    width = {"score_range": 7} if metric == "nrmse" else {}
+    return metrics.METRICS[metric](truth, prediction, **width)
+
+
 def test_range_of_the_scores() -> None:
-    assert metrics.nrmse([0.0], [2.0], value_range=4) == 0.5
-    with pytest.raises(DataError, match="value_range="):
-        metrics.nrmse([0.0], [2.0], value_range=0)
+    assert metrics.nrmse([0.0], [2.0], score_range=4) == 0.5
+    for wrong in (0, -7, np.inf, np.nan, (0, 4)):
+        with pytest.raises(DataError, match="score_range= must be a positive finite number"):
+            metrics.nrmse([0.0], [2.0], score_range=wrong)
+    with pytest.raises(TypeError, match="score_range"):
+        metrics.nrmse([0.0], [2.0])
 
 
 def test_large_offset_keeps_its_digits() -> None:
@@ -80,7 +90,7 @@ def test_large_offset_keeps_its_digits() -> None:
     ],
 )
 def test_undefined(metric, truth, prediction, reason) -> None:
-    assert np.isnan(metrics.METRICS[metric](truth, prediction))
+    assert np.isnan(called(metric, truth, prediction))
     assert metrics.undefined_reason(metric, truth, prediction) == reason
 
 
@@ -100,9 +110,9 @@ def test_defined_has_no_reason() -> None:
     ],
 )
 def test_refused(truth, prediction, message) -> None:
-    for function in metrics.METRICS.values():
+    for metric in metrics.METRICS:
         with pytest.raises(DataError, match=message):
-            function(truth, prediction)
+            called(metric, truth, prediction)
 
 
 def test_unknown_metric() -> None:

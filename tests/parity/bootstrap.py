@@ -166,7 +166,7 @@ def study(seed: int = 0) -> pd.DataFrame:
 def compared(n_boot: int = 40) -> ComparisonResult:
     return compare_models(
         study(), truth="y", predictions=PREDICTIONS, cluster="subject",
-        metrics=list(SCIKIT_LEARN), n_boot=n_boot, seed=5,
+        metrics=list(SCIKIT_LEARN), n_boot=n_boot, seed=5, score_range=7,
     )  # fmt: skip
 
 
@@ -181,7 +181,8 @@ def whole_sample() -> dict[str, float]:
     found = {}
     for metric, function in SCIKIT_LEARN.items():
         wanted = [function(frame["y"], frame[name]) for name in PREDICTIONS]
-        plain = [getattr(metrics, metric)(frame["y"], frame[name]) for name in PREDICTIONS]
+        width = {"score_range": 7} if metric == "nrmse" else {}
+        plain = [getattr(metrics, metric)(frame["y"], frame[name], **width) for name in PREDICTIONS]
         at = [position(compared(), metric, name) for name in PREDICTIONS]
         found[metric] = max(relative(tidy["estimate"].iloc[at], wanted), relative(plain, wanted))
     return found

@@ -25,6 +25,9 @@ def test_defaults_are_the_papers(tmp_path: Path) -> None:
     assert config.models.elastic_net.alpha == (0.01, 0.05, 0.1, 0.5, 1.0)
     assert config.models.elastic_net.l1_ratio == tuple(i / 10 for i in range(11))
     assert config.compare.metrics == ("nrmse", "correlation")
+    # What the paper's NRMSE divides by, and where its uniform baseline draws.
+    assert config.compare.score_range == 7.0
+    assert config.baselines.uniform_limits == (-3.5, 3.5)
 
 
 def test_segments_of_ones_own(tmp_path: Path) -> None:
@@ -53,6 +56,12 @@ def test_segments_of_ones_own(tmp_path: Path) -> None:
             r"compare.methods: there is no method 'percentil'; did you mean 'percentile'\?",
         ),
         (f'{BUILT_IN}[compare]\nmetrics = ["corr"]\n', "there is no metric 'corr'"),
+        (f"{BUILT_IN}[compare]\nscore_range = 0\n", "compare.score_range: .* greater than 0"),
+        (f"{BUILT_IN}[compare]\nscore_range = inf\n", "compare.score_range: .* finite number"),
+        (
+            f"{BUILT_IN}[baselines]\nuniform_limits = [4, 0]\n",
+            "baselines.uniform_limits: two finite numbers are needed, the lower first",
+        ),
         (
             f'{BUILT_IN}[models.lstm]\ndevice = "gpu"\n',
             r'models.lstm.device: "cpu", "cuda", .* or "mps" is meant, not "gpu"',

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -475,6 +476,31 @@ def test_invariance_is_left_out_where_it_cannot_or_should_not_be_tested(
 
     said = factor_model(True, lone).facts["notes"]
     assert any("was not tested: group 'pain'" in note for note in said)
+
+
+def test_a_study_says_its_width_of_the_scores(study_result: StudyResult) -> None:
+    def compared(**options: Any) -> tuple[pd.DataFrame, list[str]]:
+        asked = study_result.config.compare.model_copy(
+            update={"methods": ("jackknife_t",), "n_boot": 20} | options
+        )
+        config = study_result.config.model_copy(update={"compare": asked})
+        found = stages.comparison(config, study_result.stages["models"], {})
+        return found.tables["comparison"], found.facts["notes"]
+
+    seven, notes = compared()
+    assert "NRMSE is RMSE divided by 7, the width of the score" in notes
+    wide, notes = compared(score_range=14.0)
+    assert "NRMSE is RMSE divided by 14, the width of the score" in notes
+    normalised = seven["metric"] == "nrmse"
+    np.testing.assert_allclose(
+        wide["estimate"], seven["estimate"] * np.where(normalised, 0.5, 1.0), rtol=1e-12
+    )
+    _, notes = compared(metrics=("rmse",))
+    assert not any("NRMSE is" in note for note in notes)
+    for stem in ("table3_performance", "table4_comparison", "table4_all_differences"):
+        text = (study_result.folder / f"{stem}.md").read_text(encoding="utf-8")
+        assert text.count("NRMSE: RMSE divided by 7, the width of the scores.") == 1
+    assert "the width of" not in (study_result.folder / "weights.md").read_text(encoding="utf-8")
 
 
 def test_an_interval_of_another_method_keeps_the_name_asked_for(study_result: StudyResult) -> None:

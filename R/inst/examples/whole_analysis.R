@@ -54,7 +54,7 @@ test$head <- predict(lm(score ~ context * (head_displacement + head_velocity), t
 invisible(gc())
 
 comparison <- compare_models(test, score, c(face, head), subject, metrics = c("nrmse", "correlation"),
-  n_boot = 2000, seed = 1)
+  score_range = 7, n_boot = 2000, seed = 1)
 tidy(comparison)[c("metric", "term", "estimate", "conf.low", "conf.high", "p.value")]
 invisible(gc())
 

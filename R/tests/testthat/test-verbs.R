@@ -304,7 +304,7 @@ test_that("pictures are drawn", {
   }
   ticks <- ggplot2::layer_scales(plots[[2]])$x$get_breaks()
   expect_identical(ticks, round(ticks))
-  expect_identical(levels(plots[[5]]$data$metric), c("nrmse", "correlation"))
+  expect_identical(levels(plots[[5]]$data$metric), c("rmse", "correlation"))
 })
 
 test_that("rows of repeated subjects are not taken for independent in silence", {
