@@ -16,6 +16,7 @@ start <- function(call = rlang::caller_env()) {
   if (!is.null(state$answer) && identical(state$pid, Sys.getpid())) return(state$answer)
   door <- tryCatch({
     choose_python()
+    read_site_folders()
     reticulate::import("pyexpr.hosted.door", convert = TRUE)
   }, error = function(e) not_found(e, call))
   if (!identical(as.integer(door$PROTOCOL), protocol)) {
@@ -49,6 +50,22 @@ choose_python <- function() {
     getExportedValue("reticulate", "py_require")(requirement(), python_version = ">=3.11")
   }
   invisible()
+}
+
+# Where Python is the distribution's, the Python that reticulate starts knows the folder of a
+# virtual environment but has not read the .pth files in it, by which an editable install
+# (that of `make demo`) is found.
+read_site_folders <- function() {
+  reticulate::py_run_string(local = TRUE, paste(sep = "\n",
+    "import importlib.util, os, site, sys",
+    "spec = importlib.util.find_spec('pyexpr')",
+    # A folder that holds the extension alone is found as a package without a file.
+    "if spec is None or spec.origin is None:",
+    "    for folder in list(sys.path):",
+    "        if os.path.basename(folder) in ('site-packages', 'dist-packages'):",
+    "            site.addsitedir(folder)",
+    "    importlib.invalidate_caches()"
+  ))
 }
 
 requirement <- function() getOption("pyexpr.requirement", "pyexpr-stats")
