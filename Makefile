@@ -13,6 +13,9 @@ $(shell mkdir -p build && find pyexpr -name '*.py' | LC_ALL=C sort > $(MODULES).
 # setuptools: some test requirements come as source, and old setuptools cannot make wheels.
 BUILD_NEEDS := "scikit-build-core>=0.10" "pybind11>=3" "setuptools>=77" cmake ninja
 
+# An index with builds of torch for CPUs alone saves gigabytes of CUDA: TORCH_INDEX=https://...
+TORCH_INDEX ?=
+
 # STUDIES per cell, five times as many for jackknife_t; what an earlier run has simulated is kept.
 STUDIES ?= 2000
 
@@ -94,7 +97,13 @@ $(STAMP)-package: $(STAMP)-venv pyproject.toml $(SOURCES) $(MODULES)
 	$(BIN)/python -m pip install -q --no-build-isolation -e .
 	touch $@
 
-$(STAMP)-deep: $(STAMP)-package
+# Both from one index and in one command, or torchvision's operators do not match torch.
+$(STAMP)-torch: $(STAMP)-package
+	if [ -n "$(TORCH_INDEX)" ]; then \
+	  $(BIN)/python -m pip install -q --index-url "$(TORCH_INDEX)" torch torchvision; fi
+	touch $@
+
+$(STAMP)-deep: $(STAMP)-torch
 	$(BIN)/python -m pip install -q --no-build-isolation -e '.[deep]'
 	touch $@
 
@@ -102,7 +111,7 @@ $(STAMP)-docs: $(STAMP)-package
 	$(BIN)/python -m pip install -q --no-build-isolation -e '.[docs]'
 	touch $@
 
-$(STAMP)-test: $(STAMP)-package
+$(STAMP)-test: $(STAMP)-torch
 	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test,deep,docs]'
 	touch $(STAMP)-deep $(STAMP)-docs
 	touch $@

@@ -18,12 +18,21 @@ if [ "${2:-}" = tests ]; then
         rmarkdown)
 fi
 
+# Which version of the bridge this R wants is written once, in the package.
+bridge() { "$python" -m pyexpr.measurement.engines.r_install; }
+
+# A bridge made for another R is found by importing it, and only fails when R starts.
+r_starts() {
+    "$python" -c 'import rpy2.rinterface as r; r.initr(interactive=False); r.baseenv["gc"]()' \
+        >/dev/null 2>&1
+}
+
 fail() {
     printf '\npyexpr: %s\n' "$1" >&2
     cat >&2 <<TEXT
 The factor model needs R and lavaan; everything else works without them. To mend it, run
     apt-get install --no-install-recommends ${packages[*]}
-    RPY2_CFFI_MODE=API $python -m pip install --no-cache-dir rpy2-rinterface==3.6.5
+    RPY2_CFFI_MODE=API $python -m pip install --no-cache-dir $(bridge)
 and then this command again.
 TEXT
     exit 1
@@ -59,8 +68,9 @@ if ! { have_r && have_headers && have_tools "$@"; }; then
         apt-get install -y -qq --no-install-recommends "${packages[@]}" || fail "apt-get install failed."
 fi
 
-if ! "$python" -c 'import rpy2.rinterface_lib' >/dev/null 2>&1; then
+if ! r_starts; then
     # API mode needs R's headers; a cached wheel may have been built without them.
-    RPY2_CFFI_MODE=API "$python" -m pip install -q --no-cache-dir rpy2-rinterface==3.6.5 ||
-        fail "rpy2-rinterface could not be built."
+    RPY2_CFFI_MODE=API "$python" -m pip install -q --no-cache-dir "$(bridge)" ||
+        fail "$(bridge) could not be built."
+    r_starts || fail "$(bridge) is installed, but R does not start with it."
 fi

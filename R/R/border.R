@@ -15,7 +15,7 @@ many <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
 
 # A named list or vector that is a dictionary in Python.
 dictionary <- function(x) {
-  node(kind = "dict", names = enc2utf8(as.character(names(x))),
+  node(kind = "dict", names = utf8(as.character(names(x))),
     items = lapply(unname(as.list(x)), to_wire))
 }
 
@@ -34,7 +34,7 @@ to_wire <- function(x) {
 plain_vector <- function(x) {
   if (is.factor(x)) x <- as.character(x)
   if (inherits(x, "integer64")) return(writeBin(as.vector(unclass(x)), raw()))
-  if (is.character(x)) return(enc2utf8(as.vector(x)))
+  if (is.character(x)) return(utf8(as.vector(x)))
   as.vector(unclass(x))
 }
 
@@ -48,7 +48,9 @@ table_node <- function(data, needed = NULL, arg = "data", call = rlang::caller_e
       class = c("pyexpr_data_error", "pyexpr_error"), call = call)
   }
   n <- nrow(data)
-  columns <- lapply(as.list(data), one_column)
+  plain <- lapply(lapply(as.list(data), one_column), unclassed)
+  columns <- lapply(plain, `[[`, "values")
+  said <- vapply(plain, `[[`, "", "note")
   names <- if (is.null(names(columns))) character() else names(columns)
   if (anyNA(names)) {
     abort(sprintf("a column of `%s` has no name (NA); name it.", arg),
@@ -68,15 +70,63 @@ table_node <- function(data, needed = NULL, arg = "data", call = rlang::caller_e
     abort(sprintf("column `%s` of `%s` %s.", names[bad[1]], arg, problems[bad[1]]),
       class = c("pyexpr_column_error", "pyexpr_data_error", "pyexpr_error"), call = call)
   }
+  for (i in which(nzchar(said) & used)) {
+    rlang::inform(sprintf("Column `%s` of `%s` %s.", names[i], arg, said[i]),
+      class = "pyexpr_unclassed")
+  }
   kept <- !nzchar(problems) & !doubled
   of_labels <- names %in% labels
   columns[of_labels] <- lapply(columns[of_labels], as_label)
-  node(kind = "table", n = n, names = enc2utf8(names[kept]),
+  node(kind = "table", n = n, names = utf8(names[kept]),
     columns = unname(lapply(columns[kept], column_node)))
 }
 
 # scale() and others give a matrix of one column, which is a column.
 one_column <- function(x) if (is.matrix(x) && ncol(x) == 1L) as.vector(x) else x
+
+# Numbers with a class that says more about them, as plain numbers, and what was left behind
+# in the words of a note: labels of SPSS, Stata and SAS (haven), durations, time series, units.
+unclassed <- function(x) {
+  if (inherits(x, "haven_labelled") && is.numeric(x)) {
+    missing <- declared_missing(x)
+    note <- "has value labels: its numbers are used"
+    if (any(missing)) {
+      codes <- listed(format(sort(unique(unclass(x)[missing]))))
+      note <- sprintf("%s, and %d values that it declares missing (%s) are missing", note,
+        sum(missing), codes)
+    }
+    x <- as.vector(unclass(x))
+    x[missing] <- NA
+    return(list(values = x, note = note))
+  }
+  if (inherits(x, "difftime")) {
+    return(list(values = as.vector(unclass(x)),
+      note = sprintf("is a duration: its numbers are used, in %s", attr(x, "units"))))
+  }
+  if (inherits(x, "units")) {
+    return(list(values = as.vector(unclass(x)),
+      note = sprintf("has a unit: its numbers are used, in %s", format_unit(x))))
+  }
+  if (inherits(x, "ts") && is.null(dim(x))) {
+    return(list(values = as.vector(unclass(x)), note = ""))
+  }
+  list(values = x, note = "")
+}
+
+# SPSS declares values (na_values) and a range (na_range) missing; haven keeps them as numbers.
+declared_missing <- function(x) {
+  numbers <- as.vector(unclass(x))
+  missing <- numbers %in% attr(x, "na_values")
+  range <- attr(x, "na_range")
+  if (length(range) == 2L) missing <- missing | (numbers >= range[1] & numbers <= range[2])
+  missing & !is.na(numbers)
+}
+
+format_unit <- function(x) {
+  unit <- attr(x, "units")
+  over <- paste(unit$denominator, collapse = "*")
+  paste0(paste(unit$numerator, collapse = "*"), if (nzchar(over)) paste0("/", over))
+}
 
 # A label as Python should write it: 1 and not 1.0, FALSE, 2020-01-02. Numbers stay
 # numbers, so that 10 comes after 9; like() makes of them what they were.
@@ -84,6 +134,18 @@ as_label <- function(x) {
   if (inherits(x, "Date") || is.logical(x)) return(as.character(x))
   whole <- is.double(x) && !is.object(x) && all(is.na(x) | (x == floor(x) & abs(x) < 2^31))
   if (whole) as.integer(x) else x
+}
+
+# In a locale without letters beyond ASCII (cron, Slurm, containers) R does not know what
+# the bytes of a text read from a file mean, and enc2utf8() writes them out as <c3><bc>.
+utf8 <- function(x) {
+  unknown <- Encoding(x) == "unknown"
+  if (any(unknown) && !isTRUE(l10n_info()$`UTF-8`) && !isTRUE(l10n_info()$`Latin-1`)) {
+    bytes <- x[unknown]
+    Encoding(bytes) <- ifelse(validUTF8(bytes), "UTF-8", "unknown")
+    x[unknown] <- bytes
+  }
+  enc2utf8(x)
 }
 
 # "" for a column that can cross, else what is wrong with it.
@@ -101,7 +163,7 @@ column_problem <- function(x) {
       strange[1]
     ))
   }
-  if (is.character(x) && !all(validUTF8(enc2utf8(x)))) {
+  if (is.character(x) && !all(validUTF8(utf8(x)))) {
     return("holds text in an unknown encoding; convert it with iconv()")
   }
   if (typeof(x) %in% c("double", "integer", "logical", "character")) return("")
@@ -114,7 +176,7 @@ column_node <- function(x) {
     # A level that is NA, of addNA(), is a missing value all the same.
     known <- which(!is.na(levels(x)))
     codes <- match(as.integer(x), known, nomatch = 0L) - 1L
-    return(list(type = "factor", levels = enc2utf8(levels(x)[known]), codes = bytes_of(codes),
+    return(list(type = "factor", levels = utf8(levels(x)[known]), codes = bytes_of(codes),
       ordered = is.ordered(x)))
   }
   if (inherits(x, "Date")) return(list(type = "Date", data = bytes_of(as.double(unclass(x)))))
@@ -125,7 +187,7 @@ column_node <- function(x) {
     return(list(type = "integer64", data = bytes_of(as.vector(unclass(x)))))
   }
   if (is.character(x)) {
-    x <- enc2utf8(as.vector(x))
+    x <- utf8(as.vector(x))
     levels <- unique(x[!is.na(x)])
     codes <- match(x, levels, nomatch = 0L) - 1L
     return(list(type = "character", levels = levels, codes = bytes_of(codes)))

@@ -112,7 +112,7 @@ numbers_of <- function(value) {
     abort(sprintf("`statistic` must return numbers, named or one, not %s.", described_type(value)),
       call = NULL)
   }
-  names <- if (is.null(names(value))) NULL else enc2utf8(names(value))
+  names <- if (is.null(names(value))) NULL else utf8(names(value))
   nameless <- if (is.null(names)) length(value) > 1L else is.na(names) | !nzchar(names)
   if (any(nameless)) {
     abort(sprintf(paste("`statistic` must name its numbers where there are several;",

@@ -14,10 +14,22 @@ venv <- "r-pyexpr"
 start <- function(call = rlang::caller_env()) {
   # A forked child inherits the function, but lavaan is asked in the child's own R.
   if (!is.null(state$answer) && identical(state$pid, Sys.getpid())) return(state$answer)
+  # What failed fails again in a second, not after another search, until something has changed.
+  if (!is.null(state$failed) && identical(state$failed$wishes, wishes())) {
+    not_found(state$failed$problem, call)
+  }
+  chosen <- NULL
   door <- tryCatch({
-    choose_python()
+    chosen <- choose_python()
+    read_site_folders()
     reticulate::import("pyexpr.hosted.door", convert = TRUE)
-  }, error = function(e) not_found(e, call))
+  }, error = function(e) {
+    problem <- if (inherits(e, "pyexpr_no_python")) conditionMessage(e) else why_not(e)
+    # Once Python runs in this session it is that one, whatever is wished.
+    running <- reticulate::py_available(initialize = FALSE)
+    if (!running) state$failed <- list(wishes = wishes(), problem = problem)
+    not_found(problem, call)
+  })
   if (!identical(as.integer(door$PROTOCOL), protocol)) {
     abort(c("this R package and the Python package pyexpr-stats are of different versions.",
       i = "Install both from the same release; see `?install_pyexpr`."),
@@ -37,42 +49,122 @@ start <- function(call = rlang::caller_env()) {
   state$answer
 }
 
-# RETICULATE_PYTHON is reticulate's own; then the option, then the environment that
-# install_pyexpr() makes, then what py_require() declares, then what reticulate finds.
-choose_python <- function() {
-  if (reticulate::py_available(initialize = FALSE)) return(invisible())
-  if (nzchar(Sys.getenv("RETICULATE_PYTHON"))) return(invisible())
-  option <- getOption("pyexpr.python")
-  if (!is.null(option)) return(reticulate::use_python(option, required = TRUE))
-  if (has_venv()) return(reticulate::use_virtualenv(venv, required = TRUE))
-  if ("py_require" %in% getNamespaceExports("reticulate")) {
-    getExportedValue("reticulate", "py_require")(requirement(), python_version = ">=3.11")
-  }
-  invisible()
+# What says which Python it shall be. RETICULATE_PYTHON is reticulate's own; then the option,
+# then the environment that install_pyexpr() makes, then a requirement that the user gave, then
+# the first Python at hand that has the package.
+wishes <- function() {
+  list(Sys.getenv("RETICULATE_PYTHON"), getOption("pyexpr.python"), has_venv(),
+    getOption("pyexpr.requirement"), Sys.getenv("PATH"), Sys.getenv("VIRTUAL_ENV"),
+    Sys.getenv("CONDA_PREFIX"))
 }
 
-requirement <- function() getOption("pyexpr.requirement", "pyexpr-stats")
+# Nothing is downloaded unasked: left to itself, reticulate 1.41 would bring a Python along.
+choose_python <- function() {
+  if (reticulate::py_available(initialize = FALSE)) return(invisible())
+  if (nzchar(Sys.getenv("RETICULATE_PYTHON"))) {
+    return(use(Sys.getenv("RETICULATE_PYTHON"), "RETICULATE_PYTHON"))
+  }
+  option <- getOption("pyexpr.python")
+  if (!is.null(option)) return(use(option, "options(pyexpr.python)"))
+  if (has_venv()) return(use(reticulate::virtualenv_python(venv), sprintf("virtualenv '%s'", venv)))
+  wanted <- getOption("pyexpr.requirement")
+  if (!is.null(wanted)) {
+    if (!"py_require" %in% getNamespaceExports("reticulate")) {
+      no_python(paste("options(pyexpr.requirement) needs reticulate 1.41 or newer, and this is",
+        as.character(utils::packageVersion("reticulate"))))
+    }
+    return(getExportedValue("reticulate", "py_require")(wanted, python_version = ">=3.11"))
+  }
+  for (python in at_hand()) {
+    if (!nzchar(unfit(python))) return(reticulate::use_python(python, required = TRUE))
+  }
+  no_python("no Python that has the package pyexpr-stats was named or found.")
+}
+
+at_hand <- function() {
+  folders <- c(Sys.getenv("VIRTUAL_ENV"), Sys.getenv("CONDA_PREFIX"))
+  inside <- file.path(folders[nzchar(folders)], if (windows()) "python.exe" else "bin/python")
+  found <- c(inside, unname(Sys.which(c("python3", "python"))))
+  unique(found[nzchar(found) & file.exists(found)])
+}
+
+windows <- function() identical(.Platform$OS.type, "windows")
+
+use <- function(python, by) {
+  problem <- unfit(python)
+  if (nzchar(problem)) no_python(sprintf("%s named one that is of no use: %s", by, problem))
+  reticulate::use_python(python, required = TRUE)
+}
+
+no_python <- function(message) stop(errorCondition(message, class = "pyexpr_no_python"))
+
+# "" for a Python that can be used, else what is wrong with it, asked in a child, because
+# a Python that was started once in this session stays.
+unfit <- function(python, package = TRUE) {
+  code <- paste("import sys, importlib.util as u; print('version', *sys.version_info[:2],",
+    "u.find_spec('pyexpr') is not None)")
+  said <- tryCatch(suppressWarnings(system2(python, c("-c", shQuote(code)), stdout = TRUE,
+    stderr = FALSE)), error = function(e) character())
+  said <- strsplit(grep("^version ", said, value = TRUE), " ", fixed = TRUE)
+  if (!length(said)) return(sprintf("'%s' does not run as a Python.", python))
+  version <- numeric_version(paste(said[[1]][2:3], collapse = "."))
+  if (version < "3.11") {
+    return(sprintf("pyexpr needs Python 3.11 or newer, and '%s' is Python %s.", python, version))
+  }
+  ours <- utils::packageVersion("reticulate")
+  if (version >= "3.12" && ours < "1.41") {
+    return(sprintf(paste("reticulate %s cannot start Python %s ('%s'): install reticulate 1.41 or",
+      "newer, or use a Python 3.11."), ours, version, python))
+  }
+  if (package && said[[1]][4] != "True") {
+    return(sprintf("the Python at '%s' does not have the package pyexpr-stats.", python))
+  }
+  ""
+}
+
+# Where Python is the distribution's, the Python that reticulate starts knows the folder of a
+# virtual environment but has not read the .pth files in it, by which an editable install
+# (that of `make demo`) is found.
+read_site_folders <- function() {
+  reticulate::py_run_string(local = TRUE, paste(sep = "\n",
+    "import importlib.util, os, site, sys",
+    "spec = importlib.util.find_spec('pyexpr')",
+    # A folder that holds the extension alone is found as a package without a file.
+    "if spec is None or spec.origin is None:",
+    "    for folder in list(sys.path):",
+    "        if os.path.basename(folder) in ('site-packages', 'dist-packages'):",
+    "            site.addsitedir(folder)",
+    "    importlib.invalidate_caches()"
+  ))
+}
 
 has_venv <- function() isTRUE(tryCatch(reticulate::virtualenv_exists(venv), error = function(e) FALSE))
 
-not_found <- function(error, call) {
-  python <- tryCatch(
-    if (reticulate::py_available(initialize = FALSE)) reticulate::py_config()$python,
-    error = function(e) NULL
-  )
-  problem <- if (is.null(python)) {
-    "Python could not be started."
-  } else {
-    sprintf("the Python at '%s' does not have the package pyexpr-stats.", python)
-  }
-  mend <- c(
-    i = "To mend it, restart R and run `pyexpr::install_pyexpr(\"path/to/the/checkout\")`,",
-    " " = "or name a Python that has it: `options(pyexpr.python = \"/path/to/python\")`",
-    " " = "(the environment variable RETICULATE_PYTHON does the same)."
-  )
+# What an error of Python or reticulate says, without the advice that is not ours.
+why_not <- function(error) {
   said <- strsplit(conditionMessage(error), "\n", fixed = TRUE)[[1]]
   said <- said[nzchar(said) & !grepl("^(Run `|Traceback|  File|Detailed traceback)", said)]
-  abort(c(problem, x = said[1], mend),
+  if (!reticulate::py_available(initialize = FALSE)) {
+    return(sprintf("Python could not be started: %s", full_stop(said[1])))
+  }
+  python <- reticulate::py_config()$python
+  sprintf("the Python of this session, '%s', cannot use pyexpr-stats: %s", python,
+    full_stop(said[1]))
+}
+
+not_found <- function(problem, call) {
+  named <- Sys.getenv("RETICULATE_PYTHON")
+  mend <- if (nzchar(named)) {
+    # It wins over everything else, the environment of install_pyexpr() included.
+    c(i = sprintf("To mend it, run `%s -m pip install path/to/the/checkout` in a shell,", named),
+      " " = "or remove the environment variable RETICULATE_PYTHON and run, in a new session,",
+      " " = "`pyexpr::install_pyexpr(\"path/to/the/checkout\")`.")
+  } else {
+    c(i = "To mend it, restart R and run `pyexpr::install_pyexpr(\"path/to/the/checkout\")`,",
+      " " = "or name a Python that has it: `options(pyexpr.python = \"/path/to/python\")`",
+      " " = "(the environment variable RETICULATE_PYTHON does the same).")
+  }
+  abort(c(full_stop(problem), mend),
     class = c("pyexpr_python_not_found", "pyexpr_error"), call = call)
 }
 
@@ -95,7 +187,11 @@ pyexpr_available <- function() {
 #' pyexpr-stats into it. R finds it there from the next session on. Building it
 #' needs a C++ compiler and Python 3.11 or newer with its headers.
 #'
-#' @param source What pip installs: the path of a checkout, an address, or a name.
+#' The Python package is not on PyPI yet, so `source` has to say where it is. An
+#' environment `r-pyexpr` that is there already is used again, unless `python` is
+#' given or its Python is too old: then it is made anew.
+#'
+#' @param source What pip installs: the path of a checkout or of a wheel.
 #' @param python The Python to make the environment with; by default the one that
 #'   reticulate prefers.
 #' @return The path of the environment's Python, invisibly.
@@ -105,12 +201,47 @@ pyexpr_available <- function() {
 #' \dontrun{
 #' install_pyexpr("~/src/pyexpr")
 #' }
-install_pyexpr <- function(source = "pyexpr-stats", python = NULL) {
+install_pyexpr <- function(source, python = NULL) {
+  call <- rlang::current_env()
+  given(source, "the path of a checkout or of a wheel of the Python package", call = call)
   one(source)
-  if (file.exists(source)) source <- normalizePath(source)
-  if (!has_venv()) {
-    reticulate::virtualenv_create(venv, python = python, packages = NULL)
+  one(python)
+  if (!file.exists(path.expand(source))) {
+    data_error(sprintf("`source`: there is no file or folder '%s'.", source), call)
   }
-  reticulate::virtualenv_install(venv, packages = source, ignore_installed = FALSE)
+  if (dir.exists(source) && !file.exists(file.path(source, "pyproject.toml"))) {
+    data_error(sprintf("`source`: '%s' is no checkout of pyexpr: it has no pyproject.toml.", source),
+      call)
+  }
+  if (!is.null(python)) {
+    problem <- unfit(python, package = FALSE)
+    if (nzchar(problem)) data_error(sprintf("`python`: %s", problem), call)
+  }
+  old <- has_venv()
+  if (old && (!is.null(python) ||
+      nzchar(unfit(reticulate::virtualenv_python(venv), package = FALSE)))) {
+    reticulate::virtualenv_remove(venv, confirm = FALSE)
+    old <- FALSE
+  }
+  if (!old) {
+    # An environment that was not finished would be found by every later session.
+    finished <- FALSE
+    on.exit(if (!finished) reticulate::virtualenv_remove(venv, confirm = FALSE))
+    reticulate::virtualenv_create(venv, python = python, packages = NULL)
+    problem <- unfit(reticulate::virtualenv_python(venv), package = FALSE)
+    if (nzchar(problem)) {
+      data_error(paste(problem, "Name another: `install_pyexpr(source, python =)`."), call)
+    }
+  }
+  reticulate::virtualenv_install(venv, packages = normalizePath(source), ignore_installed = FALSE)
+  finished <- TRUE
+  for (name in c("RETICULATE_PYTHON", "pyexpr.python")) {
+    other <- if (name == "pyexpr.python") getOption(name, "") else Sys.getenv(name)
+    if (nzchar(other)) {
+      warn(sprintf(paste("%s names '%s', which is used before the new environment: remove it, or",
+        "set it to '%s'."), name, other, reticulate::virtualenv_python(venv)),
+        class = "pyexpr_warning")
+    }
+  }
   invisible(reticulate::virtualenv_python(venv))
 }

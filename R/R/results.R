@@ -41,7 +41,14 @@ without_nan <- function(x) {
 
 # Labels become again what they were: a factor with the user's levels, integer64, a date.
 like <- function(x, original) {
-  if (is.factor(original)) return(factor(x, levels(original), ordered = is.ordered(original)))
+  if (is.factor(original)) {
+    return(factor_of(match(x, utf8(levels(original))), levels(original), is.ordered(original)))
+  }
+  if (is.character(original) && is.character(x)) {
+    # In a locale that does not know its letters the same text may be marked in another way.
+    at <- match(x, utf8(as.vector(original)))
+    return(if (anyNA(at[!is.na(x)])) x else as.vector(original)[at])
+  }
   if (inherits(original, "integer64") && is.numeric(x)) return(bit64::as.integer64(x))
   if (is.character(x) && !is.character(original)) {
     at <- match(x, as.character(as_label(original)))

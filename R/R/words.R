@@ -60,7 +60,8 @@ sentence <- function(text, of_tables = FALSE) {
 
 python_words <- c(
   True = "TRUE", False = "FALSE", None = "NULL", "NaN" = "NA", nan = "NA", inf = "Inf",
-  X = "`data`", "pandas\\.to_numeric" = "as.numeric()", "a dictionary" = "a list",
+  # Of a factor as.numeric() alone gives the codes of its levels.
+  X = "`data`", "pandas\\.to_numeric" = "as.numeric(as.character(x))", "a dictionary" = "a list",
   "a mapping of names to numbers" = "numbers with names", "schedules\\.BP4D_PLUS" = "\"bp4d_plus\""
 )
 

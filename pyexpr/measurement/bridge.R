@@ -182,6 +182,14 @@ pyexpr_handle <- function(request) {
         stop("pyexpr: unknown task"))
 }
 
+pyexpr_restore_seed <- function(seed) {
+    if (!is.null(seed)) {
+        assign(".Random.seed", seed, envir = globalenv())
+    } else if (exists(".Random.seed", globalenv(), inherits = FALSE)) {
+        rm(".Random.seed", envir = globalenv())
+    }
+}
+
 pyexpr_answer <- function(bytes) {
     warnings <- character()
     error <- NULL
@@ -190,6 +198,16 @@ pyexpr_answer <- function(bytes) {
     # lavaan tries some things with try(), which would print on the user's console.
     quiet <- options(show.error.messages = FALSE)
     on.exit(options(quiet))
+    # Letters mean the same everywhere: where i becomes another letter in capitals (Turkish),
+    # lavaan finds no solution. The names in a request are all ASCII.
+    letters <- Sys.getlocale("LC_CTYPE")
+    if (nzchar(letters) && letters != "C") {
+        Sys.setlocale("LC_CTYPE", "C")
+        on.exit(Sys.setlocale("LC_CTYPE", letters), add = TRUE)
+    }
+    # lavaan 0.6-19 draws random numbers: those of the session go on as if it had not.
+    seed <- globalenv()$.Random.seed
+    on.exit(pyexpr_restore_seed(seed), add = TRUE)
     # What it prints all the same is for a console, not for who called.
     utils::capture.output(
         value <- withCallingHandlers(

@@ -15,7 +15,7 @@ from pyexpr.base.results import Result
 from pyexpr.base.versions import package_version
 from pyexpr.deep.requirements import INSTALL, REINSTALL
 from pyexpr.measurement.engines.host_engine import hosted_by_r
-from pyexpr.measurement.engines.protocol import LAVAAN_COMMAND, R_COMMANDS
+from pyexpr.measurement.engines.r_install import LAVAAN_COMMAND, R_COMMAND, bridge_command
 from pyexpr.measurement.engines.rscript_engine import find_rscript
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ _OPTIONAL = {
         ("torch", "torchvision", "lightning", "av", "safetensors"), ("the deep models", INSTALL)
     ),
 }
-_R_PIN = "3.6.5"
 _TIMEOUT = 60.0
 
 
@@ -119,6 +118,14 @@ def _pyexpr() -> Finding:
 
 
 def _extension() -> Finding:
+    if hosted_by_r():
+        # R's Python finds modules in its own way, which no child shows.
+        try:
+            import pyexpr.core.extension  # noqa: F401
+        except ImportError as error:
+            mend = f"{error}. Run 'pip install .' in the checkout."
+            return Finding("extension", "", "problem", "everything", mend)
+        return Finding("extension", "pyexpr._core", "ok", "everything", "")
     # In a child, because a broken extension may take the process with it.
     done = _run([sys.executable, "-c", "import pyexpr.core.extension"])
     if done is not None and done.returncode == 0:
@@ -164,7 +171,7 @@ def _r() -> list[Finding]:
     use = "the factor model through lavaan"
     program = find_rscript()
     if program is None:
-        mend = f"Run: {R_COMMANDS[0]}"
+        mend = f"Run: {R_COMMAND}"
         return [
             Finding("R", "", "missing", use, mend),
             Finding("lavaan", "", "missing", use, mend),
@@ -199,16 +206,14 @@ def _bridge() -> Finding:
     if hosted_by_r():
         return Finding(name, version or "", "ok", use, "Not used: this Python runs inside R.")
     if version is None:
-        return Finding(name, "", "missing", use, f"Run: {R_COMMANDS[1]}")
+        return Finding(name, "", "missing", use, f"Run: {bridge_command()}")
     code = "import rpy2.rinterface as r; r.initr(interactive=False); r.baseenv['gc']()"
     done = _run([sys.executable, "-c", code])
     if done is None or done.returncode != 0:
         lines = (done.stderr if done else "it gave no answer").strip().splitlines()
         why = lines[-1] if lines else "it said nothing"
-        pin = "" if version == _R_PIN else f" (version {_R_PIN} works with R 4.2 to 4.6)"
-        return Finding(
-            name, version, "problem", use, f"It cannot load R{pin}: {why}. Run: {R_COMMANDS[1]}"
-        )
+        mend = f"It cannot load R: {why}. Run: {bridge_command()}"
+        return Finding(name, version, "problem", use, mend)
     return Finding(name, version, "ok", use, "")
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+from parity.hosted import POSSIBLE
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,9 +21,25 @@ def check_as_cran(tmp_path: Path) -> None:
     assert "Status: OK" in done.stdout
 
 
-# reticulate 1.28, Debian 12's, cannot start Python 3.13; Debian 12's own Python is 3.11.
-if sys.version_info < (3, 13):
+def whole_example_runs() -> None:
+    # As its first lines say, with this checkout's package in place of an installed one.
+    example = ROOT / "R" / "inst" / "examples" / "whole_analysis.R"
+    code = (
+        f'suppressMessages(pkgload::load_all("{ROOT / "R"}", quiet = TRUE)); '
+        f'source("{example}", echo = FALSE); cat("engine:", fit$provenance$engine)'
+    )
+    done = subprocess.run(
+        ["Rscript", "--no-save", "--no-restore", "-e", code],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "RETICULATE_PYTHON": sys.executable, "LC_ALL": "C.UTF-8"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert done.stdout.endswith("engine: host")
+
+
+if POSSIBLE:
     test_check_as_cran = check_as_cran
+    test_the_whole_example_runs = whole_example_runs
 
 
 def test_the_reference_index_names_every_page() -> None:

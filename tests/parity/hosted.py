@@ -18,8 +18,18 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-# reticulate 1.28, Debian 12's, cannot start Python 3.13; Debian 12's own Python is 3.11.
-POSSIBLE = sys.version_info < (3, 13)
+
+
+def _starts_this_python() -> bool:
+    """reticulate 1.28 (Debian 12's) cannot start Python 3.12 or later; 1.41 (Debian 13's) can."""
+    if sys.version_info < (3, 12):
+        return True
+    asked = ["Rscript", "-e", 'cat(utils::packageVersion("reticulate") >= "1.41")']
+    done = subprocess.run(asked, capture_output=True, text=True, check=True)
+    return done.stdout == "TRUE"
+
+
+POSSIBLE = _starts_this_python()
 # The modules that add jobs.
 MODULES = ("parity.factor_model", "parity.doors")
 
@@ -30,6 +40,9 @@ _results: dict[str, Any] = {}
 HOST = """
 library(reticulate)
 use_python(Sys.getenv("RETICULATE_PYTHON"), required = TRUE)
+# The distribution's Python, started by reticulate, has read no .pth file of its environment.
+folders <- grep("-packages$", import("sys")$path, value = TRUE)
+for (folder in folders) import("site")$addsitedir(folder)
 host <- import("pyexpr.measurement.engines.host_engine")
 bridge <- new.env(parent = baseenv())
 eval(parse(text = host$bridge_text()), bridge)

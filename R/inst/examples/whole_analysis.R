@@ -5,7 +5,7 @@ library(pyexpr)
 doctor()
 
 folder <- file.path(tempdir(), "demo")
-simulated <- simulate_study(folder, subjects = 40, seed = 1)
+simulated <- simulate_study(folder, subjects = 24, seed = 1)
 simulated
 invisible(gc())
 
@@ -22,7 +22,7 @@ means <- reshape(means, idvar = c("subject", "context", "clip"), timevar = "ques
 names(means) <- sub("^score\\.", "", names(means))
 fit <- fit_cfa(means, c(response, emotion, motion), group = context)
 fit$heading
-tidy(fit, "loadings")[c("group", "indicator", "std_loading")]
+tidy(fit, "loadings")[c("context", "indicator", "std_loading")]
 invisible(gc())
 
 scores <- cfa_scores(fit)
@@ -53,8 +53,8 @@ test$face <- predict(lm(score ~ context * (au_count + au_intensity), train), tes
 test$head <- predict(lm(score ~ context * (head_displacement + head_velocity), train), test)
 invisible(gc())
 
-comparison <- compare_models(test, score, c(face, head), subject, metrics = c("nrmse", "correlation"),
-  score_range = 7, n_boot = 2000, seed = 1)
+comparison <- compare_models(test, score, c(face, head), subject, metrics = c("rmse", "correlation"),
+  n_boot = 2000, seed = 1)
 tidy(comparison)[c("metric", "term", "estimate", "conf.low", "conf.high", "p.value")]
 invisible(gc())
 

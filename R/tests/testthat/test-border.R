@@ -182,8 +182,68 @@ test_that("what cannot cross is refused by name, unless it is not needed", {
   data <- tibble::tibble(x = 1:2, bad = list(1, 2))
   expect_snapshot(echo_frame(data), error = TRUE)
   expect_snapshot(echo_frame(data.frame(z = 1i)), error = TRUE)
-  expect_snapshot(echo_frame(data.frame(d = as.difftime(1, units = "secs"))), error = TRUE)
+  expect_snapshot(echo_frame(tibble::tibble(d = structure(1, class = "strange"))), error = TRUE)
   expect_snapshot(echo_frame(list(a = 1)), error = TRUE)
   expect_snapshot(echo_frame(data.frame(d = structure(0.5, class = "Date"))), error = TRUE)
   expect_identical(names(echo(pyexpr:::table_node(data, needed = "x"))), "x")
+})
+
+test_that("labelled numbers are their numbers, without what they declare missing", {
+  need_python()
+  labelled <- structure(c(0, 4, 9, 98, 99, NA), na_values = 9, na_range = c(98, Inf),
+    labels = c("not at all" = 0, "cannot tell" = 9),
+    class = c("haven_labelled_spss", "haven_labelled", "vctrs_vctr", "double"))
+  data <- tibble::tibble(id = 1:6, x = labelled)
+  expect_message(back <- echo_frame(data), "its numbers are used, and 3 values that it declares",
+    class = "pyexpr_unclassed")
+  expect_identical(back$x, c(0, 4, NA, NA, NA, NA))
+  plain <- structure(c(1, 2), labels = c(low = 1), class = c("haven_labelled", "vctrs_vctr", "double"))
+  expect_message(back <- echo_frame(tibble::tibble(x = plain)), "has value labels: its numbers are used",
+    class = "pyexpr_unclassed")
+  expect_identical(back$x, c(1, 2))
+})
+
+test_that("durations and units are their numbers, in a unit that is said; series are vectors", {
+  need_python()
+  minutes <- as.difftime(c(1, 2.5), units = "mins")
+  expect_message(back <- echo_frame(data.frame(x = minutes)), "in mins", class = "pyexpr_unclassed")
+  expect_identical(back$x, c(1, 2.5))
+  speed <- structure(c(3, 4), class = "units",
+    units = structure(list(numerator = "m", denominator = "s"), class = "symbolic_units"))
+  expect_message(back <- echo_frame(tibble::tibble(x = speed)), "in m/s", class = "pyexpr_unclassed")
+  expect_identical(back$x, c(3, 4))
+  expect_identical(echo_frame(data.frame(x = stats::ts(c(1, 2), start = 2000)))$x, c(1, 2))
+})
+
+test_that("the advice for a factor of numbers keeps the numbers", {
+  need_python()
+  scores <- data.frame(target = rep(1:6, 4), score = factor(as.character(rep(c(10, 2, 5, 8, 1, 3), 4))))
+  expect_error(icc(scores, target, score), "as.numeric(as.character(x))", fixed = TRUE)
+})
+
+test_that("labels never travel by the locale", {
+  need_python()
+  code <- "
+    library(pyexpr)
+    file <- tempfile()
+    labels <- c('Gef\\xc3\\xbchl', 'St\\xc3\\xa4rke', 'Mut')
+    rows <- c('question,target,score', unlist(lapply(labels, function(q) sprintf('%s,%d,%d', q,
+      rep(1:8, 2), c(1:8, 2:9)))))
+    writeLines(rows, file, useBytes = TRUE)
+    for (factors in c(TRUE, FALSE)) {
+      ratings <- read.csv(file, stringsAsFactors = factors)
+      found <- tidy(icc(ratings, target, score, by = question, form = 'ICC(1,1)', cluster = FALSE))
+      own <- unique(as.character(ratings$question))
+      cat(all(as.character(found$question) %in% own), anyNA(found$question), '')
+    }
+    labels <- tapply(clips$response, clips$context, mean)
+    fit <- fit_cfa(clips, c(response, emotion, motion), group = context)
+    cat(nrow(tidy(fit)) > 0, fit$provenance$engine, Sys.getlocale('LC_CTYPE'))
+  "
+  script <- tempfile(fileext = ".R")
+  writeLines(code, script)
+  said <- system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE, stderr = TRUE,
+    env = c("LC_ALL=C", paste0("R_LIBS=", paste(.libPaths(), collapse = ":"))))
+  engine <- if (requireNamespace("lavaan", quietly = TRUE)) "host" else "native"
+  expect_identical(as.vector(said), sprintf("TRUE FALSE TRUE FALSE TRUE %s C", engine))
 })

@@ -80,6 +80,8 @@ test_that("Ctrl-C, however often, is an interrupt, and the session goes on", {
     library(pyexpr)
     invisible(pyexpr_available())
     slow <- function(data, weights) { for (i in 1:2000) i; sum(weights) }
+    # Python imports what it needs at the first call, and prints where Ctrl-C met an import.
+    invisible(cluster_bootstrap(clips, slow, cluster = subject, n_boot = 2, progress = FALSE))
     withCallingHandlers({
       for (turn in 1:6) {
         burst <- 'sleep 0.4; for i in 1 2 3 4 5 6 7 8; do kill -INT %d; sleep 0.00%d; done'
@@ -173,4 +175,71 @@ test_that("doctor() and the error say what to do where Python lacks the package"
   expect_match(said, "does not have the package pyexpr-stats", fixed = TRUE)
   expect_match(said, "pyexpr_python_not_found", fixed = TRUE)
   expect_match(said, "install_pyexpr", fixed = TRUE)
+})
+
+# What a new session says, which starts with these settings.
+said_by <- function(code, ...) {
+  settings <- c(..., paste0("R_LIBS=", paste(.libPaths(), collapse = ":")))
+  script <- tempfile(fileext = ".R")
+  writeLines(c("library(pyexpr)", code), script)
+  said <- system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE, stderr = TRUE,
+    env = settings)
+  paste(said, collapse = "\n")
+}
+
+# A program that answers as a Python of that version does when it is asked for it.
+pretended <- function(version, has = "False") {
+  file <- tempfile("python")
+  writeLines(c("#!/bin/sh", sprintf("echo version %s %s", version, has)), file)
+  Sys.chmod(file, "755")
+  file
+}
+
+test_that("a Python that is too old, too new for reticulate or without the package is said", {
+  # Windows runs no file that begins with #!; the gate runs on Linux.
+  skip_on_os("windows")
+  first <- "cat(tryCatch(icc_interval(0.8, 20, 3), error = conditionMessage))"
+  old <- said_by(first, paste0("RETICULATE_PYTHON=", pretended("3 10")))
+  expect_match(old, "needs Python 3.11 or newer, and '.*' is Python 3.10")
+  bare <- said_by(first, paste0("RETICULATE_PYTHON=", pretended("3 11")))
+  expect_match(bare, "does not have the package pyexpr-stats")
+  # What is advised is not what RETICULATE_PYTHON would undo.
+  expect_match(bare, "or remove the environment variable RETICULATE_PYTHON")
+  expect_match(said_by(first, "RETICULATE_PYTHON=/nowhere/python"), "does not run as a Python")
+  if (utils::packageVersion("reticulate") < "1.41") {
+    new <- said_by(first, paste0("RETICULATE_PYTHON=", pretended("3 12", "True")))
+    expect_match(new, "cannot start Python 3.12 .*install reticulate 1.41")
+  }
+})
+
+test_that("without any Python nothing is downloaded, and a second call does not search again", {
+  skip_on_os("windows")
+  home <- tempfile("home")
+  dir.create(home)
+  code <- "
+    first <- tryCatch(icc_interval(0.8, 20, 3), error = conditionMessage)
+    kept <- pyexpr:::state
+    kept$failed$problem <- 'remembered'
+    second <- tryCatch(icc_interval(0.8, 20, 3), error = conditionMessage)
+    options(pyexpr.python = '/nowhere')
+    third <- tryCatch(icc_interval(0.8, 20, 3), error = conditionMessage)
+    cat(first, second, third, sep = '|')
+  "
+  said <- said_by(code, "RETICULATE_PYTHON=", paste0("HOME=", home), paste0("WORKON_HOME=", home), "PATH=/usr/bin:/bin", "PYTHONPATH=",
+    "VIRTUAL_ENV=", "CONDA_PREFIX=")
+  parts <- strsplit(said, "|", fixed = TRUE)[[1]]
+  expect_match(parts[1], "no Python that has the package pyexpr-stats was named or found")
+  expect_match(parts[2], "^remembered")
+  expect_match(parts[3], "'/nowhere' does not run as a Python")
+  expect_length(list.files(home, all.files = TRUE, no.. = TRUE, recursive = TRUE), 0L)
+})
+
+test_that("install_pyexpr() says what it needs before it makes anything", {
+  skip_on_os("windows")
+  expect_error(install_pyexpr(), "`source` is missing: give the path of a checkout")
+  expect_error(install_pyexpr("/nowhere/pyexpr"), "there is no file or folder '/nowhere/pyexpr'")
+  expect_error(install_pyexpr(tempdir()), "it has no pyproject.toml")
+  wheel <- tempfile(fileext = ".whl")
+  file.create(wheel)
+  expect_error(install_pyexpr(wheel, python = pretended("3 10")), "needs Python 3.11 or newer")
 })

@@ -18,18 +18,13 @@ from pyexpr.base.errors import (
     RNotFoundError,
 )
 from pyexpr.measurement.engines import wire
+from pyexpr.measurement.engines.r_install import LAVAAN_COMMAND, R_COMMAND, bridge_command
 from pyexpr.measurement.engines.units import measures_in, unit_of_parameter, units_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pyexpr.measurement.spec import MeasurementModel
-
-R_COMMANDS = (
-    "apt-get install --no-install-recommends r-base-core r-base-dev r-cran-lavaan",
-    "RPY2_CFFI_MODE=API python -m pip install --no-cache-dir rpy2-rinterface==3.6.5",
-)
-LAVAAN_COMMAND = "apt-get install --no-install-recommends r-cran-lavaan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +103,9 @@ def bridge_text() -> str:
 
 def r_not_found(what: str) -> RNotFoundError:
     """Return the error that says what is missing and the commands that mend it."""
-    commands = "; ".join(R_COMMANDS)
     return RNotFoundError(
-        f"{what}. To mend it run: {commands}. Without R, engine='native' fits one-factor models"
+        f"{what}. To mend it run: {R_COMMAND}; {bridge_command()}. Without R, engine='native' "
+        "fits one-factor models"
     )
 
 
