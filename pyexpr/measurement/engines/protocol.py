@@ -13,6 +13,7 @@ import numpy as np
 from pyexpr.base.errors import (
     EngineError,
     FactorModelError,
+    Interrupted,
     LavaanNotFoundError,
     RError,
     RNotFoundError,
@@ -30,6 +31,7 @@ R_COMMANDS = (
     "RPY2_CFFI_MODE=API python -m pip install --no-cache-dir rpy2-rinterface==3.6.5",
 )
 LAVAAN_COMMAND = "apt-get install --no-install-recommends r-cran-lavaan"
+STOPPED = "stopped by Ctrl-C while the factor model was fitted: there is no result of this fit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +161,7 @@ def read_answer(raw: bytes) -> Answer:
     messages = tuple(" ".join(str(text).split()) for text in answer.get("warnings") or ())
     messages = tuple(text for text in messages if text)
     if (answer.get("interrupted") or [False])[0]:
-        # Ctrl-C came while R worked.
-        raise KeyboardInterrupt
+        raise Interrupted(STOPPED)
     error = answer.get("error")
     if error:
         if "lavaan" not in found:
