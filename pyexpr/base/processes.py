@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -58,7 +59,9 @@ def in_processes(
             min(n_jobs, len(tasks)), mp_context=context, initializer=_leave_interrupts
         ) as pool:
             with main_hidden():
-                numbers = {pool.submit(function, *task): i for i, task in enumerate(tasks)}
+                numbers = {
+                    pool.submit(_sendable, function, *task): i for i, task in enumerate(tasks)
+                }
             try:
                 for future in as_completed(numbers):
                     yield numbers[future], future.result()
@@ -70,6 +73,19 @@ def in_processes(
             f"a process that {what} was ended from outside (out of memory?); "
             "run it again to go on, with n_jobs=1 if need be"
         ) from None
+
+
+def _sendable(function: Callable[..., T], *task: Any) -> T:
+    """Call the function; an error that cannot be sent to the parent keeps its sentence."""
+    try:
+        return function(*task)
+    except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:
+            # As it is it would end the pool, and the parent would blame the system.
+            raise PyexprError(f"{type(error).__name__}: {error}") from None
+        raise
 
 
 def _leave_interrupts() -> None:

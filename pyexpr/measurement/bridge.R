@@ -189,7 +189,14 @@ pyexpr_answer <- function(bytes) {
     value <- NULL
     # lavaan tries some things with try(), which would print on the user's console.
     quiet <- options(show.error.messages = FALSE)
-    on.exit(options(quiet))
+    # Some versions of lavaan leave the state of the generator behind.
+    seed <- get0(".Random.seed", globalenv(), inherits = FALSE)
+    on.exit({
+        options(quiet)
+        if (!is.null(seed)) assign(".Random.seed", seed, globalenv())
+        else if (exists(".Random.seed", globalenv(), inherits = FALSE))
+            rm(".Random.seed", envir = globalenv())
+    })
     # What it prints all the same is for a console, not for who called.
     utils::capture.output(
         value <- withCallingHandlers(
