@@ -182,7 +182,10 @@ pyexpr_handle <- function(request) {
         stop("pyexpr: unknown task"))
 }
 
-pyexpr_answer <- function(bytes) {
+# Outside of the fit itself an interrupt waits: there it could not be answered as data.
+pyexpr_answer <- function(bytes) suspendInterrupts(pyexpr_answered(bytes))
+
+pyexpr_answered <- function(bytes) {
     warnings <- character()
     error <- NULL
     interrupted <- FALSE
@@ -200,7 +203,6 @@ pyexpr_answer <- function(bytes) {
     # What it prints all the same is for a console, not for who called.
     utils::capture.output(
         value <- withCallingHandlers(
-            # The R that hosts Python holds interrupts back while Python is at work.
             tryCatch(allowInterrupts(pyexpr_handle(unserialize(bytes))), error = function(e) {
                 error <<- conditionMessage(e)
                 NULL
