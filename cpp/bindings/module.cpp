@@ -6,6 +6,7 @@ void register_compiled_statistic(pybind11::module_&);
 void register_elastic_net(pybind11::module_&);
 void register_factor_model(pybind11::module_&);
 void register_icc(pybind11::module_&);
+void register_interrupts(pybind11::module_&);
 void register_kinematics(pybind11::module_&);
 void register_sign_flip(pybind11::module_&);
 
@@ -17,6 +18,7 @@ PYBIND11_MODULE(_core, m) {
     register_elastic_net(m);
     register_factor_model(m);
     register_icc(m);
+    register_interrupts(m);
     register_kinematics(m);
     register_sign_flip(m);
 }

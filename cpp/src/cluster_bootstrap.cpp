@@ -76,7 +76,9 @@ void draw_counts(const std::vector<std::size_t>& strata, std::uint64_t seed, std
     for (const std::size_t size : strata) n_clusters += size;
     if (n_clusters != counts.shape[1]) throw std::invalid_argument("strata must add up to G");
     std::fill_n(counts.data, counts.size(), 0);
+    InterruptCheck check;
     for (std::size_t r = 0; r < counts.shape[0]; ++r) {
+        if (r % 64 == 0) check();
         ReplicateWords words(seed, stream, first + r);
         std::size_t start = 0;
         for (const std::size_t size : strata) {

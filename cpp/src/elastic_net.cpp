@@ -122,6 +122,7 @@ class Solver {
         double found = std::numeric_limits<double>::infinity();
         bool tried = false;
         for (std::size_t sweep = 0; sweep < options_.max_sweeps; ++sweep) {
+            check_();
             const Step step = descend(l1, l2, weights);
             if (step.signs_changed) {
                 tried = false;
@@ -274,6 +275,7 @@ class Solver {
     std::vector<double> gradient_;  // Z'(y - Zb)/n
     std::vector<double> trial_, factor_, solution_;
     std::vector<std::size_t> active_;
+    InterruptCheck check_;
 };
 
 void check_fits(const ElasticNetFits& fits, std::size_t n_resamples, std::size_t p) {
@@ -299,7 +301,9 @@ void cross_products(const ArrayView<const double, 2>& x, const ArrayView<const d
     require(sums.shape[1] == length, "sums has a wrong number of columns");
     std::fill(sums.data, sums.data + sums.size(), 0.0);
     std::vector<double> row(p + 1);
+    InterruptCheck check;
     for (std::size_t i = 0; i < n; ++i) {
+        if (i % 1024 == 0) check();
         const std::int64_t code = cluster(i);
         require(code >= 0 && static_cast<std::size_t>(code) < sums.shape[0],
                 "a cluster code is out of range");

@@ -11,9 +11,32 @@ import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 from numbers import Real
+from typing import Any
 
 
-class PyexprError(Exception):
+class _Portable:
+    """An exception that may be copied and sent to another process, whatever its arguments.
+
+    By default an exception is made again by a call with its message alone, which fails
+    where its constructor wants more.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        _, arguments, *state = super().__reduce__()
+        return (_made_again, (type(self), arguments), *state)
+
+
+def _made_again(kind: type[BaseException], arguments: tuple[Any, ...]) -> BaseException:
+    # Python's own part of it; what the constructors of ours set is in the state.
+    own = kind
+    while own.__module__ != "builtins":
+        own = own.__base__  # type: ignore[assignment]
+    error = own.__new__(kind, *arguments)
+    own.__init__(error, *arguments)
+    return error
+
+
+class PyexprError(_Portable, Exception):
     """Base of all errors raised by pyexpr."""
 
 
@@ -69,7 +92,7 @@ class RError(EngineError):
     """R stopped with an error; the message is R's own."""
 
 
-class Interrupted(KeyboardInterrupt):
+class Interrupted(_Portable, KeyboardInterrupt):
     """Ctrl-C was pressed; what was computed until then is in `result`.
 
     Attributes
@@ -91,7 +114,7 @@ class DeepMemoryError(PyexprError, MemoryError):
     """The memory of the device does not hold the model and a batch."""
 
 
-class PyexprWarning(UserWarning):
+class PyexprWarning(_Portable, UserWarning):
     """Base of all warnings given by pyexpr."""
 
 

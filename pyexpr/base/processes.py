@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import _thread
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -17,6 +22,9 @@ from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import PyexprError
 
 T = TypeVar("T")
+
+# Seconds that a process has to leave its task, with its temporary files removed.
+_PATIENCE = 1.0
 
 
 def available_processors() -> int:
@@ -53,16 +61,25 @@ def in_processes(
         return
     # Spawned, because R or threads may already run in this process.
     context = multiprocessing.get_context("spawn")
+    theirs, ours = context.Pipe(duplex=False)
     try:
         with ProcessPoolExecutor(
-            min(n_jobs, len(tasks)), mp_context=context, initializer=_leave_interrupts
+            min(n_jobs, len(tasks)),
+            mp_context=context,
+            initializer=_begin,
+            initargs=(theirs,),
         ) as pool:
-            with main_hidden():
-                numbers = {pool.submit(function, *task): i for i, task in enumerate(tasks)}
             try:
+                with main_hidden():
+                    numbers = {
+                        pool.submit(_sendable, function, *task): i for i, task in enumerate(tasks)
+                    }
                 for future in as_completed(numbers):
                     yield numbers[future], future.result()
-            except BaseException:
+            except BaseException as error:
+                if not isinstance(error, Exception):
+                    # Ctrl-C, or nobody wants the rest: what is at work does not end its task.
+                    ours.close()
                 pool.shutdown(cancel_futures=True)
                 raise
     except BrokenProcessPool:
@@ -70,11 +87,48 @@ def in_processes(
             f"a process that {what} was ended from outside (out of memory?); "
             "run it again to go on, with n_jobs=1 if need be"
         ) from None
+    finally:
+        ours.close()
+        theirs.close()
 
 
-def _leave_interrupts() -> None:
-    """Let Ctrl-C reach the parent alone, which ends the others without their tracebacks."""
+def _sendable(function: Callable[..., T], *task: Any) -> T:
+    """Call the function; an error that cannot be sent to the parent keeps its sentence."""
+    try:
+        return function(*task)
+    except SystemExit:
+        # Told to end: temporary files are gone by now. The pool would go on with the next task.
+        os._exit(1)
+    except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:
+            # As it is it would end the pool, and the parent would blame the system.
+            raise PyexprError(f"{type(error).__name__}: {error}") from None
+        raise
+
+
+def _begin(parent: Connection) -> None:
+    """Let Ctrl-C reach the parent alone; end when the parent lets go of the pipe, or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end)
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(parent: Connection) -> None:
+    with suppress(EOFError, OSError):
+        parent.recv_bytes()
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+    else:
+        _thread.interrupt_main(signal.SIGTERM)
+    time.sleep(_PATIENCE)
+    # Not in Python code all the while, where the signal would be heard.
+    os._exit(1)
+
+
+def _end(*_: object) -> None:
+    sys.exit(1)
 
 
 @contextmanager

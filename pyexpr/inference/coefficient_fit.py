@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.progress import pieces
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.inference.coefficient_data import CoefficientData
 from pyexpr.inference.penalised import PenalisedModel, Penalty, Weights
@@ -61,14 +62,14 @@ def weight_differences(
             found[a, b] = first.replicates - second.replicates
         else:
             union = np.union1d(one.subjects, other.subjects)
-            counts = draw_counts((len(union),), n_boot, seed=seed).astype(np.int64)
-            pair = [
-                model.refits(
-                    np.ascontiguousarray(counts[:, np.isin(union, model.subjects)]),
-                    weights.alpha,
-                    weights.l1_ratio,
-                )
-                for model, weights in (fitted[a], fitted[b])
-            ]
+            pair = np.empty((2, n_boot, one.products.n_features))
+            for at, size in pieces(n_boot, start=64, label="refitting", show=False):
+                counts = draw_counts((len(union),), size, seed=seed, first=at).astype(np.int64)
+                for k, (model, weights) in enumerate((fitted[a], fitted[b])):
+                    pair[k, at : at + size] = model.refits(
+                        np.ascontiguousarray(counts[:, np.isin(union, model.subjects)]),
+                        weights.alpha,
+                        weights.l1_ratio,
+                    )
             found[a, b] = pair[0] - pair[1]
     return found

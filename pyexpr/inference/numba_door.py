@@ -14,6 +14,7 @@ import numpy as np
 
 from pyexpr.base.errors import DataError, EngineError
 from pyexpr.core.compiled_statistic import CompiledStatistic
+from pyexpr.core.interrupts import handled, held
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,6 +47,16 @@ def compile_statistic(
     DataError
         If numba cannot compile the statistic, or it does not return numbers.
     """
+    # numba's compiler calls back into Python, where the exception of a Ctrl-C can be lost.
+    with held() as hold:
+        found = _compiled(name, statistic, rows)
+    handled(hold, f"stopped by Ctrl-C while numba compiled the statistic {name!r}")
+    return found
+
+
+def _compiled(
+    name: str, statistic: Callable[..., Any], rows: NDArray[np.float64]
+) -> tuple[CompiledStatistic, NDArray[np.float64]]:
     numba = _numba()
     is_callback = hasattr(statistic, "address")
     try:

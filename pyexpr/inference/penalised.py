@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.progress import pieces
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.elastic_net import (
     CrossProducts,
@@ -158,11 +159,14 @@ class PenalisedModel:
             fold = folds_of(G, min(n_folds, G), seed)
         estimate, chosen = self._solve(everyone, penalty, fold)
         alpha, l1_ratio = penalty.alphas[chosen[0, 0]], penalty.l1_ratios[chosen[0, 1]]
-        counts = draw_counts((G,), n_boot, seed=seed).astype(np.int64)
-        if retune and fold is not None:
-            replicates = self._solve(counts, penalty, fold)[0]
-        else:
-            replicates = self.refits(counts, alpha, l1_ratio)
+        anew = retune and fold is not None
+        best = Penalty((alpha,), (l1_ratio,))
+        replicates = np.empty((n_boot, self.products.n_features))
+        # In pieces: the counts of a million resamples would fill the memory.
+        for first, size in pieces(n_boot, start=64, label="refitting", show=False):
+            counts = draw_counts((G,), size, seed=seed, first=first).astype(np.int64)
+            weights, _ = self._solve(counts, penalty if anew else best, fold if anew else None)
+            replicates[first : first + size] = weights
         return Weights(estimate[0], alpha, l1_ratio, replicates)
 
     def refits(

@@ -9,6 +9,7 @@ import numpy as np
 
 from pyexpr.base.checks import confidence_level, whole_number
 from pyexpr.base.errors import DataError, FewSubjectsWarning, PyexprWarning, counted, warn_user
+from pyexpr.base.progress import pieces
 from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, column_or_array, label_codes
 from pyexpr.base.versions import versions
@@ -348,14 +349,20 @@ def _draw(
     whole = np.vstack([np.ones((1, G)), 1.0 - np.eye(G)])
     loadings, residuals, _ = fit_resampled(sums, whole, p, n_threads=n_threads)
     fixed = _quantities(loadings, residuals)
-    counts = draw_counts((G,), n_boot, seed=seed)
-    loadings, residuals, reasons = fit_resampled(sums, counts, p, n_threads=n_threads)
-    replicates = _quantities(loadings, residuals)
-    failed = np.array([reason != "" for reason in reasons])
-    improper = ~failed & (residuals <= 0).any(axis=1)
-    replicates[improper] = np.nan
+    replicates = np.empty((n_boot, fixed.shape[1]))
+    n_failed = n_improper = 0
+    for first, size in pieces(n_boot, start=64, label="refitting", show=False):
+        counts = draw_counts((G,), size, seed=seed, first=first)
+        loadings, residuals, reasons = fit_resampled(sums, counts, p, n_threads=n_threads)
+        failed = np.array([reason != "" for reason in reasons])
+        improper = ~failed & (residuals <= 0).any(axis=1)
+        values = replicates[first : first + size]
+        values[:] = _quantities(loadings, residuals)
+        values[improper] = np.nan
+        n_failed += int(failed.sum())
+        n_improper += int(improper.sum())
     return GroupDraws(
-        fixed[0], replicates, fixed[1:], len(rows), G, int(failed.sum()), int(improper.sum())
+        fixed[0], replicates, fixed[1:], len(rows), G, n_failed, n_improper
     )
 
 

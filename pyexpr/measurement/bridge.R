@@ -190,7 +190,10 @@ pyexpr_restore_seed <- function(seed) {
     }
 }
 
-pyexpr_answer <- function(bytes) {
+# Outside of the fit itself an interrupt waits: there it could not be answered as data.
+pyexpr_answer <- function(bytes) suspendInterrupts(pyexpr_answered(bytes))
+
+pyexpr_answered <- function(bytes) {
     warnings <- character()
     error <- NULL
     interrupted <- FALSE
@@ -206,12 +209,11 @@ pyexpr_answer <- function(bytes) {
         on.exit(Sys.setlocale("LC_CTYPE", letters), add = TRUE)
     }
     # lavaan 0.6-19 draws random numbers: those of the session go on as if it had not.
-    seed <- globalenv()$.Random.seed
+    seed <- get0(".Random.seed", globalenv(), inherits = FALSE)
     on.exit(pyexpr_restore_seed(seed), add = TRUE)
     # What it prints all the same is for a console, not for who called.
     utils::capture.output(
         value <- withCallingHandlers(
-            # The R that hosts Python holds interrupts back while Python is at work.
             tryCatch(allowInterrupts(pyexpr_handle(unserialize(bytes))), error = function(e) {
                 error <<- conditionMessage(e)
                 NULL

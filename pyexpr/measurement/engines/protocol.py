@@ -13,6 +13,7 @@ import numpy as np
 from pyexpr.base.errors import (
     EngineError,
     FactorModelError,
+    Interrupted,
     LavaanNotFoundError,
     RError,
     RNotFoundError,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from pyexpr.measurement.spec import MeasurementModel
 
+STOPPED = "stopped by Ctrl-C while the factor model was fitted: there is no result of this fit"
 
 @dataclass(frozen=True, slots=True)
 class FitRequest:
@@ -154,8 +156,7 @@ def read_answer(raw: bytes) -> Answer:
     messages = tuple(" ".join(str(text).split()) for text in answer.get("warnings") or ())
     messages = tuple(text for text in messages if text)
     if (answer.get("interrupted") or [False])[0]:
-        # Ctrl-C came while R worked.
-        raise KeyboardInterrupt
+        raise Interrupted(STOPPED)
     error = answer.get("error")
     if error:
         if "lavaan" not in found:

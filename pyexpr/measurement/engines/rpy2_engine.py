@@ -19,9 +19,11 @@ from importlib.util import find_spec
 from typing import Any
 
 from pyexpr.base.errors import EngineError, RNotFoundError
+from pyexpr.core.interrupts import Hold, handled, held
 from pyexpr.measurement.engines import wire
 from pyexpr.measurement.engines.host_engine import hosted_by_r
 from pyexpr.measurement.engines.protocol import (
+    STOPPED,
     Answer,
     FitOutput,
     FitRequest,
@@ -57,16 +59,49 @@ class Rpy2Engine:
 
 
 def ask(payload: dict[str, Any]) -> Answer:
-    """Hand a payload to bridge.R in this process and return its answer."""
-    session = _started()
-    raw = session.rinterface.ByteSexpVector(wire.encode(payload))
+    """Hand a payload to bridge.R in this process and return its answer.
+
+    Raises
+    ------
+    Interrupted
+        If Ctrl-C is pressed, and the call comes from the main thread, which alone hears
+        it. R has left the fit then, and is ready for the next.
+    """
+    request = wire.encode(payload)
+    while True:
+        with held() as hold:
+            answer = _answered(_started(), request, hold)
+        handled(hold, STOPPED)
+        # A handler of the user's own may have heard Ctrl-C and let the work go on.
+        if not hold.came:
+            break
+    if isinstance(answer, EngineError):
+        raise answer
+    return read_answer(answer)
+
+
+def _answered(session: _Session, request: bytes, hold: Hold) -> bytes | EngineError:
+    """Return bridge.R's answer; R leaves its work when Ctrl-C comes."""
+    from rpy2.rinterface_lib import openrlib
+
+    rlib, ffi = openrlib.rlib, openrlib.ffi
+    name = "UserBreak" if os.name == "nt" else "R_interrupts_pending"
+    # R calls this while it works. As Python code it would run the handlers of signals,
+    # whose exceptions cannot pass through R: they would be printed and lost.
+    events = rlib.ptr_R_ProcessEvents
+    rlib.ptr_R_ProcessEvents = ffi.NULL
     try:
+        raw = session.rinterface.ByteSexpVector(request)
+        hold.tell(int(ffi.cast("uintptr_t", ffi.addressof(rlib, name))))
         answer = session.answer(raw)
+        return bytes(answer.memoryview()) if hasattr(answer, "memoryview") else bytes(answer)
     except session.rinterface.embedded.RRuntimeError as error:
-        raise EngineError(f"R failed outside the model: {error}") from None
-    return read_answer(
-        bytes(answer.memoryview()) if hasattr(answer, "memoryview") else bytes(answer)
-    )
+        return EngineError(f"R failed outside the model: {error}")
+    finally:
+        # A Ctrl-C of the last moment is not for whoever uses this R next.
+        hold.tell(0)
+        setattr(rlib, name, 0)
+        rlib.ptr_R_ProcessEvents = events
 
 
 def _started() -> _Session:
@@ -132,12 +167,14 @@ def _not_loadable(error: Exception) -> RNotFoundError:
 
 @contextmanager
 def _unchanged_process() -> Iterator[None]:
-    """Undo what starting R does to the process: environment, locale, Ctrl-C handler."""
+    """Undo what starting R does to the process: environment, locale, Ctrl-C."""
     environment = dict(os.environ)
     # All of it, paper and measurement too, which Python has no names for.
     places = locale.setlocale(locale.LC_ALL)
     in_main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT) if in_main else None
+    # A handler in Python is held meanwhile, and given back by who holds it.
+    ignored = in_main and not callable(signal.getsignal(signal.SIGINT))
+    handler = signal.getsignal(signal.SIGINT) if ignored else None
     try:
         yield
     finally:
@@ -147,5 +184,5 @@ def _unchanged_process() -> Iterator[None]:
                 del os.environ[name]
         os.environ.update(environment)
         locale.setlocale(locale.LC_ALL, places)
-        if in_main and handler is not None:
+        if handler is not None:
             signal.signal(signal.SIGINT, handler)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from pyexpr.base.errors import EngineError
+from pyexpr.base.errors import EngineError, Interrupted
+from pyexpr.core.interrupts import handled, held
 from pyexpr.measurement.engines import wire
 from pyexpr.measurement.engines.protocol import (
+    STOPPED,
     Answer,
     FitOutput,
     FitRequest,
@@ -56,22 +59,46 @@ def ask(payload: dict[str, Any]) -> Answer:
         bridge, source, target = (Path(folder) / name for name in ("bridge.R", "in", "out"))
         bridge.write_text(bridge_text(), encoding="utf-8")
         source.write_bytes(wire.encode(payload))
-        done = subprocess.run(
-            [
-                program,
-                "--no-save",
-                "--no-restore",
-                "-e",
-                _CALL,
-                str(bridge),
-                str(source),
-                str(target),
-            ],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-        if done.returncode != 0 or not target.is_file():
-            said = done.stderr.decode("utf-8", "replace").strip() or "nothing"
-            raise EngineError(f"Rscript ended with status {done.returncode} and said: {said}")
+        arguments = ["--no-save", "--no-restore", "-e", _CALL, *map(str, (bridge, source, target))]
+        status, said = _run([program, *arguments], Path(folder))
+        if status != 0 or not target.is_file():
+            raise EngineError(f"Rscript ended with status {status} and said: {said or 'nothing'}")
         return read_answer(target.read_bytes())
+
+
+def _run(command: list[str], folder: Path) -> tuple[int, str]:
+    """Return a command's status and what it said; what an exception finds running is ended."""
+    # R's own temporary folder lies within ours: R removes its own only if it ends by itself.
+    child: subprocess.Popen[bytes] | None = None
+    try:
+        with held() as hold:
+            # A Ctrl-C amid this would leave a child that nobody knows. A group of its own:
+            # the terminal's Ctrl-C is for us, and we end the child and its children.
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env={**os.environ, "TMPDIR": str(folder)},
+                process_group=0 if os.name == "posix" else None,
+            )
+        handled(hold, STOPPED)
+        _, said = child.communicate()
+        return child.returncode, said.decode("utf-8", "replace").strip()
+    except KeyboardInterrupt as stop:
+        raise stop if isinstance(stop, Interrupted) else Interrupted(STOPPED) from None
+    finally:
+        if child is not None and child.poll() is None:
+            _end(child)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    with held() as hold:
+        if os.name == "posix":
+            os.killpg(child.pid, signal.SIGKILL)
+        else:
+            child.kill()
+        child.wait()
+        if child.stderr is not None:
+            child.stderr.close()
+    handled(hold, STOPPED)

@@ -1,0 +1,95 @@
+"""Processes of our own: what they say arrives, and an interrupt ends them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pyexpr.base.errors import FactorModelError, PyexprError
+from pyexpr.base.processes import in_processes
+
+WORK = """
+import os, time
+from pathlib import Path
+from pyexpr.base.errors import FactorModelError
+from pyexpr.base.files import whole_file
+
+class Odd(Exception):
+    def __init__(self, frame, *, row):
+        super().__init__(f"frame {frame} of row {row}")
+
+def fail(kind):
+    if kind == "odd":
+        raise Odd(3, row=4)
+    if kind == "model":
+        raise FactorModelError("'c' is constant", reason="constant_indicator")
+    if kind == "gone":
+        os._exit(3)
+    return kind
+
+def write(path):
+    with whole_file(path) as part:
+        part.write_text("half")
+        Path(f"{path}.begun").touch()
+        time.sleep(600)
+"""
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
+    (tmp_path / "work_of_processes.py").write_text(WORK)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import work_of_processes  # type: ignore[import-not-found]
+
+    return work_of_processes
+
+
+@pytest.fixture
+def listening() -> Iterator[None]:
+    # SIGINT is ignored in the children of a background job; here it must interrupt.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_errors_keep_class_sentence_and_attributes(work) -> None:
+    with pytest.raises(FactorModelError, match="'c' is constant") as caught:
+        list(in_processes(work.fail, [("model",), ("fine",)], n_jobs=2, what="fits"))
+    assert caught.value.reason == "constant_indicator"
+
+
+def test_an_error_that_cannot_be_sent_keeps_its_sentence(work) -> None:
+    with pytest.raises(PyexprError, match=r"^Odd: frame 3 of row 4$"):
+        list(in_processes(work.fail, [("odd",), ("fine",)], n_jobs=2, what="fits"))
+
+
+def test_a_process_ended_from_outside_is_said(work) -> None:
+    with pytest.raises(PyexprError, match=r"a process that fits was ended from outside"):
+        list(in_processes(work.fail, [("gone",), ("fine",)], n_jobs=2, what="fits"))
+
+
+def test_an_interrupt_ends_the_tasks_at_work_and_leaves_no_part(
+    work, tmp_path: Path, listening: None
+) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    tasks = [(str(folder / f"{i}"),) for i in range(4)]
+
+    def press() -> None:
+        while len(list(folder.glob("*.begun"))) < 2:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press, daemon=True).start()
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        list(in_processes(work.write, tasks, n_jobs=2, what="writes"))
+    # Ten minutes are left of each task.
+    assert time.monotonic() - begun < 300
+    assert sorted(path.name for path in folder.iterdir()) == ["0.begun", "1.begun"]
