@@ -43,8 +43,10 @@ def as_pandas(data: Any, *, what: str) -> Any:
         return data
     import narwhals as nw
 
-    known = nw.from_native(data, pass_through=True)
+    # narwhals refuses them in words of its own.
+    _refuse_doubled(getattr(data, "column_names", None), what)
     try:
+        known = nw.from_native(data, pass_through=True)
         if isinstance(known, nw.LazyFrame):
             known = known.collect()
         if isinstance(known, nw.DataFrame):
@@ -133,16 +135,20 @@ def _arrow_table(data: Any) -> Any:
     return from_dataframe(data)
 
 
+def _refuse_doubled(names: Any, what: str) -> None:
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        doubled = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        if doubled:
+            raise ColumnError(f"{have(what)} two columns of the same name: {listed(doubled)}")
+
+
 def _from_arrow_table(table: Any, what: str) -> pd.DataFrame:
     import pandas as pd
     import pyarrow as pa
 
-    names = table.column_names
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise ColumnError(f"{have(what)} two columns of the same name: {listed(doubled)}")
+    _refuse_doubled(table.column_names, what)
     columns = {}
-    for name, column in zip(names, table.columns, strict=True):
+    for name, column in zip(table.column_names, table.columns, strict=True):
         if pa.types.is_fixed_size_binary(column.type):
             # Of polars' Python objects Arrow has the addresses alone.
             raise ColumnError(
