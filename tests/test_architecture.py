@@ -40,6 +40,7 @@ DOORS = {
     "lightning": "deep/",
     "safetensors": "deep/",
     "av": "base/video_file.py",
+    "narwhals": "base/foreign.py",
 }
 
 

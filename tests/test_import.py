@@ -7,7 +7,7 @@ import sys
 
 HEAVY = (
     "rpy2", "torch", "torchvision", "lightning", "safetensors", "av", "numba",
-    "matplotlib", "statsmodels", "pandas", "scipy", "sklearn", "pyarrow",
+    "matplotlib", "statsmodels", "pandas", "scipy", "sklearn", "pyarrow", "narwhals", "polars",
 )  # fmt: skip
 
 

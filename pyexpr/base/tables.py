@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyexpr.base.errors import ColumnError, DataError, have, kind_of, listed, near_names
+from pyexpr.base.foreign import as_column, as_pandas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,19 +22,57 @@ _LARGEST = 1e75
 
 
 def as_frame(data: Any, *, what: str = "data") -> pd.DataFrame:
-    """Return `data` as a data frame: a frame itself, a mapping of columns, or records."""
+    """Return `data` as a data frame of pandas.
+
+    A data frame of any library that narwhals knows or that speaks Arrow (polars, PyArrow,
+    DuckDB, ...), a mapping of columns, or records.
+    """
     import pandas as pd
 
+    data = as_pandas(data, what=what)
     if isinstance(data, pd.DataFrame):
         frame = data
     elif isinstance(data, (Mapping, list)):
-        frame = pd.DataFrame(data)
+        frame = _from_columns(data, what)
     else:
         raise DataError(f"{what} must be a table (a data frame), not {kind_of(data)}")
-    doubled = frame.columns[frame.columns.duplicated()]
-    if len(doubled):
-        raise ColumnError(f"{have(what)} two columns of the same name: {listed(doubled)}")
+    check_column_names(frame.columns, what=what)
     return frame
+
+
+def _from_columns(data: Mapping[Any, Any] | list[Any], what: str) -> pd.DataFrame:
+    import pandas as pd
+
+    if isinstance(data, Mapping):
+        data = {
+            name: column if isinstance(column, pd.Series) else _without_index(column, name, what)
+            for name, column in data.items()
+        }
+    try:
+        return pd.DataFrame(data)
+    except ValueError as error:
+        raise DataError(f"no data frame can be made of {what}: {error}") from None
+
+
+def _without_index(column: Any, name: Any, what: str) -> Any:
+    """Return a column that pandas takes by position: it has no index to be aligned by."""
+    own = as_column(column, argument=f"{name!r} of {what}")
+    return own if own is column else own.array
+
+
+def check_column_names(names: Iterable[Any], *, what: str) -> None:
+    """Raise `ColumnError` for names that stand twice, or differ only by blanks around them."""
+    seen: set[Any] = set()
+    plain: dict[str, str] = {}
+    doubled = [name for name in names if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
+    if doubled:
+        raise ColumnError(f"{have(what)} two columns of the same name: {listed(doubled)}")
+    for name in names:
+        if isinstance(name, str) and plain.setdefault(name.strip(), name) != name:
+            raise ColumnError(
+                f"{have(what)} two columns whose names differ only by blanks around them: "
+                f"{listed([plain[name.strip()], name])}; rename one"
+            )
 
 
 def require_columns(frame: pd.DataFrame, names: Iterable[str], *, what: str) -> None:
@@ -90,6 +130,7 @@ def numeric_column(
                 f"column {name!r} of {what} must be {wanted}, but row {row + 1} holds "
                 f"{_shown(column.iloc[row])}"
                 + (f" ({int(bad.sum())} such rows)" if bad.sum() > 1 else "")
+                + _mend(column.iloc[row])
             )
 
     refuse(np.isnan(values) & ~column.isna().to_numpy(dtype=bool), "a number")
@@ -110,6 +151,26 @@ def numeric_column(
             # Missing values are the caller's business, and NaN != NaN.
             refuse((values != np.floor(values)) & ~np.isnan(values), "a whole number")
     return values
+
+
+def _mend(value: Any) -> str:
+    """Return how to write a number that was written as no program reads it."""
+    if not isinstance(value, str):
+        return ""
+    if _in_plain_digits(value) != value:
+        return "; write numbers in the digits 0 to 9"
+    if re.fullmatch(r"[+-]?[0-9]*,[0-9]+", value.strip()):
+        return "; write decimals with a point"
+    return ""
+
+
+def _in_plain_digits(text: str) -> str:
+    """Return a text with the digits of all scripts (Arabic-Indic, full-width) as 0 to 9."""
+    if text.isascii():
+        return text
+    return "".join(
+        char if char.isascii() else str(unicodedata.decimal(char, char)) for char in text
+    )
 
 
 def _check_holds_numbers(column: pd.Series[Any], name: str, what: str) -> None:
@@ -151,6 +212,16 @@ def _check_no_text(column: pd.Series[Any], name: str, what: str) -> None:
             )
 
 
+def float_values(values: Any, *, argument: str) -> NDArray[np.float64]:
+    """Return numbers as float64, missing ones as NaN: an array's, or a column's of any library."""
+    import pandas as pd
+
+    own = as_column(values, argument=argument)
+    if isinstance(own, pd.Series):
+        return own.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.asarray(own, dtype=np.float64)
+
+
 def column_or_array(
     frame: pd.DataFrame, value: Any, *, argument: str, what: str
 ) -> tuple[str, pd.Series[Any]]:
@@ -160,14 +231,15 @@ def column_or_array(
     if isinstance(value, str):
         require_columns(frame, [value], what=what)
         return value, frame[value]
-    array = np.asarray(value)
     refuse_another_order(value, frame, argument=argument, what=what)
+    name = str(getattr(value, "name", None) or argument)
+    value = as_column(value, argument=f"{argument}=")
+    array = np.asarray(value)
     if array.ndim != 1 or len(array) != len(frame):
         raise DataError(
             f"{argument}= must name a column of {what} or have its length {len(frame)}, "
             f"but its shape is {array.shape}"
         )
-    name = str(getattr(value, "name", None) or argument)
     # Of a list NumPy would make text of a missing value among text.
     own = list(value) if isinstance(value, (list, tuple)) else array
     return name, pd.Series(own, index=frame.index, name=name)
@@ -202,12 +274,13 @@ def label_codes(values: Any, *, name: str, what: str) -> tuple[NDArray[np.int64]
     """
     import pandas as pd
 
-    series = pd.Series(values)
+    series = pd.Series(as_column(values, argument=f"column {name!r} of {what}"))
     if series.dtype == "str":
         # Text and nothing else: looked at once, and sorted as Python sorts its few labels.
         codes, found = pd.factorize(series)
         if len(codes) and codes.min() >= 0:
             texts = found.tolist()
+            _refuse_two_scripts(texts, name, what)
             order = sorted(range(len(texts)), key=texts.__getitem__)
             return np.argsort(order)[codes], [texts[i] for i in order]
     missing = series.isna().to_numpy(dtype=bool)
@@ -225,56 +298,28 @@ def label_codes(values: Any, *, name: str, what: str) -> tuple[NDArray[np.int64]
         # Else sorted by the order of the categories, which is another for the same labels.
         series = series.astype(series.cat.categories.dtype)
     codes, labels = pd.factorize(series, sort=True)
+    _refuse_two_scripts(labels, name, what)
     return codes.astype(np.int64), labels.tolist()
+
+
+def _refuse_two_scripts(labels: Iterable[Any], name: str, what: str) -> None:
+    """Raise `ColumnError` for labels that are one number in the digits of two scripts."""
+    seen: dict[str, str] = {}
+    for label in labels:
+        if not isinstance(label, str):
+            return
+        plain = _in_plain_digits(label)
+        if seen.setdefault(plain, label) != label:
+            first, second = sorted([seen[plain], label])
+            raise ColumnError(
+                f"column {name!r} of {what} holds {first!r} and {second!r}, the same in digits of "
+                "two scripts; write labels in the digits 0 to 9"
+            )
 
 
 def _shown(value: Any) -> str:
     """Return a value as a user wrote it: NumPy's scalars without their type."""
     return repr(value.item() if isinstance(value, np.generic) else value)
-
-
-# What a CSV may call a missing number; in a column of labels only "" is missing.
-_MISSING_NUMBERS = ("", "NA", "N/A", "NaN", "nan", "-nan", "null", "NULL", "None", ".")
-
-
-def read_csv(path: Path | str, *, labels: Iterable[str] = (), what: str) -> pd.DataFrame:
-    """Read a CSV, columns `labels` as text; `DataError` names the file and the mend.
-
-    Text is kept as it stands: a subject called "NA" or "007" stays so.
-    """
-    import pandas as pd
-
-    try:
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(f"{what}: there is no file {str(path)!r}") from None
-    except (IsADirectoryError, PermissionError) as error:
-        raise DataError(f"{what}: cannot read {str(path)!r}: {error.strerror}") from None
-    except pd.errors.EmptyDataError:
-        raise DataError(f"{what}: the file {str(path)!r} is empty") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{what}: {str(path)!r} is not UTF-8 text; save it as UTF-8 CSV") from None
-    except pd.errors.ParserError as error:
-        reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
-        raise DataError(f"{what}: {str(path)!r} is not a CSV: {reason}") from None
-    raw.columns = raw.columns.str.strip()
-    if raw.empty:
-        raise DataError(f"{what}: the file {str(path)!r} has a header but no rows")
-    kept = set(labels)
-    columns = {}
-    for name in raw.columns:
-        text = raw[name].str.strip()
-        text = text.where(text != "", None) if name in kept else text
-        columns[name] = text if name in kept else _number_if_all_are(text)
-    return as_frame(pd.DataFrame(columns), what=what)
-
-
-def _number_if_all_are(text: pd.Series[Any]) -> pd.Series[Any]:
-    import pandas as pd
-
-    present = text.where(~text.isin(_MISSING_NUMBERS), None)
-    numbers = pd.to_numeric(present, errors="coerce")
-    return present if (numbers.isna() & present.notna()).any() else numbers
 
 
 def ordered_rows(table: pd.DataFrame, *keys: Any) -> pd.DataFrame:

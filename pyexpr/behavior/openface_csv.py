@@ -161,7 +161,7 @@ def open_source(path: str | os.PathLike[str]) -> Source:
             f"{name!r}: a line is longer than {_LOOK:,} characters, which no row of OpenFace "
             "is; the file is damaged, so run OpenFace on the video again"
         )
-    if not content.isascii():
+    if not _is_utf_8(content):
         # Arrow cannot report a cut row that is not UTF-8; numbers and commas are ASCII.
         content = content.translate(_TO_ASCII)
     whole = _without_cut_tail(content, header)
@@ -184,6 +184,14 @@ def _look(path: str | os.PathLike[str]) -> tuple[bytes, bytes | None]:
         handle.seek(0)
         content = handle.read()
     return content[:_LOOK], content
+
+
+def _is_utf_8(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _has_short_lines(text: bytes) -> bool:
@@ -266,7 +274,8 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return text.strip() != "" and text.strip() in _NOT_NUMBERS
-    return "_" not in text
+    # Python would read digits of other scripts, too; Arrow does not.
+    return "_" not in text and text.isascii()
 
 
 def _decimals(text: str) -> int:

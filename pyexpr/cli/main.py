@@ -172,7 +172,7 @@ def icc(
         _refuse_options(context)
         _finish(_study(data).reliability().tables["reliability"], output)
         return
-    from pyexpr.base.tables import read_csv
+    from pyexpr.base.csv_file import read_csv
     from pyexpr.measurement.reliability import icc as compute
 
     labels = [*_names(targets), *_names(by), *_names(raters), *_names(cluster)]
@@ -218,12 +218,12 @@ def cfa(
             _write(tables["scores"], scores)
         _finish(tables["parameters"], output)
         return
-    from pyexpr.base.tables import read_csv
+    from pyexpr.base.csv_file import read_csv
     from pyexpr.measurement.cfa import cfa as compute
 
     if not _names(indicators):
         raise typer.BadParameter("name the columns: --indicators response,emotion,motion")
-    table = read_csv(data, labels=_names(group), what=f"the data ({data})")
+    table = read_csv(data, labels=_names(group), what=f"data ({data})")
     fit = compute(table, {factor: _names(indicators)}, group=group, engine=engine)
     if scores is not None:
         found = fit.scores(method=method).add_prefix(f"{method}_")
@@ -351,13 +351,13 @@ def compare(
         _refuse_options(asked)
         _finish(_study(data).comparison().tables["comparison"], output)
         return
-    from pyexpr.base.tables import read_csv
+    from pyexpr.base.csv_file import read_csv
     from pyexpr.inference.comparison import compare_models
 
     if not _names(predictions):
         raise typer.BadParameter("name the models' columns: --predictions elastic_net,lstm")
     labels = [cluster, *_names(context)]
-    table = read_csv(data, labels=labels, what=f"the predictions ({data})")
+    table = read_csv(data, labels=labels, what=f"the table of predictions ({data})")
     result = compare_models(
         _whole_numbers(table, labels),
         truth=truth,

@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.foreign import as_column
 from pyexpr.base.results import jsonable
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import checked_seed
@@ -285,6 +286,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         tuned: bool,
     ) -> tuple[tuple[Examples, NDArray[np.float64]], tuple[Examples, NDArray[np.float64]] | None]:
         """Return training and validation clips with their labels."""
+        groups = as_column(groups, argument="groups=")
         subjects = None if groups is None else np.asarray(groups, dtype=object)
         if subjects is not None and subjects.shape != labels.shape:
             raise DataError(

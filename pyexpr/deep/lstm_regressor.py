@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.foreign import as_pandas
 from pyexpr.behavior.frame_store import wanted_groups
 from pyexpr.behavior.sequences import ClipSequences, read_sequences
 from pyexpr.deep.base import DeepRegressor
@@ -217,6 +218,7 @@ class LSTMRegressor(DeepRegressor):
         self.progress = progress
 
     def _examples(self, X: Any, *, reset: bool, what: str) -> Sequences:
+        X = as_pandas(X, what=what)
         table = hasattr(X, "columns")
         found = self._read(X, what) if table else None
         clips = checked_sequences(X, what=what) if found is None else found.clips

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from pyexpr.base.errors import DataError
 from pyexpr.base.files import sha256
+from pyexpr.base.foreign import as_pandas
 from pyexpr.behavior.video import read_video_clips
 from pyexpr.behavior.video_clips import Crop, VideoClips, VideoOptions
 from pyexpr.behavior.video_sampling import Resize
@@ -162,6 +163,7 @@ class Video3DRegressor(DeepRegressor):
         self.progress = progress
 
     def _examples(self, X: Any, *, reset: bool, what: str) -> FrameClips:
+        X = as_pandas(X, what=what)
         if hasattr(X, "columns"):
             X = read_video_clips(
                 X,

@@ -9,6 +9,7 @@ import numpy as np
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed
+from pyexpr.base.foreign import as_column, as_pandas, as_values
 from pyexpr.base.tables import (
     as_frame,
     column_or_array,
@@ -160,6 +161,7 @@ def as_fitted(
 
     Columns are told by name where both have names, else by position.
     """
+    X = as_pandas(X, what=_TABLE)
     if not hasattr(X, "columns"):
         X = np.asarray(X, dtype=None if isinstance(X, np.ndarray) else object)
     own = model.context
@@ -211,7 +213,7 @@ def _selected(rows: ArrayLike | None, frame: pd.DataFrame) -> NDArray[np.bool_]:
     refuse_another_order(rows, frame, argument="rows", what=_TABLE)
     if rows is None:
         return np.ones(n, dtype=bool)
-    chosen = np.asarray(rows)
+    chosen = np.asarray(as_column(rows, argument="rows="))
     if chosen.dtype != bool or chosen.shape != (n,):
         raise DataError(
             f"rows= must be one True or False per row of X ({n}), as in rows=part == 'train', "
@@ -224,10 +226,13 @@ def _label(y: ArrayLike, frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
     import pandas as pd
 
     refuse_another_order(y, frame, argument=name, what=_TABLE)
-    array = np.asarray(y)
+    own = as_values(y, argument=name)
+    array = np.asarray(own)
     if array.ndim != 1 and array.shape[1:] != (1,):
         raise DataError(f"{name} must be one value per row, but its shape is {array.shape}")
-    values: pd.DataFrame = pd.DataFrame({name: array.reshape(-1)})
+    # The array of a Series knows its missing values; that of NumPy may hold them as objects.
+    flat = own.array if isinstance(own, pd.Series) else array.reshape(-1)
+    values: pd.DataFrame = pd.DataFrame({name: flat})
     if len(values) != len(frame):
         raise DataError(f"{name} has {len(values)} values, but X has {len(frame)} rows")
     return numeric_column(values, name, what="the labels")

@@ -32,6 +32,7 @@ from pyexpr.inference.predictions import (
     read_models,
 )
 from pyexpr.inference.quantities import (
+    ModelValues,
     build_measures,
     build_rows,
     check_names,
@@ -41,7 +42,7 @@ from pyexpr.inference.quantities import (
 from pyexpr.inference.replicated import completed
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 
 def compare_models(
@@ -70,8 +71,9 @@ def compare_models(
     ----------
     table : DataFrame
         One row per clip. Rows in which the truth or a prediction is missing are left
-        out of every model alike, and counted; only models with several columns or a
-        truth of their own (`Predictions`) may have holes.
+        out of every model alike, and counted, whichever of its columns lacks it; only
+        models with a truth of their own (`Predictions`) may have holes, and the result
+        says on how many rows each of their columns is judged.
     truth : str
         Column of the true score.
     predictions : str, iterable of str, or mapping
@@ -218,7 +220,17 @@ def compare_models(
         n_clusters=n_clusters,
         n_used=n_used,
         n_dropped=len(frame) - n_used,
+        own_rows=_own_rows(models, used),
         own_all=dict(zip(contexts, context_rows, strict=True)).get(ALL) is not None,
         score_range=width,
     )
     return completed(result, int(n_boot), method, confidence, adjust)
+
+
+def _own_rows(models: Sequence[ModelValues], used: NDArray[np.bool_]) -> dict[str, tuple[int, ...]]:
+    """Return the number of rows of each column of the models that do not have every row."""
+    return {
+        model.name: tuple(int(np.count_nonzero(column.rows)) for column in model.columns)
+        for model in models
+        if any((column.rows != used).any() for column in model.columns)
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from pyexpr.base.errors import DataError, counted
 from pyexpr.inference.comparison_evidence import MetricDraws
 from pyexpr.inference.comparison_plot import comparison_figure
 from pyexpr.inference.multiplicity import OF_INTERVALS
-from pyexpr.inference.quantities import Row, families
+from pyexpr.inference.quantities import DIFFERENT_CRITERIA, DIFFERENT_ROWS, Row, families
 from pyexpr.inference.replicated import ReplicatedResult
 from pyexpr.inference.sign_flip import SignFlipResult, sign_flip_test
 
@@ -41,6 +41,9 @@ class ComparisonResult(ReplicatedResult):
     clusters : tuple
         Labels of the subjects, sorted.
     cluster_name : str
+    own_rows : mapping of str to tuple of int
+        Of the models that do not have every row, the number of rows of each column: only
+        those with a truth of their own.
     own_all : bool
         Whether context "all" is one of the table's own, not all rows together.
     score_range : float or None
@@ -53,6 +56,7 @@ class ComparisonResult(ReplicatedResult):
     n_clusters: NDArray[np.int64]
     n_used: int
     n_dropped: int
+    own_rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     own_all: bool = False
     score_range: float | None = None
 
@@ -214,13 +218,29 @@ class ComparisonResult(ReplicatedResult):
                 f"{counted(self.n_dropped, 'row', 'was', 'were')} left out because the truth or a "
                 "prediction is missing"
             )
+        notes += [
+            f"{name!r} lacks rows: {_judged_on(rows)} of the {self.n_used} rows"
+            for name, rows in self.own_rows.items()
+        ]
         if self.own_all:
             notes.append(
                 "rows of a context called 'all' are taken as those over all contexts; nothing was "
                 "computed over all rows of the table"
             )
-        if any(row.note for row in self.rows):
+        if any(row.note == DIFFERENT_CRITERIA for row in self.rows):
             notes.append(
                 "differences marked 'different criteria' compare models judged by different truths"
             )
+        if any(row.note == DIFFERENT_ROWS for row in self.rows):
+            notes.append(
+                "differences marked 'different rows' compare models judged on different rows"
+            )
         return tuple(notes)
+
+
+def _judged_on(rows: tuple[int, ...]) -> str:
+    low, high = min(rows), max(rows)
+    if len(rows) == 1:
+        return f"it is judged on {low}"
+    span = f"{low}" if low == high else f"{low} to {high}"
+    return f"each of its {len(rows)} columns is judged on those it has, {span}"

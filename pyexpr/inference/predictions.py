@@ -32,9 +32,13 @@ class Predictions:
     """The columns of one model, where it has several or a truth of its own.
 
     A model with several columns has as metric the mean of its columns' metrics,
-    inside every replicate too: so the human baseline, which has one column per
-    rater, each with its own truth. Such columns may have missing values; each is
-    then judged on the rows it has.
+    inside every replicate too: so the seeds of a network, or the human baseline, which has
+    one column per rater, each with its own truth.
+
+    A model judged by the truth of `compare_models` must have every row in all of its
+    columns: a row that one of them lacks is left out of every model alike, and counted. Where
+    `truth` is given here, columns may have missing values; each is then judged on the rows it
+    has, and the result says how many those are.
 
     Parameters
     ----------
@@ -162,16 +166,17 @@ def read_models(
         )
     named = _named_models(predictions)
     table = _Columns(frame)
-    # A model of one column, judged by the common truth, must have every row.
-    whole = {name: len(m.values) == 1 and m.truth is None for name, m in named.items()}
-    by_common_truth = any(m.truth is None for m in named.values())
-    needed = [truth] if by_common_truth else []
-    needed += [model.values[0] for name, model in named.items() if whole[name]]
+    # A model judged by the common truth must have every row, in every column: the mean over
+    # columns of different rows would be of other rows than the other models'.
+    whole = {name: model.truth is None for name, model in named.items()}
+    needed = [truth] if any(whole.values()) else []
+    needed += [column for name in named if whole[name] for column in named[name].values]
     complete = _all_there(np.ones(len(frame), dtype=bool), *map(table.there, needed))
     if not complete.any():
         raise DataError(
             f"no row of {TABLE} has the truth {truth!r} and every prediction; "
-            "leave out the model that is missing there"
+            "leave out the model that is missing there, or name its truth (Predictions), which "
+            "judges each of its columns on the rows it has"
         )
     models = []
     used = complete if any(whole.values()) else np.zeros(len(frame), dtype=bool)
@@ -182,6 +187,8 @@ def read_models(
             rows = complete
             if not whole[name]:
                 rows = _all_there(complete, table.there(column), table.there(criterion))
+                # The same array for the same rows: models are known by it to be judged alike.
+                rows = complete if np.array_equal(rows, complete) else rows
                 used = used | rows
             p, t = table.values(column), table.values(criterion)
             columns.append(ColumnValues(column, criterion, p, t, rows))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DIFFERENT_CRITERIA = "different criteria"
+DIFFERENT_ROWS = "different rows"
 
 _SCALES = {
     "rmse": "negative_reciprocal",
@@ -147,6 +148,18 @@ def checked_score_range(score_range: float | None, metrics: Sequence[str]) -> fl
     return float(score_range)
 
 
+def _not_alike(one: ModelValues, other: ModelValues) -> str:
+    """Return what keeps two models from being judged alike, if anything does."""
+    if set(one.truths) != set(other.truths):
+        return DIFFERENT_CRITERIA
+    rows = one.columns[0].rows
+    alike = all(
+        column.rows is rows or np.array_equal(column.rows, rows)
+        for column in (*one.columns, *other.columns)
+    )
+    return "" if alike else DIFFERENT_ROWS
+
+
 def build_rows(
     measures: Sequence[Measure],
     models: Sequence[ModelValues],
@@ -157,10 +170,7 @@ def build_rows(
     """Lay out the result: per metric and context levels, differences, ratios; then contexts."""
     n_models, names = len(models), [model.name for model in models]
     pairs = list(combinations(range(n_models), 2)) if pairwise else []
-    notes = [
-        DIFFERENT_CRITERIA if set(models[i].truths) != set(models[j].truths) else ""
-        for i, j in pairs
-    ]
+    notes = [_not_alike(models[i], models[j]) for i, j in pairs]
     between = list(combinations([c for c, name in enumerate(contexts) if name != ALL], 2))
     logarithms = {one.metric: m for m, one in enumerate(measures) if one.logarithm}
 

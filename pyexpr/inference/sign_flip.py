@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -184,6 +184,10 @@ def _pair(group: Group, row: Row, minuend: int, subtrahend: int | None) -> FlipP
         return "a model of several columns has none to exchange; see jackknife_t"
     first, second = (group.design.columns[level.columns[0]] for level in (one, other))
     if first.shared != second.shared:
+        # Context, part, truth, rows: `build_levels` says what two columns may share.
+        own, others = (cast("tuple[object, ...]", one.shared)[:3] for one in (first, second))
+        if own == others:
+            return "different rows: models judged on different rows are not exchangeable"
         return "different criteria: models judged by different truths are not exchangeable"
     return flip_pair(one.metric, row.part, first, second)
 

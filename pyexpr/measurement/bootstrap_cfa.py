@@ -11,13 +11,13 @@ from pyexpr.base.checks import confidence_level, whole_number
 from pyexpr.base.errors import DataError, FewSubjectsWarning, PyexprWarning, counted, warn_user
 from pyexpr.base.progress import pieces
 from pyexpr.base.results import Result
-from pyexpr.base.tables import as_frame, column_or_array, label_codes
+from pyexpr.base.tables import column_or_array, label_codes
 from pyexpr.base.versions import versions
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.factor_model import cluster_sums, fit_resampled
 from pyexpr.core.quantiles import MOST_UNDEFINED, SOME_UNDEFINED, interpolated_quantiles
 from pyexpr.measurement.cfa import check_determined
-from pyexpr.measurement.columns import grouping, indicator_columns
+from pyexpr.measurement.columns import grouping, indicator_columns, rows_to_fit
 from pyexpr.measurement.engines.protocol import FitRequest
 from pyexpr.measurement.spec import MeasurementModel, parse_model
 
@@ -275,7 +275,7 @@ def bootstrap_cfa(
             "leave the rest out"
         )
     _check_interval(method, confidence, n_boot)
-    frame = as_frame(data)
+    frame = rows_to_fit(data)
     columns = indicator_columns(frame, spec)
     group_name, group_codes, labels = grouping(frame, group)
     if cluster is None:
@@ -361,9 +361,7 @@ def _draw(
         values[improper] = np.nan
         n_failed += int(failed.sum())
         n_improper += int(improper.sum())
-    return GroupDraws(
-        fixed[0], replicates, fixed[1:], len(rows), G, n_failed, n_improper
-    )
+    return GroupDraws(fixed[0], replicates, fixed[1:], len(rows), G, n_failed, n_improper)
 
 
 def _intervals(group: GroupDraws, method: str, confidence: float) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from pyexpr.base.checks import confidence_level
 from pyexpr.base.errors import DataError, FactorModelError, counted, listed
-from pyexpr.base.tables import as_frame, column_or_array, label_codes
-from pyexpr.measurement.columns import grouping, indicator_columns
+from pyexpr.base.tables import column_or_array, label_codes
+from pyexpr.measurement.columns import grouping, indicator_columns, rows_to_fit
 from pyexpr.measurement.engines.choice import checked_engine, fit_with
 from pyexpr.measurement.engines.protocol import FitOutput, FitRequest, Parameters
 from pyexpr.measurement.result import CFAResult, Rows
@@ -110,7 +110,7 @@ def cfa(
     spec = parse_model(model)
     check_options(estimator, missing, confidence)
     checked_engine(engine)
-    frame = as_frame(data)
+    frame = rows_to_fit(data)
     columns = indicator_columns(frame, spec)
     group_name, group_codes, labels = grouping(frame, group)
     cluster_codes, n_clusters = None, 0

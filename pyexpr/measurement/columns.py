@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import ColumnError, DataError, listed
-from pyexpr.base.tables import column_or_array, label_codes, numeric_column
+from pyexpr.base.errors import ColumnError, DataError, have, listed
+from pyexpr.base.tables import as_frame, column_or_array, label_codes, numeric_column
 from pyexpr.measurement.spec import MeasurementModel
 
 if TYPE_CHECKING:
@@ -23,6 +23,14 @@ _OF_RESULTS = frozenset(
         "std_residual_variance", "intercept",
     }
 )  # fmt: skip
+
+
+def rows_to_fit(data: Any) -> pd.DataFrame:
+    """Return the data of a factor model as a data frame, or raise `DataError` without rows."""
+    frame = as_frame(data)
+    if not len(frame):
+        raise DataError(f"{have('data')} no rows")
+    return frame
 
 
 def indicator_columns(frame: pd.DataFrame, spec: MeasurementModel) -> NDArray[np.float64]:

@@ -16,9 +16,9 @@ from pyexpr.base.errors import (
     near_names,
     warn_user,
 )
-from pyexpr.base.tables import as_frame, column_or_array, label_codes
+from pyexpr.base.tables import column_or_array, label_codes
 from pyexpr.measurement.cfa import check_determined, check_options
-from pyexpr.measurement.columns import grouping, indicator_columns
+from pyexpr.measurement.columns import grouping, indicator_columns, rows_to_fit
 from pyexpr.measurement.engines.choice import checked_engine
 from pyexpr.measurement.engines.protocol import FitRequest
 from pyexpr.measurement.invariance_lavaan import (
@@ -152,7 +152,7 @@ def invariance(
     n_threads = checked_threads(n_threads)
     check_options(estimator, missing, confidence)
     checked_engine(engine)
-    frame = as_frame(data)
+    frame = rows_to_fit(data)
     columns = indicator_columns(frame, spec)
     freed = _freed(free, spec)
     if group is None:

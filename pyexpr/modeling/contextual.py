@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed, near_names
+from pyexpr.base.foreign import as_column, as_pandas, as_values
 from pyexpr.base.tables import label_codes
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
 
@@ -120,7 +121,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """
         template = ElasticNetRegressor() if self.estimator is None else self.estimator
         _refuse_unusable(template, groups=groups, validation=validation)
-        X = self._table(X, reset=True)
+        X, y = self._table(X, reset=True), as_values(y, argument="y")
         if y is not None and np.asarray(y).ndim == 2:
             # Else some regressors would predict columns, too.
             y = column_or_1d(y, warn=True)
@@ -243,6 +244,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
 
     def _table(self, X: Any, *, reset: bool) -> Any:
         """Return X as a frame or array, its columns checked; its values are the estimator's."""
+        X = as_pandas(X, what="X")
         if hasattr(X, "columns"):
             validate_data(self, X, reset=reset, skip_check_array=True)
             return X
@@ -264,6 +266,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             fitted_with = bool(getattr(self, "estimators_", None))
             if context is None and required and fitted_with:
                 raise DataError(f"the contexts of {what} are missing: give context=values")
+            context = as_column(context, argument="context=")
             values = None if context is None else np.asarray(context, dtype=object)
             if values is not None and values.shape != (X.shape[0],):
                 raise DataError(
@@ -303,6 +306,8 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def _rows(
         self, X: Any, y: Any, context: Any, y_pooled: Any, groups: Any, *, what: str
     ) -> _Rows:
+        y, y_pooled = as_values(y, argument="y"), as_values(y_pooled, argument="y_pooled=")
+        groups = as_column(groups, argument="groups=")
         features, values = self._divide(X, context, what=what, required=False)
         if y_pooled is not None and values is None:
             raise DataError("y_pooled= without contexts: give the pooled model's label as y")

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import DataError
+from pyexpr.base.foreign import as_column, as_values
 from pyexpr.base.tables import label_codes
 from pyexpr.inference.penalised import ALPHAS, L1_RATIOS, TIE
 from pyexpr.modeling.splits import subject_folds
@@ -149,6 +150,7 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
         ColumnError
             If a subject is missing in `groups`.
         """
+        X, y = as_values(X, argument="X"), as_values(y, argument="y")
         checked = validate_data(self, X, y, y_numeric=True, dtype=np.float64, ensure_min_samples=2)
         features: NDArray[np.float64] = checked[0]
         label: NDArray[np.float64] = checked[1].astype(np.float64)
@@ -156,9 +158,8 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
         ratios = _checked_grid(self.l1_ratio, "l1_ratio", high=1.0)
         held_out = None
         if validation is not None:
-            held_out = validate_data(
-                self, *validation, y_numeric=True, dtype=np.float64, reset=False
-            )
+            given = (as_values(part, argument="validation=") for part in validation)
+            held_out = validate_data(self, *given, y_numeric=True, dtype=np.float64, reset=False)
 
         scaled = _Scaled(features, label)
         grid = scaled.grid(alphas, ratios)
@@ -189,6 +190,7 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the predicted labels, shape (n,), of `X`, shape (n, features)."""
         check_is_fitted(self)
+        X = as_values(X, argument="X")
         X = validate_data(self, X, dtype=np.float64, reset=False)
         predicted: NDArray[np.float64] = (X - self.mean_) / self.scale_ @ self.coef_
         return predicted + self.intercept_
@@ -203,7 +205,7 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
     ) -> NDArray[np.float64]:
         """Return the RMSE of each pair over all rows, each predicted from other subjects."""
         folds = whole_number(self.n_folds, argument="n_folds", least=2)
-        subjects = np.arange(len(y)) if groups is None else groups
+        subjects = np.arange(len(y)) if groups is None else as_column(groups, argument="groups=")
         if np.shape(subjects) != y.shape:
             raise DataError(
                 f"groups= must have one subject per row: {len(y)} rows, "

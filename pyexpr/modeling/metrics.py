@@ -9,6 +9,7 @@ import numpy as np
 
 from pyexpr.base.checks import is_number
 from pyexpr.base.errors import DataError, near_names
+from pyexpr.base.tables import float_values
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -237,8 +238,8 @@ def _constant(values: NDArray[np.float64]) -> bool:
 def _checked(
     truth: ArrayLike, prediction: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    y = np.asarray(truth, dtype=np.float64)
-    p = np.asarray(prediction, dtype=np.float64)
+    y = float_values(truth, argument="the truth")
+    p = float_values(prediction, argument="the prediction")
     if y.ndim != 1 or y.shape != p.shape:
         raise DataError(
             f"truth and prediction must be one-dimensional and of one length, "

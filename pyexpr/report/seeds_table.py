@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pyexpr.report.display import DisplayTable
-from pyexpr.report.frames import checked, in_order, records
+from pyexpr.report.frames import checked, in_order, records, some_of
 from pyexpr.report.labels import (
     count,
     display_names,
@@ -36,7 +38,7 @@ def seeds_table(
     ----------
     frame : DataFrame
         Columns model, context, metric, estimate, conf_low, conf_high, n_seeds,
-        seed_mean, seed_sd, seed_low, seed_high.
+        seed_mean, seed_sd, seed_low, seed_high; n_undefined, if there, of the seeds.
     digits, confidence, names, title
         As in `reliability_table`.
 
@@ -63,6 +65,7 @@ def seeds_table(
             "estimate", "conf_low", "conf_high",
             "n_seeds", "seed_mean", "seed_sd", "seed_low", "seed_high",
         ),
+        optional=("n_undefined",),
     )  # fmt: skip
     contexts = label_names(in_order(data["context"]), names)
     metrics = display_names(data["metric"].unique(), names)
@@ -75,7 +78,7 @@ def seeds_table(
             contexts[context],
             number(row.estimate, digits, of=metric),
             interval(row.conf_low, row.conf_high, digits, of=metric),
-            count(row.n_seeds),
+            count(row.n_seeds - np.nan_to_num(row.n_undefined)),
             number(row.seed_mean, digits, of=metric),
             number(row.seed_sd, digits, of=metric),
             interval(row.seed_low, row.seed_high, digits, of=metric),
@@ -95,6 +98,21 @@ def seeds_table(
         notes=(
             "Estimate and interval are of the mean of the seeds' predictions; mean, SD and range "
             "are of single trainings on the same data.",
+            *_undefined(data, metrics, contexts),
         ),
         text_columns=3,
     )  # fmt: skip
+
+
+def _undefined(
+    data: pd.DataFrame, metrics: Mapping[str, str], contexts: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Say where the metric of some seeds does not exist, and what is then left out."""
+    where = [
+        f"{int(row.n_undefined)} of {metrics[row.metric]} in {contexts[row.context]}"
+        for row in records(data)
+        if row.n_undefined > 0
+    ]
+    if not where:
+        return ()
+    return (f"Seeds whose metric is undefined are left out: {some_of(where)}.",)

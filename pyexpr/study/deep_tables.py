@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SPREAD_COLUMNS = (
     "model", "context", "metric", "estimate", "conf_low", "conf_high",
-    "n_seeds", "seed_mean", "seed_sd", "seed_low", "seed_high",
+    "n_seeds", "n_undefined", "seed_mean", "seed_sd", "seed_low", "seed_high",
 )  # fmt: skip
 
 
@@ -35,14 +35,17 @@ def joined_predictions(fitted: StageOutput, deep: Mapping[str, StageOutput]) -> 
 def deep_tables(
     config: StudyConfig,
     comparison: pd.DataFrame,
-    fitted: StageOutput,
+    compared: Mapping[str, pd.DataFrame],
     deep: Mapping[str, StageOutput],
 ) -> dict[str, pd.DataFrame]:
-    """Return the learning curves of all deep models, and their spread over seeds."""
+    """Return the learning curves of all deep models, and their spread over seeds.
+
+    `compared` has, by context, the truth of the rows that all models were compared on.
+    """
     import pandas as pd
 
     curves = [output.tables[f"{name}_curves"].assign(model=name) for name, output in deep.items()]
-    spreads = [_spread(config, name, comparison, fitted, output) for name, output in deep.items()]
+    spreads = [_spread(config, name, comparison, compared, output) for name, output in deep.items()]
     leading = ["model", "context", "seed", "epoch"]
     joined = pd.concat(curves, ignore_index=True)
     return {
@@ -55,30 +58,31 @@ def _spread(
     config: StudyConfig,
     name: str,
     comparison: pd.DataFrame,
-    fitted: StageOutput,
+    compared: Mapping[str, pd.DataFrame],
     output: StageOutput,
 ) -> pd.DataFrame:
     """Return, per context and metric, the sampling interval and the spread over seeds.
 
     The estimate is that of the mean of the seeds' predictions, which is the model; the
-    spread is that of single seeds: mean, standard deviation (divisor n - 1; NaN for one
-    seed), lowest and highest.
+    spread is that of single seeds on the same rows: mean, standard deviation (divisor n - 1;
+    NaN for one seed), lowest and highest. Seeds whose metric is undefined, as the correlation
+    of constant predictions is, are counted and left out of them.
     """
     import pandas as pd
 
     on = [*CLIP_KEY, "evaluated"]
     own = output.tables[f"{name}_predictions"]
     seeds = [column for column in map(str, own) if column.startswith(f"{name}_seed")]
-    truth = fitted.tables["own_predictions"][[*on, "truth"]]
     tables = []
-    for evaluated, block in own.merge(truth, on=on, validate="one_to_one").groupby(
-        "evaluated", sort=False
-    ):
+    for evaluated, rows in compared.items():
+        block = rows.merge(own, on=on, validate="one_to_one")
+        if block.empty:
+            continue
         with warnings.catch_warnings():
             # The study's comparison says how few subjects there are, once.
             warnings.simplefilter("ignore", PyexprWarning)
             found = compare_models(
-                block.reset_index(drop=True),
+                block,
                 truth="truth",
                 predictions=seeds,
                 cluster="subject",
@@ -88,8 +92,9 @@ def _spread(
             ).tidy()
         each = found[found["term"].isin(seeds)].groupby("metric", sort=False)["estimate"]
         spread = each.agg(
-            n_seeds="size", seed_mean="mean", seed_sd="std", seed_low="min", seed_high="max"
-        )
+            n_seeds="size", n_undefined=_n_missing, seed_mean="mean", seed_sd="std",
+            seed_low="min", seed_high="max",
+        )  # fmt: skip
         tables.append(spread.reset_index().assign(context=evaluated, model=name))
     keys = ["context", "metric"]
     levels = comparison[
@@ -97,3 +102,7 @@ def _spread(
     ][[*keys, "estimate", "conf_low", "conf_high"]]
     joined = pd.concat(tables, ignore_index=True).merge(levels, on=keys, validate="one_to_one")
     return joined[list(SPREAD_COLUMNS)]
+
+
+def _n_missing(values: pd.Series[float]) -> int:
+    return int(values.isna().sum())

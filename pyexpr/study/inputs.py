@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyexpr.base.contexts import ALL
-from pyexpr.base.errors import StudyError, counted, listed
-from pyexpr.base.tables import label_codes, numeric_column, read_csv, require_columns
+from pyexpr.base.csv_file import read_csv
+from pyexpr.base.errors import StudyError, counted, have, listed
+from pyexpr.base.tables import label_codes, numeric_column, require_columns
 from pyexpr.behavior.schedules import BP4D_PLUS, Schedule
 from pyexpr.report.wording import NO_RATINGS, NO_RECORDING
 from pyexpr.study.config import RATING_COLUMNS, TAKEN, StudyConfig
@@ -92,6 +93,7 @@ def read_ratings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, dict[
     what = f"the ratings ({config.data.ratings})"
     table = read_csv(path, labels=[names[name] for name in RATING_COLUMNS[:-1]], what=what)
     require_columns(table, names.values(), what=what)
+    _refuse_empty(table, what)
     scores = numeric_column(
         table, names["score"], what=what, low=config.ratings.low, high=config.ratings.high
     )
@@ -129,6 +131,7 @@ def read_recordings(config: StudyConfig, folder: Path) -> pd.DataFrame:
     # Videos are read by one model only.
     wanted = [name for name in known if name in needed or with_videos or names[name] in table]
     require_columns(table, [names[name] for name in wanted], what=what)
+    _refuse_empty(table, what)
     table = table[[names[name] for name in wanted]].set_axis(wanted, axis=1)
     for name in known if with_videos else needed:
         label_codes(table[name], name=names[name], what=what)
@@ -142,6 +145,11 @@ def read_recordings(config: StudyConfig, folder: Path) -> pd.DataFrame:
     if with_videos:
         found = found.assign(video_path=_files(table["video"], path.parent, what))
     return found
+
+
+def _refuse_empty(table: pd.DataFrame, what: str) -> None:
+    if not len(table):
+        raise StudyError(f"{have(what)} no rows")
 
 
 def _files(names: pd.Series[str], folder: Path, what: str) -> list[str]:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from pyexpr.base.csv_file import read_csv
 from pyexpr.base.errors import DataError, StudyError
 from pyexpr.base.files import write_text
 from pyexpr.base.results import number_text
-from pyexpr.base.tables import ordered_rows, read_csv
+from pyexpr.base.tables import ordered_rows
 from pyexpr.report.coefficient_tables import leakage_table
 from pyexpr.report.display import DisplayTable
 from pyexpr.report.invariance_table import invariance_table
@@ -156,12 +157,16 @@ def _tables(folder: Path, record: dict[str, Any]) -> dict[str, pd.DataFrame]:
 
 def _read(path: Path, name: str) -> pd.DataFrame | None:
     """Read a table; None if it has a header only, which for some is an answer."""
+    what = f"the table {path.name}"
     try:
-        return read_csv(path, labels=_LABELS, what=f"the table {path.name}")
+        table = read_csv(path, labels=_LABELS, what=what)
     except DataError as error:
-        if name not in _NEEDED and "no rows" in str(error):
-            return None
         raise StudyError(f"{error}; pyexpr run makes the results anew") from None
+    if len(table):
+        return table
+    if name in _NEEDED:
+        raise StudyError(f"{what} has no rows; pyexpr run makes the results anew")
+    return None
 
 
 def _more_displays(config: StudyConfig, tables: dict[str, pd.DataFrame]) -> dict[str, DisplayTable]:

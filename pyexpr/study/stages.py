@@ -248,13 +248,18 @@ def comparison(
     predictions = joined_predictions(fitted, deep)
     options = config.compare
     tables, notes = [], []
+    alike: dict[str, pd.DataFrame] = {}
     for evaluated in predictions["evaluated"].unique():
         block = predictions[predictions["evaluated"] == evaluated].reset_index(drop=True)
+        models = predicted_columns(block, deep)
+        needed = ["truth", *(name for name, own in models.items() if isinstance(own, str))]
+        complete = block[needed].notna().all(axis=1)
+        alike[evaluated] = block.loc[complete, [*CLIP_KEY, "evaluated", "truth"]]
         with _warnings_as_notes() as said:
             result = compare_models(
                 block,
                 truth="truth",
-                predictions=predicted_columns(block, deep),
+                predictions=models,
                 cluster="subject",
                 **options.measured(),
                 n_boot=options.n_boot,
@@ -281,7 +286,7 @@ def comparison(
         )
     found = {"comparison": compared, "scores_leakage": leakage, "predictions": predictions}
     if deep:
-        found |= deep_tables(config, compared, fitted, deep)
+        found |= deep_tables(config, compared, alike, deep)
     return StageOutput(found, {"notes": notes + more})
 
 

@@ -14,7 +14,6 @@ from pyexpr.base.tables import (
     column_or_array,
     label_codes,
     numeric_column,
-    read_csv,
     require_columns,
 )
 
@@ -130,50 +129,11 @@ def test_label_codes_are_sorted_and_whole() -> None:
         label_codes(["b", 1], name="s", what="the table")
 
 
-def write(path: Path, content: str | bytes) -> Path:
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return path
-
-
 def test_categories_are_sorted_as_labels() -> None:
     column = pd.Categorical(["b", "a", "c"], categories=["c", "b", "a"])
     codes, labels = label_codes(column, name="c", what="data")
     assert labels == ["a", "b", "c"]
     assert codes.tolist() == [1, 0, 2]
-
-
-def test_labels_stay_as_they_stand(tmp_path: Path) -> None:
-    path = write(tmp_path / "t.csv", "\ufeff subject ,score\n007,1\nNA,\n true ,NaN\n")
-    table = read_csv(path, labels=["subject"], what="the table")
-    assert list(table["subject"]) == ["007", "NA", "true"]
-    np.testing.assert_array_equal(table["score"], [1, np.nan, np.nan])
-
-
-def test_a_column_with_text_stays_text(tmp_path: Path) -> None:
-    table = read_csv(write(tmp_path / "t.csv", "x\n1\nhigh\n"), what="the table")
-    with pytest.raises(ColumnError, match="row 2 holds 'high'"):
-        numeric_column(table, "x", what="the table")
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("", "is empty"),
-        ("a,b\n", "has a header but no rows"),
-        (b"a,b\n\xff\xfe,1\n", "is not UTF-8 text"),
-        ("a,b\n1,2\n1,2,3\n", "is not a CSV: Expected 2 fields in line 3, saw 3"),
-    ],
-)
-def test_bad_files_are_named(tmp_path: Path, content: str | bytes, message: str) -> None:
-    with pytest.raises(DataError, match=rf"t\.csv.*{message}"):
-        read_csv(write(tmp_path / "t.csv", content), what="the table")
-
-
-def test_an_absent_file_and_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no file"):
-        read_csv(tmp_path / "no.csv", what="the table")
-    with pytest.raises(DataError, match="cannot read"):
-        read_csv(tmp_path, what="the table")
 
 
 @pytest.mark.parametrize(

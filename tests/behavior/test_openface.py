@@ -487,7 +487,13 @@ def test_cut_within_a_last_number_that_is_read(end: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("column", "held"),
-    [("pose_Tx", "abc"), ("pose_Rz", "1,5".replace(",", ";")), ("success", "yes")],
+    [
+        ("pose_Tx", "abc"),
+        ("pose_Rz", "1,5".replace(",", ";")),
+        ("success", "yes"),
+        ("pose_Ty", "\u0663"),
+        ("pose_Tz", "1\uff12"),
+    ],  # fmt: skip
 )
 def test_text_among_numbers_names_column_row_and_value(
     column: str, held: str, tmp_path: Path

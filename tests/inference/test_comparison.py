@@ -363,6 +363,63 @@ def test_rows_that_one_model_lacks_are_left_out_of_all():
     pd.testing.assert_frame_equal(result.tidy(), compare(kept).tidy(), check_exact=True)
 
 
+@pytest.mark.parametrize(
+    "seeds", [["seed_1", "seed_2", "seed_3"], Predictions(["seed_1", "seed_2"])]
+)
+def test_rows_that_one_seed_lacks_are_left_out_of_all(seeds):
+    frame = table()
+    rng = np.random.default_rng(3)
+    for k in (1, 2, 3):
+        frame[f"seed_{k}"] = frame.y + rng.normal(size=len(frame))
+    frame.loc[[3, 8, 40], "seed_2"] = np.nan
+    models = {"good": "good", "net": seeds}
+    result = compare(frame, predictions=models)
+    assert result.n_dropped == 3
+    assert (result.tidy().n == len(frame) - 3).all()
+    assert "3 rows were left out because the truth or a prediction is missing" in str(result)
+    kept = compare(frame.drop(index=[3, 8, 40]), predictions=models)
+    pd.testing.assert_frame_equal(result.tidy(), kept.tidy(), check_exact=True)
+
+
+def test_columns_of_a_truth_of_their_own_are_judged_on_their_rows_and_it_is_said():
+    frame = with_raters(table())
+    human = Predictions(["rater_a", "rater_b"], truth=["others_a", "others_b"])
+    result = compare(frame, predictions={"good": "good", "human": human})
+    each = tuple(int(frame[f"rater_{rater}"].notna().sum()) for rater in "ab")
+    assert result.own_rows == {"human": each}
+    assert (
+        f"'human' lacks rows: each of its 2 columns is judged on those it has, {min(each)} to "
+        f"{max(each)} of the {len(frame)} rows"
+    ) in result.notes()
+    whole = frame.assign(rater_a=frame.y, rater_b=frame.y)
+    assert not compare(whole, predictions={"good": "good", "human": human}).own_rows
+    assert "lacks rows" not in str(compare(whole, predictions={"good": "good", "human": human}))
+
+
+def test_different_rows_of_one_truth_are_said_and_not_exchanged():
+    frame = with_raters(table())
+    models = {"good": "good", "rater": Predictions("rater_a", truth="y")}
+    result = compare(frame, predictions=models)
+    n = int(frame.rater_a.notna().sum())
+    assert f"'rater' lacks rows: it is judged on {n} of the {len(frame)} rows" in result.notes()
+    assert result.tidy().reason[row_of(result, "nrmse", "good - rater")] == "different rows"
+    assert any("different rows" in note for note in result.notes())
+    flips = result.sign_flip().tidy()
+    assert flips["reason"].str.startswith("different rows: ").all()
+    # The same rows are judged alike, whoever names the truth.
+    same = compare(frame.assign(rater_a=frame.poor), predictions=models)
+    assert same.tidy().reason[row_of(same, "nrmse", "good - rater")] == ""
+    assert np.isfinite(same.sign_flip().tidy()["p_value"]).all()
+
+
+def test_no_row_with_every_prediction_of_a_model_of_several_columns():
+    frame = table()
+    half = np.arange(len(frame)) % 2 == 0
+    frame = frame.assign(one=frame.y.where(half), two=frame.y.where(~half))
+    with pytest.raises(DataError, match=r"no row .* every prediction; .* \(Predictions\)"):
+        compare(frame, predictions={"net": ["one", "two"], "good": "good"})
+
+
 def test_subjects_without_rows_are_not_drawn():
     frame = table()
     frame.loc[frame.subject == "s03", "poor"] = np.nan

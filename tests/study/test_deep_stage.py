@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from study_variants import variant
 from pyexpr.base.errors import DeepNotInstalledError, StudyError
 from pyexpr.deep import LSTMRegressor, training
 from pyexpr.modeling.metrics import correlation
+from pyexpr.report.seeds_table import seeds_table
 from pyexpr.study.config import StudyConfig, read_config
 from pyexpr.study.pipeline import STAGES, Study, StudyResult
+from pyexpr.study.stages import comparison
 
 KEY = ["subject", "context", "clip"]
 LSTM = """
@@ -126,6 +129,32 @@ def test_seeds_spread_beside_the_interval(result: StudyResult) -> None:
     assert row["conf_low"] == compared["conf_low"].item()
     np.testing.assert_allclose(output["lstm"], output[["lstm_seed1", "lstm_seed2"]].mean(axis=1))
     assert "Range of seeds" in (result.folder / "seed_spread.md").read_text(encoding="utf-8")
+
+
+def test_seeds_spread_over_the_rows_that_all_models_were_compared_on(
+    result: StudyResult,
+) -> None:
+    output = result.stages["lstm"]
+    spoiled = output.tables["lstm_predictions"].copy()
+    own = spoiled["evaluated"] == "pain"
+    spoiled.loc[spoiled[own].index[:3], ["lstm", "lstm_seed2"]] = np.nan
+    # A network may predict one value for all.
+    spoiled.loc[spoiled["evaluated"] == "startle", "lstm_seed1"] = 0.5
+    deep = {"lstm": replace(output, tables=output.tables | {"lstm_predictions": spoiled})}
+    found = comparison(result.config, result.stages["models"], deep).tables
+    spread = found["seed_spread"].set_index(["context", "metric"])
+    rows = found["predictions"].query("evaluated == 'pain'").set_index(KEY)[["truth"]]
+    rows = rows.join(spoiled[own].set_index(KEY)).dropna(subset="lstm")
+    assert len(rows) == own.sum() - 3
+    each = [correlation(rows["truth"], rows[f"lstm_seed{k}"]) for k in (1, 2)]
+    assert spread.loc[("pain", "correlation"), "seed_mean"] == pytest.approx(
+        np.mean(each), abs=1e-12
+    )
+    one = spread.loc[("startle", "correlation")]
+    assert (one["n_seeds"], one["n_undefined"]) == (2, 1)
+    assert one["seed_mean"] == one["seed_low"] == one["seed_high"]
+    (note,) = [note for note in seeds_table(found["seed_spread"]).notes if "undefined" in note]
+    assert "1 of" in note
 
 
 def test_the_record_says_what_was_trained(result: StudyResult) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 STOPPED = "stopped by Ctrl-C while the factor model was fitted: there is no result of this fit"
 
+
 @dataclass(frozen=True, slots=True)
 class FitRequest:
     """One model and its data, checked: nothing degenerate reaches an engine.
