@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pyexpr.base.contents import KnownFile, read_content
 from pyexpr.base.errors import ColumnError, DataError, have, kind_of, listed, near_names
 
 if TYPE_CHECKING:
@@ -237,15 +239,43 @@ def _shown(value: Any) -> str:
 _MISSING_NUMBERS = ("", "NA", "N/A", "NaN", "nan", "-nan", "null", "NULL", "None", ".")
 
 
-def read_csv(path: Path | str, *, labels: Iterable[str] = (), what: str) -> pd.DataFrame:
+# What pandas takes from the end of a file's name.
+_COMPRESSED: dict[str, Literal["gzip", "bz2", "zip", "xz", "zstd"]] = {
+    ".gz": "gzip", ".bz2": "bz2", ".zip": "zip", ".xz": "xz", ".zst": "zstd",
+}  # fmt: skip
+
+
+def read_known_csv(
+    path: Path | str, *, labels: Iterable[str] = (), what: str
+) -> tuple[pd.DataFrame, KnownFile]:
+    """Return what `read_csv` does, and the hash of the very bytes that it was read from."""
+    try:
+        content, known = read_content(path)
+    except OSError:
+        # Which says in a sentence why.
+        read_csv(path, labels=labels, what=what)
+        raise
+    return read_csv(path, labels=labels, what=what, content=content), known
+
+
+def read_csv(
+    path: Path | str, *, labels: Iterable[str] = (), what: str, content: bytes | None = None
+) -> pd.DataFrame:
     """Read a CSV, columns `labels` as text; `DataError` names the file and the mend.
 
-    Text is kept as it stands: a subject called "NA" or "007" stays so.
+    Text is kept as it stands: a subject called "NA" or "007" stays so. `content` is what the
+    file holds, if it was read already.
     """
     import pandas as pd
 
     try:
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        raw = pd.read_csv(
+            path if content is None else io.BytesIO(content),
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            compression=_COMPRESSED.get(Path(path).suffix),
+        )
     except FileNotFoundError:
         raise DataError(f"{what}: there is no file {str(path)!r}") from None
     except (IsADirectoryError, PermissionError) as error:
