@@ -317,7 +317,11 @@ def _check_unchanged(
     hashes = {} if stamp is None else stamp.get("files", {})
     names = [STAMP, *_tables(arguments), *_recording_names(arguments), *hashes]
     there = [name for name in dict.fromkeys(names) if (folder / name).is_file()]
-    own = [name for name in there if name not in hashes or sha256(folder / name) == hashes[name]]
+    own = [
+        name
+        for name in there
+        if name == STAMP or not hashes or hashes.get(name) == sha256(folder / name)
+    ]
     check_folder_outputs(
         folder, dict.fromkeys(names), own=own, overwrite=overwrite, what="the simulated study"
     )
