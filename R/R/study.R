@@ -8,9 +8,12 @@
 #' @param study The study file (TOML).
 #' @param output Folder for the results; by default the one the file names.
 #' @param progress Whether to say what is being done.
+#' @param overwrite Whether to replace files, too, that no run wrote or that were changed
+#'   since, where a result has their name. What the study reads is never replaced, and neither
+#'   is a link, a pipe or a device.
 #' @return An object with [tidy()][result-tables]: by default the comparison; every
 #'   table of the study by its name. `x$folder` is where the results are.
-#' @seealso [simulate_study()]
+#' @seealso [simulate_study()], [study_report()]
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' \donttest{
@@ -19,14 +22,43 @@
 #' result
 #' tidy(result, "reliability")
 #' }
-run_study <- function(study, output = NULL, progress = interactive()) {
+run_study <- function(study, output = NULL, progress = interactive(), overwrite = FALSE) {
   call <- rlang::current_env()
   if (!is.null(output)) output <- path_of(output, call, "output")
   found <- ask("run_study", list(study = path_of(study, call, "study"), output = output,
-    progress = flag(progress)), call)
+    progress = flag(progress), overwrite = flag(overwrite)), call)
   # In tables of scores, questions are columns.
   new_result(found, "pyexpr_study", plain = c("scores", "training_scores"), folder = found$folder,
     reused = as.character(found$reused))
+}
+
+#' Write the report of a study again
+#'
+#' [run_study()] writes `report.html`, one page with method, tables, figures and cautions; this
+#' writes it again from the folder of results. Every table and figure is held against its hash
+#' in `record.json`, and the record against its own: what was edited since the run is an error.
+#'
+#' @param folder The folder of results: `x$folder` of what [run_study()] returned.
+#' @param output The file to write; by default `report.html` in `folder`.
+#' @param altered Whether to show what was edited since the run, too, marked as altered wherever
+#'   it is shown.
+#' @param overwrite Whether to replace a file, too, that is no report, or a report that was
+#'   edited.
+#' @return The path of the file, invisibly.
+#' @seealso [run_study()]
+#' @export
+#' @examplesIf pyexpr::pyexpr_available()
+#' \donttest{
+#' simulated <- simulate_study(file.path(tempdir(), "reported"), subjects = 12)
+#' result <- run_study(simulated$study_file)
+#' study_report(result$folder)
+#' }
+study_report <- function(folder, output = NULL, altered = FALSE, overwrite = FALSE) {
+  call <- rlang::current_env()
+  if (!is.null(output)) output <- path_of(output, call, "output")
+  found <- ask("study_report", list(folder = path_of(folder, call, "folder"), output = output,
+    altered = flag(altered), overwrite = flag(overwrite)), call)
+  invisible(found)
 }
 
 #' Simulate a study whose truth is known
@@ -35,7 +67,8 @@ run_study <- function(study, output = NULL, progress = interactive()) {
 #' [run_study()], and what is true of them.
 #'
 #' @param folder New, empty, or an earlier simulated study, which is completed if it
-#'   was made with the same arguments and replaced otherwise.
+#'   was made with the same arguments and replaced otherwise. One whose files were changed
+#'   since is not replaced.
 #' @param subjects How many; the first subjects of a larger study are those of a
 #'   smaller one.
 #' @param seed From 0; fixes every byte.
@@ -43,6 +76,8 @@ run_study <- function(study, output = NULL, progress = interactive()) {
 #' @param video_size Width and height of the videos in pixels: even, from 16 to 1024.
 #' @param n_jobs Processes that write recordings.
 #' @param progress Whether to show a bar.
+#' @param overwrite Whether to replace an earlier simulated study, too, whose files were changed
+#'   since.
 #' @return An object with [tidy()][result-tables] (a row per context); `x$study_file` is
 #'   the file to run.
 #' @export
@@ -51,10 +86,11 @@ run_study <- function(study, output = NULL, progress = interactive()) {
 #' simulate_study(file.path(tempdir(), "small"), subjects = 1)
 #' }
 simulate_study <- function(folder, subjects = 40, seed = 1, videos = FALSE, video_size = 64,
-                           n_jobs = 2, progress = interactive()) {
+                           n_jobs = 2, progress = interactive(), overwrite = FALSE) {
   call <- rlang::current_env()
   found <- ask("simulate_study", list(folder = path_of(folder, call, "folder"),
     subjects = one(subjects), seed = one(seed), videos = flag(videos),
-    video_size = one(video_size), n_jobs = one(n_jobs), progress = flag(progress)), call)
+    video_size = one(video_size), n_jobs = one(n_jobs), progress = flag(progress),
+    overwrite = flag(overwrite)), call)
   new_result(found, "pyexpr_simulation", study_file = found$study_file, folder = found$folder)
 }

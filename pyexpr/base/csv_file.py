@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pyexpr.base.contents import KnownFile, read_content
 from pyexpr.base.errors import ColumnError, DataError, counted, have
 from pyexpr.base.tables import check_column_names
 
@@ -73,13 +74,20 @@ def read_csv(path: Path | str, *, labels: Iterable[str] = (), what: str) -> pd.D
         If two columns have the same name, or names that differ only by blanks around them,
         or a column with values has no name.
     """
+    return read_known_csv(path, labels=labels, what=what)[0]
+
+
+def read_known_csv(
+    path: Path | str, *, labels: Iterable[str] = (), what: str
+) -> tuple[pd.DataFrame, KnownFile]:
+    """Return what `read_csv` does, and the hash of the very bytes that it was read from."""
     try:
-        content = Path(path).read_bytes()
+        content, known = read_content(path)
     except FileNotFoundError:
         raise DataError(f"{what}: there is no file {str(path)!r}") from None
     except OSError as error:
         raise DataError(f"{what}: cannot read {str(path)!r}: {error.strerror}") from None
-    return csv_table(content, path=path, labels=labels, what=what)
+    return csv_table(content, path=path, labels=labels, what=what), known
 
 
 def csv_table(

@@ -2,38 +2,59 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import stat
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pyexpr.base.errors import PyexprError
+from pyexpr.base.contents import sha256
+from pyexpr.base.outputs import OutputError, refuse_irregular
+
+__all__ = ["OutputError", "cache_folder", "sha256", "whole_file", "writable_folder", "write_text"]
 
 _SETTING = threading.Lock()
 
 
-class OutputError(PyexprError, OSError):
-    """A result cannot be written where it was asked for."""
-
-
 @contextmanager
 def whole_file(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it into place if the block succeeds."""
+    """Yield a temporary path beside `path`; rename it into place if the block succeeds.
+
+    A file that is replaced leaves its mode and, where that is allowed, its owner to the new
+    one: what was private stays so. `OutputError` if `path` is no regular file.
+    """
     target = Path(path)
+    refuse_irregular(target)
     writable_folder(target.parent)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:
-        # mkstemp makes files private; results are ordinary files.
-        temporary.chmod(0o666 & ~_umask())
         yield temporary
+        # It may have come to be something else while the block ran.
+        refuse_irregular(target)
+        # Until here it is private, as mkstemp makes it.
+        _take_over_mode(temporary, target)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _take_over_mode(temporary: Path, target: Path) -> None:
+    """Give a new file mode and owner of the one it replaces, or of an ordinary file."""
+    try:
+        earlier = os.stat(target)
+    except FileNotFoundError:
+        temporary.chmod(0o666 & ~_umask())
+        return
+    now = os.stat(temporary)
+    if (now.st_uid, now.st_gid) != (earlier.st_uid, earlier.st_gid):
+        # Only root gives files away; another user's copy is the user's own, as of an editor.
+        with suppress(OSError, AttributeError):
+            os.chown(temporary, earlier.st_uid, earlier.st_gid)
+    temporary.chmod(stat.S_IMODE(earlier.st_mode))
 
 
 def _umask() -> int:
@@ -75,9 +96,3 @@ def cache_folder(name: str, chosen: Path | str | None = None) -> Path:
         return Path(own) / name
     general = os.environ.get("XDG_CACHE_HOME")
     return (Path(general) if general else Path.home() / ".cache") / "pyexpr" / name
-
-
-def sha256(path: Path | str) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -64,6 +64,8 @@ class FeatureResult(Result):
         openface, reason.
     options : dict
         The arguments the features were computed with.
+    hashes : dict of str to str
+        SHA-256 of the bytes that were read, by the path of the recording.
     """
 
     table: pd.DataFrame
@@ -71,6 +73,7 @@ class FeatureResult(Result):
     recordings: pd.DataFrame
     dropped: pd.DataFrame
     options: dict[str, Any]
+    hashes: dict[str, str] = field(default_factory=dict)
 
     def tidy(self) -> pd.DataFrame:
         """Return `table`, one row per clip."""
@@ -147,6 +150,8 @@ class _Rows:
     quality: list[dict[str, Any]]
     recording: dict[str, Any]
     dropped: list[dict[str, Any]]
+    path: str
+    sha256: str
 
 
 def extract_features(
@@ -423,6 +428,8 @@ def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
             who | {"clip": item.label, "openface": job.path, "reason": item.reason}
             for item in dropped
         ],
+        path=job.path,
+        sha256=recording.sha256,
     )
 
 
@@ -453,4 +460,5 @@ def _assembled(rows: list[_Rows], options: dict[str, Any]) -> FeatureResult:
             [row for one in rows for row in one.dropped], columns=_DROPPED_COLUMNS, dtype="str"
         ),
         options=options,
+        hashes={one.path: one.sha256 for one in rows if one.sha256},
     )

@@ -19,8 +19,9 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pyexpr.base.contents import FileState, hashed_file
 from pyexpr.base.errors import DataError, OpenFaceError, near_names
-from pyexpr.base.files import sha256, whole_file, write_text
+from pyexpr.base.files import whole_file, write_text
 from pyexpr.behavior.openface import OpenFaceRecording, read_openface
 from pyexpr.behavior.openface_layout import GROUPS, expected_columns
 
@@ -117,17 +118,18 @@ def read_frames(path: str, reading: Reading, cache_dir: Path | str | None = None
     if cache_dir is None:
         array, facts = _parsed(path, reading)
         return _frames(path, array, facts)
-    stem = Path(cache_dir) / _key(path, reading)
+    content = _content_hash(path, _state(path))
+    stem = Path(cache_dir) / _key(content, reading)
     array_file, facts_file = (stem.with_suffix(suffix) for suffix in (".npy", ".json"))
     kept = _kept(path, array_file, facts_file)
     if kept is None:
-        array, facts = _parsed(path, reading)
+        array, facts = _parsed(path, reading, content)
         # The array last: where it is, the facts are.
         write_text(facts_file, json.dumps(facts) + "\n")
         with whole_file(array_file) as temporary, temporary.open("wb") as handle:
             np.save(handle, array)
         kept = _kept(path, array_file, facts_file)
-    return kept if kept is not None else _frames(path, *_parsed(path, reading))
+    return kept if kept is not None else _frames(path, *_parsed(path, reading, content))
 
 
 def _kept(path: str, array_file: Path, facts_file: Path) -> Frames | None:
@@ -163,7 +165,10 @@ def mapped_rows(file: Path, rows: slice | NDArray[np.int64]) -> NDArray[np.float
     return found
 
 
-def _parsed(path: str, reading: Reading) -> tuple[NDArray[np.float32], dict[str, Any]]:
+def _parsed(
+    path: str, reading: Reading, expected: str | None = None
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Parse a recording; `OpenFaceError` if the SHA-256 of what was read is not `expected`."""
     recording = read_openface(
         path,
         groups=reading.groups,
@@ -171,6 +176,12 @@ def _parsed(path: str, reading: Reading) -> tuple[NDArray[np.float32], dict[str,
         min_confidence=reading.min_confidence,
         face=reading.face,
     )
+    if expected is not None and recording.sha256 != expected:
+        # It would be kept under the name of another content.
+        raise OpenFaceError(
+            f"{path!r}: the file was changed while it was read; read it again when nothing writes "
+            "to it"
+        )
     names = [name for group in reading.groups for name in _names(recording, group)]
     flat = [recording.groups[group].reshape(recording.n_frames, -1) for group in reading.groups]
     marks = [recording.present[:, np.newaxis], recording.valid[:, np.newaxis]]
@@ -188,18 +199,20 @@ def _names(recording: OpenFaceRecording, group: str) -> list[str]:
     return list(expected_columns(group))
 
 
-def _key(path: str, reading: Reading) -> str:
+def _state(path: str) -> FileState:
     try:
-        known = os.stat(path)
+        return FileState.of(os.stat(path))
     except OSError:
         raise OpenFaceError(f"{path!r}: there is no such file; check the path") from None
-    content = _content_hash(path, known.st_size, known.st_mtime_ns)
+
+
+def _key(content: str, reading: Reading) -> str:
     how = [_FORMAT, reading.groups, reading.fps, reading.min_confidence, reading.face]
     text = json.dumps([content, *how], default=float)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 @lru_cache(maxsize=65536)
-def _content_hash(path: str, size: int, changed: int) -> str:
-    """Hash a file, once while neither its size nor its time changes."""
-    return sha256(path)
+def _content_hash(path: str, state: FileState) -> str:
+    """Hash a file, once while its state does not change."""
+    return hashed_file(path).sha256

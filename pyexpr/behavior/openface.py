@@ -106,6 +106,8 @@ class OpenFaceRecording(Result):
     doubled_frames, other_face_frames : (rows,) int64
         Frame of each row that was dropped because another row has its frame, or
         because it is of a face that is not followed; sorted.
+    sha256 : str
+        Of the bytes that were read, in hexadecimal; "" of a recording without a file.
     """
 
     path: str
@@ -121,6 +123,7 @@ class OpenFaceRecording(Result):
     log: ReadLog
     doubled_frames: NDArray[np.int64] = field(default_factory=_no_frames)
     other_face_frames: NDArray[np.int64] = field(default_factory=_no_frames)
+    sha256: str = ""
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per group: its shape in one frame, unit, and share of known values."""
@@ -232,6 +235,7 @@ def read_openface(
     names = [name for name in ROW_COLUMNS if name in header]
     names += [name for group in wanted for name in header.group_columns(group)]
     columns = read_columns(source, list(dict.fromkeys(names)))
+    source.refuse_changed()
     rows = follow(columns, face_columns(source, columns, wanted), min_confidence, face)
 
     present = np.zeros(rows.n_frames, dtype=np.bool_)
@@ -278,6 +282,7 @@ def read_openface(
         ),
         doubled_frames=rows.doubled,
         other_face_frames=rows.other,
+        sha256=source.known.sha256,
     )
 
 

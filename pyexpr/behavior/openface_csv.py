@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import os
 import zlib
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pyexpr.base.contents import FileState, KnownFile, read_content
 from pyexpr.base.errors import OpenFaceError
 from pyexpr.behavior.openface_layout import Header, parse_header
 
@@ -66,11 +68,22 @@ class Source:
         The text; None where the file is large, and Arrow may stream it as it is.
     tail_cut : bool
         Whether a cut last line was already left out of `content`.
+    known : KnownFile
+        With the hash of the file's bytes, as they were looked at.
     """
 
     header: Header
     content: bytes | None
     tail_cut: bool
+    known: KnownFile
+
+    def refuse_changed(self) -> None:
+        """Raise `OpenFaceError` if what Arrow streamed is not what was looked at."""
+        if self.content is None and not self.known.is_as_it_was():
+            raise OpenFaceError(
+                f"{self.header.path!r}: the file was changed while it was read; read it again "
+                "when nothing writes to it"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +145,7 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     try:
         if Path(path).is_dir():
             raise IsADirectoryError
-        head, content = _look(path)
+        head, content, known = _look(path)
     except FileNotFoundError:
         raise OpenFaceError(f"{name!r}: there is no such file; check the path") from None
     except IsADirectoryError:
@@ -147,14 +160,15 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         raise OpenFaceError(f"{name!r}: cannot be read: {error}") from None
     compression = next((kind for magic, kind in _COMPRESSED.items() if head.startswith(magic)), "")
     if compression:
-        packed = Path(path).read_bytes() if content is None else content
-        content = _decompressed(name, packed, compression)
+        if content is None:
+            content, known = read_content(name)
+        content = _decompressed(name, content, compression)
         head = content[:_LOOK]
     if not head.removeprefix(_BOM).strip():
         raise OpenFaceError(f"{name!r}: the file is empty; run OpenFace on the video again")
     header = _read_header(name, head)
     if content is None:
-        return Source(header, None, tail_cut=False)
+        return Source(header, None, tail_cut=False, known=known)
     if not _has_short_lines(content):
         # Arrow refuses a row longer than its block, and its version 17 crashes on one.
         raise OpenFaceError(
@@ -165,25 +179,36 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         # Arrow cannot report a cut row that is not UTF-8; numbers and commas are ASCII.
         content = content.translate(_TO_ASCII)
     whole = _without_cut_tail(content, header)
-    return Source(header, whole, tail_cut=len(whole) < len(content))
+    return Source(header, whole, tail_cut=len(whole) < len(content), known=known)
 
 
-def _look(path: str | os.PathLike[str]) -> tuple[bytes, bytes | None]:
-    """Return the beginning of a file, and all of it unless it is large and Arrow may stream it."""
+def _look(path: str | os.PathLike[str]) -> tuple[bytes, bytes | None, KnownFile]:
+    """Return the beginning of a file, all of it unless it is large and Arrow may stream it, hash.
+
+    The hash is of the bytes that were seen, whatever becomes of the file.
+    """
     with open(path, "rb") as handle:
+        before = FileState.of(os.fstat(handle.fileno()))
+
+        def known(sha256: str) -> KnownFile:
+            after = FileState.of(os.fstat(handle.fileno()))
+            return KnownFile(Path(path), sha256, after if before == after else None)
+
         if handle.seek(0, os.SEEK_END) > _IN_MEMORY:
             handle.seek(-1, os.SEEK_END)
             plain = handle.read(1) in _ENDS
             handle.seek(0)
             head = chunk = handle.read(_CHUNK)
+            digest = hashlib.sha256()
             while chunk and plain:
+                digest.update(chunk)
                 plain = chunk.isascii() and _has_short_lines(chunk)
                 chunk = handle.read(_CHUNK)
             if plain:
-                return head[:_LOOK], None
+                return head[:_LOOK], None, known(digest.hexdigest())
         handle.seek(0)
         content = handle.read()
-    return content[:_LOOK], content
+        return content[:_LOOK], content, known(hashlib.sha256(content).hexdigest())
 
 
 def _is_utf_8(content: bytes) -> bool:

@@ -18,7 +18,7 @@ from pyexpr.base.tables import as_frame, numeric_column, require_columns
 from pyexpr.base.versions import package_version
 from pyexpr.base.video_file import index_video
 from pyexpr.behavior.schedules import Schedule, Segment
-from pyexpr.behavior.video_cache import cache_file
+from pyexpr.behavior.video_cache import cache_file, state_of
 from pyexpr.behavior.video_clips import Crop, Span, VideoClips, VideoOptions
 from pyexpr.behavior.video_decoding import ClipJob, fill, is_kept
 from pyexpr.behavior.video_sampling import MISSING, Resize
@@ -275,9 +275,10 @@ def _jobs(
         span = _span(starts[row], ends[row], row)
         wanted.setdefault((video, openface), []).append(span)
         clips.append(((video, openface), span))
-    files = {key: cache_file(folder, *key, asked) for key in wanted}
+    states = {key: tuple(state_of(path) for path in key if path is not None) for key in wanted}
+    files = {key: cache_file(folder, *key, asked, states[key]) for key in wanted}
     jobs = [
-        ClipJob(*key, tuple(dict.fromkeys(spans)), options, files[key])
+        ClipJob(*key, tuple(dict.fromkeys(spans)), options, files[key], states[key])
         for key, spans in wanted.items()
     ]
     return jobs, [(str(files[key]), span) for key, span in clips]

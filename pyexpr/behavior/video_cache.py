@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyexpr.base.contents import FileState
 from pyexpr.base.files import whole_file
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,22 +51,42 @@ class StoredClips:
         return self._rows.get(span)
 
 
-def cache_file(folder: Path, video: str, openface: str | None, options: dict[str, Any]) -> Path:
-    """Return where the clips of a recording lie: another name if file or options are others."""
-    parts = {"format": _FORMAT, "video": _identity(video), "options": options}
+def cache_file(
+    folder: Path,
+    video: str,
+    openface: str | None,
+    options: dict[str, Any],
+    states: Sequence[FileState | None],
+) -> Path:
+    """Return where the clips of a recording lie: another name if file or options are others.
+
+    `states` are `state_of` the video and, where there are landmarks, of their file.
+    """
+    parts = {"format": _FORMAT, "video": _identity(video, states[0]), "options": options}
     if openface is not None:
-        parts["openface"] = _identity(openface)
+        parts["openface"] = _identity(openface, states[1])
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return folder / f"{Path(video).stem}-{key[:16]}.clips"
 
 
-def _identity(path: str) -> list[Any]:
-    """Return what changes when a file does; hashing gigabytes of video would take minutes."""
+def state_of(path: str) -> FileState | None:
+    """Return the state of a file, None if it is not there."""
     try:
-        state = os.stat(path)
+        return FileState.of(os.stat(path))
     except OSError:
+        return None
+
+
+def _identity(path: str, state: FileState | None) -> list[Any]:
+    """Return what changes when a file does; hashing gigabytes of video would take minutes.
+
+    Among it is the time of the last change of status: a copy can keep size and time of
+    modification of what it replaces, but not that.
+    """
+    if state is None:
         return [os.path.abspath(path)]
-    return [os.path.abspath(path), state.st_size, state.st_mtime_ns]
+    # Not the device: network drives are mounted under other numbers.
+    return [os.path.abspath(path), *astuple(state)[1:]]
 
 
 def save_clips(path: Path, clips: StoredClips) -> None:

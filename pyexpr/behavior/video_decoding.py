@@ -9,24 +9,34 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pyexpr.base.contents import FileState
 from pyexpr.base.errors import VideoError
 from pyexpr.base.video_file import VideoIndex, decode_frames, index_video
 from pyexpr.behavior.face_boxes import boxes_of_frames, check_inside, face_boxes
 from pyexpr.behavior.openface import read_openface
-from pyexpr.behavior.video_cache import StoredClips, load_clips, save_clips
+from pyexpr.behavior.video_cache import StoredClips, load_clips, save_clips, state_of
 from pyexpr.behavior.video_clips import Span, VideoOptions
 from pyexpr.behavior.video_sampling import MISSING, cropped, resized, sampled_frames
 
 
 @dataclass(frozen=True, slots=True)
 class ClipJob:
-    """One recording: which clips of it are wanted, and where they are kept."""
+    """One recording: which clips of it are wanted, and where they are kept.
+
+    `states` are those of its `paths` that the name of `file` stands for.
+    """
 
     video: str
     openface: str | None
     spans: tuple[Span, ...]
     options: VideoOptions
     file: Path
+    states: tuple[FileState | None, ...]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """What is read: the video, and for faces the landmarks."""
+        return (self.video,) if self.openface is None else (self.video, self.openface)
 
 
 def is_kept(job: ClipJob) -> bool:
@@ -40,6 +50,12 @@ def fill(job: ClipJob) -> None:
     stored = load_clips(job.file)
     spans = [span for span in job.spans if stored is None or stored.row(span) is None]
     fresh = decoded(job, spans)
+    for path, state in zip(job.paths, job.states, strict=True):
+        # The name of the file stands for what was there when it was asked for.
+        if state_of(path) != state:
+            raise VideoError(
+                f"{path!r} was changed while it was read; read it again when nothing writes to it"
+            )
     if stored is not None:
         fresh = StoredClips(
             np.concatenate([stored.spans, fresh.spans]),

@@ -37,18 +37,34 @@ StudyOutput = Annotated[
         "--output", "-o", help="Folder for the results; by default the study file names it."
     ),
 ]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace files that are there already; never one that is read.",
+    ),
+]
 
 
 @app.command()
 def run(
     study: Annotated[Path, typer.Argument(help="The study file (TOML).")],
     output: StudyOutput = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace files that no run wrote, or that were changed since; never one that is "
+            "read.",
+        ),
+    ] = False,
 ) -> None:
     """Run a whole study: tables, figures, record.json, and the report."""
     from pyexpr.study.pipeline import Study
     from pyexpr.study.summary import print_summary
 
-    print_summary(Study.from_file(study, output=output).run(progress=True))
+    planned = Study.from_file(study, output=output)
+    print_summary(planned.run(progress=True, overwrite=overwrite))
 
 
 @app.command()
@@ -58,11 +74,27 @@ def report(
         Path | None,
         typer.Option("--output", "-o", help="The file to write; by default report.html in it."),
     ] = None,
+    altered: Annotated[
+        bool,
+        typer.Option(
+            "--altered", help="Show tables and figures that were edited since the run, marked."
+        ),
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace a file that is no report, or a report that was edited."
+        ),
+    ] = False,
 ) -> None:
-    """One HTML file from a study's results: method, tables, figures, cautions."""
+    """One HTML file from a study's results: method, tables, figures, cautions.
+
+    Tables and figures that were edited since the run are refused, or marked (--altered).
+    """
     from pyexpr.study.report import study_report
 
-    typer.echo(f"Report: {study_report(results, output=output)}")
+    written = study_report(results, output=output, altered=altered, overwrite=overwrite)
+    typer.echo(f"Report: {written}")
 
 
 @app.command()
@@ -72,12 +104,23 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 1,
     videos: Annotated[bool, typer.Option(help="Draw each recording as a video too.")] = False,
     video_size: Annotated[int, typer.Option(help="Width and height of the videos, px.")] = 64,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace an earlier simulation's files that were changed since."
+        ),
+    ] = False,
 ) -> None:
     """Write a simulated study: ratings, OpenFace recordings, study file, and the truth."""
     from pyexpr.simulation.simulate import simulate_study
 
     result = simulate_study(
-        folder, subjects=subjects, seed=seed, videos=videos, video_size=video_size
+        folder,
+        subjects=subjects,
+        seed=seed,
+        videos=videos,
+        video_size=video_size,
+        overwrite=overwrite,
     )
     typer.echo(result.heading())
 
@@ -92,6 +135,12 @@ def demo(
     deep: Annotated[
         bool, typer.Option("--deep", help="With videos, and the deep models trained on them.")
     ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace an earlier demo's files that were changed since."
+        ),
+    ] = False,
 ) -> None:
     """Simulate a study, run it, and set its tables beside the truth and the paper."""
     from pyexpr.simulation.simulate import simulate_study
@@ -99,10 +148,10 @@ def demo(
     from pyexpr.study.summary import print_beside_truth
 
     number = subjects if subjects is not None else 20 if deep else 40
-    simulated = simulate_study(folder, subjects=number, seed=seed, videos=deep)
+    simulated = simulate_study(folder, subjects=number, seed=seed, videos=deep, overwrite=overwrite)
     typer.echo(simulated.heading())
     study = simulated.deep_study_file if deep else simulated.study_file
-    result = Study.from_file(study).run(progress=True)
+    result = Study.from_file(study).run(progress=True, overwrite=overwrite)
     print_beside_truth(result, folder / "truth.json")
 
 
@@ -119,16 +168,18 @@ def paper(
         Path | None,
         typer.Option("--output", "-o", help="Folder for paper.html, paper.csv and the tables."),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Set the paper's figures beside what follows from them and beside a simulated study."""
     from pyexpr.base.files import writable_folder
     from pyexpr.report.console import to_console
-    from pyexpr.study.paper import PAPER_SUBJECTS, QUICK, reproduce_paper
+    from pyexpr.study.paper import PAPER_SUBJECTS, QUICK, check_paper_folder, reproduce_paper
 
     if quick and subjects is not None:
         raise typer.BadParameter("--quick says how many subjects: give it or --subjects")
     if output is not None:
         # Known now, not after a minute.
+        check_paper_folder(output, overwrite=overwrite)
         writable_folder(output)
     size = QUICK if quick else {"subjects": PAPER_SUBJECTS if subjects is None else subjects}
     result = reproduce_paper(seed=seed, progress=True, **size)
@@ -139,7 +190,7 @@ def paper(
     for note in result.notes():
         typer.echo(f"Note: {note}")
     if output is not None:
-        result.write(output)
+        result.write(output, overwrite=overwrite)
         typer.echo(f"Page and tables: {output / 'paper.html'}")
 
 
@@ -166,11 +217,13 @@ def icc(
     form: Annotated[str, typer.Option(help='"all", or forms by commas: "ICC(1,k)".')] = "all",
     confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     output: Output = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Inter-rater reliability (intraclass correlations)."""
-    if data.suffix == ".toml":
-        _refuse_options(context)
-        _finish(_study(data).reliability().tables["reliability"], output)
+    study = _study_of(context, data)
+    _check(context, [data], study, overwrite=overwrite)
+    if study is not None:
+        _finish(study.reliability().tables["reliability"], output)
         return
     from pyexpr.base.csv_file import read_csv
     from pyexpr.measurement.reliability import icc as compute
@@ -209,11 +262,13 @@ def cfa(
     scores: Annotated[Path | None, typer.Option(help="Write the scores here (CSV).")] = None,
     method: Annotated[str, typer.Option(help="bartlett or regression.")] = "bartlett",
     output: Output = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """One-factor model, and its scores."""
-    if data.suffix == ".toml":
-        _refuse_options(context, besides=("scores",))
-        tables = _study(data).factor_model().tables
+    study = _study_of(context, data)
+    _check(context, [data], study, overwrite=overwrite)
+    if study is not None:
+        tables = study.factor_model().tables
         if scores is not None:
             _write(tables["scores"], scores)
         _finish(tables["parameters"], output)
@@ -250,13 +305,15 @@ def features(
         Path | None, typer.Option(help="Write valid and lost frames per clip here (CSV).")
     ] = None,
     output: Output = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Facial, head and gaze features of clips from OpenFace files."""
-    if any(path.suffix == ".toml" for path in files):
-        if len(files) > 1:
-            raise typer.BadParameter("give OpenFace files, or one study file alone")
-        _refuse_options(context, besides=("quality",))
-        tables = _study(files[0]).features(progress=True).tables
+    if len(files) > 1 and any(path.suffix == ".toml" for path in files):
+        raise typer.BadParameter("give OpenFace files, or one study file alone")
+    study = _study_of(context, files[0])
+    _check(context, files, study, overwrite=overwrite)
+    if study is not None:
+        tables = study.features(progress=True).tables
         if quality is not None:
             _write(tables["quality"], quality)
         _finish(tables["features"], output)
@@ -286,14 +343,17 @@ def features(
 
 @app.command()
 def fit(
+    context: typer.Context,
     study: Annotated[Path, typer.Argument(help="The study file (TOML).")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the test predictions here (CSV).")
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Write the weights here (CSV).")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Fit a study's models; print their weights, write the test predictions."""
     planned = _study(study)
+    _check(context, [study], planned, overwrite=overwrite)
     predictions, tables = planned.predictions(progress=True), planned.models().tables
     if weights is not None:
         _write(tables["weights"], weights)
@@ -345,11 +405,13 @@ def compare(
         typer.Option(help="Write the replicates here (CSV): a row each, every digit kept."),
     ] = None,
     output: Output = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Compare models on the same rows, with intervals that respect subjects."""
-    if data.suffix == ".toml":
-        _refuse_options(asked)
-        _finish(_study(data).comparison().tables["comparison"], output)
+    study = _study_of(asked, data)
+    _check(asked, [data], study, overwrite=overwrite)
+    if study is not None:
+        _finish(study.comparison().tables["comparison"], output)
         return
     from pyexpr.base.csv_file import read_csv
     from pyexpr.inference.comparison import compare_models
@@ -410,9 +472,33 @@ def _forms(text: str) -> list[str]:
     return [part.strip() for part in re.split(r",(?![^(]*\))", text) if part.strip()]
 
 
-def _refuse_options(context: typer.Context, *, besides: Iterable[str] = ()) -> None:
+# Options that name a file to write; with a study file those of tables that the study has.
+_WRITTEN = ("output", "scores", "quality", "weights", "replicates")
+_OF_A_STUDY = ("output", "scores", "quality", "weights")
+
+
+def _check(
+    context: typer.Context, data: Iterable[Path], study: Study | None, *, overwrite: bool
+) -> None:
+    """Refuse files that are not to be written, before anything is computed."""
+    from pyexpr.base.outputs import check_outputs
+
+    outputs = {f"--{name}": context.params.get(name) for name in _WRITTEN}
+    inputs = [*data, *(() if study is None else study.input_files)]
+    check_outputs(outputs, inputs=inputs, overwrite=overwrite)
+
+
+def _study_of(context: typer.Context, data: Path) -> Study | None:
+    """Return the study of a study file, and None of a table."""
+    if data.suffix != ".toml":
+        return None
+    _refuse_options(context)
+    return _study(data)
+
+
+def _refuse_options(context: typer.Context) -> None:
     """Refuse options that the study file decides, instead of ignoring them in silence."""
-    allowed = {"data", "files", "output", *besides}
+    allowed = {"data", "files", "overwrite", *_OF_A_STUDY}
     for name in context.params:
         source = context.get_parameter_source(name)
         if name not in allowed and source is not None and source.name == "COMMANDLINE":

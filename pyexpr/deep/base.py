@@ -174,13 +174,15 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
 
     # --- on disk ---
 
-    def save(self, folder: Path | str) -> Path:
+    def save(self, folder: Path | str, *, overwrite: bool = False) -> Path:
         """Write the fitted model into `folder`: ``weights.safetensors`` and ``model.json``.
 
         Parameters
         ----------
         folder : path
             Made if needed; an earlier model in it is replaced.
+        overwrite : bool
+            Replace files of these names, too, that are no model's.
 
         Returns
         -------
@@ -190,7 +192,8 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         Raises
         ------
         OutputError
-            If the folder cannot be written.
+            If the folder cannot be written, or holds files of these names that are no model's,
+            or that this model was pretrained with.
         """
         check_is_fitted(self, "modules_")
         facts = {
@@ -200,7 +203,11 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
             },
             "fitted": {name: _plain(getattr(self, name)) for name in self._FITTED},
         }
-        return write_model(folder, facts, to_bytes(self.modules_))
+        read = getattr(self, "pretrained", None)
+        inputs = [] if read is None else [read]
+        return write_model(
+            folder, facts, to_bytes(self.modules_), inputs=inputs, overwrite=overwrite
+        )
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:

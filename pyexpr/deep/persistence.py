@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from pyexpr.base.errors import DataError
-from pyexpr.base.files import whole_file, writable_folder, write_text
+from pyexpr.base.files import sha256, whole_file, writable_folder, write_text
+from pyexpr.base.outputs import check_folder_outputs
 from pyexpr.deep.checkpoints import Tensors, copied
 
 WEIGHTS = "weights.safetensors"
@@ -38,11 +39,27 @@ def from_bytes(content: bytes) -> list[Tensors]:
     return [found[number] for number in sorted(found)]
 
 
-def write_model(folder: Path | str, facts: dict[str, Any], weights: bytes) -> Path:
+def write_model(
+    folder: Path | str,
+    facts: dict[str, Any],
+    weights: bytes,
+    *,
+    inputs: Iterable[Path | str] = (),
+    overwrite: bool = False,
+) -> Path:
     """Write ``weights.safetensors`` and ``model.json``, which holds the hash of the former.
 
-    Written in this order, so that a folder with both and equal hashes is whole.
+    Written in this order, so that a folder with both and equal hashes is whole. `OutputError`
+    if that would replace `inputs`, or, without `overwrite`, files that are no model's.
     """
+    check_folder_outputs(
+        Path(folder),
+        (WEIGHTS, CONFIGURATION),
+        own=_own_files(Path(folder)),
+        inputs=inputs,
+        overwrite=overwrite,
+        what="the model",
+    )
     target = writable_folder(folder)
     with whole_file(target / WEIGHTS) as temporary:
         temporary.write_bytes(weights)
@@ -51,6 +68,16 @@ def write_model(folder: Path | str, facts: dict[str, Any], weights: bytes) -> Pa
         target / CONFIGURATION, json.dumps({**facts, "weights_sha256": digest}, indent=1) + "\n"
     )
     return target
+
+
+def _own_files(folder: Path) -> list[str]:
+    """Return which files of an earlier model are in a folder."""
+    try:
+        facts = json.loads((folder / CONFIGURATION).read_text(encoding="utf-8"))
+        whole = sha256(folder / WEIGHTS) == facts["weights_sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [WEIGHTS, CONFIGURATION] if whole else []
 
 
 def read_model(folder: Path | str) -> tuple[dict[str, Any], list[Tensors]]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import math
 from pathlib import Path
 from typing import Any, Final, Self
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import nn
 from torchvision.models.video import R3D_18_Weights, r3d_18
 
 from pyexpr.base.errors import DataError, listed
-from pyexpr.base.files import sha256, writable_folder
+from pyexpr.base.files import writable_folder
 from pyexpr.deep.checkpoints import Tensors
 
 KINETICS: Final = "kinetics400"
@@ -125,22 +127,23 @@ def check_trainable(trainable: Any) -> None:
         )
 
 
-def pretrained_state(pretrained: str | Path) -> Tensors:
+def pretrained_state(pretrained: str | Path, expected: str | None = None) -> Tensors:
     """Return the weights of an ``r3d_18`` from torchvision or from a file.
 
     Without a head, unless the file has one of a single value. Loading runs no code from
-    the file. Raises `DataError` if the weights cannot be had, or are of another network.
+    the file. Raises `DataError` if the weights cannot be had, are of another network, or
+    the file's SHA-256 is not `expected`.
     """
-    state = _kinetics() if pretrained == KINETICS else _from_file(Path(pretrained))
-    expected = r3d_18(weights=None).state_dict()
+    state = _kinetics() if pretrained == KINETICS else _from_file(Path(pretrained), expected)
+    whole = r3d_18(weights=None).state_dict()
     if state.get("fc.weight") is None or state["fc.weight"].shape[0] != 1:
         state = {name: value for name, value in state.items() if not name.startswith("fc.")}
-        expected = {name: value for name, value in expected.items() if not name.startswith("fc.")}
+        whole = {name: value for name, value in whole.items() if not name.startswith("fc.")}
     else:
-        expected |= {"fc.weight": torch.zeros(1, 512), "fc.bias": torch.zeros(1)}
-    lacking = [name for name in expected if name not in state]
-    unknown = [name for name in state if name not in expected]
-    odd = [name for name in state if name in expected and state[name].shape != expected[name].shape]
+        whole |= {"fc.weight": torch.zeros(1, 512), "fc.bias": torch.zeros(1)}
+    lacking = [name for name in whole if name not in state]
+    unknown = [name for name in state if name not in whole]
+    odd = [name for name in state if name in whole and state[name].shape != whole[name].shape]
     for names, what in (
         (lacking, "lacks the weights"),
         (unknown, "has weights that an r3d_18 does not have:"),
@@ -173,13 +176,14 @@ def _kinetics() -> Tensors:
                 f"{_WEIGHTS.url} where there is a network, and put it into {str(folder)!r} or give "
                 "its path as pretrained="
             ) from None
-    # Whoever put it there: it is looked at before it is read, and read as tensors alone.
-    if not sha256(path).startswith(expected):
+    # Whoever put it there: it is looked at before it is understood, and read as tensors alone.
+    content = path.read_bytes()
+    if not hashlib.sha256(content).hexdigest().startswith(expected):
         raise DataError(
             f"{str(path)!r} is not torchvision's file of that name (its SHA-256 does not begin "
             f"with {expected}); remove it, or give weights of your own by their path as pretrained="
         )
-    return _from_file(path)
+    return _tensors(path, content)
 
 
 def _hash_prefix(name: str) -> str:
@@ -187,17 +191,28 @@ def _hash_prefix(name: str) -> str:
     return name.rpartition("-")[2].partition(".")[0]
 
 
-def _from_file(path: Path) -> Tensors:
+def _from_file(path: Path, expected: str | None) -> Tensors:
     if not path.is_file():
         raise DataError(
             f"pretrained={str(path)!r}: there is no such file; it may be None, {KINETICS!r}, or "
             "the path of a state_dict() (.pth or .safetensors)"
         )
+    content = path.read_bytes()
+    if expected is not None and hashlib.sha256(content).hexdigest() != expected:
+        raise DataError(
+            f"pretrained={str(path)!r} was changed while it was used; fit the model again when "
+            "nothing writes to it"
+        )
+    return _tensors(path, content)
+
+
+def _tensors(path: Path, content: bytes) -> Tensors:
+    """Return the weights in a file's content."""
     try:
         if path.suffix == ".safetensors":
-            found: Any = load_file(path)
+            found: Any = load(content)
         else:
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:
         # What the reader of a file that is no state dict stumbles over depends on its bytes.
         said = " ".join(str(error).split()).partition(". ")[0][:200]

@@ -227,4 +227,5 @@ class Video3DRegressor(DeepRegressor):
     @classmethod
     def _initialise(cls, module: Any, config: Mapping[str, Any]) -> None:
         if config["pretrained"] is not None:
-            module.load_body(pretrained_state(config["pretrained"]))
+            hashed = config.get("pretrained_sha256")
+            module.load_body(pretrained_state(config["pretrained"], hashed))

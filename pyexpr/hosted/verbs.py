@@ -257,15 +257,32 @@ def do_method(key: int, name: str, **options: Any) -> Any:
 
 
 def do_run_study(
-    study: str, output: str | None = None, progress: bool | None = None
+    study: str,
+    output: str | None = None,
+    progress: bool | None = None,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Run a study file; results go where it or `output` says."""
     from pyexpr.study.pipeline import Study
 
     result = Study.from_file(
         os.path.expanduser(study), output=None if output is None else os.path.expanduser(output)
-    ).run(progress=progress)
+    ).run(progress=progress, overwrite=overwrite)
     return described(result) | {"folder": str(result.folder), "reused": list(result.reused)}
+
+
+def do_study_report(
+    folder: str, output: str | None = None, altered: bool = False, overwrite: bool = False
+) -> str:
+    """`px.study_report`; the path of the file."""
+    from pyexpr.study.report import study_report
+
+    target = None if output is None else os.path.expanduser(output)
+    return str(
+        study_report(
+            os.path.expanduser(folder), output=target, altered=altered, overwrite=overwrite
+        )
+    )
 
 
 def do_simulate_study(folder: str, **options: Any) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from pyexpr.report.display import DisplayTable
 from pyexpr.report.html_table import word_html
 from pyexpr.report.latex import latex
 
+TABLE_FORMATS = ("csv", "md", "tex", "html")
+
 
 def write_table(
     frame: pd.DataFrame, display: DisplayTable, folder: Path | str, stem: str
@@ -33,14 +35,14 @@ def write_table(
     OutputError
         The folder cannot be written.
     """
-    texts = {
-        "csv": frame.to_csv(index=False, lineterminator="\n"),
-        "md": display.markdown(),
-        "tex": latex(display),
-        "html": word_html(display),
-    }
-    paths = tuple(Path(folder) / f"{stem}.{kind}" for kind in texts)
+    texts = (
+        frame.to_csv(index=False, lineterminator="\n"),
+        display.markdown(),
+        latex(display),
+        word_html(display),
+    )
+    paths = tuple(Path(folder) / f"{stem}.{kind}" for kind in TABLE_FORMATS)
     with ExitStack() as stack:
-        for path, text in zip(paths, texts.values(), strict=True):
+        for path, text in zip(paths, texts, strict=True):
             stack.enter_context(whole_file(path)).write_text(text, encoding="utf-8", newline="\n")
     return paths

@@ -34,6 +34,8 @@ _TITLES = {
     "figure 4": "Weights That the Paper Interprets (Its Figure 4).",
     "tuning": "Penalty and L1 Ratio of the Final Elastic Nets.",
 }
+#: The tables of the paper, and what stands beside them.
+PAPER_TABLES = tuple(_TITLES)
 _STEMS = {"figure 4": "paper_figure4", "tuning": "paper_tuning"}
 # What stands in the column "Recomputed".
 _RECOMPUTED = {

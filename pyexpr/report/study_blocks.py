@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pyexpr.report.columns import title_parts
@@ -13,6 +13,7 @@ from pyexpr.report.notes_text import readers_notes
 from pyexpr.report.page import Section, bullets, caution_box, figure, folded
 from pyexpr.report.results_text import Caution
 from pyexpr.report.study_facts import Record, Tables
+from pyexpr.report.wording import listed_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class StudyContent:
         SVG text, by the stem of their file.
     main : str
         The model whose differences from the others are told.
+    altered : tuple of str
+        Files that are not as the run wrote them, and are shown all the same.
+    altered_tables, altered_figures : mapping of str to tuple of str
+        By the names in `displays` and `figures`: which altered files each is made of.
     numbers : dict of str to int
         The last number given to a "Table" and to a "Figure": they count as they are shown.
     """
@@ -41,6 +46,9 @@ class StudyContent:
     displays: Mapping[str, DisplayTable]
     figures: Mapping[str, str]
     main: str
+    altered: tuple[str, ...] = ()
+    altered_tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    altered_figures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
 
     def numbered(self, kind: str, title: str) -> str:
@@ -72,7 +80,11 @@ def figure_block(content: StudyContent, stem: str, title: str, *, note: str = ""
     svg = content.figures.get(stem)
     if svg is None:
         return None
-    return figure(_id("figure", stem), svg, content.numbered("Figure", title), note=note)
+    altered = content.altered_figures.get(stem, ())
+    if altered:
+        note = f"{altered_note(altered)} {note}".rstrip()
+    drawn = figure(_id("figure", stem), svg, content.numbered("Figure", title), note=note)
+    return _marked(drawn, altered)
 
 
 def table_block(content: StudyContent, stem: str) -> Markup | None:
@@ -81,7 +93,29 @@ def table_block(content: StudyContent, stem: str) -> Markup | None:
     if display is None:
         return None
     title = content.numbered("Table", display.title)
-    return report_table(replace(display, title=title), _id("table", stem))
+    altered, notes = content.altered_tables.get(stem, ()), display.notes
+    if altered:
+        # It stands below the table, too: a table is copied without what is around it.
+        notes = (altered_note(altered), *notes)
+    table = report_table(replace(display, title=title, notes=notes), _id("table", stem))
+    return _marked(table, altered)
+
+
+def altered_note(files: Sequence[str]) -> str:
+    """Return which files are not as the run wrote them, in a sentence."""
+    names = listed_words(files)
+    if len(files) == 1:
+        return f"Altered: the file {names} is not as the run wrote it."
+    return f"Altered: the files {names} are not as the run wrote them."
+
+
+def altered_box(files: Sequence[str]) -> Markup | None:
+    """Return a box that says which files are altered, None if none is."""
+    return caution_box([altered_note(files)], title="Altered") if files else None
+
+
+def _marked(block: Markup, altered: Sequence[str]) -> Markup:
+    return joined(altered_box(altered), block) if altered else block
 
 
 def _id(kind: str, stem: str) -> str:

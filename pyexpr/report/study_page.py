@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pyexpr.report.labels import display_name, percent
@@ -30,6 +30,8 @@ from pyexpr.report.results_text import (
 )
 from pyexpr.report.study_blocks import (
     StudyContent,
+    altered_box,
+    altered_note,
     cautions_block,
     figure_block,
     folded_table_block,
@@ -61,6 +63,9 @@ def study_page(content: StudyContent) -> str:
     sections = [section for section in parts if section]
     sections += [_references(content, sections), _record(content)]
     lead = [paragraph(_lead(content))]
+    altered = altered_box(content.altered)
+    if altered is not None:
+        lead.append(altered)
     if record["simulated"]:
         lead.append(
             element("p", element("strong", "These data are simulated."),
@@ -84,6 +89,7 @@ def _lead(content: StudyContent) -> str:
 def _summary(content: StudyContent, found: Iterable[Caution]) -> Section:
     record, tables = content.record, content.tables
     text = [
+        *_altered(content.altered),
         reliability_sentence(content.record, tables),
         loadings_sentence(tables),
         *performance_sentences(record, tables),
@@ -102,9 +108,19 @@ def _summary(content: StudyContent, found: Iterable[Caution]) -> Section:
     return section_of("summary", "Results in sentences", blocks)
 
 
+def _altered(files: Sequence[str]) -> list[str]:
+    """Return what is said before sentences told from files, if some of them are altered.
+
+    Within what is copied: sentences are copied without what is around them.
+    """
+    return [f"{altered_note(files)} What follows may be told from there."] if files else []
+
+
 def _methods(content: StudyContent) -> Section:
     parts = methods_paragraphs(content.record, content.tables)
-    blocks = [joined(element("h3", heading), paragraph(text)) for heading, text in parts.items()]
+    # What was done is told from the record, and from counts in the tables.
+    blocks = [paragraph(text) for text in _altered(content.altered)]
+    blocks += [joined(element("h3", heading), paragraph(text)) for heading, text in parts.items()]
     return section_of("methods", "Method", [copyable("methods-text", "the method", *blocks)])
 
 

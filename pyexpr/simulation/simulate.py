@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.checks import is_whole
 from pyexpr.base.errors import DataError, StudyError, listed
-from pyexpr.base.files import OutputError, whole_file, writable_folder, write_text
+from pyexpr.base.files import OutputError, sha256, whole_file, writable_folder, write_text
+from pyexpr.base.outputs import check_folder_outputs
 from pyexpr.base.processes import in_processes
 from pyexpr.base.progress import progress as progress_bar
 from pyexpr.base.results import Result
@@ -146,6 +147,7 @@ def simulate_study(
     video_size: int = 64,
     n_jobs: int = 2,
     progress: bool | None = None,
+    overwrite: bool = False,
 ) -> SimulationResult:
     """Write a simulated study: ratings, OpenFace recordings, study file, and the truth.
 
@@ -158,7 +160,7 @@ def simulate_study(
     folder : path
         New, empty, or an earlier simulated study, which is completed if it was
         made with the same arguments and replaced otherwise. Other files in it
-        stay.
+        stay, and one whose files were changed since is not replaced.
     subjects : int
         At least 1. With the same seed, the first subjects of a larger study are
         those of a smaller one.
@@ -174,6 +176,8 @@ def simulate_study(
         Processes that write recordings.
     progress : bool, optional
         Show a bar; by default if standard error is a terminal.
+    overwrite : bool
+        Replace an earlier simulated study, too, whose files were changed since.
 
     Returns
     -------
@@ -185,7 +189,8 @@ def simulate_study(
     StudyError
         The folder holds something that is not a simulated study.
     OutputError
-        The folder cannot be written.
+        The folder cannot be written, or files of an earlier simulation in it, which would be
+        replaced, were changed since.
     DataError
         An argument is out of range.
 
@@ -193,7 +198,7 @@ def simulate_study(
     -----
     Writes ``ratings.csv``, ``recordings.csv``, ``openface/*.csv`` (about 9 MB per
     subject), ``study.toml``, ``truth.json``, each whole or not at all, and
-    ``simulation.json``, which says that all of it is there. Checked against:
+    ``simulation.json``, which says that all of it is there, and with which hashes. Checked against:
     pingouin's ICCs and the paper's tables 1 and 2, its figure 4 for the signs.
 
     Examples
@@ -213,14 +218,16 @@ def simulate_study(
     stamp = _checked_stamp(target)
     if _is_complete(target, stamp, arguments):
         return _result(target, subjects, seed, size, written=False)
+    _check_unchanged(target, stamp, arguments, overwrite=overwrite)
     writable_folder(target)
     if stamp is None or stamp["arguments"] != arguments:
         _remove_earlier(target, stamp)
     # From here the folder is known as a simulated study, though not a complete one.
-    _write_stamp(target, arguments, complete=False)
+    _write_stamp(target, arguments)
     _write_tables(target, subjects, seed, size)
     _write_recordings(target, subjects, seed, size, n_jobs, progress)
-    _write_stamp(target, arguments, complete=True)
+    names = (*_tables(arguments), *_recording_names(arguments))
+    _write_stamp(target, arguments, {name: sha256(target / name) for name in names})
     return _result(target, subjects, seed, size, written=True)
 
 
@@ -300,6 +307,26 @@ def _is_complete(folder: Path, stamp: dict[str, Any] | None, arguments: dict[str
     )
 
 
+def _check_unchanged(
+    folder: Path, stamp: dict[str, Any] | None, arguments: dict[str, int], *, overwrite: bool
+) -> None:
+    """Raise `OutputError` for files of an earlier simulation that a user has changed.
+
+    Of one that was interrupted nothing is known but that its files were just written.
+    """
+    hashes = {} if stamp is None else stamp.get("files", {})
+    names = [STAMP, *_tables(arguments), *_recording_names(arguments), *hashes]
+    there = [name for name in dict.fromkeys(names) if (folder / name).is_file()]
+    own = [
+        name
+        for name in there
+        if name == STAMP or not hashes or hashes.get(name) == sha256(folder / name)
+    ]
+    check_folder_outputs(
+        folder, dict.fromkeys(names), own=own, overwrite=overwrite, what="the simulated study"
+    )
+
+
 def _remove_earlier(folder: Path, stamp: dict[str, Any] | None) -> None:
     """Remove what an earlier simulation with other arguments wrote, and nothing else."""
     if stamp is not None:
@@ -307,8 +334,16 @@ def _remove_earlier(folder: Path, stamp: dict[str, Any] | None) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def _write_stamp(folder: Path, arguments: dict[str, int], *, complete: bool) -> None:
-    stamp = {"simulated": True, "complete": complete, "arguments": arguments}
+def _write_stamp(
+    folder: Path, arguments: dict[str, int], files: dict[str, str] | None = None
+) -> None:
+    """Say which simulation this is; with the hashes of its `files` once all are there."""
+    stamp = {
+        "simulated": True,
+        "complete": files is not None,
+        "arguments": arguments,
+        "files": files or {},
+    }
     write_text(folder / STAMP, json.dumps(stamp, indent=2) + "\n")
 
 

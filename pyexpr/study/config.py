@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from pyexpr.base.contents import KnownFile, read_content
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import StudyError, near_names
 from pyexpr.behavior.frame_store import wanted_groups
@@ -332,9 +333,15 @@ class StudyConfig(_Section):
 
 def read_config(path: Path) -> StudyConfig:
     """Read and check a study file; `StudyError` names the file, the place and the mend."""
+    return read_known_config(path)[0]
+
+
+def read_known_config(path: Path) -> tuple[StudyConfig, KnownFile]:
+    """Return what `read_config` does, and the hash of the bytes that it was read from."""
     try:
+        content, file = read_content(path)
         # Some editors begin a file with a byte-order mark, which TOML does not know.
-        raw = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        raw = tomllib.loads(content.decode("utf-8-sig"))
     except FileNotFoundError:
         raise StudyError(f"there is no study file {str(path)!r}") from None
     except IsADirectoryError:
@@ -342,7 +349,7 @@ def read_config(path: Path) -> StudyConfig:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StudyError(f"{str(path)!r} is not a TOML file: {error}") from None
     try:
-        return StudyConfig.model_validate(raw)
+        return StudyConfig.model_validate(raw), file
     except ValidationError as error:
         problems = "; ".join(_sentences(error))
         raise StudyError(f"study file {str(path)!r}: {problems}") from None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyexpr.base.contents import KnownFile
 from pyexpr.base.contexts import ALL
-from pyexpr.base.csv_file import read_csv
+from pyexpr.base.csv_file import read_known_csv
 from pyexpr.base.errors import StudyError, counted, have, listed
 from pyexpr.base.tables import label_codes, numeric_column, require_columns
 from pyexpr.behavior.schedules import BP4D_PLUS, Schedule
@@ -39,6 +40,9 @@ class Inputs:
     unmatched : DataFrame
         subject, context, clip, reason: what stands in one table alone and was left out, a
         row per rated clip; of a recording without ratings one row, its clip missing.
+    files : dict of str to KnownFile
+        The tables of ratings and of recordings, as the study names them: with the hash of the
+        bytes that these very tables were read from.
     """
 
     ratings: pd.DataFrame
@@ -48,6 +52,7 @@ class Inputs:
     questions: tuple[str, ...]
     dropped: dict[str, int]
     unmatched: pd.DataFrame
+    files: dict[str, KnownFile] = field(default_factory=dict)
 
     def notes(self) -> tuple[str, ...]:
         """Return what `unmatched` holds, a sentence for each reason."""
@@ -63,8 +68,8 @@ class Inputs:
 def read_inputs(config: StudyConfig, folder: Path) -> Inputs:
     """Read the tables that a study file names; paths are relative to `folder`."""
     schedule = study_schedule(config)
-    ratings, dropped = read_ratings(config, folder)
-    recordings = read_recordings(config, folder)
+    ratings, dropped, ratings_file = read_ratings(config, folder)
+    recordings, recordings_file = read_recordings(config, folder)
     ratings, recordings, lost, unmatched = _match(
         ratings, recordings, drop=config.data.unmatched == "drop"
     )
@@ -73,7 +78,10 @@ def read_inputs(config: StudyConfig, folder: Path) -> Inputs:
     present = set(ratings["context"])
     contexts = tuple(name for name in schedule.segments if name in present)
     questions = _questions(config, ratings)
-    return Inputs(ratings, recordings, schedule, contexts, questions, dropped | lost, unmatched)
+    files = {config.data.ratings: ratings_file, config.data.recordings: recordings_file}
+    return Inputs(
+        ratings, recordings, schedule, contexts, questions, dropped | lost, unmatched, files
+    )
 
 
 def study_schedule(config: StudyConfig) -> Schedule:
@@ -86,12 +94,15 @@ def study_schedule(config: StudyConfig) -> Schedule:
     return Schedule.from_table(pd.DataFrame(rows))
 
 
-def read_ratings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, dict[str, int]]:
+def read_ratings(
+    config: StudyConfig, folder: Path
+) -> tuple[pd.DataFrame, dict[str, int], KnownFile]:
     """Read the ratings; rows without a score are dropped and counted."""
     path = folder / config.data.ratings
     names = {name: config.data.rating_columns.get(name, name) for name in RATING_COLUMNS}
     what = f"the ratings ({config.data.ratings})"
-    table = read_csv(path, labels=[names[name] for name in RATING_COLUMNS[:-1]], what=what)
+    labels = [names[name] for name in RATING_COLUMNS[:-1]]
+    table, file = read_known_csv(path, labels=labels, what=what)
     require_columns(table, names.values(), what=what)
     _refuse_empty(table, what)
     scores = numeric_column(
@@ -116,17 +127,17 @@ def read_ratings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, dict[
     if missing == len(table):
         raise StudyError(f"{what}: column {names['score']!r} is empty")
     table = table[table["score"].notna()].reset_index(drop=True)
-    return table, {"ratings without a score": missing}
+    return table, {"ratings without a score": missing}, file
 
 
-def read_recordings(config: StudyConfig, folder: Path) -> pd.DataFrame:
+def read_recordings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, KnownFile]:
     """Read the table of recordings; paths in it are relative to its own folder."""
     path = folder / config.data.recordings
     needed = ("subject", "context", "openface")
     known = (*needed, "video")
     names = {name: config.data.recording_columns.get(name, name) for name in known}
     what = f"the recordings ({config.data.recordings})"
-    table = read_csv(path, labels=names.values(), what=what)
+    table, file = read_known_csv(path, labels=names.values(), what=what)
     with_videos = config.models.video3d is not None
     # Videos are read by one model only.
     wanted = [name for name in known if name in needed or with_videos or names[name] in table]
@@ -144,7 +155,7 @@ def read_recordings(config: StudyConfig, folder: Path) -> pd.DataFrame:
     found = table.assign(path=_files(table["openface"], path.parent, what))
     if with_videos:
         found = found.assign(video_path=_files(table["video"], path.parent, what))
-    return found
+    return found, file
 
 
 def _refuse_empty(table: pd.DataFrame, what: str) -> None:

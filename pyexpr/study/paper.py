@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from pyexpr.base.checks import is_whole
 from pyexpr.base.errors import DataError, StudyError
 from pyexpr.base.files import writable_folder, write_text
+from pyexpr.base.outputs import check_folder_outputs
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import checked_seed
 from pyexpr.report import paper_figures
-from pyexpr.report.files import write_table
-from pyexpr.report.paper_tables import paper_page, paper_stem, paper_tables
+from pyexpr.report.files import TABLE_FORMATS, write_table
+from pyexpr.report.paper_tables import PAPER_TABLES, paper_page, paper_stem, paper_tables
 from pyexpr.simulation.simulate import MOST_SUBJECTS
 from pyexpr.study.paper_rows import Figure, PaperRow, counts, paper_rows
 from pyexpr.study.simulated import analyse_simulated
@@ -80,18 +81,21 @@ class PaperResult(Result):
         """Return the tables to read, by the table of the paper."""
         return paper_tables(self.tidy())
 
-    def write(self, folder: Path | str) -> list[Path]:
+    def write(self, folder: Path | str, *, overwrite: bool = False) -> list[Path]:
         """Write ``paper.csv``, ``paper.html`` and every table (CSV, Markdown, LaTeX, HTML).
 
         Parameters
         ----------
         folder : path
             Made if needed; `OutputError` if nothing can be written there.
+        overwrite : bool
+            Replace files of these names that are there; otherwise `OutputError` names them.
 
         Returns
         -------
         list of Path
         """
+        check_paper_folder(folder, overwrite=overwrite)
         target = writable_folder(folder)
         table = self.tidy()
         written = [target / "paper.csv", target / PAGE]
@@ -129,6 +133,14 @@ class PaperResult(Result):
             "engine": self.engine,
             "versions": versions("scipy"),
         }
+
+
+def check_paper_folder(folder: Path | str, *, overwrite: bool) -> None:
+    """Raise `OutputError` if `PaperResult.write` would replace files, unless `overwrite`."""
+    names = [f"{paper_stem(name)}.{kind}" for name in PAPER_TABLES for kind in TABLE_FORMATS]
+    check_folder_outputs(
+        Path(folder), ["paper.csv", PAGE, *names], overwrite=overwrite, what="the paper's tables"
+    )
 
 
 def _flat(row: PaperRow) -> dict[str, Any]:

@@ -7,36 +7,36 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial, wraps
 from pathlib import Path
 from shutil import rmtree
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from pyexpr.base.errors import StudyError
-from pyexpr.base.files import sha256, writable_folder, write_text
+from pyexpr.base.contents import KnownFile
+from pyexpr.base.errors import PyexprError, PyexprWarning, StudyError, warn_user
+from pyexpr.base.files import writable_folder, write_text
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.measurement.engines.choice import r_versions
 from pyexpr.study import models_stage, stages
-from pyexpr.study.config import StudyConfig, read_config
-from pyexpr.study.deep_stage import pretrained_file, train_deep, training_folder
+from pyexpr.study.config import StudyConfig, read_known_config
+from pyexpr.study.deep_stage import train_deep, training_folder
 from pyexpr.study.deep_tables import joined_predictions
 from pyexpr.study.early_checks import check_deep, check_early
-from pyexpr.study.inputs import Inputs, read_inputs
-from pyexpr.study.render import render
-from pyexpr.study.report import RECORD, REPORT, study_report
+from pyexpr.study.inputs import Inputs
+from pyexpr.study.render import planned_files, render
+from pyexpr.study.report import study_report
+from pyexpr.study.results_folder import ResultsFolder
+from pyexpr.study.seal import sealed
+from pyexpr.study.sources import Sources, refuse_changed
 from pyexpr.study.store import (
     StageOutput,
     code_fingerprint,
-    hashes_of,
-    is_rendered,
-    keep_rendered,
     load,
-    remove_stale,
-    rendered_files,
     save,
     stage_key,
 )
+from pyexpr.study.vouched import RECORD
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +47,29 @@ _COMPUTING = ("pandas", "scipy", "scikit-learn", "pyarrow", "matplotlib", "rpy2-
 _COMPUTING_DEEP = ("torch", "torchvision", "lightning", "safetensors", "av")
 # Those of every study; deep models come after "models", each a stage under its own name.
 STAGES = ("reliability", "factor_model", "features", "models", "comparison", "coefficients")
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _of_one_state(
+    method: Callable[Concatenate[Any, P], T],
+) -> Callable[Concatenate[Any, P], T]:
+    """Have all that one call of the user computes rest on the files as they are at its start.
+
+    What was read before is read again if a file has changed since.
+    """
+
+    @wraps(method)
+    def begun(study: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        study._enter()
+        try:
+            return method(study, *args, **kwargs)
+        finally:
+            study._leave()
+
+    return begun
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -63,7 +86,7 @@ class StudyResult(Result):
         Tables and facts of each stage.
     record : dict
         What ``record.json`` holds: versions, seed, hashes of the inputs and of the files
-        written, options, dropped rows.
+        written, options, dropped rows, and the hash of all this itself (``sha256``).
     reused : tuple of str
         The stages whose stored result was still valid.
     """
@@ -89,12 +112,18 @@ class StudyResult(Result):
         known = [key for output in self.stages.values() for key in output.tables]
         raise KeyError(f"the study has no table {name!r}; it has {known}")
 
-    def report(self, output: Path | str | None = None) -> Path:
+    def report(
+        self,
+        output: Path | str | None = None,
+        *,
+        altered: bool = False,
+        overwrite: bool = False,
+    ) -> Path:
         """Write the report again, by default ``report.html`` in `folder`; see `px.study_report`.
 
-        `output` is another place for it.
+        `output` is another place for it; `altered` and `overwrite` are as there.
         """
-        return study_report(self.folder, output=output)
+        return study_report(self.folder, output=output, altered=altered, overwrite=overwrite)
 
     def tidy(self) -> pd.DataFrame:
         """Return performance and differences of the models, per context and over all."""
@@ -144,6 +173,12 @@ class Study:
     >>> folder.cleanup()
 
     ``study.run()`` runs every stage, and writes tables, figures and ``record.json``.
+
+    Notes
+    -----
+    Files are read when they are first needed, and again at the next call if they have changed
+    since. Results are stored under the hashes of the bytes that were read. A file that changes
+    while a call computes ends it with a `StudyError`, and nothing that rests on it is stored.
     """
 
     def __init__(
@@ -154,6 +189,9 @@ class Study:
         self.output = Path(output) if output is not None else self.folder / config.output
         self.reused: list[str] = []
         self._done: dict[str, StageOutput] = {}
+        self._file: KnownFile | None = None
+        self._read: Sources | None = None
+        self._depth = 0
 
     @classmethod
     def from_file(cls, path: Path | str, *, output: Path | str | None = None) -> Study:
@@ -162,7 +200,10 @@ class Study:
         `output` is where results go, if not where the file says.
         """
         file = Path(path)
-        return cls(read_config(file), file.resolve().parent, output=output)
+        config, known = read_known_config(file)
+        study = cls(config, file.resolve().parent, output=output)
+        study._file = known
+        return study
 
     @property
     def stage_names(self) -> tuple[str, ...]:
@@ -170,51 +211,63 @@ class Study:
         after = STAGES.index("models") + 1
         return (*STAGES[:after], *self.config.models.deep(), *STAGES[after:])
 
-    @cached_property
+    @property
     def inputs(self) -> Inputs:
-        """The checked tables."""
-        return read_inputs(self.config, self.folder)
+        """The checked tables; read again if their files have changed since."""
+        return self._sources().inputs
 
-    @cached_property
+    @property
     def input_hashes(self) -> dict[str, str]:
-        """SHA-256 of every input file, by its path as the study names it."""
-        data = self.config.data
-        # Reading says in a sentence which file is not there.
-        recordings = self.inputs.recordings
-        hashes = {name: sha256(self.folder / name) for name in (data.ratings, data.recordings)}
-        for name, path in zip(recordings["openface"], recordings["path"], strict=True):
-            hashes[name] = sha256(path)
-        return hashes | self._video_hashes
+        """SHA-256 of every input file, by its path as the study names it.
 
-    @cached_property
-    def _video_hashes(self) -> dict[str, str]:
-        """SHA-256 of what the 3D-CNN alone reads: videos, and the weights it starts from."""
-        if self.config.models.video3d is None:
-            return {}
-        recordings = self.inputs.recordings
-        pairs = zip(recordings["video"], recordings["video_path"], strict=True)
-        hashes = {name: sha256(path) for name, path in pairs}
-        weights = pretrained_file(self.config, self.folder)
-        if weights is not None:
-            if not Path(weights).is_file():
-                raise StudyError(f"[models.video3d] pretrained: there is no file {weights!r}")
-            hashes[str(self.config.models.video3d.pretrained)] = sha256(weights)
-        return hashes
+        Of the tables of ratings and recordings: of the bytes that `inputs` was read from.
+        """
+        return self._sources().hashes()
 
+    @property
+    def input_files(self) -> list[Path]:
+        """The study file, if it has one, and every file that it names."""
+        own = [] if self._file is None else [self._file.path]
+        return [*own, *self._sources().paths().values()]
+
+    def _enter(self) -> None:
+        self._sources()
+        self._depth += 1
+
+    def _leave(self) -> None:
+        self._depth -= 1
+
+    def _sources(self) -> Sources:
+        """Return what was read; at the start of a call again, if a file has changed since."""
+        if self._read is not None and self._depth == 0 and self._read.changed():
+            self._read = None
+        if self._read is None:
+            self._read = Sources(self.config, self.folder)
+            self._done.clear()
+            self.reused.clear()
+        return self._read
+
+    @_of_one_state
     def reliability(self) -> StageOutput:
         """Run stage 1: inter-rater reliability."""
         return self._stage("reliability", lambda: stages.reliability(self.config, self.inputs))
 
+    @_of_one_state
     def factor_model(self) -> StageOutput:
         """Run stage 2: the factor model and its scores."""
         return self._stage("factor_model", lambda: stages.factor_model(self.config, self.inputs))
 
+    @_of_one_state
     def features(self, *, progress: bool | None = None) -> StageOutput:
         """Run stage 3: clips and features; `progress` is as in `run`."""
         return self._stage(
-            "features", lambda: stages.features(self.config, self.inputs, progress=progress)
+            "features",
+            lambda: stages.features(
+                self.config, self.inputs, hashes=self._sources().by_path(), progress=progress
+            ),
         )
 
+    @_of_one_state
     def models(self) -> StageOutput:
         """Run stage 4, after those it stands on: split, models, baselines."""
         factor, behavior = self.factor_model(), self.features()
@@ -222,6 +275,7 @@ class Study:
             "models", lambda: models_stage.models(self.config, self.inputs, factor, behavior)
         )
 
+    @_of_one_state
     def deep_model(self, name: str, *, progress: bool | None = None) -> StageOutput:
         """Run the stage of the deep model `name`, after those it stands on.
 
@@ -246,6 +300,7 @@ class Study:
         rmtree(training_folder(folder, name), ignore_errors=True)
         return found
 
+    @_of_one_state
     def predictions(self, *, progress: bool | None = None) -> pd.DataFrame:
         """Run every model; return their predictions of the test part. `progress` is as in `run`."""
         deep = {
@@ -253,12 +308,14 @@ class Study:
         }
         return joined_predictions(self.models(), deep)
 
+    @_of_one_state
     def comparison(self) -> StageOutput:
         """Run stage 5, after those it stands on: performance, intervals, differences."""
         fitted = self.models()
         deep = {name: self.deep_model(name) for name in self.config.models.deep()}
         return self._stage("comparison", lambda: stages.comparison(self.config, fitted, deep))
 
+    @_of_one_state
     def coefficients(self) -> StageOutput:
         """Run stage 6, after those it stands on: weights described, slopes tested."""
         factor, behavior, fitted = self.factor_model(), self.features(), self.models()
@@ -267,23 +324,38 @@ class Study:
             lambda: stages.coefficients(self.config, self.inputs, factor, behavior, fitted),
         )
 
-    def run(self, *, progress: bool | None = None) -> StudyResult:
+    @_of_one_state
+    def run(self, *, progress: bool | None = None, overwrite: bool = False) -> StudyResult:
         """Run all stages; write tables, figures, ``record.json`` and the report.
 
-        Tables and figures of an earlier run into the same folder that this one does not
-        write are removed, unless they were changed since; other files stay.
+        Tables and figures of an earlier run into the same folder are replaced, and removed if
+        this one does not write them. Other files stay: those of the user, and those that were
+        changed since.
 
         Parameters
         ----------
         progress : bool, optional
             Show progress; by default when standard error is a terminal.
+        overwrite : bool
+            Replace files, too, that no run of the package wrote or that were changed since,
+            where a result has their name. What the study reads is never replaced.
 
         Raises
         ------
         StudyError, DataError, EngineError
-            If the study's parts do not fit together, an input is wrong, or R fails. What was
-            finished stays stored, and is not computed again.
+            If the study's parts do not fit together, an input is wrong or changes during the
+            run, or R fails. What was finished stays stored, and is not computed again.
+        OutputError
+            Before the first stage: if the folder cannot be written, or a result would replace
+            an input, a file that is not the package's own, or what is no regular file.
         """
+        if self._file is not None and not self._file.is_as_it_was():
+            raise StudyError(
+                f"the study file {str(self._file.path)!r} was changed since it was read; read it "
+                "again (Study.from_file)"
+            )
+        folder = self._results(overwrite=overwrite)
+        folder.check(planned_files(self.config, len(self.inputs.contexts)))
         writable_folder(self.output)
         # Said now, not after the other stages.
         check_deep(self.config.models, self._stored)
@@ -305,11 +377,26 @@ class Study:
                 took = f"{time.perf_counter() - start:.1f} s"
                 said = "as stored" if name in self.reused else took
                 print(f"{name.replace('_', ' ')}: {said}", file=sys.stderr)
-        record = self._record() | {"files": self._render()}
+        refuse_changed(self._sources().changed())
+        if self._file is not None and not self._file.is_as_it_was():
+            warn_user(
+                f"the study file {str(self._file.path)!r} was changed during the run; the results "
+                "are those of the file as it was before",
+                PyexprWarning,
+            )
+        files = folder.write(
+            self._rendered_under(), lambda aside: render(self.config, aside, self._done)
+        )
+        record = sealed(self._record() | {"files": files})
         result = StudyResult(self.config, self.output, dict(self._done), record, tuple(self.reused))
         write_text(self.output / RECORD, json.dumps(record, indent=1) + "\n")
-        result.report()
+        result.report(overwrite=overwrite)
         return result
+
+    def _results(self, *, overwrite: bool) -> ResultsFolder:
+        return ResultsFolder(
+            self.output, stages=self.stage_names, inputs=self.input_files, overwrite=overwrite
+        )
 
     def _stored(self, name: str) -> Path:
         return self.output / "stages" / f"{name}.zip"
@@ -322,12 +409,23 @@ class Study:
             if stored is not None and name == "factor_model" and self._is_outdated(stored):
                 stored = None
             if stored is None:
-                stored = compute()
+                stored = self._computed(compute)
                 save(path, key, stored)
             else:
                 self.reused.append(name)
             self._done[name] = stored
         return self._done[name]
+
+    def _computed(self, compute: Callable[[], StageOutput]) -> StageOutput:
+        """Compute a stage; `StudyError` if meanwhile a file changed that it may have read."""
+        try:
+            found = compute()
+        except PyexprError:
+            # Half a file may be what the error is about.
+            refuse_changed(self._sources().changed())
+            raise
+        refuse_changed(self._sources().changed())
+        return found
 
     def _is_outdated(self, stored: StageOutput) -> bool:
         """Say whether R was not to be had when this was fitted, or is another by now."""
@@ -347,36 +445,13 @@ class Study:
         versions_used = facts["provenance"]["versions"]
         return [facts["engine"], facts["engine over all contexts"], versions_used]
 
-    def _render(self) -> dict[str, str]:
-        """Write tables and figures, unless those of these very results are there.
-
-        Return their hashes.
-        """
-        listing = self.output / "stages" / "rendered.json"
-        key = stage_key(
+    def _rendered_under(self) -> str:
+        """Hash everything that tables and figures depend on."""
+        return stage_key(
             title=self.config.title,
             simulated=self.config.simulated,
             stages=[self._key(name) for name in self.stage_names],
         )
-        if is_rendered(listing, key, self.output):
-            return rendered_files(listing)
-        earlier = rendered_files(listing)
-        # From here on the folder is a mixture: an interrupted run leaves no record that
-        # vouches for it and no report, but the list of what to clear away later.
-        keep_rendered(listing, "", earlier)
-        for name in (RECORD, REPORT):
-            (self.output / name).unlink(missing_ok=True)
-        written: list[Path] = []
-        try:
-            # One by one: what was written before an interrupt is in the list.
-            written.extend(render(self.config, self.output, self._done))
-            files = hashes_of(self.output, written)
-            remove_stale(self.output, earlier, files)
-        except BaseException:
-            keep_rendered(listing, "", earlier | hashes_of(self.output, written))
-            raise
-        keep_rendered(listing, key, files)
-        return files
 
     def _key(self, name: str) -> str:
         """Hash everything that a stage depends on: code, options, inputs."""
@@ -387,7 +462,8 @@ class Study:
         data = self.config.data
         hashes = self.input_hashes
         if name not in {"video3d", "comparison"}:
-            hashes = {key: value for key, value in hashes.items() if key not in self._video_hashes}
+            of_videos = self._sources().of_videos()
+            hashes = {key: value for key, value in hashes.items() if key not in of_videos}
         if name in {"reliability", "factor_model"}:
             hashes = {key: hashes[key] for key in (data.ratings, data.recordings)}
         elif name == "features":

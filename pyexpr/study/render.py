@@ -20,7 +20,7 @@ from pyexpr.report.coefficient_tables import (
     omnibus_table,
 )
 from pyexpr.report.display import DisplayTable
-from pyexpr.report.files import write_table
+from pyexpr.report.files import TABLE_FORMATS, write_table
 from pyexpr.report.labels import (
     display_name,
     label_names,
@@ -53,6 +53,17 @@ _PLAIN = (
     "scores_leakage",
     "learning_curves",
 )
+_INVARIANCE = ("invariance", "invariance_contrasts")
+# By the names of their files, as `study_tables` and `_draw` make them.
+_TABLES = (
+    "table1_reliability", "table2_factor_model", "table3_performance",
+    "table3_performance_intervals", "weights", "seed_spread", "table4_comparison",
+    "table4_all_differences", "coefficients", "contrasts", "omnibus",
+)  # fmt: skip
+_FIGURES = (
+    "figure2_factor_model", "figure3_performance", "figure4_weights", "figure4_coefficients",
+    "predictions", "quality",
+)  # fmt: skip
 _SLOPES_TOLD = (
     "The weights beside slopes per standard deviation{pooled}, each with its {interval}. The "
     "slopes follow."
@@ -73,6 +84,20 @@ def render(config: StudyConfig, folder: Path, stages: dict[str, StageOutput]) ->
     for stem, (frame, display) in study_tables(config, found).items():
         yield from write_table(frame, display, folder, stem)
     yield from _draw(config, writable_folder(folder / "figures"), found)
+
+
+def planned_files(config: StudyConfig, n_contexts: int) -> list[str]:
+    """Return what `render` may write for a study, before anything of it is computed."""
+    several, deep = n_contexts > 1, config.models.deep()
+    lacking = set() if several else {"contrasts", "omnibus", *_INVARIANCE}
+    if not config.factor_model.invariance:
+        lacking |= set(_INVARIANCE)
+    if not deep:
+        lacking |= {"learning_curves", "seed_spread"}
+    figure_names = [*_FIGURES, *(f"learning_curves_{name}" for name in deep)]
+    names = [f"{name}.csv" for name in _PLAIN if name not in lacking]
+    names += [f"{stem}.{kind}" for stem in _TABLES if stem not in lacking for kind in TABLE_FORMATS]
+    return names + [f"figures/{name}.{kind}" for name in figure_names for kind in ("svg", "png")]
 
 
 def shown_rows(found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from pyexpr.base.csv_file import read_csv
+from pyexpr.base.csv_file import csv_table
 from pyexpr.base.errors import DataError, StudyError
 from pyexpr.base.files import write_text
+from pyexpr.base.outputs import check_outputs
 from pyexpr.base.results import number_text
 from pyexpr.base.tables import ordered_rows
 from pyexpr.report.coefficient_tables import leakage_table
@@ -23,14 +24,14 @@ from pyexpr.report.study_blocks import StudyContent
 from pyexpr.report.study_page import study_page
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.render import MAIN_MODEL, shown_rows, study_tables
+from pyexpr.study.seal import is_own_page, sealed_page
+from pyexpr.study.vouched import RECORD, VouchedFiles, read_vouched
 
 if TYPE_CHECKING:
     import pandas as pd
 
 #: The report's name in the folder of results.
 REPORT = "report.html"
-#: What a run did, and which files it wrote.
-RECORD = "record.json"
 # Our name -> its file, where they differ.
 _FILES = {"reliability": "table1_reliability", "loadings": "table2_factor_model"}
 _NEEDED = (
@@ -40,6 +41,18 @@ _OPTIONAL = (
     "tuning", "left_out", "scores_leakage", "coefficients", "contrasts", "omnibus",
     "learning_curves", "seed_spread", "invariance",
 )  # fmt: skip
+# What is shown -> the tables that it is made of.
+_MADE_OF = {
+    "table1_reliability": ("reliability",),
+    "table2_factor_model": ("loadings",),
+    "table3_performance": ("comparison",),
+    "table3_performance_intervals": ("comparison",),
+    "table4_comparison": ("comparison",),
+    "table4_all_differences": ("comparison",),
+    "recordings_summary": ("recordings",),
+    "clips_left_out": ("left_out", "recordings"),
+    "leakage": ("scores_leakage",),
+}
 # Text, however much it looks like numbers.
 _LABELS = (
     "subject", "context", "clip", "question", "indicator", "term", "metric", "method", "feature",
@@ -47,13 +60,20 @@ _LABELS = (
 )  # fmt: skip
 
 
-def study_report(folder: Path | str, *, output: Path | str | None = None) -> Path:
+def study_report(
+    folder: Path | str,
+    *,
+    output: Path | str | None = None,
+    altered: bool = False,
+    overwrite: bool = False,
+) -> Path:
     """Write the report of a study: one HTML file that needs nothing else.
 
     Method and results in sentences, the tables (they can be sorted and copied), the
     figures with their words, what to beware of, what was not done, how to cite.
     Nothing is computed: the report shows what `pyexpr run` has written and lists in
-    ``record.json``; other files in the folder do not enter it.
+    ``record.json``; other files in the folder do not enter it. Each table and figure is held
+    against its hash there, and the record against its own: what was edited since is refused.
 
     Parameters
     ----------
@@ -61,6 +81,10 @@ def study_report(folder: Path | str, *, output: Path | str | None = None) -> Pat
         Results of a study, as `Study.run` or ``pyexpr run`` writes them.
     output : path, optional
         Where the report goes; by default ``report.html`` in `folder`.
+    altered : bool
+        Show what was edited since the run, too, marked as altered wherever it is shown.
+    overwrite : bool
+        Replace a file, too, that is no report of the package, or a report that was edited.
 
     Returns
     -------
@@ -70,9 +94,11 @@ def study_report(folder: Path | str, *, output: Path | str | None = None) -> Pat
     Raises
     ------
     StudyError
-        The folder holds no results, or only some of them.
+        The folder holds no results, or only some of them; or a file is not as the run wrote
+        it, and `altered` is False.
     OutputError
-        The report cannot be written.
+        The report cannot be written, or would replace a file of the results or of somebody
+        else.
 
     Notes
     -----
@@ -90,22 +116,47 @@ def study_report(folder: Path | str, *, output: Path | str | None = None) -> Pat
     """  # noqa: E501
     results = Path(folder)
     record = _record(results)
+    target = Path(output) if output is not None else results / REPORT
+    _check_target(target, results, record, overwrite=overwrite)
     config = _config(results, record)
-    tables = _tables(results, record)
+    names = _table_files(record)
+    figures = sorted(name for name in record["files"] if name.endswith(".svg"))
+    files = read_vouched(results, record, [*names.values(), *figures])
+    if not altered:
+        files.refuse_altered()
+    tables = _tables(files, names)
     try:
         displays = {stem: display for stem, (_, display) in study_tables(config, tables).items()}
         displays |= _more_displays(config, shown_rows(tables))
+        drawn = {Path(name).stem: files.contents[name].decode("utf-8") for name in figures}
+        marked = {
+            stem: files.altered_among(names[table] for table in _MADE_OF.get(stem, (stem,)))
+            for stem in displays
+        }
+        marked_figures = {Path(name).stem: files.altered_among([name]) for name in figures}
         text = study_page(
-            StudyContent(record, tables, displays, _figures(results, record), MAIN_MODEL)
-        )
+            StudyContent(
+                record, tables, displays, drawn, MAIN_MODEL,
+                altered=files.altered, altered_tables=marked, altered_figures=marked_figures,
+            )
+        )  # fmt: skip
     except (KeyError, DataError, ValueError) as error:
         raise StudyError(
             f"the results in {str(results)!r} cannot be shown: {error}; were they changed, or "
             "written by another version? pyexpr run makes them anew"
         ) from error
-    target = Path(output) if output is not None else results / REPORT
-    write_text(target, text)
+    write_text(target, sealed_page(text))
     return target
+
+
+def _check_target(target: Path, folder: Path, record: dict[str, Any], *, overwrite: bool) -> None:
+    """Raise `OutputError` if the report is not to be written there."""
+    inputs = record.get("inputs")
+    read = [folder / name for name in (RECORD, *record["files"])]
+    # As the study file names them, where the folder lies beside it.
+    read += [folder.parent / name for name in (inputs if isinstance(inputs, dict) else ())]
+    own = target.is_file() and is_own_page(target)
+    check_outputs({"the report": target}, inputs=read, overwrite=overwrite or own)
 
 
 def _record(folder: Path) -> dict[str, Any]:
@@ -141,25 +192,29 @@ def _config(folder: Path, record: dict[str, Any]) -> StudyConfig:
         ) from None
 
 
-def _tables(folder: Path, record: dict[str, Any]) -> dict[str, pd.DataFrame]:
+def _table_files(record: dict[str, Any]) -> dict[str, str]:
+    """Return the file of each table to be shown."""
+    files = {name: f"{_FILES.get(name, name)}.csv" for name in (*_NEEDED, *_OPTIONAL)}
+    # One that is there but not the run's own is an earlier run's, or the user's.
+    return {
+        name: file for name, file in files.items() if name in _NEEDED or file in record["files"]
+    }
+
+
+def _tables(files: VouchedFiles, names: dict[str, str]) -> dict[str, pd.DataFrame]:
     found = {}
-    for name in (*_NEEDED, *_OPTIONAL):
-        file = f"{_FILES.get(name, name)}.csv"
-        # One that is there but not the run's own is an earlier run's, or the user's.
-        if file not in record["files"] and name in _OPTIONAL:
-            continue
-        path = _listed_file(folder, file)
-        table = _read(path, name)
+    for name, file in names.items():
+        table = _read(files.folder / file, files.contents[file], name)
         if table is not None:
             found[name] = table
     return found
 
 
-def _read(path: Path, name: str) -> pd.DataFrame | None:
+def _read(path: Path, content: bytes, name: str) -> pd.DataFrame | None:
     """Read a table; None if it has a header only, which for some is an answer."""
     what = f"the table {path.name}"
     try:
-        table = read_csv(path, labels=_LABELS, what=what)
+        table = csv_table(content, path=path, labels=_LABELS, what=what)
     except DataError as error:
         raise StudyError(f"{error}; pyexpr run makes the results anew") from None
     if len(table):
@@ -209,20 +264,3 @@ _TRUTH = {"True": "yes", "False": "no"}
 
 def _plain(cell: Any) -> str:
     return number_text(cell) if isinstance(cell, float) else _TRUTH.get(str(cell), str(cell))
-
-
-def _figures(folder: Path, record: dict[str, Any]) -> dict[str, str]:
-    names = sorted(name for name in record["files"] if name.endswith(".svg"))
-    return {
-        Path(name).stem: _listed_file(folder, name).read_text(encoding="utf-8") for name in names
-    }
-
-
-def _listed_file(folder: Path, name: str) -> Path:
-    path = folder / name
-    if not path.is_file():
-        raise StudyError(
-            f"{str(folder)!r} lacks {name}: the results are not complete; pyexpr run makes them "
-            "anew"
-        )
-    return path

@@ -25,6 +25,7 @@ from pyexpr.study.deep_tables import deep_tables, joined_predictions
 from pyexpr.study.inputs import CLIP_KEY, Inputs
 from pyexpr.study.leakage import leakage_table
 from pyexpr.study.models_stage import complete_rows
+from pyexpr.study.sources import refuse_changed
 from pyexpr.study.store import StageOutput
 
 if TYPE_CHECKING:
@@ -142,8 +143,18 @@ def _invariance(
     return tables, [f"Invariance over contexts. {note}" for note in said]
 
 
-def features(config: StudyConfig, inputs: Inputs, *, progress: bool | None = None) -> StageOutput:
-    """Cut the recordings into clips and compute the features of each."""
+def features(
+    config: StudyConfig,
+    inputs: Inputs,
+    *,
+    hashes: Mapping[str, str],
+    progress: bool | None = None,
+) -> StageOutput:
+    """Cut the recordings into clips and compute the features of each.
+
+    `hashes` are the SHA-256 of the recordings by their path; `StudyError` if another content
+    was read.
+    """
     options = config.features
     result = extract_features(
         inputs.recordings[["subject", "context"]].assign(openface=inputs.recordings["path"]),
@@ -164,6 +175,7 @@ def features(config: StudyConfig, inputs: Inputs, *, progress: bool | None = Non
     )
     # As the study names its files, so that results do not depend on where it lies.
     names = dict(zip(inputs.recordings["path"], inputs.recordings["openface"], strict=True))
+    refuse_changed(names[path] for path, read in result.hashes.items() if read != hashes[path])
     return features_output(result, names)
 
 

@@ -7,13 +7,12 @@ import io
 import json
 import sys
 import zipfile
-from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyexpr.base.files import sha256, whole_file, write_text
+from pyexpr.base.files import OutputError, whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 # Arrow's pools of threads, started for a few kilobytes, can abort a process that ends at once.
 _NO_THREADS: dict[str, Any] = {"use_threads": False, "pre_buffer": False}
 
+_FACTS = "facts.json"
 _CODE = frozenset({".py", ".R", ".so", ".pyd"})
 
 
@@ -64,7 +64,7 @@ def load(path: Path, key: str) -> StageOutput | None:
 
     try:
         with zipfile.ZipFile(path) as archive:
-            head = json.loads(archive.read("facts.json"))
+            head = json.loads(archive.read(_FACTS))
             if head["key"] != key:
                 return None
             tables = {
@@ -76,11 +76,27 @@ def load(path: Path, key: str) -> StageOutput | None:
     return StageOutput(tables, head["facts"])
 
 
+def is_stage_file(path: Path) -> bool:
+    """Say whether a file was written by `save`, be it damaged since; an empty one is nobody's."""
+    try:
+        with path.open("rb") as handle:
+            head = handle.read(64)
+    except OSError:
+        return False
+    # The first entry's name, as a ZIP file has it before the content.
+    return not head or (head.startswith(b"PK\x03\x04") and head[30:].startswith(_FACTS.encode()))
+
+
 def save(path: Path, key: str, output: StageOutput) -> None:
-    """Store a stage's result, whole or not at all."""
+    """Store a stage's result, whole or not at all; `OutputError` if the file is another's."""
+    if path.exists() and not is_stage_file(path):
+        raise OutputError(
+            f"{str(path)!r} is no result of a stage, and would be replaced by one; move it away, "
+            "or choose another folder for the results"
+        )
     head = {"key": key, "tables": list(output.tables), "facts": output.facts}
     with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        archive.writestr(_entry("facts.json"), json.dumps(head))
+        archive.writestr(_entry(_FACTS), json.dumps(head))
         for name, table in output.tables.items():
             buffer = io.BytesIO()
             table.to_parquet(buffer, index=False)
@@ -90,51 +106,3 @@ def save(path: Path, key: str, output: StageOutput) -> None:
 def _entry(name: str) -> zipfile.ZipInfo:
     """Name an entry of an archive; without a date, so that equal results are equal bytes."""
     return zipfile.ZipInfo(name)
-
-
-def hashes_of(folder: Path, written: Iterable[Path]) -> dict[str, str]:
-    """Return the SHA-256 of files in `folder`, by their path in it."""
-    return {path.relative_to(folder).as_posix(): sha256(path) for path in written}
-
-
-def keep_rendered(listing: Path, key: str, files: Mapping[str, str]) -> None:
-    """Note which files were written for the results under `key`, with their hashes."""
-    write_text(listing, json.dumps({"key": key, "files": dict(files)}, indent=1) + "\n")
-
-
-def rendered_files(listing: Path) -> dict[str, str]:
-    """Return the files that `listing` notes, with their hashes; none if it cannot be read."""
-    return _noted(listing)[1]
-
-
-def is_rendered(listing: Path, key: str, folder: Path) -> bool:
-    """Say whether all files of the results under `key` are there, unchanged."""
-    kept, files = _noted(listing)
-    return kept == key and all(_is_ours(folder, name, digest) for name, digest in files.items())
-
-
-def remove_stale(folder: Path, earlier: Mapping[str, str], current: Collection[str]) -> None:
-    """Remove what an earlier run wrote into `folder` and this one did not.
-
-    A file that is not as that run left it may be the user's by now, and stays.
-    """
-    for name, digest in earlier.items():
-        if name not in current and _is_ours(folder, name, digest):
-            (folder / name).unlink()
-
-
-def _noted(listing: Path) -> tuple[str, dict[str, str]]:
-    try:
-        noted = json.loads(listing.read_text(encoding="utf-8"))
-        return str(noted["key"]), {str(name): str(text) for name, text in noted["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return "", {}
-
-
-def _is_ours(folder: Path, name: str, digest: str) -> bool:
-    """Say whether a noted file is there as it was written, and lies in `folder`."""
-    path = folder / name
-    try:
-        return path.resolve().is_relative_to(folder.resolve()) and sha256(path) == digest
-    except OSError:
-        return False

@@ -6,6 +6,7 @@ import json
 import math
 import re
 import shutil
+from contextlib import suppress
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,10 +17,11 @@ import pytest
 from study_variants import tables_of, variant
 
 from pyexpr.base.errors import StudyError
-from pyexpr.base.files import OutputError
+from pyexpr.base.files import OutputError, sha256
 from pyexpr.report.labels import interval, number
 from pyexpr.study.pipeline import Study, StudyResult
 from pyexpr.study.report import REPORT, study_report
+from pyexpr.study.seal import sealed
 from pyexpr.study.summary import print_summary
 
 VOID = {"meta", "br", "hr", "img", "link", "col"}
@@ -215,6 +217,17 @@ def change(folder: Path, **parts: Any) -> None:
     path.write_text(json.dumps(record), encoding="utf-8")
 
 
+def vouched(folder: Path) -> Path:
+    """Have the record vouch for what a test put into the folder, as if a run had written it."""
+    path = folder / "record.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    for name in record["files"]:
+        if (folder / name).is_file():
+            record["files"][name] = sha256(folder / name)
+    path.write_text(json.dumps(sealed(record)), encoding="utf-8")
+    return folder
+
+
 NASTY = '<script>alert(1)</script> & "x" </title>'
 
 
@@ -223,7 +236,7 @@ def test_what_a_user_named_is_text(copy: Path) -> None:
     for path in copy.glob("*.csv"):
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace("startle", "<img src=x>"), encoding="utf-8")
-    text = study_report(copy).read_text(encoding="utf-8")
+    text = study_report(vouched(copy)).read_text(encoding="utf-8")
     page = Page(text)
     assert NASTY.replace("  ", " ") in page.text
     assert page.loaded == []
@@ -233,7 +246,7 @@ def test_what_a_user_named_is_text(copy: Path) -> None:
 
 def test_an_inadmissible_model_is_told(copy: Path) -> None:
     change(copy, stages__factor_model__admissible=False, simulated=False)
-    page = Page(study_report(copy).read_text(encoding="utf-8"))
+    page = Page(study_report(vouched(copy)).read_text(encoding="utf-8"))
     assert "A factor model is not admissible" in page.text
     assert "These data are simulated" not in page.text
 
@@ -247,26 +260,26 @@ def test_an_inadmissible_model_is_told(copy: Path) -> None:
 )
 def test_the_leak_of_scores_is_told_or_why_not(copy: Path, reason: str, words: str) -> None:
     change(copy, **{"stages__models__no training-only scores because": reason})
-    assert words in Page(study_report(copy).read_text(encoding="utf-8")).text
+    assert words in Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
 
 
 def test_what_slopes_are_adjusted_by_is_told(page: Page, copy: Path) -> None:
     assert "by Holm's method, and confidence intervals by Bonferroni's, slopes within" in page.text
     change(copy, options__coefficients__adjust="max_t")
-    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
     assert "by the largest statistic (max- T ), slopes within each context, contrasts all" in text
     change(copy, options__coefficients__adjust="none")
-    page = Page(study_report(copy).read_text(encoding="utf-8"))
+    page = Page(study_report(vouched(copy)).read_text(encoding="utf-8"))
     assert "p values are not adjusted for their number" in page.text
     assert "p values of slopes, contrasts and omnibus tests are not adjusted either" in page.text
 
 
 def test_rows_of_the_weights_are_told(copy: Path) -> None:
     change(copy, options__models__elastic_net__refit=True)
-    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
     assert "elastic net in the training and validation parts" in text
     change(copy, options__coefficients__rows="all")
-    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
     assert "elastic net in the whole sample" in text
     assert "models fitted anew to the whole sample" in text
 
@@ -274,7 +287,7 @@ def test_rows_of_the_weights_are_told(copy: Path) -> None:
 def test_invariance_that_was_not_tested_is_not_said_to_be(copy: Path) -> None:
     table = pd.read_csv(copy / "invariance.csv")
     table.assign(p_value=math.nan).to_csv(copy / "invariance.csv", index=False)
-    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
     assert "was tested by leaving out one subject" not in text
     assert "(measurement invariance) was not tested" in text
 
@@ -285,7 +298,7 @@ def test_many_clips_lost_and_dropped_ratings_are_told(copy: Path) -> None:
         dropped={"ratings without a score": 12, "ratings without a recording": 0},
         **{"stages__models__left out": {"7 of 15 bins valid, 8 needed": 80}},
     )
-    page = Page(study_report(copy).read_text(encoding="utf-8"))
+    page = Page(study_report(vouched(copy)).read_text(encoding="utf-8"))
     assert "and not among these numbers: 12 ratings without a score." in page.text
     assert ", 80 (" in page.text
     assert "were left out of the models. If they differ" in page.text
@@ -302,7 +315,7 @@ def test_where_contexts_have_other_subjects_each_is_counted(copy: Path) -> None:
     scores = pd.read_csv(copy / "scores.csv", dtype={"clip": str})
     gone = (scores["subject"] == scores["subject"].iloc[0]) & (scores["context"] == "pain")
     scores[~gone].to_csv(copy / "scores.csv", index=False)
-    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
     assert "(startle: 15 subjects; pain: 14 subjects; disgust: 15 subjects)" in text
 
 
@@ -312,7 +325,7 @@ def test_one_of_a_thing_has_the_verb_of_one(copy: Path) -> None:
         dropped={"ratings without a score": 1, "recordings without ratings": 1},
         **{"stages__models__left out": {"a feature is missing": 1}},
     )
-    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
     assert "1 rating without a score and 1 recording without ratings." in text
     assert "1 was left out of all models alike" in text
 
@@ -322,7 +335,7 @@ def test_where_there_is_no_interval_none_is_shown_in_a_sentence(copy: Path) -> N
         table = pd.read_csv(copy / f"{name}.csv", dtype={"subject": str})
         limits = [one for one in table if str(one).startswith(("conf_low", "conf_high"))]
         table.assign(**dict.fromkeys(limits, math.nan)).to_csv(copy / f"{name}.csv", index=False)
-    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
     assert "CI \u2014" not in text
     assert "no 95% CI could be computed" in text
     assert re.search(r"ICC\(1, k \) ran from \.\d+ \(\w+, \w+\) to", text)
@@ -332,7 +345,7 @@ def test_contexts_that_differ_in_their_capital_alone_stay_apart(copy: Path) -> N
     for path in copy.glob("*.csv"):
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace("startle", "Pain"), encoding="utf-8")
-    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
     assert "in three contexts (Pain, pain, and disgust)" in text
     assert " Pain: α" in text
     assert " pain: α" in text
@@ -344,7 +357,7 @@ def test_what_the_user_wrote_large_stays_large_within_a_sentence(copy: Path) -> 
     for path in copy.glob("*.csv"):
         text = path.read_text(encoding="utf-8")
         path.write_text(re.sub(r"\bmotion\b", "Bewegung (AU)", text), encoding="utf-8")
-    text = Page(study_report(copy).read_text(encoding="utf-8")).text
+    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
     assert "questions (response, emotion, and Bewegung (AU))" in text
     assert "bewegung" not in text
 
@@ -363,11 +376,14 @@ def test_learning_curves_are_shown_where_there_are_any(copy: Path) -> None:
     )  # fmt: skip
     curves.to_csv(copy / "learning_curves.csv", index=False)
     # Of another run, or the user's own: not of the results that the record lists.
-    assert "learning-curves" not in Page(study_report(copy).read_text(encoding="utf-8")).sections
+    assert (
+        "learning-curves"
+        not in Page(study_report(vouched(copy)).read_text(encoding="utf-8")).sections
+    )
     files = json.loads((copy / "record.json").read_text(encoding="utf-8"))["files"]
     ours = dict.fromkeys(["learning_curves.csv", "figures/learning_curves.svg"], "")
     change(copy, files=files | ours)
-    page = Page(study_report(copy).read_text(encoding="utf-8"))
+    page = Page(study_report(vouched(copy)).read_text(encoding="utf-8"))
     assert "learning-curves" in page.sections
     assert "The curves' numbers" in page.text
     assert "nan" not in page.text.split()
@@ -376,12 +392,12 @@ def test_learning_curves_are_shown_where_there_are_any(copy: Path) -> None:
 def test_invariance_is_shown_or_said_to_be_untested(copy: Path) -> None:
     words = "(measurement invariance) was not tested"
     assert (copy / "invariance.csv").is_file()
-    page = Page(study_report(copy).read_text(encoding="utf-8"))
+    page = Page(study_report(vouched(copy)).read_text(encoding="utf-8"))
     assert "table-invariance" in page.ids
     assert words not in page.text
     # The file is still there, but this run did not write it.
     without(copy, "invariance.csv")
-    page = Page(study_report(copy).read_text(encoding="utf-8"))
+    page = Page(study_report(vouched(copy)).read_text(encoding="utf-8"))
     assert "table-invariance" not in page.ids
     assert words in page.text
 
@@ -459,7 +475,7 @@ def test_what_stands_in_one_table_alone_is_counted_once(one_context: str) -> Non
 def test_one_context_without_contrasts(copy: Path) -> None:
     names = ("contrasts", "omnibus", "tuning", "scores_leakage")
     without(copy, *(f"{name}.csv" for name in names))
-    page = Page(study_report(copy).read_text(encoding="utf-8"))
+    page = Page(study_report(vouched(copy)).read_text(encoding="utf-8"))
     assert "table-contrasts" not in page.ids
     assert "Training Subjects Alone" not in page.text
 
@@ -484,6 +500,9 @@ def test_one_context_without_contrasts(copy: Path) -> None:
 )
 def test_incomplete_results_are_named(copy: Path, harm: Any, words: str) -> None:
     harm(copy)
+    # What a record says that is none is told before any hash is looked at.
+    with suppress(OSError, ValueError, TypeError):
+        vouched(copy)
     with pytest.raises(StudyError, match=words) as caught:
         study_report(copy)
     assert "\n" not in str(caught.value)

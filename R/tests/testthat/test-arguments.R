@@ -55,12 +55,13 @@ test_that("what is missing, or neither TRUE nor FALSE, is said in a sentence of 
     "must be TRUE or FALSE, not <logical>.")
   # Every argument whose default is a logical, in every verb.
   verbs <- c("compare_models", "cluster_bootstrap", "context_coefficients", "extract_features",
-    "run_study", "simulate_study")
+    "run_study", "study_report", "simulate_study")
   given <- list(
     compare_models = list(clips, "score", "au_count", "subject"),
     cluster_bootstrap = list(clips, function(data, weights) 1, "subject"),
     context_coefficients = list(clips, "score", "au_count", "context", "subject"),
     extract_features = list("a.csv", every = 3), run_study = list("a.toml"),
+    study_report = list("a"),
     simulate_study = list(tempfile())
   )
   for (verb in verbs) {

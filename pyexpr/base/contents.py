@@ -1,0 +1,88 @@
+"""Files that are read: their bytes with the hash of these very bytes, and whether they changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What changes with a file, to be had without reading it.
+
+    A program can set the time of modification, and a copy may keep it; nobody sets the time of
+    the last change of status.
+    """
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileState:
+        """Return the state that `os.stat` or `os.fstat` tells."""
+        return cls(
+            status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A file as it was when it was read.
+
+    Attributes
+    ----------
+    path : Path
+    sha256 : str
+        Of the bytes that were read, in hexadecimal.
+    state : FileState or None
+        At that time; None if it changed while it was read.
+    """
+
+    path: Path
+    sha256: str
+    state: FileState | None
+
+    def is_as_it_was(self) -> bool:
+        """Say whether the file has the content that was read.
+
+        It is read again only if its state is another: a copy of the same bytes is no change.
+        """
+        try:
+            if self.state is not None and FileState.of(os.stat(self.path)) == self.state:
+                return True
+            return hashed_file(self.path).sha256 == self.sha256
+        except OSError:
+            return False
+
+
+def read_content(path: Path | str) -> tuple[bytes, KnownFile]:
+    """Read a file once: return its bytes, and what is to be known of it with their hash."""
+    with open(path, "rb") as handle:
+        before = FileState.of(os.fstat(handle.fileno()))
+        content = handle.read()
+        after = FileState.of(os.fstat(handle.fileno()))
+    state = after if before == after else None
+    return content, KnownFile(Path(path), hashlib.sha256(content).hexdigest(), state)
+
+
+def hashed_file(path: Path | str) -> KnownFile:
+    """Hash a file of any size, a block at a time."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as handle:
+        before = FileState.of(os.fstat(handle.fileno()))
+        while block := handle.read(_BLOCK):
+            digest.update(block)
+        after = FileState.of(os.fstat(handle.fileno()))
+    return KnownFile(Path(path), digest.hexdigest(), after if before == after else None)
+
+
+def sha256(path: Path | str) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    return hashed_file(path).sha256

@@ -1,0 +1,192 @@
+"""What a result may be written to: never an input, nor by accident a file of somebody else."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pyexpr.base.errors import PyexprError, counted, listed
+
+
+class OutputError(PyexprError, OSError):
+    """A result cannot be written where it was asked for."""
+
+
+_KINDS = (
+    (stat.S_ISLNK, "a link"),
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe (FIFO)"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+_MENDS = {
+    "a link": "name the file that it points at, or remove the link",
+    "a folder": "name a file in it",
+}
+_PRINTED = "leave this option out to have the result printed, and redirect it (> file) to keep it"
+
+
+def refuse_irregular(path: Path | str) -> None:
+    """Raise `OutputError` if `path` is there and no regular file.
+
+    Results are renamed into place: that would put a file where the link, pipe or device was. Nor
+    is a link followed: what it points at belongs to whoever made it (a store of data, an earlier
+    version).
+    """
+    try:
+        mode = os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        # What lies above it is said by whoever makes the folder.
+        return
+    for is_kind, kind in _KINDS:
+        if is_kind(mode):
+            mend = _MENDS.get(kind, _PRINTED)
+            if kind == "a link" and str(os.path.abspath(path)).startswith(("/dev/", "/proc/")):
+                mend = _PRINTED
+            raise OutputError(f"cannot write {str(path)!r}: it is {kind}; {mend}")
+
+
+def same_file(one: Path | str, other: Path | str) -> bool:
+    """Say whether two paths are one file, by whatever name, hard or symbolic link."""
+    try:
+        if os.path.samefile(one, other):
+            return True
+    except OSError:
+        pass
+    # Of files that are not there yet the places are compared.
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def check_outputs(
+    outputs: Mapping[str, Path | str | None],
+    *,
+    inputs: Iterable[Path | str] = (),
+    overwrite: bool = False,
+) -> None:
+    """Raise `OutputError` for a file that is not to be written; before anything is computed.
+
+    Parameters
+    ----------
+    outputs : mapping
+        What each file is asked for by (``"--output"``) -> its path; None: not asked for.
+    inputs : iterable of path
+        What is read. It is never written to, with `overwrite` neither.
+    overwrite : bool
+        Whether a regular file that is there may be replaced.
+
+    Raises
+    ------
+    OutputError
+        A path is an input; is there and is a link, folder, pipe, socket or device, or is a
+        regular file and `overwrite` is False; two paths are one file; or a folder above it
+        is a file.
+    """
+    named = {name: Path(path) for name, path in outputs.items() if path is not None}
+    seen: dict[str, Path] = {}
+    read = _Inputs(inputs)
+    for name, path in named.items():
+        refuse_irregular(path)
+        _refuse_file_above(path)
+        for earlier, other in seen.items():
+            if same_file(path, other):
+                raise OutputError(
+                    f"{earlier} and {name} name one file, {str(path)!r}; give each its own"
+                )
+        seen[name] = path
+        found = read.same_as(path)
+        if found is not None:
+            raise OutputError(
+                f"{name} would replace {str(found)!r}, which is read for it; name another file"
+            )
+        if path.exists() and not overwrite:
+            raise OutputError(
+                f"{name}: the file {str(path)!r} is there already; name another file, or say that "
+                "it may be replaced (--overwrite, overwrite=True)"
+            )
+
+
+def check_folder_outputs(
+    folder: Path,
+    names: Iterable[str],
+    *,
+    own: Iterable[str] | None = None,
+    inputs: Iterable[Path | str] = (),
+    overwrite: bool = False,
+    what: str = "the results",
+) -> None:
+    """Raise `OutputError` for files of a folder that are not to be replaced, all of them named.
+
+    Parameters
+    ----------
+    folder : Path
+    names : iterable of str
+        What is to be written, by its path in `folder`.
+    own : iterable of str, optional
+        Those that are there and that the package wrote: they may be replaced. None: which they
+        are cannot be told.
+    inputs, overwrite
+        As in `check_outputs`.
+    what : str
+        What is written, for the message.
+    """
+    read, mine = _Inputs(inputs), set(own or ())
+    there = [name for name in names if os.path.lexists(folder / name)]
+    for name in there:
+        refuse_irregular(folder / name)
+    _refuse_file_above(folder / "_")
+    inside = [name for name in there if read.same_as(folder / name) is not None]
+    if inside:
+        raise OutputError(
+            f"{what} would replace {counted(len(inside), 'file')} of {str(folder)!r} that "
+            f"{'is' if len(inside) == 1 else 'are'} read for them: {listed(inside)}; choose "
+            "another folder"
+        )
+    others = [name for name in there if name not in mine]
+    if others and not overwrite:
+        one = len(others) == 1
+        told = (
+            f" that pyexpr did not write, or that {'was' if one else 'were'} changed since"
+            if own is not None
+            else ""
+        )
+        raise OutputError(
+            f"{what} would replace {counted(len(others), 'file')} of {str(folder)!r}{told}: "
+            f"{listed(others)}; choose another folder, move {'it' if one else 'them'} away, or say "
+            f"that {'it' if one else 'they'} may be replaced (--overwrite, overwrite=True)"
+        )
+
+
+class _Inputs:
+    """Files that are read, to be compared with many that are written."""
+
+    def __init__(self, paths: Iterable[Path | str]) -> None:
+        self._by_identity: dict[tuple[int, int], Path | str] = {}
+        self._by_place: dict[str, Path | str] = {}
+        for path in paths:
+            self._by_place[os.path.realpath(path)] = path
+            try:
+                status = os.stat(path)
+            except OSError:
+                continue
+            self._by_identity[(status.st_dev, status.st_ino)] = path
+
+    def same_as(self, path: Path) -> Path | str | None:
+        """Return the input that `path` is, by whatever name or link, or None."""
+        try:
+            status = os.stat(path)
+        except OSError:
+            return self._by_place.get(os.path.realpath(path))
+        return self._by_identity.get((status.st_dev, status.st_ino))
+
+
+def _refuse_file_above(path: Path) -> None:
+    for above in path.parents:
+        if above.is_dir():
+            return
+        if os.path.lexists(above):
+            raise OutputError(
+                f"cannot write into {str(above)!r}: it is not a folder; choose another place"
+            )

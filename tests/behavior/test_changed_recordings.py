@@ -1,0 +1,134 @@
+"""What is kept of a recording or a video is kept under its content, and under no other."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pyexpr.base.errors import OpenFaceError, VideoError
+from pyexpr.base.video_file import write_video
+from pyexpr.behavior import frame_store, openface_csv, video_decoding
+from pyexpr.behavior.features import extract_features
+from pyexpr.behavior.frame_store import Reading, read_frames
+from pyexpr.behavior.openface import read_openface
+from pyexpr.behavior.video import read_video_clips
+
+HEADER = "frame, timestamp, confidence, success, gaze_angle_x, gaze_angle_y\n"
+GAZE = Reading(("gaze_angle",))
+
+
+def recording(value: float, frames: int = 10) -> bytes:
+    rows = (f"{k + 1}, {k / 25:.2f}, 0.98, 1, {value:.2f}, 0.20\n" for k in range(frames))
+    return (HEADER + "".join(rows)).encode()
+
+
+def exchange(path: Path, content: bytes) -> None:
+    """Put another file in a file's place that keeps its time of modification."""
+    status = os.stat(path)
+    other = path.with_name("other")
+    other.write_bytes(content)
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+    os.replace(other, path)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_recording_knows_the_hash_of_what_was_read(
+    in_memory: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not in_memory:
+        monkeypatch.setattr(openface_csv, "_IN_MEMORY", 10)
+    path = tmp_path / "a.csv"
+    path.write_bytes(recording(0.1))
+    expected = hashlib.sha256(recording(0.1)).hexdigest()
+    assert read_openface(path, groups=["gaze_angle"]).sha256 == expected
+    assert extract_features(str(path), every=0.2, n_jobs=1).hashes == {str(path): expected}
+
+
+def test_a_file_that_changes_before_it_is_streamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openface_csv, "_IN_MEMORY", 10)
+    path = tmp_path / "a.csv"
+    path.write_bytes(recording(0.1))
+    read = openface_csv.read_columns
+
+    def changed(source: Any, names: Any) -> Any:
+        exchange(path, recording(0.3))
+        return read(source, names)
+
+    monkeypatch.setattr("pyexpr.behavior.openface.read_columns", changed)
+    with pytest.raises(OpenFaceError, match="changed while it was read"):
+        read_openface(path, groups=["gaze_angle"])
+
+
+def test_frames_are_kept_by_content(tmp_path: Path) -> None:
+    path, kept = tmp_path / "a.csv", tmp_path / "kept"
+    path.write_bytes(recording(0.1))
+    assert read_frames(str(path), GAZE, kept).values[0, 0] == np.float32(0.1)
+    exchange(path, recording(0.3))
+    assert read_frames(str(path), GAZE, kept).values[0, 0] == np.float32(0.3)
+
+
+def test_frames_of_another_content_are_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, kept = tmp_path / "a.csv", tmp_path / "kept"
+    path.write_bytes(recording(0.1))
+
+    def changed(*args: Any, **kwargs: Any) -> Any:
+        exchange(path, recording(0.3))
+        return read_openface(*args, **kwargs)
+
+    monkeypatch.setattr(frame_store, "read_openface", changed)
+    with pytest.raises(OpenFaceError, match="changed while it was read"):
+        read_frames(str(path), GAZE, kept)
+    assert not kept.exists() or not list(kept.iterdir())
+
+
+def film(path: Path, shade: int) -> bytes:
+    write_video(path, [np.full((32, 32, 3), shade, np.uint8)] * 10, fps=10)
+    return path.read_bytes()
+
+
+def clips(path: Path, folder: Path) -> Any:
+    table = pd.DataFrame({"video": [str(path)], "start": [0.0], "end": [1.0]})
+    return read_video_clips(table, frames=2, size=16, cache_dir=folder, n_jobs=1, progress=False)
+
+
+def test_a_video_of_the_same_size_and_time_is_decoded_anew(tmp_path: Path) -> None:
+    path, kept = tmp_path / "a.mp4", tmp_path / "kept"
+    dark, light = film(tmp_path / "d.mp4", 20), film(tmp_path / "l.mp4", 200)
+    size = max(len(dark), len(light))
+    # A box that players skip fills the shorter one up.
+    padded = [
+        film + ((size + 16 - len(film)).to_bytes(4, "big") + b"free").ljust(size + 16 - len(film))
+        for film in (dark, light)
+    ]
+    path.write_bytes(padded[0])
+    assert clips(path, kept)[0].mean() < 60
+    exchange(path, padded[1])
+    assert clips(path, kept)[0].mean() > 150
+
+
+def test_a_video_that_changes_while_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, kept = tmp_path / "a.mp4", tmp_path / "kept"
+    film(path, 20)
+    light = film(tmp_path / "l.mp4", 200)
+    decode = video_decoding.decoded
+
+    def changed(job: Any, spans: Any) -> Any:
+        exchange(path, light)
+        return decode(job, spans)
+
+    monkeypatch.setattr(video_decoding, "decoded", changed)
+    with pytest.raises(VideoError, match="was changed while it was read"):
+        clips(path, kept)
+    assert list(kept.iterdir()) == []

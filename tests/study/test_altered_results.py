@@ -1,0 +1,152 @@
+"""A report shows what the run wrote; what was edited since is refused, or marked."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from study_variants import variant
+
+from pyexpr.base.errors import StudyError
+from pyexpr.study.pipeline import Study, StudyResult
+from pyexpr.study.report import study_report
+
+MARK = "Altered: the file {} is not as the run wrote it."
+
+
+@pytest.fixture
+def results(study_result: StudyResult, tmp_path: Path) -> Path:
+    folder = tmp_path / "results"
+    shutil.copytree(study_result.folder, folder)
+    return folder
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def better_correlation(results: Path) -> None:
+    """Make the elastic net's correlation over all contexts .987."""
+    lines = (results / "comparison.csv").read_text().splitlines()
+    head = lines[0].split(",")
+    for number, line in enumerate(lines):
+        cells = dict(zip(head, line.split(","), strict=False))
+        if (cells["metric"], cells["term"], cells["context"]) == (
+            "correlation", "elastic_net", "all",
+        ):  # fmt: skip
+            lines[number] = line.replace(cells["estimate"], "0.987", 1)
+    (results / "comparison.csv").write_text("\n".join(lines) + "\n")
+
+
+def sections(page: str) -> dict[str, str]:
+    return dict(re.findall(r'<section id="([^"]+)"(.*?)</section>', page, re.DOTALL))
+
+
+def test_an_edited_number_is_refused(results: Path) -> None:
+    before = (results / "report.html").read_bytes()
+    better_correlation(results)
+    words = r"1 file of .* is not as the run wrote it: 'comparison.csv'; pyexpr run --overwrite"
+    with pytest.raises(StudyError, match=words):
+        study_report(results)
+    assert (results / "report.html").read_bytes() == before
+
+
+def test_an_edited_number_is_marked_wherever_it_is_shown(results: Path) -> None:
+    better_correlation(results)
+    before = sections((results / "report.html").read_text(encoding="utf-8"))
+    page = study_report(results, altered=True).read_text(encoding="utf-8")
+    mark = MARK.format("comparison.csv")
+    found = sections(page)
+    # The head; before each copied text; at each table, above it and in its notes.
+    assert mark in page[: page.index("<section")]
+    assert {name: text.count(mark) for name, text in found.items() if mark in text} == {
+        "summary": 1, "methods": 1, "performance": 2, "comparison": 4,
+    }  # fmt: skip
+    assert found["performance"].count(".987") > before["performance"].count(".987")
+    # The others are vouched for, and as they were.
+    for name, text in found.items():
+        assert mark in text or text == before[name], name
+
+
+def test_a_figure_that_was_edited(results: Path) -> None:
+    edit(results / "figures" / "quality.svg", "</svg>", "<!-- mine --></svg>")
+    with pytest.raises(StudyError, match=r"'figures/quality.svg'"):
+        study_report(results)
+    page = study_report(results, altered=True).read_text(encoding="utf-8")
+    assert sections(page)["quality"].count(MARK.format("figures/quality.svg")) == 2
+
+
+def test_a_record_that_was_edited(results: Path) -> None:
+    edit(results / "record.json", '"seed": 3', '"seed": 7')
+    with pytest.raises(StudyError, match=r"'record.json'"):
+        study_report(results)
+    page = study_report(results, altered=True).read_text(encoding="utf-8")
+    # Nothing vouches for anything: every table and figure says so.
+    tables, figures = page.count("<table"), page.count("<figure")
+    assert page.count(MARK.format("record.json")) == 1 + 2 * (tables + figures) + 2
+
+
+def test_hashes_edited_along_with_a_table_are_found(results: Path) -> None:
+    from pyexpr.base.files import sha256
+
+    record = json.loads((results / "record.json").read_text())
+    better_correlation(results)
+    record["files"]["comparison.csv"] = sha256(results / "comparison.csv")
+    (results / "record.json").write_text(json.dumps(record, indent=1))
+    with pytest.raises(StudyError, match=r"it: 'record.json'"):
+        study_report(results)
+
+
+def test_a_table_that_the_record_does_not_list(results: Path) -> None:
+    record = json.loads((results / "record.json").read_text())
+    del record["files"]["comparison.csv"]
+    (results / "record.json").write_text(json.dumps(record))
+    with pytest.raises(StudyError, match=r"2 files .*'record.json', 'comparison.csv'"):
+        study_report(results)
+
+
+def test_a_record_that_lists_a_file_elsewhere(results: Path) -> None:
+    (results.parent / "x.svg").write_text("<svg/>")
+    record = json.loads((results / "record.json").read_text())
+    record["files"]["../x.svg"] = "0"
+    (results / "record.json").write_text(json.dumps(record))
+    with pytest.raises(StudyError, match=r"lacks \.\./x.svg"):
+        study_report(results, altered=True)
+
+
+def test_white_space_in_the_record_is_no_change(results: Path) -> None:
+    record = json.loads((results / "record.json").read_text())
+    (results / "record.json").write_text(json.dumps(record))
+    study_report(results)
+
+
+def test_a_result_checks_its_files_and_the_command_line_too(
+    study_result: StudyResult, tmp_path: Path
+) -> None:
+    study_file = variant(study_result.folder.parent, tmp_path / "copy")
+    shutil.copytree(study_result.folder, tmp_path / "copy" / "results")
+    result = Study.from_file(study_file).run(progress=False)
+    better_correlation(result.folder)
+    with pytest.raises(StudyError, match=r"'comparison.csv'"):
+        result.report()
+    result.report(tmp_path / "r.html", altered=True)
+
+    def pyexpr(*more: str) -> subprocess.CompletedProcess[str]:
+        call = [sys.executable, "-m", "pyexpr.cli.main", "report", str(result.folder), *more]
+        return subprocess.run(call, capture_output=True, text=True, check=False)
+
+    refused = pyexpr()
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("Error: 1 file of ")
+    assert "'comparison.csv'" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    shown = pyexpr("--altered", "-o", str(tmp_path / "s.html"))
+    assert shown.returncode == 0, shown.stderr
+    assert (tmp_path / "s.html").read_bytes() == (tmp_path / "r.html").read_bytes()
