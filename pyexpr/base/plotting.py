@@ -60,6 +60,8 @@ STYLE: dict[str, Any] = {
     "lines.linewidth": 1.0,
     # A dollar sign in a user's label is a dollar sign.
     "text.parse_math": False,
+    # Letters as wide at every resolution: a picture of another one has the same layout.
+    "text.hinting": "none",
     # Text stays text: it can be searched, read aloud and edited.
     "svg.fonttype": "none",
     # Without a fixed salt every SVG gets new random ids.
@@ -136,10 +138,11 @@ def new_figure(width_mm: float, height_mm: float, *, layout: str | None = "const
     Call it, and all that draws into it, inside `style()`.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+
+    from pyexpr.base.notebook_figure import NotebookFigure
 
     with style():
-        figure = Figure(
+        figure = NotebookFigure(
             figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH),
             layout=layout or "none",  # type: ignore[arg-type]
             facecolor="white",
@@ -153,6 +156,14 @@ def freeze(figure: Figure) -> Figure:
     with style():
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
+    return figure
+
+
+def hand_over(figure: Figure) -> Figure:
+    """Return a finished figure to the user, and let a notebook's pyplot know of it."""
+    from pyexpr.base.notebook_figure import list_in_pyplot
+
+    list_in_pyplot(figure)
     return figure
 
 

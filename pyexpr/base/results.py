@@ -74,6 +74,11 @@ def number_text(value: float) -> str:
     return f"{value:.3g}"
 
 
+def p_text(p: float) -> str:
+    """Format a p-value for a sentence: three decimals, or that it is below .001."""
+    return "p < .001" if p < 0.001 else f"p = {f'{p:.3f}'.removeprefix('0')}"
+
+
 def table_text(table: pd.DataFrame) -> str:
     """Return a table as aligned text, without its index."""
     return str(table.to_string(index=False, float_format=number_text, na_rep=""))

@@ -10,6 +10,7 @@ import numpy as np
 
 from pyexpr.base.checks import checked_threads, is_number
 from pyexpr.base.errors import DataError
+from pyexpr.base.plotting import FULL_WIDTH_MM, hand_over
 from pyexpr.base.tables import as_frame
 from pyexpr.core.streams import checked_seed
 from pyexpr.inference.clusters import (
@@ -23,9 +24,11 @@ from pyexpr.inference.intervals.jackknife import knife_of
 from pyexpr.inference.intervals.methods import check_method
 from pyexpr.inference.replicated import ErrorsWithin, ReplicatedResult, completed
 from pyexpr.inference.statistic_draws import TABLE, Plan, StatisticDraws, read_statistic
+from pyexpr.inference.statistics_plot import statistics_figure
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
 
     from pyexpr.inference.statistic_draws import Statistic
@@ -81,6 +84,43 @@ class BootstrapResult(ReplicatedResult):
         one family, also p_adjusted and adjustment.
         """
         return ReplicatedResult.tidy(self)
+
+    def plot(
+        self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
+    ) -> Figure:
+        """Draw every statistic with its interval, all on one axis.
+
+        A line marks `null`, where that was given. A limit beyond the axis ends in an arrowhead.
+
+        Parameters
+        ----------
+        names : mapping of label to str, optional
+            Names to show for statistics; others are shown as they are,
+            with blanks for underscores.
+        width_mm : float
+            Printed width; 180 fills a page of most journals, 85 one column.
+
+        Returns
+        -------
+        matplotlib Figure
+            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> table = pd.DataFrame({"subject": np.repeat(np.arange(25), 4), "y": np.arange(100) % 17})
+        >>> def mean(rows, weights):
+        ...     return {"mean_of_y": np.average(rows["y"], weights=weights)}
+        >>> figure = cluster_bootstrap(table, mean, cluster="subject", n_boot=99).plot()
+        >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        ['mean of y']
+        """
+        return hand_over(
+            statistics_figure(
+                self.tidy(), self.evidence.null, confidence=self.intervals.confidence,
+                names=names, width_mm=width_mm,
+            )
+        )  # fmt: skip
 
     def keys(self) -> Mapping[str, Sequence[str]]:
         """Return the term of every row."""

@@ -11,6 +11,7 @@ import numpy as np
 from pyexpr.base.checks import checked_threads, confidence_level, whole_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, counted, listed
+from pyexpr.base.plotting import FULL_WIDTH_MM, hand_over
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import BOOTSTRAP, checked_seed
@@ -148,7 +149,9 @@ class CoefficientResult(CoefficientEvidence, Result):
         view.flags.writeable = False
         return view
 
-    def plot(self, *, names: Mapping[str, str] | None = None) -> Figure:
+    def plot(
+        self, *, names: Mapping[str, str] | None = None, width_mm: float = FULL_WIDTH_MM
+    ) -> Figure:
         """Draw weights with intervals of the procedure, and slopes with confidence intervals.
 
         A panel per context, as the paper's figure 4.
@@ -157,8 +160,19 @@ class CoefficientResult(CoefficientEvidence, Result):
         ----------
         names : mapping of str to str, optional
             Names to show for contexts and features.
+        width_mm : float
+            Printed width; 180 fills a page of most journals, 85 one column.
+
+        Returns
+        -------
+        matplotlib Figure
+            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
         """
-        return coefficients_figure(self.tidy(), names=names, confidence=self.confidence)
+        return hand_over(
+            coefficients_figure(
+                self.tidy(), names=names, confidence=self.confidence, width_mm=width_mm
+            )
+        )
 
     def heading(self) -> str:
         """Return what was estimated, from how many rows and subjects."""

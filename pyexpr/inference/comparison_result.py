@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, counted
+from pyexpr.base.plotting import FULL_WIDTH_MM, hand_over
 from pyexpr.inference.comparison_evidence import MetricDraws
 from pyexpr.inference.comparison_plot import comparison_figure
 from pyexpr.inference.multiplicity import OF_INTERVALS
@@ -140,6 +141,7 @@ class ComparisonResult(ReplicatedResult):
         metrics: Sequence[str] | None = None,
         contexts: Sequence[str] | None = None,
         names: Mapping[str, str] | None = None,
+        width_mm: float = FULL_WIDTH_MM,
     ) -> Figure:
         """Draw levels and differences with their intervals, a panel per context.
 
@@ -152,11 +154,14 @@ class ComparisonResult(ReplicatedResult):
             Draw these alone; a pair of contexts is ``"a - b"``.
         names : mapping of str to str, optional
             Names to show for models, contexts and metrics.
+        width_mm : float
+            Printed width; 180 fills a page of most journals, 85 one column.
 
         Returns
         -------
         matplotlib Figure
-            At its printed size; ``figure.savefig("figure.pdf")`` writes it. An arrowhead
+            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
+            An arrowhead
             marks a limit that is infinite, a hollow mark what has no interval; what has no
             value says "undefined".
 
@@ -183,9 +188,11 @@ class ComparisonResult(ReplicatedResult):
         percent = f"{100 * self.intervals.confidence:g} % interval ({self.method})"
         if self.intervals.rule is not None and between == "models":
             percent += f"; of differences simultaneous, by {OF_INTERVALS[self.intervals.rule]}"
-        return comparison_figure(
-            self.rows, self.tidy(), level=percent, between=between, metrics=metrics,
-            contexts=contexts, names=names,
+        return hand_over(
+            comparison_figure(
+                self.rows, self.tidy(), level=percent, between=between, metrics=metrics,
+                contexts=contexts, names=names, width_mm=width_mm,
+            )
         )  # fmt: skip
 
     def heading(self) -> str:

@@ -6,7 +6,7 @@ each flip Janssen (1997).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,15 +14,18 @@ import numpy as np
 
 from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import DataError
+from pyexpr.base.plotting import FULL_WIDTH_MM, hand_over
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.core.sign_flip import FlipPair, flip_pair, sign_flips
 from pyexpr.core.streams import SIGN_FLIPS
 from pyexpr.inference.levels import Group
 from pyexpr.inference.quantities import Row
+from pyexpr.inference.statistics_plot import sign_flip_figure
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 MOST_FOR_ALL = 100_000
@@ -83,6 +86,40 @@ class SignFlipResult(Result):
                 "reason": list(self.reason),
             }
         )
+
+    def plot(
+        self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
+    ) -> Figure:
+        """Draw every difference with its p-value: by metric, a panel per context.
+
+        The test gives no intervals; `ComparisonResult.plot` draws those of the comparison.
+
+        Parameters
+        ----------
+        names : mapping of label to str, optional
+            Names to show for models, contexts and metrics; others are shown as they are,
+            with blanks for underscores.
+        width_mm : float
+            Printed width; 180 fills a page of most journals, 85 one column.
+
+        Returns
+        -------
+        matplotlib Figure
+            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> from pyexpr.inference.comparison import compare_models
+        >>> rng = np.random.default_rng(1)
+        >>> table = pd.DataFrame({"subject": np.repeat(np.arange(30), 5)})
+        >>> table["y"], table["a"], table["b"] = rng.normal(size=(3, 150))
+        >>> result = compare_models(table, truth="y", predictions=["a", "b"], cluster="subject")
+        >>> figure = result.sign_flip().plot()
+        >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        ['a − b']
+        """
+        return hand_over(sign_flip_figure(self.tidy(), names=names, width_mm=width_mm))
 
     def heading(self) -> str:
         """Return what was tested."""

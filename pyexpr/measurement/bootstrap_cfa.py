@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from pyexpr.base.checks import confidence_level, whole_number
 from pyexpr.base.errors import DataError, FewSubjectsWarning, PyexprWarning, counted, warn_user
+from pyexpr.base.plotting import FULL_WIDTH_MM, hand_over
 from pyexpr.base.progress import pieces
 from pyexpr.base.results import Result
 from pyexpr.base.tables import column_or_array, label_codes
@@ -17,12 +19,14 @@ from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.factor_model import cluster_sums, fit_resampled
 from pyexpr.core.quantiles import MOST_UNDEFINED, SOME_UNDEFINED, interpolated_quantiles
 from pyexpr.measurement.cfa import check_determined
+from pyexpr.measurement.cfa_plot import refits_figure
 from pyexpr.measurement.columns import grouping, indicator_columns, rows_to_fit
 from pyexpr.measurement.engines.protocol import FitRequest
 from pyexpr.measurement.spec import MeasurementModel, parse_model
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 METHODS = ("percentile", "bca")
@@ -132,6 +136,52 @@ class CFABootstrapResult(Result):
         )
         _check_interval(changed.method, changed.confidence, self._n_boot)
         return changed
+
+    def plot(
+        self,
+        *,
+        quantities: str | Sequence[str] | None = None,
+        names: Mapping[Any, str] | None = None,
+        width_mm: float = FULL_WIDTH_MM,
+    ) -> Figure:
+        """Draw every quantity with its interval: by quantity, a panel per group.
+
+        A limit beyond the axis, as an infinite one is, ends in an arrowhead; a value without an
+        interval is hollow; in place of a missing value stands the reason.
+
+        Parameters
+        ----------
+        quantities : str or sequence of str, optional
+            Draw these alone, of those that `tidy` names.
+        names : mapping of label to str, optional
+            Names to show for indicators, quantities and groups; others are shown as they are,
+            with blanks for underscores.
+        width_mm : float
+            Printed width; 180 fills a page of most journals, 85 one column.
+
+        Returns
+        -------
+        matplotlib Figure
+            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(1)
+        >>> f = rng.normal(size=200)
+        >>> table = {name: f + rng.normal(size=200) for name in ("response", "emotion", "motion")}
+        >>> who = np.repeat(np.arange(40), 5)
+        >>> result = bootstrap_cfa(table, {"expressiveness": list(table)}, cluster=who, n_boot=99)
+        >>> figure = result.plot(quantities="std_loading")
+        >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        ['response', 'emotion', 'motion']
+        """
+        return hand_over(
+            refits_figure(
+                self.tidy(), self.group_name, confidence=self.confidence, quantities=quantities,
+                names=names, width_mm=width_mm,
+            )
+        )  # fmt: skip
 
     @property
     def _n_boot(self) -> int:

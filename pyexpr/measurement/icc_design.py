@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +10,16 @@ import numpy as np
 
 from pyexpr.base.checks import real_number
 from pyexpr.base.errors import DataError
+from pyexpr.base.plotting import FULL_WIDTH_MM, hand_over
 from pyexpr.base.results import Result
 from pyexpr.measurement.icc_forms import FORMS, Form
 from pyexpr.measurement.icc_intervals import form_row
+from pyexpr.measurement.icc_plot import d_study_figure
 from pyexpr.measurement.icc_result import ICCResult
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 _COLUMNS = ("form", "k", "estimate", "conf_low", "conf_high", "method", "reason")
 
@@ -51,6 +54,42 @@ class DStudyResult(Result):
                     row = form_row(form, group.signals[form.family], k)
                     rows.append({**head, **{name: row[name] for name in _COLUMNS}})
         return pd.DataFrame(rows, columns=[*self.result.by, *_COLUMNS])
+
+    def plot(
+        self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
+    ) -> Figure:
+        """Draw the reliability over the number of raters, a panel per group and form.
+
+        Where a reliability is missing its reason stands in the panel.
+
+        Parameters
+        ----------
+        names : mapping of label to str, optional
+            Names to show for groups and forms; others are shown as they are,
+            with blanks for underscores.
+        width_mm : float
+            Printed width; 180 fills a page of most journals, 85 one column.
+
+        Returns
+        -------
+        matplotlib Figure
+            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from pyexpr.measurement.reliability import icc
+        >>> ratings = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6]])
+        >>> figure = d_study(icc(ratings, form="ICC(A,k)"), raters=[1, 4, 10]).plot()
+        >>> [axes.get_title() for axes in figure.axes]
+        ['ICC(A,k)']
+        """
+        return hand_over(
+            d_study_figure(
+                self.tidy(), self.result.by, confidence=self.result.confidence, names=names,
+                width_mm=width_mm,
+            )
+        )  # fmt: skip
 
     def heading(self) -> str:
         """Say what was computed."""

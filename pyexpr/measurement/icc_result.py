@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.errors import counted
+from pyexpr.base.plotting import FULL_WIDTH_MM, hand_over
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.measurement.icc_bootstrap import Bootstrap
 from pyexpr.measurement.icc_forms import FORMS, Form
 from pyexpr.measurement.icc_intervals import Signal, form_row
+from pyexpr.measurement.icc_plot import icc_figure
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 # Of a note, what holds where there is this result and not only its table.
 MEANS_ELSEWHERE = "; mean_reliability() gives that of the means used"
@@ -142,6 +145,42 @@ class ICCResult(Result):
             for group in self.groups
         ]
         return pd.DataFrame(rows, columns=[*self.by, *_COLUMNS])
+
+    def plot(
+        self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
+    ) -> Figure:
+        """Draw every ICC with its interval: a row per group, a panel per form.
+
+        A limit beyond the axis, as an infinite one is, ends in an arrowhead; a value without an
+        interval is hollow; in place of a missing value stands the reason.
+
+        Parameters
+        ----------
+        names : mapping of label to str, optional
+            Names to show for groups and forms; others are shown as they are,
+            with blanks for underscores.
+        width_mm : float
+            Printed width; 180 fills a page of most journals, 85 one column.
+
+        Returns
+        -------
+        matplotlib Figure
+            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from pyexpr.measurement.reliability import icc
+        >>> ratings = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6]])
+        >>> figure = icc(ratings, form="ICC(A,1)").plot()
+        >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        ['ICC(A,1)']
+        """
+        return hand_over(
+            icc_figure(
+                self.tidy(), self.by, confidence=self.confidence, names=names, width_mm=width_mm
+            )
+        )
 
     def heading(self) -> str:
         """Say what was computed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,10 @@ import numpy as np
 
 from pyexpr.base.errors import counted, listed
 from pyexpr.base.holm import holm
-from pyexpr.base.results import Result
+from pyexpr.base.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.base.results import Result, p_text
 from pyexpr.base.versions import versions
+from pyexpr.measurement.cfa_plot import contrasts_figure
 from pyexpr.measurement.invariance_lavaan import LEVELS, LavaanFits
 from pyexpr.measurement.invariance_wald import (
     Held,
@@ -28,6 +31,7 @@ from pyexpr.measurement.spec import MeasurementModel
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 #: How the notes call the method.
@@ -243,6 +247,48 @@ class InvarianceResult(Result):
             {self.group_name: labels, "term": list(names) * len(self.labels), **found}
         )
 
+    def plot(
+        self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
+    ) -> Figure:
+        """Draw what differs between groups: the contrasts by level, a panel per pair of groups.
+
+        Hollow is what is free in every group, or has no interval; in place of a missing value
+        stands the reason. `DataError` if there are no contrasts.
+
+        Parameters
+        ----------
+        names : mapping of label to str, optional
+            Names to show for indicators, groups and pairs of them; others are shown as they are,
+            with blanks for underscores.
+        width_mm : float
+            Printed width; 180 fills a page of most journals, 85 one column.
+
+        Returns
+        -------
+        matplotlib Figure
+            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from pyexpr.measurement.invariance import invariance
+        >>> rng = np.random.default_rng(1)
+        >>> subject = np.tile(np.repeat(np.arange(30), 6), 2)
+        >>> f = rng.normal(size=30)[subject] + rng.normal(size=360)
+        >>> table = {name: f + rng.normal(size=360) for name in ("response", "emotion", "motion")}
+        >>> context = np.repeat(["pain", "startle"], 180)
+        >>> model = {"expressiveness": list(table)}
+        >>> found = invariance(table, model, group=context, cluster=subject, engine="native")
+        >>> figure = found.plot()
+        >>> figure.axes[0].get_title()
+        'pain − startle'
+        """
+        return hand_over(
+            contrasts_figure(
+                self.contrasts(), confidence=self.confidence, names=names, width_mm=width_mm
+            )
+        )
+
     def glance(self) -> pd.DataFrame:
         """Return one row: the p-values of both tests, counts, engine."""
         import pandas as pd
@@ -300,7 +346,7 @@ class InvarianceResult(Result):
             if math.isnan(test.p_value):
                 continue
             differ = test.p_value <= 1 - self.confidence
-            shown = f"F({test.df1}, {test.df2}) = {test.statistic:.2f}, {_p_text(test.p_value)}"
+            shown = f"F({test.df1}, {test.df2}) = {test.statistic:.2f}, {p_text(test.p_value)}"
             said.append(
                 f"{level.capitalize()}: the {what} differ between groups ({shown}); see "
                 f"{CONTRASTS}."
@@ -382,7 +428,3 @@ class _NoTest:
     df1: int | None = None
     df2: int | None = None
     p_value: float = math.nan
-
-
-def _p_text(p: float) -> str:
-    return "p < .001" if p < 0.001 else f"p = {f'{p:.3f}'.removeprefix('0')}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pyexpr.base.contents import KnownFile, hashed_file, read_content
-from pyexpr.base.tables import read_known_csv
+from pyexpr.base.csv_file import read_known_csv
 
 
 def exchange(path: Path, content: bytes) -> None:
