@@ -61,19 +61,6 @@ class Ratings:
         assert self.targets is not None
         return Squares(long_squares(self.values, self.targets, self.n_targets))
 
-    def without(self, cluster: int) -> Ratings:
-        """Return the ratings of all other clusters."""
-        kept = self.clusters != cluster
-        if self.table is not None:
-            return replace(self, table=self.table[kept], clusters=None)
-        return replace(
-            self,
-            values=None if self.values is None else self.values[kept],
-            targets=None if self.targets is None else self.targets[kept],
-            raters=None if self.raters is None else self.raters[kept],
-            clusters=None,
-        )
-
     def rated_clusters(self) -> NDArray[np.int64]:
         """Codes of the clusters with at least one rating."""
         assert self.clusters is not None

@@ -223,12 +223,7 @@ def _group(
     if ratings.clusters is not None and plan is not None:
         signals, n_clusters, n_undefined = bootstrap_signals(ratings, signals, level, plan)
     elif ratings.clusters is not None:
-
-        def thetas(part: Ratings) -> dict[str, float]:
-            left = _signals(part, part.squares(), level, families)
-            return {family: signal.theta for family, signal in left.items()}
-
-        signals, n_clusters = cluster_signals(ratings, signals, level, thetas)
+        signals, n_clusters = cluster_signals(ratings, signals, level)
     return ICCGroup(
         labels=ratings.labels,
         n_rows=ratings.n_rows,
