@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import ColumnError, DataError, have, kind_of, listed, near_names
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def as_frame(data: Any, *, what: str = "data") -> pd.DataFrame:
     if isinstance(data, pd.DataFrame):
         frame = data
     elif isinstance(data, (Mapping, list)):
-        frame = pd.DataFrame(data)
+        frame = pd.DataFrame(unmasked(data))
     else:
         raise DataError(f"{what} must be a table (a data frame), not {kind_of(data)}")
     doubled = frame.columns[frame.columns.duplicated()]
@@ -160,6 +161,7 @@ def column_or_array(
     if isinstance(value, str):
         require_columns(frame, [value], what=what)
         return value, frame[value]
+    value = unmasked(value)
     array = np.asarray(value)
     refuse_another_order(value, frame, argument=argument, what=what)
     if array.ndim != 1 or len(array) != len(frame):
@@ -202,7 +204,7 @@ def label_codes(values: Any, *, name: str, what: str) -> tuple[NDArray[np.int64]
     """
     import pandas as pd
 
-    series = pd.Series(values)
+    series = pd.Series(unmasked(values))
     if series.dtype == "str":
         # Text and nothing else: looked at once, and sorted as Python sorts its few labels.
         codes, found = pd.factorize(series)

@@ -15,6 +15,7 @@ import torch
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError
 from pyexpr.base.results import jsonable
 from pyexpr.base.versions import versions
@@ -285,7 +286,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         tuned: bool,
     ) -> tuple[tuple[Examples, NDArray[np.float64]], tuple[Examples, NDArray[np.float64]] | None]:
         """Return training and validation clips with their labels."""
-        subjects = None if groups is None else np.asarray(groups, dtype=object)
+        subjects = None if groups is None else np.asarray(unmasked(groups), dtype=object)
         if subjects is not None and subjects.shape != labels.shape:
             raise DataError(
                 f"groups= must have one subject per clip: {len(labels)} clips, but its shape is "

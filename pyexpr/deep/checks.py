@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.arrays import unmasked
 from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.errors import DataError, listed
 from pyexpr.core.streams import checked_seed
@@ -67,7 +68,7 @@ def combinations(
 def checked_labels(y: Any, n: int, *, name: str, what: str) -> NDArray[np.float64]:
     """Return labels as float64, shape (n,), none missing."""
     try:
-        values = np.asarray(y, dtype=np.float64)
+        values = np.asarray(unmasked(y), dtype=np.float64)
     except (TypeError, ValueError):
         raise DataError(f"{name} of {what} must be numbers, but holds text") from None
     if values.shape != (n,):

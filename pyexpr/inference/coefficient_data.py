@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.arrays import unmasked
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed
 from pyexpr.base.tables import (
@@ -95,6 +96,7 @@ def read_data(
             "context= must name the context of each row, by a column of X or by values; where "
             "there is only one, a column that says so"
         )
+    X = unmasked(X)
     bare = isinstance(X, (np.ndarray, list))
     if isinstance(X, np.ndarray):
         if X.ndim != 2:
@@ -160,6 +162,7 @@ def as_fitted(
 
     Columns are told by name where both have names, else by position.
     """
+    X = unmasked(X)
     if not hasattr(X, "columns"):
         X = np.asarray(X, dtype=None if isinstance(X, np.ndarray) else object)
     own = model.context
@@ -211,7 +214,7 @@ def _selected(rows: ArrayLike | None, frame: pd.DataFrame) -> NDArray[np.bool_]:
     refuse_another_order(rows, frame, argument="rows", what=_TABLE)
     if rows is None:
         return np.ones(n, dtype=bool)
-    chosen = np.asarray(rows)
+    chosen = np.asarray(unmasked(rows))
     if chosen.dtype != bool or chosen.shape != (n,):
         raise DataError(
             f"rows= must be one True or False per row of X ({n}), as in rows=part == 'train', "
@@ -224,7 +227,7 @@ def _label(y: ArrayLike, frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
     import pandas as pd
 
     refuse_another_order(y, frame, argument=name, what=_TABLE)
-    array = np.asarray(y)
+    array = np.asarray(unmasked(y))
     if array.ndim != 1 and array.shape[1:] != (1,):
         raise DataError(f"{name} must be one value per row, but its shape is {array.shape}")
     values: pd.DataFrame = pd.DataFrame({name: array.reshape(-1)})

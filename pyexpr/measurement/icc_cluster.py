@@ -10,8 +10,8 @@ q - 1 independent values, however many ratings they gave. The mean square V of t
 about (s2_rater + N) chi2 / (q - 1), N their error, which leaving out subjects estimates: so V
 (q - 1) / chi2 - N says, over the quantiles of chi2, which variances of raters the data leave open
 (a generalised or fiducial distribution, Weerahandi 1993). For each of them the ICC is a function of
-the variances of targets and error, its interval the jackknife's, here on -log(1 - ICC(.,k)); the
-limits are the quantiles of the mixture. Both choices of scale were made by coverage
+the variances of targets and error, its interval the jackknife's; the limits are the quantiles of
+the mixture. The scale and the degrees of freedom were chosen by coverage
 (docs/coverage_measurement.md).
 
 References
@@ -50,6 +50,8 @@ METHOD_BOTH = "subject jackknife, raters' chi-square"
 
 # Equally probable values of the raters' chi-square.
 QUANTILES = 400
+# Where on the scale the ICC is 0.
+SCALED_ZERO = -1.0
 # Halvings of an interval of 100 errors.
 BISECTIONS = 60
 
@@ -138,31 +140,34 @@ def jackknife(bare: Signal, thetas: NDArray[np.float64], level: float) -> Signal
     """Interval and t test on -sqrt(1 - ICC(.,k)), from the signals of all and without each."""
     from scipy.special import stdtr, stdtrit
 
-    with np.errstate(invalid="ignore", divide="ignore"):
-        # 1 / (1 + k theta) is 1 - ICC(.,k), and 0 for an infinite signal.
-        scaled = -np.sqrt(1 / (1 + bare.k * thetas))
+    scaled = _scaled(bare.k, thetas[None, :])
     if not np.isfinite(scaled).all():
         return replace(bare, reason=NO_REPLICATE)
-    found = Pseudo.of(scaled[None, :])
+    found = Pseudo.of(scaled)
     centre, error, df = float(found.centre[0]), float(found.error[0]), float(found.df[0])
     if error == 0:
         return replace(bare, reason=NO_SPREAD)
     half = float(stdtrit(df, 1 - (1 - level) / 2)) * error
-    # Where the ICC is 0 the scale is at -1.
-    statistic = (centre + 1) / error
-    low, high = (
-        (1 / scaled**2 - 1) / bare.k if scaled < 0 else math.inf
-        for scaled in (centre - half, centre + half)
-    )
+    statistic = (centre - SCALED_ZERO) / error
     return replace(
-        bare,
-        low=low,
-        high=high,
+        _with_limits(bare, centre - half, centre + half),
         statistic=statistic,
         df1=df,
         p_value=2 * float(stdtr(df, -abs(statistic))),
-        reason=bare.reason or (NO_UPPER_LIMIT if high == math.inf else ""),
     )
+
+
+def _scaled(k: float, thetas: NDArray[np.float64]) -> NDArray[np.float64]:
+    """-sqrt(1 - ICC(.,k)) of signals; 0 for an infinite one."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(-np.sqrt(1 / (1 + k * thetas)))
+
+
+def _with_limits(bare: Signal, low: float, high: float) -> Signal:
+    """Limits on that scale as signals; at 0 and beyond there is none."""
+    signals = [(1 / x**2 - 1) / bare.k if x < 0 else math.inf for x in (low, high)]
+    reason = NO_UPPER_LIMIT if signals[1] == math.inf else ""
+    return replace(bare, low=signals[0], high=signals[1], reason=bare.reason or reason)
 
 
 def raters_variances(means: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -202,21 +207,16 @@ def with_raters(bare: Signal, parts: LeftOut, level: float) -> Signal:
         return replace(bare, reason=NO_REPLICATE)
     raters = raters_variances(parts.means)
     with np.errstate(invalid="ignore", divide="ignore"):
-        logs = np.log1p(bare.k * parts.target / (parts.error + raters[:, None]))
-    if not np.isfinite(logs).all():
+        scaled = _scaled(bare.k, parts.target / (parts.error + raters[:, None]))
+    if not np.isfinite(scaled).all():
         return replace(bare, reason=NO_REPLICATE)
-    found = Pseudo.of(logs)
+    found = Pseudo.of(scaled)
     if not (found.error > 0).all():
         return replace(bare, reason=NO_SPREAD)
     tail = (1 - level) / 2
     low, high = _quantiles(found, np.array([tail, 1 - tail]))
-    below = float(_mixed(found, np.zeros(1))[0])
-    return replace(
-        bare,
-        low=math.expm1(low) / bare.k,
-        high=math.expm1(high) / bare.k,
-        p_value=2 * min(below, 1 - below),
-    )
+    below = float(_mixed(found, np.array([SCALED_ZERO]))[0])
+    return replace(_with_limits(bare, low, high), p_value=2 * min(below, 1 - below))
 
 
 def _mixed(found: Pseudo, at: NDArray[np.float64]) -> NDArray[np.float64]:

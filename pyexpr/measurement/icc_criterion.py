@@ -150,7 +150,7 @@ class TableSums:
         owners: NDArray[np.int64] | None = None,
         like: TableSums | None = None,
     ) -> TableSums:
-        """Sums of a table, or of its part of each owner (B,), where a level of a has an owner.
+        """Return the sums of a table, or of its part of each owner (B,) of levels of a.
 
         `a`, `b` are codes per rating, `a` without gaps, `owners` one code per level of a. With
         `like` the classes and levels of b are those of a larger table. The values are better
@@ -205,7 +205,7 @@ class TableSums:
         return TableSums(sizes=self.sizes, **left)
 
     def b_sizes(self) -> NDArray[np.float64]:
-        """Number of ratings of each level of b, (B, q)."""
+        """Return the number of ratings of each level of b, (B, q)."""
         return np.einsum("bcjj->bj", self.crossings)
 
     def layout(self) -> Layout:
@@ -224,7 +224,7 @@ class TableSums:
         )
 
     def moment_squares(self) -> NDArray[np.float64]:
-        """Sums of squares of a, b and all ratings, each less that of the mean, (B, 3)."""
+        """Return squares summed of a, b and all ratings, each less that of the mean, (B, 3)."""
         of_mean = self.totals.sum(axis=1) ** 2 / (self.counts @ self.sizes)
         of_b = (self.b_sums**2 / np.maximum(self.b_sizes(), 1)).sum(axis=1)
         of_a = self.squares @ (1 / self.sizes)
@@ -362,7 +362,7 @@ class SparseTable:
         return Layout(*(np.array([float(number)]) for number in numbers))
 
     def moment_squares(self) -> NDArray[np.float64]:
-        """Sums of squares of a, b and all ratings, each less that of the mean, (1, 3)."""
+        """Return squares summed of a, b and all ratings, each less that of the mean, (1, 3)."""
         sums = [(part[:, 1] ** 2 / part[:, 0]).sum() for part in (self.sums_a, self.sums_b)]
         of_mean = self.products[0, 1] ** 2 / self.products[0, 0]
         return np.array([[*sums, self.products[1, 1]]]) - of_mean

@@ -15,6 +15,7 @@ from sklearn.utils import column_or_1d, get_tags
 from sklearn.utils._indexing import _safe_indexing
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from pyexpr.base.arrays import unmasked
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed, near_names
 from pyexpr.base.tables import label_codes
@@ -120,7 +121,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         """
         template = ElasticNetRegressor() if self.estimator is None else self.estimator
         _refuse_unusable(template, groups=groups, validation=validation)
-        X = self._table(X, reset=True)
+        X, y = self._table(X, reset=True), unmasked(y)
         if y is not None and np.asarray(y).ndim == 2:
             # Else some regressors would predict columns, too.
             y = column_or_1d(y, warn=True)
@@ -246,6 +247,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if hasattr(X, "columns"):
             validate_data(self, X, reset=reset, skip_check_array=True)
             return X
+        X = unmasked(X)
         # dtype None and NaN let through: a column may hold contexts as text.
         return validate_data(
             self, X, reset=reset, dtype=None, accept_sparse=True, ensure_all_finite=False
@@ -264,7 +266,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             fitted_with = bool(getattr(self, "estimators_", None))
             if context is None and required and fitted_with:
                 raise DataError(f"the contexts of {what} are missing: give context=values")
-            values = None if context is None else np.asarray(context, dtype=object)
+            values = None if context is None else np.asarray(unmasked(context), dtype=object)
             if values is not None and values.shape != (X.shape[0],):
                 raise DataError(
                     f"context= must have one value per row of {what}: {X.shape[0]} rows, "
@@ -310,7 +312,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         for name, column in (("y", y), ("y_pooled", y_pooled), ("groups", groups)):
             if values is not None and column is not None and len(column) != n:
                 raise DataError(f"{name} has {len(column)} values, but {what} has {n} rows")
-        return _Rows(features, y, y_pooled, values, groups)
+        return _Rows(features, unmasked(y), unmasked(y_pooled), values, unmasked(groups))
 
     def _validation_rows(self, validation: Any, rows: _Rows) -> _Rows:
         if isinstance(validation, Mapping):

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import enet_path
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from pyexpr.base.arrays import unmasked
 from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.tables import label_codes
@@ -147,6 +148,7 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
         ColumnError
             If a subject is missing in `groups`.
         """
+        X, y, groups = unmasked(X), unmasked(y), unmasked(groups)
         checked = validate_data(self, X, y, y_numeric=True, dtype=np.float64, ensure_min_samples=2)
         features: NDArray[np.float64] = checked[0]
         label: NDArray[np.float64] = checked[1].astype(np.float64)
@@ -155,7 +157,7 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
         held_out = None
         if validation is not None:
             held_out = validate_data(
-                self, *validation, y_numeric=True, dtype=np.float64, reset=False
+                self, *map(unmasked, validation), y_numeric=True, dtype=np.float64, reset=False
             )
 
         scaled = _Scaled(features, label)
@@ -187,7 +189,7 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the predicted labels, shape (n,), of `X`, shape (n, features)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = validate_data(self, unmasked(X), dtype=np.float64, reset=False)
         predicted: NDArray[np.float64] = (X - self.mean_) / self.scale_ @ self.coef_
         return predicted + self.intercept_
 

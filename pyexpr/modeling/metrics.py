@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError, near_names
 
 if TYPE_CHECKING:
@@ -237,8 +238,8 @@ def _constant(values: NDArray[np.float64]) -> bool:
 def _checked(
     truth: ArrayLike, prediction: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    y = np.asarray(truth, dtype=np.float64)
-    p = np.asarray(prediction, dtype=np.float64)
+    y = np.asarray(unmasked(truth), dtype=np.float64)
+    p = np.asarray(unmasked(prediction), dtype=np.float64)
     if y.ndim != 1 or y.shape != p.shape:
         raise DataError(
             f"truth and prediction must be one-dimensional and of one length, "

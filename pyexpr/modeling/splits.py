@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.arrays import unmasked
 from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.errors import DataError, StudyError, counted, listed
 from pyexpr.base.results import Result
@@ -94,7 +95,9 @@ class SubjectSplit(Result):
             parts = self.part(used)
             strays = parts != name
             if strays.any():
-                labels = sorted(set(np.asarray(used, dtype=object)[strays].tolist()), key=str)
+                labels = sorted(
+                    set(np.asarray(unmasked(used), dtype=object)[strays].tolist()), key=str
+                )
                 raise StudyError(
                     f"rows used for the {name} part hold subjects of the "
                     f"{parts[strays][0]} part: {listed(labels)}"
@@ -118,7 +121,7 @@ class SubjectSplit(Result):
             If a subject is not in the split; the message lists them.
         """
         owners = {label: name for name in PARTS for label in getattr(self, name)}
-        rows = np.asarray(subjects, dtype=object).tolist()
+        rows = np.asarray(unmasked(subjects), dtype=object).tolist()
         unknown = sorted({label for label in rows if label not in owners}, key=str)
         if unknown:
             raise StudyError(
