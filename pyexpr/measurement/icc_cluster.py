@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pyexpr.measurement.icc_intervals import NAN, NOT_ENCLOSED, Signal
+from pyexpr.measurement.icc_intervals import NAN, NOT_ENCLOSED, WALD_NOT_ENCLOSED, Signal
 from pyexpr.measurement.icc_left_out import LeftOut, complete, left_out, one_way_sums, two_way_sums
 from pyexpr.measurement.icc_reml import RATERS_AT_BOUND
 
@@ -49,11 +49,11 @@ METHOD = "subject jackknife"
 METHOD_BOTH = "subject jackknife, raters' chi-square"
 
 # Equally probable values of the raters' chi-square.
-QUANTILES = 400
+QUANTILES = 200
 # Where on the scale the ICC is 0.
 SCALED_ZERO = -1.0
 # Halvings of an interval of 100 errors.
-BISECTIONS = 60
+BISECTIONS = 45
 
 
 def cluster_signals(
@@ -86,10 +86,12 @@ def _thetas(ratings: Ratings, family: str, parts: Callable[[], LeftOut]) -> NDAr
 
 
 def bare_signal(signal: Signal, method: str) -> Signal:
-    """Return the signal without an interval and a test."""
+    """Return the signal without an interval and a test, and what is said of these."""
+    of_interval = signal.reason in {NOT_ENCLOSED, WALD_NOT_ENCLOSED}
     return replace(
         signal,
         low=NAN, high=NAN, statistic=NAN, df1=NAN, df2=NAN, p_value=NAN, method=method,
+        reason="" if of_interval else signal.reason,
     )  # fmt: skip
 
 
@@ -98,7 +100,7 @@ def settled(signal: Signal, bare: Signal, n_clusters: int) -> Signal | None:
 
     Perfect agreement and its opposites have the limits that they have whoever is left out.
     """
-    if signal.reason not in {"", NOT_ENCLOSED, RATERS_AT_BOUND}:
+    if bare.reason not in {"", RATERS_AT_BOUND}:
         return replace(bare, low=signal.low, high=signal.high)
     return replace(bare, reason=ONE_CLUSTER) if n_clusters < 2 else None
 
