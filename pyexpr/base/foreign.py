@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import ColumnError, DataError, have, listed
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def as_pandas(data: Any, *, what: str) -> Any:
     DataError
         If the library cannot compute the table, or give its values to others.
     """
+    data = unmasked(data)
     if data is None or isinstance(data, _OWN):
         return data
     import pandas as pd
@@ -67,20 +69,18 @@ def as_pandas(data: Any, *, what: str) -> Any:
 def as_column(value: Any, *, argument: str) -> Any:
     """Return a column of another library as a Series; anything else as it is.
 
-    Masked values of a NumPy array are missing.
+    Masked values of a NumPy array are missing; see `pyexpr.base.arrays.unmasked`.
 
     Raises
     ------
     DataError
         If the library cannot give the values to others.
     """
-    masked = isinstance(value, np.ma.MaskedArray) and value.ndim == 1
-    if not masked and (value is None or isinstance(value, _OWN)):
+    value = unmasked(value)
+    if value is None or isinstance(value, _OWN):
         return value
     import pandas as pd
 
-    if masked:
-        return pd.Series(value)
     if isinstance(value, pd.Series):
         return _with_own_type(value)
     if isinstance(value, (pd.DataFrame, pd.Index, pd.api.extensions.ExtensionArray)):

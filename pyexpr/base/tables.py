@@ -56,8 +56,10 @@ def _from_columns(data: Mapping[Any, Any] | list[Any], what: str) -> pd.DataFram
 
 def _without_index(column: Any, name: Any, what: str) -> Any:
     """Return a column that pandas takes by position: it has no index to be aligned by."""
+    import pandas as pd
+
     own = as_column(column, argument=f"{name!r} of {what}")
-    return own if own is column else own.array
+    return own.array if isinstance(own, pd.Series) else own
 
 
 def check_column_names(names: Iterable[Any], *, what: str) -> None:

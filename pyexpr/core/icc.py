@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError
 from pyexpr.core.extension import kernels
 
@@ -79,7 +80,7 @@ class Squares:
 def as_values(values: ArrayLike, *, dimensions: int) -> NDArray[np.float64]:
     """Return ratings as contiguous float64; `DataError` for infinities and a wrong shape."""
     try:
-        array = np.ascontiguousarray(values, dtype=np.float64)
+        array = np.ascontiguousarray(unmasked(values), dtype=np.float64)
     except (TypeError, ValueError):
         raise DataError("ratings must be numbers") from None
     if array.ndim != dimensions:

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError, listed, near_names
 from pyexpr.core.extension import kernels
 
@@ -109,7 +110,7 @@ def landmark_motion(
     >>> motion.displacement, motion.velocity, motion.n_steps
     (4.0, 20.0, 4)
     """
-    array = np.asarray(landmarks)
+    array = np.asarray(unmasked(landmarks))
     if array.ndim != 3 or array.shape[2] not in (1, 2, 3):
         raise DataError(
             f"landmarks must have the shape (frames, landmarks, 1, 2 or 3), not {array.shape}"
@@ -148,7 +149,7 @@ def angle_motion(degrees: Any, *, rate: float, velocity: Velocity = "abs_derivat
     >>> angle_motion([359.0, 1.0, 3.0], rate=5).displacement
     2.0
     """
-    array = np.asarray(degrees)
+    array = np.asarray(unmasked(degrees))
     if array.ndim != 1:
         raise DataError(f"degrees must have the shape (frames,), not {array.shape}")
     return _motion(array[:, np.newaxis, np.newaxis], rate, velocity, period=FULL_TURN)

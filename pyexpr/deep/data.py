@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def standardised(clip: NDArray[Any]) -> NDArray[np.float32]:
     Divisor n. A column that is constant, or known in no frame, is 0; so is a missing
     value, which is the mean of its column.
     """
-    values = np.asarray(clip, dtype=np.float64)
+    values = np.asarray(unmasked(clip), dtype=np.float64)
     known = np.isfinite(values)
     n = known.sum(axis=0)
     # Centred at a value of the column first: a constant then gives 0 exactly.
@@ -131,7 +132,7 @@ def checked_sequences(X: Any, *, what: str) -> list[NDArray[Any]]:
 
 
 def _checked_clip(clip: Any, number: int, what: str) -> NDArray[Any]:
-    values = np.asarray(clip)
+    values = np.asarray(unmasked(clip))
     if values.dtype.kind not in "fiub":
         raise DataError(f"clip {number} of {what} must hold numbers, not {values.dtype}")
     if values.ndim != 2 or not values.shape[0] or not values.shape[1]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError
 from pyexpr.behavior.video_clips import VideoClips
 
@@ -83,7 +84,7 @@ def checked_frames(X: Any, *, what: str) -> Sequence[NDArray[np.uint8]]:
         )
     if not len(X):
         raise DataError(f"{what} has no clips")
-    clips = [np.asarray(clip) for clip in X]
+    clips = [np.asarray(unmasked(clip)) for clip in X]
     for number, clip in enumerate(clips, start=1):
         if clip.ndim != 4 or clip.shape[3] != 3:
             raise DataError(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.arrays import unmasked
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed
 from pyexpr.base.foreign import as_column, as_pandas, as_values
@@ -96,6 +97,7 @@ def read_data(
             "context= must name the context of each row, by a column of X or by values; where "
             "there is only one, a column that says so"
         )
+    X = unmasked(X)
     bare = isinstance(X, (np.ndarray, list))
     if isinstance(X, np.ndarray):
         if X.ndim != 2:

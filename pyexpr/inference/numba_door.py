@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError, EngineError
 from pyexpr.core.compiled_statistic import CompiledStatistic
 from pyexpr.core.interrupts import handled, held
@@ -81,7 +82,7 @@ def _compiled(
 def _numbers(name: str, found: Any) -> NDArray[np.float64]:
     """Return what a statistic returned as a number or a row of numbers."""
     try:
-        values = np.asarray(found, dtype=np.float64)
+        values = np.asarray(unmasked(found), dtype=np.float64)
     except (TypeError, ValueError):
         values = np.empty((0, 0))
     if values.ndim > 1 or values.size == 0:

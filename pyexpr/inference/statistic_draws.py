@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.tables import numeric_column
 from pyexpr.core import compiled_statistic as native
@@ -269,6 +270,8 @@ def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def named_values(found: float | Mapping[str, float]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     """Return the values of a statistic and their names."""
     items = dict(found) if isinstance(found, Mapping) else {"statistic": found}
+    # A masked number is an undefined one; float() would warn, and in an array give what it hides.
+    items = {name: unmasked(value) for name, value in items.items()}
     try:
         if any(isinstance(value, (str, bytes)) for value in items.values()):
             raise TypeError("text that float() would read")

@@ -24,18 +24,18 @@ from pyexpr.core.quantiles import MOST_UNDEFINED, interpolated_quantiles
 from pyexpr.measurement.icc_cluster import (
     NO_REPLICATE,
     NO_SPREAD,
-    ONE_CLUSTER,
     bare_signal,
-    keeps_its_limits,
+    cluster_signals,
+    settled,
 )
 from pyexpr.measurement.icc_intervals import NAN, Signal
+from pyexpr.measurement.icc_left_out import complete, one_way_sums, two_way_sums
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from pyexpr.measurement.icc_layout import Ratings
+    from pyexpr.measurement.icc_left_out import SubjectSums
 
 METHOD = "cluster bootstrap-t"
 NO_SUMS = (
@@ -44,62 +44,6 @@ NO_SUMS = (
 )
 # Replicates at a time: (replicates, subjects, sums) in memory.
 _CHUNK = 2_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class SubjectSums:
-    """Sums per subject, (G, S), and what theta is of their totals (..., S)."""
-
-    sums: NDArray[np.float64]
-    theta: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-
-
-def one_way_sums(ratings: Ratings) -> SubjectSums:
-    """Return sums for the one-way forms: targets, ratings, squares of both kinds."""
-    values, targets, clusters = ratings.rated()
-    values = values - values.mean()
-    present, codes = np.unique(clusters, return_inverse=True)
-    _, target, times = np.unique(targets, return_inverse=True, return_counts=True)
-    totals = np.bincount(target, weights=values)
-    inside = np.bincount(target, weights=(values - (totals / times)[target]) ** 2)
-    owner = np.zeros(len(times), dtype=np.int64)
-    owner[target] = codes
-    parts = (np.ones(len(times)), times, times**2, totals, totals**2 / times, inside)
-    sums = [np.bincount(owner, weights=part, minlength=len(present)) for part in parts]
-    return SubjectSums(np.column_stack(sums), _one_way_theta)
-
-
-def _one_way_theta(s: NDArray[np.float64]) -> NDArray[np.float64]:
-    targets, n, squares, total, between, within = np.moveaxis(s, -1, 0)
-    ms_between = (between - total**2 / n) / (targets - 1)
-    ms_within = within / (n - targets)
-    n0 = (n - squares / n) / (targets - 1)
-    return np.asarray((ms_between - ms_within) / (n0 * ms_within))
-
-
-def two_way_sums(ratings: Ratings, family: str) -> SubjectSums:
-    """Return sums for the forms with raters, of a complete table (targets, raters)."""
-    assert ratings.table is not None
-    assert ratings.clusters is not None
-    table = ratings.table - ratings.table.mean()
-    present, codes = np.unique(ratings.clusters, return_inverse=True)
-    parts = [np.ones(len(table)), table.sum(axis=1) ** 2, (table**2).sum(axis=1), *table.T]
-    sums = [np.bincount(codes, weights=part, minlength=len(present)) for part in parts]
-
-    def theta(s: NDArray[np.float64]) -> NDArray[np.float64]:
-        n, rows, all_squares = s[..., 0], s[..., 1], s[..., 2]
-        columns = s[..., 3:]
-        k = columns.shape[-1]
-        middle = columns.sum(axis=-1) ** 2 / (n * k)
-        of_raters = (columns**2).sum(axis=-1) / n
-        ms_targets = (rows / k - middle) / (n - 1)
-        ms_error = (all_squares - rows / k - of_raters + middle) / ((n - 1) * (k - 1))
-        if family == "consistency":
-            return np.asarray((ms_targets - ms_error) / (k * ms_error))
-        ms_raters = (of_raters - middle) / (k - 1)
-        return np.asarray(n * (ms_targets - ms_error) / (k * (ms_raters + (n - 1) * ms_error)))
-
-    return SubjectSums(np.column_stack(sums), theta)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,27 +57,28 @@ class Bootstrap:
 def bootstrap_signals(
     ratings: Ratings, signals: dict[str, Signal], level: float, plan: Bootstrap
 ) -> tuple[dict[str, Signal], int, int]:
-    """Replace interval and test of each signal; also return G and the undefined replicates."""
+    """Replace interval and test of each signal; also return G and the undefined replicates.
+
+    Drawing subjects says nothing of raters: the agreement forms have their interval from
+    `icc_cluster`, whichever way is asked for.
+    """
     n_clusters = len(ratings.rated_clusters())
     found: dict[str, Signal] = {}
     most = 0
     for family, signal in signals.items():
         bare = bare_signal(signal, METHOD)
-        if keeps_its_limits(signal):
-            found[family] = replace(bare, low=signal.low, high=signal.high)
-        elif n_clusters < 2:
-            found[family] = replace(bare, reason=ONE_CLUSTER)
-        elif family != "one_way" and not _complete(ratings):
+        done = settled(signal, bare, n_clusters)
+        if family == "agreement":
+            found |= cluster_signals(ratings, {family: signal}, level)[0]
+        elif done is not None:
+            found[family] = done
+        elif family == "consistency" and not complete(ratings):
             found[family] = replace(bare, reason=NO_SUMS)
         else:
-            sums = one_way_sums(ratings) if family == "one_way" else two_way_sums(ratings, family)
+            sums = one_way_sums(ratings) if family == "one_way" else two_way_sums(ratings)
             found[family], undefined = _interval(bare, sums, level, plan)
             most = max(most, undefined)
     return found, n_clusters, most
-
-
-def _complete(ratings: Ratings) -> bool:
-    return ratings.table is not None and not np.isnan(ratings.table).any()
 
 
 def _interval(bare: Signal, sums: SubjectSums, level: float, plan: Bootstrap) -> tuple[Signal, int]:

@@ -42,6 +42,10 @@ NO_ERROR = "the ratings of a target never differ (error mean square 0)"
 NO_TARGETS = "the means of the targets do not differ (mean square 0), so there is no interval"
 NOTHING_LEFT = "targets and error have mean square 0: only raters differ"
 NOT_ENCLOSED = "the approximation behind the interval fails here: it does not hold the estimate"
+WALD_NOT_ENCLOSED = (
+    "Wald's exact interval does not hold the estimate, which is of another kind: negative, from "
+    "unequal numbers of ratings"
+)
 NO_LOWER_LIMIT = "the lower limit for one rating is too negative to be stepped up: there is none"
 NO_STEP_UP = "the estimate is too negative to be stepped up to k ratings"
 
@@ -158,7 +162,8 @@ def one_way_signal(squares: OneWaySquares, confidence: float) -> Signal:
         tail = (1 - confidence) / 2
         low = wald_limit(squares, f_quantile(1 - tail, df1, df2))
         high = wald_limit(squares, f_quantile(tail, df1, df2))
-    return replace(signal, low=low, high=high)
+    reason = "" if low <= signal.theta <= high else WALD_NOT_ENCLOSED
+    return replace(signal, low=low, high=high, reason=reason)
 
 
 def _two_way(two: TwoWaySquares, theta: float, method: str) -> Signal:

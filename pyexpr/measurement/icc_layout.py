@@ -23,6 +23,7 @@ from pyexpr.core.icc import (
     long_squares,
     matrix_squares,
 )
+from pyexpr.measurement.icc_plausible import refuse_labels_as_raters, refuse_parts_of_targets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,19 +61,6 @@ class Ratings:
         assert self.values is not None
         assert self.targets is not None
         return Squares(long_squares(self.values, self.targets, self.n_targets))
-
-    def without(self, cluster: int) -> Ratings:
-        """Return the ratings of all other clusters."""
-        kept = self.clusters != cluster
-        if self.table is not None:
-            return replace(self, table=self.table[kept], clusters=None)
-        return replace(
-            self,
-            values=None if self.values is None else self.values[kept],
-            targets=None if self.targets is None else self.targets[kept],
-            raters=None if self.raters is None else self.raters[kept],
-            clusters=None,
-        )
 
     def rated_clusters(self) -> NDArray[np.int64]:
         """Codes of the clusters with at least one rating."""
@@ -170,13 +158,23 @@ def _without_empty(group: Ratings) -> Ratings:
 
 
 def from_wide(
-    frame: pd.DataFrame, ratings: Sequence[str], by: Sequence[str], cluster: str | None
+    frame: pd.DataFrame,
+    ratings: Sequence[str],
+    by: Sequence[str],
+    cluster: str | None,
+    *,
+    named: bool,
 ) -> list[Ratings]:
-    """Make groups from one row per target and one column per rater."""
+    """Make groups from one row per target and one column per rater.
+
+    Columns that the user did not name as raters must be plausible as such.
+    """
     require_columns(frame, [*by, *names_of(cluster), *ratings], what=WHAT)
     if not ratings:
         raise ColumnError(f"{WHAT} have no column of ratings")
     table = np.column_stack([numeric_column(frame, name, what=WHAT) for name in ratings])
+    if not named:
+        refuse_labels_as_raters(ratings, table)
     clusters = _cluster_codes(frame, cluster)
     subjects = _subject_codes(frame, [], by, cluster)
     found = []
@@ -205,6 +203,10 @@ def from_long(
     rater_codes = codes_of(frame, [raters])[0] if raters is not None else None
     cluster_codes = _cluster_codes(frame, cluster)
     subjects = _subject_codes(frame, targets, by, cluster)
+    groups = codes_of(frame, by)[0] if by else np.zeros(len(frame), dtype=np.int64)
+    taken = [*targets, ratings, *names_of(raters), *by, *names_of(cluster)]
+    rated = ~np.isnan(values)
+    refuse_parts_of_targets(frame[rated], groups[rated], target_codes[rated], targets, taken)
     found = []
     for labels, rows in _groups(frame, by):
         target, n_targets = _renumber(target_codes[rows])
@@ -363,7 +365,7 @@ def _doubled_text(
     more = f"; and {len(twice) - 5} more" if len(twice) > 5 else ""
     return (
         f"a rater may rate a target once, but these are rated more often: {shown}{more}; "
-        "remove the repeats, name more columns in targets=, or leave out raters="
+        "remove the repeats, or name in targets= what tells them apart"
     )
 
 
@@ -422,7 +424,12 @@ def groups_of(
                 "the column 'subject' of a wide table is no rater: say cluster=\"subject\", or "
                 "name the columns of the raters in ratings="
             )
-        return from_wide(frame, chosen or rest, names, cluster)
+        if not chosen and len(rest) == 1:
+            raise DataError(
+                f"{WHAT} have one column of scores, {str(rest[0])!r}: a wide table has one for "
+                "each rater, and a long one needs targets= and ratings="
+            )
+        return from_wide(frame, chosen or rest, names, cluster, named=bool(chosen))
     if not isinstance(ratings, str):
         raise DataError("a long table needs ratings=, the name of the column that holds them")
     others = {"targets": targets, "raters": raters, "by": by, "cluster": cluster}

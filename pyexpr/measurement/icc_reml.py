@@ -1,9 +1,7 @@
 """Two-way ICCs when cells are missing: variance components by REML.
 
-Model: rating = mean + target + rater + error, the last three random. With lambda_t and
-lambda_r the variances over that of error, the restricted likelihood is a function of these
-two alone (mean and error variance profiled out). The larger factor is eliminated, so that
-only a matrix of the size of the smaller one is factored (Bates et al. 2015 order it likewise).
+Model: rating = mean + target + rater + error, the last three random, the components bounded
+at 0. `icc_criterion` has the restricted likelihood, `icc_search` its least value.
 
 References
 ----------
@@ -15,14 +13,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.measurement.icc_criterion import MOST_NUMBERS, SparseTable, TableSums
 from pyexpr.measurement.icc_intervals import NAN, Signal
+from pyexpr.measurement.icc_search import minimise
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
+
+    from pyexpr.measurement.icc_search import Minimum
 
 METHOD = "REML, delta"
 ONE_RATER = "there is only one rater"
@@ -31,11 +35,11 @@ NO_RESIDUAL = "targets and raters explain the ratings fully: the error variance 
 TARGETS_AT_BOUND = "boundary: the variance of targets is estimated as 0, so there is no interval"
 RATERS_AT_BOUND = "boundary: the variance of raters is estimated as 0"
 
-# Beyond it the error variance is rounding.
-LARGEST_RATIO = 1e8
+# Designs of targets, raters and error are alike but for rounding.
+SMALLEST_LIKENESS = 1e-10
 SMALLEST_RESIDUAL = 1e-12
-# Differences of the exact gradient, in log lambda: error about step^2, rounding about eps/step.
-STEP = 1e-4
+# Raters up to whom subjects are left out by subtracting sums; beyond, each fit is from scratch.
+MOST_RATERS = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,76 +56,6 @@ class Components:
     criterion: float
     covariance: NDArray[np.float64]
     reason: str = ""
-
-
-class _NoResidualError(Exception):
-    """Targets and raters explain the ratings but for rounding."""
-
-
-class _Profile:
-    """Minus twice the restricted log-likelihood of (lambda_a, lambda_b), and its gradient.
-
-    Factor a is the larger one: (Z_a' H_a^-1 Z_a) is diagonal and never formed.
-    """
-
-    def __init__(
-        self, values: NDArray[np.float64], a: NDArray[np.int64], b: NDArray[np.int64]
-    ) -> None:
-        from scipy.sparse import csr_array
-
-        self.n = len(values)
-        y = values - values[0]
-        y = y - y.mean()
-        self.scale = float(y @ y)
-        self.weights = csr_array((np.ones(self.n), (a, b)))
-        self.size_a = np.bincount(a).astype(np.float64)
-        self.size_b = np.bincount(b).astype(np.float64)
-        # Sums per level of the two columns that matter: 1 and y.
-        self.sums_a = np.column_stack([self.size_a, np.bincount(a, y)])
-        self.sums_b = np.column_stack([self.size_b, np.bincount(b, y)])
-        self.products = np.array([[self.n, y.sum()], [y.sum(), y @ y]])
-
-    def __call__(self, ratios: NDArray[np.float64]) -> tuple[float, NDArray[np.float64], float]:
-        """Return (criterion, gradient, error variance)."""
-        from scipy.linalg import cho_solve, cholesky
-        from scipy.sparse import csr_array
-
-        la, lb = float(ratios[0]), float(ratios[1])
-        d = 1 + la * self.size_a
-        scaled = csr_array(self.weights.multiply(1 / d[:, None]))
-        t = np.diag(self.size_b) - la * (self.weights.T @ scaled).toarray()
-        s = lb * t
-        s[np.diag_indices_from(s)] += 1
-        factor = cholesky(s, lower=True)
-        inverse = cho_solve((factor, True), np.eye(len(s)), overwrite_b=True)
-        alpha = self.sums_a / d[:, None]
-        beta = self.sums_b - la * (scaled.T @ self.sums_a)
-        b_part = inverse @ beta
-        a_part = alpha - lb * (scaled @ b_part)
-        inner = self.products - la * self.sums_a.T @ alpha - lb * beta.T @ b_part
-        mean = inner[0, 1] / inner[0, 0]
-        rss = float(inner[1, 1] - inner[0, 1] * mean)
-        if rss <= SMALLEST_RESIDUAL * self.scale:
-            raise _NoResidualError
-        df = self.n - 1
-        criterion = (
-            df * (1 + math.log(2 * math.pi * rss / df))
-            + float(np.log(d).sum() + 2 * np.log(np.diag(factor)).sum())
-            + math.log(inner[0, 0])
-        )
-        traces = (
-            float((self.size_a / d).sum() - lb * np.sum(inverse * (scaled.T @ scaled).toarray())),
-            float(np.sum(inverse * t)),
-        )
-        gradient = np.array(
-            [
-                trace
-                - part[:, 0] @ part[:, 0] / inner[0, 0]
-                - df * np.sum((part[:, 1] - mean * part[:, 0]) ** 2) / rss
-                for trace, part in zip(traces, (a_part, b_part), strict=True)
-            ]
-        )
-        return criterion, gradient, rss / df
 
 
 def fit_components(
@@ -141,101 +75,167 @@ def fit_components(
     Components
         NaN, with a reason, where the data do not determine them.
     """
-    targets = np.unique(targets, return_inverse=True)[1].astype(np.int64)
-    raters = np.unique(raters, return_inverse=True)[1].astype(np.int64)
+    targets, raters = _without_gaps(targets), _without_gaps(raters)
     if raters.max() == 0:
         return _no_components(ONE_RATER)
-    if len(values) in {raters.max() + 1, targets.max() + 1}:
-        # One rating per rater, or per target: that factor is the error itself.
-        return _no_components(NOT_DETERMINED)
-    swapped = raters.max() > targets.max()
-    a, b = (raters, targets) if swapped else (targets, raters)
-    profile = _Profile(values, a, b)
-    try:
-        ratios = _minimise(profile)
-    except _NoResidualError:
+    swapped = bool(raters.max() > targets.max())
+    tables = criterion_of(values, *((raters, targets) if swapped else (targets, raters)))
+    return next(_fitted(tables, swapped=swapped))
+
+
+def _without_gaps(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.unique(codes, return_inverse=True)[1].astype(np.int64)
+
+
+def _centred(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Less their mean: the first value before it, so that near values subtract exactly."""
+    shifted = values - values[0]
+    return np.asarray(shifted - shifted.mean())
+
+
+def criterion_of(
+    values: NDArray[np.float64], a: NDArray[np.int64], b: NDArray[np.int64]
+) -> TableSums | SparseTable:
+    """Return the criterion of ratings with codes without gaps, b the factor of fewer levels."""
+    n_b = int(b.max()) + 1
+    n_sizes = len(np.unique(np.bincount(a)))
+    small = n_sizes * n_b**2 <= MOST_NUMBERS and (int(a.max()) + 1) * n_b <= 10 * MOST_NUMBERS
+    return (TableSums.of if small else SparseTable)(_centred(values), a, b)
+
+
+def fit_without_each(
+    values: NDArray[np.float64],
+    targets: NDArray[np.int64],
+    raters: NDArray[np.int64],
+    subjects: NDArray[np.int64],
+) -> list[Components]:
+    """Estimate the components without each subject in turn, as `fit_components` would.
+
+    Parameters
+    ----------
+    values, targets, raters : ndarray, shape (ratings,)
+        As for `fit_components`.
+    subjects : ndarray of int64, shape (ratings,)
+        To whom the target belongs.
+
+    Returns
+    -------
+    list of Components
+        In the order of the subjects' codes.
+    """
+    targets, raters, subjects = map(_without_gaps, (targets, raters, subjects))
+    n_raters = int(raters.max()) + 1
+    if n_raters > MOST_RATERS:
+        left = (subjects != code for code in range(int(subjects.max()) + 1))
+        return [fit_components(values[kept], targets[kept], raters[kept]) for kept in left]
+    found: list[Components] = []
+    for left in _left_out(_table(values, targets, raters), values, targets, raters, subjects):
+        found.extend(_fitted(left))
+    return found
+
+
+def _table(
+    values: NDArray[np.float64], targets: NDArray[np.int64], raters: NDArray[np.int64]
+) -> TableSums:
+    return TableSums.of(_centred(values), targets, raters)
+
+
+def _left_out(
+    whole: TableSums,
+    values: NDArray[np.float64],
+    targets: NDArray[np.int64],
+    raters: NDArray[np.int64],
+    subjects: NDArray[np.int64],
+) -> Iterator[TableSums]:
+    """Yield sums without each subject, as many at once as memory should hold."""
+    values = _centred(values)
+    order = np.argsort(subjects, kind="stable")
+    first = np.searchsorted(subjects[order], np.arange(int(subjects.max()) + 2))
+    step = max(1, MOST_NUMBERS // whole.crossings.size)
+    for at in range(0, len(first) - 1, step):
+        own = order[first[at] : first[min(at + step, len(first) - 1)]]
+        levels, target = np.unique(targets[own], return_inverse=True)
+        owners = np.zeros(len(levels), dtype=np.int64)
+        owners[target] = subjects[own] - at
+        yield whole.without(
+            TableSums.of(values[own], target, raters[own], owners=owners, like=whole)
+        )
+
+
+def rater_means(
+    values: NDArray[np.float64],
+    targets: NDArray[np.int64],
+    raters: NDArray[np.int64],
+    subjects: NDArray[np.int64],
+    ratios: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the raters' means, of all and then without each subject, (G + 1, raters).
+
+    Parameters
+    ----------
+    values, targets, raters, subjects : ndarray, shape (ratings,)
+        As for `fit_without_each`.
+    ratios : ndarray, shape (G + 1,)
+        Variance of targets over that of error, of all and without each subject.
+
+    Notes
+    -----
+    Generalised least squares with fixed raters and random targets. A rater of one subject alone
+    keeps the mean of all where that subject is left out.
+    """
+    targets, raters, subjects = map(_without_gaps, (targets, raters, subjects))
+    table = _table(values, targets, raters)
+    found = [table.effects_of_b(ratios[:1])]
+    at = 1
+    for left in _left_out(table, values, targets, raters, subjects):
+        found.append(left.effects_of_b(ratios[at : at + len(left)]))
+        at += len(left)
+    means = np.vstack(found)
+    return np.where(np.isnan(means), means[:1], means)
+
+
+def _fitted(tables: TableSums | SparseTable, *, swapped: bool = False) -> Iterator[Components]:
+    """Yield the components of each table; `swapped` if factor a is the raters'."""
+    layout = tables.layout()
+    raters = layout.a_levels if swapped else layout.b_levels
+    undetermined = layout.likeness() < SMALLEST_LIKENESS
+    spread = tables.moment_squares()[:, 2]
+    usable = np.flatnonzero((raters > 1) & ~undetermined & (spread > 0))
+    found: Minimum | None = None
+    if len(usable):
+        kept = tables.take(usable) if isinstance(tables, TableSums) else tables
+        found = minimise(kept)
+    place = {int(table): i for i, table in enumerate(usable)}
+    for table in range(len(tables)):
+        if raters[table] <= 1:
+            yield _no_components(ONE_RATER)
+        elif undetermined[table]:
+            yield _no_components(NOT_DETERMINED)
+        elif found is None or table not in place:
+            yield _no_components(NO_RESIDUAL)
+        else:
+            yield _of_minimum(found, place[table], spread[table], layout.n[table], swapped)
+
+
+def _of_minimum(found: Minimum, i: int, spread: float, n: float, swapped: bool) -> Components:
+    error = float(found.error[i])
+    if found.lost[i] or error * (n - 1) <= SMALLEST_RESIDUAL * spread:
         return _no_components(NO_RESIDUAL)
-    criterion, _, error = profile(ratios)
-    free = np.flatnonzero(ratios > 0)
-    covariance = np.zeros((2, 2))
-    if len(free):
-        curvature = _curvature(profile, ratios, free)
-        if np.linalg.eigvalsh(curvature).min() <= 1e-7 * len(values):
-            return _no_components(NOT_DETERMINED)
-        covariance[np.ix_(free, free)] = 2 * np.linalg.inv(curvature)
+    if found.flat[i]:
+        return _no_components(NOT_DETERMINED)
+    ratios, covariance = found.ratios[i], np.zeros((2, 2))
+    free = np.ix_(*[np.flatnonzero(ratios > 0)] * 2)
+    covariance[free] = 2 * np.linalg.inv(found.curvature[i][free])
     if swapped:
         ratios, covariance = ratios[::-1], covariance[::-1, ::-1]
     return Components(
-        float(ratios[0]) * error, float(ratios[1]) * error, error, criterion, covariance
-    )
+        float(ratios[0]) * error, float(ratios[1]) * error, error,
+        float(found.criterion[i]), covariance,
+    )  # fmt: skip
 
 
 def _no_components(reason: str) -> Components:
     return Components(NAN, NAN, NAN, NAN, np.full((2, 2), NAN), reason)
-
-
-def _minimise(profile: _Profile) -> NDArray[np.float64]:
-    """Return the minimising ratios, 0 where bounded; raise if they run off to infinity."""
-    from scipy.optimize import minimize
-
-    def of_roots(roots: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        criterion, gradient, _ = profile(roots**2)
-        return criterion, 2 * roots * gradient
-
-    largest = math.sqrt(LARGEST_RATIO)
-    found: Any = minimize(
-        of_roots,
-        np.array([1.0, 0.5]),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(0, largest)] * 2,
-        options={"ftol": 1e-14, "gtol": 1e-7},
-    )
-    ratios: NDArray[np.float64] = np.asarray(found.x) ** 2
-    if ratios.max() >= 0.99 * LARGEST_RATIO:
-        raise _NoResidualError
-    for i in range(2):
-        # On its way to the bound the optimiser stops a little short of it.
-        bounded = ratios.copy()
-        bounded[i] = 0.0
-        if ratios[i] < 1e-4 and profile(bounded)[1][i] >= 0:
-            ratios = bounded
-    return _polish(profile, ratios)
-
-
-def _polish(profile: _Profile, ratios: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Newton's steps in log lambda, where the optimiser's tolerance left digits to gain."""
-    free = np.flatnonzero(ratios > 0)
-    for _ in range(4 if len(free) else 0):
-        gradient = (ratios * profile(ratios)[1])[free]
-        curvature = _curvature(profile, ratios, free)
-        if np.linalg.eigvalsh(curvature).min() <= 0:
-            break
-        step = np.linalg.solve(curvature, gradient)
-        if np.abs(step).max() > 0.5:
-            break
-        ratios = ratios.copy()
-        ratios[free] *= np.exp(-step)
-        if np.abs(step).max() < 1e-9:
-            break
-    return ratios
-
-
-def _curvature(
-    profile: _Profile, ratios: NDArray[np.float64], free: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """Second derivatives of the criterion in log lambda, of the components not at their bound."""
-    rows = []
-    for i in free:
-        sides = []
-        for sign in (1, -1):
-            moved = ratios.copy()
-            moved[i] *= math.exp(sign * STEP)
-            sides.append((moved * profile(moved)[1])[free])
-        rows.append((sides[0] - sides[1]) / (2 * STEP))
-    matrix = np.array(rows)
-    symmetric: NDArray[np.float64] = (matrix + matrix.T) / 2
-    return symmetric
 
 
 def component_signal(

@@ -19,6 +19,7 @@ from pyexpr.measurement.icc_forms import Form, chosen_forms
 from pyexpr.measurement.icc_intervals import (
     NAN,
     NO_TARGETS,
+    WALD_NOT_ENCLOSED,
     Signal,
     agreement_signal,
     consistency_signal,
@@ -223,12 +224,7 @@ def _group(
     if ratings.clusters is not None and plan is not None:
         signals, n_clusters, n_undefined = bootstrap_signals(ratings, signals, level, plan)
     elif ratings.clusters is not None:
-
-        def thetas(part: Ratings) -> dict[str, float]:
-            left = _signals(part, part.squares(), level, families)
-            return {family: signal.theta for family, signal in left.items()}
-
-        signals, n_clusters = cluster_signals(ratings, signals, level, thetas)
+        signals, n_clusters = cluster_signals(ratings, signals, level)
     return ICCGroup(
         labels=ratings.labels,
         n_rows=ratings.n_rows,
@@ -260,7 +256,7 @@ def _signals(
         signals["consistency"] = consistency_signal(squares.two_way, level)
         return signals
     one = squares.one_way
-    if one_way.reason and one_way.reason != NO_TARGETS:
+    if one_way.reason not in {"", NO_TARGETS, WALD_NOT_ENCLOSED}:
         # No error, or nothing to tell it from: so it is whoever gave the ratings.
         bare = replace(one_way, statistic=NAN, df1=NAN, df2=NAN, p_value=NAN, method="")
         return signals | dict.fromkeys(sorted(wanted), bare)

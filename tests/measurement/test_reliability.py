@@ -19,6 +19,7 @@ from reference import icc as reference
 
 from pyexpr.base.errors import ColumnError, DataError, SharedSubjectsWarning
 from pyexpr.measurement import icc_intervals, reliability
+from pyexpr.measurement.icc_cluster import METHOD, METHOD_BOTH
 from pyexpr.measurement.icc_forms import FORMS
 from pyexpr.measurement.icc_intervals import icc_interval
 from pyexpr.measurement.reliability import icc
@@ -364,36 +365,78 @@ def test_targets_that_share_subjects_are_pointed_out() -> None:
 
 
 def test_jackknife_over_subjects_from_pingouins_estimates() -> None:
-    from scipy.stats import t
+    from scipy.stats import kurtosis, t
 
     frame = clustered()
     found = icc(frame, targets="clip", raters="rater", ratings="score", cluster="subject")
     rows = found.tidy().set_index("form")
+    names = ["ICC(1,k)", "ICC(C,k)"]
 
-    def logs(part: pd.DataFrame) -> np.ndarray:
-        return -np.log(
-            1 - pingouins(part).loc[["ICC(1,k)", "ICC(A,k)", "ICC(C,k)"], "ICC"].to_numpy()
-        )
+    def scaled(part: pd.DataFrame) -> np.ndarray:
+        return -np.sqrt(1 - pingouins(part).loc[names, "ICC"].to_numpy())
 
     subjects = frame["subject"].unique()
     g = len(subjects)
-    whole = logs(frame)
-    pseudo = np.array([g * whole - (g - 1) * logs(frame[frame["subject"] != s]) for s in subjects])
+    left = np.array([scaled(frame[frame["subject"] != s]) for s in subjects])
+    pseudo = g * scaled(frame) - (g - 1) * left
     centre, error = pseudo.mean(axis=0), pseudo.std(axis=0, ddof=1) / math.sqrt(g)
-    half = t.ppf(0.975, g - 1) * error
-    for i, name in enumerate(("ICC(1,k)", "ICC(A,k)", "ICC(C,k)")):
-        assert rows.loc[name, "conf_low"] == pytest.approx(1 - math.exp(half[i] - centre[i]))
-        assert rows.loc[name, "conf_high"] == pytest.approx(1 - math.exp(-half[i] - centre[i]))
-        assert rows.loc[name, "statistic"] == pytest.approx(centre[i] / error[i])
-        assert rows.loc[name, "df1"] == g - 1
+    # The bias-corrected excess of SciPy is that of SAS and of Joanes and Gill's G2.
+    excess = np.maximum(kurtosis(pseudo, bias=False), 0) if g >= 6 else np.zeros(2)
+    df = 2 / (2 / (g - 1) + excess / g)
+    half = t.ppf(0.975, df) * error
+    for i, name in enumerate(names):
+        assert rows.loc[name, "conf_low"] == pytest.approx(1 - (centre[i] - half[i]) ** 2)
+        assert rows.loc[name, "conf_high"] == pytest.approx(1 - (centre[i] + half[i]) ** 2)
+        assert rows.loc[name, "statistic"] == pytest.approx((centre[i] + 1) / error[i])
+        assert rows.loc[name, "df1"] == pytest.approx(df[i])
         # A limit for one rating is the average's, stepped down.
         average = rows.loc[name, "conf_low"]
         single = rows.loc[name.replace("k", "1"), "conf_low"]
         assert single == pytest.approx(average / (4 - 3 * average))
-    assert set(rows["method"]) == {"subject jackknife"}
+    assert set(rows["method"]) == {METHOD, METHOD_BOTH}
     assert found.counts()["n_clusters"].item() == g
     long_form = icc(frame, targets="clip", ratings="score", cluster="subject").tidy()
     np.testing.assert_allclose(numbers(long_form)[:, :3], numbers(rows)[:2, :3], rtol=1e-10)
+
+
+def variances_and_means(table: np.ndarray) -> tuple[float, float, np.ndarray]:
+    """Target and error variance by analysis of variance, and the means of the raters."""
+    left = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
+    n, k = table.shape
+    error = (left**2).sum() / ((n - 1) * (k - 1))
+    return table.mean(axis=1).var(ddof=1) - error / k, error, table.mean(axis=0)
+
+
+def test_agreement_draws_raters_from_a_chi_square_and_subjects_from_t() -> None:
+    """The limits, from draws of both in place of quantiles of a mixture."""
+    from scipy.stats import kurtosis
+
+    rng = np.random.default_rng(8)
+    g, q, draws = 12, 4, 200_000
+    subject = np.repeat(np.arange(g), 5)
+    table = rng.normal(size=g)[subject][:, None] + 0.4 * rng.normal(size=q)
+    table = table + rng.normal(size=(len(subject), q))
+    frame = pd.DataFrame(table, columns=list("abcd")).assign(subject=subject)
+    row = icc(frame, cluster="subject", form="ICC(A,k)").tidy().iloc[0]
+    target, error, means = variances_and_means(table)
+    left = [variances_and_means(table[subject != s]) for s in range(g)]
+    away = np.array([part[2] - part[2].mean() for part in left])
+    noise = (g - 1) / g * ((away - away.mean(axis=0)) ** 2).sum() / (q - 1)
+    # All raters rated alike much: the chi-square has q - 1 degrees of freedom but for the noise's.
+    chi = rng.chisquare(q - 1, draws)
+    raters = np.maximum(0, means.var(ddof=1) * (q - 1) / chi - noise)
+    pseudo = (g - 1) * np.array(
+        [(1 + q * part[0] / (part[1] + raters)) ** -0.5 for part in left]
+    ) - g * (1 + q * target / (error + raters)) ** -0.5
+    spread = pseudo.std(axis=0, ddof=1) / math.sqrt(g)
+    excess = np.maximum(kurtosis(pseudo, bias=False), 0)
+    t = rng.standard_t(2 / (2 / (g - 1) + excess / g))
+    low, high = np.quantile(pseudo.mean(axis=0) + t * spread, [0.025, 0.975])
+    assert row["conf_low"] == pytest.approx(1 - low**2, abs=0.01)
+    assert row["conf_high"] == pytest.approx(1 - high**2, abs=0.003)
+    assert row["method"] == METHOD_BOTH
+    # A jackknife that takes these raters for all there are is far narrower.
+    assert row["conf_low"] < icc(table, form="ICC(C,k)").tidy()["conf_low"].item()
 
 
 def test_clusters_that_do_not_hold_targets_or_do_not_vary() -> None:

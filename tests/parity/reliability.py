@@ -27,6 +27,7 @@ from parity.golden import GOLDEN, SOURCES, exact, r_package
 from parity.nist import AT_1E12, NIST, PROBLEMS, exact_mean_squares, nist_long
 from pyexpr.core import icc as kernel
 from pyexpr.measurement import icc_reml
+from pyexpr.measurement.icc_criterion import Evaluation
 from pyexpr.measurement.icc_intervals import icc_interval
 from pyexpr.measurement.icc_reml import fit_components
 from pyexpr.measurement.reliability import icc
@@ -269,16 +270,16 @@ def _insteval_parts() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def insteval_at_the_optimum(source: str) -> dict[str, float]:
     """Where lme4 says the minimum is: one evaluation each, for a search repeats it thirty times."""
     values, students, lecturers = _insteval_parts()
-    profile = icc_reml._Profile(values, students, lecturers)
+    profile = icc_reml.criterion_of(values, students, lecturers)
     found = {}
     for row in exact(SOURCES[source]("insteval"), "insteval.csv", words=("model",)).itertuples():
         ratios = np.array([row.student, row.lecturer]) / row.error
-        criterion, gradient, error = profile(ratios)
+        at = profile.evaluate(ratios[None])
         # In log lambda, beside curvatures of 800 and more; one-way has no students.
         found |= {
-            f"{row.model}: REML criterion": absolute(criterion, row.criterion),
-            f"{row.model}: error variance": relative(error, row.error),
-            f"{row.model}: slope there": absolute(gradient * ratios, [0.0, 0.0]),
+            f"{row.model}: REML criterion": absolute(at.criterion[0], row.criterion),
+            f"{row.model}: error variance": relative(at.error[0], row.error),
+            f"{row.model}: slope there": absolute(at.gradient[0] * ratios, [0.0, 0.0]),
         }
     return found
 
@@ -308,11 +309,13 @@ def insteval_search(source: str) -> dict[str, float]:
         "crossed: REML criterion": absolute(crossed.criterion, rows.loc["crossed", "criterion"]),
     }
     # One-way is the crossed criterion without raters.
-    profile = icc_reml._Profile(values, students, lecturers)
-    least = minimize_scalar(
-        lambda root: profile(np.array([0.0, root**2]))[0], (0.3, 0.6), tol=1e-9
-    )  # fmt: skip
-    error = profile(np.array([0.0, least.x**2]))[2]
+    profile = icc_reml.criterion_of(values, students, lecturers)
+
+    def at(root: float) -> Evaluation:
+        return profile.evaluate(np.array([[0.0, root**2]]))
+
+    least = minimize_scalar(lambda root: at(root).criterion[0], (0.3, 0.6), tol=1e-9)
+    error = at(least.x).error[0]
     wanted = rows.loc["one-way", ["lecturer", "error"]].astype(float)
     found["one-way: variance components"] = relative([least.x**2 * error, error], wanted)
     found["one-way: REML criterion"] = absolute(least.fun, rows.loc["one-way", "criterion"])
