@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.checks import confidence_level
-from pyexpr.base.errors import DataError, FactorModelError, counted, listed
+from pyexpr.base.errors import DataError, FactorModelError, RError, counted, listed
 from pyexpr.base.tables import as_frame, column_or_array, label_codes
 from pyexpr.measurement.columns import grouping, indicator_columns
-from pyexpr.measurement.engines.choice import checked_engine, fit_with
-from pyexpr.measurement.engines.protocol import FitOutput, FitRequest, Parameters
+from pyexpr.measurement.engines.choice import ENGINES, checked_engine, fit_with
+from pyexpr.measurement.engines.protocol import FitOutput, FitRequest
+from pyexpr.measurement.model_syntax import parse_model
+from pyexpr.measurement.orientation import oriented, pointing
 from pyexpr.measurement.result import CFAResult, Rows
-from pyexpr.measurement.spec import MeasurementModel, parse_model
+from pyexpr.measurement.spec import MeasurementModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,12 +38,13 @@ def cfa(
     missing: str = "listwise",
     engine: str = "auto",
     confidence: float = 0.95,
+    positive: Any = None,
 ) -> CFAResult:
     r"""Fit a measurement model by maximum likelihood.
 
     The model is ``x = nu + Lambda f + e`` with unit factor variances, so that
-    loadings are in the units of the indicators. The sum of a factor's
-    standardised loadings is made positive.
+    loadings are in the units of the indicators. A factor may be turned around: it
+    points to where its first indicator is high, or the one that `positive` names.
 
     Parameters
     ----------
@@ -49,7 +52,10 @@ def cfa(
         One row per rated clip; any column names.
     model : dict or str
         ``{"expressiveness": ["response", "emotion", "motion"]}``, or lavaan
-        syntax (``=~``, ``~~``, ``~ 1``); several factors need R.
+        syntax (``=~``, ``~~``, ``~ 1``, with numbers, ``NA``, labels and ``start()``
+        before ``*``); several factors need R. Where a loading is fixed (``1*x``), or
+        the factor's variance is freed or has a label, the factor has the unit of its
+        first indicator, as in lavaan's ``cfa()``.
     group : str or array, optional
         Fit the model in every group separately (nothing held equal).
     cluster : str or array, optional
@@ -68,6 +74,11 @@ def cfa(
         lavaan. "auto" takes the first that works; the result names it.
     confidence : float
         Level of the intervals.
+    positive : str, list of str or dict, optional
+        The indicator whose loading is to be positive in the model of the whole
+        sample; with several factors one for each, ``{"factor": "indicator"}`` where
+        an indicator measures several. By default the first of each factor. Groups are
+        turned to agree with the model of all rows (the groups' means taken out).
 
     Returns
     -------
@@ -108,6 +119,7 @@ def cfa(
     [0.67, 0.63, 0.69]
     """
     spec = parse_model(model)
+    where = pointing(positive, spec)
     check_options(estimator, missing, confidence)
     checked_engine(engine)
     frame = as_frame(data)
@@ -138,9 +150,14 @@ def cfa(
     )
     check_determined(request, labels, group_name)
     fitted = fit_with(engine, request)
+    output, largest = oriented(
+        fitted.output, spec, where, lambda: pooled_fit(request, fitted.engine)
+    )
     return CFAResult(
         model=spec,
-        output=oriented(fitted.output, spec),
+        output=output,
+        pointing=where,
+        largest=largest,
         labels=tuple(labels),
         group_name=group_name,
         rows=Rows(columns, group_codes, frame.index),
@@ -226,48 +243,17 @@ def _check_product(r: NDArray[np.float64], spec: MeasurementModel, where: str) -
         )
 
 
-def oriented(output: FitOutput, spec: MeasurementModel) -> FitOutput:
-    """Return the output with the sum of every factor's standardised loadings positive."""
-    found = output.parameters
-    sign = np.ones(len(found.lhs))
-    tied = _tied_factors(spec, several_groups=found.group.max() > 0)
-    for code in np.unique(found.group):
-        flip: dict[str, float] = {}
-        for factor in spec.factors:
-            own = [
-                i
-                for i in np.flatnonzero(found.group == code)
-                if found.op[i] == "=~" and found.lhs[i] == factor
-            ]
-            fixed = any(found.free[i] < 0 for i in own) or factor in tied
-            flip[factor] = -1.0 if not fixed and found.std_all[own].sum() < 0 else 1.0
-        for i in np.flatnonzero(found.group == code):
-            sign[i] = flip.get(found.lhs[i], 1.0)
-            if found.op[i] == "~~":
-                sign[i] *= flip.get(found.rhs[i], 1.0)
-    if (sign > 0).all():
-        return output
-    free = found.free >= 0
-    turn = np.ones(len(output.vcov))
-    turn[found.free[free]] = sign[free]
-    parameters: Parameters = replace(
-        found, estimate=found.estimate * sign, std_all=found.std_all * sign
-    )
-    return replace(output, parameters=parameters, vcov=output.vcov * np.outer(turn, turn))
-
-
-def _tied_factors(spec: MeasurementModel, *, several_groups: bool) -> set[str]:
-    """Return the factors that share a loading's label with another factor or group.
-
-    Turned alone, one side of the equality would have the other's sign.
-    """
-    of_label: dict[str, set[str]] = {}
-    for term in spec.terms:
-        if term.op == "=~" and term.is_label:
-            of_label.setdefault(term.modifier, set()).add(term.lhs)
-    return {
-        factor
-        for factors in of_label.values()
-        for factor in factors
-        if several_groups or len(factors) > 1
-    }
+def pooled_fit(request: FitRequest, engine: str) -> FitOutput | None:
+    """Fit the model to all groups' rows at once, their means taken out; None without a solution."""
+    columns = request.columns.copy()
+    if request.group is not None:
+        for code in range(request.n_groups):
+            mine = request.group == code
+            columns[mine] -= np.nanmean(columns[mine], axis=0)
+    alone = replace(request, columns=columns, group=None, cluster=None, n_groups=1, estimator="ML")
+    # The kernel and lavaan find the same; the kernel is at hand.
+    plain = request.model.plain_factor and not np.isnan(columns).any()
+    try:
+        return ENGINES["native" if plain else engine]().fit(alone)
+    except (FactorModelError, RError):
+        return None

@@ -18,7 +18,8 @@ from pyexpr.base.errors import (
 )
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.inference.bootstrap import cluster_bootstrap
-from pyexpr.measurement.bootstrap_cfa import CFABootstrapResult, bootstrap_cfa
+from pyexpr.measurement.bootstrap_cfa import bootstrap_cfa
+from pyexpr.measurement.bootstrap_cfa_result import CFABootstrapResult
 from pyexpr.measurement.cfa import cfa
 
 SUBJECTS = 30
