@@ -42,9 +42,10 @@ def bootstrap_cfa(
 ) -> CFABootstrapResult:
     r"""Refit a one-factor model without each subject, and on resampled subjects.
 
-    The default intervals leave out one subject at a time. A replicate draws as many whole subjects as there are, with replacement, and
-    fits their rows by maximum likelihood in C++, from sums per subject: its cost
-    does not depend on the number of rows.
+    The default intervals leave out one subject at a time. A replicate, for the other
+    methods, draws as many whole subjects as there are, with replacement. Either refit
+    is by maximum likelihood in C++, from sums per subject: its cost does not depend on
+    the number of rows.
 
     Parameters
     ----------
@@ -101,13 +102,15 @@ def bootstrap_cfa(
 
     Notes
     -----
-    Jackknife-t is ``g(T) +- t_{G-1} SE``, transformed back, SE the jackknife's standard
-    error of g(T) over G subjects; g is ``asinh(4 x)`` for loadings in standard
-    deviations of their indicator and for score weights in its inverse,
-    ``cbrt(1 + x) - cbrt(1 - x)`` for standardised loadings, the cube root for residual
-    variances, and ``-cbrt(1 - x)`` for reliability. Unlike logarithms and atanh these
-    are defined beyond the bounds, where a refit without one subject may lie; limits
-    are cut there. Without a solution for some subject left out there is no interval.
+    Jackknife-t is ``g(T) +- t_df SE``, transformed back, SE the jackknife's standard
+    error of g(T) over subjects. g is the identity for score weights and for loadings of
+    up to half a standard deviation of their indicator, beyond which it is logarithmic;
+    ``cbrt(1 + x) - cbrt(1 - x)`` for standardised loadings; the fifth root for residual
+    variances; and ``-cbrt(1 - x)`` for reliability. Unlike logarithms and atanh these
+    are defined beyond the bounds, where a refit without one subject may lie, and at a
+    loading of 0; limits are cut at the bounds. df is that of `compare_models`: subjects
+    less 1, or fewer with heavy tails or subjects of unequal size. Without a solution
+    for some subject left out there is no interval.
 
     A replicate without a solution, or with a residual variance that is not
     positive, is undefined in all quantities, left out, and counted. Percentile and BCa
@@ -226,10 +229,10 @@ def _draw(
     if (residuals[0] <= 0).any():
         # Of an inadmissible fit neither weights nor reliability have a meaning.
         estimate[3 * p :] = np.nan
-    one = np.ones(p)
+    unit = np.concatenate([spread, np.ones(3 * p + 1)])
     return GroupDraws(
-        estimate, replicates, fixed[1:], np.concatenate([spread, one, one, 1 / spread, [1.0]]),
-        len(rows), G, int(failed.sum()), int(improper.sum()),
+        estimate, replicates, fixed[1:], unit, sums[:, 0], len(rows), G,
+        int(failed.sum()), int(improper.sum()),
     )  # fmt: skip
 
 

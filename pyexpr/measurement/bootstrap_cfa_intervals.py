@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 METHODS = ("jackknife_t", "percentile", "bca")
-# Of asinh: about a logarithm beyond a quarter of the indicator's standard deviation, where a
-# loading's error grows with the loading, and a straight line through 0.
-_BEND = 4.0
+# A loading of up to so many standard deviations of its indicator is compared as it is: it may be
+# 0. Beyond, its error grows with it, and logarithms are nearer to symmetry.
+_STRAIGHT = 0.5
+# Fewest degrees of freedom that heavy tails and unequal subjects may leave.
+_LEAST_DF = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,11 @@ class GroupDraws:
         Without each subject. Of a refit with a negative residual variance the formulas of
         weights and reliability are followed past 0, where they are smooth; NaN without a
         solution.
-    scale : (q,) float64
-        The unit of each quantity: the standard deviation of an indicator for its loading, its
-        inverse for its score weight, 1 for the others.
+    unit : (q,) float64
+        The unit of each quantity: the standard deviation of the indicator for a loading, 1 for
+        the others.
+    sizes : (G,) float64
+        Rows of each subject.
     n, n_clusters : int
         Rows and subjects used.
     n_failed, n_inadmissible : int
@@ -49,7 +53,8 @@ class GroupDraws:
     estimate: NDArray[np.float64]
     replicates: NDArray[np.float64]
     jackknife: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    unit: NDArray[np.float64]
+    sizes: NDArray[np.float64]
     n: int
     n_clusters: int
     n_failed: int
@@ -99,12 +104,23 @@ def _odd_root_back(value: Array) -> Array:
     return np.asarray((((total + value) / 2) ** 3 - ((total - value) / 2) ** 3) / 2)
 
 
-_BENT = _Scale(lambda x: np.arcsinh(_BEND * x), lambda y: np.sinh(y) / _BEND)
+def _straight_then_log(value: Array) -> Array:
+    size = np.maximum(np.abs(value), _STRAIGHT)
+    beyond = np.sign(value) * _STRAIGHT * (1 + np.log(size / _STRAIGHT))
+    return np.where(np.abs(value) > _STRAIGHT, beyond, value)
+
+
+def _straight_then_exp(value: Array) -> Array:
+    size = np.maximum(np.abs(value), _STRAIGHT)
+    beyond = np.sign(value) * _STRAIGHT * np.exp(size / _STRAIGHT - 1)
+    return np.where(np.abs(value) > _STRAIGHT, beyond, value)
+
+
 _SCALES = {
-    "loading": _BENT,
+    "loading": _Scale(_straight_then_log, _straight_then_exp),
     "std_loading": _Scale(_odd_root, _odd_root_back, -1.0, 1.0),
-    "residual_variance": _Scale(np.cbrt, lambda y: y**3, 0.0),
-    "score_weight": _BENT,
+    "residual_variance": _Scale(lambda t: np.sign(t) * np.abs(t) ** 0.2, lambda y: y**5, 0.0),
+    "score_weight": _Scale(np.asarray, np.asarray),
     "score_reliability": _Scale(lambda r: -np.cbrt(1 - r), lambda y: 1 + y**3, 0.0, 1.0),
 }
 
@@ -114,27 +130,41 @@ def _jackknife_t(group: GroupDraws, names: list[str], confidence: float) -> Colu
     from scipy.special import stdtrit
 
     G = len(group.jackknife)
-    half = float(stdtrit(G - 1, (1 + confidence) / 2))
     limits = np.full((len(names), 2), np.nan)
     for row, name in enumerate(names):
-        scale, unit = _SCALES[name], group.scale[row]
+        scale, unit = _SCALES[name], group.unit[row]
         values = scale.to(np.append(group.estimate[row], group.jackknife[:, row]) / unit)
-        spread = np.sqrt((G - 1) / G * ((values[1:] - values[1:].mean()) ** 2).sum())
-        ends = scale.back(values[0] + half * spread * np.array([-1.0, 1.0]))
+        centred = values[1:] - values[1:].mean()
+        df = _degrees_of_freedom(centred, group.sizes)
+        half = float(stdtrit(df, (1 + confidence) / 2)) * np.sqrt((G - 1) / G * (centred @ centred))
+        ends = scale.back(values[0] + half * np.array([-1.0, 1.0]))
         # An estimate that is itself out of range is not cut off from its interval.
         if scale.least <= group.estimate[row] / unit <= scale.most:
             ends = ends.clip(scale.least, scale.most)
         limits[row] = ends * unit
-    centred = group.jackknife - group.jackknife.mean(axis=0)
-    error = np.sqrt((G - 1) / G * (centred**2).sum(axis=0))
+    deviations = group.jackknife - group.jackknife.mean(axis=0)
+    error = np.sqrt((G - 1) / G * (deviations**2).sum(axis=0))
     reasons = np.full(len(names), "", dtype=object)
-    lost = np.isnan(group.jackknife).sum(axis=0)
-    for row in np.flatnonzero(lost):
+    lost = np.isnan(group.jackknife).sum(axis=0).tolist()
+    for row in [row for row, count in enumerate(lost) if count]:
         reasons[row] = f"without {lost[row]} of {G} subjects the model has no solution"
     reasons[np.isnan(group.estimate)] = "inadmissible"
     error[reasons != ""] = np.nan
     limits[reasons != ""] = np.nan
     return error, limits, np.full(len(names), "jackknife_t", dtype=object), reasons
+
+
+def _degrees_of_freedom(centred: Array, sizes: Array) -> float:
+    """G - 1, or fewer with heavy tails or unequal subjects, as for `compare_models`."""
+    G = len(centred)
+    squares = centred**2
+    kurtosis = 0.0
+    if squares.sum() > 0:
+        kurtosis = max(float((squares**2).mean() / squares.mean() ** 2) - 3.0, 0.0)
+    by_tails = 2 / (2 / (G - 1) + kurtosis / G)
+    by_sizes = float(sizes.sum() ** 2 / (sizes**2).sum()) - 1
+    # With two subjects there is one, however they are.
+    return min(G - 1.0, max(_LEAST_DF, min(by_tails, by_sizes)))
 
 
 def _from_draws(group: GroupDraws, method: str, confidence: float) -> Columns:

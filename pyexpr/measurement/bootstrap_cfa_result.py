@@ -137,8 +137,9 @@ class CFABootstrapResult(Result):
         """Return method, level, seed, counts and versions."""
         return {
             "model": self.model.syntax(), "method": self.method, "confidence": self.confidence,
-            "n_boot": self._n_boot, "seed": self.seed, "positive": self.pointing.indicators, "cluster": self.cluster_name,
-            "group": self.group_name, "n_dropped": self.n_dropped,
+            "n_boot": self._n_boot, "seed": self.seed, "cluster": self.cluster_name,
+            "positive": self.pointing.indicators, "group": self.group_name,
+            "n_dropped": self.n_dropped,
             "groups": {
                 str(label): {
                     "n": group.n, "n_clusters": group.n_clusters, "failed": group.n_failed,
