@@ -39,6 +39,7 @@ def cfa(
     engine: str = "auto",
     confidence: float = 0.95,
     positive: Any = None,
+    equal_loadings: bool = False,
 ) -> CFAResult:
     r"""Fit a measurement model by maximum likelihood.
 
@@ -79,6 +80,9 @@ def cfa(
         sample; with several factors one for each, ``{"factor": "indicator"}`` where
         an indicator measures several. By default the first of each factor. Groups are
         turned to agree with the model of all rows (the groups' means taken out).
+    equal_loadings : bool
+        Hold the loadings of each factor equal to one another, within each group
+        (essentially tau-equivalent indicators). Two indicators are then enough.
 
     Returns
     -------
@@ -91,7 +95,8 @@ def cfa(
         If the data do not determine the model; `reason` is
         ``constant_indicator``, ``too_few_indicators``, ``too_few_rows``,
         ``singular_covariance``, ``nonpositive_product`` (three indicators whose
-        covariances have a product <= 0) or ``not_converged``. The same error
+        covariances have a product <= 0), ``nonpositive_covariance`` (equal loadings
+        and a mean covariance <= 0) or ``not_converged``. The same error
         from every engine, before one is called (but for the last).
     ColumnError, DataError, EngineError, RError
 
@@ -119,6 +124,8 @@ def cfa(
     [0.67, 0.63, 0.69]
     """
     spec = parse_model(model)
+    if equal_loadings:
+        spec = spec.with_equal_loadings()
     where = pointing(positive, spec)
     check_options(estimator, missing, confidence)
     checked_engine(engine)
@@ -182,10 +189,11 @@ def check_options(estimator: str, missing: str, confidence: float) -> None:
 def check_determined(request: FitRequest, labels: list[Any], group_name: str | None) -> None:
     """Raise `FactorModelError` if the data cannot determine the model, whoever fits it."""
     spec = request.model
-    if len(spec.factors) == 1 and len(spec.indicators) < 3:
+    if len(spec.factors) == 1 and len(spec.indicators) < 3 and not _says_enough(spec):
         raise FactorModelError(
             f"factor {spec.factors[0]!r} has {counted(len(spec.indicators), 'indicator')} "
-            f"({listed(spec.indicators)}); one factor needs at least three",
+            f"({listed(spec.indicators)}); one factor needs at least three, or two with equal "
+            "loadings (equal_loadings=True)",
             reason="too_few_indicators",
         )
     for code, label in enumerate(labels):
@@ -228,8 +236,33 @@ def _check_rows(
             "is a sum of others, or a copy",
             reason="singular_covariance",
         )
+    if complete and spec.equal_loadings:
+        _check_covariances(np.cov(rows, rowvar=False), spec, where)
     if complete and p == 3 and spec.plain_factor:
         _check_product(correlations, spec, where)
+
+
+def _check_covariances(covariance: NDArray[np.float64], spec: MeasurementModel, where: str) -> None:
+    if covariance.sum() <= np.trace(covariance):
+        raise FactorModelError(
+            f"no factor with equal loadings has the covariances of {listed(spec.indicators)}"
+            f"{where}: their mean is not positive; turn around the indicators that are keyed the "
+            "other way",
+            reason="nonpositive_covariance",
+        )
+
+
+def _says_enough(spec: MeasurementModel) -> bool:
+    """Whether a factor with two indicators has no more parameters than covariances."""
+    free = {
+        term.label or term.key
+        for term in spec.scaled_terms
+        if term.op != "~1" and not term.is_fixed
+    }
+    # Residual variances are free where nothing is said of them.
+    said = {term.key for term in spec.terms}
+    free |= {(name, "~~", name) for name in spec.indicators if (name, "~~", name) not in said}
+    return len(spec.indicators) == 2 and len(free) <= 3
 
 
 def _check_product(r: NDArray[np.float64], spec: MeasurementModel, where: str) -> None:

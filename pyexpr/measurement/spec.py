@@ -232,7 +232,7 @@ def _modified(term: Term, name: str, chosen: dict[str, str] | None, n_groups: in
     label = term.label
     if label == EQUAL:
         # A label for each group: one for all would hold the groups equal, too.
-        label = "" if chosen is None else _label_by_group(term.lhs, chosen, n_groups)
+        label = "equal" if chosen is None else _label_by_group(term.lhs, chosen, n_groups)
     elif label and chosen is not None:
         label = chosen.setdefault(label, f"p{len(chosen) + 1}")
     start = f"start({term.start})" if term.start else ""
