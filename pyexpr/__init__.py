@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 # Public name -> the module it lives in.
 _PUBLIC: dict[str, str] = {
     "BootstrapResult": "pyexpr.inference.bootstrap",
-    "CFABootstrapResult": "pyexpr.measurement.bootstrap_cfa",
+    "CFABootstrapResult": "pyexpr.measurement.bootstrap_cfa_result",
     "CFAResult": "pyexpr.measurement.result",
     "CoefficientResult": "pyexpr.inference.coefficients",
     "ComparisonResult": "pyexpr.inference.comparison_result",

@@ -1,4 +1,4 @@
-"""Size and power of the invariance tests, and coverage of the ICC's intervals.
+"""Size and power of the invariance tests; coverage of intervals of the factor model and the ICC.
 
     python benchmarks/coverage_study/measurement.py [--studies N] [--lavaan N] [--only-report]
 
@@ -29,16 +29,22 @@ import measurement_report as report
 from measurement_scenarios import (
     FACTOR_SCENARIOS,
     FACTOR_SIZES,
+    LOADING_FACTOR,
+    MODEL_SCENARIOS,
+    MODEL_SIZES,
     RATING_SCENARIOS,
     RATING_SIZES,
     departed,
     factor_study,
+    model_study,
     rating_study,
     true_icc,
 )
 
-from pyexpr.base.errors import PyexprWarning
+from pyexpr.base.errors import FactorModelError, PyexprWarning
 from pyexpr.base.files import write_text
+from pyexpr.measurement.bootstrap_cfa import bootstrap_cfa
+from pyexpr.measurement.invariance import invariance
 from pyexpr.measurement.invariance_wald import (
     held,
     metric_contrasts,
@@ -53,6 +59,8 @@ PIECES = ROOT / "build" / "coverage" / "measurement"
 PIECE = 50
 SEED = 20240502
 N_BOOT = 999
+# Of the factor model; its percentile and BCa intervals stand beside the jackknife's.
+MODEL_BOOT = 399
 LEVEL = 0.05
 
 Tally = dict[str, list[int]]
@@ -72,9 +80,7 @@ def one_piece(kind: str, scenario: int, subjects: int, piece: int) -> Path:
     path = piece_path(kind, scenario, subjects, piece)
     if not path.exists():
         tally: Tally = {}
-        {"factor": factor_piece, "rating": rating_piece, "lavaan": lavaan_piece}[kind](
-            scenario, subjects, range(piece * PIECE, (piece + 1) * PIECE), tally
-        )
+        PIECE_OF[kind](scenario, subjects, range(piece * PIECE, (piece + 1) * PIECE), tally)
         write_text(path, json.dumps(tally, indent=0, sort_keys=True))
     return path
 
@@ -158,15 +164,68 @@ def rating_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -> 
                 add(tally, f"icc-low|{name}", truth < row["conf_low"], defined)
 
 
+def model_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -> None:
+    """Count how often intervals of the factor model hold the true value, over all indicators."""
+    chosen = MODEL_SCENARIOS[scenario]
+    for number in numbers:
+        rng = np.random.default_rng([SEED, 200 + scenario, subjects, number])
+        table, names = model_study(chosen, subjects, rng)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PyexprWarning)
+            try:
+                found = bootstrap_cfa(
+                    table, {"f": names}, cluster="subject", n_boot=MODEL_BOOT, seed=number,
+                    n_threads=1,
+                )  # fmt: skip
+            except FactorModelError:
+                add(tally, "model|no solution", hit=True, defined=True)
+                continue
+        add(tally, "model|no solution", hit=False, defined=True)
+        for method in ("jackknife_t", "percentile", "bca"):
+            rows = found.interval(method=method).tidy()
+            held = (rows["conf_low"] <= chosen.truth) & (chosen.truth <= rows["conf_high"])
+            known = rows["conf_low"].notna()
+            for quantity, hit, defined in zip(rows["quantity"], held, known, strict=True):
+                add(tally, f"model|{quantity}|{method}", hit, defined)
+
+
+def contrast_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -> None:
+    """Count how often intervals of contrasts between contexts hold the true value."""
+    for _, departure, study in factor_studies(scenario, subjects, numbers):
+        if departure == "scalar":
+            continue
+        columns = study["columns"]
+        names = [f"x{j + 1}" for j in range(columns.shape[1])]
+        table = pd.DataFrame(columns, columns=names).assign(context=study["context"])
+        found = invariance(
+            table, {"f": names}, group="context", cluster=study["subject"], engine="native",
+            n_threads=1,
+        ).contrasts()  # fmt: skip
+        if departure == "metric":
+            mine = (found["term"] == "x3") & (found["contrast"] == "0 - 1")
+            rows, truth = found[mine & (found["level"] == "metric")], -np.log(LOADING_FACTOR)
+        else:
+            rows, truth = found, 0.0
+        for row in rows.itertuples():
+            hit = row.conf_low <= truth <= row.conf_high
+            add(tally, f"contrast|{row.level}|{departure}", hit, not np.isnan(row.conf_low))
+
+
+PIECE_OF = {
+    "factor": factor_piece, "rating": rating_piece, "lavaan": lavaan_piece,
+    "model": model_piece, "contrast": contrast_piece,
+}  # fmt: skip
+
+
 def piece_path(kind: str, scenario: int, subjects: int, piece: int) -> Path:
     return PIECES / f"{kind}-{scenario}-{subjects}-{piece:04d}.json"
 
 
 def cells(kind: str, n_pieces: int) -> list[Cell]:
     """Piece by piece over all cells, so that a run that is stopped has all cells alike."""
-    scenarios, sizes = (
-        (RATING_SCENARIOS, RATING_SIZES) if kind == "rating" else (FACTOR_SCENARIOS, FACTOR_SIZES)
-    )
+    scenarios, sizes = {
+        "rating": (RATING_SCENARIOS, RATING_SIZES), "model": (MODEL_SCENARIOS, MODEL_SIZES),
+    }.get(kind, (FACTOR_SCENARIOS, FACTOR_SIZES))  # fmt: skip
     return [
         (kind, scenario, subjects, piece)
         for piece in range(n_pieces)
@@ -179,13 +238,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=int, default=1000, metavar="N", help="per cell")
     parser.add_argument("--lavaan", type=int, default=200, metavar="N", help="of them by lavaan")
-    parser.add_argument("--only", choices=("factor", "lavaan", "rating"), help="one kind")
+    parser.add_argument("--only", choices=tuple(PIECE_OF), help="one kind")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes")
     parser.add_argument("--only-report", action="store_true", help="write what is there")
     chosen = parser.parse_args()
     PIECES.mkdir(parents=True, exist_ok=True)
     if not chosen.only_report:
-        wanted = {"factor": chosen.studies, "rating": chosen.studies, "lavaan": chosen.lavaan}
+        wanted = dict.fromkeys(PIECE_OF, chosen.studies) | {"lavaan": chosen.lavaan}
         kinds = [chosen.only] if chosen.only else list(wanted)
         simulate([cell for kind in kinds for cell in cells(kind, -(-wanted[kind] // PIECE))],
                  chosen.workers)  # fmt: skip

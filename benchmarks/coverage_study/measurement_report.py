@@ -14,6 +14,9 @@ from measurement_scenarios import (
     FACTOR_SIZES,
     INTERCEPT_SHIFT,
     LOADING_FACTOR,
+    MODEL_CLIPS,
+    MODEL_SCENARIOS,
+    MODEL_SIZES,
     RATING_SCENARIOS,
     RATING_SIZES,
 )
@@ -36,11 +39,17 @@ def read(pieces: Path) -> Counts:
 
 
 def cell(counts: Counts, scenario: int, subjects: int, key: str) -> str:
-    """A share and its Monte Carlo error, in parentheses in units of the last digit."""
-    hits, n, _ = counts.get((scenario, subjects, key), (0, 0, 0))
+    """A share and its Monte Carlo error, in parentheses in units of the last digit.
+
+    Several indicators of one study count as one study in the error.
+    """
+    hits, n, lost = counts.get((scenario, subjects, key), (0, 0, 0))
     if not n:
         return ""
     share = hits / n
+    whole = counts.get((scenario, subjects, "model|no solution"), (0, 0, 0))[1]
+    if key.startswith("model|") and whole:
+        n = max(round(n * whole / (n + lost)), 1)
     # At a share of 0 or 1 the error that half a study would have.
     inside = min(max(share, 0.5 / n), 1 - 0.5 / n)
     error = math.sqrt(inside * (1 - inside) / n)
@@ -75,6 +84,72 @@ def undefined(counts: Counts, ending: str) -> str:
     return f"{lost:,} of {n:,}"
 
 
+def lost_share(counts: Counts, scenario: int, subjects: int, key: str) -> str:
+    """The share without an interval."""
+    _, n, lost = counts.get((scenario, subjects, key), (0, 0, 0))
+    return f"{lost / (n + lost):.3f}".removeprefix("0") if n + lost else ""
+
+
+def _model_text(counts: Counts) -> list[str]:
+    names = [scenario.name for scenario in MODEL_SCENARIOS]
+    quantities = {
+        "loading": "loadings", "std_loading": "standardised loadings",
+        "residual_variance": "residual variances", "score_weight": "score weights",
+        "score_reliability": "reliability of scores",
+    }  # fmt: skip
+    methods = {"jackknife_t": "jackknife-t", "percentile": "percentile", "bca": "BCa"}
+    rows = {
+        f"{said}, {methods[method]}": f"model|{quantity}|{method}"
+        for quantity, said in quantities.items()
+        for method in methods
+    }
+    lost = {f"{methods[method]}": f"model|score_reliability|{method}" for method in methods}
+    head = ["| scenario | what | " + " | ".join(f"{n} subjects" for n in MODEL_SIZES) + " |"]
+    head.append("|" + "---|" * (2 + len(MODEL_SIZES)))
+    return [
+        "## Coverage of 95 % intervals of the factor model", "",
+        f"`bootstrap_cfa` on one context of {MODEL_CLIPS} clips per subject (or 1 to 12). "
+        "Indicators of variance 1 with standardised loadings of "
+        + "; ".join(
+            f"{', '.join(f'{x:.2f}' for x in s.loadings)} ({s.name})"
+            for s in MODEL_SCENARIOS if not s.heavy
+        )
+        + ". 36 % of the factor's variance is the subject's, and 40 % of the residual variances. "
+        f"{studies(counts, 'model|no solution')} studies a cell; several indicators of a study "
+        "count together, and once in the Monte Carlo error.",
+        "",
+        *table(counts, names, MODEL_SIZES, rows),
+        "",
+        "Share of studies without an interval for the reliability of scores (the replicates, or "
+        "the estimate itself, are not admissible; for the jackknife the estimate is not, or a "
+        "refit has no solution):",
+        "",
+        *head,
+        *[
+            f"| {name} | {what} | "
+            + " | ".join(lost_share(counts, number, n, key) for n in MODEL_SIZES) + " |"
+            for number, name in enumerate(names) for what, key in lost.items()
+            if any((number, n, key) in counts for n in MODEL_SIZES)
+        ],
+        "",
+        "## Coverage of 95 % intervals of contrasts between contexts", "",
+        "`invariance().contrasts()` in the studies above: all indicators and pairs of contexts "
+        "where loadings and intercepts are equal, and the contrast of the third indicator's "
+        f"loading where it is {LOADING_FACTOR} times the others' in the second context. "
+        f"{studies(counts, 'contrast|metric|metric')} studies a cell.",
+        "",
+        *table(
+            counts, [s.name for s in FACTOR_SCENARIOS], FACTOR_SIZES,
+            {
+                "loadings, equal": "contrast|metric|none",
+                "loadings, different": "contrast|metric|metric",
+                "intercepts, equal": "contrast|scalar|none",
+            },
+        ),
+        "",
+    ]  # fmt: skip
+
+
 def write(pieces: Path, page: Path, *, n_boot: int) -> None:
     """Write the page."""
     counts = read(pieces)
@@ -94,7 +169,7 @@ def write(pieces: Path, page: Path, *, n_boot: int) -> None:
     ways = ("subject jackknife", "cluster bootstrap-t", "targets independent")
     clips = ", ".join(str(n) for n in CLIPS)
     text = [
-        "# Invariance tests and intervals of the ICC, simulated",
+        "# Factor model, invariance tests and intervals of the ICC, simulated",
         "",
         "Written by `make coverage` (benchmarks/coverage_study/measurement.py): do not edit. In "
         "parentheses the Monte Carlo error in units of the third decimal.",
@@ -123,6 +198,7 @@ def write(pieces: Path, page: Path, *, n_boot: int) -> None:
         "",
         *table(counts, names, FACTOR_SIZES, power),
         "",
+        *_model_text(counts),
         "## Coverage of 95 % intervals of ICC(1,1)",
         "",
         "Six ratings of each of 16 clips per subject (or 2 to 30 clips, 2 to 6 ratings). "
@@ -144,4 +220,27 @@ def write(pieces: Path, page: Path, *, n_boot: int) -> None:
         ),
         "",
     ]  # fmt: skip
-    write_text(page, "\n".join(text))
+    old = page.read_text(encoding="utf-8") if page.exists() else ""
+    write_text(page, _with_earlier(old, "\n".join(text), counts))
+
+
+# What is counted for each section, by its title.
+_SECTIONS = {
+    "Size of the tests of invariance at the 5 % level": "metric|none|",
+    "Power": "metric|metric|",
+    "Coverage of 95 % intervals of the factor model": "model|",
+    "Coverage of 95 % intervals of contrasts between contexts": "contrast|",
+    "Coverage of 95 % intervals of ICC(1,1)": "icc|",
+}
+
+
+def _with_earlier(old: str, new: str, counts: Counts) -> str:
+    """Return the new page with the old one's sections where nothing was counted this time."""
+    before = dict(part.split("\n", 1) for part in old.split("\n## ")[1:])
+    head, *parts = new.split("\n## ")
+    for i, part in enumerate(parts):
+        title = part.split("\n", 1)[0]
+        counted = any(key.startswith(_SECTIONS[title]) for _, _, key in counts)
+        if not counted and title in before:
+            parts[i] = f"{title}\n{before[title].rstrip()}\n"
+    return "\n## ".join([head, *parts])

@@ -8,6 +8,9 @@ with Var(u, v, w) = (.3, .1, .6): the factor's mean k_c and SD s_c differ betwee
 contexts, loadings l and intercepts n do not. b, a subject's leaning on an indicator,
 is shared by the subject's contexts: that makes the estimates of contexts correlate.
 
+Intervals of the factor model: one context, x_gij = l_j (u_g + w_gi) + b_gj + e_gij, with
+Var(u, w) = (.36, .64) and unit variances of the indicators, so that l is standardised.
+
 Reliability: six ratings of a clip, x_gir = u_g + w_gi + e_gir.
 """
 
@@ -30,6 +33,40 @@ _LEANING = 0.4
 # The departures whose detection is counted: of the third indicator in the second context.
 LOADING_FACTOR = 0.85
 INTERCEPT_SHIFT = 0.20
+
+# Of the factor model's own intervals: by subjects, and of contrasts between contexts.
+MODEL_CLIPS = 8
+MODEL_SIZES = (12, 20, 40, 80)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelScenario:
+    """Standardised loadings, and how the data come about."""
+
+    name: str
+    loadings: tuple[float, ...]
+    heavy: bool = False
+    unequal: bool = False
+
+    @property
+    def truth(self) -> np.ndarray:
+        """Every quantity of `bootstrap_cfa`, in its order."""
+        loadings = np.array(self.loadings)
+        residuals = 1 - loadings**2
+        information = (loadings**2 / residuals).sum()
+        weights = loadings / residuals / information
+        share = information / (1 + information)
+        return np.concatenate([loadings, loadings, residuals, weights, [share]])
+
+
+MODEL_SCENARIOS = (
+    ModelScenario("3 strong", (0.92, 0.89, 0.83)),
+    ModelScenario("3 strong, heavy tails, 1 to 12 clips", (0.92, 0.89, 0.83), True, True),
+    ModelScenario("3 weak", (0.70, 0.65, 0.60)),
+    ModelScenario("4 balanced", (0.70, 0.65, -0.68, -0.66)),
+    ModelScenario("4 balanced, heavy tails, 1 to 12 clips", (0.70, 0.65, -0.68, -0.66), True, True),
+    ModelScenario("5, one without a loading", (0.70, 0.65, 0.0, 0.70, 0.60)),
+)
 
 RATERS = 6
 VAR_SUBJECT, VAR_CLIP, VAR_ERROR = 0.3, 0.4, 1.0
@@ -99,6 +136,23 @@ def factor_study(
     noise = np.sqrt((1 - _LEANING) * theta) * _draw(heavy, rng, (n, p))
     columns = _INTERCEPTS[:p] + _LOADINGS[:p] * f[:, None] + leaning + noise
     return {"columns": columns, "context": context, "subject": subject, "factor": f}
+
+
+def model_study(
+    scenario: ModelScenario, subjects: int, rng: np.random.Generator
+) -> tuple[pd.DataFrame, list[str]]:
+    """A table with a column subject and one per indicator, and the indicators' names."""
+    loadings, heavy = np.array(scenario.loadings), scenario.heavy
+    p = len(loadings)
+    clips = rng.integers(1, 13, size=subjects) if scenario.unequal else MODEL_CLIPS
+    subject = np.repeat(np.arange(subjects), clips)
+    n, theta = len(subject), 1 - loadings**2
+    f = 0.6 * _draw(heavy, rng, subjects)[subject] + 0.8 * _draw(heavy, rng, n)
+    leaning = np.sqrt(_LEANING * theta) * _draw(heavy, rng, (subjects, p))[subject]
+    noise = np.sqrt((1 - _LEANING) * theta) * _draw(heavy, rng, (n, p))
+    names = [f"x{j + 1}" for j in range(p)]
+    table = pd.DataFrame(loadings * f[:, None] + leaning + noise, columns=names)
+    return table.assign(subject=subject), names
 
 
 def departed(study: dict[str, np.ndarray], what: str) -> np.ndarray:

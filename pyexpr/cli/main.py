@@ -258,6 +258,10 @@ def cfa(
     group: Annotated[
         str | None, typer.Option(help="Fit it for each value of this column (the context).")
     ] = None,
+    positive: Annotated[
+        str | None,
+        typer.Option(help="Indicator that loads positively (default: the first)."),
+    ] = None,
     engine: Annotated[str, typer.Option(help="auto, rpy2, rscript or native.")] = "auto",
     scores: Annotated[Path | None, typer.Option(help="Write the scores here (CSV).")] = None,
     method: Annotated[str, typer.Option(help="bartlett or regression.")] = "bartlett",
@@ -279,7 +283,9 @@ def cfa(
     if not _names(indicators):
         raise typer.BadParameter("name the columns: --indicators response,emotion,motion")
     table = read_csv(data, labels=_names(group), what=f"data ({data})")
-    fit = compute(table, {factor: _names(indicators)}, group=group, engine=engine)
+    fit = compute(
+        table, {factor: _names(indicators)}, group=group, engine=engine, positive=positive
+    )
     if scores is not None:
         found = fit.scores(method=method).add_prefix(f"{method}_")
         _write(table.drop(columns=found.columns, errors="ignore").join(found), scores)

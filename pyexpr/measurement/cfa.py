@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.checks import confidence_level
-from pyexpr.base.errors import DataError, FactorModelError, counted, listed
+from pyexpr.base.errors import DataError, FactorModelError, RError, counted, listed
 from pyexpr.base.tables import column_or_array, label_codes
 from pyexpr.measurement.columns import grouping, indicator_columns, rows_to_fit
-from pyexpr.measurement.engines.choice import checked_engine, fit_with
-from pyexpr.measurement.engines.protocol import FitOutput, FitRequest, Parameters
+from pyexpr.measurement.engines.choice import ENGINES, checked_engine, fit_with
+from pyexpr.measurement.engines.protocol import FitOutput, FitRequest
+from pyexpr.measurement.model_syntax import parse_model
+from pyexpr.measurement.orientation import oriented, pointing
 from pyexpr.measurement.result import CFAResult, Rows
-from pyexpr.measurement.spec import MeasurementModel, parse_model
+from pyexpr.measurement.spec import MeasurementModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,12 +38,14 @@ def cfa(
     missing: str = "listwise",
     engine: str = "auto",
     confidence: float = 0.95,
+    positive: Any = None,
+    equal_loadings: bool = False,
 ) -> CFAResult:
     r"""Fit a measurement model by maximum likelihood.
 
     The model is ``x = nu + Lambda f + e`` with unit factor variances, so that
-    loadings are in the units of the indicators. The sum of a factor's
-    standardised loadings is made positive.
+    loadings are in the units of the indicators. A factor may be turned around: it
+    points to where its first indicator is high, or the one that `positive` names.
 
     Parameters
     ----------
@@ -49,7 +53,10 @@ def cfa(
         One row per rated clip; any column names.
     model : dict or str
         ``{"expressiveness": ["response", "emotion", "motion"]}``, or lavaan
-        syntax (``=~``, ``~~``, ``~ 1``); several factors need R.
+        syntax (``=~``, ``~~``, ``~ 1``, with numbers, ``NA``, labels and ``start()``
+        before ``*``); several factors need R. Where a loading is fixed (``1*x``), or
+        the factor's variance is freed or has a label, the factor has the unit of its
+        first indicator, as in lavaan's ``cfa()``.
     group : str or array, optional
         Fit the model in every group separately (nothing held equal).
     cluster : str or array, optional
@@ -68,6 +75,14 @@ def cfa(
         lavaan. "auto" takes the first that works; the result names it.
     confidence : float
         Level of the intervals.
+    positive : str, list of str or dict, optional
+        The indicator whose loading is to be positive in the model of the whole
+        sample; with several factors one for each, ``{"factor": "indicator"}`` where
+        an indicator measures several. By default the first of each factor. Groups are
+        turned to agree with the model of all rows (the groups' means taken out).
+    equal_loadings : bool
+        Hold the loadings of each factor equal to one another, within each group
+        (essentially tau-equivalent indicators). Two indicators are then enough.
 
     Returns
     -------
@@ -80,7 +95,8 @@ def cfa(
         If the data do not determine the model; `reason` is
         ``constant_indicator``, ``too_few_indicators``, ``too_few_rows``,
         ``singular_covariance``, ``nonpositive_product`` (three indicators whose
-        covariances have a product <= 0) or ``not_converged``. The same error
+        covariances have a product <= 0), ``nonpositive_covariance`` (equal loadings
+        and a mean covariance <= 0) or ``not_converged``. The same error
         from every engine, before one is called (but for the last).
     ColumnError, DataError, EngineError, RError
 
@@ -108,6 +124,9 @@ def cfa(
     [0.67, 0.63, 0.69]
     """
     spec = parse_model(model)
+    if equal_loadings:
+        spec = spec.with_equal_loadings()
+    where = pointing(positive, spec)
     check_options(estimator, missing, confidence)
     checked_engine(engine)
     frame = rows_to_fit(data)
@@ -138,9 +157,14 @@ def cfa(
     )
     check_determined(request, labels, group_name)
     fitted = fit_with(engine, request)
+    output, largest = oriented(
+        fitted.output, spec, where, lambda: pooled_fit(request, fitted.engine)
+    )
     return CFAResult(
         model=spec,
-        output=oriented(fitted.output, spec),
+        output=output,
+        pointing=where,
+        largest=largest,
         labels=tuple(labels),
         group_name=group_name,
         rows=Rows(columns, group_codes, frame.index),
@@ -165,10 +189,11 @@ def check_options(estimator: str, missing: str, confidence: float) -> None:
 def check_determined(request: FitRequest, labels: list[Any], group_name: str | None) -> None:
     """Raise `FactorModelError` if the data cannot determine the model, whoever fits it."""
     spec = request.model
-    if len(spec.factors) == 1 and len(spec.indicators) < 3:
+    if len(spec.factors) == 1 and len(spec.indicators) < 3 and not _says_enough(spec):
         raise FactorModelError(
             f"factor {spec.factors[0]!r} has {counted(len(spec.indicators), 'indicator')} "
-            f"({listed(spec.indicators)}); one factor needs at least three",
+            f"({listed(spec.indicators)}); one factor needs at least three, or two with equal "
+            "loadings (equal_loadings=True)",
             reason="too_few_indicators",
         )
     for code, label in enumerate(labels):
@@ -211,8 +236,33 @@ def _check_rows(
             "is a sum of others, or a copy",
             reason="singular_covariance",
         )
+    if complete and spec.equal_loadings:
+        _check_covariances(np.cov(rows, rowvar=False), spec, where)
     if complete and p == 3 and spec.plain_factor:
         _check_product(correlations, spec, where)
+
+
+def _check_covariances(covariance: NDArray[np.float64], spec: MeasurementModel, where: str) -> None:
+    if covariance.sum() <= np.trace(covariance):
+        raise FactorModelError(
+            f"no factor with equal loadings has the covariances of {listed(spec.indicators)}"
+            f"{where}: their mean is not positive; turn around the indicators that are keyed the "
+            "other way",
+            reason="nonpositive_covariance",
+        )
+
+
+def _says_enough(spec: MeasurementModel) -> bool:
+    """Whether a factor with two indicators has no more parameters than covariances."""
+    free = {
+        term.label or term.key
+        for term in spec.scaled_terms
+        if term.op != "~1" and not term.is_fixed
+    }
+    # Residual variances are free where nothing is said of them.
+    said = {term.key for term in spec.terms}
+    free |= {(name, "~~", name) for name in spec.indicators if (name, "~~", name) not in said}
+    return len(spec.indicators) == 2 and len(free) <= 3
 
 
 def _check_product(r: NDArray[np.float64], spec: MeasurementModel, where: str) -> None:
@@ -226,48 +276,17 @@ def _check_product(r: NDArray[np.float64], spec: MeasurementModel, where: str) -
         )
 
 
-def oriented(output: FitOutput, spec: MeasurementModel) -> FitOutput:
-    """Return the output with the sum of every factor's standardised loadings positive."""
-    found = output.parameters
-    sign = np.ones(len(found.lhs))
-    tied = _tied_factors(spec, several_groups=found.group.max() > 0)
-    for code in np.unique(found.group):
-        flip: dict[str, float] = {}
-        for factor in spec.factors:
-            own = [
-                i
-                for i in np.flatnonzero(found.group == code)
-                if found.op[i] == "=~" and found.lhs[i] == factor
-            ]
-            fixed = any(found.free[i] < 0 for i in own) or factor in tied
-            flip[factor] = -1.0 if not fixed and found.std_all[own].sum() < 0 else 1.0
-        for i in np.flatnonzero(found.group == code):
-            sign[i] = flip.get(found.lhs[i], 1.0)
-            if found.op[i] == "~~":
-                sign[i] *= flip.get(found.rhs[i], 1.0)
-    if (sign > 0).all():
-        return output
-    free = found.free >= 0
-    turn = np.ones(len(output.vcov))
-    turn[found.free[free]] = sign[free]
-    parameters: Parameters = replace(
-        found, estimate=found.estimate * sign, std_all=found.std_all * sign
-    )
-    return replace(output, parameters=parameters, vcov=output.vcov * np.outer(turn, turn))
-
-
-def _tied_factors(spec: MeasurementModel, *, several_groups: bool) -> set[str]:
-    """Return the factors that share a loading's label with another factor or group.
-
-    Turned alone, one side of the equality would have the other's sign.
-    """
-    of_label: dict[str, set[str]] = {}
-    for term in spec.terms:
-        if term.op == "=~" and term.is_label:
-            of_label.setdefault(term.modifier, set()).add(term.lhs)
-    return {
-        factor
-        for factors in of_label.values()
-        for factor in factors
-        if several_groups or len(factors) > 1
-    }
+def pooled_fit(request: FitRequest, engine: str) -> FitOutput | None:
+    """Fit the model to all groups' rows at once, their means taken out; None without a solution."""
+    columns = request.columns.copy()
+    if request.group is not None:
+        for code in range(request.n_groups):
+            mine = request.group == code
+            columns[mine] -= np.nanmean(columns[mine], axis=0)
+    alone = replace(request, columns=columns, group=None, cluster=None, n_groups=1, estimator="ML")
+    # The kernel and lavaan find the same; the kernel is at hand.
+    plain = request.model.plain_factor and not np.isnan(columns).any()
+    try:
+        return ENGINES["native" if plain else engine]().fit(alone)
+    except (FactorModelError, RError):
+        return None

@@ -22,7 +22,7 @@ class FitSums:
     residuals: NDArray[np.float64]
 
 
-def fit_measures(groups: list[FitSums]) -> dict[str, float]:
+def fit_measures(groups: list[FitSums], *, equal_loadings: bool = False) -> dict[str, float]:
     """Return chi-square, CFI, TLI, RMSEA, SRMR, AIC, BIC and the log-likelihood.
 
     Chi-square is ``n F``, the baseline model has all covariances 0, and every
@@ -31,7 +31,9 @@ def fit_measures(groups: list[FitSums]) -> dict[str, float]:
     """
     p = len(groups[0].loadings)
     n = sum(group.n for group in groups)
-    df = len(groups) * (p * (p + 1) // 2 - 2 * p)
+    # Loadings and residual variances; the means are as many as there are.
+    free = p + (1 if equal_loadings else p)
+    df = len(groups) * (p * (p + 1) // 2 - free)
     baseline_df = len(groups) * p * (p - 1) // 2
     chisq = logl = baseline = 0.0
     for group in groups:
@@ -39,11 +41,11 @@ def fit_measures(groups: list[FitSums]) -> dict[str, float]:
         sigma = np.outer(group.loadings, group.loadings) + np.diag(group.residuals)
         log_sigma = float(np.linalg.slogdet(sigma)[1])
         trace = float(np.trace(np.linalg.solve(sigma, group.covariance)))
-        # With three indicators the fit is exact; what is left is rounding.
+        # Without degrees of freedom the fit is exact; what is left is rounding.
         chisq += group.n * (log_sigma + trace - log_s - p) if df else 0.0
         logl -= 0.5 * group.n * (p * math.log(2 * math.pi) + log_sigma + trace)
         baseline += group.n * (float(np.log(np.diag(group.covariance)).sum()) - log_s)
-    npar = 3 * p * len(groups)
+    npar = (free + p) * len(groups)
     rmsea, low, high = _rmsea(chisq, df, n, len(groups))
     return {
         "npar": float(npar), "chisq": chisq, "df": float(df), "pvalue": _chi2_tail(chisq, df),

@@ -30,7 +30,9 @@ from pyexpr.measurement.invariance_wald import (
     held,
     refit,
 )
-from pyexpr.measurement.spec import MeasurementModel, parse_model
+from pyexpr.measurement.model_syntax import parse_model
+from pyexpr.measurement.orientation import pointing
+from pyexpr.measurement.spec import MeasurementModel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +51,7 @@ def invariance(
     engine: str = "auto",
     confidence: float = 0.95,
     n_threads: int | None = None,
+    positive: str | None = None,
 ) -> InvarianceResult:
     r"""Test whether groups share loadings (metric) and intercepts (scalar invariance).
 
@@ -89,6 +92,9 @@ def invariance(
         Level of the intervals of `contrasts`, and of the wording of `notes`.
     n_threads : int, optional
         One per core by default; the numbers do not depend on it.
+    positive : str, optional
+        The indicator whose loading is positive in the model of all rows, by default the
+        first, as for `cfa`; every group and refit is turned to agree. No test hangs on it.
 
     Returns
     -------
@@ -149,6 +155,7 @@ def invariance(
     2      scalar     2    28
     """
     spec = parse_model(model)
+    where = pointing(positive, spec)
     n_threads = checked_threads(n_threads)
     check_options(estimator, missing, confidence)
     checked_engine(engine)
@@ -180,7 +187,10 @@ def invariance(
     refits = chosen = None
     if not reason:
         codes = np.unique(subjects[used], return_inverse=True)[1]
-        refits = refit(columns[used], group_codes[used], codes, len(labels), n_threads)
+        refits = refit(
+            columns[used], group_codes[used], codes, len(labels), n_threads,
+            at=spec.indicators.index(where.indicators[spec.factors[0]]),
+        )  # fmt: skip
         names = spec.indicators
         chosen = held(
             refits,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.core.factor_model import cluster_sums, fit_sums
+from pyexpr.measurement.orientation import all_agreeing, whole_sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,16 +68,21 @@ def refit(
     subjects: NDArray[np.int64],
     n_groups: int,
     n_threads: int | None = None,
+    *,
+    at: int = 0,
 ) -> Refits:
     """Fit rows (n, p) in every group, without and with each subject, from sums per subject.
 
-    `groups` and `subjects` are codes from 0 without gaps.
+    `groups` and `subjects` are codes from 0 without gaps. The factor points to where indicator
+    `at` is high in the whole sample; every refit agrees with its group's fit, and that with the
+    whole sample.
     """
     p = columns.shape[1]
     n_subjects = int(subjects.max()) + 1
     shape = (1 + n_subjects, n_groups, p)
     loadings, residuals, means = np.empty(shape), np.empty(shape), np.empty(shape)
     present = np.zeros((n_subjects, n_groups), dtype=np.bool_)
+    whole, _ = whole_sample(columns, groups, at)
     for code in range(n_groups):
         mine = groups == code
         centre = columns[mine].mean(axis=0)
@@ -86,7 +92,8 @@ def refit(
         # Without a subject that is not in the group nothing changes, not even rounding.
         left = np.where(present[:, code, None], total - sums, total)
         left = np.vstack([total, left])
-        loadings[:, code], residuals[:, code], _ = fit_sums(left, p, n_threads=n_threads)
+        found, residuals[:, code], _ = fit_sums(left, p, n_threads=n_threads)
+        loadings[:, code] = all_agreeing(found, residuals[:, code], whole)
         with np.errstate(divide="ignore", invalid="ignore"):
             means[:, code] = centre + left[:, 1 : 1 + p] / left[:, :1]
     undefined = np.isnan(loadings).any(axis=(1, 2))

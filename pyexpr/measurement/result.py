@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from pyexpr.measurement.cfa_plot import loadings_figure
 from pyexpr.measurement.cfa_reliability import shares
 from pyexpr.measurement.columns import indicator_columns
 from pyexpr.measurement.engines.protocol import FitOutput
+from pyexpr.measurement.orientation import Pointing, standardised, turned_to
 from pyexpr.measurement.scores import (
     GroupMatrices,
     factor_scores,
@@ -26,7 +27,7 @@ from pyexpr.measurement.scores import (
     group_matrices,
     observed_part,
 )
-from pyexpr.measurement.spec import MeasurementModel
+from pyexpr.measurement.spec import EQUAL, MeasurementModel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,6 +78,11 @@ class CFAResult(Result):
         0 without ``cluster=``.
     estimator, missing, engine : str
     confidence : float
+    pointing : Pointing
+        Which indicator each factor points to.
+    largest : int or None
+        The code of the group that the others were turned to agree with, where the rows of
+        all groups have no solution.
     """
 
     model: MeasurementModel
@@ -90,6 +96,8 @@ class CFAResult(Result):
     missing: str
     engine: str
     confidence: float
+    pointing: Pointing
+    largest: int | None
 
     @property
     def converged(self) -> bool:
@@ -444,7 +452,7 @@ class CFAResult(Result):
                 "The model has no degrees of freedom left: it reproduces the covariances exactly, "
                 "and its fit cannot be tested."
             )
-        labels = dict.fromkeys(term.modifier for term in self.model.terms if term.is_label)
+        labels = dict.fromkeys(t.label for t in self.model.terms if t.label not in ("", EQUAL))
         if labels and self.group_name is not None:
             said.append(
                 f"What is labelled {listed(labels)} is held equal over the groups, too: a label "
@@ -458,6 +466,7 @@ class CFAResult(Result):
                 "left out "
                 f"because {which} missing."
             )
+        said += self._direction_notes()
         said += [
             self._inadmissible_note(code)
             for code in range(len(self.labels))
@@ -469,6 +478,62 @@ class CFAResult(Result):
                 "too small below about 40; see bootstrap_cfa."
             )
         return tuple(said)
+
+    def _direction_notes(self) -> list[str]:
+        """Say what the factors with loadings of both signs point to."""
+        found = [
+            standardised(self.output.parameters, code, self.model)
+            for code in range(len(self.labels))
+        ]
+        fixed = self.model.marked_factors
+        mixed = [
+            factor
+            for k, factor in enumerate(self.model.factors)
+            if factor not in fixed and any((loadings[:, k] < 0).any() for loadings in found)
+        ]
+        if not mixed:
+            return []
+        groups = ""
+        if self.group_name is not None:
+            with_whom = (
+                "the model of all rows"
+                if self.largest is None
+                else f"{self.labels[self.largest]!r}, the largest, since all rows together have "
+                "no solution"
+            )
+            groups = f" The groups' factors are turned to agree with {with_whom}."
+        return [self.pointing.note(mixed, over_groups=groups)]
+
+    def turned_to(self, loadings: pd.DataFrame) -> CFAResult:
+        """Return the same fit with its factors turned to agree with those of another.
+
+        Parameters
+        ----------
+        loadings : DataFrame
+            `loadings()` of a fit of the same model; with groups, of the same groups.
+
+        Raises
+        ------
+        DataError
+            If a group of this fit is not among them.
+        """
+        names = [*self.model.indicators, *self.model.factors]
+        wanted = {}
+        for code, label in enumerate(self.labels):
+            own = loadings
+            if self.group_name is not None:
+                own = loadings[loadings[self.group_name] == label]
+            if own.empty:
+                raise DataError(
+                    f"loadings of group {label!r} are missing: there is nothing to agree with"
+                )
+            target = np.zeros((len(names), len(self.model.factors)))
+            for factor, name, value in zip(
+                own["factor"], own["indicator"], own["std_loading"], strict=True
+            ):
+                target[names.index(name), self.model.factors.index(factor)] = value
+            wanted[code] = target
+        return replace(self, output=turned_to(self.output, self.model, wanted))
 
     def _inadmissible_note(self, code: int) -> str:
         model = self._matrices(code)
@@ -495,7 +560,7 @@ class CFAResult(Result):
             "model": self.model.syntax(), "estimator": self.estimator, "missing": self.missing,
             "likelihood": "normal", "confidence": self.confidence, "engine": self.engine,
             "n": self.n_obs, "n_dropped": self.n_dropped, "n_clusters": self.n_clusters,
-            "group": self.group_name,
+            "group": self.group_name, "positive": self.pointing.indicators,
             "groups": dict(zip(map(str, self.labels), self.output.n_obs, strict=True)),
             "converged": self.converged, "admissible": self.admissible,
             "messages": list(self.messages), "versions": {**versions(), **self.output.versions},

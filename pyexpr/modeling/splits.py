@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.arrays import unmasked
 from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.errors import DataError, StudyError, counted, listed
 from pyexpr.base.foreign import as_column
@@ -97,9 +96,7 @@ class SubjectSplit(Result):
             parts = self.part(used)
             strays = parts != name
             if strays.any():
-                labels = sorted(
-                    set(np.asarray(unmasked(used), dtype=object)[strays].tolist()), key=str
-                )
+                labels = sorted(set(np.asarray(used, dtype=object)[strays].tolist()), key=str)
                 raise StudyError(
                     f"rows used for the {name} part hold subjects of the "
                     f"{parts[strays][0]} part: {listed(labels)}"

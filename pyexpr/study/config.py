@@ -120,6 +120,8 @@ class FactorModelSection(_Section):
     invariance: bool = True
     # Use scores of a model with a negative residual variance all the same.
     allow_inadmissible: bool = False
+    # The question that loads positively on the factor; without it the first.
+    positive: str | None = None
 
 
 class SplitSection(_Section):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pyexpr.base.errors import DataError, StudyError, counted, listed
+from pyexpr.base.errors import DataError, StudyError, counted, listed, near_names
 from pyexpr.deep.requirements import require, require_installed
 from pyexpr.modeling.splits import split_subjects
 from pyexpr.study.config import ModelsSection, StudyConfig
@@ -24,6 +24,12 @@ def check_early(config: StudyConfig, inputs: Inputs) -> None:
         raise StudyError(
             "the factor model needs at least three questions, but the ratings have "
             f"{counted(len(questions), 'question')}: {listed(questions)}"
+        )
+    positive = config.factor_model.positive
+    if positive is not None and positive not in questions:
+        raise StudyError(
+            f"positive = {positive!r} under [factor_model] is no question; "
+            f"{near_names(positive, questions)}"
         )
     answers = inputs.ratings.groupby([*CLIP_KEY, "rater"], sort=False)["question"].nunique()
     if config.baselines.human in ("slot", "person") and answers.max() < len(questions):

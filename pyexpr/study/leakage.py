@@ -58,9 +58,15 @@ class TrainingScores:
 
 
 def training_scores(
-    config: StudyConfig, inputs: Inputs, clips: pd.DataFrame, subjects: Iterable[object]
+    config: StudyConfig,
+    inputs: Inputs,
+    clips: pd.DataFrame,
+    subjects: Iterable[object],
+    whole: pd.DataFrame,
 ) -> TrainingScores:
     """Fit the factor models to the clips of `subjects` and score all clips by them.
+
+    The factors point where those of all subjects do, whose loadings are `whole`.
 
     Raises
     ------
@@ -75,6 +81,8 @@ def training_scores(
     engine = config.factor_model.engine
     by_context = cfa(seen, model, group="context", engine=engine)
     pooled = cfa(seen, model, engine=engine)
+    by_context = by_context.turned_to(whole)
+    pooled = pooled.turned_to(whole[whole["context"] == ALL])
     allow = config.factor_model.allow_inadmissible
     for fit in (by_context, pooled):
         if not (allow or fit.admissible):
@@ -109,14 +117,18 @@ def relabelled(rows: pd.DataFrame, found: TrainingScores) -> pd.DataFrame:
 
 
 def training_scores_or_reason(
-    config: StudyConfig, inputs: Inputs, clips: pd.DataFrame, subjects: Iterable[object]
+    config: StudyConfig,
+    inputs: Inputs,
+    clips: pd.DataFrame,
+    subjects: Iterable[object],
+    whole: pd.DataFrame,
 ) -> TrainingScores | str:
     """Return `training_scores`, or why there are none.
 
     A study that is fitted on the training subjects cannot go on without them: `StudyError`.
     """
     try:
-        return training_scores(config, inputs, clips, subjects)
+        return training_scores(config, inputs, clips, subjects, whole)
     except FactorModelError as error:
         if config.factor_model.fit_on == "train":
             raise StudyError(f'with fit_on = "train" the study cannot go on: {error}') from None

@@ -46,8 +46,8 @@ def models(
     split.check()
     rows = rows.assign(part=split.part(rows["subject"]))
     _check_parts(rows, left_out, inputs.contexts)
-    unseen = training_scores_or_reason(config, inputs, scores, split.train)
     loadings, other_rows = factor.tables["loadings"], rows
+    unseen = training_scores_or_reason(config, inputs, scores, split.train, loadings)
     if isinstance(unseen, TrainingScores):
         other_rows = relabelled(rows, unseen)
         if config.factor_model.fit_on == "train":

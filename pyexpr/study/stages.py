@@ -75,9 +75,9 @@ def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
     clips = means.reset_index()[[*CLIP_KEY, *inputs.questions]].rename_axis(columns=None)
     clips = ordered_rows(clips, "context", inputs.contexts)
     model = {config.factor_model.factor: list(inputs.questions)}
-    engine = config.factor_model.engine
-    by_context = cfa(clips, model, group="context", engine=engine)
-    pooled = cfa(clips, model, engine=engine)
+    engine, positive = config.factor_model.engine, config.factor_model.positive
+    by_context = cfa(clips, model, group="context", engine=engine, positive=positive)
+    pooled = cfa(clips, model, engine=engine, positive=positive)
     allow = config.factor_model.allow_inadmissible
     own, over_all = (fit.scores(allow_inadmissible=allow) for fit in (by_context, pooled))
     scores = clips.assign(
@@ -134,6 +134,7 @@ def _invariance(
             cluster="subject",
             engine=config.factor_model.engine,
             confidence=config.compare.confidence,
+            positive=config.factor_model.positive,
         )
     except (DataError, EngineError) as error:
         return {}, [f"Invariance over contexts was not tested: {error}"]

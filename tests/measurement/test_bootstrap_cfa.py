@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from lavaan_direct import by_lavaan
 
 from pyexpr.base.errors import (
     DataError,
@@ -18,7 +19,8 @@ from pyexpr.base.errors import (
 )
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.inference.bootstrap import cluster_bootstrap
-from pyexpr.measurement.bootstrap_cfa import CFABootstrapResult, bootstrap_cfa
+from pyexpr.measurement.bootstrap_cfa import bootstrap_cfa
+from pyexpr.measurement.bootstrap_cfa_result import CFABootstrapResult
 from pyexpr.measurement.cfa import cfa
 
 SUBJECTS = 30
@@ -155,7 +157,80 @@ def test_intervals_are_boot_cis(tmp_path: Path) -> None:
             found = table[["conf_low", "conf_high"]].to_numpy()
             assert found == pytest.approx(limits[:, place], abs=BOOT, rel=BOOT)
     error = group.replicates.std(axis=0, ddof=1)
-    assert result.tidy()["std_error"].to_numpy() == pytest.approx(error, rel=1e-12)
+    drawn = result.interval(method="percentile").tidy()["std_error"]
+    assert drawn.to_numpy() == pytest.approx(error, rel=1e-12)
+
+
+# R's bootstrap package says jack.se = sqrt((G-1)/G sum (u - mean u)^2); here the values are made
+# by lavaan without each subject, and the scales, in R, by their definitions.
+JACKKNIFE = """
+J <- function(x) x
+half <- function(x) ifelse(abs(x) > .5, sign(x) * (.5 + .5 * log(abs(x) / .5)), x)
+root <- function(x) sign(x) * abs(x)^(1/3)
+odd <- function(x) root(1 + x) - root(1 - x)
+s <- sapply(d[1:3], function(x) sqrt(mean((x - mean(x))^2)))
+fifth <- function(x) sign(x) * abs(x)^.2
+g <- list(J = half, S = odd, T = fifth, W = J, R = function(x) -root(1 - x))
+kinds <- c(rep(c("J", "S", "T", "W"), each = 3), "R")
+found <- function(d) {
+  f <- cfa("f =~ response + emotion + motion", d, std.lv = TRUE, meanstructure = TRUE)
+  l <- unname(inspect(f, "est")$lambda[, 1]); t <- unname(diag(inspect(f, "est")$theta))
+  I <- sum(l^2 / t)
+  c(l, l / sqrt(l^2 + t), t, l / t / I, I / (1 + I))
+}
+who <- sort(unique(d$subject)); G <- length(who)
+all <- found(d)
+left <- t(sapply(who, function(w) found(d[d$subject != w, ])))
+m <- table(d$subject); equal <- sum(m)^2 / sum(m^2)
+for (q in 1:13) {
+  h <- g[[kinds[q]]]; unit <- if (q < 4) s[q] else 1
+  v <- h(left[, q] / unit); u <- G * h(all[q] / unit) - (G - 1) * v
+  k <- max(0, mean((u - mean(u))^4) / mean((u - mean(u))^2)^2 - 3)
+  df <- max(2, min(2 / (2 / (G - 1) + k / G), equal - 1))
+  e <- h(all[q] / unit) + c(-1, 1) * qt(.975, df) * sd(u) / sqrt(G)
+  ends <- sapply(e, function(y) uniroot(function(x) h(x) - y, c(-5, 5), tol = 1e-13)$root * unit)
+  se <- sqrt((G - 1) / G * sum((left[, q] - mean(left[, q]))^2))
+  out <- if (q == 1) c(se, ends) else c(out, se, ends)
+}
+out
+"""
+
+
+def test_the_default_is_the_jackknife_on_scales(tmp_path: Path) -> None:
+    """Refits by lavaan; scales, degrees of freedom and limits by R, inverted numerically."""
+    table = clips(3, ("pain",))[["response", "emotion", "motion", "subject"]]
+    # Of different lengths, so that sizes tell.
+    table = table[(table["subject"] > "s04") | (table.index % 4 == 0)]
+    wanted = by_lavaan(tmp_path, table, JACKKNIFE).reshape(13, 3)
+    found = bootstrap_cfa(table, {"f": NAMES[:3]}, cluster="subject", n_boot=40).tidy()
+    assert set(found["method"]) == {"jackknife_t"}
+    columns = found[["std_error", "conf_low", "conf_high"]].to_numpy()
+    # lavaan stops where its objective changes by less than 1e-10 of itself.
+    np.testing.assert_allclose(columns, wanted, atol=2e-5)
+
+
+def test_limits_stay_within_bounds_and_a_lost_subject_is_said() -> None:
+    rng = np.random.default_rng(2)
+    subject = np.repeat(np.arange(12), 3)
+    f = rng.normal(size=36)
+    table = pd.DataFrame({"a": f + 0.35 * rng.normal(size=36), "subject": subject})
+    table["b"], table["c"] = (0.8 * f + rng.normal(size=36) for _ in range(2))
+    found = bootstrap_cfa(table, {"f": ["a", "b", "c"]}, cluster="subject", n_boot=40).tidy()
+    of = found.set_index(["quantity", "term"])
+    assert of.loc[("std_loading", "a"), "conf_high"] == 1.0
+    assert of.loc[("residual_variance", "a"), "conf_low"] == 0.0
+    assert of.loc[("score_reliability", "f"), "conf_high"] == 1.0
+    # Without subject 0 the product of the covariances is negative: no real loadings.
+    one, two, three = rng.normal(size=(3, 36))
+    lone = pd.DataFrame({"a": three + one, "b": two - one, "c": three + two, "subject": subject})
+    lone.loc[:1, ["a", "b", "c"]] = [[9.0] * 3, [-9.0] * 3]
+    rest = lone.loc[3:, ["a", "b", "c"]].cov().to_numpy()
+    assert rest[0, 1] * rest[0, 2] * rest[1, 2] < 0
+    found = bootstrap_cfa(lone, {"f": ["a", "b", "c"]}, cluster="subject", n_boot=40).tidy()
+    assert found["conf_low"].isna().all()
+    known = found["estimate"].notna()
+    said = set(found.loc[known, "reason"])
+    assert said == {"without 1 of 12 subjects the model has no solution"}
 
 
 def test_the_jackknife_is_lavaan_without_each_subject() -> None:
@@ -175,7 +250,9 @@ def nearly_improper(share: float) -> tuple[pd.DataFrame, CFABootstrapResult]:
     table = pd.DataFrame({"a": factor + share * rng.normal(size=120), "subject": subject})
     table["b"], table["c"] = (factor + rng.normal(size=120) for _ in range(2))
     with pytest.warns(PyexprWarning, match=r"of 400 refits have no solution \(0\) or"):
-        result = bootstrap_cfa(table, {"f": ["a", "b", "c"]}, cluster="subject", n_boot=400)
+        result = bootstrap_cfa(
+            table, {"f": ["a", "b", "c"]}, cluster="subject", n_boot=400, method="percentile"
+        )
     return table, result
 
 
@@ -210,7 +287,7 @@ def test_what_cannot_be_resampled_is_refused() -> None:
     with pytest.raises(DataError, match="name their column with cluster="):
         bootstrap_cfa(table, model, cluster=None)
     with pytest.raises(DataError, match="n_boot of at least 39"):
-        bootstrap_cfa(table, model, cluster="subject", n_boot=38)
+        bootstrap_cfa(table, model, cluster="subject", n_boot=38, method="percentile")
     for n_threads in (0, "2"):
         with pytest.raises(DataError, match="n_threads= must be a whole number"):
             bootstrap_cfa(table, model, cluster="subject", n_boot=40, n_threads=n_threads)
@@ -222,7 +299,9 @@ def test_what_cannot_be_resampled_is_refused() -> None:
         bootstrap_cfa(table.assign(motion=1.0), model, cluster="subject")
     few = table[table["subject"] < "s12"]
     with pytest.warns(FewSubjectsWarning, match="only 12 subjects"):
-        bootstrap_cfa(few, model, cluster="subject", n_boot=40)
+        bootstrap_cfa(few, model, cluster="subject", n_boot=40, method="bca")
+    with pytest.warns(FewSubjectsWarning, match="fewer than those with whom coverage was tried"):
+        bootstrap_cfa(few[few["subject"] < "s11"], model, cluster="subject", n_boot=40)
 
 
 def test_missing_rows_are_dropped_and_counted_and_the_result_prints() -> None:

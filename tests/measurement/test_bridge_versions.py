@@ -23,7 +23,7 @@ from pyexpr.measurement.engines.protocol import (
     read_answer,
     request_payload,
 )
-from pyexpr.measurement.spec import parse_model
+from pyexpr.measurement.model_syntax import parse_model
 
 STAND_IN = r"""
 folder <- commandArgs(TRUE)[[1]]

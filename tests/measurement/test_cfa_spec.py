@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pyexpr.base.errors import DataError
-from pyexpr.measurement.spec import Term, parse_model
+from pyexpr.measurement.model_syntax import parse_model
+from pyexpr.measurement.spec import Term
 
 
 def test_a_dictionary_becomes_syntax_with_safe_names() -> None:
@@ -36,7 +37,7 @@ def test_syntax_is_read_as_lavaan_reads_it() -> None:
         ("f =~ a + b\na ~ b", "regression"),
         ("f =~ a + b; q()", "cannot read"),
         ("f =~ a + b\na ~~ z", "'z', which is neither"),
-        ("f =~ a + b\ng =~ f + c", "another factor"),
+        ("f =~ a + g\ng =~ f + c", "in a circle"),
         (3, "must be a dictionary"),
     ],
 )

@@ -17,7 +17,7 @@ from parity import hosted
 from pyexpr.base.errors import EngineError, RError
 from pyexpr.measurement.engines import choice, host_engine, rpy2_engine, rscript_engine, wire
 from pyexpr.measurement.engines.protocol import Answer, FitRequest, fitted
-from pyexpr.measurement.spec import parse_model
+from pyexpr.measurement.model_syntax import parse_model
 
 ROOT = Path(__file__).parents[2]
 ASK = {"rpy2": rpy2_engine.ask, "rscript": rscript_engine.ask}

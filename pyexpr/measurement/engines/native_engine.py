@@ -1,4 +1,4 @@
-"""The C++ engine: one factor, any number of indicators from three, no R.
+"""The built-in engine: one factor, any number of indicators from three, no R.
 
 Equal to lavaan with ``std.lv=TRUE, meanstructure=TRUE, likelihood="normal"``:
 maximum likelihood, standard errors from the expected information, and the same
@@ -13,6 +13,7 @@ import numpy as np
 
 from pyexpr.base.errors import FactorModelError
 from pyexpr.core.factor_model import FactorFit, fit_factor, moments
+from pyexpr.measurement.engines.equal_loadings import fit_equal_loadings
 from pyexpr.measurement.engines.protocol import FitOutput, FitRequest, Parameters, unsupported
 from pyexpr.measurement.fit_measures import FitSums, fit_measures
 
@@ -37,7 +38,8 @@ class NativeEngine:
             if request.group is not None:
                 rows = rows[request.group == code]
             mean, covariance = moments(rows)
-            fit = fit_factor(covariance, len(rows))
+            equal = request.model.equal_loadings
+            fit = (fit_equal_loadings if equal else fit_factor)(covariance, len(rows))
             if fit.reason:
                 raise FactorModelError(
                     "the native engine found no minimum of the likelihood of the one-factor "
@@ -53,7 +55,7 @@ class NativeEngine:
         return FitOutput(
             parameters=_stacked(tables),
             vcov=_block_diagonal(blocks),
-            measures=fit_measures(sums),
+            measures=fit_measures(sums, equal_loadings=request.model.equal_loadings),
             n_obs=tuple(counts),
             messages=(),
             versions={},
@@ -62,8 +64,10 @@ class NativeEngine:
 
 def refuse_unsupported(request: FitRequest) -> None:
     """Raise `EngineError` for what needs lavaan."""
-    if not request.model.plain_factor:
-        raise unsupported("native", "more than one factor with free loadings and nothing else said")
+    if not (request.model.plain_factor or request.model.equal_loadings):
+        raise unsupported(
+            "native", "more than one factor with free or equal loadings and nothing else said"
+        )
     if request.cluster is not None or request.estimator != "ML":
         raise unsupported("native", f"estimator={request.estimator!r} or cluster=")
     if request.group_equal:

@@ -117,7 +117,7 @@ def request_payload(request: FitRequest, *, task: str = "fit") -> dict[str, Any]
     columns = request.columns / units_of(request.columns, request.model)
     payload: dict[str, Any] = {
         "task": task,
-        "syntax": request.model.safe_syntax(),
+        "syntax": request.model.safe_syntax(request.n_groups),
         "columns": {
             request.model.safe_names[name]: np.ascontiguousarray(columns[:, j])
             for j, name in enumerate(request.model.indicators)

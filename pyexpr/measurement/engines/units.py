@@ -29,7 +29,7 @@ def units_of(columns: NDArray[np.float64], model: MeasurementModel) -> NDArray[n
     spread = np.nanstd(columns, axis=0)
     least, most = spread.min(), spread.max()
     serve = least >= _SMALLEST and most <= min(_LARGEST, _APART * least)
-    if serve or any(term.modifier not in ("", "NA") for term in model.terms):
+    if serve or any(t.is_fixed or t.label or t.start for t in model.scaled_terms):
         return np.ones(len(spread))
     return np.asarray(2.0 ** np.floor(np.log2(spread)))
 

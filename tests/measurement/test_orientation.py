@@ -1,0 +1,187 @@
+"""Which way factors point: keys as often negative as positive, where a sum of loadings is noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from lavaan_direct import by_lavaan
+
+from pyexpr.base.errors import DataError
+from pyexpr.measurement.bootstrap_cfa import bootstrap_cfa
+from pyexpr.measurement.cfa import cfa
+from pyexpr.measurement.invariance import invariance
+
+KEYS = np.array([0.7, 0.65, -0.68, -0.66])
+NAMES = ["happy", "warm", "sad", "cold"]
+MODEL = {"valence": NAMES}
+
+
+def balanced(seed: int = 4, subjects: int = 40) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    subject = np.repeat(np.arange(subjects), 8)
+    n = len(subject)
+    f = 0.6 * rng.normal(size=subjects)[subject] + 0.8 * rng.normal(size=n)
+    table = pd.DataFrame(
+        f[:, None] * KEYS + rng.normal(size=(n, 4)) * np.sqrt(1 - KEYS**2), columns=NAMES
+    )
+    return table.assign(subject=subject, context=np.tile(["a", "b"], n // 2), truth=f)
+
+
+@pytest.mark.parametrize("engine", ["native", "rpy2"])
+def test_contexts_and_scores_point_one_way(engine: str) -> None:
+    for seed in range(6 if engine == "rpy2" else 60):
+        data = balanced(seed)
+        fit = cfa(data, MODEL, group="context", engine=engine)
+        signs = np.sign(fit.loadings()["loading"].to_numpy().reshape(2, 4))
+        assert (signs == np.sign(KEYS)).all()
+        for _, rows in data.assign(score=fit.scores()["score"]).groupby("context"):
+            assert np.corrcoef(rows["score"], rows["truth"])[0, 1] > 0.6
+    said = " ".join(fit.notes())
+    assert "'valence' points to where 'happy' is high (the first of its indicators" in said
+    assert "agree with the model of all rows" in said
+
+
+def test_replicates_and_the_jackknife_agree_with_the_whole_sample() -> None:
+    data = balanced()
+    found = bootstrap_cfa(data, MODEL, cluster="subject", group="context", n_boot=300)
+    for group in found.groups:
+        for draws in (group.replicates, group.jackknife):
+            assert (np.sign(draws[:, :4]) == np.sign(KEYS)).all()
+    table = found.interval(method="percentile").tidy().query("quantity == 'loading'")
+    assert table["std_error"].max() < 0.12
+    assert "'happy' is high" in " ".join(found.notes())
+    turned = bootstrap_cfa(
+        data, MODEL, cluster="subject", group="context", n_boot=300, positive="sad"
+    )
+    # All loadings and score weights the other way round, bit for bit, and nothing else.
+    sign = np.array(([-1.0] * 8 + [1.0] * 4 + [-1.0] * 4 + [1.0]) * 2)
+    assert (turned.replicates == found.replicates * sign).all()
+
+
+def test_tests_of_invariance_do_not_hang_on_the_direction() -> None:
+    data = balanced()
+    options = {"group": "context", "cluster": "subject", "engine": "native"}
+    found = invariance(data, MODEL, **options)
+    assert (found.estimates()["loading"] > 0).tolist() == [True, True, False, False] * 2
+    contrasts = found.contrasts()
+    assert contrasts["std_error"].notna().all()
+    # Reversed by hand, nothing is keyed negatively: the same contrasts.
+    plain = invariance(data.assign(sad=-data["sad"], cold=-data["cold"]), MODEL, **options)
+    metric = contrasts["level"] == "metric"
+    for column in ("estimate", "std_error", "p_value"):
+        np.testing.assert_allclose(
+            contrasts.loc[metric, column], plain.contrasts().loc[metric, column], rtol=1e-6
+        )
+    turned = invariance(data, MODEL, positive="cold", **options)
+    assert (turned.estimates()["loading"] == -found.estimates()["loading"]).all()
+    np.testing.assert_allclose(
+        turned.tidy()["p_value"], found.tidy()["p_value"], rtol=1e-9, equal_nan=True
+    )
+
+
+def two_factors(n: int = 400) -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    f = rng.normal(size=n)
+    g = 0.5 * f + rng.normal(size=n)
+    columns = {f"x{j}": k * f + rng.normal(size=n) for j, k in enumerate((1, 1, -1, -1), 1)}
+    columns |= {f"y{j}": k * g + rng.normal(size=n) for j, k in enumerate((-1, 1, 1, -1), 1)}
+    return pd.DataFrame(columns).assign(context=np.arange(n) % 2)
+
+
+BOTH = "f =~ x1 + x2 + x3 + x4\ng =~ y1 + y2 + y3 + y4"
+
+
+def test_each_of_several_factors_is_turned_with_its_covariance(tmp_path) -> None:
+    data = two_factors()
+    first = cfa(data, BOTH)
+    by_name = cfa(data, BOTH, positive=["y2"])
+    by_factor = cfa(data, BOTH, positive={"g": "y2", "f": "x3"})
+    loadings = [fit.loadings()["loading"].to_numpy() for fit in (first, by_name, by_factor)]
+    assert (np.sign(loadings[0]) == [1, 1, -1, -1, 1, -1, -1, 1]).all()
+    assert (loadings[1] == loadings[0] * ([1] * 4 + [-1] * 4)).all()
+    assert (loadings[2] == -loadings[0]).all()
+    between = [
+        fit.tidy().query("lhs == 'f' and rhs == 'g'")["estimate"].item()
+        for fit in (first, by_name, by_factor)
+    ]
+    assert between[0] < 0 < between[1]
+    assert between[1] == -between[0] == -between[2]
+    # What does not hang on the direction is lavaan's still.
+    code = f"f <- cfa('{BOTH}', d, std.lv = TRUE); abs(coef(f)['f~~g'])"
+    assert between[1] == pytest.approx(by_lavaan(tmp_path, data, code)[0], abs=1e-5)
+    # And the covariance matrix of the estimates is turned, too.
+    free = first.output.parameters.free
+    g1 = free[first.output.parameters.rhs.index("y1")]
+    x1 = free[first.output.parameters.rhs.index("x1")]
+    assert by_name.output.vcov[x1, g1] == -first.output.vcov[x1, g1] != 0
+    groups = cfa(data, BOTH, group="context", positive={"g": "y3"}).loadings()
+    assert (groups.query("indicator == 'y3'")["loading"] > 0).all()
+    assert (groups.query("indicator == 'x1'")["loading"] > 0).all()
+
+
+def test_without_a_model_of_all_rows_the_largest_group_leads() -> None:
+    """Opposite groups of one size leave covariances of about 0 behind."""
+    data = balanced(9)
+    b = data["context"] == "b"
+    data.loc[b, ["happy", "warm"]] *= -1
+    rows = data.groupby("context").cumcount() < 150
+    data = data[rows & ((data["context"] == "a") | (data.index % 3 > 0))].reset_index(drop=True)
+    three = {"valence": ["happy", "sad", "warm"]}
+    centred = data[["happy", "sad", "warm"]] - data.groupby("context")[
+        ["happy", "sad", "warm"]
+    ].transform("mean")
+    # The two contexts agree in one covariance only; a sign is forced where chance does not.
+    s = np.cov(centred.to_numpy().T)
+    if s[0, 1] * s[0, 2] * s[1, 2] > 0:
+        data.loc[data["context"] == "b", "sad"] *= 3
+    fit = cfa(data, three, group="context", engine="native")
+    first = fit.loadings().groupby("context")["loading"].first()
+    assert first["a"] > 0
+    found = fit.loadings().pivot(index="context", columns="indicator", values="std_loading")
+    assert found.loc["a"] @ found.loc["b"] >= 0
+
+
+def test_a_refit_can_be_turned_to_agree_with_another() -> None:
+    data = balanced()
+    whole = cfa(data, MODEL, group="context", engine="native")
+    part = cfa(data.head(160), MODEL, group="context", engine="native", positive="cold")
+    turned = part.turned_to(whole.loadings())
+    assert (turned.loadings()["loading"] == -part.loadings()["loading"]).all()
+    assert (turned.scores()["score"] == -part.scores()["score"]).all()
+    with pytest.raises(DataError, match="group 'b' are missing"):
+        part.turned_to(whole.loadings().query("context == 'a'"))
+
+
+@pytest.mark.parametrize(
+    ("model", "positive", "match"),
+    [
+        (MODEL, "hapy", "'hapy', which is no indicator; did you mean 'happy'"),
+        (MODEL, ["happy", "sad"], "for one factor, 'valence': one of them is enough"),
+        (MODEL, {"other": "happy"}, "the factor 'other', which the model does not have"),
+        (MODEL, {"valence": "subject"}, "no indicator of 'valence'"),
+        ("f =~ happy + warm + sad\ng =~ sad + cold", "sad", r"measures 'f', 'g': say which"),
+        ("f =~ 1*happy + warm + sad", "sad", "loading of 'happy' is fixed"),
+    ],
+)
+def test_what_cannot_be_named_is_refused(model: object, positive: object, match: str) -> None:
+    with pytest.raises(DataError, match=match):
+        cfa(balanced(), model, positive=positive)
+
+
+def test_where_all_loadings_are_positive_nothing_is_said() -> None:
+    data = balanced()
+    data[["sad", "cold"]] *= -1
+    for fit in (cfa(data, MODEL, engine="native"), cfa(data, MODEL, positive="cold")):
+        assert (fit.loadings()["loading"] > 0).all()
+        assert fit.notes() == ()
+    assert fit.provenance()["positive"] == {"valence": "cold"}
+
+
+def test_fixed_values_keep_a_factor_as_it_is() -> None:
+    data = two_factors()
+    marked = cfa(data, "f =~ -1*x1 + x2 + x3 + x4")
+    assert marked.loadings()["loading"][0] == -1
+    tied = cfa(data, "f =~ x1 + x2 + x3 + x4\ng =~ y1 + y2 + y3 + y4\nf ~~ 0.4*g", positive="x3")
+    assert tied.tidy().query("lhs == 'f' and rhs == 'g'")["estimate"].item() == 0.4
+    assert tied.loadings().query("indicator == 'x3'")["loading"].item() > 0
