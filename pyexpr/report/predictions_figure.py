@@ -87,6 +87,7 @@ def predictions_figure(
     >>> [axes.get_title() for axes in predictions_figure(table, ["net"]).axes]
     ['Pain', 'All']
     """
+    frame = as_frame(frame, what=_WHAT)
     found = _points(frame, models, truth, context)
     contexts = label_names(in_order(frame[context].astype(str)), names)
     shown = display_names(models, names)
@@ -211,6 +212,7 @@ def predictions_alt(
     names: Names = None,
 ) -> str:
     """Return what `predictions_figure` shows, in words: clips, and the range of each axis."""
+    frame = as_frame(frame, what=_WHAT)
     found = _points(frame, models, truth, context)
     contexts = names_with(in_order(frame[context].astype(str)), names)
     parts = [
@@ -235,12 +237,11 @@ _Points = dict[tuple[str, str], tuple["NDArray[Any]", "NDArray[Any]"]]
 
 
 def _points(frame: pd.DataFrame, models: Sequence[str], truth: str, context: str) -> _Points:
-    data = as_frame(frame, what=_WHAT)
-    require_columns(data, [context, truth, *models], what=_WHAT)
-    if data.empty or not models:
+    require_columns(frame, [context, truth, *models], what=_WHAT)
+    if frame.empty or not models:
         raise DataError(f"{_WHAT} has no rows or no models: there is nothing to show")
-    label = data[context].astype(str)
-    values = {name: numeric_column(data, name, what=_WHAT) for name in (truth, *models)}
+    label = frame[context].astype(str)
+    values = {name: numeric_column(frame, name, what=_WHAT) for name in (truth, *models)}
     return {
         (model, one): (values[truth][here], values[model][here])
         for model in models

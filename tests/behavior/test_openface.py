@@ -493,7 +493,7 @@ def test_cut_within_a_last_number_that_is_read(end: str, tmp_path: Path) -> None
         ("success", "yes"),
         ("pose_Ty", "\u0663"),
         ("pose_Tz", "1\uff12"),
-    ],  # fmt: skip
+    ],
 )
 def test_text_among_numbers_names_column_row_and_value(
     column: str, held: str, tmp_path: Path

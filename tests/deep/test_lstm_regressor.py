@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from deep.made_clips import trending_clips
@@ -296,6 +298,21 @@ def test_clip_tables_in_contextual_regressor(clip_table: pd.DataFrame, tmp_path:
     assert np.isfinite(crossed).all()
     with pytest.raises(DataError, match="35 columns per frame, but the model was fitted with 14"):
         fitted.pooled_.set_params(columns="aus").predict(table)
+
+
+def test_clip_tables_and_labels_of_other_libraries(clip_table: pd.DataFrame) -> None:
+    table = clip_table[clip_table["subject"].isin(clip_table["subject"].unique()[:4])]
+    table = table.assign(y=np.random.default_rng(0).normal(size=len(table))).reset_index(drop=True)
+    model = small(max_epochs=1, columns="pose")
+    expected = model.fit(table, table["y"], groups=table["subject"]).predict(table).tobytes()
+    for other in (pl.from_pandas(table), pa.Table.from_pandas(table, preserve_index=False)):
+        fitted = small(max_epochs=1, columns="pose")
+        fitted.fit(other, other["y"], groups=other["subject"])
+        assert fitted.predict(other).tobytes() == expected
+    held_out = small(max_epochs=1, columns="pose").fit(
+        other, other["y"], validation=(other, other["y"])
+    )
+    assert np.isfinite(held_out.predict(other)).all()
 
 
 @pytest.mark.parametrize(

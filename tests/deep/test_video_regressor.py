@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from behavior.video_files import write
 from deep.small_video import NarrowRegressor, moving_squares
@@ -132,7 +134,8 @@ def test_clip_tables_lists_arrays_and_read_clips_are_one(
     model = NarrowRegressor(**QUICK, **reading).fit(table, label)
     expected = model.predict(table)
     assert model.video_ == {"clips": 12, "frames": 48, "missing": 0}
-    for form in (clips, clips.stack(), list(clips.stack())):
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    for form in (clips, clips.stack(), list(clips.stack()), pl.from_pandas(table), arrow):
         assert (model.predict(form) == expected).all()
         assert (clone(model).fit(form, label).predict(table) == expected).all()
     # One file for a recording, whichever of its clips are asked for.
