@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, wraps
 from pathlib import Path
 from shutil import rmtree
@@ -202,7 +202,8 @@ class Study:
         file = Path(path)
         config, known = read_known_config(file)
         study = cls(config, file.resolve().parent, output=output)
-        study._file = known
+        # It is looked at again, perhaps from another working directory.
+        study._file = replace(known, path=file.absolute())
         return study
 
     @property

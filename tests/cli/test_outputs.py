@@ -1,4 +1,4 @@
-"""No command writes over what it reads, nor, unasked, over what is there; said before it computes."""
+"""No command writes over what it reads, nor, unasked, over what is there; said at once."""
 
 from __future__ import annotations
 
@@ -124,6 +124,6 @@ def test_an_edited_recording_is_not_removed_with_its_simulation(tmp_path: Path) 
     simulate_study(folder, subjects=2, n_jobs=1, progress=False)
     path = folder / "openface" / "S002_pain.csv"
     path.write_text("mine")
-    with pytest.raises(OutputError, match="S002_pain.csv"):
+    with pytest.raises(OutputError, match=r"S002_pain.csv"):
         simulate_study(folder, subjects=1, n_jobs=1, progress=False)
     assert path.read_text() == "mine"

@@ -158,6 +158,17 @@ def test_the_study_file_itself(
     assert result.record["seed"] == 3
 
 
+def test_the_study_file_is_found_from_another_working_directory(
+    study_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variant(study_folder, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    study = Study.from_file("study.toml")
+    monkeypatch.chdir(tmp_path)
+    assert study.input_files[0] == tmp_path / "copy" / "study.toml"
+    assert not study.inputs.ratings.empty
+
+
 @pytest.mark.parametrize("name", ["ratings.csv", "openface/S001_pain.csv"])
 def test_a_change_late_in_a_run_leaves_no_results(
     name: str, study_result: StudyResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
