@@ -361,9 +361,7 @@ def _draw(
         values[improper] = np.nan
         n_failed += int(failed.sum())
         n_improper += int(improper.sum())
-    return GroupDraws(
-        fixed[0], replicates, fixed[1:], len(rows), G, n_failed, n_improper
-    )
+    return GroupDraws(fixed[0], replicates, fixed[1:], len(rows), G, n_failed, n_improper)
 
 
 def _intervals(group: GroupDraws, method: str, confidence: float) -> dict[str, Any]:
