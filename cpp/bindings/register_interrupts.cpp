@@ -26,7 +26,7 @@ void register_interrupts(py::module_& m) {
         [](std::uintptr_t flag) { return pyexpr::hold_interrupts(flag_at(flag)); },
         py::arg("flag"));
     m.def(
-        "tell_interrupts",
-        [](std::uintptr_t flag) { pyexpr::tell_interrupts(flag_at(flag)); }, py::arg("flag"));
+        "tell_interrupts", [](std::uintptr_t flag) { pyexpr::tell_interrupts(flag_at(flag)); },
+        py::arg("flag"));
     m.def("release_interrupts", &pyexpr::release_interrupts);
 }

@@ -34,7 +34,7 @@ void give_back() noexcept { std::signal(SIGINT, before); }
 struct sigaction before;
 
 bool take() noexcept {
-    struct sigaction ours {};
+    struct sigaction ours{};
     ours.sa_handler = remember;
     // As Python installs its own: system calls are cut short, so that waiting ends.
     ours.sa_flags = SA_ONSTACK;

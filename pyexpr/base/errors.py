@@ -14,30 +14,37 @@ from numbers import Real
 from typing import Any
 
 
-class _Portable:
-    """An exception that may be copied and sent to another process, whatever its arguments.
+def _portable(error: BaseException) -> tuple[Any, ...]:
+    """Serve as `__reduce__`: copied and sent to another process, whatever its arguments.
 
     By default an exception is made again by a call with its message alone, which fails
     where its constructor wants more.
     """
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        _, arguments, *state = super().__reduce__()
-        return (_made_again, (type(self), arguments), *state)
+    kind = type(error)
+    python: Any = _of_python(kind)
+    reduced = python.__reduce__(error)
+    return (_made_again, (kind, reduced[1]), *reduced[2:])
 
 
 def _made_again(kind: type[BaseException], arguments: tuple[Any, ...]) -> BaseException:
     # Python's own part of it; what the constructors of ours set is in the state.
-    own = kind
-    while own.__module__ != "builtins":
-        own = own.__base__  # type: ignore[assignment]
+    own = _of_python(kind)
     error = own.__new__(kind, *arguments)
     own.__init__(error, *arguments)
     return error
 
 
-class PyexprError(_Portable, Exception):
+def _of_python(kind: type[Any]) -> type[Any]:
+    """Return the class of Python's that gives an exception its memory."""
+    while kind.__module__ != "builtins":
+        kind = kind.__base__  # type: ignore[assignment]
+    return kind
+
+
+class PyexprError(Exception):
     """Base of all errors raised by pyexpr."""
+
+    __reduce__ = _portable
 
 
 class DataError(PyexprError, ValueError):
@@ -92,7 +99,7 @@ class RError(EngineError):
     """R stopped with an error; the message is R's own."""
 
 
-class Interrupted(_Portable, KeyboardInterrupt):
+class Interrupted(KeyboardInterrupt):
     """Ctrl-C was pressed; what was computed until then is in `result`.
 
     Attributes
@@ -100,6 +107,8 @@ class Interrupted(_Portable, KeyboardInterrupt):
     result : object
         As if no more had been asked for; None if nothing was done yet.
     """
+
+    __reduce__ = _portable
 
     def __init__(self, message: str, result: object = None) -> None:
         super().__init__(message)
@@ -114,8 +123,10 @@ class DeepMemoryError(PyexprError, MemoryError):
     """The memory of the device does not hold the model and a batch."""
 
 
-class PyexprWarning(_Portable, UserWarning):
+class PyexprWarning(UserWarning):
     """Base of all warnings given by pyexpr."""
+
+    __reduce__ = _portable
 
 
 class FewSubjectsWarning(PyexprWarning):

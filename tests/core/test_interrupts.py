@@ -34,7 +34,7 @@ def test_a_held_interrupt_is_said_afterwards() -> None:
         press()
         time.sleep(0)  # Python code goes on.
     assert hold.came
-    with pytest.raises(Interrupted, match="^stopped while counting$"):
+    with pytest.raises(Interrupted, match=r"^stopped while counting$"):
         handled(hold, "stopped while counting")
     with held() as hold:
         pass

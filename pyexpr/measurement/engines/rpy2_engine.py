@@ -68,9 +68,10 @@ def ask(payload: dict[str, Any]) -> Answer:
         it. R has left the fit then, and is ready for the next.
     """
     request = wire.encode(payload)
+    session = _started()
     while True:
         with held() as hold:
-            answer = _answered(_started(), request, hold)
+            answer = _answered(session, request, hold)
         handled(hold, STOPPED)
         # A handler of the user's own may have heard Ctrl-C and let the work go on.
         if not hold.came:
@@ -145,20 +146,27 @@ def _start() -> _Session:
         try:
             import rpy2.rinterface as rinterface
 
-            with warnings.catch_warnings():
+            # Half a start would be the end of R here; a second one finds it started.
+            with held() as hold, warnings.catch_warnings():
                 # That R is not in the main thread is said by our own error when it matters.
                 warnings.simplefilter("ignore")
                 # Not interactive: R must never wait for an answer on the console.
                 rinterface.initr(interactive=False)
+                answer = _bridge(rinterface)
         except (ImportError, OSError, ValueError, RuntimeError) as error:
             raise _not_loadable(error) from error
-        base = rinterface.baseenv
-        private = base["new.env"](parent=base)
-        text = rinterface.StrSexpVector([bridge_text()])
-        keep = rinterface.BoolSexpVector([False])
-        parsed = base["parse"](text=text, **{"keep.source": keep})
-        base["eval"](parsed, private)
-    return _Session(os.getpid(), threading.get_ident(), rinterface, private["pyexpr_answer"])
+    handled(hold, STOPPED)
+    return _Session(os.getpid(), threading.get_ident(), rinterface, answer)
+
+
+def _bridge(rinterface: Any) -> Any:
+    """Return the one function of bridge.R, evaluated in an environment of its own."""
+    base = rinterface.baseenv
+    private = base["new.env"](parent=base)
+    text = rinterface.StrSexpVector([bridge_text()])
+    parsed = base["parse"](text=text, **{"keep.source": rinterface.BoolSexpVector([False])})
+    base["eval"](parsed, private)
+    return private["pyexpr_answer"]
 
 
 def _not_loadable(error: Exception) -> RNotFoundError:
