@@ -1,4 +1,4 @@
-"""Size and power of the invariance tests, and coverage of the ICC's intervals.
+"""Size and power of the invariance tests.
 
     python benchmarks/coverage_study/measurement.py [--studies N] [--lavaan N] [--only-report]
 
@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -29,15 +28,10 @@ import measurement_report as report
 from measurement_scenarios import (
     FACTOR_SCENARIOS,
     FACTOR_SIZES,
-    RATING_SCENARIOS,
-    RATING_SIZES,
     departed,
     factor_study,
-    rating_study,
-    true_icc,
 )
 
-from pyexpr.base.errors import PyexprWarning
 from pyexpr.base.files import write_text
 from pyexpr.measurement.invariance_wald import (
     held,
@@ -46,13 +40,11 @@ from pyexpr.measurement.invariance_wald import (
     scalar_contrasts,
     wald,
 )
-from pyexpr.measurement.reliability import icc
 
 ROOT = Path(__file__).parents[2]
 PIECES = ROOT / "build" / "coverage" / "measurement"
 PIECE = 50
 SEED = 20240502
-N_BOOT = 999
 LEVEL = 0.05
 
 Tally = dict[str, list[int]]
@@ -72,7 +64,7 @@ def one_piece(kind: str, scenario: int, subjects: int, piece: int) -> Path:
     path = piece_path(kind, scenario, subjects, piece)
     if not path.exists():
         tally: Tally = {}
-        {"factor": factor_piece, "rating": rating_piece, "lavaan": lavaan_piece}[kind](
+        {"factor": factor_piece, "lavaan": lavaan_piece}[kind](
             scenario, subjects, range(piece * PIECE, (piece + 1) * PIECE), tally
         )
         write_text(path, json.dumps(tally, indent=0, sort_keys=True))
@@ -134,44 +126,17 @@ def lavaan_p_values(tables: list[pd.DataFrame]) -> pd.DataFrame:
         return pd.read_csv(answers).set_index("study")
 
 
-def rating_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -> None:
-    """Count how often the ICC's intervals hold the true value."""
-    truth = true_icc()
-    for number in numbers:
-        rng = np.random.default_rng([SEED, 100 + scenario, subjects, number])
-        table = rating_study(RATING_SCENARIOS[scenario], subjects, rng)
-        options = {"targets": "clip", "ratings": "score", "form": "ICC(1,1)"}
-        ways = {
-            "subject jackknife": {"cluster": "subject"},
-            "cluster bootstrap-t": {
-                "cluster": "subject", "cluster_method": "bootstrap_t", "n_boot": N_BOOT,
-                "seed": number,
-            },
-            "targets independent": {"cluster": False},
-        }  # fmt: skip
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PyexprWarning)
-            for name, way in ways.items():
-                row = icc(table, **options, **way).tidy().iloc[0]
-                defined = not np.isnan(row["conf_low"])
-                add(tally, f"icc|{name}", row["conf_low"] <= truth <= row["conf_high"], defined)
-                add(tally, f"icc-low|{name}", truth < row["conf_low"], defined)
-
-
 def piece_path(kind: str, scenario: int, subjects: int, piece: int) -> Path:
     return PIECES / f"{kind}-{scenario}-{subjects}-{piece:04d}.json"
 
 
 def cells(kind: str, n_pieces: int) -> list[Cell]:
     """Piece by piece over all cells, so that a run that is stopped has all cells alike."""
-    scenarios, sizes = (
-        (RATING_SCENARIOS, RATING_SIZES) if kind == "rating" else (FACTOR_SCENARIOS, FACTOR_SIZES)
-    )
     return [
         (kind, scenario, subjects, piece)
         for piece in range(n_pieces)
-        for scenario in range(len(scenarios))
-        for subjects in sizes
+        for scenario in range(len(FACTOR_SCENARIOS))
+        for subjects in FACTOR_SIZES
     ]
 
 
@@ -179,17 +144,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=int, default=1000, metavar="N", help="per cell")
     parser.add_argument("--lavaan", type=int, default=200, metavar="N", help="of them by lavaan")
-    parser.add_argument("--only", choices=("factor", "lavaan", "rating"), help="one kind")
+    parser.add_argument("--only", choices=("factor", "lavaan"), help="one kind")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes")
     parser.add_argument("--only-report", action="store_true", help="write what is there")
     chosen = parser.parse_args()
     PIECES.mkdir(parents=True, exist_ok=True)
     if not chosen.only_report:
-        wanted = {"factor": chosen.studies, "rating": chosen.studies, "lavaan": chosen.lavaan}
+        wanted = {"factor": chosen.studies, "lavaan": chosen.lavaan}
         kinds = [chosen.only] if chosen.only else list(wanted)
         simulate([cell for kind in kinds for cell in cells(kind, -(-wanted[kind] // PIECE))],
                  chosen.workers)  # fmt: skip
-    report.write(PIECES, ROOT / "docs" / "coverage_measurement.md", n_boot=N_BOOT)
+    report.write(PIECES, ROOT / "docs" / "coverage_measurement.md")
 
 
 def simulate(wanted: list[Cell], workers: int) -> None:

@@ -14,8 +14,6 @@ from measurement_scenarios import (
     FACTOR_SIZES,
     INTERCEPT_SHIFT,
     LOADING_FACTOR,
-    RATING_SCENARIOS,
-    RATING_SIZES,
 )
 
 from pyexpr.base.files import write_text
@@ -75,7 +73,7 @@ def undefined(counts: Counts, ending: str) -> str:
     return f"{lost:,} of {n:,}"
 
 
-def write(pieces: Path, page: Path, *, n_boot: int) -> None:
+def write(pieces: Path, page: Path) -> None:
     """Write the page."""
     counts = read(pieces)
     if not counts:
@@ -91,10 +89,9 @@ def write(pieces: Path, page: Path, *, n_boot: int) -> None:
         for level in ("metric", "scalar")
         for who in ("ours", "lavaan")
     }
-    ways = ("subject jackknife", "cluster bootstrap-t", "targets independent")
     clips = ", ".join(str(n) for n in CLIPS)
     text = [
-        "# Invariance tests and intervals of the ICC, simulated",
+        "# Invariance tests, simulated",
         "",
         "Written by `make coverage` (benchmarks/coverage_study/measurement.py): do not edit. In "
         "parentheses the Monte Carlo error in units of the third decimal.",
@@ -122,26 +119,6 @@ def write(pieces: Path, page: Path, *, n_boot: int) -> None:
         "scenario only.",
         "",
         *table(counts, names, FACTOR_SIZES, power),
-        "",
-        "## Coverage of 95 % intervals of ICC(1,1)",
-        "",
-        "Six ratings of each of 16 clips per subject (or 2 to 30 clips, 2 to 6 ratings). "
-        "Variances: subjects .3, their clips .4, error of a rating 1. "
-        f"{studies(counts, 'icc|subject jackknife')} studies a cell, {n_boot} replicates. "
-        "`icc(cluster=...)`, the same with `cluster_method=\"bootstrap_t\"`, and the interval "
-        "that takes clips for independent (F, or Wald's).",
-        "",
-        *table(
-            counts, [s.name for s in RATING_SCENARIOS], RATING_SIZES,
-            {way: f"icc|{way}" for way in ways},
-        ),
-        "",
-        "Share of intervals that lie above the true value (nominal .025):",
-        "",
-        *table(
-            counts, [s.name for s in RATING_SCENARIOS], RATING_SIZES,
-            {way: f"icc-low|{way}" for way in ways},
-        ),
         "",
     ]  # fmt: skip
     write_text(page, "\n".join(text))
