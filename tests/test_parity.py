@@ -119,7 +119,12 @@ def test_the_page_is_of_these_comparisons() -> None:
 def test_the_page_holds_the_tables_of_coverage_as_they_are() -> None:
     page = main_module.PAGE.read_text(encoding="utf-8")
     assert simulated.section() in page, "run make parity"
-    for name in ("coverage", "coverage_coefficients", "coverage_measurement"):
+    for name in (
+        "coverage",
+        "coverage_coefficients",
+        "coverage_measurement",
+        "coverage_reliability",
+    ):
         assert f"]({name}.md)" in page
     with pytest.raises(ValueError, match="no section 'Nothing'"):
         simulated._taken("## Something\n", "Nothing", "coverage.md")

@@ -12,7 +12,7 @@
 #'
 #' @param data A data frame. Long: a row per rating; needs `targets` and `ratings`.
 #'   Wide: a row per target and a column per rater, those in `ratings` or all others
-#'   than `by` and `cluster`.
+#'   than `by` and `cluster`; a column that names or numbers the targets is an error.
 #' @param targets Column, or columns together, that name what is rated.
 #' @param ratings Column of the scores (long), or columns of the raters (wide).
 #' @param raters Column naming who rated. The label must be the same person
@@ -22,7 +22,8 @@
 #'   `"ICC(A,k)"`, `"ICC(C,1)"`, `"ICC(C,k)"`.
 #' @param confidence Level of the intervals.
 #' @param k Number of ratings of the average forms; by default that of the data.
-#' @param cluster Column of the subjects that targets belong to. Without it,
+#' @param cluster Column of the subjects that targets belong to: intervals then respect
+#'   them, and those of the agreement forms the raters, too. Without it,
 #'   targets that share subjects (a column `subject`) give a warning; `FALSE` says
 #'   that this is known.
 #' @param cluster_method `"jackknife"`, or `"bootstrap_t"` with `n_boot` draws of the

@@ -1,4 +1,4 @@
-"""Size and power of the invariance tests; coverage of intervals of the factor model and the ICC.
+"""Size and power of the invariance tests; coverage of intervals of the factor model.
 
     python benchmarks/coverage_study/measurement.py [--studies N] [--lavaan N] [--only-report]
 
@@ -32,13 +32,9 @@ from measurement_scenarios import (
     LOADING_FACTOR,
     MODEL_SCENARIOS,
     MODEL_SIZES,
-    RATING_SCENARIOS,
-    RATING_SIZES,
     departed,
     factor_study,
     model_study,
-    rating_study,
-    true_icc,
 )
 
 from pyexpr.base.errors import FactorModelError, PyexprWarning
@@ -52,13 +48,11 @@ from pyexpr.measurement.invariance_wald import (
     scalar_contrasts,
     wald,
 )
-from pyexpr.measurement.reliability import icc
 
 ROOT = Path(__file__).parents[2]
 PIECES = ROOT / "build" / "coverage" / "measurement"
 PIECE = 50
 SEED = 20240502
-N_BOOT = 999
 # Of the factor model; its percentile and BCa intervals stand beside the jackknife's.
 MODEL_BOOT = 399
 LEVEL = 0.05
@@ -140,30 +134,6 @@ def lavaan_p_values(tables: list[pd.DataFrame]) -> pd.DataFrame:
         return pd.read_csv(answers).set_index("study")
 
 
-def rating_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -> None:
-    """Count how often the ICC's intervals hold the true value."""
-    truth = true_icc()
-    for number in numbers:
-        rng = np.random.default_rng([SEED, 100 + scenario, subjects, number])
-        table = rating_study(RATING_SCENARIOS[scenario], subjects, rng)
-        options = {"targets": "clip", "ratings": "score", "form": "ICC(1,1)"}
-        ways = {
-            "subject jackknife": {"cluster": "subject"},
-            "cluster bootstrap-t": {
-                "cluster": "subject", "cluster_method": "bootstrap_t", "n_boot": N_BOOT,
-                "seed": number,
-            },
-            "targets independent": {"cluster": False},
-        }  # fmt: skip
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PyexprWarning)
-            for name, way in ways.items():
-                row = icc(table, **options, **way).tidy().iloc[0]
-                defined = not np.isnan(row["conf_low"])
-                add(tally, f"icc|{name}", row["conf_low"] <= truth <= row["conf_high"], defined)
-                add(tally, f"icc-low|{name}", truth < row["conf_low"], defined)
-
-
 def model_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -> None:
     """Count how often intervals of the factor model hold the true value, over all indicators."""
     chosen = MODEL_SCENARIOS[scenario]
@@ -212,7 +182,7 @@ def contrast_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -
 
 
 PIECE_OF = {
-    "factor": factor_piece, "rating": rating_piece, "lavaan": lavaan_piece,
+    "factor": factor_piece, "lavaan": lavaan_piece,
     "model": model_piece, "contrast": contrast_piece,
 }  # fmt: skip
 
@@ -223,9 +193,8 @@ def piece_path(kind: str, scenario: int, subjects: int, piece: int) -> Path:
 
 def cells(kind: str, n_pieces: int) -> list[Cell]:
     """Piece by piece over all cells, so that a run that is stopped has all cells alike."""
-    scenarios, sizes = {
-        "rating": (RATING_SCENARIOS, RATING_SIZES), "model": (MODEL_SCENARIOS, MODEL_SIZES),
-    }.get(kind, (FACTOR_SCENARIOS, FACTOR_SIZES))  # fmt: skip
+    own = (MODEL_SCENARIOS, MODEL_SIZES) if kind == "model" else (FACTOR_SCENARIOS, FACTOR_SIZES)
+    scenarios, sizes = own
     return [
         (kind, scenario, subjects, piece)
         for piece in range(n_pieces)
@@ -248,7 +217,7 @@ def main() -> None:
         kinds = [chosen.only] if chosen.only else list(wanted)
         simulate([cell for kind in kinds for cell in cells(kind, -(-wanted[kind] // PIECE))],
                  chosen.workers)  # fmt: skip
-    report.write(PIECES, ROOT / "docs" / "coverage_measurement.md", n_boot=N_BOOT)
+    report.write(PIECES, ROOT / "docs" / "coverage_measurement.md")
 
 
 def simulate(wanted: list[Cell], workers: int) -> None:

@@ -17,8 +17,6 @@ from measurement_scenarios import (
     MODEL_CLIPS,
     MODEL_SCENARIOS,
     MODEL_SIZES,
-    RATING_SCENARIOS,
-    RATING_SIZES,
 )
 
 from pyexpr.base.files import write_text
@@ -150,7 +148,7 @@ def _model_text(counts: Counts) -> list[str]:
     ]  # fmt: skip
 
 
-def write(pieces: Path, page: Path, *, n_boot: int) -> None:
+def write(pieces: Path, page: Path) -> None:
     """Write the page."""
     counts = read(pieces)
     if not counts:
@@ -166,10 +164,9 @@ def write(pieces: Path, page: Path, *, n_boot: int) -> None:
         for level in ("metric", "scalar")
         for who in ("ours", "lavaan")
     }
-    ways = ("subject jackknife", "cluster bootstrap-t", "targets independent")
     clips = ", ".join(str(n) for n in CLIPS)
     text = [
-        "# Factor model, invariance tests and intervals of the ICC, simulated",
+        "# Factor model and invariance tests, simulated",
         "",
         "Written by `make coverage` (benchmarks/coverage_study/measurement.py): do not edit. In "
         "parentheses the Monte Carlo error in units of the third decimal.",
@@ -199,26 +196,6 @@ def write(pieces: Path, page: Path, *, n_boot: int) -> None:
         *table(counts, names, FACTOR_SIZES, power),
         "",
         *_model_text(counts),
-        "## Coverage of 95 % intervals of ICC(1,1)",
-        "",
-        "Six ratings of each of 16 clips per subject (or 2 to 30 clips, 2 to 6 ratings). "
-        "Variances: subjects .3, their clips .4, error of a rating 1. "
-        f"{studies(counts, 'icc|subject jackknife')} studies a cell, {n_boot} replicates. "
-        "`icc(cluster=...)`, the same with `cluster_method=\"bootstrap_t\"`, and the interval "
-        "that takes clips for independent (F, or Wald's).",
-        "",
-        *table(
-            counts, [s.name for s in RATING_SCENARIOS], RATING_SIZES,
-            {way: f"icc|{way}" for way in ways},
-        ),
-        "",
-        "Share of intervals that lie above the true value (nominal .025):",
-        "",
-        *table(
-            counts, [s.name for s in RATING_SCENARIOS], RATING_SIZES,
-            {way: f"icc-low|{way}" for way in ways},
-        ),
-        "",
     ]  # fmt: skip
     old = page.read_text(encoding="utf-8") if page.exists() else ""
     write_text(page, _with_earlier(old, "\n".join(text), counts))
@@ -230,7 +207,6 @@ _SECTIONS = {
     "Power": "metric|metric|",
     "Coverage of 95 % intervals of the factor model": "model|",
     "Coverage of 95 % intervals of contrasts between contexts": "contrast|",
-    "Coverage of 95 % intervals of ICC(1,1)": "icc|",
 }
 
 

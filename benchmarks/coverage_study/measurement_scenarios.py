@@ -10,8 +10,6 @@ is shared by the subject's contexts: that makes the estimates of contexts correl
 
 Intervals of the factor model: one context, x_gij = l_j (u_g + w_gi) + b_gj + e_gij, with
 Var(u, w) = (.36, .64) and unit variances of the indicators, so that l is standardised.
-
-Reliability: six ratings of a clip, x_gir = u_g + w_gi + e_gir.
 """
 
 from __future__ import annotations
@@ -68,9 +66,6 @@ MODEL_SCENARIOS = (
     ModelScenario("5, one without a loading", (0.70, 0.65, 0.0, 0.70, 0.60)),
 )
 
-RATERS = 6
-VAR_SUBJECT, VAR_CLIP, VAR_ERROR = 0.3, 0.4, 1.0
-
 
 @dataclass(frozen=True, slots=True)
 class FactorScenario:
@@ -89,23 +84,6 @@ FACTOR_SCENARIOS = (
     FactorScenario("3 indicators, 1 to 12 clips", unequal=True),
 )
 FACTOR_SIZES = (12, 20, 28, 40, 80, 140)
-
-
-@dataclass(frozen=True, slots=True)
-class RatingScenario:
-    """How the ratings come about."""
-
-    name: str
-    heavy: bool = False
-    unequal: bool = False
-
-
-RATING_SCENARIOS = (
-    RatingScenario("16 clips, 6 ratings"),
-    RatingScenario("2 to 30 clips, 2 to 6 ratings", unequal=True),
-    RatingScenario("16 clips, 6 ratings, heavy tails", heavy=True),
-)
-RATING_SIZES = (5, 10, 20, 40)
 
 
 def _draw(heavy: bool, rng: np.random.Generator, shape: int | tuple[int, ...]) -> np.ndarray:
@@ -165,31 +143,3 @@ def departed(study: dict[str, np.ndarray], what: str) -> np.ndarray:
         change = np.full(there.sum(), INTERCEPT_SHIFT)
     columns[there, 2] += change
     return columns
-
-
-def rating_study(scenario: RatingScenario, subjects: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Columns subject, clip, score: one row per rating."""
-    sizes = (
-        np.rint(np.exp(rng.uniform(np.log(2), np.log(30), size=subjects))).astype(int)
-        if scenario.unequal
-        else np.full(subjects, 16)
-    )
-    of_clip = np.repeat(np.arange(subjects), sizes)
-    heavy = scenario.heavy
-    value = np.sqrt(VAR_SUBJECT) * _draw(heavy, rng, subjects)[of_clip] + np.sqrt(VAR_CLIP) * _draw(
-        heavy, rng, len(of_clip)
-    )
-    times = (
-        rng.integers(2, RATERS + 1, size=len(of_clip))
-        if scenario.unequal
-        else np.full(len(of_clip), RATERS)
-    )
-    clip = np.repeat(np.arange(len(of_clip)), times)
-    score = value[clip] + np.sqrt(VAR_ERROR) * _draw(heavy, rng, len(clip))
-    return pd.DataFrame({"subject": of_clip[clip], "clip": clip, "score": score})
-
-
-def true_icc() -> float:
-    """ICC(1,1) of every rating study."""
-    signal = VAR_SUBJECT + VAR_CLIP
-    return signal / (signal + VAR_ERROR)

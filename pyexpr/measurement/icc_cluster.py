@@ -12,7 +12,7 @@ about (s2_rater + N) chi2 / (q - 1), N their error, which leaving out subjects e
 (a generalised or fiducial distribution, Weerahandi 1993). For each of them the ICC is a function of
 the variances of targets and error, its interval the jackknife's; the limits are the quantiles of
 the mixture. The scale and the degrees of freedom were chosen by coverage
-(docs/coverage_measurement.md).
+(docs/coverage_reliability.md).
 
 References
 ----------
@@ -52,8 +52,6 @@ METHOD_BOTH = "subject jackknife, raters' chi-square"
 QUANTILES = 200
 # Where on the scale the ICC is 0.
 SCALED_ZERO = -1.0
-# Halvings of an interval of 100 errors.
-BISECTIONS = 45
 
 
 def cluster_signals(
@@ -216,24 +214,25 @@ def with_raters(bare: Signal, parts: LeftOut, level: float) -> Signal:
     if not (found.error > 0).all():
         return replace(bare, reason=NO_SPREAD)
     tail = (1 - level) / 2
-    low, high = _quantiles(found, np.array([tail, 1 - tail]))
-    below = float(_mixed(found, np.array([SCALED_ZERO]))[0])
-    return replace(_with_limits(bare, low, high), p_value=2 * min(below, 1 - below))
+    below = _mixed(found, SCALED_ZERO)
+    limits = _quantile(found, tail), _quantile(found, 1 - tail)
+    return replace(_with_limits(bare, *limits), p_value=2 * min(below, 1 - below))
 
 
-def _mixed(found: Pseudo, at: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probability below each point, over the raters' variances."""
+def _mixed(found: Pseudo, at: float) -> float:
+    """Probability below a point, over the raters' variances."""
     from scipy.special import stdtr
 
-    return np.asarray(stdtr(found.df, (at[:, None] - found.centre) / found.error).mean(axis=1))
+    return float(stdtr(found.df, (at - found.centre) / found.error).mean())
 
 
-def _quantiles(found: Pseudo, wanted: NDArray[np.float64]) -> tuple[float, float]:
-    """Quantiles of the mixture, by bisection."""
-    low = np.full(len(wanted), (found.centre - 100 * found.error).min())
-    high = np.full(len(wanted), (found.centre + 100 * found.error).max())
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        below = _mixed(found, middle) < wanted
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return float(low[0]), float(high[1])
+def _quantile(found: Pseudo, probability: float) -> float:
+    """Quantile of the mixture: between the least and the largest of what is mixed."""
+    from scipy.optimize import brentq
+    from scipy.special import stdtrit
+
+    own = found.centre + stdtrit(found.df, probability) * found.error
+    if own.min() == own.max():
+        return float(own[0])
+    root = brentq(lambda at: _mixed(found, at) - probability, own.min(), own.max(), xtol=1e-14)
+    return float(root)

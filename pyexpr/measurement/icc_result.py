@@ -33,9 +33,10 @@ NOTE_NO_RATERS = (
 NOTE_REML = (
     "cells of the table of targets by raters are missing: its agreement and consistency forms come "
     "from variance components by REML (average forms at the harmonic mean of the numbers of "
-    "ratings), their interval by the delta method on log(1/(1 - ICC)); there is no F test"
+    "ratings); there is no F test"
 )
-NOTE_RATERS = "no interval here respects raters who rate many targets each"
+NOTE_DELTA = "with missing cells the interval is by the delta method on log(1/(1 - ICC))"
+NOTE_RATERS = "no interval of a one-way form respects raters who rate many targets each"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +226,14 @@ class ICCResult(Result):
         shown = {FORMS[name].family for name in self.forms} - {"one_way"}
         if shown and self.two_way and any(map(_has_holes, self.groups)):
             notes.append(NOTE_REML)
+            notes += [NOTE_DELTA] if self.cluster is None else []
+        if self.cluster is not None and "agreement" in shown:
+            notes.append(NOTE_BOTH)
         if any(group.shared for group in self.groups):
             notes.append(NOTE_SHARED)
-        return (*notes, NOTE_RATERS)
+        if any(FORMS[name].family == "one_way" for name in self.forms):
+            notes.append(NOTE_RATERS)
+        return tuple(notes)
 
     def provenance(self) -> dict[str, Any]:
         """Return level, k, clusters and versions."""
@@ -272,7 +278,12 @@ OF_TABLES = frozenset({*_COLUMNS, *_COUNTS})
 
 NOTE_CLUSTER = (
     "the interval comes from leaving out one subject at a time; statistic and p_value are the t "
-    "test, on df1 = subjects - 1, that the ICC is 0"
+    "test, on df1 degrees of freedom, that the ICC is 0 (fewer than subjects - 1 where some "
+    "subjects stand out)"
+)
+NOTE_BOTH = (
+    "the interval of the agreement forms respects raters, too, who count as so many values as "
+    "there are raters; its p_value goes with it and has no statistic"
 )
 NOTE_BOOTSTRAP = (
     "the interval is the cluster bootstrap-t of {n_boot} replicates of whole subjects; p_value "

@@ -53,10 +53,14 @@ def icc(
         Long: one row per rating, in any order; needs `targets` and `ratings`.
         Wide: one row per target and one column per rater (an array of shape
         (targets, raters), or a table whose columns other than `by` and `cluster`,
-        or those in `ratings`, hold the ratings).
+        or those in `ratings`, hold the ratings). A column of a wide table that is no rater's
+        by its name (subject, clip, id) or its numbers (it counts the rows) is an error unless
+        `ratings` names the raters. Masked entries of an array are missing.
         Missing ratings are dropped and counted; missing labels are an error.
     targets : str or list of str, optional
-        Column, or columns together, that name what is rated (a clip).
+        Column, or columns together, that name what is rated (a clip). Ratings of several
+        clips, questions or contexts of one target (columns of such names) are an error: they
+        are no repeated ratings of it.
     ratings : str or list of str, optional
         Column of the scores (long), or columns of the raters (wide). Any numbers.
     raters : str, optional
@@ -74,12 +78,14 @@ def icc(
         unequal numbers the effective one, n0.
     cluster : str or False, optional
         Column of the subjects that targets belong to. The interval then comes from
-        leaving out one subject at a time. Without it, targets that share subjects (column
+        leaving out one subject at a time; that of the agreement forms respects raters, too.
+        Without it, targets that share subjects (column
         ``subject``) give a `SharedSubjectsWarning`; False means that this is known.
     cluster_method : {"jackknife", "bootstrap_t"}
-        How `cluster` makes the interval: t on the pseudo-values of the subjects, or the
-        bootstrap-t, whose draws are those of `bootstrap_cfa`, `compare_models` and
-        `cluster_bootstrap` of the same seed and number of subjects, all sorted.
+        How `cluster` makes the interval: t on the pseudo-values of the subjects (the default,
+        whose coverage is nearer the nominal one), or the bootstrap-t, whose draws are those of
+        `bootstrap_cfa`, `compare_models` and `cluster_bootstrap` of the same seed and number
+        of subjects, all sorted. The agreement forms have the jackknife's in both.
     n_boot, seed : int
         Replicates of the bootstrap-t, and what they are drawn from. A replicate in which
         the ICC is not defined is left out and counted: over 1 % a warning, over 10 % no
@@ -117,10 +123,14 @@ def icc(
     limits of ICC(A,k) are those of ICC(A,1) stepped up by Spearman-Brown); with missing cells
     they come from variance components by REML, bounded at 0, at the harmonic mean of the numbers
     of ratings, with a delta interval on :math:`\log(1/(1 - ICC))`. Negative estimates
-    are kept. The F test is of the targets. With `cluster`, the interval is
-    :math:`t_{G-1}` on :math:`-\log(1 - ICC(\cdot,k))` with jackknife pseudo-values, or
-    the bootstrap-t on the same scale (``|t*|``, from sums per subject; not for two-way forms
-    with missing cells). Their coverage: ``docs/coverage_measurement.md``.
+    are kept. The F test is of the targets. With `cluster`, the interval is Student's t on
+    :math:`-\sqrt{1 - ICC(\cdot,k)}` with jackknife pseudo-values :math:`U` of the G subjects
+    and :math:`2 / (2/(G-1) + \kappa/G)` degrees of freedom, :math:`\kappa` the excess kurtosis
+    of U where positive. For the agreement forms the variance of the q raters is
+    :math:`V (q-1)/\chi^2_{q-1} - N` (V the mean square of their means, N its error), and the
+    limits are quantiles over its distribution. The bootstrap-t is on
+    :math:`-\log(1 - ICC(\cdot,k))` (``|t*|``, from sums per subject; not for consistency forms
+    with missing cells). Their coverage: ``docs/coverage_reliability.md``.
 
     Checked against: `psych::ICC`, `pingouin.intraclass_corr`, Shrout and Fleiss (1979), the
     NIST StRD one-way problems, `lme4::lmer` (missing cells).

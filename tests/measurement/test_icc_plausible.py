@@ -40,7 +40,7 @@ def test_what_names_targets_is_no_rater(name: str) -> None:
 def test_a_column_that_numbers_the_rows_is_no_rater(numbers: object, how: str) -> None:
     for dtype in (int, float):
         wide = SHROUT_FLEISS.assign(x=np.array(list(numbers), dtype=dtype))
-        with pytest.raises(DataError, match=f"column 'x' of a wide table is no rater.*{how}"):
+        with pytest.raises(DataError, match=rf"column 'x' of a wide table is no rater.*{how}"):
             icc(wide)
         assert icc(wide, ratings=list("abcdx")).counts()["n_raters"].item() == 5
 
@@ -99,7 +99,7 @@ def test_clips_of_a_subject_are_no_repeated_ratings_of_it() -> None:
     with pytest.raises(DataError, match="a rater gave one 'subject' up to 4 ratings"):
         icc(frame.drop(columns="clip"), targets="subject", ratings="score")
     with pytest.raises(DataError, match="rated more often") as error:
-        icc(frame, targets="subject", ratings="score", raters="rater")
+        icc(frame.drop(columns="clip"), targets="subject", ratings="score", raters="rater")
     assert "leave out" not in str(error.value)
     icc(frame, targets=["subject", "clip"], ratings="score", cluster="subject")
     # One clip of each subject is the subject, as far as these ratings go.
@@ -109,7 +109,7 @@ def test_clips_of_a_subject_are_no_repeated_ratings_of_it() -> None:
 def test_questions_are_no_repeated_ratings_either() -> None:
     frame = clips()
     cell = {"targets": ["subject", "clip"], "ratings": "score", "cluster": "subject"}
-    with pytest.raises(DataError, match="of up to 2 questions.*by='question'"):
+    with pytest.raises(DataError, match=r"of up to 2 questions.*by='question'"):
         icc(frame.drop(columns="rater"), **cell)
     by = icc(frame, by="question", **cell)
     assert len(by.counts()) == 2

@@ -17,10 +17,14 @@ _PAGES = {
         ("Coverage of nominal 95 % intervals", "Size of tests at the 5 % level"),
     ),
     "coverage_measurement.md": (
-        "Intraclass correlations and invariance",
+        "Invariance",
+        ("Size of the tests of invariance at the 5 % level",),
+    ),
+    "coverage_reliability.md": (
+        "Intraclass correlations",
         (
             "Coverage of 95 % intervals of ICC(1,1)",
-            "Size of the tests of invariance at the 5 % level",
+            "Coverage of 95 % intervals of ICC(A,1) and ICC(C,1)",
         ),
     ),
 }

@@ -21,7 +21,7 @@ from pyexpr.study.models_stage import _INADMISSIBLE
         ("3 clips: 6 of 15 bins valid, 8 needed.", ""),
         ("1 clip of the schedule is not in the recordings.", ""),
         ("12 more clips for other reasons.", ""),
-        (NOTE_RATERS, "No interval here respects raters who rate many clips each."),
+        (NOTE_RATERS, "No interval of a one-way form respects raters who rate many clips each."),
         ("14 missing ratings were left out", "In all, 14 missing ratings were left out."),
         ("a nominal 95 % interval of -.2 to 0.1", "A nominal 95% interval of −.2 to 0.1."),
         ("of 'target' and targets-1.csv", "Of 'target' and targets-1.csv."),
