@@ -64,6 +64,15 @@ def shares(output: FitOutput, model: MeasurementModel, code: int, z: float) -> l
     return found
 
 
+def no_shares(model: MeasurementModel, reason: str) -> list[Share]:
+    """Return `QUANTITIES` of every factor without a value, and why."""
+    return [
+        Share(factor, quantity, math.nan, math.nan, math.nan, reason)
+        for factor in model.factors
+        for quantity in QUANTITIES
+    ]
+
+
 def _reasons(matrices: GroupMatrices) -> NDArray[np.object_]:
     """Return why quantities of factors have no value, (3, m), "" where they have one."""
     loads = matrices.loadings != 0
