@@ -134,7 +134,7 @@ def _log_ratios(
     With S the implied covariance: ``psi_kk / E_kk``, E the error of Bartlett scores,
     ``(L'S^-1 L)^-1 - Psi``; ``R2 / (1 - R2)``, R2 the squared correlation with
     regression scores, ``(Psi L'S^-1 L Psi)_kk / psi_kk``; and ``psi_kk (sum lambda)^2 /
-    sum Theta`` over the factor's own indicators.
+    sum Theta`` over the factor's own indicators, each by the sign of its loading.
     """
     variances = np.diag(factors)
     implied = loadings @ factors @ loadings.T + residuals
@@ -143,7 +143,8 @@ def _log_ratios(
     if _apart(loadings):
         unexplained = np.diag(np.linalg.inv(information)) - variances
     explained = np.diag(factors @ information @ factors) / variances
-    own = (loadings != 0).T.astype(np.float64)
+    # Of a sum in which indicators that load negatively are turned around.
+    own = np.sign(loadings.real).T
     total = np.einsum("kj,jl,kl->k", own, residuals, own)
     with np.errstate(divide="ignore", invalid="ignore"):
         # Infinite or not defined where a reason says so, and not shown.
@@ -151,7 +152,7 @@ def _log_ratios(
             [
                 variances / unexplained,
                 explained / (1 - explained),
-                variances * loadings.sum(axis=0) ** 2 / total,
+                variances * (own * loadings.T).sum(axis=1) ** 2 / total,
             ]
         )
         return np.log(ratios.astype(np.complex128))

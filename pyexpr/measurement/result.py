@@ -413,12 +413,12 @@ class CFAResult(Result):
           of ``(Psi L'S^-1 L Psi)_kk / psi_kk``. They borrow from correlated factors: it is
           then more than the root of the reliability, and for one factor just that.
         - ``omega``: ``psi (sum lambda)^2 / (psi (sum lambda)^2 + sum theta)`` of the sum of
-          the factor's indicators, their residual covariances included; none where one of
-          them measures another factor too.
+          the factor's indicators, those that load negatively turned around, their residual
+          covariances included; none where one of them measures another factor too.
 
         Intervals by the delta method on the logarithm of ``share / (1 - share)`` (of its
-        square for determinacy); NaN with a reason where the model is inadmissible, or an
-        indicator without error by design. Source: McDonald (1999); Grice (2001). Checked
+        square for determinacy); NaN with a reason where the model is inadmissible, an
+        indicator without error by design, or indicators are ordered. Source: McDonald (1999); Grice (2001). Checked
         against ``psych::factor.stats`` and lavaan's ``:=``.
         """
         import pandas as pd
