@@ -1,23 +1,37 @@
 #' Fit a measurement model
 #'
 #' @description
-#' Confirmatory factor analysis by maximum likelihood, unit factor variance, the sum
-#' of a factor's standardised loadings positive. Fitted by the lavaan of this very
+#' Confirmatory factor analysis by maximum likelihood, with unit factor variances. A
+#' factor may be turned around: it points to where its first indicator is high, or the
+#' one that `positive` names. Ordered factors are fitted by WLSMV. Fitted by the lavaan of this very
 #' session; where lavaan is not installed, one-factor models by the built-in engine,
 #' which is equal to it. The printed sentence names the engine.
 #'
 #' @param data A data frame, one row per rated clip.
 #' @param model The indicators of one factor, `c(response, emotion, motion)`; or a
 #'   named list of factors, `list(expressiveness = c(response, emotion, motion))`;
-#'   or lavaan syntax.
+#'   or lavaan syntax. Where a loading is fixed (`1*x`) the factor has the unit of its
+#'   first indicator, as in `lavaan::cfa()`.
 #' @param group Column: fit the model in every group separately.
 #' @param cluster Column of the subjects: standard errors that respect them.
-#' @param estimator `"ML"`, or `"MLR"` with robust standard errors.
+#' @param estimator `"ML"`, or `"MLR"` with robust standard errors. Ordered indicators
+#'   have `"WLSMV"`.
 #' @param missing `"listwise"` drops and counts rows with a missing indicator,
 #'   `"fiml"` uses what they have.
 #' @param engine `"auto"`, `"host"` (lavaan in this session), `"rscript"` (in a child)
 #'   or `"native"` (no lavaan).
 #' @param confidence Level of the intervals.
+#' @param positive The indicator whose loading is to be positive in the model of the
+#'   whole sample, by default the first of each factor; with several factors one for
+#'   each, or a named list, `list(factor = indicator)`. Groups, and whatever is
+#'   refitted, are turned to agree with the whole sample.
+#' @param equal_loadings Hold the loadings of each factor equal, within each group; two
+#'   indicators are then enough.
+#' @param ordered Indicators that are ordered categories, beside those that are ordered
+#'   factors; `TRUE` all, `FALSE` none. lavaan fits them by WLSMV: thresholds,
+#'   polychoric correlations, robust tests.
+#' @param lavaan_options A named list of further options of `lavaan::cfa()`, such as
+#'   `list(orthogonal = TRUE)`; those that are set here are refused by name.
 #' @param factor Name of the factor, where `model` is a set of indicators.
 #' @return `fit_cfa()`: an object with [tidy()][result-tables] (a row per parameter),
 #'   `glance()` (fit measures), tables `"loadings"`, `"standardized"`,
@@ -34,11 +48,37 @@
 #' cfa_scores(clips, c(response, emotion, motion))
 #' cfa_scores(fit, clips[1:3, ])
 fit_cfa <- function(data, model, group = NULL, cluster = NULL, estimator = "ML",
-                    missing = "listwise", engine = "auto", confidence = 0.95,
+                    missing = "listwise", engine = "auto", confidence = 0.95, positive = NULL,
+                    equal_loadings = FALSE, ordered = NULL, lavaan_options = NULL,
                     factor = "expressiveness") {
+  call <- rlang::current_env()
   fit_model(data, rlang::enquo(model), rlang::enquo(group), rlang::enquo(cluster),
     list(estimator = one(estimator), missing = one(missing), engine = one(engine),
-      confidence = one(confidence)), one(factor), rlang::current_env())
+      confidence = one(confidence), positive = positive_of(rlang::enquo(positive), data, call),
+      equal_loadings = flag(equal_loadings),
+      ordered = ordered_of(rlang::enquo(ordered), data, call),
+      lavaan_options = options_of(lavaan_options, call)), one(factor), call)
+}
+
+# A name or several, or an indicator by factor.
+positive_of <- function(quo, data, call) {
+  value <- named_in(quo, data, "positive", call)
+  for (names in value) check_columns(names, data, "positive", call)
+  if (is.list(value)) dictionary(value) else many(value)
+}
+
+ordered_of <- function(quo, data, call) {
+  value <- named_in(quo, data, "ordered", call)
+  if (is.null(value) || isTRUE(value) || isFALSE(value)) return(value)
+  many(check_columns(value, data, "ordered", call))
+}
+
+options_of <- function(options, call) {
+  if (is.null(options)) return(NULL)
+  if (!is.list(options) || is.null(names(options)) || !all(nzchar(names(options)))) {
+    data_error("`lavaan_options` must be a named list, such as `list(orthogonal = TRUE)`.", call)
+  }
+  dictionary(options)
 }
 
 fit_model <- function(data, model, group, cluster, options, factor, call) {
@@ -82,7 +122,8 @@ model_of <- function(quo, data, factor, call) {
 #' @param allow_inadmissible Score a model with a negative variance all the same.
 #' @param ... Not used.
 #' @return `cfa_scores()`: a tibble, a row per row of the data: `score` (with several
-#'   factors `score_<factor>`), `se`, and `reason`, which says why a score is `NA`.
+#'   factors `score_<factor>`), `se` (`NA` with ordered indicators, of which
+#'   `lavaan::lavPredict()` has none), and `reason`, which says why a score is `NA`.
 #' @rdname fit_cfa
 #' @export
 cfa_scores <- function(x, ...) UseMethod("cfa_scores")
@@ -91,11 +132,14 @@ cfa_scores <- function(x, ...) UseMethod("cfa_scores")
 #' @export
 cfa_scores.data.frame <- function(x, model, method = "bartlett", group = NULL, cluster = NULL,
                                   estimator = "ML", missing = "listwise", engine = "auto",
-                                  factor = "expressiveness", allow_inadmissible = FALSE, ...) {
+                                  positive = NULL, ordered = NULL, factor = "expressiveness",
+                                  allow_inadmissible = FALSE, ...) {
   call <- rlang::current_env()
   rlang::check_dots_empty(call = call)
   fit <- fit_model(x, rlang::enquo(model), rlang::enquo(group), rlang::enquo(cluster),
-    list(estimator = one(estimator), missing = one(missing), engine = one(engine)), one(factor), call)
+    list(estimator = one(estimator), missing = one(missing), engine = one(engine),
+      positive = positive_of(rlang::enquo(positive), x, call),
+      ordered = ordered_of(rlang::enquo(ordered), x, call)), one(factor), call)
   scores_of(fit, NULL, method, allow_inadmissible, call)
 }
 
@@ -126,4 +170,18 @@ scores_of <- function(fit, rows, method, allow_inadmissible, call) {
     method = one(method, call = call),
     allow_inadmissible = flag(allow_inadmissible, call = call)), call)
   result_table(found)
+}
+
+#' @param fit The result of `fit_cfa()` of this session, fitted by lavaan.
+#' @return `modification_indices()`: a tibble, a row per parameter that is not free, by how
+#'   much chi-square would fall (`mi`), largest first, with the value to be expected (`epc`).
+#' @rdname fit_cfa
+#' @export
+modification_indices <- function(fit) {
+  given(fit, "the result of `fit_cfa()`")
+  call <- rlang::current_env()
+  if (!inherits(fit, "pyexpr_cfa")) {
+    data_error(sprintf("`fit` must be the result of `fit_cfa()`, not %s.", described_type(fit)), call)
+  }
+  result_table(ask("cfa_modification_indices", list(key = key_of(fit, call)), call))
 }

@@ -79,6 +79,12 @@ def do_cfa_scores(key: int, **options: Any) -> pd.DataFrame:
     return scores
 
 
+def do_cfa_modification_indices(key: int) -> pd.DataFrame:
+    """Modification indices of a kept factor model."""
+    table: pd.DataFrame = kept(key).modification_indices()
+    return table
+
+
 def do_invariance(data: Any, model: Any, **options: Any) -> dict[str, Any]:
     """`px.invariance`."""
     from pyexpr.measurement.invariance import invariance

@@ -15,7 +15,7 @@ from pyexpr.core.quantiles import SOME_UNDEFINED
 from pyexpr.measurement.bootstrap_cfa_intervals import GroupDraws, check_interval
 from pyexpr.measurement.bootstrap_cfa_result import CFABootstrapResult
 from pyexpr.measurement.cfa import check_determined
-from pyexpr.measurement.columns import grouping, indicator_columns, rows_to_fit
+from pyexpr.measurement.columns import grouping, indicator_columns, refuse_ordered, rows_to_fit
 from pyexpr.measurement.engines.protocol import FitRequest
 from pyexpr.measurement.model_syntax import parse_model
 from pyexpr.measurement.orientation import agreeing, all_agreeing, pointing, whole_sample
@@ -143,6 +143,7 @@ def bootstrap_cfa(
         )
     check_interval(method, confidence, n_boot)
     frame = rows_to_fit(data)
+    refuse_ordered(frame, spec, "bootstrap_cfa")
     columns = indicator_columns(frame, spec)
     group_name, group_codes, labels = grouping(frame, group)
     if cluster is None:

@@ -36,12 +36,18 @@ pyexpr_column <- function(table, name) {
     if (name %in% names(table)) table[[name]] else table[[snake]]
 }
 
-pyexpr_fit <- function(request) {
+# Each task fits first, and adds to what it answers.
+pyexpr_fit <- function(request, more = function(fit, request) list()) {
     frame <- as.data.frame(request$columns)
     options <- list(std.lv = TRUE, meanstructure = TRUE, likelihood = "normal",
                     estimator = request$estimator, missing = request$missing,
                     control = list(abs.tol = 1e-20, rel.tol = 1e-14, x.tol = 1e-14,
                                    iter.max = 1000L, eval.max = 2000L))
+    if (!is.null(request$ordered)) {
+        options$ordered <- request$ordered
+        # Of the continuous responses behind the categories there is no likelihood.
+        options$likelihood <- NULL
+    }
     if (!is.null(request$group)) {
         frame$group_ <- request$group
         options$group <- "group_"
@@ -53,6 +59,7 @@ pyexpr_fit <- function(request) {
         options$cluster <- "cluster_"
     }
     known <- pyexpr_known_names()
+    options <- c(options, pyexpr_of_the_user(request$options, known))
     names(options) <- vapply(names(options), pyexpr_spelled, "", known = known)
     # lavaan re-evaluates its own call: symbols keep the data out of it.
     syntax <- request$syntax
@@ -65,7 +72,41 @@ pyexpr_fit <- function(request) {
     if (pyexpr_arbitrary(fit, covariance)) return(list(converged = FALSE))
     value <- pyexpr_extract(fit, grouped = !is.null(request$group))
     value$measures <- pyexpr_measures(fit, call, environment())
-    value
+    c(value, more(fit, request))
+}
+
+pyexpr_of_the_user <- function(options, known) {
+    spelled <- vapply(names(options), pyexpr_spelled, "", known = known)
+    odd <- names(options)[!(spelled %in% known)]
+    if (length(odd)) {
+        stop("lavaan ", as.character(utils::packageVersion("lavaan")), " has no option '", odd[1L], "'")
+    }
+    options
+}
+
+# Scores of new rows, which must hold every category of every group, in their order.
+pyexpr_scores <- function(fit, request) {
+    rows <- as.data.frame(request$new_rows)
+    grouped <- !is.null(request$new_group)
+    if (grouped) rows$group_ <- request$new_group
+    found <- lavaan::lavPredict(fit, newdata = rows, method = request$method)
+    if (!grouped) return(list(scores = as.double(found)))
+    # A matrix for each group, in lavaan's order of groups.
+    labels <- as.character(lavaan::lavInspect(fit, "group.label"))
+    scores <- matrix(NA_real_, nrow(rows), ncol(found[[1L]]))
+    for (g in seq_along(labels)) scores[rows$group_ == labels[g], ] <- found[[g]]
+    list(scores = as.double(scores))
+}
+
+pyexpr_modindices <- function(fit, request) {
+    table <- as.data.frame(lavaan::modificationIndices(fit))
+    table <- table[table$op %in% c("=~", "~~", "~1"), ]
+    number <- function(x) as.double(unname(x))
+    list(indices = list(
+        lhs = as.character(table$lhs), op = as.character(table$op), rhs = as.character(table$rhs),
+        group = if (is.null(table$group)) rep(1L, nrow(table)) else as.integer(table$group),
+        mi = number(table$mi), epc = number(table$epc),
+        sepc_all = number(pyexpr_column(table, "sepc.all"))))
 }
 
 # From these start values (a residual variance of 0 or less) or at these tolerances the
@@ -88,7 +129,11 @@ pyexpr_measures <- function(fit, call, frame) {
 # With parameters held equal lavaan gives a covariance matrix where it should have none.
 pyexpr_arbitrary <- function(fit, covariance) {
     n_held <- sum(lavaan::parTable(fit)$op == "==")
-    if (lavaan::lavInspect(fit, "test")[[1]]$df < 0) return(TRUE)
+    df <- lavaan::lavInspect(fit, "test")[[1]]$df
+    if (df < 0) return(TRUE)
+    # Without degrees of freedom a solution reproduces polychoric correlations, or there is none.
+    if (df == 0 && lavaan::lavInspect(fit, "categorical") &&
+        lavaan::lavInspect(fit, "optim")$fx > 1e-6) return(TRUE)
     if (n_held == 0L) return(FALSE)
     values <- eigen(unclass(covariance), symmetric = TRUE, only.values = TRUE)$values
     values <- values[seq_len(length(values) - n_held)]
@@ -145,7 +190,7 @@ pyexpr_converged <- function(call, frame, known) {
 
 pyexpr_extract <- function(fit, grouped) {
     table <- as.data.frame(lavaan::parTable(fit))
-    table <- table[table$op %in% c("=~", "~~", "~1"), ]
+    table <- table[table$op %in% c("=~", "~~", "~1", "|"), ]
     key <- function(x) paste(x$lhs, x$op, x$rhs, if (is.null(x$group)) 1L else x$group)
     standard <- as.data.frame(lavaan::standardizedSolution(fit))
     at <- match(key(table), key(standard))
@@ -173,6 +218,8 @@ pyexpr_versions <- function() {
 pyexpr_handle <- function(request) {
     switch(request$task,
         fit = pyexpr_fit(request),
+        scores = pyexpr_fit(request, pyexpr_scores),
+        modindices = pyexpr_fit(request, pyexpr_modindices),
         versions = list(),
         echo = request$value,
         fail = {

@@ -10,9 +10,16 @@ import numpy as np
 from pyexpr.base.checks import confidence_level
 from pyexpr.base.errors import DataError, FactorModelError, RError, counted, listed
 from pyexpr.base.tables import column_or_array, label_codes
-from pyexpr.measurement.columns import grouping, indicator_columns, rows_to_fit
+from pyexpr.measurement.columns import (
+    Categories,
+    grouping,
+    indicator_columns,
+    ordered_categories,
+    rows_to_fit,
+)
 from pyexpr.measurement.engines.choice import ENGINES, checked_engine, fit_with
 from pyexpr.measurement.engines.protocol import FitOutput, FitRequest
+from pyexpr.measurement.lavaan_options import checked_options
 from pyexpr.measurement.model_syntax import parse_model
 from pyexpr.measurement.orientation import oriented, pointing
 from pyexpr.measurement.result import CFAResult, Rows
@@ -40,6 +47,8 @@ def cfa(
     confidence: float = 0.95,
     positive: Any = None,
     equal_loadings: bool = False,
+    ordered: Any = None,
+    lavaan_options: Any = None,
 ) -> CFAResult:
     r"""Fit a measurement model by maximum likelihood.
 
@@ -63,8 +72,9 @@ def cfa(
         Rows of one cluster (subject) are not independent: standard errors from
         the sums of scores per cluster (lavaan's ``robust.cluster``, estimator
         MLR). With under 40 clusters prefer `bootstrap_cfa`.
-    estimator : {"ML", "MLR"}
-        MLR has robust standard errors and scaled tests.
+    estimator : {"ML", "MLR", "WLSMV"}
+        MLR has robust standard errors and scaled tests; WLSMV is for ordered
+        indicators, and what they have.
     missing : {"listwise", "fiml"}
         Rows with a missing indicator are dropped and counted, or used with
         what they have (full information maximum likelihood, observed
@@ -83,6 +93,14 @@ def cfa(
     equal_loadings : bool
         Hold the loadings of each factor equal to one another, within each group
         (essentially tau-equivalent indicators). Two indicators are then enough.
+    ordered : bool, str or list of str, optional
+        Indicators that are ordered categories (True: all), beside those that are ordered
+        Categoricals; False: none. lavaan fits them by WLSMV: thresholds (``|`` in
+        `tidy()`), polychoric correlations, robust tests. Numbers stay continuous
+        unless they are named.
+    lavaan_options : dict, optional
+        Further options of lavaan's ``cfa()``, such as ``{"orthogonal": True}``; those
+        that are set here are refused by name.
 
     Returns
     -------
@@ -127,10 +145,12 @@ def cfa(
     if equal_loadings:
         spec = spec.with_equal_loadings()
     where = pointing(positive, spec)
+    frame = rows_to_fit(data)
+    categories = ordered_categories(frame, spec, ordered)
+    estimator = _estimator(estimator, categories, missing=missing, cluster=cluster)
     check_options(estimator, missing, confidence)
     checked_engine(engine)
-    frame = rows_to_fit(data)
-    columns = indicator_columns(frame, spec)
+    columns = indicator_columns(frame, spec, categories)
     group_name, group_codes, labels = grouping(frame, group)
     cluster_codes, n_clusters = None, 0
     if cluster is not None:
@@ -154,6 +174,8 @@ def cfa(
         estimator="MLR" if cluster_codes is not None else estimator,
         # Without a gap the two are one method, and lavaan changes its information for "ml".
         missing=missing if absent.any() else "listwise",
+        ordered=tuple(categories),
+        options=checked_options(lavaan_options),
     )
     check_determined(request, labels, group_name)
     fitted = fit_with(engine, request)
@@ -165,6 +187,8 @@ def cfa(
         output=output,
         pointing=where,
         largest=largest,
+        request=request,
+        categories=categories,
         labels=tuple(labels),
         group_name=group_name,
         rows=Rows(columns, group_codes, frame.index),
@@ -177,9 +201,32 @@ def cfa(
     )
 
 
+def _estimator(estimator: str, categories: Categories, *, missing: str, cluster: Any) -> str:
+    """Return the estimator that ordered indicators need, or refuse what they cannot have."""
+    if not categories:
+        if estimator == "WLSMV":
+            raise DataError(
+                "estimator='WLSMV' is for ordered indicators: name them with ordered=, or hand "
+                "them over as ordered Categoricals"
+            )
+        return estimator
+    for given, plain, argument in (
+        (estimator, ("ML", "WLSMV"), "estimator"), (missing, ("listwise",), "missing"),
+        (cluster, (None,), "cluster"),
+    ):  # fmt: skip
+        if not any(given is value or (isinstance(given, str) and given == value)
+                   for value in plain):  # fmt: skip
+            raise DataError(
+                f"{listed(categories)} are ordered indicators, fitted by WLSMV, which lavaan does "
+                f"not have with {argument}=; leave it out, or take them as continuous "
+                "(ordered=False)"
+            )
+    return "WLSMV"
+
+
 def check_options(estimator: str, missing: str, confidence: float) -> None:
     """Raise `DataError` for an unknown estimator or rule for missing values, or a wrong level."""
-    if estimator not in ("ML", "MLR"):
+    if estimator not in ("ML", "MLR", "WLSMV"):
         raise DataError(f"estimator= must be 'ML' or 'MLR', not {estimator!r}")
     if missing not in ("listwise", "fiml"):
         raise DataError(f"missing= must be 'listwise' or 'fiml', not {missing!r}")
@@ -201,7 +248,25 @@ def check_determined(request: FitRequest, labels: list[Any], group_name: str | N
         if request.group is not None:
             rows = rows[request.group == code]
         where = "" if group_name is None else f" in group {label!r} of {group_name!r}"
-        _check_rows(rows, spec, where, complete=request.missing == "listwise")
+        _check_categories(rows, request, where)
+        _check_rows(
+            rows, spec, where, complete=request.missing == "listwise" and not request.ordered
+        )
+
+
+def _check_categories(rows: NDArray[np.float64], request: FitRequest, where: str) -> None:
+    """Raise `FactorModelError` for an ordered indicator of which a category is nowhere."""
+    for name in request.ordered:
+        j = request.model.indicators.index(name)
+        every, own = np.unique(request.columns[:, j]), np.unique(rows[:, j])
+        if len(own) < len(every) and len(own) > 1:
+            gap = int(next(code for code in every if code not in own))
+            raise FactorModelError(
+                f"the ordered indicator {name!r} has no row of its category number {gap} "
+                f"(of {len(every)}){where}: its thresholds cannot be found; join categories that "
+                "are rare",
+                reason="empty_category",
+            )
 
 
 def _check_rows(
@@ -285,7 +350,11 @@ def pooled_fit(request: FitRequest, engine: str) -> FitOutput | None:
             columns[mine] -= np.nanmean(columns[mine], axis=0)
     alone = replace(request, columns=columns, group=None, cluster=None, n_groups=1, estimator="ML")
     # The kernel and lavaan find the same; the kernel is at hand.
-    plain = request.model.plain_factor and not np.isnan(columns).any()
+    plain = (
+        request.model.plain_factor
+        and not (request.ordered or request.options)
+        and not np.isnan(columns).any()
+    )
     try:
         return ENGINES["native" if plain else engine]().fit(alone)
     except (FactorModelError, RError):

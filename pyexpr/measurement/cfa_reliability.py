@@ -64,6 +64,15 @@ def shares(output: FitOutput, model: MeasurementModel, code: int, z: float) -> l
     return found
 
 
+def no_shares(model: MeasurementModel, reason: str) -> list[Share]:
+    """Return `QUANTITIES` of every factor without a value, and why."""
+    return [
+        Share(factor, quantity, math.nan, math.nan, math.nan, reason)
+        for factor in model.factors
+        for quantity in QUANTITIES
+    ]
+
+
 def _reasons(matrices: GroupMatrices) -> NDArray[np.object_]:
     """Return why quantities of factors have no value, (3, m), "" where they have one."""
     loads = matrices.loadings != 0
@@ -125,7 +134,7 @@ def _log_ratios(
     With S the implied covariance: ``psi_kk / E_kk``, E the error of Bartlett scores,
     ``(L'S^-1 L)^-1 - Psi``; ``R2 / (1 - R2)``, R2 the squared correlation with
     regression scores, ``(Psi L'S^-1 L Psi)_kk / psi_kk``; and ``psi_kk (sum lambda)^2 /
-    sum Theta`` over the factor's own indicators.
+    sum Theta`` over the factor's own indicators, each by the sign of its loading.
     """
     variances = np.diag(factors)
     implied = loadings @ factors @ loadings.T + residuals
@@ -134,7 +143,8 @@ def _log_ratios(
     if _apart(loadings):
         unexplained = np.diag(np.linalg.inv(information)) - variances
     explained = np.diag(factors @ information @ factors) / variances
-    own = (loadings != 0).T.astype(np.float64)
+    # Of a sum in which indicators that load negatively are turned around.
+    own = np.sign(loadings.real).T
     total = np.einsum("kj,jl,kl->k", own, residuals, own)
     with np.errstate(divide="ignore", invalid="ignore"):
         # Infinite or not defined where a reason says so, and not shown.
@@ -142,7 +152,7 @@ def _log_ratios(
             [
                 variances / unexplained,
                 explained / (1 - explained),
-                variances * loadings.sum(axis=0) ** 2 / total,
+                variances * (own * loadings.T).sum(axis=1) ** 2 / total,
             ]
         )
         return np.log(ratios.astype(np.complex128))

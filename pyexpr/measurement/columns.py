@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import ColumnError, DataError, have, listed
-from pyexpr.base.tables import as_frame, column_or_array, label_codes, numeric_column
+from pyexpr.base.errors import ColumnError, DataError, have, listed, near_names
+from pyexpr.base.tables import (
+    as_frame,
+    column_or_array,
+    label_codes,
+    numeric_column,
+    require_columns,
+)
 from pyexpr.measurement.spec import MeasurementModel
 
 if TYPE_CHECKING:
@@ -25,6 +31,13 @@ _OF_RESULTS = frozenset(
 )  # fmt: skip
 
 
+# More distinct values than this are a measurement, not categories.
+_MOST_CATEGORIES = 20
+
+#: Name of an ordered indicator -> its categories from low to high.
+Categories = dict[str, tuple[Any, ...]]
+
+
 def rows_to_fit(data: Any) -> pd.DataFrame:
     """Return the data of a factor model as a data frame, or raise `DataError` without rows."""
     frame = as_frame(data)
@@ -33,8 +46,25 @@ def rows_to_fit(data: Any) -> pd.DataFrame:
     return frame
 
 
-def indicator_columns(frame: pd.DataFrame, spec: MeasurementModel) -> NDArray[np.float64]:
-    """Return the indicators (n, p) in the model's order, NaN where missing."""
+def indicator_columns(
+    frame: pd.DataFrame, spec: MeasurementModel, categories: Categories | None = None
+) -> NDArray[np.float64]:
+    """Return the indicators (n, p) in the model's order, NaN where missing.
+
+    Those with `categories` are 1, 2, ... for the first, second, ... of them.
+    """
+    named = _named_columns(frame)
+    known = categories or {}
+    return np.column_stack(
+        [
+            _codes(named, name, known[name]) if name in known
+            else numeric_column(named, name, what="data")
+            for name in spec.indicators
+        ]
+    ).reshape(len(frame), len(spec.indicators))  # fmt: skip
+
+
+def _named_columns(frame: pd.DataFrame) -> pd.DataFrame:
     # Columns may have names that are not text; the model's names are.
     named = (
         frame if all(isinstance(name, str) for name in frame.columns) else frame.rename(columns=str)
@@ -45,9 +75,81 @@ def indicator_columns(frame: pd.DataFrame, spec: MeasurementModel) -> NDArray[np
             f"data have columns whose names are the same as text, such as 0 and '0': "
             f"{listed(doubled)}; rename one"
         )
-    return np.column_stack(
-        [numeric_column(named, name, what="data") for name in spec.indicators]
-    ).reshape(len(frame), len(spec.indicators))
+    return named
+
+
+def ordered_categories(frame: pd.DataFrame, spec: MeasurementModel, ordered: Any) -> Categories:
+    """Return the ordered indicators with their categories, those that no row holds left out.
+
+    Parameters
+    ----------
+    ordered : bool, str, list of str or None
+        All indicators, none, or these; None, or a list, takes ordered Categoricals too.
+    """
+    named = _named_columns(frame)
+    if isinstance(ordered, (bool, np.bool_)):
+        names = set(spec.indicators) if ordered else set()
+    else:
+        chosen = [] if ordered is None else [ordered] if isinstance(ordered, str) else ordered
+        names = {str(name) for name in chosen}
+        for name in names:
+            if name not in spec.indicators:
+                raise DataError(
+                    f"ordered= names {name!r}, which is no indicator; "
+                    f"{near_names(name, spec.indicators)}"
+                )
+        names |= {name for name in spec.indicators if _is_ordered(named, name)}
+    found: Categories = {}
+    for name in spec.indicators:
+        if name not in names:
+            continue
+        if _is_ordered(named, name):
+            present = named[name].cat.remove_unused_categories().cat.categories
+            found[name] = tuple(present.tolist())
+        else:
+            values = numeric_column(named, name, what="data")
+            found[name] = tuple(np.unique(values[~np.isnan(values)]).tolist())
+        if len(found[name]) > _MOST_CATEGORIES:
+            raise DataError(
+                f"indicator {name!r} has {len(found[name])} distinct values, which are no ordered "
+                f"categories (at most {_MOST_CATEGORIES}); leave it out of ordered="
+            )
+    return found
+
+
+def refuse_ordered(frame: pd.DataFrame, spec: MeasurementModel, what: str) -> None:
+    """Raise `DataError` for ordered Categoricals where they cannot be treated as such."""
+    named = _named_columns(frame)
+    ordered = [name for name in spec.indicators if _is_ordered(named, name)]
+    if ordered:
+        raise DataError(
+            f"{what} is for continuous indicators, and {listed(ordered)} "
+            f"{'is an' if len(ordered) == 1 else 'are'} ordered Categorical"
+            f"{'' if len(ordered) == 1 else 's'}: cfa() fits these; or hand the categories over "
+            "as numbers, if they may count as equally far apart"
+        )
+
+
+def _is_ordered(frame: pd.DataFrame, name: str) -> bool:
+    return name in frame.columns and bool(getattr(frame[name].dtype, "ordered", False))
+
+
+def _codes(frame: pd.DataFrame, name: str, categories: tuple[Any, ...]) -> NDArray[np.float64]:
+    require_columns(frame, [name], what="data")
+    column = frame[name]
+    place = {value: k + 1.0 for k, value in enumerate(categories)}
+    absent = column.isna().to_numpy(dtype=bool)
+    values = column.tolist()
+    codes = np.full(len(values), np.nan)
+    for row in np.flatnonzero(~absent):
+        code = place.get(values[row])
+        if code is None:
+            raise DataError(
+                f"row {row + 1} of indicator {name!r} holds {values[row]!r}, which none of the "
+                f"rows that were fitted does: they hold {listed(categories)}"
+            )
+        codes[row] = code
+    return codes
 
 
 def grouping(frame: pd.DataFrame, group: Any) -> tuple[str | None, NDArray[np.int64], list[Any]]:

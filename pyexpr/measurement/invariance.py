@@ -18,7 +18,7 @@ from pyexpr.base.errors import (
 )
 from pyexpr.base.tables import column_or_array, label_codes
 from pyexpr.measurement.cfa import check_determined, check_options
-from pyexpr.measurement.columns import grouping, indicator_columns, rows_to_fit
+from pyexpr.measurement.columns import grouping, indicator_columns, refuse_ordered, rows_to_fit
 from pyexpr.measurement.engines.choice import checked_engine
 from pyexpr.measurement.engines.protocol import FitRequest
 from pyexpr.measurement.invariance_lavaan import (
@@ -157,9 +157,12 @@ def invariance(
     spec = parse_model(model)
     where = pointing(positive, spec)
     n_threads = checked_threads(n_threads)
+    if estimator == "WLSMV":
+        raise DataError("invariance is for continuous indicators: estimator= is 'ML' or 'MLR'")
     check_options(estimator, missing, confidence)
     checked_engine(engine)
     frame = rows_to_fit(data)
+    refuse_ordered(frame, spec, "invariance")
     columns = indicator_columns(frame, spec)
     freed = _freed(free, spec)
     if group is None:

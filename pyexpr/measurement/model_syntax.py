@@ -116,24 +116,12 @@ def _check(model: MeasurementModel) -> None:
     own = [term.rhs for term in model.terms if term.op == "=~" and term.rhs == term.lhs]
     if own:
         raise DataError(f"a factor and its indicator are both called {own[0]!r}; rename one")
-    _check_levels(model)
-
-
-def _check_levels(model: MeasurementModel) -> None:
-    below = {
-        factor: [t.rhs for t in model.terms if t.op == "=~" and t.lhs == factor]
-        for factor in model.factors
-    }
-    left = dict(below)
-    while left:
-        lowest = [name for name, parts in left.items() if not set(parts) & set(left)]
-        if not lowest:
-            raise DataError(
-                f"the factors {listed(left)} measure one another in a circle: a factor of higher "
-                "order is measured by factors that do not lead back to it"
-            )
-        for name in lowest:
-            del left[name]
+    higher = [t for t in model.terms if t.op == "=~" and t.rhs in model.factors]
+    if higher:
+        raise DataError(
+            f"a factor that measures another factor ('{higher[0].lhs} =~ {higher[0].rhs}') is not "
+            "supported: let the factors covary instead"
+        )
 
 
 def _parse_syntax(text: str) -> list[Term]:

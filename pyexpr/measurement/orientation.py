@@ -165,8 +165,8 @@ def whole_sample(
 
 
 def standardised(parameters: Parameters, code: int, spec: MeasurementModel) -> NDArray[np.float64]:
-    """Return standardised loadings (indicators and factors, factors) of one group."""
-    row = {name: i for i, name in enumerate((*spec.indicators, *spec.factors))}
+    """Return standardised loadings (p, m) of one group."""
+    row = {name: i for i, name in enumerate(spec.indicators)}
     column = {name: k for k, name in enumerate(spec.factors)}
     found = np.zeros((len(row), len(column)))
     for i in np.flatnonzero(parameters.group == code):
@@ -177,10 +177,9 @@ def standardised(parameters: Parameters, code: int, spec: MeasurementModel) -> N
 
 def targets(where: Pointing, spec: MeasurementModel) -> NDArray[np.float64]:
     """Return the loadings that a fit of the whole sample is to agree with: 1 where it points to."""
-    names = [*spec.indicators, *spec.factors]
-    found = np.zeros((len(names), len(spec.factors)))
+    found = np.zeros((len(spec.indicators), len(spec.factors)))
     for k, factor in enumerate(spec.factors):
-        found[names.index(where.indicators[factor]), k] = 1.0
+        found[spec.indicators.index(where.indicators[factor]), k] = 1.0
     return found
 
 
@@ -225,17 +224,13 @@ def turned_to(
     flip = dict.fromkeys([(code, factor) for code in codes for factor in spec.factors], 1.0)
     pinned, components = _ties(found, spec, codes)
     loadings = {code: standardised(found, code, spec) for code in codes}
-    p = len(spec.indicators)
-    for component in sorted(components, key=lambda nodes: max(_depth(f, spec) for _, f in nodes)):
+    for component in components:
         if pinned.intersection(component):
             continue
         agreement = 0.0
         for code, factor in _deciding(component, where):
             k = spec.factors.index(factor)
-            turned = loadings[code][:, k].copy()
-            # A factor that is an indicator may have been turned already.
-            turned[p:] *= [flip[code, name] for name in spec.factors]
-            agreement += float(turned @ target[code][:, k])
+            agreement += float(loadings[code][:, k] @ target[code][:, k])
         if agreement < 0:
             flip |= dict.fromkeys(component, -1.0)
     return _flipped(output, flip)
@@ -245,13 +240,6 @@ def _deciding(component: list[Node], where: Pointing | None) -> list[Node]:
     if where is None:
         return component
     return [node for node in component if node[1] in where.named] or component[:1]
-
-
-def _depth(factor: str, spec: MeasurementModel) -> int:
-    below = [
-        t.rhs for t in spec.terms if t.op == "=~" and t.lhs == factor and t.rhs in spec.factors
-    ]
-    return 1 + max((_depth(name, spec) for name in below), default=0)
 
 
 def _ties(
@@ -300,7 +288,7 @@ def _factors_of(lhs: str, op: str, rhs: str, spec: MeasurementModel) -> list[str
     """Return the factors that change a parameter's sign when they are turned."""
     if lhs not in spec.factors or (op == "~~" and lhs == rhs):
         return []
-    return [lhs, rhs] if rhs in spec.factors else [lhs]
+    return [lhs, rhs] if op == "~~" else [lhs]
 
 
 def _of_group(found: Parameters, code: int) -> Parameters:
@@ -321,7 +309,7 @@ def _flipped(output: FitOutput, flip: Mapping[Node, float]) -> FitOutput:
     sign = np.ones(len(found.lhs))
     for i, code in enumerate(found.group.tolist()):
         sign[i] = flip.get((code, found.lhs[i]), 1.0)
-        if found.op[i] in ("~~", "=~"):
+        if found.op[i] == "~~":
             sign[i] *= flip.get((code, found.rhs[i]), 1.0)
     if (sign > 0).all():
         return output

@@ -16,10 +16,12 @@ from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, column_or_array
 from pyexpr.base.versions import versions
 from pyexpr.measurement.cfa_plot import loadings_figure
-from pyexpr.measurement.cfa_reliability import shares
-from pyexpr.measurement.columns import indicator_columns
-from pyexpr.measurement.engines.protocol import FitOutput
-from pyexpr.measurement.orientation import Pointing, standardised, turned_to
+from pyexpr.measurement.cfa_reliability import no_shares, shares
+from pyexpr.measurement.columns import Categories, indicator_columns
+from pyexpr.measurement.engines.protocol import FitOutput, FitRequest
+from pyexpr.measurement.orientation import Pointing, turned_to
+from pyexpr.measurement.refitted import modification_indices, ordered_scores
+from pyexpr.measurement.result_notes import fit_notes
 from pyexpr.measurement.scores import (
     GroupMatrices,
     factor_scores,
@@ -27,13 +29,17 @@ from pyexpr.measurement.scores import (
     group_matrices,
     observed_part,
 )
-from pyexpr.measurement.spec import EQUAL, MeasurementModel
+from pyexpr.measurement.spec import MeasurementModel
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+_ORDERED_RELIABILITY = (
+    "indicators are ordered: the model is of continuous responses behind the categories, and their "
+    "reliability is not that of the ratings"
+)
 # glance() column -> lavaan's name.
 _MEASURES = {
     "chisq": "chisq", "df": "df", "p_value": "pvalue", "cfi": "cfi", "tli": "tli",
@@ -46,6 +52,11 @@ _ROBUST = {
     "tli_robust": "tli.robust", "rmsea_robust": "rmsea.robust",
     "rmsea_robust_conf_low": "rmsea.ci.lower.robust",
     "rmsea_robust_conf_high": "rmsea.ci.upper.robust",
+}  # fmt: skip
+_SCALED = {
+    "cfi_scaled": "cfi.scaled", "tli_scaled": "tli.scaled", "rmsea_scaled": "rmsea.scaled",
+    "rmsea_scaled_conf_low": "rmsea.ci.lower.scaled",
+    "rmsea_scaled_conf_high": "rmsea.ci.upper.scaled",
 }  # fmt: skip
 
 
@@ -83,6 +94,10 @@ class CFAResult(Result):
     largest : int or None
         The code of the group that the others were turned to agree with, where the rows of
         all groups have no solution.
+    request : FitRequest
+        What the engine was asked, for what lavaan tells beyond the fit.
+    categories : dict
+        The ordered indicators, and their categories from low to high.
     """
 
     model: MeasurementModel
@@ -98,6 +113,8 @@ class CFAResult(Result):
     confidence: float
     pointing: Pointing
     largest: int | None
+    request: FitRequest
+    categories: Categories
 
     @property
     def converged(self) -> bool:
@@ -107,7 +124,7 @@ class CFAResult(Result):
     @property
     def admissible(self) -> bool:
         """Whether residual and factor covariances are positive definite in every group."""
-        return all(self._matrices(code).admissible for code in range(len(self.labels)))
+        return all(self.matrices(code).admissible for code in range(len(self.labels)))
 
     @property
     def messages(self) -> tuple[str, ...]:
@@ -119,7 +136,8 @@ class CFAResult(Result):
         """Number of rows used."""
         return sum(self.output.n_obs)
 
-    def _matrices(self, code: int) -> GroupMatrices:
+    def matrices(self, code: int) -> GroupMatrices:
+        """Return the model of one group, by its code, as matrices."""
         return group_matrices(
             self.output.parameters, code, self.model.factors, self.model.indicators
         )
@@ -144,9 +162,10 @@ class CFAResult(Result):
         """Return all parameters, one row each.
 
         Columns: the group's name (with groups), lhs, op (``=~`` loading, ``~~``
-        variance or covariance, ``~1`` intercept), rhs, estimate, std_error,
-        statistic (z), p_value, conf_low, conf_high, std_all (standardised),
-        reason (``fixed`` where there is nothing to test).
+        variance or covariance, ``~1`` intercept, ``|`` threshold, of which rhs is ``t1``,
+        ``t2``, ...), rhs, estimate, std_error, statistic (z), p_value, conf_low, conf_high,
+        std_all (standardised), reason (``fixed`` where there is nothing to test; of the
+        residual variance of an ordered indicator, that it is what loadings leave of 1).
         """
         import pandas as pd
 
@@ -164,6 +183,10 @@ class CFAResult(Result):
                 "std_all": found.std_all, "reason": np.where(free, "", "fixed"),
             }
         )  # fmt: skip
+        left = ~free & (table["op"] == "~~") & table["lhs"].isin(list(self.categories))
+        table.loc[left & (table["lhs"] == table["rhs"]), "reason"] = "1 less what is explained"
+        unknown = table["reason"] == "1 less what is explained"
+        table.loc[unknown, ["std_error", "conf_low", "conf_high"]] = np.nan
         if self.group_name is not None:
             table.insert(0, self.group_name, [self.labels[code] for code in found.group])
         return table
@@ -205,8 +228,9 @@ class CFAResult(Result):
     def glance(self) -> pd.DataFrame:
         """Return the fit in one row: chi-square, CFI, TLI, RMSEA (90 %), SRMR, AIC, BIC, counts.
 
-        npar, AIC and BIC count the intercepts. With MLR the scaled and robust
-        versions stand beside. `p_value` is NaN with df = 0, and a note says so.
+        npar, AIC and BIC count the intercepts. With MLR and WLSMV the scaled and robust
+        versions stand beside; WLSMV has no likelihood. `p_value` is NaN with df = 0, and a
+        note says so.
         """
         import pandas as pd
 
@@ -216,6 +240,8 @@ class CFAResult(Result):
         }
         if "chisq.scaled" in measures:
             row |= {name: measures.get(theirs, math.nan) for name, theirs in _ROBUST.items()}
+        if self.categories:
+            row |= {name: measures.get(theirs, math.nan) for name, theirs in _SCALED.items()}
         for count in ("df", "npar"):
             row[count] = int(row[count])
         row |= {
@@ -340,13 +366,23 @@ class CFAResult(Result):
         m = len(self.model.factors)
         values = np.full((len(rows.columns), 2 * m), np.nan)
         reasons = np.full(len(rows.columns), "", dtype=object)
+        by_lavaan = np.zeros(len(rows.columns), dtype=np.bool_)
         for code in range(len(self.labels)):
             mine = rows.groups == code
-            model = self._matrices(code)
+            model = self.matrices(code)
             if not (model.admissible or allow_inadmissible):
                 reasons[mine] = "inadmissible"
                 continue
+            if self.categories:
+                complete = mine & ~np.isnan(rows.columns).any(axis=1)
+                reasons[mine & ~complete] = "missing indicator"
+                by_lavaan |= complete
+                continue
             self._score_group(rows.columns, mine, model, method, values, reasons)
+        if by_lavaan.any():
+            values[by_lavaan, :m] = ordered_scores(
+                self, rows.columns[by_lavaan], rows.groups[by_lavaan], method
+            )
         return self._score_table(values, reasons, rows.index)
 
     def _score_group(
@@ -397,7 +433,7 @@ class CFAResult(Result):
 
     def _unseen(self, data: Any, group: Any) -> Rows:
         frame = as_frame(data)
-        columns = indicator_columns(frame, self.model)
+        columns = indicator_columns(frame, self.model, self.categories)
         if self.group_name is None:
             return Rows(columns, np.zeros(len(frame), dtype=np.int64), frame.index)
         name, values = column_or_array(
@@ -426,13 +462,13 @@ class CFAResult(Result):
           of ``(Psi L'S^-1 L Psi)_kk / psi_kk``. They borrow from correlated factors: it is
           then more than the root of the reliability, and for one factor just that.
         - ``omega``: ``psi (sum lambda)^2 / (psi (sum lambda)^2 + sum theta)`` of the sum of
-          the factor's indicators, their residual covariances included; none where one of
-          them measures another factor too.
+          the factor's indicators, those that load negatively turned around, their residual
+          covariances included; none where one of them measures another factor too.
 
         Intervals by the delta method on the logarithm of ``share / (1 - share)`` (of its
-        square for determinacy); NaN with a reason where the model is inadmissible, or an
-        indicator without error by design. Source: McDonald (1999); Grice (2001). Checked
-        against ``psych::factor.stats`` and lavaan's ``:=``.
+        square for determinacy); NaN with a reason where the model is inadmissible, an
+        indicator without error by design, or indicators are ordered. Source: McDonald
+        (1999); Grice (2001). Checked against ``psych::factor.stats`` and lavaan's ``:=``.
         """
         import pandas as pd
 
@@ -440,69 +476,32 @@ class CFAResult(Result):
             [
                 self._of_group(code) | asdict(share)
                 for code in range(len(self.labels))
-                for share in shares(self.output, self.model, code, self._z())
+                for share in (
+                    no_shares(self.model, _ORDERED_RELIABILITY)
+                    if self.categories
+                    else shares(self.output, self.model, code, self._z())
+                )
             ]
         )
 
+    def modification_indices(self) -> pd.DataFrame:
+        """Return by how much the fit would gain from freeing each parameter, largest first.
+
+        Columns: the group's name (with groups), lhs, op, rhs, mi (the fall in chi-square that
+        is to be expected, df 1), p_value, epc (the value to be expected), sepc_all
+        (standardised). By ``lavaan::modificationIndices``, which fits the model once more.
+        Many are looked at: what chance finds among them does not hold in the next sample.
+
+        Raises
+        ------
+        EngineError
+            If the native engine fitted the model.
+        """
+        return modification_indices(self)
+
     def notes(self) -> tuple[str, ...]:
         """Return what a reader must know: df = 0, dropped rows, inadmissible estimates."""
-        said = []
-        if self.output.measures.get("df") == 0:
-            said.append(
-                "The model has no degrees of freedom left: it reproduces the covariances exactly, "
-                "and its fit cannot be tested."
-            )
-        labels = dict.fromkeys(t.label for t in self.model.terms if t.label not in ("", EQUAL))
-        if labels and self.group_name is not None:
-            said.append(
-                f"What is labelled {listed(labels)} is held equal over the groups, too: a label "
-                "is one parameter."
-            )
-        if self.n_dropped:
-            total = len(self.rows.columns)
-            which = "an indicator is" if self.missing == "listwise" else "all indicators are"
-            said.append(
-                f"{self.n_dropped} of {total} rows {'was' if self.n_dropped == 1 else 'were'} "
-                "left out "
-                f"because {which} missing."
-            )
-        said += self._direction_notes()
-        said += [
-            self._inadmissible_note(code)
-            for code in range(len(self.labels))
-            if not self._matrices(code).admissible
-        ]
-        if 0 < self.n_clusters < 40:
-            said.append(
-                f"There are only {self.n_clusters} clusters: cluster-robust standard errors are "
-                "too small below about 40; see bootstrap_cfa."
-            )
-        return tuple(said)
-
-    def _direction_notes(self) -> list[str]:
-        """Say what the factors with loadings of both signs point to."""
-        found = [
-            standardised(self.output.parameters, code, self.model)
-            for code in range(len(self.labels))
-        ]
-        fixed = self.model.marked_factors
-        mixed = [
-            factor
-            for k, factor in enumerate(self.model.factors)
-            if factor not in fixed and any((loadings[:, k] < 0).any() for loadings in found)
-        ]
-        if not mixed:
-            return []
-        groups = ""
-        if self.group_name is not None:
-            with_whom = (
-                "the model of all rows"
-                if self.largest is None
-                else f"{self.labels[self.largest]!r}, the largest, since all rows together have "
-                "no solution"
-            )
-            groups = f" The groups' factors are turned to agree with {with_whom}."
-        return [self.pointing.note(mixed, over_groups=groups)]
+        return fit_notes(self)
 
     def turned_to(self, loadings: pd.DataFrame) -> CFAResult:
         """Return the same fit with its factors turned to agree with those of another.
@@ -517,7 +516,7 @@ class CFAResult(Result):
         DataError
             If a group of this fit is not among them.
         """
-        names = [*self.model.indicators, *self.model.factors]
+        names = self.model.indicators
         wanted = {}
         for code, label in enumerate(self.labels):
             own = loadings
@@ -535,32 +534,16 @@ class CFAResult(Result):
             wanted[code] = target
         return replace(self, output=turned_to(self.output, self.model, wanted))
 
-    def _inadmissible_note(self, code: int) -> str:
-        model = self._matrices(code)
-        variances = zip(self.model.indicators, np.diag(model.residuals), strict=True)
-        negative = [
-            f"{name!r} ({value:.3g})"
-            for (name, value), none in zip(variances, model.without_error, strict=True)
-            if value <= 0 and not none
-        ]
-        where = "" if self.group_name is None else f" in group {self.labels[code]!r}"
-        what = (
-            f"the residual variance of {', '.join(negative)} is not positive"
-            if negative
-            else "a covariance matrix is not positive definite"
-        )
-        return (
-            f"The solution is not admissible{where}: {what}. Scores are NaN unless "
-            "allow_inadmissible=True."
-        )
-
     def provenance(self) -> dict[str, Any]:
         """Return model, estimator, engine, counts, messages and versions."""
         return {
             "model": self.model.syntax(), "estimator": self.estimator, "missing": self.missing,
-            "likelihood": "normal", "confidence": self.confidence, "engine": self.engine,
+            "likelihood": "" if self.categories else "normal",
+            "confidence": self.confidence, "engine": self.engine,
             "n": self.n_obs, "n_dropped": self.n_dropped, "n_clusters": self.n_clusters,
             "group": self.group_name, "positive": self.pointing.indicators,
+            "ordered": {name: list(map(str, known)) for name, known in self.categories.items()},
+            "lavaan_options": dict(self.request.options),
             "groups": dict(zip(map(str, self.labels), self.output.n_obs, strict=True)),
             "converged": self.converged, "admissible": self.admissible,
             "messages": list(self.messages), "versions": {**versions(), **self.output.versions},

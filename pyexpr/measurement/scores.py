@@ -64,7 +64,7 @@ def group_matrices(
                 intercepts[row[left]] = value
             else:
                 means[column[left]] = value
-        else:
+        elif op == "~~":
             matrix, place = (residuals, row) if left in row else (psi, column)
             matrix[place[left], place[right]] = matrix[place[right], place[left]] = value
             if left == right and left in row and value == 0 and parameters.free[i] < 0:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from lavaan_direct import by_lavaan
+from parity.factor_model import exactly
 
 from pyexpr.base.errors import DataError
 from pyexpr.measurement.bootstrap_cfa import bootstrap_cfa
@@ -121,25 +122,23 @@ def test_each_of_several_factors_is_turned_with_its_covariance(tmp_path) -> None
 
 
 def test_without_a_model_of_all_rows_the_largest_group_leads() -> None:
-    """Opposite groups of one size leave covariances of about 0 behind."""
-    data = balanced(9)
-    b = data["context"] == "b"
-    data.loc[b, ["happy", "warm"]] *= -1
-    rows = data.groupby("context").cumcount() < 150
-    data = data[rows & ((data["context"] == "a") | (data.index % 3 > 0))].reset_index(drop=True)
-    three = {"valence": ["happy", "sad", "warm"]}
-    centred = data[["happy", "sad", "warm"]] - data.groupby("context")[
-        ["happy", "sad", "warm"]
-    ].transform("mean")
-    # The two contexts agree in one covariance only; a sign is forced where chance does not.
-    s = np.cov(centred.to_numpy().T)
-    if s[0, 1] * s[0, 2] * s[1, 2] > 0:
-        data.loc[data["context"] == "b", "sad"] *= 3
-    fit = cfa(data, three, group="context", engine="native")
-    first = fit.loadings().groupby("context")["loading"].first()
-    assert first["a"] > 0
-    found = fit.loadings().pivot(index="context", columns="indicator", values="std_loading")
-    assert found.loc["a"] @ found.loc["b"] >= 0
+    """Covariances of all rows whose product is negative have no factor."""
+    model = {"f": ["x", "y", "z"]}
+    blocks = []
+    for label, n, loadings in (("a", 100, (1.0, 0.5, -0.9)), ("b", 120, (-0.8, -0.8, -0.8))):
+        covariance = np.outer(loadings, loadings)
+        np.fill_diagonal(covariance, 1.6)
+        blocks.append(pd.DataFrame(exactly(covariance, n), columns=model["f"]).assign(group=label))
+    data = pd.concat(blocks, ignore_index=True)
+    for engine in ("native", "rpy2"):
+        fit = cfa(data, model, group="group", engine=engine)
+        loadings = fit.loadings().pivot(index="group", columns="indicator", values="loading")
+        np.testing.assert_allclose(loadings.loc["b"], 0.8, atol=1e-6)
+        np.testing.assert_allclose(loadings.loc["a"], [1.0, 0.5, -0.9], atol=1e-6)
+        assert "agree with 'b', the largest, since all rows" in " ".join(fit.notes())
+    named = cfa(data, model, group="group", engine="native", positive="z").loadings()
+    # The largest group has z positive, and the other agrees with it as before.
+    np.testing.assert_allclose(named["loading"], fit.loadings()["loading"], atol=1e-6)
 
 
 def test_a_refit_can_be_turned_to_agree_with_another() -> None:
@@ -185,3 +184,17 @@ def test_fixed_values_keep_a_factor_as_it_is() -> None:
     tied = cfa(data, "f =~ x1 + x2 + x3 + x4\ng =~ y1 + y2 + y3 + y4\nf ~~ 0.4*g", positive="x3")
     assert tied.tidy().query("lhs == 'f' and rhs == 'g'")["estimate"].item() == 0.4
     assert tied.loadings().query("indicator == 'x3'")["loading"].item() > 0
+
+
+def test_omega_is_of_the_sum_with_negative_keys_turned() -> None:
+    data = balanced()
+    found = cfa(data, MODEL, engine="native").reliability()
+    plain = data.assign(sad=-data["sad"], cold=-data["cold"])
+    wanted = cfa(plain, MODEL, engine="native").reliability()
+    for column in ("estimate", "conf_low", "conf_high"):
+        np.testing.assert_allclose(found[column], wanted[column], rtol=1e-9)
+    # By its definition: the variance of the keyed sum that the factor explains.
+    table = cfa(data, MODEL, engine="native").loadings()
+    total = np.abs(table["loading"]).sum() ** 2
+    omega = total / (total + table["residual_variance"].sum())
+    assert found.set_index("quantity").loc["omega", "estimate"] == pytest.approx(omega)

@@ -213,6 +213,50 @@ test_that("slopes equal lm() where there is one penalty and no clusters matter",
   expect_identical(tidy(per_context)$alpha, c(0.1, 0.2, 0.3, 0.4))
 })
 
+test_that("fit_cfa() takes directions, ordered factors, equal loadings and lavaan's options", {
+  need_python()
+  named <- fit_cfa(transform(clips, emotion = -emotion), c(response, emotion, motion),
+    positive = emotion)
+  expect_identical(sign(tidy(named, "loadings")$loading), c(-1, 1, -1))
+  by_factor <- fit_cfa(clips, list(f = c(response, emotion, motion)), positive = list(f = "motion"))
+  expect_true(all(tidy(by_factor, "loadings")$loading > 0))
+  equal <- fit_cfa(clips, c(response, emotion), equal_loadings = TRUE)
+  expect_equal(diff(tidy(equal, "loadings")$loading), 0, tolerance = 1e-6)
+  turned <- bootstrap_cfa(transform(clips, response = -response), c(response, emotion, motion),
+    subject, n_boot = 50, positive = emotion)
+  expect_identical(sign(tidy(turned)$estimate[1:3]), c(-1, 1, 1))
+  expect_identical(unique(tidy(turned)$method), "jackknife_t")
+  skip_if_not_installed("lavaan")
+  cut3 <- function(x) cut(x, quantile(x, c(0, .4, .8, 1)), c("low", "middle", "high"),
+    include.lowest = TRUE, ordered_result = TRUE)
+  answers <- data.frame(response = cut3(clips$response), emotion = cut3(clips$emotion),
+    motion = cut3(clips$motion))
+  fit <- fit_cfa(answers, c(response, emotion, motion))
+  lavaan_fit <- lavaan::cfa("f =~ response + emotion + motion", answers, std.lv = TRUE)
+  wanted <- lavaan::parameterEstimates(lavaan_fit)
+  found <- tidy(fit)
+  for (op in c("=~", "|")) {
+    expect_equal(found$estimate[found$op == op], wanted$est[wanted$op == op], tolerance = 1e-4)
+    expect_equal(found$std.error[found$op == op], wanted$se[wanted$op == op], tolerance = 1e-4)
+  }
+  scores <- cfa_scores(fit, method = "regression")
+  expect_equal(scores$score, as.numeric(lavaan::lavPredict(lavaan_fit)), tolerance = 1e-3)
+  expect_equal(cfa_scores(fit, answers[3:4, ], method = "regression")$score, scores$score[3:4])
+  numbers <- as.data.frame(lapply(answers, as.integer))
+  expect_equal(tidy(fit_cfa(numbers, c(response, emotion, motion), ordered = TRUE))$estimate,
+    found$estimate)
+  expect_identical(glance(fit_cfa(numbers, c(response, emotion, motion)))$estimator, "ML")
+  four <- transform(clips, extra = response + rnorm(nrow(clips)))
+  more <- modification_indices(fit_cfa(four, c(response, emotion, motion, extra)))
+  expect_identical(names(more), c("lhs", "op", "rhs", "mi", "p.value", "epc", "sepc_all"))
+  expect_false(is.unsorted(rev(more$mi)))
+  expect_error(fit_cfa(clips, c(response, emotion, motion), lavaan_options = list(std.lv = FALSE)),
+    "may not set 'std.lv'", fixed = TRUE)
+  expect_error(fit_cfa(clips, c(response, emotion, motion), lavaan_options = list(TRUE)),
+    "must be a named list", fixed = TRUE)
+  expect_error(fit_cfa(clips, c(response, emotion, motion), ordered = nowhere), "nowhere")
+})
+
 test_that("invariance() and bootstrap_cfa() speak of contexts and subjects", {
   need_python()
   found <- invariance(clips, c(response, emotion, motion), group = context, cluster = subject)

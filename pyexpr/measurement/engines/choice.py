@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pyexpr.base.errors import DataError, EngineError, LavaanNotFoundError, RNotFoundError, listed
 from pyexpr.measurement.engines import host_engine, rpy2_engine, rscript_engine
 from pyexpr.measurement.engines.host_engine import HostEngine
 from pyexpr.measurement.engines.native_engine import NativeEngine, refuse_unsupported
-from pyexpr.measurement.engines.protocol import Engine, FitOutput, FitRequest
+from pyexpr.measurement.engines.protocol import (
+    Answer,
+    Engine,
+    FitOutput,
+    FitRequest,
+    fitted_and_more,
+)
 from pyexpr.measurement.engines.rpy2_engine import Rpy2Engine
 from pyexpr.measurement.engines.rscript_engine import RscriptEngine
 
@@ -61,12 +69,21 @@ def fit_with(engine: str, request: FitRequest) -> Fitted:
     return Fitted(replace(output, messages=(*output.messages, said)), "native")
 
 
+_ASKS: dict[str, Callable[[dict[str, Any]], Answer]] = {
+    "host": host_engine.ask, "rpy2": rpy2_engine.ask, "rscript": rscript_engine.ask,
+}  # fmt: skip
+
+
+def fit_and_more(engine: str, request: FitRequest, task: str, **more: Any) -> tuple[FitOutput, Any]:
+    """Fit once more by the engine of lavaan that fitted, with a further task of bridge.R."""
+    return fitted_and_more(request, _ASKS[engine], task, more)
+
+
 def r_versions() -> dict[str, str]:
     """Return the versions of R and lavaan that would fit now; without R nothing."""
-    asks = {"host": host_engine.ask, "rpy2": rpy2_engine.ask, "rscript": rscript_engine.ask}
     for name in r_engines():
         try:
-            return asks[name]({"task": "versions"}).versions
+            return _ASKS[name]({"task": "versions"}).versions
         except EngineError:
             continue
     return {}

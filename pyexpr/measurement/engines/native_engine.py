@@ -64,6 +64,10 @@ class NativeEngine:
 
 def refuse_unsupported(request: FitRequest) -> None:
     """Raise `EngineError` for what needs lavaan."""
+    if request.ordered:
+        raise unsupported("native", "ordered indicators, which need lavaan's WLSMV")
+    if request.options:
+        raise unsupported("native", "a model with lavaan_options=")
     if not (request.model.plain_factor or request.model.equal_loadings):
         raise unsupported(
             "native", "more than one factor with free or equal loadings and nothing else said"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol
@@ -44,6 +44,8 @@ class FitRequest:
     missing : "listwise" or "fiml"
     group_equal : what is held equal over groups ("loadings", "intercepts")
     group_partial : (lhs, op, rhs) of parameters that are free all the same
+    ordered : indicators whose columns are categories, 1, 2, ... (estimator "WLSMV")
+    options : further options of lavaan, by name
     """
 
     model: MeasurementModel
@@ -55,6 +57,15 @@ class FitRequest:
     missing: str = "listwise"
     group_equal: tuple[str, ...] = ()
     group_partial: tuple[tuple[str, str, str], ...] = ()
+    ordered: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def units(self) -> NDArray[np.float64]:
+        """The (p,) units in which the indicators are fitted; 1 where theirs serve or must."""
+        if self.ordered or self.options:
+            return np.ones(self.columns.shape[1])
+        return units_of(self.columns, self.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +125,7 @@ def r_not_found(what: str) -> RNotFoundError:
 
 def request_payload(request: FitRequest, *, task: str = "fit") -> dict[str, Any]:
     """Return a request as plain values for bridge.R, with safe names only."""
-    columns = request.columns / units_of(request.columns, request.model)
+    columns = request.columns / request.units
     payload: dict[str, Any] = {
         "task": task,
         "syntax": request.model.safe_syntax(request.n_groups),
@@ -136,6 +147,10 @@ def request_payload(request: FitRequest, *, task: str = "fit") -> dict[str, Any]
         payload["group_partial"] = [
             f"{safe[lhs]}{op}{safe[rhs]}" for lhs, op, rhs in request.group_partial
         ]
+    if request.ordered:
+        payload["ordered"] = [request.model.safe_names[name] for name in request.ordered]
+    if request.options:
+        payload["options"] = dict(request.options)
     if request.cluster is not None:
         payload["cluster"] = request.cluster.astype(np.int64)
     return payload
@@ -172,17 +187,27 @@ def read_answer(raw: bytes) -> Answer:
 
 def fitted(request: FitRequest, ask: Callable[[dict[str, Any]], Answer]) -> FitOutput:
     """Hand a request to bridge.R by `ask`; what lavaan says of it has the user's names."""
+    return fitted_and_more(request, ask, "fit", {})[0]
+
+
+def fitted_and_more(
+    request: FitRequest,
+    ask: Callable[[dict[str, Any]], Answer],
+    task: str,
+    more: Mapping[str, Any],
+) -> tuple[FitOutput, Any]:
+    """Return the fit as lavaan has it, and all that bridge.R answers to a further task."""
     try:
-        answer = ask(request_payload(request))
+        answer = ask(request_payload(request, task=task) | dict(more))
     except RError as error:
-        raise RError(_with_user_names(str(error), _user_names(request))) from None
-    return fit_output(request, answer)
+        raise RError(_with_user_names(str(error), user_names(request))) from None
+    return fit_output(request, answer), answer.value
 
 
 def fit_output(request: FitRequest, answer: Answer) -> FitOutput:
     """Turn bridge.R's answer to a fit into a `FitOutput` with the user's names."""
     value = answer.value
-    user = _user_names(request)
+    user = user_names(request)
     if not value["converged"][0]:
         texts = dict.fromkeys(_with_user_names(text, user) for text in answer.messages)
         said = f" lavaan said: {'; '.join(texts).rstrip('.!')}." if texts else ""
@@ -222,7 +247,7 @@ def fit_output(request: FitRequest, answer: Answer) -> FitOutput:
 
 
 def _in_units_of_the_user(output: FitOutput, request: FitRequest) -> FitOutput:
-    units = units_of(request.columns, request.model)
+    units = request.units
     if (units == 1).all():
         return output
     by_name = dict(zip(request.model.indicators, units.tolist(), strict=True))
@@ -244,7 +269,8 @@ def _in_units_of_the_user(output: FitOutput, request: FitRequest) -> FitOutput:
     )
 
 
-def _user_names(request: FitRequest) -> dict[str, str]:
+def user_names(request: FitRequest) -> dict[str, str]:
+    """Return the user's name of each name under which R knows factors and indicators."""
     return {safe: name for name, safe in request.model.safe_names.items()}
 
 

@@ -1,0 +1,66 @@
+"""Options of lavaan that a user may set, and those that are set here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pyexpr.base.errors import DataError
+
+# What is set here, and what to use instead. In lavaan's older spelling, with dots.
+_OURS = {
+    "model": "model=", "data": "data=", "ordered": "ordered=", "group": "group=",
+    "cluster": "cluster=", "estimator": "estimator=", "missing": "missing=",
+    "group.equal": "invariance()", "group.partial": "invariance(free=)",
+    "std.lv": "'f ~~ NA*f' or a loading fixed at 1 in the model",
+}  # fmt: skip
+_FIXED = frozenset(
+    {
+        "likelihood", "meanstructure", "control", "do.fit", "se", "start", "sample.cov",
+        "sample.mean", "sample.th", "sample.nobs", "sampling.weights", "wls.v", "nacov",
+        "parameterization", "mimic", "level", "verbose", "debug", "baseline", "h1", "store.vcov",
+        "auto.fix.first", "auto.fix.single", "bootstrap", "iseed", "ov.order", "group.label",
+        "slotoptions", "slotpartable", "slotsamplestats", "slotdata", "slotmodel", "slotcache",
+    }
+)  # fmt: skip
+
+
+def checked_options(options: Any) -> dict[str, Any]:
+    """Return the options as plain values.
+
+    Raises
+    ------
+    DataError
+        For an option that the package sets itself, and for a value that is no number, text or
+        truth value, or list of one of these.
+    """
+    if options is None:
+        return {}
+    if not isinstance(options, Mapping):
+        raise DataError(
+            "lavaan_options= must be a dictionary of options of lavaan's cfa(), such as "
+            "{'orthogonal': True}"
+        )
+    return {str(name): _checked(str(name), value) for name, value in options.items()}
+
+
+def _checked(name: str, value: Any) -> Any:
+    dotted = name.replace("_", ".").lower()
+    if dotted in _OURS:
+        raise DataError(f"lavaan_options= may not set {name!r}: use {_OURS[dotted]} instead")
+    if dotted in _FIXED:
+        raise DataError(
+            f"lavaan_options= may not set {name!r}: results rest on what is set for it here"
+        )
+    if isinstance(value, np.generic):
+        value = value.item()
+    values = list(value) if isinstance(value, (list, tuple)) else [value]
+    kinds = {type(item) for item in values}
+    if len(kinds) != 1 or not kinds <= {str, bool, int, float}:
+        raise DataError(
+            f"lavaan_options= gives {name!r} {value!r}: an option is text, a number or a truth "
+            "value, or a list of one of these"
+        )
+    return values if isinstance(value, (list, tuple)) else value
