@@ -6,6 +6,8 @@
 #' them (a description, no test); and beside them slopes per standard deviation pooled
 #' within contexts, with tests that respect subjects (least squares with CR2 and
 #' Satterthwaite's degrees of freedom, or desparsified where features are many).
+#' `n_effective` says on how many subjects a slope effectively rests; what one subject
+#' shows alone is not tested, and `reason` names the subject.
 #'
 #' Rows with a missing feature or label are left out and counted. Checked against
 #' glmnet, clubSandwich and wildboottest.
@@ -17,7 +19,8 @@
 #' @param context,cluster Columns of context and subject.
 #' @param alpha,l1_ratio Penalty of the weights: a number for all; several to tune on;
 #'   or a named vector or list with one, or several, per context (and `"all"`). `NULL`
-#'   is the paper's grid. Tuned by folds of subjects.
+#'   is the paper's grid, for labels of a standard deviation of about 1. Tuned by folds of
+#'   subjects.
 #' @param n_boot Refits on resampled subjects.
 #' @param retune Choose the penalty anew in every refit.
 #' @param confidence Level of all intervals.
@@ -26,6 +29,9 @@
 #' @param y_pooled Column of a label common to all contexts, where `y` has a scale of
 #'   its own in each: that of the weights over all and of all tests.
 #' @param tests `NULL` (which fits), `"least_squares"` or `"desparsified"`.
+#' @param intercepts Of the slopes over all: `"context"`, one for each context, so that
+#'   the slopes are those within contexts; or `"common"`, one for all, so that differences
+#'   between the contexts' means are part of them.
 #' @param n_folds Folds of subjects to tune by.
 #' @param n_threads By default one per core; the numbers do not depend on it.
 #' @return An object with [tidy()][result-tables] (a row per context and feature),
@@ -42,7 +48,8 @@
 context_coefficients <- function(data, y, features, context, cluster, alpha = NULL,
                                  l1_ratio = NULL, n_boot = 2000, retune = FALSE,
                                  confidence = 0.95, seed = 0, cr = "CR2", y_pooled = NULL,
-                                 tests = NULL, n_folds = 5, n_threads = NULL) {
+                                 tests = NULL, n_folds = 5, n_threads = NULL,
+                                 intercepts = "context") {
   call <- rlang::current_env()
   y <- column(rlang::enquo(y), data, "y", call, required = TRUE)
   features <- columns(rlang::enquo(features), data, "features", call, required = TRUE)
@@ -61,7 +68,7 @@ context_coefficients <- function(data, y, features, context, cluster, alpha = NU
     l1_ratio = penalty(l1_ratio),
     n_boot = one(n_boot), retune = flag(retune), confidence = one(confidence), seed = one(seed),
     cr = one(cr), y_pooled = y_pooled, tests = one(tests), n_folds = one(n_folds),
-    n_threads = one(n_threads)
+    n_threads = one(n_threads), intercepts = one(intercepts)
   ), call)
   new_result(found, "pyexpr_coefficients", contexts = found$contexts)
 }

@@ -22,7 +22,7 @@
 #'   `_between` (means of subjects).
 #' @param context Column: compare within each context and over all rows (context
 #'   `"all"`), and each model between contexts. Contexts come in the order
-#'   of their sorted labels, here and in Python; that of a factor's levels is not used.
+#'   of their sorted labels; that of a factor's levels is not used.
 #' @param pairwise Whether to compute the differences between models.
 #' @param ratio Whether to compute, beside every difference of errors, their ratio
 #'   (term `"p / q"`, tested against 1).

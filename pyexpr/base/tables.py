@@ -244,6 +244,9 @@ def column_or_array(
         )
     # Of a list NumPy would make text of a missing value among text.
     own = list(value) if isinstance(value, (list, tuple)) else array
+    if isinstance(getattr(value, "dtype", None), pd.CategoricalDtype):
+        # Its order may be wanted.
+        own = pd.Categorical(value)
     return name, pd.Series(own, index=frame.index, name=name)
 
 
@@ -269,10 +272,26 @@ def refuse_another_order(value: Any, frame: pd.DataFrame, *, argument: str, what
     )
 
 
-def label_codes(values: Any, *, name: str, what: str) -> tuple[NDArray[np.int64], list[Any]]:
+def refuse_categories(frame: pd.DataFrame, names: Iterable[str], *, what: str) -> None:
+    """Raise `ColumnError` for features that are categories: numbers they are not amounts of."""
+    import pandas as pd
+
+    for name in names:
+        if isinstance(frame[name].dtype, pd.CategoricalDtype):
+            raise ColumnError(
+                f"column {name!r} of {what} holds categories, of which a slope means nothing: make "
+                "a column of 0 and 1 for each but one (pandas.get_dummies(drop_first=True)), or "
+                "numbers if they are amounts (astype(float))"
+            )
+
+
+def label_codes(
+    values: Any, *, name: str, what: str, keep_order: bool = False
+) -> tuple[NDArray[np.int64], list[Any]]:
     """Return (codes, labels): labels sorted, each row's position among them.
 
-    Raises `ColumnError` if a label is missing.
+    With `keep_order` an ordered Categorical's labels are in its own order: for what is
+    shown, not for what is drawn at random. Raises `ColumnError` if a label is missing.
     """
     import pandas as pd
 
@@ -297,6 +316,9 @@ def label_codes(values: Any, *, name: str, what: str) -> tuple[NDArray[np.int64]
             f"column {name!r} of {what} mixes text and numbers; make it all text or all numbers"
         )
     if isinstance(series.dtype, pd.CategoricalDtype):
+        if keep_order and series.dtype.ordered:
+            series = series.cat.remove_unused_categories()
+            return series.cat.codes.to_numpy(np.int64), series.cat.categories.tolist()
         # Else sorted by the order of the categories, which is another for the same labels.
         series = series.astype(series.cat.categories.dtype)
     codes, labels = pd.factorize(series, sort=True)

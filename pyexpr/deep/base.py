@@ -398,7 +398,11 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
 def _shuffled_subjects(subjects: NDArray[Any], seed: int) -> tuple[int, NDArray[np.int64]]:
     """Return the number of subjects, and each clip's subject's place in a shuffled order."""
     n = len(set(subjects.tolist()))
-    return n, subject_folds(subjects, n, seed) if n > 1 else np.zeros(len(subjects), np.int64)
+    return n, (
+        subject_folds(subjects, n, seed, balance="subjects")
+        if n > 1
+        else np.zeros(len(subjects), np.int64)
+    )
 
 
 def _lowest(run: Trained) -> float:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.errors import DataError, counted, listed
+from pyexpr.inference.leverage import bounded_df
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -148,13 +149,36 @@ class ClusterOLS:
     _gram: NDArray[np.float64] = field(repr=False)  # (G, p, p): Q_g' Q_g
     _first: NDArray[np.float64] = field(repr=False)  # (G, p, p): Q_g' A_g Q_g
     _second: NDArray[np.float64] = field(repr=False)  # (G, p, p): Q_g' A_g^2 Q_g
+    _alone: NDArray[np.float64] = field(repr=False)  # (p, p): onto what one cluster determines
 
     def vcov(self) -> NDArray[np.float64]:
         """Return the cluster-robust covariance of the coefficients, (p, p)."""
         scores = self._scores @ self._root.T
         return np.asarray(scores.T @ scores)
 
-    def contrasts(self, contrasts: ArrayLike, *, null: float = 0.0) -> ContrastTests:
+    def leverage(self, contrasts: ArrayLike) -> NDArray[np.float64]:
+        """Return the clusters' shares of each contrast's leverage, (m, G).
+
+        For a coefficient: of the sum of squares of its column's residuals on the other
+        columns. Of errors that are independent and alike, also the cluster's share of
+        the contrast's variance.
+        """
+        directions = self._checked(contrasts) @ self._root
+        shares = np.einsum("ka,gab,kb->kg", directions, self._gram, directions)
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+    def determined(self, contrasts: ArrayLike) -> NDArray[np.float64]:
+        """Return the part of each contrast's variance that no residual knows of, (m,).
+
+        That in directions which one cluster alone determines: its residuals there are 0.
+        """
+        directions = self._checked(contrasts) @ self._root
+        own = np.einsum("ka,ab,kb->k", directions, self._alone, directions)
+        return np.asarray(own / np.sum(directions**2, axis=1))
+
+    def contrasts(
+        self, contrasts: ArrayLike, *, null: float = 0.0, weakest: ArrayLike | None = None
+    ) -> ContrastTests:
         """Test linear contrasts, each on its own Satterthwaite degrees of freedom.
 
         Parameters
@@ -163,6 +187,9 @@ class ClusterOLS:
             Weights of the coefficients.
         null : float
             Value tested.
+        weakest : array_like, shape (m,), optional
+            Degrees of freedom of the weakest coefficient of each contrast, which bound
+            those of the contrast (`pyexpr.inference.leverage.bounded_df`).
 
         Notes
         -----
@@ -181,15 +208,19 @@ class ClusterOLS:
             omega = -(z @ z.T)
             omega[np.diag_indices_from(omega)] += (self._second @ d) @ d
             df[k] = np.trace(omega) ** 2 / np.sum(omega**2)
+        if weakest is not None:
+            df = np.array([bounded_df(*pair) for pair in zip(df, np.asarray(weakest), strict=True)])
         return t_tests(weights @ self.coef, error, df, self._rounding_of(directions), null)
 
-    def wald(self, contrasts: ArrayLike) -> WaldTest:
+    def wald(self, contrasts: ArrayLike, *, weakest: float = np.inf) -> WaldTest:
         """Test that several contrasts are all 0: approximate Hotelling's T2 (AHT).
 
         Parameters
         ----------
         contrasts : array_like, shape (q, p)
             Linearly independent.
+        weakest : float
+            As for `contrasts`: bounds the denominator's degrees of freedom.
 
         Notes
         -----
@@ -217,7 +248,7 @@ class ClusterOLS:
             weights @ self.coef,
             self._scores @ directions.T,
             directions @ directions.T,
-            q * (q + 1) / spread,
+            bounded_df(q * (q + 1) / spread - q + 1, weakest) + q - 1,
             self.rounding,
         )
 
@@ -310,12 +341,14 @@ def cluster_ols(
     ------
     DataError
         If shapes disagree, values are not finite, columns are linearly dependent, there
-        are fewer than 2 clusters, or CR3 is not defined.
+        or there are fewer than 2 clusters.
 
     Notes
     -----
     The variance is ``M (sum_g X_g' A_g e_g e_g' A_g X_g) M``, ``M = (X'X)^-1``. Where a
-    cluster alone determines a coefficient, CR2 uses the generalised inverse.
+    cluster alone determines a coefficient, CR2 and CR3 use the generalised inverse, as
+    clubSandwich does for CR2: the standard error of that coefficient is then that of the
+    other clusters' part alone, and means nothing (`ClusterOLS.determined`).
     Checked against: clubSandwich's ``vcovCR``, ``coef_test``, ``linear_contrast`` and
     ``Wald_test``.
 
@@ -353,11 +386,14 @@ def cluster_ols(
     ends = np.cumsum(np.bincount(codes, minlength=G))[:-1]
     raw, scores = np.empty((2, G, p))
     gram, first, second = np.empty((3, G, p, p))
+    alone = np.zeros((p, p))
     for g, rows in enumerate(np.split(order, ends)):
         block = basis[rows]
         U, s, Vt = np.linalg.svd(block, full_matrices=False)
         a = _adjustment(1 - s**2, cr, G)
         V = Vt.T
+        only = V[:, 1 - s**2 <= NOTHING_LEFT]
+        alone += only @ only.T
         raw[g] = block.T @ residual[rows]
         scores[g] = V @ (s * a * (U.T @ residual[rows]))
         gram[g] = block.T @ block
@@ -365,7 +401,7 @@ def cluster_ols(
         second[g] = (V * (s**2 * a**2)) @ Vt
     rounding = ROUNDING * float(np.abs(label).max())
     return ClusterOLS(
-        root @ projected, cr, len(label), G, rounding, root, raw, scores, gram, first, second
+        root @ projected, cr, len(label), G, rounding, root, raw, scores, gram, first, second, alone
     )
 
 
@@ -374,10 +410,6 @@ def _adjustment(left: NDArray[np.float64], cr: str, G: int) -> NDArray[np.float6
     if cr in {"CR0", "CR1"}:
         return np.full(len(left), np.sqrt(G / (G - 1)) if cr == "CR1" else 1.0)
     some = left > NOTHING_LEFT
-    if cr == "CR3" and not some.all():
-        raise DataError(
-            "CR3 is not defined: one cluster alone determines a coefficient; use cr='CR2'"
-        )
     power = -0.5 if cr == "CR2" else -1.0
     return np.asarray(np.where(some, np.where(some, left, 1.0) ** power, 0.0))
 

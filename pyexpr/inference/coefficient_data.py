@@ -17,6 +17,7 @@ from pyexpr.base.tables import (
     label_codes,
     numeric_column,
     refuse_another_order,
+    refuse_categories,
 )
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def read_data(
     features = tuple(name for name in frame.columns if name not in named)
     if not features or not len(frame):
         raise DataError("X must have at least one row and one feature")
+    refuse_categories(frame, features, what=_TABLE)
     values = np.column_stack([numeric_column(frame, name, what=_TABLE) for name in features])
     label = _label(y, frame, "y")
     tested = label if y_pooled is None else _label(y_pooled, frame, "y_pooled")
@@ -131,7 +133,7 @@ def read_data(
     if not (kept & complete).any():
         raise DataError("no row used has every feature and the label")
     used = np.flatnonzero(kept & complete)
-    codes, labels = label_codes(where.iloc[used], name=context_name, what=_TABLE)
+    codes, labels = label_codes(where.iloc[used], name=context_name, what=_TABLE, keep_order=True)
     subject, subjects = label_codes(who.iloc[used], name=cluster_name, what=_TABLE)
     names = tuple(str(one) for one in labels)
     if ALL in names:

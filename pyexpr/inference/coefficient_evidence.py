@@ -90,19 +90,21 @@ class CoefficientEvidence:
     ) -> dict[str, Any]:
         """Return the tested columns of contrasts, each family of them judged together.
 
-        `missing` says of each why it is None, or "".
+        `missing` says of each why it is None or refused, or "".
         """
         tests = space.tests(contrasts)
         low, high = tests.limits(self.confidence)
         reason = list(missing)
         for i in np.flatnonzero(np.isnan(tests.statistic) & ~np.isnan(tests.estimate)):
-            reason[i] = NO_VARIATION if np.isfinite(tests.std_error[i]) else NEEDS_ONE
+            unknown = NO_VARIATION if np.isfinite(tests.std_error[i]) else NEEDS_ONE
+            reason[i] = reason[i] or unknown
             low[i] = high[i] = np.nan
         columns: dict[str, Any] = {
             "estimate": tests.estimate,
             "std_error": tests.std_error,
             "statistic": tests.statistic,
             "df": tests.df,
+            "n_effective": np.array([space.n_effective(one) for one in contrasts]),
             "p_value": tests.p_value,
             "conf_low": low,
             "conf_high": high,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PROCEDURE = ("boot_std_error", "procedure_low", "procedure_high")
 _DIFFERENCE = ("weight_difference", *_PROCEDURE)
-_TESTED = ("statistic", "df", "p_value", "conf_low", "conf_high", "method")
+_TESTED = ("statistic", "df", "n_effective", "p_value", "conf_low", "conf_high", "method")
 
 
 def coefficient_table(found: CoefficientEvidence) -> pd.DataFrame:
@@ -105,7 +105,7 @@ def omnibus_table(found: CoefficientEvidence) -> pd.DataFrame:
     rows = []
     for j, feature in enumerate(found.data.features):
         everywhere = range(len(found.data.contexts))
-        there = [c for c in everywhere if space.slot[c, j] >= 0]
+        there = [c for c in everywhere if space.tested(c, j)]
         missing = space.why_missing(everywhere, j)
         reason = f"in a context, {missing}" if missing else ""
         if len(there) < 2:
@@ -155,8 +155,8 @@ def wild_table(found: CoefficientEvidence, *, n_boot: int, seed: int) -> pd.Data
                 "the wild cluster bootstrap is of least squares, but these slopes are "
                 "desparsified; use tests='least_squares' if the subjects suffice"
             )
-        if contrast is None:
-            why = space.why_missing([c for c, _, _ in terms], terms[0][1])
+        why = space.why_missing([c for c, _, _ in terms], terms[0][1])
+        if contrast is None or why:
             rows.append((name, feature, np.nan, np.nan, "", why))
             continue
         test = wild_test(space.slopes, contrast, n_boot=n_boot, seed=seed)

@@ -29,7 +29,7 @@ from pyexpr.inference.coefficient_tables import (
 )
 from pyexpr.inference.multiplicity import ADJUSTMENTS
 from pyexpr.inference.penalised import N_FOLDS, read_penalties
-from pyexpr.inference.slopes import METHODS, least_squares_problem, slope_space
+from pyexpr.inference.slopes import INTERCEPTS, METHODS, least_squares_problem, slope_space
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,10 +54,13 @@ class CoefficientResult(CoefficientEvidence, Result):
         Of each context, then over all; with their replicates.
     spaces : tuple of SlopeSpace
         The slopes of the contexts, jointly; then those over all.
+    intercepts : str
+        "context" or "common": of the slopes over all.
     """
 
     retuned: bool
     why_desparsified: tuple[str, ...]
+    intercepts: str = "context"
     remarks: tuple[str, ...] = ()
 
     def tidy(self) -> pd.DataFrame:
@@ -67,8 +70,9 @@ class CoefficientResult(CoefficientEvidence, Result):
         procedure_high (percentile interval of the procedure), selected (share of
         replicates in which it is not 0), same_sign (share with the sign of the
         estimate), alpha, l1_ratio, n_undefined. Tested: tested_estimate (the slope),
-        tested_std_error, statistic, df, p_value, conf_low, conf_high, method. Then n,
-        n_clusters, reason; once adjusted also p_adjusted and adjustment.
+        tested_std_error, statistic, df, n_effective (how many subjects the slope
+        effectively rests on), p_value, conf_low, conf_high, method. Then n, n_clusters,
+        reason; once adjusted also p_adjusted and adjustment.
         """
         return coefficient_table(self)
 
@@ -76,7 +80,8 @@ class CoefficientResult(CoefficientEvidence, Result):
         """Return the differences between every pair of contexts, a row per pair and feature.
 
         Columns: context ("a - b"), feature; tested: estimate (difference of slopes),
-        std_error, statistic, df, p_value, conf_low, conf_high, method; described:
+        std_error, statistic, df, n_effective (of the weaker slope), p_value, conf_low,
+        conf_high, method; described:
         weight_difference, boot_std_error, procedure_low, procedure_high, of the
         regularised weights, given where the penalty is common; reason; once adjusted
         p_adjusted and adjustment.
@@ -192,6 +197,13 @@ class CoefficientResult(CoefficientEvidence, Result):
             "contexts; only these are tested",
             *self.remarks,
         ]
+        if len(self.data.contexts) > 1:
+            found.append(
+                "slopes over all are within contexts: each context has an intercept of its own"
+                if self.intercepts == "context"
+                else "slopes over all have one intercept, so that differences between the means of "
+                "contexts are part of them"
+            )
         for space, why in zip(self.spaces, self.why_desparsified, strict=True):
             if space.method == "desparsified":
                 several = why != "asked for" and len(space.slot) > 1
@@ -218,6 +230,7 @@ class CoefficientResult(CoefficientEvidence, Result):
             "seed": self.seed,
             "stream": BOOTSTRAP,
             "tests": [self.method_of(space) for space in self.spaces],
+            "intercepts": self.intercepts,
             "adjust": self.rule,
             "cluster": self.data.cluster_name,
             "n_clusters": len(self.data.subjects),
@@ -324,6 +337,7 @@ def context_coefficients(
     rows: ArrayLike | None = None,
     y_pooled: ArrayLike | None = None,
     tests: str | None = None,
+    intercepts: str = "context",
     n_folds: int = N_FOLDS,
     n_threads: int | None = None,
 ) -> CoefficientResult:
@@ -341,7 +355,8 @@ def context_coefficients(
     alpha, l1_ratio : float, sequence, or mapping, optional
         Penalty of the weights as in `ElasticNetRegressor`: a number for all, several to
         tune on for each, or a mapping from context (and "all") to either. None: the
-        paper's grid. Tuned by `n_folds` folds of subjects, lowest RMSE.
+        paper's grid, for labels of a standard deviation of about 1. Tuned by `n_folds`
+        folds of subjects, lowest RMSE.
     n_boot : int
         Refits on resampled subjects.
     retune : bool
@@ -361,6 +376,10 @@ def context_coefficients(
     tests : {None, "least_squares", "desparsified"}
         None: least squares, but desparsified slopes where features are at least half as
         many as subjects, or the condition number of a context's features is over 1e4.
+    intercepts : {"context", "common"}
+        Of the slopes over all: one for each context, so that the slopes are those within
+        contexts; or one for all, so that differences between the contexts' means are part
+        of them. The weights over all are those of one model with one intercept.
     n_folds : int
         Folds of subjects to tune by.
     n_threads : int, optional
@@ -391,11 +410,17 @@ def context_coefficients(
     intercept and slopes per context, features divided by their standard deviation
     pooled within contexts, subjects as clusters across contexts, CR2 with
     Satterthwaite's degrees of freedom (`pyexpr.inference.cluster_ols`); over all, one
-    intercept and one slope per feature.
+    slope per feature and an intercept per context (`intercepts`).
+
+    ``n_effective`` is one over the sum of the subjects' squared shares of a slope's
+    leverage, the sum of squares of its feature's residuals on the other columns. A slope
+    of which one subject has more than 80 %, or that one alone determines, is not tested:
+    ``reason`` names the subject. A contrast has the degrees of freedom of its weaker slope
+    where these are less than half of Satterthwaite's.
 
     Sources: Zou and Hastie (2005); Pustejovsky and Tipton (2018); van de Geer et al.
     (2014). Checked against: scikit-learn refitted on the resampled rows, glmnet,
-    clubSandwich, wildboottest.
+    clubSandwich (where the slopes rest on enough subjects), statsmodels, wildboottest.
 
     Examples
     --------
@@ -412,6 +437,8 @@ def context_coefficients(
     True
     """
     _check_options(n_boot, confidence, cr, tests, n_folds)
+    if intercepts not in INTERCEPTS:
+        raise DataError(f"intercepts= must be one of {listed(INTERCEPTS)}, not {intercepts!r}")
     key = checked_seed(seed)
     n_threads = checked_threads(n_threads)
     data = read_data(X, y, context=context, cluster=cluster, y_pooled=y_pooled, rows=rows)
@@ -427,13 +454,16 @@ def context_coefficients(
     groups = [data.contexts, *([(ALL,)] if len(data.contexts) > 1 else [])]
     spaces, reasons = [], []
     for models in groups:
-        why = least_squares_problem(data, models)
+        why = least_squares_problem(data, models, intercepts)
         method = tests or ("desparsified" if why else "least_squares")
         own = [fitted[data.models.index(model)] for model in models]
         reasons.append(why or "asked for")
         spaces.append(
-            slope_space(data, models, own, method=method, cr=cr, seed=key, n_threads=n_threads)
-        )
+            slope_space(
+                data, models, own, method=method, cr=cr, seed=key, n_threads=n_threads,
+                intercepts=intercepts,
+            )
+        )  # fmt: skip
     return CoefficientResult(
         data=data,
         weights=tuple(weights for _, weights in fitted),
@@ -444,6 +474,7 @@ def context_coefficients(
         n_boot=int(n_boot),
         retuned=bool(retune),
         why_desparsified=tuple(reasons),
+        intercepts=intercepts,
     )
 
 

@@ -56,6 +56,8 @@ class Desparsified:
         Standard error that independent errors of variance 1 would give.
     missing : ndarray of str, shape (p,)
         Why there is no slope, or "".
+    shares : ndarray, shape (G, p)
+        Of the sum of squares of the residuals Z_j, the part of each subject.
     rounding : float
         Error of a label that is no variation: `ROUNDING` of the largest.
     """
@@ -65,10 +67,19 @@ class Desparsified:
     present: NDArray[np.bool_]
     unit: NDArray[np.float64]
     missing: NDArray[np.str_]
+    shares: NDArray[np.float64]
     rounding: float
 
-    def contrasts(self, contrasts: ArrayLike, *, null: float = 0.0) -> ContrastTests:
+    def leverage(self) -> NDArray[np.float64]:
+        """Return the subjects' shares of each slope's leverage, (p, G)."""
+        return self.shares.T
+
+    def contrasts(
+        self, contrasts: ArrayLike, *, null: float = 0.0, weakest: ArrayLike | None = None
+    ) -> ContrastTests:
         """Test linear contrasts with t on G - 1, G the subjects behind the contrast.
+
+        On `weakest`, (m,), where that is given and smaller.
 
         ``SE^2 = G/(G - 1) sum_g (influence_g'c)^2``: of slopes in one context the
         jackknife's. NaN where the variation is rounding of the label.
@@ -76,22 +87,28 @@ class Desparsified:
         weights = np.atleast_2d(np.asarray(contrasts, dtype=np.float64))
         G = self._counts(weights)
         squares = np.sum(_weighted(self.influence, weights) ** 2, axis=0)
+        df = (G - 1).astype(np.float64)
         return t_tests(
             _weighted(self.coef[None], weights)[0],
             np.sqrt(G / (G - 1) * squares),
-            (G - 1).astype(np.float64),
+            df if weakest is None else np.minimum(df, np.asarray(weakest)),
             self.rounding * np.linalg.norm(_weighted(np.diag(self.unit), weights), axis=0),
             null,
         )
 
-    def wald(self, contrasts: ArrayLike) -> WaldTest:
-        """Test that q contrasts are all 0: ``W (G - q)/(q (G - 1)) ~ F(q, G - q)``."""
+    def wald(self, contrasts: ArrayLike, *, weakest: float = np.inf) -> WaldTest:
+        """Test that q contrasts are all 0: ``W (G - q)/(q (G - 1)) ~ F(q, G - q)``.
+
+        `weakest` bounds G - q.
+        """
         weights = np.atleast_2d(np.asarray(contrasts, dtype=np.float64))
         G = int(self._counts(weights).max())
         scores = np.sqrt(G / (G - 1)) * _weighted(self.influence, weights)
         unit = _weighted(np.diag(self.unit), weights)
+        q = len(weights)
+        eta = min(G - q, weakest) + q - 1
         return f_test(
-            _weighted(self.coef[None], weights)[0], scores, unit.T @ unit, G - 1, self.rounding
+            _weighted(self.coef[None], weights)[0], scores, unit.T @ unit, eta, self.rounding
         )
 
     def resampled_t(self, contrasts: ArrayLike, signs: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -131,6 +148,7 @@ def desparsified(
     n_subjects: int,
     beta: NDArray[np.float64],
     *,
+    groups: NDArray[np.int64] | None = None,
     node_alpha: float | None = None,
     seed: int = 0,
     n_threads: int | None = None,
@@ -147,6 +165,8 @@ def desparsified(
     beta : ndarray, shape (1 + G, p)
         Slopes of the regularised fit in that scale: on all rows, then without each of the
         G subjects that have rows, in the order of their codes.
+    groups : ndarray of int, shape (n,), optional
+        Rows of a group have an intercept of their own; None: one for all.
     node_alpha : float, optional
         Penalty of the nodewise lassos, of features at unit standard deviation; None
         chooses one for all by `NODE_FOLDS` folds of subjects; kept where one is left out.
@@ -166,7 +186,8 @@ def desparsified(
     own = own.reshape(-1)
     G, p = len(present), X.shape[1]
     counts = np.vstack([np.ones((1, G)), 1 - np.eye(G)]).astype(np.int64)
-    xx, xy = _centred_products(X - X.mean(axis=0), y - y.mean(), own, counts)
+    of_group = np.zeros(len(y), np.int64) if groups is None else groups
+    xx, xy = _centred_products(X - X.mean(axis=0), y - y.mean(), own, counts, of_group)
     n_rows = counts @ np.bincount(own)
     Z = _nodewise(X, own, counts, node_alpha, seed, n_threads)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -184,7 +205,10 @@ def desparsified(
     there = np.zeros((n_subjects, p), dtype=bool)
     there[present] = True
     rounding = ROUNDING * float(np.abs(y).max())
-    return Desparsified(slopes[0], influence, there, unit, missing, rounding)
+    shares = np.zeros((n_subjects, p))
+    np.add.at(shares, codes, ((X - X.mean(axis=0)) @ Z[0].T) ** 2)
+    shares /= shares.sum(axis=0)
+    return Desparsified(slopes[0], influence, there, unit, missing, shares, rounding)
 
 
 def _dependent(
@@ -232,16 +256,21 @@ def _centred_products(
     y: NDArray[np.float64],
     own: NDArray[np.int64],
     counts: NDArray[np.int64],
+    groups: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return X'X (B, p, p) and X'y (B, p) about the means, for each row of counts."""
+    """Return X'X (B, p, p) and X'y (B, p) about the groups' means, for each row of counts."""
     rows = np.column_stack([np.ones(len(X)), X, y])
-    of_subject = np.zeros((counts.shape[1], rows.shape[1], rows.shape[1]))
-    for g in range(len(of_subject)):
-        block = rows[own == g]
-        of_subject[g] = block.T @ block
-    sums = np.einsum("bg,gij->bij", counts, of_subject, optimize=True)
-    mean = sums[:, 0, 1:] / sums[:, 0, 0, None]
-    about = sums[:, 1:, 1:] - sums[:, 0, 1:, None] * mean[:, None, :]
+    k = rows.shape[1]
+    about = np.zeros((len(counts), k - 1, k - 1))
+    for c in np.unique(groups):
+        of_subject = np.zeros((counts.shape[1], k, k))
+        for g in range(len(of_subject)):
+            block = rows[(own == g) & (groups == c)]
+            of_subject[g] = block.T @ block
+        sums = np.einsum("bg,gij->bij", counts, of_subject, optimize=True)
+        # A group that only the subject left out has is empty: all its sums are 0.
+        mean = sums[:, 0, 1:] / np.maximum(sums[:, 0, 0, None], 1)
+        about += sums[:, 1:, 1:] - sums[:, 0, 1:, None] * mean[:, None, :]
     return about[:, :-1, :-1], about[:, :-1, -1]
 
 
@@ -269,7 +298,9 @@ def _nodewise(
     ]
     alpha = node_alpha
     if alpha is None:
-        alpha = _node_penalty(products, np.corrcoef(scaled, rowvar=False), seed, n_threads)
+        alpha = _node_penalty(
+            products, np.corrcoef(scaled, rowvar=False), np.bincount(own), seed, n_threads
+        )
     for j, one in enumerate(products):
         fits = elastic_net_fits(one, counts, alpha=alpha, l1_ratio=1, n_threads=n_threads)
         others = np.delete(np.arange(p), j)
@@ -280,6 +311,7 @@ def _nodewise(
 def _node_penalty(
     products: Sequence[CrossProducts],
     correlation: NDArray[np.float64],
+    n_rows: NDArray[np.int64],
     seed: int,
     n_threads: int | None,
 ) -> float:
@@ -287,7 +319,7 @@ def _node_penalty(
     G = products[0].n_clusters
     largest = max(float(np.abs(correlation - np.eye(len(correlation))).max()), 1e-8)
     grid = np.geomspace(largest, SMALLEST * largest, N_PENALTIES)
-    fold = folds_of(G, min(NODE_FOLDS, G), seed)
+    fold = folds_of(G, min(NODE_FOLDS, G), seed, n_rows=n_rows)
     inside = (fold == np.arange(int(fold.max()) + 1)[:, None]).astype(np.int64)
     total = np.zeros(N_PENALTIES)
     for one in products:

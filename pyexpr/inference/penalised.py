@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 ALPHAS = (0.01, 0.05, 0.1, 0.5, 1.0)
 L1_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 N_FOLDS = 5
+# Subjects' numbers of rows differ much where the largest is above this times the median.
+UNEVEN = 2.0
 # Errors closer than this (relative) are ties: they differ by rounding.
 TIE = 1e-12
 NOT_CONVERGED = (
@@ -91,12 +93,37 @@ def read_penalties(alpha: Any, l1_ratio: Any, models: Sequence[str]) -> list[Pen
     ]
 
 
-def folds_of(n_subjects: int, n_folds: int, seed: int) -> NDArray[np.int64]:
-    """Return the fold of each subject: shuffled by stream 5 of the seed, dealt out in turn."""
+def folds_of(
+    n_subjects: int,
+    n_folds: int,
+    seed: int,
+    *,
+    n_rows: NDArray[np.int64] | None = None,
+    balance: str | None = None,
+) -> NDArray[np.int64]:
+    """Return the fold of each subject: shuffled by stream 5 of the seed, then dealt out.
+
+    Parameters
+    ----------
+    n_rows : ndarray of int, shape (n_subjects,), optional
+        Rows of each subject; None: all have as many.
+    balance : {None, "subjects", "rows"}
+        "subjects": in turn. "rows": those with the most rows first, each to the fold with
+        the fewest rows; with equal numbers of rows that is in turn. None: "rows" if the
+        largest subject has more than `UNEVEN` times the rows of the median one.
+    """
     words = generator(checked_seed(seed), FOLDS).bit_generator.random_raw(n_subjects)
     fold = np.empty(n_subjects, dtype=np.int64)
     order = np.argsort(np.asarray(words, dtype=np.uint64), kind="stable")
-    fold[order] = np.arange(n_subjects) % n_folds
+    if balance is None and n_rows is not None:
+        balance = "rows" if n_rows.max() > UNEVEN * np.median(n_rows) else "subjects"
+    if balance != "rows" or n_rows is None:
+        fold[order] = np.arange(n_subjects) % n_folds
+        return fold
+    filled = np.zeros(n_folds, dtype=np.int64)
+    for subject in order[np.argsort(-n_rows[order], kind="stable")]:
+        fold[subject] = np.argmin(filled)
+        filled[fold[subject]] += n_rows[subject]
     return fold
 
 
@@ -140,6 +167,7 @@ class PenalisedModel:
     ) -> None:
         self.subjects, own = np.unique(codes, return_inverse=True)
         self.products: CrossProducts = cross_products(X, y, own.reshape(-1), len(self.subjects))
+        self.n_rows = np.bincount(own.reshape(-1))
         self.n_threads = n_threads
 
     def fitted(
@@ -156,7 +184,7 @@ class PenalisedModel:
                     "and one l1_ratio"
                 )
             # Made of subjects before any is drawn: copies of one stay in one fold.
-            fold = folds_of(G, min(n_folds, G), seed)
+            fold = folds_of(G, min(n_folds, G), seed, n_rows=self.n_rows)
         estimate, chosen = self._solve(everyone, penalty, fold)
         alpha, l1_ratio = penalty.alphas[chosen[0, 0]], penalty.l1_ratios[chosen[0, 1]]
         anew = retune and fold is not None

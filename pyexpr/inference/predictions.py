@@ -203,7 +203,7 @@ def read_contexts(
     if context is None:
         return [ALL], [None]
     name, series = column_or_array(frame, context, argument="context", what=TABLE)
-    codes, labels = label_codes(series, name=name, what=TABLE)
+    codes, labels = label_codes(series, name=name, what=TABLE, keep_order=True)
     names = [str(label) for label in labels]
     if len(names) == 1:
         return names, [None]

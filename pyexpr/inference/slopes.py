@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ from pyexpr.base.holm import holm
 from pyexpr.inference.cluster_ols import ClusterOLS, ContrastTests, WaldTest, cluster_ols
 from pyexpr.inference.coefficient_data import CoefficientData
 from pyexpr.inference.desparsified import Desparsified, desparsified
+from pyexpr.inference.leverage import Support, few_subjects_df, support_of
 from pyexpr.inference.penalised import PenalisedModel, Weights
 from pyexpr.inference.wild import multipliers
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 LARGEST_CONDITION = 1e4
 NO_SLOPE = "the feature is constant here"
 METHODS = ("least_squares", "desparsified")
+INTERCEPTS = ("context", "common")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class SlopeSpace:
         Subjects in all.
     method : str
         "least_squares" or "desparsified".
+    support : Support
+        On how many subjects each coefficient rests, and why some are not tested.
     """
 
     slopes: ClusterOLS | Desparsified
@@ -48,6 +52,7 @@ class SlopeSpace:
     missing: NDArray[np.str_]
     n_clusters: int
     method: str
+    support: Support
 
     def weights(self, terms: Sequence[tuple[int, int, float]]) -> NDArray[np.float64] | None:
         """Return the contrast with these (context, feature, weight), None if one is missing."""
@@ -59,23 +64,44 @@ class SlopeSpace:
         return contrast
 
     def why_missing(self, contexts: Sequence[int], feature: int) -> str:
-        """Return why a feature has no slope in one of these contexts, "" if it has in all."""
-        return next((str(why) for why in self.missing[list(contexts), feature] if why), "")
+        """Return why a feature has no tested slope in one of these contexts, "" if in all."""
+        for c in contexts:
+            slot = self.slot[c, feature]
+            why = str(self.missing[c, feature]) or (self.support.why_not[slot] if slot >= 0 else "")
+            if why:
+                return why
+        return ""
 
     def tests(self, contrasts: Sequence[NDArray[np.float64] | None]) -> ContrastTests:
-        """Test contrasts; NaN where one is None."""
+        """Test contrasts; NaN where one is None, and all but the estimate where it is refused."""
         known = [i for i, contrast in enumerate(contrasts) if contrast is not None]
         columns = np.full((5, len(contrasts)), np.nan)
         if known:
-            found = self.slopes.contrasts(np.array([contrasts[i] for i in known]))
+            some = [one for one in contrasts if one is not None]
+            weakest = [self.support.weakest_df(one) for one in some]
+            found = self.slopes.contrasts(np.array(some), weakest=weakest)
             columns[:, known] = (
                 found.estimate, found.std_error, found.statistic, found.df, found.p_value,
             )  # fmt: skip
+            refused = [
+                i for i, one in zip(known, some, strict=True) if self.support.why_refused(one)
+            ]
+            columns[1:, refused] = np.nan
         return ContrastTests(*columns)
 
     def wald(self, contrasts: Sequence[NDArray[np.float64]]) -> WaldTest:
         """Test contrasts at once."""
-        return self.slopes.wald(np.array(contrasts))
+        weakest = min(self.support.weakest_df(one) for one in contrasts)
+        return self.slopes.wald(np.array(contrasts), weakest=weakest)
+
+    def n_effective(self, contrast: NDArray[np.float64] | None) -> float:
+        """Return on how many subjects a contrast effectively rests; NaN where it is None."""
+        return float("nan") if contrast is None else self.support.least(contrast)
+
+    def tested(self, context: int, feature: int) -> bool:
+        """Say whether there is a slope, and it is tested."""
+        slot = self.slot[context, feature]
+        return bool(slot >= 0 and not self.support.why_not[slot])
 
     def adjusted(
         self,
@@ -119,18 +145,29 @@ def condition(X: NDArray[np.float64]) -> float:
     return float(values[-1] / values[0]) if values[0] > 0 else float("inf")
 
 
-def least_squares_problem(data: CoefficientData, models: Sequence[str]) -> str:
+def least_squares_problem(data: CoefficientData, models: Sequence[str], intercepts: str) -> str:
     """Return why least squares is not fit for one of these models, "" if it is."""
     for model in models:
         rows = data.rows(model)
-        moving = ~_still(data, model)
+        moving = ~_still(data, model, intercepts)
         p, G = int(moving.sum()), len(np.unique(data.subject[rows]))
         where = "over all contexts" if model == ALL else f"in context {model!r}"
         if 2 * p >= G:
             return f"{p} features for {G} subjects {where}"
-        if p and condition(data.X[np.ix_(rows, moving)]) > LARGEST_CONDITION:
+        block = data.X[np.ix_(rows, moving)]
+        if model == ALL and intercepts == "context":
+            block = within(block, data.context)
+        if p and condition(block) > LARGEST_CONDITION:
             return f"features are nearly collinear {where}"
     return ""
+
+
+def within(values: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return values (n, ...) as deviations from the means of their groups."""
+    centred = np.array(values)
+    for c in np.unique(codes):
+        centred[codes == c] -= centred[codes == c].mean(axis=0)
+    return centred
 
 
 def slope_space(
@@ -142,28 +179,42 @@ def slope_space(
     cr: str,
     seed: int,
     n_threads: int | None,
+    intercepts: str = "context",
 ) -> SlopeSpace:
-    """Estimate the slopes of these models in one joint fit, subjects as clusters across them."""
+    """Estimate the slopes of these models in one joint fit, subjects as clusters across them.
+
+    With ``intercepts="context"`` the slopes over all are within contexts: each has an
+    intercept of its own.
+    """
     p = len(data.features)
     slot = np.full((len(models), p), -1, dtype=np.int64)
     count = 0
     for c, model in enumerate(models):
-        for j in np.flatnonzero(~_still(data, model)):
+        for j in np.flatnonzero(~_still(data, model, intercepts)):
             slot[c, j] = count
             count += 1
     missing = np.where(slot < 0, NO_SLOPE, "").astype(object)
     # Centred first: a large mean would leave the rounding of its quotient.
     scaled = (data.X - data.X.mean(axis=0)) / data.scale
     if method == "least_squares":
-        fit = _stacked(data, models, scaled, slot, cr)
-        return SlopeSpace(fit, slot, missing, len(data.subjects), method)
+        fit = _stacked(data, models, scaled, slot, cr, intercepts)
+        each = np.eye(count, len(fit.coef))
+        support = support_of(
+            fit.leverage(each), fit.contrasts(each).df, data.subjects, fit.determined(each)
+        )
+        return SlopeSpace(fit, slot, missing, len(data.subjects), method, support)
     parts = []
     for c, model in enumerate(models):
         rows, moving = data.rows(model), slot[c] >= 0
         y = data.y_tested[rows]
         block = scaled[np.ix_(rows, moving)]
+        groups = None
         penalised, own = fitted[c]
-        if model != ALL and data.y is not data.y_tested:
+        if model == ALL and intercepts == "context":
+            groups = data.context
+            block, y = within(block, groups), within(y, groups)
+            penalised = PenalisedModel(within(data.X, groups), y, data.subject, n_threads)
+        elif model != ALL and data.y is not data.y_tested:
             # The tests are of another label than the weights: same penalty, own fit.
             penalised = PenalisedModel(data.X[rows], y, data.subject[rows], n_threads)
         G = penalised.products.n_clusters
@@ -171,7 +222,7 @@ def slope_space(
         beta = (penalised.slopes(in_turn, own.alpha, own.l1_ratio) * data.scale)[:, moving]
         part = desparsified(
             block, y, data.subject[rows], len(data.subjects), beta,
-            seed=seed, n_threads=n_threads,
+            groups=groups, seed=seed, n_threads=n_threads,
         )  # fmt: skip
         parts.append(part)
         missing[c, moving] = part.missing
@@ -181,9 +232,13 @@ def slope_space(
         np.hstack([part.present for part in parts]),
         np.concatenate([part.unit for part in parts]),
         np.concatenate([part.missing for part in parts]),
+        np.hstack([part.shares for part in parts]),
         max(part.rounding for part in parts),
     )
-    return SlopeSpace(joint, np.where(missing == "", slot, -1), missing, len(data.subjects), method)
+    support = support_of(joint.leverage(), joint.contrasts(np.eye(count)).df, data.subjects)
+    support = replace(support, df=few_subjects_df(support.df, support.n_effective))
+    slot = np.where(missing == "", slot, -1)
+    return SlopeSpace(joint, slot, missing, len(data.subjects), method, support)
 
 
 def _stacked(
@@ -192,25 +247,33 @@ def _stacked(
     scaled: NDArray[np.float64],
     slot: NDArray[np.int64],
     cr: str,
+    intercepts: str,
 ) -> ClusterOLS:
     """Fit all contexts in one block-diagonal design, intercepts last."""
     n_slopes = int(slot.max()) + 1
-    design = np.zeros((len(data.y), n_slopes + len(models)))
-    names = [""] * n_slopes + [f"intercept of {model}" for model in models]
+    # Rows that share an intercept: those of a model, or of a context where it is over all.
+    apart = models == (ALL,) and intercepts == "context"
+    owners = [*data.contexts] if apart else [*models]
+    design = np.zeros((len(data.y), n_slopes + len(owners)))
+    names = [""] * n_slopes + [f"intercept of {owner}" for owner in owners]
+    for c, owner in enumerate(owners):
+        design[data.rows(owner), n_slopes + c] = 1.0
     for c, model in enumerate(models):
         rows, moving = data.rows(model), slot[c] >= 0
         block = scaled[np.ix_(rows, moving)]
         # Centred: the slopes are the same, and keep their digits.
-        design[np.ix_(rows, slot[c][moving])] = block - block.mean(axis=0)
-        design[rows, n_slopes + c] = 1.0
+        block = within(block, data.context) if apart else block - block.mean(axis=0)
+        design[np.ix_(rows, slot[c][moving])] = block
         for j in np.flatnonzero(moving):
             names[slot[c, j]] = f"{data.features[j]} in {model}"
     return cluster_ols(design, data.y_tested, data.subject, cr=cr, names=names)
 
 
-def _still(data: CoefficientData, model: str) -> NDArray[np.bool_]:
+def _still(data: CoefficientData, model: str, intercepts: str) -> NDArray[np.bool_]:
     if model != ALL:
         return np.asarray(data.still[data.contexts.index(model)])
+    if intercepts == "context":
+        return np.asarray(data.still.all(axis=0))
     # Over all rows a feature can differ between contexts in which it is constant.
     spread = np.ptp(data.X, axis=0)
     return np.asarray(spread <= 1e-12 * np.maximum(np.abs(data.X).max(axis=0), 1e-300))

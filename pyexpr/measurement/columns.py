@@ -153,12 +153,15 @@ def _codes(frame: pd.DataFrame, name: str, categories: tuple[Any, ...]) -> NDArr
 
 
 def grouping(frame: pd.DataFrame, group: Any) -> tuple[str | None, NDArray[np.int64], list[Any]]:
-    """Return (name, codes, sorted labels) of the groups; one group without a name for None."""
+    """Return (name, codes, labels) of the groups; one group without a name for None.
+
+    Labels are sorted; those of an ordered Categorical are in its order.
+    """
     if group is None:
         return None, np.zeros(len(frame), dtype=np.int64), [""]
     name, values = column_or_array(frame, group, argument="group", what="data")
     refuse_names_of_results([name], _OF_RESULTS, argument="group")
-    codes, labels = label_codes(values, name=name, what="data")
+    codes, labels = label_codes(values, name=name, what="data", keep_order=True)
     return name, codes, labels
 
 

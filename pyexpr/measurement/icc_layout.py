@@ -230,11 +230,11 @@ def from_long(
 def _groups(
     frame: pd.DataFrame, by: Sequence[str]
 ) -> Iterator[tuple[tuple[Any, ...], slice | NDArray[np.intp]]]:
-    """Yield the labels and the rows of each group, sorted by label."""
+    """Yield the labels and the rows of each group, sorted by label, or in a Categorical's order."""
     if not by:
         yield (), slice(None)
         return
-    columns = [label_codes(frame[name], name=name, what=WHAT) for name in by]
+    columns = [label_codes(frame[name], name=name, what=WHAT, keep_order=True) for name in by]
     code = np.zeros(len(frame), dtype=np.int64)
     for codes, labels in columns:
         code = code * max(len(labels), 1) + codes

@@ -42,12 +42,12 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     Attributes
     ----------
     estimators_ : dict
-        The fitted estimator of each context, by its label, sorted. Empty without
-        contexts.
+        The fitted estimator of each context, by its label, in the order of `contexts_`.
+        Empty without contexts.
     pooled_ : regressor
         The estimator fitted on the rows of all contexts.
     contexts_ : list
-        The labels seen in `fit`, sorted.
+        The labels seen in `fit`, sorted; those of an ordered Categorical in its order.
     n_features_in_, feature_names_in_
         Of X as given to `fit`, the context column included.
 
@@ -131,7 +131,9 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.contexts_: list[Any] = []
         self.estimators_: dict[Any, Any] = {}
         if rows.context is not None:
-            codes, self.contexts_ = label_codes(rows.context, name=self._name, what="X")
+            codes, self.contexts_ = label_codes(
+                rows.context, name=self._name, what="X", keep_order=True
+            )
             _refuse_small_contexts(codes, self.contexts_, held_out)
             for c, label in enumerate(self.contexts_):
                 mine = rows.take(np.flatnonzero(codes == c))
@@ -267,7 +269,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             if context is None and required and fitted_with:
                 raise DataError(f"the contexts of {what} are missing: give context=values")
             context = as_column(context, argument="context=")
-            values = None if context is None else np.asarray(context, dtype=object)
+            values = None if context is None else _labels(context)
             if values is not None and values.shape != (X.shape[0],):
                 raise DataError(
                     f"context= must have one value per row of {what}: {X.shape[0]} rows, "
@@ -348,6 +350,15 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 "validation={'X': ..., 'y': ..., 'context': ...}"
             )
         return held_out
+
+
+def _labels(context: ArrayLike) -> Any:
+    """Return contexts as an array, or as a column where they are categories, in some order."""
+    if hasattr(getattr(context, "dtype", None), "categories"):
+        import pandas as pd
+
+        return pd.Series(pd.Categorical(context))
+    return np.asarray(context, dtype=object)
 
 
 @dataclass(frozen=True, slots=True)

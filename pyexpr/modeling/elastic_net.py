@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.foreign import as_column, as_values
-from pyexpr.base.tables import label_codes
+from pyexpr.base.tables import label_codes, refuse_categories
 from pyexpr.inference.penalised import ALPHAS, L1_RATIOS, TIE
 from pyexpr.modeling.splits import subject_folds
 
@@ -148,9 +148,12 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
             If a penalty or `n_folds` makes no sense, if tuning has fewer than two
             subjects, or if coordinate descent does not converge.
         ColumnError
-            If a subject is missing in `groups`.
+            If a subject is missing in `groups`, or a column of `X` holds categories.
         """
         X, y = as_values(X, argument="X"), as_values(y, argument="y")
+        if hasattr(X, "columns"):
+            # NumPy would take the numbers of a Categorical for amounts.
+            refuse_categories(X, X.columns, what="X")
         checked = validate_data(self, X, y, y_numeric=True, dtype=np.float64, ensure_min_samples=2)
         features: NDArray[np.float64] = checked[0]
         label: NDArray[np.float64] = checked[1].astype(np.float64)

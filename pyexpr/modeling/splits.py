@@ -254,11 +254,14 @@ def split_subjects(
     return split
 
 
-def subject_folds(subjects: ArrayLike, n_folds: int = 5, seed: int = 0) -> NDArray[np.int64]:
+def subject_folds(
+    subjects: ArrayLike, n_folds: int = 5, seed: int = 0, *, balance: str | None = None
+) -> NDArray[np.int64]:
     """Return the fold of each row, 0 to n_folds - 1, all rows of a subject in one fold.
 
-    Subjects are sorted, shuffled by stream 5 of the seed, and dealt out in turn:
-    the folds' numbers of subjects differ by at most one.
+    Subjects are sorted, shuffled by stream 5 of the seed, and dealt out in turn, so that
+    the folds' numbers of subjects differ by at most one; or, where their numbers of rows
+    differ much, so that the folds have as equal numbers of rows as can be.
 
     Parameters
     ----------
@@ -268,6 +271,11 @@ def subject_folds(subjects: ArrayLike, n_folds: int = 5, seed: int = 0) -> NDArr
         At least 2 and at most the number of subjects.
     seed : int, default 0
         Seed of the shuffle.
+    balance : {None, "subjects", "rows"}
+        "subjects": deal them out in turn. "rows": those with the most rows first, each
+        to the fold that has the fewest rows so far; with equal numbers of rows these are
+        the folds of "subjects". None: "rows" where the largest subject has more than
+        twice the rows of the median one, else "subjects".
 
     Returns
     -------
@@ -278,19 +286,28 @@ def subject_folds(subjects: ArrayLike, n_folds: int = 5, seed: int = 0) -> NDArr
     ColumnError
         If a label is missing.
     DataError
-        If there are fewer subjects than folds, or fewer than two folds.
+        If there are fewer subjects than folds, fewer than two folds, or no such balance.
+
+    Notes
+    -----
+    Checked against: the sizes of scikit-learn's ``GroupKFold``, which shuffles nothing.
 
     Examples
     --------
     >>> folds = subject_folds(["a", "a", "b", "c", "b"], n_folds=3)
     >>> bool(folds[0] == folds[1]), sorted(set(folds.tolist()))
     (True, [0, 1, 2])
+    >>> np.bincount(subject_folds(np.repeat(np.arange(20), [500] + [5] * 19), 5)).tolist()
+    [500, 25, 25, 25, 20]
     """
     codes, labels = label_codes(subjects, name=_name_of(subjects, "subject"), what="the subjects")
     n_folds = whole_number(n_folds, argument="n_folds", least=2)
     if len(labels) < n_folds:
         raise DataError(f"{n_folds} folds need as many subjects, but there are {len(labels)}")
-    return folds_of(len(labels), n_folds, seed)[codes]
+    if balance not in (None, "subjects", "rows"):
+        raise DataError(f"balance= must be 'subjects', 'rows' or None, not {balance!r}")
+    n_rows = np.bincount(codes, minlength=len(labels))
+    return folds_of(len(labels), n_folds, seed, n_rows=n_rows, balance=balance)[codes]
 
 
 def _checked_proportions(proportions: Sequence[float]) -> tuple[float, float, float]:

@@ -154,6 +154,14 @@ def _coefficients(record: Record, tables: Tables) -> list[str]:
             f"({options['cr']}; Pustejovsky & Tipton, 2018) and Satterthwaite degrees of freedom, "
             "subjects as clusters."
         )
+    if pooled:
+        text.append(
+            "Slopes over all contexts are those within contexts, each of which has an intercept of "
+            "its own."
+            if options["intercepts"] == "context"
+            else "Slopes over all contexts have one intercept, so that differences between the "
+            "means of contexts are part of them."
+        )
     text.append(
         f"Tested slopes are per standard deviation{pooled}; "
         f"{_adjusted(options['adjust'], several=bool(pooled))}."

@@ -312,6 +312,8 @@ class CoefficientsSection(_Section):
     rows: Literal["train", "all"] = "train"
     cr: Literal["CR0", "CR1", "CR2", "CR3"] = "CR2"
     adjust: Literal["none", "holm", "max_t"] = "holm"
+    # Of the slopes over all: within contexts, or with the differences between their means.
+    intercepts: Literal["context", "common"] = "context"
 
 
 class StudyConfig(_Section):

@@ -238,6 +238,7 @@ def coefficients(
             confidence=config.compare.confidence,
             seed=config.seed,
             cr=options.cr,
+            intercepts=options.intercepts,
         )
     if options.adjust != "none":
         result = result.adjust(options.adjust)

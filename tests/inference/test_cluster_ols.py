@@ -66,9 +66,12 @@ def test_refused() -> None:
         with pytest.raises(DataError, match=message):
             call()
     alone = np.column_stack([X, cluster == 0])
-    assert np.isfinite(cluster_ols(alone, y, cluster, cr="CR2").vcov()).all()
-    with pytest.raises(DataError, match="CR3 is not defined"):
-        cluster_ols(alone, y, cluster, cr="CR3")
+    for cr in ("CR2", "CR3"):
+        fit = cluster_ols(alone, y, cluster, cr=cr)
+        assert np.isfinite(fit.vcov()).all()
+        # The last column is that of one cluster alone; of the others each cluster knows.
+        np.testing.assert_allclose(fit.determined(np.eye(4))[1:3], 0, atol=1e-12)
+        assert fit.determined(np.eye(4))[3] > 0.5
 
 
 def test_fast_enough_for_a_study_of_the_papers_size() -> None:

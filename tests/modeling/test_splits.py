@@ -194,3 +194,35 @@ def test_folds_keep_subjects_whole_and_even(n, n_folds, seed) -> None:
 def test_one_fold_is_refused() -> None:
     with pytest.raises(DataError, match="at least 2, not 1"):
         subject_folds(labels(4), 1)
+
+
+def test_folds_balance_rows_where_subjects_differ_much() -> None:
+    subjects = np.repeat(np.arange(20), [500] + [5] * 19)
+    for seed in range(5):
+        # As even as scikit-learn's, which are dealt out by size.
+        theirs = [len(test) for _, test in GroupKFold(5).split(subjects, groups=subjects)]
+        folds = subject_folds(subjects, 5, seed)
+        assert sorted(np.bincount(folds)) == sorted(theirs)
+        assert (folds == subject_folds(subjects, 5, seed, balance="rows")).all()
+        assert len({tuple(set(folds[subjects == one])) for one in range(20)}) == 5
+        in_turn = subject_folds(subjects, 5, seed, balance="subjects")
+        assert np.bincount(in_turn).max() > 500
+    assert not (subject_folds(subjects, 5, 0) == subject_folds(subjects, 5, 1)).all()
+    # Sizes that differ a little: by subjects, unless asked.
+    few = np.repeat(np.arange(12), [4, 5, 6, 7] * 3)
+    assert (subject_folds(few, 4, 3) == subject_folds(few, 4, 3, balance="subjects")).all()
+    with pytest.raises(DataError, match="balance= must be 'subjects', 'rows' or None, not 'row'"):
+        subject_folds(few, 4, balance="row")
+
+
+@SETTINGS
+@given(n=st.integers(2, 40), n_folds=st.integers(2, 8), seed=st.integers(0, 1000))
+def test_equal_subjects_have_one_set_of_folds(n, n_folds, seed) -> None:
+    if n < n_folds:
+        return
+    subjects = np.repeat(labels(n), 3)
+    by_rows, by_subjects = (
+        subject_folds(subjects, n_folds, seed, balance=balance) for balance in ("rows", "subjects")
+    )
+    assert by_rows.tobytes() == by_subjects.tobytes()
+    assert by_rows.tobytes() == subject_folds(subjects, n_folds, seed).tobytes()
