@@ -20,6 +20,7 @@ from pyexpr.inference.clusters import (
 )
 from pyexpr.inference.comparison_evidence import MetricDraws, gather, only_rounding
 from pyexpr.inference.comparison_result import ComparisonResult
+from pyexpr.inference.folds import read_folds
 from pyexpr.inference.intervals.evidence import NOT_JUDGED
 from pyexpr.inference.intervals.methods import check_method
 from pyexpr.inference.levels import build_groups, build_levels, counted_rows
@@ -53,6 +54,7 @@ def compare_models(
     confidence: float = 0.95,
     null: float = 0.0,
     stratify: str | ArrayLike | None = None,
+    fold: str | ArrayLike | None = None,
     adjust: str | None = None,
     seed: int = 0,
     n_threads: int | None = None,
@@ -104,6 +106,12 @@ def compare_models(
         and bias are tested against 0, levels of errors and R2 are not.
     stratify : str or array of (n,), optional
         Group of each subject: subjects are drawn within their group.
+    fold : str or array of (n,), optional
+        The fold in which each row was predicted, where predictions come from
+        cross-validation. Correlation, concordance and R2, pooled and between subjects, are
+        then those within folds, averaged with the folds' rows (between: subjects) as weights:
+        over folds, models that know nothing are correlated with the truth, below 0. Errors
+        are over all rows. A subject is in one fold, or in one of each context.
     adjust : {None, "holm", "max_t"}
         Judge the differences of one metric in one context together, as
         `ComparisonResult.adjust`; there must be some.
@@ -123,8 +131,9 @@ def compare_models(
     ColumnError
         If a column is missing or holds text, infinities, or nothing at all.
     DataError
-        If there is only one subject, a subject is in two strata, a stratum has one
-        subject, or `cluster` is None though a column of subjects repeats.
+        If there is only one subject, a subject is in two strata or in two folds of one
+        context, a stratum has one subject, or `cluster` is None though a column of subjects
+        repeats.
     Interrupted
         If Ctrl-C is pressed; its ``result`` has the replicates made until then.
 
@@ -175,6 +184,9 @@ def compare_models(
         None if stratify is None else read_strata(frame, stratify, codes, labels, used, what=TABLE)
     )
     check_enough(codes, labels, used)
+    folds = None
+    if fold is not None:
+        folds = read_folds(frame, fold, codes, labels, contexts, context_rows, used, what=TABLE)
 
     measures = build_measures(metrics, ratio=ratio)
     rows = build_rows(measures, models, contexts, pairwise=pairwise)
@@ -189,7 +201,7 @@ def compare_models(
         families(rows)  # says that there are none, before the work and not after it
     levels = build_levels(
         measures, models, contexts, context_rows, codes, len(labels),
-        score_range=float(score_range),
+        score_range=float(score_range), folds=folds,
     )  # fmt: skip
     groups = tuple(build_groups(rows, levels, strata))
     draws = MetricDraws(
@@ -213,6 +225,7 @@ def compare_models(
         n_clusters=n_clusters,
         n_used=n_used,
         n_dropped=len(frame) - n_used,
+        fold_name=None if folds is None else folds.name,
         own_all=dict(zip(contexts, context_rows, strict=True)).get(ALL) is not None,
     )
     return completed(result, int(n_boot), method, confidence, adjust)

@@ -123,7 +123,13 @@ def gather(
         knife = group.design.jackknife()
         knife[np.isin(positions, draws.zero_rows)] = 0.0
         jackknives.append(
-            JackknifeGroup(positions, knife, group.design.strata, effective_clusters(group.design))
+            JackknifeGroup(
+                positions,
+                knife,
+                group.design.strata,
+                effective_clusters(group.design),
+                group.clusters,
+            )
         )
     estimate[list(draws.zero_rows)] = 0.0
     reasons = []
@@ -147,10 +153,10 @@ def gather(
 
 
 def effective_clusters(design: MetricDesign) -> NDArray[np.float64]:
-    """Return ``(sum n_g)^2 / sum n_g^2`` of each quantity, n_g its rows in cluster g.
+    """Return ``(sum n_g)^2 / sum n_g^2`` of each quantity and stratum, (quantities, strata).
 
-    Over all columns behind it: those of both levels of a difference, of all raters of a
-    mean. Between subjects each counts once.
+    n_g are the quantity's rows in cluster g, over all columns behind it: those of both
+    levels of a difference, of all raters of a mean. Between subjects each counts once.
     """
     n = np.array([column.sums[0] for column in design.columns])
     levels = np.array([n[list(level.columns)].sum(axis=0) for level in design.levels])
@@ -159,7 +165,9 @@ def effective_clusters(design: MetricDesign) -> NDArray[np.float64]:
     minuend = [q.minuend for q in design.quantities]
     subtrahend = [-1 if q.subtrahend is None else q.subtrahend for q in design.quantities]
     rows = levels[minuend] + levels[subtrahend]
-    return np.asarray(rows.sum(axis=1) ** 2 / np.sum(rows**2, axis=1))
+    starts = np.concatenate([[0], np.cumsum(design.strata)[:-1]])
+    total = np.add.reduceat(rows, starts, axis=1)
+    return np.asarray(total**2 / np.add.reduceat(rows**2, starts, axis=1))
 
 
 def _null(row: Row, null: float) -> float:

@@ -41,6 +41,8 @@ class ComparisonResult(ReplicatedResult):
     clusters : tuple
         Labels of the subjects, sorted.
     cluster_name : str
+    fold_name : str, optional
+        Column of the folds within which correlation, concordance and R2 are.
     own_all : bool
         Whether context "all" is one of the table's own, not all rows together.
     """
@@ -51,6 +53,7 @@ class ComparisonResult(ReplicatedResult):
     n_clusters: NDArray[np.int64]
     n_used: int
     n_dropped: int
+    fold_name: str | None = None
     own_all: bool = False
 
     def tidy(self) -> pd.DataFrame:
@@ -193,7 +196,11 @@ class ComparisonResult(ReplicatedResult):
     def provenance(self) -> dict[str, Any]:
         """Return method, confidence, replicates, seed, counts and versions."""
         shared = ReplicatedResult.provenance(self)
-        return shared | {"n_rows": self.n_used, "n_dropped": self.n_dropped}
+        return shared | {
+            "n_rows": self.n_used,
+            "n_dropped": self.n_dropped,
+            "fold": self.fold_name,
+        }
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader of the table must know."""
@@ -202,6 +209,12 @@ class ComparisonResult(ReplicatedResult):
             notes.append(
                 "ratios of errors ('/') are below 1 where the first errs less; their intervals and "
                 "tests, against 1, are of the logarithm"
+            )
+        if self.fold_name is not None:
+            notes.append(
+                "correlation, concordance and R2, pooled and between subjects, are averages of "
+                f"those within folds ({self.fold_name}); errors and what is within subjects are "
+                "over all folds"
             )
         if self.n_dropped:
             notes.append(

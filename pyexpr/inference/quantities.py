@@ -38,13 +38,17 @@ _ERRORS = ("nrmse", "rmse", "mae")
 
 @dataclass(frozen=True, slots=True)
 class ColumnValues:
-    """A column of predictions with its truth; `rows` marks where both are defined."""
+    """A column of predictions with its truth; `rows` marks where both are defined.
+
+    `least` says of either, as `pyexpr.core.cluster_bootstrap.Column` does, what may be rounding.
+    """
 
     name: str
     truth_name: str
     prediction: NDArray[np.float64]
     truth: NDArray[np.float64]
     rows: NDArray[np.bool_]
+    least: tuple[float, float] = (core.LEAST_DOUBLE, core.LEAST_DOUBLE)
 
 
 @dataclass(frozen=True, slots=True)

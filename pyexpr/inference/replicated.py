@@ -219,8 +219,10 @@ class ReplicatedResult(Result):
             ``holm``: p-values by Holm's steps, each interval by the method at hand at
             ``1 - (1 - confidence)/m``, m the number of tests in the family. That is
             Bonferroni's, so it can hold 0 where the adjusted p is below the level.
-            ``max_t``: both from the largest studentised statistic of the family in
-            each replicate, studentised by the replicate's own standard error.
+            ``max_t``: of jackknife_t, whatever the method at hand, by the largest test of
+            the family: each Student's t is brought to the normal scale by its own degrees
+            of freedom, and the largest referred to normal numbers that are correlated as
+            the subjects' influences on the estimates are (9,999 draws).
         """
         return judged(self, self.method, self.intervals.confidence, rule)
 
@@ -272,7 +274,9 @@ def judged(result: R, method: str | None, confidence: float, rule: str | None) -
     """Return the result with intervals by this method, adjusted by this rule."""
     intervals = compute(result.evidence, method, confidence)
     if rule is not None:
-        intervals = adjust_families(result.evidence, intervals, result.families(), rule)
+        intervals = adjust_families(
+            result.evidence, intervals, result.families(), rule, result.draws.seed
+        )
     found = replace(result, intervals=intervals)
     _warn_of_undefined(found)
     return found

@@ -26,16 +26,20 @@ class JackknifeGroup:
         Without each cluster, clusters sorted by stratum.
     strata : tuple of int
         Sizes of the strata, adding up to G.
-    effective : (q,) float64, optional
-        How many clusters of equal size would weigh like these:
-        ``(sum n_g)^2 / sum n_g^2``, n_g the cluster's rows in the quantity. None: all G,
-        as where every cluster weighs the same.
+    effective : (q, strata) float64, optional
+        How many clusters of equal size would weigh like those of each stratum:
+        ``(sum n_g)^2 / sum n_g^2``, n_g the cluster's rows in the quantity. None: all of
+        them, as where every cluster weighs the same.
+    clusters : (G,) int64, optional
+        Positions of the clusters among all, by which groups are brought together. None:
+        0 to G - 1.
     """
 
     rows: NDArray[np.int64]
     values: NDArray[np.float64]
     strata: tuple[int, ...]
     effective: NDArray[np.float64] | None = None
+    clusters: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
