@@ -285,33 +285,54 @@ void MetricDesign::jackknife(ArrayView<double, 2> out) const {
         throw std::invalid_argument("jackknife output must be (quantities, clusters)");
     }
     Workspace work(*this);
-    // The sum of the clusters before i plus that of those after it: nothing cancels.
-    std::vector<double> before(n_sums_, 0.0);
-    std::vector<double> after(n_sums_ * (n_clusters_ + 1), 0.0);
-    for (std::size_t s = 0; s < n_sums_; ++s) {
-        for (std::size_t g = n_clusters_; g-- > 0;) {
-            after[g * n_sums_ + s] = after[(g + 1) * n_sums_ + s] + sums_[s * n_clusters_ + g];
+    std::vector<double> before(n_sums_);
+    std::vector<double> others(n_sums_);
+    std::size_t start = 0;
+    for (const std::size_t size : strata_) {
+        const std::size_t end = start + size;
+        // The sum of the stratum's clusters before i plus that of those after it: nothing cancels.
+        std::vector<double> after(n_sums_ * (size + 1), 0.0);
+        for (std::size_t s = 0; s < n_sums_; ++s) {
+            const double* const x = &sums_[s * n_clusters_];
+            for (std::size_t g = size; g-- > 0;) {
+                after[g * n_sums_ + s] = after[(g + 1) * n_sums_ + s] + x[start + g];
+            }
+            before[s] = others[s] = 0.0;
+            for (std::size_t g = 0; g < start; ++g) others[s] += x[g];
+            for (std::size_t g = end; g < n_clusters_; ++g) others[s] += x[g];
         }
-    }
-    for (std::size_t first = 0; first < n_clusters_; first += block_) {
-        const std::size_t n = std::min(block_, n_clusters_ - first);
-        for (std::size_t r = 0; r < n; ++r) {
-            for (std::size_t s = 0; s < n_sums_; ++s) {
-                work.sums[s * block_ + r] = before[s] + after[(first + r + 1) * n_sums_ + s];
-                before[s] += sums_[s * n_clusters_ + first + r];
+        const double weight = rest_weight(size);
+        for (std::size_t first = 0; first < size; first += block_) {
+            const std::size_t n = std::min(block_, size - first);
+            for (std::size_t r = 0; r < n; ++r) {
+                for (std::size_t s = 0; s < n_sums_; ++s) {
+                    const double rest = before[s] + after[(first + r + 1) * n_sums_ + s];
+                    work.sums[s * block_ + r] = others[s] + weight * rest;
+                    before[s] += sums_[s * n_clusters_ + start + first + r];
+                }
+            }
+            evaluate(work.sums.data(), work);
+            for (std::size_t q = 0; q < quantities_.size(); ++q) {
+                const Quantity& quantity = quantities_[q];
+                const double* const a = &work.levels[quantity.minuend * block_];
+                const double* const b =
+                    quantity.subtrahend == Quantity::kNone
+                        ? nullptr
+                        : &work.levels[static_cast<std::size_t>(quantity.subtrahend) * block_];
+                for (std::size_t r = 0; r < n; ++r) {
+                    out(q, start + first + r) = b ? a[r] - b[r] : a[r];
+                }
             }
         }
-        evaluate(work.sums.data(), work);
-        for (std::size_t q = 0; q < quantities_.size(); ++q) {
-            const Quantity& quantity = quantities_[q];
-            const double* const a = &work.levels[quantity.minuend * block_];
-            const double* const b =
-                quantity.subtrahend == Quantity::kNone
-                    ? nullptr
-                    : &work.levels[static_cast<std::size_t>(quantity.subtrahend) * block_];
-            for (std::size_t r = 0; r < n; ++r) out(q, first + r) = b ? a[r] - b[r] : a[r];
-        }
+        start = end;
     }
+}
+
+// What the others of a stratum weigh where one of them is left out; of all clusters, where
+// there is one stratum, no metric depends on it.
+double MetricDesign::rest_weight(std::size_t size) const {
+    if (strata_.size() == 1 || size == 1) return 1.0;
+    return static_cast<double>(size) / static_cast<double>(size - 1);
 }
 
 void MetricDesign::replicates(std::uint64_t seed, std::uint64_t stream, std::uint64_t first,
@@ -341,6 +362,19 @@ void MetricDesign::replicates(std::uint64_t seed, std::uint64_t stream, std::uin
     });
 }
 
+// The sums of `size` drawn clusters from `start` on, (sums, lanes).
+void MetricDesign::stratum_sums(std::size_t start, std::size_t size, const Workspace& work,
+                                std::vector<double>& to) const {
+    std::fill(to.begin(), to.end(), 0.0);
+    for (std::size_t s = 0; s < n_sums_; ++s) {
+        for (std::size_t g = start; g < start + size; ++g) {
+            const double x = sums_[s * n_clusters_ + g];
+            const double* const count = &work.counts[g * block_];
+            for (std::size_t r = 0; r < block_; ++r) to[s * block_ + r] += count[r] * x;
+        }
+    }
+}
+
 void MetricDesign::standard_errors(std::uint64_t seed, std::uint64_t stream, std::uint64_t first,
                                    std::size_t n, const std::vector<std::size_t>& rows,
                                    std::size_t offset, ArrayView<double, 2> out,
@@ -365,7 +399,7 @@ void MetricDesign::standard_errors(std::uint64_t seed, std::uint64_t stream, std
                 total = std::vector<double>(n_quantities * block_),
                 squares = std::vector<double>(n_quantities * block_),
                 variance = std::vector<double>(n_quantities * block_),
-                value = std::vector<double>(block_)](std::size_t block) mutable {
+                stratum = std::vector<double>(n_sums_ * block_), value = std::vector<double>(block_)](std::size_t block) mutable {
             const std::size_t start = block * block_;
             const std::size_t lanes = std::min(block_, n - start);
             draw_block(seed, stream, first + start, lanes, work);
@@ -378,11 +412,19 @@ void MetricDesign::standard_errors(std::uint64_t seed, std::uint64_t stream, std
             for (const std::size_t size : strata_) {
                 std::fill(total.begin(), total.end(), 0.0);
                 std::fill(squares.begin(), squares.end(), 0.0);
+                // The others of the stratum stand in for the one left out.
+                const double more = rest_weight(size) - 1.0;
+                if (more > 0) stratum_sums(g, size, work, stratum);
                 for (const std::size_t end = g + size; g < end; ++g) {
                     for (std::size_t s = 0; s < n_sums_; ++s) {
                         const double x = sums_[s * n_clusters_ + g];
                         for (std::size_t r = 0; r < block_; ++r) {
                             one_out[s * block_ + r] = work.sums[s * block_ + r] - x;
+                        }
+                        if (more > 0) {
+                            for (std::size_t r = 0; r < block_; ++r) {
+                                one_out[s * block_ + r] += more * (stratum[s * block_ + r] - x);
+                            }
                         }
                     }
                     evaluate(one_out.data(), work);

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.core.cluster_bootstrap import MetricDesign
+from pyexpr.inference.folds import fold_inflation
 from pyexpr.inference.intervals.evidence import Evidence, JackknifeGroup
 from pyexpr.inference.levels import Group
 from pyexpr.inference.quantities import Row
@@ -116,10 +117,17 @@ def gather(
 ) -> Evidence:
     """Arrange estimates, replicates and the values without each subject."""
     estimate = np.full(len(rows), np.nan)
+    inflation = np.ones(len(rows))
     jackknives = []
     for group in groups:
         positions = np.array(group.rows)
         estimate[positions] = group.design.estimate()
+        effective = effective_clusters(group.design)
+        n_folds = [group.design.levels[q.minuend].folds for q in group.design.quantities]
+        inflation[positions] = [
+            fold_inflation(rows[i].part, float(worth), K)
+            for i, worth, K in zip(group.rows, effective.sum(axis=1), n_folds, strict=True)
+        ]
         knife = group.design.jackknife()
         knife[np.isin(positions, draws.zero_rows)] = 0.0
         jackknives.append(
@@ -127,7 +135,7 @@ def gather(
                 positions,
                 knife,
                 group.design.strata,
-                effective_clusters(group.design),
+                effective,
                 group.clusters,
             )
         )
@@ -148,6 +156,7 @@ def gather(
         reason=reasons,
         replicate_errors=ErrorsWithin(draws, drawn.values.shape[1]),
         n_threads=draws.n_threads,
+        inflation=inflation,
         ratio=np.array([row.ratio for row in rows]),
     )
 

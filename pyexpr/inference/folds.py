@@ -157,3 +157,26 @@ def is_of_left_out(
     if np.count_nonzero(found) >= 2:
         return True
     return bool(len(values) >= _ORDERED and still[n > 0].all() and (np.diff(sums / rows) < 0).all())
+
+
+def fold_inflation(part: str, n_subjects: float, n_folds: int) -> float:
+    """Return what the jackknife variance of an average over folds is multiplied by.
+
+    A subject is tested in its own fold and trains the models of all others. Where models
+    know nothing the average is a sum over pairs of subjects in two folds, each pair there
+    twice, as tested and as training: its variance is twice that of models that were given,
+    which is what leaving out tested subjects shows. (Nadeau and Bengio, 2003, correct by
+    ``1 + K/(K-1)``.) In folds of m subjects the jackknife shows ``m/(m-1)`` of it, and
+    between subjects, with a row for each, ``m/(m-2)``, which is taken off; at least 1.
+
+    Parameters
+    ----------
+    part : {"pooled", "between"}
+    n_subjects : float
+        In all folds; pooled, how many of equal size theirs are worth.
+    n_folds : int
+    """
+    if n_folds == 1:
+        return 1.0
+    small = 2 if part == "between" else 1
+    return max(1.0, 2 * (n_subjects - small * n_folds) / n_subjects)

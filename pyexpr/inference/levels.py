@@ -99,7 +99,6 @@ def build_levels(
                 levels.members.append(members)
                 levels.folds.append(len(pieces[0]))
                 levels.measures.append(measure)
-                levels.divisors.append(score_range if measure.normalised else 1.0)
                 levels.clusters.append(present)
                 levels.rows.append(rows)
                 reason = sums.why_undefined(c, measure, i, pieces)
@@ -107,6 +106,9 @@ def build_levels(
                     made = any(levels.columns[at].sums[_ABS_D].any() for at in members)
                     reason = "" if made else f"{model.name!r} makes no error here: no ratio"
                 levels.why_undefined.append(reason)
+                divisor = score_range if measure.normalised else 1.0
+                # Sums that have a value, which would mislead, become NaN.
+                levels.divisors.append(np.nan if reason else divisor)
     return levels
 
 

@@ -62,6 +62,7 @@ def adjust(
         method=list(intervals.method),
         statistic=intervals.statistic.copy(),
         df=intervals.df.copy(),
+        std_error=intervals.std_error.copy(),
         low=intervals.low.copy(),
         high=intervals.high.copy(),
         p_adjusted=adjusted,
@@ -102,7 +103,8 @@ def _max_t(
         _influence(evidence, family), base.p_value[family], result.confidence, seed
     )
     half = stdtrit(base.df[family], (1 + found.confidence) / 2) * base.std_error[family]
-    result.statistic[family], result.df[family] = base.statistic[family], base.df[family]
+    for name in ("statistic", "df", "std_error"):
+        getattr(result, name)[family] = getattr(base, name)[family]
     result.low[family] = evidence.estimate[family] - half
     result.high[family] = evidence.estimate[family] + half
     for row in family:

@@ -150,9 +150,9 @@ def build_rows(
         if one.logarithm:
             continue
         metric, base, part = one.metric, one.base, one.part
-        # Measured: without kurtosis differences of correlations, and correlations of subjects'
-        # means, are covered as they should be, and too often with it.
-        simple = base == "correlation" and part == "between"
+        # Measured: without kurtosis differences of correlations are covered as they should be,
+        # and too often with it. Correlations of subjects' means need it where the outcome is
+        # skewed (.92 without it).
         simple_difference = base == "correlation" and part != "within"
 
         # What is taken from what, and the sign that says so.
@@ -162,7 +162,7 @@ def build_rows(
         for c, context in enumerate(contexts):
             rows += [
                 Row(metric, name, context, place(m, c) + i, None, base, part,
-                    _SCALES[base], simple)
+                    _SCALES[base])
                 for i, name in enumerate(names)
             ]  # fmt: skip
             rows += [

@@ -232,7 +232,8 @@ class ReplicatedResult(Result):
         Columns: those that name the quantity, cluster (the one left out), estimate
         (without it), change (minus the estimate on all), and influence: (G - 1) times
         the change taken off, the empirical influence value; clusters not in a quantity
-        have no row.
+        have no row. With strata the others of a model comparison's stratum stand in for the
+        one left out, and influence is ``G (G_h - 1)/G_h`` times the change taken off.
         """
         import pandas as pd
 
@@ -241,6 +242,8 @@ class ReplicatedResult(Result):
         for clusters, knife in zip(self.draws.clusters, self.evidence.groups, strict=True):
             labels = [self.clusters[i] for i in clusters]
             shown = self.evidence.shown(knife.values, rows=knife.rows)
+            sizes = np.repeat(knife.strata, knife.strata)
+            factor = len(labels) * (sizes - 1) / sizes
             for position, values in zip(knife.rows, shown, strict=True):
                 change = values - estimate[position]
                 columns = {
@@ -248,7 +251,7 @@ class ReplicatedResult(Result):
                     "cluster": labels,
                     "estimate": values,
                     "change": change,
-                    "influence": -(len(labels) - 1) * change,
+                    "influence": -factor * change,
                 }
                 pieces.append((position, pd.DataFrame(columns)))
         pieces.sort(key=lambda piece: piece[0])

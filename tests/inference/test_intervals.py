@@ -11,6 +11,7 @@ from pyexpr.base.errors import DataError
 from pyexpr.inference.intervals.evidence import Evidence, JackknifeGroup
 from pyexpr.inference.intervals.jackknife import acceleration_of, jackknife_error, kurtosis_df
 from pyexpr.inference.intervals.methods import METHODS, compute
+from pyexpr.inference.intervals.scales import limit
 
 
 def test_percentile_p_by_counting():
@@ -93,10 +94,26 @@ def test_jackknife_t_on_a_scale(scale, g, inverse, estimate):
     assert found.statistic[0] == pytest.approx((g(estimate) - g(0.1)) / error, rel=1e-10)
 
 
-def test_a_limit_that_does_not_exist_is_infinite():
+def test_the_limit_of_an_error_stays_finite():
+    # On the scale -1/x it would not exist: 1/x is at most the reach.
     J = np.array([[0.2, 1.5, 3.0, 0.9, 0.4]])
     made = evidence(np.zeros((1, 0)), [0.5], J, scale="negative_reciprocal")
-    assert compute(made, None, 0.95).high[0] == np.inf
+    assert 1.0 < compute(made, None, 0.95).high[0] < np.inf
+
+
+def test_the_limit_of_an_error_bends_where_it_is_twice_the_error():
+    x, reach = 1.7, np.linspace(0, 0.9, 1801) / 1.7
+    high = limit(np.full(1801, -1 / x), reach, "negative_reciprocal")
+    near = reach * x <= 0.5
+    np.testing.assert_allclose(high[near], 1 / (1 / x - reach[near]), rtol=1e-12)
+    assert high[reach * x == 0.5] == pytest.approx(2 * x)
+    # Value and slope go on: no step is far from its neighbours'.
+    steps = np.diff(high)
+    assert (steps > 0).all()
+    np.testing.assert_allclose(steps[1:], steps[:-1], rtol=4e-3)
+    # Below 1/(1 - a), which it was, and above exp(a), which is symmetric on the logarithm.
+    assert (high[~near] < 1 / (1 / x - reach[~near])).all()
+    assert (high[~near] > x * np.exp(reach[~near] * x)).all()
 
 
 def test_acceleration_is_a_sixth_of_the_skewness_of_a_sum():

@@ -111,7 +111,9 @@ class MetricDesign {
     // Every quantity on all clusters: out (quantities,).
     void estimate(ArrayView<double, 1> out) const;
 
-    // Every quantity without cluster i: out (quantities, G). O(G (sums + quantities)).
+    // Every quantity without cluster i: out (quantities, G). O(G (sums + quantities)). Of
+    // several strata the others of its own weigh G_h/(G_h-1) instead, so that each stratum
+    // keeps its weight, as it does in every draw.
     void jackknife(ArrayView<double, 2> out) const;
 
     // Replicates first .. first+n-1 of quantity q into out(rows[q], offset + 0 .. n-1).
@@ -121,7 +123,7 @@ class MetricDesign {
                     ArrayView<double, 2> out, std::size_t n_threads) const;
 
     // The standard error of each quantity within each replicate, on its scale: the G drawn
-    // copies are G distinct subjects, and one copy at a time is left out,
+    // copies are G distinct subjects, and one copy at a time is left out, as in jackknife(),
     // SE*^2 = sum over strata (G_h-1)/G_h sum_i c_i (T*_(i) - mean*)^2.
     // Laid out as replicates(); O(n G quantities).
     void standard_errors(std::uint64_t seed, std::uint64_t stream, std::uint64_t first,
@@ -138,6 +140,9 @@ class MetricDesign {
     template <std::size_t Sums>
     void add_up(std::size_t first, Workspace& work) const;
     void evaluate(const double* sums, Workspace& work) const;
+    [[nodiscard]] double rest_weight(std::size_t size) const;
+    void stratum_sums(std::size_t start, std::size_t size, const Workspace& work,
+                      std::vector<double>& to) const;
     void average_folds(const Level& level, std::size_t first, const double* sums, Workspace& work,
                        double* out) const;
 

@@ -65,6 +65,9 @@ class Evidence:
     n_threads : int, optional
     n_failed : int64, optional
         In how many replicates computing the quantity raised an exception.
+    inflation : float64, optional
+        What jackknife variances are multiplied by, for what leaving out clusters does not
+        show: models fitted to other folds. None: 1.
     ratio : bool, optional
         Where everything here is of the logarithm of a ratio, and the ratio is shown.
     """
@@ -79,6 +82,7 @@ class Evidence:
     replicate_errors: Callable[[], NDArray[np.float64]]
     n_threads: int | None = None
     n_failed: NDArray[np.int64] | None = None
+    inflation: NDArray[np.float64] | None = None
     ratio: NDArray[np.bool_] | None = None
 
     def shown(

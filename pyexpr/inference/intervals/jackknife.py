@@ -10,7 +10,7 @@ import numpy as np
 
 from pyexpr.base.errors import counted
 from pyexpr.inference.intervals.evidence import SINGLE_IN_STRATUM, Evidence
-from pyexpr.inference.intervals.scales import at_end, by_scale, to_scale
+from pyexpr.inference.intervals.scales import at_end, by_scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -201,11 +201,15 @@ def knife_of(evidence: Evidence) -> Knife:
                 found.reason[row] = SINGLE_IN_STRATUM
             continue
         scales = [evidence.scale[row] for row in rows]
-        scaled = by_scale(to_scale, group.values, scales)
+        scaled = by_scale(group.values, scales)
         with np.errstate(invalid="ignore"):
             found.error[rows] = jackknife_error(group.values, group.strata)
             found.scaled_error[rows] = jackknife_error(scaled, group.strata)
             still[rows] = unmoved(found.error[rows], evidence.estimate[rows])
+            if evidence.inflation is not None:
+                wider = np.sqrt(evidence.inflation[rows])
+                found.error[rows] *= wider
+                found.scaled_error[rows] *= wider
             found.df[rows] = degrees_of_freedom(
                 scaled, group.strata, evidence.simple_df[rows], group.effective
             )
