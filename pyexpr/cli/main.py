@@ -328,6 +328,13 @@ def compare(
             "studentized_et."
         ),
     ] = None,
+    fold: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of the folds of cross-validation: correlations, concordance and R2 are "
+            "then within them."
+        ),
+    ] = None,
     ratio: Annotated[
         bool, typer.Option("--ratio", help="Beside differences of errors, their ratios.")
     ] = False,
@@ -350,7 +357,7 @@ def compare(
 
     if not _names(predictions):
         raise typer.BadParameter("name the models' columns: --predictions elastic_net,lstm")
-    labels = [cluster, *_names(context)]
+    labels = [cluster, *_names(context), *_names(fold)]
     table = read_csv(data, labels=labels, what=f"the predictions ({data})")
     result = compare_models(
         _whole_numbers(table, labels),
@@ -360,6 +367,7 @@ def compare(
         context=context,
         metrics=_names(metrics),
         method=method,
+        fold=fold,
         ratio=ratio,
         n_boot=n_boot,
         confidence=confidence,

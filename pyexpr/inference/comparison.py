@@ -18,7 +18,7 @@ from pyexpr.inference.clusters import (
     read_strata,
     warn_of_few_subjects,
 )
-from pyexpr.inference.comparison_evidence import MetricDraws, gather, only_rounding
+from pyexpr.inference.comparison_evidence import MetricDraws, gather, only_rounding, worth
 from pyexpr.inference.comparison_result import ComparisonResult
 from pyexpr.inference.folds import read_folds
 from pyexpr.inference.intervals.evidence import NOT_JUDGED
@@ -140,7 +140,8 @@ def compare_models(
     Warns
     -----
     FewSubjectsWarning
-        Under 20 subjects.
+        Under 20 subjects, or such unequal ones that they are worth fewer than 10 of equal
+        size; with the coverage of the nearest simulated design.
 
     Notes
     -----
@@ -210,12 +211,13 @@ def compare_models(
     n_clusters = np.zeros(len(rows), dtype=np.int64)
     for group in groups:
         n_clusters[list(group.rows)] = len(group.clusters)
-    warn_of_few_subjects(n_clusters, [row.context for row in rows])
+    evidence = gather(
+        rows, groups, draws, levels.why_undefined, null, draws.replicates(0, int(n_boot))
+    )
+    warn_of_few_subjects(n_clusters, [row.context for row in rows], worth(evidence))
     n_used = int(np.count_nonzero(used))
     result = ComparisonResult(
-        evidence=gather(
-            rows, groups, draws, levels.why_undefined, null, draws.replicates(0, int(n_boot))
-        ),
+        evidence=evidence,
         intervals=NOT_JUDGED,
         draws=draws,
         clusters=tuple(labels),

@@ -179,6 +179,15 @@ def effective_clusters(design: MetricDesign) -> NDArray[np.float64]:
     return np.asarray(total**2 / np.add.reduceat(rows**2, starts, axis=1))
 
 
+def worth(evidence: Evidence) -> NDArray[np.float64]:
+    """Return how many subjects of equal size those of each quantity are worth, (rows,)."""
+    found = np.full(len(evidence.estimate), np.nan)
+    for group in evidence.groups:
+        if group.effective is not None:
+            found[group.rows] = group.effective.sum(axis=1)
+    return found
+
+
 def _null(row: Row, null: float) -> float:
     if row.second is not None or row.base == "bias":
         return 0.0

@@ -29,7 +29,7 @@ OF_FOLDS = frozenset({"correlation", "concordance", "r2"})
 FEWEST = {"pooled": 2, "between": 4}
 # Values this far from a training mean, in standard deviations of the truth, are it.
 _SAME = 1e-6
-# Fewest values that fall as the left-out truth rises by more than chance (1 in 8!).
+# So many values rise with the mean truth of the others by chance once in 8! times.
 _ORDERED = 8
 
 
@@ -135,7 +135,7 @@ def is_of_left_out(
 
     That is where they are constant within groups of subjects, and in two groups or more the
     mean truth of the others (of rows, or of subjects' means); or where all are constant
-    within groups, eight or more, and fall strictly as the groups' mean truth rises.
+    within groups, eight or more, and rise strictly with the mean truth of the others.
     """
     one = np.full(n_clusters, np.nan)
     one[codes] = prediction
@@ -156,7 +156,7 @@ def is_of_left_out(
     found = (np.abs(values - others) <= near) | (np.abs(values - others_means) <= near)
     if np.count_nonzero(found) >= 2:
         return True
-    return bool(len(values) >= _ORDERED and still[n > 0].all() and (np.diff(sums / rows) < 0).all())
+    return bool(len(values) >= _ORDERED and still[n > 0].all() and (np.diff(others) > 0).all())
 
 
 def fold_inflation(part: str, n_subjects: float, n_folds: int) -> float:

@@ -248,7 +248,7 @@ class _Sums:
             return ""
         return (
             f"prediction {self._models[i].columns[k].name!r} is the mean truth of the other "
-            "subjects, or falls as a group's own rises: so predicts, over folds, a model that "
+            "subjects, or rises with it: so predicts, over folds, a model that "
             "learned nothing, and its correlation is below 0 for that alone; name the folds with "
             "fold="
         )

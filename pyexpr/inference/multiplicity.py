@@ -63,6 +63,7 @@ def adjust(
         statistic=intervals.statistic.copy(),
         df=intervals.df.copy(),
         std_error=intervals.std_error.copy(),
+        p_value=intervals.p_value.copy(),
         low=intervals.low.copy(),
         high=intervals.high.copy(),
         p_adjusted=adjusted,
@@ -103,7 +104,7 @@ def _max_t(
         _influence(evidence, family), base.p_value[family], result.confidence, seed
     )
     half = stdtrit(base.df[family], (1 + found.confidence) / 2) * base.std_error[family]
-    for name in ("statistic", "df", "std_error"):
+    for name in ("statistic", "df", "std_error", "p_value"):
         getattr(result, name)[family] = getattr(base, name)[family]
     result.low[family] = evidence.estimate[family] - half
     result.high[family] = evidence.estimate[family] + half

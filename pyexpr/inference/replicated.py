@@ -232,7 +232,7 @@ class ReplicatedResult(Result):
         Columns: those that name the quantity, cluster (the one left out), estimate
         (without it), change (minus the estimate on all), and influence: (G - 1) times
         the change taken off, the empirical influence value; clusters not in a quantity
-        have no row. With strata the others of a model comparison's stratum stand in for the
+        have no row. With strata the others of its own weigh ``G_h/(G_h - 1)`` instead of the
         one left out, and influence is ``G (G_h - 1)/G_h`` times the change taken off.
         """
         import pandas as pd

@@ -188,5 +188,5 @@ def test_no_differences_cannot_be_judged_together(rule, options):
 
 
 def test_max_t_at_a_confidence_beyond_its_draws():
-    with pytest.raises(DataError, match="9,999 draws, too few for a confidence of 0.99999; use"):
+    with pytest.raises(DataError, match=r"9,999 draws, too few for a confidence of 0\.99999; use"):
         made(adjust="max_t", n_boot=0, confidence=0.99999)
