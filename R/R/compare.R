@@ -132,7 +132,7 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #' @param x,model A result of [compare_models()], [cluster_bootstrap()],
 #'   [context_coefficients()] or [bootstrap_cfa()].
 #' @param method,confidence As in [compare_models()]; `NULL` keeps the one at hand.
-#' @param rule `"holm"`, or `"max_t"` (not for a [cluster_bootstrap()]).
+#' @param rule `"holm"` or `"max_t"`.
 #' @param n How many replicates more.
 #' @param n_flips Number of random flips where all are too many.
 #' @param n_boot,seed Draws of multipliers where all are too many, and their seed; by

@@ -77,7 +77,7 @@ class StatisticDraws(ABC):
         raise DataError(
             "studentising needs a standard error within each replicate, which a statistic of "
             "your own does not give; use 'jackknife_t', 'percentile', 'basic', 'normal' or "
-            "'bca', and adjust by 'holm'"
+            "'bca'"
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
