@@ -89,7 +89,8 @@ class MetricDesign:
         sums: NDArray[np.float64],
         column_sums: NDArray[np.int64],
         centres: NDArray[np.float64],
-        levels: Sequence[tuple[int, float, Sequence[int], bool]],
+        least: NDArray[np.float64],
+        levels: Sequence[tuple[int, float, Sequence[int], bool, int]],
         quantities: NDArray[np.int64],
         strata: Sequence[int],
     ) -> None: ...

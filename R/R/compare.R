@@ -34,6 +34,11 @@
 #' @param null Against which levels of correlation and concordance are tested;
 #'   differences are tested against 0.
 #' @param stratify Column of the group within which subjects are drawn.
+#' @param fold Column of the fold in which each row was predicted, where predictions come
+#'   from cross-validation. Correlation, concordance and R2, pooled and between subjects,
+#'   are then those within folds, averaged with their rows as weights: over folds, models
+#'   that know nothing are correlated with the truth, below 0. Errors are over all rows.
+#'   A subject is in one fold, or in one of each context.
 #' @param adjust `NULL`, `"holm"` or `"max_t"`: judge the differences of one metric
 #'   in one context together.
 #' @param seed From 0; fixes every byte.
@@ -55,22 +60,24 @@
 compare_models <- function(data, truth, predictions, cluster, metrics = c("rmse", "correlation"),
                            context = NULL, pairwise = TRUE, ratio = FALSE, n_boot = 2000,
                            method = NULL, confidence = 0.95, null = 0, stratify = NULL,
-                           adjust = NULL, seed = 0, n_threads = NULL, score_range = NULL) {
+                           fold = NULL, adjust = NULL, seed = 0, n_threads = NULL,
+                           score_range = NULL) {
   call <- rlang::current_env()
   truth <- column(rlang::enquo(truth), data, "truth", call, required = TRUE)
   predictions <- models_of(rlang::enquo(predictions), data, call)
   cluster <- column(rlang::enquo(cluster), data, "cluster", call)
   context <- column(rlang::enquo(context), data, "context", call)
   stratify <- column(rlang::enquo(stratify), data, "stratify", call)
-  used <- c(truth, unlist(predictions), cluster, context, stratify)
+  fold <- column(rlang::enquo(fold), data, "fold", call)
+  used <- c(truth, unlist(predictions), cluster, context, stratify, fold)
   models <- if (is.null(names(predictions))) many(predictions) else
     dictionary(lapply(predictions, model_node))
   found <- ask("compare_models", list(
-    table = table_node(data, used, call = call, labels = c(cluster, context, stratify)),
+    table = table_node(data, used, call = call, labels = c(cluster, context, stratify, fold)),
     truth = truth, predictions = models, cluster = cluster, metrics = many(metrics),
     context = context, pairwise = flag(pairwise), ratio = flag(ratio), n_boot = one(n_boot),
     method = one(method), confidence = one(confidence), null = one(null), stratify = stratify,
-    adjust = one(adjust), seed = one(seed), n_threads = one(n_threads),
+    fold = fold, adjust = one(adjust), seed = one(seed), n_threads = one(n_threads),
     score_range = one(score_range)
   ), call)
   new_result(found, "pyexpr_comparison")
@@ -128,7 +135,7 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #' @param x,model A result of [compare_models()], [cluster_bootstrap()],
 #'   [context_coefficients()] or [bootstrap_cfa()].
 #' @param method,confidence As in [compare_models()]; `NULL` keeps the one at hand.
-#' @param rule `"holm"`, or `"max_t"` (not for a [cluster_bootstrap()]).
+#' @param rule `"holm"` or `"max_t"`.
 #' @param n How many replicates more.
 #' @param n_flips Number of random flips where all are too many.
 #' @param n_boot,seed Draws of multipliers where all are too many, and their seed; by

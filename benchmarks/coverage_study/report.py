@@ -205,7 +205,9 @@ def write(pieces: Path, root: Path, *, n_boot: int, per_piece: dict[str, int]) -
         "Scenarios: " + "; ".join(scenario.name for scenario in SCENARIOS) + ". Clusters have 16 "
         "clips, or 2 to 80. Heavy tails are Student's t with 5 degrees of freedom in every "
         "component; unequal spread multiplies each subject's errors by a log-normal factor "
-        "(SD of its logarithm 0.4). Slopes by context have a page of their own, "
+        "(SD of its logarithm 0.4). Awkward studies, where intervals hold less "
+        "well, and slopes by context have pages of their own: "
+        "[coverage_awkward.md](coverage_awkward.md), "
         "[coverage_coefficients.md](coverage_coefficients.md).",
         "",
         "## Coverage of nominal 95 % intervals",

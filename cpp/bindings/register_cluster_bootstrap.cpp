@@ -17,14 +17,17 @@ using WithoutGil = py::gil_scoped_release;
 
 pyexpr::MetricDesign make_design(
     const Array<double>& sums, const Array<std::int64_t>& column_sums, const Array<double>& centres,
-    const std::vector<std::tuple<int, double, std::vector<std::size_t>, bool>>& levels,
+    const Array<double>& least,
+    const std::vector<std::tuple<int, double, std::vector<std::size_t>, bool, std::size_t>>& levels,
     const Array<std::int64_t>& quantities, std::vector<std::size_t> strata) {
     const auto index = view<std::int64_t, 2>(column_sums, "column_sums");
     const auto centre = view<double, 2>(centres, "centres");
+    const auto rounding = view<double, 2>(least, "least");
     const auto terms = view<std::int64_t, 2>(quantities, "quantities");
     if (index.shape[1] != pyexpr::kSums || centre.shape[0] != index.shape[0] ||
-        centre.shape[1] != 2 || terms.shape[1] != 3) {
-        throw std::invalid_argument("column_sums (C, 9), centres (C, 2), quantities (Q, 3)");
+        centre.shape[1] != 2 || rounding.shape != centre.shape || terms.shape[1] != 3) {
+        throw std::invalid_argument(
+            "column_sums (C, 9), centres (C, 2), least (C, 2), quantities (Q, 3)");
     }
     std::vector<pyexpr::Column> columns(index.shape[0]);
     for (std::size_t c = 0; c < columns.size(); ++c) {
@@ -33,14 +36,16 @@ pyexpr::MetricDesign make_design(
         }
         columns[c].centre_p = centre(c, 0U);
         columns[c].centre_t = centre(c, 1U);
+        columns[c].least_p = rounding(c, 0U);
+        columns[c].least_t = rounding(c, 1U);
     }
     std::vector<pyexpr::Level> levels_(levels.size());
     for (std::size_t l = 0; l < levels.size(); ++l) {
-        const auto& [metric, divisor, members, logarithm] = levels[l];
+        const auto& [metric, divisor, members, logarithm, folds] = levels[l];
         if (metric < 0 || metric > static_cast<int>(pyexpr::Metric::kBias)) {
             throw std::invalid_argument("no such metric");
         }
-        levels_[l] = {static_cast<pyexpr::Metric>(metric), divisor, members, logarithm};
+        levels_[l] = {static_cast<pyexpr::Metric>(metric), divisor, members, logarithm, folds};
     }
     std::vector<pyexpr::Quantity> quantities_(terms.shape[0]);
     for (std::size_t q = 0; q < quantities_.size(); ++q) {
@@ -153,7 +158,8 @@ void register_cluster_bootstrap(py::module_& m) {
           py::arg("ranks").noconvert(), py::arg("n_threads"));
     py::class_<MetricDesign>(m, "MetricDesign")
         .def(py::init(&make_design), py::arg("sums").noconvert(),
-             py::arg("column_sums").noconvert(), py::arg("centres").noconvert(), py::arg("levels"),
+             py::arg("column_sums").noconvert(), py::arg("centres").noconvert(),
+             py::arg("least").noconvert(), py::arg("levels"),
              py::arg("quantities").noconvert(), py::arg("strata"))
         .def("estimate",
              [](const MetricDesign& design) {

@@ -41,6 +41,13 @@ double scaled(double value, Scale scale) {
     return kNaN;
 }
 
+std::array<const double*, kSums> sums_of(const Column& column, const double* sums,
+                                         std::size_t lanes) {
+    std::array<const double*, kSums> s{};
+    for (std::size_t k = 0; k < kSums; ++k) s[k] = sums + column.sum[k] * lanes;
+    return s;
+}
+
 void check_output(const ArrayView<double, 2>& out, const std::vector<std::size_t>& rows,
                   std::size_t n_quantities, std::size_t offset, std::size_t n) {
     if (rows.size() != n_quantities) throw std::invalid_argument("one row per quantity");
@@ -62,12 +69,16 @@ struct MetricDesign::Workspace {
         : counts(design.n_clusters_ * design.block_),
           sums(design.n_sums_ * design.block_),
           levels(design.levels_.size() * design.block_),
-          column(design.block_) {}
+          column(design.block_),
+          fold(design.block_),
+          weight(design.block_) {}
 
     std::vector<double> counts;  // (clusters, lanes)
     std::vector<double> sums;    // (sums, lanes)
     std::vector<double> levels;  // (levels, lanes)
     std::vector<double> column;  // (lanes,)
+    std::vector<double> fold;    // (lanes,)
+    std::vector<double> weight;  // (lanes,)
 };
 
 void draw_counts(const std::vector<std::size_t>& strata, std::uint64_t seed, std::uint64_t stream,
@@ -116,6 +127,9 @@ MetricDesign::MetricDesign(ArrayView<const double, 2> sums, std::vector<Column> 
     }
     for (const Level& level : levels_) {
         if (level.columns.empty()) throw std::invalid_argument("a level needs a column");
+        if (level.folds == 0 || level.columns.size() % level.folds != 0) {
+            throw std::invalid_argument("a level needs all folds of each of its columns");
+        }
         for (const std::size_t index : level.columns) {
             if (index >= columns_.size()) {
                 throw std::invalid_argument("level names a column that is not there");
@@ -129,6 +143,15 @@ MetricDesign::MetricDesign(ArrayView<const double, 2> sums, std::vector<Column> 
             throw std::invalid_argument("quantity names a level that is not there");
         }
     }
+    for (std::size_t s = 0; s < n_sums_; s += 2) {
+        std::vector<std::size_t> adding;
+        for (std::size_t g = 0; g < n_clusters_; ++g) {
+            const bool second = s + 1 < n_sums_ && sums_[(s + 1) * n_clusters_ + g] != 0.0;
+            if (sums_[s * n_clusters_ + g] != 0.0 || second) adding.push_back(g);
+        }
+        const bool few = adding.size() <= n_clusters_ / 2;
+        adding_.push_back(few ? std::move(adding) : std::vector<std::size_t>{});
+    }
 }
 
 // From sums (n_sums, lanes) to work.levels (levels, lanes).
@@ -136,17 +159,21 @@ void MetricDesign::evaluate(const double* sums, Workspace& work) const {
     for (std::size_t l = 0; l < levels_.size(); ++l) {
         const Level& level = levels_[l];
         double* const out = &work.levels[l * block_];
-        for (std::size_t c = 0; c < level.columns.size(); ++c) {
-            const Column& column = columns_[level.columns[c]];
-            std::array<const double*, kSums> s{};
-            for (std::size_t k = 0; k < kSums; ++k) s[k] = sums + column.sum[k] * block_;
+        for (std::size_t c = 0; c < level.columns.size(); c += level.folds) {
             double* const value = c == 0 ? out : work.column.data();
-            lanes::column_metric(level.metric, s, column, block_, value);
+            if (level.folds == 1) {
+                const Column& column = columns_[level.columns[c]];
+                lanes::column_metric(level.metric, sums_of(column, sums, block_), column, block_,
+                                     value);
+            } else {
+                average_folds(level, c, sums, work, value);
+            }
             if (c > 0) {
                 for (std::size_t r = 0; r < block_; ++r) out[r] += value[r];
             }
         }
-        const double divisor = level.divisor * static_cast<double>(level.columns.size());
+        const std::size_t n_columns = level.columns.size() / level.folds;
+        const double divisor = level.divisor * static_cast<double>(n_columns);
         if (divisor != 1.0) {
             for (std::size_t r = 0; r < block_; ++r) out[r] /= divisor;
         }
@@ -154,6 +181,24 @@ void MetricDesign::evaluate(const double* sums, Workspace& work) const {
             for (std::size_t r = 0; r < block_; ++r) out[r] = out[r] > 0 ? std::log(out[r]) : kNaN;
         }
     }
+}
+
+// The mean of a metric over the folds of one column, which begin at `first`.
+void MetricDesign::average_folds(const Level& level, std::size_t first, const double* sums,
+                                 Workspace& work, double* out) const {
+    std::fill_n(out, block_, 0.0);
+    std::fill(work.weight.begin(), work.weight.end(), 0.0);
+    for (std::size_t f = 0; f < level.folds; ++f) {
+        const Column& column = columns_[level.columns[first + f]];
+        const auto s = sums_of(column, sums, block_);
+        lanes::column_metric(level.metric, s, column, block_, work.fold.data());
+        for (std::size_t r = 0; r < block_; ++r) {
+            const double n = s[kN][r];
+            out[r] += n > 0 ? n * work.fold[r] : 0.0;
+            work.weight[r] += n;
+        }
+    }
+    for (std::size_t r = 0; r < block_; ++r) out[r] /= work.weight[r];
 }
 
 // Draws replicates first .. first+n-1 (n <= lanes) and adds up their sums.
@@ -195,16 +240,23 @@ void MetricDesign::draw_lanes(std::uint64_t seed, std::uint64_t stream, std::uin
 template <std::size_t Sums>
 void MetricDesign::add_up(std::size_t first, Workspace& work) const {
     const double* const x = &sums_[first * n_clusters_];
+    const std::vector<std::size_t>& adding = adding_[first / 2];
     for (std::size_t tile = 0; tile < block_; tile += kTile) {
         std::array<std::array<double, kTile>, Sums> total{};
-        const double* count = work.counts.data() + tile;
-        for (std::size_t g = 0; g < n_clusters_; ++g, count += block_) {
+        const auto add = [&](std::size_t g, const double* count) {
             for (std::size_t s = 0; s < Sums; ++s) {
                 const double value = x[s * n_clusters_ + g];
 // Else GCC takes two clusters at a time, and their totals to memory and back.
 #pragma omp simd
                 for (std::size_t k = 0; k < kTile; ++k) total[s][k] += count[k] * value;
             }
+        };
+        const double* count = work.counts.data() + tile;
+        if (adding.empty()) {
+            for (std::size_t g = 0; g < n_clusters_; ++g, count += block_) add(g, count);
+        } else {
+            // The others would add 0: the bytes are the same.
+            for (const std::size_t g : adding) add(g, count + g * block_);
         }
         for (std::size_t s = 0; s < Sums; ++s) {
             std::copy(total[s].begin(), total[s].end(), &work.sums[(first + s) * block_ + tile]);
@@ -235,33 +287,54 @@ void MetricDesign::jackknife(ArrayView<double, 2> out) const {
         throw std::invalid_argument("jackknife output must be (quantities, clusters)");
     }
     Workspace work(*this);
-    // The sum of the clusters before i plus that of those after it: nothing cancels.
-    std::vector<double> before(n_sums_, 0.0);
-    std::vector<double> after(n_sums_ * (n_clusters_ + 1), 0.0);
-    for (std::size_t s = 0; s < n_sums_; ++s) {
-        for (std::size_t g = n_clusters_; g-- > 0;) {
-            after[g * n_sums_ + s] = after[(g + 1) * n_sums_ + s] + sums_[s * n_clusters_ + g];
+    std::vector<double> before(n_sums_);
+    std::vector<double> others(n_sums_);
+    std::size_t start = 0;
+    for (const std::size_t size : strata_) {
+        const std::size_t end = start + size;
+        // The sum of the stratum's clusters before i plus that of those after it: nothing cancels.
+        std::vector<double> after(n_sums_ * (size + 1), 0.0);
+        for (std::size_t s = 0; s < n_sums_; ++s) {
+            const double* const x = &sums_[s * n_clusters_];
+            for (std::size_t g = size; g-- > 0;) {
+                after[g * n_sums_ + s] = after[(g + 1) * n_sums_ + s] + x[start + g];
+            }
+            before[s] = others[s] = 0.0;
+            for (std::size_t g = 0; g < start; ++g) others[s] += x[g];
+            for (std::size_t g = end; g < n_clusters_; ++g) others[s] += x[g];
         }
-    }
-    for (std::size_t first = 0; first < n_clusters_; first += block_) {
-        const std::size_t n = std::min(block_, n_clusters_ - first);
-        for (std::size_t r = 0; r < n; ++r) {
-            for (std::size_t s = 0; s < n_sums_; ++s) {
-                work.sums[s * block_ + r] = before[s] + after[(first + r + 1) * n_sums_ + s];
-                before[s] += sums_[s * n_clusters_ + first + r];
+        const double weight = rest_weight(size);
+        for (std::size_t first = 0; first < size; first += block_) {
+            const std::size_t n = std::min(block_, size - first);
+            for (std::size_t r = 0; r < n; ++r) {
+                for (std::size_t s = 0; s < n_sums_; ++s) {
+                    const double rest = before[s] + after[(first + r + 1) * n_sums_ + s];
+                    work.sums[s * block_ + r] = others[s] + weight * rest;
+                    before[s] += sums_[s * n_clusters_ + start + first + r];
+                }
+            }
+            evaluate(work.sums.data(), work);
+            for (std::size_t q = 0; q < quantities_.size(); ++q) {
+                const Quantity& quantity = quantities_[q];
+                const double* const a = &work.levels[quantity.minuend * block_];
+                const double* const b =
+                    quantity.subtrahend == Quantity::kNone
+                        ? nullptr
+                        : &work.levels[static_cast<std::size_t>(quantity.subtrahend) * block_];
+                for (std::size_t r = 0; r < n; ++r) {
+                    out(q, start + first + r) = b ? a[r] - b[r] : a[r];
+                }
             }
         }
-        evaluate(work.sums.data(), work);
-        for (std::size_t q = 0; q < quantities_.size(); ++q) {
-            const Quantity& quantity = quantities_[q];
-            const double* const a = &work.levels[quantity.minuend * block_];
-            const double* const b =
-                quantity.subtrahend == Quantity::kNone
-                    ? nullptr
-                    : &work.levels[static_cast<std::size_t>(quantity.subtrahend) * block_];
-            for (std::size_t r = 0; r < n; ++r) out(q, first + r) = b ? a[r] - b[r] : a[r];
-        }
+        start = end;
     }
+}
+
+// What the others of a stratum weigh where one of them is left out; of all clusters, where
+// there is one stratum, no metric depends on it.
+double MetricDesign::rest_weight(std::size_t size) const {
+    if (strata_.size() == 1 || size == 1) return 1.0;
+    return static_cast<double>(size) / static_cast<double>(size - 1);
 }
 
 void MetricDesign::replicates(std::uint64_t seed, std::uint64_t stream, std::uint64_t first,
@@ -291,6 +364,19 @@ void MetricDesign::replicates(std::uint64_t seed, std::uint64_t stream, std::uin
     });
 }
 
+// The sums of `size` drawn clusters from `start` on, (sums, lanes).
+void MetricDesign::stratum_sums(std::size_t start, std::size_t size, const Workspace& work,
+                                std::vector<double>& to) const {
+    std::fill(to.begin(), to.end(), 0.0);
+    for (std::size_t s = 0; s < n_sums_; ++s) {
+        for (std::size_t g = start; g < start + size; ++g) {
+            const double x = sums_[s * n_clusters_ + g];
+            const double* const count = &work.counts[g * block_];
+            for (std::size_t r = 0; r < block_; ++r) to[s * block_ + r] += count[r] * x;
+        }
+    }
+}
+
 void MetricDesign::standard_errors(std::uint64_t seed, std::uint64_t stream, std::uint64_t first,
                                    std::size_t n, const std::vector<std::size_t>& rows,
                                    std::size_t offset, ArrayView<double, 2> out,
@@ -315,7 +401,7 @@ void MetricDesign::standard_errors(std::uint64_t seed, std::uint64_t stream, std
                 total = std::vector<double>(n_quantities * block_),
                 squares = std::vector<double>(n_quantities * block_),
                 variance = std::vector<double>(n_quantities * block_),
-                value = std::vector<double>(block_)](std::size_t block) mutable {
+                stratum = std::vector<double>(n_sums_ * block_), value = std::vector<double>(block_)](std::size_t block) mutable {
             const std::size_t start = block * block_;
             const std::size_t lanes = std::min(block_, n - start);
             draw_block(seed, stream, first + start, lanes, work);
@@ -328,11 +414,19 @@ void MetricDesign::standard_errors(std::uint64_t seed, std::uint64_t stream, std
             for (const std::size_t size : strata_) {
                 std::fill(total.begin(), total.end(), 0.0);
                 std::fill(squares.begin(), squares.end(), 0.0);
+                // The others of the stratum stand in for the one left out.
+                const double more = rest_weight(size) - 1.0;
+                if (more > 0) stratum_sums(g, size, work, stratum);
                 for (const std::size_t end = g + size; g < end; ++g) {
                     for (std::size_t s = 0; s < n_sums_; ++s) {
                         const double x = sums_[s * n_clusters_ + g];
                         for (std::size_t r = 0; r < block_; ++r) {
                             one_out[s * block_ + r] = work.sums[s * block_ + r] - x;
+                        }
+                        if (more > 0) {
+                            for (std::size_t r = 0; r < block_; ++r) {
+                                one_out[s * block_ + r] += more * (stratum[s * block_ + r] - x);
+                            }
                         }
                     }
                     evaluate(one_out.data(), work);

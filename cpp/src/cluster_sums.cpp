@@ -57,25 +57,32 @@ std::array<double, 2> cluster_sums(ArrayView<const double, 1> p, ArrayView<const
     double total_t = 0;
     double squares_p = 0;
     double squares_t = 0;
+    // Means are summed about the first row: of values far from 0 the differences are exact.
+    double origin_p = 0;
+    double origin_t = 0;
     for_each_row(p, t, cluster, [&](std::size_t i, std::size_t g) {
+        if (n == 0) {
+            origin_p = p.data[i];
+            origin_t = t.data[i];
+        }
+        n += 1;
         count[g] += 1;
-        mean_p[g] += p.data[i];
-        mean_t[g] += t.data[i];
+        mean_p[g] += p.data[i] - origin_p;
+        mean_t[g] += t.data[i] - origin_t;
         squares_p += p.data[i] * p.data[i];
         squares_t += t.data[i] * t.data[i];
     });
+    if (n == 0) return {0.0, 0.0};
     for (std::size_t g = 0; g < n_clusters; ++g) {
-        n += count[g];
         total_p += mean_p[g];
         total_t += mean_t[g];
         mean_p[g] /= count[g];
         mean_t[g] /= count[g];
     }
-    if (n == 0) return {0.0, 0.0};
 
     if (part == Part::kPooled) {
-        const double centre_p = total_p / n;
-        const double centre_t = total_t / n;
+        const double centre_p = origin_p + total_p / n;
+        const double centre_t = origin_t + total_t / n;
         for_each_row(p, t, cluster, [&](std::size_t i, std::size_t g) {
             add(sums, g, p.data[i] - centre_p, t.data[i] - centre_t, p.data[i] - t.data[i]);
         });
@@ -83,8 +90,8 @@ std::array<double, 2> cluster_sums(ArrayView<const double, 1> p, ArrayView<const
     }
     if (part == Part::kWithin) {
         for_each_row(p, t, cluster, [&](std::size_t i, std::size_t g) {
-            const double within_p = p.data[i] - mean_p[g];
-            const double within_t = t.data[i] - mean_t[g];
+            const double within_p = p.data[i] - origin_p - mean_p[g];
+            const double within_t = t.data[i] - origin_t - mean_t[g];
             add(sums, g, within_p, within_t, within_p - within_t);
         });
         // Deviations from a mean sum to 0; rounding would leave a trace.
@@ -104,9 +111,10 @@ std::array<double, 2> cluster_sums(ArrayView<const double, 1> p, ArrayView<const
     centre_t /= n_present;
     for (std::size_t g = 0; g < n_clusters; ++g) {
         if (count[g] == 0) continue;
-        add(sums, g, mean_p[g] - centre_p, mean_t[g] - centre_t, mean_p[g] - mean_t[g]);
+        add(sums, g, mean_p[g] - centre_p, mean_t[g] - centre_t,
+            mean_p[g] - mean_t[g] + (origin_p - origin_t));
     }
-    return {centre_p, centre_t};
+    return {origin_p + centre_p, origin_t + centre_t};
 }
 
 }  // namespace pyexpr

@@ -82,9 +82,19 @@ void statistic_leave_one_out(const std::vector<CompiledStatistic>& statistics,
     std::size_t n_clusters = 0;
     for (const std::size_t size : data.strata) n_clusters += size;
     if (values.shape[1] != n_clusters) throw std::invalid_argument("one value per cluster");
+    const bool several = data.strata.size() > 1;
     call_all(statistics, data, values, failed, n_threads,
-             [](std::size_t r, std::vector<double>& counts) {
-                 std::fill(counts.begin(), counts.end(), 1.0);
+             [&](std::size_t r, std::vector<double>& counts) {
+                 std::size_t start = 0;
+                 std::size_t stratum = 0;
+                 while (r >= start + data.strata[stratum]) start += data.strata[stratum++];
+                 const std::size_t size = data.strata[stratum];
+                 // Whole numbers in which the stratum keeps its weight: G_h, G_h - 1 elsewhere.
+                 const bool weighs = several && size > 1;
+                 std::fill(counts.begin(), counts.end(),
+                           weighs ? static_cast<double>(size - 1) : 1.0);
+                 std::fill_n(counts.begin() + static_cast<std::ptrdiff_t>(start), size,
+                             weighs ? static_cast<double>(size) : 1.0);
                  counts[r] = 0.0;
              });
 }

@@ -12,16 +12,18 @@
 namespace pyexpr::lanes {
 
 constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
-constexpr double kNoVariance = 1e-12;  // of the mean square
+constexpr double kNoVariance = 1e-12;  // of the mean square about the full sample's mean
 
 struct Moments {
-    double mean_p, mean_t, var_p, var_t, covariance, square_p, square_t;
+    double mean_p, mean_t, var_p, var_t, covariance, least_p, least_t;
 };
 
-// What a variance is held against. A replicate of zeros alone has a mean square of 0, but
-// its variance is a trace of rounding of the square about the full sample's mean.
-[[gnu::always_inline]] inline double mean_square(double variance, double raw, double centred) {
-    return variance + raw * raw + centred * centred;
+// What a variance must exceed: what rounding of the data and of the sums may amount to. A
+// replicate of zeros alone has a mean of 0, but its variance is a trace of rounding of the
+// square about the full sample's mean.
+[[gnu::always_inline]] inline double least_variance(double variance, double raw, double centred,
+                                                    double of_data) {
+    return of_data * raw * raw + kNoVariance * (variance + centred * centred);
 }
 
 // Inlined into the lane loops below, which then vectorise.
@@ -36,8 +38,8 @@ struct Moments {
     m.covariance = pt * inverse - m.mean_p * m.mean_t;
     const double raw_p = m.mean_p + column.centre_p;
     const double raw_t = m.mean_t + column.centre_t;
-    m.square_p = mean_square(m.var_p, raw_p, m.mean_p);
-    m.square_t = mean_square(m.var_t, raw_t, m.mean_t);
+    m.least_p = least_variance(m.var_p, raw_p, m.mean_p, column.least_p);
+    m.least_t = least_variance(m.var_t, raw_t, m.mean_t, column.least_t);
     return m;
 }
 
@@ -47,8 +49,7 @@ inline void correlation(const std::array<const double*, kSums>& s, const Column&
         const Moments m =
             moments(s[kN][r], s[kP][r], s[kT][r], s[kPP][r], s[kTT][r], s[kPT][r], column);
         // & and not &&: no branch within the lanes. Comparisons with NaN are false.
-        const bool defined =
-            (m.var_p > kNoVariance * m.square_p) & (m.var_t > kNoVariance * m.square_t);
+        const bool defined = (m.var_p > m.least_p) & (m.var_t > m.least_t);
         double value = m.covariance / (std::sqrt(m.var_p) * std::sqrt(m.var_t));
         value = value > 1.0 ? 1.0 : value;
         value = value < -1.0 ? -1.0 : value;
@@ -62,8 +63,7 @@ inline void concordance(const std::array<const double*, kSums>& s, const Column&
         const Moments m =
             moments(s[kN][r], s[kP][r], s[kT][r], s[kPP][r], s[kTT][r], s[kPT][r], column);
         const double shift = s[kD][r] / s[kN][r];
-        const bool defined =
-            (m.var_p > kNoVariance * m.square_p) | (m.var_t > kNoVariance * m.square_t);
+        const bool defined = (m.var_p > m.least_p) | (m.var_t > m.least_t);
         const double value = 2.0 * m.covariance / (m.var_p + m.var_t + shift * shift);
         out[r] = defined ? value : kUndefined;
     }
@@ -76,7 +76,7 @@ inline void r_squared(const std::array<const double*, kSums>& s, const Column& c
         const double mean = s[kT][r] * inverse;
         const double variance = s[kTT][r] * inverse - mean * mean;
         const double raw = mean + column.centre_t;
-        const bool defined = variance > kNoVariance * mean_square(variance, raw, mean);
+        const bool defined = variance > least_variance(variance, raw, mean, column.least_t);
         const double value = 1.0 - s[kDD][r] * inverse / variance;
         out[r] = defined ? value : kUndefined;
     }

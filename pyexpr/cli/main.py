@@ -400,6 +400,13 @@ def compare(
             "studentized_et."
         ),
     ] = None,
+    fold: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of the folds of cross-validation: correlations, concordance and R2 are "
+            "then within them."
+        ),
+    ] = None,
     ratio: Annotated[
         bool, typer.Option("--ratio", help="Beside differences of errors, their ratios.")
     ] = False,
@@ -424,7 +431,7 @@ def compare(
 
     if not _names(predictions):
         raise typer.BadParameter("name the models' columns: --predictions elastic_net,lstm")
-    labels = [cluster, *_names(context)]
+    labels = [cluster, *_names(context), *_names(fold)]
     table = read_csv(data, labels=labels, what=f"the table of predictions ({data})")
     result = compare_models(
         _whole_numbers(table, labels),
@@ -435,6 +442,7 @@ def compare(
         metrics=_names(metrics),
         score_range=score_range,
         method=method,
+        fold=fold,
         ratio=ratio,
         n_boot=n_boot,
         confidence=confidence,

@@ -35,6 +35,12 @@ NEEDS = {
     "r2": ("n", "dd", "t", "tt"),
     "bias": ("n", "d"),
 }
+# A variance up to this part of the squared mean may be rounding of the data, as doubles or
+# as single-precision numbers: (2 u / .001)^2, u the unit roundoff. Rounding of a variable by
+# u of its size moves its correlation by at most u size / SD; that bound, of both variables,
+# is to stay below .001.
+LEAST_DOUBLE = (2 * 2.0**-53 / 1e-3) ** 2
+LEAST_SINGLE = (2 * 2.0**-24 / 1e-3) ** 2
 # Sums that columns of the same truth and rows have in common.
 _OF_THE_TRUTH = frozenset({"n", "t", "tt"})
 
@@ -51,23 +57,29 @@ class Column:
         What was taken off prediction and truth before p and t were summed.
     shared : hashable
         Columns with the same value have the same truth on the same rows.
+    least : tuple of float
+        Of prediction and truth: `LEAST_DOUBLE` or `LEAST_SINGLE`.
     """
 
     sums: NDArray[np.float64]
     centres: tuple[float, float]
     shared: Hashable
+    least: tuple[float, float] = (LEAST_DOUBLE, LEAST_DOUBLE)
 
 
 class Level(NamedTuple):
     """A metric averaged over columns (by position), divided by `divisor`; or its logarithm.
 
-    The logarithm of an error of 0 is undefined.
+    The logarithm of an error of 0 is undefined. Every `folds` columns in turn are the folds
+    of one: their metrics are averaged with their rows as weights, and a fold without rows
+    in a replicate is left out.
     """
 
     metric: str
     columns: tuple[int, ...]
     divisor: float = 1.0
     logarithm: bool = False
+    folds: int = 1
 
 
 class Quantity(NamedTuple):
@@ -193,8 +205,15 @@ def _build(design: MetricDesign) -> Any:
         sums=np.ascontiguousarray(np.stack(sums)),
         column_sums=column_sums,
         centres=np.array([column.centres for column in design.columns], dtype=np.float64),
+        least=np.array([column.least for column in design.columns], dtype=np.float64),
         levels=[
-            (METRICS.index(level.metric), level.divisor, list(level.columns), level.logarithm)
+            (
+                METRICS.index(level.metric),
+                level.divisor,
+                list(level.columns),
+                level.logarithm,
+                level.folds,
+            )
             for level in design.levels
         ],
         quantities=np.array(
@@ -216,6 +235,7 @@ def cluster_sums(
     *,
     part: str = "pooled",
     shared: Hashable = None,
+    least: tuple[float, float] = (LEAST_DOUBLE, LEAST_DOUBLE),
 ) -> Column:
     """Sum one column of predictions per cluster.
 
@@ -228,6 +248,8 @@ def cluster_sums(
     part : {"pooled", "within", "between"}
         Of the rows, of their deviations from the cluster's mean, or of the
         clusters' means.
+    least : tuple of float
+        As `Column`'s.
     """
     sums, centres = kernels.cluster_sums(
         np.ascontiguousarray(prediction, dtype=np.float64),
@@ -236,7 +258,7 @@ def cluster_sums(
         n_clusters,
         PARTS.index(part),
     )
-    return Column(sums, (centres[0], centres[1]), shared)
+    return Column(sums, (centres[0], centres[1]), shared, least)
 
 
 def draw_counts(

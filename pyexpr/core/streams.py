@@ -17,6 +17,7 @@ SPLITS = 3
 BASELINES = 4
 FOLDS = 5
 TRAINING = 6
+MULTIPLIERS = 7
 
 
 def checked_seed(seed: int) -> int:

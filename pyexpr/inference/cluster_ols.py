@@ -283,16 +283,9 @@ class ClusterOLS:
         moves = error > self._rounding_of(d[None])[0]
         return gap / error if moves else float("nan"), np.asarray(pivots)
 
-    def resampled_t(self, contrasts: ArrayLike, signs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return (T* - T)/SE* of contrasts under multiplied residuals, (B, m); null not imposed."""
-        directions = self._checked(contrasts) @ self._root
-        moved = signs @ self._raw
-        pivots = np.empty((len(signs), len(directions)))
-        for k, d in enumerate(directions):
-            scores = signs * (self._scores @ d) - moved @ (self._first @ d).T
-            with np.errstate(divide="ignore", invalid="ignore"):
-                pivots[:, k] = (moved @ d) / np.sqrt(np.sum(scores**2, axis=1))
-        return pivots
+    def influences(self, contrasts: ArrayLike) -> NDArray[np.float64]:
+        """Return what each cluster adds to contrasts, (G, m); squares sum to the variance."""
+        return np.asarray(self._scores @ (self._checked(contrasts) @ self._root).T)
 
     def _rounding_of(self, directions: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the standard errors (m,) that rounding of the residuals alone would give."""

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _FEW = 20
+# Subjects of equal size that unequal ones must be worth, and as a part of their number.
+_WORTH = 10.0
+_EQUAL = 0.6
 # In docs/coverage_coefficients.md.
 _FEWEST_STUDIED = 24
 # Names of columns that hold subjects: a repeated one means that rows are not independent.
@@ -91,18 +94,42 @@ def check_enough(codes: NDArray[np.int64], labels: list[Any], used: NDArray[np.b
         )
 
 
-def warn_of_few_subjects(n_clusters: NDArray[np.int64], contexts: Sequence[str]) -> None:
-    """Warn, with measured coverage, where a quantity rests on under 20 subjects.
+def warn_of_few_subjects(
+    n_clusters: NDArray[np.int64], contexts: Sequence[str], worth: NDArray[np.float64]
+) -> None:
+    """Warn, with measured coverage, where a quantity rests on few subjects.
 
-    `contexts` says of which context each quantity is.
+    Few are under 20, or such unequal ones that they are worth fewer than 10 of equal size.
+
+    Parameters
+    ----------
+    n_clusters : (rows,)
+        Subjects of each quantity.
+    contexts : sequence of str
+        Of which context each quantity is.
+    worth : (rows,) float64
+        How many subjects of equal size those of each quantity are worth.
     """
     several = np.flatnonzero(n_clusters > 1)
-    if not len(several) or n_clusters[several].min() >= _FEW:
+    if not len(several):
         return
-    fewest = several[np.argmin(n_clusters[several])]
-    n = int(n_clusters[fewest])
-    alike = bool((n_clusters[several] == n).all())
-    where = "there are" if alike else f"context {contexts[fewest]!r} has"
+    # The fewest, and of several with as few those that are worth least.
+    worst = several[np.lexsort((worth[several], n_clusters[several]))[0]]
+    least = several[np.argmin(worth[several])]
+    if n_clusters[worst] < _FEW and worth[worst] >= _EQUAL * n_clusters[worst]:
+        _warn_of_few(int(n_clusters[worst]), contexts[worst], _alike(n_clusters[several]))
+    elif n_clusters[worst] < _FEW or worth[least] < _WORTH:
+        at = least if worth[least] < _WORTH else worst
+        _warn_of_unequal(int(n_clusters[at]), float(worth[at]), contexts[at],
+                         _alike(n_clusters[several]))  # fmt: skip
+
+
+def _alike(numbers: NDArray[np.int64]) -> bool:
+    return bool((numbers == numbers[0]).all())
+
+
+def _warn_of_few(n: int, context: str, alike: bool) -> None:
+    where = "there are" if alike else f"context {context!r} has"
     studied, covered = _measured(n)
     knife, percentile = covered["jackknife_t"], covered["percentile"]
     warn_user(
@@ -112,6 +139,25 @@ def warn_of_few_subjects(n_clusters: NDArray[np.int64], contexts: Sequence[str])
         f"{_share(knife['difference of RMSE or MAE'])} for differences of errors; percentile "
         f"intervals {_share(min(percentile.values()))} to {_share(max(percentile.values()))}. "
         "Prefer jackknife_t, and read intervals from fewer than 20 subjects as approximate",
+        FewSubjectsWarning,
+    )
+
+
+def _warn_of_unequal(n: int, worth: float, context: str, alike: bool) -> None:
+    """Warn with the awkward design that is nearest, in the logarithms of both numbers."""
+    text = Path(__file__).with_name("coverage_awkward.json").read_text(encoding="utf-8")
+    near = min(
+        json.loads(text),
+        key=lambda one: abs(np.log(n / one["subjects"])) + abs(np.log(worth / one["effective"])),
+    )
+    covered = near["coverage"]
+    where = "there are" if alike else f"context {context!r} has"
+    warn_user(
+        f"{where} {n} subjects with such unequal numbers of rows that they are worth {worth:.1f} "
+        f"of equal ones. In the simulated studies nearest to that ({near['design']}), nominal 95 % "
+        f"intervals of jackknife_t covered {_share(covered['rmse, a'])} for RMSE, "
+        f"{_share(covered['correlation, a'])} for correlations and "
+        f"{_share(covered['rmse, a - b'])} for differences of RMSE; read them as approximate",
         FewSubjectsWarning,
     )
 

@@ -120,7 +120,6 @@ class CoefficientEvidence:
                 ContrastTests(*(getattr(tests, name)[family] for name in _TESTS)),
                 self.rule,
                 self.confidence,
-                max(self.n_boot, 1999),
                 self.seed,
             )
         return {**columns, "p_adjusted": p_adjusted, "adjustment": self.rule}

@@ -112,9 +112,10 @@ class CoefficientResult(CoefficientEvidence, Result):
         rule : {"holm", "max_t"}
             ``holm``: p by Holm's steps, each interval at ``1 - (1 - confidence)/m``. That
             is Bonferroni's, so it can hold 0 where the adjusted p is below the level.
-            ``max_t``: both from the largest ``|T* - T|/SE*`` of the family, subjects'
-            residuals multiplied (Rademacher enumerated, else Webb), SE* that of the
-            resample.
+            ``max_t``: both from the largest test of the family: each Student's t is brought
+            to the normal scale by its own degrees of freedom, and the largest referred to
+            normal numbers that are correlated as the subjects' influences on the slopes are
+            (9,999 draws).
         """
         if rule not in ADJUSTMENTS:
             raise DataError(f"rule= must be one of {listed(ADJUSTMENTS)}, not {rule!r}")

@@ -18,8 +18,9 @@ from pyexpr.inference.clusters import (
     read_strata,
     warn_of_few_subjects,
 )
-from pyexpr.inference.comparison_evidence import MetricDraws, gather, only_rounding
+from pyexpr.inference.comparison_evidence import MetricDraws, gather, only_rounding, worth
 from pyexpr.inference.comparison_result import ComparisonResult
+from pyexpr.inference.folds import read_folds
 from pyexpr.inference.intervals.evidence import NOT_JUDGED
 from pyexpr.inference.intervals.methods import check_method
 from pyexpr.inference.levels import build_groups, build_levels, counted_rows
@@ -60,6 +61,7 @@ def compare_models(
     confidence: float = 0.95,
     null: float = 0.0,
     stratify: str | ArrayLike | None = None,
+    fold: str | ArrayLike | None = None,
     adjust: str | None = None,
     seed: int = 0,
     n_threads: int | None = None,
@@ -112,6 +114,12 @@ def compare_models(
         and bias are tested against 0, levels of errors and R2 are not.
     stratify : str or array of (n,), optional
         Group of each subject: subjects are drawn within their group.
+    fold : str or array of (n,), optional
+        The fold in which each row was predicted, where predictions come from
+        cross-validation. Correlation, concordance and R2, pooled and between subjects, are
+        then those within folds, averaged with the folds' rows (between: subjects) as weights:
+        over folds, models that know nothing are correlated with the truth, below 0. Errors
+        are over all rows. A subject is in one fold, or in one of each context.
     adjust : {None, "holm", "max_t"}
         Judge the differences of one metric in one context together, as
         `ComparisonResult.adjust`; there must be some.
@@ -133,16 +141,17 @@ def compare_models(
     ColumnError
         If a column is missing or holds text, infinities, or nothing at all.
     DataError
-        If there is only one subject, a subject is in two strata, a stratum has one
-        subject, `cluster` is None though a column of subjects repeats, or ``nrmse`` is
-        asked for without `score_range`.
+        If there is only one subject, a subject is in two strata or in two folds of one
+        context, a stratum has one subject, `cluster` is None though a column of subjects
+        repeats, or ``nrmse`` is asked for without `score_range`.
     Interrupted
         If Ctrl-C is pressed; its ``result`` has the replicates made until then.
 
     Warns
     -----
     FewSubjectsWarning
-        Under 20 subjects.
+        Under 20 subjects, or such unequal ones that they are worth fewer than 10 of equal
+        size; with the coverage of the nearest simulated design.
 
     Notes
     -----
@@ -182,6 +191,9 @@ def compare_models(
         None if stratify is None else read_strata(frame, stratify, codes, labels, used, what=TABLE)
     )
     check_enough(codes, labels, used)
+    folds = None
+    if fold is not None:
+        folds = read_folds(frame, fold, codes, labels, contexts, context_rows, used, what=TABLE)
 
     measures = build_measures(metrics, ratio=ratio)
     rows = build_rows(measures, models, contexts, pairwise=pairwise)
@@ -196,7 +208,7 @@ def compare_models(
         families(rows)  # says that there are none, before the work and not after it
     levels = build_levels(
         measures, models, contexts, context_rows, codes, len(labels),
-        score_range=width or 1.0,
+        score_range=width or 1.0, folds=folds,
     )  # fmt: skip
     groups = tuple(build_groups(rows, levels, strata))
     draws = MetricDraws(
@@ -205,12 +217,13 @@ def compare_models(
     n_clusters = np.zeros(len(rows), dtype=np.int64)
     for group in groups:
         n_clusters[list(group.rows)] = len(group.clusters)
-    warn_of_few_subjects(n_clusters, [row.context for row in rows])
+    evidence = gather(
+        rows, groups, draws, levels.why_undefined, null, draws.replicates(0, int(n_boot))
+    )
+    warn_of_few_subjects(n_clusters, [row.context for row in rows], worth(evidence))
     n_used = int(np.count_nonzero(used))
     result = ComparisonResult(
-        evidence=gather(
-            rows, groups, draws, levels.why_undefined, null, draws.replicates(0, int(n_boot))
-        ),
+        evidence=evidence,
         intervals=NOT_JUDGED,
         draws=draws,
         clusters=tuple(labels),
@@ -221,6 +234,7 @@ def compare_models(
         n_used=n_used,
         n_dropped=len(frame) - n_used,
         own_rows=_own_rows(models, used),
+        fold_name=None if folds is None else folds.name,
         own_all=dict(zip(contexts, context_rows, strict=True)).get(ALL) is not None,
         score_range=width,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.core.cluster_bootstrap import MetricDesign
+from pyexpr.inference.folds import fold_inflation
 from pyexpr.inference.intervals.evidence import Evidence, JackknifeGroup
 from pyexpr.inference.levels import Group
 from pyexpr.inference.quantities import Row
@@ -116,14 +117,27 @@ def gather(
 ) -> Evidence:
     """Arrange estimates, replicates and the values without each subject."""
     estimate = np.full(len(rows), np.nan)
+    inflation = np.ones(len(rows))
     jackknives = []
     for group in groups:
         positions = np.array(group.rows)
         estimate[positions] = group.design.estimate()
+        effective = effective_clusters(group.design)
+        n_folds = [group.design.levels[q.minuend].folds for q in group.design.quantities]
+        inflation[positions] = [
+            fold_inflation(rows[i].part, float(worth), K)
+            for i, worth, K in zip(group.rows, effective.sum(axis=1), n_folds, strict=True)
+        ]
         knife = group.design.jackknife()
         knife[np.isin(positions, draws.zero_rows)] = 0.0
         jackknives.append(
-            JackknifeGroup(positions, knife, group.design.strata, effective_clusters(group.design))
+            JackknifeGroup(
+                positions,
+                knife,
+                group.design.strata,
+                effective,
+                group.clusters,
+            )
         )
     estimate[list(draws.zero_rows)] = 0.0
     reasons = []
@@ -142,15 +156,16 @@ def gather(
         reason=reasons,
         replicate_errors=ErrorsWithin(draws, drawn.values.shape[1]),
         n_threads=draws.n_threads,
+        inflation=inflation,
         ratio=np.array([row.ratio for row in rows]),
     )
 
 
 def effective_clusters(design: MetricDesign) -> NDArray[np.float64]:
-    """Return ``(sum n_g)^2 / sum n_g^2`` of each quantity, n_g its rows in cluster g.
+    """Return ``(sum n_g)^2 / sum n_g^2`` of each quantity and stratum, (quantities, strata).
 
-    Over all columns behind it: those of both levels of a difference, of all raters of a
-    mean. Between subjects each counts once.
+    n_g are the quantity's rows in cluster g, over all columns behind it: those of both
+    levels of a difference, of all raters of a mean. Between subjects each counts once.
     """
     n = np.array([column.sums[0] for column in design.columns])
     levels = np.array([n[list(level.columns)].sum(axis=0) for level in design.levels])
@@ -159,7 +174,18 @@ def effective_clusters(design: MetricDesign) -> NDArray[np.float64]:
     minuend = [q.minuend for q in design.quantities]
     subtrahend = [-1 if q.subtrahend is None else q.subtrahend for q in design.quantities]
     rows = levels[minuend] + levels[subtrahend]
-    return np.asarray(rows.sum(axis=1) ** 2 / np.sum(rows**2, axis=1))
+    starts = np.concatenate([[0], np.cumsum(design.strata)[:-1]])
+    total = np.add.reduceat(rows, starts, axis=1)
+    return np.asarray(total**2 / np.add.reduceat(rows**2, starts, axis=1))
+
+
+def worth(evidence: Evidence) -> NDArray[np.float64]:
+    """Return how many subjects of equal size those of each quantity are worth, (rows,)."""
+    found = np.full(len(evidence.estimate), np.nan)
+    for group in evidence.groups:
+        if group.effective is not None:
+            found[group.rows] = group.effective.sum(axis=1)
+    return found
 
 
 def _null(row: Row, null: float) -> float:

@@ -45,6 +45,8 @@ class ComparisonResult(ReplicatedResult):
     own_rows : mapping of str to tuple of int
         Of the models that do not have every row, the number of rows of each column: only
         those with a truth of their own.
+    fold_name : str, optional
+        Column of the folds within which correlation, concordance and R2 are.
     own_all : bool
         Whether context "all" is one of the table's own, not all rows together.
     score_range : float or None
@@ -58,6 +60,7 @@ class ComparisonResult(ReplicatedResult):
     n_used: int
     n_dropped: int
     own_rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    fold_name: str | None = None
     own_all: bool = False
     score_range: float | None = None
 
@@ -207,8 +210,12 @@ class ComparisonResult(ReplicatedResult):
     def provenance(self) -> dict[str, Any]:
         """Return method, confidence, replicates, seed, counts and versions."""
         shared = ReplicatedResult.provenance(self)
-        counts = {"n_rows": self.n_used, "n_dropped": self.n_dropped}
-        return shared | counts | {"score_range": self.score_range}
+        return shared | {
+            "n_rows": self.n_used,
+            "n_dropped": self.n_dropped,
+            "fold": self.fold_name,
+            "score_range": self.score_range,
+        }
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader of the table must know."""
@@ -219,6 +226,12 @@ class ComparisonResult(ReplicatedResult):
             notes.append(
                 "ratios of errors ('/') are below 1 where the first errs less; their intervals and "
                 "tests, against 1, are of the logarithm"
+            )
+        if self.fold_name is not None:
+            notes.append(
+                "correlation, concordance and R2, pooled and between subjects, are averages of "
+                f"those within folds ({self.fold_name}); errors and what is within subjects are "
+                "over all folds"
             )
         if self.n_dropped:
             notes.append(

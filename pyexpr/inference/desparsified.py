@@ -111,19 +111,9 @@ class Desparsified:
             _weighted(self.coef[None], weights)[0], scores, unit.T @ unit, eta, self.rounding
         )
 
-    def resampled_t(self, contrasts: ArrayLike, signs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return (T* - T)/SE* with subjects' influences multiplied, (B, m)."""
-        weights = np.atleast_2d(np.asarray(contrasts, dtype=np.float64))
-        G = self._counts(weights)
-        pivots = np.empty((len(signs), len(weights)))
-        for k, w in enumerate(weights):
-            there = self.present[:, w != 0].any(axis=1)
-            moved = signs[:, there] * _weighted(self.influence, w[None])[there, 0]
-            total = moved.sum(axis=1)
-            spread = np.sum((moved - total[:, None] / G[k]) ** 2, axis=1)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                pivots[:, k] = total / np.sqrt(G[k] / (G[k] - 1) * spread)
-        return pivots
+    def influences(self, contrasts: ArrayLike) -> NDArray[np.float64]:
+        """Return what each subject adds to contrasts, (G, m)."""
+        return _weighted(self.influence, np.atleast_2d(np.asarray(contrasts, dtype=np.float64)))
 
     def _counts(self, weights: NDArray[np.float64]) -> NDArray[np.int64]:
         counts = np.array([self.present[:, w != 0].any(axis=1).sum() for w in weights])

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.core import cluster_bootstrap as core
-from pyexpr.inference.quantities import Measure, ModelValues, Row
+from pyexpr.inference.folds import FEWEST, OF_FOLDS, Folds, is_of_left_out
+from pyexpr.inference.quantities import ColumnValues, Measure, ModelValues, Row
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +39,8 @@ class Levels:
         The table's rows in each level.
     why_undefined : list of str
         Empty where the level is defined on all rows.
+    folds : list of int
+        In how many folds each of its columns is cut, which follow each other in `members`.
     """
 
     columns: list[core.Column]
@@ -47,6 +50,7 @@ class Levels:
     clusters: list[NDArray[np.bool_]]
     rows: list[NDArray[np.bool_]]
     why_undefined: list[str]
+    folds: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,62 +81,204 @@ def build_levels(
     n_clusters: int,
     *,
     score_range: float,
+    folds: Folds | None = None,
 ) -> Levels:
-    """Sum every column per cluster, once for each context and part, and list the levels."""
-    levels = Levels([], [], [], [], [], [], [])
-    position: dict[tuple[int, str, int, int], int] = {}
-    column_rows: list[NDArray[np.bool_]] = []
-    column_clusters: list[NDArray[np.bool_]] = []
-    flat: list[dict[str, str]] = []
-    # Models that share their rows share one array of them in each context.
-    shared_rows: dict[tuple[int, int], NDArray[np.bool_]] = {}
-
-    def column_of(c: int, part: str, i: int, k: int) -> int:
-        key = (c, part, i, k)
-        if key in position:
-            return position[key]
-        column, within = models[i].columns[k], context_rows[c]
-        used = column.rows
-        if within is not None:
-            used = shared_rows.setdefault((c, id(column.rows)), column.rows & within)
-        chosen = used.all()
-        levels.columns.append(
-            core.cluster_sums(
-                column.prediction if chosen else column.prediction[used],
-                column.truth if chosen else column.truth[used],
-                codes if chosen else codes[used],
-                n_clusters,
-                part=part,
-                shared=(c, part, column.truth_name, id(column.rows)),
-            )
-        )
-        summed = levels.columns[-1]
-        column_rows.append(used)
-        column_clusters.append(summed.sums[0] > 0)
-        flat.append(_flat(summed))
-        position[key] = len(levels.columns) - 1
-        return position[key]
-
+    """Sum every column per cluster, once for each context, part and fold, and list the levels."""
+    levels = Levels([], [], [], [], [], [], [], [])
+    sums = _Sums(models, context_rows, codes, n_clusters, folds, levels.columns)
     for measure in measures:
         for c in range(len(contexts)):
             for i, model in enumerate(models):
-                members = tuple(column_of(c, measure.part, i, k) for k in range(len(model.columns)))
-                present = column_clusters[members[0]]
-                rows = column_rows[members[0]]
-                for k in members[1:]:
-                    present = present | column_clusters[k]
-                    rows = rows | column_rows[k]
+                pieces = [sums.pieces(c, measure, i, k) for k in range(len(model.columns))]
+                members = tuple(at for one in pieces for at in one)
+                present = sums.present[members[0]]
+                rows = sums.rows[members[0]]
+                for at in members[1:]:
+                    present = present | sums.present[at]
+                    rows = rows | sums.rows[at]
                 levels.members.append(members)
+                levels.folds.append(len(pieces[0]))
                 levels.measures.append(measure)
-                levels.divisors.append(score_range if measure.normalised else 1.0)
                 levels.clusters.append(present)
                 levels.rows.append(rows)
-                reason = _why_undefined(measure, model, [flat[k] for k in members])
+                reason = sums.why_undefined(c, measure, i, pieces)
                 if measure.logarithm and not reason:
-                    made = any(levels.columns[k].sums[_ABS_D].any() for k in members)
+                    made = any(levels.columns[at].sums[_ABS_D].any() for at in members)
                     reason = "" if made else f"{model.name!r} makes no error here: no ratio"
                 levels.why_undefined.append(reason)
+                divisor = score_range if measure.normalised else 1.0
+                # Sums that have a value, which would mislead, become NaN.
+                levels.divisors.append(np.nan if reason else divisor)
     return levels
+
+
+class _Sums:
+    """Sums per cluster as they are asked for, each made once, appended to `columns`."""
+
+    def __init__(
+        self,
+        models: Sequence[ModelValues],
+        context_rows: Sequence[NDArray[np.bool_] | None],
+        codes: NDArray[np.int64],
+        n_clusters: int,
+        folds: Folds | None,
+        columns: list[core.Column],
+    ) -> None:
+        self._models = models
+        self._context_rows = context_rows
+        self._codes = codes
+        self._n_clusters = n_clusters
+        self._folds = folds
+        self._columns = columns
+        self.rows: list[NDArray[np.bool_]] = []
+        self.present: list[NDArray[np.bool_]] = []
+        self._flat: list[dict[str, str]] = []
+        self._place: dict[tuple[int, str, int, int, int | None], int] = {}
+        # Models that share their rows share one array of them in each context and fold.
+        self._used: dict[tuple[int, int, int | None], NDArray[np.bool_]] = {}
+        self._of_left_out: dict[tuple[int | None, int, int], bool] = {}
+
+    def pieces(self, c: int, measure: Measure, i: int, k: int) -> tuple[int, ...]:
+        """Return where column k of model i is in context c: once, or in every fold."""
+        if not self._by_folds(measure):
+            return (self._column(c, measure.part, i, k, None),)
+        assert self._folds is not None
+        used = self._rows_of(c, self._models[i].columns[k], None)
+        # A fold that another column has rows in may have none here.
+        there = used
+        for column in self._models[i].columns:
+            there = there | self._rows_of(c, column, None)
+        present = np.unique(self._folds.cells[c][there])
+        return tuple(self._column(c, measure.part, i, k, int(fold)) for fold in present)
+
+    def _by_folds(self, measure: Measure) -> bool:
+        return self._folds is not None and measure.base in OF_FOLDS and measure.part in FEWEST
+
+    def _rows_of(self, c: int, column: ColumnValues, fold: int | None) -> NDArray[np.bool_]:
+        key = (c, id(column.rows), fold)
+        if key not in self._used:
+            rows = column.rows
+            within = self._context_rows[c]
+            if within is not None:
+                rows = rows & within
+            if fold is not None:
+                assert self._folds is not None
+                rows = rows & (self._folds.cells[c] == fold)
+            self._used[key] = rows
+        return self._used[key]
+
+    def _column(self, c: int, part: str, i: int, k: int, fold: int | None) -> int:
+        key = (c, part, i, k, fold)
+        if key in self._place:
+            return self._place[key]
+        column = self._models[i].columns[k]
+        used = self._rows_of(c, column, fold)
+        chosen = used.all()
+        summed = core.cluster_sums(
+            column.prediction if chosen else column.prediction[used],
+            column.truth if chosen else column.truth[used],
+            self._codes if chosen else self._codes[used],
+            self._n_clusters,
+            part=part,
+            shared=(c, part, column.truth_name, id(column.rows), fold),
+            least=column.least,
+        )
+        self._columns.append(summed)
+        self.rows.append(used)
+        self.present.append(summed.sums[0] > 0)
+        self._flat.append(_flat(summed))
+        self._place[key] = len(self._columns) - 1
+        return self._place[key]
+
+    def why_undefined(
+        self, c: int, measure: Measure, i: int, pieces: Sequence[tuple[int, ...]]
+    ) -> str:
+        """Return why a metric has no value on all rows; empty if it has one."""
+        for k, (values, own) in enumerate(zip(self._models[i].columns, pieces, strict=True)):
+            if all("n" in self._flat[at] for at in own):
+                return f"no row has both {values.name!r} and {values.truth_name!r}"
+            if measure.base not in OF_FOLDS:
+                continue
+            reason = (
+                self._why_no_folds(c, measure, values, own)
+                if self._folds is not None
+                else self._why_folds(c, measure, i, k)
+            )
+            if reason:
+                return reason
+            for at in own:
+                reason = _why_flat(measure, values, self._flat[at])
+                if reason and len(own) > 1:
+                    assert self._folds is not None
+                    fold = int(self._folds.cells[c][self.rows[at]][0])
+                    reason += f" in fold {self._folds.labels[c][fold]!r}"
+                if reason:
+                    return reason
+        return ""
+
+    def _why_no_folds(
+        self, c: int, measure: Measure, values: ColumnValues, own: Sequence[int]
+    ) -> str:
+        """Return why a metric cannot be had within folds."""
+        assert self._folds is not None
+        if measure.part not in FEWEST:
+            return (
+                "subjects are in several folds here, each by context, so that a subject's rows "
+                "are of several models: see the contexts"
+                if self._folds.torn[c]
+                else ""
+            )
+        for at in own:
+            n = int(np.count_nonzero(self.present[at]))
+            if 0 < n < FEWEST[measure.part]:
+                fold = int(self._folds.cells[c][self.rows[at]][0])
+                label = self._folds.labels[c][fold]
+                return _too_few(label, n, measure, values)
+        return ""
+
+    def _why_folds(self, c: int, measure: Measure, i: int, k: int) -> str:
+        """Return why a metric needs folds to be named: predictions are of left-out truth."""
+        if measure.base == "r2" or measure.part not in FEWEST:
+            return ""
+        over_all = self._context_rows[c] is None
+        asked: list[int | None] = [c, None]
+        if over_all:
+            asked += [d for d, rows in enumerate(self._context_rows) if rows is not None]
+        if not any(self._shows_left_out(d, i, k) for d in asked):
+            return ""
+        return (
+            f"prediction {self._models[i].columns[k].name!r} is the mean truth of the other "
+            "subjects, or rises with it: so predicts, over folds, a model that "
+            "learned nothing, and its correlation is below 0 for that alone; name the folds with "
+            "fold="
+        )
+
+    def _shows_left_out(self, c: int | None, i: int, k: int) -> bool:
+        """Return whether predictions are of left-out truth in context c, or (None) in all rows."""
+        if (c, i, k) not in self._of_left_out:
+            column = self._models[i].columns[k]
+            used = column.rows if c is None else self._rows_of(c, column, None)
+            chosen = used.all()
+            self._of_left_out[c, i, k] = is_of_left_out(
+                column.prediction if chosen else column.prediction[used],
+                column.truth if chosen else column.truth[used],
+                self._codes if chosen else self._codes[used],
+                self._n_clusters,
+            )
+        return self._of_left_out[c, i, k]
+
+
+def _too_few(label: str, n: int, measure: Measure, values: ColumnValues) -> str:
+    if n == 1:
+        return (
+            f"fold {label!r} holds a single subject (leave-one-out): no model predicts two "
+            "subjects, so that nothing compares them but the left-out truth; predict in folds of "
+            f"several subjects, or ask for {measure.base}_within"
+        )
+    return (
+        f"fold {label!r} holds {n} subjects, too few for {measure.metric} (4, so that 3 remain "
+        "where one is left out)"
+    )
 
 
 def _flat(column: core.Column) -> dict[str, str]:
@@ -141,27 +287,26 @@ def _flat(column: core.Column) -> dict[str, str]:
     if n == 0:
         return {"n": ""}
     found = {}
-    for name, total, squares, centre in zip("pt", (p, t), (pp, tt), column.centres, strict=True):
+    for name, total, squares, centre, least in zip(
+        "pt", (p, t), (pp, tt), column.centres, column.least, strict=True
+    ):
         mean = total / n
         variance = squares / n - mean * mean
-        size = variance + (mean + centre) ** 2
-        if not variance > 1e-12 * size:
-            found[name] = "constant" if variance <= 1e-24 * size else "little"
+        size = (mean + centre) ** 2
+        if not variance > least * size:
+            found[name] = "constant" if variance <= 1e-30 * (variance + size) else "little"
     return found
 
 
-def _why_undefined(measure: Measure, model: ModelValues, flat: Sequence[dict[str, str]]) -> str:
-    """Return why a metric has no value on all rows; empty if it has one."""
-    for values, still in zip(model.columns, flat, strict=True):
-        if "n" in still:
-            return f"no row has both {values.name!r} and {values.truth_name!r}"
-        needed = {"correlation": "pt", "r2": "t"}.get(measure.base, "")
-        if measure.base == "concordance" and len(still) == 2:
-            needed = "t"
-        if "p" in needed and "p" in still:
-            return f"prediction {values.name!r} {_still(measure.part, still['p'])}"
-        if "t" in needed and "t" in still:
-            return f"truth {values.truth_name!r} {_still(measure.part, still['t'])}"
+def _why_flat(measure: Measure, values: ColumnValues, still: dict[str, str]) -> str:
+    """Return what does not vary that must, empty if all does."""
+    needed = {"correlation": "pt", "r2": "t"}.get(measure.base, "")
+    if measure.base == "concordance" and len(still) == 2:
+        needed = "t"
+    if "p" in needed and "p" in still:
+        return f"prediction {values.name!r} {_still(measure.part, still['p'])}"
+    if "t" in needed and "t" in still:
+        return f"truth {values.truth_name!r} {_still(measure.part, still['t'])}"
     return ""
 
 
@@ -169,8 +314,9 @@ def _still(part: str, how: str) -> str:
     if how == "little":
         where = "" if part == "pooled" else f" {part} subjects"
         return (
-            f"varies too little{where} beside its size (below 1e-6 of it) to be told from a "
-            "constant; subtract one number from truth and predictions alike"
+            f"varies so little{where} beside its size that rounding of its values could move the "
+            "correlation by more than .001; subtract one number from truth and predictions alike, "
+            "before they are rounded"
         )
     return "is constant" if part == "pooled" else f"does not vary {part} subjects"
 
@@ -219,7 +365,9 @@ def _group(
             level_at[index] = len(kernel_levels)
             measure, divisor = levels.measures[index], levels.divisors[index]
             members = tuple(column_at.setdefault(k, len(column_at)) for k in levels.members[index])
-            kernel_levels.append(core.Level(measure.base, members, divisor, measure.logarithm))
+            kernel_levels.append(
+                core.Level(measure.base, members, divisor, measure.logarithm, levels.folds[index])
+            )
         return level_at[index]
 
     quantities = [
@@ -233,7 +381,7 @@ def _group(
     columns = [levels.columns[k] for k in column_at]
     if not in_order:
         columns = [
-            core.Column(column.sums[:, clusters], column.centres, column.shared)
+            core.Column(column.sums[:, clusters], column.centres, column.shared, column.least)
             for column in columns
         ]
     return Group(

@@ -1,6 +1,6 @@
 """Several tests at once: Holm's steps, and the largest of all statistics.
 
-Sources: Holm (1979); Westfall and Young (1993), chapter 2, for max-T.
+Source: Holm (1979); for max-T see `pyexpr.inference.simultaneous`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import numpy as np
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.holm import holm
 from pyexpr.inference.intervals.evidence import Evidence, Intervals
+from pyexpr.inference.intervals.jackknife import jackknife_influence
 from pyexpr.inference.intervals.jackknife_t import jackknife_t
 from pyexpr.inference.intervals.methods import compute
-from pyexpr.inference.intervals.studentized import studentize
+from pyexpr.inference.simultaneous import simultaneous
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +38,7 @@ def adjust(
     intervals: Intervals,
     families: Sequence[NDArray[np.int64]],
     rule: str,
+    seed: int,
 ) -> Intervals:
     """Return the intervals with those of each family made simultaneous, and p adjusted.
 
@@ -46,8 +48,10 @@ def adjust(
         Positions of the quantities judged together.
     rule : {"holm", "max_t"}
         ``holm``: p by Holm's steps, intervals each at ``1 - (1 - confidence)/m`` by the
-        method at hand (Bonferroni). ``max_t``: the distribution of the largest
-        ``|T* - T|/SE*`` of the family, SE* that of the replicate.
+        method at hand (Bonferroni). ``max_t``: of jackknife_t, by the largest of the
+        family, each test on its own degrees of freedom (`simultaneous`).
+    seed : int
+        Key of the draws of ``max_t``.
     """
     check_rule(rule)
     base = intervals if rule == "holm" else jackknife_t(evidence, intervals.confidence)
@@ -57,6 +61,9 @@ def adjust(
         intervals,
         method=list(intervals.method),
         statistic=intervals.statistic.copy(),
+        df=intervals.df.copy(),
+        std_error=intervals.std_error.copy(),
+        p_value=intervals.p_value.copy(),
         low=intervals.low.copy(),
         high=intervals.high.copy(),
         p_adjusted=adjusted,
@@ -64,13 +71,12 @@ def adjust(
         rule=rule,
     )
     at_level: dict[int, Intervals] = {}
-    pivots = None
     for family in families:
+        tested = family[~np.isnan(base.p_value[family])]
+        m = len(tested)
+        if m == 0:
+            continue
         if rule == "holm":
-            tested = family[~np.isnan(intervals.p_value[family])]
-            m = len(tested)
-            if m == 0:
-                continue
             if m not in at_level:
                 level = 1 - (1 - intervals.confidence) / m
                 at_level[m] = compute(evidence, intervals.asked, level)
@@ -78,12 +84,7 @@ def adjust(
             for values, wider in ((result.low, at_level[m].low), (result.high, at_level[m].high)):
                 values[tested] = wider[tested]
         else:
-            if pivots is None:
-                pivots = studentize(evidence)
-            tested = family[~np.isnan(base.statistic[family])]
-            if len(tested) == 0:
-                continue
-            adjusted[tested] = _max_t(evidence, pivots, tested, base, result)
+            adjusted[tested] = _max_t(evidence, tested, base, result, seed)
         for row in tested:
             marks[row] = rule
     return result
@@ -91,27 +92,42 @@ def adjust(
 
 def _max_t(
     evidence: Evidence,
-    pivots: NDArray[np.float64],
     family: NDArray[np.int64],
     base: Intervals,
     result: Intervals,
+    seed: int,
 ) -> NDArray[np.float64]:
     """Fill in the rows of one family, differences on their own scale; return adjusted p."""
-    largest = np.abs(pivots[family]).max(axis=0)
-    largest = np.sort(largest[~np.isnan(largest)])
-    B = len(largest)
-    least = int(np.ceil(1 / (1 - result.confidence) - 1 - 1e-9))
-    if least > B:
-        raise DataError(
-            f"max_t at confidence {result.confidence:g} needs {least} replicates, but has {B} in "
-            "which every difference of the family is defined"
-        )
-    # The rank that makes the intervals agree with p.
-    reach = largest[min(int(np.ceil((B + 1) * result.confidence - 1e-9)), B) - 1]
-    at_least = B - np.searchsorted(largest, np.abs(base.statistic[family]), side="left")
-    result.statistic[family] = base.statistic[family]
-    result.low[family] = evidence.estimate[family] - reach * base.std_error[family]
-    result.high[family] = evidence.estimate[family] + reach * base.std_error[family]
+    from scipy.special import stdtrit
+
+    found = simultaneous(
+        _influence(evidence, family), base.p_value[family], result.confidence, seed
+    )
+    half = stdtrit(base.df[family], (1 + found.confidence) / 2) * base.std_error[family]
+    for name in ("statistic", "df", "std_error", "p_value"):
+        getattr(result, name)[family] = getattr(base, name)[family]
+    result.low[family] = evidence.estimate[family] - half
+    result.high[family] = evidence.estimate[family] + half
     for row in family:
         result.method[row] = "max_t"
-    return np.asarray((at_least + 1) / (B + 1))
+    return found.p_adjusted
+
+
+def _influence(evidence: Evidence, family: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return what each cluster adds to each quantity of a family, (clusters, m).
+
+    Their squares add up to the jackknife variance; 0 for clusters not in a quantity.
+    """
+    n_all = max(
+        sum(group.strata) if group.clusters is None else int(group.clusters.max()) + 1
+        for group in evidence.groups
+    )
+    influence = np.zeros((n_all, len(family)))
+    for group in evidence.groups:
+        place = {int(row): k for k, row in enumerate(group.rows)}
+        clusters = np.arange(sum(group.strata)) if group.clusters is None else group.clusters
+        for column, row in enumerate(family):
+            if int(row) in place:
+                own = group.values[[place[int(row)]]]
+                influence[clusters, column] = jackknife_influence(own, group.strata)[0]
+    return influence

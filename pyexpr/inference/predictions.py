@@ -17,6 +17,7 @@ from pyexpr.base.tables import (
     numeric_column,
     require_columns,
 )
+from pyexpr.core import cluster_bootstrap as core
 from pyexpr.inference.arguments import check_flat_columns, checked_names
 from pyexpr.inference.quantities import METRICS, ColumnValues, ModelValues
 
@@ -92,6 +93,7 @@ class _Columns:
         self._frame = frame
         self._values: dict[str, NDArray[np.float64]] = {}
         self._there: dict[str, NDArray[np.bool_] | None] = {}
+        self._least: dict[str, float] = {}
 
     def values(self, name: str) -> NDArray[np.float64]:
         """Return a column, missing values as NaN."""
@@ -103,6 +105,13 @@ class _Columns:
         """Return where a column has values; None is everywhere."""
         self.values(name)
         return self._there[name]
+
+    def least(self, name: str) -> float:
+        """Return what part of its squared mean a column's variance may owe to rounding."""
+        if name not in self._least:
+            of_single = _is_single(self.values(name))
+            self._least[name] = core.LEAST_SINGLE if of_single else core.LEAST_DOUBLE
+        return self._least[name]
 
     def _read(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None]:
         require_columns(self._frame, [name], what=TABLE)
@@ -117,6 +126,24 @@ class _Columns:
         if not there.any():
             raise ColumnError(f"column {name!r} of {TABLE} has no value in any row")
         return values, there
+
+
+def _is_single(values: NDArray[np.float64]) -> bool:
+    """Return whether values were rounded to single precision, as many networks hand them out.
+
+    So they are if all fit there, and not all would in 20 bits or as whole numbers, as
+    ratings and other values do that were not rounded.
+    """
+    for part in (values[:64], values):
+        there = part[~np.isnan(part)]
+        with np.errstate(over="ignore"):
+            if not np.array_equal(there.astype(np.float32).astype(np.float64), there):
+                return False
+    largest = float(np.abs(there).max(initial=0.0))
+    if largest == 0:
+        return False
+    step = 2.0 ** (np.frexp(largest)[1] - 20)
+    return not any(np.array_equal(np.rint(there / one), there / one) for one in (step, 1.0))
 
 
 def _all_there(rows: NDArray[np.bool_], *masks: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
@@ -191,7 +218,8 @@ def read_models(
                 rows = complete if np.array_equal(rows, complete) else rows
                 used = used | rows
             p, t = table.values(column), table.values(criterion)
-            columns.append(ColumnValues(column, criterion, p, t, rows))
+            least = table.least(column), table.least(criterion)
+            columns.append(ColumnValues(column, criterion, p, t, rows, least))
         models.append(ModelValues(name, tuple(columns)))
     return models, used
 

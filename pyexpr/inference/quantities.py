@@ -40,13 +40,17 @@ _ERRORS = ("nrmse", "rmse", "mae")
 
 @dataclass(frozen=True, slots=True)
 class ColumnValues:
-    """A column of predictions with its truth; `rows` marks where both are defined."""
+    """A column of predictions with its truth; `rows` marks where both are defined.
+
+    `least` says of either, as `pyexpr.core.cluster_bootstrap.Column` does, what may be rounding.
+    """
 
     name: str
     truth_name: str
     prediction: NDArray[np.float64]
     truth: NDArray[np.float64]
     rows: NDArray[np.bool_]
+    least: tuple[float, float] = (core.LEAST_DOUBLE, core.LEAST_DOUBLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +186,9 @@ def build_rows(
         if one.logarithm:
             continue
         metric, base, part = one.metric, one.base, one.part
-        # Measured: without kurtosis differences of correlations, and correlations of subjects'
-        # means, are covered as they should be, and too often with it.
-        simple = base == "correlation" and part == "between"
+        # Measured: without kurtosis differences of correlations are covered as they should be,
+        # and too often with it. Correlations of subjects' means need it where the outcome is
+        # skewed (.92 without it).
         simple_difference = base == "correlation" and part != "within"
 
         # What is taken from what, and the sign that says so.
@@ -194,7 +198,7 @@ def build_rows(
         for c, context in enumerate(contexts):
             rows += [
                 Row(metric, name, context, place(m, c) + i, None, base, part,
-                    _SCALES[base], simple)
+                    _SCALES[base])
                 for i, name in enumerate(names)
             ]  # fmt: skip
             rows += [

@@ -219,8 +219,10 @@ class ReplicatedResult(Result):
             ``holm``: p-values by Holm's steps, each interval by the method at hand at
             ``1 - (1 - confidence)/m``, m the number of tests in the family. That is
             Bonferroni's, so it can hold 0 where the adjusted p is below the level.
-            ``max_t``: both from the largest studentised statistic of the family in
-            each replicate, studentised by the replicate's own standard error.
+            ``max_t``: of jackknife_t, whatever the method at hand, by the largest test of
+            the family: each Student's t is brought to the normal scale by its own degrees
+            of freedom, and the largest referred to normal numbers that are correlated as
+            the subjects' influences on the estimates are (9,999 draws).
         """
         return judged(self, self.method, self.intervals.confidence, rule)
 
@@ -230,7 +232,8 @@ class ReplicatedResult(Result):
         Columns: those that name the quantity, cluster (the one left out), estimate
         (without it), change (minus the estimate on all), and influence: (G - 1) times
         the change taken off, the empirical influence value; clusters not in a quantity
-        have no row.
+        have no row. With strata the others of its own weigh ``G_h/(G_h - 1)`` instead of the
+        one left out, and influence is ``G (G_h - 1)/G_h`` times the change taken off.
         """
         import pandas as pd
 
@@ -239,6 +242,8 @@ class ReplicatedResult(Result):
         for clusters, knife in zip(self.draws.clusters, self.evidence.groups, strict=True):
             labels = [self.clusters[i] for i in clusters]
             shown = self.evidence.shown(knife.values, rows=knife.rows)
+            sizes = np.repeat(knife.strata, knife.strata)
+            factor = len(labels) * (sizes - 1) / sizes
             for position, values in zip(knife.rows, shown, strict=True):
                 change = values - estimate[position]
                 columns = {
@@ -246,7 +251,7 @@ class ReplicatedResult(Result):
                     "cluster": labels,
                     "estimate": values,
                     "change": change,
-                    "influence": -(len(labels) - 1) * change,
+                    "influence": -factor * change,
                 }
                 pieces.append((position, pd.DataFrame(columns)))
         pieces.sort(key=lambda piece: piece[0])
@@ -272,7 +277,9 @@ def judged(result: R, method: str | None, confidence: float, rule: str | None) -
     """Return the result with intervals by this method, adjusted by this rule."""
     intervals = compute(result.evidence, method, confidence)
     if rule is not None:
-        intervals = adjust_families(result.evidence, intervals, result.families(), rule)
+        intervals = adjust_families(
+            result.evidence, intervals, result.families(), rule, result.draws.seed
+        )
     found = replace(result, intervals=intervals)
     _warn_of_undefined(found)
     return found

@@ -178,6 +178,9 @@ def sign_flip_test(
                 continue
             here = place[position]
             n_clusters[here] = G
+            if np.isnan(estimate[position]):
+                reasons[here] = "the difference is undefined"
+                continue
             pair = _pair(group, rows[position], quantity.minuend, quantity.subtrahend)
             if isinstance(pair, str):
                 reasons[here] = pair
@@ -217,6 +220,8 @@ def _pair(group: Group, row: Row, minuend: int, subtrahend: int | None) -> FlipP
     """Return the two models' sums, or why they cannot be exchanged."""
     assert subtrahend is not None
     one, other = group.design.levels[minuend], group.design.levels[subtrahend]
+    if one.folds > 1 or other.folds > 1:
+        return "averages over folds are not exchanged; see jackknife_t"
     if len(one.columns) > 1 or len(other.columns) > 1:
         return "a model of several columns has none to exchange; see jackknife_t"
     first, second = (group.design.columns[level.columns[0]] for level in (one, other))

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.contexts import ALL
-from pyexpr.base.errors import DataError
 from pyexpr.base.holm import holm
 from pyexpr.inference.cluster_ols import ClusterOLS, ContrastTests, WaldTest, cluster_ols
 from pyexpr.inference.coefficient_data import CoefficientData
 from pyexpr.inference.desparsified import Desparsified, desparsified
 from pyexpr.inference.leverage import Support, few_subjects_df, support_of
 from pyexpr.inference.penalised import PenalisedModel, Weights
-from pyexpr.inference.wild import multipliers
+from pyexpr.inference.simultaneous import simultaneous
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,7 +108,6 @@ class SlopeSpace:
         tests: ContrastTests,
         rule: str,
         confidence: float,
-        n_boot: int,
         seed: int,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Return p-values and limits of one family of contrasts, judged together."""
@@ -122,19 +120,10 @@ class SlopeSpace:
             p = holm(tests.p_value)
             low, high = tests.limits(1 - (1 - confidence) / len(tested))
             return p, low, high
-        signs, _ = multipliers(self.n_clusters, n_boot, seed)
         some = np.array([contrasts[int(i)] for i in tested])
-        largest = np.nanmax(np.abs(self.slopes.resampled_t(some, signs)), axis=1)
-        largest = np.sort(largest[np.isfinite(largest)])
-        B = len(largest)
-        if np.ceil(1 / (1 - confidence) - 1 - 1e-9) > B:
-            raise DataError(f"max_t at confidence {confidence:g} needs more than {B} resamples")
-        # The rank that makes the intervals agree with p.
-        reach = largest[min(int(np.ceil((B + 1) * confidence - 1e-9)), B) - 1]
-        size = np.abs(tests.statistic[tested])
-        p[tested] = (B - np.searchsorted(largest, size, side="left") + 1) / (B + 1)
-        low[tested] = tests.estimate[tested] - reach * tests.std_error[tested]
-        high[tested] = tests.estimate[tested] + reach * tests.std_error[tested]
+        found = simultaneous(self.slopes.influences(some), tests.p_value[tested], confidence, seed)
+        p[tested] = found.p_adjusted
+        low, high = tests.limits(found.confidence)
         return p, low, high
 
 

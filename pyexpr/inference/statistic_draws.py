@@ -78,7 +78,7 @@ class StatisticDraws(ABC):
         raise DataError(
             "studentising needs a standard error within each replicate, which a statistic of "
             "your own does not give; use 'jackknife_t', 'percentile', 'basic', 'normal' or "
-            "'bca', and adjust by 'holm'"
+            "'bca'"
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -119,7 +119,7 @@ class Called(StatisticDraws):
 
     def without(self) -> NDArray[np.float64]:
         """Return the values without each cluster, (terms, clusters)."""
-        counts = 1 - np.eye(len(self.plan.order))
+        counts = _without_each(self.plan.strata)
         return np.stack([self._value(left) for left in counts], axis=1)
 
     def _value(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -178,6 +178,23 @@ class Compiled(StatisticDraws):
                 "a compiled statistic wrote into its rows, which all replicates share; let it "
                 "work on a copy"
             )
+
+
+def _without_each(strata: Sequence[int]) -> NDArray[np.float64]:
+    """Return how often each cluster counts where one is left out, (clusters, clusters).
+
+    With strata in whole numbers that leave every stratum its weight, as it has in every draw:
+    the others of its own count G_h times, those of other strata G_h - 1 times.
+    """
+    if len(strata) == 1:
+        return np.asarray(1 - np.eye(strata[0]))
+    size = np.repeat(strata, strata).astype(np.float64)
+    stratum = np.repeat(np.arange(len(strata)), strata)
+    alike = stratum[:, None] == stratum
+    counts = np.where(alike, size[:, None], size[:, None] - 1)
+    counts[size == 1] = 1.0
+    np.fill_diagonal(counts, 0.0)
+    return np.asarray(counts)
 
 
 def read_statistic(

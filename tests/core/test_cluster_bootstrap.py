@@ -103,7 +103,15 @@ def test_jackknife_equals_rows_left_out():
     np.testing.assert_allclose(found, wanted, rtol=TWIN, atol=TWIN)
 
 
-@pytest.mark.parametrize("strata", [(10,), (4, 6)])
+@pytest.mark.parametrize("strata", [(4, 6), (2, 2, 2, 2, 2), (3, 7)])
+def test_jackknife_leaves_every_stratum_its_weight(strata):
+    p, t, cluster = data(5, [4, 1, 9, 3, 3, 12, 2, 5, 4, 4])
+    found = design(p, t, cluster, 10, NAMES, strata).jackknife()
+    wanted = [twin.leave_one_out(name, p, t, cluster, 10, list(strata)) for name in NAMES]
+    np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("strata", [(10,), (4, 6), (2, 2, 2, 2, 2)])
 def test_errors_within_replicates_leave_out_one_copy(strata):
     p, t, cluster = data(5, [4] * 10)
     names = ["rmse", "correlation", "r2", "mae_within", "concordance_between"]

@@ -9,8 +9,17 @@ from scipy import stats
 
 from pyexpr.base.errors import DataError
 from pyexpr.inference.intervals.evidence import Evidence, JackknifeGroup
-from pyexpr.inference.intervals.jackknife import acceleration_of, jackknife_error, kurtosis_df
+from pyexpr.inference.intervals.jackknife import (
+    acceleration_of,
+    degrees_of_freedom,
+    jackknife_error,
+    kurtosis_df,
+    pooled_excess,
+    stratified_df,
+    stratum_variances,
+)  # fmt: skip
 from pyexpr.inference.intervals.methods import METHODS, compute
+from pyexpr.inference.intervals.scales import limit
 
 
 def test_percentile_p_by_counting():
@@ -93,10 +102,76 @@ def test_jackknife_t_on_a_scale(scale, g, inverse, estimate):
     assert found.statistic[0] == pytest.approx((g(estimate) - g(0.1)) / error, rel=1e-10)
 
 
-def test_a_limit_that_does_not_exist_is_infinite():
+def test_the_limit_of_an_error_stays_finite():
+    # On the scale -1/x it would not exist: 1/x is at most the reach.
     J = np.array([[0.2, 1.5, 3.0, 0.9, 0.4]])
     made = evidence(np.zeros((1, 0)), [0.5], J, scale="negative_reciprocal")
-    assert compute(made, None, 0.95).high[0] == np.inf
+    assert 1.0 < compute(made, None, 0.95).high[0] < np.inf
+
+
+def test_the_limit_of_an_error_bends_where_it_is_twice_the_error():
+    x, reach = 1.7, np.linspace(0, 0.9, 1801) / 1.7
+    high = limit(np.full(1801, -1 / x), reach, "negative_reciprocal")
+    near = reach * x <= 0.5
+    np.testing.assert_allclose(high[near], 1 / (1 / x - reach[near]), rtol=1e-12)
+    assert high[reach * x == 0.5] == pytest.approx(2 * x)
+    # Value and slope go on: no step is far from its neighbours'.
+    steps = np.diff(high)
+    assert (steps > 0).all()
+    np.testing.assert_allclose(steps[1:], steps[:-1], rtol=4e-3)
+    # Below 1/(1 - a), which it was, and above exp(a), which is symmetric on the logarithm.
+    assert (high[~near] < 1 / (1 / x - reach[~near])).all()
+    assert (high[~near] > x * np.exp(reach[~near] * x)).all()
+
+
+def deviations(variances, sizes, n, seed, draw):
+    """Return leave-one-out values of n sums of stratum means, (n, G)."""
+    rng = np.random.default_rng(seed)
+    return np.concatenate(
+        [np.sqrt(v) * draw(rng, (n, G)) for v, G in zip(variances, sizes, strict=True)], axis=1
+    )
+
+
+def normal(rng, shape):
+    return rng.normal(size=shape)
+
+
+def heavy(rng, shape):
+    return rng.standard_t(9, size=shape)
+
+
+@pytest.mark.parametrize(
+    ("variances", "sizes", "draw"),
+    [
+        ((1, 1), (20, 20), normal),
+        ((1, 4), (12, 24), normal),
+        ((1,) * 15, (2,) * 15, normal),
+        ((1, 2, 3), (4, 9, 14), normal),
+        ((1, 1), (60, 60), heavy),
+    ],
+)
+def test_df_with_strata_are_twice_the_square_over_the_variance(variances, sizes, draw):
+    values = deviations(variances, sizes, 4000, 1, draw)
+    error = jackknife_error(values, sizes)
+    square = error**2
+    wanted = 2 * square.mean() ** 2 / square.var()
+    simple = np.zeros(len(values), dtype=bool)
+    found = degrees_of_freedom(values, sizes, simple)
+    assert (found <= sum(sizes) - len(sizes)).all()
+    # Estimated from one study each: right in the middle of many, but not each.
+    assert np.median(found) == pytest.approx(wanted, rel=0.25)
+
+
+def test_df_with_one_stratum_are_those_without():
+    values = np.random.default_rng(0).standard_t(4, size=(50, 17))
+    deviation = stratum_variances(values, (17,))
+    excess = pooled_excess(values, (17,))
+    np.testing.assert_allclose(
+        stratified_df(deviation, 2 / 16 + excess[:, None] / 17), kurtosis_df(values), rtol=1e-10
+    )
+    np.testing.assert_allclose(
+        excess, np.maximum(stats.kurtosis(values, axis=1, bias=False), 0), rtol=1e-10
+    )
 
 
 def test_acceleration_is_a_sixth_of_the_skewness_of_a_sum():

@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from reference import cluster_bootstrap as twin
 from statsmodels.stats.multitest import multipletests
 
 from pyexpr.base.errors import DataError
 from pyexpr.base.holm import holm
 from pyexpr.inference.comparison import compare_models
+from pyexpr.inference.predictions import Predictions
+from pyexpr.inference.simultaneous import rank_of, simultaneous
 
 
 def test_holm_leaves_out_what_was_not_tested():
@@ -48,44 +51,118 @@ def test_holm_intervals_are_bonferronis():
     assert np.array_equal(tidy.p_value, plain.p_value, equal_nan=True)
 
 
-def test_max_t_by_rows_copied():
-    frame, result = made(metrics=["rmse"], n_boot=39)
-    tidy = result.adjust("max_t").tidy()
+def normal_scores(p):
+    return scipy.stats.norm.isf(np.asarray(p) / 2)
+
+
+def test_max_t_by_rows_left_out():
+    frame, result = made(metrics=["rmse"], n_boot=0)
+    adjusted = result.adjust("max_t")
+    tidy = adjusted.tidy()
     y, cluster = frame.y.to_numpy(), frame.subject.to_numpy()
-    pairs = [("p", "q"), ("p", "r"), ("q", "r")]
-    estimate = [
-        twin.metric("rmse", frame[a].to_numpy(), y, cluster)
-        - twin.metric("rmse", frame[b].to_numpy(), y, cluster)
-        for a, b in pairs
-    ]
-    largest = []
-    for r in range(39):
-        drawn = twin.draws([22], 4, 1, r)
-        rows, names = twin.resampled(cluster, drawn)
-        t = []
-        for (a, b), centre in zip(pairs, estimate, strict=True):
-            p, q, truth = frame[a].to_numpy()[rows], frame[b].to_numpy()[rows], y[rows]
-
-            def apart(keep, p=p, q=q, truth=truth):
-                return np.sqrt(np.mean((p - truth)[keep] ** 2)) - np.sqrt(
-                    np.mean((q - truth)[keep] ** 2)
-                )
-
-            left = np.array([apart(names != i) for i in range(22)])
-            error = np.sqrt(21 / 22 * np.sum((left - left.mean()) ** 2))
-            t.append(abs(apart(names >= 0) - centre) / error)
-        largest.append(max(t))
-    largest = np.sort(largest)
-    family = tidy.term.str.contains(" - ").to_numpy()
-    reach = largest[38 - 1]  # 0.95 of 40
-    np.testing.assert_allclose(
-        tidy.conf_high[family], estimate + reach * tidy.std_error[family], rtol=1e-9
+    left = np.array(
+        [
+            twin.leave_one_out("rmse", frame[a].to_numpy(), y, cluster, 22)
+            - twin.leave_one_out("rmse", frame[b].to_numpy(), y, cluster, 22)
+            for a, b in [("p", "q"), ("p", "r"), ("q", "r")]
+        ]
     )
-    statistic = np.abs(estimate) / tidy.std_error[family].to_numpy()
-    wanted = [(np.sum(largest >= s) + 1) / 40 for s in statistic]
-    assert tidy.p_adjusted[family].tolist() == pytest.approx(wanted)
+    family = tidy.term.str.contains(" - ").to_numpy()
+    plain = result.tidy()[family]
+    # The distribution of the largest of three, by another way to it and other draws.
+    correlations = np.corrcoef(left)
+    draws = scipy.stats.multivariate_normal(np.zeros(3), correlations, allow_singular=True)
+    largest = np.abs(draws.rvs(200_000, random_state=1)).max(axis=1)
+    wanted = [(largest >= z).mean() for z in normal_scores(plain.p_value)]
+    # Four standard errors of a share of 9,999 draws.
+    np.testing.assert_allclose(tidy.p_adjusted[family], wanted, atol=0.02)
+    alone = 2 * scipy.stats.norm.sf(np.quantile(largest, 0.95))
+    half = scipy.stats.t.isf(alone / 2, plain.df) * plain.std_error
+    np.testing.assert_allclose(tidy.conf_high[family] - tidy.estimate[family], half, rtol=0.03)
     assert (tidy.method[family] == "max_t").all()
     assert (tidy.method[~family] == "jackknife_t").all()
+    # Whatever the method at hand, and whatever was drawn for it.
+    _, drawn = made(metrics=["rmse"], method="percentile")
+    pd.testing.assert_frame_equal(
+        drawn.adjust("max_t").tidy()[family].drop(columns="n_undefined"),
+        tidy[family].drop(columns="n_undefined"),
+    )
+
+
+def independent(G, m, seed):
+    """Influences of G clusters on m estimates, exactly uncorrelated."""
+    q, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(G, m)))
+    return q
+
+
+def test_the_largest_of_independent_tests_is_sidaks():
+    p = np.array([0.001, 0.01, 0.04, 0.3])
+    found = simultaneous(independent(30, 4, 0), p, 0.95, seed=1)
+    np.testing.assert_allclose(found.p_adjusted, 1 - (1 - p) ** 4, atol=0.02)
+    assert 1 - found.confidence == pytest.approx(1 - 0.95**0.25, rel=0.15)
+
+
+def test_the_largest_of_equal_tests_is_one_test():
+    influence = np.tile(independent(30, 1, 0), 5) * [1, 2, -1, 1e-8, 1e8]
+    p = np.array([0.001, 0.01, 0.04, 0.3, 0.9])
+    found = simultaneous(influence, p, 0.95, seed=1)
+    np.testing.assert_allclose(found.p_adjusted, p, atol=0.02)
+    assert found.confidence == pytest.approx(0.95, abs=0.008)
+
+
+@pytest.mark.parametrize("n", [19, 20, 39, 199, 2_000, 9_999])
+@pytest.mark.parametrize("confidence", [0.8, 0.9, 0.95])
+def test_the_rank_makes_intervals_agree_with_p(n, confidence):
+    # With 39 or 199 draws B * confidence would give the same rank; with 2,000 it does not.
+    draws = np.arange(1.0, n + 1)
+    reach = draws[rank_of(confidence, n) - 1]
+    p = {z: (1 + np.sum(draws >= z)) / (n + 1) for z in (reach, np.nextafter(reach, np.inf))}
+    beyond, upto = p[np.nextafter(reach, np.inf)], p[reach]
+    assert beyond <= 1 - confidence + 1e-12 < upto
+
+
+def test_max_t_agrees_with_its_intervals():
+    agreed = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        frame = pd.DataFrame({"subject": np.repeat(np.arange(25), rng.integers(1, 9, size=25))})
+        frame["y"] = rng.normal(size=len(frame))
+        for i, name in enumerate("pqr"):
+            frame[name] = 0.25 * i * frame.y + rng.normal(size=len(frame))
+        tidy = compare_models(
+            frame, truth="y", predictions=list("pqr"), cluster="subject", adjust="max_t",
+            metrics=["rmse", "correlation"], n_boot=0, confidence=0.9,
+        ).tidy()  # fmt: skip
+        tidy = tidy[tidy.adjustment == "max_t"]
+        outside = (tidy.conf_low > 0) | (tidy.conf_high < 0)
+        assert ((tidy.p_adjusted <= 0.1) == outside).all()
+        agreed += int(outside.sum())
+    assert 20 < agreed < 220  # both happen
+
+
+def test_max_t_where_differences_rest_on_other_subjects():
+    frame, _ = made()
+    models = {"p": "p", "q": "q", "r": Predictions("r", truth="y")}
+    frame.loc[frame.subject < 2, "r"] = np.nan
+    result = compare_models(
+        frame, truth="y", predictions=models, cluster="subject", metrics=["rmse"], n_boot=0,
+    )  # fmt: skip
+    assert len(result.evidence.groups) == 2  # differences from r rest on all, r alone on fewer
+    tidy = result.adjust("max_t").tidy()
+    family = tidy.adjustment == "max_t"
+    holm_p = result.adjust("holm").tidy().p_adjusted[family]
+    assert family.sum() == 3
+    assert (tidy.p_adjusted[family] >= tidy.p_value[family] - 0.01).all()
+    assert (tidy.p_adjusted[family] <= holm_p + 0.01)[tidy.p_value[family].idxmin()]
+
+
+def test_max_t_does_not_depend_on_draws_or_threads():
+    _, one = made(n_boot=0, n_threads=1)
+    _, two = made(n_boot=199, n_threads=3)
+    columns = ["p_adjusted", "conf_low", "conf_high"]
+    pd.testing.assert_frame_equal(
+        one.adjust("max_t").tidy()[columns], two.adjust("max_t").tidy()[columns], check_exact=True
+    )
 
 
 def test_adjusting_when_comparing():
@@ -110,6 +187,6 @@ def test_no_differences_cannot_be_judged_together(rule, options):
         result.adjust(rule)
 
 
-def test_max_t_needs_replicates():
-    with pytest.raises(DataError, match="needs 19 replicates, but has 10"):
-        made(adjust="max_t", n_boot=10)
+def test_max_t_at_a_confidence_beyond_its_draws():
+    with pytest.raises(DataError, match=r"9,999 draws, too few for a confidence of 0\.99999; use"):
+        made(adjust="max_t", n_boot=0, confidence=0.99999)

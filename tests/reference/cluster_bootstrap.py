@@ -74,26 +74,37 @@ def replicate(name, p, t, cluster, strata, seed, r):
     return metric(name, p[rows], t[rows], names)
 
 
-def leave_one_out(name, p, t, cluster, n_clusters):
+def weighted(cluster, weights):
+    """Return rows and names in which cluster g, by position, is there `weights[g]` times."""
+    return resampled(cluster, [g for g, w in enumerate(weights) for _ in range(w)])
+
+
+def without(strata, g):
+    """Return whole weights of the clusters without g, which leave every stratum its weight.
+
+    With G_h clusters in its stratum the others of it count G_h times, all else G_h - 1 times.
+    """
+    if len(strata) == 1:
+        return [int(i != g) for i in range(strata[0])]
+    ends = np.cumsum(strata)
+    of = np.searchsorted(ends, np.arange(ends[-1]), side="right")
+    size = strata[of[g]]
+    return [0 if i == g else size if of[i] == of[g] else size - 1 for i in range(ends[-1])]
+
+
+def leave_one_out(name, p, t, cluster, n_clusters, strata=None):
     """Return a metric without each cluster."""
-    return np.array(
-        [
-            metric(name, p[cluster != g], t[cluster != g], cluster[cluster != g])
-            for g in range(n_clusters)
-        ]
-    )
+    values = []
+    for g in range(n_clusters):
+        rows, names = weighted(cluster, without(strata or [n_clusters], g))
+        values.append(metric(name, p[rows], t[rows], names))
+    return np.array(values)
 
 
 def standard_error(name, p, t, cluster, strata, seed, r, scale=lambda x: x):
     """Return the standard error within a replicate: each drawn copy left out in turn."""
-    drawn = draws(strata, seed, 1, r)
-    rows, names = resampled(cluster, drawn)
-    values = np.array(
-        [
-            scale(metric(name, p[rows][names != i], t[rows][names != i], names[names != i]))
-            for i in range(len(drawn))
-        ]
-    )
+    rows, names = resampled(cluster, draws(strata, seed, 1, r))
+    values = scale(leave_one_out(name, p[rows], t[rows], names, sum(strata), strata))
     variance, start = 0.0, 0
     for size in strata:
         part = values[start : start + size]

@@ -3,8 +3,9 @@
 // Every metric depends on the rows only through sums per cluster, so a replicate
 // costs O(clusters) and not O(rows). Resampling clusters: Davison and Hinkley
 // (1997), section 3.8; jackknife: Efron (1982). "Column" is one column of
-// predictions with its truth; a "level" is the mean of one metric over one or more
-// columns, or its logarithm; a "quantity" is a level or the difference of two levels.
+// predictions with its truth, or its rows in one fold; a "level" is the mean of one metric
+// over one or more columns, or its logarithm; a "quantity" is a level or the difference of
+// two levels.
 //
 // Bytes: each output is a fixed sequence of operations on fixed inputs, clusters in
 // order; it does not depend on the number of threads, on the range of replicates
@@ -25,6 +26,10 @@ namespace pyexpr {
 // the whole column, d = p - t not centred.
 enum Sum : std::size_t { kN, kD, kDD, kAbsD, kP, kT, kPP, kTT, kPT, kSums };
 
+// (2 u / .001)^2 with the unit roundoff u = 2^-53: rounding of either variable by u of its
+// size moves a correlation by at most u / SD of it.
+inline constexpr double kRoundingOfDoubles = 0x1p-104 * 1e6;
+
 enum class Metric : int { kRmse, kMae, kCorrelation, kConcordance, kR2, kBias };
 
 // Which deviations the sums are taken of.
@@ -37,7 +42,8 @@ enum class Part : int { kPooled, kWithin, kBetween };
 //   prediction, truth  (n,)  any unit, the same for both
 //   cluster            (n,)  0 .. n_clusters-1
 //   sums               (kSums, n_clusters), overwritten; a cluster without rows has n = 0
-// Returns {centre of p, centre of t}: the means taken off; for kWithin, where nothing
+// Returns {centre of p, centre of t}: the means taken off (summed about the first row, so
+// that a large common part costs no digits); for kWithin, where nothing
 // is left to take off, the root mean squares, which set what counts as no variance.
 // Time O(n), two passes.
 std::array<double, 2> cluster_sums(ArrayView<const double, 1> prediction,
@@ -58,6 +64,10 @@ struct Column {
     std::array<std::size_t, kSums> sum{};
     double centre_p = 0;
     double centre_t = 0;
+    // A variance up to this part of the square of the mean may be rounding of the data: of
+    // values held as doubles, as deep as leaves a correlation an error bound of .001.
+    double least_p = kRoundingOfDoubles;
+    double least_t = kRoundingOfDoubles;
 };
 
 struct Level {
@@ -65,6 +75,9 @@ struct Level {
     double divisor = 1;  // of the mean over columns; 7 makes RMSE the paper's NRMSE
     std::vector<std::size_t> columns;
     bool logarithm = false;  // of the divided mean; undefined where that is not above 0
+    // So many columns in turn are the folds of one: their metrics are averaged with their
+    // rows as weights, a fold of which no row was drawn left out.
+    std::size_t folds = 1;
 };
 
 // The scale on which a quantity is studentised; increasing functions.
@@ -82,8 +95,9 @@ struct Quantity {
     Scale scale = Scale::kIdentity;     // used by studentized() alone
 };
 
-// Undefined values are NaN: a metric of no rows, a correlation or R2 where a variance
-// is at most 1e-12 of the mean square, about 0 or about the full sample's mean.
+// Undefined values are NaN: a metric of no rows, a correlation or R2 where a variance may
+// be rounding: of the data (`least_p`, `least_t` of the square of their mean), or of the
+// sums (1e-12 of the mean square about the full sample's mean).
 class MetricDesign {
   public:
     // sums (S, G) is copied. Throws std::invalid_argument for an index out of range.
@@ -97,7 +111,9 @@ class MetricDesign {
     // Every quantity on all clusters: out (quantities,).
     void estimate(ArrayView<double, 1> out) const;
 
-    // Every quantity without cluster i: out (quantities, G). O(G (sums + quantities)).
+    // Every quantity without cluster i: out (quantities, G). O(G (sums + quantities)). Of
+    // several strata the others of its own weigh G_h/(G_h-1) instead, so that each stratum
+    // keeps its weight, as it does in every draw.
     void jackknife(ArrayView<double, 2> out) const;
 
     // Replicates first .. first+n-1 of quantity q into out(rows[q], offset + 0 .. n-1).
@@ -107,7 +123,7 @@ class MetricDesign {
                     ArrayView<double, 2> out, std::size_t n_threads) const;
 
     // The standard error of each quantity within each replicate, on its scale: the G drawn
-    // copies are G distinct subjects, and one copy at a time is left out,
+    // copies are G distinct subjects, and one copy at a time is left out, as in jackknife(),
     // SE*^2 = sum over strata (G_h-1)/G_h sum_i c_i (T*_(i) - mean*)^2.
     // Laid out as replicates(); O(n G quantities).
     void standard_errors(std::uint64_t seed, std::uint64_t stream, std::uint64_t first,
@@ -124,6 +140,11 @@ class MetricDesign {
     template <std::size_t Sums>
     void add_up(std::size_t first, Workspace& work) const;
     void evaluate(const double* sums, Workspace& work) const;
+    [[nodiscard]] double rest_weight(std::size_t size) const;
+    void stratum_sums(std::size_t start, std::size_t size, const Workspace& work,
+                      std::vector<double>& to) const;
+    void average_folds(const Level& level, std::size_t first, const double* sums, Workspace& work,
+                       double* out) const;
 
     std::size_t n_sums_;
     std::size_t n_clusters_;
@@ -135,6 +156,8 @@ class MetricDesign {
     std::vector<std::size_t> strata_;
     // Where the stratum begins that each draw of a replicate is from, and its size.
     std::vector<std::pair<std::size_t, std::size_t>> drawn_from_;
+    // For every two sums: the clusters that add to them, where these are few (sums of a fold).
+    std::vector<std::vector<std::size_t>> adding_;
 };
 
 // What a row of replicates amounts to; NaN entries are left out and not counted.

@@ -26,16 +26,20 @@ class JackknifeGroup:
         Without each cluster, clusters sorted by stratum.
     strata : tuple of int
         Sizes of the strata, adding up to G.
-    effective : (q,) float64, optional
-        How many clusters of equal size would weigh like these:
-        ``(sum n_g)^2 / sum n_g^2``, n_g the cluster's rows in the quantity. None: all G,
-        as where every cluster weighs the same.
+    effective : (q, strata) float64, optional
+        How many clusters of equal size would weigh like those of each stratum:
+        ``(sum n_g)^2 / sum n_g^2``, n_g the cluster's rows in the quantity. None: all of
+        them, as where every cluster weighs the same.
+    clusters : (G,) int64, optional
+        Positions of the clusters among all, by which groups are brought together. None:
+        0 to G - 1.
     """
 
     rows: NDArray[np.int64]
     values: NDArray[np.float64]
     strata: tuple[int, ...]
     effective: NDArray[np.float64] | None = None
+    clusters: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,9 @@ class Evidence:
     n_threads : int, optional
     n_failed : int64, optional
         In how many replicates computing the quantity raised an exception.
+    inflation : float64, optional
+        What jackknife variances are multiplied by, for what leaving out clusters does not
+        show: models fitted to other folds. None: 1.
     ratio : bool, optional
         Where everything here is of the logarithm of a ratio, and the ratio is shown.
     """
@@ -75,6 +82,7 @@ class Evidence:
     replicate_errors: Callable[[], NDArray[np.float64]]
     n_threads: int | None = None
     n_failed: NDArray[np.int64] | None = None
+    inflation: NDArray[np.float64] | None = None
     ratio: NDArray[np.bool_] | None = None
 
     def shown(

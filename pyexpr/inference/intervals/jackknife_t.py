@@ -7,28 +7,28 @@ import numpy as np
 from pyexpr.inference.intervals.evidence import Evidence, Intervals
 from pyexpr.inference.intervals.from_draws import summary_of
 from pyexpr.inference.intervals.jackknife import knife_of, unmoved
-from pyexpr.inference.intervals.scales import at_end, by_scale, from_scale, to_scale
+from pyexpr.inference.intervals.scales import at_end, by_scale, limits
 
 
 def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
     """Delete-one-cluster jackknife on a scale, with Student's t.
 
     ``g(T) +- t_df SE``, back-transformed, where SE is the jackknife standard
-    error of g(T). g is -1/x for RMSE, NRMSE and MAE, atanh for correlation and
-    concordance, -sqrt(1-x) for R2, the identity for differences and bias. df is that
-    of `degrees_of_freedom`, without kurtosis for differences of pooled correlations and
-    for correlations between subjects. `std_error` is that of the quantity itself.
+    error of g(T). g is -1/x for RMSE, NRMSE and MAE, whose upper limits `limit` keeps
+    finite, atanh for correlation and concordance, -sqrt(1-x) for R2, the identity for
+    differences and bias. df is that of `degrees_of_freedom`, without kurtosis for
+    differences of correlations, pooled or between subjects. `std_error` is that of the
+    quantity itself.
     """
     from scipy.special import stdtr, stdtrit
 
     knife = knife_of(evidence)
-    centre = by_scale(to_scale, evidence.estimate, evidence.scale)
-    null = by_scale(to_scale, evidence.null, evidence.scale)
+    centre = by_scale(evidence.estimate, evidence.scale)
+    null = by_scale(evidence.null, evidence.scale)
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = (centre - null) / knife.scaled_error
         half = stdtrit(knife.df, (1 + confidence) / 2) * knife.scaled_error
-        low = by_scale(from_scale, centre - half, evidence.scale)
-        high = by_scale(from_scale, centre + half, evidence.scale)
+        low, high = limits(centre, half, half, evidence.scale)
         p = 2 * stdtr(knife.df, -np.abs(statistic))
     # t can be so large that p underflows; it is never 0.
     p = np.where(p == 0, np.nextafter(0, 1), p)

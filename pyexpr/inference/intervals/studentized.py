@@ -11,7 +11,7 @@ from pyexpr.core.quantiles import interpolated_quantiles
 from pyexpr.inference.intervals.evidence import Evidence, Intervals
 from pyexpr.inference.intervals.from_draws import equal_tails, from_draws, two_sided
 from pyexpr.inference.intervals.jackknife import knife_of
-from pyexpr.inference.intervals.scales import by_scale, from_scale, to_scale
+from pyexpr.inference.intervals.scales import by_scale, limits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 def studentize(evidence: Evidence) -> NDArray[np.float64]:
     """Return ``(g(T*) - g(T)) / SE*`` of every replicate, (Q, B); NaN where SE* is 0."""
-    centre = by_scale(to_scale, evidence.estimate, evidence.scale)
-    pivot = by_scale(to_scale, evidence.replicates, evidence.scale)
+    centre = by_scale(evidence.estimate, evidence.scale)
+    pivot = by_scale(evidence.replicates, evidence.scale)
     error = evidence.replicate_errors()
     # Zero but for rounding, as when one subject fills a replicate.
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -33,8 +33,8 @@ def studentize(evidence: Evidence) -> NDArray[np.float64]:
 
 def _studentized(evidence: Evidence, confidence: float, *, symmetric: bool) -> Intervals:
     pivot, knife = studentize(evidence), knife_of(evidence)
-    centre = by_scale(to_scale, evidence.estimate, evidence.scale)
-    null = by_scale(to_scale, evidence.null, evidence.scale)
+    centre = by_scale(evidence.estimate, evidence.scale)
+    null = by_scale(evidence.null, evidence.scale)
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = (centre - null) / knife.scaled_error
     if symmetric:
@@ -49,14 +49,14 @@ def _studentized(evidence: Evidence, confidence: float, *, symmetric: bool) -> I
     else:
         summary = summarise(pivot, centre, statistic, n_threads=evidence.n_threads)
         B = summary.n_defined
-        limits = interpolated_quantiles(
+        tails = interpolated_quantiles(
             pivot, equal_tails(confidence, len(centre)), B, n_threads=evidence.n_threads
         )
-        lower, upper = limits[:, 1], -limits[:, 0]
+        lower, upper = tails[:, 1], -tails[:, 0]
         p = two_sided(summary.n_at_most_null, summary.n_at_least_null, B)
     with np.errstate(invalid="ignore"):
-        low = by_scale(from_scale, centre - lower * knife.scaled_error, evidence.scale)
-        high = by_scale(from_scale, centre + upper * knife.scaled_error, evidence.scale)
+        error = knife.scaled_error
+        low, high = limits(centre, lower * error, upper * error, evidence.scale)
     name = "studentized" if symmetric else "studentized_et"
     result = from_draws(evidence, name, confidence, summary, p, low, high)
     result.std_error = knife.error

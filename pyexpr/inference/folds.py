@@ -1,0 +1,182 @@
+"""Predictions from cross-validation: the folds they come from, and what shows them without.
+
+A model of a fold is fitted to the other folds. Where its fold's truth is high, that of the
+others is low, and with it what the model predicts: over folds, predictions and truth are
+correlated below 0 though the model knows nothing (Poldrack, Huckins and Varoquaux, 2020,
+JAMA Psychiatry 77, 534-540). Within a fold there is one model, and no such thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.contexts import ALL
+from pyexpr.base.errors import DataError
+from pyexpr.base.tables import column_or_array, label_codes
+from pyexpr.inference.arguments import check_flat_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+# Metrics that compare rows of several models with each other, where folds are mixed.
+OF_FOLDS = frozenset({"correlation", "concordance", "r2"})
+# Fewest subjects of a fold: pooled, and between, where one is left out and three must remain.
+FEWEST = {"pooled": 2, "between": 4}
+# Values this far from a training mean, in standard deviations of the truth, are it.
+_SAME = 1e-6
+# So many values rise with the mean truth of the others by chance once in 8! times.
+_ORDERED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Folds:
+    """The fold of every row, by context.
+
+    Attributes
+    ----------
+    name : str
+        Of the column.
+    cells : list of (n,) int64
+        Of each context: the fold of each row; over all rows that of its context where
+        subjects are in other folds from context to context.
+    labels : list of list of str
+        Of each context: what the folds are called.
+    torn : list of bool
+        Of each context: whether some subject is in several folds.
+    """
+
+    name: str
+    cells: list[NDArray[np.int64]]
+    labels: list[list[str]]
+    torn: list[bool]
+
+
+def read_folds(
+    frame: pd.DataFrame,
+    fold: str | ArrayLike,
+    codes: NDArray[np.int64],
+    subjects: Sequence[Any],
+    contexts: Sequence[str],
+    context_rows: Sequence[NDArray[np.bool_] | None],
+    used: NDArray[np.bool_],
+    *,
+    what: str,
+) -> Folds:
+    """Return the folds of each context.
+
+    Raises
+    ------
+    DataError
+        If a subject is in two folds of one context: a model that predicts some of its rows
+        was fitted to others.
+    """
+    if isinstance(fold, str):
+        check_flat_columns(frame, what=what)
+    name, series = column_or_array(frame, fold, argument="fold", what=what)
+    of_row, labels = label_codes(series, name=name, what=what)
+    shown = [str(label) for label in labels]
+    cells, names, torn = [], [], []
+    for context, rows in zip(contexts, context_rows, strict=True):
+        mine = used if rows is None else used & rows
+        subject = _in_two(of_row[mine], codes[mine], len(subjects))
+        over_all = context == ALL and rows is None and len(contexts) > 1
+        if subject is not None and not over_all:
+            two = [shown[k] for k in np.unique(of_row[mine & (codes == subject)])[:2]]
+            where = f" of context {context!r}" if len(contexts) > 1 else ""
+            raise DataError(
+                f"subject {subjects[subject]!r} is in folds {two[0]!r} and {two[1]!r} of column "
+                f"{name!r}{where}: a model that predicts some of its rows was fitted to the "
+                "others; put whole subjects into folds (px.subject_folds)"
+            )
+        own, own_names = of_row, shown
+        if subject is not None:
+            own, own_names = _by_context(of_row, shown, contexts, context_rows)
+        cells.append(own)
+        names.append(own_names)
+        torn.append(subject is not None)
+    return Folds(name, cells, names, torn)
+
+
+def _in_two(fold: NDArray[np.int64], codes: NDArray[np.int64], n_subjects: int) -> int | None:
+    """Return the first subject with rows in two folds, None if there is none."""
+    last = np.full(n_subjects, -1)
+    last[codes] = fold
+    torn = np.flatnonzero(last[codes] != fold)
+    return int(codes[torn[0]]) if len(torn) else None
+
+
+def _by_context(
+    fold: NDArray[np.int64],
+    labels: Sequence[str],
+    contexts: Sequence[str],
+    context_rows: Sequence[NDArray[np.bool_] | None],
+) -> tuple[NDArray[np.int64], list[str]]:
+    """Return each row's fold within its context, and what these are called."""
+    at, names = fold.copy(), []
+    for c, rows in enumerate(context_rows):
+        if rows is not None:
+            at[rows] = fold[rows] + c * len(labels)
+            names += [f"{contexts[c]}, {label}" for label in labels]
+    return at, names
+
+
+def is_of_left_out(
+    prediction: NDArray[np.float64],
+    truth: NDArray[np.float64],
+    codes: NDArray[np.int64],
+    n_clusters: int,
+) -> bool:
+    """Return whether predictions are a function of the truth that was left out.
+
+    That is where they are constant within groups of subjects, and in two groups or more the
+    mean truth of the others (of rows, or of subjects' means); or where all are constant
+    within groups, eight or more, and rise strictly with the mean truth of the others.
+    """
+    one = np.full(n_clusters, np.nan)
+    one[codes] = prediction
+    n = np.bincount(codes, minlength=n_clusters).astype(np.float64)
+    moves = np.bincount(codes, weights=prediction != one[codes], minlength=n_clusters) > 0
+    still = (n > 0) & ~moves
+    values, group = np.unique(one[still], return_inverse=True)
+    if len(values) < 2:
+        return False
+    total = np.bincount(codes, weights=truth, minlength=n_clusters)
+    near = _SAME * float(truth.std())
+    rows, sums = (np.bincount(group, weights=x[still]) for x in (n, total))
+    mean = np.divide(total, n, out=np.zeros_like(total), where=n > 0)
+    subjects, means = np.bincount(group), np.bincount(group, weights=mean[still])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        others = (total.sum() - sums) / (n.sum() - rows)
+        others_means = (mean.sum() - means) / (np.count_nonzero(n) - subjects)
+    found = (np.abs(values - others) <= near) | (np.abs(values - others_means) <= near)
+    if np.count_nonzero(found) >= 2:
+        return True
+    return bool(len(values) >= _ORDERED and still[n > 0].all() and (np.diff(others) > 0).all())
+
+
+def fold_inflation(part: str, n_subjects: float, n_folds: int) -> float:
+    """Return what the jackknife variance of an average over folds is multiplied by.
+
+    A subject is tested in its own fold and trains the models of all others. Where models
+    know nothing the average is a sum over pairs of subjects in two folds, each pair there
+    twice, as tested and as training: its variance is twice that of models that were given,
+    which is what leaving out tested subjects shows. (Nadeau and Bengio, 2003, correct by
+    ``1 + K/(K-1)``.) In folds of m subjects the jackknife shows ``m/(m-1)`` of it, and
+    between subjects, with a row for each, ``m/(m-2)``, which is taken off; at least 1.
+
+    Parameters
+    ----------
+    part : {"pooled", "between"}
+    n_subjects : float
+        In all folds; pooled, how many of equal size theirs are worth.
+    n_folds : int
+    """
+    if n_folds == 1:
+        return 1.0
+    small = 2 if part == "between" else 1
+    return max(1.0, 2 * (n_subjects - small * n_folds) / n_subjects)
