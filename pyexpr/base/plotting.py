@@ -144,8 +144,9 @@ def new_figure(width_mm: float, height_mm: float, *, layout: str | None = "const
 
     with style():
         figure = NotebookFigure(
+            style=style,
             figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH),
-            layout=layout or "none",  # type: ignore[arg-type]
+            layout=layout or "none",
             facecolor="white",
         )
         FigureCanvasAgg(figure)
