@@ -1,4 +1,4 @@
-# make demo | demo-deep | test | lint | kernels | r-check | bench | parity | coverage | docs | clean.
+# make demo | demo-deep | test | test-lowest | test-newest | lint | kernels | r-check | bench | parity | coverage | docs | clean.
 # Everything lives in .venv and build/.
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -19,7 +19,7 @@ TORCH_INDEX ?=
 # STUDIES per cell, five times as many for jackknife_t; what an earlier run has simulated is kept.
 STUDIES ?= 2000
 
-.PHONY: demo demo-deep test lint kernels r-check bench parity coverage docs golden clean install
+.PHONY: demo demo-deep test test-lowest test-newest lint kernels r-check bench parity coverage docs golden clean install
 
 demo: $(STAMP)-package
 	@tools/install_r.sh $(VENV) || echo "pyexpr: going on without R." >&2
@@ -34,6 +34,19 @@ test: $(STAMP)-test
 	tools/install_r.sh $(VENV) tests
 	$(MAKE) --no-print-directory lint kernels
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+# All tests but those that need torch, PyAV, Sphinx or the R package, with the lowest versions of
+# the requirements, and with the newest. Deprecations are no errors in the former: newer libraries
+# raise them about older ones there, and those about our own code are errors in the latter.
+WITHOUT_DEEP := --ignore tests/deep --ignore tests/behavior/test_video.py \
+  --ignore tests/study/test_deep_stage.py --ignore tests/study/test_video_study.py \
+  --ignore tests/documentation --ignore tests/hosted --ignore tests/test_coverage_study.py
+
+test-lowest:
+	@tools/test_versions.sh lowest $(PYTHON) -W ignore::DeprecationWarning $(WITHOUT_DEEP)
+
+test-newest:
+	@tools/test_versions.sh newest $(PYTHON) $(WITHOUT_DEEP)
 
 lint: $(STAMP)-test
 	$(BIN)/ruff check .
@@ -80,7 +93,7 @@ golden:
 install: $(STAMP)-package
 
 clean:
-	rm -rf $(VENV) build demo demo-deep
+	rm -rf $(VENV) .venv-lowest .venv-newest build demo demo-deep
 
 $(STAMP)-venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -114,6 +127,6 @@ $(STAMP)-docs: $(STAMP)-package
 	touch $@
 
 $(STAMP)-test: $(STAMP)-torch
-	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test,deep,docs]'
+	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test,lint,deep,docs]'
 	touch $(STAMP)-deep $(STAMP)-docs
 	touch $@

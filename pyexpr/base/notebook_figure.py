@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from io import BytesIO
 from typing import Any
 
@@ -21,11 +23,15 @@ class NotebookFigure(Figure):
     needs no pyplot; where pyplot draws into the notebook all the same, it is shown once.
     """
 
-    def draw(self, renderer: Any) -> None:
-        """Draw it in the house style, whoever asks: what was laid out so fits only so."""
-        from pyexpr.base.plotting import style
+    def __init__(
+        self, *args: Any, style: Callable[[], AbstractContextManager[None]], **kwargs: Any
+    ):
+        super().__init__(*args, **kwargs)
+        self._style = style
 
-        with style():
+    def draw(self, renderer: Any) -> None:
+        """Draw it in its style, whoever asks: what was laid out so fits only so."""
+        with self._style():
             super().draw(renderer)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:

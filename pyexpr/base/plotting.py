@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from xml.sax.saxutils import escape
@@ -143,8 +144,9 @@ def new_figure(width_mm: float, height_mm: float, *, layout: str | None = "const
 
     with style():
         figure = NotebookFigure(
+            style=style,
             figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH),
-            layout=layout or "none",  # type: ignore[arg-type]
+            layout=layout or "none",
             facecolor="white",
         )
         FigureCanvasAgg(figure)
@@ -218,6 +220,16 @@ def _round_below(limit: float) -> float:
     return power * max(step for step in (1, 2, 5) if step * power <= limit or step == 1)
 
 
+def _shortest(x: float, _: object, *, zero: bool) -> str:
+    """Return a number as a tick shows it. Not a part of `number_ticks`: figures are pickled."""
+    plain, power = f"{x:g}", f"{x:.0e}".replace("e-0", "e-")
+    exact = math.isclose(float(power), x, rel_tol=1e-9)
+    text = power if exact and len(plain) > max(5, len(power)) else plain
+    if not zero:
+        text = text.replace("0.", ".", 1) if abs(x) < 1 else text
+    return text.replace("-", "−")
+
+
 def number_ticks(
     axes: Axes,
     nbins: int,
@@ -232,14 +244,6 @@ def number_ticks(
     """
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-    def shortest(x: float, _: object) -> str:
-        plain, power = f"{x:g}", f"{x:.0e}".replace("e-0", "e-")
-        exact = math.isclose(float(power), x, rel_tol=1e-9)
-        text = power if exact and len(plain) > max(5, len(power)) else plain
-        if not zero:
-            text = text.replace("0.", ".", 1) if abs(x) < 1 else text
-        return text.replace("-", "−")
-
     axis = axes.xaxis if which == "x" else axes.yaxis
     if symmetric and nbins == 2:
         # MaxNLocator would put five numbers where there is room for three.
@@ -247,7 +251,7 @@ def number_ticks(
         axis.set_major_locator(FixedLocator([-end, 0, end]))
     else:
         axis.set_major_locator(MaxNLocator(nbins, steps=[1, 2, 5, 10], symmetric=symmetric))
-    axis.set_major_formatter(FuncFormatter(shortest))
+    axis.set_major_formatter(FuncFormatter(partial(_shortest, zero=zero)))
 
 
 def save(figure: Figure, stem: Path | str, *, title: str, description: str) -> tuple[Path, Path]:

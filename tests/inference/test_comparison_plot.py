@@ -45,14 +45,14 @@ def drawn(axes):
 
 def test_every_number_is_in_its_panel():
     found = result()
-    tidy = found.tidy().set_index(["metric", "context"])
+    tidy = found.tidy()
     axes = panels(found.plot())
     bands = [("rmse", "level"), ("rmse", "difference"), ("rmse", "ratio"),
              ("correlation", "level"), ("correlation", "difference")]  # fmt: skip
     assert len(axes) == 3 * len(bands)
     for i, (metric, kind) in enumerate(bands):
         for k, context in enumerate(("calm", "pain", "all")):
-            here = tidy.loc[(metric, context)]
+            here = tidy[(tidy.metric == metric) & (tidy.context == context)]
             sign = {"difference": " - ", "ratio": " / "}.get(kind)
             chosen = here.term.str.contains(sign) if sign else ~here.term.str.contains(" [-/] ")
             values, spans = drawn(axes[3 * i + k])
