@@ -113,7 +113,8 @@ class CoefficientResult(CoefficientEvidence, Result):
             is Bonferroni's, so it can hold 0 where the adjusted p is below the level.
             ``max_t``: both from the largest ``|T* - T|/SE*`` of the family, subjects'
             residuals multiplied (Rademacher enumerated, else Webb), SE* that of the
-            resample.
+            resample. A family with a slope on fewer than 10 effective subjects is judged
+            by ``holm`` all the same, and the column adjustment says so.
         """
         if rule not in ADJUSTMENTS:
             raise DataError(f"rule= must be one of {listed(ADJUSTMENTS)}, not {rule!r}")

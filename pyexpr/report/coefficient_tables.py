@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -292,8 +292,9 @@ def _texts(frame: pd.DataFrame, column: str) -> list[str]:
 
 def _adjustment(frame: pd.DataFrame) -> str:
     """Return how the p-values were adjusted, or ""."""
-    found: Sequence[str] = _texts(frame, "adjustment")
-    return _ADJUSTED.get(found[0], found[0]) if found else ""
+    # Both, where families on few subjects are judged by Holm's steps and the others by max-T.
+    found = dict.fromkeys(_texts(frame, "adjustment"))
+    return " or ".join(_ADJUSTED.get(one, one) for one in found)
 
 
 def _adjustment_note(adjusted: str, family: str, *, intervals: bool = True) -> tuple[str, ...]:
@@ -306,7 +307,8 @@ def _adjustment_note(adjusted: str, family: str, *, intervals: bool = True) -> t
             f"p, {adjusted}, is adjusted for {family}, and so are the CIs, by Bonferroni: they can "
             "hold 0 where p is below the level.",
         )
-    return (f"p, {adjusted}, and the CIs are adjusted for {family}.",)
+    few = "" if " or " not in adjusted else "; by Holm where a slope rests on few subjects"
+    return (f"p, {adjusted}, and the CIs are adjusted for {family}{few}.",)
 
 
 def _methods(frame: pd.DataFrame) -> str:
