@@ -37,7 +37,11 @@ SPREADS = {
     "lognormal, SD 1": lambda rng: np.exp(rng.normal(size=G)),
     "all alike": lambda _: np.ones(G),
 }
-ERRORS = {"independent errors": (0.0, 0.0), "own slopes, 0.5": (0.7, 0.5), "1.5": (0.7, 1.5)}
+ERRORS = {
+    "independent errors": (0.0, 0.0),
+    "own slopes, 0.5": (0.7, 0.5),
+    "own slopes, 1.5": (0.7, 1.5),
+}
 SHOWN = ("slope", "contrast", "slope in the first context")
 # Of the coefficients (context 0: x, z; context 1: x, z; intercepts), as asked by SHOWN.
 CONTRASTS = np.array([[0, 0, 0, 1, 0, 0], [0, 1, 0, -1, 0, 0], [0, 1, 0, 0, 0, 0]], float)

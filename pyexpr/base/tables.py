@@ -243,7 +243,7 @@ def column_or_array(
             f"but its shape is {array.shape}"
         )
     # Of a list NumPy would make text of a missing value among text.
-    own = list(value) if isinstance(value, (list, tuple)) else array
+    own: Any = list(value) if isinstance(value, (list, tuple)) else array
     if isinstance(getattr(value, "dtype", None), pd.CategoricalDtype):
         # Its order may be wanted.
         own = pd.Categorical(value)
@@ -272,12 +272,12 @@ def refuse_another_order(value: Any, frame: pd.DataFrame, *, argument: str, what
     )
 
 
-def refuse_categories(frame: pd.DataFrame, names: Iterable[str], *, what: str) -> None:
-    """Raise `ColumnError` for features that are categories: numbers they are not amounts of."""
+def refuse_categories(frame: Any, names: Iterable[Any], *, what: str) -> None:
+    """Raise `ColumnError` for features that are categories: their numbers are no amounts."""
     import pandas as pd
 
     for name in names:
-        if isinstance(frame[name].dtype, pd.CategoricalDtype):
+        if isinstance(getattr(frame[name], "dtype", None), pd.CategoricalDtype):
             raise ColumnError(
                 f"column {name!r} of {what} holds categories, of which a slope means nothing: make "
                 "a column of 0 and 1 for each but one (pandas.get_dummies(drop_first=True)), or "
@@ -318,7 +318,7 @@ def label_codes(
     if isinstance(series.dtype, pd.CategoricalDtype):
         if keep_order and series.dtype.ordered:
             series = series.cat.remove_unused_categories()
-            return series.cat.codes.to_numpy(np.int64), series.cat.categories.tolist()
+            return series.cat.codes.to_numpy().astype(np.int64), series.cat.categories.tolist()
         # Else sorted by the order of the categories, which is another for the same labels.
         series = series.astype(series.cat.categories.dtype)
     codes, labels = pd.factorize(series, sort=True)

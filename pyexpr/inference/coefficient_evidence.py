@@ -114,15 +114,18 @@ class CoefficientEvidence:
         if self.rule is None:
             return columns
         p_adjusted = np.full(len(contrasts), np.nan)
+        adjustment = np.full(len(contrasts), self.rule, dtype=object)
         for family in families:
+            own = [contrasts[i] for i in family]
+            adjustment[family] = rule = space.rule_of(own, self.rule)
             p_adjusted[family], low[family], high[family] = space.adjusted(
-                [contrasts[i] for i in family],
+                own,
                 ContrastTests(*(getattr(tests, name)[family] for name in _TESTS)),
-                self.rule,
+                rule,
                 self.confidence,
                 self.seed,
             )
-        return {**columns, "p_adjusted": p_adjusted, "adjustment": self.rule}
+        return {**columns, "p_adjusted": p_adjusted, "adjustment": adjustment}
 
 
 _TESTS = ("estimate", "std_error", "statistic", "df", "p_value")

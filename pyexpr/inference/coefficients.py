@@ -116,6 +116,8 @@ class CoefficientResult(CoefficientEvidence, Result):
             to the normal scale by its own degrees of freedom, and the largest referred to
             normal numbers that are correlated as the subjects' influences on the slopes are
             (9,999 draws).
+            A family with a slope on fewer than 10 effective subjects is judged by ``holm``
+            all the same, and the column adjustment says so.
         """
         if rule not in ADJUSTMENTS:
             raise DataError(f"rule= must be one of {listed(ADJUSTMENTS)}, not {rule!r}")

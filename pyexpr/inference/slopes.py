@@ -13,7 +13,7 @@ from pyexpr.base.holm import holm
 from pyexpr.inference.cluster_ols import ClusterOLS, ContrastTests, WaldTest, cluster_ols
 from pyexpr.inference.coefficient_data import CoefficientData
 from pyexpr.inference.desparsified import Desparsified, desparsified
-from pyexpr.inference.leverage import Support, few_subjects_df, support_of
+from pyexpr.inference.leverage import FEWEST_OF_MAX_T, Support, few_subjects_df, support_of
 from pyexpr.inference.penalised import PenalisedModel, Weights
 from pyexpr.inference.simultaneous import simultaneous
 
@@ -101,6 +101,15 @@ class SlopeSpace:
         """Say whether there is a slope, and it is tested."""
         slot = self.slot[context, feature]
         return bool(slot >= 0 and not self.support.why_not[slot])
+
+    def rule_of(self, contrasts: Sequence[NDArray[np.float64] | None], rule: str) -> str:
+        """Return how a family is judged: by Holm's steps where one of it rests on few subjects.
+
+        Multiplied residuals of a few subjects do not show how far a statistic can go.
+        """
+        tested = [one for one in contrasts if one is not None and not self.support.why_refused(one)]
+        few = any(self.support.least(one) < FEWEST_OF_MAX_T for one in tested)
+        return "holm" if few else rule
 
     def adjusted(
         self,

@@ -352,7 +352,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         return held_out
 
 
-def _labels(context: ArrayLike) -> Any:
+def _labels(context: Any) -> Any:
     """Return contexts as an array, or as a column where they are categories, in some order."""
     if hasattr(getattr(context, "dtype", None), "categories"):
         import pandas as pd

@@ -153,7 +153,7 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
         X, y = as_values(X, argument="X"), as_values(y, argument="y")
         if hasattr(X, "columns"):
             # NumPy would take the numbers of a Categorical for amounts.
-            refuse_categories(X, X.columns, what="X")
+            refuse_categories(X, list(X.columns), what="X")
         checked = validate_data(self, X, y, y_numeric=True, dtype=np.float64, ensure_min_samples=2)
         features: NDArray[np.float64] = checked[0]
         label: NDArray[np.float64] = checked[1].astype(np.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -23,6 +23,8 @@ from pyexpr.report.labels import (
 
 Names = Mapping[str, str] | None
 
+# Slopes that effectively rest on fewer are named below the table.
+_FEW_SUBJECTS = 5
 _ADJUSTED = {"holm": "Holm", "max_t": "max-T"}
 _TESTS = {
     "AHT": "approximate Hotelling's T² of the slopes, by the F distribution",
@@ -49,7 +51,7 @@ def coefficients_table(
     frame : DataFrame
         Columns context, feature, estimate (the weight), procedure_low,
         procedure_high, selected, tested_estimate (the slope), conf_low, conf_high,
-        df, p_value, and optionally method, p_adjusted, adjustment, reason.
+        df, p_value, and optionally n_effective, method, p_adjusted, adjustment, reason.
     digits, confidence, names, title
         As in `reliability_table`.
 
@@ -64,7 +66,14 @@ def coefficients_table(
         what="the coefficients' table",
         keys=("context", "feature"),
         numbers=values,
-        optional=("procedure_low", "procedure_high", "selected", "df", "p_adjusted"),
+        optional=(
+            "procedure_low",
+            "procedure_high",
+            "selected",
+            "df",
+            "n_effective",
+            "p_adjusted",
+        ),
     )
     contexts = label_names(in_order(data["context"]), names)
     features = label_names(data["feature"].unique(), names)
@@ -102,10 +111,28 @@ def coefficients_table(
             "nothing. Selected: share of the resamples in which the weight is not 0.",
             f"Slope: per standard deviation{pooled} ({_methods(frame)}).",
             *_adjustment_note(adjusted, "all features of one context"),
+            *_few_subjects_note(records(data), contexts, features),
             *gap_notes(data, keys=("context", "feature"), values=values, names=names),
         ),
         text_columns=2,
     )  # fmt: skip
+
+
+def _few_subjects_note(
+    rows: Iterable[Any], contexts: Mapping[str, str], features: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Name the slopes that rest on few subjects, with their effective number."""
+    few = [
+        f"{contexts[row.context]}, {features[row.feature]} ({number(row.n_effective, 1)})"
+        for row in rows
+        if row.n_effective < _FEW_SUBJECTS
+    ]
+    if not few:
+        return ()
+    return (
+        f"Slopes that rest on the leverage of effectively fewer than {_FEW_SUBJECTS} subjects: "
+        f"{'; '.join(few)}.",
+    )
 
 
 def contrasts_table(
@@ -265,8 +292,9 @@ def _texts(frame: pd.DataFrame, column: str) -> list[str]:
 
 def _adjustment(frame: pd.DataFrame) -> str:
     """Return how the p-values were adjusted, or ""."""
-    found: Sequence[str] = _texts(frame, "adjustment")
-    return _ADJUSTED.get(found[0], found[0]) if found else ""
+    # Both, where families on few subjects are judged by Holm's steps and the others by max-T.
+    found = dict.fromkeys(_texts(frame, "adjustment"))
+    return " or ".join(_ADJUSTED.get(one, one) for one in found)
 
 
 def _adjustment_note(adjusted: str, family: str, *, intervals: bool = True) -> tuple[str, ...]:
@@ -279,7 +307,8 @@ def _adjustment_note(adjusted: str, family: str, *, intervals: bool = True) -> t
             f"p, {adjusted}, is adjusted for {family}, and so are the CIs, by Bonferroni: they can "
             "hold 0 where p is below the level.",
         )
-    return (f"p, {adjusted}, and the CIs are adjusted for {family}.",)
+    few = "" if " or " not in adjusted else "; by Holm where a slope rests on few subjects"
+    return (f"p, {adjusted}, and the CIs are adjusted for {family}{few}.",)
 
 
 def _methods(frame: pd.DataFrame) -> str:

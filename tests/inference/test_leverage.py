@@ -139,6 +139,19 @@ def test_a_contrast_has_the_degrees_of_freedom_of_its_weaker_slope() -> None:
     assert both["df"] > max(own)
 
 
+def test_max_t_is_not_for_slopes_on_few_subjects() -> None:
+    result = fitted(*rows(5))
+    by_holm, by_max_t = (result.adjust(rule) for rule in ("holm", "max_t"))
+    tidy, other = by_max_t.tidy(), by_holm.tidy()
+    pain = tidy["context"] == "pain"
+    assert tidy["adjustment"].tolist() == np.where(pain, "holm", "max_t").tolist()
+    kept = ["p_adjusted", "conf_low", "conf_high"]
+    pd.testing.assert_frame_equal(tidy.loc[pain, kept], other.loc[pain, kept], check_exact=True)
+    contrasts = by_max_t.contrasts()
+    assert set(contrasts["adjustment"]) == {"holm"}
+    pd.testing.assert_frame_equal(contrasts[kept], by_holm.contrasts()[kept], check_exact=True)
+
+
 def test_three_equal_subjects_count_three() -> None:
     found = support_of(
         np.array([[1 / 3] * 3 + [0] * 3, [0.5, 0.5, 0, 0, 0, 0]]), np.ones(2), "abcdef"

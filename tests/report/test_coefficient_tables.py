@@ -54,6 +54,21 @@ def test_coefficients() -> None:
     assert "adjusted" not in text
 
 
+def test_families_may_be_judged_in_two_ways() -> None:
+    frame = coefficients(p_adjusted=[0.0056, 0.02], adjustment=["max_t", "holm"])
+    table = coefficients_table(frame)
+    assert table.columns[-1] == "Tested slope: p, max-T or Holm"
+    assert any("by Holm where a slope rests on few subjects" in note for note in table.notes)
+
+
+def test_slopes_on_few_subjects_are_named() -> None:
+    table = coefficients_table(coefficients(n_effective=[17.2, 1.94]))
+    said = "Slopes that rest on the leverage of effectively fewer than 5 subjects: "
+    assert f"{said}Pain, AU count (1.9)." in table.notes
+    many = coefficients_table(coefficients(n_effective=[17.2, NAN]))
+    assert not any("fewer than" in note for note in many.notes)
+
+
 def test_adjusted_p_values_have_their_column_and_note() -> None:
     frame = coefficients(p_adjusted=[0.0056, NAN], adjustment="holm")
     table = coefficients_table(frame)
