@@ -144,5 +144,9 @@ def write(pieces: Path, page: Path, *, n_boot: int) -> None:
         "",
         *crossed_table(counts, "consistency"),
         "",
+        "## What else was tried",
+        "",
+        *Path(__file__).with_name("tried_reliability.md").read_text(encoding="utf-8").splitlines(),
+        "",
     ]  # fmt: skip
     write_text(page, "\n".join(text))

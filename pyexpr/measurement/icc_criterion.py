@@ -163,11 +163,11 @@ class TableSums:
         sizes = np.unique(times) if like is None else like.sizes
         which = np.searchsorted(sizes, times)
         shape = (int(owners.max()) + 1, len(sizes))
-        own = np.bincount(a, values, minlength=n_a)
+        own = _added(a, values, n_a)
         cell = owners * len(sizes) + which
         n_cells = shape[0] * shape[1]
         of_rating = cell[a]
-        rows = np.bincount(of_rating * q + b, own[a], minlength=n_cells * q)
+        rows = _added(of_rating * q + b, own[a], n_cells * q)
         crossings = np.zeros((n_cells, q, q))
         order = np.argsort(cell, kind="stable")
         mask = np.zeros((n_a, q))
@@ -180,10 +180,10 @@ class TableSums:
             counts=np.bincount(cell, minlength=n_cells).reshape(shape).astype(np.float64),
             crossings=crossings.reshape(*shape, q, q),
             row_sums=rows.reshape(*shape, q),
-            totals=np.bincount(cell, own, minlength=n_cells).reshape(shape),
-            squares=np.bincount(cell, own**2, minlength=n_cells).reshape(shape),
-            b_sums=np.bincount(owners[a] * q + b, values, minlength=shape[0] * q).reshape(-1, q),
-            all_squares=np.bincount(owners[a], values**2, minlength=shape[0]),
+            totals=_added(cell, own, n_cells).reshape(shape),
+            squares=_added(cell, own**2, n_cells).reshape(shape),
+            b_sums=_added(owners[a] * q + b, values, shape[0] * q).reshape(-1, q),
+            all_squares=_added(owners[a], values**2, shape[0]),
         )
 
     def __len__(self) -> int:
@@ -206,7 +206,7 @@ class TableSums:
 
     def b_sizes(self) -> NDArray[np.float64]:
         """Return the number of ratings of each level of b, (B, q)."""
-        return np.einsum("bcjj->bj", self.crossings)
+        return np.asarray(np.einsum("bcjj->bj", self.crossings))
 
     def layout(self) -> Layout:
         """Return what the design alone says."""
@@ -228,7 +228,7 @@ class TableSums:
         of_mean = self.totals.sum(axis=1) ** 2 / (self.counts @ self.sizes)
         of_b = (self.b_sums**2 / np.maximum(self.b_sizes(), 1)).sum(axis=1)
         of_a = self.squares @ (1 / self.sizes)
-        return np.column_stack([of_a, of_b, self.all_squares]) - of_mean[:, None]
+        return np.asarray(np.column_stack([of_a, of_b, self.all_squares]) - of_mean[:, None])
 
     def evaluate(self, ratios: NDArray[np.float64]) -> Evaluation:
         """Return the criterion of each table at its ratios (lambda_a, lambda_b), (B, 2)."""
@@ -355,7 +355,7 @@ class SparseTable:
     def layout(self) -> Layout:
         """Return what the design alone says."""
         a, b = self.size_a, self.size_b
-        cross = float(a @ (self.weights @ b))
+        cross = float(a @ np.asarray(self.weights @ b))
         numbers = (
             a.sum(), len(a), len(b), (a**2).sum(), (a**3).sum(), (b**2).sum(), (b**3).sum(), cross,
         )  # fmt: skip
@@ -365,7 +365,7 @@ class SparseTable:
         """Return squares summed of a, b and all ratings, each less that of the mean, (1, 3)."""
         sums = [(part[:, 1] ** 2 / part[:, 0]).sum() for part in (self.sums_a, self.sums_b)]
         of_mean = self.products[0, 1] ** 2 / self.products[0, 0]
-        return np.array([[*sums, self.products[1, 1]]]) - of_mean
+        return np.asarray(np.array([[*sums, self.products[1, 1]]]) - of_mean)
 
     def evaluate(self, ratios: NDArray[np.float64]) -> Evaluation:
         """Return the criterion at the ratios (lambda_a, lambda_b), (1, 2)."""
@@ -398,6 +398,11 @@ class SparseTable:
         )
 
 
+def _added(codes: NDArray[np.int64], values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Sum of the values of each code, (n,)."""
+    return np.asarray(np.bincount(codes, weights=values, minlength=n), dtype=np.float64)
+
+
 def _weighted(sums: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Add up the classes (B, C, ...) with weights (B, C)."""
     return np.asarray(np.einsum("bc...,bc->b...", sums, weights))
@@ -419,7 +424,8 @@ def _eliminated(
     matrix = np.eye(at_b.shape[1]) + lb[:, None, None] * at_b
     factor = np.linalg.cholesky(matrix)
     log_det = 2 * np.log(np.einsum("bjj->bj", factor)).sum(axis=1)
-    return at_b, np.linalg.inv(matrix), log_det
+    inverse: NDArray[np.float64] = np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+    return at_b, inverse, np.asarray(log_det)
 
 
 def _assembled(

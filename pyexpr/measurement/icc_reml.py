@@ -126,8 +126,8 @@ def fit_without_each(
     targets, raters, subjects = map(_without_gaps, (targets, raters, subjects))
     n_raters = int(raters.max()) + 1
     if n_raters > MOST_RATERS:
-        left = (subjects != code for code in range(int(subjects.max()) + 1))
-        return [fit_components(values[kept], targets[kept], raters[kept]) for kept in left]
+        others = (subjects != code for code in range(int(subjects.max()) + 1))
+        return [fit_components(values[kept], targets[kept], raters[kept]) for kept in others]
     found: list[Components] = []
     for left in _left_out(_table(values, targets, raters), values, targets, raters, subjects):
         found.extend(_fitted(left))

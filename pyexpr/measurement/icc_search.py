@@ -277,6 +277,6 @@ def _finished(problem: _Scaled, phi: NDArray[np.float64]) -> Minimum:
         criterion=found.criterion,
         error=found.error,
         curvature=curvature * turn[:, :, None] * turn[:, None, :],
-        lost=(ratios >= 0.99 * LARGEST_RATIO).any(axis=1),
+        lost=np.asarray((ratios >= 0.99 * LARGEST_RATIO).any(axis=1)),
         flat=flat & ~held.all(axis=1),
     )
