@@ -418,8 +418,8 @@ class CFAResult(Result):
 
         Intervals by the delta method on the logarithm of ``share / (1 - share)`` (of its
         square for determinacy); NaN with a reason where the model is inadmissible, an
-        indicator without error by design, or indicators are ordered. Source: McDonald (1999); Grice (2001). Checked
-        against ``psych::factor.stats`` and lavaan's ``:=``.
+        indicator without error by design, or indicators are ordered. Source: McDonald
+        (1999); Grice (2001). Checked against ``psych::factor.stats`` and lavaan's ``:=``.
         """
         import pandas as pd
 

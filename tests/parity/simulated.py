@@ -17,9 +17,11 @@ _PAGES = {
         ("Coverage of nominal 95 % intervals", "Size of tests at the 5 % level"),
     ),
     "coverage_measurement.md": (
-        "Intraclass correlations and invariance",
+        "Intraclass correlations, the factor model and invariance",
         (
             "Coverage of 95 % intervals of ICC(1,1)",
+            "Coverage of 95 % intervals of the factor model",
+            "Coverage of 95 % intervals of contrasts between contexts",
             "Size of the tests of invariance at the 5 % level",
         ),
     ),
