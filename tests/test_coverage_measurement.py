@@ -59,3 +59,49 @@ def test_page_is_written_from_pieces(
     assert "Ours: 4 studies a cell" in page
     with pytest.raises(SystemExit, match="no pieces"):
         study.report.write(tmp_path / "empty", tmp_path / "page.md")
+
+
+def test_intervals_of_the_factor_model_are_counted_by_indicator(
+    study: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(study, "PIECES", tmp_path)
+    monkeypatch.setattr(study, "PIECE", 2)
+    monkeypatch.setattr(study, "MODEL_BOOT", 59)
+    tally: dict[str, list[int]] = {}
+    study.model_piece(3, 12, range(2), tally)
+    assert tally["model|no solution"] == [0, 2, 0]
+    # Four indicators in each of two studies, one reliability.
+    for method in ("jackknife_t", "percentile", "bca"):
+        assert sum(tally[f"model|loading|{method}"][1:]) == 8
+        assert sum(tally[f"model|score_reliability|{method}"][1:]) == 2
+    # The truth is that of the model: weights and loadings multiply to 1, and so on.
+    truth = study.MODEL_SCENARIOS[3].truth
+    assert truth[:4] @ truth[12:16] == pytest.approx(1)
+    assert truth[:4] ** 2 + truth[8:12] == pytest.approx(np.ones(4))
+    tally = {}
+    study.contrast_piece(0, 12, range(1), tally)
+    assert {key: sum(counts[1:]) for key, counts in tally.items()} == {
+        "contrast|metric|none": 9, "contrast|scalar|none": 9, "contrast|metric|metric": 1,
+    }  # fmt: skip
+
+
+def test_sections_that_were_not_counted_again_stay(study: ModuleType, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    (tmp_path / "model-0-12-0000.json").write_text(
+        '{"model|no solution": [0, 50, 0], "model|loading|jackknife_t": [144, 150, 0]}'
+    )
+    (tmp_path / "contrast-0-20-0000.json").write_text('{"contrast|metric|none": [40, 50, 0]}')
+    study.report.write(tmp_path, page)
+    first = page.read_text()
+    # 144 of 150 indicators, of 50 studies: the error is of 50.
+    assert "| 3 strong | loadings, jackknife-t | .960 (28) |" in first
+    assert " .800 (57) |" in first
+    (tmp_path / "contrast-0-20-0000.json").unlink()
+    (tmp_path / "model-0-12-0000.json").write_text(
+        '{"model|no solution": [0, 50, 0], "model|loading|jackknife_t": [141, 150, 0]}'
+    )
+    study.report.write(tmp_path, page)
+    second = page.read_text()
+    assert "| 3 strong | loadings, jackknife-t | .940 (34) |" in second
+    assert " .800 (57) |" in second
+    assert second.count("## Coverage of 95 % intervals of contrasts between contexts") == 1

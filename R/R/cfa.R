@@ -132,13 +132,14 @@ cfa_scores <- function(x, ...) UseMethod("cfa_scores")
 #' @export
 cfa_scores.data.frame <- function(x, model, method = "bartlett", group = NULL, cluster = NULL,
                                   estimator = "ML", missing = "listwise", engine = "auto",
-                                  positive = NULL, ordered = NULL, factor = "expressiveness",
-                                  allow_inadmissible = FALSE, ...) {
+                                  positive = NULL, equal_loadings = FALSE, ordered = NULL,
+                                  factor = "expressiveness", allow_inadmissible = FALSE, ...) {
   call <- rlang::current_env()
   rlang::check_dots_empty(call = call)
   fit <- fit_model(x, rlang::enquo(model), rlang::enquo(group), rlang::enquo(cluster),
     list(estimator = one(estimator), missing = one(missing), engine = one(engine),
       positive = positive_of(rlang::enquo(positive), x, call),
+      equal_loadings = flag(equal_loadings),
       ordered = ordered_of(rlang::enquo(ordered), x, call)), one(factor), call)
   scores_of(fit, NULL, method, allow_inadmissible, call)
 }

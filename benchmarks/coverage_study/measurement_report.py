@@ -45,8 +45,10 @@ def cell(counts: Counts, scenario: int, subjects: int, key: str) -> str:
     if not n:
         return ""
     share = hits / n
-    whole = counts.get((scenario, subjects, "model|no solution"), (0, 0, 0))[1]
-    if key.startswith("model|") and whole:
+    # Counted once a study.
+    once = {"model": "model|no solution", "contrast": "contrast|metric|metric"}
+    whole = sum(counts.get((scenario, subjects, once.get(key.split("|")[0], "")), ())[1:])
+    if whole:
         n = max(round(n * whole / (n + lost)), 1)
     # At a share of 0 or 1 the error that half a study would have.
     inside = min(max(share, 0.5 / n), 1 - 0.5 / n)
@@ -134,7 +136,8 @@ def _model_text(counts: Counts) -> list[str]:
         "`invariance().contrasts()` in the studies above: all indicators and pairs of contexts "
         "where loadings and intercepts are equal, and the contrast of the third indicator's "
         f"loading where it is {LOADING_FACTOR} times the others' in the second context. "
-        f"{studies(counts, 'contrast|metric|metric')} studies a cell.",
+        f"{studies(counts, 'contrast|metric|metric')} studies a cell, each once in the Monte Carlo "
+        "error.",
         "",
         *table(
             counts, [s.name for s in FACTOR_SCENARIOS], FACTOR_SIZES,

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from pyexpr.measurement.result import CFAResult
+    from pyexpr.measurement.fitted import FittedModel
 
 # lavPredict's name for categorical data.
 _METHODS = {"bartlett": "ML", "regression": "EBM"}
 
 
 def ordered_scores(
-    result: CFAResult, columns: NDArray[np.float64], groups: NDArray[np.int64], method: str
+    result: FittedModel, columns: NDArray[np.float64], groups: NDArray[np.int64], method: str
 ) -> NDArray[np.float64]:
     """Return lavPredict's scores (n, m) of complete rows (n, p) of categories."""
     request = result.request
@@ -51,7 +51,7 @@ def ordered_scores(
     return np.asarray((scores * turned[rows[:, 0].astype(np.int64)])[places.ravel()[len(fitted) :]])
 
 
-def modification_indices(result: CFAResult) -> pd.DataFrame:
+def modification_indices(result: FittedModel) -> pd.DataFrame:
     """Return the rows of `CFAResult.modification_indices`."""
     import pandas as pd
     from scipy.special import chdtrc
@@ -95,7 +95,7 @@ def modification_indices(result: CFAResult) -> pd.DataFrame:
     return table.sort_values("mi", ascending=False, kind="stable", ignore_index=True)
 
 
-def _turned(result: CFAResult, output: FitOutput, code: int) -> NDArray[np.float64]:
+def _turned(result: FittedModel, output: FitOutput, code: int) -> NDArray[np.float64]:
     """Return (m,) signs by which a fit as lavaan has it becomes the result's."""
     ours = standardised(result.output.parameters, code, result.model)
     theirs = standardised(output.parameters, code, result.model)

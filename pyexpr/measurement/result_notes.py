@@ -11,10 +11,10 @@ from pyexpr.measurement.orientation import standardised
 from pyexpr.measurement.spec import EQUAL
 
 if TYPE_CHECKING:
-    from pyexpr.measurement.result import CFAResult
+    from pyexpr.measurement.fitted import FittedModel
 
 
-def fit_notes(fit: CFAResult) -> tuple[str, ...]:
+def fit_notes(fit: FittedModel) -> tuple[str, ...]:
     """Return the sentences of `CFAResult.notes`."""
     said = []
     if fit.output.measures.get("df") == 0:
@@ -58,7 +58,7 @@ def fit_notes(fit: CFAResult) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _direction_notes(fit: CFAResult) -> list[str]:
+def _direction_notes(fit: FittedModel) -> list[str]:
     """Say what the factors with loadings of both signs point to."""
     found = [
         standardised(fit.output.parameters, code, fit.model) for code in range(len(fit.labels))
@@ -83,7 +83,7 @@ def _direction_notes(fit: CFAResult) -> list[str]:
     return [fit.pointing.note(mixed, over_groups=groups)]
 
 
-def _inadmissible_note(fit: CFAResult, code: int) -> str:
+def _inadmissible_note(fit: FittedModel, code: int) -> str:
     model = fit.matrices(code)
     variances = zip(fit.model.indicators, np.diag(model.residuals), strict=True)
     negative = [

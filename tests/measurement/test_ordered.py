@@ -101,6 +101,10 @@ def test_numbers_are_ordered_only_where_named(fit: CFAResult) -> None:
     for ordered, data in ((True, plain), (NAMES, plain), (None, as_ordered(plain))):
         found = cfa(data, MODEL, ordered=ordered)
         np.testing.assert_array_equal(found.tidy()["estimate"], fit.tidy()["estimate"])
+    turned = cfa(as_ordered(plain), MODEL, positive="q2")
+    np.testing.assert_array_equal(
+        turned.scores(method="regression")["score"], -fit.scores(method="regression")["score"]
+    )
     assert cfa(plain, MODEL).estimator == "ML"
     numbers = plain.assign(**{n: pd.Categorical(plain[n], ordered=True) for n in NAMES})
     assert cfa(numbers, MODEL, ordered=False, engine="native").estimator == "ML"

@@ -17,8 +17,12 @@ _PAGES = {
         ("Coverage of nominal 95 % intervals", "Size of tests at the 5 % level"),
     ),
     "coverage_measurement.md": (
-        "Invariance",
-        ("Size of the tests of invariance at the 5 % level",),
+        "The factor model and invariance",
+        (
+            "Coverage of 95 % intervals of the factor model",
+            "Coverage of 95 % intervals of contrasts between contexts",
+            "Size of the tests of invariance at the 5 % level",
+        ),
     ),
     "coverage_reliability.md": (
         "Intraclass correlations",

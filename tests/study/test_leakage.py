@@ -12,6 +12,7 @@ import pytest
 
 from pyexpr.base.errors import StudyError
 from pyexpr.measurement.cfa import cfa
+from pyexpr.study.leakage import training_scores
 from pyexpr.study.pipeline import Study, StudyResult
 
 KEY = ["subject", "context", "clip"]
@@ -172,3 +173,44 @@ def test_a_negative_variance_of_the_training_subjects(
     assert leak["reason"].str.contains("'response' .* is not positive").all()
     with pytest.raises(StudyError, match=r"'disgust'.*'response' .*allow_inadmissible"):
         run(study_result, tmp_path / "copy", ratings_of(study_result), 'fit_on = "train"')
+
+
+def test_a_negatively_keyed_question_turns_no_score(
+    study_result: StudyResult, tmp_path: Path
+) -> None:
+    """Every model points to where the named question is high, those of training subjects too."""
+    ratings = ratings_of(study_result)
+    turned = ratings["question"] == "response"
+    ratings.loc[turned, "score"] = 4 - ratings.loc[turned, "score"]
+    target = tmp_path / "copy"
+    target.mkdir()
+    folder = study_result.folder.parent
+    for name in ("recordings.csv", "study.toml"):
+        shutil.copy(folder / name, target / name)
+    (target / "openface").symlink_to(folder / "openface")
+    ratings.to_csv(target / "ratings.csv", index=False)
+    toml = (target / "study.toml").read_text()
+    said = '\n[factor_model]\ninvariance = false\npositive = "{}"\nallow_inadmissible = true\n'
+    (target / "study.toml").write_text(toml + said.format("emotion"))
+    study = Study.from_file(target / "study.toml")
+    stage = study.factor_model()
+    loadings = stage.tables["loadings"]
+    assert (np.sign(loadings["loading"]) == np.where(
+        loadings["indicator"] == "response", -1, 1
+    )).all()  # fmt: skip
+    seen = set(ratings["subject"].unique()[:9])
+    part = training_scores(
+        study.config, study.inputs, stage.tables["scores"], seen, stage.tables["loadings"]
+    )
+    both = part.scores.merge(stage.tables["scores"], on=KEY)
+    for name in ("score", "score_pooled"):
+        assert both[f"{name}_x"].corr(both[f"{name}_y"]) > 0.9
+    # The loadings that a refit is turned by decide, not its own first question.
+    against = stage.tables["loadings"].assign(std_loading=-stage.tables["loadings"]["std_loading"])
+    other = training_scores(
+        study.config, study.inputs, stage.tables["scores"], seen, against
+    ).scores
+    assert (other["score"].dropna() == -part.scores["score"].dropna()).all()
+    (target / "study.toml").write_text(toml + said.format("motions"))
+    with pytest.raises(StudyError, match=r"positive = 'motions'.*did you mean 'motion'"):
+        Study.from_file(target / "study.toml").run(progress=False)
