@@ -165,7 +165,7 @@ def covered(
 
     def pile(change: Callable[[np.ndarray], np.ndarray]) -> Pile:
         return Pile(
-            change(whole), change(without), group.effective[position::n_rows], sizes, simple
+            change(whole), change(without), group.effective[position::n_rows, 0], sizes, simple
         )
 
     def holds(triple: Triple, target: float) -> np.ndarray:

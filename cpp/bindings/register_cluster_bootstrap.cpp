@@ -159,8 +159,8 @@ void register_cluster_bootstrap(py::module_& m) {
     py::class_<MetricDesign>(m, "MetricDesign")
         .def(py::init(&make_design), py::arg("sums").noconvert(),
              py::arg("column_sums").noconvert(), py::arg("centres").noconvert(),
-             py::arg("least").noconvert(), py::arg("levels"),
-             py::arg("quantities").noconvert(), py::arg("strata"))
+             py::arg("least").noconvert(), py::arg("levels"), py::arg("quantities").noconvert(),
+             py::arg("strata"))
         .def("estimate",
              [](const MetricDesign& design) {
                  Array<double> out(static_cast<py::ssize_t>(design.n_quantities()));

@@ -401,7 +401,8 @@ void MetricDesign::standard_errors(std::uint64_t seed, std::uint64_t stream, std
                 total = std::vector<double>(n_quantities * block_),
                 squares = std::vector<double>(n_quantities * block_),
                 variance = std::vector<double>(n_quantities * block_),
-                stratum = std::vector<double>(n_sums_ * block_), value = std::vector<double>(block_)](std::size_t block) mutable {
+                stratum = std::vector<double>(n_sums_ * block_),
+                value = std::vector<double>(block_)](std::size_t block) mutable {
             const std::size_t start = block * block_;
             const std::size_t lanes = std::min(block_, n - start);
             draw_block(seed, stream, first + start, lanes, work);

@@ -105,6 +105,27 @@ def test_compare_a_table_of_predictions(study_result: StudyResult, tmp_path: Pat
         np.testing.assert_array_equal(written[column], expected[column])
 
 
+def test_compare_within_folds(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"subject": np.repeat(np.arange(24), 5), "y": rng.normal(size=120)})
+    table["model"] = table["y"] + rng.normal(size=120)
+    table["part"] = table["subject"] % 4
+    given, output = tmp_path / "predictions.csv", tmp_path / "comparison.csv"
+    table.to_csv(given, index=False)
+    pyexpr(
+        "compare", given, "--truth", "y", "--predictions", "model", "--fold", "part",
+        "--metrics", "rmse,correlation", "--n-boot", "0", "-o", output,
+    )  # fmt: skip
+    expected = compare_models(
+        table, truth="y", predictions=["model"], cluster="subject", fold="part",
+        metrics=("rmse", "correlation"), n_boot=0,
+    ).tidy()  # fmt: skip
+    within = [np.corrcoef(part["y"], part["model"])[0, 1] for _, part in table.groupby("part")]
+    written = pd.read_csv(output)
+    assert written["estimate"][1] == pytest.approx(np.mean(within), rel=1e-12)
+    np.testing.assert_array_equal(written["p_value"], expected["p_value"])
+
+
 def test_features_of_files(study_folder: Path, tmp_path: Path) -> None:
     files = sorted((study_folder / "openface").glob("S001_*.csv"))
     output = tmp_path / "features.csv"

@@ -280,7 +280,7 @@ def test_clusters_of_very_unequal_size_leave_few_degrees_of_freedom():
     n = frame.groupby("subject").size()
     effective = float(n.sum() ** 2 / (n**2).sum())
     assert effective < 3
-    says = r"there are 24 subjects with .* worth 1\.\d of equal ones.*nearest to that \(24 subjects, one"
+    says = r"are 24 subjects with .* worth 2\.0 of equal ones.*nearest to that \(24 subjects, one"
     with pytest.warns(FewSubjectsWarning, match=says):
         df = compare(frame, metrics=["correlation", "rmse"]).tidy().df
     np.testing.assert_allclose(df, np.minimum(df, max(effective - 1, 2)), rtol=TWIN)

@@ -114,6 +114,21 @@ test_that("other intervals come from the same draws", {
   expect_identical(tidy(sign_flip(result, 99))$term, "au_intensity - au_count")
 })
 
+test_that("correlations of predictions from folds are within them", {
+  need_python()
+  used <- clips[!is.na(clips$au_intensity), ]
+  used$part <- as.integer(factor(used$subject)) %% 4
+  result <- compare_models(used, score, au_intensity, subject, metrics = c("correlation", "rmse"),
+    fold = part, n_boot = 0)
+  parts <- split(used, used$part)
+  within <- vapply(parts, function(one) cor(one$score, one$au_intensity), 0)
+  expected <- weighted.mean(within, vapply(parts, nrow, 0L))
+  # Sums in another order: rounding.
+  expect_equal(tidy(result)$estimate[1], expected, tolerance = 1e-12)
+  expect_equal(tidy(result)$estimate[2], sqrt(mean((used$score - used$au_intensity)^2)),
+    tolerance = 1e-12)
+})
+
 test_that("an R statistic has the replicates of compare_models()", {
   need_python()
   used <- clips[!is.na(clips$au_intensity), ]
