@@ -471,3 +471,29 @@ test_that("one row about the whole, of every result", {
   need_python()
   for (result in results()) expect_identical(nrow(glance(result)), 1L)
 })
+
+test_that("the width of the score and the intercepts are handed on, and said", {
+  need_python()
+  expect_error(compare_models(clips, score, au_count, subject, metrics = "nrmse", n_boot = 0),
+    "score_range", class = "pyexpr_data_error")
+  wide <- compare_models(clips, score, au_count, subject, metrics = "nrmse", n_boot = 0,
+    score_range = 14)
+  rmse <- compare_models(clips, score, au_count, subject, metrics = "rmse", n_boot = 0)
+  expect_equal(tidy(wide)$estimate, tidy(rmse)$estimate / 14)
+  expect_match(paste(wide$notes, collapse = " "), "divided by 14", fixed = TRUE)
+  used <- clips[complete.cases(clips), ]
+  slopes <- lapply(c("context", "common"), function(intercepts) {
+    found <- context_coefficients(used, score, c(au_count, au_intensity), context, subject,
+      alpha = 0.1, l1_ratio = 0.5, n_boot = 0, intercepts = intercepts)
+    expect_identical(found$provenance$intercepts, intercepts)
+    found <- tidy(found)
+    expect_true(all(found$n_effective > 1))
+    found$tested_estimate[found$context == "all"]
+  })
+  scale <- function(x) sqrt(mean((x - ave(x, used$context))^2))
+  per_sd <- c(scale(used$au_count), scale(used$au_intensity))
+  within <- lm(score ~ 0 + au_count + au_intensity + context, used)
+  common <- lm(score ~ au_count + au_intensity, used)
+  expect_equal(slopes[[1]], unname(coef(within)[1:2]) * per_sd)
+  expect_equal(slopes[[2]], unname(coef(common)[2:3]) * per_sd)
+})
