@@ -255,8 +255,8 @@ def report() -> None:
         "",
         "Written by `make coverage`: do not edit. Of every design at least "
         f"{int(least):,} studies were simulated (then the Monte Carlo error of a proportion of .95 "
-        f"or .05: {math.sqrt(0.95 * 0.05 / least):.4f}) and judged by jackknife_t. Where a study is like "
-        "one of these, the messages about few subjects quote it. "
+        f"or .05: {math.sqrt(0.95 * 0.05 / least):.4f}) and judged by jackknife_t. Where a study "
+        "is like one of these, the messages about few subjects quote it. "
         "[coverage.md](coverage.md) has the designs that are kinder.",
         "",
         "## Coverage of nominal 95 % intervals",
