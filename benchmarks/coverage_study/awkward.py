@@ -224,7 +224,9 @@ def share(counts: Counts, key: str) -> str:
 def report() -> None:
     """Write the page and the figures that messages quote."""
     cells = {part: [read(part, number) for number in range(n)] for part, (_, n) in PARTS.items()}
-    least = min(one["effective"][1] for one in cells["coverage"])
+    counted = {"coverage": "effective", "folded": "refused over|correlation",
+               "family": "size|none|rmse"}  # fmt: skip
+    least = min(one[key][1] for part, key in counted.items() for one in cells[part])
     quantities = [(m, t) for t in TERMS for m in (*METRICS, BETWEEN)]
     covered = [
         [design.name, f"{one['effective'][0] / one['effective'][1]:.1f}"]
@@ -252,9 +254,9 @@ def report() -> None:
         "# Coverage in awkward studies",
         "",
         "Written by `make coverage`: do not edit. Of every design at least "
-        f"{int(least):,} studies were simulated (Monte Carlo error of a proportion of .95 or .05: "
-        f"{math.sqrt(0.95 * 0.05 / least):.4f}) and judged by jackknife_t. Where a study is like "
-        "one of these, the messages about few subjects quote it. "
+        f"{int(least):,} studies were simulated (then the Monte Carlo error of a proportion of .95 "
+        f"or .05: {math.sqrt(0.95 * 0.05 / least):.4f}) and judged by jackknife_t. Where a study "
+        "is like one of these, the messages about few subjects quote it. "
         "[coverage.md](coverage.md) has the designs that are kinder.",
         "",
         "## Coverage of nominal 95 % intervals",
