@@ -38,6 +38,7 @@ sentence <- function(text, of_tables = FALSE) {
 
   name <- "(?<![\\w`./\\\\-])([a-z][a-z0-9_]*)"
   value <- "(True|False|None|\001\\d+\001|-?[0-9][0-9.e+-]*[0-9]|[0-9])"
+  text <- gsub(paste0(name, "=\\[([^\\[\\]]*)\\]"), "`\\1 = c(\\2)`", text, perl = TRUE)
   text <- gsub(paste0(name, "=", value), "`\\1 = \\2`", text, perl = TRUE)
   text <- gsub(paste0(name, "=(?![\\w=(\\[])"), "`\\1`", text, perl = TRUE)
   text <- gsub("(?<=not )\\[([^\\[\\]]*)\\]", "c(\\1)", text, perl = TRUE)

@@ -134,7 +134,8 @@ def write(pieces: Path, page: Path, *, n_boot: int) -> None:
         "whose raters are drawn anew for each clip or subject and whose variances are by REML. "
         "\"Subjects and raters\" is `icc(cluster=...)`; the jackknife as it was takes the raters "
         "at hand for all there are; with clips independent the interval is McGraw and Wong's or "
-        f"the delta method's. Not defined: {undefined(counts, 'crossed', 3)}.",
+        "the delta method's, and meant for subjects of one clip each (the last two designs). "
+        f"Not defined: {undefined(counts, 'crossed', 3)}.",
         "",
         "ICC(A,1):",
         "",

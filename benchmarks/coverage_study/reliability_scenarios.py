@@ -83,6 +83,11 @@ CROSSED = (
             rated="2 per clip"),
     Crossed("60 of 2 to 8, 3 of 10 raters a subject", 60, (2, 8), 10, 0.3, 0.4, 0.3, 0.1, 0.8,
             rated="3 per subject"),
+    # One clip a subject: clips are independent, and the delta method's interval is meant for them.
+    Crossed("60 of 1, 3 of 6 raters a clip", 60, (1, 1), 6, 0.3, 0.4, 0.2, 0, 0.8,
+            rated="3 per clip"),
+    Crossed("25 of 1, 2 of 4 raters a clip", 25, (1, 1), 4, 0.3, 0.4, 0.2, 0, 0.8,
+            rated="2 per clip"),
 )  # fmt: skip
 
 
