@@ -87,6 +87,32 @@ def test_no_label_is_cut(contexts, width):
     inside(px.d_study(found, raters=[1, 2, 5]).plot(width_mm=width))
 
 
+def test_a_legend_that_is_wider_than_the_figure_is_wrapped_and_takes_no_room_of_the_rows():
+    table = ratings(["calm", "pain"]).assign(subject=lambda rows: rows.clip % 6)
+    found = px.icc(
+        table, targets=["subject", "clip"], raters="rater", ratings="score", by=["context"],
+        cluster="subject",
+    )  # fmt: skip
+    assert found.tidy().method.nunique() == 2  # one method's name holds a comma
+    narrow = found.plot(width_mm=60)
+    inside(narrow)
+    (entry,) = narrow.legends[0].get_texts()
+    assert entry.get_text().replace("\n", " ") == (
+        "95 % interval (subject jackknife; subject jackknife, raters' chi-square)"
+    )
+    assert "\n" in entry.get_text()
+    inside(px.d_study(found, raters=[1, 3]).plot(width_mm=60))
+    kinds = tuple(f"a mark with a name that fills the width, number {i}" for i in range(6))
+    items = [Item(f"row {i}", 0.0, 1.0, 2.0, kind=i) for i in range(6)]
+
+    def row_height(names):
+        forest = Forest(items=items, axes={"": Axis()}, level="", kinds=names)
+        axes = forest.figure(85).axes[0]
+        return axes.bbox.height
+
+    assert row_height(kinds) == pytest.approx(row_height(("",) * 6), rel=0.12)
+
+
 def test_reasons_stand_in_place_of_missing_values():
     frame = ratings(["calm", "flat"])
     frame.loc[frame.context == "flat", "score"] = 3.0

@@ -1,13 +1,24 @@
 #' Pictures of results
 #'
-#' Points with their confidence intervals, drawn by ggplot2 from the tidy table: a
-#' level and its interval is one line, and 0 is marked where differences are shown.
+#' @description
+#' Points with their confidence intervals, drawn by ggplot2 from the tidy table: a level
+#' and its interval is one line, 0 or the value that was tested is marked where there is
+#' one, and the caption tells the level of the intervals and how they were made. A limit
+#' that is infinite ends in an arrowhead, a value without an interval is hollow, and in
+#' place of a missing value stands the reason.
 #'
-#' @param object A result of [icc()], [d_study()], [fit_cfa()], [invariance()],
-#'   [compare_models()], [cluster_bootstrap()] or [context_coefficients()].
+#' Names of contexts, models and indicators are shown with blanks for underscores. The
+#' picture is an ordinary ggplot: add a theme, or write it at its printed size by
+#' `ggplot2::ggsave("figure.pdf", width = 180, height = 80, units = "mm")`.
+#'
+#' @param object A result of [icc()], [icc_interval()], [d_study()], [fit_cfa()],
+#'   [bootstrap_cfa()], [invariance()], [compare_models()], [sign_flip()],
+#'   [cluster_bootstrap()] or [context_coefficients()].
 #' @param what For a comparison, `"models"` or `"differences"`; for coefficients,
 #'   `"tested"` (slopes with confidence intervals) or `"weights"` (regularised weights
-#'   with the interval of the procedure).
+#'   with the interval of the procedure); for a bootstrapped factor model some of
+#'   `"loading"`, `"std_loading"`, `"residual_variance"`, `"score_weight"` and
+#'   `"score_reliability"`, by default all, a panel each.
 #' @param ... Not used.
 #' @return A ggplot.
 #' @name autoplot.pyexpr_result
@@ -19,63 +30,80 @@ NULL
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_icc <- function(object, ...) {
-  table <- object$tables$tidy
   own <- attr(object, "own")
-  table$group <- if (length(own)) do.call(paste, c(table[own], sep = ", ")) else "all"
-  plot <- range_plot(table, "estimate", "conf.low", "conf.high", "form") +
+  plot <- range_plot(object$tables$tidy, "form", told_of(object), holds = c(0, 1)) +
+    zero_line() +
     ggplot2::labs(x = "Intraclass correlation", y = NULL)
-  if (length(own)) plot <- plot + ggplot2::facet_wrap(ggplot2::vars(.data$group))
+  if (length(own)) plot <- plot + ggplot2::facet_wrap(by_columns(own), labeller = short_names(22))
   plot
 }
 
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_icc_interval <- function(object, ...) autoplot.pyexpr_icc(object, ...)
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_d_study <- function(object, ...) {
   table <- object$tables$tidy
-  own <- attr(object, "own")
-  table$group <- do.call(paste, c(unname(as.list(table[c(own, "form")])), sep = ", "))
+  panels <- c(attr(object, "own"), "form")
   ggplot2::ggplot(table, ggplot2::aes(x = .data$k, y = .data$estimate)) +
+    # A panel without any limit would end the drawing.
     ggplot2::geom_ribbon(ggplot2::aes(ymin = .data$conf.low, ymax = .data$conf.high),
-      fill = "grey80", na.rm = TRUE) +
+      table[!without_interval(table), ], fill = "grey80", na.rm = TRUE) +
     ggplot2::geom_line(na.rm = TRUE) +
     ggplot2::geom_point(na.rm = TRUE) +
-    ggplot2::facet_wrap(ggplot2::vars(.data$group)) +
+    ggplot2::geom_text(ggplot2::aes(x = -Inf, y = -Inf, label = .data$said),
+      missing_by_panel(table, panels), hjust = -0.05, vjust = -0.3, size = 2.3,
+      fontface = "italic", colour = "grey40") +
+    ggplot2::facet_wrap(by_columns(panels), labeller = short_names(22)) +
+    ggplot2::expand_limits(y = c(0, 1)) +
     ggplot2::scale_x_continuous(breaks = whole_breaks) +
-    ggplot2::labs(x = "Raters", y = "Reliability of their mean") +
-    ggplot2::theme_bw()
+    ggplot2::labs(x = "Number of raters", y = "Reliability of their mean",
+      caption = caption_of(table, told_of(object))) +
+    printed()
 }
 
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_cfa <- function(object, ...) {
   table <- object$tables$standardized
-  table <- table[table$op == "=~", ]
-  plot <- range_plot(table, "estimate", "conf.low", "conf.high", "rhs") +
-    ggplot2::labs(x = "Standardised loading", y = NULL)
+  table <- in_order(table[table$op == "=~", ], "lhs")
   own <- attr(object, "own")
-  if (length(own)) plot <- plot + ggplot2::facet_wrap(own)
+  plot <- range_plot(table, "rhs", told_of(object), holds = c(0, 1)) + zero_line() +
+    ggplot2::labs(x = "Standardised loading", y = NULL)
+  if (nlevels(table$lhs) > 1) {
+    return(plot + ggplot2::facet_grid(ggplot2::vars(.data$lhs), by_columns(own),
+      scales = "free_y", space = "free_y", labeller = short_names(14)))
+  }
+  if (length(own)) plot <- plot + ggplot2::facet_wrap(by_columns(own), labeller = short_names(22))
   plot
 }
 
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
-autoplot.pyexpr_comparison <- function(object, what = "models", ...) {
-  call <- rlang::current_env()
-  choice(what, c("models", "differences"), call)
+autoplot.pyexpr_cfa_bootstrap <- function(object, what = NULL, ...) {
   table <- object$tables$tidy
-  difference <- grepl(" - ", table$term, fixed = TRUE)
-  # Not shown: differences between contexts, and ratios, which are on another scale.
-  other <- grepl(" - ", table$context, fixed = TRUE) |
-    grepl(" / ", paste(table$term, table$context), fixed = TRUE)
-  table <- table[difference == (what == "differences") & !other, ]
-  if (!nrow(table)) data_error("there is one model, so there are no differences.", call)
-  table$context <- factor(table$context, unique(table$context))
-  table$metric <- factor(table$metric, unique(table$metric))
-  plot <- range_plot(table, "estimate", "conf.low", "conf.high", "term") +
-    ggplot2::facet_grid(ggplot2::vars(.data$context), ggplot2::vars(.data$metric), scales = "free_x") +
-    ggplot2::labs(x = if (what == "models") "Estimate" else "Difference", y = NULL)
-  if (what == "differences") plot <- plot + zero_line()
-  plot
+  if (is.null(what)) what <- names(quantities)
+  wrong <- setdiff(what, names(quantities))
+  if (!is.character(what) || !length(what) || length(wrong)) {
+    data_error(sprintf("`what` must be some of %s, not %s.",
+      paste0("\"", names(quantities), "\"", collapse = ", "),
+      shown_value(if (length(wrong)) wrong[1] else what)), rlang::current_env())
+  }
+  table <- table[table$quantity %in% what, ]
+  table$quantity <- factor(quantities[table$quantity], quantities)
+  own <- attr(object, "own")
+  if (length(unique(what)) == 1L) {
+    plot <- range_plot(table, "term", told_of(object), holds = 0) + zero_line() +
+      ggplot2::labs(x = quantities[[what[1]]], y = NULL)
+    if (length(own)) plot <- plot + ggplot2::facet_wrap(by_columns(own), labeller = short_names(22))
+    return(plot)
+  }
+  range_plot(table, "term", told_of(object), series = if (length(own)) own, holds = 0) +
+    zero_line() +
+    ggplot2::facet_wrap("quantity", ncol = 1, scales = "free") +
+    ggplot2::labs(x = NULL, y = NULL)
 }
 
 #' @rdname autoplot.pyexpr_result
@@ -86,18 +114,65 @@ autoplot.pyexpr_invariance <- function(object, ...) {
     data_error("there are no contrasts to draw; the notes of the result say why.",
       rlang::current_env())
   }
-  table$contrast <- factor(table$contrast, unique(table$contrast))
-  range_plot(table, "estimate", "conf.low", "conf.high", "term") + zero_line() +
-    ggplot2::facet_grid(ggplot2::vars(.data$contrast),
-      ggplot2::vars(paste0(.data$level, " (", .data$scale, ")")), scales = "free_x") +
+  table$differs <- paste(c(metric = "Loadings", scalar = "Intercepts")[table$level],
+    c("log ratio" = "(log ratio)", ratio = "(ratio to the first)",
+      indicator = "(indicator's unit)")[table$scale])
+  told <- told_of(object)
+  told$methods <- character()
+  range_plot(in_order(table, c("contrast", "differs")), "term", told,
+    hollow = table$freed | without_interval(table),
+    hollow_is = if (any(table$freed)) "free in every group" else "no interval") + zero_line() +
+    ggplot2::facet_grid(ggplot2::vars(.data$contrast), ggplot2::vars(.data$differs),
+      scales = "free_x", labeller = ggplot2::labeller(.rows = function(x) wrapped(x, 10),
+        .cols = function(x) wrapped(x, 18))) +
     ggplot2::labs(x = "Difference between groups", y = NULL)
 }
 
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_comparison <- function(object, what = "models", ...) {
+  call <- rlang::current_env()
+  choice(what, c("models", "differences"), call)
+  table <- object$tables$tidy
+  # Not shown: differences between contexts, and ratios, which are on another scale.
+  between <- c(pairs_of(table$context, "-"), pairs_of(table$context, "/"))
+  table <- table[!table$context %in% between, ]
+  table <- table[!table$term %in% pairs_of(table$term, "/"), ]
+  table <- table[table$term %in% pairs_of(table$term, "-") == (what == "differences"), ]
+  if (!nrow(table)) data_error("there is one model, so there are no differences.", call)
+  plot <- range_plot(in_order(table, c("context", "metric")), "term", told_of(object),
+    # An error's distance from 0 says how large it is.
+    holds = if (what == "models") 0) +
+    by_context_and_metric() +
+    ggplot2::labs(x = if (what == "models") "Estimate" else "Difference", y = NULL)
+  if (what == "differences") plot <- plot + zero_line()
+  plot
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_sign_flip <- function(object, ...) {
+  table <- object$tables$tidy
+  if (!nrow(table)) data_error("there are no differences to draw.", rlang::current_env())
+  # The test gives no intervals.
+  table$conf.low <- table$conf.high <- NA_real_
+  table <- in_order(table, c("context", "metric"))
+  range_plot(table, "term", list(), hollow = is.na(table$p.value), hollow_is = "not tested") +
+    zero_line() +
+    ggplot2::geom_text(ggplot2::aes(label = p_text(.data$p.value)), size = 2.3, hjust = "inward",
+      vjust = -0.8, na.rm = TRUE) +
+    by_context_and_metric() +
+    ggplot2::labs(x = "Difference, p by the sign-flip test", y = NULL)
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_bootstrap <- function(object, ...) {
-  range_plot(object$tables$tidy, "estimate", "conf.low", "conf.high", "term") +
+  plot <- range_plot(object$tables$tidy, "term", told_of(object)) +
     ggplot2::labs(x = "Estimate", y = NULL)
+  null <- unique(object$null)
+  if (length(null) == 1L) plot <- plot + zero_line(null)
+  plot
 }
 
 #' @rdname autoplot.pyexpr_result
@@ -105,44 +180,31 @@ autoplot.pyexpr_bootstrap <- function(object, ...) {
 autoplot.pyexpr_coefficients <- function(object, what = "tested", ...) {
   choice(what, c("tested", "weights"), rlang::current_env())
   table <- object$tables$tidy
-  columns <- if (what == "tested") c("tested_estimate", "conf.low", "conf.high") else
-    c("estimate", "procedure_low", "procedure_high")
-  label <- if (what == "tested") "Slope per standard deviation, with confidence interval" else
-    "Regularised weight, with interval of the procedure"
-  table$context <- factor(table$context, unique(table$context))
-  range_plot(table, columns[1], columns[2], columns[3], "feature") + zero_line() +
-    ggplot2::facet_wrap(ggplot2::vars(.data$context)) +
-    ggplot2::labs(x = label, y = NULL)
+  tested <- what == "tested"
+  if (!tested) {
+    table$conf.low <- table$procedure_low
+    table$conf.high <- table$procedure_high
+    # The reasons are those of the slopes.
+    table$reason <- "undefined"
+  } else {
+    table$estimate <- table$tested_estimate
+  }
+  told <- told_of(object)
+  told$methods <- if (!tested) "percentile, of the procedure" else character()
+  range_plot(in_order(table, "context"), "feature", told, label = identity,
+    hollow = if (tested) without_interval(table) else table$estimate == 0,
+    hollow_is = if (tested) "no interval" else "exactly 0") + zero_line() +
+    ggplot2::facet_wrap(ggplot2::vars(.data$context), labeller = short_names(22)) +
+    ggplot2::labs(x = if (tested) "Slope per standard deviation" else "Regularised weight",
+      y = NULL)
 }
 
 #' @rdname autoplot.pyexpr_result
 #' @exportS3Method ggplot2::autoplot
 autoplot.pyexpr_result <- function(object, ...) {
-  drawn <- c("icc()", "d_study()", "fit_cfa()", "invariance()", "compare_models()",
-    "cluster_bootstrap()", "context_coefficients()")
+  drawn <- c("icc()", "icc_interval()", "d_study()", "fit_cfa()", "bootstrap_cfa()",
+    "invariance()", "compare_models()", "sign_flip()", "cluster_bootstrap()",
+    "context_coefficients()")
   data_error(sprintf("there is no picture of %s; there is one of the results of %s.",
-    described_type(object), listed(drawn)), rlang::current_env())
-}
-
-range_plot <- function(table, estimate, low, high, term) {
-  table[[term]] <- factor(table[[term]], rev(unique(table[[term]])))
-  ggplot2::ggplot(table, ggplot2::aes(x = .data[[estimate]], y = .data[[term]])) +
-    ggplot2::geom_linerange(ggplot2::aes(xmin = .data[[low]], xmax = .data[[high]]), na.rm = TRUE) +
-    ggplot2::geom_point(na.rm = TRUE) +
-    ggplot2::theme_bw()
-}
-
-# There are no half raters.
-whole_breaks <- function(limits) {
-  at <- pretty(limits)
-  at[at == round(at)]
-}
-
-zero_line <- function() ggplot2::geom_vline(xintercept = 0, linetype = "dashed", colour = "grey50")
-
-choice <- function(x, choices, call, arg = "what") {
-  if (!is.character(x) || length(x) != 1L || !x %in% choices) {
-    data_error(sprintf("`%s` must be %s, not %s.", arg,
-      paste0("\"", choices, "\"", collapse = " or "), shown_value(x)), call)
-  }
+    described_type(object), listed(drawn, length(drawn))), rlang::current_env())
 }

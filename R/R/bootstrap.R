@@ -17,7 +17,7 @@
 #' @param progress Whether to show a bar.
 #' @param null Value to test; without one there is no p-value.
 #' @return An object with [tidy()][result-tables] (a row per statistic), `glance()`,
-#'   [replicates()], [interval()], [adjust()], [extend()] and `influence()`.
+#'   `autoplot()`, [replicates()], [interval()], [adjust()], [extend()] and `influence()`.
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' slope <- function(data, weights) {
@@ -44,5 +44,5 @@ cluster_bootstrap <- function(data, statistic, cluster, n_boot = 2000, method = 
     method = one(method), confidence = one(confidence), null = one(null), stratify = stratify,
     seed = one(seed), progress = flag(progress)
   ), call)
-  new_result(found, "pyexpr_bootstrap", token = token)
+  new_result(found, "pyexpr_bootstrap", token = token, null = null)
 }

@@ -81,7 +81,7 @@ as_name <- function(x) if (is.character(x)) x else NULL
 #' @param k Ratings per target.
 #' @param confidence Level of the interval.
 #' @param form `"ICC(1,1)"`, `"ICC(1,k)"`, `"ICC(C,1)"` or `"ICC(C,k)"`.
-#' @return An object with [tidy()][result-tables], one row.
+#' @return An object with [tidy()][result-tables], one row, and `autoplot()`.
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' tidy(icc_interval(0.879, n_targets = 20, k = 3))

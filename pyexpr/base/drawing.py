@@ -22,6 +22,11 @@ _LONGEST = 4.0
 _STRETCH = 1.5
 # Heads of intervals that go on beyond the axis; `plotting.marks` are others.
 _ARROWS = ("<", ">")
+# Of a legend, in mm: a handle with its distances, from one entry of one line to the next,
+# and the height that figures leave for a legend.
+_HANDLE = 9.0
+_ENTRY = 4.2
+_LEGEND_ROOM = 9.0
 
 
 class Band(NamedTuple):
@@ -124,15 +129,20 @@ def legend_outside(
     *,
     where: Literal["outside upper center", "outside lower center"] = "outside lower center",
 ) -> None:
-    """Put a legend outside the panels, in as few rows as the figure's width allows."""
+    """Put a legend outside the panels, in as few rows as the figure's width allows.
+
+    A label that is wider than the figure is wrapped; a legend of many lines makes the figure
+    taller, so that its panels keep their height.
+    """
     from numpy import array_split
 
-    # A handle, its distances and its text.
-    widths = [
-        9.0 + plotting.text_width_mm(str(handle.get_label()), plotting.SIZE_SMALL)
-        for handle in handles
-    ]
     room = figure.get_figwidth() * plotting.MM_PER_INCH
+    for handle in handles:
+        label = str(handle.get_label())
+        handle.set_label(
+            plotting.wrap(label, room - _HANDLE - 2, size=plotting.SIZE_SMALL, max_lines=4)
+        )
+    widths = [_HANDLE + _widest(str(handle.get_label())) for handle in handles]
 
     def fits(columns: int) -> bool:
         # A legend fills its columns one after another; each is as wide as its widest entry.
@@ -146,6 +156,16 @@ def legend_outside(
         columnspacing=1.4,
         handletextpad=0.5,
     )
+    tall = max(
+        sum(label.count("\n") * plotting.LINE_MM + _ENTRY for label in column)
+        for column in array_split([str(handle.get_label()) for handle in handles], columns)
+    )
+    if tall > _LEGEND_ROOM:
+        grow(figure, tall - _LEGEND_ROOM)
+
+
+def _widest(text: str) -> float:
+    return max(plotting.text_width_mm(line, plotting.SIZE_SMALL) for line in text.split("\n"))
 
 
 def grow(figure: Figure, height_mm: float) -> None:

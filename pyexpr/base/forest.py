@@ -350,7 +350,8 @@ def shown_names(names: Mapping[Any, str] | None) -> Callable[[Any], str]:
 
 def interval_told(confidence: float, methods: Iterable[str] = ()) -> str:
     """Return what the legend calls intervals: their level and how they were made."""
-    by = ", ".join(dict.fromkeys(method for method in methods if method))
+    # A method's name may hold a comma.
+    by = "; ".join(dict.fromkeys(method for method in methods if method))
     return f"{100 * confidence:.10g} % interval" + (f" ({by})" if by else "")
 
 

@@ -78,8 +78,9 @@ test_that("what is missing, or neither TRUE nor FALSE, is said in a sentence of 
 test_that("names of values do not matter", {
   need_python()
   expect_identical(tidy(icc_interval(c(a = 0.8), c(b = 20), k = c(c = 3))), tidy(icc_interval(0.8, 20, 3)))
-  named <- icc(ratings, c(a = "subject", b = "context", c = "clip"), c(x = "score"), cluster = c(d = "subject"))
-  plain <- icc(ratings, c(subject, context, clip), score, cluster = subject)
+  one <- ratings[ratings$question == "emotion", ]
+  named <- icc(one, c(a = "subject", b = "context", c = "clip"), c(x = "score"), cluster = c(d = "subject"))
+  plain <- icc(one, c(subject, context, clip), score, cluster = subject)
   expect_identical(tidy(named), tidy(plain))
   by_flag <- compare_models(clips, score, au_count, subject, n_boot = 0, pairwise = c(a = FALSE))
   expect_s3_class(by_flag, "pyexpr_comparison")

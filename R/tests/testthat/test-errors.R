@@ -8,7 +8,8 @@ test_that("bad input is one sentence, in R's words", {
     icc(ratings, c(subject, context, clip), question, cluster = subject)
     icc(as.list(ratings), subject, score)
     icc(ratings, c(subject, context, clip), score, cluster = subject, confidence = 95)
-    icc(ratings, c(subject, context, clip), score, cluster = subject, form = "ICC(A,k)")
+    icc(ratings, c(subject, context, clip), score, cluster = subject)
+    icc(ratings, c(subject, context, clip), score, by = question, cluster = subject, form = "ICC(A,k)")
     icc_interval(1.2, n_targets = 20, k = 3)
     cfa_scores(clips, c(response, emotion))
     cfa_scores(transform(clips, motion = 1), c(response, emotion, motion))
@@ -93,7 +94,7 @@ test_that("the sentences of Python speak R", {
     c(
       "`k` must be a number, not NULL", "`engine = 'host'` needs R", "give `allow = TRUE`",
       "column 'p_value' is TRUE", "`alpha` must be above 0, not c(0.1, NA)", "not -Inf",
-      "make numbers of it first (as.numeric())", "column 'X' of `data`, not 3",
+      "make numbers of it first (as.numeric(as.character(x)))", "column 'X' of `data`, not 3",
       "lavaan 0.6.14 gave 1.05"
     )
   )
