@@ -88,7 +88,7 @@ def test_no_label_is_cut(contexts, width):
 
 
 def test_a_legend_that_is_wider_than_the_figure_is_wrapped_and_takes_no_room_of_the_rows():
-    table = ratings(["calm", "pain"]).assign(subject=lambda rows: rows.clip % 6)
+    table = ratings(["calm", "pain"]).assign(subject=lambda rows: rows["clip"] % 6)
     found = px.icc(
         table, targets=["subject", "clip"], raters="rater", ratings="score", by=["context"],
         cluster="subject",

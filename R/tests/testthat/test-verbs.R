@@ -340,32 +340,6 @@ test_that("features of paths and of a table are the same", {
     "no column 'openface'", class = "pyexpr_column_error")
 })
 
-test_that("pictures are drawn", {
-  need_python()
-  skip_if_not_installed("ggplot2")
-  found <- icc(ratings, c(subject, context, clip), score, by = question, cluster = subject)
-  result <- compare_models(clips, score, c(au_intensity, au_count), subject, n_boot = 0)
-  coefficients <- context_coefficients(clips, score, au_intensity, context, subject, alpha = 0.1,
-    l1_ratio = 0.5, n_boot = 20)
-  plots <- list(
-    ggplot2::autoplot(found), ggplot2::autoplot(d_study(found, 1:3)),
-    ggplot2::autoplot(fit_cfa(clips, c(response, emotion, motion), group = context)),
-    ggplot2::autoplot(invariance(clips, c(response, emotion, motion), context, subject)),
-    ggplot2::autoplot(result), ggplot2::autoplot(result, "differences"),
-    ggplot2::autoplot(coefficients), ggplot2::autoplot(coefficients, "weights"),
-    ggplot2::autoplot(cluster_bootstrap(clips, function(d, w) sum(w), subject, n_boot = 20))
-  )
-  expect_error(ggplot2::autoplot(icc_interval(0.8, 20, 3)), "there is one of the results of `icc()`",
-    fixed = TRUE, class = "pyexpr_data_error")
-  for (plot in plots) {
-    expect_s3_class(plot, "ggplot")
-    expect_gt(nrow(ggplot2::layer_data(plot, 1)), 0)
-  }
-  ticks <- ggplot2::layer_scales(plots[[2]])$x$get_breaks()
-  expect_identical(ticks, round(ticks))
-  expect_identical(levels(plots[[5]]$data$metric), c("rmse", "correlation"))
-})
-
 test_that("rows of repeated subjects are not taken for independent in silence", {
   expect_error(
     cluster_bootstrap(clips, function(d, w) sum(w), cluster = NULL, n_boot = 20),
