@@ -1,7 +1,8 @@
 """Write a constraints file for pip: of every requirement the lowest version that it allows.
 
-Read from pyproject.toml, the extra `numba` with it. Where the lowest has no wheel for this
-Python, the lowest that has: pip is asked. `make test-lowest` installs what it says.
+Read from pyproject.toml: the dependencies, the extra `numba`, and polars, which users bring
+themselves and which therefore stands among the test requirements only. Where the lowest has no
+wheel for this Python, the lowest that has: pip is asked. `make test-lowest` installs what it says.
 """
 
 from __future__ import annotations
@@ -14,12 +15,17 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 EXTRAS = ("numba",)
+BROUGHT = ("polars",)
 
 
 def bounds(project: dict[str, object]) -> dict[str, str]:
     """Return name -> lower bound; every requirement must have one, and nothing else."""
     extras = project["optional-dependencies"]
-    lines = [*project["dependencies"], *(line for extra in EXTRAS for line in extras[extra])]
+    lines = [
+        *project["dependencies"],
+        *(line for extra in EXTRAS for line in extras[extra]),
+        *(line for line in extras["test"] if line.startswith(BROUGHT)),
+    ]
     found = {}
     for line in lines:
         match = re.fullmatch(r"([A-Za-z0-9_.-]+)>=([0-9.]+)", line)

@@ -19,4 +19,6 @@ else
 fi
 "${pip[@]}" freeze --exclude-editable > "$venv/versions.txt"
 tools/install_r.sh "$venv" tests || echo "pyexpr: without R, the tests that need it fail." >&2
+echo "pyexpr: the $which versions are in $venv/versions.txt. Left out: the tests of the deep models" \
+    "and videos (torch, PyAV), of the documentation (Sphinx), of the R package, and the coverage study."
 exec "$venv/bin/python" -m pytest -n auto --maxprocesses 4 --dist loadfile "$@"

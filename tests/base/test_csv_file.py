@@ -66,7 +66,7 @@ WANTED: list[list[object]] = [["a", "b"], [1, 2], [3, 4]]
         '\ufeff"a",b\n1,2\n3,4\n',
         # A comma at the end of every line: a column without name and values.
         "a,b,\n1,2,\n3,4, \n",
-        gzip.compress(b"a,b\n1,2\n3,4\n"),
+        gzip.compress(b"a,b\n1,2\n3,4\n", mtime=0),
         bz2.compress(b"a,b\n1,2\n3,4\n"),
         lzma.compress(b"a,b\n1,2\n3,4\n"),
     ],
@@ -107,7 +107,7 @@ COMMA = "delete a comma too many there, or put the text or number that holds a c
         ("a,b\n1,2\n".encode("utf-16-le"), "line 1 holds a NUL byte"),
         ("a,b\n1,2\n1,\0\n", "line 3 holds a NUL byte"),
         (b"PK\x03\x04 and so on", "this is a ZIP archive, as Excel's workbooks are"),
-        (gzip.compress(b"a,b\n1,2\n")[:-9], "its compression is damaged"),
+        (gzip.compress(b"a,b\n1,2\n", mtime=0)[:-9], "its compression is damaged"),
         ("a;b\n1,5;2\n", "the columns are separated by semicolons; save it with commas"),
         ("a\tb\n1\t2\n", "the columns are separated by tabs; save it with commas"),
         ("a,b\n1,2,\n3,4\n", f"line 2 has 3 fields, but the header has 2; {COMMA}"),
