@@ -301,7 +301,8 @@ def test_an_unwritable_folder(
     (tmp_path / "file").touch()
     blocked = tmp_path / "file" / "results"
     said = refused(capsys, "run", study_folder / "study.toml", "-o", blocked)
-    assert f"cannot write into '{blocked}'" in said
+    # Named is what stands in the way, not the folder below it.
+    assert f"cannot write into '{tmp_path / 'file'}': it is not a folder" in said
 
 
 # --- without R, without lavaan ------------------------------------------------------------------

@@ -71,13 +71,13 @@ def test_cfa_of_a_table(study_result: StudyResult, tmp_path: Path) -> None:
     model = {"expressiveness": ["response", "emotion", "motion"]}
     expected = cfa(means, model, engine="native").scores()
     np.testing.assert_array_equal(pd.read_csv(scores)["bartlett_score"], expected["score"])
-    turned = tmp_path / "turned.csv"
+    turned, turned_scores = tmp_path / "turned.csv", tmp_path / "turned_scores.csv"
     means.assign(emotion=-means["emotion"]).to_csv(turned, index=False)
     pyexpr(
         "cfa", turned, "--indicators", "response,emotion,motion", "--engine", "native",
-        "--positive", "emotion", "--scores", scores,
+        "--positive", "emotion", "--scores", turned_scores,
     )  # fmt: skip
-    found = pd.read_csv(scores)["bartlett_score"]
+    found = pd.read_csv(turned_scores)["bartlett_score"]
     np.testing.assert_allclose(found, -expected["score"], atol=1e-9)
 
 
