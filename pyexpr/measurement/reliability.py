@@ -83,9 +83,9 @@ def icc(
         ``subject``) give a `SharedSubjectsWarning`; False means that this is known.
     cluster_method : {"jackknife", "bootstrap_t"}
         How `cluster` makes the interval: t on the pseudo-values of the subjects (the default,
-        whose coverage is nearer the nominal one from 10 subjects), or the bootstrap-t, whose draws are those of
-        `bootstrap_cfa`, `compare_models` and `cluster_bootstrap` of the same seed and number
-        of subjects, all sorted. The agreement forms have the jackknife's in both.
+        whose coverage is nearer the nominal one from 10 subjects), or the bootstrap-t, whose
+        draws are those of `bootstrap_cfa`, `compare_models` and `cluster_bootstrap` of the same
+        seed and number of subjects, all sorted. The agreement forms have the jackknife's in both.
     n_boot, seed : int
         Replicates of the bootstrap-t, and what they are drawn from. A replicate in which
         the ICC is not defined is left out and counted: over 1 % a warning, over 10 % no
