@@ -96,7 +96,7 @@ def test_a_legend_that_is_wider_than_the_figure_is_wrapped_and_takes_no_room_of_
     assert found.tidy().method.nunique() == 2  # one method's name holds a comma
     narrow = found.plot(width_mm=60)
     inside(narrow)
-    (entry,) = narrow.legends[0].get_texts()
+    entry = narrow.legends[0].get_texts()[0]
     assert entry.get_text().replace("\n", " ") == (
         "95 % interval (subject jackknife; subject jackknife, raters' chi-square)"
     )

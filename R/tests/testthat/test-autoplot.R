@@ -57,7 +57,7 @@ test_that("factor models are drawn", {
   wanted <- tidy(fit, "standardized")
   expect_shown(ggplot2::autoplot(fit), wanted[wanted$op == "=~", ])
   two <- fit_cfa(clips, list(a = c(response, emotion, motion), b = c(au_intensity, au_count,
-    pitch_displacement)), engine = "rscript")
+    pitch_displacement)))
   plot <- ggplot2::autoplot(two)
   drawn(plot)
   expect_identical(levels(plot$data$lhs), c("a", "b"))
