@@ -35,9 +35,10 @@ test: $(STAMP)-test
 	$(MAKE) --no-print-directory lint kernels
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-# All tests but those that need torch, PyAV, Sphinx or the R package, with the lowest versions of
-# the requirements, and with the newest. tools/test_versions.sh says what is left out. Deprecations are no errors in the former: newer libraries
-# raise them about older ones there, and those about our own code are errors in the latter.
+# All tests but those that need torch, Sphinx or the R package, and that of the study of coverage,
+# with the lowest versions of the requirements, and with the newest. Deprecations are no errors in
+# the former: newer libraries raise them about older ones there, and those about our own code are
+# errors in the latter.
 WITHOUT_DEEP := --ignore tests/deep --ignore tests/behavior/test_video.py \
   --ignore tests/study/test_deep_stage.py --ignore tests/study/test_video_study.py \
   --ignore tests/documentation --ignore tests/hosted --ignore tests/test_coverage_study.py

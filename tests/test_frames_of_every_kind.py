@@ -159,7 +159,10 @@ def splits(kind: Kind) -> Any:
 
 def measures(kind: Kind) -> Any:
     truth, prediction = (kind.column(COMPLETE[name]) for name in ("truth", "model0"))
-    return [getattr(metrics, name)(truth, prediction) for name in metrics.METRICS]
+    values = [
+        getattr(metrics, name)(truth, prediction) for name in metrics.METRICS if name != "nrmse"
+    ]
+    return [*values, metrics.nrmse(truth, prediction, score_range=7)]
 
 
 def factor_scores(kind: Kind) -> Any:
@@ -251,10 +254,10 @@ FUNCTIONS: dict[str, Callable[[Kind], Any]] = {
     "splits": splits,
     "metrics": measures,
     "uniform_baseline": lambda k: px.uniform_baseline(
-        k.table(CLIPS), keys=["subject", "task", "clip"]
+        k.table(CLIPS), keys=["subject", "task", "clip"], low=0, high=7
     ),
     "normal_baseline": lambda k: px.normal_baseline(
-        k.table(CLIPS), keys=["subject", "task", "clip"]
+        k.table(CLIPS), keys=["subject", "task", "clip"], mean=3, sd=1
     ),
     "human_baseline": human,
     "figures": figures,

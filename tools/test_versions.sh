@@ -9,8 +9,9 @@ venv=.venv-$which
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 pip=("$venv/bin/python" -m pip)
 "${pip[@]}" install -q --upgrade pip "scikit-build-core>=0.10" "pybind11>=3" "setuptools>=77" cmake ninja
+# PyAV reads and writes the small videos of many tests; torch is left out.
 # A directory of its own for the build: that of .venv stays as it is.
-package=(--no-build-isolation -C "build-dir=build/$which" -e '.[test]')
+package=(--no-build-isolation -C "build-dir=build/$which" -e '.[test]' av)
 if [ "$which" = lowest ]; then
     "$venv/bin/python" tools/lowest.py > "$venv/constraints.txt"
     "${pip[@]}" install -q --prefer-binary -c "$venv/constraints.txt" "${package[@]}"
@@ -19,6 +20,6 @@ else
 fi
 "${pip[@]}" freeze --exclude-editable > "$venv/versions.txt"
 tools/install_r.sh "$venv" tests || echo "pyexpr: without R, the tests that need it fail." >&2
-echo "pyexpr: the $which versions are in $venv/versions.txt. Left out: the tests of the deep models" \
-    "and videos (torch, PyAV), of the documentation (Sphinx), of the R package, and the coverage study."
+echo "pyexpr: the $which versions are in $venv/versions.txt. Left out: the tests that need torch" \
+    "(deep models, resampled videos), of the documentation (Sphinx), of the R package, and of the coverage study."
 exec "$venv/bin/python" -m pytest -n auto --maxprocesses 4 --dist loadfile "$@"

@@ -16,7 +16,6 @@ import pytest
 import pyexpr
 from pyexpr.base.errors import FactorModelError, Interrupted
 
-
 # `make test-lowest` and `make test-newest` do without these; `make test` has them.
 OF_DEEP_MODELS = ("torch", "torchvision", "lightning", "av", "safetensors")
 
