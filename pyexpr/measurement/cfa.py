@@ -15,6 +15,7 @@ from pyexpr.measurement.columns import (
     grouping,
     indicator_columns,
     ordered_categories,
+    refuse_columns_as_factors,
     rows_to_fit,
 )
 from pyexpr.measurement.engines.choice import ENGINES, checked_engine, fit_with
@@ -151,6 +152,7 @@ def cfa(
     check_options(estimator, missing, confidence)
     checked_engine(engine)
     columns = indicator_columns(frame, spec, categories)
+    refuse_columns_as_factors(frame, spec)
     group_name, group_codes, labels = grouping(frame, group)
     cluster_codes, n_clusters = None, 0
     if cluster is not None:
@@ -243,6 +245,7 @@ def check_determined(request: FitRequest, labels: list[Any], group_name: str | N
             "loadings (equal_loadings=True)",
             reason="too_few_indicators",
         )
+    _check_higher_order(request)
     for code, label in enumerate(labels):
         rows = request.columns
         if request.group is not None:
@@ -315,6 +318,34 @@ def _check_covariances(covariance: NDArray[np.float64], spec: MeasurementModel, 
             "other way",
             reason="nonpositive_covariance",
         )
+
+
+def _check_higher_order(request: FitRequest) -> None:
+    """Raise `FactorModelError` for a factor of one or two factors that nothing else determines."""
+    spec = request.model
+    top = [name for name in spec.factors if name not in spec.measured]
+    if not spec.higher_order or (len(top) > 1 and not request.options.get("orthogonal")):
+        # Factors beside it covary with it, and may so determine its loadings.
+        return
+    for factor in top:
+        below = [t.rhs for t in spec.terms if t.op == "=~" and t.lhs == factor]
+        about = [t for t in spec.scaled_terms if t.lhs == factor and t.op == "=~"]
+        about += [t for t in spec.scaled_terms if t.key == (factor, "~~", factor)]
+        free = {t.label or t.key for t in about if not t.is_fixed}
+        said = any(t.op == "~~" and {t.lhs, t.rhs} & set(below) and t.is_fixed for t in spec.terms)
+        labels = {t.label for t in about} - {""}
+        shared = any(t.label in labels for t in spec.scaled_terms if t not in about)
+        if (
+            len(free) > len(below) * (len(below) - 1) // 2
+            and len(below) < 3
+            and not (said or shared or set(below) & set(spec.indicators))
+        ):
+            raise FactorModelError(
+                f"factor {factor!r} measures {counted(len(below), 'factor')} ({listed(below)}): "
+                "a higher-order factor needs at least three, or two with equal loadings "
+                f"('{factor} =~ a*{below[0]} + a*{below[-1]}')",
+                reason="too_few_indicators",
+            )
 
 
 def _says_enough(spec: MeasurementModel) -> bool:
