@@ -64,7 +64,9 @@ def cfa(
     model : dict or str
         ``{"expressiveness": ["response", "emotion", "motion"]}``, or lavaan
         syntax (``=~``, ``~~``, ``~ 1``, with numbers, ``NA``, labels and ``start()``
-        before ``*``); several factors need R. Where a loading is fixed (``1*x``), or
+        before ``*``); several factors need R. A factor may measure other factors
+        (``expr =~ face + voice + body``); those have then a disturbance of variance 1,
+        as with lavaan's ``std.lv = TRUE``. Where a loading is fixed (``1*x``), or
         the factor's variance is freed or has a label, the factor has the unit of its
         first indicator, as in lavaan's ``cfa()``.
     group : str or array, optional
@@ -90,7 +92,8 @@ def cfa(
         The indicator whose loading is to be positive in the model of the whole
         sample; with several factors one for each, ``{"factor": "indicator"}`` where
         an indicator measures several. By default the first of each factor. Groups are
-        turned to agree with the model of all rows (the groups' means taken out).
+        turned to agree with the model of all rows (the groups' means taken out). A
+        factor of factors is turned last, by the first of these.
     equal_loadings : bool
         Hold the loadings of each factor equal to one another, within each group
         (essentially tau-equivalent indicators). Two indicators are then enough.

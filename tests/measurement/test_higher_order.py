@@ -465,8 +465,8 @@ def test_names_and_labels_of_the_user_never_reach_r() -> None:
 
 def test_ordered_indicators_of_a_higher_factor(tmp_path: Path) -> None:
     model = "a =~ a1 + a2 + a3\nb =~ b1 + b2 + b3\nc =~ c1 + c2 + c3\ntop =~ a + b + c"
-    data = four()[[f"{name}{j}" for name in "abc" for j in (1, 2, 3)]]
-    table = data.apply(lambda x: np.digitize(x, x.quantile([0.3, 0.6, 0.85]))).set_axis(
+    data = four(n=150)[[f"{name}{j}" for name in "abc" for j in (1, 2, 3)]]
+    table = data.apply(lambda x: np.digitize(x, x.quantile([0.4, 0.75]))).set_axis(
         data.columns, axis=1
     )
     fit = cfa(table, model, ordered=True)
