@@ -3,7 +3,9 @@
 #' @description
 #' Confirmatory factor analysis by maximum likelihood, with unit factor variances. A
 #' factor may be turned around: it points to where its first indicator is high, or the
-#' one that `positive` names. Ordered factors are fitted by WLSMV. Fitted by the lavaan of this very
+#' one that `positive` names. In lavaan syntax a factor may measure other factors,
+#' `"expr =~ face + voice + body"`, and points to where the first of these is high.
+#' Ordered factors are fitted by WLSMV. Fitted by the lavaan of this very
 #' session; where lavaan is not installed, one-factor models by the built-in engine,
 #' which is equal to it. The printed sentence names the engine.
 #'
@@ -60,11 +62,12 @@ fit_cfa <- function(data, model, group = NULL, cluster = NULL, estimator = "ML",
       lavaan_options = options_of(lavaan_options, call)), one(factor), call)
 }
 
-# A name or several, or an indicator by factor.
+# A name or several, or an indicator by factor, which may be a factor itself.
 positive_of <- function(quo, data, call) {
   value <- named_in(quo, data, "positive", call)
+  if (is.list(value)) return(dictionary(value))
   for (names in value) check_columns(names, data, "positive", call)
-  if (is.list(value)) dictionary(value) else many(value)
+  many(value)
 }
 
 ordered_of <- function(quo, data, call) {
@@ -118,7 +121,8 @@ model_of <- function(quo, data, factor, call) {
 #' @param new_data For a fit: rows to score with its intercepts, loadings and
 #'   variances, never with their own means. By default the rows it was fitted to.
 #' @param method `"bartlett"` (unbiased given the factor) or `"regression"` (smallest
-#'   error, shrunken).
+#'   error, shrunken), as `lavaan::lavPredict()`; but a factor that measures other
+#'   factors alone, for which lavaan's Bartlett scores are 0, has those of the reduced form.
 #' @param allow_inadmissible Score a model with a negative variance all the same.
 #' @param ... Not used.
 #' @return `cfa_scores()`: a tibble, a row per row of the data: `score` (with several

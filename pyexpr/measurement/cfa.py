@@ -15,6 +15,7 @@ from pyexpr.measurement.columns import (
     grouping,
     indicator_columns,
     ordered_categories,
+    refuse_columns_as_factors,
     rows_to_fit,
 )
 from pyexpr.measurement.engines.choice import ENGINES, checked_engine, fit_with
@@ -63,7 +64,9 @@ def cfa(
     model : dict or str
         ``{"expressiveness": ["response", "emotion", "motion"]}``, or lavaan
         syntax (``=~``, ``~~``, ``~ 1``, with numbers, ``NA``, labels and ``start()``
-        before ``*``); several factors need R. Where a loading is fixed (``1*x``), or
+        before ``*``); several factors need R. A factor may measure other factors
+        (``expr =~ face + voice + body``); those have then a disturbance of variance 1,
+        as with lavaan's ``std.lv = TRUE``. Where a loading is fixed (``1*x``), or
         the factor's variance is freed or has a label, the factor has the unit of its
         first indicator, as in lavaan's ``cfa()``.
     group : str or array, optional
@@ -89,7 +92,8 @@ def cfa(
         The indicator whose loading is to be positive in the model of the whole
         sample; with several factors one for each, ``{"factor": "indicator"}`` where
         an indicator measures several. By default the first of each factor. Groups are
-        turned to agree with the model of all rows (the groups' means taken out).
+        turned to agree with the model of all rows (the groups' means taken out). A
+        factor of factors is turned last, by the first of these.
     equal_loadings : bool
         Hold the loadings of each factor equal to one another, within each group
         (essentially tau-equivalent indicators). Two indicators are then enough.
@@ -151,6 +155,7 @@ def cfa(
     check_options(estimator, missing, confidence)
     checked_engine(engine)
     columns = indicator_columns(frame, spec, categories)
+    refuse_columns_as_factors(frame, spec)
     group_name, group_codes, labels = grouping(frame, group)
     cluster_codes, n_clusters = None, 0
     if cluster is not None:
@@ -243,6 +248,7 @@ def check_determined(request: FitRequest, labels: list[Any], group_name: str | N
             "loadings (equal_loadings=True)",
             reason="too_few_indicators",
         )
+    _check_higher_order(request)
     for code, label in enumerate(labels):
         rows = request.columns
         if request.group is not None:
@@ -315,6 +321,34 @@ def _check_covariances(covariance: NDArray[np.float64], spec: MeasurementModel, 
             "other way",
             reason="nonpositive_covariance",
         )
+
+
+def _check_higher_order(request: FitRequest) -> None:
+    """Raise `FactorModelError` for a factor of one or two factors that nothing else determines."""
+    spec = request.model
+    top = [name for name in spec.factors if name not in spec.measured]
+    if not spec.higher_order or (len(top) > 1 and not request.options.get("orthogonal")):
+        # Factors beside it covary with it, and may so determine its loadings.
+        return
+    for factor in top:
+        below = [t.rhs for t in spec.terms if t.op == "=~" and t.lhs == factor]
+        about = [t for t in spec.scaled_terms if t.lhs == factor and t.op == "=~"]
+        about += [t for t in spec.scaled_terms if t.key == (factor, "~~", factor)]
+        free = {t.label or t.key for t in about if not t.is_fixed}
+        said = any(t.op == "~~" and {t.lhs, t.rhs} & set(below) and t.is_fixed for t in spec.terms)
+        labels = {t.label for t in about} - {""}
+        shared = any(t.label in labels for t in spec.scaled_terms if t not in about)
+        if (
+            len(free) > len(below) * (len(below) - 1) // 2
+            and len(below) < 3
+            and not (said or shared or set(below) & set(spec.indicators))
+        ):
+            raise FactorModelError(
+                f"factor {factor!r} measures {counted(len(below), 'factor')} ({listed(below)}): "
+                "a higher-order factor needs at least three, or two with equal loadings "
+                f"('{factor} =~ a*{below[0]} + a*{below[-1]}')",
+                reason="too_few_indicators",
+            )
 
 
 def _says_enough(spec: MeasurementModel) -> bool:

@@ -46,6 +46,17 @@ def rows_to_fit(data: Any) -> pd.DataFrame:
     return frame
 
 
+def refuse_columns_as_factors(frame: pd.DataFrame, spec: MeasurementModel) -> None:
+    """Raise `DataError` if a factor that others measure has the name of a column, too."""
+    above = [name for name in spec.measured if name in spec.factors]
+    both = [name for name in above if name in _named_columns(frame)]
+    if both:
+        raise DataError(
+            f"{both[0]!r} is a factor of the model and a column of the data, and another factor "
+            "measures it: rename the factor, or leave the column out"
+        )
+
+
 def indicator_columns(
     frame: pd.DataFrame, spec: MeasurementModel, categories: Categories | None = None
 ) -> NDArray[np.float64]:

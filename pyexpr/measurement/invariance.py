@@ -155,6 +155,11 @@ def invariance(
     2      scalar     2    28
     """
     spec = parse_model(model)
+    if spec.higher_order:
+        raise DataError(
+            "invariance is for models without higher-order factors: loadings and intercepts of "
+            "factors would be held equal in steps of their own; leave these factors out"
+        )
     where = pointing(positive, spec)
     n_threads = checked_threads(n_threads)
     if estimator == "WLSMV":

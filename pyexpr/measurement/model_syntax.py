@@ -116,12 +116,9 @@ def _check(model: MeasurementModel) -> None:
     own = [term.rhs for term in model.terms if term.op == "=~" and term.rhs == term.lhs]
     if own:
         raise DataError(f"a factor and its indicator are both called {own[0]!r}; rename one")
-    higher = [t for t in model.terms if t.op == "=~" and t.rhs in model.factors]
-    if higher:
-        raise DataError(
-            f"a factor that measures another factor ('{higher[0].lhs} =~ {higher[0].rhs}') is not "
-            "supported: let the factors covary instead"
-        )
+    # Whose factors measure one another in a circle has no levels: refused.
+    # Factors that measure one another in a circle have no levels: refused there.
+    assert model.levels
 
 
 def _parse_syntax(text: str) -> list[Term]:

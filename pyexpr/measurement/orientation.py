@@ -165,8 +165,8 @@ def whole_sample(
 
 
 def standardised(parameters: Parameters, code: int, spec: MeasurementModel) -> NDArray[np.float64]:
-    """Return standardised loadings (p, m) of one group."""
-    row = {name: i for i, name in enumerate(spec.indicators)}
+    """Return standardised loadings of one group, indicators and then factors by factors."""
+    row = {name: i for i, name in enumerate(spec.measured)}
     column = {name: k for k, name in enumerate(spec.factors)}
     found = np.zeros((len(row), len(column)))
     for i in np.flatnonzero(parameters.group == code):
@@ -177,9 +177,9 @@ def standardised(parameters: Parameters, code: int, spec: MeasurementModel) -> N
 
 def targets(where: Pointing, spec: MeasurementModel) -> NDArray[np.float64]:
     """Return the loadings that a fit of the whole sample is to agree with: 1 where it points to."""
-    found = np.zeros((len(spec.indicators), len(spec.factors)))
+    found = np.zeros((len(spec.measured), len(spec.factors)))
     for k, factor in enumerate(spec.factors):
-        found[spec.indicators.index(where.indicators[factor]), k] = 1.0
+        found[spec.measured.index(where.indicators[factor]), k] = 1.0
     return found
 
 
@@ -217,78 +217,106 @@ def turned_to(
     """Return the output with every group's standardised loadings in agreement with its `target`.
 
     Factors that are tied are turned together, by those that `where` says are named, or by
-    the first; fixed values other than 0 keep their factor as it is.
+    the first; fixed values other than 0 keep their factor as it is. A factor that measures
+    others is turned after these.
     """
     found = output.parameters
     codes = np.unique(found.group).tolist()
-    flip = dict.fromkeys([(code, factor) for code in codes for factor in spec.factors], 1.0)
-    pinned, components = _ties(found, spec, codes)
     loadings = {code: standardised(found, code, spec) for code in codes}
-    for component in components:
-        if pinned.intersection(component):
-            continue
-        agreement = 0.0
-        for code, factor in _deciding(component, where):
-            k = spec.factors.index(factor)
-            agreement += float(loadings[code][:, k] @ target[code][:, k])
-        if agreement < 0:
-            flip |= dict.fromkeys(component, -1.0)
+    flip = dict.fromkeys([(code, factor) for code in codes for factor in spec.factors], 1.0)
+    named = frozenset() if where is None else where.named
+    level = spec.levels
+    nodes = sorted(flip, key=lambda node: (level[node[1]], node[1] not in named))
+    for together in free_to_turn(nodes, _ties(found, spec, codes)):
+        if _agreement(_deciding(together, where, spec), flip, loadings, target, spec) < 0:
+            flip |= {node: -flip[node] for node in together}
     return _flipped(output, flip)
 
 
-def _deciding(component: list[Node], where: Pointing | None) -> list[Node]:
+def _deciding(together: list[Node], where: Pointing | None, spec: MeasurementModel) -> list[Node]:
+    lowest = spec.levels[together[0][1]]
+    low = [node for node in together if spec.levels[node[1]] == lowest]
     if where is None:
-        return component
-    return [node for node in component if node[1] in where.named] or component[:1]
+        return low
+    return [node for node in low if node[1] in where.named] or low[:1]
 
 
-def _ties(
-    found: Parameters, spec: MeasurementModel, codes: list[int]
-) -> tuple[set[Node], list[list[Node]]]:
-    """Return the factors that may not be turned, and those that may, by who turns with whom."""
-    pinned: set[Node] = set()
-    parent = {(code, factor): (code, factor) for code in codes for factor in spec.factors}
+def _agreement(
+    nodes: list[Node],
+    flip: Mapping[Node, float],
+    loadings: Mapping[int, NDArray[np.float64]],
+    target: Mapping[int, NDArray[np.float64]],
+    spec: MeasurementModel,
+) -> float:
+    """Return the inner product of loadings, turned as `flip` says, with their target."""
+    total = 0.0
+    for code, factor in nodes:
+        k = spec.factors.index(factor)
+        rows = np.array([flip.get((code, name), 1.0) for name in spec.measured])
+        total += float((flip[code, factor] * rows * loadings[code][:, k]) @ target[code][:, k])
+    return total
 
-    def root(node: Node) -> Node:
-        while parent[node] != node:
-            node = parent[node]
-        return node
 
-    def tie(nodes: list[Node]) -> None:
-        for node in nodes[1:]:
-            parent[root(node)] = root(nodes[0])
+def signs_between(
+    ours: NDArray[np.float64], theirs: NDArray[np.float64], spec: MeasurementModel
+) -> NDArray[np.float64]:
+    """Return (m,) signs by which factors with loadings `theirs` agree with `ours`."""
+    flip = {(0, factor): 1.0 for factor in spec.factors}
+    for node in sorted(flip, key=lambda node: spec.levels[node[1]]):
+        if _agreement([node], flip, {0: theirs}, {0: ours}, spec) < 0:
+            flip[node] = -1.0
+    return np.array(list(flip.values()))
 
+
+def free_to_turn(nodes: list[Node], ties: list[frozenset[Node]]) -> list[list[Node]]:
+    """Return which nodes may be turned, each with those that then must turn, too.
+
+    Of every tie an even number is turned, so that a product of their signs stays. The free ones
+    are the first in the order of `nodes` that can be: a basis of the solutions modulo 2.
+    """
+    reduced: dict[Node, frozenset[Node]] = {}
+    for tie in ties:
+        for last, row in reduced.items():
+            if last in tie:
+                tie ^= row
+        if tie:
+            last = max(tie, key=nodes.index)
+            reduced = {one: row ^ tie if last in row else row for one, row in reduced.items()} | {
+                last: tie
+            }
+    return [
+        [node, *(last for last in nodes if node in reduced.get(last, ()))]
+        for node in nodes
+        if node not in reduced
+    ]
+
+
+def _ties(found: Parameters, spec: MeasurementModel, codes: list[int]) -> list[frozenset[Node]]:
+    """Return sets of factors of which an even number may be turned.
+
+    A value that is fixed, but not at 0, keeps its sign; those of one label have it together.
+    """
+    ties = []
     for i in np.flatnonzero((found.free < 0) & (found.estimate != 0)):
         names = _factors_of(found.lhs[i], found.op[i], found.rhs[i], spec)
-        nodes = [(int(found.group[i]), name) for name in names]
-        if len(nodes) == 1:
-            pinned.update(nodes)
-        tie(nodes)
-    of_label: dict[str, list[list[str]]] = {}
+        ties.append(frozenset((int(found.group[i]), name) for name in names))
+    of_label: dict[str, list[frozenset[Node]]] = {}
     for term in spec.terms:
-        if term.label and term.label != EQUAL:
-            of_label.setdefault(term.label, []).append(
-                _factors_of(term.lhs, term.op, term.rhs, spec)
-            )
-    for parts in of_label.values():
-        if len(parts) * len(codes) == 1:
-            continue
-        nodes = [(code, name) for code in codes for each in parts for name in each]
-        tie(nodes)
-        if len({len(each) for each in parts}) > 1:
-            # One side of the equality changes its sign and the other cannot.
-            pinned.update(nodes)
-    components: dict[Node, list[Node]] = {}
-    for node in parent:
-        components.setdefault(root(node), []).append(node)
-    return pinned, list(components.values())
+        # Those of `equal_loadings` are one parameter within each group.
+        for code in codes if term.label else ():
+            label = f"{term.label} {term.lhs} {code}" if term.label == EQUAL else term.label
+            names = _factors_of(term.lhs, term.op, term.rhs, spec)
+            of_label.setdefault(label, []).append(frozenset((code, name) for name in names))
+    for first, *others in of_label.values():
+        ties += [first ^ other for other in others]
+    return [tie for tie in ties if tie]
 
 
 def _factors_of(lhs: str, op: str, rhs: str, spec: MeasurementModel) -> list[str]:
     """Return the factors that change a parameter's sign when they are turned."""
     if lhs not in spec.factors or (op == "~~" and lhs == rhs):
         return []
-    return [lhs, rhs] if op == "~~" else [lhs]
+    return [name for name in (lhs, rhs) if name in spec.factors]
 
 
 def _of_group(found: Parameters, code: int) -> Parameters:
@@ -309,7 +337,8 @@ def _flipped(output: FitOutput, flip: Mapping[Node, float]) -> FitOutput:
     sign = np.ones(len(found.lhs))
     for i, code in enumerate(found.group.tolist()):
         sign[i] = flip.get((code, found.lhs[i]), 1.0)
-        if found.op[i] == "~~":
+        if found.op[i] in ("=~", "~~"):
+            # A variance, which has its factor twice, keeps its sign.
             sign[i] *= flip.get((code, found.rhs[i]), 1.0)
     if (sign > 0).all():
         return output

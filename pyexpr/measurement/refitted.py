@@ -13,7 +13,7 @@ from pyexpr.base.errors import EngineError
 from pyexpr.measurement.engines.choice import fit_and_more
 from pyexpr.measurement.engines.protocol import FitOutput, FitRequest, user_names
 from pyexpr.measurement.engines.units import unit_of_parameter
-from pyexpr.measurement.orientation import standardised
+from pyexpr.measurement.orientation import signs_between, standardised
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,4 +99,4 @@ def _turned(result: FittedModel, output: FitOutput, code: int) -> NDArray[np.flo
     """Return (m,) signs by which a fit as lavaan has it becomes the result's."""
     ours = standardised(result.output.parameters, code, result.model)
     theirs = standardised(output.parameters, code, result.model)
-    return np.where((ours * theirs).sum(axis=0) < 0, -1.0, 1.0)
+    return signs_between(ours, theirs, result.model)

@@ -25,8 +25,8 @@ from pyexpr.measurement.result_notes import fit_notes
 from pyexpr.measurement.scores import (
     GroupMatrices,
     factor_scores,
-    factors_alone,
     group_matrices,
+    measured,
     observed_part,
 )
 from pyexpr.measurement.spec import MeasurementModel
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 _ORDERED_RELIABILITY = (
     "indicators are ordered: the model is of continuous responses behind the categories, and their "
     "reliability is not that of the ratings"
+)
+_NO_ORDERED_BARTLETT = (
+    "no Bartlett score of a higher-order factor of ordered indicators; method='regression' has one"
 )
 # glance() column -> lavaan's name.
 _MEASURES = {
@@ -345,7 +348,10 @@ class CFAResult(Result):
             variances, never with their own means. None scores the fitted rows.
         method : {"bartlett", "regression"}
             Bartlett is unbiased given the factor; regression has the smallest
-            error and is shrunken.
+            error and is shrunken. Both are `lavPredict`'s, but for the Bartlett scores of a
+            factor that measures other factors alone, where lavaan gives 0 in every row: here
+            they are those of the reduced form, in which what this factor does not explain of
+            the factors below is error, too.
         group : str or array, optional
             Group of the unseen rows; the column of the fit by default.
         allow_inadmissible : bool
@@ -383,6 +389,11 @@ class CFAResult(Result):
             values[by_lavaan, :m] = ordered_scores(
                 self, rows.columns[by_lavaan], rows.groups[by_lavaan], method
             )
+            higher = [k for k, level in enumerate(self.model.levels.values()) if level > 1]
+            if higher and method == "bartlett":
+                # What lavPredict gives there, 0 in every row, is no score.
+                values[:, higher] = np.nan
+                reasons[by_lavaan] = _NO_ORDERED_BARTLETT
         return self._score_table(values, reasons, rows.index)
 
     def _score_group(
@@ -403,19 +414,19 @@ class CFAResult(Result):
             part = observed_part(model, pattern)
             found = np.ones(m, dtype=bool)
             if not pattern.all():
-                found = _measured(part, method) if partial else np.zeros(m, dtype=bool)
+                found = measured(part, method) if partial else np.zeros(m, dtype=bool)
             if not found.all():
                 reasons[these] = "missing indicator"
             if not found.any():
                 continue
-            if method == "bartlett":
-                part = factors_alone(part, found)
             try:
-                scores, errors = factor_scores(columns[np.ix_(these, pattern)], part, method)
+                scores, errors = factor_scores(
+                    columns[np.ix_(these, pattern)], part, method, partial=not pattern.all()
+                )
             except np.linalg.LinAlgError:
                 reasons[these] = "inadmissible"
                 continue
-            values[np.ix_(these, np.tile(found, 2))] = np.column_stack([scores, errors])
+            values[these] = np.column_stack([scores, errors])
 
     def _score_table(
         self, values: NDArray[np.float64], reasons: NDArray[np.object_], index: pd.Index[Any]
@@ -457,13 +468,16 @@ class CFAResult(Result):
 
         - ``score_reliability``: the squared correlation of Bartlett scores with their
           factor, ``psi / (psi + e)``, e their error variance in ``(L'S^-1 L)^-1 - Psi``; for
-          one factor ``I / (1 + I)`` with ``I = psi sum lambda^2 / theta``.
+          one factor ``I / (1 + I)`` with ``I = psi sum lambda^2 / theta``. Of a factor that
+          measures other factors L is its effect through them.
         - ``determinacy``: the correlation of regression scores with their factor, the root
           of ``(Psi L'S^-1 L Psi)_kk / psi_kk``. They borrow from correlated factors: it is
           then more than the root of the reliability, and for one factor just that.
         - ``omega``: ``psi (sum lambda)^2 / (psi (sum lambda)^2 + sum theta)`` of the sum of
           the factor's indicators, those that load negatively turned around, their residual
           covariances included; none where one of them measures another factor too.
+        - ``omega_h``, in place of omega, of a factor that measures other factors: its squared
+          correlation with the sum of all indicators below it (omega hierarchical).
 
         Intervals by the delta method on the logarithm of ``share / (1 - share)`` (of its
         square for determinacy); NaN with a reason where the model is inadmissible, an
@@ -516,7 +530,7 @@ class CFAResult(Result):
         DataError
             If a group of this fit is not among them.
         """
-        names = self.model.indicators
+        names = self.model.measured
         wanted = {}
         for code, label in enumerate(self.labels):
             own = loadings
@@ -548,16 +562,6 @@ class CFAResult(Result):
             "converged": self.converged, "admissible": self.admissible,
             "messages": list(self.messages), "versions": {**versions(), **self.output.versions},
         }  # fmt: skip
-
-
-def _measured(part: GroupMatrices, method: str) -> NDArray[np.bool_]:
-    """Return which factors can be scored from the indicators observed."""
-    if method == "regression":
-        return np.full(part.loadings.shape[1], len(part.loadings) > 0)
-    measured = part.loadings.any(axis=0)
-    # Indicators that measure several factors at once may not tell them apart.
-    rank = np.linalg.matrix_rank(part.loadings[:, measured]) if measured.any() else 0
-    return np.asarray(measured & (rank == measured.sum()))
 
 
 def _standard_interval(

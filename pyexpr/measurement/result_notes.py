@@ -85,12 +85,17 @@ def _direction_notes(fit: FittedModel) -> list[str]:
 
 def _inadmissible_note(fit: FittedModel, code: int) -> str:
     model = fit.matrices(code)
-    variances = zip(fit.model.indicators, np.diag(model.residuals), strict=True)
+    # Of a factor that others measure this is its own variance, which is no residual.
+    above = model.paths.any(axis=1)
     negative = [
         f"{name!r} ({value:.3g})"
-        for (name, value), none in zip(variances, model.without_error, strict=True)
-        if value <= 0 and not none
-    ]
+        for name, value, left_out in (
+            *zip(fit.model.indicators, np.diag(model.residuals), model.without_error, strict=True),
+            *zip(fit.model.factors, np.diag(model.disturbances),
+                 model.without_disturbance | ~above, strict=True),
+        )
+        if value <= 0 and not left_out
+    ]  # fmt: skip
     where = "" if fit.group_name is None else f" in group {fit.labels[code]!r}"
     what = (
         f"the residual variance of {', '.join(negative)} is not positive"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from pyexpr.base.errors import DataError
+from pyexpr.base.errors import DataError, listed
 
 _PLAIN_NAME = re.compile(r"[^\W\d_][\w.]*")
 # What may stand before "*": R sees a number, NA, or a label of ours in place of the user's.
@@ -104,6 +104,41 @@ class MeasurementModel:
         object.__setattr__(self, "factors", factors)
         object.__setattr__(self, "indicators", indicators)
         object.__setattr__(self, "safe_names", names)
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The indicators, and then the factors that other factors measure."""
+        right = {term.rhs for term in self.terms if term.op == "=~"}
+        return (*self.indicators, *(name for name in self.factors if name in right))
+
+    @property
+    def higher_order(self) -> bool:
+        """Whether a factor measures other factors."""
+        return len(self.measured) > len(self.indicators)
+
+    @property
+    def levels(self) -> dict[str, int]:
+        """Of each factor 1, or 1 more than the highest factor that it measures."""
+        found: dict[str, int] = {}
+        left = list(self.factors)
+        while left:
+            known = [
+                name for name in left if all(low in found for low in self._factors_below(name))
+            ]
+            if not known:
+                raise DataError(
+                    f"the factors {listed(left)} measure one another in a circle: a factor is "
+                    "measured by indicators, or by factors that do not depend on it"
+                )
+            for name in known:
+                found[name] = 1 + max((found[low] for low in self._factors_below(name)), default=0)
+            left = [name for name in left if name not in found]
+        return {name: found[name] for name in self.factors}
+
+    def _factors_below(self, factor: str) -> list[str]:
+        return [
+            t.rhs for t in self.terms if t.op == "=~" and t.lhs == factor and t.rhs in self.factors
+        ]
 
     @property
     def plain_factor(self) -> bool:

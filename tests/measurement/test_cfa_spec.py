@@ -37,7 +37,7 @@ def test_syntax_is_read_as_lavaan_reads_it() -> None:
         ("f =~ a + b\na ~ b", "regression"),
         ("f =~ a + b; q()", "cannot read"),
         ("f =~ a + b\na ~~ z", "'z', which is neither"),
-        ("f =~ a + b\ng =~ f + c", "another factor"),
+        ("f =~ a + b + g\ng =~ f + c", "in a circle"),
         (3, "must be a dictionary"),
     ],
 )

@@ -471,3 +471,31 @@ test_that("the width of the score and the intercepts are handed on, and said", {
   expect_equal(slopes[[1]], unname(coef(within)[1:2]) * per_sd)
   expect_equal(slopes[[2]], unname(coef(common)[2:3]) * per_sd)
 })
+
+test_that("a factor of factors is lavaan's, from syntax", {
+  need_python()
+  skip_if_not_installed("lavaan")
+  data <- lavaan::HolzingerSwineford1939
+  model <- "visual =~ x1 + x2 + x3
+    textual =~ x4 + x5 + x6
+    speed =~ x7 + x8 + x9
+    g =~ visual + textual + speed"
+  fit <- fit_cfa(data, model)
+  theirs <- lavaan::cfa(model, data, std.lv = TRUE, meanstructure = TRUE)
+  wanted <- lavaan::parameterEstimates(theirs)
+  found <- tidy(fit)
+  at <- match(paste(wanted$lhs, wanted$op, wanted$rhs), paste(found$lhs, found$op, found$rhs))
+  expect_equal(found$estimate[at], wanted$est, tolerance = 1e-4)
+  expect_equal(found$std.error[at], wanted$se, tolerance = 1e-4)
+  expect_equal(as.numeric(glance(fit)$chisq), as.numeric(lavaan::fitMeasures(theirs, "chisq")),
+    tolerance = 1e-6)
+  scores <- cfa_scores(fit, method = "regression")
+  expect_equal(scores$score_g, as.numeric(lavaan::lavPredict(theirs)[, "g"]), tolerance = 1e-4)
+  expect_true(all(is.finite(cfa_scores(fit)$score_g)))
+  expect_true("omega_h" %in% tidy(fit, "reliability")$quantity)
+  turned <- cfa_scores(fit_cfa(data, model, positive = list(g = "speed", speed = "x8")))
+  expect_equal(turned$score_g, cfa_scores(fit)$score_g)
+  expect_error(fit_cfa(data, model, positive = list(g = "x8")), "no indicator of")
+  expect_error(fit_cfa(data, "f =~ x1 + x2 + x3 \n g =~ x4 + x5 + x6 \n h =~ f + g"),
+    "needs at least three")
+})

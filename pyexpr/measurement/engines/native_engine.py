@@ -68,6 +68,8 @@ def refuse_unsupported(request: FitRequest) -> None:
         raise unsupported("native", "ordered indicators, which need lavaan's WLSMV")
     if request.options:
         raise unsupported("native", "a model with lavaan_options=")
+    if request.model.higher_order:
+        raise unsupported("native", "a higher-order factor, one that measures other factors")
     if not (request.model.plain_factor or request.model.equal_loadings):
         raise unsupported(
             "native", "more than one factor with free or equal loadings and nothing else said"
