@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import ColumnError, DataError, have, listed, near_names
+from pyexpr.base.errors import ColumnError, DataError, FactorModelError, have, listed, near_names
 from pyexpr.base.tables import (
     as_frame,
     column_or_array,
@@ -39,10 +39,10 @@ Categories = dict[str, tuple[Any, ...]]
 
 
 def rows_to_fit(data: Any) -> pd.DataFrame:
-    """Return the data of a factor model as a data frame, or raise `DataError` without rows."""
+    """Return the data of a factor model as a data frame; without rows `FactorModelError`."""
     frame = as_frame(data)
     if not len(frame):
-        raise DataError(f"{have('data')} no rows")
+        raise FactorModelError(f"{have('data')} no rows", reason="too_few_rows")
     return frame
 
 

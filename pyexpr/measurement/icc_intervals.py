@@ -294,7 +294,7 @@ class ICCInterval(Result):
         Examples
         --------
         >>> figure = icc_interval(0.879, n_targets=20, k=3).plot(width_mm=85)
-        >>> figure.axes[0].get_xlim()[0]
+        >>> float(figure.axes[0].get_xlim()[0])
         0.0
         """
         table = self.tidy().assign(method="F", reason="")

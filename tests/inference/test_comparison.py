@@ -409,13 +409,13 @@ def test_different_rows_of_one_truth_are_said_and_not_exchanged():
     result = compare(frame, predictions=models)
     n = int(frame.rater_a.notna().sum())
     assert f"'rater' lacks rows: it is judged on {n} of the {len(frame)} rows" in result.notes()
-    assert result.tidy().reason[row_of(result, "nrmse", "good - rater")] == "different rows"
+    assert result.tidy().reason[row_of(result, "rmse", "good - rater")] == "different rows"
     assert any("different rows" in note for note in result.notes())
     flips = result.sign_flip().tidy()
     assert flips["reason"].str.startswith("different rows: ").all()
     # The same rows are judged alike, whoever names the truth.
     same = compare(frame.assign(rater_a=frame.poor), predictions=models)
-    assert same.tidy().reason[row_of(same, "nrmse", "good - rater")] == ""
+    assert same.tidy().reason[row_of(same, "rmse", "good - rater")] == ""
     assert np.isfinite(same.sign_flip().tidy()["p_value"]).all()
 
 
