@@ -204,7 +204,7 @@ def test_simulate_with_videos(
         main.demo(tmp_path, deep=True)
     assert asked == [
         {"subjects": 40, "seed": 1, "videos": True, "video_size": 32, "overwrite": False},
-        {"subjects": 20, "seed": 1, "videos": True},
+        {"subjects": 20, "seed": 1, "videos": True, "overwrite": False},
     ]
 
 
