@@ -76,7 +76,7 @@ def test_a_table_is_parsed_from_the_bytes_that_are_hashed(
         path.write_bytes(b"x\n9\n")
         return found
 
-    monkeypatch.setattr("pyexpr.base.tables.read_content", read_then_changed)
+    monkeypatch.setattr("pyexpr.base.csv_file.read_content", read_then_changed)
     table, known = read_known_csv(path, what="the table")
     assert table["x"].tolist() == [1.5]
     assert known.sha256 == before
