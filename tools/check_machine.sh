@@ -48,7 +48,7 @@ done
 cp -L /etc/resolv.conf "$machine/etc/resolv.conf"
 cp -L /etc/hosts "$machine/etc/hosts"
 inside() {
-    chroot "$machine" /usr/bin/env -i HOME=/root LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    chroot "$machine" /usr/bin/env -i HOME=/srv LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin \
         DEBIAN_FRONTEND=noninteractive CI="${CI:-}" TORCH_INDEX="${TORCH_INDEX:-}" "$@"
 }
 inside apt-get update -qq
@@ -57,16 +57,16 @@ if [ -e /etc/ssl/certs/ca-certificates.crt ]; then
     cp -L /etc/ssl/certs/ca-certificates.crt "$machine/etc/ssl/certs/ca-certificates.crt"
 fi
 
-rm -rf "$machine/root/pyexpr"
-git -C "$checkout" bundle create -q "$machine/root/pyexpr.bundle" HEAD
-inside git clone -q /root/pyexpr.bundle /root/pyexpr
+rm -rf "$machine/srv/pyexpr"
+git -C "$checkout" bundle create -q "$machine/srv/pyexpr.bundle" HEAD
+inside git clone -q /srv/pyexpr.bundle /srv/pyexpr
 inside sh -c '. /etc/os-release; echo "$PRETTY_NAME, $(python3 -V), $(g++ -dumpfullversion)"'
 
 failed=0
 for target in "${targets[@]}"; do
     log="$machine.$target.log"
     began=$SECONDS
-    if inside make -C /root/pyexpr "$target" >"$log" 2>&1; then state=passed; else state=FAILED; failed=1; fi
+    if inside make -C /srv/pyexpr "$target" >"$log" 2>&1; then state=passed; else state=FAILED; failed=1; fi
     echo "make $target: $state in $((SECONDS - began)) s; see $log"
     tail -n 3 "$log" | sed 's/^/    /'
 done
