@@ -83,6 +83,9 @@ def test_a_torchvision_of_another_torch_is_a_problem(monkeypatch: pytest.MonkeyP
     def found() -> str:
         return str(module._package("torchvision", "the deep models", "").mend)
 
+    # Whether torch is installed here or not.
+    monkeypatch.setattr(module, "package_version", lambda name: "2.0.0")
+    monkeypatch.setattr(module, "requires", lambda name: ["numpy", "torch==2.0.0"])
     assert found() == ""
     monkeypatch.setattr(module, "requires", lambda name: ["numpy", "torch==1.0.0"])
     assert found().startswith("It is made for torch 1.0.0, and ")
