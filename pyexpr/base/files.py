@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 import tempfile
 import threading
@@ -28,14 +29,14 @@ def whole_file(path: Path | str) -> Iterator[Path]:
     target = Path(path)
     refuse_irregular(target)
     writable_folder(target.parent)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
+    # The name is known before the file is made: an interrupt while it is being made removes it.
+    temporary = target.parent / f".{target.name}.{secrets.token_hex(4)}.part"
     try:
+        os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         yield temporary
         # It may have come to be something else while the block ran.
         refuse_irregular(target)
-        # Until here it is private, as mkstemp makes it.
+        # Until here nobody else may read it.
         _take_over_mode(temporary, target)
         os.replace(temporary, target)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,22 @@ def test_an_interrupted_write_leaves_the_old_file_and_no_other(tmp_path: Path) -
         interrupted()
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_an_interrupt_while_the_part_is_made_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = os.open
+
+    def made_and_interrupted(*arguments: object, **named: object) -> int:
+        os.close(make(*arguments, **named))  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pyexpr.base.files.writable_folder", lambda _folder: None)
+    monkeypatch.setattr(os, "open", made_and_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_text(tmp_path / "a.txt", "text")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unwritable_folder_is_named(tmp_path: Path) -> None:
