@@ -17,8 +17,8 @@ import pandas as pd
 from timing import best, row
 
 from pyexpr.core.cluster_bootstrap import draw_counts, order_statistics
-from pyexpr.inference.comparison import compare_models
-from pyexpr.inference.comparison_result import ComparisonResult
+from pyexpr.inference.comparison.comparison import compare_models
+from pyexpr.inference.comparison.result import ComparisonResult
 
 SUBJECTS, CLIPS, MODELS, REPLICATES = 28, 16, 7, 2000
 NAMES = [f"model_{i}" for i in range(MODELS)]

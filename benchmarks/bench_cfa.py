@@ -12,9 +12,9 @@ import pandas as pd
 from timing import best
 
 from pyexpr.core.factor_model import fit_factor, moments
-from pyexpr.measurement.bootstrap_cfa import bootstrap_cfa
-from pyexpr.measurement.cfa import cfa
-from pyexpr.measurement.invariance import invariance
+from pyexpr.measurement.factor.bootstrap import bootstrap_cfa
+from pyexpr.measurement.factor.cfa import cfa
+from pyexpr.measurement.invariance.invariance import invariance
 
 SUBJECTS, CLIPS, REPLICATES = 140, 16, 1000
 NAMES = ["response", "emotion", "motion"]

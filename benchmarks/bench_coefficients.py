@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.linear_model import ElasticNet
 
 from pyexpr.core.cluster_bootstrap import draw_counts
-from pyexpr.inference.penalised import PenalisedModel, Penalty
+from pyexpr.inference.coefficients.penalised import PenalisedModel, Penalty
 
 SUBJECTS, FEATURES, REPLICATES = 140, 14, 2000
 # Clips per subject in the paper's contexts, and over all.

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from timing import best
 
-from pyexpr.measurement.reliability import icc
+from pyexpr.measurement.icc.icc import icc
 
 CLIPS, RATERS = 2240, 6
 

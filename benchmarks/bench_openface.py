@@ -88,7 +88,7 @@ def write_file(path: Path) -> None:
 
 
 def with_pyexpr(path: Path) -> Arrays:
-    from pyexpr.behavior.openface import read_openface
+    from pyexpr.behavior.openface.recording import read_openface
 
     return dict(read_openface(path).groups)
 

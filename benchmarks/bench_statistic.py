@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from timing import best, row
 
-from pyexpr.inference.bootstrap import cluster_bootstrap
+from pyexpr.inference.bootstrap.bootstrap import cluster_bootstrap
 
 SUBJECTS, CLIPS, REPLICATES = 28, 16, 2000
 KEPT = 0.9  # share of the rows, those of the smallest errors

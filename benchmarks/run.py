@@ -31,8 +31,8 @@ from typing import Any
 
 from pyexpr.base.files import write_text
 from pyexpr.base.versions import versions
-from pyexpr.report.console import to_console
-from pyexpr.report.display import DisplayTable
+from pyexpr.report.tables.console import to_console
+from pyexpr.report.tables.display import DisplayTable
 
 FOLDER = Path(__file__).parent
 PREFIX = "bench_"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pyexpr.measurement.invariance import invariance
+from pyexpr.measurement.invariance.invariance import invariance
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "coverage_study"
 # lavaan stops at its default tolerances in the study, at stricter ones in the package.

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pyexpr.measurement.icc_left_out import left_out
-from pyexpr.measurement.reliability import _signals, icc
+from pyexpr.measurement.icc.icc import _signals, icc
+from pyexpr.measurement.icc.left_out import left_out
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "coverage_study"
 

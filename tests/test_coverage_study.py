@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 
 from pyexpr.base.errors import PyexprWarning
-from pyexpr.inference.comparison import compare_models
-from pyexpr.inference.intervals.methods import METHODS, compute
+from pyexpr.inference.comparison.comparison import compare_models
+from pyexpr.resampling.intervals.methods import METHODS, compute
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "coverage_study"
 N_BOOT = 99

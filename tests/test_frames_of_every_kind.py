@@ -17,10 +17,10 @@ import pytest
 import pyexpr as px
 from pyexpr.base.errors import PyexprWarning
 from pyexpr.base.results import Result
+from pyexpr.figures.performance import performance_figure
+from pyexpr.figures.predictions import predictions_figure
 from pyexpr.modeling import metrics
-from pyexpr.report.performance_figure import performance_figure
-from pyexpr.report.predictions_figure import predictions_figure
-from pyexpr.report.tables import reliability_table
+from pyexpr.report.tables.tables import reliability_table
 
 
 @dataclass(frozen=True)

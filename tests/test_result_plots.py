@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import pyexpr as px
-from pyexpr.base.forest import Axis, Forest, Item
+from pyexpr.figures.forest import Axis, Forest, Item
 
 LONG = "a very long name of a context in which subjects were asked to recall something sad"
 

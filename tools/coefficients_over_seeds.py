@@ -18,8 +18,8 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from pyexpr.inference.coefficients import CoefficientResult, context_coefficients
-from pyexpr.measurement.cfa import cfa
+from pyexpr.inference.coefficients.coefficients import CoefficientResult, context_coefficients
+from pyexpr.measurement.factor.cfa import cfa
 from pyexpr.simulation import clips, movement, ratings
 from pyexpr.simulation.truth import FEATURE_SIGNS
 

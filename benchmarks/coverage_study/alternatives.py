@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from pyexpr.inference.intervals.evidence import Evidence
-from pyexpr.inference.intervals.jackknife import kurtosis_df
-from pyexpr.inference.intervals.scales import to_scale
+from pyexpr.resampling.intervals.evidence import Evidence
+from pyexpr.resampling.intervals.jackknife import kurtosis_df
+from pyexpr.resampling.intervals.scales import to_scale
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from awkward_designs import DESIGNS, study, truths
 
 from pyexpr.base.errors import FewSubjectsWarning
 from pyexpr.base.files import write_text
-from pyexpr.inference.comparison import compare_models
+from pyexpr.inference.comparison.comparison import compare_models
 from pyexpr.modeling.splits import subject_folds
 
 ROOT = Path(__file__).parents[2]

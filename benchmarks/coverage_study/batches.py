@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyexpr.base.contexts import ALL
-from pyexpr.inference.comparison_evidence import MetricDraws, gather
-from pyexpr.inference.intervals.evidence import Evidence, JackknifeGroup
-from pyexpr.inference.levels import Group, build_groups, build_levels
-from pyexpr.inference.predictions import ColumnValues, ModelValues
-from pyexpr.inference.quantities import Row, build_measures, build_rows
+from pyexpr.inference.comparison.evidence import MetricDraws, gather
+from pyexpr.inference.comparison.levels import Group, build_groups, build_levels
+from pyexpr.inference.comparison.predictions import ColumnValues, ModelValues
+from pyexpr.inference.comparison.quantities import Row, build_measures, build_rows
+from pyexpr.resampling.intervals.evidence import Evidence, JackknifeGroup
 
 METRICS = ("rmse", "mae", "correlation", "concordance", "r2", "correlation_within")
 NULLS = ("rmse", "correlation")

@@ -26,12 +26,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from run import in_processes
 
 from pyexpr.base.files import write_text
-from pyexpr.inference.cluster_ols import CORRECTIONS, ClusterOLS, ContrastTests
-from pyexpr.inference.coefficient_data import CoefficientData, read_data
-from pyexpr.inference.coefficient_fit import fitted_weights
-from pyexpr.inference.penalised import N_FOLDS, read_penalties
-from pyexpr.inference.slopes import SlopeSpace, slope_space
-from pyexpr.inference.wild import wild_test
+from pyexpr.inference.coefficients.cluster_ols import CORRECTIONS, ClusterOLS
+from pyexpr.inference.coefficients.data import CoefficientData, read_data
+from pyexpr.inference.coefficients.fit import fitted_weights
+from pyexpr.inference.coefficients.penalised import N_FOLDS, read_penalties
+from pyexpr.inference.coefficients.slopes import SlopeSpace, slope_space
+from pyexpr.inference.coefficients.wild import wild_test
+from pyexpr.resampling.tests import ContrastTests
 
 ROOT = Path(__file__).parents[2]
 PIECES = ROOT / "build" / "coverage_coefficients"

@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr
 
-from pyexpr.inference.coefficient_data import CoefficientData, read_data
-from pyexpr.inference.slopes import slope_space, within
+from pyexpr.inference.coefficients.data import CoefficientData, read_data
+from pyexpr.inference.coefficients.slopes import slope_space, within
 
 SEED = 20261129
 G, CLIPS = 24, 6

@@ -39,9 +39,9 @@ from measurement_scenarios import (
 
 from pyexpr.base.errors import FactorModelError, PyexprWarning
 from pyexpr.base.files import write_text
-from pyexpr.measurement.bootstrap_cfa import bootstrap_cfa
-from pyexpr.measurement.invariance import invariance
-from pyexpr.measurement.invariance_wald import (
+from pyexpr.measurement.factor.bootstrap import bootstrap_cfa
+from pyexpr.measurement.invariance.invariance import invariance
+from pyexpr.measurement.invariance.wald import (
     held,
     metric_contrasts,
     refit,

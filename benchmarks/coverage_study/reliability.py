@@ -33,18 +33,18 @@ from reliability_scenarios import (
 )
 
 from pyexpr.base.files import write_text
-from pyexpr.measurement.icc_bootstrap import Bootstrap, bootstrap_signals
-from pyexpr.measurement.icc_cluster import (
+from pyexpr.measurement.icc.bootstrap import Bootstrap, bootstrap_signals
+from pyexpr.measurement.icc.cluster import (
     bare_signal,
     cluster_signals,
     jackknife,
     settled,
     with_raters,
 )
-from pyexpr.measurement.icc_intervals import Signal
-from pyexpr.measurement.icc_layout import Ratings
-from pyexpr.measurement.icc_left_out import LeftOut, left_out, one_way_sums
-from pyexpr.measurement.reliability import _signals
+from pyexpr.measurement.icc.icc import _signals
+from pyexpr.measurement.icc.intervals import Signal
+from pyexpr.measurement.icc.layout import Ratings
+from pyexpr.measurement.icc.left_out import LeftOut, left_out, one_way_sums
 
 ROOT = Path(__file__).parents[2]
 PIECES = ROOT / "build" / "coverage" / "reliability"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from scenarios import SCENARIOS, SIZES
 
-from pyexpr.base import plotting
 from pyexpr.base.files import write_text
+from pyexpr.figures import plotting
 
 # Quantities of one kind, as tables and messages name them.
 KINDS = {

@@ -32,10 +32,10 @@ from batches import Study, is_null, piled, prepare
 from scenarios import SCENARIOS, SIZES, study, truths
 
 from pyexpr.base.files import write_text
-from pyexpr.inference.intervals.evidence import Evidence
-from pyexpr.inference.intervals.methods import compute
-from pyexpr.inference.quantities import Row
-from pyexpr.inference.sign_flip import sign_flip_test
+from pyexpr.inference.comparison.quantities import Row
+from pyexpr.inference.comparison.sign_flip import sign_flip_test
+from pyexpr.resampling.intervals.evidence import Evidence
+from pyexpr.resampling.intervals.methods import compute
 
 ROOT = Path(__file__).parents[2]
 PIECES = ROOT / "build" / "coverage"

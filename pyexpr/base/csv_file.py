@@ -1,6 +1,6 @@
 """The one door for the CSV files of users: every row has a field for each column, or is named.
 
-OpenFace's recordings have a door of their own (`pyexpr.behavior.openface_csv`), which
+OpenFace's recordings have a door of their own (`pyexpr.behavior.openface.csv`), which
 drops and counts the rows of a recording that was cut.
 """
 

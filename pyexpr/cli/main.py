@@ -143,9 +143,9 @@ def demo(
     ] = False,
 ) -> None:
     """Simulate a study, run it, and set its tables beside the truth and the paper."""
+    from pyexpr.paper.beside_truth import print_beside_truth
     from pyexpr.simulation.simulate import simulate_study
     from pyexpr.study.pipeline import Study
-    from pyexpr.study.summary import print_beside_truth
 
     number = subjects if subjects is not None else 20 if deep else 40
     simulated = simulate_study(folder, subjects=number, seed=seed, videos=deep, overwrite=overwrite)
@@ -172,8 +172,8 @@ def paper(
 ) -> None:
     """Set the paper's figures beside what follows from them and beside a simulated study."""
     from pyexpr.base.files import writable_folder
-    from pyexpr.report.console import to_console
-    from pyexpr.study.paper import PAPER_SUBJECTS, QUICK, check_paper_folder, reproduce_paper
+    from pyexpr.paper.reproduce import PAPER_SUBJECTS, QUICK, check_paper_folder, reproduce_paper
+    from pyexpr.report.tables.console import to_console
 
     if quick and subjects is not None:
         raise typer.BadParameter("--quick says how many subjects: give it or --subjects")
@@ -226,7 +226,7 @@ def icc(
         _finish(study.reliability().tables["reliability"], output)
         return
     from pyexpr.base.csv_file import read_csv
-    from pyexpr.measurement.reliability import icc as compute
+    from pyexpr.measurement.icc.icc import icc as compute
 
     labels = [*_names(targets), *_names(by), *_names(raters), *_names(cluster)]
     table = read_csv(data, labels=labels, what=f"the ratings ({data})")
@@ -278,7 +278,7 @@ def cfa(
         _finish(tables["parameters"], output)
         return
     from pyexpr.base.csv_file import read_csv
-    from pyexpr.measurement.cfa import cfa as compute
+    from pyexpr.measurement.factor.cfa import cfa as compute
 
     if not _names(indicators):
         raise typer.BadParameter("name the columns: --indicators response,emotion,motion")
@@ -324,7 +324,7 @@ def features(
             _write(tables["quality"], quality)
         _finish(tables["features"], output)
         return
-    from pyexpr.behavior.features import extract_features
+    from pyexpr.behavior.features.features import extract_features
 
     if every is None:
         raise typer.BadParameter("say how to cut the recordings: --every 3 (seconds)")
@@ -427,7 +427,7 @@ def compare(
         _finish(study.comparison().tables["comparison"], output)
         return
     from pyexpr.base.csv_file import read_csv
-    from pyexpr.inference.comparison import compare_models
+    from pyexpr.inference.comparison.comparison import compare_models
 
     if not _names(predictions):
         raise typer.BadParameter("name the models' columns: --predictions elastic_net,lstm")
@@ -459,7 +459,7 @@ def compare(
 @app.command()
 def doctor() -> None:
     """Say every version, what is missing, and how to mend it."""
-    from pyexpr.study.doctor import doctor as examine
+    from pyexpr.doctor import doctor as examine
 
     typer.echo(str(examine()))
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.foreign import as_pandas
-from pyexpr.behavior.frame_store import wanted_groups
-from pyexpr.behavior.sequences import ClipSequences, read_sequences
+from pyexpr.behavior.features.sequences import ClipSequences, read_sequences
+from pyexpr.behavior.openface.frame_store import wanted_groups
 from pyexpr.deep.base import DeepRegressor
 from pyexpr.deep.data import Sequences, checked_sequences
 from pyexpr.deep.lstm import OpenFaceLSTM

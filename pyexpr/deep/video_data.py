@@ -11,7 +11,7 @@ import torch
 
 from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError
-from pyexpr.behavior.video_clips import VideoClips
+from pyexpr.behavior.video.clips import VideoClips
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 from pyexpr.base.errors import DataError
 from pyexpr.base.files import sha256
 from pyexpr.base.foreign import as_pandas
-from pyexpr.behavior.video import read_video_clips
-from pyexpr.behavior.video_clips import Crop, VideoClips, VideoOptions
-from pyexpr.behavior.video_sampling import Resize
+from pyexpr.behavior.video.clips import Crop, VideoClips, VideoOptions
+from pyexpr.behavior.video.sampling import Resize
+from pyexpr.behavior.video.video import read_video_clips
 from pyexpr.deep.base import DeepRegressor
 from pyexpr.deep.resnet3d import KINETICS, Video3DNet, check_trainable, pretrained_state
 from pyexpr.deep.video_data import FrameClips, checked_frames

@@ -38,21 +38,21 @@ def do_versions() -> dict[str, str]:
 
 def do_icc(data: Any, **options: Any) -> dict[str, Any]:
     """`px.icc`."""
-    from pyexpr.measurement.reliability import icc
+    from pyexpr.measurement.icc.icc import icc
 
     return described(icc(data, **options))
 
 
 def do_icc_interval(**options: Any) -> dict[str, Any]:
     """`px.icc_interval`."""
-    from pyexpr.measurement.icc_intervals import icc_interval
+    from pyexpr.measurement.icc.intervals import icc_interval
 
     return described(icc_interval(**options))
 
 
 def do_choose_icc(**options: Any) -> dict[str, Any]:
     """`px.choose_icc`."""
-    from pyexpr.measurement.icc_design import choose_icc
+    from pyexpr.measurement.icc.design import choose_icc
 
     chosen = choose_icc(**options)
     return {"form": chosen.form, "shrout_fleiss": chosen.shrout_fleiss, "why": list(chosen.why)}
@@ -60,14 +60,14 @@ def do_choose_icc(**options: Any) -> dict[str, Any]:
 
 def do_d_study(key: int, raters: list[float]) -> dict[str, Any]:
     """`px.d_study` of a kept ICC."""
-    from pyexpr.measurement.icc_design import d_study
+    from pyexpr.measurement.icc.design import d_study
 
     return described(d_study(kept(key), raters=raters))
 
 
 def do_cfa(data: Any, model: Any, **options: Any) -> dict[str, Any]:
     """`px.cfa`."""
-    from pyexpr.measurement.cfa import cfa
+    from pyexpr.measurement.factor.cfa import cfa
 
     fit = cfa(data, model, **options)
     return described(fit) | {"messages": list(fit.messages)}
@@ -87,14 +87,14 @@ def do_cfa_modification_indices(key: int) -> pd.DataFrame:
 
 def do_invariance(data: Any, model: Any, **options: Any) -> dict[str, Any]:
     """`px.invariance`."""
-    from pyexpr.measurement.invariance import invariance
+    from pyexpr.measurement.invariance.invariance import invariance
 
     return described(invariance(data, model, **options))
 
 
 def do_bootstrap_cfa(data: Any, model: Any, **options: Any) -> dict[str, Any]:
     """`px.bootstrap_cfa`."""
-    from pyexpr.measurement.bootstrap_cfa import bootstrap_cfa
+    from pyexpr.measurement.factor.bootstrap import bootstrap_cfa
 
     return described(bootstrap_cfa(data, model, **options))
 
@@ -103,7 +103,7 @@ def do_read_openface(path: str, **options: Any) -> dict[str, Any]:
     """`px.read_openface`: a row per frame, and what reading met with."""
     import pandas as pd
 
-    from pyexpr.behavior.openface import read_openface
+    from pyexpr.behavior.openface.recording import read_openface
 
     found = read_openface(path, **options)
     columns: dict[str, Any] = {
@@ -143,7 +143,7 @@ def _labels(group: str, shape: tuple[int, ...]) -> list[str]:
 
 def do_describe_openface(path: str) -> pd.DataFrame:
     """`px.describe_openface`."""
-    from pyexpr.behavior.openface import describe_openface
+    from pyexpr.behavior.openface.recording import describe_openface
 
     return describe_openface(path)
 
@@ -151,7 +151,7 @@ def do_describe_openface(path: str) -> pd.DataFrame:
 def do_extract_features(recordings: Any, schedule: Any = None, **options: Any) -> dict[str, Any]:
     """`px.extract_features`; a schedule may be named, such as "bp4d_plus"."""
     from pyexpr.behavior import schedules
-    from pyexpr.behavior.features import extract_features
+    from pyexpr.behavior.features.features import extract_features
 
     if isinstance(schedule, str):
         known = {
@@ -193,8 +193,8 @@ def do_compare_models(
     table: pd.DataFrame, predictions: list[str] | Mapping[str, Any], **options: Any
 ) -> dict[str, Any]:
     """`px.compare_models`; a model given as {values, truth} is `Predictions`."""
-    from pyexpr.inference.comparison import compare_models
-    from pyexpr.inference.predictions import Predictions
+    from pyexpr.inference.comparison.comparison import compare_models
+    from pyexpr.inference.comparison.predictions import Predictions
 
     if isinstance(predictions, Mapping):
         predictions = {
@@ -215,7 +215,7 @@ def do_context_coefficients(
 ) -> dict[str, Any]:
     """`px.context_coefficients`, label and features by name."""
     from pyexpr.base.tables import numeric_column
-    from pyexpr.inference.coefficients import context_coefficients
+    from pyexpr.inference.coefficients.coefficients import context_coefficients
 
     def label(name: str) -> NDArray[np.float64]:
         return numeric_column(data, name, what="the data")
@@ -233,7 +233,7 @@ def do_context_coefficients(
 
 def do_cluster_bootstrap(table: pd.DataFrame, function: int, **options: Any) -> dict[str, Any]:
     """`px.cluster_bootstrap` of an R function, which has the rows itself."""
-    from pyexpr.inference.bootstrap import cluster_bootstrap
+    from pyexpr.inference.bootstrap.bootstrap import cluster_bootstrap
 
     def statistic(_: Any, weights: NDArray[np.float64]) -> Any:
         return call_r(function, weights=weights)
@@ -301,6 +301,6 @@ def do_simulate_study(folder: str, **options: Any) -> dict[str, Any]:
 
 def do_doctor() -> dict[str, Any]:
     """`px.doctor`."""
-    from pyexpr.study.doctor import doctor
+    from pyexpr.doctor import doctor
 
     return described(doctor())

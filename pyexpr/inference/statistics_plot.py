@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base import plotting
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
-from pyexpr.base.forest import Axis, Forest, Item, interval_told, items_of, shown_names
 from pyexpr.base.results import p_text
-from pyexpr.inference.comparison_plot import metric_name
+from pyexpr.figures import plotting
+from pyexpr.figures.forest import Axis, Forest, Item, interval_told, items_of, shown_names
+from pyexpr.inference.comparison.plot import metric_name
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from pyexpr.base.tables import (
     numeric_column,
     require_columns,
 )
-from pyexpr.measurement.spec import MeasurementModel
+from pyexpr.measurement.specification import MeasurementModel
 
 if TYPE_CHECKING:
     import pandas as pd

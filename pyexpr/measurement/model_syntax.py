@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from pyexpr.base.errors import DataError, listed
-from pyexpr.measurement.spec import LABEL, NUMBER, MeasurementModel, Term
+from pyexpr.measurement.specification import LABEL, NUMBER, MeasurementModel, Term
 
 _TOKEN = re.compile(
     r"`(?P<quoted>[^`]*)`|(?P<op>=~|~~|~\s*1\b|~)|(?P<sign>[+*])"

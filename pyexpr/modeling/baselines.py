@@ -265,7 +265,7 @@ def human_baseline(
     -------
     HumanBaseline
         ``.values`` and ``.truth`` are the columns that
-        `pyexpr.inference.predictions.Predictions` takes.
+        `pyexpr.inference.comparison.predictions.Predictions` takes.
 
     Raises
     ------

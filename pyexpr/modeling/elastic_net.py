@@ -17,7 +17,7 @@ from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.foreign import as_column, as_values
 from pyexpr.base.tables import label_codes, refuse_categories
-from pyexpr.inference.penalised import ALPHAS, L1_RATIOS, TIE
+from pyexpr.inference.coefficients.penalised import ALPHAS, L1_RATIOS, TIE
 from pyexpr.modeling.splits import subject_folds
 
 if TYPE_CHECKING:

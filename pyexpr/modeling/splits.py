@@ -19,7 +19,7 @@ from pyexpr.base.foreign import as_column
 from pyexpr.base.results import Result
 from pyexpr.base.tables import label_codes
 from pyexpr.core import streams
-from pyexpr.inference.penalised import folds_of
+from pyexpr.inference.coefficients.penalised import folds_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,7 +18,7 @@ POPULATION: dict[str, dict[str, tuple[float, float, float]]] = {
 }
 
 # Which features carry weight in a linear model, and with which sign: what SIGNAL
-# amounts to in the features of pyexpr.behavior.features. Face displacement and
+# amounts to in the features of pyexpr.behavior.features.features. Face displacement and
 # unevenness together make the velocity of the points.
 FEATURE_SIGNS: dict[str, dict[str, int]] = {
     "startle": {

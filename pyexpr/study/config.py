@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pyexpr.base.contents import KnownFile, read_content
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import StudyError, near_names
-from pyexpr.behavior.frame_store import wanted_groups
-from pyexpr.inference.intervals.methods import METHODS
-from pyexpr.inference.penalised import ALPHAS, L1_RATIOS
-from pyexpr.inference.quantities import METRICS
+from pyexpr.behavior.openface.frame_store import wanted_groups
+from pyexpr.inference.coefficients.penalised import ALPHAS, L1_RATIOS
+from pyexpr.inference.comparison.quantities import METRICS
+from pyexpr.resampling.intervals.methods import METHODS
 
 RATING_COLUMNS = ("subject", "context", "clip", "rater", "question", "score")
 RECORDING_COLUMNS = ("subject", "context", "openface", "video")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pyexpr.base.errors import PyexprWarning
-from pyexpr.inference.comparison import compare_models
+from pyexpr.inference.comparison.comparison import compare_models
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.inputs import CLIP_KEY
 from pyexpr.study.store import StageOutput

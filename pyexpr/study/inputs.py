@@ -12,8 +12,8 @@ from pyexpr.base.csv_file import read_known_csv
 from pyexpr.base.errors import StudyError, counted, have, listed
 from pyexpr.base.tables import label_codes, numeric_column, require_columns
 from pyexpr.behavior.schedules import BP4D_PLUS, Schedule
-from pyexpr.report.wording import NO_RATINGS, NO_RECORDING
 from pyexpr.study.config import RATING_COLUMNS, TAKEN, StudyConfig
+from pyexpr.words.wording import NO_RATINGS, NO_RECORDING
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import FactorModelError, PyexprWarning, StudyError
-from pyexpr.inference.comparison import compare_models
-from pyexpr.inference.predictions import Predictions
-from pyexpr.measurement.cfa import cfa
+from pyexpr.inference.comparison.comparison import compare_models
+from pyexpr.inference.comparison.predictions import Predictions
+from pyexpr.measurement.factor.cfa import cfa
 from pyexpr.study.inputs import CLIP_KEY
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pyexpr.measurement.result import CFAResult
+    from pyexpr.measurement.factor.cfa_result import CFAResult
     from pyexpr.study.config import StudyConfig
     from pyexpr.study.inputs import Inputs
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, StudyError, counted, listed
 from pyexpr.base.tables import ordered_rows
-from pyexpr.behavior.features import FEATURES
+from pyexpr.behavior.features.features import FEATURES
 from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_baseline
 from pyexpr.modeling.contextual import ContextualRegressor
 from pyexpr.modeling.elastic_net import ElasticNetRegressor

@@ -10,26 +10,28 @@ from typing import TYPE_CHECKING
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.files import writable_folder, write_text
-from pyexpr.base.plotting import save
 from pyexpr.base.tables import require_columns
-from pyexpr.inference.coefficient_plot import coefficients_figure, interval_told
-from pyexpr.report import figures, tables
-from pyexpr.report.coefficient_tables import (
+from pyexpr.figures import of_study as figures
+from pyexpr.figures.plotting import save
+from pyexpr.inference.coefficients.plot import coefficients_figure, interval_told
+from pyexpr.report.tables import tables
+from pyexpr.report.tables.coefficients import (
     coefficients_table,
     contrasts_table,
     omnibus_table,
 )
-from pyexpr.report.display import DisplayTable
-from pyexpr.report.files import TABLE_FORMATS, write_table
-from pyexpr.report.labels import (
+from pyexpr.report.tables.display import DisplayTable
+from pyexpr.report.tables.files import TABLE_FORMATS, write_table
+from pyexpr.report.tables.seeds import seeds_table
+from pyexpr.study.config import StudyConfig
+from pyexpr.study.store import StageOutput
+from pyexpr.words.labels import (
+    BASELINES,
+    HUMAN,
     display_name,
     label_names,
     percent,
 )
-from pyexpr.report.seeds_table import seeds_table
-from pyexpr.report.tables import BASELINES, HUMAN
-from pyexpr.study.config import StudyConfig
-from pyexpr.study.store import StageOutput
 
 if TYPE_CHECKING:
     import pandas as pd

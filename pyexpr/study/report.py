@@ -15,17 +15,17 @@ from pyexpr.base.files import write_text
 from pyexpr.base.outputs import check_outputs
 from pyexpr.base.results import number_text
 from pyexpr.base.tables import ordered_rows
-from pyexpr.report.coefficient_tables import leakage_table
-from pyexpr.report.display import DisplayTable
-from pyexpr.report.invariance_table import invariance_table
-from pyexpr.report.labels import column_names, display_name
-from pyexpr.report.quality_tables import left_out_table, recordings_table
-from pyexpr.report.study_blocks import StudyContent
-from pyexpr.report.study_page import study_page
+from pyexpr.report.html.study_blocks import StudyContent
+from pyexpr.report.html.study_page import study_page
+from pyexpr.report.tables.coefficients import leakage_table
+from pyexpr.report.tables.display import DisplayTable
+from pyexpr.report.tables.invariance import invariance_table
+from pyexpr.report.tables.quality import left_out_table, recordings_table
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.render import MAIN_MODEL, shown_rows, study_tables
 from pyexpr.study.seal import is_own_page, sealed_page
 from pyexpr.study.vouched import RECORD, VouchedFiles, read_vouched
+from pyexpr.words.labels import column_names, display_name
 
 if TYPE_CHECKING:
     import pandas as pd

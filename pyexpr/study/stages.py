@@ -11,15 +11,15 @@ from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, EngineError, PyexprWarning, counted
 from pyexpr.base.results import jsonable
 from pyexpr.base.tables import ordered_rows
-from pyexpr.behavior.features import FEATURES, FeatureResult, extract_features
-from pyexpr.inference.coefficients import context_coefficients
-from pyexpr.inference.comparison import compare_models
-from pyexpr.inference.predictions import Predictions
-from pyexpr.measurement.cfa import cfa
-from pyexpr.measurement.icc_result import MEANS_ELSEWHERE, NOTE_NO_RATERS
-from pyexpr.measurement.invariance import invariance
-from pyexpr.measurement.invariance_result import CONTRASTS
-from pyexpr.measurement.reliability import icc
+from pyexpr.behavior.features.features import FEATURES, FeatureResult, extract_features
+from pyexpr.inference.coefficients.coefficients import context_coefficients
+from pyexpr.inference.comparison.comparison import compare_models
+from pyexpr.inference.comparison.predictions import Predictions
+from pyexpr.measurement.factor.cfa import cfa
+from pyexpr.measurement.icc.icc import icc
+from pyexpr.measurement.icc.result import MEANS_ELSEWHERE, NOTE_NO_RATERS
+from pyexpr.measurement.invariance.invariance import invariance
+from pyexpr.measurement.invariance.result import CONTRASTS
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.deep_tables import deep_tables, joined_predictions
 from pyexpr.study.inputs import CLIP_KEY, Inputs

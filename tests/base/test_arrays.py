@@ -10,8 +10,8 @@ import pytest
 
 import pyexpr as px
 from pyexpr.base.arrays import unmasked
-from pyexpr.base.holm import holm
 from pyexpr.modeling.metrics import rmse
+from pyexpr.resampling.multiplicity import holm
 
 RATINGS = np.array(
     [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pyexpr.base import plotting
 from pyexpr.base.files import OutputError
+from pyexpr.figures import plotting
 
 
 def figure_with_text(text: str = "a label") -> Any:
@@ -89,7 +89,7 @@ matplotlib.use("svg")
 matplotlib.rcParams["font.size"] = 31
 matplotlib.rcParams["axes.facecolor"] = "black"
 before = dict(matplotlib.rcParams)
-from pyexpr.base import plotting
+from pyexpr.figures import plotting
 with plotting.style():
     figure = plotting.new_figure(90, 60)
     axes = figure.subplots()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pyexpr.behavior.openface import OpenFaceRecording, ReadLog
+from pyexpr.behavior.openface.recording import OpenFaceRecording, ReadLog
 from pyexpr.behavior.schedules import Clip
 
 UNITS_C = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 28, 45)

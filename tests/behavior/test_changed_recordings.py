@@ -13,11 +13,12 @@ import pytest
 
 from pyexpr.base.errors import OpenFaceError, VideoError
 from pyexpr.base.video_file import write_video
-from pyexpr.behavior import frame_store, openface_csv, video_decoding
-from pyexpr.behavior.features import extract_features
-from pyexpr.behavior.frame_store import Reading, read_frames
-from pyexpr.behavior.openface import read_openface
-from pyexpr.behavior.video import read_video_clips
+from pyexpr.behavior.features.features import extract_features
+from pyexpr.behavior.openface.frame_store import Reading, read_frames
+from pyexpr.behavior.openface.recording import csv as openface_csv
+from pyexpr.behavior.openface.recording import frame_store, read_openface
+from pyexpr.behavior.video import decoding as video_decoding
+from pyexpr.behavior.video.video import read_video_clips
 
 HEADER = "frame, timestamp, confidence, success, gaze_angle_x, gaze_angle_y\n"
 GAZE = Reading(("gaze_angle",))
@@ -62,7 +63,7 @@ def test_a_file_that_changes_before_it_is_streamed(
         exchange(path, recording(0.3))
         return read(source, names)
 
-    monkeypatch.setattr("pyexpr.behavior.openface.read_columns", changed)
+    monkeypatch.setattr("pyexpr.behavior.openface.recording.read_columns", changed)
     with pytest.raises(OpenFaceError, match="changed while it was read"):
         read_openface(path, groups=["gaze_angle"])
 

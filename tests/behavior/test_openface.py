@@ -40,7 +40,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyexpr.base.errors import DataError, OpenFaceError
-from pyexpr.behavior.openface import OpenFaceRecording, describe_openface, read_openface
+from pyexpr.behavior.openface.recording import OpenFaceRecording, describe_openface, read_openface
 
 # Files are printed with one to six decimals and read back from them: nothing is rounded twice.
 PRINTED = 1e-12
@@ -532,7 +532,7 @@ def test_large_files_are_streamed_to_the_same_end(
         path.write_bytes(content)
         one = read_openface(path)
         with monkeypatch.context() as patch:
-            patch.setattr("pyexpr.behavior.openface_csv._IN_MEMORY", 10)
+            patch.setattr("pyexpr.behavior.openface.csv._IN_MEMORY", 10)
             two = read_openface(path)
         assert one.log == two.log
         for group in one.groups:

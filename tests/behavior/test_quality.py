@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyexpr.base.errors import DataError
-from pyexpr.behavior.openface import OpenFaceRecording, read_openface
-from pyexpr.behavior.quality import clip_quality, longest_gap, recording_quality
+from pyexpr.behavior.features.quality import clip_quality, longest_gap, recording_quality
+from pyexpr.behavior.openface.recording import OpenFaceRecording, read_openface
 from pyexpr.behavior.schedules import Clip, Schedule
 
 

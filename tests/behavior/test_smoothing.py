@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyexpr.base.errors import DataError
-from pyexpr.behavior.clip_features import clip_features
-from pyexpr.behavior.smoothing import savgol_motion, savgol_window
+from pyexpr.behavior.features.one_clip import clip_features
+from pyexpr.behavior.features.smoothing import savgol_motion, savgol_window
 
 # A parabola is fitted to parabolas.
 EXACT = 1e-9

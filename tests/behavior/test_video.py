@@ -17,11 +17,11 @@ from behavior.video_files import NTSC_FILM, number_in, numbered, write, write_so
 
 from pyexpr.base.errors import ColumnError, DataError, OpenFaceError, StudyError, VideoError
 from pyexpr.base.video_file import VideoIndex, decode_frames, index_video, write_video
-from pyexpr.behavior import video_decoding
 from pyexpr.behavior.schedules import Schedule, Segment
-from pyexpr.behavior.video import describe_video, read_video_clips
-from pyexpr.behavior.video_clips import VideoClips
-from pyexpr.behavior.video_sampling import MISSING, sampled_frames
+from pyexpr.behavior.video import decoding as video_decoding
+from pyexpr.behavior.video.clips import VideoClips
+from pyexpr.behavior.video.sampling import MISSING, sampled_frames
+from pyexpr.behavior.video.video import describe_video, read_video_clips
 
 N = 150
 # Seconds between frames that no rate gives.

@@ -12,9 +12,9 @@ import pytest
 
 from pyexpr.base.errors import FewSubjectsWarning, PyexprError
 from pyexpr.cli import main
-from pyexpr.inference.comparison import compare_models
-from pyexpr.measurement.cfa import cfa
-from pyexpr.measurement.reliability import icc
+from pyexpr.inference.comparison.comparison import compare_models
+from pyexpr.measurement.factor.cfa import cfa
+from pyexpr.measurement.icc.icc import icc
 from pyexpr.simulation import simulate
 from pyexpr.simulation.simulate import SimulationResult
 from pyexpr.study.pipeline import StudyResult

@@ -31,6 +31,6 @@ def test_parameters_are_described_and_examples_run(name: str) -> None:
 
 
 def test_example_of_the_sequences_runs() -> None:
-    done = doctest.testmod(import_module("pyexpr.behavior.sequences"))
+    done = doctest.testmod(import_module("pyexpr.behavior.features.sequences"))
     assert done.attempted > 0
     assert done.failed == 0

@@ -16,7 +16,7 @@ from torchvision.models.video import R3D_18_Weights, r3d_18
 
 from pyexpr.base.errors import DataError
 from pyexpr.base.files import sha256
-from pyexpr.behavior.video_sampling import resized
+from pyexpr.behavior.video.sampling import resized
 from pyexpr.deep import resnet3d, video_regressor
 from pyexpr.deep.resnet3d import STAGES, Video3DNet, pretrained_state
 

@@ -21,8 +21,8 @@ from pyexpr.base.errors import (
     Interrupted,
     PyexprWarning,
 )
-from pyexpr.inference.bootstrap import cluster_bootstrap
-from pyexpr.inference.comparison import compare_models
+from pyexpr.inference.bootstrap.bootstrap import cluster_bootstrap
+from pyexpr.inference.comparison.comparison import compare_models
 
 
 def table():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyexpr.base.errors import DataError
-from pyexpr.inference.cluster_ols import CORRECTIONS, cluster_ols
+from pyexpr.inference.coefficients.cluster_ols import CORRECTIONS, cluster_ols
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=20)
 

@@ -16,11 +16,11 @@ from sklearn.preprocessing import StandardScaler
 
 from pyexpr.base.errors import ColumnError, DataError, FewSubjectsWarning
 from pyexpr.core.cluster_bootstrap import draw_counts
-from pyexpr.inference.cluster_ols import cluster_ols
-from pyexpr.inference.coefficients import CoefficientResult, context_coefficients
-from pyexpr.inference.desparsified import desparsified
-from pyexpr.inference.penalised import ALPHAS, L1_RATIOS, folds_of
-from pyexpr.inference.wild import wild_test
+from pyexpr.inference.coefficients.cluster_ols import cluster_ols
+from pyexpr.inference.coefficients.coefficients import CoefficientResult, context_coefficients
+from pyexpr.inference.coefficients.desparsified import desparsified
+from pyexpr.inference.coefficients.penalised import ALPHAS, L1_RATIOS, folds_of
+from pyexpr.inference.coefficients.wild import wild_test
 from pyexpr.modeling import elastic_net
 from pyexpr.modeling.contextual import ContextualRegressor
 from pyexpr.modeling.elastic_net import ElasticNetRegressor

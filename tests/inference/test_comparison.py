@@ -25,9 +25,9 @@ from pyexpr.base.errors import (
     PyexprWarning,
 )
 from pyexpr.core.cluster_bootstrap import MetricDesign
-from pyexpr.inference.comparison import compare_models
-from pyexpr.inference.predictions import Predictions
-from pyexpr.inference.quantities import METRICS
+from pyexpr.inference.comparison.comparison import compare_models
+from pyexpr.inference.comparison.predictions import Predictions
+from pyexpr.inference.comparison.quantities import METRICS
 
 TWIN = 1e-12  # sums in another order
 
@@ -208,7 +208,7 @@ def test_ctrl_c_keeps_what_was_drawn(monkeypatch):
             raise KeyboardInterrupt
         return real(self, n, first=first, **options)
 
-    monkeypatch.setattr("pyexpr.inference.comparison_evidence._STEPS", 4096 * 48)
+    monkeypatch.setattr("pyexpr.inference.comparison.evidence._STEPS", 4096 * 48)
     monkeypatch.setattr(MetricDesign, "replicates", pressed)
     with pytest.raises(Interrupted, match="after 4096 of 10000 replicates") as stopped:
         compare(frame, n_boot=10_000, method="percentile", seed=3)

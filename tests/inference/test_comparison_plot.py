@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pyexpr.base.errors import DataError
-from pyexpr.inference.comparison import compare_models
+from pyexpr.inference.comparison.comparison import compare_models
 
 
 def result(*, contexts=("calm", "pain"), **options):

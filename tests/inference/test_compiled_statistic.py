@@ -12,8 +12,8 @@ import pytest
 from numba import types
 
 from pyexpr.base.errors import ColumnError, DataError, EngineError
-from pyexpr.inference.bootstrap import cluster_bootstrap
-from pyexpr.inference.comparison import compare_models
+from pyexpr.inference.bootstrap.bootstrap import cluster_bootstrap
+from pyexpr.inference.comparison.comparison import compare_models
 
 # The same operations, in Python and compiled: contracted or reordered at most.
 COMPILED = 1e-12

@@ -9,9 +9,9 @@ import scipy.stats
 from reference import cluster_bootstrap as twin
 
 from pyexpr.base.errors import ColumnError, DataError
-from pyexpr.inference.comparison import compare_models
-from pyexpr.inference.folds import fold_inflation, is_of_left_out
-from pyexpr.inference.predictions import Predictions
+from pyexpr.inference.comparison.comparison import compare_models
+from pyexpr.inference.comparison.folds import fold_inflation, is_of_left_out
+from pyexpr.inference.comparison.predictions import Predictions
 from pyexpr.modeling.splits import subject_folds
 
 METRICS = ["correlation", "concordance", "r2"]

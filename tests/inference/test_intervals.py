@@ -8,8 +8,8 @@ from parity.bootstrap import evidence
 from scipy import stats
 
 from pyexpr.base.errors import DataError
-from pyexpr.inference.intervals.evidence import Evidence, JackknifeGroup
-from pyexpr.inference.intervals.jackknife import (
+from pyexpr.resampling.intervals.evidence import Evidence, JackknifeGroup
+from pyexpr.resampling.intervals.jackknife import (
     acceleration_of,
     degrees_of_freedom,
     jackknife_error,
@@ -18,8 +18,8 @@ from pyexpr.inference.intervals.jackknife import (
     stratified_df,
     stratum_variances,
 )  # fmt: skip
-from pyexpr.inference.intervals.methods import METHODS, compute
-from pyexpr.inference.intervals.scales import limit
+from pyexpr.resampling.intervals.methods import METHODS, compute
+from pyexpr.resampling.intervals.scales import limit
 
 
 def test_percentile_p_by_counting():

@@ -12,11 +12,11 @@ import statsmodels.api as sm
 from scipy import stats
 
 from pyexpr.base.errors import DataError, PyexprWarning
-from pyexpr.inference.cluster_ols import CORRECTIONS
-from pyexpr.inference.coefficient_data import read_data
-from pyexpr.inference.coefficients import CoefficientResult, context_coefficients
-from pyexpr.inference.leverage import few_subjects_df, support_of
-from pyexpr.inference.slopes import slope_space
+from pyexpr.inference.coefficients.cluster_ols import CORRECTIONS
+from pyexpr.inference.coefficients.coefficients import CoefficientResult, context_coefficients
+from pyexpr.inference.coefficients.data import read_data
+from pyexpr.inference.coefficients.leverage import few_subjects_df, support_of
+from pyexpr.inference.coefficients.slopes import slope_space
 
 G = 24
 CLOSE = 1e-9  # two factorisations of one design

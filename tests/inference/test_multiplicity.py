@@ -10,10 +10,10 @@ from reference import cluster_bootstrap as twin
 from statsmodels.stats.multitest import multipletests
 
 from pyexpr.base.errors import DataError
-from pyexpr.base.holm import holm
-from pyexpr.inference.comparison import compare_models
-from pyexpr.inference.predictions import Predictions
-from pyexpr.inference.simultaneous import rank_of, simultaneous
+from pyexpr.inference.comparison.comparison import compare_models
+from pyexpr.inference.comparison.predictions import Predictions
+from pyexpr.resampling.multiplicity import holm
+from pyexpr.resampling.simultaneous import rank_of, simultaneous
 
 
 def test_holm_leaves_out_what_was_not_tested():

@@ -12,7 +12,7 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error
 from statsmodels.stats.multitest import multipletests
 
 from pyexpr.base.errors import DataError
-from pyexpr.inference.comparison import compare_models
+from pyexpr.inference.comparison.comparison import compare_models
 
 # Sums in another order; through exp and log.
 TWIN = 1e-12

@@ -10,9 +10,9 @@ import pytest
 from reference import sign_flip as twin
 
 from pyexpr.base.errors import DataError, FewSubjectsWarning
-from pyexpr.inference.comparison import compare_models
-from pyexpr.inference.predictions import Predictions
-from pyexpr.inference.quantities import METRICS
+from pyexpr.inference.comparison.comparison import compare_models
+from pyexpr.inference.comparison.predictions import Predictions
+from pyexpr.inference.comparison.quantities import METRICS
 
 # Sums in another order, and a statistic that divides by a small standard error.
 TWIN = 1e-9

@@ -18,10 +18,10 @@ from pyexpr.base.errors import (
     PyexprWarning,
 )
 from pyexpr.core.cluster_bootstrap import draw_counts
-from pyexpr.inference.bootstrap import cluster_bootstrap
-from pyexpr.measurement.bootstrap_cfa import bootstrap_cfa
-from pyexpr.measurement.bootstrap_cfa_result import CFABootstrapResult
-from pyexpr.measurement.cfa import cfa
+from pyexpr.inference.bootstrap.bootstrap import cluster_bootstrap
+from pyexpr.measurement.factor.bootstrap import bootstrap_cfa
+from pyexpr.measurement.factor.bootstrap_result import CFABootstrapResult
+from pyexpr.measurement.factor.cfa import cfa
 
 SUBJECTS = 30
 NAMES = ["response", "emotion", "motion", "voice"]

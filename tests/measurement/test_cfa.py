@@ -27,8 +27,8 @@ from parity.hosted import POSSIBLE
 from reference import factor_model as reference
 
 from pyexpr.base.errors import ColumnError, DataError, EngineError, FactorModelError
-from pyexpr.measurement.cfa import cfa
-from pyexpr.measurement.result import CFAResult
+from pyexpr.measurement.factor.cfa import cfa
+from pyexpr.measurement.factor.cfa_result import CFAResult
 
 # lavaan's optimiser is the less exact of the two; methods.md asks for this.
 IN_ERRORS = 1e-5

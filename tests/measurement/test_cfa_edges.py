@@ -12,9 +12,9 @@ import pytest
 from lavaan_direct import by_lavaan
 
 from pyexpr.base.errors import ColumnError, DataError, FactorModelError
-from pyexpr.measurement.bootstrap_cfa import bootstrap_cfa
-from pyexpr.measurement.cfa import cfa
-from pyexpr.measurement.invariance import invariance
+from pyexpr.measurement.factor.bootstrap import bootstrap_cfa
+from pyexpr.measurement.factor.cfa import cfa
+from pyexpr.measurement.invariance.invariance import invariance
 
 ONE = "f =~ x1 + x2 + x3 + x4"
 TWO = "f =~ x1 + x2\ng =~ x3 + x4"
@@ -287,7 +287,7 @@ def test_names_that_are_the_same_as_text() -> None:
 
 def test_the_locale_is_as_before_r_started() -> None:
     code = (
-        "import locale, pandas as pd; from pyexpr.measurement.cfa import cfa;"
+        "import locale, pandas as pd; from pyexpr.measurement.factor.cfa import cfa;"
         "before = locale.setlocale(locale.LC_ALL);"
         "data = {'a': [1, 2, 3, 5, 4, 7], 'b': [2, 1, 4, 4, 5, 6], 'c': [1, 3, 2, 5, 6, 5]};"
         "cfa(data, {'f': list('abc')}, engine='rpy2');"

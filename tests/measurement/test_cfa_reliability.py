@@ -11,7 +11,7 @@ import pytest
 from lavaan_direct import by_lavaan
 from parity.factor_model import ONE, holzinger
 
-from pyexpr.measurement.cfa import cfa
+from pyexpr.measurement.factor.cfa import cfa
 
 # lavaan as called here stops when its objective changes by less than 1e-10 of itself.
 SHARE = 2e-6

@@ -6,7 +6,7 @@ import pytest
 
 from pyexpr.base.errors import DataError
 from pyexpr.measurement.model_syntax import parse_model
-from pyexpr.measurement.spec import Term
+from pyexpr.measurement.specification import Term
 
 
 def test_a_dictionary_becomes_syntax_with_safe_names() -> None:

@@ -10,7 +10,7 @@ from lavaan_direct import by_lavaan
 from parity.factor_model import holzinger
 
 from pyexpr.base.errors import DataError, EngineError
-from pyexpr.measurement.cfa import cfa
+from pyexpr.measurement.factor.cfa import cfa
 from pyexpr.measurement.model_syntax import parse_model
 
 # lavaan, as a user calls it, stops when its objective does not change by 1e-10 of itself.

@@ -25,7 +25,7 @@ ASK = {"rpy2": rpy2_engine.ask, "rscript": rscript_engine.ask}
 DATA = (
     "import numpy as np; rng = np.random.default_rng(3); f = rng.normal(size=80); "
     "data = {n: f + rng.normal(size=80) for n in 'abc'}; model = {'f': ['a', 'b', 'c']}; "
-    "from pyexpr.measurement.cfa import cfa; "
+    "from pyexpr.measurement.factor.cfa import cfa; "
 )
 
 
@@ -390,6 +390,6 @@ def test_bridge_is_in_the_package() -> None:
 
     from pyexpr.measurement.engines.protocol import bridge_text
 
-    assert files("pyexpr.measurement").joinpath("bridge.R").is_file()
+    assert files("pyexpr.measurement.engines").joinpath("bridge.R").is_file()
     assert "pyexpr_answer" in bridge_text()
     assert shutil.which("Rscript") is not None

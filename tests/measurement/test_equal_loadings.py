@@ -11,8 +11,8 @@ from lavaan_direct import by_lavaan
 from parity.factor_model import holzinger
 
 from pyexpr.base.errors import DataError, EngineError, FactorModelError
-from pyexpr.measurement.bootstrap_cfa import bootstrap_cfa
-from pyexpr.measurement.cfa import cfa
+from pyexpr.measurement.factor.bootstrap import bootstrap_cfa
+from pyexpr.measurement.factor.cfa import cfa
 
 # lavaan, as a user calls it, stops when its objective does not change by 1e-10 of itself.
 NEAR = 1e-5

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from parity.factor_model import holzinger
 
 from pyexpr.base.errors import DataError, EngineError, FactorModelError
-from pyexpr.measurement.bootstrap_cfa import bootstrap_cfa
-from pyexpr.measurement.cfa import cfa
 from pyexpr.measurement.engines.protocol import Parameters
-from pyexpr.measurement.invariance import invariance
+from pyexpr.measurement.factor.bootstrap import bootstrap_cfa
+from pyexpr.measurement.factor.cfa import cfa
+from pyexpr.measurement.factor.cfa_result import CFAResult
+from pyexpr.measurement.factor.orientation import free_to_turn
+from pyexpr.measurement.factor.scores import factor_scores, group_matrices
+from pyexpr.measurement.invariance.invariance import invariance
 from pyexpr.measurement.model_syntax import parse_model
-from pyexpr.measurement.orientation import free_to_turn
-from pyexpr.measurement.result import CFAResult
-from pyexpr.measurement.scores import factor_scores, group_matrices
 
 # Both at tight tolerances; lavaan differentiates standardised values numerically.
 NEAR = 2e-5

@@ -11,10 +11,10 @@ import pytest
 
 from pyexpr.base.errors import DataError, PyexprWarning
 from pyexpr.core.cluster_bootstrap import draw_counts
-from pyexpr.measurement.icc_bootstrap import METHOD
-from pyexpr.measurement.icc_cluster import METHOD_BOTH
-from pyexpr.measurement.icc_result import ICCResult
-from pyexpr.measurement.reliability import icc
+from pyexpr.measurement.icc.bootstrap import METHOD
+from pyexpr.measurement.icc.cluster import METHOD_BOTH
+from pyexpr.measurement.icc.icc import icc
+from pyexpr.measurement.icc.result import ICCResult
 
 SUBJECTS = 9
 DRAWS = 59

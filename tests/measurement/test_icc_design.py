@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from pyexpr.base.errors import DataError
-from pyexpr.measurement import icc_design
-from pyexpr.measurement.icc_design import choose_icc, d_study
-from pyexpr.measurement.reliability import icc
+from pyexpr.measurement.icc import design as icc_design
+from pyexpr.measurement.icc.design import choose_icc, d_study
+from pyexpr.measurement.icc.icc import icc
 
 R = json.loads((Path(__file__).parents[1] / "golden" / "icc.json").read_text())
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from pyexpr.base.errors import DataError
-from pyexpr.measurement.icc_cluster import NO_UPPER_LIMIT
-from pyexpr.measurement.icc_intervals import WALD_NOT_ENCLOSED
-from pyexpr.measurement.reliability import icc
+from pyexpr.measurement.icc.cluster import NO_UPPER_LIMIT
+from pyexpr.measurement.icc.icc import icc
+from pyexpr.measurement.icc.intervals import WALD_NOT_ENCLOSED
 
 SHROUT_FLEISS = pd.DataFrame(
     [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]],

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from parity.reliability import cells
 
-from pyexpr.measurement import icc_reml
-from pyexpr.measurement.icc_criterion import SparseTable, TableSums
-from pyexpr.measurement.icc_reml import fit_components, fit_without_each
-from pyexpr.measurement.icc_search import minimise
-from pyexpr.measurement.reliability import icc
+from pyexpr.measurement.icc import reml as icc_reml
+from pyexpr.measurement.icc.criterion import SparseTable, TableSums
+from pyexpr.measurement.icc.icc import icc
+from pyexpr.measurement.icc.reml import fit_components, fit_without_each
+from pyexpr.measurement.icc.search import minimise
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 R = json.loads((GOLDEN / "icc.json").read_text())

@@ -23,9 +23,9 @@ from pyexpr.base.errors import (
     SharedSubjectsWarning,
 )
 from pyexpr.core.factor_model import cluster_sums, fit_resampled, fit_sums
-from pyexpr.measurement.invariance import invariance
-from pyexpr.measurement.invariance_result import InvarianceResult
-from pyexpr.measurement.invariance_wald import (
+from pyexpr.measurement.invariance.invariance import invariance
+from pyexpr.measurement.invariance.result import InvarianceResult
+from pyexpr.measurement.invariance.wald import (
     held,
     metric_contrasts,
     refit,
@@ -416,7 +416,7 @@ def test_text_and_empty_tables() -> None:
 def test_without_r_our_tests_stand_and_lavaans_say_why() -> None:
     code = (
         "import json, sys, pandas as pd\n"
-        "from pyexpr.measurement.invariance import invariance\n"
+        "from pyexpr.measurement.invariance.invariance import invariance\n"
         f"rows = pd.read_csv({str(GOLDEN / 'invariance_rows.csv')!r})\n"
         f"found = invariance(rows, {MODEL!r}, group='context', cluster='subject')\n"
         "json.dump(found.to_dict(), sys.stdout)\n"

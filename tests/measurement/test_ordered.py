@@ -10,10 +10,10 @@ import pytest
 from lavaan_direct import by_lavaan
 
 from pyexpr.base.errors import DataError, EngineError, FactorModelError, RError
-from pyexpr.measurement.bootstrap_cfa import bootstrap_cfa
-from pyexpr.measurement.cfa import cfa
-from pyexpr.measurement.invariance import invariance
-from pyexpr.measurement.result import CFAResult
+from pyexpr.measurement.factor.bootstrap import bootstrap_cfa
+from pyexpr.measurement.factor.cfa import cfa
+from pyexpr.measurement.factor.cfa_result import CFAResult
+from pyexpr.measurement.invariance.invariance import invariance
 
 NAMES = ["q1", "q2", "q3", "q4"]
 MODEL = {"f": NAMES}

@@ -9,9 +9,9 @@ from lavaan_direct import by_lavaan
 from parity.factor_model import exactly
 
 from pyexpr.base.errors import DataError
-from pyexpr.measurement.bootstrap_cfa import bootstrap_cfa
-from pyexpr.measurement.cfa import cfa
-from pyexpr.measurement.invariance import invariance
+from pyexpr.measurement.factor.bootstrap import bootstrap_cfa
+from pyexpr.measurement.factor.cfa import cfa
+from pyexpr.measurement.invariance.invariance import invariance
 
 KEYS = np.array([0.7, 0.65, -0.68, -0.66])
 NAMES = ["happy", "warm", "sad", "cold"]

@@ -18,11 +18,12 @@ from parity.reliability import long_of, pingouins
 from reference import icc as reference
 
 from pyexpr.base.errors import ColumnError, DataError, SharedSubjectsWarning
-from pyexpr.measurement import icc_intervals, reliability
-from pyexpr.measurement.icc_cluster import METHOD, METHOD_BOTH
-from pyexpr.measurement.icc_forms import FORMS
-from pyexpr.measurement.icc_intervals import icc_interval
-from pyexpr.measurement.reliability import icc
+from pyexpr.measurement.icc import icc as reliability
+from pyexpr.measurement.icc import intervals as icc_intervals
+from pyexpr.measurement.icc.cluster import METHOD, METHOD_BOTH
+from pyexpr.measurement.icc.forms import FORMS
+from pyexpr.measurement.icc.icc import icc
+from pyexpr.measurement.icc.intervals import icc_interval
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 R = json.loads((GOLDEN / "icc.json").read_text())

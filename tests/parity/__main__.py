@@ -17,8 +17,8 @@ from parity.matrix import outcome_of, tables
 from parity.registry import comparisons
 from pyexpr.base.files import write_text
 from pyexpr.base.versions import versions
-from pyexpr.report.console import to_console
-from pyexpr.report.display import DisplayTable
+from pyexpr.report.tables.console import to_console
+from pyexpr.report.tables.display import DisplayTable
 
 PAGE = Path(__file__).parents[2] / "docs" / "validation.md"
 ABOUT = """# Validation

@@ -26,11 +26,11 @@ from parity.comparison import (
 )
 from parity.golden import SOURCES, exact, r_package
 from pyexpr.base.errors import FewSubjectsWarning
-from pyexpr.inference.comparison import ComparisonResult, compare_models
-from pyexpr.inference.intervals.evidence import Evidence, JackknifeGroup
-from pyexpr.inference.intervals.methods import compute
-from pyexpr.inference.multiplicity import holm
+from pyexpr.inference.comparison.comparison import ComparisonResult, compare_models
 from pyexpr.modeling import metrics
+from pyexpr.resampling.intervals.evidence import Evidence, JackknifeGroup
+from pyexpr.resampling.intervals.methods import compute
+from pyexpr.resampling.multiplicity import holm
 
 AREA = "Comparison of models"
 METHODS = ("percentile", "basic", "normal", "bca")

@@ -24,9 +24,9 @@ from parity.comparison import (
 from parity.golden import GOLDEN, SOURCES, exact, r_package
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.elastic_net import cross_products, elastic_net_fits
-from pyexpr.inference.cluster_ols import cluster_ols
-from pyexpr.inference.coefficients import context_coefficients
-from pyexpr.inference.wild import wild_test
+from pyexpr.inference.coefficients.cluster_ols import cluster_ols
+from pyexpr.inference.coefficients.coefficients import context_coefficients
+from pyexpr.inference.coefficients.wild import wild_test
 from pyexpr.modeling.elastic_net import ALPHAS, L1_RATIOS, ElasticNetRegressor
 
 AREA = "Coefficients"

@@ -15,9 +15,9 @@ import pandas as pd
 from parity import hosted
 from parity.factor_model import ENGINES, exactly
 from pyexpr.base.errors import EngineError, FactorModelError
-from pyexpr.measurement.cfa import cfa
 from pyexpr.measurement.engines import host_engine
-from pyexpr.report.display import DisplayTable
+from pyexpr.measurement.factor.cfa import cfa
+from pyexpr.report.tables.display import DisplayTable
 
 ABC = {"f": ["a", "b", "c"]}
 

@@ -15,8 +15,8 @@ from parity import hosted
 from parity.comparison import Comparison, Tolerance, absolute, aligned, largest, scaled
 from parity.golden import GOLDEN, SOURCES, exact, r_package
 from pyexpr.base.errors import EngineError
-from pyexpr.measurement.cfa import cfa
-from pyexpr.measurement.result import CFAResult
+from pyexpr.measurement.factor.cfa import cfa
+from pyexpr.measurement.factor.cfa_result import CFAResult
 
 AREA = "Factor model"
 ENGINES = ("rpy2", "host", "rscript", "native")

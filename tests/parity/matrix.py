@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from parity.comparison import Comparison, NotHereError, Tolerance
-from pyexpr.report.display import DisplayTable
+from pyexpr.report.tables.display import DisplayTable
 
 NOT_SERVED = "not served"
 NOT_HERE = "not here"

@@ -9,8 +9,8 @@ import pandas as pd
 from behavior.hand_made import recording, whole
 
 from parity.comparison import Comparison, Tolerance, python_package, relative
-from pyexpr.behavior.clip_features import clip_features
-from pyexpr.behavior.smoothing import savgol_motion, savgol_window
+from pyexpr.behavior.features.one_clip import clip_features
+from pyexpr.behavior.features.smoothing import savgol_motion, savgol_window
 from pyexpr.core.kinematics import angle_motion, landmark_motion
 
 AREA = "Movement"

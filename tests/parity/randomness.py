@@ -12,7 +12,7 @@ from scipy import stats
 from parity.comparison import Comparison, Tolerance, absolute, python_package, relative
 from pyexpr.base.errors import FewSubjectsWarning
 from pyexpr.core.cluster_bootstrap import draw_counts
-from pyexpr.inference.comparison import compare_models
+from pyexpr.inference.comparison.comparison import compare_models
 
 AREA = "Random numbers and exact tests"
 EQUAL = Tolerance(0.0, "whole numbers, the same ones")

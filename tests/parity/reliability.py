@@ -26,11 +26,11 @@ from parity.comparison import (
 from parity.golden import GOLDEN, SOURCES, exact, r_package
 from parity.nist import AT_1E12, NIST, PROBLEMS, exact_mean_squares, nist_long
 from pyexpr.core import icc as kernel
-from pyexpr.measurement import icc_reml
-from pyexpr.measurement.icc_criterion import Evaluation
-from pyexpr.measurement.icc_intervals import icc_interval
-from pyexpr.measurement.icc_reml import fit_components
-from pyexpr.measurement.reliability import icc
+from pyexpr.measurement.icc import reml as icc_reml
+from pyexpr.measurement.icc.criterion import Evaluation
+from pyexpr.measurement.icc.icc import icc
+from pyexpr.measurement.icc.intervals import icc_interval
+from pyexpr.measurement.icc.reml import fit_components
 
 AREA = "Intraclass correlations"
 R = json.loads((GOLDEN / "icc.json").read_text())

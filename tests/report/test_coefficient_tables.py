@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 
 from pyexpr.base.errors import ColumnError, DataError
-from pyexpr.inference.coefficient_plot import coefficients_figure
-from pyexpr.report.coefficient_tables import (
+from pyexpr.figures.weights import weights_alt
+from pyexpr.inference.coefficients.plot import coefficients_figure
+from pyexpr.report.tables.coefficients import (
     coefficients_table,
     contrasts_table,
     leakage_table,
     omnibus_table,
 )
-from pyexpr.report.weights_figure import weights_alt
 
 NAN = math.nan
 

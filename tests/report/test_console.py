@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from pyexpr.report import paper_figures, tables
-from pyexpr.report.paper_tables import paper_tables
+from pyexpr.paper import published_numbers
+from pyexpr.paper.tables import paper_tables
+from pyexpr.report.tables import tables
 
 
 def test_console_cuts_wide_tables_into_blocks_and_never_into_numbers() -> None:
-    table = tables.performance_table(paper_figures.performance(), names={"3d_cnn": "[red]3D"})
+    table = tables.performance_table(published_numbers.performance(), names={"3d_cnn": "[red]3D"})
     for width in (60, 80, 200):
         out = io.StringIO()
         tables.to_console(table, Console(file=out, width=width, color_system=None))
@@ -29,12 +30,12 @@ def test_console_cuts_wide_tables_into_blocks_and_never_into_numbers() -> None:
 
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_paper_recomputed_and_simulated_stay_side_by_side(width: int) -> None:
-    comparison = paper_figures.comparison()
+    comparison = published_numbers.comparison()
     comparison["other"] = comparison["term"].str.removeprefix("elastic_net - ")
     frames = []
     for table, keys, frame in (
-        ("1", ("context", "question"), paper_figures.reliability().assign(quantity="icc")),
-        ("3", ("context", "model"), paper_figures.performance()),
+        ("1", ("context", "question"), published_numbers.reliability().assign(quantity="icc")),
+        ("3", ("context", "model"), published_numbers.performance()),
         ("4", ("context", "other"), comparison),
     ):
         found = pd.DataFrame(

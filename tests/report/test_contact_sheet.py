@@ -8,9 +8,9 @@ import pytest
 from report.canvas import check_texts, shown_texts
 
 from pyexpr.base.video_file import write_video
-from pyexpr.behavior.video import read_video_clips
-from pyexpr.behavior.video_clips import VideoClips
-from pyexpr.report.contact_sheet import contact_sheet
+from pyexpr.behavior.video.clips import VideoClips
+from pyexpr.behavior.video.contact_sheet import contact_sheet
+from pyexpr.behavior.video.video import read_video_clips
 
 
 @pytest.fixture(scope="module")

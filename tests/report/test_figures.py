@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 from report.canvas import check_texts, shown_texts
 
-from pyexpr.base import drawing, plotting
 from pyexpr.base.errors import ColumnError, DataError
-from pyexpr.inference.coefficient_plot import coefficients_figure
-from pyexpr.report import figures, paper_figures
+from pyexpr.figures import drawing, plotting
+from pyexpr.figures import of_study as figures
+from pyexpr.inference.coefficients.plot import coefficients_figure
+from pyexpr.paper import published_numbers
 
 CONTEXTS = ("startle", "pain", "disgust", "fear", "sadness", "all")
 LONG = (
@@ -273,7 +274,7 @@ def test_performance_draws_every_row_where_its_label_stands() -> None:
 
 
 def test_performance_puts_each_dot_beside_its_own_name() -> None:
-    frame = paper_figures.performance()
+    frame = published_numbers.performance()
     figure = figures.performance_figure(frame)
     axes = figure.axes[0]
     names = [label.get_text() for label in axes.get_yticklabels()]
@@ -290,19 +291,19 @@ def test_performance_puts_each_dot_beside_its_own_name() -> None:
 
 
 def test_a_model_over_all_contexts_alone_stands_beside_the_others() -> None:
-    frame = paper_figures.performance()
+    frame = published_numbers.performance()
     # As a study lists them: context by context, "all" last.
     frame = frame.sort_values("context", key=lambda names: names == "all", kind="stable")
     frame = frame[(frame["model"] != "3d_cnn") | (frame["context"] == "all")]
     found, expected = (
         [label.get_text() for label in drawn.axes[0].get_yticklabels()]
-        for drawn in map(figures.performance_figure, (frame, paper_figures.performance()))
+        for drawn in map(figures.performance_figure, (frame, published_numbers.performance()))
     )
     assert found == expected
 
 
 def test_kinds_of_models_differ_without_colour() -> None:
-    figure = figures.performance_figure(paper_figures.performance())
+    figure = figures.performance_figure(published_numbers.performance())
     shapes = {
         (line.get_marker(), line.get_markerfacecolor() == "white")
         for line in figure.axes[0].lines
@@ -411,11 +412,11 @@ def test_weights_of_exactly_zero_are_hollow_and_missing_ones_named() -> None:
 
 
 def test_factor_shows_every_number_of_every_context() -> None:
-    figure = figures.factor_figure(paper_figures.loadings())
+    figure = figures.factor_figure(published_numbers.loadings())
     assert len(figure.axes) == 4
     for i, axes in enumerate(figure.axes):
         shown = [text.get_text() for text in axes.texts]
-        part = paper_figures.loadings().iloc[3 * i : 3 * i + 3]
+        part = published_numbers.loadings().iloc[3 * i : 3 * i + 3]
         for column in ("std_loading", "std_residual_variance"):
             for value in part[column]:
                 assert f"{value:.2f}"[1:] in shown
@@ -424,7 +425,9 @@ def test_factor_shows_every_number_of_every_context() -> None:
         assert {kind: kinds.count(kind) for kind in kinds} == {
             "Circle": 4, "Rectangle": 3, "FancyArrowPatch": 7,
         }  # fmt: skip
-    assert "Motion loads .85, residual variance .28" in figures.factor_alt(paper_figures.loadings())
+    assert "Motion loads .85, residual variance .28" in figures.factor_alt(
+        published_numbers.loadings()
+    )
 
 
 def test_factor_names_what_is_missing() -> None:

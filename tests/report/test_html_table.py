@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from pyexpr.report import paper_figures, tables
-from pyexpr.report.display import DisplayTable
-from pyexpr.report.html_table import report_table, word_html
+from pyexpr.paper import published_numbers
+from pyexpr.report.tables import tables
+from pyexpr.report.tables.display import DisplayTable
+from pyexpr.report.tables.html import report_table, word_html
 
 DISPLAY = DisplayTable(
     title="Table 1. Cells <b> & more.",
@@ -64,7 +65,7 @@ def test_symbols_of_statistics_are_in_italics() -> None:
 
 
 def test_all_cells_are_there() -> None:
-    display = tables.performance_table(paper_figures.performance())
+    display = tables.performance_table(published_numbers.performance())
     body = tree(report_table(display, "t3")).findall(".//tbody/tr")
     assert [tuple(text_of(cell) for cell in row) for row in body] == list(display.rows)
 

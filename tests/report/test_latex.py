@@ -7,9 +7,10 @@ import re
 import pytest
 from report.latex_reader import printed, rows
 
-from pyexpr.report import paper_figures, tables
-from pyexpr.report.display import DisplayTable
-from pyexpr.report.latex import _SIGNS, escaped, latex
+from pyexpr.paper import published_numbers
+from pyexpr.report.tables import tables
+from pyexpr.report.tables.display import DisplayTable
+from pyexpr.report.tables.latex import _SIGNS, escaped, latex
 
 EVERY_SIGN = "".join(sign for sign in _SIGNS if sign != "\u00a0")
 
@@ -133,10 +134,10 @@ def test_labels_too_wide_for_any_page_are_printed_all_the_same(numbers: int) -> 
 
 def test_the_papers_tables_come_back() -> None:
     for display in (
-        tables.reliability_table(paper_figures.reliability()),
-        tables.loadings_table(paper_figures.loadings()),
-        tables.performance_table(paper_figures.performance()),
-        tables.comparison_table(paper_figures.comparison()),
+        tables.reliability_table(published_numbers.reliability()),
+        tables.loadings_table(published_numbers.loadings()),
+        tables.performance_table(published_numbers.performance()),
+        tables.comparison_table(published_numbers.comparison()),
     ):
         found = rows(latex(display))
         assert found[-len(display.rows) :] == [list(row) for row in display.rows]

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from pyexpr.base.errors import ColumnError, DataError
-from pyexpr.report.figures import learning_alt, learning_figure
-from pyexpr.report.seeds_table import seeds_table
+from pyexpr.figures.of_study import learning_alt, learning_figure
+from pyexpr.report.tables.seeds import seeds_table
 
 
 @pytest.fixture

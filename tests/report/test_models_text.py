@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pyexpr.report.models_text import models_sentences
+from pyexpr.report.text.models import models_sentences
 from pyexpr.study.config import LSTMSection, Video3DSection
 
 
@@ -57,8 +57,8 @@ def test_choices_are_sentences(model: str, section: Any, words: str) -> None:
 
 
 def test_every_group_of_columns_has_words() -> None:
-    from pyexpr.behavior.frame_store import COLUMN_SETS
-    from pyexpr.behavior.openface_layout import GROUPS
+    from pyexpr.behavior.openface.frame_store import COLUMN_SETS
+    from pyexpr.behavior.openface.layout import GROUPS
 
     for name in (*COLUMN_SETS, *GROUPS):
         assert " read the " in told("lstm", LSTMSection(columns=(name,))).replace(

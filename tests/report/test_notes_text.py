@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 import pyexpr as px
-from pyexpr.measurement.icc_intervals import ONE_RATING_EACH
-from pyexpr.measurement.icc_result import NOTE_RATERS, NOTE_TEST
-from pyexpr.report.notes_text import readers_note, readers_notes, readers_reason
+from pyexpr.measurement.icc.intervals import ONE_RATING_EACH
+from pyexpr.measurement.icc.result import NOTE_RATERS, NOTE_TEST
 from pyexpr.study.models_stage import _INADMISSIBLE
+from pyexpr.words.notes import readers_note, readers_notes, readers_reason
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from pyexpr.base.errors import ColumnError, DataError
-from pyexpr.report import predictions_figure as module
-from pyexpr.report.predictions_figure import predictions_alt, predictions_figure
+from pyexpr.figures import predictions as module
+from pyexpr.figures.predictions import predictions_alt, predictions_figure
 
 
 def table() -> pd.DataFrame:

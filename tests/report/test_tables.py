@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 
 from pyexpr.base.errors import ColumnError, DataError
-from pyexpr.report import labels, paper_figures, tables
-from pyexpr.report.html_table import word_html
-from pyexpr.report.latex import latex
-from pyexpr.report.performance_figure import performance_alt
+from pyexpr.figures.performance import performance_alt
+from pyexpr.paper import published_numbers
+from pyexpr.report.tables import tables
+from pyexpr.report.tables.html import word_html
+from pyexpr.report.tables.latex import latex
+from pyexpr.words import labels
 
 NAN = math.nan
 INF = math.inf
@@ -116,14 +118,14 @@ def test_reliability_table() -> None:
 
 
 def test_the_papers_table_1_comes_back() -> None:
-    rows = tables.reliability_table(paper_figures.reliability()).rows
+    rows = tables.reliability_table(published_numbers.reliability()).rows
     assert rows[0] == ("Startle", "Response", ".84", "[.82, .86]", "700", "6")
     assert rows[8] == ("Disgust", "Motion", ".86", "[.84, .88]", "560", "6")
     assert rows[11] == ("All", "Motion", ".85", "[.84, .86]", "2,240", "6")
 
 
 def test_the_papers_table_2_comes_back() -> None:
-    table = tables.loadings_table(paper_figures.loadings())
+    table = tables.loadings_table(published_numbers.loadings())
     assert table.markdown().splitlines()[2:] == [
         "| Parameter     | Startle | Pain | Disgust | All |",
         "| ------------- | ------: | ---: | ------: | --: |",
@@ -139,7 +141,7 @@ def test_the_papers_table_2_comes_back() -> None:
 
 
 def test_the_papers_table_3_comes_back_with_elastic_net_in_bold() -> None:
-    table = tables.performance_table(paper_figures.performance())
+    table = tables.performance_table(published_numbers.performance())
     lines = table.markdown().splitlines()
     assert [cell.strip() for cell in lines[-5].split("|")[1:-1]] == [
         "ElasticNet", "**0.100**", "**0.104**", "**0.084**", "**0.124**",
@@ -271,10 +273,10 @@ def test_two_estimates_of_one_row_are_an_error() -> None:
 
 
 def test_the_papers_table_4_comes_back() -> None:
-    rows = tables.comparison_table(paper_figures.comparison()).rows
+    rows = tables.comparison_table(published_numbers.comparison()).rows
     assert rows[0][2:] == ("ElasticNet − Uniform baseline", "−0.185", "[−0.203, −0.168]", "< .001")
     assert rows[2][2:] == ("ElasticNet − Human baseline", "0.034", "[0.016, 0.052]", ".001")
-    assert tables.comparison_table(paper_figures.comparison()).notes == ()
+    assert tables.comparison_table(published_numbers.comparison()).notes == ()
 
 
 def test_weights_tell_exact_zero_from_rounded() -> None:
@@ -305,10 +307,19 @@ def test_long_lists_in_notes_are_counted() -> None:
 
 def test_side_by_side() -> None:
     keys = ["context", "question"]
-    ours = paper_figures.reliability().iloc[:2].assign(estimate=[0.8, NAN], reason=["", "constant"])
+    ours = (
+        published_numbers.reliability()
+        .iloc[:2]
+        .assign(estimate=[0.8, NAN], reason=["", "constant"])
+    )
     truth = pd.DataFrame([("startle", "emotion", 0.9)], columns=[*keys, "estimate"])
     table = tables.side_by_side(
-        ours, keys=keys, truth=truth, paper=paper_figures.reliability(), of="icc", title="Beside"
+        ours,
+        keys=keys,
+        truth=truth,
+        paper=published_numbers.reliability(),
+        of="icc",
+        title="Beside",
     )
     assert table.columns == ("Context", "Question", "Ours", "Interval", "Truth", "Paper")
     assert table.rows == (
@@ -320,10 +331,10 @@ def test_side_by_side() -> None:
 
 def test_side_by_side_of_two_values() -> None:
     table = tables.side_by_side(
-        paper_figures.loadings().iloc[:1],
+        published_numbers.loadings().iloc[:1],
         keys=["context", "indicator"],
         values=["std_loading", "std_residual_variance"],
-        paper=paper_figures.loadings(),
+        paper=published_numbers.loadings(),
         title="Beside",
         notes=["Simulated."],
     )
@@ -381,23 +392,23 @@ def test_bad_frames_are_named() -> None:
 
 
 def test_paper_figures_have_the_papers_shape() -> None:
-    icc = paper_figures.reliability().set_index(["context", "question"])
+    icc = published_numbers.reliability().set_index(["context", "question"])
     limits = ["estimate", "conf_low", "conf_high"]
     assert tuple(icc.loc[("pain", "motion"), limits]) == (0.80, 0.78, 0.82)
     assert tuple(icc.loc[("disgust", "emotion"), limits]) == (0.88, 0.87, 0.90)
-    loadings = paper_figures.loadings()
+    loadings = published_numbers.loadings()
     # A standardised indicator's variance is 1: the two roundings leave at most .015.
     total = loadings["std_loading"] ** 2 + loadings["std_residual_variance"]
     assert (total - 1).abs().max() <= 0.015
-    performance = paper_figures.performance()
+    performance = published_numbers.performance()
     assert len(performance) == 2 * 7 * 4
     disgust = performance[performance["context"] == "disgust"].set_index(["metric", "model"])
     assert disgust.loc["nrmse", "estimate"].idxmin() == "human"
     assert disgust.loc["correlation", "estimate"].idxmax() == "elastic_net"
-    comparison = paper_figures.comparison()
+    comparison = published_numbers.comparison()
     inside = comparison["estimate"].between(comparison["conf_low"], comparison["conf_high"])
     assert inside.all()
-    signs = paper_figures.weight_signs()
+    signs = published_numbers.weight_signs()
     negative = signs[signs["sign"] < 0]
     assert list(zip(negative["context"], negative["feature"], strict=True)) == [
         ("startle", "head_displacement"),

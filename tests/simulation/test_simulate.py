@@ -22,7 +22,7 @@ from scipy.spatial.transform import Rotation
 from pyexpr.base.errors import DataError, StudyError
 from pyexpr.base.files import OutputError
 from pyexpr.behavior.schedules import BP4D_PLUS
-from pyexpr.report.paper_figures import weight_signs
+from pyexpr.paper.published_numbers import weight_signs
 from pyexpr.simulation import simulate
 from pyexpr.simulation.clips import (
     CLIP_SECONDS,

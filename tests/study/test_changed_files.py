@@ -14,7 +14,7 @@ from study_variants import tables_of, variant
 
 from pyexpr.base.errors import PyexprWarning, StudyError
 from pyexpr.base.files import sha256
-from pyexpr.behavior.features import extract_features
+from pyexpr.behavior.features.features import extract_features
 from pyexpr.study import stages
 from pyexpr.study.pipeline import Study, StudyResult
 from pyexpr.study.store import StageOutput

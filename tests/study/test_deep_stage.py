@@ -17,7 +17,7 @@ from study_variants import variant
 from pyexpr.base.errors import DeepNotInstalledError, StudyError
 from pyexpr.deep import LSTMRegressor, training
 from pyexpr.modeling.metrics import correlation
-from pyexpr.report.seeds_table import seeds_table
+from pyexpr.report.tables.seeds import seeds_table
 from pyexpr.study.config import StudyConfig, read_config
 from pyexpr.study.pipeline import STAGES, Study, StudyResult
 from pyexpr.study.stages import comparison

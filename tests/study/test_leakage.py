@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pyexpr.base.errors import StudyError
-from pyexpr.measurement.cfa import cfa
+from pyexpr.measurement.factor.cfa import cfa
 from pyexpr.study.leakage import training_scores
 from pyexpr.study.pipeline import Study, StudyResult
 

@@ -13,8 +13,8 @@ import pytest
 from study_variants import variant
 
 from pyexpr.base.files import OutputError, sha256
+from pyexpr.paper.reproduce import check_paper_folder
 from pyexpr.study import rendered
-from pyexpr.study.paper import check_paper_folder
 from pyexpr.study.pipeline import STAGES, Study, StudyResult
 from pyexpr.study.render import planned_files
 from pyexpr.study.report import REPORT, study_report

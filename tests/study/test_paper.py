@@ -12,12 +12,12 @@ import pytest
 
 from pyexpr.base.errors import DataError, StudyError
 from pyexpr.base.files import OutputError
-from pyexpr.report import paper_figures
-from pyexpr.study.paper import PaperResult, reproduce_paper
-from pyexpr.study.paper_rows import STATUSES, Figure, PaperRow, _in_range
+from pyexpr.paper import published_numbers
+from pyexpr.paper.published import Range
+from pyexpr.paper.reproduce import PaperResult, reproduce_paper
+from pyexpr.paper.rows import STATUSES, Figure, PaperRow, _in_range
+from pyexpr.paper.simulated import analyse_simulated
 from pyexpr.study.pipeline import StudyResult
-from pyexpr.study.published import Range
-from pyexpr.study.simulated import analyse_simulated
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_every_published_figure_has_its_row(result: PaperResult) -> None:
     }  # fmt: skip
     assert set(table["status"]) <= set(STATUSES)
     assert (table["remark"] != "").all()
-    paper = paper_figures.performance()
+    paper = published_numbers.performance()
     np.testing.assert_array_equal(table.loc[table["table"] == "3", "paper"], paper["estimate"])
     assert table.loc[table["status"] == "misprint", "item"].tolist() == ["motion", "emotion"]
 

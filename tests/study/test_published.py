@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from pyexpr.measurement.cfa import cfa
-from pyexpr.report import paper_figures
-from pyexpr.study.published import (
+from pyexpr.measurement.factor.cfa import cfa
+from pyexpr.paper import published_numbers
+from pyexpr.paper.published import (
     bartlett_from_published,
     bartlett_weights,
     baseline_correlation,
@@ -25,7 +25,7 @@ SIGMAS = 4.0
 
 
 def test_table_1_comes_back_within_rounding() -> None:
-    for row in paper_figures.reliability().itertuples():
+    for row in published_numbers.reliability().itertuples():
         found = check_interval(
             row.estimate, row.conf_low, row.conf_high, n_targets=row.n_targets, k=6, digits=2,
             fewest=row.n_targets,
@@ -50,7 +50,7 @@ ODD = {
 
 def test_the_pilots_come_back_but_for_misprints_and_lost_clips() -> None:
     seen = {}
-    for row in paper_figures.pilots().itertuples():
+    for row in published_numbers.pilots().itertuples():
         found = check_interval(
             row.estimate, row.conf_low, row.conf_high, n_targets=row.n_targets, k=row.k,
             digits=3, fewest=row.n_targets - 5,

@@ -18,11 +18,11 @@ from study_variants import tables_of, variant
 
 from pyexpr.base.errors import StudyError
 from pyexpr.base.files import OutputError, sha256
-from pyexpr.report.labels import interval, number
 from pyexpr.study.pipeline import Study, StudyResult
 from pyexpr.study.report import REPORT, study_report
 from pyexpr.study.seal import sealed
 from pyexpr.study.summary import print_summary
+from pyexpr.words.labels import interval, number
 
 VOID = {"meta", "br", "hr", "img", "link", "col"}
 

@@ -14,8 +14,8 @@ import numpy as np
 from pyexpr.base.errors import FactorModelError
 from pyexpr.core.factor_model import FactorFit, fit_factor, moments
 from pyexpr.measurement.engines.equal_loadings import fit_equal_loadings
+from pyexpr.measurement.engines.fit_measures import FitSums, fit_measures
 from pyexpr.measurement.engines.protocol import FitOutput, FitRequest, Parameters, unsupported
-from pyexpr.measurement.fit_measures import FitSums, fit_measures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -25,7 +25,7 @@ from pyexpr.measurement.engines.units import measures_in, unit_of_parameter, uni
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pyexpr.measurement.spec import MeasurementModel
+    from pyexpr.measurement.specification import MeasurementModel
 
 STOPPED = "stopped by Ctrl-C while the factor model was fitted: there is no result of this fit"
 
@@ -112,7 +112,7 @@ class Engine(Protocol):
 @lru_cache(maxsize=1)
 def bridge_text() -> str:
     """Return the text of bridge.R."""
-    return files("pyexpr.measurement").joinpath("bridge.R").read_text(encoding="utf-8")
+    return files("pyexpr.measurement.engines").joinpath("bridge.R").read_text(encoding="utf-8")
 
 
 def r_not_found(what: str) -> RNotFoundError:

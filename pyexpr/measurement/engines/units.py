@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pyexpr.measurement.spec import MeasurementModel
+    from pyexpr.measurement.specification import MeasurementModel
 
 # Standard deviations within these, and no further apart than that, are left as they are.
 _SMALLEST, _LARGEST, _APART = 1e-3, 1e3, 100.0

@@ -1,0 +1,1 @@
+"""Features of clips: displacement, velocity, and what stands beside them."""

@@ -1,0 +1,326 @@
+"""One clip of one recording to its fourteen features.
+
+In this order: the clip is cut out, its frames are binned, bins are differenced,
+differences are averaged (`pyexpr.core.kinematics`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyexpr.base.errors import DataError
+from pyexpr.behavior.features.alignment import normalised_landmarks
+from pyexpr.behavior.features.binning import Binning, Bins, bin_points, frame_bins, known_points
+from pyexpr.behavior.features.options import (
+    FEATURES,
+    MOVING,
+    AuCount,
+    Derivatives,
+    FeatureOptions,
+    Head,
+    Landmarks,
+    head_group,
+    landmark_group,
+)
+from pyexpr.behavior.features.smoothing import savgol_motion, savgol_window
+from pyexpr.core.kinematics import Velocity, angle_motion, landmark_motion
+
+if TYPE_CHECKING:
+    from pyexpr.behavior.openface.recording import OpenFaceRecording
+    from pyexpr.behavior.schedules import Clip
+
+#: A clip needs this many velocities, each of three adjacent valid bins.
+FEWEST_VELOCITIES = 3
+#: Seconds a unit must be present to count as one of the "distinct".
+DISTINCT_SECONDS = 0.2
+
+
+def clip_features(
+    recording: OpenFaceRecording,
+    clip: Clip,
+    *,
+    rate: float = 5.0,
+    bins: Binning = "mean",
+    velocity: Velocity = "abs_derivative",
+    head: Head = "pose",
+    au_count: AuCount = "mean",
+    min_valid: float = 0.5,
+    landmarks: Landmarks = "2d",
+    derivatives: Derivatives = "differences",
+) -> dict[str, Any]:
+    r"""Compute the features of one clip.
+
+    Frame k of the clip goes to bin ``floor(rate * k / fps + 1e-9)``; a bin is
+    valid with half of its expected frames. With :math:`d_t` the Euclidean
+    distance between adjacent valid bins, displacement is the mean of :math:`d_t`
+    and velocity the mean of :math:`|d_{t+1} - d_t| \cdot rate` (three adjacent
+    valid bins). Gaps are never bridged.
+
+    Parameters
+    ----------
+    recording : OpenFaceRecording
+        Frames that are not valid are NaN and take no part.
+    clip : Clip
+        Frames on the grid of this recording, half-open.
+    rate : float
+        Bins per second.
+    bins : {"mean", "decimate"}
+        Mean of the bin's valid frames, or its first frame.
+    velocity : {"abs_derivative", "derivative", "speed"}
+        The reading of velocity; see `pyexpr.core.kinematics.landmark_motion`.
+    head : {"pose", "params"}
+        Head position from pose_Tx, pose_Ty, pose_Tz (mm), or from p_tx, p_ty,
+        p_scale (px, px, and the scale without unit).
+    au_count : {"mean", "distinct"}
+        Mean number of units present per valid frame, or the number of units
+        present for at least 0.2 s of the clip's valid frames.
+    min_valid : float
+        Share of the bins that must be valid.
+    landmarks : {"2d", "3d", "normalised"}
+        Points in the image (px), in space (mm), or in space with the head's
+        position and rotation removed, in interocular distances; see
+        `pyexpr.behavior.features.alignment.normalised_landmarks`.
+    derivatives : {"differences", "savgol"}
+        Differences between bins, or Savitzky and Golay's derivatives of the
+        frames; see `pyexpr.behavior.features.smoothing.savgol_motion`.
+
+    Returns
+    -------
+    dict
+        The fourteen `FEATURES`, units as `feature_units` gives them:
+
+        - ``points_``: the 68 landmarks, averaged over all valid (landmark, step)
+          pairs;
+        - ``head_``, and ``pitch_``, ``yaw_``, ``roll_`` (pose_Rx, Ry, Rz in
+          degrees, differences wrapped);
+        - ``gaze_``: (gaze_angle_x, gaze_angle_y) in degrees; without them from
+          the mean of the two gaze vectors, atan2(x, -z) and atan2(y, -z);
+        - ``au_count``, ``au_intensity`` (mean of ``_r`` over all (frame, unit)
+          pairs with ``_c`` equal to 1; 0 if there is none).
+
+        Then ``n_frames``, ``n_valid_frames``, ``n_bins``, ``n_valid_bins``,
+        ``n_velocities`` (runs of three adjacent valid bins), ``n_au_active``
+        (pairs behind au_intensity), and ``reason``: "" or why features are NaN.
+
+    Raises
+    ------
+    DataError
+        For an option that makes no sense, or a clip outside the recording.
+
+    Notes
+    -----
+    A clip with fewer valid bins than `min_valid` asks for, or fewer than three
+    velocities, has no features at all; a signal for which this holds alone, or
+    whose columns the file lacks, has NaN for its own. Follows Lin, Girard
+    and Morency (2020), section 4.2. Checked against closed forms.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from pyexpr.behavior.openface.recording import read_openface
+    >>> from pyexpr.behavior.schedules import Clip
+    >>> path = os.path.join(tempfile.mkdtemp(), "s01.csv")
+    >>> with open(path, "w") as file:
+    ...     _ = file.write("frame,timestamp,confidence,success,pose_Rx,pose_Ry,pose_Rz\n")
+    ...     for k in range(75):  # nods 0.5 rad/s
+    ...         _ = file.write(f"{k + 1},{k / 25:.2f},0.98,1,{0.02 * k:.2f},0,0\n")
+    >>> found = clip_features(read_openface(path), Clip("task", "1", 0, 75))
+    >>> round(found["pitch_displacement"], 3), found["n_valid_bins"]  # degrees per step
+    (5.73, 15)
+    """
+    options = FeatureOptions(
+        rate, bins, velocity, head, au_count, min_valid, landmarks, derivatives
+    )
+    return features_of(recording, clip, options)
+
+
+def features_of(
+    recording: OpenFaceRecording, clip: Clip, options: FeatureOptions
+) -> dict[str, Any]:
+    """Compute `clip_features` under options checked before."""
+    if not 0 <= clip.start_frame < clip.stop_frame <= recording.n_frames:
+        raise DataError(
+            f"clip {clip.label!r} spans frames {clip.start_frame} to {clip.stop_frame}, but "
+            f"{recording.path!r} has {recording.n_frames}"
+        )
+    frames = slice(clip.start_frame, clip.stop_frame)
+    valid = recording.valid[frames]
+    groups = {name: values[frames] for name, values in recording.groups.items()}
+    grid = frame_bins(len(valid), recording.fps, options.rate)
+    valid_bins = valid[grid.first] if options.bins == "decimate" else grid.valid(valid)
+
+    features: dict[str, Any] = dict.fromkeys(FEATURES, float("nan"))
+    counts = {
+        "n_frames": len(valid),
+        "n_valid_frames": int(valid.sum()),
+        "n_bins": len(grid),
+        "n_valid_bins": int(valid_bins.sum()),
+        "n_velocities": _velocities(valid_bins),
+        "n_au_active": 0,
+    }
+    reason = _too_few(valid_bins, options)
+    if reason:
+        return features | counts | {"reason": reason}
+
+    reasons = []
+    for part in MOVING:
+        moved = _motion(part, groups, grid, recording.fps, options)
+        if isinstance(moved, str):
+            reasons.append(f"{part}: {moved}")
+        else:
+            features[f"{part}_displacement"], features[f"{part}_velocity"] = moved
+    units, n_active, missing = _action_units(recording, groups, valid, options)
+    features |= units
+    counts["n_au_active"] = n_active
+    return features | counts | {"reason": "; ".join(reasons + missing)}
+
+
+def _velocities(valid_bins: NDArray[np.bool_]) -> int:
+    return int((valid_bins[2:] & valid_bins[1:-1] & valid_bins[:-2]).sum())
+
+
+def _too_few(valid_bins: NDArray[np.bool_], options: FeatureOptions) -> str:
+    """Return why a clip with these valid bins has no features, or ""."""
+    n_bins, n_valid = len(valid_bins), int(valid_bins.sum())
+    needed = max(int(np.ceil(options.min_valid * n_bins - 1e-9)), 1)
+    if n_valid < needed:
+        return f"{n_valid} of {n_bins} bins valid, {needed} needed"
+    n_velocities = _velocities(valid_bins)
+    if n_velocities < FEWEST_VELOCITIES:
+        return (
+            f"{n_velocities} velocities (runs of three adjacent valid bins), "
+            f"{FEWEST_VELOCITIES} needed"
+        )
+    return ""
+
+
+def _motion(
+    part: str,
+    groups: Mapping[str, NDArray[np.float64]],
+    grid: Bins,
+    fps: float,
+    options: FeatureOptions,
+) -> tuple[float, float] | str:
+    """Return displacement and velocity of one part, or why there are none."""
+    points = _SIGNALS[part](groups, options)
+    if isinstance(points, str):
+        return points
+    angles = part in _ANGLES
+    positions = bin_points(points, grid, options.bins, angles=angles)
+    reason = _too_few(np.logical_or.reduce(known_points(positions), axis=1), options)
+    if reason:
+        return reason
+    rate, reading = options.rate, options.velocity
+    if options.derivatives == "savgol":
+        return _smoothed(points, fps, options, angles=angles)
+    if angles:
+        motion = angle_motion(positions[:, 0, 0], rate=rate, velocity=reading)
+    else:
+        motion = landmark_motion(positions, rate=rate, velocity=reading)
+    return motion.displacement, motion.velocity
+
+
+def _smoothed(
+    points: NDArray[np.float64], fps: float, options: FeatureOptions, *, angles: bool
+) -> tuple[float, float] | str:
+    """Return displacement and velocity by smoothed derivatives, or why there are none."""
+    displacement, velocity, n_frames = savgol_motion(
+        points, fps=fps, rate=options.rate, velocity=options.velocity, angles=angles
+    )
+    # As much time as the fewest velocities between bins take.
+    needed = int(np.ceil(FEWEST_VELOCITIES * fps / options.rate - 1e-9))
+    if n_frames < needed:
+        window = savgol_window(fps)
+        return f"{n_frames} frames with a whole window of {window} frames, {needed} needed"
+    return displacement, velocity
+
+
+_ANGLES = {"pitch": 0, "yaw": 1, "roll": 2}
+_Signal = NDArray[np.float64] | str
+
+
+def _absent(group: str) -> str:
+    return f"the file has no {group}"
+
+
+def _points(groups: Mapping[str, NDArray[np.float64]], options: FeatureOptions) -> _Signal:
+    name = landmark_group(options)
+    if name not in groups:
+        return _absent(name)
+    if options.landmarks == "normalised":
+        return normalised_landmarks(groups[name])
+    return groups[name]
+
+
+def _head(groups: Mapping[str, NDArray[np.float64]], options: FeatureOptions) -> _Signal:
+    name = head_group(options)
+    if name not in groups:
+        return _absent(name)
+    # params are p_scale, p_rx, p_ry, p_rz, p_tx, p_ty.
+    columns = [0, 1, 2] if options.head == "pose" else [4, 5, 0]
+    position: NDArray[np.float64] = groups[name][:, np.newaxis, columns]
+    return position
+
+
+def _rotation(groups: Mapping[str, NDArray[np.float64]], axis: int) -> _Signal:
+    if "pose_rotation" not in groups:
+        return _absent("pose_rotation")
+    radians: NDArray[np.float64] = groups["pose_rotation"][:, np.newaxis, [axis]]
+    degrees: NDArray[np.float64] = np.degrees(radians)
+    return degrees
+
+
+def _gaze(groups: Mapping[str, NDArray[np.float64]], options: FeatureOptions) -> _Signal:
+    if "gaze_angle" in groups:
+        return np.degrees(groups["gaze_angle"][:, np.newaxis, :])
+    if "gaze_vector" not in groups:
+        return _absent("gaze_angle and no gaze_vector")
+    x, y, z = groups["gaze_vector"].reshape(-1, 2, 3).mean(axis=1).T
+    radians: NDArray[np.float64] = np.stack([np.arctan2(x, -z), np.arctan2(y, -z)], axis=1)
+    return np.degrees(radians[:, np.newaxis, :])
+
+
+_SIGNALS = {
+    "points": _points,
+    "head": _head,
+    "pitch": lambda groups, options: _rotation(groups, 0),
+    "yaw": lambda groups, options: _rotation(groups, 1),
+    "roll": lambda groups, options: _rotation(groups, 2),
+    "gaze": _gaze,
+}
+
+
+def _action_units(
+    recording: OpenFaceRecording,
+    groups: Mapping[str, NDArray[np.float64]],
+    valid: NDArray[np.bool_],
+    options: FeatureOptions,
+) -> tuple[dict[str, float], int, list[str]]:
+    """Return au_count and au_intensity, the pairs behind the latter, and what is missing."""
+    if "au_presence" not in groups:
+        return {}, 0, [f"action units: {_absent('au_presence')}"]
+    presence = groups["au_presence"]
+    known = valid & np.isfinite(presence).all(axis=1)
+    if not known.any():
+        return {}, 0, ["action units: no frame with all of them"]
+    present = presence == 1
+    found = {"au_count": _au_count(present[known], recording.fps, options.au_count)}
+    if "au_intensity" not in groups:
+        return found, 0, [f"au_intensity: {_absent('au_intensity')}"]
+    # AU28 has a presence but no intensity.
+    both = [name for name in recording.au_intensity_names if name in recording.au_presence_names]
+    shown = present[:, [recording.au_presence_names.index(name) for name in both]]
+    values = groups["au_intensity"][:, [recording.au_intensity_names.index(name) for name in both]]
+    active = values[shown & known[:, np.newaxis] & np.isfinite(values)]
+    found["au_intensity"] = float(active.mean()) if len(active) else 0.0
+    return found, len(active), []
+
+
+def _au_count(present: NDArray[np.bool_], fps: float, how: AuCount) -> float:
+    if how == "mean":
+        return float(present.sum(axis=1).mean())
+    return float((present.sum(axis=0) >= DISTINCT_SECONDS * fps - 1e-9).sum())

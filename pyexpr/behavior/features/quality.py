@@ -1,0 +1,116 @@
+"""How much of a recording, or of a clip, can be used: one row each, in frames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyexpr.base.errors import DataError
+from pyexpr.behavior.openface.recording import OpenFaceRecording
+from pyexpr.behavior.schedules import Clip
+
+
+def longest_gap(valid: NDArray[np.bool_]) -> int:
+    """Return the longest run of frames that are not valid."""
+    edges = np.flatnonzero(np.concatenate(([True], valid, [True])))
+    return int(np.diff(edges).max()) - 1
+
+
+def recording_quality(recording: OpenFaceRecording) -> dict[str, Any]:
+    """Describe a recording in one table row.
+
+    Parameters
+    ----------
+    recording : OpenFaceRecording
+
+    Returns
+    -------
+    dict
+        ``openface`` (path), ``fps``, ``fps_source``; in frames:
+        ``frames_expected`` (from the first to the last number), ``frames_present``
+        (a row in the file), ``frames_valid``, ``frames_missing`` (no row),
+        ``frames_failed`` (a row, not valid), ``longest_gap`` (longest run of
+        frames that are not valid); ``share_valid`` (of the expected);
+        ``mean_confidence`` (over the frames present; NaN if the file has none);
+        in rows of the file: ``rows_read``, ``rows_cut``, ``rows_overlong``,
+        ``rows_doubled``, ``rows_other_face``; ``faces``; ``values_missing``
+        (no number in a valid frame); ``notes`` (joined by "; ").
+    """
+    log = recording.log
+    return {
+        "openface": recording.path,
+        "fps": recording.fps,
+        "fps_source": recording.fps_source,
+        **_counts(recording, 0, recording.n_frames),
+        "rows_read": log.rows_read,
+        "rows_cut": log.rows_cut,
+        "rows_overlong": log.rows_overlong,
+        "rows_doubled": log.rows_doubled,
+        "rows_other_face": log.rows_other_face,
+        "faces": log.faces,
+        "values_missing": log.values_missing,
+        "notes": "; ".join(log.notes),
+    }
+
+
+def clip_quality(recording: OpenFaceRecording, clip: Clip) -> dict[str, Any]:
+    """Describe one clip of a recording in one table row.
+
+    Parameters
+    ----------
+    recording : OpenFaceRecording
+    clip : Clip
+        Frames on the grid of this recording.
+
+    Returns
+    -------
+    dict
+        ``context``, ``clip`` (the label), ``start``, ``end`` (s, of the recording),
+        and of this clip ``frames_expected`` to ``mean_confidence``,
+        ``rows_doubled`` and ``rows_other_face`` as in `recording_quality`. A cut
+        row belongs to no frame for certain: its frame is among those missing.
+
+    Raises
+    ------
+    DataError
+        If the clip does not lie within the recording.
+    """
+    if not 0 <= clip.start_frame < clip.stop_frame <= recording.n_frames:
+        raise DataError(
+            f"clip {clip.label!r} spans frames {clip.start_frame} to {clip.stop_frame}, but "
+            f"{recording.path!r} has {recording.n_frames}; cut the schedule for this recording"
+        )
+    return {
+        "context": clip.context,
+        "clip": clip.label,
+        "start": clip.start_frame / recording.fps,
+        "end": clip.stop_frame / recording.fps,
+        **_counts(recording, clip.start_frame, clip.stop_frame),
+        "rows_doubled": _within(recording.doubled_frames, clip),
+        "rows_other_face": _within(recording.other_face_frames, clip),
+    }
+
+
+def _within(frames: NDArray[np.int64], clip: Clip) -> int:
+    """Count the frames of a sorted list that lie in a clip."""
+    low, high = np.searchsorted(frames, (clip.start_frame, clip.stop_frame))
+    return int(high - low)
+
+
+def _counts(recording: OpenFaceRecording, start: int, stop: int) -> dict[str, Any]:
+    present, valid = recording.present[start:stop], recording.valid[start:stop]
+    known = recording.confidence[start:stop]
+    known = known[np.isfinite(known)]
+    expected = stop - start
+    return {
+        "frames_expected": expected,
+        "frames_present": int(present.sum()),
+        "frames_valid": int(valid.sum()),
+        "frames_missing": int((~present).sum()),
+        "frames_failed": int((present & ~valid).sum()),
+        "longest_gap": longest_gap(valid),
+        "share_valid": float(valid.mean()) if expected else float("nan"),
+        "mean_confidence": float(known.mean()) if len(known) else float("nan"),
+    }

@@ -1,0 +1,296 @@
+"""Clips as sequences of frames: what a model that sees every frame is given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyexpr.base.errors import ColumnError, DataError, listed
+from pyexpr.base.processes import available_processors
+from pyexpr.base.progress import progress as shown
+from pyexpr.base.tables import as_frame, numeric_column, require_columns
+from pyexpr.behavior.openface.frame_store import (
+    COLUMN_SETS,
+    Frames,
+    Reading,
+    mapped_rows,
+    read_frames,
+    wanted_groups,
+)
+from pyexpr.behavior.schedules import Segment
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["COLUMN_SETS", "ClipSequences", "clip_rows", "read_sequences"]
+
+_WHAT = "the clip table"
+# 3 * 0.1 * 10 is 3.0000000000000004: a frame must not hang on the last bit.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipSequences:
+    """The frames of clips.
+
+    Attributes
+    ----------
+    clips : sequence of (frames, p) float32 arrays
+        NaN where a frame is missing or not valid. With a cache, each is read from its
+        file when it is asked for.
+    lengths : (clips,) int64
+        Frames of each of them.
+    names : tuple of str
+        OpenFace's names of the p columns.
+    table : DataFrame
+        A row per clip: openface, start, end, fps (of the recording), n_frames (of the
+        clip in its recording), n_valid_frames, n_missing_frames (without a row), n_failed_frames
+        (with a row that is not valid), n_missing_values (no number, in valid frames).
+    """
+
+    clips: Sequence[NDArray[np.float32]]
+    lengths: NDArray[np.int64]
+    names: tuple[str, ...]
+    table: pd.DataFrame
+
+
+class _KeptClips(Sequence[NDArray[np.float32]]):
+    """Clips in kept arrays: which rows of which file. Open files would be too many."""
+
+    def __init__(self, places: list[tuple[Path, slice | NDArray[np.int64]]]) -> None:
+        self.places = places
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, number: Any) -> Any:
+        return mapped_rows(*self.places[number])
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRow:
+    """One row of a clip table: which seconds of which file."""
+
+    path: str
+    segment: Segment
+
+
+def clip_rows(table: Any, names: Sequence[str], *, what: str = _WHAT) -> list[ClipRow]:
+    """Return file and seconds of each row of a clip table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns start, end (seconds of the recording; negative starts count from
+        its end) and one of `names`; others are ignored.
+    names : sequence of str
+        What the column of the file may be called; the first that is there counts.
+    what : str
+        The table's name for messages.
+
+    Raises
+    ------
+    ColumnError
+        If a column is missing or holds no number or path; the message names the row.
+    DataError
+        If there are no rows, or a clip does not end after its start.
+    """
+    frame = as_frame(table, what=what)
+    held = next((name for name in names if name in frame.columns), names[0])
+    require_columns(frame, [held, "start", "end"], what=what)
+    if frame.empty:
+        raise DataError(f"{what} has no rows")
+    starts, ends = (numeric_column(frame, name, what=what) for name in ("start", "end"))
+    rows = []
+    for number, (path, start, end) in enumerate(zip(frame[held], starts, ends, strict=True), 1):
+        if not isinstance(path, (str, os.PathLike)) or not str(path).strip():
+            raise ColumnError(
+                f"column {held!r} of {what} must hold paths, but row {number} holds {path!r}"
+            )
+        try:
+            segment = Segment(float(start), float(end), f"row {number}")
+        except DataError as error:
+            raise DataError(f"row {number} of {what}: {error}") from None
+        rows.append(ClipRow(os.fspath(path), segment))
+    return rows
+
+
+def read_sequences(
+    table: Any,
+    columns: str | Sequence[str] = "points",
+    *,
+    rate: float | None = 25.0,
+    fps: float | None = None,
+    min_confidence: float | None = None,
+    face: Literal["largest"] | int = "largest",
+    cache_dir: Path | str | None = None,
+    progress: bool | None = None,
+    what: str = _WHAT,
+) -> ClipSequences:
+    r"""Read the frames of every clip of a table from its OpenFace file.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row per clip: openface (path; or recording), start, end (seconds of the
+        recording; negative starts count from its end). Other columns are ignored.
+    columns : str or sequence of str
+        Groups of columns: "points" (face and eyes, 2D and 3D), "points_2d",
+        "points_3d", "eyes", "gaze", "pose", "aus", "parameters", "all", or names of
+        the reader's groups.
+    rate : float, optional
+        Frames per second of the sequences, Hz. A recording of another rate gives for
+        each time k / rate the frame shown then. None: as recorded.
+    fps, min_confidence, face
+        As in `read_openface`.
+    cache_dir : path, optional
+        Where each recording's array is kept, so that it is parsed once.
+    progress : bool, optional
+        Whether to show a bar; by default if standard error is a terminal.
+    what : str
+        The table's name for messages.
+
+    Returns
+    -------
+    ClipSequences
+
+    Raises
+    ------
+    OpenFaceError
+        If a file cannot be used or lacks a group.
+    ColumnError, DataError
+        If the table makes no sense, a clip goes beyond its recording, files have
+        different columns, or a clip has no valid frame; the message names the row.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "s01.csv")
+    >>> with open(path, "w") as file:
+    ...     _ = file.write("frame,timestamp,confidence,success,pose_Tx,pose_Ty,pose_Tz,")
+    ...     _ = file.write("pose_Rx,pose_Ry,pose_Rz\n")
+    ...     for k in range(75):
+    ...         _ = file.write(f"{k + 1},{k / 25:.2f},0.98,1,{k},0,500,0,0,0\n")
+    >>> clips = {"openface": [path], "start": [1.0], "end": [3.0]}
+    >>> found = read_sequences(clips, "pose")
+    >>> found.clips[0].shape, found.names[0], found.table["n_valid_frames"].item()
+    ((50, 6), 'pose_Tx', 50)
+    """
+    if rate is not None and not (np.isfinite(rate) and rate > 0):
+        raise DataError(f"rate= must be a positive number of frames per second, not {rate!r}")
+    rows = clip_rows(table, ("openface", "recording"), what=what)
+    reading = Reading(wanted_groups(columns), fps, min_confidence, face)
+    by_path: dict[str, list[int]] = {}
+    for number, row in enumerate(rows):
+        by_path.setdefault(row.path, []).append(number)
+
+    def read(path: str) -> list[tuple[int, _Piece]]:
+        frames = read_frames(path, reading, cache_dir)
+        return [
+            (number, _cut(frames, rows[number].segment, rate, number, what))
+            for number in by_path[path]
+        ]
+
+    pieces: dict[int, _Piece] = {}
+    with ThreadPoolExecutor(_workers(len(by_path))) as pool:
+        results = shown(
+            pool.map(read, by_path), total=len(by_path), label="Reading recordings", show=progress
+        )
+        for found in results:
+            pieces.update(found)
+    return _assembled([pieces[number] for number in range(len(rows))])
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A clip in memory, or (None) in a kept array; and what was counted."""
+
+    clip: NDArray[np.float32] | None
+    place: tuple[Path, slice | NDArray[np.int64]] | None
+    length: int
+    names: tuple[str, ...]
+    counts: dict[str, Any]
+
+
+def _assembled(pieces: list[_Piece]) -> ClipSequences:
+    import pandas as pd
+
+    first = pieces[0]
+    for piece in pieces:
+        if piece.names != first.names:
+            raise DataError(_other_columns(piece, first))
+    kept = [piece.place for piece in pieces if piece.place is not None]
+    held = [piece.clip for piece in pieces if piece.clip is not None]
+    return ClipSequences(
+        clips=_KeptClips(kept) if kept else held,
+        lengths=np.array([piece.length for piece in pieces], dtype=np.int64),
+        names=first.names,
+        table=pd.DataFrame([piece.counts for piece in pieces]),
+    )
+
+
+def _cut(frames: Frames, segment: Segment, rate: float | None, number: int, what: str) -> _Piece:
+    n = len(frames.values)
+    start, stop = segment.frames(n, frames.fps)
+    span = f"{segment.start:g} to {segment.end:g} s"
+    if not 0 <= start < stop <= n:
+        raise DataError(
+            f"row {number + 1} of {what} spans {span}, frames {start} to {stop}, but "
+            f"{frames.path!r} has {n} frames ({n / frames.fps:.4g} s)"
+        )
+    valid, present = frames.valid[start:stop], frames.present[start:stop]
+    if not valid.any():
+        raise DataError(
+            f"row {number + 1} of {what} ({frames.path!r}, {span}) has no valid frame; leave it out"
+        )
+    clip = frames.values[start:stop]
+    p = clip.shape[1]
+    counts = {
+        "openface": frames.path,
+        "start": segment.start,
+        "end": segment.end,
+        "fps": frames.fps,
+        "n_frames": stop - start,
+        "n_valid_frames": int(valid.sum()),
+        "n_missing_frames": int((~present).sum()),
+        "n_failed_frames": int((present & ~valid).sum()),
+        "n_missing_values": int(np.isnan(clip).sum()) - int((~valid).sum()) * p,
+    }
+    chosen: slice | NDArray[np.int64] = slice(start, stop)
+    length = stop - start
+    if rate is not None and rate != frames.fps:
+        # Of the seconds asked for: the frames may last a moment longer.
+        length = max(round((segment.end - segment.start) * rate), 1)
+        # The frame that is shown at each time k / rate.
+        shown = np.floor(np.arange(length) * frames.fps / rate + _ROUNDING).astype(np.int64)
+        chosen = start + np.minimum(shown, stop - start - 1)
+    if frames.file is not None:
+        return _Piece(None, (frames.file, chosen), length, frames.names, counts)
+    # Copied, so that a recording need not be held for its clips.
+    return _Piece(frames.values[chosen].copy(), None, length, frames.names, counts)
+
+
+def _other_columns(piece: _Piece, first: _Piece) -> str:
+    said = [
+        f"{word} {listed(names)}"
+        for word, names in (
+            ("lacks", [name for name in first.names if name not in piece.names]),
+            ("has besides", [name for name in piece.names if name not in first.names]),
+        )
+        if names
+    ]
+    return (
+        f"{piece.counts['openface']!r} has other columns than {first.counts['openface']!r}: it "
+        f"{' and '.join(said)}; choose columns= that all recordings have"
+    )
+
+
+def _workers(n_files: int) -> int:
+    return min(available_processors(), n_files)

@@ -1,0 +1,1 @@
+"""Recordings of OpenFace read and checked."""

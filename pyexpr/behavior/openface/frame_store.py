@@ -1,0 +1,218 @@
+"""The frames of one recording as one array, parsed once: kept as a memory-mapped file.
+
+The array has a column per OpenFace column asked for, as float32, and two more,
+"present" and "valid", 0 or 1. A file beside it holds what is no array. Both are
+named by a hash of the recording's content and of how it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyexpr.base.contents import FileState, hashed_file
+from pyexpr.base.errors import DataError, OpenFaceError, near_names
+from pyexpr.base.files import whole_file, write_text
+from pyexpr.behavior.openface.layout import GROUPS, expected_columns
+from pyexpr.behavior.openface.recording import OpenFaceRecording, read_openface
+
+#: Names for what goes together -> the reader's groups.
+COLUMN_SETS: Final = {
+    "points": ("landmarks_2d", "landmarks_3d", "eye_landmarks_2d", "eye_landmarks_3d"),
+    "points_2d": ("landmarks_2d",),
+    "points_3d": ("landmarks_3d",),
+    "eyes": ("eye_landmarks_2d", "eye_landmarks_3d"),
+    "gaze": ("gaze_vector", "gaze_angle"),
+    "pose": ("pose_translation", "pose_rotation"),
+    "aus": ("au_presence", "au_intensity"),
+    "parameters": ("params", "shape"),
+    "all": GROUPS,
+}
+# Counted up when the arrays change their meaning.
+_FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How recordings are read; as in `read_openface`."""
+
+    groups: tuple[str, ...]
+    fps: float | None = None
+    min_confidence: float | None = None
+    face: Literal["largest"] | int = "largest"
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """The frames of one recording.
+
+    Attributes
+    ----------
+    path : str
+    fps : float
+        Frames per second.
+    names : tuple of str
+        OpenFace's names of the columns.
+    values : (n_frames, p) float32
+        NaN where a frame is missing or not valid; it may be memory-mapped.
+    present, valid : (n_frames,) bool
+        As in `OpenFaceRecording`.
+    file : Path or None
+        Where the array is kept.
+    """
+
+    path: str
+    fps: float
+    names: tuple[str, ...]
+    values: NDArray[np.float32]
+    present: NDArray[np.bool_]
+    valid: NDArray[np.bool_]
+    file: Path | None = None
+
+
+def wanted_groups(columns: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the reader's groups that `columns` names, in the reader's order.
+
+    Parameters
+    ----------
+    columns : str or sequence of str
+        Keys of `COLUMN_SETS`, or the reader's own names of groups.
+
+    Raises
+    ------
+    DataError
+        For an unknown name; the message has those like it.
+    """
+    names = [columns] if isinstance(columns, str) else list(columns)
+    if not names:
+        raise DataError("columns= must name at least one group, such as 'points'")
+    found: set[str] = set()
+    for name in names:
+        if name not in COLUMN_SETS and name not in GROUPS:
+            raise DataError(
+                f"columns= has no {name!r}; {near_names(name, (*COLUMN_SETS, *GROUPS))}"
+            )
+        found.update(COLUMN_SETS.get(name, (name,)))
+    return tuple(group for group in GROUPS if group in found)
+
+
+def read_frames(path: str, reading: Reading, cache_dir: Path | str | None = None) -> Frames:
+    """Return the frames of a recording, from `cache_dir` if it was read before.
+
+    Raises
+    ------
+    OpenFaceError
+        As `read_openface`.
+    OutputError
+        If `cache_dir` cannot be written.
+    """
+    if cache_dir is None:
+        array, facts = _parsed(path, reading)
+        return _frames(path, array, facts)
+    content = _content_hash(path, _state(path))
+    stem = Path(cache_dir) / _key(content, reading)
+    array_file, facts_file = (stem.with_suffix(suffix) for suffix in (".npy", ".json"))
+    kept = _kept(path, array_file, facts_file)
+    if kept is None:
+        array, facts = _parsed(path, reading, content)
+        # The array last: where it is, the facts are.
+        write_text(facts_file, json.dumps(facts) + "\n")
+        with whole_file(array_file) as temporary, temporary.open("wb") as handle:
+            np.save(handle, array)
+        kept = _kept(path, array_file, facts_file)
+    return kept if kept is not None else _frames(path, *_parsed(path, reading, content))
+
+
+def _kept(path: str, array_file: Path, facts_file: Path) -> Frames | None:
+    """Return what was kept, or None: absent or damaged."""
+    try:
+        array = np.load(array_file, mmap_mode="r", allow_pickle=False)
+        facts = json.loads(facts_file.read_text(encoding="utf-8"))
+        whole = array.ndim == 2 and array.shape[1] == len(facts["names"]) + 2
+        return _frames(path, array, facts, array_file) if whole else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _frames(
+    path: str, array: NDArray[np.float32], facts: dict[str, Any], file: Path | None = None
+) -> Frames:
+    p = len(facts["names"])
+    return Frames(
+        path=path,
+        fps=float(facts["fps"]),
+        names=tuple(facts["names"]),
+        values=array[:, :p],
+        present=array[:, p] == 1,
+        valid=array[:, p + 1] == 1,
+        file=file,
+    )
+
+
+def mapped_rows(file: Path, rows: slice | NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return rows of a kept array without its two marks, read now; no file stays open."""
+    array = np.load(file, mmap_mode="r", allow_pickle=False)
+    found: NDArray[np.float32] = np.array(array[rows, :-2])
+    return found
+
+
+def _parsed(
+    path: str, reading: Reading, expected: str | None = None
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Parse a recording; `OpenFaceError` if the SHA-256 of what was read is not `expected`."""
+    recording = read_openface(
+        path,
+        groups=reading.groups,
+        fps=reading.fps,
+        min_confidence=reading.min_confidence,
+        face=reading.face,
+    )
+    if expected is not None and recording.sha256 != expected:
+        # It would be kept under the name of another content.
+        raise OpenFaceError(
+            f"{path!r}: the file was changed while it was read; read it again when nothing writes "
+            "to it"
+        )
+    names = [name for group in reading.groups for name in _names(recording, group)]
+    flat = [recording.groups[group].reshape(recording.n_frames, -1) for group in reading.groups]
+    marks = [recording.present[:, np.newaxis], recording.valid[:, np.newaxis]]
+    array = np.hstack([*flat, *marks]).astype(np.float32)
+    if array.shape[1] != len(names) + 2:
+        raise OpenFaceError(f"{path!r}: its columns do not match their names; export it again")
+    return array, {"names": names, "fps": recording.fps}
+
+
+def _names(recording: OpenFaceRecording, group: str) -> list[str]:
+    if group == "au_presence":
+        return [f"{unit}_c" for unit in recording.au_presence_names]
+    if group == "au_intensity":
+        return [f"{unit}_r" for unit in recording.au_intensity_names]
+    return list(expected_columns(group))
+
+
+def _state(path: str) -> FileState:
+    try:
+        return FileState.of(os.stat(path))
+    except OSError:
+        raise OpenFaceError(f"{path!r}: there is no such file; check the path") from None
+
+
+def _key(content: str, reading: Reading) -> str:
+    how = [_FORMAT, reading.groups, reading.fps, reading.min_confidence, reading.face]
+    text = json.dumps([content, *how], default=float)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@lru_cache(maxsize=65536)
+def _content_hash(path: str, state: FileState) -> str:
+    """Hash a file, once while its state does not change."""
+    return hashed_file(path).sha256

@@ -1,0 +1,146 @@
+"""The rows of one face, one a frame, and which of them are valid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyexpr.base.errors import OpenFaceError
+from pyexpr.behavior.openface.csv import Columns, Source, read_columns
+from pyexpr.behavior.openface.faces import choose_face, face_sizes, jumps, one_row_per_frame
+from pyexpr.behavior.openface.time import frame_numbers, whole_numbers
+
+# OpenFace's `success` is its confidence above this, compared before it is rounded.
+_OPENFACE_CONFIDENCE: Final = 0.725
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedRows:
+    """The followed face in a file: which row gives which frame; and, of all faces, the time."""
+
+    rows: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    clock: NDArray[np.int64]
+    clock_frames: NDArray[np.int64]
+    n_frames: int
+    in_place: bool
+    valid: NDArray[np.bool_]
+    confidence: NDArray[np.float64]
+    doubled: NDArray[np.int64]
+    other: NDArray[np.int64]
+    faces: int
+    notes: tuple[str, ...]
+
+    def dense(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Spread the rows of a matrix over the grid of frames, NaN where there is none."""
+        if self.in_place:
+            return values
+        grid = np.full((self.n_frames, *values.shape[1:]), np.nan)
+        grid[self.frames] = values[self.rows]
+        return grid
+
+
+def face_columns(source: Source, columns: Columns, wanted: Sequence[str]) -> Columns | None:
+    """Return columns with the 2D landmarks if several faces must be told apart, else None."""
+    if "face_id" not in columns.header:
+        return None
+    ids = columns.column("face_id")
+    members = columns.header.group_columns("landmarks_2d")
+    if not members or (ids == ids[0]).all():
+        return None
+    return columns if "landmarks_2d" in wanted else read_columns(source, members)
+
+
+def follow(
+    columns: Columns, faces: Columns | None, min_confidence: float | None, face: str | int
+) -> FollowedRows:
+    """Choose the rows of one face, one a frame."""
+    header = columns.header
+    valid, confidence, notes = _validity(columns, min_confidence)
+    ids = whole_numbers(columns, "face_id") if "face_id" in header else None
+    numbers = frame_numbers(columns, ids)
+    landmarks = None
+    sizes, measure = np.nan_to_num(confidence), "confidence"
+    if faces is not None:
+        landmarks = faces.matrix(header.group_columns("landmarks_2d")).reshape(-1, 68, 2)
+        sizes, measure = np.nan_to_num(face_sizes(landmarks)), "size"
+    followed = choose_face(header.path, ids, face, np.where(valid, sizes, 0.0), measure)
+
+    own = np.flatnonzero(followed.rows)
+    rows = own[one_row_per_frame(numbers.index[own], valid[own], confidence[own])]
+    frames = numbers.index[rows]
+    notes += numbers.notes + followed.notes
+    if len(rows) < len(own):
+        notes += (
+            f"{counted(len(own) - len(rows), 'row')} dropped that repeat a frame: the valid row "
+            "of highest confidence is kept",
+        )
+    if landmarks is not None:
+        moved = jumps(frames, valid[rows], landmarks[rows])
+        if moved:
+            notes += (
+                f"the followed face jumps by more than half its size "
+                f"({counted(moved, 'time')}): its face_id may have passed to another person",
+            )
+    n_frames = int(numbers.index.max()) + 1
+    several = len(own) < columns.n_rows
+    clock = one_row_per_frame(numbers.index, valid, confidence) if several else rows
+    return FollowedRows(
+        rows=rows,
+        frames=frames,
+        clock=clock,
+        clock_frames=numbers.index[clock],
+        n_frames=n_frames,
+        in_place=len(rows) == columns.n_rows == n_frames
+        and bool((rows == np.arange(n_frames)).all()),
+        valid=valid[rows],
+        confidence=confidence[rows],
+        doubled=np.sort(numbers.index[np.setdiff1d(own, rows)]),
+        other=np.sort(numbers.index[~followed.rows]),
+        faces=1 if ids is None else len(np.unique(ids)),
+        notes=notes,
+    )
+
+
+def _validity(
+    columns: Columns, min_confidence: float | None
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], tuple[str, ...]]:
+    """Return each row's validity and confidence, and notes on columns that are absent."""
+    header = columns.header
+    has_confidence = "confidence" in header
+    if min_confidence is not None and not has_confidence:
+        raise OpenFaceError(
+            f"{header.path!r}: min_confidence={min_confidence:g} was asked for, but the file has "
+            "no column 'confidence'; leave min_confidence out"
+        )
+    unknown = np.full(columns.n_rows, np.nan)
+    confidence = columns.column("confidence") if has_confidence else unknown
+    notes: tuple[str, ...] = ()
+    if not has_confidence:
+        notes = ("there is no column 'confidence'",)
+    if "success" in header:
+        valid = columns.column("success") == 1
+    elif has_confidence:
+        valid = confidence > _OPENFACE_CONFIDENCE
+        notes = (
+            "there is no column 'success': frames of confidence over "
+            f"{_OPENFACE_CONFIDENCE} are taken as valid",
+        )
+    else:
+        valid = np.ones(columns.n_rows, dtype=np.bool_)
+        notes = (
+            "there are no columns 'success' and 'confidence': every row is taken as valid, "
+            "failed ones too",
+        )
+    if min_confidence is not None:
+        valid = valid & (confidence >= min_confidence)
+    return valid, confidence, notes
+
+
+def counted(number: int, what: str) -> str:
+    """Return "1 row" or "2 rows"."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,1 @@
+"""Videos cut into the clips that a network sees."""

@@ -1,0 +1,173 @@
+"""Parts that figures share: rows about a zero line, intervals with arrowheads, legends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from pyexpr.figures import plotting
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from numpy.typing import ArrayLike
+
+# An interval may stretch an axis by so many times the median distance of limits from values,
+_LONGEST = 4.0
+# and further still where that makes the axis no longer than by this factor.
+_STRETCH = 1.5
+# Heads of intervals that go on beyond the axis; `plotting.marks` are others.
+_ARROWS = ("<", ">")
+# Of a legend, in mm: a handle with its distances, from one entry of one line to the next,
+# and the height that figures leave for a legend.
+_HANDLE = 9.0
+_ENTRY = 4.2
+_LEGEND_ROOM = 9.0
+
+
+class Band(NamedTuple):
+    """A row of a figure, in mm from the top."""
+
+    top: float
+    bottom: float
+
+    @property
+    def middle(self) -> float:
+        """Where its label and its marks stand."""
+        return (self.top + self.bottom) / 2
+
+
+def bands(names: Iterable[str], heights: Sequence[float]) -> dict[str, Band]:
+    """Stack rows of these heights (mm), the first on top."""
+    bottoms = accumulate(heights)
+    return {
+        name: Band(bottom - height, bottom)
+        for name, height, bottom in zip(names, heights, bottoms, strict=True)
+    }
+
+
+def draw_bands(axes: Axes, rows: Iterable[Band]) -> None:
+    """Draw the line at zero and shade every second row."""
+    axes.axvline(0, color=plotting.INK, lw=0.7, zorder=1)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    for band in list(rows)[1::2]:
+        axes.axhspan(band.top, band.bottom, color=plotting.FAINT, lw=0, zorder=0)
+
+
+def reach(
+    low: ArrayLike, value: ArrayLike, high: ArrayLike, *, origin: float = 0.0
+) -> tuple[float, float]:
+    """Return from where to where an axis must go to hold `origin`, every value and its interval.
+
+    A few long intervals that would make it more than half as long again as it needs to be are
+    not held whole: they are cut at some typical lengths beyond their values, and end in
+    arrowheads (`draw_interval`). Infinite and missing numbers are left out.
+    """
+    import numpy as np
+
+    value = np.asarray(value, dtype=float)
+    value = np.where(np.isfinite(value), value, np.nan)
+    ends = [
+        np.where(np.isfinite(limit), limit, value)
+        for limit in (np.asarray(low, dtype=float), np.asarray(high, dtype=float))
+    ]
+    arms = np.abs(np.concatenate([value - ends[0], ends[1] - value]))
+    longest = _LONGEST * float(np.median(arms[arms > 0])) if (arms > 0).any() else 0.0
+
+    def held(within: float) -> tuple[float, float]:
+        found = np.concatenate(
+            [[origin], np.maximum(ends[0], value - within), np.minimum(ends[1], value + within)]
+        )
+        found = found[np.isfinite(found)]
+        return float(found.min()), float(found.max())
+
+    whole, cut = held(math.inf), held(longest)
+    return whole if np.ptp(whole) <= _STRETCH * np.ptp(cut) else cut
+
+
+def draw_interval(
+    axes: Axes, low: float, value: float, high: float, y: float, *, color: str
+) -> None:
+    """Draw a horizontal interval through `value`.
+
+    A limit beyond the axis, as an infinite one is, ends in an arrowhead at its edge; a missing
+    one ends at the value.
+    """
+    left, right = axes.get_xlim()
+    ends = []
+    for limit, beyond, edge, arrow in (
+        (low, low < left, left, _ARROWS[0]),
+        (high, high > right, right, _ARROWS[1]),
+    ):
+        if beyond:
+            axes.plot(edge, y, arrow, color=color, ms=3.5, clip_on=False)
+        ends.append(edge if beyond else value if math.isnan(limit) else limit)
+    span = (min(*ends, value), max(*ends, value))
+    axes.plot(span, [y, y], color=color, lw=1.1, solid_capstyle="butt")
+
+
+def has_arrows(figure: Figure) -> bool:
+    """Whether any interval of the figure ends in an arrowhead."""
+    return any(line.get_marker() in _ARROWS for axes in figure.axes for line in axes.lines)
+
+
+def arrow_handle(label: str = "limit beyond the axis") -> Line2D:
+    """Return what a legend shows for arrowheads."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=plotting.INK, lw=1.1, marker=_ARROWS[1], ms=3.5, label=label)
+
+
+def legend_outside(
+    figure: Figure,
+    handles: Sequence[Artist],
+    *,
+    where: Literal["outside upper center", "outside lower center"] = "outside lower center",
+) -> None:
+    """Put a legend outside the panels, in as few rows as the figure's width allows.
+
+    A label that is wider than the figure is wrapped; a legend of many lines makes the figure
+    taller, so that its panels keep their height.
+    """
+    from numpy import array_split
+
+    room = figure.get_figwidth() * plotting.MM_PER_INCH
+    for handle in handles:
+        label = str(handle.get_label())
+        handle.set_label(
+            plotting.wrap(label, room - _HANDLE - 2, size=plotting.SIZE_SMALL, max_lines=4)
+        )
+    widths = [_HANDLE + _widest(str(handle.get_label())) for handle in handles]
+
+    def fits(columns: int) -> bool:
+        # A legend fills its columns one after another; each is as wide as its widest entry.
+        return bool(sum(map(max, array_split(widths, columns))) < room)
+
+    columns = next((n for n in range(len(widths), 1, -1) if fits(n)), 1)
+    figure.legend(
+        handles=handles,
+        loc=where,
+        ncols=columns,
+        columnspacing=1.4,
+        handletextpad=0.5,
+    )
+    tall = max(
+        sum(label.count("\n") * plotting.LINE_MM + _ENTRY for label in column)
+        for column in array_split([str(handle.get_label()) for handle in handles], columns)
+    )
+    if tall > _LEGEND_ROOM:
+        grow(figure, tall - _LEGEND_ROOM)
+
+
+def _widest(text: str) -> float:
+    return max(plotting.text_width_mm(line, plotting.SIZE_SMALL) for line in text.split("\n"))
+
+
+def grow(figure: Figure, height_mm: float) -> None:
+    """Make a figure taller, for what is only known once it is drawn."""
+    figure.set_figheight(figure.get_figheight() + height_mm / plotting.MM_PER_INCH)

@@ -1,0 +1,316 @@
+"""Figure 3: performance by model and context, a panel per metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pyexpr.figures import drawing, plotting
+from pyexpr.words.frames import checked, gap_notes, in_order, records
+from pyexpr.words.labels import (
+    BASELINES,
+    HUMAN,
+    base_metric,
+    direction,
+    display_name,
+    display_names,
+    interval,
+    is_below_one,
+    label_name,
+    label_names,
+    names_with,
+    number,
+    percent,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Names = Mapping[str, str] | None
+
+_KEYS = ("model", "context", "metric")
+_LIMITS = ("conf_low", "conf_high")
+# mm
+_ROW = 3.8
+_GAP = 0.7
+_LABEL = 38.0
+_HEAD_AND_FOOT = 21.0
+# Metrics that zero divides into better and worse than chance.
+_SIGNED = ("correlation", "concordance", "r2", "bias")
+
+
+def performance_figure(
+    frame: pd.DataFrame,
+    *,
+    method: str = "jackknife_t",
+    confidence: float = 0.95,
+    baselines: Sequence[str] = BASELINES,
+    human: Sequence[str] = HUMAN,
+    names: Names = None,
+    width_mm: float = plotting.FULL_WIDTH_MM,
+) -> Figure:
+    """Draw the performance of every model in every context: figure 3.
+
+    A row per model, in blocks per context, so that each dot has its model's
+    name beside it; a panel per metric. Lines are intervals; one that ends in an
+    arrowhead goes on beyond the axis: its limit is infinite, or so far away that
+    the others could not be read.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns model, context, metric, estimate, and optionally conf_low,
+        conf_high, reason. Where it has a column method, the rows of `method`
+        are drawn.
+    method : str
+        Named in the legend.
+    confidence : float
+    baselines, human : sequence of str
+        Models drawn hollow, and as black squares.
+    names : mapping of str to str, optional
+        Names to show for models, contexts and metrics.
+    width_mm : float
+
+    Returns
+    -------
+    matplotlib Figure
+        A row whose estimate is missing says "undefined"; `performance_alt` says why.
+
+    Examples
+    --------
+    >>> from pyexpr.paper import published_numbers
+    >>> figure = performance_figure(published_numbers.performance())
+    >>> [axes.get_title(loc="left") for axes in figure.axes]
+    ['NRMSE', 'Correlation']
+    """
+    data = _performance(frame, method)
+    contexts = label_names(in_order(data["context"]), names)
+    metrics = display_names(data["metric"].unique(), names)
+    models = display_names(_models_in_order(data), names)
+    looks = _looks(models, baselines, human)
+    label_mm = min(_LABEL, 0.36 * width_mm)
+    rows = _Rows.of(contexts, models, label_mm)
+    panel_mm = (width_mm - label_mm) / len(metrics) - 6
+    titles = {
+        metric: plotting.wrap(shown, panel_mm + 4, weight="bold", max_lines=6)
+        for metric, shown in metrics.items()
+    }
+    head = plotting.LINE_MM * max(0, max(title.count("\n") for title in titles.values()) - 1)
+    with plotting.style():
+        figure = plotting.new_figure(width_mm, _HEAD_AND_FOOT + head + rows.bottom)
+        panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
+        for axes, (metric, title) in zip(panels, titles.items(), strict=True):
+            here = data[data["metric"] == metric]
+            axes.set_title(title, loc="left")
+            better = direction(metric)
+            if better:
+                axes.set_xlabel(f"{better} is better", size=plotting.SIZE_SMALL)
+            _set_axes(axes, here, metric, rows, panel_mm)
+            for row in records(here):
+                y = rows.places[str(row.context), str(row.model)]
+                _draw_row(axes, row, y, looks[str(row.model)])
+        _label_rows(panels[0], rows)
+        _add_legend(figure, data, looks, percent(confidence), display_name(method))
+    return plotting.freeze(figure)
+
+
+def performance_alt(
+    frame: pd.DataFrame,
+    *,
+    method: str = "jackknife_t",
+    digits: int = 3,
+    names: Names = None,
+) -> str:
+    """Return what `performance_figure` shows, in words, with every number."""
+    data = _performance(frame, method)
+    contexts = names_with(in_order(data["context"]), names)
+    parts = ["Performance of each model in each context, as dots with intervals."]
+    for metric in data["metric"].unique():
+        for context in in_order(data["context"]):
+            here = data[(data["metric"] == metric) & (data["context"] == context)]
+            listed = "; ".join(
+                f"{display_name(row.model, names)} {_in_words(row, digits)}"
+                for row in records(here)
+            )
+            if listed:
+                head = f"{display_name(metric, names)}, {label_name(context, contexts)}"
+                parts.append(f"{head}: {listed}.")
+    parts += gap_notes(data, keys=_KEYS, values=("estimate",), names=names)
+    return " ".join(parts)
+
+
+def _performance(frame: pd.DataFrame, method: str) -> pd.DataFrame:
+    if "method" in frame:
+        frame = frame[frame["method"].astype(str) == method]
+    return checked(
+        frame,
+        what=f"the performance figure (method {method!r})",
+        keys=_KEYS,
+        numbers=("estimate",),
+        optional=_LIMITS,
+    )
+
+
+def _models_in_order(data: pd.DataFrame) -> list[str]:
+    """Return the models as the context with the most of them lists them, then any others.
+
+    A model over all contexts alone keeps its place beside the other models.
+    """
+    listed = [list(block.unique()) for _, block in data.groupby("context", sort=False)["model"]]
+    return list(dict.fromkeys([*max(listed, key=len), *data["model"].unique()]))
+
+
+def _in_words(row: Any, digits: int) -> str:
+    if np.isnan(row.estimate):
+        return "undefined"
+    limits = interval(row.conf_low, row.conf_high, digits, of=row.metric)
+    return number(row.estimate, digits, of=row.metric) + (
+        f" {limits}" if limits.startswith("[") else ""
+    )
+
+
+def _looks(
+    models: Mapping[str, str], baselines: Sequence[str], human: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Say how each model's dot is drawn: its kind by shape and filling, itself by colour."""
+    # The first marks' black is the raters' own.
+    colors = [mark.color for mark in plotting.marks(8) if mark.color != plotting.INK][:-1]
+    looks: dict[str, dict[str, Any]] = {}
+    plain = [model for model in models if model not in {*baselines, *human}]
+    for model in models:
+        if model in baselines:
+            color, marker, face = plotting.GREY, "D", "white"
+        elif model in human:
+            color, marker, face = plotting.INK, "s", plotting.INK
+        else:
+            color = colors[plain.index(model) % len(colors)]
+            marker, face = "o", color
+        looks[model] = {"color": color, "marker": marker, "markerfacecolor": face}
+    return looks
+
+
+def _limits(data: pd.DataFrame, metric: str) -> tuple[float, float]:
+    """Return axis limits that hold zero and every estimate, and all but far intervals."""
+    low, value, high = (
+        data[name].to_numpy(float) for name in ("conf_low", "estimate", "conf_high")
+    )
+    least, most = drawing.reach(low, value, high)
+    span = (most - least) or 1.0
+    # Room for half a marker; nothing lies below the zero of an error.
+    room = 0.04 * span if least < 0 or base_metric(metric) in _SIGNED else 0.0
+    return least - room, most + 0.05 * span
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Where each context's heading and its models stand, in mm from the top."""
+
+    headings: tuple[tuple[float, str], ...]
+    rules: tuple[float, ...]
+    places: dict[tuple[str, str], float]
+    labels: tuple[str, ...]
+    bottom: float
+
+    @classmethod
+    def of(cls, contexts: Mapping[str, str], models: Mapping[str, str], label_mm: float) -> _Rows:
+        """Wrap the names and give every line its room."""
+
+        def wrapped(shown: str, weight: str) -> tuple[str, float]:
+            text = plotting.wrap(
+                shown, label_mm, size=plotting.SIZE_SMALL, weight=weight, max_lines=6
+            )
+            return text, _ROW + plotting.LINE_MM * text.count("\n")
+
+        labels = {model: wrapped(shown, "normal") for model, shown in models.items()}
+        headings, rules, places = [], [], {}
+        y = 0.0
+        for context, shown in contexts.items():
+            rules.append(y)
+            heading, tall = wrapped(shown, "bold")
+            y += _GAP
+            headings.append((y + tall / 2, heading))
+            y += tall
+            for model, (_, tall) in labels.items():
+                places[context, model] = y + tall / 2
+                y += tall
+            y += _GAP
+        texts = tuple(label for label, _ in labels.values()) * len(contexts)
+        return cls(tuple(headings), tuple(rules), places, texts, y)
+
+
+def _set_axes(axes: Axes, data: pd.DataFrame, metric: str, rows: _Rows, panel_mm: float) -> None:
+    axes.set_ylim(rows.bottom, 0)
+    axes.set_xlim(*_limits(data, metric))
+    # Seven points' digits need some 7 mm for a label and its neighbour's distance.
+    plotting.number_ticks(axes, max(2, min(6, int(panel_mm / 7))), zero=not is_below_one(metric))
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x", color=plotting.PALE, lw=0.5)
+    if base_metric(metric) in _SIGNED:
+        axes.axvline(0, color=plotting.GREY, lw=0.8, zorder=1)
+    for y in rows.rules:
+        axes.axhline(y, color=plotting.INK, lw=0.6, zorder=1)
+
+
+def _draw_row(axes: Axes, row: Any, y: float, look: dict[str, Any]) -> None:
+    if np.isnan(row.estimate):
+        axes.text(
+            0.02, y, "undefined", transform=axes.get_yaxis_transform(),
+            va="center", style="italic", size=plotting.SIZE_SMALLEST, color=plotting.GREY,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5}, zorder=4,
+        )  # fmt: skip
+        return
+    if not (np.isnan(row.conf_low) and np.isnan(row.conf_high)):
+        drawing.draw_interval(
+            axes, row.conf_low, row.estimate, row.conf_high, y, color=look["color"]
+        )
+    axes.plot(row.estimate, y, ms=4.2, mew=0.9, ls="", zorder=3, clip_on=False, **look)
+
+
+def _label_rows(axes: Axes, rows: _Rows) -> None:
+    axes.set_yticks(list(rows.places.values()), list(rows.labels))
+    for y, heading in rows.headings:
+        axes.annotate(
+            heading,
+            (0, y),
+            xycoords=axes.get_yaxis_transform(),
+            # As far from the axis as the labels of the ticks.
+            xytext=(-3.5, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            weight="bold",
+            size=plotting.SIZE_SMALL,
+        )
+
+
+def _add_legend(
+    figure: Figure,
+    data: pd.DataFrame,
+    looks: Mapping[str, dict[str, Any]],
+    level: str,
+    method: str,
+) -> None:
+    from matplotlib.lines import Line2D
+
+    kinds = {"o": "model", "D": "baseline", "s": "human raters"}
+    drawn = {look["marker"]: look for look in looks.values()}
+    seen = {marker: drawn[marker] for marker in kinds if marker in drawn}
+    handles = [
+        Line2D([], [], ls="", ms=4.2, mew=0.9, label=kinds[marker],
+               **({**look, "color": plotting.INK, "markerfacecolor": plotting.INK}
+                  if marker == "o" else look))
+        for marker, look in seen.items()
+    ]  # fmt: skip
+    if data[list(_LIMITS)].notna().any(axis=None):
+        handles.append(
+            Line2D([], [], color=plotting.INK, lw=1.1, label=f"{level} interval ({method})")
+        )
+    if drawing.has_arrows(figure):
+        handles.append(drawing.arrow_handle())
+    drawing.legend_outside(figure, handles)

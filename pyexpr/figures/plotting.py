@@ -1,0 +1,302 @@
+"""Figures for print: one style, one palette, and files that come out the same each time.
+
+The only module that may import `matplotlib.pyplot`; it does not need to.
+Figures are built without pyplot's state, so the user's backend and rcParams
+stay as they were.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from xml.sax.saxutils import escape
+
+from pyexpr.base.files import whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MM_PER_INCH = 25.4
+MM_PER_POINT = MM_PER_INCH / 72
+# The text widths of most journals: two columns and one.
+FULL_WIDTH_MM = 180.0
+PNG_DPI = 300
+
+# Ships with matplotlib, so figures are alike on every machine.
+FONT = "DejaVu Sans"
+# Points at the printed size; under 6.5 print is hard to read.
+SIZE_BODY = 8.0
+SIZE_SMALL = 7.0
+SIZE_SMALLEST = 6.5
+# From one line of SIZE_SMALL to the next, in mm.
+LINE_MM = 2.95
+# The same of the bold SIZE_BODY of titles.
+TITLE_LINE_MM = 3.4
+
+STYLE: dict[str, Any] = {
+    "font.family": [FONT],
+    "font.size": SIZE_BODY,
+    "axes.titlesize": SIZE_BODY,
+    "axes.titleweight": "bold",
+    "axes.labelsize": SIZE_BODY,
+    "xtick.labelsize": SIZE_SMALL,
+    "ytick.labelsize": SIZE_SMALL,
+    "legend.fontsize": SIZE_SMALL,
+    "legend.frameon": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.0,
+    # A dollar sign in a user's label is a dollar sign.
+    "text.parse_math": False,
+    # Letters as wide at every resolution: a picture of another one has the same layout.
+    "text.hinting": "none",
+    # Text stays text: it can be searched, read aloud and edited.
+    "svg.fonttype": "none",
+    # Without a fixed salt every SVG gets new random ids.
+    "svg.hashsalt": "pyexpr",
+    "path.simplify": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How one series is drawn; any two differ in shape and line as well as in colour."""
+
+    color: str
+    marker: str
+    linestyle: str
+
+
+# Okabe and Ito (2008), "Color universal design"; yellow, too pale on white, comes last.
+OKABE_ITO = {
+    "blue": "#0072B2",
+    "vermillion": "#D55E00",
+    "green": "#009E73",
+    "purple": "#CC79A7",
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+    "black": "#000000",
+    "yellow": "#F0E442",
+}
+INK = "#000000"
+GREY = "#6E6E6E"
+PALE = "#D9D9D9"
+FAINT = "#F3F3F3"
+
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "p")
+_LINES = ("-", "--", ":", "-.", "-", "--", ":", "-.")
+
+
+def marks(n: int) -> tuple[Mark, ...]:
+    """Return `n` ways to draw a series, safe for colour-blind readers and without colour.
+
+    Up to 8 differ in colour and marker; beyond that markers and colours
+    pair up differently, so that 56 stay distinct.
+    """
+    colors = list(OKABE_ITO.values())
+    return tuple(
+        Mark(
+            # 8 markers against 7 colours after the first round: no pair comes twice.
+            color=colors[i % 8] if i < 8 else colors[i % 7],
+            marker=_MARKERS[i % 8],
+            linestyle=_LINES[i % 8],
+        )
+        for i in range(n)
+    )
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Set the house style inside the block; the user's rcParams come back after it.
+
+    Starts from matplotlib's defaults, not from the user's settings: a figure
+    must not depend on who draws it. The backend is left alone.
+    """
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)  # type: ignore[arg-type]
+        yield
+
+
+def new_figure(width_mm: float, height_mm: float, *, layout: str | None = "constrained") -> Figure:
+    """Return an empty figure of this printed size, drawn by Agg, unknown to pyplot.
+
+    Call it, and all that draws into it, inside `style()`.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from pyexpr.figures.notebook_figure import NotebookFigure
+
+    with style():
+        figure = NotebookFigure(
+            style=style,
+            figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH),
+            layout=layout or "none",
+            facecolor="white",
+        )
+        FigureCanvasAgg(figure)
+    return figure
+
+
+def freeze(figure: Figure) -> Figure:
+    """Lay the figure out once and for all, so that every file of it is the same."""
+    with style():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+    return figure
+
+
+def hand_over(figure: Figure) -> Figure:
+    """Return a finished figure to the user, and let a notebook's pyplot know of it."""
+    from pyexpr.figures.notebook_figure import list_in_pyplot
+
+    list_in_pyplot(figure)
+    return figure
+
+
+def text_width_mm(text: str, size: float = SIZE_BODY, weight: str = "normal") -> float:
+    """Return the printed width of one line of text, in mm."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(family=FONT, size=size, weight=weight)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(width) * MM_PER_POINT
+
+
+def wrap(
+    text: str,
+    width_mm: float,
+    *,
+    size: float = SIZE_BODY,
+    weight: str = "normal",
+    max_lines: int = 2,
+) -> str:
+    """Break a label into lines of at most `width_mm`; what does not fit ends in an ellipsis."""
+
+    def fits(line: str) -> bool:
+        return text_width_mm(line, size, weight) <= width_mm
+
+    lines: list[str] = []
+    for word in " ".join(text.split()).split(" "):
+        if lines and fits(f"{lines[-1]} {word}"):
+            lines[-1] += f" {word}"
+            continue
+        rest = word
+        while not fits(rest) and len(rest) > 1:
+            cut = next((n for n in range(len(rest) - 1, 1, -1) if fits(rest[:n])), 1)
+            # Names from code break after an underscore, a dot or a hyphen, if there is one.
+            seam = max(rest.rfind(mark, 1, cut) for mark in "_.-/") + 1
+            cut = seam if seam > cut // 2 else cut
+            lines.append(rest[:cut])
+            rest = rest[cut:]
+        lines.append(rest)
+    if len(lines) > max_lines:
+        last = lines[max_lines - 1]
+        while last and not fits(f"{last}…"):
+            last = last.rpartition(" ")[0] or last[:-1]
+        lines = [*lines[: max_lines - 1], f"{last.rstrip()}…"]
+    return "\n".join(lines)
+
+
+def _round_below(limit: float) -> float:
+    """Return the largest of 1, 2 and 5 times a power of ten that is no more than `limit`."""
+    power = 10.0 ** math.floor(math.log10(limit))
+    return power * max(step for step in (1, 2, 5) if step * power <= limit or step == 1)
+
+
+def _shortest(x: float, _: object, *, zero: bool) -> str:
+    """Return a number as a tick shows it. Not a part of `number_ticks`: figures are pickled."""
+    plain, power = f"{x:g}", f"{x:.0e}".replace("e-0", "e-")
+    exact = math.isclose(float(power), x, rel_tol=1e-9)
+    text = power if exact and len(plain) > max(5, len(power)) else plain
+    if not zero:
+        text = text.replace("0.", ".", 1) if abs(x) < 1 else text
+    return text.replace("-", "−")
+
+
+def number_ticks(
+    axes: Axes,
+    nbins: int,
+    *,
+    symmetric: bool = False,
+    which: Literal["x", "y"] = "x",
+    zero: bool = True,
+) -> None:
+    """Put at most `nbins` + 1 round numbers at the axis, as short as can be: 0, 0.25, 2e−4.
+
+    Without `zero` as APA prints what cannot pass 1: ``.25``.
+    """
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    if symmetric and nbins == 2:
+        # MaxNLocator would put five numbers where there is room for three.
+        end = _round_below(axes.get_xlim()[1])
+        axis.set_major_locator(FixedLocator([-end, 0, end]))
+    else:
+        axis.set_major_locator(MaxNLocator(nbins, steps=[1, 2, 5, 10], symmetric=symmetric))
+    axis.set_major_formatter(FuncFormatter(partial(_shortest, zero=zero)))
+
+
+def save(figure: Figure, stem: Path | str, *, title: str, description: str) -> tuple[Path, Path]:
+    """Write `stem`.svg and `stem`.png (300 dpi), both whole or neither; return their paths.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+    stem : path without extension
+    title, description : str
+        Put into the SVG as ``<title>`` and ``<desc>`` and into the PNG's text
+        chunks: what a screen reader says.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written.
+
+    Notes
+    -----
+    The bytes depend on the figure and the version of matplotlib alone: no date,
+    no random ids.
+    """
+    base = Path(stem)
+    svg, png = base.with_name(f"{base.name}.svg"), base.with_name(f"{base.name}.png")
+    told = {"Title": title, "Description": description}
+    with style(), whole_file(svg) as svg_part, whole_file(png) as png_part:
+        figure.savefig(svg_part, format="svg", metadata={**told, "Date": None})
+        text = svg_part.read_text(encoding="utf-8")
+        svg_part.write_text(_readable_aloud(text, base.name, title, description), encoding="utf-8")
+        figure.savefig(png_part, format="png", dpi=PNG_DPI, metadata=told)
+    return svg, png
+
+
+def _readable_aloud(svg: str, name: str, title: str, description: str) -> str:
+    """Give an SVG of matplotlib a role, a title, a description, and fonts to fall back on."""
+    # Ids of their own, so that several figures can stand in one page.
+    prefix = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or "figure"
+    named = (
+        f'<title id="{prefix}-title">{escape(title)}</title>\n'
+        f' <desc id="{prefix}-description">{escape(description)}</desc>'
+    )
+    svg = svg.replace(f"<title>{escape(title)}</title>", named, 1)
+    svg = svg.replace(
+        "<svg ", f'<svg role="img" aria-labelledby="{prefix}-title {prefix}-description" ', 1
+    )
+    # Verdana has DejaVu's widths: the layout holds where DejaVu is not installed.
+    return svg.replace(f"'{FONT}'", f"'{FONT}', Verdana, sans-serif")

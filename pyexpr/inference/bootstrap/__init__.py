@@ -1,0 +1,1 @@
+"""The cluster bootstrap of the user's own statistic."""

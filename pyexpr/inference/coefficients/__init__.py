@@ -1,0 +1,1 @@
+"""Weights and slopes of features by context, with uncertainty."""

@@ -1,0 +1,305 @@
+"""Regularised weights refitted on resampled subjects: what the procedure itself would vary.
+
+Descriptive throughout. With penalties of their own, a test of equal slopes in two
+contexts rejects too often, and with an L1 penalty the bootstrap of a weight whose
+true value is zero is inconsistent; so there are no p-values here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.errors import DataError, listed
+from pyexpr.base.progress import pieces
+from pyexpr.core.cluster_bootstrap import draw_counts
+from pyexpr.core.elastic_net import (
+    CrossProducts,
+    ElasticNetFits,
+    cross_products,
+    elastic_net_fits,
+    squared_errors,
+)
+from pyexpr.core.streams import FOLDS, checked_seed, generator
+from pyexpr.resampling.quantiles import MOST_UNDEFINED, interpolated_quantiles
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# The paper's grid.
+ALPHAS = (0.01, 0.05, 0.1, 0.5, 1.0)
+L1_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+N_FOLDS = 5
+# Subjects' numbers of rows differ much where the largest is above this times the median.
+UNEVEN = 2.0
+# Errors closer than this (relative) are ties: they differ by rounding.
+TIE = 1e-12
+NOT_CONVERGED = (
+    "the elastic net on all rows did not converge: look for nearly collinear features, or use a "
+    "larger alpha"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Penalty:
+    """The penalty of one model, and the grid it is tuned on (ascending, one value: fixed)."""
+
+    alphas: tuple[float, ...]
+    l1_ratios: tuple[float, ...]
+
+    @property
+    def fixed(self) -> bool:
+        """Whether there is nothing to tune."""
+        return len(self.alphas) == len(self.l1_ratios) == 1
+
+
+def read_penalties(alpha: Any, l1_ratio: Any, models: Sequence[str]) -> list[Penalty]:
+    """Return each model's grid; a mapping gives a value per model, a number one to all."""
+
+    def grids(value: Any, default: tuple[float, ...], name: str, high: float) -> list[Any]:
+        if isinstance(value, Mapping):
+            known = {str(key): item for key, item in value.items()}
+            missing = [model for model in models if model not in known]
+            if missing:
+                raise DataError(f"{name}= has no value for {listed(missing)}")
+            given = [known[model] for model in models]
+        else:
+            given = [default if value is None else value] * len(models)
+        found = []
+        for one in given:
+            try:
+                grid = np.unique(np.atleast_1d(np.asarray(one, dtype=np.float64)))
+            except (TypeError, ValueError):
+                raise DataError(f"{name}= must be a number or several, not {one!r}") from None
+            bad = ~np.isfinite(grid) | (grid < 0) | (grid > high)
+            if name == "alpha":
+                bad |= grid == 0
+            if grid.ndim != 1 or not grid.size or bad.any():
+                limits = "above 0" if name == "alpha" else "between 0 and 1"
+                raise DataError(f"{name}= must be {limits}, not {one!r}")
+            found.append(tuple(grid.tolist()))
+        return found
+
+    return [
+        Penalty(alphas, ratios)
+        for alphas, ratios in zip(
+            grids(alpha, ALPHAS, "alpha", np.inf),
+            grids(l1_ratio, L1_RATIOS, "l1_ratio", 1.0),
+            strict=True,
+        )
+    ]
+
+
+def folds_of(
+    n_subjects: int,
+    n_folds: int,
+    seed: int,
+    *,
+    n_rows: NDArray[np.int64] | None = None,
+    balance: str | None = None,
+) -> NDArray[np.int64]:
+    """Return the fold of each subject: shuffled by stream 5 of the seed, then dealt out.
+
+    Parameters
+    ----------
+    n_rows : ndarray of int, shape (n_subjects,), optional
+        Rows of each subject; None: all have as many.
+    balance : {None, "subjects", "rows"}
+        "subjects": in turn. "rows": those with the most rows first, each to the fold with
+        the fewest rows; with equal numbers of rows that is in turn. None: "rows" if the
+        largest subject has more than `UNEVEN` times the rows of the median one.
+    """
+    words = generator(checked_seed(seed), FOLDS).bit_generator.random_raw(n_subjects)
+    fold = np.empty(n_subjects, dtype=np.int64)
+    order = np.argsort(np.asarray(words, dtype=np.uint64), kind="stable")
+    if balance is None and n_rows is not None:
+        balance = "rows" if n_rows.max() > UNEVEN * np.median(n_rows) else "subjects"
+    if balance != "rows" or n_rows is None:
+        fold[order] = np.arange(n_subjects) % n_folds
+        return fold
+    filled = np.zeros(n_folds, dtype=np.int64)
+    for subject in order[np.argsort(-n_rows[order], kind="stable")]:
+        fold[subject] = np.argmin(filled)
+        filled[fold[subject]] += n_rows[subject]
+    return fold
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The weights of one model on all its subjects and on resamples of them.
+
+    Attributes
+    ----------
+    estimate : ndarray, shape (p,)
+        Of the features standardised (divisor n) on the rows fitted.
+    alpha, l1_ratio : float
+        The penalty of the estimate.
+    replicates : ndarray, shape (n_boot, p)
+        NaN where a resample has no solution.
+    """
+
+    estimate: NDArray[np.float64]
+    alpha: float
+    l1_ratio: float
+    replicates: NDArray[np.float64]
+
+
+class PenalisedModel:
+    """An elastic net on the rows of some subjects, ready for any number of refits.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, p)
+    y : ndarray, shape (n,)
+    codes : ndarray of int, shape (n,)
+        The subject of each row, among `n_subjects`.
+    """
+
+    def __init__(
+        self,
+        X: NDArray[np.float64],
+        y: NDArray[np.float64],
+        codes: NDArray[np.int64],
+        n_threads: int | None,
+    ) -> None:
+        self.subjects, own = np.unique(codes, return_inverse=True)
+        self.products: CrossProducts = cross_products(X, y, own.reshape(-1), len(self.subjects))
+        self.n_rows = np.bincount(own.reshape(-1))
+        self.n_threads = n_threads
+
+    def fitted(
+        self, penalty: Penalty, n_boot: int, *, retune: bool, n_folds: int, seed: int
+    ) -> Weights:
+        """Fit on all subjects and on resamples; tune by folds of subjects where asked."""
+        G = self.products.n_clusters
+        everyone = np.ones((1, G), dtype=np.int64)
+        fold = None
+        if not penalty.fixed:
+            if G < 2:
+                raise DataError(
+                    "tuning needs rows of at least 2 subjects, but there is 1; give one alpha "
+                    "and one l1_ratio"
+                )
+            # Made of subjects before any is drawn: copies of one stay in one fold.
+            fold = folds_of(G, min(n_folds, G), seed, n_rows=self.n_rows)
+        estimate, chosen = self._solve(everyone, penalty, fold)
+        alpha, l1_ratio = penalty.alphas[chosen[0, 0]], penalty.l1_ratios[chosen[0, 1]]
+        anew = retune and fold is not None
+        best = Penalty((alpha,), (l1_ratio,))
+        replicates = np.empty((n_boot, self.products.n_features))
+        # In pieces: the counts of a million resamples would fill the memory.
+        for first, size in pieces(n_boot, start=64, label="refitting", show=False):
+            counts = draw_counts((G,), size, seed=seed, first=first).astype(np.int64)
+            weights, _ = self._solve(counts, penalty if anew else best, fold if anew else None)
+            replicates[first : first + size] = weights
+        return Weights(estimate[0], alpha, l1_ratio, replicates)
+
+    def refits(
+        self, counts: NDArray[np.int64], alpha: float, l1_ratio: float
+    ) -> NDArray[np.float64]:
+        """Return the weights of each resample (B, p), at one penalty."""
+        return self._solve(counts, Penalty((alpha,), (l1_ratio,)), None)[0]
+
+    def slopes(
+        self, counts: NDArray[np.int64], alpha: float, l1_ratio: float
+    ) -> NDArray[np.float64]:
+        """Return the weights of each resample per unit of the features, (B, p)."""
+        fits = self._grid(counts, Penalty((alpha,), (l1_ratio,)))
+        return np.where(fits.converged[:, 0], fits.coef[:, 0, 0] / fits.scale, np.nan)
+
+    def _solve(
+        self, counts: NDArray[np.int64], penalty: Penalty, fold: NDArray[np.int64] | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return weights (B, p) at the penalty chosen for each resample, (B, 2)."""
+        B = len(counts)
+        fits = self._grid(counts, penalty)
+        chosen = np.zeros((B, 2), dtype=np.int64)
+        if fold is not None:
+            errors = np.zeros((B, len(penalty.alphas), len(penalty.l1_ratios)))
+            for k in range(int(fold.max()) + 1):
+                inside = (fold == k).astype(np.int64)
+                trained = self._grid(counts * (1 - inside), penalty)
+                errors += squared_errors(
+                    self.products, counts * inside, trained, n_threads=self.n_threads
+                )[0]
+            chosen = _lowest(errors)
+        b = np.arange(B)
+        weights = fits.coef[b, chosen[:, 0], chosen[:, 1]].copy()
+        weights[~fits.converged[b, chosen[:, 0], chosen[:, 1]]] = np.nan
+        if fold is not None:
+            weights[np.isnan(errors).any(axis=(1, 2))] = np.nan
+        return weights, chosen
+
+    def _grid(self, counts: NDArray[np.int64], penalty: Penalty) -> ElasticNetFits:
+        return elastic_net_fits(
+            self.products,
+            counts,
+            alpha=penalty.alphas,
+            l1_ratio=penalty.l1_ratios,
+            n_threads=self.n_threads,
+        )
+
+
+def _lowest(errors: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the position of each lowest error; ties go to the larger alpha, then l1_ratio."""
+    flat = errors.reshape(len(errors), -1)
+    least = np.where(np.isnan(flat), np.inf, flat).min(axis=1, keepdims=True)
+    tied = flat <= least * (1 + 2 * TIE)
+    last = flat.shape[1] - 1 - np.argmax(tied[:, ::-1], axis=1)
+    return np.stack(np.unravel_index(last, errors.shape[1:]), axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """What resampling says of quantities; every array is (p,), NaN where `reason` says why."""
+
+    std_error: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    selected: NDArray[np.float64]
+    same_sign: NDArray[np.float64]
+    n_undefined: NDArray[np.int64]
+    reason: tuple[str, ...]
+
+
+def describe(
+    estimate: NDArray[np.float64], replicates: NDArray[np.float64], confidence: float
+) -> Procedure:
+    """Summarise replicates (B, p): spread, percentile interval, share not zero, share of one sign.
+
+    `same_sign` is the share of replicates with the sign of the estimate, NaN for an
+    estimate of exactly 0. Without an estimate nothing is said of the replicates.
+    """
+    B, p = replicates.shape
+    defined = ~np.isnan(replicates)
+    n_defined = defined.sum(axis=0)
+    reason = [""] * p
+    spread, selected, same = np.full((3, p), np.nan)
+    limits = np.full((p, 2), np.nan)
+    good = ~np.isnan(estimate) & (n_defined >= 2) & (B - n_defined <= MOST_UNDEFINED * B)
+    if good.any():
+        values = replicates[:, good]
+        some = defined[:, good]
+        spread[good] = np.nanstd(values, axis=0, ddof=1)
+        selected[good] = np.sum(some & (values != 0), axis=0) / n_defined[good]
+        signs = np.sum(np.sign(values) == np.sign(estimate[good]), axis=0) / n_defined[good]
+        same[good] = np.where(estimate[good] == 0, np.nan, signs)
+        levels = np.tile([(1 - confidence) / 2, (1 + confidence) / 2], (int(good.sum()), 1))
+        limits[good] = interpolated_quantiles(
+            np.ascontiguousarray(values.T), levels, n_defined[good]
+        )
+    for j in np.flatnonzero(~good):
+        if np.isnan(estimate[j]):
+            reason[j] = NOT_CONVERGED
+        elif not B:
+            reason[j] = "no replicates were made"
+        elif n_defined[j] < B:
+            reason[j] = f"undefined in {B - n_defined[j]} of {B} replicates"
+        else:
+            reason[j] = "one replicate gives no standard error"
+    return Procedure(
+        spread, limits[:, 0], limits[:, 1], selected, same, B - n_defined, tuple(reason)
+    )

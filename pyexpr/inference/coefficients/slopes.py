@@ -1,0 +1,283 @@
+"""Slopes that can be tested: one space of (context, feature) coefficients, with contrasts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyexpr.base.contexts import ALL
+from pyexpr.inference.coefficients.cluster_ols import ClusterOLS, cluster_ols
+from pyexpr.inference.coefficients.data import CoefficientData
+from pyexpr.inference.coefficients.desparsified import Desparsified, desparsified
+from pyexpr.inference.coefficients.leverage import (
+    FEWEST_OF_MAX_T,
+    Support,
+    few_subjects_df,
+    support_of,
+)
+from pyexpr.inference.coefficients.penalised import PenalisedModel, Weights
+from pyexpr.resampling.multiplicity import holm
+from pyexpr.resampling.simultaneous import simultaneous
+from pyexpr.resampling.tests import ContrastTests, WaldTest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Condition of a context's correlation matrix of features beyond which least squares is not used.
+LARGEST_CONDITION = 1e4
+NO_SLOPE = "the feature is constant here"
+METHODS = ("least_squares", "desparsified")
+INTERCEPTS = ("context", "common")
+
+
+@dataclass(frozen=True, slots=True)
+class SlopeSpace:
+    """Coefficients of several contexts' features, and how they vary together.
+
+    Attributes
+    ----------
+    slopes : ClusterOLS or Desparsified
+    slot : ndarray of int, shape (C, p)
+        Position of each (context, feature) among the coefficients; -1 where there is none.
+    missing : ndarray of str, shape (C, p)
+        Why there is none.
+    n_clusters : int
+        Subjects in all.
+    method : str
+        "least_squares" or "desparsified".
+    support : Support
+        On how many subjects each coefficient rests, and why some are not tested.
+    """
+
+    slopes: ClusterOLS | Desparsified
+    slot: NDArray[np.int64]
+    missing: NDArray[np.str_]
+    n_clusters: int
+    method: str
+    support: Support
+
+    def weights(self, terms: Sequence[tuple[int, int, float]]) -> NDArray[np.float64] | None:
+        """Return the contrast with these (context, feature, weight), None if one is missing."""
+        contrast = np.zeros(len(self.slopes.coef))
+        for c, j, weight in terms:
+            if self.slot[c, j] < 0:
+                return None
+            contrast[self.slot[c, j]] = weight
+        return contrast
+
+    def why_missing(self, contexts: Sequence[int], feature: int) -> str:
+        """Return why a feature has no tested slope in one of these contexts, "" if in all."""
+        for c in contexts:
+            slot = self.slot[c, feature]
+            why = str(self.missing[c, feature]) or (self.support.why_not[slot] if slot >= 0 else "")
+            if why:
+                return why
+        return ""
+
+    def tests(self, contrasts: Sequence[NDArray[np.float64] | None]) -> ContrastTests:
+        """Test contrasts; NaN where one is None, and all but the estimate where it is refused."""
+        known = [i for i, contrast in enumerate(contrasts) if contrast is not None]
+        columns = np.full((5, len(contrasts)), np.nan)
+        if known:
+            some = [one for one in contrasts if one is not None]
+            weakest = [self.support.weakest_df(one) for one in some]
+            found = self.slopes.contrasts(np.array(some), weakest=weakest)
+            columns[:, known] = (
+                found.estimate, found.std_error, found.statistic, found.df, found.p_value,
+            )  # fmt: skip
+            refused = [
+                i for i, one in zip(known, some, strict=True) if self.support.why_refused(one)
+            ]
+            columns[1:, refused] = np.nan
+        return ContrastTests(*columns)
+
+    def wald(self, contrasts: Sequence[NDArray[np.float64]]) -> WaldTest:
+        """Test contrasts at once."""
+        weakest = min(self.support.weakest_df(one) for one in contrasts)
+        return self.slopes.wald(np.array(contrasts), weakest=weakest)
+
+    def n_effective(self, contrast: NDArray[np.float64] | None) -> float:
+        """Return on how many subjects a contrast effectively rests; NaN where it is None."""
+        return float("nan") if contrast is None else self.support.least(contrast)
+
+    def tested(self, context: int, feature: int) -> bool:
+        """Say whether there is a slope, and it is tested."""
+        slot = self.slot[context, feature]
+        return bool(slot >= 0 and not self.support.why_not[slot])
+
+    def rule_of(self, contrasts: Sequence[NDArray[np.float64] | None], rule: str) -> str:
+        """Return how a family is judged: by Holm's steps where one of it rests on few subjects.
+
+        Multiplied residuals of a few subjects do not show how far a statistic can go.
+        """
+        tested = [one for one in contrasts if one is not None and not self.support.why_refused(one)]
+        few = any(self.support.least(one) < FEWEST_OF_MAX_T for one in tested)
+        return "holm" if few else rule
+
+    def adjusted(
+        self,
+        contrasts: Sequence[NDArray[np.float64] | None],
+        tests: ContrastTests,
+        rule: str,
+        confidence: float,
+        seed: int,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return p-values and limits of one family of contrasts, judged together."""
+        m = len(contrasts)
+        p, low, high = np.full((3, m), np.nan)
+        tested = np.flatnonzero(~np.isnan(tests.p_value))
+        if not len(tested):
+            return p, low, high
+        if rule == "holm":
+            p = holm(tests.p_value)
+            low, high = tests.limits(1 - (1 - confidence) / len(tested))
+            return p, low, high
+        some = np.array([contrasts[int(i)] for i in tested])
+        found = simultaneous(self.slopes.influences(some), tests.p_value[tested], confidence, seed)
+        p[tested] = found.p_adjusted
+        low, high = tests.limits(found.confidence)
+        return p, low, high
+
+
+def condition(X: NDArray[np.float64]) -> float:
+    """Return the condition number of the features' correlation matrix."""
+    scaled = (X - X.mean(axis=0)) / X.std(axis=0)
+    values = np.linalg.eigvalsh(scaled.T @ scaled / len(X))
+    return float(values[-1] / values[0]) if values[0] > 0 else float("inf")
+
+
+def least_squares_problem(data: CoefficientData, models: Sequence[str], intercepts: str) -> str:
+    """Return why least squares is not fit for one of these models, "" if it is."""
+    for model in models:
+        rows = data.rows(model)
+        moving = ~_still(data, model, intercepts)
+        p, G = int(moving.sum()), len(np.unique(data.subject[rows]))
+        where = "over all contexts" if model == ALL else f"in context {model!r}"
+        if 2 * p >= G:
+            return f"{p} features for {G} subjects {where}"
+        block = data.X[np.ix_(rows, moving)]
+        if model == ALL and intercepts == "context":
+            block = within(block, data.context)
+        if p and condition(block) > LARGEST_CONDITION:
+            return f"features are nearly collinear {where}"
+    return ""
+
+
+def within(values: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return values (n, ...) as deviations from the means of their groups."""
+    centred = np.array(values)
+    for c in np.unique(codes):
+        centred[codes == c] -= centred[codes == c].mean(axis=0)
+    return centred
+
+
+def slope_space(
+    data: CoefficientData,
+    models: Sequence[str],
+    fitted: Sequence[tuple[PenalisedModel, Weights]],
+    *,
+    method: str,
+    cr: str,
+    seed: int,
+    n_threads: int | None,
+    intercepts: str = "context",
+) -> SlopeSpace:
+    """Estimate the slopes of these models in one joint fit, subjects as clusters across them.
+
+    With ``intercepts="context"`` the slopes over all are within contexts: each has an
+    intercept of its own.
+    """
+    p = len(data.features)
+    slot = np.full((len(models), p), -1, dtype=np.int64)
+    count = 0
+    for c, model in enumerate(models):
+        for j in np.flatnonzero(~_still(data, model, intercepts)):
+            slot[c, j] = count
+            count += 1
+    missing = np.where(slot < 0, NO_SLOPE, "").astype(object)
+    # Centred first: a large mean would leave the rounding of its quotient.
+    scaled = (data.X - data.X.mean(axis=0)) / data.scale
+    if method == "least_squares":
+        fit = _stacked(data, models, scaled, slot, cr, intercepts)
+        each = np.eye(count, len(fit.coef))
+        support = support_of(
+            fit.leverage(each), fit.contrasts(each).df, data.subjects, fit.determined(each)
+        )
+        return SlopeSpace(fit, slot, missing, len(data.subjects), method, support)
+    parts = []
+    for c, model in enumerate(models):
+        rows, moving = data.rows(model), slot[c] >= 0
+        y = data.y_tested[rows]
+        block = scaled[np.ix_(rows, moving)]
+        groups = None
+        penalised, own = fitted[c]
+        if model == ALL and intercepts == "context":
+            groups = data.context
+            block, y = within(block, groups), within(y, groups)
+            penalised = PenalisedModel(within(data.X, groups), y, data.subject, n_threads)
+        elif model != ALL and data.y is not data.y_tested:
+            # The tests are of another label than the weights: same penalty, own fit.
+            penalised = PenalisedModel(data.X[rows], y, data.subject[rows], n_threads)
+        G = penalised.products.n_clusters
+        in_turn = np.vstack([np.ones((1, G)), 1 - np.eye(G)]).astype(np.int64)
+        beta = (penalised.slopes(in_turn, own.alpha, own.l1_ratio) * data.scale)[:, moving]
+        part = desparsified(
+            block, y, data.subject[rows], len(data.subjects), beta,
+            groups=groups, seed=seed, n_threads=n_threads,
+        )  # fmt: skip
+        parts.append(part)
+        missing[c, moving] = part.missing
+    joint = Desparsified(
+        np.concatenate([part.coef for part in parts]),
+        np.hstack([part.influence for part in parts]),
+        np.hstack([part.present for part in parts]),
+        np.concatenate([part.unit for part in parts]),
+        np.concatenate([part.missing for part in parts]),
+        np.hstack([part.shares for part in parts]),
+        max(part.rounding for part in parts),
+    )
+    support = support_of(joint.leverage(), joint.contrasts(np.eye(count)).df, data.subjects)
+    support = replace(support, df=few_subjects_df(support.df, support.n_effective))
+    slot = np.where(missing == "", slot, -1)
+    return SlopeSpace(joint, slot, missing, len(data.subjects), method, support)
+
+
+def _stacked(
+    data: CoefficientData,
+    models: Sequence[str],
+    scaled: NDArray[np.float64],
+    slot: NDArray[np.int64],
+    cr: str,
+    intercepts: str,
+) -> ClusterOLS:
+    """Fit all contexts in one block-diagonal design, intercepts last."""
+    n_slopes = int(slot.max()) + 1
+    # Rows that share an intercept: those of a model, or of a context where it is over all.
+    apart = models == (ALL,) and intercepts == "context"
+    owners = [*data.contexts] if apart else [*models]
+    design = np.zeros((len(data.y), n_slopes + len(owners)))
+    names = [""] * n_slopes + [f"intercept of {owner}" for owner in owners]
+    for c, owner in enumerate(owners):
+        design[data.rows(owner), n_slopes + c] = 1.0
+    for c, model in enumerate(models):
+        rows, moving = data.rows(model), slot[c] >= 0
+        block = scaled[np.ix_(rows, moving)]
+        # Centred: the slopes are the same, and keep their digits.
+        block = within(block, data.context) if apart else block - block.mean(axis=0)
+        design[np.ix_(rows, slot[c][moving])] = block
+        for j in np.flatnonzero(moving):
+            names[slot[c, j]] = f"{data.features[j]} in {model}"
+    return cluster_ols(design, data.y_tested, data.subject, cr=cr, names=names)
+
+
+def _still(data: CoefficientData, model: str, intercepts: str) -> NDArray[np.bool_]:
+    if model != ALL:
+        return np.asarray(data.still[data.contexts.index(model)])
+    if intercepts == "context":
+        return np.asarray(data.still.all(axis=0))
+    # Over all rows a feature can differ between contexts in which it is constant.
+    spread = np.ptp(data.X, axis=0)
+    return np.asarray(spread <= 1e-12 * np.maximum(np.abs(data.X).max(axis=0), 1e-300))

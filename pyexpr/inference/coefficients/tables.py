@@ -1,0 +1,181 @@
+"""The tables of coefficients: weights beside slopes, contrasts, omnibus and wild tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.errors import DataError
+from pyexpr.inference.coefficients.cluster_ols import ClusterOLS
+from pyexpr.inference.coefficients.evidence import NEEDS_ONE, NO_VARIATION, CoefficientEvidence
+from pyexpr.inference.coefficients.penalised import Procedure, describe
+from pyexpr.inference.coefficients.slopes import SlopeSpace
+from pyexpr.inference.coefficients.wild import wild_test
+from pyexpr.resampling.multiplicity import holm
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+_PROCEDURE = ("boot_std_error", "procedure_low", "procedure_high")
+_DIFFERENCE = ("weight_difference", *_PROCEDURE)
+_TESTED = ("statistic", "df", "n_effective", "p_value", "conf_low", "conf_high", "method")
+
+
+def coefficient_table(found: CoefficientEvidence) -> pd.DataFrame:
+    """Return one row per context and feature."""
+    import pandas as pd
+
+    blocks = []
+    for i, (model, weights) in enumerate(zip(found.data.models, found.weights, strict=True)):
+        rows = found.data.rows(model)
+        procedure = describe(weights.estimate, weights.replicates, found.confidence)
+        tested = found.slopes_of(i)
+        blocks.append(
+            pd.DataFrame(
+                {
+                    "context": model,
+                    "feature": list(found.data.features),
+                    "estimate": weights.estimate,
+                    **_described(procedure),
+                    "selected": procedure.selected,
+                    "same_sign": procedure.same_sign,
+                    "alpha": weights.alpha,
+                    "l1_ratio": weights.l1_ratio,
+                    "n_undefined": procedure.n_undefined,
+                    "tested_estimate": tested.pop("estimate"),
+                    "tested_std_error": tested.pop("std_error"),
+                    **{name: tested.pop(name) for name in _TESTED},
+                    "n": len(rows),
+                    "n_clusters": len(np.unique(found.data.subject[rows])),
+                    "reason": _joined(procedure.reason, tested.pop("reason")),
+                    **tested,
+                }
+            )
+        )
+    return pd.concat(blocks, ignore_index=True)
+
+
+def contrast_table(found: CoefficientEvidence) -> pd.DataFrame:
+    """Return the differences between every pair of contexts, a row per pair and feature."""
+    import pandas as pd
+
+    space, pairs = found.joint_space(), found.pairs()
+    places = [(a, b, j) for a, b in pairs for j in range(len(found.data.features))]
+    contrasts = [space.weights([(a, j, 1.0), (b, j, -1.0)]) for a, b, j in places]
+    missing = [space.why_missing([a, b], j) for a, b, j in places]
+    table = found.tested(space, contrasts, missing, [np.arange(len(contrasts))])
+    described: list[dict[str, NDArray[np.float64]]] = []
+    reasons: list[str] = []
+    p = len(found.data.features)
+    for a, b in pairs:
+        difference = found.differences[a, b]
+        if isinstance(difference, str):
+            described.append(dict.fromkeys(_DIFFERENCE, np.full(p, np.nan)))
+            reasons += [difference] * p
+        else:
+            estimate = found.weights[a].estimate - found.weights[b].estimate
+            procedure = describe(estimate, difference, found.confidence)
+            described.append({_DIFFERENCE[0]: estimate, **_described(procedure)})
+            reasons += procedure.reason
+    slopes_reason = table.pop("reason")
+    late = ("p_adjusted", "adjustment")
+    adjusted: dict[str, Any] = {name: table.pop(name) for name in late if name in table}
+    names = found.data.contexts
+    return pd.DataFrame(
+        {
+            "context": [f"{names[a]} - {names[b]}" for a, b in pairs for _ in range(p)],
+            "feature": list(found.data.features) * len(pairs),
+            **table,
+            **_stacked(described),
+            **adjusted,
+            "reason": _joined(slopes_reason, [f"weights: {r}" if r else "" for r in reasons]),
+        }
+    )
+
+
+def omnibus_table(found: CoefficientEvidence) -> pd.DataFrame:
+    """Return, per feature, the test that its slope is the same in all contexts."""
+    import pandas as pd
+
+    space = found.joint_space()
+    rows = []
+    for j, feature in enumerate(found.data.features):
+        everywhere = range(len(found.data.contexts))
+        there = [c for c in everywhere if space.tested(c, j)]
+        missing = space.why_missing(everywhere, j)
+        reason = f"in a context, {missing}" if missing else ""
+        if len(there) < 2:
+            rows.append((feature, np.nan, 0, np.nan, np.nan, reason))
+            continue
+        contrasts = [
+            weights
+            for c in there[1:]
+            if (weights := space.weights([(there[0], j, 1.0), (c, j, -1.0)])) is not None
+        ]
+        test = space.wald(contrasts)
+        if np.isnan(test.p_value):
+            if not test.df2 > 0:
+                why = "too few subjects for this test"
+            else:
+                unknown = np.isnan(space.tests(contrasts).std_error).any()
+                why = NEEDS_ONE if unknown else NO_VARIATION
+            reason = "; ".join(filter(None, [reason, why]))
+        rows.append((feature, test.statistic, test.df1, test.df2, test.p_value, reason))
+    names = ["feature", "statistic", "df1", "df2", "p_value", "reason"]
+    table = pd.DataFrame(rows, columns=names)
+    table.insert(5, "method", "AHT" if space.method == "least_squares" else "Hotelling T2")
+    if found.rule is not None:
+        table["p_adjusted"] = holm(table["p_value"].to_numpy())
+        table["adjustment"] = "holm"
+    return table
+
+
+def wild_table(found: CoefficientEvidence, *, n_boot: int, seed: int) -> pd.DataFrame:
+    """Return the wild cluster bootstrap's tests of slopes and contrasts."""
+    import pandas as pd
+
+    C, p = len(found.data.contexts), len(found.data.features)
+    jobs: list[tuple[SlopeSpace, str, list[tuple[int, int, float]]]] = []
+    for i, model in enumerate(found.data.models):
+        space, c = found.space_of(i)
+        jobs += [(space, model, [(c, j, 1.0)]) for j in range(p)]
+    space = found.spaces[0]
+    for a, b in combinations(range(C), 2):
+        name = f"{found.data.contexts[a]} - {found.data.contexts[b]}"
+        jobs += [(space, name, [(a, j, 1.0), (b, j, -1.0)]) for j in range(p)]
+    rows = []
+    for space, name, terms in jobs:
+        feature, contrast = found.data.features[terms[0][1]], space.weights(terms)
+        if not isinstance(space.slopes, ClusterOLS):
+            raise DataError(
+                "the wild cluster bootstrap is of least squares, but these slopes are "
+                "desparsified; use tests='least_squares' if the subjects suffice"
+            )
+        why = space.why_missing([c for c, _, _ in terms], terms[0][1])
+        if contrast is None or why:
+            rows.append((name, feature, np.nan, np.nan, "", why))
+            continue
+        test = wild_test(space.slopes, contrast, n_boot=n_boot, seed=seed)
+        kind = f"wild, {test.kind}"
+        why = NO_VARIATION if np.isnan(test.p_value) else ""
+        rows.append((name, feature, test.statistic, test.p_value, kind, why))
+    names = ["context", "feature", "statistic", "p_value", "method", "reason"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _described(found: Procedure) -> dict[str, NDArray[np.float64]]:
+    return dict(zip(_PROCEDURE, (found.std_error, found.low, found.high), strict=True))
+
+
+def _stacked(blocks: Sequence[Mapping[str, NDArray[np.float64]]]) -> dict[str, Any]:
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+
+def _joined(first: Sequence[str], second: Sequence[str]) -> list[str]:
+    return [
+        "; ".join(dict.fromkeys(filter(None, pair))) for pair in zip(first, second, strict=True)
+    ]

@@ -1,0 +1,250 @@
+"""Compare models on the same subjects: metrics, differences, intervals and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.checks import checked_threads, is_number
+from pyexpr.base.contexts import ALL
+from pyexpr.base.errors import DataError
+from pyexpr.base.tables import as_frame
+from pyexpr.core.streams import checked_seed
+from pyexpr.inference.clusters import (
+    check_enough,
+    read_clusters,
+    read_strata,
+    warn_of_few_subjects,
+)
+from pyexpr.inference.comparison.evidence import MetricDraws, gather, only_rounding, worth
+from pyexpr.inference.comparison.folds import read_folds
+from pyexpr.inference.comparison.levels import build_groups, build_levels, counted_rows
+from pyexpr.inference.comparison.predictions import (
+    TABLE,
+    Predictions,
+    checked_metrics,
+    read_contexts,
+    read_models,
+)
+from pyexpr.inference.comparison.quantities import (
+    ModelValues,
+    build_measures,
+    build_rows,
+    check_names,
+    checked_score_range,
+    families,
+)
+from pyexpr.inference.comparison.result import ComparisonResult
+from pyexpr.resampling.intervals.evidence import NOT_JUDGED
+from pyexpr.resampling.intervals.methods import check_method
+from pyexpr.resampling.multiplicity import check_rule
+from pyexpr.resampling.result import completed
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+def compare_models(
+    table: Any,
+    *,
+    truth: str,
+    predictions: Iterable[str] | Mapping[str, str | Sequence[str] | Predictions],
+    cluster: str | ArrayLike | None,
+    metrics: Sequence[str] = ("rmse", "correlation"),
+    context: str | ArrayLike | None = None,
+    pairwise: bool = True,
+    ratio: bool = False,
+    n_boot: int = 2000,
+    method: str | None = None,
+    confidence: float = 0.95,
+    null: float = 0.0,
+    stratify: str | ArrayLike | None = None,
+    fold: str | ArrayLike | None = None,
+    adjust: str | None = None,
+    seed: int = 0,
+    n_threads: int | None = None,
+    score_range: float | None = None,
+) -> ComparisonResult:
+    """Compare models on the same rows, with whole subjects resampled.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per clip. Rows in which the truth or a prediction is missing are left
+        out of every model alike, and counted, whichever of its columns lacks it; only
+        models with a truth of their own (`Predictions`) may have holes, and the result
+        says on how many rows each of their columns is judged.
+    truth : str
+        Column of the true score.
+    predictions : str, iterable of str, or mapping
+        Columns of predictions, in the unit of the truth; or name of the model ->
+        column, columns, or `Predictions`.
+    cluster : str, array of (n,), or None
+        The subject of each row; rows of a subject are not independent. ``None``, on
+        purpose only, makes each row its own cluster.
+    metrics : str or sequence of str
+        ``rmse``, ``nrmse`` (RMSE / `score_range`), ``mae``, ``correlation`` (Pearson),
+        ``concordance`` (Lin's, divisor n), ``r2`` (1 - SSE/SST about the mean truth of
+        these rows), ``bias`` (mean prediction - truth); each also with ``_within``
+        (deviations from the subject's means, divisor n) or ``_between`` (subject
+        means, unweighted).
+    context : str or array of (n,), optional
+        Compare within each context and over all rows (context ``"all"``), and each
+        model between contexts (context ``"a - b"``), all from the same draws. Rows whose
+        context is itself called "all", as in a study's predictions.csv, are taken as
+        those over all.
+    pairwise : bool
+        Whether to compute all differences between models.
+    ratio : bool
+        Whether to compute, beside every difference of errors (nrmse, rmse, mae), their
+        ratio: term ``"p / q"``, or context ``"a / b"``. Intervals are of its logarithm,
+        back-transformed; the test is against 1.
+    n_boot : int
+        Number of bootstrap replicates; ``jackknife_t`` needs none.
+    method : str, optional
+        Of the intervals: ``jackknife_t``, ``percentile``, ``basic``, ``normal``,
+        ``bca``, ``studentized`` or ``studentized_et``; by default the recommended one,
+        jackknife_t.
+    confidence : float
+        Of the intervals.
+    null : float
+        Against which levels of correlation and concordance are tested; differences
+        and bias are tested against 0, levels of errors and R2 are not.
+    stratify : str or array of (n,), optional
+        Group of each subject: subjects are drawn within their group.
+    fold : str or array of (n,), optional
+        The fold in which each row was predicted, where predictions come from
+        cross-validation. Correlation, concordance and R2, pooled and between subjects, are
+        then those within folds, averaged with the folds' rows (between: subjects) as weights:
+        over folds, models that know nothing are correlated with the truth, below 0. Errors
+        are over all rows. A subject is in one fold, or in one of each context.
+    adjust : {None, "holm", "max_t"}
+        Judge the differences of one metric in one context together, as
+        `ComparisonResult.adjust`; there must be some.
+    seed : int
+        Key of the draws; the same seed gives the same bytes at any `n_threads`.
+    n_threads : int, optional
+        By default one per core.
+    score_range : float, optional
+        Width of the score, the highest possible minus the lowest, by which ``nrmse``
+        divides RMSE: 100 for a score from 0 to 100, 7 for factor scores from -3.5 to 3.5.
+        ``nrmse`` needs it, and is refused without; the notes of the result state it.
+
+    Returns
+    -------
+    ComparisonResult
+
+    Raises
+    ------
+    ColumnError
+        If a column is missing or holds text, infinities, or nothing at all.
+    DataError
+        If there is only one subject, a subject is in two strata or in two folds of one
+        context, a stratum has one subject, `cluster` is None though a column of subjects
+        repeats, or ``nrmse`` is asked for without `score_range`.
+    Interrupted
+        If Ctrl-C is pressed; its ``result`` has the replicates made until then.
+
+    Warns
+    -----
+    FewSubjectsWarning
+        Under 20 subjects, or such unequal ones that they are worth fewer than 10 of equal
+        size; with the coverage of the nearest simulated design.
+
+    Notes
+    -----
+    A metric depends on rows only through sums per subject, so a replicate costs
+    O(subjects). A subject drawn twice counts as two. A metric that is undefined
+    (a constant prediction has no correlation) is NaN, and ``reason`` says why. See
+    Davison and Hinkley (1997), chapters 2, 3.8 and 5. Checked against
+    ``boot::boot.ci`` on the same replicates, and against scikit-learn and SciPy on
+    resampled rows.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(1)
+    >>> table = pd.DataFrame({"subject": np.repeat(np.arange(30), 5), "y": rng.normal(size=150)})
+    >>> table["good"] = table["y"] + rng.normal(size=150)
+    >>> table["poor"] = rng.normal(size=150)
+    >>> result = compare_models(
+    ...     table, truth="y", predictions=["good", "poor"], cluster="subject", seed=1
+    ... )
+    >>> result.tidy().query("metric == 'correlation'")["term"].tolist()
+    ['good', 'poor', 'good - poor']
+    """
+    frame = as_frame(table, what=TABLE)
+    metrics = checked_metrics(metrics)
+    if not (is_number(null) and -1 < null < 1):
+        raise DataError(f"null= is a correlation, so it must lie between -1 and 1, not {null!r}")
+    check_method(method, confidence, n_boot)
+    width = checked_score_range(score_range, metrics)
+    n_threads = checked_threads(n_threads)
+    if not len(frame):
+        raise DataError(f"{TABLE} has no rows")
+    models, used = read_models(frame, truth, predictions)
+    cluster_name, codes, labels = read_clusters(frame, cluster, what=TABLE)
+    contexts, context_rows = read_contexts(frame, context)
+    strata = (
+        None if stratify is None else read_strata(frame, stratify, codes, labels, used, what=TABLE)
+    )
+    check_enough(codes, labels, used)
+    folds = None
+    if fold is not None:
+        folds = read_folds(frame, fold, codes, labels, contexts, context_rows, used, what=TABLE)
+
+    measures = build_measures(metrics, ratio=ratio)
+    rows = build_rows(measures, models, contexts, pairwise=pairwise)
+    check_names(rows)
+    if ratio and not any(row.ratio for row in rows):
+        raise DataError(
+            "ratio=True divides errors of two models or contexts; ask for nrmse, rmse or mae, and "
+            "for two models with pairwise=True or several contexts"
+        )
+    if adjust is not None:
+        check_rule(adjust)
+        families(rows)  # says that there are none, before the work and not after it
+    levels = build_levels(
+        measures, models, contexts, context_rows, codes, len(labels),
+        score_range=width or 1.0, folds=folds,
+    )  # fmt: skip
+    groups = tuple(build_groups(rows, levels, strata))
+    draws = MetricDraws(
+        groups, len(rows), checked_seed(seed), n_threads, only_rounding(rows, groups)
+    )
+    n_clusters = np.zeros(len(rows), dtype=np.int64)
+    for group in groups:
+        n_clusters[list(group.rows)] = len(group.clusters)
+    evidence = gather(
+        rows, groups, draws, levels.why_undefined, null, draws.replicates(0, int(n_boot))
+    )
+    warn_of_few_subjects(n_clusters, [row.context for row in rows], worth(evidence))
+    n_used = int(np.count_nonzero(used))
+    result = ComparisonResult(
+        evidence=evidence,
+        intervals=NOT_JUDGED,
+        draws=draws,
+        clusters=tuple(labels),
+        cluster_name=cluster_name,
+        rows=tuple(rows),
+        n=np.fromiter(counted_rows(rows, levels), dtype=np.int64, count=len(rows)),
+        n_clusters=n_clusters,
+        n_used=n_used,
+        n_dropped=len(frame) - n_used,
+        own_rows=_own_rows(models, used),
+        fold_name=None if folds is None else folds.name,
+        own_all=dict(zip(contexts, context_rows, strict=True)).get(ALL) is not None,
+        score_range=width,
+    )
+    return completed(result, int(n_boot), method, confidence, adjust)
+
+
+def _own_rows(models: Sequence[ModelValues], used: NDArray[np.bool_]) -> dict[str, tuple[int, ...]]:
+    """Return the number of rows of each column of the models that do not have every row."""
+    return {
+        model.name: tuple(int(np.count_nonzero(column.rows)) for column in model.columns)
+        for model in models
+        if any((column.rows != used).any() for column in model.columns)
+    }

@@ -1,0 +1,194 @@
+"""From the quantities that are compared to estimates, replicates and the jackknife."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyexpr.core.cluster_bootstrap import MetricDesign
+from pyexpr.inference.comparison.folds import fold_inflation
+from pyexpr.inference.comparison.levels import Group
+from pyexpr.inference.comparison.quantities import Row
+from pyexpr.resampling.intervals.evidence import Evidence, JackknifeGroup
+from pyexpr.resampling.result import Drawn, ErrorsWithin, in_pieces
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# A difference is rounding below this part of the larger of the two levels.
+_ROUNDING = 1e-13
+# Clusters times columns that a tenth of a second suffices for.
+_STEPS = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDraws:
+    """The replicates of all groups, any range of them; see `Draws`."""
+
+    groups: tuple[Group, ...]
+    n_rows: int
+    seed: int
+    n_threads: int | None
+    zero_rows: tuple[int, ...]  # differences that are rounding alone
+
+    @property
+    def clusters(self) -> Sequence[NDArray[np.int64]]:
+        """Return the clusters of each group."""
+        return [group.clusters for group in self.groups]
+
+    def replicates(self, first: int, n: int) -> Drawn:
+        """Return replicates `first` to ``first + n - 1``."""
+        values, done = self._collect("replicates", first, n, _STEPS)
+        return Drawn(values[:, :done])
+
+    def errors(self, first: int, n: int) -> NDArray[np.float64]:
+        """Return the (rows, n) standard errors within them."""
+        most = max((len(group.clusters) for group in self.groups), default=1)
+        values, done = self._collect("standard_errors", first, n, _STEPS // (8 * most))
+        if done < n:
+            raise KeyboardInterrupt
+        return values
+
+    def _collect(
+        self, what: str, first: int, n: int, steps: int
+    ) -> tuple[NDArray[np.float64], int]:
+        """Return (rows, n), and how many of the n there are."""
+        out = np.empty((self.n_rows, n))
+        if sum(len(group.rows) for group in self.groups) < self.n_rows:
+            out.fill(np.nan)
+
+        def fill(at: int, size: int) -> None:
+            for group in self.groups:
+                getattr(group.design, what)(
+                    size,
+                    seed=self.seed,
+                    first=first + at,
+                    rows=group.rows,
+                    offset=at,
+                    out=out,
+                    n_threads=self.n_threads,
+                )
+
+        work = sum(len(group.clusters) * len(group.design.columns) for group in self.groups)
+        done = in_pieces(n, fill, start=steps // max(work, 1))
+        if self.zero_rows:
+            out[list(self.zero_rows)] = 0.0
+        return out, done
+
+
+def only_rounding(rows: Sequence[Row], groups: Sequence[Group]) -> tuple[int, ...]:
+    """Return the differences that are 0 but for rounding, whoever is left out.
+
+    A model and a linear function of it have one correlation; the last bits of the two
+    would otherwise be tested as if they were a difference.
+    """
+    level: dict[int, float] = {}
+    place: dict[int, tuple[Group, int, float]] = {}
+    for group in groups:
+        for k, (i, value) in enumerate(zip(group.rows, group.design.estimate(), strict=True)):
+            place[i] = group, k, abs(float(value))
+            if rows[i].second is None:
+                level[rows[i].first] = abs(float(value))
+    found = []
+    for i, (group, k, difference) in place.items():
+        row = rows[i]
+        if row.second is None:
+            continue
+        least = 1.0 if row.ratio or row.base in {"correlation", "concordance", "r2"} else 0.0
+        size = max(level.get(row.first, 0.0), level.get(row.second, 0.0), least)
+        # Levels may meet by chance: then those without some subject differ.
+        if difference <= _ROUNDING * size:
+            left_out = np.abs(group.design.jackknife()[k])
+            if (left_out <= _ROUNDING * size).all():
+                found.append(i)
+    return tuple(found)
+
+
+def gather(
+    rows: Sequence[Row],
+    groups: Sequence[Group],
+    draws: MetricDraws,
+    why_undefined: Sequence[str],
+    null: float,
+    drawn: Drawn,
+) -> Evidence:
+    """Arrange estimates, replicates and the values without each subject."""
+    estimate = np.full(len(rows), np.nan)
+    inflation = np.ones(len(rows))
+    jackknives = []
+    for group in groups:
+        positions = np.array(group.rows)
+        estimate[positions] = group.design.estimate()
+        effective = effective_clusters(group.design)
+        n_folds = [group.design.levels[q.minuend].folds for q in group.design.quantities]
+        inflation[positions] = [
+            fold_inflation(rows[i].part, float(worth), K)
+            for i, worth, K in zip(group.rows, effective.sum(axis=1), n_folds, strict=True)
+        ]
+        knife = group.design.jackknife()
+        knife[np.isin(positions, draws.zero_rows)] = 0.0
+        jackknives.append(
+            JackknifeGroup(
+                positions,
+                knife,
+                group.design.strata,
+                effective,
+                group.clusters,
+            )
+        )
+    estimate[list(draws.zero_rows)] = 0.0
+    reasons = []
+    for row in rows:
+        causes = [why_undefined[row.first]]
+        if row.second is not None:
+            causes.append(why_undefined[row.second])
+        reasons.append("; ".join(dict.fromkeys(filter(None, [row.note, *causes]))))
+    return Evidence(
+        estimate=estimate,
+        scale=[row.scale for row in rows],
+        simple_df=np.array([row.simple_df for row in rows]),
+        null=np.array([_null(row, null) for row in rows]),
+        replicates=drawn.values,
+        groups=jackknives,
+        reason=reasons,
+        replicate_errors=ErrorsWithin(draws, drawn.values.shape[1]),
+        n_threads=draws.n_threads,
+        inflation=inflation,
+        ratio=np.array([row.ratio for row in rows]),
+    )
+
+
+def effective_clusters(design: MetricDesign) -> NDArray[np.float64]:
+    """Return ``(sum n_g)^2 / sum n_g^2`` of each quantity and stratum, (quantities, strata).
+
+    n_g are the quantity's rows in cluster g, over all columns behind it: those of both
+    levels of a difference, of all raters of a mean. Between subjects each counts once.
+    """
+    n = np.array([column.sums[0] for column in design.columns])
+    levels = np.array([n[list(level.columns)].sum(axis=0) for level in design.levels])
+    # A row of zeros, for those that nothing is taken off.
+    levels = np.concatenate([levels, np.zeros_like(levels[:1])])
+    minuend = [q.minuend for q in design.quantities]
+    subtrahend = [-1 if q.subtrahend is None else q.subtrahend for q in design.quantities]
+    rows = levels[minuend] + levels[subtrahend]
+    starts = np.concatenate([[0], np.cumsum(design.strata)[:-1]])
+    total = np.add.reduceat(rows, starts, axis=1)
+    return np.asarray(total**2 / np.add.reduceat(rows**2, starts, axis=1))
+
+
+def worth(evidence: Evidence) -> NDArray[np.float64]:
+    """Return how many subjects of equal size those of each quantity are worth, (rows,)."""
+    found = np.full(len(evidence.estimate), np.nan)
+    for group in evidence.groups:
+        if group.effective is not None:
+            found[group.rows] = group.effective.sum(axis=1)
+    return found
+
+
+def _null(row: Row, null: float) -> float:
+    if row.second is not None or row.base == "bias":
+        return 0.0
+    return null if row.base in {"correlation", "concordance"} else np.nan

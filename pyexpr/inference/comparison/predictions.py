@@ -1,0 +1,241 @@
+"""The models that are compared, as a user names them: metrics, columns, contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyexpr.base.contexts import ALL
+from pyexpr.base.errors import ColumnError, DataError, listed, near_names
+from pyexpr.base.tables import (
+    check_magnitude,
+    column_or_array,
+    label_codes,
+    numeric_column,
+    require_columns,
+)
+from pyexpr.core import cluster_bootstrap as core
+from pyexpr.inference.arguments import check_flat_columns, checked_names
+from pyexpr.inference.comparison.quantities import METRICS, ColumnValues, ModelValues
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+TABLE = "the table of predictions"
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """The columns of one model, where it has several or a truth of its own.
+
+    A model with several columns has as metric the mean of its columns' metrics,
+    inside every replicate too: so the seeds of a network, or the human baseline, which has
+    one column per rater, each with its own truth.
+
+    A model judged by the truth of `compare_models` must have every row in all of its
+    columns: a row that one of them lacks is left out of every model alike, and counted. Where
+    `truth` is given here, columns may have missing values; each is then judged on the rows it
+    has, and the result says how many those are.
+
+    Parameters
+    ----------
+    values : str or sequence of str
+        Names of the columns of predictions.
+    truth : str or sequence of str, optional
+        Name of the truth of all of them, or of each. By default the truth given
+        to `compare_models`.
+
+    Examples
+    --------
+    >>> Predictions(["rater_1", "rater_2"], truth=["others_1", "others_2"]).values
+    ('rater_1', 'rater_2')
+    """
+
+    values: str | Sequence[str]
+    truth: str | Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        values = checked_names(self.values, argument="Predictions")
+        if not values:
+            raise DataError("a model needs at least one column of predictions")
+        object.__setattr__(self, "values", values)
+        if self.truth is not None:
+            truth = checked_names(self.truth, argument="truth= of Predictions")
+            if isinstance(self.truth, str):
+                truth *= len(values)
+            if len(truth) != len(values):
+                raise DataError(
+                    f"a model has {len(values)} columns of predictions but {len(truth)} truths; "
+                    "name one truth for all, or one for each"
+                )
+            object.__setattr__(self, "truth", truth)
+
+
+def checked_metrics(metrics: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the metrics, each once."""
+    names = checked_names(metrics, argument="metrics=")
+    for name in names:
+        if name not in METRICS:
+            raise DataError(f"there is no metric {name!r}; {near_names(name, METRICS)}")
+    if not names:
+        raise DataError("metrics= must name at least one metric")
+    return tuple(dict.fromkeys(names))
+
+
+class _Columns:
+    """The columns of a table as they are asked for, each read once."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._frame = frame
+        self._values: dict[str, NDArray[np.float64]] = {}
+        self._there: dict[str, NDArray[np.bool_] | None] = {}
+        self._least: dict[str, float] = {}
+
+    def values(self, name: str) -> NDArray[np.float64]:
+        """Return a column, missing values as NaN."""
+        if name not in self._values:
+            self._values[name], self._there[name] = self._read(name)
+        return self._values[name]
+
+    def there(self, name: str) -> NDArray[np.bool_] | None:
+        """Return where a column has values; None is everywhere."""
+        self.values(name)
+        return self._there[name]
+
+    def least(self, name: str) -> float:
+        """Return what part of its squared mean a column's variance may owe to rounding."""
+        if name not in self._least:
+            of_single = _is_single(self.values(name))
+            self._least[name] = core.LEAST_SINGLE if of_single else core.LEAST_DOUBLE
+        return self._least[name]
+
+    def _read(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None]:
+        require_columns(self._frame, [name], what=TABLE)
+        column = self._frame[name]
+        if column.dtype == np.float64:
+            values = column.to_numpy()
+            if len(values) and np.isfinite(values).all():
+                check_magnitude(values, name=f"column {name!r} of {TABLE}")
+                return values, None
+        values = numeric_column(self._frame, name, what=TABLE)
+        there = ~np.isnan(values)
+        if not there.any():
+            raise ColumnError(f"column {name!r} of {TABLE} has no value in any row")
+        return values, there
+
+
+def _is_single(values: NDArray[np.float64]) -> bool:
+    """Return whether values were rounded to single precision, as many networks hand them out.
+
+    So they are if all fit there, and not all would in 20 bits or as whole numbers, as
+    ratings and other values do that were not rounded.
+    """
+    for part in (values[:64], values):
+        there = part[~np.isnan(part)]
+        with np.errstate(over="ignore"):
+            if not np.array_equal(there.astype(np.float32).astype(np.float64), there):
+                return False
+    largest = float(np.abs(there).max(initial=0.0))
+    if largest == 0:
+        return False
+    step = 2.0 ** (np.frexp(largest)[1] - 20)
+    return not any(np.array_equal(np.rint(there / one), there / one) for one in (step, 1.0))
+
+
+def _all_there(rows: NDArray[np.bool_], *masks: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Return the rows that every mask has, the same array if that is all of them."""
+    for mask in masks:
+        if mask is not None:
+            rows = rows & mask
+    return rows
+
+
+def _named_models(
+    predictions: Iterable[str] | Mapping[str, str | Iterable[str] | Predictions],
+) -> dict[str, Predictions]:
+    if isinstance(predictions, Mapping):
+        named = {}
+        for name, item in predictions.items():
+            if not isinstance(item, Predictions):
+                item = Predictions(checked_names(item, argument=f"predictions= of {name!r}"))
+            if str(name) in named:
+                raise DataError(f"predictions= names {str(name)!r} more than once")
+            named[str(name)] = item
+    else:
+        names = checked_names(
+            predictions,
+            argument="predictions=",
+            hint="; or hand over a mapping {model: columns or Predictions}",
+        )
+        doubled = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        if doubled:
+            raise DataError(f"predictions= names {listed(doubled)} more than once")
+        named = {name: Predictions(name) for name in names}
+    if not named:
+        raise DataError("predictions= must name at least one model")
+    return named
+
+
+def read_models(
+    frame: pd.DataFrame,
+    truth: str,
+    predictions: Iterable[str] | Mapping[str, str | Iterable[str] | Predictions],
+) -> tuple[list[ModelValues], NDArray[np.bool_]]:
+    """Return the models, and which rows are used by any of them."""
+    check_flat_columns(frame, what=TABLE)
+    if not isinstance(truth, str):
+        raise DataError(
+            f"truth= must be the name of a column of {TABLE}, not {type(truth).__name__}"
+        )
+    named = _named_models(predictions)
+    table = _Columns(frame)
+    # A model judged by the common truth must have every row, in every column: the mean over
+    # columns of different rows would be of other rows than the other models'.
+    whole = {name: model.truth is None for name, model in named.items()}
+    needed = [truth] if any(whole.values()) else []
+    needed += [column for name in named if whole[name] for column in named[name].values]
+    complete = _all_there(np.ones(len(frame), dtype=bool), *map(table.there, needed))
+    if not complete.any():
+        raise DataError(
+            f"no row of {TABLE} has the truth {truth!r} and every prediction; "
+            "leave out the model that is missing there, or name its truth (Predictions), which "
+            "judges each of its columns on the rows it has"
+        )
+    models = []
+    used = complete if any(whole.values()) else np.zeros(len(frame), dtype=bool)
+    for name, model in named.items():
+        columns = []
+        truths = model.truth or (truth,) * len(model.values)
+        for column, criterion in zip(model.values, truths, strict=True):
+            rows = complete
+            if not whole[name]:
+                rows = _all_there(complete, table.there(column), table.there(criterion))
+                # The same array for the same rows: models are known by it to be judged alike.
+                rows = complete if np.array_equal(rows, complete) else rows
+                used = used | rows
+            p, t = table.values(column), table.values(criterion)
+            least = table.least(column), table.least(criterion)
+            columns.append(ColumnValues(column, criterion, p, t, rows, least))
+        models.append(ModelValues(name, tuple(columns)))
+    return models, used
+
+
+def read_contexts(
+    frame: pd.DataFrame, context: str | ArrayLike | None
+) -> tuple[list[str], list[NDArray[np.bool_] | None]]:
+    """Return the contexts, "all" last, and the rows of each; None is every row."""
+    if context is None:
+        return [ALL], [None]
+    name, series = column_or_array(frame, context, argument="context", what=TABLE)
+    codes, labels = label_codes(series, name=name, what=TABLE, keep_order=True)
+    names = [str(label) for label in labels]
+    if len(names) == 1:
+        return names, [None]
+    rows: dict[str, NDArray[np.bool_] | None] = {label: codes == i for i, label in enumerate(names)}
+    # A study's predictions.csv: rows called "all" are those of the model over all contexts.
+    over_all = rows.pop(ALL, None)
+    return [*rows, ALL], [*rows.values(), over_all]

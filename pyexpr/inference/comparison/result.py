@@ -1,0 +1,266 @@
+"""What `compare_models` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.errors import DataError, counted
+from pyexpr.figures.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.inference.comparison.evidence import MetricDraws
+from pyexpr.inference.comparison.plot import comparison_figure
+from pyexpr.inference.comparison.quantities import DIFFERENT_CRITERIA, DIFFERENT_ROWS, Row, families
+from pyexpr.inference.comparison.sign_flip import SignFlipResult, sign_flip_test
+from pyexpr.resampling.multiplicity import OF_INTERVALS
+from pyexpr.resampling.result import ReplicatedResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ComparisonResult(ReplicatedResult):
+    """Metrics of models and their differences, with intervals and tests.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        What each row of the table is: metric, term, context.
+    evidence : Evidence
+        Estimates, replicates (rows, n_boot) and leave-one-subject-out values.
+    intervals : Intervals
+        Those of the method and confidence at hand.
+    n, n_clusters : (rows,) int64
+        Rows of the data and subjects that each row rests on.
+    n_used, n_dropped : int
+        Rows of the data used, and left out because truth or a model was missing.
+    clusters : tuple
+        Labels of the subjects, sorted.
+    cluster_name : str
+    own_rows : mapping of str to tuple of int
+        Of the models that do not have every row, the number of rows of each column: only
+        those with a truth of their own.
+    fold_name : str, optional
+        Column of the folds within which correlation, concordance and R2 are.
+    own_all : bool
+        Whether context "all" is one of the table's own, not all rows together.
+    score_range : float or None
+        By which NRMSE divides; None where it was not asked for.
+    """
+
+    rows: tuple[Row, ...]
+    draws: MetricDraws
+    n: NDArray[np.int64]
+    n_clusters: NDArray[np.int64]
+    n_used: int
+    n_dropped: int
+    own_rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    fold_name: str | None = None
+    own_all: bool = False
+    score_range: float | None = None
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row per metric, term and context.
+
+        Columns: metric, term (a model, ``"p - q"`` or the ratio ``"p / q"``), context (a
+        label, ``"all"``, ``"a - b"`` or ``"a / b"``), estimate, std_error (of the quantity
+        itself; of a ratio the ratio times that of its logarithm), statistic, df,
+        p_value, conf_low, conf_high, method, n, n_clusters, n_undefined, reason; once
+        adjusted also p_adjusted and adjustment.
+        """
+        return ReplicatedResult.tidy(self)
+
+    def keys(self) -> Mapping[str, Sequence[str]]:
+        """Return metric, term and context of every row."""
+        return {
+            "metric": [row.metric for row in self.rows],
+            "term": [row.term for row in self.rows],
+            "context": [row.context for row in self.rows],
+        }
+
+    def counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the rows of the data and the subjects that each row rests on."""
+        return self.n, self.n_clusters
+
+    def described(self, row: int) -> str:
+        """Return what a row is, in words."""
+        one = self.rows[row]
+        return f"{one.metric} of {one.term!r} in context {one.context!r}"
+
+    def families(self) -> list[NDArray[np.int64]]:
+        """Return the differences between models by metric and context, and so the ratios."""
+        return families(self.rows)
+
+    def sign_flip(self, *, n_flips: int = 10_000) -> SignFlipResult:
+        """Test every difference between models by exchanging their predictions.
+
+        In each flip the predictions of the two models are exchanged for some subjects,
+        and the difference over its jackknife standard error is computed anew. Exact for
+        one hypothesis only: that the two models' predictions are exchangeable within
+        subjects. Models that fail in different ways can have equal metrics and still
+        not be exchangeable; the test can then call them different too often (up to 14 %
+        at a nominal 5 % was seen), and jackknife_t is the one to use.
+
+        For correlations both predictions are standardised before, which leaves the
+        correlation as it is; the other metrics judge the unit, and predictions are
+        exchanged as they are.
+
+        Parameters
+        ----------
+        n_flips : int
+            Number of random flips where all 2^G, G the number of subjects, are more
+            than 100,000.
+
+        Returns
+        -------
+        SignFlipResult
+            With all flips ``p`` is the share of those whose ``|statistic|`` is at least
+            that observed (ties within 1e-12 count), else ``(1 + #)/(1 + n_flips)``.
+            Models judged by different truths have no test; `reason` says so.
+
+        Notes
+        -----
+        Checked against ``scipy.stats.permutation_test`` (paired t over subjects), and row by
+        row against predictions exchanged in the table.
+        """
+        return sign_flip_test(
+            self.rows,
+            self.draws.groups,
+            self.evidence.estimate,
+            n_flips=n_flips,
+            seed=self.draws.seed,
+            n_threads=self.draws.n_threads,
+        )
+
+    def plot(
+        self,
+        *,
+        between: str = "models",
+        metrics: Sequence[str] | None = None,
+        contexts: Sequence[str] | None = None,
+        names: Mapping[str, str] | None = None,
+        width_mm: float = FULL_WIDTH_MM,
+    ) -> Figure:
+        """Draw levels and differences with their intervals, a panel per context.
+
+        Parameters
+        ----------
+        between : {"models", "contexts"}
+            Whether differences (and ratios) are those between models, below the models'
+            levels, or those of each model between contexts, a panel per pair of them.
+        metrics, contexts : sequence of str, optional
+            Draw these alone; a pair of contexts is ``"a - b"``.
+        names : mapping of str to str, optional
+            Names to show for models, contexts and metrics.
+        width_mm : float
+            Printed width; 180 fills a page of most journals, 85 one column.
+
+        Returns
+        -------
+        matplotlib Figure
+            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
+            An arrowhead
+            marks a limit that is infinite, a hollow mark what has no interval; what has no
+            value says "undefined".
+
+        Raises
+        ------
+        DataError
+            If a metric or context is not in the result, or there are no differences
+            between contexts.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> from pyexpr.inference.comparison.comparison import compare_models
+        >>> rng = np.random.default_rng(1)
+        >>> table = pd.DataFrame({"subject": np.repeat(np.arange(30), 5)})
+        >>> table["y"], table["model"] = rng.normal(size=(2, 150))
+        >>> result = compare_models(table, truth="y", predictions=["model"], cluster="subject")
+        >>> figure = result.plot(metrics=["correlation"])
+        >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        ['model']
+        """
+        if between not in ("models", "contexts"):
+            raise DataError(f"between= must be 'models' or 'contexts', not {between!r}")
+        percent = f"{100 * self.intervals.confidence:g} % interval ({self.method})"
+        if self.intervals.rule is not None and between == "models":
+            percent += f"; of differences simultaneous, by {OF_INTERVALS[self.intervals.rule]}"
+        return hand_over(
+            comparison_figure(
+                self.rows, self.tidy(), level=percent, between=between, metrics=metrics,
+                contexts=contexts, names=names, width_mm=width_mm,
+            )
+        )  # fmt: skip
+
+    def heading(self) -> str:
+        """Return what was compared, on how many subjects and rows."""
+        models = list(dict.fromkeys(row.term for row in self.rows if row.second is None))
+        return (
+            f"{counted(len(models), 'model')} compared on {self.n_used} rows of "
+            f"{int(self.n_clusters.max())} subjects ({self.cluster_name}); "
+            f"{100 * self.intervals.confidence:g} % intervals by {self.method}"
+        )
+
+    def provenance(self) -> dict[str, Any]:
+        """Return method, confidence, replicates, seed, counts and versions."""
+        shared = ReplicatedResult.provenance(self)
+        return shared | {
+            "n_rows": self.n_used,
+            "n_dropped": self.n_dropped,
+            "fold": self.fold_name,
+            "score_range": self.score_range,
+        }
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a reader of the table must know."""
+        notes = ["levels of RMSE, NRMSE, MAE and R2 are not tested; differences are, against 0"]
+        if self.score_range is not None:
+            notes.append(f"NRMSE is RMSE divided by {self.score_range:g}, the width of the score")
+        if any(row.ratio for row in self.rows):
+            notes.append(
+                "ratios of errors ('/') are below 1 where the first errs less; their intervals and "
+                "tests, against 1, are of the logarithm"
+            )
+        if self.fold_name is not None:
+            notes.append(
+                "correlation, concordance and R2, pooled and between subjects, are averages of "
+                f"those within folds ({self.fold_name}); errors and what is within subjects are "
+                "over all folds"
+            )
+        if self.n_dropped:
+            notes.append(
+                f"{counted(self.n_dropped, 'row', 'was', 'were')} left out because the truth or a "
+                "prediction is missing"
+            )
+        notes += [
+            f"{name!r} lacks rows: {_judged_on(rows)} of the {self.n_used} rows"
+            for name, rows in self.own_rows.items()
+        ]
+        if self.own_all:
+            notes.append(
+                "rows of a context called 'all' are taken as those over all contexts; nothing was "
+                "computed over all rows of the table"
+            )
+        if any(row.note == DIFFERENT_CRITERIA for row in self.rows):
+            notes.append(
+                "differences marked 'different criteria' compare models judged by different truths"
+            )
+        if any(row.note == DIFFERENT_ROWS for row in self.rows):
+            notes.append(
+                "differences marked 'different rows' compare models judged on different rows"
+            )
+        return tuple(notes)
+
+
+def _judged_on(rows: tuple[int, ...]) -> str:
+    low, high = min(rows), max(rows)
+    if len(rows) == 1:
+        return f"it is judged on {low}"
+    span = f"{low}" if low == high else f"{low} to {high}"
+    return f"each of its {len(rows)} columns is judged on those it has, {span}"

@@ -1,0 +1,1 @@
+"""The factor model: fit, scores, reliability, and its bootstrap."""

@@ -1,0 +1,71 @@
+"""What is read of a fitted measurement model by what is said and asked of it later."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from pyexpr.measurement.columns import Categories
+from pyexpr.measurement.engines.protocol import FitOutput, FitRequest
+from pyexpr.measurement.factor.orientation import Pointing
+from pyexpr.measurement.factor.scores import GroupMatrices
+from pyexpr.measurement.specification import MeasurementModel
+
+
+class FittedModel(Protocol):
+    """The attributes of a `CFAResult` that are described at that class."""
+
+    @property
+    def model(self) -> MeasurementModel:
+        """The model."""
+
+    @property
+    def output(self) -> FitOutput:
+        """What the engine found, turned to point where it should."""
+
+    @property
+    def request(self) -> FitRequest:
+        """What the engine was asked."""
+
+    @property
+    def labels(self) -> tuple[Any, ...]:
+        """Labels of the groups."""
+
+    @property
+    def group_name(self) -> str | None:
+        """Name of the groups, or None."""
+
+    @property
+    def rows(self) -> Any:
+        """The data as handed over."""
+
+    @property
+    def n_dropped(self) -> int:
+        """Rows left out."""
+
+    @property
+    def n_clusters(self) -> int:
+        """Clusters, 0 without."""
+
+    @property
+    def missing(self) -> str:
+        """Rule for missing values."""
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine."""
+
+    @property
+    def pointing(self) -> Pointing:
+        """What each factor points to."""
+
+    @property
+    def largest(self) -> int | None:
+        """Code of the group that the others agree with, or None."""
+
+    @property
+    def categories(self) -> Categories:
+        """Ordered indicators and their categories."""
+
+    def matrices(self, code: int) -> GroupMatrices:
+        """Return the model of one group as matrices."""
+        ...

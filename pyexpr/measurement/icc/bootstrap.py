@@ -1,0 +1,133 @@
+"""The cluster bootstrap-t interval of an intraclass correlation, from sums per subject.
+
+On L = log(1 + k theta) = -log(1 - ICC(.,k)): C is the mean of the jackknife's
+pseudo-values and SE their error, as in `icc_cluster`. A replicate draws as many whole
+subjects as there are, a subject drawn twice is two, and has its own C* and SE*:
+``t* = (C* - L) / SE*``. The limits are ``C -+ q SE``, q the quantile of ``|t*|`` in place of
+Student's (Davison and Hinkley 1997, section 5.2). In simulations the symmetric quantile
+and the centre C cover better than equal tails and the centre L.
+
+All that depends on ratings is reduced to a few sums per subject, so that a replicate
+costs O(subjects).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyexpr.core.cluster_bootstrap import draw_counts
+from pyexpr.measurement.icc.cluster import (
+    NO_REPLICATE,
+    NO_SPREAD,
+    bare_signal,
+    cluster_signals,
+    settled,
+)
+from pyexpr.measurement.icc.intervals import NAN, Signal
+from pyexpr.measurement.icc.left_out import complete, one_way_sums, two_way_sums
+from pyexpr.resampling.quantiles import MOST_UNDEFINED, interpolated_quantiles
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pyexpr.measurement.icc.layout import Ratings
+    from pyexpr.measurement.icc.left_out import SubjectSums
+
+METHOD = "cluster bootstrap-t"
+NO_SUMS = (
+    "cells of the table of targets by raters are missing, and the bootstrap-t does not refit "
+    'variance components: cluster_method="jackknife" does'
+)
+# Replicates at a time: (replicates, subjects, sums) in memory.
+_CHUNK = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """How to draw."""
+
+    n_boot: int
+    seed: int
+
+
+def bootstrap_signals(
+    ratings: Ratings, signals: dict[str, Signal], level: float, plan: Bootstrap
+) -> tuple[dict[str, Signal], int, int]:
+    """Replace interval and test of each signal; also return G and the undefined replicates.
+
+    Drawing subjects says nothing of raters: the agreement forms have their interval from
+    `icc_cluster`, whichever way is asked for.
+    """
+    n_clusters = len(ratings.rated_clusters())
+    found: dict[str, Signal] = {}
+    most = 0
+    for family, signal in signals.items():
+        bare = bare_signal(signal, METHOD)
+        done = settled(signal, bare, n_clusters)
+        if family == "agreement":
+            found |= cluster_signals(ratings, {family: signal}, level)[0]
+        elif done is not None:
+            found[family] = done
+        elif family == "consistency" and not complete(ratings):
+            found[family] = replace(bare, reason=NO_SUMS)
+        else:
+            sums = one_way_sums(ratings) if family == "one_way" else two_way_sums(ratings)
+            found[family], undefined = _interval(bare, sums, level, plan)
+            most = max(most, undefined)
+    return found, n_clusters, most
+
+
+def _interval(bare: Signal, sums: SubjectSums, level: float, plan: Bootstrap) -> tuple[Signal, int]:
+    g, k = len(sums.sums), bare.k
+    counts = draw_counts((g,), plan.n_boot, seed=plan.seed)
+    everyone = np.ones((1, g), dtype=counts.dtype)
+    (log,), (centre,), (error,) = _studentised(sums, k, everyone)
+    if not math.isfinite(error):
+        return replace(bare, reason=NO_REPLICATE), 0
+    if error == 0:
+        return replace(bare, reason=NO_SPREAD), 0
+    step = max(1, _CHUNK // sums.sums.size)
+    pieces = [_studentised(sums, k, counts[at : at + step]) for at in range(0, plan.n_boot, step)]
+    _, centres, errors = (np.concatenate(part) for part in zip(*pieces, strict=True))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pivots = np.abs(centres - log) / errors
+    pivots[~np.isfinite(pivots)] = np.nan
+    defined = np.flatnonzero(~np.isnan(pivots))
+    undefined = plan.n_boot - len(defined)
+    if undefined > MOST_UNDEFINED * plan.n_boot:
+        reason = f"the ICC is not defined in {undefined} of {plan.n_boot} replicates"
+        return replace(bare, reason=reason), undefined
+    quantile = interpolated_quantiles(
+        pivots[None, :], [[level]], np.array([len(defined)]), n_threads=1
+    )
+    half = float(quantile[0, 0]) * error
+    beyond = int((pivots[defined] >= abs(centre) / error).sum())
+    return replace(
+        bare,
+        low=math.expm1(centre - half) / k,
+        high=math.expm1(centre + half) / k,
+        statistic=centre / error,
+        df1=NAN,
+        p_value=(beyond + 1) / (len(defined) + 1),
+    ), undefined
+
+
+def _studentised(
+    sums: SubjectSums, k: float, counts: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """L, C and SE of each row of counts (B, G), over the drawn copies; each (B,)."""
+    g = counts.shape[1]
+    times = counts.astype(np.float64)
+    total = times @ sums.sums
+    with np.errstate(all="ignore"):
+        log = np.log1p(k * sums.theta(total))
+        left_out = np.log1p(k * sums.theta(total[:, None, :] - sums.sums))
+        # Who was not drawn cannot be left out.
+        left_out = np.where(counts > 0, left_out, 0.0)
+        middle = (times * left_out).sum(axis=1) / g
+        spread = (times * (left_out - middle[:, None]) ** 2).sum(axis=1)
+    return log, g * log - (g - 1) * middle, np.sqrt((g - 1) / g * spread)

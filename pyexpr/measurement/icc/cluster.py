@@ -1,0 +1,238 @@
+r"""Intervals that respect subjects, and raters: neither targets nor ratings are independent.
+
+Each subject is left out once, and the pseudo-values U_g = G R - (G - 1) R_(g) are treated as G
+independent values: mean(U) +- t SE, SE^2 = sum (U_g - mean)^2 / (G (G - 1)) (Tukey 1958). R is
+-sqrt(1 - ICC(.,k)). The degrees of freedom are fewer than G - 1 where the pseudo-values have heavy
+tails.
+
+The agreement forms also have the variance of raters in them, of which q raters tell as much as
+q - 1 independent values, however many ratings they gave. The mean square V of the raters' means is
+about (s2_rater + N) chi2 / (q - 1), N their error, which leaving out subjects estimates: so V
+(q - 1) / chi2 - N says, over the quantiles of chi2, which variances of raters the data leave open
+(a generalised or fiducial distribution, Weerahandi 1993). For each of them the ICC is a function of
+the variances of targets and error, its interval the jackknife's; the limits are the quantiles of
+the mixture. The scale and the degrees of freedom were chosen by coverage
+(docs/coverage_reliability.md).
+
+References
+----------
+Tukey, J. W. (1958). Bias and confidence in not quite large samples. Annals of Mathematical
+Statistics, 29, 614.
+Weerahandi, S. (1993). Generalized confidence intervals. Journal of the American Statistical
+Association, 88, 899-905.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyexpr.measurement.icc.intervals import NAN, NOT_ENCLOSED, WALD_NOT_ENCLOSED, Signal
+from pyexpr.measurement.icc.left_out import LeftOut, complete, left_out, one_way_sums, two_way_sums
+from pyexpr.measurement.icc.reml import RATERS_AT_BOUND
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pyexpr.measurement.icc.layout import Ratings
+
+ONE_CLUSTER = "there is only one subject, so there is no interval"
+NO_REPLICATE = "without one of the subjects the ICC is not defined, so there is no interval"
+NO_SPREAD = "leaving out a subject changes nothing, so there is no interval"
+NO_UPPER_LIMIT = "the subjects set no upper limit below 1"
+METHOD = "subject jackknife"
+METHOD_BOTH = "subject jackknife, raters' chi-square"
+
+# Equally probable values of the raters' chi-square.
+QUANTILES = 200
+# Where on the scale the ICC is 0.
+SCALED_ZERO = -1.0
+
+
+def cluster_signals(
+    ratings: Ratings, signals: dict[str, Signal], level: float
+) -> tuple[dict[str, Signal], int]:
+    """Replace interval and test of each signal by those that respect subjects; also return G."""
+    n_clusters = len(ratings.rated_clusters())
+    parts = cache(lambda: left_out(ratings))
+    found = {}
+    for family, signal in signals.items():
+        bare = bare_signal(signal, METHOD_BOTH if family == "agreement" else METHOD)
+        done = settled(signal, bare, n_clusters)
+        if done is not None:
+            found[family] = done
+        elif family == "agreement":
+            found[family] = with_raters(bare, parts(), level)
+        else:
+            found[family] = jackknife(bare, _thetas(ratings, family, parts), level)
+    return found, n_clusters
+
+
+def _thetas(ratings: Ratings, family: str, parts: Callable[[], LeftOut]) -> NDArray[np.float64]:
+    """Signals of all subjects and without each, (G + 1,)."""
+    if family == "one_way":
+        return one_way_sums(ratings).left_out()
+    if complete(ratings):
+        return two_way_sums(ratings).left_out()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return parts().target / parts().error
+
+
+def bare_signal(signal: Signal, method: str) -> Signal:
+    """Return the signal without an interval and a test, and what is said of these."""
+    of_interval = signal.reason in {NOT_ENCLOSED, WALD_NOT_ENCLOSED}
+    return replace(
+        signal,
+        low=NAN, high=NAN, statistic=NAN, df1=NAN, df2=NAN, p_value=NAN, method=method,
+        reason="" if of_interval else signal.reason,
+    )  # fmt: skip
+
+
+def settled(signal: Signal, bare: Signal, n_clusters: int) -> Signal | None:
+    """Return what no interval of subjects changes, or None if one is to be made.
+
+    Perfect agreement and its opposites have the limits that they have whoever is left out.
+    """
+    if bare.reason not in {"", RATERS_AT_BOUND}:
+        return replace(bare, low=signal.low, high=signal.high)
+    return replace(bare, reason=ONE_CLUSTER) if n_clusters < 2 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Pseudo:
+    """Pseudo-values on a scale: centre, error, degrees of freedom."""
+
+    centre: NDArray[np.float64]
+    error: NDArray[np.float64]
+    df: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, scaled: NDArray[np.float64]) -> Pseudo:
+        """From values (m, G + 1): of all subjects, then without each."""
+        g = scaled.shape[1] - 1
+        values = g * scaled[:, :1] - (g - 1) * scaled[:, 1:]
+        return cls(values.mean(axis=1), values.std(axis=1, ddof=1) / math.sqrt(g), tail_df(values))
+
+
+def tail_df(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Degrees of freedom of the variance of pseudo-values (m, G), by their kurtosis.
+
+    ``2 / (2/(G-1) + k/G)``, k the bias-corrected excess kurtosis where positive (0 under six
+    subjects); at least 2.
+    """
+    g = values.shape[1]
+    excess = np.zeros(len(values))
+    if g >= 6:
+        away = values - values.mean(axis=1, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            raw = np.mean(away**4, axis=1) / np.mean(away**2, axis=1) ** 2 - 3
+        corrected = (g - 1) / ((g - 2) * (g - 3)) * ((g + 1) * raw + 6)
+        excess = np.where(corrected > 0, corrected, 0.0)
+    return np.asarray(np.maximum(2 / (2 / (g - 1) + excess / g), min(2, g - 1)))
+
+
+def jackknife(bare: Signal, thetas: NDArray[np.float64], level: float) -> Signal:
+    """Interval and t test on -sqrt(1 - ICC(.,k)), from the signals of all and without each."""
+    from scipy.special import stdtr, stdtrit
+
+    scaled = _scaled(bare.k, thetas[None, :])
+    if not np.isfinite(scaled).all():
+        return replace(bare, reason=NO_REPLICATE)
+    found = Pseudo.of(scaled)
+    centre, error, df = float(found.centre[0]), float(found.error[0]), float(found.df[0])
+    if error == 0:
+        return replace(bare, reason=NO_SPREAD)
+    half = float(stdtrit(df, 1 - (1 - level) / 2)) * error
+    statistic = (centre - SCALED_ZERO) / error
+    return replace(
+        _with_limits(bare, centre - half, centre + half),
+        statistic=statistic,
+        df1=df,
+        p_value=2 * float(stdtr(df, -abs(statistic))),
+    )
+
+
+def _scaled(k: float, thetas: NDArray[np.float64]) -> NDArray[np.float64]:
+    """-sqrt(1 - ICC(.,k)) of signals; 0 for an infinite one."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(-np.sqrt(1 / (1 + k * thetas)))
+
+
+def _with_limits(bare: Signal, low: float, high: float) -> Signal:
+    """Limits on that scale as signals; at 0 and beyond there is none."""
+    signals = [(1 / x**2 - 1) / bare.k if x < 0 else math.inf for x in (low, high)]
+    reason = NO_UPPER_LIMIT if signals[1] == math.inf else ""
+    return replace(bare, low=signals[0], high=signals[1], reason=bare.reason or reason)
+
+
+def raters_variances(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Variances of raters that the data leave open, equally probable, (QUANTILES,).
+
+    Parameters
+    ----------
+    means : ndarray, shape (G + 1, q)
+        Of the q raters, of all subjects and then without each.
+
+    Notes
+    -----
+    The error of the means is that of the jackknife, with the covariances that subjects bring.
+    Where raters gave unequal numbers of ratings the chi-square has Satterthwaite's degrees of
+    freedom.
+    """
+    from scipy.special import chdtri
+
+    g, q = len(means) - 1, means.shape[1]
+    away = means - means.mean(axis=1, keepdims=True)
+    square = float(np.sum(away[0] ** 2)) / (q - 1)
+    moved = away[1:] - away[1:].mean(axis=0)
+    covariance = (g - 1) / g * moved.T @ moved
+    noise = float(np.trace(covariance)) / (q - 1)
+    signal = max(0.0, square - noise)
+    spread = signal**2 * (q - 1) + 2 * signal * np.trace(covariance) + float(np.sum(covariance**2))
+    if spread == 0:
+        return np.zeros(QUANTILES)
+    df = min(q - 1.0, (signal + noise) ** 2 * (q - 1) ** 2 / spread)
+    chi = chdtri(df, (np.arange(QUANTILES) + 0.5) / QUANTILES)
+    return np.asarray(np.maximum(0.0, square * df / chi - noise))
+
+
+def with_raters(bare: Signal, parts: LeftOut, level: float) -> Signal:
+    """Interval and test of an agreement form, from `LeftOut`: subjects and raters respected."""
+    if not np.isfinite(np.concatenate([parts.target, parts.error])).all():
+        return replace(bare, reason=NO_REPLICATE)
+    raters = raters_variances(parts.means)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scaled = _scaled(bare.k, parts.target / (parts.error + raters[:, None]))
+    if not np.isfinite(scaled).all():
+        return replace(bare, reason=NO_REPLICATE)
+    found = Pseudo.of(scaled)
+    if not (found.error > 0).all():
+        return replace(bare, reason=NO_SPREAD)
+    tail = (1 - level) / 2
+    below = _mixed(found, SCALED_ZERO)
+    limits = _quantile(found, tail), _quantile(found, 1 - tail)
+    return replace(_with_limits(bare, *limits), p_value=2 * min(below, 1 - below))
+
+
+def _mixed(found: Pseudo, at: float) -> float:
+    """Probability below a point, over the raters' variances."""
+    from scipy.special import stdtr
+
+    return float(stdtr(found.df, (at - found.centre) / found.error).mean())
+
+
+def _quantile(found: Pseudo, probability: float) -> float:
+    """Quantile of the mixture: between the least and the largest of what is mixed."""
+    from scipy.optimize import brentq
+    from scipy.special import stdtrit
+
+    own = found.centre + stdtrit(found.df, probability) * found.error
+    if own.min() == own.max():
+        return float(own[0])
+    root = brentq(lambda at: _mixed(found, at) - probability, own.min(), own.max(), xtol=1e-14)
+    return float(root)

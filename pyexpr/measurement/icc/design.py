@@ -1,0 +1,254 @@
+"""Choosing a form of the ICC, and planning how many raters are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.checks import real_number
+from pyexpr.base.errors import DataError
+from pyexpr.base.results import Result
+from pyexpr.figures.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.measurement.icc.forms import FORMS, Form
+from pyexpr.measurement.icc.intervals import form_row
+from pyexpr.measurement.icc.plot import d_study_figure
+from pyexpr.measurement.icc.result import ICCResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+_COLUMNS = ("form", "k", "estimate", "conf_low", "conf_high", "method", "reason")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DStudyResult(Result):
+    """Reliability of the mean of other numbers of raters.
+
+    Attributes
+    ----------
+    result : ICCResult
+        The ratings' own reliability, which is stepped up and down.
+    raters : tuple of float
+        The numbers of raters.
+    """
+
+    result: ICCResult
+    raters: tuple[float, ...]
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row per group, average form and number of raters.
+
+        Columns: those of ``by``, then form, k, estimate, conf_low, conf_high, method, reason.
+        """
+        import pandas as pd
+
+        rows: list[dict[str, Any]] = []
+        for group in self.result.groups:
+            head = dict(zip(self.result.by, group.labels, strict=True))
+            for form in self._forms():
+                for k in self.raters:
+                    row = form_row(form, group.signals[form.family], k)
+                    rows.append({**head, **{name: row[name] for name in _COLUMNS}})
+        return pd.DataFrame(rows, columns=[*self.result.by, *_COLUMNS])
+
+    def plot(
+        self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
+    ) -> Figure:
+        """Draw the reliability over the number of raters, a panel per group and form.
+
+        Where a reliability is missing its reason stands in the panel.
+
+        Parameters
+        ----------
+        names : mapping of label to str, optional
+            Names to show for groups and forms; others are shown as they are,
+            with blanks for underscores.
+        width_mm : float
+            Printed width; 180 fills a page of most journals, 85 one column.
+
+        Returns
+        -------
+        matplotlib Figure
+            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from pyexpr.measurement.icc.icc import icc
+        >>> ratings = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6]])
+        >>> figure = d_study(icc(ratings, form="ICC(A,k)"), raters=[1, 4, 10]).plot()
+        >>> [axes.get_title() for axes in figure.axes]
+        ['ICC(A,k)']
+        """
+        return hand_over(
+            d_study_figure(
+                self.tidy(), self.result.by, confidence=self.result.confidence, names=names,
+                width_mm=width_mm,
+            )
+        )  # fmt: skip
+
+    def heading(self) -> str:
+        """Say what was computed."""
+        level = 100 * self.result.confidence
+        return f"Reliability of the mean of k raters, {level:g} % intervals"
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what the projection assumes."""
+        return (
+            "the projection (Spearman-Brown) assumes further raters like those at hand, "
+            "and targets as varied",
+        )
+
+    def provenance(self) -> dict[str, Any]:
+        """Return that of the ICC."""
+        return self.result.provenance()
+
+    def _forms(self) -> tuple[Form, ...]:
+        families = {FORMS[name].family for name in self.result.forms}
+        return tuple(f for f in FORMS.values() if f.average and f.family in families)
+
+
+def d_study(result: ICCResult, *, raters: Iterable[float]) -> DStudyResult:
+    r"""Reliability of the mean of other numbers of raters (a decision study).
+
+    Parameters
+    ----------
+    result : ICCResult
+        From `icc`.
+    raters : iterable of float
+        Numbers of raters, each positive.
+
+    Returns
+    -------
+    DStudyResult
+        ``tidy()`` has one row per group, average form and number of raters.
+
+    Raises
+    ------
+    DataError
+        For no number of raters, or one that is not positive and finite.
+
+    Notes
+    -----
+    :math:`ICC(\cdot,k) = k\,ICC(\cdot,1) / (1 + (k - 1) ICC(\cdot,1))`, of the estimate and of
+    its limits (Spearman 1910, Brown 1910). Missing ratings are as `icc` treated them. Where a
+    negative estimate cannot be stepped up, the row is NaN with a reason.
+
+    Checked against: `psych::ICC` at k = 1 and at the number of raters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pyexpr.measurement.icc.icc import icc
+    >>> ratings = np.array(
+    ...     [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
+    ... )
+    >>> plan = d_study(icc(ratings, form="ICC(A,k)"), raters=[1, 4, 10])
+    >>> plan.tidy()["estimate"].round(2).tolist()
+    [0.29, 0.62, 0.8]
+    """
+    if not isinstance(result, ICCResult):
+        raise DataError(f"d_study() needs what icc() returned, not {type(result).__name__}")
+    if isinstance(raters, (str, bytes)) or not isinstance(raters, Iterable):
+        raise DataError(f"raters= must be numbers of raters, such as 1, 3, 6, not {raters!r}")
+    wanted = tuple(real_number(k, argument="raters") for k in raters)
+    bad = [k for k in wanted if not k > 0]
+    if bad or not wanted:
+        raise DataError(f"raters= must be positive numbers, not {bad[0] if bad else 'none at all'}")
+    return DStudyResult(result, wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class ICCChoice:
+    """The form to report, and why.
+
+    Attributes
+    ----------
+    form, shrout_fleiss : str
+        Its names.
+    why : tuple of str
+        One sentence per decision.
+    """
+
+    form: str
+    shrout_fleiss: str
+    why: tuple[str, ...]
+
+    def __str__(self) -> str:
+        other = (
+            "" if self.form == self.shrout_fleiss else f" (Shrout and Fleiss: {self.shrout_fleiss})"
+        )
+        return "\n".join([f"Report {self.form}{other}.", *(f"- {text}" for text in self.why)])
+
+
+def choose_icc(*, same_raters: bool, average: bool, agreement: bool = True) -> ICCChoice:
+    """Say which form of the ICC to report, and why.
+
+    Parameters
+    ----------
+    same_raters : bool
+        Whether the same people rate every target, and it is known who gave each rating.
+        False for slots 1, 2, ... that changing people fill.
+    average : bool
+        Whether the mean of the raters is what the study goes on with; False if
+        the scores of one rater are.
+    agreement : bool
+        Whether it matters that raters give the same scores; False if only the order and
+        distance of targets matter, so that a rater may lean high or low. Without
+        `same_raters` leanings cannot be told from error, and this is not used.
+
+    Returns
+    -------
+    ICCChoice
+        ``form``, ``shrout_fleiss``, ``why``; prints as a short text.
+
+    References
+    ----------
+    McGraw, K. O. and Wong, S. P. (1996). Psychological Methods, 1, 30-46, figure 1.
+
+    Examples
+    --------
+    >>> print(choose_icc(same_raters=False, average=True))
+    Report ICC(1,k).
+    - Targets have different raters, or it is not known who gave which rating: a one-way form, in which differences between raters are part of the error.
+    - The mean of the raters is used: an average form, which holds for means of exactly that many raters.
+    """  # noqa: E501
+    for name, value in (
+        ("same_raters", same_raters), ("average", average), ("agreement", agreement),
+    ):  # fmt: skip
+        if not isinstance(value, (bool, np.bool_)):
+            raise DataError(f"{name}= must be True or False, not {value!r}")
+    if not same_raters:
+        letter = "1"
+        why = (
+            "Targets have different raters, or it is not known who gave which rating: a one-way "
+            "form, in which differences between raters are part of the error."
+        )
+    elif agreement:
+        letter = "A"
+        why = (
+            "The same raters rate every target and their scores should agree: an agreement form, "
+            "in which a rater's leaning is part of the error."
+        )
+    else:
+        letter = "C"
+        why = (
+            "The same raters rate every target and may lean high or low: a consistency form, "
+            "in which a rater's leaning is no error. It does not hold for other raters' scores "
+            "mixed with these."
+        )
+    if average:
+        mean = (
+            "The mean of the raters is used: an average form, which holds for means of exactly "
+            "that many raters."
+        )
+    else:
+        mean = (
+            "The scores of single raters are used: a single form, however many raters there were."
+        )
+    form = FORMS[f"ICC({letter},{'k' if average else '1'})"]
+    return ICCChoice(form.name, form.shrout_fleiss, (why, mean))

@@ -1,0 +1,283 @@
+"""Agreement of raters: intraclass correlations with intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from pyexpr.base.checks import confidence_level, real_number, whole_number
+from pyexpr.base.errors import DataError, PyexprWarning, SharedSubjectsWarning, warn_user
+from pyexpr.core.icc import Squares
+from pyexpr.core.streams import checked_seed
+from pyexpr.measurement.columns import refuse_names_of_results
+from pyexpr.measurement.icc.bootstrap import Bootstrap, bootstrap_signals
+from pyexpr.measurement.icc.cluster import cluster_signals
+from pyexpr.measurement.icc.forms import Form, chosen_forms
+from pyexpr.measurement.icc.intervals import (
+    NAN,
+    NO_TARGETS,
+    WALD_NOT_ENCLOSED,
+    Signal,
+    agreement_signal,
+    consistency_signal,
+    one_way_signal,
+)
+from pyexpr.measurement.icc.layout import Ratings, groups_of, names_of
+from pyexpr.measurement.icc.reml import component_signal, fit_components
+from pyexpr.measurement.icc.result import NOTE_SHARED, OF_TABLES, ICCGroup, ICCResult, of_group
+from pyexpr.resampling.quantiles import SOME_UNDEFINED
+
+
+def icc(
+    data: Any,
+    *,
+    targets: str | Sequence[str] | None = None,
+    ratings: str | Sequence[str] | None = None,
+    raters: str | None = None,
+    by: str | Sequence[str] | None = None,
+    form: str | Iterable[str] = "all",
+    confidence: float = 0.95,
+    k: float | None = None,
+    cluster: str | Literal[False] | None = None,
+    cluster_method: str = "jackknife",
+    n_boot: int = 2000,
+    seed: int = 0,
+) -> ICCResult:
+    r"""Intraclass correlations of ratings, with intervals.
+
+    Parameters
+    ----------
+    data : DataFrame or ndarray
+        Long: one row per rating, in any order; needs `targets` and `ratings`.
+        Wide: one row per target and one column per rater (an array of shape
+        (targets, raters), or a table whose columns other than `by` and `cluster`,
+        or those in `ratings`, hold the ratings). A column of a wide table that is no rater's
+        by its name (subject, clip, id) or its numbers (it counts the rows) is an error unless
+        `ratings` names the raters. Masked entries of an array are missing.
+        Missing ratings are dropped and counted; missing labels are an error.
+    targets : str or list of str, optional
+        Column, or columns together, that name what is rated (a clip). Ratings of several
+        clips, questions or contexts of one target (columns of such names) are an error: they
+        are no repeated ratings of it.
+    ratings : str or list of str, optional
+        Column of the scores (long), or columns of the raters (wide). Any numbers.
+    raters : str, optional
+        Column naming who rated. Without it only the one-way forms are shown. The label
+        must be the same person throughout. A target rated twice by a rater is an error.
+    by : str or list of str, optional
+        Columns that make groups, each analysed alone.
+    form : str or list of str
+        ``"all"``, or some of ``ICC(1,1) ICC(1,k) ICC(A,1) ICC(A,k) ICC(C,1) ICC(C,k)``;
+        Shrout and Fleiss's names are understood too.
+    confidence : float
+        Level of the intervals.
+    k : float, optional
+        Number of ratings of the average forms; by default the number of raters, or for
+        unequal numbers the effective one, n0.
+    cluster : str or False, optional
+        Column of the subjects that targets belong to. The interval then comes from
+        leaving out one subject at a time; that of the agreement forms respects raters, too.
+        Without it, targets that share subjects (column
+        ``subject``) give a `SharedSubjectsWarning`; False means that this is known.
+    cluster_method : {"jackknife", "bootstrap_t"}
+        How `cluster` makes the interval: t on the pseudo-values of the subjects (the default,
+        whose coverage is nearer the nominal one from 10 subjects), or the bootstrap-t, whose
+        draws are those of `bootstrap_cfa`, `compare_models` and `cluster_bootstrap` of the same
+        seed and number of subjects, all sorted. The agreement forms have the jackknife's in both.
+    n_boot, seed : int
+        Replicates of the bootstrap-t, and what they are drawn from. A replicate in which
+        the ICC is not defined is left out and counted: over 1 % a warning, over 10 % no
+        interval, with the reason.
+
+    Returns
+    -------
+    ICCResult
+        ``tidy()``, ``counts()``, ``mean_reliability()``, ``notes()``.
+
+    Raises
+    ------
+    ColumnError
+        For a missing column, text among the ratings, or a missing label.
+    DataError
+        For a target rated twice by a rater (all named), a target in two clusters, an
+        unknown form, or a level outside (0, 1).
+
+    Warns
+    -----
+    SharedSubjectsWarning
+        Targets share subjects and `cluster` was not given.
+    PyexprWarning
+        More than 1 % of the replicates are undefined.
+
+    Notes
+    -----
+    One-way: :math:`MSB = \sum n_i (m_i - m)^2 / (N - 1)`,
+    :math:`MSW = \sum (x_{ij} - m_i)^2 / (n - N)`,
+    :math:`n_0 = (n - \sum n_i^2 / n) / (N - 1)`,
+    :math:`ICC(1,1) = (MSB - MSW) / (MSB + (n_0 - 1) MSW)`,
+    :math:`ICC(1,k) = (MSB - MSW) / MSB` at :math:`k = n_0`. The interval is that of F if all
+    targets have equally many ratings, otherwise Wald's (1940), which is exact too. The two-way
+    forms and their intervals are McGraw and Wong's (1996, with the published correction: the
+    limits of ICC(A,k) are those of ICC(A,1) stepped up by Spearman-Brown); with missing cells
+    they come from variance components by REML, bounded at 0, at the harmonic mean of the numbers
+    of ratings, with a delta interval on :math:`\log(1/(1 - ICC))`. Negative estimates
+    are kept. The F test is of the targets. With `cluster`, the interval is Student's t on
+    :math:`-\sqrt{1 - ICC(\cdot,k)}` with jackknife pseudo-values :math:`U` of the G subjects
+    and :math:`2 / (2/(G-1) + \kappa/G)` degrees of freedom, :math:`\kappa` the excess kurtosis
+    of U where positive. For the agreement forms the variance of the q raters is
+    :math:`V (q-1)/\chi^2_{q-1} - N` (V the mean square of their means, N its error), and the
+    limits are quantiles over its distribution. The bootstrap-t is on
+    :math:`-\log(1 - ICC(\cdot,k))` (``|t*|``, from sums per subject; not for consistency forms
+    with missing cells). Their coverage: ``docs/coverage_reliability.md``.
+
+    Checked against: `psych::ICC`, `pingouin.intraclass_corr`, Shrout and Fleiss (1979), the
+    NIST StRD one-way problems, `lme4::lmer` (missing cells).
+
+    References
+    ----------
+    McGraw, K. O. and Wong, S. P. (1996). Psychological Methods, 1, 30-46 and 390.
+    Shrout, P. E. and Fleiss, J. L. (1979). Psychological Bulletin, 86, 420-428.
+    Wald, A. (1940). Annals of Mathematical Statistics, 11, 96-100.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ratings = np.array(
+    ...     [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
+    ... )
+    >>> print(icc(ratings).tidy()[["form", "estimate", "conf_low", "conf_high"]].round(2))
+           form  estimate  conf_low  conf_high
+    0  ICC(1,1)      0.17     -0.13       0.72
+    1  ICC(1,k)      0.44     -0.88       0.91
+    2  ICC(A,1)      0.29      0.02       0.76
+    3  ICC(A,k)      0.62      0.07       0.93
+    4  ICC(C,1)      0.71      0.34       0.95
+    5  ICC(C,k)      0.91      0.68       0.99
+    """
+    forms = chosen_forms(form)
+    level = confidence_level(confidence)
+    if k is not None and real_number(k, argument="k") <= 0:
+        raise DataError(f"k= must be a positive number of ratings, not {k}")
+    column = None if cluster is None or cluster is False else cluster
+    if column is not None and not isinstance(column, str):
+        raise DataError(f"cluster= names the column of the subjects, it is not {column!r}")
+    plan = _plan(cluster_method, n_boot, seed, level, clustered=column is not None)
+    refuse_names_of_results(names_of(by), OF_TABLES, argument="by")
+    groups = groups_of(data, targets=targets, ratings=ratings, raters=raters, by=by, cluster=column)
+    two_way = targets is None or raters is not None
+    if not two_way:
+        forms = _one_way_only(forms, form)
+    families = {item.family for item in forms}
+    computed = tuple(
+        _group(ratings_, level, families, plan, warn=cluster is None) for ratings_ in groups
+    )
+    for group in computed if plan is not None else ():
+        if group.n_undefined > SOME_UNDEFINED * n_boot:
+            where = of_group(names_of(by), group.labels)
+            warn_user(
+                f"in {group.n_undefined} of {n_boot} replicates{where} the ICC or its error is "
+                "not defined; the interval leaves them out",
+                PyexprWarning,
+            )
+    if any(group.shared for group in computed):
+        warn_user(NOTE_SHARED, SharedSubjectsWarning)
+    return ICCResult(
+        groups=computed,
+        by=tuple(names_of(by)),
+        forms=tuple(item.name for item in forms),
+        confidence=level,
+        k=None if k is None else float(k),
+        cluster=column,
+        two_way=two_way,
+        bootstrap=plan,
+    )
+
+
+def _plan(
+    method: str, n_boot: int, seed: int, level: float, *, clustered: bool
+) -> Bootstrap | None:
+    if method not in ("jackknife", "bootstrap_t"):
+        raise DataError(f"cluster_method= must be 'jackknife' or 'bootstrap_t', not {method!r}")
+    n_boot = whole_number(n_boot, argument="n_boot", least=0)
+    if method == "jackknife":
+        return None
+    if not clustered:
+        raise DataError(
+            "cluster_method='bootstrap_t' draws subjects: name their column in cluster="
+        )
+    least = math.ceil(1 / (1 - level) - 1e-9)
+    if n_boot < least:
+        raise DataError(
+            f"a bootstrap-t interval at confidence {level:g} needs n_boot of at least {least} "
+            f"(better 2000), not {n_boot}"
+        )
+    return Bootstrap(int(n_boot), checked_seed(seed))
+
+
+def _one_way_only(forms: tuple[Form, ...], asked: str | Iterable[str]) -> tuple[Form, ...]:
+    kept = tuple(item for item in forms if item.family == "one_way")
+    if asked != "all" and len(kept) < len(forms):
+        lost = next(item.name for item in forms if item.family != "one_way")
+        raise DataError(f"{lost} needs to know who gave each rating: name their column in raters=")
+    return kept
+
+
+def _group(
+    ratings: Ratings, level: float, families: set[str], plan: Bootstrap | None, *, warn: bool
+) -> ICCGroup:
+    squares = ratings.squares()
+    one = squares.one_way
+    signals = _signals(ratings, squares, level, families)
+    n_clusters, n_undefined = None, 0
+    if ratings.clusters is not None and plan is not None:
+        signals, n_clusters, n_undefined = bootstrap_signals(ratings, signals, level, plan)
+    elif ratings.clusters is not None:
+        signals, n_clusters = cluster_signals(ratings, signals, level)
+    return ICCGroup(
+        labels=ratings.labels,
+        n_rows=ratings.n_rows,
+        n_missing=ratings.n_missing,
+        n_targets=one.n_targets,
+        n_ratings=one.n_ratings,
+        n_single=one.n_single,
+        n_raters=ratings.n_raters,
+        n_clusters=n_clusters,
+        k_effective=one.n0,
+        k_harmonic=one.n_harmonic,
+        signals=signals,
+        shared=warn and ratings.shared,
+        n_undefined=n_undefined,
+    )
+
+
+def _signals(
+    ratings: Ratings, squares: Squares, level: float, families: set[str]
+) -> dict[str, Signal]:
+    """One signal per family; the one-way family always, for mean_reliability()."""
+    one_way = one_way_signal(squares.one_way, level)
+    signals = {"one_way": one_way}
+    wanted = families - {"one_way"}
+    if not wanted:
+        return signals
+    if squares.two_way is not None:
+        signals["agreement"] = agreement_signal(squares.two_way, level)
+        signals["consistency"] = consistency_signal(squares.two_way, level)
+        return signals
+    one = squares.one_way
+    if one_way.reason not in {"", NO_TARGETS, WALD_NOT_ENCLOSED}:
+        # No error, or nothing to tell it from: so it is whoever gave the ratings.
+        bare = replace(one_way, statistic=NAN, df1=NAN, df2=NAN, p_value=NAN, method="")
+        return signals | dict.fromkeys(sorted(wanted), bare)
+    components = fit_components(*ratings.triplets())
+    for family in sorted(wanted):
+        signals[family] = component_signal(
+            components,
+            family,
+            k=one.n_harmonic,
+            n_targets=one.n_targets,
+            n_ratings=one.n_ratings,
+            confidence=level,
+        )
+    return signals

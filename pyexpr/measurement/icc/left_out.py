@@ -1,0 +1,139 @@
+"""The ratings without each subject in turn: signals, variances and the raters' means.
+
+Whatever depends on ratings is reduced to sums per subject, so that leaving out one is a
+subtraction. Tables with missing cells are refitted by REML, all at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyexpr.measurement.icc.intervals import EPSILON
+from pyexpr.measurement.icc.reml import fit_components, fit_without_each, rater_means
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pyexpr.measurement.icc.layout import Ratings
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectSums:
+    """Sums per subject, (G, S), and what theta is of their totals (..., S)."""
+
+    sums: NDArray[np.float64]
+    theta: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+    def left_out(self) -> NDArray[np.float64]:
+        """Theta of all subjects, then without each, (G + 1,)."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.theta(_whole_and_left(self.sums))
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Of all subjects, and then without each: variances (G + 1,), raters' means (G + 1, q)."""
+
+    target: NDArray[np.float64]
+    error: NDArray[np.float64]
+    means: NDArray[np.float64]
+
+
+def _whole_and_left(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    total = sums.sum(axis=0)
+    return np.vstack([total, total - sums])
+
+
+def _cleared(squares: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Set to 0 what of a sum of squares is rounding, as the kernel does."""
+    return np.where(squares <= 64 * EPSILON * total, 0.0, squares)
+
+
+def one_way_sums(ratings: Ratings) -> SubjectSums:
+    """Return sums for the one-way forms: targets, ratings, squares of both kinds."""
+    values, targets, clusters = ratings.rated()
+    values = values - values.mean()
+    present, codes = np.unique(clusters, return_inverse=True)
+    _, target, times = np.unique(targets, return_inverse=True, return_counts=True)
+    totals = np.bincount(target, weights=values)
+    inside = np.bincount(target, weights=(values - (totals / times)[target]) ** 2)
+    owner = np.zeros(len(times), dtype=np.int64)
+    owner[target] = codes
+    parts = (np.ones(len(times)), times, times**2, totals, totals**2 / times, inside)
+    sums = [np.bincount(owner, weights=part, minlength=len(present)) for part in parts]
+    return SubjectSums(np.column_stack(sums), _one_way_theta)
+
+
+def _one_way_theta(s: NDArray[np.float64]) -> NDArray[np.float64]:
+    targets, n, squares, total, between, within = np.moveaxis(s, -1, 0)
+    everything = between + within
+    ms_between = _cleared(between - total**2 / n, everything) / (targets - 1)
+    ms_within = _cleared(within, everything) / (n - targets)
+    n0 = (n - squares / n) / (targets - 1)
+    return np.asarray((ms_between - ms_within) / (n0 * ms_within))
+
+
+def two_way_sums(ratings: Ratings) -> SubjectSums:
+    """Return sums for the consistency forms of a complete table (targets, raters)."""
+    sums = _table_sums(ratings)
+
+    def theta(s: NDArray[np.float64]) -> NDArray[np.float64]:
+        target, error = _two_way_variances(s)
+        return np.asarray(target / error)
+
+    return SubjectSums(sums, theta)
+
+
+def _table_sums(ratings: Ratings) -> NDArray[np.float64]:
+    """Per subject: targets, squared sums of targets, squares, and the sums of each rater."""
+    assert ratings.table is not None
+    assert ratings.clusters is not None
+    table = ratings.table - ratings.table.mean()
+    present, codes = np.unique(ratings.clusters, return_inverse=True)
+    parts = [np.ones(len(table)), table.sum(axis=1) ** 2, (table**2).sum(axis=1), *table.T]
+    return np.column_stack(
+        [np.bincount(codes, weights=part, minlength=len(present)) for part in parts]
+    )
+
+
+def _two_way_variances(
+    s: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Variances of targets and of error from totals (..., S) of `_table_sums`."""
+    n, rows, all_squares = s[..., 0], s[..., 1], s[..., 2]
+    columns = s[..., 3:]
+    k = columns.shape[-1]
+    middle = columns.sum(axis=-1) ** 2 / (n * k)
+    of_raters = (columns**2).sum(axis=-1) / n
+    ms_targets = _cleared(rows / k - middle, all_squares) / (n - 1)
+    error = _cleared(all_squares - rows / k - of_raters + middle, all_squares)
+    ms_error = error / ((n - 1) * (k - 1))
+    return (ms_targets - ms_error) / k, ms_error
+
+
+def complete(ratings: Ratings) -> bool:
+    """Say whether there is a table of targets by raters, and no cell of it is missing."""
+    return ratings.table is not None and not np.isnan(ratings.table).any()
+
+
+def left_out(ratings: Ratings) -> LeftOut:
+    """Variances and raters' means of the two-way model; NaN where it is not determined."""
+    if complete(ratings):
+        totals = _whole_and_left(_table_sums(ratings))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            target, error = _two_way_variances(totals)
+            return LeftOut(target, error, totals[:, 3:] / totals[:, :1])
+    values, targets, raters = ratings.triplets()
+    subjects = ratings.rated()[2]
+    fits = [
+        fit_components(values, targets, raters),
+        *fit_without_each(values, targets, raters, subjects),
+    ]
+    target, error = (np.array([getattr(fit, name) for fit in fits]) for name in ("target", "error"))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = rater_means(values, targets, raters, subjects, target / error)
+    return LeftOut(target, error, means)

@@ -1,0 +1,301 @@
+"""What `icc` returns: the table of intraclass correlations, and what was counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pyexpr.base.errors import counted
+from pyexpr.base.results import Result
+from pyexpr.base.versions import versions
+from pyexpr.figures.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.measurement.icc.bootstrap import Bootstrap
+from pyexpr.measurement.icc.forms import FORMS, Form
+from pyexpr.measurement.icc.intervals import Signal, form_row
+from pyexpr.measurement.icc.plot import icc_figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+# Of a note, what holds where there is this result and not only its table.
+MEANS_ELSEWHERE = "; mean_reliability() gives that of the means used"
+NOTE_TEST = "statistic and p_value test that targets do not differ (MSB/MSW or MSR/MSE), not raters"
+NOTE_TWO_WAY = (
+    "the agreement and consistency forms hold only if a rater's label is the same person "
+    "throughout; slots 1, 2, ... filled by changing people are not"
+)
+NOTE_NO_RATERS = (
+    "raters= was not given, so only the one-way forms are shown: the two-way forms need to know "
+    "who gave each rating"
+)
+NOTE_REML = (
+    "cells of the table of targets by raters are missing: its agreement and consistency forms come "
+    "from variance components by REML (average forms at the harmonic mean of the numbers of "
+    "ratings); there is no F test"
+)
+NOTE_DELTA = "with missing cells the interval is by the delta method on log(1/(1 - ICC))"
+NOTE_RATERS = "no interval of a one-way form respects raters who rate many targets each"
+
+
+@dataclass(frozen=True, slots=True)
+class ICCGroup:
+    """One group of ratings: its labels, its counts, and a signal per family of forms."""
+
+    labels: tuple[Any, ...]
+    n_rows: int
+    n_missing: int
+    n_targets: int
+    n_ratings: int
+    n_single: int
+    n_raters: int | None
+    n_clusters: int | None
+    k_effective: float
+    k_harmonic: float
+    signals: dict[str, Signal]
+    shared: bool
+    n_undefined: int = 0
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ICCResult(Result):
+    """Intraclass correlations, one row per group and form.
+
+    Attributes
+    ----------
+    groups : tuple of ICCGroup
+        What the table is made from, one per combination of `by`.
+    by : tuple of str
+        Columns that make the groups.
+    forms : tuple of str
+        The forms shown, in McGraw and Wong's names.
+    confidence : float
+        Level of the intervals.
+    k : float or None
+        Number of ratings of the average forms, None for that of the data.
+    cluster : str or None
+        Column of the subjects that the interval respects.
+    two_way : bool
+        Whether it is known who gave each rating.
+    bootstrap : Bootstrap or None
+        Replicates and seed, where the interval is the bootstrap-t.
+    """
+
+    groups: tuple[ICCGroup, ...]
+    by: tuple[str, ...]
+    forms: tuple[str, ...]
+    confidence: float
+    k: float | None
+    cluster: str | None
+    two_way: bool
+    bootstrap: Bootstrap | None = None
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row per group and form.
+
+        Columns: those of ``by``, then form, shrout_fleiss, estimate, conf_low, conf_high,
+        statistic, df1, df2, p_value (F test that targets do not differ), n_targets,
+        n_ratings, k (the number of ratings whose mean has this reliability), method
+        (of the interval), reason (why a number is missing or extreme).
+        """
+        import pandas as pd
+
+        rows: list[dict[str, Any]] = []
+        for group in self.groups:
+            head = dict(zip(self.by, group.labels, strict=True))
+            rows.extend(
+                {**head, **form_row(form, group.signals[form.family], self.k)}
+                for form in self._shown()
+            )
+        return pd.DataFrame(rows, columns=[*self.by, *_COLUMNS])
+
+    def counts(self) -> pd.DataFrame:
+        """Return one row per group: rows read, missing scores dropped, targets, ratings.
+
+        ``n_single`` counts targets with one rating (they add to the mean square between
+        targets only); ``k_effective`` is n0, ``k_harmonic`` the harmonic mean of the numbers
+        of ratings.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    **dict(zip(self.by, group.labels, strict=True)),
+                    **{name: getattr(group, name) for name in _COUNTS},
+                }
+                for group in self.groups
+            ],
+            columns=[*self.by, *_COUNTS],
+        )
+
+    def mean_reliability(self) -> pd.DataFrame:
+        """Return the reliability of the targets' means actually used.
+
+        With unequal numbers of ratings the means differ in reliability; this is
+        ICC(1,k) at the harmonic mean of these numbers, one row per group.
+        """
+        import pandas as pd
+
+        rows = [
+            {
+                **dict(zip(self.by, group.labels, strict=True)),
+                **form_row(FORMS["ICC(1,k)"], group.signals["one_way"], group.k_harmonic),
+            }
+            for group in self.groups
+        ]
+        return pd.DataFrame(rows, columns=[*self.by, *_COLUMNS])
+
+    def plot(
+        self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
+    ) -> Figure:
+        """Draw every ICC with its interval: a row per group, a panel per form.
+
+        A limit beyond the axis, as an infinite one is, ends in an arrowhead; a value without an
+        interval is hollow; in place of a missing value stands the reason.
+
+        Parameters
+        ----------
+        names : mapping of label to str, optional
+            Names to show for groups and forms; others are shown as they are,
+            with blanks for underscores.
+        width_mm : float
+            Printed width; 180 fills a page of most journals, 85 one column.
+
+        Returns
+        -------
+        matplotlib Figure
+            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from pyexpr.measurement.icc.icc import icc
+        >>> ratings = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6]])
+        >>> figure = icc(ratings, form="ICC(A,1)").plot()
+        >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        ['ICC(A,1)']
+        """
+        return hand_over(
+            icc_figure(
+                self.tidy(), self.by, confidence=self.confidence, names=names, width_mm=width_mm
+            )
+        )
+
+    def heading(self) -> str:
+        """Say what was computed."""
+        groups = f", {len(self.groups)} groups by {', '.join(self.by)}" if self.by else ""
+        inside = f", subjects ({self.cluster}) as clusters" if self.cluster else ""
+        return f"Intraclass correlations, {100 * self.confidence:g} % intervals{inside}{groups}"
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what the table leaves out, and what it must not be read as."""
+        notes = [NOTE_TEST if self.cluster is None else NOTE_CLUSTER]
+        if self.bootstrap is not None:
+            notes = [NOTE_BOOTSTRAP.format(n_boot=self.bootstrap.n_boot)]
+            notes += [
+                f"in {group.n_undefined} of {self.bootstrap.n_boot} replicates"
+                f"{of_group(self.by, group.labels)} the ICC or its error is not defined; they are "
+                "left out"
+                for group in self.groups
+                if group.n_undefined
+            ]
+        missing = sum(group.n_missing for group in self.groups)
+        single = sum(group.n_single for group in self.groups)
+        if missing:
+            notes.append(f"{counted(missing, 'missing rating', 'was', 'were')} left out")
+        if single:
+            notes.append(
+                f"{counted(single, 'target', 'has', 'have')} one rating: "
+                f"{'it counts' if single == 1 else 'they count'} in the mean square between "
+                "targets "
+                f"and {'adds' if single == 1 else 'add'} nothing to the one within"
+            )
+        if self.k is None and any(
+            group.k_effective - group.k_harmonic > 1e-9 for group in self.groups
+        ):
+            notes.append(
+                "targets have unequal numbers of ratings: ICC(1,k) is the reliability at the "
+                f"effective number k = n0{MEANS_ELSEWHERE}"
+            )
+        if not self.two_way:
+            notes.append(NOTE_NO_RATERS)
+        elif any(FORMS[name].family != "one_way" for name in self.forms):
+            notes.append(NOTE_TWO_WAY)
+        shown = {FORMS[name].family for name in self.forms} - {"one_way"}
+        if shown and self.two_way and any(map(_has_holes, self.groups)):
+            notes.append(NOTE_REML)
+            notes += [NOTE_DELTA] if self.cluster is None else []
+        if self.cluster is not None and "agreement" in shown:
+            notes.append(NOTE_BOTH)
+        if any(group.shared for group in self.groups):
+            notes.append(NOTE_SHARED)
+        if any(FORMS[name].family == "one_way" for name in self.forms):
+            notes.append(NOTE_RATERS)
+        return tuple(notes)
+
+    def provenance(self) -> dict[str, Any]:
+        """Return level, k, clusters and versions."""
+        return {
+            "confidence": self.confidence,
+            "k": self.k,
+            "by": list(self.by),
+            "cluster": self.cluster,
+            **self._interval_of_clusters(),
+            "counts": self.counts().to_dict(orient="records"),
+            "versions": versions("scipy"),
+        }
+
+    def _interval_of_clusters(self) -> dict[str, Any]:
+        if self.bootstrap is None:
+            return {"cluster_method": None if self.cluster is None else "jackknife"}
+        return {
+            "cluster_method": "bootstrap_t", "n_boot": self.bootstrap.n_boot,
+            "seed": self.bootstrap.seed,
+            "n_undefined": [group.n_undefined for group in self.groups],
+        }  # fmt: skip
+
+    def _shown(self) -> tuple[Form, ...]:
+        return tuple(FORMS[name] for name in self.forms)
+
+
+def _has_holes(group: ICCGroup) -> bool:
+    """Say whether cells of the table of targets by raters are missing."""
+    return group.n_raters is not None and group.n_ratings < group.n_targets * group.n_raters
+
+
+_COLUMNS = (
+    "form", "shrout_fleiss", "estimate", "conf_low", "conf_high", "statistic", "df1", "df2",
+    "p_value", "n_targets", "n_ratings", "k", "method", "reason",
+)  # fmt: skip
+_COUNTS = (
+    "n_rows", "n_missing", "n_targets", "n_ratings", "n_single", "n_raters", "n_clusters",
+    "k_effective", "k_harmonic",
+)  # fmt: skip
+# No column of groups may have such a name: it would stand twice in a table.
+OF_TABLES = frozenset({*_COLUMNS, *_COUNTS})
+
+NOTE_CLUSTER = (
+    "the interval comes from leaving out one subject at a time; statistic and p_value are the t "
+    "test, on df1 degrees of freedom, that the ICC is 0 (fewer than subjects - 1 where some "
+    "subjects stand out)"
+)
+NOTE_BOTH = (
+    "the interval of the agreement forms respects raters, too, who count as so many values as "
+    "there are raters; its p_value goes with it and has no statistic"
+)
+NOTE_BOOTSTRAP = (
+    "the interval is the cluster bootstrap-t of {n_boot} replicates of whole subjects; p_value "
+    "tests that the ICC is 0 (statistic: -log(1 - ICC) over its error by the jackknife)"
+)
+NOTE_SHARED = (
+    "several targets belong to one subject and the intervals treat targets as independent, so "
+    'they are too narrow: cluster="subject" respects subjects'
+)
+
+
+def of_group(by: Sequence[str], labels: Sequence[Any]) -> str:
+    """Return of which group, in words; "" if there is only one."""
+    pairs = [f"{name} {label!r}" for name, label in zip(by, labels, strict=True)]
+    return f" of {', '.join(pairs)}" if pairs else ""

@@ -1,0 +1,1 @@
+"""Whether a factor model is the same in every context."""

@@ -1,0 +1,297 @@
+"""Whether contexts measure the same: equal loadings and intercepts over groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from pyexpr.base.checks import checked_threads
+from pyexpr.base.errors import (
+    DataError,
+    EngineError,
+    SharedSubjectsWarning,
+    listed,
+    near_names,
+    warn_user,
+)
+from pyexpr.base.tables import column_or_array, label_codes
+from pyexpr.measurement.columns import grouping, indicator_columns, refuse_ordered, rows_to_fit
+from pyexpr.measurement.engines.choice import checked_engine
+from pyexpr.measurement.engines.protocol import FitRequest
+from pyexpr.measurement.factor.cfa import check_determined, check_options
+from pyexpr.measurement.factor.orientation import pointing
+from pyexpr.measurement.invariance.lavaan import (
+    freed_parameters,
+    lavaan_fits,
+)
+from pyexpr.measurement.invariance.result import Freed, InvarianceResult
+from pyexpr.measurement.invariance.wald import (
+    held,
+    refit,
+)
+from pyexpr.measurement.model_syntax import parse_model
+from pyexpr.measurement.specification import MeasurementModel
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+def invariance(
+    data: Any,
+    model: Any,
+    *,
+    group: Any,
+    cluster: Any = None,
+    free: Iterable[str] | Mapping[str, Iterable[str]] = (),
+    estimator: str = "ML",
+    missing: str = "listwise",
+    engine: str = "auto",
+    confidence: float = 0.95,
+    n_threads: int | None = None,
+    positive: str | None = None,
+) -> InvarianceResult:
+    r"""Test whether groups share loadings (metric) and intercepts (scalar invariance).
+
+    Made for contexts that share subjects: the model is fitted in every group, each
+    subject is left out of all groups at once, and contrasts of the estimates are
+    tested with the covariance matrix of these refits. lavaan's chi-square differences
+    and changes in fit stand beside it; they take the groups for independent samples.
+
+    Parameters
+    ----------
+    data : DataFrame or mapping of columns
+        One row per rated clip. Rows with a missing indicator are dropped and counted.
+    model : dict or str
+        As for `cfa`. Our tests are for one factor with free loadings; of other models
+        lavaan's tests are given alone.
+    group : str or array
+        The context of each row; at least two contexts.
+    cluster : str, array or False, optional
+        The subject of each row. Without it every row is its own subject, which is
+        right where rows are people; if the table has a column ``subject`` that
+        repeats, a `SharedSubjectsWarning` says so (False: that is known).
+    free : list of str, or dict
+        Partial invariance. Indicators whose loading and intercept may differ between
+        groups; or ``{"loadings": [...], "intercepts": [...]}``. A free loading frees the
+        intercept too: without equal loadings an intercept depends on where the
+        factor's zero is. Two indicators must stay held. lavaan's ``group.partial``
+        is the same.
+    estimator : {"ML", "MLR"}
+        Of lavaan's models. MLR gives scaled differences (Satorra and Bentler, 2001),
+        with `cluster` respecting subjects within, but not between, groups.
+    missing : {"listwise", "fiml"}
+        With fiml lavaan uses incomplete rows; our tests need complete ones and are
+        then not given if any row is incomplete.
+    engine : {"auto", "rpy2", "host", "rscript", "native"}
+        Through which door lavaan is asked. With "native", or with "auto" and no
+        lavaan, its columns are NaN with the reason; our tests do not need R.
+    confidence : float
+        Level of the intervals of `contrasts`, and of the wording of `notes`.
+    n_threads : int, optional
+        One per core by default; the numbers do not depend on it.
+    positive : str, optional
+        The indicator whose loading is positive in the model of all rows, by default the
+        first, as for `cfa`; every group and refit is turned to agree. No test hangs on it.
+
+    Returns
+    -------
+    InvarianceResult
+        `tidy()` (configural, metric, scalar), `contrasts()` (which indicator differs
+        where), `estimates()`, `fit_measures()`, `glance()`, `notes()`.
+
+    Raises
+    ------
+    FactorModelError
+        If the data of a group do not determine the model, as `cfa` says.
+    DataError
+        For one group, a group with one subject, an unknown name in `free`, or fewer
+        than two indicators held.
+    ColumnError, EngineError
+
+    Warns
+    -----
+    SharedSubjectsWarning
+
+    Notes
+    -----
+    With loadings :math:`\lambda_{jg}` and means :math:`m_{jg}` of indicator j in group g
+    (intercepts, the factor's mean being 0 in the configural model), indicator 1 the
+    first that is held: metric
+    :math:`\log(\lambda_{jg}/\lambda_{1g}) - \log(\lambda_{j1}/\lambda_{11}) = 0`; scalar
+    :math:`(m_{jg} - m_{j1}) - r_j (m_{1g} - m_{11}) = 0`, :math:`r_j` the geometric mean of
+    :math:`\lambda_{jg}/\lambda_{1g}` over groups, so that the variance and the mean of the
+    factor may differ. Where a ratio differs in sign between groups, plain ratios and
+    their mean. With q contrasts d, their jackknife covariance V over G subjects and
+    :math:`Q = d'V^{-1}d`: :math:`Q (G - q)/(q (G - 1)) \sim F(q, G - q)` (Hotelling). Where groups
+    share no subject the jackknife is stratified by group and G - 1 becomes G less the
+    number of groups. A subject without whom a group has no solution leaves the test
+    undefined, with the reason.
+
+    Size and power, ours and lavaan's: ``docs/coverage_measurement.md``.
+
+    Source: Meredith (1993), Psychometrika 58, 525-543; Hotelling (1931); Efron and Stein
+    (1981); Chen (2007), Structural Equation Modeling 14, 464-504 for the cut-offs.
+
+    Checked against lavaan 0.6-14 refitted without each subject, ``lavTestLRT`` and
+    ``fitMeasures``; size by simulation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(1)
+    >>> subject = np.tile(np.repeat(np.arange(30), 6), 2)
+    >>> f = rng.normal(size=30)[subject] + rng.normal(size=360)
+    >>> table = {name: f + rng.normal(size=360) for name in ("response", "emotion", "motion")}
+    >>> context = np.repeat(["pain", "startle"], 180)
+    >>> model = {"expressiveness": list(table)}
+    >>> found = invariance(table, model, group=context, cluster=subject, engine="native")
+    >>> found.tidy()[["level", "df1", "df2"]]
+            level   df1   df2
+    0  configural  <NA>  <NA>
+    1      metric     2    28
+    2      scalar     2    28
+    """
+    spec = parse_model(model)
+    if spec.higher_order:
+        raise DataError(
+            "invariance is for models without higher-order factors: loadings and intercepts of "
+            "factors would be held equal in steps of their own; leave these factors out"
+        )
+    where = pointing(positive, spec)
+    n_threads = checked_threads(n_threads)
+    if estimator == "WLSMV":
+        raise DataError("invariance is for continuous indicators: estimator= is 'ML' or 'MLR'")
+    check_options(estimator, missing, confidence)
+    checked_engine(engine)
+    frame = rows_to_fit(data)
+    refuse_ordered(frame, spec, "invariance")
+    columns = indicator_columns(frame, spec)
+    freed = _freed(free, spec)
+    if group is None:
+        raise DataError("invariance compares groups: name their column with group=")
+    group_name, group_codes, labels = grouping(frame, group)
+    if len(labels) < 2:
+        raise DataError(
+            f"invariance needs at least two groups, but {group_name!r} has {len(labels)}"
+        )
+    cluster_name, subjects = _subjects(frame, cluster)
+    absent = np.isnan(columns)
+    used = ~(absent.any(axis=1) if missing == "listwise" else absent.all(axis=1))
+    request = FitRequest(
+        model=spec,
+        columns=columns[used],
+        group=group_codes[used],
+        cluster=subjects[used] if estimator == "MLR" and cluster_name is not None else None,
+        n_groups=len(labels),
+        estimator=estimator,
+        missing=missing if absent.any() else "listwise",
+    )
+    check_determined(request, labels, str(group_name))
+    n_clusters, n_shared = _cluster_counts(subjects[used], group_codes[used], labels, group_name)
+    reason = _no_test(spec, request)
+    refits = chosen = None
+    if not reason:
+        codes = np.unique(subjects[used], return_inverse=True)[1]
+        refits = refit(
+            columns[used], group_codes[used], codes, len(labels), n_threads,
+            at=spec.indicators.index(where.indicators[spec.factors[0]]),
+        )  # fmt: skip
+        names = spec.indicators
+        chosen = held(
+            refits,
+            [j for j, name in enumerate(names) if name not in freed.loadings],
+            [j for j, name in enumerate(names) if name not in freed.intercepts],
+        )
+    partial = freed_parameters(spec, freed.loadings, freed.intercepts)
+    fits = lavaan_fits(request, partial, engine)
+    if reason and not fits.outputs:
+        raise EngineError(
+            f"nothing can be tested: {reason}, and lavaan gave nothing: "
+            f"{fits.reasons['configural']}"
+        )
+    return InvarianceResult(
+        spec, tuple(labels), str(group_name), cluster_name,
+        tuple(np.bincount(group_codes[used], minlength=len(labels)).tolist()), n_clusters,
+        n_shared, int((~used).sum()), freed, refits, chosen, reason, fits, estimator, missing,
+        float(confidence),
+    )  # fmt: skip
+
+
+def _freed(free: Iterable[str] | Mapping[str, Iterable[str]], spec: MeasurementModel) -> Freed:
+    if isinstance(free, Mapping):
+        unknown = [key for key in free if key not in ("loadings", "intercepts")]
+        if unknown:
+            raise DataError(f"free= knows 'loadings' and 'intercepts', not {listed(unknown)}")
+        loadings, own = _names(free.get("loadings", ())), _names(free.get("intercepts", ()))
+    else:
+        loadings, own = _names(free), ()
+    for name in (*loadings, *own):
+        if name not in spec.indicators:
+            raise DataError(
+                f"free= names {name!r}, which is no indicator; {near_names(name, spec.indicators)}"
+            )
+    intercepts = tuple(name for name in spec.indicators if name in {*loadings, *own})
+    if len(spec.indicators) - len(intercepts) < 2:
+        raise DataError(
+            f"free= leaves {len(spec.indicators) - len(intercepts)} of {len(spec.indicators)} "
+            "indicators held: at least two must be, or there is nothing to compare"
+        )
+    return Freed(tuple(name for name in spec.indicators if name in loadings), intercepts)
+
+
+def _names(value: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, Iterable):
+        raise DataError(f"free= must be a list of indicators, not {value!r}")
+    return tuple(str(name) for name in value)
+
+
+def _subjects(
+    frame: pd.DataFrame, cluster: Any | Literal[False] | None
+) -> tuple[str | None, NDArray[np.int64]]:
+    """Return the name of the clusters' column, and a code per row; rows where there is none."""
+    if cluster is None or cluster is False:
+        if cluster is None and "subject" in frame.columns and frame["subject"].duplicated().any():
+            warn_user(
+                'rows share subjects (column "subject") and cluster= was not given, so every row '
+                'counts as a subject of its own: cluster="subject" respects subjects',
+                SharedSubjectsWarning,
+            )
+        return None, np.arange(len(frame), dtype=np.int64)
+    name, values = column_or_array(frame, cluster, argument="cluster", what="data")
+    return name, label_codes(values, name=name, what="data")[0]
+
+
+def _cluster_counts(
+    subjects: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    labels: list[Any],
+    group_name: str | None,
+) -> tuple[tuple[int, ...], int]:
+    """Return subjects per group, and how many are in several; a lone one is an error."""
+    pairs = np.unique(np.column_stack([groups, subjects]), axis=0)
+    counts = np.bincount(pairs[:, 0], minlength=len(labels))
+    for label, count in zip(labels, counts.tolist(), strict=True):
+        if count < 2:
+            raise DataError(
+                f"group {label!r} of {group_name!r} has only one subject; without a second one "
+                "nothing can be said about how its estimates vary"
+            )
+    times = np.unique(pairs[:, 1], return_counts=True)[1]
+    return tuple(counts.tolist()), int((times > 1).sum())
+
+
+def _no_test(spec: MeasurementModel, request: FitRequest) -> str:
+    """Why our tests are not defined for this model or these rows; "" if they are."""
+    if not spec.plain_factor:
+        return (
+            "they are for one factor with free loadings, and this model says more; lavaan's "
+            "stand alone"
+        )
+    if request.missing == "fiml":
+        return "they need complete rows, and missing='fiml' keeps incomplete ones"
+    return ""

@@ -1,0 +1,430 @@
+"""What `invariance` returns: tests of equal loadings and intercepts, with lavaan's beside."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.errors import counted, listed
+from pyexpr.base.results import Result, p_text
+from pyexpr.base.versions import versions
+from pyexpr.figures.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.measurement.factor.plot import contrasts_figure
+from pyexpr.measurement.invariance.lavaan import LEVELS, LavaanFits
+from pyexpr.measurement.invariance.wald import (
+    Held,
+    PairContrasts,
+    Refits,
+    Wald,
+    metric_contrasts,
+    metric_pairs,
+    scalar_contrasts,
+    scalar_pairs,
+    wald,
+)
+from pyexpr.measurement.specification import MeasurementModel
+from pyexpr.resampling.multiplicity import holm
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+#: How the notes call the method.
+CONTRASTS = "contrasts()"
+_TESTS = {"metric": "loadings", "scalar": "intercepts"}
+_NOTE_LAVAAN = (
+    "The columns lavaan_* are lavaan's: groups treated as independent. Where groups share "
+    "subjects its tests are not of the stated size."
+)
+_NOTE_CUTOFFS = (
+    "Customary cut-offs for lavaan's changes in fit (Chen, 2007): a fall of CFI by more than "
+    ".010, with a rise of RMSEA by .015 or of SRMR by .030 (metric) or .010 (scalar). They come "
+    "from simulations of independent groups of hundreds, and are no tests."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """Indicators whose loading, and whose intercept, may differ between groups."""
+
+    loadings: tuple[str, ...]
+    intercepts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class InvarianceResult(Result):
+    """Tests of measurement invariance over groups.
+
+    Attributes
+    ----------
+    model : MeasurementModel
+    labels : tuple
+        Labels of the groups, sorted.
+    group_name : str
+    cluster_name : str or None
+        None where every row is its own subject.
+    n_obs : tuple of int
+        Rows used, per group.
+    n_clusters : tuple of int
+        Subjects, per group.
+    n_shared : int
+        Subjects found in more than one group.
+    n_dropped : int
+        Rows left out because an indicator is missing.
+    freed : Freed
+    refits : Refits or None
+        The configural models with and without each subject; None where our tests
+        are not defined.
+    held : Held or None
+    reason : str
+        Why there are no tests of ours, or "".
+    lavaan : LavaanFits
+    estimator, missing : str
+    confidence : float
+    """
+
+    model: MeasurementModel
+    labels: tuple[Any, ...]
+    group_name: str
+    cluster_name: str | None
+    n_obs: tuple[int, ...]
+    n_clusters: tuple[int, ...]
+    n_shared: int
+    n_dropped: int
+    freed: Freed
+    refits: Refits | None
+    held: Held | None
+    reason: str
+    lavaan: LavaanFits
+    estimator: str
+    missing: str
+    confidence: float
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row per level: configural, metric, scalar.
+
+        Columns: level, held (what is equal), statistic (F), df1, df2, p_value (of our
+        test of that level's step), reason (why there is none); then lavaan's, groups
+        treated as independent: lavaan_chisq_diff, lavaan_df_diff, lavaan_p_value,
+        lavaan_cfi_diff, lavaan_rmsea_diff, lavaan_srmr_diff (each from the level
+        before), lavaan_reason.
+        """
+        import pandas as pd
+
+        rows = []
+        for level in LEVELS:
+            test = self._test(level)
+            theirs = self.lavaan.difference(level)
+            rows.append(
+                {
+                    "level": level, "held": _HELD[level], "statistic": test.statistic,
+                    "df1": test.df1, "df2": test.df2, "p_value": test.p_value,
+                    "reason": test.reason,
+                    **{f"lavaan_{name}": value for name, value in theirs.items()},
+                    "lavaan_reason": self._lavaan_reason(level),
+                }
+            )  # fmt: skip
+        return pd.DataFrame(rows).astype({"df1": "Int64", "df2": "Int64"})
+
+    def _test(self, level: str) -> Wald | _NoTest:
+        if level == "configural":
+            return _NoTest("nothing is held equal")
+        if self.refits is None or self.held is None:
+            return _NoTest(self.reason)
+        contrasts = metric_contrasts if level == "metric" else scalar_contrasts
+        return wald(self.refits, contrasts(self.refits, self.held))
+
+    def _lavaan_reason(self, level: str) -> str:
+        if level == "configural" and level in self.lavaan.outputs:
+            return "nothing is held equal"
+        at = LEVELS.index(level)
+        reasons = [self.lavaan.reasons.get(name, "") for name in LEVELS[max(at - 1, 0) : at + 1]]
+        # The rest of what was said is in the notes.
+        return next((text.split(". ")[0] for text in reversed(reasons) if text), "")
+
+    def fit_measures(self) -> pd.DataFrame:
+        """Return lavaan's fit of each level, groups treated as independent.
+
+        Columns: level, chisq, df, p_value, cfi, tli, rmsea, srmr, aic, bic, logl, reason;
+        with MLR the robust versions where lavaan has them.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    "level": level, **self.lavaan.measures(level),
+                    "reason": self.lavaan.reasons.get(level, ""),
+                }
+                for level in LEVELS
+            ]
+        )  # fmt: skip
+
+    def contrasts(self) -> pd.DataFrame:
+        """Return which indicator differs between which groups, one row each.
+
+        Columns: level, term (the indicator), contrast ("a - b"), estimate, std_error,
+        statistic (t), df, p_value, p_adjusted (Holm, within the level), conf_low,
+        conf_high, scale, freed, reason. Level ``metric``: the difference of
+        ``log |lambda_j|`` over the mean of the other held indicators' (scale ``log
+        ratio``; ``exp`` of it is a factor), or where a sign differs between groups the
+        ratio to the first held indicator (``ratio``). Level ``scalar``: how far the
+        indicator's mean differs beyond what the others say of the factor, in its own
+        unit; it presumes equal loadings. Standard errors by the jackknife, t on the
+        number of subjects less 1 (less the groups, where these share nobody).
+        """
+        import pandas as pd
+
+        columns = (
+            "level", "term", "contrast", "estimate", "std_error", "statistic", "df", "p_value",
+            "p_adjusted", "conf_low", "conf_high", "scale", "freed", "reason",
+        )  # fmt: skip
+        if self.refits is None or self.held is None:
+            return pd.DataFrame(columns=list(columns))
+        logs = self.held.all_logs and bool(self.held.logs.all())
+        tables = [
+            self._contrast_table("metric", metric_pairs(self.refits, self.held),
+                                 "log ratio" if logs else "ratio"),
+            self._contrast_table("scalar", scalar_pairs(self.refits, self.held), "indicator"),
+        ]  # fmt: skip
+        return pd.concat(tables, ignore_index=True)[list(columns)]
+
+    def _contrast_table(self, level: str, pairs: PairContrasts, scale: str) -> pd.DataFrame:
+        import pandas as pd
+        from scipy.special import stdtr, stdtrit
+
+        assert self.refits is not None
+        df = self.refits.df
+        names = self.model.indicators
+        free = self.freed.loadings if level == "metric" else self.freed.intercepts
+        estimate = pairs.values[0]
+        error = np.sqrt((self.refits.deviations(pairs.values) ** 2).sum(axis=0))
+        unknown = np.isnan(error) | (df < 1)
+        error[unknown | (error == 0)] = np.nan
+        t = estimate / error
+        half = float(stdtrit(df, 0.5 + self.confidence / 2)) * error if df >= 1 else error
+        p = 2 * stdtr(df, -np.abs(t)) if df >= 1 else error
+        return pd.DataFrame(
+            {
+                "level": level,
+                "term": [names[j] for j, _, _ in pairs.terms],
+                "contrast": [f"{self.labels[g]} - {self.labels[h]}" for _, g, h in pairs.terms],
+                "estimate": estimate, "std_error": error, "statistic": t, "df": df,
+                "p_value": p, "p_adjusted": holm(p), "conf_low": estimate - half,
+                "conf_high": estimate + half, "scale": scale,
+                "freed": [names[j] in free for j, _, _ in pairs.terms],
+                "reason": np.where(
+                    np.isnan(error), "not defined without every one of the subjects", ""
+                ),
+            }
+        )  # fmt: skip
+
+    def estimates(self) -> pd.DataFrame:
+        """Return the configural estimates: one row per group and indicator.
+
+        Columns: the group's name, term (the indicator), loading, loading_se,
+        intercept, intercept_se (standard errors by the jackknife over subjects).
+        Empty where our tests are not defined.
+        """
+        import pandas as pd
+
+        names = self.model.indicators
+        if self.refits is None:
+            columns = ["loading", "loading_se", "intercept", "intercept_se"]
+            return pd.DataFrame(columns=[self.group_name, "term", *columns])
+        found: dict[str, NDArray[np.float64]] = {}
+        for name, values in (("loading", self.refits.loadings), ("intercept", self.refits.means)):
+            flat = values.reshape(len(values), -1)
+            found[name] = flat[0]
+            found[f"{name}_se"] = np.sqrt((self.refits.deviations(flat) ** 2).sum(axis=0))
+        labels = [label for label in self.labels for _ in names]
+        return pd.DataFrame(
+            {self.group_name: labels, "term": list(names) * len(self.labels), **found}
+        )
+
+    def plot(
+        self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
+    ) -> Figure:
+        """Draw what differs between groups: the contrasts by level, a panel per pair of groups.
+
+        Hollow is what is free in every group, or has no interval; in place of a missing value
+        stands the reason. `DataError` if there are no contrasts.
+
+        Parameters
+        ----------
+        names : mapping of label to str, optional
+            Names to show for indicators, groups and pairs of them; others are shown as they are,
+            with blanks for underscores.
+        width_mm : float
+            Printed width; 180 fills a page of most journals, 85 one column.
+
+        Returns
+        -------
+        matplotlib Figure
+            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from pyexpr.measurement.invariance.invariance import invariance
+        >>> rng = np.random.default_rng(1)
+        >>> subject = np.tile(np.repeat(np.arange(30), 6), 2)
+        >>> f = rng.normal(size=30)[subject] + rng.normal(size=360)
+        >>> table = {name: f + rng.normal(size=360) for name in ("response", "emotion", "motion")}
+        >>> context = np.repeat(["pain", "startle"], 180)
+        >>> model = {"expressiveness": list(table)}
+        >>> found = invariance(table, model, group=context, cluster=subject, engine="native")
+        >>> figure = found.plot()
+        >>> figure.axes[0].get_title()
+        'pain − startle'
+        """
+        return hand_over(
+            contrasts_figure(
+                self.contrasts(), confidence=self.confidence, names=names, width_mm=width_mm
+            )
+        )
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row: the p-values of both tests, counts, engine."""
+        import pandas as pd
+
+        row: dict[str, Any] = {}
+        for level in _TESTS:
+            row[f"{level}_p_value"] = self._test(level).p_value
+        row |= {
+            "n": sum(self.n_obs), "n_dropped": self.n_dropped, "n_groups": len(self.labels),
+            "n_clusters": self._n_subjects, "n_shared": self.n_shared,
+            "n_undefined": 0 if self.refits is None else self.refits.n_undefined,
+            "estimator": self.estimator, "missing": self.missing, "engine": self.lavaan.engine,
+        }  # fmt: skip
+        return pd.DataFrame([row])
+
+    @property
+    def _n_subjects(self) -> int:
+        return sum(self.n_clusters) if self.refits is None else len(self.refits.strata)
+
+    def heading(self) -> str:
+        """Return what was compared, over which groups, and on how many subjects."""
+        if self.cluster_name is None:
+            who = "every row its own subject"
+        else:
+            who = f"{self._n_subjects} clusters by {self.cluster_name}, {self.n_shared} shared"
+        return (
+            f"Measurement invariance of {'; '.join(self.model.syntax().splitlines())} over "
+            f"{len(self.labels)} groups of {self.group_name}: {sum(self.n_obs)} rows, {who}"
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what the tests show and do not, what was freed, dropped or not defined."""
+        said = [*self._verdicts(), *self._cautions()]
+        if self.freed.intercepts:
+            said.append(
+                f"Free in every group: loadings of {listed(self.freed.loadings) or 'none'}, "
+                f"intercepts of {listed(self.freed.intercepts)}."
+            )
+        if self.n_dropped:
+            left_out = counted(self.n_dropped, "row", "was", "were")
+            said.append(f"{left_out} left out because an indicator is missing.")
+        if self.lavaan.outputs:
+            said += [_NOTE_LAVAAN, _NOTE_CUTOFFS]
+        said += [
+            f"lavaan's columns are empty: {text}." if not self.lavaan.outputs
+            else f"lavaan's {level} model: {text}."
+            for text, level in {text: level for level, text in self.lavaan.reasons.items()}.items()
+        ]  # fmt: skip
+        return tuple(said)
+
+    def _verdicts(self) -> list[str]:
+        said = []
+        for level, what in _TESTS.items():
+            test = self._test(level)
+            if math.isnan(test.p_value):
+                continue
+            differ = test.p_value <= 1 - self.confidence
+            shown = f"F({test.df1}, {test.df2}) = {test.statistic:.2f}, {p_text(test.p_value)}"
+            said.append(
+                f"{level.capitalize()}: the {what} differ between groups ({shown}); see "
+                f"{CONTRASTS}."
+                if differ
+                else f"{level.capitalize()}: no evidence that the {what} differ ({shown}), which "
+                f"is not evidence that they are equal; see the intervals of {CONTRASTS}."
+            )
+        if self._test("metric").p_value <= 1 - self.confidence:
+            said.append(
+                "The scalar test presumes equal loadings, which the metric test speaks against."
+            )
+        return said
+
+    def _cautions(self) -> list[str]:
+        said = []
+        if self.refits is None:
+            said.append(f"Our tests are not defined here: {self.reason}.")
+            return said
+        assert self.held is not None
+        if self.refits.n_undefined:
+            said.append(
+                f"Without {self.refits.n_undefined} of {self._n_subjects} subjects some group has "
+                "no solution."
+            )
+        if self.cluster_name is not None and self._n_subjects < 20:
+            said.append(f"There are only {self._n_subjects} subjects: the tests have little power.")
+        if not self.held.all_logs:
+            odd = [self.model.indicators[j] for j in self.held.loadings if not self.held.logs[j]]
+            said.append(
+                f"The loadings of {listed(odd)}, as ratios to that of "
+                f"{self.model.indicators[self.held.reference]!r}, differ in sign between groups: "
+                "these ratios are compared, not logarithms."
+            )
+        improper = [
+            str(self.labels[code])
+            for code, residuals in enumerate(self.refits.residuals[0])
+            if (residuals <= 0).any()
+        ]
+        if improper:
+            said.append(
+                f"In {listed(improper)} a residual variance is not positive (Heywood case)."
+            )
+        return said
+
+    def provenance(self) -> dict[str, Any]:
+        """Return model, groups, counts, what is free, engine, messages and versions."""
+        outputs = self.lavaan.outputs.values()
+        return {
+            "model": self.model.syntax(), "group": self.group_name, "cluster": self.cluster_name,
+            "method": "Wald test, covariance by the joint delete-one-subject jackknife",
+            "confidence": self.confidence, "estimator": self.estimator, "missing": self.missing,
+            "free": {
+                "loadings": list(self.freed.loadings), "intercepts": list(self.freed.intercepts)
+            },
+            "n": sum(self.n_obs), "n_dropped": self.n_dropped, "n_shared": self.n_shared,
+            "n_clusters": self._n_subjects,
+            "n_undefined": 0 if self.refits is None else self.refits.n_undefined,
+            "groups": {
+                str(label): {"n": n, "n_clusters": g}
+                for label, n, g in zip(self.labels, self.n_obs, self.n_clusters, strict=True)
+            },
+            "engine": self.lavaan.engine,
+            "messages": [text for output in outputs for text in output.messages],
+            "versions": {
+                **versions("scipy"), **next((output.versions for output in outputs), {})
+            },
+        }  # fmt: skip
+
+
+_HELD = {"configural": "", "metric": "loadings", "scalar": "loadings, intercepts"}
+
+
+@dataclass(frozen=True, slots=True)
+class _NoTest:
+    """No test of ours at a level, and why."""
+
+    reason: str
+    statistic: float = math.nan
+    df1: int | None = None
+    df2: int | None = None
+    p_value: float = math.nan

@@ -1,0 +1,275 @@
+"""Tests of equal loadings and intercepts over groups that share subjects. Pure arrays.
+
+The one-factor model is fitted in every group; each subject is left out of all
+groups at once, and the spread of the contrasts over these refits is their
+covariance matrix, whatever groups and subjects have in common.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyexpr.core.factor_model import cluster_sums, fit_sums
+from pyexpr.measurement.factor.orientation import all_agreeing, whole_sample
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+# A smallest eigenvalue of the contrasts' correlations below this is rounding.
+_SINGULAR = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Refits:
+    """The model of every group on all subjects (first row), and without each of them.
+
+    Attributes
+    ----------
+    loadings, residuals, means : (1 + G, C, p) float64
+        NaN where a group has no solution without that subject.
+    strata : (G,) int64
+        The group of each subject where groups share nobody; else all 0.
+    n_undefined : int
+        Subjects without whom some group has no solution.
+    """
+
+    loadings: NDArray[np.float64]
+    residuals: NDArray[np.float64]
+    means: NDArray[np.float64]
+    strata: NDArray[np.int64]
+    n_undefined: int
+
+    @property
+    def df(self) -> int:
+        """Degrees of freedom of the jackknife: subjects minus strata."""
+        return len(self.strata) - len(np.unique(self.strata))
+
+    def deviations(self, contrasts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (G, q) D with covariance matrix ``D'D``, from (1 + G, q) contrasts."""
+        left_out = contrasts[1:]
+        result = np.empty_like(left_out)
+        for code in np.unique(self.strata):
+            mine = self.strata == code
+            n = int(mine.sum())
+            centred = left_out[mine] - left_out[mine].mean(axis=0)
+            result[mine] = centred * math.sqrt((n - 1) / n)
+        return result
+
+
+def refit(
+    columns: NDArray[np.float64],
+    groups: NDArray[np.int64],
+    subjects: NDArray[np.int64],
+    n_groups: int,
+    n_threads: int | None = None,
+    *,
+    at: int = 0,
+) -> Refits:
+    """Fit rows (n, p) in every group, without and with each subject, from sums per subject.
+
+    `groups` and `subjects` are codes from 0 without gaps. The factor points to where indicator
+    `at` is high in the whole sample; every refit agrees with its group's fit, and that with the
+    whole sample.
+    """
+    p = columns.shape[1]
+    n_subjects = int(subjects.max()) + 1
+    shape = (1 + n_subjects, n_groups, p)
+    loadings, residuals, means = np.empty(shape), np.empty(shape), np.empty(shape)
+    present = np.zeros((n_subjects, n_groups), dtype=np.bool_)
+    whole, _ = whole_sample(columns, groups, at)
+    for code in range(n_groups):
+        mine = groups == code
+        centre = columns[mine].mean(axis=0)
+        sums = cluster_sums(columns[mine] - centre, subjects[mine], n_subjects)
+        present[:, code] = sums[:, 0] > 0
+        total = sums.sum(axis=0)
+        # Without a subject that is not in the group nothing changes, not even rounding.
+        left = np.where(present[:, code, None], total - sums, total)
+        left = np.vstack([total, left])
+        found, residuals[:, code], _ = fit_sums(left, p, n_threads=n_threads)
+        loadings[:, code] = all_agreeing(found, residuals[:, code], whole)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            means[:, code] = centre + left[:, 1 : 1 + p] / left[:, :1]
+    undefined = np.isnan(loadings).any(axis=(1, 2))
+    shared = (present.sum(axis=1) > 1).any()
+    strata = np.zeros(n_subjects, dtype=np.int64) if shared else present.argmax(axis=1)
+    return Refits(loadings, residuals, means, strata.astype(np.int64), int(undefined.sum()))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Which indicators (by position) are held equal, and on which scale they are compared.
+
+    Attributes
+    ----------
+    loadings, intercepts : tuple of int
+        Held equal; who has a free loading has a free intercept.
+    logs : (p,) bool
+        Whether an indicator's ratio to the reference has one sign in all groups,
+        so that its logarithm exists.
+    """
+
+    loadings: tuple[int, ...]
+    intercepts: tuple[int, ...]
+    logs: NDArray[np.bool_]
+
+    @property
+    def reference(self) -> int:
+        """The indicator that the others are compared with: the first that is held."""
+        return self.intercepts[0]
+
+    @property
+    def all_logs(self) -> bool:
+        """Whether every held indicator is compared on the scale of logarithms."""
+        return bool(self.logs[list(self.loadings)].all())
+
+
+def held(refits: Refits, loadings: Sequence[int], intercepts: Sequence[int]) -> Held:
+    """Return what is held equal, with the scale that the signs of all-subject loadings allow."""
+    fitted = refits.loadings[0]
+    ratio = fitted / fitted[:, [intercepts[0]]]
+    same = (ratio > 0).all(axis=0) | (ratio < 0).all(axis=0)
+    return Held(tuple(loadings), tuple(intercepts), same)
+
+
+def _ratios(refits: Refits, what: Held) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Ratios to the reference on their scale (B, C, p), and averaged over groups (B, p)."""
+    ratio = refits.loadings / refits.loadings[..., [what.reference]]
+    sign = np.sign(ratio[:1])
+    # A ratio that changes its sign when a subject is left out has no logarithm: NaN.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        logs = np.log(ratio * sign)
+    value = np.where(what.logs, logs, ratio)
+    average = value.mean(axis=1)
+    return value, np.where(what.logs, sign[:, 0] * np.exp(average), average)
+
+
+def metric_contrasts(refits: Refits, what: Held) -> NDArray[np.float64]:
+    """``log(lambda_jg / lambda_1g) - log(lambda_j1 / lambda_11)``, (1 + G, q)."""
+    others = [j for j in what.loadings if j != what.reference]
+    value, _ = _ratios(refits, what)
+    found = value[:, 1:, others] - value[:, :1, others]
+    return found.reshape(len(found), -1)
+
+
+def scalar_contrasts(refits: Refits, what: Held) -> NDArray[np.float64]:
+    """``(m_jg - m_j1) - r_j (m_1g - m_11)``, r_j the averaged ratio, (1 + G, q)."""
+    others = [j for j in what.intercepts if j != what.reference]
+    _, average = _ratios(refits, what)
+    rise = refits.means[:, 1:] - refits.means[:, :1]
+    expected = average[:, None, others] * rise[..., [what.reference]]
+    found = rise[..., others] - expected
+    return found.reshape(len(found), -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Wald:
+    """``F = Q (df + 1 - q) / (q df)`` on (q, df + 1 - q), or the reason why there is none."""
+
+    statistic: float
+    df1: int
+    df2: int
+    p_value: float
+    reason: str = ""
+
+
+def wald(refits: Refits, contrasts: NDArray[np.float64]) -> Wald:
+    """Test that all contrasts (1 + G, q) are 0, by Hotelling's T squared."""
+    q, df = contrasts.shape[1], refits.df
+    df2 = df + 1 - q
+
+    def none(reason: str) -> Wald:
+        return Wald(math.nan, q, df2, math.nan, reason)
+
+    undefined = int(np.isnan(contrasts).any(axis=1).sum())
+    if undefined:
+        return none(
+            f"without {undefined} of {len(refits.strata)} subjects the contrasts are not defined"
+        )
+    if df2 < 1:
+        return none(f"{q} contrasts need at least {q + len(refits.strata) - df} subjects")
+    deviations = refits.deviations(contrasts)
+    spread = np.sqrt((deviations**2).sum(axis=0))
+    if (spread == 0).any():
+        return none("leaving out a subject changes nothing in some contrast")
+    scaled = deviations / spread
+    if np.linalg.eigvalsh(scaled.T @ scaled)[0] <= _SINGULAR * q:
+        return none("the contrasts are not linearly independent over subjects")
+    distance = contrasts[0] / spread
+    squared = float(distance @ np.linalg.solve(scaled.T @ scaled, distance))
+    from scipy.special import fdtrc
+
+    statistic = squared * df2 / (q * df)
+    return Wald(statistic, q, df2, float(fdtrc(q, df2, statistic)))
+
+
+@dataclass(frozen=True, slots=True)
+class PairContrasts:
+    """One indicator in one pair of groups per entry of `terms`; `values` is (1 + G, entries).
+
+    `terms` holds (indicator, first group, second group) by position.
+    """
+
+    terms: list[tuple[int, int, int]]
+    values: NDArray[np.float64]
+
+
+def _pairs(n_groups: int) -> list[tuple[int, int]]:
+    return [(g, h) for g in range(n_groups) for h in range(g + 1, n_groups)]
+
+
+def _against_others(
+    values: NDArray[np.float64], kept: Sequence[int], shown: Sequence[int]
+) -> NDArray[np.float64]:
+    """Each shown column (..., p) minus the mean of the other kept ones."""
+    return np.stack(
+        [values[..., j] - values[..., [k for k in kept if k != j]].mean(axis=-1) for j in shown],
+        axis=-1,
+    )
+
+
+def metric_pairs(refits: Refits, what: Held) -> PairContrasts:
+    """Log loading of an indicator over the mean of the other held ones, group against group.
+
+    Where signs differ between groups: the ratio to the reference indicator.
+    """
+    p = refits.loadings.shape[2]
+    if what.all_logs and what.logs.all():
+        with np.errstate(invalid="ignore", divide="ignore"):
+            logs = np.log(refits.loadings * np.sign(refits.loadings[:1]))
+        shown = list(range(p))
+        value = _against_others(logs, what.loadings, shown)
+    else:
+        shown = [j for j in range(p) if j != what.reference]
+        value = _ratios(refits, what)[0][..., shown]
+    return _paired(value, shown)
+
+
+def scalar_pairs(refits: Refits, what: Held) -> PairContrasts:
+    """Rise of an indicator's mean beyond what the other held ones say of the factor.
+
+    In the unit of the indicator; indicators whose loading is free are not shown.
+    """
+    _, average = _ratios(refits, what)
+    shown = list(what.loadings)
+    if what.all_logs:
+        in_units = refits.means / average[:, None, :]
+        value = average[:, None, shown] * _against_others(in_units, what.intercepts, shown)
+    else:
+        shown = [j for j in shown if j != what.reference]
+        expected = average[:, None, shown] * refits.means[..., [what.reference]]
+        value = refits.means[..., shown] - expected
+    return _paired(value, shown)
+
+
+def _paired(value: NDArray[np.float64], shown: Sequence[int]) -> PairContrasts:
+    pairs = _pairs(value.shape[1])
+    terms = [(j, g, h) for j in shown for g, h in pairs]
+    columns = [value[:, g, k] - value[:, h, k] for k in range(len(shown)) for g, h in pairs]
+    return PairContrasts(terms, np.column_stack(columns))

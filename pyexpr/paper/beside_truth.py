@@ -1,0 +1,162 @@
+"""A simulated study's tables beside its truth and beside the paper."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyexpr.base.contexts import ALL
+from pyexpr.paper import published_numbers
+from pyexpr.report.tables.console import to_console
+from pyexpr.report.tables.side_by_side import side_by_side
+from pyexpr.study.config import StudyConfig
+from pyexpr.study.deep_stage import DEEP_MODELS
+from pyexpr.study.pipeline import StudyResult
+from pyexpr.study.render import MAIN_MODEL, performance_rows
+from pyexpr.study.summary import print_ending
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
+    """Print the four tables of a simulated study beside its truth and beside the paper."""
+    truth = json.loads(truth_file.read_text(encoding="utf-8"))
+    print(result.heading())
+    print()
+    population = population_tables(truth)
+    to_console(
+        side_by_side(
+            result.table("reliability"),
+            keys=("context", "question"),
+            of="icc",
+            truth=population["reliability"],
+            paper=published_numbers.reliability(),
+            title="Table 1. ICC(1,k) by Context and Question",
+            notes=("Truth: what infinitely many clips would give.",),
+        )
+    )
+    to_console(
+        side_by_side(
+            result.table("loadings"),
+            keys=("context", "indicator"),
+            values=("std_loading", "std_residual_variance"),
+            truth=population["loadings"],
+            paper=published_numbers.loadings(),
+            title="Table 2. Standardised Loadings and Residual Variances",
+        )
+    )
+    levels, differences = performance_rows(result.table("comparison"))
+    method = result.config.compare.methods[0]
+    true_levels, true_differences = true_correlations(result.table("predictions"), truth)
+    to_console(
+        side_by_side(
+            levels[levels["method"] == method],
+            keys=("metric", "context", "model"),
+            truth=true_levels,
+            paper=_named_as_here(published_numbers.performance(), "model", result.config),
+            digits=3,
+            title="Table 3. Performance on the Test Part",
+            notes=(
+                "Truth: the correlation of the same predictions with the planted expressiveness "
+                "instead of its scores.",
+            ),
+        )
+    )
+    main = differences["term"].str.startswith(f"{MAIN_MODEL} - ") & (differences["context"] == ALL)
+    to_console(
+        side_by_side(
+            differences[main & (differences["method"] == method)],
+            keys=("metric", "term"),
+            truth=true_differences,
+            paper=_named_as_here(
+                published_numbers.comparison().drop(columns="context"), "term", result.config
+            ),
+            digits=3,
+            title="Table 4. ElasticNet Minus the Other Models, Over All Contexts",
+            notes=("The paper's table 4 does not hold the differences of its table 3.",),
+        )
+    )
+    print_ending(result)
+
+
+def _named_as_here(paper: pd.DataFrame, column: str, config: StudyConfig) -> pd.DataFrame:
+    """Give the paper's deep models the names they have in a study."""
+    section = config.models.video3d
+    from_scratch = section is None or section.pretrained is None
+    cnn = "3d_cnn" if from_scratch else "3d_cnn_pretrained"
+    names = {"openface_lstm": "lstm", cnn: "video3d"}
+    renamed = {
+        text: " - ".join(names.get(part, part) for part in str(text).split(" - "))
+        for text in paper[column]
+    }
+    return paper.assign(**{column: paper[column].map(renamed)})
+
+
+def population_tables(
+    truth: dict[str, dict[str, dict[str, dict[str, float]]]],
+) -> dict[str, pd.DataFrame]:
+    """Return the true ICCs and loadings of a simulated study, in the shape of our tables."""
+    import pandas as pd
+
+    rows = [
+        (context, question, values["icc"][question], values["std_loading"][question])
+        for context, values in truth["population"].items()
+        for question in values["icc"]
+    ]
+    table = pd.DataFrame(rows, columns=["context", "question", "estimate", "std_loading"])
+    loadings = table.rename(columns={"question": "indicator"}).drop(columns="estimate")
+    return {
+        "reliability": table.drop(columns="std_loading"),
+        "loadings": loadings.assign(std_residual_variance=1 - loadings["std_loading"] ** 2),
+    }
+
+
+def true_correlations(
+    predictions: pd.DataFrame, truth: dict[str, list[dict[str, object]]]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Correlate predictions with the planted expressiveness: by model, and differences."""
+    import pandas as pd
+
+    from pyexpr.modeling.metrics import correlation
+
+    key = ["subject", "context", "clip"]
+    planted = pd.DataFrame(truth["clips"])[[*key, "expressiveness"]]
+    rows = predictions.merge(planted, on=key)
+    models = [name for name in (MAIN_MODEL, *DEEP_MODELS, "uniform", "normal") if name in rows]
+    raters = [
+        name
+        for name in map(str, rows.columns)
+        if name.startswith("human_") and "criterion" not in name
+    ]
+    levels = []
+    for evaluated, block in rows.groupby("evaluated", sort=False):
+        # A model over all contexts alone predicts nothing within one.
+        found = {
+            name: correlation(block["expressiveness"], block[name])
+            for name in models
+            if block[name].notna().any()
+        }
+        if raters:
+            each = [_paired_correlation(block, name) for name in raters]
+            found["human"] = sum(each) / len(each)
+        levels += [("correlation", evaluated, name, value) for name, value in found.items()]
+    table = pd.DataFrame(levels, columns=["metric", "context", "model", "estimate"])
+    overall = table[table["context"] == ALL].set_index("model")["estimate"]
+    differences = pd.DataFrame(
+        [
+            ("correlation", f"{MAIN_MODEL} - {name}", overall[MAIN_MODEL] - value)
+            for name, value in overall.items()
+            if name != MAIN_MODEL
+        ],
+        columns=["metric", "term", "estimate"],
+    )
+    return table, differences
+
+
+def _paired_correlation(block: pd.DataFrame, name: str) -> float:
+    from pyexpr.modeling.metrics import correlation
+
+    complete = block[["expressiveness", name]].dropna()
+    return correlation(complete["expressiveness"], complete[name])

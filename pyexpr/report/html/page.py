@@ -1,0 +1,163 @@
+"""One HTML page that needs nothing else: sections, contents, figures, text to copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pyexpr.report.html.markup import Child, Markup, element, inline_svg, joined, prose
+from pyexpr.report.tables.columns import title_parts
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section of the page.
+
+    Attributes
+    ----------
+    name : str
+        Its id, which links name.
+    title : str
+    blocks : tuple of Markup
+    """
+
+    name: str
+    title: str
+    blocks: tuple[Markup, ...]
+
+
+def page(title: str, lead: Iterable[Markup], sections: Sequence[Section]) -> str:
+    """Return a whole HTML document: skip link, header, contents, sections.
+
+    Styles and scripts are part of it; it asks nothing of any network. Text given
+    as str is escaped.
+    """
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        # Nothing may be loaded, and no script run, but what stands here.
+        element(
+            "meta",
+            http_equiv="Content-Security-Policy",
+            content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'",
+        ),
+        element("title", title),
+        element("style", Markup(_asset("page.css"))),
+    )
+    body = element(
+        "body",
+        element("a", "Skip to the text", href="#text", class_="skip"),
+        element("header", element("h1", title), *lead),
+        element("div", _contents(sections), _main(sections), class_="layout"),
+        element("div", id="said", role="status", aria_live="polite"),
+        element("script", Markup(_asset("page.js"))),
+    )
+    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
+
+
+@cache
+def _asset(name: str) -> str:
+    return (Path(__file__).parent / "assets" / name).read_text(encoding="utf-8")
+
+
+def _contents(sections: Sequence[Section]) -> Markup:
+    entries = (
+        element("li", element("a", section.title, href=f"#{section.name}")) for section in sections
+    )
+    return element(
+        "nav",
+        element("details", element("summary", "Contents"), element("ol", *entries)),
+        aria_label="Contents",
+    )
+
+
+def _main(sections: Sequence[Section]) -> Markup:
+    return element(
+        "main",
+        *(
+            element(
+                "section",
+                element("h2", section.title, id=f"{section.name}-title"),
+                *section.blocks,
+                id=section.name,
+                tabindex=-1,
+                aria_labelledby=f"{section.name}-title",
+            )
+            for section in sections
+        ),
+        id="text",
+        tabindex=-1,
+    )
+
+
+def paragraph(text: Child, **attributes: str) -> Markup:
+    """Return a paragraph."""
+    return element("p", prose(text), **attributes)
+
+
+def bullets(items: Iterable[Child], **attributes: str) -> Markup:
+    """Return a list of items."""
+    return element("ul", *(element("li", prose(item)) for item in items), **attributes)
+
+
+def folded(title: str, *blocks: Markup, class_: str | None = None) -> Markup:
+    """Return blocks that open at a click (and in print)."""
+    return element("details", element("summary", title), *blocks, class_=class_)
+
+
+def copyable(name: str, what: str, *blocks: Markup) -> Markup:
+    """Return text with a button that copies it; `what` names it on the button."""
+    return joined(
+        element("div", *blocks, id=name),
+        element(
+            "p", element("button", f"Copy {what}", type="button", data_copy=name), class_="tools"
+        ),
+    )
+
+
+def caution_box(items: Sequence[Child], *, title: str = "Caution") -> Markup | None:
+    """Return a box of warnings, or None if there are none."""
+    if not items:
+        return None
+    body = paragraph(items[0]) if len(items) == 1 else bullets(items)
+    return element(
+        "div", element("p", element("strong", title)), body, class_="caution", role="note"
+    )
+
+
+def figure(name: str, svg: str, caption: str, *, note: str = "") -> Markup:
+    """Return a figure that scrolls in its box where the page is narrow, and its words.
+
+    `caption` is its number and title, ``Figure 1. Title.``, set above it; `note` stands below.
+    The words are the SVG's description, which a screen reader reads with it.
+
+    Raises
+    ------
+    ValueError
+        `svg` is no SVG.
+    """
+    drawn, description = inline_svg(svg, name)
+    words = (
+        folded("The figure in words", paragraph(description), class_="words")
+        if description
+        else None
+    )
+    number, title = title_parts(caption)
+    return element(
+        "figure",
+        element(
+            "figcaption",
+            element("strong", number) if number else None,
+            " " if number else None,
+            element("em", prose(title)),
+            id=f"{name}-caption",
+        ),
+        element("div", drawn, class_="scroll", role="region", tabindex=0,
+                aria_label=f"{caption} Scrolls sideways where the page is narrow."),
+        element("p", element("em", "Note."), " ", prose(note), class_="note") if note else None,
+        words,
+        id=name,
+    )  # fmt: skip

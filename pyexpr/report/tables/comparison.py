@@ -1,0 +1,143 @@
+"""Table 4: comparisons of models, the interval methods side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from pyexpr.base.errors import DataError
+from pyexpr.report.tables.display import DisplayTable
+from pyexpr.words.frames import checked, gap_notes, in_order, records
+from pyexpr.words.labels import (
+    DASH,
+    direction,
+    display_names,
+    interval,
+    is_difference,
+    label_names,
+    number,
+    p_value,
+    percent,
+    quantity_of,
+)
+
+Names = Mapping[str, str] | None
+
+
+def comparison_table(
+    frame: pd.DataFrame,
+    *,
+    digits: int = 3,
+    confidence: float = 0.95,
+    names: Names = None,
+    title: str = "Table 4. Comparison of the Models.",
+) -> DisplayTable:
+    """Lay out comparisons as the paper's table 4, the interval methods side by side.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns metric, term (a model, or ``p - q`` for a difference), context,
+        method, estimate, conf_low, conf_high, p_value, and optionally reason
+        and p_below (for published p-values given only as "< .001").
+    digits, confidence, names, title
+        As in `reliability_table`.
+
+    Returns
+    -------
+    DisplayTable
+        One row per metric, context and term; an interval and a p-value for each
+        method. A missing number is an em dash, its reason in a note.
+
+    Raises
+    ------
+    DataError
+        Two methods give different estimates for the same row.
+
+    Examples
+    --------
+    >>> from pyexpr.paper import published_numbers
+    >>> comparison_table(published_numbers.comparison()).rows[2]
+    ('NRMSE', 'All', 'ElasticNet − Human baseline', '0.034', '[0.016, 0.052]', '.001')
+    """
+    keys = ("metric", "context", "term")
+    data = checked(
+        frame,
+        what="the comparison table",
+        keys=(*keys, "method"),
+        numbers=("estimate", "conf_low", "conf_high", "p_value"),
+        optional=("p_below",),
+    )
+    # A published "p < .001" is known, though not its value.
+    below = data["p_value"].isna() & data["p_below"].notna()
+    data["p_text"] = [
+        f"< {number(row.p_below, 3, of='p_value')}" if is_below else p_value(row.p_value)
+        for row, is_below in zip(records(data), below, strict=True)
+    ]
+    data["p_value"] = data["p_value"].where(~below, data["p_below"])
+    untested = (
+        data["p_value"].isna()
+        & data["estimate"].notna()
+        & (data["reason"] == "")
+        & (data["metric"].map(direction) == "lower")
+        & ~data["term"].map(is_difference)
+        & ~data["context"].map(is_difference)
+    )
+    data.loc[untested, "reason"] = "the size of an error is not tested, only differences are"
+    contexts = label_names(in_order(data["context"]), names)
+    metrics = display_names(data["metric"].unique(), names)
+    terms = display_names(data["term"].unique(), names)
+    methods = display_names(data["method"].unique(), names)
+    found = {(row.metric, row.context, row.term, row.method): row for row in records(data)}
+    rows = []
+    for metric, context, term in ((m, c, t) for m in metrics for c in contexts for t in terms):
+        here = [found.get((metric, context, term, method)) for method in methods]
+        if not any(here):
+            continue
+        cells = [metrics[metric], contexts[context], terms[term]]
+        of = quantity_of(metric, context, term)
+        cells.append(number(_one_estimate([row for row in here if row]), digits, of=of))
+        for row in here:
+            cells += (
+                [interval(row.conf_low, row.conf_high, digits, of=of), row.p_text]
+                if row
+                else [DASH, DASH]
+            )
+        rows.append(tuple(cells))
+    heads = [
+        head
+        for method in methods.values()
+        for head in (f"{percent(confidence)} CI, {method}", f"p, {method}")
+    ]
+    return DisplayTable(
+        title=title,
+        columns=("Metric", "Context", "Comparison", "Estimate", *heads),
+        rows=tuple(rows),
+        notes=gap_notes(
+            data,
+            keys=keys,
+            values=("estimate", "conf_low", "conf_high", "p_value"),
+            names=names,
+            method="method",
+        ),
+        text_columns=3,
+    )
+
+
+def _one_estimate(rows: Sequence[Any]) -> float:
+    """Return the estimate the methods share: they differ in intervals, never in it."""
+    first = float(rows[0].estimate)
+    for row in rows[1:]:
+        # Rounding of sums taken in another order, no more.
+        if not math.isclose(row.estimate, first, rel_tol=1e-9, abs_tol=1e-12) and not (
+            math.isnan(row.estimate) and math.isnan(first)
+        ):
+            raise DataError(
+                f"methods {rows[0].method!r} and {row.method!r} give different estimates of "
+                f"{row.metric!r} for {row.term!r} in context {row.context!r}: {first!r} and "
+                f"{row.estimate!r}; were they computed from the same rows?"
+            )
+    return first

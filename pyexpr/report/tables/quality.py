@@ -1,0 +1,125 @@
+"""What the recordings gave, and which clips were left out, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from pyexpr.base.tables import require_columns
+from pyexpr.report.tables.display import DisplayTable
+from pyexpr.words.frames import in_order, records
+from pyexpr.words.labels import (
+    DASH,
+    count,
+    label_names,
+)
+from pyexpr.words.notes import readers_reason
+from pyexpr.words.wording import NO_RATINGS, NO_RECORDING
+
+Names = Mapping[str, str] | None
+
+_SUMMED = (
+    "frames_expected", "frames_valid", "frames_missing", "frames_failed",
+    "rows_cut", "rows_doubled", "rows_other_face", "n_clips", "n_dropped",
+)  # fmt: skip
+
+
+def recordings_table(
+    frame: pd.DataFrame,
+    *,
+    names: Names = None,
+    title: str = "Frames, Rows, and Clips of the Recordings, by Context.",
+) -> DisplayTable:
+    """Lay out the sums of the recordings' counts: a row per context.
+
+    `frame` has a row per recording: context, frames_expected, frames_valid,
+    frames_missing, frames_failed, rows_cut, rows_doubled, rows_other_face,
+    n_clips, n_dropped.
+    """
+    require_columns(frame, ["context", *_SUMMED], what="the table of recordings")
+    contexts = label_names(in_order(frame["context"].astype(str)), names)
+    rows = []
+    for context, shown in contexts.items():
+        own = frame[frame["context"].astype(str) == context]
+        sums = {name: float(own[name].sum()) for name in _SUMMED}
+        expected = sums["frames_expected"]
+        share = f"{100 * sums['frames_valid'] / expected:.1f}%" if expected else DASH
+        cells = (count(sums[name]) for name in _SUMMED[2:])
+        rows.append((shown, count(len(own)), count(expected), share, *cells))
+    return DisplayTable(
+        title=title,
+        columns=(
+            "Context", "Recordings", "Frames: Expected", "Frames: Valid", "Frames: Missing",
+            "Frames: Failed", "Rows left out: Cut", "Rows left out: Doubled",
+            "Rows left out: Other face", "Clips: Cut out", "Clips: Too short",
+        ),
+        rows=tuple(rows),
+        notes=(
+            "Missing: no row in the file. Failed: a row that OpenFace did not mark as successful, "
+            "or below the least confidence.",
+        ),
+    )  # fmt: skip
+
+
+_BEFORE = "before any analysis"
+_LATER = "of the models"
+
+
+def left_out_table(
+    frame: pd.DataFrame,
+    *,
+    names: Names = None,
+    title: str = "Clips Left Out, and Why.",
+) -> DisplayTable:
+    """Count the clips left out by context and reason.
+
+    `frame` has a row per clip: subject, context, clip, reason. A row without a clip is a
+    whole recording: its subject is counted. What stands in one table of the study alone was
+    left out before any analysis, all else of the models alone.
+    """
+    require_columns(
+        frame, ["subject", "context", "clip", "reason"], what="the table of clips left out"
+    )
+    counts = (
+        frame.astype({"context": str, "reason": str})
+        .groupby(["context", "reason"], sort=False)
+        .agg(clips=("clip", "count"), subjects=("subject", "nunique"))
+        .reset_index()
+    )
+    counts["early"] = counts["reason"].isin([NO_RECORDING, NO_RATINGS])
+    divided = bool(counts["early"].any())
+    contexts = label_names(in_order(counts["context"]), names)
+    rows = tuple(
+        (
+            contexts[row.context],
+            *([_BEFORE if row.early else _LATER] if divided else []),
+            readers_reason(row.reason),
+            count(row.clips) if row.clips else DASH,
+            count(row.subjects),
+        )
+        for context in contexts
+        for row in records(
+            counts[counts["context"] == context].sort_values(
+                ["early", "clips"], ascending=False, kind="stable"
+            )
+        )
+    )
+    return DisplayTable(
+        title=title,
+        columns=("Context", *(["Left out"] if divided else []), "Reason", "Clips", "Subjects"),
+        rows=rows,
+        notes=_left_out_notes(counts, divided),
+        text_columns=2 + divided,
+    )
+
+
+def _left_out_notes(counts: pd.DataFrame, divided: bool) -> tuple[str, ...]:
+    if not divided:
+        return ()
+    bare = bool((counts["clips"] == 0).any())
+    return (
+        "Before any analysis: in the ratings or the recordings alone, and not among the clips "
+        "counted elsewhere. Of the models: among them, and in all that needs no features.",
+        *([f"{DASH}: a whole recording, whose clips were not looked at."] if bare else []),
+    )

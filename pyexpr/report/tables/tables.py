@@ -1,0 +1,355 @@
+"""The paper's tables 1 to 4, and the weights, from the numbers to text.
+
+Each function takes a data frame of numbers and returns a `DisplayTable`;
+nothing is computed here but the choice of the best model to set in bold.
+Missing numbers are em dashes, and a note says why.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from pyexpr.report.tables.comparison import comparison_table
+from pyexpr.report.tables.console import to_console
+from pyexpr.report.tables.display import BOLD, DisplayTable
+from pyexpr.report.tables.files import write_table
+from pyexpr.report.tables.side_by_side import side_by_side
+from pyexpr.words.frames import absent_notes, checked, gap_notes, in_order, pivot, records
+from pyexpr.words.labels import (
+    BASELINES,
+    DASH,
+    HUMAN,
+    count,
+    direction,
+    display_names,
+    interval,
+    label_names,
+    number,
+    percent,
+    quantity_of,
+)
+
+__all__ = [
+    "DisplayTable",
+    "comparison_table",
+    "loadings_table",
+    "performance_table",
+    "reliability_table",
+    "side_by_side",
+    "to_console",
+    "weights_table",
+    "write_table",
+]
+
+Names = Mapping[str, str] | None
+
+_BY_SUBJECT = (
+    "CI: exact, clips taken for independent. CI, subjects: from leaving out one subject at a "
+    "time, for clips of one subject are alike."
+)
+
+
+def reliability_table(
+    frame: pd.DataFrame,
+    *,
+    digits: int = 2,
+    confidence: float = 0.95,
+    names: Names = None,
+    title: str = "Table 1. Inter-Rater Reliability of the Mean Rating, by Context and Question.",
+) -> DisplayTable:
+    """Lay out reliabilities as the paper's table 1, one row per context and question.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns context, question, estimate, conf_low, conf_high, n_targets
+        (clips), k (ratings per clip; may be fractional), and optionally reason,
+        and conf_low_subjects and conf_high_subjects (an interval that does not
+        take the clips of a subject for independent, shown beside the other).
+        The context "all" is put last.
+    digits : int
+    confidence : float
+        The level of the intervals, for the column's head.
+    names : mapping of str to str, optional
+        Names to show for contexts and questions.
+    title : str
+
+    Returns
+    -------
+    DisplayTable
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> row = {"context": "pain", "question": "motion", "estimate": 0.8, "conf_low": 0.78,
+    ...        "conf_high": 0.82, "n_targets": 980, "k": 6}
+    >>> print(reliability_table(pd.DataFrame([row])).frame().to_string(index=False))
+    Context Question ICC(1,k)     95% CI Clips Ratings per clip
+       Pain   Motion      .80 [.78, .82]   980                6
+    """
+    data = checked(
+        frame,
+        what="the reliability table",
+        keys=("context", "question"),
+        numbers=("estimate", "conf_low", "conf_high", "n_targets", "k"),
+        optional=("conf_low_subjects", "conf_high_subjects"),
+    )
+    by_subject = bool(data["conf_low_subjects"].notna().any())
+    contexts = label_names(in_order(data["context"]), names)
+    questions = label_names(data["question"].unique(), names)
+    rows = tuple(
+        (
+            contexts[row.context],
+            questions[row.question],
+            number(row.estimate, digits, of="icc"),
+            interval(row.conf_low, row.conf_high, digits, of="icc"),
+            *(
+                [interval(row.conf_low_subjects, row.conf_high_subjects, digits, of="icc")]
+                if by_subject
+                else []
+            ),
+            count(row.n_targets),
+            count(row.k),
+        )
+        for context in contexts
+        for row in records(data[data["context"] == context])
+    )
+    return DisplayTable(
+        title=title,
+        columns=(
+            "Context",
+            "Question",
+            "ICC(1,k)",
+            f"{percent(confidence)} CI",
+            *([f"{percent(confidence)} CI, subjects"] if by_subject else []),
+            "Clips",
+            "Ratings per clip",
+        ),
+        rows=rows,
+        notes=(
+            *([_BY_SUBJECT] if by_subject else []),
+            *gap_notes(
+                data,
+                keys=("context", "question"),
+                values=("estimate", "conf_low", "conf_high"),
+                names=names,
+            ),
+        ),
+        text_columns=2,
+    )
+
+
+def loadings_table(
+    frame: pd.DataFrame,
+    *,
+    digits: int = 2,
+    names: Names = None,
+    title: str = "Table 2. One-Factor Model: Standardised Loadings and Residual Variances.",
+) -> DisplayTable:
+    """Lay out factor models as the paper's table 2: loadings, then residual variances.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns context, indicator, std_loading, std_residual_variance, and
+        optionally reason. Indicators keep their order.
+    digits, names, title
+        As in `reliability_table`.
+
+    Returns
+    -------
+    DisplayTable
+        One column per context, "all" last.
+
+    Examples
+    --------
+    >>> from pyexpr.paper import published_numbers
+    >>> loadings_table(published_numbers.loadings()).rows[0]
+    ('λ1 (Response)', '.98', '.98', '.98', '.98')
+    """
+    values = ("std_loading", "std_residual_variance")
+    data = checked(frame, what="the loadings table", keys=("context", "indicator"), numbers=values)
+    contexts = label_names(in_order(data["context"]), names)
+    indicators = label_names(data["indicator"].unique(), names)
+    rows = []
+    for symbol, value in zip(("λ", "ε"), values, strict=True):
+        cells = pivot(data, "indicator", "context", value=value)
+        for i, (indicator, shown) in enumerate(indicators.items(), start=1):
+            found = (
+                number(cells.get((indicator, c), math.nan), digits, of=value) for c in contexts
+            )
+            rows.append((f"{symbol}{i} ({shown})", *found))
+    return DisplayTable(
+        title=title,
+        columns=("Parameter", *contexts.values()),
+        rows=tuple(rows),
+        notes=(
+            "λ: standardised loading; ε: standardised residual variance.",
+            *gap_notes(data, keys=("context", "indicator"), values=values, names=names),
+            *absent_notes(data, ("context", "indicator"), names),
+        ),
+    )
+
+
+def performance_table(
+    frame: pd.DataFrame,
+    *,
+    digits: int = 3,
+    intervals: bool = False,
+    baselines: Sequence[str] = BASELINES,
+    human: Sequence[str] = HUMAN,
+    names: Names = None,
+    title: str = "Table 3. Performance on the Test Part, by Context.",
+) -> DisplayTable:
+    """Lay out performance as the paper's table 3: a row per model, metric by context across.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns model, context, metric, estimate, and optionally conf_low,
+        conf_high, reason. Models and metrics keep their order.
+    intervals : bool
+        Whether each cell also holds its interval.
+    baselines, human : sequence of str
+        Models that are never set in bold.
+    digits, names, title
+        As in `reliability_table`.
+
+    Returns
+    -------
+    DisplayTable
+        The best model of each column (all of them, if they tie) is in `bold`.
+
+    Examples
+    --------
+    >>> from pyexpr.paper import published_numbers
+    >>> table = performance_table(published_numbers.performance())
+    >>> table.columns[:3], table.rows[0][:3]
+    (('Model', 'NRMSE: Startle', 'NRMSE: Pain'), ('Uniform baseline', '0.294', '0.303'))
+    """
+    data = checked(
+        frame,
+        what="the performance table",
+        keys=("model", "context", "metric"),
+        numbers=("estimate",),
+        optional=("conf_low", "conf_high"),
+    )
+    contexts = label_names(in_order(data["context"]), names)
+    metrics = display_names(data["metric"].unique(), names)
+    models = display_names(data["model"].unique(), names)
+    cells = pivot(data, "metric", "context", "model", value="estimate")
+    lows = pivot(data, "metric", "context", "model", value="conf_low")
+    highs = pivot(data, "metric", "context", "model", value="conf_high")
+
+    def text(key: tuple[str, ...]) -> str:
+        of = quantity_of(*key)
+        shown = number(cells.get(key, math.nan), digits, of=of)
+        limits = interval(lows.get(key, math.nan), highs.get(key, math.nan), digits, of=of)
+        return f"{shown} {limits}" if intervals and limits != DASH else shown
+
+    across = [(metric, context) for metric in metrics for context in contexts]
+    contenders = [model for model in models if model not in {*baselines, *human}]
+    order = list(models)
+    bold = {
+        (order.index(model), 1 + column)
+        for column, (metric, context) in enumerate(across)
+        for model in _best(
+            {m: cells.get((metric, context, m), math.nan) for m in contenders}, metric
+        )
+    }
+    return DisplayTable(
+        title=title,
+        columns=("Model", *(f"{metrics[m]}: {contexts[c]}" for m, c in across)),
+        rows=tuple(
+            (shown, *(text((metric, context, model)) for metric, context in across))
+            for model, shown in models.items()
+        ),
+        notes=(
+            *_direction_notes(metrics, marked=bool(bold)),
+            *gap_notes(
+                data, keys=("model", "context", "metric"), values=("estimate",), names=names
+            ),
+            *absent_notes(data, ("model", "context", "metric"), names),
+        ),
+        bold=frozenset(bold),
+    )
+
+
+def weights_table(
+    frame: pd.DataFrame,
+    *,
+    digits: int = 2,
+    names: Names = None,
+    title: str = "Standardised Weights of the Features, by Context.",
+) -> DisplayTable:
+    """Lay out the weights of linear models: a row per feature, a column per context.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns context, feature, estimate, and optionally reason. Features keep
+        their order.
+    digits, names, title
+        As in `reliability_table`.
+
+    Returns
+    -------
+    DisplayTable
+        A weight that the penalty set to zero is ``0``; one that only rounds to
+        zero is ``0.00``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> weights = pd.DataFrame({"context": ["pain", "all"], "feature": "au_count",
+    ...                         "estimate": [0.31, 0.0]})
+    >>> weights_table(weights).rows
+    (('AU count', '0.31', '0'),)
+    """
+    data = checked(
+        frame, what="the weights table", keys=("context", "feature"), numbers=("estimate",)
+    )
+    contexts = label_names(in_order(data["context"]), names)
+    cells = pivot(data, "feature", "context", value="estimate")
+
+    def text(value: float) -> str:
+        return "0" if value == 0 else number(value, digits)
+
+    rows = tuple(
+        (shown, *(text(cells.get((feature, context), math.nan)) for context in contexts))
+        for feature, shown in label_names(data["feature"].unique(), names).items()
+    )
+    zero = ("0: the penalty removed the feature.",) if (data["estimate"] == 0).any() else ()
+    return DisplayTable(
+        title=title,
+        columns=("Feature", *contexts.values()),
+        rows=rows,
+        notes=(
+            *zero,
+            *gap_notes(data, keys=("feature", "context"), values=("estimate",), names=names),
+            *absent_notes(data, ("feature", "context"), names),
+        ),
+    )
+
+
+def _best(values: Mapping[str, float], metric: str) -> list[str]:
+    """Return the models with the best value; none if the metric has no direction."""
+    known = {model: value for model, value in values.items() if not math.isnan(value)}
+    if not known or not direction(metric):
+        return []
+    best = min(known.values()) if direction(metric) == "lower" else max(known.values())
+    return [model for model, value in known.items() if value == best]
+
+
+def _direction_notes(metrics: Mapping[str, str], *, marked: bool) -> tuple[str, ...]:
+    groups = {
+        word: [shown for metric, shown in metrics.items() if direction(metric) == word]
+        for word in ("lower", "higher")
+    }
+    parts = [f"{', '.join(group)}: {word} is better" for word, group in groups.items() if group]
+    sentence = f"{'; '.join(parts)}." if parts else ""
+    bold = f"{BOLD}the best model of the column, baselines and human raters set aside."
+    return tuple(text for text in (sentence, bold if marked else "") if text)

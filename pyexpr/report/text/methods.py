@@ -1,0 +1,205 @@
+"""What a study did and did not do, in sentences that a methods section could use.
+
+From the record and the tables of a study; nothing is computed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from pyexpr.report.text.data import (
+    factor_sentences,
+    feature_sentences,
+    reliability_sentences,
+    sample_sentences,
+)
+from pyexpr.report.text.facts import Record, Tables, context_names, contexts_of, fitted_models
+from pyexpr.report.text.models import baselines_sentences, models_sentences
+from pyexpr.words.labels import count, display_name, percent
+from pyexpr.words.notes import readers_reason
+from pyexpr.words.wording import counted, listed_words, were
+
+_BINS = re.compile(r"\d+ of \d+ bins valid, \d+ needed")
+_METHODS = {
+    "jackknife_t": "jackknife-t intervals, which leave out one subject at a time",
+    "percentile": "percentile intervals of the cluster bootstrap",
+    "basic": "basic intervals of the cluster bootstrap",
+    "normal": "normal intervals with the standard error of the cluster bootstrap",
+    "bca": "bias-corrected and accelerated intervals of the cluster bootstrap, the acceleration "
+    "from leaving out one subject at a time",
+    "studentized": "symmetric studentized intervals of the cluster bootstrap",
+    "studentized_et": "equal-tailed studentized intervals of the cluster bootstrap",
+}
+_METRICS = {
+    "nrmse": "normalised root mean squared error (NRMSE: RMSE divided by {width:g}, the range of "
+    "the scores)",
+    "rmse": "root mean squared error (RMSE)",
+    "mae": "mean absolute error (MAE)",
+    "correlation": "Pearson correlation",
+    "concordance": "concordance correlation",
+    "r2": "R² about the mean of the evaluated clips",
+    "bias": "bias (mean of predicted minus true)",
+}
+
+
+def methods_paragraphs(record: Record, tables: Tables) -> dict[str, str]:
+    """Return the paragraphs of a methods section, by heading."""
+    contexts, names = contexts_of(tables), context_names(tables)
+    paragraphs = {
+        "Subjects and ratings": sample_sentences(record, tables),
+        "Reliability of the ratings": reliability_sentences(record, tables),
+        "Factor scores": factor_sentences(record, tables),
+        "Features of behaviour": feature_sentences(record, tables),
+        "Split": _split(record, tables),
+        "Models": models_sentences(record, contexts, names, fitted_models(tables), tables),
+        "Baselines": baselines_sentences(record),
+        "Comparison of models": _comparison(record, tables),
+        "Coefficients": _coefficients(record, tables),
+        "Software": _software(record),
+    }
+    return {heading: " ".join(text) for heading, text in paragraphs.items() if text}
+
+
+def _split(record: Record, tables: Tables) -> list[str]:
+    stage = record["stages"]["models"]
+    several = len(contexts_of(tables)) > 1
+    shares = [100 * share for share in record["options"]["split"]["proportions"]]
+    parts = listed_words(
+        f"{counted(stage['subjects'][part], 'subject')} ({counted(stage['clips'][part], 'clip')}) "
+        f"for {use}"
+        for part, use in (("train", "training"), ("validation", "validation"), ("test", "test"))
+    )
+    text = [
+        f"Subjects were divided at random (seed {record['seed']}; "
+        f"{listed_words(f'{share:g}%' for share in shares)}) into three parts that share no "
+        f"subject{', one division for all contexts' if several else ''}: {parts}."
+    ]
+    lost = stage["left out"]
+    if lost:
+        reasons = listed_words(f"{reason} ({count(n)})" for reason, n in _alike(lost).items())
+        n_lost = sum(lost.values())
+        text.append(
+            f"Of the clips that were rated and recorded, {count(n_lost)} {were(n_lost)} left out "
+            f"of all models alike: {reasons}."
+        )
+    else:
+        text.append("No clip was left out of the models.")
+    return text
+
+
+def _alike(lost: Mapping[str, int]) -> dict[str, int]:
+    """Count reasons that differ in a number of bins alone together; a table has them one by one."""
+    found: dict[str, int] = {}
+    for reason, n in lost.items():
+        alike = _BINS.fullmatch(reason)
+        shown = "fewer valid bins than needed" if alike else readers_reason(reason)
+        found[shown] = found.get(shown, 0) + n
+    return found
+
+
+def _comparison(record: Record, tables: Tables) -> list[str]:
+    options = record["options"]["compare"]
+    n_test = record["stages"]["models"]["subjects"]["test"]
+    metrics = listed_words(
+        _METRICS.get(one, display_name(one)).format(width=options["score_range"])
+        for one in options["metrics"]
+    )
+    first, *others = options["methods"]
+    level = percent(options["confidence"])
+    where = ", per context and over all contexts" if len(contexts_of(tables)) > 1 else ""
+    text = [
+        f"Performance on the test part was measured by {metrics}{where}, with {level} "
+        f"{_METHODS.get(first, first)}.",
+        f"The {counted(n_test, 'test subject')}, not their clips, are what is resampled or left "
+        "out, and a difference of two models is taken on the same subjects.",
+    ]
+    if others:
+        beside = listed_words(_METHODS.get(one, one) for one in others)
+        text.append(f"Beside these stand {level} {beside}.")
+    if any(method != "jackknife_t" for method in options["methods"]):
+        text.append(f"The bootstrap drew {count(options['n_boot'])} times (seed {record['seed']}).")
+    return text
+
+
+def _coefficients(record: Record, tables: Tables) -> list[str]:
+    if "coefficients" not in tables:
+        return []
+    options = record["options"]["coefficients"]
+    level = percent(record["options"]["compare"]["confidence"])
+    methods = set(tables["coefficients"]["method"].dropna().astype(str))
+    refit = record["options"]["models"]["elastic_net"]["refit"]
+    rows = "training and validation parts" if refit else "training part"
+    if options["rows"] == "all":
+        rows = "whole sample"
+    pooled = " pooled within contexts" if len(contexts_of(tables)) > 1 else ""
+    text = [
+        f"The weights of the elastic net in the {rows} are described by refits on "
+        f"{count(options['n_boot'])} resamples of subjects (seed {record['seed']}), with the "
+        f"penalty held fixed, and their {level} percentile intervals; they are not tested.",
+    ]
+    if options["rows"] == "all":
+        text.append(
+            "They are those of models fitted anew to the whole sample, beside those that predict, "
+            "which never saw the test part and stand in the table of standardised weights."
+        )
+    if "desparsified" in methods:
+        text.append(
+            "Tests are of desparsified coefficients (van de Geer et al., 2014), with standard "
+            "errors from leaving out each subject in turn."
+        )
+    if methods - {"desparsified"}:
+        text.append(
+            "Tests are of least-squares slopes with cluster-robust standard errors "
+            f"({options['cr']}; Pustejovsky & Tipton, 2018) and Satterthwaite degrees of freedom, "
+            "subjects as clusters."
+        )
+    if pooled:
+        text.append(
+            "Slopes over all contexts are those within contexts, each of which has an intercept of "
+            "its own."
+            if options["intercepts"] == "context"
+            else "Slopes over all contexts have one intercept, so that differences between the "
+            "means of contexts are part of them."
+        )
+    text.append(
+        f"Tested slopes are per standard deviation{pooled}; "
+        f"{_adjusted(options['adjust'], several=bool(pooled))}."
+    )
+    return text
+
+
+def _adjusted(how: str, *, several: bool) -> str:
+    if how == "none":
+        return "p values are not adjusted for their number"
+    if how == "holm":
+        families = ", slopes within each context, contrasts and omnibus tests each together"
+        return (
+            "p values are adjusted by Holm's method, and confidence intervals by Bonferroni's"
+            f"{families if several else ''}"
+        )
+    families = (
+        ", slopes within each context, contrasts all together; p values of omnibus tests are "
+        "adjusted by Holm's method"
+    )
+    return (
+        "p values and confidence intervals are adjusted by the largest statistic (max-T)"
+        f"{families if several else ''}"
+    )
+
+
+def _software(record: Record) -> list[str]:
+    used = dict(record["versions"])
+    used |= {
+        name: version
+        for name, version in record["stages"]["factor_model"]["provenance"]["versions"].items()
+        if name in {"R", "lavaan"}
+    }
+    own = used.pop("pyexpr-stats")
+    others = listed_words(f"{name} {version}" for name, version in used.items())
+    return [
+        "Analyses followed Lin et al. (2020) and were made with pyexpr "
+        f"{own} (The pyexpr authors, n.d.; {others}), seed {record['seed']}. The record beside "
+        f"this report holds every option and the SHA-256 of "
+        f"{counted(len(record['inputs']), 'input file')}."
+    ]

@@ -1,0 +1,217 @@
+"""The models and baselines of a study, in sentences that a methods section could use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyexpr.report.text.facts import Record, Tables
+from pyexpr.words.labels import (
+    count,
+    display_name,
+    label_name,
+)
+from pyexpr.words.wording import counted, listed_words, spelled
+
+_HUMAN = {
+    "slot": "raters are the places 1, 2, ... among a clip's raters, since other persons rated "
+    "other clips",
+    "person": "raters are persons",
+}
+# What an LSTM reads of a frame.
+_COLUMNS = {
+    "points": "the landmarks of face and eyes in two and three dimensions",
+    "points_2d": "the facial landmarks in two dimensions",
+    "points_3d": "the facial landmarks in three dimensions",
+    "eyes": "the landmarks of the eyes in two and three dimensions",
+    "gaze": "the direction of gaze",
+    "gaze_vector": "the direction of gaze as a vector",
+    "gaze_angle": "the direction of gaze as angles",
+    "pose": "the head's position and rotation",
+    "pose_translation": "the head's position",
+    "pose_rotation": "the head's rotation",
+    "aus": "the presence and intensity of action units",
+    "au_presence": "the presence of action units",
+    "au_intensity": "the intensity of action units",
+    "parameters": "the parameters of the shape model",
+    "params": "the rigid parameters of the shape model",
+    "shape": "the shape parameters of the shape model",
+    "landmarks_2d": "the facial landmarks in two dimensions",
+    "landmarks_3d": "the facial landmarks in three dimensions",
+    "eye_landmarks_2d": "the landmarks of the eyes in two dimensions",
+    "eye_landmarks_3d": "the landmarks of the eyes in three dimensions",
+    "all": "all that OpenFace writes of it",
+}
+_TUNED = {"lr": "learning rate", "num_layers": "layers", "hidden_size": "hidden units"}
+_STAGES = {
+    "layer1": "first residual stage", "layer2": "second residual stage",
+    "layer3": "third residual stage", "layer4": "fourth residual stage", "fc": "last layer",
+}  # fmt: skip
+_PRECISION = {
+    "16-mixed": "in mixed precision of 16 bits",
+    "bf16-mixed": "in mixed precision (bfloat16)",
+}
+
+
+def models_sentences(
+    record: Record,
+    contexts: Sequence[str],
+    names: Mapping[str, str],
+    fitted: Sequence[str],
+    tables: Tables,
+) -> list[str]:
+    """Return what was fitted and how: the elastic net, then the deep models."""
+    options = record["options"]["models"]
+    several = len(contexts) > 1
+    text = []
+    if options.get("elastic_net") and "elastic_net" in fitted:
+        text += _elastic_net(options["elastic_net"], contexts, names, tables)
+    for model in fitted:
+        given = options.get(model)
+        if model == "elastic_net" or not isinstance(given, Mapping):
+            continue
+        tell = {"lstm": _lstm, "video3d": _video3d}[model]
+        shown = display_name(model)
+        text += tell(shown, given)
+        text += _training(shown, given, record["seed"], several=several)
+        text += _chosen(record["stages"].get(model, {}), contexts, names)
+    return text
+
+
+def _elastic_net(
+    net: Mapping[str, Any], contexts: Sequence[str], names: Mapping[str, str], tables: Tables
+) -> list[str]:
+    several = len(contexts) > 1
+    grid = listed_words((f"{value:g}" for value in net["alpha"]), last="or")
+    ratios = sorted(net["l1_ratio"])
+    ratio = (
+        f"{ratios[0]:g} to {ratios[-1]:g}, {len(ratios)} values"
+        if len(ratios) > 3
+        else listed_words((f"{value:g}" for value in ratios), last="or")
+    )
+    where = " per context and over all contexts" if several else ""
+    text = [
+        f"An elastic net (Zou & Hastie, 2005) was fitted{where}, with features standardised on "
+        "the rows it was fitted to and the label on its own scale.",
+        f"Its penalty (α: {grid}) and its L1 ratio ({ratio}) were those of the lowest "
+        "root mean squared error on the validation part"
+        + ("; it was then fitted again to both parts." if net["refit"] else "."),
+    ]
+    if "tuning" in tables:
+        rows = [row for row in tables["tuning"].itertuples() if several or row.context in contexts]
+        chosen = "; ".join(
+            (f"{label_name(row.context, names)}: " if several else "")
+            + f"α = {row.alpha:g}, L1 ratio = {row.l1_ratio:g}"
+            for row in rows
+        )
+        text.append(f"The values chosen were{':' if several else ''} {chosen}.")
+    return text
+
+
+def _lstm(shown: str, given: Mapping[str, Any]) -> list[str]:
+    read = listed_words(_COLUMNS[one] for one in given["columns"])
+    dropped = (
+        f"dropout of {given['dropout']:g} between layers" if given["dropout"] else "no dropout"
+    )
+    size = (
+        "The numbers of layers and of hidden units, and the learning rate, were those of the "
+        "lowest error on the validation part"
+        if given["tune"] == "paper"
+        else f"It had {spelled(given['num_layers'], 'layer')} of {count(given['hidden_size'])} "
+        "hidden units"
+    )
+    return [
+        f"The {shown}, a long short-term memory network (Hochreiter & Schmidhuber, 1997), read "
+        f"{read} at {given['rate']:g} frames per second, each standardised over the clip.",
+        f"{size}, and {dropped}." if given["tune"] != "paper" else f"{size}; there was {dropped}.",
+    ]
+
+
+def _video3d(shown: str, given: Mapping[str, Any]) -> list[str]:
+    cut = (
+        f"the face, with a margin of {given['margin']:g} of its size,"
+        if given["crop"] == "face"
+        else "the middle of the picture"
+    )
+    pace = f"at {given['rate']:g} frames per second" if given["rate"] else "spread over the clip"
+    start = {
+        None: "Its weights were drawn at random",
+        "kinetics400": "It started from weights trained on Kinetics-400",
+    }.get(given["pretrained"], "It started from weights of a file of the study")
+    kept = _STAGES.get(given["trainable"])
+    return [
+        f"The {shown}, a residual network of 18 layers over space and time (Tran et al., 2018), "
+        f"saw {count(given['frames'])} frames of each clip, {pace}: {cut} at {given['size']} × "
+        f"{given['size']} pixels.",
+        f"{start}{f'; layers before the {kept} stayed as they were' if kept else ''}.",
+    ]
+
+
+def _training(shown: str, given: Mapping[str, Any], seed: int, *, several: bool) -> list[str]:
+    per_context = given["per_context"]
+    where = " per context and over all contexts" if per_context else " over all contexts"
+    rate = "" if given.get("tune") == "paper" else f", a learning rate of {given['lr']:g}"
+    decay = f"weight decay of {given['weight_decay']:g}" if given["weight_decay"] else (
+        "no weight decay"
+    )  # fmt: skip
+    limit = (
+        f", and gradients clipped at a norm of {given['clip_norm']:g}" if given["clip_norm"] else ""
+    )
+    joint = "," if limit else " and"
+    precision = _PRECISION.get(given["precision"], "")
+    text = [
+        f"The {shown} was trained{where if several else ''} by Adam on the mean squared error of "
+        f"the standardised label, with batches of {count(given['batch_size'])} clips{rate}{joint} "
+        f"{decay}{limit}{f', {precision}' if precision else ''}.",
+        f"Training ran for at most {counted(given['max_epochs'], 'epoch')}"
+        + (
+            f" and stopped once {spelled(given['patience'], 'epoch')} had brought no lower error "
+            "on the validation part"
+            if given["patience"] and given["patience"] < given["max_epochs"]
+            else ""
+        )
+        + "; the weights of the epoch with the lowest error on the validation part were kept.",
+    ]
+    seeds = given["n_seeds"]
+    text.append(
+        f"Predictions are the means of {spelled(seeds, 'training')} that differ in "
+        f"their seed alone ({seed} to {seed + seeds - 1})."
+        if seeds > 1
+        else f"{'Each of these trainings' if several and per_context else 'Training'} ran once "
+        f"(seed {seed})."
+    )
+    return text
+
+
+def _chosen(
+    stage: Mapping[str, Any], contexts: Sequence[str], names: Mapping[str, str]
+) -> list[str]:
+    several = len(contexts) > 1
+    told = [
+        (f"{label_name(context, names)}: " if several else "")
+        + ", ".join(f"{_TUNED.get(key, display_name(key))} {value}" for key, value in best.items())
+        for context, best in stage.get("chosen", {}).items()
+        if best and (several or context in contexts)
+    ]
+    return [f"The values chosen were{':' if several else ''} {'; '.join(told)}."] if told else []
+
+
+def baselines_sentences(record: Record) -> list[str]:
+    """Return what the baselines are."""
+    options = record["options"]["baselines"]
+    text = []
+    if options["uniform"]:
+        low, high = (f"{limit:g}".replace("-", "−") for limit in options["uniform_limits"])
+        text.append(
+            f"The uniform baseline draws from the uniform distribution between {low} and {high}."
+        )
+    if options["normal"]:
+        text.append("The normal baseline draws from the standard normal distribution.")
+    human = record["stages"]["models"]["human baseline"]
+    if human != "none":
+        text.append(
+            "The human baseline compares each rater's weighted, standardised ratings with the mean "
+            f"of the other raters', and averages over raters ({_HUMAN[human]}). Its "
+            "criterion is therefore not that of the models."
+        )
+    return text

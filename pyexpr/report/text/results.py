@@ -1,0 +1,290 @@
+"""What a study found, in sentences that a results section could use; and what to beware of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pyexpr.base.contexts import ALL
+from pyexpr.report.text.facts import Record, Tables, context_names, contexts_of, fitted_models
+from pyexpr.words.frames import in_order, records
+from pyexpr.words.labels import (
+    DASH,
+    count,
+    direction,
+    display_name,
+    interval,
+    is_difference,
+    label_in_sentence,
+    label_name,
+    name_in_sentence,
+    number,
+    p_value,
+    percent,
+)
+from pyexpr.words.wording import counted, listed_words, spelled, were
+
+#: Intervals from fewer subjects are approximate (see the coverage table in the documentation).
+FEW_SUBJECTS = 20
+# More than this share of clips left out may make the others a choice.
+_MANY_LOST = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """Something to beware of: where in the report it belongs (a section's id), and what."""
+
+    section: str
+    text: str
+
+
+def reliability_sentence(record: Record, tables: Tables) -> str:
+    """Return the range of the reliabilities, over contexts and questions."""
+    table = tables["reliability"]
+    own = table[table["context"] != ALL]
+    known = own[own["estimate"].notna()]
+    if known.empty:
+        return "No reliability could be estimated."
+    names = context_names(tables)
+    level = percent(record["options"]["compare"]["confidence"])
+    # The interval that respects subjects, where there is one: the other is too short.
+    if "conf_low_subjects" in known and known["conf_low_subjects"].notna().all():
+        known = known.assign(
+            conf_low=known["conf_low_subjects"], conf_high=known["conf_high_subjects"]
+        )
+        told = f" ({level} CI from leaving out one subject at a time)"
+    else:
+        told = f" ({level} CI)" if known["conf_low"].notna().any() else ""
+    order = known.sort_values("estimate", kind="stable")
+    low, high = order.iloc[0], order.iloc[-1]
+    return (
+        f"ICC(1,k){told} ran from {number(low['estimate'], of='icc')}{_bracket(low)} "
+        f"({label_name(low['context'], names)}, {label_in_sentence(low['question'])}) to "
+        f"{number(high['estimate'], of='icc')}{_bracket(high)} "
+        f"({label_name(high['context'], names)}, {label_in_sentence(high['question'])})."
+    )
+
+
+def loadings_sentence(tables: Tables) -> str:
+    """Return the range of the standardised loadings."""
+    own = tables["loadings"][tables["loadings"]["context"] != ALL]
+    known = own["std_loading"].dropna()
+    if known.empty:
+        return "No loading could be estimated."
+    over = "contexts and questions" if own["context"].nunique() > 1 else "questions"
+    return (
+        f"Standardised loadings ran from {number(known.min(), of='std_loading')} to "
+        f"{number(known.max(), of='std_loading')} over {over}."
+    )
+
+
+def performance_sentences(record: Record, tables: Tables) -> list[str]:
+    """Return each model's performance over all contexts, and in each, with intervals."""
+    options = record["options"]["compare"]
+    levels = _levels(tables, options["methods"][0])
+    level = percent(options["confidence"])
+    names = context_names(tables)
+    several = len(contexts_of(tables)) > 1
+    text = []
+    for model in fitted_models(tables):
+        for metric in options["metrics"]:
+            own = levels[(levels["term"] == model) & (levels["metric"] == metric)]
+            if own.empty:
+                continue
+            parts = []
+            # The one context's numbers are those over all contexts.
+            contexts = [one for one in in_order(own["context"]) if several or one != ALL]
+            for context in sorted(contexts, key=lambda label: label != ALL):
+                row = own[own["context"] == context].iloc[0]
+                where = ""
+                if several:
+                    where = " over all contexts"
+                if context != ALL and several:
+                    where = f" in {label_name(context, names)}"
+                limits = _told_limits(row["conf_low"], row["conf_high"], level, of=metric)
+                parts.append(f"{number(row['estimate'], 3, of=metric)}{where}, {limits}")
+            text.append(
+                f"The {name_in_sentence(metric)} of {display_name(model)} was {'; '.join(parts)}."
+            )
+    return text
+
+
+def difference_sentences(record: Record, tables: Tables, main: str) -> list[str]:
+    """Return the differences of the main model from the others, over all contexts."""
+    options = record["options"]["compare"]
+    table = tables["comparison"]
+    rows = table[
+        (table["method"] == options["methods"][0])
+        & (table["context"] == ALL)
+        & table["term"].str.startswith(f"{main} - ")
+    ]
+    level = percent(options["confidence"])
+    where = "Over all contexts the" if len(contexts_of(tables)) > 1 else "The"
+    text = []
+    for metric in options["metrics"]:
+        parts = [
+            f"{name_in_sentence(row.term.partition(' - ')[2])}: {number(row.estimate, 3)}, "
+            f"{_told_limits(row.conf_low, row.conf_high, level)}, {_p(row.p_value)}"
+            for row in records(rows[rows["metric"] == metric])
+        ]
+        if parts:
+            better = {"lower": "below 0", "higher": "above 0"}.get(direction(metric), "")
+            meaning = f" ({better} favours {display_name(main)})" if better else ""
+            text.append(
+                f"{where} {name_in_sentence(metric)} of {display_name(main)} minus that "
+                f"of the other{meaning} was, for {'; '.join(parts)}."
+            )
+    return text
+
+
+def slope_sentences(record: Record, tables: Tables) -> list[str]:
+    """Return which slopes are told from 0 in each context, with the level they are tested at."""
+    table = tables.get("coefficients")
+    if table is None:
+        return []
+    column = "p_adjusted" if "p_adjusted" in table and table["p_adjusted"].notna().any() else (
+        "p_value"
+    )  # fmt: skip
+    # Not 0.050000000000000044.
+    alpha = round(1 - record["options"]["compare"]["confidence"], 10)
+    below = number(alpha, max(2, len(f"{alpha:g}") - 2), of="p_value")
+    names = context_names(tables)
+    p = "an adjusted p" if column == "p_adjusted" else "a p"
+    text = []
+    several = len(contexts_of(tables)) > 1
+    for context in in_order(table["context"]):
+        if context == ALL and not several:
+            continue
+        own = table[(table["context"] == context) & (table[column] < alpha)]
+        where = "Over all contexts" if context == ALL else f"In {label_name(context, names)}"
+        found = [
+            f"{label_in_sentence(row.feature)} ({number(row.tested_estimate)}, "
+            f"{_p(getattr(row, column))})"
+            for row in records(own)
+        ]
+        text.append(
+            f"{where}, {spelled(len(found), 'slope')} had {p} below {below}: {listed_words(found)}."
+            if found
+            else f"{where}, no slope had {p} below {below}."
+        )
+    return text
+
+
+def cautions(record: Record, tables: Tables) -> list[Caution]:
+    """Return what a reader must beware of, in the order of the sections."""
+    stages = record["stages"]
+    found = []
+    lost = sum(stages["models"]["left out"].values())
+    n_clips = lost + sum(stages["models"]["clips"].values())
+    if n_clips and lost / n_clips > _MANY_LOST:
+        found.append(
+            Caution(
+                "quality",
+                f"Of {counted(n_clips, 'clip')} that were rated and recorded, {count(lost)} "
+                f"({100 * lost / n_clips:.0f}%) {were(lost)} left out of the models. If they "
+                "differ from the others, so may the results.",
+            )
+        )
+    if not stages["factor_model"]["admissible"]:
+        found.append(
+            Caution(
+                "factor-model",
+                "A factor model is not admissible (a negative residual variance): its scores are "
+                + (
+                    "used all the same, as the study file asks."
+                    if record["options"]["factor_model"]["allow_inadmissible"]
+                    else "missing, and so are its clips in the models."
+                ),
+            )
+        )
+    engines = {stages["factor_model"]["engine"], stages["factor_model"]["engine over all contexts"]}
+    if "native" in engines:
+        found.append(
+            Caution("factor-model", "A factor model was fitted without lavaan, by the C++ engine.")
+        )
+    n_test = stages["models"]["subjects"]["test"]
+    are = "is" if n_test == 1 else "are"
+    if n_test < FEW_SUBJECTS:
+        found.append(
+            Caution(
+                "performance",
+                f"Only {counted(n_test, 'subject')} {are} in the test part: read the intervals of "
+                "performance and of its differences as approximate.",
+            )
+        )
+    undefined = _undefined(tables)
+    if undefined:
+        found.append(Caution("performance", undefined))
+    if _different_criteria(tables):
+        found.append(
+            Caution(
+                "comparison",
+                "The human baseline is judged by other raters, the models by factor scores: their "
+                "differences compare unlike criteria.",
+            )
+        )
+    if "coefficients" in tables and (tables["coefficients"]["method"] == "desparsified").any():
+        n_used = int(tables["coefficients"]["n_clusters"].max())
+        found.append(
+            Caution(
+                "coefficients",
+                f"There are few subjects ({n_used}) for the features: slopes are "
+                "desparsified, not least squares.",
+            )
+        )
+    return found
+
+
+def _levels(tables: Tables, method: str) -> pd.DataFrame:
+    table = tables["comparison"]
+    return table[(table["method"] == method) & ~table["term"].map(is_difference)]
+
+
+def _bracket(row: Any) -> str:
+    """Return a space and the interval of a row; nothing where there is none."""
+    shown = interval(row["conf_low"], row["conf_high"], 2, of="icc")
+    return "" if shown == DASH else f" {_together(shown)}"
+
+
+def _told_limits(low: float, high: float, level: str, *, of: str = "") -> str:
+    """Return an interval in a sentence, or that there is none; its table says why."""
+    shown = interval(low, high, 3, of=of)
+    if shown == DASH:
+        return f"no {level} CI could be computed"
+    return f"{level} CI {_together(shown)}"
+
+
+def _together(text: str) -> str:
+    """Keep the parts of a number's expression on one line."""
+    return text.replace(" ", "\u00a0")
+
+
+def _p(value: float) -> str:
+    if math.isnan(value):
+        return "p not computed"
+    text = p_value(value)
+    return _together(f"p {text}" if text[0] in "<>" else f"p = {text}")
+
+
+def _undefined(tables: Tables) -> str:
+    table = tables["comparison"]
+    bare = table[table["estimate"].isna()]
+    if bare.empty:
+        return ""
+    names = context_names(tables)
+    labels = dict.fromkeys(
+        f"{name_in_sentence(row.metric)} of {display_name(row.term)} in "
+        f"{label_name(row.context, names)}"
+        for row in records(bare)
+    )
+    listed = listed_words(list(labels)[:6])
+    return f"Undefined: {listed}{' and more' if len(labels) > 6 else ''}; the tables say why."
+
+
+def _different_criteria(tables: Tables) -> bool:
+    table = tables["comparison"]
+    own = table["term"].map(is_difference)
+    return bool(table.loc[own, "reason"].fillna("").str.contains("different criteria").any())

@@ -1,0 +1,1 @@
+"""Draws, intervals, tests and multiplicity: whatever is resampled uses these."""

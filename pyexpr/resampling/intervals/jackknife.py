@@ -1,0 +1,231 @@
+"""Each quantity without each cluster in turn: standard error, degrees of freedom, skewness."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyexpr.base.errors import counted
+from pyexpr.resampling.intervals.evidence import SINGLE_IN_STRATUM, Evidence
+from pyexpr.resampling.intervals.scales import at_end, by_scale
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def jackknife_error(values: NDArray[np.float64], strata: Sequence[int]) -> NDArray[np.float64]:
+    """Return the delete-one-cluster standard error of each row of `values` (q, G).
+
+    The square root of ``sum over strata (G_h - 1)/G_h sum_i (T_(hi) - mean_h)^2``.
+    """
+    variance = np.zeros(len(values))
+    for own in stratum_variances(values, strata).T:
+        variance += own
+    return np.sqrt(variance)
+
+
+def stratum_variances(values: NDArray[np.float64], strata: Sequence[int]) -> NDArray[np.float64]:
+    """Return what each stratum adds to the jackknife variance, (q, strata)."""
+    variance = np.empty((len(values), len(strata)))
+    start = 0
+    for h, size in enumerate(strata):
+        part = values[:, start : start + size]
+        deviation = part - part.mean(axis=1, keepdims=True)
+        variance[:, h] = (size - 1) / size * np.einsum("qg,qg->q", deviation, deviation)
+        start += size
+    return variance
+
+
+def jackknife_influence(values: NDArray[np.float64], strata: Sequence[int]) -> NDArray[np.float64]:
+    """Return what each cluster adds, (q, G): the squares of a row sum to the variance."""
+    influence = np.empty_like(values)
+    start = 0
+    for size in strata:
+        part = values[:, start : start + size]
+        part = np.sqrt((size - 1) / size) * (part.mean(axis=1, keepdims=True) - part)
+        influence[:, start : start + size] = part
+        start += size
+    return influence
+
+
+def acceleration_of(values: NDArray[np.float64], strata: Sequence[int]) -> NDArray[np.float64]:
+    """Return BCa's acceleration of each row of `values` (q, G).
+
+    ``sum u^3 / (6 (sum u^2)^1.5)`` with ``u = (G_h - 1)/G_h (mean_h - T_(hi))``, the
+    empirical influence values over the sizes of their strata (Davison and Hinkley, 1997,
+    section 5.3.2).
+    """
+    influence = np.empty_like(values)
+    start = 0
+    for size in strata:
+        part = values[:, start : start + size]
+        part = (size - 1) / size * (part.mean(axis=1, keepdims=True) - part)
+        influence[:, start : start + size] = part
+        start += size
+    squares = np.einsum("qg,qg->q", influence, influence)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.sum(influence**3, axis=1) / (6 * squares**1.5))
+
+
+def kurtosis_df(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the degrees of freedom of a jackknife variance, (q,), from values (q, G).
+
+    ``2 / (2/(G-1) + k/G)``, k the bias-corrected excess kurtosis of the
+    pseudo-values where positive (0 under six clusters); at least 2.
+    """
+    G = values.shape[1]
+    excess = np.zeros(len(values))
+    if G >= 6:
+        deviation = values - values.mean(axis=1, keepdims=True)
+        second = np.mean(deviation**2, axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            raw = np.mean(deviation**4, axis=1) / second**2 - 3
+        corrected = (G - 1) / ((G - 2) * (G - 3)) * ((G + 1) * raw + 6)
+        excess = np.where(corrected > 0, corrected, 0.0)
+    return np.asarray(np.maximum(2 / (2 / (G - 1) + excess / G), min(2, G - 1)))
+
+
+def degrees_of_freedom(
+    values: NDArray[np.float64],
+    strata: Sequence[int],
+    simple: NDArray[np.bool_],
+    effective: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:
+    """Return the degrees of freedom of each row's jackknife variance, (q,).
+
+    Two things take from the G - 1 of equal clusters with normal pseudo-values: heavy
+    tails (`kurtosis_df`; not looked at where `simple`), and unequal clusters, of which
+    the largest carry most of the variance. The latter leave ``effective - 1``, as
+    Satterthwaite's rule gives for variances that grow like the cluster's rows. The
+    pseudo-values show part of that inequality too, so that the smaller of the two
+    counts, not both; at least 2. With strata both are those of `stratified_df`.
+
+    `effective` is (q, strata): how many clusters of equal size each stratum's are worth.
+    """
+    G = values.shape[1]
+    if len(strata) == 1:
+        df = np.where(simple, G - 1.0, kurtosis_df(values))
+        if effective is not None:
+            df = np.minimum(df, np.maximum(effective[:, 0] - 1, min(2, G - 1)))
+        return df
+    sizes = np.array(strata, dtype=np.float64)
+    variance = stratum_variances(values, strata)
+    excess = np.where(simple, 0.0, pooled_excess(values, strata))
+    df = stratified_df(variance, 2 / (sizes - 1) + excess[:, None] / sizes)
+    if effective is not None:
+        df = np.minimum(df, stratified_df(variance, 2 / np.maximum(effective - 1, 1.0)))
+    most = G - len(strata)
+    return np.asarray(np.clip(df, min(2, most), most))
+
+
+def stratified_df(
+    variance: NDArray[np.float64], spread: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return Satterthwaite's degrees of freedom of sums of estimated variances, (q,).
+
+    ``df = 2 V^2 / Var(V)``, V the sum over strata of v_h, whose estimates have the
+    relative variances c_h. Estimates stand in for what they estimate, ``E v_h^2 =
+    (1 + c_h)`` times the square of the true one, so that ``A = sum v_h^2 c_h / (1 + c_h)``
+    estimates Var(V) and ``V^2 - A`` the square of the sum: ``df = 2 V^2 / A - 2``. With
+    one stratum that is 2 / c; without the correction strata of two clusters would lose
+    two thirds of their degrees of freedom.
+
+    Parameters
+    ----------
+    variance : (q, strata)
+        The v_h.
+    spread : (q, strata)
+        The c_h.
+    """
+    total = variance.sum(axis=1)
+    known = np.sum(variance**2 * spread / (1 + spread), axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(2 * total**2 / known - 2)
+
+
+def pooled_excess(values: NDArray[np.float64], strata: Sequence[int]) -> NDArray[np.float64]:
+    """Return the excess kurtosis of values (q, G) about their strata's means, where positive.
+
+    The sum of the unbiased fourth cumulants (k-statistics) of the strata over that of
+    their squared variances, each weighted by its clusters; strata under four clusters
+    show none, and under six clusters in the others it is 0.
+    """
+    fourth, square = np.zeros((2, len(values)))
+    start = counted_clusters = 0
+    for n in strata:
+        part = values[:, start : start + n]
+        start += n
+        if n < 4:
+            continue
+        counted_clusters += n
+        deviation = part - part.mean(axis=1, keepdims=True)
+        m2, m4 = np.mean(deviation**2, axis=1), np.mean(deviation**4, axis=1)
+        k4 = n * n * ((n + 1) * m4 - 3 * (n - 1) * m2**2) / ((n - 1) * (n - 2) * (n - 3))
+        fourth += n * k4
+        square += n * (n / (n - 1) * m2) ** 2
+    if counted_clusters < 6:
+        return np.zeros(len(values))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        excess = fourth / square
+    return np.asarray(np.where(excess > 0, excess, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Knife:
+    """What leaving out one cluster at a time says of each quantity; arrays are (Q,)."""
+
+    error: NDArray[np.float64]  # of the quantity itself
+    scaled_error: NDArray[np.float64]  # on its scale
+    df: NDArray[np.float64]
+    acceleration: NDArray[np.float64]
+    reason: list[str]
+
+
+def knife_of(evidence: Evidence) -> Knife:
+    """Return standard errors, degrees of freedom and acceleration, or why there are none."""
+    n = len(evidence.estimate)
+    error, scaled_error, df, acceleration = np.full((4, n), np.nan)
+    found = Knife(error, scaled_error, df, acceleration, [""] * n)
+    still = np.zeros(n, dtype=bool)
+    for group in evidence.groups:
+        rows, G = group.rows, sum(group.strata)
+        if G < 2:
+            for row in rows:
+                found.reason[row] = "only 1 subject"
+            continue
+        if min(group.strata) == 1 and len(group.strata) > 1:
+            for row in rows:
+                found.reason[row] = SINGLE_IN_STRATUM
+            continue
+        scales = [evidence.scale[row] for row in rows]
+        scaled = by_scale(group.values, scales)
+        with np.errstate(invalid="ignore"):
+            found.error[rows] = jackknife_error(group.values, group.strata)
+            found.scaled_error[rows] = jackknife_error(scaled, group.strata)
+            still[rows] = unmoved(found.error[rows], evidence.estimate[rows])
+            if evidence.inflation is not None:
+                wider = np.sqrt(evidence.inflation[rows])
+                found.error[rows] *= wider
+                found.scaled_error[rows] *= wider
+            found.df[rows] = degrees_of_freedom(
+                scaled, group.strata, evidence.simple_df[rows], group.effective
+            )
+            found.acceleration[rows] = acceleration_of(group.values, group.strata)
+        for row, undefined in zip(rows, np.isnan(group.values).sum(axis=1), strict=True):
+            if undefined:
+                found.reason[row] = f"undefined without one of {counted(undefined, 'subject')}"
+        # As when one subject makes all errors: the scale has no value without it.
+        for row, n_ends in zip(rows, at_end(scaled, scales).sum(axis=1), strict=True):
+            if n_ends and not found.reason[row] and not still[row]:
+                found.reason[row] = (
+                    f"at the end of its range without one of {counted(n_ends, 'subject')}"
+                )
+    return found
+
+
+def unmoved(error: NDArray[np.float64], estimate: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return where the error is 0 but for rounding: every leave-one-out value is the estimate."""
+    return np.asarray(error <= 1e-14 * np.maximum(np.abs(estimate), 1e-300))

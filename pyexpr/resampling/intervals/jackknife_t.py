@@ -1,0 +1,59 @@
+"""Student's t with the jackknife's standard error: the recommended interval."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyexpr.resampling.intervals.evidence import Evidence, Intervals
+from pyexpr.resampling.intervals.from_draws import summary_of
+from pyexpr.resampling.intervals.jackknife import knife_of, unmoved
+from pyexpr.resampling.intervals.scales import at_end, by_scale, limits
+
+
+def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
+    """Delete-one-cluster jackknife on a scale, with Student's t.
+
+    ``g(T) +- t_df SE``, back-transformed, where SE is the jackknife standard
+    error of g(T). g is -1/x for RMSE, NRMSE and MAE, whose upper limits `limit` keeps
+    finite, atanh for correlation and concordance, -sqrt(1-x) for R2, the identity for
+    differences and bias. df is that of `degrees_of_freedom`, without kurtosis for
+    differences of correlations, pooled or between subjects. `std_error` is that of the
+    quantity itself.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    knife = knife_of(evidence)
+    centre = by_scale(evidence.estimate, evidence.scale)
+    null = by_scale(evidence.null, evidence.scale)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = (centre - null) / knife.scaled_error
+        half = stdtrit(knife.df, (1 + confidence) / 2) * knife.scaled_error
+        low, high = limits(centre, half, half, evidence.scale)
+        p = 2 * stdtr(knife.df, -np.abs(statistic))
+    # t can be so large that p underflows; it is never 0.
+    p = np.where(p == 0, np.nextafter(0, 1), p)
+    n = len(p)
+    undefined = evidence.replicates.shape[1] - summary_of(evidence, evidence.null).n_defined
+    result = Intervals(
+        "jackknife_t",
+        ["jackknife_t"] * n,
+        confidence,
+        knife.error,
+        statistic,
+        knife.df,
+        p,
+        low,
+        high,
+        [""] * n,
+        undefined,
+    )
+    still = unmoved(knife.error, evidence.estimate)
+    ended = at_end(centre, evidence.scale) & ~still
+    for row in np.flatnonzero(still):
+        result.low[row] = result.high[row] = evidence.estimate[row]
+        result.statistic[row] = result.p_value[row] = np.nan
+        result.reason[row] = "the same without any one subject: no variation to judge by"
+    for row in np.flatnonzero(ended):
+        result.blank(int(row), "the estimate lies at the end of its range")
+    result.give_reasons(knife.reason)
+    return result

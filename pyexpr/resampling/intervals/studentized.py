@@ -1,0 +1,80 @@
+"""Bootstrap-t: each replicate studentised by its own jackknife."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyexpr.core.cluster_bootstrap import order_statistics, summarise
+from pyexpr.resampling.intervals.evidence import Evidence, Intervals
+from pyexpr.resampling.intervals.from_draws import equal_tails, from_draws, two_sided
+from pyexpr.resampling.intervals.jackknife import knife_of
+from pyexpr.resampling.intervals.scales import by_scale, limits
+from pyexpr.resampling.quantiles import interpolated_quantiles
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def studentize(evidence: Evidence) -> NDArray[np.float64]:
+    """Return ``(g(T*) - g(T)) / SE*`` of every replicate, (Q, B); NaN where SE* is 0."""
+    centre = by_scale(evidence.estimate, evidence.scale)
+    pivot = by_scale(evidence.replicates, evidence.scale)
+    error = evidence.replicate_errors()
+    # Zero but for rounding, as when one subject fills a replicate.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        still = error <= 1e-12 * np.maximum(np.abs(pivot), np.abs(centre)[:, None])
+        pivot -= centre[:, None]
+        pivot /= error
+    pivot[still | ~np.isfinite(pivot)] = np.nan
+    return pivot
+
+
+def _studentized(evidence: Evidence, confidence: float, *, symmetric: bool) -> Intervals:
+    pivot, knife = studentize(evidence), knife_of(evidence)
+    centre = by_scale(evidence.estimate, evidence.scale)
+    null = by_scale(evidence.null, evidence.scale)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = (centre - null) / knife.scaled_error
+    if symmetric:
+        np.abs(pivot, out=pivot)
+        summary = summarise(pivot, centre, np.abs(statistic), n_threads=evidence.n_threads)
+        B = summary.n_defined
+        # The rank that makes the interval agree with p.
+        rank = np.clip(np.ceil((B + 1) * confidence - 1e-9), 1, np.maximum(B, 1)).astype(np.int64)
+        reach = order_statistics(pivot, rank[:, None] - 1, n_threads=evidence.n_threads)
+        lower = upper = reach[:, 0]
+        p = (summary.n_at_least_null + 1) / (B + 1)
+    else:
+        summary = summarise(pivot, centre, statistic, n_threads=evidence.n_threads)
+        B = summary.n_defined
+        tails = interpolated_quantiles(
+            pivot, equal_tails(confidence, len(centre)), B, n_threads=evidence.n_threads
+        )
+        lower, upper = tails[:, 1], -tails[:, 0]
+        p = two_sided(summary.n_at_most_null, summary.n_at_least_null, B)
+    with np.errstate(invalid="ignore"):
+        error = knife.scaled_error
+        low, high = limits(centre, lower * error, upper * error, evidence.scale)
+    name = "studentized" if symmetric else "studentized_et"
+    result = from_draws(evidence, name, confidence, summary, p, low, high)
+    result.std_error = knife.error
+    result.statistic = np.where(np.isnan(result.p_value), np.nan, statistic)
+    result.give_reasons(knife.reason)
+    return result
+
+
+def studentized(evidence: Evidence, confidence: float) -> Intervals:
+    """Symmetric bootstrap-t on the scale of `jackknife_t`.
+
+    Within a replicate the G drawn copies are G distinct subjects, each left out in
+    turn for the standard error; the interval is ``g(T) +- q SE`` with q the quantile
+    of ``|g(T*) - g(T)| / SE*``. Replicates whose SE* is 0 are undefined.
+    """
+    return _studentized(evidence, confidence, symmetric=True)
+
+
+def studentized_et(evidence: Evidence, confidence: float) -> Intervals:
+    """Bootstrap-t with equal tails on the scale of `jackknife_t`; see `studentized`."""
+    return _studentized(evidence, confidence, symmetric=False)

@@ -1,0 +1,1 @@
+"""Labels and sentences as a reader sees them."""

@@ -1,0 +1,185 @@
+"""What tables and figures ask of the frames they are given, checked at the door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pyexpr.base.contexts import ALL
+from pyexpr.base.errors import ColumnError, DataError, have
+from pyexpr.base.tables import as_frame, require_columns
+from pyexpr.words.labels import (
+    column_names,
+    display_name,
+    is_difference,
+)
+from pyexpr.words.notes import readers_reason
+
+
+def checked(
+    data: Any,
+    *,
+    what: str,
+    keys: Sequence[str],
+    numbers: Sequence[str],
+    optional: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Return `keys` as text, `numbers` and `optional` as float64 (NaN and inf pass), and `reason`.
+
+    Optional columns that are absent come back as NaN, an absent `reason` as "".
+    Raises `ColumnError` for a missing column or text among the numbers and
+    `DataError` for an empty frame or two rows with the same keys.
+    """
+    frame = as_frame(data, what=what)
+    require_columns(frame, [*keys, *numbers], what=what)
+    if frame.empty:
+        raise DataError(f"{have(what)} no rows: there is nothing to show")
+    columns: dict[str, Any] = {key: frame[key].astype(str).to_numpy(object) for key in keys}
+    for name in (*numbers, *optional):
+        columns[name] = (
+            _floats(frame, name, what=what) if name in frame else np.full(len(frame), np.nan)
+        )
+    columns["reason"] = (
+        frame["reason"].fillna("").astype(str).to_numpy(object) if "reason" in frame else ""
+    )
+    found = pd.DataFrame(columns)
+    doubled = found.duplicated(list(keys))
+    if doubled.any():
+        row = found[doubled].iloc[0]
+        where = ", ".join(f"{key} {row[key]!r}" for key in keys)
+        raise DataError(f"{have(what)} more than one row for {where}; keep one row for each")
+    return found
+
+
+def _floats(frame: pd.DataFrame, name: str, *, what: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    values = pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    bad = np.isnan(values) & ~frame[name].isna().to_numpy(bool)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise ColumnError(
+            f"column {name!r} of {what} must be a number, "
+            f"but row {row + 1} holds {frame[name].iloc[row]!r}"
+        )
+    return values
+
+
+def in_order(labels: pd.Series[Any]) -> list[str]:
+    """Return the labels in order of first appearance, then "all", then the differences."""
+    found = [str(label) for label in labels.unique()]
+    return sorted(found, key=lambda label: (is_difference(label), label == ALL))
+
+
+def records(frame: pd.DataFrame) -> list[Any]:
+    """Return the rows as named tuples."""
+    return list(frame.itertuples(index=False))
+
+
+def pivot(frame: pd.DataFrame, *keys: str, value: str) -> dict[tuple[str, ...], float]:
+    """Return the numbers of a column by their keys."""
+    rows = zip(*(frame[key] for key in keys), strict=True)
+    return {tuple(map(str, row)): float(x) for row, x in zip(rows, frame[value], strict=True)}
+
+
+# What a missing number is called in a note.
+_WORDS = {
+    "estimate": "estimate",
+    "conf_low": "interval",
+    "conf_high": "interval",
+    "p_value": "p value",
+    "tested_estimate": "slope",
+    "statistic": "test",
+    "df1": "test",
+    "df2": "test",
+    "whole_sample": "number with scores from the whole sample",
+    "training_only": "number with scores from training subjects",
+    "difference": "difference",
+    "std_loading": "loading",
+    "std_residual_variance": "residual variance",
+}
+_MOST_NAMED = 6
+
+
+def gap_notes(
+    frame: pd.DataFrame,
+    *,
+    keys: Sequence[str],
+    values: Sequence[str],
+    names: Mapping[str, str] | None = None,
+    method: str | None = None,
+) -> tuple[str, ...]:
+    """Say for each reason which numbers are missing, and what else a `reason` remarks.
+
+    `method` names a column beside the keys; a row that is the same under all
+    methods is named once, without it.
+    """
+    shown = {key: column_names(key, frame[key].unique(), names) for key in keys}
+    found: dict[tuple[str, str], dict[str, list[str]]] = {}
+    at: dict[str, Mapping[str, Any]] = {}
+    for row in frame.to_dict("records"):
+        missing = next((value for value in values if np.isnan(row[value])), None)
+        reason = readers_reason(str(row["reason"])).rstrip(".")
+        if missing is None and not reason:
+            continue
+        word = _WORDS.get(missing, missing) if missing else ""
+        label = ", ".join(shown[key][str(row[key])] for key in keys)
+        rows = found.setdefault((word, reason or "no value was given"), {})
+        rows.setdefault(label, []).append(str(row[method]) if method else "")
+        at[label] = {key: row[key] for key in keys}
+    methods = frame[method].nunique() if method else 1
+    n_rows = len(frame[list(keys)].drop_duplicates())
+    notes = []
+    for (word, reason), rows in found.items():
+        if len(rows) == n_rows > 1 and all(len(under) == methods for under in rows.values()):
+            notes.append(f"No {word} for any row: {reason}." if word else f"All rows: {reason}.")
+            continue
+        whole = all(len(under) == methods for under in rows.values())
+        shared = _whole_groups(frame, shown, [at[label] for label in rows]) if whole else None
+        labels = some_of(
+            shared
+            or [
+                label
+                if len(under) == methods
+                else f"{label} ({', '.join(display_name(one, names) for one in under)})"
+                for label, under in rows.items()
+            ]
+        )
+        notes.append(f"No {word} for {labels}: {reason}." if word else f"{labels}: {reason}.")
+    return tuple(notes)
+
+
+def _whole_groups(
+    frame: pd.DataFrame,
+    shown: Mapping[str, Mapping[str, str]],
+    rows: Sequence[Mapping[str, Any]],
+) -> list[str] | None:
+    """Return the names of one key that tell these rows from all others, if they are fewer."""
+    different = frame[list(shown)].drop_duplicates()
+    for key in shown:
+        values = list(dict.fromkeys(row[key] for row in rows))
+        if len(values) < len(rows) == different[key].isin(values).sum():
+            return [shown[key][str(value)] for value in values]
+    return None
+
+
+def absent_notes(
+    frame: pd.DataFrame, keys: Sequence[str], names: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Say which combinations of the keys have no row at all."""
+    shown = {key: column_names(key, frame[key].unique(), names) for key in keys}
+    present = set(zip(*(frame[key] for key in keys), strict=True))
+    every = pd.MultiIndex.from_product([frame[key].unique() for key in keys])
+    absent = [
+        ", ".join(shown[key][str(label)] for key, label in zip(keys, row, strict=True))
+        for row in every
+        if tuple(row) not in present
+    ]
+    return (f"Not computed: {some_of(absent)}.",) if absent else ()
+
+
+def some_of(labels: Sequence[str]) -> str:
+    """Join labels for a note, and count those after the sixth."""
+    text = "; ".join(labels[:_MOST_NAMED])
+    return text if len(labels) <= _MOST_NAMED else f"{text} and {len(labels) - _MOST_NAMED} more"

@@ -1,0 +1,256 @@
+"""Names and numbers as a reader sees them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+
+from pyexpr.base.contexts import ALL
+
+DASH = "—"
+MINUS = "−"
+
+# The models that a study adds to its own: what guesses, and the human raters.
+BASELINES = ("uniform", "normal")
+HUMAN = ("human",)
+
+# Of contexts, questions and features: all else in them is the user's, "normal" too.
+_KNOWN_LABELS = {ALL: "All", "au_count": "AU count", "au_intensity": "AU intensity"}
+_OF_THE_USER = frozenset({"context", "question", "indicator", "feature"})
+_KNOWN = _KNOWN_LABELS | {
+    "uniform": "Uniform baseline",
+    "normal": "Normal baseline",
+    "human": "Human baseline",
+    "elastic_net": "ElasticNet",
+    "openface_lstm": "OpenFace-LSTM",
+    "lstm": "OpenFace-LSTM",
+    "3d_cnn": "3D-CNN",
+    "video3d": "3D-CNN",
+    "3d_cnn_pretrained": "3D-CNN pretrained",
+    "nrmse": "NRMSE",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "r2": "R²",
+    "jackknife_t": "jackknife-t",
+    "percentile": "percentile",
+    "basic": "basic",
+    "bca": "BCa",
+    "studentized": "studentized",
+    "studentized_et": "studentized, equal tails",
+    "train_rmse": "Training RMSE",
+    "validation_rmse": "Validation RMSE",
+    "std_loading": "Loading",
+    "std_residual_variance": "Residual variance",
+}
+# Which way a metric improves; the others have no better end.
+LOWER_IS_BETTER = ("rmse", "nrmse", "mae")
+HIGHER_IS_BETTER = ("correlation", "concordance", "r2")
+# What cannot pass 1, or by custom is printed as if (RMSEA, SRMR): APA leaves out its zero before
+# the point. All else keeps it: errors, weights, slopes, F, and differences of whatever two.
+_BELOW_ONE = frozenset(
+    {
+        "p_value", "icc", "correlation", "concordance", "r2", "std_loading",
+        "std_residual_variance", "score_reliability", "cfi", "rmsea", "srmr", "share",
+    }
+)  # fmt: skip
+_PARTS = {"_within": " within subjects", "_between": " between subjects"}
+_CODE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+
+
+def display_name(label: object, names: Mapping[str, str] | None = None) -> str:
+    """Return a label for reading: the user's name for it, ours, or the label tidied.
+
+    Of models, metrics, methods and terms; contexts, questions and features are for
+    `label_name`. Only labels written like code (``points_displacement``) are tidied; all
+    others stay as the user wrote them. A difference ``p - q`` is named part by part.
+    """
+    text = str(label)
+    base = base_metric(text)
+    if base in (*LOWER_IS_BETTER, *HIGHER_IS_BETTER) and text not in {base, *(names or ())}:
+        return display_name(base, names) + _PARTS[text.removeprefix(base)]
+    return _named(text, names, _KNOWN)
+
+
+def label_name(label: object, names: Mapping[str, str] | None = None) -> str:
+    """Return a context's, question's or feature's name for reading, as `display_name` does.
+
+    Examples
+    --------
+    >>> display_name("normal"), label_name("normal"), label_name("fast - normal")
+    ('Normal baseline', 'Normal', 'Fast − Normal')
+    """
+    return _named(str(label), names, _KNOWN_LABELS)
+
+
+def _named(text: str, names: Mapping[str, str] | None, known: Mapping[str, str]) -> str:
+    if names and text in names:
+        return names[text]
+    if text in known:
+        return known[text]
+    first, sep, second = text.partition(" - ")
+    if sep:
+        return f"{_named(first, names, known)} {MINUS} {_named(second, names, known)}"
+    if _CODE_NAME.fullmatch(text):
+        spaced = text.replace("_", " ")
+        return spaced[0].upper() + spaced[1:]
+    return text
+
+
+# Names of ours that our messages hold: quoted, with an underscore, or of a metric.
+_CODE_WORD = re.compile(
+    r"(?<!context )(?<!question )(?<!feature )'(?P<quoted>[a-z0-9_]+)'"
+    r"|(?<![\w.'])(?P<bare>[a-z0-9]+(?:_[a-z0-9]+)+|nrmse|rmse|mae|r2|R2|T2)(?!\w)"
+)
+
+
+def in_words(text: str) -> str:
+    """Return a message of ours with our own names as tables show them; a user's stay.
+
+    Examples
+    --------
+    >>> in_words("nrmse of 'human' by jackknife_t; column my_own")
+    'NRMSE of human baseline by jackknife-t; column my_own'
+    """
+
+    def shown(found: re.Match[str]) -> str:
+        name = found["quoted"] or found["bare"]
+        if name in {"R2", "T2"}:
+            return f"{name[0]}²"
+        if name == ALL or name not in _KNOWN:
+            return found[0]
+        return name_in_sentence(name)
+
+    return _CODE_WORD.sub(shown, text)
+
+
+def name_in_sentence(label: str) -> str:
+    """Return a model's, metric's or method's name as it stands within a sentence.
+
+    Examples
+    --------
+    >>> [name_in_sentence(one) for one in ("uniform", "r2_within", "elastic_net")]
+    ['uniform baseline', 'R² within subjects', 'ElasticNet']
+    """
+    return _small(display_name(label), label)
+
+
+def label_in_sentence(label: str, names: Mapping[str, str] | None = None) -> str:
+    """Return a context's, question's or feature's name so; what the user wrote stays as it is.
+
+    Examples
+    --------
+    >>> [label_in_sentence(one) for one in ("points_velocity", "au_count", "Schmerz")]
+    ['points velocity', 'AU count', 'Schmerz']
+    """
+    return _small(label_name(label, names), label)
+
+
+def _small(shown: str, label: str) -> str:
+    if shown == label or shown.startswith("R²") or shown[1:] != shown[1:].lower():
+        return shown
+    return shown[0].lower() + shown[1:]
+
+
+def base_metric(metric: str) -> str:
+    """Return a metric without "_within" and "_between"."""
+    return metric.removesuffix("_within").removesuffix("_between")
+
+
+def direction(metric: str) -> str:
+    """Return "lower" or "higher", whichever is better, or "" where neither is."""
+    base = base_metric(metric)
+    if base in LOWER_IS_BETTER:
+        return "lower"
+    return "higher" if base in HIGHER_IS_BETTER else ""
+
+
+def is_difference(label: str) -> bool:
+    """Whether a term or a context is a difference of two, ``p - q``."""
+    return " - " in label
+
+
+def display_names(
+    labels: Iterable[object], names: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Name several models, metrics or terms; those that would be equal keep their labels."""
+    return _apart({str(label): display_name(label, names) for label in labels})
+
+
+def label_names(labels: Iterable[object], names: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Name several contexts, questions or features; those that would be equal keep their labels."""
+    return _apart({str(label): label_name(label, names) for label in labels})
+
+
+def column_names(
+    column: str, labels: Iterable[object], names: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Name the values of a table's column by what it holds."""
+    return (label_names if column in _OF_THE_USER else display_names)(labels, names)
+
+
+def _apart(found: Mapping[str, str]) -> dict[str, str]:
+    shown = list(found.values())
+    return {label: name if shown.count(name) == 1 else label for label, name in found.items()}
+
+
+def names_with(labels: Iterable[object], names: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return `names` and with them those of `labels`, told apart as `label_names` does."""
+    return {**(names or {}), **label_names(labels, names)}
+
+
+def is_below_one(quantity: str) -> bool:
+    """Whether a quantity (a metric, a column) is printed without a zero before the point."""
+    return base_metric(quantity) in _BELOW_ONE
+
+
+def quantity_of(metric: str, *labels: str) -> str:
+    """Return what the number of a row is: its metric, or "" where a label is a difference."""
+    return "" if any(map(is_difference, labels)) else metric
+
+
+def number(value: float, digits: int = 2, *, of: str = "") -> str:
+    """Format as APA does: ``0.84``, and ``.84`` where `of` is a quantity that cannot pass 1.
+
+    NaN is an em dash; infinities are ``∞`` and ``−∞``.
+
+    Examples
+    --------
+    >>> number(0.844), number(0.844, of="correlation"), number(-0.078, 3, of="p_value")
+    ('0.84', '.84', '−.078')
+    """
+    if math.isnan(value):
+        return DASH
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    size = f"{abs(value):.{digits}f}"
+    sign = MINUS if value < 0 and float(size) != 0 else ""
+    return sign + (size[1:] if is_below_one(of) and size.startswith("0.") else size)
+
+
+def interval(low: float, high: float, digits: int = 2, *, of: str = "") -> str:
+    """Format an interval: ``[0.82, 0.86]``, zeros as in `number`; an em dash without both ends."""
+    if math.isnan(low) and math.isnan(high):
+        return DASH
+    return f"[{number(low, digits, of=of)}, {number(high, digits, of=of)}]"
+
+
+def p_value(value: float) -> str:
+    """Format a p-value with three decimals: ``.003``, ``< .001``, ``> .999``."""
+    if math.isnan(value):
+        return DASH
+    if value < 0.001:
+        return "< .001"
+    return "> .999" if value >= 0.9995 else number(value, 3, of="p_value")
+
+
+def count(value: float) -> str:
+    """Format a count: whole where it is whole, one decimal otherwise."""
+    if math.isnan(value):
+        return DASH
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+
+
+def percent(level: float) -> str:
+    """Format a confidence level: ``95%``, ``99.5%``."""
+    return f"{100 * level:.10g}%"

@@ -1,0 +1,70 @@
+"""Small words for sentences: lists, counts, plurals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pyexpr.words.labels import count
+
+#: Why a clip or recording was left out before any analysis: one table of the study alone has it.
+NO_RECORDING = "rated, but without a recording"
+NO_RATINGS = "recorded, but without ratings"
+
+
+def listed_words(words: Iterable[str], last: str = "and") -> str:
+    """Join words as a sentence does: ``a, b, and c``.
+
+    Examples
+    --------
+    >>> listed_words(["a"]), listed_words(["a", "b"]), listed_words(["a", "b", "c"])
+    ('a', 'a and b', 'a, b, and c')
+    """
+    found = list(words)
+    if len(found) < 3:
+        return f" {last} ".join(found)
+    return f"{', '.join(found[:-1])}, {last} {found[-1]}"
+
+
+def counted(number: float, one: str) -> str:
+    """Return a number with its noun: ``1 clip``, ``1,200 clips``.
+
+    Examples
+    --------
+    >>> counted(1, "clip"), counted(1200, "clip")
+    ('1 clip', '1,200 clips')
+    """
+    return f"{count(number)} {one if number == 1 else f'{one}s'}"
+
+
+_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def spelled(number: int, one: str) -> str:
+    """Return a number with its noun, in words below 10, as APA writes them in prose.
+
+    Examples
+    --------
+    >>> spelled(1, "context"), spelled(3, "context"), spelled(12, "context")
+    ('one context', 'three contexts', '12 contexts')
+    """
+    shown = _SMALL[number] if 0 <= number < len(_SMALL) else count(number)
+    return f"{shown} {one if number == 1 else f'{one}s'}"
+
+
+def were(number: float) -> str:
+    """Return the verb of so many things in the past: ``was`` of one, ``were`` of more."""
+    return "was" if number == 1 else "were"
+
+
+def sentence(text: str) -> str:
+    """Return text as a sentence: first letter large, full stop at the end.
+
+    Examples
+    --------
+    >>> sentence("no interval here")
+    'No interval here.'
+    """
+    text = " ".join(text.split())
+    if not text:
+        return ""
+    return f"{text[0].upper()}{text[1:]}{'' if text[-1] in '.!?' else '.'}"
