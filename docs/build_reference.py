@@ -22,7 +22,9 @@ ROOMS = {
     "pyexpr.deep": "Deep models",
     "pyexpr.simulation": "Simulated studies",
     "pyexpr.study": "Whole studies",
-    "pyexpr.report": "Reports",
+    "pyexpr.paper": "The paper",
+    "pyexpr.figures": "Figures",
+    "pyexpr.diagnosis": "The installation",
     "pyexpr.base": "Errors",
 }
 

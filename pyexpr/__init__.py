@@ -44,7 +44,7 @@ _PUBLIC: dict[str, str] = {
     "d_study": "pyexpr.measurement.icc.design",
     "describe_openface": "pyexpr.behavior.openface.recording",
     "describe_video": "pyexpr.behavior.video.video",
-    "doctor": "pyexpr.doctor",
+    "doctor": "pyexpr.diagnosis",
     "extract_features": "pyexpr.behavior.features.features",
     "human_baseline": "pyexpr.modeling.baselines",
     "icc": "pyexpr.measurement.icc.icc",

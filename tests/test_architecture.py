@@ -27,7 +27,7 @@ FLOORS = {
     "modeling": 4,
     "deep": 5,
     "report": 6,
-    "doctor": 7,
+    "diagnosis": 7,
     "study": 7,
     "paper": 8,
     "cli": 9,
@@ -142,6 +142,30 @@ def test_no_cycles() -> None:
         done.add(name)
 
     for name in sorted(modules()):
+        visit(name, ())
+
+
+def test_no_circles_between_the_folders_of_a_room() -> None:
+    """Within a room its folders too stand above one another; files beside them are rooms."""
+
+    known = modules()
+
+    def place(module: str) -> str:
+        path = known[module].relative_to(PACKAGE)
+        return path.parts[0] + "/" + path.parts[1] if len(path.parts) > 1 else path.parts[0]
+
+    graph: dict[str, set[str]] = defaultdict(set)
+    for source, targets in arrows().items():
+        for target in targets:
+            if room(source) == room(target) and place(source) != place(target):
+                graph[place(source)].add(place(target))
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " -> ".join([*trail[trail.index(name) :], name])
+        for target in sorted(graph[name]):
+            visit(target, (*trail, name))
+
+    for name in sorted(graph):
         visit(name, ())
 
 

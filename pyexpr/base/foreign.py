@@ -8,7 +8,8 @@ categorical column.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union, cast
 
 import numpy as np
 
@@ -17,10 +18,26 @@ from pyexpr.base.errors import ColumnError, DataError, have, listed
 
 if TYPE_CHECKING:
     import pandas as pd
+    from narwhals.typing import IntoFrame
 
 # What is neither a table nor a column of another library.
 _OWN = (str, bytes, int, float, list, tuple, dict, np.ndarray, np.generic)
 _BY_ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
+
+
+class ArrowTable(Protocol):
+    """A table of any library that hands over its values by Arrow's interface."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return a capsule of the table's stream."""
+
+
+#: A table: a data frame of pandas, of any library that narwhals knows (polars, PyArrow,
+#: DuckDB, Modin, Dask) or that hands over its values by Arrow's interface; a mapping of
+#: columns; or records.
+FrameLike: TypeAlias = Union[
+    "pd.DataFrame", "IntoFrame", ArrowTable, Mapping[Any, Any], Sequence[Mapping[Any, Any]]
+]
 
 
 def as_pandas(data: Any, *, what: str) -> Any:

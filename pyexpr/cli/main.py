@@ -459,7 +459,7 @@ def compare(
 @app.command()
 def doctor() -> None:
     """Say every version, what is missing, and how to mend it."""
-    from pyexpr.doctor import doctor as examine
+    from pyexpr.diagnosis import doctor as examine
 
     typer.echo(str(examine()))
 

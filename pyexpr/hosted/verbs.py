@@ -301,6 +301,6 @@ def do_simulate_study(folder: str, **options: Any) -> dict[str, Any]:
 
 def do_doctor() -> dict[str, Any]:
     """`px.doctor`."""
-    from pyexpr.doctor import doctor
+    from pyexpr.diagnosis import doctor
 
     return described(doctor())

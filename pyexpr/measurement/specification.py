@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from pyexpr.base.errors import DataError, listed
 
@@ -12,6 +13,8 @@ _PLAIN_NAME = re.compile(r"[^\W\d_][\w.]*")
 # What may stand before "*": R sees a number, NA, or a label of ours in place of the user's.
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 LABEL = re.compile(r"[^\W\d][\w.]*")
+#: A measurement model as a user writes it: a factor and its indicators, or lavaan's syntax.
+ModelLike: TypeAlias = str | Mapping[str, str | Sequence[str]]
 #: Of the loadings held equal by ``equal_loadings=``, within a factor and a group.
 EQUAL = "="
 

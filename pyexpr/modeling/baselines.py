@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from pyexpr.base.foreign import FrameLike
+
 CLIP_KEY = ("subject", "context", "clip")
 
 # Blocks of the baseline stream: one each, or the two baselines would be one
@@ -28,7 +30,7 @@ _NORMAL_BLOCK = 1
 
 
 def uniform_baseline(
-    table: Any,
+    table: FrameLike,
     *,
     keys: Sequence[str] = CLIP_KEY,
     low: float,
@@ -77,7 +79,7 @@ def uniform_baseline(
 
 
 def normal_baseline(
-    table: Any, *, mean: float, sd: float, keys: Sequence[str] = CLIP_KEY, seed: int = 0
+    table: FrameLike, *, mean: float, sd: float, keys: Sequence[str] = CLIP_KEY, seed: int = 0
 ) -> pd.Series[float]:
     """Return draws from a normal distribution with the scores' own mean and spread.
 
@@ -227,8 +229,8 @@ class HumanBaseline(Result):
 
 
 def human_baseline(
-    ratings: Any,
-    loadings: Any,
+    ratings: FrameLike,
+    loadings: Mapping[str, float] | FrameLike,
     *,
     human: str = "slot",
     keys: Sequence[str] = CLIP_KEY,

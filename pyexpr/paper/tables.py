@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from pyexpr.paper import published_numbers
-from pyexpr.report.html.markup import element
 from pyexpr.report.html.page import Section, bullets, copyable, page, paragraph
+from pyexpr.report.markup import element
 from pyexpr.report.tables.display import DisplayTable
 from pyexpr.report.tables.html import report_table
 from pyexpr.words.labels import (

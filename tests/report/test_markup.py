@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pyexpr.report.html import markup
-from pyexpr.report.html.markup import Markup, element, inline_svg, joined
-from pyexpr.report.tables import columns, latex
+from pyexpr.report import columns, markup
+from pyexpr.report.markup import Markup, element, inline_svg, joined
+from pyexpr.report.tables import latex
 from pyexpr.words import wording
 
 NASTY = '<script>alert("1")</script> & "quoted" \'single\''

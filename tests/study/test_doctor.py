@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pyexpr import doctor as module
-from pyexpr.doctor import doctor
+from pyexpr import diagnosis as module
+from pyexpr.diagnosis import doctor
 from pyexpr.measurement.engines.r_install import bridge_requirement
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ def look(**environment: str | None) -> str:
         if value is not None:
             env[name] = value
     code = (
-        "import sys; from pyexpr.doctor import doctor; r = doctor(); "
+        "import sys; from pyexpr.diagnosis import doctor; r = doctor(); "
         "print(r.healthy, 'rpy2' in sys.modules); print(r.tidy().to_csv(index=False)); "
         "print(r.notes())"
     )

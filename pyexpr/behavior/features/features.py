@@ -35,6 +35,7 @@ from pyexpr.core.kinematics import Velocity
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pyexpr.base.foreign import FrameLike
     from pyexpr.behavior.openface.recording import OpenFaceRecording
 
 __all__ = ["FEATURES", "FeatureResult", "extract_features", "feature_units"]
@@ -155,9 +156,9 @@ class _Rows:
 
 
 def extract_features(
-    recordings: Any,
+    recordings: FrameLike | str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
-    schedule: Any = None,
+    schedule: Schedule | FrameLike | None = None,
     every: float | None = None,
     rate: float = 5.0,
     bins: Binning = "mean",

@@ -26,6 +26,8 @@ from pyexpr.behavior.video.sampling import MISSING, Resize
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pyexpr.base.foreign import FrameLike
+
 _WHAT = "the table of clips"
 _RECORDINGS = "the table of recordings"
 # Seconds. A last frame that lasts a moment less than it should is no reason to lose a clip.
@@ -79,9 +81,9 @@ def describe_video(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def read_video_clips(
-    clips: Any,
+    clips: FrameLike,
     *,
-    schedule: Any = None,
+    schedule: Schedule | FrameLike | None = None,
     every: float | None = None,
     frames: int = 16,
     size: int = 112,

@@ -14,13 +14,13 @@ from pyexpr.base.tables import as_frame
 from pyexpr.core.streams import checked_seed
 from pyexpr.figures.plotting import FULL_WIDTH_MM, hand_over
 from pyexpr.inference.bootstrap.draws import TABLE, Plan, StatisticDraws, read_statistic
+from pyexpr.inference.bootstrap.plot import statistics_figure
 from pyexpr.inference.clusters import (
     check_enough,
     read_clusters,
     read_strata,
     warn_of_few_clusters,
 )
-from pyexpr.inference.statistics_plot import statistics_figure
 from pyexpr.resampling.intervals.evidence import NOT_JUDGED, Evidence, JackknifeGroup
 from pyexpr.resampling.intervals.jackknife import knife_of
 from pyexpr.resampling.intervals.methods import check_method
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
 
+    from pyexpr.base.foreign import FrameLike
     from pyexpr.inference.bootstrap.draws import Statistic
 
 # Standard errors by jackknife and replicates further apart than this factor are not of one
@@ -178,7 +179,7 @@ class BootstrapResult(ReplicatedResult):
 
 
 def cluster_bootstrap(
-    table: Any,
+    table: FrameLike,
     statistic: Statistic | Mapping[str, Statistic],
     *,
     columns: str | Sequence[str] | None = None,

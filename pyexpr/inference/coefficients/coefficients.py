@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
 
+    from pyexpr.base.foreign import FrameLike
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class CoefficientResult(CoefficientEvidence, Result):
@@ -330,7 +332,7 @@ class CoefficientResult(CoefficientEvidence, Result):
 
 
 def context_coefficients(
-    X: Any,
+    X: FrameLike | NDArray[Any],
     y: ArrayLike,
     *,
     context: str | ArrayLike,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -45,9 +45,11 @@ from pyexpr.resampling.result import completed
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from pyexpr.base.foreign import FrameLike
+
 
 def compare_models(
-    table: Any,
+    table: FrameLike,
     *,
     truth: str,
     predictions: Iterable[str] | Mapping[str, str | Sequence[str] | Predictions],

@@ -21,7 +21,7 @@ from pyexpr.core.streams import SIGN_FLIPS
 from pyexpr.figures.plotting import FULL_WIDTH_MM, hand_over
 from pyexpr.inference.comparison.levels import Group
 from pyexpr.inference.comparison.quantities import Row
-from pyexpr.inference.statistics_plot import sign_flip_figure
+from pyexpr.inference.comparison.sign_flip_plot import sign_flip_figure
 
 if TYPE_CHECKING:
     import pandas as pd

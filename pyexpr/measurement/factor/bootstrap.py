@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,7 +21,10 @@ from pyexpr.measurement.model_syntax import parse_model
 from pyexpr.resampling.quantiles import SOME_UNDEFINED
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
+
+    from pyexpr.base.foreign import FrameLike
+    from pyexpr.measurement.specification import MeasurementModel, ModelLike
 
 # Fewest subjects with whom replicates, and with whom the jackknife, were seen to serve.
 _FEW = 20
@@ -29,11 +32,11 @@ _FEWEST = 12
 
 
 def bootstrap_cfa(
-    data: Any,
-    model: Any,
+    data: FrameLike,
+    model: ModelLike | MeasurementModel,
     *,
-    cluster: Any,
-    group: Any = None,
+    cluster: str | ArrayLike,
+    group: str | ArrayLike | None = None,
     n_boot: int = 1000,
     method: str = "jackknife_t",
     confidence: float = 0.95,

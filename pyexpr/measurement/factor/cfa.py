@@ -27,7 +27,12 @@ from pyexpr.measurement.model_syntax import parse_model
 from pyexpr.measurement.specification import MeasurementModel
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from pyexpr.base.foreign import FrameLike
+    from pyexpr.measurement.specification import ModelLike
 
 # A smallest eigenvalue of the correlation matrix below this, per indicator, is
 # rounding: some indicator is a sum of others. The kernel's own limit is lower.
@@ -37,19 +42,19 @@ _CONSTANT = 64 * np.finfo(np.float64).eps
 
 
 def cfa(
-    data: Any,
-    model: Any,
+    data: FrameLike,
+    model: ModelLike | MeasurementModel,
     *,
-    group: Any = None,
-    cluster: Any = None,
+    group: str | ArrayLike | None = None,
+    cluster: str | ArrayLike | None = None,
     estimator: str = "ML",
     missing: str = "listwise",
     engine: str = "auto",
     confidence: float = 0.95,
-    positive: Any = None,
+    positive: str | Sequence[str] | Mapping[str, str] | None = None,
     equal_loadings: bool = False,
-    ordered: Any = None,
-    lavaan_options: Any = None,
+    ordered: bool | str | Sequence[str] | None = None,
+    lavaan_options: Mapping[str, Any] | None = None,
 ) -> CFAResult:
     r"""Fit a measurement model by maximum likelihood.
 

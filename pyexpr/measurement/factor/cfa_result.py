@@ -34,7 +34,9 @@ from pyexpr.measurement.specification import MeasurementModel
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
+
+    from pyexpr.base.foreign import FrameLike
 
 _ORDERED_RELIABILITY = (
     "indicators are ordered: the model is of continuous responses behind the categories, and their "
@@ -333,10 +335,10 @@ class CFAResult(Result):
 
     def scores(
         self,
-        data: Any = None,
+        data: FrameLike | None = None,
         method: str = "bartlett",
         *,
-        group: Any = None,
+        group: str | ArrayLike | None = None,
         allow_inadmissible: bool = False,
     ) -> pd.DataFrame:
         """Return factor scores with standard errors, one row per row of the data.

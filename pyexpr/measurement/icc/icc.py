@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pyexpr.base.checks import confidence_level, real_number, whole_number
 from pyexpr.base.errors import DataError, PyexprWarning, SharedSubjectsWarning, warn_user
@@ -29,9 +29,14 @@ from pyexpr.measurement.icc.reml import component_signal, fit_components
 from pyexpr.measurement.icc.result import NOTE_SHARED, OF_TABLES, ICCGroup, ICCResult, of_group
 from pyexpr.resampling.quantiles import SOME_UNDEFINED
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pyexpr.base.foreign import FrameLike
+
 
 def icc(
-    data: Any,
+    data: FrameLike | NDArray[Any],
     *,
     targets: str | Sequence[str] | None = None,
     ratings: str | Sequence[str] | None = None,

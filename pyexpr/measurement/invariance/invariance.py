@@ -36,15 +36,18 @@ from pyexpr.measurement.specification import MeasurementModel
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
+
+    from pyexpr.base.foreign import FrameLike
+    from pyexpr.measurement.specification import ModelLike
 
 
 def invariance(
-    data: Any,
-    model: Any,
+    data: FrameLike,
+    model: ModelLike | MeasurementModel,
     *,
-    group: Any,
-    cluster: Any = None,
+    group: str | ArrayLike,
+    cluster: str | ArrayLike | Literal[False] | None = None,
     free: Iterable[str] | Mapping[str, Iterable[str]] = (),
     estimator: str = "ML",
     missing: str = "listwise",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pyexpr.report.html.markup import Child, Markup, element, inline_svg, joined, prose
-from pyexpr.report.tables.columns import title_parts
+from pyexpr.report.columns import title_parts
+from pyexpr.report.markup import Child, Markup, element, inline_svg, joined, prose
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pyexpr.report.html.markup import Markup, element, joined
+from pyexpr.report.columns import title_parts
 from pyexpr.report.html.page import Section, bullets, caution_box, figure, folded
-from pyexpr.report.tables.columns import title_parts
+from pyexpr.report.markup import Markup, element, joined
 from pyexpr.report.tables.display import DisplayTable
 from pyexpr.report.tables.html import report_table
 from pyexpr.report.text.facts import Record, Tables

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from pyexpr.report.html.markup import element, joined, plain_text
 from pyexpr.report.html.page import (
     Section,
     bullets,
@@ -26,6 +25,7 @@ from pyexpr.report.html.study_blocks import (
     section_of,
     table_block,
 )
+from pyexpr.report.markup import element, joined, plain_text
 from pyexpr.report.text.facts import contexts_of, fitted_models
 from pyexpr.report.text.methods import methods_paragraphs
 from pyexpr.report.text.not_done import not_done

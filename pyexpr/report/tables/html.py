@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from pyexpr.report.html.markup import Child, Markup, element, joined, prose, with_symbols
-from pyexpr.report.tables.columns import head_parts, spanned, title_parts
+from pyexpr.report.columns import head_parts, spanned, title_parts
+from pyexpr.report.markup import Child, Markup, element, joined, prose, with_symbols
 from pyexpr.report.tables.display import DisplayTable
 
 _RULE = "1pt solid black"

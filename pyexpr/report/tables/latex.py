@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pyexpr.report.tables.columns import Spanner, head_parts, spanned, symbols, title_parts
+from pyexpr.report.columns import Spanner, head_parts, spanned, symbols, title_parts
 from pyexpr.report.tables.display import DisplayTable
 from pyexpr.report.tables.latex_fit import FITS, Fit, align, head_lines, parts, width
 

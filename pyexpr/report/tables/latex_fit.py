@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from textwrap import wrap
 
-from pyexpr.report.tables.columns import spanned
+from pyexpr.report.columns import spanned
 from pyexpr.report.tables.display import DisplayTable
 
 # Points: a line of text, and one of a page turned on its side, of LaTeX's own article and narrower

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from pyexpr.report.html.markup import Child, Markup, element, joined
+from pyexpr.report.markup import Child, Markup, element, joined
 
 _DOI = "https://doi.org/"
 _EMPHASIS = re.compile(r"\*([^*]+)\*")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from html import escape, unescape
 from xml.etree import ElementTree
 
-from pyexpr.report.tables.columns import symbols
+from pyexpr.report.columns import symbols
 
 _VOID = frozenset({"meta", "br", "hr", "col", "img", "link"})
 _SVG = "http://www.w3.org/2000/svg"

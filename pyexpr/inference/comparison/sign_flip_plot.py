@@ -1,4 +1,4 @@
-"""Statistics and tests drawn: bootstrapped statistics, and differences with their p-values."""
+"""Differences with the p-values of the sign-flip test, drawn."""
 
 from __future__ import annotations
 
@@ -11,33 +11,12 @@ from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
 from pyexpr.base.results import p_text
 from pyexpr.figures import plotting
-from pyexpr.figures.forest import Axis, Forest, Item, interval_told, items_of, shown_names
+from pyexpr.figures.forest import Axis, Forest, Item, shown_names
 from pyexpr.inference.comparison.plot import metric_name
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
-
-
-def statistics_figure(
-    table: pd.DataFrame,
-    null: NDArray[np.float64],
-    *,
-    confidence: float,
-    names: Mapping[Any, str] | None = None,
-    width_mm: float = plotting.FULL_WIDTH_MM,
-) -> Figure:
-    """Draw the `tidy()` of a BootstrapResult, a row per statistic, and the value tested against."""
-    shown = shown_names(names)
-    against = set(null[~np.isnan(null)].tolist())
-    line = against.pop() if len(against) == 1 else None
-    return Forest(
-        items=items_of(table, label=lambda row: shown(row["term"])),
-        axes={"": Axis(line=line)},
-        level=interval_told(confidence, table["method"]),
-        axis_name="Estimate",
-    ).figure(width_mm)
 
 
 def sign_flip_figure(

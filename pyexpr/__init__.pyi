@@ -1,0 +1,54 @@
+"""The public names with their types; a test holds it equal to `__init__.py`."""
+
+from pyexpr import deep as deep
+from pyexpr.base import errors as errors
+from pyexpr.behavior import schedules as schedules
+from pyexpr.behavior.features.features import FeatureResult as FeatureResult
+from pyexpr.behavior.features.features import extract_features as extract_features
+from pyexpr.behavior.openface.recording import OpenFaceRecording as OpenFaceRecording
+from pyexpr.behavior.openface.recording import describe_openface as describe_openface
+from pyexpr.behavior.openface.recording import read_openface as read_openface
+from pyexpr.behavior.schedules import Schedule as Schedule
+from pyexpr.behavior.schedules import Segment as Segment
+from pyexpr.behavior.video.clips import VideoClips as VideoClips
+from pyexpr.behavior.video.contact_sheet import contact_sheet as contact_sheet
+from pyexpr.behavior.video.video import describe_video as describe_video
+from pyexpr.behavior.video.video import read_video_clips as read_video_clips
+from pyexpr.diagnosis import doctor as doctor
+from pyexpr.figures.learning import learning_figure as learning_figure
+from pyexpr.inference.bootstrap.bootstrap import BootstrapResult as BootstrapResult
+from pyexpr.inference.bootstrap.bootstrap import cluster_bootstrap as cluster_bootstrap
+from pyexpr.inference.coefficients.coefficients import CoefficientResult as CoefficientResult
+from pyexpr.inference.coefficients.coefficients import context_coefficients as context_coefficients
+from pyexpr.inference.comparison.comparison import compare_models as compare_models
+from pyexpr.inference.comparison.predictions import Predictions as Predictions
+from pyexpr.inference.comparison.result import ComparisonResult as ComparisonResult
+from pyexpr.inference.comparison.sign_flip import SignFlipResult as SignFlipResult
+from pyexpr.measurement.factor.bootstrap import bootstrap_cfa as bootstrap_cfa
+from pyexpr.measurement.factor.bootstrap_result import CFABootstrapResult as CFABootstrapResult
+from pyexpr.measurement.factor.cfa import cfa as cfa
+from pyexpr.measurement.factor.cfa_result import CFAResult as CFAResult
+from pyexpr.measurement.icc.design import choose_icc as choose_icc
+from pyexpr.measurement.icc.design import d_study as d_study
+from pyexpr.measurement.icc.icc import icc as icc
+from pyexpr.measurement.icc.intervals import icc_interval as icc_interval
+from pyexpr.measurement.icc.result import ICCResult as ICCResult
+from pyexpr.measurement.invariance.invariance import invariance as invariance
+from pyexpr.measurement.invariance.result import InvarianceResult as InvarianceResult
+from pyexpr.modeling.baselines import HumanBaseline as HumanBaseline
+from pyexpr.modeling.baselines import human_baseline as human_baseline
+from pyexpr.modeling.baselines import normal_baseline as normal_baseline
+from pyexpr.modeling.baselines import uniform_baseline as uniform_baseline
+from pyexpr.modeling.contextual import ContextualRegressor as ContextualRegressor
+from pyexpr.modeling.elastic_net import ElasticNetRegressor as ElasticNetRegressor
+from pyexpr.modeling.splits import SubjectSplit as SubjectSplit
+from pyexpr.modeling.splits import split_subjects as split_subjects
+from pyexpr.modeling.splits import subject_folds as subject_folds
+from pyexpr.paper.reproduce import PaperResult as PaperResult
+from pyexpr.paper.reproduce import reproduce_paper as reproduce_paper
+from pyexpr.simulation.simulate import simulate_study as simulate_study
+from pyexpr.study.pipeline import Study as Study
+from pyexpr.study.pipeline import StudyResult as StudyResult
+from pyexpr.study.report import study_report as study_report
+
+__version__: str
