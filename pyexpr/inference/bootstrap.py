@@ -11,6 +11,7 @@ import numpy as np
 from pyexpr.base.checks import checked_threads, is_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import as_frame
 from pyexpr.core.streams import checked_seed
 from pyexpr.inference.clusters import (
@@ -177,6 +178,7 @@ class BootstrapResult(ReplicatedResult):
         )
 
 
+@stoppable("the statistic was resampled", hands_over=True)
 def cluster_bootstrap(
     table: Any,
     statistic: Statistic | Mapping[str, Statistic],

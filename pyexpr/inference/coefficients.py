@@ -13,6 +13,7 @@ from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, counted, listed
 from pyexpr.base.plotting import FULL_WIDTH_MM, hand_over
 from pyexpr.base.results import Result
+from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import BOOTSTRAP, checked_seed
 from pyexpr.inference.cluster_ols import CORRECTIONS
@@ -324,6 +325,7 @@ class CoefficientResult(CoefficientEvidence, Result):
         return replace(result, remarks=(*result.remarks, remark))
 
 
+@stoppable("coefficients were estimated")
 def context_coefficients(
     X: Any,
     y: ArrayLike,

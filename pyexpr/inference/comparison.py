@@ -10,6 +10,7 @@ import numpy as np
 from pyexpr.base.checks import checked_threads, is_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
+from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import as_frame
 from pyexpr.core.streams import checked_seed
 from pyexpr.inference.clusters import (
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+@stoppable("models were compared", hands_over=True)
 def compare_models(
     table: Any,
     *,

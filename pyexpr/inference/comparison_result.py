@@ -10,6 +10,7 @@ import numpy as np
 
 from pyexpr.base.errors import DataError, counted
 from pyexpr.base.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.base.stopping import stoppable
 from pyexpr.inference.comparison_evidence import MetricDraws
 from pyexpr.inference.comparison_plot import comparison_figure
 from pyexpr.inference.multiplicity import OF_INTERVALS
@@ -96,6 +97,7 @@ class ComparisonResult(ReplicatedResult):
         """Return the differences between models by metric and context, and so the ratios."""
         return families(self.rows)
 
+    @stoppable("signs were flipped")
     def sign_flip(self, *, n_flips: int = 10_000) -> SignFlipResult:
         """Test every difference between models by exchanging their predictions.
 

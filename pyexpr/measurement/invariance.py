@@ -16,6 +16,7 @@ from pyexpr.base.errors import (
     near_names,
     warn_user,
 )
+from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import column_or_array, label_codes
 from pyexpr.measurement.cfa import check_determined, check_options
 from pyexpr.measurement.columns import grouping, indicator_columns, refuse_ordered, rows_to_fit
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+@stoppable("invariance was tested")
 def invariance(
     data: Any,
     model: Any,

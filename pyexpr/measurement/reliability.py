@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pyexpr.base.checks import confidence_level, real_number, whole_number
 from pyexpr.base.errors import DataError, PyexprWarning, SharedSubjectsWarning, warn_user
+from pyexpr.base.stopping import stoppable
 from pyexpr.core.icc import Squares
 from pyexpr.core.quantiles import SOME_UNDEFINED
 from pyexpr.core.streams import checked_seed
@@ -30,6 +31,7 @@ from pyexpr.measurement.icc_reml import component_signal, fit_components
 from pyexpr.measurement.icc_result import NOTE_SHARED, OF_TABLES, ICCGroup, ICCResult, of_group
 
 
+@stoppable("intraclass correlations were computed")
 def icc(
     data: Any,
     *,
