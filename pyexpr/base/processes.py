@@ -70,7 +70,7 @@ def in_processes(
             initargs=(theirs,),
         ) as pool:
             try:
-                with main_hidden():
+                with main_hidden(), deaf_from_birth():
                     numbers = {
                         pool.submit(_sendable, function, *task): i for i, task in enumerate(tasks)
                     }
@@ -129,6 +129,23 @@ def _follow(parent: Connection) -> None:
 
 def _end(*_: object) -> None:
     sys.exit(1)
+
+
+@contextmanager
+def deaf_from_birth() -> Iterator[None]:
+    """Start new processes in which Ctrl-C waits, as they inherit what is blocked here.
+
+    A terminal sends it to all of them; one that still imports would print a traceback. Here
+    it is heard at the end.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pyexpr.base.checks import checked_threads, is_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.plotting import FULL_WIDTH_MM, hand_over
 from pyexpr.base.stopping import stoppable
-from pyexpr.base.tables import as_frame
+from pyexpr.base.tables import as_frame, called
 from pyexpr.core.streams import checked_seed
 from pyexpr.inference.clusters import (
     check_enough,
@@ -278,7 +278,7 @@ def cluster_bootstrap(
         raise DataError(f"null= must be a finite number, or None to test nothing, not {null!r}")
     n_threads = checked_threads(n_threads)
     if not len(frame):
-        raise DataError(f"{TABLE} has no rows")
+        raise DataError(f"{called(frame, TABLE)} has no rows")
     name, codes, labels = read_clusters(frame, cluster, what=TABLE)
     everywhere = np.ones(len(frame), dtype=bool)
     check_enough(codes, labels, everywhere)
