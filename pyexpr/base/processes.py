@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 # Seconds that a process has to leave its task, with its temporary files removed.
 _PATIENCE = 1.0
+# In a process: whether it has a task, which may have temporary files.
+_at_work = threading.Event()
 
 
 def available_processors() -> int:
@@ -95,7 +97,11 @@ def in_processes(
 def _sendable(function: Callable[..., T], *task: Any) -> T:
     """Call the function; an error that cannot be sent to the parent keeps its sentence."""
     try:
-        return function(*task)
+        _at_work.set()
+        try:
+            return function(*task)
+        finally:
+            _at_work.clear()
     except SystemExit:
         # Told to end: temporary files are gone by now. The pool would go on with the next task.
         os._exit(1)
@@ -128,6 +134,9 @@ def _follow(parent: Connection) -> None:
 
 
 def _end(*_: object) -> None:
+    if not _at_work.is_set():
+        # Nothing to clean up, and the pool would print an exception of its beginning.
+        os._exit(1)
     sys.exit(1)
 
 

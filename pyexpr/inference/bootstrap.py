@@ -10,7 +10,7 @@ import numpy as np
 
 from pyexpr.base.checks import checked_threads, is_number
 from pyexpr.base.errors import DataError
-from pyexpr.base.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.base.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import as_frame, called
 from pyexpr.core.streams import checked_seed
@@ -86,25 +86,13 @@ class BootstrapResult(ReplicatedResult):
         """
         return ReplicatedResult.tidy(self)
 
+    @drawn("statistics")
     def plot(
         self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
     ) -> Figure:
         """Draw every statistic with its interval, all on one axis.
 
         A line marks `null`, where that was given. A limit beyond the axis ends in an arrowhead.
-
-        Parameters
-        ----------
-        names : mapping of label to str, optional
-            Names to show for statistics; others are shown as they are,
-            with blanks for underscores.
-        width_mm : float
-            Printed width; 180 fills a page of most journals, 85 one column.
-
-        Returns
-        -------
-        matplotlib Figure
-            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
 
         Examples
         --------
@@ -116,12 +104,10 @@ class BootstrapResult(ReplicatedResult):
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
         ['mean of y']
         """
-        return hand_over(
-            statistics_figure(
+        return statistics_figure(
                 self.tidy(), self.evidence.null, confidence=self.intervals.confidence,
                 names=names, width_mm=width_mm,
-            )
-        )  # fmt: skip
+            )  # fmt: skip
 
     def keys(self) -> Mapping[str, Sequence[str]]:
         """Return the term of every row."""

@@ -11,7 +11,7 @@ import numpy as np
 from pyexpr.base.checks import checked_threads, confidence_level, whole_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, counted, listed
-from pyexpr.base.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.base.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
@@ -158,29 +158,16 @@ class CoefficientResult(CoefficientEvidence, Result):
         view.flags.writeable = False
         return view
 
+    @drawn("contexts and features")
     def plot(
         self, *, names: Mapping[str, str] | None = None, width_mm: float = FULL_WIDTH_MM
     ) -> Figure:
         """Draw weights with intervals of the procedure, and slopes with confidence intervals.
 
         A panel per context, as the paper's figure 4.
-
-        Parameters
-        ----------
-        names : mapping of str to str, optional
-            Names to show for contexts and features.
-        width_mm : float
-            Printed width; 180 fills a page of most journals, 85 one column.
-
-        Returns
-        -------
-        matplotlib Figure
-            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
         """
-        return hand_over(
-            coefficients_figure(
-                self.tidy(), names=names, confidence=self.confidence, width_mm=width_mm
-            )
+        return coefficients_figure(
+            self.tidy(), names=names, confidence=self.confidence, width_mm=width_mm
         )
 
     def heading(self) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, counted
-from pyexpr.base.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.base.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.base.stopping import stoppable
 from pyexpr.inference.comparison_evidence import MetricDraws
 from pyexpr.inference.comparison_plot import comparison_figure
@@ -139,6 +139,7 @@ class ComparisonResult(ReplicatedResult):
             n_threads=self.draws.n_threads,
         )
 
+    @drawn("models, contexts and metrics")
     def plot(
         self,
         *,
@@ -150,6 +151,9 @@ class ComparisonResult(ReplicatedResult):
     ) -> Figure:
         """Draw levels and differences with their intervals, a panel per context.
 
+        An arrowhead marks a limit that is infinite, a hollow mark what has no interval; what has
+        no value says "undefined".
+
         Parameters
         ----------
         between : {"models", "contexts"}
@@ -157,18 +161,6 @@ class ComparisonResult(ReplicatedResult):
             levels, or those of each model between contexts, a panel per pair of them.
         metrics, contexts : sequence of str, optional
             Draw these alone; a pair of contexts is ``"a - b"``.
-        names : mapping of str to str, optional
-            Names to show for models, contexts and metrics.
-        width_mm : float
-            Printed width; 180 fills a page of most journals, 85 one column.
-
-        Returns
-        -------
-        matplotlib Figure
-            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
-            An arrowhead
-            marks a limit that is infinite, a hollow mark what has no interval; what has no
-            value says "undefined".
 
         Raises
         ------
@@ -193,12 +185,10 @@ class ComparisonResult(ReplicatedResult):
         percent = f"{100 * self.intervals.confidence:g} % interval ({self.method})"
         if self.intervals.rule is not None and between == "models":
             percent += f"; of differences simultaneous, by {OF_INTERVALS[self.intervals.rule]}"
-        return hand_over(
-            comparison_figure(
+        return comparison_figure(
                 self.rows, self.tidy(), level=percent, between=between, metrics=metrics,
                 contexts=contexts, names=names, width_mm=width_mm,
-            )
-        )  # fmt: skip
+            )  # fmt: skip
 
     def heading(self) -> str:
         """Return what was compared, on how many subjects and rows."""
