@@ -24,6 +24,7 @@ from pyexpr.core.quantiles import MOST_UNDEFINED, interpolated_quantiles
 from pyexpr.measurement.icc_cluster import (
     NO_REPLICATE,
     NO_SPREAD,
+    NO_UPPER_LIMIT,
     bare_signal,
     cluster_signals,
     settled,
@@ -111,7 +112,7 @@ def _interval(bare: Signal, sums: SubjectSums, level: float, plan: Bootstrap) ->
     try:
         high = math.expm1(centre + half) / k
     except OverflowError:
-        # A reliability of 1 in every digit.
+        # An infinite signal is a reliability of 1.
         high = math.inf
     beyond = int((pivots[defined] >= abs(centre) / error).sum())
     return replace(
@@ -121,6 +122,7 @@ def _interval(bare: Signal, sums: SubjectSums, level: float, plan: Bootstrap) ->
         statistic=centre / error,
         df1=NAN,
         p_value=(beyond + 1) / (len(defined) + 1),
+        reason=bare.reason or (NO_UPPER_LIMIT if high == math.inf else ""),
     ), undefined
 
 
