@@ -20,13 +20,6 @@ def said(sentence: str) -> str:
     return f"Interrupted: {sentence}"
 
 
-def main() -> None:
-    """Run the command line."""
-    with ends_at_once(also_after=True):
-        from pyexpr.cli.main import main as run
-    run()
-
-
 @contextmanager
 def ends_at_once(*, also_after: bool) -> Iterator[None]:
     """Let Ctrl-C end the process within the block, which imports what the commands need.

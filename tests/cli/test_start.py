@@ -28,7 +28,7 @@ sys.meta_path.insert(0, Finder)
 sys.argv = ["pyexpr", "doctor"]
 """
 AS_MODULE = "runpy.run_module('pyexpr.cli.main', run_name='__main__')"
-AS_SCRIPT = "from pyexpr.cli.start import main; main()"
+AS_SCRIPT = "from pyexpr.cli.script import main; main()"
 SENTENCE = "Interrupted: stopped by Ctrl-C before the end: no file is half written\n"
 
 
