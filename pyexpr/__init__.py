@@ -72,12 +72,19 @@ __all__ = ["__version__", *sorted([*_PUBLIC, *_MODULES])]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        value = getattr(import_module(_PUBLIC[name]), name)
-    elif name in _MODULES:
-        value = import_module(_MODULES[name])
-    else:
+    if name not in _PUBLIC and name not in _MODULES:
         raise AttributeError(f"module 'pyexpr' has no attribute {name!r}")
+    try:
+        if name in _PUBLIC:
+            value = getattr(import_module(_PUBLIC[name]), name)
+        else:
+            value = import_module(_MODULES[name])
+    except KeyboardInterrupt:
+        from pyexpr.base.errors import Interrupted
+
+        raise Interrupted(
+            f"stopped by Ctrl-C while {name} was imported: ask for it again"
+        ) from None
     globals()[name] = value
     return value
 

@@ -86,10 +86,11 @@ void draw_counts(const std::vector<std::size_t>& strata, std::uint64_t seed, std
     std::size_t n_clusters = 0;
     for (const std::size_t size : strata) n_clusters += size;
     if (n_clusters != counts.shape[1]) throw std::invalid_argument("strata must add up to G");
-    std::fill_n(counts.data, counts.size(), 0);
     InterruptCheck check;
     for (std::size_t r = 0; r < counts.shape[0]; ++r) {
         if (r % 64 == 0) check();
+        // Row by row: a gigabyte is given by the system in seconds, in which to ask, too.
+        std::fill_n(&counts(r, 0), n_clusters, 0);
         ReplicateWords words(seed, stream, first + r);
         std::size_t start = 0;
         for (const std::size_t size : strata) {

@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 # Seconds that a process has to leave its task, with its temporary files removed.
 _PATIENCE = 1.0
+# In a process: whether it has a task, which may have temporary files.
+_at_work = threading.Event()
 
 
 def available_processors() -> int:
@@ -70,7 +72,7 @@ def in_processes(
             initargs=(theirs,),
         ) as pool:
             try:
-                with main_hidden():
+                with main_hidden(), deaf_from_birth():
                     numbers = {
                         pool.submit(_sendable, function, *task): i for i, task in enumerate(tasks)
                     }
@@ -95,7 +97,11 @@ def in_processes(
 def _sendable(function: Callable[..., T], *task: Any) -> T:
     """Call the function; an error that cannot be sent to the parent keeps its sentence."""
     try:
-        return function(*task)
+        _at_work.set()
+        try:
+            return function(*task)
+        finally:
+            _at_work.clear()
     except SystemExit:
         # Told to end: temporary files are gone by now. The pool would go on with the next task.
         os._exit(1)
@@ -128,7 +134,27 @@ def _follow(parent: Connection) -> None:
 
 
 def _end(*_: object) -> None:
+    if not _at_work.is_set():
+        # Nothing to clean up, and the pool would print an exception of its beginning.
+        os._exit(1)
     sys.exit(1)
+
+
+@contextmanager
+def deaf_from_birth() -> Iterator[None]:
+    """Start new processes in which Ctrl-C waits, as they inherit what is blocked here.
+
+    A terminal sends it to all of them; one that still imports would print a traceback. Here
+    it is heard at the end.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

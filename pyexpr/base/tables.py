@@ -19,6 +19,20 @@ if TYPE_CHECKING:
 
 # Variances of mean squares are of the fourth power: 1e300 is below the largest float.
 _LARGEST = 1e75
+# Among the attributes of a data frame: the file that it was read from.
+_FILE = "pyexpr: file"
+
+
+def from_file(frame: pd.DataFrame, path: object) -> pd.DataFrame:
+    """Return the table with the name of its file, which errors then say."""
+    frame.attrs[_FILE] = str(path)
+    return frame
+
+
+def called(table: Any, what: str) -> str:
+    """Return what a table (or a column of one) is in a sentence: with its file, if it has one."""
+    file = getattr(table, "attrs", {}).get(_FILE)
+    return what if file is None else f"{what} ({file})"
 
 
 def as_frame(data: Any, *, what: str = "data") -> pd.DataFrame:
@@ -81,7 +95,9 @@ def require_columns(frame: pd.DataFrame, names: Iterable[str], *, what: str) -> 
     """Raise `ColumnError` naming the first column of `names` that `frame` lacks."""
     for name in names:
         if name not in frame.columns:
-            raise ColumnError(f"{have(what)} no column {name!r}; {near_names(name, frame.columns)}")
+            raise ColumnError(
+                f"{have(called(frame, what))} no column {name!r}; {near_names(name, frame.columns)}"
+            )
 
 
 def check_magnitude(values: NDArray[np.float64], *, name: str) -> None:
@@ -121,6 +137,7 @@ def numeric_column(
     import pandas as pd
 
     require_columns(frame, [name], what=what)
+    what = called(frame, what)
     column = frame[name]
     _check_holds_numbers(column, name, what)
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
@@ -234,6 +251,7 @@ def column_or_array(
         require_columns(frame, [value], what=what)
         return value, frame[value]
     refuse_another_order(value, frame, argument=argument, what=what)
+    what = called(frame, what)
     name = str(getattr(value, "name", None) or argument)
     value = as_column(value, argument=f"{argument}=")
     array = np.asarray(value)
@@ -276,6 +294,7 @@ def refuse_categories(frame: Any, names: Iterable[Any], *, what: str) -> None:
     """Raise `ColumnError` for features that are categories: their numbers are no amounts."""
     import pandas as pd
 
+    what = called(frame, what)
     for name in names:
         if isinstance(getattr(frame[name], "dtype", None), pd.CategoricalDtype):
             raise ColumnError(
@@ -295,6 +314,7 @@ def label_codes(
     """
     import pandas as pd
 
+    what = called(values, what)
     series = pd.Series(as_column(values, argument=f"column {name!r} of {what}"))
     if series.dtype == "str":
         # Text and nothing else: looked at once, and sorted as Python sorts its few labels.

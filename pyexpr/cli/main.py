@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import re
-import sys
-import warnings
-from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from pyexpr.cli.start import BEFORE_THE_END, STATUS, ends_at_once, raises_interrupted, said
 
-import typer
+with ends_at_once(also_after=__name__ == "__main__"):
+    import re
+    import sys
+    import warnings
+    from collections.abc import Iterable, Iterator
+    from contextlib import contextmanager
+    from pathlib import Path
+    from typing import TYPE_CHECKING, Annotated, Any
 
-from pyexpr.base.errors import DataError, PyexprError
+    import typer
+    from typer.core import TyperGroup
+
+    from pyexpr.base.errors import DataError, Interrupted, PyexprError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,9 +24,31 @@ if TYPE_CHECKING:
     from pyexpr.base.results import Result
     from pyexpr.study.pipeline import Study
 
-_INTERRUPTED = 130
+
+class _Commands(TyperGroup):
+    """All commands; of an interrupt each says what is true of it."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        with _one_sentence():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _one_sentence():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        typer.echo(said(str(stop)), err=True)
+        # Typer knows this status too, but would say nothing.
+        raise typer.Exit(STATUS) from None
+
 
 app = typer.Typer(
+    cls=_Commands,
     help="Context-dependent models of expressiveness: reliability, factor scores, features, "
     "models, and their comparison.",
     no_args_is_help=True,
@@ -225,11 +252,10 @@ def icc(
     if study is not None:
         _finish(study.reliability().tables["reliability"], output)
         return
-    from pyexpr.base.csv_file import read_csv
     from pyexpr.measurement.icc.icc import icc as compute
 
     labels = [*_names(targets), *_names(by), *_names(raters), *_names(cluster)]
-    table = read_csv(data, labels=labels, what=f"the ratings ({data})")
+    table = _table(data, labels=labels, what="the ratings")
     forms = form if form == "all" else _forms(form)
     result = compute(
         table,
@@ -277,12 +303,11 @@ def cfa(
             _write(tables["scores"], scores)
         _finish(tables["parameters"], output)
         return
-    from pyexpr.base.csv_file import read_csv
     from pyexpr.measurement.factor.cfa import cfa as compute
 
     if not _names(indicators):
         raise typer.BadParameter("name the columns: --indicators response,emotion,motion")
-    table = read_csv(data, labels=_names(group), what=f"data ({data})")
+    table = _table(data, labels=_names(group), what="data")
     fit = compute(
         table, {factor: _names(indicators)}, group=group, engine=engine, positive=positive
     )
@@ -426,28 +451,38 @@ def compare(
     if study is not None:
         _finish(study.comparison().tables["comparison"], output)
         return
-    from pyexpr.base.csv_file import read_csv
+    from pyexpr.base.results import Result
     from pyexpr.inference.comparison.comparison import compare_models
 
     if not _names(predictions):
         raise typer.BadParameter("name the models' columns: --predictions elastic_net,lstm")
     labels = [cluster, *_names(context), *_names(fold)]
-    table = read_csv(data, labels=labels, what=f"the table of predictions ({data})")
-    result = compare_models(
-        _whole_numbers(table, labels),
-        truth=truth,
-        predictions=_names(predictions),
-        cluster=cluster,
-        context=context,
-        metrics=_names(metrics),
-        score_range=score_range,
-        method=method,
-        fold=fold,
-        ratio=ratio,
-        n_boot=n_boot,
-        confidence=confidence,
-        seed=seed,
-    )
+    table = _table(data, labels=labels, what="the table of predictions")
+    try:
+        result = compare_models(
+            _whole_numbers(table, labels),
+            truth=truth,
+            predictions=_names(predictions),
+            cluster=cluster,
+            context=context,
+            metrics=_names(metrics),
+            score_range=score_range,
+            method=method,
+            fold=fold,
+            ratio=ratio,
+            n_boot=n_boot,
+            confidence=confidence,
+            seed=seed,
+        )
+    except Interrupted as stop:
+        if not isinstance(stop.result, Result):
+            raise
+        # Of the exception, in which a caller from Python would find them, nobody hears here.
+        made = stop.result.provenance()["n_boot"]
+        raise Interrupted(
+            f"stopped by Ctrl-C after {made} of {n_boot} replicates: nothing is kept; a smaller "
+            "--n-boot ends sooner"
+        ) from None
     if replicates is not None:
         import pandas as pd
 
@@ -462,6 +497,14 @@ def doctor() -> None:
     from pyexpr.diagnosis import doctor as examine
 
     typer.echo(str(examine()))
+
+
+def _table(path: Path, *, labels: list[str], what: str) -> pd.DataFrame:
+    """Read a table whose file errors name, those of the functions that get it, too."""
+    from pyexpr.base.csv_file import read_csv
+    from pyexpr.base.tables import from_file
+
+    return from_file(read_csv(path, labels=labels, what=f"{what} ({path})"), path)
 
 
 def _names(text: str | None) -> list[str]:
@@ -553,15 +596,15 @@ def main() -> None:
     """Run the command line; an error of pyexpr is one sentence, not a traceback."""
     warnings.showwarning = _show_warning
     try:
-        app()
+        with raises_interrupted():
+            app()
     except PyexprError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(1)
-    except SystemExit as stop:
-        # Typer turns an interrupt into this status.
-        if stop.code == _INTERRUPTED:
-            typer.echo("Interrupted; what was finished is kept: run it again to go on.", err=True)
-        raise
+    except KeyboardInterrupt as stop:
+        # Before or after the commands.
+        typer.echo(said(str(stop) or BEFORE_THE_END), err=True)
+        sys.exit(STATUS)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from pyexpr.base.errors import DataError
 from pyexpr.base.foreign import as_column
 from pyexpr.base.results import jsonable
+from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import checked_seed
 from pyexpr.deep.checkpoints import Checkpoint, Tensors
@@ -26,6 +27,7 @@ from pyexpr.deep.devices import choose_place
 from pyexpr.deep.persistence import from_bytes, read_model, to_bytes, write_model
 from pyexpr.deep.training import Examples, Part, Trained, TrainingOptions, predicted, train
 from pyexpr.modeling.splits import subject_folds
+from pyexpr.modeling.unfitted import unfit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +36,13 @@ if TYPE_CHECKING:
 # Bytes of the fingerprint in the name of a checkpoint: two never meet by chance.
 _FINGERPRINT = 16
 _HISTORY = ("seed", "epoch", "train_rmse", "validation_rmse", "best")
+
+
+def _epochs_kept(regressor: Any, *_: Any, **__: Any) -> str:
+    """Say what an interrupted training leaves."""
+    if regressor.checkpoint_dir is None:
+        return "it is not fitted; with checkpoint_dir= the epochs done would be kept"
+    return "the epochs done are in its checkpoint_dir; fit it again with resume=True to go on"
 
 
 class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
@@ -89,6 +98,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
 
     # --- scikit-learn's methods ---
 
+    @stoppable("a deep model was trained", kept=_epochs_kept, undo=unfit)
     def fit(
         self,
         X: Any,
@@ -155,6 +165,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         mean: NDArray[np.float64] = self.predict_each(X).mean(axis=0)
         return mean
 
+    @stoppable("clips were predicted")
     def predict_each(self, X: Any) -> NDArray[np.float64]:
         """Return the predictions of `X` by each seed's module, shape (n_seeds, n)."""
         check_is_fitted(self, "modules_")

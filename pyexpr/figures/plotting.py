@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, wraps
+from inspect import cleandoc
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 from xml.sax.saxutils import escape
 
 from pyexpr.base.files import whole_file
@@ -167,6 +168,59 @@ def hand_over(figure: Figure) -> Figure:
 
     list_in_pyplot(figure)
     return figure
+
+
+P = ParamSpec("P")
+
+
+def drawn(labels: str) -> Callable[[Callable[P, Figure]], Callable[P, Figure]]:
+    """Make a result's `plot` of the method that draws it: handed over, and described like all.
+
+    What ``names=`` and ``width_mm=`` are, and what is returned, is written here once. The
+    method's docstring says what is drawn; further arguments stand in its Parameters.
+
+    Parameters
+    ----------
+    labels : str
+        What has labels in the figure, for the description of ``names=``.
+    """
+
+    def decorate(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+        @wraps(draw)
+        def plot(*args: P.args, **kwargs: P.kwargs) -> Figure:
+            return hand_over(draw(*args, **kwargs))
+
+        plot.__doc__ = _described(draw.__doc__, labels)
+        return plot
+
+    return decorate
+
+
+def _described(docstring: str | None, labels: str) -> str | None:
+    """Return the docstring with the sections that every `plot` has."""
+    if docstring is None:  # Python was told to drop them.
+        return None
+    heads = ("Parameters", "Raises", "Examples")
+    parts = dict.fromkeys(heads, "")
+    text, *sections = re.split(r"^(\w+)\n-+\n", cleandoc(docstring), flags=re.MULTILINE)
+    parts |= dict(zip(sections[::2], sections[1::2], strict=True))
+    parts["Parameters"] = parts["Parameters"].rstrip() + _SHARED_PARAMETERS.format(labels=labels)
+    parts = {"Parameters": parts.pop("Parameters"), "Returns": _RETURNED, **parts}
+    found = [f"{head}\n{'-' * len(head)}\n{part.strip()}" for head, part in parts.items() if part]
+    return "\n\n".join([text.rstrip(), *found]) + "\n"
+
+
+_SHARED_PARAMETERS = """
+names : mapping of label to str, optional
+    Names to show for {labels}; others are shown as they are,
+    with blanks for underscores.
+width_mm : float
+    Printed width; 180 fills a page of most journals, 85 one column.
+"""
+_RETURNED = """
+matplotlib Figure
+    A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
+"""
 
 
 def text_width_mm(text: str, size: float = SIZE_BODY, weight: str = "normal") -> float:

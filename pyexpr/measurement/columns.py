@@ -9,6 +9,7 @@ import numpy as np
 from pyexpr.base.errors import ColumnError, DataError, FactorModelError, have, listed, near_names
 from pyexpr.base.tables import (
     as_frame,
+    called,
     column_or_array,
     label_codes,
     numeric_column,
@@ -42,7 +43,7 @@ def rows_to_fit(data: Any) -> pd.DataFrame:
     """Return the data of a factor model as a data frame; without rows `FactorModelError`."""
     frame = as_frame(data)
     if not len(frame):
-        raise FactorModelError(f"{have('data')} no rows", reason="too_few_rows")
+        raise FactorModelError(f"{have(called(frame, 'data'))} no rows", reason="too_few_rows")
     return frame
 
 

@@ -18,8 +18,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed, near_names
 from pyexpr.base.foreign import as_column, as_pandas, as_values
+from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import label_codes
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
+from pyexpr.modeling.unfitted import unfit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +78,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self.estimator = estimator
         self.context = context
 
+    @stoppable("models were fitted", kept="there are none", undo=unfit)
     def fit(
         self,
         X: Any,

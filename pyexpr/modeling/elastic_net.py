@@ -16,9 +16,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.foreign import as_column, as_values
+from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import label_codes, refuse_categories
 from pyexpr.inference.coefficients.penalised import ALPHAS, L1_RATIOS, TIE
 from pyexpr.modeling.splits import subject_folds
+from pyexpr.modeling.unfitted import unfit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,6 +118,7 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
         self.n_folds = n_folds
         self.seed = seed
 
+    @stoppable("the elastic net was fitted", kept="it is not fitted", undo=unfit)
     def fit(
         self,
         X: ArrayLike,

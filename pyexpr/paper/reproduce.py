@@ -13,6 +13,7 @@ from pyexpr.base.errors import DataError, StudyError
 from pyexpr.base.files import writable_folder, write_text
 from pyexpr.base.outputs import check_folder_outputs
 from pyexpr.base.results import Result
+from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import checked_seed
 from pyexpr.paper import published_numbers
@@ -160,6 +161,7 @@ def _flat(row: PaperRow) -> dict[str, Any]:
     return flat | {"status": row.status, "remark": row.remark}
 
 
+@stoppable("a study of the paper's size was simulated and analysed")
 def reproduce_paper(
     *,
     subjects: int = PAPER_SUBJECTS,

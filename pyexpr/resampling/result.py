@@ -14,6 +14,7 @@ from pyexpr.base.checks import is_whole
 from pyexpr.base.errors import DataError, Interrupted, PyexprWarning, warn_user
 from pyexpr.base.progress import pieces
 from pyexpr.base.results import Result
+from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import BOOTSTRAP
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 R = TypeVar("R", bound="ReplicatedResult")
+
+# So many replicates, all rows together, are sorted in a fraction of a second.
+_SORTED_AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,7 @@ class ReplicatedResult(Result):
         """Return the method of the intervals."""
         return self.intervals.asked
 
+    @stoppable("intervals were computed", kept="the result is as it was")
     def interval(self, *, method: str | None = None, confidence: float | None = None) -> Self:
         """Return the same with other intervals, from the same draws.
 
@@ -181,6 +186,7 @@ class ReplicatedResult(Result):
         level = self.intervals.confidence if confidence is None else confidence
         return judged(self, method or self.method, level, self.intervals.rule)
 
+    @stoppable("replicates were added", kept="the result is as it was", hands_over=True)
     def extend(self, n: int) -> Self:
         """Return the result with `n` more replicates: as if all had been asked for at once.
 
@@ -210,6 +216,7 @@ class ReplicatedResult(Result):
             self.intervals.rule,
         )
 
+    @stoppable("tests were judged together", kept="the result is as it was")
     def adjust(self, rule: str) -> Self:
         """Return the result with tests judged together and simultaneous intervals.
 
@@ -285,6 +292,16 @@ def judged(result: R, method: str | None, confidence: float, rule: str | None) -
     return found
 
 
+def _soon(result: ReplicatedResult, method: str | None) -> bool:
+    """Say whether intervals by this method take a fraction of a second."""
+    if method is None or method == DEFAULT:
+        return True
+    # An error within each replicate takes longer than the replicates did.
+    return (
+        not method.startswith("studentized") and result.evidence.replicates.size <= _SORTED_AT_ONCE
+    )
+
+
 def completed(result: R, wanted: int, method: str | None, confidence: float, rule: str | None) -> R:
     """Return the result judged, or hand over what Ctrl-C has left of it.
 
@@ -294,12 +311,14 @@ def completed(result: R, wanted: int, method: str | None, confidence: float, rul
         If there are fewer than `wanted` replicates, or Ctrl-C is pressed now.
     """
     made = result.n_boot
+    if made < wanted and not _soon(result, method):
+        method = DEFAULT
     try:
         kept = judged(result, method, confidence, rule)
     except (DataError, KeyboardInterrupt) as error:
         if made == wanted and isinstance(error, DataError):
             raise
-        # Too few replicates for this method, or no time for it.
+        # Too few replicates for this method, or no patience for it.
         kept = judged(result, DEFAULT, confidence, None)
     else:
         if made == wanted:

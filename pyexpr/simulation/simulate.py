@@ -16,6 +16,7 @@ from pyexpr.base.outputs import check_folder_outputs
 from pyexpr.base.processes import in_processes
 from pyexpr.base.progress import progress as progress_bar
 from pyexpr.base.results import Result
+from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import checked_seed
 from pyexpr.simulation.clips import CLIP_STARTS, CONTEXTS, simulated_subject, subject_label
@@ -138,6 +139,7 @@ class SimulationResult(Result):
         return ("These data are simulated; what is true of them is in truth.json.",)
 
 
+@stoppable("a study was simulated", kept="the files done are kept; call it again to go on")
 def simulate_study(
     folder: Path | str,
     *,

@@ -16,6 +16,7 @@ from pyexpr.base.contents import KnownFile
 from pyexpr.base.errors import PyexprError, PyexprWarning, StudyError, warn_user
 from pyexpr.base.files import writable_folder, write_text
 from pyexpr.base.results import Result
+from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.measurement.engines.choice import r_versions
 from pyexpr.study import models_stage, stages
@@ -61,6 +62,9 @@ def _of_one_state(
     What was read before is read again if a file has changed since.
     """
 
+    @stoppable(
+        "the study was run", kept="the stages that were finished are stored; run it again to go on"
+    )
     @wraps(method)
     def begun(study: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
         study._enter()

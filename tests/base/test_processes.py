@@ -33,6 +33,10 @@ def fail(kind):
         os._exit(3)
     return kind
 
+def blocked():
+    import signal
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
 def write(path):
     with whole_file(path) as part:
         part.write_text("half")
@@ -93,3 +97,10 @@ def test_an_interrupt_ends_the_tasks_at_work_and_leaves_no_part(
     # Ten minutes are left of each task.
     assert time.monotonic() - begun < 300
     assert sorted(path.name for path in folder.iterdir()) == ["0.begun", "1.begun"]
+
+
+def test_new_processes_do_not_hear_a_ctrl_c_while_they_begin(work) -> None:
+    found = dict(in_processes(work.blocked, [(), ()], n_jobs=2, what="looks"))
+    # From before the first line of Python in them; here it is heard again.
+    assert found == {0: True, 1: True}
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

@@ -230,6 +230,30 @@ def test_ctrl_c_while_studentising_keeps_the_replicates(monkeypatch):
     assert (kept.n_boot, kept.method) == (60, "jackknife_t")
 
 
+@pytest.mark.parametrize(("method", "at_once"), [("percentile", 0), ("studentized", 10**9)])
+def test_what_ctrl_c_leaves_is_judged_at_once(monkeypatch, method, at_once):
+    """By the jackknife where sorting, or errors within the replicates, would take long."""
+
+    def pressed(self, n, *, first=0, **options):
+        if first:
+            raise KeyboardInterrupt
+        return real(self, n, first=first, **options)
+
+    def never(*_, **__):
+        raise AssertionError("takes longer than the replicates did")
+
+    real = MetricDesign.replicates
+    monkeypatch.setattr("pyexpr.inference.comparison.evidence._STEPS", 4096 * 48)
+    monkeypatch.setattr("pyexpr.resampling.result._SORTED_AT_ONCE", at_once)
+    monkeypatch.setattr(MetricDesign, "replicates", pressed)
+    monkeypatch.setattr(MetricDesign, "standard_errors", never)
+    # Nor is all that was made copied.
+    monkeypatch.setattr("pyexpr.resampling.intervals.from_draws.summarise", never)
+    with pytest.raises(Interrupted, match=r"after 4096 of 10000 .* by jackknife_t,") as stop:
+        compare(table(), n_boot=10_000, method=method, seed=3)
+    assert (stop.value.result.n_boot, stop.value.result.method) == (4096, "jackknife_t")
+
+
 def test_interval_changes_method_and_level_without_new_draws():
     frame = table()
     first = compare(frame, n_boot=200)

@@ -213,3 +213,43 @@ def test_the_subject_column_of_a_wide_table_is_no_rater() -> None:
         icc(wide.drop_duplicates("subject"), ratings=["a", "b"])
     assert icc(wide, cluster="subject").counts()["n_raters"].item() == 2
     assert known.counts()["n_raters"].item() == 2
+
+
+def test_replicates_without_a_finite_log_ratio_are_counted_without_a_warning() -> None:
+    """Few subjects of one clip: drawn again and again, their clips do not differ at all."""
+    score = np.array([[2, 1, 1], [1, 2, 1], [1, 1, 1], [1, 1, 2], [3, 2, 3]], float)
+    frame = pd.DataFrame(
+        {
+            "subject": np.repeat(np.arange(5), 3), "clip": np.repeat(np.arange(5), 3),
+            "rater": np.tile(np.arange(3), 5), "score": score.ravel(),
+        }
+    )  # fmt: skip
+    with pytest.warns(PyexprWarning):
+        found = boot(frame, raters=None, form="ICC(1,1)", n_boot=500)
+    # By hand: without variation within or between the clips, of all drawn or without one drawn.
+    means, inside = score.mean(axis=1), score.var(axis=1)
+    undefined = 0
+    for times in draw_counts((5,), 500, seed=5):
+        parts = [times, *(times - np.eye(5, dtype=int)[g] for g in np.flatnonzero(times))]
+        spreads = [np.ptp(np.repeat(means, part)) if part.sum() > 1 else 0.0 for part in parts]
+        errors = [float(inside @ part) for part in parts]
+        bad = min(spreads) < SUMS or min(errors) < SUMS or min(map(np.count_nonzero, parts)) < 1
+        undefined += bad
+    assert found.groups[0].n_undefined == undefined > 50
+    assert found.tidy()["reason"].str.contains(f"not defined in {undefined} of 500").all()
+
+
+def test_an_upper_limit_beyond_all_numbers_is_said() -> None:
+    """Ratings of which the subjects say next to nothing: the limit's signal overflowed."""
+    score = [[0, -1], [1, 0], [0, -1], [0, 0], [0, 0], [0, 0], [-1, 0], [0, 0], [0, 0], [1, 0]]
+    frame = pd.DataFrame(
+        {
+            "subject": np.repeat(np.arange(5), 4), "clip": np.repeat(np.arange(10), 2),
+            "rater": np.tile(np.arange(2), 10), "score": np.ravel(score).astype(float),
+        }
+    )  # fmt: skip
+    with pytest.warns(PyexprWarning):
+        row = boot(frame, form="ICC(C,1)", n_boot=500, seed=0).tidy().iloc[0]
+    assert row["conf_high"] == 1
+    assert row["reason"] == "the subjects set no upper limit below 1"
+    assert -1 <= row["conf_low"] < row["estimate"]

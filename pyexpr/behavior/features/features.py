@@ -13,6 +13,7 @@ from pyexpr.base.errors import ColumnError, DataError, counted, listed
 from pyexpr.base.processes import checked_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.results import Result
+from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import as_frame, require_columns
 from pyexpr.base.versions import versions
 from pyexpr.behavior.features.binning import Binning
@@ -155,6 +156,7 @@ class _Rows:
     sha256: str
 
 
+@stoppable("features were computed")
 def extract_features(
     recordings: FrameLike | str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,

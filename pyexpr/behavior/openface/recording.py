@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pyexpr.base.errors import DataError, OpenFaceError, listed, near_names
 from pyexpr.base.results import Result
+from pyexpr.base.stopping import stoppable
 from pyexpr.behavior.openface.csv import Columns, open_source, read_columns
 from pyexpr.behavior.openface.layout import (
     FEATURE_GROUPS,
@@ -161,6 +162,7 @@ class OpenFaceRecording(Result):
         return f"<OpenFaceRecording {self.heading()}>"
 
 
+@stoppable("a recording was read")
 def read_openface(
     path: str | os.PathLike[str],
     *,
@@ -346,6 +348,7 @@ def _dropped_notes(columns: Columns) -> tuple[str, ...]:
     return notes
 
 
+@stoppable("a recording was read")
 def describe_openface(path: str | os.PathLike[str]) -> pd.DataFrame:
     r"""Say in one table row what an OpenFace file holds.
 

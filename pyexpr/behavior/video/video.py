@@ -14,6 +14,7 @@ from pyexpr.base.errors import ColumnError, DataError
 from pyexpr.base.files import cache_folder, writable_folder
 from pyexpr.base.processes import checked_processes, in_processes
 from pyexpr.base.progress import progress as shown
+from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 from pyexpr.base.versions import package_version
 from pyexpr.base.video_file import index_video
@@ -80,6 +81,7 @@ def describe_video(path: str | os.PathLike[str]) -> pd.DataFrame:
     return pd.DataFrame([row])
 
 
+@stoppable("videos were decoded", kept="the clips done are in the cache; call it again to go on")
 def read_video_clips(
     clips: FrameLike,
     *,

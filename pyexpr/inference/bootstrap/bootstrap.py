@@ -10,9 +10,10 @@ import numpy as np
 
 from pyexpr.base.checks import checked_threads, is_number
 from pyexpr.base.errors import DataError
-from pyexpr.base.tables import as_frame
+from pyexpr.base.stopping import stoppable
+from pyexpr.base.tables import as_frame, called
 from pyexpr.core.streams import checked_seed
-from pyexpr.figures.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.inference.bootstrap.draws import TABLE, Plan, StatisticDraws, read_statistic
 from pyexpr.inference.bootstrap.plot import statistics_figure
 from pyexpr.inference.clusters import (
@@ -86,25 +87,13 @@ class BootstrapResult(ReplicatedResult):
         """
         return ReplicatedResult.tidy(self)
 
+    @drawn("statistics")
     def plot(
         self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
     ) -> Figure:
         """Draw every statistic with its interval, all on one axis.
 
         A line marks `null`, where that was given. A limit beyond the axis ends in an arrowhead.
-
-        Parameters
-        ----------
-        names : mapping of label to str, optional
-            Names to show for statistics; others are shown as they are,
-            with blanks for underscores.
-        width_mm : float
-            Printed width; 180 fills a page of most journals, 85 one column.
-
-        Returns
-        -------
-        matplotlib Figure
-            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
 
         Examples
         --------
@@ -116,12 +105,10 @@ class BootstrapResult(ReplicatedResult):
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
         ['mean of y']
         """
-        return hand_over(
-            statistics_figure(
+        return statistics_figure(
                 self.tidy(), self.evidence.null, confidence=self.intervals.confidence,
                 names=names, width_mm=width_mm,
-            )
-        )  # fmt: skip
+            )  # fmt: skip
 
     def keys(self) -> Mapping[str, Sequence[str]]:
         """Return the term of every row."""
@@ -178,6 +165,7 @@ class BootstrapResult(ReplicatedResult):
         )
 
 
+@stoppable("the statistic was resampled", hands_over=True)
 def cluster_bootstrap(
     table: FrameLike,
     statistic: Statistic | Mapping[str, Statistic],
@@ -277,7 +265,7 @@ def cluster_bootstrap(
         raise DataError(f"null= must be a finite number, or None to test nothing, not {null!r}")
     n_threads = checked_threads(n_threads)
     if not len(frame):
-        raise DataError(f"{TABLE} has no rows")
+        raise DataError(f"{called(frame, TABLE)} has no rows")
     name, codes, labels = read_clusters(frame, cluster, what=TABLE)
     everywhere = np.ones(len(frame), dtype=bool)
     check_enough(codes, labels, everywhere)

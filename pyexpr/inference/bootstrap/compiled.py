@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from pyexpr.core.interrupts import handled, held
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 
 def is_compiled(statistic: object) -> bool:
@@ -48,28 +50,20 @@ def compile_statistic(
     DataError
         If numba cannot compile the statistic, or it does not return numbers.
     """
-    # numba's compiler calls back into Python, where the exception of a Ctrl-C can be lost.
-    with held() as hold:
-        found = _compiled(name, statistic, rows)
-    handled(hold, f"stopped by Ctrl-C while numba compiled the statistic {name!r}")
-    return found
-
-
-def _compiled(
-    name: str, statistic: Callable[..., Any], rows: NDArray[np.float64]
-) -> tuple[CompiledStatistic, NDArray[np.float64]]:
-    numba = _numba()
+    numba = _whole(name, _numba)
     is_callback = hasattr(statistic, "address")
     try:
         if is_callback:
             # Compiled anew as a plain function, whose exceptions can be caught.
             inner = _jitted(numba, statistic.__wrapped__)  # type: ignore[attr-defined]
-            compiled = CompiledStatistic(*_callback(numba, inner, pointers=True), 1)
+            callback = _whole(name, lambda: _callback(numba, inner, pointers=True))
+            compiled = CompiledStatistic(*callback, 1)
             return compiled, _called(name, compiled, rows)
         inner = statistic if is_compiled(statistic) else _jitted(numba, statistic)
-        at_all = _numbers(name, inner(rows, np.ones(rows.shape[1])))
+        at_all = _numbers(name, _whole(name, lambda: inner(rows, np.ones(rows.shape[1]))))
         several = at_all.ndim == 1
-        callback = _callback(numba, inner, several=at_all.size if several else 0)
+        n_values = at_all.size if several else 0
+        callback = _whole(name, lambda: _callback(numba, inner, several=n_values))
         return CompiledStatistic(*callback, at_all.size), np.atleast_1d(at_all)
     except numba.core.errors.NumbaError as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -77,6 +71,17 @@ def _compiled(
             f"numba cannot compile the statistic {name!r} for rows (columns, n) and weights (n,) "
             f"of float64: {' '.join(lines[:3])}"
         ) from error
+
+
+def _whole(name: str, compile_one: Callable[[], T]) -> T:
+    """Compile one function; a Ctrl-C meanwhile is heard when it is done, in a second or so.
+
+    numba's compiler calls back into Python, where the exception of a Ctrl-C can be lost.
+    """
+    with held() as hold:
+        found = compile_one()
+    handled(hold, f"stopped by Ctrl-C while numba compiled the statistic {name!r}")
+    return found
 
 
 def _numbers(name: str, found: Any) -> NDArray[np.float64]:

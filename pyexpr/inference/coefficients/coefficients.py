@@ -12,9 +12,10 @@ from pyexpr.base.checks import checked_threads, confidence_level, whole_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, counted, listed
 from pyexpr.base.results import Result
+from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import BOOTSTRAP, checked_seed
-from pyexpr.figures.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.inference.clusters import warn_of_few_subjects_for_slopes
 from pyexpr.inference.coefficients.cluster_ols import CORRECTIONS
 from pyexpr.inference.coefficients.data import as_fitted, read_data
@@ -164,29 +165,16 @@ class CoefficientResult(CoefficientEvidence, Result):
         view.flags.writeable = False
         return view
 
+    @drawn("contexts and features")
     def plot(
         self, *, names: Mapping[str, str] | None = None, width_mm: float = FULL_WIDTH_MM
     ) -> Figure:
         """Draw weights with intervals of the procedure, and slopes with confidence intervals.
 
         A panel per context, as the paper's figure 4.
-
-        Parameters
-        ----------
-        names : mapping of str to str, optional
-            Names to show for contexts and features.
-        width_mm : float
-            Printed width; 180 fills a page of most journals, 85 one column.
-
-        Returns
-        -------
-        matplotlib Figure
-            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
         """
-        return hand_over(
-            coefficients_figure(
-                self.tidy(), names=names, confidence=self.confidence, width_mm=width_mm
-            )
+        return coefficients_figure(
+            self.tidy(), names=names, confidence=self.confidence, width_mm=width_mm
         )
 
     def heading(self) -> str:
@@ -331,6 +319,7 @@ class CoefficientResult(CoefficientEvidence, Result):
         return replace(result, remarks=(*result.remarks, remark))
 
 
+@stoppable("coefficients were estimated")
 def context_coefficients(
     X: FrameLike | NDArray[Any],
     y: ArrayLike,

@@ -10,7 +10,8 @@ import numpy as np
 from pyexpr.base.checks import checked_threads, is_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
-from pyexpr.base.tables import as_frame
+from pyexpr.base.stopping import stoppable
+from pyexpr.base.tables import as_frame, called
 from pyexpr.core.streams import checked_seed
 from pyexpr.inference.clusters import (
     check_enough,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from pyexpr.base.foreign import FrameLike
 
 
+@stoppable("models were compared", hands_over=True)
 def compare_models(
     table: FrameLike,
     *,
@@ -185,7 +187,7 @@ def compare_models(
     width = checked_score_range(score_range, metrics)
     n_threads = checked_threads(n_threads)
     if not len(frame):
-        raise DataError(f"{TABLE} has no rows")
+        raise DataError(f"{called(frame, TABLE)} has no rows")
     models, used = read_models(frame, truth, predictions)
     cluster_name, codes, labels = read_clusters(frame, cluster, what=TABLE)
     contexts, context_rows = read_contexts(frame, context)

@@ -11,6 +11,7 @@ import numpy as np
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed, near_names
 from pyexpr.base.tables import (
+    called,
     check_magnitude,
     column_or_array,
     label_codes,
@@ -119,12 +120,12 @@ class _Columns:
         if column.dtype == np.float64:
             values = column.to_numpy()
             if len(values) and np.isfinite(values).all():
-                check_magnitude(values, name=f"column {name!r} of {TABLE}")
+                check_magnitude(values, name=f"column {name!r} of {called(column, TABLE)}")
                 return values, None
         values = numeric_column(self._frame, name, what=TABLE)
         there = ~np.isnan(values)
         if not there.any():
-            raise ColumnError(f"column {name!r} of {TABLE} has no value in any row")
+            raise ColumnError(f"column {name!r} of {called(column, TABLE)} has no value in any row")
         return values, there
 
 
@@ -201,7 +202,7 @@ def read_models(
     complete = _all_there(np.ones(len(frame), dtype=bool), *map(table.there, needed))
     if not complete.any():
         raise DataError(
-            f"no row of {TABLE} has the truth {truth!r} and every prediction; "
+            f"no row of {called(frame, TABLE)} has the truth {truth!r} and every prediction; "
             "leave out the model that is missing there, or name its truth (Predictions), which "
             "judges each of its columns on the rows it has"
         )

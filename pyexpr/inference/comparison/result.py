@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, counted
-from pyexpr.figures.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.base.stopping import stoppable
+from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.inference.comparison.evidence import MetricDraws
 from pyexpr.inference.comparison.plot import comparison_figure
 from pyexpr.inference.comparison.quantities import DIFFERENT_CRITERIA, DIFFERENT_ROWS, Row, families
@@ -96,6 +97,7 @@ class ComparisonResult(ReplicatedResult):
         """Return the differences between models by metric and context, and so the ratios."""
         return families(self.rows)
 
+    @stoppable("signs were flipped")
     def sign_flip(self, *, n_flips: int = 10_000) -> SignFlipResult:
         """Test every difference between models by exchanging their predictions.
 
@@ -137,6 +139,7 @@ class ComparisonResult(ReplicatedResult):
             n_threads=self.draws.n_threads,
         )
 
+    @drawn("models, contexts and metrics")
     def plot(
         self,
         *,
@@ -148,6 +151,9 @@ class ComparisonResult(ReplicatedResult):
     ) -> Figure:
         """Draw levels and differences with their intervals, a panel per context.
 
+        An arrowhead marks a limit that is infinite, a hollow mark what has no interval; what has
+        no value says "undefined".
+
         Parameters
         ----------
         between : {"models", "contexts"}
@@ -155,18 +161,6 @@ class ComparisonResult(ReplicatedResult):
             levels, or those of each model between contexts, a panel per pair of them.
         metrics, contexts : sequence of str, optional
             Draw these alone; a pair of contexts is ``"a - b"``.
-        names : mapping of str to str, optional
-            Names to show for models, contexts and metrics.
-        width_mm : float
-            Printed width; 180 fills a page of most journals, 85 one column.
-
-        Returns
-        -------
-        matplotlib Figure
-            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
-            An arrowhead
-            marks a limit that is infinite, a hollow mark what has no interval; what has no
-            value says "undefined".
 
         Raises
         ------
@@ -191,12 +185,10 @@ class ComparisonResult(ReplicatedResult):
         percent = f"{100 * self.intervals.confidence:g} % interval ({self.method})"
         if self.intervals.rule is not None and between == "models":
             percent += f"; of differences simultaneous, by {OF_INTERVALS[self.intervals.rule]}"
-        return hand_over(
-            comparison_figure(
+        return comparison_figure(
                 self.rows, self.tidy(), level=percent, between=between, metrics=metrics,
                 contexts=contexts, names=names, width_mm=width_mm,
-            )
-        )  # fmt: skip
+            )  # fmt: skip
 
     def heading(self) -> str:
         """Return what was compared, on how many subjects and rows."""

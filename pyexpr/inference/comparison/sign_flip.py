@@ -18,7 +18,7 @@ from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.core.sign_flip import FlipPair, flip_pair, sign_flips
 from pyexpr.core.streams import SIGN_FLIPS
-from pyexpr.figures.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.inference.comparison.levels import Group
 from pyexpr.inference.comparison.quantities import Row
 from pyexpr.inference.comparison.sign_flip_plot import sign_flip_figure
@@ -87,25 +87,13 @@ class SignFlipResult(Result):
             }
         )
 
+    @drawn("models, contexts and metrics")
     def plot(
         self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
     ) -> Figure:
         """Draw every difference with its p-value: by metric, a panel per context.
 
         The test gives no intervals; `ComparisonResult.plot` draws those of the comparison.
-
-        Parameters
-        ----------
-        names : mapping of label to str, optional
-            Names to show for models, contexts and metrics; others are shown as they are,
-            with blanks for underscores.
-        width_mm : float
-            Printed width; 180 fills a page of most journals, 85 one column.
-
-        Returns
-        -------
-        matplotlib Figure
-            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
 
         Examples
         --------
@@ -119,7 +107,7 @@ class SignFlipResult(Result):
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
         ['a − b']
         """
-        return hand_over(sign_flip_figure(self.tidy(), names=names, width_mm=width_mm))
+        return sign_flip_figure(self.tidy(), names=names, width_mm=width_mm)
 
     def heading(self) -> str:
         """Return what was tested."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from pyexpr.base.errors import DataError, FewSubjectsWarning, PyexprWarning, warn_user
 from pyexpr.base.progress import pieces
+from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import column_or_array, label_codes
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.factor_model import cluster_sums, fit_resampled
@@ -31,6 +32,7 @@ _FEW = 20
 _FEWEST = 12
 
 
+@stoppable("the factor model was refitted to resampled subjects")
 def bootstrap_cfa(
     data: FrameLike,
     model: ModelLike | MeasurementModel,

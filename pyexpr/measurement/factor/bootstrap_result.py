@@ -11,7 +11,7 @@ import numpy as np
 from pyexpr.base.errors import counted
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
-from pyexpr.figures.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.measurement.factor.bootstrap_intervals import GroupDraws, check_interval, intervals
 from pyexpr.measurement.factor.orientation import Pointing
 from pyexpr.measurement.factor.plot import refits_figure
@@ -105,6 +105,7 @@ class CFABootstrapResult(Result):
         check_interval(changed.method, changed.confidence, self._n_boot)
         return changed
 
+    @drawn("indicators, quantities and groups")
     def plot(
         self,
         *,
@@ -121,16 +122,6 @@ class CFABootstrapResult(Result):
         ----------
         quantities : str or sequence of str, optional
             Draw these alone, of those that `tidy` names.
-        names : mapping of label to str, optional
-            Names to show for indicators, quantities and groups; others are shown as they are,
-            with blanks for underscores.
-        width_mm : float
-            Printed width; 180 fills a page of most journals, 85 one column.
-
-        Returns
-        -------
-        matplotlib Figure
-            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
 
         Examples
         --------
@@ -145,12 +136,10 @@ class CFABootstrapResult(Result):
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
         ['response', 'emotion', 'motion']
         """
-        return hand_over(
-            refits_figure(
+        return refits_figure(
                 self.tidy(), self.group_name, confidence=self.confidence, quantities=quantities,
                 names=names, width_mm=width_mm,
-            )
-        )  # fmt: skip
+            )  # fmt: skip
 
     @property
     def _n_boot(self) -> int:

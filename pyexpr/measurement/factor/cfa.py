@@ -9,6 +9,7 @@ import numpy as np
 
 from pyexpr.base.checks import confidence_level
 from pyexpr.base.errors import DataError, FactorModelError, RError, counted, listed
+from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import column_or_array, label_codes
 from pyexpr.measurement.columns import (
     Categories,
@@ -41,6 +42,7 @@ _SINGULAR = 1e-12
 _CONSTANT = 64 * np.finfo(np.float64).eps
 
 
+@stoppable("the factor model was fitted", kept="there is no result of this fit")
 def cfa(
     data: FrameLike,
     model: ModelLike | MeasurementModel,

@@ -14,7 +14,7 @@ from pyexpr.base.errors import DataError, listed
 from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, column_or_array
 from pyexpr.base.versions import versions
-from pyexpr.figures.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.measurement.columns import Categories, indicator_columns
 from pyexpr.measurement.engines.protocol import FitOutput, FitRequest
 from pyexpr.measurement.factor.notes import fit_notes
@@ -288,6 +288,7 @@ class CFAResult(Result):
             )  # fmt: skip
         return pd.DataFrame(rows)
 
+    @drawn("indicators, factors and groups")
     def plot(
         self,
         *,
@@ -304,16 +305,6 @@ class CFAResult(Result):
         ----------
         interval : {"symmetric", "bounded"}
             As for `standardized`.
-        names : mapping of label to str, optional
-            Names to show for indicators, factors and groups; others are shown as they are,
-            with blanks for underscores.
-        width_mm : float
-            Printed width; 180 fills a page of most journals, 85 one column.
-
-        Returns
-        -------
-        matplotlib Figure
-            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
 
         Examples
         --------
@@ -326,12 +317,10 @@ class CFAResult(Result):
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
         ['response', 'emotion', 'motion']
         """
-        return hand_over(
-            loadings_figure(
+        return loadings_figure(
                 self.standardized(interval), self.group_name, confidence=self.confidence,
                 names=names, width_mm=width_mm,
-            )
-        )  # fmt: skip
+            )  # fmt: skip
 
     def scores(
         self,

@@ -23,6 +23,7 @@ from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.measurement.icc.cluster import (
     NO_REPLICATE,
     NO_SPREAD,
+    NO_UPPER_LIMIT,
     bare_signal,
     cluster_signals,
     settled,
@@ -83,16 +84,19 @@ def bootstrap_signals(
 
 def _interval(bare: Signal, sums: SubjectSums, level: float, plan: Bootstrap) -> tuple[Signal, int]:
     g, k = len(sums.sums), bare.k
-    counts = draw_counts((g,), plan.n_boot, seed=plan.seed)
-    everyone = np.ones((1, g), dtype=counts.dtype)
+    everyone = np.ones((1, g), dtype=np.int32)
     (log,), (centre,), (error,) = _studentised(sums, k, everyone)
     if not math.isfinite(error):
         return replace(bare, reason=NO_REPLICATE), 0
     if error == 0:
         return replace(bare, reason=NO_SPREAD), 0
     step = max(1, _CHUNK // sums.sums.size)
-    pieces = [_studentised(sums, k, counts[at : at + step]) for at in range(0, plan.n_boot, step)]
+    pieces = []
+    for at in range(0, plan.n_boot, step):
+        counts = draw_counts((g,), min(step, plan.n_boot - at), seed=plan.seed, first=at)
+        pieces.append(_studentised(sums, k, counts))
     _, centres, errors = (np.concatenate(part) for part in zip(*pieces, strict=True))
+    # Where leaving out a subject changes nothing the error is 0, and t* not defined either.
     with np.errstate(divide="ignore", invalid="ignore"):
         pivots = np.abs(centres - log) / errors
     pivots[~np.isfinite(pivots)] = np.nan
@@ -105,29 +109,42 @@ def _interval(bare: Signal, sums: SubjectSums, level: float, plan: Bootstrap) ->
         pivots[None, :], [[level]], np.array([len(defined)]), n_threads=1
     )
     half = float(quantile[0, 0]) * error
+    try:
+        high = math.expm1(centre + half) / k
+    except OverflowError:
+        # An infinite signal is a reliability of 1.
+        high = math.inf
     beyond = int((pivots[defined] >= abs(centre) / error).sum())
     return replace(
         bare,
         low=math.expm1(centre - half) / k,
-        high=math.expm1(centre + half) / k,
+        high=high,
         statistic=centre / error,
         df1=NAN,
         p_value=(beyond + 1) / (len(defined) + 1),
+        reason=bare.reason or (NO_UPPER_LIMIT if high == math.inf else ""),
     ), undefined
 
 
 def _studentised(
     sums: SubjectSums, k: float, counts: NDArray[np.int32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """L, C and SE of each row of counts (B, G), over the drawn copies; each (B,)."""
+    """L, C and SE of each row of counts (B, G), over the drawn copies; each (B,).
+
+    All three are NaN where L, or L without one of those drawn, is not a finite number: their
+    ratings agree perfectly, or the means of their targets do not differ. Of such a sample
+    nothing says how far an estimate may lie from the truth.
+    """
     g = counts.shape[1]
     times = counts.astype(np.float64)
     total = times @ sums.sums
     with np.errstate(all="ignore"):
         log = np.log1p(k * sums.theta(total))
         left_out = np.log1p(k * sums.theta(total[:, None, :] - sums.sums))
-        # Who was not drawn cannot be left out.
-        left_out = np.where(counts > 0, left_out, 0.0)
-        middle = (times * left_out).sum(axis=1) / g
-        spread = (times * (left_out - middle[:, None]) ** 2).sum(axis=1)
+    # Who was not drawn cannot be left out.
+    left_out = np.where(counts > 0, left_out, 0.0)
+    log = np.where(np.isfinite(log) & np.isfinite(left_out).all(axis=1), log, np.nan)
+    left_out[np.isnan(log)] = np.nan
+    middle = (times * left_out).sum(axis=1) / g
+    spread = (times * (left_out - middle[:, None]) ** 2).sum(axis=1)
     return log, g * log - (g - 1) * middle, np.sqrt((g - 1) / g * spread)

@@ -11,7 +11,7 @@ import numpy as np
 from pyexpr.base.checks import real_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.results import Result
-from pyexpr.figures.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.measurement.icc.forms import FORMS, Form
 from pyexpr.measurement.icc.intervals import form_row
 from pyexpr.measurement.icc.plot import d_study_figure
@@ -55,25 +55,13 @@ class DStudyResult(Result):
                     rows.append({**head, **{name: row[name] for name in _COLUMNS}})
         return pd.DataFrame(rows, columns=[*self.result.by, *_COLUMNS])
 
+    @drawn("groups and forms")
     def plot(
         self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
     ) -> Figure:
         """Draw the reliability over the number of raters, a panel per group and form.
 
         Where a reliability is missing its reason stands in the panel.
-
-        Parameters
-        ----------
-        names : mapping of label to str, optional
-            Names to show for groups and forms; others are shown as they are,
-            with blanks for underscores.
-        width_mm : float
-            Printed width; 180 fills a page of most journals, 85 one column.
-
-        Returns
-        -------
-        matplotlib Figure
-            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
 
         Examples
         --------
@@ -84,12 +72,10 @@ class DStudyResult(Result):
         >>> [axes.get_title() for axes in figure.axes]
         ['ICC(A,k)']
         """
-        return hand_over(
-            d_study_figure(
+        return d_study_figure(
                 self.tidy(), self.result.by, confidence=self.result.confidence, names=names,
                 width_mm=width_mm,
-            )
-        )  # fmt: skip
+            )  # fmt: skip
 
     def heading(self) -> str:
         """Say what was computed."""

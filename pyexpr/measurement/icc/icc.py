@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pyexpr.base.checks import confidence_level, real_number, whole_number
 from pyexpr.base.errors import DataError, PyexprWarning, SharedSubjectsWarning, warn_user
+from pyexpr.base.stopping import stoppable
 from pyexpr.core.icc import Squares
 from pyexpr.core.streams import checked_seed
 from pyexpr.measurement.columns import refuse_names_of_results
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pyexpr.base.foreign import FrameLike
 
 
+@stoppable("intraclass correlations were computed")
 def icc(
     data: FrameLike | NDArray[Any],
     *,

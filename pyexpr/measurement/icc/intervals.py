@@ -23,7 +23,7 @@ from pyexpr.base.checks import confidence_level, real_number, whole_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.results import Result
 from pyexpr.core.icc import OneWaySquares, TwoWaySquares, wald_limit
-from pyexpr.figures.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.measurement.icc.forms import Form, find_form
 from pyexpr.measurement.icc.plot import icc_figure
 
@@ -273,23 +273,11 @@ class ICCInterval(Result):
         names = [name for name in type(self).__slots__ if name != "confidence"]
         return pd.DataFrame([{name: getattr(self, name) for name in names}])
 
+    @drawn("the form")
     def plot(
         self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
     ) -> Figure:
         """Draw the ICC with its interval.
-
-        Parameters
-        ----------
-        names : mapping of label to str, optional
-            Names to show for the form; others are shown as they are,
-            with blanks for underscores.
-        width_mm : float
-            Printed width; 180 fills a page of most journals, 85 one column.
-
-        Returns
-        -------
-        matplotlib Figure
-            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
 
         Examples
         --------
@@ -298,9 +286,7 @@ class ICCInterval(Result):
         0.0
         """
         table = self.tidy().assign(method="F", reason="")
-        return hand_over(
-            icc_figure(table, (), confidence=self.confidence, names=names, width_mm=width_mm)
-        )
+        return icc_figure(table, (), confidence=self.confidence, names=names, width_mm=width_mm)
 
     def heading(self) -> str:
         """Say what the interval belongs to."""

@@ -11,6 +11,7 @@ import numpy as np
 from pyexpr.base.errors import ColumnError, DataError, listed
 from pyexpr.base.tables import (
     as_frame,
+    called,
     check_magnitude,
     label_codes,
     numeric_column,
@@ -396,7 +397,7 @@ def groups_of(
         return from_table(data)
     frame = as_frame(data, what=WHAT)
     if not len(frame):
-        raise DataError(f"{WHAT} have no rows")
+        raise DataError(f"{called(frame, WHAT)} have no rows")
     if not all(isinstance(name, str) for name in frame.columns):
         # Columns may have names that are not text, 0, 1, ...; from here on they are.
         frame = as_frame(frame.rename(columns=str), what=WHAT)

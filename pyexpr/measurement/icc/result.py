@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyexpr.base.errors import counted
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
-from pyexpr.figures.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.measurement.icc.bootstrap import Bootstrap
 from pyexpr.measurement.icc.forms import FORMS, Form
 from pyexpr.measurement.icc.intervals import Signal, form_row
@@ -147,6 +147,7 @@ class ICCResult(Result):
         ]
         return pd.DataFrame(rows, columns=[*self.by, *_COLUMNS])
 
+    @drawn("groups and forms")
     def plot(
         self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
     ) -> Figure:
@@ -154,19 +155,6 @@ class ICCResult(Result):
 
         A limit beyond the axis, as an infinite one is, ends in an arrowhead; a value without an
         interval is hollow; in place of a missing value stands the reason.
-
-        Parameters
-        ----------
-        names : mapping of label to str, optional
-            Names to show for groups and forms; others are shown as they are,
-            with blanks for underscores.
-        width_mm : float
-            Printed width; 180 fills a page of most journals, 85 one column.
-
-        Returns
-        -------
-        matplotlib Figure
-            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
 
         Examples
         --------
@@ -177,10 +165,8 @@ class ICCResult(Result):
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
         ['ICC(A,1)']
         """
-        return hand_over(
-            icc_figure(
-                self.tidy(), self.by, confidence=self.confidence, names=names, width_mm=width_mm
-            )
+        return icc_figure(
+            self.tidy(), self.by, confidence=self.confidence, names=names, width_mm=width_mm
         )
 
     def heading(self) -> str:

@@ -16,6 +16,7 @@ from pyexpr.base.errors import (
     near_names,
     warn_user,
 )
+from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import column_or_array, label_codes
 from pyexpr.measurement.columns import grouping, indicator_columns, refuse_ordered, rows_to_fit
 from pyexpr.measurement.engines.choice import checked_engine
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from pyexpr.measurement.specification import ModelLike
 
 
+@stoppable("invariance was tested")
 def invariance(
     data: FrameLike,
     model: ModelLike | MeasurementModel,

@@ -12,7 +12,7 @@ import numpy as np
 from pyexpr.base.errors import counted, listed
 from pyexpr.base.results import Result, p_text
 from pyexpr.base.versions import versions
-from pyexpr.figures.plotting import FULL_WIDTH_MM, hand_over
+from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.measurement.factor.plot import contrasts_figure
 from pyexpr.measurement.invariance.lavaan import LEVELS, LavaanFits
 from pyexpr.measurement.invariance.wald import (
@@ -247,6 +247,7 @@ class InvarianceResult(Result):
             {self.group_name: labels, "term": list(names) * len(self.labels), **found}
         )
 
+    @drawn("indicators, groups and pairs of them")
     def plot(
         self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
     ) -> Figure:
@@ -254,19 +255,6 @@ class InvarianceResult(Result):
 
         Hollow is what is free in every group, or has no interval; in place of a missing value
         stands the reason. `DataError` if there are no contrasts.
-
-        Parameters
-        ----------
-        names : mapping of label to str, optional
-            Names to show for indicators, groups and pairs of them; others are shown as they are,
-            with blanks for underscores.
-        width_mm : float
-            Printed width; 180 fills a page of most journals, 85 one column.
-
-        Returns
-        -------
-        matplotlib Figure
-            A notebook shows it; ``figure.savefig("figure.pdf")`` writes it at its printed size.
 
         Examples
         --------
@@ -283,10 +271,8 @@ class InvarianceResult(Result):
         >>> figure.axes[0].get_title()
         'pain − startle'
         """
-        return hand_over(
-            contrasts_figure(
-                self.contrasts(), confidence=self.confidence, names=names, width_mm=width_mm
-            )
+        return contrasts_figure(
+            self.contrasts(), confidence=self.confidence, names=names, width_mm=width_mm
         )
 
     def glance(self) -> pd.DataFrame:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
-from pyexpr.resampling.intervals.from_draws import summary_of
 from pyexpr.resampling.intervals.jackknife import knife_of, unmoved
 from pyexpr.resampling.intervals.scales import at_end, by_scale, limits
 
@@ -33,7 +32,8 @@ def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
     # t can be so large that p underflows; it is never 0.
     p = np.where(p == 0, np.nextafter(0, 1), p)
     n = len(p)
-    undefined = evidence.replicates.shape[1] - summary_of(evidence, evidence.null).n_defined
+    # Row by row: after Ctrl-C they are part of a longer array, whose copy would take seconds.
+    undefined = [np.count_nonzero(np.isnan(row)) for row in evidence.replicates]
     result = Intervals(
         "jackknife_t",
         ["jackknife_t"] * n,
@@ -45,7 +45,7 @@ def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
         low,
         high,
         [""] * n,
-        undefined,
+        np.array(undefined, dtype=np.int64),
     )
     still = unmoved(knife.error, evidence.estimate)
     ended = at_end(centre, evidence.scale) & ~still

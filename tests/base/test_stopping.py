@@ -1,0 +1,62 @@
+"""Ctrl-C ends a call with one sentence: that of the function which the user called."""
+
+from __future__ import annotations
+
+import traceback
+
+import pytest
+
+from pyexpr.base.errors import Interrupted
+from pyexpr.base.stopping import stoppable
+
+
+@stoppable("parts were made")
+def inner(result: object = None) -> None:
+    raise Interrupted("of the depths", result) if result else KeyboardInterrupt
+
+
+@stoppable("all was made", kept="the parts done are kept")
+def outer(result: object = None) -> None:
+    """Make all."""
+    inner(result)
+
+
+def test_the_outermost_says_what_was_stopped_and_what_is_kept() -> None:
+    with pytest.raises(Interrupted, match=r"^stopped by Ctrl-C while parts were made: there is no"):
+        inner()
+    for result in (None, "a part, of which the user knows nothing"):
+        with pytest.raises(Interrupted) as stop:
+            outer(result)
+        assert str(stop.value) == "stopped by Ctrl-C while all was made: the parts done are kept"
+        assert stop.value.result is None
+        # What is printed is short, and not the frames of the work.
+        assert "of the depths" not in "".join(traceback.format_exception(stop.value))
+    assert (outer.__name__, outer.__doc__) == ("outer", "Make all.")
+
+
+def test_what_a_function_hands_over_arrives() -> None:
+    @stoppable("it was drawn", hands_over=True)
+    def draw(result: object) -> None:
+        if result is None:
+            raise KeyboardInterrupt
+        raise Interrupted("so much is there", result)
+
+    with pytest.raises(Interrupted, match="so much is there") as stop:
+        draw(3)
+    assert stop.value.result == 3
+    with pytest.raises(Interrupted, match="while it was drawn"):
+        draw(None)
+
+
+def test_half_made_things_are_undone_and_errors_pass() -> None:
+    undone: list[int] = []
+
+    @stoppable("it was made", kept=lambda thing: f"{thing} are gone", undo=undone.append)
+    def make(thing: int) -> None:
+        raise KeyboardInterrupt if thing else ValueError("no thing")
+
+    with pytest.raises(Interrupted, match=r": 7 are gone$"):
+        make(7)
+    with pytest.raises(ValueError, match="no thing"):
+        make(0)
+    assert undone == [7]
