@@ -12,9 +12,10 @@ import pytest
 
 from pyexpr.base.errors import ColumnError, DataError, OpenFaceError
 from pyexpr.behavior.features.sequences import read_sequences
+from pyexpr.behavior.openface import frame_store
 from pyexpr.behavior.openface.frame_store import COLUMN_SETS, Reading, read_frames, wanted_groups
 from pyexpr.behavior.openface.layout import GROUPS
-from pyexpr.behavior.openface.recording import frame_store, read_openface
+from pyexpr.behavior.openface.recording import read_openface
 
 HEADER = "frame,timestamp,confidence,success,pose_Tx,pose_Ty,pose_Tz,pose_Rx,pose_Ry,pose_Rz\n"
 
