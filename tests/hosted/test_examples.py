@@ -42,7 +42,8 @@ cat(sprintf("better: %.6f", better))
 PREDICTIONS = """
 known <- clips[complete.cases(clips), ]
 table <- collected
-if (all(vapply(c("tune", "workflows", "parsnip", "rsample"), requireNamespace, NA, quietly = TRUE))) {
+needed <- c("tune", "workflows", "parsnip", "rsample")
+if (all(vapply(needed, requireNamespace, NA, quietly = TRUE))) {
   made <- new.env()
   sys.source(file.path(examples, "tidymodels.R"), made)
   table <- made$collected

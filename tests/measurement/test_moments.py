@@ -15,7 +15,8 @@ OPTIMISER = 1e-6
 def ratings() -> pd.DataFrame:
     rng = np.random.default_rng(3)
     factor = rng.normal(size=300)
-    columns = {name: factor * w + rng.normal(size=300) for name, w in (("a", 1), ("b", 2), ("c", 3))}
+    weights = {"a": 1, "b": 2, "c": 3}
+    columns = {name: factor * w + rng.normal(size=300) for name, w in weights.items()}
     return pd.DataFrame(columns | {"task": np.repeat(["joy", "pain"], 150)})
 
 
