@@ -47,7 +47,7 @@
 #'   reason.
 #' @param newdata Rows to score with the fitted parameters; by default those fitted.
 #' @param type `"raw"`, observed less implied moments, or `"cor"`, the same of correlations
-#'   (and of means in standard deviations), as in `lavaan::residuals()`.
+#'   (and of means in observed standard deviations), as in `lavaan::residuals()`.
 #' @param data A data frame whose rows to score.
 #' @param allow_inadmissible Score a model with a negative variance all the same.
 #' @param ... For `plot()`: arguments of [autoplot()][autoplot.pyexpr_result]. Not used by
@@ -71,14 +71,12 @@
 NULL
 
 # The names of the rows of a table: what stands before the estimates, joined.
-row_names <- function(x, table = x$tables$tidy) {
+row_names <- function(x) {
+  table <- x$tables$tidy
   before <- names(table)[seq_len(match("estimate", names(table)) - 1L)]
   labels <- lapply(table[setdiff(before, "shrout_fleiss")], as.character)
   do.call(paste, c(unname(labels), sep = ": "))
 }
-
-with_estimates <- c("pyexpr_icc", "pyexpr_icc_interval", "pyexpr_comparison", "pyexpr_bootstrap",
-  "pyexpr_cfa_bootstrap")
 
 estimates <- function(object, ...) {
   stats::setNames(object$tables$tidy$estimate, row_names(object))
@@ -308,17 +306,11 @@ residuals.pyexpr_cfa <- function(object, type = "raw", ...) {
     if (nzchar(group$reason)) data_error(paste("there are no residuals:", group$reason), call)
     observed <- group$observed
     implied <- group$implied
-    if (type == "cor") {
-      observed <- as_correlations(observed)
-      implied <- as_correlations(implied)
-    }
-    list(type = type, cov = observed$cov - implied$cov, mean = observed$mean - implied$mean)
+    mean <- observed$mean - implied$mean
+    if (type == "raw") return(list(type = type, cov = observed$cov - implied$cov, mean = mean))
+    list(type = type, cov = stats::cov2cor(observed$cov) - stats::cov2cor(implied$cov),
+      mean = mean / sqrt(diag(observed$cov)))
   }))
-}
-
-as_correlations <- function(moments) {
-  spread <- sqrt(diag(moments$cov))
-  list(cov = moments$cov / outer(spread, spread), mean = moments$mean / spread)
 }
 
 # Without groups there is no list of groups, as in lavaan.

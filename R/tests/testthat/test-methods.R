@@ -45,6 +45,12 @@ test_that("a factor model answers as lavaan does", {
     expect_equal(residuals(fit, type)$cov - plain(left$cov), 0 * left$cov, tolerance = 1e-5,
       ignore_attr = TRUE)
   }
+  # Held equal, loadings do not reproduce variances; means are reproduced all the same.
+  held <- residuals(fit_cfa(data, c(x1, x2, x3), equal_loadings = TRUE), "cor")
+  theirs <- lavaan::cfa("f =~ a*x1 + a*x2 + a*x3", data, std.lv = TRUE, meanstructure = TRUE)
+  expect_equal(held$cov - plain(lavaan::residuals(theirs, type = "cor")$cov), 0 * held$cov,
+    tolerance = 1e-5)
+  expect_equal(held$mean, plain(lavaan::residuals(theirs, type = "cor")$mean), tolerance = 1e-5)
   expect_equal(residuals(fit)$cov + fitted(fit)$cov, cov(data[rownames(fitted(fit)$cov)]) * 300 / 301)
   expect_identical(confint(fit, "visual=~x2"), confint(fit)[2, , drop = FALSE])
   expect_error(confint(fit, "x2"), "`parm` names `x2`", class = "pyexpr_data_error")
