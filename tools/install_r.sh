@@ -13,9 +13,9 @@ if [ "${2:-}" = tests ]; then
     # What the R package needs, its tests, its documentation and R CMD check.
     packages+=(r-cran-reticulate r-cran-rlang r-cran-tibble r-cran-generics r-cran-bit64
         r-cran-ggplot2 r-cran-testthat r-cran-roxygen2 r-cran-pkgload r-cran-knitr
-        r-cran-rmarkdown pandoc qpdf)
+        r-cran-rmarkdown r-cran-tidyselect r-cran-dplyr r-cran-lubridate pandoc qpdf)
     wanted+=(reticulate rlang tibble generics bit64 ggplot2 testthat roxygen2 pkgload knitr
-        rmarkdown)
+        rmarkdown tidyselect dplyr lubridate)
 fi
 
 # Which version of the bridge this R wants is written once, in the package.

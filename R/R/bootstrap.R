@@ -17,7 +17,7 @@
 #' @param progress Whether to show a bar.
 #' @param null Value to test; without one there is no p-value.
 #' @return An object with [tidy()][result-tables] (a row per statistic), `glance()`,
-#'   `autoplot()`, [replicates()], [interval()], [adjust()], [extend()] and `influence()`.
+#'   `autoplot()`, [replicates()], [boot_interval()], [adjust_tests()], [boot_extend()] and `influence()`.
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' slope <- function(data, weights) {

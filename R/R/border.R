@@ -235,8 +235,9 @@ from_column <- function(x, n) {
     logical = as.logical(read("integer")),
     character = as.character(x$levels)[index_of(read("integer", "codes"))],
     factor = factor_of(index_of(read("integer", "codes")), as.character(x$levels), x$ordered),
-    Date = structure(read("double"), class = "Date"),
-    POSIXct = structure(read("double"), class = c("POSIXct", "POSIXt"), tzone = x$tz),
+    # A date that is NaN is printed as "NaN".
+    Date = structure(without_nan(read("double")), class = "Date"),
+    POSIXct = structure(without_nan(read("double")), class = c("POSIXct", "POSIXt"), tzone = x$tz),
     integer64 = structure(read("double"), class = "integer64")
   )
 }

@@ -148,10 +148,10 @@ tidy.pyexpr_result <- function(x, table = "tidy", ...) {
   x$tables[[table]]
 }
 
-refuse_level <- function(wanted, level, call) {
+refuse_level <- function(wanted, level, call, by = "tidy()") {
   if (is.null(wanted) || is.null(level) || isTRUE(all.equal(wanted, level))) return(invisible())
-  data_error(sprintf(paste("the intervals of this result are at %s, and tidy() cannot change them:",
-    "give `confidence = %s` where the result is made."), format(level), shown_value(wanted)), call)
+  data_error(sprintf(paste("the intervals of this result are at %s, and %s cannot change them:",
+    "give `confidence = %s` where the result is made."), format(level), by, shown_value(wanted)), call)
 }
 
 #' @rdname result-tables

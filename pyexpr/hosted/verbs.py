@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from pyexpr.hosted.results import described, kept
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
+
+    from pyexpr.measurement.factor.cfa_result import CFAResult
 
 # What R may call of a result that is kept here.
 _METHODS = ("interval", "adjust", "extend", "sign_flip", "influence", "wild")
@@ -70,7 +73,21 @@ def do_cfa(data: Any, model: Any, **options: Any) -> dict[str, Any]:
     from pyexpr.measurement.factor.cfa import cfa
 
     fit = cfa(data, model, **options)
-    return described(fit) | {"messages": list(fit.messages)}
+    return described(fit) | {"messages": list(fit.messages)} | _as_lavaan_has_it(fit)
+
+
+def _as_lavaan_has_it(fit: CFAResult) -> dict[str, Any]:
+    """Return what `coef`, `vcov`, `fitted` and `residuals` of a factor model are made of."""
+    from pyexpr.measurement.factor.moments import free_parameters, group_moments
+
+    names, estimates = free_parameters(fit.output)
+    groups = [asdict(group_moments(fit, code)) for code in range(len(fit.labels))]
+    return {
+        "free": {"names": names, "estimate": estimates, "vcov": fit.output.vcov},
+        "indicators": list(fit.model.indicators),
+        "labels": [str(label) for label in fit.labels],
+        "moments": groups,
+    }
 
 
 def do_cfa_scores(key: int, **options: Any) -> pd.DataFrame:
@@ -229,6 +246,12 @@ def do_context_coefficients(
         **options,
     )
     return described(result) | {"contexts": list(result.data.models)}
+
+
+def do_slope_covariance(key: int, context: str | None = None) -> dict[str, Any]:
+    """Return the covariance of the slopes of kept coefficients, and their names."""
+    found = kept(key).covariance(context)
+    return {"labels": list(found.columns), "values": found.to_numpy(np.float64)}
 
 
 def do_cluster_bootstrap(table: pd.DataFrame, function: int, **options: Any) -> dict[str, Any]:

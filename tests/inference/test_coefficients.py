@@ -728,3 +728,29 @@ def test_why_nothing_is_said_of_the_weights() -> None:
     assert (
         fitted(rows, n_boot=1).tidy()["reason"] == "one replicate gives no standard error"
     ).all()
+
+
+def test_the_covariance_of_slopes_is_that_of_one_stacked_fit() -> None:
+    import statsmodels.api as sm
+
+    table = study(G=40, contexts="ab")
+    found = fitted(table, n_boot=0, cr="CR0")
+    scaled = table[FEATURES] / found.data.scale
+    blocks = {}
+    for task in ("a", "b"):
+        inside = (table["task"] == task).to_numpy(float)
+        blocks |= {f"{task}: {name}": scaled[name] * inside for name in FEATURES}
+        blocks[f"{task}: intercept"] = pd.Series(inside)
+    theirs = sm.OLS(table["y"], pd.DataFrame(blocks)).fit(
+        cov_type="cluster",
+        cov_kwds={"groups": pd.factorize(table["subject"])[0], "use_correction": False},
+    )
+    joint = found.covariance()
+    wanted = theirs.cov_params().loc[joint.index, joint.columns]
+    # Another solver of the same least squares.
+    np.testing.assert_allclose(joint, wanted, rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(found.covariance("b"), joint.iloc[4:, 4:], rtol=1e-12)
+    over_all = found.tidy().query("context == 'all'")["tested_std_error"]
+    np.testing.assert_allclose(np.sqrt(np.diag(found.covariance("all"))), over_all, rtol=1e-10)
+    with pytest.raises(DataError, match="context= must be one of 'a', 'b', 'all'"):
+        found.covariance("c")

@@ -79,7 +79,7 @@ test_that("labels read as R writes them, and come back as what they were", {
     expect_identical(typeof(tidy(fit)$label), typeof(labels))
     expect_setequal(tidy(fit)$label, unique(labels))
     drawn <- suppressWarnings(bootstrap_cfa(data, c(response, emotion, motion), subject, label, 99))
-    expect_identical(tidy(interval(drawn, confidence = 0.9))$label, tidy(drawn)$label)
+    expect_identical(tidy(boot_interval(drawn, confidence = 0.9))$label, tidy(drawn)$label)
     expect_false(anyNA(cfa_scores(fit, data[1:3, ])$score))
   }
 })
@@ -92,6 +92,20 @@ test_that("dates and times stay the same instants", {
   expect_back(data.frame(t = structure(times, tzone = "Europe/Berlin")))
   local <- as.POSIXct("2024-07-01 12:00:00")
   expect_equal(as.numeric(echo_frame(data.frame(t = local))$t), as.numeric(local))
+})
+
+test_that("a missing date is NA, not NaN", {
+  need_python()
+  data <- data.frame(d = as.Date(c("2020-02-29", NA)),
+    t = as.POSIXct(c(1.5, NA), origin = "1970-01-01", tz = "UTC"),
+    i = structure(c(3L, NA), class = "Date"), none = as.Date(c(NA, NA)))
+  back <- echo_frame(data)
+  for (name in names(data)) {
+    # To identical() NaN and NA are alike in dates.
+    expect_false(any(is.nan(as.double(back[[name]]))), info = name)
+    expect_identical(is.na(back[[name]]), is.na(data[[name]]), info = name)
+    expect_identical(format(back[[name]])[2], NA_character_, info = name)
+  }
 })
 
 test_that("integer64 stays integer64", {

@@ -33,6 +33,7 @@ from pyexpr.inference.coefficients.tables import (
     coefficient_table,
     contrast_table,
     omnibus_table,
+    slope_covariance,
     wild_table,
 )
 from pyexpr.resampling.multiplicity import ADJUSTMENTS
@@ -108,6 +109,42 @@ class CoefficientResult(CoefficientEvidence, Result):
         once adjusted p_adjusted and adjustment (Holm over the features).
         """
         return omnibus_table(self)
+
+    def covariance(self, context: str | None = None) -> pd.DataFrame:
+        """Return the cluster-robust covariance matrix of the tested slopes.
+
+        Its diagonal is ``tested_std_error`` squared.
+
+        Parameters
+        ----------
+        context : str, optional
+            A context, or "all" for the slopes over all. None gives the slopes of the
+            contexts jointly: contexts that share subjects are not independent.
+
+        Returns
+        -------
+        DataFrame
+            Rows and columns named ``"context: feature"``; NaN where a slope is not tested.
+
+        Raises
+        ------
+        DataError
+            If the slopes are desparsified, of which there are standard errors of contrasts
+            only, or if there is no such context.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from pyexpr.inference.coefficients.coefficients import context_coefficients
+        >>> rng = np.random.default_rng(1)
+        >>> X = {"smile": rng.normal(size=120), "subject": np.repeat(np.arange(20), 6),
+        ...      "task": np.tile(["joy", "pain"], 60)}
+        >>> found = context_coefficients(X, X["smile"] + rng.normal(size=120), context="task",
+        ...                              cluster="subject", alpha=0.1, l1_ratio=0.5, n_boot=0)
+        >>> list(found.covariance().columns)
+        ['joy: smile', 'pain: smile']
+        """
+        return slope_covariance(self, context)
 
     def adjust(self, rule: str) -> CoefficientResult:
         """Return the result with its tests judged together and simultaneous intervals.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import DataError
+from pyexpr.base.errors import DataError, listed
 from pyexpr.inference.coefficients.cluster_ols import ClusterOLS
 from pyexpr.inference.coefficients.evidence import NEEDS_ONE, NO_VARIATION, CoefficientEvidence
 from pyexpr.inference.coefficients.penalised import Procedure, describe
@@ -132,6 +132,30 @@ def omnibus_table(found: CoefficientEvidence) -> pd.DataFrame:
         table["p_adjusted"] = holm(table["p_value"].to_numpy())
         table["adjustment"] = "holm"
     return table
+
+
+def slope_covariance(found: CoefficientEvidence, context: str | None) -> pd.DataFrame:
+    """Return the covariance of the slopes of all contexts jointly, of one, or over all."""
+    import pandas as pd
+
+    models = found.data.models
+    if context is not None and context not in models:
+        raise DataError(f"context= must be one of {listed(models)}, or None, not {context!r}")
+    wanted = found.data.contexts if context is None else (context,)
+    space = found.space_of(models.index(wanted[0]))[0]
+    if not isinstance(space.slopes, ClusterOLS):
+        raise DataError(
+            "slopes that are desparsified have standard errors of contrasts only; use "
+            "tests='least_squares' if the subjects suffice"
+        )
+    places = [found.space_of(models.index(one))[1] for one in wanted]
+    features = range(len(found.data.features))
+    slots = np.array([space.slot[c, j] for c in places for j in features])
+    known = np.array([space.tested(c, j) for c in places for j in features])
+    values = np.full((len(slots), len(slots)), np.nan)
+    values[np.ix_(known, known)] = space.slopes.vcov()[np.ix_(slots[known], slots[known])]
+    labels = [f"{one}: {name}" for one in wanted for name in found.data.features]
+    return pd.DataFrame(values, index=labels, columns=labels)
 
 
 def wild_table(found: CoefficientEvidence, *, n_boot: int, seed: int) -> pd.DataFrame:
