@@ -51,6 +51,7 @@ _PUBLIC: dict[str, str] = {
     "icc_interval": "pyexpr.measurement.icc_intervals",
     "invariance": "pyexpr.measurement.invariance",
     "learning_figure": "pyexpr.report.learning_figure",
+    "load": "pyexpr.base.saved",
     "normal_baseline": "pyexpr.modeling.baselines",
     "read_openface": "pyexpr.behavior.openface",
     "read_video_clips": "pyexpr.behavior.video",

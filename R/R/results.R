@@ -13,7 +13,7 @@ new_result <- function(found, class, data = NULL, own = character(), plain = cha
   structure(
     list(
       tables = tables, heading = found$heading, notes = r_notes(as.character(found$notes)),
-      provenance = found$provenance, handle = new_handle(found$key), ...
+      provenance = found$provenance, handle = new_handle(found$key), saved = found$saved, ...
     ),
     class = c(class, "pyexpr_result"), own = own
   )
@@ -60,8 +60,9 @@ like <- function(x, original) {
 
 # A key of an object in Python. When R has no more use for it, the next call says so:
 # Python must not be called while R collects garbage.
-new_handle <- function(key) {
-  handle <- new.env(parent = emptyenv())
+new_handle <- function(key) hold(new.env(parent = emptyenv()), key)
+
+hold <- function(handle, key) {
   handle$key <- as.integer(key)
   handle$session <- state$session
   reg.finalizer(handle, function(h) state$released <- c(state$released, h$key))
@@ -69,13 +70,26 @@ new_handle <- function(key) {
 }
 
 key_of <- function(x, call) {
-  if (is.null(state$session) || !identical(x$handle$session, state$session)) {
+  start(call)
+  if (!identical(x$handle$session, state$session)) revive(x, call)
+  x$handle$key
+}
+
+# A result that was read from a file, or came from another process: the object in Python is
+# made again from the bytes beside the tables, when it is first needed.
+revive <- function(x, call) {
+  if (is.null(x$saved)) {
     data_error(paste(
       "this result was computed in another session, and only its tables are here;",
       "compute it again."
     ), call)
   }
-  x$handle$key
+  token <- if (!is.null(x$statistic)) function_token(x$statistic)
+  key <- ask("revive", list(saved = node(kind = "raw", value = x$saved), `function` = token$id), call)
+  # Copies of a result share the handle, and so what is made for one of them.
+  hold(x$handle, key)
+  # The function lives as long as the object that calls it.
+  x$handle$token <- token
 }
 
 # A method of the kept object; the answer is a result of the same class.
