@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -184,7 +184,9 @@ class _Writer:
         if id(value) not in self.arrays:
             plain = value.astype(value.dtype.newbyteorder("<"), copy=False)
             # As it lies in memory: the order of a sum may rest on it.
-            order = "F" if plain.flags.f_contiguous and not plain.flags.c_contiguous else "C"
+            order: Literal["F", "C"] = (
+                "F" if plain.flags.f_contiguous and not plain.flags.c_contiguous else "C"
+            )
             raw = plain.tobytes(order)
             self.layout.append([plain.dtype.str, list(plain.shape), order, self.size])
             self.data.append(raw + b"\0" * (-len(raw) % 8))
@@ -205,7 +207,10 @@ class _Writer:
     def class_name(self, value: Any) -> str:
         name = name_of(type(value))
         if name is None:
-            raise SavedResultError(f"a {type(value).__name__} cannot be saved")
+            raise SavedResultError(
+                f"a {type(value).__name__} cannot be saved; to_dict() of a result gives its table as "
+                "plain values"
+            )
         return name
 
     def rare(self, value: Any) -> Any:

@@ -9,7 +9,7 @@ module keeps its own.
 from __future__ import annotations
 
 from dataclasses import is_dataclass
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -59,7 +59,7 @@ def name_of(kind: type) -> str | None:
     return name if _MODULE_OF.get(name) == kind.__module__ else None
 
 
-@lru_cache(maxsize=None)
+@cache
 def class_of(name: str) -> type[Any]:
     """Return the class of a name in a file; `LookupError` where there is none here."""
     try:

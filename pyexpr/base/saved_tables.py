@@ -119,7 +119,8 @@ def _array_made(node: dict[str, Any], decode: Code) -> Any:
         old = parts[0] == "str" and pd.Series([], dtype="str").dtype == object
         return pd.Series(parts[1], dtype=object if old else parts[0]).array
     if kind == "instants":
-        return pd.Series(decode(parts[0])).dt.tz_localize("UTC").dt.tz_convert(parts[1]).array
+        utc = pd.DatetimeIndex(decode(parts[0])).tz_localize("UTC")
+        return utc.tz_convert(parts[1]).array
     data, absent = decode(parts[0]), decode(parts[1])
     if data.dtype == bool:
         return pd.arrays.BooleanArray(data, absent)
