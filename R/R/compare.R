@@ -119,7 +119,7 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #' More from a result, without the data
 #'
 #' @description
-#' What a result can still compute, in the session it was made in:
+#' What a result can still compute, in any session that it is read into:
 #'
 #' * `interval()`: other intervals or another level, from the same draws.
 #' * `adjust()`: tests judged together, by Holm's steps or max-T, with simultaneous

@@ -64,19 +64,28 @@ new_handle <- function(key) hold(new.env(parent = emptyenv()), key)
 
 hold <- function(handle, key) {
   handle$key <- as.integer(key)
-  handle$session <- state$session
-  reg.finalizer(handle, function(h) state$released <- c(state$released, h$key))
+  assign(as.character(handle$key), rlang::new_weakref(handle), envir = state$held)
+  reg.finalizer(handle, function(h) {
+    state$released <- c(state$released, h$key)
+    rm(list = as.character(h$key), envir = state$held)
+  })
   handle
+}
+
+# Not so if it was read from a file or came from another process, or is a copy that was read
+# in this very session: only the one that was made here keeps the object in Python.
+is_held <- function(handle) {
+  made_here <- state$held[[as.character(handle$key)]]
+  !is.null(made_here) && identical(rlang::wref_key(made_here), handle)
 }
 
 key_of <- function(x, call) {
   start(call)
-  if (!identical(x$handle$session, state$session)) revive(x, call)
+  if (!is_held(x$handle)) revive(x, call)
   x$handle$key
 }
 
-# A result that was read from a file, or came from another process: the object in Python is
-# made again from the bytes beside the tables, when it is first needed.
+# The object in Python is made again from the bytes beside the tables, when it is first needed.
 revive <- function(x, call) {
   if (is.null(x$saved)) {
     data_error(paste(
@@ -135,6 +144,16 @@ method_of <- function(x, name, arguments, call) {
 #' Groups and contexts come in the order of their sorted labels, here and in Python, so
 #' that no number depends on the levels of a factor; a factor comes back with its own.
 #' `dplyr::arrange()` puts the rows in their order.
+#'
+#' @section Saving:
+#' A result carries all that it needs, data and replicates included: after `saveRDS()` and
+#' `readRDS()`, from knitr's cache, in a forked or another process it shows and draws what it
+#' did without Python, and goes on ([interval()], [extend()], [cfa_scores()] of new data,
+#' [d_study()], ...) with the same numbers to the last bit. Python is started when it is
+#' first needed, and makes its own part again. More than a megabyte of replicates of
+#' [compare_models()] is not kept but drawn again from the seed. A result that another version
+#' of pyexpr saved goes on if its parts are still the same; if not, an error says which
+#' version that was, and the tables and pictures are there all the same.
 #'
 #' @param x,object A result of this package.
 #' @param table Name of a table; a wrong one is an error that names them all.
