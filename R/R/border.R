@@ -163,7 +163,7 @@ column_problem <- function(x) {
       strange[1]
     ))
   }
-  if (is.character(x) && !all(validUTF8(utf8(x)))) {
+  if (is.character(x) && !all(validUTF8(utf8(unique(as.vector(x)))))) {
     return("holds text in an unknown encoding; convert it with iconv()")
   }
   if (typeof(x) %in% c("double", "integer", "logical", "character")) return("")
@@ -187,10 +187,11 @@ column_node <- function(x) {
     return(list(type = "integer64", data = bytes_of(as.vector(unclass(x)))))
   }
   if (is.character(x)) {
-    x <- utf8(as.vector(x))
-    levels <- unique(x[!is.na(x)])
+    x <- as.vector(x)
+    levels <- unique(x)
+    levels <- levels[!is.na(levels)]
     codes <- match(x, levels, nomatch = 0L) - 1L
-    return(list(type = "character", levels = levels, codes = bytes_of(codes)))
+    return(list(type = "character", levels = utf8(levels), codes = bytes_of(codes)))
   }
   list(type = typeof(x), data = bytes_of(as.vector(x)))
 }

@@ -117,7 +117,7 @@ model_of <- function(quo, data, factor, call) {
   list(node = dictionary(lapply(value, many)), columns = unlist(value, use.names = FALSE))
 }
 
-#' @param x A data frame, or the result of `fit_cfa()` of this session.
+#' @param x A data frame, or the result of `fit_cfa()`.
 #' @param new_data For a fit: rows to score with its intercepts, loadings and
 #'   variances, never with their own means. By default the rows it was fitted to.
 #' @param method `"bartlett"` (unbiased given the factor) or `"regression"` (smallest
@@ -183,7 +183,7 @@ scores_of <- function(fit, rows, method, allow_inadmissible, call) {
   result_table(found)
 }
 
-#' @param fit The result of `fit_cfa()` of this session, fitted by lavaan.
+#' @param fit The result of `fit_cfa()`, fitted by lavaan.
 #' @return `modification_indices()`: a tibble, a row per parameter that is not free, by how
 #'   much chi-square would fall (`mi`), largest first, with the value to be expected (`epc`).
 #' @rdname fit_cfa

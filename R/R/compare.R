@@ -149,7 +149,7 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #' More from a result, without the data
 #'
 #' @description
-#' What a result can still compute, in the session it was made in. `boot_interval()`,
+#' What a result can still compute, in any session that it is read into. `boot_interval()`,
 #' `boot_extend()` and `adjust_tests()` are the methods `.interval()`, `.extend()` and
 #' `.adjust()` of Python: lubridate, dplyr and others have functions of those names.
 #'

@@ -2,6 +2,7 @@
 
 state <- new.env(parent = emptyenv())
 state$released <- integer()
+state$held <- new.env(parent = emptyenv())
 state$functions <- new.env(parent = emptyenv())
 state$n_functions <- 0L
 state$said <- list()
@@ -43,7 +44,6 @@ start <- function(call = rlang::caller_env()) {
     reticulate::r_to_py(bridge$pyexpr_answer, convert = TRUE),
     reticulate::r_to_py(answer_call, convert = TRUE)
   ))
-  state$session <- paste(Sys.getpid(), format(Sys.time(), "%Y-%m-%d %H:%M:%OS6"))
   state$pid <- Sys.getpid()
   state$answer <- door$answer
   state$answer

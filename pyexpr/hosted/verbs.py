@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.results import Result, jsonable
-from pyexpr.hosted.callback import call_r
-from pyexpr.hosted.results import described, kept
+from pyexpr.base.saved import unpack
+from pyexpr.hosted.callback import RFunction
+from pyexpr.hosted.results import described, keep, kept
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -256,12 +257,26 @@ def do_slope_covariance(key: int, context: str | None = None) -> dict[str, Any]:
 
 def do_cluster_bootstrap(table: pd.DataFrame, function: int, **options: Any) -> dict[str, Any]:
     """`px.cluster_bootstrap` of an R function, which has the rows itself."""
+    import pandas as pd
+
     from pyexpr.inference.bootstrap.bootstrap import cluster_bootstrap
 
-    def statistic(_: Any, weights: NDArray[np.float64]) -> Any:
-        return call_r(function, weights=weights)
+    result = cluster_bootstrap(table, RFunction(function), compiled=False, **options)
+    # Further replicates need none of its columns.
+    rows: Any = pd.DataFrame(index=pd.RangeIndex(result.n))
+    draws: Any = result.draws
+    return described(replace(result, draws=replace(draws, rows=rows)))
 
-    return described(cluster_bootstrap(table, statistic, compiled=False, **options))
+
+def do_revive(saved: bytes, function: int | None = None) -> int:
+    """Make a result of another session again from its bytes; return the key it is kept by.
+
+    `function` is its statistic, where R computes that, as R keeps it now.
+    """
+    result = unpack(saved)
+    if function is not None:
+        result = replace(result, draws=replace(result.draws, statistic=RFunction(function)))
+    return keep(result)
 
 
 def do_replicates(key: int, context: str | None = None) -> dict[str, Any]:

@@ -316,7 +316,7 @@ def without_lavaan(tmp_path: Path) -> dict[str, str | None]:
     """R sees its own packages only, by R's own setting of the library."""
     profile = tmp_path / "Rprofile"
     profile.write_text('assign(".lib.loc", .Library, envir = environment(.libPaths))\n')
-    return {"R_PROFILE_USER": str(profile)}
+    return {"R_PROFILE": str(profile)}
 
 
 def child(environment: dict[str, str | None], *arguments: object) -> tuple[int, str, str]:

@@ -102,18 +102,6 @@ test_that("Ctrl-C, however often, is an interrupt, and the session goes on", {
   expect_identical(as.vector(said), rep("interrupted 0.8", 6))
 })
 
-test_that("results outlive their session, but for what needs Python again", {
-  need_python()
-  result <- compare_models(clips, score, c(au_intensity, au_count), subject, metrics = "correlation",
-    n_boot = 99, seed = 1)
-  file <- tempfile(fileext = ".rds")
-  saveRDS(result, file)
-  back <- readRDS(file)
-  expect_identical(tidy(back), tidy(result))
-  back$handle$session <- "another"
-  expect_snapshot(replicates(back), error = TRUE)
-})
-
 test_that("Python forgets results that R has forgotten", {
   need_python()
   results <- reticulate::import("pyexpr.hosted.results")

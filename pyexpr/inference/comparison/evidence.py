@@ -35,6 +35,11 @@ class MetricDraws:
     zero_rows: tuple[int, ...]  # differences that are rounding alone
 
     @property
+    def by_kernel(self) -> bool:
+        """Return True."""
+        return True
+
+    @property
     def clusters(self) -> Sequence[NDArray[np.int64]]:
         """Return the clusters of each group."""
         return [group.clusters for group in self.groups]
