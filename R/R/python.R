@@ -69,6 +69,7 @@ choose_python <- function() {
   if (has_venv()) return(use(reticulate::virtualenv_python(venv), sprintf("virtualenv '%s'", venv)))
   wanted <- getOption("pyexpr.requirement")
   if (!is.null(wanted)) {
+    wanted <- requirement(wanted)
     if (!"py_require" %in% getNamespaceExports("reticulate")) {
       no_python(paste("options(pyexpr.requirement) needs reticulate 1.41 or newer, and this is",
         as.character(utils::packageVersion("reticulate"))))
@@ -79,6 +80,21 @@ choose_python <- function() {
     if (!nzchar(unfit(python))) return(reticulate::use_python(python, required = TRUE))
   }
   no_python("no Python that has the package pyexpr-stats was named or found.")
+}
+
+# Nobody has registered the name pyexpr-stats on PyPI yet, and whoever did would be downloaded: a
+# requirement says where the package is.
+requirement <- function(wanted) {
+  if (!is.character(wanted) || length(wanted) != 1 || is.na(wanted)) {
+    no_python("options(pyexpr.requirement) must be one path of a checkout or of a wheel.")
+  }
+  if (grepl("^pyexpr-stats *@ *[a-z+]+://", wanted)) return(wanted)
+  if (!file.exists(wanted)) {
+    no_python(sprintf(paste("options(pyexpr.requirement) is '%s', which is no file or folder here,",
+      "and pyexpr-stats is not on PyPI yet: give the path of a checkout or of a wheel."), wanted))
+  }
+  path <- normalizePath(wanted, winslash = "/")
+  paste0("pyexpr-stats @ file://", if (windows()) "/", utils::URLencode(path))
 }
 
 at_hand <- function() {
@@ -187,7 +203,10 @@ pyexpr_available <- function() {
 #' pyexpr-stats into it. R finds it there from the next session on. Building it
 #' needs a C++ compiler and Python 3.11 or newer with its headers.
 #'
-#' The Python package is not on PyPI yet, so `source` has to say where it is. An
+#' The Python package is not on PyPI yet, so `source` has to say where it is. With
+#' reticulate 1.41 or newer, `options(pyexpr.requirement = )`, the path of a checkout or
+#' of a wheel, leaves the environment to reticulate's `py_require()` instead, which
+#' downloads what it needs. An
 #' environment `r-pyexpr` that is there already is used again, unless `python` is
 #' given or its Python is too old: then it is made anew.
 #'

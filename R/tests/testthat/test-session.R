@@ -234,6 +234,25 @@ test_that("without any Python nothing is downloaded, and a second call does not 
   expect_length(list.files(home, all.files = TRUE, no.. = TRUE, recursive = TRUE), 0L)
 })
 
+test_that("a requirement says where the package is, since its name is nobody's yet", {
+  skip_on_os("windows")
+  wheel <- tempfile("a b", fileext = ".whl")
+  file.create(wheel)
+  expect_identical(pyexpr:::requirement(wheel),
+    paste0("pyexpr-stats @ file://", sub("a b", "a%20b", normalizePath(wheel), fixed = TRUE)))
+  url <- "pyexpr-stats @ https://example.org/pyexpr_stats.whl"
+  expect_identical(pyexpr:::requirement(url), url)
+  for (name in c("pyexpr-stats", "pyexpr-stats>=0.1", "/nowhere/pyexpr.whl")) {
+    expect_error(pyexpr:::requirement(name), "not on PyPI yet: give the path of a checkout")
+  }
+  expect_error(pyexpr:::requirement(1), "one path of a checkout")
+  # Asked for where it is read, before anything is downloaded.
+  said <- said_by(paste("options(pyexpr.requirement = 'pyexpr-stats')",
+    "cat(tryCatch(icc_interval(0.8, 20, 3), error = conditionMessage))", sep = "\n"),
+    "RETICULATE_PYTHON=", paste0("WORKON_HOME=", tempfile()))
+  expect_match(said, "options(pyexpr.requirement) is 'pyexpr-stats'", fixed = TRUE)
+})
+
 test_that("install_pyexpr() says what it needs before it makes anything", {
   skip_on_os("windows")
   expect_error(install_pyexpr(), "`source` is missing: give the path of a checkout")
