@@ -19,10 +19,14 @@ export _R_CHECK_CRAN_INCOMING_REMOTE_=false _R_CHECK_SYSTEM_CLOCK_=0
 export _R_CHECK_EXAMPLE_TIMING_THRESHOLD_=600 _R_CHECK_DONTTEST_EXAMPLES_=false
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 LC_ALL=C.UTF-8
 
-# The package as git has it, without what lies about.
-rm -rf pyexpr pyexpr.Rcheck pyexpr_*.tar.gz
-(cd "$root" && git ls-files -z --cached --others --exclude-standard R) |
-    tar -C "$root" --null -T - -cf - | tar -xf -
+# The package as git has it, without what lies about; all of it in a source tree without git.
+rm -rf R pyexpr pyexpr.Rcheck pyexpr_*.tar.gz
+if [ -e "$root/.git" ] && git -C "$root" rev-parse --git-dir >/dev/null 2>&1; then
+    (cd "$root" && git ls-files -z --cached --others --exclude-standard R) |
+        tar -C "$root" --null -T - -cf - | tar -xf -
+else
+    cp -r "$root/R" R
+fi
 mv R pyexpr
 
 echo "== roxygenise"
