@@ -94,17 +94,17 @@ requirement <- function(wanted) {
       "and pyexpr-stats is not on PyPI yet: give the path of a checkout or of a wheel."), wanted))
   }
   path <- normalizePath(wanted, winslash = "/")
-  paste0("pyexpr-stats @ file://", if (windows()) "/", utils::URLencode(path))
+  paste0("pyexpr-stats @ file://", if (on_windows()) "/", utils::URLencode(path))
 }
 
 at_hand <- function() {
   folders <- c(Sys.getenv("VIRTUAL_ENV"), Sys.getenv("CONDA_PREFIX"))
-  inside <- file.path(folders[nzchar(folders)], if (windows()) "python.exe" else "bin/python")
+  inside <- file.path(folders[nzchar(folders)], if (on_windows()) "python.exe" else "bin/python")
   found <- c(inside, unname(Sys.which(c("python3", "python"))))
   unique(found[nzchar(found) & file.exists(found)])
 }
 
-windows <- function() identical(.Platform$OS.type, "windows")
+on_windows <- function() identical(.Platform$OS.type, "windows")
 
 use <- function(python, by) {
   problem <- unfit(python)
