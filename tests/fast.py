@@ -54,6 +54,7 @@ SLOW: dict[str, str] = {
     "measurement/test_ordered.py": R,
     "measurement/test_orientation.py": R,
     "measurement/test_r_install.py::test_the_installer_asks_the_same_rule": R,
+    "measurement/test_reliability.py::test_jackknife_over_subjects_from_pingouins_estimates": PEERS,
     "modeling/test_estimator_checks.py": LONG,
     "report/test_figures.py": LONG,
     "simulation/test_simulate.py": PEERS,

@@ -170,11 +170,16 @@ why_not <- function(error) {
 
 not_found <- function(problem, call) {
   named <- Sys.getenv("RETICULATE_PYTHON")
-  mend <- if (nzchar(named)) {
+  install <- "`pyexpr::install_pyexpr(\"path/to/the/checkout\")`."
+  mend <- if (nzchar(named) && nzchar(unfit(named, package = FALSE))) {
+    # Nothing that is installed into it makes it of use.
+    c(i = "To mend it, remove the environment variable RETICULATE_PYTHON and run, in a new session,",
+      " " = install)
+  } else if (nzchar(named)) {
     # It wins over everything else, the environment of install_pyexpr() included.
     c(i = sprintf("To mend it, run `%s -m pip install path/to/the/checkout` in a shell,", named),
       " " = "or remove the environment variable RETICULATE_PYTHON and run, in a new session,",
-      " " = "`pyexpr::install_pyexpr(\"path/to/the/checkout\")`.")
+      " " = install)
   } else {
     c(i = "To mend it, restart R and run `pyexpr::install_pyexpr(\"path/to/the/checkout\")`,",
       " " = "or name a Python that has it: `options(pyexpr.python = \"/path/to/python\")`",

@@ -201,6 +201,9 @@ test_that("a Python that is too old, too new for reticulate or without the packa
   first <- "cat(tryCatch(icc_interval(0.8, 20, 3), error = conditionMessage))"
   old <- said_by(first, paste0("RETICULATE_PYTHON=", pretended("3 10")))
   expect_match(old, "needs Python 3.11 or newer, and '.*' is Python 3.10")
+  # Installed into it, the package would not run.
+  expect_match(old, "To mend it, remove the environment variable RETICULATE_PYTHON")
+  expect_no_match(old, "-m pip install")
   bare <- said_by(first, paste0("RETICULATE_PYTHON=", pretended("3 11")))
   expect_match(bare, "does not have the package pyexpr-stats")
   # What is advised is not what RETICULATE_PYTHON would undo.
