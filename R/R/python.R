@@ -117,8 +117,9 @@ no_python <- function(message) stop(errorCondition(message, class = "pyexpr_no_p
 # "" for a Python that can be used, else what is wrong with it, asked in a child, because
 # a Python that was started once in this session stays.
 unfit <- function(python, package = TRUE) {
-  code <- paste("import sys, importlib.util as u; print('version', *sys.version_info[:2],",
-    "u.find_spec('pyexpr') is not None)")
+  # Without the working directory: a folder there that is called pyexpr is not the package.
+  code <- paste("import sys, importlib.util as u; sys.path[:] = [p for p in sys.path if p];",
+    "print('version', *sys.version_info[:2], u.find_spec('pyexpr') is not None)")
   said <- tryCatch(suppressWarnings(system2(python, c("-c", shQuote(code)), stdout = TRUE,
     stderr = FALSE)), error = function(e) character())
   said <- strsplit(grep("^version ", said, value = TRUE), " ", fixed = TRUE)

@@ -220,6 +220,9 @@ test_that("without any Python nothing is downloaded, and a second call does not 
   home <- tempfile("home")
   dir.create(home)
   code <- "
+    # A folder of the package's name where R was started is not the package.
+    setwd(tempdir())
+    dir.create('pyexpr')
     first <- tryCatch(icc_interval(0.8, 20, 3), error = conditionMessage)
     kept <- pyexpr:::state
     kept$failed$problem <- 'remembered'
