@@ -189,6 +189,9 @@ test_that("a Python that is too old, too new for reticulate or without the packa
   first <- "cat(tryCatch(icc_interval(0.8, 20, 3), error = conditionMessage))"
   old <- said_by(first, paste0("RETICULATE_PYTHON=", pretended("3 10")))
   expect_match(old, "needs Python 3.11 or newer, and '.*' is Python 3.10")
+  # Installed into it, the package would not run.
+  expect_match(old, "To mend it, remove the environment variable RETICULATE_PYTHON")
+  expect_no_match(old, "-m pip install")
   bare <- said_by(first, paste0("RETICULATE_PYTHON=", pretended("3 11")))
   expect_match(bare, "does not have the package pyexpr-stats")
   # What is advised is not what RETICULATE_PYTHON would undo.
@@ -205,6 +208,9 @@ test_that("without any Python nothing is downloaded, and a second call does not 
   home <- tempfile("home")
   dir.create(home)
   code <- "
+    # A folder of the package's name where R was started is not the package.
+    setwd(tempdir())
+    dir.create('pyexpr')
     first <- tryCatch(icc_interval(0.8, 20, 3), error = conditionMessage)
     kept <- pyexpr:::state
     kept$failed$problem <- 'remembered'
@@ -220,6 +226,25 @@ test_that("without any Python nothing is downloaded, and a second call does not 
   expect_match(parts[2], "^remembered")
   expect_match(parts[3], "'/nowhere' does not run as a Python")
   expect_length(list.files(home, all.files = TRUE, no.. = TRUE, recursive = TRUE), 0L)
+})
+
+test_that("a requirement says where the package is, since its name is nobody's yet", {
+  skip_on_os("windows")
+  wheel <- tempfile("a b", fileext = ".whl")
+  file.create(wheel)
+  expect_identical(pyexpr:::requirement(wheel),
+    paste0("pyexpr-stats @ file://", sub("a b", "a%20b", normalizePath(wheel), fixed = TRUE)))
+  url <- "pyexpr-stats @ https://example.org/pyexpr_stats.whl"
+  expect_identical(pyexpr:::requirement(url), url)
+  for (name in c("pyexpr-stats", "pyexpr-stats>=0.1", "/nowhere/pyexpr.whl")) {
+    expect_error(pyexpr:::requirement(name), "not on PyPI yet: give the path of a checkout")
+  }
+  expect_error(pyexpr:::requirement(1), "one path of a checkout")
+  # Asked for where it is read, before anything is downloaded.
+  said <- said_by(paste("options(pyexpr.requirement = 'pyexpr-stats')",
+    "cat(tryCatch(icc_interval(0.8, 20, 3), error = conditionMessage))", sep = "\n"),
+    "RETICULATE_PYTHON=", paste0("WORKON_HOME=", tempfile()))
+  expect_match(said, "options(pyexpr.requirement) is 'pyexpr-stats'", fixed = TRUE)
 })
 
 test_that("install_pyexpr() says what it needs before it makes anything", {

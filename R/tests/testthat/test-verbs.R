@@ -341,6 +341,7 @@ test_that("features of paths and of a table are the same", {
 })
 
 test_that("rows of repeated subjects are not taken for independent in silence", {
+  need_python()
   expect_error(
     cluster_bootstrap(clips, function(d, w) sum(w), cluster = NULL, n_boot = 20),
     "column 'subject' repeats", class = "pyexpr_data_error"
@@ -348,6 +349,7 @@ test_that("rows of repeated subjects are not taken for independent in silence", 
 })
 
 test_that("a forked R asks its own lavaan", {
+  need_python()
   # R does not fork on Windows; the gate runs on Linux.
   skip_on_os("windows")
   here <- fit_cfa(clips, c(response, emotion, motion))$provenance$engine
