@@ -68,6 +68,7 @@ SLOW: dict[str, str] = {
     "test_notebook.py": PEERS,
     "test_parity.py": R,
     "test_result_plots.py": LONG,
+    "test_typed_face.py": "asks mypy",
 }
 
 # What no test of the fast part may import, or start.

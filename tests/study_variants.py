@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pyexpr.base.plotting import new_figure, save
+from pyexpr.figures.plotting import new_figure, save
 from pyexpr.study import render
 from pyexpr.study.config import StudyConfig
 
