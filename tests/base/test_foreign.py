@@ -68,7 +68,9 @@ def tables() -> dict[str, object]:
 def test_types_stay_what_they_are(kind: str) -> None:
     frame = as_frame(tables()[kind])
     assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == {
-        "whole": "Int64", "small": "uint8", "truth": "boolean", "text": "str", "real": "float64",
+        # Of text the type is that of this version of pandas: str, or object before 3.
+        "whole": "Int64", "small": "uint8", "truth": "boolean",
+        "text": str(pd.Series(["a"]).dtype), "real": "float64",
         "day": "object", "at": "datetime64[us]", "decimal": "object", "level": "category",
         "category": "category", "nothing": "object",
     }  # fmt: skip

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import threading
 from pathlib import Path
 from typing import Any
@@ -345,9 +346,12 @@ def test_host_engine_without_a_host() -> None:
 def fit_inside_a_real_r() -> None:
     """R, reticulate, this Python, and lavaan in that R, with R's garbage collected between."""
     python = Path(sys.executable)
+    packages = sysconfig.get_path("purelib")
     code = f"""
         library(reticulate)
         use_python("{python}", required = TRUE)
+        # As the R package does: reticulate's Python need not have read the .pth files.
+        py_run_string("import site; site.addsitedir('{packages}')")
         host <- import("pyexpr.measurement.engines.host_engine")
         bridge <- new.env(parent = baseenv())
         eval(parse(text = host$bridge_text()), bridge)
