@@ -92,8 +92,9 @@ unclassed <- function(x) {
     note <- "has value labels: its numbers are used"
     if (any(missing)) {
       codes <- listed(format(sort(unique(unclass(x)[missing]))))
-      note <- sprintf("%s, and %d values that it declares missing (%s) are missing", note,
-        sum(missing), codes)
+      note <- sprintf(ngettext(sum(missing),
+        "%s, and %d value that it declares missing (%s) is missing",
+        "%s, and %d values that it declares missing (%s) are missing"), note, sum(missing), codes)
     }
     x <- as.vector(unclass(x))
     x[missing] <- NA

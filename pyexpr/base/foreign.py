@@ -123,6 +123,18 @@ def as_column(value: Any, *, argument: str) -> Any:
     return value
 
 
+def single_column(value: Any, *, argument: str) -> Any:
+    """Return what `as_column` does, of one column: a table or more dimensions are refused."""
+    found = as_column(value, argument=argument)
+    # A lazy table would warn that it has to be looked at: its class is asked.
+    table = hasattr(type(found), "columns")
+    shape = (0,) if table else getattr(found, "shape", (0,))
+    if table or len(shape) != 1:
+        kind = f"a {type(value).__name__}" if table else f"an array of shape {shape}"
+        raise DataError(f"{argument} must be one column, not {kind}: take the column out of it")
+    return found
+
+
 def as_values(value: Any, *, argument: str) -> Any:
     """Return a table or column of another library as pandas'; anything else as it is."""
     found = as_column(value, argument=argument)

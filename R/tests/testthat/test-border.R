@@ -211,6 +211,9 @@ test_that("labelled numbers are their numbers, without what they declare missing
   expect_message(back <- echo_frame(data), "its numbers are used, and 3 values that it declares",
     class = "pyexpr_unclassed")
   expect_identical(back$x, c(0, 4, NA, NA, NA, NA))
+  once <- structure(c(0, 9), na_values = 9, class = class(labelled))
+  expect_message(echo_frame(tibble::tibble(x = once)),
+    "and 1 value that it declares missing (`9`) is missing", class = "pyexpr_unclassed", fixed = TRUE)
   plain <- structure(c(1, 2), labels = c(low = 1), class = c("haven_labelled", "vctrs_vctr", "double"))
   expect_message(back <- echo_frame(tibble::tibble(x = plain)), "has value labels: its numbers are used",
     class = "pyexpr_unclassed")

@@ -105,8 +105,8 @@ class ComparisonResult(ReplicatedResult):
         and the difference over its jackknife standard error is computed anew. Exact for
         one hypothesis only: that the two models' predictions are exchangeable within
         subjects. Models that fail in different ways can have equal metrics and still
-        not be exchangeable; the test can then call them different too often (up to 14 %
-        at a nominal 5 % was seen), and jackknife_t is the one to use.
+        not be exchangeable; jackknife_t, which tests that the metrics are equal, is then
+        the one to use. The page on coverage has the size of both in such studies.
 
         For correlations both predictions are standardised before, which leaves the
         correlation as it is; the other metrics judge the unit, and predictions are

@@ -131,8 +131,7 @@ class SignFlipResult(Result):
         return (
             "the hypothesis is that the two models' predictions are exchangeable within "
             "subjects, and the test is exact for that only; where models fail in different "
-            "ways it can call equal metrics different too often (up to 14 % at a nominal 5 % "
-            "was seen): use jackknife_t there",
+            "ways they are not: use jackknife_t there, which tests that the metrics are equal",
         )
 
 
