@@ -71,7 +71,10 @@ def as_pandas(data: Any, *, what: str) -> Any:
         if isinstance(known, nw.DataFrame):
             if known.implementation.is_pandas_like():
                 return _with_own_types(known.to_pandas())
-            return _from_arrow_table(known.to_arrow(), what)
+            found = _from_arrow_table(known.to_arrow(), what)
+            for name, dtype in known.schema.items():
+                found[name] = _in_its_order(found[name], dtype)
+            return found
         return _from_arrow_table(_arrow_table(data), what) if _is_table(data) else data
     except ColumnError:
         raise
@@ -109,7 +112,7 @@ def as_column(value: Any, *, argument: str) -> Any:
         if isinstance(known, nw.Series):
             if known.implementation.is_pandas_like():
                 return _with_own_type(known.to_pandas())
-            found = _from_arrow(known.to_arrow())
+            found = _in_its_order(_from_arrow(known.to_arrow()), known.dtype)
             return found.rename(known.name or None)
         if any(hasattr(value, name) for name in _BY_ARROW) and not _is_table(value):
             import pyarrow as pa
@@ -205,6 +208,18 @@ def _from_arrow(column: Any) -> pd.Series[Any]:
     if column.null_count and pa.types.is_boolean(kind):
         return cast("pd.Series[Any]", column.to_pandas(types_mapper=lambda _: pd.BooleanDtype()))
     return cast("pd.Series[Any]", column.to_pandas())
+
+
+def _in_its_order(column: pd.Series[Any], dtype: Any) -> pd.Series[Any]:
+    """Return a column of an Enum with the order of its categories, of which Arrow need not tell.
+
+    polars before 2 leaves it out.
+    """
+    import narwhals as nw
+
+    if not isinstance(dtype, nw.Enum):
+        return column
+    return column.cat.set_categories(list(dtype.categories), ordered=True)
 
 
 def _with_own_types(frame: pd.DataFrame) -> pd.DataFrame:
