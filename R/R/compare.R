@@ -47,8 +47,11 @@
 #'   `"nrmse"` divides RMSE: 100 for a score from 0 to 100, 7 for factor scores from -3.5 to
 #'   3.5. `"nrmse"` needs it; the notes of the result state it.
 #' @return An object with [tidy()][result-tables] (a row per metric, term and
-#'   context), `glance()`, `autoplot()`, and [replicates()], [interval()], [adjust()],
-#'   [sign_flip()], [extend()] and `influence()`, which need no new table.
+#'   context; its last columns say what a row is, whatever the names hold: `kind`, which is
+#'   `"level"`, `"difference"` or `"ratio"`, `first_model`, `second_model`, `first_context` and
+#'   `second_context`, the second `""` where there is one), `glance()`, `autoplot()`, and
+#'   [replicates()], [interval()], [adjust()], [sign_flip()], [extend()] and `influence()`,
+#'   which need no new table.
 #' @references Davison, A. C. and Hinkley, D. V. (1997). Bootstrap Methods and their
 #'   Application.
 #' @export

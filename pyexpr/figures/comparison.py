@@ -13,7 +13,8 @@ from pyexpr.base.pairs import DIFFERENCE, KIND, LEVEL, PARTS, RATIO, pair_label
 from pyexpr.base.results import p_text
 from pyexpr.figures import plotting
 from pyexpr.figures.forest import Axis, Forest, Item, items_of, shown_names
-from pyexpr.words.labels import MINUS, SIGNED, base_metric, display_name, told_apart
+from pyexpr.words.frames import shown_pairs
+from pyexpr.words.labels import SIGNED, base_metric, display_name, told_apart
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,16 +126,12 @@ def _asked_for(labels: pd.Series[Any], argument: str, wanted: Sequence[str]) -> 
 
 def _shown(rows: pd.DataFrame, column: str, of: str, names: Names) -> dict[str, str]:
     """Return how the labels of a column are written; no two alike, or they would share a row."""
-    name, given = shown_names(names), names or {}
-    found = {}
+    name = shown_names(names)
+    pairs = list(zip(*(rows[part] for part in PARTS[of]), strict=True))
+    single = told_apart({one: name(one) for pair in pairs for one in pair if one})
     # A panel's label is that of the difference, be a row its ratio.
     kinds = rows[KIND] if column == of else [DIFFERENCE] * len(rows)
-    parts = (rows[part] for part in PARTS[of])
-    for label, kind, first, second in zip(rows[column], kinds, *parts, strict=True):
-        sign = "/" if kind == RATIO else MINUS
-        pair = name(first) if second == "" else f"{name(first)} {sign} {name(second)}"
-        found[label] = given.get(label, pair)
-    return told_apart(found)
+    return shown_pairs(zip(rows[column], kinds, pairs, strict=True), single, names)
 
 
 def _axis(metric: str, kind: str, names: Names) -> Axis:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -97,22 +97,37 @@ def shown_labels(
     {'lstm - old': 'lstm - old', 'lstm - r2': 'OpenFace-LSTM − R²'}
     """
     name = label_name if column in OF_THE_USER else display_name
-    labels = frame[column].map(str)
+    labels = [str(label) for label in frame[column].unique()]
     parts = PARTS.get(column, ())
     if not (parts and set(parts) <= set(frame)):
-        return told_apart({label: name(label, names) for label in labels.unique()})
-    kinds = frame[KIND] if KIND in frame else [DIFFERENCE] * len(frame)
+        return told_apart({label: name(label, names) for label in labels})
+    rows = frame.drop_duplicates(column)
+    kinds = rows[KIND] if KIND in rows else [DIFFERENCE] * len(rows)
+    pairs = list(zip(*(rows[part].fillna("") for part in parts), strict=True))
+    single = {one for pair in pairs for one in pair if one}
+    return shown_pairs(
+        zip(labels, kinds, pairs, strict=True),
+        told_apart({one: name(one, names) for one in sorted(single)}),
+        names,
+    )
+
+
+def shown_pairs(
+    rows: Iterable[tuple[str, str, tuple[str, str]]],
+    single: Mapping[str, str],
+    names: Mapping[Any, str] | None = None,
+) -> dict[str, str]:
+    """Return how labels are shown: of each row its label, kind, and one or two names.
+
+    `single` says how each name is shown; `names` may have one for a whole label.
+    """
     shown = {}
-    for label, kind, first, second in zip(
-        labels, kinds, *(frame[part].fillna("") for part in parts), strict=True
-    ):
-        if label in shown:
-            continue
-        if second == "" or label in (names or {}):
-            shown[label] = name(label, names)
-        else:
-            sign = "/" if kind == RATIO else MINUS
-            shown[label] = f"{name(first, names)} {sign} {name(second, names)}"
+    for label, kind, (first, second) in rows:
+        sign = "/" if kind == RATIO else MINUS
+        pair = (
+            single.get(first, label) if second == "" else f"{single[first]} {sign} {single[second]}"
+        )
+        shown[label] = (names or {}).get(label, pair)
     return told_apart(shown)
 
 
