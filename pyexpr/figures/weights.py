@@ -62,6 +62,19 @@ class _Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Room:
+    """Lines and columns of panels, their titles and labels as they are written, their rows."""
+
+    grid: tuple[int, int]
+    panel_mm: float
+    titles: Mapping[str, str]
+    labels: Sequence[str]
+    rows: Mapping[str, drawing.Band]
+    body_mm: float
+    height_mm: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Panels:
     """A panel per context, all on one scale about 0, in each a row per feature.
 
@@ -99,6 +112,28 @@ class _Panels:
         legend_mm: float = 0.0,
     ) -> Figure:
         """Draw the rows of `data`, with room for a legend of `legend_mm`."""
+        room = self._room(width_mm)
+        reach = self._reach(data)
+        with plotting.style():
+            figure = plotting.new_figure(width_mm, legend_mm + room.height_mm)
+            panels = figure.subplots(*room.grid, sharex=True, sharey=True, squeeze=False)
+            for axes in panels.flat[len(room.titles) :]:
+                axes.remove()
+            for axes, (context, title) in zip(panels.flat, room.titles.items(), strict=False):
+                axes.set_title(title)
+                axes.set_xlim(-reach, reach)
+                axes.set_ylim(room.body_mm, 0)
+                axes.tick_params(labelbottom=True)
+                plotting.number_ticks(axes, 2 if room.panel_mm < 26 else 4, symmetric=True)
+                self._draw(axes, data[data["context"] == context], room.rows)
+            for axes in panels[:, 0]:
+                axes.set_yticks([row.middle for row in room.rows.values()], room.labels)
+            figure.supxlabel(self.axis_name, size=plotting.SIZE_BODY)
+            add_legend(figure)
+        return plotting.freeze(figure)
+
+    def _room(self, width_mm: float) -> _Room:
+        """Wrap titles and labels, and give panels and rows their places."""
         label_mm = min(_LABEL, 0.36 * width_mm)
         fitting = max(1, int((width_mm - label_mm) / _MIN_PANEL))
         lines = -(-len(self.contexts) // fitting)
@@ -113,27 +148,17 @@ class _Panels:
             for shown in self.features.values()
         ]
         tall = [max(self.row_mm, _ROW + plotting.LINE_MM * text.count("\n")) for text in labels]
-        rows, body = drawing.bands(self.features, tall), sum(tall)
         more = max(title.count("\n") for title in titles.values()) + 1 - self.title_lines
         head = self.head_mm + plotting.TITLE_LINE_MM * max(0, more)
-        reach = self._reach(data)
-        with plotting.style():
-            figure = plotting.new_figure(width_mm, legend_mm + lines * (head + body))
-            panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
-            for axes in panels.flat[len(titles) :]:
-                axes.remove()
-            for axes, (context, title) in zip(panels.flat, titles.items(), strict=False):
-                axes.set_title(title)
-                axes.set_xlim(-reach, reach)
-                axes.set_ylim(body, 0)
-                axes.tick_params(labelbottom=True)
-                plotting.number_ticks(axes, 2 if panel_mm < 26 else 4, symmetric=True)
-                self._draw(axes, data[data["context"] == context], rows)
-            for axes in panels[:, 0]:
-                axes.set_yticks([row.middle for row in rows.values()], labels)
-            figure.supxlabel(self.axis_name, size=plotting.SIZE_BODY)
-            add_legend(figure)
-        return plotting.freeze(figure)
+        return _Room(
+            grid=(lines, columns),
+            panel_mm=panel_mm,
+            titles=titles,
+            labels=labels,
+            rows=drawing.bands(self.features, tall),
+            body_mm=sum(tall),
+            height_mm=lines * (head + sum(tall)),
+        )
 
     def _reach(self, data: pd.DataFrame) -> float:
         """Return how far the axis reaches on either side, so that zero stands in the middle."""
