@@ -13,6 +13,7 @@ from pyexpr.figures import drawing, plotting
 from pyexpr.words.frames import checked, gap_notes, in_order, records
 from pyexpr.words.labels import (
     BASELINES,
+    DASH,
     HUMAN,
     SIGNED,
     base_metric,
@@ -171,9 +172,7 @@ def _in_words(row: Any, digits: int) -> str:
     if np.isnan(row.estimate):
         return "undefined"
     limits = interval(row.conf_low, row.conf_high, digits, of=row.metric)
-    return number(row.estimate, digits, of=row.metric) + (
-        f" {limits}" if limits.startswith("[") else ""
-    )
+    return number(row.estimate, digits, of=row.metric) + (f" {limits}" if limits != DASH else "")
 
 
 def _looks(

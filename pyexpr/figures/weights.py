@@ -327,7 +327,7 @@ def weights_alt(frame: pd.DataFrame, *, digits: int = 2, names: Names = None) ->
             limits = interval(row.conf_low, row.conf_high, digits)
             listed.append(
                 f"{label_name(row.feature, names)} {number(row.estimate, digits)}"
-                + (f" {limits}" if limits.startswith("[") else "")
+                + (f" {limits}" if limits != DASH else "")
             )
         parts.append(f"{label_name(context, names)}: {'; '.join(listed)}.")
     parts += gap_notes(data, keys=_KEYS, values=("estimate",), names=names)

@@ -367,7 +367,7 @@ def test_a_context_may_have_a_minus_in_its_name(copy: Path) -> None:
     assert "in three contexts (pre - post, pain, and disgust)" in text
     # In its place, before "All", and told from the differences of contexts.
     assert "Model pre - post Pain Disgust All" in text
-    assert "pre - post − Pain" in text
+    assert "Pain − pre - post" in text
 
 
 def test_what_the_user_wrote_large_stays_large_within_a_sentence(copy: Path) -> None:
