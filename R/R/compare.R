@@ -59,8 +59,11 @@
 #' `dplyr::bind_rows(linear = a, forest = b, .id = "wflow_id")`. Repeats and bootstraps
 #' predict a row several times, in folds of their own, and are refused: keep one repeat.
 #' @return An object with [tidy()][result-tables] (a row per metric, term and
-#'   context), `glance()`, `autoplot()`, and [replicates()], [boot_interval()], [adjust_tests()],
-#'   [sign_flip()], [boot_extend()] and `influence()`, which need no new table.
+#'   context; its last columns say what a row is, whatever the names hold: `kind`, which is
+#'   `"level"`, `"difference"` or `"ratio"`, `first_model`, `second_model`, `first_context` and
+#'   `second_context`, the second `""` where there is one), `glance()`, `autoplot()`, and
+#'   [replicates()], [boot_interval()], [adjust_tests()], [sign_flip()], [boot_extend()] and `influence()`,
+#'   which need no new table.
 #' @references Davison, A. C. and Hinkley, D. V. (1997). Bootstrap Methods and their
 #'   Application.
 #' @export

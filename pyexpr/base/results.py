@@ -39,6 +39,10 @@ class Result(ABC):
         """Return what a reader of the table must know, one sentence each."""
         return ()
 
+    def printed(self) -> pd.DataFrame:
+        """Return the table as text shows it, without columns that programs alone ask for."""
+        return self.tidy()
+
     def to_dict(self) -> dict[str, Any]:
         """Return table, provenance and notes as plain values that JSON can hold.
 
@@ -89,7 +93,7 @@ class Result(ABC):
         return object.__reduce_ex__(self, protocol)
 
     def __str__(self) -> str:
-        lines = [self.heading(), "", table_text(self.tidy())]
+        lines = [self.heading(), "", table_text(self.printed())]
         if self.notes():
             lines += ["", *(f"Note: {note}" for note in self.notes())]
         return "\n".join(lines)
@@ -101,7 +105,7 @@ class Result(ABC):
         from html import escape
 
         notes = "".join(f"<p><small>{escape(note)}</small></p>" for note in self.notes())
-        table = self.tidy().to_html(index=False, float_format=number_text, na_rep="", border=0)
+        table = self.printed().to_html(index=False, float_format=number_text, na_rep="", border=0)
         return f"<p>{escape(self.heading())}</p>{table}{notes}"
 
 

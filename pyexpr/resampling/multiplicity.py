@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 ADJUSTMENTS = ("holm", "max_t")
-#: What makes the intervals of a rule simultaneous: Holm's steps are of p-values alone.
-OF_INTERVALS = {"holm": "Bonferroni", "max_t": "max-T"}
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:

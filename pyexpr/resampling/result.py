@@ -150,6 +150,10 @@ class ReplicatedResult(Result):
     def keys(self) -> Mapping[str, Sequence[str]]:
         """Return the columns that name a row."""
 
+    def structure(self) -> Mapping[str, Sequence[str]]:
+        """Return the columns that say what a row is, where its label alone would."""
+        return {}
+
     @abstractmethod
     def counts(self) -> tuple[Any, Any]:
         """Return the rows of the table and the clusters that each row rests on."""
@@ -185,7 +189,11 @@ class ReplicatedResult(Result):
         }
         if found.adjustment is not None:
             columns |= {"p_adjusted": found.p_adjusted, "adjustment": found.adjustment}
-        return pd.DataFrame(columns)
+        return pd.DataFrame({**columns, **self.structure()})
+
+    def printed(self) -> pd.DataFrame:
+        """Return the table as text shows it: labels say what a row is."""
+        return self.tidy().drop(columns=list(self.structure()))
 
     def for_saving(self) -> Self:
         """Return what is saved: many replicates of the kernel are drawn again instead."""
@@ -291,7 +299,8 @@ class ReplicatedResult(Result):
         """
         import pandas as pd
 
-        keys, estimate = self.keys(), self.evidence.shown(self.evidence.estimate)
+        keys, structure = self.keys(), self.structure()
+        estimate = self.evidence.shown(self.evidence.estimate)
         pieces = []
         for clusters, knife in zip(self.draws.clusters, self.evidence.groups, strict=True):
             labels = [self.clusters[i] for i in clusters]
@@ -306,6 +315,7 @@ class ReplicatedResult(Result):
                     "estimate": values,
                     "change": change,
                     "influence": -factor * change,
+                    **{name: column[position] for name, column in structure.items()},
                 }
                 pieces.append((position, pd.DataFrame(columns)))
         pieces.sort(key=lambda piece: piece[0])

@@ -135,7 +135,8 @@ def test_slopes_are_those_of_one_stacked_fit() -> None:
             assert found["p_value"] == pytest.approx(expected.p_value[0], rel=1e-6)
     first = np.eye(15)
     contrasts = result.contrasts()
-    assert contrasts["context"].unique().tolist() == ["a - b", "a - c", "b - c"]
+    pairs = contrasts[["context", "first_context", "second_context"]].drop_duplicates()
+    assert pairs.values.tolist() == [["a - b", "a", "b"], ["a - c", "a", "c"], ["b - c", "b", "c"]]
     expected = fit.contrasts(first[[1, 2, 3, 4]] - first[[11, 12, 13, 14]])
     found = contrasts[contrasts["context"] == "a - c"]
     np.testing.assert_allclose(found["statistic"], expected.statistic, rtol=1e-8)
@@ -400,6 +401,11 @@ def test_the_wild_bootstrap_enumerates_signs_and_is_never_0() -> None:
     assert strong.p_value == 2 / 256
     table = fitted(study()).wild(n_boot=399)
     assert set(table["method"]) == {"wild, webb"}
+    of = table[["context", "kind", "first_context", "second_context"]].drop_duplicates()
+    assert of.values.tolist() == [
+        *([name, "level", name, ""] for name in ("a", "b", "c", "all")),
+        *([f"{a} - {b}", "difference", a, b] for a, b in ("ab", "ac", "bc")),
+    ]
     assert table.loc[table["context"] == "a - b", "p_value"].iloc[0] == pytest.approx(1 / 400)
 
 

@@ -110,8 +110,16 @@ test_that("comparisons and their tests are drawn", {
   expect_shown(ggplot2::autoplot(result, "differences"),
     within[within$term == "au_intensity - au_count", ])
   # The sign in a name makes no difference of it.
-  named <- compare_models(clips, score, c("net - large" = au_intensity), subject, n_boot = 0)
-  expect_shown(ggplot2::autoplot(named), tidy(named))
+  signs <- transform(clips, context = sub("pain", "pre - post", context))
+  named <- compare_models(signs, score, c("net - large" = au_intensity, "net" = au_count), subject,
+    context = context, metrics = "rmse", n_boot = 0)
+  table <- tidy(named)
+  levels <- table[table$kind == "level", ]
+  expect_true("pre - post" %in% levels$context)
+  expect_shown(ggplot2::autoplot(named), levels)
+  differences <- table[table$first_model == "net - large" & table$second_model == "net", ]
+  expect_equal(unique(differences$kind), "difference")
+  expect_shown(ggplot2::autoplot(named, "differences"), differences)
   judged <- ggplot2::autoplot(adjust_tests(result, "holm"), "differences")
   expect_match(judged$labels$caption, "simultaneous, by\\s+Bonferroni")
 

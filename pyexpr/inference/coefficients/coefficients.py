@@ -16,13 +16,13 @@ from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import BOOTSTRAP, checked_seed
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
+from pyexpr.figures.weights import coefficients_figure
 from pyexpr.inference.clusters import warn_of_few_subjects_for_slopes
 from pyexpr.inference.coefficients.cluster_ols import CORRECTIONS
 from pyexpr.inference.coefficients.data import as_fitted, read_data
 from pyexpr.inference.coefficients.evidence import CoefficientEvidence
 from pyexpr.inference.coefficients.fit import fitted_weights, weight_differences
 from pyexpr.inference.coefficients.penalised import N_FOLDS, read_penalties
-from pyexpr.inference.coefficients.plot import coefficients_figure
 from pyexpr.inference.coefficients.slopes import (
     INTERCEPTS,
     METHODS,
@@ -92,8 +92,8 @@ class CoefficientResult(CoefficientEvidence, Result):
         std_error, statistic, df, n_effective (of the weaker slope), p_value, conf_low,
         conf_high, method; described:
         weight_difference, boot_std_error, procedure_low, procedure_high, of the
-        regularised weights, given where the penalty is common; reason; once adjusted
-        p_adjusted and adjustment.
+        regularised weights, given where the penalty is common; once adjusted p_adjusted and
+        adjustment; reason; first_context and second_context, the two of "a - b".
 
         Raises
         ------
@@ -184,7 +184,8 @@ class CoefficientResult(CoefficientEvidence, Result):
         Returns
         -------
         DataFrame
-            Columns context (a label or "a - b"), feature, statistic, p_value, method, reason.
+            Columns context (a label or "a - b"), feature, statistic, p_value, method, reason,
+            kind ("level" or "difference"), first_context, second_context ("" of a level).
 
         Raises
         ------

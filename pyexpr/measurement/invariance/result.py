@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import counted, listed
+from pyexpr.base.pairs import PARTS, pair_columns, pair_label
 from pyexpr.base.results import Result, p_text
 from pyexpr.base.versions import versions
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
@@ -170,19 +171,20 @@ class InvarianceResult(Result):
 
         Columns: level, term (the indicator), contrast ("a - b"), estimate, std_error,
         statistic (t), df, p_value, p_adjusted (Holm, within the level), conf_low,
-        conf_high, scale, freed, reason. Level ``metric``: the difference of
-        ``log |lambda_j|`` over the mean of the other held indicators' (scale ``log
-        ratio``; ``exp`` of it is a factor), or where a sign differs between groups the
-        ratio to the first held indicator (``ratio``). Level ``scalar``: how far the
-        indicator's mean differs beyond what the others say of the factor, in its own
-        unit; it presumes equal loadings. Standard errors by the jackknife, t on the
-        number of subjects less 1 (less the groups, where these share nobody).
+        conf_high, scale, freed, reason, first_group, second_group (the two of "a - b").
+        Level ``metric``: the difference of ``log |lambda_j|`` over the mean of the other
+        held indicators' (scale ``log ratio``; ``exp`` of it is a factor), or where a sign
+        differs between groups the ratio to the first held indicator (``ratio``). Level
+        ``scalar``: how far the indicator's mean differs beyond what the others say of the
+        factor, in its own unit; it presumes equal loadings. Standard errors by the
+        jackknife, t on the number of subjects less 1 (less the groups, where these share nobody).
         """
         import pandas as pd
 
         columns = (
             "level", "term", "contrast", "estimate", "std_error", "statistic", "df", "p_value",
             "p_adjusted", "conf_low", "conf_high", "scale", "freed", "reason",
+            *PARTS["contrast"],
         )  # fmt: skip
         if self.refits is None or self.held is None:
             return pd.DataFrame(columns=list(columns))
@@ -209,11 +211,12 @@ class InvarianceResult(Result):
         t = estimate / error
         half = float(stdtrit(df, 0.5 + self.confidence / 2)) * error if df >= 1 else error
         p = 2 * stdtr(df, -np.abs(t)) if df >= 1 else error
+        groups = [(str(self.labels[g]), str(self.labels[h])) for _, g, h in pairs.terms]
         return pd.DataFrame(
             {
                 "level": level,
                 "term": [names[j] for j, _, _ in pairs.terms],
-                "contrast": [f"{self.labels[g]} - {self.labels[h]}" for _, g, h in pairs.terms],
+                "contrast": [pair_label(*both) for both in groups],
                 "estimate": estimate, "std_error": error, "statistic": t, "df": df,
                 "p_value": p, "p_adjusted": holm(p), "conf_low": estimate - half,
                 "conf_high": estimate + half, "scale": scale,
@@ -221,6 +224,7 @@ class InvarianceResult(Result):
                 "reason": np.where(
                     np.isnan(error), "not defined without every one of the subjects", ""
                 ),
+                **pair_columns("contrast", groups),
             }
         )  # fmt: skip
 
