@@ -146,8 +146,10 @@ read_site_folders <- function() {
   reticulate::py_run_string(local = TRUE, paste(sep = "\n",
     "import importlib.util, os, site, sys",
     "spec = importlib.util.find_spec('pyexpr')",
-    # A folder that holds the extension alone is found as a package without a file.
-    "if spec is None or spec.origin is None:",
+    # A folder that holds the extension alone is found as a package without a file, and the
+    # package of a checkout in the path lacks the extension.
+    "whole = spec is not None and spec.origin is not None",
+    "if not (whole and importlib.util.find_spec('pyexpr._core')):",
     "    for folder in list(sys.path):",
     "        if os.path.basename(folder) in ('site-packages', 'dist-packages'):",
     "            site.addsitedir(folder)",

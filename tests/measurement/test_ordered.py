@@ -222,7 +222,8 @@ def test_modification_indices_are_lavaans(tmp_path: Path, scale: float) -> None:
     key = ["lhs", "op", "rhs"]
     both = found.merge(turned, on=key)
     sign = np.where((both["lhs"] == "f") & (both["op"] == "=~"), -1, 1)
-    np.testing.assert_allclose(both["epc_y"], both["epc_x"] * sign, rtol=1e-3, atol=1e-6)
+    # An index of next to nothing has an expected change whose sign is rounding.
+    np.testing.assert_allclose(both["epc_y"], both["epc_x"] * sign, rtol=1e-3, atol=1e-5)
 
 
 def test_modification_indices_by_group_and_without_lavaan() -> None:
