@@ -13,7 +13,9 @@ from pyexpr.base.errors import DataError
 from pyexpr.inference.comparison.comparison import compare_models
 from pyexpr.inference.comparison.predictions import Predictions
 from pyexpr.resampling.multiplicity import holm
-from pyexpr.resampling.simultaneous import rank_of, simultaneous
+from pyexpr.resampling.intervals.studentized import symmetric_reach
+from pyexpr.resampling.quantiles import rank_of
+from pyexpr.resampling.simultaneous import simultaneous
 
 
 def test_holm_leaves_out_what_was_not_tested():
@@ -118,6 +120,26 @@ def test_the_rank_makes_intervals_agree_with_p(n, confidence):
     reach = draws[rank_of(confidence, n) - 1]
     p = {z: (1 + np.sum(draws >= z)) / (n + 1) for z in (reach, np.nextafter(reach, np.inf))}
     beyond, upto = p[np.nextafter(reach, np.inf)], p[reach]
+    assert beyond <= 1 - confidence + 1e-12 < upto
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.9, 0.95])
+def test_the_largest_of_2000_draws_agrees_with_its_interval(confidence, monkeypatch):
+    # Of 9,999 draws the rank B * confidence would be the same; of 2,000 it is one less.
+    monkeypatch.setattr("pyexpr.resampling.simultaneous.N_DRAWS", 2_000)
+    influence = independent(30, 3, 0)
+    alone = 1 - simultaneous(influence, np.full(3, 0.5), confidence, seed=1).confidence
+    p = alone * np.array([1 - 1e-9, 1 + 1e-9, 0.5])
+    adjusted = simultaneous(influence, p, confidence, seed=1).p_adjusted
+    assert adjusted[0] <= 1 - confidence + 1e-12 < adjusted[1]
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.9, 0.95])
+def test_the_bootstrap_t_of_2000_draws_agrees_with_its_interval(confidence):
+    pivot = np.random.default_rng(3).standard_t(5, size=(1, 2_000))
+    reach = symmetric_reach(pivot, np.zeros(1), confidence).reach
+    upto = symmetric_reach(pivot, reach, confidence).p_value[0]
+    beyond = symmetric_reach(pivot, np.nextafter(reach, np.inf), confidence).p_value[0]
     assert beyond <= 1 - confidence + 1e-12 < upto
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,8 +20,7 @@ from pyexpr.inference.coefficients.leverage import (
     support_of,
 )
 from pyexpr.inference.coefficients.penalised import PenalisedModel, Weights
-from pyexpr.resampling.multiplicity import holm
-from pyexpr.resampling.simultaneous import simultaneous
+from pyexpr.resampling.multiplicity import together
 from pyexpr.resampling.tests import ContrastTests, WaldTest
 
 if TYPE_CHECKING:
@@ -131,12 +131,10 @@ class SlopeSpace:
         tested = np.flatnonzero(~np.isnan(tests.p_value))
         if not len(tested):
             return p, low, high
-        if rule == "holm":
-            p = holm(tests.p_value)
-            low, high = tests.limits(1 - (1 - confidence) / len(tested))
-            return p, low, high
         some = np.array([contrasts[int(i)] for i in tested])
-        found = simultaneous(self.slopes.influences(some), tests.p_value[tested], confidence, seed)
+        found = together(
+            tests.p_value[tested], partial(self.slopes.influences, some), rule, confidence, seed
+        )
         p[tested] = found.p_adjusted
         low, high = tests.limits(found.confidence)
         return p, low, high

@@ -19,7 +19,6 @@ from pyexpr.measurement.invariance.wald import (
     Held,
     PairContrasts,
     Refits,
-    Wald,
     metric_contrasts,
     metric_pairs,
     scalar_contrasts,
@@ -28,6 +27,7 @@ from pyexpr.measurement.invariance.wald import (
 )
 from pyexpr.measurement.specification import MeasurementModel
 from pyexpr.resampling.multiplicity import holm
+from pyexpr.resampling.tests import WaldTest, t_tests
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,7 +131,7 @@ class InvarianceResult(Result):
             )  # fmt: skip
         return pd.DataFrame(rows).astype({"df1": "Int64", "df2": "Int64"})
 
-    def _test(self, level: str) -> Wald | _NoTest:
+    def _test(self, level: str) -> WaldTest | _NoTest:
         if level == "configural":
             return _NoTest("nothing is held equal")
         if self.refits is None or self.held is None:
@@ -196,7 +196,6 @@ class InvarianceResult(Result):
 
     def _contrast_table(self, level: str, pairs: PairContrasts, scale: str) -> pd.DataFrame:
         import pandas as pd
-        from scipy.special import stdtr, stdtrit
 
         assert self.refits is not None
         df = self.refits.df
@@ -204,19 +203,17 @@ class InvarianceResult(Result):
         free = self.freed.loadings if level == "metric" else self.freed.intercepts
         estimate = pairs.values[0]
         error = np.sqrt((self.refits.deviations(pairs.values) ** 2).sum(axis=0))
-        unknown = np.isnan(error) | (df < 1)
-        error[unknown | (error == 0)] = np.nan
-        t = estimate / error
-        half = float(stdtrit(df, 0.5 + self.confidence / 2)) * error if df >= 1 else error
-        p = 2 * stdtr(df, -np.abs(t)) if df >= 1 else error
+        error[(error == 0) | (df < 1)] = np.nan
+        tests = t_tests(estimate, error, np.full(len(error), float(df)), np.zeros(len(error)))
+        low, high = tests.limits(self.confidence)
         return pd.DataFrame(
             {
                 "level": level,
                 "term": [names[j] for j, _, _ in pairs.terms],
                 "contrast": [f"{self.labels[g]} - {self.labels[h]}" for _, g, h in pairs.terms],
-                "estimate": estimate, "std_error": error, "statistic": t, "df": df,
-                "p_value": p, "p_adjusted": holm(p), "conf_low": estimate - half,
-                "conf_high": estimate + half, "scale": scale,
+                "estimate": estimate, "std_error": error, "statistic": tests.statistic, "df": df,
+                "p_value": tests.p_value, "p_adjusted": holm(tests.p_value), "conf_low": low,
+                "conf_high": high, "scale": scale,
                 "freed": [names[j] in free for j, _, _ in pairs.terms],
                 "reason": np.where(
                     np.isnan(error), "not defined without every one of the subjects", ""
@@ -332,7 +329,7 @@ class InvarianceResult(Result):
             if math.isnan(test.p_value):
                 continue
             differ = test.p_value <= 1 - self.confidence
-            shown = f"F({test.df1}, {test.df2}) = {test.statistic:.2f}, {p_text(test.p_value)}"
+            shown = f"F({test.df1}, {test.df2:g}) = {test.statistic:.2f}, {p_text(test.p_value)}"
             said.append(
                 f"{level.capitalize()}: the {what} differ between groups ({shown}); see "
                 f"{CONTRASTS}."
