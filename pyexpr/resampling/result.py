@@ -264,6 +264,21 @@ class ReplicatedResult(Result):
         pieces.sort(key=lambda piece: piece[0])
         return pd.concat([piece for _, piece in pieces], ignore_index=True)
 
+    def warn_of_undefined(self) -> None:
+        """Warn where replicates that an interval rests on are undefined."""
+        found, n_boot = self.intervals, self.n_boot
+        if found.asked == DEFAULT:
+            return  # It uses no replicates.
+        many = np.flatnonzero((found.n_undefined > SOME_UNDEFINED * n_boot) & ~np.isnan(found.low))
+        if len(many):
+            worst = int(many[np.argmax(found.n_undefined[many])])
+            warn_user(
+                f"{self.described(worst)} is undefined in {found.n_undefined[worst]} of {n_boot} "
+                "replicates, which are left out of its interval"
+                + (f" (so are {len(many) - 1} other rows)" if len(many) > 1 else ""),
+                PyexprWarning,
+            )
+
     def provenance(self) -> dict[str, Any]:
         """Return method, confidence, replicates, seed, counts and versions."""
         n, n_clusters = self.counts()
@@ -288,7 +303,7 @@ def judged(result: R, method: str | None, confidence: float, rule: str | None) -
             result.evidence, intervals, result.families(), rule, result.draws.seed
         )
     found = replace(result, intervals=intervals)
-    _warn_of_undefined(found)
+    found.warn_of_undefined()
     return found
 
 
@@ -329,18 +344,3 @@ def completed(result: R, wanted: int, method: str | None, confidence: float, rul
         f"result so far, by {kept.method}, is the .result of this exception{rest}",
         kept,
     ) from None
-
-
-def _warn_of_undefined(result: ReplicatedResult) -> None:
-    found, n_boot = result.intervals, result.n_boot
-    if found.asked == DEFAULT:
-        return  # It uses no replicates.
-    many = np.flatnonzero((found.n_undefined > SOME_UNDEFINED * n_boot) & ~np.isnan(found.low))
-    if len(many):
-        worst = int(many[np.argmax(found.n_undefined[many])])
-        warn_user(
-            f"{result.described(worst)} is undefined in {found.n_undefined[worst]} of {n_boot} "
-            "replicates, which are left out of its interval"
-            + (f" (so are {len(many) - 1} other rows)" if len(many) > 1 else ""),
-            PyexprWarning,
-        )

@@ -12,8 +12,8 @@ from statsmodels.stats.multitest import multipletests
 from pyexpr.base.errors import DataError
 from pyexpr.inference.comparison.comparison import compare_models
 from pyexpr.inference.comparison.predictions import Predictions
-from pyexpr.resampling.multiplicity import holm
 from pyexpr.resampling.intervals.studentized import symmetric_reach
+from pyexpr.resampling.multiplicity import holm
 from pyexpr.resampling.quantiles import rank_of
 from pyexpr.resampling.simultaneous import simultaneous
 

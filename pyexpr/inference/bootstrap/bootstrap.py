@@ -19,13 +19,13 @@ from pyexpr.inference.bootstrap.plot import statistics_figure
 from pyexpr.inference.clusters import (
     check_enough,
     read_clusters,
-    read_strata,
     warn_of_few_clusters,
 )
 from pyexpr.resampling.intervals.evidence import NOT_JUDGED, Evidence, JackknifeGroup
 from pyexpr.resampling.intervals.jackknife import knife_of
 from pyexpr.resampling.intervals.methods import check_method
 from pyexpr.resampling.result import ErrorsWithin, ReplicatedResult, completed
+from pyexpr.resampling.strata import read_strata
 
 if TYPE_CHECKING:
     import pandas as pd

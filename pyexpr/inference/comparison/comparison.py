@@ -16,7 +16,6 @@ from pyexpr.core.streams import checked_seed
 from pyexpr.inference.clusters import (
     check_enough,
     read_clusters,
-    read_strata,
     warn_of_few_subjects,
 )
 from pyexpr.inference.comparison.evidence import MetricDraws, gather, only_rounding, worth
@@ -42,6 +41,7 @@ from pyexpr.resampling.intervals.evidence import NOT_JUDGED
 from pyexpr.resampling.intervals.methods import check_method
 from pyexpr.resampling.multiplicity import check_rule
 from pyexpr.resampling.result import completed
+from pyexpr.resampling.strata import read_strata
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
