@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 METHOD = "cluster bootstrap-t"
 NO_SUMS = (
     "cells of the table of targets by raters are missing, and the bootstrap-t does not refit "
-    'variance components: cluster_method="jackknife" does'
+    'variance components: method="jackknife_t" does'
 )
 # Replicates at a time: (replicates, subjects, sums) in memory.
 _CHUNK = 2_000_000
@@ -50,10 +50,16 @@ _CHUNK = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """How to draw."""
+    """How subjects make the interval: replicates, their key, and the method."""
 
     n_boot: int
     seed: int
+    method: str = "studentized"
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the interval comes from replicates."""
+        return self.method == "studentized"
 
 
 def bootstrap_signals(
