@@ -44,7 +44,8 @@ def run() -> list[dict[str, Any]]:
 
         def refit(X=X, y=y, subject=subject, penalty=penalty):
             model = PenalisedModel(X, y, subject, None)
-            return model.fitted(penalty, REPLICATES, retune=False, n_folds=5, seed=1).replicates
+            fitted = model.fitted(penalty, retune=False, n_folds=5, seed=1)
+            return fitted.drawn(REPLICATES, 1, 0)
 
         refit()
         times = []

@@ -5,10 +5,10 @@ Source: Holm (1979); for max-T see `pyexpr.resampling.simultaneous`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from pyexpr.resampling.intervals.jackknife import Knife, jackknife_influence, kn
 from pyexpr.resampling.intervals.jackknife_t import jackknife_t
 from pyexpr.resampling.intervals.methods import compute
 from pyexpr.resampling.simultaneous import Simultaneous, simultaneous
+from pyexpr.resampling.tests import ContrastTests
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 ADJUSTMENTS = ("holm", "max_t")
 #: What makes the intervals of a rule simultaneous: Holm's steps are of p-values alone.
 OF_INTERVALS = {"holm": "Bonferroni", "max_t": "max-T"}
+
+
+def told(rules: Iterable[object]) -> list[str]:
+    """Return how the intervals of a column "adjustment" were made, in words; [] if each alone."""
+    found = dict.fromkeys(rule for rule in rules if isinstance(rule, str) and rule)
+    return [f"simultaneous, by {OF_INTERVALS[rule]}" for rule in found]
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -90,6 +97,34 @@ def together(
     if rule == "holm":
         return Simultaneous(holm(p_value), 1 - (1 - confidence) / len(p_value))
     return simultaneous(influence(), p_value, confidence, seed)
+
+
+class Adjusted(NamedTuple):
+    """Tests of one family and their intervals, judged together; (m,), NaN where untested."""
+
+    p_adjusted: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+def adjust_contrasts(
+    tests: ContrastTests,
+    influence: Callable[[NDArray[np.int64]], NDArray[np.float64]],
+    rule: str,
+    confidence: float,
+    seed: int,
+) -> Adjusted:
+    """Judge contrasts together; `influence` returns, of those at these positions, (clusters, k).
+
+    `rule`, `confidence` and `seed` are as for `together`.
+    """
+    p = np.full(len(tests.p_value), np.nan)
+    tested = np.flatnonzero(~np.isnan(tests.p_value))
+    if not len(tested):
+        return Adjusted(p, p.copy(), p.copy())
+    found = together(tests.p_value[tested], partial(influence, tested), rule, confidence, seed)
+    p[tested] = found.p_adjusted
+    return Adjusted(p, *tests.limits(found.confidence))
 
 
 def adjust(

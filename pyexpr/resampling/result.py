@@ -338,9 +338,14 @@ def completed(result: R, wanted: int, method: str | None, confidence: float, rul
     else:
         if made == wanted:
             return kept
+    raise stopped(made, wanted, kept, by=f", by {kept.method},") from None
+
+
+def stopped(made: int, wanted: int, kept: Result, *, by: str = "") -> Interrupted:
+    """Return the exception that hands over what Ctrl-C has left: `made` of `wanted` replicates."""
     rest = f"; .result.extend({wanted - made}) draws the others" if made < wanted else ""
-    raise Interrupted(
+    return Interrupted(
         f"stopped by Ctrl-C after {made} of {wanted} replicates, and nothing is lost: the "
-        f"result so far, by {kept.method}, is the .result of this exception{rest}",
+        f"result so far{by} is the .result of this exception{rest}",
         kept,
-    ) from None
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,8 +18,8 @@ from pyexpr.inference.coefficients.leverage import (
     few_subjects_df,
     support_of,
 )
-from pyexpr.inference.coefficients.penalised import PenalisedModel, Weights
-from pyexpr.resampling.multiplicity import together
+from pyexpr.inference.coefficients.penalised import FittedModel, PenalisedModel
+from pyexpr.resampling.multiplicity import Adjusted, adjust_contrasts
 from pyexpr.resampling.tests import ContrastTests, WaldTest
 
 if TYPE_CHECKING:
@@ -124,20 +123,13 @@ class SlopeSpace:
         rule: str,
         confidence: float,
         seed: int,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    ) -> Adjusted:
         """Return p-values and limits of one family of contrasts, judged together."""
-        m = len(contrasts)
-        p, low, high = np.full((3, m), np.nan)
-        tested = np.flatnonzero(~np.isnan(tests.p_value))
-        if not len(tested):
-            return p, low, high
-        some = np.array([contrasts[int(i)] for i in tested])
-        found = together(
-            tests.p_value[tested], partial(self.slopes.influences, some), rule, confidence, seed
-        )
-        p[tested] = found.p_adjusted
-        low, high = tests.limits(found.confidence)
-        return p, low, high
+
+        def influence(tested: NDArray[np.int64]) -> NDArray[np.float64]:
+            return self.slopes.influences(np.array([contrasts[int(i)] for i in tested]))
+
+        return adjust_contrasts(tests, influence, rule, confidence, seed)
 
 
 def condition(X: NDArray[np.float64]) -> float:
@@ -175,7 +167,7 @@ def within(values: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.
 def slope_space(
     data: CoefficientData,
     models: Sequence[str],
-    fitted: Sequence[tuple[PenalisedModel, Weights]],
+    fitted: Sequence[FittedModel],
     *,
     method: str,
     cr: str,
@@ -211,7 +203,8 @@ def slope_space(
         y = data.y_tested[rows]
         block = scaled[np.ix_(rows, moving)]
         groups = None
-        penalised, own = fitted[c]
+        own = fitted[c]
+        penalised = own.model
         if model == ALL and intercepts == "context":
             groups = data.context
             block, y = within(block, groups), within(y, groups)
