@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import numpy as np
 
-from pyexpr.base.checks import is_whole
+from pyexpr.base.checks import further_replicates
 from pyexpr.base.errors import DataError, Interrupted, PyexprWarning, warn_user
 from pyexpr.base.progress import pieces
 from pyexpr.base.results import Result
@@ -195,9 +195,8 @@ class ReplicatedResult(Result):
         Interrupted
             If Ctrl-C is pressed; its ``result`` has the replicates made until then.
         """
-        if not is_whole(n) or n < 0:
-            raise DataError(f"n= must be a whole number of further replicates, not {n!r}")
-        old, more = self.evidence, self.draws.replicates(self.n_boot, int(n))
+        n = further_replicates(n)
+        old, more = self.evidence, self.draws.replicates(self.n_boot, n)
         values = np.concatenate([old.replicates, more.values], axis=1)
         failed = old.n_failed
         if failed is not None and more.n_failed is not None:
@@ -210,7 +209,7 @@ class ReplicatedResult(Result):
         )
         return completed(
             replace(self, evidence=evidence),
-            self.n_boot + int(n),
+            self.n_boot + n,
             self.method,
             self.intervals.confidence,
             self.intervals.rule,

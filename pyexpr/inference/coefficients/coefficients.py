@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.checks import checked_threads, confidence_level, is_whole, whole_number
+from pyexpr.base.checks import checked_threads, confidence_level, further_replicates, whole_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, counted, listed
 from pyexpr.base.options import explains
@@ -172,9 +172,8 @@ class CoefficientResult(CoefficientEvidence, Result):
         Interrupted
             If Ctrl-C is pressed; its ``result`` has the replicates made until then.
         """
-        if not is_whole(n) or n < 0:
-            raise DataError(f"n= must be a whole number of further replicates, not {n!r}")
-        more = self.draws.replicates(self.n_boot, int(n))
+        n = further_replicates(n)
+        more = self.draws.replicates(self.n_boot, n)
         weights = tuple(
             replace(own, replicates=np.concatenate([own.replicates, values]))
             for own, values in zip(self.weights, more.weights, strict=True)
@@ -187,7 +186,7 @@ class CoefficientResult(CoefficientEvidence, Result):
         made = len(weights[0].replicates)
         result = replace(self, weights=weights, differences=differences, n_boot=made)
         if made < self.n_boot + n:
-            raise stopped(made, self.n_boot + int(n), result)
+            raise stopped(made, self.n_boot + n, result)
         return result
 
     def influence(self) -> pd.DataFrame:

@@ -35,7 +35,7 @@ import numpy as np
 from pyexpr.measurement.icc.intervals import NAN, NOT_ENCLOSED, WALD_NOT_ENCLOSED, Signal
 from pyexpr.measurement.icc.left_out import LeftOut, complete, left_out, one_way_sums, two_way_sums
 from pyexpr.measurement.icc.reml import RATERS_AT_BOUND
-from pyexpr.resampling.intervals.jackknife import PseudoValues
+from pyexpr.resampling.intervals.jackknife import PseudoValues, jackknife_influence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -157,8 +157,8 @@ def raters_variances(means: NDArray[np.float64]) -> NDArray[np.float64]:
     g, q = len(means) - 1, means.shape[1]
     away = means - means.mean(axis=1, keepdims=True)
     square = float(np.sum(away[0] ** 2)) / (q - 1)
-    moved = away[1:] - away[1:].mean(axis=0)
-    covariance = (g - 1) / g * moved.T @ moved
+    influence = jackknife_influence(away[1:].T, (g,))
+    covariance = influence @ influence.T
     noise = float(np.trace(covariance)) / (q - 1)
     signal = max(0.0, square - noise)
     spread = signal**2 * (q - 1) + 2 * signal * np.trace(covariance) + float(np.sum(covariance**2))

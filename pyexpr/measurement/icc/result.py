@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from pyexpr.base.checks import confidence_level, is_whole
+from pyexpr.base.checks import confidence_level, further_replicates
 from pyexpr.base.errors import DataError, counted
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
@@ -140,10 +140,9 @@ class ICCResult(Result):
     @stoppable("replicates were added", kept="the result is as it was")
     def extend(self, n: int) -> ICCResult:
         """Return the result with `n` more replicates: as if all had been asked for at once."""
-        if not is_whole(n) or n < 0:
-            raise DataError(f"n= must be a whole number of further replicates, not {n!r}")
+        n = further_replicates(n)
         self._needs_subjects("extend")
-        return self._by(self.method, self.n_boot + int(n), self.confidence)
+        return self._by(self.method, self.n_boot + n, self.confidence)
 
     def _by(self, method: str | None, n_boot: int, level: float) -> ICCResult:
         clustered = self.cluster is not None
