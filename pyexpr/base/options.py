@@ -17,6 +17,8 @@ def explains(
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Let a function answer options that it has not by a sentence, not by a `TypeError`.
 
+    Below `stoppable`, which must be the outermost.
+
     Parameters
     ----------
     not_taken : mapping, optional

@@ -388,8 +388,8 @@ class CoefficientResult(CoefficientEvidence, Result):
         return replace(result, remarks=(*result.remarks, remark))
 
 
-@explains(not_taken=_NOT_TAKEN)
 @stoppable("coefficients were estimated", hands_over=True)
+@explains(not_taken=_NOT_TAKEN)
 def context_coefficients(
     X: FrameLike | NDArray[Any],
     y: ArrayLike,

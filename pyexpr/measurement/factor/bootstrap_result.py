@@ -106,7 +106,7 @@ class CFABootstrapResult(ReplicatedResult):
         return f"{quantity} of {term!r}{self.where(self.labels[row // len(names)])}"
 
     def where(self, label: Any) -> str:
-        """Return of which group, in words; "" without groups."""
+        """Return in words of which group, by its `label`; "" without groups."""
         return "" if self.group_name is None else f" in group {label!r}"
 
     def families(self) -> list[NDArray[np.int64]]:

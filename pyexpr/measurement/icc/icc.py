@@ -34,8 +34,8 @@ _NOT_TAKEN = {
 }
 
 
-@explains(not_taken=_NOT_TAKEN, renamed={"cluster_method": "method"})
 @stoppable("intraclass correlations were computed")
+@explains(not_taken=_NOT_TAKEN, renamed={"cluster_method": "method"})
 def icc(
     data: FrameLike | NDArray[Any],
     *,

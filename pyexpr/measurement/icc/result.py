@@ -200,7 +200,7 @@ class ICCResult(Result):
         return pd.concat(tables, ignore_index=True)
 
     def adjust(self, rule: str) -> NoReturn:
-        """Refuse: ICCs are not judged together; the error says what to do instead."""
+        """Refuse, whatever the `rule`: the error says why, and what to do instead."""
         raise DataError(f"adjust({rule!r}) is not of ICCs: {NOT_JUDGED_TOGETHER}")
 
     def _needs_subjects(self, what: str) -> None:

@@ -54,8 +54,8 @@ _NOT_TAKEN = {
 }
 
 
-@explains(not_taken=_NOT_TAKEN)
 @stoppable("invariance was tested")
+@explains(not_taken=_NOT_TAKEN)
 def invariance(
     data: FrameLike,
     model: ModelLike | MeasurementModel,

@@ -320,7 +320,7 @@ class InvarianceResult(Result):
         return pd.concat(tables, ignore_index=True)
 
     def extend(self, n: int) -> NoReturn:
-        """Refuse: there are no replicates to add to."""
+        """Refuse: there are no replicates to add `n` to."""
         raise DataError(f"extend({n!r}) has nothing to add to: {NOTHING_DRAWN}")
 
     @property
