@@ -1,4 +1,4 @@
-# make demo | demo-deep | test | test-lowest | test-newest | lint | kernels | r-check | bench | parity | coverage | docs | clean.
+# make demo | demo-deep | test-fast | test | test-lowest | test-newest | lint | kernels | r-check | bench | parity | coverage | docs | clean.
 # Everything lives in .venv and build/.
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -13,13 +13,18 @@ $(shell mkdir -p build && find pyexpr -name '*.py' | LC_ALL=C sort > $(MODULES).
 # setuptools: some test requirements come as source, and old setuptools cannot make wheels.
 BUILD_NEEDS := "scikit-build-core>=0.10" "pybind11>=3" "setuptools>=77" cmake ninja
 
+# A file's tests share what they made, and tests/conftest.py says which file comes first. Bytecode is
+# kept, or each of the hundreds of processes that the tests start compiles the package anew.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n auto --maxprocesses 4 \
+  --dist loadfile --no-loadscope-reorder
+
 # An index with builds of torch for CPUs alone saves gigabytes of CUDA: TORCH_INDEX=https://...
 TORCH_INDEX ?=
 
 # STUDIES per cell, five times as many for jackknife_t; what an earlier run has simulated is kept.
 STUDIES ?= 2000
 
-.PHONY: demo demo-deep test test-lowest test-newest lint kernels r-check bench parity coverage docs golden clean install
+.PHONY: demo demo-deep test-fast test kernels-with-debian test-lowest test-newest lint kernels r-check bench parity coverage docs golden clean install
 
 demo: $(STAMP)-package
 	@tools/install_r.sh $(VENV) || echo "pyexpr: going on without R." >&2
@@ -30,10 +35,15 @@ demo-deep: $(STAMP)-deep
 	@tools/install_r.sh $(VENV) || echo "pyexpr: going on without R." >&2
 	$(BIN)/python -m pyexpr.cli.main demo --deep demo-deep
 
-test: $(STAMP)-test
+# The tests that need no R, no torch and no browser, and nothing of Debian but Python and g++.
+test-fast: $(STAMP)-fast
+	$(PYTEST) --fast
+
+# Python's packages come and the types are checked while Debian's come and the kernels compile.
+test: $(STAMP)-venv
+	$(MAKE) --no-print-directory -j2 --output-sync=target lint kernels-with-debian
 	tools/install_r.sh $(VENV) tests
-	$(MAKE) --no-print-directory lint kernels
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(PYTEST)
 
 # All tests but those that need torch, Sphinx or the R package, and that of the study of coverage,
 # with the lowest versions of the requirements, and with the newest. Deprecations are no errors in
@@ -54,6 +64,11 @@ lint: $(STAMP)-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	find cpp -name '*.[ch]pp' -exec $(BIN)/clang-format --dry-run --Werror {} +
+
+# With doctest, and all else of Debian's that the tests need.
+kernels-with-debian:
+	tools/install_r.sh $(VENV) tests debian
+	$(MAKE) --no-print-directory kernels
 
 # With the cmake of the virtual environment where the machine has none.
 kernels:
@@ -113,6 +128,10 @@ $(STAMP)-package: $(STAMP)-venv pyproject.toml $(SOURCES) $(MODULES)
 	$(BIN)/python -m pip install -q --no-build-isolation -e .
 	touch $@
 
+$(STAMP)-fast: $(STAMP)-package
+	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test-fast]'
+	touch $@
+
 # Both from one index and in one command, or torchvision's operators do not match torch.
 $(STAMP)-torch: $(STAMP)-package
 	if [ -n "$(TORCH_INDEX)" ]; then \
@@ -129,5 +148,5 @@ $(STAMP)-docs: $(STAMP)-package
 
 $(STAMP)-test: $(STAMP)-torch
 	$(BIN)/python -m pip install -q --no-build-isolation -e '.[test,lint,deep,docs]'
-	touch $(STAMP)-deep $(STAMP)-docs
+	touch $(STAMP)-deep $(STAMP)-docs $(STAMP)-fast
 	touch $@

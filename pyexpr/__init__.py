@@ -51,6 +51,7 @@ _PUBLIC: dict[str, str] = {
     "icc_interval": "pyexpr.measurement.icc.intervals",
     "invariance": "pyexpr.measurement.invariance.invariance",
     "learning_figure": "pyexpr.figures.learning",
+    "load": "pyexpr.base.saved",
     "normal_baseline": "pyexpr.modeling.baselines",
     "read_openface": "pyexpr.behavior.openface.recording",
     "read_video_clips": "pyexpr.behavior.video.video",

@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import fast
 import pandas as pd
 import pytest
+from fast import (  # noqa: F401  # pytest takes them from here: the option --fast
+    pytest_addoption,
+    pytest_configure,
+    pytest_ignore_collect,
+    pytest_make_collect_report,
+    reaches_for_nothing_slow,
+)
+from study_variants import figures_left_empty
 
 from pyexpr.simulation.simulate import simulate_study
 from pyexpr.study.pipeline import Study, StudyResult
 
 SUBJECTS = 15
+
+# What takes a worker longest, the longest first: begun last, it would leave the others idle. Needs
+# xdist's --no-loadscope-reorder, which else begins with the files of the most tests.
+FIRST = (
+    "hosted/test_r_package.py",
+    "documentation/test_pages.py",
+    "measurement/test_higher_order.py",
+    "cli/test_bad_input.py",
+    "cli/test_cli.py",
+    "study/test_paper.py",
+    "study/test_pipeline.py",
+    "deep/test_video_regressor.py",
+    "measurement/test_ordered.py",
+    "study/test_deep_stage.py",
+    "study/test_outputs_of_a_study.py",
+    "deep/test_resnet3d.py",
+    "test_parity.py",
+    "measurement/test_engines.py",
+    "documentation/test_build.py",
+    "study/test_leakage.py",
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what `--fast` leaves out, and put the longest files first."""
+    fast.leave_out(config, items)
+    place = {Path(__file__).parent / name: number for number, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
 
 if pd.__version__.startswith("2."):
     # pandas 2 reads every third number wrong in its last bit unless it is told otherwise, so that
@@ -31,3 +70,10 @@ def study_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def study_result(study_folder: Path) -> StudyResult:
     """The results of that study."""
     return Study.from_file(study_folder / "study.toml").run(progress=False)
+
+
+@pytest.fixture
+def empty_figures() -> Iterator[None]:
+    """Let studies write empty pictures: drawing takes half their time, and not every test looks."""
+    with figures_left_empty():
+        yield

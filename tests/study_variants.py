@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+import pytest
+
+from pyexpr.figures.plotting import new_figure, save
+from pyexpr.study import render
+from pyexpr.study.config import StudyConfig
 
 
 def variant(
@@ -44,3 +50,16 @@ def tables_of(study_folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         pd.read_csv(study_folder / "ratings.csv", dtype={"clip": str}),
         pd.read_csv(study_folder / "recordings.csv"),
     )
+
+
+@contextmanager
+def figures_left_empty() -> Iterator[None]:
+    """Let studies write every file of a figure, but draw nothing into it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render, "_draw", _empty)
+        yield
+
+
+def _empty(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> Iterator[Path]:
+    for name in (*render._FIGURES, *(f"learning_curves_{model}" for model in config.models.deep())):
+        yield from save(new_figure(20, 10, layout=None), folder / name, title=name, description="")

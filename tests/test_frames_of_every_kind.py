@@ -321,6 +321,33 @@ def test_every_public_function_that_takes_tables_is_here() -> None:
         "icc_interval", "read_openface", "reproduce_paper", "simulate_study", "study_report",
         # Of videos: tests/behavior/test_video.py.
         "read_video_clips",
+        # Of a saved result.
+        "load",
     }  # fmt: skip
     functions = {name for name in px.__all__ if name[0].islower() and callable(getattr(px, name))}
     assert functions - without_tables <= taken
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pd.DataFrame({"s": [1, 1, 2, 2]}),
+        pl.DataFrame({"s": [1, 1, 2, 2]}),
+        pl.LazyFrame({"s": [1, 1, 2, 2]}),
+        np.ones((4, 2)),
+    ],
+    ids=["pandas", "polars", "lazy", "array"],
+)
+def test_a_table_where_one_column_is_wanted_is_refused_in_a_sentence(table):
+    X, y = pd.DataFrame({"x": [1.0, 2.0, 4.0, 3.0]}), [1.0, 2.0, 3.0, 5.0]
+    calls = (
+        lambda: px.split_subjects(table),
+        lambda: px.subject_folds(table, 2),
+        lambda: px.split_subjects([1, 2, 3, 4], contexts=table),
+        lambda: px.split_subjects([1, 2, 3, 4]).part(table),
+        lambda: px.ElasticNetRegressor().fit(X, y, groups=table),
+        lambda: px.ContextualRegressor(context="c").fit(X.assign(c="a"), y, groups=table),
+    )
+    for call in calls:
+        with pytest.raises(px.errors.DataError, match=r"must be one column, not an? "):
+            call()

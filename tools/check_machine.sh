@@ -49,7 +49,8 @@ cp -L /etc/resolv.conf "$machine/etc/resolv.conf"
 cp -L /etc/hosts "$machine/etc/hosts"
 inside() {
     chroot "$machine" /usr/bin/env -i HOME=/srv LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-        DEBIAN_FRONTEND=noninteractive CI="${CI:-}" TORCH_INDEX="${TORCH_INDEX:-}" "$@"
+        DEBIAN_FRONTEND=noninteractive CI="${CI:-}" TORCH_INDEX="${TORCH_INDEX:-}" \
+        PYTEST_ADDOPTS="${PYTEST_ADDOPTS:-}" "$@"
 }
 inside apt-get update -qq
 inside apt-get install -y -qq --no-install-recommends "${needs[@]}" >/dev/null

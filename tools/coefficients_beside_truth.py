@@ -23,10 +23,9 @@ def main(folder: Path) -> None:
     signs = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["feature_signs"]
     results = folder / "results"
     table = pd.read_csv(results / "contrasts.csv")
-    pairs = table["context"].str.split(" - ", expand=True)
     first, second = (
-        [signs[c].get(f, 0) for c, f in zip(pairs[side], table["feature"], strict=True)]
-        for side in (0, 1)
+        [signs[c].get(f, 0) for c, f in zip(table[side], table["feature"], strict=True)]
+        for side in ("first_context", "second_context")
     )
     table["true_sign"] = [a - b for a, b in zip(first, second, strict=True)]
     table["both"] = [a != 0 and a == b for a, b in zip(first, second, strict=True)]

@@ -101,7 +101,7 @@ def count(result: CoefficientResult) -> dict[str, dict[str, int]]:
     signs = [FEATURE_SIGNS[context].get(feature, 0) for context, feature in at]
     weak = [carries_signal(context, feature) for context, feature in at]
     contrasts = result.adjust("max_t").contrasts()
-    pairs = [name.split(" - ") for name in contrasts.context]
+    pairs = list(zip(contrasts["first_context"], contrasts["second_context"], strict=True))
     sides = [
         tuple(FEATURE_SIGNS[c].get(f, 0) for c in pair)
         for pair, f in zip(pairs, contrasts.feature, strict=True)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Install R, lavaan and the bridge to R into the virtual environment $1, where missing.
 # With "tests" as $2 also the R packages that the tests compare against.
+# With "debian" as $3 only what comes from Debian; the bridge then comes with the next call.
 # Exit status 0 if R's part works afterwards, 1 (with what to do) if not.
 set -u
 python="$1/bin/python"
@@ -13,9 +14,9 @@ if [ "${2:-}" = tests ]; then
     # What the R package needs, its tests, its documentation and R CMD check.
     packages+=(r-cran-reticulate r-cran-rlang r-cran-tibble r-cran-generics r-cran-bit64
         r-cran-ggplot2 r-cran-testthat r-cran-roxygen2 r-cran-pkgload r-cran-knitr
-        r-cran-rmarkdown pandoc qpdf)
+        r-cran-rmarkdown r-cran-tidyselect r-cran-dplyr r-cran-lubridate pandoc qpdf)
     wanted+=(reticulate rlang tibble generics bit64 ggplot2 testthat roxygen2 pkgload knitr
-        rmarkdown)
+        rmarkdown tidyselect dplyr lubridate)
 fi
 
 # Which version of the bridge this R wants is written once, in the package.
@@ -32,7 +33,7 @@ fail() {
     cat >&2 <<TEXT
 The factor model needs R and lavaan; everything else works without them. To mend it, run
     apt-get install --no-install-recommends ${packages[*]}
-    RPY2_CFFI_MODE=API $python -m pip install --no-cache-dir $(bridge)
+    RPY2_CFFI_MODE=API $python -m pip install --no-cache-dir $(bridge 2>/dev/null || echo rpy2-rinterface)
 and then this command again.
 TEXT
     exit 1
@@ -67,6 +68,8 @@ if ! { have_r && have_headers && have_tools "$@"; }; then
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends "${packages[@]}" || fail "apt-get install failed."
 fi
+
+[ "${3:-}" != debian ] || exit 0
 
 if ! r_starts; then
     # API mode needs R's headers; a cached wheel may have been built without them.

@@ -24,7 +24,7 @@ def bounds(project: dict[str, object]) -> dict[str, str]:
     lines = [
         *project["dependencies"],
         *(line for extra in EXTRAS for line in extras[extra]),
-        *(line for line in extras["test"] if line.startswith(BROUGHT)),
+        *(line for line in extras["test-fast"] if line.startswith(BROUGHT)),
     ]
     found = {}
     for line in lines:

@@ -22,4 +22,5 @@ fi
 tools/install_r.sh "$venv" tests || echo "pyexpr: without R, the tests that need it fail." >&2
 echo "pyexpr: the $which versions are in $venv/versions.txt. Left out: the tests that need torch" \
     "(deep models, resampled videos), of the documentation (Sphinx), of the R package, and of the coverage study."
-exec "$venv/bin/python" -m pytest -n auto --maxprocesses 4 --dist loadfile "$@"
+exec "$venv/bin/python" -m pytest -n auto --maxprocesses 4 --dist loadfile \
+    --no-loadscope-reorder "$@"

@@ -135,10 +135,8 @@ autoplot.pyexpr_comparison <- function(object, what = "models", ...) {
   choice(what, c("models", "differences"), call)
   table <- object$tables$tidy
   # Not shown: differences between contexts, and ratios, which are on another scale.
-  between <- c(pairs_of(table$context, "-"), pairs_of(table$context, "/"))
-  table <- table[!table$context %in% between, ]
-  table <- table[!table$term %in% pairs_of(table$term, "/"), ]
-  table <- table[table$term %in% pairs_of(table$term, "-") == (what == "differences"), ]
+  table <- table[!nzchar(table$second_context), ]
+  table <- table[table$kind == if (what == "models") "level" else "difference", ]
   if (!nrow(table)) data_error("there is one model, so there are no differences.", call)
   plot <- range_plot(in_order(table, c("context", "metric")), "term", told_of(object),
     # An error's distance from 0 says how large it is.

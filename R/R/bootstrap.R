@@ -17,7 +17,7 @@
 #' @param progress Whether to show a bar.
 #' @param null Value to test; without one there is no p-value.
 #' @return An object with [tidy()][result-tables] (a row per statistic), `glance()`,
-#'   `autoplot()`, [replicates()], [interval()], [adjust()], [extend()] and `influence()`.
+#'   `autoplot()`, [replicates()], [boot_interval()], [adjust_tests()], [boot_extend()] and `influence()`.
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' slope <- function(data, weights) {
@@ -38,11 +38,19 @@ cluster_bootstrap <- function(data, statistic, cluster, n_boot = 2000, method = 
   used <- c(cluster, stratify)
   # All of it: with `cluster = NULL` Python looks whether a column of subjects repeats.
   table <- table_node(data, used, call = call, labels = used)
-  token <- function_token(function(weights) statistic(data, weights))
+  weighted <- of_weights(statistic, data)
+  token <- function_token(weighted)
   found <- ask("cluster_bootstrap", list(
     table = table, `function` = token$id, cluster = cluster, n_boot = one(n_boot),
     method = one(method), confidence = one(confidence), null = one(null), stratify = stratify,
     seed = one(seed), progress = flag(progress)
   ), call)
-  new_result(found, "pyexpr_bootstrap", token = token, null = null)
+  new_result(found, "pyexpr_bootstrap", token = token, statistic = weighted, null = null)
+}
+
+# With a saved result goes this function, so it holds the data and nothing else of the call.
+of_weights <- function(statistic, data) {
+  force(statistic)
+  force(data)
+  function(weights) statistic(data, weights)
 }

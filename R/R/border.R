@@ -92,8 +92,9 @@ unclassed <- function(x) {
     note <- "has value labels: its numbers are used"
     if (any(missing)) {
       codes <- listed(format(sort(unique(unclass(x)[missing]))))
-      note <- sprintf("%s, and %d values that it declares missing (%s) are missing", note,
-        sum(missing), codes)
+      note <- sprintf(ngettext(sum(missing),
+        "%s, and %d value that it declares missing (%s) is missing",
+        "%s, and %d values that it declares missing (%s) are missing"), note, sum(missing), codes)
     }
     x <- as.vector(unclass(x))
     x[missing] <- NA
@@ -163,7 +164,7 @@ column_problem <- function(x) {
       strange[1]
     ))
   }
-  if (is.character(x) && !all(validUTF8(utf8(x)))) {
+  if (is.character(x) && !all(validUTF8(utf8(unique(as.vector(x)))))) {
     return("holds text in an unknown encoding; convert it with iconv()")
   }
   if (typeof(x) %in% c("double", "integer", "logical", "character")) return("")
@@ -187,10 +188,11 @@ column_node <- function(x) {
     return(list(type = "integer64", data = bytes_of(as.vector(unclass(x)))))
   }
   if (is.character(x)) {
-    x <- utf8(as.vector(x))
-    levels <- unique(x[!is.na(x)])
+    x <- as.vector(x)
+    levels <- unique(x)
+    levels <- levels[!is.na(levels)]
     codes <- match(x, levels, nomatch = 0L) - 1L
-    return(list(type = "character", levels = levels, codes = bytes_of(codes)))
+    return(list(type = "character", levels = utf8(levels), codes = bytes_of(codes)))
   }
   list(type = typeof(x), data = bytes_of(as.vector(x)))
 }
@@ -235,8 +237,9 @@ from_column <- function(x, n) {
     logical = as.logical(read("integer")),
     character = as.character(x$levels)[index_of(read("integer", "codes"))],
     factor = factor_of(index_of(read("integer", "codes")), as.character(x$levels), x$ordered),
-    Date = structure(read("double"), class = "Date"),
-    POSIXct = structure(read("double"), class = c("POSIXct", "POSIXt"), tzone = x$tz),
+    # A date that is NaN is printed as "NaN".
+    Date = structure(without_nan(read("double")), class = "Date"),
+    POSIXct = structure(without_nan(read("double")), class = c("POSIXct", "POSIXt"), tzone = x$tz),
     integer64 = structure(read("double"), class = "integer64")
   )
 }

@@ -96,7 +96,7 @@ fit_model <- function(data, model, group, cluster, options, factor, call) {
   said <- as.character(found$messages)
   result <- new_result(found, "pyexpr_cfa", data, group, columns = used, group = group)
   result$messages <- said
-  result
+  with_parameters(result, found)
 }
 
 # A model as Python takes it, and the columns it needs (NULL where syntax says which).
@@ -117,7 +117,7 @@ model_of <- function(quo, data, factor, call) {
   list(node = dictionary(lapply(value, many)), columns = unlist(value, use.names = FALSE))
 }
 
-#' @param x A data frame, or the result of `fit_cfa()` of this session.
+#' @param x A data frame, or the result of `fit_cfa()`.
 #' @param new_data For a fit: rows to score with its intercepts, loadings and
 #'   variances, never with their own means. By default the rows it was fitted to.
 #' @param method `"bartlett"` (unbiased given the factor) or `"regression"` (smallest
@@ -154,13 +154,19 @@ cfa_scores.pyexpr_cfa <- function(x, new_data = NULL, method = "bartlett",
                                   allow_inadmissible = FALSE, ...) {
   call <- rlang::current_env()
   rlang::check_dots_empty(call = call)
-  rows <- if (is.null(new_data)) NULL else table_node(new_data, x$columns, "new_data", call, x$group)
-  absent <- setdiff(c(x$tables$loadings$indicator, x$group), names(new_data))
-  if (!is.null(rows) && length(absent)) {
-    column_error(sprintf("`new_data` has no column `%s`, which the model needs; %s", absent[1],
-      full_stop(near_names(absent[1], names(new_data)))), call)
+  scores_of(x, rows_to_score(x, new_data, "new_data", call), method, allow_inadmissible, call)
+}
+
+# Rows for a fit, checked; NULL stands for those it was fitted to.
+rows_to_score <- function(fit, data, arg, call) {
+  if (is.null(data)) return(NULL)
+  rows <- table_node(data, fit$columns, arg, call, fit$group)
+  absent <- setdiff(c(fit$tables$loadings$indicator, fit$group), names(data))
+  if (length(absent)) {
+    column_error(sprintf("`%s` has no column `%s`, which the model needs; %s", arg, absent[1],
+      full_stop(near_names(absent[1], names(data)))), call)
   }
-  scores_of(x, rows, method, allow_inadmissible, call)
+  rows
 }
 
 #' @export
@@ -177,7 +183,7 @@ scores_of <- function(fit, rows, method, allow_inadmissible, call) {
   result_table(found)
 }
 
-#' @param fit The result of `fit_cfa()` of this session, fitted by lavaan.
+#' @param fit The result of `fit_cfa()`, fitted by lavaan.
 #' @return `modification_indices()`: a tibble, a row per parameter that is not free, by how
 #'   much chi-square would fall (`mi`), largest first, with the value to be expected (`epc`).
 #' @rdname fit_cfa

@@ -36,7 +36,7 @@
 #' @param n_threads By default one per core; the numbers do not depend on it.
 #' @return An object with [tidy()][result-tables] (a row per context and feature),
 #'   tables `"contrasts"` (differences between contexts) and `"omnibus"` (the same
-#'   slope everywhere), `autoplot()`, [adjust()], [wild()] and [replicates()].
+#'   slope everywhere), `autoplot()`, [adjust_tests()], [wild()] and [replicates()].
 #' @references Pustejovsky, J. E. and Tipton, E. (2018). Journal of Business & Economic
 #'   Statistics, 36, 672-683.
 #' @export

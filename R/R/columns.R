@@ -1,27 +1,53 @@
-# Columns as the user names them: bare, as strings, in c() or list(), or by a
-# variable that holds names.
+# Columns as the user names them: bare, as strings, in c() or list(), by a variable that
+# holds names, or in the language of tidyselect: starts_with("q"), q1:q4, -id, where(f).
 
 # The value of a quosure in which every column of `data` stands for its own name, and
-# all_of(names) is `names`, unless a column or variable of that name is meant.
+# all_of(names) is `names`, unless a column or variable of that name is meant. What is no
+# value of that kind is a selection, alone or within list().
 named_in <- function(quo, data, arg, call) {
   given(data, "a data frame", call = call)
   if (!is.data.frame(data)) table_node(data, call = call)
   mask <- stats::setNames(as.list(names(data)), names(data))
   mask <- mask[!is.na(names(mask)) & nzchar(names(mask)) & !duplicated(names(mask))]
   if (!"all_of" %in% all.vars(rlang::quo_get_expr(quo))) mask[["all_of"]] <- identity
-  tryCatch(
-    # Names in `a:b` are no numbers, which R says in a warning first.
-    suppressWarnings(rlang::eval_tidy(quo, mask)),
-    error = function(e) {
-      missing <- if (rlang::quo_is_symbol(quo)) rlang::as_name(quo) else unknown_in(quo, mask)
-      if (is.null(missing)) {
-        column_error(sprintf(
-          "`%s` must name columns of `data`, bare or in quotes, such as %s, not by `%s`.", arg,
-          "`c(a, b)`", said_in(quo)), call)
-      }
-      no_column(missing, data, arg, call)
-    }
-  )
+  # Names in `a:b` are no numbers, which R says in a warning first.
+  value <- tryCatch(suppressWarnings(rlang::eval_tidy(quo, mask)), error = identity)
+  if (!inherits(value, "error") && !is_selection(value, quo, mask)) return(value)
+  if (rlang::quo_is_call(quo, "list")) {
+    parts <- lapply(rlang::call_args(rlang::quo_get_expr(quo)), rlang::new_quosure,
+      env = rlang::quo_get_env(quo))
+    return(lapply(parts, named_in, data = data, arg = arg, call = call))
+  }
+  selected(quo, data, mask, arg, call)
+}
+
+# Numbers written out, `2:4`, select by position; those of a variable may be data. A helper
+# of tidyselect may be another function where other packages are attached (testthat's matches).
+is_selection <- function(value, quo, mask) {
+  if (!rlang::quo_is_call(quo)) return(FALSE)
+  is.function(value) ||
+    (is.numeric(value) && all(all.vars(rlang::quo_get_expr(quo)) %in% names(mask)))
+}
+
+# Names of the columns that tidyselect selects, with new names where the user gave some.
+selected <- function(quo, data, mask, arg, call) {
+  if (rlang::quo_is_symbol(quo)) no_column(rlang::as_name(quo), data, arg, call)
+  known <- intersect(names(data), names(mask))
+  # A plain table: methods of the user's class of table have no part in this.
+  columns <- tibble::new_tibble(unclass_columns(data)[match(known, names(data))], nrow = nrow(data))
+  at <- tryCatch(tidyselect::eval_select(quo, columns), error = function(e) {
+    missing <- if (inherits(e, "vctrs_error_subscript_oob")) e$i else unknown_in(quo, mask)
+    if (is.character(missing)) no_column(missing[1], data, arg, call)
+    column_error(sprintf(
+      "`%s` must name columns of `data`, bare or in quotes, such as %s, not by `%s`.", arg,
+      "`c(a, b)`, or select them, such as `starts_with(\"q\")`", said_in(quo)), call)
+  })
+  if (!length(at)) {
+    column_error(sprintf("`%s`: `%s` selects no column of `data`; %s", arg, said_in(quo),
+      full_stop(near_names("", names(data)))), call)
+  }
+  renamed <- names(at) != known[at]
+  stats::setNames(known[at], if (any(renamed)) names(at))
 }
 
 # An expression as the user wrote it, on one line.

@@ -46,9 +46,24 @@
 #' @param score_range Width of the score, the highest possible minus the lowest, by which
 #'   `"nrmse"` divides RMSE: 100 for a score from 0 to 100, 7 for factor scores from -3.5 to
 #'   3.5. `"nrmse"` needs it; the notes of the result state it.
+#' @param rows For predictions of tidymodels: the data frame that was resampled, see below.
+#'
+#' @section Predictions of tidymodels:
+#' `data` can be what `tune::collect_predictions()` gives, as it is: a row per prediction
+#' with the columns `.pred`, `.row`, `.config` and the outcome, which `truth` names;
+#' `predictions` is left out. Each workflow (`wflow_id`), and each candidate of tuning
+#' (`.config`), is a model. The resamples (`id`, with `id2`) are the folds, unless `fold`
+#' names others; `rsample::group_vfold_cv()` keeps a subject in one. What tune leaves out
+#' of its table, such as the subject, is a column of `rows`. Results of workflows that
+#' were fitted one by one are bound by
+#' `dplyr::bind_rows(linear = a, forest = b, .id = "wflow_id")`. Repeats and bootstraps
+#' predict a row several times, in folds of their own, and are refused: keep one repeat.
 #' @return An object with [tidy()][result-tables] (a row per metric, term and
-#'   context), `glance()`, `autoplot()`, and [replicates()], [interval()], [adjust()],
-#'   [sign_flip()], [extend()] and `influence()`, which need no new table.
+#'   context; its last columns say what a row is, whatever the names hold: `kind`, which is
+#'   `"level"`, `"difference"` or `"ratio"`, `first_model`, `second_model`, `first_context` and
+#'   `second_context`, the second `""` where there is one), `glance()`, `autoplot()`, and
+#'   [replicates()], [boot_interval()], [adjust_tests()], [sign_flip()], [boot_extend()] and `influence()`,
+#'   which need no new table.
 #' @references Davison, A. C. and Hinkley, D. V. (1997). Bootstrap Methods and their
 #'   Application.
 #' @export
@@ -56,19 +71,37 @@
 #' result <- compare_models(clips, truth = score, predictions = c(au_intensity, au_count),
 #'   cluster = subject, metrics = "correlation", seed = 1)
 #' result
-#' tidy(interval(result, method = "percentile", confidence = 0.9))
+#' tidy(boot_interval(result, method = "percentile", confidence = 0.9))
+#'
+#' # Predictions of two models of tidymodels, resampled by groups of subjects
+#' compare_models(collected, truth = score, cluster = subject, metrics = "correlation",
+#'   rows = clips[complete.cases(clips), ])
 compare_models <- function(data, truth, predictions, cluster, metrics = c("rmse", "correlation"),
                            context = NULL, pairwise = TRUE, ratio = FALSE, n_boot = 2000,
                            method = NULL, confidence = 0.95, null = 0, stratify = NULL,
                            fold = NULL, adjust = NULL, seed = 0, n_threads = NULL,
-                           score_range = NULL) {
+                           score_range = NULL, rows = NULL) {
   call <- rlang::current_env()
+  given(data, "a data frame", call = call)
   truth <- column(rlang::enquo(truth), data, "truth", call, required = TRUE)
-  predictions <- models_of(rlang::enquo(predictions), data, call)
-  cluster <- column(rlang::enquo(cluster), data, "cluster", call)
-  context <- column(rlang::enquo(context), data, "context", call)
-  stratify <- column(rlang::enquo(stratify), data, "stratify", call)
-  fold <- column(rlang::enquo(fold), data, "fold", call)
+  found <- NULL
+  if (is_collected(data, rlang::enquo(predictions))) {
+    found <- unfolded(data, truth, rows, !rlang::quo_is_null(rlang::enquo(fold)), call)
+    data <- found$data
+    predictions <- found$models
+  } else {
+    if (!is.null(rows)) {
+      data_error(paste("`rows` is for the predictions of tune::collect_predictions(), with the columns",
+        "`.pred` and `.row`; `data` is no such table."), call)
+    }
+    predictions <- models_of(rlang::enquo(predictions), data, call)
+  }
+  of_rows <- if (is.null(found) || !is.null(rows)) column else column_of_tune
+  cluster <- of_rows(rlang::enquo(cluster), data, "cluster", call)
+  context <- of_rows(rlang::enquo(context), data, "context", call)
+  stratify <- of_rows(rlang::enquo(stratify), data, "stratify", call)
+  fold <- of_rows(rlang::enquo(fold), data, "fold", call)
+  if (is.null(fold)) fold <- found$fold
   used <- c(truth, unlist(predictions), cluster, context, stratify, fold)
   models <- if (is.null(names(predictions))) many(predictions) else
     dictionary(lapply(predictions, model_node))
@@ -119,13 +152,15 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #' More from a result, without the data
 #'
 #' @description
-#' What a result can still compute, in the session it was made in:
+#' What a result can still compute, in any session that it is read into. `boot_interval()`,
+#' `boot_extend()` and `adjust_tests()` are the methods `.interval()`, `.extend()` and
+#' `.adjust()` of Python: lubridate, dplyr and others have functions of those names.
 #'
-#' * `interval()`: other intervals or another level, from the same draws.
-#' * `adjust()`: tests judged together, by Holm's steps or max-T, with simultaneous
+#' * `boot_interval()`: other intervals or another level, from the same draws.
+#' * `adjust_tests()`: tests judged together, by Holm's steps or max-T, with simultaneous
 #'   intervals. With Holm's steps these are Bonferroni's, so that they can hold 0 where
 #'   the adjusted p is below the level.
-#' * `extend()`: more replicates, as if asked for at once.
+#' * `boot_extend()`: more replicates, as if asked for at once.
 #' * `replicates()`: the bootstrap replicates.
 #' * `sign_flip()`: every difference between models by exchanging predictions within
 #'   subjects; exact for one hypothesis only, that the predictions are exchangeable.
@@ -150,14 +185,14 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #' result <- compare_models(clips, score, c(au_intensity, au_count), subject,
 #'   metrics = "correlation", n_boot = 500, seed = 1)
 #' dim(replicates(result))
-#' tidy(adjust(result, "holm"))[c("term", "p.value", "adj.p.value")]
+#' tidy(adjust_tests(result, "holm"))[c("term", "p.value", "adj.p.value")]
 #' sign_flip(result, n_flips = 999)
 #' head(influence(result))
 NULL
 
 #' @rdname result-methods
 #' @export
-interval <- function(x, method = NULL, confidence = NULL) {
+boot_interval <- function(x, method = NULL, confidence = NULL) {
   call <- rlang::current_env()
   can(x, c(replicated, "pyexpr_cfa_bootstrap"), call)
   method_of(x, "interval", list(method = one(method), confidence = one(confidence)), call)
@@ -165,7 +200,7 @@ interval <- function(x, method = NULL, confidence = NULL) {
 
 #' @rdname result-methods
 #' @export
-adjust <- function(x, rule) {
+adjust_tests <- function(x, rule) {
   call <- rlang::current_env()
   can(x, c(replicated, "pyexpr_coefficients"), call)
   given(rule, "\"holm\" or \"max_t\"", call = call)
@@ -175,7 +210,7 @@ adjust <- function(x, rule) {
 
 #' @rdname result-methods
 #' @export
-extend <- function(x, n) {
+boot_extend <- function(x, n) {
   call <- rlang::current_env()
   can(x, replicated, call)
   method_of(x, "extend", list(n = one(n)), call)

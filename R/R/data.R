@@ -20,3 +20,13 @@
 #'   intensities 0 to 5).
 #' @source `data-raw/make_data.R`
 "clips"
+
+#' Predictions of two models, as tidymodels gives them
+#'
+#' What `tune::collect_predictions()` gives for two linear models of [clips], resampled in
+#' ten folds of whole subjects, and bound by `dplyr::bind_rows()`.
+#'
+#' @format A tibble with 938 rows: `wflow_id` (face, head), `id` (the fold), `.pred`,
+#'   `.row` (of the complete rows of [clips]), `score`, and `.config`.
+#' @source `system.file("examples", "tidymodels.R", package = "pyexpr")`
+"collected"

@@ -130,7 +130,7 @@ print.pyexpr_icc_choice <- function(x, ...) {
 #' Spearman-Brown of the estimate and of its limits: how many raters a next study
 #' needs.
 #'
-#' @param result The result of [icc()] of this session.
+#' @param result The result of [icc()].
 #' @param raters Numbers of raters.
 #' @return An object with [tidy()][result-tables] (a row per group, form and number)
 #'   and `autoplot()`.

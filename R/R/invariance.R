@@ -68,7 +68,7 @@ free_of <- function(quo, data, call) {
 #' @param cluster Column of the subjects, who are drawn.
 #' @param method `"jackknife_t"`, whose coverage was found to hold from 12 subjects on; or
 #'   `"percentile"` or `"bca"`, which are too short with few.
-#' @return An object with [tidy()][result-tables], [replicates()], [interval()] and
+#' @return An object with [tidy()][result-tables], [replicates()], [boot_interval()] and
 #'   `autoplot()`.
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()

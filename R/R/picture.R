@@ -151,12 +151,6 @@ in_order <- function(table, names) {
   table
 }
 
-# What a table calls the differences of its own labels, or their ratios.
-pairs_of <- function(labels, sign) {
-  labels <- unique(as.character(labels))
-  as.vector(outer(labels, labels, paste, sep = sprintf(" %s ", sign)))
-}
-
 # There are no half raters.
 whole_breaks <- function(limits) {
   at <- pretty(limits)

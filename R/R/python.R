@@ -2,6 +2,7 @@
 
 state <- new.env(parent = emptyenv())
 state$released <- integer()
+state$held <- new.env(parent = emptyenv())
 state$functions <- new.env(parent = emptyenv())
 state$n_functions <- 0L
 state$said <- list()
@@ -43,7 +44,6 @@ start <- function(call = rlang::caller_env()) {
     reticulate::r_to_py(bridge$pyexpr_answer, convert = TRUE),
     reticulate::r_to_py(answer_call, convert = TRUE)
   ))
-  state$session <- paste(Sys.getpid(), format(Sys.time(), "%Y-%m-%d %H:%M:%OS6"))
   state$pid <- Sys.getpid()
   state$answer <- door$answer
   state$answer
@@ -69,6 +69,7 @@ choose_python <- function() {
   if (has_venv()) return(use(reticulate::virtualenv_python(venv), sprintf("virtualenv '%s'", venv)))
   wanted <- getOption("pyexpr.requirement")
   if (!is.null(wanted)) {
+    wanted <- requirement(wanted)
     if (!"py_require" %in% getNamespaceExports("reticulate")) {
       no_python(paste("options(pyexpr.requirement) needs reticulate 1.41 or newer, and this is",
         as.character(utils::packageVersion("reticulate"))))
@@ -81,14 +82,29 @@ choose_python <- function() {
   no_python("no Python that has the package pyexpr-stats was named or found.")
 }
 
+# Nobody has registered the name pyexpr-stats on PyPI yet, and whoever did would be downloaded: a
+# requirement says where the package is.
+requirement <- function(wanted) {
+  if (!is.character(wanted) || length(wanted) != 1 || is.na(wanted)) {
+    no_python("options(pyexpr.requirement) must be one path of a checkout or of a wheel.")
+  }
+  if (grepl("^pyexpr-stats *@ *[a-z+]+://", wanted)) return(wanted)
+  if (!file.exists(wanted)) {
+    no_python(sprintf(paste("options(pyexpr.requirement) is '%s', which is no file or folder here,",
+      "and pyexpr-stats is not on PyPI yet: give the path of a checkout or of a wheel."), wanted))
+  }
+  path <- normalizePath(wanted, winslash = "/")
+  paste0("pyexpr-stats @ file://", if (on_windows()) "/", utils::URLencode(path))
+}
+
 at_hand <- function() {
   folders <- c(Sys.getenv("VIRTUAL_ENV"), Sys.getenv("CONDA_PREFIX"))
-  inside <- file.path(folders[nzchar(folders)], if (windows()) "python.exe" else "bin/python")
+  inside <- file.path(folders[nzchar(folders)], if (on_windows()) "python.exe" else "bin/python")
   found <- c(inside, unname(Sys.which(c("python3", "python"))))
   unique(found[nzchar(found) & file.exists(found)])
 }
 
-windows <- function() identical(.Platform$OS.type, "windows")
+on_windows <- function() identical(.Platform$OS.type, "windows")
 
 use <- function(python, by) {
   problem <- unfit(python)
@@ -101,8 +117,9 @@ no_python <- function(message) stop(errorCondition(message, class = "pyexpr_no_p
 # "" for a Python that can be used, else what is wrong with it, asked in a child, because
 # a Python that was started once in this session stays.
 unfit <- function(python, package = TRUE) {
-  code <- paste("import sys, importlib.util as u; print('version', *sys.version_info[:2],",
-    "u.find_spec('pyexpr') is not None)")
+  # Without the working directory: a folder there that is called pyexpr is not the package.
+  code <- paste("import sys, importlib.util as u; sys.path[:] = [p for p in sys.path if p];",
+    "print('version', *sys.version_info[:2], u.find_spec('pyexpr') is not None)")
   said <- tryCatch(suppressWarnings(system2(python, c("-c", shQuote(code)), stdout = TRUE,
     stderr = FALSE)), error = function(e) character())
   said <- strsplit(grep("^version ", said, value = TRUE), " ", fixed = TRUE)
@@ -154,11 +171,16 @@ why_not <- function(error) {
 
 not_found <- function(problem, call) {
   named <- Sys.getenv("RETICULATE_PYTHON")
-  mend <- if (nzchar(named)) {
+  install <- "`pyexpr::install_pyexpr(\"path/to/the/checkout\")`."
+  mend <- if (nzchar(named) && nzchar(unfit(named, package = FALSE))) {
+    # Nothing that is installed into it makes it of use.
+    c(i = "To mend it, remove the environment variable RETICULATE_PYTHON and run, in a new session,",
+      " " = install)
+  } else if (nzchar(named)) {
     # It wins over everything else, the environment of install_pyexpr() included.
     c(i = sprintf("To mend it, run `%s -m pip install path/to/the/checkout` in a shell,", named),
       " " = "or remove the environment variable RETICULATE_PYTHON and run, in a new session,",
-      " " = "`pyexpr::install_pyexpr(\"path/to/the/checkout\")`.")
+      " " = install)
   } else {
     c(i = "To mend it, restart R and run `pyexpr::install_pyexpr(\"path/to/the/checkout\")`,",
       " " = "or name a Python that has it: `options(pyexpr.python = \"/path/to/python\")`",
@@ -187,7 +209,10 @@ pyexpr_available <- function() {
 #' pyexpr-stats into it. R finds it there from the next session on. Building it
 #' needs a C++ compiler and Python 3.11 or newer with its headers.
 #'
-#' The Python package is not on PyPI yet, so `source` has to say where it is. An
+#' The Python package is not on PyPI yet, so `source` has to say where it is. With
+#' reticulate 1.41 or newer, `options(pyexpr.requirement = )`, the path of a checkout or
+#' of a wheel, leaves the environment to reticulate's `py_require()` instead, which
+#' downloads what it needs. An
 #' environment `r-pyexpr` that is there already is used again, unless `python` is
 #' given or its Python is too old: then it is made anew.
 #'

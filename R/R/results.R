@@ -13,7 +13,7 @@ new_result <- function(found, class, data = NULL, own = character(), plain = cha
   structure(
     list(
       tables = tables, heading = found$heading, notes = r_notes(as.character(found$notes)),
-      provenance = found$provenance, handle = new_handle(found$key), ...
+      provenance = found$provenance, handle = new_handle(found$key), saved = found$saved, ...
     ),
     class = c(class, "pyexpr_result"), own = own
   )
@@ -60,22 +60,45 @@ like <- function(x, original) {
 
 # A key of an object in Python. When R has no more use for it, the next call says so:
 # Python must not be called while R collects garbage.
-new_handle <- function(key) {
-  handle <- new.env(parent = emptyenv())
+new_handle <- function(key) hold(new.env(parent = emptyenv()), key)
+
+hold <- function(handle, key) {
   handle$key <- as.integer(key)
-  handle$session <- state$session
-  reg.finalizer(handle, function(h) state$released <- c(state$released, h$key))
+  assign(as.character(handle$key), rlang::new_weakref(handle), envir = state$held)
+  reg.finalizer(handle, function(h) {
+    state$released <- c(state$released, h$key)
+    rm(list = as.character(h$key), envir = state$held)
+  })
   handle
 }
 
+# Not so if it was read from a file or came from another process, or is a copy that was read
+# in this very session: only the one that was made here keeps the object in Python.
+is_held <- function(handle) {
+  made_here <- state$held[[as.character(handle$key)]]
+  !is.null(made_here) && identical(rlang::wref_key(made_here), handle)
+}
+
 key_of <- function(x, call) {
-  if (is.null(state$session) || !identical(x$handle$session, state$session)) {
+  start(call)
+  if (!is_held(x$handle)) revive(x, call)
+  x$handle$key
+}
+
+# The object in Python is made again from the bytes beside the tables, when it is first needed.
+revive <- function(x, call) {
+  if (is.null(x$saved)) {
     data_error(paste(
       "this result was computed in another session, and only its tables are here;",
       "compute it again."
     ), call)
   }
-  x$handle$key
+  token <- if (!is.null(x$statistic)) function_token(x$statistic)
+  key <- ask("revive", list(saved = node(kind = "raw", value = x$saved), `function` = token$id), call)
+  # Copies of a result share the handle, and so what is made for one of them.
+  hold(x$handle, key)
+  # The function lives as long as the object that calls it.
+  x$handle$token <- token
 }
 
 # A method of the kept object; the answer is a result of the same class.
@@ -122,6 +145,16 @@ method_of <- function(x, name, arguments, call) {
 #' that no number depends on the levels of a factor; a factor comes back with its own.
 #' `dplyr::arrange()` puts the rows in their order.
 #'
+#' @section Saving:
+#' A result carries all that it needs, data and replicates included: after `saveRDS()` and
+#' `readRDS()`, from knitr's cache, in a forked or another process it shows and draws what it
+#' did without Python, and goes on ([boot_interval()], [boot_extend()], [cfa_scores()] of new data,
+#' [d_study()], ...) with the same numbers to the last bit. Python is started when it is
+#' first needed, and makes its own part again. More than a megabyte of replicates of
+#' [compare_models()] is not kept but drawn again from the seed. A result that another version
+#' of pyexpr saved goes on if its parts are still the same; if not, an error says which
+#' version that was, and the tables and pictures are there all the same.
+#'
 #' @param x,object A result of this package.
 #' @param table Name of a table; a wrong one is an error that names them all.
 #' @param ... Not used. A `conf.level` other than that of the result is an error: the
@@ -148,10 +181,10 @@ tidy.pyexpr_result <- function(x, table = "tidy", ...) {
   x$tables[[table]]
 }
 
-refuse_level <- function(wanted, level, call) {
+refuse_level <- function(wanted, level, call, by = "tidy()") {
   if (is.null(wanted) || is.null(level) || isTRUE(all.equal(wanted, level))) return(invisible())
-  data_error(sprintf(paste("the intervals of this result are at %s, and tidy() cannot change them:",
-    "give `confidence = %s` where the result is made."), format(level), shown_value(wanted)), call)
+  data_error(sprintf(paste("the intervals of this result are at %s, and %s cannot change them:",
+    "give `confidence = %s` where the result is made."), format(level), by, shown_value(wanted)), call)
 }
 
 #' @rdname result-tables

@@ -61,6 +61,10 @@ sentence <- function(text, of_tables = FALSE) {
 
 python_words <- c(
   True = "TRUE", False = "FALSE", None = "NULL", "NaN" = "NA", nan = "NA", inf = "Inf",
+  # A method of Python that has another name here.
+  "interval(?=\\()" = "boot_interval",
+  # In R folds of whole subjects are made by tidymodels.
+  "px\\.subject_folds" = "rsample::group_vfold_cv()",
   # Of a factor as.numeric() alone gives the codes of its levels.
   X = "`data`", "pandas\\.to_numeric" = "as.numeric(as.character(x))", "a dictionary" = "a list",
   "a mapping of names to numbers" = "numbers with names", "schedules\\.BP4D_PLUS" = "\"bp4d_plus\""

@@ -78,10 +78,10 @@ def coverage(number: int, studies: range) -> Counts:
         }
         add(counts, "effective", worth[0], 1)
         tidy = result.tidy()
-        for metric, term, low, high, p in zip(
-            tidy.metric, tidy.term, tidy.conf_low, tidy.conf_high, tidy.p_value, strict=True
-        ):
-            first, _, second = term.partition(" - ")
+        for metric, term, first, second, low, high, p in zip(
+            tidy.metric, tidy.term, tidy.first_model, tidy.second_model,
+            tidy.conf_low, tidy.conf_high, tidy.p_value, strict=True,
+        ):  # fmt: skip
             if (metric, first) not in true:
                 continue
             value = true[metric, first] - (true[metric, second] if second else 0.0)
@@ -165,7 +165,9 @@ def family(number: int, studies: range) -> Counts:
             for rule in RULES:
                 tidy = (result if rule == "none" else result.adjust(rule)).tidy()
                 p = tidy["p_value" if rule == "none" else "p_adjusted"].to_numpy()
-                differ = tidy.term.str.contains("m6" if what == "power" else " - ")
+                differ = tidy.kind == "difference"
+                if what == "power":
+                    differ = (tidy.first_model == "m6") | (tidy.second_model == "m6")
                 for metric in ("rmse", "correlation"):
                     own_p = p[(differ & (tidy.metric == metric) & ~np.isnan(p)).to_numpy()]
                     found = (own_p <= 0.05).mean() if what == "power" else (own_p <= 0.05).any()

@@ -82,10 +82,9 @@ def one_piece(kind: str, scenario: int, n_subjects: int, piece: int) -> Path:
 
 def value_of(row: Row, truth: dict[tuple[str, str], float]) -> float:
     """Return the true value of a row; of a ratio as its interval is computed, the logarithm."""
+    first, second = row.models
     if row.ratio:
-        first, _, second = row.term.partition(" / ")
         return float(np.log(truth[row.metric, first] / truth[row.metric, second]))
-    first, _, second = row.term.partition(" - ")
     value = truth[row.metric, first]
     return value - truth[row.metric, second] if second else value
 

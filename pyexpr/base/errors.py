@@ -63,6 +63,10 @@ class VideoError(DataError):
     """A file is not a usable video, or does not hold the clip asked for."""
 
 
+class SavedResultError(DataError):
+    """A saved result cannot be read, or a result cannot be saved."""
+
+
 class StudyError(DataError):
     """The parts of a study do not fit together."""
 

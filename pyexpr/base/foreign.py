@@ -71,7 +71,10 @@ def as_pandas(data: Any, *, what: str) -> Any:
         if isinstance(known, nw.DataFrame):
             if known.implementation.is_pandas_like():
                 return _with_own_types(known.to_pandas())
-            return _from_arrow_table(known.to_arrow(), what)
+            found = _from_arrow_table(known.to_arrow(), what)
+            for name, dtype in known.schema.items():
+                found[name] = _in_its_order(found[name], dtype)
+            return found
         return _from_arrow_table(_arrow_table(data), what) if _is_table(data) else data
     except ColumnError:
         raise
@@ -109,7 +112,7 @@ def as_column(value: Any, *, argument: str) -> Any:
         if isinstance(known, nw.Series):
             if known.implementation.is_pandas_like():
                 return _with_own_type(known.to_pandas())
-            found = _from_arrow(known.to_arrow())
+            found = _in_its_order(_from_arrow(known.to_arrow()), known.dtype)
             return found.rename(known.name or None)
         if any(hasattr(value, name) for name in _BY_ARROW) and not _is_table(value):
             import pyarrow as pa
@@ -121,6 +124,18 @@ def as_column(value: Any, *, argument: str) -> Any:
             f"could not be made a pandas Series: {_one_line(error)}"
         ) from error
     return value
+
+
+def single_column(value: Any, *, argument: str) -> Any:
+    """Return what `as_column` does, of one column: a table or more dimensions are refused."""
+    found = as_column(value, argument=argument)
+    # A lazy table would warn that it has to be looked at: its class is asked.
+    table = hasattr(type(found), "columns")
+    shape = (0,) if table else getattr(found, "shape", (0,))
+    if table or len(shape) != 1:
+        kind = f"a {type(value).__name__}" if table else f"an array of shape {shape}"
+        raise DataError(f"{argument} must be one column, not {kind}: take the column out of it")
+    return found
 
 
 def as_values(value: Any, *, argument: str) -> Any:
@@ -193,6 +208,18 @@ def _from_arrow(column: Any) -> pd.Series[Any]:
     if column.null_count and pa.types.is_boolean(kind):
         return cast("pd.Series[Any]", column.to_pandas(types_mapper=lambda _: pd.BooleanDtype()))
     return cast("pd.Series[Any]", column.to_pandas())
+
+
+def _in_its_order(column: pd.Series[Any], dtype: Any) -> pd.Series[Any]:
+    """Return a column of an Enum with the order of its categories, of which Arrow need not tell.
+
+    polars before 2 leaves it out.
+    """
+    import narwhals as nw
+
+    if not isinstance(dtype, nw.Enum):
+        return column
+    return column.cat.set_categories(list(dtype.categories), ordered=True)
 
 
 def _with_own_types(frame: pd.DataFrame) -> pd.DataFrame:

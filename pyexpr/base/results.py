@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import fields, is_dataclass
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from pyexpr.base.errors import SavedResultError
+from pyexpr.base.saved import pickled_parts, save
+from pyexpr.base.saved_classes import name_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +39,10 @@ class Result(ABC):
         """Return what a reader of the table must know, one sentence each."""
         return ()
 
+    def printed(self) -> pd.DataFrame:
+        """Return the table as text shows it, without columns that programs alone ask for."""
+        return self.tidy()
+
     def to_dict(self) -> dict[str, Any]:
         """Return table, provenance and notes as plain values that JSON can hold.
 
@@ -47,8 +56,44 @@ class Result(ABC):
             "notes": list(self.notes()),
         }
 
+    def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the result to a file that `pyexpr.load` reads.
+
+        All it needs is in it, data included: other intervals, further replicates, scores of
+        new data and pictures come out as before, to the last bit. More than a megabyte of
+        replicates that the kernel can draw again from the seed is left out, and drawn again
+        when the file is read. The file holds no code, unlike a pickle, so one of unknown
+        origin may be read; a statistic of your own (`cluster_bootstrap`) is for that reason
+        not in it.
+
+        Parameters
+        ----------
+        path : path
+            The file; no ending is prescribed.
+        overwrite : bool
+            Whether a file that is there may be replaced.
+
+        Raises
+        ------
+        SavedResultError
+            If the result holds what a file cannot, as a study does: its results are in
+            the study's folder.
+        OutputError
+            If the file cannot be written, or is there already.
+        """
+        save(self, path, overwrite=overwrite)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if name_of(type(self)) is not None:
+            try:
+                return pickled_parts(self)
+            except SavedResultError:
+                # Labels of a kind that files do not know; a pickle knows any.
+                pass
+        return object.__reduce_ex__(self, protocol)
+
     def __str__(self) -> str:
-        lines = [self.heading(), "", table_text(self.tidy())]
+        lines = [self.heading(), "", table_text(self.printed())]
         if self.notes():
             lines += ["", *(f"Note: {note}" for note in self.notes())]
         return "\n".join(lines)
@@ -60,7 +105,7 @@ class Result(ABC):
         from html import escape
 
         notes = "".join(f"<p><small>{escape(note)}</small></p>" for note in self.notes())
-        table = self.tidy().to_html(index=False, float_format=number_text, na_rep="", border=0)
+        table = self.printed().to_html(index=False, float_format=number_text, na_rep="", border=0)
         return f"<p>{escape(self.heading())}</p>{table}{notes}"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import ColumnError, DataError, have, kind_of, listed, near_names
-from pyexpr.base.foreign import as_column, as_pandas
+from pyexpr.base.foreign import as_column, as_pandas, single_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -315,7 +315,7 @@ def label_codes(
     import pandas as pd
 
     what = called(values, what)
-    series = pd.Series(as_column(values, argument=f"column {name!r} of {what}"))
+    series = pd.Series(single_column(values, argument=f"column {name!r} of {what}"))
     if series.dtype == "str":
         # Text and nothing else: looked at once, and sorted as Python sorts its few labels.
         codes, found = pd.factorize(series)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pyexpr.figures import plotting
 
@@ -109,6 +109,51 @@ def draw_interval(
         ends.append(edge if beyond else value if math.isnan(limit) else limit)
     span = (min(*ends, value), max(*ends, value))
     axes.plot(span, [y, y], color=color, lw=1.1, solid_capstyle="butt")
+
+
+def draw_estimate(
+    axes: Axes,
+    y: float,
+    numbers: tuple[float, float, float],
+    look: Mapping[str, Any],
+    *,
+    said: str = "undefined",
+) -> None:
+    """Draw lower limit, value and upper limit as a mark on its interval.
+
+    `look` is the mark's, as `Axes.plot` takes it, its colour the interval's too. Without
+    limits there is the mark alone; in place of a missing value stands `said`.
+    """
+    low, value, high = numbers
+    if math.isnan(value):
+        axes.text(
+            0.02, y, said, transform=axes.get_yaxis_transform(), va="center", style="italic",
+            size=plotting.SIZE_SMALLEST, color=plotting.GREY, zorder=4,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+        )  # fmt: skip
+        return
+    if not (math.isnan(low) and math.isnan(high)):
+        draw_interval(axes, low, value, high, y, color=look["color"])
+    axes.plot(value, y, ls="", zorder=3, clip_on=False, **look)
+
+
+def draw_rows(axes: Axes, line: float | None = None, **look: Any) -> None:
+    """Prepare an axis of rows: a grid of their numbers, and a line they are held against."""
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x", color=plotting.PALE, lw=0.5)
+    if line is not None:
+        axes.axvline(line, zorder=1, **{"color": plotting.INK, "lw": 0.7, **look})
+
+
+def label_heading(axes: Axes, y: float, heading: str, *, va: Literal["top", "center"]) -> None:
+    """Put a bold heading among the labels of an axis' rows."""
+    axes.annotate(
+        heading, (0, y), xycoords=axes.get_yaxis_transform(),
+        # As far from the axis as the labels of the ticks.
+        xytext=(-3.5, 0), textcoords="offset points",
+        ha="right", va=va, weight="bold", size=plotting.SIZE_SMALL,
+    )  # fmt: skip
 
 
 def has_arrows(figure: Figure) -> bool:

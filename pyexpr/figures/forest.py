@@ -273,11 +273,7 @@ class _Places:
 
 
 def _draw(axes: Axes, here: Sequence[Item], axis: Axis, places: _Places, room: _Room) -> None:
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x", color=plotting.PALE, lw=0.5)
-    if axis.line is not None:
-        axes.axvline(axis.line, color=plotting.INK, lw=0.7, zorder=1)
+    drawing.draw_rows(axes, axis.line)
     for item in here:
         y = places.labels[item.label][0] + places.offsets[item.kind]
         if item.remark:
@@ -285,18 +281,15 @@ def _draw(axes: Axes, here: Sequence[Item], axis: Axis, places: _Places, room: _
                 item.remark, (1, y), xycoords=axes.get_yaxis_transform(), xytext=(3, 0),
                 textcoords="offset points", va="center", size=plotting.SIZE_SMALLEST,
             )  # fmt: skip
-        if np.isnan(item.value):
-            axes.text(
-                0.02, y, room.said(item), transform=axes.get_yaxis_transform(), va="center",
-                style="italic", size=plotting.SIZE_SMALLEST, color=plotting.GREY,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-            )  # fmt: skip
-            continue
         look = _look(item.kind)
-        if not item.alone:
-            drawing.draw_interval(axes, item.low, item.value, item.high, y, color=look["color"])
         face = "white" if _hollow(item) else look["color"]
-        axes.plot(item.value, y, ls="", zorder=3, clip_on=False, markerfacecolor=face, **look)
+        drawing.draw_estimate(
+            axes,
+            y,
+            (item.low, item.value, item.high),
+            {**look, "markerfacecolor": face},
+            said=room.said(item),
+        )
 
 
 def _hollow(item: Item) -> bool:
@@ -326,20 +319,8 @@ def _limits(band: Sequence[Item], axis: Axis) -> tuple[float, float]:
 
 def _label(axes: Axes, places: _Places) -> None:
     axes.set_yticks([y for y, _ in places.labels.values()], [t for _, t in places.labels.values()])
-    if not places.heading:
-        return
-    axes.annotate(
-        places.heading,
-        (0, 0.6),
-        xycoords=axes.get_yaxis_transform(),
-        # As far from the axis as the labels of the ticks.
-        xytext=(-3.5, 0),
-        textcoords="offset points",
-        ha="right",
-        va="top",
-        weight="bold",
-        size=plotting.SIZE_SMALL,
-    )
+    if places.heading:
+        drawing.label_heading(axes, 0.6, places.heading, va="top")
 
 
 def shown_names(names: Mapping[Any, str] | None) -> Callable[[Any], str]:
@@ -361,6 +342,8 @@ def items_of(
     label: Callable[[dict[str, Any]], str],
     panel: Callable[[dict[str, Any]], str] = lambda _: "",
     band: Callable[[dict[str, Any]], str] = lambda _: "",
+    kind: Callable[[dict[str, Any]], int] = lambda _: 0,
+    said: Callable[[dict[str, Any]], str] = lambda row: row.get("reason") or "undefined",
 ) -> list[Item]:
     """Return an item per row of a table with estimate, conf_low, conf_high and reason."""
     return [
@@ -371,7 +354,8 @@ def items_of(
             high=float(row["conf_high"]),
             panel=panel(row),
             band=band(row),
-            said=row.get("reason") or "undefined",
+            kind=kind(row),
+            said=said(row),
         )
         for row in cast("list[dict[str, Any]]", table.to_dict("records"))
     ]

@@ -11,9 +11,10 @@ from pyexpr.figures.learning import learning_alt, learning_figure
 from pyexpr.figures.performance import performance_alt, performance_figure
 from pyexpr.figures.predictions import predictions_alt, predictions_figure
 from pyexpr.figures.quality import quality_alt, quality_figure
-from pyexpr.figures.weights import weights_alt, weights_figure
+from pyexpr.figures.weights import coefficients_figure, weights_alt, weights_figure
 
 __all__ = [
+    "coefficients_figure",
     "factor_alt",
     "factor_figure",
     "learning_alt",

@@ -13,7 +13,9 @@ from pyexpr.figures import drawing, plotting
 from pyexpr.words.frames import checked, gap_notes, in_order, records
 from pyexpr.words.labels import (
     BASELINES,
+    DASH,
     HUMAN,
+    SIGNED,
     base_metric,
     direction,
     display_name,
@@ -40,8 +42,8 @@ _ROW = 3.8
 _GAP = 0.7
 _LABEL = 38.0
 _HEAD_AND_FOOT = 21.0
-# Metrics that zero divides into better and worse than chance.
-_SIGNED = ("correlation", "concordance", "r2", "bias")
+# Of the dots, in points.
+_DOT: dict[str, Any] = {"ms": 4.2, "mew": 0.9}
 
 
 def performance_figure(
@@ -113,7 +115,8 @@ def performance_figure(
             _set_axes(axes, here, metric, rows, panel_mm)
             for row in records(here):
                 y = rows.places[str(row.context), str(row.model)]
-                _draw_row(axes, row, y, looks[str(row.model)])
+                numbers = (row.conf_low, row.estimate, row.conf_high)
+                drawing.draw_estimate(axes, y, numbers, {**_DOT, **looks[str(row.model)]})
         _label_rows(panels[0], rows)
         _add_legend(figure, data, looks, percent(confidence), display_name(method))
     return plotting.freeze(figure)
@@ -169,9 +172,7 @@ def _in_words(row: Any, digits: int) -> str:
     if np.isnan(row.estimate):
         return "undefined"
     limits = interval(row.conf_low, row.conf_high, digits, of=row.metric)
-    return number(row.estimate, digits, of=row.metric) + (
-        f" {limits}" if limits.startswith("[") else ""
-    )
+    return number(row.estimate, digits, of=row.metric) + (f" {limits}" if limits != DASH else "")
 
 
 def _looks(
@@ -202,7 +203,7 @@ def _limits(data: pd.DataFrame, metric: str) -> tuple[float, float]:
     least, most = drawing.reach(low, value, high)
     span = (most - least) or 1.0
     # Room for half a marker; nothing lies below the zero of an error.
-    room = 0.04 * span if least < 0 or base_metric(metric) in _SIGNED else 0.0
+    room = 0.04 * span if least < 0 or base_metric(metric) in SIGNED else 0.0
     return least - room, most + 0.05 * span
 
 
@@ -248,45 +249,16 @@ def _set_axes(axes: Axes, data: pd.DataFrame, metric: str, rows: _Rows, panel_mm
     axes.set_xlim(*_limits(data, metric))
     # Seven points' digits need some 7 mm for a label and its neighbour's distance.
     plotting.number_ticks(axes, max(2, min(6, int(panel_mm / 7))), zero=not is_below_one(metric))
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x", color=plotting.PALE, lw=0.5)
-    if base_metric(metric) in _SIGNED:
-        axes.axvline(0, color=plotting.GREY, lw=0.8, zorder=1)
+    signed = base_metric(metric) in SIGNED
+    drawing.draw_rows(axes, 0.0 if signed else None, color=plotting.GREY, lw=0.8)
     for y in rows.rules:
         axes.axhline(y, color=plotting.INK, lw=0.6, zorder=1)
-
-
-def _draw_row(axes: Axes, row: Any, y: float, look: dict[str, Any]) -> None:
-    if np.isnan(row.estimate):
-        axes.text(
-            0.02, y, "undefined", transform=axes.get_yaxis_transform(),
-            va="center", style="italic", size=plotting.SIZE_SMALLEST, color=plotting.GREY,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5}, zorder=4,
-        )  # fmt: skip
-        return
-    if not (np.isnan(row.conf_low) and np.isnan(row.conf_high)):
-        drawing.draw_interval(
-            axes, row.conf_low, row.estimate, row.conf_high, y, color=look["color"]
-        )
-    axes.plot(row.estimate, y, ms=4.2, mew=0.9, ls="", zorder=3, clip_on=False, **look)
 
 
 def _label_rows(axes: Axes, rows: _Rows) -> None:
     axes.set_yticks(list(rows.places.values()), list(rows.labels))
     for y, heading in rows.headings:
-        axes.annotate(
-            heading,
-            (0, y),
-            xycoords=axes.get_yaxis_transform(),
-            # As far from the axis as the labels of the ticks.
-            xytext=(-3.5, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            weight="bold",
-            size=plotting.SIZE_SMALL,
-        )
+        drawing.label_heading(axes, y, heading, va="center")
 
 
 def _add_legend(
@@ -302,7 +274,7 @@ def _add_legend(
     drawn = {look["marker"]: look for look in looks.values()}
     seen = {marker: drawn[marker] for marker in kinds if marker in drawn}
     handles = [
-        Line2D([], [], ls="", ms=4.2, mew=0.9, label=kinds[marker],
+        Line2D([], [], ls="", label=kinds[marker], **_DOT,
                **({**look, "color": plotting.INK, "markerfacecolor": plotting.INK}
                   if marker == "o" else look))
         for marker, look in seen.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from pyexpr.base.errors import EngineError
@@ -13,6 +14,23 @@ _caller: Callable[[bytearray], Any] | None = None
 
 class FunctionError(EngineError):
     """The user's R function stopped; R keeps its condition and shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RFunction:
+    """A statistic that R computes, from the rows it has itself.
+
+    Attributes
+    ----------
+    function : int
+        By which R keeps it, in the session it was handed over in.
+    """
+
+    function: int
+
+    def __call__(self, _: Any, weights: Any) -> Any:
+        """Return its numbers, named or not."""
+        return call_r(self.function, weights=weights)
 
 
 def register_caller(caller: Callable[[bytearray], Any]) -> None:

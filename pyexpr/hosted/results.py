@@ -6,8 +6,9 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from pyexpr.base.errors import DataError, PyexprError
+from pyexpr.base.errors import DataError, PyexprError, SavedResultError
 from pyexpr.base.results import Result, jsonable
+from pyexpr.base.saved import pack
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,10 +36,7 @@ def keep(value: Any) -> int:
 def kept(key: int) -> Any:
     """Return the object of a key."""
     if key not in _kept:
-        raise DataError(
-            "this result was computed in another session, and only its tables are here; "
-            "compute it again"
-        )
+        raise DataError("this result was forgotten; compute it again")
     return _kept[key]
 
 
@@ -49,16 +47,29 @@ def release(keys: list[int]) -> None:
 
 
 def described(result: Result) -> dict[str, Any]:
-    """Return tables, sentences and provenance of a result, and the key it is kept by."""
+    """Return tables, sentences and provenance of a result, the key it is kept by, and its bytes.
+
+    R keeps the bytes beside the tables, so that a result of R can be saved and go on in
+    another session.
+    """
     name = type(result).__name__
     return {
         "result": name,
         "key": keep(result),
+        "saved": _saved(result),
         "heading": result.heading(),
         "notes": list(result.notes()),
         "tables": {key: _narrow(table) for key, table in _tables(result, name).items()},
         "provenance": jsonable(result.provenance()),
     }
+
+
+def _saved(result: Result) -> bytes | None:
+    """Return a result's bytes; None for what has but tables, such as a study."""
+    try:
+        return pack(result)
+    except SavedResultError:
+        return None
 
 
 def _narrow(table: pd.DataFrame) -> pd.DataFrame:

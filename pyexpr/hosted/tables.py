@@ -50,7 +50,8 @@ def to_frame(node: dict[str, Any]) -> pd.DataFrame:
     names, columns = list(node["names"]), list(node["columns"])
     values = [_from_r(name, column) for name, column in zip(names, columns, strict=True)]
     n = int(node["n"][0])
-    frame = pd.DataFrame(dict(enumerate(values)), index=pd.RangeIndex(n))
+    # Each column is a copy of the bytes already.
+    frame = pd.DataFrame(dict(enumerate(values)), index=pd.RangeIndex(n), copy=False)
     frame.columns = pd.Index(names, dtype=object)
     return frame
 
@@ -101,11 +102,10 @@ def _logical(_: str, column: dict[str, Any]) -> Any:
 def _character(_: str, column: dict[str, Any]) -> Any:
     import pandas as pd
 
-    # The type that this pandas gives to text.
-    dtype: Any = pd.Series(["text"]).dtype
-    distinct = np.array([*column["levels"], None], dtype=object)
+    # Of the type that this pandas gives to text, and each of them once.
+    distinct: Any = pd.Series([*column["levels"], None], dtype=pd.Series(["text"]).dtype).array
     # Code -1 is the last one.
-    return pd.Series(distinct[_numbers(column, "codes", np.int32)], dtype=dtype)
+    return distinct.take(_numbers(column, "codes", np.int32) % len(distinct))
 
 
 def _factor(_: str, column: dict[str, Any]) -> Any:
@@ -203,8 +203,11 @@ def _logicals(column: pd.Series[Any]) -> dict[str, Any]:
 
 def _integers(column: pd.Series[Any]) -> dict[str, Any]:
     absent = column.isna().to_numpy(bool)
-    present = [int(value) for value in column[~absent]]
-    largest = max((abs(value) for value in present), default=0)
+    dtype: Any = getattr(column.dtype, "numpy_dtype", column.dtype)
+    present = column[~absent].to_numpy(dtype)
+    # As numbers of Python, which hold -2^63 without its sign.
+    ends = (int(present.min()), int(present.max())) if len(present) else (0, 0)
+    largest = max(abs(end) for end in ends)
     wide: bool = str(column.dtype) == "Int64"
     if not wide and largest <= _LARGEST_INTEGER:
         return _filled("integer", present, absent, np.int32, _NA_INTEGER)
@@ -216,7 +219,7 @@ def _integers(column: pd.Series[Any]) -> dict[str, Any]:
 
 
 def _filled(
-    kind: str, present: list[int], absent: NDArray[np.bool_], dtype: type, missing: float
+    kind: str, present: NDArray[Any], absent: NDArray[np.bool_], dtype: type, missing: float
 ) -> dict[str, Any]:
     values: NDArray[Any] = np.full(len(absent), missing, dtype=dtype)
     values[~absent] = present
@@ -246,9 +249,13 @@ def _objects(name: str, column: pd.Series[Any]) -> dict[str, Any]:
     """Text; and what pandas keeps as objects, if it is all of one kind."""
     import pandas as pd
 
+    if not pd.api.types.is_object_dtype(column.dtype):
+        return _text(column)
     absent = column.isna().to_numpy(bool)
-    kinds = {type(value) for value in column[~absent]}
-    if not kinds and pd.api.types.is_object_dtype(column.dtype):
+    kinds = set(map(type, column[~absent]))
+    if kinds == {str}:
+        return _text(column)
+    if not kinds:
         values = np.full(len(column), _NA_INTEGER, dtype=np.int32)
         return {"type": "logical", "data": values.tobytes()}
     if kinds and kinds <= {bool, np.bool_}:
@@ -258,7 +265,13 @@ def _objects(name: str, column: pd.Series[Any]) -> dict[str, Any]:
         return _to_r(name, pd.to_numeric(numbers))
     if any(issubclass(kind, (list, dict, set, np.ndarray)) for kind in kinds):
         raise ColumnError(f"column {name!r} holds lists, which cannot become a column of R")
-    codes, distinct = pd.factorize(column.astype(object).map(str, na_action="ignore"))
+    return _text(column.map(str, na_action="ignore"))
+
+
+def _text(column: pd.Series[Any]) -> dict[str, Any]:
+    import pandas as pd
+
+    codes, distinct = pd.factorize(column)
     return {
         "type": "character",
         "levels": [str(value) for value in distinct],

@@ -1,7 +1,7 @@
 """Arguments from R, and values to R: every one says what it is.
 
-To Python come ``scalar`` (one value), ``many`` (a list, also of one), ``list``,
-``dict``, ``table``, and None. To R go plain vectors as they are, and ``list``,
+To Python come ``scalar`` (one value), ``many`` (a list, also of one), ``raw`` (bytes),
+``list``, ``dict``, ``table``, and None. To R go plain vectors as they are, and ``list``,
 ``dict``, ``table`` and ``array`` (float64, dimensions and raw bytes).
 """
 
@@ -27,6 +27,8 @@ def to_python(node: Any) -> Any:
         return _plain(node["value"])[0]
     if kind == "many":
         return _plain(node["value"])
+    if kind == "raw":
+        return node["value"]
     if kind == "list":
         return [to_python(item) for item in node["items"]]
     if kind == "dict":
@@ -55,7 +57,7 @@ def to_r(value: Any) -> Any:
     """Return a value that `pyexpr.measurement.engines.wire.encode` can send."""
     import pandas as pd
 
-    if value is None or isinstance(value, (str, bool, float)):
+    if value is None or isinstance(value, (str, bytes, bool, float)):
         return value
     if isinstance(value, (int, np.generic)):
         return _number(value)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.results import Result, jsonable
-from pyexpr.hosted.callback import call_r
-from pyexpr.hosted.results import described, kept
+from pyexpr.base.saved import unpack
+from pyexpr.hosted.callback import RFunction
+from pyexpr.hosted.results import described, keep, kept
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
+
+    from pyexpr.measurement.factor.cfa_result import CFAResult
 
 # What R may call of a result that is kept here.
 _METHODS = ("interval", "adjust", "extend", "sign_flip", "influence", "wild")
@@ -70,7 +74,21 @@ def do_cfa(data: Any, model: Any, **options: Any) -> dict[str, Any]:
     from pyexpr.measurement.factor.cfa import cfa
 
     fit = cfa(data, model, **options)
-    return described(fit) | {"messages": list(fit.messages)}
+    return described(fit) | {"messages": list(fit.messages)} | _as_lavaan_has_it(fit)
+
+
+def _as_lavaan_has_it(fit: CFAResult) -> dict[str, Any]:
+    """Return what `coef`, `vcov`, `fitted` and `residuals` of a factor model are made of."""
+    from pyexpr.measurement.factor.moments import free_parameters, group_moments
+
+    names, estimates = free_parameters(fit.output)
+    groups = [asdict(group_moments(fit, code)) for code in range(len(fit.labels))]
+    return {
+        "free": {"names": names, "estimate": estimates, "vcov": fit.output.vcov},
+        "indicators": list(fit.model.indicators),
+        "labels": [str(label) for label in fit.labels],
+        "moments": groups,
+    }
 
 
 def do_cfa_scores(key: int, **options: Any) -> pd.DataFrame:
@@ -231,14 +249,34 @@ def do_context_coefficients(
     return described(result) | {"contexts": list(result.data.models)}
 
 
+def do_slope_covariance(key: int, context: str | None = None) -> dict[str, Any]:
+    """Return the covariance of the slopes of kept coefficients, and their names."""
+    found = kept(key).covariance(context)
+    return {"labels": list(found.columns), "values": found.to_numpy(np.float64)}
+
+
 def do_cluster_bootstrap(table: pd.DataFrame, function: int, **options: Any) -> dict[str, Any]:
     """`px.cluster_bootstrap` of an R function, which has the rows itself."""
+    import pandas as pd
+
     from pyexpr.inference.bootstrap.bootstrap import cluster_bootstrap
 
-    def statistic(_: Any, weights: NDArray[np.float64]) -> Any:
-        return call_r(function, weights=weights)
+    result = cluster_bootstrap(table, RFunction(function), compiled=False, **options)
+    # Further replicates need none of its columns.
+    rows: Any = pd.DataFrame(index=pd.RangeIndex(result.n))
+    draws: Any = result.draws
+    return described(replace(result, draws=replace(draws, rows=rows)))
 
-    return described(cluster_bootstrap(table, statistic, compiled=False, **options))
+
+def do_revive(saved: bytes, function: int | None = None) -> int:
+    """Make a result of another session again from its bytes; return the key it is kept by.
+
+    `function` is its statistic, where R computes that, as R keeps it now.
+    """
+    result = unpack(saved)
+    if function is not None:
+        result = replace(result, draws=replace(result.draws, statistic=RFunction(function)))
+    return keep(result)
 
 
 def do_replicates(key: int, context: str | None = None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed, near_names
-from pyexpr.base.foreign import as_column, as_pandas, as_values
+from pyexpr.base.foreign import as_column, as_pandas, as_values, single_column
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import label_codes
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
@@ -312,7 +312,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         self, X: Any, y: Any, context: Any, y_pooled: Any, groups: Any, *, what: str
     ) -> _Rows:
         y, y_pooled = as_values(y, argument="y"), as_values(y_pooled, argument="y_pooled=")
-        groups = as_column(groups, argument="groups=")
+        groups = None if groups is None else single_column(groups, argument="groups=")
         features, values = self._divide(X, context, what=what, required=False)
         if y_pooled is not None and values is None:
             raise DataError("y_pooled= without contexts: give the pooled model's label as y")

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import DataError
-from pyexpr.base.foreign import as_column, as_values
+from pyexpr.base.foreign import as_values, single_column
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import label_codes, refuse_categories
 from pyexpr.inference.coefficients.penalised import ALPHAS, L1_RATIOS, TIE
@@ -211,7 +211,9 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
     ) -> NDArray[np.float64]:
         """Return the RMSE of each pair over all rows, each predicted from other subjects."""
         folds = whole_number(self.n_folds, argument="n_folds", least=2)
-        subjects = np.arange(len(y)) if groups is None else as_column(groups, argument="groups=")
+        subjects = (
+            np.arange(len(y)) if groups is None else single_column(groups, argument="groups=")
+        )
         if np.shape(subjects) != y.shape:
             raise DataError(
                 f"groups= must have one subject per row: {len(y)} rows, "

@@ -15,7 +15,7 @@ import numpy as np
 
 from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.errors import DataError, StudyError, counted, listed
-from pyexpr.base.foreign import as_column
+from pyexpr.base.foreign import single_column
 from pyexpr.base.results import Result
 from pyexpr.base.tables import label_codes
 from pyexpr.core import streams
@@ -92,7 +92,7 @@ class SubjectSplit(Result):
         for name, used in zip(PARTS, (train, validation, test), strict=True):
             if used is None:
                 continue
-            used = as_column(used, argument=f"the {name} part")
+            used = single_column(used, argument=f"the {name} part")
             parts = self.part(used)
             strays = parts != name
             if strays.any():
@@ -120,7 +120,7 @@ class SubjectSplit(Result):
             If a subject is not in the split; the message lists them.
         """
         owners = {label: name for name in PARTS for label in getattr(self, name)}
-        rows = np.asarray(as_column(subjects, argument="subjects"), dtype=object).tolist()
+        rows = np.asarray(single_column(subjects, argument="subjects"), dtype=object).tolist()
         unknown = sorted({label for label in rows if label not in owners}, key=str)
         if unknown:
             raise StudyError(

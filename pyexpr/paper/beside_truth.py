@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyexpr.base.contexts import ALL
+from pyexpr.base.pairs import PARTS, pair_label
 from pyexpr.paper import published_numbers
 from pyexpr.report.tables.console import to_console
 from pyexpr.report.tables.side_by_side import side_by_side
@@ -55,7 +56,7 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
             levels[levels["method"] == method],
             keys=("metric", "context", "model"),
             truth=true_levels,
-            paper=_named_as_here(published_numbers.performance(), "model", result.config),
+            paper=_named_as_here(published_numbers.performance(), result.config),
             digits=3,
             title="Table 3. Performance on the Test Part",
             notes=(
@@ -64,15 +65,13 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
             ),
         )
     )
-    main = differences["term"].str.startswith(f"{MAIN_MODEL} - ") & (differences["context"] == ALL)
+    main = (differences["first_model"] == MAIN_MODEL) & (differences["context"] == ALL)
     to_console(
         side_by_side(
             differences[main & (differences["method"] == method)],
             keys=("metric", "term"),
             truth=true_differences,
-            paper=_named_as_here(
-                published_numbers.comparison().drop(columns="context"), "term", result.config
-            ),
+            paper=_named_as_here(published_numbers.comparison(), result.config),
             digits=3,
             title="Table 4. ElasticNet Minus the Other Models, Over All Contexts",
             notes=("The paper's table 4 does not hold the differences of its table 3.",),
@@ -81,17 +80,18 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
     print_ending(result)
 
 
-def _named_as_here(paper: pd.DataFrame, column: str, config: StudyConfig) -> pd.DataFrame:
+def _named_as_here(paper: pd.DataFrame, config: StudyConfig) -> pd.DataFrame:
     """Give the paper's deep models the names they have in a study."""
     section = config.models.video3d
     from_scratch = section is None or section.pretrained is None
     cnn = "3d_cnn" if from_scratch else "3d_cnn_pretrained"
     names = {"openface_lstm": "lstm", cnn: "video3d"}
-    renamed = {
-        text: " - ".join(names.get(part, part) for part in str(text).split(" - "))
-        for text in paper[column]
-    }
-    return paper.assign(**{column: paper[column].map(renamed)})
+    of_models = [name for name in ("model", *PARTS["term"]) if name in paper]
+    named = paper.replace(dict.fromkeys(of_models, names))
+    if "term" not in paper:
+        return named
+    pairs = zip(*(named[name] for name in PARTS["term"]), strict=True)
+    return named.assign(term=[pair_label(*both) for both in pairs])
 
 
 def population_tables(
@@ -146,7 +146,7 @@ def true_correlations(
     overall = table[table["context"] == ALL].set_index("model")["estimate"]
     differences = pd.DataFrame(
         [
-            ("correlation", f"{MAIN_MODEL} - {name}", overall[MAIN_MODEL] - value)
+            ("correlation", pair_label(MAIN_MODEL, str(name)), overall[MAIN_MODEL] - value)
             for name, value in overall.items()
             if name != MAIN_MODEL
         ],

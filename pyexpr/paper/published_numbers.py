@@ -15,6 +15,8 @@ import math
 
 import pandas as pd
 
+from pyexpr.base.pairs import DIFFERENCE, KIND, PARTS, pair_label
+
 SOURCE = (
     "Lin, Girard, and Morency (2020), Context-Dependent Models for Predicting and Characterizing "
     "Facial Expressiveness"
@@ -24,6 +26,8 @@ QUESTIONS = ("response", "emotion", "motion")
 # Clips per participant, times 140 participants.
 N_TARGETS = {"startle": 700, "pain": 980, "disgust": 560, "all": 2240}
 N_RATERS = 6
+# Whose differences from the other models table 4 has.
+MAIN_MODEL = "elastic_net"
 
 _ICC = {
     "startle": ((0.84, 0.82, 0.86), (0.85, 0.83, 0.87), (0.85, 0.84, 0.87)),
@@ -205,16 +209,22 @@ def performance() -> pd.DataFrame:
 
 
 def comparison() -> pd.DataFrame:
-    """Return table 4: metric, term, context, method, estimate, limits, p_value, p_below."""
+    """Return table 4: metric, term, context, method, estimate, limits, p_value, p_below.
+
+    What is compared stands in kind, first_model and second_model, as in a study's table.
+    """
     return pd.DataFrame(
         [
             (
                 metric,
-                f"elastic_net - {other}",
+                pair_label(MAIN_MODEL, other),
                 "all",
                 "percentile",
                 *figures,
                 0.001 if math.isnan(figures[-1]) else math.nan,
+                DIFFERENCE,
+                MAIN_MODEL,
+                other,
             )
             for metric, others in _COMPARISON.items()
             for other, figures in others.items()
@@ -222,6 +232,7 @@ def comparison() -> pd.DataFrame:
         columns=[
             "metric", "term", "context", "method",
             "estimate", "conf_low", "conf_high", "p_value", "p_below",
+            KIND, *PARTS["term"],
         ],
     )  # fmt: skip
 

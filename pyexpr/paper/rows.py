@@ -24,7 +24,7 @@ from pyexpr.paper.published import (
     score_information,
 )
 from pyexpr.simulation.truth import POPULATION
-from pyexpr.study.render import MAIN_MODEL, performance_rows
+from pyexpr.study.render import performance_rows
 from pyexpr.words.labels import BASELINES, HUMAN, number
 
 if TYPE_CHECKING:
@@ -231,11 +231,12 @@ def _human(context: str) -> Any:
 
 
 def _table_4(simulated: pd.DataFrame) -> Iterator[PaperRow]:
-    ours = _by(simulated[simulated["context"] == ALL], "metric", "term")
+    pooled = simulated[simulated["context"] == ALL]
+    ours = _by(pooled, "metric", "first_model", "second_model")
     table_3 = _by(published_numbers.performance(), "model", "context", "metric")
     for row in _records(published_numbers.comparison()):
-        metric, other = row["metric"], row["term"].partition(" - ")[2]
-        main, beside = (table_3[name, ALL, metric]["estimate"] for name in (MAIN_MODEL, other))
+        metric, model, other = (row[name] for name in ("metric", "first_model", "second_model"))
+        main, beside = (table_3[name, ALL, metric]["estimate"] for name in (model, other))
         difference = main - beside
         off = row["estimate"] - difference
         said = [
@@ -244,7 +245,7 @@ def _table_4(simulated: pd.DataFrame) -> Iterator[PaperRow]:
             if abs(off) <= 3 * HALF_3 + 1e-9
             else ("open", "not the difference of the paper's own table 3")
         ]
-        own = ours.get((metric, row["term"]))
+        own = ours.get((metric, model, other))
         paper = _published(row)
         found = Figure() if own is None else _published(own)
         said.append(("not simulated", _ABSENT[other]) if own is None else _overlap(paper, found))

@@ -20,13 +20,12 @@ from pyexpr.resampling.intervals.jackknife_t import jackknife_t
 from pyexpr.resampling.intervals.methods import compute
 from pyexpr.resampling.simultaneous import Simultaneous, simultaneous
 from pyexpr.resampling.tests import ContrastTests
+from pyexpr.words.labels import OF_INTERVALS
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 ADJUSTMENTS = ("holm", "max_t")
-#: What makes the intervals of a rule simultaneous: Holm's steps are of p-values alone.
-OF_INTERVALS = {"holm": "Bonferroni", "max_t": "max-T"}
 
 
 def told(rules: Iterable[object]) -> list[str]:

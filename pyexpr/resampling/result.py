@@ -6,12 +6,13 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import numpy as np
 
 from pyexpr.base.checks import further_replicates
-from pyexpr.base.errors import DataError, Interrupted, PyexprWarning, warn_user
+from pyexpr.base.errors import DataError, Interrupted, PyexprWarning, SavedResultError, warn_user
 from pyexpr.base.progress import pieces
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
@@ -30,6 +31,8 @@ R = TypeVar("R", bound="ReplicatedResult")
 
 # So many replicates, all rows together, are sorted in a fraction of a second.
 _SORTED_AT_ONCE = 2_000_000
+# Bytes of replicates that a saved result holds where they can be drawn again.
+_KEPT = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,10 @@ class Draws(Protocol):
         """Return the key of the draws."""
 
     @property
+    def by_kernel(self) -> bool:
+        """Return whether the kernel draws them: soon, and the same bytes every time."""
+
+    @property
     def clusters(self) -> Sequence[NDArray[np.int64]]:
         """Return, per group of the jackknife, its clusters' positions among all."""
 
@@ -59,6 +66,31 @@ class Draws(Protocol):
 
     def errors(self, first: int, n: int) -> NDArray[np.float64]:
         """Return the (rows, n) standard errors within them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnAgain:
+    """Stands in a saved result for `n` replicates, of which the sum of the bytes is known."""
+
+    n: int
+    digest: bytes
+
+    def of(self, draws: Draws) -> NDArray[np.float64]:
+        """Return the replicates (rows, n)."""
+        values = draws.replicates(0, self.n).values
+        if values.shape[1] < self.n:
+            raise KeyboardInterrupt
+        if _digest(values) != self.digest:
+            raise SavedResultError(
+                f"the {self.n} replicates of this result are not in the file: they are drawn again "
+                "from the seed, and come out otherwise here than where it was saved; read it with "
+                "the version of pyexpr that saved it, or compute it again"
+            )
+        return values
+
+
+def _digest(values: NDArray[np.float64]) -> bytes:
+    return blake2b(np.ascontiguousarray(values).data, digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +150,10 @@ class ReplicatedResult(Result):
     def keys(self) -> Mapping[str, Sequence[str]]:
         """Return the columns that name a row."""
 
+    def structure(self) -> Mapping[str, Sequence[str]]:
+        """Return the columns that say what a row is, where its label alone would."""
+        return {}
+
     @abstractmethod
     def counts(self) -> tuple[Any, Any]:
         """Return the rows of the table and the clusters that each row rests on."""
@@ -153,7 +189,26 @@ class ReplicatedResult(Result):
         }
         if found.adjustment is not None:
             columns |= {"p_adjusted": found.p_adjusted, "adjustment": found.adjustment}
-        return pd.DataFrame(columns)
+        return pd.DataFrame({**columns, **self.structure()})
+
+    def printed(self) -> pd.DataFrame:
+        """Return the table as text shows it: labels say what a row is."""
+        return self.tidy().drop(columns=list(self.structure()))
+
+    def for_saving(self) -> Self:
+        """Return what is saved: many replicates of the kernel are drawn again instead."""
+        values = self.evidence.replicates
+        if values.nbytes <= _KEPT or not self.draws.by_kernel:
+            return self
+        again: Any = DrawnAgain(values.shape[1], _digest(values))
+        return replace(self, evidence=replace(self.evidence, replicates=again))
+
+    def after_loading(self) -> Self:
+        """Return the result that `for_saving` was asked of."""
+        again: Any = self.evidence.replicates
+        if not isinstance(again, DrawnAgain):
+            return self
+        return replace(self, evidence=replace(self.evidence, replicates=again.of(self.draws)))
 
     @property
     def replicates(self) -> NDArray[np.float64]:
@@ -243,7 +298,8 @@ class ReplicatedResult(Result):
         """
         import pandas as pd
 
-        keys, estimate = self.keys(), self.evidence.shown(self.evidence.estimate)
+        keys, structure = self.keys(), self.structure()
+        estimate = self.evidence.shown(self.evidence.estimate)
         pieces = []
         for clusters, knife in zip(self.draws.clusters, self.evidence.groups, strict=True):
             labels = [self.clusters[i] for i in clusters]
@@ -258,6 +314,7 @@ class ReplicatedResult(Result):
                     "estimate": values,
                     "change": change,
                     "influence": -factor * change,
+                    **{name: column[position] for name, column in structure.items()},
                 }
                 pieces.append((position, pd.DataFrame(columns)))
         pieces.sort(key=lambda piece: piece[0])

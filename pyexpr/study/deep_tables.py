@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pyexpr.base.errors import PyexprWarning
+from pyexpr.base.pairs import KIND, LEVEL
 from pyexpr.inference.comparison.comparison import compare_models
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.inputs import CLIP_KEY
@@ -90,7 +91,7 @@ def _spread(
                 n_boot=0,
                 seed=config.seed,
             ).tidy()
-        each = found[found["term"].isin(seeds)].groupby("metric", sort=False)["estimate"]
+        each = found[found[KIND] == LEVEL].groupby("metric", sort=False)["estimate"]
         spread = each.agg(
             n_seeds="size", n_undefined=_n_missing, seed_mean="mean", seed_sd="std",
             seed_low="min", seed_high="max",
@@ -98,7 +99,9 @@ def _spread(
         tables.append(spread.reset_index().assign(context=evaluated, model=name))
     keys = ["context", "metric"]
     levels = comparison[
-        (comparison["term"] == name) & (comparison["method"] == config.compare.methods[0])
+        (comparison[KIND] == LEVEL)
+        & (comparison["first_model"] == name)
+        & (comparison["method"] == config.compare.methods[0])
     ][[*keys, "estimate", "conf_low", "conf_high"]]
     joined = pd.concat(tables, ignore_index=True).merge(levels, on=keys, validate="one_to_one")
     return joined[list(SPREAD_COLUMNS)]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import FactorModelError, PyexprWarning, StudyError
+from pyexpr.base.pairs import DIFFERENCE, KIND, LEVEL
 from pyexpr.inference.comparison.comparison import compare_models
 from pyexpr.inference.comparison.predictions import Predictions
 from pyexpr.measurement.factor.cfa import cfa
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from pyexpr.study.inputs import Inputs
 
 LABELS = ["score", "score_pooled"]
-# The term of the comparison that is the leak.
-_DIFFERENCE = "whole_sample - training_only"
 COLUMNS = (
     "context", "metric", "whole_sample", "training_only", "difference", "conf_low", "conf_high",
     "p_value", "n", "n_clusters", "reason",
@@ -198,8 +197,10 @@ def _compared(config: StudyConfig, block: pd.DataFrame) -> pd.DataFrame:
             confidence=config.compare.confidence,
             seed=config.seed,
         ).tidy()
-    levels = table.pivot(index="metric", columns="term", values="estimate")
-    rows = table[table["term"].str.contains(_DIFFERENCE, regex=False)]
+    levels = table[table[KIND] == LEVEL].pivot(
+        index="metric", columns="first_model", values="estimate"
+    )
+    rows = table[table[KIND] == DIFFERENCE]
     assert len(rows) == len(levels)
     return rows.rename(columns={"estimate": "difference"}).assign(
         context=block["evaluated"].iloc[0],

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.files import writable_folder, write_text
+from pyexpr.base.pairs import DIFFERENCE, KIND, LEVEL
 from pyexpr.base.tables import require_columns
 from pyexpr.figures import of_study as figures
 from pyexpr.figures.plotting import save
-from pyexpr.inference.coefficients.plot import coefficients_figure, interval_told
+from pyexpr.figures.weights import interval_told
 from pyexpr.report.tables import tables
 from pyexpr.report.tables.coefficients import (
     coefficients_table,
@@ -132,9 +133,7 @@ def study_tables(
     )
     several = seen is found
     main, main_seen = (
-        table[
-            table["term"].str.startswith(f"{MAIN_MODEL} - ") & ((table["context"] == ALL) == pooled)
-        ]
+        table[(table["first_model"] == MAIN_MODEL) & ((table["context"] == ALL) == pooled)]
         for table, pooled in ((differences, True), (differences_seen, several))
     )
     overall = "Table 4. ElasticNet Minus the Other Models"
@@ -171,7 +170,10 @@ def study_tables(
     if len(differences):
         shown["table4_comparison"] = (
             main,
-            _minus_main(tables.comparison_table(main_seen, confidence=confidence, title=overall)),
+            # Narrow enough for a terminal: the title names the first model.
+            tables.comparison_table(
+                main_seen, confidence=confidence, main=MAIN_MODEL, title=overall
+            ),
         )
         shown["table4_all_differences"] = (
             differences,
@@ -213,23 +215,12 @@ def _with_width(config: StudyConfig, frame: pd.DataFrame, display: DisplayTable)
     return replace(display, notes=(*display.notes, note))
 
 
-def _minus_main(display: DisplayTable) -> DisplayTable:
-    """Name the other model alone where the title names the first: narrow enough for a terminal."""
-    return replace(
-        display,
-        columns=tuple("Minus" if head == "Comparison" else head for head in display.columns),
-        rows=tuple(
-            tuple(cell.partition(" − ")[2] if j == 2 else cell for j, cell in enumerate(row))
-            for row in display.rows
-        ),
-    )
-
-
 def performance_rows(comparison: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Divide a comparison into the models' levels (column model) and their differences."""
-    difference = comparison["term"].str.contains(" - ", regex=False)
-    levels = comparison[~difference].rename(columns={"term": "model"})
-    return levels.reset_index(drop=True), comparison[difference].reset_index(drop=True)
+    kinds = comparison[KIND]
+    levels = comparison[kinds == LEVEL].rename(columns={"term": "model"})
+    differences = comparison[kinds == DIFFERENCE]
+    return levels.reset_index(drop=True), differences.reset_index(drop=True)
 
 
 def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> Iterator[Path]:
@@ -267,7 +258,7 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
             figures.weights_alt(weights),
         ),
         "figure4_coefficients": (
-            coefficients_figure(
+            figures.coefficients_figure(
                 found["coefficients"],
                 confidence=confidence,
                 names=label_names(found["coefficients"]["feature"].unique())

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from pyexpr.base.csv_file import csv_table
-from pyexpr.base.errors import DataError, StudyError
+from pyexpr.base.errors import DataError, StudyError, listed
 from pyexpr.base.files import write_text
 from pyexpr.base.outputs import check_outputs
+from pyexpr.base.pairs import KIND, PARTS, STRUCTURE
 from pyexpr.base.results import number_text
 from pyexpr.base.tables import ordered_rows
 from pyexpr.report.html.study_blocks import StudyContent
@@ -25,7 +26,8 @@ from pyexpr.study.config import StudyConfig
 from pyexpr.study.render import MAIN_MODEL, shown_rows, study_tables
 from pyexpr.study.seal import is_own_page, sealed_page
 from pyexpr.study.vouched import RECORD, VouchedFiles, read_vouched
-from pyexpr.words.labels import column_names, display_name
+from pyexpr.words.frames import shown_labels
+from pyexpr.words.labels import display_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +59,13 @@ _MADE_OF = {
 _LABELS = (
     "subject", "context", "clip", "question", "indicator", "term", "metric", "method", "feature",
     "reason", "adjustment", "notes", "openface", "model", "fps_source", "form", "factor",
+    *STRUCTURE,
 )  # fmt: skip
+# Tables whose rows are of one name or of two -> the columns that say of which.
+_STRUCTURED = {
+    "comparison": (KIND, *PARTS["term"], *PARTS["context"]),
+    "contrasts": PARTS["context"],
+}
 
 
 def study_report(
@@ -217,6 +225,12 @@ def _read(path: Path, content: bytes, name: str) -> pd.DataFrame | None:
         table = csv_table(content, path=path, labels=_LABELS, what=what)
     except DataError as error:
         raise StudyError(f"{error}; pyexpr run makes the results anew") from None
+    lacking = [column for column in _STRUCTURED.get(name, ()) if column not in table]
+    if lacking:
+        raise StudyError(
+            f"{what} does not say what its rows compare: it has no column {listed(lacking)}, as "
+            "those of earlier versions of pyexpr have none; run the study again (pyexpr run)"
+        )
     if len(table):
         return table
     if name in _NEEDED:
@@ -246,7 +260,7 @@ def _as_recorded(frame: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.Dat
 def _plain_table(frame: pd.DataFrame) -> DisplayTable:
     text = [name for name in frame if name in _LABELS]
     ordered = frame[[*text, *[name for name in frame if name not in text]]]
-    shown = {name: column_names(name, ordered[name].unique()) for name in text}
+    shown = {name: shown_labels(ordered, name) for name in text}
     rows = tuple(
         tuple(shown[name][cell] if name in shown else _plain(cell) for name, cell in row.items())
         for row in ordered.to_dict("records")

@@ -283,7 +283,8 @@ def comparison(
             )
             for method in options.methods:
                 table = result.interval(method=method, confidence=options.confidence).tidy()
-                tables.append(_as_asked(table, method).assign(context=evaluated))
+                named = {"context": evaluated, "first_context": evaluated}
+                tables.append(_as_asked(table, method).assign(**named))
         notes += [note for note in [*said, *result.notes()] if note not in notes]
     leakage, more = leakage_table(
         config,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,14 @@ import pandas as pd
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, have
+from pyexpr.base.pairs import DIFFERENCE, KIND, PARTS, RATIO, STRUCTURE
 from pyexpr.base.tables import as_frame, require_columns
 from pyexpr.words.labels import (
-    column_names,
+    MINUS,
+    OF_THE_USER,
     display_name,
-    is_difference,
+    label_name,
+    told_apart,
 )
 from pyexpr.words.notes import readers_reason
 
@@ -26,15 +29,18 @@ def checked(
     keys: Sequence[str],
     numbers: Sequence[str],
     optional: Sequence[str] = (),
+    structure: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return `keys` as text, `numbers` and `optional` as float64 (NaN and inf pass), and `reason`.
 
-    Optional columns that are absent come back as NaN, an absent `reason` as "".
+    Optional columns that are absent come back as NaN, an absent `reason` as "". Columns that
+    say what a row is of (`pyexpr.base.pairs`) come back where they are there; those of
+    `structure` must be.
     Raises `ColumnError` for a missing column or text among the numbers and
     `DataError` for an empty frame or two rows with the same keys.
     """
     frame = as_frame(data, what=what)
-    require_columns(frame, [*keys, *numbers], what=what)
+    require_columns(frame, [*keys, *structure, *numbers], what=what)
     if frame.empty:
         raise DataError(f"{have(what)} no rows: there is nothing to show")
     columns: dict[str, Any] = {key: frame[key].astype(str).to_numpy(object) for key in keys}
@@ -45,6 +51,9 @@ def checked(
     columns["reason"] = (
         frame["reason"].fillna("").astype(str).to_numpy(object) if "reason" in frame else ""
     )
+    for name in STRUCTURE:
+        if name in frame:
+            columns[name] = frame[name].fillna("").astype(str).to_numpy(object)
     found = pd.DataFrame(columns)
     doubled = found.duplicated(list(keys))
     if doubled.any():
@@ -67,9 +76,59 @@ def _floats(frame: pd.DataFrame, name: str, *, what: str) -> np.ndarray[Any, np.
 
 
 def in_order(labels: pd.Series[Any]) -> list[str]:
-    """Return the labels in order of first appearance, then "all", then the differences."""
+    """Return the labels in order of first appearance, "all" last."""
     found = [str(label) for label in labels.unique()]
-    return sorted(found, key=lambda label: (is_difference(label), label == ALL))
+    return sorted(found, key=lambda label: label == ALL)
+
+
+def shown_labels(
+    frame: pd.DataFrame, column: str, names: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return how the labels of a column are shown: the names of what they are of.
+
+    Of two names with a sign between them, where the columns say so (`pyexpr.base.pairs`).
+    Labels that would be shown alike stay as they are.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"term": ["lstm - old", "lstm - r2"],
+    ...     "first_model": ["lstm - old", "lstm"], "second_model": ["", "r2"]})
+    >>> shown_labels(frame, "term")
+    {'lstm - old': 'lstm - old', 'lstm - r2': 'OpenFace-LSTM − R²'}
+    """
+    name = label_name if column in OF_THE_USER else display_name
+    labels = [str(label) for label in frame[column].unique()]
+    parts = PARTS.get(column, ())
+    if not (parts and set(parts) <= set(frame)):
+        return told_apart({label: name(label, names) for label in labels})
+    rows = frame.drop_duplicates(column)
+    kinds = rows[KIND] if KIND in rows else [DIFFERENCE] * len(rows)
+    pairs = list(zip(*(rows[part].fillna("") for part in parts), strict=True))
+    single = {one for pair in pairs for one in pair if one}
+    return shown_pairs(
+        zip(labels, kinds, pairs, strict=True),
+        told_apart({one: name(one, names) for one in sorted(single)}),
+        names,
+    )
+
+
+def shown_pairs(
+    rows: Iterable[tuple[str, str, tuple[str, str]]],
+    single: Mapping[str, str],
+    names: Mapping[Any, str] | None = None,
+) -> dict[str, str]:
+    """Return how labels are shown: of each row its label, kind, and one or two names.
+
+    `single` says how each name is shown; `names` may have one for a whole label.
+    """
+    shown = {}
+    for label, kind, (first, second) in rows:
+        sign = "/" if kind == RATIO else MINUS
+        pair = (
+            single.get(first, label) if second == "" else f"{single[first]} {sign} {single[second]}"
+        )
+        shown[label] = (names or {}).get(label, pair)
+    return told_apart(shown)
 
 
 def records(frame: pd.DataFrame) -> list[Any]:
@@ -115,7 +174,7 @@ def gap_notes(
     `method` names a column beside the keys; a row that is the same under all
     methods is named once, without it.
     """
-    shown = {key: column_names(key, frame[key].unique(), names) for key in keys}
+    shown = {key: shown_labels(frame, key, names) for key in keys}
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
     at: dict[str, Mapping[str, Any]] = {}
     for row in frame.to_dict("records"):
@@ -168,7 +227,7 @@ def absent_notes(
     frame: pd.DataFrame, keys: Sequence[str], names: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
     """Say which combinations of the keys have no row at all."""
-    shown = {key: column_names(key, frame[key].unique(), names) for key in keys}
+    shown = {key: shown_labels(frame, key, names) for key in keys}
     present = set(zip(*(frame[key] for key in keys), strict=True))
     every = pd.MultiIndex.from_product([frame[key].unique() for key in keys])
     absent = [

@@ -17,7 +17,7 @@ HUMAN = ("human",)
 
 # Of contexts, questions and features: all else in them is the user's, "normal" too.
 _KNOWN_LABELS = {ALL: "All", "au_count": "AU count", "au_intensity": "AU intensity"}
-_OF_THE_USER = frozenset({"context", "question", "indicator", "feature"})
+OF_THE_USER = frozenset({"context", "question", "indicator", "feature"})
 _KNOWN = _KNOWN_LABELS | {
     "uniform": "Uniform baseline",
     "normal": "Normal baseline",
@@ -46,6 +46,10 @@ _KNOWN = _KNOWN_LABELS | {
 # Which way a metric improves; the others have no better end.
 LOWER_IS_BETTER = ("rmse", "nrmse", "mae")
 HIGHER_IS_BETTER = ("correlation", "concordance", "r2")
+#: Metrics that 0 divides into better and worse than chance, or into too high and too low.
+SIGNED = ("correlation", "concordance", "r2", "bias")
+#: What makes the intervals of a rule simultaneous: Holm's steps are of p-values alone.
+OF_INTERVALS = {"holm": "Bonferroni", "max_t": "max-T"}
 # What cannot pass 1, or by custom is printed as if (RMSEA, SRMR): APA leaves out its zero before
 # the point. All else keeps it: errors, weights, slopes, F, and differences of whatever two.
 _BELOW_ONE = frozenset(
@@ -63,7 +67,8 @@ def display_name(label: object, names: Mapping[str, str] | None = None) -> str:
 
     Of models, metrics, methods and terms; contexts, questions and features are for
     `label_name`. Only labels written like code (``points_displacement``) are tidied; all
-    others stay as the user wrote them. A difference ``p - q`` is named part by part.
+    others stay as the user wrote them. What a row compares is named by
+    `pyexpr.words.frames.shown_labels`.
     """
     text = str(label)
     base = base_metric(text)
@@ -77,8 +82,8 @@ def label_name(label: object, names: Mapping[str, str] | None = None) -> str:
 
     Examples
     --------
-    >>> display_name("normal"), label_name("normal"), label_name("fast - normal")
-    ('Normal baseline', 'Normal', 'Fast − Normal')
+    >>> display_name("normal"), label_name("normal"), label_name("pre - post")
+    ('Normal baseline', 'Normal', 'pre - post')
     """
     return _named(str(label), names, _KNOWN_LABELS)
 
@@ -88,9 +93,6 @@ def _named(text: str, names: Mapping[str, str] | None, known: Mapping[str, str])
         return names[text]
     if text in known:
         return known[text]
-    first, sep, second = text.partition(" - ")
-    if sep:
-        return f"{_named(first, names, known)} {MINUS} {_named(second, names, known)}"
     if _CODE_NAME.fullmatch(text):
         spaced = text.replace("_", " ")
         return spaced[0].upper() + spaced[1:]
@@ -165,31 +167,20 @@ def direction(metric: str) -> str:
     return "higher" if base in HIGHER_IS_BETTER else ""
 
 
-def is_difference(label: str) -> bool:
-    """Whether a term or a context is a difference of two, ``p - q``."""
-    return " - " in label
-
-
 def display_names(
     labels: Iterable[object], names: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """Name several models, metrics or terms; those that would be equal keep their labels."""
-    return _apart({str(label): display_name(label, names) for label in labels})
+    return told_apart({str(label): display_name(label, names) for label in labels})
 
 
 def label_names(labels: Iterable[object], names: Mapping[str, str] | None = None) -> dict[str, str]:
     """Name several contexts, questions or features; those that would be equal keep their labels."""
-    return _apart({str(label): label_name(label, names) for label in labels})
+    return told_apart({str(label): label_name(label, names) for label in labels})
 
 
-def column_names(
-    column: str, labels: Iterable[object], names: Mapping[str, str] | None = None
-) -> dict[str, str]:
-    """Name the values of a table's column by what it holds."""
-    return (label_names if column in _OF_THE_USER else display_names)(labels, names)
-
-
-def _apart(found: Mapping[str, str]) -> dict[str, str]:
+def told_apart(found: Mapping[str, str]) -> dict[str, str]:
+    """Return names by their labels; those that would be equal are the labels."""
     shown = list(found.values())
     return {label: name if shown.count(name) == 1 else label for label, name in found.items()}
 
@@ -202,11 +193,6 @@ def names_with(labels: Iterable[object], names: Mapping[str, str] | None = None)
 def is_below_one(quantity: str) -> bool:
     """Whether a quantity (a metric, a column) is printed without a zero before the point."""
     return base_metric(quantity) in _BELOW_ONE
-
-
-def quantity_of(metric: str, *labels: str) -> str:
-    """Return what the number of a row is: its metric, or "" where a label is a difference."""
-    return "" if any(map(is_difference, labels)) else metric
 
 
 def number(value: float, digits: int = 2, *, of: str = "") -> str:

@@ -212,6 +212,7 @@ def test_openface_files_that_hold_no_recording(
     assert {path.name for path in stages.iterdir()} == before
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_a_file_cut_off_is_used_and_the_loss_is_counted(
     study_folder: Path, study_result: StudyResult, tmp_path: Path
 ) -> None:
@@ -247,6 +248,7 @@ def test_a_recording_shorter_than_its_schedule_can_be_refused(
     assert re.search(r"S002.*startle.*'5'|S002_startle.*5", said), said
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_constant_predictions_have_no_correlation_and_say_why(
     study_folder: Path, study_result: StudyResult, tmp_path: Path
 ) -> None:
@@ -316,7 +318,7 @@ def without_lavaan(tmp_path: Path) -> dict[str, str | None]:
     """R sees its own packages only, by R's own setting of the library."""
     profile = tmp_path / "Rprofile"
     profile.write_text('assign(".lib.loc", .Library, envir = environment(.libPaths))\n')
-    return {"R_PROFILE_USER": str(profile)}
+    return {"R_PROFILE": str(profile)}
 
 
 def child(environment: dict[str, str | None], *arguments: object) -> tuple[int, str, str]:

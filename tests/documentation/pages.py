@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
+OF_R = DOCS.parent / "R" / "README.md"
 _MARK = "#-- block "
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 
@@ -47,6 +48,7 @@ def blocks(page: str) -> list[Block]:
 def pages() -> list[Path]:
     """Every page with code that runs."""
     found = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
+    found.append(OF_R)
     return [
         path
         for path in found

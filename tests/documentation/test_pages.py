@@ -10,7 +10,7 @@ from documentation.pages import DOCS, agrees, pages, run
 PAGES = pages()
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS.parent)))
 def test_the_code_runs_and_prints_what_the_page_says(path: Path, tmp_path: Path) -> None:
     for said in run(path, tmp_path):
         assert agrees(said.wanted, said.printed), (

@@ -213,9 +213,41 @@ def test_results_are_kept_until_released() -> None:
     key = int(answer["value"]["items"]["1"][0])
     assert isinstance(results.kept(key), Result)
     ask("versions", released=[key])
-    with pytest.raises(DataError, match="computed in another session"):
+    with pytest.raises(DataError, match="was forgotten; compute it again"):
         results.kept(key)
-    assert "another session" in ask("method", key=key, name="interval")["error"]["message"][0]
+    assert "was forgotten" in ask("method", key=key, name="interval")["error"]["message"][0]
+
+
+def test_a_result_of_another_session_is_made_again_from_its_bytes() -> None:
+    answer = ask("icc_interval", icc=0.8, n_targets=20, k=3)["value"]
+    kept = dict(zip(answer["names"], answer["items"].values(), strict=True))
+    assert isinstance(kept["saved"], bytes)
+    key = ask("revive", saved={"kind": "raw", "value": kept["saved"]})["value"][0]
+    assert str(results.kept(key)) == str(results.kept(int(kept["key"][0])))
+    error = ask("revive", saved={"kind": "raw", "value": b"PK"})["error"]
+    assert error["classes"][0] == "pyexpr_saved_result_error"
+
+
+def test_a_result_with_a_function_of_r_gets_the_one_of_this_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called = []
+
+    def caller(raw: bytearray) -> bytes:
+        request = wire.decode(bytes(raw))
+        called.append(request["function"][0])
+        value = np.array([np.sum(request["arguments"]["weights"])])
+        return wire.encode({"status": "ok", "value": value, "names": ["sum"]})
+
+    monkeypatch.setattr(callback, "_caller", caller)
+    frame = pd.DataFrame({"subject": np.repeat(np.arange(25), 2), "unused": 0.5})
+    answer = verbs.do_cluster_bootstrap(frame, 3, cluster="subject", n_boot=5)
+    # R has the rows; here they are not kept, nor saved.
+    assert results.kept(answer["key"]).draws.rows.shape == (50, 0)
+    again = results.kept(verbs.do_revive(answer["saved"], function=8))
+    assert set(called) == {3}
+    assert again.extend(2).n_boot == 7
+    assert called[-2:] == [8, 8]
 
 
 def test_only_methods_that_are_listed_can_be_called() -> None:

@@ -14,11 +14,12 @@ ROOT = Path(__file__).parents[2]
 
 def check_as_cran(tmp_path: Path) -> None:
     done = subprocess.run(
-        [str(ROOT / "tools" / "r_check.sh"), sys.executable, str(tmp_path)],
+        [str(ROOT / "tools" / "r_check.sh"), sys.executable, str(tmp_path), "gate"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
     assert "Status: OK" in done.stdout
+    assert "== without Python" in done.stdout
 
 
 def whole_example_runs() -> None:

@@ -135,7 +135,8 @@ def test_slopes_are_those_of_one_stacked_fit() -> None:
             assert found["p_value"] == pytest.approx(expected.p_value[0], rel=1e-6)
     first = np.eye(15)
     contrasts = result.contrasts()
-    assert contrasts["context"].unique().tolist() == ["a - b", "a - c", "b - c"]
+    pairs = contrasts[["context", "first_context", "second_context"]].drop_duplicates()
+    assert pairs.values.tolist() == [["a - b", "a", "b"], ["a - c", "a", "c"], ["b - c", "b", "c"]]
     expected = fit.contrasts(first[[1, 2, 3, 4]] - first[[11, 12, 13, 14]])
     found = contrasts[contrasts["context"] == "a - c"]
     np.testing.assert_allclose(found["statistic"], expected.statistic, rtol=1e-8)
@@ -400,6 +401,11 @@ def test_the_wild_bootstrap_enumerates_signs_and_is_never_0() -> None:
     assert strong.p_value == 2 / 256
     table = fitted(study()).wild(n_boot=399)
     assert set(table["method"]) == {"wild, webb"}
+    of = table[["context", "kind", "first_context", "second_context"]].drop_duplicates()
+    assert of.values.tolist() == [
+        *([name, "level", name, ""] for name in ("a", "b", "c", "all")),
+        *([f"{a} - {b}", "difference", a, b] for a, b in ("ab", "ac", "bc")),
+    ]
     assert table.loc[table["context"] == "a - b", "p_value"].iloc[0] == pytest.approx(1 / 400)
 
 
@@ -728,6 +734,32 @@ def test_why_nothing_is_said_of_the_weights() -> None:
     assert (
         fitted(rows, n_boot=1).tidy()["reason"] == "one replicate gives no standard error"
     ).all()
+
+
+def test_the_covariance_of_slopes_is_that_of_one_stacked_fit() -> None:
+    import statsmodels.api as sm
+
+    table = study(G=40, contexts="ab")
+    found = fitted(table, n_boot=0, cr="CR0")
+    scaled = table[FEATURES] / found.data.scale
+    blocks = {}
+    for task in ("a", "b"):
+        inside = (table["task"] == task).to_numpy(float)
+        blocks |= {f"{task}: {name}": scaled[name] * inside for name in FEATURES}
+        blocks[f"{task}: intercept"] = pd.Series(inside)
+    theirs = sm.OLS(table["y"], pd.DataFrame(blocks)).fit(
+        cov_type="cluster",
+        cov_kwds={"groups": pd.factorize(table["subject"])[0], "use_correction": False},
+    )
+    joint = found.covariance()
+    wanted = theirs.cov_params().loc[joint.index, joint.columns]
+    # Another solver of the same least squares.
+    np.testing.assert_allclose(joint, wanted, rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(found.covariance("b"), joint.iloc[4:, 4:], rtol=1e-12)
+    over_all = found.tidy().query("context == 'all'")["tested_std_error"]
+    np.testing.assert_allclose(np.sqrt(np.diag(found.covariance("all"))), over_all, rtol=1e-10)
+    with pytest.raises(DataError, match="context= must be one of 'a', 'b', 'all'"):
+        found.covariance("c")
 
 
 def test_more_replicates_are_those_of_one_call() -> None:

@@ -89,6 +89,7 @@ def test_columns_and_rows_of_tidy():
     assert list(tidy) == [
         "metric", "term", "context", "estimate", "std_error", "statistic", "df", "p_value",
         "conf_low", "conf_high", "method", "n", "n_clusters", "n_undefined", "reason",
+        "kind", "first_model", "second_model", "first_context", "second_context",
     ]  # fmt: skip
     rmse = tidy[tidy.metric == "rmse"]
     assert list(zip(rmse.context, rmse.term, strict=True)) == [
@@ -100,6 +101,43 @@ def test_columns_and_rows_of_tidy():
     assert (tidy.method == "jackknife_t").all()
     assert (tidy.reason == "").all()
     assert result.replicates.shape == (60, len(tidy))
+
+
+STRUCTURE = ["kind", "first_model", "second_model", "first_context", "second_context"]
+
+
+def test_a_row_says_what_it_is_whatever_its_names_hold():
+    frame = table().rename(columns={"good": "net - small", "poor": "net / large"})
+    frame["context"] = frame["context"].replace({"calm": "pre - post"})
+    result = compare(
+        frame, predictions=["net - small", "net / large"], context="context", metrics=["rmse"],
+        ratio=True,
+    )  # fmt: skip
+    models = "net - small", "net / large"
+    assert result.tidy()[STRUCTURE].apply(tuple, axis=1).tolist() == [
+        *(
+            row
+            for context in ("pain", "pre - post", "all")
+            for row in (
+                *(("level", model, "", context, "") for model in models),
+                *((kind, *models, context, "") for kind in ("difference", "ratio")),
+            )
+        ),
+        *(
+            (kind, model, "", "pain", "pre - post")
+            for kind in ("difference", "ratio")
+            for model in models
+        ),
+    ]
+    assert result.tidy()["term"][2] == "net - small - net / large"
+    # The printed table is read by its labels alone.
+    assert "first_model" not in str(result) + result._repr_html_() + str(result.sign_flip())
+    flips, tidy = result.sign_flip().tidy(), result.tidy()
+    chosen = tidy[(tidy["kind"] == "difference") & (tidy["second_model"] != "")]
+    assert flips[STRUCTURE].values.tolist() == chosen[STRUCTURE].values.tolist()
+    assert flips["estimate"].tolist() == chosen["estimate"].tolist()
+    found = result.influence()[["term", "context", *STRUCTURE]].drop_duplicates()
+    assert found.values.tolist() == tidy[["term", "context", *STRUCTURE]].values.tolist()
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -312,7 +350,7 @@ def test_clusters_of_very_unequal_size_leave_few_degrees_of_freedom():
 
 def test_what_is_tested():
     tidy = compare(table(), metrics=["rmse", "mae", "r2", "correlation", "bias"]).tidy()
-    level = ~tidy.term.str.contains(" - ")
+    level = tidy.kind == "level"
     untested = level & tidy.metric.isin(["rmse", "mae", "r2"])
     assert tidy.p_value[untested].isna().all()
     assert tidy.p_value[~untested].between(0, 1, inclusive="neither").all()
@@ -907,6 +945,7 @@ def test_influence_lists_each_subject_left_out():
     influence = result.influence()
     assert list(influence) == [
         "metric", "term", "context", "cluster", "estimate", "change", "influence",
+        "kind", "first_model", "second_model", "first_context", "second_context",
     ]  # fmt: skip
     assert len(influence) == 24 * len(result.tidy())
     left = frame[frame.subject != "s07"]

@@ -53,8 +53,7 @@ def test_every_number_is_in_its_panel():
     for i, (metric, kind) in enumerate(bands):
         for k, context in enumerate(("calm", "pain", "all")):
             here = tidy[(tidy.metric == metric) & (tidy.context == context)]
-            sign = {"difference": " - ", "ratio": " / "}.get(kind)
-            chosen = here.term.str.contains(sign) if sign else ~here.term.str.contains(" [-/] ")
+            chosen = here.kind == kind
             values, spans = drawn(axes[3 * i + k])
             assert values == here.estimate[chosen].tolist()
             limits = here.loc[chosen, ["conf_low", "conf_high"]].to_numpy()
@@ -74,6 +73,27 @@ def test_differences_between_contexts():
     assert [x.get_text() for x in axes[1].get_yticklabels()] == ["Elastic net", "poor one"]
     with pytest.raises(DataError, match="no differences between contexts"):
         result(context=None).plot(between="contexts")
+
+
+def test_names_may_hold_the_signs_of_labels():
+    models = {"net - small": "good", "net_1": "poor_one", "net 1": "nearly"}
+    found = result(contexts=("pre - post", "rest"), predictions=models, metrics=["rmse"])
+    axes = panels(found.plot(names={"rest": "At rest"}))
+    assert [a.get_title() for a in axes[:3]] == ["pre - post", "At rest", "all"]
+    labels = [[label.get_text() for label in a.get_yticklabels()] for a in axes[::3]]
+    # Two that would be written alike keep their labels, for they would share a row.
+    assert labels[0] == ["net - small", "net_1", "net 1"]
+    assert labels[1] == ["net - small − net_1", "net - small − net 1", "net_1 − net 1"]
+    assert labels[2][2] == "net_1 / net 1"
+    values, _ = drawn(axes[3])
+    tidy = found.tidy().query("kind == 'difference' and context == 'pre - post'")
+    assert values == tidy.estimate.tolist()
+    between = panels(found.plot(between="contexts", contexts=["pre - post - rest"]))
+    assert [a.get_title() for a in between] == ["pre - post − rest", ""]
+    flips = found.sign_flip(n_flips=9).plot(names={"net - small": "Small"})
+    assert [a.get_title() for a in panels(flips)] == ["pre - post", "rest", "all"]
+    labels = [label.get_text() for label in panels(flips)[0].get_yticklabels()]
+    assert labels == ["Small − net_1", "Small − net 1", "net_1 − net 1"]
 
 
 def test_many_contexts_go_below_one_another():

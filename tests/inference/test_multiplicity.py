@@ -50,7 +50,7 @@ def test_holm_intervals_are_bonferronis():
     _, result = made(context="context")
     adjusted = result.adjust("holm")
     tidy, wide = adjusted.tidy(), result.interval(confidence=1 - 0.05 / 3).tidy()
-    family = tidy.term.str.contains(" - ")
+    family = tidy.second_model != ""
     assert (tidy.adjustment[family] == "holm").all()
     for _, part in tidy[family].groupby(["metric", "context"]):
         assert len(part) == 3
@@ -81,7 +81,7 @@ def test_max_t_by_rows_left_out():
             for a, b in [("p", "q"), ("p", "r"), ("q", "r")]
         ]
     )
-    family = tidy.term.str.contains(" - ").to_numpy()
+    family = (tidy.second_model != "").to_numpy()
     plain = result.tidy()[family]
     # The distribution of the largest of three, by another way to it and other draws.
     correlations = np.corrcoef(left)

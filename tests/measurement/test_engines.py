@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import threading
 from pathlib import Path
 from typing import Any
@@ -172,22 +173,57 @@ def test_rpy2_is_imported_only_when_used() -> None:
     assert said(code) == "False"
 
 
-def test_a_second_thread_gets_a_sentence() -> None:
-    rpy2_engine.ask({"task": "versions"})
-    caught: list[BaseException | str] = []
+@pytest.mark.parametrize("first", ["main", "another"])
+def test_eight_threads_fit_alike_whichever_started_r(first: str) -> None:
+    code = DATA + (
+        "import threading, sys\nfound = []\n"
+        "def work():\n"
+        "    for engine in ('auto', 'rpy2'):\n"
+        "        fit = cfa(data, model, engine=engine)\n"
+        "        found.append((fit.engine, fit.tidy().to_csv()))\n"
+        "if sys.argv[1:] == ['main']: work()\n"
+        "threads = [threading.Thread(target=work) for _ in range(8)]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()\n"
+        "work(); print(len(found), *{engine for engine, _ in found}, len(set(found)))"
+    )
+    code = f"import sys; sys.argv[1:] = [{first!r}]; " + code
+    assert said(code) == f"{20 if first == 'main' else 18} rpy2 1"
 
-    def work() -> None:
-        try:
-            rpy2_engine.ask({"task": "versions"})
-        except EngineError as error:
-            caught.append(error)
-        caught.append(choice.r_engines()[0])
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert "another thread" in str(caught[0])
-    assert caught[1] == "rscript"
+@pytest.mark.parametrize("profile", ['stop("no")', "quit()"])
+def test_the_profile_of_the_user_is_not_read(profile: str, tmp_path: Path) -> None:
+    (tmp_path / ".Rprofile").write_text(profile + "\n")
+    code = DATA + (
+        f"import os; os.chdir({str(tmp_path)!r})\n"
+        "found = [cfa(data, model, engine=engine) for engine in ('rpy2', 'auto', 'rscript')]\n"
+        "print(*[fit.engine for fit in found], len({fit.tidy().to_csv() for fit in found}),\n"
+        "      'R_PROFILE_USER' in os.environ)"
+    )
+    done = child(code, HOME=str(tmp_path))
+    assert done.stdout.strip() == "rpy2 rpy2 rscript 1 False", done.stderr
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("engine", ["rpy2", "rscript"])
+def test_an_r_that_ends_at_once_gets_a_sentence(engine: str, tmp_path: Path) -> None:
+    profile = tmp_path / "Rprofile.site"
+    profile.write_text('stop("no")\n')
+    sentence = {
+        "rpy2": "RNotFoundError R stops as soon as it starts",
+        "rscript": "EngineError Rscript ended with status 1 and said: Error: no",
+    }
+    assert sentence[engine] in said(failure(engine), R_PROFILE=str(profile))
+
+
+def test_the_library_of_an_unread_profile_is_spoken_of(
+    r_without_lavaan: dict[str, str], tmp_path: Path
+) -> None:
+    user = tmp_path / "profile"
+    user.write_text(".libPaths('mine')\n")
+    found = said(failure("rscript"), R_PROFILE_USER=str(user), **r_without_lavaan)
+    assert f"R was started without {str(user)!r}" in found
+    assert "R_LIBS" in found
 
 
 def test_a_forked_process_gets_a_sentence() -> None:
@@ -257,7 +293,7 @@ def r_without_lavaan(tmp_path: Path) -> dict[str, str]:
     assert not (Path(base) / "lavaan").exists()
     profile = tmp_path / "Rprofile"
     profile.write_text('assign(".lib.loc", .Library, envir = environment(.libPaths))\n')
-    return {"R_PROFILE_USER": str(profile)}
+    return {"R_PROFILE": str(profile)}
 
 
 @pytest.mark.parametrize("engine", ["rpy2", "rscript"])
@@ -310,9 +346,12 @@ def test_host_engine_without_a_host() -> None:
 def fit_inside_a_real_r() -> None:
     """R, reticulate, this Python, and lavaan in that R, with R's garbage collected between."""
     python = Path(sys.executable)
+    packages = sysconfig.get_path("purelib")
     code = f"""
         library(reticulate)
         use_python("{python}", required = TRUE)
+        # As the R package does: reticulate's Python need not have read the .pth files.
+        py_run_string("import site; site.addsitedir('{packages}')")
         host <- import("pyexpr.measurement.engines.host_engine")
         bridge <- new.env(parent = baseenv())
         eval(parse(text = host$bridge_text()), bridge)

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from pyexpr.base.errors import ColumnError, DataError
-from pyexpr.figures.weights import weights_alt
-from pyexpr.inference.coefficients.plot import coefficients_figure
+from pyexpr.figures.weights import coefficients_figure, weights_alt
 from pyexpr.report.tables.coefficients import (
     coefficients_table,
     contrasts_table,
@@ -81,6 +80,8 @@ def test_contrasts_say_nothing_of_weights() -> None:
     frame = pd.DataFrame(
         {
             "context": ["pain - startle"],
+            "first_context": ["pain"],
+            "second_context": ["startle"],
             "feature": ["au_count"],
             "estimate": [0.1],
             "conf_low": [-0.1],

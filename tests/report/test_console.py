@@ -30,13 +30,11 @@ def test_console_cuts_wide_tables_into_blocks_and_never_into_numbers() -> None:
 
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_paper_recomputed_and_simulated_stay_side_by_side(width: int) -> None:
-    comparison = published_numbers.comparison()
-    comparison["other"] = comparison["term"].str.removeprefix("elastic_net - ")
     frames = []
     for table, keys, frame in (
         ("1", ("context", "question"), published_numbers.reliability().assign(quantity="icc")),
         ("3", ("context", "model"), published_numbers.performance()),
-        ("4", ("context", "other"), comparison),
+        ("4", ("context", "second_model"), published_numbers.comparison()),
     ):
         found = pd.DataFrame(
             {"table": table, "context": frame[keys[0]], "item": frame[keys[1]],
@@ -65,16 +63,17 @@ def test_paper_recomputed_and_simulated_stay_side_by_side(width: int) -> None:
 
 def test_table_4_fits_a_terminal() -> None:
     rows = [
-        (metric, term, "all", method, -0.185, -0.203, -0.168, 0.0002)
-        for metric, term in (
-            ("nrmse", "elastic_net - openface_lstm"),
-            ("nrmse", "elastic_net"),
-            ("correlation", "elastic_net - normal"),
+        (metric, term, "all", method, -0.185, -0.203, -0.168, 0.0002, kind, "elastic_net", other)
+        for metric, term, kind, other in (
+            ("nrmse", "elastic_net - openface_lstm", "difference", "openface_lstm"),
+            ("nrmse", "elastic_net", "level", ""),
+            ("correlation", "elastic_net - normal", "difference", "normal"),
         )
         for method in ("jackknife_t", "percentile")
     ]
     columns = ["metric", "term", "context", "method",
-               "estimate", "conf_low", "conf_high", "p_value"]  # fmt: skip
+               "estimate", "conf_low", "conf_high", "p_value",
+               "kind", "first_model", "second_model"]  # fmt: skip
     table = tables.comparison_table(pd.DataFrame(rows, columns=columns))
     out = io.StringIO()
     tables.to_console(table, Console(file=out, width=80, color_system=None))

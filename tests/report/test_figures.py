@@ -15,7 +15,7 @@ from report.canvas import check_texts, shown_texts
 from pyexpr.base.errors import ColumnError, DataError
 from pyexpr.figures import drawing, plotting
 from pyexpr.figures import of_study as figures
-from pyexpr.inference.coefficients.plot import coefficients_figure
+from pyexpr.figures.weights import coefficients_figure
 from pyexpr.paper import published_numbers
 
 CONTEXTS = ("startle", "pain", "disgust", "fear", "sadness", "all")

@@ -48,12 +48,6 @@ def test_only_what_cannot_pass_1_is_without_its_zero(quantity: str, text: str) -
     assert labels.interval(-0.078, 1.2, of=quantity) == f"[{text}, 1.20]"
 
 
-def test_a_difference_of_two_correlations_can_pass_1() -> None:
-    assert labels.quantity_of("correlation", "pain", "en") == "correlation"
-    assert labels.quantity_of("correlation", "pain", "en - lstm") == ""
-    assert labels.quantity_of("correlation", "pain - all", "en") == ""
-
-
 @pytest.mark.parametrize(
     ("message", "text"),
     [
@@ -79,10 +73,9 @@ def test_p_values(value: float, text: str) -> None:
     ("label", "text"),
     [
         ("points_displacement", "Points displacement"), ("au_count", "AU count"), ("all", "All"),
-        ("elastic_net - 3d_cnn", "ElasticNet − 3D-CNN"), ("BP4D_T1", "BP4D_T1"), ("1", "1"),
+        ("elastic_net - 3d_cnn", "elastic_net - 3d_cnn"), ("BP4D_T1", "BP4D_T1"), ("1", "1"),
         ("My own model", "My own model"), ("startle", "Startle"),
-        ("nrmse_within", "NRMSE within subjects"), ("startle - pain", "Startle − Pain"),
-        ("hands_within", "Hands within"),
+        ("nrmse_within", "NRMSE within subjects"), ("hands_within", "Hands within"),
     ],
 )  # fmt: skip
 def test_display_names(label: str, text: str) -> None:
@@ -90,7 +83,7 @@ def test_display_names(label: str, text: str) -> None:
 
 
 def test_own_names_come_first_and_equal_names_fall_back_to_labels() -> None:
-    assert labels.display_name("pain - all", {"pain": "Cold water"}) == "Cold water − All"
+    assert labels.display_name("pain", {"pain": "Cold water"}) == "Cold water"
     assert labels.display_names(["pain", "Pain"]) == {"pain": "pain", "Pain": "Pain"}
 
 
@@ -208,15 +201,19 @@ def test_intervals_stand_in_the_cells_on_request() -> None:
 CRITERIA = "different criteria"
 COMPARISON = pd.DataFrame(
     [
-        ("nrmse", "en - uniform", "all", "jackknife_t", -0.185, -0.203, -0.168, 0.0002, CRITERIA),
-        ("nrmse", "en - uniform", "all", "percentile", -0.185, -0.2, -0.17, 0.001, CRITERIA),
-        ("nrmse", "en", "all", "jackknife_t", 0.1, 0.09, 0.11, NAN, ""),
-        ("nrmse", "en", "all", "percentile", 0.1, 0.08, 0.12, NAN, ""),
-        ("correlation", "en - uniform", "all", "percentile", NAN, NAN, NAN, NAN, "constant"),
+        ("nrmse", "en - uniform", "all", "jackknife_t", -0.185, -0.203, -0.168, 0.0002, CRITERIA,
+         "difference", "en", "uniform"),
+        ("nrmse", "en - uniform", "all", "percentile", -0.185, -0.2, -0.17, 0.001, CRITERIA,
+         "difference", "en", "uniform"),
+        ("nrmse", "en", "all", "jackknife_t", 0.1, 0.09, 0.11, NAN, "", "level", "en", ""),
+        ("nrmse", "en", "all", "percentile", 0.1, 0.08, 0.12, NAN, "", "level", "en", ""),
+        ("correlation", "en - uniform", "all", "percentile", NAN, NAN, NAN, NAN, "constant",
+         "difference", "en", "uniform"),
     ],
     columns=[
         "metric", "term", "context", "method",
         "estimate", "conf_low", "conf_high", "p_value", "reason",
+        "kind", "first_model", "second_model",
     ],
 )  # fmt: skip
 
@@ -242,10 +239,11 @@ def test_comparison_table_sets_methods_side_by_side() -> None:
 
 def test_a_remark_on_all_rows_of_a_model_names_the_model_alone() -> None:
     rows = [
-        (metric, f"{model} - human", "all", "jackknife_t", 0.1, 0.0, 0.2, 0.05, CRITERIA)
+        (metric, f"{model} - human", "all", "jackknife_t", 0.1, 0.0, 0.2, 0.05, CRITERIA,
+         "difference", model, "human")
         for metric in ("nrmse", "correlation")
         for model in ("en", "lstm")
-    ]
+    ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=COMPARISON.columns)
     kept = pd.concat([frame, COMPARISON.iloc[2:3].assign(p_value=0.1)], ignore_index=True)
     notes = tables.comparison_table(kept).notes
@@ -256,12 +254,63 @@ def test_a_remark_on_all_rows_of_a_model_names_the_model_alone() -> None:
     assert any(note.startswith("NRMSE, All, OpenFace-LSTM − Human baseline; ") for note in notes)
 
 
-def test_all_stands_before_the_differences_between_contexts() -> None:
+# What a reader sees, of names that hold the signs of labels.
+_SIGNS_IN_NAMES = pd.DataFrame(
+    [
+        ("net - small", "level", "net - small", "", "pre - post", "level-1"),
+        ("net - small - lstm", "difference", "net - small", "lstm", "pre - post", "difference-1"),
+        ("net - small / lstm", "ratio", "net - small", "lstm", "pre - post", "ratio-1"),
+        ("net - small", "level", "net - small", "", "all", "level-2"),
+        ("net - small", "level", "net - small", "", "rest", "level-3"),
+        ("net - small", "difference", "net - small", "", "pre - post - rest", "difference-2"),
+    ],
+    columns=["term", "kind", "first_model", "second_model", "context", "row"],
+).assign(
+    metric="correlation", method="jackknife_t", estimate=0.25, conf_low=0.1, conf_high=0.4,
+    p_value=0.01, first_context=lambda t: t["context"].replace("pre - post - rest", "pre - post"),
+    second_context=lambda t: t["context"].map({"pre - post - rest": "rest"}).fillna(""),
+)  # fmt: skip
+
+
+def test_names_may_hold_the_signs_of_labels() -> None:
+    rows = tables.comparison_table(_SIGNS_IN_NAMES, digits=2).rows
+    assert [row[1:4] for row in rows] == [
+        ("pre - post", "net - small", ".25"),
+        ("pre - post", "net - small − OpenFace-LSTM", "0.25"),
+        ("pre - post", "net - small / OpenFace-LSTM", "0.25"),
+        ("Rest", "net - small", ".25"),
+        ("All", "net - small", ".25"),
+        # What compares contexts stands last, and keeps its zero: it can pass 1.
+        ("pre - post − Rest", "net - small", "0.25"),
+    ]
+
+
+def test_a_table_of_one_models_differences_names_the_others_alone() -> None:
+    table = tables.comparison_table(_SIGNS_IN_NAMES.iloc[1:2], main="net - small")
+    assert (table.columns[2], table.rows[0][2]) == ("Minus", "OpenFace-LSTM")
+
+
+def test_rows_that_do_not_say_what_they_are_are_refused() -> None:
+    with pytest.raises(ColumnError, match="the comparison table has no column 'kind'"):
+        tables.comparison_table(_SIGNS_IN_NAMES.drop(columns="kind"))
+
+
+def test_numbers_beside_others_keep_the_zero_of_differences() -> None:
+    ours = _SIGNS_IN_NAMES.iloc[:2]
+    keys = ("metric", "term")
+    rows = tables.side_by_side(ours, keys=keys, paper=ours, title="").rows
+    assert [row[1:] for row in rows] == [
+        ("net - small", ".25", "[.10, .40]", ".25"),
+        ("net - small − OpenFace-LSTM", "0.25", "[0.10, 0.40]", "0.25"),
+    ]
+
+
+def test_all_stands_last_and_a_context_with_a_minus_in_its_place() -> None:
     frame = performance(
         *((("a", context, "correlation_within", 0.1)) for context in ("x - y", "all", "x", "y"))
     )
     table = tables.performance_table(frame)
-    assert [head.partition(": ")[2] for head in table.columns[1:]] == ["X", "Y", "All", "X − Y"]
+    assert [head.partition(": ")[2] for head in table.columns[1:]] == ["x - y", "X", "Y", "All"]
     assert table.notes[0] == "Correlation within subjects: higher is better."
 
 

@@ -135,6 +135,7 @@ def test_a_file_that_is_copied_onto_itself_is_no_change(study_folder: Path, tmp_
     assert study.reliability() is first
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_the_study_file_itself(
     study_result: StudyResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +171,7 @@ def test_the_study_file_is_found_from_another_working_directory(
 
 
 @pytest.mark.parametrize("name", ["ratings.csv", "openface/S001_pain.csv"])
+@pytest.mark.usefixtures("empty_figures")
 def test_a_change_late_in_a_run_leaves_no_results(
     name: str, study_result: StudyResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

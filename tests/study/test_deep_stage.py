@@ -219,6 +219,7 @@ def test_an_interrupted_training_goes_on(
     assert not kept.exists()
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_a_model_over_all_contexts_alone(study_result: StudyResult, tmp_path: Path) -> None:
     toml = LSTM.replace("n_seeds = 2", "per_context = false")
     study = Study.from_file(with_lstm(study_result, tmp_path / "copy", toml))

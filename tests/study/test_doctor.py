@@ -56,7 +56,7 @@ def test_without_r() -> None:
 def test_without_lavaan(tmp_path: Path) -> None:
     profile = tmp_path / "Rprofile"
     profile.write_text('assign(".lib.loc", .Library, envir = environment(.libPaths))\n')
-    said = look(R_PROFILE_USER=str(profile))
+    said = look(R_PROFILE=str(profile))
     assert said.startswith("False False")
     assert "lavaan,,missing" in said
     assert "apt-get install --no-install-recommends r-cran-lavaan" in said

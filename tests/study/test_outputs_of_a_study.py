@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from study_variants import variant
+from study_variants import figures_left_empty, variant
 
 from pyexpr.base.files import OutputError, sha256
 from pyexpr.paper.reproduce import check_paper_folder
@@ -20,6 +20,16 @@ from pyexpr.study.render import planned_files
 from pyexpr.study.report import REPORT, study_report
 from pyexpr.study.seal import is_own_page, is_own_record, is_sealed, sealed
 from pyexpr.study.store import is_stage_file
+
+
+@pytest.fixture(scope="module")
+def study_result(
+    study_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StudyResult]:
+    """The study of all tests, with empty figures, which the runs of this module write too."""
+    study_file = variant(study_folder, tmp_path_factory.mktemp("empty") / "study")
+    with figures_left_empty():
+        yield Study.from_file(study_file).run(progress=False)
 
 
 def contents(folder: Path) -> dict[str, str]:

@@ -218,6 +218,7 @@ def test_the_same_bytes_in_another_place(study_result: StudyResult, tmp_path: Pa
     assert files_of(other.folder) == files_of(study_result.folder)
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_only_what_changed_is_computed_again(study_result: StudyResult, tmp_path: Path) -> None:
     study_file = variant(study_result.folder.parent, tmp_path / "copy")
     shutil.copytree(study_result.folder, tmp_path / "copy" / "results")
@@ -227,6 +228,7 @@ def test_only_what_changed_is_computed_again(study_result: StudyResult, tmp_path
     assert set(result.table("tuning")["alpha"]) == {0.1}
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_an_interrupted_run_keeps_what_was_finished(
     study_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,6 +290,7 @@ def test_a_figure_that_is_gone_is_drawn_again(study_result: StudyResult, tmp_pat
     assert files_of(result.folder) == files_of(study_result.folder)
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_what_another_run_left_is_cleared_away_and_nothing_else(
     study_result: StudyResult, tmp_path: Path
 ) -> None:
@@ -349,6 +352,7 @@ def test_a_run_interrupted_while_it_writes_leaves_no_mixture_that_passes_for_res
     assert files_of(results) == files_of(study_result.folder)
 
 
+@pytest.mark.usefixtures("empty_figures")
 def test_without_whole_raters_and_pairs_a_study_goes_on_and_says_so(
     study_folder: Path, tmp_path: Path
 ) -> None:

@@ -228,6 +228,12 @@ def vouched(folder: Path) -> Path:
     return folder
 
 
+def without_columns(path: Path, *names: str) -> None:
+    """Make a table as earlier versions wrote it."""
+    table = pd.read_csv(path).drop(columns=list(names))
+    table.to_csv(path, index=False)
+
+
 NASTY = '<script>alert(1)</script> & "x" </title>'
 
 
@@ -351,6 +357,17 @@ def test_contexts_that_differ_in_their_capital_alone_stay_apart(copy: Path) -> N
     assert " pain: α" in text
     assert " in pain, " in text
     assert " in Pain, " in text
+
+
+def test_a_context_may_have_a_minus_in_its_name(copy: Path) -> None:
+    for path in copy.glob("*.csv"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("startle", "pre - post"), encoding="utf-8")
+    text = Page(study_report(vouched(copy)).read_text(encoding="utf-8")).text
+    assert "in three contexts (pre - post, pain, and disgust)" in text
+    # In its place, before "All", and told from the differences of contexts.
+    assert "Model pre - post Pain Disgust All" in text
+    assert "Pain − pre - post" in text
 
 
 def test_what_the_user_wrote_large_stays_large_within_a_sentence(copy: Path) -> None:
@@ -496,6 +513,12 @@ def test_one_context_without_contrasts(copy: Path) -> None:
         (lambda f: (f / "figures" / "quality.svg").write_text("<svg"), "not an SVG"),
         (lambda f: change(f, options={"seed": -1}), "not those of this version"),
         (lambda f: change(f, stages={}), "cannot be shown"),
+        (
+            lambda f: without_columns(f / "comparison.csv", "kind", "first_model"),
+            r"comparison\.csv does not say what its rows compare: it has no column 'kind', "
+            r"'first_model', .*; run the study again",
+        ),
+        (lambda f: without_columns(f / "contrasts.csv", "first_context"), "run the study again"),
     ],
 )
 def test_incomplete_results_are_named(copy: Path, harm: Any, words: str) -> None:

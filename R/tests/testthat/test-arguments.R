@@ -7,7 +7,7 @@ elsewhere <- list(
 )
 # What R adds.
 ours <- list(
-  compare_models = "data", cluster_bootstrap = "data", context_coefficients = c("data", "features"),
+  compare_models = c("data", "rows"), cluster_bootstrap = "data", context_coefficients = c("data", "features"),
   fit_cfa = "factor", bootstrap_cfa = "factor", invariance = "factor", split_subjects = "data",
   # The former name of `method`, which Python answers without naming it among its arguments.
   icc = "cluster_method"
@@ -45,8 +45,8 @@ test_that("what is missing, or neither TRUE nor FALSE, is said in a sentence of 
   refused(read_openface(), "`path` is missing: give a path.")
   refused(extract_features(), "`recordings` is missing")
   refused(split_subjects(), "`data` is missing")
-  refused(interval(), "`x` is missing: give a result.")
-  refused(adjust(compare_models(clips, score, au_count, subject, n_boot = 0)),
+  refused(boot_interval(), "`x` is missing: give a result.")
+  refused(adjust_tests(compare_models(clips, score, au_count, subject, n_boot = 0)),
     "`rule` is missing: give \"holm\" or \"max_t\".")
   refused(simulate_study(), "`folder` is missing: give a path.")
   refused(choose_icc("no", FALSE), "`same_raters` must be TRUE or FALSE, not \"no\".")

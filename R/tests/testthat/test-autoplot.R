@@ -110,9 +110,17 @@ test_that("comparisons and their tests are drawn", {
   expect_shown(ggplot2::autoplot(result, "differences"),
     within[within$term == "au_intensity - au_count", ])
   # The sign in a name makes no difference of it.
-  named <- compare_models(clips, score, c("net - large" = au_intensity), subject, n_boot = 0)
-  expect_shown(ggplot2::autoplot(named), tidy(named))
-  judged <- ggplot2::autoplot(adjust(result, "holm"), "differences")
+  signs <- transform(clips, context = sub("pain", "pre - post", context))
+  named <- compare_models(signs, score, c("net - large" = au_intensity, "net" = au_count), subject,
+    context = context, metrics = "rmse", n_boot = 0)
+  table <- tidy(named)
+  levels <- table[table$kind == "level", ]
+  expect_true("pre - post" %in% levels$context)
+  expect_shown(ggplot2::autoplot(named), levels)
+  differences <- table[table$first_model == "net - large" & table$second_model == "net", ]
+  expect_equal(unique(differences$kind), "difference")
+  expect_shown(ggplot2::autoplot(named, "differences"), differences)
+  judged <- ggplot2::autoplot(adjust_tests(result, "holm"), "differences")
   expect_match(judged$labels$caption, "simultaneous, by\\s+Bonferroni")
 
   test <- sign_flip(result, n_flips = 99)
@@ -127,7 +135,7 @@ test_that("statistics and coefficients are drawn", {
   skip_if_not_installed("ggplot2")
   mean_of <- function(d, w) c(mean_score = stats::weighted.mean(d$score, w), n = sum(w))
   found <- cluster_bootstrap(clips, mean_of, subject, n_boot = 20, null = 0.5)
-  plot <- ggplot2::autoplot(interval(found, confidence = 0.8))
+  plot <- ggplot2::autoplot(boot_interval(found, confidence = 0.8))
   drawn(plot)
   lines <- unlist(lapply(seq_along(plot$layers), function(i) ggplot2::layer_data(plot, i)$xintercept))
   expect_identical(lines, 0.5)

@@ -79,7 +79,7 @@ test_that("labels read as R writes them, and come back as what they were", {
     expect_identical(typeof(tidy(fit)$label), typeof(labels))
     expect_setequal(tidy(fit)$label, unique(labels))
     drawn <- suppressWarnings(bootstrap_cfa(data, c(response, emotion, motion), subject, label, 99))
-    expect_identical(tidy(interval(drawn, confidence = 0.9))$label, tidy(drawn)$label)
+    expect_identical(tidy(boot_interval(drawn, confidence = 0.9))$label, tidy(drawn)$label)
     expect_false(anyNA(cfa_scores(fit, data[1:3, ])$score))
   }
 })
@@ -92,6 +92,20 @@ test_that("dates and times stay the same instants", {
   expect_back(data.frame(t = structure(times, tzone = "Europe/Berlin")))
   local <- as.POSIXct("2024-07-01 12:00:00")
   expect_equal(as.numeric(echo_frame(data.frame(t = local))$t), as.numeric(local))
+})
+
+test_that("a missing date is NA, not NaN", {
+  need_python()
+  data <- data.frame(d = as.Date(c("2020-02-29", NA)),
+    t = as.POSIXct(c(1.5, NA), origin = "1970-01-01", tz = "UTC"),
+    i = structure(c(3L, NA), class = "Date"), none = as.Date(c(NA, NA)))
+  back <- echo_frame(data)
+  for (name in names(data)) {
+    # To identical() NaN and NA are alike in dates.
+    expect_false(any(is.nan(as.double(back[[name]]))), info = name)
+    expect_identical(is.na(back[[name]]), is.na(data[[name]]), info = name)
+    expect_identical(format(back[[name]])[2], NA_character_, info = name)
+  }
 })
 
 test_that("integer64 stays integer64", {
@@ -197,6 +211,9 @@ test_that("labelled numbers are their numbers, without what they declare missing
   expect_message(back <- echo_frame(data), "its numbers are used, and 3 values that it declares",
     class = "pyexpr_unclassed")
   expect_identical(back$x, c(0, 4, NA, NA, NA, NA))
+  once <- structure(c(0, 9), na_values = 9, class = class(labelled))
+  expect_message(echo_frame(tibble::tibble(x = once)),
+    "and 1 value that it declares missing (`9`) is missing", class = "pyexpr_unclassed", fixed = TRUE)
   plain <- structure(c(1, 2), labels = c(low = 1), class = c("haven_labelled", "vctrs_vctr", "double"))
   expect_message(back <- echo_frame(tibble::tibble(x = plain)), "has value labels: its numbers are used",
     class = "pyexpr_unclassed")

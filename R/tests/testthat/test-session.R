@@ -90,7 +90,9 @@ test_that("Ctrl-C, however often, is an interrupt, and the session goes on", {
           cluster_bootstrap(clips, slow, cluster = subject, n_boot = 1e6, progress = FALSE)
           'done'
         }, interrupt = function(e) 'interrupted', error = conditionMessage)
-        Sys.sleep(0.6)
+        # The rest of the burst. A calling handler is code that a further Ctrl-C ends, and with it
+        # Rscript; an exiting one is none.
+        for (rest in 1:30) tryCatch(Sys.sleep(0.02), interrupt = identity)
         cat(said, tidy(icc_interval(0.8, 20, 3))$estimate, fill = TRUE)
       }
     }, interrupt = function(e) tryInvokeRestart('resume'))
@@ -100,18 +102,6 @@ test_that("Ctrl-C, however often, is an interrupt, and the session goes on", {
   said <- system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE, stderr = TRUE,
     env = paste0("R_LIBS=", paste(.libPaths(), collapse = ":")))
   expect_identical(as.vector(said), rep("interrupted 0.8", 6))
-})
-
-test_that("results outlive their session, but for what needs Python again", {
-  need_python()
-  result <- compare_models(clips, score, c(au_intensity, au_count), subject, metrics = "correlation",
-    n_boot = 99, seed = 1)
-  file <- tempfile(fileext = ".rds")
-  saveRDS(result, file)
-  back <- readRDS(file)
-  expect_identical(tidy(back), tidy(result))
-  back$handle$session <- "another"
-  expect_snapshot(replicates(back), error = TRUE)
 })
 
 test_that("Python forgets results that R has forgotten", {
@@ -201,6 +191,9 @@ test_that("a Python that is too old, too new for reticulate or without the packa
   first <- "cat(tryCatch(icc_interval(0.8, 20, 3), error = conditionMessage))"
   old <- said_by(first, paste0("RETICULATE_PYTHON=", pretended("3 10")))
   expect_match(old, "needs Python 3.11 or newer, and '.*' is Python 3.10")
+  # Installed into it, the package would not run.
+  expect_match(old, "To mend it, remove the environment variable RETICULATE_PYTHON")
+  expect_no_match(old, "-m pip install")
   bare <- said_by(first, paste0("RETICULATE_PYTHON=", pretended("3 11")))
   expect_match(bare, "does not have the package pyexpr-stats")
   # What is advised is not what RETICULATE_PYTHON would undo.
@@ -217,6 +210,9 @@ test_that("without any Python nothing is downloaded, and a second call does not 
   home <- tempfile("home")
   dir.create(home)
   code <- "
+    # A folder of the package's name where R was started is not the package.
+    setwd(tempdir())
+    dir.create('pyexpr')
     first <- tryCatch(icc_interval(0.8, 20, 3), error = conditionMessage)
     kept <- pyexpr:::state
     kept$failed$problem <- 'remembered'
@@ -232,6 +228,25 @@ test_that("without any Python nothing is downloaded, and a second call does not 
   expect_match(parts[2], "^remembered")
   expect_match(parts[3], "'/nowhere' does not run as a Python")
   expect_length(list.files(home, all.files = TRUE, no.. = TRUE, recursive = TRUE), 0L)
+})
+
+test_that("a requirement says where the package is, since its name is nobody's yet", {
+  skip_on_os("windows")
+  wheel <- tempfile("a b", fileext = ".whl")
+  file.create(wheel)
+  expect_identical(pyexpr:::requirement(wheel),
+    paste0("pyexpr-stats @ file://", sub("a b", "a%20b", normalizePath(wheel), fixed = TRUE)))
+  url <- "pyexpr-stats @ https://example.org/pyexpr_stats.whl"
+  expect_identical(pyexpr:::requirement(url), url)
+  for (name in c("pyexpr-stats", "pyexpr-stats>=0.1", "/nowhere/pyexpr.whl")) {
+    expect_error(pyexpr:::requirement(name), "not on PyPI yet: give the path of a checkout")
+  }
+  expect_error(pyexpr:::requirement(1), "one path of a checkout")
+  # Asked for where it is read, before anything is downloaded.
+  said <- said_by(paste("options(pyexpr.requirement = 'pyexpr-stats')",
+    "cat(tryCatch(icc_interval(0.8, 20, 3), error = conditionMessage))", sep = "\n"),
+    "RETICULATE_PYTHON=", paste0("WORKON_HOME=", tempfile()))
+  expect_match(said, "options(pyexpr.requirement) is 'pyexpr-stats'", fixed = TRUE)
 })
 
 test_that("install_pyexpr() says what it needs before it makes anything", {

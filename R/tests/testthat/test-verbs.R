@@ -107,9 +107,9 @@ test_that("other intervals come from the same draws", {
   values <- replicates(result)
   expect_identical(dim(values), c(199L, 3L))
   expect_identical(colnames(values)[1], "correlation: au_intensity: all")
-  expect_identical(replicates(interval(result, "percentile", 0.9)), values)
-  expect_identical(replicates(extend(result, 10))[1:199, ], values)
-  expect_true("adj.p.value" %in% names(tidy(adjust(result, "holm"))))
+  expect_identical(replicates(boot_interval(result, "percentile", 0.9)), values)
+  expect_identical(replicates(boot_extend(result, 10))[1:199, ], values)
+  expect_true("adj.p.value" %in% names(tidy(adjust_tests(result, "holm"))))
   expect_identical(nrow(influence(result)), 90L)
   expect_identical(tidy(sign_flip(result, 99))$term, "au_intensity - au_count")
 })
@@ -142,7 +142,7 @@ test_that("an R statistic has the replicates of compare_models()", {
   # The function lives as long as the result that calls it.
   invisible(gc(full = TRUE))
   cluster_bootstrap(used, function(data, w) sum(w), subject, n_boot = 20)
-  longer <- extend(interval(ours, "percentile"), 5)
+  longer <- boot_extend(boot_interval(ours, "percentile"), 5)
   expect_identical(replicates(longer)[1:99, 1], replicates(ours)[, 1])
   again <- cluster_bootstrap(used, rmse, subject, n_boot = 104, seed = 7)
   expect_identical(replicates(longer), replicates(again))
@@ -341,6 +341,7 @@ test_that("features of paths and of a table are the same", {
 })
 
 test_that("rows of repeated subjects are not taken for independent in silence", {
+  need_python()
   expect_error(
     cluster_bootstrap(clips, function(d, w) sum(w), cluster = NULL, n_boot = 20),
     "column 'subject' repeats", class = "pyexpr_data_error"
@@ -348,6 +349,7 @@ test_that("rows of repeated subjects are not taken for independent in silence", 
 })
 
 test_that("a forked R asks its own lavaan", {
+  need_python()
   # R does not fork on Windows; the gate runs on Linux.
   skip_on_os("windows")
   here <- fit_cfa(clips, c(response, emotion, motion))$provenance$engine
@@ -373,8 +375,8 @@ results <- function() {
     fit_cfa(clips, indicators), fit_cfa(clips, indicators, context, subject),
     invariance(clips, indicators, context, subject),
     suppressWarnings(bootstrap_cfa(clips, indicators, subject, n_boot = 99)),
-    comparison, adjust(comparison, "holm"), sign_flip(comparison, 99), coefficients,
-    adjust(coefficients, "max_t"), split_subjects(clips, subject), doctor(),
+    comparison, adjust_tests(comparison, "holm"), sign_flip(comparison, 99), coefficients,
+    adjust_tests(coefficients, "max_t"), split_subjects(clips, subject), doctor(),
     cluster_bootstrap(clips, function(d, w) sum(w), subject, n_boot = 20)
   )
 }

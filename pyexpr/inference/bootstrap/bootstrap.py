@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,6 +91,31 @@ class BootstrapResult(ReplicatedResult):
         one family, also p_adjusted and adjustment.
         """
         return ReplicatedResult.tidy(self)
+
+    def extend(
+        self, n: int, *, statistic: Statistic | Mapping[str, Statistic] | None = None
+    ) -> BootstrapResult:
+        """Return the result with `n` more replicates: as if all had been asked for at once.
+
+        Parameters
+        ----------
+        n : int
+            How many more.
+        statistic : function or mapping, optional
+            The function once more, for a result read from a file or a pickle that does not
+            hold it. It is called on all rows, and must give the estimates.
+
+        Raises
+        ------
+        DataError
+            If the function is not there, or is another.
+        Interrupted
+            If Ctrl-C is pressed; its ``result`` has the replicates made until then.
+        """
+        if statistic is None:
+            return ReplicatedResult.extend(self, n)
+        draws = self.draws.with_statistic(statistic)
+        return ReplicatedResult.extend(replace(self, draws=draws), n)
 
     @drawn("statistics")
     def plot(

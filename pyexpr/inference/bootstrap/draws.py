@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -65,6 +65,11 @@ class StatisticDraws(ABC):
         return self.plan.seed
 
     @property
+    def by_kernel(self) -> bool:
+        """Return False: a function may take long, or draw numbers of its own."""
+        return False
+
+    @property
     def clusters(self) -> Sequence[NDArray[np.int64]]:
         """Return the clusters, which all statistics share."""
         return [self.plan.order]
@@ -81,20 +86,20 @@ class StatisticDraws(ABC):
             "'bca'"
         )
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Unpickled, (self.plan, self.terms, self.estimate)
+    @abstractmethod
+    def with_statistic(self, statistic: Statistic | Mapping[str, Statistic]) -> StatisticDraws:
+        """Return the same with the function handed over again, after a check that it is that."""
 
-
-@dataclass(frozen=True, slots=True)
-class Unpickled(StatisticDraws):
-    """Stands for a function after pickling, which few functions survive."""
-
-    def replicates(self, first: int, n: int) -> Drawn:
-        """Refuse."""
-        raise DataError(
-            "a pickled result has no statistic to draw more replicates of; extend it before, or "
-            "compute it anew with a larger n_boot="
-        )
+    def _check_same(self, estimate: NDArray[np.float64], terms: Sequence[str]) -> None:
+        if tuple(terms) != self.terms or not np.array_equal(estimate, self.estimate):
+            found, wanted = (
+                ", ".join(f"{term} = {value:.6g}" for term, value in zip(*pair, strict=True))
+                for pair in ((terms, estimate), (self.terms, self.estimate))
+            )
+            raise DataError(
+                f"statistic= is another function than that of this result: on its rows it gives "
+                f"{found}, and the result has {wanted}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,15 @@ class Called(StatisticDraws):
         done = in_pieces(n, fill, start=1, show=plan.progress)
         return Drawn(values[:, :done])
 
+    def with_statistic(self, statistic: Statistic | Mapping[str, Statistic]) -> Called:
+        """Return the same with the function handed over again, after a check that it is that."""
+        if not callable(statistic):
+            raise DataError(
+                f"statistic= must be a function of (rows, weights), not {type(statistic).__name__}"
+            )
+        self._check_same(*named_values(statistic(self.rows.copy(), np.ones(len(self.rows)))))
+        return replace(self, statistic=statistic)
+
     def without(self) -> NDArray[np.float64]:
         """Return the values without each cluster, (terms, clusters)."""
         counts = _without_each(self.plan.strata)
@@ -136,12 +150,36 @@ class Called(StatisticDraws):
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled(StatisticDraws):
-    """Functions that the kernel calls."""
+class NotCompiled(StatisticDraws):
+    """Stands in a saved result for functions that the kernel calls, which no file can hold."""
 
     data: ClusteredRows
     digest: bytes  # of the rows
+
+    def replicates(self, first: int, n: int) -> Drawn:
+        """Refuse."""
+        raise DataError(
+            "a saved result does not hold your compiled functions; hand them over again: "
+            "result.extend(n, statistic=...)"
+        )
+
+    def with_statistic(self, statistic: Statistic | Mapping[str, Statistic]) -> Compiled:
+        """Return the same with the functions handed over again, after a check."""
+        named = statistic if isinstance(statistic, Mapping) else {"statistic": statistic}
+        functions, estimate, terms = _compiled_functions(named, self.data.rows)
+        self._check_same(estimate, terms)
+        return Compiled(self.plan, self.terms, self.estimate, self.data, self.digest, functions)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled(NotCompiled):
+    """Functions that the kernel calls."""
+
     functions: tuple[CompiledStatistic, ...]
+
+    def for_saving(self) -> NotCompiled:
+        """Return the same without the addresses of functions of this process."""
+        return NotCompiled(self.plan, self.terms, self.estimate, self.data, self.digest)
 
     def replicates(self, first: int, n: int) -> Drawn:
         """Return replicates `first` to ``first + n - 1``."""
@@ -254,17 +292,26 @@ def _compiled(
     values = np.array([numeric_column(frame, name, what=TABLE) for name in names])
     rows = np.ascontiguousarray(values.reshape(len(names), len(frame)))
     digest = _digest(rows)
-    functions, estimates, terms = [], [], []
+    functions, estimate, terms = _compiled_functions(named, rows)
+    _check_estimate(estimate, terms)
+    data = ClusteredRows(rows, np.ascontiguousarray(plan.position), plan.strata)
+    return Compiled(plan, terms, estimate, data, digest, functions)
+
+
+def _compiled_functions(
+    named: Mapping[str, Statistic], rows: NDArray[np.float64]
+) -> tuple[tuple[CompiledStatistic, ...], NDArray[np.float64], tuple[str, ...]]:
+    """Return compiled functions, their values on all rows, and the names of these."""
+    functions: list[CompiledStatistic] = []
+    estimates: list[NDArray[np.float64]] = []
+    terms: list[str] = []
     for name, one in named.items():
         function, at_all = compile_statistic(str(name), one, rows)
         functions.append(function)
         estimates.append(at_all)
         single = function.n_values == 1
         terms += [str(name)] if single else [f"{name}_{i + 1}" for i in range(len(at_all))]
-    estimate = np.concatenate(estimates)
-    _check_estimate(estimate, terms)
-    data = ClusteredRows(rows, np.ascontiguousarray(plan.position), plan.strata)
-    return Compiled(plan, tuple(terms), estimate, data, digest, tuple(functions))
+    return tuple(functions), np.concatenate(estimates), tuple(terms)
 
 
 def _digest(rows: NDArray[np.float64]) -> bytes:

@@ -17,13 +17,13 @@ from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import BOOTSTRAP, checked_seed
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
+from pyexpr.figures.weights import coefficients_figure
 from pyexpr.inference.clusters import warn_of_few_subjects_for_slopes
 from pyexpr.inference.coefficients.cluster_ols import CORRECTIONS
 from pyexpr.inference.coefficients.data import as_fitted, read_data
 from pyexpr.inference.coefficients.evidence import CoefficientEvidence
 from pyexpr.inference.coefficients.fit import WeightDraws, fit_model, weight_draws
 from pyexpr.inference.coefficients.penalised import N_FOLDS, read_penalties
-from pyexpr.inference.coefficients.plot import coefficients_figure
 from pyexpr.inference.coefficients.slopes import (
     INTERCEPTS,
     METHODS,
@@ -35,6 +35,7 @@ from pyexpr.inference.coefficients.tables import (
     contrast_table,
     influence_table,
     omnibus_table,
+    slope_covariance,
     wild_table,
 )
 from pyexpr.resampling.multiplicity import check_rule
@@ -107,8 +108,8 @@ class CoefficientResult(CoefficientEvidence, Result):
         std_error, statistic, df, n_effective (of the weaker slope), p_value, conf_low,
         conf_high, method; described:
         weight_difference, boot_std_error, procedure_low, procedure_high, of the
-        regularised weights, given where the penalty is common; reason; once adjusted
-        p_adjusted and adjustment.
+        regularised weights, given where the penalty is common; once adjusted p_adjusted and
+        adjustment; reason; first_context and second_context, the two of "a - b".
 
         Raises
         ------
@@ -124,6 +125,42 @@ class CoefficientResult(CoefficientEvidence, Result):
         once adjusted p_adjusted and adjustment (Holm over the features).
         """
         return omnibus_table(self)
+
+    def covariance(self, context: str | None = None) -> pd.DataFrame:
+        """Return the cluster-robust covariance matrix of the tested slopes.
+
+        Its diagonal is ``tested_std_error`` squared.
+
+        Parameters
+        ----------
+        context : str, optional
+            A context, or "all" for the slopes over all. None gives the slopes of the
+            contexts jointly: contexts that share subjects are not independent.
+
+        Returns
+        -------
+        DataFrame
+            Rows and columns named ``"context: feature"``; NaN where a slope is not tested.
+
+        Raises
+        ------
+        DataError
+            If the slopes are desparsified, of which there are standard errors of contrasts
+            only, or if there is no such context.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from pyexpr.inference.coefficients.coefficients import context_coefficients
+        >>> rng = np.random.default_rng(1)
+        >>> X = {"smile": rng.normal(size=120), "subject": np.repeat(np.arange(20), 6),
+        ...      "task": np.tile(["joy", "pain"], 60)}
+        >>> found = context_coefficients(X, X["smile"] + rng.normal(size=120), context="task",
+        ...                              cluster="subject", alpha=0.1, l1_ratio=0.5, n_boot=0)
+        >>> list(found.covariance().columns)
+        ['joy: smile', 'pain: smile']
+        """
+        return slope_covariance(self, context)
 
     def adjust(self, rule: str) -> CoefficientResult:
         """Return the result with its tests judged together and simultaneous intervals.
@@ -216,7 +253,8 @@ class CoefficientResult(CoefficientEvidence, Result):
         Returns
         -------
         DataFrame
-            Columns context (a label or "a - b"), feature, statistic, p_value, method, reason.
+            Columns context (a label or "a - b"), feature, statistic, p_value, method, reason,
+            kind ("level" or "difference"), first_context, second_context ("" of a level).
 
         Raises
         ------

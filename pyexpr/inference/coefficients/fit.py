@@ -34,7 +34,7 @@ def fit_model(
 ) -> FittedModel:
     """Fit the weights of one model on all its subjects."""
     rows = data.rows(model)
-    own = PenalisedModel(data.X[rows], data.label(model)[rows], data.subject[rows], n_threads)
+    own = PenalisedModel.of(data.X[rows], data.label(model)[rows], data.subject[rows], n_threads)
     try:
         return own.fitted(penalty, retune=retune, n_folds=n_folds, seed=seed)
     except DataError as error:

@@ -146,28 +146,37 @@ class Weights:
     replicates: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
 class PenalisedModel:
     """An elastic net on the rows of some subjects, ready for any number of refits.
 
-    Parameters
+    Attributes
     ----------
-    X : ndarray, shape (n, p)
-    y : ndarray, shape (n,)
-    codes : ndarray of int, shape (n,)
-        The subject of each row, among `n_subjects`.
+    subjects : (G,) int64
+        Codes of the subjects who have rows, sorted.
+    products : CrossProducts
+    n_rows : (G,) int64
+    n_threads : int, optional
     """
 
-    def __init__(
-        self,
+    subjects: NDArray[np.int64]
+    products: CrossProducts
+    n_rows: NDArray[np.int64]
+    n_threads: int | None
+
+    @classmethod
+    def of(
+        cls,
         X: NDArray[np.float64],
         y: NDArray[np.float64],
         codes: NDArray[np.int64],
         n_threads: int | None,
-    ) -> None:
-        self.subjects, own = np.unique(codes, return_inverse=True)
-        self.products: CrossProducts = cross_products(X, y, own.reshape(-1), len(self.subjects))
-        self.n_rows = np.bincount(own.reshape(-1))
-        self.n_threads = n_threads
+    ) -> PenalisedModel:
+        """From rows (n, p), labels (n,) and the subject's code of each row, (n,)."""
+        subjects, own = np.unique(codes, return_inverse=True)
+        places = own.reshape(-1)
+        products = cross_products(X, y, places, len(subjects))
+        return cls(subjects, products, np.bincount(places), n_threads)
 
     def fitted(self, penalty: Penalty, *, retune: bool, n_folds: int, seed: int) -> FittedModel:
         """Fit on all subjects; tune by folds of subjects where asked, in every refit anew."""

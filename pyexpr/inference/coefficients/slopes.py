@@ -208,10 +208,10 @@ def slope_space(
         if model == ALL and intercepts == "context":
             groups = data.context
             block, y = within(block, groups), within(y, groups)
-            penalised = PenalisedModel(within(data.X, groups), y, data.subject, n_threads)
+            penalised = PenalisedModel.of(within(data.X, groups), y, data.subject, n_threads)
         elif model != ALL and data.y is not data.y_tested:
             # The tests are of another label than the weights: same penalty, own fit.
-            penalised = PenalisedModel(data.X[rows], y, data.subject[rows], n_threads)
+            penalised = PenalisedModel.of(data.X[rows], y, data.subject[rows], n_threads)
         G = penalised.products.n_clusters
         in_turn = np.vstack([np.ones((1, G)), 1 - np.eye(G)]).astype(np.int64)
         beta = (penalised.slopes(in_turn, own.alpha, own.l1_ratio) * data.scale)[:, moving]

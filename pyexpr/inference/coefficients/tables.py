@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import DataError
+from pyexpr.base.errors import DataError, listed
+from pyexpr.base.pairs import DIFFERENCE, KIND, LEVEL, pair_columns, pair_label
 from pyexpr.inference.coefficients.cluster_ols import ClusterOLS
 from pyexpr.inference.coefficients.evidence import NEEDS_ONE, NO_VARIATION, CoefficientEvidence
 from pyexpr.inference.coefficients.penalised import Procedure, describe
@@ -85,14 +86,16 @@ def contrast_table(found: CoefficientEvidence) -> pd.DataFrame:
     late = ("p_adjusted", "adjustment")
     adjusted: dict[str, Any] = {name: table.pop(name) for name in late if name in table}
     names = found.data.contexts
+    named = [(names[a], names[b]) for a, b in pairs for _ in range(p)]
     return pd.DataFrame(
         {
-            "context": [f"{names[a]} - {names[b]}" for a, b in pairs for _ in range(p)],
+            "context": [pair_label(*both) for both in named],
             "feature": list(found.data.features) * len(pairs),
             **table,
             **_stacked(described),
             **adjusted,
             "reason": _joined(slopes_reason, [f"weights: {r}" if r else "" for r in reasons]),
+            **pair_columns("context", named),
         }
     )
 
@@ -134,6 +137,30 @@ def omnibus_table(found: CoefficientEvidence) -> pd.DataFrame:
     return table
 
 
+def slope_covariance(found: CoefficientEvidence, context: str | None) -> pd.DataFrame:
+    """Return the covariance of the slopes of all contexts jointly, of one, or over all."""
+    import pandas as pd
+
+    models = found.data.models
+    if context is not None and context not in models:
+        raise DataError(f"context= must be one of {listed(models)}, or None, not {context!r}")
+    wanted = found.data.contexts if context is None else (context,)
+    space = found.space_of(models.index(wanted[0]))[0]
+    if not isinstance(space.slopes, ClusterOLS):
+        raise DataError(
+            "slopes that are desparsified have standard errors of contrasts only; use "
+            "tests='least_squares' if the subjects suffice"
+        )
+    places = [found.space_of(models.index(one))[1] for one in wanted]
+    features = range(len(found.data.features))
+    slots = np.array([space.slot[c, j] for c in places for j in features])
+    known = np.array([space.tested(c, j) for c in places for j in features])
+    values = np.full((len(slots), len(slots)), np.nan)
+    values[np.ix_(known, known)] = space.slopes.vcov()[np.ix_(slots[known], slots[known])]
+    labels = [f"{one}: {name}" for one in wanted for name in found.data.features]
+    return pd.DataFrame(values, index=labels, columns=labels)
+
+
 def influence_table(found: CoefficientEvidence) -> pd.DataFrame:
     """Return one row per tested slope and subject of its context."""
     import pandas as pd
@@ -167,16 +194,17 @@ def wild_table(found: CoefficientEvidence, *, n_boot: int, seed: int) -> pd.Data
     import pandas as pd
 
     C, p = len(found.data.contexts), len(found.data.features)
-    jobs: list[tuple[SlopeSpace, str, list[tuple[int, int, float]]]] = []
+    jobs: list[tuple[SlopeSpace, tuple[str, str | None], list[tuple[int, int, float]]]] = []
     for i, model in enumerate(found.data.models):
         space, c = found.space_of(i)
-        jobs += [(space, model, [(c, j, 1.0)]) for j in range(p)]
+        jobs += [(space, (model, None), [(c, j, 1.0)]) for j in range(p)]
     space = found.spaces[0]
     for a, b in combinations(range(C), 2):
-        name = f"{found.data.contexts[a]} - {found.data.contexts[b]}"
-        jobs += [(space, name, [(a, j, 1.0), (b, j, -1.0)]) for j in range(p)]
+        both = found.data.contexts[a], found.data.contexts[b]
+        jobs += [(space, both, [(a, j, 1.0), (b, j, -1.0)]) for j in range(p)]
     rows = []
-    for space, name, terms in jobs:
+    for space, of, terms in jobs:
+        name = pair_label(*of)
         feature, contrast = found.data.features[terms[0][1]], space.weights(terms)
         if not isinstance(space.slopes, ClusterOLS):
             raise DataError(
@@ -192,7 +220,9 @@ def wild_table(found: CoefficientEvidence, *, n_boot: int, seed: int) -> pd.Data
         why = NO_VARIATION if np.isnan(test.p_value) else ""
         rows.append((name, feature, test.statistic, test.p_value, kind, why))
     names = ["context", "feature", "statistic", "p_value", "method", "reason"]
-    return pd.DataFrame(rows, columns=names)
+    table = pd.DataFrame(rows, columns=names)
+    table[KIND] = [LEVEL if of[1] is None else DIFFERENCE for _, of, _ in jobs]
+    return table.assign(**pair_columns("context", (of for _, of, _ in jobs)))
 
 
 def _described(found: Procedure) -> dict[str, NDArray[np.float64]]:

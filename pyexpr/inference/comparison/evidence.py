@@ -36,6 +36,11 @@ class MetricDraws:
     progress: bool | None = None
 
     @property
+    def by_kernel(self) -> bool:
+        """Return True."""
+        return True
+
+    @property
     def clusters(self) -> Sequence[NDArray[np.int64]]:
         """Return the clusters of each group."""
         return [group.clusters for group in self.groups]

@@ -16,6 +16,14 @@ import numpy as np
 from pyexpr.base.checks import is_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
+from pyexpr.base.pairs import (
+    DIFFERENCE,
+    KIND,
+    LEVEL,
+    RATIO,
+    pair_columns,
+    pair_label,
+)
 from pyexpr.core import cluster_bootstrap as core
 
 if TYPE_CHECKING:
@@ -92,12 +100,13 @@ class Measure:
 class Row(NamedTuple):
     """A row of the result: a level (second is None), or `first` minus `second`.
 
-    The levels of a ratio are logarithms; what is shown is the ratio.
+    The two are those of two models in one context, or of one model in two contexts. The
+    levels of a ratio are logarithms; what is shown is the ratio.
     """
 
     metric: str
-    term: str
-    context: str
+    models: tuple[str, str | None]
+    contexts: tuple[str, str | None]
     first: int
     second: int | None
     base: str
@@ -105,8 +114,52 @@ class Row(NamedTuple):
     scale: str  # on which the row is studentised
     simple_df: bool = False  # degrees of freedom leave kurtosis out
     note: str = ""
-    between_models: bool = False
     ratio: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Return what the row is: a level, a difference or a ratio."""
+        if self.second is None:
+            return LEVEL
+        return RATIO if self.ratio else DIFFERENCE
+
+    @property
+    def between_models(self) -> bool:
+        """Whether two models are compared."""
+        return self.models[1] is not None
+
+    @property
+    def between_contexts(self) -> bool:
+        """Whether two contexts are compared."""
+        return self.contexts[1] is not None
+
+    @property
+    def term(self) -> str:
+        """Return the label of the model, or of both."""
+        return pair_label(*self.models, self.kind)
+
+    @property
+    def context(self) -> str:
+        """Return the label of the context, or of both."""
+        return pair_label(*self.contexts, self.kind)
+
+
+def labels_of(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Return the columns that a row is read by: metric, term, context."""
+    return {
+        "metric": [row.metric for row in rows],
+        "term": [row.term for row in rows],
+        "context": [row.context for row in rows],
+    }
+
+
+def structure_of(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Return the columns that say what each row is; see `pyexpr.base.pairs`."""
+    return {
+        KIND: [row.kind for row in rows],
+        **pair_columns("term", (row.models for row in rows)),
+        **pair_columns("context", (row.contexts for row in rows)),
+    }
 
 
 def build_measures(metrics: Sequence[str], *, ratio: bool) -> list[Measure]:
@@ -191,33 +244,33 @@ def build_rows(
         # skewed (.92 without it).
         simple_difference = base == "correlation" and part != "within"
 
-        # What is taken from what, and the sign that says so.
-        kinds = [(m, "-", simple_difference, False)]
+        # What is taken from what, its degrees of freedom, and whether it is a ratio.
+        kinds = [(m, simple_difference, False)]
         if metric in logarithms:
-            kinds.append((logarithms[metric], "/", False, True))
+            kinds.append((logarithms[metric], False, True))
         for c, context in enumerate(contexts):
             rows += [
-                Row(metric, name, context, place(m, c) + i, None, base, part,
+                Row(metric, (name, None), (context, None), place(m, c) + i, None, base, part,
                     _SCALES[base])
                 for i, name in enumerate(names)
             ]  # fmt: skip
             rows += [
                 Row(
-                    metric, f"{names[i]} {sign} {names[j]}", context,
+                    metric, (names[i], names[j]), (context, None),
                     place(k, c) + i, place(k, c) + j,
-                    base, part, "identity", df, note, True, ratio,
+                    base, part, "identity", df, note, ratio,
                 )
-                for k, sign, df, ratio in kinds
+                for k, df, ratio in kinds
                 for (i, j), note in zip(pairs, notes, strict=True)
             ]  # fmt: skip
         rows += [
             Row(
-                metric, name, f"{contexts[c]} {sign} {contexts[d]}",
+                metric, (name, None), (contexts[c], contexts[d]),
                 place(k, c) + i, place(k, d) + i,
-                base, part, "identity", df, "", False, ratio,
+                base, part, "identity", df, "", ratio,
             )
             for c, d in between
-            for k, sign, df, ratio in kinds
+            for k, df, ratio in kinds
             for i, name in enumerate(names)
         ]  # fmt: skip
     return rows

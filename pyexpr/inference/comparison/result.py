@@ -10,13 +10,20 @@ import numpy as np
 
 from pyexpr.base.errors import DataError, counted
 from pyexpr.base.stopping import stoppable
+from pyexpr.figures.comparison import comparison_figure
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.inference.comparison.evidence import MetricDraws
-from pyexpr.inference.comparison.plot import comparison_figure
-from pyexpr.inference.comparison.quantities import DIFFERENT_CRITERIA, DIFFERENT_ROWS, Row, families
+from pyexpr.inference.comparison.quantities import (
+    DIFFERENT_CRITERIA,
+    DIFFERENT_ROWS,
+    Row,
+    families,
+    labels_of,
+    structure_of,
+)
 from pyexpr.inference.comparison.sign_flip import SignFlipResult, sign_flip_test
-from pyexpr.resampling.multiplicity import OF_INTERVALS
 from pyexpr.resampling.result import ReplicatedResult
+from pyexpr.words.labels import OF_INTERVALS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,16 +80,21 @@ class ComparisonResult(ReplicatedResult):
         itself; of a ratio the ratio times that of its logarithm), statistic, df,
         p_value, conf_low, conf_high, method, n, n_clusters, n_undefined, reason; once
         adjusted also p_adjusted and adjustment.
+
+        Last come the columns to choose rows by, for names may hold a `` - ``: kind
+        (``"level"``, ``"difference"`` or ``"ratio"``), first_model, second_model,
+        first_context and second_context; the second is ``""`` where there is but one.
+        They are left out of the printed table.
         """
         return ReplicatedResult.tidy(self)
 
     def keys(self) -> Mapping[str, Sequence[str]]:
         """Return metric, term and context of every row."""
-        return {
-            "metric": [row.metric for row in self.rows],
-            "term": [row.term for row in self.rows],
-            "context": [row.context for row in self.rows],
-        }
+        return labels_of(self.rows)
+
+    def structure(self) -> Mapping[str, Sequence[str]]:
+        """Return what every row is: its kind, its models and its contexts."""
+        return structure_of(self.rows)
 
     def counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the rows of the data and the subjects that each row rests on."""
@@ -105,8 +117,8 @@ class ComparisonResult(ReplicatedResult):
         and the difference over its jackknife standard error is computed anew. Exact for
         one hypothesis only: that the two models' predictions are exchangeable within
         subjects. Models that fail in different ways can have equal metrics and still
-        not be exchangeable; the test can then call them different too often (up to 14 %
-        at a nominal 5 % was seen), and jackknife_t is the one to use.
+        not be exchangeable; jackknife_t, which tests that the metrics are equal, is then
+        the one to use. The page on coverage has the size of both in such studies.
 
         For correlations both predictions are standardised before, which leaves the
         correlation as it is; the other metrics judge the unit, and predictions are
@@ -186,13 +198,13 @@ class ComparisonResult(ReplicatedResult):
         if self.intervals.rule is not None and between == "models":
             percent += f"; of differences simultaneous, by {OF_INTERVALS[self.intervals.rule]}"
         return comparison_figure(
-                self.rows, self.tidy(), level=percent, between=between, metrics=metrics,
+                self.tidy(), level=percent, between=between, metrics=metrics,
                 contexts=contexts, names=names, width_mm=width_mm,
             )  # fmt: skip
 
     def heading(self) -> str:
         """Return what was compared, on how many subjects and rows."""
-        models = list(dict.fromkeys(row.term for row in self.rows if row.second is None))
+        models = list(dict.fromkeys(row.models[0] for row in self.rows if row.second is None))
         return (
             f"{counted(len(models), 'model')} compared on {self.n_used} rows of "
             f"{int(self.n_clusters.max())} subjects ({self.cluster_name}); "

@@ -18,10 +18,10 @@ from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.core.sign_flip import FlipPair, flip_pair, sign_flips
 from pyexpr.core.streams import SIGN_FLIPS
+from pyexpr.figures.comparison import sign_flip_figure
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.inference.comparison.levels import Group
-from pyexpr.inference.comparison.quantities import Row
-from pyexpr.inference.comparison.sign_flip_plot import sign_flip_figure
+from pyexpr.inference.comparison.quantities import Row, labels_of, structure_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,15 +67,14 @@ class SignFlipResult(Result):
 
         Columns: metric, term, context, estimate, statistic (difference over its jackknife
         standard error), p_value (two-sided), method (``all flips`` or ``random flips``),
-        n_flips, n_clusters, n_undefined, reason.
+        n_flips, n_clusters, n_undefined, reason, and what the row is (kind, first_model,
+        second_model, first_context, second_context).
         """
         import pandas as pd
 
         return pd.DataFrame(
             {
-                "metric": [row.metric for row in self.rows],
-                "term": [row.term for row in self.rows],
-                "context": [row.context for row in self.rows],
+                **labels_of(self.rows),
                 "estimate": self.estimate,
                 "statistic": self.statistic,
                 "p_value": self.p_value,
@@ -84,8 +83,13 @@ class SignFlipResult(Result):
                 "n_clusters": self.n_clusters,
                 "n_undefined": self.n_undefined,
                 "reason": list(self.reason),
+                **structure_of(self.rows),
             }
         )
+
+    def printed(self) -> pd.DataFrame:
+        """Return the table as text shows it: labels say what a row is."""
+        return self.tidy().drop(columns=list(structure_of(self.rows)))
 
     @drawn("models, contexts and metrics")
     def plot(
@@ -131,8 +135,7 @@ class SignFlipResult(Result):
         return (
             "the hypothesis is that the two models' predictions are exchangeable within "
             "subjects, and the test is exact for that only; where models fail in different "
-            "ways it can call equal metrics different too often (up to 14 % at a nominal 5 % "
-            "was seen): use jackknife_t there",
+            "ways they are not: use jackknife_t there, which tests that the metrics are equal",
         )
 
 

@@ -165,8 +165,11 @@ class Answer:
     versions: dict[str, str]
 
 
-def read_answer(raw: bytes) -> Answer:
-    """Decode an answer of bridge.R; R's errors become `RError` with R's own text."""
+def read_answer(raw: bytes, *, unread: str = "") -> Answer:
+    """Decode an answer of bridge.R; R's errors become `RError` with R's own text.
+
+    `unread` is the user's profile that this R was started without.
+    """
     answer = wire.decode(raw)
     found = {key: str(item[0]) for key, item in answer["versions"].items() if item}
     messages = tuple(" ".join(str(text).split()) for text in answer.get("warnings") or ())
@@ -176,9 +179,15 @@ def read_answer(raw: bytes) -> Answer:
     error = answer.get("error")
     if error:
         if "lavaan" not in found:
+            library = (
+                f"; R was started without {unread!r}, so a library that only this profile names "
+                "must be named by the environment variable R_LIBS"
+                if unread
+                else ""
+            )
             raise LavaanNotFoundError(
-                f"R {found.get('R', '')} does not have its package lavaan. To mend it run: "
-                f"{LAVAAN_COMMAND}. Without it, engine='native' fits one-factor models"
+                f"R {found.get('R', '')} does not have its package lavaan{library}. To mend it "
+                f"run: {LAVAAN_COMMAND}. Without it, engine='native' fits one-factor models"
             )
         said = f" (before that R warned: {'; '.join(messages)})" if messages else ""
         raise RError(f"{error[0]}{said}")

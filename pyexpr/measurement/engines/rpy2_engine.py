@@ -1,7 +1,8 @@
 """lavaan in this process, through rpy2.rinterface: the one door for rpy2.
 
-R starts on first use, once. It belongs to the thread that started it and never
-survives a fork; both are refused with a sentence instead of a crash.
+R starts on first use, once, and works for one thread at a time: it checks no stack
+(rpy2 switches that off), so any thread may call, and the others wait. It never
+survives a fork, which is refused with a sentence instead of a crash.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import locale
 import os
 import shutil
 import signal
+import subprocess
 import threading
 import warnings
 from collections.abc import Iterator
@@ -32,20 +34,22 @@ from pyexpr.measurement.engines.protocol import (
     r_not_found,
     read_answer,
 )
+from pyexpr.measurement.engines.r_install import unread_profile
 
 
 @dataclass(frozen=True, slots=True)
 class _Session:
-    """The R of this process: who may use it, and its one function."""
+    """The R of this process, and its one function."""
 
-    process: int
-    thread: int
     rinterface: Any
     answer: Any
 
 
 _session: _Session | None = None
-_starting = threading.Lock()
+# In which process R was started, or begun to be: a fork inherits it, with R in any state.
+_process: int | None = None
+# One that its holder may take again, as a handler of Ctrl-C that fits a model would.
+_working = threading.RLock()
 
 
 class Rpy2Engine:
@@ -68,17 +72,21 @@ def ask(payload: dict[str, Any]) -> Answer:
         it. R has left the fit then, and is ready for the next.
     """
     request = wire.encode(payload)
-    session = _started()
+    # Before the lock, which a fork inherits as it was.
+    _refuse_fork()
     while True:
-        with held() as hold:
-            answer = _answered(session, request, hold)
+        # Ctrl-C while another thread's fit is waited for is an ordinary one.
+        with _working:
+            session = _started()
+            with held() as hold:
+                answer = _answered(session, request, hold)
         handled(hold, STOPPED)
         # A handler of the user's own may have heard Ctrl-C and let the work go on.
         if not hold.came:
             break
     if isinstance(answer, EngineError):
         raise answer
-    return read_answer(answer)
+    return read_answer(answer, unread=unread_profile())
 
 
 def _answered(session: _Session, request: bytes, hold: Hold) -> bytes | EngineError:
@@ -105,30 +113,24 @@ def _answered(session: _Session, request: bytes, hold: Hold) -> bytes | EngineEr
         rlib.ptr_R_ProcessEvents = events
 
 
-def _started() -> _Session:
-    global _session
-    with _starting:
-        if _session is None:
-            _session = _start()
-    if _session.process != os.getpid():
+def _refuse_fork() -> None:
+    if not usable_here():
         raise EngineError(
             "this process was forked after R had started, and R does not survive a fork: start "
             "workers with multiprocessing's 'spawn' method, or use engine='rscript' or 'native'"
         )
-    if _session.thread != threading.get_ident():
-        raise EngineError(
-            "R runs in another thread of this process and cannot be used from two: call from that "
-            "thread, or use engine='rscript' or 'native' here"
-        )
-    return _session
 
 
 def usable_here() -> bool:
-    """Tell whether R has not started, or may be used from this process and thread."""
-    return _session is None or (_session.process, _session.thread) == (
-        os.getpid(),
-        threading.get_ident(),
-    )
+    """Tell whether R has not started, or has started in this very process."""
+    return _process in (None, os.getpid())
+
+
+def _started() -> _Session:
+    global _session
+    if _session is None:
+        _session = _start()
+    return _session
 
 
 def _start() -> _Session:
@@ -142,10 +144,16 @@ def _start() -> _Session:
         raise r_not_found("R was not found: there is no 'R' on the PATH and R_HOME is not set")
     if find_spec("rpy2") is None or find_spec("rpy2.rinterface_lib") is None:
         raise r_not_found("the Python package rpy2-rinterface, which runs R, is not installed")
+    global _process
+    _process = os.getpid()
     with _unchanged_process():
+        # For R, and the Rscript by which rpy2 learns R's environment.
+        os.environ["R_PROFILE_USER"] = os.devnull
         try:
             import rpy2.rinterface as rinterface
+            from rpy2.rinterface_lib import embedded
 
+            embedded.set_initoptions((*embedded.get_initoptions(), "--no-init-file"))
             # Half a start would be the end of R here; a second one finds it started.
             with held() as hold, warnings.catch_warnings():
                 # That R is not in the main thread is said by our own error when it matters.
@@ -155,8 +163,10 @@ def _start() -> _Session:
                 answer = _bridge(rinterface)
         except (ImportError, OSError, ValueError, RuntimeError) as error:
             raise _not_loadable(error) from error
+        except (StopIteration, subprocess.CalledProcessError) as error:
+            raise _not_startable() from error
     handled(hold, STOPPED)
-    return _Session(os.getpid(), threading.get_ident(), rinterface, answer)
+    return _Session(rinterface, answer)
 
 
 def _bridge(rinterface: Any) -> Any:
@@ -171,6 +181,14 @@ def _bridge(rinterface: Any) -> Any:
 
 def _not_loadable(error: Exception) -> RNotFoundError:
     return r_not_found(f"rpy2-rinterface cannot load R ({type(error).__name__}: {error})")
+
+
+def _not_startable() -> RNotFoundError:
+    # rpy2 asks an Rscript for R's environment, and says no more than that nothing came.
+    return r_not_found(
+        "R stops as soon as it starts, so rpy2-rinterface cannot run it: see what "
+        "`Rscript --no-init-file -e 1` says (a site profile, Rprofile.site, may end R)"
+    )
 
 
 @contextmanager
@@ -188,7 +206,9 @@ def _unchanged_process() -> Iterator[None]:
     finally:
         for name in set(os.environ) - set(environment):
             # R reads these while it runs, and R inside Python is told by the last.
-            if not name.startswith("R_") and name != "PYTHON_SESSION_INITIALIZED":
+            if name == "R_PROFILE_USER" or not (
+                name.startswith("R_") or name == "PYTHON_SESSION_INITIALIZED"
+            ):
                 del os.environ[name]
         os.environ.update(environment)
         locale.setlocale(locale.LC_ALL, places)

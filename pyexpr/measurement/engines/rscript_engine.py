@@ -23,6 +23,7 @@ from pyexpr.measurement.engines.protocol import (
     r_not_found,
     read_answer,
 )
+from pyexpr.measurement.engines.r_install import unread_profile
 
 # A private environment, as in the other engines; the paths are arguments, not code.
 _CALL = (
@@ -59,11 +60,13 @@ def ask(payload: dict[str, Any]) -> Answer:
         bridge, source, target = (Path(folder) / name for name in ("bridge.R", "in", "out"))
         bridge.write_text(bridge_text(), encoding="utf-8")
         source.write_bytes(wire.encode(payload))
-        arguments = ["--no-save", "--no-restore", "-e", _CALL, *map(str, (bridge, source, target))]
+        # Without the user's profile, as in this process: it may stop R, or change how it fits.
+        options = ["--no-save", "--no-restore", "--no-init-file"]
+        arguments = [*options, "-e", _CALL, *map(str, (bridge, source, target))]
         status, said = _run([program, *arguments], Path(folder))
         if status != 0 or not target.is_file():
             raise EngineError(f"Rscript ended with status {status} and said: {said or 'nothing'}")
-        return read_answer(target.read_bytes())
+        return read_answer(target.read_bytes(), unread=unread_profile())
 
 
 def _run(command: list[str], folder: Path) -> tuple[int, str]:

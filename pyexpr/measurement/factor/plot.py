@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.pairs import PARTS
 from pyexpr.figures import plotting
 from pyexpr.figures.forest import Axis, Forest, interval_told, items_of, shown_names
 from pyexpr.resampling.multiplicity import told
@@ -107,7 +108,7 @@ def contrasts_figure(
     def pair(row: dict[str, Any]) -> str:
         if names and row["contrast"] in names:
             return names[row["contrast"]]
-        return " − ".join(map(shown, row["contrast"].split(" - ")))
+        return " − ".join(shown(row[side]) for side in PARTS["contrast"])
 
     items = items_of(
         contrasts,

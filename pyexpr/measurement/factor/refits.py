@@ -147,6 +147,11 @@ class FactorDraws:
     progress: bool | None
 
     @property
+    def by_kernel(self) -> bool:
+        """Return True."""
+        return True
+
+    @property
     def clusters(self) -> Sequence[NDArray[np.int64]]:
         """Return the subjects of each group."""
         return [group.clusters for group in self.groups]

@@ -170,7 +170,9 @@ def icc(
         raise DataError(f"k= must be a positive number of ratings, not {k}")
     column = None if cluster is None or cluster is False else cluster
     if column is not None and not isinstance(column, str):
-        raise DataError(f"cluster= names the column of the subjects, it is not {column!r}")
+        raise DataError(
+            f"cluster= names the column of the subjects; it is no {type(column).__name__}"
+        )
     plan = checked_plan(method, n_boot, seed, level, clustered=column is not None)
     refuse_names_of_results(names_of(by), OF_TABLES, argument="by")
     groups = groups_of(data, targets=targets, ratings=ratings, raters=raters, by=by, cluster=column)

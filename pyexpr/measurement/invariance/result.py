@@ -11,6 +11,7 @@ import numpy as np
 
 from pyexpr.base.checks import confidence_level
 from pyexpr.base.errors import DataError, counted, listed
+from pyexpr.base.pairs import PARTS, pair_columns, pair_label
 from pyexpr.base.results import Result, p_text
 from pyexpr.base.versions import versions
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
@@ -182,20 +183,21 @@ class InvarianceResult(Result):
 
         Columns: level, term (the indicator), contrast ("a - b"), estimate, std_error,
         statistic (t), df, p_value, p_adjusted (Holm, within the level), conf_low,
-        conf_high, scale, freed, reason; once adjusted also adjustment. Level
-        ``metric``: the difference of ``log |lambda_j|`` over the mean of the other held
-        indicators' (scale ``log ratio``;
-        ``exp`` of it is a factor), or where a sign differs between groups the
-        ratio to the first held indicator (``ratio``). Level ``scalar``: how far the
-        indicator's mean differs beyond what the others say of the factor, in its own
-        unit; it presumes equal loadings. Standard errors by the jackknife, t on the
-        number of subjects less 1 (less the groups, where these share nobody).
+        conf_high, scale, freed, reason, first_group, second_group (the two of "a - b"); once
+        adjusted also adjustment.
+        Level ``metric``: the difference of ``log |lambda_j|`` over the mean of the other
+        held indicators' (scale ``log ratio``; ``exp`` of it is a factor), or where a sign
+        differs between groups the ratio to the first held indicator (``ratio``). Level
+        ``scalar``: how far the indicator's mean differs beyond what the others say of the
+        factor, in its own unit; it presumes equal loadings. Standard errors by the
+        jackknife, t on the number of subjects less 1 (less the groups, where these share nobody).
         """
         import pandas as pd
 
         columns = (
             "level", "term", "contrast", "estimate", "std_error", "statistic", "df", "p_value",
             "p_adjusted", "conf_low", "conf_high", "scale", "freed", "reason",
+            *PARTS["contrast"],
         )  # fmt: skip
         if self.refits is None or self.held is None:
             return pd.DataFrame(columns=list(columns))
@@ -216,8 +218,11 @@ class InvarianceResult(Result):
         names = self.model.indicators
         return {
             "term": [names[j] for j, _, _ in pairs.terms],
-            "contrast": [f"{self.labels[g]} - {self.labels[h]}" for _, g, h in pairs.terms],
+            "contrast": [pair_label(*both) for both in self._groups_of(pairs)],
         }
+
+    def _groups_of(self, pairs: PairContrasts) -> list[tuple[str, str]]:
+        return [(str(self.labels[g]), str(self.labels[h])) for _, g, h in pairs.terms]
 
     def _contrast_table(self, level: str) -> pd.DataFrame:
         import pandas as pd
@@ -250,6 +255,7 @@ class InvarianceResult(Result):
                 "reason": np.where(
                     np.isnan(error), "not defined without every one of the subjects", ""
                 ),
+                **pair_columns("contrast", self._groups_of(pairs)),
             }
         )  # fmt: skip
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from pyexpr.base.pairs import PARTS
 from pyexpr.report.tables.display import DisplayTable
-from pyexpr.words.frames import checked, gap_notes, in_order, records
+from pyexpr.words.frames import checked, gap_notes, in_order, records, shown_labels
 from pyexpr.words.labels import (
     DASH,
     display_name,
@@ -145,8 +146,8 @@ def contrasts_table(
 ) -> DisplayTable:
     """Lay out the contrasts of slopes: context (``p - q``), feature, estimate, interval, p.
 
-    `frame` has the columns context, feature, estimate, conf_low, conf_high, df,
-    p_value, and optionally p_adjusted, adjustment, method, reason.
+    `frame` has the columns context, first_context, second_context, feature, estimate,
+    conf_low, conf_high, df, p_value, and optionally p_adjusted, adjustment, method, reason.
     """
     values = ("estimate", "conf_low", "conf_high", "p_value")
     # What a contrast remarks of the weights is no gap of its slopes.
@@ -157,8 +158,9 @@ def contrasts_table(
         keys=("context", "feature"),
         numbers=values,
         optional=("df", "p_adjusted"),
+        structure=PARTS["context"],
     )
-    contexts = label_names(data["context"].unique(), names)
+    contexts = shown_labels(data, "context", names)
     features = label_names(data["feature"].unique(), names)
     adjusted = _adjustment(frame)
     rows = tuple(

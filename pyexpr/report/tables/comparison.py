@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import pandas as pd
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.pairs import KIND, LEVEL, PARTS
 from pyexpr.report.tables.display import DisplayTable
-from pyexpr.words.frames import checked, gap_notes, in_order, records
+from pyexpr.words.frames import checked, gap_notes, in_order, records, shown_labels
 from pyexpr.words.labels import (
     DASH,
     direction,
     display_names,
     interval,
-    is_difference,
-    label_names,
     number,
     p_value,
     percent,
-    quantity_of,
 )
 
 Names = Mapping[str, str] | None
@@ -32,6 +31,7 @@ def comparison_table(
     *,
     digits: int = 3,
     confidence: float = 0.95,
+    main: str | None = None,
     names: Names = None,
     title: str = "Table 4. Comparison of the Models.",
 ) -> DisplayTable:
@@ -40,9 +40,12 @@ def comparison_table(
     Parameters
     ----------
     frame : DataFrame
-        Columns metric, term (a model, or ``p - q`` for a difference), context,
-        method, estimate, conf_low, conf_high, p_value, and optionally reason
-        and p_below (for published p-values given only as "< .001").
+        Columns metric, term, context, method, estimate, conf_low, conf_high, p_value;
+        kind, first_model and second_model, which say what a row is of; and optionally
+        first_context and second_context, reason, and p_below (for published p-values
+        given only as "< .001").
+    main : str, optional
+        The first model of all rows, where the title names it: the other is shown alone.
     digits, confidence, names, title
         As in `reliability_table`.
 
@@ -70,6 +73,7 @@ def comparison_table(
         keys=(*keys, "method"),
         numbers=("estimate", "conf_low", "conf_high", "p_value"),
         optional=("p_below",),
+        structure=(KIND, *PARTS["term"]),
     )
     # A published "p < .001" is known, though not its value.
     below = data["p_value"].isna() & data["p_below"].notna()
@@ -83,22 +87,22 @@ def comparison_table(
         & data["estimate"].notna()
         & (data["reason"] == "")
         & (data["metric"].map(direction) == "lower")
-        & ~data["term"].map(is_difference)
-        & ~data["context"].map(is_difference)
+        & (data[KIND] == LEVEL)
     )
     data.loc[untested, "reason"] = "the size of an error is not tested, only differences are"
-    contexts = label_names(in_order(data["context"]), names)
+    contexts = shown_labels(data, "context", names)
     metrics = display_names(data["metric"].unique(), names)
-    terms = display_names(data["term"].unique(), names)
+    terms = _terms(data, main, names)
     methods = display_names(data["method"].unique(), names)
     found = {(row.metric, row.context, row.term, row.method): row for row in records(data)}
     rows = []
-    for metric, context, term in ((m, c, t) for m in metrics for c in contexts for t in terms):
+    for metric, context, term in product(metrics, _contexts_in_order(data), terms):
         here = [found.get((metric, context, term, method)) for method in methods]
         if not any(here):
             continue
         cells = [metrics[metric], contexts[context], terms[term]]
-        of = quantity_of(metric, context, term)
+        # A difference or a ratio can pass 1.
+        of = metric if all(row.kind == LEVEL for row in here if row) else ""
         cells.append(number(_one_estimate([row for row in here if row]), digits, of=of))
         for row in here:
             cells += (
@@ -114,7 +118,7 @@ def comparison_table(
     ]
     return DisplayTable(
         title=title,
-        columns=("Metric", "Context", "Comparison", "Estimate", *heads),
+        columns=("Metric", "Context", "Minus" if main else "Comparison", "Estimate", *heads),
         rows=tuple(rows),
         notes=gap_notes(
             data,
@@ -125,6 +129,21 @@ def comparison_table(
         ),
         text_columns=3,
     )
+
+
+def _terms(data: pd.DataFrame, main: str | None, names: Names) -> dict[str, str]:
+    """Return how each term is shown: what is subtracted from `main` by itself."""
+    if main is None:
+        return shown_labels(data, "term", names)
+    others = display_names(data["second_model"].unique(), names)
+    return {row.term: others[row.second_model] for row in records(data)}
+
+
+def _contexts_in_order(data: pd.DataFrame) -> list[str]:
+    """Return the contexts, "all" last, and after them what compares two of them."""
+    between = data.get("second_context", pd.Series("", index=data.index)) != ""
+    own, pairs = data.loc[~between, "context"], data.loc[between, "context"]
+    return [*in_order(own), *pairs.unique()]
 
 
 def _one_estimate(rows: Sequence[Any]) -> float:

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from pyexpr.base.pairs import KIND, LEVEL
 from pyexpr.report.tables.display import DisplayTable
-from pyexpr.words.frames import checked, gap_notes, pivot
+from pyexpr.words.frames import checked, gap_notes, pivot, shown_labels
 from pyexpr.words.labels import (
-    column_names,
     display_name,
     interval,
     number,
-    quantity_of,
 )
 
 Names = Mapping[str, str] | None
@@ -82,7 +81,7 @@ def side_by_side(
         for label, other in others.items()
         for value in values
     }
-    shown = {key: column_names(key, data[key].unique(), names) for key in keys}
+    shown = {key: shown_labels(data, key, names) for key in keys}
     heads = [display_name(key, names) for key in keys]
     for value in values:
         name = "" if len(values) == 1 else f": {display_name(value, names).lower()}"
@@ -93,8 +92,9 @@ def side_by_side(
         key = tuple(str(record[k]) for k in keys)
         cells = [shown[k][label] for k, label in zip(keys, key, strict=True)]
         for value in values:
-            metric = of or str(record.get("metric", value))
-            what = quantity_of(metric, *key)
+            what = of or str(record.get("metric", value))
+            if record.get(KIND, LEVEL) != LEVEL:
+                what = ""  # A difference can pass 1.
             cells.append(number(record[value], digits, of=what))
             if limits:
                 cells.append(interval(record["conf_low"], record["conf_high"], digits, of=what))

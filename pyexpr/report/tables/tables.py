@@ -29,7 +29,6 @@ from pyexpr.words.labels import (
     label_names,
     number,
     percent,
-    quantity_of,
 )
 
 __all__ = [
@@ -245,9 +244,9 @@ def performance_table(
     highs = pivot(data, "metric", "context", "model", value="conf_high")
 
     def text(key: tuple[str, ...]) -> str:
-        of = quantity_of(*key)
-        shown = number(cells.get(key, math.nan), digits, of=of)
-        limits = interval(lows.get(key, math.nan), highs.get(key, math.nan), digits, of=of)
+        metric, *_ = key
+        shown = number(cells.get(key, math.nan), digits, of=metric)
+        limits = interval(lows.get(key, math.nan), highs.get(key, math.nan), digits, of=metric)
         return f"{shown} {limits}" if intervals and limits != DASH else shown
 
     across = [(metric, context) for metric in metrics for context in contexts]

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from pyexpr.base.contexts import ALL
+from pyexpr.base.pairs import KIND, LEVEL
 from pyexpr.words.frames import in_order
-from pyexpr.words.labels import BASELINES, HUMAN, is_difference, names_with
+from pyexpr.words.labels import BASELINES, HUMAN, names_with
 
 #: As in ``record.json``.
 Record = Mapping[str, Any]
@@ -29,8 +30,9 @@ def context_names(tables: Tables) -> dict[str, str]:
 
 def fitted_models(tables: Tables) -> list[str]:
     """Return the models that learn, without baselines and raters."""
-    terms = tables["comparison"]["term"].astype(str).unique()
-    return [term for term in terms if not is_difference(term) and term not in (*BASELINES, *HUMAN)]
+    table = tables["comparison"]
+    models = table.loc[table[KIND] == LEVEL, "first_model"].astype(str).unique()
+    return [model for model in models if model not in (*BASELINES, *HUMAN)]
 
 
 def invariance_tested(tables: Tables) -> bool:

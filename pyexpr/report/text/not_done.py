@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyexpr.base.pairs import KIND, LEVEL
 from pyexpr.report.text.facts import (
     Record,
     Tables,
@@ -9,7 +10,7 @@ from pyexpr.report.text.facts import (
     fitted_models,
     invariance_tested,
 )
-from pyexpr.words.labels import display_name, is_difference, name_in_sentence
+from pyexpr.words.labels import display_name, name_in_sentence
 from pyexpr.words.notes import readers_reason
 from pyexpr.words.wording import listed_words, were
 
@@ -18,7 +19,7 @@ def not_done(record: Record, tables: Tables) -> list[str]:
     """Return what a reader might take for granted and was not done, a sentence each."""
     options = record["options"]
     models = fitted_models(tables)
-    compared = bool(tables["comparison"]["term"].map(is_difference).any())
+    compared = bool((tables["comparison"][KIND] != LEVEL).any())
     unknown = record["stages"]["models"]["no training-only scores because"]
     text = [
         "The fit of the factor models was not tested: three indicators leave no degrees of freedom."

@@ -9,15 +9,15 @@ from typing import Any
 import pandas as pd
 
 from pyexpr.base.contexts import ALL
+from pyexpr.base.pairs import DIFFERENCE, KIND, LEVEL
 from pyexpr.report.text.facts import Record, Tables, context_names, contexts_of, fitted_models
-from pyexpr.words.frames import in_order, records
+from pyexpr.words.frames import in_order, records, shown_labels
 from pyexpr.words.labels import (
     DASH,
     count,
     direction,
     display_name,
     interval,
-    is_difference,
     label_in_sentence,
     label_name,
     name_in_sentence,
@@ -91,7 +91,7 @@ def performance_sentences(record: Record, tables: Tables) -> list[str]:
     text = []
     for model in fitted_models(tables):
         for metric in options["metrics"]:
-            own = levels[(levels["term"] == model) & (levels["metric"] == metric)]
+            own = levels[(levels["first_model"] == model) & (levels["metric"] == metric)]
             if own.empty:
                 continue
             parts = []
@@ -119,14 +119,15 @@ def difference_sentences(record: Record, tables: Tables, main: str) -> list[str]
     rows = table[
         (table["method"] == options["methods"][0])
         & (table["context"] == ALL)
-        & table["term"].str.startswith(f"{main} - ")
+        & (table[KIND] == DIFFERENCE)
+        & (table["first_model"] == main)
     ]
     level = percent(options["confidence"])
     where = "Over all contexts the" if len(contexts_of(tables)) > 1 else "The"
     text = []
     for metric in options["metrics"]:
         parts = [
-            f"{name_in_sentence(row.term.partition(' - ')[2])}: {number(row.estimate, 3)}, "
+            f"{name_in_sentence(row.second_model)}: {number(row.estimate, 3)}, "
             f"{_told_limits(row.conf_low, row.conf_high, level)}, {_p(row.p_value)}"
             for row in records(rows[rows["metric"] == metric])
         ]
@@ -240,7 +241,7 @@ def cautions(record: Record, tables: Tables) -> list[Caution]:
 
 def _levels(tables: Tables, method: str) -> pd.DataFrame:
     table = tables["comparison"]
-    return table[(table["method"] == method) & ~table["term"].map(is_difference)]
+    return table[(table["method"] == method) & (table[KIND] == LEVEL)]
 
 
 def _bracket(row: Any) -> str:
@@ -275,9 +276,9 @@ def _undefined(tables: Tables) -> str:
     if bare.empty:
         return ""
     names = context_names(tables)
+    terms = shown_labels(table, "term")
     labels = dict.fromkeys(
-        f"{name_in_sentence(row.metric)} of {display_name(row.term)} in "
-        f"{label_name(row.context, names)}"
+        f"{name_in_sentence(row.metric)} of {terms[row.term]} in {label_name(row.context, names)}"
         for row in records(bare)
     )
     listed = listed_words(list(labels)[:6])
@@ -286,5 +287,5 @@ def _undefined(tables: Tables) -> str:
 
 def _different_criteria(tables: Tables) -> bool:
     table = tables["comparison"]
-    own = table["term"].map(is_difference)
-    return bool(table.loc[own, "reason"].fillna("").str.contains("different criteria").any())
+    reasons = table.loc[table[KIND] != LEVEL, "reason"].fillna("")
+    return bool(reasons.str.contains("different criteria").any())

@@ -1,0 +1,47 @@
+"""What a row of a table is of: one thing, the difference of two, or their ratio.
+
+Labels such as ``"p - q"`` are for reading: names may hold the very signs that they are made
+with. What a row is of stands in columns of its own, and only these are asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+LEVEL, DIFFERENCE, RATIO = "level", "difference", "ratio"
+#: The column that holds one of these.
+KIND = "kind"
+#: A column of labels -> the columns of the one or two names that each is made of.
+PARTS = {
+    "term": ("first_model", "second_model"),
+    "context": ("first_context", "second_context"),
+    "contrast": ("first_group", "second_group"),
+}
+#: All columns that say what a row is of.
+STRUCTURE = (KIND, *(name for parts in PARTS.values() for name in parts))
+
+_SIGNS = {DIFFERENCE: "-", RATIO: "/"}
+
+
+def pair_label(first: str, second: str | None, kind: str = DIFFERENCE) -> str:
+    """Return the label of a name, or of two.
+
+    Examples
+    --------
+    >>> pair_label("p", None), pair_label("p", "q"), pair_label("p", "q", RATIO)
+    ('p', 'p - q', 'p / q')
+    """
+    return first if second is None else f"{first} {_SIGNS[kind]} {second}"
+
+
+def pair_columns(label: str, pairs: Iterable[tuple[str, str | None]]) -> dict[str, list[str]]:
+    """Return the two columns behind a column of labels; the second is "" where there is one name.
+
+    Examples
+    --------
+    >>> pair_columns("term", [("p", None), ("p", "q")])
+    {'first_model': ['p', 'p'], 'second_model': ['', 'q']}
+    """
+    first, second = PARTS[label]
+    listed = list(pairs)
+    return {first: [one for one, _ in listed], second: [other or "" for _, other in listed]}

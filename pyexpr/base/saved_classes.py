@@ -1,0 +1,80 @@
+"""Of which classes a saved result is built, by the names that stand in its file.
+
+Only these are made again when a file is read: a file of unknown origin can fill them with
+numbers and text, and reach nothing else. A class that calls what it holds, or reads memory at
+an address, does not belong here. The names are those of files: a class that moves to another
+module keeps its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import is_dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+_MODULES: dict[str, tuple[str, ...]] = {
+    "pyexpr.behavior.features.features": ("FeatureResult",),
+    "pyexpr.behavior.openface.recording": ("OpenFaceRecording",),
+    "pyexpr.core.cluster_bootstrap": ("Column", "Level", "MetricDesign", "Quantity"),
+    "pyexpr.core.elastic_net": ("CrossProducts",),
+    "pyexpr.core.compiled_statistic": ("ClusteredRows",),
+    "pyexpr.hosted.callback": ("RFunction",),
+    "pyexpr.inference.bootstrap.bootstrap": ("BootstrapResult",),
+    "pyexpr.inference.coefficients.cluster_ols": ("ClusterOLS",),
+    "pyexpr.inference.coefficients.data": ("CoefficientData",),
+    "pyexpr.inference.coefficients.coefficients": ("CoefficientResult",),
+    "pyexpr.inference.comparison.evidence": ("MetricDraws",),
+    "pyexpr.inference.comparison.result": ("ComparisonResult",),
+    "pyexpr.inference.coefficients.desparsified": ("Desparsified",),
+    "pyexpr.resampling.intervals.evidence": ("Evidence", "Intervals", "JackknifeGroup"),
+    "pyexpr.inference.coefficients.leverage": ("Support",),
+    "pyexpr.inference.comparison.levels": ("Group",),
+    "pyexpr.inference.coefficients.penalised": (
+        "FittedModel",
+        "PenalisedModel",
+        "Penalty",
+        "Weights",
+    ),
+    "pyexpr.inference.comparison.quantities": ("Row",),
+    "pyexpr.resampling.result": ("DrawnAgain", "ErrorsWithin"),
+    "pyexpr.inference.comparison.sign_flip": ("SignFlipResult",),
+    "pyexpr.inference.coefficients.slopes": ("SlopeSpace",),
+    "pyexpr.inference.bootstrap.draws": ("Called", "NotCompiled", "Plan"),
+    "pyexpr.measurement.factor.refits": ("FactorDraws", "GroupFit"),
+    "pyexpr.measurement.factor.bootstrap_result": ("CFABootstrapResult",),
+    "pyexpr.measurement.engines.protocol": ("FitOutput", "FitRequest", "Parameters"),
+    "pyexpr.measurement.icc.design": ("DStudyResult",),
+    "pyexpr.measurement.icc.intervals": ("ICCInterval", "Signal"),
+    "pyexpr.measurement.icc.bootstrap": ("Bootstrap",),
+    "pyexpr.measurement.icc.group": ("ICCGroup",),
+    "pyexpr.measurement.icc.layout": ("Ratings",),
+    "pyexpr.measurement.icc.result": ("ICCResult",),
+    "pyexpr.measurement.invariance.lavaan": ("LavaanFits",),
+    "pyexpr.measurement.invariance.result": ("Freed", "InvarianceResult"),
+    "pyexpr.measurement.invariance.wald": ("Held", "Refits"),
+    "pyexpr.measurement.factor.orientation": ("Pointing",),
+    "pyexpr.measurement.factor.cfa_result": ("CFAResult", "Rows"),
+    "pyexpr.measurement.specification": ("MeasurementModel", "Term"),
+    "pyexpr.inference.coefficients.fit": ("WeightDraws",),
+    "pyexpr.modeling.baselines": ("HumanBaseline",),
+    "pyexpr.modeling.splits": ("SubjectSplit",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def name_of(kind: type) -> str | None:
+    """Return the name of a class in files, or None if it is not one of theirs."""
+    name = kind.__name__
+    return name if _MODULE_OF.get(name) == kind.__module__ else None
+
+
+@cache
+def class_of(name: str) -> type[Any]:
+    """Return the class of a name in a file; `LookupError` where there is none here."""
+    try:
+        found = getattr(import_module(_MODULE_OF[name]), name)
+    except (ImportError, AttributeError) as error:
+        raise LookupError(name) from error
+    assert is_dataclass(found) or issubclass(found, tuple)
+    return found  # type: ignore[no-any-return]
