@@ -43,8 +43,9 @@ def run() -> list[dict[str, Any]]:
         penalty = Penalty((ALPHA,), (L1_RATIO,))
 
         def refit(X=X, y=y, subject=subject, penalty=penalty):
-            model = PenalisedModel(X, y, subject, None)
-            return model.fitted(penalty, REPLICATES, retune=False, n_folds=5, seed=1).replicates
+            model = PenalisedModel.of(X, y, subject, None)
+            fitted = model.fitted(penalty, retune=False, n_folds=5, seed=1)
+            return fitted.drawn(REPLICATES, 1, 0)
 
         refit()
         times = []

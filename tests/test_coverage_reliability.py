@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pyexpr.measurement.icc.icc import _signals, icc
+from pyexpr.measurement.icc.group import plain_signals
+from pyexpr.measurement.icc.icc import icc
 from pyexpr.measurement.icc.left_out import left_out
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "coverage_study"
@@ -29,7 +30,7 @@ def test_intervals_of_crossed_ratings_are_those_of_icc(study: ModuleType, scenar
     frame = pd.DataFrame(table, columns=[f"r{j}" for j in range(design.raters)])
     rows = icc(frame.assign(subject=subjects), cluster="subject").tidy().set_index("form")
     ratings = study.of_table(table, subjects)
-    alone = _signals(ratings, ratings.squares(), 0.95, {"agreement", "consistency"})
+    alone = plain_signals(ratings, ratings.squares(), 0.95, {"agreement", "consistency"})
     for family, form in (("agreement", "ICC(A,1)"), ("consistency", "ICC(C,1)")):
         found = study.ours(alone[family], family, left_out(ratings))
         for name, theta in (("conf_low", found.low), ("conf_high", found.high)):
@@ -42,7 +43,7 @@ def test_intervals_of_one_way_ratings_are_those_of_icc(study: ModuleType) -> Non
     ask = {"targets": "clip", "ratings": "score", "form": "ICC(1,1)", "cluster": "subject"}
     row = icc(frame, **ask).tidy().iloc[0]
     ratings = study.of_long(values, clips, subjects)
-    alone = _signals(ratings, ratings.squares(), 0.95, {"one_way"})
+    alone = plain_signals(ratings, ratings.squares(), 0.95, {"one_way"})
     found = study.cluster_signals(ratings, alone, 0.95)[0]["one_way"]
     for name, theta in (("conf_low", found.low), ("conf_high", found.high)):
         assert row[name] == pytest.approx(theta / (1 + theta), rel=1e-9)

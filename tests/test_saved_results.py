@@ -101,8 +101,8 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], list[Any]]]] = {
     ),
     "cfa": (lambda: px.cfa(table(), MODEL, group="task", engine="native"), after_cfa),
     "bootstrap_cfa": (
-        lambda: px.bootstrap_cfa(table(), MODEL, cluster="subject", group="task", n_boot=99),
-        lambda found: [found.interval(method="percentile", confidence=0.9)],
+        lambda: px.bootstrap_cfa(table(), MODEL, cluster="subject", n_boot=99),
+        lambda found: [found.interval(method="percentile", confidence=0.9), found.extend(20)],
     ),
     "invariance": (
         lambda: px.invariance(table(), MODEL, group="task", cluster="subject", engine="native"),

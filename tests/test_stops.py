@@ -31,7 +31,7 @@ ELASTIC_NET, CONTEXTUAL = px.ElasticNetRegressor(), px.ContextualRegressor()
 CALLS: dict[str, Callable[[Path], Any]] = {
     "icc": lambda _: px.icc(
         LONG, targets="index", raters="variable", ratings="value", cluster="subject",
-        cluster_method="bootstrap_t", n_boot=60,
+        method="studentized", n_boot=60,
     ),
     "cfa": lambda _: px.cfa(TABLE, MODEL, engine="native"),
     "invariance": lambda _: px.invariance(

@@ -26,9 +26,10 @@
 #'   them, and those of the agreement forms the raters, too. Without it,
 #'   targets that share subjects (a column `subject`) give a warning; `FALSE` says
 #'   that this is known.
-#' @param cluster_method `"jackknife"`, or `"bootstrap_t"` with `n_boot` draws of the
-#'   subjects by `seed`.
+#' @param method How `cluster` makes the interval: `"jackknife_t"` (the default), or
+#'   `"studentized"`, the bootstrap-t of `n_boot` draws of the subjects by `seed`.
 #' @param n_boot,seed Of the bootstrap-t.
+#' @param cluster_method The former name of `method`: an error that says so.
 #' @return An object with [tidy()][result-tables] (a row per group and form), tables
 #'   `"counts"` and `"mean_reliability"`, `glance()`, `autoplot()`.
 #' @seealso [choose_icc()], [d_study()], [icc_interval()]
@@ -47,9 +48,12 @@
 #' )
 #' tidy(icc(wide))
 icc <- function(data, targets = NULL, ratings = NULL, raters = NULL, by = NULL, form = "all",
-                confidence = 0.95, k = NULL, cluster = NULL, cluster_method = "jackknife",
-                n_boot = 2000, seed = 0) {
+                confidence = 0.95, k = NULL, cluster = NULL, method = NULL,
+                n_boot = 2000, seed = 0, cluster_method = NULL) {
   call <- rlang::current_env()
+  if (!is.null(cluster_method)) {
+    abort("`icc()` has no `cluster_method` any more: it is `method` now.", call = call)
+  }
   targets <- columns(rlang::enquo(targets), data, "targets", call)
   ratings <- columns(rlang::enquo(ratings), data, "ratings", call)
   raters <- column(rlang::enquo(raters), data, "raters", call)
@@ -63,7 +67,7 @@ icc <- function(data, targets = NULL, ratings = NULL, raters = NULL, by = NULL, 
     data = table_node(data, used, call = call, labels = labels), targets = many(targets),
     ratings = if (is.null(targets)) many(ratings) else ratings, raters = raters, by = many(by),
     form = if (identical(form, "all")) form else many(form), confidence = one(confidence),
-    k = one(k), cluster = cluster, cluster_method = one(cluster_method), n_boot = one(n_boot),
+    k = one(k), cluster = cluster, method = one(method), n_boot = one(n_boot),
     seed = one(seed)
   ), call)
   new_result(found, "pyexpr_icc", data, by)

@@ -28,7 +28,7 @@ from run import in_processes
 from pyexpr.base.files import write_text
 from pyexpr.inference.coefficients.cluster_ols import CORRECTIONS, ClusterOLS
 from pyexpr.inference.coefficients.data import CoefficientData, read_data
-from pyexpr.inference.coefficients.fit import fitted_weights
+from pyexpr.inference.coefficients.fit import fit_model
 from pyexpr.inference.coefficients.penalised import N_FOLDS, read_penalties
 from pyexpr.inference.coefficients.slopes import SlopeSpace, slope_space
 from pyexpr.inference.coefficients.wild import wild_test
@@ -117,7 +117,7 @@ def count_study(n_subjects: int, number: int, tally: Tally) -> None:
     truth = truth_of(data)
     penalties = read_penalties(None, None, data.contexts)
     fitted = [
-        fitted_weights(data, model, penalty, 0, False, N_FOLDS, number, 1)
+        fit_model(data, model, penalty, retune=False, n_folds=N_FOLDS, seed=number, n_threads=1)
         for model, penalty in zip(data.contexts, penalties, strict=True)
     ]
 

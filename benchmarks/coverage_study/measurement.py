@@ -152,7 +152,9 @@ def model_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -> N
                 continue
         add(tally, "model|no solution", hit=False, defined=True)
         for method in ("jackknife_t", "percentile", "bca"):
-            rows = found.interval(method=method).tidy()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", PyexprWarning)
+                rows = found.interval(method=method).tidy()
             held = (rows["conf_low"] <= chosen.truth) & (chosen.truth <= rows["conf_high"])
             known = rows["conf_low"].notna()
             for quantity, hit, defined in zip(rows["quantity"], held, known, strict=True):

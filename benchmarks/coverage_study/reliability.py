@@ -41,7 +41,7 @@ from pyexpr.measurement.icc.cluster import (
     settled,
     with_raters,
 )
-from pyexpr.measurement.icc.icc import _signals
+from pyexpr.measurement.icc.group import plain_signals
 from pyexpr.measurement.icc.intervals import Signal
 from pyexpr.measurement.icc.layout import Ratings
 from pyexpr.measurement.icc.left_out import LeftOut, left_out, one_way_sums
@@ -102,7 +102,7 @@ def one_way_piece(scenario: int, subjects: int, numbers: range, tally: Tally) ->
     for number in numbers:
         rng = np.random.default_rng([SEED, scenario, subjects, number])
         ratings = of_long(*one_way_study(ONE_WAY[scenario], subjects, rng))
-        alone = _signals(ratings, ratings.squares(), LEVEL, {"one_way"})
+        alone = plain_signals(ratings, ratings.squares(), LEVEL, {"one_way"})
         ours = cluster_signals(ratings, alone, LEVEL)[0]
         drawn = bootstrap_signals(ratings, alone, LEVEL, Bootstrap(N_BOOT, number))[0]
         found = {"ours": ours, "bootstrap_t": drawn, "independent": alone}
@@ -118,7 +118,7 @@ def crossed_piece(scenario: int, _: int, numbers: range, tally: Tally) -> None:
     for number in numbers:
         rng = np.random.default_rng([SEED, 100 + scenario, number])
         ratings = of_table(*crossed_study(design, rng))
-        alone = _signals(ratings, ratings.squares(), LEVEL, {"agreement", "consistency"})
+        alone = plain_signals(ratings, ratings.squares(), LEVEL, {"agreement", "consistency"})
         parts = left_out(ratings)
         for family in ("agreement", "consistency"):
             icc = crossed_truth(design, family)

@@ -44,6 +44,13 @@ def whole_number(value: Any, *, argument: str, least: int) -> int:
     return int(value)
 
 
+def further_replicates(n: Any) -> int:
+    """Return a number of replicates to add, or raise `DataError`."""
+    if not is_whole(n) or n < 0:
+        raise DataError(f"n= must be a whole number of further replicates, not {n!r}")
+    return int(n)
+
+
 def confidence_level(value: Any) -> float:
     """Return a level between 0 and 1, or raise `DataError`."""
     if not is_number(value) or not 0 < float(value) < 1:

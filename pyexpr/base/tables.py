@@ -376,3 +376,13 @@ def ordered_rows(table: pd.DataFrame, *keys: Any) -> pd.DataFrame:
     )
     ranks = [f"_{name}" for name in keys[::2]]
     return ordered.sort_values(ranks, kind="stable").drop(columns=ranks).reset_index(drop=True)
+
+
+def check_flat_columns(frame: pd.DataFrame, *, what: str) -> None:
+    """Raise `ColumnError` if columns have names of several levels, which no text names."""
+    if frame.columns.nlevels > 1:
+        raise ColumnError(
+            f"{have(what)} column names of {frame.columns.nlevels} levels, such as "
+            f"{frame.columns[0]!r}; join them first: "
+            "table.columns = ['_'.join(map(str, name)) for name in table.columns]"
+        )

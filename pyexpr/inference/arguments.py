@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from pyexpr.base.errors import ColumnError, DataError, have, kind_of
-
-if TYPE_CHECKING:
-    import pandas as pd
+from pyexpr.base.errors import DataError, kind_of
 
 
 def checked_names(names: Any, *, argument: str, hint: str = "") -> tuple[str, ...]:
@@ -29,13 +26,3 @@ def checked_names(names: Any, *, argument: str, hint: str = "") -> tuple[str, ..
                 f"{argument} must list names (text), but has {kind_of(item)} among them{hint}"
             )
     return tuple(str(item) for item in items)
-
-
-def check_flat_columns(frame: pd.DataFrame, *, what: str) -> None:
-    """Raise `ColumnError` if columns have names of several levels, which no text names."""
-    if frame.columns.nlevels > 1:
-        raise ColumnError(
-            f"{have(what)} column names of {frame.columns.nlevels} levels, such as "
-            f"{frame.columns[0]!r}; join them first: "
-            "table.columns = ['_'.join(map(str, name)) for name in table.columns]"
-        )

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, FewSubjectsWarning, warn_user
-from pyexpr.base.tables import column_or_array, label_codes
-from pyexpr.inference.arguments import check_flat_columns
+from pyexpr.base.tables import check_flat_columns, column_or_array, label_codes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,38 +49,6 @@ def read_clusters(
     name, series = column_or_array(frame, cluster, argument="cluster", what=what)
     codes, labels = label_codes(series, name=name, what=what)
     return name, codes, labels
-
-
-def read_strata(
-    frame: pd.DataFrame,
-    stratify: str | ArrayLike,
-    codes: NDArray[np.int64],
-    labels: list[Any],
-    used: NDArray[np.bool_],
-    *,
-    what: str,
-) -> NDArray[np.int64]:
-    """Return the stratum of each cluster."""
-    if isinstance(stratify, str):
-        check_flat_columns(frame, what=what)
-    name, series = column_or_array(frame, stratify, argument="stratify", what=what)
-    of_row, names = label_codes(series, name=name, what=what)
-    strata = np.zeros(len(labels), dtype=np.int64)
-    strata[codes] = of_row
-    torn = np.flatnonzero(strata[codes] != of_row)
-    if len(torn):
-        raise DataError(
-            f"subject {labels[codes[torn[0]]]!r} is in two strata of {name!r}; a subject "
-            "belongs to one"
-        )
-    present = np.unique(codes[used])
-    sizes = np.bincount(strata[present], minlength=len(names))
-    for stratum in np.flatnonzero(sizes == 1):
-        raise DataError(
-            f"stratum {names[stratum]!r} of {name!r} has a single subject, which shows no "
-            "variation; join it with another"
-        )
-    return strata
 
 
 def check_enough(codes: NDArray[np.int64], labels: list[Any], used: NDArray[np.bool_]) -> None:

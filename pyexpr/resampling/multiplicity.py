@@ -5,19 +5,22 @@ Source: Holm (1979); for max-T see `pyexpr.resampling.simultaneous`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError, listed
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
-from pyexpr.resampling.intervals.jackknife import jackknife_influence
+from pyexpr.resampling.intervals.jackknife import Knife, jackknife_influence, knife_of
 from pyexpr.resampling.intervals.jackknife_t import jackknife_t
 from pyexpr.resampling.intervals.methods import compute
-from pyexpr.resampling.simultaneous import simultaneous
+from pyexpr.resampling.simultaneous import Simultaneous, simultaneous
+from pyexpr.resampling.tests import ContrastTests
+from pyexpr.words.labels import OF_INTERVALS
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -25,12 +28,18 @@ if TYPE_CHECKING:
 ADJUSTMENTS = ("holm", "max_t")
 
 
+def told(rules: Iterable[object]) -> list[str]:
+    """Return how the intervals of a column "adjustment" were made, in words; [] if each alone."""
+    found = dict.fromkeys(rule for rule in rules if isinstance(rule, str) and rule)
+    return [f"simultaneous, by {OF_INTERVALS[rule]}" for rule in found]
+
+
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     """Adjust p-values by Holm's step-down rule; NaN stays NaN and is not counted.
 
     The i-th smallest of m becomes the largest of ``(m - j + 1) p_(j)`` over j up to
     i, at most 1. Controls the family-wise error whatever the dependence. Source: Holm
-    (1979). Checked against R's ``p.adjust`` and statsmodels.
+    (1979); computed by statsmodels' ``multipletests``. Checked against R's ``p.adjust``.
 
     Parameters
     ----------
@@ -47,10 +56,12 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     """
     p = np.asarray(unmasked(p_values), dtype=np.float64)
     adjusted = np.full(p.shape, np.nan)
-    tested = np.flatnonzero(~np.isnan(p))
-    order = tested[np.argsort(p[tested], kind="stable")]
-    steps = (len(order) - np.arange(len(order))) * p[order]
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    tested = ~np.isnan(p)
+    if tested.any():
+        # Half a second the first time, so not before there is something to adjust.
+        from statsmodels.stats.multitest import multipletests
+
+        adjusted[tested] = multipletests(p[tested], method="holm")[1]
     return adjusted
 
 
@@ -58,6 +69,63 @@ def check_rule(rule: str) -> None:
     """Raise `DataError` if there is no such rule."""
     if not isinstance(rule, str) or rule not in ADJUSTMENTS:
         raise DataError(f"adjust= must be one of {listed(ADJUSTMENTS)}, not {rule!r}")
+
+
+def together(
+    p_value: NDArray[np.float64],
+    influence: Callable[[], NDArray[np.float64]],
+    rule: str,
+    confidence: float,
+    seed: int,
+) -> Simultaneous:
+    """Judge the tests of one family together, by either rule.
+
+    Parameters
+    ----------
+    p_value : (m,) float64
+        Of each test alone, by Student's t on its own degrees of freedom where the rule is
+        ``max_t``; without NaN.
+    influence : callable
+        Returns what each cluster adds to each estimate, (clusters, m); for ``max_t``.
+    rule : {"holm", "max_t"}
+        ``holm``: p by Holm's steps, intervals by Bonferroni's ``1 - (1 - confidence)/m``.
+        ``max_t``: both by the largest of the family (`simultaneous`).
+    confidence : float
+        That all intervals of the family are to hold their values at once.
+    seed : int
+        Key of the draws of ``max_t``.
+    """
+    if rule == "holm":
+        return Simultaneous(holm(p_value), 1 - (1 - confidence) / len(p_value))
+    return simultaneous(influence(), p_value, confidence, seed)
+
+
+class Adjusted(NamedTuple):
+    """Tests of one family and their intervals, judged together; (m,), NaN where untested."""
+
+    p_adjusted: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+def adjust_contrasts(
+    tests: ContrastTests,
+    influence: Callable[[NDArray[np.int64]], NDArray[np.float64]],
+    rule: str,
+    confidence: float,
+    seed: int,
+) -> Adjusted:
+    """Judge contrasts together; `influence` returns, of those at these positions, (clusters, k).
+
+    `rule`, `confidence` and `seed` are as for `together`.
+    """
+    p = np.full(len(tests.p_value), np.nan)
+    tested = np.flatnonzero(~np.isnan(tests.p_value))
+    if not len(tested):
+        return Adjusted(p, p.copy(), p.copy())
+    found = together(tests.p_value[tested], partial(influence, tested), rule, confidence, seed)
+    p[tested] = found.p_adjusted
+    return Adjusted(p, *tests.limits(found.confidence))
 
 
 def adjust(
@@ -81,7 +149,9 @@ def adjust(
         Key of the draws of ``max_t``.
     """
     check_rule(rule)
-    base = intervals if rule == "holm" else jackknife_t(evidence, intervals.confidence)
+    largest = rule == "max_t"
+    base = jackknife_t(evidence, intervals.confidence) if largest else intervals
+    knife = knife_of(evidence) if largest else None
     adjusted = np.full(len(intervals.low), np.nan)
     marks = [""] * len(intervals.low)
     result = replace(
@@ -97,47 +167,50 @@ def adjust(
         adjustment=marks,
         rule=rule,
     )
-    at_level: dict[int, Intervals] = {}
+    at_level: dict[float, Intervals] = {}
     for family in families:
-        tested = family[~np.isnan(base.p_value[family])]
-        m = len(tested)
-        if m == 0:
+        judged = family[_judged(evidence, base, family)]
+        if not len(judged):
             continue
-        if rule == "holm":
-            if m not in at_level:
-                level = 1 - (1 - intervals.confidence) / m
-                at_level[m] = compute(evidence, intervals.asked, level)
-            adjusted[tested] = holm(intervals.p_value[tested])
-            for values, wider in ((result.low, at_level[m].low), (result.high, at_level[m].high)):
-                values[tested] = wider[tested]
+        found = together(
+            base.p_value[judged],
+            partial(_influence, evidence, judged),
+            rule,
+            intervals.confidence,
+            seed,
+        )
+        if knife is not None:
+            wider = _of_largest(evidence, knife, base, found.confidence)
         else:
-            adjusted[tested] = _max_t(evidence, tested, base, result, seed)
-        for row in tested:
+            if found.confidence not in at_level:
+                at_level[found.confidence] = compute(evidence, intervals.asked, found.confidence)
+            wider = at_level[found.confidence]
+        for name in ("statistic", "df", "std_error", "p_value"):
+            getattr(result, name)[judged] = getattr(base, name)[judged]
+        result.low[judged], result.high[judged] = wider.low[judged], wider.high[judged]
+        adjusted[judged] = np.where(np.isnan(base.p_value[judged]), np.nan, found.p_adjusted)
+        for row in judged:
             marks[row] = rule
+            if knife is not None:
+                result.method[row] = "max_t"
     return result
 
 
-def _max_t(
-    evidence: Evidence,
-    family: NDArray[np.int64],
-    base: Intervals,
-    result: Intervals,
-    seed: int,
-) -> NDArray[np.float64]:
-    """Fill in the rows of one family, differences on their own scale; return adjusted p."""
+def _judged(evidence: Evidence, base: Intervals, family: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which of a family have a test; or an interval, of those against nothing."""
+    with_interval = base.low[family] < base.high[family]
+    tested = ~np.isnan(base.p_value[family])
+    return np.where(np.isnan(evidence.null[family]), with_interval, tested)
+
+
+def _of_largest(evidence: Evidence, knife: Knife, base: Intervals, confidence: float) -> Intervals:
+    """Return the intervals of jackknife_t at another confidence."""
     from scipy.special import stdtrit
 
-    found = simultaneous(
-        _influence(evidence, family), base.p_value[family], result.confidence, seed
-    )
-    half = stdtrit(base.df[family], (1 + found.confidence) / 2) * base.std_error[family]
-    for name in ("statistic", "df", "std_error", "p_value"):
-        getattr(result, name)[family] = getattr(base, name)[family]
-    result.low[family] = evidence.estimate[family] - half
-    result.high[family] = evidence.estimate[family] + half
-    for row in family:
-        result.method[row] = "max_t"
-    return found.p_adjusted
+    half = stdtrit(knife.df, (1 + confidence) / 2) * knife.scaled_error
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low, high = evidence.limits(half, half)
+    return replace(base, low=low, high=high)
 
 
 def _influence(evidence: Evidence, family: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -19,6 +19,17 @@ MOST_UNDEFINED = 0.10
 SOME_UNDEFINED = 0.01
 
 
+def rank_of(confidence: float, n: ArrayLike) -> NDArray[np.int64]:
+    """Return the rank, from 1, among `n` draws that makes an interval agree with its p.
+
+    A statistic beyond the draw of this rank has ``(1 + #{at least as large})/(n + 1)`` of
+    at most ``1 - confidence``, and one up to it more.
+    """
+    draws = np.asarray(n, dtype=np.float64)
+    rank = np.ceil((draws + 1) * confidence - 1e-9)
+    return np.clip(rank, 1, np.maximum(draws, 1)).astype(np.int64)
+
+
 def interpolated_quantiles(
     values: NDArray[np.float64],
     levels: ArrayLike,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import numpy as np
 
-from pyexpr.base.checks import is_whole
+from pyexpr.base.checks import further_replicates
 from pyexpr.base.errors import DataError, Interrupted, PyexprWarning, SavedResultError, warn_user
 from pyexpr.base.progress import pieces
 from pyexpr.base.results import Result
@@ -250,9 +250,8 @@ class ReplicatedResult(Result):
         Interrupted
             If Ctrl-C is pressed; its ``result`` has the replicates made until then.
         """
-        if not is_whole(n) or n < 0:
-            raise DataError(f"n= must be a whole number of further replicates, not {n!r}")
-        old, more = self.evidence, self.draws.replicates(self.n_boot, int(n))
+        n = further_replicates(n)
+        old, more = self.evidence, self.draws.replicates(self.n_boot, n)
         values = np.concatenate([old.replicates, more.values], axis=1)
         failed = old.n_failed
         if failed is not None and more.n_failed is not None:
@@ -265,7 +264,7 @@ class ReplicatedResult(Result):
         )
         return completed(
             replace(self, evidence=evidence),
-            self.n_boot + int(n),
+            self.n_boot + n,
             self.method,
             self.intervals.confidence,
             self.intervals.rule,
@@ -321,6 +320,21 @@ class ReplicatedResult(Result):
         pieces.sort(key=lambda piece: piece[0])
         return pd.concat([piece for _, piece in pieces], ignore_index=True)
 
+    def warn_of_undefined(self) -> None:
+        """Warn where replicates that an interval rests on are undefined."""
+        found, n_boot = self.intervals, self.n_boot
+        if found.asked == DEFAULT:
+            return  # It uses no replicates.
+        many = np.flatnonzero((found.n_undefined > SOME_UNDEFINED * n_boot) & ~np.isnan(found.low))
+        if len(many):
+            worst = int(many[np.argmax(found.n_undefined[many])])
+            warn_user(
+                f"{self.described(worst)} is undefined in {found.n_undefined[worst]} of {n_boot} "
+                "replicates, which are left out of its interval"
+                + (f" (so are {len(many) - 1} other rows)" if len(many) > 1 else ""),
+                PyexprWarning,
+            )
+
     def provenance(self) -> dict[str, Any]:
         """Return method, confidence, replicates, seed, counts and versions."""
         n, n_clusters = self.counts()
@@ -345,7 +359,7 @@ def judged(result: R, method: str | None, confidence: float, rule: str | None) -
             result.evidence, intervals, result.families(), rule, result.draws.seed
         )
     found = replace(result, intervals=intervals)
-    _warn_of_undefined(found)
+    found.warn_of_undefined()
     return found
 
 
@@ -380,24 +394,14 @@ def completed(result: R, wanted: int, method: str | None, confidence: float, rul
     else:
         if made == wanted:
             return kept
+    raise stopped(made, wanted, kept, by=f", by {kept.method},") from None
+
+
+def stopped(made: int, wanted: int, kept: Result, *, by: str = "") -> Interrupted:
+    """Return the exception that hands over what Ctrl-C has left: `made` of `wanted` replicates."""
     rest = f"; .result.extend({wanted - made}) draws the others" if made < wanted else ""
-    raise Interrupted(
+    return Interrupted(
         f"stopped by Ctrl-C after {made} of {wanted} replicates, and nothing is lost: the "
-        f"result so far, by {kept.method}, is the .result of this exception{rest}",
+        f"result so far{by} is the .result of this exception{rest}",
         kept,
-    ) from None
-
-
-def _warn_of_undefined(result: ReplicatedResult) -> None:
-    found, n_boot = result.intervals, result.n_boot
-    if found.asked == DEFAULT:
-        return  # It uses no replicates.
-    many = np.flatnonzero((found.n_undefined > SOME_UNDEFINED * n_boot) & ~np.isnan(found.low))
-    if len(many):
-        worst = int(many[np.argmax(found.n_undefined[many])])
-        warn_user(
-            f"{result.described(worst)} is undefined in {found.n_undefined[worst]} of {n_boot} "
-            "replicates, which are left out of its interval"
-            + (f" (so are {len(many) - 1} other rows)" if len(many) > 1 else ""),
-            PyexprWarning,
-        )
+    )

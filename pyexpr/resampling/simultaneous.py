@@ -15,6 +15,7 @@ import numpy as np
 
 from pyexpr.base.errors import DataError
 from pyexpr.core.streams import MULTIPLIERS, generator
+from pyexpr.resampling.quantiles import rank_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,15 +37,6 @@ class Simultaneous(NamedTuple):
 
     p_adjusted: NDArray[np.float64]
     confidence: float
-
-
-def rank_of(confidence: float, n: int) -> int:
-    """Return the rank, from 1, among `n` draws that makes an interval agree with its p.
-
-    A statistic beyond the draw of this rank has ``(1 + #{at least as large})/(n + 1)`` of
-    at most ``1 - confidence``, and one up to it more.
-    """
-    return min(max(int(np.ceil((n + 1) * confidence - 1e-9)), 1), max(n, 1))
 
 
 def simultaneous(
@@ -90,5 +82,5 @@ def simultaneous(
         largest[start : start + len(normal)] = np.abs(scores).max(axis=1)
     largest.sort()
     at_least = N_DRAWS - np.searchsorted(largest, -ndtri(p_value / 2), side="left")
-    reach = largest[rank_of(confidence, N_DRAWS) - 1]
+    reach = float(largest[rank_of(confidence, N_DRAWS) - 1])
     return Simultaneous((at_least + 1) / (N_DRAWS + 1), float(1 - 2 * ndtr(-reach)))

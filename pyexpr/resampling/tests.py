@@ -36,12 +36,16 @@ class ContrastTests:
 
 @dataclass(frozen=True, slots=True)
 class WaldTest:
-    """A test of q contrasts at once: F with df1 = q and df2 degrees of freedom."""
+    """A test of q contrasts at once: F with df1 = q and df2 degrees of freedom.
+
+    NaN where there is none; `reason` may say why.
+    """
 
     statistic: float
     df1: int
     df2: float
     p_value: float
+    reason: str = ""
 
 
 def t_tests(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import ElasticNet, Lasso
 from sklearn.preprocessing import StandardScaler
 
-from pyexpr.base.errors import ColumnError, DataError, FewSubjectsWarning
+from pyexpr.base.errors import ColumnError, DataError, FewSubjectsWarning, Interrupted
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.inference.coefficients.cluster_ols import cluster_ols
 from pyexpr.inference.coefficients.coefficients import CoefficientResult, context_coefficients
@@ -582,7 +582,7 @@ def test_refused() -> None:
     for options, error, message in cases:
         with pytest.raises(error, match=message):
             fitted(rows, **options)
-    with pytest.raises(DataError, match="rule= must be one of"):
+    with pytest.raises(DataError, match="adjust= must be one of"):
         fitted(rows).adjust("bonferroni")
     for n_boot in (1.5, True, 0):
         with pytest.raises(DataError, match="n_boot= must be a whole number of at least 1"):
@@ -760,3 +760,84 @@ def test_the_covariance_of_slopes_is_that_of_one_stacked_fit() -> None:
     np.testing.assert_allclose(np.sqrt(np.diag(found.covariance("all"))), over_all, rtol=1e-10)
     with pytest.raises(DataError, match="context= must be one of 'a', 'b', 'all'"):
         found.covariance("c")
+
+
+def test_more_replicates_are_those_of_one_call() -> None:
+    rows = study()
+    # Contexts of other subjects: their differences are drawn from both.
+    rows = rows[~((rows["subject"] < "s006") & (rows["task"] == "a"))]
+    one, two = fitted(rows, n_boot=90, seed=4), fitted(rows, n_boot=40, seed=4).extend(50)
+    assert two.n_boot == 90
+    for name in ("tidy", "contrasts"):
+        pd.testing.assert_frame_equal(getattr(one, name)(), getattr(two, name)())
+    assert one.replicates("a").tobytes() == two.replicates("a").tobytes()
+
+
+def test_what_ctrl_c_leaves_can_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = study()
+    whole = fitted(rows, n_boot=200)
+    calls = 0
+
+    def pressed(*args: object, **more: object) -> object:
+        nonlocal calls
+        calls += 1
+        # Of the second piece, amid its models.
+        if calls == 7:
+            raise KeyboardInterrupt
+        return draw_counts(*args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("pyexpr.inference.coefficients.penalised.draw_counts", pressed)
+    with pytest.raises(Interrupted, match="after 64 of 200 replicates, and nothing is lost") as at:
+        fitted(rows, n_boot=200)
+    kept = at.value.result
+    assert isinstance(kept, CoefficientResult)
+    assert kept.n_boot == 64
+    pd.testing.assert_frame_equal(kept.extend(136).tidy(), whole.tidy())
+
+
+def test_influence_is_the_slope_without_each_subject() -> None:
+    """CR3's scores are exactly the subject left out; here by least squares of its own."""
+    rows = study()
+    result = fitted(rows, cr="CR3", n_boot=0)
+    found = result.influence().set_index(["context", "feature", "cluster"])["influence"]
+    unit = result.data.scale
+    for context in ("a", "c"):
+        own = rows[rows["task"] == context]
+
+        def slopes(table: pd.DataFrame) -> np.ndarray:
+            design = np.column_stack([np.ones(len(table)), table[FEATURES]])
+            return np.linalg.lstsq(design, table["y"], rcond=None)[0][1:] * unit
+
+        G = own["subject"].nunique()
+        for who in ("s000", "s017"):
+            change = slopes(own) - slopes(own[own["subject"] != who])
+            ours = [found[context, feature, who] for feature in FEATURES]
+            np.testing.assert_allclose(ours, (G - 1) * change, rtol=1e-8, atol=1e-9)
+
+
+def test_influence_of_desparsified_slopes_gives_their_errors() -> None:
+    result = fitted(study(), tests="desparsified", n_boot=0)
+    found = result.influence()
+    G = 30
+    error = found.groupby(["context", "feature"], sort=False)["influence"].agg(
+        lambda x: np.sqrt((x**2).sum() / (G * (G - 1)))
+    )
+    np.testing.assert_allclose(error, result.tidy()["tested_std_error"], rtol=1e-9)
+
+
+def test_other_intervals_and_tests_together_from_the_start() -> None:
+    rows = study()
+    result = fitted(rows)
+    pd.testing.assert_frame_equal(
+        result.interval(confidence=0.8).tidy(), fitted(rows, confidence=0.8).tidy()
+    )
+    pd.testing.assert_frame_equal(
+        result.adjust("max_t").contrasts(), fitted(rows, adjust="max_t").contrasts()
+    )
+    with pytest.raises(DataError, match="method= cannot be chosen here"):
+        result.interval(method="bca")
+    for option in ("method", "stratify"):
+        with pytest.raises(DataError, match=rf"context_coefficients\(\) takes no {option}=: "):
+            fitted(rows, **{option: "x"})
+    with pytest.raises(DataError, match="adjust="):
+        fitted(rows, adjust="bonferroni")

@@ -1,24 +1,36 @@
-"""Holm and max-T against statsmodels and hand-made maxima."""
+"""Holm against R, max-T against hand-made maxima."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
 from reference import cluster_bootstrap as twin
-from statsmodels.stats.multitest import multipletests
 
 from pyexpr.base.errors import DataError
 from pyexpr.inference.comparison.comparison import compare_models
 from pyexpr.inference.comparison.predictions import Predictions
+from pyexpr.resampling.intervals.studentized import symmetric_reach
 from pyexpr.resampling.multiplicity import holm
-from pyexpr.resampling.simultaneous import rank_of, simultaneous
+from pyexpr.resampling.quantiles import rank_of
+from pyexpr.resampling.simultaneous import simultaneous
 
 
 def test_holm_leaves_out_what_was_not_tested():
     assert holm([0.02, np.nan, 0.04])[[0, 2]].tolist() == [0.04, 0.04]
     assert np.isnan(holm([0.02, np.nan, 0.04])[1])
+    assert np.isnan(holm([np.nan, np.nan])).all()
+    assert holm([]).shape == (0,)
+
+
+def test_holm_is_rs_p_adjust():
+    table = pd.read_csv(Path(__file__).parents[1] / "golden" / "holm.csv")
+    assert table["p"].isna().sum() == 2
+    for _, rows in table.groupby("set"):
+        np.testing.assert_allclose(holm(rows["p"]), rows["adjusted"], rtol=1e-14)
 
 
 def made(**options):
@@ -42,8 +54,10 @@ def test_holm_intervals_are_bonferronis():
     assert (tidy.adjustment[family] == "holm").all()
     for _, part in tidy[family].groupby(["metric", "context"]):
         assert len(part) == 3
-        wanted = multipletests(part.p_value, method="holm")[1]
-        np.testing.assert_allclose(part.p_adjusted, wanted, rtol=1e-12)
+        p = np.sort(part.p_value)
+        # Three steps by hand.
+        steps = np.maximum.accumulate([3 * p[0], 2 * p[1], p[2]]).clip(max=1)
+        np.testing.assert_allclose(np.sort(part.p_adjusted), steps, rtol=1e-12)
     assert np.array_equal(tidy.conf_low[family], wide.conf_low[family])
     assert (tidy.adjustment[~family] == "").all()
     plain = result.tidy()
@@ -118,6 +132,26 @@ def test_the_rank_makes_intervals_agree_with_p(n, confidence):
     reach = draws[rank_of(confidence, n) - 1]
     p = {z: (1 + np.sum(draws >= z)) / (n + 1) for z in (reach, np.nextafter(reach, np.inf))}
     beyond, upto = p[np.nextafter(reach, np.inf)], p[reach]
+    assert beyond <= 1 - confidence + 1e-12 < upto
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.9, 0.95])
+def test_the_largest_of_2000_draws_agrees_with_its_interval(confidence, monkeypatch):
+    # Of 9,999 draws the rank B * confidence would be the same; of 2,000 it is one less.
+    monkeypatch.setattr("pyexpr.resampling.simultaneous.N_DRAWS", 2_000)
+    influence = independent(30, 3, 0)
+    alone = 1 - simultaneous(influence, np.full(3, 0.5), confidence, seed=1).confidence
+    p = alone * np.array([1 - 1e-9, 1 + 1e-9, 0.5])
+    adjusted = simultaneous(influence, p, confidence, seed=1).p_adjusted
+    assert adjusted[0] <= 1 - confidence + 1e-12 < adjusted[1]
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.9, 0.95])
+def test_the_bootstrap_t_of_2000_draws_agrees_with_its_interval(confidence):
+    pivot = np.random.default_rng(3).standard_t(5, size=(1, 2_000))
+    reach = symmetric_reach(pivot, np.zeros(1), confidence).reach
+    upto = symmetric_reach(pivot, reach, confidence).p_value[0]
+    beyond = symmetric_reach(pivot, np.nextafter(reach, np.inf), confidence).p_value[0]
     assert beyond <= 1 - confidence + 1e-12 < upto
 
 

@@ -15,6 +15,7 @@ from pyexpr.base.errors import (
     DataError,
     FactorModelError,
     FewSubjectsWarning,
+    Interrupted,
     PyexprWarning,
 )
 from pyexpr.core.cluster_bootstrap import draw_counts
@@ -142,9 +143,9 @@ for (conf in c(0.8, 0.95)) for (q in seq_along(t0)) {
 
 def test_intervals_are_boot_cis(tmp_path: Path) -> None:
     result = bootstrap_cfa(clips(3, ("pain",)), {"f": NAMES[:3]}, cluster="subject", n_boot=700)
-    group = result.groups[0]
+    replicates, found = result.replicates, result.evidence
     for name, values in (
-        ("t", group.replicates), ("t0", group.estimate), ("j", group.jackknife),
+        ("t", replicates), ("t0", found.estimate), ("j", found.groups[0].values.T),
     ):  # fmt: skip
         pd.DataFrame(values).to_csv(tmp_path / f"{name}.csv", index=False, float_format="%.17g")
     done = subprocess.run(["Rscript", "--vanilla", "-e", BOOT_CI, str(tmp_path)],
@@ -156,7 +157,7 @@ def test_intervals_are_boot_cis(tmp_path: Path) -> None:
             assert set(table["method"]) == {method}
             found = table[["conf_low", "conf_high"]].to_numpy()
             assert found == pytest.approx(limits[:, place], abs=BOOT, rel=BOOT)
-    error = group.replicates.std(axis=0, ddof=1)
+    error = replicates.std(axis=0, ddof=1)
     drawn = result.interval(method="percentile").tidy()["std_error"]
     assert drawn.to_numpy() == pytest.approx(error, rel=1e-12)
 
@@ -239,7 +240,7 @@ def test_the_jackknife_is_lavaan_without_each_subject() -> None:
     for subject in (0, 29):
         rest = table[table["subject"] != f"s{subject:02d}"]
         wanted = lavaan_quantities(rest, NAMES[:3])
-        assert result.groups[0].jackknife[subject] == pytest.approx(wanted, abs=LAVAAN)
+        assert result.evidence.groups[0].values[:, subject] == pytest.approx(wanted, abs=LAVAAN)
 
 
 def nearly_improper(share: float) -> tuple[pd.DataFrame, CFABootstrapResult]:
@@ -258,9 +259,8 @@ def nearly_improper(share: float) -> tuple[pd.DataFrame, CFABootstrapResult]:
 
 def test_inadmissible_refits_are_counted_and_left_out() -> None:
     _, result = nearly_improper(0.35)
-    group = result.groups[0]
     lost = np.isnan(result.replicates).any(axis=1)
-    assert 4 < lost.sum() == group.n_inadmissible <= 40
+    assert 4 < lost.sum() == result.undefined()[0][1] <= 40
     # Undefined in all quantities, not in some.
     assert (np.isnan(result.replicates).all(axis=1) == lost).all()
     table = result.tidy()
@@ -273,7 +273,7 @@ def test_too_many_inadmissible_refits_leave_no_interval() -> None:
     _, result = nearly_improper(0.1)
     table = result.tidy()
     assert table[["conf_low", "conf_high"]].isna().all().all()
-    n = result.groups[0].n_inadmissible
+    n = result.undefined()[0][1]
     assert n > 40
     known = table["estimate"].notna()
     assert set(table.loc[known, "reason"]) == {f"undefined in {n} of 400 replicates"}
@@ -315,3 +315,107 @@ def test_missing_rows_are_dropped_and_counted_and_the_result_prints() -> None:
     assert "100 refits by subject (30 clusters)" in text
     assert "2 rows were left out" in text
     assert result.to_dict()["provenance"]["groups"][""]["n"] == len(table) - 2
+
+
+def test_more_replicates_are_those_of_one_call() -> None:
+    table = clips()
+    options = {"cluster": "subject", "group": "context", "seed": 3, "method": "bca"}
+    one = bootstrap_cfa(table, {"f": NAMES[:3]}, n_boot=300, **options)
+    two = bootstrap_cfa(table, {"f": NAMES[:3]}, n_boot=120, **options).extend(180)
+    assert one.replicates.tobytes() == two.replicates.tobytes()
+    pd.testing.assert_frame_equal(one.tidy(), two.tidy())
+    assert one.undefined() == two.undefined()
+
+
+def test_influence_is_the_model_without_each_subject() -> None:
+    table = clips()
+    # A subject in one context only.
+    table = table[(table["subject"] != "s03") | (table["context"] == "pain")]
+    result = bootstrap_cfa(table, {"f": NAMES[:3]}, cluster="subject", group="context", n_boot=0)
+    found = result.influence()
+    assert list(found) == ["context", "quantity", "term", "cluster", "estimate", "change",
+                           "influence"]  # fmt: skip
+    assert len(found) == 13 * (30 + 29)
+    rest = table[(table["context"] == "startle") & (table["subject"] != "s07")]
+    own = found.query("context == 'startle' and cluster == 's07'")["estimate"].to_numpy()
+    assert own == pytest.approx(lavaan_quantities(rest, NAMES[:3]), abs=LAVAAN)
+    assert not len(found.query("context == 'startle' and cluster == 's03'"))
+
+
+def test_simultaneous_intervals() -> None:
+    result = bootstrap_cfa(clips(4), {"f": NAMES}, cluster="subject", group="context", n_boot=999)
+    single, holm, largest = result, result.adjust("holm"), result.adjust("max_t")
+    # Four indicators of one quantity together, by Bonferroni; reliability stands alone.
+    wider = result.interval(confidence=1 - 0.05 / 4).tidy()
+    of_four = (wider["quantity"] != "score_reliability").to_numpy()
+    limits = ["conf_low", "conf_high"]
+    pd.testing.assert_frame_equal(holm.tidy().loc[of_four, limits], wider.loc[of_four, limits])
+    for one in (holm, largest):
+        alone = one.tidy().loc[~of_four, limits].to_numpy()
+        # Of 9,999 draws: the level of one test is met to a part of a hundred.
+        np.testing.assert_allclose(alone, single.tidy().loc[~of_four, limits], rtol=0.02)
+    # The largest of four is between one test and Bonferroni's four, but for its random draws.
+    below = [
+        (one.tidy()["estimate"] - one.tidy()["conf_low"])[of_four]
+        for one in (single, largest, holm)
+    ]
+    assert (1.05 * below[0] < below[1]).all()
+    assert (below[1] < 1.02 * below[2]).all()
+    assert list(largest.tidy().columns[-2:]) == ["reason", "adjustment"]
+    assert set(largest.tidy()["method"]) == {"max_t"}
+    again = bootstrap_cfa(clips(4), {"f": NAMES}, cluster="subject", group="context", n_boot=0,
+                          adjust="max_t")  # fmt: skip
+    pd.testing.assert_frame_equal(again.tidy()[limits], largest.tidy()[limits])
+
+
+def test_subjects_are_drawn_within_strata() -> None:
+    table = clips(3, ("pain",))
+    old = table["subject"] >= "s20"
+    result = bootstrap_cfa(
+        table, {"f": NAMES[:3]}, cluster="subject", stratify=np.where(old, "old", "young"),
+        n_boot=25, seed=5,
+    )  # fmt: skip
+    # Strata are sorted: s20 to s29 come first.
+    order = [f"s{i:02d}" for i in (*range(20, 30), *range(20))]
+    times = draw_counts((10, 20), 1, seed=5, first=24)[0]
+    drawn = [table[table["subject"] == who] for who, n in zip(order, times, strict=True)
+             for _ in range(n)]  # fmt: skip
+    wanted = lavaan_quantities(pd.concat(drawn, ignore_index=True), NAMES[:3])
+    assert result.replicates[24] == pytest.approx(wanted, abs=LAVAAN)
+    # Half of the jackknife variance is that within each stratum.
+    left = result.evidence.groups[0].values
+    error = np.sqrt(sum((n - 1) ** 2 / n * part.var(axis=1, ddof=1)
+                        for n, part in ((10, left[:, :10]), (20, left[:, 10:]))))  # fmt: skip
+    assert result.tidy()["std_error"].to_numpy() == pytest.approx(error, rel=1e-9)
+    with pytest.raises(DataError, match="stratum 'one' of 'stratify' has a single subject"):
+        bootstrap_cfa(table, {"f": NAMES[:3]}, cluster="subject",
+                      stratify=np.where(table["subject"] == "s01", "one", "more"))  # fmt: skip
+
+
+def test_what_ctrl_c_leaves_can_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = clips(3, ("pain",))
+    options = {"cluster": "subject", "n_boot": 400, "method": "percentile"}
+    whole = bootstrap_cfa(table, {"f": NAMES[:3]}, **options)
+    drawn = 0
+
+    def pressed(*args: object, **more: object) -> object:
+        nonlocal drawn
+        drawn += 1
+        if drawn == 2:
+            raise KeyboardInterrupt
+        return draw_counts(*args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("pyexpr.measurement.factor.refits.draw_counts", pressed)
+    with pytest.raises(Interrupted, match="after 64 of 400 replicates, and nothing is lost") as at:
+        bootstrap_cfa(table, {"f": NAMES[:3]}, **options)
+    kept = at.value.result
+    assert isinstance(kept, CFABootstrapResult)
+    assert kept.replicates.shape == (64, 13)
+    assert kept.extend(336).replicates.tobytes() == whole.replicates.tobytes()
+
+
+@pytest.mark.parametrize("method", ["basic", "normal", "studentized", "studentized_et"])
+def test_methods_that_do_not_serve_say_why(method: str) -> None:
+    result = bootstrap_cfa(clips(3, ("pain",)), {"f": NAMES[:3]}, cluster="subject", n_boot=40)
+    with pytest.raises(DataError, match=f"not '{method}': .*(range|refitted)"):
+        result.interval(method=method)

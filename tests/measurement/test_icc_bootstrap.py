@@ -42,7 +42,7 @@ def ratings(subjects: int = SUBJECTS, seed: int = 6, raters: int = 4) -> pd.Data
 def boot(frame: pd.DataFrame, **change: object) -> ICCResult:
     options: dict[str, object] = {
         "targets": "clip", "ratings": "score", "raters": "rater", "cluster": "subject",
-        "cluster_method": "bootstrap_t", "n_boot": DRAWS, "seed": 5,
+        "method": "studentized", "n_boot": DRAWS, "seed": 5,
     }  # fmt: skip
     return icc(frame, **(options | change))
 
@@ -125,7 +125,7 @@ def test_wide_and_long_and_shuffled_are_one() -> None:
     frame = ratings()
     wide = frame.pivot(index=["subject", "clip"], columns="rater", values="score").reset_index()
     wide = wide.drop(columns="clip").sample(frac=1, random_state=2)
-    options = {"cluster": "subject", "cluster_method": "bootstrap_t", "n_boot": DRAWS, "seed": 5}
+    options = {"cluster": "subject", "method": "studentized", "n_boot": DRAWS, "seed": 5}
     columns = ["estimate", "conf_low", "conf_high"]
     np.testing.assert_allclose(
         icc(wide, **options).tidy()[columns], boot(frame).tidy()[columns], rtol=SUMS
@@ -143,12 +143,12 @@ def test_groups_and_what_is_said() -> None:
     assert found.tidy()["conf_low"][1] == alone.tidy()["conf_low"][0]
     assert "bootstrap-t of 400 replicates" in found.notes()[0]
     said = found.provenance()
-    assert (said["cluster_method"], said["n_boot"], said["seed"]) == ("bootstrap_t", 400, 5)
+    assert (said["method"], said["n_boot"], said["seed"]) == ("studentized", 400, 5)
     assert found.tidy()["n_targets"].gt(20).all()
     other = boot(frame, by="context", form="ICC(1,k)", n_boot=400, seed=6)
     assert (other.tidy()["conf_low"] != found.tidy()["conf_low"]).all()
     jackknife = icc(frame, targets="clip", ratings="score", by="context", cluster="subject")
-    assert jackknife.provenance()["cluster_method"] == "jackknife"
+    assert jackknife.provenance()["method"] == "jackknife_t"
 
 
 def test_undefined_replicates_are_counted_and_too_many_leave_no_interval() -> None:
@@ -182,7 +182,7 @@ def test_degenerate_ratings() -> None:
 def test_agreement_has_the_interval_that_respects_raters_whichever_way_is_asked_for() -> None:
     for frame in (ratings(), ratings().iloc[3:]):
         ours = boot(frame, form="ICC(A,k)").tidy()
-        knife = boot(frame, form="ICC(A,k)", cluster_method="jackknife").tidy()
+        knife = boot(frame, form="ICC(A,k)", method="jackknife_t").tidy()
         pd.testing.assert_frame_equal(ours, knife)
         assert ours["method"].item() == METHOD_BOTH
 
@@ -190,7 +190,7 @@ def test_agreement_has_the_interval_that_respects_raters_whichever_way_is_asked_
 def test_wrong_arguments() -> None:
     frame = ratings()
     for change, match in (
-        ({"cluster_method": "bca"}, "cluster_method="),
+        ({"method": "bca"}, "method="),
         ({"cluster": None}, "name their column in cluster="),
         ({"cluster": False}, "name their column in cluster="),
         ({"n_boot": 10}, "at least 20"),
@@ -253,3 +253,73 @@ def test_an_upper_limit_beyond_all_numbers_is_said() -> None:
     assert row["conf_high"] == 1
     assert row["reason"] == "the subjects set no upper limit below 1"
     assert -1 <= row["conf_low"] < row["estimate"]
+
+
+def test_other_intervals_of_the_same_draws() -> None:
+    frame = pd.concat([ratings().assign(context="a"), ratings(seed=9).assign(context="b")])
+    options = {"targets": "clip", "ratings": "score", "raters": "rater", "by": "context",
+               "cluster": "subject", "n_boot": 300, "seed": 5}  # fmt: skip
+    knife, drawn = icc(frame, **options), icc(frame, method="studentized", **options)
+    pd.testing.assert_frame_equal(knife.interval(method="studentized").tidy(), drawn.tidy())
+    pd.testing.assert_frame_equal(drawn.interval(method="jackknife_t").tidy(), knife.tidy())
+    narrow = icc(frame, confidence=0.8, **options)
+    pd.testing.assert_frame_equal(knife.interval(confidence=0.8).tidy(), narrow.tidy())
+    more = icc(frame, method="studentized", **(options | {"n_boot": 500}))
+    pd.testing.assert_frame_equal(drawn.extend(200).tidy(), more.tidy())
+    assert (drawn.extend(200).replicates[:300] == drawn.replicates).all()
+
+
+@pytest.mark.parametrize("holes", [False, True])
+def test_influence_is_the_icc_without_each_subject(holes: bool) -> None:
+    frame = ratings().iloc[3:] if holes else ratings()
+    options = {"targets": "clip", "ratings": "score", "raters": "rater"}
+    found = icc(frame, cluster="subject", **options)
+    table = found.influence()
+    labels = sorted(frame["subject"].unique())
+    k = found.tidy().set_index("form")["k"]
+    for who in (labels[0], labels[-1]):
+        rest = frame[frame["subject"] != who]
+        for form in ("ICC(1,1)", "ICC(1,k)", "ICC(A,1)", "ICC(A,k)", "ICC(C,1)", "ICC(C,k)"):
+            wanted = icc(rest, cluster=False, k=k[form], form=form, **options).tidy()
+            own = table.query("form == @form and cluster == @who")
+            # REML is minimised to 1e-8.
+            assert own["estimate"].item() == pytest.approx(wanted["estimate"].item(), rel=1e-6)
+    whole = table["estimate"] - table["change"]
+    estimate = found.tidy().set_index("form")["estimate"]
+    np.testing.assert_allclose(whole, table["form"].map(estimate), rtol=1e-6)
+    np.testing.assert_allclose(table["influence"], (1 - len(labels)) * table["change"])
+
+
+def test_replicates_are_iccs_of_drawn_subjects() -> None:
+    frame = ratings()
+    found = boot(frame, n_boot=40)
+    times = draw_counts((SUBJECTS,), 1, seed=5, first=7)[0]
+    wanted = icc(drawn(frame, times), targets="clip", ratings="score", raters="rater",
+                 cluster=False)  # fmt: skip
+    assert found.replicates.shape == (40, 6)
+    # At one rating: the number of ratings that the average forms are shown at is the data's.
+    single = [0, 2, 4]
+    np.testing.assert_allclose(
+        found.replicates[7, single], wanted.tidy()["estimate"].to_numpy()[single], rtol=SUMS
+    )
+
+
+def test_what_an_icc_has_not_is_said() -> None:
+    frame = ratings()
+    for change, match in (
+        ({"stratify": "subject"}, r"icc\(\) takes no stratify=: .* by= analyses groups"),
+        ({"adjust": "holm"}, r"icc\(\) takes no adjust=: .* confidence=1 - 0.05/m"),
+        ({"n_threads": 2}, r"icc\(\) takes no n_threads="),
+        ({"cluster_method": "jackknife"}, r"no cluster_method= any more: it is method= now"),
+        ({"method": "bootstrap_t"}, "is method='studentized' now"),
+        ({"method": "jackknife"}, "is method='jackknife_t' now"),
+    ):
+        with pytest.raises(DataError, match=match):
+            boot(frame, **change)
+    with pytest.raises(DataError, match=r"confidence=1 - 0.05/m"):
+        boot(frame).adjust("holm")
+    alone = icc(frame, targets="clip", ratings="score", cluster=False)
+    for asked in (alone.influence, lambda: alone.replicates, lambda: alone.extend(5)):
+        with pytest.raises(DataError, match="name their column in cluster="):
+            asked()
+    assert alone.interval(confidence=0.8).tidy()["conf_low"].gt(alone.tidy()["conf_low"]).all()

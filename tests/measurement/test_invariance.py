@@ -464,3 +464,63 @@ def test_sums_are_fitted_as_drawn() -> None:
         np.testing.assert_allclose(found, wanted, rtol=1e-10)
     with pytest.raises(DataError, match="do not have shape"):
         fit_sums(sums[:, 1:], 3)
+
+
+def test_contrasts_judged_together() -> None:
+    single = ours()
+    holm, largest = single.adjust("holm"), single.adjust("max_t")
+    table = single.contrasts()
+    for level in ("metric", "scalar"):
+        rows = (table["level"] == level).to_numpy()
+        m = int(rows.sum())
+        wider = single.interval(confidence=1 - 0.05 / m).contrasts()
+        limits = ["conf_low", "conf_high"]
+        pd.testing.assert_frame_equal(holm.contrasts().loc[rows, limits], wider.loc[rows, limits])
+        np.testing.assert_array_equal(
+            holm.contrasts().loc[rows, "p_adjusted"], table.loc[rows, "p_adjusted"]
+        )
+    found = largest.contrasts()
+    assert (found["p_adjusted"] <= holm.contrasts()["p_adjusted"] + 0.02).all()
+    assert (found["p_adjusted"] >= found["p_value"] - 0.02).all()
+    outside = (found["conf_low"] > 0) | (found["conf_high"] < 0)
+    assert ((found["p_adjusted"] <= 0.05) == outside).all()
+    assert found.columns[-1] == "adjustment"
+    again = ours(adjust="max_t", seed=0).contrasts()
+    pd.testing.assert_frame_equal(again, found)
+    assert "simultaneous, by max-T" in " ".join(
+        text.get_text() for text in largest.plot().legends[0].get_texts()
+    )
+
+
+def test_influence_is_the_contrasts_without_each_subject() -> None:
+    table = rows()
+    result = ours(table)
+    found = result.influence()
+    who = sorted(table["subject"].unique())[3]
+    rest = ours(table[table["subject"] != who]).contrasts()
+    own = found[found["cluster"] == who]
+    # Two fits by the same kernel, from other sums.
+    np.testing.assert_allclose(own["estimate"], rest["estimate"], rtol=1e-6, atol=1e-8)
+    keys = ["level", "term", "contrast"]
+    assert own[keys].values.tolist() == rest[keys].values.tolist()
+    # Their squares give the standard error.
+    G = table["subject"].nunique()
+    centred = found.groupby(keys, sort=False)["influence"].agg(
+        lambda x: np.sqrt(((x - x.mean()) ** 2).sum() / (G * (G - 1)))
+    )
+    np.testing.assert_allclose(centred, result.contrasts()["std_error"], rtol=1e-9)
+
+
+def test_what_invariance_has_not_is_said() -> None:
+    for option in ("n_boot", "method", "stratify", "progress"):
+        with pytest.raises(DataError, match=rf"^invariance\(\) takes no {option}=: "):
+            ours(**{option: 5})
+    result = ours()
+    with pytest.raises(DataError, match=r"nothing to add to: .* leaves out each in turn"):
+        result.extend(10)
+    with pytest.raises(DataError, match="there are no replicates"):
+        _ = result.replicates
+    with pytest.raises(DataError, match="can only be 'jackknife_t', not 'bca'"):
+        result.interval(method="bca")
+    with pytest.raises(DataError, match="adjust="):
+        ours(adjust="bonferroni")

@@ -46,9 +46,11 @@ def test_contexts_and_scores_point_one_way(engine: str) -> None:
 def test_replicates_and_the_jackknife_agree_with_the_whole_sample() -> None:
     data = balanced()
     found = bootstrap_cfa(data, MODEL, cluster="subject", group="context", n_boot=300)
-    for group in found.groups:
-        for draws in (group.replicates, group.jackknife):
-            assert (np.sign(draws[:, :4]) == np.sign(KEYS)).all()
+    for rows, replicates in zip(
+        found.evidence.groups, np.split(found.evidence.replicates, 2), strict=True
+    ):
+        for draws in (replicates, rows.values):
+            assert (np.sign(draws[:4].T) == np.sign(KEYS)).all()
     table = found.interval(method="percentile").tidy().query("quantity == 'loading'")
     assert table["std_error"].max() < 0.12
     assert "'happy' is high" in " ".join(found.notes())

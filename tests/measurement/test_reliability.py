@@ -509,7 +509,7 @@ def test_arguments_of_the_wrong_kind() -> None:
     with pytest.raises(DataError, match="cluster= names the column of the subjects"):
         icc(long, cluster=True, **ask)  # type: ignore[arg-type]
     with pytest.raises(DataError, match=r"n_boot= must be a whole number"):
-        icc(long, cluster="subject", cluster_method="bootstrap_t", n_boot=500.5, **ask)
+        icc(long, cluster="subject", method="studentized", n_boot=500.5, **ask)
     with pytest.raises(DataError, match=r"confidence= must .*, not '0\.95'"):
         icc(long, confidence="0.95", **ask)  # type: ignore[arg-type]
 

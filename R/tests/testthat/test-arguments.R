@@ -8,7 +8,9 @@ elsewhere <- list(
 # What R adds.
 ours <- list(
   compare_models = c("data", "rows"), cluster_bootstrap = "data", context_coefficients = c("data", "features"),
-  fit_cfa = "factor", bootstrap_cfa = "factor", invariance = "factor", split_subjects = "data"
+  fit_cfa = "factor", bootstrap_cfa = "factor", invariance = "factor", split_subjects = "data",
+  # The former name of `method`, which Python answers without naming it among its arguments.
+  icc = "cluster_method"
 )
 theirs <- c(fit_cfa = "cfa")
 
@@ -129,4 +131,11 @@ def default(function, name):
       expect_equal(given[[name]], wanted, info = paste(verb, name))
     }
   }
+})
+
+test_that("icc() answers the former name of `method`", {
+  expect_error(
+    icc(data.frame(a = 1:3, b = 3:1), cluster_method = "jackknife"), "it is `method` now",
+    fixed = TRUE
+  )
 })

@@ -19,13 +19,14 @@ from pyexpr.inference.bootstrap.plot import statistics_figure
 from pyexpr.inference.clusters import (
     check_enough,
     read_clusters,
-    read_strata,
     warn_of_few_clusters,
 )
 from pyexpr.resampling.intervals.evidence import NOT_JUDGED, Evidence, JackknifeGroup
 from pyexpr.resampling.intervals.jackknife import knife_of
 from pyexpr.resampling.intervals.methods import check_method
+from pyexpr.resampling.multiplicity import check_rule
 from pyexpr.resampling.result import ErrorsWithin, ReplicatedResult, completed
+from pyexpr.resampling.strata import read_strata
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
 _FAR_APART = 1.5
 # With fewer clusters the two differ for any statistic.
 _FEWEST = 12
+NOTHING_TESTED = (
+    "adjust judges tests together, and there are none: nothing was tested; ask for "
+    "null=, the value to test against"
+)
 # Replicates that tell a standard deviation to a tenth.
 _ENOUGH = 100
 
@@ -150,10 +155,7 @@ class BootstrapResult(ReplicatedResult):
     def families(self) -> list[NDArray[np.int64]]:
         """Return all statistics as one family."""
         if np.isnan(self.evidence.null).all():
-            raise DataError(
-                "adjust judges tests together, and there are none: nothing was tested; ask for "
-                "null=, the value to test against"
-            )
+            raise DataError(NOTHING_TESTED)
         return [np.arange(len(self.terms))]
 
     def notes(self) -> tuple[str, ...]:
@@ -203,6 +205,7 @@ def cluster_bootstrap(
     confidence: float = 0.95,
     null: float | None = None,
     stratify: str | ArrayLike | None = None,
+    adjust: str | None = None,
     seed: int = 0,
     n_threads: int | None = None,
     progress: bool | None = None,
@@ -244,6 +247,8 @@ def cluster_bootstrap(
         replicates.
     null : float, optional
         Value to test; without one there is no p-value.
+    adjust : {None, "holm", "max_t"}
+        Judge all statistics together, as `BootstrapResult.adjust`; needs `null`.
     n_threads : int, optional
         For compiled statistics, by default one per core; the result does not depend on it.
     progress : bool, optional
@@ -288,6 +293,10 @@ def cluster_bootstrap(
     check_method(method, confidence, n_boot)
     if null is not None and not is_number(null):
         raise DataError(f"null= must be a finite number, or None to test nothing, not {null!r}")
+    if adjust is not None:
+        check_rule(adjust)
+        if null is None:
+            raise DataError(NOTHING_TESTED)
     n_threads = checked_threads(n_threads)
     if not len(frame):
         raise DataError(f"{called(frame, TABLE)} has no rows")
@@ -329,4 +338,4 @@ def cluster_bootstrap(
         cluster_name=name,
         n=len(frame),
     )
-    return completed(result, int(n_boot), method, confidence, None)
+    return completed(result, int(n_boot), method, confidence, adjust)

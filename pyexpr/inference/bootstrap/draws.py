@@ -12,11 +12,11 @@ import numpy as np
 
 from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError, listed
-from pyexpr.base.tables import numeric_column
+from pyexpr.base.tables import check_flat_columns, numeric_column
 from pyexpr.core import compiled_statistic as native
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.compiled_statistic import ClusteredRows, CompiledStatistic
-from pyexpr.inference.arguments import check_flat_columns, checked_names
+from pyexpr.inference.arguments import checked_names
 from pyexpr.inference.bootstrap.compiled import compile_statistic, is_compiled
 from pyexpr.resampling.result import Drawn, in_pieces
 

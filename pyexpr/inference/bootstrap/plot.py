@@ -9,6 +9,7 @@ import numpy as np
 
 from pyexpr.figures import plotting
 from pyexpr.figures.forest import Axis, Forest, interval_told, items_of, shown_names
+from pyexpr.resampling.multiplicity import told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,6 @@ def statistics_figure(
     return Forest(
         items=items_of(table, label=lambda row: shown(row["term"])),
         axes={"": Axis(line=line)},
-        level=interval_told(confidence, table["method"]),
+        level=interval_told(confidence, [*table["method"], *told(table.get("adjustment", ()))]),
         axis_name="Estimate",
     ).figure(width_mm)

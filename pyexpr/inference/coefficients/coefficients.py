@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.checks import checked_threads, confidence_level, whole_number
+from pyexpr.base.checks import checked_threads, confidence_level, further_replicates, whole_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, counted, listed
+from pyexpr.base.options import explains
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
@@ -21,7 +22,7 @@ from pyexpr.inference.clusters import warn_of_few_subjects_for_slopes
 from pyexpr.inference.coefficients.cluster_ols import CORRECTIONS
 from pyexpr.inference.coefficients.data import as_fitted, read_data
 from pyexpr.inference.coefficients.evidence import CoefficientEvidence
-from pyexpr.inference.coefficients.fit import fitted_weights, weight_differences
+from pyexpr.inference.coefficients.fit import WeightDraws, fit_model, weight_draws
 from pyexpr.inference.coefficients.penalised import N_FOLDS, read_penalties
 from pyexpr.inference.coefficients.slopes import (
     INTERCEPTS,
@@ -32,11 +33,13 @@ from pyexpr.inference.coefficients.slopes import (
 from pyexpr.inference.coefficients.tables import (
     coefficient_table,
     contrast_table,
+    influence_table,
     omnibus_table,
     slope_covariance,
     wild_table,
 )
-from pyexpr.resampling.multiplicity import ADJUSTMENTS
+from pyexpr.resampling.multiplicity import check_rule
+from pyexpr.resampling.result import stopped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +47,16 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from pyexpr.base.foreign import FrameLike
+
+_METHODS_APART = (
+    "weights are described by percentiles of refits, and slopes tested by Student's t with the "
+    "variance that cr= names; tests= chooses how slopes are estimated"
+)
+_NOT_TAKEN = {
+    "method": _METHODS_APART,
+    "stratify": "variances of slopes are of subjects from one population, and strata were not "
+    "studied",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -63,10 +76,13 @@ class CoefficientResult(CoefficientEvidence, Result):
         Of each context, then over all; with their replicates.
     spaces : tuple of SlopeSpace
         The slopes of the contexts, jointly; then those over all.
+    draws : WeightDraws
+        Makes more replicates.
     intercepts : str
         "context" or "common": of the slopes over all.
     """
 
+    draws: WeightDraws
     retuned: bool
     why_desparsified: tuple[str, ...]
     intercepts: str = "context"
@@ -164,9 +180,62 @@ class CoefficientResult(CoefficientEvidence, Result):
             A family with a slope on fewer than 10 effective subjects is judged by ``holm``
             all the same, and the column adjustment says so.
         """
-        if rule not in ADJUSTMENTS:
-            raise DataError(f"rule= must be one of {listed(ADJUSTMENTS)}, not {rule!r}")
+        check_rule(rule)
         return replace(self, rule=rule)
+
+    def interval(
+        self, *, method: str | None = None, confidence: float | None = None
+    ) -> CoefficientResult:
+        """Return the same with intervals at another level, from the same refits.
+
+        Parameters
+        ----------
+        method : None
+            There is one method for weights and one for slopes.
+        confidence : float, optional
+            By default the one at hand.
+        """
+        if method is not None:
+            raise DataError(f"method= cannot be chosen here: {_METHODS_APART}")
+        level = self.confidence if confidence is None else confidence_level(confidence)
+        return replace(self, confidence=level)
+
+    @stoppable("replicates were added", kept="the result is as it was", hands_over=True)
+    def extend(self, n: int) -> CoefficientResult:
+        """Return the result with `n` more refits: as if all had been asked for at once.
+
+        Raises
+        ------
+        Interrupted
+            If Ctrl-C is pressed; its ``result`` has the replicates made until then.
+        """
+        n = further_replicates(n)
+        more = self.draws.replicates(self.n_boot, n)
+        weights = tuple(
+            replace(own, replicates=np.concatenate([own.replicates, values]))
+            for own, values in zip(self.weights, more.weights, strict=True)
+        )
+        added = self.draws.differences(more)
+        differences = {
+            pair: old if isinstance(old, str) else np.concatenate([old, added[pair]])
+            for pair, old in self.differences.items()
+        }
+        made = len(weights[0].replicates)
+        result = replace(self, weights=weights, differences=differences, n_boot=made)
+        if made < self.n_boot + n:
+            raise stopped(made, self.n_boot + n, result)
+        return result
+
+    def influence(self) -> pd.DataFrame:
+        """Return what each subject adds to each tested slope, one row per slope and subject.
+
+        Columns: context, feature, cluster, influence: the empirical influence value, (G - 1)
+        times by how much the slope falls where the subject is left out, G the subjects of the
+        context. Of least squares it is that of the corrected residuals: with ``cr="CR3"``
+        exactly the subject left out, with the others near it. Slopes that are not tested have no
+        rows.
+        """
+        return influence_table(self)
 
     def wild(self, *, n_boot: int = 9999, seed: int | None = None) -> pd.DataFrame:
         """Test slopes and contrasts by the wild cluster bootstrap, the null imposed.
@@ -357,7 +426,8 @@ class CoefficientResult(CoefficientEvidence, Result):
         return replace(result, remarks=(*result.remarks, remark))
 
 
-@stoppable("coefficients were estimated")
+@stoppable("coefficients were estimated", hands_over=True)
+@explains(not_taken=_NOT_TAKEN)
 def context_coefficients(
     X: FrameLike | NDArray[Any],
     y: ArrayLike,
@@ -376,7 +446,9 @@ def context_coefficients(
     tests: str | None = None,
     intercepts: str = "context",
     n_folds: int = N_FOLDS,
+    adjust: str | None = None,
     n_threads: int | None = None,
+    progress: bool | None = None,
 ) -> CoefficientResult:
     """Estimate coefficients per context and over all, describe the weights, test the slopes.
 
@@ -419,13 +491,18 @@ def context_coefficients(
         of them. The weights over all are those of one model with one intercept.
     n_folds : int
         Folds of subjects to tune by.
+    adjust : {None, "holm", "max_t"}
+        Judge tests together, as `CoefficientResult.adjust`.
     n_threads : int, optional
         The numbers do not depend on it.
+    progress : bool, optional
+        Show a bar; by default on a terminal, once a second has passed.
 
     Returns
     -------
     CoefficientResult
-        ``tidy()``, ``contrasts()``, ``omnibus()``, ``adjust()``, ``wild()``, ``plot()``.
+        ``tidy()``, ``contrasts()``, ``omnibus()``, ``adjust()``, ``wild()``, ``interval()``,
+        ``extend()``, ``influence()``, ``replicates()``, ``plot()``.
         For a fitted `ContextualRegressor`: ``context_coefficients.from_model``, which is
         `CoefficientResult.from_model`.
 
@@ -434,6 +511,8 @@ def context_coefficients(
     DataError, ColumnError
         If columns are missing or not numbers, a context has one subject, an option makes
         no sense, or (with ``tests="least_squares"``) columns are linearly dependent.
+    Interrupted
+        If Ctrl-C is pressed; once replicates are made, its ``result`` has those made until then.
 
     Warns
     -----
@@ -476,6 +555,8 @@ def context_coefficients(
     _check_options(n_boot, confidence, cr, tests, n_folds)
     if intercepts not in INTERCEPTS:
         raise DataError(f"intercepts= must be one of {listed(INTERCEPTS)}, not {intercepts!r}")
+    if adjust is not None:
+        check_rule(adjust)
     key = checked_seed(seed)
     n_threads = checked_threads(n_threads)
     data = read_data(X, y, context=context, cluster=cluster, y_pooled=y_pooled, rows=rows)
@@ -485,9 +566,12 @@ def context_coefficients(
     )
     if retune and all(penalty.fixed for penalty in penalties):
         raise DataError("retune=True needs a grid: give several values of alpha= or l1_ratio=")
-    fitted = []
-    for model, penalty in zip(data.models, penalties, strict=True):
-        fitted.append(fitted_weights(data, model, penalty, n_boot, retune, n_folds, key, n_threads))
+    fitted = [
+        fit_model(
+            data, model, penalty, retune=retune, n_folds=n_folds, seed=key, n_threads=n_threads
+        )
+        for model, penalty in zip(data.models, penalties, strict=True)
+    ]
     groups = [data.contexts, *([(ALL,)] if len(data.contexts) > 1 else [])]
     spaces, reasons = [], []
     for models in groups:
@@ -501,18 +585,28 @@ def context_coefficients(
                 intercepts=intercepts,
             )
         )  # fmt: skip
-    return CoefficientResult(
+    draws = weight_draws(data, fitted, retune=retune, seed=key, progress=progress)
+    drawn = draws.replicates(0, int(n_boot))
+    made = len(drawn.weights[0])
+    result = CoefficientResult(
         data=data,
-        weights=tuple(weights for _, weights in fitted),
+        weights=tuple(
+            one.weights(values) for one, values in zip(fitted, drawn.weights, strict=True)
+        ),
         spaces=tuple(spaces),
-        differences=weight_differences(data, fitted, n_boot, retune, key),
+        differences=draws.differences(drawn),
+        draws=draws,
         confidence=float(confidence),
         seed=key,
-        n_boot=int(n_boot),
+        n_boot=made,
+        rule=adjust,
         retuned=bool(retune),
         why_desparsified=tuple(reasons),
         intercepts=intercepts,
     )
+    if made < n_boot:
+        raise stopped(made, int(n_boot), result)
+    return result
 
 
 # The same by either name: a model is fitted before its coefficients are asked for.

@@ -1,18 +1,19 @@
-"""From checked rows to weights with their replicates, slopes and differences."""
+"""From checked rows to weights, their replicates and the differences between contexts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from pyexpr.base.errors import DataError
-from pyexpr.base.progress import pieces
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.inference.coefficients.data import CoefficientData
-from pyexpr.inference.coefficients.penalised import PenalisedModel, Penalty, Weights
+from pyexpr.inference.coefficients.penalised import FittedModel, PenalisedModel, Penalty
+from pyexpr.resampling.result import in_pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,55 +22,117 @@ _DIFFERENT_LABELS = "the contexts' weights are of different labels"
 _DIFFERENT_PENALTIES = "the contexts' weights have different penalties"
 
 
-def fitted_weights(
+def fit_model(
     data: CoefficientData,
     model: str,
     penalty: Penalty,
-    n_boot: int,
+    *,
     retune: bool,
     n_folds: int,
     seed: int,
     n_threads: int | None,
-) -> tuple[PenalisedModel, Weights]:
-    """Fit the weights of one model, on all its subjects and on resamples of them."""
+) -> FittedModel:
+    """Fit the weights of one model on all its subjects."""
     rows = data.rows(model)
-    own = PenalisedModel(data.X[rows], data.label(model)[rows], data.subject[rows], n_threads)
+    own = PenalisedModel.of(data.X[rows], data.label(model)[rows], data.subject[rows], n_threads)
     try:
-        return own, own.fitted(penalty, n_boot, retune=retune, n_folds=n_folds, seed=seed)
+        return own.fitted(penalty, retune=retune, n_folds=n_folds, seed=seed)
     except DataError as error:
         raise DataError(f"context {model!r}: {error}") from error
 
 
-def weight_differences(
+class DrawnWeights(NamedTuple):
+    """Replicates of the weights of every model (n, p), and of differences between contexts.
+
+    `differences` holds those, (n, p), whose contexts do not have the same subjects: each pair
+    is drawn from the subjects of both.
+    """
+
+    weights: list[NDArray[np.float64]]
+    differences: dict[tuple[int, int], NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class WeightDraws:
+    """Refits of all models on drawn subjects, any range of them.
+
+    Attributes
+    ----------
+    models : tuple of FittedModel
+        Of each context, then over all.
+    incomparable : mapping
+        Of pairs of contexts whose weights are not comparable: why.
+    pairs : tuple
+        Of the others.
+    seed : int
+    progress : bool, optional
+        Whether to show a bar.
+    """
+
+    models: tuple[FittedModel, ...]
+    incomparable: Mapping[tuple[int, int], str]
+    pairs: tuple[tuple[int, int], ...]
+    seed: int
+    progress: bool | None
+
+    def replicates(self, first: int, n: int) -> DrawnWeights:
+        """Return replicates `first` to ``first + n - 1``, or those made when Ctrl-C was pressed."""
+        p = len(self.models[0].estimate)
+        weights = [np.empty((n, p)) for _ in self.models]
+        apart = [pair for pair in self.pairs if not self._alike(*pair)]
+        differences = {pair: np.empty((n, p)) for pair in apart}
+
+        def fill(at: int, size: int) -> None:
+            for model, values in zip(self.models, weights, strict=True):
+                values[at : at + size] = model.drawn(size, self.seed, first + at)
+            for pair, values in differences.items():
+                values[at : at + size] = self._difference(pair, first + at, size)
+
+        done = in_pieces(n, fill, start=64, show=self.progress)
+        return DrawnWeights(
+            [values[:done] for values in weights],
+            {pair: values[:done] for pair, values in differences.items()},
+        )
+
+    def differences(self, drawn: DrawnWeights) -> dict[tuple[int, int], NDArray[np.float64] | str]:
+        """Return, per pair of contexts, replicates of the difference, or why there are none."""
+        found: dict[tuple[int, int], NDArray[np.float64] | str] = dict(self.incomparable)
+        for a, b in self.pairs:
+            alike = self._alike(a, b)
+            found[a, b] = drawn.weights[a] - drawn.weights[b] if alike else drawn.differences[a, b]
+        return found
+
+    def _alike(self, a: int, b: int) -> bool:
+        """Say whether two contexts have the same subjects, who are drawn together anyhow."""
+        return np.array_equal(self.models[a].model.subjects, self.models[b].model.subjects)
+
+    def _difference(self, pair: tuple[int, int], first: int, n: int) -> NDArray[np.float64]:
+        one, other = (self.models[k] for k in pair)
+        union = np.union1d(one.model.subjects, other.model.subjects)
+        counts = draw_counts((len(union),), n, seed=self.seed, first=first).astype(np.int64)
+        weights = [
+            each.refits(np.ascontiguousarray(counts[:, np.isin(union, each.model.subjects)]))
+            for each in (one, other)
+        ]
+        return np.asarray(weights[0] - weights[1])
+
+
+def weight_draws(
     data: CoefficientData,
-    fitted: Sequence[tuple[PenalisedModel, Weights]],
-    n_boot: int,
+    fitted: Sequence[FittedModel],
+    *,
     retune: bool,
     seed: int,
-) -> dict[tuple[int, int], NDArray[np.float64] | str]:
-    """Return, per pair of contexts, replicates of the difference of weights, or why there are none.
-
-    Subjects are drawn for both contexts at once.
-    """
-    found: dict[tuple[int, int], NDArray[np.float64] | str] = {}
+    progress: bool | None,
+) -> WeightDraws:
+    """Return how the weights of these models, and their differences, are drawn."""
+    incomparable, pairs = {}, []
     for a, b in combinations(range(len(data.contexts)), 2):
-        (one, first), (other, second) = fitted[a], fitted[b]
+        first, second = fitted[a], fitted[b]
         if data.y is not data.y_tested:
-            found[a, b] = _DIFFERENT_LABELS
+            incomparable[a, b] = _DIFFERENT_LABELS
         elif retune or (first.alpha, first.l1_ratio) != (second.alpha, second.l1_ratio):
-            found[a, b] = _DIFFERENT_PENALTIES
-        elif np.array_equal(one.subjects, other.subjects):
-            found[a, b] = first.replicates - second.replicates
+            incomparable[a, b] = _DIFFERENT_PENALTIES
         else:
-            union = np.union1d(one.subjects, other.subjects)
-            pair = np.empty((2, n_boot, one.products.n_features))
-            for at, size in pieces(n_boot, start=64, label="refitting", show=False):
-                counts = draw_counts((len(union),), size, seed=seed, first=at).astype(np.int64)
-                for k, (model, weights) in enumerate((fitted[a], fitted[b])):
-                    pair[k, at : at + size] = model.refits(
-                        np.ascontiguousarray(counts[:, np.isin(union, model.subjects)]),
-                        weights.alpha,
-                        weights.l1_ratio,
-                    )
-            found[a, b] = pair[0] - pair[1]
-    return found
+            pairs.append((a, b))
+    return WeightDraws(tuple(fitted), incomparable, tuple(pairs), seed, progress)

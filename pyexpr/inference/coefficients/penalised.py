@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
-from pyexpr.base.progress import pieces
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.elastic_net import (
     CrossProducts,
@@ -147,33 +146,40 @@ class Weights:
     replicates: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
 class PenalisedModel:
     """An elastic net on the rows of some subjects, ready for any number of refits.
 
-    Parameters
+    Attributes
     ----------
-    X : ndarray, shape (n, p)
-    y : ndarray, shape (n,)
-    codes : ndarray of int, shape (n,)
-        The subject of each row, among `n_subjects`.
+    subjects : (G,) int64
+        Codes of the subjects who have rows, sorted.
+    products : CrossProducts
+    n_rows : (G,) int64
+    n_threads : int, optional
     """
 
-    def __init__(
-        self,
+    subjects: NDArray[np.int64]
+    products: CrossProducts
+    n_rows: NDArray[np.int64]
+    n_threads: int | None
+
+    @classmethod
+    def of(
+        cls,
         X: NDArray[np.float64],
         y: NDArray[np.float64],
         codes: NDArray[np.int64],
         n_threads: int | None,
-    ) -> None:
-        self.subjects, own = np.unique(codes, return_inverse=True)
-        self.products: CrossProducts = cross_products(X, y, own.reshape(-1), len(self.subjects))
-        self.n_rows = np.bincount(own.reshape(-1))
-        self.n_threads = n_threads
+    ) -> PenalisedModel:
+        """From rows (n, p), labels (n,) and the subject's code of each row, (n,)."""
+        subjects, own = np.unique(codes, return_inverse=True)
+        places = own.reshape(-1)
+        products = cross_products(X, y, places, len(subjects))
+        return cls(subjects, products, np.bincount(places), n_threads)
 
-    def fitted(
-        self, penalty: Penalty, n_boot: int, *, retune: bool, n_folds: int, seed: int
-    ) -> Weights:
-        """Fit on all subjects and on resamples; tune by folds of subjects where asked."""
+    def fitted(self, penalty: Penalty, *, retune: bool, n_folds: int, seed: int) -> FittedModel:
+        """Fit on all subjects; tune by folds of subjects where asked, in every refit anew."""
         G = self.products.n_clusters
         everyone = np.ones((1, G), dtype=np.int64)
         fold = None
@@ -185,23 +191,13 @@ class PenalisedModel:
                 )
             # Made of subjects before any is drawn: copies of one stay in one fold.
             fold = folds_of(G, min(n_folds, G), seed, n_rows=self.n_rows)
-        estimate, chosen = self._solve(everyone, penalty, fold)
+        estimate, chosen = self.solve(everyone, penalty, fold)
         alpha, l1_ratio = penalty.alphas[chosen[0, 0]], penalty.l1_ratios[chosen[0, 1]]
         anew = retune and fold is not None
         best = Penalty((alpha,), (l1_ratio,))
-        replicates = np.empty((n_boot, self.products.n_features))
-        # In pieces: the counts of a million resamples would fill the memory.
-        for first, size in pieces(n_boot, start=64, label="refitting", show=False):
-            counts = draw_counts((G,), size, seed=seed, first=first).astype(np.int64)
-            weights, _ = self._solve(counts, penalty if anew else best, fold if anew else None)
-            replicates[first : first + size] = weights
-        return Weights(estimate[0], alpha, l1_ratio, replicates)
-
-    def refits(
-        self, counts: NDArray[np.int64], alpha: float, l1_ratio: float
-    ) -> NDArray[np.float64]:
-        """Return the weights of each resample (B, p), at one penalty."""
-        return self._solve(counts, Penalty((alpha,), (l1_ratio,)), None)[0]
+        return FittedModel(
+            self, estimate[0], alpha, l1_ratio, penalty if anew else best, fold if anew else None
+        )
 
     def slopes(
         self, counts: NDArray[np.int64], alpha: float, l1_ratio: float
@@ -210,7 +206,7 @@ class PenalisedModel:
         fits = self._grid(counts, Penalty((alpha,), (l1_ratio,)))
         return np.where(fits.converged[:, 0], fits.coef[:, 0, 0] / fits.scale, np.nan)
 
-    def _solve(
+    def solve(
         self, counts: NDArray[np.int64], penalty: Penalty, fold: NDArray[np.int64] | None
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return weights (B, p) at the penalty chosen for each resample, (B, 2)."""
@@ -241,6 +237,42 @@ class PenalisedModel:
             l1_ratio=penalty.l1_ratios,
             n_threads=self.n_threads,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class FittedModel:
+    """A model with its weights on all subjects, and how they are refitted on others.
+
+    Attributes
+    ----------
+    model : PenalisedModel
+    estimate : ndarray, shape (p,)
+    alpha, l1_ratio : float
+        The penalty of the estimate.
+    penalty : Penalty
+        That of refits; the whole grid where each chooses anew, by `fold`.
+    fold : ndarray of int, shape (G,), optional
+    """
+
+    model: PenalisedModel
+    estimate: NDArray[np.float64]
+    alpha: float
+    l1_ratio: float
+    penalty: Penalty
+    fold: NDArray[np.int64] | None
+
+    def refits(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the weights of each resample (B, p); NaN where there is no solution."""
+        return self.model.solve(counts, self.penalty, self.fold)[0]
+
+    def drawn(self, n: int, seed: int, first: int) -> NDArray[np.float64]:
+        """Return the weights of resamples `first` to ``first + n - 1``, (n, p)."""
+        G = self.model.products.n_clusters
+        return self.refits(draw_counts((G,), n, seed=seed, first=first).astype(np.int64))
+
+    def weights(self, replicates: NDArray[np.float64]) -> Weights:
+        """Return the weights with these replicates."""
+        return Weights(self.estimate, self.alpha, self.l1_ratio, replicates)
 
 
 def _lowest(errors: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -18,9 +18,8 @@ from pyexpr.inference.coefficients.leverage import (
     few_subjects_df,
     support_of,
 )
-from pyexpr.inference.coefficients.penalised import PenalisedModel, Weights
-from pyexpr.resampling.multiplicity import holm
-from pyexpr.resampling.simultaneous import simultaneous
+from pyexpr.inference.coefficients.penalised import FittedModel, PenalisedModel
+from pyexpr.resampling.multiplicity import Adjusted, adjust_contrasts
 from pyexpr.resampling.tests import ContrastTests, WaldTest
 
 if TYPE_CHECKING:
@@ -124,22 +123,13 @@ class SlopeSpace:
         rule: str,
         confidence: float,
         seed: int,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    ) -> Adjusted:
         """Return p-values and limits of one family of contrasts, judged together."""
-        m = len(contrasts)
-        p, low, high = np.full((3, m), np.nan)
-        tested = np.flatnonzero(~np.isnan(tests.p_value))
-        if not len(tested):
-            return p, low, high
-        if rule == "holm":
-            p = holm(tests.p_value)
-            low, high = tests.limits(1 - (1 - confidence) / len(tested))
-            return p, low, high
-        some = np.array([contrasts[int(i)] for i in tested])
-        found = simultaneous(self.slopes.influences(some), tests.p_value[tested], confidence, seed)
-        p[tested] = found.p_adjusted
-        low, high = tests.limits(found.confidence)
-        return p, low, high
+
+        def influence(tested: NDArray[np.int64]) -> NDArray[np.float64]:
+            return self.slopes.influences(np.array([contrasts[int(i)] for i in tested]))
+
+        return adjust_contrasts(tests, influence, rule, confidence, seed)
 
 
 def condition(X: NDArray[np.float64]) -> float:
@@ -177,7 +167,7 @@ def within(values: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.
 def slope_space(
     data: CoefficientData,
     models: Sequence[str],
-    fitted: Sequence[tuple[PenalisedModel, Weights]],
+    fitted: Sequence[FittedModel],
     *,
     method: str,
     cr: str,
@@ -213,14 +203,15 @@ def slope_space(
         y = data.y_tested[rows]
         block = scaled[np.ix_(rows, moving)]
         groups = None
-        penalised, own = fitted[c]
+        own = fitted[c]
+        penalised = own.model
         if model == ALL and intercepts == "context":
             groups = data.context
             block, y = within(block, groups), within(y, groups)
-            penalised = PenalisedModel(within(data.X, groups), y, data.subject, n_threads)
+            penalised = PenalisedModel.of(within(data.X, groups), y, data.subject, n_threads)
         elif model != ALL and data.y is not data.y_tested:
             # The tests are of another label than the weights: same penalty, own fit.
-            penalised = PenalisedModel(data.X[rows], y, data.subject[rows], n_threads)
+            penalised = PenalisedModel.of(data.X[rows], y, data.subject[rows], n_threads)
         G = penalised.products.n_clusters
         in_turn = np.vstack([np.ones((1, G)), 1 - np.eye(G)]).astype(np.int64)
         beta = (penalised.slopes(in_turn, own.alpha, own.l1_ratio) * data.scale)[:, moving]

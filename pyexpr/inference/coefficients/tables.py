@@ -161,6 +161,34 @@ def slope_covariance(found: CoefficientEvidence, context: str | None) -> pd.Data
     return pd.DataFrame(values, index=labels, columns=labels)
 
 
+def influence_table(found: CoefficientEvidence) -> pd.DataFrame:
+    """Return one row per tested slope and subject of its context."""
+    import pandas as pd
+
+    tables = [pd.DataFrame(columns=["context", "feature", "cluster", "influence"])]
+    for i, model in enumerate(found.data.models):
+        space, c = found.space_of(i)
+        present = np.unique(found.data.subject[found.data.rows(model)])
+        labels = [found.data.subjects[code] for code in present]
+        # Desparsified slopes hold (G - 1)/G of it.
+        G = len(present)
+        scale = G - 1 if isinstance(space.slopes, ClusterOLS) else G
+        for j, feature in enumerate(found.data.features):
+            contrast = space.weights([(c, j, 1.0)])
+            if contrast is None or not space.tested(c, j):
+                continue
+            influence = scale * space.slopes.influences(contrast)[present, 0]
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "context": model, "feature": feature, "cluster": labels,
+                        "influence": influence,
+                    }
+                )
+            )  # fmt: skip
+    return pd.concat(tables[1:] or tables, ignore_index=True)
+
+
 def wild_table(found: CoefficientEvidence, *, n_boot: int, seed: int) -> pd.DataFrame:
     """Return the wild cluster bootstrap's tests of slopes and contrasts."""
     import pandas as pd

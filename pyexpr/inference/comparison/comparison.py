@@ -16,7 +16,6 @@ from pyexpr.core.streams import checked_seed
 from pyexpr.inference.clusters import (
     check_enough,
     read_clusters,
-    read_strata,
     warn_of_few_subjects,
 )
 from pyexpr.inference.comparison.evidence import MetricDraws, gather, only_rounding, worth
@@ -42,6 +41,7 @@ from pyexpr.resampling.intervals.evidence import NOT_JUDGED
 from pyexpr.resampling.intervals.methods import check_method
 from pyexpr.resampling.multiplicity import check_rule
 from pyexpr.resampling.result import completed
+from pyexpr.resampling.strata import read_strata
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -69,6 +69,7 @@ def compare_models(
     adjust: str | None = None,
     seed: int = 0,
     n_threads: int | None = None,
+    progress: bool | None = None,
     score_range: float | None = None,
 ) -> ComparisonResult:
     """Compare models on the same rows, with whole subjects resampled.
@@ -131,6 +132,8 @@ def compare_models(
         Key of the draws; the same seed gives the same bytes at any `n_threads`.
     n_threads : int, optional
         By default one per core.
+    progress : bool, optional
+        Show a bar; by default on a terminal, once a second has passed.
     score_range : float, optional
         Width of the score, the highest possible minus the lowest, by which ``nrmse``
         divides RMSE: 100 for a score from 0 to 100, 7 for factor scores from -3.5 to 3.5.
@@ -216,7 +219,7 @@ def compare_models(
     )  # fmt: skip
     groups = tuple(build_groups(rows, levels, strata))
     draws = MetricDraws(
-        groups, len(rows), checked_seed(seed), n_threads, only_rounding(rows, groups)
+        groups, len(rows), checked_seed(seed), n_threads, only_rounding(rows, groups), progress
     )
     n_clusters = np.zeros(len(rows), dtype=np.int64)
     for group in groups:

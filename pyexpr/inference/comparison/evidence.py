@@ -33,6 +33,7 @@ class MetricDraws:
     seed: int
     n_threads: int | None
     zero_rows: tuple[int, ...]  # differences that are rounding alone
+    progress: bool | None = None
 
     @property
     def by_kernel(self) -> bool:
@@ -78,7 +79,7 @@ class MetricDraws:
                 )
 
         work = sum(len(group.clusters) * len(group.design.columns) for group in self.groups)
-        done = in_pieces(n, fill, start=steps // max(work, 1))
+        done = in_pieces(n, fill, start=steps // max(work, 1), show=self.progress)
         if self.zero_rows:
             out[list(self.zero_rows)] = 0.0
         return out, done

@@ -16,8 +16,7 @@ import numpy as np
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
-from pyexpr.base.tables import column_or_array, label_codes
-from pyexpr.inference.arguments import check_flat_columns
+from pyexpr.base.tables import check_flat_columns, column_or_array, label_codes
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,6 +12,7 @@ from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed, near_names
 from pyexpr.base.tables import (
     called,
+    check_flat_columns,
     check_magnitude,
     column_or_array,
     label_codes,
@@ -19,7 +20,7 @@ from pyexpr.base.tables import (
     require_columns,
 )
 from pyexpr.core import cluster_bootstrap as core
-from pyexpr.inference.arguments import check_flat_columns, checked_names
+from pyexpr.inference.arguments import checked_names
 from pyexpr.inference.comparison.quantities import METRICS, ColumnValues, ModelValues
 
 if TYPE_CHECKING:

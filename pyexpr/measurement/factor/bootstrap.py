@@ -6,23 +6,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pyexpr.base.errors import DataError, FewSubjectsWarning, PyexprWarning, warn_user
-from pyexpr.base.progress import pieces
+from pyexpr.base.checks import checked_threads
+from pyexpr.base.errors import DataError, FewSubjectsWarning, warn_user
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import column_or_array, label_codes
-from pyexpr.core.cluster_bootstrap import draw_counts
-from pyexpr.core.factor_model import cluster_sums, fit_resampled
+from pyexpr.core.streams import checked_seed
 from pyexpr.measurement.columns import grouping, indicator_columns, refuse_ordered, rows_to_fit
 from pyexpr.measurement.engines.protocol import FitRequest
-from pyexpr.measurement.factor.bootstrap_intervals import GroupDraws, check_interval
-from pyexpr.measurement.factor.bootstrap_result import CFABootstrapResult
+from pyexpr.measurement.factor.bootstrap_result import CFABootstrapResult, quantities
 from pyexpr.measurement.factor.cfa import check_determined
-from pyexpr.measurement.factor.orientation import agreeing, all_agreeing, pointing, whole_sample
+from pyexpr.measurement.factor.orientation import pointing, whole_sample
+from pyexpr.measurement.factor.refits import FactorDraws, check_interval, evidence_of, fit_group
 from pyexpr.measurement.model_syntax import parse_model
-from pyexpr.resampling.quantiles import SOME_UNDEFINED
+from pyexpr.resampling.intervals.evidence import NOT_JUDGED
+from pyexpr.resampling.multiplicity import check_rule
+from pyexpr.resampling.result import completed
+from pyexpr.resampling.strata import read_strata
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from pyexpr.base.foreign import FrameLike
     from pyexpr.measurement.specification import MeasurementModel, ModelLike
@@ -32,7 +34,7 @@ _FEW = 20
 _FEWEST = 12
 
 
-@stoppable("the factor model was refitted to resampled subjects")
+@stoppable("the factor model was refitted to resampled subjects", hands_over=True)
 def bootstrap_cfa(
     data: FrameLike,
     model: ModelLike | MeasurementModel,
@@ -40,10 +42,13 @@ def bootstrap_cfa(
     cluster: str | ArrayLike,
     group: str | ArrayLike | None = None,
     n_boot: int = 1000,
-    method: str = "jackknife_t",
+    method: str | None = None,
     confidence: float = 0.95,
+    stratify: str | ArrayLike | None = None,
+    adjust: str | None = None,
     seed: int = 0,
     n_threads: int | None = None,
+    progress: bool | None = None,
     positive: str | None = None,
 ) -> CFABootstrapResult:
     r"""Refit a one-factor model without each subject, and on resampled subjects.
@@ -67,19 +72,26 @@ def bootstrap_cfa(
         every subject is in every context; a context with fewer subjects draws
         among its own.
     n_boot : int
-        Number of refits.
-    method : {"jackknife_t", "percentile", "bca"}
-        Student's t with the standard error of the refits without each subject; or
+        Number of refits on drawn subjects; ``jackknife_t`` needs none.
+    method : {None, "jackknife_t", "percentile", "bca"}
+        Student's t with the standard error of the refits without each subject (the default); or
         quantiles of the replicates, interpolated as ``boot::boot.ci`` does; or
         those corrected for bias and acceleration. Where the last is not possible the
         row has the percentile interval, and says so. The two latter are too short
         with few subjects: see ``docs/coverage_measurement.md``.
     confidence : float
         Level of the intervals, between 0 and 1.
+    stratify : str or array, optional
+        Group of each subject: subjects are drawn, and left out, within their group.
+    adjust : {None, "holm", "max_t"}
+        Make the intervals of all indicators simultaneous, quantity by quantity, as
+        `CFABootstrapResult.adjust`.
     seed : int
         Key of the draws, 0 to 2**64 - 1; the same seed gives the same bytes.
     n_threads : int, optional
         One per core by default; the numbers do not depend on it.
+    progress : bool, optional
+        Show a bar; by default on a terminal, once a second has passed.
     positive : str, optional
         The indicator whose loading is positive in the model of all rows, by default
         the first, as for `cfa`. Every refit is turned to agree with its group's fit,
@@ -98,6 +110,8 @@ def bootstrap_cfa(
         If the data themselves do not determine the model, as `cfa` says.
     DataError
         If there are fewer than two subjects, or too few replicates for the level.
+    Interrupted
+        If Ctrl-C is pressed; its ``result`` has the refits made until then.
 
     Warns
     -----
@@ -147,6 +161,9 @@ def bootstrap_cfa(
             "leave the rest out"
         )
     check_interval(method, confidence, n_boot)
+    if adjust is not None:
+        check_rule(adjust)
+    n_threads = checked_threads(n_threads)
     frame = rows_to_fit(data)
     refuse_ordered(frame, spec, "bootstrap_cfa")
     columns = indicator_columns(frame, spec)
@@ -154,8 +171,8 @@ def bootstrap_cfa(
     if cluster is None:
         raise DataError("bootstrap_cfa resamples subjects: name their column with cluster=")
     cluster_name, values = column_or_array(frame, cluster, argument="cluster", what="data")
-    subjects, _ = label_codes(values, name=cluster_name, what="data")
-    used = ~np.isnan(columns).any(axis=1)
+    subjects, subject_labels = label_codes(values, name=cluster_name, what="data")
+    used = np.asarray(~np.isnan(columns).any(axis=1))
     request = FitRequest(
         spec, columns[used], None if group is None else group_codes[used], n_groups=len(labels)
     )
@@ -165,120 +182,51 @@ def bootstrap_cfa(
         group_codes[used],
         spec.indicators.index(where_to.indicators[spec.factors[0]]),
     )
-    drawn = []
+    strata = np.zeros(len(subject_labels), dtype=np.int64)
+    if stratify is not None:
+        strata = read_strata(frame, stratify, subjects, subject_labels, used, what="data")
+    fits = []
     for code, label in enumerate(labels):
         mine = used & (group_codes == code)
         where = "" if group_name is None else f" in group {label!r} of {group_name!r}"
-        drawn.append(
-            _draw(columns[mine], subjects[mine], n_boot, target, seed=seed,
-                  n_threads=n_threads, where=where)
-        )  # fmt: skip
-    result = CFABootstrapResult(
-        spec, tuple(labels), group_name, cluster_name, tuple(drawn), method, float(confidence),
-        int(seed), int((~used).sum()), where_to,
-    )  # fmt: skip
-    _warn(result)
-    return result
-
-
-def _quantities(
-    loadings: NDArray[np.float64], residuals: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return every quantity of each fit (B, p) as (B, 4 p + 1), past residual variances of 0.
-
-    Reliability is ``I / (1 + I)`` and weights ``lambda / theta / I`` with
-    ``I = sum lambda^2 / theta``; both times the product of all theta, so that nothing is
-    divided by a theta near 0.
-    """
-    p = loadings.shape[1]
-    others = np.stack([np.delete(residuals, j, axis=1).prod(axis=1) for j in range(p)], axis=1)
-    information = (loadings**2 * others).sum(axis=1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.column_stack(
-            [
-                loadings, loadings / np.sqrt(loadings**2 + residuals), residuals,
-                loadings * others / information,
-                information / (information + residuals.prod(axis=1, keepdims=True)),
-            ]
-        )  # fmt: skip
-
-
-def _draw(
-    rows: NDArray[np.float64],
-    subjects: NDArray[np.int64],
-    n_boot: int,
-    target: NDArray[np.float64],
-    *,
-    seed: int,
-    n_threads: int | None,
-    where: str,
-) -> GroupDraws:
-    present, codes = np.unique(subjects, return_inverse=True)
-    G, p = len(present), rows.shape[1]
-    if G < 2:
-        raise DataError(
-            f"there is only one subject{where}; without a second one nothing can be said about "
-            "how the model varies between subjects"
+        fits.append(
+            fit_group(
+                columns[mine], subjects[mine], strata, target, n_threads=n_threads, where=where
+            )
         )
-    sums = cluster_sums(rows - rows.mean(axis=0), codes, G)
-    whole = np.vstack([np.ones((1, G)), 1.0 - np.eye(G)])
-    loadings, residuals, _ = fit_resampled(sums, whole, p, n_threads=n_threads)
-    loadings = all_agreeing(loadings, residuals, target)
-    fixed = _quantities(loadings, residuals)
-    spread = np.sqrt(sums[:, _squares(p)].sum(axis=0) / len(rows))
-    replicates = np.empty((n_boot, fixed.shape[1]))
-    n_failed = n_improper = 0
-    for first, size in pieces(n_boot, start=64, label="refitting", show=False):
-        counts = draw_counts((G,), size, seed=seed, first=first)
-        drawn, left, reasons = fit_resampled(sums, counts, p, n_threads=n_threads)
-        failed = np.array([reason != "" for reason in reasons])
-        improper = ~failed & (left <= 0).any(axis=1)
-        values = replicates[first : first + size]
-        values[:] = _quantities(agreeing(drawn, left, fixed[0, p : 2 * p]), left)
-        values[improper] = np.nan
-        n_failed += int(failed.sum())
-        n_improper += int(improper.sum())
-    estimate = fixed[0].copy()
-    if (residuals[0] <= 0).any():
-        # Of an inadmissible fit neither weights nor reliability have a meaning.
-        estimate[3 * p :] = np.nan
-    unit = np.concatenate([spread, np.ones(3 * p + 1)])
-    return GroupDraws(
-        estimate, replicates, fixed[1:], unit, sums[:, 0], len(rows), G,
-        n_failed, n_improper,
-    )  # fmt: skip
+    draws = FactorDraws(tuple(fits), checked_seed(seed), n_threads, progress)
+    names = [name for name, _ in quantities(spec)]
+    evidence = evidence_of(draws, names, draws.replicates(0, int(n_boot)))
+    result = CFABootstrapResult(
+        evidence=evidence,
+        intervals=NOT_JUDGED,
+        draws=draws,
+        clusters=tuple(subject_labels),
+        cluster_name=cluster_name,
+        model=spec,
+        labels=tuple(labels),
+        group_name=group_name,
+        n_dropped=int((~used).sum()),
+        pointing=where_to,
+    )
+    found = completed(result, int(n_boot), method, confidence, adjust)
+    _warn_of_few(found)
+    return found
 
 
-def _squares(p: int) -> NDArray[np.int64]:
-    """Return where the sums of squares stand in a row of `cluster_sums`."""
-    first, second = np.triu_indices(p)
-    return 1 + p + np.flatnonzero(first == second)
-
-
-def _warn(result: CFABootstrapResult) -> None:
-    for label, group in zip(result.labels, result.groups, strict=True):
-        where = "" if result.group_name is None else f" in group {label!r}"
-        if result.method == "jackknife_t":
-            if group.n_clusters < _FEWEST:
-                warn_user(
-                    f"there are only {group.n_clusters} subjects{where}: fewer than those with "
-                    "whom coverage was tried",
-                    FewSubjectsWarning,
-                )
-            continue
-        if group.n_clusters < _FEW:
+def _warn_of_few(result: CFABootstrapResult) -> None:
+    knife = result.method == "jackknife_t"
+    for label, group in zip(result.labels, result.draws.groups, strict=True):
+        G, where = len(group.clusters), result.where(label)
+        if knife and G < _FEWEST:
             warn_user(
-                f"there are only {group.n_clusters} subjects{where}: bootstrap intervals are "
-                "too short with so few, and the draws too coarse; method='jackknife_t' holds",
+                f"there are only {G} subjects{where}: fewer than those with whom coverage was "
+                "tried",
                 FewSubjectsWarning,
             )
-        lost = group.n_failed + group.n_inadmissible
-        n_boot = len(group.replicates)
-        if lost > SOME_UNDEFINED * n_boot:
+        elif not knife and G < _FEW:
             warn_user(
-                f"{lost} of {n_boot} refits{where} {'has' if lost == 1 else 'have'} no solution "
-                f"({group.n_failed}) or a "
-                f"residual variance that is not positive ({group.n_inadmissible}); the "
-                "intervals leave them out",
-                PyexprWarning,
+                f"there are only {G} subjects{where}: bootstrap intervals are too short with so "
+                "few, and the draws too coarse; method='jackknife_t' holds",
+                FewSubjectsWarning,
             )

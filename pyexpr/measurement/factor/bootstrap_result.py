@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import counted
-from pyexpr.base.results import Result
+from pyexpr.base.errors import PyexprWarning, counted, warn_user
 from pyexpr.base.versions import versions
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
-from pyexpr.measurement.factor.bootstrap_intervals import GroupDraws, check_interval, intervals
 from pyexpr.measurement.factor.orientation import Pointing
 from pyexpr.measurement.factor.plot import refits_figure
+from pyexpr.measurement.factor.refits import FactorDraws, check_interval
 from pyexpr.measurement.specification import MeasurementModel
+from pyexpr.resampling.quantiles import SOME_UNDEFINED
+from pyexpr.resampling.result import ReplicatedResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
-class CFABootstrapResult(Result):
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class CFABootstrapResult(ReplicatedResult):
     """A one-factor model with intervals from resampling whole subjects.
 
     Attributes
@@ -33,33 +34,34 @@ class CFABootstrapResult(Result):
     labels : tuple
         Labels of the groups, sorted; ``("",)`` without groups.
     group_name : str or None
+    evidence : Evidence
+        Estimates, replicates (rows, n_boot) and leave-one-subject-out values.
+    intervals : Intervals
+        Those of the method and confidence at hand.
+    clusters : tuple
+        Labels of the subjects, sorted.
     cluster_name : str
-    groups : tuple of GroupDraws
-        One per label.
-    method : str
-    confidence : float
-    seed, n_dropped : int
+    n_dropped : int
     pointing : Pointing
         Which indicator the factor points to.
     """
 
+    draws: FactorDraws
     model: MeasurementModel
     labels: tuple[Any, ...]
     group_name: str | None
-    cluster_name: str
-    groups: tuple[GroupDraws, ...]
-    method: str
-    confidence: float
-    seed: int
     n_dropped: int
     pointing: Pointing
 
     @property
-    def replicates(self) -> NDArray[np.float64]:
-        """Return the replicates, (n_boot, rows of `tidy()`); NaN where undefined."""
-        view = np.concatenate([group.replicates for group in self.groups], axis=1)
-        view.flags.writeable = False
-        return view
+    def confidence(self) -> float:
+        """Return the level of the intervals."""
+        return self.intervals.confidence
+
+    @property
+    def seed(self) -> int:
+        """Return the key of the draws."""
+        return self.draws.seed
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per group and quantity.
@@ -69,21 +71,50 @@ class CFABootstrapResult(Result):
         ``score_reliability``), term (the indicator, or the factor), estimate,
         std_error (the jackknife's, or the standard deviation of the replicates where
         these make the interval), conf_low, conf_high, method (the one that the row
-        got), n, n_clusters, n_undefined (replicates), reason.
+        got), n, n_clusters, n_undefined (replicates), reason; once adjusted also
+        adjustment. Nothing is tested, so there is no p.
         """
-        import pandas as pd
+        columns = [
+            *self.keys(), "estimate", "std_error", "conf_low", "conf_high", "method", "n",
+            "n_clusters", "n_undefined", "reason",
+        ]  # fmt: skip
+        if self.intervals.rule is not None:
+            columns.append("adjustment")
+        return ReplicatedResult.tidy(self)[columns]
 
+    def keys(self) -> Mapping[str, Sequence[Any]]:
+        """Return group, quantity and term of every row."""
         names = quantities(self.model)
-        tables = []
-        for label, group in zip(self.labels, self.groups, strict=True):
-            table = pd.DataFrame(names, columns=["quantity", "term"]).assign(
-                estimate=group.estimate,
-                **intervals(group, [name for name, _ in names], self.method, self.confidence),
-            )
-            if self.group_name is not None:
-                table.insert(0, self.group_name, label)
-            tables.append(table)
-        return pd.concat(tables, ignore_index=True)
+        of_rows = {
+            "quantity": [name for name, _ in names] * len(self.labels),
+            "term": [term for _, term in names] * len(self.labels),
+        }
+        if self.group_name is None:
+            return of_rows
+        return {self.group_name: [label for label in self.labels for _ in names], **of_rows}
+
+    def counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the rows and the subjects that each row rests on."""
+        groups, q = self.draws.groups, len(quantities(self.model))
+        n, n_clusters = [group.n for group in groups], [len(group.clusters) for group in groups]
+        return np.repeat(n, q), np.repeat(n_clusters, q)
+
+    def described(self, row: int) -> str:
+        """Return what a row is, in words."""
+        names = quantities(self.model)
+        quantity, term = names[row % len(names)]
+        return f"{quantity} of {term!r}{self.where(self.labels[row // len(names)])}"
+
+    def where(self, label: Any) -> str:
+        """Return in words of which group, by its `label`; "" without groups."""
+        return "" if self.group_name is None else f" in group {label!r}"
+
+    def families(self) -> list[NDArray[np.int64]]:
+        """Return the indicators of one quantity in one group, together."""
+        names, p = quantities(self.model), len(self.model.indicators)
+        starts = [*range(0, len(names) - 1, p), len(names) - 1]
+        within = [np.arange(at, min(at + p, len(names))) for at in starts]
+        return [len(names) * code + family for code in range(len(self.labels)) for family in within]
 
     def interval(
         self, *, method: str | None = None, confidence: float | None = None
@@ -97,13 +128,31 @@ class CFABootstrapResult(Result):
         confidence : float, optional
             By default the one at hand.
         """
-        changed = replace(
-            self,
-            method=self.method if method is None else method,
-            confidence=self.confidence if confidence is None else confidence,
-        )
-        check_interval(changed.method, changed.confidence, self._n_boot)
-        return changed
+        level = self.confidence if confidence is None else confidence
+        check_interval(method or self.method, level, self.n_boot)
+        return ReplicatedResult.interval(self, method=method, confidence=level)
+
+    def undefined(self) -> list[tuple[int, int]]:
+        """Return, per group, how many refits have no solution, and how many an improper one."""
+        first = len(quantities(self.model)) * np.arange(len(self.labels))
+        lost = np.isnan(self.evidence.replicates[first]).sum(axis=1)
+        assert self.evidence.n_failed is not None
+        failed = self.evidence.n_failed[first]
+        return list(zip(failed.tolist(), (lost - failed).tolist(), strict=True))
+
+    def warn_of_undefined(self) -> None:
+        """Warn where over 1 % of the refits of a group are undefined and make the intervals."""
+        if self.method == "jackknife_t":
+            return
+        for label, (failed, improper) in zip(self.labels, self.undefined(), strict=True):
+            lost = failed + improper
+            if lost > SOME_UNDEFINED * self.n_boot:
+                warn_user(
+                    f"{lost} of {self.n_boot} refits{self.where(label)} "
+                    f"{'has' if lost == 1 else 'have'} no solution ({failed}) or a residual "
+                    f"variance that is not positive ({improper}); the intervals leave them out",
+                    PyexprWarning,
+                )
 
     @drawn("indicators, quantities and groups")
     def plot(
@@ -137,19 +186,19 @@ class CFABootstrapResult(Result):
         ['response', 'emotion', 'motion']
         """
         return refits_figure(
-                self.tidy(), self.group_name, confidence=self.confidence, quantities=quantities,
-                names=names, width_mm=width_mm,
-            )  # fmt: skip
-
-    @property
-    def _n_boot(self) -> int:
-        return len(self.groups[0].replicates)
+            self.tidy(),
+            self.group_name,
+            confidence=self.confidence,
+            quantities=quantities,
+            names=names,
+            width_mm=width_mm,
+        )
 
     def heading(self) -> str:
         """Return what was refitted, on how many subjects, how often."""
-        subjects = ", ".join(str(group.n_clusters) for group in self.groups)
+        subjects = ", ".join(str(len(group.clusters)) for group in self.draws.groups)
         return (
-            f"Factor model {self.model.syntax()}: {self._n_boot} refits by {self.cluster_name} "
+            f"Factor model {self.model.syntax()}: {self.n_boot} refits by {self.cluster_name} "
             f"({subjects} clusters), {self.method} intervals at {self.confidence:g}"
         )
 
@@ -161,14 +210,14 @@ class CFABootstrapResult(Result):
                 f"{counted(self.n_dropped, 'row', 'was', 'were')} left out because an indicator "
                 "is missing."
             )
-        if any((group.estimate[: len(self.model.indicators)] < 0).any() for group in self.groups):
+        p = len(self.model.indicators)
+        if any((group.estimate[:p] < 0).any() for group in self.draws.groups):
             said.append(self.pointing.note(list(self.model.factors)))
-        for label, group in zip(self.labels, self.groups, strict=True):
-            if group.n_failed or group.n_inadmissible:
-                where = "" if self.group_name is None else f" in group {label!r}"
+        for label, (failed, improper) in zip(self.labels, self.undefined(), strict=True):
+            if failed or improper:
                 said.append(
-                    f"Of {self._n_boot} drawn refits{where}, {group.n_failed} have no solution and "
-                    f"{group.n_inadmissible} a residual variance that is not positive; both are "
+                    f"Of {self.n_boot} drawn refits{self.where(label)}, {failed} have no solution "
+                    f"and {improper} a residual variance that is not positive; both are "
                     "left out of the percentile and BCa intervals."
                 )
         return tuple(said)
@@ -177,15 +226,18 @@ class CFABootstrapResult(Result):
         """Return method, level, seed, counts and versions."""
         return {
             "model": self.model.syntax(), "method": self.method, "confidence": self.confidence,
-            "n_boot": self._n_boot, "seed": self.seed, "cluster": self.cluster_name,
+            "n_boot": self.n_boot, "seed": self.seed, "cluster": self.cluster_name,
+            "adjust": self.intervals.rule,
             "positive": self.pointing.indicators, "group": self.group_name,
             "n_dropped": self.n_dropped,
             "groups": {
                 str(label): {
-                    "n": group.n, "n_clusters": group.n_clusters, "failed": group.n_failed,
-                    "inadmissible": group.n_inadmissible,
+                    "n": group.n, "n_clusters": len(group.clusters), "failed": failed,
+                    "inadmissible": improper,
                 }
-                for label, group in zip(self.labels, self.groups, strict=True)
+                for label, group, (failed, improper) in zip(
+                    self.labels, self.draws.groups, self.undefined(), strict=True
+                )
             },
             "versions": versions(),
         }  # fmt: skip

@@ -10,6 +10,7 @@ from pyexpr.base.errors import DataError, listed
 from pyexpr.base.pairs import PARTS
 from pyexpr.figures import plotting
 from pyexpr.figures.forest import Axis, Forest, interval_told, items_of, shown_names
+from pyexpr.resampling.multiplicity import told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +89,7 @@ def refits_figure(
             )
             for name, (heading, holds) in _QUANTITIES.items()
         },
-        level=interval_told(confidence, table["method"]),
+        level=interval_told(confidence, [*table["method"], *told(table.get("adjustment", ()))]),
     ).figure(width_mm)  # fmt: skip
 
 
@@ -124,7 +125,7 @@ def contrasts_figure(
             f"{level} {scale}": Axis(heading=heading, line=0.0, holds=(0.0,))
             for (level, scale), heading in _CONTRASTS.items()
         },
-        level=interval_told(confidence),
+        level=interval_told(confidence, told(contrasts.get("adjustment", ()))),
         hollow="free in every group" if contrasts["freed"].any() else "no interval",
         axis_name="Difference between groups",
     ).figure(width_mm)

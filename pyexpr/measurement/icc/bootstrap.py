@@ -30,7 +30,8 @@ from pyexpr.measurement.icc.cluster import (
 )
 from pyexpr.measurement.icc.intervals import NAN, Signal
 from pyexpr.measurement.icc.left_out import complete, one_way_sums, two_way_sums
-from pyexpr.resampling.quantiles import MOST_UNDEFINED, interpolated_quantiles
+from pyexpr.resampling.intervals.studentized import symmetric_reach
+from pyexpr.resampling.quantiles import MOST_UNDEFINED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 METHOD = "cluster bootstrap-t"
 NO_SUMS = (
     "cells of the table of targets by raters are missing, and the bootstrap-t does not refit "
-    'variance components: cluster_method="jackknife" does'
+    'variance components: method="jackknife_t" does'
 )
 # Replicates at a time: (replicates, subjects, sums) in memory.
 _CHUNK = 2_000_000
@@ -49,10 +50,16 @@ _CHUNK = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """How to draw."""
+    """How subjects make the interval: replicates, their key, and the method."""
 
     n_boot: int
     seed: int
+    method: str = "studentized"
+
+    @property
+    def drawn(self) -> bool:
+        """Whether the interval comes from replicates."""
+        return self.method == "studentized"
 
 
 def bootstrap_signals(
@@ -98,30 +105,27 @@ def _interval(bare: Signal, sums: SubjectSums, level: float, plan: Bootstrap) ->
     _, centres, errors = (np.concatenate(part) for part in zip(*pieces, strict=True))
     # Where leaving out a subject changes nothing the error is 0, and t* not defined either.
     with np.errstate(divide="ignore", invalid="ignore"):
-        pivots = np.abs(centres - log) / errors
+        pivots = ((centres - log) / errors)[None, :]
     pivots[~np.isfinite(pivots)] = np.nan
-    defined = np.flatnonzero(~np.isnan(pivots))
-    undefined = plan.n_boot - len(defined)
+    statistic = centre / error
+    found = symmetric_reach(pivots, np.array([statistic]), level, interpolated=True, n_threads=1)
+    undefined = plan.n_boot - int(found.summary.n_defined[0])
     if undefined > MOST_UNDEFINED * plan.n_boot:
         reason = f"the ICC is not defined in {undefined} of {plan.n_boot} replicates"
         return replace(bare, reason=reason), undefined
-    quantile = interpolated_quantiles(
-        pivots[None, :], [[level]], np.array([len(defined)]), n_threads=1
-    )
-    half = float(quantile[0, 0]) * error
+    half = float(found.reach[0]) * error
     try:
         high = math.expm1(centre + half) / k
     except OverflowError:
         # An infinite signal is a reliability of 1.
         high = math.inf
-    beyond = int((pivots[defined] >= abs(centre) / error).sum())
     return replace(
         bare,
         low=math.expm1(centre - half) / k,
         high=high,
-        statistic=centre / error,
+        statistic=statistic,
         df1=NAN,
-        p_value=(beyond + 1) / (len(defined) + 1),
+        p_value=float(found.p_value[0]),
         reason=bare.reason or (NO_UPPER_LIMIT if high == math.inf else ""),
     ), undefined
 

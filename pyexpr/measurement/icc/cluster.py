@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,7 @@ import numpy as np
 from pyexpr.measurement.icc.intervals import NAN, NOT_ENCLOSED, WALD_NOT_ENCLOSED, Signal
 from pyexpr.measurement.icc.left_out import LeftOut, complete, left_out, one_way_sums, two_way_sums
 from pyexpr.measurement.icc.reml import RATERS_AT_BOUND
+from pyexpr.resampling.intervals.jackknife import PseudoValues, jackknife_influence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -103,39 +104,6 @@ def settled(signal: Signal, bare: Signal, n_clusters: int) -> Signal | None:
     return replace(bare, reason=ONE_CLUSTER) if n_clusters < 2 else None
 
 
-@dataclass(frozen=True, slots=True)
-class Pseudo:
-    """Pseudo-values on a scale: centre, error, degrees of freedom."""
-
-    centre: NDArray[np.float64]
-    error: NDArray[np.float64]
-    df: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, scaled: NDArray[np.float64]) -> Pseudo:
-        """From values (m, G + 1): of all subjects, then without each."""
-        g = scaled.shape[1] - 1
-        values = g * scaled[:, :1] - (g - 1) * scaled[:, 1:]
-        return cls(values.mean(axis=1), values.std(axis=1, ddof=1) / math.sqrt(g), tail_df(values))
-
-
-def tail_df(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Degrees of freedom of the variance of pseudo-values (m, G), by their kurtosis.
-
-    ``2 / (2/(G-1) + k/G)``, k the bias-corrected excess kurtosis where positive (0 under six
-    subjects); at least 2.
-    """
-    g = values.shape[1]
-    excess = np.zeros(len(values))
-    if g >= 6:
-        away = values - values.mean(axis=1, keepdims=True)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            raw = np.mean(away**4, axis=1) / np.mean(away**2, axis=1) ** 2 - 3
-        corrected = (g - 1) / ((g - 2) * (g - 3)) * ((g + 1) * raw + 6)
-        excess = np.where(corrected > 0, corrected, 0.0)
-    return np.asarray(np.maximum(2 / (2 / (g - 1) + excess / g), min(2, g - 1)))
-
-
 def jackknife(bare: Signal, thetas: NDArray[np.float64], level: float) -> Signal:
     """Interval and t test on -sqrt(1 - ICC(.,k)), from the signals of all and without each."""
     from scipy.special import stdtr, stdtrit
@@ -143,7 +111,7 @@ def jackknife(bare: Signal, thetas: NDArray[np.float64], level: float) -> Signal
     scaled = _scaled(bare.k, thetas[None, :])
     if not np.isfinite(scaled).all():
         return replace(bare, reason=NO_REPLICATE)
-    found = Pseudo.of(scaled)
+    found = PseudoValues.of(scaled)
     centre, error, df = float(found.centre[0]), float(found.error[0]), float(found.df[0])
     if error == 0:
         return replace(bare, reason=NO_SPREAD)
@@ -189,8 +157,8 @@ def raters_variances(means: NDArray[np.float64]) -> NDArray[np.float64]:
     g, q = len(means) - 1, means.shape[1]
     away = means - means.mean(axis=1, keepdims=True)
     square = float(np.sum(away[0] ** 2)) / (q - 1)
-    moved = away[1:] - away[1:].mean(axis=0)
-    covariance = (g - 1) / g * moved.T @ moved
+    influence = jackknife_influence(away[1:].T, (g,))
+    covariance = influence @ influence.T
     noise = float(np.trace(covariance)) / (q - 1)
     signal = max(0.0, square - noise)
     spread = signal**2 * (q - 1) + 2 * signal * np.trace(covariance) + float(np.sum(covariance**2))
@@ -210,7 +178,7 @@ def with_raters(bare: Signal, parts: LeftOut, level: float) -> Signal:
         scaled = _scaled(bare.k, parts.target / (parts.error + raters[:, None]))
     if not np.isfinite(scaled).all():
         return replace(bare, reason=NO_REPLICATE)
-    found = Pseudo.of(scaled)
+    found = PseudoValues.of(scaled)
     if not (found.error > 0).all():
         return replace(bare, reason=NO_SPREAD)
     tail = (1 - level) / 2
@@ -219,14 +187,14 @@ def with_raters(bare: Signal, parts: LeftOut, level: float) -> Signal:
     return replace(_with_limits(bare, *limits), p_value=2 * min(below, 1 - below))
 
 
-def _mixed(found: Pseudo, at: float) -> float:
+def _mixed(found: PseudoValues, at: float) -> float:
     """Probability below a point, over the raters' variances."""
     from scipy.special import stdtr
 
     return float(stdtr(found.df, (at - found.centre) / found.error).mean())
 
 
-def _quantile(found: Pseudo, probability: float) -> float:
+def _quantile(found: PseudoValues, probability: float) -> float:
     """Quantile of the mixture: between the least and the largest of what is mixed."""
     from scipy.optimize import brentq
     from scipy.special import stdtrit

@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from pyexpr.base.checks import confidence_level, real_number, whole_number
-from pyexpr.base.errors import DataError, PyexprWarning, SharedSubjectsWarning, warn_user
+from pyexpr.base.checks import confidence_level, real_number
+from pyexpr.base.errors import DataError, SharedSubjectsWarning, warn_user
+from pyexpr.base.options import explains
 from pyexpr.base.stopping import stoppable
-from pyexpr.core.icc import Squares
-from pyexpr.core.streams import checked_seed
 from pyexpr.measurement.columns import refuse_names_of_results
-from pyexpr.measurement.icc.bootstrap import Bootstrap, bootstrap_signals
-from pyexpr.measurement.icc.cluster import cluster_signals
 from pyexpr.measurement.icc.forms import Form, chosen_forms
-from pyexpr.measurement.icc.intervals import (
-    NAN,
-    NO_TARGETS,
-    WALD_NOT_ENCLOSED,
-    Signal,
-    agreement_signal,
-    consistency_signal,
-    one_way_signal,
+from pyexpr.measurement.icc.group import checked_plan, computed, warn_of_undefined
+from pyexpr.measurement.icc.layout import groups_of, names_of
+from pyexpr.measurement.icc.result import (
+    NOT_JUDGED_TOGETHER,
+    NOTE_SHARED,
+    OF_TABLES,
+    ICCResult,
 )
-from pyexpr.measurement.icc.layout import Ratings, groups_of, names_of
-from pyexpr.measurement.icc.reml import component_signal, fit_components
-from pyexpr.measurement.icc.result import NOTE_SHARED, OF_TABLES, ICCGroup, ICCResult, of_group
-from pyexpr.resampling.quantiles import SOME_UNDEFINED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pyexpr.base.foreign import FrameLike
 
+_NOT_TAKEN = {
+    "stratify": "the variance of targets between subjects is of one population, and would be "
+    "another in every stratum; by= analyses groups of subjects alone",
+    "adjust": NOT_JUDGED_TOGETHER,
+    "n_threads": "replicates are made from sums per subject, in a moment and in one thread",
+    "progress": "replicates are made from sums per subject, in a moment",
+}
+
 
 @stoppable("intraclass correlations were computed")
+@explains(not_taken=_NOT_TAKEN, renamed={"cluster_method": "method"})
 def icc(
     data: FrameLike | NDArray[Any],
     *,
@@ -48,8 +47,8 @@ def icc(
     confidence: float = 0.95,
     k: float | None = None,
     cluster: str | Literal[False] | None = None,
-    cluster_method: str = "jackknife",
     n_boot: int = 2000,
+    method: str | None = None,
     seed: int = 0,
 ) -> ICCResult:
     r"""Intraclass correlations of ratings, with intervals.
@@ -88,20 +87,22 @@ def icc(
         leaving out one subject at a time; that of the agreement forms respects raters, too.
         Without it, targets that share subjects (column
         ``subject``) give a `SharedSubjectsWarning`; False means that this is known.
-    cluster_method : {"jackknife", "bootstrap_t"}
+    n_boot : int
+        Replicates of the bootstrap-t. A replicate in which the ICC is not defined is left out
+        and counted: over 1 % a warning, over 10 % no interval, with the reason.
+    method : {None, "jackknife_t", "studentized"}
         How `cluster` makes the interval: t on the pseudo-values of the subjects (the default,
         whose coverage is nearer the nominal one from 10 subjects), or the bootstrap-t, whose
         draws are those of `bootstrap_cfa`, `compare_models` and `cluster_bootstrap` of the same
         seed and number of subjects, all sorted. The agreement forms have the jackknife's in both.
-    n_boot, seed : int
-        Replicates of the bootstrap-t, and what they are drawn from. A replicate in which
-        the ICC is not defined is left out and counted: over 1 % a warning, over 10 % no
-        interval, with the reason.
+    seed : int
+        Key of the draws.
 
     Returns
     -------
     ICCResult
-        ``tidy()``, ``counts()``, ``mean_reliability()``, ``notes()``.
+        ``tidy()``, ``counts()``, ``mean_reliability()``, ``notes()``; with `cluster` also
+        ``interval()``, ``extend()``, ``influence()``, ``replicates``.
 
     Raises
     ------
@@ -172,57 +173,28 @@ def icc(
         raise DataError(
             f"cluster= names the column of the subjects; it is no {type(column).__name__}"
         )
-    plan = _plan(cluster_method, n_boot, seed, level, clustered=column is not None)
+    plan = checked_plan(method, n_boot, seed, level, clustered=column is not None)
     refuse_names_of_results(names_of(by), OF_TABLES, argument="by")
     groups = groups_of(data, targets=targets, ratings=ratings, raters=raters, by=by, cluster=column)
     two_way = targets is None or raters is not None
     if not two_way:
         forms = _one_way_only(forms, form)
     families = {item.family for item in forms}
-    computed = tuple(
-        _group(ratings_, level, families, plan, warn=cluster is None) for ratings_ in groups
-    )
-    for group in computed if plan is not None else ():
-        if group.n_undefined > SOME_UNDEFINED * n_boot:
-            where = of_group(names_of(by), group.labels)
-            warn_user(
-                f"in {group.n_undefined} of {n_boot} replicates{where} the ICC or its error is "
-                "not defined; the interval leaves them out",
-                PyexprWarning,
-            )
-    if any(group.shared for group in computed):
+    found = tuple(computed(one, level, families, plan, warn=cluster is None) for one in groups)
+    warn_of_undefined(found, names_of(by), plan)
+    if any(group.shared for group in found):
         warn_user(NOTE_SHARED, SharedSubjectsWarning)
     return ICCResult(
-        groups=computed,
+        groups=found,
         by=tuple(names_of(by)),
         forms=tuple(item.name for item in forms),
         confidence=level,
         k=None if k is None else float(k),
         cluster=column,
         two_way=two_way,
-        bootstrap=plan,
+        plan=plan,
+        ratings=tuple(groups),
     )
-
-
-def _plan(
-    method: str, n_boot: int, seed: int, level: float, *, clustered: bool
-) -> Bootstrap | None:
-    if method not in ("jackknife", "bootstrap_t"):
-        raise DataError(f"cluster_method= must be 'jackknife' or 'bootstrap_t', not {method!r}")
-    n_boot = whole_number(n_boot, argument="n_boot", least=0)
-    if method == "jackknife":
-        return None
-    if not clustered:
-        raise DataError(
-            "cluster_method='bootstrap_t' draws subjects: name their column in cluster="
-        )
-    least = math.ceil(1 / (1 - level) - 1e-9)
-    if n_boot < least:
-        raise DataError(
-            f"a bootstrap-t interval at confidence {level:g} needs n_boot of at least {least} "
-            f"(better 2000), not {n_boot}"
-        )
-    return Bootstrap(int(n_boot), checked_seed(seed))
 
 
 def _one_way_only(forms: tuple[Form, ...], asked: str | Iterable[str]) -> tuple[Form, ...]:
@@ -231,62 +203,3 @@ def _one_way_only(forms: tuple[Form, ...], asked: str | Iterable[str]) -> tuple[
         lost = next(item.name for item in forms if item.family != "one_way")
         raise DataError(f"{lost} needs to know who gave each rating: name their column in raters=")
     return kept
-
-
-def _group(
-    ratings: Ratings, level: float, families: set[str], plan: Bootstrap | None, *, warn: bool
-) -> ICCGroup:
-    squares = ratings.squares()
-    one = squares.one_way
-    signals = _signals(ratings, squares, level, families)
-    n_clusters, n_undefined = None, 0
-    if ratings.clusters is not None and plan is not None:
-        signals, n_clusters, n_undefined = bootstrap_signals(ratings, signals, level, plan)
-    elif ratings.clusters is not None:
-        signals, n_clusters = cluster_signals(ratings, signals, level)
-    return ICCGroup(
-        labels=ratings.labels,
-        n_rows=ratings.n_rows,
-        n_missing=ratings.n_missing,
-        n_targets=one.n_targets,
-        n_ratings=one.n_ratings,
-        n_single=one.n_single,
-        n_raters=ratings.n_raters,
-        n_clusters=n_clusters,
-        k_effective=one.n0,
-        k_harmonic=one.n_harmonic,
-        signals=signals,
-        shared=warn and ratings.shared,
-        n_undefined=n_undefined,
-    )
-
-
-def _signals(
-    ratings: Ratings, squares: Squares, level: float, families: set[str]
-) -> dict[str, Signal]:
-    """One signal per family; the one-way family always, for mean_reliability()."""
-    one_way = one_way_signal(squares.one_way, level)
-    signals = {"one_way": one_way}
-    wanted = families - {"one_way"}
-    if not wanted:
-        return signals
-    if squares.two_way is not None:
-        signals["agreement"] = agreement_signal(squares.two_way, level)
-        signals["consistency"] = consistency_signal(squares.two_way, level)
-        return signals
-    one = squares.one_way
-    if one_way.reason not in {"", NO_TARGETS, WALD_NOT_ENCLOSED}:
-        # No error, or nothing to tell it from: so it is whoever gave the ratings.
-        bare = replace(one_way, statistic=NAN, df1=NAN, df2=NAN, p_value=NAN, method="")
-        return signals | dict.fromkeys(sorted(wanted), bare)
-    components = fit_components(*ratings.triplets())
-    for family in sorted(wanted):
-        signals[family] = component_signal(
-            components,
-            family,
-            k=one.n_harmonic,
-            n_targets=one.n_targets,
-            n_ratings=one.n_ratings,
-            confidence=level,
-        )
-    return signals

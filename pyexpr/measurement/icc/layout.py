@@ -40,7 +40,8 @@ MOST_CELLS = 20_000_000
 class Ratings:
     """The ratings of one group: a table (targets, raters), or long values with codes.
 
-    ``clusters`` holds the code of the subject, per row of the table or per long value.
+    ``clusters`` holds the code of the subject, per row of the table or per long value;
+    ``cluster_labels`` what the codes stand for.
     """
 
     labels: tuple[Any, ...]
@@ -53,6 +54,7 @@ class Ratings:
     n_targets: int = 0
     n_raters: int | None = None
     clusters: NDArray[np.int64] | None = None
+    cluster_labels: Sequence[Any] = ()
     shared: bool = False
 
     def squares(self) -> Squares:
@@ -176,13 +178,13 @@ def from_wide(
     table = np.column_stack([numeric_column(frame, name, what=WHAT) for name in ratings])
     if not named:
         refuse_labels_as_raters(ratings, table)
-    clusters = _cluster_codes(frame, cluster)
+    clusters, cluster_labels = _cluster_codes(frame, cluster)
     subjects = _subject_codes(frame, [], by, cluster)
     found = []
     for labels, rows in _groups(frame, by):
         group = _table_group(labels, table[rows], None if clusters is None else clusters[rows])
         shared = subjects is not None and len(np.unique(subjects[rows])) < group.n_targets
-        found.append(replace(group, shared=shared))
+        found.append(replace(group, shared=shared, cluster_labels=cluster_labels))
     return found
 
 
@@ -202,7 +204,7 @@ def from_long(
     values = numeric_column(frame, ratings, what=WHAT)
     target_codes, _ = codes_of(frame, targets)
     rater_codes = codes_of(frame, [raters])[0] if raters is not None else None
-    cluster_codes = _cluster_codes(frame, cluster)
+    cluster_codes, cluster_labels = _cluster_codes(frame, cluster)
     subjects = _subject_codes(frame, targets, by, cluster)
     groups = codes_of(frame, by)[0] if by else np.zeros(len(frame), dtype=np.int64)
     taken = [*targets, ratings, *names_of(raters), *by, *names_of(cluster)]
@@ -219,6 +221,7 @@ def from_long(
             targets=target,
             n_targets=n_targets,
             shared=subjects is not None and len(np.unique(subjects[rows])) < n_targets,
+            cluster_labels=cluster_labels,
         )
         if cluster_codes is not None:
             group = _with_clusters(group, cluster_codes[rows], frame, rows, targets, str(cluster))
@@ -254,11 +257,13 @@ def _renumber(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
     return renumbered.astype(np.int64), len(distinct)
 
 
-def _cluster_codes(frame: pd.DataFrame, cluster: str | None) -> NDArray[np.int64] | None:
-    """Codes of the clusters in the order of their labels, as all bootstraps draw them."""
+def _cluster_codes(
+    frame: pd.DataFrame, cluster: str | None
+) -> tuple[NDArray[np.int64] | None, Sequence[Any]]:
+    """Codes of the clusters in the order of their labels, as all bootstraps draw them; labels."""
     if cluster is None:
-        return None
-    return label_codes(frame[cluster], name=cluster, what=WHAT)[0]
+        return None, ()
+    return label_codes(frame[cluster], name=cluster, what=WHAT)
 
 
 def _subject_codes(
@@ -340,6 +345,7 @@ def _with_raters(
             n_missing=group.n_missing,
             table=np.ascontiguousarray(table),
             clusters=clusters,
+            cluster_labels=group.cluster_labels,
             shared=group.shared,
         )
     )

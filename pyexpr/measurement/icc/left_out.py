@@ -39,6 +39,7 @@ class LeftOut:
     """Of all subjects, and then without each: variances (G + 1,), raters' means (G + 1, q)."""
 
     target: NDArray[np.float64]
+    rater: NDArray[np.float64]
     error: NDArray[np.float64]
     means: NDArray[np.float64]
 
@@ -77,13 +78,13 @@ def _one_way_theta(s: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((ms_between - ms_within) / (n0 * ms_within))
 
 
-def two_way_sums(ratings: Ratings) -> SubjectSums:
-    """Return sums for the consistency forms of a complete table (targets, raters)."""
+def two_way_sums(ratings: Ratings, family: str = "consistency") -> SubjectSums:
+    """Return sums for the consistency or agreement forms of a complete table (targets, raters)."""
     sums = _table_sums(ratings)
 
     def theta(s: NDArray[np.float64]) -> NDArray[np.float64]:
-        target, error = _two_way_variances(s)
-        return np.asarray(target / error)
+        target, rater, error = _two_way_variances(s)
+        return np.asarray(target / (error if family == "consistency" else error + rater))
 
     return SubjectSums(sums, theta)
 
@@ -102,8 +103,8 @@ def _table_sums(ratings: Ratings) -> NDArray[np.float64]:
 
 def _two_way_variances(
     s: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Variances of targets and of error from totals (..., S) of `_table_sums`."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Variances of targets, raters and error from totals (..., S) of `_table_sums`."""
     n, rows, all_squares = s[..., 0], s[..., 1], s[..., 2]
     columns = s[..., 3:]
     k = columns.shape[-1]
@@ -112,7 +113,8 @@ def _two_way_variances(
     ms_targets = _cleared(rows / k - middle, all_squares) / (n - 1)
     error = _cleared(all_squares - rows / k - of_raters + middle, all_squares)
     ms_error = error / ((n - 1) * (k - 1))
-    return (ms_targets - ms_error) / k, ms_error
+    ms_raters = _cleared(of_raters - middle, all_squares) / (k - 1)
+    return (ms_targets - ms_error) / k, (ms_raters - ms_error) / n, ms_error
 
 
 def complete(ratings: Ratings) -> bool:
@@ -125,15 +127,16 @@ def left_out(ratings: Ratings) -> LeftOut:
     if complete(ratings):
         totals = _whole_and_left(_table_sums(ratings))
         with np.errstate(divide="ignore", invalid="ignore"):
-            target, error = _two_way_variances(totals)
-            return LeftOut(target, error, totals[:, 3:] / totals[:, :1])
+            return LeftOut(*_two_way_variances(totals), totals[:, 3:] / totals[:, :1])
     values, targets, raters = ratings.triplets()
     subjects = ratings.rated()[2]
     fits = [
         fit_components(values, targets, raters),
         *fit_without_each(values, targets, raters, subjects),
     ]
-    target, error = (np.array([getattr(fit, name) for fit in fits]) for name in ("target", "error"))
+    target, rater, error = (
+        np.array([getattr(fit, name) for fit in fits]) for name in ("target", "rater", "error")
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
         means = rater_means(values, targets, raters, subjects, target / error)
-    return LeftOut(target, error, means)
+    return LeftOut(target, rater, error, means)

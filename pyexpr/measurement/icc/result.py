@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from pyexpr.base.errors import counted
+import numpy as np
+
+from pyexpr.base.checks import confidence_level, further_replicates
+from pyexpr.base.errors import DataError, counted
 from pyexpr.base.results import Result
+from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.measurement.icc.bootstrap import Bootstrap
 from pyexpr.measurement.icc.forms import FORMS, Form
-from pyexpr.measurement.icc.intervals import Signal, form_row
+from pyexpr.measurement.icc.group import (
+    ICCGroup,
+    checked_plan,
+    computed,
+    of_group,
+    signals_drawn,
+    signals_without,
+    warn_of_undefined,
+)
+from pyexpr.measurement.icc.intervals import form_row, reliability_at
+from pyexpr.measurement.icc.layout import Ratings
 from pyexpr.measurement.icc.plot import icc_figure
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 # Of a note, what holds where there is this result and not only its table.
 MEANS_ELSEWHERE = "; mean_reliability() gives that of the means used"
@@ -36,26 +51,11 @@ NOTE_REML = (
     "ratings); there is no F test"
 )
 NOTE_DELTA = "with missing cells the interval is by the delta method on log(1/(1 - ICC))"
+NOT_JUDGED_TOGETHER = (
+    "their p-values test that an ICC is 0, which nobody asks of several together; for intervals "
+    "of m ICCs that hold at once give confidence=1 - 0.05/m"
+)
 NOTE_RATERS = "no interval of a one-way form respects raters who rate many targets each"
-
-
-@dataclass(frozen=True, slots=True)
-class ICCGroup:
-    """One group of ratings: its labels, its counts, and a signal per family of forms."""
-
-    labels: tuple[Any, ...]
-    n_rows: int
-    n_missing: int
-    n_targets: int
-    n_ratings: int
-    n_single: int
-    n_raters: int | None
-    n_clusters: int | None
-    k_effective: float
-    k_harmonic: float
-    signals: dict[str, Signal]
-    shared: bool
-    n_undefined: int = 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -78,8 +78,10 @@ class ICCResult(Result):
         Column of the subjects that the interval respects.
     two_way : bool
         Whether it is known who gave each rating.
-    bootstrap : Bootstrap or None
-        Replicates and seed, where the interval is the bootstrap-t.
+    plan : Bootstrap
+        How subjects make the interval: method, replicates and seed.
+    ratings : tuple of Ratings
+        Of every group.
     """
 
     groups: tuple[ICCGroup, ...]
@@ -89,7 +91,8 @@ class ICCResult(Result):
     k: float | None
     cluster: str | None
     two_way: bool
-    bootstrap: Bootstrap | None = None
+    plan: Bootstrap
+    ratings: tuple[Ratings, ...] = field(compare=False)
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per group and form.
@@ -109,6 +112,110 @@ class ICCResult(Result):
                 for form in self._shown()
             )
         return pd.DataFrame(rows, columns=[*self.by, *_COLUMNS])
+
+    @property
+    def method(self) -> str | None:
+        """Return how subjects make the interval; None where they do not."""
+        return None if self.cluster is None else self.plan.method
+
+    @property
+    def n_boot(self) -> int:
+        """Return the number of replicates."""
+        return self.plan.n_boot
+
+    @stoppable("intervals were computed", kept="the result is as it was")
+    def interval(self, *, method: str | None = None, confidence: float | None = None) -> ICCResult:
+        """Return the same with other intervals, from the same draws.
+
+        Parameters
+        ----------
+        method : str, optional
+            As for `icc`; by default the one at hand.
+        confidence : float, optional
+            By default the one at hand.
+        """
+        level = self.confidence if confidence is None else confidence_level(confidence)
+        return self._by(method or self.method, self.n_boot, level)
+
+    @stoppable("replicates were added", kept="the result is as it was")
+    def extend(self, n: int) -> ICCResult:
+        """Return the result with `n` more replicates: as if all had been asked for at once."""
+        n = further_replicates(n)
+        self._needs_subjects("extend")
+        return self._by(self.method, self.n_boot + n, self.confidence)
+
+    def _by(self, method: str | None, n_boot: int, level: float) -> ICCResult:
+        clustered = self.cluster is not None
+        plan = checked_plan(method, n_boot, self.plan.seed, level, clustered=clustered)
+        families = {form.family for form in self._shown()}
+        groups = tuple(
+            replace(computed(one, level, families, plan, warn=False), shared=old.shared)
+            for one, old in zip(self.ratings, self.groups, strict=True)
+        )
+        warn_of_undefined(groups, self.by, plan)
+        return replace(self, groups=groups, confidence=level, plan=plan)
+
+    @property
+    def replicates(self) -> NDArray[np.float64]:
+        """Return each row's ICC in every replicate, (n_boot, rows of tidy); NaN where undefined.
+
+        A replicate draws as many whole subjects as there are. With missing cells the two-way
+        forms are not refitted, and NaN.
+        """
+        self._needs_subjects("replicates")
+        families = {form.family for form in self._shown()}
+        columns = []
+        for one, group in zip(self.ratings, self.groups, strict=True):
+            drawn = signals_drawn(one, sorted(families), self.plan)
+            columns += [self._shown_as(form, group, drawn[form.family]) for form in self._shown()]
+        return np.column_stack(columns)
+
+    def influence(self) -> pd.DataFrame:
+        """Return every ICC without each subject, one row per group, form and subject.
+
+        Columns: those of ``by``, form, cluster (the one left out), estimate (without it, at the
+        same number of ratings), change (minus the estimate on all), influence: (G - 1) times the
+        change taken off, the empirical influence value.
+        """
+        import pandas as pd
+
+        self._needs_subjects("influence")
+        families = {form.family for form in self._shown()}
+        tables = []
+        for one, group in zip(self.ratings, self.groups, strict=True):
+            signals = signals_without(one, families)
+            labels = [one.cluster_labels[code] for code in one.rated_clusters()]
+            for form in self._shown():
+                whole, *without = self._shown_as(form, group, signals[form.family])
+                change = np.array(without) - whole
+                table = pd.DataFrame(
+                    {
+                        "form": form.name, "cluster": labels, "estimate": without,
+                        "change": change, "influence": (1 - len(labels)) * change,
+                    }
+                )  # fmt: skip
+                for place, (name, label) in enumerate(zip(self.by, group.labels, strict=True)):
+                    table.insert(place, name, label)
+                tables.append(table)
+        return pd.concat(tables, ignore_index=True)
+
+    def adjust(self, rule: str) -> NoReturn:
+        """Refuse, whatever the `rule`: the error says why, and what to do instead."""
+        raise DataError(f"adjust({rule!r}) is not of ICCs: {NOT_JUDGED_TOGETHER}")
+
+    def _needs_subjects(self, what: str) -> None:
+        if self.cluster is None:
+            raise DataError(
+                f"{what} is of resampled subjects, and none are known: name their column in "
+                "cluster="
+            )
+
+    def _shown_as(
+        self, form: Form, group: ICCGroup, signals: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return signals as ICCs of a form, at the group's number of ratings."""
+        at = 1.0 if not form.average else (self.k or group.signals[form.family].k)
+        return np.array([reliability_at(theta, at) for theta in signals.tolist()])
 
     def counts(self) -> pd.DataFrame:
         """Return one row per group: rows read, missing scores dropped, targets, ratings.
@@ -178,10 +285,10 @@ class ICCResult(Result):
     def notes(self) -> tuple[str, ...]:
         """Say what the table leaves out, and what it must not be read as."""
         notes = [NOTE_TEST if self.cluster is None else NOTE_CLUSTER]
-        if self.bootstrap is not None:
-            notes = [NOTE_BOOTSTRAP.format(n_boot=self.bootstrap.n_boot)]
+        if self.method == "studentized":
+            notes = [NOTE_BOOTSTRAP.format(n_boot=self.n_boot)]
             notes += [
-                f"in {group.n_undefined} of {self.bootstrap.n_boot} replicates"
+                f"in {group.n_undefined} of {self.n_boot} replicates"
                 f"{of_group(self.by, group.labels)} the ICC or its error is not defined; they are "
                 "left out"
                 for group in self.groups
@@ -234,11 +341,10 @@ class ICCResult(Result):
         }
 
     def _interval_of_clusters(self) -> dict[str, Any]:
-        if self.bootstrap is None:
-            return {"cluster_method": None if self.cluster is None else "jackknife"}
+        if self.method != "studentized":
+            return {"method": self.method}
         return {
-            "cluster_method": "bootstrap_t", "n_boot": self.bootstrap.n_boot,
-            "seed": self.bootstrap.seed,
+            "method": self.method, "n_boot": self.n_boot, "seed": self.plan.seed,
             "n_undefined": [group.n_undefined for group in self.groups],
         }  # fmt: skip
 
@@ -279,9 +385,3 @@ NOTE_SHARED = (
     "several targets belong to one subject and the intervals treat targets as independent, so "
     'they are too narrow: cluster="subject" respects subjects'
 )
-
-
-def of_group(by: Sequence[str], labels: Sequence[Any]) -> str:
-    """Return of which group, in words; "" if there is only one."""
-    pairs = [f"{name} {label!r}" for name, label in zip(by, labels, strict=True)]
-    return f" of {', '.join(pairs)}" if pairs else ""

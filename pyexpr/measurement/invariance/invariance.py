@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,8 +16,10 @@ from pyexpr.base.errors import (
     near_names,
     warn_user,
 )
+from pyexpr.base.options import explains
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import column_or_array, label_codes
+from pyexpr.core.streams import checked_seed
 from pyexpr.measurement.columns import grouping, indicator_columns, refuse_ordered, rows_to_fit
 from pyexpr.measurement.engines.choice import checked_engine
 from pyexpr.measurement.engines.protocol import FitRequest
@@ -27,13 +29,14 @@ from pyexpr.measurement.invariance.lavaan import (
     freed_parameters,
     lavaan_fits,
 )
-from pyexpr.measurement.invariance.result import Freed, InvarianceResult
+from pyexpr.measurement.invariance.result import NOTHING_DRAWN, Freed, InvarianceResult
 from pyexpr.measurement.invariance.wald import (
     held,
     refit,
 )
 from pyexpr.measurement.model_syntax import parse_model
 from pyexpr.measurement.specification import MeasurementModel
+from pyexpr.resampling.multiplicity import check_rule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,8 +45,17 @@ if TYPE_CHECKING:
     from pyexpr.base.foreign import FrameLike
     from pyexpr.measurement.specification import ModelLike
 
+_NOT_TAKEN = {
+    "n_boot": NOTHING_DRAWN,
+    "method": f"its tests and intervals are those of jackknife_t: {NOTHING_DRAWN}",
+    "stratify": "subjects are left out of all groups at once, or within groups where these share "
+    "nobody; strata beside the groups were not studied",
+    "progress": "refits without each subject are made from sums per subject, in a moment",
+}
+
 
 @stoppable("invariance was tested")
+@explains(not_taken=_NOT_TAKEN)
 def invariance(
     data: FrameLike,
     model: ModelLike | MeasurementModel,
@@ -55,6 +67,8 @@ def invariance(
     missing: str = "listwise",
     engine: str = "auto",
     confidence: float = 0.95,
+    adjust: str | None = None,
+    seed: int = 0,
     n_threads: int | None = None,
     positive: str | None = None,
 ) -> InvarianceResult:
@@ -95,6 +109,10 @@ def invariance(
         lavaan, its columns are NaN with the reason; our tests do not need R.
     confidence : float
         Level of the intervals of `contrasts`, and of the wording of `notes`.
+    adjust : {None, "holm", "max_t"}
+        Make the intervals of `contrasts` simultaneous, as `InvarianceResult.adjust`.
+    seed : int
+        Key of the draws of ``max_t``; nothing else is drawn.
     n_threads : int, optional
         One per core by default; the numbers do not depend on it.
     positive : str, optional
@@ -105,7 +123,8 @@ def invariance(
     -------
     InvarianceResult
         `tidy()` (configural, metric, scalar), `contrasts()` (which indicator differs
-        where), `estimates()`, `fit_measures()`, `glance()`, `notes()`.
+        where), `estimates()`, `fit_measures()`, `glance()`, `notes()`, `interval()`,
+        `adjust()`, `influence()`.
 
     Raises
     ------
@@ -171,6 +190,8 @@ def invariance(
         raise DataError("invariance is for continuous indicators: estimator= is 'ML' or 'MLR'")
     check_options(estimator, missing, confidence)
     checked_engine(engine)
+    if adjust is not None:
+        check_rule(adjust)
     frame = rows_to_fit(data)
     refuse_ordered(frame, spec, "invariance")
     columns = indicator_columns(frame, spec)
@@ -182,7 +203,7 @@ def invariance(
         raise DataError(
             f"invariance needs at least two groups, but {group_name!r} has {len(labels)}"
         )
-    cluster_name, subjects = _subjects(frame, cluster)
+    cluster_name, subjects, subject_labels = _subjects(frame, cluster)
     absent = np.isnan(columns)
     used = ~(absent.any(axis=1) if missing == "listwise" else absent.all(axis=1))
     request = FitRequest(
@@ -221,7 +242,8 @@ def invariance(
         spec, tuple(labels), str(group_name), cluster_name,
         tuple(np.bincount(group_codes[used], minlength=len(labels)).tolist()), n_clusters,
         n_shared, int((~used).sum()), freed, refits, chosen, reason, fits, estimator, missing,
-        float(confidence),
+        float(confidence), tuple(subject_labels[code] for code in np.unique(subjects[used])),
+        adjust, checked_seed(seed),
     )  # fmt: skip
 
 
@@ -257,8 +279,8 @@ def _names(value: Iterable[str]) -> tuple[str, ...]:
 
 def _subjects(
     frame: pd.DataFrame, cluster: Any | Literal[False] | None
-) -> tuple[str | None, NDArray[np.int64]]:
-    """Return the name of the clusters' column, and a code per row; rows where there is none."""
+) -> tuple[str | None, NDArray[np.int64], Sequence[Any]]:
+    """Return the name of the clusters' column, codes and labels; rows where there is none."""
     if cluster is None or cluster is False:
         if cluster is None and "subject" in frame.columns and frame["subject"].duplicated().any():
             warn_user(
@@ -266,9 +288,9 @@ def _subjects(
                 'counts as a subject of its own: cluster="subject" respects subjects',
                 SharedSubjectsWarning,
             )
-        return None, np.arange(len(frame), dtype=np.int64)
+        return None, np.arange(len(frame), dtype=np.int64), range(len(frame))
     name, values = column_or_array(frame, cluster, argument="cluster", what="data")
-    return name, label_codes(values, name=name, what="data")[0]
+    return name, *label_codes(values, name=name, what="data")
 
 
 def _cluster_counts(

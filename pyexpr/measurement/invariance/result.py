@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from pyexpr.base.errors import counted, listed
+from pyexpr.base.checks import confidence_level
+from pyexpr.base.errors import DataError, counted, listed
 from pyexpr.base.pairs import PARTS, pair_columns, pair_label
 from pyexpr.base.results import Result, p_text
 from pyexpr.base.versions import versions
@@ -20,7 +21,6 @@ from pyexpr.measurement.invariance.wald import (
     Held,
     PairContrasts,
     Refits,
-    Wald,
     metric_contrasts,
     metric_pairs,
     scalar_contrasts,
@@ -28,7 +28,8 @@ from pyexpr.measurement.invariance.wald import (
     wald,
 )
 from pyexpr.measurement.specification import MeasurementModel
-from pyexpr.resampling.multiplicity import holm
+from pyexpr.resampling.multiplicity import adjust_contrasts, check_rule
+from pyexpr.resampling.tests import WaldTest, t_tests
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 #: How the notes call the method.
 CONTRASTS = "contrasts()"
+NOTHING_DRAWN = "invariance draws no subjects, it leaves out each in turn; see influence()"
 _TESTS = {"metric": "loadings", "scalar": "intercepts"}
 _NOTE_LAVAAN = (
     "The columns lavaan_* are lavaan's: groups treated as independent. Where groups share "
@@ -87,6 +89,13 @@ class InvarianceResult(Result):
     lavaan : LavaanFits
     estimator, missing : str
     confidence : float
+    subjects : tuple
+        Labels of the subjects, sorted; numbers of rows where every row is its own.
+    rule : str or None
+        How contrasts are judged together: "holm" or "max_t"; None: Holm's p beside single
+        intervals.
+    seed : int
+        Key of the draws of "max_t".
     """
 
     model: MeasurementModel
@@ -105,6 +114,9 @@ class InvarianceResult(Result):
     estimator: str
     missing: str
     confidence: float
+    subjects: tuple[Any, ...] = ()
+    rule: str | None = None
+    seed: int = 0
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per level: configural, metric, scalar.
@@ -132,7 +144,7 @@ class InvarianceResult(Result):
             )  # fmt: skip
         return pd.DataFrame(rows).astype({"df1": "Int64", "df2": "Int64"})
 
-    def _test(self, level: str) -> Wald | _NoTest:
+    def _test(self, level: str) -> WaldTest | _NoTest:
         if level == "configural":
             return _NoTest("nothing is held equal")
         if self.refits is None or self.held is None:
@@ -171,7 +183,8 @@ class InvarianceResult(Result):
 
         Columns: level, term (the indicator), contrast ("a - b"), estimate, std_error,
         statistic (t), df, p_value, p_adjusted (Holm, within the level), conf_low,
-        conf_high, scale, freed, reason, first_group, second_group (the two of "a - b").
+        conf_high, scale, freed, reason, first_group, second_group (the two of "a - b"); once
+        adjusted also adjustment.
         Level ``metric``: the difference of ``log |lambda_j|`` over the mean of the other
         held indicators' (scale ``log ratio``; ``exp`` of it is a factor), or where a sign
         differs between groups the ratio to the first held indicator (``ratio``). Level
@@ -188,45 +201,138 @@ class InvarianceResult(Result):
         )  # fmt: skip
         if self.refits is None or self.held is None:
             return pd.DataFrame(columns=list(columns))
-        logs = self.held.all_logs and bool(self.held.logs.all())
-        tables = [
-            self._contrast_table("metric", metric_pairs(self.refits, self.held),
-                                 "log ratio" if logs else "ratio"),
-            self._contrast_table("scalar", scalar_pairs(self.refits, self.held), "indicator"),
-        ]  # fmt: skip
-        return pd.concat(tables, ignore_index=True)[list(columns)]
+        tables = [self._contrast_table(level) for level in _TESTS]
+        found = pd.concat(tables, ignore_index=True)[list(columns)]
+        return found if self.rule is None else found.assign(adjustment=self.rule)
 
-    def _contrast_table(self, level: str, pairs: PairContrasts, scale: str) -> pd.DataFrame:
+    def _pairs(self, level: str) -> tuple[PairContrasts, str]:
+        """Return the contrasts of a level, and their scale."""
+        assert self.refits is not None
+        assert self.held is not None
+        if level == "scalar":
+            return scalar_pairs(self.refits, self.held), "indicator"
+        logs = self.held.all_logs and bool(self.held.logs.all())
+        return metric_pairs(self.refits, self.held), "log ratio" if logs else "ratio"
+
+    def _named(self, pairs: PairContrasts) -> dict[str, list[str]]:
+        names = self.model.indicators
+        return {
+            "term": [names[j] for j, _, _ in pairs.terms],
+            "contrast": [pair_label(*both) for both in self._groups_of(pairs)],
+        }
+
+    def _groups_of(self, pairs: PairContrasts) -> list[tuple[str, str]]:
+        return [(str(self.labels[g]), str(self.labels[h])) for _, g, h in pairs.terms]
+
+    def _contrast_table(self, level: str) -> pd.DataFrame:
         import pandas as pd
-        from scipy.special import stdtr, stdtrit
 
         assert self.refits is not None
+        pairs, scale = self._pairs(level)
         df = self.refits.df
         names = self.model.indicators
         free = self.freed.loadings if level == "metric" else self.freed.intercepts
         estimate = pairs.values[0]
-        error = np.sqrt((self.refits.deviations(pairs.values) ** 2).sum(axis=0))
-        unknown = np.isnan(error) | (df < 1)
-        error[unknown | (error == 0)] = np.nan
-        t = estimate / error
-        half = float(stdtrit(df, 0.5 + self.confidence / 2)) * error if df >= 1 else error
-        p = 2 * stdtr(df, -np.abs(t)) if df >= 1 else error
-        groups = [(str(self.labels[g]), str(self.labels[h])) for _, g, h in pairs.terms]
+        deviations = self.refits.deviations(pairs.values)
+        error = np.sqrt((deviations**2).sum(axis=0))
+        error[(error == 0) | (df < 1)] = np.nan
+        tests = t_tests(estimate, error, np.full(len(error), float(df)), np.zeros(len(error)))
+        low, high = tests.limits(self.confidence)
+        adjusted = adjust_contrasts(
+            tests, lambda tested: deviations[:, tested], self.rule or "holm", self.confidence,
+            self.seed,
+        )  # fmt: skip
+        if self.rule is not None:
+            low, high = adjusted.low, adjusted.high
         return pd.DataFrame(
             {
                 "level": level,
-                "term": [names[j] for j, _, _ in pairs.terms],
-                "contrast": [pair_label(*both) for both in groups],
-                "estimate": estimate, "std_error": error, "statistic": t, "df": df,
-                "p_value": p, "p_adjusted": holm(p), "conf_low": estimate - half,
-                "conf_high": estimate + half, "scale": scale,
+                **self._named(pairs),
+                "estimate": estimate, "std_error": error, "statistic": tests.statistic, "df": df,
+                "p_value": tests.p_value, "p_adjusted": adjusted.p_adjusted, "conf_low": low,
+                "conf_high": high, "scale": scale,
                 "freed": [names[j] in free for j, _, _ in pairs.terms],
                 "reason": np.where(
                     np.isnan(error), "not defined without every one of the subjects", ""
                 ),
-                **pair_columns("contrast", groups),
+                **pair_columns("contrast", self._groups_of(pairs)),
             }
         )  # fmt: skip
+
+    def interval(
+        self, *, method: str | None = None, confidence: float | None = None
+    ) -> InvarianceResult:
+        """Return the same with intervals of `contrasts` at another level.
+
+        Parameters
+        ----------
+        method : str, optional
+            Only "jackknife_t": there are no replicates for another.
+        confidence : float, optional
+            By default the one at hand.
+        """
+        if method not in (None, "jackknife_t"):
+            raise DataError(f"method= can only be 'jackknife_t', not {method!r}: {NOTHING_DRAWN}")
+        level = self.confidence if confidence is None else confidence_level(confidence)
+        return replace(self, confidence=level)
+
+    def adjust(self, rule: str) -> InvarianceResult:
+        """Return the result with the contrasts of each level judged together.
+
+        Their intervals become simultaneous, too; p_adjusted is Holm's without being asked.
+
+        Parameters
+        ----------
+        rule : {"holm", "max_t"}
+            ``holm``: intervals each at ``1 - (1 - confidence)/m``, which is Bonferroni's, so
+            that one can hold 0 where the adjusted p is below the level. ``max_t``: both by the
+            largest test of the level (9,999 draws of normal numbers that are correlated as the
+            subjects' influences on the contrasts are).
+        """
+        check_rule(rule)
+        return replace(self, rule=rule)
+
+    def influence(self) -> pd.DataFrame:
+        """Return every contrast without each subject, one row per contrast and subject.
+
+        Columns: level, term, contrast, cluster (the one left out), estimate (without it),
+        change (minus the estimate on all), influence: (G - 1) times the change taken off, the
+        empirical influence value; of groups that share nobody ``G (G_h - 1)/G_h`` times, G_h
+        the subjects of its own group. Empty where our tests are not defined.
+        """
+        import pandas as pd
+
+        columns = ["level", "term", "contrast", "cluster", "estimate", "change", "influence"]
+        if self.refits is None or self.held is None:
+            return pd.DataFrame(columns=columns)
+        G, strata = len(self.refits.strata), self.refits.strata
+        sizes = np.bincount(strata)[strata]
+        tables = []
+        for level in _TESTS:
+            pairs, _ = self._pairs(level)
+            without = pairs.values[1:]
+            change = without - pairs.values[0]
+            named = {name: np.repeat(values, G) for name, values in self._named(pairs).items()}
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "level": level, **named,
+                        "cluster": list(self.subjects) * len(pairs.terms),
+                        "estimate": without.T.ravel(), "change": change.T.ravel(),
+                        "influence": (-G * (sizes - 1) / sizes * change.T).ravel(),
+                    }
+                )
+            )  # fmt: skip
+        return pd.concat(tables, ignore_index=True)
+
+    def extend(self, n: int) -> NoReturn:
+        """Refuse: there are no replicates to add `n` to."""
+        raise DataError(f"extend({n!r}) has nothing to add to: {NOTHING_DRAWN}")
+
+    @property
+    def replicates(self) -> NoReturn:
+        """Refuse: there are none."""
+        raise DataError(f"there are no replicates: {NOTHING_DRAWN}")
 
     def estimates(self) -> pd.DataFrame:
         """Return the configural estimates: one row per group and indicator.
@@ -336,7 +442,7 @@ class InvarianceResult(Result):
             if math.isnan(test.p_value):
                 continue
             differ = test.p_value <= 1 - self.confidence
-            shown = f"F({test.df1}, {test.df2}) = {test.statistic:.2f}, {p_text(test.p_value)}"
+            shown = f"F({test.df1}, {test.df2:g}) = {test.statistic:.2f}, {p_text(test.p_value)}"
             said.append(
                 f"{level.capitalize()}: the {what} differ between groups ({shown}); see "
                 f"{CONTRASTS}."
@@ -387,7 +493,8 @@ class InvarianceResult(Result):
         return {
             "model": self.model.syntax(), "group": self.group_name, "cluster": self.cluster_name,
             "method": "Wald test, covariance by the joint delete-one-subject jackknife",
-            "confidence": self.confidence, "estimator": self.estimator, "missing": self.missing,
+            "confidence": self.confidence, "adjust": self.rule, "estimator": self.estimator,
+            "missing": self.missing,
             "free": {
                 "loadings": list(self.freed.loadings), "intercepts": list(self.freed.intercepts)
             },

@@ -15,6 +15,8 @@ import numpy as np
 
 from pyexpr.core.factor_model import cluster_sums, fit_sums
 from pyexpr.measurement.factor.orientation import all_agreeing, whole_sample
+from pyexpr.resampling.intervals.jackknife import jackknife_influence
+from pyexpr.resampling.tests import WaldTest, f_test
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,13 +54,10 @@ class Refits:
 
     def deviations(self, contrasts: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (G, q) D with covariance matrix ``D'D``, from (1 + G, q) contrasts."""
-        left_out = contrasts[1:]
-        result = np.empty_like(left_out)
-        for code in np.unique(self.strata):
-            mine = self.strata == code
-            n = int(mine.sum())
-            centred = left_out[mine] - left_out[mine].mean(axis=0)
-            result[mine] = centred * math.sqrt((n - 1) / n)
+        order = np.argsort(self.strata, kind="stable")
+        sizes = np.unique(self.strata, return_counts=True)[1]
+        result = np.empty_like(contrasts[1:])
+        result[order] = jackknife_influence(contrasts[1:][order].T, sizes.tolist()).T
         return result
 
 
@@ -168,45 +167,29 @@ def scalar_contrasts(refits: Refits, what: Held) -> NDArray[np.float64]:
     return found.reshape(len(found), -1)
 
 
-@dataclass(frozen=True, slots=True)
-class Wald:
-    """``F = Q (df + 1 - q) / (q df)`` on (q, df + 1 - q), or the reason why there is none."""
-
-    statistic: float
-    df1: int
-    df2: int
-    p_value: float
-    reason: str = ""
-
-
-def wald(refits: Refits, contrasts: NDArray[np.float64]) -> Wald:
-    """Test that all contrasts (1 + G, q) are 0, by Hotelling's T squared."""
+def wald(refits: Refits, contrasts: NDArray[np.float64]) -> WaldTest:
+    """Test that all contrasts (1 + G, q) are 0, by Hotelling's T squared on `Refits.df`."""
     q, df = contrasts.shape[1], refits.df
-    df2 = df + 1 - q
 
-    def none(reason: str) -> Wald:
-        return Wald(math.nan, q, df2, math.nan, reason)
+    def none(reason: str) -> WaldTest:
+        return WaldTest(math.nan, q, df + 1 - q, math.nan, reason)
 
     undefined = int(np.isnan(contrasts).any(axis=1).sum())
     if undefined:
         return none(
             f"without {undefined} of {len(refits.strata)} subjects the contrasts are not defined"
         )
-    if df2 < 1:
+    if df + 1 - q < 1:
         return none(f"{q} contrasts need at least {q + len(refits.strata) - df} subjects")
     deviations = refits.deviations(contrasts)
-    spread = np.sqrt((deviations**2).sum(axis=0))
-    if (spread == 0).any():
+    variance = (deviations**2).sum(axis=0)
+    if (variance == 0).any():
         return none("leaving out a subject changes nothing in some contrast")
-    scaled = deviations / spread
-    if np.linalg.eigvalsh(scaled.T @ scaled)[0] <= _SINGULAR * q:
+    rounding = math.sqrt(_SINGULAR * q)
+    found = f_test(contrasts[0], deviations, np.diag(variance), df, rounding)
+    if math.isnan(found.statistic):
         return none("the contrasts are not linearly independent over subjects")
-    distance = contrasts[0] / spread
-    squared = float(distance @ np.linalg.solve(scaled.T @ scaled, distance))
-    from scipy.special import fdtrc
-
-    statistic = squared * df2 / (q * df)
-    return Wald(statistic, q, df2, float(fdtrc(q, df2, statistic)))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.resampling.intervals.scales import by_scale, limits
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -33,6 +35,9 @@ class JackknifeGroup:
     clusters : (G,) int64, optional
         Positions of the clusters among all, by which groups are brought together. None:
         0 to G - 1.
+    why_undefined : str
+        What is then the matter where a quantity has no value without some cluster: "the model
+        has no solution". "": that it is undefined.
     """
 
     rows: NDArray[np.int64]
@@ -40,6 +45,7 @@ class JackknifeGroup:
     strata: tuple[int, ...]
     effective: NDArray[np.float64] | None = None
     clusters: NDArray[np.int64] | None = None
+    why_undefined: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class Evidence:
     estimate : float64
         NaN where undefined, with the reason in `reason`.
     scale : list of str
-        On which the quantity is studentised (`pyexpr.core.cluster_bootstrap.SCALES`).
+        On which the quantity is studentised (`pyexpr.resampling.intervals.scales`).
     simple_df : bool
         Whether the degrees of freedom leave kurtosis out.
     null : float64
@@ -64,12 +70,18 @@ class Evidence:
         Returns the (Q, B) standard errors within the replicates, on the scale.
     n_threads : int, optional
     n_failed : int64, optional
-        In how many replicates computing the quantity raised an exception.
+        In how many replicates computing the quantity failed.
+    why_failed : str
+        What failing is, as `reason` says it; "" if it says nothing of it.
     inflation : float64, optional
         What jackknife variances are multiplied by, for what leaving out clusters does not
         show: models fitted to other folds. None: 1.
     ratio : bool, optional
         Where everything here is of the logarithm of a ratio, and the ratio is shown.
+    unit : float64, optional
+        What a quantity is divided by before it is brought to its scale. None: 1.
+    corrected_kurtosis : bool
+        As `kurtosis_df` takes it.
     """
 
     estimate: NDArray[np.float64]
@@ -84,6 +96,26 @@ class Evidence:
     n_failed: NDArray[np.int64] | None = None
     inflation: NDArray[np.float64] | None = None
     ratio: NDArray[np.bool_] | None = None
+    unit: NDArray[np.float64] | None = None
+    corrected_kurtosis: bool = True
+    why_failed: str = "raised an exception"
+
+    def scaled(
+        self, values: NDArray[np.float64], *, rows: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
+        """Return `values`, whose first axis is that of the quantities (or `rows`), on scales."""
+        names = self.scale if rows is None else [self.scale[row] for row in rows]
+        if self.unit is not None:
+            unit = self.unit if rows is None else self.unit[rows]
+            values = values / unit.reshape(-1, *(1,) * (values.ndim - 1))
+        return by_scale(values, names)
+
+    def limits(
+        self, below: NDArray[np.float64], above: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (low, high), (Q,): so far below and above the estimates on their scales."""
+        low, high = limits(self.scaled(self.estimate), below, above, self.scale)
+        return (low, high) if self.unit is None else (low * self.unit, high * self.unit)
 
     def shown(
         self, values: NDArray[np.float64], *, rows: NDArray[np.int64] | None = None

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyexpr.base.errors import counted
 from pyexpr.resampling.intervals.evidence import SINGLE_IN_STRATUM, Evidence
-from pyexpr.resampling.intervals.scales import at_end, by_scale
+from pyexpr.resampling.intervals.scales import at_end
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,21 +70,22 @@ def acceleration_of(values: NDArray[np.float64], strata: Sequence[int]) -> NDArr
         return np.asarray(np.sum(influence**3, axis=1) / (6 * squares**1.5))
 
 
-def kurtosis_df(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def kurtosis_df(values: NDArray[np.float64], *, corrected: bool = True) -> NDArray[np.float64]:
     """Return the degrees of freedom of a jackknife variance, (q,), from values (q, G).
 
-    ``2 / (2/(G-1) + k/G)``, k the bias-corrected excess kurtosis of the
-    pseudo-values where positive (0 under six clusters); at least 2.
+    ``2 / (2/(G-1) + k/G)``, k the excess kurtosis of the pseudo-values where positive;
+    at least 2. `corrected` for bias it is 0 under six clusters; as it is, it is smaller.
     """
     G = values.shape[1]
     excess = np.zeros(len(values))
-    if G >= 6:
+    if G >= 6 or not corrected:
         deviation = values - values.mean(axis=1, keepdims=True)
         second = np.mean(deviation**2, axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            raw = np.mean(deviation**4, axis=1) / second**2 - 3
-        corrected = (G - 1) / ((G - 2) * (G - 3)) * ((G + 1) * raw + 6)
-        excess = np.where(corrected > 0, corrected, 0.0)
+            found = np.mean(deviation**4, axis=1) / second**2 - 3
+        if corrected:
+            found = (G - 1) / ((G - 2) * (G - 3)) * ((G + 1) * found + 6)
+        excess = np.where(found > 0, found, 0.0)
     return np.asarray(np.maximum(2 / (2 / (G - 1) + excess / G), min(2, G - 1)))
 
 
@@ -93,6 +94,8 @@ def degrees_of_freedom(
     strata: Sequence[int],
     simple: NDArray[np.bool_],
     effective: NDArray[np.float64] | None = None,
+    *,
+    corrected: bool = True,
 ) -> NDArray[np.float64]:
     """Return the degrees of freedom of each row's jackknife variance, (q,).
 
@@ -103,11 +106,12 @@ def degrees_of_freedom(
     pseudo-values show part of that inequality too, so that the smaller of the two
     counts, not both; at least 2. With strata both are those of `stratified_df`.
 
-    `effective` is (q, strata): how many clusters of equal size each stratum's are worth.
+    `effective` is (q, strata): how many clusters of equal size each stratum's are worth;
+    `corrected` is as for `kurtosis_df`, of clusters in one stratum.
     """
     G = values.shape[1]
     if len(strata) == 1:
-        df = np.where(simple, G - 1.0, kurtosis_df(values))
+        df = np.where(simple, G - 1.0, kurtosis_df(values, corrected=corrected))
         if effective is not None:
             df = np.minimum(df, np.maximum(effective[:, 0] - 1, min(2, G - 1)))
         return df
@@ -174,6 +178,26 @@ def pooled_excess(values: NDArray[np.float64], strata: Sequence[int]) -> NDArray
 
 
 @dataclass(frozen=True, slots=True)
+class PseudoValues:
+    """Pseudo-values ``G T - (G - 1) T_(i)`` of each row: mean, its error, degrees of freedom.
+
+    Unlike T itself, their mean is free of bias of the order 1/G (Tukey, 1958). Arrays are (q,).
+    """
+
+    centre: NDArray[np.float64]
+    error: NDArray[np.float64]
+    df: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, scaled: NDArray[np.float64]) -> PseudoValues:
+        """From values (q, 1 + G): of all clusters, then without each."""
+        whole, left_out = scaled[:, 0], scaled[:, 1:]
+        G = left_out.shape[1]
+        centre = G * whole - (G - 1) * left_out.mean(axis=1)
+        return cls(centre, jackknife_error(left_out, (G,)), kurtosis_df(left_out))
+
+
+@dataclass(frozen=True, slots=True)
 class Knife:
     """What leaving out one cluster at a time says of each quantity; arrays are (Q,)."""
 
@@ -201,7 +225,7 @@ def knife_of(evidence: Evidence) -> Knife:
                 found.reason[row] = SINGLE_IN_STRATUM
             continue
         scales = [evidence.scale[row] for row in rows]
-        scaled = by_scale(group.values, scales)
+        scaled = evidence.scaled(group.values, rows=rows)
         with np.errstate(invalid="ignore"):
             found.error[rows] = jackknife_error(group.values, group.strata)
             found.scaled_error[rows] = jackknife_error(scaled, group.strata)
@@ -211,12 +235,17 @@ def knife_of(evidence: Evidence) -> Knife:
                 found.error[rows] *= wider
                 found.scaled_error[rows] *= wider
             found.df[rows] = degrees_of_freedom(
-                scaled, group.strata, evidence.simple_df[rows], group.effective
-            )
+                scaled, group.strata, evidence.simple_df[rows], group.effective,
+                corrected=evidence.corrected_kurtosis,
+            )  # fmt: skip
             found.acceleration[rows] = acceleration_of(group.values, group.strata)
         for row, undefined in zip(rows, np.isnan(group.values).sum(axis=1), strict=True):
             if undefined:
-                found.reason[row] = f"undefined without one of {counted(undefined, 'subject')}"
+                found.reason[row] = (
+                    f"without {undefined} of {G} subjects {group.why_undefined}"
+                    if group.why_undefined
+                    else f"undefined without one of {counted(undefined, 'subject')}"
+                )
         # As when one subject makes all errors: the scale has no value without it.
         for row, n_ends in zip(rows, at_end(scaled, scales).sum(axis=1), strict=True):
             if n_ends and not found.reason[row] and not still[row]:

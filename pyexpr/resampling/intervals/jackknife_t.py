@@ -6,7 +6,7 @@ import numpy as np
 
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
 from pyexpr.resampling.intervals.jackknife import knife_of, unmoved
-from pyexpr.resampling.intervals.scales import at_end, by_scale, limits
+from pyexpr.resampling.intervals.scales import at_end
 
 
 def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
@@ -22,12 +22,11 @@ def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
     from scipy.special import stdtr, stdtrit
 
     knife = knife_of(evidence)
-    centre = by_scale(evidence.estimate, evidence.scale)
-    null = by_scale(evidence.null, evidence.scale)
+    centre, null = evidence.scaled(evidence.estimate), evidence.scaled(evidence.null)
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = (centre - null) / knife.scaled_error
         half = stdtrit(knife.df, (1 + confidence) / 2) * knife.scaled_error
-        low, high = limits(centre, half, half, evidence.scale)
+        low, high = evidence.limits(half, half)
         p = 2 * stdtr(knife.df, -np.abs(statistic))
     # t can be so large that p underflows; it is never 0.
     p = np.where(p == 0, np.nextafter(0, 1), p)

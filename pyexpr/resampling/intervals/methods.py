@@ -70,10 +70,10 @@ def compute(evidence: Evidence, method: str | None, confidence: float) -> Interv
 
 
 def _reasons(evidence: Evidence) -> Sequence[str]:
-    if evidence.n_failed is None:
+    if evidence.n_failed is None or not evidence.why_failed:
         return evidence.reason
     B = evidence.replicates.shape[1]
     failed = [
-        f"raised an exception in {n} of {B} replicates" if n else "" for n in evidence.n_failed
+        f"{evidence.why_failed} in {n} of {B} replicates" if n else "" for n in evidence.n_failed
     ]
     return ["; ".join(filter(None, both)) for both in zip(evidence.reason, failed, strict=True)]

@@ -1,8 +1,16 @@
-"""The scales on which quantities are studentised."""
+"""The scales on which quantities are studentised.
+
+``identity``; of errors ``negative_reciprocal``, -1/x; of correlations ``atanh``; of R2
+``negative_root_complement``, -sqrt(1 - x). Those of factor models go on beyond the bounds of
+their quantities, where a refit without one subject may lie: ``odd_cube_root``,
+cbrt(1 + x) - cbrt(1 - x), ``fifth_root``, ``negative_cube_root_complement``, -cbrt(1 - x), and
+``straight_then_log``, logarithmic beyond 1/2.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,9 +18,65 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Array = NDArray[np.float64]
 
 # Of an error's limit: half of the way on which it would become infinite.
 _ERRORS_BEND = 0.5
+# Up to so much ``straight_then_log`` is straight: a loading may be 0. Beyond, its error grows with
+# it, and logarithms are nearer to symmetry.
+_STRAIGHT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """A scale defined beyond the range of its quantity, the way back, and that range."""
+
+    to: Callable[[Array], Array]
+    back: Callable[[Array], Array]
+    least: float = -np.inf
+    most: float = np.inf
+
+    def limit(self, centre: Array, reach: Array) -> Array:
+        """Return a limit, cut at the range; not of an estimate that is itself out of range."""
+        ends = self.back(centre + reach)
+        low, high = self.to(np.array([self.least, self.most]))
+        within = (centre >= low) & (centre <= high)
+        return np.where(within, ends.clip(self.least, self.most), ends)
+
+
+def _odd_root(value: Array) -> Array:
+    """Like atanh within (-1, 1)."""
+    return np.asarray(np.cbrt(1 + value) - np.cbrt(1 - value))
+
+
+def _odd_root_back(value: Array) -> Array:
+    # With a = cbrt(1 + x), b = cbrt(1 - x): a^3 + b^3 = 2, so that m = a + b is the real root
+    # of m^3 + 3 y^2 m = 8, found by Cardano's formula; x = (a^3 - b^3) / 2.
+    root = np.sqrt(16 + value**6)
+    total = np.cbrt(4 + root) + np.cbrt(4 - root)
+    return np.asarray((((total + value) / 2) ** 3 - ((total - value) / 2) ** 3) / 2)
+
+
+def _straight_then_log(value: Array) -> Array:
+    size = np.maximum(np.abs(value), _STRAIGHT)
+    beyond = np.sign(value) * _STRAIGHT * (1 + np.log(size / _STRAIGHT))
+    return np.where(np.abs(value) > _STRAIGHT, beyond, value)
+
+
+def _straight_then_exp(value: Array) -> Array:
+    size = np.maximum(np.abs(value), _STRAIGHT)
+    beyond = np.sign(value) * _STRAIGHT * np.exp(size / _STRAIGHT - 1)
+    return np.where(np.abs(value) > _STRAIGHT, beyond, value)
+
+
+_BEYOND = {
+    "straight_then_log": _Scale(_straight_then_log, _straight_then_exp),
+    "odd_cube_root": _Scale(_odd_root, _odd_root_back, -1.0, 1.0),
+    "fifth_root": _Scale(lambda t: np.sign(t) * np.abs(t) ** 0.2, lambda y: y**5, 0.0),
+    "negative_cube_root_complement": _Scale(
+        lambda r: -np.cbrt(1 - r), lambda y: 1 + y**3, 0.0, 1.0
+    ),
+}
 
 
 def to_scale(x: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
@@ -24,6 +88,8 @@ def to_scale(x: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
             return np.asarray(np.arctanh(x))
         if scale == "negative_root_complement":
             return np.asarray(-np.sqrt(1.0 - x))
+        if scale in _BEYOND:
+            return _BEYOND[scale].to(x)
     return x
 
 
@@ -47,6 +113,8 @@ def limit(
             return np.asarray(np.tanh(g))
         if scale == "negative_root_complement":
             return np.asarray(1.0 - np.minimum(g, 0.0) ** 2)
+        if scale in _BEYOND:
+            return _BEYOND[scale].limit(centre, reach)
     return g
 
 

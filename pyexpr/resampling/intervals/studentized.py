@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pyexpr.core.cluster_bootstrap import order_statistics, summarise
+from pyexpr.core.cluster_bootstrap import Summary, order_statistics, summarise
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
 from pyexpr.resampling.intervals.from_draws import equal_tails, from_draws, two_sided
 from pyexpr.resampling.intervals.jackknife import knife_of
-from pyexpr.resampling.intervals.scales import by_scale, limits
-from pyexpr.resampling.quantiles import interpolated_quantiles
+from pyexpr.resampling.quantiles import interpolated_quantiles, rank_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 
 def studentize(evidence: Evidence) -> NDArray[np.float64]:
     """Return ``(g(T*) - g(T)) / SE*`` of every replicate, (Q, B); NaN where SE* is 0."""
-    centre = by_scale(evidence.estimate, evidence.scale)
-    pivot = by_scale(evidence.replicates, evidence.scale)
+    centre, pivot = evidence.scaled(evidence.estimate), evidence.scaled(evidence.replicates)
     error = evidence.replicate_errors()
     # Zero but for rounding, as when one subject fills a replicate.
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -31,21 +29,49 @@ def studentize(evidence: Evidence) -> NDArray[np.float64]:
     return pivot
 
 
+class Reach(NamedTuple):
+    """How far, in errors, a symmetric interval reaches, and p; both (Q,)."""
+
+    reach: NDArray[np.float64]
+    p_value: NDArray[np.float64]
+    summary: Summary
+
+
+def symmetric_reach(
+    pivot: NDArray[np.float64],
+    statistic: NDArray[np.float64],
+    confidence: float,
+    *,
+    interpolated: bool = False,
+    n_threads: int | None = None,
+) -> Reach:
+    """Return the quantile of ``|pivot|`` (Q, B), and the share beyond ``|statistic|`` (Q,).
+
+    Pivots that are NaN are left out. The quantile is the order statistic that makes the
+    interval agree with p (`rank_of`), or `interpolated` between two of them.
+    """
+    size = np.abs(pivot)
+    summary = summarise(size, statistic, np.abs(statistic), n_threads=n_threads)
+    B = summary.n_defined
+    if interpolated:
+        levels = np.full((len(size), 1), confidence)
+        reach = interpolated_quantiles(size, levels, B, n_threads=n_threads)
+    else:
+        rank = rank_of(confidence, B)
+        reach = order_statistics(size, rank[:, None] - 1, n_threads=n_threads)
+    return Reach(reach[:, 0], (summary.n_at_least_null + 1) / (B + 1), summary)
+
+
 def _studentized(evidence: Evidence, confidence: float, *, symmetric: bool) -> Intervals:
     pivot, knife = studentize(evidence), knife_of(evidence)
-    centre = by_scale(evidence.estimate, evidence.scale)
-    null = by_scale(evidence.null, evidence.scale)
+    centre, null = evidence.scaled(evidence.estimate), evidence.scaled(evidence.null)
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = (centre - null) / knife.scaled_error
     if symmetric:
-        np.abs(pivot, out=pivot)
-        summary = summarise(pivot, centre, np.abs(statistic), n_threads=evidence.n_threads)
-        B = summary.n_defined
-        # The rank that makes the interval agree with p.
-        rank = np.clip(np.ceil((B + 1) * confidence - 1e-9), 1, np.maximum(B, 1)).astype(np.int64)
-        reach = order_statistics(pivot, rank[:, None] - 1, n_threads=evidence.n_threads)
-        lower = upper = reach[:, 0]
-        p = (summary.n_at_least_null + 1) / (B + 1)
+        reach, p, summary = symmetric_reach(
+            pivot, statistic, confidence, n_threads=evidence.n_threads
+        )
+        lower = upper = reach
     else:
         summary = summarise(pivot, centre, statistic, n_threads=evidence.n_threads)
         B = summary.n_defined
@@ -56,7 +82,7 @@ def _studentized(evidence: Evidence, confidence: float, *, symmetric: bool) -> I
         p = two_sided(summary.n_at_most_null, summary.n_at_least_null, B)
     with np.errstate(invalid="ignore"):
         error = knife.scaled_error
-        low, high = limits(centre, lower * error, upper * error, evidence.scale)
+        low, high = evidence.limits(lower * error, upper * error)
     name = "studentized" if symmetric else "studentized_et"
     result = from_draws(evidence, name, confidence, summary, p, low, high)
     result.std_error = knife.error

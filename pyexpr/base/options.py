@@ -1,0 +1,45 @@
+"""Options of a family of functions that one of them does not take: it says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from pyexpr.base.errors import DataError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def explains(
+    *, not_taken: Mapping[str, str] | None = None, renamed: Mapping[str, str] | None = None
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Let a function answer options that it has not by a sentence, not by a `TypeError`.
+
+    Below `stoppable`, which must be the outermost.
+
+    Parameters
+    ----------
+    not_taken : mapping, optional
+        Option that functions of this kind have -> why this one has not.
+    renamed : mapping, optional
+        Former name of an option -> today's.
+    """
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        name = getattr(function, "__name__", "this function")
+
+        @wraps(function)
+        def answered(*args: P.args, **kwargs: P.kwargs) -> T:
+            for option, why in (not_taken or {}).items():
+                if option in kwargs:
+                    raise DataError(f"{name}() takes no {option}=: {why}")
+            for former, today in (renamed or {}).items():
+                if former in kwargs:
+                    raise DataError(f"{name}() has no {former}= any more: it is {today}= now")
+            return function(*args, **kwargs)
+
+        return answered
+
+    return decorate
