@@ -134,6 +134,8 @@ def _follow(parent: Connection) -> None:
 
 
 def _end(*_: object) -> None:
+    # Once a process has ended the pool ends the others, too: one that is cleaning up goes on.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if not _at_work.is_set():
         # Nothing to clean up, and the pool would print an exception of its beginning.
         os._exit(1)

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,6 +42,15 @@ def write(path):
         part.write_text("half")
         Path(f"{path}.begun").touch()
         time.sleep(600)
+
+def tidy_up(path):
+    try:
+        Path(f"{path}.begun").touch()
+        time.sleep(600)
+    finally:
+        if path.endswith("0"):
+            time.sleep(0.3)
+        Path(f"{path}.tidy").touch()
 """
 
 
@@ -78,10 +87,8 @@ def test_a_process_ended_from_outside_is_said(work) -> None:
         list(in_processes(work.fail, [("gone",), ("fine",)], n_jobs=2, what="fits"))
 
 
-def test_an_interrupt_ends_the_tasks_at_work_and_leaves_no_part(
-    work, tmp_path: Path, listening: None
-) -> None:
-    folder = tmp_path / "results"
+def left_by_ctrl_c(function: Callable[[str], None], folder: Path) -> list[str]:
+    """Press Ctrl-C once two of four tasks of ten minutes have begun."""
     folder.mkdir()
     tasks = [(str(folder / f"{i}"),) for i in range(4)]
 
@@ -93,10 +100,22 @@ def test_an_interrupt_ends_the_tasks_at_work_and_leaves_no_part(
     threading.Thread(target=press, daemon=True).start()
     begun = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        list(in_processes(work.write, tasks, n_jobs=2, what="writes"))
-    # Ten minutes are left of each task.
+        list(in_processes(function, tasks, n_jobs=2, what="writes"))
     assert time.monotonic() - begun < 300
-    assert sorted(path.name for path in folder.iterdir()) == ["0.begun", "1.begun"]
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_an_interrupt_ends_the_tasks_at_work_and_leaves_no_part(
+    work, tmp_path: Path, listening: None
+) -> None:
+    assert left_by_ctrl_c(work.write, tmp_path / "results") == ["0.begun", "1.begun"]
+
+
+def test_what_is_cleaning_up_goes_on_when_another_process_has_ended(
+    work, tmp_path: Path, listening: None
+) -> None:
+    left = left_by_ctrl_c(work.tidy_up, tmp_path / "results")
+    assert left == ["0.begun", "0.tidy", "1.begun", "1.tidy"]
 
 
 def test_new_processes_do_not_hear_a_ctrl_c_while_they_begin(work) -> None:

@@ -1,9 +1,11 @@
 # A verb takes what the Python function takes: an option added there is missed here.
 
-# Arguments of Python that R has in another way.
+# Arguments of Python that R has in another way: `adjust` is adjust_tests().
 elsewhere <- list(
-  compare_models = "table", cluster_bootstrap = c("table", "columns", "compiled", "n_threads"),
-  context_coefficients = c("X", "rows")
+  compare_models = c("table", "progress"),
+  cluster_bootstrap = c("table", "columns", "compiled", "n_threads", "adjust"),
+  context_coefficients = c("X", "rows", "adjust", "progress"),
+  bootstrap_cfa = c("adjust", "progress", "stratify"), invariance = c("adjust", "seed")
 )
 # What R adds.
 ours <- list(
