@@ -21,6 +21,6 @@ fi
 "${pip[@]}" freeze --exclude-editable > "$venv/versions.txt"
 tools/install_r.sh "$venv" tests || echo "pyexpr: without R, the tests that need it fail." >&2
 echo "pyexpr: the $which versions are in $venv/versions.txt. Left out: the tests that need torch" \
-    "(deep models, resampled videos), of the documentation (Sphinx), of the R package, and of the coverage study."
+    "(deep models, resampled videos), of the documentation (Sphinx), of types (mypy), of the R package, and of the coverage study."
 exec "$venv/bin/python" -m pytest -n auto --maxprocesses 4 --dist loadfile \
     --no-loadscope-reorder "$@"
