@@ -11,7 +11,7 @@ from pyexpr.base.errors import Interrupted
 P = ParamSpec("P")
 T = TypeVar("T")
 
-NOTHING = "there is no result of it"
+NOTHING = "nothing is kept"
 
 
 def stoppable(

@@ -22,7 +22,7 @@ def outer(result: object = None) -> None:
 
 
 def test_the_outermost_says_what_was_stopped_and_what_is_kept() -> None:
-    with pytest.raises(Interrupted, match=r"^stopped by Ctrl-C while parts were made: there is no"):
+    with pytest.raises(Interrupted, match=r"^stopped by Ctrl-C while parts were made: nothing is kept$"):
         inner()
     for result in (None, "a part, of which the user knows nothing"):
         with pytest.raises(Interrupted) as stop:

@@ -86,7 +86,7 @@ def test_nothing_is_kept_of_a_comparison(
          "while the factor model was fitted: there is no result of this fit"),
         (["icc", "{}", "--targets", "subject", "--by", "", "--ratings", "a"],
          "pyexpr.measurement.icc.icc.groups_of",
-         "while intraclass correlations were computed: there is no result of it"),
+         "while intraclass correlations were computed: nothing is kept"),
     ],
 )  # fmt: skip
 def test_each_command_says_what_is_kept(
