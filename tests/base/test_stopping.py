@@ -22,8 +22,9 @@ def outer(result: object = None) -> None:
 
 
 def test_the_outermost_says_what_was_stopped_and_what_is_kept() -> None:
-    with pytest.raises(Interrupted, match=r"^stopped by Ctrl-C while parts were made: nothing is kept$"):
+    with pytest.raises(Interrupted, match=r"while parts were made: nothing is kept$") as stop:
         inner()
+    assert str(stop.value).startswith("stopped by Ctrl-C while parts")
     for result in (None, "a part, of which the user knows nothing"):
         with pytest.raises(Interrupted) as stop:
             outer(result)
