@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import _thread
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -43,7 +47,8 @@ def stoppable(
         @wraps(function)
         def ended(*args: P.args, **kwargs: P.kwargs) -> T:
             try:
-                return function(*args, **kwargs)
+                with _heard_again():
+                    return function(*args, **kwargs)
             except KeyboardInterrupt as stop:
                 if hands_over and isinstance(stop, Interrupted):
                     # The frames below say nothing to the user.
@@ -56,3 +61,36 @@ def stoppable(
         return ended
 
     return decorate
+
+
+# Until a Ctrl-C that nobody could hear is pressed again.
+_SOON = 0.01
+_hearing = threading.Event()
+
+
+@contextmanager
+def _heard_again() -> Iterator[None]:
+    """Press Ctrl-C again where it met code whose exceptions Python ignores.
+
+    Those are the callbacks of weak references, finalizers, and the like: there the exception
+    is printed, and the work goes on.
+    """
+    if _hearing.is_set() or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = sys.unraisablehook
+
+    def hook(ignored: sys.UnraisableHookArgs, /) -> None:
+        if issubclass(ignored.exc_type, KeyboardInterrupt):
+            # By another thread: from here it would meet the same code.
+            threading.Timer(_SOON, _thread.interrupt_main).start()
+        else:
+            before(ignored)
+
+    _hearing.set()
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+        _hearing.clear()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import time
 import traceback
 
 import pytest
@@ -61,3 +64,28 @@ def test_half_made_things_are_undone_and_errors_pass() -> None:
     with pytest.raises(ValueError, match="no thing"):
         make(0)
     assert undone == [7]
+
+
+class Deaf:
+    """Its finalizer meets a Ctrl-C, which Python prints and ignores."""
+
+    def __del__(self) -> None:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_that_python_ignores_is_heard_again() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hook = sys.unraisablehook
+
+    @stoppable("nothing was heard")
+    def long() -> None:
+        Deaf()
+        for _ in range(1000):
+            time.sleep(0.01)
+
+    try:
+        with pytest.raises(Interrupted, match="while nothing was heard"):
+            long()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert sys.unraisablehook is hook
