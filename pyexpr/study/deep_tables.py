@@ -29,7 +29,7 @@ def joined_predictions(fitted: StageOutput, deep: Mapping[str, StageOutput]) -> 
     for name, output in deep.items():
         own = output.tables[f"{name}_predictions"][[*on, name]]
         table = table.merge(own, on=on, how="left", validate="one_to_one")
-    leading = [*on, "truth", "elastic_net", *deep]
+    leading = [*on, "truth", *fitted.facts["models"], *deep]
     return table[[*leading, *[name for name in table if name not in leading]]]
 
 

@@ -6,10 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pyexpr.base.errors import DataError, StudyError, counted, listed, near_names
+from pyexpr.behavior.features.features import FEATURES
 from pyexpr.deep.requirements import require, require_installed
 from pyexpr.modeling.splits import split_subjects
-from pyexpr.study.config import ModelsSection, StudyConfig
+from pyexpr.study.config import StudyConfig
+from pyexpr.study.feature_choice import check_choice
 from pyexpr.study.inputs import CLIP_KEY, Inputs
+from pyexpr.study.labels import check_label
+from pyexpr.study.model_sections import ModelsSection
 
 NO_HUMANS = '[baselines] human = "none" leaves the human baseline out'
 
@@ -19,11 +23,24 @@ def check_early(config: StudyConfig, inputs: Inputs) -> None:
 
     Said before the first stage, not after an hour of the others.
     """
+    known = FEATURES if inputs.recorded else ()
+    check_choice(config, [*known, *(inputs.measured.features if inputs.measured else ())])
+    check_label(config, inputs)
+    if config.label.method == "factor":
+        _check_factor(config, inputs)
+    if inputs.rated:
+        _check_humans(config, inputs)
+    if not config.evaluation.crossed:
+        _check_split(config, inputs)
+
+
+def _check_factor(config: StudyConfig, inputs: Inputs) -> None:
     questions = inputs.questions
-    if len(questions) < 3:
+    if len(questions) < 2:
         raise StudyError(
-            "the factor model needs at least three questions, but the ratings have "
-            f"{counted(len(questions), 'question')}: {listed(questions)}"
+            "the factor model needs at least two questions (of two, the loadings are held equal), "
+            f"but the ratings have {counted(len(questions), 'question')}: {listed(questions)}; "
+            '[label] method = "question" takes its mean rating'
         )
     positive = config.factor_model.positive
     if positive is not None and positive not in questions:
@@ -31,10 +48,18 @@ def check_early(config: StudyConfig, inputs: Inputs) -> None:
             f"positive = {positive!r} under [factor_model] is no question; "
             f"{near_names(positive, questions)}"
         )
-    answers = inputs.ratings.groupby([*CLIP_KEY, "rater"], sort=False)["question"].nunique()
-    if config.baselines.human in ("slot", "person") and answers.max() < len(questions):
+
+
+def _check_humans(config: StudyConfig, inputs: Inputs) -> None:
+    asked = config.label.question or inputs.questions
+    ratings = inputs.ratings[inputs.ratings["question"].isin(asked)]
+    answers = ratings.groupby([*CLIP_KEY, "rater"], sort=False)["question"].nunique()
+    if config.baselines.human in ("slot", "person") and answers.max() < len(asked):
         raise StudyError(f"no rater answered every question about any clip; {NO_HUMANS}")
-    subjects = inputs.ratings["subject"].unique()
+
+
+def _check_split(config: StudyConfig, inputs: Inputs) -> None:
+    subjects = inputs.clips()["subject"].unique()
     proportions = config.split.proportions
     try:
         split = split_subjects(subjects, proportions=proportions, seed=config.seed)

@@ -1,24 +1,28 @@
-"""The tables of a study: read, renamed, checked, and matched with each other."""
+"""The tables of a study, read and held against each other."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.contents import KnownFile
-from pyexpr.base.contexts import ALL
-from pyexpr.base.csv_file import read_known_csv
-from pyexpr.base.errors import StudyError, counted, have, listed
-from pyexpr.base.tables import label_codes, numeric_column, require_columns
-from pyexpr.behavior.schedules import BP4D_PLUS, Schedule
-from pyexpr.study.config import RATING_COLUMNS, TAKEN, StudyConfig
-from pyexpr.words.wording import NO_RATINGS, NO_RECORDING
+from pyexpr.base.errors import StudyError, counted, listed
+from pyexpr.behavior.schedules import Schedule
+from pyexpr.study.config import StudyConfig
+from pyexpr.study.data_sections import RATING_COLUMNS
+from pyexpr.study.features_table import CLIP_KEY, FeaturesTable, read_features
+from pyexpr.study.ratings_table import read_ratings
+from pyexpr.study.recordings_table import read_recordings, study_schedule
+from pyexpr.words.wording import NO_FEATURES, NO_RATINGS, NO_RATINGS_OF, NO_RECORDING
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CLIP_KEY = ["subject", "context", "clip"]
+__all__ = ["CLIP_KEY", "Inputs", "read_inputs"]
+
+_PAIR = ["subject", "context"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,151 +32,120 @@ class Inputs:
     Attributes
     ----------
     ratings : DataFrame
-        subject, context, clip, rater, question (text) and score (float, none missing).
+        subject, context, clip, rater, question (text) and score (float, none missing); without
+        rows where the study has no ratings.
     recordings : DataFrame
         subject, context, openface (as the table names it), path (absolute); if the table has
-        them, also video and video_path.
-    schedule : Schedule
+        them, also video and video_path; without rows where the study has no recordings.
+    measured : FeaturesTable or None
+        The table of features, where the study has one.
+    schedule : Schedule or None
+        None without recordings.
     contexts, questions : tuple of str
         In the order of every table.
     dropped : dict
         Counts of what was left out, by reason.
     unmatched : DataFrame
         subject, context, clip, reason: what stands in one table alone and was left out, a
-        row per rated clip; of a recording without ratings one row, its clip missing.
+        row per clip; of a recording without ratings one row, its clip missing.
     files : dict of str to KnownFile
-        The tables of ratings and of recordings, as the study names them: with the hash of the
-        bytes that these very tables were read from.
+        The tables, as the study names them: with the hash of the bytes that these very tables
+        were read from.
     """
 
     ratings: pd.DataFrame
     recordings: pd.DataFrame
-    schedule: Schedule
+    measured: FeaturesTable | None
+    schedule: Schedule | None
     contexts: tuple[str, ...]
     questions: tuple[str, ...]
     dropped: dict[str, int]
     unmatched: pd.DataFrame
     files: dict[str, KnownFile] = field(default_factory=dict)
 
+    @property
+    def rated(self) -> bool:
+        """Whether there are ratings."""
+        return len(self.ratings) > 0
+
+    @property
+    def recorded(self) -> bool:
+        """Whether there are recordings."""
+        return len(self.recordings) > 0
+
+    def clips(self) -> pd.DataFrame:
+        """Return the clips that may be analysed, as their ratings or features name them."""
+        if self.rated:
+            return self.ratings[CLIP_KEY].drop_duplicates()
+        assert self.measured is not None
+        return self.measured.table[CLIP_KEY]
+
     def notes(self) -> tuple[str, ...]:
-        """Return what `unmatched` holds, a sentence for each reason."""
+        """Return what `unmatched` holds, a sentence for each reason, and what was not read."""
         found = []
         for reason, rows in self.unmatched.groupby("reason", sort=False):
-            pairs = rows[["subject", "context"]].drop_duplicates()
+            pairs = rows[_PAIR].drop_duplicates()
             names = [" / ".join(pair) for pair in pairs.itertuples(index=False)]
-            many = counted(len(names), "subject / context pair", "was", "were")
+            if reason in (NO_RECORDING, NO_RATINGS):
+                many = counted(len(names), "subject / context pair", "was", "were")
+            else:
+                names = [" / ".join(row) for row in rows[CLIP_KEY].itertuples(index=False)]
+                many = counted(len(names), "clip", "was", "were")
             found.append(f"{many} left out, {reason}: {listed(names)}")
+        outside = self.dropped.get("ratings outside of the scale", 0)
+        if outside:
+            found.append(f"{counted(outside, 'rating', 'was', 'were')} left out: not on the scale")
+        if self.measured is not None and self.measured.ignored:
+            found.append(f"columns of text are no features: {listed(self.measured.ignored)}")
         return tuple(found)
 
 
 def read_inputs(config: StudyConfig, folder: Path) -> Inputs:
     """Read the tables that a study file names; paths are relative to `folder`."""
-    schedule = study_schedule(config)
-    ratings, dropped, ratings_file = read_ratings(config, folder)
-    recordings, recordings_file = read_recordings(config, folder)
-    ratings, recordings, lost, unmatched = _match(
-        ratings, recordings, drop=config.data.unmatched == "drop"
+    files: dict[str, KnownFile] = {}
+    dropped: dict[str, int] = {}
+    ratings = _nothing(RATING_COLUMNS)
+    recordings = _nothing([*_PAIR, "openface", "path"])
+    measured, schedule = None, None
+    if config.data.recordings is not None:
+        schedule = study_schedule(config)
+    if config.data.ratings is not None:
+        ratings, dropped, files[config.data.ratings] = read_ratings(config, folder)
+    if config.data.recordings is not None:
+        recordings, files[config.data.recordings] = read_recordings(config, folder)
+    if config.data.features is not None:
+        measured = read_features(config, folder)
+        files[config.data.features] = measured.file
+    drop, unmatched = config.data.unmatched == "drop", _nothing([*CLIP_KEY, "reason"])
+    if len(ratings) and len(recordings):
+        ratings, recordings, lost, unmatched = _match(ratings, recordings, drop=drop)
+        dropped |= lost
+    elif len(ratings) and measured is not None:
+        ratings, kept, lost, unmatched = _match_clips(ratings, measured.table, drop=drop)
+        measured = replace(measured, table=kept)
+        dropped |= lost
+    if schedule is not None and len(ratings):
+        _check_clips(ratings, schedule)
+    questions = _questions(config, ratings) if len(ratings) else ()
+    inputs = Inputs(
+        ratings, recordings, measured, schedule, (), questions, dropped, unmatched, files
     )
-    _check_clips(ratings, schedule)
-    _check_subjects(ratings)
-    present = set(ratings["context"])
-    contexts = tuple(name for name in schedule.segments if name in present)
-    questions = _questions(config, ratings)
-    files = {config.data.ratings: ratings_file, config.data.recordings: recordings_file}
-    return Inputs(
-        ratings, recordings, schedule, contexts, questions, dropped | lost, unmatched, files
-    )
+    clips = inputs.clips()
+    _check_subjects(config, clips)
+    return replace(inputs, contexts=_contexts(clips, schedule))
 
 
-def study_schedule(config: StudyConfig) -> Schedule:
-    """Return the clip schedule of a study: built in, or its own table of segments."""
+def _nothing(columns: Iterable[str]) -> pd.DataFrame:
     import pandas as pd
 
-    if config.clips.schedule == "bp4d_plus":
-        return BP4D_PLUS
-    rows = [entry.model_dump(exclude_none=True) for entry in config.clips.segments]
-    return Schedule.from_table(pd.DataFrame(rows))
+    return pd.DataFrame({name: pd.Series(dtype="str") for name in columns})
 
 
-def read_ratings(
-    config: StudyConfig, folder: Path
-) -> tuple[pd.DataFrame, dict[str, int], KnownFile]:
-    """Read the ratings; rows without a score are dropped and counted."""
-    path = folder / config.data.ratings
-    names = {name: config.data.rating_columns.get(name, name) for name in RATING_COLUMNS}
-    what = f"the ratings ({config.data.ratings})"
-    labels = [names[name] for name in RATING_COLUMNS[:-1]]
-    table, file = read_known_csv(path, labels=labels, what=what)
-    require_columns(table, names.values(), what=what)
-    _refuse_empty(table, what)
-    scores = numeric_column(
-        table, names["score"], what=what, low=config.ratings.low, high=config.ratings.high
-    )
-    table = table[list(names.values())].set_axis(list(RATING_COLUMNS), axis=1)
-    for name in RATING_COLUMNS[:-1]:
-        label_codes(table[name], name=names[name], what=what)
-    table = table.assign(score=scores)
-    unique = ["subject", "context", "clip", "rater", "question"]
-    if (table["context"] == ALL).any():
-        raise StudyError(f"{what}: {TAKEN}")
-    doubled = table[table.duplicated(unique, keep="first")]
-    if len(doubled):
-        rows = [" / ".join(row) for row in doubled[unique].itertuples(index=False)]
-        raise StudyError(
-            f"{what}: {counted(len(doubled), 'rating', 'stands', 'stand')} twice for the same "
-            "subject / context / clip / "
-            f"rater / question, first {listed(rows, most=3)}; keep one of each"
-        )
-    missing = int(table["score"].isna().sum())
-    if missing == len(table):
-        raise StudyError(f"{what}: column {names['score']!r} is empty")
-    table = table[table["score"].notna()].reset_index(drop=True)
-    return table, {"ratings without a score": missing}, file
-
-
-def read_recordings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, KnownFile]:
-    """Read the table of recordings; paths in it are relative to its own folder."""
-    path = folder / config.data.recordings
-    needed = ("subject", "context", "openface")
-    known = (*needed, "video")
-    names = {name: config.data.recording_columns.get(name, name) for name in known}
-    what = f"the recordings ({config.data.recordings})"
-    table, file = read_known_csv(path, labels=names.values(), what=what)
-    with_videos = config.models.video3d is not None
-    # Videos are read by one model only.
-    wanted = [name for name in known if name in needed or with_videos or names[name] in table]
-    require_columns(table, [names[name] for name in wanted], what=what)
-    _refuse_empty(table, what)
-    table = table[[names[name] for name in wanted]].set_axis(wanted, axis=1)
-    for name in known if with_videos else needed:
-        label_codes(table[name], name=names[name], what=what)
-    doubled = table[table.duplicated(["subject", "context"])]
-    if len(doubled):
-        rows = [" / ".join(row) for row in doubled[["subject", "context"]].itertuples(index=False)]
-        raise StudyError(
-            f"{what}: more than one recording for subject / context {listed(rows, most=3)}"
-        )
-    found = table.assign(path=_files(table["openface"], path.parent, what))
-    if with_videos:
-        found = found.assign(video_path=_files(table["video"], path.parent, what))
-    return found, file
-
-
-def _refuse_empty(table: pd.DataFrame, what: str) -> None:
-    if not len(table):
-        raise StudyError(f"{have(what)} no rows")
-
-
-def _files(names: pd.Series[str], folder: Path, what: str) -> list[str]:
-    """Return absolute paths of files that are there."""
-    files = [str((folder / name).absolute()) for name in names]
-    absent = [name for name in files if not Path(name).is_file()]
-    if absent:
-        raise StudyError(
-            f"{what}: {counted(len(absent), 'file', 'is', 'are')} not there, first "
-            f"{listed(absent, most=3)}"
-        )
-    return files
+def _contexts(clips: pd.DataFrame, schedule: Schedule | None) -> tuple[str, ...]:
+    present = dict.fromkeys(clips["context"])
+    if schedule is None:
+        return tuple(sorted(present))
+    return tuple(name for name in schedule.segments if name in present)
 
 
 def _match(
@@ -222,13 +195,67 @@ def _match(
     )
 
 
-def _check_subjects(ratings: pd.DataFrame) -> None:
-    """Training, validation and test part each need a subject."""
-    subjects = sorted(set(ratings["subject"]))
-    if len(subjects) < 3:
+def _match_clips(
+    ratings: pd.DataFrame, measured: pd.DataFrame, *, drop: bool
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int], pd.DataFrame]:
+    """Bring ratings and features to the same clips, or say which differ."""
+    import pandas as pd
+
+    rated = pd.MultiIndex.from_frame(ratings[CLIP_KEY])
+    known = pd.MultiIndex.from_frame(measured[CLIP_KEY])
+    bare, unrated = ~rated.isin(known), ~known.isin(rated)
+    if bare.all():
         raise StudyError(
-            "a study needs at least 3 subjects, one for each part of the split, but the ratings "
-            f"have {len(subjects)}: {listed(subjects)}"
+            "no clip is in both the ratings and the features; are subject, context and clip "
+            f"written alike? The ratings have {listed(_clip_names(rated[:1]))}, the features "
+            f"{listed(_clip_names(known[:1]))}"
+        )
+    lone = [*rated[bare].unique(), *known[unrated]]
+    if lone and not drop:
+        for names, here, there in (
+            (rated[bare].unique(), "ratings", "features"),
+            (known[unrated], "features", "ratings"),
+        ):
+            if len(names):
+                raise StudyError(
+                    f"{counted(len(names), 'clip', 'is', 'are')} in the {here} but not in the "
+                    f"{there}: {listed(_clip_names(names), most=5)}; mend the "
+                    'tables, or leave these out with unmatched = "drop" under [data]'
+                )
+    unmatched = pd.DataFrame(
+        [(*clip, NO_FEATURES) for clip in rated[bare].unique()]
+        + [(*clip, NO_RATINGS_OF) for clip in known[unrated]],
+        columns=[*CLIP_KEY, "reason"],
+    )
+    return (
+        ratings[~bare].reset_index(drop=True),
+        measured[~unrated].reset_index(drop=True),
+        {
+            "ratings of clips without features": int(bare.sum()),
+            "clips of the features without ratings": int(unrated.sum()),
+        },
+        unmatched,
+    )
+
+
+def _clip_names(clips: Iterable[Any]) -> list[str]:
+    return [" / ".join(clip) for clip in clips]
+
+
+def _check_subjects(config: StudyConfig, clips: pd.DataFrame) -> None:
+    """Training, validation and test part each need a subject, and so does each fold."""
+    subjects = sorted(set(clips["subject"]))
+    folds = config.evaluation.folds
+    if config.evaluation.crossed and len(subjects) < folds:
+        raise StudyError(
+            f"folds = {folds} under [evaluation] need as many subjects, but the study has "
+            f"{counted(len(subjects), 'subject')}: {listed(subjects)}"
+        )
+    if len(subjects) < 3:
+        of = "ratings have" if config.data.ratings is not None else "features have"
+        raise StudyError(
+            f"a study needs at least 3 subjects, one for each part of the split, but the {of} "
+            f"{len(subjects)}: {listed(subjects)}"
         )
 
 

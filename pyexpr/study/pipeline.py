@@ -24,7 +24,8 @@ from pyexpr.study.config import StudyConfig, read_known_config
 from pyexpr.study.deep_stage import train_deep, training_folder
 from pyexpr.study.deep_tables import joined_predictions
 from pyexpr.study.early_checks import check_deep, check_early
-from pyexpr.study.inputs import Inputs
+from pyexpr.study.inputs import CLIP_KEY, Inputs
+from pyexpr.study.labels import label, label_stage
 from pyexpr.study.render import planned_files, render
 from pyexpr.study.report import study_report
 from pyexpr.study.results_folder import ResultsFolder
@@ -46,8 +47,14 @@ if TYPE_CHECKING:
 # model's facts.
 _COMPUTING = ("pandas", "scipy", "scikit-learn", "pyarrow", "matplotlib", "rpy2-rinterface")
 _COMPUTING_DEEP = ("torch", "torchvision", "lightning", "safetensors", "av")
-# Those of every study; deep models come after "models", each a stage under its own name.
-STAGES = ("reliability", "factor_model", "features", "models", "comparison", "coefficients")
+
+
+def stages_of(config: StudyConfig) -> tuple[str, ...]:
+    """Return the stages of a study in the order in which they run."""
+    ratings = ("reliability",) if config.data.ratings is not None else ()
+    deep = tuple(config.models.deep())
+    return (*ratings, label_stage(config), "features", "models", *deep, "comparison",
+            "coefficients")  # fmt: skip
 
 
 P = ParamSpec("P")
@@ -213,8 +220,7 @@ class Study:
     @property
     def stage_names(self) -> tuple[str, ...]:
         """The stages in the order in which they run."""
-        after = STAGES.index("models") + 1
-        return (*STAGES[:after], *self.config.models.deep(), *STAGES[after:])
+        return stages_of(self.config)
 
     @property
     def inputs(self) -> Inputs:
@@ -254,13 +260,38 @@ class Study:
 
     @_of_one_state
     def reliability(self) -> StageOutput:
-        """Run stage 1: inter-rater reliability."""
+        """Run stage 1: inter-rater reliability.
+
+        Raises
+        ------
+        StudyError
+            If the study has no ratings.
+        """
+        if not self.inputs.rated:
+            raise StudyError("the study has no ratings, so there is no reliability")
         return self._stage("reliability", lambda: stages.reliability(self.config, self.inputs))
 
     @_of_one_state
     def factor_model(self) -> StageOutput:
-        """Run stage 2: the factor model and its scores."""
+        """Run stage 2: the factor model and its scores.
+
+        Raises
+        ------
+        StudyError
+            If the label of the study is no factor; see `label`.
+        """
+        if self.config.label.method != "factor":
+            raise StudyError(
+                f'the study has no factor model: [label] method = "{self.config.label.method}"'
+            )
         return self._stage("factor_model", lambda: stages.factor_model(self.config, self.inputs))
+
+    @_of_one_state
+    def label(self) -> StageOutput:
+        """Run stage 2: what the models learn, be it scores of a factor model or another label."""
+        if self.config.label.method == "factor":
+            return self.factor_model()
+        return self._stage("label", lambda: label(self.config, self.inputs))
 
     @_of_one_state
     def features(self, *, progress: bool | None = None) -> StageOutput:
@@ -275,9 +306,9 @@ class Study:
     @_of_one_state
     def models(self) -> StageOutput:
         """Run stage 4, after those it stands on: split, models, baselines."""
-        factor, behavior = self.factor_model(), self.features()
+        labelled, behavior = self.label(), self.features()
         return self._stage(
-            "models", lambda: models_stage.models(self.config, self.inputs, factor, behavior)
+            "models", lambda: models_stage.models(self.config, self.inputs, labelled, behavior)
         )
 
     @_of_one_state
@@ -323,10 +354,10 @@ class Study:
     @_of_one_state
     def coefficients(self) -> StageOutput:
         """Run stage 6, after those it stands on: weights described, slopes tested."""
-        factor, behavior, fitted = self.factor_model(), self.features(), self.models()
+        labelled, behavior, fitted = self.label(), self.features(), self.models()
         return self._stage(
             "coefficients",
-            lambda: stages.coefficients(self.config, self.inputs, factor, behavior, fitted),
+            lambda: stages.coefficients(self.config, self.inputs, labelled, behavior, fitted),
         )
 
     @_of_one_state
@@ -360,13 +391,15 @@ class Study:
                 "again (Study.from_file)"
             )
         folder = self._results(overwrite=overwrite)
-        folder.check(planned_files(self.config, len(self.inputs.contexts)))
+        folder.check(planned_files(self.config, self.inputs))
         writable_folder(self.output)
         # Said now, not after the other stages.
         check_deep(self.config.models, self._stored)
         check_early(self.config, self.inputs)
         runs: dict[str, Callable[[], StageOutput]] = {
-            name: getattr(self, name) for name in STAGES if name != "features"
+            name: getattr(self, name)
+            for name in self.stage_names
+            if name not in {"features", *self.config.models.deep()}
         }
         runs["features"] = lambda: self.features(progress=progress)
         runs |= {
@@ -444,7 +477,8 @@ class Study:
 
     def _fitted_by(self, name: str) -> list[Any]:
         """Return who fitted the factor model that a stage stands on; options do not tell."""
-        if name in {"reliability", "factor_model", "features"}:
+        before = {"reliability", "factor_model", "label", "features"}
+        if name in before or self.config.label.method != "factor":
             return []
         facts = self.factor_model().facts
         versions_used = facts["provenance"]["versions"]
@@ -461,20 +495,19 @@ class Study:
     def _key(self, name: str) -> str:
         """Hash everything that a stage depends on: code, options, inputs."""
         deep = self.config.models.deep()
-        options = self.config.model_dump(
-            mode="json", include=_OPTIONS.get(name, _BEFORE_MODELS | {"models": {name}})
-        )
+        options = self.config.model_dump(mode="json", include=_options_of(self.config, name))
         data = self.config.data
         hashes = self.input_hashes
         if name not in {"video3d", "comparison"}:
             of_videos = self._sources().of_videos()
             hashes = {key: value for key, value in hashes.items() if key not in of_videos}
-        if name in {"reliability", "factor_model"}:
-            hashes = {key: hashes[key] for key in (data.ratings, data.recordings)}
+        if name in {"reliability", "factor_model", "label"}:
+            tables = (data.ratings, data.recordings, data.features)
+            hashes = {key: hashes[key] for key in tables if key is not None}
         elif name == "features":
             hashes = {key: value for key, value in hashes.items() if key != data.ratings}
             pairs = self.inputs.recordings[["subject", "context"]].to_dict("split")["data"]
-            hashes["pairs"] = stage_key(pairs=pairs)
+            hashes["pairs"] = stage_key(pairs=pairs, clips=self._clips_of_table())
         return stage_key(
             stage=name,
             code=code_fingerprint(),
@@ -483,6 +516,11 @@ class Study:
             inputs=hashes,
             fitted_by=self._fitted_by(name),
         )
+
+    def _clips_of_table(self) -> list[list[str]]:
+        """Return the clips of the table of features that were not left out."""
+        measured = self.inputs.measured
+        return [] if measured is None else measured.table[CLIP_KEY].to_dict("split")["data"]
 
     def _versions(self) -> dict[str, str]:
         deep = _COMPUTING_DEEP if self.config.models.deep() else ()
@@ -502,6 +540,8 @@ class Study:
             "seed": self.config.seed,
             "versions": self._versions(),
             "options": self.config.model_dump(mode="json"),
+            "contexts": list(self.inputs.contexts),
+            "questions": list(self.inputs.questions),
             "inputs": self.input_hashes,
             "dropped": self.inputs.dropped,
             "stages": {name: output.facts for name, output in self._done.items()},
@@ -512,13 +552,22 @@ class Study:
 # The sections of the configuration that each stage depends on; a deep model: on those before
 # the models, and its own.
 _DATA: dict[str, Any] = dict.fromkeys(("data", "ratings", "clips"), True)
-_BEFORE_MODELS = _DATA | dict.fromkeys(("factor_model", "features", "split", "seed"), True)
-_MODELS = _BEFORE_MODELS | {"models": {"elastic_net"}, "baselines": True}
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "reliability": _DATA | {"compare": True},
-    "factor_model": _DATA | {"factor_model": True},
-    "features": _DATA | {"features": True},
-    "models": _MODELS,
-    "comparison": _MODELS | {"models": True, "compare": True},
-    "coefficients": _MODELS | {"compare": True, "coefficients": True},
-}
+_BEFORE_MODELS = _DATA | dict.fromkeys(
+    ("label", "factor_model", "features", "evaluation", "split", "seed"), True
+)
+
+
+def _options_of(config: StudyConfig, stage: str) -> dict[str, Any]:
+    """Return what of the configuration a stage depends on."""
+    of_models = {"elastic_net", "context_as", "trusted", *config.models.estimators()}
+    models = _BEFORE_MODELS | {"models": of_models, "baselines": True}
+    found: dict[str, dict[str, Any]] = {
+        "reliability": _DATA | {"compare": True},
+        "factor_model": _DATA | {"factor_model": True},
+        "label": _DATA | {"label": True},
+        "features": _DATA | {"features": True},
+        "models": models,
+        "comparison": models | {"models": True, "compare": True},
+        "coefficients": models | {"compare": True, "coefficients": True},
+    }
+    return found.get(stage, _BEFORE_MODELS | {"models": {stage}})

@@ -23,7 +23,7 @@ from pyexpr.report.tables.display import DisplayTable
 from pyexpr.report.tables.invariance import invariance_table
 from pyexpr.report.tables.quality import left_out_table, recordings_table
 from pyexpr.study.config import StudyConfig
-from pyexpr.study.render import MAIN_MODEL, shown_rows, study_tables
+from pyexpr.study.render import main_model, performance_rows, shown_rows, study_tables
 from pyexpr.study.seal import is_own_page, sealed_page
 from pyexpr.study.vouched import RECORD, VouchedFiles, read_vouched
 from pyexpr.words.frames import shown_labels
@@ -36,12 +36,11 @@ if TYPE_CHECKING:
 REPORT = "report.html"
 # Our name -> its file, where they differ.
 _FILES = {"reliability": "table1_reliability", "loadings": "table2_factor_model"}
-_NEEDED = (
-    "reliability", "loadings", "comparison", "weights", "scores", "recordings", "quality",
-)  # fmt: skip
+_NEEDED = ("comparison", "scores")
 _OPTIONAL = (
-    "tuning", "left_out", "scores_leakage", "coefficients", "contrasts", "omnibus",
-    "learning_curves", "seed_spread", "invariance",
+    "reliability", "loadings", "weights", "recordings", "quality", "tuning", "left_out",
+    "scores_leakage", "coefficients", "contrasts", "omnibus", "learning_curves",
+    "seed_spread", "invariance",
 )  # fmt: skip
 # What is shown -> the tables that it is made of.
 _MADE_OF = {
@@ -144,7 +143,8 @@ def study_report(
         marked_figures = {Path(name).stem: files.altered_among([name]) for name in figures}
         text = study_page(
             StudyContent(
-                record, tables, displays, drawn, MAIN_MODEL,
+                record, tables, displays, drawn,
+                main_model(performance_rows(tables["comparison"])[0]),
                 altered=files.altered, altered_tables=marked, altered_figures=marked_figures,
             )
         )  # fmt: skip
@@ -253,7 +253,8 @@ def _more_displays(config: StudyConfig, tables: dict[str, pd.DataFrame]) -> dict
 
 def _as_recorded(frame: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Sort rows by context, in the order of the recordings' table."""
-    contexts = dict.fromkeys([*tables["recordings"]["context"], *frame["context"]])
+    recorded = tables["recordings"]["context"] if "recordings" in tables else ()
+    contexts = dict.fromkeys([*recorded, *tables["scores"]["context"], *frame["context"]])
     return ordered_rows(frame, "context", list(contexts))
 
 

@@ -9,6 +9,8 @@ from pyexpr.words.labels import count
 #: Why a clip or recording was left out before any analysis: one table of the study alone has it.
 NO_RECORDING = "rated, but without a recording"
 NO_RATINGS = "recorded, but without ratings"
+NO_FEATURES = "rated, but not in the table of features"
+NO_RATINGS_OF = "in the table of features, but without ratings"
 
 
 def listed_words(words: Iterable[str], last: str = "and") -> str:
