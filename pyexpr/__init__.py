@@ -31,7 +31,7 @@ _PUBLIC: dict[str, str] = {
     "Segment": "pyexpr.behavior.schedules",
     "SignFlipResult": "pyexpr.inference.comparison.sign_flip",
     "Study": "pyexpr.study.pipeline",
-    "StudyResult": "pyexpr.study.pipeline",
+    "StudyResult": "pyexpr.study.result",
     "SubjectSplit": "pyexpr.modeling.splits",
     "VideoClips": "pyexpr.behavior.video.clips",
     "bootstrap_cfa": "pyexpr.measurement.factor.bootstrap",

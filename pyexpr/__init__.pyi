@@ -49,7 +49,7 @@ from pyexpr.paper.reproduce import PaperResult as PaperResult
 from pyexpr.paper.reproduce import reproduce_paper as reproduce_paper
 from pyexpr.simulation.simulate import simulate_study as simulate_study
 from pyexpr.study.pipeline import Study as Study
-from pyexpr.study.pipeline import StudyResult as StudyResult
 from pyexpr.study.report import study_report as study_report
+from pyexpr.study.result import StudyResult as StudyResult
 
 __version__: str

@@ -173,12 +173,14 @@ def demo(
     from pyexpr.paper.beside_truth import print_beside_truth
     from pyexpr.simulation.simulate import simulate_study
     from pyexpr.study.pipeline import Study
+    from pyexpr.study.result import StudyResult
 
     number = subjects if subjects is not None else 20 if deep else 40
     simulated = simulate_study(folder, subjects=number, seed=seed, videos=deep, overwrite=overwrite)
     typer.echo(simulated.heading())
     study = simulated.deep_study_file if deep else simulated.study_file
     result = Study.from_file(study).run(progress=True, overwrite=overwrite)
+    assert isinstance(result, StudyResult)
     print_beside_truth(result, folder / "truth.json")
 
 

@@ -13,8 +13,8 @@ from pyexpr.report.tables.console import to_console
 from pyexpr.report.tables.side_by_side import side_by_side
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.deep_stage import DEEP_MODELS
-from pyexpr.study.pipeline import StudyResult
 from pyexpr.study.render import performance_rows
+from pyexpr.study.result import StudyResult
 from pyexpr.study.summary import print_ending
 
 if TYPE_CHECKING:

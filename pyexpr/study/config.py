@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -167,7 +168,13 @@ class StudyConfig(Section):
                 yield f"outcome names {unknown[0]!r}, which is no label; " + near_names(
                     unknown[0], self.labels
                 )
-        elif self.outcome is not None and len(self.labels) > 1:
+        for name in self.labels if len(self.labels) > 1 else ():
+            if not re.fullmatch(r"\w[\w .-]*", name):
+                yield (
+                    f"the results of label {name!r} go into a folder of its name, which may hold "
+                    "letters, digits, blanks and . - _; rename it"
+                )
+        if isinstance(self.outcome, str) and len(self.labels) > 1:
             yield "there are several labels: outcome is a table, from label to words"
 
     @property
@@ -183,8 +190,18 @@ class StudyConfig(Section):
             return self
         label = self.label.model_copy(update={self.label.method: (name,)})
         outcome = self.outcome.get(name) if isinstance(self.outcome, dict) else self.outcome
+        features = self.features
+        if self.label.method == "column" and self.data.feature_columns is None:
+            # What other models learn is no feature of this one's.
+            others = tuple(one for one in self.labels if one != name)
+            features = features.model_copy(update={"leave_out": (*features.leave_out, *others)})
         return self.model_copy(
-            update={"label": label, "outcome": outcome, "output": f"{self.output}/{name}"}
+            update={
+                "label": label,
+                "outcome": outcome,
+                "features": features,
+                "output": f"{self.output}/{name}",
+            }
         )
 
 

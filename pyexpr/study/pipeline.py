@@ -6,16 +6,15 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial, wraps
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from pyexpr.base.contents import KnownFile
-from pyexpr.base.errors import PyexprError, PyexprWarning, StudyError, warn_user
+from pyexpr.base.errors import PyexprError, PyexprWarning, StudyError, listed, warn_user
 from pyexpr.base.files import writable_folder, write_text
-from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.measurement.engines.choice import r_versions
@@ -25,9 +24,10 @@ from pyexpr.study.deep_stage import train_deep, training_folder
 from pyexpr.study.deep_tables import joined_predictions
 from pyexpr.study.early_checks import check_deep, check_early
 from pyexpr.study.inputs import CLIP_KEY, Inputs
-from pyexpr.study.labels import label, label_stage
+from pyexpr.study.labels import label
+from pyexpr.study.options import options_of, stages_of
 from pyexpr.study.render import planned_files, render
-from pyexpr.study.report import study_report
+from pyexpr.study.result import OutcomesResult, StudyResult
 from pyexpr.study.results_folder import ResultsFolder
 from pyexpr.study.seal import sealed
 from pyexpr.study.sources import Sources, refuse_changed
@@ -47,14 +47,6 @@ if TYPE_CHECKING:
 # model's facts.
 _COMPUTING = ("pandas", "scipy", "scikit-learn", "pyarrow", "matplotlib", "rpy2-rinterface")
 _COMPUTING_DEEP = ("torch", "torchvision", "lightning", "safetensors", "av")
-
-
-def stages_of(config: StudyConfig) -> tuple[str, ...]:
-    """Return the stages of a study in the order in which they run."""
-    ratings = ("reliability",) if config.data.ratings is not None else ()
-    deep = tuple(config.models.deep())
-    return (*ratings, label_stage(config), "features", "models", *deep, "comparison",
-            "coefficients")  # fmt: skip
 
 
 P = ParamSpec("P")
@@ -81,82 +73,6 @@ def _of_one_state(
             study._leave()
 
     return begun
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class StudyResult(Result):
-    """The results of a study.
-
-    Attributes
-    ----------
-    config : StudyConfig
-        Every choice, defaults included.
-    folder : Path
-        Where tables, figures and ``record.json`` were written.
-    stages : dict of str to StageOutput
-        Tables and facts of each stage.
-    record : dict
-        What ``record.json`` holds: versions, seed, hashes of the inputs and of the files
-        written, options, dropped rows, and the hash of all this itself (``sha256``).
-    reused : tuple of str
-        The stages whose stored result was still valid.
-    """
-
-    config: StudyConfig
-    folder: Path
-    stages: dict[str, StageOutput]
-    record: dict[str, Any]
-    reused: tuple[str, ...]
-
-    def table(self, name: str) -> pd.DataFrame:
-        """Return one table of the study by its name.
-
-        Names: reliability, loadings, parameters, invariance, invariance_contrasts, scores,
-        features, quality, recordings, dropped_clips, split, predictions, weights, tuning,
-        left_out, comparison, scores_leakage, coefficients, contrasts, omnibus; with
-        ``fit_on = "train"`` also training_scores, training_loadings; with
-        deep models also learning_curves and seed_spread.
-        """
-        for output in self.stages.values():
-            if name in output.tables:
-                return output.tables[name]
-        known = [key for output in self.stages.values() for key in output.tables]
-        raise KeyError(f"the study has no table {name!r}; it has {known}")
-
-    def report(
-        self,
-        output: Path | str | None = None,
-        *,
-        altered: bool = False,
-        overwrite: bool = False,
-    ) -> Path:
-        """Write the report again, by default ``report.html`` in `folder`; see `px.study_report`.
-
-        `output` is another place for it; `altered` and `overwrite` are as there.
-        """
-        return study_report(self.folder, output=output, altered=altered, overwrite=overwrite)
-
-    def tidy(self) -> pd.DataFrame:
-        """Return performance and differences of the models, per context and over all."""
-        return self.table("comparison")
-
-    def heading(self) -> str:
-        """Return what was studied, in one sentence."""
-        counts = self.stages["models"].facts["subjects"]
-        simulated = " (simulated data)" if self.config.simulated else ""
-        return (
-            f"{self.config.title}{simulated}: {sum(counts.values())} subjects "
-            f"({counts['train']} training, {counts['validation']} validation, "
-            f"{counts['test']} test); results in {self.folder}"
-        )
-
-    def notes(self) -> tuple[str, ...]:
-        """Return what was said while computing."""
-        return tuple(self.record["notes"])
-
-    def provenance(self) -> dict[str, Any]:
-        """Return the record."""
-        return self.record
 
 
 class Study:
@@ -288,7 +204,19 @@ class Study:
 
     @_of_one_state
     def label(self) -> StageOutput:
-        """Run stage 2: what the models learn, be it scores of a factor model or another label."""
+        """Run stage 2: what the models learn, be it scores of a factor model or another label.
+
+        Raises
+        ------
+        StudyError
+            If there are several labels: each is a study of its own, in `outcomes`.
+        """
+        names = self.config.labels
+        if len(names) > 1:
+            raise StudyError(
+                f"the study has several labels: {listed(names)}; each is a study of its own: "
+                f"study.outcomes[{names[0]!r}]"
+            )
         if self.config.label.method == "factor":
             return self.factor_model()
         return self._stage("label", lambda: label(self.config, self.inputs))
@@ -360,8 +288,21 @@ class Study:
             lambda: stages.coefficients(self.config, self.inputs, labelled, behavior, fitted),
         )
 
-    @_of_one_state
-    def run(self, *, progress: bool | None = None, overwrite: bool = False) -> StudyResult:
+    @property
+    def outcomes(self) -> dict[str, Study]:
+        """The studies of each label, by its name, where there are several; else this one."""
+        names = self.config.labels
+        if len(names) == 1:
+            return {names[0]: self}
+        found = {}
+        for name in names:
+            found[name] = Study(self.config.of_label(name), self.folder, output=self.output / name)
+            found[name]._file = self._file
+        return found
+
+    def run(
+        self, *, progress: bool | None = None, overwrite: bool = False
+    ) -> StudyResult | OutcomesResult:
         """Run all stages; write tables, figures, ``record.json`` and the report.
 
         Tables and figures of an earlier run into the same folder are replaced, and removed if
@@ -376,6 +317,12 @@ class Study:
             Replace files, too, that no run of the package wrote or that were changed since,
             where a result has their name. What the study reads is never replaced.
 
+        Returns
+        -------
+        StudyResult or OutcomesResult
+            The latter of a study of several labels: each is run as a study of its own, into a
+            folder under its name.
+
         Raises
         ------
         StudyError, DataError, EngineError
@@ -385,6 +332,21 @@ class Study:
             Before the first stage: if the folder cannot be written, or a result would replace
             an input, a file that is not the package's own, or what is no regular file.
         """
+        if len(self.config.labels) == 1:
+            return self._run(progress=progress, overwrite=overwrite)
+        writable_folder(self.output)
+        found = {}
+        for name, study in self.outcomes.items():
+            if progress or (progress is None and sys.stderr.isatty()):
+                print(f"{name}:", file=sys.stderr)
+            found[name] = study._run(progress=progress, overwrite=overwrite)
+        result = OutcomesResult(self.config.title, self.output, found)
+        result.write_index(overwrite=overwrite)
+        return result
+
+    @_of_one_state
+    def _run(self, *, progress: bool | None, overwrite: bool) -> StudyResult:
+        """Run all stages of a study of one label."""
         if self._file is not None and not self._file.is_as_it_was():
             raise StudyError(
                 f"the study file {str(self._file.path)!r} was changed since it was read; read it "
@@ -495,7 +457,7 @@ class Study:
     def _key(self, name: str) -> str:
         """Hash everything that a stage depends on: code, options, inputs."""
         deep = self.config.models.deep()
-        options = self.config.model_dump(mode="json", include=_options_of(self.config, name))
+        options = self.config.model_dump(mode="json", include=options_of(self.config, name))
         data = self.config.data
         hashes = self.input_hashes
         if name not in {"video3d", "comparison"}:
@@ -547,27 +509,3 @@ class Study:
             "stages": {name: output.facts for name, output in self._done.items()},
             "notes": notes,
         }
-
-
-# The sections of the configuration that each stage depends on; a deep model: on those before
-# the models, and its own.
-_DATA: dict[str, Any] = dict.fromkeys(("data", "ratings", "clips"), True)
-_BEFORE_MODELS = _DATA | dict.fromkeys(
-    ("label", "factor_model", "features", "evaluation", "split", "seed"), True
-)
-
-
-def _options_of(config: StudyConfig, stage: str) -> dict[str, Any]:
-    """Return what of the configuration a stage depends on."""
-    of_models = {"elastic_net", "context_as", "trusted", *config.models.estimators()}
-    models = _BEFORE_MODELS | {"models": of_models, "baselines": True}
-    found: dict[str, dict[str, Any]] = {
-        "reliability": _DATA | {"compare": True},
-        "factor_model": _DATA | {"factor_model": True},
-        "label": _DATA | {"label": True},
-        "features": _DATA | {"features": True},
-        "models": models,
-        "comparison": models | {"models": True, "compare": True},
-        "coefficients": models | {"compare": True, "coefficients": True},
-    }
-    return found.get(stage, _BEFORE_MODELS | {"models": {stage}})
