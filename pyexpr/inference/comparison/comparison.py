@@ -19,7 +19,7 @@ from pyexpr.inference.clusters import (
     warn_of_few_subjects,
 )
 from pyexpr.inference.comparison.evidence import MetricDraws, gather, only_rounding, worth
-from pyexpr.inference.comparison.folds import read_folds
+from pyexpr.inference.comparison.folds import Folds, FoldsOf, read_folds
 from pyexpr.inference.comparison.levels import build_groups, build_levels, counted_rows
 from pyexpr.inference.comparison.predictions import (
     TABLE,
@@ -198,9 +198,17 @@ def compare_models(
         None if stratify is None else read_strata(frame, stratify, codes, labels, used, what=TABLE)
     )
     check_enough(codes, labels, used)
-    folds = None
-    if fold is not None:
-        folds = read_folds(frame, fold, codes, labels, contexts, context_rows, used, what=TABLE)
+
+    def folds_in(given: str | ArrayLike) -> Folds:
+        return read_folds(frame, given, codes, labels, contexts, context_rows, used, what=TABLE)
+
+    own_folds = {
+        column.fold: folds_in(column.fold)
+        for model in models
+        for column in model.columns
+        if column.fold is not None
+    }
+    folds = FoldsOf(None if fold is None else folds_in(fold), own_folds)
 
     measures = build_measures(metrics, ratio=ratio)
     rows = build_rows(measures, models, contexts, pairwise=pairwise)
@@ -241,7 +249,7 @@ def compare_models(
         n_used=n_used,
         n_dropped=len(frame) - n_used,
         own_rows=_own_rows(models, used),
-        fold_name=None if folds is None else folds.name,
+        fold_name=folds.name,
         own_all=dict(zip(contexts, context_rows, strict=True)).get(ALL) is not None,
         score_range=width,
     )

@@ -8,7 +8,7 @@ JAMA Psychiatry 77, 534-540). Within a fold there is one model, and no such thin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ from pyexpr.base.tables import check_flat_columns, column_or_array, label_codes
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
+
+    from pyexpr.inference.comparison.quantities import ColumnValues
 
 # Metrics that compare rows of several models with each other, where folds are mixed.
 OF_FOLDS = frozenset({"correlation", "concordance", "r2"})
@@ -99,6 +101,31 @@ def read_folds(
         names.append(own_names)
         torn.append(subject is not None)
     return Folds(name, cells, names, torn)
+
+
+class FoldsOf:
+    """The folds of every column of predictions: its own, or those that all share.
+
+    Parameters
+    ----------
+    shared : Folds or None
+    own : mapping of str to Folds
+        By the name of the column that holds them.
+    """
+
+    def __init__(self, shared: Folds | None, own: Mapping[str, Folds]) -> None:
+        self._shared = shared
+        self._own = own
+
+    def of(self, column: ColumnValues) -> Folds | None:
+        """Return the folds of a column of predictions."""
+        return self._shared if column.fold is None else self._own[column.fold]
+
+    @property
+    def name(self) -> str | None:
+        """Return what the columns of folds are called, None where there are none."""
+        every = [*([] if self._shared is None else [self._shared]), *self._own.values()]
+        return ", ".join(dict.fromkeys(folds.name for folds in every)) or None
 
 
 def _in_two(fold: NDArray[np.int64], codes: NDArray[np.int64], n_subjects: int) -> int | None:

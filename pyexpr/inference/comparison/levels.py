@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.core import cluster_bootstrap as core
-from pyexpr.inference.comparison.folds import FEWEST, OF_FOLDS, Folds, is_of_left_out
+from pyexpr.inference.comparison.folds import FEWEST, OF_FOLDS, Folds, FoldsOf, is_of_left_out
 from pyexpr.inference.comparison.quantities import ColumnValues, Measure, ModelValues, Row
 
 if TYPE_CHECKING:
@@ -81,15 +81,16 @@ def build_levels(
     n_clusters: int,
     *,
     score_range: float,
-    folds: Folds | None = None,
+    folds: FoldsOf | None = None,
 ) -> Levels:
     """Sum every column per cluster, once for each context, part and fold, and list the levels."""
     levels = Levels([], [], [], [], [], [], [], [])
+    folds = FoldsOf(None, {}) if folds is None else folds
     sums = _Sums(models, context_rows, codes, n_clusters, folds, levels.columns)
     for measure in measures:
         for c in range(len(contexts)):
             for i, model in enumerate(models):
-                pieces = [sums.pieces(c, measure, i, k) for k in range(len(model.columns))]
+                pieces = sums.pieces(c, measure, i)
                 members = tuple(at for one in pieces for at in one)
                 present = sums.present[members[0]]
                 rows = sums.rows[members[0]]
@@ -121,7 +122,7 @@ class _Sums:
         context_rows: Sequence[NDArray[np.bool_] | None],
         codes: NDArray[np.int64],
         n_clusters: int,
-        folds: Folds | None,
+        folds: FoldsOf,
         columns: list[core.Column],
     ) -> None:
         self._models = models
@@ -135,35 +136,42 @@ class _Sums:
         self._flat: list[dict[str, str]] = []
         self._place: dict[tuple[int, str, int, int, int | None], int] = {}
         # Models that share their rows share one array of them in each context and fold.
-        self._used: dict[tuple[int, int, int | None], NDArray[np.bool_]] = {}
+        self._used: dict[tuple[int, int, str | None, int | None], NDArray[np.bool_]] = {}
         self._of_left_out: dict[tuple[int | None, int, int], bool] = {}
 
-    def pieces(self, c: int, measure: Measure, i: int, k: int) -> tuple[int, ...]:
-        """Return where column k of model i is in context c: once, or in every fold."""
-        if not self._by_folds(measure):
-            return (self._column(c, measure.part, i, k, None),)
-        assert self._folds is not None
-        used = self._rows_of(c, self._models[i].columns[k], None)
-        # A fold that another column has rows in may have none here.
-        there = used
-        for column in self._models[i].columns:
+    def pieces(self, c: int, measure: Measure, i: int) -> list[tuple[int, ...]]:
+        """Return where the columns of model i are in context c: once each, or in every fold."""
+        columns = self._models[i].columns
+        there = self._rows_of(c, columns[0], None)
+        for column in columns[1:]:
+            # A fold that another column has rows in may have none here.
             there = there | self._rows_of(c, column, None)
-        present = np.unique(self._folds.cells[c][there])
-        return tuple(self._column(c, measure.part, i, k, int(fold)) for fold in present)
-
-    def _by_folds(self, measure: Measure) -> bool:
-        return self._folds is not None and measure.base in OF_FOLDS and measure.part in FEWEST
+        cut: list[list[int | None]] = []
+        for column in columns:
+            folds = self._folds.of(column)
+            if folds is None or measure.base not in OF_FOLDS or measure.part not in FEWEST:
+                cut.append([None])
+            else:
+                cut.append([int(fold) for fold in np.unique(folds.cells[c][there])])
+        # All columns of a level are in as many pieces; those of no fold have no rows.
+        most = max(map(len, cut))
+        for one in cut:
+            one += range(-1, len(one) - most - 1, -1)
+        return [
+            tuple(self._column(c, measure.part, i, k, fold) for fold in one)
+            for k, one in enumerate(cut)
+        ]
 
     def _rows_of(self, c: int, column: ColumnValues, fold: int | None) -> NDArray[np.bool_]:
-        key = (c, id(column.rows), fold)
+        key = (c, id(column.rows), column.fold, fold)
         if key not in self._used:
             rows = column.rows
             within = self._context_rows[c]
             if within is not None:
                 rows = rows & within
             if fold is not None:
-                assert self._folds is not None
-                rows = rows & (self._folds.cells[c] == fold)
+                folds = self._folds.of(column)
+                rows = rows & (False if folds is None else folds.cells[c] == fold)
             self._used[key] = rows
         return self._used[key]
 
@@ -180,7 +188,7 @@ class _Sums:
             self._codes if chosen else self._codes[used],
             self._n_clusters,
             part=part,
-            shared=(c, part, column.truth_name, id(column.rows), fold),
+            shared=(c, part, column.truth_name, id(column.rows), fold, column.fold),
             least=column.least,
         )
         self._columns.append(summed)
@@ -199,40 +207,44 @@ class _Sums:
                 return f"no row has both {values.name!r} and {values.truth_name!r}"
             if measure.base not in OF_FOLDS:
                 continue
+            folds = self._folds.of(values)
             reason = (
-                self._why_no_folds(c, measure, values, own)
-                if self._folds is not None
+                self._why_no_folds(c, measure, values, own, folds)
+                if folds is not None
                 else self._why_folds(c, measure, i, k)
             )
             if reason:
                 return reason
             for at in own:
                 reason = _why_flat(measure, values, self._flat[at])
-                if reason and len(own) > 1:
-                    assert self._folds is not None
-                    fold = int(self._folds.cells[c][self.rows[at]][0])
-                    reason += f" in fold {self._folds.labels[c][fold]!r}"
+                if reason and len(own) > 1 and folds is not None:
+                    fold = int(folds.cells[c][self.rows[at]][0])
+                    reason += f" in fold {folds.labels[c][fold]!r}"
                 if reason:
                     return reason
         return ""
 
     def _why_no_folds(
-        self, c: int, measure: Measure, values: ColumnValues, own: Sequence[int]
+        self,
+        c: int,
+        measure: Measure,
+        values: ColumnValues,
+        own: Sequence[int],
+        folds: Folds,
     ) -> str:
         """Return why a metric cannot be had within folds."""
-        assert self._folds is not None
         if measure.part not in FEWEST:
             return (
                 "subjects are in several folds here, each by context, so that a subject's rows "
                 "are of several models: see the contexts"
-                if self._folds.torn[c]
+                if folds.torn[c]
                 else ""
             )
         for at in own:
             n = int(np.count_nonzero(self.present[at]))
             if 0 < n < FEWEST[measure.part]:
-                fold = int(self._folds.cells[c][self.rows[at]][0])
-                label = self._folds.labels[c][fold]
+                fold = int(folds.cells[c][self.rows[at]][0])
+                label = folds.labels[c][fold]
                 return _too_few(label, n, measure, values)
         return ""
 

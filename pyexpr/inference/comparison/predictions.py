@@ -50,6 +50,10 @@ class Predictions:
     truth : str or sequence of str, optional
         Name of the truth of all of them, or of each. By default the truth given
         to `compare_models`.
+    fold : str or sequence of str, optional
+        Name of the column with the fold in which each row was predicted, of all of them, or of
+        each, as where a cross-validation was repeated with other folds. By default the `fold`
+        given to `compare_models`.
 
     Examples
     --------
@@ -59,22 +63,26 @@ class Predictions:
 
     values: str | Sequence[str]
     truth: str | Sequence[str] | None = None
+    fold: str | Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         values = checked_names(self.values, argument="Predictions")
         if not values:
             raise DataError("a model needs at least one column of predictions")
         object.__setattr__(self, "values", values)
-        if self.truth is not None:
-            truth = checked_names(self.truth, argument="truth= of Predictions")
-            if isinstance(self.truth, str):
-                truth *= len(values)
-            if len(truth) != len(values):
+        for name, several in (("truth", "truths"), ("fold", "columns of folds")):
+            given = getattr(self, name)
+            if given is None:
+                continue
+            own = checked_names(given, argument=f"{name}= of Predictions")
+            if isinstance(given, str):
+                own *= len(values)
+            if len(own) != len(values):
                 raise DataError(
-                    f"a model has {len(values)} columns of predictions but {len(truth)} truths; "
-                    "name one truth for all, or one for each"
+                    f"a model has {len(values)} columns of predictions but {len(own)} {several}; "
+                    "name one for all, or one for each"
                 )
-            object.__setattr__(self, "truth", truth)
+            object.__setattr__(self, name, own)
 
 
 def checked_metrics(metrics: Iterable[str]) -> tuple[str, ...]:
@@ -212,7 +220,8 @@ def read_models(
     for name, model in named.items():
         columns = []
         truths = model.truth or (truth,) * len(model.values)
-        for column, criterion in zip(model.values, truths, strict=True):
+        folds = model.fold or (None,) * len(model.values)
+        for column, criterion, fold in zip(model.values, truths, folds, strict=True):
             rows = complete
             if not whole[name]:
                 rows = _all_there(complete, table.there(column), table.there(criterion))
@@ -221,7 +230,7 @@ def read_models(
                 used = used | rows
             p, t = table.values(column), table.values(criterion)
             least = table.least(column), table.least(criterion)
-            columns.append(ColumnValues(column, criterion, p, t, rows, least))
+            columns.append(ColumnValues(column, criterion, p, t, rows, least, fold))
         models.append(ModelValues(name, tuple(columns)))
     return models, used
 

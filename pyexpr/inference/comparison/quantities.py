@@ -51,6 +51,7 @@ class ColumnValues:
     """A column of predictions with its truth; `rows` marks where both are defined.
 
     `least` says of either, as `pyexpr.core.cluster_bootstrap.Column` does, what may be rounding.
+    `fold` names the column of its folds, where it has its own.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ColumnValues:
     truth: NDArray[np.float64]
     rows: NDArray[np.bool_]
     least: tuple[float, float] = (core.LEAST_DOUBLE, core.LEAST_DOUBLE)
+    fold: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
