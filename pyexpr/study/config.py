@@ -144,7 +144,7 @@ class StudyConfig(Section):
                 yield (
                     f'[models.{name}] is trained once: it needs scheme = "split" under [evaluation]'
                 )
-        if crossed and "split" in self.model_fields_set:
+        if crossed and self.split != SplitSection():
             yield '[split] is of scheme = "split", but the study is cross-validated; leave it out'
         if crossed and self.factor_model.fit_on == "train":
             yield (

@@ -36,6 +36,8 @@ class DataSection(Section):
     feature_columns: tuple[str, ...] | None = None
     # False: the tables have no column of contexts, and all clips are of one.
     contexts: bool = True
+    # Subjects with fewer clips, after all else that is left out, are left out.
+    min_clips: int = Field(default=1, ge=1)
     # A subject, context or clip in one table but not in the other.
     unmatched: Literal["error", "drop"] = "error"
 
@@ -59,6 +61,9 @@ class RatingsSection(Section):
     questions: tuple[str, ...] | None = None
     # What becomes of a rating outside of the scale.
     out_of_range: Literal["error", "drop"] = "error"
+    # What becomes of a clip that lacks the rating of some rater, question by question; a factor
+    # model and a mean of several questions need all of them.
+    incomplete: Literal["keep", "drop"] = "keep"
     # Of a wide table, a row per clip (and rater): how its columns of ratings are called,
     # "{question}_{rater}", "{question}" or "{rater}". None: a row per rating.
     wide: str | None = None

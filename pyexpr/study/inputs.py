@@ -15,7 +15,7 @@ from pyexpr.study.data_sections import RATING_COLUMNS
 from pyexpr.study.features_table import CLIP_KEY, FeaturesTable, read_features
 from pyexpr.study.ratings_table import read_ratings
 from pyexpr.study.recordings_table import read_recordings, study_schedule
-from pyexpr.words.wording import NO_FEATURES, NO_RATINGS, NO_RATINGS_OF, NO_RECORDING
+from pyexpr.words.wording import FEW_CLIPS, NO_FEATURES, NO_RATINGS, NO_RATINGS_OF, NO_RECORDING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,6 +102,8 @@ class Inputs:
 
 def read_inputs(config: StudyConfig, folder: Path) -> Inputs:
     """Read the tables that a study file names; paths are relative to `folder`."""
+    import pandas as pd
+
     files: dict[str, KnownFile] = {}
     dropped: dict[str, int] = {}
     ratings = _nothing(RATING_COLUMNS)
@@ -124,6 +126,9 @@ def read_inputs(config: StudyConfig, folder: Path) -> Inputs:
         ratings, kept, lost, unmatched = _match_clips(ratings, measured.table, drop=drop)
         measured = replace(measured, table=kept)
         dropped |= lost
+    if config.data.min_clips > 1:
+        ratings, measured, lone = _of_many_clips(config, ratings, measured)
+        unmatched = pd.concat([unmatched, lone], ignore_index=True)
     if schedule is not None and len(ratings):
         _check_clips(ratings, schedule)
     questions = _questions(config, ratings) if len(ratings) else ()
@@ -139,6 +144,27 @@ def _nothing(columns: Iterable[str]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame({name: pd.Series(dtype="str") for name in columns})
+
+
+def _of_many_clips(
+    config: StudyConfig, ratings: pd.DataFrame, measured: FeaturesTable | None
+) -> tuple[pd.DataFrame, FeaturesTable | None, pd.DataFrame]:
+    """Leave out the subjects of few clips; return what stays, and their clips."""
+    clips = ratings[CLIP_KEY].drop_duplicates() if len(ratings) else None
+    if clips is None:
+        assert measured is not None
+        clips = measured.table[CLIP_KEY]
+    few = clips.groupby("subject")["clip"].transform("size") < config.data.min_clips
+    gone = set(clips.loc[few, "subject"])
+    if few.all():
+        raise StudyError(
+            f"no subject has min_clips = {config.data.min_clips} clips, as [data] asks for"
+        )
+    if measured is not None:
+        table = measured.table[~measured.table["subject"].isin(gone)].reset_index(drop=True)
+        measured = replace(measured, table=table)
+    kept = ratings[~ratings["subject"].isin(gone)].reset_index(drop=True)
+    return kept, measured, clips[few].assign(reason=FEW_CLIPS).reset_index(drop=True)
 
 
 def _contexts(clips: pd.DataFrame, schedule: Schedule | None) -> tuple[str, ...]:

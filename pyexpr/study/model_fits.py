@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.contexts import ALL
-from pyexpr.base.errors import DataError, StudyError, listed
+from pyexpr.base.errors import DataError, StudyError, counted, listed
 from pyexpr.base.tables import ordered_rows
 from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_baseline
 from pyexpr.modeling.contextual import ContextualRegressor
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
+from pyexpr.modeling.fitting.fit_models import fit_models
+from pyexpr.modeling.fitting.result import ModelsResult
+from pyexpr.modeling.fitting.specs import ModelSpec
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.early_checks import NO_HUMANS
 from pyexpr.study.inputs import CLIP_KEY, Inputs
@@ -21,6 +24,9 @@ from pyexpr.study.model_sections import BaselinesSection
 if TYPE_CHECKING:
     import pandas as pd
 
+# In each context its own models are judged, over all the one over all.
+_PAPERS = ("separate", "pooled")
+_SUFFIXES = {"separate": "per_context", "pooled": "pooled", "feature": "with_context"}
 #: Where the truth of a row is predicted: in its context, or over all.
 EVALUATED = "evaluated"
 
@@ -116,44 +122,150 @@ def fit_and_predict(
 
 
 def _fitted(config: StudyConfig, inputs: Inputs, rows: pd.DataFrame, choice: Choice) -> Fits:
-    """Return predictions without baselines."""
-    return _elastic_net_alone(config, inputs, rows, choice)
+    """Return what the models predict of subjects that they have not seen."""
+    label, options = label_column(config), config.evaluation
+    # One context has one model; its own scores are those over all.
+    several = len(inputs.contexts) > 1
+    both = several and not same_label(config)
+    columns = dict.fromkeys([*CLIP_KEY, label, *(["score_pooled"] if both else [])])
+    found = fit_models(
+        rows[[*columns, *choice.features, *choice.covariates]],
+        label=label,
+        label_pooled="score_pooled" if both else None,
+        features=choice.features,
+        cluster="subject",
+        context="context",
+        clip="clip",
+        models=_specs(config),
+        context_as=config.models.context_as or _PAPERS,
+        scheme=options.scheme,
+        folds=options.folds,
+        repeats=options.repeats,
+        inner_folds=options.inner_folds,
+        proportions=config.split.proportions,
+        adjust_for=choice.covariates,
+        trusted=config.models.trusted,
+        seed=config.seed,
+        # Starting processes costs more than a few elastic nets.
+        n_jobs=-1 if config.models.estimators() else 1,
+    )
+    predictions, meant = _side_by_side(config, inputs, found.predictions)
+    tables = _of_elastic_net(config, inputs, found, choice)
+    return Fits(predictions, meant, tables, [*_model_notes(found)])
 
 
-def _elastic_net_alone(
-    config: StudyConfig, inputs: Inputs, rows: pd.DataFrame, choice: Choice
-) -> Fits:
+def _specs(config: StudyConfig) -> dict[str, Any]:
+    """Return the models of the study file, the elastic net first."""
+    found: dict[str, Any] = {}
+    net = config.models.elastic_net
+    if net is not None:
+        found["elastic_net"] = ElasticNetRegressor(
+            alpha=net.alpha, l1_ratio=net.l1_ratio, refit=net.refit,
+            n_folds=config.evaluation.inner_folds, seed=config.seed,
+        )  # fmt: skip
+    for name, section in config.models.estimators().items():
+        found[name] = ModelSpec(
+            section.estimator, params=section.params, grid=section.grid, scale=section.scale
+        )
+    return found
+
+
+def _side_by_side(
+    config: StudyConfig, inputs: Inputs, long: pd.DataFrame
+) -> tuple[pd.DataFrame, dict[str, tuple[str, str]]]:
+    """Return a row per clip and per what it is evaluated as, a column per model and repeat."""
     import pandas as pd
 
-    options, label = config.models.elastic_net, label_column(config)
-    assert options is not None
-    estimator = ElasticNetRegressor(
-        alpha=options.alpha, l1_ratio=options.l1_ratio, refit=options.refit
-    )
-    fitted = fit_contextual(estimator, rows, choice.features, label)
-    test = rows[rows["part"] == "test"].reset_index(drop=True)
-    columns = ["context", *choice.features]
-    own = test[CLIP_KEY].assign(
-        evaluated=test["context"], truth=test[label], elastic_net=fitted.predict(test[columns])
-    )
-    pooled = test[CLIP_KEY].assign(
-        evaluated=ALL,
-        truth=test["score_pooled"],
-        elastic_net=fitted.predict(test[columns], pooled=True),
-    )
+    ways = config.models.context_as
+    blocks, meant = [], {}
+    for evaluated in (*inputs.contexts, ALL):
+        here = long if evaluated == ALL else long[long["context"] == evaluated]
+        block: pd.DataFrame | None = None
+        for (model, way), own in here.groupby(["model", "context_as"], sort=False):
+            if ways is None and len(inputs.contexts) > 1 and way != _PAPERS[evaluated == ALL]:
+                continue
+            name = column_of(model, way, ways)
+            meant[name] = (str(model), str(way))
+            for repeat, rows in own.groupby("repeat"):
+                rows = rows.rename(columns={"cluster": "subject"})
+                if block is None:
+                    block = rows[CLIP_KEY].assign(evaluated=evaluated, truth=rows["truth"])
+                    block = block.reset_index(drop=True)
+                new = {repeat_column(name, repeat, config): rows["prediction"].to_numpy()}
+                if config.evaluation.crossed:
+                    new[repeat_column("fold", repeat, config)] = rows["fold"].to_numpy()
+                block = block.assign(**new)
+        assert block is not None
+        blocks.append(block)
+    table = pd.concat(blocks, ignore_index=True)
+    for name in meant if config.evaluation.repeats > 1 and config.evaluation.crossed else ():
+        every = repeat_columns(name, config)
+        table[name] = table[every].mean(axis=1)
+    leading = [*CLIP_KEY, EVALUATED, "truth", *meant]
+    return table[[*leading, *[name for name in table if name not in leading]]], meant
+
+
+def column_of(model: object, way: object, ways: Sequence[str] | None) -> str:
+    """Return the column of a model's predictions, in the first of its ways or in another."""
+    if ways is None or way == ways[0]:
+        return str(model)
+    return f"{model}_{_SUFFIXES[str(way)]}"
+
+
+def repeat_column(name: str, repeat: object, config: StudyConfig) -> str:
+    """Return the column of one repeat of a cross-validation; alone it bears the name itself."""
+    if not config.evaluation.crossed or config.evaluation.repeats == 1:
+        return name
+    return f"{name}_repeat{int(str(repeat)) + 1}"
+
+
+def repeat_columns(name: str, config: StudyConfig) -> list[str]:
+    """Return the columns of all repeats."""
+    repeats = config.evaluation.repeats if config.evaluation.crossed else 1
+    return [repeat_column(name, repeat, config) for repeat in range(repeats)]
+
+
+def _of_elastic_net(
+    config: StudyConfig, inputs: Inputs, found: ModelsResult, choice: Choice
+) -> dict[str, pd.DataFrame]:
+    """Return the weights and penalties of the elastic net that was fitted once."""
+    if config.models.elastic_net is None or config.evaluation.crossed:
+        return {"tuning": found.tuning.astype({"value": str})} if len(found.tuning) else {}
+    import pandas as pd
+
     every = (*inputs.contexts, ALL)
-    weights = ordered_rows(fitted.weights(), "context", every, "feature", choice.features)
-    tuning = pd.DataFrame(
-        [
-            {"context": name, "alpha": model.alpha_, "l1_ratio": model.l1_ratio_}
-            for name, model in [*fitted.estimators_.items(), (ALL, fitted.pooled_)]
-        ]
-    )
-    return Fits(
-        pd.concat([own, pooled], ignore_index=True),
-        {"elastic_net": ("elastic_net", "")},
-        {"weights": weights, "tuning": ordered_rows(tuning, "context", every)},
-    )
+
+    def own(table: pd.DataFrame) -> pd.DataFrame:
+        mine = table[table["model"] == "elastic_net"]
+        if len(inputs.contexts) == 1:
+            mine = pd.concat([mine.assign(context=name) for name in every])
+        else:
+            mine = mine[mine["context_as"].isin(_PAPERS)]
+        return mine.reset_index(drop=True)
+
+    weights = own(found.weights())
+    weights = weights[weights["feature"].isin(choice.features)]
+    weights = weights[["context", "feature", "standardised"]]
+    weights = weights.rename(columns={"standardised": "estimate"})
+    tuning = own(found.tuning).pivot(index="context", columns="parameter", values="value")
+    tuning = tuning.astype("float64").reset_index().rename_axis(columns=None)
+    return {
+        "weights": ordered_rows(weights, "context", every, "feature", choice.features),
+        "tuning": ordered_rows(tuning[["context", "alpha", "l1_ratio"]], "context", every),
+    }
+
+
+def _model_notes(found: ModelsResult) -> Iterator[str]:
+    """Say what estimators warned of, and which features did not vary."""
+    for name, rows in found.constant.groupby("feature", sort=False):
+        fits = rows.drop_duplicates(["model", "context_as", "context", "repeat", "fold"])
+        yield (
+            f"feature {name!r} does not vary among the rows of {counted(len(fits), 'fit')}, so "
+            "that those models cannot tell what it does"
+        )
+    for model, rows in found.warned.groupby("model", sort=False):
+        fits = rows.drop_duplicates(["context_as", "context", "repeat", "fold"])
+        yield f"{model} warned in {counted(len(fits), 'fit')}: {rows['message'].iloc[0]}"
 
 
 def _with_chance(

@@ -71,7 +71,21 @@ def read_ratings(
                 f"{what}: no rating lies between {low:g} and {high:g}, the "
                 "ends of the scale (low and high under [ratings])"
             )
-    return table[table["score"].notna()].reset_index(drop=True), lost, file
+    table = table[table["score"].notna()].reset_index(drop=True)
+    if config.ratings.incomplete == "drop":
+        complete = _is_complete(table)
+        lost["ratings that others of the clip lack"] = int((~complete).sum())
+        table = table[complete].reset_index(drop=True)
+        if not len(table):
+            raise StudyError(f"{what}: no clip has the rating of every rater")
+    return table, lost, file
+
+
+def _is_complete(table: pd.DataFrame) -> pd.Series[bool]:
+    """Say of each rating whether its clip has as many on this question as any clip has."""
+    of_clip = table.groupby(["subject", "context", "clip", "question"], sort=False)["score"]
+    counts = of_clip.transform("size")
+    return counts == counts.groupby(table["question"]).transform("max")
 
 
 def _refuse_doubled(table: pd.DataFrame, what: str) -> None:

@@ -137,7 +137,9 @@ def study_report(
         displays |= _more_displays(config, shown_rows(tables))
         drawn = {Path(name).stem: files.contents[name].decode("utf-8") for name in figures}
         marked = {
-            stem: files.altered_among(names[table] for table in _MADE_OF.get(stem, (stem,)))
+            stem: files.altered_among(
+                names[table] for table in _MADE_OF.get(stem, (stem,)) if table in names
+            )
             for stem in displays
         }
         marked_figures = {Path(name).stem: files.altered_among([name]) for name in figures}

@@ -26,7 +26,7 @@ from pyexpr.study.feature_choice import chosen, joined
 from pyexpr.study.inputs import CLIP_KEY, Inputs
 from pyexpr.study.labels import equal_loadings, question_means
 from pyexpr.study.leakage import leakage_table
-from pyexpr.study.model_fits import design_of, same_label
+from pyexpr.study.model_fits import design_of, repeat_columns, same_label
 from pyexpr.study.model_sections import ElasticNetSection
 from pyexpr.study.models_stage import complete_rows
 from pyexpr.study.sources import refuse_changed
@@ -266,12 +266,11 @@ def _penalty(config: StudyConfig, fitted: StageOutput) -> dict[str, Any]:
 
     In cross-validation every fold has a penalty of its own, and that of all rows is chosen anew.
     """
-    tuning = fitted.tables.get("tuning")
     net = config.models.elastic_net
-    if tuning is None:
+    if net is None or config.evaluation.crossed:
         grid = ElasticNetSection() if net is None else net
         return {"alpha": list(grid.alpha), "l1_ratio": list(grid.l1_ratio)}
-    chosen = tuning.set_index("context")
+    chosen = fitted.tables["tuning"].set_index("context")
     return {
         name: {str(context): value for context, value in chosen[name].items()}
         for name in ("alpha", "l1_ratio")
@@ -291,8 +290,8 @@ def comparison(
     learned = [*fitted.facts["models"], *deep]
     for evaluated in predictions["evaluated"].unique():
         block = predictions[predictions["evaluated"] == evaluated].reset_index(drop=True)
-        models = predicted_columns(block, learned)
-        needed = ["truth", *(name for name, own in models.items() if isinstance(own, str))]
+        models = predicted_columns(block, config, learned)
+        needed = ["truth", *(name for name in models if name != "human")]
         complete = block[needed].notna().all(axis=1)
         alike[evaluated] = block.loc[complete, [*CLIP_KEY, "evaluated", "truth"]]
         with _warnings_as_notes() as said:
@@ -301,7 +300,7 @@ def comparison(
                 truth="truth",
                 predictions=models,
                 cluster="subject",
-                fold="fold" if config.evaluation.crossed else None,
+                fold=repeat_columns("fold", config)[0] if config.evaluation.crossed else None,
                 **options.measured(),
                 n_boot=options.n_boot,
                 method=options.methods[0],
@@ -344,15 +343,25 @@ def _as_asked(table: pd.DataFrame, method: str) -> pd.DataFrame:
 
 
 def predicted_columns(
-    block: pd.DataFrame, learned: Iterable[str] = ("elastic_net",)
+    block: pd.DataFrame, config: StudyConfig, learned: Iterable[str]
 ) -> dict[str, str | Predictions]:
-    """Return the models of a table of predictions; the human baseline has a column per rater."""
+    """Return the models of a table of predictions.
+
+    The human baseline has a column per rater, a model one per repeat of a cross-validation.
+    """
     found: dict[str, str | Predictions] = {
         name: name
         for name in (*learned, "uniform", "normal")
         # A model over all contexts alone says nothing about one of them.
         if name in block and block[name].notna().any()
     }
+    if config.evaluation.crossed and config.evaluation.repeats > 1:
+        folds = repeat_columns("fold", config)
+        found |= {
+            name: Predictions(repeat_columns(name, config), fold=folds)
+            for name in found
+            if name in learned
+        }
     raters = [
         name
         for name in map(str, block.columns)

@@ -15,7 +15,7 @@ from pyexpr.words.labels import (
     label_names,
 )
 from pyexpr.words.notes import readers_reason
-from pyexpr.words.wording import NO_RATINGS, NO_RECORDING
+from pyexpr.words.wording import BEFORE_ANALYSIS
 
 Names = Mapping[str, str] | None
 
@@ -87,7 +87,7 @@ def left_out_table(
         .agg(clips=("clip", "count"), subjects=("subject", "nunique"))
         .reset_index()
     )
-    counts["early"] = counts["reason"].isin([NO_RECORDING, NO_RATINGS])
+    counts["early"] = counts["reason"].isin(BEFORE_ANALYSIS)
     divided = bool(counts["early"].any())
     contexts = label_names(in_order(counts["context"]), names)
     rows = tuple(
@@ -119,7 +119,7 @@ def _left_out_notes(counts: pd.DataFrame, divided: bool) -> tuple[str, ...]:
         return ()
     bare = bool((counts["clips"] == 0).any())
     return (
-        "Before any analysis: in the ratings or the recordings alone, and not among the clips "
-        "counted elsewhere. Of the models: among them, and in all that needs no features.",
+        "Before any analysis: not in all tables of the study, or of a subject with too few clips, "
+        "and not among those counted elsewhere. Of the models: among them, and in all that needs no features.",
         *([f"{DASH}: a whole recording, whose clips were not looked at."] if bare else []),
     )

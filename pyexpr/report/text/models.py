@@ -14,8 +14,8 @@ from pyexpr.words.labels import (
 from pyexpr.words.wording import counted, listed_words, spelled
 
 _HUMAN = {
-    "slot": "raters are the places 1, 2, ... among a clip's raters, since other persons rated "
-    "other clips",
+    "slot": "raters are the places 1, 2, ... among a clip's raters, whose persons may differ "
+    "from clip to clip",
     "person": "raters are persons",
 }
 # What an LSTM reads of a frame.
@@ -122,7 +122,7 @@ def _elastic_net(
         if crossed(record)
         else "on the validation part"
     )
-    grid = listed_words((f"{value:g}" for value in net["alpha"]), last="or")
+    grid = listed_words((f"{value:.3g}" for value in net["alpha"]), last="or")
     ratios = sorted(net["l1_ratio"])
     ratio = (
         f"{ratios[0]:g} to {ratios[-1]:g}, {len(ratios)} values"
@@ -137,7 +137,7 @@ def _elastic_net(
         f"root mean squared error {tuned_on}"
         + ("; it was then fitted again to both parts." if net["refit"] else "."),
     ]
-    if "tuning" in tables:
+    if "tuning" in tables and not crossed(record):
         rows = [row for row in tables["tuning"].itertuples() if several or row.context in contexts]
         chosen = "; ".join(
             (f"{label_name(row.context, names)}: " if several else "")
