@@ -58,6 +58,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.measurement.specification": ("MeasurementModel", "Term"),
     "pyexpr.inference.coefficients.fit": ("WeightDraws",),
     "pyexpr.modeling.baselines": ("HumanBaseline",),
+    "pyexpr.modeling.fitting.result": ("ModelsResult",),
+    "pyexpr.modeling.fitting.table": ("Names",),
     "pyexpr.modeling.splits": ("SubjectSplit",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
