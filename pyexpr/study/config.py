@@ -25,6 +25,7 @@ from pyexpr.study.model_sections import (
     BaselinesSection,
     CoefficientsSection,
     CompareSection,
+    EstimatorSection,
     EvaluationSection,
     ModelsSection,
     SplitSection,
@@ -183,6 +184,30 @@ class StudyConfig(Section):
         if self.label.method == "factor":
             return (self.factor_model.factor,)
         return self.label.question or self.label.column or ("mean",)
+
+    def with_models(self, models: Mapping[str, Any]) -> StudyConfig:
+        """Return the study with more models, given as objects or as sections.
+
+        Raises
+        ------
+        StudyError
+            If one is no model of a study.
+        """
+        given = {
+            name: one if isinstance(one, Mapping | EstimatorSection) else {"estimator": one}
+            for name, one in models.items()
+        }
+        known = [name for name in given if name in ModelsSection.model_fields]
+        if known:
+            raise StudyError(
+                f"models= cannot have {known[0]!r}, which the study file has a section for"
+            )
+        own = {name: getattr(self.models, name) for name in ModelsSection.model_fields}
+        try:
+            section = ModelsSection.model_validate(own | self.models.estimators() | given)
+        except ValidationError as error:
+            raise StudyError("models=: " + "; ".join(_sentences(error))) from None
+        return self.model_copy(update={"models": section})
 
     def of_label(self, name: str) -> StudyConfig:
         """Return the study of one of its labels."""

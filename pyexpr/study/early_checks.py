@@ -8,12 +8,14 @@ from pathlib import Path
 from pyexpr.base.errors import DataError, StudyError, counted, listed, near_names
 from pyexpr.behavior.features.features import FEATURES
 from pyexpr.deep.requirements import require, require_installed
+from pyexpr.modeling.fitting.specs import read_models
 from pyexpr.modeling.splits import split_subjects
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.feature_choice import check_choice
 from pyexpr.study.inputs import CLIP_KEY, Inputs
 from pyexpr.study.labels import check_label
 from pyexpr.study.model_sections import ModelsSection
+from pyexpr.study.model_specs import model_specs
 
 NO_HUMANS = '[baselines] human = "none" leaves the human baseline out'
 
@@ -30,6 +32,12 @@ def check_early(config: StudyConfig, inputs: Inputs) -> None:
         _check_factor(config, inputs)
     if inputs.rated:
         _check_humans(config, inputs)
+    # A model that cannot be made is known now, not after the features.
+    read_models(
+        model_specs(config),
+        trusted=config.models.trusted,
+        inner_folds=config.evaluation.inner_folds,
+    )
     if not config.evaluation.crossed:
         _check_split(config, inputs)
 

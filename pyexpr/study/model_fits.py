@@ -11,15 +11,14 @@ from pyexpr.base.errors import DataError, StudyError, counted, listed
 from pyexpr.base.tables import ordered_rows
 from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_baseline
 from pyexpr.modeling.contextual import ContextualRegressor
-from pyexpr.modeling.elastic_net import ElasticNetRegressor
 from pyexpr.modeling.fitting.fit_models import fit_models
 from pyexpr.modeling.fitting.result import ModelsResult
-from pyexpr.modeling.fitting.specs import ModelSpec
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.early_checks import NO_HUMANS
 from pyexpr.study.inputs import CLIP_KEY, Inputs
 from pyexpr.study.labels import human_weights
 from pyexpr.study.model_sections import BaselinesSection
+from pyexpr.study.model_specs import model_specs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,7 +135,7 @@ def _fitted(config: StudyConfig, inputs: Inputs, rows: pd.DataFrame, choice: Cho
         cluster="subject",
         context="context",
         clip="clip",
-        models=_specs(config),
+        models=model_specs(config),
         context_as=config.models.context_as or _PAPERS,
         scheme=options.scheme,
         folds=options.folds,
@@ -152,22 +151,6 @@ def _fitted(config: StudyConfig, inputs: Inputs, rows: pd.DataFrame, choice: Cho
     predictions, meant = _side_by_side(config, inputs, found.predictions)
     tables = _of_elastic_net(config, inputs, found, choice)
     return Fits(predictions, meant, tables, [*_model_notes(found)])
-
-
-def _specs(config: StudyConfig) -> dict[str, Any]:
-    """Return the models of the study file, the elastic net first."""
-    found: dict[str, Any] = {}
-    net = config.models.elastic_net
-    if net is not None:
-        found["elastic_net"] = ElasticNetRegressor(
-            alpha=net.alpha, l1_ratio=net.l1_ratio, refit=net.refit,
-            n_folds=config.evaluation.inner_folds, seed=config.seed,
-        )  # fmt: skip
-    for name, section in config.models.estimators().items():
-        found[name] = ModelSpec(
-            section.estimator, params=section.params, grid=section.grid, scale=section.scale
-        )
-    return found
 
 
 def _side_by_side(

@@ -6,7 +6,7 @@ import re
 from math import isfinite
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_serializer, field_validator, model_validator
 
 from pyexpr.behavior.openface.frame_store import wanted_groups
 from pyexpr.inference.coefficients.penalised import ALPHAS, L1_RATIOS
@@ -124,14 +124,27 @@ class Video3DSection(DeepSection):
 
 
 class EstimatorSection(Section):
-    """A regressor of another package, by the name of its class."""
+    """A regressor of another package, by the name of its class; from Python, also the object."""
 
-    estimator: str
+    estimator: Any
     params: dict[str, Any] = Field(default_factory=dict)
     # Values to choose among, by parameter, on subjects that the evaluation does not touch.
     grid: dict[str, list[Any]] = Field(default_factory=dict)
     # Standardise the features on the rows that it is fitted to.
     scale: bool = False
+
+    @field_validator("estimator")
+    @classmethod
+    def _a_name_or_an_object(cls, given: Any) -> Any:
+        if isinstance(given, str) or callable(getattr(given, "fit", None)):
+            return given
+        raise ValueError(
+            'the full name of a class is needed: "sklearn.ensemble.RandomForestRegressor"'
+        )
+
+    @field_serializer("estimator")
+    def _as_text(self, estimator: Any) -> str:
+        return estimator if isinstance(estimator, str) else " ".join(repr(estimator).split())
 
 
 # Columns of tables of predictions, and what a study adds to its models.

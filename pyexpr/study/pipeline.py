@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial, wraps
 from pathlib import Path
@@ -86,6 +86,9 @@ class Study:
         Paths in the configuration are relative to it.
     output : Path, optional
         Where results go; by default the configuration's ``output`` in `folder`.
+    models : mapping of str to regressor, optional
+        More models by their names: scikit-learn's regressors, as objects, or the entries of a
+        section of the study file. They take the place of those of the same name.
 
     Examples
     --------
@@ -109,9 +112,14 @@ class Study:
     """
 
     def __init__(
-        self, config: StudyConfig, folder: Path | str, *, output: Path | str | None = None
+        self,
+        config: StudyConfig,
+        folder: Path | str,
+        *,
+        output: Path | str | None = None,
+        models: Mapping[str, Any] | None = None,
     ) -> None:
-        self.config = config
+        self.config = config if models is None else config.with_models(models)
         self.folder = Path(folder)
         self.output = Path(output) if output is not None else self.folder / config.output
         self.reused: list[str] = []
@@ -121,14 +129,20 @@ class Study:
         self._depth = 0
 
     @classmethod
-    def from_file(cls, path: Path | str, *, output: Path | str | None = None) -> Study:
+    def from_file(
+        cls,
+        path: Path | str,
+        *,
+        output: Path | str | None = None,
+        models: Mapping[str, Any] | None = None,
+    ) -> Study:
         """Read a study file at `path`; `StudyError` says what in it is wrong.
 
-        `output` is where results go, if not where the file says.
+        `output` is where results go, if not where the file says; `models` are more models.
         """
         file = Path(path)
         config, known = read_known_config(file)
-        study = cls(config, file.resolve().parent, output=output)
+        study = cls(config, file.resolve().parent, output=output, models=models)
         # It is looked at again, perhaps from another working directory.
         study._file = replace(known, path=file.absolute())
         return study

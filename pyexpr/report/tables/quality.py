@@ -120,6 +120,7 @@ def _left_out_notes(counts: pd.DataFrame, divided: bool) -> tuple[str, ...]:
     bare = bool((counts["clips"] == 0).any())
     return (
         "Before any analysis: not in all tables of the study, or of a subject with too few clips, "
-        "and not among those counted elsewhere. Of the models: among them, and in all that needs no features.",
+        "and not among those counted elsewhere. Of the models: among them, and in all that needs "
+        "no features.",
         *([f"{DASH}: a whole recording, whose clips were not looked at."] if bare else []),
     )
