@@ -208,6 +208,13 @@ def repeat_columns(name: str, config: StudyConfig) -> list[str]:
     return [repeat_column(name, repeat, config) for repeat in range(repeats)]
 
 
+def repeats_of(config: StudyConfig, predictions: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the predictions of each repeat of a model, where it has any, and their folds."""
+    columns = [*repeat_columns(name, config), *repeat_columns("fold", config)]
+    own = predictions[predictions[columns[0]].notna()]
+    return own[[*CLIP_KEY, EVALUATED, *columns]]
+
+
 def _of_elastic_net(
     config: StudyConfig, inputs: Inputs, found: ModelsResult, choice: Choice
 ) -> dict[str, pd.DataFrame]:

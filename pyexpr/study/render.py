@@ -68,7 +68,7 @@ _OF_SPLIT = frozenset({"split", "scores_leakage"})
 # By the names of their files, as `study_tables` and `_draw` make them.
 _TABLES = (
     "table1_reliability", "table2_factor_model", "table3_performance",
-    "table3_performance_intervals", "weights", "seed_spread", "table4_comparison",
+    "table3_performance_intervals", "weights", "seed_spread", "repeat_spread", "table4_comparison",
     "table4_all_differences", "coefficients", "contrasts", "omnibus",
 )  # fmt: skip
 _FIGURES = (
@@ -111,6 +111,8 @@ def planned_files(config: StudyConfig, inputs: Inputs) -> list[str]:
         lacking |= _OF_RECORDINGS
     if config.evaluation.crossed:
         lacking |= _OF_SPLIT
+    if not config.evaluation.crossed or config.evaluation.repeats == 1:
+        lacking.add("repeat_spread")
     if config.models.elastic_net is None:
         lacking |= {"weights", "tuning"}
     figure_names = [*_FIGURES, *(f"learning_curves_{name}" for name in deep)]
@@ -205,6 +207,11 @@ def study_tables(
     if "weights" in found:
         shown["weights"] = (found["weights"], tables.weights_table(seen["weights"]))
     shown |= _deep_tables(found, seen, confidence)
+    if "repeat_spread" in found:
+        shown["repeat_spread"] = (
+            found["repeat_spread"],
+            seeds_table(seen["repeat_spread"], confidence=confidence, of="repeat"),
+        )
     # One model alone is compared with none.
     if len(differences):
         overall = f"Table {next(number)}. {display_name(main)} Minus the Other Models"

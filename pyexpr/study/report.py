@@ -40,7 +40,7 @@ _NEEDED = ("comparison", "scores")
 _OPTIONAL = (
     "reliability", "loadings", "weights", "recordings", "quality", "tuning", "left_out",
     "scores_leakage", "coefficients", "contrasts", "omnibus", "learning_curves",
-    "seed_spread", "invariance",
+    "seed_spread", "repeat_spread", "invariance",
 )  # fmt: skip
 # What is shown -> the tables that it is made of.
 _MADE_OF = {

@@ -26,10 +26,11 @@ from pyexpr.study.feature_choice import chosen, joined
 from pyexpr.study.inputs import CLIP_KEY, Inputs
 from pyexpr.study.labels import equal_loadings, question_means
 from pyexpr.study.leakage import leakage_table
-from pyexpr.study.model_fits import design_of, repeat_columns, same_label
+from pyexpr.study.model_fits import design_of, repeat_columns, repeats_of, same_label
 from pyexpr.study.model_sections import ElasticNetSection
 from pyexpr.study.models_stage import complete_rows
 from pyexpr.study.sources import refuse_changed
+from pyexpr.study.spread import REPEAT, spread
 from pyexpr.study.store import StageOutput
 
 if TYPE_CHECKING:
@@ -329,6 +330,14 @@ def comparison(
         )
         found["scores_leakage"] = leakage
         notes += more
+    if config.evaluation.crossed and config.evaluation.repeats > 1:
+        found["repeat_spread"] = pd.concat(
+            [
+                spread(config, name, repeats_of(config, predictions, name), compared, alike, REPEAT)
+                for name in fitted.facts["models"]
+            ],
+            ignore_index=True,
+        )
     if deep:
         found |= deep_tables(config, compared, alike, deep)
     return StageOutput(found, {"notes": notes})

@@ -205,6 +205,7 @@ def _performance(content: StudyContent, found: Iterable[Caution]) -> Section:
                 f"Performance {on}, by Model and Context.",
             ),
             table_block(content, "table3_performance_intervals"),
+            table_block(content, "repeat_spread"),
             figure_block(
                 content, "predictions",
                 f"Predicted Against True Scores of the {clips}, by Context.",
