@@ -667,7 +667,7 @@ BAD = {
         lambda t: {"models": {"a": px.ModelSpec(Ridge(), grid={"alpha": []})}}, "no value of 'alph",
     ),
     "a grid around a search": (
-        lambda t: {"models": {"a": px.ModelSpec(LassoCV(), grid={"eps": [0.1]})}}, "would tune twic",
+        lambda t: {"models": {"a": px.ModelSpec(LassoCV(), grid={"eps": [0.1]})}}, "tune twice",
     ),
     "a grid around the elastic net": (
         lambda t: {"models": {"a": px.ModelSpec(px.ElasticNetRegressor(), grid={"alpha": [1]})}},
@@ -698,6 +698,10 @@ BAD = {
     ),
     "more folds than subjects": (
         lambda t: {"folds": 25}, r"folds=25 need as many subjects \(subject\), but .* of 24",
+    ),
+    "a context with the name of all": (
+        lambda t: {"data": t.assign(task=np.where(t.task == "normal", "all", t.task))},
+        "a context may not be called 'all'",
     ),
     "a context of one subject": (
         lambda t: {"data": t.assign(task=np.where(t.subject == "S03", "alone", t.task))},

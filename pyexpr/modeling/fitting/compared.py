@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,15 +19,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pyexpr.inference.comparison.result import ComparisonResult
-    from pyexpr.modeling.fitting.result import ModelsResult
+    from pyexpr.modeling.fitting.table import Names
 
 _CLIP = ["cluster", "context", "clip"]
 # What the result itself knows.
 _OURS = ("truth", "predictions", "cluster", "context", "fold", "stratify")
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a comparison needs of a `ModelsResult`, whose attributes these are."""
+
+    predictions: pd.DataFrame
+    names: Names
+    contexts: list[Any]
+    scheme: str
+    n_repeats: int
+    seed: int
+
+
 def compare(
-    result: ModelsResult,
+    result: Judged,
     metrics: Sequence[str],
     options: dict[str, Any],
     repeats: Sequence[int] | None = None,
@@ -55,7 +68,7 @@ def compare(
 
 
 def over_repeats(
-    result: ModelsResult, metrics: Sequence[str], options: dict[str, Any]
+    result: Judged, metrics: Sequence[str], options: dict[str, Any]
 ) -> pd.DataFrame:
     """Return the comparison with what its repeats differ by."""
     import pandas as pd
@@ -75,7 +88,7 @@ def over_repeats(
 
 
 def wide(
-    result: ModelsResult, repeats: Sequence[int]
+    result: Judged, repeats: Sequence[int]
 ) -> tuple[pd.DataFrame, dict[str, Predictions]]:
     """Return a row per clip with all predictions and folds, and the models by name."""
     import pandas as pd

@@ -38,6 +38,21 @@ class FinalModels:
     covariates : list of Covariate
     contexts : list
         Those that there are models for.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, pyexpr as px
+    >>> from sklearn.linear_model import LinearRegression
+    >>> rng = np.random.default_rng(1)
+    >>> table = pd.DataFrame({"subject": np.repeat(np.arange(20), 4)})
+    >>> table["smile"] = rng.normal(size=80)
+    >>> table["joy"] = 2 * table["smile"] + 1
+    >>> result = px.fit_models(
+    ...     table, label="joy", features=["smile"], cluster="subject",
+    ...     models={"ols": LinearRegression()},
+    ... )
+    >>> result.fit_all().predict({"smile": [0.0, 1.0]}).round(6)["ols"].tolist()
+    [1.0, 3.0]
     """
 
     estimators: dict[tuple[str, str], dict[Any, Any]]

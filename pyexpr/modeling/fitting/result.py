@@ -9,7 +9,7 @@ from pyexpr.base.errors import DataError, counted, listed
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
-from pyexpr.modeling.fitting.compared import compare, over_repeats
+from pyexpr.modeling.fitting.compared import Judged, compare, over_repeats
 from pyexpr.modeling.fitting.performance import KEYS, performance
 from pyexpr.modeling.fitting.plan import CROSS_VALIDATION
 
@@ -156,7 +156,7 @@ class ModelsResult(Result):
         DataError
             As `compare_models`.
         """
-        return compare(self, metrics, options)
+        return compare(self._judged(), metrics, options)
 
     def over_repeats(
         self, metrics: Sequence[str] = ("rmse", "correlation"), **options: Any
@@ -180,7 +180,12 @@ class ModelsResult(Result):
         DataError
             If there is one repeat.
         """
-        return over_repeats(self, metrics, options)
+        return over_repeats(self._judged(), metrics, options)
+
+    def _judged(self) -> Judged:
+        return Judged(
+            self.predictions, self.names, self.contexts, self.scheme, self.n_repeats, self.seed
+        )
 
     @stoppable("models were fitted to all rows")
     def fit_all(self) -> FinalModels:

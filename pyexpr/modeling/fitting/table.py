@@ -184,6 +184,11 @@ def read_table(data: FrameLike, names: Names) -> Table:
     contexts, context_labels = np.zeros(len(frame), dtype=np.int64), [ALL]
     if names.context is not None:
         contexts, context_labels = _labels(frame, names.context)
+        if ALL in map(str, context_labels):
+            raise DataError(
+                f"a context may not be called {ALL!r}, which is what all contexts together are "
+                f"called: rename it in column {names.context!r}"
+            )
     clips = _clips(frame, names, clusters, contexts, context_labels)
     numbers = {
         name: numeric_column(frame, name, what=TABLE)
