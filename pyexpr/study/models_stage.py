@@ -40,6 +40,7 @@ def models(
     tables: dict[str, pd.DataFrame] = {"left_out": _with_unmatched(inputs, left_out)}
     chosen = Choice(tuple(behavior.facts["features"]), tuple(behavior.facts["covariates"]))
     if config.evaluation.crossed:
+        _check_contexts(rows, left_out, inputs.contexts)
         counts = {"all": int(rows["subject"].nunique())}
         clips = {"all": len(rows)}
     else:
@@ -156,16 +157,30 @@ def complete_rows(
     return joined.loc[kept, columns].reset_index(drop=True), left_out.reset_index(drop=True)
 
 
+def _check_contexts(rows: pd.DataFrame, left_out: pd.DataFrame, contexts: tuple[str, ...]) -> None:
+    """Every context needs complete clips."""
+    for context in contexts:
+        if not (rows["context"] == context).any():
+            raise StudyError(
+                f"context {context!r} has no complete clip; leave the context out"
+                f"{_why_lost(left_out, context)}"
+            )
+
+
+def _why_lost(left_out: pd.DataFrame, context: str) -> str:
+    lost = left_out.loc[left_out["context"] == context, "reason"].value_counts()
+    return "".join(f"; {counted(count, 'clip')}: {reason}" for reason, count in lost.items())
+
+
 def _check_parts(rows: pd.DataFrame, left_out: pd.DataFrame, contexts: tuple[str, ...]) -> None:
     """Every context needs subjects in every part."""
     for context in contexts:
         own = rows[rows["context"] == context]
         empty = [part for part in PARTS if not (own["part"] == part).any()]
         if empty:
-            lost = left_out.loc[left_out["context"] == context, "reason"].value_counts()
-            why = "".join(f"; {counted(count, 'clip')}: {reason}" for reason, count in lost.items())
             raise StudyError(
                 f"context {context!r} has complete clips of "
                 f"{counted(own['subject'].nunique(), 'subject')}, "
-                f"none of them in the {empty[0]} part; leave the context out, or add subjects{why}"
+                f"none of them in the {empty[0]} part; leave the context out, or add subjects"
+                f"{_why_lost(left_out, context)}"
             )

@@ -170,6 +170,7 @@ def study_tables(
             tables.reliability_table(
                 seen["reliability"],
                 confidence=confidence,
+                unit=config.unit,
                 title=f"Table {next(number)}. Inter-Rater Reliability of the Mean Rating, by "
                 "Context and Question.",
             ),
@@ -297,6 +298,7 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
         if model not in (*BASELINES, *HUMAN) and model in found["predictions"]
     ]  # fmt: skip
     slopes = found["coefficients"].assign(estimate=found["coefficients"]["tested_estimate"])
+    part = "" if config.evaluation.crossed else "test"
     drawn = {}
     if "loadings" in found:
         drawn["figure2_factor_model"] = (
@@ -327,9 +329,9 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
             f"{figures.weights_alt(slopes)}",
         ),
         "predictions": (
-            figures.predictions_figure(found["predictions"], fitted),
-            "Predicted against true scores of the test clips",
-            figures.predictions_alt(found["predictions"], fitted),
+            figures.predictions_figure(found["predictions"], fitted, unit=config.unit),
+            f"Predicted against true scores of the {f'{part} {config.unit}s'.strip()}",
+            figures.predictions_alt(found["predictions"], fitted, unit=config.unit, part=part),
         ),
     }
     if "recordings" in found:

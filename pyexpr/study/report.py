@@ -245,7 +245,10 @@ def _more_displays(config: StudyConfig, tables: dict[str, pd.DataFrame]) -> dict
     confidence = config.compare.confidence
     makers: dict[str, tuple[str, Callable[[pd.DataFrame], DisplayTable]]] = {
         "recordings_summary": ("recordings", recordings_table),
-        "clips_left_out": ("left_out", lambda t: left_out_table(_as_recorded(t, tables))),
+        "clips_left_out": (
+            "left_out",
+            lambda t: left_out_table(_as_recorded(t, tables), unit=config.unit),
+        ),
         "invariance": ("invariance", invariance_table),
         "leakage": ("scores_leakage", lambda t: leakage_table(t, confidence=confidence)),
         "learning_curves": ("learning_curves", _plain_table),

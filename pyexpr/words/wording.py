@@ -9,7 +9,7 @@ from pyexpr.words.labels import count
 #: Why a clip or recording was left out before any analysis: one table of the study alone has it.
 NO_RECORDING = "rated, but without a recording"
 NO_RATINGS = "recorded, but without ratings"
-FEW_CLIPS = "of a subject with too few clips"
+FEW_CLIPS = "of a subject with too few of them"
 NO_FEATURES = "rated, but not in the table of features"
 NO_RATINGS_OF = "in the table of features, but without ratings"
 BEFORE_ANALYSIS = (NO_RECORDING, NO_RATINGS, FEW_CLIPS, NO_FEATURES, NO_RATINGS_OF)

@@ -70,7 +70,8 @@ def left_out_table(
     frame: pd.DataFrame,
     *,
     names: Names = None,
-    title: str = "Clips Left Out, and Why.",
+    title: str | None = None,
+    unit: str = "clip",
 ) -> DisplayTable:
     """Count the clips left out by context and reason.
 
@@ -88,7 +89,7 @@ def left_out_table(
         .reset_index()
     )
     counts["early"] = counts["reason"].isin(BEFORE_ANALYSIS)
-    divided = bool(counts["early"].any())
+    divided, several = bool(counts["early"].any()), f"{unit[0].upper()}{unit[1:]}s"
     contexts = label_names(in_order(counts["context"]), names)
     rows = tuple(
         (
@@ -106,21 +107,21 @@ def left_out_table(
         )
     )
     return DisplayTable(
-        title=title,
-        columns=("Context", *(["Left out"] if divided else []), "Reason", "Clips", "Subjects"),
+        title=title or f"{several} Left Out, and Why.",
+        columns=("Context", *(["Left out"] if divided else []), "Reason", several, "Subjects"),
         rows=rows,
-        notes=_left_out_notes(counts, divided),
+        notes=_left_out_notes(counts, divided, unit),
         text_columns=2 + divided,
     )
 
 
-def _left_out_notes(counts: pd.DataFrame, divided: bool) -> tuple[str, ...]:
+def _left_out_notes(counts: pd.DataFrame, divided: bool, unit: str) -> tuple[str, ...]:
     if not divided:
         return ()
     bare = bool((counts["clips"] == 0).any())
     return (
-        "Before any analysis: not in all tables of the study, or of a subject with too few clips, "
-        "and not among those counted elsewhere. Of the models: among them, and in all that needs "
+        "Before any analysis: not in all tables of the study, or of a subject with too few of "
+        "them, and not among those counted elsewhere. Of the models: among them, and in all that needs "
         "no features.",
-        *([f"{DASH}: a whole recording, whose clips were not looked at."] if bare else []),
+        *([f"{DASH}: a whole recording, whose {unit}s were not looked at."] if bare else []),
     )

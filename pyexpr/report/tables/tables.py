@@ -46,8 +46,8 @@ __all__ = [
 Names = Mapping[str, str] | None
 
 _BY_SUBJECT = (
-    "CI: exact, clips taken for independent. CI, subjects: from leaving out one subject at a "
-    "time, for clips of one subject are alike."
+    "CI: exact, {unit}s taken for independent. CI, subjects: from leaving out one subject at a "
+    "time, for {unit}s of one subject are alike."
 )
 
 
@@ -58,6 +58,7 @@ def reliability_table(
     confidence: float = 0.95,
     names: Names = None,
     title: str = "Table 1. Inter-Rater Reliability of the Mean Rating, by Context and Question.",
+    unit: str = "clip",
 ) -> DisplayTable:
     """Lay out reliabilities as the paper's table 1, one row per context and question.
 
@@ -75,6 +76,8 @@ def reliability_table(
     names : mapping of str to str, optional
         Names to show for contexts and questions.
     title : str
+    unit : str
+        What is rated, in the singular.
 
     Returns
     -------
@@ -124,12 +127,12 @@ def reliability_table(
             "ICC(1,k)",
             f"{percent(confidence)} CI",
             *([f"{percent(confidence)} CI, subjects"] if by_subject else []),
-            "Clips",
-            "Ratings per clip",
+            f"{unit[0].upper()}{unit[1:]}s",
+            f"Ratings per {unit}",
         ),
         rows=rows,
         notes=(
-            *([_BY_SUBJECT] if by_subject else []),
+            *([_BY_SUBJECT.format(unit=unit)] if by_subject else []),
             *gap_notes(
                 data,
                 keys=("context", "question"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyexpr.report.text.facts import Record, Tables, crossed
+from pyexpr.report.text.facts import Record, Tables, crossed, unit_of
 from pyexpr.words.labels import (
     count,
     display_name,
@@ -14,8 +14,8 @@ from pyexpr.words.labels import (
 from pyexpr.words.wording import counted, listed_words, spelled
 
 _HUMAN = {
-    "slot": "raters are the places 1, 2, ... among a clip's raters, whose persons may differ "
-    "from clip to clip",
+    "slot": "raters are the places 1, 2, ... among a {unit}'s raters, whose persons may differ "
+    "from {unit} to {unit}",
     "person": "raters are persons",
 }
 # What an LSTM reads of a frame.
@@ -236,6 +236,10 @@ def _chosen(
     return [f"The values chosen were{':' if several else ''} {'; '.join(told)}."] if told else []
 
 
+def _human(record: Record, kind: str) -> str:
+    return _HUMAN[kind].format(unit=unit_of(record))
+
+
 def baselines_sentences(record: Record) -> list[str]:
     """Return what the baselines are."""
     options = record["options"]["baselines"]
@@ -257,7 +261,7 @@ def baselines_sentences(record: Record) -> list[str]:
     if human != "none":
         text.append(
             f"The human baseline compares each rater's {ratings} with the mean "
-            f"of the other raters', and averages over raters ({_HUMAN[human]}). Its "
+            f"of the other raters', and averages over raters ({_human(record, human)}). Its "
             "criterion is therefore not that of the models."
         )
     return text
