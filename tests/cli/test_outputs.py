@@ -16,7 +16,7 @@ from pyexpr.cli import main
 from pyexpr.simulation.simulate import simulate_study
 from pyexpr.study.pipeline import Study
 
-ICC = ("--ratings", "y", "--targets", "clip", "--by", "")
+ICC = ("--ratings", "y", "--targets", "clip", "--context", "")
 
 
 def pyexpr(*arguments: object) -> None:

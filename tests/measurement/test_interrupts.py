@@ -28,7 +28,7 @@ slow["group"] = np.arange(6000) % 10
 quick = pd.DataFrame({f"x{i}": f[:200] + rng.normal(size=200) for i in range(3)})
 
 def fit_slow(engine):
-    px.cfa(slow, {"f": [f"x{i}" for i in range(12)]}, group="group", missing="fiml", engine=engine)
+    px.cfa(slow, {"f": [f"x{i}" for i in range(12)]}, context="group", missing="fiml", engine=engine)
 
 def fit_quick(engine):
     fit = px.cfa(quick, {"f": list(quick)}, engine=engine)

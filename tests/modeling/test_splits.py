@@ -55,7 +55,7 @@ def test_strata_share_the_counts(sizes, seed) -> None:
     for subject, h in zip(subjects, own, strict=True):
         rows.append(subject)
         contexts.append(f"c{h}")
-    split = split_subjects(rows, contexts=contexts, seed=seed)
+    split = split_subjects(rows, context=contexts, seed=seed)
     n, n_test = len(subjects), round(0.2 * len(subjects))
     assert (len(split.test), len(split.validation)) == (n_test, n_test)
     assert split.n_strata == len(sizes)
@@ -78,7 +78,7 @@ def test_every_subject_has_the_same_chance_of_each_part() -> None:
     counts = {"test": np.zeros(30), "validation": np.zeros(30)}
     n_seeds = 600
     for seed in range(n_seeds):
-        parts = split_subjects(rows, contexts=contexts, seed=seed).part(subjects)
+        parts = split_subjects(rows, context=contexts, seed=seed).part(subjects)
         for name, seen in counts.items():
             seen += parts == name
     for seen in counts.values():
@@ -162,7 +162,7 @@ def test_a_context_without_a_part_is_named() -> None:
     messages = set()
     for seed in range(20):
         try:
-            parts = split_subjects(rows, contexts=contexts, seed=seed).part(labels(3))
+            parts = split_subjects(rows, context=contexts, seed=seed).part(labels(3))
             assert set(parts) == {"train", "validation", "test"}
         except StudyError as error:
             messages.add(str(error))
