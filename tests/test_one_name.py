@@ -98,5 +98,6 @@ def test_tables_of_an_array_name_it_alike() -> None:
     assert found.estimates().columns[0] == found.context_name == "context"
     assert {"first_context", "second_context"} <= set(found.contrasts().columns)
     agreement = px.icc(TABLE, ratings=["a", "b", "c"], context="task", cluster="subject")
-    assert agreement.context == ("task",) and agreement.tidy().columns[0] == "task"
+    assert agreement.context == ("task",)
+    assert agreement.tidy().columns[0] == "task"
     assert "2 contexts (task)" in agreement.heading()

@@ -53,7 +53,7 @@ def ratings(contexts):
 
 
 def icc(contexts, **options):
-    settings = {"targets": "clip", "raters": "rater", "ratings": "score", "by": ["context"]}
+    settings = {"targets": "clip", "raters": "rater", "ratings": "score", "context": ["context"]}
     return px.icc(ratings(contexts), **(settings | options))
 
 
@@ -68,7 +68,7 @@ def indicators():
 MODEL = {"face": ["anger", "joy_1", "joy_2"]}
 
 
-def test_icc_has_a_row_per_group():
+def test_icc_has_a_row_per_context():
     found = icc(["calm", "pain"], form="ICC(1,1)")
     (axes,) = found.plot().axes
     tidy = found.tidy()
@@ -125,7 +125,7 @@ def test_reasons_stand_in_place_of_missing_values():
     assert [text.get_text() for text in panels[1].texts] == ["all ratings are equal"]
 
 
-def test_d_study_is_a_line_per_group():
+def test_d_study_is_a_line_per_context():
     plan = px.d_study(icc(["calm", "pain"], form="ICC(1,k)"), raters=[1, 4, 10])
     for axes, (_, rows) in zip(plan.plot().axes, plan.tidy().groupby("context"), strict=True):
         (line,) = axes.get_lines()

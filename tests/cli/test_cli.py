@@ -172,7 +172,7 @@ def test_the_paper_side_by_side(tmp_path: Path) -> None:
     assert (tmp_path / "paper" / "paper.html").is_file()
     assert "--subjects" in pyexpr("paper", "--quick", "--subjects", "20", code=2)
     said = pyexpr("paper", "--subjects", "3", code=1)
-    assert said.startswith("Error: subjects= must be")
+    assert said.startswith("Error: --subjects must be")
 
 
 def test_simulate_and_demo_on_a_few_subjects(tmp_path: Path) -> None:

@@ -257,7 +257,7 @@ def test_an_upper_limit_beyond_all_numbers_is_said() -> None:
 
 def test_other_intervals_of_the_same_draws() -> None:
     frame = pd.concat([ratings().assign(context="a"), ratings(seed=9).assign(context="b")])
-    options = {"targets": "clip", "ratings": "score", "raters": "rater", "by": "context",
+    options = {"targets": "clip", "ratings": "score", "raters": "rater", "context": "context",
                "cluster": "subject", "n_boot": 300, "seed": 5}  # fmt: skip
     knife, drawn = icc(frame, **options), icc(frame, method="studentized", **options)
     pd.testing.assert_frame_equal(knife.interval(method="studentized").tidy(), drawn.tidy())

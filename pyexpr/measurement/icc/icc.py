@@ -72,7 +72,7 @@ def icc(
     raters : str, optional
         Column naming who rated. Without it only the one-way forms are shown. The label
         must be the same person throughout. A target rated twice by a rater is an error.
-    by : str or list of str, optional
+    context : str or list of str, optional
         Column of the contexts, each of which is analysed alone; or columns that make them
         together (``["context", "question"]``: every question in every context).
     form : str or list of str

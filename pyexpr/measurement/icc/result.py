@@ -67,7 +67,7 @@ class ICCResult(Result):
     ----------
     groups : tuple of ICCGroup
         What the table is made from, one per context.
-    by : tuple of str
+    context : tuple of str
         Columns whose values, or combinations of them, are the contexts.
     forms : tuple of str
         The forms shown, in McGraw and Wong's names.
