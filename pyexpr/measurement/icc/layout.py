@@ -413,6 +413,11 @@ def groups_of(
         targets = targets if targets is None else _as_text(targets)
         context = context if context is None else _as_text(context)
     names = names_of(context)
+    if not isinstance(context, str) and len(names) == len(frame) and set(names) - set(frame):
+        raise DataError(
+            "context= names the column of the contexts, or several that make them together, but it "
+            "has a value for each row: make these a column of the ratings, and name that"
+        )
     if not long:
         chosen = names_of(ratings)
         doubled = [name for name in dict.fromkeys(chosen) if chosen.count(name) > 1]
