@@ -307,7 +307,7 @@ def test_bad_arguments() -> None:
         icc(long, targets="clip")
     with pytest.raises(DataError, match="context= names 'score', the column of the ratings"):
         icc(long, targets="clip", ratings="score", context="score")
-    with pytest.raises(DataError, match="context= names the column .* a value for each row"):
+    with pytest.raises(DataError, match=r"context= names the column .* a value for each row"):
         icc(long, targets="clip", ratings="score", context=long["clip"])
     with pytest.raises(DataError, match="give targets= and ratings= too"):
         icc(long, raters="rater", ratings="score")
