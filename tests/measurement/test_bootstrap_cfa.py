@@ -115,7 +115,7 @@ def test_the_draws_are_those_of_cluster_bootstrap() -> None:
 
 def test_threads_and_other_rows_change_nothing() -> None:
     table = clips(4)
-    options = {"cluster": "subject", "group": "context", "n_boot": 200, "seed": 1}
+    options = {"cluster": "subject", "context": "context", "n_boot": 200, "seed": 1}
     model = {"f": NAMES}
     one, many = (bootstrap_cfa(table, model, n_threads=n, **options) for n in (1, 3))
     assert one.replicates.tobytes() == many.replicates.tobytes()
@@ -319,7 +319,7 @@ def test_missing_rows_are_dropped_and_counted_and_the_result_prints() -> None:
 
 def test_more_replicates_are_those_of_one_call() -> None:
     table = clips()
-    options = {"cluster": "subject", "group": "context", "seed": 3, "method": "bca"}
+    options = {"cluster": "subject", "context": "context", "seed": 3, "method": "bca"}
     one = bootstrap_cfa(table, {"f": NAMES[:3]}, n_boot=300, **options)
     two = bootstrap_cfa(table, {"f": NAMES[:3]}, n_boot=120, **options).extend(180)
     assert one.replicates.tobytes() == two.replicates.tobytes()

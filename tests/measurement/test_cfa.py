@@ -283,7 +283,7 @@ def test_tidy_glance_and_the_rest_of_a_result() -> None:
         ({"estimator": "WLS"}, DataError, "estimator= must be"),
         ({"missing": "mean"}, DataError, "missing= must be"),
         ({"confidence": 95}, DataError, "confidence= must be"),
-        ({"group": "nowhere"}, ColumnError, "no column 'nowhere'"),
+        ({"context": "nowhere"}, ColumnError, "no column 'nowhere'"),
         ({"engine": "native", "estimator": "MLR"}, EngineError, "cannot fit estimator='MLR'"),
         ({"engine": "native", "cluster": np.arange(50) % 9}, EngineError, "cannot fit"),
         ({"data": {**GOOD, "a": ["no"] * 50}}, ColumnError, "row 1 holds 'no'"),

@@ -53,7 +53,7 @@ def holzinger() -> pd.DataFrame:
 
 
 def ours(table: pd.DataFrame | None = None, **change: object) -> InvarianceResult:
-    options: dict[str, object] = {"group": "context", "cluster": "subject", "engine": "native"}
+    options: dict[str, object] = {"context": "context", "cluster": "subject", "engine": "native"}
     return invariance(rows() if table is None else table, MODEL, **(options | change))
 
 
@@ -177,7 +177,7 @@ def test_lavaans_differences_and_fit_are_lavaans(
     wanted = lavaan(table, tmp_path, "f =~ x1 + x2 + x3 + x4", "context", partial)
     assert_lavaans(result, wanted)
     assert set(result.tidy()["lavaan_reason"][1:]) == {""}
-    assert any("groups treated as independent" in note for note in result.notes())
+    assert any("contexts treated as independent" in note for note in result.notes())
 
 
 def assert_lavaans(result: InvarianceResult, wanted: pd.DataFrame) -> None:
@@ -381,7 +381,7 @@ def test_degenerate_data_are_the_typed_error(reason: str, engine: str) -> None:
 @pytest.mark.parametrize(
     ("change", "error", "match"),
     [
-        ({"group": "nowhere"}, ColumnError, "no column 'nowhere'"),
+        ({"context": "nowhere"}, ColumnError, "no column 'nowhere'"),
         ({"context": None}, DataError, "context="),
         ({"context": np.full(230, "one")}, DataError, "at least two contexts"),
         ({"cluster": "clipp"}, ColumnError, "did you mean 'clip'"),

@@ -64,7 +64,7 @@ def test_replicates_and_the_jackknife_agree_with_the_whole_sample() -> None:
 
 def test_tests_of_invariance_do_not_hang_on_the_direction() -> None:
     data = balanced()
-    options = {"group": "context", "cluster": "subject", "engine": "native"}
+    options = {"context": "context", "cluster": "subject", "engine": "native"}
     found = invariance(data, MODEL, **options)
     assert (found.estimates()["loading"] > 0).tolist() == [True, True, False, False] * 2
     contrasts = found.contrasts()

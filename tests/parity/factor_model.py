@@ -124,11 +124,11 @@ class Problem:
 RANDOM = list(dict.fromkeys(golden("random")["case"]))
 PROBLEMS = {
     "one": Problem(holzinger, ONE),
-    "one_by_school": Problem(holzinger, ONE, {"group": "school"}),
+    "one_by_school": Problem(holzinger, ONE, {"context": "school"}),
     "six": Problem(holzinger, SIX),
-    "six_by_school": Problem(holzinger, SIX, {"group": "school"}),
+    "six_by_school": Problem(holzinger, SIX, {"context": "school"}),
     "three_factors": Problem(holzinger, THREE),
-    "three_by_school": Problem(holzinger, THREE, {"group": "school"}),
+    "three_by_school": Problem(holzinger, THREE, {"context": "school"}),
     "listwise": Problem(holey, ONE),
     "fiml": Problem(holey, ONE, {"missing": "fiml"}),
     "mlr": Problem(holzinger, SIX, {"estimator": "MLR"}),

@@ -65,7 +65,7 @@ test_that("factor models are drawn", {
   expect_shown(ggplot2::autoplot(contrasts), tidy(contrasts, "contrasts"))
   freed <- invariance(clips, c(response, emotion, motion), context, subject, free = emotion)
   plot <- drawn(ggplot2::autoplot(freed))
-  expect_match(plot$labels$caption, "hollow: free in every group", fixed = TRUE)
+  expect_match(plot$labels$caption, "hollow: free in every context", fixed = TRUE)
   freed <- tidy(freed, "contrasts")
   hollow <- ggplot2::layer_data(plot, 3)$x
   expect_setequal(hollow[!is.na(hollow)], freed$estimate[freed$freed])

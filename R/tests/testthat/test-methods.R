@@ -57,7 +57,7 @@ test_that("a factor model answers as lavaan does", {
   expect_error(confint(fit, level = 95), "`level` must be between 0 and 1", class = "pyexpr_data_error")
 })
 
-test_that("groups, clusters and ordered indicators have lavaan's names, too", {
+test_that("contexts, clusters and ordered indicators have lavaan's names, too", {
   need_python()
   skip_if_not_installed("lavaan")
   # lavaan takes groups as they come, this package sorts their labels.
