@@ -74,7 +74,7 @@ test_that("a split keeps subjects apart, and augment() the class of the frame", 
   frame <- augment(split, as.data.frame(clips))
   expect_identical(class(frame), "data.frame")
   expect_true(all(rowSums(table(frame$subject, frame$.part) > 0) == 1))
-  again <- split_subjects(clips[sample(nrow(clips)), ], "subject", contexts = "context", seed = 1)
+  again <- split_subjects(clips[sample(nrow(clips)), ], "subject", context = "context", seed = 1)
   expect_identical(tidy(again), tidy(split))
   numbers <- tidy(split_subjects(rep(101:130, 3), seed = 2))
   expect_identical(numbers$subject, 101:130)
