@@ -109,7 +109,7 @@ def test_result() -> None:
 
 
 def test_validation_may_be_left_out() -> None:
-    split = split_subjects(labels(10), proportions=(0.8, 0, 0.2), contexts=["a", "b"] * 5)
+    split = split_subjects(labels(10), proportions=(0.8, 0, 0.2), context=["a", "b"] * 5)
     assert (len(split.train), len(split.validation), len(split.test)) == (8, 0, 2)
 
 
@@ -142,10 +142,10 @@ def test_check_finds_leaks() -> None:
         ({"subjects": labels(5), "proportions": (0.5, 0.5, 0.5)}, DataError, "sum to 1"),
         ({"subjects": labels(5), "proportions": (0.8, 0.2)}, DataError, "three numbers"),
         ({"subjects": labels(5), "proportions": (1.2, -0.4, 0.2)}, DataError, "above 0"),
-        ({"subjects": labels(5), "contexts": ["a"]}, DataError, "one value per row"),
+        ({"subjects": labels(5), "context": ["a"]}, DataError, "one value per row"),
         ({"subjects": labels(5), "seed": -1}, DataError, "seed="),
         (
-            {"subjects": [*labels(5), "S000", "S001"], "contexts": ["a"] * 5 + ["pain"] * 2},
+            {"subjects": [*labels(5), "S000", "S001"], "context": ["a"] * 5 + ["pain"] * 2},
             StudyError,
             "context 'pain' has 2 subjects, fewer than the 3 parts",
         ),
