@@ -8,6 +8,11 @@ from typing import ParamSpec, TypeVar
 
 from pyexpr.base.errors import DataError
 
+#: What the column of contexts is called elsewhere, or was here once -> what it is called.
+FORMER_CONTEXT = dict.fromkeys(("by", "group", "contexts"), "context")
+
+_WHAT = {"context": "the column of contexts is context="}
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -37,7 +42,8 @@ def explains(
                     raise DataError(f"{name}() takes no {option}=: {why}")
             for former, today in (renamed or {}).items():
                 if former in kwargs:
-                    raise DataError(f"{name}() has no {former}= any more: it is {today}= now")
+                    told = _WHAT.get(today, f"it is {today}= now")
+                    raise DataError(f"{name}() has no argument {former}=; {told}")
             return function(*args, **kwargs)
 
         return answered

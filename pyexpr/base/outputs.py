@@ -104,7 +104,7 @@ def check_outputs(
         if path.exists() and not overwrite:
             raise OutputError(
                 f"{name}: the file {str(path)!r} is there already; name another file, or say that "
-                "it may be replaced (--overwrite, overwrite=True)"
+                "it may be replaced (overwrite=True)"
             )
 
 
@@ -155,7 +155,7 @@ def check_folder_outputs(
         raise OutputError(
             f"{what} would replace {counted(len(others), 'file')} of {str(folder)!r}{told}: "
             f"{listed(others)}; choose another folder, move {'it' if one else 'them'} away, or say "
-            f"that {'it' if one else 'they'} may be replaced (--overwrite, overwrite=True)"
+            f"that {'it' if one else 'they'} may be replaced (overwrite=True)"
         )
 
 

@@ -80,7 +80,7 @@ def training_scores(
     options: dict[str, Any] = {
         "engine": config.factor_model.engine, "equal_loadings": len(inputs.questions) == 2
     }  # fmt: skip
-    by_context = cfa(seen, model, group="context", **options)
+    by_context = cfa(seen, model, context="context", **options)
     pooled = cfa(seen, model, **options)
     by_context = by_context.turned_to(whole)
     pooled = pooled.turned_to(whole[whole["context"] == ALL])

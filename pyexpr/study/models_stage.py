@@ -46,7 +46,7 @@ def models(
     else:
         split = split_subjects(
             rows["subject"],
-            contexts=rows["context"],
+            context=rows["context"],
             proportions=config.split.proportions,
             seed=config.seed,
         )

@@ -63,8 +63,8 @@ def _icc(
         "confidence": config.compare.confidence,
         "cluster": cluster,
     }
-    by_context = icc(inputs.ratings, by=["context", "question"], **options)
-    overall = icc(inputs.ratings, by=["question"], **options)
+    by_context = icc(inputs.ratings, context=["context", "question"], **options)
+    overall = icc(inputs.ratings, context="question", **options)
     table = pd.concat([by_context.tidy(), overall.tidy().assign(context=ALL)], ignore_index=True)
     ordered = ordered_rows(table, "context", (*inputs.contexts, ALL), "question", inputs.questions)
     # Which forms need raters is no question here: only the one-way form is asked for.
@@ -82,7 +82,7 @@ def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
     options: dict[str, Any] = {
         "engine": engine, "positive": positive, "equal_loadings": equal_loadings(inputs)
     }  # fmt: skip
-    by_context = cfa(clips, model, group="context", **options)
+    by_context = cfa(clips, model, context="context", **options)
     pooled = cfa(clips, model, **options)
     allow = config.factor_model.allow_inadmissible
     own, over_all = (fit.scores(allow_inadmissible=allow) for fit in (by_context, pooled))
@@ -136,7 +136,7 @@ def _invariance(
         found = invariance(
             clips,
             model,
-            group="context",
+            context="context",
             cluster="subject",
             engine=config.factor_model.engine,
             confidence=config.compare.confidence,

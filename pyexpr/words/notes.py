@@ -19,8 +19,8 @@ _TOLD = re.compile(
 _REWORDED = (
     (re.compile(r"; see (?:the intervals of )?the table '\w+'"), ""),
     (
-        re.compile(r"The columns lavaan_\* are lavaan's: groups"),
-        "Changes in fit are lavaan's, with groups",
+        re.compile(r"The columns lavaan_\* are lavaan's: contexts"),
+        "Changes in fit are lavaan's, with contexts",
     ),
     # In a study they are clips.
     (re.compile(r"(?<![\w'./-])target(s?)(?![\w'-]|\.\w)"), r"clip\1"),

@@ -154,7 +154,7 @@ def test_the_elastic_net_is_contextual_regressor_fold_by_fold():
 def test_a_split_is_that_of_the_study_to_the_byte():
     table = clips(40)
     found = fit(table, scheme="split", label_pooled="joy_pooled", seed=5)
-    split = px.split_subjects(table.subject, contexts=table.task, seed=5)
+    split = px.split_subjects(table.subject, context=table.task, seed=5)
     part = split.part(table.subject)
     columns = ["task", *FEATURES]
     train, validation, test = (table[part == name] for name in ("train", "validation", "test"))
@@ -182,7 +182,7 @@ def test_a_grid_under_a_split_is_tuned_on_validation_and_fitted_on_training_rows
         table, scheme="split", context_as="pooled",
         models={"ridge": px.ModelSpec(Ridge(), grid=grid, scale=True), "lasso": LassoCV()},
     )  # fmt: skip
-    part = px.split_subjects(table.subject, contexts=table.task, seed=3).part(table.subject)
+    part = px.split_subjects(table.subject, context=table.task, seed=3).part(table.subject)
     train, validation, test = (table[part == name] for name in ("train", "validation", "test"))
     fits = [
         make_pipeline(StandardScaler(), Ridge(alpha)).fit(train[FEATURES], train.joy)
@@ -319,7 +319,7 @@ def test_rows_to_be_predicted_enter_nothing(scheme):
     clean = fit(table, **options)
     held_out = folds(table) == 2
     if scheme == "split":
-        part = px.split_subjects(table.subject, contexts=table.task, seed=3).part(table.subject)
+        part = px.split_subjects(table.subject, context=table.task, seed=3).part(table.subject)
         held_out = part == "test"
     poisoned = table.copy()
     poisoned.loc[held_out, "joy"] = 4 - 3 * poisoned.joy[held_out]

@@ -11,7 +11,7 @@ import numpy as np
 from pyexpr.base.checks import checked_threads, confidence_level, further_replicates, whole_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, counted, listed
-from pyexpr.base.options import explains
+from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
@@ -427,7 +427,7 @@ class CoefficientResult(CoefficientEvidence, Result):
 
 
 @stoppable("coefficients were estimated", hands_over=True)
-@explains(not_taken=_NOT_TAKEN)
+@explains(not_taken=_NOT_TAKEN, renamed=FORMER_CONTEXT)
 def context_coefficients(
     X: FrameLike | NDArray[Any],
     y: ArrayLike,

@@ -11,7 +11,7 @@ from pyexpr.base.errors import DataError
 
 # What is set here, and what to use instead. In lavaan's older spelling, with dots.
 _OURS = {
-    "model": "model=", "data": "data=", "ordered": "ordered=", "group": "group=",
+    "model": "model=", "data": "data=", "ordered": "ordered=", "group": "context=",
     "cluster": "cluster=", "estimator": "estimator=", "missing": "missing=",
     "group.equal": "invariance()", "group.partial": "invariance(free=)",
     "std.lv": "'f ~~ NA*f' or a loading fixed at 1 in the model",

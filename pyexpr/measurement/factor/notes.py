@@ -23,9 +23,9 @@ def fit_notes(fit: FittedModel) -> tuple[str, ...]:
             "and its fit cannot be tested."
         )
     labels = dict.fromkeys(t.label for t in fit.model.terms if t.label not in ("", EQUAL))
-    if labels and fit.group_name is not None:
+    if labels and fit.context_name is not None:
         said.append(
-            f"What is labelled {listed(labels)} is held equal over the groups, too: a label "
+            f"What is labelled {listed(labels)} is held equal over the contexts, too: a label "
             "is one parameter."
         )
     if fit.n_dropped:
@@ -72,14 +72,14 @@ def _direction_notes(fit: FittedModel) -> list[str]:
     if not mixed:
         return []
     groups = ""
-    if fit.group_name is not None:
+    if fit.context_name is not None:
         with_whom = (
             "the model of all rows"
             if fit.largest is None
             else f"{fit.labels[fit.largest]!r}, the largest, since all rows together have "
             "no solution"
         )
-        groups = f" The groups' factors are turned to agree with {with_whom}."
+        groups = f" The contexts' factors are turned to agree with {with_whom}."
     return [fit.pointing.note(mixed, over_groups=groups)]
 
 
@@ -96,7 +96,7 @@ def _inadmissible_note(fit: FittedModel, code: int) -> str:
         )
         if value <= 0 and not left_out
     ]  # fmt: skip
-    where = "" if fit.group_name is None else f" in group {fit.labels[code]!r}"
+    where = "" if fit.context_name is None else f" in context {fit.labels[code]!r}"
     what = (
         f"the residual variance of {', '.join(negative)} is not positive"
         if negative

@@ -141,20 +141,21 @@ def plain_signals(
     return signals
 
 
-def warn_of_undefined(groups: Iterable[ICCGroup], by: Sequence[str], plan: Bootstrap) -> None:
-    """Warn where over 1 % of the replicates of a group are undefined."""
+def warn_of_undefined(groups: Iterable[ICCGroup], context: Sequence[str], plan: Bootstrap) -> None:
+    """Warn where over 1 % of the replicates of a context are undefined."""
     for group in groups:
         if group.n_undefined > SOME_UNDEFINED * plan.n_boot:
             warn_user(
-                f"in {group.n_undefined} of {plan.n_boot} replicates{of_group(by, group.labels)} "
-                "the ICC or its error is not defined; the interval leaves them out",
+                f"in {group.n_undefined} of {plan.n_boot} replicates"
+                f"{of_group(context, group.labels)} the ICC or its error is not defined; the "
+                "interval leaves them out",
                 PyexprWarning,
             )
 
 
-def of_group(by: Sequence[str], labels: Sequence[Any]) -> str:
-    """Return of which group, in words; "" if there is only one."""
-    pairs = [f"{name} {label!r}" for name, label in zip(by, labels, strict=True)]
+def of_group(context: Sequence[str], labels: Sequence[Any]) -> str:
+    """Return of which context, in words; "" if there is only one."""
+    pairs = [f"{name} {label!r}" for name, label in zip(context, labels, strict=True)]
     return f" of {', '.join(pairs)}" if pairs else ""
 
 

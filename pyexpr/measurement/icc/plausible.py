@@ -160,7 +160,7 @@ def _of_parts(named: Sequence[str], column: str, plain: str, most: int) -> str:
     if plain in _APART:
         return (
             f"{start}, which are not the same thing rated again: analyse each alone, "
-            f"by={column!r}, or name it in targets="
+            f"context={column!r}, or name it in targets="
         )
     return (
         f"{start}, which are not repeated ratings of one thing: that they are alike is no "

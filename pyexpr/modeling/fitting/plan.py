@@ -120,7 +120,7 @@ def _split(table: Table, scheme: Scheme) -> tuple[list[Part], pd.DataFrame]:
     contexts = table.contexts if len(table.context_labels) > 1 else None
     named = None if contexts is None else _named([table.context_labels[c] for c in contexts], table)
     split = split_subjects(
-        clusters, contexts=named, proportions=scheme.proportions, seed=scheme.seed
+        clusters, context=named, proportions=scheme.proportions, seed=scheme.seed
     )
     part = split.part(clusters)
     train, validation, test = (
