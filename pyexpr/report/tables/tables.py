@@ -8,7 +8,7 @@ Missing numbers are em dashes, and a note says why.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -270,7 +270,9 @@ def performance_table(
             for model, shown in models.items()
         ),
         notes=(
-            *_direction_notes(metrics, marked=bool(bold)),
+            *_direction_notes(
+                metrics, marked=bool(bold), aside=_set_aside(models, baselines, human)
+            ),
             *gap_notes(
                 data, keys=("model", "context", "metric"), values=("estimate",), names=names
             ),
@@ -346,12 +348,24 @@ def _best(values: Mapping[str, float], metric: str) -> list[str]:
     return [model for model, value in known.items() if value == best]
 
 
-def _direction_notes(metrics: Mapping[str, str], *, marked: bool) -> tuple[str, ...]:
+def _set_aside(
+    models: Iterable[str], baselines: Sequence[str], human: Sequence[str]
+) -> tuple[str, ...]:
+    """Return what is among the models and never set in bold."""
+    there = set(models)
+    kinds = (("baselines", baselines), ("human raters", human))
+    return tuple(words for words, names in kinds if there & set(names))
+
+
+def _direction_notes(
+    metrics: Mapping[str, str], *, marked: bool, aside: Sequence[str]
+) -> tuple[str, ...]:
     groups = {
         word: [shown for metric, shown in metrics.items() if direction(metric) == word]
         for word in ("lower", "higher")
     }
     parts = [f"{', '.join(group)}: {word} is better" for word, group in groups.items() if group]
     sentence = f"{'; '.join(parts)}." if parts else ""
-    bold = f"{BOLD}the best model of the column, baselines and human raters set aside."
+    without = f", {' and '.join(aside)} set aside" if aside else ""
+    bold = f"{BOLD}the best model of the column{without}."
     return tuple(text for text in (sentence, bold if marked else "") if text)
