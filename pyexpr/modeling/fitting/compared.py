@@ -67,9 +67,7 @@ def compare(
     )
 
 
-def over_repeats(
-    result: Judged, metrics: Sequence[str], options: dict[str, Any]
-) -> pd.DataFrame:
+def over_repeats(result: Judged, metrics: Sequence[str], options: dict[str, Any]) -> pd.DataFrame:
     """Return the comparison with what its repeats differ by."""
     import pandas as pd
 
@@ -87,9 +85,7 @@ def over_repeats(
     return pd.concat([table[shown], pd.DataFrame(found)], axis=1)
 
 
-def wide(
-    result: Judged, repeats: Sequence[int]
-) -> tuple[pd.DataFrame, dict[str, Predictions]]:
+def wide(result: Judged, repeats: Sequence[int]) -> tuple[pd.DataFrame, dict[str, Predictions]]:
     """Return a row per clip with all predictions and folds, and the models by name."""
     import pandas as pd
 
