@@ -152,6 +152,34 @@ def test_the_variance_allows_for_shared_training():
     assert fold_inflation("pooled", 30, 1) == fold_inflation("pooled", 8, 5) == 1
 
 
+def test_what_repeats_average_out_of_the_jackknife():
+    # The covariance with a model that is linear in the others' x y, which knows nothing.
+    rng = np.random.default_rng(1)
+    G, K, m = 25, 5, 5
+
+    def study(n):
+        x, y = rng.normal(size=(2, G))
+        total, left_out = 0.0, np.zeros(G)
+        for _ in range(n):
+            fold = rng.permutation(G) % K
+            for k in range(K):
+                own = fold == k
+                d = (x[own] - x[own].mean()) * (y[own] - y[own].mean())
+                weight = (x[~own] * y[~own]).sum() / n
+                total += d.sum() * weight
+                left_out[own] += m / (m - 1) * d * weight
+        return total, (left_out**2).sum()
+
+    def needed(n):
+        found = np.array([study(n) for _ in range(2000)])
+        return found[:, 0].var() / found[:, 1].mean()
+
+    wanted = needed(5) / needed(1)
+    once, again = (fold_inflation("pooled", G, K, n) for n in (1, 5))
+    assert again / once == pytest.approx(wanted, rel=0.08)
+    assert fold_inflation("pooled", 1e9, 5, 5) == pytest.approx(2)
+
+
 def test_the_standard_error_is_inflated():
     frame = table()
     frame = frame.groupby("subject").head(3)  # equal subjects: worth their number

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +17,7 @@ from sklearn.svm import SVR
 
 import pyexpr as px
 from pyexpr.base.saved import pack, unpack
+from pyexpr.modeling.fitting.units import Sent
 
 FEATURES = ["smile", "frown", "nod", "blink"]
 CONTEXTS = ["express", "normal", "suppress"]
@@ -127,11 +130,11 @@ def test_a_grid_is_grid_search_within_the_training_part():
 
 def test_the_elastic_net_is_contextual_regressor_fold_by_fold():
     table = clips()
-    found = fit(table, label_pooled="joy_pooled")
+    found = fit(table, label_pooled="joy_pooled", models={"net": net()})
     columns = ["task", *FEATURES]
     for k in range(5):
         train, test = table[folds(table) != k], table[folds(table) == k]
-        model = px.ContextualRegressor(px.ElasticNetRegressor(), context="task").fit(
+        model = px.ContextualRegressor(net(), context="task").fit(
             train[columns], train.joy, y_pooled=train.joy_pooled, groups=train.subject
         )
         rows = found.predictions.query("fold == @k")
@@ -371,6 +374,24 @@ def test_the_table_by_hand():
     assert tidy["correlation"] == pytest.approx(np.average(rs, weights=n))
 
 
+def test_a_split_is_compared_without_folds():
+    found = fit(clips(100), scheme="split", models=models(), context_as="pooled")
+    table = found.predictions.pivot(
+        index=["cluster", "context", "clip", "truth"], columns="model", values="prediction"
+    ).reset_index()
+    wanted = px.compare_models(
+        table, truth="truth", predictions=["ols", "net"], cluster="cluster", context="context",
+        metrics=["rmse", "correlation"], seed=3,
+    )  # fmt: skip
+    one, other = found.compare().tidy(), wanted.tidy()
+    pd.testing.assert_frame_equal(one, other)
+    levels = found.tidy().query("metric == 'correlation'").set_index(["model", "context"])
+    for row in other[(other.kind == "level") & (other.metric == "correlation")].itertuples():
+        if not row.second_context:
+            mine = levels.estimate[row.term, row.context]
+            assert mine == pytest.approx(row.estimate, rel=1e-10)
+
+
 def test_models_judged_by_two_labels_are_marked():
     found = fit(models={"ols": LinearRegression()}, label_pooled="joy_pooled")
     compared = found.compare(["correlation"]).tidy()
@@ -416,7 +437,9 @@ def test_any_number_of_processes_gives_the_same_bytes(monkeypatch):
     }  # fmt: skip
     one, two = (fit(clips(12), **options, n_jobs=n) for n in (1, 2))
     assert pack(one) == pack(two)
-    assert isinstance(two.fit_all().estimators["mine", "feature"]["all"], OfANotebook)
+    # The class of a saved estimator is found again.
+    kept = pickle.loads(pickle.dumps(Sent(OfANotebook())))
+    assert isinstance(kept.value, OfANotebook)
 
 
 class OfANotebook(LinearRegression):
@@ -538,6 +561,7 @@ def test_estimators_may_be_named_by_text():
     given = px.ModelSpec(RandomForestRegressor(3), grid={"max_depth": [1, 4]}, scale=True)
     by_object = fit(clips(10), models={"forest": given}, context_as="pooled", folds=3)
     assert pack(by_name) == pack(by_object)
+    assert {type(value) for value in by_name.tuning.value} == {int}
     own = fit(
         clips(10), models={"net": "pyexpr.ElasticNetRegressor"}, trusted=(), folds=2, context=None
     )

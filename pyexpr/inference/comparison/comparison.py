@@ -235,7 +235,13 @@ def compare_models(
     for group in groups:
         n_clusters[list(group.rows)] = len(group.clusters)
     evidence = gather(
-        rows, groups, draws, levels.why_undefined, null, draws.replicates(0, int(n_boot))
+        rows,
+        groups,
+        draws,
+        levels.why_undefined,
+        null,
+        draws.replicates(0, int(n_boot)),
+        levels.repeats,
     )
     warn_of_few_subjects(n_clusters, [row.context for row in rows], worth(evidence))
     n_used = int(np.count_nonzero(used))

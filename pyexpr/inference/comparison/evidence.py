@@ -120,8 +120,12 @@ def gather(
     why_undefined: Sequence[str],
     null: float,
     drawn: Drawn,
+    repeats: Sequence[int],
 ) -> Evidence:
-    """Arrange estimates, replicates and the values without each subject."""
+    """Arrange estimates, replicates and the values without each subject.
+
+    `why_undefined` and `repeats` are those of `Levels`, by level.
+    """
     estimate = np.full(len(rows), np.nan)
     inflation = np.ones(len(rows))
     jackknives = []
@@ -131,7 +135,7 @@ def gather(
         effective = effective_clusters(group.design)
         n_folds = [group.design.levels[q.minuend].folds for q in group.design.quantities]
         inflation[positions] = [
-            fold_inflation(rows[i].part, float(worth), K)
+            fold_inflation(rows[i].part, float(worth), K, repeats[rows[i].first])
             for i, worth, K in zip(group.rows, effective.sum(axis=1), n_folds, strict=True)
         ]
         knife = group.design.jackknife()

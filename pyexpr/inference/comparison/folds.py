@@ -185,7 +185,7 @@ def is_of_left_out(
     return bool(len(values) >= _ORDERED and still[n > 0].all() and (np.diff(others) > 0).all())
 
 
-def fold_inflation(part: str, n_subjects: float, n_folds: int) -> float:
+def fold_inflation(part: str, n_subjects: float, n_folds: int, n_repeats: int = 1) -> float:
     """Return what the jackknife variance of an average over folds is multiplied by.
 
     A subject is tested in its own fold and trains the models of all others. Where models
@@ -195,14 +195,28 @@ def fold_inflation(part: str, n_subjects: float, n_folds: int) -> float:
     ``1 + K/(K-1)``.) In folds of m subjects the jackknife shows ``m/(m-1)`` of it, and
     between subjects, with a row for each, ``m/(m-2)``, which is taken off; at least 1.
 
+    What the jackknife shows too much is of the subject's fellows in its fold, from whose mean
+    it is taken. Where R repeats draw other folds, fellows change, and it is averaged out to the
+    part ``rho = 1/R + (1 - 1/R) (m-1)/(G-1)``, the latter quotient being the chance that two
+    are fellows again. With ``c = 1 - 1/m`` the jackknife's variance is that of one repeat times
+    ``c^2 + (1 - c^2) rho``, the true one times ``(2c + (1 - c) rho) / (1 + c)``.
+
     Parameters
     ----------
     part : {"pooled", "between"}
     n_subjects : float
         In all folds; pooled, how many of equal size theirs are worth.
     n_folds : int
+    n_repeats : int
+        How often subjects were put into folds.
     """
     if n_folds == 1:
         return 1.0
     small = 2 if part == "between" else 1
-    return max(1.0, 2 * (n_subjects - small * n_folds) / n_subjects)
+    once = 2 * (n_subjects - small * n_folds) / n_subjects
+    if n_repeats == 1 or n_subjects <= n_folds:
+        return max(1.0, once)
+    c = 1 - n_folds / n_subjects
+    again = (n_subjects / n_folds - 1) / (n_subjects - 1)
+    rho = 1 / n_repeats + (1 - 1 / n_repeats) * again
+    return max(1.0, once * (2 * c + (1 - c) * rho) / ((1 + c) * (c**2 + (1 - c**2) * rho)))

@@ -41,6 +41,8 @@ class Levels:
         Empty where the level is defined on all rows.
     folds : list of int
         In how many folds each of its columns is cut, which follow each other in `members`.
+    repeats : list of int
+        How many partitions into folds its columns have.
     """
 
     columns: list[core.Column]
@@ -51,6 +53,7 @@ class Levels:
     rows: list[NDArray[np.bool_]]
     why_undefined: list[str]
     folds: list[int]
+    repeats: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def build_levels(
     folds: FoldsOf | None = None,
 ) -> Levels:
     """Sum every column per cluster, once for each context, part and fold, and list the levels."""
-    levels = Levels([], [], [], [], [], [], [], [])
+    levels = Levels([], [], [], [], [], [], [], [], [])
     folds = FoldsOf(None, {}) if folds is None else folds
     sums = _Sums(models, context_rows, codes, n_clusters, folds, levels.columns)
     for measure in measures:
@@ -99,6 +102,7 @@ def build_levels(
                     rows = rows | sums.rows[at]
                 levels.members.append(members)
                 levels.folds.append(len(pieces[0]))
+                levels.repeats.append(len({column.fold for column in model.columns}))
                 levels.measures.append(measure)
                 levels.clusters.append(present)
                 levels.rows.append(rows)

@@ -96,5 +96,8 @@ def _table(
         )  # fmt: skip
         rows += [(*fit, *row) for row in rows_of(one)]
     made = pd.DataFrame(rows, columns=[*FIT, *columns])
-    # Values of several parameters are of several types.
-    return made.astype({"value": object}) if "value" in columns else made
+    if "value" in columns:
+        # Values of several parameters are of several types; a whole number stays one.
+        at = len(FIT) + columns.index("value")
+        made["value"] = pd.Series([row[at] for row in rows], dtype=object)
+    return made

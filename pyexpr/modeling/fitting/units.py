@@ -120,16 +120,38 @@ def done(
     keep: bool,
     progress: bool | None,
 ) -> Iterator[tuple[int, Done]]:
-    """Yield (number of the unit, what it gave), as they are done."""
+    """Yield (number of the unit, what it gave), as they are done.
+
+    Raises
+    ------
+    DataError
+        Of the first unit, in their order, that could not be done.
+    """
     with_context = table.indicators() if any(u.context_as == FEATURE for u in units) else None
     work = _Work(table, with_context, inner_folds, keep)
     tasks = [(Sent(unit), work) for unit in units]
     results = in_processes(_do, tasks, n_jobs=n_jobs, what="fits models")
     try:
-        yield from shown(results, total=len(units), label="fitting models", show=progress)
+        bar = shown(results, total=len(units), label="fitting models", show=progress)
+        yield from _without_errors(bar, len(units))
     finally:
         # Ends the processes, whatever ended the work.
         results.close()  # type: ignore[attr-defined]
+
+
+def _without_errors(
+    results: Iterator[tuple[int, Done | DataError]], n: int
+) -> Iterator[tuple[int, Done]]:
+    """Yield what was done; raise the first error in order, once all before it are done."""
+    awaited, errors = set(range(n)), {}
+    for number, found in results:
+        awaited.discard(number)
+        if isinstance(found, DataError):
+            errors[number] = found
+        else:
+            yield number, found
+        if errors and min(errors) < min(awaited, default=n):
+            raise errors[min(errors)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +183,18 @@ class _Work:
         return rows[mine]
 
 
-def _do(sent: Sent, work: _Work) -> Done:
+def _do(sent: Sent, work: _Work) -> Done | DataError:
+    """Return what one fit gave, or why it gave nothing: the first in order is told, not in time."""
+    try:
+        return _done(sent.value, work)
+    except DataError as error:
+        return error
+
+
+def _done(unit: Unit, work: _Work) -> Done:
     """Fit one model and predict; the same bytes whatever the machine's number of threads."""
     from threadpoolctl import threadpool_limits
 
-    unit: Unit = sent.value
     part = unit.part
     train = work.rows(unit, work.of_context(unit, part.train))
     tune = None if part.tune is None else work.rows(unit, work.of_context(unit, part.tune))
