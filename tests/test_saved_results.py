@@ -28,7 +28,9 @@ from pyexpr.resampling import result as replicated
 INDICATORS = ["response", "emotion", "motion"]
 MODEL = {"expressiveness": INDICATORS}
 # Their results are files of their own, or facts of this machine.
-NOT_SAVED = {"PaperResult", "StudyResult", "VideoClips"}
+NOT_SAVED = {
+    "CheckResult", "InitResult", "OutcomesResult", "PaperResult", "StudyResult", "VideoClips"
+}  # fmt: skip
 
 
 def mean(rows: pd.DataFrame, weights: Any) -> dict[str, float]:

@@ -8,7 +8,7 @@ with ends_at_once(also_after=__name__ == "__main__"):
     import re
     import sys
     import warnings
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from contextlib import contextmanager
     from pathlib import Path
     from typing import TYPE_CHECKING, Annotated, Any
@@ -84,6 +84,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+_NONE = ', or "none"'
 _OR_STUDY = "or a study file (TOML), which then decides everything"
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write the table here (CSV).")]
 StudyOutput = Annotated[
@@ -120,6 +121,79 @@ def run(
 
     planned = Study.from_file(study, output=output)
     print_summary(planned.run(progress=True, overwrite=overwrite))
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where the tables lie.")] = Path(),
+    ratings: Annotated[str | None, typer.Option(help=f"Table of ratings{_NONE}.")] = None,
+    features: Annotated[str | None, typer.Option(help=f"Table of features{_NONE}.")] = None,
+    recordings: Annotated[str | None, typer.Option(help=f"Table of recordings{_NONE}.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Column of the subjects.")] = None,
+    context: Annotated[str | None, typer.Option(help=f"Column of the contexts{_NONE}.")] = None,
+    clip: Annotated[str | None, typer.Option(help="Column of the clips.")] = None,
+    rater: Annotated[str | None, typer.Option(help="Column of the raters.")] = None,
+    question: Annotated[str | None, typer.Option(help="Column of the questions.")] = None,
+    score: Annotated[str | None, typer.Option(help="Column of the scores.")] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            help="What models learn: factor, mean, or questions by commas; without ratings, "
+            "columns of the features."
+        ),
+    ] = None,
+    clip_seconds: Annotated[
+        float | None, typer.Option(help="How long the clips 1, 2, ... of a recording are.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Take what is proposed, without asking.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a study file for the tables of a folder, every choice with a comment."""
+    from pyexpr.study.init import init_study
+
+    asked = sys.stdin.isatty() and sys.stdout.isatty() and not yes
+    found = init_study(
+        folder,
+        ratings=ratings,
+        features=features,
+        recordings=recordings,
+        subject=subject,
+        context=context,
+        clip=clip,
+        rater=rater,
+        question=question,
+        score=score,
+        label=label,
+        clip_seconds=clip_seconds,
+        yes=yes,
+        overwrite=overwrite,
+        ask=_ask if asked else None,
+    )
+    typer.echo(str(found))
+    if found.problems:
+        raise typer.Exit(1)
+
+
+def _ask(question: str, choices: Sequence[str], proposed: str | None) -> str:
+    """Ask on the terminal; an empty answer takes what is proposed."""
+    typer.echo(f"{question} ({', '.join(choices)})")
+    return str(typer.prompt("Answer", default=proposed))
+
+
+@app.command()
+def check(
+    study: Annotated[Path, typer.Argument(help="The study file (TOML).")],
+    output: StudyOutput = None,
+) -> None:
+    """Say what a study would do, on what, and all that is wrong, without computing it."""
+    from pyexpr.study.check import check_study
+
+    found = check_study(study, output=output)
+    typer.echo(str(found))
+    if not found.ok:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -46,6 +46,19 @@ def _default_penalties(raw: dict[str, Any], scale: float) -> None:
         raw["models"] = {**models, "elastic_net": {"alpha": alpha, **net}}
 
 
+class MisfitError(ValueError):
+    """Sections of a study file do not fit one another: a sentence for each way.
+
+    Attributes
+    ----------
+    problems : list of str
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
 class StudyConfig(Section):
     """A study file, checked."""
 
@@ -118,8 +131,9 @@ class StudyConfig(Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> StudyConfig:
-        for problem in self._misfits():
-            raise ValueError(problem)
+        problems = [*self._misfits()]
+        if problems:
+            raise MisfitError(problems)
         return self
 
     def _misfits(self) -> Iterator[str]:
@@ -237,21 +251,50 @@ def read_config(path: Path) -> StudyConfig:
 
 def read_known_config(path: Path) -> tuple[StudyConfig, KnownFile]:
     """Return what `read_config` does, and the hash of the bytes that it was read from."""
+    raw, file = read_toml(path)
+    try:
+        return StudyConfig.model_validate(raw), file
+    except ValidationError as error:
+        problems = "; ".join(_sentences(error))
+        raise StudyError(f"study file {str(path)!r}: {problems}") from None
+
+
+def read_toml(path: Path) -> tuple[dict[str, Any], KnownFile]:
+    """Return the entries of a study file as they stand in it, and the hash of its bytes."""
     try:
         content, file = read_content(path)
         # Some editors begin a file with a byte-order mark, which TOML does not know.
-        raw = tomllib.loads(content.decode("utf-8-sig"))
+        return tomllib.loads(content.decode("utf-8-sig")), file
     except FileNotFoundError:
         raise StudyError(f"there is no study file {str(path)!r}") from None
     except IsADirectoryError:
         raise StudyError(f"{str(path)!r} is a folder; name the study file in it") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StudyError(f"{str(path)!r} is not a TOML file: {error}") from None
+
+
+# Without one of these nothing can be said of the tables.
+_OF_TABLES = {"data", "ratings", "clips", "label", "features"}
+
+
+def judged(raw: dict[str, Any]) -> tuple[StudyConfig | None, list[str]]:
+    """Return the study as far as it can be read, and a sentence for all that is wrong in it.
+
+    A section that is wrong and does not say what the tables are is left out; None if others
+    are wrong.
+    """
     try:
-        return StudyConfig.model_validate(raw), file
+        return StudyConfig.model_validate(raw), []
     except ValidationError as error:
-        problems = "; ".join(_sentences(error))
-        raise StudyError(f"study file {str(path)!r}: {problems}") from None
+        problems = [*_sentences(error)]
+        wrong = {str(one["loc"][0]) if one["loc"] else "" for one in error.errors()}
+    if wrong & (_OF_TABLES | {""}):
+        return None, problems
+    try:
+        rest = {name: section for name, section in raw.items() if name not in wrong}
+        return StudyConfig.model_validate(rest), problems
+    except ValidationError:
+        return None, problems
 
 
 def _sentences(error: ValidationError) -> Iterator[str]:
@@ -263,6 +306,8 @@ def _sentences(error: ValidationError) -> Iterator[str]:
             yield f"{where} has no entry {name!r}; {near_names(name, _entries(section))}"
         elif problem["type"] == "missing":
             yield f"[{place}] is missing"
+        elif isinstance(misfits := problem.get("ctx", {}).get("error"), MisfitError):
+            yield from misfits.problems
         else:
             message = problem["msg"].removeprefix("Value error, ")
             given = "" if isinstance(problem["input"], dict) else f" (it is {problem['input']!r})"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from pyexpr.base.errors import DataError, StudyError, counted, listed, near_names
+from pyexpr.base.errors import DataError, PyexprError, StudyError, counted, listed, near_names
 from pyexpr.behavior.features.features import FEATURES
 from pyexpr.deep.requirements import require, require_installed
-from pyexpr.modeling.fitting.specs import read_models
+from pyexpr.modeling.fitting.specs import Model, read_models
 from pyexpr.modeling.splits import split_subjects
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.feature_choice import check_choice
@@ -25,21 +27,50 @@ def check_early(config: StudyConfig, inputs: Inputs) -> None:
 
     Said before the first stage, not after an hour of the others.
     """
+    for check in _checks(config, inputs):
+        check()
+
+
+def early_problems(config: StudyConfig, inputs: Inputs) -> list[str]:
+    """Return all that `check_early` would raise, a sentence each."""
+    found = []
+    for check in _checks(config, inputs):
+        try:
+            check()
+        except PyexprError as error:
+            found.append(str(error))
+    return found
+
+
+def model_checks(config: StudyConfig) -> list[Callable[[], list[Model]]]:
+    """Return a check for each model: whether it can be made; called, it returns the model."""
+    options: dict[str, Any] = {
+        "trusted": config.models.trusted, "inner_folds": config.evaluation.inner_folds
+    }  # fmt: skip
+    return [
+        partial(read_models, {name: model}, **options)
+        for name, model in model_specs(config).items()
+    ]
+
+
+def table_checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], object]]:
+    """Yield a check for each choice that depends on the tables."""
     known = FEATURES if inputs.recorded else ()
-    check_choice(config, [*known, *(inputs.measured.features if inputs.measured else ())])
-    check_label(config, inputs)
+    measured = inputs.measured.features if inputs.measured else ()
+    yield partial(check_choice, config, [*known, *measured])
+    yield partial(check_label, config, inputs)
     if config.label.method == "factor":
-        _check_factor(config, inputs)
-    if inputs.rated:
-        _check_humans(config, inputs)
-    # A model that cannot be made is known now, not after the features.
-    read_models(
-        model_specs(config),
-        trusted=config.models.trusted,
-        inner_folds=config.evaluation.inner_folds,
-    )
+        yield partial(_check_factor, config, inputs)
     if not config.evaluation.crossed:
-        _check_split(config, inputs)
+        yield partial(_check_split, config, inputs)
+
+
+def _checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], object]]:
+    yield from table_checks(config, inputs)
+    if inputs.rated:
+        yield partial(_check_humans, config, inputs)
+    # A model that cannot be made is known now, not after the features.
+    yield from model_checks(config)
 
 
 def _check_factor(config: StudyConfig, inputs: Inputs) -> None:

@@ -80,6 +80,11 @@ def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
     return FeaturesTable(key.assign(**columns), features, covariates, labels, ignored, file)
 
 
+def read_any(path: Path, labels: list[str], what: str) -> pd.DataFrame:
+    """Return a table of a CSV or parquet file; columns `labels` as text."""
+    return _read(path, labels, what)[0]
+
+
 def _read(path: Path, labels: list[str], what: str) -> tuple[pd.DataFrame, KnownFile]:
     if path.suffix.lower() not in (".parquet", ".pq"):
         return read_known_csv(path, labels=labels, what=what)

@@ -23,8 +23,8 @@ from pyexpr.study.model_specs import model_specs
 if TYPE_CHECKING:
     import pandas as pd
 
-# In each context its own models are judged, over all the one over all.
-_PAPERS = ("separate", "pooled")
+#: In each context its own models are judged, over all the one over all.
+PAPERS = ("separate", "pooled")
 _SUFFIXES = {"separate": "per_context", "pooled": "pooled", "feature": "with_context"}
 #: Where the truth of a row is predicted: in its context, or over all.
 EVALUATED = "evaluated"
@@ -136,7 +136,7 @@ def _fitted(config: StudyConfig, inputs: Inputs, rows: pd.DataFrame, choice: Cho
         context="context",
         clip="clip",
         models=model_specs(config),
-        context_as=config.models.context_as or _PAPERS,
+        context_as=config.models.context_as or PAPERS,
         scheme=options.scheme,
         folds=options.folds,
         repeats=options.repeats,
@@ -165,7 +165,7 @@ def _side_by_side(
         here = long if evaluated == ALL else long[long["context"] == evaluated]
         block: pd.DataFrame | None = None
         for (model, way), own in here.groupby(["model", "context_as"], sort=False):
-            if ways is None and len(inputs.contexts) > 1 and way != _PAPERS[evaluated == ALL]:
+            if ways is None and len(inputs.contexts) > 1 and way != PAPERS[evaluated == ALL]:
                 continue
             name = column_of(model, way, ways)
             meant[name] = (str(model), str(way))
@@ -230,7 +230,7 @@ def _of_elastic_net(
         if len(inputs.contexts) == 1:
             mine = pd.concat([mine.assign(context=name) for name in every])
         else:
-            mine = mine[mine["context_as"].isin(_PAPERS)]
+            mine = mine[mine["context_as"].isin(PAPERS)]
         return mine.reset_index(drop=True)
 
     weights = own(found.weights())

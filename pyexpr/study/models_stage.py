@@ -52,7 +52,7 @@ def models(
         )
         split.check()
         rows = rows.assign(part=split.part(rows["subject"]))
-        _check_parts(rows, left_out, inputs.contexts)
+        check_parts(rows, left_out, inputs.contexts)
         tables["split"] = split.tidy()
         by_part = rows.groupby("part")["subject"].nunique()
         counts = {part: int(by_part.get(part, 0)) for part in PARTS}
@@ -172,7 +172,7 @@ def _why_lost(left_out: pd.DataFrame, context: str) -> str:
     return "".join(f"; {counted(count, 'clip')}: {reason}" for reason, count in lost.items())
 
 
-def _check_parts(rows: pd.DataFrame, left_out: pd.DataFrame, contexts: tuple[str, ...]) -> None:
+def check_parts(rows: pd.DataFrame, left_out: pd.DataFrame, contexts: tuple[str, ...]) -> None:
     """Every context needs subjects in every part."""
     for context in contexts:
         own = rows[rows["context"] == context]

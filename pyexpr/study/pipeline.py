@@ -43,6 +43,8 @@ from pyexpr.study.vouched import RECORD
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pyexpr.study.check import CheckResult
+
 # Other versions of these may compute other numbers; those of R and lavaan are in the factor
 # model's facts.
 _COMPUTING = ("pandas", "scipy", "scikit-learn", "pyarrow", "matplotlib", "rpy2-rinterface")
@@ -301,6 +303,15 @@ class Study:
             "coefficients",
             lambda: stages.coefficients(self.config, self.inputs, labelled, behavior, fitted),
         )
+
+    def check(self) -> CheckResult:
+        """Say what `run` would do, on what, and all that is wrong, without computing it.
+
+        `px.check_study` does so of a study file, and says what is wrong in that, too.
+        """
+        from pyexpr.study.check import check
+
+        return check(self)
 
     @property
     def outcomes(self) -> dict[str, Study]:
