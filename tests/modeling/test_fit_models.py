@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.ensemble import RandomForestRegressor, StackingRegressor
 from sklearn.linear_model import LassoCV, LinearRegression, Ridge
 from sklearn.metrics import r2_score, root_mean_squared_error
 from sklearn.model_selection import GridSearchCV, KFold, PredefinedSplit, cross_val_predict
@@ -17,7 +17,7 @@ from sklearn.svm import SVR
 
 import pyexpr as px
 from pyexpr.base.saved import pack, unpack
-from pyexpr.modeling.fitting.units import Sent
+from pyexpr.modeling.fitting.units import Done, Sent, _without_errors
 
 FEATURES = ["smile", "frown", "nod", "blink"]
 CONTEXTS = ["express", "normal", "suppress"]
@@ -766,6 +766,31 @@ def test_an_error_in_a_process_is_the_same_sentence():
         px.errors.DataError, match=r"model 'a' \(context 'express', fold 0\) cannot"
     ):
         fit(models={"a": px.ModelSpec(Ridge(), params={"alpha": -1})}, n_jobs=2)
+
+
+def test_the_first_error_in_order_is_told_whichever_came_first():
+    done, errors = (
+        Done(np.zeros(0), np.zeros(0), {}, "none", None),
+        [px.errors.DataError(f"unit {k}") for k in range(4)],
+    )
+    results = iter([(3, errors[3]), (0, done), (2, errors[2]), (1, errors[1]), (4, done)])
+    found = _without_errors(results, 5)
+    assert next(found) == (0, done)
+    with pytest.raises(px.errors.DataError, match="unit 1"):
+        next(found)
+    assert next(results) == (4, done)
+
+
+def test_an_estimator_that_predicts_only_when_fitted():
+    stack = StackingRegressor([("a", Ridge()), ("b", LinearRegression())])
+    table = clips(12)
+    found = fit(table, models={"stack": stack}, context_as="pooled", folds=2, inner_folds=3)
+    train, test = table[folds(table, n=2) == 1], table[folds(table, n=2) == 0]
+    inner = PredefinedSplit(px.subject_folds(train.subject, 3, 3))
+    plain = StackingRegressor([("a", Ridge()), ("b", LinearRegression())], cv=inner)
+    plain = plain.fit(train[FEATURES], train.joy).predict(test[FEATURES])
+    mine = found.predictions.query("fold == 0").prediction
+    np.testing.assert_allclose(mine, plain, rtol=SOLVED)
 
 
 def test_no_estimator_has_weights():

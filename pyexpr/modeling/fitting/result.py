@@ -172,8 +172,8 @@ class ModelsResult(Result):
         -------
         DataFrame
             metric, term, context, estimate, conf_low and conf_high of `compare`; sd_repeats
-            (divisor n - 1), lowest and highest of the repeats' own estimates. More repeats
-            make the former more certain, not the interval, which is of subjects.
+            (divisor n - 1), lowest and highest of the repeats' own estimates. The interval is
+            of subjects, and more repeats hardly shrink it.
 
         Raises
         ------

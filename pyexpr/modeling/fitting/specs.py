@@ -204,7 +204,9 @@ def _of_name(name: str, params: Mapping[str, Any], trusted: Sequence[str], where
 
 def _is_regressor(estimator: Any) -> bool:
     if isclass(estimator) or not all(
-        callable(getattr(estimator, method, None)) for method in ("fit", "predict", "get_params")
+        # Some have `predict` only once they are fitted.
+        callable(getattr(estimator, method, None))
+        for method in ("fit", "get_params")
     ):
         return False
     try:
