@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pyexpr.base.errors import SavedResultError
+from pyexpr.base.messages import Message, from_json
 from pyexpr.base.saved_classes import class_of, name_of
 from pyexpr.base.saved_tables import table_made, table_parts
 
@@ -133,6 +134,8 @@ class Writer:
     def _rare(self, value: Any) -> Any:
         import pandas as pd
 
+        if isinstance(value, Message):
+            return {"message": self.node(value.as_json())}
         if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
             return table_parts(value, self.node)
         if isinstance(value, bytes):
@@ -214,6 +217,9 @@ class Reader:
         for i, item in enumerate(items):
             values[i] = self.made(item)
         return values.reshape(shape)
+
+    def _made_message(self, parts: Any) -> Message:
+        return from_json(self.made(parts))
 
     def _made_scalar(self, parts: Any) -> Any:
         return self.made(parts)[()]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pyexpr.base.checks import is_number
 from pyexpr.base.errors import DataError, StudyError, listed, near_names
+from pyexpr.base.messages import Template
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 
 if TYPE_CHECKING:
@@ -95,6 +96,18 @@ class Clip:
     def n_frames(self) -> int:
         """Number of frames, gaps included."""
         return self.stop_frame - self.start_frame
+
+
+_SPAN = Template("span", "[{start:g}, {end:g}] s")
+_TOO_SHORT = Template(
+    "recording_too_short",
+    "the recording is too short for {span}: it has {frames} frames ({seconds:.4g} s)",
+)
+_NO_FRAME = Template("no_frame_in_span", "{span} holds no frame at {rate:g} frames per second")
+_OVERLAPS = Template(
+    "clips_overlap",
+    "{span} overlaps with clip {clip:label} in a recording of {frames} frames ({seconds:.4g} s)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,20 +299,14 @@ def _why_not(
     segment: Segment, start: int, stop: int, n_frames: int, fps: float, clips: list[Clip]
 ) -> str:
     """Return why a segment is not a clip of the recording, or ""."""
-    span = f"[{segment.start:g}, {segment.end:g}] s"
+    span = _SPAN(start=segment.start, end=segment.end)
     if start < 0 or stop > n_frames:
-        return (
-            f"the recording is too short for {span}: it has {n_frames} frames "
-            f"({n_frames / fps:.4g} s)"
-        )
+        return _TOO_SHORT(span=span, frames=n_frames, seconds=n_frames / fps)
     if start >= stop:
-        return f"{span} holds no frame at {fps:g} frames per second"
+        return _NO_FRAME(span=span, rate=fps)
     for clip in clips:
         if start < clip.stop_frame and clip.start_frame < stop:
-            return (
-                f"{span} overlaps with clip {clip.label!r} in a recording of {n_frames} frames "
-                f"({n_frames / fps:.4g} s)"
-            )
+            return _OVERLAPS(span=span, clip=clip.label, frames=n_frames, seconds=n_frames / fps)
     return ""
 
 

@@ -14,6 +14,7 @@ from pyexpr.base.results import Result, jsonable
 from pyexpr.base.saved import unpack
 from pyexpr.hosted.callback import RFunction
 from pyexpr.hosted.results import described, keep, kept
+from pyexpr.hosted.voice import in_r
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,7 +143,7 @@ def do_read_openface(path: str, **options: Any) -> dict[str, Any]:
     return {
         "frames": pd.DataFrame(columns),
         "heading": found.heading(),
-        "notes": list(found.notes()),
+        "notes": [in_r(note) for note in found.notes()],
         "log": jsonable(found.provenance()),
         "groups": found.tidy(),
     }

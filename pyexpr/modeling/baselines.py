@@ -10,6 +10,7 @@ import numpy as np
 
 from pyexpr.base.checks import is_number
 from pyexpr.base.errors import ColumnError, DataError, counted, listed, near_names
+from pyexpr.base.messages import Template, message_column
 from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, label_codes, numeric_column, require_columns
 from pyexpr.core import streams
@@ -149,6 +150,23 @@ def _named(row: pd.Series[Any], keys: Sequence[str]) -> str:
     return ", ".join(f"{key}={str(row[key])!r}" for key in keys)
 
 
+_NOTE_CRITERION = Template(
+    "human_criterion",
+    "the criterion is the mean of the other raters, not the label of the models",
+)()
+_NOTE_INCOMPLETE = Template(
+    "incomplete_pairs",
+    "{pairs} an answer and {verb} left out",
+)
+_NOTE_SHORT = Template(
+    "short_clips",
+    "{short:count clip, lacks, lack} the value of some {human}; see {column reason}",
+    report="{short:count clip, lacks, lack} the value of some {human}",
+)
+_ONE_RATER = Template("only_one_rater", "only one rater")()
+_FEW_RATERS = Template("only_some_raters", "only {there} of {raters} raters")
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HumanBaseline(Result):
     """What single raters reach, each against the mean of the others.
@@ -210,21 +228,14 @@ class HumanBaseline(Result):
 
     def notes(self) -> tuple[str, ...]:
         """Return that the criterion is not the models', and what was left out."""
-        found = [
-            "the criterion is the mean of the other raters, not the label of the models",
-        ]
+        found: list[str] = [_NOTE_CRITERION]
         if self.n_incomplete:
-            found.append(
-                f"{counted(self.n_incomplete, '(clip, rater) pair', 'lacks', 'lack')} an answer "
-                "and "
-                f"{'is' if self.n_incomplete == 1 else 'are'} left out"
-            )
+            verb = "is" if self.n_incomplete == 1 else "are"
+            pairs = counted(self.n_incomplete, "(clip, rater) pair", "lacks", "lack")
+            found.append(_NOTE_INCOMPLETE(pairs=pairs, verb=verb))
         short = int((self.table["reason"] != "").sum())
         if short:
-            found.append(
-                f"{counted(short, 'clip', 'lacks', 'lack')} the value of some {self.human}; see "
-                "reason"
-            )
+            found.append(_NOTE_SHORT(short=short, human=self.human))
         return tuple(found)
 
 
@@ -438,12 +449,14 @@ def _leave_one_out(
         columns[f"human_{number}"] = np.where(usable, array[:, j], np.nan)
         columns[f"human_{number}_criterion"] = criterion
     columns["n_raters"] = count
-    columns["reason"] = [
+    columns["reason"] = message_column(
         ""
         if n == len(numbers)
-        else ("only one rater" if n == 1 else f"only {n} of {len(numbers)} raters")
-        for n in count
-    ]
+        else _ONE_RATER
+        if n == 1
+        else _FEW_RATERS(there=n, raters=len(numbers))
+        for n in count.tolist()
+    )
     table = pd.concat([clips, pd.DataFrame(columns)], axis=1)
     values = tuple(f"human_{number}" for number in numbers)
     return table, values, tuple(f"{name}_criterion" for name in values)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import joined
 from pyexpr.behavior.openface.recording import OpenFaceRecording
 from pyexpr.behavior.schedules import Clip
 
@@ -51,7 +52,7 @@ def recording_quality(recording: OpenFaceRecording) -> dict[str, Any]:
         "rows_other_face": log.rows_other_face,
         "faces": log.faces,
         "values_missing": log.values_missing,
-        "notes": "; ".join(log.notes),
+        "notes": joined(log.notes),
     }
 
 

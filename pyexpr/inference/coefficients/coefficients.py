@@ -10,7 +10,8 @@ import numpy as np
 
 from pyexpr.base.checks import checked_threads, confidence_level, further_replicates, whole_number
 from pyexpr.base.contexts import ALL
-from pyexpr.base.errors import DataError, counted, listed
+from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import says
 from pyexpr.base.options import explains
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
@@ -23,6 +24,18 @@ from pyexpr.inference.coefficients.cluster_ols import CORRECTIONS
 from pyexpr.inference.coefficients.data import as_fitted, read_data
 from pyexpr.inference.coefficients.evidence import CoefficientEvidence
 from pyexpr.inference.coefficients.fit import WeightDraws, fit_model, weight_draws
+from pyexpr.inference.coefficients.notes import (
+    ASKED_FOR,
+    METHODS_APART,
+    NOTE_DESPARSIFIED,
+    NOTE_DROPPED,
+    NOTE_ONE_INTERCEPT,
+    NOTE_OWN_INTERCEPTS,
+    NOTE_POOLED,
+    NOTE_SLOPES,
+    NOTE_WEIGHTS,
+    OTHER_WEIGHTS,
+)
 from pyexpr.inference.coefficients.penalised import N_FOLDS, read_penalties
 from pyexpr.inference.coefficients.slopes import (
     INTERCEPTS,
@@ -48,12 +61,8 @@ if TYPE_CHECKING:
 
     from pyexpr.base.foreign import FrameLike
 
-_METHODS_APART = (
-    "weights are described by percentiles of refits, and slopes tested by Student's t with the "
-    "variance that cr= names; tests= chooses how slopes are estimated"
-)
 _NOT_TAKEN = {
-    "method": _METHODS_APART,
+    "method": METHODS_APART,
     "stratify": "variances of slopes are of subjects from one population, and strata were not "
     "studied",
 }
@@ -196,7 +205,7 @@ class CoefficientResult(CoefficientEvidence, Result):
             By default the one at hand.
         """
         if method is not None:
-            raise DataError(f"method= cannot be chosen here: {_METHODS_APART}")
+            raise DataError(f"method= cannot be chosen here: {METHODS_APART}")
         level = self.confidence if confidence is None else confidence_level(confidence)
         return replace(self, confidence=level)
 
@@ -295,35 +304,19 @@ class CoefficientResult(CoefficientEvidence, Result):
 
     def notes(self) -> tuple[str, ...]:
         """Return what is tested and what is only described, and what was left out."""
-        found = [
-            "estimate, boot_std_error, procedure_low and procedure_high describe the regularised "
-            "weights and how the procedure varies over subjects; they are no test",
-            "tested_estimate and what follows it are slopes per standard deviation pooled within "
-            "contexts; only these are tested",
-            *self.remarks,
-        ]
+        found: list[str] = [NOTE_WEIGHTS, NOTE_SLOPES, *self.remarks]
         if len(self.data.contexts) > 1:
-            found.append(
-                "slopes over all are within contexts: each context has an intercept of its own"
-                if self.intercepts == "context"
-                else "slopes over all have one intercept, so that differences between the means of "
-                "contexts are part of them"
-            )
+            own = self.intercepts == "context"
+            found.append(NOTE_OWN_INTERCEPTS if own else NOTE_ONE_INTERCEPT)
         for space, why in zip(self.spaces, self.why_desparsified, strict=True):
             if space.method == "desparsified":
-                several = why != "asked for" and len(space.slot) > 1
+                several = not says(why, ASKED_FOR) and len(space.slot) > 1
                 alike = ", so in all contexts" if several else ""
-                found.append(
-                    f"slopes are desparsified, not least squares: {why}{alike}; their standard "
-                    "errors come from refits without each subject in turn"
-                )
+                found.append(NOTE_DESPARSIFIED(why=why, alike=alike))
         if self.data.y is not self.data.y_tested:
-            found.append("tests and the weights over all are of y_pooled, other weights of y")
+            found.append(NOTE_POOLED)
         if self.data.n_dropped:
-            found.append(
-                f"{counted(self.data.n_dropped, 'row', 'was', 'were')} left out: "
-                "a feature or the label is missing"
-            )
+            found.append(NOTE_DROPPED(n_dropped=self.data.n_dropped))
         return tuple(found)
 
     def provenance(self) -> dict[str, Any]:
@@ -419,10 +412,7 @@ class CoefficientResult(CoefficientEvidence, Result):
         ]
         if not others:
             return result
-        remark = (
-            f"the weights of {listed(others)} are not the model's: it was fitted on other rows "
-            "or, with retune=True, has another penalty"
-        )
+        remark = OTHER_WEIGHTS(models=listed(others))
         return replace(result, remarks=(*result.remarks, remark))
 
 
@@ -578,7 +568,7 @@ def context_coefficients(
         why = least_squares_problem(data, models, intercepts)
         method = tests or ("desparsified" if why else "least_squares")
         own = [fitted[data.models.index(model)] for model in models]
-        reasons.append(why or "asked for")
+        reasons.append(why or ASKED_FOR)
         spaces.append(
             slope_space(
                 data, models, own, method=method, cr=cr, seed=key, n_threads=n_threads,

@@ -12,14 +12,12 @@ import numpy as np
 from pyexpr.base.errors import DataError
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.inference.coefficients.data import CoefficientData
+from pyexpr.inference.coefficients.notes import DIFFERENT_LABELS, DIFFERENT_PENALTIES
 from pyexpr.inference.coefficients.penalised import FittedModel, PenalisedModel, Penalty
 from pyexpr.resampling.result import in_pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_DIFFERENT_LABELS = "the contexts' weights are of different labels"
-_DIFFERENT_PENALTIES = "the contexts' weights have different penalties"
 
 
 def fit_model(
@@ -130,9 +128,9 @@ def weight_draws(
     for a, b in combinations(range(len(data.contexts)), 2):
         first, second = fitted[a], fitted[b]
         if data.y is not data.y_tested:
-            incomparable[a, b] = _DIFFERENT_LABELS
+            incomparable[a, b] = DIFFERENT_LABELS
         elif retune or (first.alpha, first.l1_ratio) != (second.alpha, second.l1_ratio):
-            incomparable[a, b] = _DIFFERENT_PENALTIES
+            incomparable[a, b] = DIFFERENT_PENALTIES
         else:
             pairs.append((a, b))
     return WeightDraws(tuple(fitted), incomparable, tuple(pairs), seed, progress)

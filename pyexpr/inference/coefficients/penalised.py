@@ -23,6 +23,8 @@ from pyexpr.core.elastic_net import (
     squared_errors,
 )
 from pyexpr.core.streams import FOLDS, checked_seed, generator
+from pyexpr.inference.coefficients.notes import NO_REPLICATES, NOT_CONVERGED, ONE_REPLICATE
+from pyexpr.resampling.intervals.evidence import UNDEFINED_IN
 from pyexpr.resampling.quantiles import MOST_UNDEFINED, interpolated_quantiles
 
 if TYPE_CHECKING:
@@ -36,10 +38,6 @@ N_FOLDS = 5
 UNEVEN = 2.0
 # Errors closer than this (relative) are ties: they differ by rounding.
 TIE = 1e-12
-NOT_CONVERGED = (
-    "the elastic net on all rows did not converge: look for nearly collinear features, or use a "
-    "larger alpha"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,11 +325,11 @@ def describe(
         if np.isnan(estimate[j]):
             reason[j] = NOT_CONVERGED
         elif not B:
-            reason[j] = "no replicates were made"
+            reason[j] = NO_REPLICATES
         elif n_defined[j] < B:
-            reason[j] = f"undefined in {B - n_defined[j]} of {B} replicates"
+            reason[j] = UNDEFINED_IN(undefined=B - n_defined[j], n_boot=B)
         else:
-            reason[j] = "one replicate gives no standard error"
+            reason[j] = ONE_REPLICATE
     return Procedure(
         spread, limits[:, 0], limits[:, 1], selected, same, B - n_defined, tuple(reason)
     )

@@ -16,6 +16,7 @@ import numpy as np
 from pyexpr.base.checks import is_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import Template
 from pyexpr.base.pairs import (
     DIFFERENCE,
     KIND,
@@ -29,8 +30,8 @@ from pyexpr.core import cluster_bootstrap as core
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DIFFERENT_CRITERIA = "different criteria"
-DIFFERENT_ROWS = "different rows"
+DIFFERENT_CRITERIA = Template("different_criteria", "different criteria")()
+DIFFERENT_ROWS = Template("different_rows", "different rows")()
 
 _SCALES = {
     "rmse": "negative_reciprocal",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pyexpr.base.errors import DataError, EngineError, LavaanNotFoundError, RNotFoundError, listed
+from pyexpr.base.messages import Template, message_of
 from pyexpr.measurement.engines import host_engine, rpy2_engine, rscript_engine
 from pyexpr.measurement.engines.host_engine import HostEngine
 from pyexpr.measurement.engines.native_engine import NativeEngine, refuse_unsupported
@@ -34,6 +35,9 @@ class Fitted:
 
     output: FitOutput
     engine: str
+
+
+BY_NATIVE = Template("fitted_natively", "fitted by the native engine, because {missing}")
 
 
 def checked_engine(engine: str) -> str:
@@ -65,7 +69,7 @@ def fit_with(engine: str, request: FitRequest) -> Fitted:
     except EngineError:
         raise missing from None
     output = NativeEngine().fit(request)
-    said = f"fitted by the native engine, because {missing}"
+    said = BY_NATIVE(missing=message_of(missing))
     return Fitted(replace(output, messages=(*output.messages, said)), "native")
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed, near_names
+from pyexpr.base.messages import Template
 from pyexpr.core.factor_model import fit_factor, moments
 from pyexpr.measurement.engines.protocol import Parameters
 from pyexpr.measurement.specification import EQUAL
@@ -29,6 +30,19 @@ if TYPE_CHECKING:
 Node = tuple[int, str]
 
 
+MIXED_SIGNS = Template(
+    "loadings_of_both_signs",
+    "Loadings have both signs, and a factor may be turned around: {factors} {verb} to where "
+    "{indicators} {whose} high ({chosen}).{over_groups}",
+)
+AS_NAMED = Template("pointing_as_named", "as {positive=} names", report="as the study file names")()
+FIRST_INDICATOR = Template(
+    "pointing_to_the_first",
+    "the first of its indicators; {positive=} names another",
+    report="the first of its indicators",
+)()
+
+
 @dataclass(frozen=True, slots=True)
 class Pointing:
     """Which indicator loads positively on each factor, and for which of them the user said so."""
@@ -38,18 +52,14 @@ class Pointing:
 
     def note(self, factors: list[str], *, over_groups: str = "") -> str:
         """Return the sentence about factors with loadings of both signs."""
-        said = listed([self.indicators[factor] for factor in factors])
-        whose = "is" if len(factors) == 1 else "are, in this order,"
-        chosen = (
-            "as positive= names"
-            if self.named.issuperset(factors)
-            else "the first of its indicators; positive= names another"
-        )
         one = len(factors) == 1
-        return (
-            f"Loadings have both signs, and a factor may be turned around: {listed(factors)} "
-            f"{'points' if one else 'point'} to where {said} {whose} high "
-            f"({chosen}).{over_groups}"
+        return MIXED_SIGNS(
+            factors=listed(factors),
+            verb="points" if one else "point",
+            indicators=listed([self.indicators[factor] for factor in factors]),
+            whose="is" if one else "are, in this order,",
+            chosen=AS_NAMED if self.named.issuperset(factors) else FIRST_INDICATOR,
+            over_groups=over_groups,
         )
 
 

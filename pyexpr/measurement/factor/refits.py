@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import Template
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.factor_model import cluster_sums, fit_resampled
 from pyexpr.measurement.factor.orientation import agreeing, all_agreeing
+from pyexpr.measurement.factor.scores import INADMISSIBLE_MODEL
 from pyexpr.resampling.intervals.evidence import Evidence, JackknifeGroup
 from pyexpr.resampling.intervals.methods import METHODS as ALL_METHODS
 from pyexpr.resampling.intervals.methods import check_method
@@ -35,7 +37,7 @@ _SCALES = {
     "score_weight": "identity",
     "score_reliability": "negative_cube_root_complement",
 }
-NO_SOLUTION = "the model has no solution"
+NO_SOLUTION = Template("no_solution", "the model has no solution")()
 
 
 def check_interval(method: str | None, confidence: float, n_boot: int) -> None:
@@ -206,7 +208,7 @@ def evidence_of(draws: FactorDraws, quantities: Sequence[str], drawn: Drawn) -> 
             )
             for code, group in enumerate(groups)
         ],
-        reason=["inadmissible" if unknown else "" for unknown in np.isnan(estimate).tolist()],
+        reason=[INADMISSIBLE_MODEL if unknown else "" for unknown in np.isnan(estimate).tolist()],
         replicate_errors=ErrorsWithin(draws, drawn.values.shape[1]),
         n_threads=draws.n_threads,
         n_failed=drawn.n_failed,

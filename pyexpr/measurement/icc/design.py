@@ -10,10 +10,12 @@ import numpy as np
 
 from pyexpr.base.checks import real_number
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import message_column
 from pyexpr.base.results import Result
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.measurement.icc.forms import FORMS, Form
 from pyexpr.measurement.icc.intervals import form_row
+from pyexpr.measurement.icc.notes import PROJECTED
 from pyexpr.measurement.icc.plot import d_study_figure
 from pyexpr.measurement.icc.result import ICCResult
 
@@ -53,7 +55,8 @@ class DStudyResult(Result):
                 for k in self.raters:
                     row = form_row(form, group.signals[form.family], k)
                     rows.append({**head, **{name: row[name] for name in _COLUMNS}})
-        return pd.DataFrame(rows, columns=[*self.result.by, *_COLUMNS])
+        table = pd.DataFrame(rows, columns=[*self.result.by, *_COLUMNS])
+        return table.assign(reason=message_column(row["reason"] for row in rows))
 
     @drawn("groups and forms")
     def plot(
@@ -84,10 +87,7 @@ class DStudyResult(Result):
 
     def notes(self) -> tuple[str, ...]:
         """Say what the projection assumes."""
-        return (
-            "the projection (Spearman-Brown) assumes further raters like those at hand, "
-            "and targets as varied",
-        )
+        return (PROJECTED,)
 
     def provenance(self) -> dict[str, Any]:
         """Return that of the ICC."""

@@ -16,6 +16,7 @@ from pyexpr.base.errors import (
     near_names,
     warn_user,
 )
+from pyexpr.base.messages import say
 from pyexpr.base.options import explains
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import column_or_array, label_codes
@@ -29,6 +30,7 @@ from pyexpr.measurement.invariance.lavaan import (
     freed_parameters,
     lavaan_fits,
 )
+from pyexpr.measurement.invariance.notes import INCOMPLETE, OTHER_MODEL
 from pyexpr.measurement.invariance.result import NOTHING_DRAWN, Freed, InvarianceResult
 from pyexpr.measurement.invariance.wald import (
     held,
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
 
 _NOT_TAKEN = {
     "n_boot": NOTHING_DRAWN,
-    "method": f"its tests and intervals are those of jackknife_t: {NOTHING_DRAWN}",
+    "method": say("its tests and intervals are those of jackknife_t: {why}", why=NOTHING_DRAWN),
     "stratify": "subjects are left out of all groups at once, or within groups where these share "
     "nobody; strata beside the groups were not studied",
     "progress": "refits without each subject are made from sums per subject, in a moment",
@@ -315,10 +317,7 @@ def _cluster_counts(
 def _no_test(spec: MeasurementModel, request: FitRequest) -> str:
     """Why our tests are not defined for this model or these rows; "" if they are."""
     if not spec.plain_factor:
-        return (
-            "they are for one factor with free loadings, and this model says more; lavaan's "
-            "stand alone"
-        )
+        return OTHER_MODEL
     if request.missing == "fiml":
-        return "they need complete rows, and missing='fiml' keeps incomplete ones"
+        return INCOMPLETE
     return ""

@@ -12,6 +12,7 @@ import numpy as np
 
 from pyexpr.base.checks import confidence_level, whole_number
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import Template, joined
 from pyexpr.resampling.intervals.bca import bca
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
 from pyexpr.resampling.intervals.jackknife_t import jackknife_t
@@ -30,6 +31,9 @@ METHODS: dict[str, Callable[[Evidence, float], Intervals]] = {
     "studentized": studentized,
     "studentized_et": studentized_et,
 }
+
+
+FAILED_IN = Template("failed_replicates", "{why} in {failed} of {n_boot} replicates")
 
 
 def check_method(method: str | None, confidence: float, n_boot: int) -> None:
@@ -65,7 +69,7 @@ def compute(evidence: Evidence, method: str | None, confidence: float) -> Interv
             result.blank(row, reason)
             result.std_error[row] = np.nan
         elif reason:
-            result.reason[row] = "; ".join(filter(None, [reason, result.reason[row]]))
+            result.reason[row] = joined([reason, result.reason[row]])
     return result
 
 
@@ -74,6 +78,7 @@ def _reasons(evidence: Evidence) -> Sequence[str]:
         return evidence.reason
     B = evidence.replicates.shape[1]
     failed = [
-        f"{evidence.why_failed} in {n} of {B} replicates" if n else "" for n in evidence.n_failed
+        FAILED_IN(why=evidence.why_failed, failed=n, n_boot=B) if n else ""
+        for n in evidence.n_failed
     ]
-    return ["; ".join(filter(None, both)) for both in zip(evidence.reason, failed, strict=True)]
+    return [joined(both) for both in zip(evidence.reason, failed, strict=True)]
