@@ -20,6 +20,8 @@ field                       what it is                                         i
 ``{name!r}``                any value                                          as its code
 ``{name=}``                 an option with its value, or without one its name  ``n=3``, ``n=``
 ``{name=literal}``          an option with the value that is written there     ``n=3``
+``{name=@other}``           an option with the value of another field          ``n=3``
+``{@name=}``                the option of which a field has the name           ``n=``
 ``{column name}``           a column of our tables                             ``p_value``
 ``{table name}``            a table of a result                                ``contrasts()``
 ``{call code}``             a call                                             as it is
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FIELD = re.compile(r"\{\{|\}\}|\{([^{}]+)\}")
-_OPTION = re.compile(r"(\w+)=(.*)", re.DOTALL)
+_OPTION = re.compile(r"(@?\w+)=(.*)", re.DOTALL)
 _LITERAL = re.compile(r"(argument|call|column|table|thing|value) (.+)", re.DOTALL)
 _JOINED = "joined"
 _FORMAT = re.compile(r",?(\.\d{1,2})?[defg]?")
@@ -85,7 +87,7 @@ def _slot(field: str) -> Slot:
     if literal := _LITERAL.fullmatch(field):
         return Slot(literal[1], literal[2])
     if option := _OPTION.fullmatch(field):
-        if option[2]:
+        if option[2] and not option[2].startswith("@"):
             ast.literal_eval(option[2])
         return Slot("option", option[2], option[1])
     if value := _VALUE.fullmatch(field):
@@ -383,9 +385,7 @@ def _rendered(template: Template, values: Mapping[str, Any], voice: Voice) -> st
 
 def _filled(slot: Slot, values: Mapping[str, Any], voice: Voice) -> str:
     if slot.kind == "option":
-        if slot.text:
-            return voice.option(slot.name, ast.literal_eval(slot.text))
-        return voice.option(slot.name, values.get(slot.name), bare=slot.name not in values)
+        return _option(slot, values, voice)
     if not slot.name:
         say_it: Callable[[str], str] = getattr(voice, slot.kind)
         return say_it(slot.text)
@@ -404,6 +404,16 @@ def _filled(slot: Slot, values: Mapping[str, Any], voice: Voice) -> str:
     if isinstance(value, tuple) and slot.kind in {"label", "model", "metric"}:
         return ", ".join(map(say_value, map(str, value)))
     return say_value(value if slot.kind in {"code", "p"} else str(value))
+
+
+def _option(slot: Slot, values: Mapping[str, Any], voice: Voice) -> str:
+    if slot.name.startswith("@"):
+        return voice.option(str(values[slot.name[1:]]), bare=True)
+    if slot.text.startswith("@"):
+        return voice.option(slot.name, values[slot.text[1:]])
+    if slot.text:
+        return voice.option(slot.name, ast.literal_eval(slot.text))
+    return voice.option(slot.name, values.get(slot.name), bare=slot.name not in values)
 
 
 def _unquoted(value: Any, voice: Voice) -> str:

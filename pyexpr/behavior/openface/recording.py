@@ -409,6 +409,5 @@ def describe_openface(path: str | os.PathLike[str]) -> pd.DataFrame:
         "seconds": recording.n_frames / recording.fps,
         "faces": recording.log.faces,
         "share_valid": float(recording.valid.mean()),
-        "notes": joined(recording.notes()),
     }
-    return pd.DataFrame([row]).assign(notes=message_column([row["notes"]]))
+    return pd.DataFrame([row]).assign(notes=message_column([joined(recording.notes())]))

@@ -13,9 +13,8 @@ from pyexpr.measurement.columns import refuse_names_of_results
 from pyexpr.measurement.icc.forms import Form, chosen_forms
 from pyexpr.measurement.icc.group import checked_plan, computed, warn_of_undefined
 from pyexpr.measurement.icc.layout import groups_of, names_of
-from pyexpr.measurement.icc.notes import NOT_JUDGED_TOGETHER
+from pyexpr.measurement.icc.notes import NOT_JUDGED_TOGETHER, NOTE_SHARED
 from pyexpr.measurement.icc.result import (
-    NOTE_SHARED,
     OF_TABLES,
     ICCResult,
 )

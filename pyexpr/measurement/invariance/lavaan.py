@@ -131,6 +131,7 @@ def lavaan_fits(
             if engine != "auto":
                 raise
             missing = missing or error
+    assert missing is not None  # r_engines() is never empty
     return LavaanFits({}, dict.fromkeys(LEVELS, message_of(missing)), "")
 
 

@@ -142,7 +142,7 @@ class InvarianceResult(Result):
         """
         import pandas as pd
 
-        rows = []
+        rows: list[dict[str, Any]] = []
         for level in LEVELS:
             test = self._test(level)
             theirs = self.lavaan.difference(level)
