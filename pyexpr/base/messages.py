@@ -9,7 +9,7 @@ The text of a template has fields in braces:
 =========================== ================================================== ==================
 field                       what it is                                         in Python
 =========================== ================================================== ==================
-``{name}``                  a text, a number, a message, or several of them    as it is
+``{name}``                  a text, a number or a message                      as it is
 ``{name:.3g}``              a number in Python's format
 ``{name:percent}``          a number of hundredths                             ``95 %``
 ``{name:p}``                a p-value with its sign                            ``p = .032``
@@ -38,7 +38,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from pyexpr.base.errors import counted
 
@@ -215,7 +215,8 @@ class Message(str):
     ----------
     template : Template
     values : dict of str to object
-        The value of each field that takes one: text, numbers, messages, lists of these.
+        The value of each field that takes one: text, numbers, messages, lists of these; of
+        anything else what Python shows of it.
     """
 
     __slots__ = ("template", "values")
@@ -224,7 +225,8 @@ class Message(str):
 
     def __new__(cls, template: Template, values: Mapping[str, Any]) -> Message:
         """Render a template with values in Python's words."""
-        plain = {name: _plain(value) for name, value in values.items()}
+        of_code = {slot.name for slot in slots_of(template.text) if _is_code(slot)}
+        plain = {name: _plain(value, name in of_code) for name, value in values.items()}
         made = super().__new__(cls, _rendered(template, plain, PYTHON))
         made.template, made.values = template, plain
         return made
@@ -274,17 +276,23 @@ def from_json(node: Mapping[str, Any]) -> Message:
 def _encoded(value: Any) -> Any:
     if isinstance(value, Message):
         return {"message": value.as_json()}
+    if isinstance(value, Shown):
+        return {"shown": str(value)}
     if isinstance(value, tuple):
         return {"several": [_encoded(item) for item in value]}
-    return value
+    return [_encoded(item) for item in value] if isinstance(value, list) else value
 
 
 def _decoded(value: Any) -> Any:
-    if isinstance(value, dict):
-        if "message" in value:
-            return from_json(value["message"])
-        return tuple(_decoded(item) for item in value["several"])
-    return value
+    if isinstance(value, list):
+        return [_decoded(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "message" in value:
+        return from_json(value["message"])
+    if "shown" in value:
+        return Shown(value["shown"])
+    return tuple(_decoded(item) for item in value["several"])
 
 
 def say(text: str, /, *, r: str | None = None, report: str | None = None, **values: Any) -> Message:
@@ -329,8 +337,6 @@ def codes_of(text: Any) -> frozenset[str]:
     """Return the codes of a message; none of what is none."""
     if isinstance(text, Message):
         return text.codes
-    if isinstance(text, tuple):
-        return frozenset().union(*map(codes_of, text))
     return frozenset()
 
 
@@ -361,19 +367,33 @@ def message_of(error: BaseException | str) -> str:
     return first if isinstance(first, Message) and str(first) == str(error) else str(error)
 
 
-def _plain(value: Any) -> Any:
-    """Return a value as JSON knows it, where one of NumPy was given; lists as tuples."""
-    if isinstance(value, Message) or value is None:
+class Shown(str):
+    """A value of a kind that a message does not keep, as Python shows it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _is_code(slot: str | Slot) -> TypeGuard[Slot]:
+    return isinstance(slot, Slot) and slot.kind in {"code", "option"}
+
+
+def _plain(value: Any, as_code: bool) -> Any:
+    """Return a value as JSON knows it; what it does not know as its text."""
+    if value is None or isinstance(value, Message | Shown | bool | int | float):
         return value
-    if isinstance(value, list | tuple):
-        return tuple(map(_plain, value))
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, bool | int | float):
-        return value
-    return (
-        _plain(value.item()) if hasattr(value, "item") and not getattr(value, "ndim", 0) else value
-    )
+    if getattr(value, "ndim", None) == 0:
+        # A number or a truth value of NumPy.
+        return _plain(value.item(), as_code)
+    if type(value) in (list, tuple):
+        items = [_plain(item, as_code=True) for item in value]
+        if not any(isinstance(item, Shown) for item in items):
+            return type(value)(items)
+    return Shown(repr(value)) if as_code else str(value)
 
 
 def _rendered(template: Template, values: Mapping[str, Any], voice: Voice) -> str:
@@ -400,9 +420,6 @@ def _filled(slot: Slot, values: Mapping[str, Any], voice: Voice) -> str:
         noun, one, several = [*(part.strip() for part in slot.text.split(",")), "", ""][:3]
         return voice.count(value, noun, one, several)
     say_value: Callable[[Any], str] = getattr(voice, slot.kind)
-    # Of several labels a list.
-    if isinstance(value, tuple) and slot.kind in {"label", "model", "metric"}:
-        return ", ".join(map(say_value, map(str, value)))
     return say_value(value if slot.kind in {"code", "p"} else str(value))
 
 
@@ -417,8 +434,4 @@ def _option(slot: Slot, values: Mapping[str, Any], voice: Voice) -> str:
 
 
 def _unquoted(value: Any, voice: Voice) -> str:
-    if isinstance(value, tuple):
-        return "; ".join(_unquoted(item, voice) for item in value)
-    if isinstance(value, Message):
-        return value.said(voice)
-    return str(value)
+    return value.said(voice) if isinstance(value, Message) else str(value)
