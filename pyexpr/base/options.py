@@ -7,6 +7,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import say
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,10 +35,21 @@ def explains(
         def answered(*args: P.args, **kwargs: P.kwargs) -> T:
             for option, why in (not_taken or {}).items():
                 if option in kwargs:
-                    raise DataError(f"{name}() takes no {option}=: {why}")
+                    raise DataError(
+                        say(
+                            "{name}() takes no {@option=}: {why}", name=name, option=option, why=why
+                        )
+                    )
             for former, today in (renamed or {}).items():
                 if former in kwargs:
-                    raise DataError(f"{name}() has no {former}= any more: it is {today}= now")
+                    raise DataError(
+                        say(
+                            "{name}() has no {@former=} any more: it is {@today=} now",
+                            name=name,
+                            former=former,
+                            today=today,
+                        )
+                    )
             return function(*args, **kwargs)
 
         return answered

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pyexpr.base.errors import SavedResultError
-from pyexpr.base.messages import Message, from_json
+from pyexpr.base.messages import Message, from_json, say
 from pyexpr.base.saved_classes import class_of, name_of
 from pyexpr.base.saved_tables import table_made, table_parts
 
@@ -41,15 +41,22 @@ class UserFunction:
         """Return the function."""
         if self.pickled is None:
             raise SavedResultError(
-                f"a saved result does not hold your function {self.name!r}; hand it over again: "
-                "result.extend(n, statistic=...)"
+                say(
+                    "a saved result does not hold your function {name!r}; hand it over "
+                    "again: result.extend(n, {statistic=}...)",
+                    name=self.name,
+                )
             )
         try:
             return pickle.loads(self.pickled)
         except Exception as error:
             raise SavedResultError(
-                f"your function {self.name!r} is not defined here ({error}); hand it over again: "
-                "result.extend(n, statistic=...)"
+                say(
+                    "your function {name!r} is not defined here ({error}); hand it over "
+                    "again: result.extend(n, {statistic=}...)",
+                    name=self.name,
+                    error=error,
+                )
             ) from None
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pyexpr.base.checks import is_number
 from pyexpr.base.errors import DataError, StudyError, listed, near_names
-from pyexpr.base.messages import Template
+from pyexpr.base.messages import Template, say
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class Schedule:
         if self.period is not None and not (math.isfinite(self.period) and self.period > 0):
             raise DataError(f"clips must last a positive number of seconds, not {self.period}")
         if (self.period is None) == (not self.segments):
-            raise DataError("a schedule needs segments for at least one context, or every=")
+            raise DataError(say("a schedule needs segments for at least one context, or {every=}"))
         for context, segments in self.segments.items():
             labels = [segment.label for segment in segments]
             doubled = sorted({label for label in labels if labels.count(label) > 1})
@@ -202,7 +202,11 @@ class Schedule:
         listed as dropped.
         """
         if not is_number(seconds):
-            raise DataError(f"clips must last a positive number of seconds, not {seconds!r}")
+            raise DataError(
+                say(
+                    "clips must last a positive number of seconds, not {seconds!r}", seconds=seconds
+                )
+            )
         return cls(period=float(seconds))
 
     def to_table(self) -> pd.DataFrame:
@@ -244,9 +248,13 @@ class Schedule:
             if any segment is lost.
         """
         if on_short not in ("drop", "error"):
-            raise DataError(f"on_short= must be 'drop' or 'error', not {on_short!r}")
+            raise DataError(
+                say("{on_short=} must be 'drop' or 'error', not {given!r}", given=on_short)
+            )
         if not (math.isfinite(fps) and fps > 0):
-            raise DataError(f"fps= must be a positive number of frames per second, not {fps}")
+            raise DataError(
+                say("{fps=} must be a positive number of frames per second, not {given}", given=fps)
+            )
         clips: list[Clip] = []
         dropped: list[DroppedClip] = []
         for segment in self._segments_of(str(context), n_frames, fps):
@@ -259,8 +267,12 @@ class Schedule:
         if dropped and on_short == "error":
             lost = "; ".join(f"clip {item.label!r}: {item.reason}" for item in dropped)
             raise StudyError(
-                f"a recording of context {str(context)!r} does not yield its schedule: {lost}; "
-                "on_short='drop' goes on without such clips"
+                say(
+                    "a recording of context {context!r} does not yield its schedule: "
+                    "{lost}; {on_short='drop'} goes on without such clips",
+                    context=str(context),
+                    lost=lost,
+                )
             )
         return clips, dropped
 

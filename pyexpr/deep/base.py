@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pyexpr.base.errors import DataError
 from pyexpr.base.foreign import as_column
+from pyexpr.base.messages import say
 from pyexpr.base.results import jsonable
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
@@ -308,8 +309,11 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         subjects = None if groups is None else np.asarray(groups, dtype=object)
         if subjects is not None and subjects.shape != labels.shape:
             raise DataError(
-                f"groups= must have one subject per clip: {len(labels)} clips, but its shape is "
-                f"{subjects.shape}"
+                say(
+                    "{groups=} must have one subject per clip: {n} clips, but its shape is {shape}",
+                    n=len(labels),
+                    shape=subjects.shape,
+                )
             )
         if validation is not None:
             clips, truth = checked_validation(validation)
@@ -333,8 +337,12 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         names, rank = _shuffled_subjects(subjects, self.seed)
         if names < 2:
             raise DataError(
-                f"{need} needs clips of at least 2 subjects, but groups= has {names}; give "
-                "validation=(X, y)"
+                say(
+                    "{need} needs clips of at least 2 subjects, but {groups=} has "
+                    "{names}; give validation=(X, y)",
+                    need=need,
+                    names=names,
+                )
             )
         n_held = min(max(round(self.validation_share * names), 1), names - 1)
         out, kept = np.flatnonzero(rank < n_held), np.flatnonzero(rank >= n_held)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import say
 from pyexpr.base.results import Result, jsonable
 from pyexpr.base.saved import unpack
 from pyexpr.hosted.callback import RFunction
@@ -296,7 +297,9 @@ def do_replicates(key: int, context: str | None = None) -> dict[str, Any]:
 def do_method(key: int, name: str, **options: Any) -> Any:
     """Call a method of a kept result."""
     if name not in _METHODS:
-        raise DataError(f"R may ask a result for {listed(_METHODS)}, not {name!r}")
+        raise DataError(
+            say("R may ask a result for {names}, not {name!r}", names=listed(_METHODS), name=name)
+        )
     found = getattr(kept(key), name)(**options)
     return described(found) if isinstance(found, Result) else found
 

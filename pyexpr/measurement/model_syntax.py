@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import say
 from pyexpr.measurement.specification import LABEL, NUMBER, MeasurementModel, Term
 
 _TOKEN = re.compile(
@@ -78,8 +79,12 @@ def _from_mapping(model: Mapping[Any, Any]) -> list[Term]:
     for factor, columns in model.items():
         if isinstance(columns, str) or not hasattr(columns, "__iter__"):
             raise DataError(
-                f"the indicators of factor {str(factor)!r} must be a list of column names, "
-                f"not {columns!r}"
+                say(
+                    "the indicators of factor {factor!r} must be a list of column names, "
+                    "not {columns!r}",
+                    factor=str(factor),
+                    columns=columns,
+                )
             )
         terms += [Term(str(factor), "=~", str(column)) for column in columns]
     return terms

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyexpr.base.checks import is_number
 from pyexpr.base.errors import ColumnError, DataError, counted, listed, near_names
-from pyexpr.base.messages import Template, message_column
+from pyexpr.base.messages import Template, message_column, say
 from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, label_codes, numeric_column, require_columns
 from pyexpr.core import streams
@@ -73,7 +73,12 @@ def uniform_baseline(
     """
     if not (is_number(low) and is_number(high) and low < high):
         raise DataError(
-            f"low= and high= must be finite numbers, low below high, not {low!r} and {high!r}"
+            say(
+                "{low=} and {high=} must be finite numbers, low below high, not "
+                "{given!r} and {given_2!r}",
+                given=low,
+                given_2=high,
+            )
         )
     draws = _draws(table, keys, seed, _UNIFORM_BLOCK)
     return (low + (high - low) * draws).rename("uniform")
@@ -111,7 +116,12 @@ def normal_baseline(
 
     if not (is_number(mean) and is_number(sd) and sd > 0):
         raise DataError(
-            f"mean= and sd= must be finite numbers, sd above 0, not {mean!r} and {sd!r}"
+            say(
+                "{mean=} and {sd=} must be finite numbers, sd above 0, not {given!r} and "
+                "{given_2!r}",
+                given=mean,
+                given_2=sd,
+            )
         )
     draws = _draws(table, keys, seed, _NORMAL_BLOCK)
     return (mean + sd * draws.map(ndtri).astype(np.float64)).rename("normal")
@@ -309,7 +319,7 @@ def human_baseline(
     [-1.0, 1.0]
     """
     if human not in ("slot", "person"):
-        raise DataError(f"human= must be 'slot' or 'person', not {human!r}")
+        raise DataError(say("{human=} must be 'slot' or 'person', not {given!r}", given=human))
     frame = as_frame(ratings, what="the ratings")
     weights = _checked_loadings(loadings)
     pairs, n_incomplete = _weighted_sums(frame, weights, tuple(keys), rater, question, score)
@@ -341,14 +351,21 @@ def _checked_loadings(loadings: Any) -> dict[str, float]:
         doubled = frame["indicator"][frame["indicator"].duplicated()]
         if len(doubled):
             raise DataError(
-                f"loadings= has more than one loading of {listed(doubled.unique())}; "
-                "give those of one group"
+                say(
+                    "{loadings=} has more than one loading of {names}; give those of one group",
+                    names=listed(doubled.unique()),
+                )
             )
         loadings = dict(zip(frame["indicator"], frame["loading"], strict=True))
     weights = {str(name): float(value) for name, value in loadings.items()}
     bad = [name for name, value in weights.items() if not np.isfinite(value)]
     if bad or not weights:
-        raise DataError(f"loadings= must be finite numbers, one per question; wrong: {listed(bad)}")
+        raise DataError(
+            say(
+                "{loadings=} must be finite numbers, one per question; wrong: {names}",
+                names=listed(bad),
+            )
+        )
     return weights
 
 
@@ -373,7 +390,7 @@ def _weighted_sums(
             raise ColumnError(f"no rating answers question {name!r}; {near_names(name, asked)}")
     extra = [name for name in asked if name not in weights]
     if extra:
-        raise DataError(f"loadings= has no loading for question {listed(extra)}")
+        raise DataError(say("{loadings=} has no loading for question {names}", names=listed(extra)))
     doubled = answers.duplicated(names)
     if doubled.any():
         first = answers[doubled].iloc[0]
@@ -403,10 +420,13 @@ def _name_raters(
         short = pairs[per_clip < len(labels)].iloc[0]
         n_short = len(pairs.loc[per_clip < len(labels), list(keys)].drop_duplicates())
         raise DataError(
-            f"human='person' needs all {len(labels)} raters on every clip, but "
-            f"{counted(n_short, 'clip', 'lacks', 'lack')} some; the first is "
-            f"{_named(short, keys)}; "
-            "use human='slot'"
+            say(
+                "{human='person'} needs all {n} raters on every clip, but {many} some; "
+                "the first is {text}; use {human='slot'}",
+                n=len(labels),
+                many=counted(n_short, "clip", "lacks", "lack"),
+                text=_named(short, keys),
+            )
         )
     if most < 2:
         raise DataError("no clip has two raters, so nobody can be compared with the others")

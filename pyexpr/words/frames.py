@@ -10,7 +10,7 @@ import pandas as pd
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, have
-from pyexpr.base.messages import message_column
+from pyexpr.base.messages import message_column, say
 from pyexpr.base.pairs import DIFFERENCE, KIND, PARTS, RATIO, STRUCTURE
 from pyexpr.base.tables import as_frame, require_columns
 from pyexpr.words.labels import (
@@ -78,8 +78,13 @@ def _floats(frame: pd.DataFrame, name: str, *, what: str) -> np.ndarray[Any, np.
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise ColumnError(
-            f"column {name!r} of {what} must be a number, "
-            f"but row {row + 1} holds {frame[name].iloc[row]!r}"
+            say(
+                "column {name!r} of {what} must be a number, but row {row} holds {iloc!r}",
+                name=name,
+                what=what,
+                row=row + 1,
+                iloc=frame[name].iloc[row],
+            )
         )
     return values
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pyexpr.base.errors import ColumnError, DataError, listed
-from pyexpr.base.messages import Template, message_column, parts_of
+from pyexpr.base.messages import Template, message_column, parts_of, say
 from pyexpr.base.processes import checked_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.results import Result
@@ -359,13 +359,23 @@ def _manifest(recordings: Any) -> list[tuple[Any, Any, str]]:
     if doubled.any():
         (second,) = frame.iloc[[int(doubled.argmax())]].to_dict("records")
         raise DataError(
-            f"subject {second['subject']!r} has two recordings in context {second['context']!r} "
-            f"(the second is {second['openface']!r}); keep one, or name the contexts apart"
+            say(
+                "subject {subject!r} has two recordings in context {context!r} (the "
+                "second is {openface!r}); keep one, or name the contexts apart",
+                subject=second["subject"],
+                context=second["context"],
+                openface=second["openface"],
+            )
         )
     for row, path in enumerate(frame["openface"].tolist(), start=1):
         if not isinstance(path, (str, os.PathLike)):
             raise ColumnError(
-                f"column 'openface' of {_WHAT} must hold paths, but row {row} holds {path!r}"
+                say(
+                    "column 'openface' of {what} must hold paths, but row {row} holds {path!r}",
+                    what=_WHAT,
+                    row=row,
+                    path=path,
+                )
             )
     return [
         (subject, context, os.fspath(path))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import DataError
-from pyexpr.base.messages import Template, joined
+from pyexpr.base.messages import Template, joined, say
 from pyexpr.behavior.features.alignment import normalised_landmarks
 from pyexpr.behavior.features.binning import Binning, Bins, bin_points, frame_bins, known_points
 from pyexpr.behavior.features.options import (
@@ -158,8 +158,15 @@ def features_of(
     """Compute `clip_features` under options checked before."""
     if not 0 <= clip.start_frame < clip.stop_frame <= recording.n_frames:
         raise DataError(
-            f"clip {clip.label!r} spans frames {clip.start_frame} to {clip.stop_frame}, but "
-            f"{recording.path!r} has {recording.n_frames}"
+            say(
+                "clip {label!r} spans frames {start_frame} to {stop_frame}, but {path!r} "
+                "has {n_frames}",
+                label=clip.label,
+                start_frame=clip.start_frame,
+                stop_frame=clip.stop_frame,
+                path=recording.path,
+                n_frames=recording.n_frames,
+            )
         )
     frames = slice(clip.start_frame, clip.stop_frame)
     valid = recording.valid[frames]

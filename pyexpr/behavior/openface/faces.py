@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import OpenFaceError, listed
-from pyexpr.base.messages import Template
+from pyexpr.base.messages import Template, say
 
 # A followed face that moves further than this share of its size from one frame to the next is
 # probably another person: OpenFace gives the id of a face it lost to the next one it finds.
@@ -57,8 +57,12 @@ def choose_face(
     if ids is None:
         if rule not in ("largest", 0):
             raise OpenFaceError(
-                f"{path!r}: face={rule} was asked for, but the file has no column 'face_id': it "
-                "follows one face only, so use face='largest'"
+                say(
+                    "{path!r}: {face=} was asked for, but the file has no column "
+                    "'face_id': it follows one face only, so use {face='largest'}",
+                    path=path,
+                    face=rule,
+                )
             )
         return Face(np.ones(len(sizes), dtype=np.bool_), (_NO_IDS,))
     known, inverse, counts = np.unique(ids, return_inverse=True, return_counts=True)

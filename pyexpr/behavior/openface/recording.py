@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import DataError, OpenFaceError, listed, near_names
-from pyexpr.base.messages import Template, joined, message_column
+from pyexpr.base.messages import Template, joined, message_column, say
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.behavior.openface.csv import Columns, open_source, read_columns
@@ -306,18 +306,32 @@ def _check_arguments(
     on_missing: str,
 ) -> None:
     if isinstance(groups, str):
-        raise DataError(f"groups= must be a list of names, such as [{groups!r}]")
+        raise DataError(say("{groups=} must be a list of names, such as [{given!r}]", given=groups))
     for group in groups or ():
         if group not in GROUPS:
-            raise DataError(f"groups= has no {group!r}; {near_names(str(group), GROUPS)}")
+            raise DataError(
+                say(
+                    "{groups=} has no {group!r}; {hint}",
+                    group=group,
+                    hint=near_names(str(group), GROUPS),
+                )
+            )
     if fps is not None and not (_is_real(fps) and np.isfinite(fps) and fps > 0):
-        raise DataError(f"fps= must be a positive number of frames per second, not {fps!r}")
+        raise DataError(
+            say("{fps=} must be a positive number of frames per second, not {given!r}", given=fps)
+        )
     if min_confidence is not None and not (_is_real(min_confidence) and 0 <= min_confidence <= 1):
-        raise DataError(f"min_confidence= must be between 0 and 1, not {min_confidence!r}")
+        raise DataError(
+            say("{min_confidence=} must be between 0 and 1, not {given!r}", given=min_confidence)
+        )
     if face != "largest" and not (_is_real(face) and float(face).is_integer()):
-        raise DataError(f"face= must be 'largest' or a face_id such as 0, not {face!r}")
+        raise DataError(
+            say("{face=} must be 'largest' or a face_id such as 0, not {given!r}", given=face)
+        )
     if on_missing not in ("error", "note"):
-        raise DataError(f"on_missing= must be 'error' or 'note', not {on_missing!r}")
+        raise DataError(
+            say("{on_missing=} must be 'error' or 'note', not {given!r}", given=on_missing)
+        )
 
 
 def _is_real(value: object) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import OpenFaceError
-from pyexpr.base.messages import Template
+from pyexpr.base.messages import Template, say
 from pyexpr.behavior.openface.csv import Columns, Source, read_columns
 from pyexpr.behavior.openface.faces import choose_face, face_sizes, jumps, one_row_per_frame
 from pyexpr.behavior.openface.time import frame_numbers, whole_numbers
@@ -131,8 +131,12 @@ def _validity(
     has_confidence = "confidence" in header
     if min_confidence is not None and not has_confidence:
         raise OpenFaceError(
-            f"{header.path!r}: min_confidence={min_confidence:g} was asked for, but the file has "
-            "no column 'confidence'; leave min_confidence out"
+            say(
+                "{path!r}: {min_confidence=} was asked for, but the file has no column "
+                "'confidence'; leave min_confidence out",
+                path=header.path,
+                min_confidence=min_confidence,
+            )
         )
     unknown = np.full(columns.n_rows, np.nan)
     confidence = columns.column("confidence") if has_confidence else unknown

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.errors import DataError, VideoError
-from pyexpr.base.messages import Template
+from pyexpr.base.messages import Template, say
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.behavior.video.cache import StoredClips, mapped
@@ -42,14 +42,23 @@ class VideoOptions:
             object.__setattr__(self, name, value)
         if self.rate is not None and not (is_number(self.rate) and self.rate > 0):
             raise DataError(
-                f"rate= must be a positive number of frames per second, not {self.rate!r}"
+                say(
+                    "{rate=} must be a positive number of frames per second, not {given!r}",
+                    given=self.rate,
+                )
             )
         if self.resize not in ("torchvision", "aspect"):
-            raise DataError(f"resize= must be 'torchvision' or 'aspect', not {self.resize!r}")
+            raise DataError(
+                say("{resize=} must be 'torchvision' or 'aspect', not {given!r}", given=self.resize)
+            )
         if self.crop not in (None, "face"):
-            raise DataError(f"crop= must be None or 'face', not {self.crop!r}")
+            raise DataError(
+                say("{crop=} must be {value None} or 'face', not {given!r}", given=self.crop)
+            )
         if not (is_number(self.margin) and 0 <= self.margin <= 2):
-            raise DataError(f"margin= must be between 0 and 2, not {self.margin!r}")
+            raise DataError(
+                say("{margin=} must be between 0 and 2, not {given!r}", given=self.margin)
+            )
 
 
 _MISSING_FRAMES = Template(

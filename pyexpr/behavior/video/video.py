@@ -12,7 +12,7 @@ import numpy as np
 
 from pyexpr.base.errors import ColumnError, DataError
 from pyexpr.base.files import cache_folder, writable_folder
-from pyexpr.base.messages import Template, message_column
+from pyexpr.base.messages import Template, message_column, say
 from pyexpr.base.processes import checked_processes, in_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.stopping import stoppable
@@ -211,7 +211,7 @@ def _scheduled(
     import pandas as pd
 
     if schedule is not None and every is not None:
-        raise DataError("give either schedule= or every=, not both")
+        raise DataError(say("give either {schedule=} or {every=}, not both"))
     frame = as_frame(recordings, what=_RECORDINGS)
     require_columns(frame, ["subject", "context", "video"], what=_RECORDINGS)
     if every is not None:

@@ -302,7 +302,12 @@ def cluster_bootstrap(
     frame = as_frame(table, what=TABLE)
     check_method(method, confidence, n_boot)
     if null is not None and not is_number(null):
-        raise DataError(f"null= must be a finite number, or None to test nothing, not {null!r}")
+        raise DataError(
+            say(
+                "{null=} must be a finite number, or {value None} to test nothing, not {given!r}",
+                given=null,
+            )
+        )
     if adjust is not None:
         check_rule(adjust)
         if null is None:

@@ -11,7 +11,7 @@ import numpy as np
 from pyexpr.base.checks import checked_threads, confidence_level, further_replicates, whole_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, listed
-from pyexpr.base.messages import says
+from pyexpr.base.messages import say, says
 from pyexpr.base.options import explains
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
@@ -205,7 +205,9 @@ class CoefficientResult(CoefficientEvidence, Result):
             By default the one at hand.
         """
         if method is not None:
-            raise DataError(f"method= cannot be chosen here: {METHODS_APART}")
+            raise DataError(
+                say("{method=} cannot be chosen here: {methods_apart}", methods_apart=METHODS_APART)
+            )
         level = self.confidence if confidence is None else confidence_level(confidence)
         return replace(self, confidence=level)
 
@@ -376,8 +378,11 @@ class CoefficientResult(CoefficientEvidence, Result):
         given = [name for name in ("alpha", "l1_ratio") if name in options]
         if given:
             raise DataError(
-                f"from_model() takes no {given[0]}=: the penalty is the model's; for another use "
-                "context_coefficients()"
+                say(
+                    "from_model() takes no {@given=}: the penalty is the model's; for "
+                    "another use context_coefficients()",
+                    given=given[0],
+                )
             )
         if not getattr(model, "estimators_", None) or not hasattr(model, "pooled_"):
             raise DataError("from_model() needs a ContextualRegressor fitted with contexts")
@@ -544,7 +549,13 @@ def context_coefficients(
     """
     _check_options(n_boot, confidence, cr, tests, n_folds)
     if intercepts not in INTERCEPTS:
-        raise DataError(f"intercepts= must be one of {listed(INTERCEPTS)}, not {intercepts!r}")
+        raise DataError(
+            say(
+                "{intercepts=} must be one of {names}, not {given!r}",
+                names=listed(INTERCEPTS),
+                given=intercepts,
+            )
+        )
     if adjust is not None:
         check_rule(adjust)
     key = checked_seed(seed)
@@ -555,7 +566,9 @@ def context_coefficients(
         {name: len(np.unique(data.subject[data.rows(name)])) for name in data.contexts}
     )
     if retune and all(penalty.fixed for penalty in penalties):
-        raise DataError("retune=True needs a grid: give several values of alpha= or l1_ratio=")
+        raise DataError(
+            say("{retune=True} needs a grid: give several values of {alpha=} or {l1_ratio=}")
+        )
     fitted = [
         fit_model(
             data, model, penalty, retune=retune, n_folds=n_folds, seed=key, n_threads=n_threads
@@ -607,7 +620,15 @@ def _check_options(n_boot: Any, confidence: Any, cr: str, tests: str | None, n_f
     whole_number(n_boot, argument="n_boot", least=0)
     confidence_level(confidence)
     if cr not in CORRECTIONS:
-        raise DataError(f"cr= must be one of {listed(CORRECTIONS)}, not {cr!r}")
+        raise DataError(
+            say("{cr=} must be one of {names}, not {given!r}", names=listed(CORRECTIONS), given=cr)
+        )
     if tests is not None and tests not in METHODS:
-        raise DataError(f"tests= must be one of {listed(METHODS)} or None, not {tests!r}")
+        raise DataError(
+            say(
+                "{tests=} must be one of {names} or {value None}, not {given!r}",
+                names=listed(METHODS),
+                given=tests,
+            )
+        )
     whole_number(n_folds, argument="n_folds", least=2)

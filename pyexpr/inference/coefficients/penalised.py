@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import say
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.elastic_net import (
     CrossProducts,
@@ -61,7 +62,9 @@ def read_penalties(alpha: Any, l1_ratio: Any, models: Sequence[str]) -> list[Pen
             known = {str(key): item for key, item in value.items()}
             missing = [model for model in models if model not in known]
             if missing:
-                raise DataError(f"{name}= has no value for {listed(missing)}")
+                raise DataError(
+                    say("{@name=} has no value for {names}", name=name, names=listed(missing))
+                )
             given = [known[model] for model in models]
         else:
             given = [default if value is None else value] * len(models)
@@ -70,13 +73,17 @@ def read_penalties(alpha: Any, l1_ratio: Any, models: Sequence[str]) -> list[Pen
             try:
                 grid = np.unique(np.atleast_1d(np.asarray(one, dtype=np.float64)))
             except (TypeError, ValueError):
-                raise DataError(f"{name}= must be a number or several, not {one!r}") from None
+                raise DataError(
+                    say("{@name=} must be a number or several, not {one!r}", name=name, one=one)
+                ) from None
             bad = ~np.isfinite(grid) | (grid < 0) | (grid > high)
             if name == "alpha":
                 bad |= grid == 0
             if grid.ndim != 1 or not grid.size or bad.any():
                 limits = "above 0" if name == "alpha" else "between 0 and 1"
-                raise DataError(f"{name}= must be {limits}, not {one!r}")
+                raise DataError(
+                    say("{@name=} must be {limits}, not {one!r}", name=name, limits=limits, one=one)
+                )
             found.append(tuple(grid.tolist()))
         return found
 

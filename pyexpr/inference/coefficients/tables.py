@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
-from pyexpr.base.messages import joined, message_column
+from pyexpr.base.messages import joined, message_column, say
 from pyexpr.base.pairs import DIFFERENCE, KIND, LEVEL, pair_columns, pair_label
 from pyexpr.inference.coefficients.cluster_ols import ClusterOLS
 from pyexpr.inference.coefficients.evidence import CoefficientEvidence
@@ -153,13 +153,21 @@ def slope_covariance(found: CoefficientEvidence, context: str | None) -> pd.Data
 
     models = found.data.models
     if context is not None and context not in models:
-        raise DataError(f"context= must be one of {listed(models)}, or None, not {context!r}")
+        raise DataError(
+            say(
+                "{context=} must be one of {names}, or {value None}, not {given!r}",
+                names=listed(models),
+                given=context,
+            )
+        )
     wanted = found.data.contexts if context is None else (context,)
     space = found.space_of(models.index(wanted[0]))[0]
     if not isinstance(space.slopes, ClusterOLS):
         raise DataError(
-            "slopes that are desparsified have standard errors of contrasts only; use "
-            "tests='least_squares' if the subjects suffice"
+            say(
+                "slopes that are desparsified have standard errors of contrasts only; "
+                "use {tests='least_squares'} if the subjects suffice"
+            )
         )
     places = [found.space_of(models.index(one))[1] for one in wanted]
     features = range(len(found.data.features))
@@ -218,8 +226,11 @@ def wild_table(found: CoefficientEvidence, *, n_boot: int, seed: int) -> pd.Data
         feature, contrast = found.data.features[terms[0][1]], space.weights(terms)
         if not isinstance(space.slopes, ClusterOLS):
             raise DataError(
-                "the wild cluster bootstrap is of least squares, but these slopes are "
-                "desparsified; use tests='least_squares' if the subjects suffice"
+                say(
+                    "the wild cluster bootstrap is of least squares, but these slopes "
+                    "are desparsified; use {tests='least_squares'} if the subjects "
+                    "suffice"
+                )
             )
         why = space.why_missing([c for c, _, _ in terms], terms[0][1])
         if contrast is None or why:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed, near_names
+from pyexpr.base.messages import say
 from pyexpr.base.tables import (
     called,
     check_flat_columns,
@@ -84,7 +85,7 @@ def checked_metrics(metrics: Iterable[str]) -> tuple[str, ...]:
         if name not in METRICS:
             raise DataError(f"there is no metric {name!r}; {near_names(name, METRICS)}")
     if not names:
-        raise DataError("metrics= must name at least one metric")
+        raise DataError(say("{metrics=} must name at least one metric"))
     return tuple(dict.fromkeys(names))
 
 
@@ -165,7 +166,7 @@ def _named_models(
             if not isinstance(item, Predictions):
                 item = Predictions(checked_names(item, argument=f"predictions= of {name!r}"))
             if str(name) in named:
-                raise DataError(f"predictions= names {str(name)!r} more than once")
+                raise DataError(say("{predictions=} names {name!r} more than once", name=str(name)))
             named[str(name)] = item
     else:
         names = checked_names(
@@ -175,10 +176,12 @@ def _named_models(
         )
         doubled = [name for name in dict.fromkeys(names) if names.count(name) > 1]
         if doubled:
-            raise DataError(f"predictions= names {listed(doubled)} more than once")
+            raise DataError(
+                say("{predictions=} names {names} more than once", names=listed(doubled))
+            )
         named = {name: Predictions(name) for name in names}
     if not named:
-        raise DataError("predictions= must name at least one model")
+        raise DataError(say("{predictions=} must name at least one model"))
     return named
 
 
@@ -191,7 +194,11 @@ def read_models(
     check_flat_columns(frame, what=TABLE)
     if not isinstance(truth, str):
         raise DataError(
-            f"truth= must be the name of a column of {TABLE}, not {type(truth).__name__}"
+            say(
+                "{truth=} must be the name of a column of {value}, not {kind}",
+                value=TABLE,
+                kind=type(truth).__name__,
+            )
         )
     named = _named_models(predictions)
     table = _Columns(frame)

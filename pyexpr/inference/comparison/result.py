@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, counted
-from pyexpr.base.messages import says
+from pyexpr.base.messages import say, says
 from pyexpr.base.stopping import stoppable
 from pyexpr.figures.comparison import comparison_figure
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
@@ -205,7 +205,9 @@ class ComparisonResult(ReplicatedResult):
         ['model']
         """
         if between not in ("models", "contexts"):
-            raise DataError(f"between= must be 'models' or 'contexts', not {between!r}")
+            raise DataError(
+                say("{between=} must be 'models' or 'contexts', not {given!r}", given=between)
+            )
         percent = f"{100 * self.intervals.confidence:g} % interval ({self.method})"
         if self.intervals.rule is not None and between == "models":
             percent += f"; of differences simultaneous, by {OF_INTERVALS[self.intervals.rule]}"

@@ -14,7 +14,7 @@ import numpy as np
 
 from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import DataError
-from pyexpr.base.messages import Template, message_column
+from pyexpr.base.messages import Template, message_column, say
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.core.sign_flip import FlipPair, flip_pair, sign_flips
@@ -179,7 +179,7 @@ def sign_flip_test(
     tested = [i for i, row in enumerate(rows) if row.between_models and not row.ratio]
     if not tested:
         raise DataError(
-            "the sign-flip test compares models; ask for two or more, with pairwise=True"
+            say("the sign-flip test compares models; ask for two or more, with {pairwise=True}")
         )
     place = {position: k for k, position in enumerate(tested)}
     k = len(tested)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pyexpr.base.errors import DataError, EngineError, LavaanNotFoundError, RNotFoundError, listed
-from pyexpr.base.messages import Template, message_of
+from pyexpr.base.messages import Template, message_of, say
 from pyexpr.measurement.engines import host_engine, rpy2_engine, rscript_engine
 from pyexpr.measurement.engines.host_engine import HostEngine
 from pyexpr.measurement.engines.native_engine import NativeEngine, refuse_unsupported
@@ -45,7 +45,13 @@ def checked_engine(engine: str) -> str:
     if engine not in ("auto", *ENGINES):
         # rpy2 inside R is refused.
         known = [name for name in ENGINES if name != "rpy2" or not host_engine.hosted_by_r()]
-        raise DataError(f"engine= must be one of {listed(['auto', *known])}, not {engine!r}")
+        raise DataError(
+            say(
+                "{engine=} must be one of {names}, not {given!r}",
+                names=listed(["auto", *known]),
+                given=engine,
+            )
+        )
     return engine
 
 

@@ -305,4 +305,10 @@ def _with_user_names(text: str, user: Mapping[str, str]) -> str:
 
 def unsupported(engine: str, what: str) -> EngineError:
     """Return the error for a model that an engine cannot fit."""
-    return EngineError(f"engine={engine!r} cannot fit {what}; use engine='auto' with R installed")
+    return EngineError(
+        say(
+            "{engine=} cannot fit {what}; use {engine='auto'} with R installed",
+            engine=engine,
+            what=what,
+        )
+    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
-from pyexpr.base.messages import Template, message_column
+from pyexpr.base.messages import Template, message_column, say
 from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, column_or_array
 from pyexpr.base.versions import versions
@@ -221,7 +221,9 @@ class CFAResult(Result):
         import pandas as pd
 
         if interval not in ("symmetric", "bounded"):
-            raise DataError(f"interval= must be 'symmetric' or 'bounded', not {interval!r}")
+            raise DataError(
+                say("{interval=} must be 'symmetric' or 'bounded', not {given!r}", given=interval)
+            )
         found = self.output.parameters
         limits = [
             _standard_interval(value, error * self._z(), op, left == right, interval)
@@ -370,7 +372,9 @@ class CFAResult(Result):
             the factors that have an observed indicator.
         """
         if method not in ("bartlett", "regression"):
-            raise DataError(f"method= must be 'bartlett' or 'regression', not {method!r}")
+            raise DataError(
+                say("{method=} must be 'bartlett' or 'regression', not {given!r}", given=method)
+            )
         rows = self.rows if data is None else self._unseen(data, group)
         m = len(self.model.factors)
         values = np.full((len(rows.columns), 2 * m), np.nan)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed, near_names
-from pyexpr.base.messages import Template
+from pyexpr.base.messages import Template, say
 from pyexpr.core.factor_model import fit_factor, moments
 from pyexpr.measurement.engines.protocol import Parameters
 from pyexpr.measurement.specification import EQUAL
@@ -80,13 +80,24 @@ def pointing(positive: Any, spec: MeasurementModel) -> Pointing:
     for factor, name in _named(positive, of_factor):
         if factor in chosen:
             raise DataError(
-                f"positive= names {chosen[factor]!r} and {name!r} for one factor, {factor!r}: "
-                "one of them is enough"
+                say(
+                    "{positive=} names {chosen!r} and {name!r} for one factor, "
+                    "{factor!r}: one of them is enough",
+                    chosen=chosen[factor],
+                    name=name,
+                    factor=factor,
+                )
             )
         if factor in spec.marked_factors:
             raise DataError(
-                f"positive= names {name!r}, but the loading of {spec.marked_factors[factor]!r} is "
-                f"fixed, and with it which way {factor!r} points; leave positive= out"
+                say(
+                    "{positive=} names {name!r}, but the loading of {marked_factors!r} "
+                    "is fixed, and with it which way {factor!r} points; leave "
+                    "{positive=} out",
+                    name=name,
+                    marked_factors=spec.marked_factors[factor],
+                    factor=factor,
+                )
             )
         chosen[factor] = name
     first = {factor: names[0] for factor, names in of_factor.items()}
@@ -101,13 +112,21 @@ def _named(positive: Any, of_factor: Mapping[str, list[str]]) -> list[tuple[str,
         for factor, name in pairs:
             if factor not in of_factor:
                 raise DataError(
-                    f"positive= names the factor {factor!r}, which the model does not have; "
-                    f"it has {listed(of_factor)}"
+                    say(
+                        "{positive=} names the factor {factor!r}, which the model does "
+                        "not have; it has {names}",
+                        factor=factor,
+                        names=listed(of_factor),
+                    )
                 )
             if name not in of_factor[factor]:
                 raise DataError(
-                    f"positive= names {name!r}, which is no indicator of {factor!r}; "
-                    f"{near_names(name, of_factor[factor])}"
+                    say(
+                        "{positive=} names {name!r}, which is no indicator of {factor!r}; {hint}",
+                        name=name,
+                        factor=factor,
+                        hint=near_names(name, of_factor[factor]),
+                    )
                 )
         return pairs
     names = [positive] if isinstance(positive, str) or not np.iterable(positive) else positive
@@ -119,12 +138,21 @@ def _factor_of(name: str, of_factor: Mapping[str, list[str]]) -> str:
     if not found:
         known = list(dict.fromkeys(name for names in of_factor.values() for name in names))
         raise DataError(
-            f"positive= names {name!r}, which is no indicator; {near_names(name, known)}"
+            say(
+                "{positive=} names {name!r}, which is no indicator; {hint}",
+                name=name,
+                hint=near_names(name, known),
+            )
         )
     if len(found) > 1:
         raise DataError(
-            f"positive= names {name!r}, which measures {listed(found)}: say which is meant, as in "
-            f"{{{found[0]!r}: {name!r}}}"
+            say(
+                "{positive=} names {name!r}, which measures {names}: say which is meant, "
+                "as in {{{found!r}: {name!r}}}",
+                name=name,
+                names=listed(found),
+                found=found[0],
+            )
         )
     return found[0]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
-from pyexpr.base.messages import Template
+from pyexpr.base.messages import Template, say
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.factor_model import cluster_sums, fit_resampled
 from pyexpr.measurement.factor.orientation import agreeing, all_agreeing
@@ -45,7 +45,13 @@ def check_interval(method: str | None, confidence: float, n_boot: int) -> None:
     if method is not None and method not in METHODS:
         why = _NOT_HERE[method] if method in ALL_METHODS else ""
         raise DataError(
-            f"method= must be one of {listed(METHODS)}, not {method!r}{why and ': '}{why}"
+            say(
+                "{method=} must be one of {names}, not {given!r}{value}{why}",
+                names=listed(METHODS),
+                given=method,
+                value=why and ": ",
+                why=why,
+            )
         )
     check_method(method, confidence, n_boot)
 

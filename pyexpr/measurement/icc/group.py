@@ -64,15 +64,25 @@ def checked_plan(
 ) -> Bootstrap:
     """Return how subjects make the interval; `DataError` for what cannot."""
     if method in _FORMER:
-        raise DataError(f"method={method!r} is method={_FORMER[method]!r} now")
+        raise DataError(
+            say("{method=} is {method=@former} now", method=method, former=_FORMER[method])
+        )
     if method is not None and method not in METHODS:
-        raise DataError(f"method= must be one of {listed(METHODS)}, not {method!r}")
+        raise DataError(
+            say(
+                "{method=} must be one of {names}, not {given!r}",
+                names=listed(METHODS),
+                given=method,
+            )
+        )
     n_boot = whole_number(n_boot, argument="n_boot", least=0)
     plan = Bootstrap(n_boot, checked_seed(seed), method or METHODS[0])
     if method is None:
         return plan
     if not clustered:
-        raise DataError(f"method={method!r} resamples subjects: name their column in cluster=")
+        raise DataError(
+            say("{method=} resamples subjects: name their column in {cluster=}", method=method)
+        )
     least = math.ceil(1 / (1 - level) - 1e-9)
     if plan.drawn and n_boot < least:
         raise DataError(

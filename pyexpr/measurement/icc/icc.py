@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pyexpr.base.checks import confidence_level, real_number
 from pyexpr.base.errors import DataError, SharedSubjectsWarning, warn_user
+from pyexpr.base.messages import say
 from pyexpr.base.options import explains
 from pyexpr.base.stopping import stoppable
 from pyexpr.measurement.columns import refuse_names_of_results
@@ -166,11 +167,14 @@ def icc(
     forms = chosen_forms(form)
     level = confidence_level(confidence)
     if k is not None and real_number(k, argument="k") <= 0:
-        raise DataError(f"k= must be a positive number of ratings, not {k}")
+        raise DataError(say("{k=} must be a positive number of ratings, not {given}", given=k))
     column = None if cluster is None or cluster is False else cluster
     if column is not None and not isinstance(column, str):
         raise DataError(
-            f"cluster= names the column of the subjects; it is no {type(column).__name__}"
+            say(
+                "{cluster=} names the column of the subjects; it is no {kind}",
+                kind=type(column).__name__,
+            )
         )
     plan = checked_plan(method, n_boot, seed, level, clustered=column is not None)
     refuse_names_of_results(names_of(by), OF_TABLES, argument="by")
@@ -200,5 +204,10 @@ def _one_way_only(forms: tuple[Form, ...], asked: str | Iterable[str]) -> tuple[
     kept = tuple(item for item in forms if item.family == "one_way")
     if asked != "all" and len(kept) < len(forms):
         lost = next(item.name for item in forms if item.family != "one_way")
-        raise DataError(f"{lost} needs to know who gave each rating: name their column in raters=")
+        raise DataError(
+            say(
+                "{lost} needs to know who gave each rating: name their column in {raters=}",
+                lost=lost,
+            )
+        )
     return kept

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyexpr.base.checks import confidence_level, further_replicates
 from pyexpr.base.errors import DataError
-from pyexpr.base.messages import message_column
+from pyexpr.base.messages import message_column, say
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
@@ -204,8 +204,11 @@ class ICCResult(Result):
     def _needs_subjects(self, what: str) -> None:
         if self.cluster is None:
             raise DataError(
-                f"{what} is of resampled subjects, and none are known: name their column in "
-                "cluster="
+                say(
+                    "{what} is of resampled subjects, and none are known: name their "
+                    "column in {cluster=}",
+                    what=what,
+                )
             )
 
     def _shown_as(

@@ -189,7 +189,9 @@ def invariance(
     where = pointing(positive, spec)
     n_threads = checked_threads(n_threads)
     if estimator == "WLSMV":
-        raise DataError("invariance is for continuous indicators: estimator= is 'ML' or 'MLR'")
+        raise DataError(
+            say("invariance is for continuous indicators: {estimator=} is 'ML' or 'MLR'")
+        )
     check_options(estimator, missing, confidence)
     checked_engine(engine)
     if adjust is not None:
@@ -199,11 +201,15 @@ def invariance(
     columns = indicator_columns(frame, spec)
     freed = _freed(free, spec)
     if group is None:
-        raise DataError("invariance compares groups: name their column with group=")
+        raise DataError(say("invariance compares groups: name their column with {group=}"))
     group_name, group_codes, labels = grouping(frame, group)
     if len(labels) < 2:
         raise DataError(
-            f"invariance needs at least two groups, but {group_name!r} has {len(labels)}"
+            say(
+                "invariance needs at least two groups, but {group_name!r} has {n}",
+                group_name=group_name,
+                n=len(labels),
+            )
         )
     cluster_name, subjects, subject_labels = _subjects(frame, cluster)
     absent = np.isnan(columns)
@@ -253,20 +259,30 @@ def _freed(free: Iterable[str] | Mapping[str, Iterable[str]], spec: MeasurementM
     if isinstance(free, Mapping):
         unknown = [key for key in free if key not in ("loadings", "intercepts")]
         if unknown:
-            raise DataError(f"free= knows 'loadings' and 'intercepts', not {listed(unknown)}")
+            raise DataError(
+                say("{free=} knows 'loadings' and 'intercepts', not {names}", names=listed(unknown))
+            )
         loadings, own = _names(free.get("loadings", ())), _names(free.get("intercepts", ()))
     else:
         loadings, own = _names(free), ()
     for name in (*loadings, *own):
         if name not in spec.indicators:
             raise DataError(
-                f"free= names {name!r}, which is no indicator; {near_names(name, spec.indicators)}"
+                say(
+                    "{free=} names {name!r}, which is no indicator; {hint}",
+                    name=name,
+                    hint=near_names(name, spec.indicators),
+                )
             )
     intercepts = tuple(name for name in spec.indicators if name in {*loadings, *own})
     if len(spec.indicators) - len(intercepts) < 2:
         raise DataError(
-            f"free= leaves {len(spec.indicators) - len(intercepts)} of {len(spec.indicators)} "
-            "indicators held: at least two must be, or there is nothing to compare"
+            say(
+                "{free=} leaves {n} of {n_2} indicators held: at least two must be, or "
+                "there is nothing to compare",
+                n=len(spec.indicators) - len(intercepts),
+                n_2=len(spec.indicators),
+            )
         )
     return Freed(tuple(name for name in spec.indicators if name in loadings), intercepts)
 
@@ -275,7 +291,7 @@ def _names(value: Iterable[str]) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     if not isinstance(value, Iterable):
-        raise DataError(f"free= must be a list of indicators, not {value!r}")
+        raise DataError(say("{free=} must be a list of indicators, not {value!r}", value=value))
     return tuple(str(name) for name in value)
 
 
@@ -286,8 +302,11 @@ def _subjects(
     if cluster is None or cluster is False:
         if cluster is None and "subject" in frame.columns and frame["subject"].duplicated().any():
             warn_user(
-                'rows share subjects (column "subject") and cluster= was not given, so every row '
-                'counts as a subject of its own: cluster="subject" respects subjects',
+                say(
+                    'rows share subjects (column "subject") and {cluster=} was not '
+                    "given, so every row counts as a subject of its own: "
+                    "{cluster='subject'} respects subjects"
+                ),
                 SharedSubjectsWarning,
             )
         return None, np.arange(len(frame), dtype=np.int64), range(len(frame))

@@ -282,7 +282,13 @@ class InvarianceResult(Result):
             By default the one at hand.
         """
         if method not in (None, "jackknife_t"):
-            raise DataError(f"method= can only be 'jackknife_t', not {method!r}: {NOTHING_DRAWN}")
+            raise DataError(
+                say(
+                    "{method=} can only be 'jackknife_t', not {given!r}: {nothing_drawn}",
+                    given=method,
+                    nothing_drawn=NOTHING_DRAWN,
+                )
+            )
         level = self.confidence if confidence is None else confidence_level(confidence)
         return replace(self, confidence=level)
 

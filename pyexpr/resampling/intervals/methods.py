@@ -12,7 +12,7 @@ import numpy as np
 
 from pyexpr.base.checks import confidence_level, whole_number
 from pyexpr.base.errors import DataError, listed
-from pyexpr.base.messages import Template, joined
+from pyexpr.base.messages import Template, joined, say
 from pyexpr.resampling.intervals.bca import bca
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
 from pyexpr.resampling.intervals.jackknife_t import jackknife_t
@@ -40,14 +40,26 @@ def check_method(method: str | None, confidence: float, n_boot: int) -> None:
     """Raise `DataError` unless `n_boot` replicates serve this method at this confidence."""
     name = DEFAULT if method is None else method
     if not isinstance(name, str) or name not in METHODS:
-        raise DataError(f"method= must be one of {listed(METHODS, most=20)}, not {method!r}")
+        raise DataError(
+            say(
+                "{method=} must be one of {names}, not {given!r}",
+                names=listed(METHODS, most=20),
+                given=method,
+            )
+        )
     confidence_level(confidence)
     whole_number(n_boot, argument="n_boot", least=0)
     least = int(np.ceil(2 / (1 - confidence) - 1 - 1e-9))
     if name != DEFAULT and least > n_boot:
         raise DataError(
-            f"method {name!r} at confidence {confidence:g} needs n_boot of at least {least} "
-            f"(better 2000), not {n_boot}"
+            say(
+                "method {name!r} at confidence {confidence:g} needs n_boot of at least "
+                "{least} (better 2000), not {n_boot}",
+                name=name,
+                confidence=confidence,
+                least=least,
+                n_boot=n_boot,
+            )
         )
 
 
