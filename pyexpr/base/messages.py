@@ -38,6 +38,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from pyexpr.base.errors import counted
@@ -304,6 +305,18 @@ def say(text: str, /, *, r: str | None = None, report: str | None = None, **valu
     'confidence= must be between 0 and 1, not 95'
     """
     return Message(Template("", text, report, r), values)
+
+
+def kind_of(value: object) -> str:
+    """Return what a value is for a sentence that R users read, too: "a number", "a list"."""
+    if value is None or isinstance(value, bool):
+        return say("{value!r}", value=value)
+    if isinstance(value, Real):
+        return "a number"
+    kinds: dict[type, str] = {
+        str: "text", list: "a list", tuple: "a list", dict: "a mapping", set: "a set",
+    }  # fmt: skip
+    return kinds.get(type(value), type(value).__name__)
 
 
 def joined(texts: Iterable[str], by: str = "; ") -> str:

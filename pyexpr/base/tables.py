@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import ColumnError, DataError, have, kind_of, listed, near_names
+from pyexpr.base.errors import ColumnError, DataError, have, listed, near_names
 from pyexpr.base.foreign import as_column, as_pandas, single_column
-from pyexpr.base.messages import say
+from pyexpr.base.messages import kind_of, say
 
 if TYPE_CHECKING:
     import pandas as pd

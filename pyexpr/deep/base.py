@@ -305,7 +305,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         tuned: bool,
     ) -> tuple[tuple[Examples, NDArray[np.float64]], tuple[Examples, NDArray[np.float64]] | None]:
         """Return training and validation clips with their labels."""
-        groups = as_column(groups, argument="groups=")
+        groups = as_column(groups, argument=say("{groups=}"))
         subjects = None if groups is None else np.asarray(groups, dtype=object)
         if subjects is not None and subjects.shape != labels.shape:
             raise DataError(
@@ -326,13 +326,21 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         if self.patience is None and not tuned:
             self.stopping_ = "none"
             return (examples, labels), None
-        need = "tuning (tune=)" if tuned else f"early stopping (patience={self.patience})"
+        need = (
+            say("tuning ({tune=})")
+            if tuned
+            else say("early stopping ({patience=})", patience=self.patience)
+        )
         if subjects is None:
             raise DataError(
-                f"{need} needs clips of other subjects to judge by: give validation=(X, y), or "
-                "groups= (the subject of each clip), of which some are then held out (in "
-                "scikit-learn's cross_val_predict by params={'groups': subjects})"
-                + ("" if tuned else "; or patience=None to train all max_epochs")
+                say(
+                    "{need} needs clips of other subjects to judge by: give "
+                    "{call validation=(X, y)}, or {groups=} (the subject of each clip), of which "
+                    "some are then held out (in scikit-learn's cross_val_predict by "
+                    "params={{'groups': subjects}}){or_all}",
+                    need=need,
+                    or_all="" if tuned else say("; or {patience=None} to train all max_epochs"),
+                )
             )
         names, rank = _shuffled_subjects(subjects, self.seed)
         if names < 2:

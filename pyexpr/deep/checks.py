@@ -57,9 +57,12 @@ def combinations(
     grid = paper if isinstance(tune, str) and tune == "paper" and paper else tune
     if not isinstance(grid, Mapping):
         raise DataError(
-            "tune= must be None, a mapping of parameters to values to try"
-            + (", or 'paper'" if paper else "")
-            + f", not {tune!r}"
+            say(
+                "{tune=} must be {value None}, a mapping of parameters to values to try{paper}, "
+                "not {given!r}",
+                paper=", or 'paper'" if paper else "",
+                given=tune,
+            )
         )
     for name, values in grid.items():
         if name not in tunable:

@@ -113,7 +113,7 @@ def memory_told(batch_size: int, place: Place) -> Iterator[None]:
             raise
         where = "this computer" if place.kind == "cpu" else f"the device {str(place.device)!r}"
         mend = (
-            f"try batch_size={batch_size // 2}"
+            say("try {batch_size=}", batch_size=batch_size // 2)
             if batch_size > 1
             else "a batch of one clip is the least: use a smaller model or shorter clips"
         )

@@ -24,8 +24,8 @@ _OTHERS = (
     (r"==", "is a constraint (==)", "give both parameters one label instead"),
     (r"<~", "has a formative construct (<~)", "only =~, ~~ and ~ 1 are understood"),
     (r"[<>]", "is an inequality", "leave it out; an inadmissible solution is said"),
-    (r"\|", "has thresholds (|)", "name the ordered indicators with ordered= instead"),
-    (r"^\s*(level|group|class)\s*:", "begins a block", "use group= or cluster= instead"),
+    (r"\|", "has thresholds (|)", say("name the ordered indicators with {ordered=} instead")),
+    (r"^\s*(level|group|class)\s*:", "begins a block", say("use {group=} or {cluster=} instead")),
     (r":|%", "is not understood", "only =~, ~~ and ~ 1 are"),
 )
 _CALLS = {
@@ -67,8 +67,13 @@ def parse_model(model: Any) -> MeasurementModel:
         parsed = MeasurementModel(tuple(_from_mapping(model)))
     else:
         raise DataError(
-            "model must be a dictionary of factors, such as {'expressiveness': ['response', "
-            f"'emotion', 'motion']}}, or lavaan syntax, not {type(model).__name__}"
+            say(
+                "model must be a dictionary of factors, such as {{'expressiveness': ['response', "
+                "'emotion', 'motion']}}, or lavaan syntax, not {kind}",
+                r="model must be a list of factors, such as list(expressiveness = c('response', "
+                "'emotion', 'motion')), or lavaan syntax, not {kind}",
+                kind=type(model).__name__,
+            )
         )
     _check(parsed)
     return parsed
@@ -166,7 +171,14 @@ def _tokens(statement: str) -> list[tuple[str, str]]:
     bare = re.sub(r"`[^`]*`|\"[^\"]*\"|'[^']*'", "", statement)
     for pattern, what, instead in _OTHERS:
         if re.search(pattern, bare):
-            raise DataError(f"the model statement {statement!r} {what}: {instead}")
+            raise DataError(
+                say(
+                    "the model statement {statement:label} {what}: {instead}",
+                    statement=statement,
+                    what=what,
+                    instead=instead,
+                )
+            )
     tokens: list[tuple[str, str]] = []
     at = 0
     while at < len(statement):

@@ -346,8 +346,8 @@ def human_baseline(
 
 def _checked_loadings(loadings: Any) -> dict[str, float]:
     if not isinstance(loadings, Mapping):
-        frame = as_frame(loadings, what="loadings=")
-        require_columns(frame, ["indicator", "loading"], what="loadings=")
+        frame = as_frame(loadings, what=say("{loadings=}"))
+        require_columns(frame, ["indicator", "loading"], what=say("{loadings=}"))
         doubled = frame["indicator"][frame["indicator"].duplicated()]
         if len(doubled):
             raise DataError(

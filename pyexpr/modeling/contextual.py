@@ -274,8 +274,10 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if self.context is None:
             fitted_with = bool(getattr(self, "estimators_", None))
             if context is None and required and fitted_with:
-                raise DataError(f"the contexts of {what} are missing: give context=values")
-            context = as_column(context, argument="context=")
+                raise DataError(
+                    say("the contexts of {what} are missing: give {call context=values}", what=what)
+                )
+            context = as_column(context, argument=say("{context=}"))
             values = None if context is None else _labels(context)
             if values is not None and values.shape != (X.shape[0],):
                 raise DataError(
@@ -338,8 +340,8 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def _rows(
         self, X: Any, y: Any, context: Any, y_pooled: Any, groups: Any, *, what: str
     ) -> _Rows:
-        y, y_pooled = as_values(y, argument="y"), as_values(y_pooled, argument="y_pooled=")
-        groups = None if groups is None else single_column(groups, argument="groups=")
+        y, y_pooled = as_values(y, argument="y"), as_values(y_pooled, argument=say("{y_pooled=}"))
+        groups = None if groups is None else single_column(groups, argument=say("{groups=}"))
         features, values = self._divide(X, context, what=what, required=False)
         if y_pooled is not None and values is None:
             raise DataError(say("{y_pooled=} without contexts: give the pooled model's label as y"))

@@ -165,7 +165,7 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
         ratios = _checked_grid(self.l1_ratio, "l1_ratio", high=1.0)
         held_out = None
         if validation is not None:
-            given = (as_values(part, argument="validation=") for part in validation)
+            given = (as_values(part, argument=say("{validation=}")) for part in validation)
             held_out = validate_data(self, *given, y_numeric=True, dtype=np.float64, reset=False)
 
         scaled = _Scaled(features, label)
@@ -213,7 +213,9 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
         """Return the RMSE of each pair over all rows, each predicted from other subjects."""
         folds = whole_number(self.n_folds, argument="n_folds", least=2)
         subjects = (
-            np.arange(len(y)) if groups is None else single_column(groups, argument="groups=")
+            np.arange(len(y))
+            if groups is None
+            else single_column(groups, argument=say("{groups=}"))
         )
         if np.shape(subjects) != y.shape:
             raise DataError(

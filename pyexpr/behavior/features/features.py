@@ -326,8 +326,11 @@ def features_of_recordings(
 def _schedule(schedule: Any, every: float | None) -> Schedule:
     if (schedule is None) == (every is None):
         raise DataError(
-            "give either schedule= (segments per context, such as schedules.BP4D_PLUS) or every= "
-            "(seconds per clip)" + (", not both" if schedule is not None else "")
+            say(
+                "give either {schedule=} (segments per context, such as "
+                "{call schedules.BP4D_PLUS}) or {every=} (seconds per clip){both}",
+                both=", not both" if schedule is not None else "",
+            )
         )
     if every is not None:
         return Schedule.every(every)

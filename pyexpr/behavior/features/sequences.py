@@ -305,9 +305,12 @@ def _other_columns(piece: _Piece, first: _Piece) -> str:
         )
         if names
     ]
-    return (
-        f"{piece.counts['openface']!r} has other columns than {first.counts['openface']!r}: it "
-        f"{' and '.join(said)}; choose columns= that all recordings have"
+    return say(
+        "{path:label} has other columns than {first:label}: it {what}; choose {columns=} that all "
+        "recordings have",
+        path=piece.counts["openface"],
+        first=first.counts["openface"],
+        what=" and ".join(said),
     )
 
 

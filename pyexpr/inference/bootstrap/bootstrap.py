@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 _FAR_APART = 1.5
 # With fewer clusters the two differ for any statistic.
 _FEWEST = 12
-NOTHING_TESTED = (
-    "adjust judges tests together, and there are none: nothing was tested; ask for "
-    "null=, the value to test against"
+NOTHING_TESTED = say(
+    "adjust judges tests together, and there are none: nothing was tested; ask for {null=}, the "
+    "value to test against"
 )
 # Replicates that tell a standard deviation to a tenth.
 _ENOUGH = 100

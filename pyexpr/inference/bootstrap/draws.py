@@ -300,7 +300,7 @@ def _compiled(
         raise DataError(
             say("a compiled statistic gets arrays: name them, in order, as {columns=['y', 'p']}")
         )
-    names = checked_names(columns, argument="columns=")
+    names = checked_names(columns, argument=say("{columns=}"))
     if not names:
         raise DataError(
             say("{columns=} must name at least one column for a compiled statistic to read")
@@ -363,6 +363,7 @@ def named_values(found: float | Mapping[str, float]) -> tuple[NDArray[np.float64
         raise DataError(
             say(
                 "a statistic must return a number or a mapping of names to numbers, not {found!r}",
+                r="a statistic must return a number or numbers with names, not {found!r}",
                 found=found,
             )
         ) from None

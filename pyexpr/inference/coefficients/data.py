@@ -236,7 +236,7 @@ def _selected(rows: ArrayLike | None, frame: pd.DataFrame) -> NDArray[np.bool_]:
     refuse_another_order(rows, frame, argument="rows", what=_TABLE)
     if rows is None:
         return np.ones(n, dtype=bool)
-    chosen = np.asarray(as_column(rows, argument="rows="))
+    chosen = np.asarray(as_column(rows, argument=say("{rows=}")))
     if chosen.dtype != bool or chosen.shape != (n,):
         raise DataError(
             say(

@@ -67,7 +67,7 @@ class Predictions:
             raise DataError("a model needs at least one column of predictions")
         object.__setattr__(self, "values", values)
         if self.truth is not None:
-            truth = checked_names(self.truth, argument="truth= of Predictions")
+            truth = checked_names(self.truth, argument=say("{truth=} of Predictions"))
             if isinstance(self.truth, str):
                 truth *= len(values)
             if len(truth) != len(values):
@@ -80,7 +80,7 @@ class Predictions:
 
 def checked_metrics(metrics: Iterable[str]) -> tuple[str, ...]:
     """Return the names of the metrics, each once."""
-    names = checked_names(metrics, argument="metrics=")
+    names = checked_names(metrics, argument=say("{metrics=}"))
     for name in names:
         if name not in METRICS:
             raise DataError(f"there is no metric {name!r}; {near_names(name, METRICS)}")
@@ -164,14 +164,16 @@ def _named_models(
         named = {}
         for name, item in predictions.items():
             if not isinstance(item, Predictions):
-                item = Predictions(checked_names(item, argument=f"predictions= of {name!r}"))
+                item = Predictions(
+                    checked_names(item, argument=say("{predictions=} of {name:label}", name=name))
+                )
             if str(name) in named:
                 raise DataError(say("{predictions=} names {name!r} more than once", name=str(name)))
             named[str(name)] = item
     else:
         names = checked_names(
             predictions,
-            argument="predictions=",
+            argument=say("{predictions=}"),
             hint="; or hand over a mapping {model: columns or Predictions}",
         )
         doubled = [name for name in dict.fromkeys(names) if names.count(name) > 1]

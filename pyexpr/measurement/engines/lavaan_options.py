@@ -12,9 +12,11 @@ from pyexpr.base.messages import say
 
 # What is set here, and what to use instead. In lavaan's older spelling, with dots.
 _OURS = {
-    "model": "model=", "data": "data=", "ordered": "ordered=", "group": "group=",
-    "cluster": "cluster=", "estimator": "estimator=", "missing": "missing=",
-    "group.equal": "invariance()", "group.partial": "invariance(free=)",
+    **{
+        name: say("{@name=}", name=name)
+        for name in ("model", "data", "ordered", "group", "cluster", "estimator", "missing")
+    },
+    "group.equal": "invariance()", "group.partial": say("{free=} of invariance()"),
     "std.lv": "'f ~~ NA*f' or a loading fixed at 1 in the model",
 }  # fmt: skip
 _FIXED = frozenset(
@@ -43,7 +45,9 @@ def checked_options(options: Any) -> dict[str, Any]:
         raise DataError(
             say(
                 "{lavaan_options=} must be a dictionary of options of lavaan's cfa(), "
-                "such as {{'orthogonal': {value True}}}"
+                "such as {{'orthogonal': True}}",
+                r="{lavaan_options=} must be a list of options of lavaan's cfa(), such as "
+                "list(orthogonal = TRUE)",
             )
         )
     return {str(name): _checked(str(name), value) for name, value in options.items()}

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from pyexpr.base.foreign import FrameLike
 
 _NOT_TAKEN = {
-    "stratify": "the variance of targets between subjects is of one population, and would be "
-    "another in every stratum; by= analyses groups of subjects alone",
+    "stratify": say(
+        "the variance of targets between subjects is of one population, and would be another in "
+        "every stratum; {by=} analyses groups of subjects alone"
+    ),
     "adjust": NOT_JUDGED_TOGETHER,
     "n_threads": "replicates are made from sums per subject, in a moment and in one thread",
     "progress": "replicates are made from sums per subject, in a moment",

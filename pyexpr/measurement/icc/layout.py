@@ -375,9 +375,11 @@ def _doubled_text(
         for i in twice[:5]
     )
     more = f"; and {len(twice) - 5} more" if len(twice) > 5 else ""
-    return (
-        f"a rater may rate a target once, but these are rated more often: {shown}{more}; "
-        "remove the repeats, or name in targets= what tells them apart"
+    return say(
+        "a rater may rate a target once, but these are rated more often: {shown}{more}; remove "
+        "the repeats, or name in {targets=} what tells them apart",
+        shown=shown,
+        more=more,
     )
 
 
@@ -426,9 +428,11 @@ def groups_of(
         taken = [name for name in dict.fromkeys(chosen) if name in (*names, cluster)]
         if doubled or taken:
             raise DataError(
-                f"ratings= names {listed(doubled or taken)} "
-                + ("more than once" if doubled else "which by= or cluster= names too")
-                + ": each rater's column counts once"
+                say(
+                    "{ratings=} names {names} {how}: each rater's column counts once",
+                    names=listed(doubled or taken),
+                    how="more than once" if doubled else say("which {by=} or {cluster=} names too"),
+                )
             )
         if len(chosen) == 1:
             raise DataError(
