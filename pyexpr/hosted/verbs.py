@@ -76,7 +76,7 @@ def do_cfa(data: Any, model: Any, **options: Any) -> dict[str, Any]:
     from pyexpr.measurement.factor.cfa import cfa
 
     fit = cfa(data, model, **options)
-    return described(fit) | {"messages": list(fit.messages)} | _as_lavaan_has_it(fit)
+    return described(fit) | {"messages": [in_r(text) for text in fit.messages]} | _as_lavaan_has_it(fit)
 
 
 def _as_lavaan_has_it(fit: CFAResult) -> dict[str, Any]:
@@ -84,7 +84,8 @@ def _as_lavaan_has_it(fit: CFAResult) -> dict[str, Any]:
     from pyexpr.measurement.factor.moments import free_parameters, group_moments
 
     names, estimates = free_parameters(fit.output)
-    groups = [asdict(group_moments(fit, code)) for code in range(len(fit.labels))]
+    found = [group_moments(fit, code) for code in range(len(fit.labels))]
+    groups = [asdict(group) | {"reason": in_r(group.reason)} for group in found]
     return {
         "free": {"names": names, "estimate": estimates, "vcov": fit.output.vcov},
         "indicators": list(fit.model.indicators),
