@@ -276,8 +276,9 @@ def _mend(header: list[str], record: list[str], *, every: bool) -> str:
 
 
 def _unclosed(place: str, line: int, error: csv.Error) -> DataError:
-    said = str(error)
-    if "expected after" in said:
+    # Of Python's csv, which has no codes.
+    theirs = str(error)
+    if "expected after" in theirs:
         return DataError(
             f"{place}: in the row that begins in line {line} text follows a closing quotation "
             'mark; within a quoted text write "" for each quotation mark'

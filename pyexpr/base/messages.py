@@ -74,13 +74,14 @@ def slots_of(text: str) -> tuple[str | Slot, ...]:
     """  # noqa: E501
     parts: list[str | Slot] = []
     end = 0
-    for found in _FIELD.finditer(text):
-        parts.append(text[end : found.start()])
-        parts.append(found[0][0] if found[1] is None else _slot(found[1]))
-        end = found.end()
-    parts.append(text[end:])
-    if any(isinstance(part, str) and part not in "{}" and set("{}") & set(part) for part in parts):
-        raise ValueError(f"a brace is open in {text!r}")
+    for found in [*_FIELD.finditer(text), None]:
+        between = text[end : found.start() if found else None]
+        if "{" in between or "}" in between:
+            raise ValueError(f"a brace is open in {text!r}")
+        parts.append(between)
+        if found:
+            parts.append(found[0][0] if found[1] is None else _slot(found[1]))
+            end = found.end()
     return tuple(part for part in parts if part != "")
 
 

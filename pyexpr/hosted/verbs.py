@@ -76,7 +76,8 @@ def do_cfa(data: Any, model: Any, **options: Any) -> dict[str, Any]:
     from pyexpr.measurement.factor.cfa import cfa
 
     fit = cfa(data, model, **options)
-    return described(fit) | {"messages": [in_r(text) for text in fit.messages]} | _as_lavaan_has_it(fit)
+    messages = [in_r(text) for text in fit.messages]
+    return described(fit) | {"messages": messages} | _as_lavaan_has_it(fit)
 
 
 def _as_lavaan_has_it(fit: CFAResult) -> dict[str, Any]:

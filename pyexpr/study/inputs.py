@@ -67,11 +67,11 @@ class Inputs:
     def notes(self) -> tuple[str, ...]:
         """Return what `unmatched` holds, a sentence for each reason."""
         found: list[str] = []
-        for reason, rows in self.unmatched.groupby("reason", sort=False):
+        for _, rows in self.unmatched.groupby("reason", sort=False):
             pairs = rows[["subject", "context"]].drop_duplicates()
             names = [" / ".join(pair) for pair in pairs.itertuples(index=False)]
             many = counted(len(names), "subject / context pair", "was", "were")
-            found.append(_LEFT_OUT(many=many, reason=reason, names=listed(names)))
+            found.append(_LEFT_OUT(many=many, reason=rows["reason"].iloc[0], names=listed(names)))
         return tuple(found)
 
 

@@ -45,8 +45,8 @@ def hosted_by_r() -> bool:
     """
     if registered():
         return True
-    said = os.environ.get("R_SESSION_INITIALIZED", "")
-    marks = said.replace(",", ":").replace(";", ":").split(":")
+    started = os.environ.get("R_SESSION_INITIALIZED", "")
+    marks = started.replace(",", ":").replace(";", ":").split(":")
     return any(mark.strip().lower() == f"pid={os.getpid()}" for mark in marks)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from pyexpr.base.messages import says
+from pyexpr.base.messages import message_column, says
 from pyexpr.base.tables import require_columns
 from pyexpr.report.tables.display import DisplayTable
 from pyexpr.words.frames import in_order, records
@@ -88,6 +88,9 @@ def left_out_table(
         .agg(clips=("clip", "count"), subjects=("subject", "nunique"))
         .reset_index()
     )
+    # Grouping by text keeps the words alone.
+    known = {text: text for text in frame["reason"]}
+    counts["reason"] = message_column(known[text] for text in counts["reason"])
     counts["early"] = [says(reason, NO_RECORDING, NO_RATINGS) for reason in counts["reason"]]
     divided = bool(counts["early"].any())
     contexts = label_names(in_order(counts["context"]), names)
