@@ -142,9 +142,9 @@ class Voice:
         """Return a value as code."""
         return repr(value)
 
-    def label(self, text: str) -> str:
-        """Return a text of the user."""
-        return repr(text)
+    def label(self, value: Any) -> str:
+        """Return what the user calls something, by text or by a number."""
+        return self.code(value)
 
     def model(self, name: str) -> str:
         """Return a model's name."""
@@ -391,7 +391,7 @@ class Shown(str):
 
 
 def _is_code(slot: str | Slot) -> TypeGuard[Slot]:
-    return isinstance(slot, Slot) and slot.kind in {"code", "option"}
+    return isinstance(slot, Slot) and slot.kind in {"code", "label", "option"}
 
 
 def _plain(value: Any, as_code: bool) -> Any:
@@ -400,7 +400,7 @@ def _plain(value: Any, as_code: bool) -> Any:
         return value
     if isinstance(value, str):
         return str(value)
-    if getattr(value, "ndim", None) == 0:
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
         # A number or a truth value of NumPy.
         return _plain(value.item(), as_code)
     if type(value) in (list, tuple):
@@ -434,7 +434,7 @@ def _filled(slot: Slot, values: Mapping[str, Any], voice: Voice) -> str:
         noun, one, several = [*(part.strip() for part in slot.text.split(",")), "", ""][:3]
         return voice.count(value, noun, one, several)
     say_value: Callable[[Any], str] = getattr(voice, slot.kind)
-    return say_value(value if slot.kind in {"code", "p"} else str(value))
+    return say_value(value if slot.kind in {"code", "label", "p"} else str(value))
 
 
 def _option(slot: Slot, values: Mapping[str, Any], voice: Voice) -> str:

@@ -46,6 +46,8 @@ NONE = Template("none", "there is nothing")()
         ("{a:count target, is, are}", {"a": 3}, "3 targets are", "3 clips are"),
         ("{thing targets}", {}, "targets", "clips"),
         ("{a:label}", {"a": "target"}, "'target'", "'target'"),
+        ("{a:label}", {"a": np.int64(3)}, "3", "3"),
+        ("{a}", {"a": np.dtype(bool)}, "bool", "bool"),
         ("{a:model} {b:model}", {"a": "lstm", "b": "x"}, "'lstm' 'x'", "OpenFace-LSTM 'x'"),
         ("{a:metric} {b:metric}", {"a": "r2", "b": "bca"}, "r2 bca", "R² BCa"),
         ("{a!r} {b!r}", {"a": "it's", "b": None}, '"it\'s" None', '"it\'s" None'),
