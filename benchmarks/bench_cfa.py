@@ -109,7 +109,8 @@ def run() -> list[dict[str, Any]]:
         return bootstrap_cfa(frame, MODEL, cluster="subject", n_boot=REPLICATES).tidy()
 
     def tests() -> Any:
-        return invariance(frame, MODEL, group="context", cluster="subject", engine="native").tidy()
+        found = invariance(frame, MODEL, context="context", cluster="subject", engine="native")
+        return found.tidy()
 
     ours = native().loadings()["loading"].to_numpy()
     lavaan_ms, replicate_ms, loadings = by_lavaan(frame)

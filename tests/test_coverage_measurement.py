@@ -30,7 +30,7 @@ def test_p_values_are_those_of_invariance(study: ModuleType) -> None:
         table = table.assign(context=data["context"], subject=data["subject"])
         ours.append(
             invariance(
-                table, {"f": ["x1", "x2", "x3"]}, group="context", cluster="subject",
+                table, {"f": ["x1", "x2", "x3"]}, context="context", cluster="subject",
                 engine="rpy2",
             ).tidy().set_index("level")
         )  # fmt: skip

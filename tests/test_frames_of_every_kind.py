@@ -151,7 +151,7 @@ def coefficients(kind: Kind) -> Any:
 
 def splits(kind: Kind) -> Any:
     subjects, tasks = kind.column(CLIPS["subject"]), kind.column(CLIPS["task"])
-    split = px.split_subjects(subjects, contexts=tasks, seed=3)
+    split = px.split_subjects(subjects, context=tasks, seed=3)
     folds = px.subject_folds(subjects, 4)
     split.check(train=kind.column(CLIPS["subject"][split.part(CLIPS["subject"]) == "train"]))
     return [split.tidy(), split.part(subjects), folds]
@@ -166,7 +166,7 @@ def measures(kind: Kind) -> Any:
 
 
 def factor_scores(kind: Kind) -> Any:
-    fit = px.cfa(kind.table(CLIPS), ITEMS, group="task", engine="native")
+    fit = px.cfa(kind.table(CLIPS), ITEMS, context="task", engine="native")
     new = CLIPS[["x0", "x1", "x2", "task"]][:9]
     return [fit.tidy(), fit.scores(), fit.scores(kind.table(new))]
 
@@ -209,7 +209,7 @@ def figures(kind: Kind) -> Any:
         {"model": ["a", "b"], "metric": "rmse", "context": "all", "estimate": [1.0, 2.0],
          "conf_low": [0.5, 1.0], "conf_high": [2.0, 3.0]}
     )  # fmt: skip
-    numbers = px.icc(RATINGS, **LONG, by=["context", "question"], form="ICC(2,k)").tidy()
+    numbers = px.icc(RATINGS, **LONG, context=["context", "question"], form="ICC(2,k)").tidy()
     shown = COMPLETE.assign(context=COMPLETE["task"], evaluated=COMPLETE["task"])
     return [
         drawn(px.learning_figure(kind.table(history))),
@@ -225,17 +225,17 @@ def drawn(figure: Any) -> bytes:
 
 
 FUNCTIONS: dict[str, Callable[[Kind], Any]] = {
-    "icc": lambda k: px.icc(k.table(RATINGS), **LONG, by="question"),
+    "icc": lambda k: px.icc(k.table(RATINGS), **LONG, context="question"),
     "icc of a wide table": lambda k: px.icc(k.table(CLIPS[["x0", "x1", "x2"]])),
     "cfa": lambda k: px.cfa(
-        k.table(CLIPS), ITEMS, group=k.column(CLIPS["task"]), engine="native"
+        k.table(CLIPS), ITEMS, context=k.column(CLIPS["task"]), engine="native"
     ),
     "scores": factor_scores,
     "invariance": lambda k: px.invariance(
-        k.table(CLIPS), ITEMS, group="sex", cluster=k.column(CLIPS["subject"]), engine="rpy2"
+        k.table(CLIPS), ITEMS, context="sex", cluster=k.column(CLIPS["subject"]), engine="rpy2"
     ),
     "bootstrap_cfa": lambda k: px.bootstrap_cfa(
-        k.table(CLIPS), ITEMS, cluster=k.column(CLIPS["subject"]), group="sex", n_boot=60
+        k.table(CLIPS), ITEMS, cluster=k.column(CLIPS["subject"]), context="sex", n_boot=60
     ),
     "compare_models": compare,
     "compare_models by columns": lambda k: compare(
@@ -343,7 +343,7 @@ def test_a_table_where_one_column_is_wanted_is_refused_in_a_sentence(table):
     calls = (
         lambda: px.split_subjects(table),
         lambda: px.subject_folds(table, 2),
-        lambda: px.split_subjects([1, 2, 3, 4], contexts=table),
+        lambda: px.split_subjects([1, 2, 3, 4], context=table),
         lambda: px.split_subjects([1, 2, 3, 4]).part(table),
         lambda: px.ElasticNetRegressor().fit(X, y, groups=table),
         lambda: px.ContextualRegressor(context="c").fit(X.assign(c="a"), y, groups=table),

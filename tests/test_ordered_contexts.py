@@ -78,12 +78,12 @@ def test_models_icc_and_factor_models(table: pd.DataFrame) -> None:
         fitted.predict(table[["task", "x", "u"]]),
         values.predict(table[["x", "u"]], context=table["task"]),
     )
-    factor = px.cfa(table, {"f": ["a", "b", "c"]}, group="task", engine="native")
+    factor = px.cfa(table, {"f": ["a", "b", "c"]}, context="task", engine="native")
     assert factor.tidy()["task"].unique().tolist() == LEVELS
     ratings = table.assign(clip=np.arange(240) // 3 * 3 + 0, rater=np.tile([1, 2, 3], 80))
     ratings["task"] = ratings["task"].to_numpy()[np.arange(240) // 3]
     ratings["task"] = pd.Categorical(ratings["task"], categories=LEVELS, ordered=True)
-    found = px.icc(ratings, targets="clip", raters="rater", ratings="y", by="task")
+    found = px.icc(ratings, targets="clip", raters="rater", ratings="y", context="task")
     assert found.tidy()["task"].unique().tolist() == LEVELS
 
 

@@ -31,7 +31,7 @@ CALLS: dict[str, Callable[..., Any]] = {
         TABLE, MODEL, cluster="subject", **options
     ),
     "invariance": lambda **options: px.invariance(
-        TABLE, MODEL, group="context", cluster="subject", engine="native", **options
+        TABLE, MODEL, context="context", cluster="subject", engine="native", **options
     ),
     "context_coefficients": lambda **options: px.context_coefficients(
         TABLE[["x1", "x2"]], TABLE["x0"], context=TABLE["context"], cluster=TABLE["subject"],

@@ -53,7 +53,7 @@ def ratings(contexts):
 
 
 def icc(contexts, **options):
-    settings = {"targets": "clip", "raters": "rater", "ratings": "score", "by": ["context"]}
+    settings = {"targets": "clip", "raters": "rater", "ratings": "score", "context": ["context"]}
     return px.icc(ratings(contexts), **(settings | options))
 
 
@@ -68,7 +68,7 @@ def indicators():
 MODEL = {"face": ["anger", "joy_1", "joy_2"]}
 
 
-def test_icc_has_a_row_per_group():
+def test_icc_has_a_row_per_context():
     found = icc(["calm", "pain"], form="ICC(1,1)")
     (axes,) = found.plot().axes
     tidy = found.tidy()
@@ -90,7 +90,7 @@ def test_no_label_is_cut(contexts, width):
 def test_a_legend_that_is_wider_than_the_figure_is_wrapped_and_takes_no_room_of_the_rows():
     table = ratings(["calm", "pain"]).assign(subject=lambda rows: rows["clip"] % 6)
     found = px.icc(
-        table, targets=["subject", "clip"], raters="rater", ratings="score", by=["context"],
+        table, targets=["subject", "clip"], raters="rater", ratings="score", context=["context"],
         cluster="subject",
     )  # fmt: skip
     assert found.tidy().method.nunique() == 2  # one method's name holds a comma
@@ -117,7 +117,7 @@ def test_reasons_stand_in_place_of_missing_values():
     frame = ratings(["calm", "flat"])
     frame.loc[frame.context == "flat", "score"] = 3.0
     found = px.icc(
-        frame, targets="clip", raters="rater", ratings="score", by=["context"], form="ICC(1,1)"
+        frame, targets="clip", raters="rater", ratings="score", context=["context"], form="ICC(1,1)"
     )
     (axes,) = found.plot().axes
     assert "all ratings are equal" in [text.get_text() for text in axes.texts]
@@ -125,7 +125,7 @@ def test_reasons_stand_in_place_of_missing_values():
     assert [text.get_text() for text in panels[1].texts] == ["all ratings are equal"]
 
 
-def test_d_study_is_a_line_per_group():
+def test_d_study_is_a_line_per_context():
     plan = px.d_study(icc(["calm", "pain"], form="ICC(1,k)"), raters=[1, 4, 10])
     for axes, (_, rows) in zip(plan.plot().axes, plan.tidy().groupby("context"), strict=True):
         (line,) = axes.get_lines()
@@ -141,7 +141,7 @@ def test_the_interval_of_a_published_icc():
 
 
 def test_loadings_by_group():
-    fit = px.cfa(indicators(), MODEL, group="context", engine="native")
+    fit = px.cfa(indicators(), MODEL, context="context", engine="native")
     wanted = fit.standardized().query("op == '=~'")
     figure = fit.plot(names={"joy_1": "Joy, first"})
     inside(figure)
@@ -162,7 +162,7 @@ def test_refits_and_contrasts():
     np.testing.assert_array_equal(drawn(axes)[1], wanted[["conf_low", "conf_high"]])
     with pytest.raises(px.errors.DataError, match="quantities= names 'loadings'; there are"):
         refits.plot(quantities=["loadings"])
-    found = px.invariance(table, MODEL, group="context", cluster="subject", engine="native")
+    found = px.invariance(table, MODEL, context="context", cluster="subject", engine="native")
     wanted = found.contrasts()
     figure = found.plot()
     inside(figure)

@@ -102,18 +102,18 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], list[Any]]]] = {
         ),
         lambda found: [found.adjust("holm"), found.contrasts()],
     ),
-    "cfa": (lambda: px.cfa(table(), MODEL, group="task", engine="native"), after_cfa),
+    "cfa": (lambda: px.cfa(table(), MODEL, context="task", engine="native"), after_cfa),
     "bootstrap_cfa": (
         lambda: px.bootstrap_cfa(table(), MODEL, cluster="subject", n_boot=99),
         lambda found: [found.interval(method="percentile", confidence=0.9), found.extend(20)],
     ),
     "invariance": (
-        lambda: px.invariance(table(), MODEL, group="task", cluster="subject", engine="native"),
+        lambda: px.invariance(table(), MODEL, context="task", cluster="subject", engine="native"),
         lambda found: [found.contrasts(), found.estimates(), found.glance()],
     ),
     "icc": (
         lambda: px.icc(
-            ratings(), targets="clip", raters="rater", ratings="score", by="task",
+            ratings(), targets="clip", raters="rater", ratings="score", context="task",
             cluster="subject",
         ),
         lambda found: [px.d_study(found, raters=[1, 4]), found.counts(), found.mean_reliability()],

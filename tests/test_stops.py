@@ -35,7 +35,7 @@ CALLS: dict[str, Callable[[Path], Any]] = {
     ),
     "cfa": lambda _: px.cfa(TABLE, MODEL, engine="native"),
     "invariance": lambda _: px.invariance(
-        TABLE, MODEL, group="context", cluster="subject", engine="native"
+        TABLE, MODEL, context="context", cluster="subject", engine="native"
     ),
     "bootstrap_cfa": lambda _: px.bootstrap_cfa(TABLE, MODEL, cluster="subject", n_boot=40),
     "compare_models": lambda _: px.compare_models(TABLE, **PAIR),

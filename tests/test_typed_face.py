@@ -25,7 +25,7 @@ for table in (ratings, pl.from_pandas(ratings), pl.from_pandas(ratings).lazy(),
     result = px.icc(table, targets="clip", ratings="score")
 reveal_type(px.icc(ratings))
 reveal_type(px.compare_models)
-fit = px.cfa(ratings, {"f": ["a", "b", "c"]}, group="context", cluster=ratings["clip"])
+fit = px.cfa(ratings, {"f": ["a", "b", "c"]}, context="context", cluster=ratings["clip"])
 reveal_type(fit.scores())
 px.icc(42)
 px.icc(ratings, colour="blue")

@@ -24,7 +24,7 @@
 #' @name autoplot.pyexpr_result
 #' @examplesIf pyexpr::pyexpr_available() && requireNamespace("ggplot2", quietly = TRUE)
 #' library(ggplot2)
-#' autoplot(icc(ratings, c(subject, context, clip), score, by = question, cluster = subject))
+#' autoplot(icc(ratings, c(subject, context, clip), score, context = question, cluster = subject))
 NULL
 
 #' @rdname autoplot.pyexpr_result
@@ -121,11 +121,11 @@ autoplot.pyexpr_invariance <- function(object, ...) {
   told$methods <- character()
   range_plot(in_order(table, c("contrast", "differs")), "term", told,
     hollow = table$freed | without_interval(table),
-    hollow_is = if (any(table$freed)) "free in every group" else "no interval") + zero_line() +
+    hollow_is = if (any(table$freed)) "free in every context" else "no interval") + zero_line() +
     ggplot2::facet_grid(ggplot2::vars(.data$contrast), ggplot2::vars(.data$differs),
       scales = "free_x", labeller = ggplot2::labeller(.rows = function(x) wrapped(x, 10),
         .cols = function(x) wrapped(x, 18))) +
-    ggplot2::labs(x = "Difference between groups", y = NULL)
+    ggplot2::labs(x = "Difference between contexts", y = NULL)
 }
 
 #' @rdname autoplot.pyexpr_result

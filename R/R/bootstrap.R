@@ -16,6 +16,8 @@
 #'   `"percentile"`, `"basic"`, `"normal"` or `"bca"`.
 #' @param progress Whether to show a bar.
 #' @param null Value to test; without one there is no p-value.
+#' @param adjust `NULL`, `"holm"` or `"max_t"`: judge all statistics together, as
+#'   [adjust_tests()] does later.
 #' @return An object with [tidy()][result-tables] (a row per statistic), `glance()`,
 #'   `autoplot()`, [replicates()], [boot_interval()], [adjust_tests()], [boot_extend()] and `influence()`.
 #' @export
@@ -25,8 +27,8 @@
 #' }
 #' cluster_bootstrap(clips, slope, cluster = subject, n_boot = 199, null = 0)
 cluster_bootstrap <- function(data, statistic, cluster, n_boot = 2000, method = NULL,
-                              confidence = 0.95, null = NULL, stratify = NULL, seed = 0,
-                              progress = interactive()) {
+                              confidence = 0.95, null = NULL, stratify = NULL, adjust = NULL,
+                              seed = 0, progress = interactive()) {
   call <- rlang::current_env()
   cluster <- column(rlang::enquo(cluster), data, "cluster", call)
   stratify <- column(rlang::enquo(stratify), data, "stratify", call)
@@ -43,7 +45,7 @@ cluster_bootstrap <- function(data, statistic, cluster, n_boot = 2000, method = 
   found <- ask("cluster_bootstrap", list(
     table = table, `function` = token$id, cluster = cluster, n_boot = one(n_boot),
     method = one(method), confidence = one(confidence), null = one(null), stratify = stratify,
-    seed = one(seed), progress = flag(progress)
+    adjust = one(adjust), seed = one(seed), progress = flag(progress)
   ), call)
   new_result(found, "pyexpr_bootstrap", token = token, statistic = weighted, null = null)
 }

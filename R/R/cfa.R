@@ -14,7 +14,7 @@
 #'   named list of factors, `list(expressiveness = c(response, emotion, motion))`;
 #'   or lavaan syntax. Where a loading is fixed (`1*x`) the factor has the unit of its
 #'   first indicator, as in `lavaan::cfa()`.
-#' @param group Column: fit the model in every group separately.
+#' @param context Column of the contexts: fit the model in each of them separately.
 #' @param cluster Column of the subjects: standard errors that respect them.
 #' @param estimator `"ML"`, or `"MLR"` with robust standard errors. Ordered indicators
 #'   have `"WLSMV"`.
@@ -25,9 +25,9 @@
 #' @param confidence Level of the intervals.
 #' @param positive The indicator whose loading is to be positive in the model of the
 #'   whole sample, by default the first of each factor; with several factors one for
-#'   each, or a named list, `list(factor = indicator)`. Groups, and whatever is
+#'   each, or a named list, `list(factor = indicator)`. Contexts, and whatever is
 #'   refitted, are turned to agree with the whole sample.
-#' @param equal_loadings Hold the loadings of each factor equal, within each group; two
+#' @param equal_loadings Hold the loadings of each factor equal, within each context; two
 #'   indicators are then enough.
 #' @param ordered Indicators that are ordered categories, beside those that are ordered
 #'   factors; `TRUE` all, `FALSE` none. lavaan fits them by WLSMV: thresholds,
@@ -49,12 +49,13 @@
 #' # A table whose first column is the score, aligned with the rows
 #' cfa_scores(clips, c(response, emotion, motion))
 #' cfa_scores(fit, clips[1:3, ])
-fit_cfa <- function(data, model, group = NULL, cluster = NULL, estimator = "ML",
+fit_cfa <- function(data, model, context = NULL, cluster = NULL, estimator = "ML",
                     missing = "listwise", engine = "auto", confidence = 0.95, positive = NULL,
                     equal_loadings = FALSE, ordered = NULL, lavaan_options = NULL,
-                    factor = "expressiveness") {
+                    factor = "expressiveness", ...) {
   call <- rlang::current_env()
-  fit_model(data, rlang::enquo(model), rlang::enquo(group), rlang::enquo(cluster),
+  refuse_dots("fit_cfa", call)
+  fit_model(data, rlang::enquo(model), rlang::enquo(context), rlang::enquo(cluster),
     list(estimator = one(estimator), missing = one(missing), engine = one(engine),
       confidence = one(confidence), positive = positive_of(rlang::enquo(positive), data, call),
       equal_loadings = flag(equal_loadings),
@@ -84,17 +85,17 @@ options_of <- function(options, call) {
   dictionary(options)
 }
 
-fit_model <- function(data, model, group, cluster, options, factor, call) {
+fit_model <- function(data, model, context, cluster, options, factor, call) {
   spec <- model_of(model, data, factor, call)
-  group <- column(group, data, "group", call)
-  refuse_names_of_results(group, "group", call)
+  context <- column(context, data, "context", call)
+  refuse_names_of_results(context, "context", call)
   cluster <- column(cluster, data, "cluster", call)
-  used <- c(spec$columns, group, cluster)
+  used <- c(spec$columns, context, cluster)
   found <- ask("cfa", c(list(
-    data = table_node(data, used, call = call, labels = c(group, cluster)),
-    model = spec$node, group = group, cluster = cluster), options), call)
+    data = table_node(data, used, call = call, labels = c(context, cluster)),
+    model = spec$node, context = context, cluster = cluster), options), call)
   said <- as.character(found$messages)
-  result <- new_result(found, "pyexpr_cfa", data, group, columns = used, group = group)
+  result <- new_result(found, "pyexpr_cfa", data, context, columns = used, context = context)
   result$messages <- said
   with_parameters(result, found)
 }
@@ -124,7 +125,8 @@ model_of <- function(quo, data, factor, call) {
 #'   error, shrunken), as `lavaan::lavPredict()`; but a factor that measures other
 #'   factors alone, for which lavaan's Bartlett scores are 0, has those of the reduced form.
 #' @param allow_inadmissible Score a model with a negative variance all the same.
-#' @param ... Not used.
+#' @param ... Not used. What the column of contexts is called elsewhere, such as `group` or
+#'   `.by`, is an error that names `context`.
 #' @return `cfa_scores()`: a tibble, a row per row of the data: `score` (with several
 #'   factors `score_<factor>`), `se` (`NA` with ordered indicators, of which
 #'   `lavaan::lavPredict()` has none), and `reason`, which says why a score is `NA`.
@@ -134,13 +136,13 @@ cfa_scores <- function(x, ...) UseMethod("cfa_scores")
 
 #' @rdname fit_cfa
 #' @export
-cfa_scores.data.frame <- function(x, model, method = "bartlett", group = NULL, cluster = NULL,
-                                  estimator = "ML", missing = "listwise", engine = "auto",
+cfa_scores.data.frame <- function(x, model, method = "bartlett", context = NULL,
+                                  cluster = NULL,                                  estimator = "ML", missing = "listwise", engine = "auto",
                                   positive = NULL, equal_loadings = FALSE, ordered = NULL,
                                   factor = "expressiveness", allow_inadmissible = FALSE, ...) {
   call <- rlang::current_env()
-  rlang::check_dots_empty(call = call)
-  fit <- fit_model(x, rlang::enquo(model), rlang::enquo(group), rlang::enquo(cluster),
+  refuse_dots("cfa_scores", call)
+  fit <- fit_model(x, rlang::enquo(model), rlang::enquo(context), rlang::enquo(cluster),
     list(estimator = one(estimator), missing = one(missing), engine = one(engine),
       positive = positive_of(rlang::enquo(positive), x, call),
       equal_loadings = flag(equal_loadings),
@@ -160,8 +162,8 @@ cfa_scores.pyexpr_cfa <- function(x, new_data = NULL, method = "bartlett",
 # Rows for a fit, checked; NULL stands for those it was fitted to.
 rows_to_score <- function(fit, data, arg, call) {
   if (is.null(data)) return(NULL)
-  rows <- table_node(data, fit$columns, arg, call, fit$group)
-  absent <- setdiff(c(fit$tables$loadings$indicator, fit$group), names(data))
+  rows <- table_node(data, fit$columns, arg, call, fit$context)
+  absent <- setdiff(c(fit$tables$loadings$indicator, fit$context), names(data))
   if (length(absent)) {
     column_error(sprintf("`%s` has no column `%s`, which the model needs; %s", arg, absent[1],
       full_stop(near_names(absent[1], names(data)))), call)

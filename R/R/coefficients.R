@@ -33,7 +33,12 @@
 #'   the slopes are those within contexts; or `"common"`, one for all, so that differences
 #'   between the contexts' means are part of them.
 #' @param n_folds Folds of subjects to tune by.
+#' @param adjust `NULL`, `"holm"` or `"max_t"`: judge the slopes of a context together, as
+#'   [adjust_tests()] does later.
 #' @param n_threads By default one per core; the numbers do not depend on it.
+#' @param progress Whether to show a bar.
+#' @param ... Not used. What the column of contexts is called elsewhere, such as `group` or
+#'   `.by`, is an error that names `context`.
 #' @return An object with [tidy()][result-tables] (a row per context and feature),
 #'   tables `"contrasts"` (differences between contexts) and `"omnibus"` (the same
 #'   slope everywhere), `autoplot()`, [adjust_tests()], [wild()] and [replicates()].
@@ -49,8 +54,10 @@ context_coefficients <- function(data, y, features, context, cluster, alpha = NU
                                  l1_ratio = NULL, n_boot = 2000, retune = FALSE,
                                  confidence = 0.95, seed = 0, cr = "CR2", y_pooled = NULL,
                                  tests = NULL, n_folds = 5, n_threads = NULL,
-                                 intercepts = "context") {
+                                 intercepts = "context", adjust = NULL,
+                                 progress = interactive(), ...) {
   call <- rlang::current_env()
+  refuse_dots("context_coefficients", call)
   y <- column(rlang::enquo(y), data, "y", call, required = TRUE)
   features <- columns(rlang::enquo(features), data, "features", call, required = TRUE)
   context <- column(rlang::enquo(context), data, "context", call, required = TRUE)
@@ -68,7 +75,8 @@ context_coefficients <- function(data, y, features, context, cluster, alpha = NU
     l1_ratio = penalty(l1_ratio),
     n_boot = one(n_boot), retune = flag(retune), confidence = one(confidence), seed = one(seed),
     cr = one(cr), y_pooled = y_pooled, tests = one(tests), n_folds = one(n_folds),
-    n_threads = one(n_threads), intercepts = one(intercepts)
+    n_threads = one(n_threads), intercepts = one(intercepts), adjust = one(adjust),
+    progress = flag(progress)
   ), call)
   new_result(found, "pyexpr_coefficients", contexts = found$contexts)
 }

@@ -65,6 +65,23 @@ unknown_in <- function(quo, mask) {
   NULL
 }
 
+# What the column of contexts is called elsewhere, or was here once.
+other_context <- c("by", ".by", "group", "contexts")
+
+# `...` of a verb, whose frame is `call`: names of another time or package are answered by a
+# sentence, all else is refused. `former`: further names, with what to say of them.
+refuse_dots <- function(verb, call, former = character()) {
+  former <- c(stats::setNames(rep("the column of contexts is `context`", length(other_context)),
+    other_context), former)
+  # Not evaluated: a bare name of a column is no variable.
+  given <- names(eval(quote(substitute(list(...))), call))
+  known <- intersect(given, names(former))
+  if (length(known)) {
+    data_error(sprintf("`%s()` has no argument `%s`; %s.", verb, known[1], former[[known[1]]]), call)
+  }
+  rlang::check_dots_empty(env = call, call = call)
+}
+
 # Names of columns, checked; NULL where there are none.
 columns <- function(quo, data, arg, call, required = FALSE, one = FALSE) {
   given(data, "a data frame", call = call)

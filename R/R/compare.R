@@ -33,7 +33,7 @@
 #' @param confidence Level of the intervals.
 #' @param null Against which levels of correlation and concordance are tested;
 #'   differences are tested against 0.
-#' @param stratify Column of the group within which subjects are drawn.
+#' @param stratify Column of the stratum within which subjects are drawn.
 #' @param fold Column of the fold in which each row was predicted, where predictions come
 #'   from cross-validation. Correlation, concordance and R2, pooled and between subjects,
 #'   are then those within folds, averaged with their rows as weights: over folds, models
@@ -43,10 +43,13 @@
 #'   in one context together.
 #' @param seed From 0; fixes every byte.
 #' @param n_threads By default one per core; the numbers do not depend on it.
+#' @param progress Whether to show a bar.
 #' @param score_range Width of the score, the highest possible minus the lowest, by which
 #'   `"nrmse"` divides RMSE: 100 for a score from 0 to 100, 7 for factor scores from -3.5 to
 #'   3.5. `"nrmse"` needs it; the notes of the result state it.
 #' @param rows For predictions of tidymodels: the data frame that was resampled, see below.
+#' @param ... Not used. What the column of contexts is called elsewhere, such as `group` or
+#'   `.by`, is an error that names `context`.
 #'
 #' @section Predictions of tidymodels:
 #' `data` can be what `tune::collect_predictions()` gives, as it is: a row per prediction
@@ -80,8 +83,9 @@ compare_models <- function(data, truth, predictions, cluster, metrics = c("rmse"
                            context = NULL, pairwise = TRUE, ratio = FALSE, n_boot = 2000,
                            method = NULL, confidence = 0.95, null = 0, stratify = NULL,
                            fold = NULL, adjust = NULL, seed = 0, n_threads = NULL,
-                           score_range = NULL, rows = NULL) {
+                           progress = interactive(), score_range = NULL, rows = NULL, ...) {
   call <- rlang::current_env()
+  refuse_dots("compare_models", call)
   given(data, "a data frame", call = call)
   truth <- column(rlang::enquo(truth), data, "truth", call, required = TRUE)
   found <- NULL
@@ -111,7 +115,7 @@ compare_models <- function(data, truth, predictions, cluster, metrics = c("rmse"
     context = context, pairwise = flag(pairwise), ratio = flag(ratio), n_boot = one(n_boot),
     method = one(method), confidence = one(confidence), null = one(null), stratify = stratify,
     fold = fold, adjust = one(adjust), seed = one(seed), n_threads = one(n_threads),
-    score_range = one(score_range)
+    progress = flag(progress), score_range = one(score_range)
   ), call)
   new_result(found, "pyexpr_comparison")
 }
@@ -168,7 +172,8 @@ model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)
 #' * `wild()`: slopes and contrasts by the wild cluster bootstrap, the null imposed.
 #'
 #' @param x,model A result of [compare_models()], [cluster_bootstrap()],
-#'   [context_coefficients()] or [bootstrap_cfa()].
+#'   [context_coefficients()] or [bootstrap_cfa()]; for `adjust_tests()` also of
+#'   [invariance()], whose contrasts are judged.
 #' @param method,confidence As in [compare_models()]; `NULL` keeps the one at hand.
 #' @param rule `"holm"` or `"max_t"`.
 #' @param n How many replicates more.
@@ -194,7 +199,7 @@ NULL
 #' @export
 boot_interval <- function(x, method = NULL, confidence = NULL) {
   call <- rlang::current_env()
-  can(x, c(replicated, "pyexpr_cfa_bootstrap"), call)
+  can(x, replicated, call)
   method_of(x, "interval", list(method = one(method), confidence = one(confidence)), call)
 }
 
@@ -202,7 +207,7 @@ boot_interval <- function(x, method = NULL, confidence = NULL) {
 #' @export
 adjust_tests <- function(x, rule) {
   call <- rlang::current_env()
-  can(x, c(replicated, "pyexpr_coefficients"), call)
+  can(x, c(replicated, "pyexpr_coefficients", "pyexpr_invariance"), call)
   given(rule, "\"holm\" or \"max_t\"", call = call)
   choice(rule, c("holm", "max_t"), call, "rule")
   method_of(x, "adjust", list(rule = unname(rule)), call)
@@ -220,7 +225,7 @@ boot_extend <- function(x, n) {
 #' @export
 replicates <- function(x, context = NULL) {
   call <- rlang::current_env()
-  can(x, names(makers), call)
+  can(x, c(replicated, "pyexpr_coefficients"), call)
   if (inherits(x, "pyexpr_coefficients") && is.null(context)) {
     data_error(sprintf("`context` must name a context or \"all\": %s.", listed(x$contexts)), call)
   }
@@ -258,9 +263,10 @@ wild <- function(x, n_boot = 9999, seed = NULL) {
 }
 
 makers <- c(pyexpr_comparison = "compare_models()", pyexpr_bootstrap = "cluster_bootstrap()",
-  pyexpr_coefficients = "context_coefficients()", pyexpr_cfa_bootstrap = "bootstrap_cfa()")
+  pyexpr_coefficients = "context_coefficients()", pyexpr_cfa_bootstrap = "bootstrap_cfa()",
+  pyexpr_invariance = "invariance()")
 
-replicated <- c("pyexpr_comparison", "pyexpr_bootstrap")
+replicated <- c("pyexpr_comparison", "pyexpr_bootstrap", "pyexpr_cfa_bootstrap")
 
 can <- function(x, classes, call, arg = "x") {
   given(x, "a result", arg, call)

@@ -12,12 +12,13 @@
 #'
 #' @param data A data frame. Long: a row per rating; needs `targets` and `ratings`.
 #'   Wide: a row per target and a column per rater, those in `ratings` or all others
-#'   than `by` and `cluster`; a column that names or numbers the targets is an error.
+#'   than `context` and `cluster`; a column that names or numbers the targets is an error.
 #' @param targets Column, or columns together, that name what is rated.
 #' @param ratings Column of the scores (long), or columns of the raters (wide).
 #' @param raters Column naming who rated. The label must be the same person
 #'   throughout; without it only the one-way forms are shown.
-#' @param by Columns that make groups, each analysed alone.
+#' @param context Column of the contexts, each of which is analysed alone; or columns that
+#'   make them together: `c(context, question)` is every question in every context.
 #' @param form `"all"`, or some of `"ICC(1,1)"`, `"ICC(1,k)"`, `"ICC(A,1)"`,
 #'   `"ICC(A,k)"`, `"ICC(C,1)"`, `"ICC(C,k)"`.
 #' @param confidence Level of the intervals.
@@ -29,15 +30,16 @@
 #' @param method How `cluster` makes the interval: `"jackknife_t"` (the default), or
 #'   `"studentized"`, the bootstrap-t of `n_boot` draws of the subjects by `seed`.
 #' @param n_boot,seed Of the bootstrap-t.
-#' @param cluster_method The former name of `method`: an error that says so.
-#' @return An object with [tidy()][result-tables] (a row per group and form), tables
+#' @param ... Not used. What the column of contexts is called elsewhere, such as `group` or
+#'   `.by`, is an error that names `context`.
+#' @return An object with [tidy()][result-tables] (a row per context and form), tables
 #'   `"counts"` and `"mean_reliability"`, `glance()`, `autoplot()`.
 #' @seealso [choose_icc()], [d_study()], [icc_interval()]
 #' @references McGraw, K. O. and Wong, S. P. (1996). Psychological Methods, 1, 30-46.
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' found <- icc(ratings, c(subject, context, clip), score,
-#'   by = question, form = "ICC(1,k)", cluster = subject)
+#'   context = question, form = "ICC(1,k)", cluster = subject)
 #' found
 #' tidy(found, "counts")
 #'
@@ -47,30 +49,28 @@
 #'   c = c(5, 3, 6, 2, 6, 4), d = c(8, 2, 8, 6, 9, 7)
 #' )
 #' tidy(icc(wide))
-icc <- function(data, targets = NULL, ratings = NULL, raters = NULL, by = NULL, form = "all",
-                confidence = 0.95, k = NULL, cluster = NULL, method = NULL,
-                n_boot = 2000, seed = 0, cluster_method = NULL) {
+icc <- function(data, targets = NULL, ratings = NULL, raters = NULL, context = NULL,
+                form = "all", confidence = 0.95, k = NULL, cluster = NULL, method = NULL,
+                n_boot = 2000, seed = 0, ...) {
   call <- rlang::current_env()
-  if (!is.null(cluster_method)) {
-    abort("`icc()` has no `cluster_method` any more: it is `method` now.", call = call)
-  }
+  refuse_dots("icc", call, c(cluster_method = "it is `method` now"))
   targets <- columns(rlang::enquo(targets), data, "targets", call)
   ratings <- columns(rlang::enquo(ratings), data, "ratings", call)
   raters <- column(rlang::enquo(raters), data, "raters", call)
-  by <- columns(rlang::enquo(by), data, "by", call)
-  refuse_names_of_results(by, "by", call)
+  context <- columns(rlang::enquo(context), data, "context", call)
+  refuse_names_of_results(context, "context", call)
   cluster <- named_in(rlang::enquo(cluster), data, "cluster", call)
   if (!isFALSE(cluster)) cluster <- check_columns(cluster, data, "cluster", call, one = TRUE)
-  used <- if (is.null(targets)) NULL else c(targets, ratings, raters, by, as_name(cluster))
-  labels <- c(targets, raters, by, as_name(cluster))
+  used <- if (is.null(targets)) NULL else c(targets, ratings, raters, context, as_name(cluster))
+  labels <- c(targets, raters, context, as_name(cluster))
   found <- ask("icc", list(
     data = table_node(data, used, call = call, labels = labels), targets = many(targets),
-    ratings = if (is.null(targets)) many(ratings) else ratings, raters = raters, by = many(by),
-    form = if (identical(form, "all")) form else many(form), confidence = one(confidence),
+    ratings = if (is.null(targets)) many(ratings) else ratings, raters = raters,
+    context = many(context), form = if (identical(form, "all")) form else many(form), confidence = one(confidence),
     k = one(k), cluster = cluster, method = one(method), n_boot = one(n_boot),
     seed = one(seed)
   ), call)
-  new_result(found, "pyexpr_icc", data, by)
+  new_result(found, "pyexpr_icc", data, context)
 }
 
 as_name <- function(x) if (is.character(x)) x else NULL
@@ -132,11 +132,11 @@ print.pyexpr_icc_choice <- function(x, ...) {
 #'
 #' @param result The result of [icc()].
 #' @param raters Numbers of raters.
-#' @return An object with [tidy()][result-tables] (a row per group, form and number)
+#' @return An object with [tidy()][result-tables] (a row per context, form and number)
 #'   and `autoplot()`.
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
-#' found <- icc(ratings, c(subject, context, clip), score, by = question, cluster = subject)
+#' found <- icc(ratings, c(subject, context, clip), score, context = question, cluster = subject)
 #' tidy(d_study(found, raters = c(1, 3, 6, 12)))
 d_study <- function(result, raters) {
   call <- rlang::current_env()

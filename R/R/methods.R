@@ -23,7 +23,7 @@
 #'
 #' @section Names:
 #' Parameters of a factor model have lavaan's names: `f=~x`, `x~~x`, `x~1`, `x|t1`, with
-#' `.g2`, `.g3`, ... from the second group on. Groups are those of `tidy()`, in the order of
+#' `.g2`, `.g3`, ... from the second context on. Contexts are those of `tidy()`, in the order of
 #' their sorted labels, where lavaan takes the order of the rows. All other names are the
 #' labels of a row of `tidy()`, joined: `"correlation: lstm: all"`, `"pain: au_count"`.
 #'
@@ -57,7 +57,7 @@
 #'   `predict()`: a matrix with a row per row of the data and a column per factor, as
 #'   `lavaan::lavPredict()`; `NA` where [cfa_scores()] gives a reason. `fitted()`: a list of
 #'   `cov` and `mean` (and `th`, thresholds) that the model implies; `residuals()` a list of
-#'   `type`, `cov` and `mean`; with groups a list of such lists. `augment()`: the data with
+#'   `type`, `cov` and `mean`; with contexts a list of such lists. `augment()`: the data with
 #'   the columns of [cfa_scores()], a point before each name. `plot()` draws
 #'   [autoplot()][autoplot.pyexpr_result] and returns it, invisibly.
 #' @name model-methods
@@ -338,7 +338,7 @@ with_parameters <- function(result, found) {
       observed = moments_of(group$observed_covariance, group$observed_mean, indicators),
       thresholds = unlist(group$thresholds), reason = group$reason)
   })
-  if (!is.null(result$group)) names(moments) <- as.character(found$labels)
+  if (!is.null(result$context)) names(moments) <- as.character(found$labels)
   result$moments <- moments
   result
 }

@@ -4,39 +4,40 @@
 #' contexts share the parts in proportion. Only the set of labels matters, never the
 #' order of the rows, and the same seed gives the same split here and in Python.
 #'
-#' @param data A data frame, or a vector of the subject of each row (then `contexts` is
+#' @param data A data frame, or a vector of the subject of each row (then `context` is
 #'   a vector too).
 #' @param subjects Column of the subjects.
-#' @param contexts Column of the contexts; `NULL` is one stratum.
+#' @param context Column of the contexts; `NULL` is one stratum.
 #' @param proportions Of training, validation and test; they sum to 1.
 #' @param seed From 0.
 #' @return An object with [tidy()][result-tables] (`subject`, `part`); [augment()] adds
 #'   the column `.part` to a data frame, which keeps its class.
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
-#' split <- split_subjects(clips, subject, contexts = context, seed = 1)
+#' split <- split_subjects(clips, subject, context = context, seed = 1)
 #' split
 #' table(augment(split, clips)$.part)
-split_subjects <- function(data, subjects = NULL, contexts = NULL,
-                           proportions = c(0.6, 0.2, 0.2), seed = 0) {
+split_subjects <- function(data, subjects = NULL, context = NULL,
+                           proportions = c(0.6, 0.2, 0.2), seed = 0, ...) {
   call <- rlang::current_env()
+  refuse_dots("split_subjects", call)
   given(data, "a data frame, or a vector of subjects", call = call)
   if (is.data.frame(data)) {
     subjects <- columns(rlang::enquo(subjects), data, "subjects", call, required = TRUE, one = TRUE)
-    contexts <- column(rlang::enquo(contexts), data, "contexts", call)
+    context <- column(rlang::enquo(context), data, "context", call)
   } else if (is.atomic(data) && !is.null(data)) {
     if (!rlang::quo_is_null(rlang::enquo(subjects))) {
       data_error("`data` holds the subjects themselves, so `subjects` has no column to name.", call)
     }
-    data <- with_contexts(data, contexts, call)
+    data <- with_contexts(data, context, call)
     subjects <- "subject"
-    contexts <- if (length(data) == 2L) "context"
+    context <- if (length(data) == 2L) "context"
   } else {
     table_node(data, call = call)
   }
   found <- ask("split_subjects", list(
-    data = table_node(data, c(subjects, contexts), call = call, labels = c(subjects, contexts)),
-    subjects = subjects, contexts = contexts, proportions = many(unname(proportions)),
+    data = table_node(data, c(subjects, context), call = call, labels = c(subjects, context)),
+    subjects = subjects, context = context, proportions = many(unname(proportions)),
     seed = one(seed)), call)
   result <- new_result(found, "pyexpr_split", tibble::tibble(subject = data[[subjects]]), "subject")
   result$subjects <- subjects
@@ -46,7 +47,7 @@ split_subjects <- function(data, subjects = NULL, contexts = NULL,
 with_contexts <- function(subjects, contexts, call) {
   if (is.null(contexts)) return(tibble::tibble(subject = subjects))
   if (!is.atomic(contexts) || length(contexts) != length(subjects)) {
-    data_error(sprintf("`contexts` must be a vector as long as `data` (%d), not %s.",
+    data_error(sprintf("`context` must be a vector as long as `data` (%d), not %s.",
       length(subjects), if (is.atomic(contexts)) length(contexts) else described_type(contexts)), call)
   }
   tibble::tibble(subject = subjects, context = contexts)
@@ -55,7 +56,8 @@ with_contexts <- function(subjects, contexts, call) {
 #' @param x A split.
 #' @param subject Column of the subjects in `data`; by default the one the split was
 #'   made with.
-#' @param ... Not used.
+#' @param ... Not used. What the column of contexts is called elsewhere, such as `group` or
+#'   `.by`, is an error that names `context`.
 #' @rdname split_subjects
 #' @export
 augment.pyexpr_split <- function(x, data, subject = NULL, ...) {

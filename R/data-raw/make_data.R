@@ -17,7 +17,7 @@ clips <- merge(wide[c(keys, "response", "emotion", "motion")],
   features[c(keys, names(features)[7:20])], by = keys, sort = FALSE)
 clips <- clips[order(clips$subject, match(clips$context, unique(ratings$context)), clips$clip), ]
 clips <- tibble::as_tibble(clips)
-clips$score <- cfa_scores(clips, c(response, emotion, motion), group = context)$score
+clips$score <- cfa_scores(clips, c(response, emotion, motion), context = context)$score
 clips <- clips[c(keys, "response", "emotion", "motion", "score", names(features)[7:20])]
 
 save(ratings, file = "data/ratings.rda", compress = "xz", version = 2)

@@ -170,7 +170,7 @@ def contrast_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -
         names = [f"x{j + 1}" for j in range(columns.shape[1])]
         table = pd.DataFrame(columns, columns=names).assign(context=study["context"])
         found = invariance(
-            table, {"f": names}, group="context", cluster=study["subject"], engine="native",
+            table, {"f": names}, context="context", cluster=study["subject"], engine="native",
             n_threads=1,
         ).contrasts()  # fmt: skip
         if departure == "metric":

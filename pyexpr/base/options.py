@@ -9,6 +9,11 @@ from typing import ParamSpec, TypeVar
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import say
 
+#: What the column of contexts is called elsewhere, or was here once -> what it is called.
+FORMER_CONTEXT = dict.fromkeys(("by", "group", "contexts"), "context")
+
+_WHAT = {"context": say("the column of contexts is {context=}")}
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -42,12 +47,13 @@ def explains(
                     )
             for former, today in (renamed or {}).items():
                 if former in kwargs:
+                    told = _WHAT.get(today, say("it is {@today=} now", today=today))
                     raise DataError(
                         say(
-                            "{name}() has no {@former=} any more: it is {@today=} now",
+                            "{name}() has no argument {@former=}; {told}",
                             name=name,
                             former=former,
-                            today=today,
+                            told=told,
                         )
                     )
             return function(*args, **kwargs)

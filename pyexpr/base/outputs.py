@@ -118,7 +118,7 @@ def check_outputs(
             raise OutputError(
                 say(
                     "{name}: the file {path!r} is there already; name another file, or "
-                    "say that it may be replaced (--overwrite, {overwrite=True})",
+                    "say that it may be replaced ({overwrite=True})",
                     name=name,
                     path=str(path),
                 )
@@ -172,15 +172,15 @@ def check_folder_outputs(
         raise OutputError(
             say(
                 "{what} would replace {many} of {folder!r}{told}: {names}; choose "
-                "another folder, move {it} away, or say that {it_2} may be replaced "
-                "(--overwrite, {overwrite=True})",
+                "another folder, move {it} away, or say that {they} may be replaced "
+                "({overwrite=True})",
                 what=what,
                 many=counted(len(others), "file"),
                 folder=str(folder),
                 told=told,
                 names=listed(others),
                 it="it" if one else "them",
-                it_2="it" if one else "they",
+                they="it" if one else "they",
             )
         )
 

@@ -15,10 +15,10 @@ KIND = "kind"
 PARTS = {
     "term": ("first_model", "second_model"),
     "context": ("first_context", "second_context"),
-    "contrast": ("first_group", "second_group"),
+    "contrast": ("first_context", "second_context"),
 }
 #: All columns that say what a row is of.
-STRUCTURE = (KIND, *(name for parts in PARTS.values() for name in parts))
+STRUCTURE = (KIND, *dict.fromkeys(name for parts in PARTS.values() for name in parts))
 
 _SIGNS = {DIFFERENCE: "-", RATIO: "/"}
 

@@ -17,6 +17,8 @@ with ends_at_once(also_after=__name__ == "__main__"):
     from typer.core import TyperGroup
 
     from pyexpr.base.errors import DataError, Interrupted, PyexprError
+    from pyexpr.base.options import FORMER_CONTEXT
+    from pyexpr.cli.wording import with_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,9 +34,35 @@ class _Commands(TyperGroup):
         with _one_sentence():
             return super().make_context(*args, **kwargs)
 
+    def resolve_command(self, ctx: Any, args: Any) -> Any:
+        found = super().resolve_command(ctx, args)
+        _options.clear()
+        if found[1] is not None:
+            _options.update(name for parameter in found[1].params for name in parameter.opts)
+        return found
+
     def invoke(self, ctx: Any) -> Any:
-        with _one_sentence():
+        with _one_sentence(), _former_names():
             return super().invoke(ctx)
+
+
+# Of the command that was asked for: sentences name them, not the arguments of Python.
+_options: set[str] = set()
+
+
+@contextmanager
+def _former_names() -> Iterator[None]:
+    """Answer an option that names the column of contexts otherwise."""
+    try:
+        yield
+    except Exception as error:
+        name = str(getattr(error, "option_name", ""))
+        if name.removeprefix("--") not in FORMER_CONTEXT or "--context" not in _options:
+            raise
+        ctx = getattr(error, "ctx", None)
+        raise typer.BadParameter(
+            f"there is no option {name}; the column of contexts is --context", ctx=ctx
+        ) from None
 
 
 @contextmanager
@@ -215,7 +243,7 @@ def paper(
         typer.echo()
     typer.echo(result.heading())
     for note in result.notes():
-        typer.echo(f"Note: {note}")
+        typer.echo(f"Note: {with_options(note, _options)}")
     if output is not None:
         result.write(output, overwrite=overwrite)
         typer.echo(f"Page and tables: {output / 'paper.html'}")
@@ -223,7 +251,7 @@ def paper(
 
 @app.command()
 def icc(
-    context: typer.Context,
+    asked: typer.Context,
     data: Annotated[
         Path, typer.Argument(help=f"Long table of ratings (CSV), one row a rating; {_OR_STUDY}.")
     ],
@@ -234,8 +262,12 @@ def icc(
     raters: Annotated[
         str | None, typer.Option(help="Column of the raters, for the two-way forms.")
     ] = None,
-    by: Annotated[
-        str, typer.Option(help='Compute it for each value of these columns; "" for none.')
+    context: Annotated[
+        str,
+        typer.Option(
+            help="Compute it in each context: column(s) whose values, or combinations of them, are "
+            'the contexts, by commas; "" for none.'
+        ),
     ] = "question",
     cluster: Annotated[
         str | None,
@@ -247,14 +279,14 @@ def icc(
     overwrite: Overwrite = False,
 ) -> None:
     """Inter-rater reliability (intraclass correlations)."""
-    study = _study_of(context, data)
-    _check(context, [data], study, overwrite=overwrite)
+    study = _study_of(asked, data)
+    _check(asked, [data], study, overwrite=overwrite)
     if study is not None:
         _finish(study.reliability().tables["reliability"], output)
         return
     from pyexpr.measurement.icc.icc import icc as compute
 
-    labels = [*_names(targets), *_names(by), *_names(raters), *_names(cluster)]
+    labels = [*_names(targets), *_names(context), *_names(raters), *_names(cluster)]
     table = _table(data, labels=labels, what="the ratings")
     forms = form if form == "all" else _forms(form)
     result = compute(
@@ -262,7 +294,7 @@ def icc(
         targets=_names(targets),
         ratings=ratings,
         raters=raters,
-        by=_names(by) or None,
+        context=_names(context) or None,
         cluster=cluster,
         form=forms,
         confidence=confidence,
@@ -272,7 +304,7 @@ def icc(
 
 @app.command()
 def cfa(
-    context: typer.Context,
+    asked: typer.Context,
     data: Annotated[
         Path,
         typer.Argument(help=f"Table (CSV), one row a clip, a column an indicator; {_OR_STUDY}."),
@@ -281,8 +313,8 @@ def cfa(
         str | None, typer.Option(help="Columns of the indicators, by commas.")
     ] = None,
     factor: Annotated[str, typer.Option(help="Name of the factor.")] = "expressiveness",
-    group: Annotated[
-        str | None, typer.Option(help="Fit it for each value of this column (the context).")
+    context: Annotated[
+        str | None, typer.Option(help="Column of the contexts: fit it in each of them.")
     ] = None,
     positive: Annotated[
         str | None,
@@ -295,8 +327,8 @@ def cfa(
     overwrite: Overwrite = False,
 ) -> None:
     """One-factor model, and its scores."""
-    study = _study_of(context, data)
-    _check(context, [data], study, overwrite=overwrite)
+    study = _study_of(asked, data)
+    _check(asked, [data], study, overwrite=overwrite)
     if study is not None:
         tables = study.factor_model().tables
         if scores is not None:
@@ -307,9 +339,9 @@ def cfa(
 
     if not _names(indicators):
         raise typer.BadParameter("name the columns: --indicators response,emotion,motion")
-    table = _table(data, labels=_names(group), what="data")
+    table = _table(data, labels=_names(context), what="data")
     fit = compute(
-        table, {factor: _names(indicators)}, group=group, engine=engine, positive=positive
+        table, {factor: _names(indicators)}, context=context, engine=engine, positive=positive
     )
     if scores is not None:
         found = fit.scores(method=method).add_prefix(f"{method}_")
@@ -319,7 +351,7 @@ def cfa(
 
 @app.command()
 def features(
-    context: typer.Context,
+    asked: typer.Context,
     files: Annotated[list[Path], typer.Argument(help=f"OpenFace files (CSV); {_OR_STUDY}.")],
     every: Annotated[float | None, typer.Option(help="Cut into clips of so many seconds.")] = None,
     fps: Annotated[
@@ -341,8 +373,8 @@ def features(
     """Facial, head and gaze features of clips from OpenFace files."""
     if len(files) > 1 and any(path.suffix == ".toml" for path in files):
         raise typer.BadParameter("give OpenFace files, or one study file alone")
-    study = _study_of(context, files[0])
-    _check(context, files, study, overwrite=overwrite)
+    study = _study_of(asked, files[0])
+    _check(asked, files, study, overwrite=overwrite)
     if study is not None:
         tables = study.features(progress=True).tables
         if quality is not None:
@@ -374,7 +406,7 @@ def features(
 
 @app.command()
 def fit(
-    context: typer.Context,
+    asked: typer.Context,
     study: Annotated[Path, typer.Argument(help="The study file (TOML).")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the test predictions here (CSV).")
@@ -384,7 +416,7 @@ def fit(
 ) -> None:
     """Fit a study's models; print their weights, write the test predictions."""
     planned = _study(study)
-    _check(context, [study], planned, overwrite=overwrite)
+    _check(asked, [study], planned, overwrite=overwrite)
     predictions, tables = planned.predictions(progress=True), planned.models().tables
     if weights is not None:
         _write(tables["weights"], weights)
@@ -407,7 +439,8 @@ def compare(
     ] = None,
     cluster: Annotated[str, typer.Option(help="Column of the subjects.")] = "subject",
     context: Annotated[
-        str | None, typer.Option(help="Compare in each value of this column, and over all.")
+        str | None,
+        typer.Option(help="Column of the contexts: compare in each of them, and over all."),
     ] = None,
     metrics: Annotated[
         str, typer.Option(help="rmse, nrmse, mae, correlation, concordance, r2, bias, by commas.")
@@ -535,29 +568,29 @@ _OF_A_STUDY = ("output", "scores", "quality", "weights")
 
 
 def _check(
-    context: typer.Context, data: Iterable[Path], study: Study | None, *, overwrite: bool
+    asked: typer.Context, data: Iterable[Path], study: Study | None, *, overwrite: bool
 ) -> None:
     """Refuse files that are not to be written, before anything is computed."""
     from pyexpr.base.outputs import check_outputs
 
-    outputs = {f"--{name}": context.params.get(name) for name in _WRITTEN}
+    outputs = {f"--{name}": asked.params.get(name) for name in _WRITTEN}
     inputs = [*data, *(() if study is None else study.input_files)]
     check_outputs(outputs, inputs=inputs, overwrite=overwrite)
 
 
-def _study_of(context: typer.Context, data: Path) -> Study | None:
+def _study_of(asked: typer.Context, data: Path) -> Study | None:
     """Return the study of a study file, and None of a table."""
     if data.suffix != ".toml":
         return None
-    _refuse_options(context)
+    _refuse_options(asked)
     return _study(data)
 
 
-def _refuse_options(context: typer.Context) -> None:
+def _refuse_options(asked: typer.Context) -> None:
     """Refuse options that the study file decides, instead of ignoring them in silence."""
     allowed = {"data", "files", "overwrite", *_OF_A_STUDY}
-    for name in context.params:
-        source = context.get_parameter_source(name)
+    for name in asked.params:
+        source = asked.get_parameter_source(name)
         if name not in allowed and source is not None and source.name == "COMMANDLINE":
             option = f"--{name.replace('_', '-')}"
             raise typer.BadParameter(
@@ -578,7 +611,12 @@ def _finish(result: Result | pd.DataFrame, output: Path | None) -> None:
     table = result.tidy() if isinstance(result, Result) else result
     if output is not None:
         _write(table, output)
-    typer.echo(str(result) if isinstance(result, Result) else table_text(table))
+    if not isinstance(result, Result):
+        typer.echo(table_text(table))
+        return
+    typer.echo(f"{result.heading()}\n\n{table_text(result.printed())}")
+    for place, note in enumerate(result.notes()):
+        typer.echo(f"{'' if place else chr(10)}Note: {with_options(note, _options)}")
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
@@ -589,7 +627,7 @@ def _write(table: pd.DataFrame, path: Path) -> None:
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Print a warning as a sentence, without the line of code that gave it."""
-    typer.echo(f"Warning: {message}", err=True)
+    typer.echo(f"Warning: {with_options(str(message), _options)}", err=True)
 
 
 def main() -> None:
@@ -599,7 +637,7 @@ def main() -> None:
         with raises_interrupted():
             app()
     except PyexprError as error:
-        typer.echo(f"Error: {error}", err=True)
+        typer.echo(f"Error: {with_options(str(error), _options)}", err=True)
         sys.exit(1)
     except KeyboardInterrupt as stop:
         # Before or after the commands.

@@ -192,13 +192,13 @@ def do_extract_features(recordings: Any, schedule: Any = None, **options: Any) -
 
 
 def do_split_subjects(
-    data: pd.DataFrame, subjects: str, contexts: str | None = None, **options: Any
+    data: pd.DataFrame, subjects: str, context: str | None = None, **options: Any
 ) -> dict[str, Any]:
     """`px.split_subjects`."""
     from pyexpr.modeling.splits import split_subjects
 
-    labels = None if contexts is None else _labels_of(data, contexts)
-    return described(split_subjects(_labels_of(data, subjects), contexts=labels, **options))
+    labels = None if context is None else _labels_of(data, context)
+    return described(split_subjects(_labels_of(data, subjects), context=labels, **options))
 
 
 def _labels_of(data: pd.DataFrame, name: str) -> Any:

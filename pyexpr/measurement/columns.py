@@ -1,12 +1,21 @@
-"""The columns of a table that a measurement model needs: indicators and groups."""
+"""The columns of a table that a measurement model needs: indicators and contexts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import ColumnError, DataError, FactorModelError, have, listed, near_names
+from pyexpr.base.errors import (
+    ColumnError,
+    DataError,
+    FactorModelError,
+    counted,
+    have,
+    listed,
+    near_names,
+)
 from pyexpr.base.messages import say
 from pyexpr.base.tables import (
     as_frame,
@@ -22,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-# Columns of the tables that the group's column stands in.
+# Columns of the tables that the context's column stands in.
 _OF_RESULTS = frozenset(
     {
         "lhs", "op", "rhs", "estimate", "std_error", "statistic", "p_value", "conf_low",
@@ -179,17 +188,44 @@ def _codes(frame: pd.DataFrame, name: str, categories: tuple[Any, ...]) -> NDArr
     return codes
 
 
-def grouping(frame: pd.DataFrame, group: Any) -> tuple[str | None, NDArray[np.int64], list[Any]]:
-    """Return (name, codes, labels) of the groups; one group without a name for None.
+def contexts_of(
+    frame: pd.DataFrame, context: Any
+) -> tuple[str | None, NDArray[np.int64], list[Any]]:
+    """Return (name, codes, labels) of the contexts; one context without a name for None.
 
     Labels are sorted; those of an ordered Categorical are in its order.
     """
-    if group is None:
+    if context is None:
         return None, np.zeros(len(frame), dtype=np.int64), [""]
-    name, values = column_or_array(frame, group, argument="group", what="data")
-    refuse_names_of_results([name], _OF_RESULTS, argument="group")
+    name, values = column_or_array(frame, context, argument="context", what="data")
+    refuse_names_of_results([name], _OF_RESULTS, argument="context")
     codes, labels = label_codes(values, name=name, what="data", keep_order=True)
     return name, codes, labels
+
+
+def in_context(label: Any, column: str | None) -> str:
+    """Return in words in which context, and of which column; "" without contexts.
+
+    Examples
+    --------
+    >>> in_context("pain", "task"), in_context("pain", "context"), in_context("", None)
+    (" in context 'pain' of 'task'", " in context 'pain'", '')
+    """
+    if column is None:
+        return ""
+    return f" in context {label!r}" + ("" if column == "context" else f" of {column!r}")
+
+
+def told_contexts(n: int, columns: Sequence[str]) -> str:
+    """Return how many contexts there are, and which columns make them where that is not plain.
+
+    Examples
+    --------
+    >>> told_contexts(3, ["context"]), told_contexts(12, ["task", "question"])
+    ('3 contexts', '12 contexts (task, question)')
+    """
+    named = "" if list(columns) == ["context"] else f" ({', '.join(columns)})"
+    return f"{counted(n, 'context')}{named}"
 
 
 def refuse_names_of_results(names: list[str], taken: frozenset[str], *, argument: str) -> None:

@@ -25,12 +25,12 @@ _OTHERS = (
     (r"<~", "has a formative construct (<~)", "only =~, ~~ and ~ 1 are understood"),
     (r"[<>]", "is an inequality", "leave it out; an inadmissible solution is said"),
     (r"\|", "has thresholds (|)", say("name the ordered indicators with {ordered=} instead")),
-    (r"^\s*(level|group|class)\s*:", "begins a block", say("use {group=} or {cluster=} instead")),
+    (r"^\s*(level|group|class)\s*:", "begins a block", say("use {context=} or {cluster=} instead")),
     (r":|%", "is not understood", "only =~, ~~ and ~ 1 are"),
 )
 _CALLS = {
-    "c": "gives a value for each group; one label holds a parameter equal over groups, and "
-    "other values by group are not supported",
+    "c": "gives a value for each context; one label holds a parameter equal over contexts, and "
+    "other values by context are not supported",
     "equal": "names another parameter; give both one label instead, as in 'f =~ a*x + a*y'",
     "efa": "begins an exploratory block, which is not supported",
 }

@@ -16,7 +16,7 @@ NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 LABEL = re.compile(r"[^\W\d][\w.]*")
 #: A measurement model as a user writes it: a factor and its indicators, or lavaan's syntax.
 ModelLike: TypeAlias = str | Mapping[str, str | Sequence[str]]
-#: Of the loadings held equal by ``equal_loadings=``, within a factor and a group.
+#: Of the loadings held equal by ``equal_loadings=``, within a factor and a context.
 EQUAL = "="
 
 
@@ -34,7 +34,7 @@ class Term:
         over here is put where it belongs.
     label : str
         Of the parameter, or "": parameters with one label are one parameter. `EQUAL` is
-        that of a factor whose loadings are equal within each group.
+        that of a factor whose loadings are equal within each context.
     start : str
         Where the optimiser begins, or "".
     """
@@ -274,7 +274,7 @@ def _modified(term: Term, name: str, chosen: dict[str, str] | None, n_groups: in
     """
     label = term.label
     if label == EQUAL:
-        # A label for each group: one for all would hold the groups equal, too.
+        # A label for each context: one for all would hold the contexts equal, too.
         label = "equal" if chosen is None else _label_by_group(term.lhs, chosen, n_groups)
     elif label and chosen is not None:
         label = chosen.setdefault(label, f"p{len(chosen) + 1}")

@@ -17,6 +17,7 @@ from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.errors import DataError, StudyError, counted, listed
 from pyexpr.base.foreign import single_column
 from pyexpr.base.messages import say
+from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.results import Result
 from pyexpr.base.tables import label_codes
 from pyexpr.core import streams
@@ -153,10 +154,11 @@ class SubjectSplit(Result):
         return {"proportions": self.proportions, "seed": self.seed, "n_strata": self.n_strata}
 
 
+@explains(renamed=FORMER_CONTEXT)
 def split_subjects(
     subjects: ArrayLike,
     *,
-    contexts: ArrayLike | None = None,
+    context: ArrayLike | None = None,
     proportions: Sequence[float] = (0.6, 0.2, 0.2),
     seed: int = 0,
 ) -> SubjectSplit:
@@ -174,7 +176,7 @@ def split_subjects(
     subjects : array_like, shape (n_rows,)
         Labels, one per row of a table; they may repeat. Only the set of labels
         (and of their contexts) matters, never the order of the rows.
-    contexts : array_like, shape (n_rows,), optional
+    context : array_like, shape (n_rows,), optional
         The context of each row. None: one stratum.
     proportions : (float, float, float), default (0.6, 0.2, 0.2)
         Of training, validation and test; they sum to 1. The validation
@@ -227,7 +229,7 @@ def split_subjects(
     n_validation, n_test = (math.floor(share * n + 0.5 + 1e-9) for share in shares[1:])
     _refuse_empty_parts((n - n_validation - n_test, n_validation, n_test), shares, n)
 
-    strata = _strata(codes, n, contexts)
+    strata = _strata(codes, n, context)
     order = [
         members[np.argsort(_words(seed, streams.SPLITS, h, len(members)), kind="stable")]
         for h, members in enumerate(strata)
@@ -250,8 +252,8 @@ def split_subjects(
         seed=seed,
         n_strata=len(strata),
     )
-    if contexts is not None:
-        _refuse_bare_contexts(split, codes, labels, contexts)
+    if context is not None:
+        _refuse_bare_contexts(split, codes, labels, context)
     return split
 
 
@@ -371,19 +373,17 @@ def _name_of(labels: ArrayLike, otherwise: str) -> str:
     return str(getattr(labels, "name", None) or otherwise)
 
 
-def _strata(
-    codes: NDArray[np.int64], n: int, contexts: ArrayLike | None
-) -> list[NDArray[np.int64]]:
+def _strata(codes: NDArray[np.int64], n: int, context: ArrayLike | None) -> list[NDArray[np.int64]]:
     """Return the subjects (positions among the sorted labels) of each set of contexts."""
-    if contexts is None:
+    if context is None:
         return [np.arange(n)]
     context_codes, context_labels = label_codes(
-        contexts, name=_name_of(contexts, "context"), what="the contexts"
+        context, name=_name_of(context, "context"), what="the contexts"
     )
     if len(context_codes) != len(codes):
         raise DataError(
             say(
-                "{contexts=} must have one value per row: {n} subjects, but {n_2} contexts",
+                "{context=} must have one value per row: {n} subjects, but {n_2} contexts",
                 n=len(codes),
                 n_2=len(context_codes),
             )
@@ -412,11 +412,11 @@ def _shared(total: int, sizes: list[int], start: int) -> list[int]:
 
 
 def _refuse_bare_contexts(
-    split: SubjectSplit, codes: NDArray[np.int64], labels: list[Any], contexts: ArrayLike
+    split: SubjectSplit, codes: NDArray[np.int64], labels: list[Any], context: ArrayLike
 ) -> None:
     """Raise `StudyError` naming the first context that lacks a subject in some part."""
     context_codes, context_labels = label_codes(
-        contexts, name=_name_of(contexts, "context"), what="the contexts"
+        context, name=_name_of(context, "context"), what="the contexts"
     )
     needed = [name for name in PARTS if getattr(split, name)]
     part_of = split.part(labels)

@@ -91,7 +91,7 @@ def training_scores(
     seen = clips[clips["subject"].isin(set(subjects))]
     model = {config.factor_model.factor: list(inputs.questions)}
     engine = config.factor_model.engine
-    by_context = cfa(seen, model, group="context", engine=engine)
+    by_context = cfa(seen, model, context="context", engine=engine)
     pooled = cfa(seen, model, engine=engine)
     by_context = by_context.turned_to(whole)
     pooled = pooled.turned_to(whole[whole["context"] == ALL])

@@ -53,7 +53,7 @@ def models(
     rows, left_out = complete_rows(scores, behavior.tables["features"])
     split = split_subjects(
         rows["subject"],
-        contexts=rows["context"],
+        context=rows["context"],
         proportions=config.split.proportions,
         seed=config.seed,
     )

@@ -81,8 +81,8 @@ def _icc(
         "confidence": config.compare.confidence,
         "cluster": cluster,
     }
-    by_context = icc(inputs.ratings, by=["context", "question"], **options)
-    overall = icc(inputs.ratings, by=["question"], **options)
+    by_context = icc(inputs.ratings, context=["context", "question"], **options)
+    overall = icc(inputs.ratings, context="question", **options)
     table = pd.concat([by_context.tidy(), overall.tidy().assign(context=ALL)], ignore_index=True)
     ordered = ordered_rows(table, "context", (*inputs.contexts, ALL), "question", inputs.questions)
     # Which forms need raters is no question here: only the one-way form is asked for.
@@ -104,7 +104,7 @@ def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
     clips = ordered_rows(clips, "context", inputs.contexts)
     model = {config.factor_model.factor: list(inputs.questions)}
     engine, positive = config.factor_model.engine, config.factor_model.positive
-    by_context = cfa(clips, model, group="context", engine=engine, positive=positive)
+    by_context = cfa(clips, model, context="context", engine=engine, positive=positive)
     pooled = cfa(clips, model, engine=engine, positive=positive)
     allow = config.factor_model.allow_inadmissible
     own, over_all = (fit.scores(allow_inadmissible=allow) for fit in (by_context, pooled))
@@ -158,7 +158,7 @@ def _invariance(
         found = invariance(
             clips,
             model,
-            group="context",
+            context="context",
             cluster="subject",
             engine=config.factor_model.engine,
             confidence=config.compare.confidence,

@@ -113,7 +113,7 @@ def test_an_input_is_never_replaced_by_whatever_name(
 def test_a_file_that_is_there_needs_a_word(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("mine")
-    with pytest.raises(OutputError, match=r"there already; name another file.*--overwrite"):
+    with pytest.raises(OutputError, match=r"there already; name another file.*overwrite=True"):
         check_outputs({"--output": path})
     check_outputs({"--output": path}, overwrite=True)
     check_outputs({"--output": tmp_path / "new" / "x.csv", "--scores": None})

@@ -45,7 +45,7 @@ def test_icc_of_a_table(study_folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "icc.csv"
     text = pyexpr(
         "icc", study_folder / "ratings.csv", "--targets", "subject,context,clip",
-        "--by", "question", "--form", "ICC(1,1),ICC(1,k)", "-o", output,
+        "--context", "question", "--form", "ICC(1,1),ICC(1,k)", "-o", output,
     )  # fmt: skip
     assert "ICC(1,k)" in text
     ratings = pd.read_csv(study_folder / "ratings.csv", dtype={"clip": str})
@@ -53,7 +53,7 @@ def test_icc_of_a_table(study_folder: Path, tmp_path: Path) -> None:
         ratings,
         targets=["subject", "context", "clip"],
         ratings="score",
-        by="question",
+        context="question",
         form=["ICC(1,1)", "ICC(1,k)"],
         cluster=False,
     ).tidy()
@@ -172,7 +172,7 @@ def test_the_paper_side_by_side(tmp_path: Path) -> None:
     assert (tmp_path / "paper" / "paper.html").is_file()
     assert "--subjects" in pyexpr("paper", "--quick", "--subjects", "20", code=2)
     said = pyexpr("paper", "--subjects", "3", code=1)
-    assert said.startswith("Error: subjects= must be")
+    assert said.startswith("Error: --subjects must be")
 
 
 def test_simulate_and_demo_on_a_few_subjects(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_errors_are_one_sentence(arguments: list[str], message: str, tmp_path: P
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["icc", "--by", "question"],
+        ["icc", "--context", "question"],
         ["cfa", "--engine", "native"],
         ["features", "--rate", "10"],
         ["compare", "--n-boot", "100"],
@@ -260,7 +260,7 @@ def test_icc_takes_the_columns_of_a_study_by_itself(study_folder: Path, tmp_path
         ratings,
         targets=["subject", "context", "clip"],
         ratings="score",
-        by="question",
+        context="question",
         cluster="subject",
     ).tidy()
     written = pd.read_csv(output)

@@ -16,7 +16,7 @@ from pyexpr.cli import main
 from pyexpr.simulation.simulate import simulate_study
 from pyexpr.study.pipeline import Study
 
-ICC = ("--ratings", "y", "--targets", "clip", "--by", "")
+ICC = ("--ratings", "y", "--targets", "clip", "--context", "")
 
 
 def pyexpr(*arguments: object) -> None:
@@ -46,7 +46,7 @@ def test_a_file_that_is_there_is_replaced_when_asked_and_keeps_its_mode(table: P
     output = table.with_name("icc.csv")
     output.write_text("mine")
     output.chmod(0o600)
-    with pytest.raises(OutputError, match=r"icc.csv' is there already; .*--overwrite"):
+    with pytest.raises(OutputError, match=r"icc.csv' is there already; .*overwrite=True"):
         pyexpr("icc", table, *ICC, "-o", output)
     assert output.read_text() == "mine"
     pyexpr("icc", table, *ICC, "-o", output, "--overwrite")

@@ -51,7 +51,7 @@ DOORS: dict[str, tuple[Callable[[], pd.DataFrame], str, str, Callable[[Any], Any
     "icc": (
         ratings, "score", "subject",
         lambda t: px.icc(
-            t, targets=["subject", "context", "clip"], ratings="score", by="question",
+            t, targets=["subject", "context", "clip"], ratings="score", context="question",
             raters="rater",
         ),
         ["--raters", "rater"],
@@ -59,9 +59,9 @@ DOORS: dict[str, tuple[Callable[[], pd.DataFrame], str, str, Callable[[Any], Any
     "cfa": (
         items, "x1", "task",
         lambda t: px.cfa(
-            t, {"expressiveness": ["x1", "x2", "x3"]}, group="task", engine="native"
+            t, {"expressiveness": ["x1", "x2", "x3"]}, context="task", engine="native"
         ),
-        ["--indicators", "x1,x2,x3", "--group", "task", "--engine", "native"],
+        ["--indicators", "x1,x2,x3", "--context", "task", "--engine", "native"],
     ),
 }  # fmt: skip
 

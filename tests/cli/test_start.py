@@ -84,7 +84,7 @@ def test_nothing_is_kept_of_a_comparison(
     [
         (["cfa", "{}", "--indicators", "truth,a,b"], "pyexpr.measurement.factor.cfa.rows_to_fit",
          "while the factor model was fitted: there is no result of this fit"),
-        (["icc", "{}", "--targets", "subject", "--by", "", "--ratings", "a"],
+        (["icc", "{}", "--targets", "subject", "--context", "", "--ratings", "a"],
          "pyexpr.measurement.icc.icc.groups_of",
          "while intraclass correlations were computed: nothing is kept"),
     ],

@@ -92,7 +92,7 @@ def test_refits_are_lavaans_on_the_drawn_rows(n_indicators: int) -> None:
 def test_groups_are_drawn_together() -> None:
     table = clips()
     model = {"f": NAMES[:3]}
-    both = bootstrap_cfa(table, model, cluster="subject", group="context", n_boot=50, seed=2)
+    both = bootstrap_cfa(table, model, cluster="subject", context="context", n_boot=50, seed=2)
     assert list(dict.fromkeys(both.tidy()["context"])) == ["pain", "startle"]
     for code, context in enumerate(("pain", "startle")):
         own = table[table["context"] == context]
@@ -115,7 +115,7 @@ def test_the_draws_are_those_of_cluster_bootstrap() -> None:
 
 def test_threads_and_other_rows_change_nothing() -> None:
     table = clips(4)
-    options = {"cluster": "subject", "group": "context", "n_boot": 200, "seed": 1}
+    options = {"cluster": "subject", "context": "context", "n_boot": 200, "seed": 1}
     model = {"f": NAMES}
     one, many = (bootstrap_cfa(table, model, n_threads=n, **options) for n in (1, 3))
     assert one.replicates.tobytes() == many.replicates.tobytes()
@@ -314,12 +314,12 @@ def test_missing_rows_are_dropped_and_counted_and_the_result_prints() -> None:
     text = str(result)
     assert "100 refits by subject (30 clusters)" in text
     assert "2 rows were left out" in text
-    assert result.to_dict()["provenance"]["groups"][""]["n"] == len(table) - 2
+    assert result.to_dict()["provenance"]["contexts"][""]["n"] == len(table) - 2
 
 
 def test_more_replicates_are_those_of_one_call() -> None:
     table = clips()
-    options = {"cluster": "subject", "group": "context", "seed": 3, "method": "bca"}
+    options = {"cluster": "subject", "context": "context", "seed": 3, "method": "bca"}
     one = bootstrap_cfa(table, {"f": NAMES[:3]}, n_boot=300, **options)
     two = bootstrap_cfa(table, {"f": NAMES[:3]}, n_boot=120, **options).extend(180)
     assert one.replicates.tobytes() == two.replicates.tobytes()
@@ -331,7 +331,7 @@ def test_influence_is_the_model_without_each_subject() -> None:
     table = clips()
     # A subject in one context only.
     table = table[(table["subject"] != "s03") | (table["context"] == "pain")]
-    result = bootstrap_cfa(table, {"f": NAMES[:3]}, cluster="subject", group="context", n_boot=0)
+    result = bootstrap_cfa(table, {"f": NAMES[:3]}, cluster="subject", context="context", n_boot=0)
     found = result.influence()
     assert list(found) == ["context", "quantity", "term", "cluster", "estimate", "change",
                            "influence"]  # fmt: skip
@@ -343,7 +343,7 @@ def test_influence_is_the_model_without_each_subject() -> None:
 
 
 def test_simultaneous_intervals() -> None:
-    result = bootstrap_cfa(clips(4), {"f": NAMES}, cluster="subject", group="context", n_boot=999)
+    result = bootstrap_cfa(clips(4), {"f": NAMES}, cluster="subject", context="context", n_boot=999)
     single, holm, largest = result, result.adjust("holm"), result.adjust("max_t")
     # Four indicators of one quantity together, by Bonferroni; reliability stands alone.
     wider = result.interval(confidence=1 - 0.05 / 4).tidy()
@@ -363,7 +363,7 @@ def test_simultaneous_intervals() -> None:
     assert (below[1] < 1.02 * below[2]).all()
     assert list(largest.tidy().columns[-2:]) == ["reason", "adjustment"]
     assert set(largest.tidy()["method"]) == {"max_t"}
-    again = bootstrap_cfa(clips(4), {"f": NAMES}, cluster="subject", group="context", n_boot=0,
+    again = bootstrap_cfa(clips(4), {"f": NAMES}, cluster="subject", context="context", n_boot=0,
                           adjust="max_t")  # fmt: skip
     pd.testing.assert_frame_equal(again.tidy()[limits], largest.tidy()[limits])
 

@@ -177,8 +177,8 @@ def test_degenerate_data_are_the_same_typed_error(name: str, engine: str) -> Non
 def test_a_degenerate_group_is_named() -> None:
     data = pd.DataFrame(GOOD).assign(context=["pain"] * 25 + ["startle"] * 25)
     data.loc[data["context"] == "startle", "b"] = 2.0
-    with pytest.raises(FactorModelError, match=r"'b' is constant in group 'startle'.*always 2"):
-        cfa(data, {"f": ["a", "b", "c"]}, group="context")
+    with pytest.raises(FactorModelError, match=r"'b' is constant in context 'startle'.*always 2"):
+        cfa(data, {"f": ["a", "b", "c"]}, context="context")
 
 
 def test_lavaan_failing_to_converge() -> None:
@@ -197,9 +197,9 @@ def test_odd_column_names_and_group_labels() -> None:
     groups = np.array(["true; q()", "NA"])[np.arange(50) % 2]
     odd = plain.set_axis(names, axis=1)
     for engine in ("native", "rpy2", "rscript"):
-        fit = cfa(odd.assign(**{"the group": groups}), {"né w": names}, group="the group",
+        fit = cfa(odd.assign(**{"the group": groups}), {"né w": names}, context="the group",
                   engine=engine)  # fmt: skip
-        same = cfa(plain.assign(g=groups), {"f": list(plain)}, group="g", engine=engine)
+        same = cfa(plain.assign(g=groups), {"f": list(plain)}, context="g", engine=engine)
         assert set(fit.loadings()["indicator"]) == set(names)
         assert set(fit.tidy()["the group"]) == {"true; q()", "NA"}
         assert fit.tidy()["estimate"].to_numpy() == pytest.approx(same.tidy()["estimate"])
@@ -231,13 +231,13 @@ def test_unseen_rows_use_the_fitted_means() -> None:
 def test_scores_of_groups_are_aligned_by_label() -> None:
     data = pd.DataFrame(GOOD).assign(g=["z", "a"] * 25)
     data.index = data.index[::-1]
-    both = cfa(data, {"f": ["a", "b", "c"]}, group="g").scores()
+    both = cfa(data, {"f": ["a", "b", "c"]}, context="g").scores()
     assert both.index.equals(data.index)
     for label in ("z", "a"):
         mine = data["g"] == label
         alone = cfa(data[mine], {"f": ["a", "b", "c"]}, engine="native").scores()
         assert both.loc[mine, "score"].to_numpy() == pytest.approx(alone["score"], abs=1e-6)
-    fit = cfa(data, {"f": ["a", "b", "c"]}, group="g", engine="native")
+    fit = cfa(data, {"f": ["a", "b", "c"]}, context="g", engine="native")
     with pytest.raises(DataError, match=r"'nobody'.*it knows 'a', 'z'"):
         fit.scores(data.assign(g="nobody"))
 
@@ -255,7 +255,7 @@ def test_bounded_intervals_stay_inside() -> None:
 
 
 def test_tidy_glance_and_the_rest_of_a_result() -> None:
-    fit = cfa(holzinger(), ONE, group="school", engine="native", confidence=0.9)
+    fit = cfa(holzinger(), ONE, context="school", engine="native", confidence=0.9)
     assert list(fit.tidy()) == [
         "school", "lhs", "op", "rhs", "estimate", "std_error", "statistic", "p_value",
         "conf_low", "conf_high", "std_all", "reason",
@@ -270,7 +270,7 @@ def test_tidy_glance_and_the_rest_of_a_result() -> None:
     assert len(fixed) == 4
     assert fit.glance()["df"].iloc[0] == 0
     assert "fit cannot be tested" in " ".join(fit.notes())
-    assert fit.provenance()["groups"] == {"Grant-White": 145, "Pasteur": 156}
+    assert fit.provenance()["contexts"] == {"Grant-White": 145, "Pasteur": 156}
     assert fit.to_dict()["provenance"]["engine"] == "native"
     assert "engine native" in str(fit)
 
@@ -283,7 +283,7 @@ def test_tidy_glance_and_the_rest_of_a_result() -> None:
         ({"estimator": "WLS"}, DataError, "estimator= must be"),
         ({"missing": "mean"}, DataError, "missing= must be"),
         ({"confidence": 95}, DataError, "confidence= must be"),
-        ({"group": "nowhere"}, ColumnError, "no column 'nowhere'"),
+        ({"context": "nowhere"}, ColumnError, "no column 'nowhere'"),
         ({"engine": "native", "estimator": "MLR"}, EngineError, "cannot fit estimator='MLR'"),
         ({"engine": "native", "cluster": np.arange(50) % 9}, EngineError, "cannot fit"),
         ({"data": {**GOOD, "a": ["no"] * 50}}, ColumnError, "row 1 holds 'no'"),
@@ -297,8 +297,8 @@ def test_wrong_arguments(change: dict, error: type[Exception], match: str) -> No
 
 def test_arrays_serve_as_columns() -> None:
     groups = np.array(["u", "v"] * 25)
-    by_array = cfa(GOOD, {"f": ["a", "b", "c"]}, group=groups, engine="native")
-    by_name = cfa({**GOOD, "g": groups}, {"f": ["a", "b", "c"]}, group="g", engine="native")
+    by_array = cfa(GOOD, {"f": ["a", "b", "c"]}, context=groups, engine="native")
+    by_name = cfa({**GOOD, "g": groups}, {"f": ["a", "b", "c"]}, context="g", engine="native")
     assert by_array.tidy()["estimate"].equals(by_name.tidy()["estimate"])
 
 

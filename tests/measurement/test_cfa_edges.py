@@ -57,7 +57,7 @@ def test_full_information_with_degrees_of_freedom(
 def test_full_information_in_tests_of_invariance(tmp_path: Path) -> None:
     data = incomplete(5, 300)
     data["context"] = np.where(np.arange(len(data)) % 2, "a", "b")
-    found = invariance(data, ONE, group="context", cluster=False, missing="fiml")
+    found = invariance(data, ONE, context="context", cluster=False, missing="fiml")
     code = (
         f"a <- list('{ONE}', d, group = 'context', std.lv = TRUE, missing = 'fiml');"
         "f <- do.call('cfa', a); g <- do.call('cfa', c(a, group.equal = 'loadings'));"
@@ -175,8 +175,8 @@ def test_a_group_may_not_have_the_name_of_a_column_of_results(name: str) -> None
     data["subject"] = np.arange(len(data)) // 2
     model = {"f": ["x1", "x2", "x3"]}
     for fit in (
-        lambda: cfa(data, model, group=name, engine="native"),
-        lambda: bootstrap_cfa(data, model, group=name, cluster="subject"),
+        lambda: cfa(data, model, context=name, engine="native"),
+        lambda: bootstrap_cfa(data, model, context=name, cluster="subject"),
     ):
         with pytest.raises(DataError, match=f"names the column '{name}'"):
             fit()
@@ -268,10 +268,10 @@ def test_models_that_say_nothing_are_refused(
 def test_a_label_is_one_parameter_in_all_groups_and_factors() -> None:
     data = incomplete().dropna().reset_index(drop=True)
     data["g"] = np.where(data.index % 2, "u", "v")
-    found = cfa(data, "f =~ a*x1 + x2 + x3", group="g")
+    found = cfa(data, "f =~ a*x1 + x2 + x3", context="g")
     loadings = found.loadings().query("indicator == 'x1'")["loading"]
     assert np.ptp(loadings) < 1e-6
-    assert any("labelled 'a' is held equal over the groups" in note for note in found.notes())
+    assert any("labelled 'a' is held equal over the contexts" in note for note in found.notes())
     # Turned around alone, one side would have the other's sign.
     data[["x3", "x4"]] *= -1
     tied = cfa(data, "f =~ a*x1 + x2\ng =~ a*x3 + x4").loadings()

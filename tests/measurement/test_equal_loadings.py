@@ -66,7 +66,7 @@ def test_reliability_and_its_interval_are_those_of_lavaan(tmp_path: Path) -> Non
 def test_groups_have_loadings_of_their_own() -> None:
     data = holzinger()
     fits = [
-        cfa(data, {"f": ["x7", "x8"]}, equal_loadings=True, engine=engine, group="school")
+        cfa(data, {"f": ["x7", "x8"]}, equal_loadings=True, engine=engine, context="school")
         for engine in ("native", "rpy2")
     ]
     for fit in fits:

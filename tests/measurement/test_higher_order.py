@@ -313,7 +313,7 @@ def test_factors_point_to_their_first_from_below_upwards() -> None:
 
 def test_groups_are_those_of_lavaan_and_point_one_way(tmp_path: Path) -> None:
     data = four()
-    fit = cfa(data, FOUR, group="context")
+    fit = cfa(data, FOUR, context="context")
     code = (
         fitted(FOUR, "group = 'context', std.lv = TRUE")
         + "p <- parameterEstimates(f); p <- p[p$op == '=~', ];"
@@ -438,7 +438,7 @@ def test_what_is_no_model_is_refused_in_a_sentence() -> None:
         ("f =~ f + x1 + x2", "both called 'f'"),
         (f"{FIRST}\ng =~ visual + textual + speed\nspeed =~ g", "'speed', 'g'"),
         (f"{FIRST}\ng =~ visual + sin(1)*textual + speed", "not understood"),
-        (f"{FIRST}\ng =~ visual + c(a, b)*textual + speed", "each group"),
+        (f"{FIRST}\ng =~ visual + c(a, b)*textual + speed", "each context"),
     ):
         with pytest.raises(DataError, match=said):
             parse_model(text)
@@ -447,7 +447,7 @@ def test_what_is_no_model_is_refused_in_a_sentence() -> None:
     with pytest.raises(DataError, match="'visual' is a factor of the model and a column"):
         cfa(holzinger().assign(visual=1.0), SECOND)
     with pytest.raises(DataError, match="without higher-order factors"):
-        invariance(holzinger().assign(half=np.arange(301) % 2), SECOND, group="half")
+        invariance(holzinger().assign(half=np.arange(301) % 2), SECOND, context="half")
     with pytest.raises(DataError, match="one factor with free loadings"):
         bootstrap_cfa(holzinger(), SECOND, cluster=np.arange(301) // 5)
     with pytest.raises(DataError, match="no indicator of 'g'"):
@@ -525,7 +525,7 @@ def test_which_factors_may_be_turned() -> None:
 def test_a_label_over_groups_leaves_both_levels_free_to_turn() -> None:
     data = four()
     data.loc[data["context"] == "q", ["a1", "a2", "a3"]] *= 1.5
-    fit = cfa(data, FOUR.replace("+ d\n", "+ same*d\n"), group="context")
+    fit = cfa(data, FOUR.replace("+ d\n", "+ same*d\n"), context="context")
     first = fit.loadings().groupby(["context", "factor"], sort=False).first()["std_loading"]
     assert (first > 0).all()
     held = fit.tidy().query("lhs == 'top' and rhs == 'd'")["estimate"]

@@ -139,16 +139,16 @@ def test_wide_and_long_and_shuffled_are_one() -> None:
 
 def test_groups_and_what_is_said() -> None:
     frame = pd.concat([ratings().assign(context="a"), ratings(seed=9).assign(context="b")])
-    found = boot(frame, by="context", form="ICC(1,k)", n_boot=400)
+    found = boot(frame, context="context", form="ICC(1,k)", n_boot=400)
     alone = boot(frame[frame["context"] == "b"], form="ICC(1,k)", n_boot=400)
     assert found.tidy()["conf_low"][1] == alone.tidy()["conf_low"][0]
     assert "bootstrap-t of 400 replicates" in found.notes()[0]
     said = found.provenance()
     assert (said["method"], said["n_boot"], said["seed"]) == ("studentized", 400, 5)
     assert found.tidy()["n_targets"].gt(20).all()
-    other = boot(frame, by="context", form="ICC(1,k)", n_boot=400, seed=6)
+    other = boot(frame, context="context", form="ICC(1,k)", n_boot=400, seed=6)
     assert (other.tidy()["conf_low"] != found.tidy()["conf_low"]).all()
-    jackknife = icc(frame, targets="clip", ratings="score", by="context", cluster="subject")
+    jackknife = icc(frame, targets="clip", ratings="score", context="context", cluster="subject")
     assert jackknife.provenance()["method"] == "jackknife_t"
 
 
@@ -258,7 +258,7 @@ def test_an_upper_limit_beyond_all_numbers_is_said() -> None:
 
 def test_other_intervals_of_the_same_draws() -> None:
     frame = pd.concat([ratings().assign(context="a"), ratings(seed=9).assign(context="b")])
-    options = {"targets": "clip", "ratings": "score", "raters": "rater", "by": "context",
+    options = {"targets": "clip", "ratings": "score", "raters": "rater", "context": "context",
                "cluster": "subject", "n_boot": 300, "seed": 5}  # fmt: skip
     knife, drawn = icc(frame, **options), icc(frame, method="studentized", **options)
     pd.testing.assert_frame_equal(knife.interval(method="studentized").tidy(), drawn.tidy())
@@ -308,10 +308,10 @@ def test_replicates_are_iccs_of_drawn_subjects() -> None:
 def test_what_an_icc_has_not_is_said() -> None:
     frame = ratings()
     for change, match in (
-        ({"stratify": "subject"}, r"icc\(\) takes no stratify=: .* by= analyses groups"),
+        ({"stratify": "subject"}, r"icc\(\) takes no stratify=: .* context= analyses groups"),
         ({"adjust": "holm"}, r"icc\(\) takes no adjust=: .* confidence=1 - 0.05/m"),
         ({"n_threads": 2}, r"icc\(\) takes no n_threads="),
-        ({"cluster_method": "jackknife"}, r"no cluster_method= any more: it is method= now"),
+        ({"cluster_method": "jackknife"}, r"no argument cluster_method=; it is method= now"),
         ({"method": "bootstrap_t"}, "is method='studentized' now"),
         ({"method": "jackknife"}, "is method='jackknife_t' now"),
     ):

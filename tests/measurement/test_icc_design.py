@@ -29,7 +29,7 @@ def test_one_rater_and_all_raters_are_psychs_figures(case: str) -> None:
 
 def test_numbers_between_and_beyond() -> None:
     table = pd.DataFrame({"group": ["a"] * 3 + ["b"] * 3, "x": [1, 2, 4] * 2, "y": [2, 2, 5] * 2})
-    result = icc(table, by="group", form="ICC(1,1)")
+    result = icc(table, context="group", form="ICC(1,1)")
     plan = d_study(result, raters=[2, 10]).tidy()
     assert plan[["group", "k"]].to_numpy().tolist() == [["a", 2], ["a", 10], ["b", 2], ["b", 10]]
     single = result.tidy()["estimate"].iloc[0]

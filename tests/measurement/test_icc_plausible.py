@@ -109,9 +109,9 @@ def test_clips_of_a_subject_are_no_repeated_ratings_of_it() -> None:
 def test_questions_are_no_repeated_ratings_either() -> None:
     frame = clips()
     cell = {"targets": ["subject", "clip"], "ratings": "score", "cluster": "subject"}
-    with pytest.raises(DataError, match=r"of up to 2 questions.*by='question'"):
+    with pytest.raises(DataError, match=r"of up to 2 questions.*context='question'"):
         icc(frame.drop(columns="rater"), **cell)
-    by = icc(frame, by="question", **cell)
+    by = icc(frame, context="question", **cell)
     assert len(by.counts()) == 2
     # Ratings that are missing are of nothing.
     frame.loc[frame["question"] == "motion", "score"] = np.nan

@@ -17,18 +17,19 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# lavaan is at this for minutes: incomplete rows of 12 indicators in 10 groups.
+# lavaan is at this for minutes: incomplete rows of 12 indicators in 10 contexts.
 DATA = """
 import numpy as np, pandas as pd, pyexpr as px
 rng = np.random.default_rng(3)
 f = rng.normal(size=6000)
 slow = pd.DataFrame({f"x{i}": f + rng.normal(size=6000) for i in range(12)})
 slow = slow.mask(rng.random(slow.shape) < 0.2)
-slow["group"] = np.arange(6000) % 10
+slow["task"] = np.arange(6000) % 10
 quick = pd.DataFrame({f"x{i}": f[:200] + rng.normal(size=200) for i in range(3)})
 
 def fit_slow(engine):
-    px.cfa(slow, {"f": [f"x{i}" for i in range(12)]}, group="group", missing="fiml", engine=engine)
+    model = {"f": [f"x{i}" for i in range(12)]}
+    px.cfa(slow, model, context="task", missing="fiml", engine=engine)
 
 def fit_quick(engine):
     fit = px.cfa(quick, {"f": list(quick)}, engine=engine)

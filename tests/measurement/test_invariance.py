@@ -54,7 +54,7 @@ def holzinger() -> pd.DataFrame:
 
 
 def ours(table: pd.DataFrame | None = None, **change: object) -> InvarianceResult:
-    options: dict[str, object] = {"group": "context", "cluster": "subject", "engine": "native"}
+    options: dict[str, object] = {"context": "context", "cluster": "subject", "engine": "native"}
     return invariance(rows() if table is None else table, MODEL, **(options | change))
 
 
@@ -103,7 +103,7 @@ def compare(result: InvarianceResult, case: str) -> None:
 
 
 def test_groups_that_share_nobody_have_the_jackknife_within_groups() -> None:
-    result = invariance(holzinger(), {"visual": X[:3]}, group="school", engine="native")
+    result = invariance(holzinger(), {"visual": X[:3]}, context="school", engine="native")
     compare(result, "schools")
     assert result.cluster_name is None
     assert result.glance().loc[0, ["n_clusters", "n_shared"]].tolist() == [301, 0]
@@ -119,7 +119,7 @@ def test_independent_rows_give_lavaans_chi_square() -> None:
     table = pd.DataFrame(loadings * factor[:, None] + 0.6 * rng.normal(size=(2 * n, 3)))
     table.columns = X[:3]
     table["x2"] += np.where(school == "b", 0.03, 0)
-    found = invariance(table, {"f": X[:3]}, group=school, engine="rpy2").tidy()
+    found = invariance(table, {"f": X[:3]}, context=school, engine="rpy2").tidy()
     q = found["statistic"].astype(float) * found["df1"].astype(float)
     theirs = found["lavaan_chisq_diff"]
     assert (theirs[1:] > 15).all()
@@ -178,7 +178,7 @@ def test_lavaans_differences_and_fit_are_lavaans(
     wanted = lavaan(table, tmp_path, "f =~ x1 + x2 + x3 + x4", "context", partial)
     assert_lavaans(result, wanted)
     assert set(result.tidy()["lavaan_reason"][1:]) == {""}
-    assert "groups_as_independent" in codes_of(joined(result.notes()))
+    assert "contexts_as_independent" in codes_of(joined(result.notes()))
 
 
 def assert_lavaans(result: InvarianceResult, wanted: pd.DataFrame) -> None:
@@ -201,7 +201,7 @@ def assert_lavaans(result: InvarianceResult, wanted: pd.DataFrame) -> None:
 
 def test_several_factors_have_lavaans_tests_only(tmp_path: Path) -> None:
     model = "visual =~ x1 + x2 + x3\ntextual =~ x4 + x5 + x6"
-    result = invariance(holzinger(), model, group="school", engine="rpy2")
+    result = invariance(holzinger(), model, context="school", engine="rpy2")
     assert_lavaans(result, lavaan(holzinger(), tmp_path, model, "school"))
     assert result.tidy()["statistic"].isna().all()
     assert result.tidy()["reason"][1:].str.contains("one factor").all()
@@ -209,12 +209,12 @@ def test_several_factors_have_lavaans_tests_only(tmp_path: Path) -> None:
     assert result.estimates().empty
     assert "tests_of_one_factor" in codes_of(joined(result.notes()))
     with pytest.raises(EngineError, match="nothing can be tested"):
-        invariance(holzinger(), model, group="school", engine="native")
+        invariance(holzinger(), model, context="school", engine="native")
 
 
 def test_mlr_gives_scaled_differences(tmp_path: Path) -> None:
     result = invariance(
-        holzinger(), {"f": X}, group="school", cluster=False, estimator="MLR", engine="rpy2"
+        holzinger(), {"f": X}, context="school", cluster=False, estimator="MLR", engine="rpy2"
     )
     wanted = lavaan(holzinger(), tmp_path, "f =~ x1 + x2 + x3 + x4", "school", estimator="MLR")
     found = result.tidy().set_index("level")
@@ -261,10 +261,10 @@ def test_contrasts_name_the_indicator_that_differs() -> None:
     table = {name: columns[:, j] for j, name in enumerate(X[:3])}
     context = np.array(["pain", "startle"])[study["context"]]
     result = invariance(
-        table, {"f": X[:3]}, group=context, cluster=study["subject"], engine="native"
+        table, {"f": X[:3]}, context=context, cluster=study["subject"], engine="native"
     )
     found = result.contrasts()
-    names = found[["contrast", "first_group", "second_group"]].drop_duplicates()
+    names = found[["contrast", "first_context", "second_context"]].drop_duplicates()
     assert names.values.tolist() == [["pain - startle", "pain", "startle"]]
     scalar = found.query("level == 'scalar'").set_index("term")
     assert scalar["estimate"].abs().idxmax() == "x3"
@@ -273,7 +273,7 @@ def test_contrasts_name_the_indicator_that_differs() -> None:
     assert (found.query("level == 'metric'")["conf_low"] < 0).all()
     # The shift in one indicator is a shift in the unit of that indicator, freed or not.
     freed = invariance(
-        table, {"f": X[:3]}, group=context, cluster=study["subject"], engine="native",
+        table, {"f": X[:3]}, context=context, cluster=study["subject"], engine="native",
         free={"intercepts": ["x3"]},
     )  # fmt: skip
     again = freed.contrasts().query("level == 'scalar'").set_index("term")
@@ -286,7 +286,7 @@ def test_contrasts_name_the_indicator_that_differs() -> None:
 def test_the_reference_indicator_does_not_matter_for_the_metric_test() -> None:
     """Logarithms of ratios to one indicator are sums of those to another."""
     turned = invariance(
-        rows(), {"f": X[::-1]}, group="context", cluster="subject", engine="native"
+        rows(), {"f": X[::-1]}, context="context", cluster="subject", engine="native"
     ).tidy()
     assert turned.loc[1, "statistic"] == pytest.approx(ours().tidy().loc[1, "statistic"], rel=1e-9)
 
@@ -345,7 +345,7 @@ def test_a_subject_on_whom_a_context_hangs_leaves_the_test_undefined() -> None:
     columns[there] = rng.normal(size=(there.sum(), 3)) @ np.linalg.cholesky(wanted).T
     columns[there & (subject == 0)] += 5
     table = {name: columns[:, j] for j, name in enumerate(X[:3])}
-    result = invariance(table, {"f": X[:3]}, group=context, cluster=subject, engine="native")
+    result = invariance(table, {"f": X[:3]}, context=context, cluster=subject, engine="native")
     assert result.glance().loc[0, "n_undefined"] >= 1
     assert result.tidy()["reason"][1].startswith("without ")
     assert "refits_without_solution" in codes_of(joined(result.notes()))
@@ -354,10 +354,10 @@ def test_a_subject_on_whom_a_context_hangs_leaves_the_test_undefined() -> None:
 
 def test_a_subject_column_that_repeats_is_pointed_out() -> None:
     with pytest.warns(SharedSubjectsWarning, match='cluster="subject"'):
-        invariance(rows(), MODEL, group="context", engine="native")
+        invariance(rows(), MODEL, context="context", engine="native")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        known = invariance(rows(), MODEL, group="context", cluster=False, engine="native")
+        known = invariance(rows(), MODEL, context="context", cluster=False, engine="native")
     assert known.glance().loc[0, "n_clusters"] == len(rows())
     assert "every row its own subject" in known.heading()
 
@@ -382,9 +382,9 @@ def test_degenerate_data_are_the_typed_error(reason: str, engine: str) -> None:
 @pytest.mark.parametrize(
     ("change", "error", "match"),
     [
-        ({"group": "nowhere"}, ColumnError, "no column 'nowhere'"),
-        ({"group": None}, DataError, "group="),
-        ({"group": np.full(230, "one")}, DataError, "at least two groups"),
+        ({"context": "nowhere"}, ColumnError, "no column 'nowhere'"),
+        ({"context": None}, DataError, "context="),
+        ({"context": np.full(230, "one")}, DataError, "at least two contexts"),
         ({"cluster": "clipp"}, ColumnError, "did you mean 'clip'"),
         ({"free": ["x9"]}, DataError, "free= names 'x9'"),
         ({"free": ["x1", "x2", "x3"]}, DataError, "leaves 1 of 4"),
@@ -420,7 +420,7 @@ def test_without_r_our_tests_stand_and_lavaans_say_why() -> None:
         "import json, sys, pandas as pd\n"
         "from pyexpr.measurement.invariance.invariance import invariance\n"
         f"rows = pd.read_csv({str(GOLDEN / 'invariance_rows.csv')!r})\n"
-        f"found = invariance(rows, {MODEL!r}, group='context', cluster='subject')\n"
+        f"found = invariance(rows, {MODEL!r}, context='context', cluster='subject')\n"
         "json.dump(found.to_dict(), sys.stdout)\n"
     )
     environment = {k: v for k, v in os.environ.items() if k not in ("R_HOME", "PATH")}
@@ -441,14 +441,14 @@ def test_without_r_our_tests_stand_and_lavaans_say_why() -> None:
 def test_result_as_text_dictionary_and_html() -> None:
     result = ours()
     text = str(result)
-    assert "3 groups of context: 230 rows, 16 clusters by subject, 16 shared" in text
+    assert "3 contexts: 230 rows, 16 clusters by subject, 16 shared" in text
     assert "no evidence that the intercepts differ" in text
-    assert "Metric: the loadings differ between groups (F(6, 10) = 4.43, p = .019)" in text
+    assert "Metric: the loadings differ between contexts (F(6, 10) = 4.43, p = .019)" in text
     assert "presumes equal loadings" in text
     plain = result.to_dict()
     assert json.loads(json.dumps(plain)) == plain
     assert plain["provenance"]["n_clusters"] == 16
-    assert plain["provenance"]["groups"]["pain"] == {"n": 75, "n_clusters": 15}
+    assert plain["provenance"]["contexts"]["pain"] == {"n": 75, "n_clusters": 15}
     assert "<table" in result._repr_html_()
     assert list(result.tidy()["level"]) == ["configural", "metric", "scalar"]
     assert px.invariance is invariance

@@ -21,7 +21,7 @@ def ratings() -> pd.DataFrame:
 
 
 def test_parameters_have_lavaans_names_in_the_order_of_their_covariance() -> None:
-    fit = cfa(ratings(), {"f": ["a", "b", "c"]}, group="task", engine="native")
+    fit = cfa(ratings(), {"f": ["a", "b", "c"]}, context="task", engine="native")
     names, estimates = free_parameters(fit.output)
     first = ["f=~a", "f=~b", "f=~c", "a~~a", "b~~b", "c~~c", "a~1", "b~1", "c~1"]
     assert sorted(names[:9]) == sorted(first)
@@ -42,7 +42,7 @@ def test_parameters_have_lavaans_names_in_the_order_of_their_covariance() -> Non
 
 def test_a_just_identified_model_implies_what_was_observed() -> None:
     data = ratings()
-    fit = cfa(data, {"f": ["a", "b", "c"]}, group="task", engine="native")
+    fit = cfa(data, {"f": ["a", "b", "c"]}, context="task", engine="native")
     for code, (_, part) in enumerate(data.groupby("task")):
         found = group_moments(fit, code)
         own = part[["a", "b", "c"]].to_numpy()

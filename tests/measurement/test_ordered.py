@@ -117,7 +117,7 @@ def test_numbers_are_ordered_only_where_named(fit: CFAResult) -> None:
 
 def test_groups_and_new_rows_are_scored_as_lavaan_does(tmp_path: Path) -> None:
     data = answers()
-    found = cfa(data, MODEL, ordered=True, group="context")
+    found = cfa(data, MODEL, ordered=True, context="context")
     code = (
         f"f <- cfa('{SYNTAX}', d, std.lv = TRUE, ordered = c('q1', 'q2', 'q3', 'q4'),"
         "group = 'context'); s <- rep(NA, nrow(d)); e <- lavPredict(f, method = 'EBM');"
@@ -171,14 +171,14 @@ def test_what_ordered_indicators_cannot_have() -> None:
     lone = data.copy()
     rare = (data["context"] == "b") & (data["q3"] == "seldom")
     lone.loc[rare, "q3"] = "never"
-    with pytest.raises(FactorModelError, match=r"no row of its category number 2.*group 'b'"):
-        cfa(lone, MODEL, group="context")
+    with pytest.raises(FactorModelError, match=r"no row of its category number 2.*context 'b'"):
+        cfa(lone, MODEL, context="context")
     constant = data.assign(q3=pd.Categorical(["never"] * 400, LIKERT, ordered=True))
     with pytest.raises(FactorModelError, match="'q3' is constant"):
         cfa(constant, MODEL)
     for call in (
         lambda: bootstrap_cfa(data, MODEL, cluster="subject"),
-        lambda: invariance(data, MODEL, group="context"),
+        lambda: invariance(data, MODEL, context="context"),
     ):
         with pytest.raises(DataError, match=r"for continuous indicators.*ordered Categoricals"):
             call()
@@ -229,7 +229,7 @@ def test_modification_indices_are_lavaans(tmp_path: Path, scale: float) -> None:
 def test_modification_indices_by_group_and_without_lavaan() -> None:
     data = continuous()
     model = {"f": [f"x{j}" for j in range(1, 6)]}
-    found = cfa(data, model, group="context").modification_indices()
+    found = cfa(data, model, context="context").modification_indices()
     alone = cfa(data[data["context"] == "b"], model).modification_indices()
     mine = found[(found["context"] == "b") & (found["op"] == "~~")].reset_index(drop=True)
     np.testing.assert_allclose(mine["mi"], alone.query("op == '~~'")["mi"], rtol=1e-3)

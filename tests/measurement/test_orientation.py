@@ -33,7 +33,7 @@ def balanced(seed: int = 4, subjects: int = 40) -> pd.DataFrame:
 def test_contexts_and_scores_point_one_way(engine: str) -> None:
     for seed in range(6 if engine == "rpy2" else 60):
         data = balanced(seed)
-        fit = cfa(data, MODEL, group="context", engine=engine)
+        fit = cfa(data, MODEL, context="context", engine=engine)
         signs = np.sign(fit.loadings()["loading"].to_numpy().reshape(2, 4))
         assert (signs == np.sign(KEYS)).all()
         for _, rows in data.assign(score=fit.scores()["score"]).groupby("context"):
@@ -45,7 +45,7 @@ def test_contexts_and_scores_point_one_way(engine: str) -> None:
 
 def test_replicates_and_the_jackknife_agree_with_the_whole_sample() -> None:
     data = balanced()
-    found = bootstrap_cfa(data, MODEL, cluster="subject", group="context", n_boot=300)
+    found = bootstrap_cfa(data, MODEL, cluster="subject", context="context", n_boot=300)
     for rows, replicates in zip(
         found.evidence.groups, np.split(found.evidence.replicates, 2), strict=True
     ):
@@ -55,7 +55,7 @@ def test_replicates_and_the_jackknife_agree_with_the_whole_sample() -> None:
     assert table["std_error"].max() < 0.12
     assert "'happy' is high" in " ".join(found.notes())
     turned = bootstrap_cfa(
-        data, MODEL, cluster="subject", group="context", n_boot=300, positive="sad"
+        data, MODEL, cluster="subject", context="context", n_boot=300, positive="sad"
     )
     # All loadings and score weights the other way round, bit for bit, and nothing else.
     sign = np.array(([-1.0] * 8 + [1.0] * 4 + [-1.0] * 4 + [1.0]) * 2)
@@ -64,7 +64,7 @@ def test_replicates_and_the_jackknife_agree_with_the_whole_sample() -> None:
 
 def test_tests_of_invariance_do_not_hang_on_the_direction() -> None:
     data = balanced()
-    options = {"group": "context", "cluster": "subject", "engine": "native"}
+    options = {"context": "context", "cluster": "subject", "engine": "native"}
     found = invariance(data, MODEL, **options)
     assert (found.estimates()["loading"] > 0).tolist() == [True, True, False, False] * 2
     contrasts = found.contrasts()
@@ -118,7 +118,7 @@ def test_each_of_several_factors_is_turned_with_its_covariance(tmp_path) -> None
     g1 = free[first.output.parameters.rhs.index("y1")]
     x1 = free[first.output.parameters.rhs.index("x1")]
     assert by_name.output.vcov[x1, g1] == -first.output.vcov[x1, g1] != 0
-    groups = cfa(data, BOTH, group="context", positive={"g": "y3"}).loadings()
+    groups = cfa(data, BOTH, context="context", positive={"g": "y3"}).loadings()
     assert (groups.query("indicator == 'y3'")["loading"] > 0).all()
     assert (groups.query("indicator == 'x1'")["loading"] > 0).all()
 
@@ -133,24 +133,24 @@ def test_without_a_model_of_all_rows_the_largest_group_leads() -> None:
         blocks.append(pd.DataFrame(exactly(covariance, n), columns=model["f"]).assign(group=label))
     data = pd.concat(blocks, ignore_index=True)
     for engine in ("native", "rpy2"):
-        fit = cfa(data, model, group="group", engine=engine)
+        fit = cfa(data, model, context="group", engine=engine)
         loadings = fit.loadings().pivot(index="group", columns="indicator", values="loading")
         np.testing.assert_allclose(loadings.loc["b"], 0.8, atol=1e-6)
         np.testing.assert_allclose(loadings.loc["a"], [1.0, 0.5, -0.9], atol=1e-6)
         assert "agree with 'b', the largest, since all rows" in " ".join(fit.notes())
-    named = cfa(data, model, group="group", engine="native", positive="z").loadings()
+    named = cfa(data, model, context="group", engine="native", positive="z").loadings()
     # The largest group has z positive, and the other agrees with it as before.
     np.testing.assert_allclose(named["loading"], fit.loadings()["loading"], atol=1e-6)
 
 
 def test_a_refit_can_be_turned_to_agree_with_another() -> None:
     data = balanced()
-    whole = cfa(data, MODEL, group="context", engine="native")
-    part = cfa(data.head(160), MODEL, group="context", engine="native", positive="cold")
+    whole = cfa(data, MODEL, context="context", engine="native")
+    part = cfa(data.head(160), MODEL, context="context", engine="native", positive="cold")
     turned = part.turned_to(whole.loadings())
     assert (turned.loadings()["loading"] == -part.loadings()["loading"]).all()
     assert (turned.scores()["score"] == -part.scores()["score"]).all()
-    with pytest.raises(DataError, match="group 'b' are missing"):
+    with pytest.raises(DataError, match="context 'b' are missing"):
         part.turned_to(whole.loadings().query("context == 'a'"))
 
 

@@ -89,7 +89,7 @@ def test_layouts_agree_whatever_the_order_of_the_rows() -> None:
     long = long_of(table).sample(frac=1, random_state=3)
     expected = icc(table).tidy()
     for found in (
-        icc(wide, by="site").tidy().drop(columns="site"),
+        icc(wide, context="site").tidy().drop(columns="site"),
         icc(wide, ratings=[f"r{j}" for j in range(5)]).tidy(),
         icc(long, targets="clip", raters="rater", ratings="score").tidy(),
     ):
@@ -113,7 +113,7 @@ def test_groups_and_target_columns() -> None:
         targets=["subject", "part"],
         raters="rater",
         ratings="score",
-        by=["context", "question"],
+        context=["context", "question"],
         cluster=False,
     )
     found = result.tidy().set_index(["context", "question", "form"])["estimate"]
@@ -125,7 +125,7 @@ def test_groups_and_target_columns() -> None:
     for key, table in ((("pain", 1), first), (("disgust", 1), second), (("pain", 2), second)):
         np.testing.assert_allclose(found.loc[key], reference.six_forms(table), rtol=1e-10)
     assert result.counts()["n_targets"].tolist() == [20, 20, 20]
-    assert "3 groups by context, question" in str(result)
+    assert "3 contexts (context, question)" in str(result)
 
 
 def test_unbalanced_mean_squares_are_those_of_aov() -> None:
@@ -306,14 +306,16 @@ def test_bad_arguments() -> None:
         icc(SHROUT_FLEISS, confidence=1)
     with pytest.raises(DataError, match="needs ratings="):
         icc(long, targets="clip")
-    with pytest.raises(DataError, match="by= names 'score', the column of the ratings themselves"):
-        icc(long, targets="clip", ratings="score", by="score")
+    with pytest.raises(DataError, match="context= names 'score', the column of the ratings"):
+        icc(long, targets="clip", ratings="score", context="score")
+    with pytest.raises(DataError, match=r"context= names the column .* a value for each row"):
+        icc(long, targets="clip", ratings="score", context=long["clip"])
     with pytest.raises(DataError, match="give targets= and ratings= too"):
         icc(long, raters="rater", ratings="score")
     with pytest.raises(DataError, match="needs targets= too"):
         icc(long, ratings="score")
     with pytest.raises(DataError, match="an array has no named columns"):
-        icc(SHROUT_FLEISS, by="context")
+        icc(SHROUT_FLEISS, context="context")
     with pytest.raises(DataError, match="2 dimensions"):
         icc(SHROUT_FLEISS.ravel())
 
@@ -362,7 +364,7 @@ def test_targets_that_share_subjects_are_pointed_out() -> None:
         warnings.simplefilter("error")
         icc(frame, targets="clip", ratings="score", cluster=False)
         icc(frame, targets="clip", ratings="score", cluster="subject")
-        icc(frame, targets="clip", ratings="score", by="subject")
+        icc(frame, targets="clip", ratings="score", context="subject")
         icc(frame[frame["clip"].isin(["c0", "c3", "c6"])], targets="clip", ratings="score")
 
 
@@ -492,8 +494,8 @@ def test_columns_may_be_numbered() -> None:
 @pytest.mark.parametrize("name", ["form", "k", "n_targets"])
 def test_groups_may_not_have_the_name_of_a_column_of_results(name: str) -> None:
     long = long_of(SHROUT_FLEISS).assign(**{name: "a"})
-    with pytest.raises(DataError, match=f"by= names the column '{name}'"):
-        icc(long, targets="clip", ratings="score", by=name)
+    with pytest.raises(DataError, match=f"context= names the column '{name}'"):
+        icc(long, targets="clip", ratings="score", context=name)
 
 
 def test_ratings_that_are_no_numbers() -> None:
@@ -520,7 +522,7 @@ def test_each_raters_column_counts_once() -> None:
     with pytest.raises(DataError, match="ratings= names 'w' more than once"):
         icc(wide, ratings=["w", "w", "x"])
     wide["subject"] = np.arange(20) // 5
-    with pytest.raises(DataError, match="ratings= names 'subject' which by= or cluster= names too"):
+    with pytest.raises(DataError, match="ratings= names 'subject' which context= or cluster="):
         icc(wide, ratings=["w", "x", "subject"], cluster="subject")
     with pytest.raises(DataError, match="form= must be"):
         icc(wide[["w", "x"]], form=None)  # type: ignore[arg-type]

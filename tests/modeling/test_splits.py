@@ -55,7 +55,7 @@ def test_strata_share_the_counts(sizes, seed) -> None:
     for subject, h in zip(subjects, own, strict=True):
         rows.append(subject)
         contexts.append(f"c{h}")
-    split = split_subjects(rows, contexts=contexts, seed=seed)
+    split = split_subjects(rows, context=contexts, seed=seed)
     n, n_test = len(subjects), round(0.2 * len(subjects))
     assert (len(split.test), len(split.validation)) == (n_test, n_test)
     assert split.n_strata == len(sizes)
@@ -78,7 +78,7 @@ def test_every_subject_has_the_same_chance_of_each_part() -> None:
     counts = {"test": np.zeros(30), "validation": np.zeros(30)}
     n_seeds = 600
     for seed in range(n_seeds):
-        parts = split_subjects(rows, contexts=contexts, seed=seed).part(subjects)
+        parts = split_subjects(rows, context=contexts, seed=seed).part(subjects)
         for name, seen in counts.items():
             seen += parts == name
     for seen in counts.values():
@@ -109,7 +109,7 @@ def test_result() -> None:
 
 
 def test_validation_may_be_left_out() -> None:
-    split = split_subjects(labels(10), proportions=(0.8, 0, 0.2), contexts=["a", "b"] * 5)
+    split = split_subjects(labels(10), proportions=(0.8, 0, 0.2), context=["a", "b"] * 5)
     assert (len(split.train), len(split.validation), len(split.test)) == (8, 0, 2)
 
 
@@ -142,10 +142,10 @@ def test_check_finds_leaks() -> None:
         ({"subjects": labels(5), "proportions": (0.5, 0.5, 0.5)}, DataError, "sum to 1"),
         ({"subjects": labels(5), "proportions": (0.8, 0.2)}, DataError, "three numbers"),
         ({"subjects": labels(5), "proportions": (1.2, -0.4, 0.2)}, DataError, "above 0"),
-        ({"subjects": labels(5), "contexts": ["a"]}, DataError, "one value per row"),
+        ({"subjects": labels(5), "context": ["a"]}, DataError, "one value per row"),
         ({"subjects": labels(5), "seed": -1}, DataError, "seed="),
         (
-            {"subjects": [*labels(5), "S000", "S001"], "contexts": ["a"] * 5 + ["pain"] * 2},
+            {"subjects": [*labels(5), "S000", "S001"], "context": ["a"] * 5 + ["pain"] * 2},
             StudyError,
             "context 'pain' has 2 subjects, fewer than the 3 parts",
         ),
@@ -162,7 +162,7 @@ def test_a_context_without_a_part_is_named() -> None:
     messages = set()
     for seed in range(20):
         try:
-            parts = split_subjects(rows, contexts=contexts, seed=seed).part(labels(3))
+            parts = split_subjects(rows, context=contexts, seed=seed).part(labels(3))
             assert set(parts) == {"train", "validation", "test"}
         except StudyError as error:
             messages.add(str(error))

@@ -77,10 +77,10 @@ CASES = {
         "nonpositive_product", dict(zip("abc", exactly(OPPOSED, 50).T, strict=True))
     ),
     "one group constant": Degenerate(
-        "constant_indicator", _one_group_constant(), options={"group": "context"}
+        "constant_indicator", _one_group_constant(), options={"context": "context"}
     ),
     "one group non-positive": Degenerate(
-        "nonpositive_product", _one_group_opposed(), options={"group": "context"}
+        "nonpositive_product", _one_group_opposed(), options={"context": "context"}
     ),
     "no maximum of the likelihood": Degenerate("not_converged", _noise(), {"f": list("abcde")}),
 }

@@ -124,11 +124,11 @@ class Problem:
 RANDOM = list(dict.fromkeys(golden("random")["case"]))
 PROBLEMS = {
     "one": Problem(holzinger, ONE),
-    "one_by_school": Problem(holzinger, ONE, {"group": "school"}),
+    "one_by_school": Problem(holzinger, ONE, {"context": "school"}),
     "six": Problem(holzinger, SIX),
-    "six_by_school": Problem(holzinger, SIX, {"group": "school"}),
+    "six_by_school": Problem(holzinger, SIX, {"context": "school"}),
     "three_factors": Problem(holzinger, THREE),
-    "three_by_school": Problem(holzinger, THREE, {"group": "school"}),
+    "three_by_school": Problem(holzinger, THREE, {"context": "school"}),
     "listwise": Problem(holey, ONE),
     "fiml": Problem(holey, ONE, {"missing": "fiml"}),
     "mlr": Problem(holzinger, SIX, {"estimator": "MLR"}),
@@ -178,9 +178,9 @@ def found_by(engine: str, case: str) -> dict[str, pd.Series]:
 
 def numbers(fit: CFAResult) -> dict[str, pd.Series]:
     """Return the quantities to compare, as labelled series."""
-    table = fit.tidy().rename(columns={fit.group_name or "": "group"})
+    table = fit.tidy().rename(columns={fit.context_name or "": "group"})
     table = table.assign(std_error_of_std=fit.standardized()["std_error"])
-    if fit.group_name is None:
+    if fit.context_name is None:
         table["group"] = "all"
     table = table.set_index(["group", "lhs", "op", "rhs"])
     scores = {}
@@ -191,7 +191,7 @@ def numbers(fit: CFAResult) -> dict[str, pd.Series]:
             for kind in ("score", "se"):
                 for row, value in enumerate(part[f"{kind}{tail}"], start=1):
                     scores[kind, method, row, factor] = value
-    alone = len(fit.model.factors) == 1 and fit.group_name is None
+    alone = len(fit.model.factors) == 1 and fit.context_name is None
     shares = fit.reliability() if alone else None
     return {
         "estimate": table["estimate"],

@@ -157,7 +157,7 @@ def test_training_subjects_without_a_model(
     ratings = ratings_of(study_result)
     flat = ratings["subject"].isin(train) & (ratings["context"] == "pain")
     ratings.loc[flat & (ratings["question"] == "motion"), "score"] = 0
-    with pytest.raises(StudyError, match=r'fit_on = "train".*constant in group \'pain\''):
+    with pytest.raises(StudyError, match=r'fit_on = "train".*constant in context \'pain\''):
         run(study_result, tmp_path / "train", ratings, TRAIN)
     result = run(study_result, tmp_path / "all", ratings, "allow_inadmissible = true")
     leak = result.table("scores_leakage")

@@ -11,7 +11,7 @@ invisible(gc())
 
 # Ratings: agreement, the factor model of this session's lavaan, scores
 ratings <- tibble::as_tibble(read.csv(file.path(folder, "ratings.csv")))
-agreement <- icc(ratings, c(subject, context, clip), score, by = question, form = "ICC(1,k)",
+agreement <- icc(ratings, c(subject, context, clip), score, context = question, form = "ICC(1,k)",
   cluster = subject)
 tidy(agreement)[c("question", "estimate", "conf.low", "conf.high", "k")]
 invisible(gc())
@@ -20,7 +20,7 @@ means <- aggregate(score ~ subject + context + clip + question, ratings, mean)
 means <- reshape(means, idvar = c("subject", "context", "clip"), timevar = "question",
   direction = "wide")
 names(means) <- sub("^score\\.", "", names(means))
-fit <- fit_cfa(means, c(response, emotion, motion), group = context)
+fit <- fit_cfa(means, c(response, emotion, motion), context = context)
 fit$heading
 tidy(fit, "loadings")[c("context", "indicator", "std_loading")]
 invisible(gc())
@@ -29,7 +29,7 @@ scores <- cfa_scores(fit)
 scores
 invisible(gc())
 
-same <- invariance(means, c(response, emotion, motion), group = context, cluster = subject)
+same <- invariance(means, c(response, emotion, motion), context = context, cluster = subject)
 tidy(same)[c("level", "statistic", "df1", "df2", "p.value")]
 invisible(gc())
 
@@ -44,7 +44,7 @@ invisible(gc())
 means$score <- scores$score
 table <- merge(means, tidy(features), by = c("subject", "context", "clip"))
 table <- table[complete.cases(table[c("score", "au_count", "head_velocity")]), ]
-split <- split_subjects(table, subject, contexts = context, proportions = c(0.5, 0, 0.5), seed = 1)
+split <- split_subjects(table, subject, context = context, proportions = c(0.5, 0, 0.5), seed = 1)
 split
 table <- augment(split, table)
 train <- table[table$.part == "train", ]

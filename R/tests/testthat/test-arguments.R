@@ -1,18 +1,15 @@
 # A verb takes what the Python function takes: an option added there is missed here.
 
-# Arguments of Python that R has in another way: `adjust` is adjust_tests().
+# Arguments of Python that R has in another way, or not at all: rows of `data` are chosen in R,
+# a statistic in R is neither compiled nor called from several threads.
 elsewhere <- list(
-  compare_models = c("table", "progress"),
-  cluster_bootstrap = c("table", "columns", "compiled", "n_threads", "adjust"),
-  context_coefficients = c("X", "rows", "adjust", "progress"),
-  bootstrap_cfa = c("adjust", "progress", "stratify"), invariance = c("adjust", "seed")
+  compare_models = "table", cluster_bootstrap = c("table", "columns", "compiled", "n_threads"),
+  context_coefficients = c("X", "rows")
 )
 # What R adds.
 ours <- list(
   compare_models = c("data", "rows"), cluster_bootstrap = "data", context_coefficients = c("data", "features"),
-  fit_cfa = "factor", bootstrap_cfa = "factor", invariance = "factor", split_subjects = "data",
-  # The former name of `method`, which Python answers without naming it among its arguments.
-  icc = "cluster_method"
+  fit_cfa = "factor", bootstrap_cfa = "factor", invariance = "factor", split_subjects = "data"
 )
 theirs <- c(fit_cfa = "cfa")
 
@@ -28,7 +25,7 @@ test_that("arguments are those of Python", {
     name <- if (verb %in% names(theirs)) theirs[[verb]] else verb
     python <- unlist(builtins$list(inspect$signature(px[[name]])$parameters))
     r <- names(formals(getExportedValue("pyexpr", verb)))
-    expect_identical(sort(setdiff(r, ours[[verb]])), sort(setdiff(python, elsewhere[[verb]])),
+    expect_identical(sort(setdiff(r, c("...", ours[[verb]]))), sort(setdiff(python, elsewhere[[verb]])),
       info = verb)
   }
 })
@@ -103,9 +100,9 @@ test_that("a vector of subjects has a vector of contexts", {
   need_python()
   data <- unique(clips[c("subject", "context")])
   data <- data[-(1:20), ]
-  expect_identical(tidy(split_subjects(data$subject, contexts = data$context, seed = 1)),
-    tidy(split_subjects(data, subject, contexts = context, seed = 1)))
-  expect_error(split_subjects(letters, contexts = 1:3), "as long as `data` (26), not 3", fixed = TRUE,
+  expect_identical(tidy(split_subjects(data$subject, context = data$context, seed = 1)),
+    tidy(split_subjects(data, subject, context = context, seed = 1)))
+  expect_error(split_subjects(letters, context = 1:3), "as long as `data` (26), not 3", fixed = TRUE,
     class = "pyexpr_data_error")
   expect_error(split_subjects(letters, subjects = a), "no column to name", class = "pyexpr_data_error")
 })
@@ -135,9 +132,68 @@ def default(function, name):
   }
 })
 
+test_that("what the column of contexts is called elsewhere is answered", {
+  indicators <- c("response", "emotion", "motion")
+  given <- list(
+    icc = list(ratings, c("subject", "clip"), "score"), fit_cfa = list(clips, indicators),
+    cfa_scores = list(clips, indicators), invariance = list(clips, indicators),
+    bootstrap_cfa = list(clips, indicators, "subject"),
+    compare_models = list(clips, "score", "au_count", "subject"),
+    context_coefficients = list(clips, "score", "au_count", cluster = "subject"),
+    split_subjects = list(clips, "subject")
+  )
+  for (verb in names(given)) {
+    for (name in c("by", ".by", "group", "contexts")) {
+      # A bare name of a column, which is no variable.
+      expr <- as.call(c(as.name(verb), given[[verb]], stats::setNames(list(quote(task)), name)))
+      expect_error(eval(expr), class = "pyexpr_data_error", fixed = TRUE,
+        sprintf("`%s()` has no argument `%s`; the column of contexts is `context`.", verb, name))
+    }
+    expect_error(eval(as.call(c(as.name(verb), given[[verb]], list(contxt = quote(task))))),
+      "must be empty", class = "rlib_error_dots_nonempty")
+  }
+})
+
 test_that("icc() answers the former name of `method`", {
   expect_error(
-    icc(data.frame(a = 1:3, b = 3:1), cluster_method = "jackknife"), "it is `method` now",
-    fixed = TRUE
+    icc(data.frame(a = 1:3, b = 3:1), cluster_method = "jackknife"),
+    "`icc()` has no argument `cluster_method`; it is `method` now.", fixed = TRUE,
+    class = "pyexpr_data_error"
   )
+})
+
+test_that("messages name R's arguments, and no option of the command line", {
+  need_python()
+  expect_error(compare_models(clips, score, au_count, subject, metrics = "nrmse"),
+    "do not tell: give `score_range`, the highest", fixed = TRUE)
+})
+
+test_that("tests are judged together from the start, and subjects drawn within strata", {
+  need_python()
+  same <- function(x, y) expect_identical(tidy(x), tidy(y))
+  indicators <- c("response", "emotion", "motion")
+  rows <- transform(clips, half = as.integer(factor(subject)) %% 2)
+  for (rule in c("holm", "max_t")) {
+    fit <- function(...) bootstrap_cfa(rows, all_of(indicators), subject, n_boot = 60, ...)
+    same(fit(adjust = rule), adjust_tests(fit(), rule))
+    contrasts <- function(...) tidy(invariance(rows, all_of(indicators), context, subject,
+      engine = "native", ...), "contrasts")
+    expect_identical(contrasts(adjust = rule, seed = 3),
+      tidy(adjust_tests(invariance(rows, all_of(indicators), context, subject,
+        engine = "native", seed = 3), rule), "contrasts"))
+    slopes <- function(...) context_coefficients(rows, score, c(au_count, au_intensity), context,
+      subject, alpha = 0.1, l1_ratio = 0.5, n_boot = 20, progress = FALSE, ...)
+    same(slopes(adjust = rule), adjust_tests(slopes(), rule))
+    means <- function(...) cluster_bootstrap(rows, function(data, weights) {
+      vapply(data[c("response", "emotion")], stats::weighted.mean, 0, w = weights, na.rm = TRUE)
+    }, subject, n_boot = 60, null = 3, progress = FALSE, ...)
+    same(means(adjust = rule), adjust_tests(means(), rule))
+  }
+  plain <- fit(progress = FALSE)
+  strata <- fit(stratify = half)
+  # Sums over the subjects of one stratum after the other differ in the last digit.
+  expect_equal(tidy(strata)$estimate, tidy(plain)$estimate, tolerance = 1e-12)
+  expect_false(identical(tidy(strata)$conf.low, tidy(plain)$conf.low))
+  same(boot_extend(fit(), 40), bootstrap_cfa(rows, all_of(indicators), subject, n_boot = 100))
+  expect_setequal(influence(plain)$cluster, unique(clips$subject))
 })

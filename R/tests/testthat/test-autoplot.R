@@ -28,7 +28,7 @@ said <- function(plot) {
 test_that("reliabilities are drawn, and reasons where there are none", {
   need_python()
   skip_if_not_installed("ggplot2")
-  found <- icc(ratings, c(subject, context, clip), score, by = question, cluster = subject)
+  found <- icc(ratings, c(subject, context, clip), score, context = question, cluster = subject)
   expect_shown(ggplot2::autoplot(found), tidy(found))
   expect_identical(ggplot2::autoplot(found)$labels$caption, "95 % interval (subject jackknife)")
   published <- icc_interval(0.879, 20, 3, confidence = 0.9)
@@ -41,19 +41,19 @@ test_that("reliabilities are drawn, and reasons where there are none", {
   expect_identical(ticks, round(ticks))
   flat <- ratings
   flat$score[flat$question == "emotion"] <- 3
-  flat <- icc(flat, c(subject, context, clip), score, by = question, cluster = subject)
+  flat <- icc(flat, c(subject, context, clip), score, context = question, cluster = subject)
   expect_identical(said(drawn(ggplot2::autoplot(flat))), "all ratings are equal")
   expect_identical(said(drawn(ggplot2::autoplot(d_study(flat, 1:3)))), "all ratings are equal")
   # A column with a blank in its name.
   named <- stats::setNames(ratings, sub("question", "my question", names(ratings)))
-  named <- icc(named, c(subject, context, clip), score, by = "my question", cluster = subject)
+  named <- icc(named, c(subject, context, clip), score, context = "my question", cluster = subject)
   expect_shown(ggplot2::autoplot(named), tidy(named))
 })
 
 test_that("factor models are drawn", {
   need_python()
   skip_if_not_installed("ggplot2")
-  fit <- fit_cfa(clips, c(response, emotion, motion), group = context)
+  fit <- fit_cfa(clips, c(response, emotion, motion), context = context)
   wanted <- tidy(fit, "standardized")
   expect_shown(ggplot2::autoplot(fit), wanted[wanted$op == "=~", ])
   two <- fit_cfa(clips, list(a = c(response, emotion, motion), b = c(au_intensity, au_count,
@@ -65,7 +65,7 @@ test_that("factor models are drawn", {
   expect_shown(ggplot2::autoplot(contrasts), tidy(contrasts, "contrasts"))
   freed <- invariance(clips, c(response, emotion, motion), context, subject, free = emotion)
   plot <- drawn(ggplot2::autoplot(freed))
-  expect_match(plot$labels$caption, "hollow: free in every group", fixed = TRUE)
+  expect_match(plot$labels$caption, "hollow: free in every context", fixed = TRUE)
   freed <- tidy(freed, "contrasts")
   hollow <- ggplot2::layer_data(plot, 3)$x
   expect_setequal(hollow[!is.na(hollow)], freed$estimate[freed$freed])
@@ -74,7 +74,7 @@ test_that("factor models are drawn", {
 test_that("refits of the factor model are drawn, all quantities or some", {
   need_python()
   skip_if_not_installed("ggplot2")
-  refits <- bootstrap_cfa(clips, c(response, emotion, motion), cluster = subject, group = context,
+  refits <- bootstrap_cfa(clips, c(response, emotion, motion), cluster = subject, context = context,
     n_boot = 50)
   table <- tidy(refits)
   plot <- ggplot2::autoplot(refits)

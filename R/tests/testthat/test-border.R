@@ -73,7 +73,7 @@ test_that("labels read as R writes them, and come back as what they were", {
     # Numbers are sorted as numbers; all else as text.
     sorted <- if (is.numeric(labels)) as.character(sort(unique(labels))) else sort(own)
     expect_identical(utils::head(shown, length(own)), sorted, info = class(labels))
-    fit <- fit_cfa(data, c(response, emotion, motion), group = label, engine = "native")
+    fit <- fit_cfa(data, c(response, emotion, motion), context = label, engine = "native")
     expect_identical(class(tidy(fit)$label), class(labels))
     expect_named(tidy(fit)$label, NULL)
     expect_identical(typeof(tidy(fit)$label), typeof(labels))
@@ -249,12 +249,12 @@ test_that("labels never travel by the locale", {
     writeLines(rows, file, useBytes = TRUE)
     for (factors in c(TRUE, FALSE)) {
       ratings <- read.csv(file, stringsAsFactors = factors)
-      found <- tidy(icc(ratings, target, score, by = question, form = 'ICC(1,1)', cluster = FALSE))
+      found <- tidy(icc(ratings, target, score, context = question, form = 'ICC(1,1)', cluster = FALSE))
       own <- unique(as.character(ratings$question))
       cat(all(as.character(found$question) %in% own), anyNA(found$question), '')
     }
     labels <- tapply(clips$response, clips$context, mean)
-    fit <- fit_cfa(clips, c(response, emotion, motion), group = context)
+    fit <- fit_cfa(clips, c(response, emotion, motion), context = context)
     cat(nrow(tidy(fit)) > 0, fit$provenance$engine, Sys.getlocale('LC_CTYPE'))
   "
   script <- tempfile(fileext = ".R")

@@ -57,13 +57,13 @@ test_that("a factor model answers as lavaan does", {
   expect_error(confint(fit, level = 95), "`level` must be between 0 and 1", class = "pyexpr_data_error")
 })
 
-test_that("groups, clusters and ordered indicators have lavaan's names, too", {
+test_that("contexts, clusters and ordered indicators have lavaan's names, too", {
   need_python()
   skip_if_not_installed("lavaan")
   # lavaan takes groups as they come, this package sorts their labels.
   data <- clips[order(clips$context), ]
   model <- "expressiveness =~ response + emotion + motion"
-  fit <- fit_cfa(data, c(response, emotion, motion), group = context, cluster = subject)
+  fit <- fit_cfa(data, c(response, emotion, motion), context = context, cluster = subject)
   # lavaan says that it has set an option.
   theirs <- suppressWarnings(lavaan::cfa(model, data, std.lv = TRUE, meanstructure = TRUE,
     group = "context", cluster = "subject"))
@@ -108,7 +108,7 @@ test_that("estimates and limits are those of tidy(), under the labels of its row
   expect_identical(unname(confint(comparison, level = 0.9, method = "percentile")),
     unname(as.matrix(other[c("conf.low", "conf.high")])))
   expect_identical(nobs(comparison), sum(!is.na(clips$au_intensity)))
-  agreement <- icc(ratings, c(subject, context, clip), score, by = question, cluster = subject)
+  agreement <- icc(ratings, c(subject, context, clip), score, context = question, cluster = subject)
   expect_identical(names(coef(agreement))[2], "emotion: ICC(1,k)")
   expect_identical(unname(confint(agreement, 2)[1, ]),
     unlist(tidy(agreement)[2, c("conf.low", "conf.high")], use.names = FALSE))

@@ -7,9 +7,9 @@ made <- function() {
     bootstrap = cluster_bootstrap(clips,
       function(data, weights) c(mean = stats::weighted.mean(data$score, weights)), subject,
       n_boot = 49, progress = FALSE),
-    icc = icc(ratings, c(subject, context, clip), score, by = question, form = "ICC(1,k)",
+    icc = icc(ratings, c(subject, context, clip), score, context = question, form = "ICC(1,k)",
       cluster = subject),
-    cfa = fit_cfa(clips, c(response, emotion, motion), group = context, engine = "native"),
+    cfa = fit_cfa(clips, c(response, emotion, motion), context = context, engine = "native"),
     refits = bootstrap_cfa(clips, c(response, emotion, motion), subject, n_boot = 99),
     coefficients = context_coefficients(clips, score, c(au_intensity, au_count), context, subject,
       n_boot = 20)
@@ -108,7 +108,7 @@ test_that("many replicates are not kept but drawn again", {
 
 test_that("what cannot go on says so, and which version made it", {
   need_python()
-  result <- icc(ratings, c(subject, context, clip), score, by = question, cluster = subject)
+  result <- icc(ratings, c(subject, context, clip), score, context = question, cluster = subject)
   gone <- function(saved) {
     result["saved"] <- list(saved)
     result <- unserialize(serialize(result, NULL))

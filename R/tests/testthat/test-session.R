@@ -132,7 +132,7 @@ test_that("warnings of Python are warnings of R", {
     class = "pyexpr_few_subjects_warning"
   )
   expect_warning(
-    icc(ratings, c(subject, context, clip), score, by = question),
+    icc(ratings, c(subject, context, clip), score, context = question),
     class = "pyexpr_shared_subjects_warning"
   )
 })

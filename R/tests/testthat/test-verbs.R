@@ -1,24 +1,24 @@
 test_that("columns are bare names, strings, or variables that hold names", {
   need_python()
-  bare <- icc(ratings, c(subject, context, clip), score, by = question, cluster = subject)
-  text <- icc(ratings, c("subject", "context", "clip"), "score", by = "question",
+  bare <- icc(ratings, c(subject, context, clip), score, context = question, cluster = subject)
+  text <- icc(ratings, c("subject", "context", "clip"), "score", context = "question",
     cluster = "subject")
   names <- c("subject", "context", "clip")
-  held <- icc(ratings, names, "score", by = question, cluster = "subject")
+  held <- icc(ratings, names, "score", context = question, cluster = "subject")
   expect_identical(tidy(bare), tidy(text))
   expect_identical(tidy(bare), tidy(held))
   # As tidyverse users write it, with or without tidyselect.
   one <- "score"
-  programmed <- icc(ratings, all_of(names), .data[[one]], by = !!rlang::sym("question"),
+  programmed <- icc(ratings, all_of(names), .data[[one]], context = !!rlang::sym("question"),
     cluster = subject)
   expect_identical(tidy(bare), tidy(programmed))
-  within <- function(data, what) icc(data, names, {{ what }}, by = question, cluster = subject)
+  within <- function(data, what) icc(data, names, {{ what }}, context = question, cluster = subject)
   expect_identical(tidy(bare), tidy(within(ratings, score)))
   # Whatever columns and variables are called.
   called <- transform(ratings, all_of = score, all_of_them = 1)
-  expect_identical(tidy(bare), tidy(icc(called, all_of(names), all_of, by = question, cluster = subject)))
+  expect_identical(tidy(bare), tidy(icc(called, all_of(names), all_of, context = question, cluster = subject)))
   all_of <- names
-  expect_identical(tidy(bare), tidy(icc(ratings, all_of, score, by = question, cluster = subject)))
+  expect_identical(tidy(bare), tidy(icc(ratings, all_of, score, context = question, cluster = subject)))
 })
 
 test_that("icc() gives back Shrout and Fleiss (1979), table 4", {
@@ -34,11 +34,11 @@ test_that("labels keep the class that came in", {
   need_python()
   data <- ratings
   data$question <- factor(data$question, c("response", "emotion", "motion"))
-  found <- tidy(icc(data, c(subject, context, clip), score, by = question, form = "ICC(1,k)",
+  found <- tidy(icc(data, c(subject, context, clip), score, context = question, form = "ICC(1,k)",
     cluster = FALSE))
   expect_identical(levels(found$question), levels(data$question))
   groups <- tidy(fit_cfa(transform(clips, context = factor(context)), c(response, emotion, motion),
-    group = context))
+    context = context))
   expect_s3_class(groups$context, "factor")
 })
 
@@ -70,11 +70,11 @@ test_that("lavaan's syntax and named factors mean the same", {
 
 test_that("a split keeps subjects apart, and augment() the class of the frame", {
   need_python()
-  split <- split_subjects(clips, subject, contexts = context, seed = 1)
+  split <- split_subjects(clips, subject, context = context, seed = 1)
   frame <- augment(split, as.data.frame(clips))
   expect_identical(class(frame), "data.frame")
   expect_true(all(rowSums(table(frame$subject, frame$.part) > 0) == 1))
-  again <- split_subjects(clips[sample(nrow(clips)), ], "subject", contexts = "context", seed = 1)
+  again <- split_subjects(clips[sample(nrow(clips)), ], "subject", context = "context", seed = 1)
   expect_identical(tidy(again), tidy(split))
   numbers <- tidy(split_subjects(rep(101:130, 3), seed = 2))
   expect_identical(numbers$subject, 101:130)
@@ -274,10 +274,10 @@ test_that("fit_cfa() takes directions, ordered factors, equal loadings and lavaa
 
 test_that("invariance() and bootstrap_cfa() speak of contexts and subjects", {
   need_python()
-  found <- invariance(clips, c(response, emotion, motion), group = context, cluster = subject)
+  found <- invariance(clips, c(response, emotion, motion), context = context, cluster = subject)
   expect_identical(tidy(found)$level, c("configural", "metric", "scalar"))
   expect_type(tidy(found)$df1, "integer")
-  free <- invariance(clips, c(response, emotion, motion), group = context, cluster = subject,
+  free <- invariance(clips, c(response, emotion, motion), context = context, cluster = subject,
     free = motion)
   expect_identical(tidy(free)$df1[2], 2L)
   boot <- suppressWarnings(bootstrap_cfa(clips, c(response, emotion, motion), subject, n_boot = 200))
@@ -363,8 +363,8 @@ test_that("a forked R asks its own lavaan", {
 
 # Some of each kind of result, for what holds of all.
 results <- function() {
-  agreement <- icc(ratings, c(subject, context, clip), score, by = question, cluster = subject)
-  unequal <- icc(ratings[-1, ], c(subject, context, clip), score, by = question, cluster = subject)
+  agreement <- icc(ratings, c(subject, context, clip), score, context = question, cluster = subject)
+  unequal <- icc(ratings[-1, ], c(subject, context, clip), score, context = question, cluster = subject)
   indicators <- c("response", "emotion", "motion")
   comparison <- compare_models(clips, score, c(au_intensity, au_count), subject, context = context,
     n_boot = 99)
@@ -402,7 +402,7 @@ test_that("columns of the user keep their names", {
   need_python()
   data <- transform(ratings, p = question)
   names(data)[names(data) == "p"] <- "std_all"
-  found <- icc(data, c(subject, context, clip), score, by = std_all, cluster = FALSE)
+  found <- icc(data, c(subject, context, clip), score, context = std_all, cluster = FALSE)
   expect_identical(names(tidy(found))[1], "std_all")
   expect_identical(names(tidy(found, "counts"))[1], "std_all")
   # Questions of a study.

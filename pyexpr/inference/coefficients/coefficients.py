@@ -12,7 +12,7 @@ from pyexpr.base.checks import checked_threads, confidence_level, further_replic
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.messages import say, says
-from pyexpr.base.options import explains
+from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
@@ -422,7 +422,7 @@ class CoefficientResult(CoefficientEvidence, Result):
 
 
 @stoppable("coefficients were estimated", hands_over=True)
-@explains(not_taken=_NOT_TAKEN)
+@explains(not_taken=_NOT_TAKEN, renamed=FORMER_CONTEXT)
 def context_coefficients(
     X: FrameLike | NDArray[Any],
     y: ArrayLike,

@@ -11,6 +11,7 @@ from pyexpr.base.checks import checked_threads, is_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import say
+from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import as_frame, called
 from pyexpr.core.streams import checked_seed
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
 
 @stoppable("models were compared", hands_over=True)
+@explains(renamed=FORMER_CONTEXT)
 def compare_models(
     table: FrameLike,
     *,

@@ -189,7 +189,7 @@ def checked_score_range(score_range: float | None, metrics: Sequence[str]) -> fl
             raise DataError(
                 say(
                     "{normalised} divides RMSE by the width of the score, which data do "
-                    "not tell: give {score_range=} (--score-range), the highest possible "
+                    "not tell: give {score_range=}, the highest possible "
                     "score minus the lowest, 100 for scores from 0 to 100, 7 for factor "
                     "scores from -3.5 to 3.5, or ask for rmse",
                     normalised=normalised[0],

@@ -14,9 +14,10 @@ from pyexpr.base.messages import say
 _OURS = {
     **{
         name: say("{@name=}", name=name)
-        for name in ("model", "data", "ordered", "group", "cluster", "estimator", "missing")
+        for name in ("model", "data", "ordered", "cluster", "estimator", "missing")
     },
-    "group.equal": "invariance()", "group.partial": say("{free=} of invariance()"),
+    "group": say("{context=}"), "group.equal": "invariance()",
+    "group.partial": say("{free=} of invariance()"),
     "std.lv": "'f ~~ NA*f' or a loading fixed at 1 in the model",
 }  # fmt: skip
 _FIXED = frozenset(

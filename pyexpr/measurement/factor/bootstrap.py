@@ -9,10 +9,17 @@ import numpy as np
 from pyexpr.base.checks import checked_threads
 from pyexpr.base.errors import DataError, FewSubjectsWarning, warn_user
 from pyexpr.base.messages import say
+from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import column_or_array, label_codes
 from pyexpr.core.streams import checked_seed
-from pyexpr.measurement.columns import grouping, indicator_columns, refuse_ordered, rows_to_fit
+from pyexpr.measurement.columns import (
+    contexts_of,
+    in_context,
+    indicator_columns,
+    refuse_ordered,
+    rows_to_fit,
+)
 from pyexpr.measurement.engines.protocol import FitRequest
 from pyexpr.measurement.factor.bootstrap_result import CFABootstrapResult, quantities
 from pyexpr.measurement.factor.cfa import check_determined
@@ -36,12 +43,13 @@ _FEWEST = 12
 
 
 @stoppable("the factor model was refitted to resampled subjects", hands_over=True)
+@explains(renamed=FORMER_CONTEXT)
 def bootstrap_cfa(
     data: FrameLike,
     model: ModelLike | MeasurementModel,
     *,
     cluster: str | ArrayLike,
-    group: str | ArrayLike | None = None,
+    context: str | ArrayLike | None = None,
     n_boot: int = 1000,
     method: str | None = None,
     confidence: float = 0.95,
@@ -68,7 +76,7 @@ def bootstrap_cfa(
     cluster : str or array
         The subject of each row. The draws are those of `compare_models` and
         `cluster_bootstrap` of the same seed and number of subjects, both sorted.
-    group : str or array, optional
+    context : str or array, optional
         A model for each context. A subject's contexts are drawn together where
         every subject is in every context; a context with fewer subjects draws
         among its own.
@@ -83,7 +91,7 @@ def bootstrap_cfa(
     confidence : float
         Level of the intervals, between 0 and 1.
     stratify : str or array, optional
-        Group of each subject: subjects are drawn, and left out, within their group.
+        Context of each subject: subjects are drawn, and left out, within their context.
     adjust : {None, "holm", "max_t"}
         Make the intervals of all indicators simultaneous, quantity by quantity, as
         `CFABootstrapResult.adjust`.
@@ -95,7 +103,7 @@ def bootstrap_cfa(
         Show a bar; by default on a terminal, once a second has passed.
     positive : str, optional
         The indicator whose loading is positive in the model of all rows, by default
-        the first, as for `cfa`. Every refit is turned to agree with its group's fit,
+        the first, as for `cfa`. Every refit is turned to agree with its context's fit,
         and that with the model of all rows.
 
     Returns
@@ -168,19 +176,19 @@ def bootstrap_cfa(
     frame = rows_to_fit(data)
     refuse_ordered(frame, spec, "bootstrap_cfa")
     columns = indicator_columns(frame, spec)
-    group_name, group_codes, labels = grouping(frame, group)
+    context_name, context_codes, labels = contexts_of(frame, context)
     if cluster is None:
         raise DataError(say("bootstrap_cfa resamples subjects: name their column with {cluster=}"))
     cluster_name, values = column_or_array(frame, cluster, argument="cluster", what="data")
     subjects, subject_labels = label_codes(values, name=cluster_name, what="data")
     used = np.asarray(~np.isnan(columns).any(axis=1))
     request = FitRequest(
-        spec, columns[used], None if group is None else group_codes[used], n_groups=len(labels)
+        spec, columns[used], None if context is None else context_codes[used], n_groups=len(labels)
     )
-    check_determined(request, labels, group_name)
+    check_determined(request, labels, context_name)
     target, _ = whole_sample(
         columns[used],
-        group_codes[used],
+        context_codes[used],
         spec.indicators.index(where_to.indicators[spec.factors[0]]),
     )
     strata = np.zeros(len(subject_labels), dtype=np.int64)
@@ -188,8 +196,8 @@ def bootstrap_cfa(
         strata = read_strata(frame, stratify, subjects, subject_labels, used, what="data")
     fits = []
     for code, label in enumerate(labels):
-        mine = used & (group_codes == code)
-        where = "" if group_name is None else f" in group {label!r} of {group_name!r}"
+        mine = used & (context_codes == code)
+        where = in_context(label, context_name)
         fits.append(
             fit_group(
                 columns[mine], subjects[mine], strata, target, n_threads=n_threads, where=where
@@ -206,7 +214,7 @@ def bootstrap_cfa(
         cluster_name=cluster_name,
         model=spec,
         labels=tuple(labels),
-        group_name=group_name,
+        context_name=context_name,
         n_dropped=int((~used).sum()),
         pointing=where_to,
     )

@@ -12,7 +12,7 @@ from pyexpr.base.errors import PyexprWarning, warn_user
 from pyexpr.base.messages import Template, say
 from pyexpr.base.versions import versions
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
-from pyexpr.measurement.factor.notes import INCOMPLETE_ROWS, in_group
+from pyexpr.measurement.factor.notes import INCOMPLETE_ROWS, in_context
 from pyexpr.measurement.factor.orientation import Pointing
 from pyexpr.measurement.factor.plot import refits_figure
 from pyexpr.measurement.factor.refits import FactorDraws, check_interval
@@ -41,8 +41,8 @@ class CFABootstrapResult(ReplicatedResult):
     ----------
     model : MeasurementModel
     labels : tuple
-        Labels of the groups, sorted; ``("",)`` without groups.
-    group_name : str or None
+        Labels of the contexts, sorted; ``("",)`` without contexts.
+    context_name : str or None
     evidence : Evidence
         Estimates, replicates (rows, n_boot) and leave-one-subject-out values.
     intervals : Intervals
@@ -58,7 +58,7 @@ class CFABootstrapResult(ReplicatedResult):
     draws: FactorDraws
     model: MeasurementModel
     labels: tuple[Any, ...]
-    group_name: str | None
+    context_name: str | None
     n_dropped: int
     pointing: Pointing
 
@@ -73,9 +73,9 @@ class CFABootstrapResult(ReplicatedResult):
         return self.draws.seed
 
     def tidy(self) -> pd.DataFrame:
-        """Return one row per group and quantity.
+        """Return one row per context and quantity.
 
-        Columns: the group's name (with groups), quantity (``loading``,
+        Columns: the context's name (with contexts), quantity (``loading``,
         ``std_loading``, ``residual_variance``, ``score_weight``,
         ``score_reliability``), term (the indicator, or the factor), estimate,
         std_error (the jackknife's, or the standard deviation of the replicates where
@@ -92,15 +92,15 @@ class CFABootstrapResult(ReplicatedResult):
         return ReplicatedResult.tidy(self)[columns]
 
     def keys(self) -> Mapping[str, Sequence[Any]]:
-        """Return group, quantity and term of every row."""
+        """Return context, quantity and term of every row."""
         names = quantities(self.model)
         of_rows = {
             "quantity": [name for name, _ in names] * len(self.labels),
             "term": [term for _, term in names] * len(self.labels),
         }
-        if self.group_name is None:
+        if self.context_name is None:
             return of_rows
-        return {self.group_name: [label for label in self.labels for _ in names], **of_rows}
+        return {self.context_name: [label for label in self.labels for _ in names], **of_rows}
 
     def counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the rows and the subjects that each row rests on."""
@@ -118,11 +118,11 @@ class CFABootstrapResult(ReplicatedResult):
         )
 
     def where(self, label: Any) -> str:
-        """Return in words of which group, by its `label`; "" without groups."""
-        return "" if self.group_name is None else in_group(label)
+        """Return in words of which context, by its `label`; "" without contexts."""
+        return "" if self.context_name is None else in_context(label)
 
     def families(self) -> list[NDArray[np.int64]]:
-        """Return the indicators of one quantity in one group, together."""
+        """Return the indicators of one quantity in one context, together."""
         names, p = quantities(self.model), len(self.model.indicators)
         starts = [*range(0, len(names) - 1, p), len(names) - 1]
         within = [np.arange(at, min(at + p, len(names))) for at in starts]
@@ -145,7 +145,7 @@ class CFABootstrapResult(ReplicatedResult):
         return ReplicatedResult.interval(self, method=method, confidence=level)
 
     def undefined(self) -> list[tuple[int, int]]:
-        """Return, per group, how many refits have no solution, and how many an improper one."""
+        """Return, per context, how many refits have no solution, and how many an improper one."""
         first = len(quantities(self.model)) * np.arange(len(self.labels))
         lost = np.isnan(self.evidence.replicates[first]).sum(axis=1)
         assert self.evidence.n_failed is not None
@@ -153,7 +153,7 @@ class CFABootstrapResult(ReplicatedResult):
         return list(zip(failed.tolist(), (lost - failed).tolist(), strict=True))
 
     def warn_of_undefined(self) -> None:
-        """Warn where over 1 % of the refits of a group are undefined and make the intervals."""
+        """Warn where over 1 % of the refits of a context are undefined and make the intervals."""
         if self.method == "jackknife_t":
             return
         for label, (failed, improper) in zip(self.labels, self.undefined(), strict=True):
@@ -166,7 +166,7 @@ class CFABootstrapResult(ReplicatedResult):
                     PyexprWarning,
                 )
 
-    @drawn("indicators, quantities and groups")
+    @drawn("indicators, quantities and contexts")
     def plot(
         self,
         *,
@@ -174,7 +174,7 @@ class CFABootstrapResult(ReplicatedResult):
         names: Mapping[Any, str] | None = None,
         width_mm: float = FULL_WIDTH_MM,
     ) -> Figure:
-        """Draw every quantity with its interval: by quantity, a panel per group.
+        """Draw every quantity with its interval: by quantity, a panel per context.
 
         A limit beyond the axis, as an infinite one is, ends in an arrowhead; a value without an
         interval is hollow; in place of a missing value stands the reason.
@@ -199,7 +199,7 @@ class CFABootstrapResult(ReplicatedResult):
         """
         return refits_figure(
             self.tidy(),
-            self.group_name,
+            self.context_name,
             confidence=self.confidence,
             quantities=quantities,
             names=names,
@@ -238,9 +238,9 @@ class CFABootstrapResult(ReplicatedResult):
             "model": self.model.syntax(), "method": self.method, "confidence": self.confidence,
             "n_boot": self.n_boot, "seed": self.seed, "cluster": self.cluster_name,
             "adjust": self.intervals.rule,
-            "positive": self.pointing.indicators, "group": self.group_name,
+            "positive": self.pointing.indicators, "context": self.context_name,
             "n_dropped": self.n_dropped,
-            "groups": {
+            "contexts": {
                 str(label): {
                     "n": group.n, "n_clusters": len(group.clusters), "failed": failed,
                     "inadmissible": improper,

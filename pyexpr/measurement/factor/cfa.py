@@ -10,11 +10,13 @@ import numpy as np
 from pyexpr.base.checks import confidence_level
 from pyexpr.base.errors import DataError, FactorModelError, RError, counted, listed
 from pyexpr.base.messages import say
+from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import column_or_array, label_codes
 from pyexpr.measurement.columns import (
     Categories,
-    grouping,
+    contexts_of,
+    in_context,
     indicator_columns,
     ordered_categories,
     refuse_columns_as_factors,
@@ -44,11 +46,12 @@ _CONSTANT = 64 * np.finfo(np.float64).eps
 
 
 @stoppable("the factor model was fitted", kept="there is no result of this fit")
+@explains(renamed=FORMER_CONTEXT)
 def cfa(
     data: FrameLike,
     model: ModelLike | MeasurementModel,
     *,
-    group: str | ArrayLike | None = None,
+    context: str | ArrayLike | None = None,
     cluster: str | ArrayLike | None = None,
     estimator: str = "ML",
     missing: str = "listwise",
@@ -77,8 +80,8 @@ def cfa(
         as with lavaan's ``std.lv = TRUE``. Where a loading is fixed (``1*x``), or
         the factor's variance is freed or has a label, the factor has the unit of its
         first indicator, as in lavaan's ``cfa()``.
-    group : str or array, optional
-        Fit the model in every group separately (nothing held equal).
+    context : str or array, optional
+        Fit the model in every context separately (nothing held equal).
     cluster : str or array, optional
         Rows of one cluster (subject) are not independent: standard errors from
         the sums of scores per cluster (lavaan's ``robust.cluster``, estimator
@@ -99,11 +102,11 @@ def cfa(
     positive : str, list of str or dict, optional
         The indicator whose loading is to be positive in the model of the whole
         sample; with several factors one for each, ``{"factor": "indicator"}`` where
-        an indicator measures several. By default the first of each factor. Groups are
-        turned to agree with the model of all rows (the groups' means taken out). A
+        an indicator measures several. By default the first of each factor. Contexts are
+        turned to agree with the model of all rows (the contexts' means taken out). A
         factor of factors is turned last, by the first of these.
     equal_loadings : bool
-        Hold the loadings of each factor equal to one another, within each group
+        Hold the loadings of each factor equal to one another, within each context
         (essentially tau-equivalent indicators). Two indicators are then enough.
     ordered : bool, str or list of str, optional
         Indicators that are ordered categories (True: all), beside those that are ordered
@@ -164,7 +167,7 @@ def cfa(
     checked_engine(engine)
     columns = indicator_columns(frame, spec, categories)
     refuse_columns_as_factors(frame, spec)
-    group_name, group_codes, labels = grouping(frame, group)
+    context_name, context_codes, labels = contexts_of(frame, context)
     cluster_codes, n_clusters = None, 0
     if cluster is not None:
         cluster_name, values = column_or_array(frame, cluster, argument="cluster", what="data")
@@ -184,7 +187,7 @@ def cfa(
     request = FitRequest(
         model=spec,
         columns=columns[used],
-        group=None if group is None else group_codes[used],
+        group=None if context is None else context_codes[used],
         cluster=None if cluster_codes is None else cluster_codes[used],
         n_groups=len(labels),
         estimator="MLR" if cluster_codes is not None else estimator,
@@ -193,7 +196,7 @@ def cfa(
         ordered=tuple(categories),
         options=checked_options(lavaan_options),
     )
-    check_determined(request, labels, group_name)
+    check_determined(request, labels, context_name)
     fitted = fit_with(engine, request)
     output, largest = oriented(
         fitted.output, spec, where, lambda: pooled_fit(request, fitted.engine)
@@ -206,8 +209,8 @@ def cfa(
         request=request,
         categories=categories,
         labels=tuple(labels),
-        group_name=group_name,
-        rows=Rows(columns, group_codes, frame.index),
+        context_name=context_name,
+        rows=Rows(columns, context_codes, frame.index),
         n_dropped=int((~used).sum()),
         n_clusters=n_clusters,
         estimator=request.estimator,
@@ -257,7 +260,7 @@ def check_options(estimator: str, missing: str, confidence: float) -> None:
     confidence_level(confidence)
 
 
-def check_determined(request: FitRequest, labels: list[Any], group_name: str | None) -> None:
+def check_determined(request: FitRequest, labels: list[Any], context_name: str | None) -> None:
     """Raise `FactorModelError` if the data cannot determine the model, whoever fits it."""
     spec = request.model
     if len(spec.factors) == 1 and len(spec.indicators) < 3 and not _says_enough(spec):
@@ -276,7 +279,7 @@ def check_determined(request: FitRequest, labels: list[Any], group_name: str | N
         rows = request.columns
         if request.group is not None:
             rows = rows[request.group == code]
-        where = "" if group_name is None else f" in group {label!r} of {group_name!r}"
+        where = in_context(label, context_name)
         _check_categories(rows, request, where)
         _check_rows(
             rows, spec, where, complete=request.missing == "listwise" and not request.ordered
@@ -399,7 +402,7 @@ def _check_product(r: NDArray[np.float64], spec: MeasurementModel, where: str) -
 
 
 def pooled_fit(request: FitRequest, engine: str) -> FitOutput | None:
-    """Fit the model to all groups' rows at once, their means taken out; None without a solution."""
+    """Fit the model to all rows, the contexts' means taken out; None without a solution."""
     columns = request.columns.copy()
     if request.group is not None:
         for code in range(request.n_groups):

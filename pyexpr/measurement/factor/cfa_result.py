@@ -12,11 +12,12 @@ import numpy as np
 
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.messages import Template, message_column, say
+from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, column_or_array
 from pyexpr.base.versions import versions
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
-from pyexpr.measurement.columns import Categories, indicator_columns
+from pyexpr.measurement.columns import Categories, indicator_columns, told_contexts
 from pyexpr.measurement.engines.protocol import FitOutput, FitRequest
 from pyexpr.measurement.factor.notes import fit_notes
 from pyexpr.measurement.factor.orientation import Pointing, turned_to
@@ -76,7 +77,7 @@ _SCALED = {
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows handed over: indicators (n, p), group codes (n,), and their index."""
+    """The rows handed over: indicators (n, p), context codes (n,), and their index."""
 
     columns: NDArray[np.float64]
     groups: NDArray[np.int64]
@@ -93,8 +94,8 @@ class CFAResult(Result):
     output : FitOutput
         Estimates with the user's names, their covariance matrix, fit measures.
     labels : tuple
-        Labels of the groups, sorted; ``("",)`` without groups.
-    group_name : str or None
+        Labels of the contexts, sorted; ``("",)`` without contexts.
+    context_name : str or None
     rows : Rows
         The data, for `scores()`.
     n_dropped : int
@@ -106,8 +107,8 @@ class CFAResult(Result):
     pointing : Pointing
         Which indicator each factor points to.
     largest : int or None
-        The code of the group that the others were turned to agree with, where the rows of
-        all groups have no solution.
+        The code of the context that the others were turned to agree with, where the rows of
+        all contexts have no solution.
     request : FitRequest
         What the engine was asked, for what lavaan tells beyond the fit.
     categories : dict
@@ -117,7 +118,7 @@ class CFAResult(Result):
     model: MeasurementModel
     output: FitOutput
     labels: tuple[Any, ...]
-    group_name: str | None
+    context_name: str | None
     rows: Rows
     n_dropped: int
     n_clusters: int
@@ -137,7 +138,7 @@ class CFAResult(Result):
 
     @property
     def admissible(self) -> bool:
-        """Whether residual and factor covariances are positive definite in every group."""
+        """Whether residual and factor covariances are positive definite in every context."""
         return all(self.matrices(code).admissible for code in range(len(self.labels)))
 
     @property
@@ -151,7 +152,7 @@ class CFAResult(Result):
         return sum(self.output.n_obs)
 
     def matrices(self, code: int) -> GroupMatrices:
-        """Return the model of one group, by its code, as matrices."""
+        """Return the model of one context, by its code, as matrices."""
         return group_matrices(
             self.output.parameters, code, self.model.factors, self.model.indicators
         )
@@ -159,23 +160,27 @@ class CFAResult(Result):
     def _z(self) -> float:
         return NormalDist().inv_cdf(0.5 + self.confidence / 2)
 
-    def _of_group(self, code: int) -> dict[str, Any]:
-        """Return the first column of a row; without groups there is none."""
-        return {} if self.group_name is None else {self.group_name: self.labels[code]}
+    def _of_context(self, code: int) -> dict[str, Any]:
+        """Return the first column of a row; without contexts there is none."""
+        return {} if self.context_name is None else {self.context_name: self.labels[code]}
 
     def heading(self) -> str:
         """Return what was fitted to what, and by whom."""
-        groups = "" if self.group_name is None else f" in {len(self.labels)} groups"
+        contexts = (
+            ""
+            if self.context_name is None
+            else f" in {told_contexts(len(self.labels), [self.context_name])}"
+        )
         clusters = f", {self.n_clusters} clusters" if self.n_clusters else ""
         return (
             f"Factor model {'; '.join(self.model.syntax().splitlines())}: {self.n_obs} rows"
-            f"{groups}{clusters}, {self.estimator}, engine {self.engine}"
+            f"{contexts}{clusters}, {self.estimator}, engine {self.engine}"
         )
 
     def tidy(self) -> pd.DataFrame:
         """Return all parameters, one row each.
 
-        Columns: the group's name (with groups), lhs, op (``=~`` loading, ``~~``
+        Columns: the context's name (with contexts), lhs, op (``=~`` loading, ``~~``
         variance or covariance, ``~1`` intercept, ``|`` threshold, of which rhs is ``t1``,
         ``t2``, ...), rhs, estimate, std_error, statistic (z), p_value, conf_low, conf_high,
         std_all (standardised), reason (``fixed`` where there is nothing to test; of the
@@ -204,8 +209,8 @@ class CFAResult(Result):
             for of_1, estimated in zip(rest, free, strict=True)
         )
         table.loc[rest, ["std_error", "conf_low", "conf_high"]] = np.nan
-        if self.group_name is not None:
-            table.insert(0, self.group_name, [self.labels[code] for code in found.group])
+        if self.context_name is not None:
+            table.insert(0, self.context_name, [self.labels[code] for code in found.group])
         return table
 
     def standardized(self, interval: str = "symmetric") -> pd.DataFrame:
@@ -240,8 +245,8 @@ class CFAResult(Result):
                 "reason": message_column(reason for _, _, reason in limits),
             }
         )  # fmt: skip
-        if self.group_name is not None:
-            table.insert(0, self.group_name, [self.labels[code] for code in found.group])
+        if self.context_name is not None:
+            table.insert(0, self.context_name, [self.labels[code] for code in found.group])
         return table
 
     def glance(self) -> pd.DataFrame:
@@ -264,16 +269,16 @@ class CFAResult(Result):
         for count in ("df", "npar"):
             row[count] = int(row[count])
         row |= {
-            "n": self.n_obs, "n_dropped": self.n_dropped, "n_groups": len(self.labels),
+            "n": self.n_obs, "n_dropped": self.n_dropped, "n_contexts": len(self.labels),
             "n_clusters": self.n_clusters, "estimator": self.estimator, "missing": self.missing,
             "engine": self.engine, "converged": self.converged, "admissible": self.admissible,
         }  # fmt: skip
         return pd.DataFrame([row])
 
     def loadings(self) -> pd.DataFrame:
-        """Return one row per group and indicator (and factor, where there are several).
+        """Return one row per context and indicator (and factor, where there are several).
 
-        Columns: the group's name (with groups), factor, indicator, loading,
+        Columns: the context's name (with contexts), factor, indicator, loading,
         std_loading, residual_variance, std_residual_variance, intercept.
         """
         import pandas as pd
@@ -292,7 +297,7 @@ class CFAResult(Result):
             residual = at[code, name, "~~", name]
             rows.append(
                 {
-                    **self._of_group(code),
+                    **self._of_context(code),
                     "factor": factor, "indicator": name,
                     "loading": found.estimate[i], "std_loading": found.std_all[i],
                     "residual_variance": found.estimate[residual],
@@ -302,7 +307,7 @@ class CFAResult(Result):
             )  # fmt: skip
         return pd.DataFrame(rows)
 
-    @drawn("indicators, factors and groups")
+    @drawn("indicators, factors and contexts")
     def plot(
         self,
         *,
@@ -310,7 +315,7 @@ class CFAResult(Result):
         names: Mapping[Any, str] | None = None,
         width_mm: float = FULL_WIDTH_MM,
     ) -> Figure:
-        """Draw the standardised loadings with intervals: by factor, a panel per group.
+        """Draw the standardised loadings with intervals: by factor, a panel per context.
 
         A limit beyond the axis, as an infinite one is, ends in an arrowhead; a value without an
         interval is hollow; in place of a missing value stands the reason.
@@ -332,16 +337,17 @@ class CFAResult(Result):
         ['response', 'emotion', 'motion']
         """
         return loadings_figure(
-                self.standardized(interval), self.group_name, confidence=self.confidence,
+                self.standardized(interval), self.context_name, confidence=self.confidence,
                 names=names, width_mm=width_mm,
             )  # fmt: skip
 
+    @explains(renamed=FORMER_CONTEXT)
     def scores(
         self,
         data: FrameLike | None = None,
         method: str = "bartlett",
         *,
-        group: str | ArrayLike | None = None,
+        context: str | ArrayLike | None = None,
         allow_inadmissible: bool = False,
     ) -> pd.DataFrame:
         """Return factor scores with standard errors, one row per row of the data.
@@ -357,8 +363,8 @@ class CFAResult(Result):
             factor that measures other factors alone, where lavaan gives 0 in every row: here
             they are those of the reduced form, in which what this factor does not explain of
             the factors below is error, too.
-        group : str or array, optional
-            Group of the unseen rows; the column of the fit by default.
+        context : str or array, optional
+            Context of the unseen rows; the column of the fit by default.
         allow_inadmissible : bool
             Score a model with a negative variance all the same.
 
@@ -375,7 +381,7 @@ class CFAResult(Result):
             raise DataError(
                 say("{method=} must be 'bartlett' or 'regression', not {given!r}", given=method)
             )
-        rows = self.rows if data is None else self._unseen(data, group)
+        rows = self.rows if data is None else self._unseen(data, context)
         m = len(self.model.factors)
         values = np.full((len(rows.columns), 2 * m), np.nan)
         reasons = np.full(len(rows.columns), "", dtype=object)
@@ -412,7 +418,7 @@ class CFAResult(Result):
         values: NDArray[np.float64],
         reasons: NDArray[np.object_],
     ) -> None:
-        """Score the rows of one group, pattern by pattern of observed indicators."""
+        """Score the rows of one context, pattern by pattern of observed indicators."""
         seen = ~np.isnan(columns)
         partial = self.missing == "fiml"
         m = len(self.model.factors)
@@ -449,28 +455,31 @@ class CFAResult(Result):
         table["reason"] = message_column(reasons, index)
         return table
 
-    def _unseen(self, data: Any, group: Any) -> Rows:
+    def _unseen(self, data: Any, context: Any) -> Rows:
         frame = as_frame(data)
         columns = indicator_columns(frame, self.model, self.categories)
-        if self.group_name is None:
+        if self.context_name is None:
             return Rows(columns, np.zeros(len(frame), dtype=np.int64), frame.index)
         name, values = column_or_array(
-            frame, self.group_name if group is None else group, argument="group", what="data"
+            frame,
+            self.context_name if context is None else context,
+            argument="context",
+            what="data",
         )
         known = {label: code for code, label in enumerate(self.labels)}
         strange = [label for label in dict.fromkeys(values.tolist()) if label not in known]
         if strange:
             raise DataError(
-                f"column {name!r} has groups the model was not fitted to: {listed(strange)}; "
+                f"column {name!r} has contexts the model was not fitted to: {listed(strange)}; "
                 f"it knows {listed(self.labels)}"
             )
         codes = np.array([known[label] for label in values.tolist()], dtype=np.int64)
         return Rows(columns, codes, frame.index)
 
     def reliability(self) -> pd.DataFrame:
-        """Return how well each factor is measured, one row per group, factor and quantity.
+        """Return how well each factor is measured, one row per context, factor and quantity.
 
-        Columns: the group's name (with groups), factor, quantity, estimate, conf_low,
+        Columns: the context's name (with contexts), factor, quantity, estimate, conf_low,
         conf_high, reason. Quantities, with S the implied covariance of the indicators:
 
         - ``score_reliability``: the squared correlation of Bartlett scores with their
@@ -494,7 +503,7 @@ class CFAResult(Result):
         import pandas as pd
 
         rows = [
-            self._of_group(code) | asdict(share)
+            self._of_context(code) | asdict(share)
             for code in range(len(self.labels))
             for share in (
                 no_shares(self.model, _ORDERED_RELIABILITY)
@@ -507,7 +516,7 @@ class CFAResult(Result):
     def modification_indices(self) -> pd.DataFrame:
         """Return by how much the fit would gain from freeing each parameter, largest first.
 
-        Columns: the group's name (with groups), lhs, op, rhs, mi (the fall in chi-square that
+        Columns: the context's name (with contexts), lhs, op, rhs, mi (the fall in chi-square that
         is to be expected, df 1), p_value, epc (the value to be expected), sepc_all
         (standardised). By ``lavaan::modificationIndices``, which fits the model once more.
         Many are looked at: what chance finds among them does not hold in the next sample.
@@ -529,22 +538,22 @@ class CFAResult(Result):
         Parameters
         ----------
         loadings : DataFrame
-            `loadings()` of a fit of the same model; with groups, of the same groups.
+            `loadings()` of a fit of the same model; with contexts, of the same contexts.
 
         Raises
         ------
         DataError
-            If a group of this fit is not among them.
+            If a context of this fit is not among them.
         """
         names = self.model.measured
         wanted = {}
         for code, label in enumerate(self.labels):
             own = loadings
-            if self.group_name is not None:
-                own = loadings[loadings[self.group_name] == label]
+            if self.context_name is not None:
+                own = loadings[loadings[self.context_name] == label]
             if own.empty:
                 raise DataError(
-                    f"loadings of group {label!r} are missing: there is nothing to agree with"
+                    f"loadings of context {label!r} are missing: there is nothing to agree with"
                 )
             target = np.zeros((len(names), len(self.model.factors)))
             for factor, name, value in zip(
@@ -561,10 +570,10 @@ class CFAResult(Result):
             "likelihood": "" if self.categories else "normal",
             "confidence": self.confidence, "engine": self.engine,
             "n": self.n_obs, "n_dropped": self.n_dropped, "n_clusters": self.n_clusters,
-            "group": self.group_name, "positive": self.pointing.indicators,
+            "context": self.context_name, "positive": self.pointing.indicators,
             "ordered": {name: list(map(str, known)) for name, known in self.categories.items()},
             "lavaan_options": dict(self.request.options),
-            "groups": dict(zip(map(str, self.labels), self.output.n_obs, strict=True)),
+            "contexts": dict(zip(map(str, self.labels), self.output.n_obs, strict=True)),
             "converged": self.converged, "admissible": self.admissible,
             "messages": list(self.messages), "versions": {**versions(), **self.output.versions},
         }  # fmt: skip

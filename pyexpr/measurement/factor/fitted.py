@@ -28,11 +28,11 @@ class FittedModel(Protocol):
 
     @property
     def labels(self) -> tuple[Any, ...]:
-        """Labels of the groups."""
+        """Labels of the contexts."""
 
     @property
-    def group_name(self) -> str | None:
-        """Name of the groups, or None."""
+    def context_name(self) -> str | None:
+        """Name of the contexts, or None."""
 
     @property
     def rows(self) -> Any:
@@ -60,12 +60,12 @@ class FittedModel(Protocol):
 
     @property
     def largest(self) -> int | None:
-        """Code of the group that the others agree with, or None."""
+        """Code of the context that the others agree with, or None."""
 
     @property
     def categories(self) -> Categories:
         """Ordered indicators and their categories."""
 
     def matrices(self, code: int) -> GroupMatrices:
-        """Return the model of one group as matrices."""
+        """Return the model of one context as matrices."""
         ...

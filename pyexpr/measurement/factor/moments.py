@@ -33,7 +33,7 @@ _FIML = Template(
 
 @dataclass(frozen=True, slots=True)
 class GroupMoments:
-    """Moments of the p indicators in one group, in the order of the model.
+    """Moments of the p indicators in one context, in the order of the model.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class GroupMoments:
 def free_parameters(output: FitOutput) -> tuple[list[str], NDArray[np.float64]]:
     """Return names and estimates of the free parameters, in the order of `FitOutput.vcov`.
 
-    Names are lavaan's: ``f=~x``, ``x~~x``, ``x~1``, ``x|t1``; from the second group on
+    Names are lavaan's: ``f=~x``, ``x~~x``, ``x~1``, ``x|t1``; from the second context on
     with ``.g2``, ``.g3``, ...
     """
     found = output.parameters
@@ -73,7 +73,7 @@ def free_parameters(output: FitOutput) -> tuple[list[str], NDArray[np.float64]]:
 
 
 def group_moments(fit: FittedModel, code: int) -> GroupMoments:
-    """Return the moments of one group, by its code."""
+    """Return the moments of one context, by its code."""
     model = fit.matrices(code)
     covariance = model.loadings @ model.factors @ model.loadings.T + model.residuals
     mean = model.intercepts + model.loadings @ model.means

@@ -22,7 +22,7 @@ SATURATED = Template(
 )()
 LABELLED = Template(
     "labelled_alike",
-    "What is labelled {labels} is held equal over the groups, too: a label is one parameter.",
+    "What is labelled {labels} is held equal over the contexts, too: a label is one parameter.",
 )
 LEFT_OUT = Template(
     "incomplete_rows_of",
@@ -51,7 +51,7 @@ FEW_CLUSTERS = Template(
     "below about 40.",
 )
 TURNED_ALIKE = Template(
-    "groups_turned_alike", " The groups' factors are turned to agree with {with_whom}."
+    "contexts_turned_alike", " The contexts' factors are turned to agree with {with_whom}."
 )
 OF_ALL_ROWS = Template("agree_with_all_rows", "the model of all rows")()
 OF_THE_LARGEST = Template(
@@ -70,9 +70,9 @@ NOT_POSITIVE = Template(
 NOT_DEFINITE = Template("covariance_not_definite", "a covariance matrix is not positive definite")()
 
 
-def in_group(label: Any) -> Message:
-    """Return in which group, for the middle of a sentence."""
-    return say(" in group {label:label}", label=label)
+def in_context(label: Any) -> Message:
+    """Return in which context, for the middle of a sentence."""
+    return say(" in context {label:label}", label=label)
 
 
 def fit_notes(fit: FittedModel) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ def fit_notes(fit: FittedModel) -> tuple[str, ...]:
     if fit.output.measures.get("df") == 0:
         found.append(SATURATED)
     labels = dict.fromkeys(t.label for t in fit.model.terms if t.label not in ("", EQUAL))
-    if labels and fit.group_name is not None:
+    if labels and fit.context_name is not None:
         found.append(LABELLED(labels=listed(labels)))
     if fit.n_dropped:
         found.append(
@@ -120,7 +120,7 @@ def _direction_notes(fit: FittedModel) -> list[str]:
     if not mixed:
         return []
     groups: str = ""
-    if fit.group_name is not None:
+    if fit.context_name is not None:
         groups = TURNED_ALIKE(
             with_whom=OF_ALL_ROWS
             if fit.largest is None
@@ -143,6 +143,6 @@ def _inadmissible_note(fit: FittedModel, code: int) -> str:
         if value <= 0 and not left_out
     ]  # fmt: skip
     return INADMISSIBLE(
-        where="" if fit.group_name is None else in_group(fit.labels[code]),
+        where="" if fit.context_name is None else in_context(fit.labels[code]),
         what=NOT_POSITIVE(which=joined(negative, by=", ")) if negative else NOT_DEFINITE,
     )

@@ -1,4 +1,4 @@
-"""Which way factors point: one rule for a fit, its groups, and whatever is refitted.
+"""Which way factors point: one rule for a fit, its contexts, and whatever is refitted.
 
 A factor and its mirror image fit alike, so an engine's choice between them is arbitrary. The fit
 of the whole sample is turned so that one named indicator loads positively; every other fit is
@@ -183,10 +183,10 @@ def all_agreeing(
 def whole_sample(
     columns: NDArray[np.float64], groups: NDArray[np.int64], at: int
 ) -> tuple[NDArray[np.float64], int | None]:
-    """Return standardised loadings (p,) that the groups' one-factor models are to agree with.
+    """Return standardised loadings (p,) that the contexts' one-factor models are to agree with.
 
-    Those of all rows (n, p), the groups' means taken out, with indicator `at` positive. Where
-    these rows have no solution: those of the largest group, whose code is the second value.
+    Those of all rows (n, p), the contexts' means taken out, with indicator `at` positive. Where
+    these rows have no solution: those of the largest context, whose code is the second value.
     """
     centred = columns.copy()
     for code in np.unique(groups):
@@ -198,12 +198,12 @@ def whole_sample(
         if not fit.reason:
             standard = fit.loadings / np.sqrt(np.diag(covariance))
             return np.where(standard[at] < 0, -1.0, 1.0) * standard, whose
-    # Nor has the largest group: an error of its own.
+    # Nor has the largest context: an error of its own.
     return np.eye(columns.shape[1])[at], None
 
 
 def standardised(parameters: Parameters, code: int, spec: MeasurementModel) -> NDArray[np.float64]:
-    """Return standardised loadings of one group, indicators and then factors by factors."""
+    """Return standardised loadings of one context, indicators and then factors by factors."""
     row = {name: i for i, name in enumerate(spec.measured)}
     column = {name: k for k, name in enumerate(spec.factors)}
     found = np.zeros((len(row), len(column)))
@@ -227,10 +227,10 @@ def oriented(
     where: Pointing,
     pooled: Callable[[], FitOutput | None],
 ) -> tuple[FitOutput, int | None]:
-    """Return the output with its factors turned by the rule, and the group that set it.
+    """Return the output with its factors turned by the rule, and the context that set it.
 
-    One group is turned by `where`. Several agree with the model of `pooled` rows, or where that
-    has no solution with the largest group's, whose code is the second value.
+    One context is turned by `where`. Several agree with the model of `pooled` rows, or where that
+    has no solution with the largest context's, whose code is the second value.
     """
     whole = targets(where, spec)
     n_groups = int(output.parameters.group.max()) + 1
@@ -252,7 +252,7 @@ def turned_to(
     target: Mapping[int, NDArray[np.float64]],
     where: Pointing | None = None,
 ) -> FitOutput:
-    """Return the output with every group's standardised loadings in agreement with its `target`.
+    """Return the output with every context's standardised loadings in agreement with its `target`.
 
     Factors that are tied are turned together, by those that `where` says are named, or by
     the first; fixed values other than 0 keep their factor as it is. A factor that measures
@@ -340,7 +340,7 @@ def _ties(found: Parameters, spec: MeasurementModel, codes: list[int]) -> list[f
         ties.append(frozenset((int(found.group[i]), name) for name in names))
     of_label: dict[str, list[frozenset[Node]]] = {}
     for term in spec.terms:
-        # Those of `equal_loadings` are one parameter within each group.
+        # Those of `equal_loadings` are one parameter within each context.
         for code in codes if term.label else ():
             label = f"{term.label} {term.lhs} {code}" if term.label == EQUAL else term.label
             names = _factors_of(term.lhs, term.op, term.rhs, spec)

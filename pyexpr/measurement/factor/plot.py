@@ -1,4 +1,4 @@
-"""Factor models drawn: loadings, intervals of refits, and what differs between groups."""
+"""Factor models drawn: loadings, intervals of refits, and what differs between contexts."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _CONTRASTS = {
 
 def loadings_figure(
     standardized: pd.DataFrame,
-    group_name: str | None,
+    context_name: str | None,
     *,
     confidence: float,
     names: Mapping[Any, str] | None = None,
     width_mm: float = plotting.FULL_WIDTH_MM,
 ) -> Figure:
-    """Draw standardised loadings: a row per indicator, by factor, a panel per group."""
+    """Draw standardised loadings: a row per indicator, by factor, a panel per context."""
     shown = shown_names(names)
     table = standardized[standardized["op"] == "=~"]
     factors = list(dict.fromkeys(table["lhs"]))
@@ -50,7 +50,7 @@ def loadings_figure(
             table,
             label=lambda row: shown(row["rhs"]),
             band=lambda row: row["lhs"],
-            panel=lambda row: "" if group_name is None else shown(row[group_name]),
+            panel=lambda row: "" if context_name is None else shown(row[context_name]),
         ),
         axes={
             factor: Axis(heading=shown(factor), line=0.0, holds=(0.0, 1.0), flush=True)
@@ -63,14 +63,14 @@ def loadings_figure(
 
 def refits_figure(
     table: pd.DataFrame,
-    group_name: str | None,
+    context_name: str | None,
     *,
     confidence: float,
     quantities: str | Sequence[str] | None = None,
     names: Mapping[Any, str] | None = None,
     width_mm: float = plotting.FULL_WIDTH_MM,
 ) -> Figure:
-    """Draw the `tidy()` of a CFABootstrapResult: a band per quantity, a panel per group."""
+    """Draw the `tidy()` of a CFABootstrapResult: a band per quantity, a panel per context."""
     shown = shown_names(names)
     wanted = [quantities] if isinstance(quantities, str) else list(quantities or _QUANTITIES)
     if unknown := [one for one in wanted if one not in _QUANTITIES]:
@@ -87,7 +87,7 @@ def refits_figure(
             table,
             label=lambda row: shown(row["term"]),
             band=lambda row: row["quantity"],
-            panel=lambda row: "" if group_name is None else shown(row[group_name]),
+            panel=lambda row: "" if context_name is None else shown(row[context_name]),
         ),
         axes={
             name: Axis(
@@ -107,7 +107,7 @@ def contrasts_figure(
     names: Mapping[Any, str] | None = None,
     width_mm: float = plotting.FULL_WIDTH_MM,
 ) -> Figure:
-    """Draw the `contrasts()` of an InvarianceResult: by level, a panel per pair of groups."""
+    """Draw the `contrasts()` of an InvarianceResult: by level, a panel per pair of contexts."""
     if not len(contrasts):
         raise DataError("there are no contrasts to draw; the notes of the result say why")
     shown = shown_names(names)
@@ -133,6 +133,6 @@ def contrasts_figure(
             for (level, scale), heading in _CONTRASTS.items()
         },
         level=interval_told(confidence, told(contrasts.get("adjustment", ()))),
-        hollow="free in every group" if contrasts["freed"].any() else "no interval",
-        axis_name="Difference between groups",
+        hollow="free in every context" if contrasts["freed"].any() else "no interval",
+        axis_name="Difference between contexts",
     ).figure(width_mm)

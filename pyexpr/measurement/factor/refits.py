@@ -1,4 +1,4 @@
-"""A one-factor model refitted without each subject, and on drawn subjects, group by group."""
+"""A one-factor model refitted without each subject, and on drawn subjects, context by context."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def check_interval(method: str | None, confidence: float, n_boot: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class GroupFit:
-    """The model of one group: on all its subjects, and what refits need.
+    """The model of one context: on all its subjects, and what refits need.
 
     Attributes
     ----------
@@ -111,7 +111,7 @@ def fit_group(
     """Fit rows (n, p) with and without each subject.
 
     `subjects` are codes of the rows, `strata` the stratum of every code; `target` is what the
-    factor is to point to, and `where` names the group in errors.
+    factor is to point to, and `where` names the context in errors.
     """
     present = np.unique(subjects)
     G, p = len(present), rows.shape[1]
@@ -161,7 +161,7 @@ class FactorDraws:
 
     @property
     def clusters(self) -> Sequence[NDArray[np.int64]]:
-        """Return the subjects of each group."""
+        """Return the subjects of each context."""
         return [group.clusters for group in self.groups]
 
     def replicates(self, first: int, n: int) -> Drawn:
@@ -197,7 +197,7 @@ def _refits(
 
 
 def evidence_of(draws: FactorDraws, quantities: Sequence[str], drawn: Drawn) -> Evidence:
-    """Arrange the fits of all groups, one after the other; `quantities` are those of one."""
+    """Arrange the fits of all contexts, one after the other; `quantities` are those of one."""
     q, groups = len(quantities), draws.groups
     estimate = np.concatenate([group.estimate for group in groups])
     Q = len(estimate)

@@ -82,7 +82,7 @@ def modification_indices(result: FittedModel) -> pd.DataFrame:
         lhs, rhs = names[left], names[right]
         code = codes[max(found["group"][i], 1) - 1]
         sign = turned[code].get(lhs, 1.0) * turned[code].get(rhs, 1.0)
-        own = {} if result.group_name is None else {result.group_name: result.labels[code]}
+        own = {} if result.context_name is None else {result.context_name: result.labels[code]}
         rows.append(
             {
                 **own, "lhs": lhs, "op": op, "rhs": rhs, "mi": found["mi"][i],
@@ -91,7 +91,7 @@ def modification_indices(result: FittedModel) -> pd.DataFrame:
                 "sepc_all": found["sepc_all"][i] * sign,
             }
         )  # fmt: skip
-    group = [] if result.group_name is None else [result.group_name]
+    group = [] if result.context_name is None else [result.context_name]
     table = pd.DataFrame(
         rows, columns=[*group, "lhs", "op", "rhs", "mi", "p_value", "epc", "sepc_all"]
     )

@@ -54,9 +54,9 @@ class Share:
 
 
 def shares(output: FitOutput, model: MeasurementModel, code: int, z: float) -> list[Share]:
-    """Return `QUANTITIES` of every factor in one group, limits `z` standard errors away.
+    """Return `QUANTITIES` of every factor in one context, limits `z` standard errors away.
 
-    The delta method on the logarithm of each ratio, over all parameters of the group.
+    The delta method on the logarithm of each ratio, over all parameters of the context.
     """
     factors, indicators = model.factors, model.indicators
     matrices = group_matrices(output.parameters, code, factors, indicators)

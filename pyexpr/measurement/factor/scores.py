@@ -24,7 +24,7 @@ INADMISSIBLE_MODEL = Template("inadmissible", "inadmissible")()
 
 @dataclass(frozen=True, slots=True)
 class GroupMatrices:
-    """The model of one group, ``x = nu + Lambda f + e`` with ``f = alpha + B f + zeta``.
+    """The model of one context, ``x = nu + Lambda f + e`` with ``f = alpha + B f + zeta``.
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ def factor_sets(loadings: NDArray[np.float64], paths: NDArray[np.float64]) -> li
 def group_matrices(
     parameters: Parameters, code: int, factors: Sequence[str], indicators: Sequence[str]
 ) -> GroupMatrices:
-    """Arrange the estimates of one group as matrices."""
+    """Arrange the estimates of one context as matrices."""
     p, m = len(indicators), len(factors)
     row = {name: j for j, name in enumerate(indicators)}
     column = {name: k for k, name in enumerate(factors)}

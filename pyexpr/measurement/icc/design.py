@@ -42,27 +42,27 @@ class DStudyResult(Result):
     raters: tuple[float, ...]
 
     def tidy(self) -> pd.DataFrame:
-        """Return one row per group, average form and number of raters.
+        """Return one row per context, average form and number of raters.
 
-        Columns: those of ``by``, then form, k, estimate, conf_low, conf_high, method, reason.
+        Columns: those of ``context``, then form, k, estimate, conf_low, conf_high, method, reason.
         """
         import pandas as pd
 
         rows: list[dict[str, Any]] = []
         for group in self.result.groups:
-            head = dict(zip(self.result.by, group.labels, strict=True))
+            head = dict(zip(self.result.context, group.labels, strict=True))
             for form in self._forms():
                 for k in self.raters:
                     row = form_row(form, group.signals[form.family], k)
                     rows.append({**head, **{name: row[name] for name in _COLUMNS}})
-        table = pd.DataFrame(rows, columns=[*self.result.by, *_COLUMNS])
+        table = pd.DataFrame(rows, columns=[*self.result.context, *_COLUMNS])
         return table.assign(reason=message_column(row["reason"] for row in rows))
 
-    @drawn("groups and forms")
+    @drawn("contexts and forms")
     def plot(
         self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
     ) -> Figure:
-        """Draw the reliability over the number of raters, a panel per group and form.
+        """Draw the reliability over the number of raters, a panel per context and form.
 
         Where a reliability is missing its reason stands in the panel.
 
@@ -76,7 +76,7 @@ class DStudyResult(Result):
         ['ICC(A,k)']
         """
         return d_study_figure(
-                self.tidy(), self.result.by, confidence=self.result.confidence, names=names,
+                self.tidy(), self.result.context, confidence=self.result.confidence, names=names,
                 width_mm=width_mm,
             )  # fmt: skip
 
@@ -111,7 +111,7 @@ def d_study(result: ICCResult, *, raters: Iterable[float]) -> DStudyResult:
     Returns
     -------
     DStudyResult
-        ``tidy()`` has one row per group, average form and number of raters.
+        ``tidy()`` has one row per context, average form and number of raters.
 
     Raises
     ------

@@ -164,22 +164,22 @@ _WARNED = Template(
 )
 
 
-def warn_of_undefined(groups: Iterable[ICCGroup], by: Sequence[str], plan: Bootstrap) -> None:
-    """Warn where over 1 % of the replicates of a group are undefined."""
+def warn_of_undefined(groups: Iterable[ICCGroup], context: Sequence[str], plan: Bootstrap) -> None:
+    """Warn where over 1 % of the replicates of a context are undefined."""
     for group in groups:
         if group.n_undefined > SOME_UNDEFINED * plan.n_boot:
-            where = of_group(by, group.labels)
+            where = of_group(context, group.labels)
             warn_user(
                 _WARNED(undefined=group.n_undefined, n_boot=plan.n_boot, where=where),
                 PyexprWarning,
             )
 
 
-def of_group(by: Sequence[str], labels: Sequence[Any]) -> str:
-    """Return of which group, in words; "" if there is only one."""
+def of_group(context: Sequence[str], labels: Sequence[Any]) -> str:
+    """Return of which context, in words; "" if there is only one."""
     pairs = [
         say("{name} {label:label}", name=name, label=label)
-        for name, label in zip(by, labels, strict=True)
+        for name, label in zip(context, labels, strict=True)
     ]
     return say(" of {group}", group=joined(pairs, by=", ")) if pairs else ""
 

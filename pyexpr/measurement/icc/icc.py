@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pyexpr.base.checks import confidence_level, real_number
 from pyexpr.base.errors import DataError, SharedSubjectsWarning, warn_user
 from pyexpr.base.messages import say
-from pyexpr.base.options import explains
+from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.stopping import stoppable
 from pyexpr.measurement.columns import refuse_names_of_results
 from pyexpr.measurement.icc.forms import Form, chosen_forms
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _NOT_TAKEN = {
     "stratify": say(
         "the variance of targets between subjects is of one population, and would be another in "
-        "every stratum; {by=} analyses groups of subjects alone"
+        "every stratum; {context=} analyses groups of subjects alone"
     ),
     "adjust": NOT_JUDGED_TOGETHER,
     "n_threads": "replicates are made from sums per subject, in a moment and in one thread",
@@ -37,14 +37,14 @@ _NOT_TAKEN = {
 
 
 @stoppable("intraclass correlations were computed")
-@explains(not_taken=_NOT_TAKEN, renamed={"cluster_method": "method"})
+@explains(not_taken=_NOT_TAKEN, renamed=FORMER_CONTEXT | {"cluster_method": "method"})
 def icc(
     data: FrameLike | NDArray[Any],
     *,
     targets: str | Sequence[str] | None = None,
     ratings: str | Sequence[str] | None = None,
     raters: str | None = None,
-    by: str | Sequence[str] | None = None,
+    context: str | Sequence[str] | None = None,
     form: str | Iterable[str] = "all",
     confidence: float = 0.95,
     k: float | None = None,
@@ -60,7 +60,7 @@ def icc(
     data : DataFrame or ndarray
         Long: one row per rating, in any order; needs `targets` and `ratings`.
         Wide: one row per target and one column per rater (an array of shape
-        (targets, raters), or a table whose columns other than `by` and `cluster`,
+        (targets, raters), or a table whose columns other than `context` and `cluster`,
         or those in `ratings`, hold the ratings). A column of a wide table that is no rater's
         by its name (subject, clip, id) or its numbers (it counts the rows) is an error unless
         `ratings` names the raters. Masked entries of an array are missing.
@@ -74,8 +74,9 @@ def icc(
     raters : str, optional
         Column naming who rated. Without it only the one-way forms are shown. The label
         must be the same person throughout. A target rated twice by a rater is an error.
-    by : str or list of str, optional
-        Columns that make groups, each analysed alone.
+    context : str or list of str, optional
+        Column of the contexts, each of which is analysed alone; or columns that make them
+        together (``["context", "question"]``: every question in every context).
     form : str or list of str
         ``"all"``, or some of ``ICC(1,1) ICC(1,k) ICC(A,1) ICC(A,k) ICC(C,1) ICC(C,k)``;
         Shrout and Fleiss's names are understood too.
@@ -179,19 +180,21 @@ def icc(
             )
         )
     plan = checked_plan(method, n_boot, seed, level, clustered=column is not None)
-    refuse_names_of_results(names_of(by), OF_TABLES, argument="by")
-    groups = groups_of(data, targets=targets, ratings=ratings, raters=raters, by=by, cluster=column)
+    refuse_names_of_results(names_of(context), OF_TABLES, argument="context")
+    groups = groups_of(
+        data, targets=targets, ratings=ratings, raters=raters, context=context, cluster=column
+    )
     two_way = targets is None or raters is not None
     if not two_way:
         forms = _one_way_only(forms, form)
     families = {item.family for item in forms}
     found = tuple(computed(one, level, families, plan, warn=cluster is None) for one in groups)
-    warn_of_undefined(found, names_of(by), plan)
+    warn_of_undefined(found, names_of(context), plan)
     if any(group.shared for group in found):
         warn_user(NOTE_SHARED, SharedSubjectsWarning)
     return ICCResult(
         groups=found,
-        by=tuple(names_of(by)),
+        context=tuple(names_of(context)),
         forms=tuple(item.name for item in forms),
         confidence=level,
         k=None if k is None else float(k),

@@ -164,7 +164,7 @@ def _without_empty(group: Ratings) -> Ratings:
 def from_wide(
     frame: pd.DataFrame,
     ratings: Sequence[str],
-    by: Sequence[str],
+    context: Sequence[str],
     cluster: str | None,
     *,
     named: bool,
@@ -173,16 +173,16 @@ def from_wide(
 
     Columns that the user did not name as raters must be plausible as such.
     """
-    require_columns(frame, [*by, *names_of(cluster), *ratings], what=WHAT)
+    require_columns(frame, [*context, *names_of(cluster), *ratings], what=WHAT)
     if not ratings:
         raise ColumnError(f"{WHAT} have no column of ratings")
     table = np.column_stack([numeric_column(frame, name, what=WHAT) for name in ratings])
     if not named:
         refuse_labels_as_raters(ratings, table)
     clusters, cluster_labels = _cluster_codes(frame, cluster)
-    subjects = _subject_codes(frame, [], by, cluster)
+    subjects = _subject_codes(frame, [], context, cluster)
     found = []
-    for labels, rows in _groups(frame, by):
+    for labels, rows in _groups(frame, context):
         group = _table_group(labels, table[rows], None if clusters is None else clusters[rows])
         shared = subjects is not None and len(np.unique(subjects[rows])) < group.n_targets
         found.append(replace(group, shared=shared, cluster_labels=cluster_labels))
@@ -195,24 +195,24 @@ def from_long(
     targets: Sequence[str],
     ratings: str,
     raters: str | None,
-    by: Sequence[str],
+    context: Sequence[str],
     cluster: str | None,
 ) -> list[Ratings]:
     """Make groups from one row per rating, in any order."""
     require_columns(
-        frame, [*targets, ratings, *names_of(raters), *by, *names_of(cluster)], what=WHAT
+        frame, [*targets, ratings, *names_of(raters), *context, *names_of(cluster)], what=WHAT
     )
     values = numeric_column(frame, ratings, what=WHAT)
     target_codes, _ = codes_of(frame, targets)
     rater_codes = codes_of(frame, [raters])[0] if raters is not None else None
     cluster_codes, cluster_labels = _cluster_codes(frame, cluster)
-    subjects = _subject_codes(frame, targets, by, cluster)
-    groups = codes_of(frame, by)[0] if by else np.zeros(len(frame), dtype=np.int64)
-    taken = [*targets, ratings, *names_of(raters), *by, *names_of(cluster)]
+    subjects = _subject_codes(frame, targets, context, cluster)
+    groups = codes_of(frame, context)[0] if context else np.zeros(len(frame), dtype=np.int64)
+    taken = [*targets, ratings, *names_of(raters), *context, *names_of(cluster)]
     rated = ~np.isnan(values)
     refuse_parts_of_targets(frame[rated], groups[rated], target_codes[rated], targets, taken)
     found = []
-    for labels, rows in _groups(frame, by):
+    for labels, rows in _groups(frame, context):
         target, n_targets = _renumber(target_codes[rows])
         group = Ratings(
             labels=labels,
@@ -233,13 +233,13 @@ def from_long(
 
 
 def _groups(
-    frame: pd.DataFrame, by: Sequence[str]
+    frame: pd.DataFrame, context: Sequence[str]
 ) -> Iterator[tuple[tuple[Any, ...], slice | NDArray[np.intp]]]:
     """Yield the labels and the rows of each group, sorted by label, or in a Categorical's order."""
-    if not by:
+    if not context:
         yield (), slice(None)
         return
-    columns = [label_codes(frame[name], name=name, what=WHAT, keep_order=True) for name in by]
+    columns = [label_codes(frame[name], name=name, what=WHAT, keep_order=True) for name in context]
     code = np.zeros(len(frame), dtype=np.int64)
     for codes, labels in columns:
         code = code * max(len(labels), 1) + codes
@@ -268,12 +268,12 @@ def _cluster_codes(
 
 
 def _subject_codes(
-    frame: pd.DataFrame, targets: Sequence[str], by: Sequence[str], cluster: str | None
+    frame: pd.DataFrame, targets: Sequence[str], context: Sequence[str], cluster: str | None
 ) -> NDArray[np.int64] | None:
     """Codes of the column "subject", if targets may share subjects unnoticed."""
     if cluster is not None or list(targets) == ["subject"] or "subject" not in frame.columns:
         return None
-    if "subject" in by:
+    if "subject" in context:
         # Each subject alone: its clips are all there is to generalise to.
         return None
     return codes_of(frame, ["subject"])[0]
@@ -395,7 +395,7 @@ def groups_of(
     targets: str | Sequence[str] | None,
     ratings: str | Sequence[str] | None,
     raters: str | None,
-    by: str | Sequence[str] | None,
+    context: str | Sequence[str] | None,
     cluster: str | None,
 ) -> list[Ratings]:
     """Read `data` in whichever layout it is, and return its groups."""
@@ -405,7 +405,7 @@ def groups_of(
             say("{raters=} names the raters of a long table: give {targets=} and {ratings=} too")
         )
     if isinstance(data, np.ndarray):
-        if long or ratings is not None or by is not None or cluster is not None:
+        if long or ratings is not None or context is not None or cluster is not None:
             raise DataError(
                 "an array has no named columns: give a table, or an array (targets, raters) alone"
             )
@@ -420,8 +420,16 @@ def groups_of(
         raters = raters if raters is None else str(raters)
         cluster = cluster if cluster is None else str(cluster)
         targets = targets if targets is None else _as_text(targets)
-        by = by if by is None else _as_text(by)
-    names = names_of(by)
+        context = context if context is None else _as_text(context)
+    names = names_of(context)
+    if not isinstance(context, str) and len(names) == len(frame) and set(names) - set(frame):
+        raise DataError(
+            say(
+                "{context=} names the column of the contexts, or several that make them "
+                "together, but it has a value for each row: make these a column of the "
+                "ratings, and name that"
+            )
+        )
     if not long:
         chosen = names_of(ratings)
         doubled = [name for name in dict.fromkeys(chosen) if chosen.count(name) > 1]
@@ -431,7 +439,9 @@ def groups_of(
                 say(
                     "{ratings=} names {names} {how}: each rater's column counts once",
                     names=listed(doubled or taken),
-                    how="more than once" if doubled else say("which {by=} or {cluster=} names too"),
+                    how="more than once"
+                    if doubled
+                    else say("which {context=} or {cluster=} names too"),
                 )
             )
         if len(chosen) == 1:
@@ -460,7 +470,7 @@ def groups_of(
         raise DataError(
             say("a long table needs {ratings=}, the name of the column that holds them")
         )
-    others = {"targets": targets, "raters": raters, "by": by, "cluster": cluster}
+    others = {"targets": targets, "raters": raters, "context": context, "cluster": cluster}
     for argument, given in others.items():
         if ratings in names_of(given):
             raise DataError(
@@ -475,6 +485,6 @@ def groups_of(
         targets=names_of(targets),
         ratings=ratings,
         raters=raters,
-        by=names,
+        context=names,
         cluster=cluster,
     )

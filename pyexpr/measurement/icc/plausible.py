@@ -171,10 +171,10 @@ def _of_parts(named: Sequence[str], column: str, plain: str, most: int) -> str:
     )
     if plain in _APART:
         return say(
-            "{start}, which are not the same thing rated again: analyse each alone, {by=}, or name "
-            "it in {targets=}",
+            "{start}, which are not the same thing rated again: analyse each alone, {context=}, or "
+            "name it in {targets=}",
             start=start,
-            by=column,
+            context=column,
         )
     return say(
         "{start}, which are not repeated ratings of one thing: that they are alike is no agreement "

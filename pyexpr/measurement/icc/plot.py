@@ -31,22 +31,22 @@ _MARK = plotting.marks(1)[0]
 
 def icc_figure(
     table: pd.DataFrame,
-    by: Sequence[str],
+    context: Sequence[str],
     *,
     confidence: float,
     names: Mapping[Any, str] | None = None,
     width_mm: float = plotting.FULL_WIDTH_MM,
 ) -> Figure:
-    """Draw the `tidy()` of an ICCResult: a row per group, a panel per form."""
+    """Draw the `tidy()` of an ICCResult: a row per context, a panel per form."""
     shown = shown_names(names)
     forms = list(dict.fromkeys(table["form"]))
-    by_panel = len(forms) > 1 and bool(by)
+    by_panel = len(forms) > 1 and bool(context)
 
     def label(row: dict[str, Any]) -> str:
-        return ", ".join(shown(row[name]) for name in by) if by else shown(row["form"])
+        return ", ".join(shown(row[name]) for name in context) if context else shown(row["form"])
 
     axis_name = "Intraclass correlation"
-    if by and not by_panel:
+    if context and not by_panel:
         axis_name += f", {shown(forms[0])}"
     return Forest(
         items=items_of(
@@ -60,16 +60,16 @@ def icc_figure(
 
 def d_study_figure(
     table: pd.DataFrame,
-    by: Sequence[str],
+    context: Sequence[str],
     *,
     confidence: float,
     names: Mapping[Any, str] | None = None,
     width_mm: float = plotting.FULL_WIDTH_MM,
 ) -> Figure:
-    """Draw the `tidy()` of a DStudyResult: reliability by number of raters, a panel per group."""
+    """Draw the `tidy()` of a DStudyResult: reliability by number of raters, a panel per context."""
     shown = shown_names(names)
     forms = list(dict.fromkeys(table["form"]))
-    keys = [*by, *(["form"] if len(forms) > 1 or not by else [])]
+    keys = [*context, *(["form"] if len(forms) > 1 or not context else [])]
     groups = [
         (", ".join(shown(value) for value in of_group), rows)
         for of_group, rows in table.groupby(keys, sort=False, dropna=False)

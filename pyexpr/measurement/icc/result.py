@@ -15,6 +15,7 @@ from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
+from pyexpr.measurement.columns import told_contexts
 from pyexpr.measurement.icc.bootstrap import Bootstrap
 from pyexpr.measurement.icc.forms import FORMS, Form
 from pyexpr.measurement.icc.group import (
@@ -57,14 +58,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ICCResult(Result):
-    """Intraclass correlations, one row per group and form.
+    """Intraclass correlations, one row per context and form.
 
     Attributes
     ----------
     groups : tuple of ICCGroup
-        What the table is made from, one per combination of `by`.
-    by : tuple of str
-        Columns that make the groups.
+        What the table is made from, one per context.
+    context : tuple of str
+        Columns whose values, or combinations of them, are the contexts.
     forms : tuple of str
         The forms shown, in McGraw and Wong's names.
     confidence : float
@@ -78,11 +79,11 @@ class ICCResult(Result):
     plan : Bootstrap
         How subjects make the interval: method, replicates and seed.
     ratings : tuple of Ratings
-        Of every group.
+        Of every context.
     """
 
     groups: tuple[ICCGroup, ...]
-    by: tuple[str, ...]
+    context: tuple[str, ...]
     forms: tuple[str, ...]
     confidence: float
     k: float | None
@@ -92,9 +93,9 @@ class ICCResult(Result):
     ratings: tuple[Ratings, ...] = field(compare=False)
 
     def tidy(self) -> pd.DataFrame:
-        """Return one row per group and form.
+        """Return one row per context and form.
 
-        Columns: those of ``by``, then form, shrout_fleiss, estimate, conf_low, conf_high,
+        Columns: those of ``context``, then form, shrout_fleiss, estimate, conf_low, conf_high,
         statistic, df1, df2, p_value (F test that targets do not differ), n_targets,
         n_ratings, k (the number of ratings whose mean has this reliability), method
         (of the interval), reason (why a number is missing or extreme).
@@ -103,12 +104,12 @@ class ICCResult(Result):
 
         rows: list[dict[str, Any]] = []
         for group in self.groups:
-            head = dict(zip(self.by, group.labels, strict=True))
+            head = dict(zip(self.context, group.labels, strict=True))
             rows.extend(
                 {**head, **form_row(form, group.signals[form.family], self.k)}
                 for form in self._shown()
             )
-        table = pd.DataFrame(rows, columns=[*self.by, *_COLUMNS])
+        table = pd.DataFrame(rows, columns=[*self.context, *_COLUMNS])
         return table.assign(reason=message_column(row["reason"] for row in rows))
 
     @property
@@ -150,7 +151,7 @@ class ICCResult(Result):
             replace(computed(one, level, families, plan, warn=False), shared=old.shared)
             for one, old in zip(self.ratings, self.groups, strict=True)
         )
-        warn_of_undefined(groups, self.by, plan)
+        warn_of_undefined(groups, self.context, plan)
         return replace(self, groups=groups, confidence=level, plan=plan)
 
     @property
@@ -169,11 +170,11 @@ class ICCResult(Result):
         return np.column_stack(columns)
 
     def influence(self) -> pd.DataFrame:
-        """Return every ICC without each subject, one row per group, form and subject.
+        """Return every ICC without each subject, one row per context, form and subject.
 
-        Columns: those of ``by``, form, cluster (the one left out), estimate (without it, at the
-        same number of ratings), change (minus the estimate on all), influence: (G - 1) times the
-        change taken off, the empirical influence value.
+        Columns: those of ``context``, form, cluster (the one left out), estimate (without it, at
+        the same number of ratings), change (minus the estimate on all), influence: (G - 1) times
+        the change taken off, the empirical influence value.
         """
         import pandas as pd
 
@@ -192,7 +193,7 @@ class ICCResult(Result):
                         "change": change, "influence": (1 - len(labels)) * change,
                     }
                 )  # fmt: skip
-                for place, (name, label) in enumerate(zip(self.by, group.labels, strict=True)):
+                for place, (name, label) in enumerate(zip(self.context, group.labels, strict=True)):
                     table.insert(place, name, label)
                 tables.append(table)
         return pd.concat(tables, ignore_index=True)
@@ -214,12 +215,12 @@ class ICCResult(Result):
     def _shown_as(
         self, form: Form, group: ICCGroup, signals: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return signals as ICCs of a form, at the group's number of ratings."""
+        """Return signals as ICCs of a form, at the context's number of ratings."""
         at = 1.0 if not form.average else (self.k or group.signals[form.family].k)
         return np.array([reliability_at(theta, at) for theta in signals.tolist()])
 
     def counts(self) -> pd.DataFrame:
-        """Return one row per group: rows read, missing scores dropped, targets, ratings.
+        """Return one row per context: rows read, missing scores dropped, targets, ratings.
 
         ``n_single`` counts targets with one rating (they add to the mean square between
         targets only); ``k_effective`` is n0, ``k_harmonic`` the harmonic mean of the numbers
@@ -230,37 +231,37 @@ class ICCResult(Result):
         return pd.DataFrame(
             [
                 {
-                    **dict(zip(self.by, group.labels, strict=True)),
+                    **dict(zip(self.context, group.labels, strict=True)),
                     **{name: getattr(group, name) for name in _COUNTS},
                 }
                 for group in self.groups
             ],
-            columns=[*self.by, *_COUNTS],
+            columns=[*self.context, *_COUNTS],
         )
 
     def mean_reliability(self) -> pd.DataFrame:
         """Return the reliability of the targets' means actually used.
 
         With unequal numbers of ratings the means differ in reliability; this is
-        ICC(1,k) at the harmonic mean of these numbers, one row per group.
+        ICC(1,k) at the harmonic mean of these numbers, one row per context.
         """
         import pandas as pd
 
         rows = [
             {
-                **dict(zip(self.by, group.labels, strict=True)),
+                **dict(zip(self.context, group.labels, strict=True)),
                 **form_row(FORMS["ICC(1,k)"], group.signals["one_way"], group.k_harmonic),
             }
             for group in self.groups
         ]
-        table = pd.DataFrame(rows, columns=[*self.by, *_COLUMNS])
+        table = pd.DataFrame(rows, columns=[*self.context, *_COLUMNS])
         return table.assign(reason=message_column(row["reason"] for row in rows))
 
-    @drawn("groups and forms")
+    @drawn("contexts and forms")
     def plot(
         self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
     ) -> Figure:
-        """Draw every ICC with its interval: a row per group, a panel per form.
+        """Draw every ICC with its interval: a row per context, a panel per form.
 
         A limit beyond the axis, as an infinite one is, ends in an arrowhead; a value without an
         interval is hollow; in place of a missing value stands the reason.
@@ -275,14 +276,14 @@ class ICCResult(Result):
         ['ICC(A,1)']
         """
         return icc_figure(
-            self.tidy(), self.by, confidence=self.confidence, names=names, width_mm=width_mm
+            self.tidy(), self.context, confidence=self.confidence, names=names, width_mm=width_mm
         )
 
     def heading(self) -> str:
         """Say what was computed."""
-        groups = f", {len(self.groups)} groups by {', '.join(self.by)}" if self.by else ""
+        contexts = f", {told_contexts(len(self.groups), self.context)}" if self.context else ""
         inside = f", subjects ({self.cluster}) as clusters" if self.cluster else ""
-        return f"Intraclass correlations, {100 * self.confidence:g} % intervals{inside}{groups}"
+        return f"Intraclass correlations, {100 * self.confidence:g} % intervals{inside}{contexts}"
 
     def notes(self) -> tuple[str, ...]:
         """Say what the table leaves out, and what it must not be read as."""
@@ -293,7 +294,7 @@ class ICCResult(Result):
                 SOME_LEFT_OUT(
                     undefined=group.n_undefined,
                     n_boot=self.n_boot,
-                    where=of_group(self.by, group.labels),
+                    where=of_group(self.context, group.labels),
                 )
                 for group in self.groups
                 if group.n_undefined
@@ -329,7 +330,7 @@ class ICCResult(Result):
         return {
             "confidence": self.confidence,
             "k": self.k,
-            "by": list(self.by),
+            "context": list(self.context),
             "cluster": self.cluster,
             **self._interval_of_clusters(),
             "counts": self.counts().to_dict(orient="records"),
@@ -361,5 +362,5 @@ _COUNTS = (
     "n_rows", "n_missing", "n_targets", "n_ratings", "n_single", "n_raters", "n_clusters",
     "k_effective", "k_harmonic",
 )  # fmt: skip
-# No column of groups may have such a name: it would stand twice in a table.
+# No column of contexts may have such a name: it would stand twice in a table.
 OF_TABLES = frozenset({*_COLUMNS, *_COUNTS})

@@ -1,4 +1,4 @@
-"""Whether contexts measure the same: equal loadings and intercepts over groups."""
+"""Whether contexts measure the same: equal loadings and intercepts over contexts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,17 @@ from pyexpr.base.errors import (
     warn_user,
 )
 from pyexpr.base.messages import say
-from pyexpr.base.options import explains
+from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import column_or_array, label_codes
 from pyexpr.core.streams import checked_seed
-from pyexpr.measurement.columns import grouping, indicator_columns, refuse_ordered, rows_to_fit
+from pyexpr.measurement.columns import (
+    contexts_of,
+    in_context,
+    indicator_columns,
+    refuse_ordered,
+    rows_to_fit,
+)
 from pyexpr.measurement.engines.choice import checked_engine
 from pyexpr.measurement.engines.protocol import FitRequest
 from pyexpr.measurement.factor.cfa import check_determined, check_options
@@ -50,19 +56,19 @@ if TYPE_CHECKING:
 _NOT_TAKEN = {
     "n_boot": NOTHING_DRAWN,
     "method": say("its tests and intervals are those of jackknife_t: {why}", why=NOTHING_DRAWN),
-    "stratify": "subjects are left out of all groups at once, or within groups where these share "
-    "nobody; strata beside the groups were not studied",
+    "stratify": "subjects are left out of all contexts at once, or within contexts where these "
+    "share nobody; strata beside the contexts were not studied",
     "progress": "refits without each subject are made from sums per subject, in a moment",
 }
 
 
 @stoppable("invariance was tested")
-@explains(not_taken=_NOT_TAKEN)
+@explains(not_taken=_NOT_TAKEN, renamed=FORMER_CONTEXT)
 def invariance(
     data: FrameLike,
     model: ModelLike | MeasurementModel,
     *,
-    group: str | ArrayLike,
+    context: str | ArrayLike,
     cluster: str | ArrayLike | Literal[False] | None = None,
     free: Iterable[str] | Mapping[str, Iterable[str]] = (),
     estimator: str = "ML",
@@ -74,12 +80,12 @@ def invariance(
     n_threads: int | None = None,
     positive: str | None = None,
 ) -> InvarianceResult:
-    r"""Test whether groups share loadings (metric) and intercepts (scalar invariance).
+    r"""Test whether contexts share loadings (metric) and intercepts (scalar invariance).
 
-    Made for contexts that share subjects: the model is fitted in every group, each
-    subject is left out of all groups at once, and contrasts of the estimates are
+    Made for contexts that share subjects: the model is fitted in every context, each
+    subject is left out of all contexts at once, and contrasts of the estimates are
     tested with the covariance matrix of these refits. lavaan's chi-square differences
-    and changes in fit stand beside it; they take the groups for independent samples.
+    and changes in fit stand beside it; they take the contexts for independent samples.
 
     Parameters
     ----------
@@ -88,7 +94,7 @@ def invariance(
     model : dict or str
         As for `cfa`. Our tests are for one factor with free loadings; of other models
         lavaan's tests are given alone.
-    group : str or array
+    context : str or array
         The context of each row; at least two contexts.
     cluster : str, array or False, optional
         The subject of each row. Without it every row is its own subject, which is
@@ -96,13 +102,13 @@ def invariance(
         repeats, a `SharedSubjectsWarning` says so (False: that is known).
     free : list of str, or dict
         Partial invariance. Indicators whose loading and intercept may differ between
-        groups; or ``{"loadings": [...], "intercepts": [...]}``. A free loading frees the
+        contexts; or ``{"loadings": [...], "intercepts": [...]}``. A free loading frees the
         intercept too: without equal loadings an intercept depends on where the
         factor's zero is. Two indicators must stay held. lavaan's ``group.partial``
         is the same.
     estimator : {"ML", "MLR"}
         Of lavaan's models. MLR gives scaled differences (Satorra and Bentler, 2001),
-        with `cluster` respecting subjects within, but not between, groups.
+        with `cluster` respecting subjects within, but not between, contexts.
     missing : {"listwise", "fiml"}
         With fiml lavaan uses incomplete rows; our tests need complete ones and are
         then not given if any row is incomplete.
@@ -119,7 +125,7 @@ def invariance(
         One per core by default; the numbers do not depend on it.
     positive : str, optional
         The indicator whose loading is positive in the model of all rows, by default the
-        first, as for `cfa`; every group and refit is turned to agree. No test hangs on it.
+        first, as for `cfa`; every context and refit is turned to agree. No test hangs on it.
 
     Returns
     -------
@@ -131,9 +137,9 @@ def invariance(
     Raises
     ------
     FactorModelError
-        If the data of a group do not determine the model, as `cfa` says.
+        If the data of a context do not determine the model, as `cfa` says.
     DataError
-        For one group, a group with one subject, an unknown name in `free`, or fewer
+        For one context, a context with one subject, an unknown name in `free`, or fewer
         than two indicators held.
     ColumnError, EngineError
 
@@ -143,17 +149,17 @@ def invariance(
 
     Notes
     -----
-    With loadings :math:`\lambda_{jg}` and means :math:`m_{jg}` of indicator j in group g
+    With loadings :math:`\lambda_{jg}` and means :math:`m_{jg}` of indicator j in context g
     (intercepts, the factor's mean being 0 in the configural model), indicator 1 the
     first that is held: metric
     :math:`\log(\lambda_{jg}/\lambda_{1g}) - \log(\lambda_{j1}/\lambda_{11}) = 0`; scalar
     :math:`(m_{jg} - m_{j1}) - r_j (m_{1g} - m_{11}) = 0`, :math:`r_j` the geometric mean of
-    :math:`\lambda_{jg}/\lambda_{1g}` over groups, so that the variance and the mean of the
-    factor may differ. Where a ratio differs in sign between groups, plain ratios and
+    :math:`\lambda_{jg}/\lambda_{1g}` over contexts, so that the variance and the mean of the
+    factor may differ. Where a ratio differs in sign between contexts, plain ratios and
     their mean. With q contrasts d, their jackknife covariance V over G subjects and
-    :math:`Q = d'V^{-1}d`: :math:`Q (G - q)/(q (G - 1)) \sim F(q, G - q)` (Hotelling). Where groups
-    share no subject the jackknife is stratified by group and G - 1 becomes G less the
-    number of groups. A subject without whom a group has no solution leaves the test
+    :math:`Q = d'V^{-1}d`: :math:`Q (G - q)/(q (G - 1)) \sim F(q, G - q)` (Hotelling). Where
+    contexts share no subject the jackknife is stratified by context and G - 1 becomes G less the
+    number of contexts. A subject without whom a context has no solution leaves the test
     undefined, with the reason.
 
     Size and power, ours and lavaan's: ``docs/coverage_measurement.md``.
@@ -173,7 +179,7 @@ def invariance(
     >>> table = {name: f + rng.normal(size=360) for name in ("response", "emotion", "motion")}
     >>> context = np.repeat(["pain", "startle"], 180)
     >>> model = {"expressiveness": list(table)}
-    >>> found = invariance(table, model, group=context, cluster=subject, engine="native")
+    >>> found = invariance(table, model, context=context, cluster=subject, engine="native")
     >>> found.tidy()[["level", "df1", "df2"]]
             level   df1   df2
     0  configural  <NA>  <NA>
@@ -200,14 +206,14 @@ def invariance(
     refuse_ordered(frame, spec, "invariance")
     columns = indicator_columns(frame, spec)
     freed = _freed(free, spec)
-    if group is None:
-        raise DataError(say("invariance compares groups: name their column with {group=}"))
-    group_name, group_codes, labels = grouping(frame, group)
+    if context is None:
+        raise DataError(say("invariance compares contexts: name their column with {context=}"))
+    context_name, context_codes, labels = contexts_of(frame, context)
     if len(labels) < 2:
         raise DataError(
             say(
-                "invariance needs at least two groups, but {group_name!r} has {n}",
-                group_name=group_name,
+                "invariance needs at least two contexts, but {context_name!r} has {n}",
+                context_name=context_name,
                 n=len(labels),
             )
         )
@@ -217,20 +223,22 @@ def invariance(
     request = FitRequest(
         model=spec,
         columns=columns[used],
-        group=group_codes[used],
+        group=context_codes[used],
         cluster=subjects[used] if estimator == "MLR" and cluster_name is not None else None,
         n_groups=len(labels),
         estimator=estimator,
         missing=missing if absent.any() else "listwise",
     )
-    check_determined(request, labels, str(group_name))
-    n_clusters, n_shared = _cluster_counts(subjects[used], group_codes[used], labels, group_name)
+    check_determined(request, labels, str(context_name))
+    n_clusters, n_shared = _cluster_counts(
+        subjects[used], context_codes[used], labels, context_name
+    )
     reason = _no_test(spec, request)
     refits = chosen = None
     if not reason:
         codes = np.unique(subjects[used], return_inverse=True)[1]
         refits = refit(
-            columns[used], group_codes[used], codes, len(labels), n_threads,
+            columns[used], context_codes[used], codes, len(labels), n_threads,
             at=spec.indicators.index(where.indicators[spec.factors[0]]),
         )  # fmt: skip
         names = spec.indicators
@@ -247,8 +255,8 @@ def invariance(
             f"{fits.reasons['configural']}"
         )
     return InvarianceResult(
-        spec, tuple(labels), str(group_name), cluster_name,
-        tuple(np.bincount(group_codes[used], minlength=len(labels)).tolist()), n_clusters,
+        spec, tuple(labels), str(context_name), cluster_name,
+        tuple(np.bincount(context_codes[used], minlength=len(labels)).tolist()), n_clusters,
         n_shared, int((~used).sum()), freed, refits, chosen, reason, fits, estimator, missing,
         float(confidence), tuple(subject_labels[code] for code in np.unique(subjects[used])),
         adjust, checked_seed(seed),
@@ -318,15 +326,15 @@ def _cluster_counts(
     subjects: NDArray[np.int64],
     groups: NDArray[np.int64],
     labels: list[Any],
-    group_name: str | None,
+    context_name: str | None,
 ) -> tuple[tuple[int, ...], int]:
-    """Return subjects per group, and how many are in several; a lone one is an error."""
+    """Return subjects per context, and how many are in several; a lone one is an error."""
     pairs = np.unique(np.column_stack([groups, subjects]), axis=0)
     counts = np.bincount(pairs[:, 0], minlength=len(labels))
     for label, count in zip(labels, counts.tolist(), strict=True):
         if count < 2:
             raise DataError(
-                f"group {label!r} of {group_name!r} has only one subject; without a second one "
+                f"there is only one subject{in_context(label, context_name)}; without a second one "
                 "nothing can be said about how its estimates vary"
             )
     times = np.unique(pairs[:, 1], return_counts=True)[1]

@@ -1,6 +1,6 @@
 """lavaan's own invariance tests: three models, chi-square differences, changes in fit.
 
-lavaan takes the groups for independent samples.
+lavaan takes the contexts for independent samples.
 """
 
 from __future__ import annotations

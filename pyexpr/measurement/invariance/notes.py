@@ -10,7 +10,7 @@ TEST_SHOWN = Template("f_test_shown", "F({df1}, {df2:g}) = {statistic:.2f}, {p_v
 # Where there is the result and not only its tables.
 SEE_CONTRASTS = Template("see_contrasts", "; see {table contrasts}", report="")()
 SEE_INTERVALS = Template("see_intervals", "; see the intervals of {table contrasts}", report="")()
-DIFFER = Template("groups_differ", "{level}: the {what} differ between groups ({test}){see}.")
+DIFFER = Template("contexts_differ", "{level}: the {what} differ between contexts ({test}){see}.")
 NO_EVIDENCE = Template(
     "no_evidence_of_difference",
     "{level}: no evidence that the {what} differ ({test}), which is not evidence that they are "
@@ -23,27 +23,27 @@ PRESUMES_LOADINGS = Template(
 NOT_TESTED = Template("invariance_undefined", "Our tests are not defined here: {reason}.")
 WITHOUT_SOME = Template(
     "refits_without_solution",
-    "Without {n_undefined} of {n_subjects} subjects some group has no solution.",
+    "Without {n_undefined} of {n_subjects} subjects some context has no solution.",
 )
 LITTLE_POWER = Template(
     "little_power", "There are only {n_subjects} subjects: the tests have little power."
 )
 SIGNS_DIFFER = Template(
     "ratios_differ_in_sign",
-    "The loadings of {odd}, as ratios to that of {reference:label}, differ in sign between groups: "
-    "these ratios are compared, not logarithms.",
+    "The loadings of {odd}, as ratios to that of {reference:label}, differ in sign between "
+    "contexts: these ratios are compared, not logarithms.",
 )
 HEYWOOD = Template("heywood", "In {groups} a residual variance is not positive (Heywood case).")
 FREE_EVERYWHERE = Template(
     "free_everywhere",
-    "Free in every group: loadings of {loadings}, intercepts of {intercepts}.",
+    "Free in every context: loadings of {loadings}, intercepts of {intercepts}.",
 )
 NOTE_LAVAAN = Template(
-    "groups_as_independent",
-    "The columns {column lavaan_*} are lavaan's: groups treated as independent. Where groups share "
-    "subjects its tests are not of the stated size.",
-    report="Changes in fit are lavaan's, with groups treated as independent. Where groups share "
-    "subjects its tests are not of the stated size.",
+    "contexts_as_independent",
+    "The columns {column lavaan_*} are lavaan's: contexts treated as independent. Where contexts "
+    "share subjects its tests are not of the stated size.",
+    report="Changes in fit are lavaan's, with contexts treated as independent. Where contexts "
+    "share subjects its tests are not of the stated size.",
 )()
 NOTE_CUTOFFS = Template(
     "customary_cutoffs",

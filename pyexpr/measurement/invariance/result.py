@@ -16,6 +16,7 @@ from pyexpr.base.pairs import PARTS, pair_columns, pair_label
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
+from pyexpr.measurement.columns import told_contexts
 from pyexpr.measurement.factor.notes import INCOMPLETE_ROWS
 from pyexpr.measurement.factor.plot import contrasts_figure
 from pyexpr.measurement.invariance.lavaan import LEVELS, LavaanFits
@@ -66,7 +67,7 @@ _TESTS = {"metric": "loadings", "scalar": "intercepts"}
 
 @dataclass(frozen=True, slots=True)
 class Freed:
-    """Indicators whose loading, and whose intercept, may differ between groups."""
+    """Indicators whose loading, and whose intercept, may differ between contexts."""
 
     loadings: tuple[str, ...]
     intercepts: tuple[str, ...]
@@ -74,22 +75,22 @@ class Freed:
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class InvarianceResult(Result):
-    """Tests of measurement invariance over groups.
+    """Tests of measurement invariance over contexts.
 
     Attributes
     ----------
     model : MeasurementModel
     labels : tuple
-        Labels of the groups, sorted.
-    group_name : str
+        Labels of the contexts, sorted.
+    context_name : str
     cluster_name : str or None
         None where every row is its own subject.
     n_obs : tuple of int
-        Rows used, per group.
+        Rows used, per context.
     n_clusters : tuple of int
-        Subjects, per group.
+        Subjects, per context.
     n_shared : int
-        Subjects found in more than one group.
+        Subjects found in more than one context.
     n_dropped : int
         Rows left out because an indicator is missing.
     freed : Freed
@@ -113,7 +114,7 @@ class InvarianceResult(Result):
 
     model: MeasurementModel
     labels: tuple[Any, ...]
-    group_name: str
+    context_name: str
     cluster_name: str | None
     n_obs: tuple[int, ...]
     n_clusters: tuple[int, ...]
@@ -135,7 +136,7 @@ class InvarianceResult(Result):
         """Return one row per level: configural, metric, scalar.
 
         Columns: level, held (what is equal), statistic (F), df1, df2, p_value (of our
-        test of that level's step), reason (why there is none); then lavaan's, groups
+        test of that level's step), reason (why there is none); then lavaan's, contexts
         treated as independent: lavaan_chisq_diff, lavaan_df_diff, lavaan_p_value,
         lavaan_cfi_diff, lavaan_rmsea_diff, lavaan_srmr_diff (each from the level
         before), lavaan_reason.
@@ -177,7 +178,7 @@ class InvarianceResult(Result):
         return next((brief(text) for text in reversed(reasons) if text), "")
 
     def fit_measures(self) -> pd.DataFrame:
-        """Return lavaan's fit of each level, groups treated as independent.
+        """Return lavaan's fit of each level, contexts treated as independent.
 
         Columns: level, chisq, df, p_value, cfi, tli, rmsea, srmr, aic, bic, logl, reason;
         with MLR the robust versions where lavaan has them.
@@ -189,18 +190,18 @@ class InvarianceResult(Result):
         return found.assign(reason=reasons)
 
     def contrasts(self) -> pd.DataFrame:
-        """Return which indicator differs between which groups, one row each.
+        """Return which indicator differs between which contexts, one row each.
 
         Columns: level, term (the indicator), contrast ("a - b"), estimate, std_error,
         statistic (t), df, p_value, p_adjusted (Holm, within the level), conf_low,
-        conf_high, scale, freed, reason, first_group, second_group (the two of "a - b"); once
+        conf_high, scale, freed, reason, first_context, second_context (the two of "a - b"); once
         adjusted also adjustment.
         Level ``metric``: the difference of ``log |lambda_j|`` over the mean of the other
         held indicators' (scale ``log ratio``; ``exp`` of it is a factor), or where a sign
-        differs between groups the ratio to the first held indicator (``ratio``). Level
+        differs between contexts the ratio to the first held indicator (``ratio``). Level
         ``scalar``: how far the indicator's mean differs beyond what the others say of the
         factor, in its own unit; it presumes equal loadings. Standard errors by the
-        jackknife, t on the number of subjects less 1 (less the groups, where these share nobody).
+        jackknife, t on the number of subjects less 1 (less the contexts, where these share nobody).
         """
         import pandas as pd
 
@@ -228,10 +229,10 @@ class InvarianceResult(Result):
         names = self.model.indicators
         return {
             "term": [names[j] for j, _, _ in pairs.terms],
-            "contrast": [pair_label(*both) for both in self._groups_of(pairs)],
+            "contrast": [pair_label(*both) for both in self._contexts_of(pairs)],
         }
 
-    def _groups_of(self, pairs: PairContrasts) -> list[tuple[str, str]]:
+    def _contexts_of(self, pairs: PairContrasts) -> list[tuple[str, str]]:
         return [(str(self.labels[g]), str(self.labels[h])) for _, g, h in pairs.terms]
 
     def _contrast_table(self, level: str) -> pd.DataFrame:
@@ -265,7 +266,7 @@ class InvarianceResult(Result):
                 "reason": message_column(
                     NEEDS_EVERYONE if unknown else "" for unknown in np.isnan(error).tolist()
                 ),
-                **pair_columns("contrast", self._groups_of(pairs)),
+                **pair_columns("contrast", self._contexts_of(pairs)),
             }
         )  # fmt: skip
 
@@ -313,8 +314,8 @@ class InvarianceResult(Result):
 
         Columns: level, term, contrast, cluster (the one left out), estimate (without it),
         change (minus the estimate on all), influence: (G - 1) times the change taken off, the
-        empirical influence value; of groups that share nobody ``G (G_h - 1)/G_h`` times, G_h
-        the subjects of its own group. Empty where our tests are not defined.
+        empirical influence value; of contexts that share nobody ``G (G_h - 1)/G_h`` times, G_h
+        the subjects of its own context. Empty where our tests are not defined.
         """
         import pandas as pd
 
@@ -351,9 +352,9 @@ class InvarianceResult(Result):
         raise DataError(f"there are no replicates: {NOTHING_DRAWN}")
 
     def estimates(self) -> pd.DataFrame:
-        """Return the configural estimates: one row per group and indicator.
+        """Return the configural estimates: one row per context and indicator.
 
-        Columns: the group's name, term (the indicator), loading, loading_se,
+        Columns: the context's name, term (the indicator), loading, loading_se,
         intercept, intercept_se (standard errors by the jackknife over subjects).
         Empty where our tests are not defined.
         """
@@ -362,7 +363,7 @@ class InvarianceResult(Result):
         names = self.model.indicators
         if self.refits is None:
             columns = ["loading", "loading_se", "intercept", "intercept_se"]
-            return pd.DataFrame(columns=[self.group_name, "term", *columns])
+            return pd.DataFrame(columns=[self.context_name, "term", *columns])
         found: dict[str, NDArray[np.float64]] = {}
         for name, values in (("loading", self.refits.loadings), ("intercept", self.refits.means)):
             flat = values.reshape(len(values), -1)
@@ -370,16 +371,16 @@ class InvarianceResult(Result):
             found[f"{name}_se"] = np.sqrt((self.refits.deviations(flat) ** 2).sum(axis=0))
         labels = [label for label in self.labels for _ in names]
         return pd.DataFrame(
-            {self.group_name: labels, "term": list(names) * len(self.labels), **found}
+            {self.context_name: labels, "term": list(names) * len(self.labels), **found}
         )
 
-    @drawn("indicators, groups and pairs of them")
+    @drawn("indicators, contexts and pairs of them")
     def plot(
         self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
     ) -> Figure:
-        """Draw what differs between groups: the contrasts by level, a panel per pair of groups.
+        """Draw what differs between contexts: the contrasts by level, a panel per pair of contexts.
 
-        Hollow is what is free in every group, or has no interval; in place of a missing value
+        Hollow is what is free in every context, or has no interval; in place of a missing value
         stands the reason. `DataError` if there are no contrasts.
 
         Examples
@@ -392,7 +393,7 @@ class InvarianceResult(Result):
         >>> table = {name: f + rng.normal(size=360) for name in ("response", "emotion", "motion")}
         >>> context = np.repeat(["pain", "startle"], 180)
         >>> model = {"expressiveness": list(table)}
-        >>> found = invariance(table, model, group=context, cluster=subject, engine="native")
+        >>> found = invariance(table, model, context=context, cluster=subject, engine="native")
         >>> figure = found.plot()
         >>> figure.axes[0].get_title()
         'pain − startle'
@@ -409,7 +410,7 @@ class InvarianceResult(Result):
         for level in _TESTS:
             row[f"{level}_p_value"] = self._test(level).p_value
         row |= {
-            "n": sum(self.n_obs), "n_dropped": self.n_dropped, "n_groups": len(self.labels),
+            "n": sum(self.n_obs), "n_dropped": self.n_dropped, "n_contexts": len(self.labels),
             "n_clusters": self._n_subjects, "n_shared": self.n_shared,
             "n_undefined": 0 if self.refits is None else self.refits.n_undefined,
             "estimator": self.estimator, "missing": self.missing, "engine": self.lavaan.engine,
@@ -421,14 +422,14 @@ class InvarianceResult(Result):
         return sum(self.n_clusters) if self.refits is None else len(self.refits.strata)
 
     def heading(self) -> str:
-        """Return what was compared, over which groups, and on how many subjects."""
+        """Return what was compared, over which contexts, and on how many subjects."""
         if self.cluster_name is None:
             who = "every row its own subject"
         else:
             who = f"{self._n_subjects} clusters by {self.cluster_name}, {self.n_shared} shared"
         return (
             f"Measurement invariance of {'; '.join(self.model.syntax().splitlines())} over "
-            f"{len(self.labels)} groups of {self.group_name}: {sum(self.n_obs)} rows, {who}"
+            f"{told_contexts(len(self.labels), [self.context_name])}: {sum(self.n_obs)} rows, {who}"
         )
 
     def notes(self) -> tuple[str, ...]:
@@ -501,10 +502,11 @@ class InvarianceResult(Result):
         return found
 
     def provenance(self) -> dict[str, Any]:
-        """Return model, groups, counts, what is free, engine, messages and versions."""
+        """Return model, contexts, counts, what is free, engine, messages and versions."""
         outputs = self.lavaan.outputs.values()
         return {
-            "model": self.model.syntax(), "group": self.group_name, "cluster": self.cluster_name,
+            "model": self.model.syntax(), "context": self.context_name,
+            "cluster": self.cluster_name,
             "method": "Wald test, covariance by the joint delete-one-subject jackknife",
             "confidence": self.confidence, "adjust": self.rule, "estimator": self.estimator,
             "missing": self.missing,
@@ -514,7 +516,7 @@ class InvarianceResult(Result):
             "n": sum(self.n_obs), "n_dropped": self.n_dropped, "n_shared": self.n_shared,
             "n_clusters": self._n_subjects,
             "n_undefined": 0 if self.refits is None else self.refits.n_undefined,
-            "groups": {
+            "contexts": {
                 str(label): {"n": n, "n_clusters": g}
                 for label, n, g in zip(self.labels, self.n_obs, self.n_clusters, strict=True)
             },

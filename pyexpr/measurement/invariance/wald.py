@@ -1,8 +1,8 @@
-"""Tests of equal loadings and intercepts over groups that share subjects. Pure arrays.
+"""Tests of equal loadings and intercepts over contexts that share subjects. Pure arrays.
 
-The one-factor model is fitted in every group; each subject is left out of all
-groups at once, and the spread of the contrasts over these refits is their
-covariance matrix, whatever groups and subjects have in common.
+The one-factor model is fitted in every context; each subject is left out of all
+contexts at once, and the spread of the contrasts over these refits is their
+covariance matrix, whatever contexts and subjects have in common.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _SINGULAR = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Refits:
-    """The model of every group on all subjects (first row), and without each of them.
+    """The model of every context on all subjects (first row), and without each of them.
 
     Attributes
     ----------
     loadings, residuals, means : (1 + G, C, p) float64
-        NaN where a group has no solution without that subject.
+        NaN where a context has no solution without that subject.
     strata : (G,) int64
-        The group of each subject where groups share nobody; else all 0.
+        The context of each subject where contexts share nobody; else all 0.
     n_undefined : int
-        Subjects without whom some group has no solution.
+        Subjects without whom some context has no solution.
     """
 
     loadings: NDArray[np.float64]
@@ -76,10 +76,10 @@ def refit(
     *,
     at: int = 0,
 ) -> Refits:
-    """Fit rows (n, p) in every group, without and with each subject, from sums per subject.
+    """Fit rows (n, p) in every context, without and with each subject, from sums per subject.
 
     `groups` and `subjects` are codes from 0 without gaps. The factor points to where indicator
-    `at` is high in the whole sample; every refit agrees with its group's fit, and that with the
+    `at` is high in the whole sample; every refit agrees with its context's fit, and that with the
     whole sample.
     """
     p = columns.shape[1]
@@ -94,7 +94,7 @@ def refit(
         sums = cluster_sums(columns[mine] - centre, subjects[mine], n_subjects)
         present[:, code] = sums[:, 0] > 0
         total = sums.sum(axis=0)
-        # Without a subject that is not in the group nothing changes, not even rounding.
+        # Without a subject that is not in the context nothing changes, not even rounding.
         left = np.where(present[:, code, None], total - sums, total)
         left = np.vstack([total, left])
         found, residuals[:, code], _ = fit_sums(left, p, n_threads=n_threads)
@@ -116,7 +116,7 @@ class Held:
     loadings, intercepts : tuple of int
         Held equal; who has a free loading has a free intercept.
     logs : (p,) bool
-        Whether an indicator's ratio to the reference has one sign in all groups,
+        Whether an indicator's ratio to the reference has one sign in all contexts,
         so that its logarithm exists.
     """
 
@@ -144,7 +144,7 @@ def held(refits: Refits, loadings: Sequence[int], intercepts: Sequence[int]) -> 
 
 
 def _ratios(refits: Refits, what: Held) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Ratios to the reference on their scale (B, C, p), and averaged over groups (B, p)."""
+    """Ratios to the reference on their scale (B, C, p), and averaged over contexts (B, p)."""
     ratio = refits.loadings / refits.loadings[..., [what.reference]]
     sign = np.sign(ratio[:1])
     # A ratio that changes its sign when a subject is left out has no logarithm: NaN.
@@ -198,9 +198,9 @@ def wald(refits: Refits, contrasts: NDArray[np.float64]) -> WaldTest:
 
 @dataclass(frozen=True, slots=True)
 class PairContrasts:
-    """One indicator in one pair of groups per entry of `terms`; `values` is (1 + G, entries).
+    """One indicator in one pair of contexts per entry of `terms`; `values` is (1 + G, entries).
 
-    `terms` holds (indicator, first group, second group) by position.
+    `terms` holds (indicator, first context, second context) by position.
     """
 
     terms: list[tuple[int, int, int]]
@@ -222,9 +222,9 @@ def _against_others(
 
 
 def metric_pairs(refits: Refits, what: Held) -> PairContrasts:
-    """Log loading of an indicator over the mean of the other held ones, group against group.
+    """Log loading of an indicator over the mean of the other held ones, context against context.
 
-    Where signs differ between groups: the ratio to the reference indicator.
+    Where signs differ between contexts: the ratio to the reference indicator.
     """
     p = refits.loadings.shape[2]
     if what.all_logs and what.logs.all():

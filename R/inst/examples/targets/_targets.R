@@ -9,10 +9,10 @@ indicators <- c("response", "emotion", "motion")
 
 list(
   tar_target(known, clips[complete.cases(clips), ]),
-  tar_target(agreement, tidy(icc(ratings, c(subject, context, clip), score, by = question,
+  tar_target(agreement, tidy(icc(ratings, c(subject, context, clip), score, context = question,
     form = "ICC(1,k)", cluster = subject))),
-  tar_target(loadings, tidy(fit_cfa(known, all_of(indicators), group = context), "loadings")),
-  tar_target(split, tidy(split_subjects(known, subject, contexts = context,
+  tar_target(loadings, tidy(fit_cfa(known, all_of(indicators), context = context), "loadings")),
+  tar_target(split, tidy(split_subjects(known, subject, context = context,
     proportions = c(0.5, 0, 0.5), seed = 1))),
   tar_target(test, {
     part <- split$part[match(known$subject, split$subject)]
