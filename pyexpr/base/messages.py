@@ -116,7 +116,9 @@ class Voice:
 
     def option(self, name: str, value: Any = None, *, bare: bool = False) -> str:
         """Return an option with its value; `bare`: its name alone."""
-        return f"{name}=" if bare else f"{name}={self.code(value)}"
+        # A whole number is one, whatever its type.
+        shown = f"{value:.12g}" if isinstance(value, float) else self.code(value)
+        return f"{name}=" if bare else f"{name}={shown}"
 
     def column(self, name: str) -> str:
         """Return a column of our tables."""

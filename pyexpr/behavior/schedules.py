@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pyexpr.base.checks import is_number
 from pyexpr.base.errors import DataError, StudyError, listed, near_names
-from pyexpr.base.messages import Template, say
+from pyexpr.base.messages import Message, Template, message_of, say
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 
 if TYPE_CHECKING:
@@ -52,24 +52,39 @@ class Segment:
     def __post_init__(self) -> None:
         if not (is_number(self.start) and is_number(self.end)):
             raise DataError(
-                f"segment {self.label!r} runs from {self.start!r} to {self.end!r}: both must be "
-                "seconds"
+                say(
+                    "{what} runs from {start!r} to {end!r}: both must be seconds",
+                    what=self._named(),
+                    start=self.start,
+                    end=self.end,
+                )
             )
         if self.start >= self.end:
             raise DataError(
-                f"segment {self.label!r} runs from {self.start:g} to {self.end:g} seconds, but "
-                "must end after its start"
-                + (
-                    "; an end counts from the end of the recording only if the start does"
+                say(
+                    "{what} runs from {start:g} to {end:g} seconds, but must end after its "
+                    "start{hint}",
+                    what=self._named(),
+                    start=self.start,
+                    end=self.end,
+                    hint="; an end counts from the end of the recording only if the start does"
                     if self.end < 0 <= self.start
-                    else ""
+                    else "",
                 )
             )
         if self.start < 0 < self.end:
             raise DataError(
-                f"segment {self.label!r} starts {-self.start:g} s before the end of the recording "
-                f"but ends {self.end:g} s after its beginning; count both from the same side"
+                say(
+                    "{what} starts {start:g} s before the end of the recording but ends {end:g} s "
+                    "after its beginning; count both from the same side",
+                    what=self._named(),
+                    start=-self.start,
+                    end=self.end,
+                )
             )
+
+    def _named(self) -> Message:
+        return say("segment {label:label}", label=self.label)
 
     def frames(self, n_frames: int, fps: float) -> tuple[int, int]:
         """Return the first frame and the one after the last, also beyond the recording.
@@ -190,7 +205,14 @@ class Schedule:
             try:
                 segment = Segment(float(starts[row]), float(ends[row]), label)
             except DataError as error:
-                raise DataError(f"row {row + 1} of {what}: {error}") from None
+                raise DataError(
+                    say(
+                        "row {row} of {what}: {error}",
+                        row=row + 1,
+                        what=what,
+                        error=message_of(error),
+                    )
+                ) from None
             segments[context] = (*earlier, segment)
         return cls(segments)
 

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed, near_names
 from pyexpr.base.foreign import as_column, as_pandas, as_values, single_column
-from pyexpr.base.messages import say
+from pyexpr.base.messages import message_of, say
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import label_codes
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
@@ -145,7 +145,13 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 try:
                     self.estimators_[label] = _fitted(template, mine, tune, pooled=False)
                 except ValueError as error:
-                    raise DataError(f"context {str(label)!r}: {error}") from error
+                    raise DataError(
+                        say(
+                            "context {label:label}: {error}",
+                            label=str(label),
+                            error=message_of(error),
+                        )
+                    ) from error
         self.pooled_ = _fitted(template, rows, held_out, pooled=True)
         return self
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import FactorModelError, PyexprWarning, StudyError
-from pyexpr.base.messages import Message, Template, message_column, message_of, says
+from pyexpr.base.messages import Message, Template, message_column, message_of, say, says
 from pyexpr.base.pairs import DIFFERENCE, KIND, LEVEL
 from pyexpr.inference.comparison.comparison import compare_models
 from pyexpr.inference.comparison.predictions import Predictions
@@ -140,7 +140,12 @@ def training_scores_or_reason(
         return training_scores(config, inputs, clips, subjects, whole)
     except FactorModelError as error:
         if config.factor_model.fit_on == "train":
-            raise StudyError(f'with fit_on = "train" the study cannot go on: {error}') from None
+            raise StudyError(
+                say(
+                    'with fit_on = "train" the study cannot go on: {error}',
+                    error=message_of(error),
+                )
+            ) from None
         return message_of(error)
 
 

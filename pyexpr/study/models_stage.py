@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, StudyError, counted, listed
-from pyexpr.base.messages import Template, message_column, message_of, says
+from pyexpr.base.messages import Template, message_column, message_of, say, says
 from pyexpr.base.tables import ordered_rows
 from pyexpr.behavior.features.features import FEATURES
 from pyexpr.measurement.factor.scores import INADMISSIBLE_MODEL
@@ -253,7 +253,14 @@ def _predict(
                 blocks[i] = _with_humans(config, inputs, loadings, block)
             except DataError as error:
                 if config.baselines.human != "auto":
-                    raise StudyError(f"context {evaluated!r}: {error}; {NO_HUMANS}") from None
+                    raise StudyError(
+                        say(
+                            "context {context:label}: {error}; {mend}",
+                            context=evaluated,
+                            error=message_of(error),
+                            mend=NO_HUMANS,
+                        )
+                    ) from None
                 absent.setdefault(message_of(error), []).append(evaluated)
     predictions = pd.concat(blocks, ignore_index=True)
     leading = [*CLIP_KEY, "evaluated", "truth", "elastic_net"]

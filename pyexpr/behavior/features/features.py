@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pyexpr.base.errors import ColumnError, DataError, listed
-from pyexpr.base.messages import Template, message_column, parts_of, say
+from pyexpr.base.messages import Template, message_column, message_of, parts_of, say
 from pyexpr.base.processes import checked_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.results import Result
@@ -419,12 +419,13 @@ def _each(jobs: list[_Job], workers: int) -> Iterator[_Rows]:
 
 def _extract(job: _Job) -> _Rows:
     """Read one file, cut it, and compute everything about its clips."""
+    # What is wrong with a file is said with its name; what is wrong with its clips is not.
+    recording = read_openface(job.path, **job.reading)
     try:
-        return _rows(job, read_openface(job.path, **job.reading))
+        return _rows(job, recording)
     except DataError as error:
-        if repr(job.path) in str(error):
-            raise
-        raise type(error)(f"{job.path!r}: {error}") from None
+        said = say("{path:label}: {error}", path=job.path, error=message_of(error))
+        raise type(error)(said) from None
 
 
 def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:

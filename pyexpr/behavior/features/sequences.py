@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import ColumnError, DataError, listed
-from pyexpr.base.messages import say
+from pyexpr.base.messages import message_of, say
 from pyexpr.base.processes import available_processors
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
@@ -124,7 +124,14 @@ def clip_rows(table: Any, names: Sequence[str], *, what: str = _WHAT) -> list[Cl
         try:
             segment = Segment(float(start), float(end), f"row {number}")
         except DataError as error:
-            raise DataError(f"row {number} of {what}: {error}") from None
+            raise DataError(
+                say(
+                    "row {number} of {what}: {error}",
+                    number=number,
+                    what=what,
+                    error=message_of(error),
+                )
+            ) from None
         rows.append(ClipRow(os.fspath(path), segment))
     return rows
 

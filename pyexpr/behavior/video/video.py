@@ -12,7 +12,7 @@ import numpy as np
 
 from pyexpr.base.errors import ColumnError, DataError
 from pyexpr.base.files import cache_folder, writable_folder
-from pyexpr.base.messages import Template, message_column, say
+from pyexpr.base.messages import Message, Template, message_column, message_of, say
 from pyexpr.base.processes import checked_processes, in_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.stopping import stoppable
@@ -317,6 +317,7 @@ def _span(start: float, end: float, row: int) -> Span:
     try:
         Segment(float(start), float(end), str(row + 1))
     except DataError as error:
-        message = str(error).replace(f"segment {str(row + 1)!r}", f"the clip in row {row + 1}", 1)
-        raise DataError(message) from None
+        said = message_of(error)
+        assert isinstance(said, Message)
+        raise DataError(said.with_values(what=f"the clip in row {row + 1}")) from None
     return float(start), float(end)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import message_of, say
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.inference.coefficients.data import CoefficientData
 from pyexpr.inference.coefficients.notes import DIFFERENT_LABELS, DIFFERENT_PENALTIES
@@ -36,7 +37,9 @@ def fit_model(
     try:
         return own.fitted(penalty, retune=retune, n_folds=n_folds, seed=seed)
     except DataError as error:
-        raise DataError(f"context {model!r}: {error}") from error
+        raise DataError(
+            say("context {model:label}: {error}", model=model, error=message_of(error))
+        ) from error
 
 
 class DrawnWeights(NamedTuple):
