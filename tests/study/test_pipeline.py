@@ -20,10 +20,12 @@ from study_variants import tables_of, variant
 from pyexpr.base.errors import PyexprError, StudyError
 from pyexpr.base.files import OutputError, sha256
 from pyexpr.base.messages import codes_of, joined
-from pyexpr.study import stages
+from pyexpr.hosted.voice import in_r
+from pyexpr.study import stages, store
 from pyexpr.study.pipeline import STAGES, Study, StudyResult
 from pyexpr.study.report import study_report
-from pyexpr.study.store import code_fingerprint
+from pyexpr.study.store import StageOutput, code_fingerprint
+from pyexpr.words.reader import readers_reason
 
 SOLVERS = 1e-6  # coordinate descent to another tolerance
 
@@ -127,6 +129,37 @@ def test_coefficients_are_the_models_weights_with_intervals(study_result: StudyR
     assert set(coefficients["method"]) == {"desparsified"}
     assert len(study_result.table("contrasts")) == 3 * 14
     assert study_result.table("omnibus")["p_value"].between(0, 1).all()
+
+
+def said_by(output: StageOutput) -> list[str]:
+    """Return notes and reasons of a stage."""
+    columns = [
+        table[name]
+        for table in output.tables.values()
+        for name in table
+        if str(name).endswith("reason") or name == "notes"
+    ]
+    return [*output.facts.get("notes", ()), *(text for one in columns for text in one if text)]
+
+
+def test_notes_and_reasons_are_data(study_result: StudyResult) -> None:
+    theirs = study_result.stages["factor_model"].facts["messages"]
+    said = [text for output in study_result.stages.values() for text in said_by(output)]
+    assert len(said) > 50
+    assert {text for text in said if not codes_of(text)} <= set(theirs)
+    kept = json.loads((study_result.folder / "record.json").read_text(encoding="utf-8"))["messages"]
+    assert {text for text in said if codes_of(text)} <= set(kept)
+
+
+def test_stored_stages_say_the_same(study_result: StudyResult, tmp_path: Path) -> None:
+    for name, output in study_result.stages.items():
+        store.save(tmp_path / name, "key", output)
+        loaded = store.load(tmp_path / name, "key")
+        assert loaded is not None
+        before, after = said_by(output), said_by(loaded)
+        assert [codes_of(text) for text in after] == [codes_of(text) for text in before]
+        for voice in (in_r, readers_reason):
+            assert [*map(voice, after)] == [*map(voice, before)]
 
 
 def test_notes_say_which_stage_they_speak_of(study_result: StudyResult) -> None:
