@@ -10,15 +10,25 @@ from pyexpr.base.contents import KnownFile
 from pyexpr.base.contexts import ALL
 from pyexpr.base.csv_file import read_known_csv
 from pyexpr.base.errors import StudyError, counted, have, listed
+from pyexpr.base.messages import Template, message_column
 from pyexpr.base.tables import label_codes, numeric_column, require_columns
 from pyexpr.behavior.schedules import BP4D_PLUS, Schedule
 from pyexpr.study.config import RATING_COLUMNS, TAKEN, StudyConfig
-from pyexpr.words.wording import NO_RATINGS, NO_RECORDING
+from pyexpr.words.wording import (
+    NO_RATINGS,
+    NO_RECORDING,
+    RATINGS_UNRECORDED,
+    RATINGS_UNSCORED,
+    RECORDINGS_UNRATED,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CLIP_KEY = ["subject", "context", "clip"]
+
+
+_LEFT_OUT = Template("unmatched_pairs", "{many} left out, {reason}: {names}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +66,12 @@ class Inputs:
 
     def notes(self) -> tuple[str, ...]:
         """Return what `unmatched` holds, a sentence for each reason."""
-        found = []
-        for reason, rows in self.unmatched.groupby("reason", sort=False):
+        found: list[str] = []
+        for _, rows in self.unmatched.groupby("reason", sort=False):
             pairs = rows[["subject", "context"]].drop_duplicates()
             names = [" / ".join(pair) for pair in pairs.itertuples(index=False)]
             many = counted(len(names), "subject / context pair", "was", "were")
-            found.append(f"{many} left out, {reason}: {listed(names)}")
+            found.append(_LEFT_OUT(many=many, reason=rows["reason"].iloc[0], names=listed(names)))
         return tuple(found)
 
 
@@ -127,7 +137,7 @@ def read_ratings(
     if missing == len(table):
         raise StudyError(f"{what}: column {names['score']!r} is empty")
     table = table[table["score"].notna()].reset_index(drop=True)
-    return table, {"ratings without a score": missing}, file
+    return table, {RATINGS_UNSCORED: missing}, file
 
 
 def read_recordings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, KnownFile]:
@@ -199,10 +209,10 @@ def _match(
                     'unmatched = "drop" under [data]'
                 )
     lone = [*ratings.loc[unrecorded, CLIP_KEY].drop_duplicates().itertuples(index=False)]
-    unmatched = pd.DataFrame(
-        [(*clip, NO_RECORDING) for clip in lone]
-        + [(*pair, None, NO_RATINGS) for pair in recorded[unrated]],
-        columns=[*CLIP_KEY, "reason"],
+    alone = [(*clip, NO_RECORDING) for clip in lone]
+    alone += [(*pair, None, NO_RATINGS) for pair in recorded[unrated]]
+    unmatched = pd.DataFrame(alone, columns=[*CLIP_KEY, "reason"]).assign(
+        reason=message_column(row[-1] for row in alone)
     )
     ratings = ratings[~unrecorded].reset_index(drop=True)
     recordings = recordings[~unrated].reset_index(drop=True)
@@ -215,8 +225,8 @@ def _match(
         ratings,
         recordings,
         {
-            "ratings without a recording": int(unrecorded.sum()),
-            "recordings without ratings": int(unrated.sum()),
+            RATINGS_UNRECORDED: int(unrecorded.sum()),
+            RECORDINGS_UNRATED: int(unrated.sum()),
         },
         unmatched,
     )

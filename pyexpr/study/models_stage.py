@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, StudyError, counted, listed
+from pyexpr.base.messages import Template, message_column, message_of, say, says
 from pyexpr.base.tables import ordered_rows
 from pyexpr.behavior.features.features import FEATURES
+from pyexpr.measurement.factor.scores import INADMISSIBLE_MODEL
 from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_baseline
 from pyexpr.modeling.contextual import ContextualRegressor
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
@@ -23,10 +25,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PARTS = ("train", "validation", "test")
-_INADMISSIBLE = (
+_INADMISSIBLE = Template(
+    "scores_of_inadmissible_model",
     "its factor model has a negative residual variance (allow_inadmissible = true under "
-    "[factor_model] uses it all the same)"
+    "[factor_model] uses it all the same)",
+    report="its factor model has a negative residual variance",
+)()
+_NO_SUCH_CLIP = Template("clip_not_recorded", "rated, but the recording has no such clip")()
+_NOT_RATED = Template("clip_not_rated", "in the recording, but not rated")()
+_NO_SCORE = Template("no_factor_score", "no factor score: {reason}")
+_BARE = Template("feature_missing", "a feature is missing")()
+_OF_TRAINING = Template(
+    "scores_of_training_models",
+    "The scores that the models learn come from factor models of the {clips} clips of {subjects} "
+    "training subjects; the table of loadings is of all subjects.",
 )
+_NO_HUMANS = Template("no_human_baseline", "There is no human baseline of {contexts}: {reason}")
 
 
 def models(
@@ -90,9 +104,7 @@ def models(
     if isinstance(unseen, TrainingScores) and config.factor_model.fit_on == "train":
         facts["notes"] = [
             *unrated,
-            f"The scores that the models learn come from factor models of the {unseen.n_clips} "
-            f"clips of {unseen.n_subjects} training subjects; the table of loadings is of all "
-            "subjects.",
+            _OF_TRAINING(clips=unseen.n_clips, subjects=unseen.n_subjects),
         ]
         tables["training_scores"] = unseen.scores
         tables["training_loadings"] = unseen.loadings
@@ -107,7 +119,8 @@ def _with_unmatched(inputs: Inputs, left_out: pd.DataFrame) -> pd.DataFrame:
         return left_out
     # Not pd.concat: a column without any value would be of a type of its own.
     rows = [*inputs.unmatched.to_dict("records"), *left_out.to_dict("records")]
-    return pd.DataFrame(rows, columns=list(left_out))
+    found = pd.DataFrame(rows, columns=list(left_out))
+    return found.assign(reason=message_column(row["reason"] for row in rows))
 
 
 def _fit_and_predict(
@@ -127,15 +140,15 @@ def complete_rows(
     joined = scores.merge(
         features[[*CLIP_KEY, *FEATURES, "reason"]], on=CLIP_KEY, how="outer", indicator=True
     )
-    reason = joined["reason"].fillna("")
-    reason = reason.mask(
-        joined["_merge"] == "left_only", "rated, but the recording has no such clip"
-    )
-    reason = reason.mask(joined["_merge"] == "right_only", "in the recording, but not rated")
-    unscored = joined["score_reason"].fillna("").replace({"inadmissible": _INADMISSIBLE})
-    reason = reason.mask((reason == "") & (unscored != ""), "no factor score: " + unscored)
     bare = joined[list(FEATURES)].isna().any(axis=1)
-    reason = reason.mask((reason == "") & bare, "a feature is missing")
+    found = zip(
+        joined["_merge"],
+        joined["reason"].fillna(""),
+        joined["score_reason"].fillna(""),
+        bare,
+        strict=True,
+    )
+    reason = message_column((_why_left_out(*one) for one in found), joined.index)
     kept = reason == ""
     if not kept.any():
         why = "; ".join(
@@ -145,6 +158,19 @@ def complete_rows(
     columns = [*CLIP_KEY, "score", "score_pooled", *FEATURES]
     left_out = joined.loc[~kept, CLIP_KEY].assign(reason=reason[~kept])
     return joined.loc[kept, columns].reset_index(drop=True), left_out.reset_index(drop=True)
+
+
+def _why_left_out(merged: str, reason: str, unscored: str, bare: bool) -> str:
+    """Return why a clip is not of the models; "" if it is."""
+    if merged == "left_only":
+        return _NO_SUCH_CLIP
+    if merged == "right_only":
+        return _NOT_RATED
+    if reason:
+        return reason
+    if unscored:
+        return _NO_SCORE(reason=_INADMISSIBLE if says(unscored, INADMISSIBLE_MODEL) else unscored)
+    return _BARE if bare else ""
 
 
 def _check_parts(rows: pd.DataFrame, left_out: pd.DataFrame, contexts: tuple[str, ...]) -> None:
@@ -227,13 +253,19 @@ def _predict(
                 blocks[i] = _with_humans(config, inputs, loadings, block)
             except DataError as error:
                 if config.baselines.human != "auto":
-                    raise StudyError(f"context {evaluated!r}: {error}; {NO_HUMANS}") from None
-                absent.setdefault(str(error), []).append(evaluated)
+                    raise StudyError(
+                        say(
+                            "context {context:label}: {error}; {mend}",
+                            context=evaluated,
+                            error=message_of(error),
+                            mend=NO_HUMANS,
+                        )
+                    ) from None
+                absent.setdefault(message_of(error), []).append(evaluated)
     predictions = pd.concat(blocks, ignore_index=True)
     leading = [*CLIP_KEY, "evaluated", "truth", "elastic_net"]
     return predictions[[*leading, *[name for name in predictions if name not in leading]]], [
-        f"There is no human baseline of {listed(contexts)}: {why}"
-        for why, contexts in absent.items()
+        _NO_HUMANS(contexts=listed(contexts), reason=why) for why, contexts in absent.items()
     ]
 
 

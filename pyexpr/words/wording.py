@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pyexpr.base.messages import Template
 from pyexpr.words.labels import count
 
 #: Why a clip or recording was left out before any analysis: one table of the study alone has it.
-NO_RECORDING = "rated, but without a recording"
-NO_RATINGS = "recorded, but without ratings"
+NO_RECORDING = Template("without_recording", "rated, but without a recording")()
+NO_RATINGS = Template("without_ratings", "recorded, but without ratings")()
+
+# What a study counts before any analysis, by the names that its record has.
+RATINGS_UNSCORED = "ratings without a score"
+RATINGS_UNRECORDED = "ratings without a recording"
+RECORDINGS_UNRATED = "recordings without ratings"
+#: Of each, what is counted, and what it is without.
+DROPPED = {
+    RATINGS_UNSCORED: ("rating", "without a score"),
+    RATINGS_UNRECORDED: ("rating", "without a recording"),
+    RECORDINGS_UNRATED: ("recording", "without ratings"),
+}
 
 
 def listed_words(words: Iterable[str], last: str = "and") -> str:

@@ -350,5 +350,5 @@ def _direction_notes(metrics: Mapping[str, str], *, marked: bool) -> tuple[str, 
     }
     parts = [f"{', '.join(group)}: {word} is better" for word, group in groups.items() if group]
     sentence = f"{'; '.join(parts)}." if parts else ""
-    bold = f"{BOLD}the best model of the column, baselines and human raters set aside."
+    bold = BOLD
     return tuple(text for text in (sentence, bold if marked else "") if text)

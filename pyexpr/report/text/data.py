@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyexpr.base.contexts import ALL
+from pyexpr.base.messages import says
 from pyexpr.report.text.facts import (
     Record,
     Tables,
@@ -11,7 +12,15 @@ from pyexpr.report.text.facts import (
     invariance_tested,
 )
 from pyexpr.words.labels import count, label_in_sentence, number, percent
-from pyexpr.words.wording import NO_RECORDING, counted, listed_words, spelled, were
+from pyexpr.words.wording import (
+    DROPPED,
+    NO_RECORDING,
+    RATINGS_UNRECORDED,
+    counted,
+    listed_words,
+    spelled,
+    were,
+)
 
 _ESTIMATORS = {"ML": "maximum likelihood", "MLR": "robust maximum likelihood"}
 _VELOCITY = {
@@ -58,14 +67,13 @@ def sample_sentences(record: Record, tables: Tables) -> list[str]:
         f"{' on average' if first['k'] != round(first['k']) else ''}, "
         f"{count(overall['n_ratings'].sum())} ratings in all."
     )
-    lost = {reason: n for reason, n in record["dropped"].items() if n}
+    lost = {name: n for name, n in record["dropped"].items() if n}
     if lost:
         clips = _clips_without_a_recording(tables)
         listed = listed_words(
-            # "ratings without a score": 1 rating.
-            f"{counted(n, what.removesuffix('s'))} {rest}"
-            + (f" (of {counted(clips, 'clip')})" if rest == "without a recording" and clips else "")
-            for (what, _, rest), n in ((reason.partition(" "), n) for reason, n in lost.items())
+            " ".join((counted(n, DROPPED[name][0]), DROPPED[name][1]))
+            + (f" (of {counted(clips, 'clip')})" if name == RATINGS_UNRECORDED and clips else "")
+            for name, n in lost.items()
         )
         text.append(f"Left out before any analysis, and not among these numbers: {listed}.")
     else:
@@ -77,7 +85,7 @@ def _clips_without_a_recording(tables: Tables) -> int:
     if "left_out" not in tables:
         return 0
     table = tables["left_out"]
-    return int((table["reason"] == NO_RECORDING).sum())
+    return sum(says(reason, NO_RECORDING) for reason in table["reason"])
 
 
 def reliability_sentences(record: Record, tables: Tables) -> list[str]:

@@ -11,7 +11,7 @@ from pyexpr.report.text.facts import (
     invariance_tested,
 )
 from pyexpr.words.labels import display_name, name_in_sentence
-from pyexpr.words.notes import readers_reason
+from pyexpr.words.reader import readers_reason
 from pyexpr.words.wording import listed_words, were
 
 
