@@ -19,11 +19,14 @@ import pytest
 
 import pyexpr as px
 from pyexpr.base.errors import DataError, SavedResultError
+from pyexpr.base.messages import Message
 from pyexpr.base.results import Result
 from pyexpr.base.saved import pack, unpack
 from pyexpr.base.saved_classes import name_of
 from pyexpr.diagnosis import DoctorResult
+from pyexpr.hosted.voice import in_r
 from pyexpr.resampling import result as replicated
+from pyexpr.words.reader import readers_reason
 
 INDICATORS = ["response", "emotion", "motion"]
 MODEL = {"expressiveness": INDICATORS}
@@ -184,6 +187,19 @@ def test_results_go_on_in_another_process(tmp_path: Path) -> None:
         assert (tmp_path / f"{name}.pickled").read_text() == wanted, name
         if name != "bootstrap":
             assert (tmp_path / f"{name}.saved").read_text() == wanted, name
+
+
+def everything_said(result: Any) -> list[Any]:
+    return [*result.notes(), *(text for text in result.tidy().get("reason", ()) if text)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_loaded_result_says_the_same_in_every_voice(name: str) -> None:
+    before, after = (everything_said(one) for one in (made(name), unpack(pack(made(name)))))
+    assert all(isinstance(text, Message) and text.codes for text in before)
+    assert [text.codes for text in after] == [text.codes for text in before]
+    for voice in (in_r, readers_reason):
+        assert [voice(text) for text in after] == [voice(text) for text in before]
 
 
 @pytest.mark.parametrize("name", ["comparison", "icc"])

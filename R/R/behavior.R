@@ -38,7 +38,7 @@ read_openface <- function(path, groups = NULL, fps = NULL, min_confidence = NULL
   ), rlang::current_env())
   table <- result_table(found$frames)
   tibble::new_tibble(as.list(table), nrow = nrow(table), class = "pyexpr_recording",
-    heading = found$heading, notes = r_notes(as.character(found$notes)), log = found$log,
+    heading = found$heading, notes = as.character(found$notes), log = found$log,
     groups = result_table(found$groups))
 }
 

@@ -34,7 +34,7 @@ ask <- function(verb, arguments = list(), call = rlang::caller_env()) {
   on.exit(if (!done && is.list(value)) state$released <- c(state$released, value[["key"]]))
   for (condition in spoken) say(condition)
   for (said in reply$warnings) {
-    warn(full_stop(r_words(said$message)), call = call,
+    warn(full_stop(said$message), call = call,
       class = unique(c(as.character(said$classes), "pyexpr_warning")))
   }
   if (isTRUE(reply$interrupted)) rlang::interrupt()
@@ -56,7 +56,7 @@ say <- function(condition) {
 raise <- function(error, call) {
   classes <- as.character(error$classes)
   parent <- NULL
-  message <- full_stop(r_words(error$message))
+  message <- full_stop(error$message)
   if ("pyexpr_function_error" %in% classes) {
     parent <- state$condition
     state$condition <- NULL

@@ -21,7 +21,9 @@ doctor <- function() {
   if (inherits(found, "condition")) {
     text <- conditionMessage(found)
     here <- rbind(here, finding("Python", "", "missing", "everything", text))
-    return(doctor_result(here, sprintf("pyexpr in R %s: Python was not found", getRversion()), NULL))
+    result <- doctor_result(here, "", NULL)
+    result$heading <- sprintf("pyexpr in R %s: Python was not found", getRversion())
+    return(result)
   }
   table <- found$tables$tidy
   # What this R says of itself is better than what a child of Python finds.
@@ -29,7 +31,7 @@ doctor <- function() {
   versions <- ask("versions")
   table$mend[table$component == "python"] <- versions$executable
   table$component[table$component == "python"] <- "Python"
-  doctor_result(rbind(here, table), r_words(found$heading), found$key)
+  doctor_result(rbind(here, table), paste("pyexpr on", found$provenance$platform), found$key)
 }
 
 finding <- function(component, version, status, needed_for, mend) {
@@ -47,8 +49,7 @@ suggested <- function(name, needed_for) {
 doctor_result <- function(table, heading, key) {
   bad <- table[table$status != "ok", ]
   notes <- sprintf("%s (%s): %s. %s", bad$component, bad$needed_for, bad$status, bad$mend)
-  heading <- sub("[0-9]+ of [0-9]+ components are ok",
-    sprintf("%d of %d components are ok", sum(table$status == "ok"), nrow(table)), heading)
+  heading <- sprintf("%s: %d of %d components are ok", heading, sum(table$status == "ok"), nrow(table))
   facts <- list(n_components = nrow(table), n_ok = sum(table$status == "ok"))
   new_result(list(tables = list(tidy = table), heading = heading, notes = notes,
     provenance = facts, key = if (is.null(key)) 0L else key), "pyexpr_doctor")

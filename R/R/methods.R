@@ -336,7 +336,7 @@ with_parameters <- function(result, found) {
   moments <- lapply(found$moments, function(group) {
     list(implied = moments_of(group$covariance, group$mean, indicators),
       observed = moments_of(group$observed_covariance, group$observed_mean, indicators),
-      thresholds = unlist(group$thresholds), reason = r_notes(group$reason))
+      thresholds = unlist(group$thresholds), reason = group$reason)
   })
   if (!is.null(result$context)) names(moments) <- as.character(found$labels)
   result$moments <- moments

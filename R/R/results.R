@@ -12,7 +12,7 @@ new_result <- function(found, class, data = NULL, own = character(), plain = cha
   })
   structure(
     list(
-      tables = tables, heading = found$heading, notes = r_notes(as.character(found$notes)),
+      tables = tables, heading = found$heading, notes = as.character(found$notes),
       provenance = found$provenance, handle = new_handle(found$key), saved = found$saved, ...
     ),
     class = c(class, "pyexpr_result"), own = own
@@ -27,9 +27,6 @@ result_table <- function(table, data = NULL, own = character()) {
   table[] <- lapply(names(table), function(name) {
     if (name %in% own) table[[name]] else without_nan(table[[name]])
   })
-  for (name in setdiff(grep("(^|_)reason$", names(table), value = TRUE), names(data))) {
-    if (is.character(table[[name]])) table[[name]] <- r_notes(table[[name]])
-  }
   table
 }
 

@@ -1,4 +1,5 @@
-# Names of columns and sentences: what Python says, in the words of R.
+# Names of columns, and words of R's own errors. What Python says comes in the words of R: see
+# pyexpr/hosted/voice.py, which holds the same names of broom's.
 
 # The rule of names: a column that broom has, too, bears broom's name; every other one
 # is written with underscores, here as in Python. Columns of the user stay as they are.
@@ -23,52 +24,6 @@ refuse_names_of_results <- function(names, arg, call) {
       "column of that name themselves; rename it."), arg, taken[1]), call)
   }
 }
-
-# Errors and warnings: arguments, values and types.
-r_words <- function(text) vapply(text, sentence, "", USE.NAMES = FALSE)
-
-# Notes and reasons, which speak of tables and their columns besides.
-r_notes <- function(text) vapply(text, sentence, "", of_tables = TRUE, USE.NAMES = FALSE)
-
-sentence <- function(text, of_tables = FALSE) {
-  # What is quoted is the user's own: names of columns, labels, files.
-  quoted <- "(?<![\\w])(['\"])(?:(?!\\1).)*\\1(?!\\w)"
-  own <- regmatches(text, gregexpr(quoted, text, perl = TRUE))[[1]]
-  for (i in seq_along(own)) text <- sub(own[i], sprintf("\001%d\001", i), text, fixed = TRUE)
-
-  name <- "(?<![\\w`./\\\\-])([a-z][a-z0-9_]*)"
-  value <- "(True|False|None|\001\\d+\001|-?[0-9][0-9.e+-]*[0-9]|[0-9])"
-  text <- gsub(paste0(name, "=\\[([^\\[\\]]*)\\]"), "`\\1 = c(\\2)`", text, perl = TRUE)
-  text <- gsub(paste0(name, "=", value), "`\\1 = \\2`", text, perl = TRUE)
-  text <- gsub(paste0(name, "=(?![\\w=(\\[])"), "`\\1`", text, perl = TRUE)
-  text <- gsub("(?<=not )\\[([^\\[\\]]*)\\]", "c(\\1)", text, perl = TRUE)
-  # Whole numbers are written without a point in R.
-  text <- gsub("(?<![\\w.])(-?\\d+)\\.0(?!\\.?\\w)", "\\1", text, perl = TRUE)
-  for (word in names(python_words)) {
-    text <- gsub(sprintf("(?<![\\w.])%s(?!\\w)", word), python_words[[word]], text, perl = TRUE)
-  }
-  if (of_tables) {
-    # What is a method in Python is a table here.
-    text <- gsub("\\b(mean_reliability|contrasts)\\(\\)", "tidy(x, \"\\1\")", text, perl = TRUE)
-    for (column in names(broom_names)) {
-      text <- gsub(sprintf("\\b%s\\b", column), broom_names[[column]], text)
-    }
-  }
-
-  for (i in seq_along(own)) text <- sub(sprintf("\001%d\001", i), own[i], text, fixed = TRUE)
-  text
-}
-
-python_words <- c(
-  True = "TRUE", False = "FALSE", None = "NULL", "NaN" = "NA", nan = "NA", inf = "Inf",
-  # A method of Python that has another name here.
-  "interval(?=\\()" = "boot_interval",
-  # In R folds of whole subjects are made by tidymodels.
-  "px\\.subject_folds" = "rsample::group_vfold_cv()",
-  # Of a factor as.numeric() alone gives the codes of its levels.
-  X = "`data`", "pandas\\.to_numeric" = "as.numeric(as.character(x))", "a dictionary" = "a list",
-  "a mapping of names to numbers" = "numbers with names", "schedules\\.BP4D_PLUS" = "\"bp4d_plus\""
-)
 
 listed <- function(x, most = 8L) {
   text <- paste0("`", utils::head(x, most), "`", collapse = ", ")

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import say
 
 # Of rows, replicates, threads: what a count may be on every machine.
 _MOST = 2**31 - 1
@@ -31,30 +32,54 @@ def is_whole(value: object) -> bool:
 def real_number(value: Any, *, argument: str) -> float:
     """Return a finite number, or raise `DataError`."""
     if not is_number(value):
-        raise DataError(f"{argument}= must be a finite number, not {value!r}")
+        raise DataError(
+            say(
+                "{@argument=} must be a finite number, not {value!r}",
+                argument=argument,
+                value=value,
+            )
+        )
     return float(value)
 
 
 def whole_number(value: Any, *, argument: str, least: int) -> int:
     """Return a whole number of at least `least`, or raise `DataError`."""
     if not is_whole(value) or value < least:
-        raise DataError(f"{argument}= must be a whole number of at least {least}, not {value!r}")
+        raise DataError(
+            say(
+                "{@argument=} must be a whole number of at least {least}, not {value!r}",
+                argument=argument,
+                least=least,
+                value=value,
+            )
+        )
     if value > _MOST:
-        raise DataError(f"{argument}= must be at most {_MOST:,}, not {value}")
+        raise DataError(
+            say(
+                "{@argument=} must be at most {most:,}, not {value}",
+                argument=argument,
+                most=_MOST,
+                value=value,
+            )
+        )
     return int(value)
 
 
 def further_replicates(n: Any) -> int:
     """Return a number of replicates to add, or raise `DataError`."""
     if not is_whole(n) or n < 0:
-        raise DataError(f"n= must be a whole number of further replicates, not {n!r}")
+        raise DataError(
+            say("{n=} must be a whole number of further replicates, not {given!r}", given=n)
+        )
     return int(n)
 
 
 def confidence_level(value: Any) -> float:
     """Return a level between 0 and 1, or raise `DataError`."""
     if not is_number(value) or not 0 < float(value) < 1:
-        raise DataError(f"confidence= must be a number between 0 and 1, not {value!r}")
+        raise DataError(
+            say("{confidence=} must be a number between 0 and 1, not {value!r}", value=value)
+        )
     return float(value)
 
 
@@ -64,8 +89,11 @@ def checked_threads(n_threads: Any) -> int | None:
         return None
     if not is_whole(n_threads) or n_threads < 1:
         raise DataError(
-            f"n_threads= must be a whole number of at least 1, or None for one per core, not "
-            f"{n_threads!r}"
+            say(
+                "{n_threads=} must be a whole number of at least 1, or {value None} for "
+                "one per core, not {given!r}",
+                given=n_threads,
+            )
         )
     return min(int(n_threads), _MOST)
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyexpr.base.contents import KnownFile, read_content
 from pyexpr.base.errors import ColumnError, DataError, counted, have
+from pyexpr.base.messages import say
 from pyexpr.base.tables import check_column_names
 
 if TYPE_CHECKING:
@@ -275,8 +276,9 @@ def _mend(header: list[str], record: list[str], *, every: bool) -> str:
 
 
 def _unclosed(place: str, line: int, error: csv.Error) -> DataError:
-    said = str(error)
-    if "expected after" in said:
+    # Of Python's csv, which has no codes.
+    theirs = str(error)
+    if "expected after" in theirs:
         return DataError(
             f"{place}: in the row that begins in line {line} text follows a closing quotation "
             'mark; within a quoted text write "" for each quotation mark'
@@ -291,8 +293,14 @@ def _refuse_values(column: Any, position: int, place: str) -> None:
     for row, value in enumerate(column.to_pylist()):
         if value:
             raise ColumnError(
-                f"{place}: column {position + 1} has no name in the first line, but row {row + 1} "
-                f"holds {value!r} there; name the column, or delete it"
+                say(
+                    "{place}: column {position} has no name in the first line, but row "
+                    "{row} holds {value!r} there; name the column, or delete it",
+                    place=place,
+                    position=position + 1,
+                    row=row + 1,
+                    value=value,
+                )
             )
 
 

@@ -10,7 +10,6 @@ import sys
 import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
-from numbers import Real
 from typing import Any
 
 
@@ -154,18 +153,6 @@ def listed(names: Iterable[object], *, most: int = 8) -> str:
     items = list(names)
     text = ", ".join(repr(str(item)) for item in items[:most])
     return text if len(items) <= most else f"{text} and {len(items) - most} more"
-
-
-def kind_of(value: object) -> str:
-    """Return what a value is for a sentence that R users read, too: "a number", "a list"."""
-    if value is None or isinstance(value, bool):
-        return repr(value)
-    if isinstance(value, Real):
-        return "a number"
-    kinds: dict[type, str] = {
-        str: "text", list: "a list", tuple: "a list", dict: "a mapping", set: "a set",
-    }  # fmt: skip
-    return kinds.get(type(value), type(value).__name__)
 
 
 def have(what: str) -> str:

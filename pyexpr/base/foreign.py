@@ -15,6 +15,7 @@ import numpy as np
 
 from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import ColumnError, DataError, have, listed
+from pyexpr.base.messages import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,7 +135,13 @@ def single_column(value: Any, *, argument: str) -> Any:
     shape = (0,) if table else getattr(found, "shape", (0,))
     if table or len(shape) != 1:
         kind = f"a {type(value).__name__}" if table else f"an array of shape {shape}"
-        raise DataError(f"{argument} must be one column, not {kind}: take the column out of it")
+        raise DataError(
+            say(
+                "{argument} must be one column, not {kind}: take the column out of it",
+                argument=argument,
+                kind=kind,
+            )
+        )
     return found
 
 

@@ -7,11 +7,12 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import say
 
 #: What the column of contexts is called elsewhere, or was here once -> what it is called.
 FORMER_CONTEXT = dict.fromkeys(("by", "group", "contexts"), "context")
 
-_WHAT = {"context": "the column of contexts is context="}
+_WHAT = {"context": say("the column of contexts is {context=}")}
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,11 +40,22 @@ def explains(
         def answered(*args: P.args, **kwargs: P.kwargs) -> T:
             for option, why in (not_taken or {}).items():
                 if option in kwargs:
-                    raise DataError(f"{name}() takes no {option}=: {why}")
+                    raise DataError(
+                        say(
+                            "{name}() takes no {@option=}: {why}", name=name, option=option, why=why
+                        )
+                    )
             for former, today in (renamed or {}).items():
                 if former in kwargs:
-                    told = _WHAT.get(today, f"it is {today}= now")
-                    raise DataError(f"{name}() has no argument {former}=; {told}")
+                    told = _WHAT.get(today, say("it is {@today=} now", today=today))
+                    raise DataError(
+                        say(
+                            "{name}() has no argument {@former=}; {told}",
+                            name=name,
+                            former=former,
+                            told=told,
+                        )
+                    )
             return function(*args, **kwargs)
 
         return answered

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pyexpr.base.errors import PyexprError, counted, listed
+from pyexpr.base.messages import say
 
 
 class OutputError(PyexprError, OSError):
@@ -46,7 +47,14 @@ def refuse_irregular(path: Path | str) -> None:
             mend = _MENDS.get(kind, _PRINTED)
             if kind == "a link" and str(os.path.abspath(path)).startswith(("/dev/", "/proc/")):
                 mend = _PRINTED
-            raise OutputError(f"cannot write {str(path)!r}: it is {kind}; {mend}")
+            raise OutputError(
+                say(
+                    "cannot write {path!r}: it is {kind}; {mend}",
+                    path=str(path),
+                    kind=kind,
+                    mend=mend,
+                )
+            )
 
 
 def same_file(one: Path | str, other: Path | str) -> bool:
@@ -93,7 +101,12 @@ def check_outputs(
         for earlier, other in seen.items():
             if same_file(path, other):
                 raise OutputError(
-                    f"{earlier} and {name} name one file, {str(path)!r}; give each its own"
+                    say(
+                        "{earlier} and {name} name one file, {path!r}; give each its own",
+                        earlier=earlier,
+                        name=name,
+                        path=str(path),
+                    )
                 )
         seen[name] = path
         found = read.same_as(path)
@@ -103,8 +116,12 @@ def check_outputs(
             )
         if path.exists() and not overwrite:
             raise OutputError(
-                f"{name}: the file {str(path)!r} is there already; name another file, or say that "
-                "it may be replaced (overwrite=True)"
+                say(
+                    "{name}: the file {path!r} is there already; name another file, or "
+                    "say that it may be replaced ({overwrite=True})",
+                    name=name,
+                    path=str(path),
+                )
             )
 
 
@@ -153,9 +170,18 @@ def check_folder_outputs(
             else ""
         )
         raise OutputError(
-            f"{what} would replace {counted(len(others), 'file')} of {str(folder)!r}{told}: "
-            f"{listed(others)}; choose another folder, move {'it' if one else 'them'} away, or say "
-            f"that {'it' if one else 'they'} may be replaced (overwrite=True)"
+            say(
+                "{what} would replace {many} of {folder!r}{told}: {names}; choose "
+                "another folder, move {it} away, or say that {they} may be replaced "
+                "({overwrite=True})",
+                what=what,
+                many=counted(len(others), "file"),
+                folder=str(folder),
+                told=told,
+                names=listed(others),
+                it="it" if one else "them",
+                they="it" if one else "they",
+            )
         )
 
 

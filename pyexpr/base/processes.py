@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import PyexprError
+from pyexpr.base.messages import say
 
 T = TypeVar("T")
 
@@ -86,8 +87,11 @@ def in_processes(
                 raise
     except BrokenProcessPool:
         raise PyexprError(
-            f"a process that {what} was ended from outside (out of memory?); "
-            "run it again to go on, with n_jobs=1 if need be"
+            say(
+                "a process that {what} was ended from outside (out of memory?); run it "
+                "again to go on, with {n_jobs=1} if need be",
+                what=what,
+            )
         ) from None
     finally:
         ours.close()

@@ -36,7 +36,11 @@ class Result(ABC):
         return {}
 
     def notes(self) -> tuple[str, ...]:
-        """Return what a reader of the table must know, one sentence each."""
+        """Return what a reader of the table must know, one sentence each.
+
+        A sentence is text that has a `code`, for programs that look for one; so has a `reason`
+        in a table.
+        """
         return ()
 
     def printed(self) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pyexpr.base.errors import SavedResultError
+from pyexpr.base.messages import Message, from_json, say
 from pyexpr.base.saved_classes import class_of, name_of
 from pyexpr.base.saved_tables import table_made, table_parts
 
@@ -40,15 +41,22 @@ class UserFunction:
         """Return the function."""
         if self.pickled is None:
             raise SavedResultError(
-                f"a saved result does not hold your function {self.name!r}; hand it over again: "
-                "result.extend(n, statistic=...)"
+                say(
+                    "a saved result does not hold your function {name!r}; hand it over "
+                    "again: result.extend(n, {statistic=}...)",
+                    name=self.name,
+                )
             )
         try:
             return pickle.loads(self.pickled)
         except Exception as error:
             raise SavedResultError(
-                f"your function {self.name!r} is not defined here ({error}); hand it over again: "
-                "result.extend(n, statistic=...)"
+                say(
+                    "your function {name!r} is not defined here ({error}); hand it over "
+                    "again: result.extend(n, {statistic=}...)",
+                    name=self.name,
+                    error=error,
+                )
             ) from None
 
 
@@ -133,6 +141,8 @@ class Writer:
     def _rare(self, value: Any) -> Any:
         import pandas as pd
 
+        if isinstance(value, Message):
+            return {"message": self.node(value.as_json())}
         if isinstance(value, pd.DataFrame | pd.Series | pd.Index):
             return table_parts(value, self.node)
         if isinstance(value, bytes):
@@ -214,6 +224,9 @@ class Reader:
         for i, item in enumerate(items):
             values[i] = self.made(item)
         return values.reshape(shape)
+
+    def _made_message(self, parts: Any) -> Message:
+        return from_json(self.made(parts))
 
     def _made_scalar(self, parts: Any) -> Any:
         return self.made(parts)[()]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import ColumnError, DataError, have, kind_of, listed, near_names
+from pyexpr.base.errors import ColumnError, DataError, have, listed, near_names
 from pyexpr.base.foreign import as_column, as_pandas, single_column
+from pyexpr.base.messages import kind_of, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -209,7 +210,14 @@ def _check_holds_numbers(column: pd.Series[Any], name: str, what: str) -> None:
     else:
         holds = ""
     if holds:
-        raise ColumnError(f"column {name!r} of {what} must be a number, but it holds {holds}")
+        raise ColumnError(
+            say(
+                "column {name!r} of {what} must be a number, but it holds {holds}",
+                name=name,
+                what=what,
+                holds=holds,
+            )
+        )
 
 
 def _check_no_text(column: pd.Series[Any], name: str, what: str) -> None:
@@ -221,13 +229,24 @@ def _check_no_text(column: pd.Series[Any], name: str, what: str) -> None:
     for row, value in enumerate(column.tolist()):
         if isinstance(value, (str, bytes)):
             raise ColumnError(
-                f"column {name!r} of {what} must be a number, but row {row + 1} holds the text "
-                f"{_shown(value)}; make numbers of it first (pandas.to_numeric)"
+                say(
+                    "column {name!r} of {what} must be a number, but row {row} holds the "
+                    "text {text}; make numbers of it first ({call pandas.to_numeric})",
+                    name=name,
+                    what=what,
+                    row=row + 1,
+                    text=_shown(value),
+                )
             )
         if isinstance(value, (date, timedelta, complex)):
             raise ColumnError(
-                f"column {name!r} of {what} must be a number, but row {row + 1} holds "
-                f"{_shown(value)}"
+                say(
+                    "column {name!r} of {what} must be a number, but row {row} holds {text}",
+                    name=name,
+                    what=what,
+                    row=row + 1,
+                    text=_shown(value),
+                )
             )
 
 
@@ -257,8 +276,14 @@ def column_or_array(
     array = np.asarray(value)
     if array.ndim != 1 or len(array) != len(frame):
         raise DataError(
-            f"{argument}= must name a column of {what} or have its length {len(frame)}, "
-            f"but its shape is {array.shape}"
+            say(
+                "{@argument=} must name a column of {what} or have its length {n}, but "
+                "its shape is {shape}",
+                argument=argument,
+                what=what,
+                n=len(frame),
+                shape=array.shape,
+            )
         )
     # Of a list NumPy would make text of a missing value among text.
     own: Any = list(value) if isinstance(value, (list, tuple)) else array
@@ -285,8 +310,13 @@ def refuse_another_order(value: Any, frame: pd.DataFrame, *, argument: str, what
     if len(mine) != len(theirs) or not mine.equals(theirs.reindex(mine.index)):
         return
     raise DataError(
-        f"{argument}= has the index of {what}, but in another order; bring it into that order "
-        f"with reindex(), or give an array (to_numpy()) if the rows are right as they stand"
+        say(
+            "{@argument=} has the index of {what}, but in another order; bring it into "
+            "that order with reindex(), or give an array (to_numpy()) if the rows are "
+            "right as they stand",
+            argument=argument,
+            what=what,
+        )
     )
 
 
@@ -298,9 +328,14 @@ def refuse_categories(frame: Any, names: Iterable[Any], *, what: str) -> None:
     for name in names:
         if isinstance(getattr(frame[name], "dtype", None), pd.CategoricalDtype):
             raise ColumnError(
-                f"column {name!r} of {what} holds categories, of which a slope means nothing: make "
-                "a column of 0 and 1 for each but one (pandas.get_dummies(drop_first=True)), or "
-                "numbers if they are amounts (astype(float))"
+                say(
+                    "column {name!r} of {what} holds categories, of which a slope means "
+                    "nothing: make a column of 0 and 1 for each but one "
+                    "(pandas.get_dummies({drop_first=True})), or numbers if they are "
+                    "amounts (astype(float))",
+                    name=name,
+                    what=what,
+                )
             )
 
 
@@ -356,8 +391,14 @@ def _refuse_two_scripts(labels: Iterable[Any], name: str, what: str) -> None:
         if seen.setdefault(plain, label) != label:
             first, second = sorted([seen[plain], label])
             raise ColumnError(
-                f"column {name!r} of {what} holds {first!r} and {second!r}, the same in digits of "
-                "two scripts; write labels in the digits 0 to 9"
+                say(
+                    "column {name!r} of {what} holds {first!r} and {second!r}, the same "
+                    "in digits of two scripts; write labels in the digits 0 to 9",
+                    name=name,
+                    what=what,
+                    first=first,
+                    second=second,
+                )
             )
 
 

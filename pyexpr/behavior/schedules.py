@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pyexpr.base.checks import is_number
 from pyexpr.base.errors import DataError, StudyError, listed, near_names
+from pyexpr.base.messages import Message, Template, message_of, say
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 
 if TYPE_CHECKING:
@@ -51,24 +52,39 @@ class Segment:
     def __post_init__(self) -> None:
         if not (is_number(self.start) and is_number(self.end)):
             raise DataError(
-                f"segment {self.label!r} runs from {self.start!r} to {self.end!r}: both must be "
-                "seconds"
+                say(
+                    "{what} runs from {start!r} to {end!r}: both must be seconds",
+                    what=self._named(),
+                    start=self.start,
+                    end=self.end,
+                )
             )
         if self.start >= self.end:
             raise DataError(
-                f"segment {self.label!r} runs from {self.start:g} to {self.end:g} seconds, but "
-                "must end after its start"
-                + (
-                    "; an end counts from the end of the recording only if the start does"
+                say(
+                    "{what} runs from {start:g} to {end:g} seconds, but must end after its "
+                    "start{hint}",
+                    what=self._named(),
+                    start=self.start,
+                    end=self.end,
+                    hint="; an end counts from the end of the recording only if the start does"
                     if self.end < 0 <= self.start
-                    else ""
+                    else "",
                 )
             )
         if self.start < 0 < self.end:
             raise DataError(
-                f"segment {self.label!r} starts {-self.start:g} s before the end of the recording "
-                f"but ends {self.end:g} s after its beginning; count both from the same side"
+                say(
+                    "{what} starts {start:g} s before the end of the recording but ends {end:g} s "
+                    "after its beginning; count both from the same side",
+                    what=self._named(),
+                    start=-self.start,
+                    end=self.end,
+                )
             )
+
+    def _named(self) -> Message:
+        return say("segment {label:label}", label=self.label)
 
     def frames(self, n_frames: int, fps: float) -> tuple[int, int]:
         """Return the first frame and the one after the last, also beyond the recording.
@@ -95,6 +111,18 @@ class Clip:
     def n_frames(self) -> int:
         """Number of frames, gaps included."""
         return self.stop_frame - self.start_frame
+
+
+_SPAN = Template("span", "[{start:g}, {end:g}] s")
+_TOO_SHORT = Template(
+    "recording_too_short",
+    "the recording is too short for {span}: it has {frames} frames ({seconds:.4g} s)",
+)
+_NO_FRAME = Template("no_frame_in_span", "{span} holds no frame at {rate:g} frames per second")
+_OVERLAPS = Template(
+    "clips_overlap",
+    "{span} overlaps with clip {clip:label} in a recording of {frames} frames ({seconds:.4g} s)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +162,7 @@ class Schedule:
         if self.period is not None and not (math.isfinite(self.period) and self.period > 0):
             raise DataError(f"clips must last a positive number of seconds, not {self.period}")
         if (self.period is None) == (not self.segments):
-            raise DataError("a schedule needs segments for at least one context, or every=")
+            raise DataError(say("a schedule needs segments for at least one context, or {every=}"))
         for context, segments in self.segments.items():
             labels = [segment.label for segment in segments]
             doubled = sorted({label for label in labels if labels.count(label) > 1})
@@ -177,7 +205,14 @@ class Schedule:
             try:
                 segment = Segment(float(starts[row]), float(ends[row]), label)
             except DataError as error:
-                raise DataError(f"row {row + 1} of {what}: {error}") from None
+                raise DataError(
+                    say(
+                        "row {row} of {what}: {error}",
+                        row=row + 1,
+                        what=what,
+                        error=message_of(error),
+                    )
+                ) from None
             segments[context] = (*earlier, segment)
         return cls(segments)
 
@@ -189,7 +224,11 @@ class Schedule:
         listed as dropped.
         """
         if not is_number(seconds):
-            raise DataError(f"clips must last a positive number of seconds, not {seconds!r}")
+            raise DataError(
+                say(
+                    "clips must last a positive number of seconds, not {seconds!r}", seconds=seconds
+                )
+            )
         return cls(period=float(seconds))
 
     def to_table(self) -> pd.DataFrame:
@@ -231,9 +270,13 @@ class Schedule:
             if any segment is lost.
         """
         if on_short not in ("drop", "error"):
-            raise DataError(f"on_short= must be 'drop' or 'error', not {on_short!r}")
+            raise DataError(
+                say("{on_short=} must be 'drop' or 'error', not {given!r}", given=on_short)
+            )
         if not (math.isfinite(fps) and fps > 0):
-            raise DataError(f"fps= must be a positive number of frames per second, not {fps}")
+            raise DataError(
+                say("{fps=} must be a positive number of frames per second, not {given}", given=fps)
+            )
         clips: list[Clip] = []
         dropped: list[DroppedClip] = []
         for segment in self._segments_of(str(context), n_frames, fps):
@@ -246,8 +289,12 @@ class Schedule:
         if dropped and on_short == "error":
             lost = "; ".join(f"clip {item.label!r}: {item.reason}" for item in dropped)
             raise StudyError(
-                f"a recording of context {str(context)!r} does not yield its schedule: {lost}; "
-                "on_short='drop' goes on without such clips"
+                say(
+                    "a recording of context {context!r} does not yield its schedule: "
+                    "{lost}; {on_short='drop'} goes on without such clips",
+                    context=str(context),
+                    lost=lost,
+                )
             )
         return clips, dropped
 
@@ -286,20 +333,14 @@ def _why_not(
     segment: Segment, start: int, stop: int, n_frames: int, fps: float, clips: list[Clip]
 ) -> str:
     """Return why a segment is not a clip of the recording, or ""."""
-    span = f"[{segment.start:g}, {segment.end:g}] s"
+    span = _SPAN(start=segment.start, end=segment.end)
     if start < 0 or stop > n_frames:
-        return (
-            f"the recording is too short for {span}: it has {n_frames} frames "
-            f"({n_frames / fps:.4g} s)"
-        )
+        return _TOO_SHORT(span=span, frames=n_frames, seconds=n_frames / fps)
     if start >= stop:
-        return f"{span} holds no frame at {fps:g} frames per second"
+        return _NO_FRAME(span=span, rate=fps)
     for clip in clips:
         if start < clip.stop_frame and clip.start_frame < stop:
-            return (
-                f"{span} overlaps with clip {clip.label!r} in a recording of {n_frames} frames "
-                f"({n_frames / fps:.4g} s)"
-            )
+            return _OVERLAPS(span=span, clip=clip.label, frames=n_frames, seconds=n_frames / fps)
     return ""
 
 

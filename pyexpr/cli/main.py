@@ -17,6 +17,7 @@ with ends_at_once(also_after=__name__ == "__main__"):
     from typer.core import TyperGroup
 
     from pyexpr.base.errors import DataError, Interrupted, PyexprError
+    from pyexpr.base.messages import message_of
     from pyexpr.base.options import FORMER_CONTEXT
     from pyexpr.cli.wording import with_options
 
@@ -703,7 +704,7 @@ def _write(table: pd.DataFrame, path: Path) -> None:
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Print a warning as a sentence, without the line of code that gave it."""
-    typer.echo(f"Warning: {with_options(str(message), _options)}", err=True)
+    typer.echo(f"Warning: {with_options(message_of(message), _options)}", err=True)
 
 
 def main() -> None:
@@ -713,7 +714,7 @@ def main() -> None:
         with raises_interrupted():
             app()
     except PyexprError as error:
-        typer.echo(f"Error: {with_options(str(error), _options)}", err=True)
+        typer.echo(f"Error: {with_options(message_of(error), _options)}", err=True)
         sys.exit(1)
     except KeyboardInterrupt as stop:
         # Before or after the commands.

@@ -1,52 +1,47 @@
-"""Sentences of the package as the command line says them: its options, not arguments."""
+"""Messages as the command line says them: its options, not arguments."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from typing import Any
 
-# What is quoted is the user's own: names of columns, labels, files.
-_QUOTED = re.compile(r"(?<!\w)(['\"])((?:(?!\1).)*)\1(?!\w)")
-_MARK = "\x01"
-_ARGUMENT = re.compile(
-    rf"(?<![\w./\\-])([a-z][a-z0-9_]*)="
-    rf"(?:(?P<value>True|{_MARK}\d+{_MARK}|-?\d[\d.e+-]*\d|\d)(?!\w)|\[(?P<several>[^\[\]]*)\]"
-    rf"|(?![\w=(\[{_MARK}]))"
-)
+from pyexpr.base.messages import Voice, said
+
+# What a shell takes as one word.
+_ONE_WORD = re.compile(r"[\w.,+-]+")
+
+
+class _CommandLine(Voice):
+    """What the command has no option for stays as Python writes it."""
+
+    def __init__(self, options: Collection[str]) -> None:
+        self.options = options
+
+    def option(self, name: str, value: Any = None, *, bare: bool = False) -> str:
+        typed = f"--{name.replace('_', '-')}"
+        if typed not in self.options or value is False or (value is None and not bare):
+            return super().option(name, value, bare=bare)
+        if bare or value is True:
+            return typed
+        parts = value if isinstance(value, list | tuple) else [value]
+        return f"{typed} {','.join(map(_as_typed, parts))}"
+
+
+def _as_typed(value: Any) -> str:
+    plain = f"{value:.12g}" if isinstance(value, float) else str(value)
+    return plain if _ONE_WORD.fullmatch(plain) else repr(value)
 
 
 def with_options(text: str, options: Collection[str]) -> str:
-    """Return a sentence with the arguments that are among the `options` written as these.
-
-    What the command has no option for stays as Python writes it.
+    """Return a message with the arguments that are among the `options` written as these.
 
     Examples
     --------
-    >>> with_options('cluster="subject" respects subjects; see seed=', ["--cluster"])
+    >>> from pyexpr.base.messages import say
+    >>> with_options(say("{cluster='subject'} respects subjects; see {seed=}"), ["--cluster"])
     '--cluster subject respects subjects; see seed='
-    >>> with_options("name in targets= what 'targets=' is, n_boot=200", ["--targets", "--n-boot"])
-    "name in --targets what 'targets=' is, --n-boot 200"
+    >>> with_options(say("in {targets=}, {n_boot=}", n_boot=200), ["--targets", "--n-boot"])
+    'in --targets, --n-boot 200'
     """
-    own = list(_QUOTED.finditer(text))
-    for i, found in reversed(list(enumerate(own))):
-        text = f"{text[: found.start()]}{_MARK}{i}{_MARK}{text[found.end() :]}"
-
-    def unmarked(part: str, group: int) -> str:
-        return re.sub(rf"{_MARK}(\d+){_MARK}", lambda mark: own[int(mark[1])][group], part)
-
-    def as_typed(part: str) -> str:
-        plain = unmarked(part, 2)
-        return plain if re.fullmatch(r"[\w.,+-]+", plain) else unmarked(part, 0)
-
-    def option(found: re.Match[str]) -> str:
-        name = f"--{found[1].replace('_', '-')}"
-        if name not in options:
-            return found[0]
-        if found["several"] is not None:
-            listed = [as_typed(part.strip()) for part in found["several"].split(",")]
-            return f"{name} {','.join(listed)}"
-        if found["value"] in (None, "True"):
-            return name
-        return f"{name} {as_typed(found['value'])}"
-
-    return unmarked(_ARGUMENT.sub(option, text), 0)
+    return said(text, _CommandLine(options))

@@ -10,6 +10,7 @@ import numpy as np
 
 from pyexpr.base.checks import kernel_threads
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import say
 from pyexpr.core.extension import kernels
 
 if TYPE_CHECKING:
@@ -117,11 +118,21 @@ def cross_products(
     codes = np.ascontiguousarray(clusters, dtype=np.int64)
     if features.ndim != 2 or label.shape != features.shape[:1] or codes.shape != label.shape:
         raise DataError(
-            "X must have rows and columns, and y and clusters one value per row, but their "
-            f"shapes are {features.shape}, {label.shape} and {codes.shape}"
+            say(
+                "{argument X} must have rows and columns, and y and clusters one value "
+                "per row, but their shapes are {shape}, {shape_2} and {shape_3}",
+                shape=features.shape,
+                shape_2=label.shape,
+                shape_3=codes.shape,
+            )
         )
     if min(features.shape) == 0:
-        raise DataError(f"X must have at least one row and one column, not {features.shape}")
+        raise DataError(
+            say(
+                "{argument X} must have at least one row and one column, not {shape}",
+                shape=features.shape,
+            )
+        )
     for name, values in (("X", features), ("y", label)):
         if not np.isfinite(values).all():
             row = int(np.argwhere(~np.isfinite(values))[0][0])
@@ -205,11 +216,11 @@ def elastic_net_fits(
     alphas = np.atleast_1d(np.asarray(alpha, dtype=np.float64))
     ratios = np.ascontiguousarray(np.atleast_1d(np.asarray(l1_ratio, dtype=np.float64)))
     if alphas.ndim != 1 or not alphas.size or not (np.isfinite(alphas) & (alphas > 0)).all():
-        raise DataError(f"alpha= must be above 0, not {alpha}")
+        raise DataError(say("{alpha=} must be above 0, not {given}", given=alpha))
     if len(np.unique(alphas)) < len(alphas):
-        raise DataError(f"alpha= has a value twice: {alpha}")
+        raise DataError(say("{alpha=} has a value twice: {given}", given=alpha))
     if ratios.ndim != 1 or not ratios.size or not ((ratios >= 0) & (ratios <= 1)).all():
-        raise DataError(f"l1_ratio= must be between 0 and 1, not {l1_ratio}")
+        raise DataError(say("{l1_ratio=} must be between 0 and 1, not {given}", given=l1_ratio))
     threads = kernel_threads(n_threads)
     order = np.argsort(-alphas)
     descending = np.ascontiguousarray(alphas[order])

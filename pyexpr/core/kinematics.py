@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError, listed, near_names
+from pyexpr.base.messages import say
 from pyexpr.core.extension import kernels
 
 Velocity = Literal["abs_derivative", "derivative", "speed"]
@@ -159,7 +160,9 @@ def _motion(array: NDArray[Any], rate: float, velocity: str, *, period: float) -
     if array.dtype.kind not in "fiub":
         raise DataError(f"coordinates must be numbers, not {array.dtype}")
     if not (math.isfinite(rate) and rate > 0):
-        raise DataError(f"rate= must be a positive number of rows per second, not {rate!r}")
+        raise DataError(
+            say("{rate=} must be a positive number of rows per second, not {given!r}", given=rate)
+        )
     if array.dtype != np.float32:
         array = array.astype(np.float64, copy=False)
     overall, displacements, velocities, n_steps, n_velocities = kernels.landmark_motion(
@@ -172,7 +175,11 @@ def _motion(array: NDArray[Any], rate: float, velocity: str, *, period: float) -
 def _reading(velocity: str) -> kernels.Velocity:
     if velocity not in VELOCITIES:
         raise DataError(
-            f"velocity= must be one of {listed(VELOCITIES)}, not {velocity!r}; "
-            f"{near_names(str(velocity), VELOCITIES)}"
+            say(
+                "{velocity=} must be one of {names}, not {given!r}; {hint}",
+                names=listed(VELOCITIES),
+                given=velocity,
+                hint=near_names(str(velocity), VELOCITIES),
+            )
         )
     return getattr(kernels.Velocity, velocity)  # type: ignore[no-any-return]

@@ -10,6 +10,7 @@ import numpy as np
 
 from pyexpr.base.checks import is_whole
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import say
 
 BOOTSTRAP = 1
 SIGN_FLIPS = 2
@@ -23,9 +24,9 @@ MULTIPLIERS = 7
 def checked_seed(seed: int) -> int:
     """Return the seed as an int in [0, 2**64), or raise `DataError`."""
     if not is_whole(seed):
-        raise DataError(f"seed= must be a whole number, not {seed!r}")
+        raise DataError(say("{seed=} must be a whole number, not {given!r}", given=seed))
     if not 0 <= int(seed) < 2**64:
-        raise DataError(f"seed= must be between 0 and 2^64 - 1, not {seed}")
+        raise DataError(say("{seed=} must be between 0 and 2^64 - 1, not {given}", given=seed))
     return int(seed)
 
 

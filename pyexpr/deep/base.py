@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pyexpr.base.errors import DataError
 from pyexpr.base.foreign import as_column
+from pyexpr.base.messages import say
 from pyexpr.base.results import jsonable
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
@@ -304,12 +305,15 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         tuned: bool,
     ) -> tuple[tuple[Examples, NDArray[np.float64]], tuple[Examples, NDArray[np.float64]] | None]:
         """Return training and validation clips with their labels."""
-        groups = as_column(groups, argument="groups=")
+        groups = as_column(groups, argument=say("{groups=}"))
         subjects = None if groups is None else np.asarray(groups, dtype=object)
         if subjects is not None and subjects.shape != labels.shape:
             raise DataError(
-                f"groups= must have one subject per clip: {len(labels)} clips, but its shape is "
-                f"{subjects.shape}"
+                say(
+                    "{groups=} must have one subject per clip: {n} clips, but its shape is {shape}",
+                    n=len(labels),
+                    shape=subjects.shape,
+                )
             )
         if validation is not None:
             clips, truth = checked_validation(validation)
@@ -322,19 +326,31 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         if self.patience is None and not tuned:
             self.stopping_ = "none"
             return (examples, labels), None
-        need = "tuning (tune=)" if tuned else f"early stopping (patience={self.patience})"
+        need = (
+            say("tuning ({tune=})")
+            if tuned
+            else say("early stopping ({patience=})", patience=self.patience)
+        )
         if subjects is None:
             raise DataError(
-                f"{need} needs clips of other subjects to judge by: give validation=(X, y), or "
-                "groups= (the subject of each clip), of which some are then held out (in "
-                "scikit-learn's cross_val_predict by params={'groups': subjects})"
-                + ("" if tuned else "; or patience=None to train all max_epochs")
+                say(
+                    "{need} needs clips of other subjects to judge by: give "
+                    "{call validation=(X, y)}, or {groups=} (the subject of each clip), of which "
+                    "some are then held out (in scikit-learn's cross_val_predict by "
+                    "params={{'groups': subjects}}){or_all}",
+                    need=need,
+                    or_all="" if tuned else say("; or {patience=None} to train all max_epochs"),
+                )
             )
         names, rank = _shuffled_subjects(subjects, self.seed)
         if names < 2:
             raise DataError(
-                f"{need} needs clips of at least 2 subjects, but groups= has {names}; give "
-                "validation=(X, y)"
+                say(
+                    "{need} needs clips of at least 2 subjects, but {groups=} has "
+                    "{names}; give validation=(X, y)",
+                    need=need,
+                    names=names,
+                )
             )
         n_held = min(max(round(self.validation_share * names), 1), names - 1)
         out, kept = np.flatnonzero(rank < n_held), np.flatnonzero(rank >= n_held)

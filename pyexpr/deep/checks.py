@@ -10,6 +10,7 @@ import numpy as np
 
 from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import say
 from pyexpr.base.tables import float_values
 from pyexpr.core.streams import checked_seed
 from pyexpr.deep.devices import PRECISIONS, choose_place
@@ -30,12 +31,18 @@ def check_training(parameters: Mapping[str, Any]) -> None:
         require_above(0, "clip_norm", parameters["clip_norm"])
     decay, share = parameters["weight_decay"], parameters["validation_share"]
     if not (is_number(decay) and decay >= 0):
-        raise DataError(f"weight_decay= must be at least 0, not {decay!r}")
+        raise DataError(say("{weight_decay=} must be at least 0, not {decay!r}", decay=decay))
     if not (is_number(share) and 0 < share < 1):
-        raise DataError(f"validation_share= must be between 0 and 1, not {share!r}")
+        raise DataError(
+            say("{validation_share=} must be between 0 and 1, not {share!r}", share=share)
+        )
     if parameters["precision"] not in PRECISIONS:
         raise DataError(
-            f"precision= must be one of {listed(PRECISIONS)}, not {parameters['precision']!r}"
+            say(
+                "{precision=} must be one of {names}, not {given!r}",
+                names=listed(PRECISIONS),
+                given=parameters["precision"],
+            )
         )
     checked_seed(parameters["seed"])
     choose_place(parameters["device"])
@@ -50,18 +57,30 @@ def combinations(
     grid = paper if isinstance(tune, str) and tune == "paper" and paper else tune
     if not isinstance(grid, Mapping):
         raise DataError(
-            "tune= must be None, a mapping of parameters to values to try"
-            + (", or 'paper'" if paper else "")
-            + f", not {tune!r}"
+            say(
+                "{tune=} must be {value None}, a mapping of parameters to values to try{paper}, "
+                "not {given!r}",
+                paper=", or 'paper'" if paper else "",
+                given=tune,
+            )
         )
     for name, values in grid.items():
         if name not in tunable:
             raise DataError(
-                f"tune= cannot try {name!r}, which is settled before; it may have "
-                f"{listed(tunable, most=12)}"
+                say(
+                    "{tune=} cannot try {name!r}, which is settled before; it may have {names}",
+                    name=name,
+                    names=listed(tunable, most=12),
+                )
             )
         if isinstance(values, str) or not isinstance(values, Sequence) or not values:
-            raise DataError(f"tune= must list values to try for {name!r}, not {values!r}")
+            raise DataError(
+                say(
+                    "{tune=} must list values to try for {name!r}, not {values!r}",
+                    name=name,
+                    values=values,
+                )
+            )
     return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
 
 
@@ -92,15 +111,25 @@ def checked_validation(validation: Any) -> tuple[Any, Any]:
     if isinstance(validation, Mapping):
         if set(validation) != {"X", "y"}:
             raise DataError(
-                f"validation= as a mapping must have 'X' and 'y'; it has {listed(validation)}"
+                say(
+                    "{validation=} as a mapping must have 'X' and 'y'; it has {names}",
+                    names=listed(validation),
+                )
             )
         return validation["X"], validation["y"]
     if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-        raise DataError("validation= must be a pair (X, y) or a mapping with 'X' and 'y'")
+        raise DataError(say("{validation=} must be a pair (X, y) or a mapping with 'X' and 'y'"))
     return validation[0], validation[1]
 
 
 def require_above(low: float, name: str, value: Any) -> None:
     """Raise `DataError` if a parameter is no number above `low`."""
     if not (is_number(value) and value > low):
-        raise DataError(f"{name}= must be a number above {low:g}, not {value!r}")
+        raise DataError(
+            say(
+                "{@name=} must be a number above {low:g}, not {value!r}",
+                name=name,
+                low=low,
+                value=value,
+            )
+        )

@@ -11,6 +11,7 @@ import torch
 
 from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import say
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -142,8 +143,15 @@ def _checked_clip(clip: Any, number: int, what: str) -> NDArray[Any]:
     if np.isinf(values).any():
         frame, column = np.argwhere(np.isinf(values))[0]
         raise DataError(
-            f"clip {number} of {what} must be finite, but frame {frame + 1} holds "
-            f"{values[frame, column]} in column {column + 1}; missing values are NaN"
+            say(
+                "clip {number} of {what} must be finite, but frame {frame} holds "
+                "{values} in column {column}; missing values are {value NaN}",
+                number=number,
+                what=what,
+                frame=frame + 1,
+                values=values[frame, column],
+                column=column + 1,
+            )
         )
     if np.isnan(values).all():
         raise DataError(f"clip {number} of {what} has no known value in any frame; leave it out")

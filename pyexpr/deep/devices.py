@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from pyexpr.base.errors import DataError, DeepMemoryError
+from pyexpr.base.messages import say
 
 DEVICES = ("cpu", "cuda", "mps")
 PRECISIONS = ("32", "16-mixed", "bf16-mixed")
@@ -48,7 +49,11 @@ def choose_place(device: str | None) -> Place:
     kind, colon, index = str(device).partition(":")
     if kind not in DEVICES or (colon and not index.isdigit()):
         raise DataError(
-            f"device= must be None, 'cpu', 'cuda', 'cuda:0' (any number) or 'mps', not {device!r}"
+            say(
+                "{device=} must be {value None}, 'cpu', 'cuda', 'cuda:0' (any number) or "
+                "'mps', not {given!r}",
+                given=device,
+            )
         )
     if int(index or 0) >= found[kind]:
         here = ", ".join(f"{name} ({count})" for name, count in found.items() if count)
@@ -108,7 +113,7 @@ def memory_told(batch_size: int, place: Place) -> Iterator[None]:
             raise
         where = "this computer" if place.kind == "cpu" else f"the device {str(place.device)!r}"
         mend = (
-            f"try batch_size={batch_size // 2}"
+            say("try {batch_size=}", batch_size=batch_size // 2)
             if batch_size > 1
             else "a batch of one clip is the least: use a smaller model or shorter clips"
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.foreign import as_pandas
+from pyexpr.base.messages import say
 from pyexpr.behavior.features.sequences import ClipSequences, read_sequences
 from pyexpr.behavior.openface.frame_store import wanted_groups
 from pyexpr.deep.base import DeepRegressor
@@ -258,7 +259,9 @@ class LSTMRegressor(DeepRegressor):
         for name in ("hidden_size", "num_layers"):
             whole_number(getattr(self, name), argument=name, least=1)
         if not (is_number(self.dropout) and 0 <= self.dropout < 1):
-            raise DataError(f"dropout= must be at least 0 and below 1, not {self.dropout!r}")
+            raise DataError(
+                say("{dropout=} must be at least 0 and below 1, not {given!r}", given=self.dropout)
+            )
         wanted_groups(self.columns)
 
     def _config(self, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from torchvision.models.video import R3D_18_Weights, r3d_18
 
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.files import writable_folder
+from pyexpr.base.messages import say
 from pyexpr.deep.checkpoints import Tensors
 
 KINETICS: Final = "kinetics400"
@@ -123,7 +124,11 @@ def check_trainable(trainable: Any) -> None:
     """Raise `DataError` unless `trainable` names a stage, or all."""
     if trainable not in ("all", *STAGES[1:]):
         raise DataError(
-            f"trainable= must be one of {listed(('all', *STAGES[1:]))}, not {trainable!r}"
+            say(
+                "{trainable=} must be one of {names}, not {given!r}",
+                names=listed(("all", *STAGES[1:])),
+                given=trainable,
+            )
         )
 
 
@@ -151,8 +156,13 @@ def pretrained_state(pretrained: str | Path, expected: str | None = None) -> Ten
     ):
         if names:
             raise DataError(
-                f"pretrained={str(pretrained)!r} {what} {listed(names, most=3)}; give the "
-                "state_dict() of torchvision's r3d_18 or of a Video3DNet"
+                say(
+                    "{pretrained=} {what} {names}; give the state_dict() of "
+                    "torchvision's r3d_18 or of a Video3DNet",
+                    pretrained=str(pretrained),
+                    what=what,
+                    names=listed(names, most=3),
+                )
             )
     return state
 
@@ -172,16 +182,27 @@ def _kinetics() -> Tensors:
         except (OSError, RuntimeError) as error:
             said = " ".join(str(error).split())
             raise DataError(
-                f"torchvision's Kinetics-400 weights cannot be had ({said}): download {name} from "
-                f"{_WEIGHTS.url} where there is a network, and put it into {str(folder)!r} or give "
-                "its path as pretrained="
+                say(
+                    "torchvision's Kinetics-400 weights cannot be had ({said}): download "
+                    "{name} from {url} where there is a network, and put it into "
+                    "{folder!r} or give its path as {pretrained=}",
+                    said=said,
+                    name=name,
+                    url=_WEIGHTS.url,
+                    folder=str(folder),
+                )
             ) from None
     # Whoever put it there: it is looked at before it is understood, and read as tensors alone.
     content = path.read_bytes()
     if not hashlib.sha256(content).hexdigest().startswith(expected):
         raise DataError(
-            f"{str(path)!r} is not torchvision's file of that name (its SHA-256 does not begin "
-            f"with {expected}); remove it, or give weights of your own by their path as pretrained="
+            say(
+                "{path!r} is not torchvision's file of that name (its SHA-256 does not "
+                "begin with {expected}); remove it, or give weights of your own by their "
+                "path as {pretrained=}",
+                path=str(path),
+                expected=expected,
+            )
         )
     return _tensors(path, content)
 
@@ -194,14 +215,21 @@ def _hash_prefix(name: str) -> str:
 def _from_file(path: Path, expected: str | None) -> Tensors:
     if not path.is_file():
         raise DataError(
-            f"pretrained={str(path)!r}: there is no such file; it may be None, {KINETICS!r}, or "
-            "the path of a state_dict() (.pth or .safetensors)"
+            say(
+                "{pretrained=}: there is no such file; it may be {value None}, "
+                "{kinetics!r}, or the path of a state_dict() (.pth or .safetensors)",
+                pretrained=str(path),
+                kinetics=KINETICS,
+            )
         )
     content = path.read_bytes()
     if expected is not None and hashlib.sha256(content).hexdigest() != expected:
         raise DataError(
-            f"pretrained={str(path)!r} was changed while it was used; fit the model again when "
-            "nothing writes to it"
+            say(
+                "{pretrained=} was changed while it was used; fit the model again when "
+                "nothing writes to it",
+                pretrained=str(path),
+            )
         )
     return _tensors(path, content)
 
@@ -219,8 +247,12 @@ def _tensors(path: Path, content: bytes) -> Tensors:
         # Of a few bytes that are no pickle it says only the number of one of them.
         why = f" ({said})" if any(letter.isalpha() for letter in said) else ""
         raise DataError(
-            f"pretrained={str(path)!r} cannot be read as tensors alone{why}: it is damaged, or of "
-            "another kind; save the network's state_dict() as .pth or .safetensors"
+            say(
+                "{pretrained=} cannot be read as tensors alone{why}: it is damaged, or "
+                "of another kind; save the network's state_dict() as .pth or .safetensors",
+                pretrained=str(path),
+                why=why,
+            )
         ) from None
     for name in _NESTED:
         if isinstance(found, dict) and isinstance(found.get(name), dict):
@@ -228,7 +260,9 @@ def _tensors(path: Path, content: bytes) -> Tensors:
     if not isinstance(found, dict) or not all(
         isinstance(value, torch.Tensor) for value in found.values()
     ):
-        raise DataError(f"pretrained={str(path)!r} holds no state_dict(): names and tensors")
+        raise DataError(
+            say("{pretrained=} holds no state_dict(): names and tensors", pretrained=str(path))
+        )
     return {_plain_name(str(name)): value for name, value in found.items()}
 
 

@@ -23,6 +23,7 @@ from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import say
 from pyexpr.base.progress import progress
 from pyexpr.core import streams
 from pyexpr.deep.checkpoints import (
@@ -239,8 +240,12 @@ def _is_best(history: list[dict[str, float]]) -> bool:
 def _refuse_divergence(loss: float, judged: float, epoch: int, options: TrainingOptions) -> None:
     if not (math.isfinite(loss) and math.isfinite(judged)):
         raise DataError(
-            f"training diverged in epoch {epoch}: the loss is not finite; use a smaller lr= "
-            f"than {options.lr:g}, or a clip_norm= such as 1"
+            say(
+                "training diverged in epoch {epoch}: the loss is not finite; use a "
+                "smaller {lr=} than {given:g}, or a {clip_norm=} such as 1",
+                epoch=epoch,
+                given=options.lr,
+            )
         )
 
 

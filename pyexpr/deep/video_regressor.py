@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from pyexpr.base.errors import DataError
 from pyexpr.base.files import sha256
 from pyexpr.base.foreign import as_pandas
+from pyexpr.base.messages import say
 from pyexpr.behavior.video.clips import Crop, VideoClips, VideoOptions
 from pyexpr.behavior.video.sampling import Resize
 from pyexpr.behavior.video.video import read_video_clips
@@ -201,13 +202,18 @@ class Video3DRegressor(DeepRegressor):
         check_trainable(self.trainable)
         if self.pretrained is None and self.trainable != "all":
             raise DataError(
-                f"trainable={self.trainable!r} leaves the earlier layers as they are, so they must "
-                "be pretrained: give pretrained=, or trainable='all'"
+                say(
+                    "{trainable=} leaves the earlier layers as they are, so they must be "
+                    "pretrained: give {pretrained=}, or {trainable='all'}",
+                    trainable=self.trainable,
+                )
             )
         if self.tune == "paper":
             raise DataError(
-                "tune='paper' is the grid of the LSTM: the paper did not tune its 3D-CNN; give a "
-                "mapping such as {'lr': [0.0001, 0.001]}"
+                say(
+                    "{tune='paper'} is the grid of the LSTM: the paper did not tune its "
+                    "3D-CNN; give a mapping such as {{'lr': [0.0001, 0.001]}}"
+                )
             )
 
     def _config(self, parameters: Mapping[str, Any]) -> dict[str, Any]:

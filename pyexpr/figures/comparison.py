@@ -9,6 +9,7 @@ import numpy as np
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import say
 from pyexpr.base.pairs import DIFFERENCE, KIND, LEVEL, PARTS, RATIO, pair_label
 from pyexpr.base.results import p_text
 from pyexpr.figures import plotting
@@ -49,7 +50,9 @@ def comparison_figure(
             asked = _asked_for(all_rows[column], argument, wanted)
             rows = rows[rows[column].isin(asked)]
     if rows.empty:
-        raise DataError("there is nothing to draw: metrics= and contexts= name at least one each")
+        raise DataError(
+            say("there is nothing to draw: {metrics=} and {contexts=} name at least one each")
+        )
     terms, panels = _shown(rows, "term", "term", names), _shown(rows, _PANEL, "context", names)
     items = items_of(
         rows,
@@ -110,7 +113,7 @@ def _with_panels(table: pd.DataFrame, between: str) -> pd.DataFrame:
     first, second = PARTS["context"]
     rows = table[(table[second] != "") == (between == "contexts")]
     if rows.empty:
-        raise DataError("there are no differences between contexts to draw; name context=")
+        raise DataError(say("there are no differences between contexts to draw; name {context=}"))
     both = zip(rows[first], rows[second], strict=True)
     return rows.assign(**{_PANEL: [pair_label(one, other or None) for one, other in both]})
 
@@ -120,7 +123,14 @@ def _asked_for(labels: pd.Series[Any], argument: str, wanted: Sequence[str]) -> 
     asked = [wanted] if isinstance(wanted, str) else list(wanted)
     known = list(labels.unique())
     if missing := [one for one in asked if one not in known]:
-        raise DataError(f"{argument}= names {listed(missing)}; there are {listed(known)}")
+        raise DataError(
+            say(
+                "{@argument=} names {names}; there are {names_2}",
+                argument=argument,
+                names=listed(missing),
+                names_2=listed(known),
+            )
+        )
     return asked
 
 

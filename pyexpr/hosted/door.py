@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 
 from pyexpr.base.errors import PyexprError
+from pyexpr.base.messages import message_of
 from pyexpr.hosted import results, verbs
 from pyexpr.hosted.callback import register_caller
 from pyexpr.hosted.interrupts import quieten_handler
 from pyexpr.hosted.values import to_python, to_r
+from pyexpr.hosted.voice import in_r
 from pyexpr.measurement.engines import host_engine, wire
 
 #: Counts up whenever the R package of before could not talk to this any more.
@@ -71,7 +73,7 @@ def answer(request: bytes | bytearray) -> bytearray:
         except Exception as problem:
             error = _error(problem)
     said = {
-        str(item.message): item.category
+        in_r(message_of(item.message)): item.category
         for item in caught
         if not issubclass(item.category, _SILENT)
     }
@@ -96,7 +98,7 @@ def _done(request: dict[str, Any]) -> Any:
 
 def _error(problem: Exception) -> dict[str, Any]:
     ours = isinstance(problem, PyexprError)
-    text = str(problem) or type(problem).__name__
+    text = in_r(message_of(problem)) or type(problem).__name__
     return {
         "classes": _classes(type(problem)),
         "message": text if ours else f"{type(problem).__name__}: {text}",

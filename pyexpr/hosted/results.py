@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyexpr.base.errors import DataError, PyexprError, SavedResultError
 from pyexpr.base.results import Result, jsonable
 from pyexpr.base.saved import pack
+from pyexpr.hosted.voice import in_r
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +59,7 @@ def described(result: Result) -> dict[str, Any]:
         "key": keep(result),
         "saved": _saved(result),
         "heading": result.heading(),
-        "notes": list(result.notes()),
+        "notes": [in_r(note) for note in result.notes()],
         "tables": {key: _narrow(table) for key, table in _tables(result, name).items()},
         "provenance": jsonable(result.provenance()),
     }

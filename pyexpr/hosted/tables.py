@@ -29,6 +29,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import ColumnError
+from pyexpr.base.messages import Message
+from pyexpr.hosted.voice import in_r
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -253,7 +255,7 @@ def _objects(name: str, column: pd.Series[Any]) -> dict[str, Any]:
         return _text(column)
     absent = column.isna().to_numpy(bool)
     kinds = set(map(type, column[~absent]))
-    if kinds == {str}:
+    if kinds and kinds <= {str, Message}:
         return _text(column)
     if not kinds:
         values = np.full(len(column), _NA_INTEGER, dtype=np.int32)
@@ -274,6 +276,7 @@ def _text(column: pd.Series[Any]) -> dict[str, Any]:
     codes, distinct = pd.factorize(column)
     return {
         "type": "character",
-        "levels": [str(value) for value in distinct],
+        # What messages say in the words of R; text of anyone else as it is.
+        "levels": [in_r(value) for value in distinct],
         "codes": codes.astype(np.int32).tobytes(),
     }

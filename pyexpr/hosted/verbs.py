@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import say
 from pyexpr.base.results import Result, jsonable
 from pyexpr.base.saved import unpack
 from pyexpr.hosted.callback import RFunction
 from pyexpr.hosted.results import described, keep, kept
+from pyexpr.hosted.voice import in_r
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +76,8 @@ def do_cfa(data: Any, model: Any, **options: Any) -> dict[str, Any]:
     from pyexpr.measurement.factor.cfa import cfa
 
     fit = cfa(data, model, **options)
-    return described(fit) | {"messages": list(fit.messages)} | _as_lavaan_has_it(fit)
+    messages = [in_r(text) for text in fit.messages]
+    return described(fit) | {"messages": messages} | _as_lavaan_has_it(fit)
 
 
 def _as_lavaan_has_it(fit: CFAResult) -> dict[str, Any]:
@@ -82,7 +85,8 @@ def _as_lavaan_has_it(fit: CFAResult) -> dict[str, Any]:
     from pyexpr.measurement.factor.moments import free_parameters, group_moments
 
     names, estimates = free_parameters(fit.output)
-    groups = [asdict(group_moments(fit, code)) for code in range(len(fit.labels))]
+    found = [group_moments(fit, code) for code in range(len(fit.labels))]
+    groups = [asdict(group) | {"reason": in_r(group.reason)} for group in found]
     return {
         "free": {"names": names, "estimate": estimates, "vcov": fit.output.vcov},
         "indicators": list(fit.model.indicators),
@@ -142,7 +146,7 @@ def do_read_openface(path: str, **options: Any) -> dict[str, Any]:
     return {
         "frames": pd.DataFrame(columns),
         "heading": found.heading(),
-        "notes": list(found.notes()),
+        "notes": [in_r(note) for note in found.notes()],
         "log": jsonable(found.provenance()),
         "groups": found.tidy(),
     }
@@ -295,7 +299,9 @@ def do_replicates(key: int, context: str | None = None) -> dict[str, Any]:
 def do_method(key: int, name: str, **options: Any) -> Any:
     """Call a method of a kept result."""
     if name not in _METHODS:
-        raise DataError(f"R may ask a result for {listed(_METHODS)}, not {name!r}")
+        raise DataError(
+            say("R may ask a result for {names}, not {name!r}", names=listed(_METHODS), name=name)
+        )
     found = getattr(kept(key), name)(**options)
     return described(found) if isinstance(found, Result) else found
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pyexpr.base.errors import DataError, kind_of
+from pyexpr.base.errors import DataError
+from pyexpr.base.messages import kind_of, say
 
 
 def checked_names(names: Any, *, argument: str, hint: str = "") -> tuple[str, ...]:
@@ -18,11 +19,23 @@ def checked_names(names: Any, *, argument: str, hint: str = "") -> tuple[str, ..
         return (str(names),)
     # The order of a set is another in every run, and so would be that of the result.
     if isinstance(names, (set, frozenset)) or not np.iterable(names):
-        raise DataError(f"{argument} must be a name or a list of names, not {kind_of(names)}{hint}")
+        raise DataError(
+            say(
+                "{argument} must be a name or a list of names, not {kind}{hint}",
+                argument=argument,
+                kind=kind_of(names),
+                hint=hint,
+            )
+        )
     items = tuple(names)
     for item in items:
         if not isinstance(item, str):
             raise DataError(
-                f"{argument} must list names (text), but has {kind_of(item)} among them{hint}"
+                say(
+                    "{argument} must list names (text), but has {kind} among them{hint}",
+                    argument=argument,
+                    kind=kind_of(item),
+                    hint=hint,
+                )
             )
     return tuple(str(item) for item in items)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, FewSubjectsWarning, warn_user
+from pyexpr.base.messages import say
 from pyexpr.base.tables import check_flat_columns, column_or_array, label_codes
 
 if TYPE_CHECKING:
@@ -38,9 +39,12 @@ def read_clusters(
             plain = re.sub(r"[\W_]", "", str(column)).casefold()
             if plain in _SUBJECT_NAMES and frame[column].duplicated().any():
                 raise DataError(
-                    f"cluster= is None, which takes every row for independent, but column "
-                    f"{str(column)!r} repeats; rows of one subject are not independent: "
-                    f"use cluster={str(column)!r}"
+                    say(
+                        "{cluster=} is {value None}, which takes every row for "
+                        "independent, but column {column!r} repeats; rows of one subject "
+                        "are not independent: use {cluster=@column}",
+                        column=str(column),
+                    )
                 )
         n = len(frame)
         return "each row", np.arange(n), list(range(n))

@@ -16,6 +16,7 @@ from pyexpr.base.errors import (
     listed,
     near_names,
 )
+from pyexpr.base.messages import say
 from pyexpr.base.tables import (
     as_frame,
     called,
@@ -116,8 +117,11 @@ def ordered_categories(frame: pd.DataFrame, spec: MeasurementModel, ordered: Any
         for name in names:
             if name not in spec.indicators:
                 raise DataError(
-                    f"ordered= names {name!r}, which is no indicator; "
-                    f"{near_names(name, spec.indicators)}"
+                    say(
+                        "{ordered=} names {name!r}, which is no indicator; {hint}",
+                        name=name,
+                        hint=near_names(name, spec.indicators),
+                    )
                 )
         names |= {name for name in spec.indicators if _is_ordered(named, name)}
     found: Categories = {}
@@ -132,8 +136,13 @@ def ordered_categories(frame: pd.DataFrame, spec: MeasurementModel, ordered: Any
             found[name] = tuple(np.unique(values[~np.isnan(values)]).tolist())
         if len(found[name]) > _MOST_CATEGORIES:
             raise DataError(
-                f"indicator {name!r} has {len(found[name])} distinct values, which are no ordered "
-                f"categories (at most {_MOST_CATEGORIES}); leave it out of ordered="
+                say(
+                    "indicator {name!r} has {n} distinct values, which are no ordered "
+                    "categories (at most {most_categories}); leave it out of {ordered=}",
+                    name=name,
+                    n=len(found[name]),
+                    most_categories=_MOST_CATEGORIES,
+                )
             )
     return found
 
@@ -166,8 +175,14 @@ def _codes(frame: pd.DataFrame, name: str, categories: tuple[Any, ...]) -> NDArr
         code = place.get(values[row])
         if code is None:
             raise DataError(
-                f"row {row + 1} of indicator {name!r} holds {values[row]!r}, which none of the "
-                f"rows that were fitted does: they hold {listed(categories)}"
+                say(
+                    "row {row} of indicator {name!r} holds {values!r}, which none of the "
+                    "rows that were fitted does: they hold {names}",
+                    row=row + 1,
+                    name=name,
+                    values=values[row],
+                    names=listed(categories),
+                )
             )
         codes[row] = code
     return codes
@@ -218,6 +233,10 @@ def refuse_names_of_results(names: list[str], taken: frozenset[str], *, argument
     for name in names:
         if name in taken:
             raise DataError(
-                f"{argument}= names the column {name!r}, and the tables of results have a column "
-                "of that name themselves; rename it"
+                say(
+                    "{@argument=} names the column {name!r}, and the tables of results "
+                    "have a column of that name themselves; rename it",
+                    argument=argument,
+                    name=name,
+                )
             )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import say
 from pyexpr.measurement.specification import LABEL, NUMBER, MeasurementModel, Term
 
 _TOKEN = re.compile(
@@ -23,8 +24,8 @@ _OTHERS = (
     (r"==", "is a constraint (==)", "give both parameters one label instead"),
     (r"<~", "has a formative construct (<~)", "only =~, ~~ and ~ 1 are understood"),
     (r"[<>]", "is an inequality", "leave it out; an inadmissible solution is said"),
-    (r"\|", "has thresholds (|)", "name the ordered indicators with ordered= instead"),
-    (r"^\s*(level|group|class)\s*:", "begins a block", "use context= or cluster= instead"),
+    (r"\|", "has thresholds (|)", say("name the ordered indicators with {ordered=} instead")),
+    (r"^\s*(level|group|class)\s*:", "begins a block", say("use {context=} or {cluster=} instead")),
     (r":|%", "is not understood", "only =~, ~~ and ~ 1 are"),
 )
 _CALLS = {
@@ -66,8 +67,13 @@ def parse_model(model: Any) -> MeasurementModel:
         parsed = MeasurementModel(tuple(_from_mapping(model)))
     else:
         raise DataError(
-            "model must be a dictionary of factors, such as {'expressiveness': ['response', "
-            f"'emotion', 'motion']}}, or lavaan syntax, not {type(model).__name__}"
+            say(
+                "model must be a dictionary of factors, such as {{'expressiveness': ['response', "
+                "'emotion', 'motion']}}, or lavaan syntax, not {kind}",
+                r="model must be a list of factors, such as list(expressiveness = c('response', "
+                "'emotion', 'motion')), or lavaan syntax, not {kind}",
+                kind=type(model).__name__,
+            )
         )
     _check(parsed)
     return parsed
@@ -78,8 +84,12 @@ def _from_mapping(model: Mapping[Any, Any]) -> list[Term]:
     for factor, columns in model.items():
         if isinstance(columns, str) or not hasattr(columns, "__iter__"):
             raise DataError(
-                f"the indicators of factor {str(factor)!r} must be a list of column names, "
-                f"not {columns!r}"
+                say(
+                    "the indicators of factor {factor!r} must be a list of column names, "
+                    "not {columns!r}",
+                    factor=str(factor),
+                    columns=columns,
+                )
             )
         terms += [Term(str(factor), "=~", str(column)) for column in columns]
     return terms
@@ -161,7 +171,14 @@ def _tokens(statement: str) -> list[tuple[str, str]]:
     bare = re.sub(r"`[^`]*`|\"[^\"]*\"|'[^']*'", "", statement)
     for pattern, what, instead in _OTHERS:
         if re.search(pattern, bare):
-            raise DataError(f"the model statement {statement!r} {what}: {instead}")
+            raise DataError(
+                say(
+                    "the model statement {statement:label} {what}: {instead}",
+                    statement=statement,
+                    what=what,
+                    instead=instead,
+                )
+            )
     tokens: list[tuple[str, str]] = []
     at = 0
     while at < len(statement):

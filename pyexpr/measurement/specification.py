@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import say
 
 _PLAIN_NAME = re.compile(r"[^\W\d_][\w.]*")
 # What may stand before "*": R sees a number, NA, or a label of ours in place of the user's.
@@ -196,8 +197,12 @@ class MeasurementModel:
         for term in self.terms:
             if term.op == "=~" and (term.is_fixed or term.label):
                 raise DataError(
-                    f"equal_loadings= holds all loadings of a factor equal, but the model says "
-                    f"something of that of {term.rhs!r} itself; leave one of the two out"
+                    say(
+                        "{equal_loadings=} holds all loadings of a factor equal, but the "
+                        "model says something of that of {rhs!r} itself; leave one of "
+                        "the two out",
+                        rhs=term.rhs,
+                    )
                 )
         return MeasurementModel(
             tuple(replace(t, label=EQUAL) if t.op == "=~" else t for t in self.terms)

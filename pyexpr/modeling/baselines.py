@@ -10,6 +10,7 @@ import numpy as np
 
 from pyexpr.base.checks import is_number
 from pyexpr.base.errors import ColumnError, DataError, counted, listed, near_names
+from pyexpr.base.messages import Template, message_column, say
 from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, label_codes, numeric_column, require_columns
 from pyexpr.core import streams
@@ -72,7 +73,12 @@ def uniform_baseline(
     """
     if not (is_number(low) and is_number(high) and low < high):
         raise DataError(
-            f"low= and high= must be finite numbers, low below high, not {low!r} and {high!r}"
+            say(
+                "{low=} and {high=} must be finite numbers, low below high, not "
+                "{given!r} and {given_2!r}",
+                given=low,
+                given_2=high,
+            )
         )
     draws = _draws(table, keys, seed, _UNIFORM_BLOCK)
     return (low + (high - low) * draws).rename("uniform")
@@ -110,7 +116,12 @@ def normal_baseline(
 
     if not (is_number(mean) and is_number(sd) and sd > 0):
         raise DataError(
-            f"mean= and sd= must be finite numbers, sd above 0, not {mean!r} and {sd!r}"
+            say(
+                "{mean=} and {sd=} must be finite numbers, sd above 0, not {given!r} and "
+                "{given_2!r}",
+                given=mean,
+                given_2=sd,
+            )
         )
     draws = _draws(table, keys, seed, _NORMAL_BLOCK)
     return (mean + sd * draws.map(ndtri).astype(np.float64)).rename("normal")
@@ -147,6 +158,23 @@ def _row_codes(frame: pd.DataFrame, keys: Sequence[str], *, what: str) -> NDArra
 
 def _named(row: pd.Series[Any], keys: Sequence[str]) -> str:
     return ", ".join(f"{key}={str(row[key])!r}" for key in keys)
+
+
+_NOTE_CRITERION = Template(
+    "human_criterion",
+    "the criterion is the mean of the other raters, not the label of the models",
+)()
+_NOTE_INCOMPLETE = Template(
+    "incomplete_pairs",
+    "{pairs} an answer and {verb} left out",
+)
+_NOTE_SHORT = Template(
+    "short_clips",
+    "{short:count clip, lacks, lack} the value of some {human}; see {column reason}",
+    report="{short:count clip, lacks, lack} the value of some {human}",
+)
+_ONE_RATER = Template("only_one_rater", "only one rater")()
+_FEW_RATERS = Template("only_some_raters", "only {there} of {raters} raters")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -210,21 +238,14 @@ class HumanBaseline(Result):
 
     def notes(self) -> tuple[str, ...]:
         """Return that the criterion is not the models', and what was left out."""
-        found = [
-            "the criterion is the mean of the other raters, not the label of the models",
-        ]
+        found: list[str] = [_NOTE_CRITERION]
         if self.n_incomplete:
-            found.append(
-                f"{counted(self.n_incomplete, '(clip, rater) pair', 'lacks', 'lack')} an answer "
-                "and "
-                f"{'is' if self.n_incomplete == 1 else 'are'} left out"
-            )
+            verb = "is" if self.n_incomplete == 1 else "are"
+            pairs = counted(self.n_incomplete, "(clip, rater) pair", "lacks", "lack")
+            found.append(_NOTE_INCOMPLETE(pairs=pairs, verb=verb))
         short = int((self.table["reason"] != "").sum())
         if short:
-            found.append(
-                f"{counted(short, 'clip', 'lacks', 'lack')} the value of some {self.human}; see "
-                "reason"
-            )
+            found.append(_NOTE_SHORT(short=short, human=self.human))
         return tuple(found)
 
 
@@ -298,7 +319,7 @@ def human_baseline(
     [-1.0, 1.0]
     """
     if human not in ("slot", "person"):
-        raise DataError(f"human= must be 'slot' or 'person', not {human!r}")
+        raise DataError(say("{human=} must be 'slot' or 'person', not {given!r}", given=human))
     frame = as_frame(ratings, what="the ratings")
     weights = _checked_loadings(loadings)
     pairs, n_incomplete = _weighted_sums(frame, weights, tuple(keys), rater, question, score)
@@ -325,19 +346,26 @@ def human_baseline(
 
 def _checked_loadings(loadings: Any) -> dict[str, float]:
     if not isinstance(loadings, Mapping):
-        frame = as_frame(loadings, what="loadings=")
-        require_columns(frame, ["indicator", "loading"], what="loadings=")
+        frame = as_frame(loadings, what=say("{loadings=}"))
+        require_columns(frame, ["indicator", "loading"], what=say("{loadings=}"))
         doubled = frame["indicator"][frame["indicator"].duplicated()]
         if len(doubled):
             raise DataError(
-                f"loadings= has more than one loading of {listed(doubled.unique())}; "
-                "give those of one group"
+                say(
+                    "{loadings=} has more than one loading of {names}; give those of one group",
+                    names=listed(doubled.unique()),
+                )
             )
         loadings = dict(zip(frame["indicator"], frame["loading"], strict=True))
     weights = {str(name): float(value) for name, value in loadings.items()}
     bad = [name for name, value in weights.items() if not np.isfinite(value)]
     if bad or not weights:
-        raise DataError(f"loadings= must be finite numbers, one per question; wrong: {listed(bad)}")
+        raise DataError(
+            say(
+                "{loadings=} must be finite numbers, one per question; wrong: {names}",
+                names=listed(bad),
+            )
+        )
     return weights
 
 
@@ -362,7 +390,7 @@ def _weighted_sums(
             raise ColumnError(f"no rating answers question {name!r}; {near_names(name, asked)}")
     extra = [name for name in asked if name not in weights]
     if extra:
-        raise DataError(f"loadings= has no loading for question {listed(extra)}")
+        raise DataError(say("{loadings=} has no loading for question {names}", names=listed(extra)))
     doubled = answers.duplicated(names)
     if doubled.any():
         first = answers[doubled].iloc[0]
@@ -392,10 +420,13 @@ def _name_raters(
         short = pairs[per_clip < len(labels)].iloc[0]
         n_short = len(pairs.loc[per_clip < len(labels), list(keys)].drop_duplicates())
         raise DataError(
-            f"human='person' needs all {len(labels)} raters on every clip, but "
-            f"{counted(n_short, 'clip', 'lacks', 'lack')} some; the first is "
-            f"{_named(short, keys)}; "
-            "use human='slot'"
+            say(
+                "{human='person'} needs all {n} raters on every clip, but {many} some; "
+                "the first is {text}; use {human='slot'}",
+                n=len(labels),
+                many=counted(n_short, "clip", "lacks", "lack"),
+                text=_named(short, keys),
+            )
         )
     if most < 2:
         raise DataError("no clip has two raters, so nobody can be compared with the others")
@@ -438,12 +469,14 @@ def _leave_one_out(
         columns[f"human_{number}"] = np.where(usable, array[:, j], np.nan)
         columns[f"human_{number}_criterion"] = criterion
     columns["n_raters"] = count
-    columns["reason"] = [
+    columns["reason"] = message_column(
         ""
         if n == len(numbers)
-        else ("only one rater" if n == 1 else f"only {n} of {len(numbers)} raters")
-        for n in count
-    ]
+        else _ONE_RATER
+        if n == 1
+        else _FEW_RATERS(there=n, raters=len(numbers))
+        for n in count.tolist()
+    )
     table = pd.concat([clips, pd.DataFrame(columns)], axis=1)
     values = tuple(f"human_{number}" for number in numbers)
     return table, values, tuple(f"{name}_criterion" for name in values)

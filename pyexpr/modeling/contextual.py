@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed, near_names
 from pyexpr.base.foreign import as_column, as_pandas, as_values, single_column
+from pyexpr.base.messages import message_of, say
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import label_codes
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
@@ -144,7 +145,13 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 try:
                     self.estimators_[label] = _fitted(template, mine, tune, pooled=False)
                 except ValueError as error:
-                    raise DataError(f"context {str(label)!r}: {error}") from error
+                    raise DataError(
+                        say(
+                            "context {label:label}: {error}",
+                            label=str(label),
+                            error=message_of(error),
+                        )
+                    ) from error
         self.pooled_ = _fitted(template, rows, held_out, pooled=True)
         return self
 
@@ -175,7 +182,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         X = self._table(X, reset=False)
         features, values = self._divide(X, context, what="X", required=not pooled)
         if values is not None and not pooled and not self.estimators_:
-            raise DataError("fit was given no contexts: leave context= out, or fit with it")
+            raise DataError(say("fit was given no contexts: leave {context=} out, or fit with it"))
         if pooled or values is None:
             return np.asarray(self.pooled_.predict(features), dtype=np.float64)
         codes, labels = label_codes(values, name=self._name, what="X")
@@ -234,8 +241,11 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         inner = [name for name in params if name.startswith("estimator__")]
         if inner and params.get("estimator", self.estimator) is None:
             raise DataError(
-                f"{inner[0]} cannot be set while estimator= is None; give the estimator: "
-                "ContextualRegressor(ElasticNetRegressor(), context=...)"
+                say(
+                    "{inner} cannot be set while {estimator=} is {value None}; give the "
+                    "estimator: ContextualRegressor(ElasticNetRegressor(), {context=}...)",
+                    inner=inner[0],
+                )
             )
         super().set_params(**params)
         return self
@@ -270,30 +280,48 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if self.context is None:
             fitted_with = bool(getattr(self, "estimators_", None))
             if context is None and required and fitted_with:
-                raise DataError(f"the contexts of {what} are missing: give context=values")
-            context = as_column(context, argument="context=")
+                raise DataError(
+                    say("the contexts of {what} are missing: give {call context=values}", what=what)
+                )
+            context = as_column(context, argument=say("{context=}"))
             values = None if context is None else _labels(context)
             if values is not None and values.shape != (X.shape[0],):
                 raise DataError(
-                    f"context= must have one value per row of {what}: {X.shape[0]} rows, "
-                    f"but its shape is {values.shape}"
+                    say(
+                        "{context=} must have one value per row of {what}: {shape} rows, "
+                        "but its shape is {shape_2}",
+                        what=what,
+                        shape=X.shape[0],
+                        shape_2=values.shape,
+                    )
                 )
             return X, values
         if context is not None:
             raise DataError(
-                f"context= was given as values, and as the column {self.context!r} of {what}; "
-                "use one of them"
+                say(
+                    "{context=} was given as values, and as the column {given!r} of "
+                    "{what}; use one of them",
+                    given=self.context,
+                    what=what,
+                )
             )
         if isinstance(self.context, bool) or not isinstance(self.context, (str, int, np.integer)):
             raise DataError(
-                f"context= must be the name or position of a column, not {self.context!r}; values "
-                "go to fit and predict"
+                say(
+                    "{context=} must be the name or position of a column, not {given!r}; "
+                    "values go to fit and predict",
+                    given=self.context,
+                )
             )
         if isinstance(self.context, str):
             if not hasattr(X, "columns"):
                 raise ColumnError(
-                    f"{what} has no column names, so context={self.context!r} cannot be found; "
-                    "give its position, or context=values in fit and predict"
+                    say(
+                        "{what} has no column names, so {context=@given} cannot be "
+                        "found; give its position, or context=values in fit and predict",
+                        what=what,
+                        given=self.context,
+                    )
                 )
             if self.context not in X.columns:
                 raise ColumnError(
@@ -302,7 +330,14 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             return X.drop(columns=self.context), X[self.context]
         n_columns = X.shape[1]
         if not -n_columns <= self.context < n_columns:
-            raise ColumnError(f"{what} has {n_columns} columns, but context={self.context}")
+            raise ColumnError(
+                say(
+                    "{what} has {n_columns} columns, but {context=}",
+                    what=what,
+                    n_columns=n_columns,
+                    context=self.context,
+                )
+            )
         position = self.context % n_columns
         others = [j for j in range(n_columns) if j != position]
         values = X.iloc[:, position] if hasattr(X, "iloc") else X[:, position]
@@ -311,11 +346,11 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def _rows(
         self, X: Any, y: Any, context: Any, y_pooled: Any, groups: Any, *, what: str
     ) -> _Rows:
-        y, y_pooled = as_values(y, argument="y"), as_values(y_pooled, argument="y_pooled=")
-        groups = None if groups is None else single_column(groups, argument="groups=")
+        y, y_pooled = as_values(y, argument="y"), as_values(y_pooled, argument=say("{y_pooled=}"))
+        groups = None if groups is None else single_column(groups, argument=say("{groups=}"))
         features, values = self._divide(X, context, what=what, required=False)
         if y_pooled is not None and values is None:
-            raise DataError("y_pooled= without contexts: give the pooled model's label as y")
+            raise DataError(say("{y_pooled=} without contexts: give the pooled model's label as y"))
         n = X.shape[0]
         for name, column in (("y", y), ("y_pooled", y_pooled), ("groups", groups)):
             if values is not None and column is not None and len(column) != n:
@@ -327,8 +362,11 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             unknown = set(validation) - {"X", "y", "context", "y_pooled"}
             if unknown or not {"X", "y"} <= set(validation):
                 raise DataError(
-                    "validation= as a mapping must have 'X' and 'y', and may have 'context' and "
-                    f"'y_pooled'; it has {listed(validation)}"
+                    say(
+                        "{validation=} as a mapping must have 'X' and 'y', and may have "
+                        "'context' and 'y_pooled'; it has {names}",
+                        names=listed(validation),
+                    )
                 )
             given = {"context": None, "y_pooled": None, **validation}
         else:
@@ -336,8 +374,10 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             given = {"X": X, "y": y, "context": None, "y_pooled": None}
         if (rows.y_pooled is None) != (given["y_pooled"] is None):
             raise DataError(
-                "fit and validation= must both have y_pooled, or neither: "
-                "validation={'X': ..., 'y': ..., 'y_pooled': ...}"
+                say(
+                    "fit and {validation=} must both have y_pooled, or neither: "
+                    "{validation=}{{'X': ..., 'y': ..., 'y_pooled': ...}}"
+                )
             )
         held_out = self._rows(
             self._table(given["X"], reset=False),
@@ -349,8 +389,10 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         )
         if (held_out.context is None) != (rows.context is None):
             raise DataError(
-                "fit and validation= must both have contexts, or neither: "
-                "validation={'X': ..., 'y': ..., 'context': ...}"
+                say(
+                    "fit and {validation=} must both have contexts, or neither: "
+                    "{validation=}{{'X': ..., 'y': ..., 'context': ...}}"
+                )
             )
         return held_out
 
@@ -406,8 +448,12 @@ def _refuse_unusable(template: Any, **given: Any) -> None:
         passes = name in taken or (name == "groups" and isinstance(template, BaseSearchCV))
         if value is not None and not passes:
             raise DataError(
-                f"{type(template).__name__}.fit takes no {name}=; leave it out, or use an "
-                "estimator that does (ElasticNetRegressor, or GridSearchCV for groups)"
+                say(
+                    "{kind}.fit takes no {@name=}; leave it out, or use an estimator "
+                    "that does (ElasticNetRegressor, or GridSearchCV for groups)",
+                    kind=type(template).__name__,
+                    name=name,
+                )
             )
 
 
@@ -425,12 +471,16 @@ def _refuse_small_contexts(
     tuned = label_codes(held_out.context, name="context", what="validation")[1]
     missing = [label for label in labels if label not in tuned]
     if missing:
-        raise DataError(f"validation= has no rows of context {listed(missing)}")
+        raise DataError(say("{validation=} has no rows of context {names}", names=listed(missing)))
     unseen = [label for label in tuned if label not in labels]
     if unseen:
         raise DataError(
-            f"validation= has rows of context {listed(unseen)}, which has no rows in X; "
-            f"X has {listed(labels)}"
+            say(
+                "{validation=} has rows of context {names}, which has no rows in "
+                "{argument X}; {argument X} has {names_2}",
+                names=listed(unseen),
+                names_2=listed(labels),
+            )
         )
 
 

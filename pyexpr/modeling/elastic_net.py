@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.foreign import as_values, single_column
+from pyexpr.base.messages import say
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import label_codes, refuse_categories
 from pyexpr.inference.coefficients.penalised import ALPHAS, L1_RATIOS, TIE
@@ -164,7 +165,7 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
         ratios = _checked_grid(self.l1_ratio, "l1_ratio", high=1.0)
         held_out = None
         if validation is not None:
-            given = (as_values(part, argument="validation=") for part in validation)
+            given = (as_values(part, argument=say("{validation=}")) for part in validation)
             held_out = validate_data(self, *given, y_numeric=True, dtype=np.float64, reset=False)
 
         scaled = _Scaled(features, label)
@@ -212,19 +213,26 @@ class ElasticNetRegressor(RegressorMixin, BaseEstimator):
         """Return the RMSE of each pair over all rows, each predicted from other subjects."""
         folds = whole_number(self.n_folds, argument="n_folds", least=2)
         subjects = (
-            np.arange(len(y)) if groups is None else single_column(groups, argument="groups=")
+            np.arange(len(y))
+            if groups is None
+            else single_column(groups, argument=say("{groups=}"))
         )
         if np.shape(subjects) != y.shape:
             raise DataError(
-                f"groups= must have one subject per row: {len(y)} rows, "
-                f"{np.size(subjects)} subjects"
+                say(
+                    "{groups=} must have one subject per row: {n} rows, {text} subjects",
+                    n=len(y),
+                    text=np.size(subjects),
+                )
             )
         codes, labels = label_codes(subjects, name="groups", what="the subjects")
         n_subjects = len(labels)
         if n_subjects < 2:
             raise DataError(
-                "tuning needs rows of at least 2 subjects, but there is 1; "
-                "give validation=, or one alpha and one l1_ratio"
+                say(
+                    "tuning needs rows of at least 2 subjects, but there is 1; give "
+                    "{validation=}, or one alpha and one l1_ratio"
+                )
             )
         n_folds = min(folds, n_subjects)
         # By the codes: they are in the order of the labels.
@@ -304,9 +312,15 @@ class _Scaled:
         worst = int(np.argmax(gaps))
         if gaps[worst] > LARGEST_GAP * (self.y @ self.y) / n:
             raise DataError(
-                f"the elastic net did not converge at alpha={alphas[worst]:g}, "
-                f"l1_ratio={ratio:g} (duality gap {gaps[worst]:.3g} after {MAX_ITERATIONS} "
-                "passes); look for nearly collinear features, or use a larger alpha"
+                say(
+                    "the elastic net did not converge at {alpha=}, {l1_ratio=} (duality "
+                    "gap {gaps:.3g} after {max_iterations} passes); look for nearly "
+                    "collinear features, or use a larger alpha",
+                    alpha=alphas[worst],
+                    l1_ratio=ratio,
+                    gaps=gaps[worst],
+                    max_iterations=MAX_ITERATIONS,
+                )
             )
         solution: NDArray[np.float64] = weights.T
         return solution
@@ -335,13 +349,19 @@ def _checked_grid(values: Any, name: str, *, high: float) -> list[float]:
     try:
         grid = np.unique(np.atleast_1d(np.asarray(values, dtype=np.float64)))
     except (TypeError, ValueError):
-        raise DataError(f"{name}= must be a number or several, not {values!r}") from None
+        raise DataError(
+            say("{@name=} must be a number or several, not {values!r}", name=name, values=values)
+        ) from None
     if grid.ndim != 1 or grid.size == 0 or not np.isfinite(grid).all():
-        raise DataError(f"{name}= must be a number or several, not {values!r}")
+        raise DataError(
+            say("{@name=} must be a number or several, not {values!r}", name=name, values=values)
+        )
     if grid[0] < 0 or grid[-1] > high:
         limits = "at least 0" if math.isinf(high) else f"between 0 and {high:g}"
         wrong = grid[0] if grid[0] < 0 else grid[-1]
-        raise DataError(f"{name}= must be {limits}, not {wrong:g}")
+        raise DataError(
+            say("{@name=} must be {limits}, not {wrong:g}", name=name, limits=limits, wrong=wrong)
+        )
     return [float(value) for value in grid]
 
 

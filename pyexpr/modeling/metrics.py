@@ -9,6 +9,7 @@ import numpy as np
 
 from pyexpr.base.checks import is_number
 from pyexpr.base.errors import DataError, near_names
+from pyexpr.base.messages import say
 from pyexpr.base.tables import float_values
 
 if TYPE_CHECKING:
@@ -79,7 +80,9 @@ def nrmse(truth: ArrayLike, prediction: ArrayLike, *, score_range: float) -> flo
     0.25
     """
     if not (is_number(score_range) and score_range > 0):
-        raise DataError(f"score_range= must be a positive finite number, not {score_range!r}")
+        raise DataError(
+            say("{score_range=} must be a positive finite number, not {given!r}", given=score_range)
+        )
     return rmse(truth, prediction) / score_range
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.errors import DataError, StudyError, counted, listed
 from pyexpr.base.foreign import single_column
+from pyexpr.base.messages import say
 from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.results import Result
 from pyexpr.base.tables import label_codes
@@ -307,7 +308,12 @@ def subject_folds(
     if len(labels) < n_folds:
         raise DataError(f"{n_folds} folds need as many subjects, but there are {len(labels)}")
     if balance not in (None, "subjects", "rows"):
-        raise DataError(f"balance= must be 'subjects', 'rows' or None, not {balance!r}")
+        raise DataError(
+            say(
+                "{balance=} must be 'subjects', 'rows' or {value None}, not {given!r}",
+                given=balance,
+            )
+        )
     n_rows = np.bincount(codes, minlength=len(labels))
     return folds_of(len(labels), n_folds, seed, n_rows=n_rows, balance=balance)[codes]
 
@@ -316,18 +322,32 @@ def _checked_proportions(proportions: Sequence[float]) -> tuple[float, float, fl
     named = isinstance(proportions, str) or not isinstance(proportions, Sequence | np.ndarray)
     if named or len(proportions) != 3 or not all(map(is_number, proportions)):
         raise DataError(
-            f"proportions= must be three numbers (training, validation, test), not {proportions!r}"
+            say(
+                "{proportions=} must be three numbers (training, validation, test), not {given!r}",
+                given=proportions,
+            )
         )
     train, validation, test = (float(share) for share in proportions)
     if not (train > 0 and validation >= 0 and test > 0):
         raise DataError(
-            "proportions= must be above 0 (that of validation may be 0), "
-            f"not {train:g}, {validation:g}, {test:g}"
+            say(
+                "{proportions=} must be above 0 (that of validation may be 0), not "
+                "{train:g}, {validation:g}, {test:g}",
+                train=train,
+                validation=validation,
+                test=test,
+            )
         )
     if abs(train + validation + test - 1) > 1e-9:
         raise DataError(
-            f"proportions= must sum to 1, but {train:g}, {validation:g}, {test:g} sum to "
-            f"{train + validation + test:g}"
+            say(
+                "{proportions=} must sum to 1, but {train:g}, {validation:g}, {test:g} "
+                "sum to {train_2:g}",
+                train=train,
+                validation=validation,
+                test=test,
+                train_2=train + validation + test,
+            )
         )
     return train, validation, test
 
@@ -362,8 +382,11 @@ def _strata(codes: NDArray[np.int64], n: int, context: ArrayLike | None) -> list
     )
     if len(context_codes) != len(codes):
         raise DataError(
-            f"context= must have one value per row: {len(codes)} subjects, "
-            f"but {len(context_codes)} contexts"
+            say(
+                "{context=} must have one value per row: {n} subjects, but {n_2} contexts",
+                n=len(codes),
+                n_2=len(context_codes),
+            )
         )
     present = np.zeros((n, len(context_labels)), dtype=np.int64)
     present[codes, context_codes] = 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pyexpr.base.checks import is_whole
 from pyexpr.base.errors import DataError, StudyError
 from pyexpr.base.files import writable_folder, write_text
+from pyexpr.base.messages import say
 from pyexpr.base.outputs import check_folder_outputs
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
@@ -249,4 +250,12 @@ def _check(subjects: int, n_boot: int) -> None:
         ("n_boot", n_boot, 1, 10_000_000),
     ):
         if not is_whole(value) or not low <= value <= high:
-            raise DataError(f"{name}= must be a whole number from {low} to {high}, not {value!r}")
+            raise DataError(
+                say(
+                    "{@name=} must be a whole number from {low} to {high}, not {value!r}",
+                    name=name,
+                    low=low,
+                    high=high,
+                    value=value,
+                )
+            )

@@ -13,7 +13,7 @@ import pandas as pd
 from pyexpr.paper import published_numbers
 from pyexpr.report.html.page import Section, bullets, copyable, page, paragraph
 from pyexpr.report.markup import element
-from pyexpr.report.tables.display import DisplayTable
+from pyexpr.report.tables.display import REMARK, DisplayTable
 from pyexpr.report.tables.html import report_table
 from pyexpr.words.labels import (
     DASH,
@@ -104,7 +104,7 @@ def _one(table: str, rows: pd.DataFrame) -> DisplayTable:
         notes=(
             *([_RECOMPUTED[table]] if table in _RECOMPUTED else []),
             *([_SIMULATED] if has["simulated"] else []),
-            *(f"({letter}) {remark}." for remark, letter in remarks.items()),
+            *(REMARK(letter=letter, remark=remark) for remark, letter in remarks.items()),
         ),
         text_columns=text,
     )

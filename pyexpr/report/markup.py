@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from html import escape, unescape
 from xml.etree import ElementTree
 
+from pyexpr.base.messages import say
 from pyexpr.report.columns import symbols
 
 _VOID = frozenset({"meta", "br", "hr", "col", "img", "link"})
@@ -94,7 +95,7 @@ def inline_svg(text: str, prefix: str) -> tuple[Markup, str]:
     except ElementTree.ParseError as error:
         raise ValueError(f"not an SVG: {error}") from None
     if root.tag != f"{{{_SVG}}}svg":
-        raise ValueError(f"not an SVG: its first element is {root.tag!r}")
+        raise ValueError(say("not an SVG: its first element is {tag!r}", tag=root.tag))
     _clean(root, prefix)
     found = root.find(f"{{{_SVG}}}desc")
     description = "" if found is None else found.text or ""

@@ -14,6 +14,7 @@ import numpy as np
 
 from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import say
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
 from pyexpr.resampling.intervals.jackknife import Knife, jackknife_influence, knife_of
 from pyexpr.resampling.intervals.jackknife_t import jackknife_t
@@ -68,7 +69,13 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 def check_rule(rule: str) -> None:
     """Raise `DataError` if there is no such rule."""
     if not isinstance(rule, str) or rule not in ADJUSTMENTS:
-        raise DataError(f"adjust= must be one of {listed(ADJUSTMENTS)}, not {rule!r}")
+        raise DataError(
+            say(
+                "{adjust=} must be one of {names}, not {rule!r}",
+                names=listed(ADJUSTMENTS),
+                rule=rule,
+            )
+        )
 
 
 def together(

@@ -13,6 +13,7 @@ import numpy as np
 
 from pyexpr.base.checks import further_replicates
 from pyexpr.base.errors import DataError, Interrupted, PyexprWarning, SavedResultError, warn_user
+from pyexpr.base.messages import message_column
 from pyexpr.base.progress import pieces
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
@@ -185,7 +186,7 @@ class ReplicatedResult(Result):
             "n": n,
             "n_clusters": n_clusters,
             "n_undefined": found.n_undefined,
-            "reason": found.reason,
+            "reason": message_column(found.reason),
         }
         if found.adjustment is not None:
             columns |= {"p_adjusted": found.p_adjusted, "adjustment": found.adjustment}

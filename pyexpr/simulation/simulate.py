@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pyexpr.base.checks import is_whole
 from pyexpr.base.errors import DataError, StudyError, listed
 from pyexpr.base.files import OutputError, sha256, whole_file, writable_folder, write_text
+from pyexpr.base.messages import say
 from pyexpr.base.outputs import check_folder_outputs
 from pyexpr.base.processes import in_processes
 from pyexpr.base.progress import progress as progress_bar
@@ -235,15 +236,26 @@ def simulate_study(
 
 def _whole(value: int, name: str, most: int) -> int:
     if not is_whole(value):
-        raise DataError(f"{name}= must be a whole number, not {value!r}")
+        raise DataError(
+            say("{@name=} must be a whole number, not {value!r}", name=name, value=value)
+        )
     if not 1 <= value <= most:
-        raise DataError(f"{name}= must be between 1 and {most}, not {value}")
+        raise DataError(
+            say(
+                "{@name=} must be between 1 and {most}, not {value}",
+                name=name,
+                most=most,
+                value=value,
+            )
+        )
     return int(value)
 
 
 def _checked_size(size: int) -> int:
     if _whole(size, "video_size", 1024) < 16 or size % 2:
-        raise DataError(f"video_size= must be even and between 16 and 1024, not {size}")
+        raise DataError(
+            say("{video_size=} must be even and between 16 and 1024, not {size}", size=size)
+        )
     return int(size)
 
 
@@ -271,8 +283,12 @@ def _checked_stamp(folder: Path) -> dict[str, Any] | None:
     others = sorted(p.name for p in folder.glob("*") if p.name[0] != ".")
     if others:
         raise StudyError(
-            f"{str(folder)!r} is not empty and not a simulated study (it holds "
-            f"{listed(others, most=3)}); choose a new folder, so that nothing is overwritten"
+            say(
+                "{folder!r} is not empty and not a simulated study (it holds {names}); "
+                "choose a new folder, so that nothing is overwritten",
+                folder=str(folder),
+                names=listed(others, most=3),
+            )
         )
     return None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.contexts import ALL
+from pyexpr.base.messages import Template
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.inputs import CLIP_KEY, Inputs
 from pyexpr.study.model_fits import fit_contextual
@@ -158,6 +159,17 @@ def _fit(
     return {ALL: estimator}
 
 
+_SEES_VIDEO = Template(
+    "sees_video",
+    "It sees {frames:,} frames of the training clips; {missing:,} of them are missing, and black.",
+)
+_SEES_COLUMNS = Template(
+    "sees_columns",
+    "It sees {columns} columns per frame; of {frames:,} frames of the training clips {missing:,} "
+    "are missing or not valid, and count as the mean of their clip.",
+)
+
+
 def _facts(trained: dict[str, Any]) -> dict[str, Any]:
     """Return what a reader must know of the trainings."""
     over_all = trained[ALL]
@@ -175,16 +187,15 @@ def _facts(trained: dict[str, Any]) -> dict[str, Any]:
     seen = getattr(over_all, "video_", {})
     if seen:
         facts["frames of the training clips"] = seen
-        facts["notes"] = [
-            f"It sees {seen['frames']:,} frames of the training clips; {seen['missing']:,} of them "
-            "are missing, and black."
-        ]
+        facts["notes"] = [_SEES_VIDEO(frames=seen["frames"], missing=seen["missing"])]
     names = getattr(over_all, "columns_", [])
     if names:
         facts["columns"] = names
         facts["notes"] = [
-            f"It sees {len(names)} columns per frame; of {missing['frames']:,} frames of the "
-            f"training clips {missing['missing'] + missing['failed']:,} are missing or not valid, "
-            "and count as the mean of their clip."
+            _SEES_COLUMNS(
+                columns=len(names),
+                frames=missing["frames"],
+                missing=missing["missing"] + missing["failed"],
+            )
         ]
     return facts

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pyexpr.base.errors import DataError, PyexprError, StudyError, counted, listed, near_names
+from pyexpr.base.messages import message_of, say
 from pyexpr.behavior.features.features import FEATURES
 from pyexpr.deep.requirements import require, require_installed
 from pyexpr.modeling.fitting.specs import Model, read_models
@@ -103,7 +104,7 @@ def _check_split(config: StudyConfig, inputs: Inputs) -> None:
     try:
         split = split_subjects(subjects, proportions=proportions, seed=config.seed)
     except DataError as error:
-        raise StudyError(f"[split] proportions: {error}") from None
+        raise StudyError(say("[split] proportions: {error}", error=message_of(error))) from None
     for part in ("train", "test"):
         # Nothing can be left out of one subject to see how much hangs on it.
         if len(getattr(split, part)) < 2:
@@ -132,4 +133,6 @@ def check_deep(models: ModelsSection, stored: Callable[[str], Path]) -> None:
         try:
             choose_place(section.device)
         except DataError as error:
-            raise StudyError(f"[models.{name}] device: {error}") from None
+            raise StudyError(
+                say("[models.{name}] device: {error}", name=name, error=message_of(error))
+            ) from None

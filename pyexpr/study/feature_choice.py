@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pyexpr.base.errors import StudyError, listed, near_names
+from pyexpr.base.messages import Template, joined, message_column
 from pyexpr.behavior.features.features import FEATURES
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.features_table import CLIP_KEY, FeaturesTable
@@ -15,22 +16,33 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Why a clip of a recording has no features of the table.
-NOT_IN_TABLE = "not in the table of features"
+NOT_IN_TABLE = Template("not_in_features", "not in the table of features")()
+_UNMEASURED = Template(
+    "recorded_not_in_features",
+    "{n:count clip} of the recordings {verb} not in the table of features",
+)
+_ABSENT = Template("absent_features", "no clip has {names}: left out of the models")
 
 
-def joined(found: StageOutput, measured: FeaturesTable) -> StageOutput:
+def with_table(found: StageOutput, measured: FeaturesTable) -> StageOutput:
     """Join the features of the table to those of the recordings' clips."""
     own = measured.table[[*CLIP_KEY, *measured.features, *measured.covariates]]
     table = found.tables["features"].merge(
         own, on=CLIP_KEY, how="left", validate="one_to_one", indicator=True
     )
     absent = table["_merge"] == "left_only"
-    before = table["reason"].where(table["reason"] == "", table["reason"] + "; ")
-    table["reason"] = table["reason"].mask(absent, before + NOT_IN_TABLE)
+    table["reason"] = message_column(
+        (
+            joined([reason, NOT_IN_TABLE]) if missing else reason
+            for reason, missing in zip(table["reason"], absent, strict=True)
+        ),
+        table.index,
+    )
     bare = table[list(measured.features)].isna().any(axis=1) & ~absent
     notes = list(found.facts["notes"])
     if absent.any():
-        notes.append(f"{int(absent.sum())} clips of the recordings are {NOT_IN_TABLE}")
+        n = int(absent.sum())
+        notes.append(_UNMEASURED(n=n, verb="is" if n == 1 else "are"))
     return StageOutput(
         found.tables | {"features": table.drop(columns="_merge")},
         found.facts
@@ -71,7 +83,7 @@ def chosen(config: StudyConfig, found: StageOutput, computed: tuple[str, ...]) -
     absent = [] if config.features.use is not None else _absent(table, asked)
     notes = list(found.facts["notes"])
     if absent:
-        notes.append(f"no clip has {listed(absent)}: left out of the models")
+        notes.append(_ABSENT(names=listed(absent)))
     return StageOutput(
         found.tables,
         found.facts

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.contents import KnownFile
 from pyexpr.base.errors import StudyError, counted, listed
+from pyexpr.base.messages import Template, message_column, says
 from pyexpr.behavior.schedules import Schedule
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.data_sections import RATING_COLUMNS
 from pyexpr.study.features_table import CLIP_KEY, FeaturesTable, read_features
 from pyexpr.study.ratings_table import read_ratings
 from pyexpr.study.recordings_table import read_recordings, study_schedule
-from pyexpr.words.wording import FEW_CLIPS, NO_FEATURES, NO_RATINGS, NO_RATINGS_OF, NO_RECORDING
+from pyexpr.words.wording import (
+    CLIPS_UNRATED,
+    FEW_CLIPS,
+    NO_FEATURES,
+    NO_RATINGS,
+    NO_RATINGS_OF,
+    NO_RECORDING,
+    RATINGS_OFF_SCALE,
+    RATINGS_UNMEASURED,
+    RATINGS_UNRECORDED,
+    RECORDINGS_UNRATED,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +35,13 @@ if TYPE_CHECKING:
 __all__ = ["CLIP_KEY", "Inputs", "read_inputs"]
 
 _PAIR = ["subject", "context"]
+
+
+_LEFT_OUT = Template("unmatched_pairs", "{many} left out, {reason}: {names}")
+_OFF_SCALE = Template(
+    "ratings_off_scale", "{n:count rating, was, were} left out: not on the scale", report=""
+)
+_IGNORED = Template("text_columns", "columns of text are no features: {names}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,28 +101,27 @@ class Inputs:
 
     def notes(self) -> tuple[str, ...]:
         """Return what `unmatched` holds, a sentence for each reason, and what was not read."""
-        found = []
-        for reason, rows in self.unmatched.groupby("reason", sort=False):
-            pairs = rows[_PAIR].drop_duplicates()
-            names = [" / ".join(pair) for pair in pairs.itertuples(index=False)]
-            if reason in (NO_RECORDING, NO_RATINGS):
+        found: list[str] = []
+        for _, rows in self.unmatched.groupby("reason", sort=False):
+            reason = rows["reason"].iloc[0]
+            if says(reason, NO_RECORDING, NO_RATINGS):
+                pairs = rows[_PAIR].drop_duplicates()
+                names = [" / ".join(pair) for pair in pairs.itertuples(index=False)]
                 many = counted(len(names), "subject / context pair", "was", "were")
             else:
                 names = [" / ".join(row) for row in rows[CLIP_KEY].itertuples(index=False)]
                 many = counted(len(names), "clip", "was", "were")
-            found.append(f"{many} left out, {reason}: {listed(names)}")
-        outside = self.dropped.get("ratings outside of the scale", 0)
+            found.append(_LEFT_OUT(many=many, reason=reason, names=listed(names)))
+        outside = self.dropped.get(RATINGS_OFF_SCALE, 0)
         if outside:
-            found.append(f"{counted(outside, 'rating', 'was', 'were')} left out: not on the scale")
+            found.append(_OFF_SCALE(n=outside))
         if self.measured is not None and self.measured.ignored:
-            found.append(f"columns of text are no features: {listed(self.measured.ignored)}")
+            found.append(_IGNORED(names=listed(self.measured.ignored)))
         return tuple(found)
 
 
 def read_inputs(config: StudyConfig, folder: Path) -> Inputs:
     """Read the tables that a study file names; paths are relative to `folder`."""
-    import pandas as pd
-
     files: dict[str, KnownFile] = {}
     dropped: dict[str, int] = {}
     ratings = _nothing(RATING_COLUMNS)
@@ -128,7 +146,8 @@ def read_inputs(config: StudyConfig, folder: Path) -> Inputs:
         dropped |= lost
     if config.data.min_clips > 1:
         ratings, measured, lone = _of_many_clips(config, ratings, measured)
-        unmatched = pd.concat([unmatched, lone], ignore_index=True)
+        rows = [*unmatched.itertuples(index=False), *lone.itertuples(index=False)]
+        unmatched = _table_of(rows)
     if schedule is not None and len(ratings):
         _check_clips(ratings, schedule)
     questions = _questions(config, ratings) if len(ratings) else ()
@@ -144,6 +163,14 @@ def _nothing(columns: Iterable[str]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame({name: pd.Series(dtype="str") for name in columns})
+
+
+def _table_of(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
+    """Return a table of clips and why they were left out; its reasons keep their codes."""
+    import pandas as pd
+
+    table = pd.DataFrame([row[:3] for row in rows], columns=CLIP_KEY, dtype="str")
+    return table.assign(reason=message_column((row[3] for row in rows), table.index))
 
 
 def _of_many_clips(
@@ -164,7 +191,8 @@ def _of_many_clips(
         table = measured.table[~measured.table["subject"].isin(gone)].reset_index(drop=True)
         measured = replace(measured, table=table)
     kept = ratings[~ratings["subject"].isin(gone)].reset_index(drop=True)
-    return kept, measured, clips[few].assign(reason=FEW_CLIPS).reset_index(drop=True)
+    lone = _table_of([(*clip, FEW_CLIPS) for clip in clips[few].itertuples(index=False)])
+    return kept, measured, lone
 
 
 def _contexts(clips: pd.DataFrame, schedule: Schedule | None) -> tuple[str, ...]:
@@ -198,10 +226,10 @@ def _match(
                     'unmatched = "drop" under [data]'
                 )
     lone = [*ratings.loc[unrecorded, CLIP_KEY].drop_duplicates().itertuples(index=False)]
-    unmatched = pd.DataFrame(
-        [(*clip, NO_RECORDING) for clip in lone]
-        + [(*pair, None, NO_RATINGS) for pair in recorded[unrated]],
-        columns=[*CLIP_KEY, "reason"],
+    alone = [(*clip, NO_RECORDING) for clip in lone]
+    alone += [(*pair, None, NO_RATINGS) for pair in recorded[unrated]]
+    unmatched = pd.DataFrame(alone, columns=[*CLIP_KEY, "reason"]).assign(
+        reason=message_column(row[-1] for row in alone)
     )
     ratings = ratings[~unrecorded].reset_index(drop=True)
     recordings = recordings[~unrated].reset_index(drop=True)
@@ -214,8 +242,8 @@ def _match(
         ratings,
         recordings,
         {
-            "ratings without a recording": int(unrecorded.sum()),
-            "recordings without ratings": int(unrated.sum()),
+            RATINGS_UNRECORDED: int(unrecorded.sum()),
+            RECORDINGS_UNRATED: int(unrated.sum()),
         },
         unmatched,
     )
@@ -248,17 +276,16 @@ def _match_clips(
                     f"{there}: {listed(_clip_names(names), most=5)}; mend the "
                     'tables, or leave these out with unmatched = "drop" under [data]'
                 )
-    unmatched = pd.DataFrame(
+    unmatched = _table_of(
         [(*clip, NO_FEATURES) for clip in rated[bare].unique()]
-        + [(*clip, NO_RATINGS_OF) for clip in known[unrated]],
-        columns=[*CLIP_KEY, "reason"],
+        + [(*clip, NO_RATINGS_OF) for clip in known[unrated]]
     )
     return (
         ratings[~bare].reset_index(drop=True),
         measured[~unrated].reset_index(drop=True),
         {
-            "ratings of clips without features": int(bare.sum()),
-            "clips of the features without ratings": int(unrated.sum()),
+            RATINGS_UNMEASURED: int(bare.sum()),
+            CLIPS_UNRATED: int(unrated.sum()),
         },
         unmatched,
     )

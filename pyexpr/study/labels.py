@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, StudyError, near_names
+from pyexpr.base.messages import Template, message_column
 from pyexpr.base.tables import ordered_rows
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.inputs import CLIP_KEY, Inputs
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Why a clip has no label.
-UNRATED = "a question was not rated"
-NO_VALUE = "the label is missing"
+UNRATED = Template("question_unrated", "a question was not rated")()
+NO_VALUE = Template("label_missing", "the label is missing")()
 
 
 def label_stage(config: StudyConfig) -> str:
@@ -35,7 +36,11 @@ def label(config: StudyConfig, inputs: Inputs) -> StageOutput:
         clips = inputs.measured.table[CLIP_KEY]
         values, why = inputs.measured.table[name], NO_VALUE
     scores = clips.assign(
-        score=values, score_pooled=values, score_reason=values.isna().map({True: why, False: ""})
+        score=values,
+        score_pooled=values,
+        score_reason=message_column(
+            (why if missing else "" for missing in values.isna()), clips.index
+        ),
     )
     scores = ordered_rows(scores, "context", inputs.contexts)
     if values.isna().all():

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import FactorModelError, PyexprWarning, StudyError
+from pyexpr.base.messages import Message, Template, message_column, message_of, say, says
 from pyexpr.base.pairs import DIFFERENCE, KIND, LEVEL
 from pyexpr.inference.comparison.comparison import compare_models
 from pyexpr.inference.comparison.predictions import Predictions
 from pyexpr.measurement.factor.cfa import cfa
+from pyexpr.measurement.factor.notes import INADMISSIBLE
 from pyexpr.study.inputs import CLIP_KEY
 
 if TYPE_CHECKING:
@@ -34,6 +36,17 @@ COLUMNS = (
     "context", "metric", "whole_sample", "training_only", "difference", "conf_low", "conf_high",
     "p_value", "n", "n_clusters", "reason",
 )  # fmt: skip
+
+
+_OF_TRAINING = Template(
+    "training_model_inadmissible",
+    "of the training subjects alone: The solution is not admissible{where}: {what}. "
+    "(allow_inadmissible = true under [factor_model] uses it all the same)",
+    report="of the training subjects alone: The solution is not admissible{where}: {what}.",
+)
+_NOT_COMPARED = Template(
+    "leakage_not_compared", "Whole-sample and training-only scores were not compared: {reason}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +115,9 @@ def training_scores(
 
 def _inadmissible(fit: CFAResult) -> FactorModelError:
     """Say which model of the training subjects is not admissible; its notes name the variance."""
-    said = next(note for note in fit.notes() if "not admissible" in note)
-    return FactorModelError(
-        f"of the training subjects alone: {said.partition(' Scores are NaN')[0]} "
-        "(allow_inadmissible = true under [factor_model] uses it all the same)",
-        reason="inadmissible",
-    )
+    said = next(note for note in fit.notes() if says(note, INADMISSIBLE))
+    assert isinstance(said, Message)
+    return FactorModelError(_OF_TRAINING(**said.values), reason="inadmissible")
 
 
 def relabelled(rows: pd.DataFrame, found: TrainingScores) -> pd.DataFrame:
@@ -132,8 +142,13 @@ def training_scores_or_reason(
         return training_scores(config, inputs, clips, subjects, whole)
     except FactorModelError as error:
         if config.factor_model.fit_on == "train":
-            raise StudyError(f'with fit_on = "train" the study cannot go on: {error}') from None
-        return str(error)
+            raise StudyError(
+                say(
+                    'with fit_on = "train" the study cannot go on: {error}',
+                    error=message_of(error),
+                )
+            ) from None
+        return message_of(error)
 
 
 def leakage_table(
@@ -164,9 +179,9 @@ def leakage_table(
             for context in predictions["evaluated"].unique()
             for metric in config.compare.metrics
         ]
-        return pd.DataFrame(empty).reindex(columns=list(COLUMNS)), [
-            f"Whole-sample and training-only scores were not compared: {reason}"
-        ]
+        table = pd.DataFrame(empty).reindex(columns=list(COLUMNS))
+        reasons = message_column([reason] * len(table))
+        return table.assign(reason=reasons), [_NOT_COMPARED(reason=reason)]
     on = [*CLIP_KEY, "evaluated"]
     kinds = ("_training_only", "_whole_sample")
     if config.factor_model.fit_on == "all":

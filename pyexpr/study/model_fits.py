@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.contexts import ALL
-from pyexpr.base.errors import DataError, StudyError, counted, listed
+from pyexpr.base.errors import DataError, StudyError, listed
+from pyexpr.base.messages import Template, message_of, say
 from pyexpr.base.tables import ordered_rows
 from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_baseline
 from pyexpr.modeling.contextual import ContextualRegressor
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 #: In each context its own models are judged, over all the one over all.
 PAPERS = ("separate", "pooled")
 _SUFFIXES = {"separate": "per_context", "pooled": "pooled", "feature": "with_context"}
+_NO_HUMANS = Template("no_human_baseline", "There is no human baseline of {contexts}: {reason}")
+_LEVELS = Template("levels_of_category", "levels of {name:label} are told from {first:label}")
+_CONSTANT = Template(
+    "feature_does_not_vary",
+    "feature {name:label} does not vary among the rows of {n:count fit}, so that those models "
+    "cannot tell what it does",
+)
+_WARNED = Template("model_warned", "{model:model} warned in {n:count fit}: {message}")
 #: Where the truth of a row is predicted: in its context, or over all.
 EVALUATED = "evaluated"
 
@@ -75,7 +84,8 @@ def design_of(rows: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, l
     """Return columns of numbers: a category as one column of 0 and 1 for each level but one."""
     import pandas as pd
 
-    columns, notes = {}, []
+    columns: dict[str, Any] = {}
+    notes: list[str] = []
     for name in names:
         if pd.api.types.is_numeric_dtype(rows[name]):
             columns[name] = rows[name]
@@ -83,7 +93,7 @@ def design_of(rows: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, l
         first, *others = sorted(rows[name].unique())
         for level in others:
             columns[f"{name}: {level}"] = (rows[name] == level).astype("float64")
-        notes.append(f"levels of {name} are told from {first!r}")
+        notes.append(_LEVELS(name=name, first=first))
     return pd.DataFrame(columns, index=rows.index), notes
 
 
@@ -110,13 +120,17 @@ def fit_and_predict(
                 blocks[i] = _with_humans(config, inputs, loadings, block)
             except DataError as error:
                 if config.baselines.human != "auto":
-                    raise StudyError(f"context {evaluated!r}: {error}; {NO_HUMANS}") from None
-                absent.setdefault(str(error), []).append(evaluated)
+                    raise StudyError(
+                        say(
+                            "context {context:label}: {error}; {mend}",
+                            context=evaluated,
+                            error=message_of(error),
+                            mend=NO_HUMANS,
+                        )
+                    ) from None
+                absent.setdefault(message_of(error), []).append(evaluated)
     predictions = pd.concat(blocks, ignore_index=True)
-    notes = [
-        f"There is no human baseline of {listed(contexts)}: {why}"
-        for why, contexts in absent.items()
-    ]
+    notes = [_NO_HUMANS(contexts=listed(contexts), reason=why) for why, contexts in absent.items()]
     return Fits(predictions, found.columns, found.tables, [*found.notes, *notes])
 
 
@@ -249,13 +263,10 @@ def _model_notes(found: ModelsResult) -> Iterator[str]:
     """Say what estimators warned of, and which features did not vary."""
     for name, rows in found.constant.groupby("feature", sort=False):
         fits = rows.drop_duplicates(["model", "context_as", "context", "repeat", "fold"])
-        yield (
-            f"feature {name!r} does not vary among the rows of {counted(len(fits), 'fit')}, so "
-            "that those models cannot tell what it does"
-        )
+        yield _CONSTANT(name=name, n=len(fits))
     for model, rows in found.warned.groupby("model", sort=False):
         fits = rows.drop_duplicates(["context_as", "context", "repeat", "fold"])
-        yield f"{model} warned in {counted(len(fits), 'fit')}: {rows['message'].iloc[0]}"
+        yield _WARNED(model=model, n=len(fits), message=rows["message"].iloc[0])
 
 
 def _with_chance(

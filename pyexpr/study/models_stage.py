@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.errors import StudyError, counted
+from pyexpr.base.messages import Template, message_column, says
+from pyexpr.measurement.factor.scores import INADMISSIBLE_MODEL
 from pyexpr.modeling.splits import split_subjects
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.inputs import CLIP_KEY, Inputs
@@ -19,15 +21,25 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PARTS = ("train", "validation", "test")
-_INADMISSIBLE = (
+_INADMISSIBLE = Template(
+    "scores_of_inadmissible_model",
     "its factor model has a negative residual variance (allow_inadmissible = true under "
-    "[factor_model] uses it all the same)"
+    "[factor_model] uses it all the same)",
+    report="its factor model has a negative residual variance",
+)()
+_NO_SUCH_CLIP = Template("clip_not_recorded", "rated, but the recording has no such clip")()
+_NOT_RATED = Template("clip_not_rated", "in the recording, but not rated")()
+_NO_SCORE = Template("no_factor_score", "no factor score: {reason}")
+_BARE = Template("feature_missing", "a feature is missing")()
+_OF_TRAINING = Template(
+    "scores_of_training_models",
+    "The scores that the models learn come from factor models of the {clips} clips of {subjects} "
+    "training subjects; the table of loadings is of all subjects.",
 )
+_NO_LABEL = Template("no_label", "no label: {reason}")
+_UNADJUSTED = Template("covariate_missing", "what is adjusted for is missing")()
 # Why a clip has a label and no features, or the reverse: with recordings, and without.
-_ONE_SIDED = {
-    True: ("rated, but the recording has no such clip", "in the recording, but not rated"),
-    False: (NO_FEATURES, NO_RATINGS_OF),
-}
+_ONE_SIDED = {True: (_NO_SUCH_CLIP, _NOT_RATED), False: (NO_FEATURES, NO_RATINGS_OF)}
 
 
 def models(
@@ -105,11 +117,7 @@ def _two_labels(
         other_rows = relabelled(rows, unseen)
         if config.factor_model.fit_on == "train":
             rows, other_rows, loadings = other_rows, rows, unseen.loadings
-            facts["notes"] = [
-                f"The scores that the models learn come from factor models of the "
-                f"{unseen.n_clips} clips of {unseen.n_subjects} training subjects; the table of "
-                "loadings is of all subjects.",
-            ]
+            facts["notes"] = [_OF_TRAINING(clips=unseen.n_clips, subjects=unseen.n_subjects)]
             tables["training_scores"] = unseen.scores
             tables["training_loadings"] = unseen.loadings
     return rows, other_rows, loadings
@@ -123,7 +131,8 @@ def _with_unmatched(inputs: Inputs, left_out: pd.DataFrame) -> pd.DataFrame:
         return left_out
     # Not pd.concat: a column without any value would be of a type of its own.
     rows = [*inputs.unmatched.to_dict("records"), *left_out.to_dict("records")]
-    return pd.DataFrame(rows, columns=list(left_out))
+    found = pd.DataFrame(rows, columns=list(left_out))
+    return found.assign(reason=message_column(row["reason"] for row in rows))
 
 
 def complete_rows(
@@ -134,18 +143,20 @@ def complete_rows(
     covariates = list(behavior.facts["covariates"])
     features = behavior.tables["features"][[*CLIP_KEY, *names, *covariates, "reason"]]
     joined = labelled.tables["scores"].merge(features, on=CLIP_KEY, how="outer", indicator=True)
-    # Why a clip lacks a feature that enters no model does not matter.
-    bare = joined[names].isna().any(axis=1)
-    reason = joined["reason"].fillna("").where(bare, "")
-    rated, measured = _ONE_SIDED["openface" in behavior.tables["features"]]
-    reason = reason.mask(joined["_merge"] == "left_only", rated)
-    reason = reason.mask(joined["_merge"] == "right_only", measured)
-    unscored = joined["score_reason"].fillna("").replace({"inadmissible": _INADMISSIBLE})
-    lacks = "no factor score: " if "loadings" in labelled.tables else "no label: "
-    reason = reason.mask((reason == "") & (unscored != ""), lacks + unscored)
-    reason = reason.mask((reason == "") & bare, "a feature is missing")
-    lacking = joined[covariates].isna().any(axis=1)
-    reason = reason.mask((reason == "") & lacking, "what is adjusted for is missing")
+    found = zip(
+        joined["_merge"],
+        joined["reason"].fillna(""),
+        joined["score_reason"].fillna(""),
+        joined[names].isna().any(axis=1),
+        joined[covariates].isna().any(axis=1),
+        strict=True,
+    )
+    one_sided = _ONE_SIDED["openface" in behavior.tables["features"]]
+    no_label = _NO_SCORE if "loadings" in labelled.tables else _NO_LABEL
+    reason = message_column(
+        (_why_left_out(*one, one_sided=one_sided, no_label=no_label) for one in found),
+        joined.index,
+    )
     kept = reason == ""
     if not kept.any():
         why = "; ".join(
@@ -170,6 +181,31 @@ def _check_contexts(rows: pd.DataFrame, left_out: pd.DataFrame, contexts: tuple[
 def _why_lost(left_out: pd.DataFrame, context: str) -> str:
     lost = left_out.loc[left_out["context"] == context, "reason"].value_counts()
     return "".join(f"; {counted(count, 'clip')}: {reason}" for reason, count in lost.items())
+
+
+def _why_left_out(
+    merged: str,
+    reason: str,
+    unscored: str,
+    bare: bool,
+    unadjusted: bool,
+    *,
+    one_sided: tuple[str, str],
+    no_label: Template,
+) -> str:
+    """Return why a clip is not of the models; "" if it is."""
+    if merged == "left_only":
+        return one_sided[0]
+    if merged == "right_only":
+        return one_sided[1]
+    # Why a clip lacks a feature that enters no model does not matter.
+    if bare and reason:
+        return reason
+    if unscored:
+        return no_label(reason=_INADMISSIBLE if says(unscored, INADMISSIBLE_MODEL) else unscored)
+    if bare:
+        return _BARE
+    return _UNADJUSTED if unadjusted else ""
 
 
 def check_parts(rows: pd.DataFrame, left_out: pd.DataFrame, contexts: tuple[str, ...]) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from pyexpr.base.contents import KnownFile
 from pyexpr.base.errors import PyexprError, PyexprWarning, StudyError, listed, warn_user
 from pyexpr.base.files import writable_folder, write_text
+from pyexpr.base.messages import Template
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.measurement.engines.choice import r_versions
@@ -24,6 +25,7 @@ from pyexpr.study.deep_stage import train_deep, training_folder
 from pyexpr.study.deep_tables import joined_predictions
 from pyexpr.study.early_checks import check_deep, check_early
 from pyexpr.study.inputs import CLIP_KEY, Inputs
+from pyexpr.study.kept_messages import messages_in
 from pyexpr.study.labels import label
 from pyexpr.study.options import options_of, stages_of
 from pyexpr.study.render import planned_files, render
@@ -515,9 +517,9 @@ class Study:
 
     def _record(self) -> dict[str, Any]:
         """Return what is needed to repeat the run, and what was left out of it."""
-        notes = [f"data: {note}" for note in self.inputs.notes()]
+        notes = [_OF_STAGE(stage="data", note=note) for note in self.inputs.notes()]
         notes += [
-            f"{name.replace('_', ' ')}: {note}"
+            _OF_STAGE(stage=name.replace("_", " "), note=note)
             for name, output in self._done.items()
             for note in output.facts.get("notes", ())
         ]
@@ -533,4 +535,13 @@ class Study:
             "dropped": self.inputs.dropped,
             "stages": {name: output.facts for name, output in self._done.items()},
             "notes": notes,
+            # What the notes, and the reasons of the tables, are made of: for other voices.
+            "messages": {
+                text: node
+                for output in self._done.values()
+                for text, node in messages_in(output.facts, output.tables).items()
+            },
         }
+
+
+_OF_STAGE = Template("note_of_stage", "{stage}: {note}")

@@ -22,7 +22,7 @@ from pyexpr.study import stages
 from pyexpr.study.check_points import EVALUATION, MODELS, Point
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.early_checks import model_checks, table_checks
-from pyexpr.study.feature_choice import chosen, joined
+from pyexpr.study.feature_choice import chosen
 from pyexpr.study.inputs import CLIP_KEY, Inputs
 from pyexpr.study.labels import UNRATED, label, question_means
 from pyexpr.study.model_fits import PAPERS
@@ -78,7 +78,7 @@ def planned(config: StudyConfig, inputs: Inputs) -> Planned:
     names = tuple(behavior.facts["features"])
     if not config.evaluation.crossed:
         split = split_subjects(
-            rows["subject"], contexts=rows["context"],
+            rows["subject"], context=rows["context"],
             proportions=config.split.proportions, seed=config.seed,
         )  # fmt: skip
         split.check()
@@ -136,7 +136,7 @@ def _behavior(config: StudyConfig, inputs: Inputs) -> StageOutput:
     )
     computed: tuple[str, ...] = tuple(FEATURES)
     if inputs.measured is not None:
-        output = joined(output, inputs.measured)
+        output = with_table(output, inputs.measured)
         computed = (*computed, *inputs.measured.features)
     output = chosen(config, output, computed)
     return StageOutput(output.tables, output.facts | {"known": False})

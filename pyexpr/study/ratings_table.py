@@ -15,6 +15,7 @@ from pyexpr.base.errors import StudyError, counted, have, listed
 from pyexpr.base.tables import label_codes, numeric_column, require_columns
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.data_sections import RATING_COLUMNS, TAKEN
+from pyexpr.words.wording import RATINGS_ALONE, RATINGS_OFF_SCALE, RATINGS_UNSCORED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,10 +62,10 @@ def read_ratings(
     missing = int(table["score"].isna().sum())
     if missing == len(table):
         raise StudyError(f"{what}: column {names['score']!r} is empty")
-    lost = {"ratings without a score": missing}
+    lost = {RATINGS_UNSCORED: missing}
     if dropped:
         outside = (table["score"] < low) | (table["score"] > high)
-        lost["ratings outside of the scale"] = int(outside.sum())
+        lost[RATINGS_OFF_SCALE] = int(outside.sum())
         table = table[~outside]
         if table["score"].isna().all():
             raise StudyError(
@@ -74,7 +75,7 @@ def read_ratings(
     table = table[table["score"].notna()].reset_index(drop=True)
     if config.ratings.incomplete == "drop":
         complete = _is_complete(table)
-        lost["ratings that others of the clip lack"] = int((~complete).sum())
+        lost[RATINGS_ALONE] = int((~complete).sum())
         table = table[complete].reset_index(drop=True)
         if not len(table):
             raise StudyError(f"{what}: no clip has the rating of every rater")

@@ -23,6 +23,7 @@ from pyexpr.report.tables.display import DisplayTable
 from pyexpr.report.tables.invariance import invariance_table
 from pyexpr.report.tables.quality import left_out_table, recordings_table
 from pyexpr.study.config import StudyConfig
+from pyexpr.study.kept_messages import known_messages, table_with_messages, with_messages
 from pyexpr.study.render import main_model, performance_rows, shown_rows, study_tables
 from pyexpr.study.seal import is_own_page, sealed_page
 from pyexpr.study.vouched import RECORD, VouchedFiles, read_vouched
@@ -131,7 +132,11 @@ def study_report(
     files = read_vouched(results, record, [*names.values(), *figures])
     if not altered:
         files.refuse_altered()
-    tables = _tables(files, names)
+    known = known_messages(record["messages"])
+    record["stages"] = with_messages(record["stages"], known)
+    tables = {
+        name: table_with_messages(table, known) for name, table in _tables(files, names).items()
+    }
     try:
         displays = {stem: display for stem, (_, display) in study_tables(config, tables).items()}
         displays |= _more_displays(config, shown_rows(tables))
@@ -184,10 +189,10 @@ def _record(folder: Path) -> dict[str, Any]:
         raise StudyError(f"{str(path)!r} cannot be read: {error}") from None
     if not isinstance(record, dict) or not {"stages", "options"} <= set(record):
         raise StudyError(f"{str(path)!r} is not the record of a study; {mend}")
-    if not isinstance(record.get("files"), dict):
+    if not (isinstance(record.get("files"), dict) and isinstance(record.get("messages"), dict)):
         raise StudyError(
-            f"{str(path)!r} does not list the run's files: it was written by another version of "
-            "pyexpr; pyexpr run makes the results anew"
+            f"{str(path)!r} does not list the run's files and messages: it was written by another "
+            "version of pyexpr; pyexpr run makes the results anew"
         )
     return record
 

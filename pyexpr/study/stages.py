@@ -8,7 +8,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from pyexpr.base.contexts import ALL
-from pyexpr.base.errors import DataError, EngineError, PyexprWarning, counted
+from pyexpr.base.errors import DataError, EngineError, PyexprWarning
+from pyexpr.base.messages import (
+    Message,
+    Template,
+    joined,
+    message_column,
+    message_of,
+    say,
+    says,
+)
 from pyexpr.base.results import jsonable
 from pyexpr.base.tables import ordered_rows
 from pyexpr.behavior.features.features import FEATURES, FeatureResult, extract_features
@@ -17,12 +26,12 @@ from pyexpr.inference.comparison.comparison import compare_models
 from pyexpr.inference.comparison.predictions import Predictions
 from pyexpr.measurement.factor.cfa import cfa
 from pyexpr.measurement.icc.icc import icc
-from pyexpr.measurement.icc.result import MEANS_ELSEWHERE, NOTE_NO_RATERS
+from pyexpr.measurement.icc.notes import NOTE_NO_RATERS, NOTE_UNEQUAL
 from pyexpr.measurement.invariance.invariance import invariance
-from pyexpr.measurement.invariance.result import CONTRASTS
+from pyexpr.measurement.invariance.notes import DIFFER, NO_EVIDENCE, SEE_CONTRASTS, SEE_INTERVALS
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.deep_tables import deep_tables, joined_predictions
-from pyexpr.study.feature_choice import chosen, joined
+from pyexpr.study.feature_choice import chosen, with_table
 from pyexpr.study.inputs import CLIP_KEY, Inputs
 from pyexpr.study.labels import equal_loadings, question_means
 from pyexpr.study.leakage import leakage_table
@@ -36,8 +45,22 @@ from pyexpr.study.store import StageOutput
 if TYPE_CHECKING:
     import pandas as pd
 
-# Where a method has no interval of its own for a row: before the name of the one given.
-_INSTEAD = "the interval is by "
+# Where a method has no interval of its own for a row.
+_OTHER_METHOD = Template("interval_by_other_method", "the interval is by {method:metric}")
+_FALLEN = Template(
+    "percentiles_for_bca",
+    "{fallen:count interval, is, are} of percentiles where BCa's cannot be had: too few replicates "
+    "lie beyond its ends (reason in comparison.csv)",
+    report="{fallen:count interval, is, are} of percentiles where BCa's cannot be had: too few "
+    "replicates lie beyond its ends",
+)
+_OF_CONTEXTS = Template("invariance_over_contexts", "Invariance over contexts. {note}")
+_NOT_TESTED = Template("invariance_not_tested", "Invariance over contexts was not tested: {error}")
+# The table of a study has another name than the method of a result.
+_TABLE = {
+    SEE_CONTRASTS.code: say("; see the table 'invariance_contrasts'", report=""),
+    SEE_INTERVALS.code: say("; see the intervals of the table 'invariance_contrasts'", report=""),
+}
 
 
 def reliability(config: StudyConfig, inputs: Inputs) -> StageOutput:
@@ -69,7 +92,12 @@ def _icc(
     ordered = ordered_rows(table, "context", (*inputs.contexts, ALL), "question", inputs.questions)
     # Which forms need raters is no question here: only the one-way form is asked for.
     said = dict.fromkeys([*by_context.notes(), *overall.notes()])
-    return ordered, [note.removesuffix(MEANS_ELSEWHERE) for note in said if note != NOTE_NO_RATERS]
+    return ordered, [
+        # What a result has a method for, a study has no table of.
+        NOTE_UNEQUAL(elsewhere="") if says(note, NOTE_UNEQUAL) else note
+        for note in said
+        if not says(note, NOTE_NO_RATERS)
+    ]
 
 
 def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
@@ -143,11 +171,17 @@ def _invariance(
             positive=config.factor_model.positive,
         )
     except (DataError, EngineError) as error:
-        return {}, [f"Invariance over contexts was not tested: {error}"]
+        return {}, [_NOT_TESTED(error=message_of(error))]
     tables = {"invariance": found.tidy(), "invariance_contrasts": found.contrasts()}
-    # The table has another name here than the method there.
-    said = [note.replace(CONTRASTS, "the table 'invariance_contrasts'") for note in found.notes()]
-    return tables, [f"Invariance over contexts. {note}" for note in said]
+    return tables, [_OF_CONTEXTS(note=_with_table(note)) for note in found.notes()]
+
+
+def _with_table(note: str) -> str:
+    """Return a note of a result that names the study's table in place of its method."""
+    if not says(note, DIFFER, NO_EVIDENCE):
+        return note
+    assert isinstance(note, Message)
+    return note.with_values(see=_TABLE[note.values["see"].code])
 
 
 def features(
@@ -184,7 +218,7 @@ def features(
     refuse_changed(names[path] for path, read in result.hashes.items() if read != hashes[path])
     found, computed = features_output(result, names), tuple(FEATURES)
     if inputs.measured is not None:
-        found, computed = joined(found, inputs.measured), (*computed, *inputs.measured.features)
+        found, computed = with_table(found, inputs.measured), (*computed, *inputs.measured.features)
     return chosen(config, found, computed)
 
 
@@ -314,12 +348,9 @@ def comparison(
                 tables.append(_as_asked(table, method).assign(**named))
         notes += [note for note in [*said, *result.notes()] if note not in notes]
     compared = pd.concat(tables, ignore_index=True)
-    fallen = int(compared["reason"].str.contains(_INSTEAD, regex=False).sum())
+    fallen = sum(says(text, _OTHER_METHOD) for text in compared["reason"])
     if fallen:
-        notes.append(
-            f"{counted(fallen, 'interval', 'is', 'are')} of percentiles where BCa's cannot be had: "
-            "too few replicates lie beyond its ends (reason in comparison.csv)"
-        )
+        notes.append(_FALLEN(fallen=fallen))
     found = {"comparison": compared, "predictions": predictions}
     if "other_predictions" in fitted.tables:
         leakage, more = leakage_table(
@@ -346,8 +377,13 @@ def comparison(
 def _as_asked(table: pd.DataFrame, method: str) -> pd.DataFrame:
     """Name every row's method as it was asked for; `reason` says where it is another."""
     other = (table["method"] != method) & table["conf_low"].notna()
-    before = table["reason"].where(table["reason"] == "", table["reason"] + "; ")
-    reason = table["reason"].mask(other, before + _INSTEAD + table["method"])
+    reason = message_column(
+        (
+            joined([text, _OTHER_METHOD(method=by)]) if elsewhere else text
+            for text, by, elsewhere in zip(table["reason"], table["method"], other, strict=True)
+        ),
+        table.index,
+    )
     return table.assign(method=method, reason=reason)
 
 
@@ -392,6 +428,6 @@ def _warnings_as_notes() -> Iterator[list[str]]:
         yield notes
     for one in caught:
         if issubclass(one.category, PyexprWarning):
-            notes.append(str(one.message))
+            notes.append(message_of(one.message))
         else:
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)

@@ -13,6 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.files import OutputError, whole_file
+from pyexpr.study.kept_messages import (
+    known_messages,
+    messages_in,
+    table_with_messages,
+    with_messages,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,13 +73,17 @@ def load(path: Path, key: str) -> StageOutput | None:
             head = json.loads(archive.read(_FACTS))
             if head["key"] != key:
                 return None
+            known = known_messages(head["messages"])
             tables = {
-                name: pd.read_parquet(io.BytesIO(archive.read(f"{name}.parquet")), **_NO_THREADS)
+                name: table_with_messages(
+                    pd.read_parquet(io.BytesIO(archive.read(f"{name}.parquet")), **_NO_THREADS),
+                    known,
+                )
                 for name in head["tables"]
             }
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return None
-    return StageOutput(tables, head["facts"])
+    return StageOutput(tables, with_messages(head["facts"], known))
 
 
 def is_stage_file(path: Path) -> bool:
@@ -94,7 +104,12 @@ def save(path: Path, key: str, output: StageOutput) -> None:
             f"{str(path)!r} is no result of a stage, and would be replaced by one; move it away, "
             "or choose another folder for the results"
         )
-    head = {"key": key, "tables": list(output.tables), "facts": output.facts}
+    head = {
+        "key": key,
+        "tables": list(output.tables),
+        "facts": output.facts,
+        "messages": messages_in(output.facts, output.tables),
+    }
     with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         archive.writestr(_entry(_FACTS), json.dumps(head))
         for name, table in output.tables.items():

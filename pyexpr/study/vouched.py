@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pyexpr.base.errors import StudyError, counted, listed
+from pyexpr.base.messages import say
 from pyexpr.study.seal import is_sealed
 
 #: What a run did, and which files it wrote.
@@ -43,11 +44,16 @@ class VouchedFiles:
         if self.altered:
             one = len(self.altered) == 1
             raise StudyError(
-                f"{counted(len(self.altered), 'file')} of {str(self.folder)!r} "
-                f"{'is' if one else 'are'} not as the run wrote {'it' if one else 'them'}: "
-                f"{listed(self.altered)}; pyexpr run --overwrite makes "
-                f"{'it' if one else 'them'} anew, and pyexpr report --altered "
-                f"(altered=True) shows {'it' if one else 'them'}, marked as altered"
+                say(
+                    "{many} of {folder!r} {verb} not as the run wrote {it}: {names}; "
+                    "pyexpr run --overwrite makes {it} anew, and pyexpr report --altered "
+                    "({altered=True}) shows {it}, marked as altered",
+                    many=counted(len(self.altered), "file"),
+                    folder=str(self.folder),
+                    verb="is" if one else "are",
+                    it="it" if one else "them",
+                    names=listed(self.altered),
+                )
             )
 
 

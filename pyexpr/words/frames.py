@@ -10,6 +10,7 @@ import pandas as pd
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, have
+from pyexpr.base.messages import message_column, say
 from pyexpr.base.pairs import DIFFERENCE, KIND, PARTS, RATIO, STRUCTURE
 from pyexpr.base.tables import as_frame, require_columns
 from pyexpr.words.labels import (
@@ -19,7 +20,7 @@ from pyexpr.words.labels import (
     label_name,
     told_apart,
 )
-from pyexpr.words.notes import readers_reason
+from pyexpr.words.reader import readers_reason
 
 
 def checked(
@@ -48,9 +49,7 @@ def checked(
         columns[name] = (
             _floats(frame, name, what=what) if name in frame else np.full(len(frame), np.nan)
         )
-    columns["reason"] = (
-        frame["reason"].fillna("").astype(str).to_numpy(object) if "reason" in frame else ""
-    )
+    columns["reason"] = message_column(_texts(frame))
     for name in STRUCTURE:
         if name in frame:
             columns[name] = frame[name].fillna("").astype(str).to_numpy(object)
@@ -63,14 +62,29 @@ def checked(
     return found
 
 
+def _texts(frame: pd.DataFrame) -> list[str]:
+    """Return the reasons of a table, messages as they are; "" where there is none."""
+    if "reason" not in frame:
+        return [""] * len(frame)
+    return [
+        text if isinstance(text, str) else "" if missing else str(text)
+        for text, missing in zip(frame["reason"], frame["reason"].isna(), strict=True)
+    ]
+
+
 def _floats(frame: pd.DataFrame, name: str, *, what: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     values = pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
     bad = np.isnan(values) & ~frame[name].isna().to_numpy(bool)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise ColumnError(
-            f"column {name!r} of {what} must be a number, "
-            f"but row {row + 1} holds {frame[name].iloc[row]!r}"
+            say(
+                "column {name!r} of {what} must be a number, but row {row} holds {iloc!r}",
+                name=name,
+                what=what,
+                row=row + 1,
+                iloc=frame[name].iloc[row],
+            )
         )
     return values
 
@@ -179,7 +193,7 @@ def gap_notes(
     at: dict[str, Mapping[str, Any]] = {}
     for row in frame.to_dict("records"):
         missing = next((value for value in values if np.isnan(row[value])), None)
-        reason = readers_reason(str(row["reason"])).rstrip(".")
+        reason = readers_reason(row["reason"]).rstrip(".")
         if missing is None and not reason:
             continue
         word = _WORDS.get(missing, missing) if missing else ""

@@ -102,31 +102,9 @@ def _named(text: str, names: Mapping[str, str] | None, known: Mapping[str, str])
     return text
 
 
-# Names of ours that our messages hold: quoted, with an underscore, or of a metric.
-_CODE_WORD = re.compile(
-    r"(?<!context )(?<!question )(?<!feature )'(?P<quoted>[a-z0-9_]+)'"
-    r"|(?<![\w.'])(?P<bare>[a-z0-9]+(?:_[a-z0-9]+)+|nrmse|rmse|mae|r2|R2|T2)(?!\w)"
-)
-
-
-def in_words(text: str) -> str:
-    """Return a message of ours with our own names as tables show them; a user's stay.
-
-    Examples
-    --------
-    >>> in_words("nrmse of 'human' by jackknife_t; column my_own")
-    'NRMSE of human baseline by jackknife-t; column my_own'
-    """
-
-    def shown(found: re.Match[str]) -> str:
-        name = found["quoted"] or found["bare"]
-        if name in {"R2", "T2"}:
-            return f"{name[0]}²"
-        if name == ALL or name not in _KNOWN:
-            return found[0]
-        return name_in_sentence(name)
-
-    return _CODE_WORD.sub(shown, text)
+def is_known(label: str) -> bool:
+    """Whether a model, metric or method is one of ours, which has a name for reading."""
+    return label != ALL and base_metric(label) in _KNOWN
 
 
 def name_in_sentence(label: str) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pyexpr.base.errors import ColumnError, DataError, counted, have, kind_of
+from pyexpr.base.errors import ColumnError, DataError, counted, have
+from pyexpr.base.messages import kind_of
 from pyexpr.base.tables import (
     as_frame,
     column_or_array,

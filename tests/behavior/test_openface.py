@@ -40,6 +40,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyexpr.base.errors import DataError, OpenFaceError
+from pyexpr.base.messages import codes_of, joined
 from pyexpr.behavior.openface.recording import OpenFaceRecording, describe_openface, read_openface
 
 # Files are printed with one to six decimals and read back from them: nothing is rounded twice.
@@ -241,7 +242,7 @@ def test_no_frame_column(tmp_path: Path) -> None:
     layout = Layout([name for name in SMALL.columns if name not in ("frame", "face_id")])
     recording = read_openface(write(tmp_path / "a.csv", layout, rows(layout, N)))
     assert recording.n_frames == N
-    assert any("there are no frame numbers" in note for note in recording.log.notes)
+    assert "no_frame_numbers" in codes_of(joined(recording.log.notes))
 
 
 @pytest.mark.parametrize(
@@ -321,7 +322,7 @@ def test_timestamps_absent_or_a_single_row(tmp_path: Path) -> None:
     layout = Layout([name for name in SMALL.columns if name != "timestamp"])
     recording = read_openface(write(tmp_path / "a.csv", layout, rows(layout, N)))
     assert (recording.fps, recording.fps_source) == (30.0, "default")
-    assert any("there are no timestamps" in note for note in recording.log.notes)
+    assert "no_timestamps" in codes_of(joined(recording.log.notes))
     assert read_openface(small(tmp_path, n=1)).fps_source == "default"
 
 
@@ -336,7 +337,7 @@ def test_uneven_timestamps_give_their_mean(tmp_path: Path) -> None:
 
     recording = read_openface(small(tmp_path, spread, n=400))
     assert recording.fps == pytest.approx(399 / stamps[-1], rel=1e-4)
-    assert any("not evenly spaced" in note for note in recording.log.notes)
+    assert "uneven_timestamps" in codes_of(joined(recording.log.notes))
 
 
 def test_a_stop_of_the_clock_does_not_change_the_rate(tmp_path: Path) -> None:
@@ -383,7 +384,7 @@ def test_without_success(tmp_path: Path) -> None:
     table[1]["confidence"], table[2]["confidence"] = 0.72, 0.73
     recording = read_openface(write(tmp_path / "a.csv", layout, table))
     np.testing.assert_array_equal(np.flatnonzero(~recording.valid), [1])
-    assert any("there is no column 'success'" in note for note in recording.log.notes)
+    assert "no_success" in codes_of(joined(recording.log.notes))
 
 
 def test_without_confidence(tmp_path: Path) -> None:
@@ -400,7 +401,7 @@ def test_without_success_and_confidence(tmp_path: Path) -> None:
     layout = Layout([name for name in SMALL.columns if name not in ("confidence", "success")])
     recording = read_openface(write(tmp_path / "a.csv", layout, rows(layout, N)))
     assert recording.valid.all()
-    assert any("every row is taken as valid" in note for note in recording.log.notes)
+    assert "neither_success_nor_confidence" in codes_of(joined(recording.log.notes))
 
 
 NAN_SPELLINGS = [
@@ -782,7 +783,7 @@ def test_several_faces_without_frame_numbers(tmp_path: Path) -> None:
         row["frame"] = 0.0
     recording = read_openface(write(tmp_path / "a.csv", FACES, table))
     assert (recording.n_frames, recording.log.rows_doubled) == (N, 0)
-    assert any("each new timestamp is taken" in note for note in recording.log.notes)
+    assert "timestamps_as_frames" in codes_of(joined(recording.log.notes))
     for row in table:
         row["timestamp"] = 0.0
     with pytest.raises(OpenFaceError, match="timestamps do not tell"):
@@ -794,7 +795,7 @@ def test_face_where_there_is_no_face_id(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", layout, rows(layout, 3))
     recording = read_openface(path, face=0)
     assert recording.n_frames == 3
-    assert any("there is no column 'face_id'" in note for note in recording.log.notes)
+    assert "no_face_ids" in codes_of(joined(recording.log.notes))
     with pytest.raises(OpenFaceError, match="no column 'face_id'"):
         read_openface(path, face=1)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pyexpr.base.messages import say
 from pyexpr.cli.main import main
 from pyexpr.cli.wording import with_options
 
@@ -89,13 +90,13 @@ def test_errors_name_options(
 def test_what_the_user_named_stays() -> None:
     options = ["--cluster", "--targets", "--n-boot", "--overwrite"]
     for text, expected in (
-        ("no column 'cluster='; cluster=", "no column 'cluster='; --cluster"),
-        ("cluster='my subject'", "--cluster 'my subject'"),
-        ("(overwrite=True)", "(--overwrite)"),
-        ("cluster=False", "cluster=False"),
-        ("n_boot=200, seed=1", "--n-boot 200, seed=1"),
-        ("targets=['a b', 'c'] and targets=", "--targets 'a b',c and --targets"),
+        ("no column 'cluster='; {cluster=}", "no column 'cluster='; --cluster"),
+        ("{cluster='my subject'}", "--cluster 'my subject'"),
+        ("({overwrite=True})", "(--overwrite)"),
+        ("{cluster=False}", "cluster=False"),
+        ("{n_boot=200}, {seed=1}", "--n-boot 200, seed=1"),
+        ("{targets=['a b', 'c']} and {targets=}", "--targets 'a b',c and --targets"),
         ("/home/cluster=/x.csv has no rows", "/home/cluster=/x.csv has no rows"),
-        ("it's the subject's cluster=", "it's the subject's --cluster"),
+        ("it's the subject's {cluster=}", "it's the subject's --cluster"),
     ):
-        assert with_options(text, options) == expected
+        assert with_options(say(text), options) == expected

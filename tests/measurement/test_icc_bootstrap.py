@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from pyexpr.base.errors import DataError, PyexprWarning
+from pyexpr.base.messages import codes_of, joined
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.measurement.icc.bootstrap import METHOD
 from pyexpr.measurement.icc.cluster import METHOD_BOTH
@@ -164,7 +165,7 @@ def test_undefined_replicates_are_counted_and_too_many_leave_no_interval() -> No
     assert found.tidy()["reason"].str.contains("is not defined in").all()
     assert found.tidy()["conf_low"].isna().all()
     assert found.groups[0].n_undefined > 30
-    assert any("left out" in note for note in found.notes())
+    assert "icc_replicates_left_out" in codes_of(joined(found.notes()))
 
 
 def test_degenerate_ratings() -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from parity.reliability import cells
 
+from pyexpr.base.messages import codes_of, joined
 from pyexpr.measurement.icc import reml as icc_reml
 from pyexpr.measurement.icc.criterion import SparseTable, TableSums
 from pyexpr.measurement.icc.icc import icc
@@ -148,7 +149,7 @@ def test_forms_and_delta_limits_from_lme4s_components(case: str) -> None:
     low = math.log1p(k * theta) - 1.959963984540054 * math.sqrt(variance)
     assert rows.loc["ICC(C,k)", "conf_low"] == pytest.approx(1 - math.exp(-low), rel=1e-4)
     assert set(rows["method"]) == {"Wald", "REML, delta"}
-    assert any("REML" in note for note in icc(table).notes())
+    assert "icc_by_reml" in codes_of(joined(icc(table).notes()))
 
 
 def test_delta_limits_of_agreement_by_differences() -> None:

@@ -18,6 +18,7 @@ from parity.reliability import long_of, pingouins
 from reference import icc as reference
 
 from pyexpr.base.errors import ColumnError, DataError, SharedSubjectsWarning
+from pyexpr.base.messages import codes_of, joined
 from pyexpr.measurement.icc import icc as reliability
 from pyexpr.measurement.icc import intervals as icc_intervals
 from pyexpr.measurement.icc.cluster import METHOD, METHOD_BOTH
@@ -143,7 +144,7 @@ def test_unbalanced_mean_squares_are_those_of_aov() -> None:
     assert counts["n_single"] == 2
     assert counts["k_harmonic"] == pytest.approx(len(sizes) / (1 / sizes).sum())
     assert any("2 targets have one rating" in note for note in result.notes())
-    assert any("n0" in note for note in result.notes())
+    assert "unequal_ratings" in codes_of(joined(result.notes()))
 
 
 def test_wald_limits_solve_the_equation_of_the_whole_covariance_matrix() -> None:
@@ -211,7 +212,7 @@ def test_two_way_forms_need_raters() -> None:
     long = long_of(SHROUT_FLEISS)
     result = icc(long, targets="clip", ratings="score")
     assert result.tidy()["form"].tolist() == ["ICC(1,1)", "ICC(1,k)"]
-    assert any("raters= was not given" in note for note in result.notes())
+    assert "raters_unknown" in codes_of(joined(result.notes()))
     with pytest.raises(DataError, match=r"ICC\(A,k\) needs to know who gave each rating"):
         icc(long, targets="clip", ratings="score", form=["ICC(1,k)", "ICC(2,k)"])
 
@@ -358,7 +359,7 @@ def test_targets_that_share_subjects_are_pointed_out() -> None:
     frame = clustered()
     with pytest.warns(SharedSubjectsWarning, match="too narrow"):
         result = icc(frame, targets="clip", ratings="score")
-    assert any("cluster=" in note for note in result.notes())
+    assert "targets_share_subjects" in codes_of(joined(result.notes()))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         icc(frame, targets="clip", ratings="score", cluster=False)
@@ -532,10 +533,10 @@ def test_the_notes_on_missing_cells_stand_with_clusters_too() -> None:
     wide["subject"] = np.repeat(list("ABCD"), 5)
     wide.loc[[0, 7, 12], "w"] = np.nan
     notes = icc(wide, cluster="subject").notes()
-    assert any("by REML" in note for note in notes)
-    assert any("unequal numbers of ratings" in note for note in notes)
+    assert "icc_by_reml" in codes_of(joined(notes))
+    assert "unequal_ratings" in codes_of(joined(notes))
     empty = icc(np.full((3, 3), np.nan)).notes()
-    assert not any("unequal numbers" in note for note in empty)
+    assert "unequal_ratings" not in codes_of(joined(empty))
 
 
 def test_a_limit_without_end_has_its_reason() -> None:

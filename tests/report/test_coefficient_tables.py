@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.base.messages import message_column
 from pyexpr.figures.weights import coefficients_figure, weights_alt
+from pyexpr.inference.coefficients.notes import DIFFERENT_LABELS, OF_WEIGHTS
 from pyexpr.report.tables.coefficients import (
     coefficients_table,
     contrasts_table,
@@ -88,7 +90,7 @@ def test_contrasts_say_nothing_of_weights() -> None:
             "conf_high": [0.3],
             "df": [11.4],
             "p_value": [0.21],
-            "reason": ["weights: the contexts' weights are of different labels"],
+            "reason": message_column([OF_WEIGHTS(reason=DIFFERENT_LABELS)]),
             "method": ["desparsified"],
         }
     )

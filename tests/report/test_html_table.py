@@ -6,14 +6,14 @@ from xml.etree import ElementTree
 
 from pyexpr.paper import published_numbers
 from pyexpr.report.tables import tables
-from pyexpr.report.tables.display import DisplayTable
+from pyexpr.report.tables.display import REMARK, DisplayTable
 from pyexpr.report.tables.html import report_table, word_html
 
 DISPLAY = DisplayTable(
     title="Table 1. Cells <b> & more.",
     columns=("Context", "NRMSE: Pain", "NRMSE: All", "p"),
     rows=(("<Pain>", ".1 [.0, .2]", ".3", "< .001"), ("All", "—", ".2", ".5")),
-    notes=("A & B.", "(a) why."),
+    notes=("A & B.", REMARK(letter="a", remark="why")),
     bold=frozenset({(0, 1)}),
 )
 

@@ -7,10 +7,13 @@ import pandas as pd
 import pytest
 
 import pyexpr as px
+from pyexpr.base.messages import say
+from pyexpr.behavior.features.features import _CLIPS, _MORE_CLIPS, _NOT_THERE
+from pyexpr.behavior.features.one_clip import FEW_BINS
 from pyexpr.measurement.icc.intervals import ONE_RATING_EACH
-from pyexpr.measurement.icc.result import NOTE_RATERS, NOTE_TEST
+from pyexpr.measurement.icc.notes import NOTE_MISSING, NOTE_RATERS, NOTE_TEST
 from pyexpr.study.models_stage import _INADMISSIBLE
-from pyexpr.words.notes import readers_note, readers_notes, readers_reason
+from pyexpr.words.reader import readers_note, readers_notes, readers_reason
 
 
 @pytest.mark.parametrize(
@@ -18,13 +21,16 @@ from pyexpr.words.notes import readers_note, readers_notes, readers_reason
     [
         ("", ""),
         (NOTE_TEST, ""),
-        ("3 clips: 6 of 15 bins valid, 8 needed.", ""),
-        ("1 clip of the schedule is not in the recordings.", ""),
-        ("12 more clips for other reasons.", ""),
+        (_CLIPS(clips=3, reason=FEW_BINS(valid=6, bins=15, needed=8)), ""),
+        (_NOT_THERE(dropped=1), ""),
+        (_MORE_CLIPS(clips=12), ""),
         (NOTE_RATERS, "No interval of a one-way form respects raters who rate many clips each."),
-        ("14 missing ratings were left out", "In all, 14 missing ratings were left out."),
-        ("a nominal 95 % interval of -.2 to 0.1", "A nominal 95% interval of −.2 to 0.1."),
-        ("of 'target' and targets-1.csv", "Of 'target' and targets-1.csv."),
+        (NOTE_MISSING(missing=14), "In all, 14 missing ratings were left out."),
+        (
+            say("a nominal {level:percent} interval from {low:.2f}", level=95, low=-0.2),
+            "A nominal 95% interval from −0.20.",
+        ),
+        ("of 'target' and -1 target, not ours", "Of 'target' and -1 target, not ours."),
     ],
 )
 def test_a_note_is_a_sentence_or_is_told_elsewhere(note: str, told: str) -> None:

@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 
 from pyexpr.base.errors import ColumnError, DataError
+from pyexpr.base.messages import say
 from pyexpr.figures.performance import performance_alt
 from pyexpr.paper import published_numbers
 from pyexpr.report.tables import tables
 from pyexpr.report.tables.html import word_html
 from pyexpr.report.tables.latex import latex
 from pyexpr.words import labels
+from pyexpr.words.reader import readers_reason
 
 NAN = math.nan
 INF = math.inf
@@ -46,18 +48,6 @@ def test_numbers_as_apa_prints_them(value: float, digits: int, text: str) -> Non
 def test_only_what_cannot_pass_1_is_without_its_zero(quantity: str, text: str) -> None:
     assert labels.number(-0.078, of=quantity) == text
     assert labels.interval(-0.078, 1.2, of=quantity) == f"[{text}, 1.20]"
-
-
-@pytest.mark.parametrize(
-    ("message", "text"),
-    [
-        ("Nrmse of 'human' by jackknife_t", "Nrmse of human baseline by jackknife-t"),
-        ("nrmse and R2 of 'elastic_net' in 'pain'", "NRMSE and R² of ElasticNet in 'pain'"),
-        ("my_column of the_user, all", "my_column of the_user, all"),
-    ],
-)
-def test_names_of_ours_in_messages_are_words(message: str, text: str) -> None:
-    assert labels.in_words(message) == text
 
 
 @pytest.mark.parametrize(
@@ -189,7 +179,8 @@ def test_a_context_may_be_called_as_a_baseline_is() -> None:
     )
     said = performance_alt(frame.assign(conf_low=NAN, conf_high=NAN, method="jackknife_t"))
     assert "NRMSE, Normal: Human baseline undefined; Normal baseline 0.300" in said
-    assert labels.in_words("'normal' in context 'normal'") == "normal baseline in context 'normal'"
+    said = say("{one:model} in context {where:label}", one="normal", where="normal")
+    assert readers_reason(said) == "normal baseline in context 'normal'"
 
 
 def test_intervals_stand_in_the_cells_on_request() -> None:

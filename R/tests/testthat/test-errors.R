@@ -83,31 +83,6 @@ test_that("conditions have classes, and no traceback of Python in the message", 
   expect_identical(reason$reason, "too_few_indicators")
 })
 
-test_that("the sentences of Python speak R", {
-  expect_identical(
-    pyexpr:::r_words(c(
-      "k= must be a number, not None", "engine='host' needs R", "give allow=True",
-      "column 'p_value' is True", "alpha= must be above 0, not [0.1, nan]", "not -inf",
-      "make numbers of it first (pandas.to_numeric)", "column 'X' of X, not 3.0",
-      "lavaan 0.6.14 gave 1.05"
-    )),
-    c(
-      "`k` must be a number, not NULL", "`engine = 'host'` needs R", "give `allow = TRUE`",
-      "column 'p_value' is TRUE", "`alpha` must be above 0, not c(0.1, NA)", "not -Inf",
-      "make numbers of it first (as.numeric(as.character(x)))", "column 'X' of `data`, not 3",
-      "lavaan 0.6.14 gave 1.05"
-    )
-  )
-  expect_identical(pyexpr:::r_words(character()), character())
-})
-
-test_that("notes name tables and columns of R", {
-  expect_identical(
-    pyexpr:::r_notes(c("the p_value is NaN", "see contrasts()", "'p_value'", "boot_std_error")),
-    c("the p.value is NA", "see tidy(x, \"contrasts\")", "'p_value'", "boot_std_error")
-  )
-})
-
 test_that("what is the user's own is not translated", {
   need_python()
   folder <- tempfile("seed=1 None ")

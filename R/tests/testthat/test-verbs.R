@@ -406,14 +406,14 @@ test_that("columns of the user keep their names", {
   expect_identical(names(tidy(found))[1], "std_all")
   expect_identical(names(tidy(found, "counts"))[1], "std_all")
   # Questions of a study.
-  table <- tibble::tibble(p_value = 1, reason = "k= is None")
+  table <- tibble::tibble(p_value = 1, reason = "as Python says it")
   made <- pyexpr:::new_result(
     list(tables = list(tidy = table, scores = table), heading = "", notes = NULL, key = 0L), "x",
     plain = "scores"
   )
   expect_identical(names(tidy(made)), c("p.value", "reason"))
   expect_identical(names(tidy(made, "scores")), c("p_value", "reason"))
-  expect_identical(tidy(made)$reason, "`k` is NULL")
+  expect_identical(tidy(made)$reason, "as Python says it")
 })
 
 test_that("tables that notes name are there", {

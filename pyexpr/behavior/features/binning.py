@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import say
 
 Binning = Literal["mean", "decimate"]
 
@@ -60,8 +61,12 @@ def frame_bins(n_frames: int, fps: float, rate: float) -> Bins:
     """
     if rate > fps:
         raise DataError(
-            f"rate={rate:g} asks for more bins per second than the recording has frames "
-            f"({fps:g} per second); choose a rate of at most {fps:g}"
+            say(
+                "{rate=} asks for more bins per second than the recording has frames "
+                "({fps:g} per second); choose a rate of at most {fps:g}",
+                rate=rate,
+                fps=fps,
+            )
         )
     # As many frames more as fill the last bin.
     beyond = n_frames + int(np.ceil(fps / rate)) + 1

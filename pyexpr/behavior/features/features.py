@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pyexpr.base.errors import ColumnError, DataError, counted, listed
+from pyexpr.base.errors import ColumnError, DataError, listed
+from pyexpr.base.messages import Template, message_column, message_of, parts_of, say
 from pyexpr.base.processes import checked_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.results import Result
@@ -44,6 +45,19 @@ __all__ = ["FEATURES", "FeatureResult", "extract_features", "feature_units"]
 _WHAT = "the table of recordings"
 #: The context of files that come without a table.
 NO_CONTEXT = "all"
+
+
+# The report has a table of the clips left out, and the method those outside of a recording.
+_NOT_THERE = Template(
+    "clips_outside_recordings",
+    "{dropped:count clip, of the schedule is, of the schedule are} not in the recordings.",
+    report="",
+)
+_CLIPS = Template("clips_without_features", "{clips:count clip}: {reason}.", report="")
+_MORE_CLIPS = Template(
+    "more_clips_without_features", "{clips} more clips for other reasons.", report=""
+)
+_OF_FILES = Template("of_files", "{files}: {note}.")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -108,27 +122,22 @@ class FeatureResult(Result):
 
     def notes(self) -> tuple[str, ...]:
         """Return what was lost, by reason."""
-        notes = []
+        found: list[str] = []
         if len(self.dropped):
-            notes.append(
-                f"{counted(len(self.dropped), 'clip')} of the schedule "
-                f"{'is' if len(self.dropped) == 1 else 'are'} not in the recordings."
-            )
+            found.append(_NOT_THERE(dropped=len(self.dropped)))
         reasons = self.table.loc[self.table["reason"] != "", "reason"].value_counts()
-        notes += [
-            f"{counted(count, 'clip')}: {reason}." for reason, count in reasons.head(5).items()
-        ]
+        found += [_CLIPS(clips=count, reason=reason) for reason, count in reasons.head(5).items()]
         if len(reasons) > 5:
-            notes.append(f"{int(reasons.iloc[5:].sum())} more clips for other reasons.")
-        return (*notes, *self._reading_notes())
+            found.append(_MORE_CLIPS(clips=int(reasons.iloc[5:].sum())))
+        return (*found, *self._reading_notes())
 
     def _reading_notes(self) -> list[str]:
         """Return what the reader said, each sentence once with the files it is about."""
-        said: dict[str, list[str]] = {}
+        found: dict[str, list[str]] = {}
         for path, text in zip(self.recordings["openface"], self.recordings["notes"], strict=True):
-            for note in filter(None, str(text).split("; ")):
-                said.setdefault(note, []).append(Path(path).name)
-        return [f"{listed(files, most=3)}: {note}." for note, files in said.items()]
+            for note in parts_of(text):
+                found.setdefault(note, []).append(Path(path).name)
+        return [_OF_FILES(files=listed(files, most=3), note=note) for note, files in found.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,8 +326,11 @@ def features_of_recordings(
 def _schedule(schedule: Any, every: float | None) -> Schedule:
     if (schedule is None) == (every is None):
         raise DataError(
-            "give either schedule= (segments per context, such as schedules.BP4D_PLUS) or every= "
-            "(seconds per clip)" + (", not both" if schedule is not None else "")
+            say(
+                "give either {schedule=} (segments per context, such as "
+                "{call schedules.BP4D_PLUS}) or {every=} (seconds per clip){both}",
+                both=", not both" if schedule is not None else "",
+            )
         )
     if every is not None:
         return Schedule.every(every)
@@ -350,13 +362,23 @@ def _manifest(recordings: Any) -> list[tuple[Any, Any, str]]:
     if doubled.any():
         (second,) = frame.iloc[[int(doubled.argmax())]].to_dict("records")
         raise DataError(
-            f"subject {second['subject']!r} has two recordings in context {second['context']!r} "
-            f"(the second is {second['openface']!r}); keep one, or name the contexts apart"
+            say(
+                "subject {subject!r} has two recordings in context {context!r} (the "
+                "second is {openface!r}); keep one, or name the contexts apart",
+                subject=second["subject"],
+                context=second["context"],
+                openface=second["openface"],
+            )
         )
     for row, path in enumerate(frame["openface"].tolist(), start=1):
         if not isinstance(path, (str, os.PathLike)):
             raise ColumnError(
-                f"column 'openface' of {_WHAT} must hold paths, but row {row} holds {path!r}"
+                say(
+                    "column 'openface' of {what} must hold paths, but row {row} holds {path!r}",
+                    what=_WHAT,
+                    row=row,
+                    path=path,
+                )
             )
     return [
         (subject, context, os.fspath(path))
@@ -397,12 +419,13 @@ def _each(jobs: list[_Job], workers: int) -> Iterator[_Rows]:
 
 def _extract(job: _Job) -> _Rows:
     """Read one file, cut it, and compute everything about its clips."""
+    # What is wrong with a file is said with its name; what is wrong with its clips is not.
+    recording = read_openface(job.path, **job.reading)
     try:
-        return _rows(job, read_openface(job.path, **job.reading))
+        return _rows(job, recording)
     except DataError as error:
-        if repr(job.path) in str(error):
-            raise
-        raise type(error)(f"{job.path!r}: {error}") from None
+        said = say("{path:label}: {error}", path=job.path, error=message_of(error))
+        raise type(error)(said) from None
 
 
 def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
@@ -452,15 +475,22 @@ def _without(rows: list[dict[str, Any]], names: tuple[str, ...]) -> list[str]:
 def _assembled(rows: list[_Rows], options: dict[str, Any]) -> FeatureResult:
     import pandas as pd
 
+    table = [row for one in rows for row in one.table]
     quality = [row for one in rows for row in one.quality]
+    recordings = [one.recording for one in rows]
+    dropped = [row for one in rows for row in one.dropped]
     return FeatureResult(
-        table=pd.DataFrame([row for one in rows for row in one.table], columns=_TABLE_COLUMNS),
+        table=pd.DataFrame(table, columns=_TABLE_COLUMNS).assign(
+            reason=message_column(row["reason"] for row in table)
+        ),
         # The subject comes first, whatever the order in which a row was put together.
         quality=pd.DataFrame(quality, columns=[*_KEY, *_without(quality[:1], _KEY)]),
-        recordings=pd.DataFrame([one.recording for one in rows]),
+        recordings=pd.DataFrame(recordings).assign(
+            notes=message_column(row["notes"] for row in recordings)
+        ),
         # Text, also where none is dropped: an empty table is joined and stacked like a full one.
-        dropped=pd.DataFrame(
-            [row for one in rows for row in one.dropped], columns=_DROPPED_COLUMNS, dtype="str"
+        dropped=pd.DataFrame(dropped, columns=_DROPPED_COLUMNS, dtype="str").assign(
+            reason=message_column(row["reason"] for row in dropped)
         ),
         options=options,
         hashes={one.path: one.sha256 for one in rows if one.sha256},

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import Template, joined, say
 from pyexpr.behavior.features.alignment import normalised_landmarks
 from pyexpr.behavior.features.binning import Binning, Bins, bin_points, frame_bins, known_points
 from pyexpr.behavior.features.options import (
@@ -37,6 +38,19 @@ if TYPE_CHECKING:
 FEWEST_VELOCITIES = 3
 #: Seconds a unit must be present to count as one of the "distinct".
 DISTINCT_SECONDS = 0.2
+
+
+FEW_BINS = Template("few_bins", "{valid} of {bins} bins valid, {needed} needed")
+_FEW_VELOCITIES = Template(
+    "few_velocities",
+    "{velocities} velocities (runs of three adjacent valid bins), {needed} needed",
+)
+_FEW_FRAMES = Template(
+    "few_frames", "{frames} frames with a whole window of {window} frames, {needed} needed"
+)
+_ABSENT = Template("group_absent", "the file has no {group:metric}")
+_NO_WHOLE_FRAME = Template("no_whole_frame", "no frame with all of them")()
+_OF_PART = Template("of_part", "{part:metric}: {reason}")
 
 
 def clip_features(
@@ -144,8 +158,15 @@ def features_of(
     """Compute `clip_features` under options checked before."""
     if not 0 <= clip.start_frame < clip.stop_frame <= recording.n_frames:
         raise DataError(
-            f"clip {clip.label!r} spans frames {clip.start_frame} to {clip.stop_frame}, but "
-            f"{recording.path!r} has {recording.n_frames}"
+            say(
+                "clip {label!r} spans frames {start_frame} to {stop_frame}, but {path!r} "
+                "has {n_frames}",
+                label=clip.label,
+                start_frame=clip.start_frame,
+                stop_frame=clip.stop_frame,
+                path=recording.path,
+                n_frames=recording.n_frames,
+            )
         )
     frames = slice(clip.start_frame, clip.stop_frame)
     valid = recording.valid[frames]
@@ -166,17 +187,17 @@ def features_of(
     if reason:
         return features | counts | {"reason": reason}
 
-    reasons = []
+    reasons: list[str] = []
     for part in MOVING:
         moved = _motion(part, groups, grid, recording.fps, options)
         if isinstance(moved, str):
-            reasons.append(f"{part}: {moved}")
+            reasons.append(_OF_PART(part=part, reason=moved))
         else:
             features[f"{part}_displacement"], features[f"{part}_velocity"] = moved
     units, n_active, missing = _action_units(recording, groups, valid, options)
     features |= units
     counts["n_au_active"] = n_active
-    return features | counts | {"reason": "; ".join(reasons + missing)}
+    return features | counts | {"reason": joined(reasons + missing)}
 
 
 def _velocities(valid_bins: NDArray[np.bool_]) -> int:
@@ -188,13 +209,10 @@ def _too_few(valid_bins: NDArray[np.bool_], options: FeatureOptions) -> str:
     n_bins, n_valid = len(valid_bins), int(valid_bins.sum())
     needed = max(int(np.ceil(options.min_valid * n_bins - 1e-9)), 1)
     if n_valid < needed:
-        return f"{n_valid} of {n_bins} bins valid, {needed} needed"
+        return FEW_BINS(valid=n_valid, bins=n_bins, needed=needed)
     n_velocities = _velocities(valid_bins)
     if n_velocities < FEWEST_VELOCITIES:
-        return (
-            f"{n_velocities} velocities (runs of three adjacent valid bins), "
-            f"{FEWEST_VELOCITIES} needed"
-        )
+        return _FEW_VELOCITIES(velocities=n_velocities, needed=FEWEST_VELOCITIES)
     return ""
 
 
@@ -235,7 +253,7 @@ def _smoothed(
     needed = int(np.ceil(FEWEST_VELOCITIES * fps / options.rate - 1e-9))
     if n_frames < needed:
         window = savgol_window(fps)
-        return f"{n_frames} frames with a whole window of {window} frames, {needed} needed"
+        return _FEW_FRAMES(frames=n_frames, window=window, needed=needed)
     return displacement, velocity
 
 
@@ -244,7 +262,7 @@ _Signal = NDArray[np.float64] | str
 
 
 def _absent(group: str) -> str:
-    return f"the file has no {group}"
+    return _ABSENT(group=group)
 
 
 def _points(groups: Mapping[str, NDArray[np.float64]], options: FeatureOptions) -> _Signal:
@@ -302,15 +320,15 @@ def _action_units(
 ) -> tuple[dict[str, float], int, list[str]]:
     """Return au_count and au_intensity, the pairs behind the latter, and what is missing."""
     if "au_presence" not in groups:
-        return {}, 0, [f"action units: {_absent('au_presence')}"]
+        return {}, 0, [_OF_PART(part="action units", reason=_absent("au_presence"))]
     presence = groups["au_presence"]
     known = valid & np.isfinite(presence).all(axis=1)
     if not known.any():
-        return {}, 0, ["action units: no frame with all of them"]
+        return {}, 0, [_OF_PART(part="action units", reason=_NO_WHOLE_FRAME)]
     present = presence == 1
     found = {"au_count": _au_count(present[known], recording.fps, options.au_count)}
     if "au_intensity" not in groups:
-        return found, 0, [f"au_intensity: {_absent('au_intensity')}"]
+        return found, 0, [_OF_PART(part="au_intensity", reason=_absent("au_intensity"))]
     # AU28 has a presence but no intensity.
     both = [name for name in recording.au_intensity_names if name in recording.au_presence_names]
     shown = present[:, [recording.au_presence_names.index(name) for name in both]]

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 from pyexpr.base.checks import is_number
 from pyexpr.base.errors import DataError, listed, near_names
+from pyexpr.base.messages import say
 from pyexpr.behavior.features.binning import Binning
 from pyexpr.core.kinematics import Velocity
 
@@ -43,22 +44,36 @@ class FeatureOptions:
             value = getattr(self, field)
             if value not in known:
                 raise DataError(
-                    f"{field}= must be one of {listed(known)}, not {value!r}; "
-                    f"{near_names(str(value), known)}"
+                    say(
+                        "{@field=} must be one of {names}, not {value!r}; {hint}",
+                        field=field,
+                        names=listed(known),
+                        value=value,
+                        hint=near_names(str(value), known),
+                    )
                 )
         if not (is_number(self.rate) and self.rate > 0):
             raise DataError(
-                f"rate= must be a positive number of bins per second, not {self.rate!r}"
+                say(
+                    "{rate=} must be a positive number of bins per second, not {given!r}",
+                    given=self.rate,
+                )
             )
         if not (is_number(self.min_valid) and 0 < self.min_valid <= 1):
             raise DataError(
-                f"min_valid= must be a share of a clip's bins, over 0 and at most 1, "
-                f"not {self.min_valid!r}"
+                say(
+                    "{min_valid=} must be a share of a clip's bins, over 0 and at most "
+                    "1, not {given!r}",
+                    given=self.min_valid,
+                )
             )
         if self.derivatives == "savgol" and self.bins != "mean":
             raise DataError(
-                f"derivatives='savgol' takes every frame, so bins={self.bins!r} has no meaning "
-                "with it; leave bins= out"
+                say(
+                    "{derivatives='savgol'} takes every frame, so {bins=@given} has no "
+                    "meaning with it; leave {bins=} out",
+                    given=self.bins,
+                )
             )
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import joined, say
 from pyexpr.behavior.openface.recording import OpenFaceRecording
 from pyexpr.behavior.schedules import Clip
 
@@ -51,7 +52,7 @@ def recording_quality(recording: OpenFaceRecording) -> dict[str, Any]:
         "rows_other_face": log.rows_other_face,
         "faces": log.faces,
         "values_missing": log.values_missing,
-        "notes": "; ".join(log.notes),
+        "notes": joined(log.notes),
     }
 
 
@@ -79,8 +80,15 @@ def clip_quality(recording: OpenFaceRecording, clip: Clip) -> dict[str, Any]:
     """
     if not 0 <= clip.start_frame < clip.stop_frame <= recording.n_frames:
         raise DataError(
-            f"clip {clip.label!r} spans frames {clip.start_frame} to {clip.stop_frame}, but "
-            f"{recording.path!r} has {recording.n_frames}; cut the schedule for this recording"
+            say(
+                "clip {label!r} spans frames {start_frame} to {stop_frame}, but {path!r} "
+                "has {n_frames}; cut the schedule for this recording",
+                label=clip.label,
+                start_frame=clip.start_frame,
+                stop_frame=clip.stop_frame,
+                path=recording.path,
+                n_frames=recording.n_frames,
+            )
         )
     return {
         "context": clip.context,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import ColumnError, DataError, listed
+from pyexpr.base.messages import message_of, say
 from pyexpr.base.processes import available_processors
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
@@ -112,12 +113,25 @@ def clip_rows(table: Any, names: Sequence[str], *, what: str = _WHAT) -> list[Cl
     for number, (path, start, end) in enumerate(zip(frame[held], starts, ends, strict=True), 1):
         if not isinstance(path, (str, os.PathLike)) or not str(path).strip():
             raise ColumnError(
-                f"column {held!r} of {what} must hold paths, but row {number} holds {path!r}"
+                say(
+                    "column {held!r} of {what} must hold paths, but row {number} holds {path!r}",
+                    held=held,
+                    what=what,
+                    number=number,
+                    path=path,
+                )
             )
         try:
             segment = Segment(float(start), float(end), f"row {number}")
         except DataError as error:
-            raise DataError(f"row {number} of {what}: {error}") from None
+            raise DataError(
+                say(
+                    "row {number} of {what}: {error}",
+                    number=number,
+                    what=what,
+                    error=message_of(error),
+                )
+            ) from None
         rows.append(ClipRow(os.fspath(path), segment))
     return rows
 
@@ -184,7 +198,9 @@ def read_sequences(
     ((50, 6), 'pose_Tx', 50)
     """
     if rate is not None and not (np.isfinite(rate) and rate > 0):
-        raise DataError(f"rate= must be a positive number of frames per second, not {rate!r}")
+        raise DataError(
+            say("{rate=} must be a positive number of frames per second, not {given!r}", given=rate)
+        )
     rows = clip_rows(table, ("openface", "recording"), what=what)
     reading = Reading(wanted_groups(columns), fps, min_confidence, face)
     by_path: dict[str, list[int]] = {}
@@ -242,8 +258,18 @@ def _cut(frames: Frames, segment: Segment, rate: float | None, number: int, what
     span = f"{segment.start:g} to {segment.end:g} s"
     if not 0 <= start < stop <= n:
         raise DataError(
-            f"row {number + 1} of {what} spans {span}, frames {start} to {stop}, but "
-            f"{frames.path!r} has {n} frames ({n / frames.fps:.4g} s)"
+            say(
+                "row {number} of {what} spans {span}, frames {start} to {stop}, but "
+                "{path!r} has {n} frames ({n_2:.4g} s)",
+                number=number + 1,
+                what=what,
+                span=span,
+                start=start,
+                stop=stop,
+                path=frames.path,
+                n=n,
+                n_2=n / frames.fps,
+            )
         )
     valid, present = frames.valid[start:stop], frames.present[start:stop]
     if not valid.any():
@@ -286,9 +312,12 @@ def _other_columns(piece: _Piece, first: _Piece) -> str:
         )
         if names
     ]
-    return (
-        f"{piece.counts['openface']!r} has other columns than {first.counts['openface']!r}: it "
-        f"{' and '.join(said)}; choose columns= that all recordings have"
+    return say(
+        "{path:label} has other columns than {first:label}: it {what}; choose {columns=} that all "
+        "recordings have",
+        path=piece.counts["openface"],
+        first=first.counts["openface"],
+        what=" and ".join(said),
     )
 
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from pyexpr.base.contents import FileState, KnownFile, read_content
 from pyexpr.base.errors import OpenFaceError
+from pyexpr.base.messages import say
 from pyexpr.behavior.openface.layout import Header, parse_header
 
 # A header of 714 names is 7 KB, a row at most 10 KB.
@@ -405,9 +406,15 @@ def _explained(source: Source, names: Sequence[str], said: str) -> OpenFaceError
             if text.strip() and not _is_number(text.strip()):
                 number = file_row(row, (*cut, *overlong), source.header)
                 return OpenFaceError(
-                    f"{path!r}: column {name!r} must hold numbers, but row {number} holds "
-                    f"{text.strip()[:60]!r}; "
-                    "mend or delete that row, or export the file again"
+                    say(
+                        "{path!r}: column {name!r} must hold numbers, but row {number} "
+                        "holds {text!r}; mend or delete that row, or export the file "
+                        "again",
+                        path=path,
+                        name=name,
+                        number=number,
+                        text=text.strip()[:60],
+                    )
                 )
     return OpenFaceError(f"{path!r}: cannot be read as CSV: {said}; export the file again")
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import OpenFaceError, listed
+from pyexpr.base.messages import Template, say
 
 # A followed face that moves further than this share of its size from one frame to the next is
 # probably another person: OpenFace gives the id of a face it lost to the next one it finds.
@@ -30,7 +31,14 @@ class Face:
     notes: tuple[str, ...]
 
 
-_NO_IDS = "there is no column 'face_id': all rows are taken as one face"
+_NO_IDS = Template("no_face_ids", "there is no column 'face_id': all rows are taken as one face")()
+_LARGEST_FACE = Template("largest_face", "largest sum of {measure} over its valid frames")
+_AS_ASKED = Template("as_asked", "as asked")()
+_ONE_OF_FACES = Template(
+    "one_of_several_faces",
+    "{faces} faces: {column face_id} {chosen} is followed ({how})",
+    report="{faces} faces: number {chosen} is followed ({how})",
+)
 
 
 def choose_face(
@@ -49,24 +57,28 @@ def choose_face(
     if ids is None:
         if rule not in ("largest", 0):
             raise OpenFaceError(
-                f"{path!r}: face={rule} was asked for, but the file has no column 'face_id': it "
-                "follows one face only, so use face='largest'"
+                say(
+                    "{path!r}: {face=} was asked for, but the file has no column "
+                    "'face_id': it follows one face only, so use {face='largest'}",
+                    path=path,
+                    face=rule,
+                )
             )
         return Face(np.ones(len(sizes), dtype=np.bool_), (_NO_IDS,))
     known, inverse, counts = np.unique(ids, return_inverse=True, return_counts=True)
     if rule == "largest":
         sums = np.bincount(inverse, weights=sizes, minlength=len(known))
         chosen = int(known[np.lexsort((known, -counts, -sums))[0]])
-        how = f"largest sum of {measure} over its valid frames"
+        how = _LARGEST_FACE(measure=measure)
     else:
-        chosen, how = int(rule), "as asked"
+        chosen, how = int(rule), _AS_ASKED
         if chosen not in known:
             raise OpenFaceError(
                 f"{path!r}: there is no face with face_id {chosen}; the file has {listed(known)}"
             )
     if len(known) == 1:
         return Face(np.ones(len(ids), dtype=np.bool_), ())
-    return Face(ids == chosen, (f"{len(known)} faces: face_id {chosen} is followed ({how})",))
+    return Face(ids == chosen, (_ONE_OF_FACES(faces=len(known), chosen=chosen, how=how),))
 
 
 def one_row_per_frame(

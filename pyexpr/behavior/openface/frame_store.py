@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pyexpr.base.contents import FileState, hashed_file
 from pyexpr.base.errors import DataError, OpenFaceError, near_names
 from pyexpr.base.files import whole_file, write_text
+from pyexpr.base.messages import say
 from pyexpr.behavior.openface.layout import GROUPS, expected_columns
 from pyexpr.behavior.openface.recording import OpenFaceRecording, read_openface
 
@@ -94,12 +95,16 @@ def wanted_groups(columns: str | Sequence[str]) -> tuple[str, ...]:
     """
     names = [columns] if isinstance(columns, str) else list(columns)
     if not names:
-        raise DataError("columns= must name at least one group, such as 'points'")
+        raise DataError(say("{columns=} must name at least one group, such as 'points'"))
     found: set[str] = set()
     for name in names:
         if name not in COLUMN_SETS and name not in GROUPS:
             raise DataError(
-                f"columns= has no {name!r}; {near_names(name, (*COLUMN_SETS, *GROUPS))}"
+                say(
+                    "{columns=} has no {name!r}; {hint}",
+                    name=name,
+                    hint=near_names(name, (*COLUMN_SETS, *GROUPS)),
+                )
             )
         found.update(COLUMN_SETS.get(name, (name,)))
     return tuple(group for group in GROUPS if group in found)

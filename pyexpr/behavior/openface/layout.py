@@ -14,6 +14,7 @@ from functools import cache
 from typing import Final
 
 from pyexpr.base.errors import OpenFaceError, listed, near_names
+from pyexpr.base.messages import say
 
 TIME_COLUMNS: Final = ("frame", "timestamp")
 ROW_COLUMNS: Final = ("frame", "face_id", "timestamp", "confidence", "success")
@@ -184,8 +185,13 @@ def _check_openface(path: str, line: str, positions: Mapping[str, int]) -> None:
             )
     if not known:
         raise OpenFaceError(
-            f"{path!r}: not an OpenFace file: its header lacks {listed(ROW_COLUMNS)} and all "
-            f"landmarks, pose, gaze and action units; its first column is {next(iter(positions))!r}"
+            say(
+                "{path!r}: not an OpenFace file: its header lacks {names} and all "
+                "landmarks, pose, gaze and action units; its first column is {text!r}",
+                path=path,
+                names=listed(ROW_COLUMNS),
+                text=next(iter(positions)),
+            )
         )
     if has_time:
         raise OpenFaceError(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import DataError, OpenFaceError, listed, near_names
+from pyexpr.base.messages import Template, joined, message_column, say
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.behavior.openface.csv import Columns, open_source, read_columns
@@ -23,11 +24,20 @@ from pyexpr.behavior.openface.layout import (
     group_unit,
     layout_name,
 )
-from pyexpr.behavior.openface.rows import counted, face_columns, follow
+from pyexpr.behavior.openface.rows import face_columns, follow
 from pyexpr.behavior.openface.time import frame_rate
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_NO_VALUES = Template(
+    "values_no_numbers", "{values:count value} in valid frames no number: missing"
+)
+_LACKING = Template("groups_lacking", "the file has no columns for {groups}")
+_GAZE_OF_VECTORS = Template("gaze_of_vectors", "gaze is read from its vectors")()
+_CUT = Template("rows_cut", "{rows:count cut row} dropped whole")
+_OVERLONG = Template("rows_overlong", "{rows:count row} with too many fields dropped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +268,7 @@ def read_openface(
         values_missing += int(np.isnan(values[valid]).sum()) if np.isnan(values.sum()) else 0
         read[group] = values.reshape(rows.n_frames, *group_shape(group, len(members)))
     if values_missing:
-        notes += (f"{counted(values_missing, 'value')} in valid frames no number: missing",)
+        notes += (_NO_VALUES(values=values_missing),)
     return OpenFaceRecording(
         path=header.path,
         fps=rate.fps,
@@ -296,18 +306,32 @@ def _check_arguments(
     on_missing: str,
 ) -> None:
     if isinstance(groups, str):
-        raise DataError(f"groups= must be a list of names, such as [{groups!r}]")
+        raise DataError(say("{groups=} must be a list of names, such as [{given!r}]", given=groups))
     for group in groups or ():
         if group not in GROUPS:
-            raise DataError(f"groups= has no {group!r}; {near_names(str(group), GROUPS)}")
+            raise DataError(
+                say(
+                    "{groups=} has no {group!r}; {hint}",
+                    group=group,
+                    hint=near_names(str(group), GROUPS),
+                )
+            )
     if fps is not None and not (_is_real(fps) and np.isfinite(fps) and fps > 0):
-        raise DataError(f"fps= must be a positive number of frames per second, not {fps!r}")
+        raise DataError(
+            say("{fps=} must be a positive number of frames per second, not {given!r}", given=fps)
+        )
     if min_confidence is not None and not (_is_real(min_confidence) and 0 <= min_confidence <= 1):
-        raise DataError(f"min_confidence= must be between 0 and 1, not {min_confidence!r}")
+        raise DataError(
+            say("{min_confidence=} must be between 0 and 1, not {given!r}", given=min_confidence)
+        )
     if face != "largest" and not (_is_real(face) and float(face).is_integer()):
-        raise DataError(f"face= must be 'largest' or a face_id such as 0, not {face!r}")
+        raise DataError(
+            say("{face=} must be 'largest' or a face_id such as 0, not {given!r}", given=face)
+        )
     if on_missing not in ("error", "note"):
-        raise DataError(f"on_missing= must be 'error' or 'note', not {on_missing!r}")
+        raise DataError(
+            say("{on_missing=} must be 'error' or 'note', not {given!r}", given=on_missing)
+        )
 
 
 def _is_real(value: object) -> bool:
@@ -327,9 +351,9 @@ def _wanted_groups(
             "more outputs"
         )
     found = tuple(group for group in wanted if group not in lacking)
-    notes = (f"the file has no columns for {listed(lacking)}",) if lacking else ()
+    notes = (_LACKING(groups=listed(lacking)),) if lacking else ()
     if groups is None and "gaze_angle" in lacking and header.group_columns("gaze_vector"):
-        return (*found, "gaze_vector"), (*notes, "gaze is read from its vectors")
+        return (*found, "gaze_vector"), (*notes, _GAZE_OF_VECTORS)
     return found, notes
 
 
@@ -342,9 +366,9 @@ def _unit_names(
 def _dropped_notes(columns: Columns) -> tuple[str, ...]:
     notes: tuple[str, ...] = ()
     if columns.n_cut:
-        notes += (f"{counted(columns.n_cut, 'cut row')} dropped whole",)
+        notes += (_CUT(rows=columns.n_cut),)
     if columns.n_overlong:
-        notes += (f"{counted(columns.n_overlong, 'row')} with too many fields dropped",)
+        notes += (_OVERLONG(rows=columns.n_overlong),)
     return notes
 
 
@@ -399,6 +423,5 @@ def describe_openface(path: str | os.PathLike[str]) -> pd.DataFrame:
         "seconds": recording.n_frames / recording.fps,
         "faces": recording.log.faces,
         "share_valid": float(recording.valid.mean()),
-        "notes": "; ".join(recording.notes()),
     }
-    return pd.DataFrame([row])
+    return pd.DataFrame([row]).assign(notes=message_column([joined(recording.notes())]))

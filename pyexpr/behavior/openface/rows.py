@@ -10,12 +10,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import OpenFaceError
+from pyexpr.base.messages import Template, say
 from pyexpr.behavior.openface.csv import Columns, Source, read_columns
 from pyexpr.behavior.openface.faces import choose_face, face_sizes, jumps, one_row_per_frame
 from pyexpr.behavior.openface.time import frame_numbers, whole_numbers
 
 # OpenFace's `success` is its confidence above this, compared before it is rounded.
 _OPENFACE_CONFIDENCE: Final = 0.725
+
+
+_REPEATED = Template(
+    "repeated_frames",
+    "{repeats:count row} dropped that repeat a frame: the valid row of highest confidence is kept",
+)
+_JUMPS = Template(
+    "face_jumps",
+    "the followed face jumps by more than half its size ({jumps:count time}): its {column face_id} "
+    "may have passed to another person",
+    report="the followed face jumps by more than half its size ({jumps:count time}): its number "
+    "may have passed to another person",
+)
+_NO_CONFIDENCE = Template("no_confidence", "there is no column 'confidence'")()
+_NO_SUCCESS = Template(
+    "no_success",
+    "there is no column 'success': frames of confidence over {least} are taken as valid",
+)
+_NEITHER = Template(
+    "neither_success_nor_confidence",
+    "there are no columns 'success' and 'confidence': every row is taken as valid, failed ones too",
+)()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +98,11 @@ def follow(
     frames = numbers.index[rows]
     notes += numbers.notes + followed.notes
     if len(rows) < len(own):
-        notes += (
-            f"{counted(len(own) - len(rows), 'row')} dropped that repeat a frame: the valid row "
-            "of highest confidence is kept",
-        )
+        notes += (_REPEATED(repeats=len(own) - len(rows)),)
     if landmarks is not None:
         moved = jumps(frames, valid[rows], landmarks[rows])
         if moved:
-            notes += (
-                f"the followed face jumps by more than half its size "
-                f"({counted(moved, 'time')}): its face_id may have passed to another person",
-            )
+            notes += (_JUMPS(jumps=moved),)
     n_frames = int(numbers.index.max()) + 1
     several = len(own) < columns.n_rows
     clock = one_row_per_frame(numbers.index, valid, confidence) if several else rows
@@ -114,28 +131,26 @@ def _validity(
     has_confidence = "confidence" in header
     if min_confidence is not None and not has_confidence:
         raise OpenFaceError(
-            f"{header.path!r}: min_confidence={min_confidence:g} was asked for, but the file has "
-            "no column 'confidence'; leave min_confidence out"
+            say(
+                "{path!r}: {min_confidence=} was asked for, but the file has no column "
+                "'confidence'; leave min_confidence out",
+                path=header.path,
+                min_confidence=min_confidence,
+            )
         )
     unknown = np.full(columns.n_rows, np.nan)
     confidence = columns.column("confidence") if has_confidence else unknown
     notes: tuple[str, ...] = ()
     if not has_confidence:
-        notes = ("there is no column 'confidence'",)
+        notes = (_NO_CONFIDENCE,)
     if "success" in header:
         valid = columns.column("success") == 1
     elif has_confidence:
         valid = confidence > _OPENFACE_CONFIDENCE
-        notes = (
-            "there is no column 'success': frames of confidence over "
-            f"{_OPENFACE_CONFIDENCE} are taken as valid",
-        )
+        notes = (_NO_SUCCESS(least=_OPENFACE_CONFIDENCE),)
     else:
         valid = np.ones(columns.n_rows, dtype=np.bool_)
-        notes = (
-            "there are no columns 'success' and 'confidence': every row is taken as valid, "
-            "failed ones too",
-        )
+        notes = (_NEITHER,)
     if min_confidence is not None:
         valid = valid & (confidence >= min_confidence)
     return valid, confidence, notes

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import OpenFaceError
+from pyexpr.base.messages import Template
 from pyexpr.behavior.openface.csv import Columns
 
 #: OpenFace's own assumption for image sequences and cameras that do not tell their rate.
@@ -26,6 +27,39 @@ _SIX_DIGITS: Final = 5e-6
 # A gap may be long, but a number that makes the grid a thousand times the file is damage.
 _GRID_PER_ROW: Final = 1000
 _GRID_LEAST: Final = 100_000
+
+
+_NO_NUMBERS = Template("no_frame_numbers", "there are no frame numbers")()
+_ONE_NUMBER = Template("one_frame_number", "the frame number is {number} in every row")
+_LATE_START = Template(
+    "late_first_frame",
+    "the first frame is number {first}: the {before} before it count as missing",
+)
+_AS_ROWS = Template("rows_as_frames", "{why}: rows are taken as consecutive frames")
+_AS_STAMPS = Template(
+    "timestamps_as_frames", "{why}: each new timestamp is taken as the next frame"
+)
+_NO_STAMPS = Template("no_timestamps", "there are no timestamps")()
+_FEW_STAMPS = Template("few_timestamps", "fewer than two frames have a timestamp")()
+_ONE_STAMP = Template("one_timestamp", "all timestamps are {stamp:g}")
+_NOT_INCREASING = Template(
+    "timestamps_not_increasing", "timestamps do not increase from frame to frame"
+)()
+_IMPLAUSIBLE = Template("implausible_rate", "timestamps claim {rate:.6g} frames per second")
+_UNEVEN = Template(
+    "uneven_timestamps",
+    "timestamps are not evenly spaced: {rate:.6g} frames per second is their mean",
+)
+_ASSUMED = Template(
+    "assumed_rate",
+    "{doubt}: {rate:g} frames per second are assumed (state {fps=} if not so)",
+    report="{doubt}: {rate:g} frames per second are assumed",
+)
+_APART = Template(
+    "timestamps_apart",
+    "timestamps and frame number / {rate:.6g} are up to {apart:.3g} s apart: frame numbers are "
+    "used",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +114,11 @@ def frame_numbers(columns: Columns, faces: NDArray[np.int64] | None) -> FrameNum
     header = columns.header
     several = faces is not None and len(np.unique(faces)) > 1
     if "frame" not in header:
-        return _by_order(columns, several, "there are no frame numbers")
+        return _by_order(columns, several, _NO_NUMBERS)
     numbers = whole_numbers(columns, "frame", least=0)
     constant = len(numbers) > 1 and bool((numbers == numbers[0]).all())
     if constant and not (several and faces is not None and len(np.unique(faces)) == len(faces)):
-        return _by_order(columns, several, f"the frame number is {numbers[0]} in every row")
+        return _by_order(columns, several, _ONE_NUMBER(number=numbers[0]))
     first = int(numbers.min())
     base = min(first, 1)
     length = int(numbers.max()) - base + 1
@@ -96,7 +130,7 @@ def frame_numbers(columns: Columns, faces: NDArray[np.int64] | None) -> FrameNum
         )
     notes: tuple[str, ...] = ()
     if first > 1:
-        notes = (f"the first frame is number {first}: the {first - 1} before it count as missing",)
+        notes = (_LATE_START(first=first, before=first - 1),)
     return FrameNumbers(numbers - base, notes)
 
 
@@ -104,13 +138,13 @@ def _by_order(columns: Columns, several: bool, why: str) -> FrameNumbers:
     if not several:
         return FrameNumbers(
             np.arange(columns.n_rows, dtype=np.int64),
-            (f"{why}: rows are taken as consecutive frames",),
+            (_AS_ROWS(why=why),),
         )
     if "timestamp" in columns.header:
         times = columns.column("timestamp")
         if np.isfinite(times).all() and times.min() < times.max():
             index = np.unique(times, return_inverse=True)[1].astype(np.int64)
-            return FrameNumbers(index, (f"{why}: each new timestamp is taken as the next frame",))
+            return FrameNumbers(index, (_AS_STAMPS(why=why),))
     raise OpenFaceError(
         f"{columns.header.path!r}: {why}, there are several faces, and timestamps do not tell "
         "which rows belong to the same frame; run OpenFace on the video again"
@@ -127,7 +161,7 @@ def frame_rate(
     rate is then the first whole, half or NTSC one that agrees with every stamp to the
     last printed decimal, or the mean where none does.
     """
-    told, doubt = (None, "there are no timestamps") if times is None else _told(frames, times)
+    told, doubt = (None, _NO_STAMPS) if times is None else _told(frames, times)
     if stated is not None:
         notes = _disagreement(frames, times, stated) if told is not None else ()
         return FrameRate(stated, "stated", notes)
@@ -135,7 +169,7 @@ def frame_rate(
         return FrameRate(
             DEFAULT_FPS,
             "default",
-            (f"{doubt}: {DEFAULT_FPS:g} frames per second are assumed (state fps= if not so)",),
+            (_ASSUMED(doubt=doubt, rate=DEFAULT_FPS),),
         )
     notes = (doubt,) if doubt else ()
     return FrameRate(told, "timestamps", notes + _disagreement(frames, times, told))
@@ -146,15 +180,15 @@ def _told(frames: NDArray[np.int64], times: NDArray[np.float64]) -> tuple[float 
     known = np.isfinite(times)
     frame, time = frames[known].astype(np.float64), times[known]
     if len(time) < 2:
-        return None, "fewer than two frames have a timestamp"
+        return None, _FEW_STAMPS
     steps, gaps = np.diff(frame), np.diff(time)
     if (time == time[0]).all():
-        return None, f"all timestamps are {time[0]:g}"
+        return None, _ONE_STAMP(stamp=time[0])
     if (gaps <= 0).any():
-        return None, "timestamps do not increase from frame to frame"
+        return None, _NOT_INCREASING
     overall = float((frame[-1] - frame[0]) / (time[-1] - time[0]))
     if not PLAUSIBLE_FPS[0] <= overall <= PLAUSIBLE_FPS[1]:
-        return None, f"timestamps claim {overall:.6g} frames per second"
+        return None, _IMPLAUSIBLE(rate=overall)
     tolerance = 3 * max(_HALF_UNIT, _SIX_DIGITS * float(np.abs(time).max()))
     for rate in _candidates(overall):
         offset = time - frame / rate
@@ -166,7 +200,7 @@ def _told(frames: NDArray[np.int64], times: NDArray[np.float64]) -> tuple[float 
     mean = float(steps[usual].sum() / gaps[usual].sum())
     nearest = min(_candidates(mean), key=lambda candidate: abs(candidate - mean))
     rate = nearest if abs(nearest / mean - 1) < 5e-4 else mean
-    return rate, f"timestamps are not evenly spaced: {rate:.6g} frames per second is their mean"
+    return rate, _UNEVEN(rate=rate)
 
 
 def _candidates(rate: float) -> list[float]:
@@ -183,7 +217,4 @@ def _disagreement(
     apart = apart[np.isfinite(apart)]
     if not len(apart) or apart.max() <= 1.5 / fps:
         return ()
-    return (
-        f"timestamps and frame number / {fps:.6g} are up to {apart.max():.3g} s apart: "
-        "frame numbers are used",
-    )
+    return (_APART(rate=fps, apart=apart.max()),)

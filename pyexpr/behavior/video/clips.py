@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.checks import is_number, whole_number
-from pyexpr.base.errors import DataError, VideoError, counted
+from pyexpr.base.errors import DataError, VideoError
+from pyexpr.base.messages import Template, say
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.behavior.video.cache import StoredClips, mapped
@@ -41,14 +42,35 @@ class VideoOptions:
             object.__setattr__(self, name, value)
         if self.rate is not None and not (is_number(self.rate) and self.rate > 0):
             raise DataError(
-                f"rate= must be a positive number of frames per second, not {self.rate!r}"
+                say(
+                    "{rate=} must be a positive number of frames per second, not {given!r}",
+                    given=self.rate,
+                )
             )
         if self.resize not in ("torchvision", "aspect"):
-            raise DataError(f"resize= must be 'torchvision' or 'aspect', not {self.resize!r}")
+            raise DataError(
+                say("{resize=} must be 'torchvision' or 'aspect', not {given!r}", given=self.resize)
+            )
         if self.crop not in (None, "face"):
-            raise DataError(f"crop= must be None or 'face', not {self.crop!r}")
+            raise DataError(
+                say("{crop=} must be {value None} or 'face', not {given!r}", given=self.crop)
+            )
         if not (is_number(self.margin) and 0 <= self.margin <= 2):
-            raise DataError(f"margin= must be between 0 and 2, not {self.margin!r}")
+            raise DataError(
+                say("{margin=} must be between 0 and 2, not {given!r}", given=self.margin)
+            )
+
+
+_MISSING_FRAMES = Template(
+    "frames_missing", "{missing} {what} missing in {clips:count clip}: black."
+)
+_BLACK = Template("black_throughout", "{clips:count clip, is, are} black throughout.")
+_NOT_TAKEN = Template(
+    "clips_not_taken",
+    "Of the schedule {dropped:count clip, is, are} not taken: {argument `dropped`} says why.",
+    report="Of the schedule {dropped:count clip, is, are} not taken.",
+    r="Of the schedule {dropped:count clip, is, are} not taken: `dropped` says why.",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -141,18 +163,21 @@ class VideoClips(Result):
     def notes(self) -> tuple[str, ...]:
         """Return what was lost."""
         missing = self.table["n_missing"]
-        notes = []
+        found: list[str] = []
         if missing.any():
-            what = "frames or face" if self.options.crop else "frames"
-            those = counted(int((missing > 0).sum()), "clip")
-            notes.append(f"{int(missing.sum())} {what} missing in {those}: black.")
+            found.append(
+                _MISSING_FRAMES(
+                    missing=int(missing.sum()),
+                    what="frames or face" if self.options.crop else "frames",
+                    clips=int((missing > 0).sum()),
+                )
+            )
         whole = int((missing == self.options.frames).sum())
         if whole:
-            notes.append(f"{counted(whole, 'clip', 'is', 'are')} black throughout.")
+            found.append(_BLACK(clips=whole))
         if len(self.dropped):
-            lost = counted(len(self.dropped), "clip", "is", "are")
-            notes.append(f"Of the schedule {lost} not taken: `dropped` says why.")
-        return tuple(notes)
+            found.append(_NOT_TAKEN(dropped=len(self.dropped)))
+        return tuple(found)
 
     def __repr__(self) -> str:
         return f"<VideoClips {self.heading()}>"

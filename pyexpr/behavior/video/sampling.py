@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import say
 from pyexpr.base.video_file import VideoIndex
 
 Resize = Literal["torchvision", "aspect"]
@@ -54,8 +55,14 @@ def sampled_frames(
     taken = length if rate is None else n_frames / rate
     if taken > length + index.tolerance:
         raise DataError(
-            f"{n_frames} frames at {rate:g} per second take {taken:.3g} s, but the clip lasts "
-            f"{length:.3g} s; take fewer, or a higher rate="
+            say(
+                "{n_frames} frames at {given:g} per second take {taken:.3g} s, but the "
+                "clip lasts {length:.3g} s; take fewer, or a higher {rate=}",
+                n_frames=n_frames,
+                given=rate,
+                taken=taken,
+                length=length,
+            )
         )
     moments = start + (length - taken) / 2 + np.arange(n_frames) * (taken / n_frames)
     times = index.times

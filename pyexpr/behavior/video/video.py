@@ -12,6 +12,7 @@ import numpy as np
 
 from pyexpr.base.errors import ColumnError, DataError
 from pyexpr.base.files import cache_folder, writable_folder
+from pyexpr.base.messages import Message, Template, message_column, message_of, say
 from pyexpr.base.processes import checked_processes, in_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.stopping import stoppable
@@ -210,7 +211,7 @@ def _scheduled(
     import pandas as pd
 
     if schedule is not None and every is not None:
-        raise DataError("give either schedule= or every=, not both")
+        raise DataError(say("give either {schedule=} or {every=}, not both"))
     frame = as_frame(recordings, what=_RECORDINGS)
     require_columns(frame, ["subject", "context", "video"], what=_RECORDINGS)
     if every is not None:
@@ -234,17 +235,28 @@ def _scheduled(
                 rows.append(record | {"clip": segment.label} | {"start": start, "end": end})
     columns = [*frame.columns, "clip", "start", "end"]
     lost = ["subject", "context", "clip", "video", "reason"]
-    return pd.DataFrame(rows, columns=columns), pd.DataFrame(dropped, columns=lost)
+    reasons = message_column(row["reason"] for row in dropped)
+    return (
+        pd.DataFrame(rows, columns=columns),
+        pd.DataFrame(dropped, columns=lost).assign(reason=reasons),
+    )
+
+
+_TOO_SHORT = Template(
+    "video_too_short",
+    "the recording is too short for [{start:g}, {end:g}] s: it lasts {seconds:.4g} s",
+)
+_OVERLAPS = Template(
+    "video_clips_overlap",
+    "[{start:.4g}, {end:.4g}] s overlaps with clip {clip:label} in this recording",
+)
 
 
 def _outside(segment: Segment, seconds: float) -> str:
     """Return why a recording of `seconds` does not have a segment, or ""."""
     before = segment.start < 0 and seconds + segment.start < -_SPARE
     if before or segment.end > seconds + _SPARE:
-        return (
-            f"the recording is too short for [{segment.start:g}, {segment.end:g}] s: "
-            f"it lasts {seconds:.4g} s"
-        )
+        return _TOO_SHORT(start=segment.start, end=segment.end, seconds=seconds)
     return ""
 
 
@@ -252,7 +264,7 @@ def _overlapping(start: float, end: float, kept: list[tuple[str, float, float]])
     """Return which earlier clip of the recording shares time with this one, or ""."""
     for label, first, last in kept:
         if start < last - _SPARE and first < end - _SPARE:
-            return f"[{start:.4g}, {end:.4g}] s overlaps with clip {label!r} in this recording"
+            return _OVERLAPS(start=start, end=end, clip=label)
     return ""
 
 
@@ -305,6 +317,7 @@ def _span(start: float, end: float, row: int) -> Span:
     try:
         Segment(float(start), float(end), str(row + 1))
     except DataError as error:
-        message = str(error).replace(f"segment {str(row + 1)!r}", f"the clip in row {row + 1}", 1)
-        raise DataError(message) from None
+        said = message_of(error)
+        assert isinstance(said, Message)
+        raise DataError(said.with_values(what=f"the clip in row {row + 1}")) from None
     return float(start), float(end)

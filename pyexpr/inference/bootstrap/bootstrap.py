@@ -10,6 +10,7 @@ import numpy as np
 
 from pyexpr.base.checks import checked_threads, is_number
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import Template, say
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import as_frame, called
 from pyexpr.core.streams import checked_seed
@@ -43,12 +44,24 @@ if TYPE_CHECKING:
 _FAR_APART = 1.5
 # With fewer clusters the two differ for any statistic.
 _FEWEST = 12
-NOTHING_TESTED = (
-    "adjust judges tests together, and there are none: nothing was tested; ask for "
-    "null=, the value to test against"
+NOTHING_TESTED = say(
+    "adjust judges tests together, and there are none: nothing was tested; ask for {null=}, the "
+    "value to test against"
 )
 # Replicates that tell a standard deviation to a tenth.
 _ENOUGH = 100
+
+
+_JUMPS = Template(
+    "statistic_may_jump",
+    "the jackknife's standard error of {statistic} is {ratio:.2g} times that of the replicates: it "
+    "may jump as subjects come and go, as medians, quantiles and extremes do, and jackknife_t does "
+    "not hold for such statistics; {call interval(method='percentile')} does not rest on the "
+    "jackknife",
+    report="the jackknife's standard error of {statistic} is {ratio:.2g} times that of the "
+    "replicates: it may jump as subjects come and go, as medians, quantiles and extremes do, and "
+    "jackknife-t does not hold for such statistics",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -150,7 +163,7 @@ class BootstrapResult(ReplicatedResult):
 
     def described(self, row: int) -> str:
         """Return what a row is, in words."""
-        return f"statistic {self.terms[row]!r}"
+        return say("statistic {term:label}", term=self.terms[row])
 
     def families(self) -> list[NDArray[np.int64]]:
         """Return all statistics as one family."""
@@ -166,10 +179,7 @@ class BootstrapResult(ReplicatedResult):
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = error / spread
         return tuple(
-            f"the jackknife's standard error of {self.described(i)} is {ratio[i]:.2g} times that "
-            "of the replicates: it may jump as subjects come and go, as medians, quantiles and "
-            "extremes do, and jackknife_t does not hold for such statistics; "
-            "interval(method='percentile') does not rest on the jackknife"
+            _JUMPS(statistic=self.described(i), ratio=ratio[i])
             for i in np.flatnonzero((ratio > _FAR_APART) | (ratio < 1 / _FAR_APART)).tolist()
         )
 
@@ -292,7 +302,12 @@ def cluster_bootstrap(
     frame = as_frame(table, what=TABLE)
     check_method(method, confidence, n_boot)
     if null is not None and not is_number(null):
-        raise DataError(f"null= must be a finite number, or None to test nothing, not {null!r}")
+        raise DataError(
+            say(
+                "{null=} must be a finite number, or {value None} to test nothing, not {given!r}",
+                given=null,
+            )
+        )
     if adjust is not None:
         check_rule(adjust)
         if null is None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError, EngineError
+from pyexpr.base.messages import say
 from pyexpr.core.compiled_statistic import CompiledStatistic
 from pyexpr.core.interrupts import handled, held
 
@@ -92,8 +93,12 @@ def _numbers(name: str, found: Any) -> NDArray[np.float64]:
         values = np.empty((0, 0))
     if values.ndim > 1 or values.size == 0:
         raise DataError(
-            f"the compiled statistic {name!r} must return a number, a tuple of numbers or a "
-            f"1-dimensional array, not {found!r}"
+            say(
+                "the compiled statistic {name!r} must return a number, a tuple of "
+                "numbers or a 1-dimensional array, not {found!r}",
+                name=name,
+                found=found,
+            )
         )
     return values
 
@@ -173,8 +178,10 @@ def _numba() -> Any:
         import numba
     except ImportError:
         raise EngineError(
-            "compiled=True needs numba, which is not installed; run "
-            "'pip install \"pyexpr-stats[numba]\"', or leave compiled= out to call the "
-            "statistic as Python"
+            say(
+                "{compiled=True} needs numba, which is not installed; run 'pip install "
+                '"pyexpr-stats[numba]"\', or leave {compiled=} out to call the statistic '
+                "as Python"
+            )
         ) from None
     return numba

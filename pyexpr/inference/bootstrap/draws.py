@@ -12,6 +12,7 @@ import numpy as np
 
 from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import say
 from pyexpr.base.tables import check_flat_columns, numeric_column
 from pyexpr.core import compiled_statistic as native
 from pyexpr.core.cluster_bootstrap import draw_counts
@@ -97,8 +98,12 @@ class StatisticDraws(ABC):
                 for pair in ((terms, estimate), (self.terms, self.estimate))
             )
             raise DataError(
-                f"statistic= is another function than that of this result: on its rows it gives "
-                f"{found}, and the result has {wanted}"
+                say(
+                    "{statistic=} is another function than that of this result: on its "
+                    "rows it gives {found}, and the result has {wanted}",
+                    found=found,
+                    wanted=wanted,
+                )
             )
 
 
@@ -126,7 +131,10 @@ class Called(StatisticDraws):
         """Return the same with the function handed over again, after a check that it is that."""
         if not callable(statistic):
             raise DataError(
-                f"statistic= must be a function of (rows, weights), not {type(statistic).__name__}"
+                say(
+                    "{statistic=} must be a function of (rows, weights), not {kind}",
+                    kind=type(statistic).__name__,
+                )
             )
         self._check_same(*named_values(statistic(self.rows.copy(), np.ones(len(self.rows)))))
         return replace(self, statistic=statistic)
@@ -159,8 +167,10 @@ class NotCompiled(StatisticDraws):
     def replicates(self, first: int, n: int) -> Drawn:
         """Refuse."""
         raise DataError(
-            "a saved result does not hold your compiled functions; hand them over again: "
-            "result.extend(n, statistic=...)"
+            say(
+                "a saved result does not hold your compiled functions; hand them over "
+                "again: result.extend(n, {statistic=}...)"
+            )
         )
 
     def with_statistic(self, statistic: Statistic | Mapping[str, Statistic]) -> Compiled:
@@ -248,23 +258,28 @@ def read_statistic(
     named = statistic if isinstance(statistic, Mapping) else {"statistic": statistic}
     by_numba = [is_compiled(one) for one in named.values()]
     if not named:
-        raise DataError("statistic= is an empty mapping; name at least one function")
+        raise DataError(say("{statistic=} is an empty mapping; name at least one function"))
     for one in named.values():
         if not callable(one):
             raise DataError(
-                "statistic= must be a function of (rows, weights), or a mapping of names to "
-                f"compiled ones, not {type(one).__name__}"
+                say(
+                    "{statistic=} must be a function of (rows, weights), or a mapping of "
+                    "names to compiled ones, not {kind}",
+                    kind=type(one).__name__,
+                )
             )
     if compiled or (compiled is None and all(by_numba)):
         return _compiled(frame, named, columns, plan)
     if isinstance(statistic, Mapping):
         raise DataError(
-            "statistic= is a mapping, which is for functions that numba has compiled; let one "
-            "function return a mapping, or ask for compiled=True"
+            say(
+                "{statistic=} is a mapping, which is for functions that numba has "
+                "compiled; let one function return a mapping, or ask for {compiled=True}"
+            )
         )
     if columns is not None:
         raise DataError(
-            "columns= is for compiled statistics; a Python function gets the whole table"
+            say("{columns=} is for compiled statistics; a Python function gets the whole table")
         )
     # Its own: what the user changes later is not shared. Counted from 0, so that a label
     # means one row.
@@ -283,11 +298,13 @@ def _compiled(
 ) -> Compiled:
     if columns is None:
         raise DataError(
-            "a compiled statistic gets arrays: name them, in order, as columns=['y', 'p']"
+            say("a compiled statistic gets arrays: name them, in order, as {columns=['y', 'p']}")
         )
-    names = checked_names(columns, argument="columns=")
+    names = checked_names(columns, argument=say("{columns=}"))
     if not names:
-        raise DataError("columns= must name at least one column for a compiled statistic to read")
+        raise DataError(
+            say("{columns=} must name at least one column for a compiled statistic to read")
+        )
     check_flat_columns(frame, what=TABLE)
     values = np.array([numeric_column(frame, name, what=TABLE) for name in names])
     rows = np.ascontiguousarray(values.reshape(len(names), len(frame)))
@@ -322,7 +339,9 @@ def _check_estimate(estimate: NDArray[np.float64], terms: Sequence[str]) -> None
     for term, at_all in zip(terms, estimate, strict=True):
         if not np.isfinite(at_all):
             found = "not defined" if np.isnan(at_all) else "infinite"
-            raise DataError(f"the statistic {term!r} is {found} on the table itself")
+            raise DataError(
+                say("the statistic {term!r} is {found} on the table itself", term=term, found=found)
+            )
 
 
 def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -342,7 +361,11 @@ def named_values(found: float | Mapping[str, float]) -> tuple[NDArray[np.float64
         values = np.array([float(value) for value in items.values()])
     except (TypeError, ValueError):
         raise DataError(
-            f"a statistic must return a number or a mapping of names to numbers, not {found!r}"
+            say(
+                "a statistic must return a number or a mapping of names to numbers, not {found!r}",
+                r="a statistic must return a number or numbers with names, not {found!r}",
+                found=found,
+            )
         ) from None
     if not items:
         raise DataError("the statistic returned an empty mapping")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.errors import DataError, counted, listed
+from pyexpr.base.messages import say
 from pyexpr.inference.coefficients.leverage import bounded_df
 from pyexpr.resampling.tests import ContrastTests, WaldTest, f_test, t_tests
 
@@ -268,14 +269,21 @@ def cluster_ols(
     label = np.asarray(y, dtype=np.float64)
     given = np.asarray(cluster)
     if cr not in CORRECTIONS:
-        raise DataError(f"cr= must be one of {listed(CORRECTIONS)}, not {cr!r}")
+        raise DataError(
+            say("{cr=} must be one of {names}, not {given!r}", names=listed(CORRECTIONS), given=cr)
+        )
     if design.ndim != 2 or label.shape != design.shape[:1] or given.shape != label.shape:
         raise DataError(
-            "X must have rows and columns, and y and cluster one value per row, but their "
-            f"shapes are {design.shape}, {label.shape} and {given.shape}"
+            say(
+                "{argument X} must have rows and columns, and y and cluster one value "
+                "per row, but their shapes are {shape}, {shape_2} and {shape_3}",
+                shape=design.shape,
+                shape_2=label.shape,
+                shape_3=given.shape,
+            )
         )
     if not (np.isfinite(design).all() and np.isfinite(label).all()):
-        raise DataError("X and y must be finite; leave incomplete rows out")
+        raise DataError(say("{argument X} and y must be finite; leave incomplete rows out"))
     codes = np.unique(given, return_inverse=True)[1].reshape(-1)
     G = int(codes.max()) + 1 if len(codes) else 0
     if G < 2:

@@ -10,7 +10,8 @@ import numpy as np
 
 from pyexpr.base.checks import checked_threads, confidence_level, further_replicates, whole_number
 from pyexpr.base.contexts import ALL
-from pyexpr.base.errors import DataError, counted, listed
+from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import say, says
 from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
@@ -23,6 +24,18 @@ from pyexpr.inference.coefficients.cluster_ols import CORRECTIONS
 from pyexpr.inference.coefficients.data import as_fitted, read_data
 from pyexpr.inference.coefficients.evidence import CoefficientEvidence
 from pyexpr.inference.coefficients.fit import WeightDraws, fit_model, weight_draws
+from pyexpr.inference.coefficients.notes import (
+    ASKED_FOR,
+    METHODS_APART,
+    NOTE_DESPARSIFIED,
+    NOTE_DROPPED,
+    NOTE_ONE_INTERCEPT,
+    NOTE_OWN_INTERCEPTS,
+    NOTE_POOLED,
+    NOTE_SLOPES,
+    NOTE_WEIGHTS,
+    OTHER_WEIGHTS,
+)
 from pyexpr.inference.coefficients.penalised import N_FOLDS, read_penalties
 from pyexpr.inference.coefficients.slopes import (
     INTERCEPTS,
@@ -48,12 +61,8 @@ if TYPE_CHECKING:
 
     from pyexpr.base.foreign import FrameLike
 
-_METHODS_APART = (
-    "weights are described by percentiles of refits, and slopes tested by Student's t with the "
-    "variance that cr= names; tests= chooses how slopes are estimated"
-)
 _NOT_TAKEN = {
-    "method": _METHODS_APART,
+    "method": METHODS_APART,
     "stratify": "variances of slopes are of subjects from one population, and strata were not "
     "studied",
 }
@@ -196,7 +205,9 @@ class CoefficientResult(CoefficientEvidence, Result):
             By default the one at hand.
         """
         if method is not None:
-            raise DataError(f"method= cannot be chosen here: {_METHODS_APART}")
+            raise DataError(
+                say("{method=} cannot be chosen here: {methods_apart}", methods_apart=METHODS_APART)
+            )
         level = self.confidence if confidence is None else confidence_level(confidence)
         return replace(self, confidence=level)
 
@@ -295,35 +306,19 @@ class CoefficientResult(CoefficientEvidence, Result):
 
     def notes(self) -> tuple[str, ...]:
         """Return what is tested and what is only described, and what was left out."""
-        found = [
-            "estimate, boot_std_error, procedure_low and procedure_high describe the regularised "
-            "weights and how the procedure varies over subjects; they are no test",
-            "tested_estimate and what follows it are slopes per standard deviation pooled within "
-            "contexts; only these are tested",
-            *self.remarks,
-        ]
+        found: list[str] = [NOTE_WEIGHTS, NOTE_SLOPES, *self.remarks]
         if len(self.data.contexts) > 1:
-            found.append(
-                "slopes over all are within contexts: each context has an intercept of its own"
-                if self.intercepts == "context"
-                else "slopes over all have one intercept, so that differences between the means of "
-                "contexts are part of them"
-            )
+            own = self.intercepts == "context"
+            found.append(NOTE_OWN_INTERCEPTS if own else NOTE_ONE_INTERCEPT)
         for space, why in zip(self.spaces, self.why_desparsified, strict=True):
             if space.method == "desparsified":
-                several = why != "asked for" and len(space.slot) > 1
+                several = not says(why, ASKED_FOR) and len(space.slot) > 1
                 alike = ", so in all contexts" if several else ""
-                found.append(
-                    f"slopes are desparsified, not least squares: {why}{alike}; their standard "
-                    "errors come from refits without each subject in turn"
-                )
+                found.append(NOTE_DESPARSIFIED(why=why, alike=alike))
         if self.data.y is not self.data.y_tested:
-            found.append("tests and the weights over all are of y_pooled, other weights of y")
+            found.append(NOTE_POOLED)
         if self.data.n_dropped:
-            found.append(
-                f"{counted(self.data.n_dropped, 'row', 'was', 'were')} left out: "
-                "a feature or the label is missing"
-            )
+            found.append(NOTE_DROPPED(n_dropped=self.data.n_dropped))
         return tuple(found)
 
     def provenance(self) -> dict[str, Any]:
@@ -383,8 +378,11 @@ class CoefficientResult(CoefficientEvidence, Result):
         given = [name for name in ("alpha", "l1_ratio") if name in options]
         if given:
             raise DataError(
-                f"from_model() takes no {given[0]}=: the penalty is the model's; for another use "
-                "context_coefficients()"
+                say(
+                    "from_model() takes no {@given=}: the penalty is the model's; for "
+                    "another use context_coefficients()",
+                    given=given[0],
+                )
             )
         if not getattr(model, "estimators_", None) or not hasattr(model, "pooled_"):
             raise DataError("from_model() needs a ContextualRegressor fitted with contexts")
@@ -419,10 +417,7 @@ class CoefficientResult(CoefficientEvidence, Result):
         ]
         if not others:
             return result
-        remark = (
-            f"the weights of {listed(others)} are not the model's: it was fitted on other rows "
-            "or, with retune=True, has another penalty"
-        )
+        remark = OTHER_WEIGHTS(models=listed(others))
         return replace(result, remarks=(*result.remarks, remark))
 
 
@@ -554,7 +549,13 @@ def context_coefficients(
     """
     _check_options(n_boot, confidence, cr, tests, n_folds)
     if intercepts not in INTERCEPTS:
-        raise DataError(f"intercepts= must be one of {listed(INTERCEPTS)}, not {intercepts!r}")
+        raise DataError(
+            say(
+                "{intercepts=} must be one of {names}, not {given!r}",
+                names=listed(INTERCEPTS),
+                given=intercepts,
+            )
+        )
     if adjust is not None:
         check_rule(adjust)
     key = checked_seed(seed)
@@ -565,7 +566,9 @@ def context_coefficients(
         {name: len(np.unique(data.subject[data.rows(name)])) for name in data.contexts}
     )
     if retune and all(penalty.fixed for penalty in penalties):
-        raise DataError("retune=True needs a grid: give several values of alpha= or l1_ratio=")
+        raise DataError(
+            say("{retune=True} needs a grid: give several values of {alpha=} or {l1_ratio=}")
+        )
     fitted = [
         fit_model(
             data, model, penalty, retune=retune, n_folds=n_folds, seed=key, n_threads=n_threads
@@ -578,7 +581,7 @@ def context_coefficients(
         why = least_squares_problem(data, models, intercepts)
         method = tests or ("desparsified" if why else "least_squares")
         own = [fitted[data.models.index(model)] for model in models]
-        reasons.append(why or "asked for")
+        reasons.append(why or ASKED_FOR)
         spaces.append(
             slope_space(
                 data, models, own, method=method, cr=cr, seed=key, n_threads=n_threads,
@@ -617,7 +620,15 @@ def _check_options(n_boot: Any, confidence: Any, cr: str, tests: str | None, n_f
     whole_number(n_boot, argument="n_boot", least=0)
     confidence_level(confidence)
     if cr not in CORRECTIONS:
-        raise DataError(f"cr= must be one of {listed(CORRECTIONS)}, not {cr!r}")
+        raise DataError(
+            say("{cr=} must be one of {names}, not {given!r}", names=listed(CORRECTIONS), given=cr)
+        )
     if tests is not None and tests not in METHODS:
-        raise DataError(f"tests= must be one of {listed(METHODS)} or None, not {tests!r}")
+        raise DataError(
+            say(
+                "{tests=} must be one of {names} or {value None}, not {given!r}",
+                names=listed(METHODS),
+                given=tests,
+            )
+        )
     whole_number(n_folds, argument="n_folds", least=2)

@@ -11,6 +11,7 @@ from pyexpr.base.arrays import unmasked
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed
 from pyexpr.base.foreign import as_column, as_pandas, as_values
+from pyexpr.base.messages import say
 from pyexpr.base.tables import (
     as_frame,
     column_or_array,
@@ -91,18 +92,26 @@ def read_data(
 
     if cluster is None:
         raise DataError(
-            "cluster= must name the subjects: the clips of a subject are not independent"
+            say("{cluster=} must name the subjects: the clips of a subject are not independent")
         )
     if context is None:
         raise DataError(
-            "context= must name the context of each row, by a column of X or by values; where "
-            "there is only one, a column that says so"
+            say(
+                "{context=} must name the context of each row, by a column of "
+                "{argument X} or by values; where there is only one, a column that says "
+                "so"
+            )
         )
     X = unmasked(X)
     bare = isinstance(X, (np.ndarray, list))
     if isinstance(X, np.ndarray):
         if X.ndim != 2:
-            raise DataError(f"X must have rows and columns, but its shape is {X.shape}")
+            raise DataError(
+                say(
+                    "{argument X} must have rows and columns, but its shape is {shape}",
+                    shape=X.shape,
+                )
+            )
         X = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
     frame = as_frame(X, what=_TABLE)
     if bare:
@@ -124,7 +133,7 @@ def read_data(
     kept = _selected(rows, frame)
     features = tuple(name for name in frame.columns if name not in named)
     if not features or not len(frame):
-        raise DataError("X must have at least one row and one feature")
+        raise DataError(say("{argument X} must have at least one row and one feature"))
     refuse_categories(frame, features, what=_TABLE)
     values = np.column_stack([numeric_column(frame, name, what=_TABLE) for name in features])
     label = _label(y, frame, "y")
@@ -175,18 +184,28 @@ def as_fitted(
         position = int(own) % model.n_features_in_
         present = names or [f"x{j}" for j in range(X.shape[-1])]
         if not seen and position >= len(present):
-            raise ColumnError(f"{_TABLE} has {len(present)} columns, but context={own}")
+            raise ColumnError(
+                say(
+                    "{value} has {n} columns, but {context=}",
+                    value=_TABLE,
+                    n=len(present),
+                    context=own,
+                )
+            )
         own = seen[position] if seen else present[position]
     where = own if context is None else context
     if where is None:
-        raise DataError("context= is missing: the model names no column of X")
+        raise DataError(say("{context=} is missing: the model names no column of {argument X}"))
     named = [value for value in (where, cluster) if isinstance(value, str)]
     features = [name for name in seen if name != own]
     taken = [name for name in named if name in features]
     if taken:
         raise ColumnError(
-            f"the model was fitted with {listed(taken)} as a feature, so it cannot be cluster= or "
-            "context= here; fit the model without it"
+            say(
+                "the model was fitted with {names} as a feature, so it cannot be "
+                "{cluster=} or {context=} here; fit the model without it",
+                names=listed(taken),
+            )
         )
     if seen and names:
         missing = [name for name in (*features, *named) if name not in names]
@@ -217,11 +236,17 @@ def _selected(rows: ArrayLike | None, frame: pd.DataFrame) -> NDArray[np.bool_]:
     refuse_another_order(rows, frame, argument="rows", what=_TABLE)
     if rows is None:
         return np.ones(n, dtype=bool)
-    chosen = np.asarray(as_column(rows, argument="rows="))
+    chosen = np.asarray(as_column(rows, argument=say("{rows=}")))
     if chosen.dtype != bool or chosen.shape != (n,):
         raise DataError(
-            f"rows= must be one True or False per row of X ({n}), as in rows=part == 'train', "
-            f"but it is {chosen.dtype} of shape {chosen.shape}"
+            say(
+                "{rows=} must be one {value True} or {value False} per row of "
+                "{argument X} ({n}), as in rows=part == 'train', but it is {dtype} of "
+                "shape {shape}",
+                n=n,
+                dtype=chosen.dtype,
+                shape=chosen.shape,
+            )
         )
     return chosen
 
@@ -238,7 +263,14 @@ def _label(y: ArrayLike, frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
     flat = own.array if isinstance(own, pd.Series) else array.reshape(-1)
     values: pd.DataFrame = pd.DataFrame({name: flat})
     if len(values) != len(frame):
-        raise DataError(f"{name} has {len(values)} values, but X has {len(frame)} rows")
+        raise DataError(
+            say(
+                "{name} has {n} values, but {argument X} has {n_2} rows",
+                name=name,
+                n=len(values),
+                n_2=len(frame),
+            )
+        )
     return numeric_column(values, name, what="the labels")
 
 

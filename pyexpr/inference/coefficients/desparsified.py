@@ -22,7 +22,8 @@ from pyexpr.core.elastic_net import (
     squared_errors,
 )
 from pyexpr.inference.coefficients.cluster_ols import ROUNDING
-from pyexpr.inference.coefficients.penalised import NOT_CONVERGED, folds_of
+from pyexpr.inference.coefficients.notes import DEPENDENT, NOT_CONVERGED
+from pyexpr.inference.coefficients.penalised import folds_of
 from pyexpr.resampling.tests import ContrastTests, WaldTest, f_test, t_tests
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ N_PENALTIES = 20
 SMALLEST = 1e-3
 # A feature of which the others leave a smaller part of the variance is their combination.
 NOTHING_OWN = 1e-10
-DEPENDENT = "the feature is a linear combination of the others here: leave one of them out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Desparsified:
         Which subjects have rows behind each coefficient.
     unit : ndarray, shape (p,)
         Standard error that independent errors of variance 1 would give.
-    missing : ndarray of str, shape (p,)
+    missing : ndarray of object, shape (p,)
         Why there is no slope, or "".
     shares : ndarray, shape (G, p)
         Of the sum of squares of the residuals Z_j, the part of each subject.
@@ -67,7 +67,7 @@ class Desparsified:
     influence: NDArray[np.float64]
     present: NDArray[np.bool_]
     unit: NDArray[np.float64]
-    missing: NDArray[np.str_]
+    missing: NDArray[np.object_]
     shares: NDArray[np.float64]
     rounding: float
 
@@ -189,8 +189,9 @@ def desparsified(
         unit = np.sqrt(np.einsum("ji,ik,jk->j", Z[0], xx[0], Z[0])) / np.abs(reach[0])
     slopes[dependent] = np.nan
     without = slopes[1:]
-    missing = np.where(np.isnan(beta[0]), NOT_CONVERGED, "")
-    missing = np.where(dependent[0], DEPENDENT, missing)
+    missing = np.full(p, "", dtype=object)
+    missing[np.isnan(beta[0])] = NOT_CONVERGED
+    missing[dependent[0]] = DEPENDENT
     influence = np.zeros((n_subjects, p))
     influence[present] = (without.mean(axis=0) - without) * (G - 1) / G
     there = np.zeros((n_subjects, p), dtype=bool)

@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import message_column
 from pyexpr.inference.coefficients.cluster_ols import ClusterOLS
 from pyexpr.inference.coefficients.data import CoefficientData
+from pyexpr.inference.coefficients.notes import NEEDS_ONE, NO_VARIATION
 from pyexpr.inference.coefficients.penalised import Weights
 from pyexpr.inference.coefficients.slopes import SlopeSpace
 from pyexpr.resampling.tests import ContrastTests
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-NO_VARIATION = "no variation between subjects to judge by"
-NEEDS_ONE = "undefined without one of the subjects"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +109,7 @@ class CoefficientEvidence:
             "conf_low": low,
             "conf_high": high,
             "method": self.method_of(space),
-            "reason": reason,
+            "reason": message_column(reason),
         }
         if self.rule is None:
             return columns

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import message_of, say
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.inference.coefficients.data import CoefficientData
+from pyexpr.inference.coefficients.notes import DIFFERENT_LABELS, DIFFERENT_PENALTIES
 from pyexpr.inference.coefficients.penalised import FittedModel, PenalisedModel, Penalty
 from pyexpr.resampling.result import in_pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_DIFFERENT_LABELS = "the contexts' weights are of different labels"
-_DIFFERENT_PENALTIES = "the contexts' weights have different penalties"
 
 
 def fit_model(
@@ -38,7 +37,9 @@ def fit_model(
     try:
         return own.fitted(penalty, retune=retune, n_folds=n_folds, seed=seed)
     except DataError as error:
-        raise DataError(f"context {model!r}: {error}") from error
+        raise DataError(
+            say("context {model:label}: {error}", model=model, error=message_of(error))
+        ) from error
 
 
 class DrawnWeights(NamedTuple):
@@ -130,9 +131,9 @@ def weight_draws(
     for a, b in combinations(range(len(data.contexts)), 2):
         first, second = fitted[a], fitted[b]
         if data.y is not data.y_tested:
-            incomparable[a, b] = _DIFFERENT_LABELS
+            incomparable[a, b] = DIFFERENT_LABELS
         elif retune or (first.alpha, first.l1_ratio) != (second.alpha, second.l1_ratio):
-            incomparable[a, b] = _DIFFERENT_PENALTIES
+            incomparable[a, b] = DIFFERENT_PENALTIES
         else:
             pairs.append((a, b))
     return WeightDraws(tuple(fitted), incomparable, tuple(pairs), seed, progress)

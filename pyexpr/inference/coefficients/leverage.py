@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.inference.coefficients.notes import LEVERAGE
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -88,7 +90,7 @@ def support_of(
     >>> found.n_effective.round(2).tolist(), found.why_not[1]
     ([4.0, 1.06], "subject 'a' has 97 % of the slope's leverage, so that nothing shows how it varies between subjects")
     """  # noqa: E501
-    why = []
+    why: list[str] = []
     for k, own in enumerate(shares):
         largest = float(np.max(own))
         alone = determined is not None and determined[k] > DETERMINED
@@ -96,10 +98,7 @@ def support_of(
             # Below 100 % unless it is all.
             percent = min(round(100 * largest), 99) if largest < 1 else 100
             label = subjects[int(np.argmax(own))]
-            why.append(
-                f"subject {label!r} has {percent} % of the slope's leverage, so that nothing shows "
-                "how it varies between subjects"
-            )
+            why.append(LEVERAGE(subject=label, share=percent))
         else:
             why.append("")
     return Support(1 / np.sum(shares**2, axis=1), df, tuple(why))

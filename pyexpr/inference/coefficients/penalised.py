@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import say
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.elastic_net import (
     CrossProducts,
@@ -23,6 +24,8 @@ from pyexpr.core.elastic_net import (
     squared_errors,
 )
 from pyexpr.core.streams import FOLDS, checked_seed, generator
+from pyexpr.inference.coefficients.notes import NO_REPLICATES, NOT_CONVERGED, ONE_REPLICATE
+from pyexpr.resampling.intervals.evidence import UNDEFINED_IN
 from pyexpr.resampling.quantiles import MOST_UNDEFINED, interpolated_quantiles
 
 if TYPE_CHECKING:
@@ -36,10 +39,6 @@ N_FOLDS = 5
 UNEVEN = 2.0
 # Errors closer than this (relative) are ties: they differ by rounding.
 TIE = 1e-12
-NOT_CONVERGED = (
-    "the elastic net on all rows did not converge: look for nearly collinear features, or use a "
-    "larger alpha"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,9 @@ def read_penalties(alpha: Any, l1_ratio: Any, models: Sequence[str]) -> list[Pen
             known = {str(key): item for key, item in value.items()}
             missing = [model for model in models if model not in known]
             if missing:
-                raise DataError(f"{name}= has no value for {listed(missing)}")
+                raise DataError(
+                    say("{@name=} has no value for {names}", name=name, names=listed(missing))
+                )
             given = [known[model] for model in models]
         else:
             given = [default if value is None else value] * len(models)
@@ -72,13 +73,17 @@ def read_penalties(alpha: Any, l1_ratio: Any, models: Sequence[str]) -> list[Pen
             try:
                 grid = np.unique(np.atleast_1d(np.asarray(one, dtype=np.float64)))
             except (TypeError, ValueError):
-                raise DataError(f"{name}= must be a number or several, not {one!r}") from None
+                raise DataError(
+                    say("{@name=} must be a number or several, not {one!r}", name=name, one=one)
+                ) from None
             bad = ~np.isfinite(grid) | (grid < 0) | (grid > high)
             if name == "alpha":
                 bad |= grid == 0
             if grid.ndim != 1 or not grid.size or bad.any():
                 limits = "above 0" if name == "alpha" else "between 0 and 1"
-                raise DataError(f"{name}= must be {limits}, not {one!r}")
+                raise DataError(
+                    say("{@name=} must be {limits}, not {one!r}", name=name, limits=limits, one=one)
+                )
             found.append(tuple(grid.tolist()))
         return found
 
@@ -327,11 +332,11 @@ def describe(
         if np.isnan(estimate[j]):
             reason[j] = NOT_CONVERGED
         elif not B:
-            reason[j] = "no replicates were made"
+            reason[j] = NO_REPLICATES
         elif n_defined[j] < B:
-            reason[j] = f"undefined in {B - n_defined[j]} of {B} replicates"
+            reason[j] = UNDEFINED_IN(undefined=B - n_defined[j], n_boot=B)
         else:
-            reason[j] = "one replicate gives no standard error"
+            reason[j] = ONE_REPLICATE
     return Procedure(
         spread, limits[:, 0], limits[:, 1], selected, same, B - n_defined, tuple(reason)
     )

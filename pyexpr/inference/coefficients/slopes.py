@@ -18,6 +18,7 @@ from pyexpr.inference.coefficients.leverage import (
     few_subjects_df,
     support_of,
 )
+from pyexpr.inference.coefficients.notes import COLLINEAR, IN_CONTEXT, MANY_FEATURES, NO_SLOPE
 from pyexpr.inference.coefficients.penalised import FittedModel, PenalisedModel
 from pyexpr.resampling.multiplicity import Adjusted, adjust_contrasts
 from pyexpr.resampling.tests import ContrastTests, WaldTest
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 # Condition of a context's correlation matrix of features beyond which least squares is not used.
 LARGEST_CONDITION = 1e4
-NO_SLOPE = "the feature is constant here"
 METHODS = ("least_squares", "desparsified")
 INTERCEPTS = ("context", "common")
 
@@ -41,7 +41,7 @@ class SlopeSpace:
     slopes : ClusterOLS or Desparsified
     slot : ndarray of int, shape (C, p)
         Position of each (context, feature) among the coefficients; -1 where there is none.
-    missing : ndarray of str, shape (C, p)
+    missing : ndarray of object, shape (C, p)
         Why there is none.
     n_clusters : int
         Subjects in all.
@@ -53,7 +53,7 @@ class SlopeSpace:
 
     slopes: ClusterOLS | Desparsified
     slot: NDArray[np.int64]
-    missing: NDArray[np.str_]
+    missing: NDArray[np.object_]
     n_clusters: int
     method: str
     support: Support
@@ -71,7 +71,7 @@ class SlopeSpace:
         """Return why a feature has no tested slope in one of these contexts, "" if in all."""
         for c in contexts:
             slot = self.slot[c, feature]
-            why = str(self.missing[c, feature]) or (self.support.why_not[slot] if slot >= 0 else "")
+            why = self.missing[c, feature] or (self.support.why_not[slot] if slot >= 0 else "")
             if why:
                 return why
         return ""
@@ -145,14 +145,14 @@ def least_squares_problem(data: CoefficientData, models: Sequence[str], intercep
         rows = data.rows(model)
         moving = ~_still(data, model, intercepts)
         p, G = int(moving.sum()), len(np.unique(data.subject[rows]))
-        where = "over all contexts" if model == ALL else f"in context {model!r}"
+        where = "over all contexts" if model == ALL else IN_CONTEXT(context=model)
         if 2 * p >= G:
-            return f"{p} features for {G} subjects {where}"
+            return MANY_FEATURES(features=p, subjects=G, where=where)
         block = data.X[np.ix_(rows, moving)]
         if model == ALL and intercepts == "context":
             block = within(block, data.context)
         if p and condition(block) > LARGEST_CONDITION:
-            return f"features are nearly collinear {where}"
+            return COLLINEAR(where=where)
     return ""
 
 
@@ -187,7 +187,8 @@ def slope_space(
         for j in np.flatnonzero(~_still(data, model, intercepts)):
             slot[c, j] = count
             count += 1
-    missing = np.where(slot < 0, NO_SLOPE, "").astype(object)
+    missing = np.full(slot.shape, "", dtype=object)
+    missing[slot < 0] = NO_SLOPE
     # Centred first: a large mean would leave the rounding of its quotient.
     scaled = (data.X - data.X.mean(axis=0)) / data.scale
     if method == "least_squares":

@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import joined, message_column, say
 from pyexpr.base.pairs import DIFFERENCE, KIND, LEVEL, pair_columns, pair_label
 from pyexpr.inference.coefficients.cluster_ols import ClusterOLS
-from pyexpr.inference.coefficients.evidence import NEEDS_ONE, NO_VARIATION, CoefficientEvidence
+from pyexpr.inference.coefficients.evidence import CoefficientEvidence
+from pyexpr.inference.coefficients.notes import (
+    IN_A_CONTEXT,
+    NEEDS_ONE,
+    NO_VARIATION,
+    OF_WEIGHTS,
+    TOO_FEW_SUBJECTS,
+)
 from pyexpr.inference.coefficients.penalised import Procedure, describe
 from pyexpr.inference.coefficients.slopes import SlopeSpace
 from pyexpr.inference.coefficients.wild import wild_test
@@ -83,6 +91,7 @@ def contrast_table(found: CoefficientEvidence) -> pd.DataFrame:
             described.append({_DIFFERENCE[0]: estimate, **_described(procedure)})
             reasons += procedure.reason
     slopes_reason = table.pop("reason")
+    of_weights = [OF_WEIGHTS(reason=one) if one else "" for one in reasons]
     late = ("p_adjusted", "adjustment")
     adjusted: dict[str, Any] = {name: table.pop(name) for name in late if name in table}
     names = found.data.contexts
@@ -94,7 +103,7 @@ def contrast_table(found: CoefficientEvidence) -> pd.DataFrame:
             **table,
             **_stacked(described),
             **adjusted,
-            "reason": _joined(slopes_reason, [f"weights: {r}" if r else "" for r in reasons]),
+            "reason": _joined(slopes_reason, of_weights),
             **pair_columns("context", named),
         }
     )
@@ -110,7 +119,7 @@ def omnibus_table(found: CoefficientEvidence) -> pd.DataFrame:
         everywhere = range(len(found.data.contexts))
         there = [c for c in everywhere if space.tested(c, j)]
         missing = space.why_missing(everywhere, j)
-        reason = f"in a context, {missing}" if missing else ""
+        reason = IN_A_CONTEXT(reason=missing) if missing else ""
         if len(there) < 2:
             rows.append((feature, np.nan, 0, np.nan, np.nan, reason))
             continue
@@ -122,14 +131,15 @@ def omnibus_table(found: CoefficientEvidence) -> pd.DataFrame:
         test = space.wald(contrasts)
         if np.isnan(test.p_value):
             if not test.df2 > 0:
-                why = "too few subjects for this test"
+                why = TOO_FEW_SUBJECTS
             else:
                 unknown = np.isnan(space.tests(contrasts).std_error).any()
                 why = NEEDS_ONE if unknown else NO_VARIATION
-            reason = "; ".join(filter(None, [reason, why]))
+            reason = joined([reason, why])
         rows.append((feature, test.statistic, test.df1, test.df2, test.p_value, reason))
     names = ["feature", "statistic", "df1", "df2", "p_value", "reason"]
     table = pd.DataFrame(rows, columns=names)
+    table["reason"] = message_column(row[-1] for row in rows)
     table.insert(5, "method", "AHT" if space.method == "least_squares" else "Hotelling T2")
     if found.rule is not None:
         table["p_adjusted"] = holm(table["p_value"].to_numpy())
@@ -143,13 +153,21 @@ def slope_covariance(found: CoefficientEvidence, context: str | None) -> pd.Data
 
     models = found.data.models
     if context is not None and context not in models:
-        raise DataError(f"context= must be one of {listed(models)}, or None, not {context!r}")
+        raise DataError(
+            say(
+                "{context=} must be one of {names}, or {value None}, not {given!r}",
+                names=listed(models),
+                given=context,
+            )
+        )
     wanted = found.data.contexts if context is None else (context,)
     space = found.space_of(models.index(wanted[0]))[0]
     if not isinstance(space.slopes, ClusterOLS):
         raise DataError(
-            "slopes that are desparsified have standard errors of contrasts only; use "
-            "tests='least_squares' if the subjects suffice"
+            say(
+                "slopes that are desparsified have standard errors of contrasts only; "
+                "use {tests='least_squares'} if the subjects suffice"
+            )
         )
     places = [found.space_of(models.index(one))[1] for one in wanted]
     features = range(len(found.data.features))
@@ -208,8 +226,11 @@ def wild_table(found: CoefficientEvidence, *, n_boot: int, seed: int) -> pd.Data
         feature, contrast = found.data.features[terms[0][1]], space.weights(terms)
         if not isinstance(space.slopes, ClusterOLS):
             raise DataError(
-                "the wild cluster bootstrap is of least squares, but these slopes are "
-                "desparsified; use tests='least_squares' if the subjects suffice"
+                say(
+                    "the wild cluster bootstrap is of least squares, but these slopes "
+                    "are desparsified; use {tests='least_squares'} if the subjects "
+                    "suffice"
+                )
             )
         why = space.why_missing([c for c, _, _ in terms], terms[0][1])
         if contrast is None or why:
@@ -221,6 +242,7 @@ def wild_table(found: CoefficientEvidence, *, n_boot: int, seed: int) -> pd.Data
         rows.append((name, feature, test.statistic, test.p_value, kind, why))
     names = ["context", "feature", "statistic", "p_value", "method", "reason"]
     table = pd.DataFrame(rows, columns=names)
+    table["reason"] = message_column(row[-1] for row in rows)
     table[KIND] = [LEVEL if of[1] is None else DIFFERENCE for _, of, _ in jobs]
     return table.assign(**pair_columns("context", (of for _, of, _ in jobs)))
 
@@ -233,7 +255,5 @@ def _stacked(blocks: Sequence[Mapping[str, NDArray[np.float64]]]) -> dict[str, A
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def _joined(first: Sequence[str], second: Sequence[str]) -> list[str]:
-    return [
-        "; ".join(dict.fromkeys(filter(None, pair))) for pair in zip(first, second, strict=True)
-    ]
+def _joined(first: Sequence[str], second: Sequence[str]) -> pd.Series[Any]:
+    return message_column(joined(pair) for pair in zip(first, second, strict=True))

@@ -10,6 +10,7 @@ import numpy as np
 from pyexpr.base.checks import checked_threads, is_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import say
 from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import as_frame, called
@@ -187,7 +188,12 @@ def compare_models(
     frame = as_frame(table, what=TABLE)
     metrics = checked_metrics(metrics)
     if not (is_number(null) and -1 < null < 1):
-        raise DataError(f"null= is a correlation, so it must lie between -1 and 1, not {null!r}")
+        raise DataError(
+            say(
+                "{null=} is a correlation, so it must lie between -1 and 1, not {given!r}",
+                given=null,
+            )
+        )
     check_method(method, confidence, n_boot)
     width = checked_score_range(score_range, metrics)
     n_threads = checked_threads(n_threads)
@@ -217,8 +223,10 @@ def compare_models(
     check_names(rows)
     if ratio and not any(row.ratio for row in rows):
         raise DataError(
-            "ratio=True divides errors of two models or contexts; ask for nrmse, rmse or mae, and "
-            "for two models with pairwise=True or several contexts"
+            say(
+                "{ratio=True} divides errors of two models or contexts; ask for nrmse, "
+                "rmse or mae, and for two models with {pairwise=True} or several contexts"
+            )
         )
     if adjust is not None:
         check_rule(adjust)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.base.messages import joined
 from pyexpr.core.cluster_bootstrap import MetricDesign
 from pyexpr.inference.comparison.folds import fold_inflation
 from pyexpr.inference.comparison.levels import Group
@@ -155,7 +156,7 @@ def gather(
         causes = [why_undefined[row.first]]
         if row.second is not None:
             causes.append(why_undefined[row.second])
-        reasons.append("; ".join(dict.fromkeys(filter(None, [row.note, *causes]))))
+        reasons.append(joined([row.note, *causes]))
     return Evidence(
         estimate=estimate,
         scale=[row.scale for row in rows],

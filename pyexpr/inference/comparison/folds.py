@@ -16,6 +16,7 @@ import numpy as np
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import say
 from pyexpr.base.tables import check_flat_columns, column_or_array, label_codes
 
 if TYPE_CHECKING:
@@ -90,9 +91,17 @@ def read_folds(
             two = [shown[k] for k in np.unique(of_row[mine & (codes == subject)])[:2]]
             where = f" of context {context!r}" if len(contexts) > 1 else ""
             raise DataError(
-                f"subject {subjects[subject]!r} is in folds {two[0]!r} and {two[1]!r} of column "
-                f"{name!r}{where}: a model that predicts some of its rows was fitted to the "
-                "others; put whole subjects into folds (px.subject_folds)"
+                say(
+                    "subject {subjects!r} is in folds {two!r} and {two_2!r} of column "
+                    "{name!r}{where}: a model that predicts some of its rows was fitted "
+                    "to the others; put whole subjects into folds "
+                    "({call px.subject_folds})",
+                    subjects=subjects[subject],
+                    two=two[0],
+                    two_2=two[1],
+                    name=name,
+                    where=where,
+                )
             )
         own, own_names = of_row, shown
         if subject is not None:

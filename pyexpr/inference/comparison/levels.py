@@ -14,6 +14,20 @@ import numpy as np
 
 from pyexpr.core import cluster_bootstrap as core
 from pyexpr.inference.comparison.folds import FEWEST, OF_FOLDS, Folds, FoldsOf, is_of_left_out
+from pyexpr.inference.comparison.notes import (
+    FEW_IN_FOLD,
+    IN_FOLD,
+    IS_CONSTANT,
+    NO_COMMON_ROW,
+    NO_ERRORS,
+    NOT_VARYING,
+    OF_LEFT_OUT,
+    SINGLE_IN_FOLD,
+    STILL_PREDICTION,
+    STILL_TRUTH,
+    TORN_FOLDS,
+    VARIES_LITTLE,
+)
 from pyexpr.inference.comparison.quantities import ColumnValues, Measure, ModelValues, Row
 
 if TYPE_CHECKING:
@@ -109,7 +123,7 @@ def build_levels(
                 reason = sums.why_undefined(c, measure, i, pieces)
                 if measure.logarithm and not reason:
                     made = any(levels.columns[at].sums[_ABS_D].any() for at in members)
-                    reason = "" if made else f"{model.name!r} makes no error here: no ratio"
+                    reason = "" if made else NO_ERRORS(model=model.name)
                 levels.why_undefined.append(reason)
                 divisor = score_range if measure.normalised else 1.0
                 # Sums that have a value, which would mislead, become NaN.
@@ -208,7 +222,7 @@ class _Sums:
         """Return why a metric has no value on all rows; empty if it has one."""
         for k, (values, own) in enumerate(zip(self._models[i].columns, pieces, strict=True)):
             if all("n" in self._flat[at] for at in own):
-                return f"no row has both {values.name!r} and {values.truth_name!r}"
+                return NO_COMMON_ROW(prediction=values.name, truth=values.truth_name)
             if measure.base not in OF_FOLDS:
                 continue
             folds = self._folds.of(values)
@@ -223,7 +237,7 @@ class _Sums:
                 reason = _why_flat(measure, values, self._flat[at])
                 if reason and len(own) > 1 and folds is not None:
                     fold = int(folds.cells[c][self.rows[at]][0])
-                    reason += f" in fold {folds.labels[c][fold]!r}"
+                    reason = IN_FOLD(reason=reason, fold=folds.labels[c][fold])
                 if reason:
                     return reason
         return ""
@@ -238,12 +252,7 @@ class _Sums:
     ) -> str:
         """Return why a metric cannot be had within folds."""
         if measure.part not in FEWEST:
-            return (
-                "subjects are in several folds here, each by context, so that a subject's rows "
-                "are of several models: see the contexts"
-                if folds.torn[c]
-                else ""
-            )
+            return TORN_FOLDS if folds.torn[c] else ""
         for at in own:
             n = int(np.count_nonzero(self.present[at]))
             if 0 < n < FEWEST[measure.part]:
@@ -262,12 +271,7 @@ class _Sums:
             asked += [d for d, rows in enumerate(self._context_rows) if rows is not None]
         if not any(self._shows_left_out(d, i, k) for d in asked):
             return ""
-        return (
-            f"prediction {self._models[i].columns[k].name!r} is the mean truth of the other "
-            "subjects, or rises with it: so predicts, over folds, a model that "
-            "learned nothing, and its correlation is below 0 for that alone; name the folds with "
-            "fold="
-        )
+        return OF_LEFT_OUT(prediction=self._models[i].columns[k].name)
 
     def _shows_left_out(self, c: int | None, i: int, k: int) -> bool:
         """Return whether predictions are of left-out truth in context c, or (None) in all rows."""
@@ -286,15 +290,8 @@ class _Sums:
 
 def _too_few(label: str, n: int, measure: Measure, values: ColumnValues) -> str:
     if n == 1:
-        return (
-            f"fold {label!r} holds a single subject (leave-one-out): no model predicts two "
-            "subjects, so that nothing compares them but the left-out truth; predict in folds of "
-            f"several subjects, or ask for {measure.base}_within"
-        )
-    return (
-        f"fold {label!r} holds {n} subjects, too few for {measure.metric} (4, so that 3 remain "
-        "where one is left out)"
-    )
+        return SINGLE_IN_FOLD(fold=label, metric=f"{measure.base}_within")
+    return FEW_IN_FOLD(fold=label, subjects=n, metric=measure.metric)
 
 
 def _flat(column: core.Column) -> dict[str, str]:
@@ -320,21 +317,16 @@ def _why_flat(measure: Measure, values: ColumnValues, still: dict[str, str]) -> 
     if measure.base == "concordance" and len(still) == 2:
         needed = "t"
     if "p" in needed and "p" in still:
-        return f"prediction {values.name!r} {_still(measure.part, still['p'])}"
+        return STILL_PREDICTION(name=values.name, how=_still(measure.part, still["p"]))
     if "t" in needed and "t" in still:
-        return f"truth {values.truth_name!r} {_still(measure.part, still['t'])}"
+        return STILL_TRUTH(name=values.truth_name, how=_still(measure.part, still["t"]))
     return ""
 
 
 def _still(part: str, how: str) -> str:
     if how == "little":
-        where = "" if part == "pooled" else f" {part} subjects"
-        return (
-            f"varies so little{where} beside its size that rounding of its values could move the "
-            "correlation by more than .001; subtract one number from truth and predictions alike, "
-            "before they are rounded"
-        )
-    return "is constant" if part == "pooled" else f"does not vary {part} subjects"
+        return VARIES_LITTLE(where="" if part == "pooled" else f" {part} subjects")
+    return IS_CONSTANT if part == "pooled" else NOT_VARYING(part=part)
 
 
 def build_groups(

@@ -10,6 +10,7 @@ import numpy as np
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, listed, near_names
+from pyexpr.base.messages import say
 from pyexpr.base.tables import (
     called,
     check_flat_columns,
@@ -74,7 +75,7 @@ class Predictions:
             given = getattr(self, name)
             if given is None:
                 continue
-            own = checked_names(given, argument=f"{name}= of Predictions")
+            own = checked_names(given, argument=say("{@name=} of Predictions", name=name))
             if isinstance(given, str):
                 own *= len(values)
             if len(own) != len(values):
@@ -87,12 +88,12 @@ class Predictions:
 
 def checked_metrics(metrics: Iterable[str]) -> tuple[str, ...]:
     """Return the names of the metrics, each once."""
-    names = checked_names(metrics, argument="metrics=")
+    names = checked_names(metrics, argument=say("{metrics=}"))
     for name in names:
         if name not in METRICS:
             raise DataError(f"there is no metric {name!r}; {near_names(name, METRICS)}")
     if not names:
-        raise DataError("metrics= must name at least one metric")
+        raise DataError(say("{metrics=} must name at least one metric"))
     return tuple(dict.fromkeys(names))
 
 
@@ -171,22 +172,26 @@ def _named_models(
         named = {}
         for name, item in predictions.items():
             if not isinstance(item, Predictions):
-                item = Predictions(checked_names(item, argument=f"predictions= of {name!r}"))
+                item = Predictions(
+                    checked_names(item, argument=say("{predictions=} of {name:label}", name=name))
+                )
             if str(name) in named:
-                raise DataError(f"predictions= names {str(name)!r} more than once")
+                raise DataError(say("{predictions=} names {name!r} more than once", name=str(name)))
             named[str(name)] = item
     else:
         names = checked_names(
             predictions,
-            argument="predictions=",
+            argument=say("{predictions=}"),
             hint="; or hand over a mapping {model: columns or Predictions}",
         )
         doubled = [name for name in dict.fromkeys(names) if names.count(name) > 1]
         if doubled:
-            raise DataError(f"predictions= names {listed(doubled)} more than once")
+            raise DataError(
+                say("{predictions=} names {names} more than once", names=listed(doubled))
+            )
         named = {name: Predictions(name) for name in names}
     if not named:
-        raise DataError("predictions= must name at least one model")
+        raise DataError(say("{predictions=} must name at least one model"))
     return named
 
 
@@ -199,7 +204,11 @@ def read_models(
     check_flat_columns(frame, what=TABLE)
     if not isinstance(truth, str):
         raise DataError(
-            f"truth= must be the name of a column of {TABLE}, not {type(truth).__name__}"
+            say(
+                "{truth=} must be the name of a column of {value}, not {kind}",
+                value=TABLE,
+                kind=type(truth).__name__,
+            )
         )
     named = _named_models(predictions)
     table = _Columns(frame)

@@ -16,6 +16,7 @@ import numpy as np
 from pyexpr.base.checks import is_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import Template, say
 from pyexpr.base.pairs import (
     DIFFERENCE,
     KIND,
@@ -29,8 +30,8 @@ from pyexpr.core import cluster_bootstrap as core
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DIFFERENT_CRITERIA = "different criteria"
-DIFFERENT_ROWS = "different rows"
+DIFFERENT_CRITERIA = Template("different_criteria", "different criteria")()
+DIFFERENT_ROWS = Template("different_rows", "different rows")()
 
 _SCALES = {
     "rmse": "negative_reciprocal",
@@ -188,21 +189,29 @@ def checked_score_range(score_range: float | None, metrics: Sequence[str]) -> fl
     if score_range is None:
         if normalised:
             raise DataError(
-                f"{normalised[0]} divides RMSE by the width of the score, which data do not tell: "
-                "give score_range=, the highest possible score minus the lowest, "
-                "100 for scores from 0 to 100, 7 for factor scores from -3.5 to 3.5, or ask for "
-                "rmse"
+                say(
+                    "{normalised} divides RMSE by the width of the score, which data do "
+                    "not tell: give {score_range=}, the highest possible "
+                    "score minus the lowest, 100 for scores from 0 to 100, 7 for factor "
+                    "scores from -3.5 to 3.5, or ask for rmse",
+                    normalised=normalised[0],
+                )
             )
         return None
     if not (is_number(score_range) and score_range > 0):
         raise DataError(
-            "score_range= is the width of the score, the highest possible minus the lowest, so it "
-            f"must be one positive finite number, not {score_range!r}"
+            say(
+                "{score_range=} is the width of the score, the highest possible minus "
+                "the lowest, so it must be one positive finite number, not {given!r}",
+                given=score_range,
+            )
         )
     if not normalised:
         raise DataError(
-            "score_range= is what NRMSE divides by, and metrics= asks for no nrmse; leave it out, "
-            "or ask for nrmse"
+            say(
+                "{score_range=} is what NRMSE divides by, and {metrics=} asks for no "
+                "nrmse; leave it out, or ask for nrmse"
+            )
         )
     return float(score_range)
 
@@ -302,7 +311,9 @@ def families(rows: Sequence[Row]) -> list[NDArray[np.int64]]:
             found.setdefault((row.metric, row.context, row.ratio), []).append(i)
     if not found:
         raise DataError(
-            "adjust judges differences between models together, and there are none; compare two "
-            "or more models with pairwise=True, or leave adjust= out"
+            say(
+                "adjust judges differences between models together, and there are none; "
+                "compare two or more models with {pairwise=True}, or leave {adjust=} out"
+            )
         )
     return [np.array(family) for family in found.values()]

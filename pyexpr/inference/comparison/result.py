@@ -9,10 +9,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, counted
+from pyexpr.base.messages import say, says
 from pyexpr.base.stopping import stoppable
 from pyexpr.figures.comparison import comparison_figure
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.inference.comparison.evidence import MetricDraws
+from pyexpr.inference.comparison.notes import (
+    NOTE_DIFFERENT_CRITERIA,
+    NOTE_DIFFERENT_ROWS,
+    NOTE_DROPPED,
+    NOTE_FOLDS,
+    NOTE_LEVELS,
+    NOTE_NRMSE,
+    NOTE_OWN_ALL,
+    NOTE_OWN_ROWS,
+    NOTE_RATIOS,
+)
 from pyexpr.inference.comparison.quantities import (
     DIFFERENT_CRITERIA,
     DIFFERENT_ROWS,
@@ -193,7 +205,9 @@ class ComparisonResult(ReplicatedResult):
         ['model']
         """
         if between not in ("models", "contexts"):
-            raise DataError(f"between= must be 'models' or 'contexts', not {between!r}")
+            raise DataError(
+                say("{between=} must be 'models' or 'contexts', not {given!r}", given=between)
+            )
         percent = f"{100 * self.intervals.confidence:g} % interval ({self.method})"
         if self.intervals.rule is not None and between == "models":
             percent += f"; of differences simultaneous, by {OF_INTERVALS[self.intervals.rule]}"
@@ -223,43 +237,26 @@ class ComparisonResult(ReplicatedResult):
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader of the table must know."""
-        notes = ["levels of RMSE, NRMSE, MAE and R2 are not tested; differences are, against 0"]
+        found: list[str] = [NOTE_LEVELS]
         if self.score_range is not None:
-            notes.append(f"NRMSE is RMSE divided by {self.score_range:g}, the width of the score")
+            found.append(NOTE_NRMSE(score_range=self.score_range))
         if any(row.ratio for row in self.rows):
-            notes.append(
-                "ratios of errors ('/') are below 1 where the first errs less; their intervals and "
-                "tests, against 1, are of the logarithm"
-            )
+            found.append(NOTE_RATIOS)
         if self.fold_name is not None:
-            notes.append(
-                "correlation, concordance and R2, pooled and between subjects, are averages of "
-                f"those within folds ({self.fold_name}); errors and what is within subjects are "
-                "over all folds"
-            )
+            found.append(NOTE_FOLDS(fold=self.fold_name))
         if self.n_dropped:
-            notes.append(
-                f"{counted(self.n_dropped, 'row', 'was', 'were')} left out because the truth or a "
-                "prediction is missing"
-            )
-        notes += [
-            f"{name!r} lacks rows: {_judged_on(rows)} of the {self.n_used} rows"
+            found.append(NOTE_DROPPED(n_dropped=self.n_dropped))
+        found += [
+            NOTE_OWN_ROWS(name=name, judged=_judged_on(rows), used=self.n_used)
             for name, rows in self.own_rows.items()
         ]
         if self.own_all:
-            notes.append(
-                "rows of a context called 'all' are taken as those over all contexts; nothing was "
-                "computed over all rows of the table"
-            )
-        if any(row.note == DIFFERENT_CRITERIA for row in self.rows):
-            notes.append(
-                "differences marked 'different criteria' compare models judged by different truths"
-            )
-        if any(row.note == DIFFERENT_ROWS for row in self.rows):
-            notes.append(
-                "differences marked 'different rows' compare models judged on different rows"
-            )
-        return tuple(notes)
+            found.append(NOTE_OWN_ALL)
+        if any(says(row.note, DIFFERENT_CRITERIA) for row in self.rows):
+            found.append(NOTE_DIFFERENT_CRITERIA)
+        if any(says(row.note, DIFFERENT_ROWS) for row in self.rows):
+            found.append(NOTE_DIFFERENT_ROWS)
+        return tuple(found)
 
 
 def _judged_on(rows: tuple[int, ...]) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import Template, message_column, say
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.core.sign_flip import FlipPair, flip_pair, sign_flips
@@ -22,6 +23,7 @@ from pyexpr.figures.comparison import sign_flip_figure
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.inference.comparison.levels import Group
 from pyexpr.inference.comparison.quantities import Row, labels_of, structure_of
+from pyexpr.resampling.intervals.evidence import ONLY_ONE_SUBJECT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +35,34 @@ MOST_FOR_ALL = 100_000
 _TIE = 1e-12
 # Between two calls of the kernel Ctrl-C is heard; the statistics of one call are held.
 _AT_ONCE = 4096
+
+
+_HYPOTHESIS = Template(
+    "exchangeable_predictions",
+    "the hypothesis is that the two models' predictions are exchangeable within subjects, and the "
+    "test is exact for that only; where models fail in different ways they are not: use "
+    "{method:metric} there, which tests that the metrics are equal",
+)(method="jackknife_t")
+_UNDEFINED = Template("difference_undefined", "the difference is undefined")()
+_NO_VARIATION = Template(
+    "difference_without_variation",
+    "the difference is undefined, or the same without any one subject: no variation to judge by",
+)()
+_OVER_FOLDS = Template(
+    "folds_not_exchanged", "averages over folds are not exchanged; see {method:metric}"
+)(method="jackknife_t")
+_SEVERAL_COLUMNS = Template(
+    "columns_not_exchanged",
+    "a model of several columns has none to exchange; see {method:metric}",
+)(method="jackknife_t")
+_OTHER_ROWS = Template(
+    "rows_not_exchanged",
+    "different rows: models judged on different rows are not exchangeable",
+)()
+_OTHER_TRUTHS = Template(
+    "truths_not_exchanged",
+    "different criteria: models judged by different truths are not exchangeable",
+)()
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -82,7 +112,7 @@ class SignFlipResult(Result):
                 "n_flips": self.n_flips,
                 "n_clusters": self.n_clusters,
                 "n_undefined": self.n_undefined,
-                "reason": list(self.reason),
+                "reason": message_column(self.reason),
                 **structure_of(self.rows),
             }
         )
@@ -132,11 +162,7 @@ class SignFlipResult(Result):
 
     def notes(self) -> tuple[str, ...]:
         """Return what the test assumes."""
-        return (
-            "the hypothesis is that the two models' predictions are exchangeable within "
-            "subjects, and the test is exact for that only; where models fail in different "
-            "ways they are not: use jackknife_t there, which tests that the metrics are equal",
-        )
+        return (_HYPOTHESIS,)
 
 
 def sign_flip_test(
@@ -153,7 +179,7 @@ def sign_flip_test(
     tested = [i for i, row in enumerate(rows) if row.between_models and not row.ratio]
     if not tested:
         raise DataError(
-            "the sign-flip test compares models; ask for two or more, with pairwise=True"
+            say("the sign-flip test compares models; ask for two or more, with {pairwise=True}")
         )
     place = {position: k for k, position in enumerate(tested)}
     k = len(tested)
@@ -170,7 +196,7 @@ def sign_flip_test(
             here = place[position]
             n_clusters[here] = G
             if np.isnan(estimate[position]):
-                reasons[here] = "the difference is undefined"
+                reasons[here] = _UNDEFINED
                 continue
             pair = _pair(group, rows[position], quantity.minuend, quantity.subtrahend)
             if isinstance(pair, str):
@@ -182,17 +208,14 @@ def sign_flip_test(
             continue
         if G < 2:
             for here in at:
-                reasons[here] = "only 1 subject"
+                reasons[here] = ONLY_ONE_SUBJECT
             continue
         found = _count(pairs, group.design.strata, G, int(n_flips), seed, n_threads)
         statistic[at], p_value[at], undefined[at] = found.statistic, found.p_value, found.undefined
         flips[at], every[at] = found.n, found.every
         for here in at:
             if np.isnan(statistic[here]):
-                reasons[here] = (
-                    "the difference is undefined, or the same without any one subject: "
-                    "no variation to judge by"
-                )
+                reasons[here] = _NO_VARIATION
     return SignFlipResult(
         tuple(rows[i] for i in tested),
         estimate[tested],
@@ -212,16 +235,14 @@ def _pair(group: Group, row: Row, minuend: int, subtrahend: int | None) -> FlipP
     assert subtrahend is not None
     one, other = group.design.levels[minuend], group.design.levels[subtrahend]
     if one.folds > 1 or other.folds > 1:
-        return "averages over folds are not exchanged; see jackknife_t"
+        return _OVER_FOLDS
     if len(one.columns) > 1 or len(other.columns) > 1:
-        return "a model of several columns has none to exchange; see jackknife_t"
+        return _SEVERAL_COLUMNS
     first, second = (group.design.columns[level.columns[0]] for level in (one, other))
     if first.shared != second.shared:
         # Context, part, truth, rows: `build_levels` says what two columns may share.
         own, others = (cast("tuple[object, ...]", one.shared)[:3] for one in (first, second))
-        if own == others:
-            return "different rows: models judged on different rows are not exchangeable"
-        return "different criteria: models judged by different truths are not exchangeable"
+        return _OTHER_ROWS if own == others else _OTHER_TRUTHS
     return flip_pair(one.metric, row.part, first, second)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pyexpr.base.errors import DataError, EngineError, LavaanNotFoundError, RNotFoundError, listed
+from pyexpr.base.messages import Template, message_of, say
 from pyexpr.measurement.engines import host_engine, rpy2_engine, rscript_engine
 from pyexpr.measurement.engines.host_engine import HostEngine
 from pyexpr.measurement.engines.native_engine import NativeEngine, refuse_unsupported
@@ -36,12 +37,21 @@ class Fitted:
     engine: str
 
 
+BY_NATIVE = Template("fitted_natively", "fitted by the native engine, because {missing}")
+
+
 def checked_engine(engine: str) -> str:
     """Return the name of an engine, or raise `DataError`."""
     if engine not in ("auto", *ENGINES):
         # rpy2 inside R is refused.
         known = [name for name in ENGINES if name != "rpy2" or not host_engine.hosted_by_r()]
-        raise DataError(f"engine= must be one of {listed(['auto', *known])}, not {engine!r}")
+        raise DataError(
+            say(
+                "{engine=} must be one of {names}, not {given!r}",
+                names=listed(["auto", *known]),
+                given=engine,
+            )
+        )
     return engine
 
 
@@ -65,7 +75,7 @@ def fit_with(engine: str, request: FitRequest) -> Fitted:
     except EngineError:
         raise missing from None
     output = NativeEngine().fit(request)
-    said = f"fitted by the native engine, because {missing}"
+    said = BY_NATIVE(missing=message_of(missing))
     return Fitted(replace(output, messages=(*output.messages, said)), "native")
 
 

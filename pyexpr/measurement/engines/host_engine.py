@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pyexpr.base.errors import EngineError
+from pyexpr.base.messages import say
 from pyexpr.measurement.engines import wire
 from pyexpr.measurement.engines.protocol import (
     Answer,
@@ -44,8 +45,8 @@ def hosted_by_r() -> bool:
     """
     if registered():
         return True
-    said = os.environ.get("R_SESSION_INITIALIZED", "")
-    marks = said.replace(",", ":").replace(";", ":").split(":")
+    started = os.environ.get("R_SESSION_INITIALIZED", "")
+    marks = started.replace(",", ":").replace(";", ":").split(":")
     return any(mark.strip().lower() == f"pid={os.getpid()}" for mark in marks)
 
 
@@ -82,13 +83,18 @@ def ask(payload: dict[str, Any]) -> Answer:
     """Hand a payload to bridge.R in the hosting R and return its answer."""
     if _answer is None:
         raise EngineError(
-            "no hosting R has handed over a function: engine='host' works only from R, "
-            "after pyexpr.measurement.engines.host_engine.register()"
+            say(
+                "no hosting R has handed over a function: {engine='host'} works only "
+                "from R, after pyexpr.measurement.engines.host_engine.register()"
+            )
         )
     if not usable_here():
         raise EngineError(
-            "the R that hosts this Python answers only in the thread, and the process, in which it "
-            "handed over its function: call from there, or use engine='rscript' or 'native' here"
+            say(
+                "the R that hosts this Python answers only in the thread, and the "
+                "process, in which it handed over its function: call from there, or use "
+                "{engine='rscript'} or 'native' here"
+            )
         )
     # A bytearray becomes a raw vector in every reticulate; bytes do not.
     return read_answer(bytes(_answer(bytearray(wire.encode(payload)))))

@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import say
 
 # What is set here, and what to use instead. In lavaan's older spelling, with dots.
 _OURS = {
-    "model": "model=", "data": "data=", "ordered": "ordered=", "group": "context=",
-    "cluster": "cluster=", "estimator": "estimator=", "missing": "missing=",
-    "group.equal": "invariance()", "group.partial": "invariance(free=)",
+    **{
+        name: say("{@name=}", name=name)
+        for name in ("model", "data", "ordered", "cluster", "estimator", "missing")
+    },
+    "group": say("{context=}"), "group.equal": "invariance()",
+    "group.partial": say("{free=} of invariance()"),
     "std.lv": "'f ~~ NA*f' or a loading fixed at 1 in the model",
 }  # fmt: skip
 _FIXED = frozenset(
@@ -40,8 +44,12 @@ def checked_options(options: Any) -> dict[str, Any]:
         return {}
     if not isinstance(options, Mapping):
         raise DataError(
-            "lavaan_options= must be a dictionary of options of lavaan's cfa(), such as "
-            "{'orthogonal': True}"
+            say(
+                "{lavaan_options=} must be a dictionary of options of lavaan's cfa(), "
+                "such as {{'orthogonal': True}}",
+                r="{lavaan_options=} must be a list of options of lavaan's cfa(), such as "
+                "list(orthogonal = TRUE)",
+            )
         )
     return {str(name): _checked(str(name), value) for name, value in options.items()}
 
@@ -49,10 +57,19 @@ def checked_options(options: Any) -> dict[str, Any]:
 def _checked(name: str, value: Any) -> Any:
     dotted = name.replace("_", ".").lower()
     if dotted in _OURS:
-        raise DataError(f"lavaan_options= may not set {name!r}: use {_OURS[dotted]} instead")
+        raise DataError(
+            say(
+                "{lavaan_options=} may not set {name!r}: use {ours} instead",
+                name=name,
+                ours=_OURS[dotted],
+            )
+        )
     if dotted in _FIXED:
         raise DataError(
-            f"lavaan_options= may not set {name!r}: results rest on what is set for it here"
+            say(
+                "{lavaan_options=} may not set {name!r}: results rest on what is set for it here",
+                name=name,
+            )
         )
     if isinstance(value, np.generic):
         value = value.item()
@@ -60,7 +77,11 @@ def _checked(name: str, value: Any) -> Any:
     kinds = {type(item) for item in values}
     if len(kinds) != 1 or not kinds <= {str, bool, int, float}:
         raise DataError(
-            f"lavaan_options= gives {name!r} {value!r}: an option is text, a number or a truth "
-            "value, or a list of one of these"
+            say(
+                "{lavaan_options=} gives {name!r} {value!r}: an option is text, a number "
+                "or a truth value, or a list of one of these",
+                name=name,
+                value=value,
+            )
         )
     return values if isinstance(value, (list, tuple)) else value

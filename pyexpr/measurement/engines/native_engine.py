@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.errors import FactorModelError
+from pyexpr.base.messages import say
 from pyexpr.core.factor_model import FactorFit, fit_factor, moments
 from pyexpr.measurement.engines.equal_loadings import fit_equal_loadings
 from pyexpr.measurement.engines.fit_measures import FitSums, fit_measures
@@ -67,7 +68,7 @@ def refuse_unsupported(request: FitRequest) -> None:
     if request.ordered:
         raise unsupported("native", "ordered indicators, which need lavaan's WLSMV")
     if request.options:
-        raise unsupported("native", "a model with lavaan_options=")
+        raise unsupported("native", say("a model with {lavaan_options=}"))
     if request.model.higher_order:
         raise unsupported("native", "a higher-order factor, one that measures other factors")
     if not (request.model.plain_factor or request.model.equal_loadings):
@@ -75,11 +76,11 @@ def refuse_unsupported(request: FitRequest) -> None:
             "native", "more than one factor with free or equal loadings and nothing else said"
         )
     if request.cluster is not None or request.estimator != "ML":
-        raise unsupported("native", f"estimator={request.estimator!r} or cluster=")
+        raise unsupported("native", say("{estimator=} or {cluster=}", estimator=request.estimator))
     if request.group_equal:
         raise unsupported("native", "parameters held equal over groups")
     if request.missing != "listwise" and np.isnan(request.columns).any():
-        raise unsupported("native", "incomplete rows with missing='fiml'")
+        raise unsupported("native", say("incomplete rows with {missing='fiml'}"))
 
 
 def _joint_covariance(fit: FactorFit, n: int) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from pyexpr.base.errors import (
     RError,
     RNotFoundError,
 )
+from pyexpr.base.messages import say
 from pyexpr.measurement.engines import wire
 from pyexpr.measurement.engines.r_install import LAVAAN_COMMAND, R_COMMAND, bridge_command
 from pyexpr.measurement.engines.units import measures_in, unit_of_parameter, units_of
@@ -118,8 +119,12 @@ def bridge_text() -> str:
 def r_not_found(what: str) -> RNotFoundError:
     """Return the error that says what is missing and the commands that mend it."""
     return RNotFoundError(
-        f"{what}. To mend it run: {R_COMMAND}; {bridge_command()}. Without R, engine='native' "
-        "fits one-factor models"
+        say(
+            "{brief}. To mend it run: {commands}. Without R, {engine='native'} fits one-factor "
+            "models",
+            brief=what,
+            commands=f"{R_COMMAND}; {bridge_command()}",
+        )
     )
 
 
@@ -186,8 +191,12 @@ def read_answer(raw: bytes, *, unread: str = "") -> Answer:
                 else ""
             )
             raise LavaanNotFoundError(
-                f"R {found.get('R', '')} does not have its package lavaan{library}. To mend it "
-                f"run: {LAVAAN_COMMAND}. Without it, engine='native' fits one-factor models"
+                say(
+                    "{brief}. To mend it run: {command}. Without it, {engine='native'} fits "
+                    "one-factor models",
+                    brief=f"R {found.get('R', '')} does not have its package lavaan{library}",
+                    command=LAVAAN_COMMAND,
+                )
             )
         said = f" (before that R warned: {'; '.join(messages)})" if messages else ""
         raise RError(f"{error[0]}{said}")
@@ -219,11 +228,15 @@ def fit_output(request: FitRequest, answer: Answer) -> FitOutput:
     user = user_names(request)
     if not value["converged"][0]:
         texts = dict.fromkeys(_with_user_names(text, user) for text in answer.messages)
-        said = f" lavaan said: {'; '.join(texts).rstrip('.!')}." if texts else ""
+        theirs = f" lavaan said: {'; '.join(texts).rstrip('.!')}." if texts else ""
         raise FactorModelError(
-            "lavaan found no solution for the factor model: the optimiser did not converge, or "
-            f"the model is not identified.{said} Check that the indicators correlate, how many "
-            "rows there are, and whether the model has more parameters than the data can tell",
+            say(
+                "{brief}.{theirs} Check that the indicators correlate, how many rows there are, "
+                "and whether the model has more parameters than the data can tell",
+                brief="lavaan found no solution for the factor model: the optimiser did not "
+                "converge, or the model is not identified",
+                theirs=theirs,
+            ),
             reason="not_converged",
         )
     rows = value["parameters"]
@@ -292,4 +305,10 @@ def _with_user_names(text: str, user: Mapping[str, str]) -> str:
 
 def unsupported(engine: str, what: str) -> EngineError:
     """Return the error for a model that an engine cannot fit."""
-    return EngineError(f"engine={engine!r} cannot fit {what}; use engine='auto' with R installed")
+    return EngineError(
+        say(
+            "{engine=} cannot fit {what}; use {engine='auto'} with R installed",
+            engine=engine,
+            what=what,
+        )
+    )

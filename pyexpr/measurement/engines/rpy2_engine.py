@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from pyexpr.base.errors import EngineError, RNotFoundError
+from pyexpr.base.messages import say
 from pyexpr.core.interrupts import Hold, handled, held
 from pyexpr.measurement.engines import wire
 from pyexpr.measurement.engines.host_engine import hosted_by_r
@@ -116,8 +117,11 @@ def _answered(session: _Session, request: bytes, hold: Hold) -> bytes | EngineEr
 def _refuse_fork() -> None:
     if not usable_here():
         raise EngineError(
-            "this process was forked after R had started, and R does not survive a fork: start "
-            "workers with multiprocessing's 'spawn' method, or use engine='rscript' or 'native'"
+            say(
+                "this process was forked after R had started, and R does not survive a "
+                "fork: start workers with multiprocessing's 'spawn' method, or use "
+                "{engine='rscript'} or 'native'"
+            )
         )
 
 
@@ -136,8 +140,10 @@ def _started() -> _Session:
 def _start() -> _Session:
     if hosted_by_r():
         raise EngineError(
-            "this Python runs inside R, where rpy2 would abort the process: use engine='host' or "
-            "engine='rscript'"
+            say(
+                "this Python runs inside R, where rpy2 would abort the process: use "
+                "{engine='host'} or {engine='rscript'}"
+            )
         )
     home = os.environ.get("R_HOME")
     if shutil.which("R") is None and not (home and os.path.isdir(home)):

@@ -8,6 +8,7 @@ import numpy as np
 
 from pyexpr.base.checks import checked_threads
 from pyexpr.base.errors import DataError, FewSubjectsWarning, warn_user
+from pyexpr.base.messages import say
 from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import column_or_array, label_codes
@@ -177,7 +178,7 @@ def bootstrap_cfa(
     columns = indicator_columns(frame, spec)
     context_name, context_codes, labels = contexts_of(frame, context)
     if cluster is None:
-        raise DataError("bootstrap_cfa resamples subjects: name their column with cluster=")
+        raise DataError(say("bootstrap_cfa resamples subjects: name their column with {cluster=}"))
     cluster_name, values = column_or_array(frame, cluster, argument="cluster", what="data")
     subjects, subject_labels = label_codes(values, name=cluster_name, what="data")
     used = np.asarray(~np.isnan(columns).any(axis=1))
@@ -234,7 +235,12 @@ def _warn_of_few(result: CFABootstrapResult) -> None:
             )
         elif not knife and G < _FEW:
             warn_user(
-                f"there are only {G} subjects{where}: bootstrap intervals are too short with so "
-                "few, and the draws too coarse; method='jackknife_t' holds",
+                say(
+                    "there are only {g} subjects{where}: bootstrap intervals are too "
+                    "short with so few, and the draws too coarse; {method='jackknife_t'} "
+                    "holds",
+                    g=G,
+                    where=where,
+                ),
                 FewSubjectsWarning,
             )

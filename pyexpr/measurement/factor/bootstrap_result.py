@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import PyexprWarning, counted, warn_user
+from pyexpr.base.errors import PyexprWarning, warn_user
+from pyexpr.base.messages import Template, say
 from pyexpr.base.versions import versions
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
+from pyexpr.measurement.factor.notes import INCOMPLETE_ROWS, in_context
 from pyexpr.measurement.factor.orientation import Pointing
 from pyexpr.measurement.factor.plot import refits_figure
 from pyexpr.measurement.factor.refits import FactorDraws, check_interval
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
+
+
+_REFITS_LEFT_OUT = Template(
+    "refits_left_out",
+    "Of {n_boot} drawn refits{where}, {failed} have no solution and {improper} a residual variance "
+    "that is not positive; both are left out of the percentile and BCa intervals.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -103,11 +112,14 @@ class CFABootstrapResult(ReplicatedResult):
         """Return what a row is, in words."""
         names = quantities(self.model)
         quantity, term = names[row % len(names)]
-        return f"{quantity} of {term!r}{self.where(self.labels[row // len(names)])}"
+        where = self.where(self.labels[row // len(names)])
+        return say(
+            "{quantity:metric} of {term:label}{where}", quantity=quantity, term=term, where=where
+        )
 
     def where(self, label: Any) -> str:
         """Return in words of which context, by its `label`; "" without contexts."""
-        return "" if self.context_name is None else f" in context {label!r}"
+        return "" if self.context_name is None else in_context(label)
 
     def families(self) -> list[NDArray[np.int64]]:
         """Return the indicators of one quantity in one context, together."""
@@ -204,23 +216,21 @@ class CFABootstrapResult(ReplicatedResult):
 
     def notes(self) -> tuple[str, ...]:
         """Return how many rows were dropped and how many refits are undefined."""
-        said = []
+        found: list[str] = []
         if self.n_dropped:
-            said.append(
-                f"{counted(self.n_dropped, 'row', 'was', 'were')} left out because an indicator "
-                "is missing."
-            )
+            found.append(INCOMPLETE_ROWS(n_dropped=self.n_dropped))
         p = len(self.model.indicators)
         if any((group.estimate[:p] < 0).any() for group in self.draws.groups):
-            said.append(self.pointing.note(list(self.model.factors)))
+            found.append(self.pointing.note(list(self.model.factors)))
         for label, (failed, improper) in zip(self.labels, self.undefined(), strict=True):
             if failed or improper:
-                said.append(
-                    f"Of {self.n_boot} drawn refits{self.where(label)}, {failed} have no solution "
-                    f"and {improper} a residual variance that is not positive; both are "
-                    "left out of the percentile and BCa intervals."
+                where = self.where(label)
+                found.append(
+                    _REFITS_LEFT_OUT(
+                        n_boot=self.n_boot, where=where, failed=failed, improper=improper
+                    )
                 )
-        return tuple(said)
+        return tuple(found)
 
     def provenance(self) -> dict[str, Any]:
         """Return method, level, seed, counts and versions."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from pyexpr.base.checks import confidence_level
 from pyexpr.base.errors import DataError, FactorModelError, RError, counted, listed
+from pyexpr.base.messages import say
 from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import column_or_array, label_codes
@@ -177,8 +178,11 @@ def cfa(
         n_clusters = len(np.unique(cluster_codes[used]))
         if n_clusters == 1:
             raise DataError(
-                f"all rows used are of one {cluster_name!r}: without a second one cluster= can "
-                "say nothing about how estimates vary"
+                say(
+                    "all rows used are of one {cluster_name!r}: without a second one "
+                    "{cluster=} can say nothing about how estimates vary",
+                    cluster_name=cluster_name,
+                )
             )
     request = FitRequest(
         model=spec,
@@ -221,8 +225,10 @@ def _estimator(estimator: str, categories: Categories, *, missing: str, cluster:
     if not categories:
         if estimator == "WLSMV":
             raise DataError(
-                "estimator='WLSMV' is for ordered indicators: name them with ordered=, or hand "
-                "them over as ordered Categoricals"
+                say(
+                    "{estimator='WLSMV'} is for ordered indicators: name them with "
+                    "{ordered=}, or hand them over as ordered Categoricals"
+                )
             )
         return estimator
     for given, plain, argument in (
@@ -232,9 +238,13 @@ def _estimator(estimator: str, categories: Categories, *, missing: str, cluster:
         if not any(given is value or (isinstance(given, str) and given == value)
                    for value in plain):  # fmt: skip
             raise DataError(
-                f"{listed(categories)} are ordered indicators, fitted by WLSMV, which lavaan does "
-                f"not have with {argument}=; leave it out, or take them as continuous "
-                "(ordered=False)"
+                say(
+                    "{names} are ordered indicators, fitted by WLSMV, which lavaan does "
+                    "not have with {@argument=}; leave it out, or take them as "
+                    "continuous ({ordered=False})",
+                    names=listed(categories),
+                    argument=argument,
+                )
             )
     return "WLSMV"
 
@@ -242,9 +252,11 @@ def _estimator(estimator: str, categories: Categories, *, missing: str, cluster:
 def check_options(estimator: str, missing: str, confidence: float) -> None:
     """Raise `DataError` for an unknown estimator or rule for missing values, or a wrong level."""
     if estimator not in ("ML", "MLR", "WLSMV"):
-        raise DataError(f"estimator= must be 'ML' or 'MLR', not {estimator!r}")
+        raise DataError(say("{estimator=} must be 'ML' or 'MLR', not {given!r}", given=estimator))
     if missing not in ("listwise", "fiml"):
-        raise DataError(f"missing= must be 'listwise' or 'fiml', not {missing!r}")
+        raise DataError(
+            say("{missing=} must be 'listwise' or 'fiml', not {given!r}", given=missing)
+        )
     confidence_level(confidence)
 
 
@@ -253,9 +265,13 @@ def check_determined(request: FitRequest, labels: list[Any], context_name: str |
     spec = request.model
     if len(spec.factors) == 1 and len(spec.indicators) < 3 and not _says_enough(spec):
         raise FactorModelError(
-            f"factor {spec.factors[0]!r} has {counted(len(spec.indicators), 'indicator')} "
-            f"({listed(spec.indicators)}); one factor needs at least three, or two with equal "
-            "loadings (equal_loadings=True)",
+            say(
+                "factor {factors!r} has {many} ({names}); one factor needs at least "
+                "three, or two with equal loadings ({equal_loadings=True})",
+                factors=spec.factors[0],
+                many=counted(len(spec.indicators), "indicator"),
+                names=listed(spec.indicators),
+            ),
             reason="too_few_indicators",
         )
     _check_higher_order(request)

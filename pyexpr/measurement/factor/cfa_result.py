@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import Template, message_column, say
 from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, column_or_array
@@ -24,6 +25,7 @@ from pyexpr.measurement.factor.plot import loadings_figure
 from pyexpr.measurement.factor.refitted import modification_indices, ordered_scores
 from pyexpr.measurement.factor.reliability import no_shares, shares
 from pyexpr.measurement.factor.scores import (
+    INADMISSIBLE_MODEL,
     GroupMatrices,
     factor_scores,
     group_matrices,
@@ -39,13 +41,20 @@ if TYPE_CHECKING:
 
     from pyexpr.base.foreign import FrameLike
 
-_ORDERED_RELIABILITY = (
+_ORDERED_RELIABILITY = Template(
+    "reliability_of_ordered",
     "indicators are ordered: the model is of continuous responses behind the categories, and their "
-    "reliability is not that of the ratings"
-)
-_NO_ORDERED_BARTLETT = (
-    "no Bartlett score of a higher-order factor of ordered indicators; method='regression' has one"
-)
+    "reliability is not that of the ratings",
+)()
+_NO_ORDERED_BARTLETT = Template(
+    "no_ordered_bartlett",
+    "no Bartlett score of a higher-order factor of ordered indicators; {method='regression'} has "
+    "one",
+    report="no Bartlett score of a higher-order factor of ordered indicators",
+)()
+_FIXED = Template("fixed", "fixed")()
+_REST_OF_1 = Template("rest_of_1", "1 less what is explained")()
+_MISSING_INDICATOR = Template("missing_indicator", "missing indicator")()
 # glance() column -> lavaan's name.
 _MEASURES = {
     "chisq": "chisq", "df": "df", "p_value": "pvalue", "cfi": "cfi", "tli": "tli",
@@ -190,13 +199,16 @@ class CFAResult(Result):
                 "estimate": found.estimate, "std_error": found.std_error, "statistic": z,
                 "p_value": [math.erfc(abs(value) / math.sqrt(2)) for value in z],
                 "conf_low": found.estimate - half, "conf_high": found.estimate + half,
-                "std_all": found.std_all, "reason": np.where(free, "", "fixed"),
+                "std_all": found.std_all,
             }
         )  # fmt: skip
-        left = ~free & (table["op"] == "~~") & table["lhs"].isin(list(self.categories))
-        table.loc[left & (table["lhs"] == table["rhs"]), "reason"] = "1 less what is explained"
-        unknown = table["reason"] == "1 less what is explained"
-        table.loc[unknown, ["std_error", "conf_low", "conf_high"]] = np.nan
+        rest = ~free & (table["op"] == "~~") & table["lhs"].isin(list(self.categories))
+        rest &= table["lhs"] == table["rhs"]
+        table["reason"] = message_column(
+            _REST_OF_1 if of_1 else "" if estimated else _FIXED
+            for of_1, estimated in zip(rest, free, strict=True)
+        )
+        table.loc[rest, ["std_error", "conf_low", "conf_high"]] = np.nan
         if self.context_name is not None:
             table.insert(0, self.context_name, [self.labels[code] for code in found.group])
         return table
@@ -214,7 +226,9 @@ class CFAResult(Result):
         import pandas as pd
 
         if interval not in ("symmetric", "bounded"):
-            raise DataError(f"interval= must be 'symmetric' or 'bounded', not {interval!r}")
+            raise DataError(
+                say("{interval=} must be 'symmetric' or 'bounded', not {given!r}", given=interval)
+            )
         found = self.output.parameters
         limits = [
             _standard_interval(value, error * self._z(), op, left == right, interval)
@@ -228,7 +242,7 @@ class CFAResult(Result):
                 "estimate": found.std_all, "std_error": found.std_all_error,
                 "conf_low": [low for low, _, _ in limits],
                 "conf_high": [high for _, high, _ in limits],
-                "reason": [reason for _, _, reason in limits],
+                "reason": message_column(reason for _, _, reason in limits),
             }
         )  # fmt: skip
         if self.context_name is not None:
@@ -364,7 +378,9 @@ class CFAResult(Result):
             the factors that have an observed indicator.
         """
         if method not in ("bartlett", "regression"):
-            raise DataError(f"method= must be 'bartlett' or 'regression', not {method!r}")
+            raise DataError(
+                say("{method=} must be 'bartlett' or 'regression', not {given!r}", given=method)
+            )
         rows = self.rows if data is None else self._unseen(data, context)
         m = len(self.model.factors)
         values = np.full((len(rows.columns), 2 * m), np.nan)
@@ -374,11 +390,11 @@ class CFAResult(Result):
             mine = rows.groups == code
             model = self.matrices(code)
             if not (model.admissible or allow_inadmissible):
-                reasons[mine] = "inadmissible"
+                reasons[mine] = INADMISSIBLE_MODEL
                 continue
             if self.categories:
                 complete = mine & ~np.isnan(rows.columns).any(axis=1)
-                reasons[mine & ~complete] = "missing indicator"
+                reasons[mine & ~complete] = _MISSING_INDICATOR
                 by_lavaan |= complete
                 continue
             self._score_group(rows.columns, mine, model, method, values, reasons)
@@ -413,7 +429,7 @@ class CFAResult(Result):
             if not pattern.all():
                 found = measured(part, method) if partial else np.zeros(m, dtype=bool)
             if not found.all():
-                reasons[these] = "missing indicator"
+                reasons[these] = _MISSING_INDICATOR
             if not found.any():
                 continue
             try:
@@ -421,7 +437,7 @@ class CFAResult(Result):
                     columns[np.ix_(these, pattern)], part, method, partial=not pattern.all()
                 )
             except np.linalg.LinAlgError:
-                reasons[these] = "inadmissible"
+                reasons[these] = INADMISSIBLE_MODEL
                 continue
             values[these] = np.column_stack([scores, errors])
 
@@ -436,7 +452,7 @@ class CFAResult(Result):
         else:
             names = [*(f"score_{name}" for name in factors), *(f"se_{name}" for name in factors)]
         table = pd.DataFrame(values, columns=names, index=index)
-        table["reason"] = reasons.astype(str)
+        table["reason"] = message_column(reasons, index)
         return table
 
     def _unseen(self, data: Any, context: Any) -> Rows:
@@ -486,17 +502,16 @@ class CFAResult(Result):
         """
         import pandas as pd
 
-        return pd.DataFrame(
-            [
-                self._of_context(code) | asdict(share)
-                for code in range(len(self.labels))
-                for share in (
-                    no_shares(self.model, _ORDERED_RELIABILITY)
-                    if self.categories
-                    else shares(self.output, self.model, code, self._z())
-                )
-            ]
-        )
+        rows = [
+            self._of_context(code) | asdict(share)
+            for code in range(len(self.labels))
+            for share in (
+                no_shares(self.model, _ORDERED_RELIABILITY)
+                if self.categories
+                else shares(self.output, self.model, code, self._z())
+            )
+        ]
+        return pd.DataFrame(rows).assign(reason=message_column(row["reason"] for row in rows))
 
     def modification_indices(self) -> pd.DataFrame:
         """Return by how much the fit would gain from freeing each parameter, largest first.
@@ -569,12 +584,12 @@ def _standard_interval(
 ) -> tuple[float, float, str]:
     """Limits of one standardised value, and why there are none."""
     if half == 0 or interval == "symmetric" or op == "~1":
-        return value - half, value + half, "fixed" if half == 0 else ""
+        return value - half, value + half, _FIXED if half == 0 else ""
     if is_variance:
         if value <= 0:
-            return math.nan, math.nan, "inadmissible"
+            return math.nan, math.nan, INADMISSIBLE_MODEL
         return value * math.exp(-half / value), value * math.exp(half / value), ""
     if abs(value) >= 1:
-        return math.nan, math.nan, "inadmissible"
+        return math.nan, math.nan, INADMISSIBLE_MODEL
     centre, spread = math.atanh(value), half / (1 - value**2)
     return math.tanh(centre - spread), math.tanh(centre + spread), ""

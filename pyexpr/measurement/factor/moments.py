@@ -10,20 +10,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.base.messages import Template
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pyexpr.measurement.engines.protocol import FitOutput
     from pyexpr.measurement.factor.fitted import FittedModel
 
-_ORDERED = (
-    "indicators are ordered: their observed moments are polychoric correlations, which "
-    "lavaan estimates and does not hand on"
-)
-_FIML = (
-    "missing='fiml': what was observed is no one covariance matrix, as rows have different "
-    "indicators"
-)
+_ORDERED = Template(
+    "moments_of_ordered",
+    "indicators are ordered: their observed moments are polychoric correlations, which lavaan "
+    "estimates and does not hand on",
+)()
+_FIML = Template(
+    "moments_of_fiml",
+    "{missing='fiml'}: what was observed is no one covariance matrix, as rows have different "
+    "indicators",
+    report="what was observed is no one covariance matrix, as rows have different indicators",
+)()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyexpr.base.errors import listed
+from pyexpr.base.messages import Message, Template, joined, say
 from pyexpr.measurement.factor.orientation import standardised
 from pyexpr.measurement.specification import EQUAL
 
@@ -14,48 +15,95 @@ if TYPE_CHECKING:
     from pyexpr.measurement.factor.fitted import FittedModel
 
 
+SATURATED = Template(
+    "saturated",
+    "The model has no degrees of freedom left: it reproduces the covariances exactly, and its fit "
+    "cannot be tested.",
+)()
+LABELLED = Template(
+    "labelled_alike",
+    "What is labelled {labels} is held equal over the contexts, too: a label is one parameter.",
+)
+LEFT_OUT = Template(
+    "incomplete_rows_of",
+    "{n_dropped} of {total} rows {verb} left out because {which} missing.",
+)
+INCOMPLETE_ROWS = Template(
+    "incomplete_rows",
+    "{n_dropped:count row, was, were} left out because an indicator is missing.",
+)
+ORDERED = Template(
+    "ordered_indicators",
+    "{names} {verb} ordered: fitted by WLSMV to polychoric correlations, as continuous responses "
+    "of variance 1 behind the categories. Scores are lavPredict's, without standard errors; a row "
+    "that is lowest, or highest, throughout has no finite score by {method='bartlett'} (maximum "
+    "likelihood), and what stands there is where lavaan's optimiser stopped.",
+    report="{names} {verb} ordered: fitted by WLSMV to polychoric correlations, as continuous "
+    "responses of variance 1 behind the categories. Scores are lavPredict's, without standard "
+    "errors; a row that is lowest, or highest, throughout has no finite Bartlett score (maximum "
+    "likelihood), and what stands there is where lavaan's optimiser stopped.",
+)
+FEW_CLUSTERS = Template(
+    "few_clusters",
+    "There are only {n_clusters} clusters: cluster-robust standard errors are too small below "
+    "about 40; see {call bootstrap_cfa}.",
+    report="There are only {n_clusters} clusters: cluster-robust standard errors are too small "
+    "below about 40.",
+)
+TURNED_ALIKE = Template(
+    "contexts_turned_alike", " The contexts' factors are turned to agree with {with_whom}."
+)
+OF_ALL_ROWS = Template("agree_with_all_rows", "the model of all rows")()
+OF_THE_LARGEST = Template(
+    "agree_with_the_largest",
+    "{group:label}, the largest, since all rows together have no solution",
+)
+INADMISSIBLE = Template(
+    "solution_inadmissible",
+    "The solution is not admissible{where}: {what}. Scores are {value NaN} unless "
+    "{allow_inadmissible=True}.",
+    report="The solution is not admissible{where}: {what}.",
+)
+NOT_POSITIVE = Template(
+    "residual_variance_not_positive", "the residual variance of {which} is not positive"
+)
+NOT_DEFINITE = Template("covariance_not_definite", "a covariance matrix is not positive definite")()
+
+
+def in_context(label: Any) -> Message:
+    """Return in which context, for the middle of a sentence."""
+    return say(" in context {label:label}", label=label)
+
+
 def fit_notes(fit: FittedModel) -> tuple[str, ...]:
     """Return the sentences of `CFAResult.notes`."""
-    said = []
+    found: list[str] = []
     if fit.output.measures.get("df") == 0:
-        said.append(
-            "The model has no degrees of freedom left: it reproduces the covariances exactly, "
-            "and its fit cannot be tested."
-        )
+        found.append(SATURATED)
     labels = dict.fromkeys(t.label for t in fit.model.terms if t.label not in ("", EQUAL))
     if labels and fit.context_name is not None:
-        said.append(
-            f"What is labelled {listed(labels)} is held equal over the contexts, too: a label "
-            "is one parameter."
-        )
+        found.append(LABELLED(labels=listed(labels)))
     if fit.n_dropped:
-        total = len(fit.rows.columns)
-        which = "an indicator is" if fit.missing == "listwise" else "all indicators are"
-        said.append(
-            f"{fit.n_dropped} of {total} rows {'was' if fit.n_dropped == 1 else 'were'} "
-            "left out "
-            f"because {which} missing."
+        found.append(
+            LEFT_OUT(
+                n_dropped=fit.n_dropped,
+                total=len(fit.rows.columns),
+                verb="was" if fit.n_dropped == 1 else "were",
+                which="an indicator is" if fit.missing == "listwise" else "all indicators are",
+            )
         )
     if fit.categories:
-        said.append(
-            f"{listed(fit.categories)} {'is' if len(fit.categories) == 1 else 'are'} ordered: "
-            "fitted by WLSMV to polychoric correlations, as continuous responses of variance 1 "
-            "behind the categories. Scores are lavPredict's, without standard errors; a row "
-            "that is lowest, or highest, throughout has no finite score by method='bartlett' "
-            "(maximum likelihood), and what stands there is where lavaan's optimiser stopped."
-        )
-    said += _direction_notes(fit)
-    said += [
+        verb = "is" if len(fit.categories) == 1 else "are"
+        found.append(ORDERED(names=listed(fit.categories), verb=verb))
+    found += _direction_notes(fit)
+    found += [
         _inadmissible_note(fit, code)
         for code in range(len(fit.labels))
         if not fit.matrices(code).admissible
     ]
     if 0 < fit.n_clusters < 40:
-        said.append(
-            f"There are only {fit.n_clusters} clusters: cluster-robust standard errors are "
-            "too small below about 40; see bootstrap_cfa."
-        )
-    return tuple(said)
+        found.append(FEW_CLUSTERS(n_clusters=fit.n_clusters))
+    return tuple(found)
 
 
 def _direction_notes(fit: FittedModel) -> list[str]:
@@ -71,15 +119,13 @@ def _direction_notes(fit: FittedModel) -> list[str]:
     ]
     if not mixed:
         return []
-    groups = ""
+    groups: str = ""
     if fit.context_name is not None:
-        with_whom = (
-            "the model of all rows"
+        groups = TURNED_ALIKE(
+            with_whom=OF_ALL_ROWS
             if fit.largest is None
-            else f"{fit.labels[fit.largest]!r}, the largest, since all rows together have "
-            "no solution"
+            else OF_THE_LARGEST(group=fit.labels[fit.largest])
         )
-        groups = f" The contexts' factors are turned to agree with {with_whom}."
     return [fit.pointing.note(mixed, over_groups=groups)]
 
 
@@ -88,7 +134,7 @@ def _inadmissible_note(fit: FittedModel, code: int) -> str:
     # Of a factor that others measure this is its own variance, which is no residual.
     above = model.paths.any(axis=1)
     negative = [
-        f"{name!r} ({value:.3g})"
+        say("{name:label} ({value:.3g})", name=name, value=value)
         for name, value, left_out in (
             *zip(fit.model.indicators, np.diag(model.residuals), model.without_error, strict=True),
             *zip(fit.model.factors, np.diag(model.disturbances),
@@ -96,13 +142,7 @@ def _inadmissible_note(fit: FittedModel, code: int) -> str:
         )
         if value <= 0 and not left_out
     ]  # fmt: skip
-    where = "" if fit.context_name is None else f" in context {fit.labels[code]!r}"
-    what = (
-        f"the residual variance of {', '.join(negative)} is not positive"
-        if negative
-        else "a covariance matrix is not positive definite"
-    )
-    return (
-        f"The solution is not admissible{where}: {what}. Scores are NaN unless "
-        "allow_inadmissible=True."
+    return INADMISSIBLE(
+        where="" if fit.context_name is None else in_context(fit.labels[code]),
+        what=NOT_POSITIVE(which=joined(negative, by=", ")) if negative else NOT_DEFINITE,
     )

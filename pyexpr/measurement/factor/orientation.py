@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed, near_names
+from pyexpr.base.messages import Template, say
 from pyexpr.core.factor_model import fit_factor, moments
 from pyexpr.measurement.engines.protocol import Parameters
 from pyexpr.measurement.specification import EQUAL
@@ -29,6 +30,19 @@ if TYPE_CHECKING:
 Node = tuple[int, str]
 
 
+MIXED_SIGNS = Template(
+    "loadings_of_both_signs",
+    "Loadings have both signs, and a factor may be turned around: {factors} {verb} to where "
+    "{indicators} {whose} high ({chosen}).{over_groups}",
+)
+AS_NAMED = Template("pointing_as_named", "as {positive=} names", report="as the study file names")()
+FIRST_INDICATOR = Template(
+    "pointing_to_the_first",
+    "the first of its indicators; {positive=} names another",
+    report="the first of its indicators",
+)()
+
+
 @dataclass(frozen=True, slots=True)
 class Pointing:
     """Which indicator loads positively on each factor, and for which of them the user said so."""
@@ -38,18 +52,14 @@ class Pointing:
 
     def note(self, factors: list[str], *, over_groups: str = "") -> str:
         """Return the sentence about factors with loadings of both signs."""
-        said = listed([self.indicators[factor] for factor in factors])
-        whose = "is" if len(factors) == 1 else "are, in this order,"
-        chosen = (
-            "as positive= names"
-            if self.named.issuperset(factors)
-            else "the first of its indicators; positive= names another"
-        )
         one = len(factors) == 1
-        return (
-            f"Loadings have both signs, and a factor may be turned around: {listed(factors)} "
-            f"{'points' if one else 'point'} to where {said} {whose} high "
-            f"({chosen}).{over_groups}"
+        return MIXED_SIGNS(
+            factors=listed(factors),
+            verb="points" if one else "point",
+            indicators=listed([self.indicators[factor] for factor in factors]),
+            whose="is" if one else "are, in this order,",
+            chosen=AS_NAMED if self.named.issuperset(factors) else FIRST_INDICATOR,
+            over_groups=over_groups,
         )
 
 
@@ -70,13 +80,24 @@ def pointing(positive: Any, spec: MeasurementModel) -> Pointing:
     for factor, name in _named(positive, of_factor):
         if factor in chosen:
             raise DataError(
-                f"positive= names {chosen[factor]!r} and {name!r} for one factor, {factor!r}: "
-                "one of them is enough"
+                say(
+                    "{positive=} names {chosen!r} and {name!r} for one factor, "
+                    "{factor!r}: one of them is enough",
+                    chosen=chosen[factor],
+                    name=name,
+                    factor=factor,
+                )
             )
         if factor in spec.marked_factors:
             raise DataError(
-                f"positive= names {name!r}, but the loading of {spec.marked_factors[factor]!r} is "
-                f"fixed, and with it which way {factor!r} points; leave positive= out"
+                say(
+                    "{positive=} names {name!r}, but the loading of {marked_factors!r} "
+                    "is fixed, and with it which way {factor!r} points; leave "
+                    "{positive=} out",
+                    name=name,
+                    marked_factors=spec.marked_factors[factor],
+                    factor=factor,
+                )
             )
         chosen[factor] = name
     first = {factor: names[0] for factor, names in of_factor.items()}
@@ -91,13 +112,21 @@ def _named(positive: Any, of_factor: Mapping[str, list[str]]) -> list[tuple[str,
         for factor, name in pairs:
             if factor not in of_factor:
                 raise DataError(
-                    f"positive= names the factor {factor!r}, which the model does not have; "
-                    f"it has {listed(of_factor)}"
+                    say(
+                        "{positive=} names the factor {factor!r}, which the model does "
+                        "not have; it has {names}",
+                        factor=factor,
+                        names=listed(of_factor),
+                    )
                 )
             if name not in of_factor[factor]:
                 raise DataError(
-                    f"positive= names {name!r}, which is no indicator of {factor!r}; "
-                    f"{near_names(name, of_factor[factor])}"
+                    say(
+                        "{positive=} names {name!r}, which is no indicator of {factor!r}; {hint}",
+                        name=name,
+                        factor=factor,
+                        hint=near_names(name, of_factor[factor]),
+                    )
                 )
         return pairs
     names = [positive] if isinstance(positive, str) or not np.iterable(positive) else positive
@@ -109,12 +138,21 @@ def _factor_of(name: str, of_factor: Mapping[str, list[str]]) -> str:
     if not found:
         known = list(dict.fromkeys(name for names in of_factor.values() for name in names))
         raise DataError(
-            f"positive= names {name!r}, which is no indicator; {near_names(name, known)}"
+            say(
+                "{positive=} names {name!r}, which is no indicator; {hint}",
+                name=name,
+                hint=near_names(name, known),
+            )
         )
     if len(found) > 1:
         raise DataError(
-            f"positive= names {name!r}, which measures {listed(found)}: say which is meant, as in "
-            f"{{{found[0]!r}: {name!r}}}"
+            say(
+                "{positive=} names {name!r}, which measures {names}: say which is meant, "
+                "as in {{{found!r}: {name!r}}}",
+                name=name,
+                names=listed(found),
+                found=found[0],
+            )
         )
     return found[0]
 

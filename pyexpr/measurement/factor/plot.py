@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import say
 from pyexpr.base.pairs import PARTS
 from pyexpr.figures import plotting
 from pyexpr.figures.forest import Axis, Forest, interval_told, items_of, shown_names
@@ -73,7 +74,13 @@ def refits_figure(
     shown = shown_names(names)
     wanted = [quantities] if isinstance(quantities, str) else list(quantities or _QUANTITIES)
     if unknown := [one for one in wanted if one not in _QUANTITIES]:
-        raise DataError(f"quantities= names {listed(unknown)}; there are {listed(_QUANTITIES)}")
+        raise DataError(
+            say(
+                "{quantities=} names {names}; there are {names_2}",
+                names=listed(unknown),
+                names_2=listed(_QUANTITIES),
+            )
+        )
     table = table[table["quantity"].isin(wanted)]
     return Forest(
         items=items_of(

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import Template, say
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.factor_model import cluster_sums, fit_resampled
 from pyexpr.measurement.factor.orientation import agreeing, all_agreeing
+from pyexpr.measurement.factor.scores import INADMISSIBLE_MODEL
 from pyexpr.resampling.intervals.evidence import Evidence, JackknifeGroup
 from pyexpr.resampling.intervals.methods import METHODS as ALL_METHODS
 from pyexpr.resampling.intervals.methods import check_method
@@ -35,7 +37,7 @@ _SCALES = {
     "score_weight": "identity",
     "score_reliability": "negative_cube_root_complement",
 }
-NO_SOLUTION = "the model has no solution"
+NO_SOLUTION = Template("no_solution", "the model has no solution")()
 
 
 def check_interval(method: str | None, confidence: float, n_boot: int) -> None:
@@ -43,7 +45,13 @@ def check_interval(method: str | None, confidence: float, n_boot: int) -> None:
     if method is not None and method not in METHODS:
         why = _NOT_HERE[method] if method in ALL_METHODS else ""
         raise DataError(
-            f"method= must be one of {listed(METHODS)}, not {method!r}{why and ': '}{why}"
+            say(
+                "{method=} must be one of {names}, not {given!r}{value}{why}",
+                names=listed(METHODS),
+                given=method,
+                value=why and ": ",
+                why=why,
+            )
         )
     check_method(method, confidence, n_boot)
 
@@ -206,7 +214,7 @@ def evidence_of(draws: FactorDraws, quantities: Sequence[str], drawn: Drawn) -> 
             )
             for code, group in enumerate(groups)
         ],
-        reason=["inadmissible" if unknown else "" for unknown in np.isnan(estimate).tolist()],
+        reason=[INADMISSIBLE_MODEL if unknown else "" for unknown in np.isnan(estimate).tolist()],
         replicate_errors=ErrorsWithin(draws, drawn.values.shape[1]),
         n_threads=draws.n_threads,
         n_failed=drawn.n_failed,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import EngineError
+from pyexpr.base.messages import say
 from pyexpr.measurement.engines.choice import fit_and_more
 from pyexpr.measurement.engines.protocol import FitOutput, FitRequest, user_names
 from pyexpr.measurement.engines.units import unit_of_parameter
@@ -58,8 +59,10 @@ def modification_indices(result: FittedModel) -> pd.DataFrame:
 
     if result.engine == "native":
         raise EngineError(
-            "the native engine has no modification indices: fit with lavaan (engine='auto' with R "
-            "installed)"
+            say(
+                "the native engine has no modification indices: fit with lavaan "
+                "({engine='auto'} with R installed)"
+            )
         )
     request: FitRequest = result.request
     output, value = fit_and_more(result.engine, request, "modindices")

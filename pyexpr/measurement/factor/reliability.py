@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.messages import Template
 from pyexpr.measurement.factor.scores import (
+    INADMISSIBLE_MODEL,
     FactorSet,
     GroupMatrices,
     factor_covariances,
@@ -27,11 +29,16 @@ QUANTITIES = ("score_reliability", "determinacy", "omega")
 _POWERS = np.array([1.0, 0.5, 1.0])
 # Of the complex step: nothing is subtracted, so it may be as small as it likes.
 _STEP = 1e-60
-_INADMISSIBLE = "inadmissible"
-_NO_ERROR = "an indicator has no residual variance by design"
-_NOT_APART = "the indicators do not tell the factors apart"
-_NO_OMEGA = "an indicator measures another factor too, so a sum is not of this factor alone"
-_MIXED = "it measures indicators and factors at once: it is not said which of them to sum"
+_NO_ERROR = Template("no_error_by_design", "an indicator has no residual variance by design")()
+_NOT_APART = Template("factors_not_apart", "the indicators do not tell the factors apart")()
+_NO_OMEGA = Template(
+    "indicator_of_two_factors",
+    "an indicator measures another factor too, so a sum is not of this factor alone",
+)()
+_MIXED = Template(
+    "indicators_and_factors",
+    "it measures indicators and factors at once: it is not said which of them to sum",
+)()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ def shares(output: FitOutput, model: MeasurementModel, code: int, z: float) -> l
     factors, indicators = model.factors, model.indicators
     matrices = group_matrices(output.parameters, code, factors, indicators)
     reasons = _reasons(matrices)
-    if (reasons == _INADMISSIBLE).all():
+    if (reasons == INADMISSIBLE_MODEL).all():
         logs = errors = np.full(reasons.shape, np.nan)
     else:
         logs, errors = _estimates(output, matrices, code, factors, indicators)
@@ -93,7 +100,7 @@ def _reasons(matrices: GroupMatrices) -> NDArray[np.object_]:
     reasons[-1] = ["" if _alone(loads, paths, k) else _NO_OMEGA for k in range(loads.shape[1])]
     reasons[-1, loads.any(axis=0) & paths.any(axis=0)] = _MIXED
     if not matrices.admissible:
-        reasons[:] = _INADMISSIBLE
+        reasons[:] = INADMISSIBLE_MODEL
         return reasons
     for members in matrices.sets:
         slopes = slopes_of(matrices.loadings, matrices.factors, members)

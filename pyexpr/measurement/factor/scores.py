@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.base.messages import Template
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 # Of a factor on an indicator, in their units: an effect below this is rounding.
 _NO_EFFECT = 1e-10
+INADMISSIBLE_MODEL = Template("inadmissible", "inadmissible")()
 
 
 @dataclass(frozen=True, slots=True)

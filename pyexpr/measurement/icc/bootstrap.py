@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.base.messages import Template
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.measurement.icc.cluster import (
     NO_REPLICATE,
@@ -40,9 +41,15 @@ if TYPE_CHECKING:
     from pyexpr.measurement.icc.left_out import SubjectSums
 
 METHOD = "cluster bootstrap-t"
-NO_SUMS = (
-    "cells of the table of targets by raters are missing, and the bootstrap-t does not refit "
-    'variance components: method="jackknife_t" does'
+NO_SUMS = Template(
+    "bootstrap_needs_all_cells",
+    "cells of the table of {thing targets} by raters are missing, and the bootstrap-t does not "
+    "refit variance components: {method='jackknife_t'} does",
+    report="cells of the table of clips by raters are missing, and the bootstrap-t does not refit "
+    "variance components: jackknife-t does",
+)()
+_NOT_DEFINED = Template(
+    "icc_undefined", "the ICC is not defined in {undefined} of {n_boot} replicates"
 )
 # Replicates at a time: (replicates, subjects, sums) in memory.
 _CHUNK = 2_000_000
@@ -111,7 +118,7 @@ def _interval(bare: Signal, sums: SubjectSums, level: float, plan: Bootstrap) ->
     found = symmetric_reach(pivots, np.array([statistic]), level, interpolated=True, n_threads=1)
     undefined = plan.n_boot - int(found.summary.n_defined[0])
     if undefined > MOST_UNDEFINED * plan.n_boot:
-        reason = f"the ICC is not defined in {undefined} of {plan.n_boot} replicates"
+        reason = _NOT_DEFINED(undefined=undefined, n_boot=plan.n_boot)
         return replace(bare, reason=reason), undefined
     half = float(found.reach[0]) * error
     try:

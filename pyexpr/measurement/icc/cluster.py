@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.base.messages import Template, says
 from pyexpr.measurement.icc.intervals import NAN, NOT_ENCLOSED, WALD_NOT_ENCLOSED, Signal
 from pyexpr.measurement.icc.left_out import LeftOut, complete, left_out, one_way_sums, two_way_sums
 from pyexpr.measurement.icc.reml import RATERS_AT_BOUND
@@ -42,10 +43,15 @@ if TYPE_CHECKING:
 
     from pyexpr.measurement.icc.layout import Ratings
 
-ONE_CLUSTER = "there is only one subject, so there is no interval"
-NO_REPLICATE = "without one of the subjects the ICC is not defined, so there is no interval"
-NO_SPREAD = "leaving out a subject changes nothing, so there is no interval"
-NO_UPPER_LIMIT = "the subjects set no upper limit below 1"
+ONE_CLUSTER = Template("one_subject", "there is only one subject, so there is no interval")()
+NO_REPLICATE = Template(
+    "undefined_without_one",
+    "without one of the subjects the ICC is not defined, so there is no interval",
+)()
+NO_SPREAD = Template(
+    "no_spread", "leaving out a subject changes nothing, so there is no interval"
+)()
+NO_UPPER_LIMIT = Template("no_upper_limit", "the subjects set no upper limit below 1")()
 METHOD = "subject jackknife"
 METHOD_BOTH = "subject jackknife, raters' chi-square"
 
@@ -86,7 +92,7 @@ def _thetas(ratings: Ratings, family: str, parts: Callable[[], LeftOut]) -> NDAr
 
 def bare_signal(signal: Signal, method: str) -> Signal:
     """Return the signal without an interval and a test, and what is said of these."""
-    of_interval = signal.reason in {NOT_ENCLOSED, WALD_NOT_ENCLOSED}
+    of_interval = says(signal.reason, NOT_ENCLOSED, WALD_NOT_ENCLOSED)
     return replace(
         signal,
         low=NAN, high=NAN, statistic=NAN, df1=NAN, df2=NAN, p_value=NAN, method=method,
@@ -99,7 +105,7 @@ def settled(signal: Signal, bare: Signal, n_clusters: int) -> Signal | None:
 
     Perfect agreement and its opposites have the limits that they have whoever is left out.
     """
-    if bare.reason not in {"", RATERS_AT_BOUND}:
+    if bare.reason and not says(bare.reason, RATERS_AT_BOUND):
         return replace(bare, low=signal.low, high=signal.high)
     return replace(bare, reason=ONE_CLUSTER) if n_clusters < 2 else None
 

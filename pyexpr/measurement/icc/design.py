@@ -10,10 +10,12 @@ import numpy as np
 
 from pyexpr.base.checks import real_number
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import message_column, say
 from pyexpr.base.results import Result
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.measurement.icc.forms import FORMS, Form
 from pyexpr.measurement.icc.intervals import form_row
+from pyexpr.measurement.icc.notes import PROJECTED
 from pyexpr.measurement.icc.plot import d_study_figure
 from pyexpr.measurement.icc.result import ICCResult
 
@@ -53,7 +55,8 @@ class DStudyResult(Result):
                 for k in self.raters:
                     row = form_row(form, group.signals[form.family], k)
                     rows.append({**head, **{name: row[name] for name in _COLUMNS}})
-        return pd.DataFrame(rows, columns=[*self.result.context, *_COLUMNS])
+        table = pd.DataFrame(rows, columns=[*self.result.context, *_COLUMNS])
+        return table.assign(reason=message_column(row["reason"] for row in rows))
 
     @drawn("contexts and forms")
     def plot(
@@ -84,10 +87,7 @@ class DStudyResult(Result):
 
     def notes(self) -> tuple[str, ...]:
         """Say what the projection assumes."""
-        return (
-            "the projection (Spearman-Brown) assumes further raters like those at hand, "
-            "and targets as varied",
-        )
+        return (PROJECTED,)
 
     def provenance(self) -> dict[str, Any]:
         """Return that of the ICC."""
@@ -140,11 +140,18 @@ def d_study(result: ICCResult, *, raters: Iterable[float]) -> DStudyResult:
     if not isinstance(result, ICCResult):
         raise DataError(f"d_study() needs what icc() returned, not {type(result).__name__}")
     if isinstance(raters, (str, bytes)) or not isinstance(raters, Iterable):
-        raise DataError(f"raters= must be numbers of raters, such as 1, 3, 6, not {raters!r}")
+        raise DataError(
+            say("{raters=} must be numbers of raters, such as 1, 3, 6, not {given!r}", given=raters)
+        )
     wanted = tuple(real_number(k, argument="raters") for k in raters)
     bad = [k for k in wanted if not k > 0]
     if bad or not wanted:
-        raise DataError(f"raters= must be positive numbers, not {bad[0] if bad else 'none at all'}")
+        raise DataError(
+            say(
+                "{raters=} must be positive numbers, not {value}",
+                value=bad[0] if bad else "none at all",
+            )
+        )
     return DStudyResult(result, wanted)
 
 
@@ -207,7 +214,13 @@ def choose_icc(*, same_raters: bool, average: bool, agreement: bool = True) -> I
         ("same_raters", same_raters), ("average", average), ("agreement", agreement),
     ):  # fmt: skip
         if not isinstance(value, (bool, np.bool_)):
-            raise DataError(f"{name}= must be True or False, not {value!r}")
+            raise DataError(
+                say(
+                    "{@name=} must be {value True} or {value False}, not {value!r}",
+                    name=name,
+                    value=value,
+                )
+            )
     if not same_raters:
         letter = "1"
         why = (

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pyexpr.base.errors import DataError, listed, near_names
+from pyexpr.base.messages import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,10 @@ def chosen_forms(form: str | Iterable[str]) -> tuple[Form, ...]:
             return tuple(FORMS.values())
         return (find_form(form),)
     if not isinstance(form, Iterable):
-        raise DataError(f'form= must be "all", a form or a list of them, not {form!r}')
+        raise DataError(
+            say('{form=} must be "all", a form or a list of them, not {given!r}', given=form)
+        )
     wanted = {find_form(name).name for name in form}
     if not wanted:
-        raise DataError(f'form= is empty; give "all" or some of {listed(FORMS)}')
+        raise DataError(say('{form=} is empty; give "all" or some of {names}', names=listed(FORMS)))
     return tuple(item for item in FORMS.values() if item.name in wanted)

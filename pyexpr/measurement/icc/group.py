@@ -10,6 +10,7 @@ import numpy as np
 
 from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import DataError, PyexprWarning, listed, warn_user
+from pyexpr.base.messages import Template, joined, say, says
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.icc import Squares
 from pyexpr.core.streams import checked_seed
@@ -63,15 +64,25 @@ def checked_plan(
 ) -> Bootstrap:
     """Return how subjects make the interval; `DataError` for what cannot."""
     if method in _FORMER:
-        raise DataError(f"method={method!r} is method={_FORMER[method]!r} now")
+        raise DataError(
+            say("{method=} is {method=@former} now", method=method, former=_FORMER[method])
+        )
     if method is not None and method not in METHODS:
-        raise DataError(f"method= must be one of {listed(METHODS)}, not {method!r}")
+        raise DataError(
+            say(
+                "{method=} must be one of {names}, not {given!r}",
+                names=listed(METHODS),
+                given=method,
+            )
+        )
     n_boot = whole_number(n_boot, argument="n_boot", least=0)
     plan = Bootstrap(n_boot, checked_seed(seed), method or METHODS[0])
     if method is None:
         return plan
     if not clustered:
-        raise DataError(f"method={method!r} resamples subjects: name their column in cluster=")
+        raise DataError(
+            say("{method=} resamples subjects: name their column in {cluster=}", method=method)
+        )
     least = math.ceil(1 / (1 - level) - 1e-9)
     if plan.drawn and n_boot < least:
         raise DataError(
@@ -124,7 +135,7 @@ def plain_signals(
         signals["consistency"] = consistency_signal(squares.two_way, level)
         return signals
     one = squares.one_way
-    if one_way.reason not in {"", NO_TARGETS, WALD_NOT_ENCLOSED}:
+    if one_way.reason and not says(one_way.reason, NO_TARGETS, WALD_NOT_ENCLOSED):
         # No error, or nothing to tell it from: so it is whoever gave the ratings.
         bare = replace(one_way, statistic=NAN, df1=NAN, df2=NAN, p_value=NAN, method="")
         return signals | dict.fromkeys(sorted(wanted), bare)
@@ -141,22 +152,36 @@ def plain_signals(
     return signals
 
 
+SOME_LEFT_OUT = Template(
+    "icc_replicates_left_out",
+    "in {undefined} of {n_boot} replicates{where} the ICC or its error is not defined; they are "
+    "left out",
+)
+_WARNED = Template(
+    "icc_replicates_undefined",
+    "in {undefined} of {n_boot} replicates{where} the ICC or its error is not defined; the "
+    "interval leaves them out",
+)
+
+
 def warn_of_undefined(groups: Iterable[ICCGroup], context: Sequence[str], plan: Bootstrap) -> None:
     """Warn where over 1 % of the replicates of a context are undefined."""
     for group in groups:
         if group.n_undefined > SOME_UNDEFINED * plan.n_boot:
+            where = of_group(context, group.labels)
             warn_user(
-                f"in {group.n_undefined} of {plan.n_boot} replicates"
-                f"{of_group(context, group.labels)} the ICC or its error is not defined; the "
-                "interval leaves them out",
+                _WARNED(undefined=group.n_undefined, n_boot=plan.n_boot, where=where),
                 PyexprWarning,
             )
 
 
 def of_group(context: Sequence[str], labels: Sequence[Any]) -> str:
     """Return of which context, in words; "" if there is only one."""
-    pairs = [f"{name} {label!r}" for name, label in zip(context, labels, strict=True)]
-    return f" of {', '.join(pairs)}" if pairs else ""
+    pairs = [
+        say("{name} {label:label}", name=name, label=label)
+        for name, label in zip(context, labels, strict=True)
+    ]
+    return say(" of {group}", group=joined(pairs, by=", ")) if pairs else ""
 
 
 def signals_without(ratings: Ratings, families: Iterable[str]) -> dict[str, NDArray[np.float64]]:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pyexpr.base.checks import confidence_level, real_number
 from pyexpr.base.errors import DataError, SharedSubjectsWarning, warn_user
+from pyexpr.base.messages import say
 from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.stopping import stoppable
 from pyexpr.measurement.columns import refuse_names_of_results
 from pyexpr.measurement.icc.forms import Form, chosen_forms
 from pyexpr.measurement.icc.group import checked_plan, computed, warn_of_undefined
 from pyexpr.measurement.icc.layout import groups_of, names_of
+from pyexpr.measurement.icc.notes import NOT_JUDGED_TOGETHER, NOTE_SHARED
 from pyexpr.measurement.icc.result import (
-    NOT_JUDGED_TOGETHER,
-    NOTE_SHARED,
     OF_TABLES,
     ICCResult,
 )
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from pyexpr.base.foreign import FrameLike
 
 _NOT_TAKEN = {
-    "stratify": "the variance of targets between subjects is of one population, and would be "
-    "another in every stratum; context= analyses groups of subjects alone",
+    "stratify": say(
+        "the variance of targets between subjects is of one population, and would be another in "
+        "every stratum; {context=} analyses groups of subjects alone"
+    ),
     "adjust": NOT_JUDGED_TOGETHER,
     "n_threads": "replicates are made from sums per subject, in a moment and in one thread",
     "progress": "replicates are made from sums per subject, in a moment",
@@ -168,11 +170,14 @@ def icc(
     forms = chosen_forms(form)
     level = confidence_level(confidence)
     if k is not None and real_number(k, argument="k") <= 0:
-        raise DataError(f"k= must be a positive number of ratings, not {k}")
+        raise DataError(say("{k=} must be a positive number of ratings, not {given}", given=k))
     column = None if cluster is None or cluster is False else cluster
     if column is not None and not isinstance(column, str):
         raise DataError(
-            f"cluster= names the column of the subjects; it is no {type(column).__name__}"
+            say(
+                "{cluster=} names the column of the subjects; it is no {kind}",
+                kind=type(column).__name__,
+            )
         )
     plan = checked_plan(method, n_boot, seed, level, clustered=column is not None)
     refuse_names_of_results(names_of(context), OF_TABLES, argument="context")
@@ -204,5 +209,10 @@ def _one_way_only(forms: tuple[Form, ...], asked: str | Iterable[str]) -> tuple[
     kept = tuple(item for item in forms if item.family == "one_way")
     if asked != "all" and len(kept) < len(forms):
         lost = next(item.name for item in forms if item.family != "one_way")
-        raise DataError(f"{lost} needs to know who gave each rating: name their column in raters=")
+        raise DataError(
+            say(
+                "{lost} needs to know who gave each rating: name their column in {raters=}",
+                lost=lost,
+            )
+        )
     return kept

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.checks import confidence_level, real_number, whole_number
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import Template
 from pyexpr.base.results import Result
 from pyexpr.core.icc import OneWaySquares, TwoWaySquares, wald_limit
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
@@ -34,20 +35,37 @@ if TYPE_CHECKING:
 NAN = math.nan
 EPSILON = 2.0**-52
 
-NO_RATINGS = "there are no ratings"
-ONE_TARGET = "there is only one target"
-ONE_RATING_EACH = "every target has one rating, so error cannot be told from targets"
-ALL_EQUAL = "all ratings are equal"
-NO_ERROR = "the ratings of a target never differ (error mean square 0)"
-NO_TARGETS = "the means of the targets do not differ (mean square 0), so there is no interval"
-NOTHING_LEFT = "targets and error have mean square 0: only raters differ"
-NOT_ENCLOSED = "the approximation behind the interval fails here: it does not hold the estimate"
-WALD_NOT_ENCLOSED = (
+NO_RATINGS = Template("no_ratings", "there are no ratings")()
+ONE_TARGET = Template("one_target", "there is only one {thing target}")()
+ONE_RATING_EACH = Template(
+    "one_rating_each",
+    "every {thing target} has one rating, so error cannot be told from {thing targets}",
+)()
+ALL_EQUAL = Template("all_equal", "all ratings are equal")()
+NO_ERROR = Template(
+    "no_error", "the ratings of a {thing target} never differ (error mean square 0)"
+)()
+NO_TARGETS = Template(
+    "targets_alike",
+    "the means of the {thing targets} do not differ (mean square 0), so there is no interval",
+)()
+NOTHING_LEFT = Template(
+    "only_raters_differ", "{thing targets} and error have mean square 0: only raters differ"
+)()
+NOT_ENCLOSED = Template(
+    "not_enclosed",
+    "the approximation behind the interval fails here: it does not hold the estimate",
+)()
+WALD_NOT_ENCLOSED = Template(
+    "wald_not_enclosed",
     "Wald's exact interval does not hold the estimate, which is of another kind: negative, from "
-    "unequal numbers of ratings"
-)
-NO_LOWER_LIMIT = "the lower limit for one rating is too negative to be stepped up: there is none"
-NO_STEP_UP = "the estimate is too negative to be stepped up to k ratings"
+    "unequal numbers of ratings",
+)()
+NO_LOWER_LIMIT = Template(
+    "no_lower_limit",
+    "the lower limit for one rating is too negative to be stepped up: there is none",
+)()
+NO_STEP_UP = Template("no_step_up", "the estimate is too negative to be stepped up to k ratings")()
 
 
 @dataclass(frozen=True, slots=True)

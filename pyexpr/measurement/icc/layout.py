@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import ColumnError, DataError, listed
+from pyexpr.base.messages import say
 from pyexpr.base.tables import (
     as_frame,
     called,
@@ -303,8 +304,12 @@ def _with_clusters(
     if len(strays):
         row = _frame_row(rows, int(strays[0]))
         raise DataError(
-            f"each target must belong to one {cluster!r}, but the target "
-            f"{_cell_name(frame, row, targets)} is found in several; name more columns in targets="
+            say(
+                "each target must belong to one {cluster!r}, but the target {text} is "
+                "found in several; name more columns in {targets=}",
+                cluster=cluster,
+                text=_cell_name(frame, row, targets),
+            )
         )
     return replace(group, clusters=clusters)
 
@@ -370,9 +375,11 @@ def _doubled_text(
         for i in twice[:5]
     )
     more = f"; and {len(twice) - 5} more" if len(twice) > 5 else ""
-    return (
-        f"a rater may rate a target once, but these are rated more often: {shown}{more}; "
-        "remove the repeats, or name in targets= what tells them apart"
+    return say(
+        "a rater may rate a target once, but these are rated more often: {shown}{more}; remove "
+        "the repeats, or name in {targets=} what tells them apart",
+        shown=shown,
+        more=more,
     )
 
 
@@ -394,7 +401,9 @@ def groups_of(
     """Read `data` in whichever layout it is, and return its groups."""
     long = targets is not None
     if not long and raters is not None:
-        raise DataError("raters= names the raters of a long table: give targets= and ratings= too")
+        raise DataError(
+            say("{raters=} names the raters of a long table: give {targets=} and {ratings=} too")
+        )
     if isinstance(data, np.ndarray):
         if long or ratings is not None or context is not None or cluster is not None:
             raise DataError(
@@ -415,8 +424,11 @@ def groups_of(
     names = names_of(context)
     if not isinstance(context, str) and len(names) == len(frame) and set(names) - set(frame):
         raise DataError(
-            "context= names the column of the contexts, or several that make them together, but it "
-            "has a value for each row: make these a column of the ratings, and name that"
+            say(
+                "{context=} names the column of the contexts, or several that make them "
+                "together, but it has a value for each row: make these a column of the "
+                "ratings, and name that"
+            )
         )
     if not long:
         chosen = names_of(ratings)
@@ -424,30 +436,50 @@ def groups_of(
         taken = [name for name in dict.fromkeys(chosen) if name in (*names, cluster)]
         if doubled or taken:
             raise DataError(
-                f"ratings= names {listed(doubled or taken)} "
-                + ("more than once" if doubled else "which context= or cluster= names too")
-                + ": each rater's column counts once"
+                say(
+                    "{ratings=} names {names} {how}: each rater's column counts once",
+                    names=listed(doubled or taken),
+                    how="more than once"
+                    if doubled
+                    else say("which {context=} or {cluster=} names too"),
+                )
             )
         if len(chosen) == 1:
-            raise DataError("ratings= names one column: a long table, which needs targets= too")
+            raise DataError(
+                say("{ratings=} names one column: a long table, which needs {targets=} too")
+            )
         rest = [c for c in frame.columns if c not in names and c != cluster]
         if not chosen and "subject" in rest:
             raise DataError(
-                "the column 'subject' of a wide table is no rater: say cluster=\"subject\", or "
-                "name the columns of the raters in ratings="
+                say(
+                    "the column 'subject' of a wide table is no rater: say "
+                    "{cluster='subject'}, or name the columns of the raters in {ratings=}"
+                )
             )
         if not chosen and len(rest) == 1:
             raise DataError(
-                f"{WHAT} have one column of scores, {str(rest[0])!r}: a wide table has one for "
-                "each rater, and a long one needs targets= and ratings="
+                say(
+                    "{what} have one column of scores, {rest!r}: a wide table has one "
+                    "for each rater, and a long one needs {targets=} and {ratings=}",
+                    what=WHAT,
+                    rest=str(rest[0]),
+                )
             )
         return from_wide(frame, chosen or rest, names, cluster, named=bool(chosen))
     if not isinstance(ratings, str):
-        raise DataError("a long table needs ratings=, the name of the column that holds them")
+        raise DataError(
+            say("a long table needs {ratings=}, the name of the column that holds them")
+        )
     others = {"targets": targets, "raters": raters, "context": context, "cluster": cluster}
     for argument, given in others.items():
         if ratings in names_of(given):
-            raise DataError(f"{argument}= names {ratings!r}, the column of the ratings themselves")
+            raise DataError(
+                say(
+                    "{@argument=} names {ratings!r}, the column of the ratings themselves",
+                    argument=argument,
+                    ratings=ratings,
+                )
+            )
     return from_long(
         frame,
         targets=names_of(targets),

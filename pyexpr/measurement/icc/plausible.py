@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.errors import DataError, counted, listed
+from pyexpr.base.messages import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,9 +54,11 @@ def refuse_labels_as_raters(names: Sequence[str], table: NDArray[np.float64]) ->
 
 
 def _no_rater(name: str, why: str) -> str:
-    return (
-        f"the column {name!r} of a wide table is no rater, it seems: {why}; name the columns of "
-        "the raters in ratings=, or leave this one out"
+    return say(
+        "the column {name:label} of a wide table is no rater, it seems: {why}; name the columns of "
+        "the raters in {ratings=}, or leave this one out",
+        name=name,
+        why=why,
     )
 
 
@@ -151,21 +154,35 @@ def refuse_parts_of_targets(
 def _of_parts(named: Sequence[str], column: str, plain: str, most: int) -> str:
     target = listed(named)
     if plain in _RATERS:
-        return (
-            f"a {plain} gave one {target} up to {most} ratings (column {column!r}), which are not "
-            f"those of {most} {plain}s; remove the repeats, or name in targets= what tells them "
-            "apart: the clip, the occasion"
+        return say(
+            "a {plain} gave one {target} up to {most} ratings (column {column:label}), which are "
+            "not those of {most} {plain}s; remove the repeats, or name in {targets=} what tells "
+            "them apart: the clip, the occasion",
+            plain=plain,
+            target=target,
+            most=most,
+            column=column,
         )
-    start = f"ratings of one {target} are of up to {counted(most, plain)} (column {column!r})"
+    start = say(
+        "ratings of one {target} are of up to {parts} (column {column:label})",
+        target=target,
+        parts=counted(most, plain),
+        column=column,
+    )
     if plain in _APART:
-        return (
-            f"{start}, which are not the same thing rated again: analyse each alone, "
-            f"context={column!r}, or name it in targets="
+        return say(
+            "{start}, which are not the same thing rated again: analyse each alone, {context=}, or "
+            "name it in {targets=}",
+            start=start,
+            context=column,
         )
-    return (
-        f"{start}, which are not repeated ratings of one thing: that they are alike is no "
-        f"agreement of raters. The reliability of a {plain}'s mean has targets=[{target}, "
-        f"{column!r}] and {target} as cluster=; that of the mean of several {plain}s needs "
-        f"variances of {target}, of {plain}s within and of raters (a generalisability study), "
-        "which an ICC does not tell apart"
+    return say(
+        "{start}, which are not repeated ratings of one thing: that they are alike is no agreement "
+        "of raters. The reliability of a {plain}'s mean has {targets=@all} and {target} as "
+        "{cluster=}; that of the mean of several {plain}s needs variances of {target}, of {plain}s "
+        "within and of raters (a generalisability study), which an ICC does not tell apart",
+        start=start,
+        plain=plain,
+        target=target,
+        all=[*named, column],
     )

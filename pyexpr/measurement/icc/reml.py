@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.base.messages import Template
 from pyexpr.measurement.icc.criterion import MOST_NUMBERS, SparseTable, TableSums
 from pyexpr.measurement.icc.intervals import NAN, Signal
 from pyexpr.measurement.icc.search import minimise
@@ -29,11 +30,22 @@ if TYPE_CHECKING:
     from pyexpr.measurement.icc.search import Minimum
 
 METHOD = "REML, delta"
-ONE_RATER = "there is only one rater"
-NOT_DETERMINED = "raters and targets are too little crossed to tell their variances apart"
-NO_RESIDUAL = "targets and raters explain the ratings fully: the error variance is 0"
-TARGETS_AT_BOUND = "boundary: the variance of targets is estimated as 0, so there is no interval"
-RATERS_AT_BOUND = "boundary: the variance of raters is estimated as 0"
+ONE_RATER = Template("one_rater", "there is only one rater")()
+NOT_DETERMINED = Template(
+    "too_little_crossed",
+    "raters and {thing targets} are too little crossed to tell their variances apart",
+)()
+NO_RESIDUAL = Template(
+    "no_residual",
+    "{thing targets} and raters explain the ratings fully: the error variance is 0",
+)()
+TARGETS_AT_BOUND = Template(
+    "targets_at_bound",
+    "boundary: the variance of {thing targets} is estimated as 0, so there is no interval",
+)()
+RATERS_AT_BOUND = Template(
+    "raters_at_bound", "boundary: the variance of raters is estimated as 0"
+)()
 
 # Designs of targets, raters and error are alike but for rounding.
 SMALLEST_LIKENESS = 1e-10

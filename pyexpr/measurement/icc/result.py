@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from pyexpr.base.checks import confidence_level, further_replicates
-from pyexpr.base.errors import DataError, counted
+from pyexpr.base.errors import DataError
+from pyexpr.base.messages import message_column, say
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
@@ -18,6 +19,7 @@ from pyexpr.measurement.columns import told_contexts
 from pyexpr.measurement.icc.bootstrap import Bootstrap
 from pyexpr.measurement.icc.forms import FORMS, Form
 from pyexpr.measurement.icc.group import (
+    SOME_LEFT_OUT,
     ICCGroup,
     checked_plan,
     computed,
@@ -28,35 +30,30 @@ from pyexpr.measurement.icc.group import (
 )
 from pyexpr.measurement.icc.intervals import form_row, reliability_at
 from pyexpr.measurement.icc.layout import Ratings
+from pyexpr.measurement.icc.notes import (
+    MEANS_ELSEWHERE,
+    NOT_JUDGED_TOGETHER,
+    NOTE_BOOTSTRAP,
+    NOTE_BOTH,
+    NOTE_CLUSTER,
+    NOTE_DELTA,
+    NOTE_MISSING,
+    NOTE_NO_RATERS,
+    NOTE_RATERS,
+    NOTE_REML,
+    NOTE_SHARED,
+    NOTE_SINGLE,
+    NOTE_SINGLES,
+    NOTE_TEST,
+    NOTE_TWO_WAY,
+    NOTE_UNEQUAL,
+)
 from pyexpr.measurement.icc.plot import icc_figure
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
-
-# Of a note, what holds where there is this result and not only its table.
-MEANS_ELSEWHERE = "; mean_reliability() gives that of the means used"
-NOTE_TEST = "statistic and p_value test that targets do not differ (MSB/MSW or MSR/MSE), not raters"
-NOTE_TWO_WAY = (
-    "the agreement and consistency forms hold only if a rater's label is the same person "
-    "throughout; slots 1, 2, ... filled by changing people are not"
-)
-NOTE_NO_RATERS = (
-    "raters= was not given, so only the one-way forms are shown: the two-way forms need to know "
-    "who gave each rating"
-)
-NOTE_REML = (
-    "cells of the table of targets by raters are missing: its agreement and consistency forms come "
-    "from variance components by REML (average forms at the harmonic mean of the numbers of "
-    "ratings); there is no F test"
-)
-NOTE_DELTA = "with missing cells the interval is by the delta method on log(1/(1 - ICC))"
-NOT_JUDGED_TOGETHER = (
-    "their p-values test that an ICC is 0, which nobody asks of several together; for intervals "
-    "of m ICCs that hold at once give confidence=1 - 0.05/m"
-)
-NOTE_RATERS = "no interval of a one-way form respects raters who rate many targets each"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -112,7 +109,8 @@ class ICCResult(Result):
                 {**head, **form_row(form, group.signals[form.family], self.k)}
                 for form in self._shown()
             )
-        return pd.DataFrame(rows, columns=[*self.context, *_COLUMNS])
+        table = pd.DataFrame(rows, columns=[*self.context, *_COLUMNS])
+        return table.assign(reason=message_column(row["reason"] for row in rows))
 
     @property
     def method(self) -> str | None:
@@ -207,8 +205,11 @@ class ICCResult(Result):
     def _needs_subjects(self, what: str) -> None:
         if self.cluster is None:
             raise DataError(
-                f"{what} is of resampled subjects, and none are known: name their column in "
-                "cluster="
+                say(
+                    "{what} is of resampled subjects, and none are known: name their "
+                    "column in {cluster=}",
+                    what=what,
+                )
             )
 
     def _shown_as(
@@ -253,7 +254,8 @@ class ICCResult(Result):
             }
             for group in self.groups
         ]
-        return pd.DataFrame(rows, columns=[*self.context, *_COLUMNS])
+        table = pd.DataFrame(rows, columns=[*self.context, *_COLUMNS])
+        return table.assign(reason=message_column(row["reason"] for row in rows))
 
     @drawn("contexts and forms")
     def plot(
@@ -287,32 +289,26 @@ class ICCResult(Result):
         """Say what the table leaves out, and what it must not be read as."""
         notes = [NOTE_TEST if self.cluster is None else NOTE_CLUSTER]
         if self.method == "studentized":
-            notes = [NOTE_BOOTSTRAP.format(n_boot=self.n_boot)]
+            notes = [NOTE_BOOTSTRAP(n_boot=self.n_boot)]
             notes += [
-                f"in {group.n_undefined} of {self.n_boot} replicates"
-                f"{of_group(self.context, group.labels)} the ICC or its error is not defined; they "
-                "are left out"
+                SOME_LEFT_OUT(
+                    undefined=group.n_undefined,
+                    n_boot=self.n_boot,
+                    where=of_group(self.context, group.labels),
+                )
                 for group in self.groups
                 if group.n_undefined
             ]
         missing = sum(group.n_missing for group in self.groups)
         single = sum(group.n_single for group in self.groups)
         if missing:
-            notes.append(f"{counted(missing, 'missing rating', 'was', 'were')} left out")
+            notes.append(NOTE_MISSING(missing=missing))
         if single:
-            notes.append(
-                f"{counted(single, 'target', 'has', 'have')} one rating: "
-                f"{'it counts' if single == 1 else 'they count'} in the mean square between "
-                "targets "
-                f"and {'adds' if single == 1 else 'add'} nothing to the one within"
-            )
+            notes.append((NOTE_SINGLE if single == 1 else NOTE_SINGLES)(single=single))
         if self.k is None and any(
             group.k_effective - group.k_harmonic > 1e-9 for group in self.groups
         ):
-            notes.append(
-                "targets have unequal numbers of ratings: ICC(1,k) is the reliability at the "
-                f"effective number k = n0{MEANS_ELSEWHERE}"
-            )
+            notes.append(NOTE_UNEQUAL(elsewhere=MEANS_ELSEWHERE))
         if not self.two_way:
             notes.append(NOTE_NO_RATERS)
         elif any(FORMS[name].family != "one_way" for name in self.forms):
@@ -368,21 +364,3 @@ _COUNTS = (
 )  # fmt: skip
 # No column of contexts may have such a name: it would stand twice in a table.
 OF_TABLES = frozenset({*_COLUMNS, *_COUNTS})
-
-NOTE_CLUSTER = (
-    "the interval comes from leaving out one subject at a time; statistic and p_value are the t "
-    "test, on df1 degrees of freedom, that the ICC is 0 (fewer than subjects - 1 where some "
-    "subjects stand out)"
-)
-NOTE_BOTH = (
-    "the interval of the agreement forms respects raters, too, who count as so many values as "
-    "there are raters; its p_value goes with it and has no statistic"
-)
-NOTE_BOOTSTRAP = (
-    "the interval is the cluster bootstrap-t of {n_boot} replicates of whole subjects; p_value "
-    "tests that the ICC is 0 (statistic: -log(1 - ICC) over its error by the jackknife)"
-)
-NOTE_SHARED = (
-    "several targets belong to one subject and the intervals treat targets as independent, so "
-    'they are too narrow: cluster="subject" respects subjects'
-)

@@ -16,6 +16,7 @@ from pyexpr.base.errors import (
     near_names,
     warn_user,
 )
+from pyexpr.base.messages import say
 from pyexpr.base.options import FORMER_CONTEXT, explains
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import column_or_array, label_codes
@@ -35,6 +36,7 @@ from pyexpr.measurement.invariance.lavaan import (
     freed_parameters,
     lavaan_fits,
 )
+from pyexpr.measurement.invariance.notes import INCOMPLETE, OTHER_MODEL
 from pyexpr.measurement.invariance.result import NOTHING_DRAWN, Freed, InvarianceResult
 from pyexpr.measurement.invariance.wald import (
     held,
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
 
 _NOT_TAKEN = {
     "n_boot": NOTHING_DRAWN,
-    "method": f"its tests and intervals are those of jackknife_t: {NOTHING_DRAWN}",
+    "method": say("its tests and intervals are those of jackknife_t: {why}", why=NOTHING_DRAWN),
     "stratify": "subjects are left out of all contexts at once, or within contexts where these "
     "share nobody; strata beside the contexts were not studied",
     "progress": "refits without each subject are made from sums per subject, in a moment",
@@ -193,7 +195,9 @@ def invariance(
     where = pointing(positive, spec)
     n_threads = checked_threads(n_threads)
     if estimator == "WLSMV":
-        raise DataError("invariance is for continuous indicators: estimator= is 'ML' or 'MLR'")
+        raise DataError(
+            say("invariance is for continuous indicators: {estimator=} is 'ML' or 'MLR'")
+        )
     check_options(estimator, missing, confidence)
     checked_engine(engine)
     if adjust is not None:
@@ -203,11 +207,15 @@ def invariance(
     columns = indicator_columns(frame, spec)
     freed = _freed(free, spec)
     if context is None:
-        raise DataError("invariance compares contexts: name their column with context=")
+        raise DataError(say("invariance compares contexts: name their column with {context=}"))
     context_name, context_codes, labels = contexts_of(frame, context)
     if len(labels) < 2:
         raise DataError(
-            f"invariance needs at least two contexts, but {context_name!r} has {len(labels)}"
+            say(
+                "invariance needs at least two contexts, but {context_name!r} has {n}",
+                context_name=context_name,
+                n=len(labels),
+            )
         )
     cluster_name, subjects, subject_labels = _subjects(frame, cluster)
     absent = np.isnan(columns)
@@ -259,20 +267,30 @@ def _freed(free: Iterable[str] | Mapping[str, Iterable[str]], spec: MeasurementM
     if isinstance(free, Mapping):
         unknown = [key for key in free if key not in ("loadings", "intercepts")]
         if unknown:
-            raise DataError(f"free= knows 'loadings' and 'intercepts', not {listed(unknown)}")
+            raise DataError(
+                say("{free=} knows 'loadings' and 'intercepts', not {names}", names=listed(unknown))
+            )
         loadings, own = _names(free.get("loadings", ())), _names(free.get("intercepts", ()))
     else:
         loadings, own = _names(free), ()
     for name in (*loadings, *own):
         if name not in spec.indicators:
             raise DataError(
-                f"free= names {name!r}, which is no indicator; {near_names(name, spec.indicators)}"
+                say(
+                    "{free=} names {name!r}, which is no indicator; {hint}",
+                    name=name,
+                    hint=near_names(name, spec.indicators),
+                )
             )
     intercepts = tuple(name for name in spec.indicators if name in {*loadings, *own})
     if len(spec.indicators) - len(intercepts) < 2:
         raise DataError(
-            f"free= leaves {len(spec.indicators) - len(intercepts)} of {len(spec.indicators)} "
-            "indicators held: at least two must be, or there is nothing to compare"
+            say(
+                "{free=} leaves {n} of {n_2} indicators held: at least two must be, or "
+                "there is nothing to compare",
+                n=len(spec.indicators) - len(intercepts),
+                n_2=len(spec.indicators),
+            )
         )
     return Freed(tuple(name for name in spec.indicators if name in loadings), intercepts)
 
@@ -281,7 +299,7 @@ def _names(value: Iterable[str]) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     if not isinstance(value, Iterable):
-        raise DataError(f"free= must be a list of indicators, not {value!r}")
+        raise DataError(say("{free=} must be a list of indicators, not {value!r}", value=value))
     return tuple(str(name) for name in value)
 
 
@@ -292,8 +310,11 @@ def _subjects(
     if cluster is None or cluster is False:
         if cluster is None and "subject" in frame.columns and frame["subject"].duplicated().any():
             warn_user(
-                'rows share subjects (column "subject") and cluster= was not given, so every row '
-                'counts as a subject of its own: cluster="subject" respects subjects',
+                say(
+                    'rows share subjects (column "subject") and {cluster=} was not '
+                    "given, so every row counts as a subject of its own: "
+                    "{cluster='subject'} respects subjects"
+                ),
                 SharedSubjectsWarning,
             )
         return None, np.arange(len(frame), dtype=np.int64), range(len(frame))
@@ -323,10 +344,7 @@ def _cluster_counts(
 def _no_test(spec: MeasurementModel, request: FitRequest) -> str:
     """Why our tests are not defined for this model or these rows; "" if they are."""
     if not spec.plain_factor:
-        return (
-            "they are for one factor with free loadings, and this model says more; lavaan's "
-            "stand alone"
-        )
+        return OTHER_MODEL
     if request.missing == "fiml":
-        return "they need complete rows, and missing='fiml' keeps incomplete ones"
+        return INCOMPLETE
     return ""

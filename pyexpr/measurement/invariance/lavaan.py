@@ -16,7 +16,9 @@ from pyexpr.base.errors import (
     RError,
     RNotFoundError,
 )
+from pyexpr.base.messages import message_of
 from pyexpr.measurement.engines.choice import ENGINES, r_engines
+from pyexpr.measurement.invariance.notes import LAVAAN_NOT_ASKED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,8 +121,7 @@ def lavaan_fits(
     With engine "auto" a missing R or lavaan is a reason, not an error.
     """
     if engine == "native":
-        said = "engine='native': lavaan was not asked"
-        return LavaanFits({}, dict.fromkeys(LEVELS, said), "")
+        return LavaanFits({}, dict.fromkeys(LEVELS, LAVAAN_NOT_ASKED), "")
     names = r_engines() if engine == "auto" else [engine]
     missing: EngineError | None = None
     for name in names:
@@ -130,7 +131,8 @@ def lavaan_fits(
             if engine != "auto":
                 raise
             missing = missing or error
-    return LavaanFits({}, dict.fromkeys(LEVELS, str(missing)), "")
+    assert missing is not None  # r_engines() is never empty
+    return LavaanFits({}, dict.fromkeys(LEVELS, message_of(missing)), "")
 
 
 def _three(request: FitRequest, freed: tuple[tuple[str, str, str], ...], engine: str) -> LavaanFits:
@@ -144,5 +146,5 @@ def _three(request: FitRequest, freed: tuple[tuple[str, str, str], ...], engine:
         try:
             outputs[level] = ENGINES[engine]().fit(asked)
         except (FactorModelError, RError) as error:
-            reasons[level] = str(error)
+            reasons[level] = message_of(error)
     return LavaanFits(outputs, reasons, engine)

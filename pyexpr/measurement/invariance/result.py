@@ -10,14 +10,36 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from pyexpr.base.checks import confidence_level
-from pyexpr.base.errors import DataError, counted, listed
+from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import brief, message_column, say
 from pyexpr.base.pairs import PARTS, pair_columns, pair_label
-from pyexpr.base.results import Result, p_text
+from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.measurement.columns import told_contexts
+from pyexpr.measurement.factor.notes import INCOMPLETE_ROWS
 from pyexpr.measurement.factor.plot import contrasts_figure
 from pyexpr.measurement.invariance.lavaan import LEVELS, LavaanFits
+from pyexpr.measurement.invariance.notes import (
+    DIFFER,
+    FREE_EVERYWHERE,
+    HEYWOOD,
+    LAVAAN_EMPTY,
+    LAVAAN_LEVEL,
+    LITTLE_POWER,
+    NEEDS_EVERYONE,
+    NO_EVIDENCE,
+    NOT_TESTED,
+    NOTE_CUTOFFS,
+    NOTE_LAVAAN,
+    NOTHING_HELD,
+    PRESUMES_LOADINGS,
+    SEE_CONTRASTS,
+    SEE_INTERVALS,
+    SIGNS_DIFFER,
+    TEST_SHOWN,
+    WITHOUT_SOME,
+)
 from pyexpr.measurement.invariance.wald import (
     Held,
     PairContrasts,
@@ -37,19 +59,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-#: How the notes call the method.
-CONTRASTS = "contrasts()"
-NOTHING_DRAWN = "invariance draws no subjects, it leaves out each in turn; see influence()"
+NOTHING_DRAWN = say(
+    "invariance draws no subjects, it leaves out each in turn; see {call influence()}"
+)
 _TESTS = {"metric": "loadings", "scalar": "intercepts"}
-_NOTE_LAVAAN = (
-    "The columns lavaan_* are lavaan's: contexts treated as independent. Where contexts share "
-    "subjects its tests are not of the stated size."
-)
-_NOTE_CUTOFFS = (
-    "Customary cut-offs for lavaan's changes in fit (Chen, 2007): a fall of CFI by more than "
-    ".010, with a rise of RMSEA by .015 or of SRMR by .030 (metric) or .010 (scalar). They come "
-    "from simulations of independent groups of hundreds, and are no tests."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +143,7 @@ class InvarianceResult(Result):
         """
         import pandas as pd
 
-        rows = []
+        rows: list[dict[str, Any]] = []
         for level in LEVELS:
             test = self._test(level)
             theirs = self.lavaan.difference(level)
@@ -143,11 +156,14 @@ class InvarianceResult(Result):
                     "lavaan_reason": self._lavaan_reason(level),
                 }
             )  # fmt: skip
-        return pd.DataFrame(rows).astype({"df1": "Int64", "df2": "Int64"})
+        texts = {
+            name: message_column(row[name] for row in rows) for name in ("reason", "lavaan_reason")
+        }
+        return pd.DataFrame(rows).astype({"df1": "Int64", "df2": "Int64"}).assign(**texts)
 
     def _test(self, level: str) -> WaldTest | _NoTest:
         if level == "configural":
-            return _NoTest("nothing is held equal")
+            return _NoTest(NOTHING_HELD)
         if self.refits is None or self.held is None:
             return _NoTest(self.reason)
         contrasts = metric_contrasts if level == "metric" else scalar_contrasts
@@ -155,11 +171,11 @@ class InvarianceResult(Result):
 
     def _lavaan_reason(self, level: str) -> str:
         if level == "configural" and level in self.lavaan.outputs:
-            return "nothing is held equal"
+            return NOTHING_HELD
         at = LEVELS.index(level)
         reasons = [self.lavaan.reasons.get(name, "") for name in LEVELS[max(at - 1, 0) : at + 1]]
         # The rest of what was said is in the notes.
-        return next((text.split(". ")[0] for text in reversed(reasons) if text), "")
+        return next((brief(text) for text in reversed(reasons) if text), "")
 
     def fit_measures(self) -> pd.DataFrame:
         """Return lavaan's fit of each level, contexts treated as independent.
@@ -169,15 +185,9 @@ class InvarianceResult(Result):
         """
         import pandas as pd
 
-        return pd.DataFrame(
-            [
-                {
-                    "level": level, **self.lavaan.measures(level),
-                    "reason": self.lavaan.reasons.get(level, ""),
-                }
-                for level in LEVELS
-            ]
-        )  # fmt: skip
+        found = pd.DataFrame([{"level": level, **self.lavaan.measures(level)} for level in LEVELS])
+        reasons = message_column(self.lavaan.reasons.get(level, "") for level in LEVELS)
+        return found.assign(reason=reasons)
 
     def contrasts(self) -> pd.DataFrame:
         """Return which indicator differs between which contexts, one row each.
@@ -253,8 +263,8 @@ class InvarianceResult(Result):
                 "p_value": tests.p_value, "p_adjusted": adjusted.p_adjusted, "conf_low": low,
                 "conf_high": high, "scale": scale,
                 "freed": [names[j] in free for j, _, _ in pairs.terms],
-                "reason": np.where(
-                    np.isnan(error), "not defined without every one of the subjects", ""
+                "reason": message_column(
+                    NEEDS_EVERYONE if unknown else "" for unknown in np.isnan(error).tolist()
                 ),
                 **pair_columns("contrast", self._contexts_of(pairs)),
             }
@@ -273,7 +283,13 @@ class InvarianceResult(Result):
             By default the one at hand.
         """
         if method not in (None, "jackknife_t"):
-            raise DataError(f"method= can only be 'jackknife_t', not {method!r}: {NOTHING_DRAWN}")
+            raise DataError(
+                say(
+                    "{method=} can only be 'jackknife_t', not {given!r}: {nothing_drawn}",
+                    given=method,
+                    nothing_drawn=NOTHING_DRAWN,
+                )
+            )
         level = self.confidence if confidence is None else confidence_level(confidence)
         return replace(self, confidence=level)
 
@@ -418,75 +434,72 @@ class InvarianceResult(Result):
 
     def notes(self) -> tuple[str, ...]:
         """Say what the tests show and do not, what was freed, dropped or not defined."""
-        said = [*self._verdicts(), *self._cautions()]
+        found = [*self._verdicts(), *self._cautions()]
         if self.freed.intercepts:
-            said.append(
-                f"Free in every context: loadings of {listed(self.freed.loadings) or 'none'}, "
-                f"intercepts of {listed(self.freed.intercepts)}."
+            found.append(
+                FREE_EVERYWHERE(
+                    loadings=listed(self.freed.loadings) or "none",
+                    intercepts=listed(self.freed.intercepts),
+                )
             )
         if self.n_dropped:
-            left_out = counted(self.n_dropped, "row", "was", "were")
-            said.append(f"{left_out} left out because an indicator is missing.")
+            found.append(INCOMPLETE_ROWS(n_dropped=self.n_dropped))
         if self.lavaan.outputs:
-            said += [_NOTE_LAVAAN, _NOTE_CUTOFFS]
-        said += [
-            f"lavaan's columns are empty: {text}." if not self.lavaan.outputs
-            else f"lavaan's {level} model: {text}."
-            for text, level in {text: level for level, text in self.lavaan.reasons.items()}.items()
-        ]  # fmt: skip
-        return tuple(said)
+            found += [NOTE_LAVAAN, NOTE_CUTOFFS]
+        found += [
+            LAVAAN_EMPTY(reason=reason)
+            if not self.lavaan.outputs
+            else LAVAAN_LEVEL(level=level, reason=reason)
+            for reason, level in {why: level for level, why in self.lavaan.reasons.items()}.items()
+        ]
+        return tuple(found)
 
     def _verdicts(self) -> list[str]:
-        said = []
+        found: list[str] = []
         for level, what in _TESTS.items():
             test = self._test(level)
             if math.isnan(test.p_value):
                 continue
+            shown = TEST_SHOWN(
+                df1=test.df1, df2=test.df2, statistic=test.statistic, p_value=test.p_value
+            )
             differ = test.p_value <= 1 - self.confidence
-            shown = f"F({test.df1}, {test.df2:g}) = {test.statistic:.2f}, {p_text(test.p_value)}"
-            said.append(
-                f"{level.capitalize()}: the {what} differ between contexts ({shown}); see "
-                f"{CONTRASTS}."
-                if differ
-                else f"{level.capitalize()}: no evidence that the {what} differ ({shown}), which "
-                f"is not evidence that they are equal; see the intervals of {CONTRASTS}."
+            verdict = DIFFER if differ else NO_EVIDENCE
+            found.append(
+                verdict(
+                    level=level.capitalize(),
+                    what=what,
+                    test=shown,
+                    see=SEE_CONTRASTS if differ else SEE_INTERVALS,
+                )
             )
         if self._test("metric").p_value <= 1 - self.confidence:
-            said.append(
-                "The scalar test presumes equal loadings, which the metric test speaks against."
-            )
-        return said
+            found.append(PRESUMES_LOADINGS)
+        return found
 
     def _cautions(self) -> list[str]:
-        said = []
         if self.refits is None:
-            said.append(f"Our tests are not defined here: {self.reason}.")
-            return said
+            return [NOT_TESTED(reason=self.reason)]
+        found: list[str] = []
         assert self.held is not None
         if self.refits.n_undefined:
-            said.append(
-                f"Without {self.refits.n_undefined} of {self._n_subjects} subjects some context "
-                "has no solution."
+            found.append(
+                WITHOUT_SOME(n_undefined=self.refits.n_undefined, n_subjects=self._n_subjects)
             )
         if self.cluster_name is not None and self._n_subjects < 20:
-            said.append(f"There are only {self._n_subjects} subjects: the tests have little power.")
+            found.append(LITTLE_POWER(n_subjects=self._n_subjects))
         if not self.held.all_logs:
             odd = [self.model.indicators[j] for j in self.held.loadings if not self.held.logs[j]]
-            said.append(
-                f"The loadings of {listed(odd)}, as ratios to that of "
-                f"{self.model.indicators[self.held.reference]!r}, differ in sign between contexts: "
-                "these ratios are compared, not logarithms."
-            )
+            reference = self.model.indicators[self.held.reference]
+            found.append(SIGNS_DIFFER(odd=listed(odd), reference=reference))
         improper = [
             str(self.labels[code])
             for code, residuals in enumerate(self.refits.residuals[0])
             if (residuals <= 0).any()
         ]
         if improper:
-            said.append(
-                f"In {listed(improper)} a residual variance is not positive (Heywood case)."
-            )
-        return said
+            found.append(HEYWOOD(groups=listed(improper)))
+        return found
 
     def provenance(self) -> dict[str, Any]:
         """Return model, contexts, counts, what is free, engine, messages and versions."""

@@ -15,6 +15,12 @@ import numpy as np
 
 from pyexpr.core.factor_model import cluster_sums, fit_sums
 from pyexpr.measurement.factor.orientation import all_agreeing, whole_sample
+from pyexpr.measurement.invariance.notes import (
+    DEPENDENT,
+    NO_CHANGE,
+    TOO_FEW_SUBJECTS,
+    UNDEFINED_WITHOUT,
+)
 from pyexpr.resampling.intervals.jackknife import jackknife_influence
 from pyexpr.resampling.tests import WaldTest, f_test
 
@@ -176,19 +182,17 @@ def wald(refits: Refits, contrasts: NDArray[np.float64]) -> WaldTest:
 
     undefined = int(np.isnan(contrasts).any(axis=1).sum())
     if undefined:
-        return none(
-            f"without {undefined} of {len(refits.strata)} subjects the contrasts are not defined"
-        )
+        return none(UNDEFINED_WITHOUT(undefined=undefined, n_subjects=len(refits.strata)))
     if df + 1 - q < 1:
-        return none(f"{q} contrasts need at least {q + len(refits.strata) - df} subjects")
+        return none(TOO_FEW_SUBJECTS(contrasts=q, needed=q + len(refits.strata) - df))
     deviations = refits.deviations(contrasts)
     variance = (deviations**2).sum(axis=0)
     if (variance == 0).any():
-        return none("leaving out a subject changes nothing in some contrast")
+        return none(NO_CHANGE)
     rounding = math.sqrt(_SINGULAR * q)
     found = f_test(contrasts[0], deviations, np.diag(variance), df, rounding)
     if math.isnan(found.statistic):
-        return none("the contrasts are not linearly independent over subjects")
+        return none(DEPENDENT)
     return found
 
 

@@ -14,7 +14,8 @@ from sklearn.base import clone, is_regressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pyexpr.base.errors import DataError, kind_of, listed, near_names
+from pyexpr.base.errors import DataError, listed, near_names
+from pyexpr.base.messages import kind_of
 from pyexpr.inference.arguments import checked_names
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
 

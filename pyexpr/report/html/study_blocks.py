@@ -12,7 +12,7 @@ from pyexpr.report.tables.display import DisplayTable
 from pyexpr.report.tables.html import report_table
 from pyexpr.report.text.facts import Record, Tables
 from pyexpr.report.text.results import Caution
-from pyexpr.words.notes import readers_notes
+from pyexpr.words.reader import readers_notes
 from pyexpr.words.wording import listed_words
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from pyexpr.base.messages import say, says
+from pyexpr.inference.coefficients.notes import NOTE_POOLED
 from pyexpr.report.html.page import (
     Section,
     bullets,
@@ -239,7 +241,7 @@ def _coefficients(content: StudyContent, found: Iterable[Caution]) -> Section:
     notes = content.record["stages"]["coefficients"].get("notes", ())
     if len(contexts_of(content.tables)) == 1:
         # Its own scores are the pooled ones.
-        notes = [note for note in notes if "y_pooled" not in note]
+        notes = [note for note in notes if not says(note, NOTE_POOLED)]
     return section_of(
         "coefficients",
         "Coefficients",
@@ -280,7 +282,7 @@ def _learning(content: StudyContent) -> Section | None:
     models = [one for one in fitted_models(content.tables) if one in content.record["stages"]]
     blocks.append(
         notes_block(
-            f"{display_name(model)}. {note}"
+            say("{model}. {note}", model=display_name(model), note=note)
             for model in models
             for note in content.record["stages"][model].get("notes", ())
         )

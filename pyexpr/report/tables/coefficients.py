@@ -8,7 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from pyexpr.base.messages import message_column, parts_of, says
 from pyexpr.base.pairs import PARTS
+from pyexpr.inference.coefficients.notes import OF_WEIGHTS
 from pyexpr.report.tables.display import DisplayTable
 from pyexpr.words.frames import checked, gap_notes, in_order, records, shown_labels
 from pyexpr.words.labels import (
@@ -321,5 +323,11 @@ def _methods(frame: pd.DataFrame) -> str:
 def _of_slopes(frame: pd.DataFrame) -> Any:
     if "reason" not in frame:
         return ""
-    text = frame["reason"].fillna("").astype(str)
-    return text.where(~text.str.startswith("weights: "), "")
+    # As long as a reason of the slopes stands there, that of the weights goes with it.
+    return message_column(
+        (
+            "" if all(says(part, OF_WEIGHTS) for part in parts_of(text)) else text
+            for text in frame["reason"].fillna("")
+        ),
+        frame.index,
+    )

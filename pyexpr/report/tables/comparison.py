@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import say
 from pyexpr.base.pairs import KIND, LEVEL, PARTS
 from pyexpr.report.tables.display import DisplayTable
 from pyexpr.words.frames import checked, gap_notes, in_order, records, shown_labels
@@ -155,8 +156,17 @@ def _one_estimate(rows: Sequence[Any]) -> float:
             math.isnan(row.estimate) and math.isnan(first)
         ):
             raise DataError(
-                f"methods {rows[0].method!r} and {row.method!r} give different estimates of "
-                f"{row.metric!r} for {row.term!r} in context {row.context!r}: {first!r} and "
-                f"{row.estimate!r}; were they computed from the same rows?"
+                say(
+                    "methods {method!r} and {method_2!r} give different estimates of "
+                    "{metric!r} for {term!r} in context {context!r}: {first!r} and "
+                    "{estimate!r}; were they computed from the same rows?",
+                    method=rows[0].method,
+                    method_2=row.method,
+                    metric=row.metric,
+                    term=row.term,
+                    context=row.context,
+                    first=first,
+                    estimate=row.estimate,
+                )
             )
     return first

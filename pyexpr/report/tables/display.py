@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-# So begins the note that says what bold cells mean.
-BOLD = "Bold: "
+from pyexpr.base.messages import Template
+
+#: The note that says what bold cells mean.
+BOLD = Template("bold_cells", "Bold: the best model of the column{aside}.")
+#: A lettered remark, which the table names.
+REMARK = Template("lettered_remark", "({letter}) {remark}.")
 
 
 @dataclass(frozen=True, slots=True)

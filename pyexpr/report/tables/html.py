@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from pyexpr.base.messages import says
 from pyexpr.report.columns import head_parts, spanned, title_parts
 from pyexpr.report.markup import Child, Markup, element, joined, prose, with_symbols
-from pyexpr.report.tables.display import DisplayTable
+from pyexpr.report.tables.display import REMARK, DisplayTable
 
 _RULE = "1pt solid black"
 _CELL = "padding:2pt 6pt;font-family:'Times New Roman',serif;font-size:11pt;vertical-align:top;"
@@ -127,7 +128,7 @@ def _notes(display: DisplayTable) -> Markup | None:
     parts: list[Child] = [element("em", "Note."), " ", prose(display.notes[0])]
     for note in display.notes[1:]:
         # Lettered remarks, which the table names, stand on lines of their own.
-        parts += [element("br") if note.startswith("(") else " ", prose(note)]
+        parts += [element("br") if says(note, REMARK) else " ", prose(note)]
     return element("p", *parts, class_="note")
 
 

@@ -31,7 +31,7 @@ def invariance_table(
         optional=tuple(_LAVAAN),
     )
     # The first step holds nothing equal: there is nothing to test.
-    data = data[data["reason"] != "nothing is held equal"]
+    data = data[data["level"] != "configural"]
     rows = tuple(
         (
             display_name(row.level),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from pyexpr.base.messages import message_column, says
 from pyexpr.base.tables import require_columns
 from pyexpr.report.tables.display import DisplayTable
 from pyexpr.words.frames import in_order, records
@@ -14,7 +15,7 @@ from pyexpr.words.labels import (
     count,
     label_names,
 )
-from pyexpr.words.notes import readers_reason
+from pyexpr.words.reader import readers_reason
 from pyexpr.words.wording import BEFORE_ANALYSIS
 
 Names = Mapping[str, str] | None
@@ -83,12 +84,15 @@ def left_out_table(
         frame, ["subject", "context", "clip", "reason"], what="the table of clips left out"
     )
     counts = (
-        frame.astype({"context": str, "reason": str})
+        frame.astype({"context": str})
         .groupby(["context", "reason"], sort=False)
         .agg(clips=("clip", "count"), subjects=("subject", "nunique"))
         .reset_index()
     )
-    counts["early"] = counts["reason"].isin(BEFORE_ANALYSIS)
+    # Grouping by text keeps the words alone.
+    known = {text: text for text in frame["reason"]}
+    counts["reason"] = message_column(known[text] for text in counts["reason"])
+    counts["early"] = [says(reason, *BEFORE_ANALYSIS) for reason in counts["reason"]]
     divided, several = bool(counts["early"].any()), f"{unit[0].upper()}{unit[1:]}s"
     contexts = label_names(in_order(counts["context"]), names)
     rows = tuple(

@@ -366,6 +366,5 @@ def _direction_notes(
     }
     parts = [f"{', '.join(group)}: {word} is better" for word, group in groups.items() if group]
     sentence = f"{'; '.join(parts)}." if parts else ""
-    without = f", {' and '.join(aside)} set aside" if aside else ""
-    bold = f"{BOLD}the best model of the column{without}."
+    bold = BOLD(aside=f", {' and '.join(aside)} set aside" if aside else "")
     return tuple(text for text in (sentence, bold if marked else "") if text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyexpr.base.contexts import ALL
+from pyexpr.base.messages import says
 from pyexpr.report.text.facts import (
     Record,
     Tables,
@@ -13,7 +14,15 @@ from pyexpr.report.text.facts import (
     unit_of,
 )
 from pyexpr.words.labels import count, label_in_sentence, number, percent
-from pyexpr.words.wording import NO_RECORDING, counted, listed_words, spelled, were
+from pyexpr.words.wording import (
+    DROPPED,
+    NO_RECORDING,
+    RATINGS_UNRECORDED,
+    counted,
+    listed_words,
+    spelled,
+    were,
+)
 
 _ESTIMATORS = {"ML": "maximum likelihood", "MLR": "robust maximum likelihood"}
 _VELOCITY = {
@@ -52,27 +61,19 @@ def sample_sentences(record: Record, tables: Tables) -> list[str]:
     )
     if "reliability" in tables:
         text.append(_ratings_sentence(record, tables))
-    lost = {reason: n for reason, n in record["dropped"].items() if n}
+    lost = {name: n for name, n in record["dropped"].items() if n}
     if lost:
         clips = _clips_without_a_recording(tables)
+        of = f" (of {counted(clips, unit_of(record))})" if clips else ""
         listed = listed_words(
-            # "ratings without a score": 1 rating.
-            f"{_of_many(n, what)} {rest}"
-            + (
-                f" (of {counted(clips, unit_of(record))})"
-                if rest == "without a recording" and clips
-                else ""
-            )
-            for (what, _, rest), n in ((reason.partition(" "), n) for reason, n in lost.items())
+            " ".join((counted(n, DROPPED[name][0]), DROPPED[name][1]))
+            + (of if name == RATINGS_UNRECORDED else "")
+            for name, n in lost.items()
         )
         text.append(f"Left out before any analysis, and not among these numbers: {listed}.")
     elif "recordings" in tables:
         text.append("No rating and no recording was left out before the analysis.")
     return text
-
-
-def _of_many(number: int, several: str) -> str:
-    return counted(number, several.removesuffix("s"))
 
 
 def _ratings_sentence(record: Record, tables: Tables) -> str:
@@ -95,7 +96,7 @@ def _clips_without_a_recording(tables: Tables) -> int:
     if "left_out" not in tables:
         return 0
     table = tables["left_out"]
-    return int((table["reason"] == NO_RECORDING).sum())
+    return sum(says(reason, NO_RECORDING) for reason in table["reason"])
 
 
 def reliability_sentences(record: Record, tables: Tables) -> list[str]:

@@ -5,9 +5,10 @@ From the record and the tables of a study; nothing is computed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
+from pyexpr.base.messages import says
+from pyexpr.behavior.features.one_clip import FEW_BINS
 from pyexpr.report.text.data import (
     factor_sentences,
     feature_sentences,
@@ -27,10 +28,9 @@ from pyexpr.report.text.facts import (
 )
 from pyexpr.report.text.models import baselines_sentences, models_sentences
 from pyexpr.words.labels import count, display_name, percent
-from pyexpr.words.notes import readers_reason
+from pyexpr.words.reader import readers_reason
 from pyexpr.words.wording import counted, listed_words, spelled, were
 
-_BINS = re.compile(r"\d+ of \d+ bins valid, \d+ needed")
 _METHODS = {
     "jackknife_t": "jackknife-t intervals, which leave out one subject at a time",
     "percentile": "percentile intervals of the cluster bootstrap",
@@ -130,7 +130,7 @@ def _alike(lost: Mapping[str, int]) -> dict[str, int]:
     """Count reasons that differ in a number of bins alone together; a table has them one by one."""
     found: dict[str, int] = {}
     for reason, n in lost.items():
-        alike = _BINS.fullmatch(reason)
+        alike = says(reason, FEW_BINS)
         shown = "fewer valid bins than needed" if alike else readers_reason(reason)
         found[shown] = found.get(shown, 0) + n
     return found

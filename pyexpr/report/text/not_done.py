@@ -13,7 +13,7 @@ from pyexpr.report.text.facts import (
     unit_of,
 )
 from pyexpr.words.labels import display_name, name_in_sentence
-from pyexpr.words.notes import readers_reason
+from pyexpr.words.reader import readers_reason
 from pyexpr.words.wording import listed_words, were
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import pandas as pd
 
 from pyexpr.base.contexts import ALL
+from pyexpr.base.messages import says
 from pyexpr.base.pairs import DIFFERENCE, KIND, LEVEL
+from pyexpr.inference.comparison.quantities import DIFFERENT_CRITERIA
 from pyexpr.report.text.facts import (
     Record,
     Tables,
@@ -304,5 +306,5 @@ def _undefined(tables: Tables) -> str:
 
 def _different_criteria(tables: Tables) -> bool:
     table = tables["comparison"]
-    reasons = table.loc[table[KIND] != LEVEL, "reason"].fillna("")
-    return bool(reasons.str.contains("different criteria").any())
+    reasons = table.loc[table[KIND] != LEVEL, "reason"]
+    return any(says(reason, DIFFERENT_CRITERIA) for reason in reasons)

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.base.messages import Template
 from pyexpr.resampling.intervals.scales import by_scale, limits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SINGLE_IN_STRATUM = "a stratum has a single subject here, which shows no variation"
+SINGLE_IN_STRATUM = Template(
+    "single_in_stratum", "a stratum has a single subject here, which shows no variation"
+)()
+ONLY_ONE_SUBJECT = Template("only_one_subject", "only 1 subject")()
+UNDEFINED_IN = Template("undefined_replicates", "undefined in {undefined} of {n_boot} replicates")
+RAISED = Template("raised", "raised an exception")()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,7 @@ class Evidence:
     ratio: NDArray[np.bool_] | None = None
     unit: NDArray[np.float64] | None = None
     corrected_kurtosis: bool = True
-    why_failed: str = "raised an exception"
+    why_failed: str = RAISED
 
     def scaled(
         self, values: NDArray[np.float64], *, rows: NDArray[np.int64] | None = None

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.core.cluster_bootstrap import Summary, summarise
-from pyexpr.resampling.intervals.evidence import SINGLE_IN_STRATUM, Evidence, Intervals
+from pyexpr.resampling.intervals.evidence import (
+    ONLY_ONE_SUBJECT,
+    SINGLE_IN_STRATUM,
+    UNDEFINED_IN,
+    Evidence,
+    Intervals,
+)
 from pyexpr.resampling.quantiles import MOST_UNDEFINED
 
 if TYPE_CHECKING:
@@ -60,7 +66,7 @@ def from_draws(
         if min(group.strata) == 1:
             for row in group.rows:
                 several = len(group.strata) > 1
-                result.blank(int(row), SINGLE_IN_STRATUM if several else "only 1 subject")
+                result.blank(int(row), SINGLE_IN_STRATUM if several else ONLY_ONE_SUBJECT)
                 result.std_error[row] = np.nan
     _refuse_undefined(evidence, result, summary.n_defined)
     return result
@@ -69,4 +75,4 @@ def from_draws(
 def _refuse_undefined(evidence: Evidence, result: Intervals, n_defined: NDArray[np.int64]) -> None:
     B = evidence.replicates.shape[1]
     for row in np.flatnonzero((B - n_defined) > MOST_UNDEFINED * B):
-        result.blank(int(row), f"undefined in {B - n_defined[row]} of {B} replicates")
+        result.blank(int(row), UNDEFINED_IN(undefined=B - n_defined[row], n_boot=B))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pyexpr.base.errors import counted
-from pyexpr.resampling.intervals.evidence import SINGLE_IN_STRATUM, Evidence
+from pyexpr.base.messages import Template
+from pyexpr.resampling.intervals.evidence import ONLY_ONE_SUBJECT, SINGLE_IN_STRATUM, Evidence
 from pyexpr.resampling.intervals.scales import at_end
 
 if TYPE_CHECKING:
@@ -197,6 +197,17 @@ class PseudoValues:
         return cls(centre, jackknife_error(left_out, (G,)), kurtosis_df(left_out))
 
 
+UNDEFINED_WITHOUT = Template(
+    "undefined_without", "without {undefined} of {subjects} subjects {why}"
+)
+NEEDS_EACH_OF = Template(
+    "undefined_without_one_of", "undefined without one of {undefined:count subject}"
+)
+ENDS_WITHOUT = Template(
+    "end_of_range_without", "at the end of its range without one of {ends:count subject}"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Knife:
     """What leaving out one cluster at a time says of each quantity; arrays are (Q,)."""
@@ -218,7 +229,7 @@ def knife_of(evidence: Evidence) -> Knife:
         rows, G = group.rows, sum(group.strata)
         if G < 2:
             for row in rows:
-                found.reason[row] = "only 1 subject"
+                found.reason[row] = ONLY_ONE_SUBJECT
             continue
         if min(group.strata) == 1 and len(group.strata) > 1:
             for row in rows:
@@ -242,16 +253,14 @@ def knife_of(evidence: Evidence) -> Knife:
         for row, undefined in zip(rows, np.isnan(group.values).sum(axis=1), strict=True):
             if undefined:
                 found.reason[row] = (
-                    f"without {undefined} of {G} subjects {group.why_undefined}"
+                    UNDEFINED_WITHOUT(undefined=undefined, subjects=G, why=group.why_undefined)
                     if group.why_undefined
-                    else f"undefined without one of {counted(undefined, 'subject')}"
+                    else NEEDS_EACH_OF(undefined=undefined)
                 )
         # As when one subject makes all errors: the scale has no value without it.
         for row, n_ends in zip(rows, at_end(scaled, scales).sum(axis=1), strict=True):
             if n_ends and not found.reason[row] and not still[row]:
-                found.reason[row] = (
-                    f"at the end of its range without one of {counted(n_ends, 'subject')}"
-                )
+                found.reason[row] = ENDS_WITHOUT(ends=n_ends)
     return found
 
 

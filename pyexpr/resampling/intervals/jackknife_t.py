@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from pyexpr.base.messages import Template
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
 from pyexpr.resampling.intervals.jackknife import knife_of, unmoved
 from pyexpr.resampling.intervals.scales import at_end
+
+SAME_WITHOUT_ANY = Template(
+    "same_without_any", "the same without any one subject: no variation to judge by"
+)()
+AT_END = Template("end_of_range", "the estimate lies at the end of its range")()
 
 
 def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
@@ -51,8 +57,8 @@ def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
     for row in np.flatnonzero(still):
         result.low[row] = result.high[row] = evidence.estimate[row]
         result.statistic[row] = result.p_value[row] = np.nan
-        result.reason[row] = "the same without any one subject: no variation to judge by"
+        result.reason[row] = SAME_WITHOUT_ANY
     for row in np.flatnonzero(ended):
-        result.blank(int(row), "the estimate lies at the end of its range")
+        result.blank(int(row), AT_END)
     result.give_reasons(knife.reason)
     return result

@@ -12,6 +12,7 @@ import numpy as np
 
 from pyexpr.base.checks import confidence_level, whole_number
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import Template, joined, say
 from pyexpr.resampling.intervals.bca import bca
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
 from pyexpr.resampling.intervals.jackknife_t import jackknife_t
@@ -32,18 +33,33 @@ METHODS: dict[str, Callable[[Evidence, float], Intervals]] = {
 }
 
 
+FAILED_IN = Template("failed_replicates", "{why} in {failed} of {n_boot} replicates")
+
+
 def check_method(method: str | None, confidence: float, n_boot: int) -> None:
     """Raise `DataError` unless `n_boot` replicates serve this method at this confidence."""
     name = DEFAULT if method is None else method
     if not isinstance(name, str) or name not in METHODS:
-        raise DataError(f"method= must be one of {listed(METHODS, most=20)}, not {method!r}")
+        raise DataError(
+            say(
+                "{method=} must be one of {names}, not {given!r}",
+                names=listed(METHODS, most=20),
+                given=method,
+            )
+        )
     confidence_level(confidence)
     whole_number(n_boot, argument="n_boot", least=0)
     least = int(np.ceil(2 / (1 - confidence) - 1 - 1e-9))
     if name != DEFAULT and least > n_boot:
         raise DataError(
-            f"method {name!r} at confidence {confidence:g} needs n_boot of at least {least} "
-            f"(better 2000), not {n_boot}"
+            say(
+                "method {name!r} at confidence {confidence:g} needs n_boot of at least "
+                "{least} (better 2000), not {n_boot}",
+                name=name,
+                confidence=confidence,
+                least=least,
+                n_boot=n_boot,
+            )
         )
 
 
@@ -65,7 +81,7 @@ def compute(evidence: Evidence, method: str | None, confidence: float) -> Interv
             result.blank(row, reason)
             result.std_error[row] = np.nan
         elif reason:
-            result.reason[row] = "; ".join(filter(None, [reason, result.reason[row]]))
+            result.reason[row] = joined([reason, result.reason[row]])
     return result
 
 
@@ -74,6 +90,7 @@ def _reasons(evidence: Evidence) -> Sequence[str]:
         return evidence.reason
     B = evidence.replicates.shape[1]
     failed = [
-        f"{evidence.why_failed} in {n} of {B} replicates" if n else "" for n in evidence.n_failed
+        FAILED_IN(why=evidence.why_failed, failed=n, n_boot=B) if n else ""
+        for n in evidence.n_failed
     ]
-    return ["; ".join(filter(None, both)) for both in zip(evidence.reason, failed, strict=True)]
+    return [joined(both) for both in zip(evidence.reason, failed, strict=True)]

@@ -6,11 +6,14 @@ from statistics import NormalDist
 
 import numpy as np
 
+from pyexpr.base.messages import Template
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
 from pyexpr.resampling.intervals.from_draws import from_draws, summary_of
 from pyexpr.resampling.intervals.jackknife import unmoved
 
-NO_VARIATION = "the same in every replicate: no variation to judge by"
+NO_VARIATION = Template(
+    "same_in_replicates", "the same in every replicate: no variation to judge by"
+)()
 
 
 def normal(evidence: Evidence, confidence: float) -> Intervals:

@@ -1,0 +1,83 @@
+"""What the notes and reasons of tests of invariance say."""
+
+from __future__ import annotations
+
+from pyexpr.base.messages import Template
+
+NOTHING_HELD = Template("nothing_held", "nothing is held equal")()
+NEEDS_EVERYONE = Template("needs_every_subject", "not defined without every one of the subjects")()
+TEST_SHOWN = Template("f_test_shown", "F({df1}, {df2:g}) = {statistic:.2f}, {p_value:p}")
+# Where there is the result and not only its tables.
+SEE_CONTRASTS = Template("see_contrasts", "; see {table contrasts}", report="")()
+SEE_INTERVALS = Template("see_intervals", "; see the intervals of {table contrasts}", report="")()
+DIFFER = Template("contexts_differ", "{level}: the {what} differ between contexts ({test}){see}.")
+NO_EVIDENCE = Template(
+    "no_evidence_of_difference",
+    "{level}: no evidence that the {what} differ ({test}), which is not evidence that they are "
+    "equal{see}.",
+)
+PRESUMES_LOADINGS = Template(
+    "scalar_presumes_loadings",
+    "The scalar test presumes equal loadings, which the metric test speaks against.",
+)()
+NOT_TESTED = Template("invariance_undefined", "Our tests are not defined here: {reason}.")
+WITHOUT_SOME = Template(
+    "refits_without_solution",
+    "Without {n_undefined} of {n_subjects} subjects some context has no solution.",
+)
+LITTLE_POWER = Template(
+    "little_power", "There are only {n_subjects} subjects: the tests have little power."
+)
+SIGNS_DIFFER = Template(
+    "ratios_differ_in_sign",
+    "The loadings of {odd}, as ratios to that of {reference:label}, differ in sign between "
+    "contexts: these ratios are compared, not logarithms.",
+)
+HEYWOOD = Template("heywood", "In {groups} a residual variance is not positive (Heywood case).")
+FREE_EVERYWHERE = Template(
+    "free_everywhere",
+    "Free in every context: loadings of {loadings}, intercepts of {intercepts}.",
+)
+NOTE_LAVAAN = Template(
+    "contexts_as_independent",
+    "The columns {column lavaan_*} are lavaan's: contexts treated as independent. Where contexts "
+    "share subjects its tests are not of the stated size.",
+    report="Changes in fit are lavaan's, with contexts treated as independent. Where contexts "
+    "share subjects its tests are not of the stated size.",
+)()
+NOTE_CUTOFFS = Template(
+    "customary_cutoffs",
+    "Customary cut-offs for lavaan's changes in fit (Chen, 2007): a fall of CFI by more than "
+    ".010, with a rise of RMSEA by .015 or of SRMR by .030 (metric) or .010 (scalar). They come "
+    "from simulations of independent groups of hundreds, and are no tests.",
+)()
+LAVAAN_EMPTY = Template("lavaan_empty", "lavaan's columns are empty: {reason}.")
+LAVAAN_LEVEL = Template("lavaan_without_level", "lavaan's {level} model: {reason}.")
+LAVAAN_NOT_ASKED = Template(
+    "lavaan_not_asked",
+    "{engine='native'}: lavaan was not asked",
+    report="lavaan was not asked",
+)()
+# Why there is no test.
+UNDEFINED_WITHOUT = Template(
+    "contrasts_undefined_without",
+    "without {undefined} of {n_subjects} subjects the contrasts are not defined",
+)
+TOO_FEW_SUBJECTS = Template(
+    "contrasts_need_subjects", "{contrasts} contrasts need at least {needed} subjects"
+)
+NO_CHANGE = Template(
+    "contrast_without_change", "leaving out a subject changes nothing in some contrast"
+)()
+DEPENDENT = Template(
+    "contrasts_dependent", "the contrasts are not linearly independent over subjects"
+)()
+OTHER_MODEL = Template(
+    "tests_of_one_factor",
+    "they are for one factor with free loadings, and this model says more; lavaan's stand alone",
+)()
+INCOMPLETE = Template(
+    "tests_need_complete_rows",
+    "they need complete rows, and {missing='fiml'} keeps incomplete ones",
+    report="they need complete rows",
+)()

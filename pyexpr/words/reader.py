@@ -1,0 +1,69 @@
+"""Messages of the analysis for the reader of a report: without columns, options or calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from pyexpr.base.messages import Template, Voice, said
+from pyexpr.words.labels import MINUS, is_known, name_in_sentence
+from pyexpr.words.wording import sentence
+
+# In a study the targets of a reliability are clips.
+_THINGS = {"target": "clip", "targets": "clips"}
+_UNBROKEN = "\u00a0"
+
+
+class _Reader(Voice):
+    """Our names as tables show them, numbers as APA prints them."""
+
+    def text_of(self, template: Template) -> str:
+        return template.text if template.report is None else template.report
+
+    def thing(self, word: str) -> str:
+        return _THINGS.get(word, word)
+
+    def model(self, name: str) -> str:
+        return name_in_sentence(name) if is_known(name) else repr(name)
+
+    def metric(self, name: str) -> str:
+        return name_in_sentence(name)
+
+    def number(self, text: str) -> str:
+        return text.replace("-", MINUS) if text.startswith("-") else text
+
+    def percent(self, text: str) -> str:
+        return f"{self.number(text)}%"
+
+    def p(self, value: float) -> str:
+        # A line does not end within it.
+        return super().p(value).replace(" ", _UNBROKEN)
+
+
+READER: Final = _Reader()
+
+
+def readers_reason(text: str) -> str:
+    """Return a reason without names of columns, options or calls."""
+    return said(text, READER)
+
+
+def readers_note(note: str) -> str:
+    """Return a note as a sentence without names of columns or calls; "" where it is told already.
+
+    Examples
+    --------
+    >>> from pyexpr.base.messages import Template
+    >>> untested = Template("untested", "{n:count target, is, are} not tested; see {call tidy()}",
+    ...     report="{n:count target, is, are} not tested")
+    >>> readers_note(untested(n=3))
+    'In all, 3 clips are not tested.'
+    """
+    told = readers_reason(note)
+    # A sentence does not begin with a numeral.
+    return sentence(f"in all, {told}" if told[:1].isdigit() else told)
+
+
+def readers_notes(notes: Iterable[str]) -> list[str]:
+    """Return the notes that a reader needs, each once."""
+    return [note for note in dict.fromkeys(map(readers_note, notes)) if note]
