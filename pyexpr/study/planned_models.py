@@ -22,7 +22,7 @@ from pyexpr.study import stages
 from pyexpr.study.check_points import EVALUATION, MODELS, Point
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.early_checks import model_checks, table_checks
-from pyexpr.study.feature_choice import chosen
+from pyexpr.study.feature_choice import chosen, with_table
 from pyexpr.study.inputs import CLIP_KEY, Inputs
 from pyexpr.study.labels import UNRATED, label, question_means
 from pyexpr.study.model_fits import PAPERS

@@ -153,7 +153,7 @@ def _quality(content: StudyContent, found: Iterable[Caution]) -> Section:
             ),
             table_block(content, "recordings_summary"),
             table_block(content, "clips_left_out"),
-            notes_block(stage.get("notes", ())),
+            notes_block(content, stage.get("notes", ())),
         ],
     )
 
@@ -165,13 +165,13 @@ def _reliability(content: StudyContent, found: Iterable[Caution]) -> Section:
         [
             cautions_block("reliability", found),
             table_block(content, "table1_reliability"),
-            notes_block(content.record["stages"]["reliability"].get("notes", ())),
+            notes_block(content, content.record["stages"]["reliability"].get("notes", ())),
         ],
     )
 
 
 def _label(content: StudyContent) -> Section | None:
-    notes = notes_block(content.record["stages"]["label"].get("notes", ()))
+    notes = notes_block(content, content.record["stages"]["label"].get("notes", ()))
     return None if notes is None else section_of("label", "Label", [notes])
 
 
@@ -187,7 +187,7 @@ def _factor_model(content: StudyContent, found: Iterable[Caution]) -> Section:
             ),
             table_block(content, "table2_factor_model"),
             table_block(content, "invariance"),
-            notes_block(content.record["stages"]["factor_model"].get("notes", ())),
+            notes_block(content, content.record["stages"]["factor_model"].get("notes", ())),
         ],
     )  # fmt: skip
 
@@ -212,7 +212,7 @@ def _performance(content: StudyContent, found: Iterable[Caution]) -> Section:
                 content, "predictions",
                 f"Predicted Against True Scores of the {clips}, by Context.",
             ),
-            notes_block(content.record["stages"]["models"].get("notes", ())),
+            notes_block(content, content.record["stages"]["models"].get("notes", ())),
         ],
     )  # fmt: skip
 
@@ -228,7 +228,7 @@ def _comparison(content: StudyContent, found: Iterable[Caution]) -> Section:
             folded_table_block(
                 content, "leakage", "Scores from the whole sample or from training alone"
             ),
-            notes_block(content.record["stages"]["comparison"].get("notes", ())),
+            notes_block(content, content.record["stages"]["comparison"].get("notes", ())),
         ],
     )
 
@@ -262,7 +262,7 @@ def _coefficients(content: StudyContent, found: Iterable[Caution]) -> Section:
             table_block(content, "coefficients"),
             folded_table_block(content, "contrasts", "Differences of slopes between contexts"),
             folded_table_block(content, "omnibus", "Tests over all contexts at once"),
-            notes_block(notes),
+            notes_block(content, notes),
         ],
     )  # fmt: skip
 
@@ -282,9 +282,12 @@ def _learning(content: StudyContent) -> Section | None:
     models = [one for one in fitted_models(content.tables) if one in content.record["stages"]]
     blocks.append(
         notes_block(
-            say("{model}. {note}", model=display_name(model), note=note)
-            for model in models
-            for note in content.record["stages"][model].get("notes", ())
+            content,
+            [
+                say("{model}. {note}", model=display_name(model), note=note)
+                for model in models
+                for note in content.record["stages"][model].get("notes", ())
+            ],
         )
     )
     if not any(blocks):
