@@ -42,8 +42,8 @@ def set_models(draft: Draft) -> None:
     draft.hint(
         "models",
         "An elastic net is fitted for each context and over all contexts. How contexts enter: "
-        '"separate" (a model for each), "pooled" (one over all), "feature" (one over all that knows '
-        "the context).",
+        '"separate" (a model for each), "pooled" (one over all), "feature" (one over all that '
+        "knows the context).",
         'context_as = ["separate", "pooled", "feature"]',
     )
     draft.hint(
