@@ -325,6 +325,16 @@ def do_run_study(
     return described(result) | {"folder": str(result.folder), "reused": reused}
 
 
+def do_check_study(study: str, output: str | None = None) -> dict[str, Any]:
+    """`px.check_study`; its page, and what is wrong."""
+    from pyexpr.study.check import check_study
+
+    found = check_study(
+        os.path.expanduser(study), output=None if output is None else os.path.expanduser(output)
+    )
+    return described(found) | {"page": str(found), "problems": list(found.problems)}
+
+
 def do_study_report(
     folder: str, output: str | None = None, altered: bool = False, overwrite: bool = False
 ) -> str:

@@ -13,6 +13,7 @@ from pyexpr.behavior.features.features import FEATURES
 from pyexpr.deep.requirements import require, require_installed
 from pyexpr.modeling.fitting.specs import Model, read_models
 from pyexpr.modeling.splits import split_subjects
+from pyexpr.resampling.intervals.methods import check_method
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.feature_choice import check_choice
 from pyexpr.study.inputs import CLIP_KEY, Inputs
@@ -68,10 +69,21 @@ def table_checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], o
 
 def _checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], object]]:
     yield from table_checks(config, inputs)
+    yield partial(_check_intervals, config)
     if inputs.rated:
         yield partial(_check_humans, config, inputs)
     # A model that cannot be made is known now, not after the features.
     yield from model_checks(config)
+
+
+def _check_intervals(config: StudyConfig) -> None:
+    """Every method needs so many replicates for its level."""
+    options = config.compare
+    for method in options.methods:
+        try:
+            check_method(method, options.confidence, options.n_boot)
+        except DataError as error:
+            raise StudyError(f"[compare] {error}") from None
 
 
 def _check_factor(config: StudyConfig, inputs: Inputs) -> None:

@@ -165,7 +165,10 @@ def evaluation_points(config: StudyConfig, plan: Planned) -> list[Point]:
     """Return who trains and who is predicted: subjects per part or fold, clips per context."""
     rows = plan.rows
     subjects = int(rows["subject"].nunique())
-    found = [Point(EVALUATION, f"complete {config.unit}s", len(rows), f"of {subjects} subjects")]
+    # What a recording lacks is known when its features are computed.
+    if_whole = "" if plan.table is not None else ", if every recording holds all of them"
+    said = f"of {subjects} subjects{if_whole}"
+    found = [Point(EVALUATION, f"complete {config.unit}s", len(rows), said)]
     if "part" in rows:
         for name in PARTS:
             own = rows[rows["part"] == name]
