@@ -53,6 +53,8 @@ def metric(name: str, p: np.ndarray, t: np.ndarray, cluster: np.ndarray) -> floa
     d = p - t
     if base in ("rmse", "nrmse"):
         return float(np.sqrt(np.mean(d**2)) / (7 if base == "nrmse" else 1))
+    if base == "mse":
+        return float(np.mean(d**2))
     if base == "mae":
         return float(np.mean(np.abs(d)))
     if base == "bias":
