@@ -1,8 +1,9 @@
 """Metrics bootstrapped over whole clusters: arguments checked, kernel called.
 
 Most metrics depend on rows only through sums per cluster, so a replicate costs
-O(clusters); those of ranks cost O(rows), which are sorted once. Draws are NumPy's Philox words: key (seed, stream), replicate r at
-counter (0, r, 0, 0); see `pyexpr.core.streams`.
+O(clusters); those of ranks cost O(rows), which are sorted once. Draws are NumPy's
+Philox words: key (seed, stream), replicate r at counter (0, r, 0, 0); see
+`pyexpr.core.streams`.
 """
 
 from __future__ import annotations

@@ -138,9 +138,7 @@ def test_everything_equals_scikit_learn_on_copied_rows(rare, ties, strata):
     alone = made.alone()
     for g in range(len(SIZES)):
         own = cluster == g
-        np.testing.assert_allclose(
-            alone[:, g], wanted(score[own], label[own], truth[own]), **close
-        )
+        np.testing.assert_allclose(alone[:, g], wanted(score[own], label[own], truth[own]), **close)
 
 
 @pytest.mark.parametrize("strata", [None, (4, 5)])
@@ -173,9 +171,7 @@ def test_several_classes_equal_scikit_learn():
         core.class_sums(label == k, truth == k, cluster, len(SIZES), shared=k) for k in LABELS
     ]
     levels = [core.Level("f1", (0, 1, 2)), core.Level("kappa", (0, 1, 2), folds=3)]
-    made = core.MetricDesign(
-        columns, levels, [core.Quantity(0), core.Quantity(1)], (len(SIZES),)
-    )
+    made = core.MetricDesign(columns, levels, [core.Quantity(0), core.Quantity(1)], (len(SIZES),))
     found = made.replicates(N_BOOT, seed=4)
     for r in range(N_BOOT):
         drawn, _ = twin.resampled(cluster, twin.draws([len(SIZES)], 4, 1, r))
@@ -215,7 +211,8 @@ def test_bytes_do_not_depend_on_threads_or_ranges():
 
 def test_undefined_where_a_class_is_missing():
     score, label, truth, cluster = rows(7)
-    found = dict(zip([*BINARY, "spearman"], design(score, label * 0, truth * 0, cluster).estimate()))
+    values = design(score, label * 0, truth * 0, cluster).estimate()
+    found = dict(zip([*BINARY, "spearman"], values, strict=True))
     assert {name for name, value in found.items() if np.isnan(value)} == {
         "area", "balanced accuracy", "f1", "kappa", "spearman",
     }  # fmt: skip
@@ -224,7 +221,8 @@ def test_undefined_where_a_class_is_missing():
 def test_ranks_that_are_none_are_refused():
     codes = np.zeros(3, dtype=np.int64)
     for prediction, truth, cluster in (
-        ([0, 2, 2], [0, 1, 1], codes), ([0, 1, -1], [0, 1, 1], codes), ([0, 1, 2], [0, 1, 9], codes),
+        ([0, 2, 2], [0, 1, 1], codes), ([0, 1, -1], [0, 1, 1], codes),
+        ([0, 1, 2], [0, 1, 9], codes),
         ([0, 1, 2], [0, 1, 1], codes + 1),
     ):  # fmt: skip
         column = core.Column(

@@ -6,6 +6,7 @@ Nothing here uses sums per subject; random words come from numpy.
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import spearmanr
 
 
 def words(seed: int, stream: int, replicate: int, n: int) -> list[int]:
@@ -61,6 +62,8 @@ def metric(name: str, p: np.ndarray, t: np.ndarray, cluster: np.ndarray) -> floa
         return float(np.mean(d))
     if base == "r2":
         return np.nan if flat_t else float(1 - np.sum(d**2) / np.sum((t - t.mean()) ** 2))
+    if base == "spearman":
+        return np.nan if np.ptp(p) == 0 or np.ptp(t) == 0 else float(spearmanr(p, t).statistic)
     covariance = np.mean((p - p.mean()) * (t - t.mean()))
     if base == "concordance":
         if flat_p and flat_t:

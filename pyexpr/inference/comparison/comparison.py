@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,10 +21,11 @@ from pyexpr.inference.clusters import (
 from pyexpr.inference.comparison.evidence import MetricDraws, gather, only_rounding, worth
 from pyexpr.inference.comparison.folds import read_folds
 from pyexpr.inference.comparison.levels import build_groups, build_levels, counted_rows
+from pyexpr.inference.comparison.metrics import Metric, checked_metrics
 from pyexpr.inference.comparison.predictions import (
     TABLE,
     Predictions,
-    checked_metrics,
+    check_class_options,
     read_contexts,
     read_models,
 )
@@ -37,6 +38,12 @@ from pyexpr.inference.comparison.quantities import (
     families,
 )
 from pyexpr.inference.comparison.result import ComparisonResult
+from pyexpr.inference.comparison.units import (
+    LeftOut,
+    check_whole_units,
+    levels_of_units,
+    read_units,
+)
 from pyexpr.resampling.intervals.evidence import NOT_JUDGED
 from pyexpr.resampling.intervals.methods import check_method
 from pyexpr.resampling.multiplicity import check_rule
@@ -56,7 +63,10 @@ def compare_models(
     truth: str,
     predictions: Iterable[str] | Mapping[str, str | Sequence[str] | Predictions],
     cluster: str | ArrayLike | None,
-    metrics: Sequence[str] = ("rmse", "correlation"),
+    metrics: str | Metric | Sequence[str | Metric | Mapping[str, Metric]] = (
+        "rmse",
+        "correlation",
+    ),
     context: str | ArrayLike | None = None,
     pairwise: bool = True,
     ratio: bool = False,
@@ -71,6 +81,9 @@ def compare_models(
     n_threads: int | None = None,
     progress: bool | None = None,
     score_range: float | None = None,
+    positive: Any = None,
+    threshold: float | None = None,
+    per: str | ArrayLike | None = None,
 ) -> ComparisonResult:
     """Compare models on the same rows, with whole subjects resampled.
 
@@ -183,15 +196,18 @@ def compare_models(
     ['good', 'poor', 'good - poor']
     """
     frame = as_frame(table, what=TABLE)
-    metrics = checked_metrics(metrics)
+    asked = checked_metrics(metrics)
     if not (is_number(null) and -1 < null < 1):
         raise DataError(f"null= is a correlation, so it must lie between -1 and 1, not {null!r}")
     check_method(method, confidence, n_boot)
-    width = checked_score_range(score_range, metrics)
+    width = checked_score_range(score_range, asked)
+    check_class_options(asked, positive, threshold)
     n_threads = checked_threads(n_threads)
     if not len(frame):
         raise DataError(f"{called(frame, TABLE)} has no rows")
-    models, used = read_models(frame, truth, predictions)
+    models, used, classes = read_models(
+        frame, truth, predictions, tuple(asked), positive, threshold
+    )
     cluster_name, codes, labels = read_clusters(frame, cluster, what=TABLE)
     contexts, context_rows = read_contexts(frame, context)
     strata = (
@@ -202,21 +218,35 @@ def compare_models(
     if fold is not None:
         folds = read_folds(frame, fold, codes, labels, contexts, context_rows, used, what=TABLE)
 
-    measures = build_measures(metrics, ratio=ratio)
-    rows = build_rows(measures, models, contexts, pairwise=pairwise)
+    units = None
+    if per is not None:
+        check_whole_units(asked)
+        units = read_units(frame, per, codes, labels, what=TABLE)
+    measures = build_measures(asked, ratio=ratio)
+    rows = build_rows(
+        measures, models, contexts, pairwise=pairwise,
+        n_classes=len(classes.labels) if classes else 0, averaged=units is not None,
+    )  # fmt: skip
     check_names(rows)
     if ratio and not any(row.ratio for row in rows):
         raise DataError(
-            "ratio=True divides errors of two models or contexts; ask for nrmse, rmse or mae, and "
-            "for two models with pairwise=True or several contexts"
+            "ratio=True divides errors of two models or contexts; ask for nrmse, rmse, mae or "
+            "brier, and for two models with pairwise=True or several contexts"
         )
     if adjust is not None:
         check_rule(adjust)
         families(rows)  # says that there are none, before the work and not after it
-    levels = build_levels(
-        measures, models, contexts, context_rows, codes, len(labels),
-        score_range=width or 1.0, folds=folds,
-    )  # fmt: skip
+    left_out: list[LeftOut] = []
+    if units is None:
+        levels = build_levels(
+            measures, models, contexts, context_rows, codes, len(labels),
+            score_range=width or 1.0, folds=folds, classes=classes,
+        )  # fmt: skip
+    else:
+        levels, left_out = levels_of_units(
+            measures, models, contexts, context_rows, units, len(labels),
+            score_range=width or 1.0, classes=classes,
+        )  # fmt: skip
     groups = tuple(build_groups(rows, levels, strata))
     draws = MetricDraws(
         groups, len(rows), checked_seed(seed), n_threads, only_rounding(rows, groups), progress
@@ -244,6 +274,9 @@ def compare_models(
         fold_name=None if folds is None else folds.name,
         own_all=dict(zip(contexts, context_rows, strict=True)).get(ALL) is not None,
         score_range=width,
+        classes=classes,
+        per=None if units is None else units.name,
+        left_out=tuple(left_out),
     )
     return completed(result, int(n_boot), method, confidence, adjust)
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import DataError, counted
+from pyexpr.base.errors import DataError, counted, listed
 from pyexpr.base.stopping import stoppable
 from pyexpr.figures.comparison import comparison_figure
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
+from pyexpr.inference.comparison.classes import Classes
 from pyexpr.inference.comparison.evidence import MetricDraws
+from pyexpr.inference.comparison.metrics import CLASS_METRICS, KINDS, kind_named
 from pyexpr.inference.comparison.quantities import (
     DIFFERENT_CRITERIA,
     DIFFERENT_ROWS,
@@ -22,6 +24,7 @@ from pyexpr.inference.comparison.quantities import (
     structure_of,
 )
 from pyexpr.inference.comparison.sign_flip import SignFlipResult, sign_flip_test
+from pyexpr.inference.comparison.units import LeftOut
 from pyexpr.resampling.result import ReplicatedResult
 from pyexpr.words.labels import OF_INTERVALS
 
@@ -59,6 +62,12 @@ class ComparisonResult(ReplicatedResult):
         Whether context "all" is one of the table's own, not all rows together.
     score_range : float or None
         By which NRMSE divides; None where it was not asked for.
+    classes : Classes, optional
+        Where metrics judge classes.
+    per : str, optional
+        Column of the units over which metrics are averaged.
+    left_out : tuple of LeftOut
+        Of each metric and context, how many units are averaged, and how many are not.
     """
 
     rows: tuple[Row, ...]
@@ -71,6 +80,9 @@ class ComparisonResult(ReplicatedResult):
     fold_name: str | None = None
     own_all: bool = False
     score_range: float | None = None
+    classes: Classes | None = None
+    per: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per metric, term and context.
@@ -219,11 +231,22 @@ class ComparisonResult(ReplicatedResult):
             "n_dropped": self.n_dropped,
             "fold": self.fold_name,
             "score_range": self.score_range,
+            "positive": self.classes.positive if self.classes else None,
+            "threshold": self.classes.threshold if self.classes else None,
+            "per": self.per,
         }
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader of the table must know."""
-        notes = ["levels of RMSE, NRMSE, MAE and R2 are not tested; differences are, against 0"]
+        notes = [_tested(self.rows, self.evidence.null)]
+        if self.classes is not None:
+            notes += _of_classes(self.classes, self.rows)
+        if self.per is not None:
+            notes.append(
+                f"every metric is computed in each unit of column {self.per!r} and averaged over "
+                "units, each counting once; subjects are resampled with all of theirs"
+            )
+            notes += [one.note for one in self.left_out if one.note]
         if self.score_range is not None:
             notes.append(f"NRMSE is RMSE divided by {self.score_range:g}, the width of the score")
         if any(row.ratio for row in self.rows):
@@ -231,12 +254,8 @@ class ComparisonResult(ReplicatedResult):
                 "ratios of errors ('/') are below 1 where the first errs less; their intervals and "
                 "tests, against 1, are of the logarithm"
             )
-        if self.fold_name is not None:
-            notes.append(
-                "correlation, concordance and R2, pooled and between subjects, are averages of "
-                f"those within folds ({self.fold_name}); errors and what is within subjects are "
-                "over all folds"
-            )
+        if self.fold_name is not None and self.per is None:
+            notes.append(_of_folds(self.fold_name, self.rows))
         if self.n_dropped:
             notes.append(
                 f"{counted(self.n_dropped, 'row', 'was', 'were')} left out because the truth or a "
@@ -260,6 +279,49 @@ class ComparisonResult(ReplicatedResult):
                 "differences marked 'different rows' compare models judged on different rows"
             )
         return tuple(notes)
+
+
+def _tested(rows: Sequence[Row], null: NDArray[np.float64]) -> str:
+    """Return which levels are not tested, and against what those of classes are."""
+    numbers = not any(kind_named(row.base).classes or row.base not in KINDS for row in rows)
+    if numbers:
+        return "levels of RMSE, NRMSE, MAE and R2 are not tested; differences are, against 0"
+    levels = [(row.metric, against) for row, against in zip(rows, null, strict=True)
+              if row.second is None]  # fmt: skip
+    tested = {f"{metric} against {against:.3g}": None for metric, against in levels
+              if not np.isnan(against)}  # fmt: skip
+    which = f"levels are tested of {', '.join(tested)}" if tested else "no level is tested"
+    return f"{which}; differences are, against 0"
+
+
+def _of_classes(classes: Classes, rows: Sequence[Row]) -> list[str]:
+    notes = []
+    metrics = {row.base for row in rows}
+    if classes.positive and metrics & {"auc", "f1", "brier"}:
+        notes.append(f"the positive class is {classes.positive!r}")
+    if classes.rest:
+        notes.append(
+            f"there are several classes, and all but {classes.positive!r} are taken as one: "
+            f"{listed(classes.rest)}"
+        )
+    if classes.threshold is not None and metrics & set(CLASS_METRICS) - {"auc", "brier"}:
+        notes.append(
+            f"where a prediction is a number, {classes.positive!r} is predicted from "
+            f"{classes.threshold:g} on"
+        )
+    return notes
+
+
+def _of_folds(name: str, rows: Sequence[Row]) -> str:
+    own = list(dict.fromkeys(
+        row.base for row in rows if row.base not in KINDS or (kind_named(row.base).folds
+        and row.base not in {"correlation", "concordance", "r2"})
+    ))  # fmt: skip
+    more = f" (so is {' and '.join(own)})" if own else ""
+    return (
+        "correlation, concordance and R2, pooled and between subjects, are averages of those "
+        f"within folds ({name}){more}; errors and what is within subjects are over all folds"
+    )
 
 
 def _judged_on(rows: tuple[int, ...]) -> str:

@@ -16,10 +16,12 @@ from pyexpr.base.checks import whole_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
+from pyexpr.core import cluster_bootstrap as core
 from pyexpr.core.sign_flip import FlipPair, flip_pair, sign_flips
 from pyexpr.core.streams import SIGN_FLIPS
 from pyexpr.figures.comparison import sign_flip_figure
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
+from pyexpr.inference.comparison.called import CalledDesign
 from pyexpr.inference.comparison.levels import Group
 from pyexpr.inference.comparison.quantities import Row, labels_of, structure_of
 
@@ -33,6 +35,8 @@ MOST_FOR_ALL = 100_000
 _TIE = 1e-12
 # Between two calls of the kernel Ctrl-C is heard; the statistics of one call are held.
 _AT_ONCE = 4096
+# Metrics of ranks, and of several classes at once.
+NOT_FLIPPED = core.OF_RANKS | {"kappa"}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -211,6 +215,10 @@ def _pair(group: Group, row: Row, minuend: int, subtrahend: int | None) -> FlipP
     """Return the two models' sums, or why they cannot be exchanged."""
     assert subtrahend is not None
     one, other = group.design.levels[minuend], group.design.levels[subtrahend]
+    if isinstance(group.design, CalledDesign) or one.metric in NOT_FLIPPED:
+        return f"{row.metric} is not one of sums, which flips exchange; see jackknife_t"
+    if one.metric == "recall" or (one.metric == "f1" and len(one.columns) > 1):
+        return f"{row.metric} is a mean over classes, which flips do not exchange; see jackknife_t"
     if one.folds > 1 or other.folds > 1:
         return "averages over folds are not exchanged; see jackknife_t"
     if len(one.columns) > 1 or len(other.columns) > 1:
