@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from pyexpr.base.errors import DataError, kind_of
+from pyexpr.base.errors import DataError, SavedResultError, kind_of
+from pyexpr.base.saved_values import UserFunction
 from pyexpr.core import cluster_bootstrap as core
 from pyexpr.core import compiled_statistic as native
 from pyexpr.inference.bootstrap.compiled import compile_statistic, is_compiled, on_repeated_rows
@@ -133,7 +134,7 @@ class CalledDesign:
     ) -> Array:
         if np.isnan(level.divisor):
             return np.full(len(counts), np.nan)
-        function = self.functions[level.metric]
+        function = _there(level.metric, self.functions[level.metric])
         columns = [self.columns[at] for at in level.columns]
         if by_kernel is not None and is_compiled(function):
             found = [self._by_kernel(level.metric, function, one, by_kernel) for one in columns]
@@ -156,6 +157,19 @@ class CalledDesign:
         data = native.ClusteredRows(rows, np.ascontiguousarray(column.cluster), self.strata)
         values, _ = by_kernel([compiled], data)
         return _finite(values[0])
+
+
+def _there(name: str, function: Metric) -> Metric:
+    """Return the function, which a saved result may not hold."""
+    if not isinstance(function, UserFunction):
+        return function
+    try:
+        return function.found()  # type: ignore[no-any-return]
+    except SavedResultError:
+        raise SavedResultError(
+            f"a saved result does not hold the function of metric {name!r}; hand over the metrics "
+            "again: result.extend(n, metrics=...)"
+        ) from None
 
 
 def _called(function: Metric, column: RowsColumn, counts: Array) -> Array:

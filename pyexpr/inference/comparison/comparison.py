@@ -21,7 +21,7 @@ from pyexpr.inference.clusters import (
 from pyexpr.inference.comparison.evidence import MetricDraws, gather, only_rounding, worth
 from pyexpr.inference.comparison.folds import read_folds
 from pyexpr.inference.comparison.levels import build_groups, build_levels, counted_rows
-from pyexpr.inference.comparison.metrics import Metric, checked_metrics
+from pyexpr.inference.comparison.metrics import Metrics, checked_metrics
 from pyexpr.inference.comparison.predictions import (
     TABLE,
     Predictions,
@@ -63,10 +63,7 @@ def compare_models(
     truth: str,
     predictions: Iterable[str] | Mapping[str, str | Sequence[str] | Predictions],
     cluster: str | ArrayLike | None,
-    metrics: str | Metric | Sequence[str | Metric | Mapping[str, Metric]] = (
-        "rmse",
-        "correlation",
-    ),
+    metrics: Metrics = ("rmse", "correlation"),
     context: str | ArrayLike | None = None,
     pairwise: bool = True,
     ratio: bool = False,

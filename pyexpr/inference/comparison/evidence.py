@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyexpr.base.errors import DataError
 from pyexpr.core.cluster_bootstrap import MetricDesign
 from pyexpr.inference.comparison.called import CalledDesign
 from pyexpr.inference.comparison.folds import fold_inflation
 from pyexpr.inference.comparison.levels import Group
-from pyexpr.inference.comparison.metrics import kind_named
+from pyexpr.inference.comparison.metrics import Metric, kind_named
 from pyexpr.inference.comparison.quantities import Row
 from pyexpr.resampling.intervals.evidence import Evidence, JackknifeGroup
 from pyexpr.resampling.result import Drawn, ErrorsWithin, in_pieces
@@ -64,6 +65,13 @@ class MetricDraws:
             raise KeyboardInterrupt
         return values
 
+    def with_functions(self, metrics: Mapping[str, Metric | None]) -> MetricDraws:
+        """Return the same with functions handed over again, after a check that they are those.
+
+        Raises `DataError` if one is missing, or gives another value on all rows.
+        """
+        return replace(self, groups=tuple(_with_functions(one, metrics) for one in self.groups))
+
     def _collect(
         self, what: str, first: int, n: int, steps: int
     ) -> tuple[NDArray[np.float64], int]:
@@ -90,6 +98,21 @@ class MetricDraws:
         if self.zero_rows:
             out[list(self.zero_rows)] = 0.0
         return out, done
+
+
+def _with_functions(group: Group, metrics: Mapping[str, Metric | None]) -> Group:
+    design = group.design
+    if not isinstance(design, CalledDesign):
+        return group
+    functions = {}
+    for name in design.functions:
+        function = metrics.get(name)
+        if function is None:
+            raise DataError(
+                f"metrics= hands over functions again, and that of {name!r} is not among them"
+            )
+        functions[name] = function
+    return replace(group, design=replace(design, functions=functions))
 
 
 def only_rounding(rows: Sequence[Row], groups: Sequence[Group]) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from pyexpr.base.errors import DataError, kind_of, near_names
 from pyexpr.inference.comparison.of_sklearn import sklearn_metric, sklearn_names
 
 Metric = Callable[[Any, Any], float]
+Metrics = str | Metric | Sequence[str | Metric | Mapping[str, Metric]] | Mapping[str, Metric]
 PARTS = ("pooled", "within", "between")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +12,16 @@ from pyexpr.base.errors import DataError, counted, listed
 from pyexpr.base.stopping import stoppable
 from pyexpr.figures.comparison import comparison_figure
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
+from pyexpr.inference.comparison.called import CalledDesign
 from pyexpr.inference.comparison.classes import Classes
 from pyexpr.inference.comparison.evidence import MetricDraws
-from pyexpr.inference.comparison.metrics import CLASS_METRICS, KINDS, kind_named
+from pyexpr.inference.comparison.metrics import (
+    CLASS_METRICS,
+    KINDS,
+    Metrics,
+    checked_metrics,
+    kind_named,
+)
 from pyexpr.inference.comparison.quantities import (
     DIFFERENT_CRITERIA,
     DIFFERENT_ROWS,
@@ -99,6 +106,39 @@ class ComparisonResult(ReplicatedResult):
         They are left out of the printed table.
         """
         return ReplicatedResult.tidy(self)
+
+    def extend(self, n: int, *, metrics: Metrics | None = None) -> ComparisonResult:
+        """Return the result with `n` more replicates: as if all had been asked for at once.
+
+        Parameters
+        ----------
+        n : int
+            How many more.
+        metrics : as for `compare_models`, optional
+            The metrics once more, for a result read from a file, which holds no functions.
+            They are called on all rows, and must give the estimates.
+
+        Raises
+        ------
+        DataError
+            If a function is not there, or is another.
+        Interrupted
+            If Ctrl-C is pressed; its ``result`` has the replicates made until then.
+        """
+        if metrics is None:
+            return ReplicatedResult.extend(self, n)
+        draws = self.draws.with_functions(checked_metrics(metrics))
+        for group in draws.groups:
+            rows = list(group.rows)
+            again, wanted = group.design.estimate(), self.evidence.estimate[rows]
+            wrong = np.flatnonzero(~((again == wanted) | np.isnan(again)))
+            if isinstance(group.design, CalledDesign) and len(wrong):
+                at = int(wrong[0])
+                raise DataError(
+                    "metrics= holds another function than that of this result: "
+                    f"{self.described(rows[at])} is {wanted[at]:.6g}, and now {again[at]:.6g}"
+                )
+        return ReplicatedResult.extend(replace(self, draws=draws), n)
 
     def keys(self) -> Mapping[str, Sequence[str]]:
         """Return metric, term and context of every row."""
