@@ -121,7 +121,12 @@ def counted(number: int, studies: Sequence[int], method: str) -> Counts:
             if row.term == NULL:
                 add(counts, f"size|{row.metric}", there and p <= 0.05, there)
             else:
-                add(counts, f"coverage|{row.metric}|{row.term}", there and low <= value <= high, there)
+                add(
+                    counts,
+                    f"coverage|{row.metric}|{row.term}",
+                    there and low <= value <= high,
+                    there,
+                )
             add(counts, f"undefined|{row.metric}|{row.term}", not there, 1)
     return counts
 

@@ -92,19 +92,37 @@ def compare_models(
         models with a truth of their own (`Predictions`) may have holes, and the result
         says on how many rows each of their columns is judged.
     truth : str
-        Column of the true score.
+        Column of the true score; of the true class, text or whole numbers (True is 1), where
+        `metrics` judges classes.
     predictions : str, iterable of str, or mapping
         Columns of predictions, in the unit of the truth; or name of the model ->
-        column, columns, or `Predictions`.
+        column, columns, or `Predictions`. Of classes: probabilities (or other numbers) of
+        the positive class, or a class in every row.
     cluster : str, array of (n,), or None
         The subject of each row; rows of a subject are not independent. ``None``, on
         purpose only, makes each row its own cluster.
-    metrics : str or sequence of str
-        ``rmse``, ``nrmse`` (RMSE / `score_range`), ``mae``, ``correlation`` (Pearson),
-        ``concordance`` (Lin's, divisor n), ``r2`` (1 - SSE/SST about the mean truth of
-        these rows), ``bias`` (mean prediction - truth); each also with ``_within``
-        (deviations from the subject's means, divisor n) or ``_between`` (subject
-        means, unweighted).
+    metrics : str, function, or sequence of them
+        Of numbers: ``rmse``, ``nrmse`` (RMSE / `score_range`), ``mae``, ``correlation``
+        (Pearson), ``spearman`` (of midranks), ``concordance`` (Lin's, divisor n), ``r2``
+        (1 - SSE/SST about the mean truth of these rows), ``bias`` (mean prediction -
+        truth); each also with ``_within`` (deviations from the subject's means, divisor n;
+        not spearman) or ``_between`` (subject means, unweighted).
+
+        Of classes: ``auc`` (area under the ROC curve, ties one half), ``accuracy``,
+        ``balanced_accuracy`` (mean recall of the classes), ``f1`` (of the positive class),
+        ``f1_macro`` (mean F1 of the classes), ``kappa`` (Cohen's, unweighted), ``brier``
+        (mean squared difference of probability and class).
+
+        Others of scikit-learn's metrics of regressions, such as
+        ``median_absolute_error`` or ``explained_variance``, as its function or its scorer
+        without ``neg_``: an error is itself, not its negative.
+
+        Functions ``metric(truth, prediction) -> float`` of two arrays (n,), named by
+        ``__name__`` or by a mapping ``{"name": function}``. Rows are repeated as often as
+        their subject was drawn. What ``numba.njit`` compiled is called by the kernel, in
+        threads; all else as Python, 2,000 times per model and context for 2,000 replicates.
+        It must not depend on the order of rows. NaN, an infinite value or an exception makes
+        a replicate undefined. ``studentized`` intervals cannot be had of functions.
     context : str or array of (n,), optional
         Compare within each context and over all rows (context ``"all"``), and each
         model between contexts (context ``"a - b"``), all from the same draws. Rows whose
@@ -113,7 +131,7 @@ def compare_models(
     pairwise : bool
         Whether to compute all differences between models.
     ratio : bool
-        Whether to compute, beside every difference of errors (nrmse, rmse, mae), their
+        Whether to compute, beside every difference of errors (nrmse, rmse, mae, brier), their
         ratio: term ``"p / q"``, or context ``"a / b"``. Intervals are of its logarithm,
         back-transformed; the test is against 1.
     n_boot : int
@@ -125,16 +143,19 @@ def compare_models(
     confidence : float
         Of the intervals.
     null : float
-        Against which levels of correlation and concordance are tested; differences
-        and bias are tested against 0, levels of errors and R2 are not.
+        Against which levels of correlation, spearman and concordance are tested; differences
+        and bias are tested against 0, AUC against 1/2, balanced accuracy against one by the
+        number of classes, kappa against 0; levels of all else are not tested.
     stratify : str or array of (n,), optional
         Group of each subject: subjects are drawn within their group.
     fold : str or array of (n,), optional
         The fold in which each row was predicted, where predictions come from
-        cross-validation. Correlation, concordance and R2, pooled and between subjects, are
-        then those within folds, averaged with the folds' rows (between: subjects) as weights:
-        over folds, models that know nothing are correlated with the truth, below 0. Errors
-        are over all rows. A subject is in one fold, or in one of each context.
+        cross-validation. Correlation, spearman, concordance, R2 and AUC, pooled and between
+        subjects, and functions are then those within folds, averaged with the folds' rows
+        (between: subjects) as weights: over folds, models that know nothing are correlated
+        with the truth, below 0. What judges each row by itself, errors and the metrics of
+        predicted classes, is over all rows. A subject is in one fold, or in one of each
+        context.
     adjust : {None, "holm", "max_t"}
         Judge the differences of one metric in one context together, as
         `ComparisonResult.adjust`; there must be some.
@@ -148,6 +169,18 @@ def compare_models(
         Width of the score, the highest possible minus the lowest, by which ``nrmse``
         divides RMSE: 100 for a score from 0 to 100, 7 for factor scores from -3.5 to 3.5.
         ``nrmse`` needs it, and is refused without; the notes of the result state it.
+    positive : label, optional
+        The class that predictions are probabilities of, and that AUC, F1 and Brier's score
+        are about; 1 where the classes are 0 and 1. With more than two classes all others are
+        then taken as one.
+    threshold : float, optional
+        From which number on the positive class is predicted (``>=``), by default 1/2 of
+        probabilities; numbers outside 0 to 1 need it, unless only AUC is asked for.
+    per : str or array of (n,), optional
+        Unit within a subject, such as the recording: every metric is computed in each unit
+        and averaged over units, each counting once. Subjects are resampled with their units.
+        A unit with under 3 rows (correlation, spearman, concordance, R2), or in which a metric
+        is undefined for some model, is left out of every model alike, and counted in the notes.
 
     Returns
     -------
@@ -160,7 +193,9 @@ def compare_models(
     DataError
         If there is only one subject, a subject is in two strata or in two folds of one
         context, a stratum has one subject, `cluster` is None though a column of subjects
-        repeats, or ``nrmse`` is asked for without `score_range`.
+        repeats, or ``nrmse`` is asked for without `score_range`; if a function raises on all
+        rows, returns no number, or depends on the order of rows; if metrics cannot be had of
+        the classes or predictions at hand; if a unit of `per` has rows of two subjects.
     Interrupted
         If Ctrl-C is pressed; its ``result`` has the replicates made until then.
 
@@ -172,12 +207,14 @@ def compare_models(
 
     Notes
     -----
-    A metric depends on rows only through sums per subject, so a replicate costs
-    O(subjects). A subject drawn twice counts as two. A metric that is undefined
-    (a constant prediction has no correlation) is NaN, and ``reason`` says why. See
-    Davison and Hinkley (1997), chapters 2, 3.8 and 5. Checked against
-    ``boot::boot.ci`` on the same replicates, and against scikit-learn and SciPy on
-    resampled rows.
+    Most metrics depend on rows only through sums per subject, so a replicate costs
+    O(subjects); AUC and Spearman's correlation, of rows that are sorted once, O(rows). A
+    subject drawn twice counts as two. A metric that is undefined (a constant prediction has
+    no correlation; AUC and balanced accuracy want every class, F1 a row that is or is
+    predicted to be of its class, kappa more than one class) is NaN, and ``reason`` says why;
+    in a replicate it is counted. See Davison and Hinkley (1997), chapters 2, 3.8 and 5.
+    Checked against ``boot::boot.ci`` on the same replicates, and against scikit-learn and
+    SciPy on resampled rows.
 
     Examples
     --------

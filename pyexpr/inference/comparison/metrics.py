@@ -178,9 +178,7 @@ def _of_name(name: str) -> Metric | None:
     base, _, part = name.rpartition("_")
     if base in KINDS and part in PARTS:
         raise DataError(
-            f"there is no metric {name!r}: {base} is defined "
-            + " and ".join(KINDS[base].parts)
-            + ("" if KINDS[base].classes else " alone")
+            f"there is no metric {name!r}: {base} is defined " + " and ".join(KINDS[base].parts)
         )
     if name.casefold() in _KNOWN_AS:
         raise DataError(f"there is no metric {name!r}; it is called {_KNOWN_AS[name.casefold()]!r}")

@@ -165,7 +165,9 @@ def levels_of_units(
                 reason = f"no {units.name} has a value of {measures[m].metric} for {model.name!r}"
             if not reason and measures[m].logarithm and not values[at + i][own].any():
                 reason = f"{model.name!r} makes no error here: no ratio"
-            n = np.bincount(units.cluster[own], minlength=n_clusters).astype(np.float64)
+            # Without a value: its units all the same, for their numbers.
+            among = own if own.any() else inner.clusters[at + i]
+            n = np.bincount(units.cluster[among], minlength=n_clusters).astype(np.float64)
             sums = np.zeros((len(core.SUMS), n_clusters))
             sums[core.SUMS.index("n")] = n
             sums[core.SUMS.index("d")] = np.bincount(
@@ -176,18 +178,11 @@ def levels_of_units(
             levels.columns.append(core.Column(sums, (0.0, 0.0), shared))
             levels.measures.append(replace(measures[m], function=None, averaged=True))
             levels.divisors.append(np.nan if reason else 1.0)
-            levels.clusters.append(n > 0 if own.any() else _with_units(inner, at + i, units, n))
+            levels.clusters.append(n > 0)
             levels.rows.append(inner.rows[at + i] & own[units.codes])
             levels.why_undefined.append(reason)
             levels.folds.append(1)
     return levels, left_out
-
-
-def _with_units(levels: Levels, at: int, units: Units, n: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return the clusters with units in a level that has no value."""
-    present = np.zeros(len(n), dtype=bool)
-    present[units.cluster[levels.clusters[at]]] = True
-    return present
 
 
 def _values(
