@@ -55,6 +55,7 @@ class Kind:
 
 
 _ERROR = "negative_reciprocal"
+_NEAR_ONE = "negative_root_complement"
 _POOLED = ("pooled",)
 KINDS: Mapping[str, Kind] = {
     "nrmse": Kind("rmse", _ERROR, error=True),
@@ -62,20 +63,21 @@ KINDS: Mapping[str, Kind] = {
     "mae": Kind("mae", _ERROR, error=True),
     "correlation": Kind("correlation", "atanh", folds=True, tested=True, bounded=True, fewest=3),
     "concordance": Kind("concordance", "atanh", folds=True, tested=True, bounded=True, fewest=3),
-    "r2": Kind("r2", "negative_root_complement", folds=True, bounded=True, fewest=3),
+    "r2": Kind("r2", _NEAR_ONE, folds=True, bounded=True, fewest=3),
     "bias": Kind("bias", chance=0.0),
     # Of deviations from a subject's means ranks over all subjects have no accepted meaning.
     "spearman": Kind(
         "spearman", "atanh", ("pooled", "between"), folds=True, tested=True, bounded=True, fewest=3
     ),
-    "auc": Kind("area", "identity", _POOLED, classes=True, folds=True, chance=0.5, bounded=True),
-    "accuracy": Kind("accuracy", "identity", _POOLED, classes=True, bounded=True),
+    # Measured: on the identity a rare class, or a metric near 1, is covered too seldom.
+    "auc": Kind("area", _NEAR_ONE, _POOLED, classes=True, folds=True, chance=0.5, bounded=True),
+    "accuracy": Kind("accuracy", _NEAR_ONE, _POOLED, classes=True, bounded=True),
     # Its chance level is one by the number of classes.
-    "balanced_accuracy": Kind("recall", "identity", _POOLED, classes=True, bounded=True),
-    "f1": Kind("f1", "identity", _POOLED, classes=True, bounded=True),
-    "f1_macro": Kind("f1", "identity", _POOLED, classes=True, bounded=True),
-    "kappa": Kind("kappa", "identity", _POOLED, classes=True, chance=0.0, bounded=True),
-    "brier": Kind("mse", "identity", _POOLED, classes=True, error=True, bounded=True),
+    "balanced_accuracy": Kind("recall", _NEAR_ONE, _POOLED, classes=True, bounded=True),
+    "f1": Kind("f1", _NEAR_ONE, _POOLED, classes=True, bounded=True),
+    "f1_macro": Kind("f1", _NEAR_ONE, _POOLED, classes=True, bounded=True),
+    "kappa": Kind("kappa", _NEAR_ONE, _POOLED, classes=True, chance=0.0, bounded=True),
+    "brier": Kind("mse", _ERROR, _POOLED, classes=True, error=True, bounded=True),
 }
 #: A function of the user's, or of scikit-learn.
 CALLED = Kind("", parts=_POOLED, folds=True)

@@ -117,7 +117,7 @@ class Sums:
             summed, flat = with_rows(replace(summed, shared=shared), column, used, part)
         else:
             summed = self._summed(column, used, what, shared)
-            flat = _flat(summed)
+            flat = sides_that_are_still(summed)
         self._columns.append(summed)
         self.rows.append(used)
         self.present.append(summed.sums[0] > 0)
@@ -316,7 +316,7 @@ def _too_few(label: str, n: int, measure: Measure, values: ColumnValues) -> str:
     )
 
 
-def _flat(column: core.Column) -> dict[str, str]:
+def sides_that_are_still(column: core.Column) -> dict[str, str]:
     """Return why p and t do not vary, where they do not; "n" where there are no rows at all."""
     n, _, _, _, p, t, pp, tt, _ = column.sums.sum(axis=1).tolist()
     if n == 0:
