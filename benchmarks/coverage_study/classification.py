@@ -205,10 +205,11 @@ def report() -> None:
         return [
             [design.name, *(share(one, key) for key in keys)]
             for design, one in zip(DESIGNS, cells, strict=True)
+            if one
         ]
 
     def least(cells: list[Counts], key: str) -> int:
-        return int(min(one[key][1] for one in cells))
+        return int(min((one[key][1] for one in cells if one), default=0))
 
     at_least = least(knife, "undefined|accuracy|a")
     page = [
@@ -287,10 +288,9 @@ def main() -> None:
         with ProcessPoolExecutor(chosen.processes) as pool:
             running = [
                 pool.submit(one_piece, part, number, piece)
-                for piece in range(pieces)
-                for part, n in parts.items()
-                if piece < wanted[part]
-                for number in range(n)
+                for part in ("folded", "jackknife_t", "percentile")
+                for piece in range(wanted[part])
+                for number in range(parts[part])
             ]
             for future in running:
                 future.result()
