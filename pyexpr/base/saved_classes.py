@@ -31,7 +31,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.inference.coefficients.data": ("CoefficientData",),
     "pyexpr.inference.coefficients.coefficients": ("CoefficientResult",),
     "pyexpr.inference.comparison.called": ("CalledDesign", "RowsColumn"),
-    "pyexpr.inference.comparison.classes": ("Classes",),
+    "pyexpr.inference.comparison.classes": ("Classes", "Rarest"),
     "pyexpr.inference.comparison.evidence": ("MetricDraws",),
     "pyexpr.inference.comparison.result": ("ComparisonResult",),
     "pyexpr.inference.coefficients.desparsified": ("Desparsified",),

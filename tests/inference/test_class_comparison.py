@@ -238,6 +238,16 @@ def test_draws_without_one_class_are_counted():
     assert (knife.reason != "").all()
 
 
+def test_the_rarest_class_is_said():
+    frame = table()
+    frame.loc[frame.subject > 3, "y"] = 0
+    note = next(one for one in compare(frame, metrics=["kappa"]).notes() if "rarest" in one)
+    n = frame.y.sum()
+    assert note.startswith(f"the rarest class, '1', has {n} rows of 4 subjects: with so few")
+    plenty = next(one for one in compare(table(), metrics=["kappa"]).notes() if "rarest" in one)
+    assert plenty.endswith(" subjects")
+
+
 def test_missing_classes_are_left_out():
     frame = table()
     whole = frame.copy()

@@ -51,6 +51,15 @@ class Classes:
 
 
 @dataclass(frozen=True, slots=True)
+class Rarest:
+    """The class of the truth with the fewest rows, of how many subjects these are."""
+
+    label: str
+    n: int
+    n_clusters: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClassColumn:
     """A column of truth or predictions as classes, each (n,).
 
@@ -186,6 +195,15 @@ def _check_alike(labels: set[Any]) -> None:
             f"truth and predictions hold classes that are text and classes that are numbers: "
             f"{shown}; make them alike"
         )
+
+
+def rarest_class(classes: Classes, truth: NDArray[np.float64], codes: NDArray[np.int64]) -> Rarest:
+    """Return the class with the fewest rows, of those of the truth (n,) and subjects (n,)."""
+    of_row = truth.astype(np.int64)
+    numbers = np.bincount(of_row, minlength=len(classes.labels))
+    code = int(np.argmin(numbers))
+    subjects = len(np.unique(codes[of_row == code]))
+    return Rarest(classes.labels[code], int(numbers[code]), subjects)
 
 
 def _label(value: Any) -> str:

@@ -18,6 +18,7 @@ from pyexpr.inference.clusters import (
     read_clusters,
     warn_of_few_subjects,
 )
+from pyexpr.inference.comparison.classes import rarest_class
 from pyexpr.inference.comparison.evidence import MetricDraws, gather, only_rounding, worth
 from pyexpr.inference.comparison.folds import read_folds
 from pyexpr.inference.comparison.levels import build_groups, build_levels, counted_rows
@@ -285,6 +286,10 @@ def compare_models(
     draws = MetricDraws(
         groups, len(rows), checked_seed(seed), n_threads, only_rounding(rows, groups), progress
     )
+    rarest = None
+    if classes is not None:
+        first = models[0].columns[0]
+        rarest = rarest_class(classes, first.truth[first.rows], codes[first.rows])
     n_clusters = np.zeros(len(rows), dtype=np.int64)
     for group in groups:
         n_clusters[list(group.rows)] = len(group.clusters)
@@ -309,6 +314,7 @@ def compare_models(
         own_all=dict(zip(contexts, context_rows, strict=True)).get(ALL) is not None,
         score_range=width,
         classes=classes,
+        rarest=rarest,
         per=None if units is None else units.name,
         left_out=tuple(left_out),
     )

@@ -13,7 +13,7 @@ from pyexpr.base.stopping import stoppable
 from pyexpr.figures.comparison import comparison_figure
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
 from pyexpr.inference.comparison.called import CalledDesign
-from pyexpr.inference.comparison.classes import Classes
+from pyexpr.inference.comparison.classes import Classes, Rarest
 from pyexpr.inference.comparison.evidence import MetricDraws
 from pyexpr.inference.comparison.metrics import (
     CLASS_METRICS,
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
+
+# Rows and subjects of the rarest class with which intervals were seen to fall short.
+_FEW_ROWS, _FEW_OF_CLASS = 30, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -71,6 +74,8 @@ class ComparisonResult(ReplicatedResult):
         By which NRMSE divides; None where it was not asked for.
     classes : Classes, optional
         Where metrics judge classes.
+    rarest : Rarest, optional
+        The class that the first model's truth has the fewest rows of.
     per : str, optional
         Column of the units over which metrics are averaged.
     left_out : tuple of LeftOut
@@ -88,6 +93,7 @@ class ComparisonResult(ReplicatedResult):
     own_all: bool = False
     score_range: float | None = None
     classes: Classes | None = None
+    rarest: Rarest | None = None
     per: str | None = None
     left_out: tuple[LeftOut, ...] = ()
 
@@ -281,6 +287,8 @@ class ComparisonResult(ReplicatedResult):
         notes = [_tested(self.rows, self.evidence.null)]
         if self.classes is not None:
             notes += _of_classes(self.classes, self.rows)
+            assert self.rarest is not None
+            notes.append(_of_rarest(self.rarest))
         if self.per is not None:
             notes.append(
                 f"every metric is computed in each unit of column {self.per!r} and averaged over "
@@ -350,6 +358,19 @@ def _of_classes(classes: Classes, rows: Sequence[Row]) -> list[str]:
             f"{classes.threshold:g} on"
         )
     return notes
+
+
+def _of_rarest(rarest: Rarest) -> str:
+    said = (
+        f"the rarest class, {rarest.label!r}, has {counted(rarest.n, 'row')} of "
+        f"{counted(rarest.n_clusters, 'subject')}"
+    )
+    if rarest.n >= _FEW_ROWS and rarest.n_clusters >= _FEW_OF_CLASS:
+        return said
+    return (
+        f"{said}: with so few, intervals of balanced_accuracy, f1, kappa and auc hold the truth "
+        "less often than their level says; see the page on coverage for classes"
+    )
 
 
 def _of_folds(name: str, rows: Sequence[Row]) -> str:
