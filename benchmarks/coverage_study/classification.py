@@ -217,9 +217,8 @@ def report() -> None:
         "",
         "Written by `make coverage`: do not edit. Of every design at least "
         f"{at_least:,} studies were simulated (then the Monte Carlo error of a proportion of .95: "
-        f"{math.sqrt(0.95 * 0.05 / at_least):.4f}) and judged by jackknife_t, and "
-        f"{least(percentile, 'undefined|accuracy|a'):,} of them with 999 replicates by "
-        "percentile intervals. Model a is a good one, b a poor one, c another as good as a; all "
+        f"{math.sqrt(0.95 * 0.05 / at_least):.4f}) and judged by jackknife_t. "
+        "Model a is a good one, b a poor one, c another as good as a; all "
         "predict probabilities, which are cut at 1/2. A subject's clips share a part of their "
         "latent score, and of the models' errors. Spearman's correlation is with an ordered score "
         "of five steps. Metrics were studentised on the scales -sqrt(1 - x) (AUC, accuracy, "
@@ -231,6 +230,9 @@ def report() -> None:
         *table(["design", *head], lines(knife, [f"coverage|{one}" for one in quantities])),
         "",
         "## Coverage of percentile intervals",
+        "",
+        f"Of {least(percentile, 'undefined|accuracy|a'):,} of the studies of a design, with 999 "
+        "replicates.",
         "",
         *table(["design", *head], lines(percentile, [f"coverage|{one}" for one in quantities])),
         "",

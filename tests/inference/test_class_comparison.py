@@ -242,8 +242,10 @@ def test_the_rarest_class_is_said():
     frame = table()
     frame.loc[frame.subject > 3, "y"] = 0
     note = next(one for one in compare(frame, metrics=["kappa"]).notes() if "rarest" in one)
-    n = frame.y.sum()
-    assert note.startswith(f"the rarest class, '1', has {n} rows of 4 subjects: with so few")
+    n, subjects = frame.y.sum(), frame.subject[frame.y == 1].nunique()
+    assert note.startswith(
+        f"the rarest class, '1', has {n} rows of {subjects} subjects: with so few"
+    )
     plenty = next(one for one in compare(table(), metrics=["kappa"]).notes() if "rarest" in one)
     assert plenty.endswith(" subjects")
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Rows and subjects of the rarest class with which intervals were seen to fall short.
-_FEW_ROWS, _FEW_OF_CLASS = 30, 20
+_FEW_ROWS, _FEW_OF_CLASS = 20, 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -368,8 +368,8 @@ def _of_rarest(rarest: Rarest) -> str:
     if rarest.n >= _FEW_ROWS and rarest.n_clusters >= _FEW_OF_CLASS:
         return said
     return (
-        f"{said}: with so few, intervals of balanced_accuracy, f1, kappa and auc hold the truth "
-        "less often than their level says; see the page on coverage for classes"
+        f"{said}: with so few, intervals of balanced_accuracy, f1 and kappa hold the truth less "
+        "often than their level says; see the page on coverage for classes"
     )
 
 
