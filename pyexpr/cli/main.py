@@ -520,8 +520,22 @@ def compare(
         typer.Option(help="Column of the contexts: compare in each of them, and over all."),
     ] = None,
     metrics: Annotated[
-        str, typer.Option(help="rmse, nrmse, mae, correlation, concordance, r2, bias, by commas.")
+        str,
+        typer.Option(
+            help="rmse, nrmse, mae, correlation, spearman, concordance, r2, bias; of classes auc, "
+            "accuracy, balanced_accuracy, f1, f1_macro, kappa, brier; by commas."
+        ),
     ] = "rmse,correlation",
+    positive: Annotated[
+        str | None, typer.Option(help="The positive class, which probabilities are of.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="From which number on it is predicted; .5 by default.")
+    ] = None,
+    per: Annotated[
+        str | None,
+        typer.Option(help="Column of recordings: metrics of each one, averaged."),
+    ] = None,
     score_range: Annotated[
         float | None,
         typer.Option(
@@ -566,7 +580,7 @@ def compare(
 
     if not _names(predictions):
         raise typer.BadParameter("name the models' columns: --predictions elastic_net,lstm")
-    labels = [cluster, *_names(context), *_names(fold)]
+    labels = [cluster, *_names(context), *_names(fold), *_names(per)]
     table = _table(data, labels=labels, what="the table of predictions")
     try:
         result = compare_models(
@@ -577,6 +591,9 @@ def compare(
             context=context,
             metrics=_names(metrics),
             score_range=score_range,
+            positive=_class_of(table, truth, positive),
+            threshold=threshold,
+            per=per,
             method=method,
             fold=fold,
             ratio=ratio,
@@ -615,6 +632,18 @@ def _table(path: Path, *, labels: list[str], what: str) -> pd.DataFrame:
     from pyexpr.base.tables import from_file
 
     return from_file(read_csv(path, labels=labels, what=f"{what} ({path})"), path)
+
+
+def _class_of(table: pd.DataFrame, truth: str, positive: str | None) -> Any:
+    """Return a class as the table has it: a number where the truth holds numbers."""
+    import pandas as pd
+
+    if positive is None or truth not in table or not pd.api.types.is_numeric_dtype(table[truth]):
+        return positive
+    try:
+        return float(positive)
+    except ValueError:
+        return positive
 
 
 def _names(text: str | None) -> list[str]:

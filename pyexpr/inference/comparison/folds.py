@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from pyexpr.inference.comparison.quantities import ColumnValues
 
-# Metrics that compare rows of several models with each other, where folds are mixed.
-OF_FOLDS = frozenset({"correlation", "concordance", "r2"})
 # Fewest subjects of a fold: pooled, and between, where one is left out and three must remain.
 FEWEST = {"pooled": 2, "between": 4}
 # Values this far from a training mean, in standard deviations of the truth, are it.
