@@ -40,8 +40,12 @@ FOUR = (
     "d =~ d1 + d2 + d3\nside =~ s1 + s2 + s3\na ~~ b\na1 ~~ b1"
 )
 MIXED = f"{FIRST}\ng =~ visual + textual + speed + x10"
-# lavaan's own Gauss-Newton from where its nlminb stops, which is 1e-4 standard errors away.
-TIGHT = "start = f, optim.method = 'GN', optim.gn.tol.x = 1e-12"
+# lavaan's own Gauss-Newton from where its nlminb stops, which is 1e-4 standard errors away. Its
+# tolerances are one option in lavaan 0.6 and another in 0.7.
+TIGHT = (
+    "c(list(start = f, optim.method = 'GN'), if ('gn.args' %in% names(lavOptions())) "
+    "list(gn.args = list(tol_x = 1e-12, tol_g = 1e-12)) else list(optim.gn.tol.x = 1e-12))"
+)
 COLUMNS = ("estimate", "std_error", "std_all")
 MEASURES = ("chisq", "df", "npar", "logl", "cfi", "tli", "rmsea", "srmr", "aic", "bic")
 
@@ -78,8 +82,8 @@ def r_text(model: str) -> str:
 
 def fitted(model: str, arguments: str) -> str:
     """Return R code that fits a model to d, as f."""
-    call = f"cfa('{r_text(model)}', d, meanstructure = TRUE, {arguments}"
-    return f"f <- {call}); f <- {call}, {TIGHT});"
+    call = f"list('{r_text(model)}', d, meanstructure = TRUE, {arguments})"
+    return f"f <- do.call(cfa, {call}); f <- do.call(cfa, c({call}, {TIGHT}));"
 
 
 def theirs(folder: Path, data: pd.DataFrame, model: str, arguments: str) -> dict[str, NDArray]:
