@@ -59,7 +59,7 @@ fit <- function(model, ...) {
     # another option for its tolerances.
     newton <- if ("gn.args" %in% names(lavOptions()))
         list(gn.args = list(tol_x = 1e-12, tol_g = 1e-12)) else list(optim.gn.tol.x = 1e-12)
-    do.call(cfa, c(list(model, ..., std.lv = TRUE, meanstructure = TRUE, likelihood = "normal",
+    do.call("cfa", c(list(model, ..., std.lv = TRUE, meanstructure = TRUE, likelihood = "normal",
                         start = first, optim.method = "GN"), newton))
 }
 # Reliability by lavaan's own delta method: log I and log J are defined parameters.

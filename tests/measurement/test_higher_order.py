@@ -83,7 +83,7 @@ def r_text(model: str) -> str:
 def fitted(model: str, arguments: str) -> str:
     """Return R code that fits a model to d, as f."""
     call = f"list('{r_text(model)}', d, meanstructure = TRUE, {arguments})"
-    return f"f <- do.call(cfa, {call}); f <- do.call(cfa, c({call}, {TIGHT}));"
+    return f"f <- do.call('cfa', {call}); f <- do.call('cfa', c({call}, {TIGHT}));"
 
 
 def theirs(folder: Path, data: pd.DataFrame, model: str, arguments: str) -> dict[str, NDArray]:
