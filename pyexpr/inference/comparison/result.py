@@ -115,7 +115,12 @@ class ComparisonResult(ReplicatedResult):
     def described(self, row: int) -> str:
         """Return what a row is, in words."""
         one = self.rows[row]
-        return f"{one.metric} of {one.term!r} in context {one.context!r}"
+        return say(
+            "{metric:metric} of {term:model} in context {context:label}",
+            metric=one.metric,
+            term=one.term,
+            context=one.context,
+        )
 
     def families(self) -> list[NDArray[np.int64]]:
         """Return the differences between models by metric and context, and so the ratios."""
