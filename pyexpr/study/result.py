@@ -157,7 +157,7 @@ class OutcomesResult(Result):
         return self.write_index(overwrite=overwrite)
 
     def write_index(self, *, overwrite: bool = False) -> Path:
-        """Write the page that leads to the reports, and return its path; `overwrite` as in `report`."""
+        """Write the page that leads to the reports; `overwrite` is as in `report`."""
         outcomes = [
             Outcome(name, f"{name}/{REPORT}", result.record, result.table("comparison"))
             for name, result in self.outcomes.items()
