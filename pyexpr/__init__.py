@@ -42,7 +42,7 @@ _PUBLIC: dict[str, str] = {
     "VideoClips": "pyexpr.behavior.video.clips",
     "bootstrap_cfa": "pyexpr.measurement.factor.bootstrap",
     "cfa": "pyexpr.measurement.factor.cfa",
-    "check_study": "pyexpr.study.check",
+    "check_study": "pyexpr.study.check_file",
     "choose_icc": "pyexpr.measurement.icc.design",
     "cluster_bootstrap": "pyexpr.inference.bootstrap.bootstrap",
     "compare_models": "pyexpr.inference.comparison.comparison",

@@ -53,7 +53,7 @@ from pyexpr.paper.reproduce import PaperResult as PaperResult
 from pyexpr.paper.reproduce import reproduce_paper as reproduce_paper
 from pyexpr.simulation.simulate import simulate_study as simulate_study
 from pyexpr.study.check import CheckResult as CheckResult
-from pyexpr.study.check import check_study as check_study
+from pyexpr.study.check_file import check_study as check_study
 from pyexpr.study.init import InitResult as InitResult
 from pyexpr.study.init import init_study as init_study
 from pyexpr.study.pipeline import Study as Study

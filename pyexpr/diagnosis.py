@@ -16,7 +16,14 @@ from pyexpr.base.versions import package_version
 from pyexpr.deep.requirements import INSTALL, REINSTALL
 from pyexpr.measurement.engines.host_engine import hosted_by_r
 from pyexpr.measurement.engines.r_install import LAVAAN_COMMAND, R_COMMAND, bridge_command
-from pyexpr.measurement.engines.rscript_engine import find_rscript
+from pyexpr.measurement.engines.r_startup import (
+    OPTIONS,
+    RUNS,
+    RUNS_FOR_RPY2,
+    find_rscript,
+    hidden_lavaan,
+    stops,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,28 +183,38 @@ def _r() -> list[Finding]:
             Finding("R", "", "missing", use, mend),
             Finding("lavaan", "", "missing", use, mend),
         ]
-    done = _run([program, "--no-save", "--no-restore", "-e", _R_CODE])
+    done = _run([program, *OPTIONS, "-e", _R_CODE])
     said = dict(
         line.partition(" ")[::2]
         for line in (done.stdout if done else "").splitlines()
         if line.startswith(("R ", "lavaan "))
     )
     if "R" not in said:
-        text = " ".join((done.stderr if done else "it gave no answer").split())
+        text = " ".join(done.stderr.split()) if done else "it gave no answer"
+        mend = stops(RUNS, f"{program} does not run: {text or 'it said nothing'}")
         return [
-            Finding("R", "", "problem", use, f"{program} does not run: {text}"),
-            Finding("lavaan", "", "missing", use, f"Run: {LAVAAN_COMMAND}"),
+            Finding("R", "", "problem", use, f"{mend}."),
+            Finding("lavaan", "", "missing", use, "R has to run before it is looked for."),
         ]
     found = [Finding("R", said["R"], "ok", use, "")]
     version = said.get("lavaan", "").strip()
     if not version:
-        found.append(Finding("lavaan", "", "missing", use, f"Run: {LAVAAN_COMMAND}"))
+        hidden = hidden_lavaan()
+        mend = f"R finds it {hidden.without()}." if hidden else f"Run: {LAVAAN_COMMAND}"
+        found.append(Finding("lavaan", "", "missing", use, mend))
     elif done is not None and done.returncode != 0:
         text = " ".join(done.stderr.split())
         found.append(Finding("lavaan", version, "problem", use, f"It does not load: {text}"))
     else:
         found.append(Finding("lavaan", version, "ok", use, ""))
     return found
+
+
+# As a fit starts R, with the first thing that an R amiss dies of.
+_BRIDGE_CODE = (
+    "from pyexpr.measurement.engines import rpy2_engine; rpy2_engine.ask({'task': 'versions'}); "
+    "import rpy2.rinterface; rpy2.rinterface.baseenv['gc']()"
+)
 
 
 def _bridge() -> Finding:
@@ -207,12 +224,11 @@ def _bridge() -> Finding:
         return Finding(name, version or "", "ok", use, "Not used: this Python runs inside R.")
     if version is None:
         return Finding(name, "", "missing", use, f"Run: {bridge_command()}")
-    code = "import rpy2.rinterface as r; r.initr(interactive=False); r.baseenv['gc']()"
-    done = _run([sys.executable, "-c", code])
+    done = _run([sys.executable, "-c", _BRIDGE_CODE])
     if done is None or done.returncode != 0:
         lines = (done.stderr if done else "it gave no answer").strip().splitlines()
         why = lines[-1] if lines else "it said nothing"
-        mend = f"It cannot load R: {why}. Run: {bridge_command()}"
+        mend = stops(RUNS_FOR_RPY2, f"It cannot load R: {why}. Run: {bridge_command()}")
         return Finding(name, version, "problem", use, mend)
     return Finding(name, version, "ok", use, "")
 

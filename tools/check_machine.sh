@@ -52,6 +52,8 @@ inside() {
         DEBIAN_FRONTEND=noninteractive CI="${CI:-}" TORCH_INDEX="${TORCH_INDEX:-}" \
         PYTEST_ADDOPTS="${PYTEST_ADDOPTS:-}" "$@"
 }
+# A mirror may be a snapshot, whose lists have expired.
+echo 'Acquire::Check-Valid-Until "false";' >"$machine/etc/apt/apt.conf.d/99snapshot"
 inside apt-get update -qq
 inside apt-get install -y -qq --no-install-recommends "${needs[@]}" >/dev/null
 if [ -e /etc/ssl/certs/ca-certificates.crt ]; then

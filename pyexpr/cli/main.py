@@ -189,7 +189,7 @@ def check(
     output: StudyOutput = None,
 ) -> None:
     """Say what a study would do, on what, and all that is wrong, without computing it."""
-    from pyexpr.study.check import check_study
+    from pyexpr.study.check_file import check_study
 
     found = check_study(study, output=output)
     typer.echo(str(found))

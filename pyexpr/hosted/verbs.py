@@ -327,7 +327,7 @@ def do_run_study(
 
 def do_check_study(study: str, output: str | None = None) -> dict[str, Any]:
     """`px.check_study`; its page, and what is wrong."""
-    from pyexpr.study.check import check_study
+    from pyexpr.study.check_file import check_study
 
     found = check_study(
         os.path.expanduser(study), output=None if output is None else os.path.expanduser(output)

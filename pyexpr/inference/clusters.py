@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, FewSubjectsWarning, warn_user
-from pyexpr.base.messages import say
+from pyexpr.base.messages import Template, say
 from pyexpr.base.tables import check_flat_columns, column_or_array, label_codes
 
 if TYPE_CHECKING:
@@ -99,17 +99,54 @@ def _alike(numbers: NDArray[np.int64]) -> bool:
     return bool((numbers == numbers[0]).all())
 
 
+_FEW_SUBJECTS = Template(
+    "few_subjects",
+    "{where} only {n} subjects. In simulated studies of {studied} subjects, nominal "
+    "{level:percent} intervals of {method:metric} covered on average {errors} for RMSE and MAE, "
+    "{correlations} for correlations and {differences} for differences of errors; percentile "
+    "intervals {least} to {most}. Prefer {method:metric}, and read intervals from fewer than 20 "
+    "subjects as approximate",
+)
+_UNEQUAL_SUBJECTS = Template(
+    "unequal_subjects",
+    "{where} {n} subjects with such unequal numbers of rows that they are worth {worth:.1f} of "
+    "equal ones. In the simulated studies nearest to that ({design}), nominal {level:percent} "
+    "intervals of {method:metric} covered {errors} for RMSE, {correlations} for correlations and "
+    "{differences} for differences of RMSE; read them as approximate",
+)
+_FEW_CLUSTERS = Template(
+    "few_clusters_of_statistic",
+    "there are only {n} clusters: read intervals from fewer than {few} as approximate; the "
+    "documentation's page on coverage says how far those of errors and correlations are from "
+    "their level",
+)
+_FEW_FOR_SLOPES = Template(
+    "few_subjects_for_slopes",
+    "{where} only {n} subjects. How well tests and intervals of slopes hold was studied from "
+    "{studied} subjects on: with fewer than {few} read them as approximate",
+)
+
+
+def _where(context: str, alike: bool) -> str:
+    return "there are" if alike else say("context {context:label} has", context=context)
+
+
 def _warn_of_few(n: int, context: str, alike: bool) -> None:
-    where = "there are" if alike else f"context {context!r} has"
     studied, covered = _measured(n)
     knife, percentile = covered["jackknife_t"], covered["percentile"]
     warn_user(
-        f"{where} only {n} subjects. In simulated studies of {studied} subjects, nominal 95 % "
-        f"intervals of jackknife_t covered on average {_share(knife['RMSE and MAE'])} for RMSE "
-        f"and MAE, {_share(knife['correlation'])} for correlations and "
-        f"{_share(knife['difference of RMSE or MAE'])} for differences of errors; percentile "
-        f"intervals {_share(min(percentile.values()))} to {_share(max(percentile.values()))}. "
-        "Prefer jackknife_t, and read intervals from fewer than 20 subjects as approximate",
+        _FEW_SUBJECTS(
+            where=_where(context, alike),
+            n=n,
+            studied=studied,
+            level=95,
+            method="jackknife_t",
+            errors=_share(knife["RMSE and MAE"]),
+            correlations=_share(knife["correlation"]),
+            differences=_share(knife["difference of RMSE or MAE"]),
+            least=_share(min(percentile.values())),
+            most=_share(max(percentile.values())),
+        ),
         FewSubjectsWarning,
     )
 
@@ -122,13 +159,18 @@ def _warn_of_unequal(n: int, worth: float, context: str, alike: bool) -> None:
         key=lambda one: abs(np.log(n / one["subjects"])) + abs(np.log(worth / one["effective"])),
     )
     covered = near["coverage"]
-    where = "there are" if alike else f"context {context!r} has"
     warn_user(
-        f"{where} {n} subjects with such unequal numbers of rows that they are worth {worth:.1f} "
-        f"of equal ones. In the simulated studies nearest to that ({near['design']}), nominal 95 % "
-        f"intervals of jackknife_t covered {_share(covered['rmse, a'])} for RMSE, "
-        f"{_share(covered['correlation, a'])} for correlations and "
-        f"{_share(covered['rmse, a - b'])} for differences of RMSE; read them as approximate",
+        _UNEQUAL_SUBJECTS(
+            where=_where(context, alike),
+            n=n,
+            worth=worth,
+            design=near["design"],
+            level=95,
+            method="jackknife_t",
+            errors=_share(covered["rmse, a"]),
+            correlations=_share(covered["correlation, a"]),
+            differences=_share(covered["rmse, a - b"]),
+        ),
         FewSubjectsWarning,
     )
 
@@ -137,12 +179,7 @@ def warn_of_few_clusters(n: int) -> None:
     """Warn where a statistic of the user's own rests on under 20 clusters."""
     if n >= _FEW:
         return
-    warn_user(
-        f"there are only {n} clusters: read intervals from fewer than {_FEW} as approximate; "
-        "the documentation's page on coverage says how far those of errors and correlations are "
-        "from their level",
-        FewSubjectsWarning,
-    )
+    warn_user(_FEW_CLUSTERS(n=n, few=_FEW), FewSubjectsWarning)
 
 
 def warn_of_few_subjects_for_slopes(n_clusters: Mapping[str, int]) -> None:
@@ -151,13 +188,10 @@ def warn_of_few_subjects_for_slopes(n_clusters: Mapping[str, int]) -> None:
     if not few:
         return
     name = min(few, key=lambda one: few[one])
-    where = "there are" if len(n_clusters) == 1 else f"context {name!r} has"
-    warn_user(
-        f"{where} only {few[name]} subjects. How well tests and intervals of slopes hold was "
-        f"studied from {_FEWEST_STUDIED} subjects on: with fewer than {_FEW} read them as "
-        "approximate",
-        FewSubjectsWarning,
+    said = _FEW_FOR_SLOPES(
+        where=_where(name, len(n_clusters) == 1), n=few[name], studied=_FEWEST_STUDIED, few=_FEW
     )
+    warn_user(said, FewSubjectsWarning)
 
 
 def _measured(n_subjects: int) -> tuple[int, dict[str, dict[str, float]]]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from pyexpr.base.checks import further_replicates
 from pyexpr.base.errors import DataError, Interrupted, PyexprWarning, SavedResultError, warn_user
-from pyexpr.base.messages import message_column
+from pyexpr.base.messages import Template, message_column
 from pyexpr.base.progress import pieces
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
@@ -34,6 +34,13 @@ R = TypeVar("R", bound="ReplicatedResult")
 _SORTED_AT_ONCE = 2_000_000
 # Bytes of replicates that a saved result holds where they can be drawn again.
 _KEPT = 1 << 20
+
+
+_SOME_UNDEFINED = Template(
+    "row_undefined_in_replicates",
+    "{row} is undefined in {undefined} of {n_boot} replicates, which are left out of its interval"
+    "{others}",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,9 +337,12 @@ class ReplicatedResult(Result):
         if len(many):
             worst = int(many[np.argmax(found.n_undefined[many])])
             warn_user(
-                f"{self.described(worst)} is undefined in {found.n_undefined[worst]} of {n_boot} "
-                "replicates, which are left out of its interval"
-                + (f" (so are {len(many) - 1} other rows)" if len(many) > 1 else ""),
+                _SOME_UNDEFINED(
+                    row=self.described(worst),
+                    undefined=found.n_undefined[worst],
+                    n_boot=n_boot,
+                    others=f" (so are {len(many) - 1} other rows)" if len(many) > 1 else "",
+                ),
                 PyexprWarning,
             )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyexpr.base.errors import PyexprError, counted
 from pyexpr.base.results import Result
 from pyexpr.study.check_points import MODELS, PROBLEMS, SECTIONS, WRONG, Point
-from pyexpr.study.config import judged, read_toml
+from pyexpr.study.checked_study import CheckedStudy
 from pyexpr.study.early_checks import early_problems, model_checks
 from pyexpr.study.features_table import read_features
 from pyexpr.study.inputs import Inputs
@@ -30,7 +30,6 @@ from pyexpr.study.recordings_table import read_recordings, study_schedule
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pyexpr.study.pipeline import Study
 
 _COLUMNS = ["section", "item", "n", "detail", "status"]
 
@@ -102,66 +101,7 @@ def _line(point: Point) -> str:
     return f"{mark} {point.item}: {said}"
 
 
-def check_study(
-    study: Path | str, *, output: Path | str | None = None, models: Any = None
-) -> CheckResult:
-    """Say what a study file would do, on what, and all that is wrong, without computing it.
-
-    Parameters
-    ----------
-    study : path
-        The study file.
-    output : path, optional
-        Where results would go, if not where the file says.
-    models : mapping of str to regressor, optional
-        More models, as `Study` takes them.
-
-    Returns
-    -------
-    CheckResult
-        Printed, it is a page. `tidy()` has a row per point; `problems` are what is wrong, and
-        `ok` says whether that is nothing.
-
-    Raises
-    ------
-    StudyError
-        If there is no such file, or it is not TOML: all else that is wrong is in the result.
-
-    Notes
-    -----
-    Tables are read and matched, the subjects are divided and the models are made as in a run, so
-    that counts are those of the run. What is only known afterwards is not said: clips that a
-    recording lacks, scores that a factor model cannot give, models that fail.
-
-    Checked against: the counts of a run of the same study.
-
-    Examples
-    --------
-    >>> import tempfile, pyexpr as px
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> simulated = px.simulate_study(folder.name, subjects=8, progress=False)
-    >>> checked = px.check_study(simulated.study_file)
-    >>> checked.ok, checked.problems
-    (True, ())
-    >>> checked.tidy().query("section == 'data' and item == 'subjects'")["n"].tolist()
-    [8]
-    >>> folder.cleanup()
-    """
-    from pyexpr.study.pipeline import Study
-
-    file = Path(study)
-    raw, _ = read_toml(file)
-    config, problems = judged(raw)
-    points = [Point(PROBLEMS, "the study file", None, one, WRONG) for one in problems]
-    if config is None:
-        return CheckResult(str(raw.get("title", file.name)), tuple(points))
-    if models is not None:
-        config = config.with_models(models)
-    found = check(Study(config, file.resolve().parent, output=output), read=[file])
-    return replace(found, points=_ordered([*points, *found.points]))
-
-
-def check(study: Study, *, read: Iterable[Path] = ()) -> CheckResult:
+def check(study: CheckedStudy, *, read: Iterable[Path] = ()) -> CheckResult:
     """Return what a study would do and what is wrong with it; see `check_study`."""
     config = study.config
     points = [*stage_points(config), *software_points(study)]
@@ -169,7 +109,7 @@ def check(study: Study, *, read: Iterable[Path] = ()) -> CheckResult:
     if inputs is None:
         problems += _raised(model_checks(config))
         points += _wrong("models or tables", problems)
-        return CheckResult(config.title, _ordered(points))
+        return CheckResult(config.title, ordered(points))
     problems += early_problems(config, inputs)
     points += data_points(config, inputs)
     points += recording_points(inputs)
@@ -177,7 +117,8 @@ def check(study: Study, *, read: Iterable[Path] = ()) -> CheckResult:
     by_label: dict[tuple[Point, ...], list[str]] = {}
     for name, own in study.outcomes.items():
         try:
-            plan = planned(own.config, inputs)
+            # Of a column that is a label, the others are no features.
+            plan = planned(own.config, inputs if config.label.is_rated else own.inputs)
         except PyexprError as error:
             problems.append(str(error))
             continue
@@ -186,7 +127,7 @@ def check(study: Study, *, read: Iterable[Path] = ()) -> CheckResult:
     points += _of_labels(by_label, len(config.labels))
     points += output_points(study, inputs, read)
     points += _wrong("the study", dict.fromkeys(problems))
-    return CheckResult(config.title, _ordered(points))
+    return CheckResult(config.title, ordered(points))
 
 
 def _of_labels(by_label: dict[tuple[Point, ...], list[str]], n_labels: int) -> list[Point]:
@@ -200,7 +141,7 @@ def _of_labels(by_label: dict[tuple[Point, ...], list[str]], n_labels: int) -> l
     return found
 
 
-def _ordered(points: Iterable[Point]) -> tuple[Point, ...]:
+def ordered(points: Iterable[Point]) -> tuple[Point, ...]:
     """Return the points in the order of the page; one that says what another does is left out."""
     unique = dict.fromkeys(points)
     return tuple(sorted(unique, key=lambda point: SECTIONS.index(point.section)))
@@ -220,7 +161,7 @@ def _raised(calls: Iterable[Callable[[], object]]) -> list[str]:
     return found
 
 
-def _inputs(study: Study) -> tuple[Inputs | None, list[str]]:
+def _inputs(study: CheckedStudy) -> tuple[Inputs | None, list[str]]:
     """Return the tables, or what is wrong with each of them."""
     config, folder = study.config, study.folder
     readers: list[Callable[[], object]] = []

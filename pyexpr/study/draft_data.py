@@ -71,6 +71,7 @@ def set_columns(draft: Draft, home: Path, roles: Roles, answers: Answers) -> Dat
     tables = roles.tables()
     found = {table.name: _key_columns(table, roles, answers) for table in tables}
     contexts = all("context" in columns for columns in found.values())
+    wide, asked = _wide(roles, found)
     _set_tables(draft, roles)
     if not contexts:
         draft.set(
@@ -88,9 +89,11 @@ def set_columns(draft: Draft, home: Path, roles: Roles, answers: Answers) -> Dat
         if columns:
             why = f"Our names -> those of {table.name}."
             draft.set("data", f"{kind}_columns", columns, why)
-    wide = roles.ratings.wide if roles.ratings is not None else None
     if wide is not None:
-        _set_wide(draft, roles, found, wide)
+        why = "The table of ratings is wide: its columns of scores are called so."
+        draft.set("ratings", "wide", wide, why)
+    if asked:
+        draft.set("ratings", "questions", asked, "The columns that are questions, in their order.")
     return _read(draft, home, roles, contexts)
 
 
@@ -154,24 +157,24 @@ def _rating_columns(
     return found
 
 
-def _set_wide(draft: Draft, roles: Roles, found: dict[str, dict[str, str]], wide: str) -> None:
-    assert roles.ratings is not None
-    draft.set(
-        "ratings", "wide", wide,
-        "The table of ratings is wide: its columns of scores are called so.",
-    )  # fmt: skip
-    if wide == "{question}":
-        keys = {*found[roles.ratings.name].values()}
-        asked = [
-            name for name in _numbers(roles.ratings.frame) if name not in keys
-            and not is_no_feature(name)
-        ]  # fmt: skip
-        if not asked:
-            raise StudyError(
-                f"the table of ratings ({roles.ratings.name}) has raters, but no column of scores: "
-                "name it by --score"
-            )
-        draft.set("ratings", "questions", asked, "The columns that are questions, in their order.")
+def _wide(roles: Roles, found: dict[str, dict[str, str]]) -> tuple[str | None, list[str]]:
+    """Return the pattern of a wide table of ratings, and the columns that are questions."""
+    if roles.ratings is None:
+        return None, []
+    own, frame = found[roles.ratings.name], roles.ratings.frame
+    if roles.ratings.wide is None and "question" not in own:
+        # Of a single question, whose column of scores is called as it is.
+        return "{question}", [own.pop("score")]
+    if roles.ratings.wide != "{question}":
+        return roles.ratings.wide, []
+    keys = {*own.values()}
+    asked = [name for name in _numbers(frame) if name not in keys and not is_no_feature(name)]
+    if not asked:
+        raise StudyError(
+            f"the table of ratings ({roles.ratings.name}) has raters, but no column of scores: "
+            "name it by --score"
+        )
+    return "{question}", asked
 
 
 def _numbers(frame: pd.DataFrame) -> list[str]:

@@ -147,7 +147,8 @@ def _chosen(
             if name not in table:
                 raise StudyError(f"{have(what)} no column {name!r}; {near_names(name, table)}")
         return wanted, ()
-    others = [name for name in map(str, table) if name not in keys | taken]
+    # A column without a name is that of the row names which R and pandas write.
+    others = [name for name in map(str, table) if name and name not in keys | taken]
     numbers = [
         name for name in others
         if pd.api.types.is_numeric_dtype(table[name]) or pd.api.types.is_bool_dtype(table[name])

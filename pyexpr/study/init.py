@@ -12,7 +12,7 @@ from pyexpr.base.files import write_text
 from pyexpr.base.outputs import check_outputs
 from pyexpr.base.results import Result
 from pyexpr.study.answers import Answers, Ask
-from pyexpr.study.check import check_study
+from pyexpr.study.check_file import check_study
 from pyexpr.study.draft import Choice, Draft, toml_value
 from pyexpr.study.draft_data import RECORDINGS_TABLE, set_clips, set_columns
 from pyexpr.study.draft_label import set_label
@@ -61,10 +61,6 @@ class InitResult(Result):
         rows = [[one.section, one.entry, toml_value(one.value), one.why] for one in self.choices]
         return pd.DataFrame(rows, columns=["section", "entry", "value", "why"])
 
-    def printed(self) -> pd.DataFrame:
-        """Return the table without the reasons, which stand in the file."""
-        return self.tidy().drop(columns="why")
-
     def heading(self) -> str:
         """Return what was written."""
         names = ", ".join(map(str, self.written))
@@ -73,6 +69,16 @@ class InitResult(Result):
     def notes(self) -> tuple[str, ...]:
         """Return which tables are not used, and what is wrong with the study file."""
         return (*self.unread, *(f"to be mended: {one}" for one in self.problems))
+
+    def __str__(self) -> str:
+        entries = [
+            f"  {f'{one.section}.' if one.section else ''}{one.entry} = {toml_value(one.value)}"
+            for one in self.choices
+        ]
+        notes = [f"Note: {note}" for note in self.notes()]
+        return "\n".join([self.heading(), "", *entries, *([""] if notes else []), *notes])
+
+    __repr__ = __str__
 
 
 def init_study(

@@ -226,7 +226,8 @@ def model_points(config: StudyConfig, plan: Planned) -> list[Point]:
         fits = sum(_fits(unit, inner, plan.rows) for unit in units) * (1 + twice)
         ways = ", ".join(dict.fromkeys(unit.context_as for unit in units))
         searched = _searched(model)
-        said = f"fits ({ways}; {searched}): {model.description}"
+        what = "" if isinstance(model.template, ElasticNetRegressor) else f": {model.description}"
+        said = f"fits ({ways}; {searched}){what}"
         found.append(Point(MODELS, name, fits, said))
     for name, section in config.models.deep().items():
         contexts = plan.rows["context"].nunique()
@@ -254,7 +255,9 @@ def _grid(model: Model) -> int:
 
 def _searched(model: Model) -> str:
     if isinstance(model.template, ElasticNetRegressor):
-        return f"{counted(_pairs(model), 'pair')} of alpha and l1_ratio"
+        net: Any = model.template
+        alphas = ", ".join(f"{value:.3g}" for value in np.atleast_1d(net.alpha))
+        return f"alpha {alphas}, each with {counted(np.size(net.l1_ratio), 'value')} of l1_ratio"
     if model.grid:
         return f"grid of {counted(_grid(model), 'combination')}"
     return "tunes itself, which is counted as one" if own_cv(model.template) else "no grid"

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pyexpr.base.errors import EngineError, PyexprError
 from pyexpr.measurement.engines.choice import engine_versions
 from pyexpr.study.check_points import PROBLEMS, SOFTWARE, WRONG, Point
+from pyexpr.study.checked_study import CheckedStudy
 from pyexpr.study.early_checks import check_deep
 
-if TYPE_CHECKING:
-    from pyexpr.study.pipeline import Study
 
-
-def software_points(study: Study) -> list[Point]:
+def software_points(study: CheckedStudy) -> list[Point]:
     """Return R and lavaan of a study with a factor model, torch of one with deep models."""
     config, found = study.config, []
     if config.label.method == "factor":

@@ -148,13 +148,16 @@ class OutcomesResult(Result):
         return {name: result.record for name, result in self.outcomes.items()}
 
     def report(self, *, altered: bool = False, overwrite: bool = False) -> Path:
-        """Write the reports again, and the page that leads to them; see `px.study_report`."""
+        """Write the reports again, and the page that leads to them.
+
+        `altered` and `overwrite` are as in `px.study_report`.
+        """
         for result in self.outcomes.values():
             result.report(altered=altered, overwrite=overwrite)
         return self.write_index(overwrite=overwrite)
 
     def write_index(self, *, overwrite: bool = False) -> Path:
-        """Write the page that leads to the reports, and return its path; see `report`."""
+        """Write the page that leads to the reports; `overwrite` is as in `report`."""
         outcomes = [
             Outcome(name, f"{name}/{REPORT}", result.record, result.table("comparison"))
             for name, result in self.outcomes.items()

@@ -77,6 +77,8 @@ def _named(home: Path, tables: list[FoundTable], kind: str, name: str) -> FoundT
 
 
 def _one_of(own: list[FoundTable], kind: str, answers: Answers) -> FoundTable | None:
+    # A table of persons has subjects and numbers, too.
+    own = [one for one in own if columns_of("clip", map(str, one.frame))] or own
     if len(own) < 2:
         return own[0] if own else None
     names = [one.name for one in own]
@@ -104,8 +106,8 @@ def _check_enough(
     if roles.features is None and roles.recordings is None and not roles.listed:
         raise StudyError(
             f"there are ratings in {str(home)!r} ({roles.tables()[0].name}), but neither a table "
-            "of features nor recordings of OpenFace; put one there, or name it by --features or "
-            "--recordings"
+            f"of features nor recordings of OpenFace ({there}); put one there, or name it by "
+            "--features or --recordings"
         )
 
 

@@ -318,10 +318,8 @@ def without_r(tmp_path: Path) -> dict[str, str | None]:
 
 
 def without_lavaan(tmp_path: Path) -> dict[str, str | None]:
-    """R sees its own packages only, by R's own setting of the library."""
-    profile = tmp_path / "Rprofile"
-    profile.write_text('assign(".lib.loc", .Library, envir = environment(.libPaths))\n')
-    return {"R_PROFILE": str(profile)}
+    """R sees its own packages only."""
+    return dict.fromkeys(("R_LIBS", "R_LIBS_SITE", "R_LIBS_USER"), str(tmp_path / "none"))
 
 
 def child(environment: dict[str, str | None], *arguments: object) -> tuple[int, str, str]:

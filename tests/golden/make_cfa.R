@@ -55,9 +55,12 @@ fit <- function(model, ...) {
     first <- suppressWarnings(cfa(model, ..., std.lv = TRUE, meanstructure = TRUE,
                                   likelihood = "normal", control = control))
     if (lavInspect(first, "converged")) return(first)
-    # nlminb stopped short of these tolerances: lavaan's Gauss-Newton goes on.
-    cfa(model, ..., std.lv = TRUE, meanstructure = TRUE, likelihood = "normal",
-        start = first, optim.method = "GN", optim.gn.tol.x = 1e-12)
+    # nlminb stopped short of these tolerances: lavaan's Gauss-Newton goes on. lavaan 0.7 has
+    # another option for its tolerances.
+    newton <- if ("gn.args" %in% names(lavOptions()))
+        list(gn.args = list(tol_x = 1e-12, tol_g = 1e-12)) else list(optim.gn.tol.x = 1e-12)
+    do.call("cfa", c(list(model, ..., std.lv = TRUE, meanstructure = TRUE, likelihood = "normal",
+                        start = first, optim.method = "GN"), newton))
 }
 # Reliability by lavaan's own delta method: log I and log J are defined parameters.
 precision <- function(name, items, ...) {

@@ -32,8 +32,11 @@ estimates <- function(data, model, names, group) {
     call <- function(...) suppressWarnings(cfa(model, data, group = group, std.lv = TRUE,
         meanstructure = TRUE, likelihood = "normal", se = "none", ...))
     fit <- call(control = control)
+    # lavaan 0.7 has another option for the tolerances of its Gauss-Newton.
+    newton <- if ("gn.args" %in% names(lavOptions()))
+        list(gn.args = list(tol_x = 1e-12, tol_g = 1e-12)) else list(optim.gn.tol.x = 1e-12)
     if (!lavInspect(fit, "converged"))
-        fit <- call(start = fit, optim.method = "GN", optim.gn.tol.x = 1e-12)
+        fit <- do.call(call, c(list(start = fit, optim.method = "GN"), newton))
     stopifnot(lavInspect(fit, "converged"))
     found <- lavInspect(fit, "est")
     found <- found[sort(names(found))]

@@ -205,15 +205,76 @@ def test_the_profile_of_the_user_is_not_read(profile: str, tmp_path: Path) -> No
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("engine", ["rpy2", "rscript"])
-def test_an_r_that_ends_at_once_gets_a_sentence(engine: str, tmp_path: Path) -> None:
+# The engine, by which variable R is told of the file, what the file says, and what R then says.
+STOPPED_BY = [
+    ("rscript", "R_PROFILE", 'stop("no")', "Error: no"),
+    ("rpy2", "R_PROFILE", "quit()", "nothing"),
+    ("auto", "R_ENVIRON", "R_MAX_NUM_DLLS=5", "Fatal error: R_MAX_NUM_DLLS must be at least"),
+    ("rpy2", "R_ENVIRON_USER", "R_HOME=/nowhere", "Error in gzfile"),
+]
+CALLED = {
+    "R_PROFILE": "the site's profile",
+    "R_ENVIRON": "the site's file of environment variables",
+    "R_ENVIRON_USER": "the user's file of environment variables",
+}
+
+
+@pytest.mark.parametrize(("engine", "variable", "text", "r_said"), STOPPED_BY)
+def test_the_file_that_ends_r_at_once_is_named(
+    engine: str, variable: str, text: str, r_said: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_text(text + "\n")
+    found = said(failure(engine), **{variable: str(file)})
+    assert f"Error R stops as soon as it starts and says: {r_said}" in found
+    assert f"; it runs without {CALLED[variable]} {str(file)!r}: mend that file, or " in found
+    assert found.endswith(f"or start Python with {variable}=/dev/null")
+    assert "apt-get" not in found
+
+
+def test_files_that_end_r_each_by_itself_are_named_together(tmp_path: Path) -> None:
+    (tmp_path / ".Renviron").write_text("R_MAX_NUM_DLLS=5\n")
     profile = tmp_path / "Rprofile.site"
-    profile.write_text('stop("no")\n')
-    sentence = {
-        "rpy2": "RNotFoundError R stops as soon as it starts",
-        "rscript": "EngineError Rscript ended with status 1 and said: Error: no",
-    }
-    assert sentence[engine] in said(failure(engine), R_PROFILE=str(profile))
+    profile.write_text("quit()\n")
+    code = f"import os; os.chdir({str(tmp_path)!r})\n" + failure("rscript")
+    found = said(code, R_PROFILE=str(profile), R_ENVIRON=os.devnull, R_ENVIRON_USER=None)
+    assert f"{str(profile)!r} and the user's file of environment variables '" in found
+    assert f"{str(tmp_path / '.Renviron')!r}: mend these files" in found
+    assert found.endswith("start Python with R_PROFILE=/dev/null and R_ENVIRON_USER=/dev/null")
+
+
+def test_an_r_that_no_file_ends_blames_none(tmp_path: Path) -> None:
+    broken = tmp_path / "Rscript"
+    broken.write_text("#!/bin/sh\necho broken beyond repair >&2\nexit 3\n")
+    broken.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    found = said(failure("rscript"), PATH=path)
+    assert found == "EngineError R stops as soon as it starts and says: broken beyond repair"
+
+
+# rpy2 asks an R for its environment with a function of one of these packages.
+def test_r_starts_with_few_packages_of_its_own() -> None:
+    code = DATA + "import os; fit = cfa(data, model); print(fit.engine, os.environ[name])"
+    found = said("name = 'R_DEFAULT_PACKAGES'; " + code, R_DEFAULT_PACKAGES="NULL")
+    assert found == "rpy2 NULL"
+
+
+@pytest.mark.parametrize(
+    ("engine", "variable", "text"),
+    [("rscript", "R_PROFILE", "assign('.lib.loc', .Library, environment(.libPaths))"),
+     # An R that starts in this process leaves there what the file says.
+     ("rpy2", "R_ENVIRON", "R_LIBS_SITE=/nowhere\nR_LIBS_USER=/nowhere")],
+)  # fmt: skip
+def test_the_file_that_hides_lavaan_is_named(
+    engine: str, variable: str, text: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_text(text + "\n")
+    found = said(failure(engine), **{variable: str(file)})
+    assert found.startswith("LavaanNotFoundError R 4.")
+    assert f"does not find its package lavaan, but does without {CALLED[variable]}" in found
+    assert f"{str(file)!r}: mend that file, or start Python with {variable}=/dev/null" in found
+    assert "apt-get" not in found
 
 
 def test_the_library_of_an_unread_profile_is_spoken_of(
@@ -286,14 +347,12 @@ def test_rpy2_missing() -> None:
 
 
 @pytest.fixture
-def r_without_lavaan(tmp_path: Path) -> dict[str, str]:
-    """An R that sees its own packages only, by R's own setting of the library."""
+def r_without_lavaan() -> dict[str, str]:
+    """An R that sees its own packages only."""
     base = subprocess.run(["Rscript", "-e", "cat(.Library)"], capture_output=True, text=True,
                           check=True).stdout.strip()  # fmt: skip
     assert not (Path(base) / "lavaan").exists()
-    profile = tmp_path / "Rprofile"
-    profile.write_text('assign(".lib.loc", .Library, envir = environment(.libPaths))\n')
-    return {"R_PROFILE": str(profile)}
+    return dict.fromkeys(("R_LIBS", "R_LIBS_SITE", "R_LIBS_USER"), "/nowhere")
 
 
 @pytest.mark.parametrize("engine", ["rpy2", "rscript"])

@@ -353,7 +353,7 @@ def test_a_subject_on_whom_a_context_hangs_leaves_the_test_undefined() -> None:
 
 
 def test_a_subject_column_that_repeats_is_pointed_out() -> None:
-    with pytest.warns(SharedSubjectsWarning, match='cluster="subject"'):
+    with pytest.warns(SharedSubjectsWarning, match="cluster='subject'"):
         invariance(rows(), MODEL, context="context", engine="native")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

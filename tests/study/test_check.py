@@ -99,7 +99,7 @@ def test_the_page_says_what_the_run_then_does(
         assert said[f"clips of {context}"] == (
             own.sum(), f"(by fold {', '.join(map(str, own))})"
         )  # fmt: skip
-    assert points(px.check_study(file), "results")[str(tmp_path / "results")][1].endswith(
+    assert points(px.check_study(file), "results")["results"][1].endswith(
         "files of an earlier run are replaced"
     )
 
@@ -144,6 +144,19 @@ def test_several_labels_are_said_once_where_they_are_alike(tmp_path: Path) -> No
     write(tmp_path, ratings=lacking)
     items = [point.item for point in px.check_study(file).points]
     assert {"joy: complete clips", "anger: complete clips"} <= set(items)
+
+
+def test_several_columns_as_labels(tmp_path: Path) -> None:
+    write(tmp_path, features=features().assign(fear=range(96)))
+    file = tmp_path / "study.toml"
+    file.write_text(
+        '[data]\nfeatures = "features.csv"\n[label]\nmethod = "column"\n'
+        'column = ["felt", "fear"]\n[evaluation]\nscheme = "cross_validation"\n'
+    )
+    found = px.check_study(file)
+    assert found.ok, found.problems
+    assert points(found, "data")["features"][1] == "(smile, nod, quality)"
+    assert points(found, "models")["labels"][0] == 2
 
 
 # --- what is wrong ------------------------------------------------------------------------------

@@ -53,13 +53,36 @@ def test_without_r() -> None:
     assert "apt-get install --no-install-recommends r-base-core r-base-dev r-cran-lavaan" in said
 
 
-def test_without_lavaan(tmp_path: Path) -> None:
-    profile = tmp_path / "Rprofile"
-    profile.write_text('assign(".lib.loc", .Library, envir = environment(.libPaths))\n')
-    said = look(R_PROFILE=str(profile))
+def test_without_lavaan() -> None:
+    said = look(**dict.fromkeys(("R_LIBS", "R_LIBS_SITE", "R_LIBS_USER"), "/nowhere"))
     assert said.startswith("False False")
     assert "lavaan,,missing" in said
     assert "apt-get install --no-install-recommends r-cran-lavaan" in said
+
+
+def test_a_lavaan_that_a_file_hides_is_not_installed_again(tmp_path: Path) -> None:
+    file = tmp_path / "Renviron.site"
+    file.write_text("R_LIBS_SITE=/nowhere\nR_LIBS_USER=/nowhere\n")
+    said = look(R_ENVIRON=str(file))
+    assert "lavaan,,missing" in said
+    assert f"R finds it without the site's file of environment variables {str(file)!r}" in said
+    assert "r-cran-lavaan" not in said
+
+
+def test_a_site_profile_that_ends_r_is_named_and_nothing_is_installed_anew(tmp_path: Path) -> None:
+    profile = tmp_path / "Rprofile.site"
+    profile.write_text("quit()\n")
+    said = look(R_PROFILE=str(profile))
+    assert "R,,problem" in said
+    assert "R has to run before it is looked for" in said
+    assert said.count(f"it runs without the site's profile {str(profile)!r}") == 4
+    assert "install" not in said
+
+
+def test_the_profile_of_the_user_is_not_read_as_no_fit_reads_it(tmp_path: Path) -> None:
+    profile = tmp_path / "Rprofile"
+    profile.write_text("quit()\n")
+    assert look(R_PROFILE_USER=str(profile)).startswith("True False")
 
 
 def test_an_r_that_does_not_run_is_a_problem_not_a_crash(tmp_path: Path) -> None:

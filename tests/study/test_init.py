@@ -136,6 +136,36 @@ def test_wide_ratings(tmp_path: Path, form: str) -> None:
     assert inputs.ratings["score"].sum() == long["score"].sum()
 
 
+def test_ratings_of_one_question_that_no_column_names(tmp_path: Path) -> None:
+    write(tmp_path, coding=ratings().drop(columns="question"), features=measured())
+    result = px.init_study(tmp_path)
+    assert result.problems == ()
+    assert entries(result)["label"] == {"method": "question", "question": "score"}
+    assert len(px.Study.from_file(result.study_file).inputs.ratings) == 288
+
+
+def test_tables_of_persons_and_names_of_rows(tmp_path: Path) -> None:
+    persons = pd.DataFrame({"subject": ["p00", "p01"], "age": [31, 47]})
+    write(tmp_path, ratings=ratings(), persons=persons)
+    # As R and pandas write them: the first column has no name.
+    measured().to_csv(tmp_path / "features.csv")
+    result = px.init_study(tmp_path)
+    assert result.problems == ()
+    assert result.notes() == ("not used: the table persons.csv",)
+    inputs = px.Study.from_file(result.study_file).inputs
+    assert inputs.measured is not None
+    assert inputs.measured.features == ("smile", "nod", "quality")
+
+
+def test_features_in_parquet_with_whole_numbers_as_labels(tmp_path: Path) -> None:
+    numbers = {"subject": lambda table: table["subject"].str[1:].astype(int)}
+    write(tmp_path, ratings=ratings().assign(**numbers))
+    measured().assign(**numbers).to_parquet(tmp_path / "features.parquet")
+    result = px.init_study(tmp_path)
+    assert result.problems == ()
+    assert "unmatched" not in entries(result)["data"]
+
+
 def test_openface_recordings_with_a_table(study_folder: Path, tmp_path: Path) -> None:
     for name in ("ratings.csv", "recordings.csv"):
         shutil.copy(study_folder / name, tmp_path)

@@ -8,7 +8,7 @@
 # The code below asks lavaan itself (formals, lavOptions) which names it knows, and consults
 # no version number. In 0.7 names with dots still work, but are deprecated and will go.
 #
-#   what                       0.6-14 (Debian 12)   0.6-19 (Debian 13)    0.7-2
+#   what                       0.6-14 (Debian 12)   0.6-19 (Debian 13)    0.7-3 (sid)
 #   option names               std.lv               std.lv                std_lv or std.lv
 #   equality over groups       group.equal          group.equal           group_equal or group.equal
 #   formal arguments           sampling.weights     sampling.weights      sampling_weights
@@ -16,6 +16,7 @@
 #   parser of the model        old                  new                   "open"
 #   cluster= with bootstrap    refused              refused               allowed
 #   reliability of scores      not there            not there             there
+#   Gauss-Newton's tolerance   optim.gn.tol.x       optim.gn.tol.x        gn.args, a list
 #
 # Not documented for 0.7, so read either way: the names that fitMeasures() returns
 # (cfi.robust or cfi_robust), and the columns of standardizedSolution() (est.std or est_std).
@@ -174,7 +175,12 @@ pyexpr_converged <- function(call, frame, known) {
         call$control <- NULL
         newton <- call
         newton[[pyexpr_spelled("optim.method", known)]] <- "GN"
-        newton[[pyexpr_spelled("optim.gn.tol.x", known)]] <- 1e-12
+        if ("gn.args" %in% gsub("_", ".", known, fixed = TRUE)) {
+            # By default this one stops where nlminb has.
+            newton[[pyexpr_spelled("gn.args", known)]] <- list(tol_x = 1e-12, tol_g = 1e-12)
+        } else {
+            newton[[pyexpr_spelled("optim.gn.tol.x", known)]] <- 1e-12
+        }
         # Far from a minimum it may never come back; and with parameters held equal, or with
         # missing values, the point where it stops is not the minimum (0.6-14: chi-square up
         # to 15 % too high). It is taken only where the likelihood has not fallen.

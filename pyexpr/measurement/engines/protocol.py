@@ -21,6 +21,7 @@ from pyexpr.base.errors import (
 from pyexpr.base.messages import say
 from pyexpr.measurement.engines import wire
 from pyexpr.measurement.engines.r_install import LAVAAN_COMMAND, R_COMMAND, bridge_command
+from pyexpr.measurement.engines.r_startup import hidden_lavaan, unread_profile
 from pyexpr.measurement.engines.units import measures_in, unit_of_parameter, units_of
 
 if TYPE_CHECKING:
@@ -170,10 +171,10 @@ class Answer:
     versions: dict[str, str]
 
 
-def read_answer(raw: bytes, *, unread: str = "") -> Answer:
+def read_answer(raw: bytes, *, started_here: bool = False) -> Answer:
     """Decode an answer of bridge.R; R's errors become `RError` with R's own text.
 
-    `unread` is the user's profile that this R was started without.
+    `started_here` tells that pyexpr has started this R, and not the user.
     """
     answer = wire.decode(raw)
     found = {key: str(item[0]) for key, item in answer["versions"].items() if item}
@@ -184,23 +185,36 @@ def read_answer(raw: bytes, *, unread: str = "") -> Answer:
     error = answer.get("error")
     if error:
         if "lavaan" not in found:
-            library = (
-                f"; R was started without {unread!r}, so a library that only this profile names "
-                "must be named by the environment variable R_LIBS"
-                if unread
-                else ""
-            )
-            raise LavaanNotFoundError(
-                say(
-                    "{brief}. To mend it run: {command}. Without it, {engine='native'} fits "
-                    "one-factor models",
-                    brief=f"R {found.get('R', '')} does not have its package lavaan{library}",
-                    command=LAVAAN_COMMAND,
-                )
-            )
+            raise _without_lavaan(f"R {found.get('R', '')}", started_here)
         said = f" (before that R warned: {'; '.join(messages)})" if messages else ""
         raise RError(f"{error[0]}{said}")
     return Answer(answer.get("value"), messages, found)
+
+
+def _without_lavaan(r: str, started_here: bool) -> LavaanNotFoundError:
+    hidden = hidden_lavaan() if started_here else None
+    if hidden is not None:
+        return LavaanNotFoundError(
+            say(
+                "{brief}. Without lavaan, {engine='native'} fits one-factor models",
+                brief=f"{r} does not find its package lavaan, but does {hidden.without()}",
+            )
+        )
+    unread = unread_profile() if started_here else ""
+    library = (
+        f"; R was started without {unread!r}, so a library that only this profile names must be "
+        "named by the environment variable R_LIBS"
+        if unread
+        else ""
+    )
+    return LavaanNotFoundError(
+        say(
+            "{brief}. To mend it run: {command}. Without it, {engine='native'} fits one-factor "
+            "models",
+            brief=f"{r} does not have its package lavaan{library}",
+            command=LAVAAN_COMMAND,
+        )
+    )
 
 
 def fitted(request: FitRequest, ask: Callable[[dict[str, Any]], Answer]) -> FitOutput:

@@ -57,15 +57,5 @@ def installed_r() -> str:
     return found[1] if found else ""
 
 
-def unread_profile() -> str:
-    """Return the path of the profile that R would read for this user here, or "".
-
-    pyexpr starts R without it: it may end R, or change options that a fit depends on.
-    """
-    named = os.environ.get("R_PROFILE_USER")
-    places = [named] if named else [".Rprofile", os.path.expanduser("~/.Rprofile")]
-    return next((os.path.abspath(place) for place in places if os.path.isfile(place)), "")
-
-
 if __name__ == "__main__":
     print(bridge_requirement())

@@ -35,7 +35,7 @@ from pyexpr.measurement.engines.protocol import (
     r_not_found,
     read_answer,
 )
-from pyexpr.measurement.engines.r_install import unread_profile
+from pyexpr.measurement.engines.r_startup import RUNS_FOR_RPY2, SET_BY_R, stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def ask(payload: dict[str, Any]) -> Answer:
             break
     if isinstance(answer, EngineError):
         raise answer
-    return read_answer(answer, unread=unread_profile())
+    return read_answer(answer, started_here=True)
 
 
 def _answered(session: _Session, request: bytes, hold: Hold) -> bytes | EngineError:
@@ -155,6 +155,8 @@ def _start() -> _Session:
     with _unchanged_process():
         # For R, and the Rscript by which rpy2 learns R's environment.
         os.environ["R_PROFILE_USER"] = os.devnull
+        # That Rscript needs R's usual packages.
+        os.environ.pop("R_DEFAULT_PACKAGES", None)
         try:
             import rpy2.rinterface as rinterface
             from rpy2.rinterface_lib import embedded
@@ -170,7 +172,7 @@ def _start() -> _Session:
         except (ImportError, OSError, ValueError, RuntimeError) as error:
             raise _not_loadable(error) from error
         except (StopIteration, subprocess.CalledProcessError) as error:
-            raise _not_startable() from error
+            raise _not_startable(error) from error
     handled(hold, STOPPED)
     return _Session(rinterface, answer)
 
@@ -189,12 +191,9 @@ def _not_loadable(error: Exception) -> RNotFoundError:
     return r_not_found(f"rpy2-rinterface cannot load R ({type(error).__name__}: {error})")
 
 
-def _not_startable() -> RNotFoundError:
+def _not_startable(error: Exception) -> RNotFoundError:
     # rpy2 asks an Rscript for R's environment, and says no more than that nothing came.
-    return r_not_found(
-        "R stops as soon as it starts, so rpy2-rinterface cannot run it: see what "
-        "`Rscript --no-init-file -e 1` says (a site profile, Rprofile.site, may end R)"
-    )
+    return RNotFoundError(stops(RUNS_FOR_RPY2, f"rpy2-rinterface cannot start R ({error})"))
 
 
 @contextmanager
@@ -216,6 +215,8 @@ def _unchanged_process() -> Iterator[None]:
                 name.startswith("R_") or name == "PYTHON_SESSION_INITIALIZED"
             ):
                 del os.environ[name]
+            else:
+                SET_BY_R.add(name)
         os.environ.update(environment)
         locale.setlocale(locale.LC_ALL, places)
         if handler is not None:

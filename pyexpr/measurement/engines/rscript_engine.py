@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -23,7 +22,7 @@ from pyexpr.measurement.engines.protocol import (
     r_not_found,
     read_answer,
 )
-from pyexpr.measurement.engines.r_install import unread_profile
+from pyexpr.measurement.engines.r_startup import OPTIONS, RUNS, find_rscript, stops
 
 # A private environment, as in the other engines; the paths are arguments, not code.
 _CALL = (
@@ -42,15 +41,6 @@ class RscriptEngine:
         return fitted(request, ask)
 
 
-def find_rscript() -> str | None:
-    """Return the path of Rscript: on the PATH, or under R_HOME."""
-    found = shutil.which("Rscript")
-    home = os.environ.get("R_HOME")
-    if found is None and home:
-        found = shutil.which("Rscript", path=str(Path(home) / "bin"))
-    return found
-
-
 def ask(payload: dict[str, Any]) -> Answer:
     """Hand a payload to bridge.R in a child process and return its answer."""
     program = find_rscript()
@@ -60,13 +50,12 @@ def ask(payload: dict[str, Any]) -> Answer:
         bridge, source, target = (Path(folder) / name for name in ("bridge.R", "in", "out"))
         bridge.write_text(bridge_text(), encoding="utf-8")
         source.write_bytes(wire.encode(payload))
-        # Without the user's profile, as in this process: it may stop R, or change how it fits.
-        options = ["--no-save", "--no-restore", "--no-init-file"]
-        arguments = [*options, "-e", _CALL, *map(str, (bridge, source, target))]
+        arguments = [*OPTIONS, "-e", _CALL, *map(str, (bridge, source, target))]
         status, said = _run([program, *arguments], Path(folder))
         if status != 0 or not target.is_file():
-            raise EngineError(f"Rscript ended with status {status} and said: {said or 'nothing'}")
-        return read_answer(target.read_bytes(), unread=unread_profile())
+            said = " ".join(said.split()) or "nothing"
+            raise EngineError(stops(RUNS, f"Rscript ended with status {status} and said: {said}"))
+        return read_answer(target.read_bytes(), started_here=True)
 
 
 def _run(command: list[str], folder: Path) -> tuple[int, str]:

@@ -229,8 +229,12 @@ def _warn_of_few(result: CFABootstrapResult) -> None:
         G, where = len(group.clusters), result.where(label)
         if knife and G < _FEWEST:
             warn_user(
-                f"there are only {G} subjects{where}: fewer than those with whom coverage was "
-                "tried",
+                say(
+                    "there are only {n} subjects{where}: fewer than those with whom coverage was "
+                    "tried",
+                    n=G,
+                    where=where,
+                ),
                 FewSubjectsWarning,
             )
         elif not knife and G < _FEW:

@@ -160,9 +160,17 @@ class CFABootstrapResult(ReplicatedResult):
             lost = failed + improper
             if lost > SOME_UNDEFINED * self.n_boot:
                 warn_user(
-                    f"{lost} of {self.n_boot} refits{self.where(label)} "
-                    f"{'has' if lost == 1 else 'have'} no solution ({failed}) or a residual "
-                    f"variance that is not positive ({improper}); the intervals leave them out",
+                    say(
+                        "{lost} of {n_boot} refits{where} {verb} no solution ({failed}) or a "
+                        "residual variance that is not positive ({improper}); the intervals leave "
+                        "them out",
+                        lost=lost,
+                        n_boot=self.n_boot,
+                        where=self.where(label),
+                        verb="has" if lost == 1 else "have",
+                        failed=failed,
+                        improper=improper,
+                    ),
                     PyexprWarning,
                 )
 

@@ -1,0 +1,169 @@
+"""The R that answers here, and which of the files that it reads as it starts is to blame if not.
+
+R is started without the user's profile. What is set for all programs is read: libraries may be
+named there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+# What Rscript is told whenever pyexpr starts it: to keep nothing, to read no profile of the user.
+OPTIONS = ("--no-save", "--no-restore", "--no-init-file")
+
+# Each fails unless R runs; unless rpy2 can ask it for its environment; unless it finds lavaan.
+RUNS = "invisible(1)"
+RUNS_FOR_RPY2 = "invisible(write.csv)"
+FINDS_LAVAAN = "invisible(find.package('lavaan'))"
+
+# What an R that started in this process has put into the environment: to children no user's words.
+SET_BY_R: set[str] = set()
+
+_TIMEOUT = 60.0
+# The variable by which R is told of another file, that file's name, and what to call it.
+_FILES = (
+    ("R_PROFILE", "Rprofile.site", "the site's profile"),
+    ("R_ENVIRON", "Renviron.site", "the site's file of environment variables"),
+    ("R_ENVIRON_USER", ".Renviron", "the user's file of environment variables"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why R could not do what it was asked.
+
+    Attributes
+    ----------
+    said : str
+        R's own words, on one line.
+    files : tuple of str
+        The files without which it can, each after what it is; empty if none is to blame.
+    variables : tuple of str
+        For each the variable by which R is started without it.
+    """
+
+    said: str
+    files: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+
+    def without(self) -> str:
+        """Return without what R does it, and what to do about that."""
+        settings = " and ".join(f"{name}={os.devnull}" for name in self.variables)
+        these = "that file" if len(self.files) == 1 else "these files"
+        return f"without {' and '.join(self.files)}: mend {these}, or start Python with {settings}"
+
+
+def find_rscript() -> str | None:
+    """Return the path of Rscript: on the PATH, or under R_HOME."""
+    found = shutil.which("Rscript")
+    home = os.environ.get("R_HOME")
+    if found is None and home:
+        found = shutil.which("Rscript", path=str(Path(home) / "bin"))
+    return found
+
+
+def unread_profile() -> str:
+    """Return the path of the profile that R would read for this user here, or "".
+
+    pyexpr starts R without it: it may end R, or change options that a fit depends on.
+    """
+    return _of_the_user("R_PROFILE_USER", ".Rprofile")
+
+
+def failure(code: str) -> Failure | None:
+    """Return why an Rscript fails at `code`, or None if it does not.
+
+    A file is to blame if R does not fail without it, or all of them if it only does not
+    without them all.
+    """
+    program = find_rscript()
+    if program is None:
+        return Failure("Rscript was not found")
+    said = _said(program, code)
+    if said is None:
+        return None
+    read = _files_read(program)
+    for tried in [*([name] for name in read), list(read)]:
+        if tried and _said(program, code, without=tried) is None:
+            return Failure(said, tuple(read[name] for name in tried), tuple(tried))
+    return Failure(said)
+
+
+def stops(code: str, otherwise: str) -> str:
+    """Return the sentence on an R that fails at `code`, or `otherwise` if it does not."""
+    found = failure(code)
+    if found is None:
+        return otherwise
+    blamed = f"; it runs {found.without()}" if found.files else ""
+    return f"R stops as soon as it starts and says: {found.said}{blamed}"
+
+
+@cache
+def hidden_lavaan() -> Failure | None:
+    """Return the failure to find a lavaan that only a file hides, or None.
+
+    Looked for once in a process: where lavaan is missing each fit would ask.
+    """
+    found = failure(FINDS_LAVAAN)
+    return found if found is not None and found.files else None
+
+
+def _said(program: str, code: str, *, without: Iterable[str] = ()) -> str | None:
+    """Return what an Rscript that fails at `code` said, or None for one that does not fail."""
+    done = "pyexpr was here"
+    # It is put together by R: the code itself may be part of an error's text.
+    answer = f'{code}; cat("{done[:6]}", "{done[7:]}")'
+    try:
+        found = subprocess.run(
+            [program, *OPTIONS, "-e", answer],
+            capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL,
+            timeout=_TIMEOUT, check=False,
+            env={**_environment(), **dict.fromkeys(without, os.devnull)},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return f"nothing for {_TIMEOUT:.0f} seconds"
+    except OSError as error:
+        return f"{type(error).__name__}: {error}"
+    if found.returncode == 0 and done in found.stdout:
+        return None
+    return " ".join(found.stderr.split()) or "nothing"
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in SET_BY_R}
+
+
+def _files_read(program: str) -> dict[str, str]:
+    """Return by its variable each file that R reads as it starts here, after what it is."""
+    try:
+        folder = subprocess.run(
+            [program, "--vanilla", "-e", 'cat(R.home("etc"))'],
+            capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL,
+            timeout=_TIMEOUT, check=False, env=_environment(),
+        ).stdout  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    paths = {
+        variable: _of_the_user(variable, name)
+        if variable.endswith("_USER")
+        else _first_file([os.environ.get(variable, os.path.join(folder, name))])
+        for variable, name, _ in _FILES
+    }
+    return {
+        variable: f"{what} {paths[variable]!r}" for variable, _, what in _FILES if paths[variable]
+    }
+
+
+def _of_the_user(variable: str, name: str) -> str:
+    named = os.environ.get(variable)
+    return _first_file([named] if named else [name, os.path.join(os.path.expanduser("~"), name)])
+
+
+def _first_file(places: list[str]) -> str:
+    return next((os.path.abspath(place) for place in places if os.path.isfile(place)), "")
