@@ -14,8 +14,11 @@ from sklearn import metrics as sk
 
 import pyexpr as px
 from pyexpr.base.errors import ColumnError, DataError, FewSubjectsWarning, SavedResultError
+from pyexpr.base.messages import Message
+from pyexpr.hosted.voice import in_r
 from pyexpr.inference.comparison.comparison import compare_models
 from pyexpr.inference.comparison.predictions import Predictions
+from pyexpr.words.reader import readers_reason
 
 TWIN = 1e-12  # sums in another order
 N_BOOT = 50
@@ -290,6 +293,71 @@ def test_auc_and_functions_are_within_folds():
     assert any("so is auc" in note for note in result.notes())
 
 
+def mean_error(truth, prediction):
+    return np.mean(np.abs(truth - prediction))
+
+
+@pytest.mark.parametrize("function", [mean_error, numba.njit(mean_error)])
+def test_columns_have_folds_of_their_own(function):
+    """Of three folds and of five: each column's metric is within its own, and then the mean."""
+    frame = table(n_subjects=30)
+    frame["one"], frame["other"] = frame.subject % 3, frame.subject % 5
+    result = compare(
+        frame, predictions={"m": Predictions(["a", "b"], fold=["one", "other"])},
+        metrics=["auc", "spearman", {"mine": function}],
+    )  # fmt: skip
+
+    def within(metric):
+        means = []
+        for column, fold in (("a", "one"), ("b", "other")):
+            parts = [(len(f), metric(f.y, f[column])) for _, f in frame.groupby(fold)]
+            means.append(sum(n * value for n, value in parts) / len(frame))
+        return np.mean(means)
+
+    assert value_of(result, "auc", "m") == pytest.approx(within(sk.roc_auc_score), rel=TWIN)
+    ranks = within(lambda y, p: stats.spearmanr(y, p).statistic)
+    assert value_of(result, "spearman", "m") == pytest.approx(ranks, rel=TWIN)
+    assert value_of(result, "mine", "m") == pytest.approx(within(mean_error), rel=TWIN)
+    assert np.isfinite(result.replicates).all()
+    assert "(one, other)" in result.notes()[-1]
+    inflation = result.evidence.inflation
+    assert ((inflation > 1) & (inflation < 2)).all()
+
+
+def test_folds_of_a_column_that_few_subjects_have():
+    """A replicate that draws none of them has no value, and says nothing else."""
+    frame = table(n_subjects=30)
+    frame["fold"] = frame.subject % 2
+    frame["b"] = frame.b.where(frame.subject < 4)
+    frame["own"] = frame.latent
+    result = compare(
+        frame, truth="latent", n_boot=400,
+        predictions={"m": Predictions(["a", "b"], truth=["latent", "own"], fold="fold")},
+        metrics=["spearman", {"mine": mean_error}],
+    )  # fmt: skip
+    none = np.isnan(result.replicates).sum(axis=0)
+    assert 0 < none[0] < 100
+    assert 0 < none[1] < 100
+
+
+def test_units_are_not_cut_into_folds():
+    frame = table()
+    frame["fold"] = frame.subject % 3
+    options = {"truth": "latent", "metrics": ["correlation"], "per": "recording"}
+    own = compare(frame, predictions={"a": Predictions("a", fold="fold")}, **options)
+    wanted = compare(frame, predictions=["a"], **options)
+    assert own.replicates.tobytes() == wanted.replicates.tobytes()
+
+
+def test_predictions_over_all_rows_are_exchanged_whatever_their_folds():
+    frame = table()
+    frame["fold"] = frame.subject % 3
+    models = {"a": Predictions("a", fold="fold"), "b": "b"}
+    found = compare(frame, metrics=["brier"], predictions=models).sign_flip().tidy()
+    wanted = compare(frame, metrics=["brier"]).sign_flip().tidy()
+    pd.testing.assert_frame_equal(found, wanted)
+
+
 def test_a_mean_of_the_other_folds_has_no_auc():
     frame = table()
     total, n = frame.y.sum(), len(frame)
@@ -506,6 +574,35 @@ def test_results_of_functions_are_saved_and_extended(tmp_path, function):
         loaded.extend(30, metrics={"mine": lambda t, p: 0.1})
     found = loaded.extend(30, metrics={"mine": function})
     assert found.replicates.tobytes() == wanted.replicates.tobytes()
+
+
+def test_what_is_said_of_classes_is_data():
+    """R and the reader of a report have words of their own."""
+    frame = table()
+    frame["fold"] = frame.subject % 3
+    frame["constant"] = 0.5
+    few = frame.assign(y=(frame.y == 1) & (frame.subject < 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FewSubjectsWarning)  # few have both classes
+        results = [
+            compare(frame, metrics=METRICS, fold="fold"),
+            compare(few, metrics=["balanced_accuracy", "kappa"]),
+            compare(frame, truth="mood", predictions=["said"], metrics=["f1"], positive="high"),
+            compare(frame, metrics=["auc"], per="recording", context="context"),
+            compare(frame, metrics=["median_absolute_error"]),
+            compare(frame, truth="latent", predictions=["constant"], metrics=[
+                "spearman", {"low": lambda t, p: -np.inf}, {"none": lambda t, p: np.nan}]),
+            compare(frame, predictions=["said"], truth="mood", metrics=["kappa"], n_boot=0),
+            compare(frame.assign(y=1), metrics=METRICS),
+        ]  # fmt: skip
+    texts = [text for one in results for text in (*one.notes(), *one.tidy().reason) if text]
+    texts += [text for text in results[0].sign_flip().tidy().reason if text]
+    assert [text for text in texts if not (isinstance(text, Message) and text.codes)] == []
+    read = " ".join(map(readers_reason, texts))
+    assert "AUC against 0.5" in read
+    assert "balanced accuracy, F1 and kappa" in read
+    assert not any(name in read for name in ("_", " auc", " f1", "page on coverage"))
+    assert {"low is -Inf on these rows", "none is NA on these rows"} <= set(map(in_r, texts))
 
 
 def test_results_of_classes_are_saved(tmp_path):

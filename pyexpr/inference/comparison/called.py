@@ -149,7 +149,9 @@ class CalledDesign:
         shape = (-1, level.folds, len(counts))
         values = np.reshape(found, shape)
         n = np.reshape([counts @ one.sums[0] for one in columns], shape)
-        averages = np.where(n > 0, n * values, 0.0).sum(axis=1) / n.sum(axis=1)
+        with np.errstate(invalid="ignore"):
+            # A replicate may hold no row of a column: then it has no value.
+            averages = np.where(n > 0, n * values, 0.0).sum(axis=1) / n.sum(axis=1)
         return np.asarray(averages.mean(axis=0))
 
     def _by_kernel(

@@ -204,10 +204,11 @@ class Sums:
             p, t = (_rounded(summed.sums[core.SUMS.index(name)][cluster]) for name in "pt")
         else:
             cluster, p, t = self._codes[used], column.prediction[used], column.truth[used]
-        if not len(cluster):
-            return summed, {"n": ""}
         ranks = [np.unique(values, return_inverse=True)[1].reshape(-1) for values in (p, t)]
+        # Also of none: a column has no rows in a fold of another's.
         ranked = core.RankedRows(cluster, *ranks)
+        if not len(cluster):
+            return replace(summed, ranked=ranked), {"n": ""}
         flat = {name: "constant" for name, one in zip("pt", ranks, strict=True) if not one.any()}
         return replace(summed, ranked=ranked), flat
 
