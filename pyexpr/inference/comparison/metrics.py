@@ -142,6 +142,8 @@ def checked_metrics(metrics: Any) -> dict[str, Metric | None]:
                 say(
                     "{metrics=} must list names of metrics and functions of (truth, prediction), "
                     "but has {kind} among them",
+                    # A function of R would be called from here for every replicate.
+                    r="{metrics=} must list names (text), but has {kind} among them",
                     kind=kind_of(item),
                 )
             )
