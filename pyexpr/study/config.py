@@ -54,9 +54,9 @@ class MisfitError(ValueError):
     problems : list of str
     """
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, *problems: str) -> None:
         super().__init__("; ".join(problems))
-        self.problems = problems
+        self.problems = list(problems)
 
 
 class StudyConfig(Section):
@@ -133,7 +133,7 @@ class StudyConfig(Section):
     def _parts_fit(self) -> StudyConfig:
         problems = [*self._misfits()]
         if problems:
-            raise MisfitError(problems)
+            raise MisfitError(*problems)
         return self
 
     def _misfits(self) -> Iterator[str]:

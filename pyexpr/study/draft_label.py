@@ -47,10 +47,10 @@ def _columns(draft: Draft, data: Data, answers: Answers) -> list[str]:
     if answers.option("label") is None and len(called) == 1:
         names = called
     else:
-        said = answers.choose(
+        answer = answers.choose(
             "label", "Which column is to be learned, of the table of features?", measures
         )
-        names = [name.strip() for name in said.split(",") if name.strip()]
+        names = [name.strip() for name in answer.split(",") if name.strip()]
     for name in names:
         if name not in measures:
             raise StudyError(
@@ -70,20 +70,20 @@ def _columns(draft: Draft, data: Data, answers: Answers) -> list[str]:
 
 def _questions(draft: Draft, ratings: pd.DataFrame, asked: list[str], answers: Answers) -> None:
     proposed, why = _proposed(ratings, asked)
-    said = answers.option("label")
-    if said is None and len(asked) > 1:
-        said = answers.choose(
+    answer = answers.option("label")
+    if answer is None and len(asked) > 1:
+        answer = answers.choose(
             "label", f"What are models to learn? {why}", ["factor", "mean", *asked], proposed
         )
-    said = proposed if said is None else said
-    if said in ("factor", "mean") and said not in asked:
-        if said == "factor" and len(asked) < 2:
+    answer = proposed if answer is None else answer
+    if answer in ("factor", "mean") and answer not in asked:
+        if answer == "factor" and len(asked) < 2:
             raise StudyError(
                 f"--label: a factor needs two questions at least, and there is {listed(asked)}"
             )
-        draft.set("label", "method", said, f"{why} {_ALTERNATIVES}")
+        draft.set("label", "method", answer, f"{why} {_ALTERNATIVES}")
         return
-    names = [name.strip() for name in said.split(",") if name.strip()]
+    names = [name.strip() for name in answer.split(",") if name.strip()]
     for name in names:
         if name not in asked:
             raise StudyError(
@@ -107,10 +107,10 @@ def _proposed(ratings: pd.DataFrame, asked: list[str]) -> tuple[str, str]:
         return every, "Each question is an outcome of its own: not all of them correlate."
     low, high = pairs.min(), pairs.max()
     span = f"{low:.2f}" if len(pairs) == 1 else f"{low:.2f} to {high:.2f}"
-    said = f"The {len(asked)} questions' mean ratings correlate {span}"
+    answer = f"The {len(asked)} questions' mean ratings correlate {span}"
     if len(asked) > 2 and low >= _TOGETHER:
-        return "factor", f"{said}, so one factor of them is proposed."
-    return every, f"{said}, so each is proposed as an outcome of its own."
+        return "factor", f"{answer}, so one factor of them is proposed."
+    return every, f"{answer}, so each is proposed as an outcome of its own."
 
 
 def _set_matching(draft: Draft, data: Data) -> None:
