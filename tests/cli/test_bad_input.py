@@ -130,7 +130,7 @@ def test_a_table_that_is_not_there(
         (
             lambda r: r[r["question"] == "emotion"],
             "",
-            r"needs at least two questions .*, but the ratings have 1 question: 'emotion'; \[label\]",
+            r"needs at least two questions .*, but the ratings have 1 question: 'emotion'; ",
         ),
         (
             lambda r: r,
