@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from pyexpr.base.contexts import ALL
+from pyexpr.behavior.features.binning import Binning
+from pyexpr.behavior.features.options import AuCount, Derivatives, FeatureOptions, Head, Landmarks
 from pyexpr.study.section import Section
 
 RATING_COLUMNS = ("subject", "context", "clip", "rater", "question", "score")
@@ -153,18 +156,21 @@ class ClipsSection(Section):
         return self
 
 
+_COMPUTED = FeatureOptions()
+
+
 class FeaturesSection(Section):
     """How features are computed from a clip."""
 
-    rate: float = Field(default=5.0, gt=0)
-    bins: Literal["mean", "decimate"] = "mean"
+    rate: float = _COMPUTED.rate
+    bins: Binning = _COMPUTED.bins
     # Not "speed": it is displacement times a constant, and the models use both.
     velocity: Literal["abs_derivative", "derivative"] = "abs_derivative"
-    head: Literal["pose", "params"] = "pose"
-    landmarks: Literal["2d", "3d", "normalised"] = "2d"
-    derivatives: Literal["differences", "savgol"] = "differences"
-    au_count: Literal["mean", "distinct"] = "mean"
-    min_valid: float = Field(default=0.5, gt=0, le=1)
+    head: Head = _COMPUTED.head
+    landmarks: Landmarks = _COMPUTED.landmarks
+    derivatives: Derivatives = _COMPUTED.derivatives
+    au_count: AuCount = _COMPUTED.au_count
+    min_valid: float = _COMPUTED.min_valid
     min_confidence: float | None = Field(default=None, ge=0, le=1)
     face: Literal["largest"] | int = "largest"
     # Which features enter the models; None: all that there are.
@@ -173,6 +179,12 @@ class FeaturesSection(Section):
     # Columns of the table of features that enter every model and every slope beside them:
     # numbers, or categories.
     adjust_for: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _can_be_computed(self) -> FeaturesSection:
+        # What it refuses is wrong before anything is read.
+        FeatureOptions(**{one.name: getattr(self, one.name) for one in fields(FeatureOptions)})
+        return self
 
     @model_validator(mode="after")
     def _chosen_once(self) -> FeaturesSection:
