@@ -94,6 +94,7 @@ parity: $(STAMP)-test
 coverage: $(STAMP)-package
 	$(BIN)/python benchmarks/coverage_study/run.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/awkward.py --studies $(STUDIES)
+	$(BIN)/python benchmarks/coverage_study/classification.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/measurement.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/reliability.py --studies $(STUDIES)
 	$(BIN)/python benchmarks/coverage_study/coefficients.py

@@ -42,14 +42,23 @@ from pyexpr.modeling.baselines import normal_baseline as normal_baseline
 from pyexpr.modeling.baselines import uniform_baseline as uniform_baseline
 from pyexpr.modeling.contextual import ContextualRegressor as ContextualRegressor
 from pyexpr.modeling.elastic_net import ElasticNetRegressor as ElasticNetRegressor
+from pyexpr.modeling.fitting.final import FinalModels as FinalModels
+from pyexpr.modeling.fitting.fit_models import fit_models as fit_models
+from pyexpr.modeling.fitting.result import ModelsResult as ModelsResult
+from pyexpr.modeling.fitting.specs import ModelSpec as ModelSpec
 from pyexpr.modeling.splits import SubjectSplit as SubjectSplit
 from pyexpr.modeling.splits import split_subjects as split_subjects
 from pyexpr.modeling.splits import subject_folds as subject_folds
 from pyexpr.paper.reproduce import PaperResult as PaperResult
 from pyexpr.paper.reproduce import reproduce_paper as reproduce_paper
 from pyexpr.simulation.simulate import simulate_study as simulate_study
+from pyexpr.study.check import CheckResult as CheckResult
+from pyexpr.study.check_file import check_study as check_study
+from pyexpr.study.init import InitResult as InitResult
+from pyexpr.study.init import init_study as init_study
 from pyexpr.study.pipeline import Study as Study
-from pyexpr.study.pipeline import StudyResult as StudyResult
 from pyexpr.study.report import study_report as study_report
+from pyexpr.study.result import OutcomesResult as OutcomesResult
+from pyexpr.study.result import StudyResult as StudyResult
 
 __version__: str

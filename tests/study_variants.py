@@ -15,6 +15,9 @@ from pyexpr.figures.plotting import new_figure, save
 from pyexpr.study import render
 from pyexpr.study.config import StudyConfig
 
+#: Of a study of recordings and a factor model, without deep models.
+STAGES = ("reliability", "factor_model", "features", "models", "comparison", "coefficients")
+
 
 def variant(
     study_folder: Path,

@@ -219,6 +219,16 @@ def figures(kind: Kind) -> Any:
     ]
 
 
+def fitted_models(kind: Kind) -> Any:
+    net = px.ElasticNetRegressor(alpha=[0.01, 0.1], l1_ratio=0.5)
+    found = px.fit_models(
+        kind.table(CLIPS), label="truth", features=["smile", "nod", "blink"], cluster="subject",
+        context="task", clip="clip", adjust_for=["sex", "count"], models={"net": net}, folds=3,
+    )  # fmt: skip
+    new = kind.table(COMPLETE.drop(columns="truth"))
+    return [found.predictions, found.left_out, found.fit_all().predict(new)]
+
+
 def drawn(figure: Any) -> bytes:
     figure.canvas.draw()
     return bytes(figure.canvas.buffer_rgba())
@@ -251,6 +261,7 @@ FUNCTIONS: dict[str, Callable[[Kind], Any]] = {
     "ContextualRegressor": contextual,
     "ContextualRegressor, contexts beside": contexts_beside,
     "ElasticNetRegressor": elastic_net,
+    "fit_models": fitted_models,
     "splits": splits,
     "metrics": measures,
     "uniform_baseline": lambda k: px.uniform_baseline(

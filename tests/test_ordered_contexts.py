@@ -78,6 +78,17 @@ def test_models_icc_and_factor_models(table: pd.DataFrame) -> None:
         fitted.predict(table[["task", "x", "u"]]),
         values.predict(table[["x", "u"]], context=table["task"]),
     )
+    many = px.fit_models(
+        table, label="y", features=["x", "u"], cluster="subject", context="task",
+        models={"net": net},
+    )  # fmt: skip
+    assert many.contexts == LEVELS
+    assert many.tidy()["context"].unique().tolist() == [*LEVELS, "all"]
+    assert many.compare(["rmse"]).tidy()["context"].unique().tolist() == [
+        *LEVELS,
+        "all",
+        *CONTRASTS,
+    ]
     factor = px.cfa(table, {"f": ["a", "b", "c"]}, context="task", engine="native")
     assert factor.tidy()["task"].unique().tolist() == LEVELS
     ratings = table.assign(clip=np.arange(240) // 3 * 3 + 0, rater=np.tile([1, 2, 3], 80))

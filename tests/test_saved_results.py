@@ -31,7 +31,9 @@ from pyexpr.words.reader import readers_reason
 INDICATORS = ["response", "emotion", "motion"]
 MODEL = {"expressiveness": INDICATORS}
 # Their results are files of their own, or facts of this machine.
-NOT_SAVED = {"PaperResult", "StudyResult", "VideoClips"}
+NOT_SAVED = {
+    "CheckResult", "InitResult", "OutcomesResult", "PaperResult", "StudyResult", "VideoClips"
+}  # fmt: skip
 
 
 def mean(rows: pd.DataFrame, weights: Any) -> dict[str, float]:
@@ -119,6 +121,16 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], list[Any]]]] = {
         lambda found: [px.d_study(found, raters=[1, 4]), found.counts(), found.mean_reliability()],
     ),
     "icc_interval": (lambda: px.icc_interval(0.8, n_targets=20, k=3), lambda found: []),
+    "models": (
+        lambda: px.fit_models(
+            table(), label="y", features=["p", "q"], cluster="subject", context="task",
+            clip="clip", repeats=2, models={"net": px.ElasticNetRegressor(alpha=0.1, l1_ratio=1)},
+        ),
+        lambda found: [
+            found.compare(n_boot=50), found.over_repeats(), found.weights(), found.predictions,
+            found.tuning, found.folds, found.left_out, found.warned, found.constant,
+        ],
+    ),
     "split": (lambda: px.split_subjects(table()["subject"], seed=1), lambda found: []),
 }  # fmt: skip
 

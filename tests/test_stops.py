@@ -48,6 +48,9 @@ CALLS: dict[str, Callable[[Path], Any]] = {
     ),
     "ElasticNetRegressor.fit": lambda _: ELASTIC_NET.fit(X, Y),
     "ContextualRegressor.fit": lambda _: CONTEXTUAL.fit(X, Y, context=TABLE["context"]),
+    "fit_models": lambda _: px.fit_models(
+        TABLE, label="x0", features=["x1", "x2"], cluster="subject", context="context"
+    ),
     "simulate_study": lambda folder: px.simulate_study(folder / "s", subjects=1, n_jobs=1),
     "reproduce_paper": lambda _: px.reproduce_paper(subjects=15, n_boot=20, progress=False),
 }  # fmt: skip

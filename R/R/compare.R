@@ -17,9 +17,14 @@
 #'   o2)))`.
 #' @param cluster Column of the subjects. `NULL`, on purpose only, makes each row its
 #'   own cluster; it is refused where a column `subject` repeats.
-#' @param metrics `"rmse"`, `"nrmse"`, `"mae"`, `"correlation"`, `"concordance"`,
-#'   `"r2"`, `"bias"`; each also with `_within` (deviations from the subject's means) or
-#'   `_between` (means of subjects).
+#' @param metrics Of numbers `"rmse"`, `"nrmse"`, `"mae"`, `"correlation"`, `"spearman"`,
+#'   `"concordance"`, `"r2"`, `"bias"`; each also with `_within` (deviations from the
+#'   subject's means; not spearman) or `_between` (means of subjects). Of classes `"auc"`,
+#'   `"accuracy"`, `"balanced_accuracy"`, `"f1"`, `"f1_macro"`, `"kappa"`, `"brier"`; the truth
+#'   then holds classes (a factor, text, logical, or whole numbers), and predictions
+#'   are probabilities of the positive one, or classes. Others of scikit-learn's metrics of
+#'   regressions by name, such as `"median_absolute_error"`. Functions of your own are for
+#'   Python alone: R would be called for every replicate; [cluster_bootstrap()] takes one.
 #' @param context Column: compare within each context and over all rows (context
 #'   `"all"`), and each model between contexts. Contexts come in the order
 #'   of their sorted labels; that of a factor's levels is not used.
@@ -31,8 +36,8 @@
 #'   `"percentile"`, `"basic"`, `"normal"`, `"bca"`, `"studentized"`,
 #'   `"studentized_et"`.
 #' @param confidence Level of the intervals.
-#' @param null Against which levels of correlation and concordance are tested;
-#'   differences are tested against 0.
+#' @param null Against which levels of correlation, spearman and concordance are tested;
+#'   differences are tested against 0, AUC against 1/2.
 #' @param stratify Column of the stratum within which subjects are drawn.
 #' @param fold Column of the fold in which each row was predicted, where predictions come
 #'   from cross-validation. Correlation, concordance and R2, pooled and between subjects,
@@ -47,6 +52,14 @@
 #' @param score_range Width of the score, the highest possible minus the lowest, by which
 #'   `"nrmse"` divides RMSE: 100 for a score from 0 to 100, 7 for factor scores from -3.5 to
 #'   3.5. `"nrmse"` needs it; the notes of the result state it.
+#' @param positive The class that predictions are probabilities of, and that `"auc"`, `"f1"`
+#'   and `"brier"` are about; 1 where the classes are 0 and 1. With more than two classes all
+#'   others are then taken as one.
+#' @param threshold From which number on the positive class is predicted, by default 1/2 of
+#'   probabilities.
+#' @param per Column of a unit within a subject, such as the recording: every metric is
+#'   computed in each unit and averaged over units. Those in which one is undefined for some
+#'   model are left out of every model alike, and counted.
 #' @param rows For predictions of tidymodels: the data frame that was resampled, see below.
 #' @param ... Not used. What the column of contexts is called elsewhere, such as `group` or
 #'   `.by`, is an error that names `context`.
@@ -83,7 +96,8 @@ compare_models <- function(data, truth, predictions, cluster, metrics = c("rmse"
                            context = NULL, pairwise = TRUE, ratio = FALSE, n_boot = 2000,
                            method = NULL, confidence = 0.95, null = 0, stratify = NULL,
                            fold = NULL, adjust = NULL, seed = 0, n_threads = NULL,
-                           progress = interactive(), score_range = NULL, rows = NULL, ...) {
+                           progress = interactive(), score_range = NULL, positive = NULL,
+                           threshold = NULL, per = NULL, rows = NULL, ...) {
   call <- rlang::current_env()
   refuse_dots("compare_models", call)
   given(data, "a data frame", call = call)
@@ -106,16 +120,22 @@ compare_models <- function(data, truth, predictions, cluster, metrics = c("rmse"
   stratify <- of_rows(rlang::enquo(stratify), data, "stratify", call)
   fold <- of_rows(rlang::enquo(fold), data, "fold", call)
   if (is.null(fold)) fold <- found$fold
-  used <- c(truth, unlist(predictions), cluster, context, stratify, fold)
+  per <- of_rows(rlang::enquo(per), data, "per", call)
+  if (is.function(metrics) || (is.list(metrics) && any(vapply(metrics, is.function, NA)))) {
+    data_error(paste("`metrics` takes names; a function of your own would be called from Python",
+      "for every replicate: give it to cluster_bootstrap()."), call)
+  }
+  used <- c(truth, unlist(predictions), cluster, context, stratify, fold, per)
   models <- if (is.null(names(predictions))) many(predictions) else
     dictionary(lapply(predictions, model_node))
   found <- ask("compare_models", list(
-    table = table_node(data, used, call = call, labels = c(cluster, context, stratify, fold)),
+    table = table_node(data, used, call = call, labels = c(cluster, context, stratify, fold, per)),
     truth = truth, predictions = models, cluster = cluster, metrics = many(metrics),
     context = context, pairwise = flag(pairwise), ratio = flag(ratio), n_boot = one(n_boot),
     method = one(method), confidence = one(confidence), null = one(null), stratify = stratify,
     fold = fold, adjust = one(adjust), seed = one(seed), n_threads = one(n_threads),
-    progress = flag(progress), score_range = one(score_range)
+    progress = flag(progress), score_range = one(score_range), positive = one(positive),
+    threshold = one(threshold), per = per
   ), call)
   new_result(found, "pyexpr_comparison")
 }

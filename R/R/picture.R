@@ -123,11 +123,13 @@ by_context_and_metric <- function() {
 }
 
 metric_names <- function(x) {
-  base <- sub("_.*", "", x)
-  part <- ifelse(grepl("_", x), sub(".*_", " ", x), "")
-  known <- c(nrmse = "NRMSE", rmse = "RMSE", mae = "MAE", r2 = "R\u00b2")
+  of_part <- grepl("_(within|between)$", x)
+  part <- ifelse(of_part, sub(".*_", " ", x), "")
+  base <- ifelse(of_part, sub("_(within|between)$", "", x), x)
+  known <- c(nrmse = "NRMSE", rmse = "RMSE", mae = "MAE", auc = "AUC", f1 = "F1",
+    f1_macro = "Macro F1", brier = "Brier score", r2 = "R\u00b2")
   name <- ifelse(base %in% names(known), known[base],
-    paste0(toupper(substr(base, 1, 1)), substring(base, 2)))
+    paste0(toupper(substr(base, 1, 1)), gsub("_", " ", substring(base, 2))))
   wrapped(paste0(name, ifelse(nzchar(part), paste0(part, " subjects"), "")), 22)
 }
 

@@ -12,8 +12,10 @@
 #'   since, where a result has their name. What the study reads is never replaced, and neither
 #'   is a link, a pipe or a device.
 #' @return An object with [tidy()][result-tables]: by default the comparison; every
-#'   table of the study by its name. `x$folder` is where the results are.
-#' @seealso [simulate_study()], [study_report()]
+#'   table of the study by its name. `x$folder` is where the results are. A study of several
+#'   labels has a folder and a report for each, and one table: the comparisons of all, the label
+#'   in the column `outcome`.
+#' @seealso [check_study()], [simulate_study()], [study_report()]
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' \donttest{
@@ -30,6 +32,38 @@ run_study <- function(study, output = NULL, progress = interactive(), overwrite 
   # In tables of scores, questions are columns.
   new_result(found, "pyexpr_study", plain = c("scores", "training_scores"), folder = found$folder,
     reused = as.character(found$reused))
+}
+
+#' Say what a study would do, and what is wrong with it
+#'
+#' Reads and matches the tables of a study file, divides the subjects and makes the models as
+#' [run_study()] does, and computes nothing: in seconds it says what would be done, on how many
+#' subjects, contexts, clips, ratings and features, what is left out and why, and all that is wrong.
+#'
+#' @param study The study file (TOML).
+#' @param output Folder for the results; by default the one the file names.
+#' @return An object that prints as a page; [tidy()][result-tables] has a row per point (`section`,
+#'   `item`, `n`, `detail`, `status`). `x$problems` is what is wrong, a sentence each; of a study
+#'   that can be run it has no element.
+#' @seealso [run_study()]
+#' @export
+#' @examplesIf pyexpr::pyexpr_available()
+#' \donttest{
+#' simulated <- simulate_study(file.path(tempdir(), "checked"), subjects = 12)
+#' checked <- check_study(simulated$study_file)
+#' checked$problems
+#' }
+check_study <- function(study, output = NULL) {
+  call <- rlang::current_env()
+  if (!is.null(output)) output <- path_of(output, call, "output")
+  found <- ask("check_study", list(study = path_of(study, call, "study"), output = output), call)
+  new_result(found, "pyexpr_check", page = found$page, problems = as.character(found$problems))
+}
+
+#' @export
+print.pyexpr_check <- function(x, ...) {
+  cat(x$page, "\n", sep = "")
+  invisible(x)
 }
 
 #' Write the report of a study again

@@ -65,7 +65,8 @@ def prepare(
     groups = tuple(build_groups(rows, levels, None))
     draws = MetricDraws(groups, len(rows), seed, 1, ())
     drawn = draws.replicates(0, n_boot)
-    return Study(rows, groups, gather(rows, groups, draws, levels.why_undefined, 0.0, drawn))
+    evidence = gather(rows, groups, draws, levels.why_undefined, 0.0, drawn, levels.repeats)
+    return Study(rows, groups, evidence)
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,4 @@
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -19,13 +20,16 @@ pyexpr::MetricDesign make_design(
     const Array<double>& sums, const Array<std::int64_t>& column_sums, const Array<double>& centres,
     const Array<double>& least,
     const std::vector<std::tuple<int, double, std::vector<std::size_t>, bool, std::size_t>>& levels,
-    const Array<std::int64_t>& quantities, std::vector<std::size_t> strata) {
+    const Array<std::int64_t>& quantities, std::vector<std::size_t> strata,
+    const std::vector<std::array<Array<std::int64_t>, 3>>& ranked,
+    const std::vector<std::ptrdiff_t>& column_ranks) {
     const auto index = view<std::int64_t, 2>(column_sums, "column_sums");
     const auto centre = view<double, 2>(centres, "centres");
     const auto rounding = view<double, 2>(least, "least");
     const auto terms = view<std::int64_t, 2>(quantities, "quantities");
     if (index.shape[1] != pyexpr::kSums || centre.shape[0] != index.shape[0] ||
-        centre.shape[1] != 2 || rounding.shape != centre.shape || terms.shape[1] != 3) {
+        centre.shape[1] != 2 || rounding.shape != centre.shape || terms.shape[1] != 3 ||
+        column_ranks.size() != index.shape[0]) {
         throw std::invalid_argument(
             "column_sums (C, 9), centres (C, 2), least (C, 2), quantities (Q, 3)");
     }
@@ -38,11 +42,12 @@ pyexpr::MetricDesign make_design(
         columns[c].centre_t = centre(c, 1U);
         columns[c].least_p = rounding(c, 0U);
         columns[c].least_t = rounding(c, 1U);
+        columns[c].ranked = column_ranks[c];
     }
     std::vector<pyexpr::Level> levels_(levels.size());
     for (std::size_t l = 0; l < levels.size(); ++l) {
         const auto& [metric, divisor, members, logarithm, folds] = levels[l];
-        if (metric < 0 || metric > static_cast<int>(pyexpr::Metric::kBias)) {
+        if (metric < 0 || metric > static_cast<int>(pyexpr::Metric::kSpearman)) {
             throw std::invalid_argument("no such metric");
         }
         levels_[l] = {static_cast<pyexpr::Metric>(metric), divisor, members, logarithm, folds};
@@ -57,8 +62,20 @@ pyexpr::MetricDesign make_design(
                           static_cast<std::ptrdiff_t>(terms(q, 1U)),
                           static_cast<pyexpr::Scale>(scale)};
     }
-    return {view<double, 2>(sums, "sums"), std::move(columns), std::move(levels_),
-            std::move(quantities_), std::move(strata)};
+    const auto all = view<double, 2>(sums, "sums");
+    std::vector<pyexpr::RankedRows> rows;
+    rows.reserve(ranked.size());
+    for (const auto& [cluster, prediction, truth] : ranked) {
+        rows.emplace_back(view<std::int64_t, 1>(cluster, "cluster"),
+                          view<std::int64_t, 1>(prediction, "prediction"),
+                          view<std::int64_t, 1>(truth, "truth"), all.shape[1]);
+    }
+    return {all,
+            std::move(columns),
+            std::move(levels_),
+            std::move(quantities_),
+            std::move(strata),
+            std::move(rows)};
 }
 
 std::pair<Array<double>, std::array<double, 2>> cluster_sums(const Array<double>& prediction,
@@ -160,7 +177,17 @@ void register_cluster_bootstrap(py::module_& m) {
         .def(py::init(&make_design), py::arg("sums").noconvert(),
              py::arg("column_sums").noconvert(), py::arg("centres").noconvert(),
              py::arg("least").noconvert(), py::arg("levels"), py::arg("quantities").noconvert(),
-             py::arg("strata"))
+             py::arg("strata"), py::arg("ranked"), py::arg("column_ranks"))
+        .def("alone",
+             [](const MetricDesign& design) {
+                 Array<double> out({design.n_quantities(), design.n_clusters()});
+                 auto to = mutable_view<double, 2>(out);
+                 {
+                     const WithoutGil release;
+                     design.alone(to);
+                 }
+                 return out;
+             })
         .def("estimate",
              [](const MetricDesign& design) {
                  Array<double> out(static_cast<py::ssize_t>(design.n_quantities()));

@@ -37,8 +37,7 @@ py::tuple matrix_squares(const Array<double>& values) {
         const py::gil_scoped_release release;
         squares = icc::matrix_squares(matrix);
     }
-    return py::make_tuple(one_way_tuple(squares.one_way), two_way_tuple(squares),
-                          icc::six_forms(squares));
+    return py::make_tuple(one_way_tuple(squares.one_way), two_way_tuple(squares));
 }
 
 py::tuple long_squares(const Array<double>& values, const Array<std::int64_t>& targets,

@@ -23,7 +23,7 @@ Array<double> sign_flips(const Array<double>& a, const Array<double>& b,
     }
     std::vector<pyexpr::FlipPair> pairs(metrics.size());
     for (std::size_t q = 0; q < pairs.size(); ++q) {
-        if (metrics[q] < 0 || metrics[q] > static_cast<int>(pyexpr::Metric::kBias)) {
+        if (metrics[q] < 0 || metrics[q] > static_cast<int>(pyexpr::Metric::kF1)) {
             throw std::invalid_argument("no such metric");
         }
         pairs[q] = {static_cast<pyexpr::Metric>(metrics[q]), centre(q, 0U), centre(q, 1U)};

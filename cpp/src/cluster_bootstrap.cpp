@@ -71,14 +71,19 @@ struct MetricDesign::Workspace {
           levels(design.levels_.size() * design.block_),
           column(design.block_),
           fold(design.block_),
-          weight(design.block_) {}
+          fold_weight(design.block_),
+          weight(design.block_),
+          one_out(design.ranked_.empty() ? 0 : design.n_clusters_ * design.block_) {}
 
-    std::vector<double> counts;  // (clusters, lanes)
-    std::vector<double> sums;    // (sums, lanes)
-    std::vector<double> levels;  // (levels, lanes)
-    std::vector<double> column;  // (lanes,)
-    std::vector<double> fold;    // (lanes,)
-    std::vector<double> weight;  // (lanes,)
+    std::vector<double> counts;       // (clusters, lanes)
+    std::vector<double> sums;         // (sums, lanes)
+    std::vector<double> levels;       // (levels, lanes)
+    std::vector<double> column;       // (lanes,)
+    std::vector<double> fold;         // (lanes,)
+    std::vector<double> fold_weight;  // (lanes,)
+    std::vector<double> weight;       // (lanes,)
+    std::vector<double> one_out;      // (clusters, lanes), where there are ranks
+    RankedRows::Scratch ranking;
 };
 
 void draw_counts(const std::vector<std::size_t>& strata, std::uint64_t seed, std::uint64_t stream,
@@ -104,7 +109,7 @@ void draw_counts(const std::vector<std::size_t>& strata, std::uint64_t seed, std
 
 MetricDesign::MetricDesign(ArrayView<const double, 2> sums, std::vector<Column> columns,
                            std::vector<Level> levels, std::vector<Quantity> quantities,
-                           std::vector<std::size_t> strata)
+                           std::vector<std::size_t> strata, std::vector<RankedRows> ranked)
     : n_sums_(sums.shape[0]),
       n_clusters_(sums.shape[1]),
       block_(sums.shape[1] > kManyClusters ? kLanesManyClusters : kLanes),
@@ -112,7 +117,8 @@ MetricDesign::MetricDesign(ArrayView<const double, 2> sums, std::vector<Column> 
       columns_(std::move(columns)),
       levels_(std::move(levels)),
       quantities_(std::move(quantities)),
-      strata_(std::move(strata)) {
+      strata_(std::move(strata)),
+      ranked_(std::move(ranked)) {
     for (const std::size_t size : strata_) {
         if (size == 0) throw std::invalid_argument("a stratum needs a cluster");
         drawn_from_.insert(drawn_from_.end(), size, {drawn_from_.size(), size});
@@ -135,6 +141,11 @@ MetricDesign::MetricDesign(ArrayView<const double, 2> sums, std::vector<Column> 
             if (index >= columns_.size()) {
                 throw std::invalid_argument("level names a column that is not there");
             }
+            const std::ptrdiff_t ranks = columns_[index].ranked;
+            if (is_of_ranks(level.metric) &&
+                (ranks < 0 || static_cast<std::size_t>(ranks) >= ranked_.size())) {
+                throw std::invalid_argument("a metric of ranks needs ranked rows");
+            }
         }
     }
     for (const Quantity& quantity : quantities_) {
@@ -155,19 +166,24 @@ MetricDesign::MetricDesign(ArrayView<const double, 2> sums, std::vector<Column> 
     }
 }
 
-// From sums (n_sums, lanes) to work.levels (levels, lanes).
-void MetricDesign::evaluate(const double* sums, Workspace& work) const {
+// From sums (n_sums, lanes), and for ranks counts (clusters, lanes), to work.levels (levels,
+// lanes).
+void MetricDesign::evaluate(const double* sums, const double* counts, Workspace& work) const {
     for (std::size_t l = 0; l < levels_.size(); ++l) {
         const Level& level = levels_[l];
         double* const out = &work.levels[l * block_];
         for (std::size_t c = 0; c < level.columns.size(); c += level.folds) {
             double* const value = c == 0 ? out : work.column.data();
-            if (level.folds == 1) {
-                const Column& column = columns_[level.columns[c]];
+            const Column& column = columns_[level.columns[c]];
+            if (level.metric == Metric::kKappa) {
+                kappa(level, c, sums, value);
+            } else if (level.folds > 1) {
+                average_folds(level, c, sums, counts, work, value);
+            } else if (is_of_ranks(level.metric)) {
+                ranks(level, column, counts, work, value);
+            } else {
                 lanes::column_metric(level.metric, sums_of(column, sums, block_), column, block_,
                                      value);
-            } else {
-                average_folds(level, c, sums, work, value);
             }
             if (c > 0) {
                 for (std::size_t r = 0; r < block_; ++r) out[r] += value[r];
@@ -184,19 +200,55 @@ void MetricDesign::evaluate(const double* sums, Workspace& work) const {
     }
 }
 
+// A metric of ranks in every lane; the rows' weight goes to work.fold_weight.
+void MetricDesign::ranks(const Level& level, const Column& column, const double* counts,
+                         Workspace& work, double* out) const {
+    const RankedRows& rows = ranked_[static_cast<std::size_t>(column.ranked)];
+    double* const weight = work.fold_weight.data();
+    if (level.metric == Metric::kArea) {
+        rows.area(counts, block_, out, weight);
+    } else {
+        rows.spearman(counts, block_, out, weight, work.ranking);
+    }
+}
+
+// Cohen's kappa of one column, whose classes begin at `first`.
+void MetricDesign::kappa(const Level& level, std::size_t first, const double* sums,
+                         double* out) const {
+    for (std::size_t r = 0; r < block_; ++r) {
+        double agreed = 0;
+        double by_chance = 0;
+        double n = 0;
+        for (std::size_t k = 0; k < level.folds; ++k) {
+            const auto s = sums_of(columns_[level.columns[first + k]], sums, block_);
+            n = s[kN][r];
+            agreed += s[kPT][r];
+            by_chance += s[kP][r] * s[kT][r];
+        }
+        const double room = n * n - by_chance;
+        out[r] = room > lanes::kNoVariance * n * n ? (n * agreed - by_chance) / room : kNaN;
+    }
+}
+
 // The mean of a metric over the folds of one column, which begin at `first`.
 void MetricDesign::average_folds(const Level& level, std::size_t first, const double* sums,
-                                 Workspace& work, double* out) const {
+                                 const double* counts, Workspace& work, double* out) const {
     std::fill_n(out, block_, 0.0);
     std::fill(work.weight.begin(), work.weight.end(), 0.0);
     for (std::size_t f = 0; f < level.folds; ++f) {
         const Column& column = columns_[level.columns[first + f]];
-        const auto s = sums_of(column, sums, block_);
-        lanes::column_metric(level.metric, s, column, block_, work.fold.data());
+        const double* n = nullptr;
+        if (is_of_ranks(level.metric)) {
+            ranks(level, column, counts, work, work.fold.data());
+            n = work.fold_weight.data();
+        } else {
+            const auto s = sums_of(column, sums, block_);
+            lanes::column_metric(level.metric, s, column, block_, work.fold.data());
+            n = s[kN];
+        }
         for (std::size_t r = 0; r < block_; ++r) {
-            const double n = s[kN][r];
-            out[r] += n > 0 ? n * work.fold[r] : 0.0;
-            work.weight[r] += n;
+            out[r] += n[r] > 0 ? n[r] * work.fold[r] : 0.0;
+            work.weight[r] += n[r];
         }
     }
     for (std::size_t r = 0; r < block_; ++r) out[r] /= work.weight[r];
@@ -273,13 +325,47 @@ void MetricDesign::estimate(ArrayView<double, 1> out) const {
         for (std::size_t g = 0; g < n_clusters_; ++g) total += sums_[s * n_clusters_ + g];
         std::fill_n(&work.sums[s * block_], block_, total);
     }
-    evaluate(work.sums.data(), work);
+    std::fill(work.counts.begin(), work.counts.end(), 1.0);
+    evaluate(work.sums.data(), work.counts.data(), work);
     for (std::size_t q = 0; q < quantities_.size(); ++q) {
         double value = work.levels[quantities_[q].minuend * block_];
         if (quantities_[q].subtrahend != Quantity::kNone) {
             value -= work.levels[static_cast<std::size_t>(quantities_[q].subtrahend) * block_];
         }
         out.data[q] = value;
+    }
+}
+
+// The quantities of lanes 0 .. n-1 to clusters `first` to first + n - 1.
+void MetricDesign::write(std::size_t first, std::size_t n, const Workspace& work,
+                         ArrayView<double, 2> out) const {
+    for (std::size_t q = 0; q < quantities_.size(); ++q) {
+        const Quantity& quantity = quantities_[q];
+        const double* const a = &work.levels[quantity.minuend * block_];
+        const double* const b =
+            quantity.subtrahend == Quantity::kNone
+                ? nullptr
+                : &work.levels[static_cast<std::size_t>(quantity.subtrahend) * block_];
+        for (std::size_t r = 0; r < n; ++r) out(q, first + r) = b ? a[r] - b[r] : a[r];
+    }
+}
+
+void MetricDesign::alone(ArrayView<double, 2> out) const {
+    if (out.shape[0] != quantities_.size() || out.shape[1] != n_clusters_) {
+        throw std::invalid_argument("output must be (quantities, clusters)");
+    }
+    Workspace work(*this);
+    for (std::size_t first = 0; first < n_clusters_; first += block_) {
+        const std::size_t n = std::min(block_, n_clusters_ - first);
+        std::fill(work.counts.begin(), work.counts.end(), 0.0);
+        for (std::size_t r = 0; r < n; ++r) {
+            work.counts[(first + r) * block_ + r] = 1.0;
+            for (std::size_t s = 0; s < n_sums_; ++s) {
+                work.sums[s * block_ + r] = sums_[s * n_clusters_ + first + r];
+            }
+        }
+        evaluate(work.sums.data(), work.counts.data(), work);
+        write(first, n, work, out);
     }
 }
 
@@ -314,18 +400,15 @@ void MetricDesign::jackknife(ArrayView<double, 2> out) const {
                     before[s] += sums_[s * n_clusters_ + start + first + r];
                 }
             }
-            evaluate(work.sums.data(), work);
-            for (std::size_t q = 0; q < quantities_.size(); ++q) {
-                const Quantity& quantity = quantities_[q];
-                const double* const a = &work.levels[quantity.minuend * block_];
-                const double* const b =
-                    quantity.subtrahend == Quantity::kNone
-                        ? nullptr
-                        : &work.levels[static_cast<std::size_t>(quantity.subtrahend) * block_];
+            if (!ranked_.empty()) {
+                std::fill(work.counts.begin(), work.counts.end(), 1.0);
+                std::fill_n(&work.counts[start * block_], size * block_, weight);
                 for (std::size_t r = 0; r < n; ++r) {
-                    out(q, start + first + r) = b ? a[r] - b[r] : a[r];
+                    work.counts[(start + first + r) * block_ + r] = 0.0;
                 }
             }
+            evaluate(work.sums.data(), work.counts.data(), work);
+            write(start + first, n, work, out);
         }
         start = end;
     }
@@ -348,7 +431,7 @@ void MetricDesign::replicates(std::uint64_t seed, std::uint64_t stream, std::uin
             const std::size_t start = block * block_;
             const std::size_t lanes = std::min(block_, n - start);
             draw_block(seed, stream, first + start, lanes, work);
-            evaluate(work.sums.data(), work);
+            evaluate(work.sums.data(), work.counts.data(), work);
             for (std::size_t q = 0; q < quantities_.size(); ++q) {
                 const Quantity& quantity = quantities_[q];
                 const double* const a = &work.levels[quantity.minuend * block_];
@@ -374,6 +457,20 @@ void MetricDesign::stratum_sums(std::size_t start, std::size_t size, const Works
             const double x = sums_[s * n_clusters_ + g];
             const double* const count = &work.counts[g * block_];
             for (std::size_t r = 0; r < block_; ++r) to[s * block_ + r] += count[r] * x;
+        }
+    }
+}
+
+// work.counts with one copy of cluster g taken out, the others of its stratum, from `start` on,
+// standing in for it; where g was not drawn, as it was drawn: that lane is not looked at.
+void MetricDesign::leave_one_copy(std::size_t g, std::size_t start, std::size_t size, double more,
+                                  Workspace& work) const {
+    std::copy(work.counts.begin(), work.counts.end(), work.one_out.begin());
+    double* const of_g = &work.one_out[g * block_];
+    for (std::size_t r = 0; r < block_; ++r) of_g[r] -= of_g[r] > 0 ? 1.0 : 0.0;
+    if (more > 0) {
+        for (std::size_t i = start * block_; i < (start + size) * block_; ++i) {
+            work.one_out[i] *= 1.0 + more;
         }
     }
 }
@@ -407,7 +504,7 @@ void MetricDesign::standard_errors(std::uint64_t seed, std::uint64_t stream, std
             const std::size_t start = block * block_;
             const std::size_t lanes = std::min(block_, n - start);
             draw_block(seed, stream, first + start, lanes, work);
-            evaluate(work.sums.data(), work);
+            evaluate(work.sums.data(), work.counts.data(), work);
             for (std::size_t q = 0; q < n_quantities; ++q) {
                 on_scale(quantities_[q], work, &whole[q * block_]);
             }
@@ -431,7 +528,8 @@ void MetricDesign::standard_errors(std::uint64_t seed, std::uint64_t stream, std
                             }
                         }
                     }
-                    evaluate(one_out.data(), work);
+                    if (!ranked_.empty()) leave_one_copy(g, end - size, size, more, work);
+                    evaluate(one_out.data(), work.one_out.data(), work);
                     const double* const count = &work.counts[g * block_];
                     for (std::size_t q = 0; q < n_quantities; ++q) {
                         on_scale(quantities_[q], work, value.data());

@@ -11,7 +11,6 @@ namespace pyexpr::icc {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kRounding = 64 * std::numeric_limits<double>::epsilon();
 
 double real(std::size_t n) { return static_cast<double>(n); }
@@ -282,30 +281,6 @@ std::size_t fill_cells(ArrayView<const double, 1> values, ArrayView<const std::i
         }
     }
     return doubled;
-}
-
-double reliability(double signal, double k) {
-    if (std::isinf(signal)) return signal > 0 ? 1.0 : kNaN;
-    const double scale = 1 + k * signal;
-    // Where MSB = 0 the signal is -1/k but for its last bit.
-    if (std::abs(scale) <= 4 * std::numeric_limits<double>::epsilon()) return -kInfinity;
-    return scale > 0 ? k * signal / scale : kNaN;
-}
-
-std::array<double, 6> six_forms(const MatrixSquares& squares) {
-    std::array<double, 6> forms;
-    forms.fill(kNaN);
-    const OneWay& one = squares.one_way;
-    forms[0] = reliability(one.signal, 1);
-    forms[1] = reliability(one.signal, one.n0);
-    if (squares.complete) {
-        const double k = real(squares.two_way.n_raters);
-        forms[2] = reliability(squares.two_way.signal_agreement, 1);
-        forms[3] = reliability(squares.two_way.signal_agreement, k);
-        forms[4] = reliability(squares.two_way.signal_consistency, 1);
-        forms[5] = reliability(squares.two_way.signal_consistency, k);
-    }
-    return forms;
 }
 
 double wald_limit(ArrayView<const double, 2> sizes, double ms_within, double quantile) {

@@ -82,6 +82,15 @@ inline void r_squared(const std::array<const double*, kSums>& s, const Column& c
     }
 }
 
+inline void ratio(const double* part, double times, const double* of, const double* and_of,
+                  std::size_t lanes, double* out) {
+    for (std::size_t r = 0; r < lanes; ++r) {
+        const double whole = of[r] + (and_of ? and_of[r] : 0.0);
+        out[r] = whole > 0.0 ? times * part[r] / whole : kUndefined;
+    }
+}
+
+// Of sums of one column; kappa takes several, and ranks have none.
 inline void column_metric(Metric metric, const std::array<const double*, kSums>& s,
                           const Column& column, std::size_t lanes, double* out) {
     switch (metric) {
@@ -100,7 +109,22 @@ inline void column_metric(Metric metric, const std::array<const double*, kSums>&
             return concordance(s, column, lanes, out);
         case Metric::kR2:
             return r_squared(s, column, lanes, out);
+        case Metric::kMse:
+            for (std::size_t r = 0; r < lanes; ++r) out[r] = s[kDD][r] / s[kN][r];
+            return;
+        case Metric::kAccuracy:
+            for (std::size_t r = 0; r < lanes; ++r) out[r] = 1.0 - s[kDD][r] / s[kN][r];
+            return;
+        case Metric::kRecall:
+            return ratio(s[kPT], 1.0, s[kT], nullptr, lanes, out);
+        case Metric::kF1:
+            return ratio(s[kPT], 2.0, s[kP], s[kT], lanes, out);
+        case Metric::kKappa:
+        case Metric::kArea:
+        case Metric::kSpearman:
+            break;
     }
+    for (std::size_t r = 0; r < lanes; ++r) out[r] = kUndefined;
 }
 
 }  // namespace pyexpr::lanes

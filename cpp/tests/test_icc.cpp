@@ -16,6 +16,7 @@ using pyexpr::ArrayView;
 namespace {
 
 const double kNaN = std::numeric_limits<double>::quiet_NaN();
+const double kInfinity = std::numeric_limits<double>::infinity();
 
 ArrayView<const double, 2> table(const std::vector<double>& values, std::size_t columns) {
     return {values.data(), {values.size() / columns, columns}};
@@ -90,11 +91,13 @@ TEST_CASE("Shrout and Fleiss: mean squares of their table 3, ICCs of their table
     REQUIRE(squares.complete);
     CHECK(squares.two_way.ms_raters == doctest::Approx(32.49).epsilon(0.001));
     CHECK(squares.two_way.ms_error == doctest::Approx(1.02).epsilon(0.001));
-    const double published[] = {.17, .44, .29, .62, .71, .91};
-    const auto forms = icc::six_forms(squares);
-    for (std::size_t i = 0; i < 6; ++i) {
+    // ICC(1,1), ICC(A,1), ICC(C,1), each theta / (1 + theta).
+    const double published[] = {.17, .29, .71};
+    const double signals[] = {squares.one_way.signal, squares.two_way.signal_agreement,
+                              squares.two_way.signal_consistency};
+    for (std::size_t i = 0; i < 3; ++i) {
         CAPTURE(i);
-        CHECK(std::abs(forms[i] - published[i]) <= 0.005);
+        CHECK(std::abs(signals[i] / (1 + signals[i]) - published[i]) <= 0.005);
     }
 }
 
@@ -168,17 +171,20 @@ TEST_CASE("an offset of 1e12 changes nothing that the doubles still hold") {
 
 TEST_CASE("degenerate layouts") {
     SUBCASE("targets without error") {
-        const auto forms = icc::six_forms(icc::matrix_squares(table({1.1, 1.1, 2.3, 2.3}, 2)));
-        for (double form : forms) CHECK(form == 1.0);
+        const auto squares = icc::matrix_squares(table({1.1, 1.1, 2.3, 2.3}, 2));
+        CHECK(squares.one_way.signal == kInfinity);
+        CHECK(squares.two_way.signal_agreement == kInfinity);
+        CHECK(squares.two_way.signal_consistency == kInfinity);
     }
     SUBCASE("nothing differs") {
-        const auto forms = icc::six_forms(icc::matrix_squares(table({.1, .1, .1, .1}, 2)));
-        for (double form : forms) CHECK(std::isnan(form));
+        const auto squares = icc::matrix_squares(table({.1, .1, .1, .1}, 2));
+        CHECK(std::isnan(squares.one_way.signal));
+        CHECK(std::isnan(squares.two_way.signal_agreement));
+        CHECK(std::isnan(squares.two_way.signal_consistency));
     }
     SUBCASE("targets' means do not differ") {
-        const auto forms = icc::six_forms(icc::matrix_squares(table({1, 2, 3, 3, 1, 2}, 3)));
-        CHECK(forms[0] == near(-0.5));
-        CHECK(forms[1] == -std::numeric_limits<double>::infinity());
+        // The pole of three ratings' reliability.
+        CHECK(icc::matrix_squares(table({1, 2, 3, 3, 1, 2}, 3)).one_way.signal == near(-1.0 / 3));
     }
     SUBCASE("one rating each") {
         const icc::OneWay one = icc::long_squares(column(std::vector<double>{1, 2}),

@@ -16,7 +16,13 @@ from typing import Any
 _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.behavior.features.features": ("FeatureResult",),
     "pyexpr.behavior.openface.recording": ("OpenFaceRecording",),
-    "pyexpr.core.cluster_bootstrap": ("Column", "Level", "MetricDesign", "Quantity"),
+    "pyexpr.core.cluster_bootstrap": (
+        "Column",
+        "Level",
+        "MetricDesign",
+        "Quantity",
+        "RankedRows",
+    ),
     "pyexpr.core.elastic_net": ("CrossProducts",),
     "pyexpr.core.compiled_statistic": ("ClusteredRows",),
     "pyexpr.hosted.callback": ("RFunction",),
@@ -24,6 +30,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.inference.coefficients.cluster_ols": ("ClusterOLS",),
     "pyexpr.inference.coefficients.data": ("CoefficientData",),
     "pyexpr.inference.coefficients.coefficients": ("CoefficientResult",),
+    "pyexpr.inference.comparison.called": ("CalledDesign", "RowsColumn"),
+    "pyexpr.inference.comparison.classes": ("Classes", "Rarest"),
     "pyexpr.inference.comparison.evidence": ("MetricDraws",),
     "pyexpr.inference.comparison.result": ("ComparisonResult",),
     "pyexpr.inference.coefficients.desparsified": ("Desparsified",),
@@ -39,6 +47,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.inference.comparison.quantities": ("Row",),
     "pyexpr.resampling.result": ("DrawnAgain", "ErrorsWithin"),
     "pyexpr.inference.comparison.sign_flip": ("SignFlipResult",),
+    "pyexpr.inference.comparison.units": ("LeftOut",),
     "pyexpr.inference.coefficients.slopes": ("SlopeSpace",),
     "pyexpr.inference.bootstrap.draws": ("Called", "NotCompiled", "Plan"),
     "pyexpr.measurement.factor.refits": ("FactorDraws", "GroupFit"),
@@ -58,6 +67,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.measurement.specification": ("MeasurementModel", "Term"),
     "pyexpr.inference.coefficients.fit": ("WeightDraws",),
     "pyexpr.modeling.baselines": ("HumanBaseline",),
+    "pyexpr.modeling.fitting.result": ("ModelsResult",),
+    "pyexpr.modeling.fitting.table": ("Names",),
     "pyexpr.modeling.splits": ("SubjectSplit",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

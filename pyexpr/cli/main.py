@@ -8,7 +8,7 @@ with ends_at_once(also_after=__name__ == "__main__"):
     import re
     import sys
     import warnings
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from contextlib import contextmanager
     from pathlib import Path
     from typing import TYPE_CHECKING, Annotated, Any
@@ -85,6 +85,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+_NONE = ', or "none"'
 _OR_STUDY = "or a study file (TOML), which then decides everything"
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write the table here (CSV).")]
 StudyOutput = Annotated[
@@ -121,6 +122,79 @@ def run(
 
     planned = Study.from_file(study, output=output)
     print_summary(planned.run(progress=True, overwrite=overwrite))
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where the tables lie.")] = Path(),
+    ratings: Annotated[str | None, typer.Option(help=f"Table of ratings{_NONE}.")] = None,
+    features: Annotated[str | None, typer.Option(help=f"Table of features{_NONE}.")] = None,
+    recordings: Annotated[str | None, typer.Option(help=f"Table of recordings{_NONE}.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Column of the subjects.")] = None,
+    context: Annotated[str | None, typer.Option(help=f"Column of the contexts{_NONE}.")] = None,
+    clip: Annotated[str | None, typer.Option(help="Column of the clips.")] = None,
+    rater: Annotated[str | None, typer.Option(help="Column of the raters.")] = None,
+    question: Annotated[str | None, typer.Option(help="Column of the questions.")] = None,
+    score: Annotated[str | None, typer.Option(help="Column of the scores.")] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            help="What models learn: factor, mean, or questions by commas; without ratings, "
+            "columns of the features."
+        ),
+    ] = None,
+    clip_seconds: Annotated[
+        float | None, typer.Option(help="How long the clips 1, 2, ... of a recording are.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Take what is proposed, without asking.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a study file for the tables of a folder, every choice with a comment."""
+    from pyexpr.study.init import init_study
+
+    asked = sys.stdin.isatty() and sys.stdout.isatty() and not yes
+    found = init_study(
+        folder,
+        ratings=ratings,
+        features=features,
+        recordings=recordings,
+        subject=subject,
+        context=context,
+        clip=clip,
+        rater=rater,
+        question=question,
+        score=score,
+        label=label,
+        clip_seconds=clip_seconds,
+        yes=yes,
+        overwrite=overwrite,
+        ask=_ask if asked else None,
+    )
+    typer.echo(str(found))
+    if found.problems:
+        raise typer.Exit(1)
+
+
+def _ask(question: str, choices: Sequence[str], proposed: str | None) -> str:
+    """Ask on the terminal; an empty answer takes what is proposed."""
+    typer.echo(f"{question} ({', '.join(choices)})")
+    return str(typer.prompt("Answer", default=proposed))
+
+
+@app.command()
+def check(
+    study: Annotated[Path, typer.Argument(help="The study file (TOML).")],
+    output: StudyOutput = None,
+) -> None:
+    """Say what a study would do, on what, and all that is wrong, without computing it."""
+    from pyexpr.study.check_file import check_study
+
+    found = check_study(study, output=output)
+    typer.echo(str(found))
+    if not found.ok:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -202,12 +276,14 @@ def demo(
     from pyexpr.paper.beside_truth import print_beside_truth
     from pyexpr.simulation.simulate import simulate_study
     from pyexpr.study.pipeline import Study
+    from pyexpr.study.result import StudyResult
 
     number = subjects if subjects is not None else 20 if deep else 40
     simulated = simulate_study(folder, subjects=number, seed=seed, videos=deep, overwrite=overwrite)
     typer.echo(simulated.heading())
     study = simulated.deep_study_file if deep else simulated.study_file
     result = Study.from_file(study).run(progress=True, overwrite=overwrite)
+    assert isinstance(result, StudyResult)
     print_beside_truth(result, folder / "truth.json")
 
 
@@ -444,8 +520,22 @@ def compare(
         typer.Option(help="Column of the contexts: compare in each of them, and over all."),
     ] = None,
     metrics: Annotated[
-        str, typer.Option(help="rmse, nrmse, mae, correlation, concordance, r2, bias, by commas.")
+        str,
+        typer.Option(
+            help="rmse, nrmse, mae, correlation, spearman, concordance, r2, bias; of classes auc, "
+            "accuracy, balanced_accuracy, f1, f1_macro, kappa, brier; by commas."
+        ),
     ] = "rmse,correlation",
+    positive: Annotated[
+        str | None, typer.Option(help="The positive class, which probabilities are of.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="From which number on it is predicted; .5 by default.")
+    ] = None,
+    per: Annotated[
+        str | None,
+        typer.Option(help="Column of recordings: metrics of each one, averaged."),
+    ] = None,
     score_range: Annotated[
         float | None,
         typer.Option(
@@ -490,7 +580,7 @@ def compare(
 
     if not _names(predictions):
         raise typer.BadParameter("name the models' columns: --predictions elastic_net,lstm")
-    labels = [cluster, *_names(context), *_names(fold)]
+    labels = [cluster, *_names(context), *_names(fold), *_names(per)]
     table = _table(data, labels=labels, what="the table of predictions")
     try:
         result = compare_models(
@@ -501,6 +591,9 @@ def compare(
             context=context,
             metrics=_names(metrics),
             score_range=score_range,
+            positive=_class_of(table, truth, positive),
+            threshold=threshold,
+            per=per,
             method=method,
             fold=fold,
             ratio=ratio,
@@ -539,6 +632,18 @@ def _table(path: Path, *, labels: list[str], what: str) -> pd.DataFrame:
     from pyexpr.base.tables import from_file
 
     return from_file(read_csv(path, labels=labels, what=f"{what} ({path})"), path)
+
+
+def _class_of(table: pd.DataFrame, truth: str, positive: str | None) -> Any:
+    """Return a class as the table has it: a number where the truth holds numbers."""
+    import pandas as pd
+
+    if positive is None or truth not in table or not pd.api.types.is_numeric_dtype(table[truth]):
+        return positive
+    try:
+        return float(positive)
+    except ValueError:
+        return positive
 
 
 def _names(text: str | None) -> list[str]:

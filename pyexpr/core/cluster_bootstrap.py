@@ -1,14 +1,15 @@
 """Metrics bootstrapped over whole clusters: arguments checked, kernel called.
 
-A metric depends on rows only through sums per cluster, so a replicate costs
-O(clusters). Draws are NumPy's Philox words: key (seed, stream), replicate r at
-counter (0, r, 0, 0); see `pyexpr.core.streams`.
+Most metrics depend on rows only through sums per cluster, so a replicate costs
+O(clusters); those of ranks cost O(rows), which are sorted once. Draws are NumPy's
+Philox words: key (seed, stream), replicate r at counter (0, r, 0, 0); see
+`pyexpr.core.streams`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
 # In the order of the kernel's enumerations.
 SUMS = ("n", "d", "dd", "abs_d", "p", "t", "pp", "tt", "pt")
-METRICS = ("rmse", "mae", "correlation", "concordance", "r2", "bias")
+METRICS = (
+    "rmse", "mae", "correlation", "concordance", "r2", "bias",
+    "mse", "accuracy", "recall", "f1", "kappa", "area", "spearman",
+)  # fmt: skip
 PARTS = ("pooled", "within", "between")
 SCALES = ("identity", "negative_reciprocal", "atanh", "negative_root_complement")
 
@@ -34,7 +38,16 @@ NEEDS = {
     "concordance": ("n", "d", "p", "t", "pp", "tt", "pt"),
     "r2": ("n", "dd", "t", "tt"),
     "bias": ("n", "d"),
+    "mse": ("n", "dd"),
+    "accuracy": ("n", "dd"),
+    "recall": ("t", "pt"),
+    "f1": ("p", "t", "pt"),
+    "kappa": ("n", "p", "t", "pt"),
+    "area": ("n",),
+    "spearman": ("n",),
 }
+# Of ranked rows, and of the classes of a column together.
+OF_RANKS = frozenset({"area", "spearman"})
 # A variance up to this part of the squared mean may be rounding of the data, as doubles or
 # as single-precision numbers: (2 u / .001)^2, u the unit roundoff. Rounding of a variable by
 # u of its size moves its correlation by at most u size / SD; that bound, of both variables,
@@ -43,6 +56,24 @@ LEAST_DOUBLE = (2 * 2.0**-53 / 1e-3) ** 2
 LEAST_SINGLE = (2 * 2.0**-24 / 1e-3) ** 2
 # Sums that columns of the same truth and rows have in common.
 _OF_THE_TRUTH = frozenset({"n", "t", "tt"})
+
+
+@dataclass(frozen=True, slots=True)
+class RankedRows:
+    """The rows of one column by rank, for the area under the ROC curve and Spearman.
+
+    Attributes
+    ----------
+    cluster : (n,) int64
+        0 to the number of clusters - 1.
+    prediction, truth : (n,) int64
+        Dense ranks from 0 on: equal values have equal ranks. Of two classes the truth is 0,
+        and 1 for the positive one.
+    """
+
+    cluster: NDArray[np.int64]
+    prediction: NDArray[np.int64]
+    truth: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +90,27 @@ class Column:
         Columns with the same value have the same truth on the same rows.
     least : tuple of float
         Of prediction and truth: `LEAST_DOUBLE` or `LEAST_SINGLE`.
+    ranked : RankedRows, optional
+        For metrics of ranks.
     """
 
     sums: NDArray[np.float64]
     centres: tuple[float, float]
     shared: Hashable
     least: tuple[float, float] = (LEAST_DOUBLE, LEAST_DOUBLE)
+    ranked: RankedRows | None = None
+
+    def of_clusters(self, clusters: NDArray[np.int64]) -> Column:
+        """Return the sums, and ranked rows, of some of the clusters, in this order.
+
+        No row may be of another cluster.
+        """
+        ranked = self.ranked
+        if ranked is not None:
+            place = np.full(self.sums.shape[1], -1)
+            place[clusters] = np.arange(len(clusters))
+            ranked = replace(ranked, cluster=place[ranked.cluster])
+        return replace(self, sums=self.sums[:, clusters], ranked=ranked)
 
 
 class Level(NamedTuple):
@@ -72,7 +118,7 @@ class Level(NamedTuple):
 
     The logarithm of an error of 0 is undefined. Every `folds` columns in turn are the folds
     of one: their metrics are averaged with their rows as weights, and a fold without rows
-    in a replicate is left out.
+    in a replicate is left out. Of kappa they are the classes of one.
     """
 
     metric: str
@@ -117,6 +163,10 @@ class MetricDesign:
     def estimate(self) -> NDArray[np.float64]:
         """Return every quantity on all clusters, (quantities,); NaN where undefined."""
         return np.asarray(self._kernel.estimate())
+
+    def alone(self) -> NDArray[np.float64]:
+        """Return every quantity on each cluster alone, (quantities, clusters)."""
+        return np.asarray(self._kernel.alone())
 
     def jackknife(self) -> NDArray[np.float64]:
         """Return every quantity without each cluster, (quantities, clusters)."""
@@ -192,6 +242,8 @@ def _build(design: MetricDesign) -> Any:
     position: dict[Hashable, int] = {}
     sums: list[NDArray[np.float64]] = []
     column_sums = np.zeros((len(design.columns), len(SUMS)), dtype=np.int64)
+    ranked = [column.ranked for column in design.columns if column.ranked is not None]
+    place_of_ranks = iter(range(len(ranked)))
     for index, (column, names) in enumerate(zip(design.columns, needed, strict=True)):
         for k, name in enumerate(SUMS):
             if name not in names:
@@ -224,7 +276,15 @@ def _build(design: MetricDesign) -> Any:
             dtype=np.int64,
         ).reshape(-1, 3),
         strata=list(design.strata),
-    )
+        ranked=[
+            [np.ascontiguousarray(part, dtype=np.int64) for part in
+             (one.cluster, one.prediction, one.truth)]
+            for one in ranked
+        ],
+        column_ranks=[
+            -1 if column.ranked is None else next(place_of_ranks) for column in design.columns
+        ],
+    )  # fmt: skip
 
 
 def cluster_sums(
@@ -259,6 +319,41 @@ def cluster_sums(
         PARTS.index(part),
     )
     return Column(sums, (centres[0], centres[1]), shared, least)
+
+
+def class_sums(
+    prediction: ArrayLike,
+    truth: ArrayLike,
+    cluster: ArrayLike,
+    n_clusters: int,
+    *,
+    shared: Hashable = None,
+) -> Column:
+    """Sum one class per cluster: where rows are of it, and are predicted to be.
+
+    Parameters
+    ----------
+    prediction, truth : (n,) bool
+    cluster : (n,) int
+        0 to ``n_clusters - 1``.
+
+    Returns
+    -------
+    Column
+        Whole numbers, not centred: n; d = p - t, its square and size; p and t, as their
+        squares are; pt.
+    """
+    p, t = np.asarray(prediction, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    codes = np.asarray(cluster, dtype=np.int64)
+
+    def per_cluster(weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        found = np.bincount(codes, weights=weights, minlength=n_clusters)
+        return found.astype(np.float64)
+
+    n, of_p, of_t, of_both = per_cluster(), per_cluster(p), per_cluster(t), per_cluster(p * t)
+    wrong = of_p + of_t - 2 * of_both
+    sums = np.stack([n, of_p - of_t, wrong, wrong, of_p, of_t, of_p, of_t, of_both])
+    return Column(sums, (0.0, 0.0), shared)
 
 
 def draw_counts(

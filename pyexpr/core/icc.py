@@ -115,26 +115,10 @@ def matrix_squares(matrix: ArrayLike) -> Squares:
     Squares
         With `two_way` if nothing is missing and there are two rows and two columns at least.
     """
-    one_way, two_way, _ = kernels.icc_matrix_squares(as_values(matrix, dimensions=2))
+    one_way, two_way = kernels.icc_matrix_squares(as_values(matrix, dimensions=2))
     return Squares(
         OneWaySquares(*one_way), TwoWaySquares(*two_way) if two_way is not None else None
     )
-
-
-def six_forms(matrix: ArrayLike) -> NDArray[np.float64]:
-    """ICC(1,1), ICC(1,k), ICC(A,1), ICC(A,k), ICC(C,1), ICC(C,k) of a table of ratings.
-
-    Parameters
-    ----------
-    matrix : array_like, shape (targets, raters)
-        Ratings, NaN where there is none.
-
-    Returns
-    -------
-    ndarray, shape (6,)
-        NaN where a form is not determined; the two-way forms need a complete table.
-    """
-    return np.asarray(kernels.icc_matrix_squares(as_values(matrix, dimensions=2))[2])
 
 
 def long_squares(values: ArrayLike, targets: ArrayLike, n_targets: int) -> OneWaySquares:

@@ -53,6 +53,7 @@ def predictions_figure(
     context: str = "evaluated",
     names: Names = None,
     width_mm: float = plotting.FULL_WIDTH_MM,
+    unit: str = "clip",
 ) -> Figure:
     """Draw each clip's predicted score against its true one.
 
@@ -71,6 +72,8 @@ def predictions_figure(
     names : mapping of str to str, optional
         Names to show for models and contexts.
     width_mm : float
+    unit : str
+        What a row is called, in the singular.
 
     Returns
     -------
@@ -102,7 +105,7 @@ def predictions_figure(
                 line, column = row * grid.down + at // grid.across, at % grid.across
                 axes = figure.add_axes(grid.place(line, column))
                 axes.set_title(title, pad=grid.counts_mm / plotting.MM_PER_POINT + 4)
-                _draw(axes, *found[model, label], limits, grid.panel_mm)
+                _draw(axes, *found[model, label], limits, grid.panel_mm, unit)
                 if column:
                     axes.tick_params(labelleft=False)
                 else:
@@ -183,6 +186,7 @@ def _draw(
     predicted: NDArray[Any],
     limits: tuple[float, float],
     panel_mm: float,
+    unit: str,
 ) -> None:
     axes.set(xlim=limits, ylim=limits)
     for which in ("x", "y"):
@@ -197,7 +201,7 @@ def _draw(
     axes.plot(true, predicted, "o", ms=2.6, mew=0.5, color=plotting.OKABE_ITO["blue"],
               markerfacecolor="none", zorder=2)  # fmt: skip
     axes.annotate(
-        counted(len(true) - missing, "clip") + (f"\n{missing} not predicted" if missing else ""),
+        counted(len(true) - missing, unit) + (f"\n{missing} not predicted" if missing else ""),
         (0.5, 1), xycoords="axes fraction", xytext=(0, 2), textcoords="offset points",
         ha="center", va="bottom", size=plotting.SIZE_SMALLEST,
     )  # fmt: skip
@@ -210,18 +214,23 @@ def predictions_alt(
     truth: str = "truth",
     context: str = "evaluated",
     names: Names = None,
+    unit: str = "clip",
+    part: str = "test",
 ) -> str:
-    """Return what `predictions_figure` shows, in words: clips, and the range of each axis."""
+    """Return what `predictions_figure` shows, in words: clips, and the range of each axis.
+
+    `part` is that of the study which is shown; "" for all of it.
+    """
     frame = as_frame(frame, what=_WHAT)
     found = _points(frame, models, truth, context)
     contexts = names_with(in_order(frame[context].astype(str)), names)
     parts = [
-        "Predicted against true scores of the test clips, a panel of dots per model and context, "
-        "about a dashed diagonal on which predictions are right."
+        f"Predicted against true scores of the {f'{part} {unit}s'.strip()}, a panel of dots per "
+        "model and context, about a dashed diagonal on which predictions are right."
     ]
     for (model, label), (true, predicted) in found.items():
         known = ~np.isnan(predicted)
-        clips = counted(int(known.sum()), "clip")
+        clips = counted(int(known.sum()), unit)
         head = f"{display_name(model, names)}, {label_name(label, contexts)}: {clips}"
         if known.any():
             head += (

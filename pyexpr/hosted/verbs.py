@@ -314,11 +314,25 @@ def do_run_study(
 ) -> dict[str, Any]:
     """Run a study file; results go where it or `output` says."""
     from pyexpr.study.pipeline import Study
+    from pyexpr.study.result import StudyResult
 
     result = Study.from_file(
         os.path.expanduser(study), output=None if output is None else os.path.expanduser(output)
     ).run(progress=progress, overwrite=overwrite)
-    return described(result) | {"folder": str(result.folder), "reused": list(result.reused)}
+    each = [result] if isinstance(result, StudyResult) else result.outcomes.values()
+    # Of several labels: the stages whose result was valid for all of them.
+    reused = [name for name in next(iter(each)).reused if all(name in one.reused for one in each)]
+    return described(result) | {"folder": str(result.folder), "reused": reused}
+
+
+def do_check_study(study: str, output: str | None = None) -> dict[str, Any]:
+    """`px.check_study`; its page, and what is wrong."""
+    from pyexpr.study.check_file import check_study
+
+    found = check_study(
+        os.path.expanduser(study), output=None if output is None else os.path.expanduser(output)
+    )
+    return described(found) | {"page": str(found), "problems": list(found.problems)}
 
 
 def do_study_report(

@@ -14,7 +14,6 @@ from pyexpr.base.messages import Template, message_column, say
 from pyexpr.base.results import Result
 from pyexpr.base.tables import as_frame, label_codes, numeric_column, require_columns
 from pyexpr.core import streams
-from pyexpr.modeling.metrics import CONSTANT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +27,8 @@ CLIP_KEY = ("subject", "context", "clip")
 # another's monotone transforms.
 _UNIFORM_BLOCK = 0
 _NORMAL_BLOCK = 1
+# A variance this small beside its mean square is rounding, not spread.
+_CONSTANT = 1e-12
 
 
 def uniform_baseline(
@@ -324,7 +325,7 @@ def human_baseline(
     weights = _checked_loadings(loadings)
     pairs, n_incomplete = _weighted_sums(frame, weights, tuple(keys), rater, question, score)
     mean, scale = float(pairs["w"].mean()), float(pairs["w"].std(ddof=0))
-    if scale**2 <= CONSTANT * (mean**2 + scale**2):
+    if scale**2 <= _CONSTANT * (mean**2 + scale**2):
         raise DataError("the weighted sums of all raters are equal, so they have no z-values")
     pairs["z"] = (pairs["w"] - mean) / scale
     raters = _name_raters(pairs, tuple(keys), rater, human)

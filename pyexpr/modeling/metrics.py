@@ -1,4 +1,7 @@
-"""How well predictions match the truth: seven metrics, and when each is undefined."""
+"""How well predictions match the truth: seven metrics, and when each is undefined.
+
+The kernel that resamples computes them, of the rows as one cluster: there is one implementation.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,11 @@ from pyexpr.base.checks import is_number
 from pyexpr.base.errors import DataError, near_names
 from pyexpr.base.messages import say
 from pyexpr.base.tables import float_values
+from pyexpr.core.cluster_bootstrap import Level, MetricDesign, Quantity, cluster_sums
+from pyexpr.inference.comparison.sums import sides_that_are_still
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-# A variance this small beside its mean square is rounding, not spread.
-CONSTANT = 1e-12
 
 
 def rmse(truth: ArrayLike, prediction: ArrayLike) -> float:
@@ -46,8 +48,7 @@ def rmse(truth: ArrayLike, prediction: ArrayLike) -> float:
     >>> rmse([0.0, 0.0], [3.0, 4.0])
     3.5355339059327378
     """
-    y, p = _checked(truth, prediction)
-    return float(np.sqrt(np.mean((p - y) ** 2))) if len(y) else np.nan
+    return _value("rmse", truth, prediction)
 
 
 def nrmse(truth: ArrayLike, prediction: ArrayLike, *, score_range: float) -> float:
@@ -100,8 +101,7 @@ def mae(truth: ArrayLike, prediction: ArrayLike) -> float:
     >>> mae([0.0, 0.0], [3.0, -4.0])
     3.5
     """
-    y, p = _checked(truth, prediction)
-    return float(np.mean(np.abs(p - y))) if len(y) else np.nan
+    return _value("mae", truth, prediction)
 
 
 def bias(truth: ArrayLike, prediction: ArrayLike) -> float:
@@ -114,15 +114,14 @@ def bias(truth: ArrayLike, prediction: ArrayLike) -> float:
     >>> bias([0.0, 0.0], [3.0, -4.0])
     -0.5
     """
-    y, p = _checked(truth, prediction)
-    return float(np.mean(p - y)) if len(y) else np.nan
+    return _value("bias", truth, prediction)
 
 
 def correlation(truth: ArrayLike, prediction: ArrayLike) -> float:
     """Return Pearson's correlation.
 
-    NaN if the truth or the prediction is constant: its variance is at most 1e-12
-    of its mean square. Parameters, missing values and errors are those of `rmse`.
+    NaN if the truth or the prediction is constant, but for rounding of numbers of its size.
+    Parameters, missing values and errors are those of `rmse`.
 
     Notes
     -----
@@ -133,11 +132,7 @@ def correlation(truth: ArrayLike, prediction: ArrayLike) -> float:
     >>> round(correlation([1.0, 2.0, 3.0], [1.0, 2.0, 4.0]), 3)
     0.982
     """
-    y, p = _checked(truth, prediction)
-    if undefined_reason("correlation", y, p):
-        return np.nan
-    dy, dp = y - y.mean(), p - p.mean()
-    return float(np.clip(dy @ dp / np.sqrt((dy @ dy) * (dp @ dp)), -1.0, 1.0))
+    return _value("correlation", truth, prediction)
 
 
 def concordance(truth: ArrayLike, prediction: ArrayLike) -> float:
@@ -158,12 +153,7 @@ def concordance(truth: ArrayLike, prediction: ArrayLike) -> float:
     >>> concordance([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
     1.0
     """
-    y, p = _checked(truth, prediction)
-    if undefined_reason("concordance", y, p):
-        return np.nan
-    dy, dp = y - y.mean(), p - p.mean()
-    spread = np.mean(dy**2) + np.mean(dp**2) + (y.mean() - p.mean()) ** 2
-    return float(2 * np.mean(dy * dp) / spread)
+    return _value("concordance", truth, prediction)
 
 
 def r2(truth: ArrayLike, prediction: ArrayLike) -> float:
@@ -181,11 +171,7 @@ def r2(truth: ArrayLike, prediction: ArrayLike) -> float:
     >>> r2([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
     1.0
     """
-    y, p = _checked(truth, prediction)
-    if undefined_reason("r2", y, p):
-        return np.nan
-    dy = y - y.mean()
-    return float(1 - np.sum((p - y) ** 2) / (dy @ dy))
+    return _value("r2", truth, prediction)
 
 
 METRICS: dict[str, Callable[..., float]] = {
@@ -224,7 +210,8 @@ def undefined_reason(metric: str, truth: ArrayLike, prediction: ArrayLike) -> st
     y, p = _checked(truth, prediction)
     if len(y) == 0:
         return "no rows"
-    flat_truth, flat_prediction = _constant(y), _constant(p)
+    still = sides_that_are_still(cluster_sums(p, y, np.zeros(len(y), dtype=np.int64), 1))
+    flat_truth, flat_prediction = "t" in still, "p" in still
     if metric == "correlation" and flat_prediction:
         return "the prediction is constant"
     if metric in ("correlation", "r2") and flat_truth:
@@ -234,8 +221,11 @@ def undefined_reason(metric: str, truth: ArrayLike, prediction: ArrayLike) -> st
     return ""
 
 
-def _constant(values: NDArray[np.float64]) -> bool:
-    return bool(np.var(values) <= CONSTANT * np.mean(values**2))
+def _value(metric: str, truth: ArrayLike, prediction: ArrayLike) -> float:
+    y, p = _checked(truth, prediction)
+    rows = cluster_sums(p, y, np.zeros(len(y), dtype=np.int64), 1)
+    design = MetricDesign([rows], [Level(metric, (0,))], [Quantity(0)], (1,))
+    return float(design.estimate()[0])
 
 
 def _checked(

@@ -13,12 +13,15 @@ from pyexpr.report.tables.console import to_console
 from pyexpr.report.tables.side_by_side import side_by_side
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.deep_stage import DEEP_MODELS
-from pyexpr.study.pipeline import StudyResult
-from pyexpr.study.render import MAIN_MODEL, performance_rows
+from pyexpr.study.render import performance_rows
+from pyexpr.study.result import StudyResult
 from pyexpr.study.summary import print_ending
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# The model whose differences from the others are set beside the truth.
+_MAIN_MODEL = "elastic_net"
 
 
 def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
@@ -65,7 +68,7 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
             ),
         )
     )
-    main = (differences["first_model"] == MAIN_MODEL) & (differences["context"] == ALL)
+    main = (differences["first_model"] == _MAIN_MODEL) & (differences["context"] == ALL)
     to_console(
         side_by_side(
             differences[main & (differences["method"] == method)],
@@ -124,7 +127,7 @@ def true_correlations(
     key = ["subject", "context", "clip"]
     planted = pd.DataFrame(truth["clips"])[[*key, "expressiveness"]]
     rows = predictions.merge(planted, on=key)
-    models = [name for name in (MAIN_MODEL, *DEEP_MODELS, "uniform", "normal") if name in rows]
+    models = [name for name in (_MAIN_MODEL, *DEEP_MODELS, "uniform", "normal") if name in rows]
     raters = [
         name
         for name in map(str, rows.columns)
@@ -146,9 +149,9 @@ def true_correlations(
     overall = table[table["context"] == ALL].set_index("model")["estimate"]
     differences = pd.DataFrame(
         [
-            ("correlation", pair_label(MAIN_MODEL, str(name)), overall[MAIN_MODEL] - value)
+            ("correlation", pair_label(_MAIN_MODEL, str(name)), overall[_MAIN_MODEL] - value)
             for name, value in overall.items()
-            if name != MAIN_MODEL
+            if name != _MAIN_MODEL
         ],
         columns=["metric", "term", "estimate"],
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.progress import progress as shown
-from pyexpr.behavior.features.features import features_of_recordings
+from pyexpr.behavior.features.features import FEATURES, features_of_recordings
 from pyexpr.behavior.openface.recording import OpenFaceRecording, ReadLog
 from pyexpr.behavior.schedules import BP4D_PLUS
 from pyexpr.simulation.clips import CONTEXTS, subject_label
@@ -18,6 +18,7 @@ from pyexpr.simulation.ratings import QUESTIONS, simulate_ratings
 from pyexpr.simulation.recordings import simulate_recording
 from pyexpr.study import models_stage, stages
 from pyexpr.study.config import StudyConfig
+from pyexpr.study.feature_choice import chosen
 from pyexpr.study.inputs import CLIP_KEY, Inputs
 from pyexpr.study.store import StageOutput
 
@@ -117,7 +118,7 @@ def analyse_simulated(
         ),
         schedule=BP4D_PLUS,
     )
-    found["features"] = stages.features_output(features)
+    found["features"] = chosen(config, stages.features_output(features), tuple(FEATURES))
     say("models")
     found["models"] = models_stage.models(config, inputs, found["factor_model"], found["features"])
     say("comparison")
@@ -149,6 +150,7 @@ def _inputs(subjects: int, seed: int) -> Inputs:
     return Inputs(
         ratings=ratings.assign(score=ratings["score"].astype(float)),
         recordings=pd.DataFrame(pairs),
+        measured=None,
         schedule=BP4D_PLUS,
         contexts=CONTEXTS,
         questions=QUESTIONS,

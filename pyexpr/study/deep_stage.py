@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.messages import Template
-from pyexpr.study.config import DeepSection, StudyConfig
+from pyexpr.study.config import StudyConfig
 from pyexpr.study.inputs import CLIP_KEY, Inputs
-from pyexpr.study.models_stage import fit_contextual
+from pyexpr.study.model_fits import fit_contextual
+from pyexpr.study.model_sections import DeepSection
 from pyexpr.study.store import StageOutput
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def _lstm(arguments: dict[str, Any], config: StudyConfig) -> Any:
     reading = config.features
     return LSTMRegressor(
         **arguments,
-        fps=config.clips.fps,
+        fps=None if config.clips is None else config.clips.fps,
         min_confidence=reading.min_confidence,
         face=reading.face,
     )

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from pyexpr.base.errors import DataError, StudyError, counted, listed, near_names
+from pyexpr.base.errors import DataError, PyexprError, StudyError, counted, listed, near_names
 from pyexpr.base.messages import message_of, say
+from pyexpr.behavior.features.features import FEATURES
 from pyexpr.deep.requirements import require, require_installed
+from pyexpr.modeling.fitting.specs import Model, read_models
 from pyexpr.modeling.splits import split_subjects
-from pyexpr.study.config import ModelsSection, StudyConfig
+from pyexpr.resampling.intervals.methods import check_method
+from pyexpr.study.config import StudyConfig
+from pyexpr.study.feature_choice import check_choice
 from pyexpr.study.inputs import CLIP_KEY, Inputs
+from pyexpr.study.labels import check_label
+from pyexpr.study.model_sections import ModelsSection
+from pyexpr.study.model_specs import model_specs
 
 NO_HUMANS = '[baselines] human = "none" leaves the human baseline out'
 
@@ -20,11 +29,70 @@ def check_early(config: StudyConfig, inputs: Inputs) -> None:
 
     Said before the first stage, not after an hour of the others.
     """
+    for check in _checks(config, inputs):
+        check()
+
+
+def early_problems(config: StudyConfig, inputs: Inputs) -> list[str]:
+    """Return all that `check_early` would raise, a sentence each."""
+    found = []
+    for check in _checks(config, inputs):
+        try:
+            check()
+        except PyexprError as error:
+            found.append(str(error))
+    return found
+
+
+def model_checks(config: StudyConfig) -> list[Callable[[], list[Model]]]:
+    """Return a check for each model: whether it can be made; called, it returns the model."""
+    options: dict[str, Any] = {
+        "trusted": config.models.trusted, "inner_folds": config.evaluation.inner_folds
+    }  # fmt: skip
+    return [
+        partial(read_models, {name: model}, **options)
+        for name, model in model_specs(config).items()
+    ]
+
+
+def table_checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], object]]:
+    """Yield a check for each choice that depends on the tables."""
+    known = FEATURES if inputs.recorded else ()
+    measured = inputs.measured.features if inputs.measured else ()
+    yield partial(check_choice, config, [*known, *measured])
+    yield partial(check_label, config, inputs)
+    if config.label.method == "factor":
+        yield partial(_check_factor, config, inputs)
+    if not config.evaluation.crossed:
+        yield partial(_check_split, config, inputs)
+
+
+def _checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], object]]:
+    yield from table_checks(config, inputs)
+    yield partial(_check_intervals, config)
+    if inputs.rated:
+        yield partial(_check_humans, config, inputs)
+    # A model that cannot be made is known now, not after the features.
+    yield from model_checks(config)
+
+
+def _check_intervals(config: StudyConfig) -> None:
+    """Every method needs so many replicates for its level."""
+    options = config.compare
+    for method in options.methods:
+        try:
+            check_method(method, options.confidence, options.n_boot)
+        except DataError as error:
+            raise StudyError(f"[compare] {error}") from None
+
+
+def _check_factor(config: StudyConfig, inputs: Inputs) -> None:
     questions = inputs.questions
-    if len(questions) < 3:
+    if len(questions) < 2:
         raise StudyError(
-            "the factor model needs at least three questions, but the ratings have "
-            f"{counted(len(questions), 'question')}: {listed(questions)}"
+            "the factor model needs at least two questions (of two, the loadings are held equal), "
+            f"but the ratings have {counted(len(questions), 'question')}: {listed(questions)}; "
+            '[label] method = "question" takes its mean rating'
         )
     positive = config.factor_model.positive
     if positive is not None and positive not in questions:
@@ -32,10 +100,18 @@ def check_early(config: StudyConfig, inputs: Inputs) -> None:
             f"positive = {positive!r} under [factor_model] is no question; "
             f"{near_names(positive, questions)}"
         )
-    answers = inputs.ratings.groupby([*CLIP_KEY, "rater"], sort=False)["question"].nunique()
-    if config.baselines.human in ("slot", "person") and answers.max() < len(questions):
+
+
+def _check_humans(config: StudyConfig, inputs: Inputs) -> None:
+    asked = config.label.question or inputs.questions
+    ratings = inputs.ratings[inputs.ratings["question"].isin(asked)]
+    answers = ratings.groupby([*CLIP_KEY, "rater"], sort=False)["question"].nunique()
+    if config.baselines.human in ("slot", "person") and answers.max() < len(asked):
         raise StudyError(f"no rater answered every question about any clip; {NO_HUMANS}")
-    subjects = inputs.ratings["subject"].unique()
+
+
+def _check_split(config: StudyConfig, inputs: Inputs) -> None:
+    subjects = inputs.clips()["subject"].unique()
     proportions = config.split.proportions
     try:
         split = split_subjects(subjects, proportions=proportions, seed=config.seed)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import FactorModelError, PyexprWarning, StudyError
@@ -90,9 +90,11 @@ def training_scores(
 
     seen = clips[clips["subject"].isin(set(subjects))]
     model = {config.factor_model.factor: list(inputs.questions)}
-    engine = config.factor_model.engine
-    by_context = cfa(seen, model, context="context", engine=engine)
-    pooled = cfa(seen, model, engine=engine)
+    options: dict[str, Any] = {
+        "engine": config.factor_model.engine, "equal_loadings": len(inputs.questions) == 2
+    }  # fmt: skip
+    by_context = cfa(seen, model, context="context", **options)
+    pooled = cfa(seen, model, **options)
     by_context = by_context.turned_to(whole)
     pooled = pooled.turned_to(whole[whole["context"] == ALL])
     allow = config.factor_model.allow_inadmissible

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial, wraps
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from pyexpr.base.contents import KnownFile
-from pyexpr.base.errors import PyexprError, PyexprWarning, StudyError, warn_user
+from pyexpr.base.errors import PyexprError, PyexprWarning, StudyError, listed, warn_user
 from pyexpr.base.files import writable_folder, write_text
 from pyexpr.base.messages import Template
-from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.measurement.engines.choice import r_versions
@@ -25,10 +24,12 @@ from pyexpr.study.config import StudyConfig, read_known_config
 from pyexpr.study.deep_stage import train_deep, training_folder
 from pyexpr.study.deep_tables import joined_predictions
 from pyexpr.study.early_checks import check_deep, check_early
-from pyexpr.study.inputs import Inputs
+from pyexpr.study.inputs import CLIP_KEY, Inputs
 from pyexpr.study.kept_messages import messages_in
+from pyexpr.study.labels import label
+from pyexpr.study.options import options_of, stages_of
 from pyexpr.study.render import planned_files, render
-from pyexpr.study.report import study_report
+from pyexpr.study.result import OutcomesResult, StudyResult
 from pyexpr.study.results_folder import ResultsFolder
 from pyexpr.study.seal import sealed
 from pyexpr.study.sources import Sources, refuse_changed
@@ -44,12 +45,12 @@ from pyexpr.study.vouched import RECORD
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pyexpr.study.check import CheckResult
+
 # Other versions of these may compute other numbers; those of R and lavaan are in the factor
 # model's facts.
 _COMPUTING = ("pandas", "scipy", "scikit-learn", "pyarrow", "matplotlib", "rpy2-rinterface")
 _COMPUTING_DEEP = ("torch", "torchvision", "lightning", "safetensors", "av")
-# Those of every study; deep models come after "models", each a stage under its own name.
-STAGES = ("reliability", "factor_model", "features", "models", "comparison", "coefficients")
 
 
 P = ParamSpec("P")
@@ -78,82 +79,6 @@ def _of_one_state(
     return begun
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class StudyResult(Result):
-    """The results of a study.
-
-    Attributes
-    ----------
-    config : StudyConfig
-        Every choice, defaults included.
-    folder : Path
-        Where tables, figures and ``record.json`` were written.
-    stages : dict of str to StageOutput
-        Tables and facts of each stage.
-    record : dict
-        What ``record.json`` holds: versions, seed, hashes of the inputs and of the files
-        written, options, dropped rows, and the hash of all this itself (``sha256``).
-    reused : tuple of str
-        The stages whose stored result was still valid.
-    """
-
-    config: StudyConfig
-    folder: Path
-    stages: dict[str, StageOutput]
-    record: dict[str, Any]
-    reused: tuple[str, ...]
-
-    def table(self, name: str) -> pd.DataFrame:
-        """Return one table of the study by its name.
-
-        Names: reliability, loadings, parameters, invariance, invariance_contrasts, scores,
-        features, quality, recordings, dropped_clips, split, predictions, weights, tuning,
-        left_out, comparison, scores_leakage, coefficients, contrasts, omnibus; with
-        ``fit_on = "train"`` also training_scores, training_loadings; with
-        deep models also learning_curves and seed_spread.
-        """
-        for output in self.stages.values():
-            if name in output.tables:
-                return output.tables[name]
-        known = [key for output in self.stages.values() for key in output.tables]
-        raise KeyError(f"the study has no table {name!r}; it has {known}")
-
-    def report(
-        self,
-        output: Path | str | None = None,
-        *,
-        altered: bool = False,
-        overwrite: bool = False,
-    ) -> Path:
-        """Write the report again, by default ``report.html`` in `folder`; see `px.study_report`.
-
-        `output` is another place for it; `altered` and `overwrite` are as there.
-        """
-        return study_report(self.folder, output=output, altered=altered, overwrite=overwrite)
-
-    def tidy(self) -> pd.DataFrame:
-        """Return performance and differences of the models, per context and over all."""
-        return self.table("comparison")
-
-    def heading(self) -> str:
-        """Return what was studied, in one sentence."""
-        counts = self.stages["models"].facts["subjects"]
-        simulated = " (simulated data)" if self.config.simulated else ""
-        return (
-            f"{self.config.title}{simulated}: {sum(counts.values())} subjects "
-            f"({counts['train']} training, {counts['validation']} validation, "
-            f"{counts['test']} test); results in {self.folder}"
-        )
-
-    def notes(self) -> tuple[str, ...]:
-        """Return what was said while computing."""
-        return tuple(self.record["notes"])
-
-    def provenance(self) -> dict[str, Any]:
-        """Return the record."""
-        return self.record
-
-
 class Study:
     """The whole analysis that a study file describes.
 
@@ -165,6 +90,9 @@ class Study:
         Paths in the configuration are relative to it.
     output : Path, optional
         Where results go; by default the configuration's ``output`` in `folder`.
+    models : mapping of str to regressor, optional
+        More models by their names: scikit-learn's regressors, as objects, or the entries of a
+        section of the study file. They take the place of those of the same name.
 
     Examples
     --------
@@ -188,9 +116,14 @@ class Study:
     """
 
     def __init__(
-        self, config: StudyConfig, folder: Path | str, *, output: Path | str | None = None
+        self,
+        config: StudyConfig,
+        folder: Path | str,
+        *,
+        output: Path | str | None = None,
+        models: Mapping[str, Any] | None = None,
     ) -> None:
-        self.config = config
+        self.config = config if models is None else config.with_models(models)
         self.folder = Path(folder)
         self.output = Path(output) if output is not None else self.folder / config.output
         self.reused: list[str] = []
@@ -200,14 +133,20 @@ class Study:
         self._depth = 0
 
     @classmethod
-    def from_file(cls, path: Path | str, *, output: Path | str | None = None) -> Study:
+    def from_file(
+        cls,
+        path: Path | str,
+        *,
+        output: Path | str | None = None,
+        models: Mapping[str, Any] | None = None,
+    ) -> Study:
         """Read a study file at `path`; `StudyError` says what in it is wrong.
 
-        `output` is where results go, if not where the file says.
+        `output` is where results go, if not where the file says; `models` are more models.
         """
         file = Path(path)
         config, known = read_known_config(file)
-        study = cls(config, file.resolve().parent, output=output)
+        study = cls(config, file.resolve().parent, output=output, models=models)
         # It is looked at again, perhaps from another working directory.
         study._file = replace(known, path=file.absolute())
         return study
@@ -215,8 +154,7 @@ class Study:
     @property
     def stage_names(self) -> tuple[str, ...]:
         """The stages in the order in which they run."""
-        after = STAGES.index("models") + 1
-        return (*STAGES[:after], *self.config.models.deep(), *STAGES[after:])
+        return stages_of(self.config)
 
     @property
     def inputs(self) -> Inputs:
@@ -256,13 +194,50 @@ class Study:
 
     @_of_one_state
     def reliability(self) -> StageOutput:
-        """Run stage 1: inter-rater reliability."""
+        """Run stage 1: inter-rater reliability.
+
+        Raises
+        ------
+        StudyError
+            If the study has no ratings.
+        """
+        if not self.inputs.rated:
+            raise StudyError("the study has no ratings, so there is no reliability")
         return self._stage("reliability", lambda: stages.reliability(self.config, self.inputs))
 
     @_of_one_state
     def factor_model(self) -> StageOutput:
-        """Run stage 2: the factor model and its scores."""
+        """Run stage 2: the factor model and its scores.
+
+        Raises
+        ------
+        StudyError
+            If the label of the study is no factor; see `label`.
+        """
+        if self.config.label.method != "factor":
+            raise StudyError(
+                f'the study has no factor model: [label] method = "{self.config.label.method}"'
+            )
         return self._stage("factor_model", lambda: stages.factor_model(self.config, self.inputs))
+
+    @_of_one_state
+    def label(self) -> StageOutput:
+        """Run stage 2: what the models learn, be it scores of a factor model or another label.
+
+        Raises
+        ------
+        StudyError
+            If there are several labels: each is a study of its own, in `outcomes`.
+        """
+        names = self.config.labels
+        if len(names) > 1:
+            raise StudyError(
+                f"the study has several labels: {listed(names)}; each is a study of its own: "
+                f"study.outcomes[{names[0]!r}]"
+            )
+        if self.config.label.method == "factor":
+            return self.factor_model()
+        return self._stage("label", lambda: label(self.config, self.inputs))
 
     @_of_one_state
     def features(self, *, progress: bool | None = None) -> StageOutput:
@@ -277,9 +252,9 @@ class Study:
     @_of_one_state
     def models(self) -> StageOutput:
         """Run stage 4, after those it stands on: split, models, baselines."""
-        factor, behavior = self.factor_model(), self.features()
+        labelled, behavior = self.label(), self.features()
         return self._stage(
-            "models", lambda: models_stage.models(self.config, self.inputs, factor, behavior)
+            "models", lambda: models_stage.models(self.config, self.inputs, labelled, behavior)
         )
 
     @_of_one_state
@@ -325,14 +300,36 @@ class Study:
     @_of_one_state
     def coefficients(self) -> StageOutput:
         """Run stage 6, after those it stands on: weights described, slopes tested."""
-        factor, behavior, fitted = self.factor_model(), self.features(), self.models()
+        labelled, behavior, fitted = self.label(), self.features(), self.models()
         return self._stage(
             "coefficients",
-            lambda: stages.coefficients(self.config, self.inputs, factor, behavior, fitted),
+            lambda: stages.coefficients(self.config, self.inputs, labelled, behavior, fitted),
         )
 
-    @_of_one_state
-    def run(self, *, progress: bool | None = None, overwrite: bool = False) -> StudyResult:
+    def check(self) -> CheckResult:
+        """Say what `run` would do, on what, and all that is wrong, without computing it.
+
+        `px.check_study` does so of a study file, and says what is wrong in that, too.
+        """
+        from pyexpr.study.check import check
+
+        return check(self)
+
+    @property
+    def outcomes(self) -> dict[str, Study]:
+        """The studies of each label, by its name, where there are several; else this one."""
+        names = self.config.labels
+        if len(names) == 1:
+            return {names[0]: self}
+        found = {}
+        for name in names:
+            found[name] = Study(self.config.of_label(name), self.folder, output=self.output / name)
+            found[name]._file = self._file
+        return found
+
+    def run(
+        self, *, progress: bool | None = None, overwrite: bool = False
+    ) -> StudyResult | OutcomesResult:
         """Run all stages; write tables, figures, ``record.json`` and the report.
 
         Tables and figures of an earlier run into the same folder are replaced, and removed if
@@ -347,6 +344,12 @@ class Study:
             Replace files, too, that no run of the package wrote or that were changed since,
             where a result has their name. What the study reads is never replaced.
 
+        Returns
+        -------
+        StudyResult or OutcomesResult
+            The latter of a study of several labels: each is run as a study of its own, into a
+            folder under its name.
+
         Raises
         ------
         StudyError, DataError, EngineError
@@ -356,19 +359,36 @@ class Study:
             Before the first stage: if the folder cannot be written, or a result would replace
             an input, a file that is not the package's own, or what is no regular file.
         """
+        if len(self.config.labels) == 1:
+            return self._run(progress=progress, overwrite=overwrite)
+        writable_folder(self.output)
+        found = {}
+        for name, study in self.outcomes.items():
+            if progress or (progress is None and sys.stderr.isatty()):
+                print(f"{name}:", file=sys.stderr)
+            found[name] = study._run(progress=progress, overwrite=overwrite)
+        result = OutcomesResult(self.config.title, self.output, found)
+        result.write_index(overwrite=overwrite)
+        return result
+
+    @_of_one_state
+    def _run(self, *, progress: bool | None, overwrite: bool) -> StudyResult:
+        """Run all stages of a study of one label."""
         if self._file is not None and not self._file.is_as_it_was():
             raise StudyError(
                 f"the study file {str(self._file.path)!r} was changed since it was read; read it "
                 "again (Study.from_file)"
             )
         folder = self._results(overwrite=overwrite)
-        folder.check(planned_files(self.config, len(self.inputs.contexts)))
+        folder.check(planned_files(self.config, self.inputs))
         writable_folder(self.output)
         # Said now, not after the other stages.
         check_deep(self.config.models, self._stored)
         check_early(self.config, self.inputs)
         runs: dict[str, Callable[[], StageOutput]] = {
-            name: getattr(self, name) for name in STAGES if name != "features"
+            name: getattr(self, name)
+            for name in self.stage_names
+            if name not in {"features", *self.config.models.deep()}
         }
         runs["features"] = lambda: self.features(progress=progress)
         runs |= {
@@ -446,7 +466,8 @@ class Study:
 
     def _fitted_by(self, name: str) -> list[Any]:
         """Return who fitted the factor model that a stage stands on; options do not tell."""
-        if name in {"reliability", "factor_model", "features"}:
+        before = {"reliability", "factor_model", "label", "features"}
+        if name in before or self.config.label.method != "factor":
             return []
         facts = self.factor_model().facts
         versions_used = facts["provenance"]["versions"]
@@ -463,20 +484,19 @@ class Study:
     def _key(self, name: str) -> str:
         """Hash everything that a stage depends on: code, options, inputs."""
         deep = self.config.models.deep()
-        options = self.config.model_dump(
-            mode="json", include=_OPTIONS.get(name, _BEFORE_MODELS | {"models": {name}})
-        )
+        options = self.config.model_dump(mode="json", include=options_of(self.config, name))
         data = self.config.data
         hashes = self.input_hashes
         if name not in {"video3d", "comparison"}:
             of_videos = self._sources().of_videos()
             hashes = {key: value for key, value in hashes.items() if key not in of_videos}
-        if name in {"reliability", "factor_model"}:
-            hashes = {key: hashes[key] for key in (data.ratings, data.recordings)}
+        if name in {"reliability", "factor_model", "label"}:
+            tables = (data.ratings, data.recordings, data.features)
+            hashes = {key: hashes[key] for key in tables if key is not None}
         elif name == "features":
             hashes = {key: value for key, value in hashes.items() if key != data.ratings}
             pairs = self.inputs.recordings[["subject", "context"]].to_dict("split")["data"]
-            hashes["pairs"] = stage_key(pairs=pairs)
+            hashes["pairs"] = stage_key(pairs=pairs, clips=self._clips_of_table())
         return stage_key(
             stage=name,
             code=code_fingerprint(),
@@ -485,6 +505,11 @@ class Study:
             inputs=hashes,
             fitted_by=self._fitted_by(name),
         )
+
+    def _clips_of_table(self) -> list[list[str]]:
+        """Return the clips of the table of features that were not left out."""
+        measured = self.inputs.measured
+        return [] if measured is None else measured.table[CLIP_KEY].to_dict("split")["data"]
 
     def _versions(self) -> dict[str, str]:
         deep = _COMPUTING_DEEP if self.config.models.deep() else ()
@@ -504,6 +529,8 @@ class Study:
             "seed": self.config.seed,
             "versions": self._versions(),
             "options": self.config.model_dump(mode="json"),
+            "contexts": list(self.inputs.contexts),
+            "questions": list(self.inputs.questions),
             "inputs": self.input_hashes,
             "dropped": self.inputs.dropped,
             "stages": {name: output.facts for name, output in self._done.items()},
@@ -518,17 +545,3 @@ class Study:
 
 
 _OF_STAGE = Template("note_of_stage", "{stage}: {note}")
-
-# The sections of the configuration that each stage depends on; a deep model: on those before
-# the models, and its own.
-_DATA: dict[str, Any] = dict.fromkeys(("data", "ratings", "clips"), True)
-_BEFORE_MODELS = _DATA | dict.fromkeys(("factor_model", "features", "split", "seed"), True)
-_MODELS = _BEFORE_MODELS | {"models": {"elastic_net"}, "baselines": True}
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "reliability": _DATA | {"compare": True},
-    "factor_model": _DATA | {"factor_model": True},
-    "features": _DATA | {"features": True},
-    "models": _MODELS,
-    "comparison": _MODELS | {"models": True, "compare": True},
-    "coefficients": _MODELS | {"compare": True, "coefficients": True},
-}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from pyexpr.report.tables.display import DisplayTable
 from pyexpr.report.tables.files import TABLE_FORMATS, write_table
 from pyexpr.report.tables.seeds import seeds_table
 from pyexpr.study.config import StudyConfig
+from pyexpr.study.inputs import Inputs
 from pyexpr.study.store import StageOutput
 from pyexpr.words.labels import (
     BASELINES,
@@ -57,10 +59,16 @@ _PLAIN = (
     "learning_curves",
 )
 _INVARIANCE = ("invariance", "invariance_contrasts")
+# What a study has only with a factor model, with recordings, or with one split.
+_OF_FACTOR = frozenset(
+    {"parameters", "scores_leakage", "table2_factor_model", "figure2_factor_model"}
+)
+_OF_RECORDINGS = frozenset({"quality", "recordings", "dropped_clips"})
+_OF_SPLIT = frozenset({"split", "scores_leakage"})
 # By the names of their files, as `study_tables` and `_draw` make them.
 _TABLES = (
     "table1_reliability", "table2_factor_model", "table3_performance",
-    "table3_performance_intervals", "weights", "seed_spread", "table4_comparison",
+    "table3_performance_intervals", "weights", "seed_spread", "repeat_spread", "table4_comparison",
     "table4_all_differences", "coefficients", "contrasts", "omnibus",
 )  # fmt: skip
 _FIGURES = (
@@ -71,8 +79,6 @@ _SLOPES_TOLD = (
     "The weights beside slopes per standard deviation{pooled}, each with its {interval}. The "
     "slopes follow."
 )
-# The model whose differences from the others table 4 shows.
-MAIN_MODEL = "elastic_net"
 
 
 def render(config: StudyConfig, folder: Path, stages: dict[str, StageOutput]) -> Iterator[Path]:
@@ -89,24 +95,41 @@ def render(config: StudyConfig, folder: Path, stages: dict[str, StageOutput]) ->
     yield from _draw(config, writable_folder(folder / "figures"), found)
 
 
-def planned_files(config: StudyConfig, n_contexts: int) -> list[str]:
+def planned_files(config: StudyConfig, inputs: Inputs) -> list[str]:
     """Return what `render` may write for a study, before anything of it is computed."""
-    several, deep = n_contexts > 1, config.models.deep()
+    several, deep = len(inputs.contexts) > 1, config.models.deep()
     lacking = set() if several else {"contrasts", "omnibus", *_INVARIANCE}
+    if config.label.method != "factor":
+        lacking |= {*_OF_FACTOR, *_INVARIANCE}
     if not config.factor_model.invariance:
         lacking |= set(_INVARIANCE)
     if not deep:
         lacking |= {"learning_curves", "seed_spread"}
+    if not inputs.rated:
+        lacking.add("table1_reliability")
+    if not inputs.recorded:
+        lacking |= _OF_RECORDINGS
+    if config.evaluation.crossed:
+        lacking |= _OF_SPLIT
+    if not config.evaluation.crossed or config.evaluation.repeats == 1:
+        lacking.add("repeat_spread")
+    if config.models.elastic_net is None:
+        lacking |= {"weights", "tuning"}
     figure_names = [*_FIGURES, *(f"learning_curves_{name}" for name in deep)]
     names = [f"{name}.csv" for name in _PLAIN if name not in lacking]
     names += [f"{stem}.{kind}" for stem in _TABLES if stem not in lacking for kind in TABLE_FORMATS]
-    return names + [f"figures/{name}.{kind}" for name in figure_names for kind in ("svg", "png")]
+    return names + [
+        f"figures/{name}.{kind}"
+        for name in figure_names
+        if name not in lacking
+        for kind in ("svg", "png")
+    ]
 
 
 def shown_rows(found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Return the tables as they are shown: of one context without what repeats it "over all"."""
-    require_columns(found["reliability"], ["context"], what="the reliability table")
-    contexts = set(found["reliability"]["context"]) - {ALL}
+    require_columns(found["scores"], ["context"], what="the table of scores")
+    contexts = set(found["scores"]["context"])
     levels, _ = performance_rows(found["comparison"])
     # A model over all contexts alone has its numbers there only.
     alone = set(levels["model"]) - set(levels.loc[levels["context"] != ALL, "model"])
@@ -132,27 +155,45 @@ def study_tables(
         table[table["method"] == config.compare.methods[0]] for table in (levels, levels_seen)
     )
     several = seen is found
-    main, main_seen = (
-        table[(table["first_model"] == MAIN_MODEL) & ((table["context"] == ALL) == pooled)]
+    main = main_model(levels)
+    against, against_seen = (
+        table[(table["first_model"] == main) & ((table["context"] == ALL) == pooled)]
         for table, pooled in ((differences, True), (differences_seen, several))
     )
-    overall = "Table 4. ElasticNet Minus the Other Models"
-    overall += ", Over All Contexts." if several else "."
     level = percent(confidence)
     kind = display_name(config.compare.methods[0])
-    with_intervals = tables.performance_table(
-        first_seen,
-        intervals=True,
-        title=f"Table 3. Performance on the Test Part, With {level} Intervals.",
-    )
-    every = "All Differences of the Models, by Context."
-    shown = {
-        "table1_reliability": (
+    number = count(1)
+    shown: dict[str, tuple[pd.DataFrame, DisplayTable]] = {}
+    if "reliability" in found:
+        shown["table1_reliability"] = (
             found["reliability"],
-            tables.reliability_table(seen["reliability"], confidence=confidence),
+            tables.reliability_table(
+                seen["reliability"],
+                confidence=confidence,
+                unit=config.unit,
+                title=f"Table {next(number)}. Inter-Rater Reliability of the Mean Rating, by "
+                "Context and Question.",
+            ),
+        )
+    if "loadings" in found:
+        shown["table2_factor_model"] = (
+            found["loadings"],
+            tables.loadings_table(
+                seen["loadings"],
+                title=f"Table {next(number)}. One-Factor Model: Standardised Loadings and "
+                "Residual Variances.",
+            ),
+        )
+    third = f"Table {next(number)}. Performance "
+    on = "by Cross-Validation" if config.evaluation.crossed else "on the Test Part"
+    with_intervals = tables.performance_table(
+        first_seen, intervals=True, title=f"{third}{on}, With {level} Intervals."
+    )
+    shown |= {
+        "table3_performance": (
+            first,
+            tables.performance_table(first_seen, title=f"{third}{on}, by Context."),
         ),
-        "table2_factor_model": (found["loadings"], tables.loadings_table(seen["loadings"])),
-        "table3_performance": (first, tables.performance_table(first_seen)),
         "table3_performance_intervals": (
             levels,
             replace(
@@ -163,21 +204,31 @@ def study_tables(
                 ),
             ),
         ),
-        "weights": (found["weights"], tables.weights_table(seen["weights"])),
-        **_deep_tables(found, seen, confidence),
     }
+    if "weights" in found:
+        shown["weights"] = (found["weights"], tables.weights_table(seen["weights"]))
+    shown |= _deep_tables(found, seen, confidence)
+    if "repeat_spread" in found:
+        shown["repeat_spread"] = (
+            found["repeat_spread"],
+            seeds_table(seen["repeat_spread"], confidence=confidence, of="repeat"),
+        )
     # One model alone is compared with none.
     if len(differences):
+        overall = f"Table {next(number)}. {display_name(main)} Minus the Other Models"
+        overall += ", Over All Contexts." if several else "."
         shown["table4_comparison"] = (
-            main,
+            against,
             # Narrow enough for a terminal: the title names the first model.
-            tables.comparison_table(
-                main_seen, confidence=confidence, main=MAIN_MODEL, title=overall
-            ),
+            tables.comparison_table(against_seen, confidence=confidence, main=main, title=overall),
         )
         shown["table4_all_differences"] = (
             differences,
-            tables.comparison_table(differences_seen, confidence=confidence, title=every),
+            tables.comparison_table(
+                differences_seen,
+                confidence=confidence,
+                title="All Differences of the Models, by Context.",
+            ),
         )
     shown = {stem: (frame, _with_width(config, frame, one)) for stem, (frame, one) in shown.items()}
     # A study of one context has no contrasts.
@@ -215,6 +266,12 @@ def _with_width(config: StudyConfig, frame: pd.DataFrame, display: DisplayTable)
     return replace(display, notes=(*display.notes, note))
 
 
+def main_model(levels: pd.DataFrame) -> str:
+    """Return the model whose differences from the others are told: the first that learns."""
+    found = [str(name) for name in levels["model"].unique()]
+    return next(name for name in found if name not in (*BASELINES, *HUMAN))
+
+
 def performance_rows(comparison: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Divide a comparison into the models' levels (column model) and their differences."""
     kinds = comparison[KIND]
@@ -241,12 +298,15 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
         if model not in (*BASELINES, *HUMAN) and model in found["predictions"]
     ]  # fmt: skip
     slopes = found["coefficients"].assign(estimate=found["coefficients"]["tested_estimate"])
-    drawn = {
-        "figure2_factor_model": (
+    part = "" if config.evaluation.crossed else "test"
+    drawn = {}
+    if "loadings" in found:
+        drawn["figure2_factor_model"] = (
             figures.factor_figure(found["loadings"], latent=latent),
             "The factor model, by context",
             figures.factor_alt(found["loadings"], latent=latent),
-        ),
+        )
+    drawn |= {
         "figure3_performance": (
             figures.performance_figure(levels, method=method, confidence=confidence),
             "Performance by model and context",
@@ -269,16 +329,17 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
             f"{figures.weights_alt(slopes)}",
         ),
         "predictions": (
-            figures.predictions_figure(found["predictions"], fitted),
-            "Predicted against true scores of the test clips",
-            figures.predictions_alt(found["predictions"], fitted),
+            figures.predictions_figure(found["predictions"], fitted, unit=config.unit),
+            f"Predicted against true scores of the {f'{part} {config.unit}s'.strip()}",
+            figures.predictions_alt(found["predictions"], fitted, unit=config.unit, part=part),
         ),
-        "quality": (
+    }
+    if "recordings" in found:
+        drawn["quality"] = (
             figures.quality_figure(found["features"], threshold=threshold),
             "Share of valid bins per clip",
             figures.quality_alt(found["features"], threshold=threshold),
-        ),
-    }
+        )
     drawn |= _deep_figures(found)
     for stem, (figure, title, description) in drawn.items():
         yield from save(figure, folder / stem, title=title, description=f"{description}{simulated}")

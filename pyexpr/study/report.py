@@ -24,7 +24,7 @@ from pyexpr.report.tables.invariance import invariance_table
 from pyexpr.report.tables.quality import left_out_table, recordings_table
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.kept_messages import known_messages, table_with_messages, with_messages
-from pyexpr.study.render import MAIN_MODEL, shown_rows, study_tables
+from pyexpr.study.render import main_model, performance_rows, shown_rows, study_tables
 from pyexpr.study.seal import is_own_page, sealed_page
 from pyexpr.study.vouched import RECORD, VouchedFiles, read_vouched
 from pyexpr.words.frames import shown_labels
@@ -37,12 +37,11 @@ if TYPE_CHECKING:
 REPORT = "report.html"
 # Our name -> its file, where they differ.
 _FILES = {"reliability": "table1_reliability", "loadings": "table2_factor_model"}
-_NEEDED = (
-    "reliability", "loadings", "comparison", "weights", "scores", "recordings", "quality",
-)  # fmt: skip
+_NEEDED = ("comparison", "scores")
 _OPTIONAL = (
-    "tuning", "left_out", "scores_leakage", "coefficients", "contrasts", "omnibus",
-    "learning_curves", "seed_spread", "invariance",
+    "reliability", "loadings", "weights", "recordings", "quality", "tuning", "left_out",
+    "scores_leakage", "coefficients", "contrasts", "omnibus", "learning_curves",
+    "seed_spread", "repeat_spread", "invariance",
 )  # fmt: skip
 # What is shown -> the tables that it is made of.
 _MADE_OF = {
@@ -143,13 +142,16 @@ def study_report(
         displays |= _more_displays(config, shown_rows(tables))
         drawn = {Path(name).stem: files.contents[name].decode("utf-8") for name in figures}
         marked = {
-            stem: files.altered_among(names[table] for table in _MADE_OF.get(stem, (stem,)))
+            stem: files.altered_among(
+                names[table] for table in _MADE_OF.get(stem, (stem,)) if table in names
+            )
             for stem in displays
         }
         marked_figures = {Path(name).stem: files.altered_among([name]) for name in figures}
         text = study_page(
             StudyContent(
-                record, tables, displays, drawn, MAIN_MODEL,
+                record, tables, displays, drawn,
+                main_model(performance_rows(tables["comparison"])[0]),
                 altered=files.altered, altered_tables=marked, altered_figures=marked_figures,
             )
         )  # fmt: skip
@@ -248,7 +250,10 @@ def _more_displays(config: StudyConfig, tables: dict[str, pd.DataFrame]) -> dict
     confidence = config.compare.confidence
     makers: dict[str, tuple[str, Callable[[pd.DataFrame], DisplayTable]]] = {
         "recordings_summary": ("recordings", recordings_table),
-        "clips_left_out": ("left_out", lambda t: left_out_table(_as_recorded(t, tables))),
+        "clips_left_out": (
+            "left_out",
+            lambda t: left_out_table(_as_recorded(t, tables), unit=config.unit),
+        ),
         "invariance": ("invariance", invariance_table),
         "leakage": ("scores_leakage", lambda t: leakage_table(t, confidence=confidence)),
         "learning_curves": ("learning_curves", _plain_table),
@@ -258,7 +263,8 @@ def _more_displays(config: StudyConfig, tables: dict[str, pd.DataFrame]) -> dict
 
 def _as_recorded(frame: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Sort rows by context, in the order of the recordings' table."""
-    contexts = dict.fromkeys([*tables["recordings"]["context"], *frame["context"]])
+    recorded = tables["recordings"]["context"] if "recordings" in tables else ()
+    contexts = dict.fromkeys([*recorded, *tables["scores"]["context"], *frame["context"]])
     return ordered_rows(frame, "context", list(contexts))
 
 

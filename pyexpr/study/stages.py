@@ -31,10 +31,15 @@ from pyexpr.measurement.invariance.invariance import invariance
 from pyexpr.measurement.invariance.notes import DIFFER, NO_EVIDENCE, SEE_CONTRASTS, SEE_INTERVALS
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.deep_tables import deep_tables, joined_predictions
+from pyexpr.study.feature_choice import chosen, with_table
 from pyexpr.study.inputs import CLIP_KEY, Inputs
+from pyexpr.study.labels import equal_loadings, question_means
 from pyexpr.study.leakage import leakage_table
+from pyexpr.study.model_fits import design_of, repeat_columns, repeats_of, same_label
+from pyexpr.study.model_sections import ElasticNetSection
 from pyexpr.study.models_stage import complete_rows
 from pyexpr.study.sources import refuse_changed
+from pyexpr.study.spread import REPEAT, spread
 from pyexpr.study.store import StageOutput
 
 if TYPE_CHECKING:
@@ -99,13 +104,14 @@ def factor_model(config: StudyConfig, inputs: Inputs) -> StageOutput:
     """Fit the one-factor model of the questions' means per context and over all; score clips."""
     import pandas as pd
 
-    means = inputs.ratings.groupby([*CLIP_KEY, "question"], sort=True)["score"].mean().unstack()
-    clips = means.reset_index()[[*CLIP_KEY, *inputs.questions]].rename_axis(columns=None)
-    clips = ordered_rows(clips, "context", inputs.contexts)
+    clips = question_means(inputs)
     model = {config.factor_model.factor: list(inputs.questions)}
     engine, positive = config.factor_model.engine, config.factor_model.positive
-    by_context = cfa(clips, model, context="context", engine=engine, positive=positive)
-    pooled = cfa(clips, model, engine=engine, positive=positive)
+    options: dict[str, Any] = {
+        "engine": engine, "positive": positive, "equal_loadings": equal_loadings(inputs)
+    }  # fmt: skip
+    by_context = cfa(clips, model, context="context", **options)
+    pooled = cfa(clips, model, **options)
     allow = config.factor_model.allow_inadmissible
     own, over_all = (fit.scores(allow_inadmissible=allow) for fit in (by_context, pooled))
     scores = clips.assign(
@@ -185,25 +191,24 @@ def features(
     hashes: Mapping[str, str],
     progress: bool | None = None,
 ) -> StageOutput:
-    """Cut the recordings into clips and compute the features of each.
+    """Cut the recordings into clips and compute the features of each; join those of the table.
 
     `hashes` are the SHA-256 of the recordings by their path; `StudyError` if another content
     was read.
     """
-    options = config.features
+    if not inputs.recorded:
+        assert inputs.measured is not None
+        own = inputs.measured
+        table = own.table[[*CLIP_KEY, *own.features, *own.covariates]].assign(reason="")
+        bare = int(table[list(own.features)].isna().any(axis=1).sum())
+        found = StageOutput({"features": table}, {"clips without features": bare, "notes": []})
+        return chosen(config, found, own.features)
+    assert config.clips is not None
+    assert inputs.schedule is not None
     result = extract_features(
         inputs.recordings[["subject", "context"]].assign(openface=inputs.recordings["path"]),
         schedule=inputs.schedule,
-        rate=options.rate,
-        bins=options.bins,
-        velocity=options.velocity,
-        head=options.head,
-        landmarks=options.landmarks,
-        derivatives=options.derivatives,
-        au_count=options.au_count,
-        min_valid=options.min_valid,
-        min_confidence=options.min_confidence,
-        face=options.face,
+        **config.features.reading(),
         fps=config.clips.fps,
         on_short=config.clips.on_short,
         progress=progress,
@@ -211,7 +216,10 @@ def features(
     # As the study names its files, so that results do not depend on where it lies.
     names = dict(zip(inputs.recordings["path"], inputs.recordings["openface"], strict=True))
     refuse_changed(names[path] for path, read in result.hashes.items() if read != hashes[path])
-    return features_output(result, names)
+    found, computed = features_output(result, names), tuple(FEATURES)
+    if inputs.measured is not None:
+        found, computed = with_table(found, inputs.measured), (*computed, *inputs.measured.features)
+    return chosen(config, found, computed)
 
 
 def features_output(result: FeatureResult, names: dict[str, str] | None = None) -> StageOutput:
@@ -242,32 +250,33 @@ def features_output(result: FeatureResult, names: dict[str, str] | None = None) 
 def coefficients(
     config: StudyConfig,
     inputs: Inputs,
-    factor: StageOutput,
+    labelled: StageOutput,
     behavior: StageOutput,
     fitted: StageOutput,
 ) -> StageOutput:
     """Describe the models' weights and test slopes, per context and between contexts."""
     options = config.coefficients
-    rows, _ = complete_rows(factor.tables["scores"], behavior.tables["features"])
+    rows, _ = complete_rows(labelled, behavior)
+    names = [*behavior.facts["features"], *behavior.facts["covariates"]]
     # The very labels that the models learned: of training subjects alone, where it is so.
-    labels = fitted.tables["labelled_clips"].drop(columns="part")
-    rows = rows[[*CLIP_KEY, *FEATURES]].merge(labels, on=CLIP_KEY, validate="one_to_one")
+    labels = fitted.tables["labelled_clips"].drop(columns="part", errors="ignore")
+    rows = rows[[*CLIP_KEY, *names]].merge(labels, on=CLIP_KEY, validate="one_to_one")
     if options.rows == "train":
         split = fitted.tables["split"]
-        used = ("train", "validation") if config.models.elastic_net.refit else ("train",)
+        net = config.models.elastic_net
+        used = ("train", "validation") if net is not None and net.refit else ("train",)
         rows = rows[rows["subject"].isin(split.loc[split["part"].isin(used), "subject"])]
-    tuning = fitted.tables["tuning"].set_index("context")
     label = "score_pooled" if config.factor_model.labels == "pooled" else "score"
+    measured, more = design_of(rows, names)
     with _warnings_as_notes() as said:
         result = context_coefficients(
-            rows[["subject", "context", *FEATURES]],
+            rows[["subject", "context"]].join(measured),
             rows[label],
             # Slopes of different contexts can be compared on one scale of the label only.
-            y_pooled=None if label == "score_pooled" else rows["score_pooled"],
+            y_pooled=None if same_label(config) else rows["score_pooled"],
             context="context",
             cluster="subject",
-            alpha={str(name): value for name, value in tuning["alpha"].items()},
-            l1_ratio={str(name): value for name, value in tuning["l1_ratio"].items()},
+            **_penalty(config, fitted),
             n_boot=options.n_boot,
             confidence=config.compare.confidence,
             seed=config.seed,
@@ -283,8 +292,24 @@ def coefficients(
     }
     return StageOutput(
         {name: table for name, table in tables.items() if table is not None},
-        {"notes": [*said, *result.notes()]},
+        {"notes": [*said, *more, *result.notes()]},
     )
+
+
+def _penalty(config: StudyConfig, fitted: StageOutput) -> dict[str, Any]:
+    """Return the penalty of the described weights: that of the models, or a grid to choose from.
+
+    In cross-validation every fold has a penalty of its own, and that of all rows is chosen anew.
+    """
+    net = config.models.elastic_net
+    if net is None or config.evaluation.crossed:
+        grid = ElasticNetSection() if net is None else net
+        return {"alpha": list(grid.alpha), "l1_ratio": list(grid.l1_ratio)}
+    chosen = fitted.tables["tuning"].set_index("context")
+    return {
+        name: {str(context): value for context, value in chosen[name].items()}
+        for name in ("alpha", "l1_ratio")
+    }
 
 
 def comparison(
@@ -297,10 +322,11 @@ def comparison(
     options = config.compare
     tables, notes = [], []
     alike: dict[str, pd.DataFrame] = {}
+    learned = [*fitted.facts["models"], *deep]
     for evaluated in predictions["evaluated"].unique():
         block = predictions[predictions["evaluated"] == evaluated].reset_index(drop=True)
-        models = predicted_columns(block, deep)
-        needed = ["truth", *(name for name, own in models.items() if isinstance(own, str))]
+        models = predicted_columns(block, config, learned)
+        needed = ["truth", *(name for name in models if name != "human")]
         complete = block[needed].notna().all(axis=1)
         alike[evaluated] = block.loc[complete, [*CLIP_KEY, "evaluated", "truth"]]
         with _warnings_as_notes() as said:
@@ -309,6 +335,7 @@ def comparison(
                 truth="truth",
                 predictions=models,
                 cluster="subject",
+                fold=repeat_columns("fold", config)[0] if config.evaluation.crossed else None,
                 **options.measured(),
                 n_boot=options.n_boot,
                 method=options.methods[0],
@@ -320,20 +347,31 @@ def comparison(
                 named = {"context": evaluated, "first_context": evaluated}
                 tables.append(_as_asked(table, method).assign(**named))
         notes += [note for note in [*said, *result.notes()] if note not in notes]
-    leakage, more = leakage_table(
-        config,
-        predictions,
-        fitted.tables["other_predictions"],
-        fitted.facts["no training-only scores because"],
-    )
     compared = pd.concat(tables, ignore_index=True)
     fallen = sum(says(text, _OTHER_METHOD) for text in compared["reason"])
     if fallen:
         notes.append(_FALLEN(fallen=fallen))
-    found = {"comparison": compared, "scores_leakage": leakage, "predictions": predictions}
+    found = {"comparison": compared, "predictions": predictions}
+    if "other_predictions" in fitted.tables:
+        leakage, more = leakage_table(
+            config,
+            predictions,
+            fitted.tables["other_predictions"],
+            fitted.facts["no training-only scores because"],
+        )
+        found["scores_leakage"] = leakage
+        notes += more
+    if config.evaluation.crossed and config.evaluation.repeats > 1:
+        found["repeat_spread"] = pd.concat(
+            [
+                spread(config, name, repeats_of(config, predictions, name), compared, alike, REPEAT)
+                for name in fitted.facts["models"]
+            ],
+            ignore_index=True,
+        )
     if deep:
         found |= deep_tables(config, compared, alike, deep)
-    return StageOutput(found, {"notes": notes + more})
+    return StageOutput(found, {"notes": notes})
 
 
 def _as_asked(table: pd.DataFrame, method: str) -> pd.DataFrame:
@@ -350,15 +388,25 @@ def _as_asked(table: pd.DataFrame, method: str) -> pd.DataFrame:
 
 
 def predicted_columns(
-    block: pd.DataFrame, deep: Iterable[str] = ()
+    block: pd.DataFrame, config: StudyConfig, learned: Iterable[str]
 ) -> dict[str, str | Predictions]:
-    """Return the models of a table of predictions; the human baseline has a column per rater."""
+    """Return the models of a table of predictions.
+
+    The human baseline has a column per rater, a model one per repeat of a cross-validation.
+    """
     found: dict[str, str | Predictions] = {
         name: name
-        for name in ("elastic_net", *deep, "uniform", "normal")
+        for name in (*learned, "uniform", "normal")
         # A model over all contexts alone says nothing about one of them.
         if name in block and block[name].notna().any()
     }
+    if config.evaluation.crossed and config.evaluation.repeats > 1:
+        folds = repeat_columns("fold", config)
+        found |= {
+            name: Predictions(repeat_columns(name, config), fold=folds)
+            for name in found
+            if name in learned
+        }
     raters = [
         name
         for name in map(str, block.columns)

@@ -23,6 +23,9 @@ _KNOWN = _KNOWN_LABELS | {
     "normal": "Normal baseline",
     "human": "Human baseline",
     "elastic_net": "ElasticNet",
+    "elastic_net_per_context": "ElasticNet per context",
+    "elastic_net_pooled": "ElasticNet pooled",
+    "elastic_net_with_context": "ElasticNet with context",
     "openface_lstm": "OpenFace-LSTM",
     "lstm": "OpenFace-LSTM",
     "3d_cnn": "3D-CNN",
@@ -32,6 +35,10 @@ _KNOWN = _KNOWN_LABELS | {
     "rmse": "RMSE",
     "mae": "MAE",
     "r2": "R²",
+    "auc": "AUC",
+    "f1": "F1",
+    "f1_macro": "Macro F1",
+    "brier": "Brier score",
     "jackknife_t": "jackknife-t",
     "percentile": "percentile",
     "basic": "basic",
@@ -44,10 +51,13 @@ _KNOWN = _KNOWN_LABELS | {
     "std_residual_variance": "Residual variance",
 }
 # Which way a metric improves; the others have no better end.
-LOWER_IS_BETTER = ("rmse", "nrmse", "mae")
-HIGHER_IS_BETTER = ("correlation", "concordance", "r2")
+LOWER_IS_BETTER = ("rmse", "nrmse", "mae", "brier")
+HIGHER_IS_BETTER = (
+    "correlation", "concordance", "r2", "spearman",
+    "auc", "accuracy", "balanced_accuracy", "f1", "f1_macro", "kappa",
+)  # fmt: skip
 #: Metrics that 0 divides into better and worse than chance, or into too high and too low.
-SIGNED = ("correlation", "concordance", "r2", "bias")
+SIGNED = ("correlation", "concordance", "r2", "bias", "spearman", "kappa")
 #: What makes the intervals of a rule simultaneous: Holm's steps are of p-values alone.
 OF_INTERVALS = {"holm": "Bonferroni", "max_t": "max-T"}
 # What cannot pass 1, or by custom is printed as if (RMSEA, SRMR): APA leaves out its zero before
@@ -55,6 +65,7 @@ OF_INTERVALS = {"holm": "Bonferroni", "max_t": "max-T"}
 _BELOW_ONE = frozenset(
     {
         "p_value", "icc", "correlation", "concordance", "r2", "std_loading",
+        "spearman", "auc", "accuracy", "balanced_accuracy", "f1", "f1_macro", "kappa", "brier",
         "std_residual_variance", "score_reliability", "cfi", "rmsea", "srmr", "share",
     }
 )  # fmt: skip

@@ -9,19 +9,20 @@ from pyexpr.base.messages import Template, Voice, said
 from pyexpr.words.labels import MINUS, is_known, name_in_sentence
 from pyexpr.words.wording import sentence
 
-# In a study the targets of a reliability are clips.
-_THINGS = {"target": "clip", "targets": "clips"}
 _UNBROKEN = "\u00a0"
 
 
 class _Reader(Voice):
-    """Our names as tables show them, numbers as APA prints them."""
+    """Our names as tables show them, numbers as APA prints them; targets by the study's name."""
+
+    def __init__(self, unit: str) -> None:
+        self.things = {"target": unit, "targets": f"{unit}s"}
 
     def text_of(self, template: Template) -> str:
         return template.text if template.report is None else template.report
 
     def thing(self, word: str) -> str:
-        return _THINGS.get(word, word)
+        return self.things.get(word, word)
 
     def model(self, name: str) -> str:
         return name_in_sentence(name) if is_known(name) else repr(name)
@@ -40,7 +41,7 @@ class _Reader(Voice):
         return super().p(value).replace(" ", _UNBROKEN)
 
 
-READER: Final = _Reader()
+READER: Final = _Reader("clip")
 
 
 def readers_reason(text: str) -> str:
@@ -48,8 +49,10 @@ def readers_reason(text: str) -> str:
     return said(text, READER)
 
 
-def readers_note(note: str) -> str:
+def readers_note(note: str, unit: str = "clip") -> str:
     """Return a note as a sentence without names of columns or calls; "" where it is told already.
+
+    `unit` is what a row of the study is called.
 
     Examples
     --------
@@ -59,11 +62,11 @@ def readers_note(note: str) -> str:
     >>> readers_note(untested(n=3))
     'In all, 3 clips are not tested.'
     """
-    told = readers_reason(note)
+    told = said(note, _Reader(unit))
     # A sentence does not begin with a numeral.
     return sentence(f"in all, {told}" if told[:1].isdigit() else told)
 
 
-def readers_notes(notes: Iterable[str]) -> list[str]:
+def readers_notes(notes: Iterable[str], unit: str = "clip") -> list[str]:
     """Return the notes that a reader needs, each once."""
-    return [note for note in dict.fromkeys(map(readers_note, notes)) if note]
+    return [note for note in dict.fromkeys(readers_note(note, unit) for note in notes) if note]

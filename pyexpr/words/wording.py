@@ -10,16 +10,28 @@ from pyexpr.words.labels import count
 #: Why a clip or recording was left out before any analysis: one table of the study alone has it.
 NO_RECORDING = Template("without_recording", "rated, but without a recording")()
 NO_RATINGS = Template("without_ratings", "recorded, but without ratings")()
+FEW_CLIPS = Template("few_clips", "of a subject with too few of them")()
+NO_FEATURES = Template("without_features", "rated, but not in the table of features")()
+NO_RATINGS_OF = Template("features_unrated", "in the table of features, but without ratings")()
+BEFORE_ANALYSIS = (NO_RECORDING, NO_RATINGS, FEW_CLIPS, NO_FEATURES, NO_RATINGS_OF)
 
 # What a study counts before any analysis, by the names that its record has.
 RATINGS_UNSCORED = "ratings without a score"
+RATINGS_OFF_SCALE = "ratings outside of the scale"
+RATINGS_ALONE = "ratings that others of the clip lack"
 RATINGS_UNRECORDED = "ratings without a recording"
 RECORDINGS_UNRATED = "recordings without ratings"
+RATINGS_UNMEASURED = "ratings of clips without features"
+CLIPS_UNRATED = "clips of the features without ratings"
 #: Of each, what is counted, and what it is without.
 DROPPED = {
     RATINGS_UNSCORED: ("rating", "without a score"),
+    RATINGS_OFF_SCALE: ("rating", "outside of the scale"),
+    RATINGS_ALONE: ("rating", "beside which others are missing"),
     RATINGS_UNRECORDED: ("rating", "without a recording"),
     RECORDINGS_UNRATED: ("recording", "without ratings"),
+    RATINGS_UNMEASURED: ("rating", "without features"),
+    CLIPS_UNRATED: ("row of features", "without ratings"),
 }
 
 

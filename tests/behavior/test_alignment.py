@@ -39,9 +39,9 @@ def posed(faces, seed=2):
 
 def test_a_face_that_only_turns_does_not_move(face) -> None:
     made = recording(landmarks_3d=posed(np.tile(face, (75, 1, 1))))
-    moving = clip_features(made, whole(made), landmarks="3d")
+    moving = clip_features(made, whole(made), FeatureOptions(landmarks="3d"))
     assert moving["points_displacement"] > 10
-    still = clip_features(made, whole(made), landmarks="normalised")
+    still = clip_features(made, whole(made), FeatureOptions(landmarks="normalised"))
     assert still["points_displacement"] == pytest.approx(0, abs=ROUNDING)
     assert still["points_velocity"] == pytest.approx(0, abs=ROUNDING)
     assert still["reason"] == ""
@@ -52,7 +52,7 @@ def test_what_the_face_does_stays(face) -> None:
     faces = np.tile(face, (75, 1, 1))
     faces[:, CHIN, 1] += 9.0 * np.arange(75) / 5
     made = recording(landmarks_3d=posed(faces))
-    found = clip_features(made, whole(made), landmarks="normalised")
+    found = clip_features(made, whole(made), FeatureOptions(landmarks="normalised"))
     assert found["points_displacement"] == pytest.approx(0.1 / 68, rel=1e-9)
 
 
@@ -92,9 +92,9 @@ def test_in_space_the_unit_is_mm() -> None:
     points = np.zeros((75, 68, 3))
     points[:] = (np.arange(75) / 5)[:, np.newaxis, np.newaxis] * np.array([2.0, 3.0, 6.0])
     made = recording(landmarks_3d=points)
-    found = clip_features(made, whole(made), landmarks="3d")
+    found = clip_features(made, whole(made), FeatureOptions(landmarks="3d"))
     assert found["points_displacement"] == pytest.approx(7.0, rel=1e-12)
     assert feature_units(FeatureOptions(landmarks="3d"))["points_velocity"] == "mm/s"
     made = recording(without=["landmarks_3d"])
-    found = clip_features(made, whole(made), landmarks="3d")
+    found = clip_features(made, whole(made), FeatureOptions(landmarks="3d"))
     assert found["reason"] == "points: the file has no landmarks_3d"

@@ -15,6 +15,7 @@ from pyexpr.base.errors import ColumnError, DataError, OpenFaceError, StudyError
 from pyexpr.behavior.features.binning import bin_points, frame_bins
 from pyexpr.behavior.features.features import FEATURES, extract_features, feature_units
 from pyexpr.behavior.features.one_clip import clip_features
+from pyexpr.behavior.features.options import FeatureOptions
 from pyexpr.behavior.schedules import Clip, Schedule
 
 # Closed forms of smooth motion: a bin mean of 5 frames and a difference of two bins.
@@ -105,7 +106,7 @@ def test_uniform_motion(fps, n_frames, bins) -> None:
         pose_rotation=np.radians(np.outer(seconds, [1, -2, 3])),
         gaze_angle=np.radians(np.outer(seconds, [3, -4])),
     )
-    found = clip_features(made, whole(made), bins=bins)
+    found = clip_features(made, whole(made), FeatureOptions(bins=bins))
     expected = {"points": 50, "head": 30, "pitch": 1, "yaw": 2, "roll": 3, "gaze": 5}
     for part, speed in expected.items():
         assert found[f"{part}_displacement"] == pytest.approx(speed / 5, rel=EXACT)
@@ -121,9 +122,9 @@ def test_accelerated_motion() -> None:
     made = recording(pose_translation=np.outer(a * seconds**2 / 2, [0, 0, 1]))
     found = clip_features(made, whole(made))
     assert found["head_velocity"] == pytest.approx(a / 5, rel=EXACT)
-    signed = clip_features(made, whole(made), velocity="derivative")
+    signed = clip_features(made, whole(made), FeatureOptions(velocity="derivative"))
     assert signed["head_velocity"] == pytest.approx(a / 5, rel=EXACT)
-    speed = clip_features(made, whole(made), velocity="speed")
+    speed = clip_features(made, whole(made), FeatureOptions(velocity="speed"))
     assert speed["head_velocity"] == 5 * speed["head_displacement"]
 
 
@@ -172,7 +173,7 @@ def test_head_from_params() -> None:
     params = np.zeros((75, 6))
     params[:, 0], params[:, 4], params[:, 5] = np.outer([1, 2, 2], np.arange(75) / 5)
     made = recording(params=params)
-    found = clip_features(made, whole(made), head="params")
+    found = clip_features(made, whole(made), FeatureOptions(head="params"))
     assert found["head_displacement"] == pytest.approx(3.0, rel=EXACT)
 
 
@@ -195,7 +196,7 @@ def test_too_few_valid_bins() -> None:
     found = clip_features(made, whole(made))
     assert found["reason"] == "7 of 15 bins valid, 8 needed"
     assert all(np.isnan(found[name]) for name in FEATURES)
-    assert clip_features(made, whole(made), min_valid=7 / 15)["reason"] == ""
+    assert clip_features(made, whole(made), FeatureOptions(min_valid=7 / 15))["reason"] == ""
 
 
 def test_too_few_velocities() -> None:
@@ -265,7 +266,7 @@ def test_action_units() -> None:
     assert found["au_intensity"] == pytest.approx((75 * 2 + 5 * 4) / 80)
     assert found["n_au_active"] == 80
     # 0.2 s are 5 frames.
-    assert clip_features(made, whole(made), au_count="distinct")["au_count"] == 2
+    assert clip_features(made, whole(made), FeatureOptions(au_count="distinct"))["au_count"] == 2
 
 
 def test_action_units_of_frames_that_failed_do_not_count() -> None:
@@ -301,7 +302,7 @@ def test_no_active_unit_has_intensity_0() -> None:
 def test_options_that_make_no_sense(options, says) -> None:
     made = recording()
     with pytest.raises(DataError, match=says):
-        clip_features(made, whole(made), **options)
+        clip_features(made, whole(made), FeatureOptions(**options))
 
 
 def test_every_feature_has_a_unit() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pyexpr.base.errors import DataError
 from pyexpr.behavior.features.one_clip import clip_features
+from pyexpr.behavior.features.options import FeatureOptions
 from pyexpr.behavior.features.smoothing import savgol_motion, savgol_window
 
 # A parabola is fitted to parabolas.
@@ -95,18 +96,18 @@ def test_as_an_option_of_clips() -> None:
         pose_translation=np.outer(seconds**2, [3.0, 0.0, 0.0]),
         pose_rotation=np.radians(np.outer((150 + 20 * seconds + 180) % 360 - 180, [1, 0, 0])),
     )
-    found = clip_features(made, whole(made), derivatives="savgol")
+    found = clip_features(made, whole(made), FeatureOptions(derivatives="savgol"))
     assert found["head_velocity"] == pytest.approx(6 / 5, rel=EXACT)
     assert found["pitch_displacement"] == pytest.approx(20 / 5, rel=EXACT)
     assert found["reason"] == ""
     with pytest.raises(DataError, match="bins='decimate' has no meaning"):
-        clip_features(made, whole(made), derivatives="savgol", bins="decimate")
+        clip_features(made, whole(made), FeatureOptions(derivatives="savgol", bins="decimate"))
 
 
 def test_windows_need_more_frames_in_a_row_than_bins() -> None:
     # Every fifth frame is lost: all bins are valid, no window is whole.
     made = recording(invalid=range(2, 75, 5))
     assert clip_features(made, whole(made))["reason"] == ""
-    found = clip_features(made, whole(made), derivatives="savgol")
+    found = clip_features(made, whole(made), FeatureOptions(derivatives="savgol"))
     assert found["n_valid_bins"] == 15
     assert "head: 0 frames with a whole window of 11 frames, 15 needed" in found["reason"]

@@ -128,9 +128,9 @@ def test_a_table_that_is_not_there(
     ("change", "toml", "message"),
     [
         (
-            lambda r: r[r["question"] != "emotion"],
+            lambda r: r[r["question"] == "emotion"],
             "",
-            "needs at least three questions, but the ratings have 2 questions: 'response', ",
+            r"needs at least two questions .*, but the ratings have 1 question: 'emotion'; ",
         ),
         (
             lambda r: r,

@@ -35,8 +35,8 @@ def pyexpr(*arguments: object, code: int = 0) -> str:
 def test_help_lists_every_command() -> None:
     text = pyexpr("--help")
     for command in (
-        "run", "report", "simulate", "demo", "paper", "icc", "cfa", "features", "fit", "compare",
-        "doctor",
+        "init", "check", "run", "report", "simulate", "demo", "paper", "icc", "cfa", "features",
+        "fit", "compare", "doctor",
     ):  # fmt: skip
         assert f" {command} " in text
 
@@ -124,6 +124,28 @@ def test_compare_within_folds(tmp_path: Path) -> None:
     written = pd.read_csv(output)
     assert written["estimate"][1] == pytest.approx(np.mean(within), rel=1e-12)
     np.testing.assert_array_equal(written["p_value"], expected["p_value"])
+
+
+@pytest.mark.parametrize(("labels", "positive"), [((0, 1), "0"), (("no", "yes"), "yes")])
+def test_compare_classes_per_recording(tmp_path: Path, labels: tuple, positive: str) -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"subject": np.repeat(np.arange(24), 8)})
+    table["clip"] = [f"r{k // 4}" for k in range(192)]
+    latent = rng.normal(size=192)
+    table["y"] = np.array(labels)[(latent > 0).astype(int)]
+    table["model"] = 1 / (1 + np.exp(-latent - rng.normal(size=192)))
+    given, output = tmp_path / "predictions.csv", tmp_path / "comparison.csv"
+    table.to_csv(given, index=False)
+    pyexpr(
+        "compare", given, "--truth", "y", "--predictions", "model", "--metrics", "f1,accuracy",
+        "--positive", positive, "--threshold", "0.4", "--per", "clip", "--n-boot", "0",
+        "-o", output,
+    )  # fmt: skip
+    expected = compare_models(
+        table, truth="y", predictions=["model"], cluster="subject", metrics=["f1", "accuracy"],
+        positive=0 if positive == "0" else positive, threshold=0.4, per="clip", n_boot=0,
+    ).tidy()  # fmt: skip
+    np.testing.assert_array_equal(pd.read_csv(output)["estimate"], expected["estimate"])
 
 
 def test_features_of_files(study_folder: Path, tmp_path: Path) -> None:

@@ -807,7 +807,7 @@ def bad(change):
             ColumnError,
             r"columns? names of 2 levels, such as \('m', 'subject'\); join them first",
         ),
-        (lambda f: None, {"metrics": None}, DataError, "metrics= must be a name or a list"),
+        (lambda f: None, {"metrics": None}, DataError, "metrics= must be a metric or a list"),
         (lambda f: None, {"metrics": [5]}, DataError, "metrics= must list names"),
         (lambda f: None, {"n_boot": 2.5}, DataError, "n_boot= must be a whole number"),
         (lambda f: None, {"seed": "x"}, DataError, "seed= must be a whole number"),

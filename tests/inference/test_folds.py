@@ -152,6 +152,34 @@ def test_the_variance_allows_for_shared_training():
     assert fold_inflation("pooled", 30, 1) == fold_inflation("pooled", 8, 5) == 1
 
 
+def test_what_repeats_average_out_of_the_jackknife():
+    # The covariance with a model that is linear in the others' x y, which knows nothing.
+    rng = np.random.default_rng(1)
+    G, K, m = 25, 5, 5
+
+    def study(n):
+        x, y = rng.normal(size=(2, G))
+        total, left_out = 0.0, np.zeros(G)
+        for _ in range(n):
+            fold = rng.permutation(G) % K
+            for k in range(K):
+                own = fold == k
+                d = (x[own] - x[own].mean()) * (y[own] - y[own].mean())
+                weight = (x[~own] * y[~own]).sum() / n
+                total += d.sum() * weight
+                left_out[own] += m / (m - 1) * d * weight
+        return total, (left_out**2).sum()
+
+    def needed(n):
+        found = np.array([study(n) for _ in range(2000)])
+        return found[:, 0].var() / found[:, 1].mean()
+
+    wanted = needed(5) / needed(1)
+    once, again = (fold_inflation("pooled", G, K, n) for n in (1, 5))
+    assert again / once == pytest.approx(wanted, rel=0.08)
+    assert fold_inflation("pooled", 1e9, 5, 5) == pytest.approx(2)
+
+
 def test_the_standard_error_is_inflated():
     frame = table()
     frame = frame.groupby("subject").head(3)  # equal subjects: worth their number
@@ -336,3 +364,72 @@ def test_the_null_size_within_folds():
         over += int(compare(frame, **options, fold=None).tidy().p_value[0] <= 0.05)
     assert within <= 7  # of a size of .05 more have a chance of 1 %
     assert over >= 12
+
+
+# --- each column's own folds: a cross-validation that was repeated ----------------------------
+
+
+def repeated(n_repeats=3, **options):
+    """Return a table with the predictions and the folds of each repeat, and the model."""
+    frame = table(**options)
+    rng = np.random.default_rng(9)
+    for r in range(n_repeats):
+        frame[f"fold {r}"] = subject_folds(frame.subject, 4, seed=10 + r)
+        shift = rng.normal(size=4)[frame[f"fold {r}"]]
+        frame[f"p{r}"] = 0.5 * frame.y + shift + rng.normal(size=len(frame))
+    columns = [f"p{r}" for r in range(n_repeats)]
+    return frame, Predictions(columns, fold=[f"fold {r}" for r in range(n_repeats)])
+
+
+@pytest.mark.parametrize("metric", [*METRICS, "correlation_between"])
+def test_repeats_are_averaged_each_within_its_own_folds(metric):
+    frame, model = repeated()
+    found = compare(frame, predictions={"model": model}, metrics=[metric], fold=None)
+    weights = "subjects" if "between" in metric else "n"
+
+    def mean(rows):
+        return np.mean(
+            [
+                average(rows.assign(fold=rows[f"fold {r}"]), metric, f"p{r}", weights=weights)
+                for r in range(3)
+            ]
+        )
+
+    assert found.evidence.estimate[0] == pytest.approx(mean(frame), rel=TWIN)
+    for g in (0, 11, 23):
+        without = mean(frame[frame.subject != g])
+        assert found.evidence.groups[0].values[0, g] == pytest.approx(without, rel=TWIN)
+    assert found.fold_name == "fold 0, fold 1, fold 2"
+    assert "(fold 0, fold 1, fold 2)" in str(found)
+
+
+def test_folds_of_a_model_are_as_folds_of_all():
+    frame = table()
+    models = {name: Predictions(name, fold="fold") for name in ("good", "poor")}
+    own, shared = compare(frame, predictions=models, fold=None), compare(frame)
+    pd.testing.assert_frame_equal(own.tidy(), shared.tidy(), check_exact=True)
+    assert own.replicates.tobytes() == shared.replicates.tobytes()
+    mixed = compare(frame, predictions=models | {"third": "poor"}).tidy()
+    third, poor = (mixed[mixed.term == name].estimate.to_numpy() for name in ("third", "poor"))
+    assert third.tolist() == poor.tolist()
+
+
+def test_a_fold_that_a_context_lacks_in_one_repeat_only():
+    frame, model = repeated(2, n_subjects=40)
+    # The first context has no rows in fold 3 of the second repeat.
+    frame["task"] = np.where((frame.index % 2 == 0) & (frame["fold 1"] != 3), "a", "b")
+    found = compare(frame, predictions={"m": model}, fold=None, context="task", metrics=METRICS)
+    rows = frame[frame.task == "a"]
+    wanted = np.mean(
+        [average(rows.assign(fold=rows[f"fold {r}"]), "correlation", f"p{r}") for r in range(2)]
+    )
+    tidy = found.tidy().query("metric == 'correlation' and context == 'a'")
+    assert tidy.estimate.item() == pytest.approx(wanted, rel=TWIN)
+    assert found.tidy().reason.eq("").all()
+
+
+def test_as_many_columns_of_folds_as_of_predictions():
+    with pytest.raises(DataError, match="2 columns of predictions but 3 columns of folds"):
+        Predictions(["a", "b"], fold=["x", "y", "z"])
+    with pytest.raises(ColumnError, match="no column 'nowhere'"):
+        compare(table(), predictions={"m": Predictions("good", fold="nowhere")}, fold=None)

@@ -41,7 +41,9 @@ def compared(frame, **options):
 
 
 # A bias within subjects is 0 by definition.
-@pytest.mark.parametrize("metric", [name for name in METRICS if name != "bias_within"])
+@pytest.mark.parametrize(
+    "metric", [name for name in METRICS if name != "bias_within" and "spearman" not in name]
+)
 def test_statistics_equal_rows_exchanged_one_by_one(metric):
     frame = table(6, units=3.0)
     cluster = frame.subject.to_numpy()

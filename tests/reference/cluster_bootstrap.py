@@ -6,6 +6,7 @@ Nothing here uses sums per subject; random words come from numpy.
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import spearmanr
 
 
 def words(seed: int, stream: int, replicate: int, n: int) -> list[int]:
@@ -53,12 +54,16 @@ def metric(name: str, p: np.ndarray, t: np.ndarray, cluster: np.ndarray) -> floa
     d = p - t
     if base in ("rmse", "nrmse"):
         return float(np.sqrt(np.mean(d**2)) / (7 if base == "nrmse" else 1))
+    if base == "mse":
+        return float(np.mean(d**2))
     if base == "mae":
         return float(np.mean(np.abs(d)))
     if base == "bias":
         return float(np.mean(d))
     if base == "r2":
         return np.nan if flat_t else float(1 - np.sum(d**2) / np.sum((t - t.mean()) ** 2))
+    if base == "spearman":
+        return np.nan if np.ptp(p) == 0 or np.ptp(t) == 0 else float(spearmanr(p, t).statistic)
     covariance = np.mean((p - p.mean()) * (t - t.mean()))
     if base == "concordance":
         if flat_p and flat_t:

@@ -159,7 +159,7 @@ def test_ties_are_both_bold_baselines_never_and_nan_does_not_win() -> None:
     assert table.bold == {(1, 1), (2, 1)}
     assert table.notes == (
         "NRMSE: lower is better.",
-        "Bold: the best model of the column, baselines and human raters set aside.",
+        "Bold: the best model of the column, baselines set aside.",
         "No estimate for C, All, NRMSE: no value was given.",
         "Not computed: Uniform baseline, All, Bias; B, All, Bias; C, All, Bias.",
     )

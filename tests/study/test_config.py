@@ -47,7 +47,10 @@ def test_segments_of_ones_own(tmp_path: Path) -> None:
         ),
         (f"sed = 3\n{BUILT_IN}", r"the file has no entry 'sed'; did you mean 'seed'\?"),
         (f"{BUILT_IN}[features]\nrates = 3\n", r"\[features\] has no entry 'rates'; .*'rate'"),
-        (f"{BUILT_IN}[features]\nrate = 0\n", r"features.rate: input should be greater than 0"),
+        (
+            f"{BUILT_IN}[features]\nrate = 0\n",
+            r"features: rate= must be a positive number of bins per second, not 0",
+        ),
         (f"{BUILT_IN}[baselines]\nhuman = 3\n", r"baselines.human: .* \(it is 3\)"),
         (f'{BUILT_IN}[data.rating_columns]\nsubjct = "a"\n', "input should be 'subject'"),
         ("[clips\n", "is not a TOML file"),

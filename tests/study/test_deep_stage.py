@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from study_variants import variant
+from study_variants import STAGES, variant
 
 from pyexpr.base.errors import DeepNotInstalledError, StudyError
 from pyexpr.deep import LSTMRegressor, training
 from pyexpr.modeling.metrics import correlation
 from pyexpr.report.tables.seeds import seeds_table
 from pyexpr.study.config import StudyConfig, read_config
-from pyexpr.study.pipeline import STAGES, Study, StudyResult
+from pyexpr.study.pipeline import Study, StudyResult
 from pyexpr.study.stages import comparison
 
 KEY = ["subject", "context", "clip"]

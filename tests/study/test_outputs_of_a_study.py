@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from study_variants import figures_left_empty, variant
+from study_variants import STAGES, figures_left_empty, variant
 
 from pyexpr.base.files import OutputError, sha256
 from pyexpr.paper.reproduce import check_paper_folder
 from pyexpr.study import rendered
-from pyexpr.study.pipeline import STAGES, Study, StudyResult
+from pyexpr.study.pipeline import Study, StudyResult
 from pyexpr.study.render import planned_files
 from pyexpr.study.report import REPORT, study_report
 from pyexpr.study.seal import is_own_page, is_own_record, is_sealed, sealed
@@ -49,7 +49,8 @@ def copied(study_result: StudyResult, tmp_path: Path) -> Path:
 
 
 def test_what_is_planned_is_what_is_written(study_result: StudyResult) -> None:
-    planned = planned_files(study_result.config, 3)
+    study = Study(study_result.config, study_result.folder.parent)
+    planned = planned_files(study.config, study.inputs)
     assert len(set(planned)) == len(planned)
     assert set(planned) == set(study_result.record["files"])
 

@@ -15,14 +15,14 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import ElasticNet, Ridge
 from sklearn.preprocessing import StandardScaler
-from study_variants import tables_of, variant
+from study_variants import STAGES, tables_of, variant
 
 from pyexpr.base.errors import PyexprError, StudyError
 from pyexpr.base.files import OutputError, sha256
 from pyexpr.base.messages import codes_of, joined
 from pyexpr.hosted.voice import in_r
 from pyexpr.study import stages, store
-from pyexpr.study.pipeline import STAGES, Study, StudyResult
+from pyexpr.study.pipeline import Study, StudyResult
 from pyexpr.study.report import study_report
 from pyexpr.study.store import StageOutput, code_fingerprint
 from pyexpr.words.reader import readers_reason

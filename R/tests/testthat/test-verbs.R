@@ -448,6 +448,32 @@ test_that("one row about the whole, of every result", {
   for (result in results()) expect_identical(nrow(glance(result)), 1L)
 })
 
+test_that("classes, ranks and recordings are compared as in Python", {
+  set.seed(1)
+  data <- data.frame(subject = rep(1:25, each = 8), recording = rep(1:50, each = 4))
+  latent <- rnorm(25)[data$subject] + rnorm(200)
+  data$y <- factor(ifelse(latent > 0, "yes", "no"), levels = c("yes", "no"))
+  data$p <- plogis(latent + rnorm(200))
+  data$said <- ifelse(data$p >= 0.5, "yes", "no")
+  found <- tidy(compare_models(data, y, p, subject, metrics = c("auc", "accuracy", "brier"),
+    positive = "yes", n_boot = 0))
+  is <- data$y == "yes"
+  w <- wilcox.test(data$p[is], data$p[!is], exact = FALSE)$statistic / (sum(is) * sum(!is))
+  expect_equal(found$estimate, c(unname(w), mean(is == (data$p >= 0.5)), mean((data$p - is)^2)))
+  labels <- compare_models(data, y, said, subject, metrics = "accuracy", n_boot = 0)
+  expect_identical(tidy(labels)$estimate, found$estimate[2])
+  data$latent <- latent
+  each <- compare_models(data, latent, p, subject, metrics = "spearman", per = recording, n_boot = 0)
+  by <- vapply(split(data, data$recording), function(d) cor(d$latent, d$p, method = "spearman"), 0)
+  expect_equal(tidy(each)$estimate, mean(by))
+  high <- compare_models(data, y, p, subject, metrics = "f1", positive = "yes", threshold = 0.9,
+    n_boot = 0)
+  n <- sum(is & data$p >= 0.9)
+  expect_equal(tidy(high)$estimate, 2 * n / (sum(is) + sum(data$p >= 0.9)))
+  expect_error(compare_models(data, y, p, subject, metrics = list(function(t, p) 1)),
+    "`metrics` takes names", class = "pyexpr_data_error")
+})
+
 test_that("the width of the score and the intercepts are handed on, and said", {
   need_python()
   expect_error(compare_models(clips, score, au_count, subject, metrics = "nrmse", n_boot = 0),

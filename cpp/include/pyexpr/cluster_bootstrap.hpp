@@ -1,10 +1,10 @@
 // Metrics of predictions, bootstrapped over whole clusters (subjects).
 //
-// Every metric depends on the rows only through sums per cluster, so a replicate
-// costs O(clusters) and not O(rows). Resampling clusters: Davison and Hinkley
-// (1997), section 3.8; jackknife: Efron (1982). "Column" is one column of
-// predictions with its truth, or its rows in one fold; a "level" is the mean of one metric
-// over one or more columns, or its logarithm; a "quantity" is a level or the difference of
+// Most metrics depend on the rows only through sums per cluster, so that a replicate
+// costs O(clusters) and not O(rows); those of ranks cost O(rows), see ranked_rows.hpp. Resampling
+// clusters: Davison and Hinkley (1997), section 3.8; jackknife: Efron (1982). "Column" is one
+// column of predictions with its truth, or its rows in one fold; a "level" is the mean of one
+// metric over one or more columns, or its logarithm; a "quantity" is a level or the difference of
 // two levels.
 //
 // Bytes: each output is a fixed sequence of operations on fixed inputs, clusters in
@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "pyexpr/array_view.hpp"
+#include "pyexpr/ranked_rows.hpp"
 
 namespace pyexpr {
 
@@ -30,7 +31,27 @@ enum Sum : std::size_t { kN, kD, kDD, kAbsD, kP, kT, kPP, kTT, kPT, kSums };
 // size moves a correlation by at most u / SD of it.
 inline constexpr double kRoundingOfDoubles = 0x1p-104 * 1e6;
 
-enum class Metric : int { kRmse, kMae, kCorrelation, kConcordance, kR2, kBias };
+// Of classes p and t are 1 where a row is, or is predicted to be, of the column's class, and 0
+// elsewhere, not centred; d = p - t.
+enum class Metric : int {
+    kRmse,
+    kMae,
+    kCorrelation,
+    kConcordance,
+    kR2,
+    kBias,
+    kMse,       // dd / n; of probabilities Brier's score
+    kAccuracy,  // 1 - dd / n
+    kRecall,    // pt / t: undefined where no row is of the class
+    kF1,        // 2 pt / (p + t): undefined where none is, or is predicted to be
+    kKappa,     // Cohen (1960): undefined where truth and prediction are one class, the same
+    kArea,      // under the ROC curve; of ranked rows, as the next
+    kSpearman,
+};
+
+[[nodiscard]] constexpr bool is_of_ranks(Metric metric) noexcept {
+    return metric == Metric::kArea || metric == Metric::kSpearman;
+}
 
 // Which deviations the sums are taken of.
 //   kPooled   the rows themselves
@@ -68,6 +89,8 @@ struct Column {
     // values held as doubles, as deep as leaves a correlation an error bound of .001.
     double least_p = kRoundingOfDoubles;
     double least_t = kRoundingOfDoubles;
+    static constexpr std::ptrdiff_t kNoRanks = -1;
+    std::ptrdiff_t ranked = kNoRanks;  // which of the ranked rows are its own
 };
 
 struct Level {
@@ -76,7 +99,8 @@ struct Level {
     std::vector<std::size_t> columns;
     bool logarithm = false;  // of the divided mean; undefined where that is not above 0
     // So many columns in turn are the folds of one: their metrics are averaged with their
-    // rows as weights, a fold of which no row was drawn left out.
+    // rows as weights, a fold of which no row was drawn left out. Of kappa they are the classes
+    // of one.
     std::size_t folds = 1;
 };
 
@@ -103,13 +127,16 @@ class MetricDesign {
     // sums (S, G) is copied. Throws std::invalid_argument for an index out of range.
     MetricDesign(ArrayView<const double, 2> sums, std::vector<Column> columns,
                  std::vector<Level> levels, std::vector<Quantity> quantities,
-                 std::vector<std::size_t> strata);
+                 std::vector<std::size_t> strata, std::vector<RankedRows> ranked = {});
 
     [[nodiscard]] std::size_t n_clusters() const noexcept { return n_clusters_; }
     [[nodiscard]] std::size_t n_quantities() const noexcept { return quantities_.size(); }
 
     // Every quantity on all clusters: out (quantities,).
     void estimate(ArrayView<double, 1> out) const;
+
+    // Every quantity on cluster i alone: out (quantities, G).
+    void alone(ArrayView<double, 2> out) const;
 
     // Every quantity without cluster i: out (quantities, G). O(G (sums + quantities)). Of
     // several strata the others of its own weigh G_h/(G_h-1) instead, so that each stratum
@@ -139,12 +166,19 @@ class MetricDesign {
                     Workspace& work) const;
     template <std::size_t Sums>
     void add_up(std::size_t first, Workspace& work) const;
-    void evaluate(const double* sums, Workspace& work) const;
+    void evaluate(const double* sums, const double* counts, Workspace& work) const;
+    void write(std::size_t first, std::size_t n, const Workspace& work,
+               ArrayView<double, 2> out) const;
+    void leave_one_copy(std::size_t g, std::size_t start, std::size_t size, double more,
+                        Workspace& work) const;
+    void kappa(const Level& level, std::size_t first, const double* sums, double* out) const;
+    void ranks(const Level& level, const Column& column, const double* counts, Workspace& work,
+               double* out) const;
     [[nodiscard]] double rest_weight(std::size_t size) const;
     void stratum_sums(std::size_t start, std::size_t size, const Workspace& work,
                       std::vector<double>& to) const;
-    void average_folds(const Level& level, std::size_t first, const double* sums, Workspace& work,
-                       double* out) const;
+    void average_folds(const Level& level, std::size_t first, const double* sums,
+                       const double* counts, Workspace& work, double* out) const;
 
     std::size_t n_sums_;
     std::size_t n_clusters_;
@@ -154,6 +188,7 @@ class MetricDesign {
     std::vector<Level> levels_;
     std::vector<Quantity> quantities_;
     std::vector<std::size_t> strata_;
+    std::vector<RankedRows> ranked_;
     // Where the stratum begins that each draw of a replicate is from, and its size.
     std::vector<std::pair<std::size_t, std::size_t>> drawn_from_;
     // For every two sums: the clusters that add to them, where these are few (sums of a fold).

@@ -8,7 +8,6 @@
 // correlation coefficients. Psychological Methods, 1, 30-46.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -73,14 +72,6 @@ struct MatrixSquares {
                                      ArrayView<const std::int64_t, 1> targets,
                                      ArrayView<const std::int64_t, 1> raters,
                                      ArrayView<double, 2> cells);
-
-// Reliability of the mean of k ratings, for a signal theta: k theta / (1 + k theta)
-// (Spearman-Brown). theta = inf gives 1; 1 + k theta = 0 gives -inf; below it NaN.
-[[nodiscard]] double reliability(double signal, double k);
-
-// ICC(1,1) ICC(1,k) ICC(A,1) ICC(A,k) ICC(C,1) ICC(C,k), the average forms at the
-// layout's own k (n0, or the number of raters); NaN where not determined.
-[[nodiscard]] std::array<double, 6> six_forms(const MatrixSquares& squares);
 
 // Wald's (1940) exact limit: the theta > -1/max n_i with
 //   sum_i w_i (m_i - m_w)^2 / ((N - 1) ms_within) = quantile,  w_i = n_i / (1 + n_i theta),

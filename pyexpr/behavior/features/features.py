@@ -18,7 +18,7 @@ from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import as_frame, require_columns
 from pyexpr.base.versions import versions
 from pyexpr.behavior.features.binning import Binning
-from pyexpr.behavior.features.one_clip import features_of
+from pyexpr.behavior.features.one_clip import clip_features
 from pyexpr.behavior.features.options import (
     FEATURES,
     AuCount,
@@ -264,7 +264,14 @@ def extract_features(
     'points: the file has no landmarks_'
     """
     options = FeatureOptions(
-        rate, bins, velocity, head, au_count, min_valid, landmarks, derivatives
+        rate=rate,
+        bins=bins,
+        velocity=velocity,
+        head=head,
+        au_count=au_count,
+        min_valid=min_valid,
+        landmarks=landmarks,
+        derivatives=derivatives,
     )
     plan = _schedule(schedule, every)
     groups = needed_groups(options)
@@ -441,7 +448,7 @@ def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
             "start": clip.start_frame / recording.fps,
             "end": clip.stop_frame / recording.fps,
         }
-        | features_of(recording, clip, job.options)
+        | clip_features(recording, clip, job.options)
         for clip in clips
     ]
     return _Rows(

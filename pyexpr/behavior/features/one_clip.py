@@ -15,20 +15,17 @@ from numpy.typing import NDArray
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import Template, joined, say
 from pyexpr.behavior.features.alignment import normalised_landmarks
-from pyexpr.behavior.features.binning import Binning, Bins, bin_points, frame_bins, known_points
+from pyexpr.behavior.features.binning import Bins, bin_points, frame_bins, known_points
 from pyexpr.behavior.features.options import (
     FEATURES,
     MOVING,
     AuCount,
-    Derivatives,
     FeatureOptions,
-    Head,
-    Landmarks,
     head_group,
     landmark_group,
 )
 from pyexpr.behavior.features.smoothing import savgol_motion, savgol_window
-from pyexpr.core.kinematics import Velocity, angle_motion, landmark_motion
+from pyexpr.core.kinematics import angle_motion, landmark_motion
 
 if TYPE_CHECKING:
     from pyexpr.behavior.openface.recording import OpenFaceRecording
@@ -54,17 +51,7 @@ _OF_PART = Template("of_part", "{part:metric}: {reason}")
 
 
 def clip_features(
-    recording: OpenFaceRecording,
-    clip: Clip,
-    *,
-    rate: float = 5.0,
-    bins: Binning = "mean",
-    velocity: Velocity = "abs_derivative",
-    head: Head = "pose",
-    au_count: AuCount = "mean",
-    min_valid: float = 0.5,
-    landmarks: Landmarks = "2d",
-    derivatives: Derivatives = "differences",
+    recording: OpenFaceRecording, clip: Clip, options: FeatureOptions | None = None
 ) -> dict[str, Any]:
     r"""Compute the features of one clip.
 
@@ -80,27 +67,8 @@ def clip_features(
         Frames that are not valid are NaN and take no part.
     clip : Clip
         Frames on the grid of this recording, half-open.
-    rate : float
-        Bins per second.
-    bins : {"mean", "decimate"}
-        Mean of the bin's valid frames, or its first frame.
-    velocity : {"abs_derivative", "derivative", "speed"}
-        The reading of velocity; see `pyexpr.core.kinematics.landmark_motion`.
-    head : {"pose", "params"}
-        Head position from pose_Tx, pose_Ty, pose_Tz (mm), or from p_tx, p_ty,
-        p_scale (px, px, and the scale without unit).
-    au_count : {"mean", "distinct"}
-        Mean number of units present per valid frame, or the number of units
-        present for at least 0.2 s of the clip's valid frames.
-    min_valid : float
-        Share of the bins that must be valid.
-    landmarks : {"2d", "3d", "normalised"}
-        Points in the image (px), in space (mm), or in space with the head's
-        position and rotation removed, in interocular distances; see
-        `pyexpr.behavior.features.alignment.normalised_landmarks`.
-    derivatives : {"differences", "savgol"}
-        Differences between bins, or Savitzky and Golay's derivatives of the
-        frames; see `pyexpr.behavior.features.smoothing.savgol_motion`.
+    options : FeatureOptions, optional
+        How they are computed, by default as `extract_features` does.
 
     Returns
     -------
@@ -123,7 +91,7 @@ def clip_features(
     Raises
     ------
     DataError
-        For an option that makes no sense, or a clip outside the recording.
+        If the clip is outside the recording, or has fewer frames than bins.
 
     Notes
     -----
@@ -146,16 +114,7 @@ def clip_features(
     >>> round(found["pitch_displacement"], 3), found["n_valid_bins"]  # degrees per step
     (5.73, 15)
     """
-    options = FeatureOptions(
-        rate, bins, velocity, head, au_count, min_valid, landmarks, derivatives
-    )
-    return features_of(recording, clip, options)
-
-
-def features_of(
-    recording: OpenFaceRecording, clip: Clip, options: FeatureOptions
-) -> dict[str, Any]:
-    """Compute `clip_features` under options checked before."""
+    options = options or FeatureOptions()
     if not 0 <= clip.start_frame < clip.stop_frame <= recording.n_frames:
         raise DataError(
             say(

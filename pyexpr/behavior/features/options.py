@@ -26,9 +26,13 @@ FEATURES: tuple[str, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureOptions:
-    """How features are computed; the arguments of `clip_features`, checked."""
+    """How features are computed, checked: the one declaration of these options.
+
+    `extract_features` has them as arguments, and says what each means; a study file's section
+    takes types and defaults from here; tests hold the signatures of Python and R equal to it.
+    """
 
     rate: float = 5.0
     bins: Binning = "mean"

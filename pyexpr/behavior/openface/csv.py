@@ -183,6 +183,24 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     return Source(header, whole, tail_cut=len(whole) < len(content), known=known)
 
 
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """Return the header of a recording from the beginning of its file, whatever its size.
+
+    Raises
+    ------
+    OpenFaceError
+        If there is no such file, it cannot be read, or it is not OpenFace's.
+    """
+    try:
+        with open(path, "rb") as handle:
+            head = handle.read(_LOOK)
+    except OSError as error:
+        raise OpenFaceError(f"{str(path)!r}: cannot be read: {error.strerror or error}") from None
+    if any(head.startswith(magic) for magic in _COMPRESSED) or not head.strip():
+        return open_source(path).header
+    return _read_header(str(path), head)
+
+
 def _look(path: str | os.PathLike[str]) -> tuple[bytes, bytes | None, KnownFile]:
     """Return the beginning of a file, all of it unless it is large and Arrow may stream it, hash.
 

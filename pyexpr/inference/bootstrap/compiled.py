@@ -29,6 +29,32 @@ def is_compiled(statistic: object) -> bool:
     return type(statistic).__module__.partition(".")[0] == "numba"
 
 
+# A metric that is asked for again is not compiled again.
+@lru_cache(maxsize=64)
+def on_repeated_rows(metric: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a statistic of (rows, weights) from a compiled metric of (truth, prediction).
+
+    The rows (2, n) are repeated as often as their weights say.
+    """
+    numba = _numba()
+
+    def statistic(rows, weights):  # type: ignore[no-untyped-def]
+        total = 0
+        for weight in weights:
+            total += int(weight)
+        if total == 0:
+            return np.nan
+        truth, prediction = np.empty(total), np.empty(total)
+        at = 0
+        for i in range(len(weights)):
+            for _ in range(int(weights[i])):
+                truth[at], prediction[at] = rows[0, i], rows[1, i]
+                at += 1
+        return metric(truth, prediction)
+
+    return numba.njit(statistic)  # type: ignore[no-any-return]
+
+
 def compile_statistic(
     name: str, statistic: Callable[..., Any], rows: NDArray[np.float64]
 ) -> tuple[CompiledStatistic, NDArray[np.float64]]:

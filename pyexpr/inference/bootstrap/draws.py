@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     Statistic = Callable[[Any, NDArray[np.float64]], Any]
 
 TABLE = "the table"
+NO_ERRORS_WITHIN = (
+    "studentising needs a standard error within each replicate, which a statistic of "
+    "your own does not give; use 'jackknife_t', 'percentile', 'basic', 'normal' or 'bca'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +85,7 @@ class StatisticDraws(ABC):
 
     def errors(self, first: int, n: int) -> NoReturn:
         """Refuse: a function gives no standard error."""
-        raise DataError(
-            "studentising needs a standard error within each replicate, which a statistic of "
-            "your own does not give; use 'jackknife_t', 'percentile', 'basic', 'normal' or "
-            "'bca'"
-        )
+        raise DataError(NO_ERRORS_WITHIN)
 
     @abstractmethod
     def with_statistic(self, statistic: Statistic | Mapping[str, Statistic]) -> StatisticDraws:
@@ -141,7 +141,7 @@ class Called(StatisticDraws):
 
     def without(self) -> NDArray[np.float64]:
         """Return the values without each cluster, (terms, clusters)."""
-        counts = _without_each(self.plan.strata)
+        counts = without_each(self.plan.strata)
         return np.stack([self._value(left) for left in counts], axis=1)
 
     def _value(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -228,7 +228,7 @@ class Compiled(NotCompiled):
             )
 
 
-def _without_each(strata: Sequence[int]) -> NDArray[np.float64]:
+def without_each(strata: Sequence[int]) -> NDArray[np.float64]:
     """Return how often each cluster counts where one is left out, (clusters, clusters).
 
     With strata in whole numbers that leave every stratum its weight, as it has in every draw:

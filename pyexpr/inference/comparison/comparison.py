@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,13 +20,15 @@ from pyexpr.inference.clusters import (
     read_clusters,
     warn_of_few_subjects,
 )
+from pyexpr.inference.comparison.classes import rarest_class
 from pyexpr.inference.comparison.evidence import MetricDraws, gather, only_rounding, worth
-from pyexpr.inference.comparison.folds import read_folds
+from pyexpr.inference.comparison.folds import Folds, FoldsOf, read_folds
 from pyexpr.inference.comparison.levels import build_groups, build_levels, counted_rows
+from pyexpr.inference.comparison.metrics import Metrics, checked_metrics
 from pyexpr.inference.comparison.predictions import (
     TABLE,
     Predictions,
-    checked_metrics,
+    check_class_options,
     read_contexts,
     read_models,
 )
@@ -39,6 +41,12 @@ from pyexpr.inference.comparison.quantities import (
     families,
 )
 from pyexpr.inference.comparison.result import ComparisonResult
+from pyexpr.inference.comparison.units import (
+    LeftOut,
+    check_whole_units,
+    levels_of_units,
+    read_units,
+)
 from pyexpr.resampling.intervals.evidence import NOT_JUDGED
 from pyexpr.resampling.intervals.methods import check_method
 from pyexpr.resampling.multiplicity import check_rule
@@ -59,7 +67,7 @@ def compare_models(
     truth: str,
     predictions: Iterable[str] | Mapping[str, str | Sequence[str] | Predictions],
     cluster: str | ArrayLike | None,
-    metrics: Sequence[str] = ("rmse", "correlation"),
+    metrics: Metrics = ("rmse", "correlation"),
     context: str | ArrayLike | None = None,
     pairwise: bool = True,
     ratio: bool = False,
@@ -74,6 +82,9 @@ def compare_models(
     n_threads: int | None = None,
     progress: bool | None = None,
     score_range: float | None = None,
+    positive: Any = None,
+    threshold: float | None = None,
+    per: str | ArrayLike | None = None,
 ) -> ComparisonResult:
     """Compare models on the same rows, with whole subjects resampled.
 
@@ -85,19 +96,37 @@ def compare_models(
         models with a truth of their own (`Predictions`) may have holes, and the result
         says on how many rows each of their columns is judged.
     truth : str
-        Column of the true score.
+        Column of the true score; of the true class, text or whole numbers (True is 1), where
+        `metrics` judges classes.
     predictions : str, iterable of str, or mapping
         Columns of predictions, in the unit of the truth; or name of the model ->
-        column, columns, or `Predictions`.
+        column, columns, or `Predictions`. Of classes: probabilities (or other numbers) of
+        the positive class, or a class in every row.
     cluster : str, array of (n,), or None
         The subject of each row; rows of a subject are not independent. ``None``, on
         purpose only, makes each row its own cluster.
-    metrics : str or sequence of str
-        ``rmse``, ``nrmse`` (RMSE / `score_range`), ``mae``, ``correlation`` (Pearson),
-        ``concordance`` (Lin's, divisor n), ``r2`` (1 - SSE/SST about the mean truth of
-        these rows), ``bias`` (mean prediction - truth); each also with ``_within``
-        (deviations from the subject's means, divisor n) or ``_between`` (subject
-        means, unweighted).
+    metrics : str, function, or sequence of them
+        Of numbers: ``rmse``, ``nrmse`` (RMSE / `score_range`), ``mae``, ``correlation``
+        (Pearson), ``spearman`` (of midranks), ``concordance`` (Lin's, divisor n), ``r2``
+        (1 - SSE/SST about the mean truth of these rows), ``bias`` (mean prediction -
+        truth); each also with ``_within`` (deviations from the subject's means, divisor n;
+        not spearman) or ``_between`` (subject means, unweighted).
+
+        Of classes: ``auc`` (area under the ROC curve, ties one half), ``accuracy``,
+        ``balanced_accuracy`` (mean recall of the classes), ``f1`` (of the positive class),
+        ``f1_macro`` (mean F1 of the classes), ``kappa`` (Cohen's, unweighted), ``brier``
+        (mean squared difference of probability and class).
+
+        Others of scikit-learn's metrics of regressions, such as
+        ``median_absolute_error`` or ``explained_variance``, as its function or its scorer
+        without ``neg_``: an error is itself, not its negative.
+
+        Functions ``metric(truth, prediction) -> float`` of two arrays (n,), named by
+        ``__name__`` or by a mapping ``{"name": function}``. Rows are repeated as often as
+        their subject was drawn. What ``numba.njit`` compiled is called by the kernel, in
+        threads; all else as Python, 2,000 times per model and context for 2,000 replicates.
+        It must not depend on the order of rows. NaN, an infinite value or an exception makes
+        a replicate undefined. ``studentized`` intervals cannot be had of functions.
     context : str or array of (n,), optional
         Compare within each context and over all rows (context ``"all"``), and each
         model between contexts (context ``"a - b"``), all from the same draws. Rows whose
@@ -106,7 +135,7 @@ def compare_models(
     pairwise : bool
         Whether to compute all differences between models.
     ratio : bool
-        Whether to compute, beside every difference of errors (nrmse, rmse, mae), their
+        Whether to compute, beside every difference of errors (nrmse, rmse, mae, brier), their
         ratio: term ``"p / q"``, or context ``"a / b"``. Intervals are of its logarithm,
         back-transformed; the test is against 1.
     n_boot : int
@@ -118,16 +147,19 @@ def compare_models(
     confidence : float
         Of the intervals.
     null : float
-        Against which levels of correlation and concordance are tested; differences
-        and bias are tested against 0, levels of errors and R2 are not.
+        Against which levels of correlation, spearman and concordance are tested; differences
+        and bias are tested against 0, AUC against 1/2, balanced accuracy against one by the
+        number of classes, kappa against 0; levels of all else are not tested.
     stratify : str or array of (n,), optional
         Group of each subject: subjects are drawn within their group.
     fold : str or array of (n,), optional
         The fold in which each row was predicted, where predictions come from
-        cross-validation. Correlation, concordance and R2, pooled and between subjects, are
-        then those within folds, averaged with the folds' rows (between: subjects) as weights:
-        over folds, models that know nothing are correlated with the truth, below 0. Errors
-        are over all rows. A subject is in one fold, or in one of each context.
+        cross-validation. Correlation, spearman, concordance, R2 and AUC, pooled and between
+        subjects, and functions are then those within folds, averaged with the folds' rows
+        (between: subjects) as weights: over folds, models that know nothing are correlated
+        with the truth, below 0. What judges each row by itself, errors and the metrics of
+        predicted classes, is over all rows. A subject is in one fold, or in one of each
+        context.
     adjust : {None, "holm", "max_t"}
         Judge the differences of one metric in one context together, as
         `ComparisonResult.adjust`; there must be some.
@@ -141,6 +173,18 @@ def compare_models(
         Width of the score, the highest possible minus the lowest, by which ``nrmse``
         divides RMSE: 100 for a score from 0 to 100, 7 for factor scores from -3.5 to 3.5.
         ``nrmse`` needs it, and is refused without; the notes of the result state it.
+    positive : label, optional
+        The class that predictions are probabilities of, and that AUC, F1 and Brier's score
+        are about; 1 where the classes are 0 and 1. With more than two classes all others are
+        then taken as one.
+    threshold : float, optional
+        From which number on the positive class is predicted (``>=``), by default 1/2 of
+        probabilities; numbers outside 0 to 1 need it, unless only AUC is asked for.
+    per : str or array of (n,), optional
+        Unit within a subject, such as the recording: every metric is computed in each unit
+        and averaged over units, each counting once. Subjects are resampled with their units.
+        A unit with under 3 rows (correlation, spearman, concordance, R2), or in which a metric
+        is undefined for some model, is left out of every model alike, and counted in the notes.
 
     Returns
     -------
@@ -153,7 +197,9 @@ def compare_models(
     DataError
         If there is only one subject, a subject is in two strata or in two folds of one
         context, a stratum has one subject, `cluster` is None though a column of subjects
-        repeats, or ``nrmse`` is asked for without `score_range`.
+        repeats, or ``nrmse`` is asked for without `score_range`; if a function raises on all
+        rows, returns no number, or depends on the order of rows; if metrics cannot be had of
+        the classes or predictions at hand; if a unit of `per` has rows of two subjects.
     Interrupted
         If Ctrl-C is pressed; its ``result`` has the replicates made until then.
 
@@ -165,12 +211,14 @@ def compare_models(
 
     Notes
     -----
-    A metric depends on rows only through sums per subject, so a replicate costs
-    O(subjects). A subject drawn twice counts as two. A metric that is undefined
-    (a constant prediction has no correlation) is NaN, and ``reason`` says why. See
-    Davison and Hinkley (1997), chapters 2, 3.8 and 5. Checked against
-    ``boot::boot.ci`` on the same replicates, and against scikit-learn and SciPy on
-    resampled rows.
+    Most metrics depend on rows only through sums per subject, so a replicate costs
+    O(subjects); AUC and Spearman's correlation, of rows that are sorted once, O(rows). A
+    subject drawn twice counts as two. A metric that is undefined (a constant prediction has
+    no correlation; AUC and balanced accuracy want every class, F1 a row that is or is
+    predicted to be of its class, kappa more than one class) is NaN, and ``reason`` says why;
+    in a replicate it is counted. See Davison and Hinkley (1997), chapters 2, 3.8 and 5.
+    Checked against ``boot::boot.ci`` on the same replicates, and against scikit-learn and
+    SciPy on resampled rows.
 
     Examples
     --------
@@ -186,7 +234,7 @@ def compare_models(
     ['good', 'poor', 'good - poor']
     """
     frame = as_frame(table, what=TABLE)
-    metrics = checked_metrics(metrics)
+    asked = checked_metrics(metrics)
     if not (is_number(null) and -1 < null < 1):
         raise DataError(
             say(
@@ -195,47 +243,82 @@ def compare_models(
             )
         )
     check_method(method, confidence, n_boot)
-    width = checked_score_range(score_range, metrics)
+    width = checked_score_range(score_range, asked)
+    check_class_options(asked, positive, threshold)
     n_threads = checked_threads(n_threads)
     if not len(frame):
         raise DataError(f"{called(frame, TABLE)} has no rows")
-    models, used = read_models(frame, truth, predictions)
+    models, used, classes = read_models(
+        frame, truth, predictions, tuple(asked), positive, threshold
+    )
     cluster_name, codes, labels = read_clusters(frame, cluster, what=TABLE)
     contexts, context_rows = read_contexts(frame, context)
     strata = (
         None if stratify is None else read_strata(frame, stratify, codes, labels, used, what=TABLE)
     )
     check_enough(codes, labels, used)
-    folds = None
-    if fold is not None:
-        folds = read_folds(frame, fold, codes, labels, contexts, context_rows, used, what=TABLE)
 
-    measures = build_measures(metrics, ratio=ratio)
-    rows = build_rows(measures, models, contexts, pairwise=pairwise)
+    def folds_in(given: str | ArrayLike) -> Folds:
+        return read_folds(frame, given, codes, labels, contexts, context_rows, used, what=TABLE)
+
+    own_folds = {
+        column.fold: folds_in(column.fold)
+        for model in models
+        for column in model.columns
+        if column.fold is not None
+    }
+    folds = FoldsOf(None if fold is None else folds_in(fold), own_folds)
+
+    units = None
+    if per is not None:
+        check_whole_units(asked)
+        units = read_units(frame, per, codes, labels, what=TABLE)
+    measures = build_measures(asked, ratio=ratio)
+    rows = build_rows(
+        measures, models, contexts, pairwise=pairwise,
+        n_classes=len(classes.labels) if classes else 0, averaged=units is not None,
+    )  # fmt: skip
     check_names(rows)
     if ratio and not any(row.ratio for row in rows):
         raise DataError(
             say(
-                "{ratio=True} divides errors of two models or contexts; ask for nrmse, "
-                "rmse or mae, and for two models with {pairwise=True} or several contexts"
+                "{ratio=True} divides errors of two models or contexts; ask for nrmse, rmse, mae "
+                "or brier, and for two models with {pairwise=True} or several contexts"
             )
         )
     if adjust is not None:
         check_rule(adjust)
         families(rows)  # says that there are none, before the work and not after it
-    levels = build_levels(
-        measures, models, contexts, context_rows, codes, len(labels),
-        score_range=width or 1.0, folds=folds,
-    )  # fmt: skip
+    left_out: list[LeftOut] = []
+    if units is None:
+        levels = build_levels(
+            measures, models, contexts, context_rows, codes, len(labels),
+            score_range=width or 1.0, folds=folds, classes=classes,
+        )  # fmt: skip
+    else:
+        levels, left_out = levels_of_units(
+            measures, models, contexts, context_rows, units, len(labels),
+            score_range=width or 1.0, classes=classes,
+        )  # fmt: skip
     groups = tuple(build_groups(rows, levels, strata))
     draws = MetricDraws(
         groups, len(rows), checked_seed(seed), n_threads, only_rounding(rows, groups), progress
     )
+    rarest = None
+    if classes is not None:
+        first = models[0].columns[0]
+        rarest = rarest_class(classes, first.truth[first.rows], codes[first.rows])
     n_clusters = np.zeros(len(rows), dtype=np.int64)
     for group in groups:
         n_clusters[list(group.rows)] = len(group.clusters)
     evidence = gather(
-        rows, groups, draws, levels.why_undefined, null, draws.replicates(0, int(n_boot))
+        rows,
+        groups,
+        draws,
+        levels.why_undefined,
+        null,
+        draws.replicates(0, int(n_boot)),
+        levels.repeats,
     )
     warn_of_few_subjects(n_clusters, [row.context for row in rows], worth(evidence))
     n_used = int(np.count_nonzero(used))
@@ -251,9 +334,13 @@ def compare_models(
         n_used=n_used,
         n_dropped=len(frame) - n_used,
         own_rows=_own_rows(models, used),
-        fold_name=None if folds is None else folds.name,
+        fold_name=folds.name,
         own_all=dict(zip(contexts, context_rows, strict=True)).get(ALL) is not None,
         score_range=width,
+        classes=classes,
+        rarest=rarest,
+        per=None if units is None else units.name,
+        left_out=tuple(left_out),
     )
     return completed(result, int(n_boot), method, confidence, adjust)
 

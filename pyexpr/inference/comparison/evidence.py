@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pyexpr.base.messages import joined
+from pyexpr.base.errors import DataError
+from pyexpr.base.messages import joined, say
 from pyexpr.core.cluster_bootstrap import MetricDesign
+from pyexpr.inference.comparison.called import CalledDesign
 from pyexpr.inference.comparison.folds import fold_inflation
 from pyexpr.inference.comparison.levels import Group
+from pyexpr.inference.comparison.metrics import Metric, kind_named
 from pyexpr.inference.comparison.quantities import Row
 from pyexpr.resampling.intervals.evidence import Evidence, JackknifeGroup
 from pyexpr.resampling.result import Drawn, ErrorsWithin, in_pieces
@@ -38,8 +41,12 @@ class MetricDraws:
 
     @property
     def by_kernel(self) -> bool:
-        """Return True."""
-        return True
+        """Return whether no function is called."""
+        return not self._called
+
+    @property
+    def _called(self) -> bool:
+        return any(isinstance(group.design, CalledDesign) for group in self.groups)
 
     @property
     def clusters(self) -> Sequence[NDArray[np.int64]]:
@@ -58,6 +65,13 @@ class MetricDraws:
         if done < n:
             raise KeyboardInterrupt
         return values
+
+    def with_functions(self, metrics: Mapping[str, Metric | None]) -> MetricDraws:
+        """Return the same with functions handed over again, after a check that they are those.
+
+        Raises `DataError` if one is missing, or gives another value on all rows.
+        """
+        return replace(self, groups=tuple(_with_functions(one, metrics) for one in self.groups))
 
     def _collect(
         self, what: str, first: int, n: int, steps: int
@@ -80,10 +94,29 @@ class MetricDraws:
                 )
 
         work = sum(len(group.clusters) * len(group.design.columns) for group in self.groups)
-        done = in_pieces(n, fill, start=steps // max(work, 1), show=self.progress)
+        start = 1 if self._called else steps // max(work, 1)
+        done = in_pieces(n, fill, start=start, show=self.progress)
         if self.zero_rows:
             out[list(self.zero_rows)] = 0.0
         return out, done
+
+
+def _with_functions(group: Group, metrics: Mapping[str, Metric | None]) -> Group:
+    design = group.design
+    if not isinstance(design, CalledDesign):
+        return group
+    functions = {}
+    for name in design.functions:
+        function = metrics.get(name)
+        if function is None:
+            raise DataError(
+                say(
+                    "{metrics=} hands over functions again, and that of {name!r} is not among them",
+                    name=name,
+                )
+            )
+        functions[name] = function
+    return replace(group, design=replace(design, functions=functions))
 
 
 def only_rounding(rows: Sequence[Row], groups: Sequence[Group]) -> tuple[int, ...]:
@@ -104,7 +137,7 @@ def only_rounding(rows: Sequence[Row], groups: Sequence[Group]) -> tuple[int, ..
         row = rows[i]
         if row.second is None:
             continue
-        least = 1.0 if row.ratio or row.base in {"correlation", "concordance", "r2"} else 0.0
+        least = 1.0 if row.ratio or kind_named(row.base).bounded else 0.0
         size = max(level.get(row.first, 0.0), level.get(row.second, 0.0), least)
         # Levels may meet by chance: then those without some subject differ.
         if difference <= _ROUNDING * size:
@@ -121,8 +154,12 @@ def gather(
     why_undefined: Sequence[str],
     null: float,
     drawn: Drawn,
+    repeats: Sequence[int],
 ) -> Evidence:
-    """Arrange estimates, replicates and the values without each subject."""
+    """Arrange estimates, replicates and the values without each subject.
+
+    `why_undefined` and `repeats` are those of `Levels`, by level.
+    """
     estimate = np.full(len(rows), np.nan)
     inflation = np.ones(len(rows))
     jackknives = []
@@ -130,9 +167,13 @@ def gather(
         positions = np.array(group.rows)
         estimate[positions] = group.design.estimate()
         effective = effective_clusters(group.design)
-        n_folds = [group.design.levels[q.minuend].folds for q in group.design.quantities]
+        # Kappa has classes there.
+        n_folds = [
+            group.design.levels[q.minuend].folds if kind_named(rows[i].base).folds else 1
+            for i, q in zip(group.rows, group.design.quantities, strict=True)
+        ]
         inflation[positions] = [
-            fold_inflation(rows[i].part, float(worth), K)
+            fold_inflation(rows[i].part, float(worth), K, repeats[rows[i].first])
             for i, worth, K in zip(group.rows, effective.sum(axis=1), n_folds, strict=True)
         ]
         knife = group.design.jackknife()
@@ -168,7 +209,7 @@ def gather(
     )
 
 
-def effective_clusters(design: MetricDesign) -> NDArray[np.float64]:
+def effective_clusters(design: MetricDesign | CalledDesign) -> NDArray[np.float64]:
     """Return ``(sum n_g)^2 / sum n_g^2`` of each quantity and stratum, (quantities, strata).
 
     n_g are the quantity's rows in cluster g, over all columns behind it: those of both
@@ -196,6 +237,8 @@ def worth(evidence: Evidence) -> NDArray[np.float64]:
 
 
 def _null(row: Row, null: float) -> float:
-    if row.second is not None or row.base == "bias":
+    if row.second is not None:
         return 0.0
-    return null if row.base in {"correlation", "concordance"} else np.nan
+    if row.chance is not None:
+        return row.chance
+    return null if kind_named(row.base).tested else np.nan

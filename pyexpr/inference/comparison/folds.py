@@ -8,7 +8,7 @@ JAMA Psychiatry 77, 534-540). Within a fold there is one model, and no such thin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-# Metrics that compare rows of several models with each other, where folds are mixed.
-OF_FOLDS = frozenset({"correlation", "concordance", "r2"})
+    from pyexpr.inference.comparison.quantities import ColumnValues
+
 # Fewest subjects of a fold: pooled, and between, where one is left out and three must remain.
 FEWEST = {"pooled": 2, "between": 4}
 # Values this far from a training mean, in standard deviations of the truth, are it.
@@ -110,6 +110,31 @@ def read_folds(
     return Folds(name, cells, names, torn)
 
 
+class FoldsOf:
+    """The folds of every column of predictions: its own, or those that all share.
+
+    Parameters
+    ----------
+    shared : Folds or None
+    own : mapping of str to Folds
+        By the name of the column that holds them.
+    """
+
+    def __init__(self, shared: Folds | None, own: Mapping[str, Folds]) -> None:
+        self._shared = shared
+        self._own = own
+
+    def of(self, column: ColumnValues) -> Folds | None:
+        """Return the folds of a column of predictions."""
+        return self._shared if column.fold is None else self._own[column.fold]
+
+    @property
+    def name(self) -> str | None:
+        """Return what the columns of folds are called, None where there are none."""
+        every = [*([] if self._shared is None else [self._shared]), *self._own.values()]
+        return ", ".join(dict.fromkeys(folds.name for folds in every)) or None
+
+
 def _in_two(fold: NDArray[np.int64], codes: NDArray[np.int64], n_subjects: int) -> int | None:
     """Return the first subject with rows in two folds, None if there is none."""
     last = np.full(n_subjects, -1)
@@ -167,7 +192,7 @@ def is_of_left_out(
     return bool(len(values) >= _ORDERED and still[n > 0].all() and (np.diff(others) > 0).all())
 
 
-def fold_inflation(part: str, n_subjects: float, n_folds: int) -> float:
+def fold_inflation(part: str, n_subjects: float, n_folds: int, n_repeats: int = 1) -> float:
     """Return what the jackknife variance of an average over folds is multiplied by.
 
     A subject is tested in its own fold and trains the models of all others. Where models
@@ -177,14 +202,28 @@ def fold_inflation(part: str, n_subjects: float, n_folds: int) -> float:
     ``1 + K/(K-1)``.) In folds of m subjects the jackknife shows ``m/(m-1)`` of it, and
     between subjects, with a row for each, ``m/(m-2)``, which is taken off; at least 1.
 
+    What the jackknife shows too much is of the subject's fellows in its fold, from whose mean
+    it is taken. Where R repeats draw other folds, fellows change, and it is averaged out to the
+    part ``rho = 1/R + (1 - 1/R) (m-1)/(G-1)``, the latter quotient being the chance that two
+    are fellows again. With ``c = 1 - 1/m`` the jackknife's variance is that of one repeat times
+    ``c^2 + (1 - c^2) rho``, the true one times ``(2c + (1 - c) rho) / (1 + c)``.
+
     Parameters
     ----------
     part : {"pooled", "between"}
     n_subjects : float
         In all folds; pooled, how many of equal size theirs are worth.
     n_folds : int
+    n_repeats : int
+        How often subjects were put into folds.
     """
     if n_folds == 1:
         return 1.0
     small = 2 if part == "between" else 1
-    return max(1.0, 2 * (n_subjects - small * n_folds) / n_subjects)
+    once = 2 * (n_subjects - small * n_folds) / n_subjects
+    if n_repeats == 1 or n_subjects <= n_folds:
+        return max(1.0, once)
+    c = 1 - n_folds / n_subjects
+    again = (n_subjects / n_folds - 1) / (n_subjects - 1)
+    rho = 1 / n_repeats + (1 - 1 / n_repeats) * again
+    return max(1.0, once * (2 * c + (1 - c) * rho) / ((1 + c) * (c**2 + (1 - c**2) * rho)))

@@ -13,22 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.core import cluster_bootstrap as core
-from pyexpr.inference.comparison.folds import FEWEST, OF_FOLDS, Folds, is_of_left_out
-from pyexpr.inference.comparison.notes import (
-    FEW_IN_FOLD,
-    IN_FOLD,
-    IS_CONSTANT,
-    NO_COMMON_ROW,
-    NO_ERRORS,
-    NOT_VARYING,
-    OF_LEFT_OUT,
-    SINGLE_IN_FOLD,
-    STILL_PREDICTION,
-    STILL_TRUTH,
-    TORN_FOLDS,
-    VARIES_LITTLE,
-)
-from pyexpr.inference.comparison.quantities import ColumnValues, Measure, ModelValues, Row
+from pyexpr.inference.comparison.called import CalledDesign, RowsColumn
+from pyexpr.inference.comparison.classes import Classes
+from pyexpr.inference.comparison.folds import FoldsOf
+from pyexpr.inference.comparison.metrics import Metric
+from pyexpr.inference.comparison.notes import NO_ERRORS
+from pyexpr.inference.comparison.quantities import Measure, ModelValues, Row
+from pyexpr.inference.comparison.sums import Sums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,7 +45,10 @@ class Levels:
     why_undefined : list of str
         Empty where the level is defined on all rows.
     folds : list of int
-        In how many folds each of its columns is cut, which follow each other in `members`.
+        In how many folds each of its columns is cut, which follow each other in `members`; of
+        kappa the classes.
+    repeats : list of int
+        How many partitions into folds its columns have.
     """
 
     columns: list[core.Column]
@@ -65,6 +59,7 @@ class Levels:
     rows: list[NDArray[np.bool_]]
     why_undefined: list[str]
     folds: list[int]
+    repeats: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +72,13 @@ class Group:
         Positions in the result.
     clusters : (G,) int64
         Positions of the clusters among all, sorted by stratum.
-    design : core.MetricDesign
-        What the kernel needs.
+    design : core.MetricDesign or CalledDesign
+        What the kernel needs, or who calls functions.
     """
 
     rows: tuple[int, ...]
     clusters: NDArray[np.int64]
-    design: core.MetricDesign
+    design: core.MetricDesign | CalledDesign
 
 
 def build_levels(
@@ -95,15 +90,23 @@ def build_levels(
     n_clusters: int,
     *,
     score_range: float,
-    folds: Folds | None = None,
+    folds: FoldsOf | None = None,
+    classes: Classes | None = None,
+    of_units: bool = False,
 ) -> Levels:
-    """Sum every column per cluster, once for each context, part and fold, and list the levels."""
-    levels = Levels([], [], [], [], [], [], [], [])
-    sums = _Sums(models, context_rows, codes, n_clusters, folds, levels.columns)
+    """Sum every column per cluster, once for each context, part and fold, and list the levels.
+
+    With `of_units` the clusters are units that are looked at one by one.
+    """
+    levels = Levels([], [], [], [], [], [], [], [], [])
+    sums = Sums(
+        models, context_rows, codes, n_clusters, levels.columns,
+        folds=folds, classes=classes, of_units=of_units,
+    )  # fmt: skip
     for measure in measures:
         for c in range(len(contexts)):
             for i, model in enumerate(models):
-                pieces = [sums.pieces(c, measure, i, k) for k in range(len(model.columns))]
+                pieces = sums.pieces(c, measure, i)
                 members = tuple(at for one in pieces for at in one)
                 present = sums.present[members[0]]
                 rows = sums.rows[members[0]]
@@ -111,7 +114,10 @@ def build_levels(
                     present = present | sums.present[at]
                     rows = rows | sums.rows[at]
                 levels.members.append(members)
-                levels.folds.append(len(pieces[0]))
+                # Macro averages are means over the classes as over columns.
+                averaged = measure.base in ("balanced_accuracy", "f1_macro")
+                levels.folds.append(1 if averaged else len(pieces[0]))
+                levels.repeats.append(len({column.fold for column in model.columns}))
                 levels.measures.append(measure)
                 levels.clusters.append(present)
                 levels.rows.append(rows)
@@ -126,193 +132,6 @@ def build_levels(
     return levels
 
 
-class _Sums:
-    """Sums per cluster as they are asked for, each made once, appended to `columns`."""
-
-    def __init__(
-        self,
-        models: Sequence[ModelValues],
-        context_rows: Sequence[NDArray[np.bool_] | None],
-        codes: NDArray[np.int64],
-        n_clusters: int,
-        folds: Folds | None,
-        columns: list[core.Column],
-    ) -> None:
-        self._models = models
-        self._context_rows = context_rows
-        self._codes = codes
-        self._n_clusters = n_clusters
-        self._folds = folds
-        self._columns = columns
-        self.rows: list[NDArray[np.bool_]] = []
-        self.present: list[NDArray[np.bool_]] = []
-        self._flat: list[dict[str, str]] = []
-        self._place: dict[tuple[int, str, int, int, int | None], int] = {}
-        # Models that share their rows share one array of them in each context and fold.
-        self._used: dict[tuple[int, int, int | None], NDArray[np.bool_]] = {}
-        self._of_left_out: dict[tuple[int | None, int, int], bool] = {}
-
-    def pieces(self, c: int, measure: Measure, i: int, k: int) -> tuple[int, ...]:
-        """Return where column k of model i is in context c: once, or in every fold."""
-        if not self._by_folds(measure):
-            return (self._column(c, measure.part, i, k, None),)
-        assert self._folds is not None
-        used = self._rows_of(c, self._models[i].columns[k], None)
-        # A fold that another column has rows in may have none here.
-        there = used
-        for column in self._models[i].columns:
-            there = there | self._rows_of(c, column, None)
-        present = np.unique(self._folds.cells[c][there])
-        return tuple(self._column(c, measure.part, i, k, int(fold)) for fold in present)
-
-    def _by_folds(self, measure: Measure) -> bool:
-        return self._folds is not None and measure.base in OF_FOLDS and measure.part in FEWEST
-
-    def _rows_of(self, c: int, column: ColumnValues, fold: int | None) -> NDArray[np.bool_]:
-        key = (c, id(column.rows), fold)
-        if key not in self._used:
-            rows = column.rows
-            within = self._context_rows[c]
-            if within is not None:
-                rows = rows & within
-            if fold is not None:
-                assert self._folds is not None
-                rows = rows & (self._folds.cells[c] == fold)
-            self._used[key] = rows
-        return self._used[key]
-
-    def _column(self, c: int, part: str, i: int, k: int, fold: int | None) -> int:
-        key = (c, part, i, k, fold)
-        if key in self._place:
-            return self._place[key]
-        column = self._models[i].columns[k]
-        used = self._rows_of(c, column, fold)
-        chosen = used.all()
-        summed = core.cluster_sums(
-            column.prediction if chosen else column.prediction[used],
-            column.truth if chosen else column.truth[used],
-            self._codes if chosen else self._codes[used],
-            self._n_clusters,
-            part=part,
-            shared=(c, part, column.truth_name, id(column.rows), fold),
-            least=column.least,
-        )
-        self._columns.append(summed)
-        self.rows.append(used)
-        self.present.append(summed.sums[0] > 0)
-        self._flat.append(_flat(summed))
-        self._place[key] = len(self._columns) - 1
-        return self._place[key]
-
-    def why_undefined(
-        self, c: int, measure: Measure, i: int, pieces: Sequence[tuple[int, ...]]
-    ) -> str:
-        """Return why a metric has no value on all rows; empty if it has one."""
-        for k, (values, own) in enumerate(zip(self._models[i].columns, pieces, strict=True)):
-            if all("n" in self._flat[at] for at in own):
-                return NO_COMMON_ROW(prediction=values.name, truth=values.truth_name)
-            if measure.base not in OF_FOLDS:
-                continue
-            reason = (
-                self._why_no_folds(c, measure, values, own)
-                if self._folds is not None
-                else self._why_folds(c, measure, i, k)
-            )
-            if reason:
-                return reason
-            for at in own:
-                reason = _why_flat(measure, values, self._flat[at])
-                if reason and len(own) > 1:
-                    assert self._folds is not None
-                    fold = int(self._folds.cells[c][self.rows[at]][0])
-                    reason = IN_FOLD(reason=reason, fold=self._folds.labels[c][fold])
-                if reason:
-                    return reason
-        return ""
-
-    def _why_no_folds(
-        self, c: int, measure: Measure, values: ColumnValues, own: Sequence[int]
-    ) -> str:
-        """Return why a metric cannot be had within folds."""
-        assert self._folds is not None
-        if measure.part not in FEWEST:
-            return TORN_FOLDS if self._folds.torn[c] else ""
-        for at in own:
-            n = int(np.count_nonzero(self.present[at]))
-            if 0 < n < FEWEST[measure.part]:
-                fold = int(self._folds.cells[c][self.rows[at]][0])
-                label = self._folds.labels[c][fold]
-                return _too_few(label, n, measure, values)
-        return ""
-
-    def _why_folds(self, c: int, measure: Measure, i: int, k: int) -> str:
-        """Return why a metric needs folds to be named: predictions are of left-out truth."""
-        if measure.base == "r2" or measure.part not in FEWEST:
-            return ""
-        over_all = self._context_rows[c] is None
-        asked: list[int | None] = [c, None]
-        if over_all:
-            asked += [d for d, rows in enumerate(self._context_rows) if rows is not None]
-        if not any(self._shows_left_out(d, i, k) for d in asked):
-            return ""
-        return OF_LEFT_OUT(prediction=self._models[i].columns[k].name)
-
-    def _shows_left_out(self, c: int | None, i: int, k: int) -> bool:
-        """Return whether predictions are of left-out truth in context c, or (None) in all rows."""
-        if (c, i, k) not in self._of_left_out:
-            column = self._models[i].columns[k]
-            used = column.rows if c is None else self._rows_of(c, column, None)
-            chosen = used.all()
-            self._of_left_out[c, i, k] = is_of_left_out(
-                column.prediction if chosen else column.prediction[used],
-                column.truth if chosen else column.truth[used],
-                self._codes if chosen else self._codes[used],
-                self._n_clusters,
-            )
-        return self._of_left_out[c, i, k]
-
-
-def _too_few(label: str, n: int, measure: Measure, values: ColumnValues) -> str:
-    if n == 1:
-        return SINGLE_IN_FOLD(fold=label, metric=f"{measure.base}_within")
-    return FEW_IN_FOLD(fold=label, subjects=n, metric=measure.metric)
-
-
-def _flat(column: core.Column) -> dict[str, str]:
-    """Return why p and t do not vary, where they do not; "n" where there are no rows at all."""
-    n, _, _, _, p, t, pp, tt, _ = column.sums.sum(axis=1).tolist()
-    if n == 0:
-        return {"n": ""}
-    found = {}
-    for name, total, squares, centre, least in zip(
-        "pt", (p, t), (pp, tt), column.centres, column.least, strict=True
-    ):
-        mean = total / n
-        variance = squares / n - mean * mean
-        size = (mean + centre) ** 2
-        if not variance > least * size:
-            found[name] = "constant" if variance <= 1e-30 * (variance + size) else "little"
-    return found
-
-
-def _why_flat(measure: Measure, values: ColumnValues, still: dict[str, str]) -> str:
-    """Return what does not vary that must, empty if all does."""
-    needed = {"correlation": "pt", "r2": "t"}.get(measure.base, "")
-    if measure.base == "concordance" and len(still) == 2:
-        needed = "t"
-    if "p" in needed and "p" in still:
-        return STILL_PREDICTION(name=values.name, how=_still(measure.part, still["p"]))
-    if "t" in needed and "t" in still:
-        return STILL_TRUTH(name=values.truth_name, how=_still(measure.part, still["t"]))
-    return ""
-
-
-def _still(part: str, how: str) -> str:
-    if how == "little":
-        return VARIES_LITTLE(where="" if part == "pooled" else f" {part} subjects")
-    return IS_CONSTANT if part == "pooled" else NOT_VARYING(part=part)
-
-
 def build_groups(
     rows: Sequence[Row], levels: Levels, strata: NDArray[np.int64] | None
 ) -> list[Group]:
@@ -320,13 +139,15 @@ def build_groups(
 
     `strata` (clusters,) numbers each cluster's stratum; clusters are sorted by it.
     """
-    keys = [present.tobytes() for present in levels.clusters]
-    by_clusters: dict[bytes, tuple[NDArray[np.bool_], list[int]]] = {}
+    # Functions are called, and all else is the kernel's.
+    called = [measure.function is not None for measure in levels.measures]
+    keys = [(present.tobytes(), by) for present, by in zip(levels.clusters, called, strict=True)]
+    by_clusters: dict[tuple[bytes, bool], tuple[NDArray[np.bool_], list[int]]] = {}
     for position, row in enumerate(rows):
         present, key = levels.clusters[row.first], keys[row.first]
         if row.second is not None and keys[row.second] != key:
             present = present | levels.clusters[row.second]
-            key = present.tobytes()
+            key = (present.tobytes(), called[row.first])
         by_clusters.setdefault(key, (present, []))[1].append(position)
     return [
         _group(positions, present, rows, levels, strata)
@@ -351,6 +172,7 @@ def _group(
     level_at: dict[int, int] = {}
     column_at: dict[int, int] = {}
     kernel_levels: list[core.Level] = []
+    functions: dict[str, Metric] = {}
 
     def level(index: int) -> int:
         if index not in level_at:
@@ -358,8 +180,10 @@ def _group(
             measure, divisor = levels.measures[index], levels.divisors[index]
             members = tuple(column_at.setdefault(k, len(column_at)) for k in levels.members[index])
             kernel_levels.append(
-                core.Level(measure.base, members, divisor, measure.logarithm, levels.folds[index])
+                core.Level(measure.kernel, members, divisor, measure.logarithm, levels.folds[index])
             )
+            if measure.function is not None:
+                functions[measure.metric] = measure.function
         return level_at[index]
 
     quantities = [
@@ -372,10 +196,11 @@ def _group(
     ]
     columns = [levels.columns[k] for k in column_at]
     if not in_order:
-        columns = [
-            core.Column(column.sums[:, clusters], column.centres, column.shared, column.least)
-            for column in columns
-        ]
+        columns = [column.of_clusters(clusters) for column in columns]
+    if functions:
+        kept = [column for column in columns if isinstance(column, RowsColumn)]
+        called = CalledDesign(kept, kernel_levels, quantities, sizes, functions)
+        return Group(tuple(positions), clusters, called)
     return Group(
         tuple(positions), clusters, core.MetricDesign(columns, kernel_levels, quantities, sizes)
     )

@@ -9,6 +9,44 @@ NOTE_LEVELS = Template(
     "levels of RMSE, NRMSE, MAE and R2 are not tested; differences are, against 0",
     report="levels of RMSE, NRMSE, MAE and R² are not tested; differences are, against 0",
 )()
+NOTE_TESTED = Template("levels_tested", "levels are tested of {levels}; differences are, against 0")
+NOTE_NO_LEVEL = Template("no_level_tested", "no level is tested; differences are, against 0")()
+TESTED_AGAINST = Template("tested_against", "{metric:metric} against {against:.3g}")
+NOTE_POSITIVE = Template("positive_class", "the positive class is {positive:label}")
+NOTE_TAKEN_AS_ONE = Template(
+    "classes_taken_as_one",
+    "there are several classes, and all but {positive:label} are taken as one: {rest}",
+)
+NOTE_THRESHOLD = Template(
+    "class_from_number",
+    "where a prediction is a number, {positive:label} is predicted from {threshold:g} on",
+)
+NOTE_RAREST = Template(
+    "rarest_class",
+    "the rarest class, {label:label}, has {n:count row} of {subjects:count subject}",
+)
+NOTE_RARE = Template(
+    "rarest_class_is_rare",
+    "{rarest}: with so few, intervals of balanced_accuracy, f1 and kappa hold the truth less often "
+    "than their level says; see the page on coverage for classes",
+    report="{rarest}: with so few, intervals of balanced accuracy, F1 and kappa hold the truth "
+    "less often than their level says",
+)
+NOTE_UNITS = Template(
+    "averaged_over_units",
+    "every metric is computed in each unit of column {per:label} and averaged over units, each "
+    "counting once; subjects are resampled with all of theirs",
+)
+NOTE_UNITS_LEFT_OUT = Template(
+    "units_left_out",
+    "{metric:metric}{where} is averaged over {used} of {total} units, of every model alike; left "
+    "out: {why}",
+)
+IN_CONTEXT = Template("of_one_context", " in context {context:label}")
+SMALL_UNITS = Template("small_units", "{n} with fewer than {fewest} rows")
+UNDEFINED_UNITS = Template(
+    "undefined_units", "{n} in which some model has none ({unit} {label:label}, {model:model})"
+)
 NOTE_NRMSE = Template(
     "nrmse_divisor", "NRMSE is RMSE divided by {score_range:g}, the width of the score"
 )
@@ -24,6 +62,15 @@ NOTE_FOLDS = Template(
     report="correlation, concordance and R², pooled and between subjects, are averages of those "
     "within folds ({fold}); errors and what is within subjects are over all folds",
 )
+NOTE_FOLDS_TOO = Template(
+    "more_averages_over_folds",
+    "correlation, concordance and R2, pooled and between subjects, are averages of those within "
+    "folds ({fold}) (so is {metrics}); errors and what is within subjects are over all folds",
+    report="correlation, concordance and R², pooled and between subjects, are averages of those "
+    "within folds ({fold}) (so is {metrics}); errors and what is within subjects are over all "
+    "folds",
+)
+OWN_METRIC = Template("metric_by_name", "{metric:metric}")
 NOTE_DROPPED = Template(
     "rows_without_prediction",
     "{n_dropped:count row, was, were} left out because the truth or a prediction is missing",
@@ -55,17 +102,25 @@ TORN_FOLDS = Template(
 OF_LEFT_OUT = Template(
     "prediction_of_left_out_truth",
     "prediction {prediction:model} is the mean truth of the other subjects, or rises with it: so "
-    "predicts, over folds, a model that learned nothing, and its correlation is below 0 for that "
-    "alone; name the folds with {fold=}",
+    "predicts, over folds, a model that learned nothing, and its {below} for that alone; name the "
+    "folds with {fold=}",
     report="prediction {prediction:model} is the mean truth of the other subjects, or rises with "
-    "it: so predicts, over folds, a model that learned nothing, and its correlation is below 0 for "
-    "that alone",
+    "it: so predicts, over folds, a model that learned nothing, and its {below} for that alone",
 )
+BELOW_ZERO = Template("correlation_below_zero", "correlation is below 0")()
+AUC_BELOW_HALF = Template("auc_below_half", "AUC is below 1/2")()
 SINGLE_IN_FOLD = Template(
     "single_subject_in_fold",
     "fold {fold:label} holds a single subject (leave-one-out): no model predicts two subjects, so "
     "that nothing compares them but the left-out truth; predict in folds of several subjects, or "
     "ask for {metric:metric}",
+    report="fold {fold:label} holds a single subject (leave-one-out): no model predicts two "
+    "subjects, so that nothing compares them but the left-out truth",
+)
+SINGLE_WITHOUT_WITHIN = Template(
+    "single_subject_in_fold_alone",
+    "fold {fold:label} holds a single subject (leave-one-out): no model predicts two subjects, so "
+    "that nothing compares them but the left-out truth; predict in folds of several subjects",
     report="fold {fold:label} holds a single subject (leave-one-out): no model predicts two "
     "subjects, so that nothing compares them but the left-out truth",
 )
@@ -83,4 +138,22 @@ VARIES_LITTLE = Template(
     "varies so little{where} beside its size that rounding of its values could move the "
     "correlation by more than .001; subtract one number from truth and predictions alike, before "
     "they are rounded",
+)
+ONE_CLASS = Template("truth_of_one_class", "truth {truth:model} is of one class")
+ONE_CLASS_IN_BOTH = Template(
+    "one_class_in_every_row",
+    "truth and prediction {prediction:model} are {label:label} in every row",
+)
+NO_ROW_OF_CLASS = Template("no_row_of_class", "no row of truth {truth:model} is {label:label}")
+NO_ROW_OR_PREDICTION = Template(
+    "no_row_nor_prediction_of_class",
+    "no row is {label:label}, nor is predicted to be by {prediction:model}",
+)
+NOT_FINITE = Template(
+    "function_not_finite",
+    "{metric:metric} is {value} on these rows",
+    report="{metric:metric} has no finite value on these rows",
+)
+NO_UNIT = Template(
+    "no_unit_has_a_value", "no {unit} has a value of {metric:metric} for {model:model}"
 )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyexpr.base.contexts import ALL
-from pyexpr.base.errors import ColumnError, DataError, listed, near_names
+from pyexpr.base.errors import ColumnError, DataError, listed
 from pyexpr.base.messages import say
 from pyexpr.base.tables import (
     called,
@@ -22,7 +22,9 @@ from pyexpr.base.tables import (
 )
 from pyexpr.core import cluster_bootstrap as core
 from pyexpr.inference.arguments import checked_names
-from pyexpr.inference.comparison.quantities import METRICS, ColumnValues, ModelValues
+from pyexpr.inference.comparison.classes import ClassColumn, Classes, read_classes
+from pyexpr.inference.comparison.metrics import CLASS_METRICS
+from pyexpr.inference.comparison.quantities import ColumnValues, ModelValues
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +53,10 @@ class Predictions:
     truth : str or sequence of str, optional
         Name of the truth of all of them, or of each. By default the truth given
         to `compare_models`.
+    fold : str or sequence of str, optional
+        Name of the column with the fold in which each row was predicted, of all of them, or of
+        each, as where a cross-validation was repeated with other folds. By default the `fold`
+        given to `compare_models`.
 
     Examples
     --------
@@ -60,37 +66,30 @@ class Predictions:
 
     values: str | Sequence[str]
     truth: str | Sequence[str] | None = None
+    fold: str | Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         values = checked_names(self.values, argument="Predictions")
         if not values:
             raise DataError("a model needs at least one column of predictions")
         object.__setattr__(self, "values", values)
-        if self.truth is not None:
-            truth = checked_names(self.truth, argument=say("{truth=} of Predictions"))
-            if isinstance(self.truth, str):
-                truth *= len(values)
-            if len(truth) != len(values):
+        for name, several in (("truth", "truths"), ("fold", "columns of folds")):
+            given = getattr(self, name)
+            if given is None:
+                continue
+            own = checked_names(given, argument=say("{@name=} of Predictions", name=name))
+            if isinstance(given, str):
+                own *= len(values)
+            if len(own) != len(values):
                 raise DataError(
-                    f"a model has {len(values)} columns of predictions but {len(truth)} truths; "
-                    "name one truth for all, or one for each"
+                    f"a model has {len(values)} columns of predictions but {len(own)} {several}; "
+                    "name one for all, or one for each"
                 )
-            object.__setattr__(self, "truth", truth)
-
-
-def checked_metrics(metrics: Iterable[str]) -> tuple[str, ...]:
-    """Return the names of the metrics, each once."""
-    names = checked_names(metrics, argument=say("{metrics=}"))
-    for name in names:
-        if name not in METRICS:
-            raise DataError(f"there is no metric {name!r}; {near_names(name, METRICS)}")
-    if not names:
-        raise DataError(say("{metrics=} must name at least one metric"))
-    return tuple(dict.fromkeys(names))
+            object.__setattr__(self, name, own)
 
 
 class _Columns:
-    """The columns of a table as they are asked for, each read once."""
+    """The columns of a table as they are asked for, each read once as numbers."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
@@ -116,6 +115,10 @@ class _Columns:
             self._least[name] = core.LEAST_SINGLE if of_single else core.LEAST_DOUBLE
         return self._least[name]
 
+    def codes(self, name: str) -> NDArray[np.int64] | None:
+        """Return None: numbers are no classes."""
+        return None
+
     def _read(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None]:
         require_columns(self._frame, [name], what=TABLE)
         column = self._frame[name]
@@ -129,6 +132,30 @@ class _Columns:
         if not there.any():
             raise ColumnError(f"column {name!r} of {called(column, TABLE)} has no value in any row")
         return values, there
+
+
+class _ClassColumns:
+    """Columns that are classes, or numbers that say which; as `_Columns` has numbers."""
+
+    def __init__(self, columns: Mapping[str, ClassColumn]) -> None:
+        self._columns = columns
+
+    def values(self, name: str) -> NDArray[np.float64]:
+        """Return scores, or codes; NaN where missing."""
+        return self._columns[name].values
+
+    def there(self, name: str) -> NDArray[np.bool_] | None:
+        """Return where a column has values; None is everywhere."""
+        there = self._columns[name].codes >= 0
+        return None if there.all() else there
+
+    def least(self, name: str) -> float:
+        """Return what part of its squared mean a column's variance may owe to rounding."""
+        return core.LEAST_SINGLE if _is_single(self.values(name)) else core.LEAST_DOUBLE
+
+    def codes(self, name: str) -> NDArray[np.int64] | None:
+        """Return the classes."""
+        return self._columns[name].codes
 
 
 def _is_single(values: NDArray[np.float64]) -> bool:
@@ -187,12 +214,31 @@ def _named_models(
     return named
 
 
+def check_class_options(metrics: Iterable[str], positive: Any, threshold: Any) -> None:
+    """Raise `DataError` for options of classes where no metric judges classes."""
+    if any(metric in CLASS_METRICS for metric in metrics):
+        return
+    for name, value in (("positive", positive), ("threshold", threshold)):
+        if value is not None:
+            raise DataError(
+                say(
+                    "{@name=} is for metrics of classes, and {metrics=} asks for none; they are "
+                    "{names}",
+                    name=name,
+                    names=listed(CLASS_METRICS),
+                )
+            )
+
+
 def read_models(
     frame: pd.DataFrame,
     truth: str,
     predictions: Iterable[str] | Mapping[str, str | Iterable[str] | Predictions],
-) -> tuple[list[ModelValues], NDArray[np.bool_]]:
-    """Return the models, and which rows are used by any of them."""
+    metrics: Sequence[str] = (),
+    positive: Any = None,
+    threshold: float | None = None,
+) -> tuple[list[ModelValues], NDArray[np.bool_], Classes | None]:
+    """Return the models, which rows are used by any of them, and the classes if any are judged."""
     check_flat_columns(frame, what=TABLE)
     if not isinstance(truth, str):
         raise DataError(
@@ -203,13 +249,29 @@ def read_models(
             )
         )
     named = _named_models(predictions)
-    table = _Columns(frame)
     # A model judged by the common truth must have every row, in every column: the mean over
     # columns of different rows would be of other rows than the other models'.
     whole = {name: model.truth is None for name, model in named.items()}
-    needed = [truth] if any(whole.values()) else []
-    needed += [column for name in named if whole[name] for column in named[name].values]
-    complete = _all_there(np.ones(len(frame), dtype=bool), *map(table.there, needed))
+    true: _Columns | _ClassColumns = _Columns(frame)
+    predicted, classes = true, None
+    if any(metric in CLASS_METRICS for metric in metrics):
+        truths = [truth] if any(whole.values()) else []
+        truths += [one for model in named.values() for one in model.truth or ()]
+        columns = [one for model in named.values() for one in model.values]
+        asked = [metric for metric in metrics if metric in CLASS_METRICS]
+        classes, of_truth, of_predictions = read_classes(
+            frame, truths, columns, asked, positive, threshold, what=TABLE
+        )
+        true, predicted = _ClassColumns(of_truth), _ClassColumns(of_predictions)
+        others = [metric for metric in metrics if metric not in CLASS_METRICS]
+        if others and not classes.numbers:
+            raise DataError(
+                f"{others[0]} judges numbers and {asked[0]} classes, which are not 0 and 1 here "
+                f"({listed(classes.labels)}); compare in two calls"
+            )
+    needed = [true.there(truth)] if any(whole.values()) else []
+    needed += [predicted.there(one) for name in named if whole[name] for one in named[name].values]
+    complete = _all_there(np.ones(len(frame), dtype=bool), *needed)
     if not complete.any():
         raise DataError(
             f"no row of {called(frame, TABLE)} has the truth {truth!r} and every prediction; "
@@ -219,20 +281,22 @@ def read_models(
     models = []
     used = complete if any(whole.values()) else np.zeros(len(frame), dtype=bool)
     for name, model in named.items():
-        columns = []
-        truths = model.truth or (truth,) * len(model.values)
-        for column, criterion in zip(model.values, truths, strict=True):
+        own = []
+        criteria = model.truth or (truth,) * len(model.values)
+        folds = model.fold or (None,) * len(model.values)
+        for column, criterion, fold in zip(model.values, criteria, folds, strict=True):
             rows = complete
             if not whole[name]:
-                rows = _all_there(complete, table.there(column), table.there(criterion))
+                rows = _all_there(complete, predicted.there(column), true.there(criterion))
                 # The same array for the same rows: models are known by it to be judged alike.
                 rows = complete if np.array_equal(rows, complete) else rows
                 used = used | rows
-            p, t = table.values(column), table.values(criterion)
-            least = table.least(column), table.least(criterion)
-            columns.append(ColumnValues(column, criterion, p, t, rows, least))
-        models.append(ModelValues(name, tuple(columns)))
-    return models, used
+            p, t = predicted.values(column), true.values(criterion)
+            least = predicted.least(column), true.least(criterion)
+            codes = predicted.codes(column)
+            own.append(ColumnValues(column, criterion, p, t, rows, least, fold, codes))
+        models.append(ModelValues(name, tuple(own)))
+    return models, used, classes
 
 
 def read_contexts(

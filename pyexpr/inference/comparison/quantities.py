@@ -6,7 +6,7 @@ ratio of two errors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,6 +26,8 @@ from pyexpr.base.pairs import (
     pair_label,
 )
 from pyexpr.core import cluster_bootstrap as core
+from pyexpr.inference.comparison.metrics import METRICS as METRICS
+from pyexpr.inference.comparison.metrics import Kind, Metric, kind_named, split_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,25 +35,15 @@ if TYPE_CHECKING:
 DIFFERENT_CRITERIA = Template("different_criteria", "different criteria")()
 DIFFERENT_ROWS = Template("different_rows", "different rows")()
 
-_SCALES = {
-    "rmse": "negative_reciprocal",
-    "mae": "negative_reciprocal",
-    "correlation": "atanh",
-    "concordance": "atanh",
-    "r2": "negative_root_complement",
-    "bias": "identity",
-}
-BASES = ("nrmse", *core.METRICS)
-METRICS = (*BASES, *(f"{base}_{part}" for part in ("within", "between") for base in BASES))
-# Above 0 unless all predictions are perfect: two of them have a ratio.
-_ERRORS = ("nrmse", "rmse", "mae")
-
 
 @dataclass(frozen=True, slots=True)
 class ColumnValues:
     """A column of predictions with its truth; `rows` marks where both are defined.
 
     `least` says of either, as `pyexpr.core.cluster_bootstrap.Column` does, what may be rounding.
+    `fold` names the column of its folds, where it has its own.
+    Where classes are judged the truth is a row's class by its code, `codes` what is predicted,
+    and the prediction the number that says so, or again the code.
     """
 
     name: str
@@ -60,6 +52,8 @@ class ColumnValues:
     truth: NDArray[np.float64]
     rows: NDArray[np.bool_]
     least: tuple[float, float] = (core.LEAST_DOUBLE, core.LEAST_DOUBLE)
+    fold: str | None = None
+    codes: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +78,38 @@ class Measure:
     metric : str
         As the user names it.
     base, part : str
-        The kernel's metric, NRMSE being RMSE, and of what.
-    normalised : bool
-        Whether it is divided by the width of the score.
+        The metric without the part, and of what it is.
     logarithm : bool
         The difference of two logarithms is that of a ratio.
+    function : callable, optional
+        What is called with truth and prediction.
+    averaged : bool
+        Whether it is the mean of a metric over units.
     """
 
     metric: str
     base: str
     part: str
-    normalised: bool
     logarithm: bool = False
+    function: Metric | None = None
+    averaged: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """Return what is known of the metric."""
+        return kind_named(self.base)
+
+    @property
+    def kernel(self) -> str:
+        """Return the kernel's metric, or the name of the function."""
+        if self.averaged:
+            return "bias"
+        return self.metric if self.function else self.kind.kernel
+
+    @property
+    def normalised(self) -> bool:
+        """Return whether it is divided by the width of the score."""
+        return self.base == "nrmse"
 
 
 class Row(NamedTuple):
@@ -116,6 +130,7 @@ class Row(NamedTuple):
     simple_df: bool = False  # degrees of freedom leave kurtosis out
     note: str = ""
     ratio: bool = False
+    chance: float | None = None  # what its level is tested against, where it has one of its own
 
     @property
     def kind(self) -> str:
@@ -163,27 +178,23 @@ def structure_of(rows: Sequence[Row]) -> dict[str, list[str]]:
     }
 
 
-def build_measures(metrics: Sequence[str], *, ratio: bool) -> list[Measure]:
+def build_measures(
+    metrics: Iterable[str] | Mapping[str, Metric | None], *, ratio: bool
+) -> list[Measure]:
     """Return what levels are computed of; `ratio` adds the logarithms of the errors."""
+    functions = metrics if isinstance(metrics, Mapping) else dict.fromkeys(metrics)
     measures = []
-    for metric in metrics:
-        base, _, part = metric.partition("_")
-        normalised = base == "nrmse"
-        measures.append(
-            Measure(metric, "rmse" if normalised else base, part or "pooled", normalised)
-        )
+    for metric, function in functions.items():
+        base, part = (metric, "pooled") if function else split_name(metric)
+        measures.append(Measure(metric, base, part, function=function))
     if ratio:
-        measures += [
-            replace(measure, logarithm=True)
-            for measure in measures
-            if measure.metric.partition("_")[0] in _ERRORS
-        ]
+        measures += [replace(measure, logarithm=True) for measure in measures if measure.kind.error]
     return measures
 
 
-def checked_score_range(score_range: float | None, metrics: Sequence[str]) -> float | None:
+def checked_score_range(score_range: float | None, metrics: Iterable[str]) -> float | None:
     """Return the width of the score, which NRMSE needs and nothing else takes."""
-    normalised = [metric for metric in metrics if metric.partition("_")[0] == "nrmse"]
+    normalised = [metric for metric in metrics if split_name(metric)[0] == "nrmse"]
     if score_range is None:
         if normalised:
             raise DataError(
@@ -232,8 +243,14 @@ def build_rows(
     contexts: Sequence[str],
     *,
     pairwise: bool,
+    n_classes: int = 0,
+    averaged: bool = False,
 ) -> list[Row]:
-    """Lay out the result: per metric and context levels, differences, ratios; then contexts."""
+    """Lay out the result: per metric and context levels, differences, ratios; then contexts.
+
+    `n_classes` is what balanced accuracy is 1 of by chance; with `averaged` every level is a
+    mean over units.
+    """
     n_models, names = len(models), [model.name for model in models]
     pairs = list(combinations(range(n_models), 2)) if pairwise else []
     notes = [_not_alike(models[i], models[j]) for i, j in pairs]
@@ -248,10 +265,12 @@ def build_rows(
         if one.logarithm:
             continue
         metric, base, part = one.metric, one.base, one.part
+        scale = "identity" if averaged else one.kind.scale
+        chance = 1 / n_classes if base == "balanced_accuracy" else one.kind.chance
         # Measured: without kurtosis differences of correlations are covered as they should be,
         # and too often with it. Correlations of subjects' means need it where the outcome is
         # skewed (.92 without it).
-        simple_difference = base == "correlation" and part != "within"
+        simple_difference = base == "correlation" and part != "within" and not averaged
 
         # What is taken from what, its degrees of freedom, and whether it is a ratio.
         kinds = [(m, simple_difference, False)]
@@ -260,7 +279,7 @@ def build_rows(
         for c, context in enumerate(contexts):
             rows += [
                 Row(metric, (name, None), (context, None), place(m, c) + i, None, base, part,
-                    _SCALES[base])
+                    scale, chance=chance)
                 for i, name in enumerate(names)
             ]  # fmt: skip
             rows += [

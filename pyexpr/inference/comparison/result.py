@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.errors import DataError, counted
-from pyexpr.base.messages import say, says
+from pyexpr.base.errors import DataError, counted, listed
+from pyexpr.base.messages import joined, say, says
 from pyexpr.base.stopping import stoppable
 from pyexpr.figures.comparison import comparison_figure
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
+from pyexpr.inference.comparison.called import CalledDesign
+from pyexpr.inference.comparison.classes import Classes, Rarest
 from pyexpr.inference.comparison.evidence import MetricDraws
+from pyexpr.inference.comparison.metrics import (
+    CLASS_METRICS,
+    KINDS,
+    Metrics,
+    checked_metrics,
+    kind_named,
+)
 from pyexpr.inference.comparison.notes import (
     NOTE_DIFFERENT_CRITERIA,
     NOTE_DIFFERENT_ROWS,
     NOTE_DROPPED,
     NOTE_FOLDS,
+    NOTE_FOLDS_TOO,
     NOTE_LEVELS,
+    NOTE_NO_LEVEL,
     NOTE_NRMSE,
     NOTE_OWN_ALL,
     NOTE_OWN_ROWS,
+    NOTE_POSITIVE,
+    NOTE_RARE,
+    NOTE_RAREST,
     NOTE_RATIOS,
+    NOTE_TAKEN_AS_ONE,
+    NOTE_TESTED,
+    NOTE_THRESHOLD,
+    NOTE_UNITS,
+    OWN_METRIC,
+    TESTED_AGAINST,
 )
 from pyexpr.inference.comparison.quantities import (
     DIFFERENT_CRITERIA,
@@ -34,6 +54,7 @@ from pyexpr.inference.comparison.quantities import (
     structure_of,
 )
 from pyexpr.inference.comparison.sign_flip import SignFlipResult, sign_flip_test
+from pyexpr.inference.comparison.units import LeftOut
 from pyexpr.resampling.result import ReplicatedResult
 from pyexpr.words.labels import OF_INTERVALS
 
@@ -41,6 +62,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
+
+# Rows and subjects of the rarest class with which intervals were seen to fall short.
+_FEW_ROWS, _FEW_OF_CLASS = 20, 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -71,6 +95,14 @@ class ComparisonResult(ReplicatedResult):
         Whether context "all" is one of the table's own, not all rows together.
     score_range : float or None
         By which NRMSE divides; None where it was not asked for.
+    classes : Classes, optional
+        Where metrics judge classes.
+    rarest : Rarest, optional
+        The class that the first model's truth has the fewest rows of.
+    per : str, optional
+        Column of the units over which metrics are averaged.
+    left_out : tuple of LeftOut
+        Of each metric and context, how many units are averaged, and how many are not.
     """
 
     rows: tuple[Row, ...]
@@ -83,6 +115,10 @@ class ComparisonResult(ReplicatedResult):
     fold_name: str | None = None
     own_all: bool = False
     score_range: float | None = None
+    classes: Classes | None = None
+    rarest: Rarest | None = None
+    per: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per metric, term and context.
@@ -99,6 +135,44 @@ class ComparisonResult(ReplicatedResult):
         They are left out of the printed table.
         """
         return ReplicatedResult.tidy(self)
+
+    def extend(self, n: int, *, metrics: Metrics | None = None) -> ComparisonResult:
+        """Return the result with `n` more replicates: as if all had been asked for at once.
+
+        Parameters
+        ----------
+        n : int
+            How many more.
+        metrics : as for `compare_models`, optional
+            The metrics once more, for a result read from a file, which holds no functions.
+            They are called on all rows, and must give the estimates.
+
+        Raises
+        ------
+        DataError
+            If a function is not there, or is another.
+        Interrupted
+            If Ctrl-C is pressed; its ``result`` has the replicates made until then.
+        """
+        if metrics is None:
+            return ReplicatedResult.extend(self, n)
+        draws = self.draws.with_functions(checked_metrics(metrics))
+        for group in draws.groups:
+            rows = list(group.rows)
+            again, wanted = group.design.estimate(), self.evidence.estimate[rows]
+            wrong = np.flatnonzero(~((again == wanted) | np.isnan(again)))
+            if isinstance(group.design, CalledDesign) and len(wrong):
+                at = int(wrong[0])
+                raise DataError(
+                    say(
+                        "{metrics=} holds another function than that of this result: {row} is "
+                        "{wanted:.6g}, and now {again:.6g}",
+                        row=self.described(rows[at]),
+                        wanted=wanted[at],
+                        again=again[at],
+                    )
+                )
+        return ReplicatedResult.extend(replace(self, draws=draws), n)
 
     def keys(self) -> Mapping[str, Sequence[str]]:
         """Return metric, term and context of every row."""
@@ -238,17 +312,27 @@ class ComparisonResult(ReplicatedResult):
             "n_dropped": self.n_dropped,
             "fold": self.fold_name,
             "score_range": self.score_range,
+            "positive": self.classes.positive if self.classes else None,
+            "threshold": self.classes.threshold if self.classes else None,
+            "per": self.per,
         }
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader of the table must know."""
-        found: list[str] = [NOTE_LEVELS]
+        found: list[str] = [_tested(self.rows, self.evidence.null)]
+        if self.classes is not None:
+            found += _of_classes(self.classes, self.rows)
+            assert self.rarest is not None
+            found.append(_of_rarest(self.rarest))
+        if self.per is not None:
+            found.append(NOTE_UNITS(per=self.per))
+            found += [one.note for one in self.left_out if one.note]
         if self.score_range is not None:
             found.append(NOTE_NRMSE(score_range=self.score_range))
         if any(row.ratio for row in self.rows):
             found.append(NOTE_RATIOS)
-        if self.fold_name is not None:
-            found.append(NOTE_FOLDS(fold=self.fold_name))
+        if self.fold_name is not None and self.per is None:
+            found.append(_of_folds(self.fold_name, self.rows))
         if self.n_dropped:
             found.append(NOTE_DROPPED(n_dropped=self.n_dropped))
         found += [
@@ -262,6 +346,49 @@ class ComparisonResult(ReplicatedResult):
         if any(says(row.note, DIFFERENT_ROWS) for row in self.rows):
             found.append(NOTE_DIFFERENT_ROWS)
         return tuple(found)
+
+
+def _tested(rows: Sequence[Row], null: NDArray[np.float64]) -> str:
+    """Return which levels are not tested, and against what those of classes are."""
+    numbers = not any(kind_named(row.base).classes or row.base not in KINDS for row in rows)
+    if numbers:
+        return NOTE_LEVELS
+    levels = [(row.metric, float(against)) for row, against in zip(rows, null, strict=True)
+              if row.second is None]  # fmt: skip
+    tested = joined(
+        (TESTED_AGAINST(metric=metric, against=against) for metric, against in levels
+         if not np.isnan(against)), ", ",
+    )  # fmt: skip
+    return NOTE_TESTED(levels=tested) if tested else NOTE_NO_LEVEL
+
+
+def _of_classes(classes: Classes, rows: Sequence[Row]) -> list[str]:
+    notes: list[str] = []
+    metrics = {row.base for row in rows}
+    if classes.positive and metrics & {"auc", "f1", "brier"}:
+        notes.append(NOTE_POSITIVE(positive=classes.positive))
+    if classes.rest:
+        notes.append(NOTE_TAKEN_AS_ONE(positive=classes.positive, rest=listed(classes.rest)))
+    if classes.threshold is not None and metrics & set(CLASS_METRICS) - {"auc", "brier"}:
+        notes.append(NOTE_THRESHOLD(positive=classes.positive, threshold=classes.threshold))
+    return notes
+
+
+def _of_rarest(rarest: Rarest) -> str:
+    said = NOTE_RAREST(label=rarest.label, n=rarest.n, subjects=rarest.n_clusters)
+    if rarest.n >= _FEW_ROWS and rarest.n_clusters >= _FEW_OF_CLASS:
+        return said
+    return NOTE_RARE(rarest=said)
+
+
+def _of_folds(name: str, rows: Sequence[Row]) -> str:
+    own = [
+        OWN_METRIC(metric=row.base) for row in rows if row.base not in KINDS
+        or (kind_named(row.base).folds and row.base not in {"correlation", "concordance", "r2"})
+    ]  # fmt: skip
+    if not own:
+        return NOTE_FOLDS(fold=name)
+    return NOTE_FOLDS_TOO(fold=name, metrics=joined(own, " and "))
 
 
 def _judged_on(rows: tuple[int, ...]) -> str:

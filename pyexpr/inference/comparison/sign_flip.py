@@ -17,10 +17,12 @@ from pyexpr.base.errors import DataError
 from pyexpr.base.messages import Template, message_column, say
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
+from pyexpr.core import cluster_bootstrap as core
 from pyexpr.core.sign_flip import FlipPair, flip_pair, sign_flips
 from pyexpr.core.streams import SIGN_FLIPS
 from pyexpr.figures.comparison import sign_flip_figure
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
+from pyexpr.inference.comparison.called import CalledDesign
 from pyexpr.inference.comparison.levels import Group
 from pyexpr.inference.comparison.quantities import Row, labels_of, structure_of
 from pyexpr.resampling.intervals.evidence import ONLY_ONE_SUBJECT
@@ -35,6 +37,8 @@ MOST_FOR_ALL = 100_000
 _TIE = 1e-12
 # Between two calls of the kernel Ctrl-C is heard; the statistics of one call are held.
 _AT_ONCE = 4096
+# Metrics of ranks, and of several classes at once.
+NOT_FLIPPED = core.OF_RANKS | {"kappa"}
 
 
 _HYPOTHESIS = Template(
@@ -51,6 +55,14 @@ _NO_VARIATION = Template(
 _OVER_FOLDS = Template(
     "folds_not_exchanged", "averages over folds are not exchanged; see {method:metric}"
 )(method="jackknife_t")
+_NOT_OF_SUMS = Template(
+    "metric_not_of_sums",
+    "{metric:metric} is not one of sums, which flips exchange; see {method:metric}",
+)
+_OVER_CLASSES = Template(
+    "classes_not_exchanged",
+    "{metric:metric} is a mean over classes, which flips do not exchange; see {method:metric}",
+)
 _SEVERAL_COLUMNS = Template(
     "columns_not_exchanged",
     "a model of several columns has none to exchange; see {method:metric}",
@@ -234,6 +246,10 @@ def _pair(group: Group, row: Row, minuend: int, subtrahend: int | None) -> FlipP
     """Return the two models' sums, or why they cannot be exchanged."""
     assert subtrahend is not None
     one, other = group.design.levels[minuend], group.design.levels[subtrahend]
+    if isinstance(group.design, CalledDesign) or one.metric in NOT_FLIPPED:
+        return _NOT_OF_SUMS(metric=row.metric, method="jackknife_t")
+    if one.metric == "recall" or (one.metric == "f1" and len(one.columns) > 1):
+        return _OVER_CLASSES(metric=row.metric, method="jackknife_t")
     if one.folds > 1 or other.folds > 1:
         return _OVER_FOLDS
     if len(one.columns) > 1 or len(other.columns) > 1:

@@ -99,6 +99,19 @@ def r_versions() -> dict[str, str]:
     return {}
 
 
+def engine_versions(engine: str) -> dict[str, str]:
+    """Return the versions of R and lavaan that an engine would fit by; the native one has none.
+
+    Raises
+    ------
+    EngineError
+        If R or lavaan cannot be reached by the engine that is asked for.
+    """
+    if engine == "auto":
+        return r_versions()
+    return {} if engine == "native" else _ASKS[engine]({"task": "versions"}).versions
+
+
 def r_engines() -> list[str]:
     """Return the engines that could reach R from this process and thread, best first."""
     if host_engine.usable_here():

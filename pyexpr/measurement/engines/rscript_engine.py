@@ -51,10 +51,12 @@ def ask(payload: dict[str, Any]) -> Answer:
         bridge.write_text(bridge_text(), encoding="utf-8")
         source.write_bytes(wire.encode(payload))
         arguments = [*OPTIONS, "-e", _CALL, *map(str, (bridge, source, target))]
-        status, said = _run([program, *arguments], Path(folder))
+        status, printed = _run([program, *arguments], Path(folder))
         if status != 0 or not target.is_file():
-            said = " ".join(said.split()) or "nothing"
-            raise EngineError(stops(RUNS, f"Rscript ended with status {status} and said: {said}"))
+            printed = " ".join(printed.split()) or "nothing"
+            raise EngineError(
+                stops(RUNS, f"Rscript ended with status {status} and said: {printed}")
+            )
         return read_answer(target.read_bytes(), started_here=True)
 
 

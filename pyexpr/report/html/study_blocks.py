@@ -10,7 +10,7 @@ from pyexpr.report.html.page import Section, bullets, caution_box, figure, folde
 from pyexpr.report.markup import Markup, element, joined
 from pyexpr.report.tables.display import DisplayTable
 from pyexpr.report.tables.html import report_table
-from pyexpr.report.text.facts import Record, Tables
+from pyexpr.report.text.facts import Record, Tables, unit_of
 from pyexpr.report.text.results import Caution
 from pyexpr.words.reader import readers_notes
 from pyexpr.words.wording import listed_words
@@ -67,9 +67,9 @@ def cautions_block(section: str, found: Iterable[Caution]) -> Markup | None:
     return caution_box([one.text for one in found if one.section == section])
 
 
-def notes_block(notes: Iterable[str]) -> Markup | None:
+def notes_block(content: StudyContent, notes: Iterable[str]) -> Markup | None:
     """Return notes of the analysis in a reader's words, or None where all is told elsewhere."""
-    texts = readers_notes(notes)
+    texts = readers_notes(notes, unit_of(content.record))
     if not texts:
         return None
     return joined(element("h3", "Notes of the analysis"), bullets(texts, class_="notes"))

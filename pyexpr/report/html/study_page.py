@@ -28,7 +28,13 @@ from pyexpr.report.html.study_blocks import (
     table_block,
 )
 from pyexpr.report.markup import element, joined, plain_text
-from pyexpr.report.text.facts import contexts_of, fitted_models
+from pyexpr.report.text.facts import (
+    contexts_of,
+    crossed,
+    fitted_models,
+    outcome_of,
+    unit_of,
+)
 from pyexpr.report.text.methods import methods_paragraphs
 from pyexpr.report.text.not_done import not_done
 from pyexpr.report.text.references import cited
@@ -50,12 +56,13 @@ def study_page(content: StudyContent) -> str:
     content = replace(content, numbers={})
     record = content.record
     found = cautions(record, content.tables)
+    stages = record["stages"]
     parts = [
         _summary(content, found),
         _methods(content),
         _quality(content, found),
-        _reliability(content, found),
-        _factor_model(content, found),
+        _reliability(content, found) if "reliability" in stages else None,
+        _factor_model(content, found) if "factor_model" in stages else _label(content),
         _performance(content, found),
         _comparison(content, found),
         _coefficients(content, found),
@@ -80,11 +87,17 @@ def _lead(content: StudyContent) -> str:
     record = content.record
     subjects = record["stages"]["models"]["subjects"]
     n_subjects = content.tables["scores"]["subject"].nunique()
+    judged = (
+        f"{counted(record['options']['evaluation']['folds'], 'fold')} of "
+        f"{counted(subjects['all'], 'subject')}"
+        if crossed(record)
+        else f"{subjects['train']} training, {subjects['validation']} validation, and "
+        f"{counted(subjects['test'], 'test subject')}"
+    )
+    what = "" if record["options"]["outcome"] is None else f", of {outcome_of(record)}"
     return (
-        f"Report of a study of {counted(n_subjects, 'subject')}; "
-        f"models of {subjects['train']} training, {subjects['validation']} validation, and "
-        f"{counted(subjects['test'], 'test subject')}. Made by pyexpr "
-        f"{record['versions']['pyexpr-stats']}, seed {record['seed']}."
+        f"Report of a study of {counted(n_subjects, 'subject')}{what}; models of {judged}. Made by "
+        f"pyexpr {record['versions']['pyexpr-stats']}, seed {record['seed']}."
     )
 
 
@@ -104,7 +117,7 @@ def _summary(content: StudyContent, found: Iterable[Caution]) -> Section:
         for one in found
     ]  # fmt: skip
     blocks = [
-        copyable("results-text", "the results", *(paragraph(line) for line in text)),
+        copyable("results-text", "the results", *(paragraph(line) for line in text if line)),
         caution_box(linked, title="Read with care"),
     ]
     return section_of("summary", "Results in sentences", blocks)
@@ -130,13 +143,17 @@ def _quality(content: StudyContent, found: Iterable[Caution]) -> Section:
     stage = content.record["stages"]["features"]
     return section_of(
         "quality",
-        "Quality of the recordings",
+        "Quality of the recordings" if "recordings" in content.tables else "Features",
         [
             cautions_block("quality", found),
-            figure_block(content, "quality", "Share of Valid Bins of Each Clip, by Context."),
+            figure_block(
+                content,
+                "quality",
+                f"Share of Valid Bins of Each {unit_of(content.record).title()}, by Context.",
+            ),
             table_block(content, "recordings_summary"),
             table_block(content, "clips_left_out"),
-            notes_block(stage.get("notes", ())),
+            notes_block(content, stage.get("notes", ())),
         ],
     )
 
@@ -148,9 +165,14 @@ def _reliability(content: StudyContent, found: Iterable[Caution]) -> Section:
         [
             cautions_block("reliability", found),
             table_block(content, "table1_reliability"),
-            notes_block(content.record["stages"]["reliability"].get("notes", ())),
+            notes_block(content, content.record["stages"]["reliability"].get("notes", ())),
         ],
     )
+
+
+def _label(content: StudyContent) -> Section | None:
+    notes = notes_block(content, content.record["stages"]["label"].get("notes", ()))
+    return None if notes is None else section_of("label", "Label", [notes])
 
 
 def _factor_model(content: StudyContent, found: Iterable[Caution]) -> Section:
@@ -165,12 +187,16 @@ def _factor_model(content: StudyContent, found: Iterable[Caution]) -> Section:
             ),
             table_block(content, "table2_factor_model"),
             table_block(content, "invariance"),
-            notes_block(content.record["stages"]["factor_model"].get("notes", ())),
+            notes_block(content, content.record["stages"]["factor_model"].get("notes", ())),
         ],
     )  # fmt: skip
 
 
 def _performance(content: StudyContent, found: Iterable[Caution]) -> Section:
+    unit = unit_of(content.record).title()
+    on, clips = "on the Test Part", f"Test {unit}s"
+    if crossed(content.record):
+        on, clips = "by Cross-Validation", f"{unit}s"
     return section_of(
         "performance",
         "Performance of the models",
@@ -178,14 +204,15 @@ def _performance(content: StudyContent, found: Iterable[Caution]) -> Section:
             cautions_block("performance", found),
             figure_block(
                 content, "figure3_performance",
-                "Performance on the Test Part, by Model and Context.",
+                f"Performance {on}, by Model and Context.",
             ),
             table_block(content, "table3_performance_intervals"),
+            table_block(content, "repeat_spread"),
             figure_block(
                 content, "predictions",
-                "Predicted Against True Scores of the Test Clips, by Context.",
+                f"Predicted Against True Scores of the {clips}, by Context.",
             ),
-            notes_block(content.record["stages"]["models"].get("notes", ())),
+            notes_block(content, content.record["stages"]["models"].get("notes", ())),
         ],
     )  # fmt: skip
 
@@ -201,7 +228,7 @@ def _comparison(content: StudyContent, found: Iterable[Caution]) -> Section:
             folded_table_block(
                 content, "leakage", "Scores from the whole sample or from training alone"
             ),
-            notes_block(content.record["stages"]["comparison"].get("notes", ())),
+            notes_block(content, content.record["stages"]["comparison"].get("notes", ())),
         ],
     )
 
@@ -235,7 +262,7 @@ def _coefficients(content: StudyContent, found: Iterable[Caution]) -> Section:
             table_block(content, "coefficients"),
             folded_table_block(content, "contrasts", "Differences of slopes between contexts"),
             folded_table_block(content, "omnibus", "Tests over all contexts at once"),
-            notes_block(notes),
+            notes_block(content, notes),
         ],
     )  # fmt: skip
 
@@ -255,9 +282,12 @@ def _learning(content: StudyContent) -> Section | None:
     models = [one for one in fitted_models(content.tables) if one in content.record["stages"]]
     blocks.append(
         notes_block(
-            say("{model}. {note}", model=display_name(model), note=note)
-            for model in models
-            for note in content.record["stages"][model].get("notes", ())
+            content,
+            [
+                say("{model}. {note}", model=display_name(model), note=note)
+                for model in models
+                for note in content.record["stages"][model].get("notes", ())
+            ],
         )
     )
     if not any(blocks):
@@ -282,7 +312,9 @@ def _references(content: StudyContent, sections: Iterable[Section]) -> Section:
 
 def _record(content: StudyContent) -> Section:
     record = content.record
-    used = dict(record["versions"]) | record["stages"]["factor_model"]["provenance"]["versions"]
+    used = dict(record["versions"])
+    if "factor_model" in record["stages"]:
+        used |= record["stages"]["factor_model"]["provenance"]["versions"]
     facts = [
         ("Seed", str(record["seed"])),
         ("Versions", ", ".join(f"{name} {version}" for name, version in sorted(used.items()))),

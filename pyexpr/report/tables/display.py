@@ -9,9 +9,7 @@ import pandas as pd
 from pyexpr.base.messages import Template
 
 #: The note that says what bold cells mean.
-BOLD = Template(
-    "bold_cells", "Bold: the best model of the column, baselines and human raters set aside."
-)()
+BOLD = Template("bold_cells", "Bold: the best model of the column{aside}.")
 #: A lettered remark, which the table names.
 REMARK = Template("lettered_remark", "({letter}) {remark}.")
 

@@ -16,7 +16,7 @@ from pyexpr.words.labels import (
     label_names,
 )
 from pyexpr.words.reader import readers_reason
-from pyexpr.words.wording import NO_RATINGS, NO_RECORDING
+from pyexpr.words.wording import BEFORE_ANALYSIS
 
 Names = Mapping[str, str] | None
 
@@ -71,7 +71,8 @@ def left_out_table(
     frame: pd.DataFrame,
     *,
     names: Names = None,
-    title: str = "Clips Left Out, and Why.",
+    title: str | None = None,
+    unit: str = "clip",
 ) -> DisplayTable:
     """Count the clips left out by context and reason.
 
@@ -91,8 +92,8 @@ def left_out_table(
     # Grouping by text keeps the words alone.
     known = {text: text for text in frame["reason"]}
     counts["reason"] = message_column(known[text] for text in counts["reason"])
-    counts["early"] = [says(reason, NO_RECORDING, NO_RATINGS) for reason in counts["reason"]]
-    divided = bool(counts["early"].any())
+    counts["early"] = [says(reason, *BEFORE_ANALYSIS) for reason in counts["reason"]]
+    divided, several = bool(counts["early"].any()), f"{unit[0].upper()}{unit[1:]}s"
     contexts = label_names(in_order(counts["context"]), names)
     rows = tuple(
         (
@@ -110,20 +111,21 @@ def left_out_table(
         )
     )
     return DisplayTable(
-        title=title,
-        columns=("Context", *(["Left out"] if divided else []), "Reason", "Clips", "Subjects"),
+        title=title or f"{several} Left Out, and Why.",
+        columns=("Context", *(["Left out"] if divided else []), "Reason", several, "Subjects"),
         rows=rows,
-        notes=_left_out_notes(counts, divided),
+        notes=_left_out_notes(counts, divided, unit),
         text_columns=2 + divided,
     )
 
 
-def _left_out_notes(counts: pd.DataFrame, divided: bool) -> tuple[str, ...]:
+def _left_out_notes(counts: pd.DataFrame, divided: bool, unit: str) -> tuple[str, ...]:
     if not divided:
         return ()
     bare = bool((counts["clips"] == 0).any())
     return (
-        "Before any analysis: in the ratings or the recordings alone, and not among the clips "
-        "counted elsewhere. Of the models: among them, and in all that needs no features.",
-        *([f"{DASH}: a whole recording, whose clips were not looked at."] if bare else []),
+        "Before any analysis: not in all tables of the study, or of a subject with too few of "
+        "them, and not among those counted elsewhere. Of the models: among them, and in all that "
+        "needs no features.",
+        *([f"{DASH}: a whole recording, whose {unit}s were not looked at."] if bare else []),
     )

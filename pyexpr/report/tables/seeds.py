@@ -1,4 +1,4 @@
-"""What a model owes to its seed, beside what it owes to the sample."""
+"""What a model owes to its seed or its folds, beside what it owes to the sample."""
 
 from __future__ import annotations
 
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 Names = Mapping[str, str] | None
 
+_NOTES = {
+    "seed": "Estimate and interval are of the mean of the seeds' predictions; mean, SD and range "
+    "are of single trainings on the same data.",
+    "repeat": "The estimate is the mean of the repeats' own; SD and range are those of "
+    "cross-validations that differ in their folds alone.",
+}
+
 
 def seeds_table(
     frame: pd.DataFrame,
@@ -30,9 +37,10 @@ def seeds_table(
     digits: int = 3,
     confidence: float = 0.95,
     names: Names = None,
-    title: str = "Spread Over Seeds Beside the Sampling Interval.",
+    title: str | None = None,
+    of: str = "seed",
 ) -> DisplayTable:
-    """Lay out the spread of single trainings beside the interval of their mean prediction.
+    """Lay out the spread of single trainings or repeats beside the sampling interval.
 
     Parameters
     ----------
@@ -41,6 +49,8 @@ def seeds_table(
         seed_mean, seed_sd, seed_low, seed_high; n_undefined, if there, of the seeds.
     digits, confidence, names, title
         As in `reliability_table`.
+    of : {"seed", "repeat"}
+        What is spread: the columns of repeats have that word in place of "seed".
 
     Returns
     -------
@@ -59,14 +69,15 @@ def seeds_table(
     keys = ("model", "context", "metric")
     data = checked(
         frame,
-        what="the table of seeds",
+        what=f"the table of {of}s",
         keys=keys,
         numbers=(
             "estimate", "conf_low", "conf_high",
-            "n_seeds", "seed_mean", "seed_sd", "seed_low", "seed_high",
+            f"n_{of}s", *(f"{of}_{part}" for part in ("mean", "sd", "low", "high")),
         ),
         optional=("n_undefined",),
     )  # fmt: skip
+    data = data.rename(columns=lambda name: name.replace(of, "one"))
     contexts = label_names(in_order(data["context"]), names)
     metrics = display_names(data["metric"].unique(), names)
     models = display_names(data["model"].unique(), names)
@@ -78,10 +89,10 @@ def seeds_table(
             contexts[context],
             number(row.estimate, digits, of=metric),
             interval(row.conf_low, row.conf_high, digits, of=metric),
-            count(row.n_seeds - np.nan_to_num(row.n_undefined)),
-            number(row.seed_mean, digits, of=metric),
-            number(row.seed_sd, digits, of=metric),
-            interval(row.seed_low, row.seed_high, digits, of=metric),
+            count(row.n_ones - np.nan_to_num(row.n_undefined)),
+            number(row.one_mean, digits, of=metric),
+            number(row.one_sd, digits, of=metric),
+            interval(row.one_low, row.one_high, digits, of=metric),
         )
         for model in models
         for metric in metrics
@@ -89,23 +100,22 @@ def seeds_table(
         if (row := found.get((model, metric, context))) is not None
     ]
     return DisplayTable(
-        title=title,
+        title=title or f"Spread Over {of.title()}s Beside the Sampling Interval.",
         columns=(
             "Model", "Metric", "Context", "Estimate", f"{percent(confidence)} CI",
-            "Seeds", "Mean of seeds", "SD of seeds", "Range of seeds",
+            f"{of.title()}s", f"Mean of {of}s", f"SD of {of}s", f"Range of {of}s",
         ),
         rows=tuple(rows),
         notes=(
-            "Estimate and interval are of the mean of the seeds' predictions; mean, SD and range "
-            "are of single trainings on the same data.",
-            *_undefined(data, metrics, contexts),
+            _NOTES[of],
+            *_undefined(data, metrics, contexts, of),
         ),
         text_columns=3,
     )  # fmt: skip
 
 
 def _undefined(
-    data: pd.DataFrame, metrics: Mapping[str, str], contexts: Mapping[str, str]
+    data: pd.DataFrame, metrics: Mapping[str, str], contexts: Mapping[str, str], of: str
 ) -> tuple[str, ...]:
     """Say where the metric of some seeds does not exist, and what is then left out."""
     where = [
@@ -115,4 +125,4 @@ def _undefined(
     ]
     if not where:
         return ()
-    return (f"Seeds whose metric is undefined are left out: {some_of(where)}.",)
+    return (f"{of.title()}s whose metric is undefined are left out: {some_of(where)}.",)

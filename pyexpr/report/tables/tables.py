@@ -8,7 +8,7 @@ Missing numbers are em dashes, and a note says why.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -46,8 +46,8 @@ __all__ = [
 Names = Mapping[str, str] | None
 
 _BY_SUBJECT = (
-    "CI: exact, clips taken for independent. CI, subjects: from leaving out one subject at a "
-    "time, for clips of one subject are alike."
+    "CI: exact, {unit}s taken for independent. CI, subjects: from leaving out one subject at a "
+    "time, for {unit}s of one subject are alike."
 )
 
 
@@ -58,6 +58,7 @@ def reliability_table(
     confidence: float = 0.95,
     names: Names = None,
     title: str = "Table 1. Inter-Rater Reliability of the Mean Rating, by Context and Question.",
+    unit: str = "clip",
 ) -> DisplayTable:
     """Lay out reliabilities as the paper's table 1, one row per context and question.
 
@@ -75,6 +76,8 @@ def reliability_table(
     names : mapping of str to str, optional
         Names to show for contexts and questions.
     title : str
+    unit : str
+        What is rated, in the singular.
 
     Returns
     -------
@@ -124,12 +127,12 @@ def reliability_table(
             "ICC(1,k)",
             f"{percent(confidence)} CI",
             *([f"{percent(confidence)} CI, subjects"] if by_subject else []),
-            "Clips",
-            "Ratings per clip",
+            f"{unit[0].upper()}{unit[1:]}s",
+            f"Ratings per {unit}",
         ),
         rows=rows,
         notes=(
-            *([_BY_SUBJECT] if by_subject else []),
+            *([_BY_SUBJECT.format(unit=unit)] if by_subject else []),
             *gap_notes(
                 data,
                 keys=("context", "question"),
@@ -267,7 +270,9 @@ def performance_table(
             for model, shown in models.items()
         ),
         notes=(
-            *_direction_notes(metrics, marked=bool(bold)),
+            *_direction_notes(
+                metrics, marked=bool(bold), aside=_set_aside(models, baselines, human)
+            ),
             *gap_notes(
                 data, keys=("model", "context", "metric"), values=("estimate",), names=names
             ),
@@ -343,12 +348,23 @@ def _best(values: Mapping[str, float], metric: str) -> list[str]:
     return [model for model, value in known.items() if value == best]
 
 
-def _direction_notes(metrics: Mapping[str, str], *, marked: bool) -> tuple[str, ...]:
+def _set_aside(
+    models: Iterable[str], baselines: Sequence[str], human: Sequence[str]
+) -> tuple[str, ...]:
+    """Return what is among the models and never set in bold."""
+    there = set(models)
+    kinds = (("baselines", baselines), ("human raters", human))
+    return tuple(words for words, names in kinds if there & set(names))
+
+
+def _direction_notes(
+    metrics: Mapping[str, str], *, marked: bool, aside: Sequence[str]
+) -> tuple[str, ...]:
     groups = {
         word: [shown for metric, shown in metrics.items() if direction(metric) == word]
         for word in ("lower", "higher")
     }
     parts = [f"{', '.join(group)}: {word} is better" for word, group in groups.items() if group]
     sentence = f"{'; '.join(parts)}." if parts else ""
-    bold = BOLD
+    bold = BOLD(aside=f", {' and '.join(aside)} set aside" if aside else "")
     return tuple(text for text in (sentence, bold if marked else "") if text)

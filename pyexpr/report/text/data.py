@@ -10,6 +10,8 @@ from pyexpr.report.text.facts import (
     context_names,
     contexts_of,
     invariance_tested,
+    outcome_of,
+    unit_of,
 )
 from pyexpr.words.labels import count, label_in_sentence, number, percent
 from pyexpr.words.wording import (
@@ -38,11 +40,7 @@ _HEAD = {"pose": "in space (mm)", "params": "that of the shape model in the imag
 
 def sample_sentences(record: Record, tables: Tables) -> list[str]:
     """Return who was recorded, what was rated, and what was left out before any analysis."""
-    overall = tables["reliability"][tables["reliability"]["context"] == ALL]
-    questions = [str(question) for question in overall["question"]]
     contexts, names = contexts_of(tables), context_names(tables)
-    scale = record["options"]["ratings"]
-    first = overall.iloc[0]
     text = ["The data are simulated."] if record["simulated"] else []
     total = tables["scores"]["subject"].nunique()
     here = tables["scores"].groupby("context")["subject"].nunique()
@@ -54,31 +52,44 @@ def sample_sentences(record: Record, tables: Tables) -> list[str]:
             for one in contexts
         )
     )
+    observed = "recorded" if "recordings" in tables else "observed"
     text.append(
-        f"The sample was {counted(total, 'subject')} recorded in "
+        f"The sample was {counted(total, 'subject')} {observed} in "
         f"{spelled(len(contexts), 'context')} ({listed})."
+        if len(contexts) > 1 or "recordings" in tables
+        else f"The sample was {counted(total, 'subject')}."
     )
-    text.append(
-        f"On {spelled(len(questions), 'question')} "
-        f"({listed_words(map(label_in_sentence, questions))}), "
-        f"{counted(first['n_targets'], 'clip')} {were(first['n_targets'])} rated from "
-        f"{scale['low']:g} to {scale['high']:g}: "
-        f"{counted(first['k'], 'rating')} per clip and question"
-        f"{' on average' if first['k'] != round(first['k']) else ''}, "
-        f"{count(overall['n_ratings'].sum())} ratings in all."
-    )
+    if "reliability" in tables:
+        text.append(_ratings_sentence(record, tables))
     lost = {name: n for name, n in record["dropped"].items() if n}
     if lost:
         clips = _clips_without_a_recording(tables)
+        of = f" (of {counted(clips, unit_of(record))})" if clips else ""
         listed = listed_words(
             " ".join((counted(n, DROPPED[name][0]), DROPPED[name][1]))
-            + (f" (of {counted(clips, 'clip')})" if name == RATINGS_UNRECORDED and clips else "")
+            + (of if name == RATINGS_UNRECORDED else "")
             for name, n in lost.items()
         )
         text.append(f"Left out before any analysis, and not among these numbers: {listed}.")
-    else:
+    elif "recordings" in tables:
         text.append("No rating and no recording was left out before the analysis.")
     return text
+
+
+def _ratings_sentence(record: Record, tables: Tables) -> str:
+    """Return what was rated, how often, and on which scale."""
+    overall = tables["reliability"][tables["reliability"]["context"] == ALL]
+    questions = [str(question) for question in overall["question"]]
+    scale, first, unit = record["options"]["ratings"], overall.iloc[0], unit_of(record)
+    return (
+        f"On {spelled(len(questions), 'question')} "
+        f"({listed_words(map(label_in_sentence, questions))}), "
+        f"{counted(first['n_targets'], unit)} {were(first['n_targets'])} rated from "
+        f"{scale['low']:g} to {scale['high']:g}: "
+        f"{counted(first['k'], 'rating')} per {unit} and question"
+        f"{' on average' if first['k'] != round(first['k']) else ''}, "
+        f"{count(overall['n_ratings'].sum())} ratings in all."
+    )
 
 
 def _clips_without_a_recording(tables: Tables) -> int:
@@ -90,6 +101,8 @@ def _clips_without_a_recording(tables: Tables) -> int:
 
 def reliability_sentences(record: Record, tables: Tables) -> list[str]:
     """Return how the reliability of the ratings was estimated."""
+    if "reliability" not in tables:
+        return []
     table = tables["reliability"]
     level = percent(record["options"]["compare"]["confidence"])
     methods = set(table["method"].dropna().astype(str)) if "method" in table else set()
@@ -104,14 +117,36 @@ def reliability_sentences(record: Record, tables: Tables) -> list[str]:
     ]
     if "conf_low_subjects" in table and table["conf_low_subjects"].notna().any():
         text.append(
-            "A second interval respects that clips of one subject are alike: it rests on leaving "
-            "out one subject at a time."
+            f"A second interval respects that {unit_of(record)}s of one subject are alike: it "
+            "rests on leaving out one subject at a time."
         )
+    return text
+
+
+def label_sentences(record: Record, tables: Tables) -> list[str]:
+    """Return what the models predict, where it is no factor score."""
+    options = record["options"]["label"]
+    if options["method"] == "factor":
+        return []
+    unit, outcome = unit_of(record), outcome_of(record)
+    made = {
+        "mean": f"the mean, over questions, of the {unit}'s mean ratings",
+        "question": f"the {unit}'s mean rating on the question "
+        f"{label_in_sentence((options['question'] or [''])[0])}",
+        "column": f"the column {(options['column'] or [''])[0]} of the table of features",
+    }[options["method"]]
+    text = [f"The label that the models predict ({outcome}) is {made}."]
+    bare = record["stages"]["label"]["clips without a score"]
+    if bare:
+        text.append(f"It is missing for {counted(bare, unit)}.")
     return text
 
 
 def factor_sentences(record: Record, tables: Tables) -> list[str]:
     """Return how ratings became factor scores, of which subjects."""
+    if "factor_model" not in record["stages"]:
+        return []
+    unit = unit_of(record)
     stage = record["stages"]["factor_model"]
     options = record["options"]["factor_model"]
     made = stage["provenance"]
@@ -128,15 +163,15 @@ def factor_sentences(record: Record, tables: Tables) -> list[str]:
         else "pyexpr's own C++ engine, without R"
     )
     text = [
-        "The clips' mean ratings were summarised by a one-factor model "
+        f"The {unit}s' mean ratings were summarised by a one-factor model "
         f"({label_in_sentence(factor)}, measured by {measured}; latent variance fixed to 1, "
         f"intercepts free, {estimator}, {made['missing']} treatment of missing means), {fitted} "
-        f"to {counted(made['n'], 'clip')} with {by}.",
+        f"to {counted(made['n'], unit)} with {by}.",
     ]
     if made["n_dropped"]:
         text.append(
             f"Left out of it {were(made['n_dropped'])} "
-            f"{counted(made['n_dropped'], 'clip')} with a missing mean."
+            f"{counted(made['n_dropped'], unit)} with a missing mean."
         )
     kind = (
         "a context's model learns that context's scores, the model over all contexts the pooled "
@@ -157,16 +192,36 @@ def factor_sentences(record: Record, tables: Tables) -> list[str]:
         )
     if stage["clips without a score"]:
         n_bare = stage["clips without a score"]
-        text.append(f"There is no score for {counted(n_bare, 'clip')}.")
+        text.append(f"There is no score for {counted(n_bare, unit)}.")
     return text
 
 
 def feature_sentences(record: Record, tables: Tables) -> list[str]:
-    """Return how recordings became features of clips."""
+    """Return how recordings became features of clips, and which features came with the data."""
+    given = record["stages"]["features"]["from the table"]
+    text = _computed_sentences(record, tables) if "recordings" in tables else []
+    if given:
+        beside = "Beside them, " if text else ""
+        of = f"{counted(len(given), 'feature')} of each {unit_of(record)} {were(len(given))}"
+        text.append(f"{beside}{of} given with the data.")
+    absent = record["stages"]["features"]["absent features"]
+    if absent:
+        names = listed_words(map(label_in_sentence, absent))
+        text.append(f"No recording has {names}, which {were(len(absent))} left out.")
+    covariates = record["stages"]["features"]["covariates"]
+    if covariates:
+        names = listed_words(map(label_in_sentence, covariates))
+        text.append(f"All models and slopes are adjusted for {names}.")
+    return text
+
+
+def _computed_sentences(record: Record, tables: Tables) -> list[str]:
     options = record["options"]["features"]
     clips = record["options"]["clips"]
     n_recorded = len(tables["recordings"])
-    n_features = tables["weights"]["feature"].nunique()
+    stage = record["stages"]["features"]
+    n_features = len(set(stage["features"]) - set(stage["from the table"]))
+    unit = unit_of(record)
     cut = (
         f"the schedule of {_SCHEDULES[clips['schedule']]}"
         if clips["schedule"]
@@ -176,9 +231,9 @@ def feature_sentences(record: Record, tables: Tables) -> list[str]:
     averaged = "averaged" if options["bins"] == "mean" else "decimated"
     text = [
         f"By {cut}, {counted(n_recorded, 'recording')} processed with OpenFace "
-        f"(Baltrušaitis et al., 2018) {were(n_recorded)} cut into clips"
+        f"(Baltrušaitis et al., 2018) {were(n_recorded)} cut into {unit}s"
         + (f" at {clips['fps']:g} frames per second." if clips["fps"] else "."),
-        f"For each clip, {counted(n_features, 'feature')} {were(n_features)} computed. Frames "
+        f"For each {unit}, {counted(n_features, 'feature')} {were(n_features)} computed. Frames "
         "that OpenFace did not mark as successful"
         + (
             f", or of a confidence below {number(options['min_confidence'], of='share')},"
@@ -196,10 +251,10 @@ def feature_sentences(record: Record, tables: Tables) -> list[str]:
         ),
         f"Landmarks are {_LANDMARKS.get(options['landmarks'], options['landmarks'])}; the head's "
         f"position is {_HEAD.get(options['head'], options['head'])}.",
-        f"A clip has features if at least {percent(options['min_valid'])} of its bins are valid: "
-        f"{counted(record['stages']['features']['clips without features'], 'clip')} had none.",
+        f"A {unit} has features if at least {percent(options['min_valid'])} of its bins are valid: "
+        f"{counted(record['stages']['features']['clips without features'], unit)} had none.",
     ]
     short = record["stages"]["features"]["clips too short for the schedule"]
     if short:
-        text.append(f"Of the schedule, {counted(short, 'clip')} did not fit into the recordings.")
+        text.append(f"Of the schedule, {counted(short, unit)} did not fit into the recordings.")
     return text

@@ -10,7 +10,7 @@ import pandas as pd
 from pyexpr.base.contexts import ALL
 from pyexpr.base.pairs import KIND, LEVEL
 from pyexpr.words.frames import in_order
-from pyexpr.words.labels import BASELINES, HUMAN, names_with
+from pyexpr.words.labels import BASELINES, HUMAN, label_in_sentence, names_with
 
 #: As in ``record.json``.
 Record = Mapping[str, Any]
@@ -20,12 +20,12 @@ Tables = Mapping[str, pd.DataFrame]
 
 def contexts_of(tables: Tables) -> list[str]:
     """Return the contexts of a study in their order, without "all"."""
-    return [label for label in in_order(tables["reliability"]["context"]) if label != ALL]
+    return in_order(tables["scores"]["context"])
 
 
 def context_names(tables: Tables) -> dict[str, str]:
     """Return the contexts' names as tables and figures show them, by their labels."""
-    return names_with(tables["reliability"]["context"].unique())
+    return names_with([*contexts_of(tables), ALL])
 
 
 def fitted_models(tables: Tables) -> list[str]:
@@ -33,6 +33,35 @@ def fitted_models(tables: Tables) -> list[str]:
     table = tables["comparison"]
     models = table.loc[table[KIND] == LEVEL, "first_model"].astype(str).unique()
     return [model for model in models if model not in (*BASELINES, *HUMAN)]
+
+
+def unit_of(record: Record) -> str:
+    """Return what a row of the study is called, in the singular."""
+    return str(record["options"]["unit"])
+
+
+def crossed(record: Record) -> bool:
+    """Whether the models were judged by cross-validation."""
+    return bool(record["options"]["evaluation"]["scheme"] == "cross_validation")
+
+
+def judged_subjects(record: Record) -> int:
+    """Return the number of subjects that the models were judged on."""
+    counts = record["stages"]["models"]["subjects"]
+    return int(counts["all" if crossed(record) else "test"])
+
+
+def outcome_of(record: Record) -> str:
+    """Return what the models predict, in words."""
+    options = record["options"]
+    if isinstance(options["outcome"], str):
+        return str(options["outcome"])
+    label = options["label"]
+    if label["method"] == "factor":
+        return f"factor score of {label_in_sentence(options['factor_model']['factor'])}"
+    if label["method"] == "mean":
+        return "mean rating"
+    return label_in_sentence((label["question"] or label["column"])[0])
 
 
 def invariance_tested(tables: Tables) -> bool:

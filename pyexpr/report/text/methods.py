@@ -12,14 +12,24 @@ from pyexpr.behavior.features.one_clip import FEW_BINS
 from pyexpr.report.text.data import (
     factor_sentences,
     feature_sentences,
+    label_sentences,
     reliability_sentences,
     sample_sentences,
 )
-from pyexpr.report.text.facts import Record, Tables, context_names, contexts_of, fitted_models
+from pyexpr.report.text.facts import (
+    Record,
+    Tables,
+    context_names,
+    contexts_of,
+    crossed,
+    fitted_models,
+    judged_subjects,
+    unit_of,
+)
 from pyexpr.report.text.models import baselines_sentences, models_sentences
 from pyexpr.words.labels import count, display_name, percent
 from pyexpr.words.reader import readers_reason
-from pyexpr.words.wording import counted, listed_words, were
+from pyexpr.words.wording import counted, listed_words, spelled, were
 
 _METHODS = {
     "jackknife_t": "jackknife-t intervals, which leave out one subject at a time",
@@ -38,7 +48,7 @@ _METRICS = {
     "mae": "mean absolute error (MAE)",
     "correlation": "Pearson correlation",
     "concordance": "concordance correlation",
-    "r2": "R² about the mean of the evaluated clips",
+    "r2": "R² about the mean of the evaluated {unit}s",
     "bias": "bias (mean of predicted minus true)",
 }
 
@@ -50,8 +60,13 @@ def methods_paragraphs(record: Record, tables: Tables) -> dict[str, str]:
         "Subjects and ratings": sample_sentences(record, tables),
         "Reliability of the ratings": reliability_sentences(record, tables),
         "Factor scores": factor_sentences(record, tables),
+        "Label": label_sentences(record, tables),
         "Features of behaviour": feature_sentences(record, tables),
-        "Split": _split(record, tables),
+        **(
+            {"Cross-validation": _folds(record, tables)}
+            if crossed(record)
+            else {"Split": _split(record, tables)}
+        ),
         "Models": models_sentences(record, contexts, names, fitted_models(tables), tables),
         "Baselines": baselines_sentences(record),
         "Comparison of models": _comparison(record, tables),
@@ -63,10 +78,10 @@ def methods_paragraphs(record: Record, tables: Tables) -> dict[str, str]:
 
 def _split(record: Record, tables: Tables) -> list[str]:
     stage = record["stages"]["models"]
-    several = len(contexts_of(tables)) > 1
+    several, unit = len(contexts_of(tables)) > 1, unit_of(record)
     shares = [100 * share for share in record["options"]["split"]["proportions"]]
     parts = listed_words(
-        f"{counted(stage['subjects'][part], 'subject')} ({counted(stage['clips'][part], 'clip')}) "
+        f"{counted(stage['subjects'][part], 'subject')} ({counted(stage['clips'][part], unit)}) "
         f"for {use}"
         for part, use in (("train", "training"), ("validation", "validation"), ("test", "test"))
     )
@@ -75,17 +90,40 @@ def _split(record: Record, tables: Tables) -> list[str]:
         f"{listed_words(f'{share:g}%' for share in shares)}) into three parts that share no "
         f"subject{', one division for all contexts' if several else ''}: {parts}."
     ]
-    lost = stage["left out"]
-    if lost:
-        reasons = listed_words(f"{reason} ({count(n)})" for reason, n in _alike(lost).items())
-        n_lost = sum(lost.values())
-        text.append(
-            f"Of the clips that were rated and recorded, {count(n_lost)} {were(n_lost)} left out "
-            f"of all models alike: {reasons}."
-        )
-    else:
-        text.append("No clip was left out of the models.")
-    return text
+    return [*text, _left_out(record, tables)]
+
+
+def _left_out(record: Record, tables: Tables) -> str:
+    """Return how many clips were left out of the models, and why."""
+    lost, unit = record["stages"]["models"]["left out"], unit_of(record)
+    if not lost:
+        return f"No {unit} was left out of the models."
+    reasons = listed_words(f"{reason} ({count(n)})" for reason, n in _alike(lost).items())
+    n_lost = sum(lost.values())
+    which = "rated and recorded" if "recordings" in tables else "in the tables"
+    return (
+        f"Of the {unit}s that were {which}, {count(n_lost)} {were(n_lost)} left out of all models "
+        f"alike: {reasons}."
+    )
+
+
+def _folds(record: Record, tables: Tables) -> list[str]:
+    """Return how subjects were divided into folds."""
+    stage, options, unit = record["stages"]["models"], record["options"], unit_of(record)
+    given = options["evaluation"]
+    again = f", {spelled(given['repeats'], 'time')} anew" if given["repeats"] > 1 else ""
+    several = len(contexts_of(tables)) > 1
+    return [
+        f"The models were judged by cross-validation: "
+        f"{counted(stage['subjects']['all'], 'subject')} "
+        f"({counted(stage['clips']['all'], unit)}) were divided at random "
+        f"(seed {record['seed']}) into {spelled(given['folds'], 'fold')}{again}"
+        f"{', the same for all contexts and models' if several else ', the same for all models'}, "
+        "and the subjects of each fold were predicted by models of the others. What is chosen "
+        f"of a model was chosen by {spelled(given['inner_folds'], 'fold')} of the subjects that it "
+        "was fitted to.",
+        _left_out(record, tables),
+    ]
 
 
 def _alike(lost: Mapping[str, int]) -> dict[str, int]:
@@ -100,20 +138,30 @@ def _alike(lost: Mapping[str, int]) -> dict[str, int]:
 
 def _comparison(record: Record, tables: Tables) -> list[str]:
     options = record["options"]["compare"]
-    n_test = record["stages"]["models"]["subjects"]["test"]
+    n_test = judged_subjects(record)
     metrics = listed_words(
-        _METRICS.get(one, display_name(one)).format(width=options["score_range"])
+        _METRICS.get(one, display_name(one)).format(
+            width=options["score_range"] or 0, unit=unit_of(record)
+        )
         for one in options["metrics"]
     )
     first, *others = options["methods"]
     level = percent(options["confidence"])
     where = ", per context and over all contexts" if len(contexts_of(tables)) > 1 else ""
+    performance, who = "Performance on the test part", counted(n_test, "test subject")
+    if crossed(record):
+        performance, who = "Performance", counted(n_test, "subject")
     text = [
-        f"Performance on the test part was measured by {metrics}{where}, with {level} "
+        f"{performance} was measured by {metrics}{where}, with {level} "
         f"{_METHODS.get(first, first)}.",
-        f"The {counted(n_test, 'test subject')}, not their clips, are what is resampled or left "
+        f"The {who}, not their {unit_of(record)}s, are what is resampled or left "
         "out, and a difference of two models is taken on the same subjects.",
     ]
+    if crossed(record):
+        text.append(
+            "Correlations, concordance and R² are those within folds, averaged, since over folds "
+            "models that know nothing are correlated with the truth."
+        )
     if others:
         beside = listed_words(_METHODS.get(one, one) for one in others)
         text.append(f"Beside these stand {level} {beside}.")
@@ -128,8 +176,8 @@ def _coefficients(record: Record, tables: Tables) -> list[str]:
     options = record["options"]["coefficients"]
     level = percent(record["options"]["compare"]["confidence"])
     methods = set(tables["coefficients"]["method"].dropna().astype(str))
-    refit = record["options"]["models"]["elastic_net"]["refit"]
-    rows = "training and validation parts" if refit else "training part"
+    net = record["options"]["models"]["elastic_net"]
+    rows = "training and validation parts" if net and net["refit"] else "training part"
     if options["rows"] == "all":
         rows = "whole sample"
     pooled = " pooled within contexts" if len(contexts_of(tables)) > 1 else ""
@@ -138,7 +186,9 @@ def _coefficients(record: Record, tables: Tables) -> list[str]:
         f"{count(options['n_boot'])} resamples of subjects (seed {record['seed']}), with the "
         f"penalty held fixed, and their {level} percentile intervals; they are not tested.",
     ]
-    if options["rows"] == "all":
+    if crossed(record) or "weights" not in tables:
+        text.append("The penalty is the one of the lowest error in folds of subjects.")
+    elif options["rows"] == "all":
         text.append(
             "They are those of models fitted anew to the whole sample, beside those that predict, "
             "which never saw the test part and stand in the table of standardised weights."
@@ -190,11 +240,13 @@ def _adjusted(how: str, *, several: bool) -> str:
 
 def _software(record: Record) -> list[str]:
     used = dict(record["versions"])
-    used |= {
-        name: version
-        for name, version in record["stages"]["factor_model"]["provenance"]["versions"].items()
-        if name in {"R", "lavaan"}
-    }
+    factor = record["stages"].get("factor_model")
+    if factor is not None:
+        used |= {
+            name: version
+            for name, version in factor["provenance"]["versions"].items()
+            if name in {"R", "lavaan"}
+        }
     own = used.pop("pyexpr-stats")
     others = listed_words(f"{name} {version}" for name, version in used.items())
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyexpr.report.text.facts import Record, Tables
+from pyexpr.report.text.facts import Record, Tables, crossed, unit_of
 from pyexpr.words.labels import (
     count,
     display_name,
@@ -14,8 +14,8 @@ from pyexpr.words.labels import (
 from pyexpr.words.wording import counted, listed_words, spelled
 
 _HUMAN = {
-    "slot": "raters are the places 1, 2, ... among a clip's raters, since other persons rated "
-    "other clips",
+    "slot": "raters are the places 1, 2, ... among a {unit}'s raters, whose persons may differ "
+    "from {unit} to {unit}",
     "person": "raters are persons",
 }
 # What an LSTM reads of a frame.
@@ -60,15 +60,20 @@ def models_sentences(
     fitted: Sequence[str],
     tables: Tables,
 ) -> list[str]:
-    """Return what was fitted and how: the elastic net, then the deep models."""
+    """Return what was fitted and how: the elastic net, other regressors, the deep models."""
     options = record["options"]["models"]
     several = len(contexts) > 1
     text = []
-    if options.get("elastic_net") and "elastic_net" in fitted:
-        text += _elastic_net(options["elastic_net"], contexts, names, tables)
+    if options.get("elastic_net"):
+        text += _elastic_net(record, contexts, names, tables)
+    for name, given in options.items():
+        if isinstance(given, Mapping) and "estimator" in given:
+            text.append(_estimator(name, given))
+    if several and options["context_as"]:
+        text.append(_ways(options["context_as"]))
     for model in fitted:
         given = options.get(model)
-        if model == "elastic_net" or not isinstance(given, Mapping):
+        if model not in ("lstm", "video3d") or not isinstance(given, Mapping):
             continue
         tell = {"lstm": _lstm, "video3d": _video3d}[model]
         shown = display_name(model)
@@ -78,11 +83,46 @@ def models_sentences(
     return text
 
 
+_WAYS = {
+    "separate": "one model per context",
+    "pooled": "one model over all contexts that does not know the context",
+    "feature": "one model over all contexts with the context among its features",
+}
+
+
+def _ways(context_as: Sequence[str]) -> str:
+    """Return how contexts enter the models."""
+    return f"Each was fitted as {listed_words(_WAYS[way] for way in context_as)}."
+
+
+def _estimator(name: str, given: Mapping[str, Any]) -> str:
+    """Return which regressor a model is, with its options."""
+    kind = str(given["estimator"]).rpartition(".")[2]
+    package = str(given["estimator"]).partition(".")[0]
+    parts = [f"{key} = {value}" for key, value in given["params"].items()]
+    parts += [
+        f"{key} chosen among {listed_words(map(str, values), last='and')}"
+        for key, values in given["grid"].items()
+    ]
+    if given["scale"]:
+        parts.append("features standardised on the rows that it was fitted to")
+    package = {"sklearn": "scikit-learn"}.get(package, package)
+    return (
+        f"{display_name(name)} is {package}'s {kind}{f' ({listed_words(parts)})' if parts else ''}."
+    )
+
+
 def _elastic_net(
-    net: Mapping[str, Any], contexts: Sequence[str], names: Mapping[str, str], tables: Tables
+    record: Record, contexts: Sequence[str], names: Mapping[str, str], tables: Tables
 ) -> list[str]:
-    several = len(contexts) > 1
-    grid = listed_words((f"{value:g}" for value in net["alpha"]), last="or")
+    net, several = record["options"]["models"]["elastic_net"], len(contexts) > 1
+    tuned_on = (
+        f"in {spelled(record['options']['evaluation']['inner_folds'], 'fold')} of the subjects "
+        "that it was fitted to"
+        if crossed(record)
+        else "on the validation part"
+    )
+    grid = listed_words((f"{value:.3g}" for value in net["alpha"]), last="or")
     ratios = sorted(net["l1_ratio"])
     ratio = (
         f"{ratios[0]:g} to {ratios[-1]:g}, {len(ratios)} values"
@@ -94,10 +134,10 @@ def _elastic_net(
         f"An elastic net (Zou & Hastie, 2005) was fitted{where}, with features standardised on "
         "the rows it was fitted to and the label on its own scale.",
         f"Its penalty (α: {grid}) and its L1 ratio ({ratio}) were those of the lowest "
-        "root mean squared error on the validation part"
+        f"root mean squared error {tuned_on}"
         + ("; it was then fitted again to both parts." if net["refit"] else "."),
     ]
-    if "tuning" in tables:
+    if "tuning" in tables and not crossed(record):
         rows = [row for row in tables["tuning"].itertuples() if several or row.context in contexts]
         chosen = "; ".join(
             (f"{label_name(row.context, names)}: " if several else "")
@@ -196,6 +236,10 @@ def _chosen(
     return [f"The values chosen were{':' if several else ''} {'; '.join(told)}."] if told else []
 
 
+def _human(record: Record, kind: str) -> str:
+    return _HUMAN[kind].format(unit=unit_of(record))
+
+
 def baselines_sentences(record: Record) -> list[str]:
     """Return what the baselines are."""
     options = record["options"]["baselines"]
@@ -206,12 +250,18 @@ def baselines_sentences(record: Record) -> list[str]:
             f"The uniform baseline draws from the uniform distribution between {low} and {high}."
         )
     if options["normal"]:
-        text.append("The normal baseline draws from the standard normal distribution.")
+        kind = (
+            "standard normal distribution"
+            if "factor_model" in record["stages"]
+            else "normal distribution with the label's mean and standard deviation"
+        )
+        text.append(f"The normal baseline draws from the {kind}.")
     human = record["stages"]["models"]["human baseline"]
+    ratings = "weighted, standardised ratings" if "factor_model" in record["stages"] else "ratings"
     if human != "none":
         text.append(
-            "The human baseline compares each rater's weighted, standardised ratings with the mean "
-            f"of the other raters', and averages over raters ({_HUMAN[human]}). Its "
+            f"The human baseline compares each rater's {ratings} with the mean "
+            f"of the other raters', and averages over raters ({_human(record, human)}). Its "
             "criterion is therefore not that of the models."
         )
     return text

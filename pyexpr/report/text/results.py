@@ -12,7 +12,16 @@ from pyexpr.base.contexts import ALL
 from pyexpr.base.messages import says
 from pyexpr.base.pairs import DIFFERENCE, KIND, LEVEL
 from pyexpr.inference.comparison.quantities import DIFFERENT_CRITERIA
-from pyexpr.report.text.facts import Record, Tables, context_names, contexts_of, fitted_models
+from pyexpr.report.text.facts import (
+    Record,
+    Tables,
+    context_names,
+    contexts_of,
+    crossed,
+    fitted_models,
+    judged_subjects,
+    unit_of,
+)
 from pyexpr.words.frames import in_order, records, shown_labels
 from pyexpr.words.labels import (
     DASH,
@@ -45,6 +54,8 @@ class Caution:
 
 def reliability_sentence(record: Record, tables: Tables) -> str:
     """Return the range of the reliabilities, over contexts and questions."""
+    if "reliability" not in tables:
+        return ""
     table = tables["reliability"]
     own = table[table["context"] != ALL]
     known = own[own["estimate"].notna()]
@@ -72,6 +83,8 @@ def reliability_sentence(record: Record, tables: Tables) -> str:
 
 def loadings_sentence(tables: Tables) -> str:
     """Return the range of the standardised loadings."""
+    if "loadings" not in tables:
+        return ""
     own = tables["loadings"][tables["loadings"]["context"] != ALL]
     known = own["std_loading"].dropna()
     if known.empty:
@@ -178,7 +191,7 @@ def slope_sentences(record: Record, tables: Tables) -> list[str]:
 
 def cautions(record: Record, tables: Tables) -> list[Caution]:
     """Return what a reader must beware of, in the order of the sections."""
-    stages = record["stages"]
+    stages, unit = record["stages"], unit_of(record)
     found = []
     lost = sum(stages["models"]["left out"].values())
     n_clips = lost + sum(stages["models"]["clips"].values())
@@ -186,12 +199,15 @@ def cautions(record: Record, tables: Tables) -> list[Caution]:
         found.append(
             Caution(
                 "quality",
-                f"Of {counted(n_clips, 'clip')} that were rated and recorded, {count(lost)} "
+                f"Of {counted(n_clips, unit)} that were "
+                f"{'rated and recorded' if 'recordings' in tables else 'in the tables'}, "
+                f"{count(lost)} "
                 f"({100 * lost / n_clips:.0f}%) {were(lost)} left out of the models. If they "
                 "differ from the others, so may the results.",
             )
         )
-    if not stages["factor_model"]["admissible"]:
+    factor = stages.get("factor_model")
+    if factor is not None and not factor["admissible"]:
         found.append(
             Caution(
                 "factor-model",
@@ -199,22 +215,22 @@ def cautions(record: Record, tables: Tables) -> list[Caution]:
                 + (
                     "used all the same, as the study file asks."
                     if record["options"]["factor_model"]["allow_inadmissible"]
-                    else "missing, and so are its clips in the models."
+                    else "missing, and so are its rows in the models."
                 ),
             )
         )
-    engines = {stages["factor_model"]["engine"], stages["factor_model"]["engine over all contexts"]}
-    if "native" in engines:
+    if factor is not None and "native" in {factor["engine"], factor["engine over all contexts"]}:
         found.append(
             Caution("factor-model", "A factor model was fitted without lavaan, by the C++ engine.")
         )
-    n_test = stages["models"]["subjects"]["test"]
+    n_test = judged_subjects(record)
     are = "is" if n_test == 1 else "are"
+    where = "the study" if crossed(record) else "the test part"
     if n_test < FEW_SUBJECTS:
         found.append(
             Caution(
                 "performance",
-                f"Only {counted(n_test, 'subject')} {are} in the test part: read the intervals of "
+                f"Only {counted(n_test, 'subject')} {are} in {where}: read the intervals of "
                 "performance and of its differences as approximate.",
             )
         )
@@ -225,7 +241,8 @@ def cautions(record: Record, tables: Tables) -> list[Caution]:
         found.append(
             Caution(
                 "comparison",
-                "The human baseline is judged by other raters, the models by factor scores: their "
+                "The human baseline is judged by other raters, the models by "
+                f"{'factor scores' if factor is not None else 'the mean of all raters'}: their "
                 "differences compare unlike criteria.",
             )
         )

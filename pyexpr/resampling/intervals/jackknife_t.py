@@ -19,11 +19,11 @@ def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
     """Delete-one-cluster jackknife on a scale, with Student's t.
 
     ``g(T) +- t_df SE``, back-transformed, where SE is the jackknife standard
-    error of g(T). g is -1/x for RMSE, NRMSE and MAE, whose upper limits `limit` keeps
-    finite, atanh for correlation and concordance, -sqrt(1-x) for R2, the identity for
-    differences and bias. df is that of `degrees_of_freedom`, without kurtosis for
-    differences of correlations, pooled or between subjects. `std_error` is that of the
-    quantity itself.
+    error of g(T). g is -1/x for RMSE, NRMSE, MAE and Brier's score, whose upper limits
+    `limit` keeps finite, atanh for correlations and concordance, -sqrt(1-x) for R2, AUC and
+    metrics of classes, the identity for differences, bias and functions. df is that of
+    `degrees_of_freedom`, without kurtosis for differences of correlations, pooled or between
+    subjects. `std_error` is that of the quantity itself.
     """
     from scipy.special import stdtr, stdtrit
 

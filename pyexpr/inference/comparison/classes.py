@@ -1,0 +1,376 @@
+"""Truth and predictions that are classes: what they are called, which one is positive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.checks import is_number
+from pyexpr.base.errors import ColumnError, DataError, listed, near_names
+from pyexpr.base.messages import say
+from pyexpr.base.tables import called, numeric_column, require_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+# A truth with more distinct numbers is no class, but was meant for metrics of numbers.
+_MOST = 50
+_THRESHOLD = 0.5
+# Metrics of a class against the rest, and those that need a number and not a class.
+_OF_POSITIVE = ("auc", "f1", "brier")
+_OF_SCORES = ("auc", "brier")
+_OF_LABELS = ("accuracy", "balanced_accuracy", "f1", "f1_macro", "kappa")
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """The classes, in the order of their codes; of two the second is the positive one.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        As messages call them.
+    positive : str
+        "" where metrics need none.
+    rest : tuple of str
+        The classes that are one, as not positive; empty if there are two anyway.
+    threshold : float, optional
+        From which on a prediction is of the positive class; None if all are classes.
+    numbers : bool
+        Whether the codes are the numbers that the truth holds.
+    """
+
+    labels: tuple[str, ...]
+    positive: str = ""
+    rest: tuple[str, ...] = ()
+    threshold: float | None = None
+    numbers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rarest:
+    """The class of the truth with the fewest rows, of how many subjects these are."""
+
+    label: str
+    n: int
+    n_clusters: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassColumn:
+    """A column of truth or predictions as classes, each (n,).
+
+    Attributes
+    ----------
+    values : float64
+        The scores, or the codes where there are none; NaN where missing.
+    codes : int64
+        -1 where missing.
+    """
+
+    values: NDArray[np.float64]
+    codes: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """A column as it was read: classes by `label_at`, or numbers (then codes are empty)."""
+
+    name: str
+    missing: NDArray[np.bool_]
+    numbers: NDArray[np.float64] | None
+    texts: NDArray[np.object_] | None
+
+    def distinct(self) -> list[Any]:
+        if self.numbers is not None:
+            return [float(one) for one in np.unique(self.numbers[~self.missing])]
+        assert self.texts is not None
+        return sorted(set(self.texts[~self.missing].tolist()))
+
+
+def _raw(frame: pd.DataFrame, name: str, what: str) -> _Raw:
+    """Read a column of text or of numbers (True is 1); `ColumnError` for other things."""
+    import pandas as pd
+
+    require_columns(frame, [name], what=what)
+    column = frame[name]
+    missing = column.isna().to_numpy(dtype=bool)
+    if missing.all():
+        raise ColumnError(f"column {name!r} of {called(column, what)} has no value in any row")
+    of_category = isinstance(column.dtype, pd.CategoricalDtype)
+    values = column.astype(column.cat.categories.dtype) if of_category else column
+    there = values[~missing]
+    if values.dtype == "str" or any(isinstance(one, str) for one in there):
+        if not all(isinstance(one, str) for one in there):
+            raise ColumnError(
+                f"column {name!r} of {called(column, what)} mixes text and numbers; make it all "
+                "text or all numbers"
+            )
+        return _Raw(name, missing, None, np.array(values.tolist(), dtype=object))
+    if all(isinstance(one, (bool, np.bool_)) for one in there):
+        numbers = np.array([np.nan if gone else float(one) for gone, one in
+                            zip(missing.tolist(), values.tolist(), strict=True)])  # fmt: skip
+    else:
+        numbers = numeric_column(frame, name, what=what)
+    return _Raw(name, np.isnan(numbers), numbers, None)
+
+
+def read_classes(
+    frame: pd.DataFrame,
+    truths: Sequence[str],
+    predictions: Sequence[str],
+    metrics: Sequence[str],
+    positive: Any,
+    threshold: float | None,
+    *,
+    what: str,
+) -> tuple[Classes, dict[str, ClassColumn], dict[str, ClassColumn]]:
+    """Return the classes, and the columns of truth and of predictions.
+
+    Parameters
+    ----------
+    truths, predictions : sequence of str
+        Columns.
+    metrics : sequence of str
+        Those of classes that are asked for.
+    positive : label, optional
+    threshold : float, optional
+
+    Raises
+    ------
+    ColumnError
+        If a truth holds no classes, or a prediction neither classes nor numbers.
+    DataError
+        If the positive class is not said, or metrics cannot be had of such predictions.
+    """
+    read = {name: _raw(frame, name, what) for name in dict.fromkeys((*truths, *predictions))}
+    of_truth: set[Any] = set()
+    for name in truths:
+        of_truth |= set(_checked_truth(read[name], what))
+    _check_alike(of_truth)
+    if of_truth <= {0.0, 1.0}:
+        of_truth = {0.0, 1.0}
+    chosen = _positive(positive, of_truth)
+    scored = [name for name in predictions if _is_score(read[name], of_truth, chosen)]
+    found = of_truth.union(*(read[name].distinct() for name in predictions if name not in scored))
+    _check_alike(found)
+    labels = sorted(found)
+    chosen = 1.0 if chosen is None and labels == [0.0, 1.0] else chosen
+    _check_metrics(metrics, labels, chosen, predictions, read, scored)
+    rest: tuple[str, ...] = ()
+    shown = [_label(one) for one in labels]
+    if chosen is None:
+        places = {one: at for at, one in enumerate(labels)}
+    else:
+        others = [_label(one) for one in labels if one != chosen]
+        rest = tuple(others) if len(others) > 1 else ()
+        places = {one: int(one == chosen) for one in labels}
+        shown = [others[0] if len(others) == 1 else f"not {_label(chosen)}", _label(chosen)]
+    cut = _cut(metrics, threshold, [read[name] for name in scored])
+    classes = Classes(
+        tuple(shown),
+        "" if chosen is None else _label(chosen),
+        rest,
+        cut if scored else None,
+        all(one == at for one, at in places.items()),
+    )
+    return (
+        classes,
+        {name: _coded(read[name], places) for name in truths},
+        {
+            name: _cut_at(read[name], cut) if name in scored else _coded(read[name], places)
+            for name in predictions
+        },
+    )
+
+
+def _check_alike(labels: set[Any]) -> None:
+    texts = [one for one in labels if isinstance(one, str)]
+    if texts and len(texts) < len(labels):
+        shown = listed(sorted(_label(one) for one in labels))
+        raise DataError(
+            f"truth and predictions hold classes that are text and classes that are numbers: "
+            f"{shown}; make them alike"
+        )
+
+
+def rarest_class(classes: Classes, truth: NDArray[np.float64], codes: NDArray[np.int64]) -> Rarest:
+    """Return the class with the fewest rows, of those of the truth (n,) and subjects (n,)."""
+    of_row = truth.astype(np.int64)
+    numbers = np.bincount(of_row, minlength=len(classes.labels))
+    code = int(np.argmin(numbers))
+    subjects = len(np.unique(codes[of_row == code]))
+    return Rarest(classes.labels[code], int(numbers[code]), subjects)
+
+
+def _label(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _checked_truth(raw: _Raw, what: str) -> list[Any]:
+    labels = raw.distinct()
+    if raw.numbers is not None:
+        odd = ~raw.missing & (raw.numbers != np.floor(raw.numbers))
+        if odd.any():
+            row = int(np.flatnonzero(odd)[0])
+            raise ColumnError(
+                f"column {raw.name!r} of {what} must hold classes, which are text or whole "
+                f"numbers, but row {row + 1} holds {raw.numbers[row]:g}; metrics of numbers are "
+                "rmse, correlation and their like"
+            )
+    if len(labels) > _MOST:
+        raise ColumnError(
+            f"column {raw.name!r} of {what} holds {len(labels)} different values; classes are "
+            f"{_MOST} at most"
+        )
+    return labels
+
+
+def _positive(positive: Any, labels: set[Any]) -> Any:
+    if positive is None:
+        return None
+    value: Any = positive if isinstance(positive, str) else None
+    if value is None and (is_number(positive) or isinstance(positive, (bool, np.bool_))):
+        value = float(positive)
+    if value not in labels:
+        shown = [_label(one) for one in sorted(labels)]
+        raise DataError(
+            say(
+                "{positive=} is {given!r}, which is no class of the truth; {hint}",
+                given=positive,
+                hint=near_names(str(positive), shown),
+            )
+        )
+    return value
+
+
+def _is_score(raw: _Raw, labels: set[Any], positive: Any) -> bool:
+    """Return whether a prediction is a number that says how likely a class is."""
+    if raw.numbers is None:
+        return False
+    if any(isinstance(one, str) for one in labels):
+        return True
+    if labels == {0.0, 1.0}:
+        # A 0 is class 0, and where that is the positive one no probability of it.
+        return positive != 0.0 or not set(raw.distinct()) <= labels
+    two = len(labels) == 2 or positive is not None
+    return two and not set(raw.distinct()) <= labels
+
+
+def _check_metrics(
+    metrics: Sequence[str],
+    labels: Sequence[Any],
+    positive: Any,
+    predictions: Sequence[str],
+    read: dict[str, _Raw],
+    scored: Sequence[str],
+) -> None:
+    """Raise `DataError` where metrics cannot be had of such classes and predictions."""
+    shown = listed(_label(one) for one in labels)
+    needs = [metric for metric in metrics if metric in _OF_POSITIVE]
+    if positive is None and len(labels) > 2:
+        if needs:
+            raise DataError(
+                say(
+                    "{metric} is of one class, and there are {n} ({shown}); say which by "
+                    "{positive=}, of which all others are then the opposite, or ask for accuracy, "
+                    "balanced_accuracy, f1_macro and kappa",
+                    metric=needs[0],
+                    n=len(labels),
+                    shown=shown,
+                )
+            )
+        if scored:
+            raise DataError(
+                say(
+                    "prediction {name!r} holds numbers, and there are {n} classes ({shown}); a "
+                    "prediction of several classes is one of them in every row, or say by "
+                    "{positive=} of which class it is the probability",
+                    name=scored[0],
+                    n=len(labels),
+                    shown=shown,
+                )
+            )
+    elif positive is None and (needs or scored):
+        about = needs[0] if needs else f"prediction {scored[0]!r}"
+        raise DataError(
+            say(
+                "{about} is of one class: say by {positive=} which of {shown} it is",
+                about=about,
+                shown=shown,
+            )
+        )
+    for metric in metrics:
+        if metric not in _OF_SCORES:
+            continue
+        for name in predictions:
+            if name not in scored:
+                raise DataError(
+                    f"prediction {name!r} holds classes, and {metric} judges numbers that say how "
+                    "likely the positive one is; leave it out, or name a column of probabilities"
+                )
+    for name in scored if "brier" in metrics else ():
+        numbers = read[name].numbers
+        assert numbers is not None
+        if not _are_probabilities(numbers):
+            raise DataError(
+                f"brier judges probabilities, and prediction {name!r} goes from "
+                f"{np.nanmin(numbers):g} to {np.nanmax(numbers):g}"
+            )
+
+
+def _are_probabilities(numbers: NDArray[np.float64]) -> bool:
+    return bool(np.nanmin(numbers) >= 0 and np.nanmax(numbers) <= 1)
+
+
+def _cut(metrics: Sequence[str], threshold: float | None, scored: Sequence[_Raw]) -> float:
+    """Return from which score on a row is positive."""
+    if threshold is not None:
+        if not is_number(threshold):
+            raise DataError(
+                say("{threshold=} must be one finite number, not {given!r}", given=threshold)
+            )
+        if not scored:
+            raise DataError(
+                say("{threshold=} cuts predictions that are numbers, and all are classes")
+            )
+        return float(threshold)
+    for raw in scored if any(metric in _OF_LABELS for metric in metrics) else ():
+        assert raw.numbers is not None
+        if not _are_probabilities(raw.numbers):
+            raise DataError(
+                say(
+                    "prediction {name!r} goes from {low:g} to {high:g}, so it is no probability, "
+                    "which would be cut at {cut:g}; say by {threshold=} from which number on the "
+                    "class is predicted, or ask for auc alone",
+                    name=raw.name,
+                    low=np.nanmin(raw.numbers),
+                    high=np.nanmax(raw.numbers),
+                    cut=_THRESHOLD,
+                )
+            )
+    return _THRESHOLD
+
+
+def _coded(raw: _Raw, places: dict[Any, int]) -> ClassColumn:
+    if raw.numbers is not None:
+        found = [-1 if gone else places[one] for gone, one in
+                 zip(raw.missing.tolist(), raw.numbers.tolist(), strict=True)]  # fmt: skip
+    else:
+        assert raw.texts is not None
+        found = [-1 if gone else places[one] for gone, one in
+                 zip(raw.missing.tolist(), raw.texts.tolist(), strict=True)]  # fmt: skip
+    codes = np.array(found, dtype=np.int64)
+    return ClassColumn(np.where(raw.missing, np.nan, codes), codes)
+
+
+def _cut_at(raw: _Raw, threshold: float) -> ClassColumn:
+    assert raw.numbers is not None
+    with np.errstate(invalid="ignore"):
+        codes = (raw.numbers >= threshold).astype(np.int64)
+    codes[raw.missing] = -1
+    return ClassColumn(raw.numbers, codes)

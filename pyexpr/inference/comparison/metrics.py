@@ -1,0 +1,211 @@
+"""The metrics that models are compared by: ours, scikit-learn's by name, and functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyexpr.base.errors import DataError, near_names
+from pyexpr.base.messages import kind_of, say
+from pyexpr.inference.comparison.of_sklearn import sklearn_metric, sklearn_names
+
+Metric = Callable[[Any, Any], float]
+Metrics = str | Metric | Sequence[str | Metric | Mapping[str, Metric]] | Mapping[str, Metric]
+PARTS = ("pooled", "within", "between")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is known of a metric.
+
+    Attributes
+    ----------
+    kernel : str
+        The kernel's metric; "" for a function, which is called.
+    scale : str
+        On which it is studentised.
+    parts : tuple of str
+        Of what it is defined.
+    classes : bool
+        Whether it judges classes, not numbers.
+    folds : bool
+        Whether it compares rows with each other, and so is computed within folds.
+    tested : bool
+        Whether `null=` is what its level is tested against.
+    chance : float, optional
+        What its level is tested against whatever `null=` is.
+    error : bool
+        Whether it is above 0 unless all predictions are perfect: two have a ratio.
+    bounded : bool
+        Whether 1 is its natural size, beside which rounding is small.
+    fewest : int
+        Rows below which its value in a unit is an accident: two points are on a line.
+    """
+
+    kernel: str
+    scale: str = "identity"
+    parts: tuple[str, ...] = PARTS
+    classes: bool = False
+    folds: bool = False
+    tested: bool = False
+    chance: float | None = None
+    error: bool = False
+    bounded: bool = False
+    fewest: int = 1
+
+
+_ERROR = "negative_reciprocal"
+_NEAR_ONE = "negative_root_complement"
+_POOLED = ("pooled",)
+KINDS: Mapping[str, Kind] = {
+    "nrmse": Kind("rmse", _ERROR, error=True),
+    "rmse": Kind("rmse", _ERROR, error=True),
+    "mae": Kind("mae", _ERROR, error=True),
+    "correlation": Kind("correlation", "atanh", folds=True, tested=True, bounded=True, fewest=3),
+    "concordance": Kind("concordance", "atanh", folds=True, tested=True, bounded=True, fewest=3),
+    "r2": Kind("r2", _NEAR_ONE, folds=True, bounded=True, fewest=3),
+    "bias": Kind("bias", chance=0.0),
+    # Of deviations from a subject's means ranks over all subjects have no accepted meaning.
+    "spearman": Kind(
+        "spearman", "atanh", ("pooled", "between"), folds=True, tested=True, bounded=True, fewest=3
+    ),
+    # Measured: on the identity a rare class, or a metric near 1, is covered too seldom.
+    "auc": Kind("area", _NEAR_ONE, _POOLED, classes=True, folds=True, chance=0.5, bounded=True),
+    "accuracy": Kind("accuracy", _NEAR_ONE, _POOLED, classes=True, bounded=True),
+    # Its chance level is one by the number of classes.
+    "balanced_accuracy": Kind("recall", _NEAR_ONE, _POOLED, classes=True, bounded=True),
+    "f1": Kind("f1", _NEAR_ONE, _POOLED, classes=True, bounded=True),
+    "f1_macro": Kind("f1", _NEAR_ONE, _POOLED, classes=True, bounded=True),
+    "kappa": Kind("kappa", _NEAR_ONE, _POOLED, classes=True, chance=0.0, bounded=True),
+    "brier": Kind("mse", _ERROR, _POOLED, classes=True, error=True, bounded=True),
+}
+#: A function of the user's, or of scikit-learn.
+CALLED = Kind("", parts=_POOLED, folds=True)
+#: Metrics of numbers, by the names that users give them.
+METRICS = tuple(
+    base if part == "pooled" else f"{base}_{part}"
+    for part in PARTS
+    for base, kind in KINDS.items()
+    if part in kind.parts and not kind.classes
+)
+#: Metrics of classes.
+CLASS_METRICS = tuple(base for base, kind in KINDS.items() if kind.classes)
+# Other names of ours, by which somebody may ask for them.
+_KNOWN_AS = {
+    "ccc": "concordance", "pearson": "correlation", "pearsonr": "correlation",
+    "spearmanr": "spearman", "root_mean_squared_error": "rmse", "mean_absolute_error": "mae",
+    "r2_score": "r2", "roc_auc": "auc", "roc_auc_score": "auc", "accuracy_score": "accuracy",
+    "balanced_accuracy_score": "balanced_accuracy", "f1_score": "f1", "cohen_kappa": "kappa",
+    "cohen_kappa_score": "kappa", "brier_score": "brier", "brier_score_loss": "brier",
+}  # fmt: skip
+
+
+def kind_named(base: str) -> Kind:
+    """Return what is known of a metric without "_within" and "_between"."""
+    return KINDS.get(base, CALLED)
+
+
+def split_name(metric: str) -> tuple[str, str]:
+    """Return the base and the part of one of our metrics."""
+    for part in PARTS[1:]:
+        base = metric.removesuffix(f"_{part}")
+        if base != metric and base in KINDS:
+            return base, part
+    return metric, "pooled"
+
+
+def checked_metrics(metrics: Any) -> dict[str, Metric | None]:
+    """Return the metrics, each once: by name, with None for ours and else the function.
+
+    Raises
+    ------
+    DataError
+        If one is not known, or is neither name nor function, or two share a name.
+    """
+    found: dict[str, Metric | None] = {}
+    for name, item in _named(metrics):
+        if isinstance(item, str):
+            function = _of_name(item)
+        elif callable(item):
+            function = item
+            if name in (*METRICS, *CLASS_METRICS):
+                raise DataError(
+                    say(
+                        "a function of {metrics=} is called {name!r}, which is a metric of ours; "
+                        "give it another name: {{'my_name': function}}",
+                        name=name,
+                    )
+                )
+        else:
+            raise DataError(
+                say(
+                    "{metrics=} must list names of metrics and functions of (truth, prediction), "
+                    "but has {kind} among them",
+                    # A function of R would be called from here for every replicate.
+                    r="{metrics=} must list names (text), but has {kind} among them",
+                    kind=kind_of(item),
+                )
+            )
+        if name in found and found[name] is not function:
+            raise DataError(
+                f"two metrics are called {name!r}; name their functions: {{'my_name': function}}"
+            )
+        found[name] = function
+    if not found:
+        raise DataError(say("{metrics=} must name at least one metric"))
+    return found
+
+
+def _named(metrics: Any) -> Iterable[tuple[str, Any]]:
+    """Yield names and metrics."""
+    if isinstance(metrics, str) or callable(metrics) or isinstance(metrics, Mapping):
+        metrics = [metrics]
+    # The order of a set is another in every run, and so would be that of the result.
+    if isinstance(metrics, (set, frozenset)) or not isinstance(metrics, Iterable):
+        raise DataError(
+            say("{metrics=} must be a metric or a list of them, not {kind}", kind=kind_of(metrics))
+        )
+    for item in metrics:
+        if isinstance(item, Mapping):
+            yield from ((str(name), one) for name, one in item.items())
+        elif isinstance(item, str):
+            yield str(item), item
+        else:
+            yield _own_name(item), item
+
+
+def _own_name(function: Any) -> str:
+    name = str(getattr(function, "__name__", type(function).__name__))
+    if name == "<lambda>":
+        raise DataError(
+            say(
+                "a function of {metrics=} has no name (lambda); give it one: "
+                "{{'my_name': function}}"
+            )
+        )
+    return name
+
+
+def _of_name(name: str) -> Metric | None:
+    """Return None for a metric of ours, scikit-learn's function for one of theirs."""
+    if name in METRICS or name in CLASS_METRICS:
+        return None
+    base, _, part = name.rpartition("_")
+    if base in KINDS and part in PARTS:
+        raise DataError(
+            f"there is no metric {name!r}: {base} is defined " + " and ".join(KINDS[base].parts)
+        )
+    if name.casefold() in _KNOWN_AS:
+        raise DataError(f"there is no metric {name!r}; it is called {_KNOWN_AS[name.casefold()]!r}")
+    if name.startswith("neg_"):
+        loss = name.removeprefix("neg_")
+        raise DataError(
+            f"there is no metric {name!r}: an error is itself here, not its negative; ask for "
+            f"{_KNOWN_AS.get(loss, loss)!r}"
+        )
+    function = sklearn_metric(name)
+    if function is None:
+        known: Sequence[str] = (*METRICS, *CLASS_METRICS, *sklearn_names())
+        raise DataError(f"there is no metric {name!r}; {near_names(name, known)}")
+    return function

@@ -1,0 +1,1 @@
+"""Any regressor of scikit-learn on a table: fitted and judged by folds of subjects."""

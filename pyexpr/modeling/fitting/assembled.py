@@ -1,0 +1,103 @@
+"""From what the single fits gave to the tables of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.modeling.fitting.plan import SEPARATE, label_of_context
+from pyexpr.modeling.fitting.table import Table
+from pyexpr.modeling.fitting.units import Done, Unit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FIT = ["model", "context_as", "context", "repeat", "fold"]
+
+
+def prediction_table(units: Sequence[Unit], found: Sequence[Done], table: Table) -> pd.DataFrame:
+    """Return a row per clip predicted, repeat, model and way; rows in the order of the data."""
+    import pandas as pd
+
+    blocks: dict[tuple[str, str, int], list[tuple[Unit, Done]]] = {}
+    for unit, one in zip(units, found, strict=True):
+        key = (unit.model.name, unit.context_as, unit.part.repeat)
+        blocks.setdefault(key, []).append((unit, one))
+    frames = []
+    clusters = pd.Series(table.cluster_labels)
+    contexts, clips = pd.Series(table.context_labels), pd.Series(table.clips)
+    for (model, context_as, repeat), parts in blocks.items():
+        rows = np.concatenate([one.test for _, one in parts])
+        fold = np.concatenate([np.full(len(one.test), unit.part.fold) for unit, one in parts])
+        values = np.concatenate([one.predictions for _, one in parts])
+        order = np.argsort(rows, kind="stable")
+        rows = rows[order]
+        y = table.y if context_as == SEPARATE else table.y_pooled
+        frames.append(
+            pd.DataFrame(
+                {
+                    "cluster": clusters.iloc[table.clusters[rows]].to_numpy(),
+                    "context": contexts.iloc[table.contexts[rows]].to_numpy(),
+                    "clip": clips.iloc[rows].to_numpy(),
+                    "repeat": repeat,
+                    "fold": fold[order],
+                    "model": model,
+                    "context_as": context_as,
+                    "truth": y[rows],
+                    "prediction": values[order],
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def tuning_table(units: Sequence[Unit], found: Sequence[Done], table: Table) -> pd.DataFrame:
+    """Return a row per fit and parameter chosen."""
+    return _table(
+        units, found, table, ["parameter", "value", "tuned_on"],
+        lambda one: [(name, value, one.tuned_on) for name, value in one.chosen.items()],
+    )  # fmt: skip
+
+
+def coefficient_table(units: Sequence[Unit], found: Sequence[Done], table: Table) -> pd.DataFrame:
+    """Return a row per fit and feature, of the estimators that have coefficients."""
+    return _table(
+        units, found, table, ["feature", "estimate", "standardised"],
+        lambda one: one.weights or [],
+    )  # fmt: skip
+
+
+def warning_table(units: Sequence[Unit], found: Sequence[Done], table: Table) -> pd.DataFrame:
+    """Return a row per fit and warning."""
+    return _table(units, found, table, ["message"], lambda one: [(text,) for text in one.warned])
+
+
+def feature_table(units: Sequence[Unit], found: Sequence[Done], table: Table) -> pd.DataFrame:
+    """Return a row per fit and feature that does not vary in it."""
+    return _table(units, found, table, ["feature"], lambda one: [(name,) for name in one.constant])
+
+
+def _table(
+    units: Sequence[Unit],
+    found: Sequence[Done],
+    table: Table,
+    columns: list[str],
+    rows_of: Callable[[Done], Iterable[tuple[Any, ...]]],
+) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = []
+    for unit, one in zip(units, found, strict=True):
+        fit = (
+            unit.model.name, unit.context_as, label_of_context(table, unit.context),
+            unit.part.repeat, unit.part.fold,
+        )  # fmt: skip
+        rows += [(*fit, *row) for row in rows_of(one)]
+    made = pd.DataFrame(rows, columns=[*FIT, *columns])
+    if "value" in columns:
+        # Values of several parameters are of several types; a whole number stays one.
+        at = len(FIT) + columns.index("value")
+        made["value"] = pd.Series([row[at] for row in rows], dtype=object)
+    return made

@@ -1,0 +1,167 @@
+"""The models for new data: fitted to all rows, judged by the folds before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.contexts import ALL
+from pyexpr.base.errors import DataError, listed
+from pyexpr.base.tables import as_frame, called, label_codes, numeric_column, require_columns
+from pyexpr.modeling.fitting.plan import FEATURE, SEPARATE
+from pyexpr.modeling.fitting.table import Covariate, Names
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pyexpr.base.foreign import FrameLike
+
+NEW = "the data to predict"
+
+
+@dataclass(frozen=True, slots=True)
+class FinalModels:
+    """Models fitted to all rows of `fit_models`, for data to come.
+
+    Attributes
+    ----------
+    estimators : dict
+        (model, context_as) -> {context: fitted estimator}; "all" where there is one for all.
+    tuning : DataFrame
+        As `ModelsResult.tuning`, without repeat and fold.
+    names : Names
+        What the columns are called.
+    covariates : list of Covariate
+    contexts : list
+        Those that there are models for.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, pyexpr as px
+    >>> from sklearn.linear_model import LinearRegression
+    >>> rng = np.random.default_rng(1)
+    >>> table = pd.DataFrame({"subject": np.repeat(np.arange(20), 4)})
+    >>> table["smile"] = rng.normal(size=80)
+    >>> table["joy"] = 2 * table["smile"] + 1
+    >>> result = px.fit_models(
+    ...     table, label="joy", features=["smile"], cluster="subject",
+    ...     models={"ols": LinearRegression()},
+    ... )
+    >>> result.fit_all().predict({"smile": [0.0, 1.0]}).round(6)["ols"].tolist()
+    [1.0, 3.0]
+    """
+
+    estimators: dict[tuple[str, str], dict[Any, Any]]
+    tuning: pd.DataFrame
+    names: Names
+    covariates: list[Covariate]
+    contexts: list[Any]
+
+    def predict(self, data: FrameLike) -> pd.DataFrame:
+        """Return the predictions of every model for new rows.
+
+        Parameters
+        ----------
+        data : DataFrame
+            With the features and covariates, and the context where there are several; no
+            label. A missing value is refused.
+
+        Returns
+        -------
+        DataFrame
+            A row per row of `data` and a column per model, on the index of `data`; where a
+            model enters in several ways, columns are called as in `ModelsResult.compare`.
+
+        Raises
+        ------
+        ColumnError
+            If a column is missing, or has missing values or text.
+        DataError
+            If a context or category was not in the data that were fitted.
+        """
+        import pandas as pd
+
+        frame = as_frame(data, what=NEW)
+        X = self._features(frame)
+        codes = self._contexts(frame)
+        terms = terms_of(list(self.estimators))
+        found = {}
+        for key, models in self.estimators.items():
+            if key[1] != SEPARATE:
+                given = X
+                if key[1] == FEATURE:
+                    given = self._with_contexts(X, codes)
+                found[terms[key]] = np.asarray(models[ALL].predict(given)).reshape(-1)
+                continue
+            values = np.empty(len(frame))
+            for c, context in enumerate(self.contexts):
+                mine = np.flatnonzero(codes == c)
+                if len(mine):
+                    rows = X.iloc[mine].reset_index(drop=True)
+                    values[mine] = np.asarray(models[context].predict(rows)).reshape(-1)
+            found[terms[key]] = values
+        return pd.DataFrame(found, index=frame.index)
+
+    def _features(self, frame: pd.DataFrame) -> pd.DataFrame:
+        import pandas as pd
+
+        columns = {name: _complete(frame, name) for name in self.names.features}
+        for covariate in self.covariates:
+            if covariate.labels is None:
+                columns[covariate.name] = _complete(frame, covariate.name)
+                continue
+            codes = _codes(frame, covariate.name, covariate.labels, "category")
+            columns |= dict(
+                zip(covariate.columns, np.eye(len(covariate.labels))[codes].T, strict=True)
+            )
+        return pd.DataFrame(columns)
+
+    def _contexts(self, frame: pd.DataFrame) -> NDArray[np.int64]:
+        if len(self.contexts) == 1 or all(key[1] == "pooled" for key in self.estimators):
+            return np.zeros(len(frame), dtype=np.int64)
+        assert self.names.context is not None
+        return _codes(frame, self.names.context, self.contexts, "context")
+
+    def _with_contexts(self, X: pd.DataFrame, codes: NDArray[np.int64]) -> pd.DataFrame:
+        import pandas as pd
+
+        assert self.names.context is not None
+        covariate = Covariate(self.names.context, tuple(self.contexts))
+        indicators = pd.DataFrame(np.eye(len(self.contexts))[codes], columns=covariate.columns)
+        return pd.concat([X, indicators], axis=1)
+
+
+def terms_of(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return what each (model, context_as) is called: the model, and how only where needed."""
+    names = [model for model, _ in keys]
+    if len(set(names)) == len(names):
+        return {key: key[0] for key in keys}
+    return {key: f"{key[0]}, {key[1]}" for key in keys}
+
+
+def _complete(frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    values = numeric_column(frame, name, what=NEW)
+    missing = np.flatnonzero(np.isnan(values))
+    if len(missing):
+        raise DataError(
+            f"column {name!r} of {called(frame, NEW)} must not have missing values, but row "
+            f"{missing[0] + 1} is empty ({len(missing)} such rows); leave these rows out"
+        )
+    return values
+
+
+def _codes(frame: pd.DataFrame, name: str, labels: Sequence[Any], kind: str) -> NDArray[np.int64]:
+    require_columns(frame, [name], what=NEW)
+    codes, found = label_codes(frame[name], name=name, what=called(frame, NEW))
+    unseen = [label for label in found if label not in labels]
+    if unseen:
+        raise DataError(
+            f"{kind} {listed(unseen)} of column {name!r} was not in the data that were fitted; "
+            f"those were {listed(labels)}"
+        )
+    places = np.array([list(labels).index(label) for label in found], dtype=np.int64)
+    return places[codes]

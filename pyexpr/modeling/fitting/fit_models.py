@@ -1,0 +1,244 @@
+"""Any regressor of scikit-learn on a table, judged on subjects that it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.checks import is_whole
+from pyexpr.base.errors import DataError
+from pyexpr.base.stopping import stoppable
+from pyexpr.modeling.fitting.assembled import (
+    coefficient_table,
+    feature_table,
+    prediction_table,
+    tuning_table,
+    warning_table,
+)
+from pyexpr.modeling.fitting.final import FinalModels
+from pyexpr.modeling.fitting.plan import (
+    CROSS_VALIDATION,
+    Part,
+    label_of_context,
+    plan,
+    read_scheme,
+    read_strategies,
+)
+from pyexpr.modeling.fitting.result import ModelsResult
+from pyexpr.modeling.fitting.specs import Model, read_models
+from pyexpr.modeling.fitting.table import Table, read_names, read_table
+from pyexpr.modeling.fitting.units import Done, Unit, done, units_of
+
+if TYPE_CHECKING:
+    from pyexpr.base.foreign import FrameLike
+
+
+@stoppable("models were fitted")
+def fit_models(
+    data: FrameLike,
+    *,
+    label: str,
+    features: Sequence[str],
+    cluster: str,
+    context: str | None = None,
+    clip: str | None = None,
+    label_pooled: str | None = None,
+    models: Mapping[str, Any] | None = None,
+    context_as: str | Sequence[str] = ("separate", "pooled"),
+    scheme: str = CROSS_VALIDATION,
+    folds: int = 5,
+    repeats: int = 1,
+    inner_folds: int = 5,
+    proportions: Sequence[float] = (0.6, 0.2, 0.2),
+    adjust_for: Sequence[str] = (),
+    trusted: Sequence[str] = ("sklearn",),
+    seed: int = 0,
+    n_jobs: int | None = None,
+    progress: bool | None = None,
+) -> ModelsResult:
+    """Fit any regressors to a table, and predict subjects that they have not seen.
+
+    All models, and all ways that the context enters, are fitted to the same rows and predict the
+    same subjects. What is tuned is tuned on subjects among those to be fitted: the rows to be
+    predicted enter nothing, neither tuning nor scaling.
+
+    Parameters
+    ----------
+    data : DataFrame
+        One row per clip. Rows in which the label, a feature or a covariate is missing are left
+        out and listed with the reason; nothing is imputed.
+    label : str
+        Column of what is predicted.
+    features : sequence of str
+        Columns of numbers.
+    cluster : str
+        Column of the subject of each row.
+    context : str, optional
+        Column of the context of each row; an ordered Categorical gives the order of tables.
+    clip : str, optional
+        Column that names a row within its subject and context; by default rows are numbered.
+    label_pooled : str, optional
+        Column of what models over all contexts learn and are judged by, where it is not `label`.
+    models : mapping of str to regressor or ModelSpec, optional
+        By name, any regressors of scikit-learn's kind; a `ModelSpec` adds parameters, a grid
+        that is searched, and standardised features. By default
+        ``{"elastic_net": ElasticNetRegressor()}``.
+    context_as : str or sequence of str
+        How the context enters, any of "separate" (one model per context), "pooled" (one over
+        all) and "feature" (one over all, with a column of 0 and 1 for each context). With
+        one context all are the same, and there is "pooled".
+    scheme : {"cross_validation", "split"}
+        Folds of subjects, each predicted by models of the others; or one split into training,
+        validation and test subjects, where the validation part tunes, models are fitted to the
+        training part, and the test part is predicted.
+    folds, repeats : int
+        Number of folds, and how often the cross-validation is repeated with other folds.
+    inner_folds : int
+        Folds of subjects that tune, among the rows to be fitted; fewer where these are of
+        fewer subjects. An `ElasticNetRegressor` that is given has its own `n_folds`.
+    proportions : (float, float, float)
+        Of training, validation and test subjects, for ``scheme="split"``. Without validation
+        part, tuning is by inner folds.
+    adjust_for : sequence of str
+        Covariates that enter every model beside the features: numbers as they are, categories
+        (text, truth values of objects, Categorical) as a column of 0 and 1 for each.
+    trusted : sequence of str
+        Packages that estimators named by text may come from. Importing one runs its code.
+    seed : int
+        Repeat r, counted from 0, is made with ``seed + r``: its folds (`subject_folds`), its
+        inner folds, and every `random_state` of an estimator that is None.
+    n_jobs : int, optional
+        Processes, as in joblib: None is 1, -1 one per core. The result has the same bytes.
+    progress : bool, optional
+        Show a bar; by default on a terminal, once a second has passed.
+
+    Returns
+    -------
+    ModelsResult
+
+    Raises
+    ------
+    ColumnError
+        If a column is missing, or holds text or infinite values where numbers are wanted.
+    DataError
+        If a clip is doubled, a feature is the label (or equals it), a model is no regressor or
+        not of a trusted package, has not the parameter that is set or searched, fails, or
+        predicts no finite number in some fold; if there are fewer subjects than folds, or a
+        context or category to be predicted has no rows to be fitted.
+    StudyError
+        If a split leaves a context without subjects in some part.
+    Interrupted
+        If Ctrl-C is pressed.
+
+    Notes
+    -----
+    A grid is searched by scikit-learn's `GridSearchCV` for the lowest squared error, averaged
+    over the inner folds. An estimator that tunes itself by scikit-learn's folds (its `cv` is
+    None or a number, as in `LassoCV` and `GridSearchCV`) is given inner folds of subjects in
+    their place, since folds of rows put one subject on both sides; a splitter of your own is
+    kept, and gets the subjects as `groups`. Estimators run with one thread of BLAS and OpenMP,
+    so that sums are added in one order; use `n_jobs`.
+
+    A feature that does not vary among the rows of a fit is kept, and the notes say so.
+
+    Checked against: scikit-learn's `cross_val_predict` and `GridSearchCV` on the same folds,
+    and `ContextualRegressor` fitted fold by fold.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, pyexpr as px
+    >>> from sklearn.linear_model import Ridge
+    >>> rng = np.random.default_rng(1)
+    >>> table = pd.DataFrame({"subject": np.repeat(np.arange(30), 6), "task": list("ab") * 90})
+    >>> table["smile"], table["nod"] = rng.normal(size=(2, 180))
+    >>> table["joy"] = table["smile"] + rng.normal(size=180)
+    >>> result = px.fit_models(
+    ...     table, label="joy", features=["smile", "nod"], cluster="subject", context="task",
+    ...     models={"ridge": px.ModelSpec(Ridge(), grid={"alpha": [1, 10]})}, context_as="pooled",
+    ... )
+    >>> result.predictions.shape, result.tidy().query("context == 'all'")["metric"].tolist()
+    ((180, 9), ['rmse', 'correlation', 'r2'])
+    >>> result.compare(["correlation"]).tidy()["context"].tolist()
+    ['a', 'b', 'all', 'a - b']
+    """
+    names = read_names(
+        label=label, label_pooled=label_pooled, features=features, cluster=cluster,
+        context=context, clip=clip, adjust_for=adjust_for,
+    )  # fmt: skip
+    asked = read_scheme(scheme, folds, repeats, inner_folds, proportions, seed)
+    estimators = read_models(models, trusted=trusted, inner_folds=asked.inner_folds)
+    processes = _processes(n_jobs)
+    table = read_table(data, names)
+    strategies, one_context = read_strategies(context_as, table)
+    parts, who = plan(table, asked, strategies)
+    units = units_of(estimators, strategies, parts, table)
+    found = _all_done(units, table, asked.inner_folds, processes, progress)
+    return ModelsResult(
+        predictions=prediction_table(units, found, table),
+        tuning=tuning_table(units, found, table),
+        coefficients=coefficient_table(units, found, table),
+        folds=who,
+        left_out=table.left_out,
+        warned=warning_table(units, found, table),
+        constant=feature_table(units, found, table),
+        models={model.name: model.description for model in estimators},
+        names=names,
+        contexts=table.context_labels,
+        scheme=asked.name,
+        n_folds=asked.folds,
+        n_repeats=asked.repeats,
+        inner_folds=asked.inner_folds,
+        proportions=tuple(float(share) for share in proportions),  # type: ignore[arg-type]
+        seed=asked.seed,
+        one_context=one_context,
+        again=lambda: _final(
+            estimators, strategies, table, asked.inner_folds, asked.seed, processes, progress
+        ),
+    )
+
+
+def _processes(n_jobs: Any) -> int:
+    """Return the number of processes, as joblib counts them."""
+    from joblib import effective_n_jobs
+
+    if n_jobs is not None and (not is_whole(n_jobs) or n_jobs == 0):
+        raise DataError(
+            f"n_jobs= must be None or a whole number other than 0, as in joblib, not {n_jobs!r}"
+        )
+    return int(effective_n_jobs(n_jobs))
+
+
+def _all_done(
+    units: list[Unit], table: Table, inner_folds: int, processes: int, progress: bool | None,
+    *, keep: bool = False,
+) -> list[Done]:  # fmt: skip
+    found: list[Done | None] = [None] * len(units)
+    for number, one in done(
+        units, table, inner_folds=inner_folds, n_jobs=processes, keep=keep, progress=progress
+    ):
+        found[number] = one
+    return [one for one in found if one is not None]
+
+
+def _final(
+    models: list[Model],
+    strategies: Sequence[str],
+    table: Table,
+    inner_folds: int,
+    seed: int,
+    processes: int,
+    progress: bool | None,
+) -> FinalModels:
+    """Fit all rows; what is predicted are those, too, but nobody looks."""
+    every = np.arange(len(table.y))
+    part = Part(0, 0, seed, every, None, every, "all rows")
+    units = units_of(models, strategies, [part], table)
+    found = _all_done(units, table, inner_folds, processes, progress, keep=True)
+    estimators: dict[tuple[str, str], dict[Any, Any]] = {}
+    for unit, one in zip(units, found, strict=True):
+        by_context = estimators.setdefault((unit.model.name, unit.context_as), {})
+        by_context[label_of_context(table, unit.context)] = one.estimator.value
+    tuning = tuning_table(units, found, table).drop(columns=["repeat", "fold"])
+    return FinalModels(estimators, tuning, table.names, table.covariates, table.context_labels)

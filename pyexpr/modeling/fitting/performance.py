@@ -1,0 +1,93 @@
+"""How well models predict rows that they were not fitted to, by repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.contexts import ALL
+from pyexpr.modeling.metrics import correlation, r2, rmse, undefined_reason
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+# Metric -> its function, and whether it is computed within folds.
+_METRICS: dict[str, tuple[Callable[..., float], bool]] = {
+    "rmse": (rmse, False),
+    "correlation": (correlation, True),
+    "r2": (r2, True),
+}
+# Of a fold, for what compares its rows with each other.
+_FEWEST_SUBJECTS = 2
+KEYS = ["metric", "model", "context_as", "context"]
+
+
+def performance(predictions: pd.DataFrame, contexts: list[Any]) -> pd.DataFrame:
+    """Return a row per metric, model and context.
+
+    Columns: metric, model, context_as, context, estimate (mean over repeats); with several
+    repeats sd_repeats (divisor n - 1); n, n_clusters (of a repeat), reason.
+    """
+    import pandas as pd
+
+    rows = []
+    asked = [*contexts, ALL] if len(contexts) > 1 else list(contexts)
+    several = predictions["repeat"].nunique() > 1
+    models = predictions.groupby(["model", "context_as"], sort=False, observed=True)
+    for (model, context_as), own in models:
+        for context in asked:
+            mine = own if context == ALL else own[own["context"] == context]
+            by_repeat = [part for _, part in mine.groupby("repeat")]
+            for metric in _METRICS:
+                values, reasons = zip(*(_value(metric, part) for part in by_repeat), strict=True)
+                found = np.array(values)
+                row = {
+                    "metric": metric, "model": model, "context_as": context_as,
+                    "context": context, "estimate": float(found.mean()),
+                }  # fmt: skip
+                if several:
+                    row["sd_repeats"] = float(found.std(ddof=1))
+                rows.append(
+                    row
+                    | {
+                        "n": len(by_repeat[0]),
+                        "n_clusters": int(by_repeat[0]["cluster"].nunique()),
+                        "reason": "; ".join(dict.fromkeys(filter(None, reasons))),
+                    }
+                )
+    order = {metric: place for place, metric in enumerate(_METRICS)}
+    table = pd.DataFrame(rows)
+    places = np.argsort(table["metric"].map(order).to_numpy(), kind="stable")
+    return table.iloc[places].reset_index(drop=True)
+
+
+def _value(metric: str, rows: pd.DataFrame) -> tuple[float, str]:
+    """Return a metric of one repeat, and why it is NaN if it is."""
+    function, within_folds = _METRICS[metric]
+    if not within_folds:
+        return function(rows["truth"], rows["prediction"]), ""
+    values, weights = [], []
+    folds = rows["fold"].to_numpy()
+    for fold in np.unique(folds):
+        part = rows[folds == fold]
+        if part["cluster"].nunique() < _FEWEST_SUBJECTS:
+            return np.nan, f"fold {fold} has rows of one subject"
+        reason = undefined_reason(metric, part["truth"], part["prediction"])
+        if reason:
+            return np.nan, f"{reason} in fold {fold}"
+        values.append(function(part["truth"], part["prediction"]))
+        weights.append(len(part))
+    return float(np.average(values, weights=weights)), ""
+
+
+def spread(table: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Return mean, standard deviation (divisor n - 1) and range over repeats, by row."""
+    return {
+        "mean": table.mean(axis=1),
+        "sd_repeats": table.std(axis=1, ddof=1),
+        "lowest": table.min(axis=1),
+        "highest": table.max(axis=1),
+    }

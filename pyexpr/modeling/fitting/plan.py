@@ -1,0 +1,210 @@
+"""Who trains, who tunes and who is predicted: the same parts for all models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.checks import whole_number
+from pyexpr.base.contexts import ALL
+from pyexpr.base.errors import DataError, counted, listed
+from pyexpr.core.streams import checked_seed
+from pyexpr.inference.arguments import checked_names
+from pyexpr.modeling.fitting.table import Table
+from pyexpr.modeling.splits import split_subjects, subject_folds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+SEPARATE, POOLED, FEATURE = "separate", "pooled", "feature"
+STRATEGIES = (SEPARATE, POOLED, FEATURE)
+CROSS_VALIDATION, SPLIT = "cross_validation", "split"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows that one set of models is fitted to, tuned on, and predicts.
+
+    Attributes
+    ----------
+    repeat, fold : int
+        From 0, as `subject_folds` counts.
+    seed : int
+        Of the folds and the models of this repeat.
+    train, tune, test : arrays of int
+        Rows; `tune` is None where tuning is by inner folds of the training rows.
+    words : str
+        Which part it is, for a sentence.
+    """
+
+    repeat: int
+    fold: int
+    seed: int
+    train: NDArray[np.int64]
+    tune: NDArray[np.int64] | None
+    test: NDArray[np.int64]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """How models are evaluated, as the user asked for it."""
+
+    name: str
+    folds: int
+    repeats: int
+    inner_folds: int
+    proportions: tuple[float, float, float]
+    seed: int
+
+
+def read_scheme(
+    scheme: Any, folds: Any, repeats: Any, inner_folds: Any, proportions: Any, seed: Any
+) -> Scheme:
+    """Return the scheme, its numbers checked."""
+    if scheme not in (CROSS_VALIDATION, SPLIT):
+        raise DataError(f"scheme= must be {CROSS_VALIDATION!r} or {SPLIT!r}, not {scheme!r}")
+    repeats = whole_number(repeats, argument="repeats", least=1)
+    if scheme == SPLIT and repeats > 1:
+        raise DataError(
+            "repeats= repeats the folds of a cross-validation, and scheme='split' has none; leave "
+            "it out, or use scheme='cross_validation'"
+        )
+    return Scheme(
+        scheme,
+        whole_number(folds, argument="folds", least=2),
+        repeats,
+        whole_number(inner_folds, argument="inner_folds", least=2),
+        # `split_subjects` judges them.
+        proportions,
+        checked_seed(seed),
+    )
+
+
+def read_strategies(context_as: Any, table: Table) -> tuple[tuple[str, ...], bool]:
+    """Return how the context enters, each once; and whether there is but one context."""
+    asked = tuple(dict.fromkeys(checked_names(context_as, argument="context_as=")))
+    unknown = [name for name in asked if name not in STRATEGIES]
+    if unknown or not asked:
+        raise DataError(f"context_as= must be any of {listed(STRATEGIES)}, not {context_as!r}")
+    if len(table.context_labels) > 1:
+        return asked, False
+    return (POOLED,), asked != (POOLED,)
+
+
+def plan(
+    table: Table, scheme: Scheme, strategies: Sequence[str]
+) -> tuple[list[Part], pd.DataFrame]:
+    """Return the parts, and the table of who is where."""
+    if scheme.name == SPLIT:
+        parts, who = _split(table, scheme)
+    else:
+        parts, who = _folds(table, scheme)
+    for part in parts:
+        _refuse_unseen(table, part, strategies)
+    return parts, who
+
+
+def seed_of(seed: int, repeat: int) -> int:
+    """Return the seed of a repeat: the first has that of the user, the next one more."""
+    return (seed + repeat) % 2**64
+
+
+def _split(table: Table, scheme: Scheme) -> tuple[list[Part], pd.DataFrame]:
+    clusters = [table.cluster_labels[code] for code in table.clusters]
+    contexts = table.contexts if len(table.context_labels) > 1 else None
+    named = None if contexts is None else _named([table.context_labels[c] for c in contexts], table)
+    split = split_subjects(
+        clusters, context=named, proportions=scheme.proportions, seed=scheme.seed
+    )
+    part = split.part(clusters)
+    train, validation, test = (
+        np.flatnonzero(part == name) for name in ("train", "validation", "test")
+    )
+    tune = validation if len(validation) else None
+    who = split.tidy().rename(columns={"subject": "cluster"})
+    return [Part(0, 0, scheme.seed, train, tune, test, "the training part")], who
+
+
+def _named(values: list[Any], table: Table) -> pd.Series[Any]:
+    import pandas as pd
+
+    return pd.Series(values, name=table.names.context)
+
+
+def _folds(table: Table, scheme: Scheme) -> tuple[list[Part], pd.DataFrame]:
+    import pandas as pd
+
+    n_subjects = len(table.cluster_labels)
+    if n_subjects < scheme.folds:
+        raise DataError(
+            f"folds={scheme.folds} need as many subjects ({table.names.cluster}), but complete "
+            f"rows are of {n_subjects}"
+        )
+    parts, who = [], []
+    for repeat in range(scheme.repeats):
+        seed = seed_of(scheme.seed, repeat)
+        fold = subject_folds(
+            pd.Series(table.cluster_labels).iloc[table.clusters], scheme.folds, seed
+        )
+        for k in range(scheme.folds):
+            words = f"fold {k}" if scheme.repeats == 1 else f"fold {k} of repeat {repeat}"
+            train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+            parts.append(Part(repeat, k, seed, train, None, test, words))
+        of_cluster = np.empty(n_subjects, dtype=np.int64)
+        of_cluster[table.clusters] = fold
+        who.append(
+            pd.DataFrame({"repeat": repeat, "cluster": table.cluster_labels, "fold": of_cluster})
+        )
+    return parts, pd.concat(who, ignore_index=True)
+
+
+def _refuse_unseen(table: Table, part: Part, strategies: Sequence[str]) -> None:
+    """Raise `DataError` for rows to predict of a context or category that no model has seen."""
+    n = len(table.context_labels)
+    there, asked = (
+        np.bincount(table.contexts[rows], minlength=n) for rows in (part.train, part.test)
+    )
+    least = {SEPARATE: 2, FEATURE: 1}
+    for strategy in strategies:
+        for c in np.flatnonzero((asked > 0) & (there < least.get(strategy, 0))):
+            rows = table.contexts == c
+            n_subjects = len(np.unique(table.clusters[rows]))
+            raise DataError(
+                f"context {str(table.context_labels[c])!r} has rows in {_to_predict(part)}, and "
+                f"{counted(int(there[c]), 'row')} to fit a model to (it is of "
+                f"{counted(n_subjects, 'subject')}); leave the context out, add subjects, or use "
+                "context_as='pooled'"
+            )
+    at = len(table.names.features)
+    for covariate in table.covariates:
+        columns = table.X.iloc[:, at : at + len(covariate.columns)].to_numpy()
+        at += len(covariate.columns)
+        if covariate.labels is None:
+            continue
+        unseen = columns[part.test].any(axis=0) & ~columns[part.train].any(axis=0)
+        for k in np.flatnonzero(unseen):
+            raise DataError(
+                f"category {str(covariate.labels[k])!r} of column {covariate.name!r} is only in "
+                f"{_to_predict(part)}, so that no model that predicts it has seen it; leave its "
+                "rows out, or join it with another category"
+            )
+
+
+def _to_predict(part: Part) -> str:
+    return part.words if part.words.startswith("fold") else "the test part"
+
+
+def evaluated_contexts(table: Table, part: Part) -> list[int]:
+    """Return the contexts that have rows to predict."""
+    return sorted(set(table.contexts[part.test].tolist()))
+
+
+def label_of_context(table: Table, context: int | None) -> Any:
+    """Return what a context is called; None is all of them."""
+    return ALL if context is None else table.context_labels[context]

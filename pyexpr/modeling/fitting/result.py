@@ -1,0 +1,296 @@
+"""What `fit_models` returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from pyexpr.base.errors import DataError, counted, listed
+from pyexpr.base.results import Result
+from pyexpr.base.stopping import stoppable
+from pyexpr.base.versions import versions
+from pyexpr.modeling.fitting.compared import Judged, compare, over_repeats
+from pyexpr.modeling.fitting.performance import KEYS, performance
+from pyexpr.modeling.fitting.plan import CROSS_VALIDATION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from pyexpr.inference.comparison.result import ComparisonResult
+    from pyexpr.modeling.fitting.final import FinalModels
+    from pyexpr.modeling.fitting.table import Names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ModelsResult(Result):
+    """Models fitted and judged on subjects that they have not seen.
+
+    Attributes
+    ----------
+    predictions : DataFrame
+        A row per clip predicted, repeat, model and way that the context enters: cluster,
+        context ("all" if there is none), clip (its label, or the row's number from 1), repeat
+        and fold (from 0), model, context_as, truth, prediction. Under cross-validation every
+        clip is predicted once in each repeat, under a split those of the test part.
+    tuning : DataFrame
+        The parameters that were chosen: model, context_as, context (that of the model, or
+        "all"), repeat, fold, parameter, value, tuned_on ("inner folds", "validation" or
+        "none").
+    coefficients : DataFrame
+        See `weights`.
+    folds : DataFrame
+        repeat, cluster, fold; under a split cluster, part.
+    left_out : DataFrame
+        Rows that are not complete: cluster, context, clip, reason.
+    warned : DataFrame
+        What estimators warned of: model, context_as, context, repeat, fold, message.
+    constant : DataFrame
+        Features that do not vary in the rows of a fit: model, context_as, context, repeat,
+        fold, feature.
+    models : dict
+        Name of the model -> the estimator as Python writes it.
+    names : Names
+        What the columns of the data are called.
+    contexts : list
+        Labels, in the order of tables.
+    scheme : str
+        "cross_validation" or "split".
+    n_folds, n_repeats, inner_folds : int
+    proportions : tuple of float
+    seed : int
+    one_context : bool
+        Whether models per context were asked for where there is but one.
+    """
+
+    predictions: pd.DataFrame
+    tuning: pd.DataFrame
+    coefficients: pd.DataFrame
+    folds: pd.DataFrame
+    left_out: pd.DataFrame
+    warned: pd.DataFrame
+    constant: pd.DataFrame
+    models: dict[str, str]
+    names: Names
+    contexts: list[Any]
+    scheme: str
+    n_folds: int
+    n_repeats: int
+    inner_folds: int
+    proportions: tuple[float, float, float]
+    seed: int
+    one_context: bool
+    # Fits all rows; not in a file, which holds no estimators.
+    again: Any = field(default=None)
+
+    def tidy(self) -> pd.DataFrame:
+        """Return how well the models predict: a row per metric, model and context.
+
+        Columns: metric (rmse, correlation, r2), model, context_as, context, estimate (the mean
+        over repeats), with several repeats sd_repeats (their standard deviation, divisor
+        n - 1), n, n_clusters, reason. Under cross-validation correlation and R2 are averages of
+        those within folds, weighted with their rows, as in `compare`, which has the intervals.
+        """
+        return performance(self.predictions, self.contexts)
+
+    def printed(self) -> pd.DataFrame:
+        """Return the table as text shows it: a column per metric."""
+        tidy = self.tidy()
+        counts = ["n", "n_clusters"]
+        wide = tidy.pivot_table(
+            "estimate", [*KEYS[1:], *counts], "metric", sort=False, dropna=False, observed=True
+        )
+        shown = wide.dropna(how="all").reset_index()
+        shown.columns.name = None
+        return shown[[*KEYS[1:], *dict.fromkeys(tidy["metric"]), *counts]]
+
+    def weights(self) -> pd.DataFrame:
+        """Return the coefficients of linear models, of every fit.
+
+        Returns
+        -------
+        DataFrame
+            model, context_as, context (that of the model, or "all"), repeat, fold, feature,
+            estimate (per unit of the feature, whether or not it was standardised for the fit)
+            and standardised (per standard deviation, divisor n, among the rows fitted).
+
+        Raises
+        ------
+        DataError
+            If no estimator has coefficients (`coef_`) of the features.
+        """
+        if self.coefficients.empty:
+            raise DataError(
+                f"none of the models {listed(self.models)} has a coefficient (coef_) for each "
+                "feature, so there are no weights"
+            )
+        return self.coefficients.copy()
+
+    def compare(
+        self, metrics: Sequence[str] = ("rmse", "correlation"), **options: Any
+    ) -> ComparisonResult:
+        """Compare the models by `compare_models`: differences, intervals and tests.
+
+        Correlation, concordance and R2 are those within folds, averaged. With several repeats a
+        model's metric is the mean of those of its repeats, each within its own folds, and the
+        interval is of that mean; `over_repeats` shows what the repeats differ by.
+
+        Parameters
+        ----------
+        metrics : sequence of str
+            As `compare_models` takes them.
+        **options
+            Of `compare_models`: `pairwise`, `ratio`, `n_boot`, `method`, `confidence`, `null`,
+            `adjust`, `seed` (by default that of the folds), `n_threads`, `progress`,
+            `score_range`.
+
+        Returns
+        -------
+        ComparisonResult
+            Models are called by their names; where one enters in several ways,
+            "name, context_as".
+
+        Raises
+        ------
+        DataError
+            As `compare_models`.
+        """
+        return compare(self._judged(), metrics, options)
+
+    def over_repeats(
+        self, metrics: Sequence[str] = ("rmse", "correlation"), **options: Any
+    ) -> pd.DataFrame:
+        """Return what repeats of the cross-validation differ by, beside the sampling interval.
+
+        Parameters
+        ----------
+        metrics, **options
+            As for `compare`.
+
+        Returns
+        -------
+        DataFrame
+            metric, term, context, estimate, conf_low and conf_high of `compare`; sd_repeats
+            (divisor n - 1), lowest and highest of the repeats' own estimates. The interval is
+            of subjects, and more repeats hardly shrink it.
+
+        Raises
+        ------
+        DataError
+            If there is one repeat.
+        """
+        return over_repeats(self._judged(), metrics, options)
+
+    def _judged(self) -> Judged:
+        return Judged(
+            self.predictions, self.names, self.contexts, self.scheme, self.n_repeats, self.seed
+        )
+
+    @stoppable("models were fitted to all rows")
+    def fit_all(self) -> FinalModels:
+        """Fit every model once more, to all complete rows, for data to come.
+
+        Tuning is by inner folds of all subjects. What such models achieve is what the folds
+        have shown of them, not what they reach on these rows.
+
+        Returns
+        -------
+        FinalModels
+            With `predict(new_data)` and the fitted `estimators`.
+
+        Raises
+        ------
+        DataError
+            If the result was read from a file, which holds no estimators; or as `fit_models`.
+        """
+        if self.again is None:
+            raise DataError(
+                "a saved result holds no estimators, and no features: call fit_models() again"
+            )
+        found: FinalModels = self.again()
+        return found
+
+    def for_saving(self) -> ModelsResult:
+        """Return the result as a file holds it: without data and estimators."""
+        return replace(self, again=None)
+
+    def heading(self) -> str:
+        """Return what was fitted, and how it was judged."""
+        how = (
+            f"{self.n_folds} folds of subjects"
+            + (f", {self.n_repeats} times" if self.n_repeats > 1 else "")
+            if self.scheme == CROSS_VALIDATION
+            else "subjects of the test part"
+        )
+        clips = self.predictions.drop_duplicates(["cluster", "context", "clip"])
+        return (
+            f"{counted(len(self.models), 'model')} of {self.names.label!r} from "
+            f"{counted(len(self.names.features), 'feature')}: {len(clips)} rows of "
+            f"{clips['cluster'].nunique()} subjects ({self.names.cluster}) predicted by {how}"
+        )
+
+    def provenance(self) -> dict[str, Any]:
+        """Return the columns, the estimators, the scheme, the seed and the versions."""
+        names = self.names
+        return {
+            "label": names.label,
+            "label_pooled": names.label_pooled,
+            "features": names.features,
+            "adjust_for": names.adjust_for,
+            "cluster": names.cluster,
+            "context": names.context,
+            "models": self.models,
+            "scheme": self.scheme,
+            "n_folds": self.n_folds if self.scheme == CROSS_VALIDATION else None,
+            "n_repeats": self.n_repeats,
+            "inner_folds": self.inner_folds,
+            "proportions": None if self.scheme == CROSS_VALIDATION else self.proportions,
+            "seed": self.seed,
+            "n_left_out": len(self.left_out),
+            "versions": versions("pandas", "scikit-learn", "scipy"),
+        }
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a reader of the table must know."""
+        notes = []
+        if self.scheme == CROSS_VALIDATION:
+            notes.append(
+                "correlation and R2 are averages of those within folds; intervals and differences "
+                "are those of compare()"
+            )
+        if self.n_repeats > 1:
+            notes.append(
+                f"each number is the mean of {self.n_repeats} repeats; over_repeats() shows what "
+                "they differ by"
+            )
+        if self.names.label_pooled != self.names.label:
+            notes.append(
+                f"models over all contexts learn {self.names.label_pooled!r} and are judged by it; "
+                f"models per context {self.names.label!r}"
+            )
+        if self.one_context:
+            notes.append(
+                "there is one context: models per context, or with the context as a feature, are "
+                "those over all"
+            )
+        if len(self.left_out):
+            why = self.left_out["reason"].value_counts()
+            notes.append(
+                f"{counted(len(self.left_out), 'row', 'is', 'are')} left out: "
+                + "; ".join(f"{reason} ({n})" for reason, n in why.items())
+            )
+        notes += [
+            f"feature {name!r} does not vary among the rows of {counted(len(rows), 'fit')}, so "
+            "that those models cannot tell what it does"
+            for name, rows in self.constant.groupby("feature", sort=False)
+        ]
+        notes += [
+            f"model {model!r} warned in {counted(len(rows.drop_duplicates(_FIT)), 'fit')}: "
+            + rows["message"].iloc[0]
+            for model, rows in self.warned.groupby("model", sort=False)
+        ]
+        return tuple(notes)
+
+
+_FIT = ["context_as", "context", "repeat", "fold"]

@@ -1,0 +1,306 @@
+"""What is fitted: estimators as users name them, checked before any work."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from inspect import isclass, signature
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone, is_regressor
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from pyexpr.base.errors import DataError, listed, near_names
+from pyexpr.base.messages import kind_of
+from pyexpr.inference.arguments import checked_names
+from pyexpr.modeling.elastic_net import ElasticNetRegressor
+
+# Its own classes need no trust.
+_OWN = "pyexpr"
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+# The steps of a model whose features are standardised.
+SCALER, MODEL = "standardise", "model"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A model for `fit_models`: an estimator, its parameters, and what is tuned.
+
+    Parameters
+    ----------
+    estimator : regressor, or str
+        Any regressor of scikit-learn's kind (`Pipeline` and `GridSearchCV` among them), or the
+        full name of a class of a trusted package: "sklearn.ensemble.RandomForestRegressor".
+    params : mapping of str to object, optional
+        Parameters of the estimator, by name; those of a step as ``step__name``.
+    grid : mapping of str to sequence, or sequence of them, optional
+        Values of parameters to choose from, as `GridSearchCV` takes them.
+    scale : bool, default False
+        Standardise the features (mean 0, standard deviation 1 with divisor n) on the rows that
+        each model is fitted to, in every fold of the tuning anew.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> spec = ModelSpec(Ridge(), grid={"alpha": [0.1, 1, 10]}, scale=True)
+    >>> spec.scale
+    True
+    """
+
+    estimator: Any
+    params: Mapping[str, Any] | None = field(default=None, kw_only=True)
+    grid: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = field(default=None, kw_only=True)
+    scale: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that can be fitted.
+
+    Attributes
+    ----------
+    name : str
+    template : regressor
+        Cloned for each fit; with `scaled` a Pipeline of the scaler and the estimator.
+    grid : list of dict
+        Values by parameters of the template; empty where nothing is searched.
+    scaled : bool
+    description : str
+        The estimator as Python writes it.
+    """
+
+    name: str
+    template: Any
+    grid: list[dict[str, list[Any]]]
+    scaled: bool
+    description: str
+
+    def seeded(self, seed: int) -> Model:
+        """Return the model with every `random_state` that is None set to the seed."""
+        template = clone(self.template)
+        empty = {
+            name: seed % 2**32
+            for name, value in template.get_params(deep=True).items()
+            if name.rpartition("__")[2] == "random_state" and value is None
+        }
+        return Model(
+            self.name,
+            template.set_params(**empty) if empty else template,
+            self.grid,
+            self.scaled,
+            self.description,
+        )
+
+
+def read_models(models: Any, *, trusted: Any, inner_folds: int) -> list[Model]:
+    """Return the models in order.
+
+    Raises
+    ------
+    DataError
+        If one is no regressor, cannot be found or is not of a trusted package, or has not the
+        parameters that are set or searched; the sentence names the model.
+    """
+    packages = checked_names(trusted, argument="trusted=")
+    if models is None:
+        models = {"elastic_net": ElasticNetRegressor(n_folds=inner_folds)}
+    if not isinstance(models, Mapping):
+        raise DataError(
+            "models= must be a mapping of names to estimators, such as "
+            f"{{'forest': RandomForestRegressor()}}, not {_shown(models)}"
+        )
+    if not models:
+        raise DataError("models= must name at least one model")
+    for name in models:
+        if not isinstance(name, str) or not name.strip():
+            raise DataError(f"models= must have names of text as keys, not {name!r}")
+    return [_read_model(str(name), spec, packages) for name, spec in models.items()]
+
+
+def _read_model(name: str, spec: Any, trusted: Sequence[str]) -> Model:
+    where = f"model {name!r}"
+    if not isinstance(spec, ModelSpec):
+        spec = ModelSpec(spec)
+    if not isinstance(spec.scale, (bool, np.bool_)):
+        raise DataError(f"{where}: scale= must be True or False, not {spec.scale!r}")
+    params = {} if spec.params is None else spec.params
+    if not isinstance(params, Mapping):
+        raise DataError(f"{where}: params= must be a mapping, not {kind_of(params)}")
+    estimator = _made(spec.estimator, params, trusted, where)
+    grid = _read_grid(spec.grid, estimator, where)
+    _refuse_two_searches(estimator, grid, where)
+    scaled = bool(spec.scale)
+    if scaled and isinstance(estimator, ElasticNetRegressor):
+        raise DataError(f"{where}: ElasticNetRegressor standardises by itself; leave scale= out")
+    if scaled:
+        estimator = Pipeline([(SCALER, StandardScaler()), (MODEL, estimator)])
+        grid = [{f"{MODEL}__{key}": values for key, values in one.items()} for one in grid]
+    return Model(name, estimator, grid, scaled, " ".join(str(estimator).split()))
+
+
+def _made(estimator: Any, params: Mapping[str, Any], trusted: Sequence[str], where: str) -> Any:
+    """Return an estimator of its own with its parameters, which is a regressor."""
+    if isinstance(estimator, str):
+        estimator = _of_name(estimator, params, trusted, where)
+    elif isclass(estimator):
+        raise DataError(
+            f"{where}: {estimator.__name__} is a class; give an estimator, "
+            f"{estimator.__name__}(), or its full name as text"
+        )
+    if not _is_regressor(estimator):
+        raise DataError(
+            f"{where}: {_shown(estimator)} is no regressor of scikit-learn's kind (fit, predict, "
+            "get_params); give one, or a ModelSpec of one"
+        )
+    try:
+        estimator = clone(estimator)
+    except Exception as error:
+        raise DataError(f"{where}: {_shown(estimator)} cannot be cloned: {one_line(error)}") from (
+            error
+        )
+    _check_parameters(params, estimator, where, "params")
+    return estimator.set_params(**params) if params else estimator
+
+
+def _of_name(name: str, params: Mapping[str, Any], trusted: Sequence[str], where: str) -> Any:
+    """Return an estimator of a class that is named by text; only trusted packages are imported."""
+    package = name.partition(".")[0]
+    if not _DOTTED.fullmatch(name):
+        raise DataError(
+            f"{where}: {name!r} is not the full name of a class, such as "
+            "'sklearn.ensemble.RandomForestRegressor'"
+        )
+    if package not in (*trusted, _OWN):
+        raise DataError(
+            f"{where}: {name!r} is of package {package!r}, which is not among those trusted "
+            f"({listed(trusted)}), and importing it runs its code; name it in trusted= if you "
+            "trust it"
+        )
+    module_name, _, class_name = name.rpartition(".")
+    try:
+        module = import_module(module_name)
+    except ImportError as error:
+        raise DataError(f"{where}: {name!r} cannot be imported: {one_line(error)}") from error
+    found = getattr(module, class_name, None)
+    if found is None:
+        hint = near_names(class_name, getattr(module, "__all__", None) or dir(module))
+        raise DataError(f"{where}: there is no {class_name!r} in {module_name}; {hint}")
+    if not (isclass(found) and callable(getattr(found, "fit", None))):
+        raise DataError(f"{where}: {name!r} is no class of estimators")
+    # What it cannot be made without is given at once; the rest is checked by name.
+    needed = {
+        key: params[key]
+        for key, one in signature(found).parameters.items()
+        if one.default is one.empty and key in params
+    }
+    try:
+        return found(**needed)
+    except Exception as error:
+        raise DataError(f"{where}: {name}() cannot be made: {one_line(error)}") from error
+
+
+def _is_regressor(estimator: Any) -> bool:
+    if isclass(estimator) or not all(
+        # Some have `predict` only once they are fitted.
+        callable(getattr(estimator, method, None))
+        for method in ("fit", "get_params")
+    ):
+        return False
+    try:
+        return bool(is_regressor(estimator))
+    except Exception:
+        return False
+
+
+def _check_parameters(names: Iterable[Any], estimator: Any, where: str, argument: str) -> None:
+    known = estimator.get_params(deep=True)
+    for name in names:
+        if name not in known:
+            hint = near_names(str(name), sorted(known))
+            raise DataError(
+                f"{where}: {argument}= names {name!r}, but {type(estimator).__name__} has no such "
+                f"parameter; {hint}"
+            )
+
+
+def _read_grid(grid: Any, estimator: Any, where: str) -> list[dict[str, list[Any]]]:
+    if grid is None or (isinstance(grid, Mapping) and not grid):
+        return []
+    several = isinstance(grid, Sequence) and not isinstance(grid, str)
+    parts = list(grid) if several else [grid]
+    if not all(isinstance(part, Mapping) and part for part in parts):
+        raise DataError(
+            f"{where}: grid= must be a mapping of parameters to lists of values, not {grid!r}"
+        )
+    found = []
+    for part in parts:
+        _check_parameters(part, estimator, where, "grid")
+        for name, values in part.items():
+            if isinstance(values, (str, bytes, Mapping)) or not np.iterable(values):
+                raise DataError(
+                    f"{where}: grid= must give a list of values of {name!r}, not {values!r}"
+                )
+        found.append({str(name): list(values) for name, values in part.items()})
+        for name, values in found[-1].items():
+            if not values:
+                raise DataError(f"{where}: grid= gives no value of {name!r}")
+    return found
+
+
+def _refuse_two_searches(estimator: Any, grid: list[dict[str, list[Any]]], where: str) -> None:
+    """Raise `DataError` if a grid is given of an estimator that tunes itself."""
+    if not grid:
+        return
+    kind = type(estimator).__name__
+    if takes(estimator, "validation"):
+        raise DataError(
+            f"{where}: {kind} chooses by itself among the values of its parameters; give them "
+            "there, such as ElasticNetRegressor(alpha=[0.1, 1]), and leave grid= out"
+        )
+    if own_cv(estimator):
+        raise DataError(
+            f"{where}: {kind} tunes itself by folds of its own (cv=), so that a grid= around it "
+            "would tune twice; use one of them"
+        )
+
+
+def takes(estimator: Any, argument: str) -> bool:
+    """Return whether the estimator's `fit` has an argument of this name."""
+    return argument in signature(estimator.fit).parameters
+
+
+def own_cv(estimator: Any) -> list[str]:
+    """Return the parameters `cv` that leave the folds to scikit-learn, the outermost of each.
+
+    Those would be folds of rows; see `pyexpr.modeling.fitting.tuned`.
+    """
+    every = {
+        name: value
+        for name, value in estimator.get_params(deep=True).items()
+        if name.rpartition("__")[2] == "cv"
+    }
+    owners = {name: name.removesuffix("cv") for name in every}
+    return [
+        name
+        for name, value in every.items()
+        if (value is None or (isinstance(value, (int, np.integer)) and value is not True))
+        and not any(
+            owners[name] != other and owners[name].startswith(other) for other in owners.values()
+        )
+    ]
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's own words with its kind, on one line and not without end."""
+    words = " ".join(str(error).split())
+    if len(words) > 400:
+        words = words[:400] + " ..."
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+def _shown(value: Any) -> str:
+    return kind_of(value) if isinstance(value, (str, int, float, dict, list)) else repr(value)

@@ -1,0 +1,199 @@
+"""One fit: tuned on other subjects of the rows at hand, and on nothing else.
+
+An estimator that tunes itself by scikit-learn's folds (a parameter `cv` that is None or a
+number) would put rows of one subject on both sides; it is given inner folds of subjects
+instead. A splitter that the user chose is kept, and gets the subjects as `groups`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from pyexpr.base.errors import DataError
+from pyexpr.modeling.elastic_net import ElasticNetRegressor
+from pyexpr.modeling.fitting.specs import MODEL, Model, own_cv, takes
+from pyexpr.modeling.splits import subject_folds
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+# Mean squared error, averaged over the folds of the tuning.
+SCORING = "neg_mean_squared_error"
+# What an estimator calls the penalty that it chose by itself.
+_CHOSEN = ("alpha_", "l1_ratio_")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows to fit or tune on: features, label, subjects."""
+
+    X: pd.DataFrame
+    y: NDArray[np.float64]
+    clusters: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A fitted estimator, and how it was tuned.
+
+    Attributes
+    ----------
+    estimator : regressor
+    chosen : dict
+        Value of each parameter that was chosen.
+    tuned_on : str
+        "validation", "inner folds" or "none".
+    """
+
+    estimator: Any
+    chosen: dict[str, Any]
+    tuned_on: str
+
+
+def fitted(
+    model: Model, train: Rows, validation: Rows | None, *, inner_folds: int, seed: int
+) -> Fit:
+    """Tune and fit a model; the seed makes the inner folds."""
+    template = clone(model.template)
+    if model.grid:
+        return _searched(model, template, train, validation, inner_folds, seed)
+    for cv in own_cv(template):
+        n_folds = template.get_params(deep=True)[cv] or inner_folds
+        template.set_params(**{cv: _inner(train, n_folds, seed)})
+    extra: dict[str, Any] = {}
+    own_validation = validation is not None and takes(template, "validation")
+    if own_validation:
+        assert validation is not None
+        extra["validation"] = (validation.X, validation.y)
+    extra |= _groups(template, train.clusters)
+    estimator = template.fit(train.X, train.y, **extra)
+    chosen = _chosen(estimator)
+    if not chosen or getattr(_last(estimator), "tuning_", "") == "none":
+        return Fit(estimator, chosen, "none")
+    return Fit(estimator, chosen, "validation" if own_validation else "inner folds")
+
+
+def _searched(
+    model: Model, template: Any, train: Rows, validation: Rows | None, inner_folds: int, seed: int
+) -> Fit:
+    import pandas as pd
+
+    if validation is None:
+        search = GridSearchCV(
+            template, model.grid, scoring=SCORING, error_score="raise",
+            cv=_inner(train, inner_folds, seed),
+        )  # fmt: skip
+        search.fit(train.X, train.y)
+        return Fit(search.best_estimator_, _plain(model, search.best_params_), "inner folds")
+    part = np.repeat([-1, 0], [len(train.y), len(validation.y)])
+    search = GridSearchCV(
+        template, model.grid, scoring=SCORING, error_score="raise", cv=PredefinedSplit(part),
+        refit=False,
+    )  # fmt: skip
+    X = pd.concat([train.X, validation.X], ignore_index=True)
+    search.fit(X, np.concatenate([train.y, validation.y]))
+    # As the elastic net: the validation part tunes, the training part fits.
+    estimator = clone(template).set_params(**clone(search.best_params_, safe=False))
+    return Fit(estimator.fit(train.X, train.y), _plain(model, search.best_params_), "validation")
+
+
+def _inner(rows: Rows, n_folds: int, seed: int) -> list[tuple[NDArray[np.int64], ...]]:
+    """Return (training rows, tuning rows) of each inner fold of subjects."""
+    n_subjects = len(np.unique(rows.clusters))
+    if n_subjects < 2:
+        raise DataError("tuning needs rows of at least 2 subjects, but there is 1")
+    fold = subject_folds(rows.clusters, min(int(n_folds), n_subjects), seed)
+    return [
+        (np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(int(fold.max()) + 1)
+    ]
+
+
+def _groups(estimator: Any, clusters: NDArray[np.int64]) -> dict[str, Any]:
+    """Return the subjects under the name by which the estimator's `fit` takes them."""
+    if takes(estimator, "groups") or isinstance(estimator, BaseSearchCV):
+        return {"groups": clusters}
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        if hasattr(last, "fit") and _groups(last, clusters):
+            return {f"{name}__groups": clusters}
+    return {}
+
+
+def _last(estimator: Any) -> Any:
+    """Return what predicts at the end: of a pipeline, of a search."""
+    if isinstance(estimator, Pipeline):
+        return _last(estimator[-1])
+    return _last(estimator.best_estimator_) if hasattr(estimator, "best_estimator_") else estimator
+
+
+def _chosen(estimator: Any) -> dict[str, Any]:
+    """Return the parameters that an estimator chose by itself."""
+    if hasattr(estimator, "best_params_"):
+        return {name: _value(value) for name, value in estimator.best_params_.items()}
+    if isinstance(estimator, Pipeline):
+        return _chosen(estimator[-1])
+    if not isinstance(estimator, ElasticNetRegressor) and not hasattr(estimator, "cv"):
+        return {}
+    return {
+        name.removesuffix("_"): _value(getattr(estimator, name))
+        for name in _CHOSEN
+        if np.ndim(getattr(estimator, name, [0])) == 0
+    }
+
+
+def _plain(model: Model, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return chosen parameters by the names that the user gave."""
+    prefix = f"{MODEL}__" if model.scaled else ""
+    return {name.removeprefix(prefix): _value(value) for name, value in chosen.items()}
+
+
+def _value(value: Any) -> Any:
+    """Return a parameter's value as a file can hold it: plain, or in words."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def weights_of(
+    estimator: Any, columns: list[str], X: pd.DataFrame
+) -> list[tuple[str, float, float]] | None:
+    """Return (feature, weight per unit of it, weight per its standard deviation), or None.
+
+    Standard deviations (divisor n) are those of the rows fitted, `X`.
+    """
+    scale = np.ones(len(columns))
+    standardised = False
+    final = estimator
+    while isinstance(final, Pipeline) or hasattr(final, "best_estimator_"):
+        if hasattr(final, "best_estimator_"):
+            final = final.best_estimator_
+            continue
+        for _, step in final.steps[:-1]:
+            if not isinstance(step, StandardScaler):
+                # It may have made other features than came in.
+                return None
+            if step.scale_ is not None:
+                scale, standardised = scale * step.scale_, True
+        final = final[-1]
+    coef = getattr(final, "coef_", None)
+    if coef is None:
+        return None
+    values = np.asarray(coef, dtype=np.float64).reshape(-1)
+    if len(values) != len(columns):
+        return None
+    if isinstance(final, ElasticNetRegressor):
+        scale, standardised = scale * final.scale_, True
+    own = values / scale
+    if not standardised:
+        values = values * X.to_numpy(dtype=np.float64).std(axis=0)
+    return list(zip(columns, own.tolist(), values.tolist(), strict=True))

@@ -1,0 +1,257 @@
+"""The work: one fit after the other, here or in processes, with the same bytes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.errors import DataError
+from pyexpr.base.processes import in_processes
+from pyexpr.base.progress import progress as shown
+from pyexpr.modeling.fitting.plan import FEATURE, POOLED, SEPARATE, Part, evaluated_contexts
+from pyexpr.modeling.fitting.specs import Model, one_line
+from pyexpr.modeling.fitting.table import Table
+from pyexpr.modeling.fitting.tuned import Fit, Rows, fitted, weights_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One model to fit, and the rows that it predicts.
+
+    Attributes
+    ----------
+    model : Model
+    context_as : str
+    context : int or None
+        Of the rows; None is all contexts.
+    part : Part
+    where : str
+        What this fit is, for a sentence.
+    """
+
+    model: Model
+    context_as: str
+    context: int | None
+    part: Part
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What goes to another process and back: estimators whose class a notebook may have made."""
+
+    value: Any
+
+    def __reduce__(self) -> Any:
+        from joblib import wrap_non_picklable_objects
+
+        return Sent, (wrap_non_picklable_objects(self.value, keep_wrapper=False),)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What one fit gave.
+
+    Attributes
+    ----------
+    predictions : (n,) float64
+        Of the rows `test`.
+    chosen, tuned_on
+        As `pyexpr.modeling.fitting.tuned.Fit`.
+    weights : list of (feature, estimate, standardised) or None
+    constant : list of str
+        Features that do not vary in the rows fitted.
+    warned : list of str
+        What the estimator warned of.
+    estimator : Sent
+        The fitted estimator, or None unless it is to be kept.
+    """
+
+    test: NDArray[np.int64]
+    predictions: NDArray[np.float64]
+    chosen: dict[str, Any]
+    tuned_on: str
+    weights: list[tuple[str, float, float]] | None
+    constant: list[str] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
+    estimator: Sent = Sent(None)
+
+
+def units_of(
+    models: Sequence[Model], strategies: Sequence[str], parts: Sequence[Part], table: Table
+) -> list[Unit]:
+    """Return the fits of all parts, in the order of the result."""
+    found = []
+    for model in models:
+        seeded = {seed: model.seeded(seed) for seed in {part.seed for part in parts}}
+        for strategy in strategies:
+            for part in parts:
+                contexts: list[int | None] = [None]
+                if strategy == SEPARATE:
+                    contexts = [*evaluated_contexts(table, part)]
+                for context in contexts:
+                    where = (
+                        f"model {model.name!r} ({_words(strategy, context, table)}, {part.words})"
+                    )
+                    found.append(Unit(seeded[part.seed], strategy, context, part, where))
+    return found
+
+
+def _words(strategy: str, context: int | None, table: Table) -> str:
+    if context is not None:
+        return f"context {str(table.context_labels[context])!r}"
+    return {POOLED: "all contexts", FEATURE: "all contexts, the context as a feature"}[strategy]
+
+
+def done(
+    units: Sequence[Unit],
+    table: Table,
+    *,
+    inner_folds: int,
+    n_jobs: int,
+    keep: bool,
+    progress: bool | None,
+) -> Iterator[tuple[int, Done]]:
+    """Yield (number of the unit, what it gave), as they are done.
+
+    Raises
+    ------
+    DataError
+        Of the first unit, in their order, that could not be done.
+    """
+    with_context = table.indicators() if any(u.context_as == FEATURE for u in units) else None
+    work = _Work(table, with_context, inner_folds, keep)
+    tasks = [(Sent(unit), work) for unit in units]
+    results = in_processes(_do, tasks, n_jobs=n_jobs, what="fits models")
+    try:
+        bar = shown(results, total=len(units), label="fitting models", show=progress)
+        yield from _without_errors(bar, len(units))
+    finally:
+        # Ends the processes, whatever ended the work.
+        results.close()  # type: ignore[attr-defined]
+
+
+def _without_errors(
+    results: Iterator[tuple[int, Done | DataError]], n: int
+) -> Iterator[tuple[int, Done]]:
+    """Yield what was done; raise the first error in order, once all before it are done."""
+    awaited, errors = set(range(n)), {}
+    for number, found in results:
+        awaited.discard(number)
+        if isinstance(found, DataError):
+            errors[number] = found
+        else:
+            yield number, found
+        if errors and min(errors) < min(awaited, default=n):
+            raise errors[min(errors)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What all units share."""
+
+    table: Table
+    with_context: pd.DataFrame | None
+    inner_folds: int
+    keep: bool
+
+    def rows(self, unit: Unit, rows: NDArray[np.int64]) -> Rows:
+        """Return the unit's rows among these: those of its context, with its label."""
+        import pandas as pd
+
+        table = self.table
+        X = table.X.iloc[rows]
+        if unit.context_as == FEATURE:
+            assert self.with_context is not None
+            X = pd.concat([X, self.with_context.iloc[rows]], axis=1)
+        y = table.y if unit.context_as == SEPARATE else table.y_pooled
+        return Rows(X.reset_index(drop=True), y[rows], table.clusters[rows])
+
+    def of_context(self, unit: Unit, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return those of the rows that are of the unit's context."""
+        if unit.context is None:
+            return rows
+        mine: NDArray[np.bool_] = self.table.contexts[rows] == unit.context
+        return rows[mine]
+
+
+def _do(sent: Sent, work: _Work) -> Done | DataError:
+    """Return what one fit gave, or why it gave nothing: the first in order is told, not in time."""
+    try:
+        return _done(sent.value, work)
+    except DataError as error:
+        return error
+
+
+def _done(unit: Unit, work: _Work) -> Done:
+    """Fit one model and predict; the same bytes whatever the machine's number of threads."""
+    from threadpoolctl import threadpool_limits
+
+    part = unit.part
+    train = work.rows(unit, work.of_context(unit, part.train))
+    tune = None if part.tune is None else work.rows(unit, work.of_context(unit, part.tune))
+    test = work.of_context(unit, part.test)
+    to_predict = work.rows(unit, test).X
+    if tune is not None and not len(tune.y):
+        tune = None
+    # Sums of several threads are added in another order.
+    with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        found = _fitted(unit, train, tune, work.inner_folds)
+        predictions = _predicted(found.estimator, to_predict, unit.where)
+        weights = weights_of(found.estimator, [str(name) for name in train.X], train.X)
+    spread = np.ptp(train.X.to_numpy(), axis=0)
+    return Done(
+        test=test,
+        predictions=predictions,
+        chosen=found.chosen,
+        tuned_on=found.tuned_on,
+        weights=weights,
+        constant=[str(name) for name, wide in zip(train.X, spread, strict=True) if wide == 0],
+        warned=[f"{one.category.__name__}: {' '.join(str(one.message).split())}" for one in heard],
+        estimator=Sent(found.estimator if work.keep else None),
+    )
+
+
+def _fitted(unit: Unit, train: Rows, tune: Rows | None, inner_folds: int) -> Fit:
+    try:
+        return fitted(unit.model, train, tune, inner_folds=inner_folds, seed=unit.part.seed)
+    except Exception as error:
+        raise DataError(f"{unit.where} cannot be fitted: {_own_words(error)}") from error
+
+
+def _predicted(estimator: Any, X: pd.DataFrame, where: str) -> NDArray[np.float64]:
+    if not len(X):
+        return np.zeros(0)
+    try:
+        given = np.asarray(estimator.predict(X))
+    except Exception as error:
+        raise DataError(f"{where} cannot predict: {_own_words(error)}") from error
+    if given.shape not in ((len(X),), (len(X), 1)):
+        raise DataError(
+            f"{where} predicts an array of shape {given.shape} for {len(X)} rows; a regressor "
+            "gives one number per row"
+        )
+    try:
+        values = given.reshape(-1).astype(np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"{where} predicts {given.dtype} where a number is wanted") from None
+    wrong = ~np.isfinite(values)
+    if wrong.any():
+        raise DataError(
+            f"{where} predicts {values[wrong][0]} in {int(wrong.sum())} of {len(X)} rows; every "
+            "row needs a finite number"
+        )
+    return values
+
+
+def _own_words(error: Exception) -> str:
+    return str(error) if isinstance(error, DataError) else one_line(error)

@@ -1,0 +1,79 @@
+"""The page of a study of several labels: what each is, how well it is predicted, its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from pyexpr.base.contexts import ALL
+from pyexpr.base.pairs import KIND, LEVEL
+from pyexpr.report.html.page import Section, page, paragraph
+from pyexpr.report.html.study_blocks import section_of
+from pyexpr.report.markup import element, joined
+from pyexpr.report.tables.html import report_table
+from pyexpr.report.tables.tables import performance_table
+from pyexpr.report.text.facts import Record, judged_subjects, outcome_of
+from pyexpr.words.labels import percent
+from pyexpr.words.wording import counted, sentence
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One label of a study.
+
+    Attributes
+    ----------
+    name : str
+    report : str
+        The path of its report from the page.
+    record : mapping
+        As in its ``record.json``.
+    comparison : DataFrame
+        Levels and differences of its models.
+    """
+
+    name: str
+    report: str
+    record: Record
+    comparison: pd.DataFrame
+
+
+def outcomes_page(title: str, outcomes: Sequence[Outcome]) -> str:
+    """Return the page as one HTML document."""
+    lead = paragraph(
+        f"A study of {counted(len(outcomes), 'outcome')}, each with models, tables, figures and a "
+        "report of its own."
+    )
+    sections = [_section(one, number) for number, one in enumerate(outcomes, start=1)]
+    return page(title, [lead], sections)
+
+
+def _section(one: Outcome, number: int) -> Section:
+    shown = outcome_of(one.record)
+    options = one.record["options"]["compare"]
+    levels = one.comparison[
+        (one.comparison[KIND] == LEVEL)
+        & (one.comparison["method"] == options["methods"][0])
+        & (one.comparison["context"] == ALL)
+    ]
+    level = percent(options["confidence"])
+    table = performance_table(
+        levels.rename(columns={"term": "model"}),
+        intervals=True,
+        title=f"Table {number}. Performance Over All Contexts, With {level} Intervals.",
+    )
+    link = element("a", "Its report", href=quote(one.report), aria_label=f"The report of {shown}")
+    judged = counted(judged_subjects(one.record), "subject")
+    return section_of(
+        f"outcome-{number}",
+        sentence(shown).rstrip("."),
+        [
+            paragraph(joined(f"The models were judged on {judged}. ", link, ".")),
+            report_table(table, f"table-outcome-{number}"),
+        ],
+    )

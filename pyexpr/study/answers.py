@@ -1,0 +1,62 @@
+"""How a choice is made that the tables do not settle: by an option, a question, or an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pyexpr.base.errors import StudyError, listed, near_names
+
+#: A question, what may be answered, and what is proposed -> the answer.
+Ask = Callable[[str, Sequence[str], str | None], str]
+
+
+class Answers:
+    """What the user says, by options or when asked.
+
+    Parameters
+    ----------
+    given : dict of str to str or None
+        Options by name ("subject").
+    ask : callable, optional
+        Asks the user; None: nobody can be asked.
+    yes : bool
+        Take what is proposed without asking.
+    """
+
+    def __init__(self, given: dict[str, str | None], ask: Ask | None, *, yes: bool) -> None:
+        self.given = given
+        self._ask = ask
+        self._yes = yes
+
+    def option(self, name: str) -> str | None:
+        """Return what an option says, None if it was not given."""
+        return self.given.get(name)
+
+    def choose(
+        self, name: str, question: str, choices: Sequence[str], proposed: str | None = None
+    ) -> str:
+        """Return the answer to a question, from the option, by asking, or as proposed.
+
+        Raises
+        ------
+        StudyError
+            If nobody can be asked, and the option is not given.
+        """
+        said = self.given.get(name)
+        if said is None and self._yes and proposed is not None:
+            return proposed
+        if said is None and self._ask is not None:
+            said = self._ask(question, choices, proposed)
+        if said is None:
+            take = f", or --yes to take {proposed!r}" if proposed is not None else ""
+            raise StudyError(f"{question} There are {listed(choices)}: name it by --{name}{take}")
+        return said
+
+    def one_of(
+        self, name: str, question: str, choices: Sequence[str], proposed: str | None = None
+    ) -> str:
+        """Return what `choose` does, and refuse what is not among the choices."""
+        said = self.choose(name, question, choices, proposed)
+        if said not in choices:
+            raise StudyError(f"--{name}: there is no {said!r}; {near_names(said, choices)}")
+        return said

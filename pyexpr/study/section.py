@@ -1,0 +1,27 @@
+"""What every section of a study file is: entries that are known, and stay as they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict
+
+from pyexpr.base.errors import near_names
+
+
+class Section(BaseModel):
+    """A table of a study file; an entry that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def all_known(names: tuple[str, ...], known: Iterable[str], what: str) -> tuple[str, ...]:
+    """Return names that are known, at least one and each once; ValueError says what is wrong."""
+    if not names:
+        raise ValueError(f"name at least one {what}")
+    for place, name in enumerate(names):
+        if name not in known:
+            raise ValueError(f"there is no {what} {name!r}; {near_names(name, known)}")
+        if name in names[:place]:
+            raise ValueError(f"{what} {name!r} stands twice")
+    return names

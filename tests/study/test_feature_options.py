@@ -1,0 +1,87 @@
+"""Options of features are declared once: arguments, study section, help and R's defaults follow."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+from pydantic import ValidationError
+
+from pyexpr.base.errors import DataError
+from pyexpr.behavior.features.features import extract_features
+from pyexpr.behavior.features.options import FeatureOptions
+from pyexpr.cli.main import features as command
+from pyexpr.study.data_sections import FeaturesSection
+
+ROOT = Path(__file__).parents[2]
+DECLARED = {one.name: one.default for one in fields(FeatureOptions)}
+TYPES = get_type_hints(FeatureOptions)
+CHOICES = {name: get_args(kind) for name, kind in TYPES.items() if get_args(kind)}
+# A study's models use displacement, and this is displacement times a constant.
+NOT_IN_STUDIES = {"velocity": {"speed"}}
+
+
+def test_arguments_of_extract_features() -> None:
+    parameters = inspect.signature(extract_features).parameters
+    for name, default in DECLARED.items():
+        assert parameters[name].default == default, name
+        assert parameters[name].annotation == FeatureOptions.__annotations__[name], name
+
+
+def test_section_of_a_study_file() -> None:
+    section = FeaturesSection()
+    kinds = {name: one.annotation for name, one in FeaturesSection.model_fields.items()}
+    for name, default in DECLARED.items():
+        assert getattr(section, name) == default, name
+        wanted = set(CHOICES.get(name, ())) - NOT_IN_STUDIES.get(name, set())
+        assert set(get_args(kinds[name])) == wanted, name
+
+
+def test_what_a_study_reads_are_arguments_of_extract_features() -> None:
+    reading = FeaturesSection().reading()
+    parameters = inspect.signature(extract_features).parameters
+    assert {*DECLARED} <= {*reading} <= {*parameters}
+    for name, value in reading.items():
+        assert parameters[name].default == value, name
+
+
+def test_the_commands_rate() -> None:
+    assert inspect.signature(command).parameters["rate"].default == DECLARED["rate"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"rate": 0.0}, {"rate": -1.0}, {"rate": math.inf}, {"rate": math.nan}, {"rate": 0.1},
+        {"min_valid": 0.0}, {"min_valid": 1.0}, {"min_valid": 1.01}, {"min_valid": math.nan},
+        {"derivatives": "savgol"}, {"derivatives": "savgol", "bins": "decimate"},
+        {"bins": "median"}, {"head": "params"}, {"landmarks": "4d"}, {"au_count": "max"},
+    ],
+)  # fmt: skip
+def test_a_study_refuses_what_the_function_refuses(given) -> None:
+    try:
+        FeatureOptions(**given)
+    except DataError:
+        with pytest.raises(ValidationError):
+            FeaturesSection(**given)
+    else:
+        assert FeaturesSection(**given).reading().items() >= given.items()
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (inspect.getdoc(extract_features), r"^{} : {{(.*)}}$"),
+        ((ROOT / "R" / "R" / "behavior.R").read_text(encoding="utf-8"), r"^#' @param {} (.*)$"),
+    ],
+    ids=["docstring", "R"],
+)
+def test_the_help_names_every_choice(text, line) -> None:
+    for name, choices in CHOICES.items():
+        (found,) = re.findall(line.format(name), text, re.MULTILINE)
+        assert set(re.findall(r'"([^"]+)"', found)) == set(choices), name
