@@ -13,6 +13,7 @@ from pyexpr.base.tables import ordered_rows
 from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_baseline
 from pyexpr.modeling.contextual import ContextualRegressor
 from pyexpr.modeling.fitting.fit_models import fit_models
+from pyexpr.modeling.fitting.notes import NOT_VARYING, WARNED
 from pyexpr.modeling.fitting.result import ModelsResult
 from pyexpr.study.config import StudyConfig
 from pyexpr.study.early_checks import NO_HUMANS
@@ -29,12 +30,6 @@ PAPERS = ("separate", "pooled")
 _SUFFIXES = {"separate": "per_context", "pooled": "pooled", "feature": "with_context"}
 _NO_HUMANS = Template("no_human_baseline", "There is no human baseline of {contexts}: {reason}")
 _LEVELS = Template("levels_of_category", "levels of {name:label} are told from {first:label}")
-_CONSTANT = Template(
-    "feature_does_not_vary",
-    "feature {name:label} does not vary among the rows of {n:count fit}, so that those models "
-    "cannot tell what it does",
-)
-_WARNED = Template("model_warned", "{model:model} warned in {n:count fit}: {message}")
 #: Where the truth of a row is predicted: in its context, or over all.
 EVALUATED = "evaluated"
 
@@ -263,10 +258,10 @@ def _model_notes(found: ModelsResult) -> Iterator[str]:
     """Say what estimators warned of, and which features did not vary."""
     for name, rows in found.constant.groupby("feature", sort=False):
         fits = rows.drop_duplicates(["model", "context_as", "context", "repeat", "fold"])
-        yield _CONSTANT(name=name, n=len(fits))
+        yield NOT_VARYING(name=name, n=len(fits))
     for model, rows in found.warned.groupby("model", sort=False):
         fits = rows.drop_duplicates(["context_as", "context", "repeat", "fold"])
-        yield _WARNED(model=model, n=len(fits), message=rows["message"].iloc[0])
+        yield WARNED(model=model, n=len(fits), message=rows["message"].iloc[0])
 
 
 def _with_chance(

@@ -29,6 +29,7 @@ from pyexpr.study.kept_messages import messages_in
 from pyexpr.study.labels import label
 from pyexpr.study.options import options_of, stages_of
 from pyexpr.study.render import planned_files, render
+from pyexpr.study.report import report_of_run
 from pyexpr.study.result import OutcomesResult, StudyResult
 from pyexpr.study.results_folder import ResultsFolder
 from pyexpr.study.seal import sealed
@@ -417,7 +418,7 @@ class Study:
         record = sealed(self._record() | {"files": files})
         result = StudyResult(self.config, self.output, dict(self._done), record, tuple(self.reused))
         write_text(self.output / RECORD, json.dumps(record, indent=1) + "\n")
-        result.report(overwrite=overwrite)
+        report_of_run(self.config, self.output, record, self._done.values(), overwrite=overwrite)
         return result
 
     def _results(self, *, overwrite: bool) -> ResultsFolder:

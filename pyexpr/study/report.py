@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from pyexpr.study.config import StudyConfig
 from pyexpr.study.kept_messages import known_messages, table_with_messages, with_messages
 from pyexpr.study.render import main_model, performance_rows, shown_rows, study_tables
 from pyexpr.study.seal import is_own_page, sealed_page
+from pyexpr.study.store import StageOutput
 from pyexpr.study.vouched import RECORD, VouchedFiles, read_vouched
 from pyexpr.words.frames import shown_labels
 from pyexpr.words.labels import display_name
@@ -137,24 +138,9 @@ def study_report(
     tables = {
         name: table_with_messages(table, known) for name, table in _tables(files, names).items()
     }
+    svg = {name: files.contents[name].decode("utf-8") for name in figures}
     try:
-        displays = {stem: display for stem, (_, display) in study_tables(config, tables).items()}
-        displays |= _more_displays(config, shown_rows(tables))
-        drawn = {Path(name).stem: files.contents[name].decode("utf-8") for name in figures}
-        marked = {
-            stem: files.altered_among(
-                names[table] for table in _MADE_OF.get(stem, (stem,)) if table in names
-            )
-            for stem in displays
-        }
-        marked_figures = {Path(name).stem: files.altered_among([name]) for name in figures}
-        text = study_page(
-            StudyContent(
-                record, tables, displays, drawn,
-                main_model(performance_rows(tables["comparison"])[0]),
-                altered=files.altered, altered_tables=marked, altered_figures=marked_figures,
-            )
-        )  # fmt: skip
+        text = _page(config, record, tables, svg, names, files)
     except (KeyError, DataError, ValueError) as error:
         raise StudyError(
             f"the results in {str(results)!r} cannot be shown: {error}; were they changed, or "
@@ -162,6 +148,61 @@ def study_report(
         ) from error
     write_text(target, sealed_page(text))
     return target
+
+
+def report_of_run(
+    config: StudyConfig,
+    folder: Path,
+    record: dict[str, Any],
+    stages: Iterable[StageOutput],
+    *,
+    overwrite: bool,
+) -> Path:
+    """Write the report of what a run has just computed, from its tables as they are.
+
+    Nothing is read back but the figures; `study_report` makes the same page from the folder.
+    """
+    target = folder / REPORT
+    _check_target(target, folder, record, overwrite=overwrite)
+    found = {name: table for output in stages for name, table in output.tables.items()}
+    names = {name: file for name, file in _table_files(record).items() if name in found}
+    tables = {name: found[name] for name in names if name in _NEEDED or len(found[name])}
+    figures = sorted(name for name in record["files"] if name.endswith(".svg"))
+    svg = {name: (folder / name).read_text(encoding="utf-8") for name in figures}
+    whole = VouchedFiles(folder, {}, ())
+    write_text(target, sealed_page(_page(config, record, tables, svg, names, whole)))
+    return target
+
+
+def _page(
+    config: StudyConfig,
+    record: dict[str, Any],
+    tables: dict[str, pd.DataFrame],
+    svg: dict[str, str],
+    names: dict[str, str],
+    files: VouchedFiles,
+) -> str:
+    """Lay out tables and figures, each with those of its files that are altered."""
+    displays = {stem: display for stem, (_, display) in study_tables(config, tables).items()}
+    displays |= _more_displays(config, shown_rows(tables))
+    marked = {
+        stem: files.altered_among(
+            names[table] for table in _MADE_OF.get(stem, (stem,)) if table in names
+        )
+        for stem in displays
+    }
+    return study_page(
+        StudyContent(
+            record,
+            tables,
+            displays,
+            {Path(name).stem: text for name, text in svg.items()},
+            main_model(performance_rows(tables["comparison"])[0]),
+            altered=files.altered,
+            altered_tables=marked,
+            altered_figures={Path(name).stem: files.altered_among([name]) for name in svg},
+        )
+    )
 
 
 def _check_target(target: Path, folder: Path, record: dict[str, Any], *, overwrite: bool) -> None:

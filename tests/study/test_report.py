@@ -535,3 +535,10 @@ def test_a_report_that_cannot_be_written(study_result: StudyResult, tmp_path: Pa
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="cannot write into"):
         study_report(study_result.folder, output=tmp_path / "file" / "r.html")
+
+
+def test_the_run_and_the_folder_give_one_page(study_result: StudyResult, tmp_path: Path) -> None:
+    # The run hands its tables over; from the folder they are read.
+    written = (study_result.folder / "report.html").read_bytes()
+    again = study_report(study_result.folder, output=tmp_path / "again.html")
+    assert again.read_bytes() == written

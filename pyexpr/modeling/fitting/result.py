@@ -10,6 +10,15 @@ from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.modeling.fitting.compared import Judged, compare, over_repeats
+from pyexpr.modeling.fitting.notes import (
+    NOT_VARYING,
+    ONE_CONTEXT,
+    OVER_REPEATS,
+    ROWS_LEFT_OUT,
+    TWO_LABELS,
+    WARNED,
+    WITHIN_FOLDS,
+)
 from pyexpr.modeling.fitting.performance import KEYS, performance
 from pyexpr.modeling.fitting.plan import CROSS_VALIDATION
 
@@ -253,43 +262,24 @@ class ModelsResult(Result):
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader of the table must know."""
-        notes = []
+        notes: list[str] = []
         if self.scheme == CROSS_VALIDATION:
-            notes.append(
-                "correlation and R2 are averages of those within folds; intervals and differences "
-                "are those of compare()"
-            )
+            notes.append(WITHIN_FOLDS)
         if self.n_repeats > 1:
-            notes.append(
-                f"each number is the mean of {self.n_repeats} repeats; over_repeats() shows what "
-                "they differ by"
-            )
+            notes.append(OVER_REPEATS(n=self.n_repeats))
         if self.names.label_pooled != self.names.label:
-            notes.append(
-                f"models over all contexts learn {self.names.label_pooled!r} and are judged by it; "
-                f"models per context {self.names.label!r}"
-            )
+            notes.append(TWO_LABELS(pooled=self.names.label_pooled, own=self.names.label))
         if self.one_context:
-            notes.append(
-                "there is one context: models per context, or with the context as a feature, are "
-                "those over all"
-            )
+            notes.append(ONE_CONTEXT)
         if len(self.left_out):
             why = self.left_out["reason"].value_counts()
-            notes.append(
-                f"{counted(len(self.left_out), 'row', 'is', 'are')} left out: "
-                + "; ".join(f"{reason} ({n})" for reason, n in why.items())
-            )
-        notes += [
-            f"feature {name!r} does not vary among the rows of {counted(len(rows), 'fit')}, so "
-            "that those models cannot tell what it does"
-            for name, rows in self.constant.groupby("feature", sort=False)
-        ]
-        notes += [
-            f"model {model!r} warned in {counted(len(rows.drop_duplicates(_FIT)), 'fit')}: "
-            + rows["message"].iloc[0]
-            for model, rows in self.warned.groupby("model", sort=False)
-        ]
+            reasons = "; ".join(f"{reason} ({n})" for reason, n in why.items())
+            notes.append(ROWS_LEFT_OUT(n=len(self.left_out), reasons=reasons))
+        for name, rows in self.constant.groupby("feature", sort=False):
+            notes.append(NOT_VARYING(name=name, n=len(rows)))
+        for model, rows in self.warned.groupby("model", sort=False):
+            n = len(rows.drop_duplicates(_FIT))
+            notes.append(WARNED(model=model, n=n, message=rows["message"].iloc[0]))
         return tuple(notes)
 
 
