@@ -332,8 +332,8 @@ def test_every_public_function_that_takes_tables_is_here() -> None:
         "icc_interval", "read_openface", "reproduce_paper", "simulate_study", "study_report",
         # Of videos: tests/behavior/test_video.py.
         "read_video_clips",
-        # Of a saved result.
-        "load",
+        # Of a saved result, and of a study's files.
+        "load", "check_study", "init_study",
     }  # fmt: skip
     functions = {name for name in px.__all__ if name[0].islower() and callable(getattr(px, name))}
     assert functions - without_tables <= taken

@@ -19,7 +19,7 @@ MEANT = {
     "ContextualRegressor.fit(groups)", "ContextualRegressor.set_fit_request(groups)",
     "ElasticNetRegressor.fit(groups)", "ElasticNetRegressor.set_fit_request(groups)",
     "read_openface(groups)", "OpenFaceRecording(groups)", "ICCResult(groups)",
-    "ComparisonResult.plot(contexts)",
+    "ComparisonResult.plot(contexts)", "ModelsResult(contexts)", "FinalModels(contexts)",
 }  # fmt: skip
 
 rng = np.random.default_rng(1)

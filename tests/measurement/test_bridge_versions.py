@@ -81,9 +81,10 @@ CASES = ["one_by_school", "three_factors", "fiml", "cluster", "startle", "pain",
 def request(case: str) -> FitRequest:
     problem = PROBLEMS[case]
     rows, model = problem.rows(), parse_model(problem.model)
+    # What is a context here is a group of lavaan's.
     codes = {
-        name: label_codes(rows[problem.options[name]], name=name, what="rows")[0]
-        for name in ("group", "cluster")
+        ours: label_codes(rows[problem.options[name]], name=name, what="rows")[0]
+        for ours, name in (("group", "context"), ("cluster", "cluster"))
         if name in problem.options
     }
     return FitRequest(

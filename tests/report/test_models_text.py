@@ -13,7 +13,10 @@ from pyexpr.study.model_sections import LSTMSection, Video3DSection
 
 def told(model: str, section: Any, contexts: tuple[str, ...] = ("startle", "pain")) -> str:
     record = {
-        "options": {"models": {model: section.model_dump(mode="json")}},
+        "options": {
+            "models": {model: section.model_dump(mode="json"), "context_as": None},
+            "unit": "clip",
+        },
         "seed": 4,
         "stages": {model: {"chosen": {"all": {"lr": 0.01, "num_layers": 3}}}},
     }
