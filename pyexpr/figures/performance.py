@@ -24,6 +24,7 @@ from pyexpr.words.labels import (
     is_below_one,
     label_name,
     label_names,
+    method_name,
     names_with,
     number,
     percent,
@@ -118,7 +119,7 @@ def performance_figure(
                 numbers = (row.conf_low, row.estimate, row.conf_high)
                 drawing.draw_estimate(axes, y, numbers, {**_DOT, **looks[str(row.model)]})
         _label_rows(panels[0], rows)
-        _add_legend(figure, data, looks, percent(confidence), display_name(method))
+        _add_legend(figure, data, looks, percent(confidence), method_name(method))
     return plotting.freeze(figure)
 
 

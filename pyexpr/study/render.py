@@ -33,6 +33,7 @@ from pyexpr.words.labels import (
     HUMAN,
     display_name,
     label_names,
+    method_name,
     percent,
 )
 
@@ -161,7 +162,7 @@ def study_tables(
         for table, pooled in ((differences, True), (differences_seen, several))
     )
     level = percent(confidence)
-    kind = display_name(config.compare.methods[0])
+    kind = method_name(config.compare.methods[0])
     number = count(1)
     shown: dict[str, tuple[pd.DataFrame, DisplayTable]] = {}
     if "reliability" in found:

@@ -18,38 +18,46 @@ HUMAN = ("human",)
 # Of contexts, questions and features: all else in them is the user's, "normal" too.
 _KNOWN_LABELS = {ALL: "All", "au_count": "AU count", "au_intensity": "AU intensity"}
 OF_THE_USER = frozenset({"context", "question", "indicator", "feature"})
-_KNOWN = _KNOWN_LABELS | {
-    "uniform": "Uniform baseline",
-    "normal": "Normal baseline",
-    "human": "Human baseline",
-    "elastic_net": "ElasticNet",
-    "elastic_net_per_context": "ElasticNet per context",
-    "elastic_net_pooled": "ElasticNet pooled",
-    "elastic_net_with_context": "ElasticNet with context",
-    "openface_lstm": "OpenFace-LSTM",
-    "lstm": "OpenFace-LSTM",
-    "3d_cnn": "3D-CNN",
-    "video3d": "3D-CNN",
-    "3d_cnn_pretrained": "3D-CNN pretrained",
-    "nrmse": "NRMSE",
-    "rmse": "RMSE",
-    "mae": "MAE",
-    "r2": "R²",
-    "auc": "AUC",
-    "f1": "F1",
-    "f1_macro": "Macro F1",
-    "brier": "Brier score",
+# Of methods of intervals: "normal" is a model elsewhere.
+_METHODS = {
     "jackknife_t": "jackknife-t",
     "percentile": "percentile",
     "basic": "basic",
+    "normal": "normal",
     "bca": "BCa",
     "studentized": "studentized",
     "studentized_et": "studentized, equal tails",
-    "train_rmse": "Training RMSE",
-    "validation_rmse": "Validation RMSE",
-    "std_loading": "Loading",
-    "std_residual_variance": "Residual variance",
 }
+_KNOWN = (
+    _KNOWN_LABELS
+    | _METHODS
+    | {
+        "uniform": "Uniform baseline",
+        "normal": "Normal baseline",
+        "human": "Human baseline",
+        "elastic_net": "ElasticNet",
+        "elastic_net_per_context": "ElasticNet per context",
+        "elastic_net_pooled": "ElasticNet pooled",
+        "elastic_net_with_context": "ElasticNet with context",
+        "openface_lstm": "OpenFace-LSTM",
+        "lstm": "OpenFace-LSTM",
+        "3d_cnn": "3D-CNN",
+        "video3d": "3D-CNN",
+        "3d_cnn_pretrained": "3D-CNN pretrained",
+        "nrmse": "NRMSE",
+        "rmse": "RMSE",
+        "mae": "MAE",
+        "r2": "R²",
+        "auc": "AUC",
+        "f1": "F1",
+        "f1_macro": "Macro F1",
+        "brier": "Brier score",
+        "train_rmse": "Training RMSE",
+        "validation_rmse": "Validation RMSE",
+        "std_loading": "Loading",
+        "std_residual_variance": "Residual variance",
+    }
+)
 # Which way a metric improves; the others have no better end.
 LOWER_IS_BETTER = ("rmse", "nrmse", "mae", "brier")
 HIGHER_IS_BETTER = (
@@ -76,9 +84,10 @@ _CODE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 def display_name(label: object, names: Mapping[str, str] | None = None) -> str:
     """Return a label for reading: the user's name for it, ours, or the label tidied.
 
-    Of models, metrics, methods and terms; contexts, questions and features are for
-    `label_name`. Only labels written like code (``points_displacement``) are tidied; all
-    others stay as the user wrote them. What a row compares is named by
+    Of models, metrics and terms; contexts, questions and features are for `label_name`,
+    methods of intervals for `method_name`. Only labels written like code
+    (``points_displacement``) are tidied; all others stay as the user wrote them. What a row
+    compares is named by
     `pyexpr.words.frames.shown_labels`.
     """
     text = str(label)
@@ -86,6 +95,17 @@ def display_name(label: object, names: Mapping[str, str] | None = None) -> str:
     if base in (*LOWER_IS_BETTER, *HIGHER_IS_BETTER) and text not in {base, *(names or ())}:
         return display_name(base, names) + _PARTS[text.removeprefix(base)]
     return _named(text, names, _KNOWN)
+
+
+def method_name(method: object, names: Mapping[str, str] | None = None) -> str:
+    """Return the name of a method of intervals, as `display_name` does of models and metrics.
+
+    Examples
+    --------
+    >>> method_name("normal"), method_name("jackknife_t")
+    ('normal', 'jackknife-t')
+    """
+    return _named(str(method), names, _METHODS)
 
 
 def label_name(label: object, names: Mapping[str, str] | None = None) -> str:

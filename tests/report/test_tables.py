@@ -454,3 +454,15 @@ def test_paper_figures_have_the_papers_shape() -> None:
         ("startle", "head_displacement"),
         ("pain", "points_velocity"),
     ]
+
+
+def test_a_method_is_no_model() -> None:
+    # "normal" is a baseline among the models, and a method of intervals.
+    row = {
+        "metric": "rmse", "context": "all", "term": "a - normal", "method": "normal",
+        "kind": "difference", "first_model": "a", "second_model": "normal",
+        "estimate": 0.1, "conf_low": 0.0, "conf_high": 0.2, "p_value": 0.05,
+    }  # fmt: skip
+    table = tables.comparison_table(pd.DataFrame([row]))
+    assert table.columns[-2:] == ("95% CI, normal", "p, normal")
+    assert table.rows[0][2] == "a \u2212 Normal baseline"

@@ -19,6 +19,7 @@ from pyexpr.words.labels import (
     direction,
     display_names,
     interval,
+    method_name,
     number,
     p_value,
     percent,
@@ -94,7 +95,7 @@ def comparison_table(
     contexts = shown_labels(data, "context", names)
     metrics = display_names(data["metric"].unique(), names)
     terms = _terms(data, main, names)
-    methods = display_names(data["method"].unique(), names)
+    methods = {str(one): method_name(one, names) for one in data["method"].unique()}
     found = {(row.metric, row.context, row.term, row.method): row for row in records(data)}
     rows = []
     for metric, context, term in product(metrics, _contexts_in_order(data), terms):
