@@ -465,4 +465,4 @@ def test_a_method_is_no_model() -> None:
     }  # fmt: skip
     table = tables.comparison_table(pd.DataFrame([row]))
     assert table.columns[-2:] == ("95% CI, normal", "p, normal")
-    assert table.rows[0][2] == "a \u2212 Normal baseline"
+    assert table.rows[0][2] == "A \u2212 Normal baseline"
