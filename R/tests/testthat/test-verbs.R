@@ -449,6 +449,7 @@ test_that("one row about the whole, of every result", {
 })
 
 test_that("classes, ranks and recordings are compared as in Python", {
+  need_python()
   set.seed(1)
   data <- data.frame(subject = rep(1:25, each = 8), recording = rep(1:50, each = 4))
   latent <- rnorm(25)[data$subject] + rnorm(200)
