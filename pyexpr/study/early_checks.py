@@ -59,7 +59,8 @@ def table_checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], o
     """Yield a check for each choice that depends on the tables."""
     known = FEATURES if inputs.recorded else ()
     measured = inputs.measured.features if inputs.measured else ()
-    yield partial(check_choice, config, [*known, *measured])
+    text = inputs.measured.ignored if inputs.measured else ()
+    yield partial(check_choice, config, [*known, *measured], text)
     yield partial(check_label, config, inputs)
     if config.label.method == "factor":
         yield partial(_check_factor, config, inputs)

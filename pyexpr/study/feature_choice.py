@@ -53,12 +53,15 @@ def with_table(found: StageOutput, measured: FeaturesTable) -> StageOutput:
     )
 
 
-def check_choice(config: StudyConfig, known: Iterable[str]) -> None:
-    """Raise `StudyError` if the study file chooses a feature that there is not."""
+def check_choice(config: StudyConfig, known: Iterable[str], text: Iterable[str] = ()) -> None:
+    """Raise `StudyError` if the study file chooses a feature that there is not.
+
+    Columns of `text` are no features, but may be named among those left out.
+    """
     names = list(known)
     for entry in ("use", "leave_out"):
         for name in getattr(config.features, entry) or ():
-            if name not in names:
+            if name not in names and not (entry == "leave_out" and name in set(text)):
                 raise StudyError(
                     f"{entry} under [features] names {name!r}, but there is no such feature; "
                     f"{near_names(name, names)}"

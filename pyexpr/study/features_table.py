@@ -161,9 +161,27 @@ def _chosen(
                 "if it does not, rename it"
             )
     ignored = tuple(name for name in others if name not in numbers)
+    use = config.features.use
+    for name in ignored:
+        if name not in config.features.leave_out and (use is None or name in use):
+            _refuse_spoilt(table, name, what)
     if not numbers and config.data.recordings is None:
         raise StudyError(f"{have(what)} no column of numbers")
     return tuple(numbers), ignored
+
+
+def _refuse_spoilt(table: pd.DataFrame, name: str, what: str) -> None:
+    """Raise `StudyError` for a column of numbers with text among them: it would go unnoticed."""
+    import pandas as pd
+
+    if pd.to_numeric(table[name], errors="coerce").isna().all():
+        return
+    try:
+        numeric_column(table, name, what=what)
+    except DataError as error:
+        raise StudyError(
+            f"{error}; mend it, or leave the column out (leave_out under [features])"
+        ) from None
 
 
 def _questions_meant(config: StudyConfig) -> set[str]:

@@ -100,6 +100,7 @@ def few(ratings: pd.DataFrame, features: pd.DataFrame) -> tuple[pd.DataFrame, pd
     ("change", "sections", "message"),
     [
         (text, {"data": 'feature_columns = ["AU4"]'}, r"column 'AU4' .* row 5 holds 'high'"),
+        (text, {}, r"column 'AU4' .* row 5 holds 'high'.*leave the column out"),
         (infinite, {}, r"column 'AU4' of the features \(features.csv\) must be finite, .* row 5"),
         (doubled, {}, "2 clips have more than one row, first subject / context / clip"),
         (elsewhere, {}, "no clip is in both the ratings and the features; are subject, context"),
@@ -248,3 +249,11 @@ def test_columns_of_text_are_told_and_left_out(tmp_path: Path) -> None:
     assert any("columns of text are no features: 'site'" in note for note in study.inputs.notes())
     assert "site" not in study.features().facts["features"]
     assert list(study.features().tables["features"])[:3] == KEY
+
+
+def test_a_column_of_numbers_with_text_among_them_can_be_left_out(tmp_path: Path) -> None:
+    ratings, features = text(*simulated_tables(8, 4))
+    file = toml(features='leave_out = ["AU4"]')
+    path = write_study(tmp_path, file, ratings=ratings, features=features, quick=False)
+    check(path)
+    assert "AU4" not in Study.from_file(path).features().facts["features"]
