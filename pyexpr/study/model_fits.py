@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PAPERS = ("separate", "pooled")
 _SUFFIXES = {"separate": "per_context", "pooled": "pooled", "feature": "with_context"}
 _NO_HUMANS = Template("no_human_baseline", "There is no human baseline of {contexts}: {reason}")
-_LEVELS = Template("levels_of_category", "levels of {name:label} are told from {first:label}")
+_LEVELS = Template("levels_of_category", "levels of {name:label} are compared with {first:label}")
 #: Where the truth of a row is predicted: in its context, or over all.
 EVALUATED = "evaluated"
 

@@ -37,7 +37,7 @@ _OF_TRAINING = Template(
     "training subjects; the table of loadings is of all subjects.",
 )
 _NO_LABEL = Template("no_label", "no label: {reason}")
-_UNADJUSTED = Template("covariate_missing", "what is adjusted for is missing")()
+_UNADJUSTED = Template("covariate_missing", "a covariate is missing")()
 # Why a clip has a label and no features, or the reverse: with recordings, and without.
 _ONE_SIDED = {True: (_NO_SUCH_CLIP, _NOT_RATED), False: (NO_FEATURES, NO_RATINGS_OF)}
 

@@ -10,7 +10,7 @@ from pyexpr.words.labels import count
 #: Why a clip or recording was left out before any analysis: one table of the study alone has it.
 NO_RECORDING = Template("without_recording", "rated, but without a recording")()
 NO_RATINGS = Template("without_ratings", "recorded, but without ratings")()
-FEW_CLIPS = Template("few_clips", "of a subject with too few of them")()
+FEW_CLIPS = Template("few_clips", "from a subject with too few observations")()
 NO_FEATURES = Template("without_features", "rated, but not in the table of features")()
 NO_RATINGS_OF = Template("features_unrated", "in the table of features, but without ratings")()
 BEFORE_ANALYSIS = (NO_RECORDING, NO_RATINGS, FEW_CLIPS, NO_FEATURES, NO_RATINGS_OF)
@@ -27,7 +27,7 @@ CLIPS_UNRATED = "clips of the features without ratings"
 DROPPED = {
     RATINGS_UNSCORED: ("rating", "without a score"),
     RATINGS_OFF_SCALE: ("rating", "outside of the scale"),
-    RATINGS_ALONE: ("rating", "beside which others are missing"),
+    RATINGS_ALONE: ("rating", "of a clip that lacks another rating"),
     RATINGS_UNRECORDED: ("rating", "without a recording"),
     RECORDINGS_UNRATED: ("recording", "without ratings"),
     RATINGS_UNMEASURED: ("rating", "without features"),

@@ -159,7 +159,10 @@ def test_correlations_are_within_folds(outcomes: OutcomesResult) -> None:
 
 def test_the_report_tells_this_study_and_no_other(outcomes: OutcomesResult) -> None:
     text = (outcomes.folder / "positive" / "report.html").read_text(encoding="utf-8")
-    assert "Report of a study of 20 subjects, of positive affect; models of 4 folds" in text
+    assert (
+        "Report of a study of positive affect in 20 subjects; models judged by cross-validation"
+        in text
+    )
     assert "4 features of each video were given with the data" in text
     assert "RandomForestRegressor (n_estimators = 8)" in text
     assert "20 subjects (240 videos) were divided at random (seed 1) into four folds" in text
@@ -380,7 +383,7 @@ def test_subjects_of_few_clips_and_ratings_off_the_scale(
     reasons = inputs.unmatched["reason"].value_counts().to_dict()
     assert reasons == {
         "in the table of features, but without ratings": 9,
-        "of a subject with too few of them": 3,
+        "from a subject with too few observations": 3,
     }
     reliability = study.reliability().tables["reliability"]
     positive = reliability.query("question == 'positive' and context == 'all'")

@@ -88,16 +88,17 @@ def _lead(content: StudyContent) -> str:
     subjects = record["stages"]["models"]["subjects"]
     n_subjects = content.tables["scores"]["subject"].nunique()
     judged = (
-        f"{counted(record['options']['evaluation']['folds'], 'fold')} of "
-        f"{counted(subjects['all'], 'subject')}"
+        "models judged by cross-validation in "
+        f"{counted(record['options']['evaluation']['folds'], 'fold')}"
         if crossed(record)
-        else f"{subjects['train']} training, {subjects['validation']} validation, and "
+        else f"models of {subjects['train']} training, {subjects['validation']} validation, and "
         f"{counted(subjects['test'], 'test subject')}"
     )
-    what = "" if record["options"]["outcome"] is None else f", of {outcome_of(record)}"
+    sample = counted(n_subjects, "subject")
+    what = sample if record["options"]["outcome"] is None else f"{outcome_of(record)} in {sample}"
     return (
-        f"Report of a study of {counted(n_subjects, 'subject')}{what}; models of {judged}. Made by "
-        f"pyexpr {record['versions']['pyexpr-stats']}, seed {record['seed']}."
+        f"Report of a study of {what}; {judged}. Made by pyexpr "
+        f"{record['versions']['pyexpr-stats']}, seed {record['seed']}."
     )
 
 

@@ -124,8 +124,8 @@ def _left_out_notes(counts: pd.DataFrame, divided: bool, unit: str) -> tuple[str
         return ()
     bare = bool((counts["clips"] == 0).any())
     return (
-        "Before any analysis: not in all tables of the study, or of a subject with too few of "
-        "them, and not among those counted elsewhere. Of the models: among them, and in all that "
-        "needs no features.",
+        "Before any analysis: not in all tables of the study, or from a subject with too few "
+        "observations; these are not among those counted elsewhere. Of the models: among them, "
+        "and in all that needs no features.",
         *([f"{DASH}: a whole recording, whose {unit}s were not looked at."] if bare else []),
     )
