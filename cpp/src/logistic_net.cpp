@@ -14,6 +14,10 @@ namespace {
 
 // Sweeps over the quadratic model of one step: what they miss the next step finds.
 constexpr std::size_t kSweeps = 10000;
+// Sweeps between two solves: one for so many coordinates.
+constexpr std::size_t kSweepsPerSize = 32;
+// A sweep's step below this part of the breach to the power of 1.5 ends the sweeps.
+constexpr double kNear = 0.01;
 // Part of the promised decrease that a step must bring, and how often it may be halved.
 constexpr double kDecrease = 1e-4;
 constexpr int kHalvings = 40;
@@ -95,15 +99,18 @@ class LogisticSolver {
             check_();
             choose();
             set_model();
-            minimise_model();
+            minimise_model(breach);
             if (!move(loss)) break;
             breach = set_gradient();
             if (stood_still_) break;
         }
-        if (rows_.vectors > 1 && l2 == 0) {
-            shift();
-            evaluate(parameters_);
-            breach = set_gradient();
+        if (rows_.vectors > 1) {
+            centre_intercepts();
+            if (l2 == 0) {
+                shift();
+                evaluate(parameters_);
+                breach = set_gradient();
+            }
         }
         return breach;
     }
@@ -193,8 +200,8 @@ class LogisticSolver {
             chosen_[m].clear();
             for (std::size_t j = 0; j < rows_.width; ++j) {
                 const std::size_t c = m * rows_.width + j;
-                const bool moves = j == 0 || l1_ == 0 || parameters_[c] != 0 ||
-                                   std::abs(gradient_[c]) > l1_;
+                const bool moves =
+                    j == 0 || l1_ == 0 || parameters_[c] != 0 || std::abs(gradient_[c]) > l1_;
                 if (moves && !rows_.empty[j]) chosen_[m].push_back(j);
             }
         }
@@ -300,8 +307,8 @@ class LogisticSolver {
     }
 
     // The loss does not change when a number is added to all intercepts, nor without a
-    // penalty when one is added to a feature's weights in all classes. Their sums are 0, and
-    // half the square of a sum holds it there.
+    // penalty when one is added to a feature's weights in all classes: half the square of
+    // their sum's change makes the model definite.
     void hold_sums(std::size_t size) {
         for (std::size_t j = 0; j < (l1_ == 0 && l2_ == 0 ? rows_.width : 1); ++j) {
             if (rows_.empty[j]) continue;
@@ -320,20 +327,21 @@ class LogisticSolver {
         return static_cast<std::size_t>(std::lower_bound(own.begin(), own.end(), j) - own.begin());
     }
 
-    // Moves `point_` to the minimum of the model.
-    void minimise_model() {
+    // Moves `point_` to the minimum of the model, or so near that the next step is a good one:
+    // far from the solution the model is no better than that.
+    void minimise_model(double breach) {
         model_.set_gradient(point_.data());
-        bool tried = false;
+        const double near = kNear * breach * std::sqrt(breach);
+        // A solve costs many sweeps where there are many coordinates.
+        const std::size_t wait = model_.size() / kSweepsPerSize;
+        std::size_t since = 0;
         for (std::size_t sweep = 0; sweep < kSweeps; ++sweep) {
             check_();
             const PenalisedQuadratic::Step step = model_.descend(point_.data());
-            if (step.signs_changed) {
-                tried = false;
-            } else if (!tried) {
-                tried = true;  // Once per set of signs: descent goes on if it fails.
-                if (model_.polish(point_.data())) return;
-            }
-            if (step.size <= kStandstill * step.largest_weight) return;
+            if (step.size <= std::max(near, kStandstill * step.largest_weight)) return;
+            if (++since <= wait) continue;
+            if (model_.polish_or_approach(point_.data())) return;
+            since = 0;
         }
     }
 
@@ -381,6 +389,15 @@ class LogisticSolver {
             square += parameters[c] * parameters[c];
         }
         return l1_ * absolute + 0.5 * l2_ * square;
+    }
+
+    // The loss is the same; steps that stop early let the sum drift.
+    void centre_intercepts() {
+        double mean = 0;
+        for (std::size_t m = 0; m < rows_.vectors; ++m) {
+            mean += parameters_[m * rows_.width] / static_cast<double>(rows_.vectors);
+        }
+        for (std::size_t m = 0; m < rows_.vectors; ++m) parameters_[m * rows_.width] -= mean;
     }
 
     // Without an L2 penalty a number may be added to a feature's weights in all classes; under

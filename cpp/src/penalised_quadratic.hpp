@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 namespace pyexpr {
@@ -78,6 +79,30 @@ class PenalisedQuadratic {
     // penalty. Takes the solution and returns true if it is optimal: same signs, no other
     // coordinate wants in.
     bool polish(double* weights) {
+        if (!solve_signs(weights) || !same_signs(weights) || !none_wants_in(weights)) return false;
+        take(trial_.data(), weights);
+        return true;
+    }
+
+    // The same; where signs differ, it goes towards that solution as far as the objective
+    // falls, which is where some coordinate becomes 0, or further.
+    bool polish_or_approach(double* weights) {
+        if (!solve_signs(weights)) return false;
+        if (same_signs(weights)) {
+            const bool optimal = none_wants_in(weights);
+            take(trial_.data(), weights);
+            return optimal;
+        }
+        search(weights);
+        return false;
+    }
+
+    std::vector<double> gram, product, l1, l2;
+    std::vector<double> gradient;
+
+  private:
+    // The solution with the signs of `weights`, in `trial_`; false if it is not safe.
+    bool solve_signs(const double* weights) {
         active_.clear();
         for (std::size_t j = 0; j < size_; ++j) {
             if ((weights[j] != 0 || l1[j] == 0) && gram[j * size_ + j] != 0) active_.push_back(j);
@@ -86,67 +111,106 @@ class PenalisedQuadratic {
         for (std::size_t i = 0; i < n; ++i) {
             const std::size_t j = active_[i];
             solution_[i] = product[j] - (l1[j] == 0 ? 0.0 : std::copysign(l1[j], weights[j]));
-            for (std::size_t k = 0; k <= i; ++k) {
-                factor_[i * size_ + k] = gram[j * size_ + active_[k]] + (i == k ? l2[j] : 0.0);
+            double* row = &factor_[i * size_];
+            for (std::size_t k = i; k < n; ++k) {
+                row[k] = gram[j * size_ + active_[k]] + (i == k ? l2[j] : 0.0);
             }
         }
         if (!cholesky_solve(n)) return false;
         std::fill_n(trial_.begin(), size_, 0.0);
-        for (std::size_t i = 0; i < n; ++i) {
-            const std::size_t j = active_[i];
-            if (l1[j] > 0 && solution_[i] * weights[j] <= 0) return false;
-            trial_[j] = solution_[i];
-        }
+        for (std::size_t i = 0; i < n; ++i) trial_[active_[i]] = solution_[i];
+        return true;
+    }
+
+    [[nodiscard]] bool same_signs(const double* weights) const {
+        return std::none_of(active_.begin(), active_.end(), [&](std::size_t j) {
+            return l1[j] > 0 && trial_[j] * weights[j] <= 0;
+        });
+    }
+
+    // Whether the coordinates that are 0 stay so beside `trial_`.
+    [[nodiscard]] bool none_wants_in(const double* weights) const {
         for (std::size_t j = 0; j < size_; ++j) {
             if (l1[j] == 0 || gram[j * size_ + j] == 0 || weights[j] != 0) continue;
             double wanted = product[j];
             for (std::size_t k = 0; k < size_; ++k) wanted -= gram[j * size_ + k] * trial_[k];
             if (std::abs(wanted) > l1[j] * (1 + kSlack)) return false;
         }
-        std::copy_n(trial_.begin(), size_, weights);
-        set_gradient(weights);
         return true;
     }
 
-    std::vector<double> gram, product, l1, l2;
-    std::vector<double> gradient;
+    void take(const double* found, double* weights) {
+        std::copy_n(found, size_, weights);
+        set_gradient(weights);
+    }
 
-  private:
-    // Overwrites factor_ and solution_; false if the matrix is not safely positive definite.
+    // Moves `weights` to the lowest point between them and `trial_`. Along that line the
+    // objective is convex, and quadratic between the places where a coordinate is 0.
+    void search(double* weights) {
+        double slope = 0, curvature = 0;
+        crossings_.clear();
+        for (std::size_t j : active_) {
+            const double move = trial_[j] - weights[j];
+            double along = l2[j] * move;
+            for (std::size_t k : active_) along += gram[j * size_ + k] * (trial_[k] - weights[k]);
+            curvature += move * along;
+            slope += move * (l2[j] * weights[j] - gradient[j]);
+            if (l1[j] == 0) continue;
+            slope += move * std::copysign(l1[j], weights[j]);
+            if (trial_[j] * weights[j] <= 0) crossings_.emplace_back(-weights[j] / move, j);
+        }
+        std::sort(crossings_.begin(), crossings_.end());
+        double part = 1;
+        std::size_t zero = size_;  // the coordinate that becomes 0, if one does
+        for (const auto& [place, j] : crossings_) {
+            if (slope + curvature * place >= 0) break;
+            slope += 2 * l1[j] * std::abs(trial_[j] - weights[j]);
+            if (slope + curvature * place < 0) continue;
+            part = place;
+            zero = j;
+            break;
+        }
+        if (zero == size_ && curvature > 0) part = std::clamp(-slope / curvature, 0.0, 1.0);
+        for (std::size_t j : active_) weights[j] += part * (trial_[j] - weights[j]);
+        if (zero < size_) weights[zero] = 0.0;
+        set_gradient(weights);
+    }
+
+    // Overwrites factor_ (its upper half, row by row) and solution_; false if the matrix is
+    // not safely positive definite.
     bool cholesky_solve(std::size_t n) {
         for (std::size_t i = 0; i < n; ++i) {
-            const std::size_t j = active_[i];
-            for (std::size_t k = 0; k <= i; ++k) {
-                double value = factor_[i * size_ + k];
-                for (std::size_t h = 0; h < k; ++h) {
-                    value -= factor_[i * size_ + h] * factor_[k * size_ + h];
-                }
-                if (i != k) {
-                    factor_[i * size_ + k] = value / factor_[k * size_ + k];
-                    continue;
-                }
-                if (value <= kPivot * gram[j * size_ + j]) return false;
-                factor_[i * size_ + i] = std::sqrt(value);
+            double* row = &factor_[i * size_];
+            for (std::size_t h = 0; h < i; ++h) {
+                subtract(&factor_[h * size_], factor_[h * size_ + i], i, n, row);
             }
+            const std::size_t j = active_[i];
+            if (row[i] <= kPivot * gram[j * size_ + j]) return false;
+            row[i] = std::sqrt(row[i]);
+            for (std::size_t k = i + 1; k < n; ++k) row[k] /= row[i];
         }
         for (std::size_t i = 0; i < n; ++i) {
-            for (std::size_t k = 0; k < i; ++k) {
-                solution_[i] -= factor_[i * size_ + k] * solution_[k];
-            }
-            solution_[i] /= factor_[i * size_ + i];
+            const double* row = &factor_[i * size_];
+            solution_[i] /= row[i];
+            subtract(row, solution_[i], i + 1, n, solution_.data());
         }
         for (std::size_t i = n; i-- > 0;) {
-            for (std::size_t k = i + 1; k < n; ++k) {
-                solution_[i] -= factor_[k * size_ + i] * solution_[k];
-            }
-            solution_[i] /= factor_[i * size_ + i];
+            const double* row = &factor_[i * size_];
+            for (std::size_t k = i + 1; k < n; ++k) solution_[i] -= row[k] * solution_[k];
+            solution_[i] /= row[i];
         }
         return true;
+    }
+
+    static void subtract(const double* row, double times, std::size_t first, std::size_t last,
+                         double* out) {
+        for (std::size_t k = first; k < last; ++k) out[k] -= times * row[k];
     }
 
     std::size_t size_ = 0;
     std::vector<double> factor_, trial_, solution_;
     std::vector<std::size_t> active_;
+    std::vector<std::pair<double, std::size_t>> crossings_;
 };
 
 }  // namespace pyexpr

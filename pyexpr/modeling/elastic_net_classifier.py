@@ -277,7 +277,7 @@ class ElasticNetClassifier(ClassifierMixin, TunedNet[_Rows]):
         return predictors[:, 0] if len(self.classes_) == 2 else predictors
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the probability of each class, shape (n, n_classes), in the order `classes_`."""
+        """Return P(class) of each row of `X`, shape (n, n_classes), in the order of `classes_`."""
         chances: NDArray[np.float64] = np.exp(
             log_chances(self._standardised(X), self._parameters())
         )

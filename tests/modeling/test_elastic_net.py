@@ -192,6 +192,8 @@ def test_refused_data() -> None:
     for missing in (None, np.nan):
         with pytest.raises(ColumnError, match="missing values, but row 3 is empty"):
             ElasticNetRegressor().fit(X, y, groups=["a", "b", missing, *"cdefg" * 3, "a", "b"])
+    with pytest.raises(DataError, match="validation= must be a pair, the features and the label"):
+        ElasticNetRegressor().fit(X, y, validation=(X, y, y))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="expecting 14 features"):
         ElasticNetRegressor().fit(X, y, validation=(X[:, :3], y))
     X[3, 2] = np.nan
