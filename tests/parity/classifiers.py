@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -16,6 +18,8 @@ AREA = "Classification"
 # Small enough that some weights are left: scikit-learn's saga looks at the weights alone, and
 # without any stops before it has found the intercept.
 PENALTIES = [(a, r) for a in (0.01, 0.05, 0.1) for r in (0.0, 0.3, 0.7, 1.0)]
+# From scikit-learn 1.8 on l1_ratio alone says which penalty it is.
+NAMES_PENALTY = tuple(int(part) for part in version("scikit-learn").split(".")[:2]) < (1, 8)
 STEPS = "it stops at a relative step of 1e-12, or a gradient of 1e-12"
 
 
@@ -36,10 +40,12 @@ def scikit_learn(X: np.ndarray, y: np.ndarray, alpha: float, l1_ratio: float) ->
     """Fit scikit-learn's own estimator, cold, on standardised features."""
     Z = StandardScaler().fit_transform(X)
     solver = "newton-cholesky" if l1_ratio == 0 else "saga"
+    kind: dict[str, Any] = {"l1_ratio": l1_ratio}
+    if NAMES_PENALTY:
+        kind = {"penalty": "l2"} if l1_ratio == 0 else {"penalty": "elasticnet", **kind}
     return LogisticRegression(
-        C=1 / (len(y) * alpha), l1_ratio=l1_ratio, solver=solver, tol=1e-12, max_iter=1_000_000,
-        random_state=0,
-    ).fit(Z, y)  # fmt: skip
+        C=1 / (len(y) * alpha), solver=solver, tol=1e-12, max_iter=1_000_000, random_state=0, **kind
+    ).fit(Z, y)
 
 
 def by_scikit_learn(n_classes: int) -> dict[str, float]:
