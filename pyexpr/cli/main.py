@@ -17,6 +17,7 @@ with ends_at_once(also_after=__name__ == "__main__"):
     from typer.core import TyperGroup
 
     from pyexpr.base.errors import DataError, Interrupted, PyexprError
+    from pyexpr.base.interval_methods import DEFAULT, INTERVAL_METHODS
     from pyexpr.base.messages import message_of
     from pyexpr.base.options import FORMER_CONTEXT
     from pyexpr.cli.wording import with_options
@@ -544,10 +545,7 @@ def compare(
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(
-            help="jackknife_t (default), percentile, basic, normal, bca, studentized, "
-            "studentized_et."
-        ),
+        typer.Option(help=f"{', '.join(INTERVAL_METHODS)}; by default {DEFAULT}."),
     ] = None,
     fold: Annotated[
         str | None,

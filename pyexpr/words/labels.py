@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from pyexpr.base.contexts import ALL
+from pyexpr.base.interval_methods import INTERVAL_METHODS
 
 DASH = "—"
 MINUS = "−"
@@ -18,16 +19,8 @@ HUMAN = ("human",)
 # Of contexts, questions and features: all else in them is the user's, "normal" too.
 _KNOWN_LABELS = {ALL: "All", "au_count": "AU count", "au_intensity": "AU intensity"}
 OF_THE_USER = frozenset({"context", "question", "indicator", "feature"})
-# Of methods of intervals: "normal" is a model elsewhere.
-_METHODS = {
-    "jackknife_t": "jackknife-t",
-    "percentile": "percentile",
-    "basic": "basic",
-    "normal": "normal",
-    "bca": "BCa",
-    "studentized": "studentized",
-    "studentized_et": "studentized, equal tails",
-}
+# "normal" is a model elsewhere.
+_METHODS = {name: method.label for name, method in INTERVAL_METHODS.items()}
 _KNOWN = (
     _KNOWN_LABELS
     | _METHODS
