@@ -1,4 +1,4 @@
-"""The table of the methods of intervals, and what people write by hand beside it."""
+"""The tables of methods and metrics, and what is written by hand beside them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import re
 from pathlib import Path
 
 import pytest
+from sklearn.metrics import get_scorer
 
 import pyexpr as px
 from pyexpr.base.interval_methods import DEFAULT, INTERVAL_METHODS, WITHOUT_ERRORS
+from pyexpr.base.metrics import KINDS
 from pyexpr.measurement.factor import refits
 from pyexpr.measurement.icc import group
 from pyexpr.resampling.intervals.methods import METHODS
+from pyexpr.words.labels import direction
 
 ROOT = Path(__file__).parents[1]
 
@@ -65,3 +68,30 @@ def test_the_page_has_a_row_of_each_method() -> None:
 
 def test_a_statistic_of_ones_own_has_those_that_need_no_error_within() -> None:
     assert set(WITHOUT_ERRORS) == set(INTERVAL_METHODS) - {"studentized", "studentized_et"}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_help_lists_the_metrics(name: str) -> None:
+    assert f"``{name}``" in in_python("compare_models", "metrics")
+    assert f'`"{name}"`' in in_r("compare.R", "metrics")
+
+
+def test_labels_of_r_are_those_of_the_table() -> None:
+    text = (ROOT / "R" / "R" / "picture.R").read_text("utf-8")
+    known = re.search(r"metric_names <- .*?known <- c\((.*?)\)", text, re.DOTALL)
+    assert known is not None
+    labels = dict(re.findall(r'(\w+) = "(.*?)"', known[1].replace(r"\u00b2", "²")))
+    assert labels == {name: kind.label for name, kind in KINDS.items() if kind.label}
+
+
+def test_which_end_of_a_metric_is_better() -> None:
+    theirs = {
+        "rmse": "neg_root_mean_squared_error", "mae": "neg_mean_absolute_error", "r2": "r2",
+        "auc": "roc_auc", "accuracy": "accuracy", "balanced_accuracy": "balanced_accuracy",
+        "f1": "f1", "f1_macro": "f1_macro", "brier": "neg_brier_score",
+    }  # fmt: skip
+    for name, scorer in theirs.items():
+        sign = get_scorer(scorer)._sign
+        assert direction(name) == {1: "higher", -1: "lower"}[sign]
+    assert direction("bias") == ""
+    assert direction("correlation_within") == "higher"

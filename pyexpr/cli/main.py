@@ -19,6 +19,7 @@ with ends_at_once(also_after=__name__ == "__main__"):
     from pyexpr.base.errors import DataError, Interrupted, PyexprError
     from pyexpr.base.interval_methods import DEFAULT, INTERVAL_METHODS
     from pyexpr.base.messages import message_of
+    from pyexpr.base.metrics import OF_CLASSES, OF_NUMBERS
     from pyexpr.base.options import FORMER_CONTEXT
     from pyexpr.cli.wording import with_options
 
@@ -523,8 +524,7 @@ def compare(
     metrics: Annotated[
         str,
         typer.Option(
-            help="rmse, nrmse, mae, correlation, spearman, concordance, r2, bias; of classes auc, "
-            "accuracy, balanced_accuracy, f1, f1_macro, kappa, brier; by commas."
+            help=f"{', '.join(OF_NUMBERS)}; of classes {', '.join(OF_CLASSES)}; by commas."
         ),
     ] = "rmse,correlation",
     positive: Annotated[
