@@ -41,6 +41,7 @@ test-fast: $(STAMP)-fast
 	$(PYTEST) --fast
 
 # Which lines and branches of pyexpr the fast tests reach.
+coverage-of-tests: export COVERAGE_FILE := $(abspath build)/.coverage
 coverage-of-tests: $(STAMP)-coverage
 	$(PYTEST) --fast --cov pyexpr --cov-branch --cov-report term --cov-report html:build/coverage_of_tests
 

@@ -294,6 +294,25 @@ def test_what_ctrl_c_leaves_is_judged_at_once(monkeypatch, method, at_once):
     assert (stop.value.result.n_boot, stop.value.result.method) == (4096, "jackknife_t")
 
 
+@pytest.mark.parametrize(
+    ("metrics", "untested", "said"),
+    [
+        (["rmse", "correlation"], ["rmse"], "levels of rmse are not tested"),
+        (
+            ["rmse", "spearman", "mae_within", "r2"],
+            ["rmse", "mae_within", "r2"],
+            "levels of rmse, mae_within and r2 are not tested",
+        ),
+        (["spearman", "bias"], [], "levels are tested of spearman against 0, bias against 0"),
+    ],
+)
+def test_the_note_names_the_levels_that_are_not_tested(metrics, untested, said):
+    result = compare(table(), metrics=metrics, n_boot=0)
+    assert result.notes()[0] == f"{said}; differences are, against 0"
+    levels = result.tidy().query("kind == 'level'")
+    assert levels.loc[levels["p_value"].isna(), "metric"].unique().tolist() == untested
+
+
 def test_interval_changes_method_and_level_without_new_draws():
     frame = table()
     first = compare(frame, n_boot=200)
