@@ -14,7 +14,7 @@ from pyexpr.base.metrics import KINDS
 from pyexpr.measurement.factor import refits
 from pyexpr.measurement.icc import group
 from pyexpr.resampling.intervals.methods import METHODS
-from pyexpr.words.labels import direction
+from pyexpr.words.labels import direction, display_name
 
 ROOT = Path(__file__).parents[1]
 
@@ -95,3 +95,9 @@ def test_which_end_of_a_metric_is_better() -> None:
         assert direction(name) == {1: "higher", -1: "lower"}[sign]
     assert direction("bias") == ""
     assert direction("correlation_within") == "higher"
+
+
+def test_parts_of_every_metric_have_names() -> None:
+    assert [display_name(f"{name}_within") for name in ("bias", "r2", "correlation")] == [
+        "Bias within subjects", "R² within subjects", "Correlation within subjects",
+    ]  # fmt: skip
