@@ -85,8 +85,9 @@ kernels:
 
 # The extension as Python loads it, under the sanitizers: arguments, buffers and references that the
 # kernels' own tests do not cross. libstdc++ beside libasan, or the first exception ends the process;
-# Python itself never frees all, so leaks are not looked for. Processes that tests start have the
-# usual extension.
+# Python itself never frees all, so leaks are not looked for. A fault ends the process: it is printed
+# after the name of its test, so pytest may not keep it. Processes that tests start have the usual
+# extension.
 SANITIZED_TESTS ?= tests/core
 sanitized: $(STAMP)-fast
 	PATH="$(abspath $(BIN)):$$PATH" cmake --preset extension \
@@ -95,7 +96,8 @@ sanitized: $(STAMP)-fast
 	PATH="$(abspath $(BIN)):$$PATH" cmake --build --preset extension
 	LD_PRELOAD="$$(c++ -print-file-name=libasan.so) $$(c++ -print-file-name=libstdc++.so)" \
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
-	  $(BIN)/python tools/with_extension.py build/extension pytest -q -p no:cacheprovider $(SANITIZED_TESTS)
+	  $(BIN)/python tools/with_extension.py build/extension pytest -v --capture=sys \
+	  -p no:cacheprovider $(SANITIZED_TESTS)
 
 # What the warnings of compilers do not see; .clang-tidy has the checks with their reasons.
 tidy: $(STAMP)-tidy
