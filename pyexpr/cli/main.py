@@ -17,7 +17,9 @@ with ends_at_once(also_after=__name__ == "__main__"):
     from typer.core import TyperGroup
 
     from pyexpr.base.errors import DataError, Interrupted, PyexprError
+    from pyexpr.base.interval_methods import DEFAULT, INTERVAL_METHODS
     from pyexpr.base.messages import message_of
+    from pyexpr.base.metrics import OF_CLASSES, OF_NUMBERS
     from pyexpr.base.options import FORMER_CONTEXT
     from pyexpr.cli.wording import with_options
 
@@ -522,8 +524,7 @@ def compare(
     metrics: Annotated[
         str,
         typer.Option(
-            help="rmse, nrmse, mae, correlation, spearman, concordance, r2, bias; of classes auc, "
-            "accuracy, balanced_accuracy, f1, f1_macro, kappa, brier; by commas."
+            help=f"{', '.join(OF_NUMBERS)}; of classes {', '.join(OF_CLASSES)}; by commas."
         ),
     ] = "rmse,correlation",
     positive: Annotated[
@@ -544,10 +545,7 @@ def compare(
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(
-            help="jackknife_t (default), percentile, basic, normal, bca, studentized, "
-            "studentized_et."
-        ),
+        typer.Option(help=f"{', '.join(INTERVAL_METHODS)}; by default {DEFAULT}."),
     ] = None,
     fold: Annotated[
         str | None,

@@ -11,6 +11,7 @@ import numpy as np
 from pyexpr.base.checks import is_number
 from pyexpr.base.errors import ColumnError, DataError, listed, near_names
 from pyexpr.base.messages import say
+from pyexpr.base.metrics import KINDS
 from pyexpr.base.tables import called, numeric_column, require_columns
 
 if TYPE_CHECKING:
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 # A truth with more distinct numbers is no class, but was meant for metrics of numbers.
 _MOST = 50
 _THRESHOLD = 0.5
-# Metrics of a class against the rest, and those that need a number and not a class.
-_OF_POSITIVE = ("auc", "f1", "brier")
-_OF_SCORES = ("auc", "brier")
-_OF_LABELS = ("accuracy", "balanced_accuracy", "f1", "f1_macro", "kappa")
+# Metrics of a class against the rest; those that need a number, and those that need a class.
+_OF_POSITIVE = tuple(name for name, kind in KINDS.items() if kind.positive)
+_OF_SCORES = tuple(name for name, kind in KINDS.items() if kind.scores)
+_OF_LABELS = tuple(name for name, kind in KINDS.items() if kind.classes and not kind.scores)
 
 
 @dataclass(frozen=True, slots=True)

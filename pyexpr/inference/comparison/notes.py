@@ -5,10 +5,8 @@ from __future__ import annotations
 from pyexpr.base.messages import Template
 
 NOTE_LEVELS = Template(
-    "levels_not_tested",
-    "levels of RMSE, NRMSE, MAE and R2 are not tested; differences are, against 0",
-    report="levels of RMSE, NRMSE, MAE and R² are not tested; differences are, against 0",
-)()
+    "levels_not_tested", "levels of {metrics} are not tested; differences are, against 0"
+)
 NOTE_TESTED = Template("levels_tested", "levels are tested of {levels}; differences are, against 0")
 NOTE_NO_LEVEL = Template("no_level_tested", "no level is tested; differences are, against 0")()
 TESTED_AGAINST = Template("tested_against", "{metric:metric} against {against:.3g}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pyexpr.base.interval_methods import INTERVAL_METHODS
 from pyexpr.base.messages import says
 from pyexpr.behavior.features.one_clip import FEW_BINS
 from pyexpr.report.text.data import (
@@ -31,16 +32,6 @@ from pyexpr.words.labels import count, display_name, percent
 from pyexpr.words.reader import readers_reason
 from pyexpr.words.wording import counted, listed_words, spelled, were
 
-_METHODS = {
-    "jackknife_t": "jackknife-t intervals, which leave out one subject at a time",
-    "percentile": "percentile intervals of the cluster bootstrap",
-    "basic": "basic intervals of the cluster bootstrap",
-    "normal": "normal intervals with the standard error of the cluster bootstrap",
-    "bca": "bias-corrected and accelerated intervals of the cluster bootstrap, the acceleration "
-    "from leaving out one subject at a time",
-    "studentized": "symmetric studentized intervals of the cluster bootstrap",
-    "studentized_et": "equal-tailed studentized intervals of the cluster bootstrap",
-}
 _METRICS = {
     "nrmse": "normalised root mean squared error (NRMSE: RMSE divided by {width:g}, the range of "
     "the scores)",
@@ -152,8 +143,7 @@ def _comparison(record: Record, tables: Tables) -> list[str]:
     if crossed(record):
         performance, who = "Performance", counted(n_test, "subject")
     text = [
-        f"{performance} was measured by {metrics}{where}, with {level} "
-        f"{_METHODS.get(first, first)}.",
+        f"{performance} was measured by {metrics}{where}, with {level} {_intervals(first)}.",
         f"The {who}, not their {unit_of(record)}s, are what is resampled or left "
         "out, and a difference of two models is taken on the same subjects.",
     ]
@@ -163,11 +153,19 @@ def _comparison(record: Record, tables: Tables) -> list[str]:
             "models that know nothing are correlated with the truth."
         )
     if others:
-        beside = listed_words(_METHODS.get(one, one) for one in others)
+        beside = listed_words(_intervals(one) for one in others)
         text.append(f"Beside these stand {level} {beside}.")
-    if any(method != "jackknife_t" for method in options["methods"]):
+    if any(_draws(one) for one in options["methods"]):
         text.append(f"The bootstrap drew {count(options['n_boot'])} times (seed {record['seed']}).")
     return text
+
+
+def _intervals(method: str) -> str:
+    return INTERVAL_METHODS[method].phrase if method in INTERVAL_METHODS else method
+
+
+def _draws(method: str) -> bool:
+    return method not in INTERVAL_METHODS or INTERVAL_METHODS[method].draws
 
 
 def _coefficients(record: Record, tables: Tables) -> list[str]:

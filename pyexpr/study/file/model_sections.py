@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_serializer, field_validator, model_validator
 
+from pyexpr.base.interval_methods import INTERVAL_METHODS
 from pyexpr.behavior.openface.frame_store import wanted_groups
 from pyexpr.inference.coefficients.penalised import ALPHAS, L1_RATIOS
 from pyexpr.inference.comparison.quantities import METRICS
-from pyexpr.resampling.intervals.methods import METHODS
 from pyexpr.study.file.section import Section, all_known
 
 
@@ -263,7 +263,7 @@ class CompareSection(Section):
     @field_validator("methods")
     @classmethod
     def _known_methods(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return all_known(names, METHODS, "method")
+        return all_known(names, INTERVAL_METHODS, "method")
 
     @property
     def normalises(self) -> bool:
