@@ -70,6 +70,11 @@ NOTE_FOLDS_TOO = Template(
     "within folds ({fold}) (so is {metrics}); errors and what is within subjects are over all "
     "folds",
 )
+NOTE_FOLDS_CLASSES = Template(
+    "average_of_auc_over_folds",
+    "AUC is the average of those within folds ({fold}); metrics of predicted classes, and Brier's "
+    "score, are over all folds",
+)
 OWN_METRIC = Template("metric_by_name", "{metric:metric}")
 NOTE_DROPPED = Template(
     "rows_without_prediction",
