@@ -157,6 +157,18 @@ def elastic_net_squared_errors(
     n_threads: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 
+# logistic_net
+def logistic_net_fits(
+    z: NDArray[np.float64],
+    label: NDArray[np.int64],
+    n_classes: int,
+    alphas: NDArray[np.float64],
+    l1_ratios: NDArray[np.float64],
+    tolerance: float,
+    max_steps: int,
+    n_threads: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
+
 # sign_flip
 def sign_flips(
     a: NDArray[np.float64],

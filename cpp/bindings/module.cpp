@@ -8,6 +8,7 @@ void register_factor_model(pybind11::module_&);
 void register_icc(pybind11::module_&);
 void register_interrupts(pybind11::module_&);
 void register_kinematics(pybind11::module_&);
+void register_logistic_net(pybind11::module_&);
 void register_sign_flip(pybind11::module_&);
 
 PYBIND11_MODULE(_core, m) {
@@ -20,5 +21,6 @@ PYBIND11_MODULE(_core, m) {
     register_icc(m);
     register_interrupts(m);
     register_kinematics(m);
+    register_logistic_net(m);
     register_sign_flip(m);
 }

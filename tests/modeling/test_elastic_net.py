@@ -14,8 +14,9 @@ from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 
 from pyexpr.base.errors import ColumnError, DataError
-from pyexpr.modeling.elastic_net import ALPHAS, L1_RATIOS, ElasticNetRegressor, _lowest
+from pyexpr.modeling.elastic_net import ElasticNetRegressor
 from pyexpr.modeling.splits import subject_folds
+from pyexpr.modeling.tuned_net import ALPHAS, L1_RATIOS, lowest
 
 # Two coordinate descents, each stopped at a relative step near 1e-13.
 DESCENT = 1e-8
@@ -200,5 +201,5 @@ def test_refused_data() -> None:
 
 def test_errors_that_differ_by_rounding_are_ties():
     one = 1.0 + 2.0**-52
-    assert _lowest(np.array([[1.0, one], [one, one], [1.1, 1.1]])) == (1, 1)
-    assert _lowest(np.array([[1.0, 1.0 + 1e-9]])) == (0, 0)
+    assert lowest(np.array([[1.0, one], [one, one], [1.1, 1.1]])) == (1, 1)
+    assert lowest(np.array([[1.0, 1.0 + 1e-9]])) == (0, 0)
