@@ -18,6 +18,7 @@ from pyexpr.base.errors import DataError, listed, near_names
 from pyexpr.base.messages import kind_of, say
 from pyexpr.inference.arguments import checked_names
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
+from pyexpr.modeling.elastic_net_classifier import ElasticNetClassifier
 from pyexpr.modeling.fitting.labels import CLASSIFICATION, REGRESSION
 
 # Its own classes need no trust.
@@ -148,11 +149,7 @@ def read_models(
 
 def own_net(kind: str) -> Any:
     """Return the class of the package's own elastic net."""
-    if kind == REGRESSION:
-        return ElasticNetRegressor
-    from pyexpr.modeling.elastic_net_classifier import ElasticNetClassifier
-
-    return ElasticNetClassifier
+    return ElasticNetRegressor if kind == REGRESSION else ElasticNetClassifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +186,7 @@ def _read_model(name: str, spec: Any, asked: _Asked) -> Model:
 
 def is_own_net(estimator: Any) -> bool:
     """Return whether an estimator is the package's own elastic net."""
-    return isinstance(estimator, _own_nets())
-
-
-def _own_nets() -> tuple[type, ...]:
-    try:
-        return (own_net(REGRESSION), own_net(CLASSIFICATION))
-    except ImportError:
-        return (own_net(REGRESSION),)
+    return isinstance(estimator, (ElasticNetRegressor, ElasticNetClassifier))
 
 
 def _made(estimator: Any, params: Mapping[str, Any], asked: _Asked, where: str) -> Any:

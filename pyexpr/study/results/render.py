@@ -27,6 +27,7 @@ from pyexpr.report.tables.files import TABLE_FORMATS, write_table
 from pyexpr.report.tables.seeds import seeds_table
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.kept.store import StageOutput
+from pyexpr.study.tables.classes import classes_of, positive_of
 from pyexpr.study.tables.inputs import Inputs
 from pyexpr.words.labels import (
     BASELINES,
@@ -66,6 +67,9 @@ _OF_FACTOR = frozenset(
 )
 _OF_RECORDINGS = frozenset({"quality", "recordings", "dropped_clips"})
 _OF_SPLIT = frozenset({"split", "scores_leakage"})
+# Of a label that is a number.
+_OF_NUMBERS = frozenset({"coefficients", "contrasts", "omnibus"})
+_FIGURES_OF_NUMBERS = frozenset({"figure4_weights", "figure4_coefficients", "predictions"})
 # By the names of their files, as `study_tables` and `_draw` make them.
 _TABLES = (
     "table1_reliability", "table2_factor_model", "table3_performance",
@@ -117,6 +121,9 @@ def planned_files(config: StudyConfig, inputs: Inputs) -> list[str]:
     if config.models.elastic_net is None:
         lacking |= {"weights", "tuning"}
     figure_names = [*_FIGURES, *(f"learning_curves_{name}" for name in deep)]
+    if config.label.classified:
+        lacking |= _OF_NUMBERS
+        figure_names = [name for name in figure_names if name not in _FIGURES_OF_NUMBERS]
     names = [f"{name}.csv" for name in _PLAIN if name not in lacking]
     names += [f"{stem}.{kind}" for stem in _TABLES if stem not in lacking for kind in TABLE_FORMATS]
     return names + [
@@ -207,7 +214,7 @@ def study_tables(
         ),
     }
     if "weights" in found:
-        shown["weights"] = (found["weights"], tables.weights_table(seen["weights"]))
+        shown["weights"] = (found["weights"], _weights_table(config, seen))
     shown |= _deep_tables(found, seen, confidence)
     if "repeat_spread" in found:
         shown["repeat_spread"] = (
@@ -236,6 +243,16 @@ def study_tables(
     for stem, table in _coefficient_tables(seen, confidence).items():
         shown[stem] = (found[stem], table)
     return shown
+
+
+def _weights_table(config: StudyConfig, seen: dict[str, pd.DataFrame]) -> DisplayTable:
+    """Lay out the weights of the models that predict; of classes, say of which."""
+    shown = tables.weights_table(seen["weights"])
+    if not config.label.classified:
+        return shown
+    positive = positive_of(config, classes_of(seen["scores"]["score"].astype("str")))
+    note = f"Per standard deviation of a feature, in log odds of {positive}."
+    return replace(shown, notes=(note, *shown.notes))
 
 
 def _coefficient_tables(
@@ -288,6 +305,36 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
     simulated = " Simulated data." if config.simulated else ""
     latent = display_name(config.factor_model.factor)
     threshold = config.features.min_valid
+    drawn = {}
+    if "loadings" in found:
+        drawn["figure2_factor_model"] = (
+            figures.factor_figure(found["loadings"], latent=latent),
+            "The factor model, by context",
+            figures.factor_alt(found["loadings"], latent=latent),
+        )
+    drawn["figure3_performance"] = (
+        figures.performance_figure(levels, method=method, confidence=confidence),
+        "Performance by model and context",
+        figures.performance_alt(levels, method=method),
+    )
+    if not config.label.classified:
+        drawn |= _figures_of_numbers(config, found, levels)
+    if "recordings" in found:
+        drawn["quality"] = (
+            figures.quality_figure(found["features"], threshold=threshold),
+            "Share of valid bins per clip",
+            figures.quality_alt(found["features"], threshold=threshold),
+        )
+    drawn |= _deep_figures(found)
+    for stem, (figure, title, description) in drawn.items():
+        yield from save(figure, folder / stem, title=title, description=f"{description}{simulated}")
+
+
+def _figures_of_numbers(
+    config: StudyConfig, found: dict[str, pd.DataFrame], levels: pd.DataFrame
+) -> dict[str, tuple[Figure, str, str]]:
+    """Return the figures of weights and slopes, and of predictions, where these are numbers."""
+    confidence = config.compare.confidence
     several = found["coefficients"]["context"].nunique() > 1
     pooled = " pooled within contexts" if several else ""
     weights = found["coefficients"].rename(
@@ -300,19 +347,7 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
     ]  # fmt: skip
     slopes = found["coefficients"].assign(estimate=found["coefficients"]["tested_estimate"])
     part = "" if config.evaluation.crossed else "test"
-    drawn = {}
-    if "loadings" in found:
-        drawn["figure2_factor_model"] = (
-            figures.factor_figure(found["loadings"], latent=latent),
-            "The factor model, by context",
-            figures.factor_alt(found["loadings"], latent=latent),
-        )
-    drawn |= {
-        "figure3_performance": (
-            figures.performance_figure(levels, method=method, confidence=confidence),
-            "Performance by model and context",
-            figures.performance_alt(levels, method=method),
-        ),
+    return {
         "figure4_weights": (
             figures.weights_figure(weights),
             "Standardised weights by context, with intervals over resamples of subjects",
@@ -335,15 +370,6 @@ def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> 
             figures.predictions_alt(found["predictions"], fitted, unit=config.unit, part=part),
         ),
     }
-    if "recordings" in found:
-        drawn["quality"] = (
-            figures.quality_figure(found["features"], threshold=threshold),
-            "Share of valid bins per clip",
-            figures.quality_alt(found["features"], threshold=threshold),
-        )
-    drawn |= _deep_figures(found)
-    for stem, (figure, title, description) in drawn.items():
-        yield from save(figure, folder / stem, title=title, description=f"{description}{simulated}")
 
 
 def _deep_figures(found: dict[str, pd.DataFrame]) -> dict[str, tuple[Figure, str, str]]:
