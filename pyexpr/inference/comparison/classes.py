@@ -225,15 +225,20 @@ def class_column(
 
 
 def holds_classes(column: pd.Series[Any]) -> bool:
-    """Return whether a column can only be of classes: text, truth values, or categories."""
+    """Return whether a column can only be of classes: text, truth values, or categories.
+
+    Text of which a part can be read as numbers is a column of numbers with a slip in it.
+    """
     import pandas as pd
 
     if isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(column.dtype):
         return True
     there = column[~column.isna()]
-    if pd.api.types.is_string_dtype(there.dtype) and there.dtype != object:
-        return True
-    return there.dtype == object and all(isinstance(one, (str, bool, np.bool_)) for one in there)
+    texts = [isinstance(one, str) for one in there]
+    if all(texts):
+        numbers = pd.to_numeric(there, errors="coerce").notna()
+        return bool(numbers.all() or not numbers.any())
+    return all(isinstance(one, (bool, np.bool_)) for one in there)
 
 
 def _check_alike(labels: set[Any]) -> None:

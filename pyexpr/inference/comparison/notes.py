@@ -144,12 +144,20 @@ VARIES_LITTLE = Template(
     "correlation by more than .001; subtract one number from truth and predictions alike, before "
     "they are rounded",
 )
-ONE_CLASS = Template("truth_of_one_class", "truth {truth:model} is of one class")
+ONE_CLASS = Template(
+    "truth_of_one_class",
+    "truth {truth:model} is of one class",
+    report="the truth is of one class",
+)
 ONE_CLASS_IN_BOTH = Template(
     "one_class_in_every_row",
     "truth and prediction {prediction:model} are {label:label} in every row",
 )
-NO_ROW_OF_CLASS = Template("no_row_of_class", "no row of truth {truth:model} is {label:label}")
+NO_ROW_OF_CLASS = Template(
+    "no_row_of_class",
+    "no row of truth {truth:model} is {label:label}",
+    report="no row is of class {label:label}",
+)
 NO_ROW_OR_PREDICTION = Template(
     "no_row_nor_prediction_of_class",
     "no row is {label:label}, nor is predicted to be by {prediction:model}",

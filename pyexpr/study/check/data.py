@@ -69,7 +69,7 @@ def _classes(config: StudyConfig, inputs: Inputs) -> Iterator[Point]:
         known = scores[scores["score"].notna()]
         for one, rows in known.groupby("score", sort=True):
             share = 100 * len(rows) / len(known)
-            said = f"{share:.1f} % of them, of {counted(rows['subject'].nunique(), 'subject')}"
+            said = f"({share:.1f} %), of {counted(rows['subject'].nunique(), 'subject')}"
             yield Point(DATA, f"{config.unit}s of class {one!r} ({name})", len(rows), said)
 
 

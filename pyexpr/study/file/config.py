@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -292,9 +292,16 @@ def read_config(path: Path) -> StudyConfig:
     return read_known_config(path)[0]
 
 
-def read_known_config(path: Path) -> tuple[StudyConfig, KnownFile]:
-    """Return what `read_config` does, and the hash of the bytes that it was read from."""
+def read_known_config(
+    path: Path, completed: Callable[[dict[str, Any], Path], dict[str, Any]] | None = None
+) -> tuple[StudyConfig, KnownFile]:
+    """Return what `read_config` does, and the hash of the bytes that it was read from.
+
+    `completed` may add to the entries what the tables in the folder tell.
+    """
     raw, file = read_toml(path)
+    if completed is not None:
+        raw = completed(raw, path.resolve().parent)
     try:
         return StudyConfig.model_validate(raw), file
     except ValidationError as error:

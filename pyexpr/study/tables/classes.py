@@ -87,7 +87,9 @@ def check_classes(config: StudyConfig, values: pd.Series[str]) -> None:
             f"positive = {positive!r} under [label] is no class of label {name!r}; "
             f"{near_names(positive, classes)}"
         )
-    needed = [one for one in _OF_TWO if one in config.compare.metrics]
+    # Of two classes these are the same of both.
+    needed = ["f1"] if len(classes) == 2 else [*_OF_TWO]
+    needed = [one for one in needed if one in config.compare.metrics]
     needed += ["threshold"] if config.compare.threshold is not None else []
     if needed and positive_of(config, classes) is None:
         others = (
