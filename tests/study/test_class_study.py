@@ -27,6 +27,7 @@ from pyexpr.modeling.splits import subject_folds
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.pipeline import Study
 from pyexpr.study.results.result import StudyResult
+from pyexpr.study.stages.class_columns import judged_classes, judging_of
 
 # The same arithmetic in the same order, but for the number of threads of BLAS.
 SAME = 1e-12
@@ -238,6 +239,31 @@ def answers() -> tuple[pd.DataFrame, pd.DataFrame]:
     ratings = pd.concat(rows, ignore_index=True)
     missing = (ratings["rater"] == "r3") & (ratings["clip"] == "4")
     return ratings[~missing], features.drop(columns=["smiling", "present", "mood"])
+
+
+def test_a_threshold_cuts_probabilities() -> None:
+    raw = {"data": {"features": "f.csv"}, "compare": {"metrics": ["f1"], "threshold": 0.3}}
+    raw["label"] = {"method": "column", "column": "a", "kind": "classification", "positive": True}
+    config = StudyConfig.model_validate(raw)
+    rows = pd.DataFrame({"truth": ["0", "1"], "m": "0", "m_probability_1": [0.1, 0.4]})
+    assert judging_of(config, rows["truth"]) == {"positive": "1", "threshold": 0.3}
+    judged = judged_classes(config, rows, "m", "1")
+    assert (judged.values, judged.classes, judged.fold) == (("m_probability_1",), None, None)
+    plain = config.model_copy(update={"compare": config.compare.model_copy(
+        update={"threshold": None})})  # fmt: skip
+    judged = judged_classes(plain, rows, "m", "1")
+    assert (judged.values, judged.classes) == (("m_probability_1",), ("m",))
+    assert judged_classes(plain, rows, "m", None).values == ("m",)
+
+
+def test_several_labels_of_classes(tmp_path: Path) -> None:
+    toml = COLUMN.replace('column = "smiling"\npositive = "yes"', 'column = ["smiling", "mood"]')
+    toml = toml.replace('["auc", "balanced_accuracy", "f1", "brier"]', '["kappa"]')
+    toml = toml.replace('outcome = "smiling"\n', "").replace('"quality"', '"quality", "present"')
+    checked = px.check_study(write_study(tmp_path, toml, features=table(), quick=False))
+    assert checked.ok, checked.problems
+    items = checked.tidy()["item"].tolist()
+    assert {"clips of class 'yes' (smiling)", "clips of class 'glad' (mood)"} <= set(items)
 
 
 ASKED = """

@@ -129,7 +129,9 @@ def _elastic_net(
         if len(ratios) > 3
         else listed_words((f"{value:g}" for value in ratios), last="or")
     )
-    where = " per context and over all contexts" if several else ""
+    # Where the study says how contexts enter, a sentence of its own does.
+    named = record["options"]["models"]["context_as"]
+    where = " per context and over all contexts" if several and not named else ""
     kind, scale, error = "elastic net", " and the label on its own scale", "root mean squared error"
     if classified(record):
         kind, scale, error = "logistic regression with the elastic net's penalty", "", "log loss"
