@@ -16,7 +16,7 @@ with ends_at_once(also_after=__name__ == "__main__"):
     import typer
     from typer.core import TyperGroup
 
-    from pyexpr.base.errors import DataError, Interrupted, PyexprError
+    from pyexpr.base.errors import DataError, Interrupted, PyexprError, StudyError
     from pyexpr.base.interval_methods import DEFAULT, INTERVAL_METHODS
     from pyexpr.base.messages import message_of
     from pyexpr.base.metrics import OF_CLASSES, OF_NUMBERS
@@ -497,13 +497,19 @@ def fit(
     planned = _study(study)
     _check(asked, [study], planned, overwrite=overwrite)
     predictions, tables = planned.predictions(progress=True), planned.models().tables
+    found = tables.get("weights")
     if weights is not None:
-        _write(tables["weights"], weights)
+        if found is None:
+            raise StudyError(
+                "this study has no table of weights, which an elastic net has that is fitted once "
+                "(no cross-validation), to a number or to two classes; leave --weights out"
+            )
+        _write(found, weights)
     if output is not None:
         _write(predictions, output)
     from pyexpr.base.results import table_text
 
-    typer.echo(table_text(tables["weights"]))
+    typer.echo(table_text(predictions if found is None else found))
 
 
 @app.command()

@@ -18,7 +18,7 @@ from pyexpr.figures.performance import performance_alt, performance_figure
 from pyexpr.figures.predictions import predictions_alt, predictions_figure
 from pyexpr.figures.quality import quality_alt, quality_figure
 from pyexpr.figures.weights import coefficients_figure, interval_told, weights_alt, weights_figure
-from pyexpr.report.text.facts import Record, Tables, crossed, fitted_models, unit_of
+from pyexpr.report.text.facts import Record, Tables, classified, crossed, fitted_models, unit_of
 from pyexpr.words.labels import display_name, label_names, percent
 
 if TYPE_CHECKING:
@@ -116,6 +116,8 @@ class StudyFigure:
         Whether it stands below the tables of its section.
     each_model : bool
         Whether there is one for each deep model.
+    of_numbers : bool
+        Whether it is of a label that is a number, and not a class.
     """
 
     stem: str
@@ -128,6 +130,7 @@ class StudyFigure:
     note: str = ""
     below: bool = False
     each_model: bool = False
+    of_numbers: bool = False
 
 
 def _slopes_told(shown: Shown) -> str:
@@ -187,6 +190,7 @@ STUDY_FIGURES = (
         section="performance",
         caption="Predicted Against True Scores of the {Units}, by Context.",
         below=True,
+        of_numbers=True,
     ),
     StudyFigure(
         "figure4_weights", "coefficients",
@@ -231,7 +235,7 @@ def planned(one: StudyFigure, deep: Mapping[str, Any]) -> list[str]:
 def drawn(record: Record, tables: Tables) -> Iterator[tuple[str, Shown, StudyFigure]]:
     """Yield every figure that a study has, with the stem of its file."""
     for one in STUDY_FIGURES:
-        if one.needs not in tables:
+        if one.needs not in tables or (one.of_numbers and classified(record)):
             continue
         if not one.each_model:
             yield one.stem, Shown(record, tables), one

@@ -14,7 +14,7 @@ DASH = "—"
 MINUS = "−"
 
 # The models that a study adds to its own: what guesses, and the human raters.
-BASELINES = ("uniform", "normal")
+BASELINES = ("uniform", "normal", "prior")
 HUMAN = ("human",)
 
 # Of contexts, questions and features: all else in them is the user's, "normal" too.
@@ -29,6 +29,7 @@ _KNOWN = (
     | {
         "uniform": "Uniform baseline",
         "normal": "Normal baseline",
+        "prior": "Prior baseline",
         "human": "Human baseline",
         "elastic_net": "ElasticNet",
         "elastic_net_per_context": "ElasticNet per context",
@@ -136,7 +137,7 @@ def label_in_sentence(label: str, names: Mapping[str, str] | None = None) -> str
 
 
 def _small(shown: str, label: str) -> str:
-    if shown == label or shown.startswith("R²") or shown[1:] != shown[1:].lower():
+    if shown == label or shown.startswith(("R²", "F1", "Brier")) or shown[1:] != shown[1:].lower():
         return shown
     return shown[0].lower() + shown[1:]
 

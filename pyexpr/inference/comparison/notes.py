@@ -68,6 +68,11 @@ NOTE_FOLDS_TOO = Template(
     "within folds ({fold}) (so is {metrics}); errors and what is within subjects are over all "
     "folds",
 )
+NOTE_FOLDS_CLASSES = Template(
+    "average_of_auc_over_folds",
+    "AUC is the average of those within folds ({fold}); metrics of predicted classes, and Brier's "
+    "score, are over all folds",
+)
 OWN_METRIC = Template("metric_by_name", "{metric:metric}")
 NOTE_DROPPED = Template(
     "rows_without_prediction",
@@ -137,12 +142,20 @@ VARIES_LITTLE = Template(
     "correlation by more than .001; subtract one number from truth and predictions alike, before "
     "they are rounded",
 )
-ONE_CLASS = Template("truth_of_one_class", "truth {truth:model} is of one class")
+ONE_CLASS = Template(
+    "truth_of_one_class",
+    "truth {truth:model} is of one class",
+    report="the truth is of one class",
+)
 ONE_CLASS_IN_BOTH = Template(
     "one_class_in_every_row",
     "truth and prediction {prediction:model} are {label:label} in every row",
 )
-NO_ROW_OF_CLASS = Template("no_row_of_class", "no row of truth {truth:model} is {label:label}")
+NO_ROW_OF_CLASS = Template(
+    "no_row_of_class",
+    "no row of truth {truth:model} is {label:label}",
+    report="no row is of class {label:label}",
+)
 NO_ROW_OR_PREDICTION = Template(
     "no_row_nor_prediction_of_class",
     "no row is {label:label}, nor is predicted to be by {prediction:model}",

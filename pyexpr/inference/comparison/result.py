@@ -27,6 +27,7 @@ from pyexpr.inference.comparison.notes import (
     NOTE_DIFFERENT_ROWS,
     NOTE_DROPPED,
     NOTE_FOLDS,
+    NOTE_FOLDS_CLASSES,
     NOTE_FOLDS_TOO,
     NOTE_LEVELS,
     NOTE_NO_LEVEL,
@@ -331,7 +332,7 @@ class ComparisonResult(ReplicatedResult):
         if any(row.ratio for row in self.rows):
             found.append(NOTE_RATIOS)
         if self.fold_name is not None and self.per is None:
-            found.append(_of_folds(self.fold_name, self.rows))
+            found += _of_folds(self.fold_name, self.rows)
         if self.n_dropped:
             found.append(NOTE_DROPPED(n_dropped=self.n_dropped))
         found += [
@@ -388,14 +389,16 @@ def _of_rarest(rarest: Rarest) -> str:
     return NOTE_RARE(rarest=said)
 
 
-def _of_folds(name: str, rows: Sequence[Row]) -> str:
+def _of_folds(name: str, rows: Sequence[Row]) -> list[str]:
+    if all(kind_named(row.base).classes for row in rows):
+        return [NOTE_FOLDS_CLASSES(fold=name)] if any(row.base == "auc" for row in rows) else []
     own = [
         OWN_METRIC(metric=row.base) for row in rows if row.base not in KINDS
         or (kind_named(row.base).folds and row.base not in {"correlation", "concordance", "r2"})
     ]  # fmt: skip
     if not own:
-        return NOTE_FOLDS(fold=name)
-    return NOTE_FOLDS_TOO(fold=name, metrics=joined(own, " and "))
+        return [NOTE_FOLDS(fold=name)]
+    return [NOTE_FOLDS_TOO(fold=name, metrics=joined(own, " and "))]
 
 
 def _judged_on(rows: tuple[int, ...]) -> str:

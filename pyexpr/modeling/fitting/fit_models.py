@@ -1,4 +1,4 @@
-"""Any regressor of scikit-learn on a table, judged on subjects that it has not seen."""
+"""Any regressor or classifier on a table, judged on subjects that it has not seen."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from pyexpr.modeling.fitting.assembled import (
     feature_table,
     prediction_table,
     tuning_table,
+    unseen_table,
     warning_table,
 )
 from pyexpr.modeling.fitting.final import FinalModels
+from pyexpr.modeling.fitting.labels import checked_positive
 from pyexpr.modeling.fitting.plan import (
     CROSS_VALIDATION,
     Part,
@@ -28,7 +30,7 @@ from pyexpr.modeling.fitting.plan import (
 )
 from pyexpr.modeling.fitting.result import ModelsResult
 from pyexpr.modeling.fitting.specs import Model, read_models
-from pyexpr.modeling.fitting.table import Table, read_names, read_table
+from pyexpr.modeling.fitting.table import Table, kind_in, read_names, read_table
 from pyexpr.modeling.fitting.units import Done, Unit, done, units_of
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ def fit_models(
     context: str | None = None,
     clip: str | None = None,
     label_pooled: str | None = None,
+    kind: str | None = None,
+    positive: Any = None,
     models: Mapping[str, Any] | None = None,
     context_as: str | Sequence[str] = ("separate", "pooled"),
     scheme: str = CROSS_VALIDATION,
@@ -58,7 +62,7 @@ def fit_models(
     n_jobs: int | None = None,
     progress: bool | None = None,
 ) -> ModelsResult:
-    """Fit any regressors to a table, and predict subjects that they have not seen.
+    """Fit any regressors or classifiers to a table; predict subjects that they have not seen.
 
     All models, and all ways that the context enters, are fitted to the same rows and predict the
     same subjects. What is tuned is tuned on subjects among those to be fitted: the rows to be
@@ -70,7 +74,7 @@ def fit_models(
         One row per clip. Rows in which the label, a feature or a covariate is missing are left
         out and listed with the reason; nothing is imputed.
     label : str
-        Column of what is predicted.
+        Column of what is predicted: numbers, or classes (see `kind`).
     features : sequence of str
         Columns of numbers.
     cluster : str
@@ -81,10 +85,19 @@ def fit_models(
         Column that names a row within its subject and context; by default rows are numbered.
     label_pooled : str, optional
         Column of what models over all contexts learn and are judged by, where it is not `label`.
-    models : mapping of str to regressor or ModelSpec, optional
-        By name, any regressors of scikit-learn's kind; a `ModelSpec` adds parameters, a grid
-        that is searched, and standardised features. By default
-        ``{"elastic_net": ElasticNetRegressor()}``.
+    kind : {"regression", "classification"}, optional
+        Whether the label is an amount or a class. By default text, truth values and categories
+        are classes, and numbers are amounts: of a label of 0 and 1 say "classification". Classes
+        are text or whole numbers (True is 1), 50 at most.
+    positive : label, optional
+        The class that AUC, F1 and Brier's score are about; 1 where the classes are 0 and 1. With
+        more than two classes all others are then taken as one where models are judged.
+    models : mapping of str to estimator or ModelSpec, optional
+        By name, any regressors, or any classifiers, of scikit-learn's kind; a `ModelSpec` adds
+        parameters, a grid that is searched, and standardised features. By default
+        ``{"elastic_net": ElasticNetRegressor()}``, or `ElasticNetClassifier`. A baseline of
+        classes that knows nothing but their shares among the rows fitted is scikit-learn's
+        ``DummyClassifier(strategy="prior")``.
     context_as : str or sequence of str
         How the context enters, any of "separate" (one model per context), "pooled" (one over
         all) and "feature" (one over all, with a column of 0 and 1 for each context). With
@@ -97,7 +110,8 @@ def fit_models(
         Number of folds, and how often the cross-validation is repeated with other folds.
     inner_folds : int
         Folds of subjects that tune, among the rows to be fitted; fewer where these are of
-        fewer subjects. An `ElasticNetRegressor` that is given has its own `n_folds`.
+        fewer subjects. An `ElasticNetRegressor` or `ElasticNetClassifier` that is given has its
+        own `n_folds`.
     proportions : (float, float, float)
         Of training, validation and test subjects, for ``scheme="split"``. Without validation
         part, tuning is by inner folds.
@@ -123,10 +137,11 @@ def fit_models(
     ColumnError
         If a column is missing, or holds text or infinite values where numbers are wanted.
     DataError
-        If a clip is doubled, a feature is the label (or equals it), a model is no regressor or
-        not of a trusted package, has not the parameter that is set or searched, fails, or
-        predicts no finite number in some fold; if there are fewer subjects than folds, or a
-        context or category to be predicted has no rows to be fitted.
+        If a clip is doubled, a feature is the label (or equals it), a model is not of the kind
+        that the label asks for or not of a trusted package, has not the parameter that is set or
+        searched, fails, or predicts no finite number, class or probability in some fold; if
+        there are fewer subjects than folds, or a context, category or class to be predicted has
+        no rows to be fitted; if a label of classes has one class.
     StudyError
         If a split leaves a context without subjects in some part.
     Interrupted
@@ -135,16 +150,22 @@ def fit_models(
     Notes
     -----
     A grid is searched by scikit-learn's `GridSearchCV` for the lowest squared error, averaged
-    over the inner folds. An estimator that tunes itself by scikit-learn's folds (its `cv` is
-    None or a number, as in `LassoCV` and `GridSearchCV`) is given inner folds of subjects in
-    their place, since folds of rows put one subject on both sides; a splitter of your own is
-    kept, and gets the subjects as `groups`. Estimators run with one thread of BLAS and OpenMP,
-    so that sums are added in one order; use `n_jobs`.
+    over the inner folds; of classifiers for the lowest log loss, or the highest accuracy of those
+    that give no probabilities (``predict_proba``: what ``decision_function`` gives are none). An
+    estimator that tunes itself by scikit-learn's folds (its `cv` is None or a number, as in
+    `LassoCV` and `GridSearchCV`) is given inner folds of subjects in their place, since folds of
+    rows put one subject on both sides; a splitter of your own is kept, and gets the subjects as
+    `groups`. Estimators run with one thread of BLAS and OpenMP, so that sums are added in one
+    order; use `n_jobs`.
 
     A feature that does not vary among the rows of a fit is kept, and the notes say so.
 
-    Checked against: scikit-learn's `cross_val_predict` and `GridSearchCV` on the same folds,
-    and `ContextualRegressor` fitted fold by fold.
+    Folds are of subjects, not balanced by class. A class that one fold alone has (of one subject,
+    say) cannot be predicted by a model that has seen it, and is refused; so is one that has no
+    rows in a context to fit that context's own model to.
+
+    Checked against: scikit-learn's `cross_val_predict`, `GridSearchCV` and metrics on the same
+    folds, and `ContextualRegressor` fitted fold by fold.
 
     Examples
     --------
@@ -162,15 +183,32 @@ def fit_models(
     ((180, 9), ['rmse', 'correlation', 'r2'])
     >>> result.compare(["correlation"]).tidy()["context"].tolist()
     ['a', 'b', 'all', 'a - b']
+
+    A label of classes:
+
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> table["mood"] = np.where(table["joy"] > 0, "glad", "sad")
+    >>> result = px.fit_models(
+    ...     table, label="mood", features=["smile", "nod"], cluster="subject", positive="glad",
+    ...     models={"logit": LogisticRegression()},
+    ... )
+    >>> list(result.predictions.columns[-4:])
+    ['truth', 'prediction', 'probability_glad', 'probability_sad']
+    >>> result.tidy()["metric"].tolist()
+    ['auc', 'brier', 'accuracy', 'balanced_accuracy']
     """
     names = read_names(
         label=label, label_pooled=label_pooled, features=features, cluster=cluster,
         context=context, clip=clip, adjust_for=adjust_for,
     )  # fmt: skip
     asked = read_scheme(scheme, folds, repeats, inner_folds, proportions, seed)
-    estimators = read_models(models, trusted=trusted, inner_folds=asked.inner_folds)
+    kind = kind_in(data, names, kind)
+    estimators = read_models(
+        models, trusted=trusted, inner_folds=asked.inner_folds, kind=kind, label=names.label
+    )
     processes = _processes(n_jobs)
-    table = read_table(data, names)
+    table = read_table(data, names, kind)
+    positive = checked_positive(positive, table.classes, names.label)
     strategies, one_context = read_strategies(context_as, table)
     parts, who = plan(table, asked, strategies)
     units = units_of(estimators, strategies, parts, table)
@@ -178,7 +216,7 @@ def fit_models(
     return ModelsResult(
         predictions=prediction_table(units, found, table),
         tuning=tuning_table(units, found, table),
-        coefficients=coefficient_table(units, found, table),
+        coefficients=coefficient_table(units, found, table, positive),
         folds=who,
         left_out=table.left_out,
         warned=warning_table(units, found, table),
@@ -193,6 +231,9 @@ def fit_models(
         proportions=tuple(float(share) for share in proportions),  # type: ignore[arg-type]
         seed=asked.seed,
         one_context=one_context,
+        classes=table.classes,
+        positive=positive,
+        unseen=None if table.classes is None else unseen_table(units, found, table),
         again=lambda: _final(
             estimators, strategies, table, asked.inner_folds, asked.seed, processes, progress
         ),
@@ -241,4 +282,6 @@ def _final(
         by_context = estimators.setdefault((unit.model.name, unit.context_as), {})
         by_context[label_of_context(table, unit.context)] = one.estimator.value
     tuning = tuning_table(units, found, table).drop(columns=["repeat", "fold"])
-    return FinalModels(estimators, tuning, table.names, table.covariates, table.context_labels)
+    return FinalModels(
+        estimators, tuning, table.names, table.covariates, table.context_labels, table.classes
+    )

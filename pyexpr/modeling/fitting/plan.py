@@ -107,6 +107,8 @@ def plan(
         parts, who = _folds(table, scheme)
     for part in parts:
         _refuse_unseen(table, part, strategies)
+        if table.classes is not None:
+            _refuse_unseen_classes(table, part, strategies)
     return parts, who
 
 
@@ -194,6 +196,54 @@ def _refuse_unseen(table: Table, part: Part, strategies: Sequence[str]) -> None:
                 f"{_to_predict(part)}, so that no model that predicts it has seen it; leave its "
                 "rows out, or join it with another category"
             )
+
+
+def _refuse_unseen_classes(table: Table, part: Part, strategies: Sequence[str]) -> None:
+    """Raise `DataError` where a class is to be predicted, or tuned on, that no model has seen."""
+    judged = [(_to_predict(part), part.test)]
+    if part.tune is not None:
+        judged.append(("the validation part", part.tune))
+    groups: list[tuple[str, NDArray[np.bool_]]] = []
+    if SEPARATE in strategies:
+        groups = [
+            (f"in context {str(table.context_labels[c])!r} ", table.contexts == c)
+            for c in evaluated_contexts(table, part)
+        ]
+    if {POOLED, FEATURE} & set(strategies):
+        groups.append(("", np.ones(len(table.y), dtype=bool)))
+    for where, rows in groups:
+        train = part.train[rows[part.train]]
+        there = set(table.y[train].tolist())
+        for words, others in judged:
+            unseen = sorted(set(table.y[others[rows[others]]].tolist()) - there)
+            if unseen:
+                raise DataError(_of_unseen(table, unseen[0], where, rows, words))
+        if len(there) < 2:
+            raise DataError(
+                f"the rows that {_fitted_for(part)} is fitted to {where}are all of class "
+                f"{str(min(there))!r} of label {table.names.label!r}, and a classifier needs two; "
+                + _mend(where)
+            )
+
+
+def _of_unseen(table: Table, label: Any, where: str, rows: NDArray[np.bool_], words: str) -> str:
+    mine = rows & (table.y == label)
+    n_subjects = len(np.unique(table.clusters[mine]))
+    return (
+        f"class {str(label)!r} of label {table.names.label!r} has {where}rows in {words}, and none "
+        f"to fit a model to (it is {where}of {counted(n_subjects, 'subject')}, "
+        f"{counted(int(mine.sum()), 'row')}); " + _mend(where)
+    )
+
+
+def _fitted_for(part: Part) -> str:
+    return f"the model of {part.words}" if part.words.startswith("fold") else "a model"
+
+
+def _mend(where: str) -> str:
+    if where:
+        return "leave the context out, join the class with another, or use context_as='pooled'"
+    return "leave its rows out, join it with another class, or add subjects"
 
 
 def _to_predict(part: Part) -> str:

@@ -10,14 +10,16 @@ from inspect import isclass, signature
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone, is_regressor
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pyexpr.base.errors import DataError, listed, near_names
-from pyexpr.base.messages import kind_of
+from pyexpr.base.messages import kind_of, say
 from pyexpr.inference.arguments import checked_names
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
+from pyexpr.modeling.elastic_net_classifier import ElasticNetClassifier
+from pyexpr.modeling.fitting.labels import CLASSIFICATION, REGRESSION
 
 # Its own classes need no trust.
 _OWN = "pyexpr"
@@ -32,9 +34,9 @@ class ModelSpec:
 
     Parameters
     ----------
-    estimator : regressor, or str
-        Any regressor of scikit-learn's kind (`Pipeline` and `GridSearchCV` among them), or the
-        full name of a class of a trusted package: "sklearn.ensemble.RandomForestRegressor".
+    estimator : regressor or classifier, or str
+        Any of scikit-learn's kind (`Pipeline` and `GridSearchCV` among them), or the full name
+        of a class of a trusted package: "sklearn.ensemble.RandomForestRegressor".
     params : mapping of str to object, optional
         Parameters of the estimator, by name; those of a step as ``step__name``.
     grid : mapping of str to sequence, or sequence of them, optional
@@ -64,13 +66,15 @@ class Model:
     Attributes
     ----------
     name : str
-    template : regressor
+    template : regressor or classifier
         Cloned for each fit; with `scaled` a Pipeline of the scaler and the estimator.
     grid : list of dict
         Values by parameters of the template; empty where nothing is searched.
     scaled : bool
     description : str
         The estimator as Python writes it.
+    kind : str
+        "regression" or "classification".
     """
 
     name: str
@@ -78,6 +82,12 @@ class Model:
     grid: list[dict[str, list[Any]]]
     scaled: bool
     description: str
+    kind: str = REGRESSION
+
+    @property
+    def probable(self) -> bool:
+        """Whether it gives probabilities: what `decision_function` gives are none."""
+        return self.kind == CLASSIFICATION and hasattr(self.template, "predict_proba")
 
     def seeded(self, seed: int) -> Model:
         """Return the model with every `random_state` that is None set to the seed."""
@@ -93,21 +103,36 @@ class Model:
             self.grid,
             self.scaled,
             self.description,
+            self.kind,
         )
 
 
-def read_models(models: Any, *, trusted: Any, inner_folds: int) -> list[Model]:
+def read_models(
+    models: Any, *, trusted: Any, inner_folds: int, kind: str = REGRESSION, label: str = ""
+) -> list[Model]:
     """Return the models in order.
+
+    Parameters
+    ----------
+    models
+        As `fit_models` takes them.
+    trusted : str or sequence of str
+    inner_folds : int
+        Of the default model.
+    kind : str
+        What models must be.
+    label : str
+        What they learn, for a sentence.
 
     Raises
     ------
     DataError
-        If one is no regressor, cannot be found or is not of a trusted package, or has not the
+        If one is of another kind, cannot be found or is not of a trusted package, or has not the
         parameters that are set or searched; the sentence names the model.
     """
     packages = checked_names(trusted, argument="trusted=")
     if models is None:
-        models = {"elastic_net": ElasticNetRegressor(n_folds=inner_folds)}
+        models = {"elastic_net": own_net(kind)(n_folds=inner_folds)}
     if not isinstance(models, Mapping):
         raise DataError(
             "models= must be a mapping of names to estimators, such as "
@@ -118,10 +143,25 @@ def read_models(models: Any, *, trusted: Any, inner_folds: int) -> list[Model]:
     for name in models:
         if not isinstance(name, str) or not name.strip():
             raise DataError(f"models= must have names of text as keys, not {name!r}")
-    return [_read_model(str(name), spec, packages) for name, spec in models.items()]
+    asked = _Asked(packages, kind, label)
+    return [_read_model(str(name), spec, asked) for name, spec in models.items()]
 
 
-def _read_model(name: str, spec: Any, trusted: Sequence[str]) -> Model:
+def own_net(kind: str) -> Any:
+    """Return the class of the package's own elastic net."""
+    return ElasticNetRegressor if kind == REGRESSION else ElasticNetClassifier
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Which packages are trusted, and what models must be, of which label."""
+
+    trusted: Sequence[str]
+    kind: str
+    label: str
+
+
+def _read_model(name: str, spec: Any, asked: _Asked) -> Model:
     where = f"model {name!r}"
     if not isinstance(spec, ModelSpec):
         spec = ModelSpec(spec)
@@ -130,32 +170,35 @@ def _read_model(name: str, spec: Any, trusted: Sequence[str]) -> Model:
     params = {} if spec.params is None else spec.params
     if not isinstance(params, Mapping):
         raise DataError(f"{where}: params= must be a mapping, not {kind_of(params)}")
-    estimator = _made(spec.estimator, params, trusted, where)
+    estimator = _made(spec.estimator, params, asked, where)
     grid = _read_grid(spec.grid, estimator, where)
     _refuse_two_searches(estimator, grid, where)
     scaled = bool(spec.scale)
-    if scaled and isinstance(estimator, ElasticNetRegressor):
-        raise DataError(f"{where}: ElasticNetRegressor standardises by itself; leave scale= out")
+    if scaled and is_own_net(estimator):
+        kind = type(estimator).__name__
+        raise DataError(f"{where}: {kind} standardises by itself; leave scale= out")
     if scaled:
         estimator = Pipeline([(SCALER, StandardScaler()), (MODEL, estimator)])
         grid = [{f"{MODEL}__{key}": values for key, values in one.items()} for one in grid]
-    return Model(name, estimator, grid, scaled, " ".join(str(estimator).split()))
+    description = " ".join(str(estimator).split())
+    return Model(name, estimator, grid, scaled, description, asked.kind)
 
 
-def _made(estimator: Any, params: Mapping[str, Any], trusted: Sequence[str], where: str) -> Any:
-    """Return an estimator of its own with its parameters, which is a regressor."""
+def is_own_net(estimator: Any) -> bool:
+    """Return whether an estimator is the package's own elastic net."""
+    return isinstance(estimator, (ElasticNetRegressor, ElasticNetClassifier))
+
+
+def _made(estimator: Any, params: Mapping[str, Any], asked: _Asked, where: str) -> Any:
+    """Return an estimator of its own with its parameters, which is of the kind asked for."""
     if isinstance(estimator, str):
-        estimator = _of_name(estimator, params, trusted, where)
+        estimator = _of_name(estimator, params, asked.trusted, where)
     elif isclass(estimator):
         raise DataError(
             f"{where}: {estimator.__name__} is a class; give an estimator, "
             f"{estimator.__name__}(), or its full name as text"
         )
-    if not _is_regressor(estimator):
-        raise DataError(
-            f"{where}: {_shown(estimator)} is no regressor of scikit-learn's kind (fit, predict, "
-            "get_params); give one, or a ModelSpec of one"
-        )
+    _check_kind(estimator, asked, where)
     try:
         estimator = clone(estimator)
     except Exception as error:
@@ -203,7 +246,41 @@ def _of_name(name: str, params: Mapping[str, Any], trusted: Sequence[str], where
         raise DataError(f"{where}: {name}() cannot be made: {one_line(error)}") from error
 
 
-def _is_regressor(estimator: Any) -> bool:
+def _check_kind(estimator: Any, asked: _Asked, where: str) -> None:
+    """Raise `DataError` for what is no model, and for a regressor of classes and the reverse."""
+    regression = asked.kind == REGRESSION
+    if _is(is_regressor if regression else is_classifier, estimator):
+        return
+    shown = _shown(estimator)
+    if regression and _is(is_classifier, estimator):
+        raise DataError(
+            say(
+                "{where}: {shown} is a classifier, and label {label!r} is of numbers, which are "
+                "amounts unless it is said that they are classes: say {kind='classification'} if "
+                "they are, or give a regressor",
+                where=where,
+                shown=shown,
+                label=asked.label,
+            )
+        )
+    if not regression and _is(is_regressor, estimator):
+        raise DataError(
+            say(
+                "{where}: {shown} is a regressor, and label {label!r} is of classes; give a "
+                "classifier, or say {kind='regression'} if its values are amounts",
+                where=where,
+                shown=shown,
+                label=asked.label,
+            )
+        )
+    kind = "regressor" if regression else "classifier"
+    raise DataError(
+        f"{where}: {shown} is no {kind} of scikit-learn's kind (fit, predict, get_params); give "
+        "one, or a ModelSpec of one"
+    )
+
+
+def _is(kind: Any, estimator: Any) -> bool:
     if isclass(estimator) or not all(
         # Some have `predict` only once they are fitted.
         callable(getattr(estimator, method, None))
@@ -211,7 +288,7 @@ def _is_regressor(estimator: Any) -> bool:
     ):
         return False
     try:
-        return bool(is_regressor(estimator))
+        return bool(kind(estimator))
     except Exception:
         return False
 
@@ -259,7 +336,7 @@ def _refuse_two_searches(estimator: Any, grid: list[dict[str, list[Any]]], where
     if takes(estimator, "validation"):
         raise DataError(
             f"{where}: {kind} chooses by itself among the values of its parameters; give them "
-            "there, such as ElasticNetRegressor(alpha=[0.1, 1]), and leave grid= out"
+            f"there, such as {kind}(alpha=[0.1, 1]), and leave grid= out"
         )
     if own_cv(estimator):
         raise DataError(

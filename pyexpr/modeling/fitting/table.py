@@ -21,6 +21,15 @@ from pyexpr.base.tables import (
     require_columns,
 )
 from pyexpr.inference.arguments import checked_names
+from pyexpr.modeling.fitting.labels import (
+    CLASSIFICATION,
+    REGRESSION,
+    Label,
+    check_classes,
+    kind_of_label,
+    read_label,
+    refuse_disguised,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +77,7 @@ class Table:
     names : Names
     X : DataFrame of float64
         Features, then the columns of the covariates; a row each, numbered from 0.
-    y, y_pooled : (n,) float64
+    y, y_pooled : (n,) float64, or of classes
     clusters : (n,) int64
         Positions in `cluster_labels`.
     cluster_labels : list
@@ -82,12 +91,14 @@ class Table:
     covariates : list of Covariate
     left_out : DataFrame
         cluster, context, clip, reason of each row that is not complete.
+    classes : list, or None
+        Sorted, where the label is of classes.
     """
 
     names: Names
     X: pd.DataFrame
-    y: NDArray[np.float64]
-    y_pooled: NDArray[np.float64]
+    y: NDArray[Any]
+    y_pooled: NDArray[Any]
     clusters: NDArray[np.int64]
     cluster_labels: list[Any]
     contexts: NDArray[np.int64]
@@ -95,6 +106,12 @@ class Table:
     clips: list[Any]
     covariates: list[Covariate]
     left_out: pd.DataFrame
+    classes: list[Any] | None = None
+
+    @property
+    def kind(self) -> str:
+        """Whether models are classifiers or regressors."""
+        return REGRESSION if self.classes is None else CLASSIFICATION
 
     def indicators(self) -> pd.DataFrame:
         """Return a column of 0 and 1 for each context."""
@@ -166,7 +183,20 @@ def _refuse_same(names: Names) -> None:
             raise DataError(f"column {name!r} is both {seen[name]}= and {part}=; name two columns")
 
 
-def read_table(data: FrameLike, names: Names) -> Table:
+def kind_in(data: FrameLike, names: Names, kind: Any) -> str:
+    """Return the kind of models that is asked for, or that the label asks for."""
+    frame = as_frame(data, what=TABLE)
+    check_flat_columns(frame, what=TABLE)
+    found = kind_of_label(frame, names.label, kind, what=TABLE)
+    if found == CLASSIFICATION and names.label_pooled != names.label:
+        raise DataError(
+            f"label_pooled= is for labels that are numbers, and {names.label!r} is of classes; "
+            "leave it out"
+        )
+    return found
+
+
+def read_table(data: FrameLike, names: Names, kind: str = REGRESSION) -> Table:
     """Return the complete rows of the user's table, and the others with the reason."""
     import pandas as pd
 
@@ -190,11 +220,13 @@ def read_table(data: FrameLike, names: Names) -> Table:
                 f"called: rename it in column {names.context!r}"
             )
     clips = _clips(frame, names, clusters, contexts, context_labels)
-    numbers = {
-        name: numeric_column(frame, name, what=TABLE)
-        for name in dict.fromkeys([names.label, names.label_pooled, *names.features])
+    labels = {
+        name: read_label(frame, name, kind, what=TABLE)
+        for name in dict.fromkeys([names.label, names.label_pooled])
     }
-    _refuse_copies(numbers, names)
+    numbers = {name: label.numbers for name, label in labels.items()}
+    numbers |= {name: numeric_column(frame, name, what=TABLE) for name in names.features}
+    _refuse_copies(numbers, labels, names)
     covariates, columns = _read_covariates(frame, names)
     reason = _reasons(numbers, columns, names, len(frame))
     kept = np.array([not why for why in reason], dtype=bool)
@@ -216,10 +248,16 @@ def read_table(data: FrameLike, names: Names) -> Table:
         X |= dict(zip(covariate.columns, values.T, strict=True))
     clusters, cluster_labels = _present(clusters[kept], cluster_labels)
     contexts, context_labels = _present(contexts[kept], context_labels)
+    y = labels[names.label].values(kept)
+    classes = None
+    if kind == CLASSIFICATION:
+        classes = np.unique(y).tolist()
+        check_classes(classes, names.label, len(y))
     return Table(
-        names, pd.DataFrame(X).loc[kept].reset_index(drop=True), numbers[names.label][kept],
-        numbers[names.label_pooled][kept], clusters, cluster_labels, contexts, context_labels,
-        [clip for clip, there in zip(clips, kept, strict=True) if there], covariates, left_out,
+        names, pd.DataFrame(X).loc[kept].reset_index(drop=True), y,
+        labels[names.label_pooled].values(kept), clusters, cluster_labels, contexts,
+        context_labels, [clip for clip, there in zip(clips, kept, strict=True) if there],
+        covariates, left_out, classes,
     )  # fmt: skip
 
 
@@ -266,10 +304,15 @@ def _clips(
     return [labels[code] for code in codes]
 
 
-def _refuse_copies(numbers: dict[str, NDArray[np.float64]], names: Names) -> None:
+def _refuse_copies(
+    numbers: dict[str, NDArray[np.float64]], labels: dict[str, Label], names: Names
+) -> None:
     """Raise `DataError` if a feature is the label under another name."""
-    for label in dict.fromkeys([names.label, names.label_pooled]):
+    for label, read in labels.items():
         truth = numbers[label]
+        if read.classes is not None:
+            refuse_disguised(read, label, {name: numbers[name] for name in names.features})
+            continue
         for name in names.features:
             both = ~np.isnan(truth) & ~np.isnan(numbers[name])
             varies = both.any() and np.ptp(truth[both]) > 0

@@ -64,7 +64,7 @@ def study_page(content: StudyContent) -> str:
         _factor_model(content, found) if "factor_model" in stages else _label(content),
         _performance(content, found),
         _comparison(content, found),
-        _coefficients(content, found),
+        _coefficients(content, found) if "coefficients" in stages else _weights(content),
         _learning(content),
         _not_done(content),
     ]
@@ -139,19 +139,18 @@ def _methods(content: StudyContent) -> Section:
     return section_of("methods", "Method", [copyable("methods-text", "the method", *blocks)])
 
 
-def _quality(content: StudyContent, found: Iterable[Caution]) -> Section:
+def _quality(content: StudyContent, found: Iterable[Caution]) -> Section | None:
     stage = content.record["stages"]["features"]
-    return section_of(
-        "quality",
-        "Quality of the recordings" if "recordings" in content.tables else "Features",
-        [
-            cautions_block("quality", found),
-            *figure_blocks(content, "quality"),
-            table_block(content, "recordings_summary"),
-            table_block(content, "clips_left_out"),
-            notes_block(content, stage.get("notes", ())),
-        ],
-    )
+    blocks = [
+        cautions_block("quality", found),
+        *figure_blocks(content, "quality"),
+        table_block(content, "recordings_summary"),
+        table_block(content, "clips_left_out"),
+        notes_block(content, stage.get("notes", ())),
+    ]
+    heading = "Quality of the recordings" if "recordings" in content.tables else "Features"
+    # Of features that were given, and that every clip has, there is nothing to show.
+    return section_of("quality", heading, blocks) if any(blocks) else None
 
 
 def _reliability(content: StudyContent, found: Iterable[Caution]) -> Section:
@@ -234,6 +233,12 @@ def _coefficients(content: StudyContent, found: Iterable[Caution]) -> Section:
             notes_block(content, notes),
         ],
     )  # fmt: skip
+
+
+def _weights(content: StudyContent) -> Section | None:
+    """Return the weights of the models that predict, where no slope is tested."""
+    table = table_block(content, "weights")
+    return None if table is None else section_of("coefficients", "Coefficients", [table])
 
 
 def _learning(content: StudyContent) -> Section | None:

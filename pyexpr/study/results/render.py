@@ -26,6 +26,7 @@ from pyexpr.report.tables.files import TABLE_FORMATS, write_table
 from pyexpr.report.tables.seeds import seeds_table
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.kept.store import StageOutput
+from pyexpr.study.tables.classes import classes_of, positive_of
 from pyexpr.study.tables.inputs import Inputs
 from pyexpr.words.labels import (
     BASELINES,
@@ -61,6 +62,8 @@ _INVARIANCE = ("invariance", "invariance_contrasts")
 _OF_FACTOR = frozenset({"parameters", "scores_leakage", "loadings", "table2_factor_model"})
 _OF_RECORDINGS = frozenset({"quality", "recordings", "dropped_clips"})
 _OF_SPLIT = frozenset({"split", "scores_leakage"})
+# Of a label that is a number.
+_OF_NUMBERS = frozenset({"coefficients", "contrasts", "omnibus"})
 # By the names of their files, as `study_tables` makes them.
 _TABLES = (
     "table1_reliability", "table2_factor_model", "table3_performance",
@@ -103,12 +106,14 @@ def planned_files(config: StudyConfig, inputs: Inputs) -> list[str]:
         lacking.add("repeat_spread")
     if config.models.elastic_net is None:
         lacking |= {"weights", "tuning"}
+    if config.label.classified:
+        lacking |= _OF_NUMBERS
     names = [f"{name}.csv" for name in _PLAIN if name not in lacking]
     names += [f"{stem}.{kind}" for stem in _TABLES if stem not in lacking for kind in TABLE_FORMATS]
     return names + [
         f"figures/{stem}.{kind}"
         for figure in STUDY_FIGURES
-        if figure.needs not in lacking
+        if figure.needs not in lacking and not (figure.of_numbers and config.label.classified)
         for stem in planned(figure, deep)
         for kind in ("svg", "png")
     ]
@@ -194,7 +199,7 @@ def study_tables(
         ),
     }
     if "weights" in found:
-        shown["weights"] = (found["weights"], tables.weights_table(seen["weights"]))
+        shown["weights"] = (found["weights"], _weights_table(config, seen))
     shown |= _deep_tables(found, seen, confidence)
     if "repeat_spread" in found:
         shown["repeat_spread"] = (
@@ -223,6 +228,16 @@ def study_tables(
     for stem, table in _coefficient_tables(seen, confidence).items():
         shown[stem] = (found[stem], table)
     return shown
+
+
+def _weights_table(config: StudyConfig, seen: dict[str, pd.DataFrame]) -> DisplayTable:
+    """Lay out the weights of the models that predict; of classes, say of which."""
+    shown = tables.weights_table(seen["weights"])
+    if not config.label.classified:
+        return shown
+    positive = positive_of(config, classes_of(seen["scores"]["score"].astype("str")))
+    note = f"Per standard deviation of a feature, in log odds of {positive}."
+    return replace(shown, notes=(note, *shown.notes))
 
 
 def _coefficient_tables(

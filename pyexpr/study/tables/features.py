@@ -13,8 +13,10 @@ from pyexpr.base.csv_file import read_known_csv
 from pyexpr.base.errors import DataError, StudyError, counted, have, listed, near_names
 from pyexpr.base.tables import label_codes, numeric_column, require_columns
 from pyexpr.behavior.features.features import FEATURES
+from pyexpr.inference.comparison.classes import class_column, holds_classes
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.data_sections import CLIP_COLUMNS, TAKEN
+from pyexpr.study.tables.classes import as_classes
 from pyexpr.study.tables.ratings import ONE_CONTEXT
 
 if TYPE_CHECKING:
@@ -30,8 +32,8 @@ class FeaturesTable:
     Attributes
     ----------
     table : DataFrame
-        subject, context, clip (text); the features and labels (float, NaN where missing); the
-        covariates, numbers or text.
+        subject, context, clip (text); the features and labels (float, NaN where missing, or
+        classes as text); the covariates, numbers or text.
     features, covariates, labels : tuple of str
         The names of its columns.
     ignored : tuple of str
@@ -67,9 +69,8 @@ def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
     _refuse_doubled(key, what)
     labels, covariates = config.label.column, config.features.adjust_for
     features, ignored = _chosen(config, table, {*names.values()}, what)
-    columns: dict[str, Any] = {
-        name: numeric_column(table, name, what=what) for name in (*features, *labels)
-    }
+    columns: dict[str, Any] = {name: numeric_column(table, name, what=what) for name in features}
+    columns |= {name: _label(config, table, name, what) for name in labels}
     columns |= {name: _covariate(table, name, what) for name in covariates}
     for name in features:
         if name in (*CLIP_COLUMNS, *FEATURES) and (name in CLIP_COLUMNS or config.data.recordings):
@@ -189,6 +190,23 @@ def _questions_meant(config: StudyConfig) -> set[str]:
     return {*config.label.question, *(config.ratings.questions or ())} - {
         *config.features.leave_out
     }
+
+
+def _label(config: StudyConfig, table: pd.DataFrame, name: str, what: str) -> Any:
+    """Return a label of numbers, or of classes as text."""
+    if not config.label.classified:
+        require_columns(table, [name], what=what)
+        if holds_classes(table[name]) and config.label.kind is None:
+            raise StudyError(
+                f"{what}: column {name!r} holds text or truth values, which are classes: say "
+                'kind = "classification" under [label], or name a column of numbers'
+            )
+        return numeric_column(table, name, what=what)
+    classes, codes = class_column(
+        table, name, what=what, otherwise='kind = "regression" under [label] is for numbers'
+    )
+    found = as_classes(None if code < 0 else classes[code] for code in codes.tolist())
+    return found.set_axis(table.index)
 
 
 def _covariate(table: pd.DataFrame, name: str, what: str) -> Any:
