@@ -159,7 +159,7 @@ def test_what_is_written_and_told(result: StudyResult) -> None:
         "of the lowest log loss in two folds",
         "scikit-learn&#39;s RandomForestClassifier (n_estimators = 5)",
         "The prior baseline predicts the share of clips of each class among those that models",
-        "AUC, Brier score, and F1 are of the class yes.",
+        "AUC, F1, and Brier score are of the class yes.",
         "The class of a clip is the one that the model itself predicts.",
         "AUC is that within folds, averaged",
         "the tests of slopes are of labels that are numbers. Folds were not balanced by class.",
