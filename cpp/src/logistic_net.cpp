@@ -13,7 +13,9 @@ namespace pyexpr {
 namespace {
 
 // Sweeps over the quadratic model of one step: what they miss the next step finds.
-constexpr std::size_t kSweeps = 10000;
+constexpr std::size_t kSweeps = 1000;
+// Part of its diagonal that is added to the matrix of second derivatives; above kPivot.
+constexpr double kDamping = 1e-8;
 // Sweeps between two solves: one for so many coordinates.
 constexpr std::size_t kSweepsPerSize = 32;
 // A sweep's step below this part of the breach to the power of 1.5 ends the sweeps.
@@ -284,7 +286,9 @@ class LogisticSolver {
                 model_.gram[b * size + a] = model_.gram[a * size + b] /= n;
             }
         }
-        if (rows_.vectors > 1) hold_sums(size);
+        // Where the loss is flat (copied features; a number added to a feature's weights in all
+        // classes) the matrix is singular: this keeps steps finite and moves no solution.
+        for (std::size_t a = 0; a < size; ++a) model_.gram[a * size + a] *= 1 + kDamping;
         for (std::size_t m = 0; m < rows_.vectors; ++m) {
             for (std::size_t a = 0; a < chosen_[m].size(); ++a) {
                 const std::size_t c = m * rows_.width + chosen_[m][a];
@@ -304,27 +308,6 @@ class LogisticSolver {
                 model_.product[at] = value;
             }
         }
-    }
-
-    // The loss does not change when a number is added to all intercepts, nor without a
-    // penalty when one is added to a feature's weights in all classes: half the square of
-    // their sum's change makes the model definite.
-    void hold_sums(std::size_t size) {
-        for (std::size_t j = 0; j < (l1_ == 0 && l2_ == 0 ? rows_.width : 1); ++j) {
-            if (rows_.empty[j]) continue;
-            for (std::size_t m = 0; m < rows_.vectors; ++m) {
-                for (std::size_t l = 0; l < rows_.vectors; ++l) {
-                    const std::size_t a = offset_[m] + place(m, j);
-                    const std::size_t b = offset_[l] + place(l, j);
-                    model_.gram[a * size + b] += 1.0 / static_cast<double>(rows_.vectors);
-                }
-            }
-        }
-    }
-
-    [[nodiscard]] std::size_t place(std::size_t m, std::size_t j) const {
-        const auto& own = chosen_[m];
-        return static_cast<std::size_t>(std::lower_bound(own.begin(), own.end(), j) - own.begin());
     }
 
     // Moves `point_` to the minimum of the model, or so near that the next step is a good one:
