@@ -496,12 +496,12 @@ def fit(
     _check(asked, [study], planned, overwrite=overwrite)
     predictions, tables = planned.predictions(progress=True), planned.models().tables
     found = tables.get("weights")
-    if weights is not None and found is None:
-        raise StudyError(
-            "this study has no table of weights, which an elastic net has that is fitted once (no "
-            "cross-validation), to a number or to two classes; leave --weights out"
-        )
     if weights is not None:
+        if found is None:
+            raise StudyError(
+                "this study has no table of weights, which an elastic net has that is fitted once "
+                "(no cross-validation), to a number or to two classes; leave --weights out"
+            )
         _write(found, weights)
     if output is not None:
         _write(predictions, output)
