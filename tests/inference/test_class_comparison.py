@@ -779,7 +779,7 @@ def test_probabilities_may_have_predicted_classes_beside_them():
     model = {"a": Predictions("a", classes="told")}
     result = compare(frame, predictions=model, metrics=METRICS)
     for metric in METRICS:
-        wanted = of_sklearn(metric, frame.y, frame.a, threshold=0.3)()
+        wanted = of_sklearn(metric, frame.y, frame.a, threshold=0.3)
         assert value_of(result, metric, "a") == pytest.approx(wanted, rel=TWIN)
     assert "is predicted from" not in str(result)
     # Of several classes, of which one is positive.
@@ -799,9 +799,9 @@ def test_probabilities_may_have_predicted_classes_beside_them():
 @pytest.mark.parametrize(
     ("models", "options", "message"),
     [
-        ({"a": Predictions("said", classes="y")}, {}, "'said' .* beside it, so it must hold num"),
-        ({"a": Predictions("a", classes="y")}, {"threshold": 0.4}, "the classes of column 'y'"),
-        ({"a": Predictions("a", classes="y"), "b": "a"}, {}, "'a' is given with the classes of"),
+        ({"a": Predictions("said", classes="y")}, {}, "'said' .* beside it, so it must hold"),
+        ({"a": Predictions("a", classes="y")}, {"threshold": 0.4}, "have the classes of column"),
+        ({"a": Predictions("a", classes="y"), "b": "a"}, {}, "'a' is given with the classes of col"),
         (
             {"a": Predictions("a", classes="y"), "b": Predictions("a", classes="b")}, {},
             "with the classes of column 'y' and with those of 'b'",

@@ -43,6 +43,7 @@ def set_label(draft: Draft, data: Data, answers: Answers) -> None:
 def _columns(draft: Draft, data: Data, answers: Answers) -> list[str]:
     """Write a label that is a column of the features, and return the columns."""
     measures = [*data.measures(), *data.classes]
+    kinds = "numbers or classes" if data.classes else "numbers"
     called = columns_of("label", measures)
     if answers.option("label") is None and len(called) == 1:
         names = called
@@ -54,7 +55,7 @@ def _columns(draft: Draft, data: Data, answers: Answers) -> list[str]:
     for name in names:
         if name not in measures:
             raise StudyError(
-                f"--label: the features have no column of numbers, or of classes, {name!r}; "
+                f"--label: the features have no column of {kinds} {name!r}; "
                 f"{near_names(name, measures)}"
             )
     if not names:
