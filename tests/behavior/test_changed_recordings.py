@@ -39,12 +39,10 @@ def exchange(path: Path, content: bytes) -> None:
     os.replace(other, path)
 
 
-@pytest.mark.parametrize("in_memory", [True, False])
 def test_a_recording_knows_the_hash_of_what_was_read(
-    in_memory: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not in_memory:
-        monkeypatch.setattr(openface_csv, "_IN_MEMORY", 10)
+    monkeypatch.setattr("pyexpr.behavior.openface.text._PIECE", 10)
     path = tmp_path / "a.csv"
     path.write_bytes(recording(0.1))
     expected = hashlib.sha256(recording(0.1)).hexdigest()
@@ -52,17 +50,17 @@ def test_a_recording_knows_the_hash_of_what_was_read(
     assert extract_features(str(path), every=0.2, n_jobs=1).hashes == {str(path): expected}
 
 
-def test_a_file_that_changes_before_it_is_streamed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("now", [recording(0.3), recording(0.1, frames=5)])
+def test_a_file_that_changes_after_it_was_looked_at(
+    now: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openface_csv, "_IN_MEMORY", 10)
     path = tmp_path / "a.csv"
     path.write_bytes(recording(0.1))
     read = openface_csv.read_columns
 
-    def changed(source: Any, names: Any) -> Any:
-        exchange(path, recording(0.3))
-        return read(source, names)
+    def changed(source: Any, *tables: Any) -> Any:
+        exchange(path, now)
+        return read(source, *tables)
 
     monkeypatch.setattr("pyexpr.behavior.openface.recording.read_columns", changed)
     with pytest.raises(OpenFaceError, match="changed while it was read"):
