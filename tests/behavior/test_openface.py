@@ -535,6 +535,7 @@ def test_files_are_read_in_pieces_to_the_same_end(
         one = read_openface(path)
         with monkeypatch.context() as patch:
             patch.setattr("pyexpr.behavior.openface.text._PIECE", piece)
+            patch.setattr("pyexpr.behavior.openface.text._WORTH_A_THREAD", 0)
             two = read_openface(path)
         assert one.log == two.log
         for group in one.groups:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -166,7 +167,16 @@ def _read_header(name: str, head: bytes) -> Header:
             f"{name!r}: the file ends within its first line, after {text.count(',') + 1} column "
             "names: the header was cut or nothing follows it; run OpenFace on the video again"
         )
-    return parse_header(name, text, skip_lines=skip)
+    try:
+        return replace(_known_header(text, skip), path=name)
+    except OpenFaceError:
+        return parse_header(name, text, skip_lines=skip)
+
+
+@lru_cache(maxsize=32)
+def _known_header(line: str, skip_lines: int) -> Header:
+    """Parse a header line once: the files of a study have the same."""
+    return parse_header("", line, skip_lines=skip_lines)
 
 
 def read_columns(source: Source, *tables: Sequence[str]) -> Columns:

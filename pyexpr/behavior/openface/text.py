@@ -9,12 +9,17 @@ import io
 import os
 import zlib
 from collections.abc import Iterator
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, Final
 
 from pyexpr.base.errors import OpenFaceError
 
 # A piece stays in the cache of the processor from where it is copied to where it is parsed.
 _PIECE: Final = 1 << 17
+_BUFFERS: Final = 3
+# From so many bytes on a thread of its own for the hash costs less than it saves.
+_WORTH_A_THREAD: Final = 1 << 20
 _MAGIC: Final = {b"\x1f\x8b": "gzip", b"BZh": "bz2"}
 _LONGEST_MAGIC: Final = 3
 
@@ -33,6 +38,39 @@ class _HashedFile(io.RawIOBase):
         n = self._file.readinto(buffer) or 0
         self.digest.update(memoryview(buffer)[:n])
         return n
+
+
+class _Hashing:
+    """A thread that hashes pieces in their order, while others use them.
+
+    SHA-256 takes as long as all else that is done with a piece.
+    """
+
+    def __init__(self, digest: Any) -> None:
+        self._digest = digest
+        self._given: SimpleQueue[tuple[memoryview, int] | None] = SimpleQueue()
+        self._free: SimpleQueue[memoryview] = SimpleQueue()
+        for _ in range(_BUFFERS):
+            self._free.put(memoryview(bytearray(_PIECE)))
+        self._thread = Thread(target=self._work)
+        self._thread.start()
+
+    def buffer(self) -> memoryview:
+        """Return a buffer whose piece was hashed; who reads has done with it, too."""
+        return self._free.get()
+
+    def give(self, buffer: memoryview, length: int) -> None:
+        self._given.put((buffer, length))
+
+    def end(self) -> None:
+        self._given.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (given := self._given.get()) is not None:
+            buffer, length = given
+            self._digest.update(buffer[:length])
+            self._free.put(buffer)
 
 
 class TextFile:
@@ -66,17 +104,32 @@ class TextFile:
             self._text = bz2.BZ2File(self._file)
         size = os.fstat(self._opened.fileno()).st_size
         self.n_bytes = 0 if self._compression else size
+        self._hashing: _Hashing | None = None
 
     def __enter__(self) -> TextFile:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end_hashing()
         self._opened.close()
 
     def pieces(self) -> Iterator[memoryview]:
-        """Yield the rest of the text; a piece is overwritten by the next."""
+        """Yield the text; a piece must be done with when the next is asked for."""
+        if not self._compression and self.n_bytes >= _WORTH_A_THREAD:
+            yield from self._pieces_hashed_apart()
+            return
         buffer = memoryview(bytearray(_PIECE))
         while n := self._read(buffer):
+            yield buffer[:n]
+
+    def _pieces_hashed_apart(self) -> Iterator[memoryview]:
+        self._hashing = hashing = _Hashing(self._file.digest)
+        while True:
+            buffer = hashing.buffer()
+            n = self._opened.readinto(buffer)
+            if not n:
+                return
+            hashing.give(buffer, n)
             yield buffer[:n]
 
     def head(self, length: int) -> bytes:
@@ -91,10 +144,16 @@ class TextFile:
 
     def sha256(self) -> str:
         """Return the SHA-256 of the whole file, in hexadecimal."""
+        self._end_hashing()
         rest = memoryview(bytearray(_PIECE))
         while self._file.readinto(rest):
             pass
         return self._file.digest.hexdigest()
+
+    def _end_hashing(self) -> None:
+        if self._hashing is not None:
+            self._hashing.end()
+            self._hashing = None
 
     def _read(self, buffer: memoryview) -> int:
         if not self._compression:
