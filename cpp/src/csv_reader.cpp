@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "number_lanes.hpp"
 #include "pyexpr/decimal_number.hpp"
 #include "separators.hpp"
 
@@ -15,8 +16,8 @@ namespace {
 
 // Rows that there is memory for at first.
 constexpr std::size_t kFewRows = 64;
-// Bytes behind the text that are looked at, whatever they are.
-constexpr std::size_t kBehind = kBlock + kReadable;
+// Bytes before and behind the text that are looked at, whatever they are.
+constexpr std::size_t kAround = kReadableBefore + kBlock + kReadable;
 
 std::string_view trimmed(std::string_view text) {
     const auto first = text.find_first_not_of(" \t");
@@ -58,7 +59,7 @@ class CsvReader::Work {
         const std::size_t taken = take_lines();
         bytes_taken_ += taken;
         end_ -= taken;
-        std::memmove(text_.data(), text_.data() + taken, end_);
+        std::memmove(this->text(), this->text() + taken, end_);
         too_long_ = too_long_ || end_ > layout_.longest_line;
         return !too_long_;
     }
@@ -93,23 +94,26 @@ class CsvReader::Work {
     std::vector<std::int64_t> overlong_;
 
   private:
+    char* text() { return text_.data() + kReadableBefore; }
+    const char* text() const { return text_.data() + kReadableBefore; }
+
     void append(const char* text, std::size_t length) {
-        if (end_ + length + kBehind > text_.size()) text_.resize(end_ + length + kBehind);
-        if (length > 0) std::memcpy(text_.data() + end_, text, length);
+        if (end_ + length + kAround > text_.size()) text_.resize(end_ + length + kAround);
+        if (length > 0) std::memcpy(this->text() + end_, text, length);
         end_ += length;
     }
 
     // Takes the lines that have ended, and returns where the rest begins.
     std::size_t take_lines() {
-        separators_.find(text_.data(), end_, after_return_);
+        separators_.find(text(), end_, after_return_);
         std::size_t start = 0;
         std::size_t before = 0;
         last_field_ = {};
         for (const std::uint32_t end : separators_.line_ends()) {
             std::uint32_t* const row = separators_.places() + before;
             const std::size_t stop = separators_.places()[end];
-            start += after_return_ && text_[start] == '\n';
-            after_return_ = text_[stop] == '\r';
+            start += after_return_ && text()[start] == '\n';
+            after_return_ = text()[stop] == '\r';
             // Fields begin behind a place, the first one behind this.
             row[0] = static_cast<std::uint32_t>(start) - 1;
             take_line(row, end - before, stop - start, stop);
@@ -141,7 +145,7 @@ class CsvReader::Work {
 
     std::string_view last_field(const std::uint32_t* row) const {
         const std::uint32_t begin = row[layout_.n_columns - 1] + 1;
-        return {text_.data() + begin, row[layout_.n_columns] - begin};
+        return {text() + begin, row[layout_.n_columns] - begin};
     }
 
     bool is_cut(std::string_view field) const {
@@ -153,27 +157,34 @@ class CsvReader::Work {
     }
 
     void take_row(const std::uint32_t* row) {
-        const char* const text = text_.data();
         for (std::size_t t = 0; t < numbers_.size(); ++t) {
             const std::vector<std::uint32_t>& columns = layout_.tables[t];
             double* const values = numbers_[t].data() + n_rows_ * columns.size();
-            for (std::size_t i = 0; i < columns.size(); ++i) {
-                const std::uint32_t* const place = row + columns[i];
-                // In 32 bits: of the first field of the text this is -1 + 1.
-                const char* const begin = text + std::uint32_t{place[0] + 1};
-                const char* const end = text + place[1];
-                if (!read_short_number(begin, end, values[i])) {
-                    note_unread(t, i, {begin, static_cast<std::size_t>(end - begin)});
+            std::size_t i = 0;
+            for (; wide_ && i + 4 <= columns.size(); i += 4) {
+                const int read = read_four(text(), row, columns.data() + i, values + i);
+                if (read == 0xF) continue;
+                for (std::size_t lane = 0; lane < 4; ++lane) {
+                    if (!(read >> lane & 1)) take_field(row, t, i + lane, values[i + lane]);
                 }
             }
+            for (; i < columns.size(); ++i) take_field(row, t, i, values[i]);
         }
         last_field_ = last_field(row);
         ++n_rows_;
     }
 
-    void note_unread(std::size_t table, std::size_t column, std::string_view text) {
+    void take_field(const std::uint32_t* row, std::size_t table, std::size_t column,
+                    double& value) {
+        const std::uint32_t* const place = row + layout_.tables[table][column];
+        // In 32 bits: of the first field of the text this is -1 + 1.
+        const char* const begin = text() + std::uint32_t{place[0] + 1};
+        const char* const end = text() + place[1];
+        if (read_short_number(begin, end, value)) return;
         std::optional<UnreadField>& first = unread_[table][column];
-        if (!first) first = UnreadField{table, column, row_, std::string(trimmed(text))};
+        if (first) return;
+        const std::string_view field(begin, static_cast<std::size_t>(end - begin));
+        first = UnreadField{table, column, row_, std::string(trimmed(field))};
     }
 
     // Makes room for a row that stops there in the text.
@@ -193,7 +204,8 @@ class CsvReader::Work {
     CsvLayout layout_;
     std::vector<Numbers> numbers_;
     std::vector<std::vector<std::optional<UnreadField>>> unread_;
-    // The text that is not taken yet: text_[0, end_).
+    bool wide_ = layout_.widest && has_number_lanes();
+    // The text that is not taken yet: text()[0, end_).
     std::vector<char> text_;
     std::size_t end_ = 0;
     Separators separators_;

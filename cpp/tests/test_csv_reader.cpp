@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -37,8 +39,8 @@ std::string named(const std::optional<pyexpr::UnreadField>& field) {
 
 Result read(std::string_view text, std::size_t n_columns, const Tables& tables,
             std::size_t piece = 1'000'000, std::size_t skip = 0, std::size_t longest = kLongest,
-            std::size_t n_bytes = 0) {
-    CsvReader reader(CsvLayout{n_columns, skip, longest, n_bytes, tables});
+            std::size_t n_bytes = 0, bool widest = true) {
+    CsvReader reader(CsvLayout{n_columns, skip, longest, n_bytes, tables, widest});
     Result result;
     for (std::size_t at = 0; at < text.size() && result.complete; at += piece) {
         // A copy of the right length, so that the address sanitizer sees what is read beyond.
@@ -171,7 +173,7 @@ TEST_CASE("any text in any pieces is what its definition says") {
         const std::string text = random_text(random, n_columns, random() % 20);
         Tables tables(1 + random() % 3);
         for (auto& table : tables) {
-            for (std::size_t n = random() % 5; n > 0; --n) {
+            for (std::size_t n = random() % 11; n > 0; --n) {
                 table.push_back(static_cast<std::uint32_t>(random() % n_columns));
             }
         }
@@ -181,7 +183,10 @@ TEST_CASE("any text in any pieces is what its definition says") {
              {std::size_t{1}, std::size_t{7}, 1 + random() % 200, std::size_t{1'000'000}}) {
             INFO(text);
             const std::size_t n_bytes = random() % 2 ? text.size() : 0;
-            check_equal(read(text, n_columns, tables, piece, skip, kLongest, n_bytes), expected);
+            for (const bool widest : {true, false}) {
+                check_equal(read(text, n_columns, tables, piece, skip, kLongest, n_bytes, widest),
+                            expected);
+            }
         }
     }
 }
@@ -233,6 +238,44 @@ TEST_CASE("columns beyond the row are refused, no table and no text are not") {
     CHECK(read("", 3, {{0}}).tables[0].empty());
     CHECK(read("1,2,3\n", 3, {}).complete);
     CHECK(read("\n\r\n\r", 3, {{2}}).cut.empty());
+}
+
+TEST_CASE("four numbers at once are what each is alone") {
+    // Everything short that can be made of these, and what is longer than eight characters.
+    const std::string few = "0 -.9x+\t";
+    std::vector<std::string> fields = {"",         "123456789", "-12345678", " -1234567",
+                                       "12345678", "1234567.",  ".1234567",  "-.123456",
+                                       "-1.2345",  "1.5 ",      "1e5",       "nan",
+                                       "        ", "\xff\xff",  "1.2.3",     "..1"};
+    for (std::size_t i = 0; i < few.size() * few.size() * few.size() * few.size() * few.size();
+         ++i) {
+        std::string field;
+        for (std::size_t rest = i; rest > 0; rest /= few.size()) field += few[rest % few.size()];
+        fields.push_back(field + std::string(i % 4, '7'));
+    }
+    std::mt19937_64 random(5);
+    for (int i = 0; i < 20'000; ++i) {
+        std::string field(random() % 3, ' ');
+        if (random() % 2) field += '-';
+        for (auto n = random() % 8; n > 0; --n) field += static_cast<char>('0' + random() % 10);
+        field.insert(random() % (field.size() + 1), ".");
+        fields.push_back(field);
+    }
+    std::string text;
+    for (std::size_t i = 0; i < fields.size(); ++i) text += fields[i] + (i % 7 == 6 ? '\n' : ',');
+    text = text.substr(0, text.rfind('\n') + 1);
+    const Tables tables = {{0, 1, 2, 3, 4, 5, 6}, {6, 1, 4, 2}};
+    const Result wide = read(text, 7, tables);
+    const Result narrow = read(text, 7, tables, 1'000'000, 0, kLongest, 0, false);
+    check_equal(wide, narrow);
+    for (std::size_t i = 0; i < wide.tables[0].size(); ++i) {
+        double value = 0.0;
+        const char* const begin = fields[i].data();
+        static_cast<void>(pyexpr::read_number(begin, begin + fields[i].size(), value));
+        INFO(fields[i]);
+        CHECK(std::bit_cast<std::uint64_t>(wide.tables[0][i]) ==
+              std::bit_cast<std::uint64_t>(value));
+    }
 }
 
 TEST_CASE("the instructions of this processor find what looking at each byte finds") {

@@ -34,6 +34,8 @@ struct CsvLayout {
     std::size_t n_bytes;       // of the whole text, 0 if unknown: to ask for memory once
     // For each table to be made its columns, by their positions in a row, from 0.
     std::vector<std::vector<std::uint32_t>> tables;
+    // Whether to use all instructions the processor has; the numbers are the same without.
+    bool widest = true;
 };
 
 // A field that holds neither a number nor a word for a missing one.

@@ -231,7 +231,7 @@ def _unchanged(source: Source, pieces: Iterator[memoryview]) -> Iterator[memoryv
     done = 0
     for piece in pieces:
         seen = source.head[done : done + len(piece)]
-        if piece[: len(seen)] != seen:
+        if bytes(piece[: len(seen)]) != seen:
             raise source.changed()
         done += len(piece)
         yield piece
