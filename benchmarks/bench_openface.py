@@ -3,9 +3,10 @@
 The file has the 714 columns of OpenFace 2 and 73 s at 25 frames per second
 (about 9 MB); what is wanted are the 184 columns the features need, as
 landmarks (frames, 68, 2), pose, gaze and action units. One thread each, but
-that ours hashes the file's bytes in a second one. The plain loop goes over bytes in memory, knows that
-every field is a decimal number, and finds no fault in any file: what reading
-costs at least. Run it with ``python benchmarks/bench_openface.py``.
+for the hash of the file's bytes, which only pyexpr computes, in a second one.
+The plain loop goes over bytes in memory, knows that every field is a decimal
+number, and finds no fault in any file: what reading costs at least.
+Run it with ``python benchmarks/bench_openface.py``.
 """
 
 from __future__ import annotations

@@ -11,14 +11,18 @@ from pyexpr.core.csv_reader import CsvTables, read_csv
 
 
 def read(pieces: list[bytes], tables: list[list[int]], n_columns: int, **options: int) -> CsvTables:
-    options = {"skip_lines": 0, "longest_line": 10_000, **options}
+    options = {"skip_lines": 0, "longest_line": 100_000, **options}
     return read_csv(pieces, tables, n_columns=n_columns, **options)
 
 
 def numbers(texts: list[str]) -> np.ndarray:
-    result = read(["\n".join(texts).encode() + b"\n"], [[0]], 1)
+    """Read numbers, seven to a row: four at once, where the processor can, and three alone."""
+    padded = texts + ["0"] * (-len(texts) % 7)
+    lines = [",".join(padded[start : start + 7]) for start in range(0, len(padded), 7)]
+    result = read(["\n".join(lines).encode() + b"\n"], [list(range(7))], 7)
     assert result.unread is None
-    return result.tables[0][:, 0]
+    assert not result.too_long
+    return result.tables[0].ravel()[: len(texts)]
 
 
 def python(texts: list[str]) -> np.ndarray:
