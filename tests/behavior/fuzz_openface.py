@@ -121,7 +121,7 @@ def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
 
 def _plain(message: str) -> str:
     """Leave out what is not ASCII: the twin says "?" for it where a file is not UTF-8."""
-    return re.sub(r"[^ -~]|\?|\\x[0-9a-f]{2}|\\[tnr]", "", message)
+    return re.sub(r"[^ -~]|\?|\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|\\[tnr]", "", message)
 
 
 def run(files: int, seed: int, scratch: Path, whole: Sequence[bytes]) -> Counter[str]:

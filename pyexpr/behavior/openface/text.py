@@ -9,6 +9,7 @@ import io
 import os
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final
@@ -116,14 +117,17 @@ class TextFile:
     def pieces(self) -> Iterator[memoryview]:
         """Yield the text; a piece must be done with when the next is asked for."""
         if not self._compression and self.n_bytes >= _WORTH_A_THREAD:
-            yield from self._pieces_hashed_apart()
+            # Where the system gives no more threads, this one does all.
+            with suppress(RuntimeError):
+                self._hashing = _Hashing(self._file.digest)
+        if self._hashing is not None:
+            yield from self._pieces_hashed_apart(self._hashing)
             return
         buffer = memoryview(bytearray(_PIECE))
         while n := self._read(buffer):
             yield buffer[:n]
 
-    def _pieces_hashed_apart(self) -> Iterator[memoryview]:
-        self._hashing = hashing = _Hashing(self._file.digest)
+    def _pieces_hashed_apart(self, hashing: _Hashing) -> Iterator[memoryview]:
         while True:
             buffer = hashing.buffer()
             n = self._opened.readinto(buffer)
