@@ -1,6 +1,7 @@
 #include "pyexpr/decimal_number.hpp"
 
 #include <charconv>
+#include <initializer_list>
 #include <limits>
 #include <string_view>
 #include <system_error>
@@ -83,8 +84,8 @@ bool parted(const char* begin, const char* end, Parts& parts) {
 
 // The nearest double of unsigned text that is a number, by the standard library.
 double nearest(const char* begin, const char* end, const Parts& parts) {
-    double value = 0.0;
 #if defined(__cpp_lib_to_chars)
+    double value = 0.0;
     if (std::from_chars(begin, end, value).ec == std::errc()) return value;
     // The digits times 10^exponent lie beyond the largest double, or below the smallest.
     return parts.exponent > 0 ? std::numeric_limits<double>::infinity() : 0.0;

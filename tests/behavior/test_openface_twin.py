@@ -15,9 +15,9 @@ from pyexpr.behavior.openface.csv import open_source, read_columns
 
 
 def test_damaged_files_give_the_same_table_or_the_same_error(tmp_path: Path) -> None:
-    seen = run(250, seed=1, scratch=tmp_path / "a.csv", whole=recordings(["46"]))
-    assert seen["same table"] > 50
-    assert seen["same error"] > 50
+    seen = run(150, seed=1, scratch=tmp_path / "a.csv", whole=recordings(["46"]))
+    assert seen["same table"] > 40
+    assert seen["same error"] > 40
 
 
 @pytest.mark.parametrize("name", ["714", "713", "431", "334", "61", "46"])
