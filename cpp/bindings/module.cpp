@@ -3,6 +3,7 @@
 
 void register_cluster_bootstrap(pybind11::module_&);
 void register_compiled_statistic(pybind11::module_&);
+void register_csv_reader(pybind11::module_&);
 void register_elastic_net(pybind11::module_&);
 void register_factor_model(pybind11::module_&);
 void register_icc(pybind11::module_&);
@@ -16,6 +17,7 @@ PYBIND11_MODULE(_core, m) {
         "Compiled kernels of pyexpr. Import them through pyexpr.core, which checks arguments.";
     register_cluster_bootstrap(m);
     register_compiled_statistic(m);
+    register_csv_reader(m);
     register_elastic_net(m);
     register_factor_model(m);
     register_icc(m);

@@ -244,10 +244,9 @@ def read_openface(
     source = open_source(path)
     header = source.header
     wanted, notes = _wanted_groups(header, groups, on_missing)
-    names = [name for name in ROW_COLUMNS if name in header]
-    names += [name for group in wanted for name in header.group_columns(group)]
-    columns = read_columns(source, list(dict.fromkeys(names)))
-    source.refuse_changed()
+    tables = [[name for name in ROW_COLUMNS if name in header]]
+    tables += [list(header.group_columns(group)) for group in wanted]
+    columns = read_columns(source, *tables)
     rows = follow(columns, face_columns(source, columns, wanted), min_confidence, face)
 
     present = np.zeros(rows.n_frames, dtype=np.bool_)
@@ -263,7 +262,7 @@ def read_openface(
     values_missing = 0
     for group in wanted:
         members = header.group_columns(group)
-        values = rows.dense(columns.matrix(members))
+        values = rows.dense(columns.hand_over(members))
         values[~valid] = np.nan
         values_missing += int(np.isnan(values[valid]).sum()) if np.isnan(values.sum()) else 0
         read[group] = values.reshape(rows.n_frames, *group_shape(group, len(members)))
@@ -294,7 +293,7 @@ def read_openface(
         ),
         doubled_frames=rows.doubled,
         other_face_frames=rows.other,
-        sha256=source.known.sha256,
+        sha256=source.sha256,
     )
 
 
