@@ -28,8 +28,8 @@ from pyexpr.measurement.engines.r_startup import (
 if TYPE_CHECKING:
     import pandas as pd
 
-_REQUIRED = ("numpy", "pandas", "scipy", "scikit-learn", "statsmodels", "matplotlib", "pyarrow",
-             "typer", "rich", "pydantic")  # fmt: skip
+_REQUIRED = ("numpy", "pandas", "scipy", "scikit-learn", "matplotlib", "pyarrow", "typer", "rich",
+             "pydantic")  # fmt: skip
 _OPTIONAL = {
     "numba": ("compiled statistics in the bootstrap", "pip install numba"),
     **dict.fromkeys(

@@ -45,6 +45,7 @@ start <- function(call = rlang::caller_env()) {
     reticulate::r_to_py(answer_call, convert = TRUE)
   ))
   state$pid <- Sys.getpid()
+  state$keep <- door$keep
   state$answer <- door$answer
   state$answer
 }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import say
 from pyexpr.inference.comparison.comparison import compare_models
 from pyexpr.inference.comparison.predictions import Predictions
 from pyexpr.modeling.fitting.final import terms_of
@@ -48,8 +49,11 @@ def compare(
     ours = [name for name in options if name in _OURS]
     if ours:
         raise DataError(
-            f"compare() takes no {listed(ours)}: fit_models() was told; call px.compare_models on "
-            "a table of your own for anything else"
+            say(
+                "{call compare()} takes no {names}: {call fit_models()} was told; call "
+                "{call px.compare_models} on a table of your own for anything else",
+                names=listed(ours),
+            )
         )
     repeats = list(range(result.n_repeats)) if repeats is None else list(repeats)
     table, models = wide(result, repeats)
@@ -72,7 +76,7 @@ def over_repeats(result: Judged, metrics: Sequence[str], options: dict[str, Any]
     import pandas as pd
 
     if result.n_repeats == 1:
-        raise DataError("there is one repeat; ask fit_models for more, with repeats=")
+        raise DataError(say("there is one repeat; ask fit_models for more, with {repeats=}"))
     table = compare(result, metrics, options).tidy()
     few = {name: value for name, value in options.items() if name not in ("adjust", "method")}
     each = [
