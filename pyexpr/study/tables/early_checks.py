@@ -17,6 +17,7 @@ from pyexpr.resampling.intervals.methods import check_method
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.model_sections import ModelsSection
 from pyexpr.study.file.model_specs import model_specs
+from pyexpr.study.file.voice import in_words_of_the_file
 from pyexpr.study.tables.feature_choice import check_choice
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 from pyexpr.study.tables.labels import check_label
@@ -49,10 +50,8 @@ def model_checks(config: StudyConfig) -> list[Callable[[], list[Model]]]:
     options: dict[str, Any] = {
         "trusted": config.models.trusted, "inner_folds": config.evaluation.inner_folds
     }  # fmt: skip
-    return [
-        partial(read_models, {name: model}, **options)
-        for name, model in model_specs(config).items()
-    ]
+    made = in_words_of_the_file()(read_models)
+    return [partial(made, {name: model}, **options) for name, model in model_specs(config).items()]
 
 
 def table_checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], object]]:
