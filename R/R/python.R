@@ -220,8 +220,8 @@ pyexpr_available <- function() {
 #' given or its Python is too old: then it is made anew.
 #'
 #' @param source What pip installs: the path of a checkout or of a wheel.
-#' @param python The Python to make the environment with; by default the one that
-#'   reticulate prefers.
+#' @param python The Python to make the environment with; by default that of an environment that is
+#'   activated, else `python3`, or what reticulate finds.
 #' @return The path of the environment's Python, invisibly.
 #' @seealso [doctor()]
 #' @export
@@ -254,8 +254,8 @@ install_pyexpr <- function(source, python = NULL) {
   if (!old) {
     # An environment that was not finished would be found by every later session.
     finished <- FALSE
-    on.exit(if (!finished) reticulate::virtualenv_remove(venv, confirm = FALSE))
-    reticulate::virtualenv_create(venv, python = python, packages = NULL)
+    on.exit(if (!finished && has_venv()) reticulate::virtualenv_remove(venv, confirm = FALSE))
+    make_venv(python, call)
     problem <- unfit(reticulate::virtualenv_python(venv), package = FALSE)
     if (nzchar(problem)) {
       data_error(paste(problem, "Name another: `install_pyexpr(source, python =)`."), call)
@@ -272,4 +272,23 @@ install_pyexpr <- function(source, python = NULL) {
     }
   }
   invisible(reticulate::virtualenv_python(venv))
+}
+
+# By Python itself: reticulate makes none with a Python that has no pip, as that of a bare Debian,
+# though the environment brings its own.
+make_venv <- function(python, call) {
+  if (is.null(python)) {
+    fit <- Filter(function(one) !nzchar(unfit(one, package = FALSE)), at_hand())
+    if (!length(fit)) return(reticulate::virtualenv_create(venv, packages = NULL))
+    python <- fit[1]
+  }
+  folder <- file.path(reticulate::virtualenv_root(), venv)
+  said <- suppressWarnings(system2(python, c("-m", "venv", shQuote(path.expand(folder))),
+    stdout = TRUE, stderr = TRUE))
+  if (!is.null(attr(said, "status"))) {
+    said <- paste(said[nzchar(said)], collapse = " ")
+    data_error(sprintf("'%s' cannot make a virtual environment (on Debian and Ubuntu %s): %s", python,
+      "`apt install python3-venv` mends it", full_stop(if (nzchar(said)) said else "no reason given")),
+      call)
+  }
 }

@@ -70,6 +70,9 @@ test_that("a result prints, and goes on in another session", {
   wanted <- list(predict(final, new), tidy(compare_models(ours, metrics = "rmse")))
   expect_identical(names(augment(final, new)), c(names(new), ".ols"))
   expect_identical(predict(ours, new), wanted[[1]])
+  if (requireNamespace("ggplot2", quietly = TRUE)) {
+    expect_error(plot(ours), "`plot\\(compare_models\\(x\\)\\)`")
+  }
   expect_error(predict(ours), "`newdata` is missing.*tidy\\(x, \"predictions\"\\)")
   expect_error(predict(final, new["au_count"]), "have no column 'au_intensity'")
   # As in a new session: nothing of these is held in Python.

@@ -257,4 +257,12 @@ test_that("install_pyexpr() says what it needs before it makes anything", {
   wheel <- tempfile(fileext = ".whl")
   file.create(wheel)
   expect_error(install_pyexpr(wheel, python = pretended("3 10")), "needs Python 3.11 or newer")
+  # Of a Python without the module venv, and nothing else is said after it.
+  without <- tempfile("python")
+  writeLines(c("#!/bin/sh", "if [ \"$1\" = -m ]; then echo ensurepip is not available; exit 1; fi",
+    "echo version 3 11 False"), without)
+  Sys.chmod(without, "755")
+  said <- said_by(sprintf("cat(tryCatch(install_pyexpr('%s', python = '%s'), error = conditionMessage))",
+    wheel, without), paste0("WORKON_HOME=", tempfile("home")), "RETICULATE_PYTHON=")
+  expect_match(said, "cannot make a virtual environment .*ensurepip is not available[.]$")
 })
