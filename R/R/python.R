@@ -142,10 +142,17 @@ unfit <- function(python, package = TRUE) {
 
 # Where Python is the distribution's, the Python that reticulate starts knows the folder of a
 # virtual environment but has not read the .pth files in it, by which an editable install
-# (that of `make demo`) is found.
+# (that of `make demo`) is found. The package is never that of the working directory, where a
+# checkout has it without the extension; what else lies there, the user may import.
 read_site_folders <- function() {
   reticulate::py_run_string(local = TRUE, paste(sep = "\n",
     "import importlib.util, os, site, sys",
+    # Names of this code are not seen within comprehensions.
+    "before, others, here = list(sys.path), [], os.path.realpath('.')",
+    "for folder in before:",
+    "    if folder and os.path.realpath(folder) != here:",
+    "        others.append(folder)",
+    "sys.path[:] = others",
     "spec = importlib.util.find_spec('pyexpr')",
     # A folder that holds the extension alone is found as a package without a file, and the
     # package of a checkout in the path lacks the extension.
@@ -154,7 +161,14 @@ read_site_folders <- function() {
     "    for folder in list(sys.path):",
     "        if os.path.basename(folder) in ('site-packages', 'dist-packages'):",
     "            site.addsitedir(folder)",
-    "    importlib.invalidate_caches()"
+    "    importlib.invalidate_caches()",
+    "spec = importlib.util.find_spec('pyexpr')",
+    "if spec is not None and spec.origin is not None:",
+    "    import pyexpr",
+    "for folder in sys.path:",
+    "    if folder not in others:",
+    "        before.append(folder)",
+    "sys.path[:] = before"
   ))
 }
 
