@@ -260,7 +260,7 @@ test_that("a checkout as the working directory is not the package, and stays in 
     reticulate::py_run_string('import sys
 sys.path.insert(0, \"\")
 sys.meta_path.sort(key=lambda finder: \"ditable\" in type(finder).__name__ + str(finder))')
-    try(icc_interval(0.8, 20, 3), silent = TRUE)
+    invisible(try(icc_interval(0.8, 20, 3), silent = TRUE))
     cat(reticulate::import('of_the_user')$found)", folder)
   said <- said_by(code, paste0("RETICULATE_PYTHON=", reticulate::py_config()$python))
   expect_identical(said, "TRUE")
