@@ -176,9 +176,8 @@ def _family_text(counts: Counts) -> list[str]:
         f"## {_FAMILIES}", "",
         "The share of studies in which all intervals of a quantity hold their values at once: "
         "`bootstrap_cfa(...).adjust(...)`, on the indicators of the models above. Bonferroni's are "
-        'those of `adjust("holm")`. In three scenarios subjects are of strata of the given shares, '
-        "between which the factor's mean differs (by up to one standard deviation), and "
-        "`stratify=` is said: of 20 subjects the smallest stratum has 5, or 2. "
+        'those of `adjust("holm")`. Where subjects are of strata of the given shares, the mean of '
+        "the factor differs between these by up to one standard deviation, and `stratify=` is said. "
         f"{studies(counts, 'family|loading|max_t')} studies a cell.",
         "",
         *table(counts, [s.name for s in FAMILY_SCENARIOS], FAMILY_SIZES, rows),

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 def with_earlier(old: str, new: str, counted: Mapping[str, bool]) -> str:
     """Return the new page with the old one's parts where nothing was counted this time.
 
+    A part that was never counted is left out.
+
     Parameters
     ----------
     old, new : str
@@ -19,6 +21,7 @@ def with_earlier(old: str, new: str, counted: Mapping[str, bool]) -> str:
     kept = {
         title: before[title] if title in before and not counted[title] else text
         for title, text in after.items()
+        if counted[title] or title in before
     }
     return "\n## ".join(f"{title}\n{text}" if title else text for title, text in kept.items())
 
