@@ -177,7 +177,7 @@ def _family_text(counts: Counts) -> list[str]:
         "The share of studies in which all intervals of a quantity hold their values at once: "
         "`bootstrap_cfa(...).adjust(...)`, on the indicators of the models above. Bonferroni's are "
         'those of `adjust("holm")`. Where subjects are of strata of the given shares, the mean of '
-        "the factor differs between these by up to one standard deviation, and `stratify=` is said. "
+        "the factor differs between these by up to a standard deviation, and `stratify=` is said. "
         f"{studies(counts, 'family|loading|max_t')} studies a cell.",
         "",
         *table(counts, [s.name for s in FAMILY_SCENARIOS], FAMILY_SIZES, rows),
