@@ -64,8 +64,11 @@ def compare(
     ours = [name for name in options if name in _OURS]
     if ours:
         raise DataError(
-            f"compare() takes no {listed(ours)}: fit_models() was told; call px.compare_models on "
-            "a table of your own for anything else"
+            say(
+                "{call compare()} takes no {names}: {call fit_models()} was told; call "
+                "{call px.compare_models} on a table of your own for anything else",
+                names=listed(ours),
+            )
         )
     repeats = list(range(result.n_repeats)) if repeats is None else list(repeats)
     metrics = default_metrics(result) if metrics is None else metrics
@@ -170,7 +173,7 @@ def over_repeats(
     import pandas as pd
 
     if result.n_repeats == 1:
-        raise DataError("there is one repeat; ask fit_models for more, with repeats=")
+        raise DataError(say("there is one repeat; ask fit_models for more, with {repeats=}"))
     table = compare(result, metrics, options).tidy()
     few = {name: value for name, value in options.items() if name not in ("adjust", "method")}
     each = [

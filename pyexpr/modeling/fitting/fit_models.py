@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyexpr.base.checks import is_whole
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import say
 from pyexpr.base.stopping import stoppable
 from pyexpr.modeling.fitting.assembled import (
     coefficient_table,
@@ -23,6 +26,7 @@ from pyexpr.modeling.fitting.labels import checked_positive
 from pyexpr.modeling.fitting.plan import (
     CROSS_VALIDATION,
     Part,
+    Scheme,
     label_of_context,
     plan,
     read_scheme,
@@ -197,10 +201,76 @@ def fit_models(
     >>> result.tidy()["metric"].tolist()
     ['auc', 'brier', 'accuracy', 'balanced_accuracy']
     """
-    names = read_names(
-        label=label, label_pooled=label_pooled, features=features, cluster=cluster,
-        context=context, clip=clip, adjust_for=adjust_for,
+    job = _read(
+        data, label=label, features=features, cluster=cluster, context=context, clip=clip,
+        label_pooled=label_pooled, models=models, context_as=context_as, scheme=scheme,
+        folds=folds, repeats=repeats, inner_folds=inner_folds, proportions=proportions,
+        adjust_for=adjust_for, trusted=trusted, kind=kind, positive=positive, seed=seed,
+        n_jobs=n_jobs, progress=progress,
     )  # fmt: skip
+    asked, table = job.scheme, job.table
+    parts, who = plan(table, asked, job.strategies)
+    units = units_of(job.models, job.strategies, parts, table)
+    found = _all_done(units, job)
+    return ModelsResult(
+        predictions=prediction_table(units, found, table),
+        tuning=tuning_table(units, found, table),
+        coefficients=coefficient_table(units, found, table, job.positive),
+        folds=who,
+        left_out=table.left_out,
+        warned=warning_table(units, found, table),
+        constant=feature_table(units, found, table),
+        models={model.name: model.description for model in job.models},
+        names=table.names,
+        contexts=table.context_labels,
+        scheme=asked.name,
+        n_folds=asked.folds,
+        n_repeats=asked.repeats,
+        inner_folds=asked.inner_folds,
+        proportions=tuple(float(share) for share in proportions),  # type: ignore[arg-type]
+        seed=asked.seed,
+        one_context=job.one_context,
+        classes=table.classes,
+        positive=job.positive,
+        unseen=None if table.classes is None else unseen_table(units, found, table),
+        again=lambda: _final(job),
+    )
+
+
+def final_models(data: FrameLike, **options: Any) -> FinalModels:
+    """Return what ``fit_models(data, **options).fit_all()`` does, and judge no models before.
+
+    For a result that was saved with its data and options.
+    """
+    defaults = {
+        name: one.default
+        for name, one in signature(fit_models).parameters.items()
+        if one.default is not one.empty
+    }
+    return _final(_read(data, **(defaults | options)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is to be fitted to what, all of it checked."""
+
+    models: list[Model]
+    table: Table
+    positive: Any
+    strategies: tuple[str, ...]
+    one_context: bool
+    scheme: Scheme
+    processes: int
+    progress: bool | None
+
+
+def _read(
+    data: FrameLike, *, models: Any, trusted: Any, context_as: Any, scheme: Any, folds: Any,
+    repeats: Any, inner_folds: Any, proportions: Any, kind: Any, positive: Any, seed: Any,
+    n_jobs: Any, progress: bool | None, **columns: Any,
+) -> _Job:  # fmt: skip
+    """Return what the arguments of `fit_models` ask for."""
+    names = read_names(**columns)
     asked = read_scheme(scheme, folds, repeats, inner_folds, proportions, seed)
     kind = kind_in(data, names, kind)
     estimators = read_models(
@@ -210,34 +280,7 @@ def fit_models(
     table = read_table(data, names, kind)
     positive = checked_positive(positive, table.classes, names.label)
     strategies, one_context = read_strategies(context_as, table)
-    parts, who = plan(table, asked, strategies)
-    units = units_of(estimators, strategies, parts, table)
-    found = _all_done(units, table, asked.inner_folds, processes, progress)
-    return ModelsResult(
-        predictions=prediction_table(units, found, table),
-        tuning=tuning_table(units, found, table),
-        coefficients=coefficient_table(units, found, table, positive),
-        folds=who,
-        left_out=table.left_out,
-        warned=warning_table(units, found, table),
-        constant=feature_table(units, found, table),
-        models={model.name: model.description for model in estimators},
-        names=names,
-        contexts=table.context_labels,
-        scheme=asked.name,
-        n_folds=asked.folds,
-        n_repeats=asked.repeats,
-        inner_folds=asked.inner_folds,
-        proportions=tuple(float(share) for share in proportions),  # type: ignore[arg-type]
-        seed=asked.seed,
-        one_context=one_context,
-        classes=table.classes,
-        positive=positive,
-        unseen=None if table.classes is None else unseen_table(units, found, table),
-        again=lambda: _final(
-            estimators, strategies, table, asked.inner_folds, asked.seed, processes, progress
-        ),
-    )
+    return _Job(estimators, table, positive, strategies, one_context, asked, processes, progress)
 
 
 def _processes(n_jobs: Any) -> int:
@@ -246,37 +289,32 @@ def _processes(n_jobs: Any) -> int:
 
     if n_jobs is not None and (not is_whole(n_jobs) or n_jobs == 0):
         raise DataError(
-            f"n_jobs= must be None or a whole number other than 0, as in joblib, not {n_jobs!r}"
+            say(
+                "{n_jobs=} must be {value None} or a whole number other than 0, as in joblib, not "
+                "{given!r}",
+                given=n_jobs,
+            )
         )
     return int(effective_n_jobs(n_jobs))
 
 
-def _all_done(
-    units: list[Unit], table: Table, inner_folds: int, processes: int, progress: bool | None,
-    *, keep: bool = False,
-) -> list[Done]:  # fmt: skip
+def _all_done(units: list[Unit], job: _Job, *, keep: bool = False) -> list[Done]:
     found: list[Done | None] = [None] * len(units)
     for number, one in done(
-        units, table, inner_folds=inner_folds, n_jobs=processes, keep=keep, progress=progress
-    ):
+        units, job.table, inner_folds=job.scheme.inner_folds, n_jobs=job.processes, keep=keep,
+        progress=job.progress,
+    ):  # fmt: skip
         found[number] = one
     return [one for one in found if one is not None]
 
 
-def _final(
-    models: list[Model],
-    strategies: Sequence[str],
-    table: Table,
-    inner_folds: int,
-    seed: int,
-    processes: int,
-    progress: bool | None,
-) -> FinalModels:
+def _final(job: _Job) -> FinalModels:
     """Fit all rows; what is predicted are those, too, but nobody looks."""
+    table = job.table
     every = np.arange(len(table.y))
-    part = Part(0, 0, seed, every, None, every, "all rows")
-    units = units_of(models, strategies, [part], table)
-    found = _all_done(units, table, inner_folds, processes, progress, keep=True)
+    part = Part(0, 0, job.scheme.seed, every, None, every, "all rows")
+    units = units_of(job.models, job.strategies, [part], table)
+    found = _all_done(units, job, keep=True)
     estimators: dict[tuple[str, str], dict[Any, Any]] = {}
     for unit, one in zip(units, found, strict=True):
         by_context = estimators.setdefault((unit.model.name, unit.context_as), {})

@@ -10,6 +10,7 @@ import numpy as np
 from pyexpr.base.checks import whole_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, counted, listed
+from pyexpr.base.messages import say
 from pyexpr.core.streams import checked_seed
 from pyexpr.inference.arguments import checked_names
 from pyexpr.modeling.fitting.table import Table
@@ -68,12 +69,21 @@ def read_scheme(
 ) -> Scheme:
     """Return the scheme, its numbers checked."""
     if scheme not in (CROSS_VALIDATION, SPLIT):
-        raise DataError(f"scheme= must be {CROSS_VALIDATION!r} or {SPLIT!r}, not {scheme!r}")
+        raise DataError(
+            say(
+                "{scheme=} must be {first!r} or {second!r}, not {given!r}",
+                first=CROSS_VALIDATION,
+                second=SPLIT,
+                given=scheme,
+            )
+        )
     repeats = whole_number(repeats, argument="repeats", least=1)
     if scheme == SPLIT and repeats > 1:
         raise DataError(
-            "repeats= repeats the folds of a cross-validation, and scheme='split' has none; leave "
-            "it out, or use scheme='cross_validation'"
+            say(
+                "{repeats=} repeats the folds of a cross-validation, and {scheme='split'} has "
+                "none; leave it out, or use {scheme='cross_validation'}"
+            )
         )
     return Scheme(
         scheme,
@@ -88,10 +98,16 @@ def read_scheme(
 
 def read_strategies(context_as: Any, table: Table) -> tuple[tuple[str, ...], bool]:
     """Return how the context enters, each once; and whether there is but one context."""
-    asked = tuple(dict.fromkeys(checked_names(context_as, argument="context_as=")))
+    asked = tuple(dict.fromkeys(checked_names(context_as, argument=say("{context_as=}"))))
     unknown = [name for name in asked if name not in STRATEGIES]
     if unknown or not asked:
-        raise DataError(f"context_as= must be any of {listed(STRATEGIES)}, not {context_as!r}")
+        raise DataError(
+            say(
+                "{context_as=} must be any of {names}, not {given!r}",
+                names=listed(STRATEGIES),
+                given=context_as,
+            )
+        )
     if len(table.context_labels) > 1:
         return asked, False
     return (POOLED,), asked != (POOLED,)
@@ -145,8 +161,12 @@ def _folds(table: Table, scheme: Scheme) -> tuple[list[Part], pd.DataFrame]:
     n_subjects = len(table.cluster_labels)
     if n_subjects < scheme.folds:
         raise DataError(
-            f"folds={scheme.folds} need as many subjects ({table.names.cluster}), but complete "
-            f"rows are of {n_subjects}"
+            say(
+                "{folds=} need as many subjects ({cluster}), but complete rows are of {n}",
+                folds=scheme.folds,
+                cluster=table.names.cluster,
+                n=n_subjects,
+            )
         )
     parts, who = [], []
     for repeat in range(scheme.repeats):
@@ -178,10 +198,15 @@ def _refuse_unseen(table: Table, part: Part, strategies: Sequence[str]) -> None:
             rows = table.contexts == c
             n_subjects = len(np.unique(table.clusters[rows]))
             raise DataError(
-                f"context {str(table.context_labels[c])!r} has rows in {_to_predict(part)}, and "
-                f"{counted(int(there[c]), 'row')} to fit a model to (it is of "
-                f"{counted(n_subjects, 'subject')}); leave the context out, add subjects, or use "
-                "context_as='pooled'"
+                say(
+                    "context {context:label} has rows in {part}, and {n:count row} to fit a model "
+                    "to (it is of {n_subjects:count subject}); leave the context out, add "
+                    "subjects, or use {context_as='pooled'}",
+                    context=str(table.context_labels[c]),
+                    part=_to_predict(part),
+                    n=int(there[c]),
+                    n_subjects=n_subjects,
+                )
             )
     at = len(table.names.features)
     for covariate in table.covariates:

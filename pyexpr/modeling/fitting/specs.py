@@ -130,19 +130,30 @@ def read_models(
         If one is of another kind, cannot be found or is not of a trusted package, or has not the
         parameters that are set or searched; the sentence names the model.
     """
-    packages = checked_names(trusted, argument="trusted=")
+    packages = checked_names(trusted, argument=say("{trusted=}"))
     if models is None:
         models = {"elastic_net": own_net(kind)(n_folds=inner_folds)}
     if not isinstance(models, Mapping):
         raise DataError(
-            "models= must be a mapping of names to estimators, such as "
-            f"{{'forest': RandomForestRegressor()}}, not {_shown(models)}"
+            say(
+                "{models=} must be a mapping of names to estimators, such as "
+                "{{'forest': RandomForestRegressor()}}, not {given}",
+                r="{models=} must be a named list of models, such as list(forest = "
+                '"sklearn.ensemble.RandomForestRegressor"), not {given}',
+                given=_shown(models),
+            )
         )
     if not models:
-        raise DataError("models= must name at least one model")
+        raise DataError(say("{models=} must name at least one model"))
     for name in models:
         if not isinstance(name, str) or not name.strip():
-            raise DataError(f"models= must have names of text as keys, not {name!r}")
+            raise DataError(
+                say(
+                    "{models=} must have names of text as keys, not {name!r}",
+                    r="{models=} must name each model: list(forest = ...)",
+                    name=name,
+                )
+            )
     asked = _Asked(packages, kind, label)
     return [_read_model(str(name), spec, asked) for name, spec in models.items()]
 
@@ -162,21 +173,40 @@ class _Asked:
 
 
 def _read_model(name: str, spec: Any, asked: _Asked) -> Model:
-    where = f"model {name!r}"
+    where = say("model {name:label}", name=name)
     if not isinstance(spec, ModelSpec):
         spec = ModelSpec(spec)
     if not isinstance(spec.scale, (bool, np.bool_)):
-        raise DataError(f"{where}: scale= must be True or False, not {spec.scale!r}")
+        raise DataError(
+            say(
+                "{where}: {scale=} must be {value True} or {value False}, not {given!r}",
+                where=where,
+                given=spec.scale,
+            )
+        )
     params = {} if spec.params is None else spec.params
     if not isinstance(params, Mapping):
-        raise DataError(f"{where}: params= must be a mapping, not {kind_of(params)}")
+        raise DataError(
+            say(
+                "{where}: {params=} must be a mapping, not {kind}",
+                r="{where}: {params=} must be a named list, not {kind}",
+                where=where,
+                kind=kind_of(params),
+            )
+        )
     estimator = _made(spec.estimator, params, asked, where)
     grid = _read_grid(spec.grid, estimator, where)
     _refuse_two_searches(estimator, grid, where)
     scaled = bool(spec.scale)
     if scaled and is_own_net(estimator):
-        kind = type(estimator).__name__
-        raise DataError(f"{where}: {kind} standardises by itself; leave scale= out")
+        raise DataError(
+            say(
+                "{where}: {kind} standardises by itself; leave {scale=} out",
+                r='{where}: "elastic_net" standardises by itself; leave {scale=} out',
+                where=where,
+                kind=type(estimator).__name__,
+            )
+        )
     if scaled:
         estimator = Pipeline([(SCALER, StandardScaler()), (MODEL, estimator)])
         grid = [{f"{MODEL}__{key}": values for key, values in one.items()} for one in grid]
@@ -219,9 +249,15 @@ def _of_name(name: str, params: Mapping[str, Any], trusted: Sequence[str], where
         )
     if package not in (*trusted, _OWN):
         raise DataError(
-            f"{where}: {name!r} is of package {package!r}, which is not among those trusted "
-            f"({listed(trusted)}), and importing it runs its code; name it in trusted= if you "
-            "trust it"
+            say(
+                "{where}: {name!r} is of package {package!r}, which is not among those trusted "
+                "({packages}), and importing it runs its code; name it in {trusted=} if you trust "
+                "it",
+                where=where,
+                name=name,
+                package=package,
+                packages=listed(trusted),
+            )
         )
     module_name, _, class_name = name.rpartition(".")
     try:
@@ -299,8 +335,15 @@ def _check_parameters(names: Iterable[Any], estimator: Any, where: str, argument
         if name not in known:
             hint = near_names(str(name), sorted(known))
             raise DataError(
-                f"{where}: {argument}= names {name!r}, but {type(estimator).__name__} has no such "
-                f"parameter; {hint}"
+                say(
+                    "{where}: {@argument=} names {name!r}, but {kind} has no such parameter; "
+                    "{hint}",
+                    where=where,
+                    argument=argument,
+                    name=str(name),
+                    kind=type(estimator).__name__,
+                    hint=hint,
+                )
             )
 
 
@@ -311,7 +354,14 @@ def _read_grid(grid: Any, estimator: Any, where: str) -> list[dict[str, list[Any
     parts = list(grid) if several else [grid]
     if not all(isinstance(part, Mapping) and part for part in parts):
         raise DataError(
-            f"{where}: grid= must be a mapping of parameters to lists of values, not {grid!r}"
+            say(
+                "{where}: {grid=} must be a mapping of parameters to lists of values, not "
+                "{given!r}",
+                r="{where}: {grid=} must be a named list of values to choose from, such as "
+                "list(max_depth = c(3, 5))",
+                where=where,
+                given=grid,
+            )
         )
     found = []
     for part in parts:
@@ -319,12 +369,19 @@ def _read_grid(grid: Any, estimator: Any, where: str) -> list[dict[str, list[Any
         for name, values in part.items():
             if isinstance(values, (str, bytes, Mapping)) or not np.iterable(values):
                 raise DataError(
-                    f"{where}: grid= must give a list of values of {name!r}, not {values!r}"
+                    say(
+                        "{where}: {grid=} must give a list of values of {name!r}, not {values!r}",
+                        where=where,
+                        name=name,
+                        values=values,
+                    )
                 )
         found.append({str(name): list(values) for name, values in part.items()})
         for name, values in found[-1].items():
             if not values:
-                raise DataError(f"{where}: grid= gives no value of {name!r}")
+                raise DataError(
+                    say("{where}: {grid=} gives no value of {name!r}", where=where, name=name)
+                )
     return found
 
 
@@ -335,13 +392,23 @@ def _refuse_two_searches(estimator: Any, grid: list[dict[str, list[Any]]], where
     kind = type(estimator).__name__
     if takes(estimator, "validation"):
         raise DataError(
-            f"{where}: {kind} chooses by itself among the values of its parameters; give them "
-            f"there, such as {kind}(alpha=[0.1, 1]), and leave grid= out"
+            say(
+                "{where}: {kind} chooses by itself among the values of its parameters; give them "
+                "there, such as {kind}(alpha=[0.1, 1]), and leave {grid=} out",
+                r="{where}: {kind} chooses by itself among the values of its parameters; give them "
+                "there, such as `params = list(alpha = c(0.1, 1))`, and leave {grid=} out",
+                where=where,
+                kind=kind,
+            )
         )
     if own_cv(estimator):
         raise DataError(
-            f"{where}: {kind} tunes itself by folds of its own (cv=), so that a grid= around it "
-            "would tune twice; use one of them"
+            say(
+                "{where}: {kind} tunes itself by folds of its own (cv), so that {grid=} around it "
+                "would tune twice; use one of them",
+                where=where,
+                kind=kind,
+            )
         )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, counted, listed
+from pyexpr.base.messages import say
 from pyexpr.base.tables import (
     as_frame,
     called,
@@ -140,22 +141,39 @@ def read_names(
     for argument, name in given.items():
         optional = argument in ("context", "clip")
         if not isinstance(name, str) and not (optional and name is None):
-            raise DataError(f"{argument}= must be the name of a column, not {name!r}")
+            raise DataError(
+                say(
+                    "{@argument=} must be the name of a column, not {name!r}",
+                    argument=argument,
+                    name=name,
+                )
+            )
     names = Names(
-        features=checked_names(features, argument="features="),
-        adjust_for=checked_names(adjust_for, argument="adjust_for="),
+        features=checked_names(features, argument=say("{features=}")),
+        adjust_for=checked_names(adjust_for, argument=say("{adjust_for=}")),
         **given,
     )
     if not names.features:
-        raise DataError("features= must name at least one column")
+        raise DataError(say("{features=} must name at least one column"))
     for argument, columns in (("features", names.features), ("adjust_for", names.adjust_for)):
         doubled = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
         if doubled:
-            raise DataError(f"{argument}= names {listed(doubled)} more than once")
+            raise DataError(
+                say(
+                    "{@argument=} names {names} more than once",
+                    argument=argument,
+                    names=listed(doubled),
+                )
+            )
         _refuse_parts(columns, names, argument)
     both = [name for name in names.adjust_for if name in names.features]
     if both:
-        raise DataError(f"column {both[0]!r} is in features= and in adjust_for=; leave out one")
+        raise DataError(
+            say(
+                "column {name:label} is in {features=} and in {adjust_for=}; leave out one",
+                name=both[0],
+            )
+        )
     _refuse_same(names)
     return names
 
@@ -164,14 +182,25 @@ def _refuse_parts(columns: Iterable[str], names: Names, argument: str) -> None:
     for name in columns:
         if name in (names.label, names.label_pooled):
             raise DataError(
-                f"column {name!r} is in {argument}= and is the label: a model that is given what "
-                "it is to predict learns nothing; leave it out"
+                say(
+                    "column {name:label} is in {@argument=} and is the label: a model that is "
+                    "given what it is to predict learns nothing; leave it out",
+                    name=name,
+                    argument=argument,
+                )
             )
         for part in ("cluster", "context", "clip"):
             if name == getattr(names, part):
-                hint = '; context_as="feature" gives it to the models' if part == "context" else ""
+                hint = say("; {context_as='feature'} gives it to the models")
                 raise DataError(
-                    f"column {name!r} is in {argument}= and is the {part}; leave it out{hint}"
+                    say(
+                        "column {name:label} is in {@argument=} and is the {part}; leave it out"
+                        "{hint}",
+                        name=name,
+                        argument=argument,
+                        part=part,
+                        hint=hint if part == "context" else "",
+                    )
                 )
 
 
@@ -180,7 +209,14 @@ def _refuse_same(names: Names) -> None:
     seen: dict[str, str] = {}
     for part, name in parts.items():
         if name is not None and seen.setdefault(name, part) != part:
-            raise DataError(f"column {name!r} is both {seen[name]}= and {part}=; name two columns")
+            raise DataError(
+                say(
+                    "column {name:label} is both {@first=} and {@second=}; name two columns",
+                    name=name,
+                    first=seen[name],
+                    second=part,
+                )
+            )
 
 
 def kind_in(data: FrameLike, names: Names, kind: Any) -> str:

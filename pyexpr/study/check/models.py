@@ -20,6 +20,7 @@ from pyexpr.modeling.splits import split_subjects
 from pyexpr.study.check.points import EVALUATION, MODELS, Point
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.model_specs import kind_of
+from pyexpr.study.file.voice import in_words_of_the_file
 from pyexpr.study.kept.store import StageOutput
 from pyexpr.study.stages import computations
 from pyexpr.study.stages.model_fits import PAPERS
@@ -67,6 +68,7 @@ class Planned:
     units: list[Unit] = field(default_factory=list)
 
 
+@in_words_of_the_file()
 def planned(config: StudyConfig, inputs: Inputs) -> Planned:
     """Return what a run of one label would fit; it raises what the run would.
 

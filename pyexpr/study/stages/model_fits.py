@@ -29,6 +29,7 @@ from pyexpr.modeling.fitting.result import ModelsResult
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.model_sections import BaselinesSection
 from pyexpr.study.file.model_specs import kind_of, model_specs
+from pyexpr.study.file.voice import in_words_of_the_file
 from pyexpr.study.tables.early_checks import NO_HUMANS
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 from pyexpr.study.tables.labels import human_weights
@@ -142,6 +143,7 @@ def fit_and_predict(
     return Fits(predictions, found.columns, found.tables, [*found.notes, *notes])
 
 
+@in_words_of_the_file()
 def _fitted(config: StudyConfig, inputs: Inputs, rows: pd.DataFrame, choice: Choice) -> Fits:
     """Return what the models predict of subjects that they have not seen."""
     label, options = label_column(config), config.evaluation

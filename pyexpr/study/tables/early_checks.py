@@ -17,6 +17,7 @@ from pyexpr.resampling.intervals.methods import check_method
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.model_sections import ModelsSection
 from pyexpr.study.file.model_specs import kind_of, model_specs
+from pyexpr.study.file.voice import in_words_of_the_file
 from pyexpr.study.tables.feature_choice import check_choice
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 from pyexpr.study.tables.labels import check_label
@@ -50,9 +51,9 @@ def model_checks(config: StudyConfig) -> list[Callable[[], list[Model]]]:
         "trusted": config.models.trusted, "inner_folds": config.evaluation.inner_folds,
         "kind": kind_of(config), "label": config.labels[0],
     }  # fmt: skip
+    made = in_words_of_the_file()(_read_model)
     return [
-        partial(_read_model, config, name, model, options)
-        for name, model in model_specs(config).items()
+        partial(made, config, name, model, options) for name, model in model_specs(config).items()
     ]
 
 

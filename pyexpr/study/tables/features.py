@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyexpr.base.contents import KnownFile, read_content
+from pyexpr.base.contents import KnownFile
 from pyexpr.base.contexts import ALL
-from pyexpr.base.csv_file import read_known_csv
 from pyexpr.base.errors import DataError, StudyError, counted, have, listed, near_names
 from pyexpr.base.tables import label_codes, numeric_column, require_columns
 from pyexpr.behavior.features.features import FEATURES
 from pyexpr.inference.comparison.classes import class_column, holds_classes
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.data_sections import CLIP_COLUMNS, TAKEN
+from pyexpr.study.tables.any_table import read_table
 from pyexpr.study.tables.classes import as_classes
 from pyexpr.study.tables.ratings import ONE_CONTEXT
 
@@ -55,7 +54,7 @@ def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
     names = {name: config.data.clip_columns.get(name, name) for name in CLIP_COLUMNS}
     if not config.data.contexts:
         del names["context"]
-    table, file = _read(folder / str(config.data.features), list(names.values()), what)
+    table, file = read_table(folder / str(config.data.features), list(names.values()), what)
     require_columns(table, names.values(), what=what)
     if not len(table):
         raise StudyError(f"{have(what)} no rows")
@@ -79,39 +78,6 @@ def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
                 "rename it"
             )
     return FeaturesTable(key.assign(**columns), features, covariates, labels, ignored, file)
-
-
-def read_any(path: Path, labels: list[str], what: str) -> pd.DataFrame:
-    """Return a table of a CSV or parquet file; columns `labels` as text."""
-    return _read(path, labels, what)[0]
-
-
-def _read(path: Path, labels: list[str], what: str) -> tuple[pd.DataFrame, KnownFile]:
-    if path.suffix.lower() not in (".parquet", ".pq"):
-        return read_known_csv(path, labels=labels, what=what)
-    import pandas as pd
-    from pyarrow import ArrowException
-
-    try:
-        content, file = read_content(path)
-        table = pd.read_parquet(io.BytesIO(content))
-    except FileNotFoundError:
-        raise DataError(f"{what}: there is no file {str(path)!r}") from None
-    except (OSError, ArrowException, ValueError) as error:
-        raise DataError(f"{what}: {str(path)!r} cannot be read as parquet: {error}") from None
-    # Labels are text in the CSV of the ratings; whole numbers are written alike there.
-    found = {name: _as_text(table[name], name, what) for name in labels if name in table}
-    return table.assign(**found), file
-
-
-def _as_text(column: pd.Series[Any], name: str, what: str) -> pd.Series[str]:
-    import pandas as pd
-
-    if pd.api.types.is_float_dtype(column) and column.notna().all():
-        if (column != column.round()).any():
-            raise StudyError(f"{what}: column {name!r} holds fractions, which are no labels")
-        column = column.astype("int64")
-    return column.astype("str").where(column.notna())
 
 
 def _refuse_doubled(key: pd.DataFrame, what: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyexpr.base.errors import PyexprError
 from pyexpr.inference.comparison.classes import holds_classes
-from pyexpr.study.tables.features import read_any
+from pyexpr.study.tables.any_table import read_table
 
 
 def with_kind(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def with_kind(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
     if "kind" in label or not isinstance(path, str) or not isinstance(names, list) or not names:
         return raw
     try:
-        table = read_any(folder / path, [], f"the features ({path})")
+        table, _ = read_table(folder / path, [], f"the features ({path})")
     except (PyexprError, OSError):
         return raw
     found = [table.get(name) for name in map(str, names)]
