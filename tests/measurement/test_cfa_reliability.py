@@ -12,6 +12,7 @@ from lavaan_direct import by_lavaan
 from parity.factor_model import ONE, holzinger
 
 from pyexpr.measurement.factor.cfa import cfa
+from pyexpr.measurement.factor.reliability import shares
 
 # lavaan as called here stops when its objective changes by less than 1e-10 of itself.
 SHARE = 2e-6
@@ -120,14 +121,19 @@ CROSSED = "f =~ x1 + x2 + x3 + x4\ng =~ x4 + x5 + x6\nx1 ~~ x2"
 
 
 def test_shared_indicators_and_residuals(tmp_path: Path) -> None:
-    """Determinacy is psych's multiple R; Bartlett scores of the model's covariance the rest."""
+    """Determinacy is each factor's multiple R; Bartlett scores of the model's covariance the rest.
+
+    psych's smc() takes it from lavaan's covariance of factors and indicators: its factor.stats()
+    gave the same until psych 2.6, which means something else.
+    """
     data = two_factors()
     fit = cfa(data, CROSSED)
     code = (
         "library(psych);"
-        f"f <- cfa('{CROSSED}', d, std.lv = TRUE); e <- lavInspect(f, 'std');"
-        "C <- cov2cor(fitted(f)$cov);"
-        "r2 <- factor.stats(r = C, f = unclass(e$lambda), phi = unclass(e$psi))$R2;"
+        f"f <- cfa('{CROSSED}', d, std.lv = TRUE); J <- lavInspect(f, 'cov.all');"
+        "r2 <- sapply(lavNames(f, 'lv'), function(one) {"
+        "  all <- c(names(d), one); smc(cov2cor(unclass(J)[all, all]))[[one]]"
+        "});"
         "s <- lavPredict(f, method = 'Bartlett');"
         "W <- solve(cov(d), cov(d, s)); V <- t(W) %*% fitted(f)$cov[names(d), names(d)] %*% W;"
         "c(sqrt(r2), 1 / diag(V))"
@@ -154,13 +160,8 @@ def test_factors_that_their_indicators_do_not_tell_apart() -> None:
 
 
 def test_limits_beyond_the_largest_number_are_limits_of_a_share() -> None:
-    # So few rows have both indicators that the errors on the scale of logarithms are huge.
-    rng = np.random.default_rng(1)
-    data = pd.DataFrame(rng.normal(size=(25, 3)), columns=list("abc"))
-    data.loc[:12, "c"] = np.nan
-    data.loc[11:, "b"] = np.nan
-    table = cfa(data, {"f": list("abc")}, missing="fiml").reliability()
-    known = table[table["reason"] == ""]
-    assert (known["conf_high"] <= 1).all()
-    assert known["conf_high"].notna().all()
-    assert (known["conf_high"] == 1).any()
+    """As where so few rows have two indicators that errors on the scale of logarithms are huge."""
+    fit = cfa(holzinger(), ONE, engine="native")
+    for share in shares(fit.output, fit.model, 0, 1e6):
+        assert (share.conf_low, share.conf_high) == (0.0, 1.0)
+        assert 0.5 < share.estimate < 1
