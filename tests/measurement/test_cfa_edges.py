@@ -294,3 +294,28 @@ def test_the_locale_is_as_before_r_started() -> None:
         "assert locale.setlocale(locale.LC_ALL) == before"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_indicators_that_no_row_has_both_of() -> None:
+    """Of three, lavaan 0.6 and 0.7 stop at different solutions: all of a line are as likely."""
+    rng = np.random.default_rng(5)
+    factor = rng.normal(size=120)
+    data = pd.DataFrame(
+        0.8 * factor[:, None] + 0.6 * rng.normal(size=(120, 4)), columns=list("abcd")
+    )
+    data.loc[:59, "c"] = np.nan
+    data.loc[60:, "b"] = np.nan
+    data["task"] = np.where(np.arange(120) % 60 < 30, "x", "y")
+    with pytest.raises(FactorModelError, match="no row has both 'b' and 'c': of three") as caught:
+        cfa(data, {"f": ["a", "b", "c"]}, missing="fiml")
+    assert caught.value.reason == "never_together"
+    found = cfa(data, {"f": list("abcd")}, missing="fiml").notes()
+    assert [note.code for note in found] == ["never_together"]
+    assert found[0].startswith("No row has both 'b' and 'c': the data do not show")
+    data.loc[0, "c"] = 0.0
+    found = cfa(data, {"f": list("abcd")}, context="task", missing="fiml").notes()
+    assert [note.partition(":")[0] for note in found] == [
+        "No row in context 'y' has both 'b' and 'c'"
+    ]
+    data.loc[119, "b"] = 0.0
+    assert cfa(data, {"f": list("abcd")}, context="task", missing="fiml").notes() == ()

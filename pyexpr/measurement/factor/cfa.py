@@ -26,6 +26,7 @@ from pyexpr.measurement.engines.choice import ENGINES, checked_engine, fit_with
 from pyexpr.measurement.engines.lavaan_options import checked_options
 from pyexpr.measurement.engines.protocol import FitOutput, FitRequest
 from pyexpr.measurement.factor.cfa_result import CFAResult, Rows
+from pyexpr.measurement.factor.notes import never_together
 from pyexpr.measurement.factor.orientation import oriented, pointing
 from pyexpr.measurement.model_syntax import parse_model
 from pyexpr.measurement.specification import MeasurementModel
@@ -320,6 +321,14 @@ def _check_rows(
                 reason="constant_indicator",
             )
     if not complete:
+        apart = never_together(rows, spec.indicators)
+        if apart and p == 3 and spec.plain_factor:
+            raise FactorModelError(
+                f"no row has both {apart[0][1]!r} and {apart[0][0]!r}{where}: of three indicators "
+                "every pair must be observed together, or the loadings are not determined; use "
+                "equal loadings, or leave out one of them",
+                reason="never_together",
+            )
         rows = rows[~np.isnan(rows).any(axis=1)]
         if len(rows) <= p:
             # Too few complete rows to judge the covariances: lavaan's EM decides.

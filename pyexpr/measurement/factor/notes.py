@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from pyexpr.measurement.factor.orientation import standardised
 from pyexpr.measurement.specification import EQUAL
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from pyexpr.measurement.factor.fitted import FittedModel
 
 
@@ -27,6 +30,11 @@ LABELLED = Template(
 LEFT_OUT = Template(
     "incomplete_rows_of",
     "{n_dropped} of {total} rows {verb} left out because {which} missing.",
+)
+NEVER_TOGETHER = Template(
+    "never_together",
+    "No row{where} has both {pairs}: the data do not show how they covary, and what the estimates "
+    "say of it is the model's alone.",
 )
 INCOMPLETE_ROWS = Template(
     "incomplete_rows",
@@ -92,6 +100,8 @@ def fit_notes(fit: FittedModel) -> tuple[str, ...]:
                 which="an indicator is" if fit.missing == "listwise" else "all indicators are",
             )
         )
+    if fit.missing == "fiml":
+        found += _apart_notes(fit)
     if fit.categories:
         verb = "is" if len(fit.categories) == 1 else "are"
         found.append(ORDERED(names=listed(fit.categories), verb=verb))
@@ -104,6 +114,30 @@ def fit_notes(fit: FittedModel) -> tuple[str, ...]:
     if 0 < fit.n_clusters < 40:
         found.append(FEW_CLUSTERS(n_clusters=fit.n_clusters))
     return tuple(found)
+
+
+def never_together(rows: NDArray[np.float64], indicators: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return the pairs of indicators that no row has both of; missing values are NaN."""
+    seen = (~np.isnan(rows)).astype(np.int64)
+    both = seen.T @ seen
+    return [
+        (one, other)
+        for j, one in enumerate(indicators)
+        for k, other in enumerate(indicators[:j])
+        if both[j, k] == 0
+    ]
+
+
+def _apart_notes(fit: FittedModel) -> Iterator[str]:
+    """Say which pairs are never observed together, in each context."""
+    columns, groups = fit.request.columns, fit.request.group
+    for code, label in enumerate(fit.labels):
+        rows = columns if groups is None else columns[groups == code]
+        apart = never_together(rows, fit.model.indicators)
+        if apart:
+            where = "" if fit.context_name is None else in_context(label)
+            pairs = ", or both ".join(f"{other!r} and {one!r}" for one, other in apart)
+            yield NEVER_TOGETHER(where=where, pairs=pairs)
 
 
 def _direction_notes(fit: FittedModel) -> list[str]:
