@@ -93,7 +93,8 @@ def cfa(
     missing : {"listwise", "fiml"}
         Rows with a missing indicator are dropped and counted, or used with
         what they have (full information maximum likelihood, observed
-        information).
+        information). Two indicators that no row has both of are named in a note; of three
+        indicators that is an error, since their loadings are then not determined.
     engine : {"auto", "rpy2", "host", "rscript", "native"}
         Who fits: lavaan in this process, in the R that hosts Python, or in a
         child process; or C++ (one factor, ML, complete rows), which is equal to
