@@ -800,7 +800,7 @@ def test_probabilities_may_have_predicted_classes_beside_them():
     ("models", "options", "message"),
     [
         ({"a": Predictions("said", classes="y")}, {}, "'said' .* beside it, so it must hold"),
-        ({"a": Predictions("a", classes="y")}, {"threshold": 0.4}, "have the classes of column"),
+        ({"a": Predictions("a", classes="y")}, {"threshold": 0.4}, "have the classes of"),
         ({"a": Predictions("a", classes="y"), "b": "a"}, {}, "'a' is given with the classes of"),
         (
             {"a": Predictions("a", classes="y"), "b": Predictions("a", classes="b")}, {},
