@@ -79,6 +79,14 @@ class Kind:
             return "lower"
         return "higher" if self.bounded else ""
 
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """Return the least and largest value of a metric of classes; None of numbers.
+
+        With few rows of a class an interval may reach beyond; it ends there.
+        """
+        return (-1.0 if self.signed else 0.0, 1.0) if self.classes else None
+
 
 _ERROR = "negative_reciprocal"
 _NEAR_ONE = "negative_root_complement"

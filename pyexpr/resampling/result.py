@@ -163,6 +163,13 @@ class ReplicatedResult(Result):
         """Return the columns that say what a row is, where its label alone would."""
         return {}
 
+    def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Return between which values, (rows,) each, limits are shown; None where there are none.
+
+        An interval that is cut to where its quantity can lie holds it as often.
+        """
+        return None
+
     @abstractmethod
     def counts(self) -> tuple[Any, Any]:
         """Return the rows of the table and the clusters that each row rests on."""
@@ -181,6 +188,11 @@ class ReplicatedResult(Result):
 
         found, shown = self.intervals, self.evidence.shown
         n, n_clusters = self.counts()
+        bounds = self.bounds()
+        low, high = (
+            limits if bounds is None else np.clip(limits, *bounds)
+            for limits in (shown(found.low), shown(found.high))
+        )
         columns = {
             **self.keys(),
             "estimate": shown(self.evidence.estimate),
@@ -188,8 +200,8 @@ class ReplicatedResult(Result):
             "statistic": found.statistic,
             "df": found.df,
             "p_value": found.p_value,
-            "conf_low": shown(found.low),
-            "conf_high": shown(found.high),
+            "conf_low": low,
+            "conf_high": high,
             "method": found.method,
             "n": n,
             "n_clusters": n_clusters,

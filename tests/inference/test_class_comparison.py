@@ -823,3 +823,25 @@ def test_what_folds_mean_for_classes_is_said():
     said = str(compare(frame, metrics=["auc", "kappa"], fold="fold"))
     assert "AUC is the average of those within folds (fold); metrics of predicted" in said
     assert "within folds" not in str(compare(frame, metrics=["kappa"], fold="fold"))
+
+
+@pytest.mark.filterwarnings("ignore::pyexpr.base.errors.FewSubjectsWarning")
+def test_intervals_end_where_the_metric_does():
+    """With few subjects of a rare class the scales of the intervals reach far beyond."""
+    rng = np.random.default_rng(4)
+    table = pd.DataFrame({"subject": np.repeat(np.arange(6), 10), "y": 0})
+    table.loc[[3, 17, 18], "y"] = 1
+    table["a"] = np.clip(0.3 * table["y"] + rng.uniform(0, 0.6, 60), 0, 1)
+    metrics = ["auc", "accuracy", "f1", "kappa", "brier", "rmse"]
+    for method in ("jackknife_t", "normal", "basic"):
+        result = compare_models(
+            table, truth="y", predictions=["a"], cluster="subject", metrics=metrics, method=method,
+            n_boot=199, seed=1,
+        )  # fmt: skip
+        found = result.tidy().set_index("metric")
+        assert result.intervals.low[metrics.index("f1")] < 0
+        assert found.loc["f1", "conf_low"] == 0
+        least = found.index.map({"kappa": -1.0, "rmse": -np.inf}).fillna(0.0)
+        most = found.index.map({"rmse": np.inf}).fillna(1.0)
+        assert (found["conf_low"] >= least).all()
+        assert (found["conf_high"] <= most).all()

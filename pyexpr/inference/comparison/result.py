@@ -11,6 +11,7 @@ import numpy as np
 from pyexpr.base.errors import DataError, counted, listed
 from pyexpr.base.messages import joined, say, says
 from pyexpr.base.metrics import KINDS
+from pyexpr.base.pairs import LEVEL
 from pyexpr.base.stopping import stoppable
 from pyexpr.figures.comparison import comparison_figure
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
@@ -181,6 +182,15 @@ class ComparisonResult(ReplicatedResult):
     def structure(self) -> Mapping[str, Sequence[str]]:
         """Return what every row is: its kind, its models and its contexts."""
         return structure_of(self.rows)
+
+    def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return between which values limits are shown: levels of metrics of classes have some."""
+        ranges = [
+            KINDS[row.base].range if row.kind == LEVEL and row.base in KINDS else None
+            for row in self.rows
+        ]
+        low, high = zip(*(one or (-np.inf, np.inf) for one in ranges), strict=True)
+        return np.array(low), np.array(high)
 
     def counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the rows of the data and the subjects that each row rests on."""
