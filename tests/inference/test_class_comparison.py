@@ -825,7 +825,7 @@ def test_what_folds_mean_for_classes_is_said():
     assert "within folds" not in str(compare(frame, metrics=["kappa"], fold="fold"))
 
 
-@pytest.mark.filterwarnings("ignore::pyexpr.base.errors.FewSubjectsWarning")
+@pytest.mark.filterwarnings("ignore::pyexpr.base.errors.PyexprWarning")
 def test_intervals_end_where_the_metric_does():
     """With few subjects of a rare class the scales of the intervals reach far beyond."""
     rng = np.random.default_rng(4)
