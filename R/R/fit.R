@@ -87,9 +87,8 @@
 #' predict(final, clips[1:3, ])
 #'
 #' # A label of classes
-#' known <- clips[!is.na(clips$score), ]
-#' known$expressive <- ifelse(known$score > 0, "yes", "no")
-#' fit_models(known, expressive, c(au_count, au_intensity), subject, positive = "yes",
+#' fit_models(transform(clips, expressive = ifelse(score > 0, "yes", "no")), label = expressive,
+#'   features = c(au_count, au_intensity), cluster = subject, positive = "yes",
 #'   models = list(logit = "sklearn.linear_model.LogisticRegression"))
 fit_models <- function(data, label, features, cluster, context = NULL, clip = NULL, models = NULL,
                        context_as = c("separate", "pooled"), scheme = "cross_validation",
@@ -174,7 +173,7 @@ class_named <- function(x, values) {
 #' @param params A named list of parameters of the estimator; those of a step of a pipeline as
 #'   `step__name`.
 #' @param grid A named list of values of parameters to choose from, by the lowest squared error
-#'   over inner folds of subjects; or a list of such lists.
+#'   (of classes the lowest log loss) over inner folds of subjects; or a list of such lists.
 #' @param scale Whether to standardise the features (mean 0, standard deviation 1 with divisor n)
 #'   on the rows that each model is fitted to. The elastic net does so by itself.
 #' @section Numbers:
