@@ -56,8 +56,8 @@
 #'   `"nrmse"` divides RMSE: 100 for a score from 0 to 100, 7 for factor scores from -3.5 to
 #'   3.5. `"nrmse"` needs it; the notes of the result state it.
 #' @param positive The class that predictions are probabilities of, and that `"auc"`, `"f1"`
-#'   and `"brier"` are about; 1 where the classes are 0 and 1. With more than two classes all
-#'   others are then taken as one.
+#'   and `"brier"` are about; 1 where the classes are 0 and 1, and of a result of [fit_models()]
+#'   the one that it was told. With more than two classes all others are then taken as one.
 #' @param threshold From which number on the positive class is predicted, by default 1/2 of
 #'   probabilities.
 #' @param per Column of a unit within a subject, such as the recording: every metric is

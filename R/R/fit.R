@@ -1,8 +1,8 @@
 #' Fit any models, and predict subjects that they have not seen
 #'
 #' @description
-#' Elastic nets of pyexpr and any regressor of scikit-learn, by name, on a table with a row per
-#' clip: cross-validated over folds of whole subjects, or on one split. All models, and all ways
+#' Elastic nets of pyexpr and any regressor or classifier of scikit-learn, by name, on a table with
+#' a row per clip: cross-validated over folds of whole subjects, or on one split. All models, and all ways
 #' that the context enters, are fitted to the same rows and predict the same subjects; what is
 #' tuned is tuned on subjects among those to be fitted. The same seed gives the same bytes here and
 #' in Python, with any number of processes.
@@ -12,7 +12,7 @@
 #' `GridSearchCV` on the same folds.
 #'
 #' @param data A data frame, one row per clip.
-#' @param label Column of what is predicted.
+#' @param label Column of what is predicted: numbers, or classes (see `kind`).
 #' @param features Columns of numbers: `c(au_count, au_intensity)`, `starts_with("AU")`.
 #' @param cluster Column of the subject of each row.
 #' @param context Column of the context of each row. Contexts come in the order of their sorted
@@ -21,7 +21,9 @@
 #'   numbered.
 #' @param models A named list of models: `"elastic_net"`, the full name of a class of
 #'   scikit-learn such as `"sklearn.ensemble.RandomForestRegressor"`, or a [model_spec()] of one
-#'   with parameters and a grid. `NULL` is `list(elastic_net = "elastic_net")`.
+#'   with parameters and a grid. `NULL` is `list(elastic_net = "elastic_net")`. Models of classes are
+#'   classifiers, such as `"sklearn.linear_model.LogisticRegression"`, and the elastic net is a
+#'   logistic regression with that penalty.
 #' @param context_as How the context enters, any of `"separate"` (one model per context),
 #'   `"pooled"` (one over all) and `"feature"` (one over all, with a column of 0 and 1 for each
 #'   context). With one context all are the same, and there is `"pooled"`.
@@ -34,7 +36,13 @@
 #' @param adjust_for Covariates that enter every model beside the features: numbers as they are,
 #'   text and factors as a column of 0 and 1 for each category.
 #' @param label_pooled Column of what models over all contexts learn and are judged by, where it
-#'   is not `label`.
+#'   is not `label`; of numbers only.
+#' @param kind `"regression"` or `"classification"`: whether the label is an amount or a class. By
+#'   default a factor, text and a logical column are classes, and numbers are amounts: of a label
+#'   of 0 and 1 say `"classification"`. Classes are text or whole numbers, 50 at most; `TRUE` is 1.
+#' @param positive The class that AUC, F1 and Brier's score are about, such as `"yes"`, `TRUE` or 1;
+#'   1 where the classes are 0 and 1. With more than two classes all others are then taken as one
+#'   where models are judged.
 #' @param trusted Packages of Python that estimators may come from. Importing one runs its code.
 #' @param seed From 0. Repeat r, counted from 0, is made with `seed + r`: its folds, its inner
 #'   folds, and every random state that is not given.
@@ -42,6 +50,17 @@
 #' @param progress Whether to show a bar.
 #' @param ... Not used. What the columns are called elsewhere, such as `outcome` or `subject`, is
 #'   an error that names the argument.
+#'
+#' @section Classes:
+#' A grid is searched for the lowest log loss, or the highest accuracy of models that give no
+#' probabilities. `tidy(x, "predictions")` has the class predicted, as the label has it (a factor
+#' with its levels, text, logical), and for each class the probability, in columns such as
+#' `probability_yes`; those of a logical label are `probability_0` and `probability_1`. Of models
+#' that give no probabilities they are `NA`. A baseline that knows nothing but the shares of the
+#' classes is `model_spec("sklearn.dummy.DummyClassifier", params = list(strategy = "prior"))`.
+#'
+#' Folds are of subjects, not balanced by class. Classes go by their sorted names, not by the order
+#' of a factor's levels.
 #'
 #' @return An object with [tidy()][result-tables] (how well the models predict: a row per metric,
 #'   model and context), `tidy(x, "predictions")` (a row per clip predicted, repeat, model and way
@@ -66,11 +85,17 @@
 #' # Models for data to come
 #' final <- fit_all(fitted)
 #' predict(final, clips[1:3, ])
+#'
+#' # A label of classes
+#' fit_models(transform(clips, expressive = ifelse(score > 0, "yes", "no")), label = expressive,
+#'   features = c(au_count, au_intensity), cluster = subject, positive = "yes",
+#'   models = list(logit = "sklearn.linear_model.LogisticRegression"))
 fit_models <- function(data, label, features, cluster, context = NULL, clip = NULL, models = NULL,
                        context_as = c("separate", "pooled"), scheme = "cross_validation",
                        folds = 5, repeats = 1, inner_folds = 5, proportions = c(0.6, 0.2, 0.2),
-                       adjust_for = NULL, label_pooled = NULL, trusted = "sklearn", seed = 0,
-                       n_jobs = NULL, progress = interactive(), ...) {
+                       adjust_for = NULL, label_pooled = NULL, kind = NULL, positive = NULL,
+                       trusted = "sklearn", seed = 0, n_jobs = NULL, progress = interactive(),
+                       ...) {
   call <- rlang::current_env()
   refuse_dots("fit_models", call, c(
     outcome = "what is predicted is `label`", y = "what is predicted is `label`",
@@ -85,6 +110,7 @@ fit_models <- function(data, label, features, cluster, context = NULL, clip = NU
   clip <- column(rlang::enquo(clip), data, "clip", call)
   adjust_for <- columns(rlang::enquo(adjust_for), data, "adjust_for", call)
   label_pooled <- column(rlang::enquo(label_pooled), data, "label_pooled", call)
+  values <- unique(one_column(data[[label]]))
   used <- unique(c(label, label_pooled, features, cluster, context, clip, adjust_for))
   asked <- list(
     data = table_node(data, used, call = call, labels = c(cluster, context, clip)),
@@ -92,12 +118,15 @@ fit_models <- function(data, label, features, cluster, context = NULL, clip = NU
     models = models_node(models, call), context_as = many(context_as), scheme = one(scheme),
     folds = one(folds), repeats = one(repeats), inner_folds = one(inner_folds),
     proportions = many(unname(proportions)), adjust_for = many(as.character(adjust_for)),
-    label_pooled = label_pooled, trusted = many(trusted), seed = one(seed), n_jobs = one(n_jobs),
-    progress = flag(progress)
+    label_pooled = label_pooled, kind = one(kind), positive = class_named(one(positive), values),
+    trusted = many(trusted), seed = one(seed), n_jobs = one(n_jobs), progress = flag(progress)
   )
   found <- ask("fit_models", asked, call)
   result <- new_result(found, "pyexpr_models")
+  # Of numbers no value of the label is kept.
+  if (identical(found$provenance$kind, "classification")) result$classes <- values
   result$tables <- with_labels(result$tables, data, cluster, context, clip)
+  result$tables <- lapply(result$tables, with_classes, result$classes)
   result$asked <- asked
   result$needed <- unique(c(features, adjust_for, context))
   result$context <- context
@@ -115,6 +144,27 @@ with_labels <- function(tables, data, cluster, context, clip) {
   tables
 }
 
+# `values` are those of the user's label; NULL of a label of numbers.
+with_classes <- function(table, values) {
+  if (is.null(values)) return(table)
+  for (name in intersect(c("truth", "prediction", "class"), names(table))) {
+    table[[name]] <- like_label(table[[name]], values)
+  }
+  table
+}
+
+# Python has the classes 0 and 1 of a logical label.
+like_label <- function(x, values) {
+  if (is.logical(values) && is.numeric(x)) as.logical(x) else like(x, values)
+}
+
+# The value of the label that the user names, by which `values == x` would find it: a class of a
+# factor of 0 and 1 is text in Python, whatever its name is written like.
+class_named <- function(x, values) {
+  at <- if (is.null(x)) NA else match(as.character(x), as.character(values))
+  if (is.na(at)) x else if (is.factor(values)) as.character(values[at]) else values[at]
+}
+
 #' A model for fit_models(), with its parameters
 #'
 #' @param estimator `"elastic_net"`, the full name of a class of scikit-learn, or of another
@@ -123,7 +173,7 @@ with_labels <- function(tables, data, cluster, context, clip) {
 #' @param params A named list of parameters of the estimator; those of a step of a pipeline as
 #'   `step__name`.
 #' @param grid A named list of values of parameters to choose from, by the lowest squared error
-#'   over inner folds of subjects; or a list of such lists.
+#'   (of classes the lowest log loss) over inner folds of subjects; or a list of such lists.
 #' @param scale Whether to standardise the features (mean 0, standard deviation 1 with divisor n)
 #'   on the rows that each model is fitted to. The elastic net does so by itself.
 #' @section Numbers:
@@ -283,6 +333,7 @@ refuse_told <- function(named, call) {
 
 # compare_models() of a result of fit_models(), with the options that the user gave.
 compare_fitted <- function(x, options, call) {
+  options$positive <- class_named(options$positive, x$classes)
   found <- ask("compare_fitted", c(list(key = key_of(x, call)), options), call)
   new_result(found, "pyexpr_comparison")
 }
@@ -306,8 +357,9 @@ compare_fitted <- function(x, options, call) {
 over_repeats <- function(x, metrics = c("rmse", "correlation"), ...) {
   call <- rlang::current_env()
   can(x, "pyexpr_models", call)
-  found <- ask("over_repeats", c(list(key = key_of(x, call), metrics = many(metrics)),
-    lapply(list(...), one)), call)
+  options <- lapply(list(...), one)
+  options$positive <- class_named(options$positive, x$classes)
+  found <- ask("over_repeats", c(list(key = key_of(x, call), metrics = many(metrics)), options), call)
   result_table(found)
 }
 
@@ -324,7 +376,9 @@ over_repeats <- function(x, metrics = c("rmse", "correlation"), ...) {
 #' @param ... Not used.
 #' @return `fit_all()`: an object whose [tidy()][result-tables] has the parameters that were chosen.
 #'   `predict()`: a tibble with a row per row of `newdata` and a column per model; where a model
-#'   enters in several ways, columns are called as in `compare_models(x)`. `augment()`: the data
+#'   enters in several ways, columns are called as in `compare_models(x)`. Of classes these columns
+#'   hold the class predicted, as the label has it, and after them each model that gives
+#'   probabilities has a column for each class, called `model: class`. `augment()`: the data
 #'   with these columns, a point before each name. `predict()` of the result of [fit_models()]
 #'   itself fits all rows first.
 #' @seealso [fit_models()]
@@ -342,7 +396,8 @@ fit_all <- function(x) {
   can(x, "pyexpr_models", call)
   found <- if (is_held(x$handle)) ask("fit_all", list(key = x$handle$key), call)
   if (is.null(found)) found <- fitted_anew(x$asked, call)
-  new_result(found, "pyexpr_final_models", asked = x$asked, needed = x$needed, context = x$context)
+  new_result(found, "pyexpr_final_models", asked = x$asked, needed = x$needed, context = x$context,
+    classes = x$classes)
 }
 
 # In another session there are no estimators, and they are fitted again from the same data.
@@ -386,7 +441,10 @@ predictions_of <- function(x, data, arg, call) {
   if (missing(data)) data_error(sprintf("`%s` is missing: give a data frame.", arg), call)
   if (!is_held(x$handle)) hold(x$handle, fitted_anew(x$asked, call)$key)
   rows <- table_node(data, x$needed, arg, call, labels = x$context)
-  ask("predict_models", list(key = x$handle$key, data = rows), call)
+  found <- ask("predict_models", list(key = x$handle$key, data = rows), call)
+  if (is.null(x$classes)) return(found$predictions)
+  found$predictions[] <- lapply(found$predictions, like_label, x$classes)
+  tibble::as_tibble(c(found$predictions, found$probabilities), .name_repair = "minimal")
 }
 
 #' @export

@@ -4,16 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from inspect import signature
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.errors import counted
 from pyexpr.hosted.results import keep
-from pyexpr.modeling.elastic_net import ElasticNetRegressor
 from pyexpr.modeling.fitting.final import FinalModels
-from pyexpr.modeling.fitting.specs import MODEL, ModelSpec, read_models
+from pyexpr.modeling.fitting.labels import REGRESSION, shown_classes
+from pyexpr.modeling.fitting.specs import MODEL, ModelSpec, own_net, read_models
+from pyexpr.modeling.fitting.table import kind_in, read_names
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: What R calls the default model.
 _ELASTIC_NET = "elastic_net"
+
+
+_COLUMNS = ("label", "label_pooled", "features", "cluster", "context", "clip", "adjust_for")
+
+
+def asked_of_r(
+    data: pd.DataFrame, models: Any = None, adjust_for: Any = (), **options: Any
+) -> dict[str, Any]:
+    """Return the arguments of `fit_models`: what kind the models are, and the models of it.
+
+    Parameters
+    ----------
+    data : DataFrame
+    models : mapping or None
+        As `models_of` reads them.
+    adjust_for, **options
+        The other arguments, as R has them.
+    """
+    options["adjust_for"] = adjust_for
+    names = read_names(**{part: options.get(part) for part in _COLUMNS})
+    options["kind"] = kind_in(data, names, options.get("kind"))
+    return {**options, "models": models_of(models, options)}
 
 
 def models_of(models: Any, options: Mapping[str, Any]) -> Any:
@@ -25,7 +51,7 @@ def models_of(models: Any, options: Mapping[str, Any]) -> Any:
         Of names to the full name of a class, "elastic_net", an estimator, or a mapping of
         ``estimator``, ``params``, ``grid`` and ``scale``.
     options : mapping
-        The other arguments of `fit_models`.
+        The other arguments of `fit_models`, its kind being known.
 
     Notes
     -----
@@ -42,7 +68,7 @@ def _spec_of(model: Any, options: Mapping[str, Any]) -> ModelSpec:
     spec = ModelSpec(**model) if isinstance(model, Mapping) else ModelSpec(model)
     if isinstance(spec.estimator, str) and spec.estimator == _ELASTIC_NET:
         inner_folds = options.get("inner_folds", 5)
-        estimator = ElasticNetRegressor(n_folds=inner_folds)
+        estimator = own_net(options.get("kind", REGRESSION))(n_folds=inner_folds)
         return ModelSpec(estimator, params=spec.params, grid=spec.grid, scale=spec.scale)
     return spec
 
@@ -54,7 +80,8 @@ def _typed(name: str, spec: ModelSpec, options: Mapping[str, Any]) -> ModelSpec:
         return whole
     (model,) = read_models(
         {name: whole}, trusted=options.get("trusted", ("sklearn",)),
-        inner_folds=options.get("inner_folds", 5),
+        inner_folds=options.get("inner_folds", 5), kind=options.get("kind", REGRESSION),
+        label=options.get("label", ""),
     )  # fmt: skip
     estimator = model.template
     if model.scaled:
@@ -113,9 +140,12 @@ def described_final(models: FinalModels) -> dict[str, Any]:
     """Return the tuning of models fitted to all rows, and the key they are kept by."""
     names = models.names
     fitted = list(dict.fromkeys(model for model, _ in models.estimators))
+    what = repr(names.label)
+    if models.classes is not None:
+        what += f" (classes {shown_classes(models.classes)})"
     return {
         "key": keep(models),
-        "heading": f"{counted(len(fitted), 'model')} of {names.label!r} from "
+        "heading": f"{counted(len(fitted), 'model')} of {what} from "
         f"{counted(len(names.features), 'feature')}, fitted to all complete rows",
         "notes": [],
         "tables": {"tidy": models.tuning},

@@ -29,6 +29,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
         "left_out",
         "warned",
         "constant",
+        "unseen",
     ),
 }
 

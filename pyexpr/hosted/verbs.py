@@ -211,12 +211,12 @@ def _labels_of(data: pd.DataFrame, name: str) -> Any:
     return column
 
 
-def do_fit_models(data: pd.DataFrame, models: Any = None, **options: Any) -> dict[str, Any]:
+def do_fit_models(data: pd.DataFrame, **options: Any) -> dict[str, Any]:
     """`px.fit_models`; models as `pyexpr.hosted.fitting` reads them."""
-    from pyexpr.hosted.fitting import models_of
+    from pyexpr.hosted.fitting import asked_of_r
     from pyexpr.modeling.fitting.fit_models import fit_models
 
-    return described(fit_models(data, models=models_of(models, options), **options))
+    return described(fit_models(data, **asked_of_r(data, **options)))
 
 
 def do_compare_fitted(key: int, **options: Any) -> dict[str, Any]:
@@ -238,18 +238,21 @@ def do_fit_all(key: int) -> dict[str, Any] | None:
     return None if result.again is None else described_final(result.fit_all())
 
 
-def do_fit_all_anew(data: pd.DataFrame, models: Any = None, **options: Any) -> dict[str, Any]:
+def do_fit_all_anew(data: pd.DataFrame, **options: Any) -> dict[str, Any]:
     """`ModelsResult.fit_all` of a result of another session, from its data and options."""
-    from pyexpr.hosted.fitting import described_final, models_of
+    from pyexpr.hosted.fitting import asked_of_r, described_final
     from pyexpr.modeling.fitting.fit_models import final_models
 
-    return described_final(final_models(data, models=models_of(models, options), **options))
+    return described_final(final_models(data, **asked_of_r(data, **options)))
 
 
-def do_predict_models(key: int, data: pd.DataFrame) -> pd.DataFrame:
-    """`FinalModels.predict`."""
-    predictions: pd.DataFrame = kept(key).predict(data)
-    return predictions
+def do_predict_models(key: int, data: pd.DataFrame) -> dict[str, Any]:
+    """`FinalModels.predict`, and `predict_proba` of the models that give probabilities."""
+    models = kept(key)
+    return {
+        "predictions": models.predict(data),
+        "probabilities": models.predict_proba(data) if models.probable else None,
+    }
 
 
 def do_compare_models(

@@ -61,7 +61,7 @@ test_that("a result prints, and goes on in another session", {
   expect_match(shown, "compare_models(x)", fixed = TRUE, all = FALSE)
   expect_setequal(names(ours$tables), c("tidy", "predictions", "tuning", "weights", "folds",
     "left_out", "warned", "constant"))
-  expect_identical(names(glance(ours))[1], "label")
+  expect_identical(names(glance(ours))[1:2], c("kind", "label"))
   expect_true(all(tidy(ours, "predictions")$clip %in% few$clip))
   expect_identical(unique(tidy(ours, "left_out")$reason), "feature 'au_count' is missing")
 
@@ -80,6 +80,88 @@ test_that("a result prints, and goes on in another session", {
   expect_identical(predict(back[[2]], new), wanted[[1]])
   expect_identical(predict(fit_all(back[[1]]), new), wanted[[1]])
   expect_identical(tidy(compare_models(back[[1]], metrics = "rmse")), wanted[[2]])
+})
+
+test_that("a label of classes has classifiers and Python's numbers, and comes back as it was", {
+  need_python()
+  python("
+import pyexpr as px
+from sklearn.linear_model import LogisticRegression
+from pyexpr.hosted import verbs
+def _twin_of_classes(data):
+    result = px.fit_models(
+        data, label='mood', features=['au_count', 'au_intensity'], cluster='subject', folds=2, seed=4,
+        inner_folds=2, positive='glad', models={'logit': px.ModelSpec(LogisticRegression(), grid={'C': [0.1, 1.0]})},
+    )
+    final = result.fit_all()
+    return [result.predictions, result.tidy(), result.weights(), final.predict(data[:5]),
+            final.predict_proba(data[:5]), result.compare(n_boot=0).tidy()]
+verbs.do_twin_of_classes = _twin_of_classes
+")
+  known <- few[complete.cases(few), c("subject", "au_count", "au_intensity", "score")]
+  known$glad <- known$score > 0
+  known$mood <- factor(ifelse(known$glad, "glad", "calm"), c("glad", "calm", "never"))
+  theirs <- pyexpr:::ask("twin_of_classes", list(data = pyexpr:::table_node(known)))
+  logit <- "sklearn.linear_model.LogisticRegression"
+  spec <- list(logit = model_spec(logit, grid = list(C = c(0.1, 1))))
+  fitted_classes <- function(label, ..., models = spec) {
+    fit_models(known, {{ label }}, c(au_count, au_intensity), subject, folds = 2, seed = 4,
+      inner_folds = 2, models = models, ...)
+  }
+  ours <- fitted_classes(mood, positive = "glad")
+  plain <- function(x) lapply(as.list(x), as.vector)
+  expect_identical(plain(tidy(ours, "predictions")), plain(theirs[[1]]))
+  expect_identical(plain(tidy(ours)), plain(theirs[[2]]))
+  expect_identical(plain(tidy(ours, "weights")), plain(theirs[[3]]))
+  final <- fit_all(ours)
+  predicted <- predict(final, known[1:5, ])
+  expect_identical(plain(predicted), plain(c(theirs[[4]], theirs[[5]])))
+  compared <- tidy(compare_models(ours, n_boot = 0))
+  expect_identical(compared$metric, c("auc", "balanced_accuracy"))
+  expect_identical(compared$estimate, theirs[[6]]$estimate)
+
+  # Classes are again what the user has, here and in another session.
+  for (column in list(tidy(ours, "predictions")$truth, tidy(ours, "predictions")$prediction,
+    tidy(ours, "weights")$class, predicted$logit)) expect_identical(levels(column), levels(known$mood))
+  expect_identical(tidy(ours, "predictions")$truth, known$mood)
+  expect_identical(names(augment(final, known[1:2, 2:3]))[3:5], paste0(".", names(predicted)))
+  shown <- capture.output(print(ours), print(final))
+  expect_match(shown[1], "1 model of 'mood' (classes 'calm', 'glad') from 2 features", fixed = TRUE)
+  expect_match(shown, "model context_as context +auc brier accuracy balanced_accuracy", all = FALSE)
+  back <- unserialize(serialize(list(ours, final), NULL))
+  expect_identical(predict(back[[2]], known[1:5, ]), predicted)
+  expect_identical(predict(fit_all(back[[1]]), known[1:5, ]), predicted)
+  expect_identical(tidy(compare_models(back[[1]], n_boot = 0)), compared)
+
+  # Of text, of logical, and of 0 and 1 as numbers or levels: the same numbers.
+  known$text <- as.character(known$mood)
+  known$number <- as.numeric(known$glad)
+  known$levels <- factor(known$number)
+  others <- list(text = fitted_classes(text, positive = "glad"),
+    glad = fitted_classes(glad, positive = TRUE), levels = fitted_classes(levels, positive = 1),
+    number = fitted_classes(number, positive = 1, kind = "classification"))
+  for (label in names(others)) {
+    other <- others[[label]]
+    expect_identical(tidy(other), tidy(ours))
+    expect_identical(tidy(other, "predictions")$truth, known[[label]])
+    new <- predict(other, known[1:5, ])
+    expect_identical(new[[3]], predicted[[3]])
+    expect_identical(class(new$logit), class(known[[label]]))
+  }
+  expect_identical(names(new), c("logit", "logit: 0", "logit: 1"))
+  # The elastic net is a classifier, too; the class may be named where models are compared.
+  net <- fitted_classes(levels, models = list(net = "elastic_net"))
+  f1 <- function(x, positive) {
+    tidy(compare_models(x, metrics = "f1", positive = positive, n_boot = 0))$estimate
+  }
+  expect_identical(f1(net, 0), f1(net, "0"))
+  expect_true(f1(net, 0) != f1(net, 1))
+
+  said <- function(...) conditionMessage(expect_error(fitted_classes(...), class = "pyexpr_error"))
+  expect_match(said(number), "`kind = 'classification'` if they are, or give a regressor")
+  expect_match(said(mood, positive = "sad"), "`positive` is 'sad', which is no class of label 'mood'")
+  expect_match(said(mood, label_pooled = score), "`label_pooled` is for labels that are numbers")
+  expect_match(said(score, kind = "classification"), "are of `kind = 'regression'`")
 })
 
 test_that("numbers have the type of the parameter, and estimators of reticulate are taken", {

@@ -272,8 +272,15 @@ def _checked_classes(raw: _Raw, what: str, otherwise: str) -> list[Any]:
         if odd.any():
             row = int(np.flatnonzero(odd)[0])
             raise ColumnError(
-                f"column {raw.name!r} of {what} must hold classes, which are text or whole "
-                f"numbers, but row {row + 1} holds {raw.numbers[row]:g}; {otherwise}"
+                say(
+                    "column {name!r} of {what} must hold classes, which are text or whole "
+                    "numbers, but row {row} holds {value:g}; {otherwise}",
+                    name=raw.name,
+                    what=what,
+                    row=row + 1,
+                    value=raw.numbers[row],
+                    otherwise=otherwise,
+                )
             )
     if len(labels) > _MOST:
         raise ColumnError(

@@ -125,7 +125,7 @@ def _how_classes(result: Judged, metrics: Sequence[str], options: dict[str, Any]
     cut = options.get("threshold") is not None
     likely = positive is not None and (bool(needed) or cut)
     if likely:
-        _refuse_without(result, needed[0] if needed else "threshold=")
+        _refuse_without(result, needed[0] if needed else say("{threshold=}"))
     return HowClasses(positive, likely, not cut)
 
 

@@ -65,6 +65,17 @@ class FinalModels:
     contexts: list[Any]
     classes: list[Any] | None = None
 
+    @property
+    def probable(self) -> list[tuple[str, str]]:
+        """Which (model, context_as) give probabilities of classes; none of a regression."""
+        if self.classes is None:
+            return []
+        return [
+            key
+            for key, models in self.estimators.items()
+            if all(hasattr(model, "predict_proba") for model in models.values())
+        ]
+
     def predict(self, data: FrameLike) -> pd.DataFrame:
         """Return the predictions of every model for new rows.
 
@@ -123,11 +134,7 @@ class FinalModels:
 
         if self.classes is None:
             raise DataError("these models predict numbers, and no classes that have probabilities")
-        able = [
-            key
-            for key, models in self.estimators.items()
-            if all(hasattr(model, "predict_proba") for model in models.values())
-        ]
+        able = self.probable
         if not able:
             every = listed(terms_of(list(self.estimators)).values())
             raise DataError(f"none of the models {every} gives probabilities (predict_proba)")

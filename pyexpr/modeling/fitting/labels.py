@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 REGRESSION, CLASSIFICATION = "regression", "classification"
 KINDS = (REGRESSION, CLASSIFICATION)
-_NUMBERS = 'numbers that are no classes are of kind="regression"'
+_NUMBERS = say("numbers that are no classes are of {kind='regression'}")
 
 
 def check_kind(kind: Any) -> None:

@@ -119,8 +119,10 @@ class ModelsResult(Result):
         n - 1), n, n_clusters, reason. Under cross-validation correlation, R2 and AUC are averages
         of those within folds, weighted with their rows, as in `compare`, which has the intervals.
         """
-        judge = None if self.classes is None else JudgeOfClasses(self.classes, self.positive)
-        return performance(self.predictions, self.contexts, judge)
+        return performance(self.predictions, self.contexts, self._judge())
+
+    def _judge(self) -> JudgeOfClasses | None:
+        return None if self.classes is None else JudgeOfClasses(self.classes, self.positive)
 
     def printed(self) -> pd.DataFrame:
         """Return the table as text shows it: a column per metric."""
@@ -290,8 +292,9 @@ class ModelsResult(Result):
     def notes(self) -> tuple[str, ...]:
         """Return what a reader of the table must know."""
         notes: list[str] = []
-        if self.scheme == CROSS_VALIDATION:
-            notes.append(WITHIN_FOLDS if self.classes is None else AUC_WITHIN_FOLDS)
+        judge = self._judge()
+        if self.scheme == CROSS_VALIDATION and (judge is None or "auc" in judge.metrics):
+            notes.append(WITHIN_FOLDS if judge is None else AUC_WITHIN_FOLDS)
         if self.n_repeats > 1:
             notes.append(OVER_REPEATS(n=self.n_repeats))
         if self.names.label_pooled != self.names.label:

@@ -226,8 +226,11 @@ def kind_in(data: FrameLike, names: Names, kind: Any) -> str:
     found = kind_of_label(frame, names.label, kind, what=TABLE)
     if found == CLASSIFICATION and names.label_pooled != names.label:
         raise DataError(
-            f"label_pooled= is for labels that are numbers, and {names.label!r} is of classes; "
-            "leave it out"
+            say(
+                "{label_pooled=} is for labels that are numbers, and {label!r} is of classes; "
+                "leave it out",
+                label=names.label,
+            )
         )
     return found
 
