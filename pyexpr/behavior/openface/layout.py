@@ -150,7 +150,7 @@ def parse_header(path: str, line: str, *, skip_lines: int) -> Header:
     names = [name.strip().strip('"').strip() for name in line.split(",")]
     positions: dict[str, int] = {}
     for position, name in enumerate(names):
-        if name in positions and _is_known(name):
+        if name in positions and is_known(name):
             raise OpenFaceError(
                 f"{path!r}: the header names the column {name!r} twice; export the file again"
             )
@@ -168,12 +168,13 @@ _KNOWN: Final = frozenset(
 )
 
 
-def _is_known(name: str) -> bool:
+def is_known(name: str) -> bool:
+    """Return whether a column bears one of OpenFace's names."""
     return name in _KNOWN or any(pattern.fullmatch(name) for pattern in _AU.values())
 
 
 def _check_openface(path: str, line: str, positions: Mapping[str, int]) -> None:
-    known = [name for name in positions if _is_known(name)]
+    known = [name for name in positions if is_known(name)]
     has_time = any(name in positions for name in TIME_COLUMNS)
     if has_time and any(name not in ROW_COLUMNS for name in known):
         return

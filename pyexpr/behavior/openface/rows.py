@@ -13,6 +13,7 @@ from pyexpr.base.errors import OpenFaceError
 from pyexpr.base.messages import Template, say
 from pyexpr.behavior.openface.csv import Columns, Source, read_columns
 from pyexpr.behavior.openface.faces import choose_face, face_sizes, jumps, one_row_per_frame
+from pyexpr.behavior.openface.stacked import refuse_stacked
 from pyexpr.behavior.openface.time import frame_numbers, whole_numbers
 
 # OpenFace's `success` is its confidence above this, compared before it is rounded.
@@ -86,6 +87,8 @@ def follow(
     valid, confidence, notes = _validity(columns, min_confidence)
     ids = whole_numbers(columns, "face_id") if "face_id" in header else None
     numbers = frame_numbers(columns, ids)
+    times = columns.column("timestamp") if "timestamp" in header else None
+    refuse_stacked(columns, numbers.index, ids, times)
     landmarks = None
     sizes, measure = np.nan_to_num(confidence), "confidence"
     if faces is not None:
