@@ -52,13 +52,13 @@ from pyexpr.modeling.splits import subject_folds as subject_folds
 from pyexpr.paper.reproduce import PaperResult as PaperResult
 from pyexpr.paper.reproduce import reproduce_paper as reproduce_paper
 from pyexpr.simulation.simulate import simulate_study as simulate_study
-from pyexpr.study.check import CheckResult as CheckResult
-from pyexpr.study.check_file import check_study as check_study
-from pyexpr.study.init import InitResult as InitResult
-from pyexpr.study.init import init_study as init_study
+from pyexpr.study.check.page import CheckResult as CheckResult
+from pyexpr.study.check_study import check_study as check_study
+from pyexpr.study.init.init_study import InitResult as InitResult
+from pyexpr.study.init.init_study import init_study as init_study
 from pyexpr.study.pipeline import Study as Study
-from pyexpr.study.report import study_report as study_report
-from pyexpr.study.result import OutcomesResult as OutcomesResult
-from pyexpr.study.result import StudyResult as StudyResult
+from pyexpr.study.results.report import study_report as study_report
+from pyexpr.study.results.result import OutcomesResult as OutcomesResult
+from pyexpr.study.results.result import StudyResult as StudyResult
 
 __version__: str

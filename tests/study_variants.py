@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from pyexpr.figures.plotting import new_figure, save
-from pyexpr.study import render
-from pyexpr.study.config import StudyConfig
+from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.results import render
 
 #: Of a study of recordings and a factor model, without deep models.
 STAGES = ("reliability", "factor_model", "features", "models", "comparison", "coefficients")

@@ -118,7 +118,7 @@ def run(
 ) -> None:
     """Run a whole study: tables, figures, record.json, and the report."""
     from pyexpr.study.pipeline import Study
-    from pyexpr.study.summary import print_summary
+    from pyexpr.study.results.summary import print_summary
 
     planned = Study.from_file(study, output=output)
     print_summary(planned.run(progress=True, overwrite=overwrite))
@@ -152,7 +152,7 @@ def init(
     overwrite: Overwrite = False,
 ) -> None:
     """Write a study file for the tables of a folder, every choice with a comment."""
-    from pyexpr.study.init import init_study
+    from pyexpr.study.init.init_study import init_study
 
     asked = sys.stdin.isatty() and sys.stdout.isatty() and not yes
     found = init_study(
@@ -189,7 +189,7 @@ def check(
     output: StudyOutput = None,
 ) -> None:
     """Say what a study would do, on what, and all that is wrong, without computing it."""
-    from pyexpr.study.check_file import check_study
+    from pyexpr.study.check_study import check_study
 
     found = check_study(study, output=output)
     typer.echo(str(found))
@@ -221,7 +221,7 @@ def report(
 
     Tables and figures that were edited since the run are refused, or marked (--altered).
     """
-    from pyexpr.study.report import study_report
+    from pyexpr.study.results.report import study_report
 
     written = study_report(results, output=output, altered=altered, overwrite=overwrite)
     typer.echo(f"Report: {written}")
@@ -276,7 +276,7 @@ def demo(
     from pyexpr.paper.beside_truth import print_beside_truth
     from pyexpr.simulation.simulate import simulate_study
     from pyexpr.study.pipeline import Study
-    from pyexpr.study.result import StudyResult
+    from pyexpr.study.results.result import StudyResult
 
     number = subjects if subjects is not None else 20 if deep else 40
     simulated = simulate_study(folder, subjects=number, seed=seed, videos=deep, overwrite=overwrite)

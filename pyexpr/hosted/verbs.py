@@ -314,7 +314,7 @@ def do_run_study(
 ) -> dict[str, Any]:
     """Run a study file; results go where it or `output` says."""
     from pyexpr.study.pipeline import Study
-    from pyexpr.study.result import StudyResult
+    from pyexpr.study.results.result import StudyResult
 
     result = Study.from_file(
         os.path.expanduser(study), output=None if output is None else os.path.expanduser(output)
@@ -327,7 +327,7 @@ def do_run_study(
 
 def do_check_study(study: str, output: str | None = None) -> dict[str, Any]:
     """`px.check_study`; its page, and what is wrong."""
-    from pyexpr.study.check_file import check_study
+    from pyexpr.study.check_study import check_study
 
     found = check_study(
         os.path.expanduser(study), output=None if output is None else os.path.expanduser(output)
@@ -339,7 +339,7 @@ def do_study_report(
     folder: str, output: str | None = None, altered: bool = False, overwrite: bool = False
 ) -> str:
     """`px.study_report`; the path of the file."""
-    from pyexpr.study.report import study_report
+    from pyexpr.study.results.report import study_report
 
     target = None if output is None else os.path.expanduser(output)
     return str(

@@ -11,11 +11,11 @@ from pyexpr.base.pairs import PARTS, pair_label
 from pyexpr.paper import published_numbers
 from pyexpr.report.tables.console import to_console
 from pyexpr.report.tables.side_by_side import side_by_side
-from pyexpr.study.config import StudyConfig
-from pyexpr.study.deep_stage import DEEP_MODELS
-from pyexpr.study.render import performance_rows
-from pyexpr.study.result import StudyResult
-from pyexpr.study.summary import print_ending
+from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.results.render import performance_rows
+from pyexpr.study.results.result import StudyResult
+from pyexpr.study.results.summary import print_ending
+from pyexpr.study.stages.deep import DEEP_MODELS
 
 if TYPE_CHECKING:
     import pandas as pd

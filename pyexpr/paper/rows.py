@@ -24,13 +24,13 @@ from pyexpr.paper.published import (
     score_information,
 )
 from pyexpr.simulation.truth import POPULATION
-from pyexpr.study.render import performance_rows
+from pyexpr.study.results.render import performance_rows
 from pyexpr.words.labels import BASELINES, HUMAN, number
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pyexpr.study.store import StageOutput
+    from pyexpr.study.kept.store import StageOutput
 
 Found = Mapping[str, "StageOutput"]
 

@@ -16,11 +16,11 @@ from pyexpr.simulation.movement import FPS
 from pyexpr.simulation.openface_writer import AU_INTENSITY, AU_PRESENCE, GROUPS, as_printed
 from pyexpr.simulation.ratings import QUESTIONS, simulate_ratings
 from pyexpr.simulation.recordings import simulate_recording
-from pyexpr.study import models_stage, stages
-from pyexpr.study.config import StudyConfig
-from pyexpr.study.feature_choice import chosen
-from pyexpr.study.inputs import CLIP_KEY, Inputs
-from pyexpr.study.store import StageOutput
+from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.kept.store import StageOutput
+from pyexpr.study.stages import computations, models
+from pyexpr.study.tables.feature_choice import chosen
+from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,9 +105,9 @@ def analyse_simulated(
     config = simulated_config(seed, n_boot)
     inputs = _inputs(subjects, seed)
     say("reliability")
-    found = {"reliability": stages.reliability(config, inputs)}
+    found = {"reliability": computations.reliability(config, inputs)}
     say("factor model")
-    found["factor_model"] = stages.factor_model(config, inputs)
+    found["factor_model"] = computations.factor_model(config, inputs)
     say("features")
     features = features_of_recordings(
         shown(
@@ -118,13 +118,13 @@ def analyse_simulated(
         ),
         schedule=BP4D_PLUS,
     )
-    found["features"] = chosen(config, stages.features_output(features), tuple(FEATURES))
+    found["features"] = chosen(config, computations.features_output(features), tuple(FEATURES))
     say("models")
-    found["models"] = models_stage.models(config, inputs, found["factor_model"], found["features"])
+    found["models"] = models.models(config, inputs, found["factor_model"], found["features"])
     say("comparison")
-    found["comparison"] = stages.comparison(config, found["models"], {})
+    found["comparison"] = computations.comparison(config, found["models"], {})
     say("coefficients")
-    found["coefficients"] = stages.coefficients(
+    found["coefficients"] = computations.coefficients(
         config, inputs, found["factor_model"], found["features"], found["models"]
     )
     return found

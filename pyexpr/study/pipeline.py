@@ -19,34 +19,34 @@ from pyexpr.base.messages import Template
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.measurement.engines.choice import r_versions
-from pyexpr.study import models_stage, stages
-from pyexpr.study.config import StudyConfig, read_known_config
-from pyexpr.study.deep_stage import train_deep, training_folder
-from pyexpr.study.deep_tables import joined_predictions
-from pyexpr.study.early_checks import check_deep, check_early
-from pyexpr.study.inputs import CLIP_KEY, Inputs
-from pyexpr.study.kept_messages import messages_in
-from pyexpr.study.labels import label
-from pyexpr.study.options import options_of, stages_of
-from pyexpr.study.render import planned_files, render
-from pyexpr.study.report import report_of_run
-from pyexpr.study.result import OutcomesResult, StudyResult
-from pyexpr.study.results_folder import ResultsFolder
-from pyexpr.study.seal import sealed
-from pyexpr.study.sources import Sources, refuse_changed
-from pyexpr.study.store import (
+from pyexpr.study.file.config import StudyConfig, read_known_config
+from pyexpr.study.kept.kept_messages import messages_in
+from pyexpr.study.kept.seal import sealed
+from pyexpr.study.kept.store import (
     StageOutput,
     code_fingerprint,
     load,
     save,
     stage_key,
 )
-from pyexpr.study.vouched import RECORD
+from pyexpr.study.results.folder import ResultsFolder
+from pyexpr.study.results.render import planned_files, render
+from pyexpr.study.results.report import report_of_run
+from pyexpr.study.results.result import OutcomesResult, StudyResult
+from pyexpr.study.results.vouched import RECORD
+from pyexpr.study.stages import computations, models
+from pyexpr.study.stages.deep import train_deep, training_folder
+from pyexpr.study.stages.deep_tables import joined_predictions
+from pyexpr.study.stages.order import options_of, stages_of
+from pyexpr.study.stages.sources import Sources, refuse_changed
+from pyexpr.study.tables.early_checks import check_deep, check_early
+from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
+from pyexpr.study.tables.labels import label
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pyexpr.study.check import CheckResult
+    from pyexpr.study.check.page import CheckResult
 
 # Other versions of these may compute other numbers; those of R and lavaan are in the factor
 # model's facts.
@@ -204,7 +204,9 @@ class Study:
         """
         if not self.inputs.rated:
             raise StudyError("the study has no ratings, so there is no reliability")
-        return self._stage("reliability", lambda: stages.reliability(self.config, self.inputs))
+        return self._stage(
+            "reliability", lambda: computations.reliability(self.config, self.inputs)
+        )
 
     @_of_one_state
     def factor_model(self) -> StageOutput:
@@ -219,7 +221,9 @@ class Study:
             raise StudyError(
                 f'the study has no factor model: [label] method = "{self.config.label.method}"'
             )
-        return self._stage("factor_model", lambda: stages.factor_model(self.config, self.inputs))
+        return self._stage(
+            "factor_model", lambda: computations.factor_model(self.config, self.inputs)
+        )
 
     @_of_one_state
     def label(self) -> StageOutput:
@@ -245,7 +249,7 @@ class Study:
         """Run stage 3: clips and features; `progress` is as in `run`."""
         return self._stage(
             "features",
-            lambda: stages.features(
+            lambda: computations.features(
                 self.config, self.inputs, hashes=self._sources().by_path(), progress=progress
             ),
         )
@@ -255,7 +259,7 @@ class Study:
         """Run stage 4, after those it stands on: split, models, baselines."""
         labelled, behavior = self.label(), self.features()
         return self._stage(
-            "models", lambda: models_stage.models(self.config, self.inputs, labelled, behavior)
+            "models", lambda: models.models(self.config, self.inputs, labelled, behavior)
         )
 
     @_of_one_state
@@ -296,7 +300,7 @@ class Study:
         """Run stage 5, after those it stands on: performance, intervals, differences."""
         fitted = self.models()
         deep = {name: self.deep_model(name) for name in self.config.models.deep()}
-        return self._stage("comparison", lambda: stages.comparison(self.config, fitted, deep))
+        return self._stage("comparison", lambda: computations.comparison(self.config, fitted, deep))
 
     @_of_one_state
     def coefficients(self) -> StageOutput:
@@ -304,7 +308,7 @@ class Study:
         labelled, behavior, fitted = self.label(), self.features(), self.models()
         return self._stage(
             "coefficients",
-            lambda: stages.coefficients(self.config, self.inputs, labelled, behavior, fitted),
+            lambda: computations.coefficients(self.config, self.inputs, labelled, behavior, fitted),
         )
 
     def check(self) -> CheckResult:
@@ -312,7 +316,7 @@ class Study:
 
         `px.check_study` does so of a study file, and says what is wrong in that, too.
         """
-        from pyexpr.study.check import check
+        from pyexpr.study.check.page import check
 
         return check(self)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pyexpr.report.text.models import models_sentences
-from pyexpr.study.model_sections import LSTMSection, Video3DSection
+from pyexpr.study.file.model_sections import LSTMSection, Video3DSection
 
 
 def told(model: str, section: Any, contexts: tuple[str, ...] = ("startle", "pain")) -> str:

@@ -12,7 +12,7 @@ from pyexpr.behavior.features.features import _CLIPS, _MORE_CLIPS, _NOT_THERE
 from pyexpr.behavior.features.one_clip import FEW_BINS
 from pyexpr.measurement.icc.intervals import ONE_RATING_EACH
 from pyexpr.measurement.icc.notes import NOTE_MISSING, NOTE_RATERS, NOTE_TEST
-from pyexpr.study.models_stage import _INADMISSIBLE
+from pyexpr.study.stages.models import _INADMISSIBLE
 from pyexpr.words.reader import readers_note, readers_notes, readers_reason
 
 

@@ -23,7 +23,7 @@ from pyexpr.simulation.face_video import (
 from pyexpr.simulation.openface_writer import GROUPS
 from pyexpr.simulation.recordings import recorded, simulate_recording
 from pyexpr.simulation.simulate import simulate_study
-from pyexpr.study.config import read_config
+from pyexpr.study.file.config import read_config
 
 SIZE = 128
 # Drawn points are rounded to a third of a pixel, and the rim of an area is mixed.

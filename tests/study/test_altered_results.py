@@ -14,7 +14,7 @@ from study_variants import variant
 
 from pyexpr.base.errors import StudyError
 from pyexpr.study.pipeline import Study, StudyResult
-from pyexpr.study.report import study_report
+from pyexpr.study.results.report import study_report
 
 MARK = "Altered: the file {} is not as the run wrote it."
 

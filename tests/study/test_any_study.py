@@ -24,7 +24,7 @@ from tables_of_a_study import (
 from pyexpr.base.errors import StudyError
 from pyexpr.modeling.splits import subject_folds
 from pyexpr.study.pipeline import Study
-from pyexpr.study.result import OutcomesResult, StudyResult
+from pyexpr.study.results.result import OutcomesResult, StudyResult
 
 CROSSED = """
 [evaluation]

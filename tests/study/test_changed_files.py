@@ -15,9 +15,9 @@ from study_variants import tables_of, variant
 from pyexpr.base.errors import PyexprWarning, StudyError
 from pyexpr.base.files import sha256
 from pyexpr.behavior.features.features import extract_features
-from pyexpr.study import stages
+from pyexpr.study.kept.store import StageOutput
 from pyexpr.study.pipeline import Study, StudyResult
-from pyexpr.study.store import StageOutput
+from pyexpr.study.stages import computations
 
 
 def corrected(ratings: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_recording_exchanged_between_hashing_and_reading(
             return found
 
         with monkeypatch.context() as patch:
-            patch.setattr(stages, "extract_features", exchanged)
+            patch.setattr(computations, "extract_features", exchanged)
             exchange(path, own)
             with pytest.raises(StudyError, match=r"changed while it was used: '.*S001_pain.csv'"):
                 Study.from_file(study_file).features(progress=False)
@@ -95,7 +95,7 @@ def test_a_table_that_changes_during_a_stage(
 ) -> None:
     study_file = variant(study_folder, tmp_path / "copy")
     study = Study.from_file(study_file)
-    compute = stages.reliability
+    compute = computations.reliability
 
     def meanwhile(*args: Any) -> StageOutput:
         found = compute(*args)
@@ -103,7 +103,7 @@ def test_a_table_that_changes_during_a_stage(
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(stages, "reliability", meanwhile)
+        patch.setattr(computations, "reliability", meanwhile)
         with pytest.raises(StudyError, match=r"1 file of the study changed .* 'ratings.csv'"):
             study.reliability()
     assert not (study.output / "stages" / "reliability.zip").exists()
@@ -121,7 +121,7 @@ def test_an_error_in_half_a_file_is_told_as_its_cause(
         exchange(path, path.read_bytes()[:100])
         return extract_features(*args, **kwargs)
 
-    monkeypatch.setattr(stages, "extract_features", half)
+    monkeypatch.setattr(computations, "extract_features", half)
     with pytest.raises(StudyError, match=r"changed while it was used"):
         Study.from_file(study_file).features(progress=False)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pyexpr.base.errors import StudyError
-from pyexpr.study.config import StudyConfig, read_config
+from pyexpr.study.file.config import StudyConfig, read_config
 
 BUILT_IN = '[clips]\nschedule = "bp4d_plus"\n'
 

@@ -18,9 +18,9 @@ from pyexpr.base.errors import DeepNotInstalledError, StudyError
 from pyexpr.deep import LSTMRegressor, training
 from pyexpr.modeling.metrics import correlation
 from pyexpr.report.tables.seeds import seeds_table
-from pyexpr.study.config import StudyConfig, read_config
+from pyexpr.study.file.config import StudyConfig, read_config
 from pyexpr.study.pipeline import Study, StudyResult
-from pyexpr.study.stages import comparison
+from pyexpr.study.stages.computations import comparison
 
 KEY = ["subject", "context", "clip"]
 LSTM = """

@@ -16,7 +16,7 @@ from pyexpr.base.errors import DataError
 from pyexpr.behavior.features.features import extract_features
 from pyexpr.behavior.features.options import FeatureOptions
 from pyexpr.cli.main import features as command
-from pyexpr.study.data_sections import FeaturesSection
+from pyexpr.study.file.data_sections import FeaturesSection
 
 ROOT = Path(__file__).parents[2]
 DECLARED = {one.name: one.default for one in fields(FeatureOptions)}

@@ -18,10 +18,10 @@ import pyexpr as px
 from pyexpr.base.errors import ColumnError, DataError, StudyError
 from pyexpr.base.outputs import OutputError
 from pyexpr.cli import main
-from pyexpr.study.config import StudyConfig
-from pyexpr.study.draft import toml_value
-from pyexpr.study.found_tables import wide_pattern
-from pyexpr.study.result import OutcomesResult
+from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.init.draft import toml_value
+from pyexpr.study.init.found_tables import wide_pattern
+from pyexpr.study.results.result import OutcomesResult
 
 
 def measured() -> pd.DataFrame:

@@ -10,9 +10,9 @@ import pytest
 
 from pyexpr.base.errors import ColumnError, DataError, StudyError
 from pyexpr.behavior.schedules import Segment
-from pyexpr.study.config import StudyConfig
-from pyexpr.study.inputs import Inputs, read_inputs
+from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.pipeline import Study
+from pyexpr.study.tables.inputs import Inputs, read_inputs
 
 SUBJECTS = ("s1", "s2", "s3")
 CONTEXTS = {"startle": 5, "disgust": 4}

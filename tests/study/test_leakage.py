@@ -12,8 +12,8 @@ import pytest
 
 from pyexpr.base.errors import StudyError
 from pyexpr.measurement.factor.cfa import cfa
-from pyexpr.study.leakage import training_scores
 from pyexpr.study.pipeline import Study, StudyResult
+from pyexpr.study.stages.leakage import training_scores
 
 KEY = ["subject", "context", "clip"]
 MODEL = {"expressiveness": ["response", "emotion", "motion"]}

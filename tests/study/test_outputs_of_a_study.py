@@ -14,12 +14,12 @@ from study_variants import STAGES, figures_left_empty, variant
 
 from pyexpr.base.files import OutputError, sha256
 from pyexpr.paper.reproduce import check_paper_folder
-from pyexpr.study import rendered
+from pyexpr.study.kept.seal import is_own_page, is_own_record, is_sealed, sealed
+from pyexpr.study.kept.store import is_stage_file
 from pyexpr.study.pipeline import Study, StudyResult
-from pyexpr.study.render import planned_files
-from pyexpr.study.report import REPORT, study_report
-from pyexpr.study.seal import is_own_page, is_own_record, is_sealed, sealed
-from pyexpr.study.store import is_stage_file
+from pyexpr.study.results import rendered
+from pyexpr.study.results.render import planned_files
+from pyexpr.study.results.report import REPORT, study_report
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_results_of_an_interrupted_run_are_its_own(
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr("pyexpr.study.results_folder.put_in_place", killed)
+            patch.setattr("pyexpr.study.results.folder.put_in_place", killed)
             with pytest.raises(KeyboardInterrupt):
                 Study.from_file(copied).run(progress=False)
         assert not (results / "record.json").exists()

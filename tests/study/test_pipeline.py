@@ -21,10 +21,11 @@ from pyexpr.base.errors import PyexprError, StudyError
 from pyexpr.base.files import OutputError, sha256
 from pyexpr.base.messages import codes_of, joined
 from pyexpr.hosted.voice import in_r
-from pyexpr.study import stages, store
+from pyexpr.study.kept import store
+from pyexpr.study.kept.store import StageOutput, code_fingerprint
 from pyexpr.study.pipeline import Study, StudyResult
-from pyexpr.study.report import study_report
-from pyexpr.study.store import StageOutput, code_fingerprint
+from pyexpr.study.results.report import study_report
+from pyexpr.study.stages import computations
 from pyexpr.words.reader import readers_reason
 
 SOLVERS = 1e-6  # coordinate descent to another tolerance
@@ -272,7 +273,7 @@ def test_an_interrupted_run_keeps_what_was_finished(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("pyexpr.study.models_stage.models", interrupted)
+        patch.setattr("pyexpr.study.stages.models.models", interrupted)
         with pytest.raises(KeyboardInterrupt):
             Study.from_file(study_file).run(progress=False)
     left = files_of(study_file.parent / "results")
@@ -493,13 +494,13 @@ def test_invariance_is_left_out_where_it_cannot_or_should_not_be_tested(
 
     def factor_model(
         wanted: bool, change: Callable[[pd.DataFrame], pd.DataFrame]
-    ) -> stages.StageOutput:
+    ) -> computations.StageOutput:
         section = study.config.factor_model.model_copy(
             update={"invariance": wanted, "engine": "native"}
         )
         config = study.config.model_copy(update={"factor_model": section})
         ratings = change(study.inputs.ratings)
-        return stages.factor_model(config, replace(study.inputs, ratings=ratings))
+        return computations.factor_model(config, replace(study.inputs, ratings=ratings))
 
     without = factor_model(False, lambda ratings: ratings)
     assert "invariance" not in without.tables
@@ -521,7 +522,7 @@ def test_a_study_says_its_width_of_the_scores(study_result: StudyResult) -> None
             update={"methods": ("jackknife_t",), "n_boot": 20} | options
         )
         config = study_result.config.model_copy(update={"compare": asked})
-        found = stages.comparison(config, study_result.stages["models"], {})
+        found = computations.comparison(config, study_result.stages["models"], {})
         return found.tables["comparison"], found.facts["notes"]
 
     seven, notes = compared()
@@ -547,7 +548,7 @@ def test_an_interval_of_another_method_keeps_the_name_asked_for(study_result: St
         update={"methods": ("bca", "percentile"), "n_boot": 200, "confidence": 0.99}
     )
     config = config.model_copy(update={"compare": compare})
-    found = stages.comparison(config, study_result.stages["models"], {})
+    found = computations.comparison(config, study_result.stages["models"], {})
     table = found.tables["comparison"]
     keys = ["metric", "term", "context", "method"]
     assert not table.duplicated(keys).any()

@@ -18,10 +18,10 @@ from study_variants import tables_of, variant
 
 from pyexpr.base.errors import StudyError
 from pyexpr.base.files import OutputError, sha256
+from pyexpr.study.kept.seal import sealed
 from pyexpr.study.pipeline import Study, StudyResult
-from pyexpr.study.report import REPORT, study_report
-from pyexpr.study.seal import sealed
-from pyexpr.study.summary import print_summary
+from pyexpr.study.results.report import REPORT, study_report
+from pyexpr.study.results.summary import print_summary
 from pyexpr.words.labels import interval, number
 
 VOID = {"meta", "br", "hr", "img", "link", "col"}

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from pyexpr.study.pipeline import StudyResult
-from pyexpr.study.report import REPORT
+from pyexpr.study.results.report import REPORT
 
 CHROMIUM = "/usr/bin/chromium"
 PHONE, DESK = 390, 1280

@@ -10,9 +10,9 @@ from typing import get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from pyexpr.study.config import StudyConfig
-from pyexpr.study.draft import toml_value
-from pyexpr.study.model_sections import EstimatorSection
+from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.file.model_sections import EstimatorSection
+from pyexpr.study.init.draft import toml_value
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "study_file.md"
 

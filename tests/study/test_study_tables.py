@@ -11,9 +11,9 @@ import pytest
 from tables_of_a_study import KEY, simulated_tables, write_study
 
 from pyexpr.base.errors import DataError, StudyError
-from pyexpr.study.config import StudyConfig, read_config
-from pyexpr.study.early_checks import check_early
+from pyexpr.study.file.config import StudyConfig, read_config
 from pyexpr.study.pipeline import Study
+from pyexpr.study.tables.early_checks import check_early
 
 BASE = """
 [data]

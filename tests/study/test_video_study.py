@@ -13,9 +13,9 @@ from behavior.video_files import write
 from deep.small_video import NarrowRegressor
 
 from pyexpr.base.errors import ColumnError, DataError, StudyError
-from pyexpr.study import deep_stage
-from pyexpr.study.config import read_config
+from pyexpr.study.file.config import read_config
 from pyexpr.study.pipeline import Study
+from pyexpr.study.stages import deep
 
 SECTION = """
 [models.video3d]
@@ -58,7 +58,7 @@ def _study_file(folder: Path, section: str) -> Path:
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     make: dict[str, Any] = {"video3d": lambda arguments, config: NarrowRegressor(**arguments)}
-    monkeypatch.setattr(deep_stage, "_MAKE", make)
+    monkeypatch.setattr(deep, "_MAKE", make)
 
 
 @pytest.mark.usefixtures("narrow")
@@ -103,11 +103,11 @@ def test_weights_are_named_relative_to_the_study_file(folder: Path, tmp_path: Pa
     copy = tmp_path / "study.toml"
     copy.write_text((folder / "study.toml").read_text() + 'pretrained = "kinetics.pth"\n')
     config = read_config(copy)
-    assert deep_stage.pretrained_file(config, folder) == str(folder / "kinetics.pth")
+    assert deep.pretrained_file(config, folder) == str(folder / "kinetics.pth")
     study = Study(config, folder, output=tmp_path)
     with pytest.raises(StudyError, match=r"\[models.video3d\] pretrained: there is no file"):
         study._key("video3d")
-    assert deep_stage.pretrained_file(read_config(folder / "study.toml"), folder) is None
+    assert deep.pretrained_file(read_config(folder / "study.toml"), folder) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,146 @@
+"""What a study has, and what is left out of it, before anything is computed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyexpr.base.errors import OpenFaceError, counted, listed
+from pyexpr.behavior.features.features import FEATURES
+from pyexpr.behavior.openface.csv import read_header
+from pyexpr.study.check.points import DATA, LEFT_OUT, PROBLEMS, WRONG, Point
+from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.tables.feature_choice import wanted
+from pyexpr.study.tables.inputs import Inputs
+from pyexpr.words.wording import BEFORE_ANALYSIS, NO_RATINGS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pyexpr.study.check.models import Planned
+
+
+def data_points(config: StudyConfig, inputs: Inputs) -> list[Point]:
+    """Return what the study has: subjects, contexts, clips, ratings, recordings, features."""
+    clips = inputs.clips()
+    found = [
+        Point(DATA, "subjects", int(clips["subject"].nunique()), ""),
+        Point(DATA, "contexts", len(inputs.contexts), _per_context(inputs)),
+        Point(DATA, f"{config.unit}s", len(clips), _per_subject(inputs)),
+    ]
+    if inputs.rated:
+        scores = inputs.ratings["score"]
+        found += [
+            Point(
+                DATA, "ratings", len(scores),
+                f"on a scale of {config.ratings.low:g} to {config.ratings.high:g}, from "
+                f"{scores.min():g} to {scores.max():g}, by "
+                f"{counted(inputs.ratings['rater'].nunique(), 'rater')}",
+            ),
+            Point(DATA, "questions", len(inputs.questions), f"({', '.join(inputs.questions)})"),
+        ]  # fmt: skip
+    if inputs.recorded:
+        found.append(Point(DATA, "recordings", len(inputs.recordings), "of OpenFace"))
+    known = [*(FEATURES if inputs.recorded else ())]
+    known += inputs.measured.features if inputs.measured is not None else ()
+    used = wanted(config, known)
+    found.append(Point(DATA, "features", len(used), f"({', '.join(used)})"))
+    if config.features.adjust_for:
+        names = config.features.adjust_for
+        found.append(Point(DATA, "adjusted for", len(names), f"({', '.join(names)})"))
+    return found
+
+
+def _per_context(inputs: Inputs) -> str:
+    counts = inputs.clips()["context"].value_counts()
+    return f"({', '.join(f'{name} {counts[name]:,}' for name in inputs.contexts)})"
+
+
+def _per_subject(inputs: Inputs) -> str:
+    counts = inputs.clips()["subject"].value_counts()
+    low, high = int(counts.min()), int(counts.max())
+    return f"({low} per subject)" if low == high else f"({low} to {high} per subject)"
+
+
+def recording_points(inputs: Inputs) -> list[Point]:
+    """Return what is wrong with the recordings' headers, all of which are read."""
+    wrong = []
+    for path in inputs.recordings["path"]:
+        try:
+            read_header(path)
+        except OpenFaceError as error:
+            wrong.append(str(error))
+    if not wrong:
+        return []
+    more = "" if len(wrong) == 1 else f" (and {len(wrong) - 1} more)"
+    return [Point(PROBLEMS, "recordings", None, f"recording {wrong[0]}{more}", WRONG)]
+
+
+def left_out_of_tables(config: StudyConfig, inputs: Inputs) -> list[Point]:
+    """Return which rows of the tables are left out, which columns are no features, and why."""
+    found = [
+        Point(LEFT_OUT, reason, count, "", "note")
+        for reason, count in inputs.dropped.items()
+        if count
+    ]
+    for reason, rows in inputs.unmatched.groupby("reason", sort=False):
+        what = "recordings" if reason == NO_RATINGS else f"{config.unit}s"
+        found.append(Point(LEFT_OUT, what, len(rows), f"{reason}: {_named(rows)}", "note"))
+    if inputs.measured is not None and inputs.measured.ignored:
+        names = inputs.measured.ignored
+        found.append(Point(LEFT_OUT, "columns of text", len(names), listed(names), "note"))
+    named = config.features.leave_out
+    if named:
+        said = f"as the study file says: {listed(named)}"
+        found.append(Point(LEFT_OUT, "features", len(named), said))
+    return found
+
+
+def _named(clips: pd.DataFrame) -> str:
+    """Name the first clips; of a recording without ratings the clip is missing."""
+    rows = clips[["subject", "context", "clip"]].itertuples(index=False)
+    return listed(
+        [" / ".join(part for part in row if isinstance(part, str)) for row in rows], most=3
+    )
+
+
+def left_out_of_models(plan: Planned) -> list[Point]:
+    """Return which clips and features do not enter the models of a label, and why."""
+    found = []
+    known = set(BEFORE_ANALYSIS)
+    for reason, rows in plan.left_out.groupby("reason", sort=False):
+        if reason not in known:
+            said = f"{reason}: {_named(rows)}"
+            found.append(Point(LEFT_OUT, "clips without a model", len(rows), said, "note"))
+    if plan.absent:
+        said = f"no clip has them: {listed(plan.absent)}"
+        found.append(Point(LEFT_OUT, "features", len(plan.absent), said, "note"))
+    return found + _constant(plan)
+
+
+def _constant(plan: Planned) -> list[Point]:
+    """Say which features do not vary among the rows that some model is fitted to."""
+    if plan.table is None:
+        return []
+    values = plan.table.X[[*plan.features]].to_numpy()
+    never = [
+        name for name, column in zip(plan.features, values.T, strict=True) if np.ptp(column) == 0
+    ]
+    found = []
+    if never:
+        said = (
+            f"{listed(never)} never varies, so it tells a model nothing (leave_out under "
+            "[features] takes it out)"
+        )
+        found.append(Point(LEFT_OUT, "constant features", len(never), said, "note"))
+    parts: Counter[str] = Counter()
+    for part in plan.parts:
+        for name, column in zip(plan.features, values[part.train].T, strict=True):
+            parts[name] += int(np.ptp(column) == 0 and name not in never)
+    some = [name for name, count in parts.items() if count]
+    if some:
+        said = f"{listed(some)} does not vary in the training rows of some part"
+        found.append(Point(LEFT_OUT, "constant features", len(some), said, "note"))
+    return found

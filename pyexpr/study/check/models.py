@@ -1,0 +1,277 @@
+"""Which models a study would fit, to which clips, and how often: as a run plans it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.errors import PyexprError, counted, listed
+from pyexpr.behavior.features.features import FEATURES
+from pyexpr.modeling.elastic_net import ElasticNetRegressor
+from pyexpr.modeling.fitting.plan import Part, plan, read_scheme, read_strategies
+from pyexpr.modeling.fitting.specs import Model, own_cv
+from pyexpr.modeling.fitting.table import Table, read_names, read_table
+from pyexpr.modeling.fitting.units import Unit, units_of
+from pyexpr.modeling.splits import split_subjects
+from pyexpr.study.check.points import EVALUATION, MODELS, Point
+from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.kept.store import StageOutput
+from pyexpr.study.stages import computations
+from pyexpr.study.stages.model_fits import PAPERS
+from pyexpr.study.stages.models import PARTS, check_parts, complete_rows
+from pyexpr.study.tables.early_checks import model_checks, table_checks
+from pyexpr.study.tables.feature_choice import chosen, with_table
+from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
+from pyexpr.study.tables.labels import UNRATED, label, question_means
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# For what compares the rows of a fold with each other.
+_FEWEST_SUBJECTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The clips of the models, their parts, and the fits.
+
+    Attributes
+    ----------
+    rows : DataFrame
+        subject, context, clip of each clip that enters a model; part, of a split.
+    left_out : DataFrame
+        The other clips with the reason.
+    features : tuple of str
+        That enter the models.
+    absent : list of str
+        Features that no clip has.
+    table : Table or None
+        As models get it; None where features are still to be computed.
+    parts : list of Part
+    units : list of Unit
+        The fits, tuning not counted.
+    """
+
+    rows: pd.DataFrame
+    left_out: pd.DataFrame
+    features: tuple[str, ...]
+    absent: list[str] = field(default_factory=list)
+    table: Table | None = None
+    parts: list[Part] = field(default_factory=list)
+    units: list[Unit] = field(default_factory=list)
+
+
+def planned(config: StudyConfig, inputs: Inputs) -> Planned:
+    """Return what a run of one label would fit; it raises what the run would.
+
+    A model that cannot be made is left out: `early_problems` says so.
+    """
+    for check in table_checks(config, inputs):
+        check()
+    behavior, labelled = _behavior(config, inputs), _labelled(config, inputs)
+    rows, left_out = complete_rows(labelled, behavior)
+    names = tuple(behavior.facts["features"])
+    if not config.evaluation.crossed:
+        split = split_subjects(
+            rows["subject"], context=rows["context"],
+            proportions=config.split.proportions, seed=config.seed,
+        )  # fmt: skip
+        split.check()
+        rows = rows.assign(part=split.part(rows["subject"]))
+        check_parts(rows, left_out, inputs.contexts)
+    covariates = config.features.adjust_for
+    table = read_table(
+        rows[[*CLIP_KEY, "score", *names, *covariates]],
+        read_names(
+            label="score", label_pooled=None, features=names, cluster="subject",
+            context="context", clip="clip", adjust_for=covariates,
+        ),
+    )  # fmt: skip
+    options = config.evaluation
+    scheme = read_scheme(
+        options.scheme, options.folds, options.repeats, options.inner_folds,
+        config.split.proportions, config.seed,
+    )  # fmt: skip
+    ways, _ = read_strategies(config.models.context_as or PAPERS, table)
+    parts, _ = plan(table, scheme, ways)
+    known = behavior.facts["known"]
+    return Planned(
+        rows, left_out, names, behavior.facts["absent features"], table if known else None, parts,
+        units_of(_made(config), ways, parts, table),
+    )  # fmt: skip
+
+
+def _made(config: StudyConfig) -> list[Model]:
+    found = []
+    for check in model_checks(config):
+        with suppress(PyexprError):
+            found += check()
+    return found
+
+
+def _behavior(config: StudyConfig, inputs: Inputs) -> StageOutput:
+    """Return the features of the table; of recordings that every clip has them."""
+    if not inputs.recorded:
+        found = computations.features(config, inputs, hashes={})
+        return StageOutput(found.tables, found.facts | {"known": True})
+    assert inputs.schedule is not None
+    clips = [
+        (subject, context, segment.label)
+        for subject, context in inputs.recordings[["subject", "context"]].itertuples(index=False)
+        for segment in inputs.schedule.segments.get(context, ())
+    ]
+    table = _frame(clips)
+    # Numbers that stand for those to be computed: no feature equals another, or the label.
+    rng = np.random.default_rng(0)
+    for name in FEATURES:
+        table[name] = rng.normal(size=len(table))
+    output = StageOutput(
+        {"features": table.assign(openface="", reason="")},
+        {"clips without features": 0, "notes": []},
+    )
+    computed: tuple[str, ...] = tuple(FEATURES)
+    if inputs.measured is not None:
+        output = with_table(output, inputs.measured)
+        computed = (*computed, *inputs.measured.features)
+    output = chosen(config, output, computed)
+    return StageOutput(output.tables, output.facts | {"known": False})
+
+
+def _frame(clips: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame([*clips], columns=CLIP_KEY)
+
+
+def _labelled(config: StudyConfig, inputs: Inputs) -> StageOutput:
+    """Return the labels, where a factor model gives them numbers that stand for its scores."""
+    if config.label.method != "factor":
+        return label(config, inputs)
+    means = question_means(inputs)
+    lacking = means[list(inputs.questions)].isna().any(axis=1)
+    scores = np.random.default_rng(1).normal(size=len(means))
+    table = means[CLIP_KEY].assign(
+        score=scores, score_pooled=scores, score_reason=lacking.map({True: UNRATED, False: ""})
+    )
+    return StageOutput({"scores": table, "loadings": table.iloc[:0]}, {"notes": []})
+
+
+def evaluation_points(config: StudyConfig, plan: Planned) -> list[Point]:
+    """Return who trains and who is predicted: subjects per part or fold, clips per context."""
+    rows = plan.rows
+    subjects = int(rows["subject"].nunique())
+    # What a recording lacks is known when its features are computed.
+    if_whole = "" if plan.table is not None else ", if every recording holds all of them"
+    said = f"of {subjects} subjects{if_whole}"
+    found = [Point(EVALUATION, f"complete {config.unit}s", len(rows), said)]
+    if "part" in rows:
+        for name in PARTS:
+            own = rows[rows["part"] == name]
+            said = f"subjects, {_clips(own, config)}"
+            found.append(Point(EVALUATION, f"{name} part", int(own["subject"].nunique()), said))
+        return found
+    return found + _fold_points(config, plan)
+
+
+def _fold_points(config: StudyConfig, plan: Planned) -> list[Point]:
+    rows = plan.rows
+    tested = [rows.iloc[part.test] for part in plan.parts]
+    sizes = [int(own["subject"].nunique()) for own in tested]
+    span = str(min(sizes)) if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
+    n_folds = config.evaluation.folds
+    found = [Point(EVALUATION, "folds", n_folds, f"of {span} subjects each")]
+    if config.evaluation.repeats > 1:
+        found.append(Point(EVALUATION, "repeats", config.evaluation.repeats, "with other folds"))
+    for context in dict.fromkeys(rows["context"]):
+        counts = [int((own["context"] == context).sum()) for own in tested[:n_folds]]
+        said = f"(by fold {', '.join(map(str, counts))})"
+        found.append(Point(EVALUATION, f"{config.unit}s of {context}", sum(counts), said))
+    thin = [
+        f"{part.words} has {context} of {counted(int(n), 'subject')}"
+        for part, own in zip(plan.parts, tested, strict=True)
+        for context, n in own.groupby("context")["subject"].nunique().items()
+        if n < _FEWEST_SUBJECTS
+    ]
+    if thin:
+        said = (
+            f"{listed(thin, most=3)}: within such a fold there is no correlation, and metrics "
+            "that need it are missing; take fewer folds"
+        )
+        found.append(Point(EVALUATION, "thin folds", len(thin), said, "note"))
+    return found
+
+
+def _clips(rows: pd.DataFrame, config: StudyConfig) -> str:
+    counts = rows["context"].value_counts(sort=False)
+    each = ", ".join(f"{name} {count}" for name, count in counts.sort_index().items())
+    return f"{len(rows):,} {config.unit}s ({each})"
+
+
+def model_points(config: StudyConfig, plan: Planned) -> list[Point]:
+    """Return each model, how contexts enter it, its grid, and the number of its fits."""
+    found = []
+    by_name: dict[str, list[Unit]] = {}
+    for unit in plan.units:
+        by_name.setdefault(unit.model.name, []).append(unit)
+    # Once more on scores of the training subjects alone, for what their leak is worth.
+    twice = config.label.method == "factor" and not config.evaluation.crossed
+    for name, units in by_name.items():
+        model = units[0].model
+        inner = config.evaluation.inner_folds
+        fits = sum(_fits(unit, inner, plan.rows) for unit in units) * (1 + twice)
+        ways = ", ".join(dict.fromkeys(unit.context_as for unit in units))
+        searched = _searched(model)
+        what = "" if isinstance(model.template, ElasticNetRegressor) else f": {model.description}"
+        said = f"fits ({ways}; {searched}){what}"
+        found.append(Point(MODELS, name, fits, said))
+    for name, section in config.models.deep().items():
+        contexts = plan.rows["context"].nunique()
+        own = contexts if section.per_context and contexts > 1 else 0
+        n = (own + 1) * section.n_seeds
+        said = f"trainings of at most {section.max_epochs} epochs, {section.lr:g} the learning rate"
+        found.append(Point(MODELS, name, n, said))
+    baselines = [one for one in ("uniform", "normal") if getattr(config.baselines, one)]
+    if config.label.is_rated and config.baselines.human != "none":
+        baselines.append("human")
+    if baselines:
+        found.append(Point(MODELS, "baselines", None, ", ".join(baselines)))
+    return found
+
+
+def _pairs(model: Model) -> int:
+    """Return how many values the elastic net chooses from."""
+    net: Any = model.template
+    return int(np.size(net.alpha) * np.size(net.l1_ratio))
+
+
+def _grid(model: Model) -> int:
+    return sum(prod(len(values) for values in part.values()) for part in model.grid)
+
+
+def _searched(model: Model) -> str:
+    if isinstance(model.template, ElasticNetRegressor):
+        net: Any = model.template
+        alphas = ", ".join(f"{value:.3g}" for value in np.atleast_1d(net.alpha))
+        return f"alpha {alphas}, each with {counted(np.size(net.l1_ratio), 'value')} of l1_ratio"
+    if model.grid:
+        return f"grid of {counted(_grid(model), 'combination')}"
+    return "tunes itself, which is counted as one" if own_cv(model.template) else "no grid"
+
+
+def _fits(unit: Unit, inner_folds: int, rows: pd.DataFrame) -> int:
+    """Return how often a model is fitted for one prediction, tuning among it."""
+    model, part = unit.model, unit.part
+    net = isinstance(model.template, ElasticNetRegressor)
+    tried = _pairs(model) if net else _grid(model)
+    if net and (tried == 1 or part.tune is not None):
+        return tried
+    if part.tune is not None:
+        return tried + 1
+    subjects = int(rows["subject"].iloc[part.train].nunique())
+    folds = min(inner_folds, subjects)
+    return tried * (folds + 1) if net else tried * folds + 1

@@ -1,0 +1,41 @@
+"""What a study needs beside Python's packages, and whether it is there."""
+
+from __future__ import annotations
+
+from pyexpr.base.errors import EngineError, PyexprError
+from pyexpr.measurement.engines.choice import engine_versions
+from pyexpr.study.check.checked_study import CheckedStudy
+from pyexpr.study.check.points import PROBLEMS, SOFTWARE, WRONG, Point
+from pyexpr.study.tables.early_checks import check_deep
+
+
+def software_points(study: CheckedStudy) -> list[Point]:
+    """Return R and lavaan of a study with a factor model, torch of one with deep models."""
+    config, found = study.config, []
+    if config.label.method == "factor":
+        found.append(_lavaan(config.factor_model.engine))
+    if config.models.deep():
+        try:
+            check_deep(config.models, lambda name: study.output / "stages" / f"{name}.zip")
+            found.append(Point(SOFTWARE, "torch", None, "for the deep models: it is there"))
+        except PyexprError as error:
+            found.append(Point(PROBLEMS, "torch", None, str(error), WRONG))
+    return found
+
+
+def _lavaan(engine: str) -> Point:
+    if engine == "native":
+        return Point(SOFTWARE, "factor model", None, "by the native engine; R is not needed")
+    try:
+        versions = engine_versions(engine)
+    except EngineError as error:
+        said = f'engine = "{engine}" under [factor_model]: {error}'
+        return Point(PROBLEMS, "R and lavaan", None, said, WRONG)
+    if not versions:
+        return Point(
+            SOFTWARE, "R and lavaan", None,
+            "they cannot be reached, so the native engine fits the factor model, and invariance "
+            "is not tested; `pyexpr doctor` says what is missing", "note",
+        )  # fmt: skip
+    each = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return Point(SOFTWARE, "R and lavaan", None, f"for the factor model: {each}")

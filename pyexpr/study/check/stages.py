@@ -1,0 +1,56 @@
+"""The stages of a study before they run, in a few words each."""
+
+from __future__ import annotations
+
+from pyexpr.base.errors import listed
+from pyexpr.study.check.points import STAGES, Point
+from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.stages.order import stages_of
+
+
+def stage_points(config: StudyConfig) -> list[Point]:
+    """Return a point per stage, in the order in which they run."""
+    words = {
+        "reliability": "ICC(1,k) of each question, per context and over all",
+        "factor_model": f"one factor, {config.factor_model.factor!r}, of the questions' means, and "
+        "its scores",
+        "label": _label(config),
+        "features": _features(config),
+        "models": _models(config),
+        "comparison": f"{', '.join(config.compare.metrics)}; intervals by "
+        f"{' and '.join(config.compare.methods)}, {config.compare.n_boot:,} replicates",
+        "coefficients": f"slopes per context and between contexts ({config.coefficients.cr}, "
+        f"p-values by {config.coefficients.adjust})",
+    }
+    return [
+        Point(STAGES, name, None, words.get(name, "a deep model, trained on the recordings"))
+        for name in stages_of(config)
+    ]
+
+
+def _label(config: StudyConfig) -> str:
+    if config.label.method == "mean":
+        return "the mean of the questions' mean ratings"
+    if config.label.method == "question":
+        return f"the mean rating of {listed(config.labels)}"
+    return f"as {listed(config.labels)} of the table of features gives it"
+
+
+def _features(config: StudyConfig) -> str:
+    parts = []
+    if config.data.recordings is not None:
+        parts.append("computed from the recordings, cut into clips")
+    if config.data.features is not None:
+        parts.append(f"columns of {config.data.features}")
+    return "; ".join(parts)
+
+
+def _models(config: StudyConfig) -> str:
+    net = ["elastic_net"] if config.models.elastic_net is not None else []
+    names = ", ".join([*net, *config.models.estimators()])
+    options = config.evaluation
+    if options.crossed:
+        repeats = f", {options.repeats} times" if options.repeats > 1 else ""
+        return f"{names}; cross-validation by subjects, {options.folds} folds{repeats}"
+    shares = ", ".join(f"{100 * share:g}" for share in config.split.proportions)
+    return f"{names}; subjects split into training, validation and test ({shares} %)"

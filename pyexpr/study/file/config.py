@@ -1,0 +1,328 @@
+"""The study file: every choice of an analysis, checked before anything is computed."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from pyexpr.base.contents import KnownFile, read_content
+from pyexpr.base.errors import StudyError, near_names
+from pyexpr.inference.coefficients.penalised import ALPHAS
+from pyexpr.study.file.data_sections import (
+    ClipsSection,
+    DataSection,
+    FactorModelSection,
+    FeaturesSection,
+    LabelSection,
+    RatingsSection,
+)
+from pyexpr.study.file.model_sections import (
+    BaselinesSection,
+    CoefficientsSection,
+    CompareSection,
+    EstimatorSection,
+    EvaluationSection,
+    ModelsSection,
+    SplitSection,
+)
+from pyexpr.study.file.section import Section
+
+# Of factor scores, which have mean 0 and whose factor has variance 1: the paper's.
+_SCORE_LIMITS = (-3.5, 3.5)
+_WIDTH = _SCORE_LIMITS[1] - _SCORE_LIMITS[0]
+
+
+def _default_penalties(raw: dict[str, Any], scale: float) -> None:
+    """Bring the elastic net's penalties, which have the label's unit, to a scale of this width."""
+    models = raw.get("models", {})
+    net = models.get("elastic_net", {}) if isinstance(models, Mapping) else None
+    if isinstance(net, Mapping) and "alpha" not in net and scale != 1:
+        alpha = tuple(scale * value for value in ALPHAS)
+        raw["models"] = {**models, "elastic_net": {"alpha": alpha, **net}}
+
+
+class MisfitError(ValueError):
+    """Sections of a study file do not fit one another: a sentence for each way.
+
+    Attributes
+    ----------
+    problems : list of str
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = list(problems)
+
+
+class StudyConfig(Section):
+    """A study file, checked."""
+
+    title: str = "Study"
+    simulated: bool = False
+    seed: int = Field(default=1, ge=0, lt=2**64)
+    output: str = "results"
+    # What the label measures, in words: of all labels, or by the label's name.
+    outcome: str | dict[str, str] | None = None
+    # What a row of the study is called.
+    unit: str = "clip"
+    data: DataSection = DataSection()
+    ratings: RatingsSection = RatingsSection()
+    # How recordings are cut; without recordings there is none.
+    clips: ClipsSection | None = None
+    features: FeaturesSection = FeaturesSection()
+    label: LabelSection = LabelSection()
+    factor_model: FactorModelSection = FactorModelSection()
+    evaluation: EvaluationSection = EvaluationSection()
+    split: SplitSection = SplitSection()
+    models: ModelsSection = ModelsSection.model_validate({})
+    baselines: BaselinesSection = BaselinesSection()
+    compare: CompareSection = CompareSection()
+    coefficients: CoefficientsSection = CoefficientsSection()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_its_kind(cls, given: Any) -> Any:
+        """Fill in those defaults that depend on what the study has and what its models learn."""
+        if not isinstance(given, Mapping):
+            return given
+        raw = {**given}
+
+        def default(section: str, **entries: Any) -> None:
+            own = raw.get(section, {})
+            if isinstance(own, Mapping):
+                raw[section] = {**entries, **own}
+
+        def entry(section: str, name: str, otherwise: Any = None) -> Any:
+            own = raw.get(section, {})
+            return own.get(name, otherwise) if isinstance(own, Mapping) else otherwise
+
+        method = entry("label", "method", "factor")
+        if entry("data", "features") is not None:
+            default("data", recordings=None)
+        if method == "column":
+            default("data", ratings=None)
+            default("compare", metrics=("rmse", "correlation"))
+            default("baselines", human="none", uniform=False)
+        limits = _SCORE_LIMITS
+        if method in ("mean", "question"):
+            scale = RatingsSection()
+            limits = tuple(entry("ratings", end, getattr(scale, end)) for end in ("low", "high"))
+        if method != "column":
+            numbers = all(isinstance(one, int | float) for one in limits)
+            default("baselines", uniform_limits=limits)
+            if numbers and limits[0] < limits[1]:
+                default("compare", score_range=limits[1] - limits[0])
+                _default_penalties(raw, (limits[1] - limits[0]) / _WIDTH)
+        if entry("evaluation", "scheme") == "cross_validation":
+            default("coefficients", rows="all")
+        return raw
+
+    @field_validator("unit")
+    @classmethod
+    def _one_word(cls, unit: str) -> str:
+        if not unit.isalpha():
+            raise ValueError('one noun is needed, in the singular: "clip", "video", "trial"')
+        return unit
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> StudyConfig:
+        problems = [*self._misfits()]
+        if problems:
+            raise MisfitError(*problems)
+        return self
+
+    def _misfits(self) -> Iterator[str]:
+        """Say which sections do not fit one another."""
+        crossed, recorded = self.evaluation.crossed, self.data.recordings is not None
+        if recorded and self.clips is None:
+            yield "[clips] is missing"
+        if not recorded and self.clips is not None:
+            yield "[clips] cuts recordings, but the study has none (recordings under [data])"
+        if self.label.is_rated and self.data.ratings is None:
+            yield "the label comes from ratings: name their table (ratings under [data])"
+        if not self.label.is_rated and self.data.features is None:
+            yield (
+                'a label given as a column ([label] method = "column") is one of the table of '
+                "features: name it (features under [data])"
+            )
+        if self.features.adjust_for and self.data.features is None:
+            yield "adjust_for under [features] names columns of the table of features: name it"
+        for name in self.models.deep():
+            if not recorded:
+                yield f"[models.{name}] needs recordings, and the study has features alone"
+            if crossed:
+                yield (
+                    f'[models.{name}] is trained once: it needs scheme = "split" under [evaluation]'
+                )
+        if crossed and self.split != SplitSection():
+            yield '[split] is of scheme = "split", but the study is cross-validated; leave it out'
+        if crossed and self.factor_model.fit_on == "train":
+            yield (
+                'fit_on = "train" under [factor_model] needs scheme = "split" under [evaluation]'
+            )
+        if crossed and self.coefficients.rows == "train":
+            yield (
+                'rows = "train" under [coefficients] needs scheme = "split" under [evaluation]: '
+                "in cross-validation every subject trains"
+            )
+        if self.compare.normalises and self.compare.score_range is None:
+            yield (
+                "nrmse divides by the width of the score: give score_range under [compare], or "
+                'metrics = ["rmse", "correlation"]'
+            )
+        if self.baselines.uniform and self.baselines.uniform_limits is None:
+            yield "the uniform baseline needs uniform_limits under [baselines]"
+        if isinstance(self.outcome, dict):
+            unknown = [name for name in self.outcome if name not in self.labels]
+            if unknown:
+                yield f"outcome names {unknown[0]!r}, which is no label; " + near_names(
+                    unknown[0], self.labels
+                )
+        for name in self.labels if len(self.labels) > 1 else ():
+            if not re.fullmatch(r"\w[\w .-]*", name):
+                yield (
+                    f"the results of label {name!r} go into a folder of its name, which may hold "
+                    "letters, digits, blanks and . - _; rename it"
+                )
+        if isinstance(self.outcome, str) and len(self.labels) > 1:
+            yield "there are several labels: outcome is a table, from label to words"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of what the models learn: the factor, "mean", the questions, or columns."""
+        if self.label.method == "factor":
+            return (self.factor_model.factor,)
+        return self.label.question or self.label.column or ("mean",)
+
+    def with_models(self, models: Mapping[str, Any]) -> StudyConfig:
+        """Return the study with more models, given as objects or as sections.
+
+        Raises
+        ------
+        StudyError
+            If one is no model of a study.
+        """
+        given = {
+            name: one if isinstance(one, Mapping | EstimatorSection) else {"estimator": one}
+            for name, one in models.items()
+        }
+        known = [name for name in given if name in ModelsSection.model_fields]
+        if known:
+            raise StudyError(
+                f"models= cannot have {known[0]!r}, which the study file has a section for"
+            )
+        own = {name: getattr(self.models, name) for name in ModelsSection.model_fields}
+        try:
+            section = ModelsSection.model_validate(own | self.models.estimators() | given)
+        except ValidationError as error:
+            raise StudyError("models=: " + "; ".join(_sentences(error))) from None
+        return self.model_copy(update={"models": section})
+
+    def of_label(self, name: str) -> StudyConfig:
+        """Return the study of one of its labels."""
+        if self.label.method in ("factor", "mean"):
+            return self
+        label = self.label.model_copy(update={self.label.method: (name,)})
+        outcome = self.outcome.get(name) if isinstance(self.outcome, dict) else self.outcome
+        features = self.features
+        if self.label.method == "column" and self.data.feature_columns is None:
+            # What other models learn is no feature of this one's.
+            others = tuple(one for one in self.labels if one != name)
+            features = features.model_copy(update={"leave_out": (*features.leave_out, *others)})
+        return self.model_copy(
+            update={
+                "label": label,
+                "outcome": outcome,
+                "features": features,
+                "output": f"{self.output}/{name}",
+            }
+        )
+
+
+def read_config(path: Path) -> StudyConfig:
+    """Read and check a study file; `StudyError` names the file, the place and the mend."""
+    return read_known_config(path)[0]
+
+
+def read_known_config(path: Path) -> tuple[StudyConfig, KnownFile]:
+    """Return what `read_config` does, and the hash of the bytes that it was read from."""
+    raw, file = read_toml(path)
+    try:
+        return StudyConfig.model_validate(raw), file
+    except ValidationError as error:
+        problems = "; ".join(_sentences(error))
+        raise StudyError(f"study file {str(path)!r}: {problems}") from None
+
+
+def read_toml(path: Path) -> tuple[dict[str, Any], KnownFile]:
+    """Return the entries of a study file as they stand in it, and the hash of its bytes."""
+    try:
+        content, file = read_content(path)
+        # Some editors begin a file with a byte-order mark, which TOML does not know.
+        return tomllib.loads(content.decode("utf-8-sig")), file
+    except FileNotFoundError:
+        raise StudyError(f"there is no study file {str(path)!r}") from None
+    except IsADirectoryError:
+        raise StudyError(f"{str(path)!r} is a folder; name the study file in it") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StudyError(f"{str(path)!r} is not a TOML file: {error}") from None
+
+
+# Without one of these nothing can be said of the tables.
+_OF_TABLES = {"data", "ratings", "clips", "label", "features"}
+
+
+def judged(raw: dict[str, Any]) -> tuple[StudyConfig | None, list[str]]:
+    """Return the study as far as it can be read, and a sentence for all that is wrong in it.
+
+    A section that is wrong and does not say what the tables are is left out; None if others
+    are wrong.
+    """
+    try:
+        return StudyConfig.model_validate(raw), []
+    except ValidationError as error:
+        problems = [*_sentences(error)]
+        wrong = {str(one["loc"][0]) if one["loc"] else "" for one in error.errors()}
+    if wrong & (_OF_TABLES | {""}):
+        return None, problems
+    try:
+        rest = {name: section for name, section in raw.items() if name not in wrong}
+        return StudyConfig.model_validate(rest), problems
+    except ValidationError:
+        return None, problems
+
+
+def _sentences(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors(include_url=False):
+        place = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            section, _, name = place.rpartition(".")
+            where = f"[{section}]" if section else "the file"
+            yield f"{where} has no entry {name!r}; {near_names(name, _entries(section))}"
+        elif problem["type"] == "missing":
+            yield f"[{place}] is missing"
+        elif isinstance(misfits := problem.get("ctx", {}).get("error"), MisfitError):
+            yield from misfits.problems
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            given = "" if isinstance(problem["input"], dict) else f" (it is {problem['input']!r})"
+            # Of the file as a whole there is no place.
+            before = f"{place}: {message[0].lower()}{message[1:]}" if place else message
+            yield f"{before}{given}"
+
+
+def _entries(section: str) -> list[str]:
+    model: Any = StudyConfig
+    for part in filter(None, section.split(".")):
+        field = model.model_fields.get(part)
+        # A section that may be absent is a union with None.
+        kinds = () if field is None else get_args(field.annotation) or (field.annotation,)
+        model = next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
+        if model is None:
+            return []
+    return list(model.model_fields)

@@ -1,0 +1,25 @@
+"""The models of a study file, as `pyexpr.fit_models` takes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyexpr.modeling.elastic_net import ElasticNetRegressor
+from pyexpr.modeling.fitting.specs import ModelSpec
+from pyexpr.study.file.config import StudyConfig
+
+
+def model_specs(config: StudyConfig) -> dict[str, Any]:
+    """Return the models of the study file, the elastic net first."""
+    found: dict[str, Any] = {}
+    net = config.models.elastic_net
+    if net is not None:
+        found["elastic_net"] = ElasticNetRegressor(
+            alpha=net.alpha, l1_ratio=net.l1_ratio, refit=net.refit,
+            n_folds=config.evaluation.inner_folds, seed=config.seed,
+        )  # fmt: skip
+    for name, section in config.models.estimators().items():
+        found[name] = ModelSpec(
+            section.estimator, params=section.params, grid=section.grid, scale=section.scale
+        )
+    return found

@@ -1,0 +1,1 @@
+"""A study file written from the tables of a folder."""

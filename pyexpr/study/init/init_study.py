@@ -1,0 +1,215 @@
+"""`px.init_study()`: a study file from the tables that lie in a folder."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyexpr.base.errors import StudyError
+from pyexpr.base.files import write_text
+from pyexpr.base.outputs import check_outputs
+from pyexpr.base.results import Result
+from pyexpr.study.check_study import check_study
+from pyexpr.study.init.answers import Answers, Ask
+from pyexpr.study.init.data import RECORDINGS_TABLE, set_clips, set_columns
+from pyexpr.study.init.draft import Choice, Draft, toml_value
+from pyexpr.study.init.found_tables import tables_in
+from pyexpr.study.init.label import set_label
+from pyexpr.study.init.models import set_evaluation, set_models
+from pyexpr.study.init.roles import Roles, roles_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STUDY_FILE = "study.toml"
+_HEADER = (
+    "A study file for `pyexpr run`, written by `pyexpr init` from the tables of this folder. "
+    "Every entry is a choice that may be changed; entries that are not here have defaults. "
+    "`pyexpr check` says what the file would do, and what in it is wrong."
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class InitResult(Result):
+    """The study file that was written.
+
+    Attributes
+    ----------
+    study_file : Path
+    choices : tuple of Choice
+        Its entries: section, entry, value, why.
+    written : tuple of Path
+        All files that were written.
+    unread : tuple of str
+        Which tables of the folder are not used, and why.
+    problems : tuple of str
+        What `px.check_study` says is wrong with it.
+    """
+
+    study_file: Path
+    choices: tuple[Choice, ...]
+    written: tuple[Path, ...]
+    unread: tuple[str, ...]
+    problems: tuple[str, ...]
+
+    def tidy(self) -> pd.DataFrame:
+        """Return a row per entry: section, entry, value (as TOML writes it), why."""
+        import pandas as pd
+
+        rows = [[one.section, one.entry, toml_value(one.value), one.why] for one in self.choices]
+        return pd.DataFrame(rows, columns=["section", "entry", "value", "why"])
+
+    def heading(self) -> str:
+        """Return what was written."""
+        names = ", ".join(map(str, self.written))
+        return f"Written: {names}. Read it, for it holds guesses; then: pyexpr check, pyexpr run"
+
+    def notes(self) -> tuple[str, ...]:
+        """Return which tables are not used, and what is wrong with the study file."""
+        return (*self.unread, *(f"to be mended: {one}" for one in self.problems))
+
+    def __str__(self) -> str:
+        entries = [
+            f"  {f'{one.section}.' if one.section else ''}{one.entry} = {toml_value(one.value)}"
+            for one in self.choices
+        ]
+        notes = [f"Note: {note}" for note in self.notes()]
+        return "\n".join([self.heading(), "", *entries, *([""] if notes else []), *notes])
+
+    __repr__ = __str__
+
+
+def init_study(
+    folder: Path | str = ".",
+    *,
+    ratings: str | None = None,
+    features: str | None = None,
+    recordings: str | None = None,
+    subject: str | None = None,
+    context: str | None = None,
+    clip: str | None = None,
+    rater: str | None = None,
+    question: str | None = None,
+    score: str | None = None,
+    label: str | None = None,
+    clip_seconds: float | None = None,
+    yes: bool = False,
+    overwrite: bool = False,
+    ask: Ask | None = None,
+) -> InitResult:
+    """Write a study file for the tables that lie in a folder, with a comment on every choice.
+
+    The tables (CSV, parquet) are told apart by their columns: ratings, long or wide, have raters,
+    questions and scores; features have subjects, clips and numbers; a table of recordings names
+    OpenFace's files. Recordings in subfolders that no table names are listed in a new
+    ``recordings.csv``, by the subject and context that stand in their paths.
+
+    Parameters
+    ----------
+    folder : path
+        Where the tables lie, and ``study.toml`` is written.
+    ratings, features, recordings : str, optional
+        The table of each, by its name in the folder; "none": there is none.
+    subject, context, clip, rater, question, score : str, optional
+        The column of each, as the tables have it. ``context="none"``: all clips are of one
+        context.
+    label : str, optional
+        What the models learn: "factor", "mean", or questions by commas; without ratings columns
+        of the features by commas.
+    clip_seconds : float, optional
+        How long clips are, of recordings that are cut into clips 1, 2, ... from their beginning.
+    yes : bool
+        Take what is proposed, where the tables leave a choice.
+    overwrite : bool
+        Replace a study file (and ``recordings.csv``) that is there.
+    ask : callable, optional
+        Called with a question, the possible answers, and the proposed one or None; returns the
+        answer. Without it a question is an error that names the argument.
+
+    Returns
+    -------
+    InitResult
+        `tidy()` has a row per entry of the file.
+
+    Raises
+    ------
+    StudyError
+        If there are no tables, a column is not found, or a choice is open and nobody can be
+        asked; the sentence names the argument that settles it.
+    ColumnError, DataError
+        If a table that is named cannot be used.
+    OutputError
+        If ``study.toml`` is there already, or cannot be written.
+
+    Notes
+    -----
+    The ends of the rating scale are guessed from the lowest and the highest rating. Five-fold
+    cross-validation is proposed for fewer than 100 subjects, and the paper's split from there on.
+    The same tables and arguments give the same bytes.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, pandas as pd, pyexpr as px
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> rng = np.random.default_rng(1)
+    >>> table = pd.DataFrame({"participant": np.repeat(range(12), 4), "trial": list("abcd") * 12})
+    >>> table[["smile", "nod", "label"]] = rng.normal(size=(48, 3))
+    >>> table.to_csv(f"{folder.name}/features.csv", index=False)
+    >>> result = px.init_study(folder.name)
+    >>> result.tidy().query("section == 'label'")["value"].tolist()
+    ['"column"', '"label"']
+    >>> px.check_study(result.study_file).ok
+    True
+    >>> folder.cleanup()
+    """
+    home = Path(folder)
+    if not home.is_dir():
+        raise StudyError(f"there is no folder {str(home)!r}")
+    target = home / STUDY_FILE
+    # Known before any question is asked.
+    check_outputs({"the study file": target}, overwrite=overwrite)
+    given = {
+        "ratings": ratings, "features": features, "recordings": recordings, "subject": subject,
+        "context": context, "clip": clip, "rater": rater, "question": question, "score": score,
+        "label": label, "clip-seconds": None if clip_seconds is None else repr(clip_seconds),
+    }  # fmt: skip
+    answers = Answers(given, ask, yes=yes)
+    tables, unread = tables_in(home)
+    roles = roles_of(home, tables, unread, answers)
+    draft, files = drafted(home, roles, answers)
+    text = draft.text(_HEADER)
+    # What is not read as it was meant must not be written.
+    assert tomllib.loads(text) == draft.raw()
+    outputs: dict[str, Path | str | None] = {f"the table {name}": home / name for name in files}
+    check_outputs(outputs, overwrite=overwrite)
+    for name, content in files.items():
+        write_text(home / name, content)
+    write_text(target, text)
+    problems = check_study(target).problems
+    unused = [f"not used: the table {name}" for name in roles.unused]
+    return InitResult(
+        target, tuple(draft.choices), (target, *(home / name for name in files)),
+        (*unread, *unused), problems,
+    )  # fmt: skip
+
+
+def drafted(home: Path, roles: Roles, answers: Answers) -> tuple[Draft, dict[str, str]]:
+    """Return the study file in the making, and tables to write beside it."""
+    draft, files = Draft(), {}
+    draft.set("", "title", home.resolve().name or "Study", "Stands above the report.")
+    draft.set("", "seed", 1, "Fixes every random number: splits, folds, bootstrap.")
+    draft.hint(
+        "",
+        'outcome: what the label measures, in words for the report; unit: what a row is called.',
+        'unit = "clip"',
+    )  # fmt: skip
+    data = set_columns(draft, home, roles, answers)
+    if data.recordings is not None:
+        files[RECORDINGS_TABLE] = data.recordings.to_csv(index=False)
+    set_clips(draft, data, answers)
+    set_label(draft, data, answers)
+    set_evaluation(draft, data)
+    set_models(draft)
+    return draft, files

@@ -1,0 +1,191 @@
+"""The sections of a new study file about what models learn, and from which features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyexpr.base.errors import StudyError, counted, listed, near_names
+from pyexpr.study.init.answers import Answers
+from pyexpr.study.init.column_words import columns_of, is_no_feature
+from pyexpr.study.init.data import Data
+from pyexpr.study.init.draft import Draft
+from pyexpr.study.tables.inputs import CLIP_KEY
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Questions whose means correlate so may measure one thing.
+_TOGETHER = 0.3
+_NOT_SHOWN = "seems to say how a clip was measured, or of whom it is"
+_ALTERNATIVES = (
+    'Else: method = "factor" (scores of a factor model of the questions), "mean" (their mean), '
+    '"question" (one, or several as outcomes of their own: question = ["a", "b"]), "column" (a '
+    "column of the table of features)."
+)
+
+
+def set_label(draft: Draft, data: Data, answers: Answers) -> None:
+    """Write [label] and [features]."""
+    if data.ratings is None:
+        labels = _columns(draft, data, answers)
+        asked: list[str] = []
+    else:
+        labels, asked = [], list(dict.fromkeys(data.ratings["question"]))
+        _questions(draft, data.ratings, asked, answers)
+    _set_matching(draft, data)
+    _hint_few(draft, data)
+    if data.features is not None:
+        _set_features(draft, data, labels, asked)
+
+
+def _columns(draft: Draft, data: Data, answers: Answers) -> list[str]:
+    """Write a label that is a column of the features, and return the columns."""
+    measures = data.measures()
+    called = columns_of("label", measures)
+    if answers.option("label") is None and len(called) == 1:
+        names = called
+    else:
+        answer = answers.choose(
+            "label", "Which column is to be learned, of the table of features?", measures
+        )
+        names = [name.strip() for name in answer.split(",") if name.strip()]
+    for name in names:
+        if name not in measures:
+            raise StudyError(
+                f"--label: the features have no column of numbers {name!r}; "
+                f"{near_names(name, measures)}"
+            )
+    if not names:
+        raise StudyError("--label names no column")
+    draft.set(
+        "label", "method", "column",
+        "There are no ratings, so the label is a column of the table of features, and there is no "
+        "human baseline.",
+    )  # fmt: skip
+    draft.set("label", "column", names[0] if len(names) == 1 else names)
+    return names
+
+
+def _questions(draft: Draft, ratings: pd.DataFrame, asked: list[str], answers: Answers) -> None:
+    proposed, why = _proposed(ratings, asked)
+    answer = answers.option("label")
+    if answer is None and len(asked) > 1:
+        answer = answers.choose(
+            "label", f"What are models to learn? {why}", ["factor", "mean", *asked], proposed
+        )
+    answer = proposed if answer is None else answer
+    if answer in ("factor", "mean") and answer not in asked:
+        if answer == "factor" and len(asked) < 2:
+            raise StudyError(
+                f"--label: a factor needs two questions at least, and there is {listed(asked)}"
+            )
+        draft.set("label", "method", answer, f"{why} {_ALTERNATIVES}")
+        return
+    names = [name.strip() for name in answer.split(",") if name.strip()]
+    for name in names:
+        if name not in asked:
+            raise StudyError(
+                f"--label: there is no question {name!r}; "
+                f"{near_names(name, ['factor', 'mean', *asked])}"
+            )
+    draft.set("label", "method", "question", f"{why} {_ALTERNATIVES}")
+    draft.set("label", "question", names[0] if len(names) == 1 else names)
+
+
+def _proposed(ratings: pd.DataFrame, asked: list[str]) -> tuple[str, str]:
+    """Return the label that is proposed, and why."""
+    if len(asked) == 1:
+        return asked[0], "There is one question: its mean rating is learned."
+    means = ratings.groupby([*CLIP_KEY, "question"], sort=True)["score"].mean().unstack()[asked]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        table = means.corr().to_numpy()
+    pairs = table[np.triu_indices(len(asked), 1)]
+    every = ",".join(asked)
+    if not np.isfinite(pairs).all():
+        return every, "Each question is an outcome of its own: not all of them correlate."
+    low, high = pairs.min(), pairs.max()
+    span = f"{low:.2f}" if len(pairs) == 1 else f"{low:.2f} to {high:.2f}"
+    answer = f"The {len(asked)} questions' mean ratings correlate {span}"
+    if len(asked) > 2 and low >= _TOGETHER:
+        return "factor", f"{answer}, so one factor of them is proposed."
+    return every, f"{answer}, so each is proposed as an outcome of its own."
+
+
+def _set_matching(draft: Draft, data: Data) -> None:
+    """Leave out what one table alone has, and say how much that is."""
+    if data.ratings is None:
+        return
+    rated = data.ratings[CLIP_KEY].drop_duplicates()
+    if data.recordings is not None:
+        key = ["subject", "context"] if data.contexts else ["subject"]
+        rated, other = rated[key].drop_duplicates(), data.recordings[key]
+        what = "recordings"
+    elif data.features is not None and not data.has_recordings:
+        key, other, what = CLIP_KEY, data.features[CLIP_KEY], "clips of the features"
+    else:
+        return
+    both = rated.merge(other, on=key, how="outer", indicator=True)["_merge"].value_counts()
+    if both["both"] == 0:
+        raise StudyError(
+            f"nothing is in both the ratings and the {what}: are subjects, contexts and clips "
+            "written alike?"
+        )
+    if both["left_only"] or both["right_only"]:
+        draft.set(
+            "data", "unmatched", "drop",
+            f"{counted(int(both['left_only']), 'rated one', 'has', 'have')} none of the {what}, "
+            f"and {both['right_only']} of the {what} have no ratings; they are left out and "
+            'listed. "error" refuses them.',
+        )  # fmt: skip
+
+
+def _hint_few(draft: Draft, data: Data) -> None:
+    counts = data.clips()["subject"].value_counts()
+    few, usual = int(counts.min()), int(counts.median())
+    if few < usual / 2:
+        draft.hint(
+            "data",
+            f"Subjects have {few} to {int(counts.max())} clips; this leaves out those of few:",
+            f"min_clips = {usual // 2}",
+        )
+
+
+def _set_features(draft: Draft, data: Data, labels: list[str], asked: list[str]) -> None:
+    assert data.features is not None
+    measures = [name for name in data.measures() if name not in labels]
+    left: dict[str, str] = {}
+    for name in measures:
+        column = data.features[name]
+        if name in asked:
+            left[name] = "is called as a question"
+        elif column.isna().all():
+            left[name] = "is empty"
+        elif column.nunique() == 1:
+            left[name] = "never varies"
+        elif is_no_feature(name):
+            left[name] = _NOT_SHOWN
+        elif column.isna().mean() > 0.5:
+            left[name] = "is missing in more than half of the clips"
+    if len(left) == len(measures):
+        left = {name: why for name, why in left.items() if why != _NOT_SHOWN}
+    if measures and len(left) == len(measures):
+        raise StudyError(
+            "no column of the table of features can be a feature: "
+            + ", ".join(f"{name} {why}" for name, why in left.items())
+        )
+    n = len(measures) - len(left)
+    draft.hint(
+        "features",
+        f"All {n} columns of numbers that are not named here are features; use = [...] names them "
+        "one by one.",
+    )  # fmt: skip
+    if left:
+        why = ", ".join(f"{name} {reason}" for name, reason in left.items())
+        draft.set("features", "leave_out", [*left], f"No features: {why}.")
+        draft.hint(
+            "features",
+            "What is no feature may be held constant instead, in models and coefficients:",
+            f'adjust_for = ["{next(iter(left))}"]   # and not under leave_out',
+        )

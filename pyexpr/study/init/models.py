@@ -1,0 +1,61 @@
+"""The sections of a new study file about evaluation and models."""
+
+from __future__ import annotations
+
+from pyexpr.study.init.data import Data
+from pyexpr.study.init.draft import Draft
+
+# From so many subjects on a test part of a fifth has twenty of them.
+MANY = 100
+_FOLDS = 5
+
+
+def set_evaluation(draft: Draft, data: Data) -> None:
+    """Write [evaluation]: a split for many subjects, folds for few."""
+    clips = data.clips()
+    n = int(clips["subject"].nunique())
+    if n >= MANY:
+        draft.set(
+            "evaluation", "scheme", "split",
+            f"There are {n} subjects: 60 % train, 20 % tune, 20 % are predicted. "
+            '"cross_validation" predicts every subject once.',
+        )  # fmt: skip
+        draft.hint("split", "Shares of subjects:", "proportions = [0.6, 0.2, 0.2]")
+        return
+    rarest = int(clips.groupby("context")["subject"].nunique().min())
+    # Two subjects of each context in a fold: of one there is no correlation over subjects.
+    folds = max(2, min(_FOLDS, rarest // 2))
+    draft.set(
+        "evaluation", "scheme", "cross_validation",
+        f"There are {n} subjects, and a test part of a fifth would be few of them: every subject "
+        'is predicted once, by models of the others. "split": one division into training, '
+        "validation and test subjects (what deep models need).",
+    )  # fmt: skip
+    draft.set("evaluation", "folds", folds, "Folds of subjects.")
+    draft.hint(
+        "evaluation", "Repeats with other folds show how much depends on them:", "repeats = 5"
+    )
+
+
+def set_models(draft: Draft) -> None:
+    """Write what other models there may be: the elastic net needs no entry."""
+    draft.hint(
+        "models",
+        "An elastic net is fitted for each context and over all contexts. How contexts enter: "
+        '"separate" (a model for each), "pooled" (one over all), "feature" (one over all that '
+        "knows the context).",
+        'context_as = ["separate", "pooled", "feature"]',
+    )
+    draft.hint(
+        "models.forest",
+        "Any regressor of scikit-learn may stand beside it:",
+        'estimator = "sklearn.ensemble.RandomForestRegressor"',
+        "params = {n_estimators = 300}",
+        "grid = {min_samples_leaf = [1, 5]}   # values to choose from, on other subjects",
+    )
+    draft.hint(
+        "compare",
+        "Replicates of the bootstrap, and how intervals are made:",
+        "n_boot = 2000",
+        'methods = ["jackknife_t", "percentile"]',
+    )

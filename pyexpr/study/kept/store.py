@@ -1,0 +1,123 @@
+"""Stage results on disk: kept under a key of everything they depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import sys
+import zipfile
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyexpr.base.files import OutputError, whole_file
+from pyexpr.study.kept.kept_messages import (
+    known_messages,
+    messages_in,
+    table_with_messages,
+    with_messages,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+# Arrow's pools of threads, started for a few kilobytes, can abort a process that ends at once.
+_NO_THREADS: dict[str, Any] = {"use_threads": False, "pre_buffer": False}
+
+_FACTS = "facts.json"
+_CODE = frozenset({".py", ".R", ".so", ".pyd"})
+
+
+@dataclass(frozen=True, slots=True)
+class StageOutput:
+    """What a stage hands on: tables by name, and facts that JSON can hold."""
+
+    tables: dict[str, pd.DataFrame]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def stage_key(**parts: Any) -> str:
+    """Return a hash of everything that a stage's result depends on."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def code_fingerprint() -> str:
+    """Return a hash of the package's own sources, so that new code computes anew."""
+    digest = hashlib.sha256()
+    # An editable install has two roots: the checkout, and where the extension was built.
+    roots = [Path(root) for root in sys.modules["pyexpr"].__path__]
+    found = sorted(
+        (path.relative_to(root).as_posix(), path)
+        for root in roots
+        for path in root.rglob("*")
+        if path.suffix in _CODE
+    )
+    assert found, f"no code of pyexpr in {roots}"
+    for name, path in found:
+        digest.update(name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def load(path: Path, key: str) -> StageOutput | None:
+    """Return what is stored under `key`, or None: absent, of another key, or damaged."""
+    import pandas as pd
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            head = json.loads(archive.read(_FACTS))
+            if head["key"] != key:
+                return None
+            known = known_messages(head["messages"])
+            tables = {
+                name: table_with_messages(
+                    pd.read_parquet(io.BytesIO(archive.read(f"{name}.parquet")), **_NO_THREADS),
+                    known,
+                )
+                for name in head["tables"]
+            }
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return None
+    return StageOutput(tables, with_messages(head["facts"], known))
+
+
+def is_stage_file(path: Path) -> bool:
+    """Say whether a file was written by `save`, be it damaged since; an empty one is nobody's."""
+    try:
+        with path.open("rb") as handle:
+            head = handle.read(64)
+    except OSError:
+        return False
+    # The first entry's name, as a ZIP file has it before the content.
+    return not head or (head.startswith(b"PK\x03\x04") and head[30:].startswith(_FACTS.encode()))
+
+
+def save(path: Path, key: str, output: StageOutput) -> None:
+    """Store a stage's result, whole or not at all; `OutputError` if the file is another's."""
+    if path.exists() and not is_stage_file(path):
+        raise OutputError(
+            f"{str(path)!r} is no result of a stage, and would be replaced by one; move it away, "
+            "or choose another folder for the results"
+        )
+    head = {
+        "key": key,
+        "tables": list(output.tables),
+        "facts": output.facts,
+        "messages": messages_in(output.facts, output.tables),
+    }
+    with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        archive.writestr(_entry(_FACTS), json.dumps(head))
+        for name, table in output.tables.items():
+            buffer = io.BytesIO()
+            table.to_parquet(buffer, index=False)
+            archive.writestr(_entry(f"{name}.parquet"), buffer.getvalue())
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """Name an entry of an archive; without a date, so that equal results are equal bytes."""
+    return zipfile.ZipInfo(name)

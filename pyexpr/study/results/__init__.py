@@ -1,0 +1,1 @@
+"""The folder of results: tables, figures, report."""

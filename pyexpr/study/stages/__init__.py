@@ -1,0 +1,1 @@
+"""The computations of a study."""

@@ -1,0 +1,334 @@
+"""The models of a study, and what they and the baselines predict of unseen subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pyexpr.base.contexts import ALL
+from pyexpr.base.errors import DataError, StudyError, listed
+from pyexpr.base.messages import Template, message_of, say
+from pyexpr.base.tables import ordered_rows
+from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_baseline
+from pyexpr.modeling.contextual import ContextualRegressor
+from pyexpr.modeling.fitting.fit_models import fit_models
+from pyexpr.modeling.fitting.notes import NOT_VARYING, WARNED
+from pyexpr.modeling.fitting.result import ModelsResult
+from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.file.model_sections import BaselinesSection
+from pyexpr.study.file.model_specs import model_specs
+from pyexpr.study.tables.early_checks import NO_HUMANS
+from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
+from pyexpr.study.tables.labels import human_weights
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: In each context its own models are judged, over all the one over all.
+PAPERS = ("separate", "pooled")
+_SUFFIXES = {"separate": "per_context", "pooled": "pooled", "feature": "with_context"}
+_NO_HUMANS = Template("no_human_baseline", "There is no human baseline of {contexts}: {reason}")
+_LEVELS = Template("levels_of_category", "levels of {name:label} are compared with {first:label}")
+#: Where the truth of a row is predicted: in its context, or over all.
+EVALUATED = "evaluated"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The columns that enter the models: features, and what is adjusted for."""
+
+    features: tuple[str, ...]
+    covariates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fits:
+    """What was fitted and predicted.
+
+    Attributes
+    ----------
+    predictions : DataFrame
+        A row per judged clip and per what it is evaluated as (its context, or all): clip key,
+        evaluated, truth, a column per model, and the baselines; of cross-validation also repeat
+        and fold.
+    columns : dict of str to (str, str)
+        Column of predictions -> the model's name, and how contexts enter it.
+    tables : dict of str to DataFrame
+        Weights and tuning, where the models have them.
+    notes : list of str
+    """
+
+    predictions: pd.DataFrame
+    columns: dict[str, tuple[str, str]]
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def label_column(config: StudyConfig) -> str:
+    """Return the column of the label of a context's own models."""
+    return "score_pooled" if config.factor_model.labels == "pooled" else "score"
+
+
+def same_label(config: StudyConfig) -> bool:
+    """Say whether models of contexts and models over all learn one label."""
+    return config.label.method != "factor" or config.factor_model.labels == "pooled"
+
+
+def design_of(rows: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Return columns of numbers: a category as one column of 0 and 1 for each level but one."""
+    import pandas as pd
+
+    columns: dict[str, Any] = {}
+    notes: list[str] = []
+    for name in names:
+        if pd.api.types.is_numeric_dtype(rows[name]):
+            columns[name] = rows[name]
+            continue
+        first, *others = sorted(rows[name].unique())
+        for level in others:
+            columns[f"{name}: {level}"] = (rows[name] == level).astype("float64")
+        notes.append(_LEVELS(name=name, first=first))
+    return pd.DataFrame(columns, index=rows.index), notes
+
+
+def fit_and_predict(
+    config: StudyConfig,
+    inputs: Inputs,
+    rows: pd.DataFrame,
+    loadings: pd.DataFrame | None,
+    choice: Choice,
+) -> Fits:
+    """Fit the models to the rows' labels; predict those of subjects that they have not seen."""
+    import pandas as pd
+
+    found = _fitted(config, inputs, rows, choice)
+    drawn = _with_chance(config, rows, found.predictions)
+    blocks = [
+        drawn[drawn[EVALUATED] == name].reset_index(drop=True) for name in (*inputs.contexts, ALL)
+    ]
+    absent: dict[str, list[str]] = {}
+    if config.baselines.human != "none":
+        for i, block in enumerate(blocks):
+            evaluated = str(block[EVALUATED].iloc[0])
+            try:
+                blocks[i] = _with_humans(config, inputs, loadings, block)
+            except DataError as error:
+                if config.baselines.human != "auto":
+                    raise StudyError(
+                        say(
+                            "context {context:label}: {error}; {mend}",
+                            context=evaluated,
+                            error=message_of(error),
+                            mend=NO_HUMANS,
+                        )
+                    ) from None
+                absent.setdefault(message_of(error), []).append(evaluated)
+    predictions = pd.concat(blocks, ignore_index=True)
+    notes = [_NO_HUMANS(contexts=listed(contexts), reason=why) for why, contexts in absent.items()]
+    return Fits(predictions, found.columns, found.tables, [*found.notes, *notes])
+
+
+def _fitted(config: StudyConfig, inputs: Inputs, rows: pd.DataFrame, choice: Choice) -> Fits:
+    """Return what the models predict of subjects that they have not seen."""
+    label, options = label_column(config), config.evaluation
+    # One context has one model; its own scores are those over all.
+    several = len(inputs.contexts) > 1
+    both = several and not same_label(config)
+    columns = dict.fromkeys([*CLIP_KEY, label, *(["score_pooled"] if both else [])])
+    found = fit_models(
+        rows[[*columns, *choice.features, *choice.covariates]],
+        label=label,
+        label_pooled="score_pooled" if both else None,
+        features=choice.features,
+        cluster="subject",
+        context="context",
+        clip="clip",
+        models=model_specs(config),
+        context_as=config.models.context_as or PAPERS,
+        scheme=options.scheme,
+        folds=options.folds,
+        repeats=options.repeats,
+        inner_folds=options.inner_folds,
+        proportions=config.split.proportions,
+        adjust_for=choice.covariates,
+        trusted=config.models.trusted,
+        seed=config.seed,
+        # Starting processes costs more than a few elastic nets.
+        n_jobs=-1 if config.models.estimators() else 1,
+    )
+    predictions, meant = _side_by_side(config, inputs, found.predictions)
+    tables = _of_elastic_net(config, inputs, found, choice)
+    return Fits(predictions, meant, tables, [*_model_notes(found)])
+
+
+def _side_by_side(
+    config: StudyConfig, inputs: Inputs, long: pd.DataFrame
+) -> tuple[pd.DataFrame, dict[str, tuple[str, str]]]:
+    """Return a row per clip and per what it is evaluated as, a column per model and repeat."""
+    import pandas as pd
+
+    ways = config.models.context_as
+    blocks, meant = [], {}
+    for evaluated in (*inputs.contexts, ALL):
+        here = long if evaluated == ALL else long[long["context"] == evaluated]
+        block: pd.DataFrame | None = None
+        for (model, way), own in here.groupby(["model", "context_as"], sort=False):
+            if ways is None and len(inputs.contexts) > 1 and way != PAPERS[evaluated == ALL]:
+                continue
+            name = column_of(model, way, ways)
+            meant[name] = (str(model), str(way))
+            for repeat, rows in own.groupby("repeat"):
+                rows = rows.rename(columns={"cluster": "subject"})
+                if block is None:
+                    block = rows[CLIP_KEY].assign(evaluated=evaluated, truth=rows["truth"])
+                    block = block.reset_index(drop=True)
+                new = {repeat_column(name, repeat, config): rows["prediction"].to_numpy()}
+                if config.evaluation.crossed:
+                    new[repeat_column("fold", repeat, config)] = rows["fold"].to_numpy()
+                block = block.assign(**new)
+        assert block is not None
+        blocks.append(block)
+    table = pd.concat(blocks, ignore_index=True)
+    for name in meant if config.evaluation.repeats > 1 and config.evaluation.crossed else ():
+        every = repeat_columns(name, config)
+        table[name] = table[every].mean(axis=1)
+    leading = [*CLIP_KEY, EVALUATED, "truth", *meant]
+    return table[[*leading, *[name for name in table if name not in leading]]], meant
+
+
+def column_of(model: object, way: object, ways: Sequence[str] | None) -> str:
+    """Return the column of a model's predictions, in the first of its ways or in another."""
+    if ways is None or way == ways[0]:
+        return str(model)
+    return f"{model}_{_SUFFIXES[str(way)]}"
+
+
+def repeat_column(name: str, repeat: object, config: StudyConfig) -> str:
+    """Return the column of one repeat of a cross-validation; alone it bears the name itself."""
+    if not config.evaluation.crossed or config.evaluation.repeats == 1:
+        return name
+    return f"{name}_repeat{int(str(repeat)) + 1}"
+
+
+def repeat_columns(name: str, config: StudyConfig) -> list[str]:
+    """Return the columns of all repeats."""
+    repeats = config.evaluation.repeats if config.evaluation.crossed else 1
+    return [repeat_column(name, repeat, config) for repeat in range(repeats)]
+
+
+def repeats_of(config: StudyConfig, predictions: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the predictions of each repeat of a model, where it has any, and their folds."""
+    columns = [*repeat_columns(name, config), *repeat_columns("fold", config)]
+    own = predictions[predictions[columns[0]].notna()]
+    return own[[*CLIP_KEY, EVALUATED, *columns]]
+
+
+def _of_elastic_net(
+    config: StudyConfig, inputs: Inputs, found: ModelsResult, choice: Choice
+) -> dict[str, pd.DataFrame]:
+    """Return the weights and penalties of the elastic net that was fitted once."""
+    if config.models.elastic_net is None or config.evaluation.crossed:
+        return {"tuning": found.tuning.astype({"value": str})} if len(found.tuning) else {}
+    import pandas as pd
+
+    every = (*inputs.contexts, ALL)
+
+    def own(table: pd.DataFrame) -> pd.DataFrame:
+        mine = table[table["model"] == "elastic_net"]
+        if len(inputs.contexts) == 1:
+            mine = pd.concat([mine.assign(context=name) for name in every])
+        else:
+            mine = mine[mine["context_as"].isin(PAPERS)]
+        return mine.reset_index(drop=True)
+
+    weights = own(found.weights())
+    weights = weights[weights["feature"].isin(choice.features)]
+    weights = weights[["context", "feature", "standardised"]]
+    weights = weights.rename(columns={"standardised": "estimate"})
+    tuning = own(found.tuning).pivot(index="context", columns="parameter", values="value")
+    tuning = tuning.astype("float64").reset_index().rename_axis(columns=None)
+    return {
+        "weights": ordered_rows(weights, "context", every, "feature", choice.features),
+        "tuning": ordered_rows(tuning[["context", "alpha", "l1_ratio"]], "context", every),
+    }
+
+
+def _model_notes(found: ModelsResult) -> Iterator[str]:
+    """Say what estimators warned of, and which features did not vary."""
+    for name, rows in found.constant.groupby("feature", sort=False):
+        fits = rows.drop_duplicates(["model", "context_as", "context", "repeat", "fold"])
+        yield NOT_VARYING(name=name, n=len(fits))
+    for model, rows in found.warned.groupby("model", sort=False):
+        fits = rows.drop_duplicates(["context_as", "context", "repeat", "fold"])
+        yield WARNED(model=model, n=len(fits), message=rows["message"].iloc[0])
+
+
+def _with_chance(
+    config: StudyConfig, rows: pd.DataFrame, predictions: pd.DataFrame
+) -> pd.DataFrame:
+    """Add the baselines that know nothing of a clip, a draw for each."""
+    options = config.baselines
+    clips = predictions[CLIP_KEY].drop_duplicates().reset_index(drop=True)
+    draws = clips
+    if options.uniform:
+        assert options.uniform_limits is not None
+        low, high = options.uniform_limits
+        draws = draws.assign(uniform=uniform_baseline(clips, low=low, high=high, seed=config.seed))
+    if options.normal:
+        # The factor is standardised, and its scores are in its unit.
+        mean, sd = 0.0, 1.0
+        if config.label.method != "factor":
+            learned = rows if "part" not in rows else rows[rows["part"] == "train"]
+            mean, sd = float(learned["score"].mean()), float(learned["score"].std(ddof=0))
+        if sd > 0:
+            draws = draws.assign(normal=normal_baseline(clips, mean=mean, sd=sd, seed=config.seed))
+    return predictions.merge(draws, on=CLIP_KEY, how="left", validate="many_to_one")
+
+
+def fit_contextual(
+    estimator: Any, rows: pd.DataFrame, columns: Iterable[str], label: str
+) -> ContextualRegressor:
+    """Fit an estimator per context and over all on the training part; the next judges it."""
+    train, validation = (rows[rows["part"] == part] for part in ("train", "validation"))
+    used = ["context", *columns]
+    return ContextualRegressor(estimator, context="context").fit(
+        train[used],
+        train[label],
+        y_pooled=train["score_pooled"],
+        groups=train["subject"],
+        validation={
+            "X": validation[used],
+            "y": validation[label],
+            "y_pooled": validation["score_pooled"],
+        },
+    )
+
+
+def human_kind(options: BaselinesSection) -> str:
+    """Return what stands behind a rater of the human baseline."""
+    return "slot" if options.human == "auto" else options.human
+
+
+def has_humans(predictions: pd.DataFrame) -> bool:
+    """Say whether a table of predictions has the human baseline."""
+    return any(str(name).startswith("human_") for name in predictions)
+
+
+def _with_humans(
+    config: StudyConfig, inputs: Inputs, loadings: pd.DataFrame | None, block: pd.DataFrame
+) -> pd.DataFrame:
+    """Add each rater's score and the mean of the others, standardised over this block.
+
+    Without a factor model they are in the unit of the ratings, as the label is.
+    """
+    weights = human_weights(config, inputs, loadings, str(block[EVALUATED].iloc[0]))
+    ratings = inputs.ratings[inputs.ratings["question"].isin(weights)]
+    # Repeats of a cross-validation predict a clip more than once.
+    rated = ratings.merge(block[CLIP_KEY].drop_duplicates(), on=CLIP_KEY)
+    humans = human_baseline(rated, weights, human=human_kind(config.baselines))
+    columns = [*humans.values, *humans.truth]
+    table = humans.table[[*CLIP_KEY, *columns]]
+    if loadings is None:
+        table = table.assign(**{name: humans.mean + humans.scale * table[name] for name in columns})
+    return block.merge(table, on=CLIP_KEY, how="left")

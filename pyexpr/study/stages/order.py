@@ -1,0 +1,39 @@
+"""On which choices of a study each of its stages depends, and in which order they run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.tables.labels import label_stage
+
+# The sections of the configuration that each stage depends on; a deep model: on those before
+# the models, and its own.
+_DATA: dict[str, Any] = dict.fromkeys(("data", "ratings", "clips"), True)
+_BEFORE_MODELS = _DATA | dict.fromkeys(
+    ("label", "factor_model", "features", "evaluation", "split", "seed"), True
+)
+
+
+def options_of(config: StudyConfig, stage: str) -> dict[str, Any]:
+    """Return what of the configuration a stage depends on."""
+    of_models = {"elastic_net", "context_as", "trusted", *config.models.estimators()}
+    models = _BEFORE_MODELS | {"models": of_models, "baselines": True}
+    found: dict[str, dict[str, Any]] = {
+        "reliability": _DATA | {"compare": True},
+        "factor_model": _DATA | {"factor_model": True},
+        "label": _DATA | {"label": True},
+        "features": _DATA | {"features": True},
+        "models": models,
+        "comparison": models | {"models": True, "compare": True},
+        "coefficients": models | {"compare": True, "coefficients": True},
+    }
+    return found.get(stage, _BEFORE_MODELS | {"models": {stage}})
+
+
+def stages_of(config: StudyConfig) -> tuple[str, ...]:
+    """Return the stages of a study in the order in which they run."""
+    ratings = ("reliability",) if config.data.ratings is not None else ()
+    deep = tuple(config.models.deep())
+    return (*ratings, label_stage(config), "features", "models", *deep, "comparison",
+            "coefficients")  # fmt: skip

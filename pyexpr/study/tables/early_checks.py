@@ -1,0 +1,151 @@
+"""What a whole study cannot do with its tables, said before the first stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pyexpr.base.errors import DataError, PyexprError, StudyError, counted, listed, near_names
+from pyexpr.base.messages import message_of, say
+from pyexpr.behavior.features.features import FEATURES
+from pyexpr.deep.requirements import require, require_installed
+from pyexpr.modeling.fitting.specs import Model, read_models
+from pyexpr.modeling.splits import split_subjects
+from pyexpr.resampling.intervals.methods import check_method
+from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.file.model_sections import ModelsSection
+from pyexpr.study.file.model_specs import model_specs
+from pyexpr.study.tables.feature_choice import check_choice
+from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
+from pyexpr.study.tables.labels import check_label
+
+NO_HUMANS = '[baselines] human = "none" leaves the human baseline out'
+
+
+def check_early(config: StudyConfig, inputs: Inputs) -> None:
+    """Raise `StudyError` for what a whole study cannot do with these tables.
+
+    Said before the first stage, not after an hour of the others.
+    """
+    for check in _checks(config, inputs):
+        check()
+
+
+def early_problems(config: StudyConfig, inputs: Inputs) -> list[str]:
+    """Return all that `check_early` would raise, a sentence each."""
+    found = []
+    for check in _checks(config, inputs):
+        try:
+            check()
+        except PyexprError as error:
+            found.append(str(error))
+    return found
+
+
+def model_checks(config: StudyConfig) -> list[Callable[[], list[Model]]]:
+    """Return a check for each model: whether it can be made; called, it returns the model."""
+    options: dict[str, Any] = {
+        "trusted": config.models.trusted, "inner_folds": config.evaluation.inner_folds
+    }  # fmt: skip
+    return [
+        partial(read_models, {name: model}, **options)
+        for name, model in model_specs(config).items()
+    ]
+
+
+def table_checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], object]]:
+    """Yield a check for each choice that depends on the tables."""
+    known = FEATURES if inputs.recorded else ()
+    measured = inputs.measured.features if inputs.measured else ()
+    text = inputs.measured.ignored if inputs.measured else ()
+    yield partial(check_choice, config, [*known, *measured], text)
+    yield partial(check_label, config, inputs)
+    if config.label.method == "factor":
+        yield partial(_check_factor, config, inputs)
+    if not config.evaluation.crossed:
+        yield partial(_check_split, config, inputs)
+
+
+def _checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], object]]:
+    yield from table_checks(config, inputs)
+    yield partial(_check_intervals, config)
+    if inputs.rated:
+        yield partial(_check_humans, config, inputs)
+    # A model that cannot be made is known now, not after the features.
+    yield from model_checks(config)
+
+
+def _check_intervals(config: StudyConfig) -> None:
+    """Every method needs so many replicates for its level."""
+    options = config.compare
+    for method in options.methods:
+        try:
+            check_method(method, options.confidence, options.n_boot)
+        except DataError as error:
+            raise StudyError(f"[compare] {error}") from None
+
+
+def _check_factor(config: StudyConfig, inputs: Inputs) -> None:
+    questions = inputs.questions
+    if len(questions) < 2:
+        raise StudyError(
+            "the factor model needs at least two questions (of two, the loadings are held equal), "
+            f"but the ratings have {counted(len(questions), 'question')}: {listed(questions)}; "
+            '[label] method = "question" takes its mean rating'
+        )
+    positive = config.factor_model.positive
+    if positive is not None and positive not in questions:
+        raise StudyError(
+            f"positive = {positive!r} under [factor_model] is no question; "
+            f"{near_names(positive, questions)}"
+        )
+
+
+def _check_humans(config: StudyConfig, inputs: Inputs) -> None:
+    asked = config.label.question or inputs.questions
+    ratings = inputs.ratings[inputs.ratings["question"].isin(asked)]
+    answers = ratings.groupby([*CLIP_KEY, "rater"], sort=False)["question"].nunique()
+    if config.baselines.human in ("slot", "person") and answers.max() < len(asked):
+        raise StudyError(f"no rater answered every question about any clip; {NO_HUMANS}")
+
+
+def _check_split(config: StudyConfig, inputs: Inputs) -> None:
+    subjects = inputs.clips()["subject"].unique()
+    proportions = config.split.proportions
+    try:
+        split = split_subjects(subjects, proportions=proportions, seed=config.seed)
+    except DataError as error:
+        raise StudyError(say("[split] proportions: {error}", error=message_of(error))) from None
+    for part in ("train", "test"):
+        # Nothing can be left out of one subject to see how much hangs on it.
+        if len(getattr(split, part)) < 2:
+            raise StudyError(
+                f"[split] proportions = {list(proportions)} leave the {part} part 1 of "
+                f"{counted(len(subjects), 'subject')}, and it needs at least 2; give it a "
+                "larger share, or add subjects"
+            )
+
+
+def check_deep(models: ModelsSection, stored: Callable[[str], Path]) -> None:
+    """Raise for deep models that cannot be trained here.
+
+    What is not installed is said of all, a device that is not there only of those not yet
+    `stored` under this file: a training may have been done elsewhere.
+    """
+    sections = models.deep()
+    if sections:
+        require_installed()
+    for name, section in sections.items():
+        if section.device is None or stored(name).exists():
+            continue
+        require()
+        from pyexpr.deep.devices import choose_place
+
+        try:
+            choose_place(section.device)
+        except DataError as error:
+            raise StudyError(
+                say("[models.{name}] device: {error}", name=name, error=message_of(error))
+            ) from None

@@ -1,0 +1,202 @@
+"""The table of features of a study: what other programs computed, a row per clip."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyexpr.base.contents import KnownFile, read_content
+from pyexpr.base.contexts import ALL
+from pyexpr.base.csv_file import read_known_csv
+from pyexpr.base.errors import DataError, StudyError, counted, have, listed, near_names
+from pyexpr.base.tables import label_codes, numeric_column, require_columns
+from pyexpr.behavior.features.features import FEATURES
+from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.file.data_sections import CLIP_COLUMNS, TAKEN
+from pyexpr.study.tables.ratings import ONE_CONTEXT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CLIP_KEY = list(CLIP_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturesTable:
+    """A checked table of features.
+
+    Attributes
+    ----------
+    table : DataFrame
+        subject, context, clip (text); the features and labels (float, NaN where missing); the
+        covariates, numbers or text.
+    features, covariates, labels : tuple of str
+        The names of its columns.
+    ignored : tuple of str
+        Columns of text, which are no features.
+    file : KnownFile
+    """
+
+    table: pd.DataFrame
+    features: tuple[str, ...]
+    covariates: tuple[str, ...]
+    labels: tuple[str, ...]
+    ignored: tuple[str, ...]
+    file: KnownFile
+
+
+def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
+    """Read the table of features that a study file names."""
+    what = f"the features ({config.data.features})"
+    names = {name: config.data.clip_columns.get(name, name) for name in CLIP_COLUMNS}
+    if not config.data.contexts:
+        del names["context"]
+    table, file = _read(folder / str(config.data.features), list(names.values()), what)
+    require_columns(table, names.values(), what=what)
+    if not len(table):
+        raise StudyError(f"{have(what)} no rows")
+    key = table[list(names.values())].set_axis(list(names), axis=1)
+    for ours, name in names.items():
+        label_codes(key[ours], name=name, what=what)
+    if not config.data.contexts:
+        key.insert(1, "context", ONE_CONTEXT)
+    if (key["context"] == ALL).any():
+        raise StudyError(f"{what}: {TAKEN}")
+    _refuse_doubled(key, what)
+    labels, covariates = config.label.column, config.features.adjust_for
+    features, ignored = _chosen(config, table, {*names.values()}, what)
+    columns: dict[str, Any] = {
+        name: numeric_column(table, name, what=what) for name in (*features, *labels)
+    }
+    columns |= {name: _covariate(table, name, what) for name in covariates}
+    for name in features:
+        if name in (*CLIP_COLUMNS, *FEATURES) and (name in CLIP_COLUMNS or config.data.recordings):
+            raise StudyError(
+                f"{what}: a feature cannot be called {name!r}, as a column of the study is; "
+                "rename it"
+            )
+    return FeaturesTable(key.assign(**columns), features, covariates, labels, ignored, file)
+
+
+def read_any(path: Path, labels: list[str], what: str) -> pd.DataFrame:
+    """Return a table of a CSV or parquet file; columns `labels` as text."""
+    return _read(path, labels, what)[0]
+
+
+def _read(path: Path, labels: list[str], what: str) -> tuple[pd.DataFrame, KnownFile]:
+    if path.suffix.lower() not in (".parquet", ".pq"):
+        return read_known_csv(path, labels=labels, what=what)
+    import pandas as pd
+    from pyarrow import ArrowException
+
+    try:
+        content, file = read_content(path)
+        table = pd.read_parquet(io.BytesIO(content))
+    except FileNotFoundError:
+        raise DataError(f"{what}: there is no file {str(path)!r}") from None
+    except (OSError, ArrowException, ValueError) as error:
+        raise DataError(f"{what}: {str(path)!r} cannot be read as parquet: {error}") from None
+    # Labels are text in the CSV of the ratings; whole numbers are written alike there.
+    found = {name: _as_text(table[name], name, what) for name in labels if name in table}
+    return table.assign(**found), file
+
+
+def _as_text(column: pd.Series[Any], name: str, what: str) -> pd.Series[str]:
+    import pandas as pd
+
+    if pd.api.types.is_float_dtype(column) and column.notna().all():
+        if (column != column.round()).any():
+            raise StudyError(f"{what}: column {name!r} holds fractions, which are no labels")
+        column = column.astype("int64")
+    return column.astype("str").where(column.notna())
+
+
+def _refuse_doubled(key: pd.DataFrame, what: str) -> None:
+    doubled = key[key.duplicated()]
+    if len(doubled):
+        rows = [" / ".join(row) for row in doubled[CLIP_KEY].itertuples(index=False)]
+        raise StudyError(
+            f"{what}: {counted(len(doubled), 'clip', 'has', 'have')} more than one row, first "
+            f"subject / context / clip {listed(rows, most=3)}; keep one of each"
+        )
+
+
+def _chosen(
+    config: StudyConfig, table: pd.DataFrame, keys: set[str], what: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the columns that are features, and those of text that cannot be."""
+    import pandas as pd
+
+    taken = {*config.label.column, *config.features.adjust_for}
+    wanted = config.data.feature_columns
+    if wanted is not None:
+        leaks = [name for name in wanted if name in config.label.column]
+        if leaks:
+            raise StudyError(
+                f"{what}: column {leaks[0]!r} is the label, and feature_columns under [data] has "
+                "it among the features; what the models are to learn cannot be given to them"
+            )
+        both = [name for name in wanted if name in keys or name in taken]
+        if both:
+            raise StudyError(
+                f"{what}: column {both[0]!r} is no feature: the study file has another use for it"
+            )
+        for name in wanted:
+            if name not in table:
+                raise StudyError(f"{have(what)} no column {name!r}; {near_names(name, table)}")
+        return wanted, ()
+    # A column without a name is that of the row names which R and pandas write.
+    others = [name for name in map(str, table) if name and name not in keys | taken]
+    numbers = [
+        name for name in others
+        if pd.api.types.is_numeric_dtype(table[name]) or pd.api.types.is_bool_dtype(table[name])
+    ]  # fmt: skip
+    for name in numbers:
+        if config.label.is_rated and name in _questions_meant(config):
+            raise StudyError(
+                f"{what}: column {name!r} has the name of the question that is the label; if it "
+                "holds ratings, it must not be among the features (leave_out under [features]); "
+                "if it does not, rename it"
+            )
+    ignored = tuple(name for name in others if name not in numbers)
+    use = config.features.use
+    for name in ignored:
+        if name not in config.features.leave_out and (use is None or name in use):
+            _refuse_spoilt(table, name, what)
+    if not numbers and config.data.recordings is None:
+        raise StudyError(f"{have(what)} no column of numbers")
+    return tuple(numbers), ignored
+
+
+def _refuse_spoilt(table: pd.DataFrame, name: str, what: str) -> None:
+    """Raise `StudyError` for a column of numbers with text among them: it would go unnoticed."""
+    import pandas as pd
+
+    if pd.to_numeric(table[name], errors="coerce").isna().all():
+        return
+    try:
+        numeric_column(table, name, what=what)
+    except DataError as error:
+        raise StudyError(
+            f"{error}; mend it, or leave the column out (leave_out under [features])"
+        ) from None
+
+
+def _questions_meant(config: StudyConfig) -> set[str]:
+    """Return the questions behind the label that are no feature by the study file."""
+    return {*config.label.question, *(config.ratings.questions or ())} - {
+        *config.features.leave_out
+    }
+
+
+def _covariate(table: pd.DataFrame, name: str, what: str) -> Any:
+    import pandas as pd
+
+    if name not in table:
+        raise StudyError(f"{have(what)} no column {name!r}; {near_names(name, table)}")
+    column = table[name]
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        return numeric_column(table, name, what=what)
+    return column.astype("str").where(column.notna())

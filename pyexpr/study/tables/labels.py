@@ -1,0 +1,93 @@
+"""What the models of a study learn, where no factor model makes it: ratings' means, or a column."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyexpr.base.contexts import ALL
+from pyexpr.base.errors import DataError, StudyError, near_names
+from pyexpr.base.messages import Template, message_column
+from pyexpr.base.tables import ordered_rows
+from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.kept.store import StageOutput
+from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Why a clip has no label.
+UNRATED = Template("question_unrated", "a question was not rated")()
+NO_VALUE = Template("label_missing", "the label is missing")()
+
+
+def label_stage(config: StudyConfig) -> str:
+    """Return the name of the stage that makes the labels."""
+    return "factor_model" if config.label.method == "factor" else "label"
+
+
+def label(config: StudyConfig, inputs: Inputs) -> StageOutput:
+    """Return the label of each clip: in its context's models, and in those over all, alike."""
+    if config.label.is_rated:
+        clips, values = _rated(config, inputs)
+        why = UNRATED
+    else:
+        assert inputs.measured is not None
+        (name,) = config.labels
+        clips = inputs.measured.table[CLIP_KEY]
+        values, why = inputs.measured.table[name], NO_VALUE
+    scores = clips.assign(
+        score=values,
+        score_pooled=values,
+        score_reason=message_column(
+            (why if missing else "" for missing in values.isna()), clips.index
+        ),
+    )
+    scores = ordered_rows(scores, "context", inputs.contexts)
+    if values.isna().all():
+        raise DataError(f"no clip has a label: {why}")
+    return StageOutput(
+        {"scores": scores}, {"notes": [], "clips without a score": int(values.isna().sum())}
+    )
+
+
+def question_means(inputs: Inputs) -> pd.DataFrame:
+    """Return the mean rating of each clip and question, a row per clip, a column per question."""
+    means = inputs.ratings.groupby([*CLIP_KEY, "question"], sort=True)["score"].mean().unstack()
+    clips = means.reset_index()[[*CLIP_KEY, *inputs.questions]].rename_axis(columns=None)
+    return ordered_rows(clips, "context", inputs.contexts)
+
+
+def equal_loadings(inputs: Inputs) -> bool:
+    """Say whether the loadings are held equal: those of two questions cannot be told apart."""
+    return len(inputs.questions) == 2
+
+
+def _rated(config: StudyConfig, inputs: Inputs) -> tuple[pd.DataFrame, pd.Series[float]]:
+    clips = question_means(inputs)
+    if config.label.method == "question":
+        (name,) = config.labels
+        return clips, clips[name]
+    # A clip that lacks a question has no mean: that of the others is another label.
+    return clips, clips[list(inputs.questions)].mean(axis=1, skipna=False)
+
+
+def check_label(config: StudyConfig, inputs: Inputs) -> None:
+    """Raise `StudyError` if the ratings cannot make the label."""
+    questions = inputs.questions
+    for name in config.label.question:
+        if name not in questions:
+            raise StudyError(
+                f"question {name!r} under [label] is not in the ratings; "
+                f"{near_names(name, questions)}"
+            )
+
+
+def human_weights(
+    config: StudyConfig, inputs: Inputs, loadings: pd.DataFrame | None, evaluated: str
+) -> dict[str, float]:
+    """Return the weight of each question in a single rater's score, in a context or over all."""
+    if loadings is None:
+        asked = config.label.question or inputs.questions
+        return dict.fromkeys(asked, 1.0)
+    own = loadings[loadings["context"] == (evaluated or ALL)]
+    return dict(zip(own["indicator"], own["std_loading"], strict=True))

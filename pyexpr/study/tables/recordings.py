@@ -1,0 +1,76 @@
+"""The table of recordings of a study, and the schedule by which they are cut into clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyexpr.base.contents import KnownFile
+from pyexpr.base.csv_file import read_known_csv
+from pyexpr.base.errors import StudyError, counted, have, listed
+from pyexpr.base.tables import label_codes, require_columns
+from pyexpr.behavior.schedules import BP4D_PLUS, Schedule
+from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.tables.ratings import ONE_CONTEXT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def study_schedule(config: StudyConfig) -> Schedule:
+    """Return the clip schedule of a study: built in, or its own table of segments."""
+    import pandas as pd
+
+    assert config.clips is not None
+    if config.clips.schedule == "bp4d_plus":
+        return BP4D_PLUS
+    rows = [entry.model_dump(exclude_none=True) for entry in config.clips.segments]
+    if not config.data.contexts:
+        rows = [row | {"context": ONE_CONTEXT} for row in rows]
+    return Schedule.from_table(pd.DataFrame(rows))
+
+
+def read_recordings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, KnownFile]:
+    """Read the table of recordings; paths in it are relative to its own folder."""
+    path = folder / str(config.data.recordings)
+    needed = tuple(
+        name for name in ("subject", "context", "openface")
+        if name != "context" or config.data.contexts
+    )  # fmt: skip
+    known = (*needed, "video")
+    names = {name: config.data.recording_columns.get(name, name) for name in known}
+    what = f"the recordings ({config.data.recordings})"
+    table, file = read_known_csv(path, labels=names.values(), what=what)
+    with_videos = config.models.video3d is not None
+    # Videos are read by one model only.
+    wanted = [name for name in known if name in needed or with_videos or names[name] in table]
+    require_columns(table, [names[name] for name in wanted], what=what)
+    if not len(table):
+        raise StudyError(f"{have(what)} no rows")
+    table = table[[names[name] for name in wanted]].set_axis(wanted, axis=1)
+    for name in known if with_videos else needed:
+        label_codes(table[name], name=names[name], what=what)
+    if not config.data.contexts:
+        table.insert(1, "context", ONE_CONTEXT)
+    doubled = table[table.duplicated(["subject", "context"])]
+    if len(doubled):
+        rows = [" / ".join(row) for row in doubled[["subject", "context"]].itertuples(index=False)]
+        raise StudyError(
+            f"{what}: more than one recording for subject / context {listed(rows, most=3)}"
+        )
+    found = table.assign(path=_files(table["openface"], path.parent, what))
+    if with_videos:
+        found = found.assign(video_path=_files(table["video"], path.parent, what))
+    return found, file
+
+
+def _files(names: pd.Series[str], folder: Path, what: str) -> list[str]:
+    """Return absolute paths of files that are there."""
+    files = [str((folder / name).absolute()) for name in names]
+    absent = [name for name in files if not Path(name).is_file()]
+    if absent:
+        raise StudyError(
+            f"{what}: {counted(len(absent), 'file', 'is', 'are')} not there, first "
+            f"{listed(absent, most=3)}"
+        )
+    return files
