@@ -164,12 +164,23 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         if content is None:
             content, known = read_content(name)
         content = _decompressed(name, content, compression)
-        head = content[:_LOOK]
+    if content is not None:
+        return source_of(name, content, known)
+    return Source(_read_header(name, head), None, tail_cut=False, known=known)
+
+
+def source_of(name: str, content: bytes, known: KnownFile) -> Source:
+    """Look into the text of a recording; as `open_source`, without a file.
+
+    Raises
+    ------
+    OpenFaceError
+        As `open_source`.
+    """
+    head = content[:_LOOK]
     if not head.removeprefix(_BOM).strip():
         raise OpenFaceError(f"{name!r}: the file is empty; run OpenFace on the video again")
     header = _read_header(name, head)
-    if content is None:
-        return Source(header, None, tail_cut=False, known=known)
     if not _has_short_lines(content):
         # Arrow refuses a row longer than its block, and its version 17 crashes on one.
         raise OpenFaceError(

@@ -35,8 +35,8 @@ def refuse_stacked(
 ) -> None:
     """Raise `OpenFaceError` if the rows of one face are those of several recordings.
 
-    That is so if frame numbers fall back and go on from there through frames that there
-    are already, if the clock starts again though numbers go on, or if a fifth of the rows
+    That is so if frame numbers fall back and go on from there through three frames that
+    there are already, if the clock starts again though numbers go on, or if a fifth of the rows
     repeat a frame.
 
     Parameters
@@ -61,8 +61,10 @@ def refuse_stacked(
         known = np.ones(len(frames), dtype=np.bool_)
         known[np.unique(frames, return_index=True)[1]] = False
         repeated += int(known.sum())
-        # From one frame that there is already to the next that there is.
+        # From one frame that there is already to the next that there is, and the next.
         goes_on = known[1:] & known[:-1] & (steps == _usual(steps))
+        goes_on[:-1] &= goes_on[1:]
+        goes_on[-1:] = False
         # Doubled rows of the same frames do so too, but never fell back.
         fell = np.maximum.accumulate(np.where(steps < 0, np.arange(1, len(frames)), -1))
         again = np.flatnonzero(goes_on & (fell >= 0))
@@ -74,8 +76,8 @@ def refuse_stacked(
                     "{last}): {advice}",
                     path=columns.header.path,
                     row=columns.file_row(int(rows[at])),
-                    number=int(frames[at]),
-                    last=int(frames[at - 1]),
+                    number=_number(columns, int(rows[at])),
+                    last=_number(columns, int(rows[at - 1])),
                     advice=_advice(columns),
                 )
             )
@@ -89,6 +91,11 @@ def refuse_stacked(
                 advice=_advice(columns),
             )
         )
+
+
+def _number(columns: Columns, row: int) -> int:
+    """Return a frame's number as the file has it."""
+    return int(columns.column("frame")[row])
 
 
 def _faces(ids: NDArray[np.int64] | None, n_rows: int) -> Iterator[NDArray[np.int64]]:
