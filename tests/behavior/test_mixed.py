@@ -6,7 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from behavior.openface_files import AU_C, AU_R, POINTS_2D, POINTS_3D, POSE, TIME, Layout, rows, write
+from behavior.openface_files import (
+    AU_C,
+    AU_R,
+    POINTS_2D,
+    POINTS_3D,
+    POSE,
+    TIME,
+    Layout,
+    rows,
+    write,
+)
 
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import codes_of, parts_of
@@ -39,7 +49,7 @@ def film(
         row |= dict(zip(POINTS_2D, flat.T.ravel(), strict=True))
         row |= dict(zip(POINTS_3D, points.T.ravel(), strict=True))
         row |= {name: float(number % 3 == 0) for number, name in enumerate(units)}
-        row |= {name: 1.0 for name in AU_R}
+        row |= dict.fromkeys(AU_R, 1.0)
         table.append(row)
     return write(path, layout, table)
 
@@ -102,7 +112,7 @@ def test_a_bad_file_of_many(files: list[Path], tmp_path: Path) -> None:
     bad = tmp_path / "bad.csv"
     bad.write_text("not,a\nrecording,1\n")
     given = [bad, files[0]]
-    with pytest.raises(DataError, match="bad.csv"):
+    with pytest.raises(DataError, match=r"bad\.csv"):
         extract_features(given, every=3, progress=False)
     found = extract_features(given, every=3, on_error="skip", progress=False)
     assert found.table["subject"].tolist() == ["full"]

@@ -99,9 +99,9 @@ def test_split_by_a_column(study: Path) -> None:
         expected = speed * np.arange(75)
         np.testing.assert_allclose(recording.groups["pose_translation"][:, 0], expected, atol=0.05)
     assert slow.sha256 == fast.sha256
-    with pytest.raises(OpenFaceError, match="no row has 'b.mp4' in column 'filename'"):
+    with pytest.raises(OpenFaceError, match=r"no row has 'b\.mp4' in column 'filename'"):
         read_openface(study, split_by="filename", part="b.mp4")
-    with pytest.raises(OpenFaceError, match="no column 'file'; did you mean"):
+    with pytest.raises(OpenFaceError, match=r"no column 'file'; did you mean"):
         read_openface(study, split_by="file", part="a.mp4")
     with pytest.raises(DataError, match="give both"):
         read_openface(study, split_by="filename")
@@ -112,9 +112,9 @@ def test_features_of_a_split_file(study: Path) -> None:
     assert by_path["subject"].tolist() == ["a.mp4", "b, late.mp4"]
     # 5 frames a step.
     np.testing.assert_allclose(by_path["head_displacement"], [5.0, 25.0], atol=0.02)
-    table = pd.DataFrame(
-        {"subject": [1, 2], "context": "talk", "openface": str(study)}
-    ).assign(part=["b, late.mp4", "a.mp4"])
+    table = pd.DataFrame({"subject": [1, 2], "context": "talk", "openface": str(study)}).assign(
+        part=["b, late.mp4", "a.mp4"]
+    )
     by_table = extract_features(table, every=3, split_by="filename", progress=False).table
     np.testing.assert_allclose(by_table["head_displacement"], [25.0, 5.0], atol=0.02)
     with pytest.raises(DataError, match="'part'"):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pyexpr.base.errors import ColumnError, DataError, listed
 from pyexpr.base.messages import say
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _WHAT: Final = "the table of recordings"
+Default = TypeVar("Default")
 #: The context of files that come without a table.
 NO_CONTEXT: Final = "all"
 
@@ -106,7 +107,7 @@ def _faces(frame: pd.DataFrame, face: Place | int) -> list[Place | int]:
     return [face_of(value, face, row, _WHAT) for row, value in enumerate(frame["face"], start=1)]
 
 
-def face_of(value: Any, default: Place | int, row: int, what: str) -> Place | int:
+def face_of(value: Any, default: Default, row: int, what: str) -> Place | int | Default:
     """Return the face that a cell of a table names; the default where it is empty.
 
     Raises

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pyexpr.base.errors import DataError, OpenFaceError, listed
 from pyexpr.base.messages import Template, say
 from pyexpr.behavior.openface.csv import read_header
+from pyexpr.behavior.openface.layout import Header
 from pyexpr.behavior.openface.recording import OpenFaceRecording
 
 OnMixed = Literal["error", "common", "keep"]
@@ -114,6 +115,14 @@ class Kind:
             image_size(recording) if pixels else (float("nan"), float("nan")),
         )
 
+    @classmethod
+    def of_header(cls, header: Header) -> Kind:
+        """Return as much of the kind as a file's header says."""
+        presence, intensity = (
+            tuple(name[:-2] for name in header.group_columns(group)) for group in UNIT_GROUPS
+        )
+        return cls(header.path, (presence, intensity), (float("nan"), float("nan")))
+
 
 def differences(first: Kind, other: Kind, on_mixed: OnMixed) -> list[str]:
     """Return what is to be said of a recording of another kind than the first.
@@ -144,7 +153,7 @@ def differences(first: Kind, other: Kind, on_mixed: OnMixed) -> list[str]:
             notes.append(_OTHER_UNITS(first=first.path, how=how))
     ratio = np.sqrt(np.prod(other.size) / np.prod(first.size))
     if np.isfinite(ratio) and abs(np.log(ratio)) > _ANOTHER_SIZE:
-        sizes = {
+        sizes: dict[str, Any] = {
             "width": other.size[0],
             "height": other.size[1],
             "first_width": first.size[0],
@@ -189,8 +198,7 @@ def common_units(paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
             header = read_header(path)
         except OpenFaceError:
             continue
-        for group in UNIT_GROUPS:
-            names = tuple(name[:-2] for name in header.group_columns(group))
+        for group, names in zip(UNIT_GROUPS, Kind.of_header(header).units, strict=True):
             if names:
                 earlier = found.get(group, names)
                 found[group] = tuple(name for name in earlier if name in names)

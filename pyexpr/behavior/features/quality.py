@@ -77,7 +77,8 @@ def clip_quality(recording: OpenFaceRecording, clip: Clip) -> dict[str, Any]:
         ``context``, ``clip`` (the label), ``start``, ``end`` (s, of the recording),
         and of this clip ``frames_expected`` to ``mean_confidence``,
         ``rows_doubled``, ``rows_other_face``, ``frames_implausible`` and ``jumps`` as in
-        `recording_quality`. A cut row belongs to no frame for certain: its frame is among those missing.
+        `recording_quality`. A cut row belongs to no frame for certain: its frame is
+        among those missing.
 
     Raises
     ------

@@ -224,6 +224,10 @@ def read_off(
     gap = times[high] - times[low]
     share = np.where(exact, 0.0, (moments - times[low]) / np.where(gap > 0, gap, 1.0))
     # Nor where frames are missing between the two.
-    near = (gap > 0) & (gap <= max(_LONGEST_GAP, _LONGEST_PERIODS / usual)) & (frames[high] - frames[low] == 1)
+    near = (
+        (gap > 0)
+        & (gap <= max(_LONGEST_GAP, _LONGEST_PERIODS / usual))
+        & (frames[high] - frames[low] == 1)
+    )
     known = (at >= 0) & (exact | near)
     return Reading(frames[low], frames[high], np.where(known, share, 0.0), known)

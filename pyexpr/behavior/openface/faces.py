@@ -135,8 +135,7 @@ def _of_side(path: str, ids: NDArray[np.int64], side: str, signs: Signs) -> int:
     if len(faces) < 2:
         raise OpenFaceError(
             say(
-                "{path!r}: {face=} was asked for, but there is only one face; use "
-                "{face='largest'}",
+                "{path!r}: {face=} was asked for, but there is only one face; use {face='largest'}",
                 path=path,
                 face=side,
             )
@@ -213,8 +212,8 @@ def joined_ids(
 
 def _seen_together(rows: list[NDArray[np.int64]], index: NDArray[np.int64]) -> bool:
     """Return whether some frame has rows of two of these faces."""
-    frames = index[np.concatenate(rows)]
-    return len(np.unique(frames)) < len(frames)
+    frames = np.sort(index[np.concatenate(rows)])
+    return bool((np.diff(frames) == 0).any())
 
 
 def _is_same(

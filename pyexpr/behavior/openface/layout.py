@@ -198,9 +198,9 @@ def _refuse_other_trackers(path: str, names: Sequence[str]) -> None:
     ]
     if strangers:
         raise OpenFaceError(
-            f"{path!r}: not a file of OpenFace 0.x to 2.x: these have no columns {listed(strangers)}"
-            ", so those of the same names may mean something else; another tracker or version "
-            "wrote it: compute its features elsewhere and give them as a table"
+            f"{path!r}: not a file of OpenFace 0.x to 2.x: these have no columns "
+            f"{listed(strangers)}, so those of the same names may mean something else; another "
+            "tracker or version wrote it: compute its features elsewhere and give them as a table"
         )
 
 

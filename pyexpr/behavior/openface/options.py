@@ -48,9 +48,7 @@ class ReadingOptions:
             raise DataError(
                 say("{min_confidence=} must be between 0 and 1, not {given!r}", given=least)
             )
-        if self.face not in PLACES and not (
-            _is_real(self.face) and float(self.face).is_integer()
-        ):
+        if self.face not in PLACES and not (_is_real(self.face) and float(self.face).is_integer()):
             raise DataError(
                 say(
                     "{face=} must be 'largest', 'left', 'right' or a face_id such as 0, not "
@@ -74,7 +72,9 @@ class ReadingOptions:
                 )
             )
         if not isinstance(self.join_ids, (bool, np.bool_)):
-            raise DataError(say("{join_ids=} must be yes or no, not {given!r}", given=self.join_ids))
+            raise DataError(
+                say("{join_ids=} must be yes or no, not {given!r}", given=self.join_ids)
+            )
         for name in ("max_speed", "max_turn"):
             limit = getattr(self, name)
             if not (_is_real(limit) and limit > 0):

@@ -102,4 +102,3 @@ def _values(lines: list[bytes], position: int) -> Iterator[tuple[str, bytes]]:
         found = line.split(b",", position + 1)
         text = found[position] if position < len(found) else b""
         yield text.decode("utf-8", "replace").strip(), line
-

@@ -6,7 +6,7 @@ says it succeeded. One such frame among thousands decides a mean of displacement
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -132,12 +132,13 @@ def _params(params: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _vectors(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     x, y, z = vectors.reshape(-1, 2, 3).mean(axis=1).T
-    return np.degrees(np.stack([np.arctan2(x, -z), np.arctan2(y, -z)], axis=1))
+    angles: NDArray[np.float64] = np.stack([np.arctan2(x, -z), np.arctan2(y, -z)], axis=1)
+    return np.degrees(angles)
 
 
 _WRAPPED: Final = 360.0
 _TURNING: Final = frozenset({"pose_rotation", "gaze_angle", "gaze_vector"})
-_PLACES: Final = {
+_PLACES: Final[dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
     "landmarks_2d": _pixels,
     "landmarks_3d": _middle,
     "pose_translation": np.asarray,
@@ -157,9 +158,7 @@ def _checked(
 ) -> Implausible | None:
     """Return faults and jumps among the frames that are known, None if there are none."""
 
-    def impossible(
-        before: NDArray[np.int64], after: NDArray[np.int64]
-    ) -> NDArray[np.bool_]:
+    def impossible(before: NDArray[np.int64], after: NDArray[np.int64]) -> NDArray[np.bool_]:
         steps = places[after] - places[before]
         if circle:
             steps = (steps + circle / 2) % circle - circle / 2

@@ -40,7 +40,8 @@ _NO_VALUES = Template(
 )
 _IMPLAUSIBLE = Template(
     "implausible_frames",
-    "{frames:count frame} that no head reaches (over {speed:g} mm/s or {turn:g} degrees/s): missing",
+    "{frames:count frame} that no head reaches (over {speed:g} mm/s or {turn:g} degrees/s): "
+    "missing",
 )
 _JUMPED = Template(
     "impossible_jumps",
@@ -290,7 +291,8 @@ def read_openface(
     last decimal. If they lie on the grid of an even rate, of which frames were dropped,
     frames are placed on that grid. Otherwise the recording is read off at 30 frames per
     second (60, 120, 240 for faster ones): between two adjacent frames at most 0.3 s,
-    or two usual periods, apart, in proportion to time; action units and confidence from the nearer frame.
+    or two usual periods, apart, in proportion to time; action units and confidence from
+    the nearer frame.
 
     Examples
     --------
@@ -344,9 +346,7 @@ def _read(
     times = np.arange(rows.n_frames) / rate.fps
     if placed is not None:
         times = np.interp(np.arange(rows.n_frames), rows.clock_frames, placed.times)
-    grid = without_implausible(
-        grid, times, max_speed=options.max_speed, max_turn=options.max_turn
-    )
+    grid = without_implausible(grid, times, max_speed=options.max_speed, max_turn=options.max_turn)
     if placed is not None:
         grid = grid.by_time(rows.clock_frames, placed)
     clock = rate if placed is None else placed

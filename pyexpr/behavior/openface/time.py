@@ -193,8 +193,8 @@ def frame_rate(
     are believed if they increase and their rate lies within `PLAUSIBLE_FPS`, in seconds,
     milliseconds or microseconds. Where a straight line through them is right to the last
     printed decimal, its rate is theirs: the nearest whole, half or NTSC one if that agrees
-    with every stamp, else that of least squares, to as few decimals as agree. Where none does they are uneven, and the
-    rate is the mean between stops of the clock.
+    with every stamp, else that of least squares, to as few decimals as agree. Where none
+    does they are uneven, and the rate is the mean between stops of the clock.
     """
     told = _Told(doubt=_NO_STAMPS) if times is None else _told(frames, times)
     seconds = None if times is None else times / told.unit

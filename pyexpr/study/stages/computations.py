@@ -206,7 +206,9 @@ def features(
     assert config.clips is not None
     assert inputs.schedule is not None
     result = extract_features(
-        inputs.recordings[["subject", "context"]].assign(openface=inputs.recordings["path"]),
+        inputs.recordings.drop(columns=["openface", "video"], errors="ignore").rename(
+            columns={"path": "openface"}
+        ),
         schedule=inputs.schedule,
         **config.features.reading(),
         fps=config.clips.fps,
