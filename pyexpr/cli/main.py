@@ -523,7 +523,9 @@ def features(
     from pyexpr.behavior.features.features import extract_features
 
     if (every is None) == (schedule is None):
-        raise typer.BadParameter("say how to cut the recordings: --every 3 (seconds), or --schedule")
+        raise typer.BadParameter(
+            "say how to cut the recordings: --every 3 (seconds), or --schedule"
+        )
     result = extract_features(
         [str(path) for path in files] if recordings is None else _recordings_table(recordings),
         every=every,

@@ -128,10 +128,10 @@ def choose_face(
 
 def _of_side(path: str, ids: NDArray[np.int64], side: str, signs: Signs) -> int:
     """Return the id on one side of the image, of the two seen longest."""
-    alone = len(np.unique(ids)) == 1
-    places = np.zeros((0, 2)) if alone else _places(path, signs, say("{face=}", face=side))
-    seen = np.isfinite(places).all(axis=1)
-    faces, counts = np.unique(ids[: len(seen)][seen], return_counts=True)
+    alone = bool((ids == ids[0]).all())
+    places = np.zeros((len(ids), 2)) if alone else _places(path, signs, say("{face=}", face=side))
+    seen = np.asarray(np.isfinite(places).all(axis=1), dtype=np.bool_)
+    faces, counts = np.unique(ids[seen], return_counts=True)
     if len(faces) < 2:
         raise OpenFaceError(
             say(
