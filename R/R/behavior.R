@@ -13,13 +13,15 @@
 #' @param fps Frames per second; by default what the timestamps tell.
 #' @param min_confidence Frames of lower confidence are not valid.
 #' @param clock `"frames"` places frames by their numbers, `"timestamps"` by their
-#'   timestamps, `"auto"` by timestamps where those prove a variable rate.
+#'   timestamps, `"video"` by the times at which `video` shows them, `"auto"` by timestamps
+#'   where those prove a variable rate.
 #' @param face `"largest"`, `"left"` or `"right"`, or the `face_id` to follow.
 #' @param join_ids Whether other values of `face_id` that are never seen together with
 #'   the followed one, and begin or end where it is, are the same face.
 #' @param max_speed mm/s. Frames that head or landmarks could only reach faster are
 #'   missing, and counted; `Inf` for no limit.
 #' @param max_turn Degrees/s. The same for the head's rotation, and the gaze.
+#' @param video The video that the file was made from, for `clock = "video"`.
 #' @param split_by,part In a file of several recordings: the column that tells them
 #'   apart, and what stands there in the rows of this one.
 #' @param on_missing `"error"` or `"note"`, where the file lacks one of `groups`.
@@ -41,13 +43,14 @@
 #' glance(recording)
 read_openface <- function(path, groups = NULL, fps = NULL, clock = "auto",
                           min_confidence = NULL, face = "largest", join_ids = FALSE,
-                          max_speed = 5000, max_turn = 1500, split_by = NULL, part = NULL,
-                          on_missing = "error") {
+                          max_speed = 5000, max_turn = 1500, video = NULL, split_by = NULL,
+                          part = NULL, on_missing = "error") {
   found <- ask("read_openface", list(
     path = path_of(path, rlang::current_env()), groups = many(groups), fps = one(fps),
     clock = one(clock), min_confidence = one(min_confidence), face = one(face),
     join_ids = flag(join_ids), max_speed = one(max_speed), max_turn = one(max_turn),
-    split_by = one(split_by), part = one(part), on_missing = one(on_missing)
+    video = one(video), split_by = one(split_by), part = one(part),
+    on_missing = one(on_missing)
   ), rlang::current_env())
   table <- result_table(found$frames)
   tibble::new_tibble(as.list(table), nrow = nrow(table), class = "pyexpr_recording",
@@ -109,7 +112,7 @@ describe_openface <- function(path) {
 #' says why, and all that was left out is counted.
 #'
 #' @param recordings A data frame with the columns `subject`, `context` and `openface`
-#'   (path), and if wanted `face` and `part`, a row per recording; or paths (then the
+#'   (path), and if wanted `face`, `part` and `video`, a row per recording; or paths (then the
 #'   subject is the file's name).
 #' @param schedule `"bp4d_plus"`, or a data frame of segments with the columns
 #'   `context`, `start`, `end` (seconds; negative ones count from the end) and `clip`.
@@ -158,7 +161,7 @@ extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5
   given(recordings, "a data frame, or paths", call = call)
   if (is.data.frame(recordings)) {
     needed <- c("subject", "context", "openface")
-    needed <- c(needed, intersect(c("face", "part"), names(recordings)))
+    needed <- c(needed, intersect(c("face", "part", "video"), names(recordings)))
     paths <- recordings[["openface"]]
     if (is.character(paths)) recordings$openface <- path.expand(paths)
     source <- table_node(recordings, needed, "recordings", call, c("subject", "context"))

@@ -436,7 +436,7 @@ def features(
         Path | None,
         typer.Option(
             help="Instead of files: a table (CSV) with subject, context, openface (a path from its "
-            "own folder), and if wanted face and part."
+            "own folder), and if wanted face, part and video."
         ),
     ] = None,
     every: Annotated[float | None, typer.Option(help="Cut into clips of so many seconds.")] = None,
@@ -452,8 +452,8 @@ def features(
     clock: Annotated[
         str,
         typer.Option(
-            help='Place frames by "frames" (numbers), "timestamps", or "auto": timestamps where '
-            "those prove a variable rate."
+            help='Place frames by "frames" (numbers), "timestamps", "video" (a column of the '
+            'table of recordings), or "auto": timestamps where those prove a variable rate.'
         ),
     ] = "auto",
     rate: Annotated[
@@ -562,13 +562,14 @@ def _recordings_table(path: Path) -> pd.DataFrame:
     """Return a table of recordings, its paths from its own folder."""
     from pyexpr.base.csv_file import read_csv
 
-    labels = ("subject", "context", "openface", "face", "part")
+    labels = ("subject", "context", "openface", "face", "part", "video")
     table = read_csv(path, labels=labels, what=f"the recordings ({path})")
-    if "openface" not in table:
-        return table
-    return table.assign(
-        openface=[str(path.parent / name) if name == name else name for name in table["openface"]]
-    )
+    paths = {
+        column: [str(path.parent / name) if name == name else name for name in table[column]]
+        for column in ("openface", "video")
+        if column in table
+    }
+    return table.assign(**paths)
 
 
 def _segments_file(schedule: str | None) -> Path | None:

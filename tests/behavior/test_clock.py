@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from behavior import video_files as videos
 from behavior.openface_files import POSE, TIME, Layout, rows, write
 
 from pyexpr.base.errors import DataError, OpenFaceError
 from pyexpr.base.messages import codes_of, joined
+from pyexpr.base.video_file import index_video
 from pyexpr.behavior.features.features import extract_features
 from pyexpr.behavior.openface.recording import read_openface
 from pyexpr.behavior.openface.time import frame_rate
@@ -154,6 +156,56 @@ def test_arguments(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="leave one of them out"):
         read_openface(path, clock="timestamps", fps=25)
     with pytest.raises(DataError, match="clock= must be one of 'auto', 'frames', 'timestamps'"):
+        read_openface(path, clock="film")
+    with pytest.raises(DataError, match="needs the path of the video"):
         read_openface(path, clock="video")
+    with pytest.raises(DataError, match="needs a table of recordings with a column 'video'"):
+        extract_features(path, every=3, clock="video")
     even = moving(tmp_path / "b.csv", stamps(12, 25))
     assert read_openface(even, clock="timestamps").fps_source == "timestamps"
+
+
+@pytest.fixture
+def phone(tmp_path: Path) -> tuple[Path, Path, np.ndarray]:
+    """A phone that slows down after 2 s, and OpenFace's file of it with stamps at the mean rate."""
+    times = np.concatenate([np.arange(60) / 30, 2 + np.arange(60) / 12]).round(3)
+    video = videos.write(tmp_path / "a.mp4", len(times), times=times)
+    path = moving(tmp_path / "a.csv", times)
+    lines = path.read_text().splitlines()
+    at, mean = LAYOUT.columns.index("timestamp"), times[-1] / (len(times) - 1)
+    for k, line in enumerate(lines[1:]):
+        fields = line.split(",")
+        fields[at] = f"{k * mean:.3f}"
+        lines[k + 1] = ",".join(fields)
+    path.write_text("\n".join(lines) + "\n")
+    return path, video, times
+
+
+def test_one_clock_with_the_video(phone) -> None:
+    path, video, times = phone
+    table = {"subject": ["A"], "context": ["talk"], "openface": [str(path)], "video": [str(video)]}
+    by_stamps = extract_features(table, every=2, progress=False)
+    # The stamps are even, and wrong.
+    assert by_stamps.recordings["fps_source"].item() == "timestamps"
+    assert abs(by_stamps.table["head_displacement"] - 6.0).max() > 0.5
+    found = extract_features(table, every=2, clock="video", progress=False)
+    assert found.recordings["fps_source"].item() == "resampled"
+    assert len(found.table) == int(times[-1] // 2)
+    # 30 mm/s.
+    np.testing.assert_allclose(found.table["head_displacement"], 6.0, rtol=1e-3)
+    # The frame on show in the middle of the clip [4, 6) is the same to both.
+    index = index_video(video)
+    seen = index.times[np.searchsorted(index.times, 5.0)]
+    recording = read_openface(path, clock="video", video=video)
+    place = recording.groups["pose_translation"][round(seen * recording.fps), 0]
+    assert place == pytest.approx(30 * seen, abs=30 / recording.fps)
+
+
+def test_a_video_that_openface_did_not_see(phone, tmp_path: Path) -> None:
+    path, _, times = phone
+    other = videos.write(tmp_path / "b.mp4", len(times) - 5, rate=25)
+    with pytest.raises(OpenFaceError, match="needs the very video that OpenFace saw"):
+        read_openface(path, clock="video", video=other)
+    even = videos.write(tmp_path / "c.mp4", len(times), rate=25)
+    recording = read_openface(path, clock="video", video=even)
+    assert (recording.fps, recording.fps_source) == (25.0, "video")

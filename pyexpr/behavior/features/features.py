@@ -209,8 +209,8 @@ def extract_features(
     ----------
     recordings : DataFrame, or a path, or a sequence of paths
         A table with the columns subject, context, openface (path), and if wanted face
-        (as the argument, row by row; empty for the argument) and part (with `split_by`);
-        other columns are ignored. A recording per row, each (subject, context) once. For
+        (as the argument, row by row; empty for the argument), part (with `split_by`) and
+        video (path, with ``clock="video"``); other columns are ignored. A recording per row, each (subject, context) once. For
         paths the subject is the file's name without its ending, the context "all".
     schedule : Schedule or DataFrame, optional
         Segments per context; a table has the columns of `Schedule.from_table`.
@@ -318,7 +318,7 @@ def extract_features(
         # By default the reader takes what there is of what the features need.
         "on_missing": "error" if groups is None else "note",
     }
-    manifest = manifest_of(recordings, split_by, read.face)
+    manifest = manifest_of(recordings, split_by, read.face, with_videos=clock == "video")
     for context in dict.fromkeys(entry.context for entry in manifest):
         # A context the schedule does not know is an error now, not after an hour of reading.
         plan.cut(str(context), n_frames=1, fps=1.0)
@@ -330,7 +330,13 @@ def extract_features(
             entry.path,
             plan,
             options,
-            reading | {"face": entry.face, "split_by": entry.split_by, "part": entry.part},
+            reading
+            | {
+                "face": entry.face,
+                "split_by": entry.split_by,
+                "part": entry.part,
+                "video": entry.video,
+            },
             on_short,
             common,
             on_error == "skip",

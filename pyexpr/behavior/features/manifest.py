@@ -33,10 +33,15 @@ class Entry:
     face: Place | int
     split_by: str | None = None
     part: str | None = None
+    video: str | None = None
 
 
-def manifest_of(recordings: Any, split_by: str | None, face: Place | int) -> list[Entry]:
+def manifest_of(
+    recordings: Any, split_by: str | None, face: Place | int, *, with_videos: bool = False
+) -> list[Entry]:
     """Return the recordings of a table, or of paths; `face` where the table names none.
+
+    `with_videos`: a table must name the video of each.
 
     Raises
     ------
@@ -49,17 +54,27 @@ def manifest_of(recordings: Any, split_by: str | None, face: Place | int) -> lis
     if isinstance(recordings, Sequence) and all(
         isinstance(path, (str, os.PathLike)) for path in recordings
     ):
+        if with_videos:
+            raise DataError(
+                say(
+                    "{clock='video'} needs a table of recordings with a column 'video', not paths "
+                    "alone"
+                )
+            )
         return _from_paths([os.fspath(path) for path in recordings], split_by, face)
     frame = as_frame(recordings, what=_WHAT)
-    columns = ["subject", "context", "openface", *(["part"] if split_by is not None else [])]
+    columns = ["subject", "context", "openface"]
+    columns += ["part"] if split_by is not None else []
+    columns += ["video"] if with_videos else []
     require_columns(frame, columns, what=_WHAT)
     _check(frame, columns)
     faces = _faces(frame, face)
     parts = [str(part) for part in frame["part"]] if split_by is not None else [None] * len(frame)
+    videos = frame["video"] if with_videos else [None] * len(frame)
     found = [
-        Entry(subject, context, os.fspath(path), of, split_by, part)
-        for (subject, context, path), of, part in zip(
-            frame[columns[:3]].itertuples(index=False), faces, parts, strict=True
+        Entry(subject, context, os.fspath(path), of, split_by, part, video)
+        for (subject, context, path), of, part, video in zip(
+            frame[columns[:3]].itertuples(index=False), faces, parts, videos, strict=True
         )
     ]
     refuse_shared(found)

@@ -15,7 +15,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pyexpr.base.messages import Template
+from pyexpr.base.errors import OpenFaceError
+from pyexpr.base.messages import Template, say
 from pyexpr.behavior.openface.time import GRID_LEAST, GRID_PER_ROW, Uneven
 
 # The even rates a recording is read off at: bins of a fifth, a quarter or a sixth of a second
@@ -26,6 +27,8 @@ _EVEN_RATES: Final = (30.0, 60.0, 120.0, 240.0)
 # measured five times a second it is a step and a half.
 _LONGEST_GAP: Final = 0.3
 _LONGEST_PERIODS: Final = 2
+# The share of a video's frames that OpenFace may lack at its end.
+_MISSED: Final = 0.02
 _HALF_CIRCLE: Final = np.pi
 # What is yes or no, or belongs to it, is that of the nearer frame.
 _NEAREST: Final = frozenset({"au_presence", "au_intensity"})
@@ -155,6 +158,36 @@ def placing(
     mean = (len(times) - 1) / (times[-1] - times[0])
     notes = (*uneven.notes, _READ_OFF(rate=mean, even=even))
     return Placing(even, "resampled", notes, times, None, uneven.rate)
+
+
+def video_times(path: str, video: str, frames: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return when a video shows the frames that OpenFace numbered, in seconds.
+
+    Raises
+    ------
+    OpenFaceError
+        If the video has not as many frames.
+    VideoError
+        If it cannot be read.
+    """
+    from pyexpr.base.video_file import index_video
+
+    index = index_video(video)
+    # OpenFace may miss the last frame of a video.
+    n_frames = int(frames[-1]) + 1
+    if n_frames > len(index) or n_frames < (1 - _MISSED) * len(index) - 1:
+        raise OpenFaceError(
+            say(
+                "{path!r} has frames up to number {n_frames}, but {video!r} has {shown}: "
+                "{clock='video'} needs the very video that OpenFace saw",
+                path=path,
+                n_frames=n_frames,
+                video=video,
+                shown=len(index),
+            )
+        )
+    times: NDArray[np.float64] = index.times[frames]
+    return times
 
 
 @dataclass(frozen=True, slots=True)

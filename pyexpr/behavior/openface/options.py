@@ -12,7 +12,7 @@ from pyexpr.base.messages import say
 from pyexpr.behavior.openface.plausible import MAX_SPEED, MAX_TURN
 
 Place = Literal["largest", "left", "right"]
-Clock = Literal["auto", "frames", "timestamps"]
+Clock = Literal["auto", "frames", "timestamps", "video"]
 PLACES: Final[tuple[str, ...]] = get_args(Place)
 CLOCKS: Final[tuple[str, ...]] = get_args(Clock)
 
@@ -64,11 +64,12 @@ class ReadingOptions:
                     given=self.clock,
                 )
             )
-        if self.clock == "timestamps" and self.fps is not None:
+        if self.clock in ("timestamps", "video") and self.fps is not None:
             raise DataError(
                 say(
-                    "{fps=} states a rate for frames by their numbers, and {clock='timestamps'} "
-                    "asks for their timestamps; leave one of them out"
+                    "{fps=} states a rate for frames by their numbers, and {clock=} asks for the "
+                    "times at which they are shown; leave one of them out",
+                    clock=self.clock,
                 )
             )
         if not isinstance(self.join_ids, (bool, np.bool_)):

@@ -14,7 +14,7 @@ from pyexpr.base.errors import DataError, OpenFaceError, listed, near_names
 from pyexpr.base.messages import Template, joined, message_column, say
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
-from pyexpr.behavior.openface.clock import Grid, Placing, placing
+from pyexpr.behavior.openface.clock import Grid, Placing, placing, video_times
 from pyexpr.behavior.openface.csv import Columns, Source, open_source, read_columns
 from pyexpr.behavior.openface.layout import (
     FEATURE_GROUPS,
@@ -118,8 +118,9 @@ class OpenFaceRecording(Result):
     fps : float
         Frames per second.
     fps_source : str
-        ``"stated"`` (the argument), ``"timestamps"``, ``"resampled"`` (timestamps
-        of a variable rate: the recording is read off at an even one), or
+        ``"stated"`` (the argument), ``"timestamps"``, ``"video"`` (its presentation
+        times), ``"resampled"`` (times of a variable rate: the recording is read off at
+        an even one), or
         ``"default"`` (30, OpenFace's own assumption, where timestamps are absent or
         absurd).
     n_frames : int
@@ -216,6 +217,7 @@ def read_openface(
     join_ids: bool = False,
     max_speed: float = MAX_SPEED,
     max_turn: float = MAX_TURN,
+    video: str | os.PathLike[str] | None = None,
     split_by: str | None = None,
     part: str | None = None,
     on_missing: Literal["error", "note"] = "error",
@@ -234,10 +236,13 @@ def read_openface(
     fps : float, optional
         Frames per second. By default what the timestamps tell, if they increase
         at 4 to 250 frames per second; else 30. `fps_source` and the log say which.
-    clock : {"auto", "frames", "timestamps"}
-        Whether frames are placed by their numbers, or by their timestamps.
-        ``"auto"`` places them by timestamps where those prove a variable rate and no
-        `fps` is stated.
+    clock : {"auto", "frames", "timestamps", "video"}
+        Whether frames are placed by their numbers, by their timestamps, or by the
+        times at which `video` shows them. ``"auto"`` places them by timestamps where
+        those prove a variable rate and no `fps` is stated.
+    video : path, optional
+        The video that the file was made from, for ``clock="video"``: OpenFace's
+        timestamps count frames at the mean rate, whatever the camera did.
     min_confidence : float, optional
         Frames of lower confidence are not valid, even if OpenFace succeeded.
     face : "largest", "left", "right" or int
@@ -316,11 +321,13 @@ def read_openface(
         max_speed=max_speed,
         max_turn=max_turn,
     )
+    if clock == "video" and video is None:
+        raise DataError(say("{clock='video'} needs the path of the video: {video=}"))
     if split_by is None or part is None:
         source = open_source(path)
     else:
         source = open_part(path, split_by, part)
-    return _read(str(path), source, groups, options, on_missing)
+    return _read(str(path), source, groups, options, on_missing, video)
 
 
 def _read(
@@ -329,6 +336,7 @@ def _read(
     groups: Sequence[str] | None,
     options: ReadingOptions,
     on_missing: str,
+    video: str | os.PathLike[str] | None,
 ) -> OpenFaceRecording:
     header = source.header
     wanted, lacking = _wanted_groups(header, groups, on_missing)
@@ -340,6 +348,8 @@ def _read(
     grid, values_missing = _grid(columns, rows, wanted)
 
     stamps = columns.column("timestamp")[rows.clock] if "timestamp" in header else None
+    if options.clock == "video":
+        stamps = video_times(header.path, str(video), rows.clock_frames)
     stated = None if options.fps is None else float(options.fps)
     rate = frame_rate(rows.clock_frames, stamps, stated)
     placed = _placed(header.path, rate, rows.clock_frames, stamps, options.clock)
@@ -355,7 +365,9 @@ def _read(
     return OpenFaceRecording(
         path=path,
         fps=clock.fps,
-        fps_source=clock.source,
+        fps_source="video"
+        if options.clock == "video" and clock.source == "timestamps"
+        else clock.source,
         n_frames=len(grid.present),
         present=grid.present,
         valid=grid.valid,
@@ -414,12 +426,13 @@ def _placed(
     clock: Clock,
 ) -> Placing | None:
     """Return where frames go by their timestamps, None where they stay by their numbers."""
-    if clock == "timestamps" and rate.source != "timestamps":
+    if clock in ("timestamps", "video") and rate.source != "timestamps":
         raise OpenFaceError(
             say(
-                "{path!r}: {clock='timestamps'} was asked for, but timestamps tell no time here "
+                "{path!r}: {clock=} was asked for, but timestamps tell no time here "
                 "({why}); use {clock='frames'} and state {fps=}",
                 path=path,
+                clock=clock,
                 why=joined(rate.notes),
             )
         )

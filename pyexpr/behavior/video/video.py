@@ -107,8 +107,8 @@ def read_video_clips(
     clips : DataFrame
         A row per clip: video (path), start, end (seconds from the first frame; a
         negative start counts both from the end), with ``crop="face"`` also openface
-        (path) and, if wanted, face (as in `extract_features`). With `schedule` or `every` a row per recording: subject, context, video.
-        Other columns are kept.
+        (path) and, if wanted, face (as in `extract_features`). With `schedule` or
+        `every` a row per recording: subject, context, video. Other columns are kept.
     schedule : Schedule or DataFrame, optional
         Segments per context, as in `extract_features`; those that a recording is too short
         for, and the later of two that overlap in it, are listed in ``dropped``.

@@ -207,7 +207,7 @@ def features(
     assert inputs.schedule is not None
     result = extract_features(
         inputs.recordings.drop(columns=["openface", "video"], errors="ignore").rename(
-            columns={"path": "openface"}
+            columns={"path": "openface", "video_path": "video"}
         ),
         schedule=inputs.schedule,
         **config.features.reading(),

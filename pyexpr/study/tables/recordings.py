@@ -44,8 +44,8 @@ def read_recordings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, Kn
     names = {name: config.data.recording_columns.get(name, name) for name in known}
     what = f"the recordings ({config.data.recordings})"
     table, file = read_known_csv(path, labels=names.values(), what=what)
-    with_videos = config.models.video3d is not None
-    # Videos are read by one model only.
+    with_videos = config.models.video3d is not None or config.features.clock == "video"
+    # Videos are read by one model, and one clock, only.
     wanted = [
         name
         for name in known
