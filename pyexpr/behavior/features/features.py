@@ -210,8 +210,9 @@ def extract_features(
     recordings : DataFrame, or a path, or a sequence of paths
         A table with the columns subject, context, openface (path), and if wanted face
         (as the argument, row by row; empty for the argument), part (with `split_by`) and
-        video (path, with ``clock="video"``); other columns are ignored. A recording per row, each (subject, context) once. For
-        paths the subject is the file's name without its ending, the context "all".
+        video (path, with ``clock="video"``); other columns are ignored. A recording per
+        row, each (subject, context) once. For paths the subject is the file's name
+        without its ending, the context "all".
     schedule : Schedule or DataFrame, optional
         Segments per context; a table has the columns of `Schedule.from_table`.
     every : float, optional

@@ -23,6 +23,13 @@ from numpy.typing import NDArray
 from pyexpr.base.contents import FileState, KnownFile, read_content
 from pyexpr.base.errors import OpenFaceError
 from pyexpr.base.messages import say
+from pyexpr.behavior.openface.dialects import (
+    as_openface,
+    is_dialect,
+    is_packed,
+    rows_of,
+    unpacked,
+)
 from pyexpr.behavior.openface.layout import Header, parse_header
 
 # A header of 714 names is 7 KB, a row at most 10 KB.
@@ -143,6 +150,23 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         If there is no such file, it cannot be read, or it is not OpenFace's.
     """
     name = str(path)
+    head, content, known = _unpacked(path)
+    if content is None:
+        return Source(_read_header(name, head), None, tail_cut=False, known=known)
+    if is_dialect(content):
+        content = as_openface(rows_of(content))
+    return source_of(name, content, known)
+
+
+def whole_text(path: str | os.PathLike[str]) -> tuple[bytes, KnownFile]:
+    """Return all text of a file, unpacked but in its own dialect; as `open_source`."""
+    _, content, known = _unpacked(path)
+    return read_content(Path(path)) if content is None else (content, known)
+
+
+def _unpacked(path: str | os.PathLike[str]) -> tuple[bytes, bytes | None, KnownFile]:
+    """Return the beginning of a file's text, all of it unless Arrow may stream it, and the file."""
+    name = str(path)
     try:
         if Path(path).is_dir():
             raise IsADirectoryError
@@ -164,9 +188,11 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         if content is None:
             content, known = read_content(name)
         content = _decompressed(name, content, compression)
-    if content is not None:
-        return source_of(name, content, known)
-    return Source(_read_header(name, head), None, tail_cut=False, known=known)
+    elif is_packed(head) or (content is None and is_dialect(head)):
+        if content is None:
+            content, known = read_content(name)
+        content = unpacked(name, content)
+    return head, content, known
 
 
 def source_of(name: str, content: bytes, known: KnownFile) -> Source:
@@ -207,7 +233,8 @@ def read_header(path: str | os.PathLike[str]) -> Header:
             head = handle.read(_LOOK)
     except OSError as error:
         raise OpenFaceError(f"{str(path)!r}: cannot be read: {error.strerror or error}") from None
-    if any(head.startswith(magic) for magic in _COMPRESSED) or not head.strip():
+    compressed = any(head.startswith(magic) for magic in _COMPRESSED)
+    if compressed or is_packed(head) or is_dialect(head) or not head.strip():
         return open_source(path).header
     return _read_header(str(path), head)
 

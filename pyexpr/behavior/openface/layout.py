@@ -166,7 +166,7 @@ def parse_header(path: str, line: str, *, skip_lines: int) -> Header:
                 f"{path!r}: the header names the column {name!r} twice; export the file again"
             )
         positions.setdefault(name, position)
-    _check_openface(path, line, positions)
+    _check_openface(path, positions)
     units = {
         group: tuple(sorted(filter(pattern.fullmatch, positions), key=lambda name: int(name[2:-2])))
         for group, pattern in _AU.items()
@@ -204,18 +204,12 @@ def _refuse_other_trackers(path: str, names: Sequence[str]) -> None:
         )
 
 
-def _check_openface(path: str, line: str, positions: Mapping[str, int]) -> None:
+def _check_openface(path: str, positions: Mapping[str, int]) -> None:
     known = [name for name in positions if is_known(name)]
     has_time = any(name in positions for name in TIME_COLUMNS)
     if has_time and any(name not in ROW_COLUMNS for name in known):
         _refuse_bare_points(path, positions, known)
         return
-    for separator, word in ((";", "semicolons"), ("\t", "tabs")):
-        if line.count(separator) > line.count(","):
-            raise OpenFaceError(
-                f"{path!r}: the columns are separated by {word}; OpenFace separates by commas, "
-                "so use the file as OpenFace wrote it, not one saved by a spreadsheet"
-            )
     if not known:
         raise OpenFaceError(
             say(
