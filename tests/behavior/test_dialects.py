@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from behavior.openface_files import POSE, TIME, Layout, rows, text
 from pyarrow import csv as arrow_csv

@@ -586,7 +586,7 @@ NOT_RECORDINGS = {
     "semicolons": (b"frame;timestamp;score\n1;0;1\n", "no landmarks, pose, gaze or action units"),
     "tabs": (
         b"frame\tsuccess\tx_0\n1\t0\t1\n",
-        "of the 136 columns of landmarks_2d the file lacks",
+        "of the 136 columns of landmarks_2d the",
     ),
     "time only": (b"frame,timestamp,success\n1,0,1\n", "no landmarks, pose, gaze or action units"),
     "images": (

@@ -114,8 +114,8 @@ def test_the_help_names_every_choice(text, line) -> None:
     "given",
     [
         {"face": "middle"}, {"face": 0.5}, {"face": "left"}, {"face": 3}, {"clock": "film"},
-        {"clock": "video"},        {"clock": "frames"}, {"max_speed": 0.0}, {"max_speed": math.inf}, {"max_turn": math.nan},
-        {"max_turn": -1.0}, {"join_ids": True}, {"min_confidence": 1.5},
+        {"clock": "video"}, {"clock": "frames"}, {"max_speed": 0.0}, {"max_speed": math.inf},
+        {"max_turn": math.nan}, {"max_turn": -1.0}, {"join_ids": True}, {"min_confidence": 1.5},
     ],
 )  # fmt: skip
 def test_a_study_refuses_readings_that_the_function_refuses(given) -> None:
