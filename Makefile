@@ -1,4 +1,5 @@
-# make demo | demo-deep | test-fast | test | test-lowest | test-newest | lint | kernels | r-check | bench | parity | coverage | docs | clean.
+# make demo | demo-deep | test-fast | test | test-lowest | test-newest | coverage-of-tests | lint | kernels |
+# sanitized | tidy | r-check | bench | parity | coverage | docs | clean.
 # Everything lives in .venv and build/.
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -24,7 +25,7 @@ TORCH_INDEX ?=
 # STUDIES per cell, five times as many for jackknife_t; what an earlier run has simulated is kept.
 STUDIES ?= 2000
 
-.PHONY: demo demo-deep test-fast test kernels-with-debian test-lowest test-newest lint kernels r-check bench parity coverage docs golden clean install
+.PHONY: demo demo-deep test-fast test kernels-with-debian test-lowest test-newest coverage-of-tests lint kernels sanitized tidy r-check bench parity coverage docs golden clean install
 
 demo: $(STAMP)-package
 	@tools/install_r.sh $(VENV) || echo "pyexpr: going on without R." >&2
@@ -38,6 +39,11 @@ demo-deep: $(STAMP)-deep
 # The tests that need no R, no torch and no browser, and nothing of Debian but Python and g++.
 test-fast: $(STAMP)-fast
 	$(PYTEST) --fast
+
+# Which lines and branches of pyexpr the fast tests reach.
+coverage-of-tests: export COVERAGE_FILE := $(abspath build)/.coverage
+coverage-of-tests: $(STAMP)-coverage
+	$(PYTEST) --fast --cov pyexpr --cov-branch --cov-report term --cov-report html:build/coverage_of_tests
 
 # Python's packages come and the types are checked while Debian's come and the kernels compile.
 test: $(STAMP)-venv
@@ -76,6 +82,27 @@ kernels:
 	PATH="$$PATH:$(abspath $(BIN))" cmake --preset kernels
 	PATH="$$PATH:$(abspath $(BIN))" cmake --build --preset kernels
 	PATH="$$PATH:$(abspath $(BIN))" ctest --preset kernels
+
+# The extension as Python loads it, under the sanitizers: arguments, buffers and references that the
+# kernels' own tests do not cross. libstdc++ beside libasan, or the first exception ends the process;
+# Python itself never frees all, so leaks are not looked for. A fault ends the process: it is printed
+# after the name of its test, so pytest may not keep it. Processes that tests start have the usual
+# extension.
+SANITIZED_TESTS ?= tests/core
+sanitized: $(STAMP)-fast
+	PATH="$(abspath $(BIN)):$$PATH" cmake --preset extension \
+	  -DPython_EXECUTABLE="$(abspath $(BIN))/python" \
+	  -Dpybind11_DIR="$$($(BIN)/python -m pybind11 --cmakedir)"
+	PATH="$(abspath $(BIN)):$$PATH" cmake --build --preset extension
+	LD_PRELOAD="$$(c++ -print-file-name=libasan.so) $$(c++ -print-file-name=libstdc++.so)" \
+	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	  $(BIN)/python tools/with_extension.py build/extension pytest -v --capture=sys \
+	  -p no:cacheprovider $(SANITIZED_TESTS)
+
+# What the warnings of compilers do not see; .clang-tidy has the checks with their reasons.
+tidy: $(STAMP)-tidy
+	PATH="$$PATH:$(abspath $(BIN))" cmake --preset kernels
+	$(BIN)/clang-tidy -p build/kernels --quiet --warnings-as-errors='*' cpp/src/*.cpp
 
 # The R package as CRAN checks it; a part of the tests.
 r-check: $(STAMP)-test
@@ -146,6 +173,14 @@ $(STAMP)-deep: $(STAMP)-torch
 
 $(STAMP)-docs: $(STAMP)-package
 	$(BIN)/python -m pip install -q --no-build-isolation -e '.[docs]'
+	touch $@
+
+$(STAMP)-coverage: $(STAMP)-fast
+	$(BIN)/python -m pip install -q 'pytest-cov>=6'
+	touch $@
+
+$(STAMP)-tidy: $(STAMP)-venv pyproject.toml
+	$(BIN)/python -m pip install -q clang-tidy==23.1.4
 	touch $@
 
 $(STAMP)-test: $(STAMP)-torch

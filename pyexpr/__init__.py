@@ -20,6 +20,7 @@ _PUBLIC: dict[str, str] = {
     "CheckResult": "pyexpr.study.check.page",
     "ComparisonResult": "pyexpr.inference.comparison.result",
     "ContextualRegressor": "pyexpr.modeling.contextual",
+    "ElasticNetClassifier": "pyexpr.modeling.elastic_net_classifier",
     "ElasticNetRegressor": "pyexpr.modeling.elastic_net",
     "FeatureResult": "pyexpr.behavior.features.features",
     "FinalModels": "pyexpr.modeling.fitting.final",

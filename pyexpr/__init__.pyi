@@ -42,6 +42,7 @@ from pyexpr.modeling.baselines import normal_baseline as normal_baseline
 from pyexpr.modeling.baselines import uniform_baseline as uniform_baseline
 from pyexpr.modeling.contextual import ContextualRegressor as ContextualRegressor
 from pyexpr.modeling.elastic_net import ElasticNetRegressor as ElasticNetRegressor
+from pyexpr.modeling.elastic_net_classifier import ElasticNetClassifier as ElasticNetClassifier
 from pyexpr.modeling.fitting.final import FinalModels as FinalModels
 from pyexpr.modeling.fitting.fit_models import fit_models as fit_models
 from pyexpr.modeling.fitting.result import ModelsResult as ModelsResult

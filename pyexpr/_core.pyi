@@ -122,6 +122,23 @@ class MetricDesign:
         n_threads: int,
     ) -> None: ...
 
+# csv_reader
+class CsvReader:
+    def __init__(
+        self,
+        tables: Sequence[Sequence[int]],
+        n_columns: int,
+        skip_lines: int,
+        longest_line: int,
+        n_bytes: int,
+    ) -> None: ...
+    def feed(self, text: bytes | bytearray | memoryview) -> bool: ...
+    def finish(self) -> bool: ...
+    def cut(self) -> list[int]: ...
+    def overlong(self) -> list[int]: ...
+    def unread(self) -> tuple[int, int, int, bytes] | None: ...
+    def take(self, table: int, n_columns: int) -> NDArray[np.float64]: ...
+
 # elastic_net
 def elastic_net_cross_products(
     x: NDArray[np.float64],
@@ -156,6 +173,18 @@ def elastic_net_squared_errors(
     scale: NDArray[np.float64],
     n_threads: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+
+# logistic_net
+def logistic_net_fits(
+    z: NDArray[np.float64],
+    label: NDArray[np.int64],
+    n_classes: int,
+    alphas: NDArray[np.float64],
+    l1_ratios: NDArray[np.float64],
+    tolerance: float,
+    max_steps: int,
+    n_threads: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
 
 # sign_flip
 def sign_flips(

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from pyexpr.figures.plotting import new_figure, save
+from pyexpr.report.study_figures import drawn
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.results import render
 
@@ -64,5 +65,6 @@ def figures_left_empty() -> Iterator[None]:
 
 
 def _empty(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> Iterator[Path]:
-    for name in (*render._FIGURES, *(f"learning_curves_{model}" for model in config.models.deep())):
+    record = {"options": config.model_dump(mode="json")}
+    for name, *_ in drawn(record, found):
         yield from save(new_figure(20, 10, layout=None), folder / name, title=name, description="")

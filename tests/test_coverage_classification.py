@@ -22,7 +22,15 @@ FOLDER = Path(__file__).parents[1] / "benchmarks" / "coverage_study"
 @pytest.fixture
 def study(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     monkeypatch.syspath_prepend(str(FOLDER))
-    names = ("classification", "classification_designs", "batches", "awkward", "awkward_designs")
+    names = (
+        "classification",
+        "classification_designs",
+        "batches",
+        "awkward",
+        "awkward_designs",
+        "over_folds",
+        "pages",
+    )
     yield importlib.import_module("classification")
     for name in names:
         sys.modules.pop(name, None)
@@ -62,3 +70,22 @@ def test_a_piece_counts_what_intervals_say(
     assert counts["size|auc"][1] == 3.0
     folded = study.folded(0, range(1))
     assert folded["within|noise"][1] == 1.0
+
+
+def test_models_over_folds_are_judged_and_shown(
+    study: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    over_folds = study.over_folds
+    monkeypatch.setattr(over_folds, "PIECE", 3)
+    monkeypatch.setattr(over_folds, "DESIGNS", ((16, 2, (6, 6)),))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FewSubjectsWarning)
+        over_folds.one_piece(tmp_path, 0, 1, 0)
+    found = over_folds.read(tmp_path, 0, 1)
+    assert found["spearman|a - b"].shape == (3, 3)
+    page = over_folds.section(tmp_path)
+    assert sum(line.startswith("| 16 subjects of 6 clips, 2 folds | 1 |") for line in page) == 2
+    # Of intervals that are known: two of four hold the mean, which is 2, and one lies beside 0.
+    values = np.array([[1, 0, 3], [2, -1, 1], [3, 2.5, 4], [2, -5, 9]])
+    shown = over_folds.shares(values)
+    assert (shown["mean"], shown["coverage"], shown["beside 0"]) == (2, 0.5, 0.25)

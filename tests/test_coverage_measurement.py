@@ -106,3 +106,20 @@ def test_sections_that_were_not_counted_again_stay(study: ModuleType, tmp_path: 
     assert "| 3 strong | loadings, jackknife-t | .940 (34) |" in second
     assert " .800 (57) |" in second
     assert second.count("## Coverage of 95 % intervals of contrasts between contexts") == 1
+
+
+def test_families_of_intervals_are_counted_once_a_study(study: ModuleType) -> None:
+    tally: dict[str, list[int]] = {}
+    study.family_piece(4, 20, range(1), tally)
+    study.together_piece(0, 20, range(1), tally)
+    assert {sum(counts[1:]) for counts in tally.values()} == {1}
+    assert {f"together|{level}|max_t" for level in ("metric", "scalar")} < set(tally)
+    # Subjects are of strata of the shares that are said, and the factor's variance is 1.
+    scenario = study.FAMILY_SCENARIOS[4]
+    table, _ = study.model_study(scenario, 20, np.random.default_rng(1))
+    of_subjects = table.groupby("subject")["stratum"].first()
+    assert of_subjects.value_counts(sort=False).tolist() == [2, 6, 12]
+    loadings = np.array(scenario.loadings)
+    many, names = study.model_study(scenario, 4_000, np.random.default_rng(1))
+    expected = np.outer(loadings, loadings) + np.diag(1 - loadings**2)
+    np.testing.assert_allclose(many[names].cov(), expected, atol=0.05)

@@ -133,6 +133,16 @@ def elastic_net(kind: Kind) -> Any:
     return [folds.predict(X), folds.coef_, held_out.path_, list(folds.feature_names_in_)]
 
 
+def classifier(kind: Kind) -> Any:
+    X, y = kind.table(COMPLETE[["smile", "nod", "count"]]), kind.column(COMPLETE["task"])
+    net = px.ElasticNetClassifier(alpha=[0.01, 0.1], l1_ratio=0.5)
+    net.fit(X, y, groups=kind.column(COMPLETE["subject"]))
+    held_out = px.ElasticNetClassifier(alpha=[0.01, 0.1], l1_ratio=0.5).fit(
+        X, kind.column(COMPLETE["blink"]), validation=(X, kind.column(COMPLETE["blink"]))
+    )
+    return [net.predict_proba(X), net.predict(X), held_out.path_, held_out.classes_]
+
+
 def from_model(kind: Kind) -> Any:
     X = kind.table(COMPLETE[["task", "smile", "nod", "subject"]])
     return px.CoefficientResult.from_model(
@@ -261,6 +271,7 @@ FUNCTIONS: dict[str, Callable[[Kind], Any]] = {
     "ContextualRegressor": contextual,
     "ContextualRegressor, contexts beside": contexts_beside,
     "ElasticNetRegressor": elastic_net,
+    "ElasticNetClassifier": classifier,
     "fit_models": fitted_models,
     "splits": splits,
     "metrics": measures,

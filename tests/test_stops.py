@@ -27,6 +27,7 @@ MODEL = {"f": [f"x{i}" for i in range(4)]}
 X, Y = TABLE[["x1", "x2"]], TABLE["x0"]
 PAIR = {"truth": "x0", "predictions": ["x1", "x2"], "cluster": "subject", "n_boot": 40}
 ELASTIC_NET, CONTEXTUAL = px.ElasticNetRegressor(), px.ContextualRegressor()
+CLASSIFIER = px.ElasticNetClassifier(alpha=(0.1, 1), l1_ratio=0.5)
 
 CALLS: dict[str, Callable[[Path], Any]] = {
     "icc": lambda _: px.icc(
@@ -47,6 +48,7 @@ CALLS: dict[str, Callable[[Path], Any]] = {
         X, Y, context=TABLE["context"], cluster=TABLE["subject"], n_boot=20
     ),
     "ElasticNetRegressor.fit": lambda _: ELASTIC_NET.fit(X, Y),
+    "ElasticNetClassifier.fit": lambda _: CLASSIFIER.fit(X, Y > 0),
     "ContextualRegressor.fit": lambda _: CONTEXTUAL.fit(X, Y, context=TABLE["context"]),
     "fit_models": lambda _: px.fit_models(
         TABLE, label="x0", features=["x1", "x2"], cluster="subject", context="context"

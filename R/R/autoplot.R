@@ -12,7 +12,7 @@
 #' `ggplot2::ggsave("figure.pdf", width = 180, height = 80, units = "mm")`.
 #'
 #' @param object A result of [icc()], [icc_interval()], [d_study()], [fit_cfa()],
-#'   [bootstrap_cfa()], [invariance()], [compare_models()], [sign_flip()],
+#'   [bootstrap_cfa()], [invariance()], [compare_models()] (also of [fit_models()]), [sign_flip()],
 #'   [cluster_bootstrap()] or [context_coefficients()].
 #' @param what For a comparison, `"models"` or `"differences"`; for coefficients,
 #'   `"tested"` (slopes with confidence intervals) or `"weights"` (regularised weights
@@ -195,6 +195,13 @@ autoplot.pyexpr_coefficients <- function(object, what = "tested", ...) {
     ggplot2::facet_wrap(ggplot2::vars(.data$context), labeller = short_names(22)) +
     ggplot2::labs(x = if (tested) "Slope per standard deviation" else "Regularised weight",
       y = NULL)
+}
+
+#' @rdname autoplot.pyexpr_result
+#' @exportS3Method ggplot2::autoplot
+autoplot.pyexpr_models <- function(object, ...) {
+  data_error(paste("models are drawn with the intervals of a comparison:",
+    "`plot(compare_models(x))`."), rlang::current_env())
 }
 
 #' @rdname autoplot.pyexpr_result

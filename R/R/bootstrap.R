@@ -12,8 +12,9 @@
 #'   warnings and messages come when all is done. Random numbers that it draws are R's
 #'   own; nothing else in this package moves R's random numbers.
 #' @inheritParams compare_models
-#' @param method Of the intervals: `"jackknife_t"` (recommended, the default),
-#'   `"percentile"`, `"basic"`, `"normal"` or `"bca"`.
+#' @param method Of the intervals: `"jackknife_t"` (recommended, the default), or another of
+#'   those of [compare_models()] but the studentized ones, which need a standard error within
+#'   each replicate.
 #' @param progress Whether to show a bar.
 #' @param null Value to test; without one there is no p-value.
 #' @param adjust `NULL`, `"holm"` or `"max_t"`: judge all statistics together, as

@@ -9,7 +9,10 @@
 #' Rows in which the truth or a prediction is missing are left out of every model
 #' alike, and counted. Checked against `boot::boot.ci` on the same replicates.
 #'
-#' @param data A data frame, one row per clip.
+#' @param data A data frame, one row per clip; or a result of [fit_models()], which knows the
+#'   truth, the predictions, the subjects, contexts and folds: then only the options are given,
+#'   `seed` is by default that of the folds, and a model's metric is the mean over repeats of
+#'   those within folds.
 #' @param truth Column of the true score.
 #' @param predictions Columns of predictions, `c(elastic_net, lstm)`, or named,
 #'   `c("elastic net" = elastic_net)`. A model with several columns, or a truth of its
@@ -101,6 +104,15 @@ compare_models <- function(data, truth, predictions, cluster, metrics = c("rmse"
   call <- rlang::current_env()
   refuse_dots("compare_models", call)
   given(data, "a data frame", call = call)
+  if (inherits(data, "pyexpr_models")) {
+    named <- setdiff(names(match.call())[-1], "data")
+    refuse_told(named, call)
+    options <- mget(named, envir = call)
+    single <- setdiff(named, "metrics")
+    options[single] <- lapply(single, function(name) one(options[[name]], name, call))
+    if (!is.null(options$metrics)) options$metrics <- many(metrics)
+    return(compare_fitted(data, options, call))
+  }
   truth <- column(rlang::enquo(truth), data, "truth", call, required = TRUE)
   found <- NULL
   if (is_collected(data, rlang::enquo(predictions))) {
@@ -284,7 +296,7 @@ wild <- function(x, n_boot = 9999, seed = NULL) {
 
 makers <- c(pyexpr_comparison = "compare_models()", pyexpr_bootstrap = "cluster_bootstrap()",
   pyexpr_coefficients = "context_coefficients()", pyexpr_cfa_bootstrap = "bootstrap_cfa()",
-  pyexpr_invariance = "invariance()")
+  pyexpr_invariance = "invariance()", pyexpr_models = "fit_models()")
 
 replicated <- c("pyexpr_comparison", "pyexpr_bootstrap", "pyexpr_cfa_bootstrap")
 

@@ -15,11 +15,11 @@
 #' | [icc_interval()] | `coef()`, `confint()` |
 #' | [compare_models()], [cluster_bootstrap()], [bootstrap_cfa()] | `coef()`, `confint()`, `nobs()` |
 #' | [context_coefficients()] | `coef()`, `vcov()`, `confint()`, `nobs()` |
+#' | [fit_all()] | `predict()`, `augment()` |
 #' | [split_subjects()] | `augment()` alone |
 #'
 #' Where a generic has no meaning, as `vcov()` of intraclass correlations or `predict()` of
-#' a comparison, there is no method. Elastic nets and models by context are fitted in R by
-#' R's own packages; [compare_models()] takes their predictions.
+#' a comparison, there is no method.
 #'
 #' @section Names:
 #' Parameters of a factor model have lavaan's names: `f=~x`, `x~~x`, `x~1`, `x|t1`, with

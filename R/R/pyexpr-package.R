@@ -6,7 +6,7 @@
 #' | ratings | [icc()], [d_study()], [choose_icc()]; a published figure: [icc_interval()] |
 #' | means of the ratings | [cfa_scores()], [fit_cfa()], [invariance()] |
 #' | OpenFace files | [read_openface()], [extract_features()] |
-#' | a table of clips | [split_subjects()], [compare_models()], [context_coefficients()], [cluster_bootstrap()] |
+#' | a table of clips | [split_subjects()], [fit_models()], [compare_models()], [context_coefficients()], [cluster_bootstrap()] |
 #' | a study file | [check_study()], [run_study()]; simulated data: [simulate_study()] |
 #' | a question about the installation | [doctor()], [install_pyexpr()] |
 #'

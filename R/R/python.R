@@ -45,6 +45,7 @@ start <- function(call = rlang::caller_env()) {
     reticulate::r_to_py(answer_call, convert = TRUE)
   ))
   state$pid <- Sys.getpid()
+  state$keep <- door$keep
   state$answer <- door$answer
   state$answer
 }
@@ -141,10 +142,17 @@ unfit <- function(python, package = TRUE) {
 
 # Where Python is the distribution's, the Python that reticulate starts knows the folder of a
 # virtual environment but has not read the .pth files in it, by which an editable install
-# (that of `make demo`) is found.
+# (that of `make demo`) is found. The package is never that of the working directory, where a
+# checkout has it without the extension; what else lies there, the user may import.
 read_site_folders <- function() {
   reticulate::py_run_string(local = TRUE, paste(sep = "\n",
     "import importlib.util, os, site, sys",
+    # Names of this code are not seen within comprehensions.
+    "before, others, here = list(sys.path), [], os.path.realpath('.')",
+    "for folder in before:",
+    "    if folder and os.path.realpath(folder) != here:",
+    "        others.append(folder)",
+    "sys.path[:] = others",
     "spec = importlib.util.find_spec('pyexpr')",
     # A folder that holds the extension alone is found as a package without a file, and the
     # package of a checkout in the path lacks the extension.
@@ -153,7 +161,14 @@ read_site_folders <- function() {
     "    for folder in list(sys.path):",
     "        if os.path.basename(folder) in ('site-packages', 'dist-packages'):",
     "            site.addsitedir(folder)",
-    "    importlib.invalidate_caches()"
+    "    importlib.invalidate_caches()",
+    "spec = importlib.util.find_spec('pyexpr')",
+    "if spec is not None and spec.origin is not None:",
+    "    import pyexpr",
+    "for folder in sys.path:",
+    "    if folder not in others:",
+    "        before.append(folder)",
+    "sys.path[:] = before"
   ))
 }
 
@@ -219,8 +234,8 @@ pyexpr_available <- function() {
 #' given or its Python is too old: then it is made anew.
 #'
 #' @param source What pip installs: the path of a checkout or of a wheel.
-#' @param python The Python to make the environment with; by default the one that
-#'   reticulate prefers.
+#' @param python The Python to make the environment with; by default that of an environment that is
+#'   activated, else `python3`, or what reticulate finds.
 #' @return The path of the environment's Python, invisibly.
 #' @seealso [doctor()]
 #' @export
@@ -253,8 +268,8 @@ install_pyexpr <- function(source, python = NULL) {
   if (!old) {
     # An environment that was not finished would be found by every later session.
     finished <- FALSE
-    on.exit(if (!finished) reticulate::virtualenv_remove(venv, confirm = FALSE))
-    reticulate::virtualenv_create(venv, python = python, packages = NULL)
+    on.exit(if (!finished && has_venv()) reticulate::virtualenv_remove(venv, confirm = FALSE))
+    make_venv(python, call)
     problem <- unfit(reticulate::virtualenv_python(venv), package = FALSE)
     if (nzchar(problem)) {
       data_error(paste(problem, "Name another: `install_pyexpr(source, python =)`."), call)
@@ -271,4 +286,23 @@ install_pyexpr <- function(source, python = NULL) {
     }
   }
   invisible(reticulate::virtualenv_python(venv))
+}
+
+# By Python itself: reticulate makes none with a Python that has no pip, as that of a bare Debian,
+# though the environment brings its own.
+make_venv <- function(python, call) {
+  if (is.null(python)) {
+    fit <- Filter(function(one) !nzchar(unfit(one, package = FALSE)), at_hand())
+    if (!length(fit)) return(reticulate::virtualenv_create(venv, packages = NULL))
+    python <- fit[1]
+  }
+  folder <- file.path(reticulate::virtualenv_root(), venv)
+  said <- suppressWarnings(system2(python, c("-m", "venv", shQuote(path.expand(folder))),
+    stdout = TRUE, stderr = TRUE))
+  if (!is.null(attr(said, "status"))) {
+    said <- paste(said[nzchar(said)], collapse = " ")
+    data_error(sprintf("'%s' cannot make a virtual environment (on Debian and Ubuntu %s): %s", python,
+      "`apt install python3-venv` mends it", full_stop(if (nzchar(said)) said else "no reason given")),
+      call)
+  }
 }

@@ -125,6 +125,7 @@ method_of <- function(x, name, arguments, call) {
 #' | [invariance()] | `"tidy"`, `"glance"`, `"contrasts"`, `"estimates"`, `"fit_measures"` |
 #' | [context_coefficients()] | `"tidy"`, `"contrasts"`, `"omnibus"` |
 #' | [extract_features()] | `"tidy"`, `"quality"`, `"recordings"`, `"dropped"` |
+#' | [fit_models()] | `"tidy"`, `"predictions"`, `"tuning"`, `"weights"` (coefficients of linear models), `"folds"`, `"left_out"`, `"warned"`, `"constant"` |
 #' | [run_study()] | `"tidy"`, and all tables of the study: `names(x$tables)` |
 #' | all others | `"tidy"` |
 #'

@@ -24,9 +24,11 @@ import numpy as np
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parent))
+import over_folds
 from awkward import ridge_over_folds
 from batches import Study, piled
 from classification_designs import DESIGNS, study
+from pages import with_earlier
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.files import write_text
@@ -54,6 +56,8 @@ FOLDED = ((30, 5, (8, 8)), (60, 10, (4, 60)))
 CLASSES = Classes(("0", "1"), "1", threshold=0.5, numbers=True)
 
 Counts = dict[str, list[float]]
+_PERCENTILE = "Coverage of percentile intervals"
+_FOLDED = "AUC of predictions from cross-validation"
 
 
 def grouped(columns: dict[str, np.ndarray]) -> list[tuple[tuple[Row, ...], Levels]]:
@@ -211,7 +215,8 @@ def report() -> None:
     def least(cells: list[Counts], key: str) -> int:
         return int(min((one[key][1] for one in cells if one), default=0))
 
-    at_least = least(knife, "undefined|accuracy|a")
+    differing = over_folds.counted(PIECES)
+    at_least = max(least(knife, "undefined|accuracy|a"), 1)
     page = [
         "# Coverage for classes and ranks",
         "",
@@ -229,7 +234,7 @@ def report() -> None:
         "",
         *table(["design", *head], lines(knife, [f"coverage|{one}" for one in quantities])),
         "",
-        "## Coverage of percentile intervals",
+        f"## {_PERCENTILE}",
         "",
         f"Of {least(percentile, 'undefined|accuracy|a'):,} of the studies of a design, with 999 "
         "replicates.",
@@ -253,7 +258,7 @@ def report() -> None:
         "",
         *table(["design", *METRICS], lines(knife, [f"size|{metric}" for metric in METRICS])),
         "",
-        "## AUC of predictions from cross-validation",
+        f"## {_FOLDED}",
         "",
         "Mean AUC of a model of noise, and how often tests at the 5 % level say that it is not "
         "1/2, and that two models of noise differ: over folds, as without `fold=`, and within them "
@@ -271,8 +276,13 @@ def report() -> None:
             ],
         ),
         "",
+        *over_folds.section(PIECES),
     ]  # fmt: skip
-    write_text(ROOT / "docs" / "coverage_classification.md", "\n".join(page))
+    path = ROOT / "docs" / "coverage_classification.md"
+    of_parts = {over_folds.TITLE: differing, _FOLDED: any(in_folds), _PERCENTILE: any(percentile)}
+    titles = [line.removeprefix("## ") for line in page if line.startswith("## ")]
+    counted = dict.fromkeys(["", *titles], any(knife)) | of_parts
+    write_text(path, with_earlier(path.read_text("utf-8"), "\n".join(page), counted))
 
 
 def main() -> None:
@@ -293,6 +303,12 @@ def main() -> None:
                 for part in ("folded", "jackknife_t", "percentile")
                 for piece in range(wanted[part])
                 for number in range(parts[part])
+            ]
+            running += [
+                pool.submit(over_folds.one_piece, PIECES, number, repeats, piece)
+                for piece in range(-(-pieces // 4))
+                for number in range(len(over_folds.DESIGNS))
+                for repeats in over_folds.REPEATS
             ]
             for future in running:
                 future.result()

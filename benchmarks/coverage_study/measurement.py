@@ -29,6 +29,8 @@ import measurement_report as report
 from measurement_scenarios import (
     FACTOR_SCENARIOS,
     FACTOR_SIZES,
+    FAMILY_SCENARIOS,
+    FAMILY_SIZES,
     LOADING_FACTOR,
     MODEL_SCENARIOS,
     MODEL_SIZES,
@@ -56,6 +58,8 @@ SEED = 20240502
 # Of the factor model; its percentile and BCa intervals stand beside the jackknife's.
 MODEL_BOOT = 399
 LEVEL = 0.05
+# Each interval alone, and families together.
+RULES = ("alone", "holm", "max_t")
 
 Tally = dict[str, list[int]]
 Cell = tuple[str, int, int, int]
@@ -183,9 +187,54 @@ def contrast_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -
             add(tally, f"contrast|{row.level}|{departure}", hit, not np.isnan(row.conf_low))
 
 
+def family_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -> None:
+    """Count how often all intervals of a quantity hold the true values at once, by rule."""
+    chosen = FAMILY_SCENARIOS[scenario]
+    for number in numbers:
+        rng = np.random.default_rng([SEED, 400 + scenario, subjects, number])
+        table, names = model_study(chosen, subjects, rng)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PyexprWarning)
+            found = bootstrap_cfa(
+                table, {"f": names}, cluster="subject", n_boot=0, seed=number, n_threads=1,
+                stratify="stratum" if len(chosen.strata) > 1 else None,
+            )  # fmt: skip
+        for rule in RULES:
+            rows = (
+                (found if rule == "alone" else found.adjust(rule)).tidy().assign(truth=chosen.truth)
+            )
+            for quantity, family in rows.groupby("quantity", sort=False):
+                add_family(tally, f"family|{quantity}|{rule}", family)
+
+
+def together_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -> None:
+    """Count how often all contrasts of a level hold 0 at once, by rule, where nothing departs."""
+    for number in numbers:
+        rng = np.random.default_rng([SEED, 500 + scenario, subjects, number])
+        study = factor_study(FACTOR_SCENARIOS[scenario], subjects, rng)
+        columns = study["columns"]
+        names = [f"x{j + 1}" for j in range(columns.shape[1])]
+        table = pd.DataFrame(columns, columns=names).assign(context=study["context"])
+        found = invariance(
+            table, {"f": names}, context="context", cluster=study["subject"], engine="native",
+            seed=number, n_threads=1,
+        )  # fmt: skip
+        for rule in RULES:
+            rows = (found if rule == "alone" else found.adjust(rule)).contrasts().assign(truth=0.0)
+            for level, family in rows.groupby("level", sort=False):
+                add_family(tally, f"together|{level}|{rule}", family)
+
+
+def add_family(tally: Tally, key: str, rows: pd.DataFrame) -> None:
+    """Count whether every interval holds its truth, among studies in which all are defined."""
+    held = (rows["conf_low"] <= rows["truth"]) & (rows["truth"] <= rows["conf_high"])
+    add(tally, key, bool(held.all()), bool(rows["conf_low"].notna().all()))
+
+
 PIECE_OF = {
     "factor": factor_piece, "lavaan": lavaan_piece,
     "model": model_piece, "contrast": contrast_piece,
+    "family": family_piece, "together": together_piece,
 }  # fmt: skip
 
 
@@ -195,8 +244,11 @@ def piece_path(kind: str, scenario: int, subjects: int, piece: int) -> Path:
 
 def cells(kind: str, n_pieces: int) -> list[Cell]:
     """Piece by piece over all cells, so that a run that is stopped has all cells alike."""
-    own = (MODEL_SCENARIOS, MODEL_SIZES) if kind == "model" else (FACTOR_SCENARIOS, FACTOR_SIZES)
-    scenarios, sizes = own
+    scenarios, sizes = {
+        "model": (MODEL_SCENARIOS, MODEL_SIZES),
+        "family": (FAMILY_SCENARIOS, FAMILY_SIZES),
+        "together": (FACTOR_SCENARIOS, FAMILY_SIZES),
+    }.get(kind, (FACTOR_SCENARIOS, FACTOR_SIZES))
     return [
         (kind, scenario, subjects, piece)
         for piece in range(n_pieces)

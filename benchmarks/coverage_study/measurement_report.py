@@ -12,16 +12,22 @@ from measurement_scenarios import (
     CLIPS,
     FACTOR_SCENARIOS,
     FACTOR_SIZES,
+    FAMILY_SCENARIOS,
+    FAMILY_SIZES,
     INTERCEPT_SHIFT,
     LOADING_FACTOR,
     MODEL_CLIPS,
     MODEL_SCENARIOS,
     MODEL_SIZES,
 )
+from pages import with_earlier
 
 from pyexpr.base.files import write_text
 
 Counts = dict[tuple[int, int, str], list[int]]
+_FAMILIES = "Simultaneous 95 % intervals of the factor model"
+_TOGETHER = "Simultaneous 95 % intervals of contrasts between contexts"
+_RULES = {"alone": "each alone", "holm": "Bonferroni", "max_t": "max-T"}
 
 
 def read(pieces: Path) -> Counts:
@@ -151,6 +157,41 @@ def _model_text(counts: Counts) -> list[str]:
     ]  # fmt: skip
 
 
+def _family_text(counts: Counts) -> list[str]:
+    quantities = {
+        "loading": "loadings", "std_loading": "standardised loadings",
+        "residual_variance": "residual variances", "score_weight": "score weights",
+    }  # fmt: skip
+    rows = {
+        f"{said}, {of_rule}": f"family|{quantity}|{rule}"
+        for quantity, said in quantities.items()
+        for rule, of_rule in _RULES.items()
+    }
+    together = {
+        f"{said}, {of_rule}": f"together|{level}|{rule}"
+        for level, said in (("metric", "loadings"), ("scalar", "intercepts"))
+        for rule, of_rule in _RULES.items()
+    }
+    return [
+        f"## {_FAMILIES}", "",
+        "The share of studies in which all intervals of a quantity hold their values at once: "
+        "`bootstrap_cfa(...).adjust(...)`, on the indicators of the models above. Bonferroni's are "
+        'those of `adjust("holm")`. Where subjects are of strata of the given shares, the mean of '
+        "the factor differs between these by up to a standard deviation, and `stratify=` is said. "
+        f"{studies(counts, 'family|loading|max_t')} studies a cell.",
+        "",
+        *table(counts, [s.name for s in FAMILY_SCENARIOS], FAMILY_SIZES, rows),
+        "",
+        f"## {_TOGETHER}", "",
+        "The same of `invariance(...).adjust(...).contrasts()`: all indicators and pairs of "
+        "contexts of a level (9, or 15), where loadings and intercepts are equal. "
+        f"{studies(counts, 'together|metric|max_t')} studies a cell.",
+        "",
+        *table(counts, [s.name for s in FACTOR_SCENARIOS], FAMILY_SIZES, together),
+        "",
+    ]  # fmt: skip
+
+
 def write(pieces: Path, page: Path) -> None:
     """Write the page."""
     counts = read(pieces)
@@ -199,9 +240,14 @@ def write(pieces: Path, page: Path) -> None:
         *table(counts, names, FACTOR_SIZES, power),
         "",
         *_model_text(counts),
+        *_family_text(counts),
     ]  # fmt: skip
     old = page.read_text(encoding="utf-8") if page.exists() else ""
-    write_text(page, _with_earlier(old, "\n".join(text), counts))
+    counted = {
+        title: any(key.startswith(start) for _, _, key in counts)
+        for title, start in _SECTIONS.items()
+    }
+    write_text(page, with_earlier(old, "\n".join(text), counted | {"": True}))
 
 
 # What is counted for each section, by its title.
@@ -210,16 +256,6 @@ _SECTIONS = {
     "Power": "metric|metric|",
     "Coverage of 95 % intervals of the factor model": "model|",
     "Coverage of 95 % intervals of contrasts between contexts": "contrast|",
+    _FAMILIES: "family|",
+    _TOGETHER: "together|",
 }
-
-
-def _with_earlier(old: str, new: str, counts: Counts) -> str:
-    """Return the new page with the old one's sections where nothing was counted this time."""
-    before = dict(part.split("\n", 1) for part in old.split("\n## ")[1:])
-    head, *parts = new.split("\n## ")
-    for i, part in enumerate(parts):
-        title = part.split("\n", 1)[0]
-        counted = any(key.startswith(_SECTIONS[title]) for _, _, key in counts)
-        if not counted and title in before:
-            parts[i] = f"{title}\n{before[title].rstrip()}\n"
-    return "\n## ".join([head, *parts])

@@ -9,7 +9,8 @@ contexts, loadings l and intercepts n do not. b, a subject's leaning on an indic
 is shared by the subject's contexts: that makes the estimates of contexts correlate.
 
 Intervals of the factor model: one context, x_gij = l_j (u_g + w_gi) + b_gj + e_gij, with
-Var(u, w) = (.36, .64) and unit variances of the indicators, so that l is standardised.
+Var(u, w) = (.36, .64) and unit variances of the indicators, so that l is standardised. Where
+subjects are of several strata, the strata's means are a part of u, of given shares.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class ModelScenario:
     loadings: tuple[float, ...]
     heavy: bool = False
     unequal: bool = False
+    # Shares of strata of subjects, and the factor's mean in each.
+    strata: tuple[tuple[float, float], ...] = ((1.0, 0.0),)
 
     @property
     def truth(self) -> np.ndarray:
@@ -65,6 +68,26 @@ MODEL_SCENARIOS = (
     ModelScenario("4 balanced, heavy tails, 1 to 12 clips", (0.70, 0.65, -0.68, -0.66), True, True),
     ModelScenario("5, one without a loading", (0.70, 0.65, 0.0, 0.70, 0.60)),
 )
+
+# Of whole families of intervals.
+STRATA = ((0.1, 1.0), (0.3, 0.0), (0.6, 0.5))
+FAMILY_SCENARIOS = (
+    MODEL_SCENARIOS[0],
+    MODEL_SCENARIOS[1],
+    MODEL_SCENARIOS[5],
+    ModelScenario(
+        "3 strong, strata of 1/4 and 3/4", (0.92, 0.89, 0.83), strata=((0.25, 1.0), (0.75, 0.0))
+    ),
+    ModelScenario("4 balanced, strata of .1, .3 and .6", (0.70, 0.65, -0.68, -0.66), strata=STRATA),
+    ModelScenario(
+        "3 strong, strata of .1, .3 and .6, heavy tails, 1 to 12 clips",
+        (0.92, 0.89, 0.83),
+        True,
+        True,
+        STRATA,
+    ),
+)
+FAMILY_SIZES = (20, 30, 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +142,24 @@ def factor_study(
 def model_study(
     scenario: ModelScenario, subjects: int, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, list[str]]:
-    """A table with a column subject and one per indicator, and the indicators' names."""
+    """A table with columns subject, stratum and one per indicator, and the indicators' names."""
     loadings, heavy = np.array(scenario.loadings), scenario.heavy
+    share, mean = np.array(scenario.strata).T
+    stratum = np.searchsorted(np.rint(np.cumsum(share) * subjects), np.arange(subjects), "right")
+    mean = mean[stratum]
+    # The factor has variance 1 over strata, too.
+    of_subjects = np.sqrt(0.36 - mean.var())
     p = len(loadings)
     clips = rng.integers(1, 13, size=subjects) if scenario.unequal else MODEL_CLIPS
     subject = np.repeat(np.arange(subjects), clips)
     n, theta = len(subject), 1 - loadings**2
-    f = 0.6 * _draw(heavy, rng, subjects)[subject] + 0.8 * _draw(heavy, rng, n)
+    own = mean + of_subjects * _draw(heavy, rng, subjects)
+    f = own[subject] + 0.8 * _draw(heavy, rng, n)
     leaning = np.sqrt(_LEANING * theta) * _draw(heavy, rng, (subjects, p))[subject]
     noise = np.sqrt((1 - _LEANING) * theta) * _draw(heavy, rng, (n, p))
     names = [f"x{j + 1}" for j in range(p)]
     table = pd.DataFrame(loadings * f[:, None] + leaning + noise, columns=names)
-    return table.assign(subject=subject), names
+    return table.assign(subject=subject, stratum=stratum[subject]), names
 
 
 def departed(study: dict[str, np.ndarray], what: str) -> np.ndarray:

@@ -32,6 +32,7 @@ from batches import Study, is_null, piled, prepare
 from scenarios import SCENARIOS, SIZES, study, truths
 
 from pyexpr.base.files import write_text
+from pyexpr.base.interval_methods import INTERVAL_METHODS
 from pyexpr.inference.comparison.quantities import Row
 from pyexpr.inference.comparison.sign_flip import sign_flip_test
 from pyexpr.resampling.intervals.evidence import Evidence
@@ -43,7 +44,10 @@ SEED = 20240501
 N_BOOT = 399
 # Studies in a piece, and how many times as many are judged.
 KINDS = {"knife": (500, 5), "draws": (100, 1), "ratio": (100, 1), "tails": (100, 1)}
-RESAMPLING = ("percentile", "basic", "normal", "bca", "studentized")
+# Equal tails are judged where tails are.
+RESAMPLING = tuple(
+    name for name, one in INTERVAL_METHODS.items() if one.draws and name != "studentized_et"
+)
 METHODS = {
     "knife": ("jackknife_t",),
     "draws": RESAMPLING,

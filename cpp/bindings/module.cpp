@@ -3,11 +3,13 @@
 
 void register_cluster_bootstrap(pybind11::module_&);
 void register_compiled_statistic(pybind11::module_&);
+void register_csv_reader(pybind11::module_&);
 void register_elastic_net(pybind11::module_&);
 void register_factor_model(pybind11::module_&);
 void register_icc(pybind11::module_&);
 void register_interrupts(pybind11::module_&);
 void register_kinematics(pybind11::module_&);
+void register_logistic_net(pybind11::module_&);
 void register_sign_flip(pybind11::module_&);
 
 PYBIND11_MODULE(_core, m) {
@@ -15,10 +17,12 @@ PYBIND11_MODULE(_core, m) {
         "Compiled kernels of pyexpr. Import them through pyexpr.core, which checks arguments.";
     register_cluster_bootstrap(m);
     register_compiled_statistic(m);
+    register_csv_reader(m);
     register_elastic_net(m);
     register_factor_model(m);
     register_icc(m);
     register_interrupts(m);
     register_kinematics(m);
+    register_logistic_net(m);
     register_sign_flip(m);
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "penalised_quadratic.hpp"
 #include "pyexpr/parallel.hpp"
 
 namespace pyexpr {
@@ -14,10 +15,6 @@ namespace {
 
 // A variance this small beside its mean square is rounding, not spread.
 constexpr double kConstant = 1e-12;
-// Slack of the optimality conditions, relative to the L1 penalty: rounding of p products.
-constexpr double kSlack = 1e-12;
-// A sweep whose largest step is this small beside the largest weight has stood still.
-constexpr double kStandstill = 1e-14;
 
 void require(bool holds, const char* message) {
     if (!holds) throw std::invalid_argument(message);
@@ -97,155 +94,52 @@ struct Moments {
 class Solver {
   public:
     Solver(const Moments& moments, const ElasticNetOptions& options)
-        : m_(moments),
-          options_(options),
-          p_(moments.p),
-          gradient_(p_),
-          trial_(p_),
-          factor_(p_ * p_),
-          solution_(p_) {
-        active_.reserve(p_);
+        : m_(moments), options_(options), p_(moments.p) {
+        problem_.resize(p_);
+        std::copy(m_.gram.begin(), m_.gram.end(), problem_.gram.begin());
+        std::copy(m_.product.begin(), m_.product.end(), problem_.product.begin());
     }
 
     // Moves `weights` from where they are to the solution; returns the duality gap.
     double solve(double l1, double l2, double* weights) {
+        std::fill(problem_.l1.begin(), problem_.l1.end(), l1);
+        std::fill(problem_.l2.begin(), problem_.l2.end(), l2);
         for (std::size_t j = 0; j < p_; ++j) {
             if (m_.constant[j]) weights[j] = 0.0;
         }
         if (l1 == 0) {
-            std::fill(weights, weights + p_, 1.0);
-            polish(l1, l2, weights);  // l2 > 0: the matrix is positive definite
+            // l2 > 0: the matrix is positive definite, but with a tiny l2 not safely so.
+            if (!problem_.polish(weights)) problem_.set_gradient(weights);
             return ridge_gap(l2, weights);
         }
-        set_gradient(weights);
+        problem_.set_gradient(weights);
         const double largest_gap = options_.tolerance * m_.label_variance;
-        double found = std::numeric_limits<double>::infinity();
         bool tried = false;
         for (std::size_t sweep = 0; sweep < options_.max_sweeps; ++sweep) {
             check_();
-            const Step step = descend(l1, l2, weights);
+            const PenalisedQuadratic::Step step = problem_.descend(weights);
             if (step.signs_changed) {
                 tried = false;
             } else if (!tried) {
                 tried = true;  // Once per set of signs: descent goes on if it fails.
-                if (polish(l1, l2, weights)) return gap(l1, l2, weights);
+                if (problem_.polish(weights)) return gap(l1, l2, weights);
             }
             if (step.size <= kStandstill * step.largest_weight) {
-                set_gradient(weights);  // Free of the rounding of the updates.
-                found = gap(l1, l2, weights);
+                problem_.set_gradient(weights);  // Free of the rounding of the updates.
+                const double found = gap(l1, l2, weights);
                 if (found <= largest_gap) return found;
             }
         }
-        set_gradient(weights);
+        problem_.set_gradient(weights);
         return gap(l1, l2, weights);
     }
 
   private:
-    struct Step {
-        double size = 0;
-        double largest_weight = 0;
-        bool signs_changed = false;
-    };
-
-    void set_gradient(const double* weights) {
-        for (std::size_t j = 0; j < p_; ++j) {
-            double value = m_.product[j];
-            for (std::size_t k = 0; k < p_; ++k) value -= m_.gram[j * p_ + k] * weights[k];
-            gradient_[j] = value;
-        }
-    }
-
-    Step descend(double l1, double l2, double* weights) {
-        Step step;
-        for (std::size_t j = 0; j < p_; ++j) {
-            if (m_.constant[j]) continue;
-            const double before = weights[j];
-            const double rho = gradient_[j] + before;
-            const double size = std::abs(rho) - l1;
-            const double after = size > 0 ? std::copysign(size, rho) / (1.0 + l2) : 0.0;
-            step.largest_weight = std::max(step.largest_weight, std::abs(after));
-            if (after == before) continue;
-            step.size = std::max(step.size, std::abs(after - before));
-            if ((after > 0) != (before > 0) || (after < 0) != (before < 0)) {
-                step.signs_changed = true;
-            }
-            const double change = after - before;
-            const double* row = m_.gram.data() + j * p_;
-            for (std::size_t k = 0; k < p_; ++k) gradient_[k] -= row[k] * change;
-            weights[j] = after;
-        }
-        return step;
-    }
-
-    // Solves (G + l2 I) b = c - l1 sign(b) on the nonzero features. Takes the solution
-    // and returns true if it is optimal: same signs, no other feature wants in.
-    bool polish(double l1, double l2, double* weights) {
-        active_.clear();
-        for (std::size_t j = 0; j < p_; ++j) {
-            if (weights[j] != 0 && !m_.constant[j]) active_.push_back(j);
-        }
-        const std::size_t size = active_.size();
-        for (std::size_t i = 0; i < size; ++i) {
-            const std::size_t j = active_[i];
-            solution_[i] = m_.product[j] - (l1 == 0 ? 0.0 : std::copysign(l1, weights[j]));
-            for (std::size_t k = 0; k <= i; ++k) {
-                factor_[i * p_ + k] = m_.gram[j * p_ + active_[k]] + (i == k ? l2 : 0.0);
-            }
-        }
-        if (!cholesky_solve(size)) return false;
-        std::fill(trial_.begin(), trial_.end(), 0.0);
-        for (std::size_t i = 0; i < size; ++i) {
-            const std::size_t j = active_[i];
-            if (l1 > 0 && solution_[i] * weights[j] <= 0) return false;
-            trial_[j] = solution_[i];
-        }
-        if (l1 > 0) {
-            for (std::size_t j = 0; j < p_; ++j) {
-                if (m_.constant[j] || weights[j] != 0) continue;
-                double wanted = m_.product[j];
-                for (std::size_t k = 0; k < p_; ++k) wanted -= m_.gram[j * p_ + k] * trial_[k];
-                if (std::abs(wanted) > l1 * (1 + kSlack)) return false;
-            }
-        }
-        std::copy(trial_.begin(), trial_.end(), weights);
-        set_gradient(weights);
-        return true;
-    }
-
-    // Overwrites factor_ and solution_; false if the matrix is not safely positive definite.
-    bool cholesky_solve(std::size_t size) {
-        for (std::size_t i = 0; i < size; ++i) {
-            for (std::size_t k = 0; k <= i; ++k) {
-                double value = factor_[i * p_ + k];
-                for (std::size_t h = 0; h < k; ++h)
-                    value -= factor_[i * p_ + h] * factor_[k * p_ + h];
-                if (i != k) {
-                    factor_[i * p_ + k] = value / factor_[k * p_ + k];
-                    continue;
-                }
-                // The diagonal began at 1 + l2: less than this is mostly rounding.
-                if (value <= 1e-10) return false;
-                factor_[i * p_ + i] = std::sqrt(value);
-            }
-        }
-        for (std::size_t i = 0; i < size; ++i) {
-            for (std::size_t k = 0; k < i; ++k) solution_[i] -= factor_[i * p_ + k] * solution_[k];
-            solution_[i] /= factor_[i * p_ + i];
-        }
-        for (std::size_t i = size; i-- > 0;) {
-            for (std::size_t k = i + 1; k < size; ++k) {
-                solution_[i] -= factor_[k * p_ + i] * solution_[k];
-            }
-            solution_[i] /= factor_[i * p_ + i];
-        }
-        return true;
-    }
-
     // Of the smooth objective, at least l2 strongly convex: |gradient|^2 / (2 l2).
     [[nodiscard]] double ridge_gap(double l2, const double* weights) const {
         double square = 0;
         for (std::size_t j = 0; j < p_; ++j) {
-            const double slope = gradient_[j] - l2 * weights[j];
+            const double slope = problem_.gradient[j] - l2 * weights[j];
             square += slope * slope;
         }
         return square / (2 * l2);
@@ -255,11 +149,12 @@ class Solver {
     [[nodiscard]] double gap(double l1, double l2, const double* weights) const {
         double fitted = 0, squares = 0, absolute = 0, dual_norm = 0, against = 0;
         for (std::size_t j = 0; j < p_; ++j) {
+            const double gradient = problem_.gradient[j];
             fitted += weights[j] * m_.product[j];
-            against += weights[j] * gradient_[j];
+            against += weights[j] * gradient;
             squares += weights[j] * weights[j];
             absolute += std::abs(weights[j]);
-            dual_norm = std::max(dual_norm, std::abs(gradient_[j] - l2 * weights[j]));
+            dual_norm = std::max(dual_norm, std::abs(gradient - l2 * weights[j]));
         }
         // Residual r: r'r = y'r - b'Z'r, and y'r = y'y - y'Zb.
         const double label_residual = m_.label_variance - fitted;
@@ -272,9 +167,7 @@ class Solver {
     const Moments& m_;
     const ElasticNetOptions& options_;
     std::size_t p_;
-    std::vector<double> gradient_;  // Z'(y - Zb)/n
-    std::vector<double> trial_, factor_, solution_;
-    std::vector<std::size_t> active_;
+    PenalisedQuadratic problem_;  // its gradient is Z'(y - Zb)/n
     InterruptCheck check_;
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+#include <utility>
 
 #include "pyexpr/parallel.hpp"
 
@@ -134,7 +135,7 @@ double discrepancy(const Matrix& s, double log_s, const std::vector<double>& x, 
     inverse(factor, w);
     double trace = 0.0;
     for (std::size_t i = 0; i < p * p; ++i) trace += w.values[i] * s.values[i];
-    if (weight != nullptr) *weight = w;
+    if (weight != nullptr) *weight = std::move(w);
     return log_determinant(factor) + trace - log_s - static_cast<double>(p);
 }
 
@@ -182,6 +183,8 @@ bool direction(const Point& point, std::vector<double>& step, bool& newton) {
     Matrix factor = point.hessian;
     bool usable = cholesky(factor);
     newton = usable;
+    // The ridge is no counter: it grows tenfold.
+    // NOLINTNEXTLINE(bugprone-float-loop-counter)
     for (double ridge = 0.0; !usable && ridge < 1e3; ridge = ridge == 0.0 ? 1e-8 : 10.0 * ridge) {
         factor = point.expected;
         for (std::size_t i = 0; i < factor.n; ++i) factor(i, i) *= 1.0 + ridge;

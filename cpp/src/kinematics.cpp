@@ -161,6 +161,8 @@ PYEXPR_INLINE void take_block(const T* first, std::size_t row_length, std::size_
     for (std::size_t row = 0; row < count; ++row) {
         const T* now = first + row * row_length + start * Dims;
         __builtin_prefetch(
+            // Beyond the array a sum of pointers is undefined, one of numbers is not.
+            // NOLINTNEXTLINE(performance-no-int-to-ptr)
             reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(now) + kBytesAhead));
         Real step;
         step_lengths<Lanes, Dims>(now, now - row_length, step);

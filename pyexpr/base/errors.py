@@ -140,6 +140,10 @@ class SharedSubjectsWarning(PyexprWarning):
     """Rows share subjects, and what was computed treats them as independent."""
 
 
+class SeparatedClassesWarning(PyexprWarning):
+    """Features separate the classes, so that the size of weights is a tiny penalty's choice."""
+
+
 def warn_user(message: str, category: type[PyexprWarning]) -> None:
     """Warn as from the line of the user's code that called into the package."""
     level, frame = 1, sys._getframe()

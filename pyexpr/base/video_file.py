@@ -50,7 +50,8 @@ class VideoIndex:
     stamps : (n,) int64
         The same in the container's own ticks.
     keys : (n,) bool
-        Whether decoding can start at the frame.
+        Whether decoding can start at the frame; the first counts, since it can start at the
+        beginning of the file.
     seconds : float
         When the last frame ends.
     tolerance : float
@@ -102,7 +103,7 @@ def index_video(path: Path | str) -> VideoIndex:
     """
     with _opened(path) as container:
         stream = _video_stream(container, path)
-        packets, stamped = _packets(container, stream)
+        packets, hidden, stamped = _packets(container, stream)
         if not packets:
             raise VideoError(
                 f"{str(path)!r} has no frames: the file is cut or damaged; copy it anew"
@@ -116,24 +117,27 @@ def index_video(path: Path | str) -> VideoIndex:
         if last <= 0:
             last = float(np.median(np.diff(times))) if len(times) > 1 else 1 / 25
         seconds = float(times[-1]) + last
+        keys = found[:, 1].astype(np.bool_)
+        # In a trimmed file the key frame that the first shown one rests on is hidden before it.
+        keys[0] = True
         return VideoIndex(
             path=str(path),
             width=stream.codec_context.width,
             height=stream.codec_context.height,
             times=times,
             stamps=found[:, 0],
-            keys=found[:, 1].astype(np.bool_),
+            keys=keys,
             seconds=seconds,
             tolerance=min(tick / 2, _COARSEST_ROUNDING) + _ROUNDING,
-            promised=_promised(container, stream, seconds, len(times)),
+            promised=_promised(container, stream, seconds, len(times), hidden),
             stamped=stamped,
         )
 
 
-def _promised(container: Any, stream: Any, seconds: float, n_frames: int) -> float:
-    """Return the length that the header claims for the video stream."""
+def _promised(container: Any, stream: Any, seconds: float, n_frames: int, hidden: int) -> float:
+    """Return the length that the header claims for the frames shown; `hidden` ones are counted."""
     if stream.frames:
-        return float(stream.frames) / n_frames * seconds
+        return float(stream.frames - hidden) / n_frames * seconds
     if stream.duration:
         return float(stream.duration * stream.time_base)
     # The container lasts as long as its longest stream, which may be the sound.
@@ -141,22 +145,31 @@ def _promised(container: Any, stream: Any, seconds: float, n_frames: int) -> flo
     return float(container.duration) / 1e6 if alone and container.duration else seconds
 
 
-def _packets(container: Any, stream: Any) -> tuple[list[tuple[int, bool, int]], bool]:
-    """Return stamp, key and duration of every packet, and whether stamps are of presentation."""
+def _packets(container: Any, stream: Any) -> tuple[list[tuple[int, bool, int]], int, bool]:
+    """Return the packets of frames that are shown, the number of hidden ones, and what stamps are.
+
+    A packet is its stamp, whether it is a key, and its duration; the last value says whether the
+    stamps are of presentation. A file that was trimmed without encoding it anew begins with the
+    key frame before the cut, and its edit list says that what comes before the cut is decoded and
+    not shown.
+    """
     av = _av()
     # AVI knows no time of presentation; FFmpeg makes one up, wrong where frames are reordered.
-    packets, stamped = [], container.format.name != "avi"
+    packets, hidden, stamped = [], 0, container.format.name != "avi"
     try:
         for packet in container.demux(stream):
             stamp = packet.dts if packet.pts is None else packet.pts
-            if stamp is None or packet.is_discard or not packet.size:
+            if stamp is None or not packet.size:
+                continue
+            if packet.is_discard:
+                hidden += 1
                 continue
             stamped = stamped and packet.pts is not None
             packets.append((stamp, bool(packet.is_keyframe), packet.duration or 0))
     except av.error.FFmpegError:
         # What can be read before the damage is used; `is_cut` says that there should be more.
         pass
-    return packets, stamped
+    return packets, hidden, stamped
 
 
 def decode_frames(

@@ -16,8 +16,10 @@ with ends_at_once(also_after=__name__ == "__main__"):
     import typer
     from typer.core import TyperGroup
 
-    from pyexpr.base.errors import DataError, Interrupted, PyexprError
+    from pyexpr.base.errors import DataError, Interrupted, PyexprError, StudyError
+    from pyexpr.base.interval_methods import DEFAULT, INTERVAL_METHODS
     from pyexpr.base.messages import message_of
+    from pyexpr.base.metrics import OF_CLASSES, OF_NUMBERS
     from pyexpr.base.options import FORMER_CONTEXT
     from pyexpr.cli.wording import with_options
 
@@ -601,13 +603,19 @@ def fit(
     planned = _study(study)
     _check(asked, [study], planned, overwrite=overwrite)
     predictions, tables = planned.predictions(progress=True), planned.models().tables
+    found = tables.get("weights")
     if weights is not None:
-        _write(tables["weights"], weights)
+        if found is None:
+            raise StudyError(
+                "this study has no table of weights, which an elastic net has that is fitted once "
+                "(no cross-validation), to a number or to two classes; leave --weights out"
+            )
+        _write(found, weights)
     if output is not None:
         _write(predictions, output)
     from pyexpr.base.results import table_text
 
-    typer.echo(table_text(tables["weights"]))
+    typer.echo(table_text(predictions if found is None else found))
 
 
 @app.command()
@@ -628,8 +636,7 @@ def compare(
     metrics: Annotated[
         str,
         typer.Option(
-            help="rmse, nrmse, mae, correlation, spearman, concordance, r2, bias; of classes auc, "
-            "accuracy, balanced_accuracy, f1, f1_macro, kappa, brier; by commas."
+            help=f"{', '.join(OF_NUMBERS)}; of classes {', '.join(OF_CLASSES)}; by commas."
         ),
     ] = "rmse,correlation",
     positive: Annotated[
@@ -650,10 +657,7 @@ def compare(
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(
-            help="jackknife_t (default), percentile, basic, normal, bca, studentized, "
-            "studentized_et."
-        ),
+        typer.Option(help=f"{', '.join(INTERVAL_METHODS)}; by default {DEFAULT}."),
     ] = None,
     fold: Annotated[
         str | None,

@@ -57,6 +57,11 @@ def register(fit: Callable[[bytearray], Any], call: Callable[[bytearray], Any]) 
     return quieten_handler()
 
 
+def keep(value: Any) -> int:
+    """Keep an object of Python that R holds by reticulate; it goes where its key is sent."""
+    return results.keep(value)
+
+
 def answer(request: bytes | bytearray) -> bytearray:
     """Do what is asked; the answer holds value, warnings and error."""
     value: Any = None

@@ -21,6 +21,15 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "FeatureResult": ("quality", "recordings", "dropped"),
     "ICCResult": ("counts", "mean_reliability"),
     "InvarianceResult": ("glance", "contrasts", "estimates", "fit_measures"),
+    "ModelsResult": (
+        "predictions",
+        "tuning",
+        "weights",
+        "folds",
+        "left_out",
+        "warned",
+        "constant",
+    ),
 }
 
 _kept: dict[int, Any] = {}
@@ -39,6 +48,13 @@ def kept(key: int) -> Any:
     if key not in _kept:
         raise DataError("this result was forgotten; compute it again")
     return _kept[key]
+
+
+def handed_over(key: int) -> Any:
+    """Return the object of a key, and keep it no longer."""
+    value = kept(key)
+    del _kept[key]
+    return value
 
 
 def release(keys: list[int]) -> None:

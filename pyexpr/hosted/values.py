@@ -1,7 +1,8 @@
 """Arguments from R, and values to R: every one says what it is.
 
-To Python come ``scalar`` (one value), ``many`` (a list, also of one), ``raw`` (bytes),
-``list``, ``dict``, ``table``, and None. To R go plain vectors as they are, and ``list``,
+To Python come ``scalar`` (one value), ``many`` (a list, also of one), ``exact`` (one number,
+of R's type), ``raw`` (bytes), ``list``, ``dict``, ``table``, ``object`` (one of Python's, by its
+key), and None. To R go plain vectors as they are, and ``list``,
 ``dict``, ``table`` and ``array`` (float64, dimensions and raw bytes).
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from pyexpr.base.errors import DataError
+from pyexpr.hosted.results import handed_over
 from pyexpr.hosted.tables import from_frame, to_frame
 
 
@@ -27,6 +29,10 @@ def to_python(node: Any) -> Any:
         return _plain(node["value"])[0]
     if kind == "many":
         return _plain(node["value"])
+    if kind == "exact":
+        return float(_plain(node["value"])[0])
+    if kind == "object":
+        return handed_over(int(node["key"][0]))
     if kind == "raw":
         return node["value"]
     if kind == "list":

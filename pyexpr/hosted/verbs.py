@@ -211,6 +211,47 @@ def _labels_of(data: pd.DataFrame, name: str) -> Any:
     return column
 
 
+def do_fit_models(data: pd.DataFrame, models: Any = None, **options: Any) -> dict[str, Any]:
+    """`px.fit_models`; models as `pyexpr.hosted.fitting` reads them."""
+    from pyexpr.hosted.fitting import models_of
+    from pyexpr.modeling.fitting.fit_models import fit_models
+
+    return described(fit_models(data, models=models_of(models, options), **options))
+
+
+def do_compare_fitted(key: int, **options: Any) -> dict[str, Any]:
+    """`ModelsResult.compare`."""
+    return described(kept(key).compare(**options))
+
+
+def do_over_repeats(key: int, **options: Any) -> pd.DataFrame:
+    """`ModelsResult.over_repeats`."""
+    table: pd.DataFrame = kept(key).over_repeats(**options)
+    return table
+
+
+def do_fit_all(key: int) -> dict[str, Any] | None:
+    """`ModelsResult.fit_all`; None of a result that was made again from its bytes."""
+    from pyexpr.hosted.fitting import described_final
+
+    result = kept(key)
+    return None if result.again is None else described_final(result.fit_all())
+
+
+def do_fit_all_anew(data: pd.DataFrame, models: Any = None, **options: Any) -> dict[str, Any]:
+    """`ModelsResult.fit_all` of a result of another session, from its data and options."""
+    from pyexpr.hosted.fitting import described_final, models_of
+    from pyexpr.modeling.fitting.fit_models import final_models
+
+    return described_final(final_models(data, models=models_of(models, options), **options))
+
+
+def do_predict_models(key: int, data: pd.DataFrame) -> pd.DataFrame:
+    """`FinalModels.predict`."""
+    predictions: pd.DataFrame = kept(key).predict(data)
+    return predictions
+
+
 def do_compare_models(
     table: pd.DataFrame, predictions: list[str] | Mapping[str, Any], **options: Any
 ) -> dict[str, Any]:

@@ -22,6 +22,9 @@ _CALLS = {
     # Of a factor as.numeric() alone gives the codes of its levels.
     "pandas.to_numeric": "as.numeric(as.character(x))",
     "schedules.BP4D_PLUS": '"bp4d_plus"',
+    # Of fitted models.
+    "compare()": "compare_models(x)",
+    "over_repeats()": "over_repeats(x)",
 }
 _ARGUMENTS = {"X": "data"}
 

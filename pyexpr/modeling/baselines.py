@@ -17,7 +17,7 @@ from pyexpr.core import streams
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from pyexpr.base.foreign import FrameLike
 
@@ -126,6 +126,37 @@ def normal_baseline(
         )
     draws = _draws(table, keys, seed, _NORMAL_BLOCK)
     return (mean + sd * draws.map(ndtri).astype(np.float64)).rename("normal")
+
+
+def class_shares(labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Return the classes, sorted, and the share of each among the rows that models are fitted to.
+
+    What a classifier that knows nothing of a clip predicts: these shares as probabilities, and
+    the most frequent class, of equally frequent ones the first.
+
+    Parameters
+    ----------
+    labels : array_like, shape (n,)
+        The classes of the rows fitted, none missing.
+
+    Returns
+    -------
+    classes : ndarray, shape (k,)
+    shares : ndarray of float64, shape (k,)
+        Summing to 1.
+
+    Notes
+    -----
+    Checked against: scikit-learn's ``DummyClassifier(strategy="prior")``.
+
+    Examples
+    --------
+    >>> classes, shares = class_shares(["no", "yes", "no", "no"])
+    >>> classes.tolist(), shares.tolist()
+    (['no', 'yes'], [0.75, 0.25])
+    """
+    classes, counts = np.unique(np.asarray(labels), return_counts=True)
+    return classes, counts / counts.sum()
 
 
 def _draws(table: Any, keys: Sequence[str], seed: int, block: int) -> pd.Series[float]:

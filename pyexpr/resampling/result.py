@@ -13,6 +13,7 @@ import numpy as np
 
 from pyexpr.base.checks import further_replicates
 from pyexpr.base.errors import DataError, Interrupted, PyexprWarning, SavedResultError, warn_user
+from pyexpr.base.interval_methods import DEFAULT, INTERVAL_METHODS
 from pyexpr.base.messages import Template, message_column
 from pyexpr.base.progress import pieces
 from pyexpr.base.results import Result
@@ -20,7 +21,7 @@ from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.core.streams import BOOTSTRAP
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
-from pyexpr.resampling.intervals.methods import DEFAULT, compute
+from pyexpr.resampling.intervals.methods import compute
 from pyexpr.resampling.multiplicity import adjust as adjust_families
 from pyexpr.resampling.quantiles import SOME_UNDEFINED
 
@@ -331,8 +332,8 @@ class ReplicatedResult(Result):
     def warn_of_undefined(self) -> None:
         """Warn where replicates that an interval rests on are undefined."""
         found, n_boot = self.intervals, self.n_boot
-        if found.asked == DEFAULT:
-            return  # It uses no replicates.
+        if not INTERVAL_METHODS[found.asked].draws:
+            return
         many = np.flatnonzero((found.n_undefined > SOME_UNDEFINED * n_boot) & ~np.isnan(found.low))
         if len(many):
             worst = int(many[np.argmax(found.n_undefined[many])])
@@ -376,12 +377,10 @@ def judged(result: R, method: str | None, confidence: float, rule: str | None) -
 
 def _soon(result: ReplicatedResult, method: str | None) -> bool:
     """Say whether intervals by this method take a fraction of a second."""
-    if method is None or method == DEFAULT:
-        return True
+    known = INTERVAL_METHODS[method or DEFAULT]
     # An error within each replicate takes longer than the replicates did.
-    return (
-        not method.startswith("studentized") and result.evidence.replicates.size <= _SORTED_AT_ONCE
-    )
+    quick = not known.errors_within and result.evidence.replicates.size <= _SORTED_AT_ONCE
+    return quick or not known.draws
 
 
 def completed(result: R, wanted: int, method: str | None, confidence: float, rule: str | None) -> R:

@@ -41,6 +41,7 @@ from pyexpr.study.stages.order import options_of, stages_of
 from pyexpr.study.stages.sources import Sources, refuse_changed
 from pyexpr.study.tables.early_checks import check_deep, check_early
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
+from pyexpr.study.tables.kind import with_kind
 from pyexpr.study.tables.labels import label
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class Study:
         `output` is where results go, if not where the file says; `models` are more models.
         """
         file = Path(path)
-        config, known = read_known_config(file)
+        config, known = read_known_config(file, with_kind)
         study = cls(config, file.resolve().parent, output=output, models=models)
         # It is looked at again, perhaps from another working directory.
         study._file = replace(known, path=file.absolute())

@@ -7,33 +7,29 @@ import re
 from collections.abc import Iterable, Mapping
 
 from pyexpr.base.contexts import ALL
+from pyexpr.base.interval_methods import INTERVAL_METHODS
+from pyexpr.base.metrics import KINDS
 
 DASH = "—"
 MINUS = "−"
 
 # The models that a study adds to its own: what guesses, and the human raters.
-BASELINES = ("uniform", "normal")
+BASELINES = ("uniform", "normal", "prior")
 HUMAN = ("human",)
 
 # Of contexts, questions and features: all else in them is the user's, "normal" too.
 _KNOWN_LABELS = {ALL: "All", "au_count": "AU count", "au_intensity": "AU intensity"}
 OF_THE_USER = frozenset({"context", "question", "indicator", "feature"})
-# Of methods of intervals: "normal" is a model elsewhere.
-_METHODS = {
-    "jackknife_t": "jackknife-t",
-    "percentile": "percentile",
-    "basic": "basic",
-    "normal": "normal",
-    "bca": "BCa",
-    "studentized": "studentized",
-    "studentized_et": "studentized, equal tails",
-}
+# "normal" is a model elsewhere.
+_METHODS = {name: method.label for name, method in INTERVAL_METHODS.items()}
 _KNOWN = (
     _KNOWN_LABELS
     | _METHODS
+    | {name: kind.label for name, kind in KINDS.items() if kind.label}
     | {
         "uniform": "Uniform baseline",
         "normal": "Normal baseline",
+        "prior": "Prior baseline",
         "human": "Human baseline",
         "elastic_net": "ElasticNet",
         "elastic_net_per_context": "ElasticNet per context",
@@ -44,39 +40,22 @@ _KNOWN = (
         "3d_cnn": "3D-CNN",
         "video3d": "3D-CNN",
         "3d_cnn_pretrained": "3D-CNN pretrained",
-        "nrmse": "NRMSE",
-        "rmse": "RMSE",
-        "mae": "MAE",
-        "r2": "R²",
-        "auc": "AUC",
-        "f1": "F1",
-        "f1_macro": "Macro F1",
-        "brier": "Brier score",
         "train_rmse": "Training RMSE",
         "validation_rmse": "Validation RMSE",
         "std_loading": "Loading",
         "std_residual_variance": "Residual variance",
     }
 )
-# Which way a metric improves; the others have no better end.
-LOWER_IS_BETTER = ("rmse", "nrmse", "mae", "brier")
-HIGHER_IS_BETTER = (
-    "correlation", "concordance", "r2", "spearman",
-    "auc", "accuracy", "balanced_accuracy", "f1", "f1_macro", "kappa",
-)  # fmt: skip
 #: Metrics that 0 divides into better and worse than chance, or into too high and too low.
-SIGNED = ("correlation", "concordance", "r2", "bias", "spearman", "kappa")
+SIGNED = tuple(name for name, kind in KINDS.items() if kind.signed)
 #: What makes the intervals of a rule simultaneous: Holm's steps are of p-values alone.
 OF_INTERVALS = {"holm": "Bonferroni", "max_t": "max-T"}
 # What cannot pass 1, or by custom is printed as if (RMSEA, SRMR): APA leaves out its zero before
 # the point. All else keeps it: errors, weights, slopes, F, and differences of whatever two.
-_BELOW_ONE = frozenset(
-    {
-        "p_value", "icc", "correlation", "concordance", "r2", "std_loading",
-        "spearman", "auc", "accuracy", "balanced_accuracy", "f1", "f1_macro", "kappa", "brier",
-        "std_residual_variance", "score_reliability", "cfi", "rmsea", "srmr", "share",
-    }
-)  # fmt: skip
+_BELOW_ONE = {name for name, kind in KINDS.items() if kind.bounded} | {
+    "p_value", "icc", "std_loading", "std_residual_variance", "score_reliability", "cfi", "rmsea",
+    "srmr", "share",
+}  # fmt: skip
 _PARTS = {"_within": " within subjects", "_between": " between subjects"}
 _CODE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
@@ -92,7 +71,7 @@ def display_name(label: object, names: Mapping[str, str] | None = None) -> str:
     """
     text = str(label)
     base = base_metric(text)
-    if base in (*LOWER_IS_BETTER, *HIGHER_IS_BETTER) and text not in {base, *(names or ())}:
+    if base in KINDS and text not in {base, *(names or ())}:
         return display_name(base, names) + _PARTS[text.removeprefix(base)]
     return _named(text, names, _KNOWN)
 
@@ -158,7 +137,7 @@ def label_in_sentence(label: str, names: Mapping[str, str] | None = None) -> str
 
 
 def _small(shown: str, label: str) -> str:
-    if shown == label or shown.startswith("R²") or shown[1:] != shown[1:].lower():
+    if shown == label or shown.startswith(("R²", "F1", "Brier")) or shown[1:] != shown[1:].lower():
         return shown
     return shown[0].lower() + shown[1:]
 
@@ -171,9 +150,7 @@ def base_metric(metric: str) -> str:
 def direction(metric: str) -> str:
     """Return "lower" or "higher", whichever is better, or "" where neither is."""
     base = base_metric(metric)
-    if base in LOWER_IS_BETTER:
-        return "lower"
-    return "higher" if base in HIGHER_IS_BETTER else ""
+    return KINDS[base].better if base in KINDS else ""
 
 
 def display_names(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,12 @@ def exchange(path: Path, content: bytes) -> None:
     os.replace(other, path)
 
 
-@pytest.mark.parametrize("in_memory", [True, False])
+@pytest.mark.parametrize("apart_from", [0, 1 << 20])
 def test_a_recording_knows_the_hash_of_what_was_read(
-    in_memory: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    apart_from: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not in_memory:
-        monkeypatch.setattr(openface_csv, "_IN_MEMORY", 10)
+    monkeypatch.setattr("pyexpr.behavior.openface.text._PIECE", 10)
+    monkeypatch.setattr("pyexpr.behavior.openface.text._WORTH_A_THREAD", apart_from)
     path = tmp_path / "a.csv"
     path.write_bytes(recording(0.1))
     expected = hashlib.sha256(recording(0.1)).hexdigest()
@@ -52,17 +53,33 @@ def test_a_recording_knows_the_hash_of_what_was_read(
     assert extract_features(str(path), every=0.2, n_jobs=1).hashes == {str(path): expected}
 
 
-def test_a_file_that_changes_before_it_is_streamed(
+def test_the_thread_that_hashes_ends_with_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openface_csv, "_IN_MEMORY", 10)
+    monkeypatch.setattr("pyexpr.behavior.openface.text._WORTH_A_THREAD", 0)
+    before = threading.active_count()
+    path = tmp_path / "a.csv"
+    for damage, said in (
+        (b"x" * 300_000, "a line is longer"),
+        (b"1, x, 1, 1, 1, 1\n", "holds 'x'"),
+    ):
+        path.write_bytes(recording(0.1) + damage)
+        with pytest.raises(OpenFaceError, match=said):
+            read_openface(path, groups=["gaze_angle"])
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("now", [recording(0.3), recording(0.1, frames=5)])
+def test_a_file_that_changes_after_it_was_looked_at(
+    now: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(recording(0.1))
     read = openface_csv.read_columns
 
-    def changed(source: Any, names: Any) -> Any:
-        exchange(path, recording(0.3))
-        return read(source, names)
+    def changed(source: Any, *tables: Any) -> Any:
+        exchange(path, now)
+        return read(source, *tables)
 
     monkeypatch.setattr("pyexpr.behavior.openface.recording.read_columns", changed)
     with pytest.raises(OpenFaceError, match="changed while it was read"):

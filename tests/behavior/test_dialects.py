@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import hashlib
 import io
 import lzma
 import zipfile
@@ -162,6 +164,56 @@ def test_cut_rows_of_a_dialect_are_found(tmp_path: Path) -> None:
     path.write_text("\n".join(lines)[:-2])  # the last number is cut, too
     log = read_openface(path).log
     assert (log.rows_read, log.rows_cut, log.rows_overlong) == (N - 3, 2, 1)
+
+
+@pytest.mark.parametrize("dialect", ["semicolons", "xz", "empty rows"])
+def test_the_hash_is_of_the_file(dialect: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(DIALECTS[dialect])
+    assert read_openface(path).sha256 == hashlib.sha256(DIALECTS[dialect]).hexdigest()
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_empty_rows_at_the_end_of_a_long_file(
+    pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    whole = written(rows_up_to(400_000) + [[""] * len(table()[0])] * 3)
+    (tmp_path / "a.csv").write_bytes(pack(whole))
+    log = read_openface(tmp_path / "a.csv").log
+    assert (log.rows_read, log.rows_cut) == (whole.count(b"\n") - 4, 0)
+
+
+def rows_up_to(n_bytes: int) -> list[list[str]]:
+    """Return a table of so many characters, or a few more."""
+    head, *body = table()
+    times = n_bytes // len(PLAIN) + 1
+    return [head] + [
+        [str(round_ * N + n + 1), row[1], f"{(round_ * N + n) / 25:.2f}", *row[3:]]
+        for round_ in range(times)
+        for n, row in enumerate(body)
+    ]
+
+
+def test_a_quote_that_nothing_closes_is_of_its_own_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    # In a file that is read as OpenFace's own, and in one of another dialect.
+    for separator in ",;":
+        lines = written(table(), delimiter=separator).decode().splitlines()
+        fields = lines[5].split(separator)
+        lines[5] = separator.join([*fields[:5], f'"{fields[5]}', *fields[6:9]])
+        path.write_text("\n".join([*lines, ""]))
+        log = read_openface(path).log
+        assert (log.rows_read, log.rows_cut) == (N - 1, 1)
+
+
+def test_a_remark_over_several_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    records = [
+        [*row, "remark" if n == 0 else 'says "no",\nthen laughs'] for n, row in enumerate(table())
+    ]
+    path.write_bytes(written(records))
+    log = read_openface(path).log
+    assert (log.rows_read, log.rows_cut) == (N, 0)
 
 
 @pytest.mark.parametrize(

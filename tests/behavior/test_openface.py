@@ -524,17 +524,19 @@ def test_bytes_that_are_not_utf8_in_a_row(tmp_path: Path) -> None:
         read_openface(path)
 
 
-def test_large_files_are_streamed_to_the_same_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("piece", [1, 2, 64, 1000])
+def test_files_are_read_in_pieces_to_the_same_end(
+    piece: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = text(SMALL, rows(SMALL, N)).encode()
-    cases = [data, data[:-3], data + b"1,\xff\n", gzip.compress(data)]
+    cases = [data, data[:-3], data + b"1,\xff\n", data.replace(b"\n", b"\r\n"), gzip.compress(data)]
     path = tmp_path / "a.csv"
     for content in cases:
         path.write_bytes(content)
         one = read_openface(path)
         with monkeypatch.context() as patch:
-            patch.setattr("pyexpr.behavior.openface.csv._IN_MEMORY", 10)
+            patch.setattr("pyexpr.behavior.openface.text._PIECE", piece)
+            patch.setattr("pyexpr.behavior.openface.text._WORTH_A_THREAD", 0)
             two = read_openface(path)
         assert one.log == two.log
         for group in one.groups:
@@ -636,7 +638,7 @@ def test_absent_folder_and_name_that_cannot_be(tmp_path: Path) -> None:
 
 def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Root may read everything, so the refusal itself is simulated.
-    def refuse(*args: object) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     path = small(tmp_path)

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pandas as pd
 import pytest
-from behavior.video_files import NTSC_FILM, number_in, numbered, write, write_sound
+from behavior.video_files import NTSC_FILM, number_in, numbered, trimmed, write, write_sound
 
 from pyexpr.base.errors import ColumnError, DataError, OpenFaceError, StudyError, VideoError
 from pyexpr.base.video_file import VideoIndex, decode_frames, index_video, write_video
@@ -125,6 +125,34 @@ def test_clips_that_touch_share_no_frame(
 def test_more_samples_than_frames_repeat_them(videos: dict[str, Path], tmp_path: Path) -> None:
     clips = read(tmp_path, (videos["25"], 1, 1.2), frames=10)
     assert clips.numbers(0).tolist() == [25, 25, 26, 26, 27, 27, 28, 28, 29, 29]
+
+
+@pytest.mark.parametrize("container", ["mp4", "mov"])
+def test_a_trimmed_file_has_the_frames_that_ffmpeg_shows(tmp_path: Path, container: str) -> None:
+    """Phones, and cutters that encode nothing anew, hide what comes before the cut."""
+    whole = write(tmp_path / "whole.mp4", N, gop=40)
+    # Between two key frames, so that 13 frames or more are hidden.
+    path = trimmed(whole, tmp_path / f"trimmed.{container}", 53 / 25)
+    with av.open(str(path)) as opened:
+        shown = [frame.time for frame in opened.decode(video=0)]
+    index = index_video(path)
+    assert len(shown) < frames_in_header(path)
+    np.testing.assert_allclose(index.times, shown, atol=1e-9)
+    assert not index.is_cut
+    decoded = dict(decode_frames(index, range(len(index))))
+    first = number_in(decoded[0])
+    assert [number_in(decoded[number]) for number in range(len(shown))] == list(
+        range(first, first + len(shown))
+    )
+    assert first + len(shown) == N
+    clips = read(tmp_path, (path, 0, 2))
+    assert not (clips.numbers(0) == MISSING).any()
+
+
+def frames_in_header(path: Path) -> int:
+    """Return how many frames the header counts, the hidden ones among them."""
+    with av.open(str(path)) as opened:
+        return int(opened.streams.video[0].frames)
 
 
 def test_missing_frames_are_black_and_counted(tmp_path: Path) -> None:

@@ -63,6 +63,26 @@ def write(
     return path
 
 
+def trimmed(source: Path, target: Path, start: float) -> Path:
+    """Copy a video from `start` on as `ffmpeg -ss START -i SOURCE -c copy TARGET` does.
+
+    Nothing is encoded anew, so that the copy begins with the key frame before `start`; an edit list
+    hides what comes before it.
+    """
+    with av.open(str(source)) as given, av.open(str(target), "w") as output:
+        stream = given.streams.video[0]
+        copied = output.add_stream_from_template(stream)
+        begin = round(start / stream.time_base)
+        given.seek(begin, stream=stream)
+        for packet in given.demux(stream):
+            if packet.dts is not None:
+                packet.pts -= begin
+                packet.dts -= begin
+                packet.stream = copied
+                output.mux(packet)
+    return target
+
+
 def write_sound(path: Path) -> Path:
     """Write a file with a sound stream alone."""
     with av.open(str(path), "w") as output:

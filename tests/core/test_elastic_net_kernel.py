@@ -19,7 +19,8 @@ from pyexpr.core.elastic_net import (
     elastic_net_fits,
     squared_errors,
 )
-from pyexpr.modeling.elastic_net import ALPHAS, L1_RATIOS, ElasticNetRegressor
+from pyexpr.modeling.elastic_net import ElasticNetRegressor
+from pyexpr.modeling.tuned_net import ALPHAS, L1_RATIOS
 
 SETTINGS = settings(derandomize=True, deadline=None, max_examples=25)
 TWIN = 1e-12

@@ -39,6 +39,13 @@ stopifnot(identical(class(readRDS("comparison.rds")), c("tbl_df", "tbl", "data.f
 cat(sprintf("better: %.6f", better))
 """
 
+PURL = """
+for (file in dir(commandArgs(TRUE), "[.]Rmd$", full.names = TRUE)) {
+  code <- knitr::purl(file, tempfile(), documentation = 0, quiet = TRUE)
+  cat(basename(file), length(parse(code, keep.source = FALSE)) > 5, "\\n")
+}
+"""
+
 PREDICTIONS = """
 known <- clips[complete.cases(clips), ]
 table <- collected
@@ -92,6 +99,18 @@ def report_is_knitted(tmp_path: Path) -> None:
     assert "2 models compared on 469 rows of 30 subjects" in report
     assert "fig-models-1.png" in report
     assert "`r " not in report
+
+
+def test_code_of_the_vignettes_can_be_taken_out() -> None:
+    # As purl() has no chunk run before it reads the options of the next.
+    done = subprocess.run(
+        ["Rscript", "--no-save", "--no-restore", "-e", PURL, str(R / "vignettes")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Error" not in done.stderr
+    assert done.stdout.splitlines() == [
+        f"{path.name} TRUE " for path in sorted((R / "vignettes").glob("*.Rmd"))
+    ]
 
 
 if POSSIBLE:

@@ -770,3 +770,56 @@ def test_undefined_metrics_have_a_reason(y, a, metric, reason):
     tidy = compare(frame, metrics=[metric], predictions=["a"]).tidy()
     assert np.isnan(tidy.estimate[0])
     assert tidy.reason[0] == reason
+
+
+def test_probabilities_may_have_predicted_classes_beside_them():
+    frame = table()
+    # As a model with a threshold of its own: not where 1/2 would cut.
+    frame["told"] = (frame.a >= 0.3).astype(int)
+    model = {"a": Predictions("a", classes="told")}
+    result = compare(frame, predictions=model, metrics=METRICS)
+    for metric in METRICS:
+        wanted = of_sklearn(metric, frame.y, frame.a, threshold=0.3)
+        assert value_of(result, metric, "a") == pytest.approx(wanted, rel=TWIN)
+    assert "is predicted from" not in str(result)
+    # Of several classes, of which one is positive.
+    frame["likely"] = np.where(frame.said == "high", 0.9, 0.2)
+    both = compare(
+        frame, truth="mood", positive="high", metrics=["auc", "f1"],
+        predictions={"m": Predictions(["likely"], classes=["said"])},
+    )  # fmt: skip
+    high, said = frame.mood == "high", frame.said == "high"
+    assert value_of(both, "auc", "m") == pytest.approx(sk.roc_auc_score(high, frame.likely))
+    assert value_of(both, "f1", "m") == pytest.approx(sk.f1_score(high, said))
+    # A row that lacks either is left out.
+    frame.loc[3, "told"], frame.loc[4, "a"] = np.nan, np.nan
+    assert compare(frame, predictions=model, metrics=["kappa"]).n_dropped == 2
+
+
+@pytest.mark.parametrize(
+    ("models", "options", "message"),
+    [
+        ({"a": Predictions("said", classes="y")}, {}, "'said' .* beside it, so it must hold"),
+        ({"a": Predictions("a", classes="y")}, {"threshold": 0.4}, "have the classes of column"),
+        ({"a": Predictions("a", classes="y"), "b": "a"}, {}, "'a' is given with the classes of"),
+        (
+            {"a": Predictions("a", classes="y"), "b": Predictions("a", classes="b")}, {},
+            "with the classes of column 'y' and with those of 'b'",
+        ),
+    ],
+)  # fmt: skip
+def test_predicted_classes_that_fit_no_numbers_are_refused(models, options, message):
+    with pytest.raises(DataError, match=message):
+        compare(table(), predictions=models, metrics=["kappa"], **options)
+    with pytest.raises(
+        DataError, match="2 columns of predictions but 1 columns of classes; name one"
+    ):
+        Predictions(["a", "b"], classes="y")
+
+
+def test_what_folds_mean_for_classes_is_said():
+    frame = table()
+    frame["fold"] = frame.subject % 3
+    said = str(compare(frame, metrics=["auc", "kappa"], fold="fold"))
+    assert "AUC is the average of those within folds (fold); metrics of predicted" in said
+    assert "within folds" not in str(compare(frame, metrics=["kappa"], fold="fold"))

@@ -21,7 +21,6 @@ from pyexpr.inference.coefficients.coefficients import CoefficientResult, contex
 from pyexpr.inference.coefficients.desparsified import desparsified
 from pyexpr.inference.coefficients.penalised import ALPHAS, L1_RATIOS, folds_of
 from pyexpr.inference.coefficients.wild import wild_test
-from pyexpr.modeling import elastic_net
 from pyexpr.modeling.contextual import ContextualRegressor
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
 from pyexpr.modeling.splits import subject_folds
@@ -321,7 +320,8 @@ def test_from_model_knows_columns_by_name() -> None:
 
 
 def test_same_grid_and_folds_as_the_regressor() -> None:
-    assert (ALPHAS, L1_RATIOS) == (elastic_net.ALPHAS, elastic_net.L1_RATIOS)
+    model = ElasticNetRegressor()
+    assert (model.alpha, model.l1_ratio) == (ALPHAS, L1_RATIOS)
     np.testing.assert_array_equal(folds_of(23, 5, 9), subject_folds(np.arange(23), 5, 9))
 
 

@@ -24,6 +24,7 @@ from pyexpr.base.errors import (
     PyexprError,
     PyexprWarning,
 )
+from pyexpr.base.interval_methods import INTERVAL_METHODS
 from pyexpr.base.messages import codes_of, joined
 from pyexpr.core.cluster_bootstrap import MetricDesign
 from pyexpr.inference.comparison.comparison import compare_models
@@ -293,10 +294,29 @@ def test_what_ctrl_c_leaves_is_judged_at_once(monkeypatch, method, at_once):
     assert (stop.value.result.n_boot, stop.value.result.method) == (4096, "jackknife_t")
 
 
+@pytest.mark.parametrize(
+    ("metrics", "untested", "said"),
+    [
+        (["rmse", "correlation"], ["rmse"], "levels of rmse are not tested"),
+        (
+            ["rmse", "spearman", "mae_within", "r2"],
+            ["rmse", "mae_within", "r2"],
+            "levels of rmse, mae_within and r2 are not tested",
+        ),
+        (["spearman", "bias"], [], "levels are tested of spearman against 0, bias against 0"),
+    ],
+)
+def test_the_note_names_the_levels_that_are_not_tested(metrics, untested, said):
+    result = compare(table(), metrics=metrics, n_boot=0)
+    assert result.notes()[0] == f"{said}; differences are, against 0"
+    levels = result.tidy().query("kind == 'level'")
+    assert levels.loc[levels["p_value"].isna(), "metric"].unique().tolist() == untested
+
+
 def test_interval_changes_method_and_level_without_new_draws():
     frame = table()
     first = compare(frame, n_boot=200)
-    for method in ("percentile", "basic", "normal", "bca", "studentized", "studentized_et"):
+    for method in INTERVAL_METHODS:
         again = first.interval(method=method, confidence=0.9)
         assert again.evidence.replicates is first.evidence.replicates
         asked = compare(frame, n_boot=200, method=method, confidence=0.9)
@@ -662,10 +682,7 @@ def test_a_context_of_one_subject():
     assert pain.reason == "only 1 subject"
 
 
-METHODS = ("jackknife_t", "percentile", "basic", "normal", "bca", "studentized", "studentized_et")
-
-
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", INTERVAL_METHODS)
 def test_a_stratum_of_one_within_a_context(method):
     frame = table(48)
     one = frame[frame.sex == "f"].subject.min()

@@ -31,7 +31,7 @@ def test_percentile_p_by_counting():
     assert compute(made, "basic", 0.5).p_value[0] == pytest.approx(2 * 45 / 100)
 
 
-@pytest.mark.parametrize("method", ["percentile", "basic", "bca", "studentized", "studentized_et"])
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("shift", [0.0, 0.7, 1.6, 2.0, 2.3, 3.0])
 def test_p_agrees_with_the_interval(method, shift):
     rng = np.random.default_rng(1)

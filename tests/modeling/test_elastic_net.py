@@ -14,8 +14,9 @@ from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
 
 from pyexpr.base.errors import ColumnError, DataError
-from pyexpr.modeling.elastic_net import ALPHAS, L1_RATIOS, ElasticNetRegressor, _lowest
+from pyexpr.modeling.elastic_net import ElasticNetRegressor
 from pyexpr.modeling.splits import subject_folds
+from pyexpr.modeling.tuned_net import ALPHAS, L1_RATIOS, lowest
 
 # Two coordinate descents, each stopped at a relative step near 1e-13.
 DESCENT = 1e-8
@@ -191,6 +192,8 @@ def test_refused_data() -> None:
     for missing in (None, np.nan):
         with pytest.raises(ColumnError, match="missing values, but row 3 is empty"):
             ElasticNetRegressor().fit(X, y, groups=["a", "b", missing, *"cdefg" * 3, "a", "b"])
+    with pytest.raises(DataError, match="validation= must be a pair, the features and the label"):
+        ElasticNetRegressor().fit(X, y, validation=(X, y, y))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="expecting 14 features"):
         ElasticNetRegressor().fit(X, y, validation=(X[:, :3], y))
     X[3, 2] = np.nan
@@ -200,5 +203,5 @@ def test_refused_data() -> None:
 
 def test_errors_that_differ_by_rounding_are_ties():
     one = 1.0 + 2.0**-52
-    assert _lowest(np.array([[1.0, one], [one, one], [1.1, 1.1]])) == (1, 1)
-    assert _lowest(np.array([[1.0, 1.0 + 1e-9]])) == (0, 0)
+    assert lowest(np.array([[1.0, one], [one, one], [1.1, 1.1]])) == (1, 1)
+    assert lowest(np.array([[1.0, 1.0 + 1e-9]])) == (0, 0)

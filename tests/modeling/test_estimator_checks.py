@@ -1,4 +1,4 @@
-"""scikit-learn's own checks of both estimators, all of them, none expected to fail."""
+"""scikit-learn's own checks of the estimators, all of them, none expected to fail."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from pyexpr.modeling.contextual import ContextualRegressor
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
+from pyexpr.modeling.elastic_net_classifier import ElasticNetClassifier
 
 
 @parametrize_with_checks(
     [
         ElasticNetRegressor(),
         ElasticNetRegressor(alpha=0.1, l1_ratio=0.5),
+        ElasticNetClassifier(),
+        ElasticNetClassifier(alpha=0.1, l1_ratio=0.5),
         ContextualRegressor(),
     ]
 )

@@ -638,7 +638,7 @@ BAD = {
         lambda t: {"features": ["subject"]}, "'subject' is in features= and is the cluster",
     ),
     "the context as a covariate": (
-        lambda t: {"adjust_for": ["task"]}, "is the context; leave it out; context_as=\"feature\"",
+        lambda t: {"adjust_for": ["task"]}, "is the context; leave it out; context_as='feature'",
     ),
     "a covariate that is a feature": (
         lambda t: {"adjust_for": ["nod"]}, "'nod' is in features= and in adjust_for=",

@@ -27,7 +27,8 @@ from pyexpr.core.elastic_net import cross_products, elastic_net_fits
 from pyexpr.inference.coefficients.cluster_ols import cluster_ols
 from pyexpr.inference.coefficients.coefficients import context_coefficients
 from pyexpr.inference.coefficients.wild import wild_test
-from pyexpr.modeling.elastic_net import ALPHAS, L1_RATIOS, ElasticNetRegressor
+from pyexpr.modeling.elastic_net import ElasticNetRegressor
+from pyexpr.modeling.tuned_net import ALPHAS, L1_RATIOS
 
 AREA = "Coefficients"
 SOLVES = "the same equations by other factorisations, on data of condition 1e3"

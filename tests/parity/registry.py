@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from parity import bootstrap, coefficients, factor_model, movement, randomness, reliability
+from parity import (
+    bootstrap,
+    classifiers,
+    coefficients,
+    factor_model,
+    movement,
+    randomness,
+    reliability,
+)
 from parity.comparison import Comparison
 
-AREAS = (factor_model, reliability, bootstrap, coefficients, movement, randomness)
+AREAS = (factor_model, reliability, bootstrap, coefficients, classifiers, movement, randomness)
 
 
 def comparisons() -> list[Comparison]:

@@ -14,8 +14,12 @@ from report.canvas import check_texts, shown_texts
 
 from pyexpr.base.errors import ColumnError, DataError
 from pyexpr.figures import drawing, plotting
-from pyexpr.figures import of_study as figures
-from pyexpr.figures.weights import coefficients_figure
+from pyexpr.figures.factor import factor_alt, factor_figure
+from pyexpr.figures.learning import learning_figure
+from pyexpr.figures.performance import performance_alt, performance_figure
+from pyexpr.figures.predictions import predictions_figure
+from pyexpr.figures.quality import quality_alt, quality_figure
+from pyexpr.figures.weights import coefficients_figure, weights_alt, weights_figure
 from pyexpr.paper import published_numbers
 
 CONTEXTS = ("startle", "pain", "disgust", "fear", "sadness", "all")
@@ -113,18 +117,18 @@ QUESTIONS = (
 )
 
 CASES = {
-    "performance": lambda: figures.performance_figure(performance()),
-    "performance, two models, one context": lambda: figures.performance_figure(
+    "performance": lambda: performance_figure(performance()),
+    "performance, two models, one context": lambda: performance_figure(
         performance(MODELS[2:4], ["pain"])
     ),
-    "performance, long": lambda: figures.performance_figure(performance(LONG_MODELS, LONG)),
-    "performance, narrow": lambda: figures.performance_figure(
+    "performance, long": lambda: performance_figure(performance(LONG_MODELS, LONG)),
+    "performance, narrow": lambda: performance_figure(
         performance(MODELS[:4], CONTEXTS[:2]), width_mm=90
     ),
-    "performance, narrow and long": lambda: figures.performance_figure(
+    "performance, narrow and long": lambda: performance_figure(
         performance(LONG_MODELS, LONG), width_mm=90
     ),
-    "performance, five metrics": lambda: figures.performance_figure(
+    "performance, five metrics": lambda: performance_figure(
         pd.concat(
             [
                 performance(MODELS[:3], ["all"]).head(3).assign(metric=metric)
@@ -132,50 +136,48 @@ CASES = {
             ]
         )
     ),
-    "performance, a far limit": lambda: figures.performance_figure(far(performance())),
-    "weights": lambda: figures.weights_figure(weights()),
-    "weights, zeros and a far limit": lambda: figures.weights_figure(
+    "performance, a far limit": lambda: performance_figure(far(performance())),
+    "weights": lambda: weights_figure(weights()),
+    "weights, zeros and a far limit": lambda: weights_figure(
         far(weights().assign(estimate=0.0, conf_low=-0.1, conf_high=0.1))
     ),
-    "weights, twelve contexts": lambda: figures.weights_figure(weights(TWELVE)),
+    "weights, twelve contexts": lambda: weights_figure(weights(TWELVE)),
     "coefficients, twelve contexts": lambda: coefficients_figure(
         weights(TWELVE, LONG_MODELS).assign(
             procedure_low=-0.1, procedure_high=0.1, tested_estimate=0.2, conf_low=0.1, conf_high=9.0
         )
     ),
-    "predictions": lambda: figures.predictions_figure(predictions(), ["elastic_net", "lstm"]),
-    "predictions, long": lambda: figures.predictions_figure(
-        predictions(TWELVE, LONG_MODELS), LONG_MODELS
-    ),
-    "predictions, narrow": lambda: figures.predictions_figure(
+    "predictions": lambda: predictions_figure(predictions(), ["elastic_net", "lstm"]),
+    "predictions, long": lambda: predictions_figure(predictions(TWELVE, LONG_MODELS), LONG_MODELS),
+    "predictions, narrow": lambda: predictions_figure(
         predictions(TWELVE[:4], LONG_MODELS[3:4]), LONG_MODELS[3:4], width_mm=90
     ),
-    "predictions, one clip": lambda: figures.predictions_figure(
+    "predictions, one clip": lambda: predictions_figure(
         predictions(LONG[:1], LONG_MODELS[1:2], 1), LONG_MODELS[1:2]
     ),
-    "learning, long": lambda: figures.learning_figure(learning(TWELVE)),
-    "learning, one epoch": lambda: figures.learning_figure(learning(["all"], 1)),
-    "weights, one context": lambda: figures.weights_figure(weights(["all"])),
-    "weights, long": lambda: figures.weights_figure(weights(LONG, (*FEATURES, *LONG_MODELS))),
-    "weights, narrow": lambda: figures.weights_figure(weights(), width_mm=90),
-    "weights, tiny": lambda: figures.weights_figure(weights().assign(estimate=1e-4)),
-    "weights, huge": lambda: figures.weights_figure(weights().assign(estimate=123.0)),
-    "factor": lambda: figures.factor_figure(loadings()),
-    "factor, one context": lambda: figures.factor_figure(loadings(["pain"])),
-    "factor, long": lambda: figures.factor_figure(
+    "learning, long": lambda: learning_figure(learning(TWELVE)),
+    "learning, one epoch": lambda: learning_figure(learning(["all"], 1)),
+    "weights, one context": lambda: weights_figure(weights(["all"])),
+    "weights, long": lambda: weights_figure(weights(LONG, (*FEATURES, *LONG_MODELS))),
+    "weights, narrow": lambda: weights_figure(weights(), width_mm=90),
+    "weights, tiny": lambda: weights_figure(weights().assign(estimate=1e-4)),
+    "weights, huge": lambda: weights_figure(weights().assign(estimate=123.0)),
+    "factor": lambda: factor_figure(loadings()),
+    "factor, one context": lambda: factor_figure(loadings(["pain"])),
+    "factor, long": lambda: factor_figure(
         loadings(LONG, QUESTIONS), latent="Perceived momentary expressiveness of the person"
     ),
-    "factor, a long latent and few indicators": lambda: figures.factor_figure(
+    "factor, a long latent and few indicators": lambda: factor_figure(
         loadings([QUESTIONS[0], "all"], ["motion"]), latent=QUESTIONS[0]
     ),
-    "factor, one indicator": lambda: figures.factor_figure(loadings(["all"], ["motion"])),
-    "factor, twelve indicators": lambda: figures.factor_figure(
+    "factor, one indicator": lambda: factor_figure(loadings(["all"], ["motion"])),
+    "factor, twelve indicators": lambda: factor_figure(
         loadings(["all"], [f"item_{i}" for i in range(1, 13)])
     ),
-    "quality": lambda: figures.quality_figure(quality()),
-    "quality, one context": lambda: figures.quality_figure(quality(["all"])),
-    "quality, long": lambda: figures.quality_figure(quality(LONG)),
-    "quality, narrow": lambda: figures.quality_figure(quality(LONG), width_mm=90),
+    "quality": lambda: quality_figure(quality()),
+    "quality, one context": lambda: quality_figure(quality(["all"])),
+    "quality, long": lambda: quality_figure(quality(LONG)),
+    "quality, narrow": lambda: quality_figure(quality(LONG), width_mm=90),
 }
 
 
@@ -231,7 +233,7 @@ def test_the_users_settings_do_not_change_the_figure() -> None:
     import matplotlib
 
     def svg() -> bytes:
-        figure = figures.weights_figure(weights(["pain"]))
+        figure = weights_figure(weights(["pain"]))
         out = io.BytesIO()
         with plotting.style():
             figure.savefig(out, format="svg", metadata={"Date": None})
@@ -254,7 +256,7 @@ def dots(axes: Any, marker: str | None = None) -> list[tuple[float, float]]:
 
 def test_performance_draws_every_row_where_its_label_stands() -> None:
     frame = performance()
-    figure = figures.performance_figure(frame)
+    figure = performance_figure(frame)
     labels = dict(zip(figure.axes[0].get_yticks(), figure.axes[0].get_yticklabels(), strict=True))
     for axes, (metric, part) in zip(figure.axes, frame.groupby("metric", sort=False), strict=True):
         drawn = dots(axes)
@@ -275,7 +277,7 @@ def test_performance_draws_every_row_where_its_label_stands() -> None:
 
 def test_performance_puts_each_dot_beside_its_own_name() -> None:
     frame = published_numbers.performance()
-    figure = figures.performance_figure(frame)
+    figure = performance_figure(frame)
     axes = figure.axes[0]
     names = [label.get_text() for label in axes.get_yticklabels()]
     by_y = {y: x for x, y in dots(axes)}
@@ -297,13 +299,13 @@ def test_a_model_over_all_contexts_alone_stands_beside_the_others() -> None:
     frame = frame[(frame["model"] != "3d_cnn") | (frame["context"] == "all")]
     found, expected = (
         [label.get_text() for label in drawn.axes[0].get_yticklabels()]
-        for drawn in map(figures.performance_figure, (frame, published_numbers.performance()))
+        for drawn in map(performance_figure, (frame, published_numbers.performance()))
     )
     assert found == expected
 
 
 def test_kinds_of_models_differ_without_colour() -> None:
-    figure = figures.performance_figure(published_numbers.performance())
+    figure = performance_figure(published_numbers.performance())
     shapes = {
         (line.get_marker(), line.get_markerfacecolor() == "white")
         for line in figure.axes[0].lines
@@ -317,23 +319,21 @@ def test_performance_of_one_method_is_chosen() -> None:
     both = pd.concat(
         [frame.assign(method="percentile", estimate=0.5), frame.assign(method="jackknife_t")]
     )
-    figure = figures.performance_figure(both)
+    figure = performance_figure(both)
     assert [x for x, _ in dots(figure.axes[0])] == [frame["estimate"][0]]
-    assert "95% interval (percentile)" in words(
-        figures.performance_figure(both, method="percentile")
-    )
+    assert "95% interval (percentile)" in words(performance_figure(both, method="percentile"))
     with pytest.raises(DataError, match=r"method 'bca'.* has no rows"):
-        figures.performance_figure(both, method="bca")
+        performance_figure(both, method="bca")
 
 
 def test_missing_rows_are_named_in_the_figure_and_in_words() -> None:
     frame = performance(["elastic_net", "uniform"], ["pain", "all"])
     frame.loc[0, ["estimate", "conf_low", "conf_high"]] = math.nan
     frame["reason"] = ["constant prediction", *[""] * 7]
-    figure = figures.performance_figure(frame)
+    figure = performance_figure(frame)
     assert len(dots(figure.axes[0])) == 3
     assert [t.get_text() for t in figure.axes[0].texts].count("undefined") == 1
-    alt = figures.performance_alt(frame)
+    alt = performance_alt(frame)
     assert "NRMSE, Pain: ElasticNet undefined; Uniform baseline" in alt
     assert alt.endswith("No estimate for ElasticNet, Pain, NRMSE: constant prediction.")
 
@@ -342,7 +342,7 @@ def test_infinite_limits_end_in_arrows_and_missing_ones_do_not() -> None:
     frame = performance(["a", "b"], ["all"])
     frame.loc[0, "conf_high"] = math.inf
     frame.loc[1, "conf_high"] = math.nan
-    axes = figures.performance_figure(frame).axes[0]
+    axes = performance_figure(frame).axes[0]
     assert len(dots(axes, ">")) == 1
     assert dots(axes, ">")[0][0] == axes.get_xlim()[1]
     spans = [tuple(line.get_xdata()) for line in axes.lines if line.get_marker() == "None"]
@@ -356,7 +356,7 @@ def test_a_far_limit_ends_in_an_arrow_and_leaves_the_axis_to_the_others() -> Non
     assert "limit beyond the axis" in words(case_figure("performance, a far limit"))
     assert "limit beyond the axis" not in words(case_figure("performance"))
     # In words it stays a number.
-    assert "30.000]" in figures.performance_alt(far(performance()))
+    assert "30.000]" in performance_alt(far(performance()))
     shown = words(case_figure("weights, zeros and a far limit"))
     assert "weight of exactly 0" in shown
     assert "limit beyond the axis" in shown
@@ -380,7 +380,7 @@ def test_weights_draws_every_feature_in_every_context_on_one_scale() -> None:
     frame = weights().assign(
         conf_low=lambda f: f.estimate - 0.3, conf_high=lambda f: f.estimate + 0.1
     )
-    figure = figures.weights_figure(frame)
+    figure = weights_figure(frame)
     assert [axes.get_title() for axes in figure.axes] == [
         "Startle", "Pain", "Disgust", "Fear", "Sadness", "All",
     ]  # fmt: skip
@@ -402,17 +402,17 @@ def test_weights_of_exactly_zero_are_hollow_and_missing_ones_named() -> None:
     frame = weights(["pain"])
     frame.loc[0, "estimate"] = 0.0
     frame.loc[1, "estimate"] = math.nan
-    axes = figures.weights_figure(frame).axes[0]
+    axes = weights_figure(frame).axes[0]
     hollow = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
     assert [tuple(line.get_xdata()) for line in hollow] == [(0.0,)]
     assert [text.get_text().strip() for text in axes.texts] == ["—"]
-    alt = figures.weights_alt(frame)
+    alt = weights_alt(frame)
     assert "Points displacement 0.00; Points velocity —" in alt
     assert "No estimate for Pain, Points velocity" in alt
 
 
 def test_factor_shows_every_number_of_every_context() -> None:
-    figure = figures.factor_figure(published_numbers.loadings())
+    figure = factor_figure(published_numbers.loadings())
     assert len(figure.axes) == 4
     for i, axes in enumerate(figure.axes):
         shown = [text.get_text() for text in axes.texts]
@@ -425,23 +425,21 @@ def test_factor_shows_every_number_of_every_context() -> None:
         assert {kind: kinds.count(kind) for kind in kinds} == {
             "Circle": 4, "Rectangle": 3, "FancyArrowPatch": 7,
         }  # fmt: skip
-    assert "Motion loads .85, residual variance .28" in figures.factor_alt(
-        published_numbers.loadings()
-    )
+    assert "Motion loads .85, residual variance .28" in factor_alt(published_numbers.loadings())
 
 
 def test_factor_names_what_is_missing() -> None:
     frame = loadings(["pain"]).assign(reason="inadmissible")
     frame.loc[1, "std_residual_variance"] = math.nan
     frame = frame.drop(index=2)
-    figure = figures.factor_figure(pd.concat([frame, loadings(["all"])]))
+    figure = factor_figure(pd.concat([frame, loadings(["all"])]))
     shown = [text.get_text() for text in figure.axes[0].texts]
     assert shown.count("—") == 3
-    assert "No residual variance for Pain, Emotion: inadmissible." in figures.factor_alt(frame)
+    assert "No residual variance for Pain, Emotion: inadmissible." in factor_alt(frame)
 
 
 def test_question_texts_are_spelt_out_in_their_squares() -> None:
-    text = words(figures.factor_figure(loadings(["all"], QUESTIONS)))
+    text = words(factor_figure(loadings(["all"], QUESTIONS)))
     assert QUESTIONS[0] in text
 
 
@@ -450,23 +448,23 @@ def test_quality_draws_and_counts_every_clip() -> None:
         {"context": ["pain"] * 4 + ["all"], "n_bins": [100, 100, 100, 0, 20],
          "n_valid_bins": [100, 49, 50, 0, 20]}
     )  # fmt: skip
-    figure = figures.quality_figure(frame)
+    figure = quality_figure(frame)
     (axes,) = figure.axes
     xs = [x for line in axes.lines if line.get_marker() == "o" for x in line.get_xdata()]
     assert sorted(xs) == [0.49, 0.5, 1.0, 1.0]
     assert "4 clips\n1 below 50%\n1 without bins" in [text.get_text() for text in axes.texts]
     assert "50%: a clip with fewer valid bins is left out" in words(figure)
-    assert figures.quality_alt(frame) == (
+    assert quality_alt(frame) == (
         "Share of valid bins of every clip, a strip of dots per context; clips below 50% are left "
         "out. Pain: 4 clips, 1 below 50%, 1 without bins, median 50%. "
         "All: 1 clip, 0 below 50%, median 100%."
     )
     with pytest.raises(ColumnError, match=r"row 5 has more valid bins \(21\) than bins \(20\)"):
-        figures.quality_figure(frame.assign(n_valid_bins=[100, 49, 50, 0, 21]))
+        quality_figure(frame.assign(n_valid_bins=[100, 49, 50, 0, 21]))
 
 
 def test_dots_of_one_strip_do_not_leave_it() -> None:
-    (axes,) = figures.quality_figure(quality()).axes
+    (axes,) = quality_figure(quality()).axes
     strips = [line for line in axes.lines if line.get_marker() == "o"]
     assert strips
     for row, line in enumerate(strips):
@@ -475,6 +473,6 @@ def test_dots_of_one_strip_do_not_leave_it() -> None:
 
 def test_dollar_signs_and_markup_are_text() -> None:
     frame = performance(["$x^2$ & <b>", r"\alpha_1"], ["$"])
-    text = words(figures.performance_figure(frame))
+    text = words(performance_figure(frame))
     assert "$x^2$ & <b>" in text
     assert r"\alpha_1" in text

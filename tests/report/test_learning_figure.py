@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pyexpr.base.errors import ColumnError, DataError
-from pyexpr.figures.of_study import learning_alt, learning_figure
+from pyexpr.figures.learning import learning_alt, learning_figure
 from pyexpr.report.tables.seeds import seeds_table
 
 

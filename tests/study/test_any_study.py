@@ -21,7 +21,7 @@ from tables_of_a_study import (
     write_study,
 )
 
-from pyexpr.base.errors import StudyError
+from pyexpr.base.errors import DataError, StudyError
 from pyexpr.modeling.splits import subject_folds
 from pyexpr.study.pipeline import Study
 from pyexpr.study.results.result import OutcomesResult, StudyResult
@@ -427,6 +427,38 @@ def test_features_from_parquet_are_those_of_csv(
     path = write_study(tmp_path, toml, ratings=ratings)
     found = Study.from_file(path).features().tables["features"]
     pd.testing.assert_frame_equal(found, expected)
+
+
+def test_ratings_from_parquet_are_those_of_csv(
+    tmp_path: Path, tables: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    ratings, features = tables
+    ratings = ratings.assign(score=ratings["score"].where(ratings.index != 5))
+    path = write_study(tmp_path, ONE_QUESTION, ratings=ratings, features=features)
+    expected = Study.from_file(path).inputs.ratings
+    # Labels that are whole numbers, as a program may write them.
+    ratings.assign(clip=ratings["clip"].astype(float)).to_parquet(tmp_path / "ratings.parquet")
+    (tmp_path / "ratings.csv").unlink()
+    toml = ONE_QUESTION.replace("[data]\n", '[data]\nratings = "ratings.parquet"\n')
+    assert toml != ONE_QUESTION
+    found = Study.from_file(write_study(tmp_path, toml)).inputs.ratings
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def test_ratings_of_a_damaged_parquet_are_an_error(
+    tmp_path: Path, tables: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    ratings, features = tables
+    toml = ONE_QUESTION.replace("[data]\n", '[data]\nratings = "ratings.parquet"\n')
+    path = write_study(tmp_path, toml, features=features)
+    (tmp_path / "ratings.parquet").write_bytes(b"PAR1 and nothing else")
+    with pytest.raises(DataError, match=r"the ratings .*cannot be read as parquet"):
+        _ = Study.from_file(path).inputs
+    ratings.assign(rater=ratings["rater"].factorize()[0] + 0.5).to_parquet(
+        tmp_path / "ratings.parquet"
+    )
+    with pytest.raises(DataError, match="column 'rater' holds fractions, which are no labels"):
+        _ = Study.from_file(path).inputs
 
 
 def test_recordings_and_a_table_of_features_are_joined(study_folder: Path, tmp_path: Path) -> None:

@@ -213,6 +213,34 @@ def test_one_row_per_subject_and_context_needs_no_column_of_clips(tmp_path: Path
     assert entries(result)["data"]["clip_columns"] == {"clip": "context"}
 
 
+@pytest.mark.parametrize(
+    ("label", "why"),
+    [
+        (lambda felt: (felt > felt.median()).astype(int), "'label' holds 0 and 1 alone, so they"),
+        (lambda felt: np.where(felt > felt.median(), "glad", "sad"), "'label' is of classes."),
+    ],
+)
+def test_a_label_of_classes(tmp_path: Path, label: Any, why: str) -> None:
+    write(tmp_path, measures=measured().assign(label=label(features()["felt"])))
+    result = px.init_study(tmp_path, ask=nobody)
+    assert result.problems == ()
+    assert entries(result)["label"] == {
+        "method": "column", "column": "label", "kind": "classification"
+    }  # fmt: skip
+    text = result.study_file.read_text("utf-8")
+    assert why in " ".join(text.replace("#", " ").split())
+    assert "RandomForestClassifier" in text
+
+
+def test_a_question_of_yes_and_no_is_of_classes(tmp_path: Path) -> None:
+    answers = ratings().query("question == question.iloc[0]")
+    answers = answers.assign(score=(answers["score"] > answers["score"].median()).astype(int))
+    write(tmp_path, ratings=answers, features=measured())
+    found = entries(px.init_study(tmp_path, ask=nobody))["label"]
+    assert found["method"] == "question"
+    assert found["kind"] == "classification"
+
+
 def test_columns_that_are_no_features(tmp_path: Path) -> None:
     table = measured().assign(still=1.0, empty=np.nan, joy=2.0, age=30 + np.arange(96) % 7)
     write(tmp_path, ratings=ratings(), features=table)

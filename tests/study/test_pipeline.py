@@ -21,6 +21,7 @@ from pyexpr.base.errors import PyexprError, StudyError
 from pyexpr.base.files import OutputError, sha256
 from pyexpr.base.messages import codes_of, joined
 from pyexpr.hosted.voice import in_r
+from pyexpr.report.study_figures import STUDY_FIGURES
 from pyexpr.study.kept import store
 from pyexpr.study.kept.store import StageOutput, code_fingerprint
 from pyexpr.study.pipeline import Study, StudyResult
@@ -41,10 +42,8 @@ FILES = {
         "recordings", "dropped_clips", "split", "left_out", "tuning", "predictions",
         "comparison", "scores_leakage",
     )),
-    *(f"figures/{figure}.{kind}" for kind in ("svg", "png") for figure in (
-        "figure2_factor_model", "figure3_performance", "figure4_weights", "figure4_coefficients",
-        "quality", "predictions",
-    )),
+    *(f"figures/{figure.stem}.{kind}" for kind in ("svg", "png") for figure in STUDY_FIGURES
+      if not figure.each_model),
     *(f"stages/{stage}.zip" for stage in STAGES),
     "record.json",
     "report.html",

@@ -124,7 +124,8 @@ def few(ratings: pd.DataFrame, features: pd.DataFrame) -> tuple[pd.DataFrame, pd
         (
             None,
             {"models": '[models.net]\nestimator = "torch.nn.Linear"'},
-            "is of package 'torch', which is not among those trusted",
+            r"is of package .torch., which is not among those trusted .* name it in trusted = "
+            r"\[\.\.\.\] under \[models\] if you trust it",
         ),
         (
             None,
@@ -134,7 +135,7 @@ def few(ratings: pd.DataFrame, features: pd.DataFrame) -> tuple[pd.DataFrame, pd
         (
             None,
             {"models": '[models.net]\nestimator = "sklearn.svm.SVR"\ngrid = { c = [1, 2] }'},
-            "grid= names 'c', but SVR has no such parameter; did you mean 'C'",
+            "model .net.: grid names .c., but SVR has no such parameter; did you mean 'C'",
         ),
     ],
 )

@@ -249,6 +249,23 @@ test_that("a requirement says where the package is, since its name is nobody's y
   expect_match(said, "options(pyexpr.requirement) is 'pyexpr-stats'", fixed = TRUE)
 })
 
+test_that("a checkout as the working directory is not the package, and stays in the path", {
+  need_python()
+  folder <- tempfile("checkout")
+  dir.create(file.path(folder, "pyexpr"), recursive = TRUE)
+  writeLines("print('the wrong one')", file.path(folder, "pyexpr", "__init__.py"))
+  writeLines("found = True", file.path(folder, "of_the_user.py"))
+  # The hook of an editable install, last: an installed package has none, and is found by the path.
+  code <- sprintf("setwd('%s')
+    reticulate::py_run_string('import sys
+sys.path.insert(0, \"\")
+sys.meta_path.sort(key=lambda finder: \"ditable\" in type(finder).__name__ + str(finder))')
+    invisible(try(icc_interval(0.8, 20, 3), silent = TRUE))
+    cat(reticulate::import('of_the_user')$found)", folder)
+  said <- said_by(code, paste0("RETICULATE_PYTHON=", reticulate::py_config()$python))
+  expect_identical(said, "TRUE")
+})
+
 test_that("install_pyexpr() says what it needs before it makes anything", {
   skip_on_os("windows")
   expect_error(install_pyexpr(), "`source` is missing: give the path of a checkout")
@@ -257,4 +274,12 @@ test_that("install_pyexpr() says what it needs before it makes anything", {
   wheel <- tempfile(fileext = ".whl")
   file.create(wheel)
   expect_error(install_pyexpr(wheel, python = pretended("3 10")), "needs Python 3.11 or newer")
+  # Of a Python without the module venv, and nothing else is said after it.
+  without <- tempfile("python")
+  writeLines(c("#!/bin/sh", "if [ \"$1\" = -m ]; then echo ensurepip is not available; exit 1; fi",
+    "echo version 3 11 False"), without)
+  Sys.chmod(without, "755")
+  said <- said_by(sprintf("cat(tryCatch(install_pyexpr('%s', python = '%s'), error = conditionMessage))",
+    wheel, without), paste0("WORKON_HOME=", tempfile("home")), "RETICULATE_PYTHON=")
+  expect_match(said, "cannot make a virtual environment .*ensurepip is not available[.]$")
 })

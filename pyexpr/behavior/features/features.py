@@ -124,7 +124,7 @@ class FeatureResult(Result):
             "n_clips": len(self.table),
             "n_incomplete": int((self.table["reason"] != "").sum()),
             "n_dropped": len(self.dropped),
-            "versions": versions("pandas", "pyarrow"),
+            "versions": versions("pandas"),
         }
 
     def notes(self) -> tuple[str, ...]:

@@ -31,8 +31,11 @@ _HARMLESS: Final = 100_000_000
 # Rows in which another dialect must show.
 _ROWS_SEEN: Final = 50
 _HEAD: Final = 1 << 18
+# Lines of a text in quotes, such as a remark.
+_LONGEST_QUOTE: Final = 50
 _SEPARATORS: Final = (",", ";", "\t")
 _DECIMAL_COMMA: Final = re.compile(r"\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*")
+_QUOTED: Final = re.compile(r'\s*".*"\s*')
 _YES_NO: Final = {"true": "1", "false": "0"}
 _SHEET: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
@@ -226,15 +229,24 @@ def is_dialect(text: bytes) -> bool:
         return False
     for line in lines[1:]:
         fields = line.split(",")
-        pairs = zip(names, fields, strict=False)
-        if any('"' in field and is_known(name) for name, field in pairs):
-            return True
-        if '"' in line and len(fields) > len(names):
+        if '"' in line and _tells_texts(line, names, fields):
             return True
         at = names.index("success") if "success" in names else len(fields)
         if at < len(fields) and fields[at].strip().lower() in _YES_NO:
             return True
     return False
+
+
+def _tells_texts(line: str, names: list[str], fields: list[str]) -> bool:
+    """Return whether a row with quotes reads otherwise without a look at them."""
+    pairs = list(zip(names, fields, strict=False))
+    if any(_QUOTED.fullmatch(field) and is_known(name) for name, field in pairs):
+        return True
+    # A comma or the end of a line in a text; a quote among numbers is a damage of its row.
+    in_text = len(fields) > len(names) or line.count('"') % 2 == 1
+    return in_text and any(
+        field.lstrip().startswith('"') and not is_known(name) for name, field in pairs
+    )
 
 
 def _separator(line: str) -> str:
@@ -262,10 +274,34 @@ def rows_of(text: bytes) -> Rows:
         len(lines),
     )
     separator = _separator(lines[start]) if start < len(lines) else ","
-    records = csv.reader(lines[start:], delimiter=separator, skipinitialspace=True)
+    records = _records(lines[start:], separator)
     names = [_own_name(_bare(name)) for name in next(records, [])]
     rows = _undone(records, names, decimal_comma=separator != ",")
     return Rows(names, rows, text.endswith((b"\n", b"\r")))
+
+
+def _records(lines: list[str], separator: str) -> Iterator[list[str]]:
+    """Yield the fields of each row; a quoted text may go over several lines.
+
+    A quote that nothing closes is a damage of its own line: it must not swallow those after it.
+    """
+
+    def fields(text: list[str]) -> list[str]:
+        return next(csv.reader(text, delimiter=separator, skipinitialspace=True), [])
+
+    width = at = 0
+    while at < len(lines):
+        end = at + 1
+        if lines[at].count('"') % 2:
+            later = range(end, min(end + _LONGEST_QUOTE, len(lines)))
+            end = next((n + 1 for n in later if lines[n].count('"') % 2), end)
+        found = fields([f"{line}\n" for line in lines[at:end]])
+        if end > at + 1 and len(found) != width:
+            end = at + 1
+            found = fields(lines[at:end])
+        width = width or len(found)
+        at = end
+        yield found
 
 
 def _undone(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from pyexpr.base.contents import KnownFile
 from pyexpr.base.errors import OpenFaceError, near_names
 from pyexpr.base.messages import say
 from pyexpr.behavior.openface.csv import Source, source_of, whole_text
@@ -38,7 +37,7 @@ def open_part(path: str | os.PathLike[str], split_by: str, part: str) -> Source:
     OpenFaceError
         As `open_source`; also if the file lacks the column, or the column that value.
     """
-    table, at, known = _table(path, split_by)
+    table, at, sha256 = _table(path, split_by)
     own, others = [], dict[str, None]()
     for fields in table.rows:
         name = _part(fields, at)
@@ -56,7 +55,7 @@ def open_part(path: str | os.PathLike[str], split_by: str, part: str) -> Source:
                 hint=near_names(part, others),
             )
         )
-    source = source_of(str(path), as_openface(replace(table, rows=iter(own))), known)
+    source = source_of(str(path), as_openface(replace(table, rows=iter(own))), sha256)
     # Rows are counted within the part, and messages say so.
     said = f"{path} ({split_by} {part})"
     return replace(source, header=replace(source.header, path=said))
@@ -66,9 +65,9 @@ def _part(fields: list[str], at: int) -> str:
     return fields[at].strip() if at < len(fields) else ""
 
 
-def _table(path: str | os.PathLike[str], split_by: str) -> tuple[Rows, int, KnownFile]:
-    """Return the rows of a file, where the column that tells them apart stands, and the file."""
-    text, known = whole_text(path)
+def _table(path: str | os.PathLike[str], split_by: str) -> tuple[Rows, int, str]:
+    """Return the rows of a file, where the column that tells them apart stands, and its SHA-256."""
+    text, sha256 = whole_text(path)
     table = rows_of(text)
     if split_by not in table.names:
         raise OpenFaceError(
@@ -80,4 +79,4 @@ def _table(path: str | os.PathLike[str], split_by: str) -> tuple[Rows, int, Know
                 hint=near_names(split_by, table.names),
             )
         )
-    return table, table.names.index(split_by), known
+    return table, table.names.index(split_by), sha256

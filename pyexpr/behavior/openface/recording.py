@@ -340,10 +340,9 @@ def _read(
 ) -> OpenFaceRecording:
     header = source.header
     wanted, lacking = _wanted_groups(header, groups, on_missing)
-    names = [name for name in ROW_COLUMNS if name in header]
-    names += [name for group in wanted for name in header.group_columns(group)]
-    columns = read_columns(source, list(dict.fromkeys(names)))
-    source.refuse_changed()
+    tables = [[name for name in ROW_COLUMNS if name in header]]
+    tables += [list(header.group_columns(group)) for group in wanted]
+    columns = read_columns(source, *tables)
     rows = follow(columns, face_columns(source, columns, wanted), options)
     grid, values_missing = _grid(columns, rows, wanted)
 
@@ -394,7 +393,7 @@ def _read(
         other_face_frames=grid.other,
         implausible_frames=grid.implausible,
         jumps=dict(grid.jumps),
-        sha256=source.known.sha256,
+        sha256=source.sha256,
     )
 
 
@@ -410,7 +409,7 @@ def _grid(columns: Columns, rows: FollowedRows, wanted: Sequence[str]) -> tuple[
     values_missing = 0
     for group in wanted:
         members = columns.header.group_columns(group)
-        values = rows.dense(columns.matrix(members))
+        values = rows.dense(columns.hand_over(members))
         values[~valid] = np.nan
         values_missing += int(np.isnan(values[valid]).sum()) if np.isnan(values.sum()) else 0
         read[group] = values.reshape(rows.n_frames, *group_shape(group, len(members)))

@@ -10,6 +10,7 @@ import numpy as np
 
 from pyexpr.base.checks import checked_threads, is_number
 from pyexpr.base.errors import DataError
+from pyexpr.base.interval_methods import DEFAULT, INTERVAL_METHODS
 from pyexpr.base.messages import Template, say
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import as_frame, called
@@ -173,7 +174,7 @@ class BootstrapResult(ReplicatedResult):
 
     def notes(self) -> tuple[str, ...]:
         """Say where the jackknife behind the intervals is in doubt."""
-        if self.method != "jackknife_t" or self.n_boot < _ENOUGH or self.n_clusters < _FEWEST:
+        if self.method != DEFAULT or self.n_boot < _ENOUGH or self.n_clusters < _FEWEST:
             return ()
         error, spread = knife_of(self.evidence).error, self._spread()
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -249,11 +250,12 @@ def cluster_bootstrap(
         is called by the kernel and everything else as Python.
     cluster, n_boot, confidence, stratify, seed
         As for `compare_models`; the draws are the same.
-    method : {None, "jackknife_t", "percentile", "basic", "normal", "bca"}
-        Of the intervals; ``None`` is jackknife_t, on the statistic's own scale. It presumes
-        a statistic that changes little when one cluster leaves, as means, correlations and
-        regression coefficients do; for medians, quantiles and extremes ask for
-        ``"percentile"``. `notes` says where its standard error is not that of the
+    method : str, optional
+        Of the intervals: those of `compare_models` but the studentized ones, which need a
+        standard error within each replicate. By default jackknife_t, on the statistic's own
+        scale. It presumes a statistic that changes little when one cluster leaves, as means,
+        correlations and regression coefficients do; for medians, quantiles and extremes ask
+        for ``"percentile"``. `notes` says where its standard error is not that of the
         replicates.
     null : float, optional
         Value to test; without one there is no p-value.
@@ -327,7 +329,7 @@ def cluster_bootstrap(
     plan = Plan(position, order, sizes, checked_seed(seed), n_threads, progress)
 
     draws = read_statistic(frame, statistic, columns, compiled, plan)
-    if method is not None and method.startswith("studentized"):
+    if INTERVAL_METHODS[method or DEFAULT].errors_within:
         draws.errors(0, 0)  # says that there are none, before the work and not after it
     without = draws.without()
     drawn = draws.replicates(0, int(n_boot))

@@ -12,6 +12,7 @@ import numpy as np
 
 from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.interval_methods import WITHOUT_ERRORS
 from pyexpr.base.messages import say
 from pyexpr.base.tables import check_flat_columns, numeric_column
 from pyexpr.core import compiled_statistic as native
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 TABLE = "the table"
 NO_ERRORS_WITHIN = (
     "studentising needs a standard error within each replicate, which a statistic of "
-    "your own does not give; use 'jackknife_t', 'percentile', 'basic', 'normal' or 'bca'"
+    f"your own does not give; use {listed(WITHOUT_ERRORS[:-1])} or {WITHOUT_ERRORS[-1]!r}"
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from pyexpr.base.checks import is_number
 from pyexpr.base.errors import ColumnError, DataError, listed, near_names
 from pyexpr.base.messages import say
+from pyexpr.base.metrics import KINDS
 from pyexpr.base.tables import called, numeric_column, require_columns
 
 if TYPE_CHECKING:
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 # A truth with more distinct numbers is no class, but was meant for metrics of numbers.
 _MOST = 50
 _THRESHOLD = 0.5
-# Metrics of a class against the rest, and those that need a number and not a class.
-_OF_POSITIVE = ("auc", "f1", "brier")
-_OF_SCORES = ("auc", "brier")
-_OF_LABELS = ("accuracy", "balanced_accuracy", "f1", "f1_macro", "kappa")
+# Metrics of a class against the rest; those that need a number, and those that need a class.
+_OF_POSITIVE = tuple(name for name, kind in KINDS.items() if kind.positive)
+_OF_SCORES = tuple(name for name, kind in KINDS.items() if kind.scores)
+_OF_LABELS = tuple(name for name, kind in KINDS.items() if kind.classes and not kind.scores)
+_OTHER_METRICS = "metrics of numbers are rmse, correlation and their like"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ def read_classes(
     threshold: float | None,
     *,
     what: str,
+    decided: Mapping[str, str] | None = None,
 ) -> tuple[Classes, dict[str, ClassColumn], dict[str, ClassColumn]]:
     """Return the classes, and the columns of truth and of predictions.
 
@@ -139,6 +142,9 @@ def read_classes(
         Those of classes that are asked for.
     positive : label, optional
     threshold : float, optional
+    decided : mapping of str to str, optional
+        Column of predictions that are numbers -> column of the classes that are predicted, where
+        no threshold says them.
 
     Raises
     ------
@@ -147,16 +153,22 @@ def read_classes(
     DataError
         If the positive class is not said, or metrics cannot be had of such predictions.
     """
-    read = {name: _raw(frame, name, what) for name in dict.fromkeys((*truths, *predictions))}
+    decided = decided or {}
+    every = dict.fromkeys((*truths, *predictions, *decided.values()))
+    read = {name: _raw(frame, name, what) for name in every}
     of_truth: set[Any] = set()
     for name in truths:
-        of_truth |= set(_checked_truth(read[name], what))
+        of_truth |= set(_checked_classes(read[name], what, _OTHER_METRICS))
     _check_alike(of_truth)
     if of_truth <= {0.0, 1.0}:
         of_truth = {0.0, 1.0}
     chosen = _positive(positive, of_truth)
-    scored = [name for name in predictions if _is_score(read[name], of_truth, chosen)]
-    found = of_truth.union(*(read[name].distinct() for name in predictions if name not in scored))
+    scored = [
+        name for name in predictions if name in decided or _is_score(read[name], of_truth, chosen)
+    ]
+    _check_decided(decided, read, what)
+    of_classes = [name for name in predictions if name not in scored]
+    found = of_truth.union(*(read[name].distinct() for name in (*of_classes, *decided.values())))
     _check_alike(found)
     labels = sorted(found)
     chosen = 1.0 if chosen is None and labels == [0.0, 1.0] else chosen
@@ -170,22 +182,64 @@ def read_classes(
         rest = tuple(others) if len(others) > 1 else ()
         places = {one: int(one == chosen) for one in labels}
         shown = [others[0] if len(others) == 1 else f"not {_label(chosen)}", _label(chosen)]
-    cut = _cut(metrics, threshold, [read[name] for name in scored])
+    cut = _cut(metrics, threshold, [read[name] for name in scored], decided)
     classes = Classes(
         tuple(shown),
         "" if chosen is None else _label(chosen),
         rest,
-        cut if scored else None,
+        cut if set(scored) - set(decided) else None,
         all(one == at for one, at in places.items()),
     )
     return (
         classes,
         {name: _coded(read[name], places) for name in truths},
         {
-            name: _cut_at(read[name], cut) if name in scored else _coded(read[name], places)
+            name: _decided(read[name], read[decided[name]], places)
+            if name in decided
+            else _cut_at(read[name], cut)
+            if name in scored
+            else _coded(read[name], places)
             for name in predictions
         },
     )
+
+
+def class_column(
+    frame: pd.DataFrame, name: str, *, what: str, otherwise: str
+) -> tuple[list[str] | list[int], NDArray[np.int64]]:
+    """Return the classes of a column, sorted, and each row's position among them; -1 is missing.
+
+    Text stays text, whole numbers (True is 1) are int.
+
+    Raises
+    ------
+    ColumnError
+        If the column holds other things, both, nothing, or more than 50 different values;
+        `otherwise` says what to do about numbers that are no classes.
+    """
+    raw = _raw(frame, name, what)
+    labels = _checked_classes(raw, what, otherwise)
+    codes = _coded(raw, {one: at for at, one in enumerate(labels)}).codes
+    if raw.numbers is None:
+        return labels, codes
+    return [int(one) for one in labels], codes
+
+
+def holds_classes(column: pd.Series[Any]) -> bool:
+    """Return whether a column can only be of classes: text, truth values, or categories.
+
+    Text of which a part can be read as numbers is a column of numbers with a slip in it.
+    """
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(column.dtype):
+        return True
+    there = column[~column.isna()]
+    texts = [isinstance(one, str) for one in there]
+    if all(texts):
+        numbers = pd.to_numeric(there, errors="coerce").notna()
+        return bool(numbers.all() or not numbers.any())
+    return all(isinstance(one, (bool, np.bool_)) for one in there)
 
 
 def _check_alike(labels: set[Any]) -> None:
@@ -211,7 +265,7 @@ def _label(value: Any) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def _checked_truth(raw: _Raw, what: str) -> list[Any]:
+def _checked_classes(raw: _Raw, what: str, otherwise: str) -> list[Any]:
     labels = raw.distinct()
     if raw.numbers is not None:
         odd = ~raw.missing & (raw.numbers != np.floor(raw.numbers))
@@ -219,8 +273,7 @@ def _checked_truth(raw: _Raw, what: str) -> list[Any]:
             row = int(np.flatnonzero(odd)[0])
             raise ColumnError(
                 f"column {raw.name!r} of {what} must hold classes, which are text or whole "
-                f"numbers, but row {row + 1} holds {raw.numbers[row]:g}; metrics of numbers are "
-                "rmse, correlation and their like"
+                f"numbers, but row {row + 1} holds {raw.numbers[row]:g}; {otherwise}"
             )
     if len(labels) > _MOST:
         raise ColumnError(
@@ -327,8 +380,34 @@ def _are_probabilities(numbers: NDArray[np.float64]) -> bool:
     return bool(np.nanmin(numbers) >= 0 and np.nanmax(numbers) <= 1)
 
 
-def _cut(metrics: Sequence[str], threshold: float | None, scored: Sequence[_Raw]) -> float:
+def _check_decided(decided: Mapping[str, str], read: Mapping[str, _Raw], what: str) -> None:
+    """Raise `ColumnError` for numbers with classes beside them that are no numbers."""
+    for name in decided:
+        if read[name].numbers is None:
+            raise ColumnError(
+                f"column {name!r} of {what} has predicted classes in column {decided[name]!r} "
+                "beside it, so it must hold numbers that say how likely the positive class is, but "
+                "it holds text"
+            )
+
+
+def _cut(
+    metrics: Sequence[str],
+    threshold: float | None,
+    scored: Sequence[_Raw],
+    decided: Mapping[str, str],
+) -> float:
     """Return from which score on a row is positive."""
+    if threshold is not None and decided:
+        raise DataError(
+            say(
+                "{threshold=} cuts predictions that are numbers, but those of {name!r} have the "
+                "classes of column {other!r}; give one of them",
+                name=next(iter(decided)),
+                other=next(iter(decided.values())),
+            )
+        )
+    scored = [raw for raw in scored if raw.name not in decided]
     if threshold is not None:
         if not is_number(threshold):
             raise DataError(
@@ -366,6 +445,16 @@ def _coded(raw: _Raw, places: dict[Any, int]) -> ClassColumn:
                  zip(raw.missing.tolist(), raw.texts.tolist(), strict=True)]  # fmt: skip
     codes = np.array(found, dtype=np.int64)
     return ClassColumn(np.where(raw.missing, np.nan, codes), codes)
+
+
+def _decided(numbers: _Raw, classes: _Raw, places: dict[Any, int]) -> ClassColumn:
+    """Return the numbers of one column with the classes of another; missing where one is."""
+    assert numbers.numbers is not None
+    coded = _coded(classes, places).codes
+    missing = numbers.missing | classes.missing
+    return ClassColumn(
+        np.where(missing, np.nan, numbers.numbers), np.where(missing, np.int64(-1), coded)
+    )
 
 
 def _cut_at(raw: _Raw, threshold: float) -> ClassColumn:

@@ -143,7 +143,7 @@ def compare_models(
     method : str, optional
         Of the intervals: ``jackknife_t``, ``percentile``, ``basic``, ``normal``,
         ``bca``, ``studentized`` or ``studentized_et``; by default the recommended one,
-        jackknife_t.
+        jackknife_t. The page "Which interval?" says what they are.
     confidence : float
         Of the intervals.
     null : float

@@ -115,8 +115,7 @@ def build_levels(
                     rows = rows | sums.rows[at]
                 levels.members.append(members)
                 # Macro averages are means over the classes as over columns.
-                averaged = measure.base in ("balanced_accuracy", "f1_macro")
-                levels.folds.append(1 if averaged else len(pieces[0]))
+                levels.folds.append(1 if measure.kind.averaged else len(pieces[0]))
                 levels.repeats.append(len({column.fold for column in model.columns}))
                 levels.measures.append(measure)
                 levels.clusters.append(present)

@@ -3,94 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pyexpr.base.errors import DataError, near_names
 from pyexpr.base.messages import kind_of, say
+from pyexpr.base.metrics import KINDS, OF_CLASSES, OF_NUMBERS, PARTS, Kind
 from pyexpr.inference.comparison.of_sklearn import sklearn_metric, sklearn_names
 
 Metric = Callable[[Any, Any], float]
 Metrics = str | Metric | Sequence[str | Metric | Mapping[str, Metric]] | Mapping[str, Metric]
-PARTS = ("pooled", "within", "between")
 
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What is known of a metric.
-
-    Attributes
-    ----------
-    kernel : str
-        The kernel's metric; "" for a function, which is called.
-    scale : str
-        On which it is studentised.
-    parts : tuple of str
-        Of what it is defined.
-    classes : bool
-        Whether it judges classes, not numbers.
-    folds : bool
-        Whether it compares rows with each other, and so is computed within folds.
-    tested : bool
-        Whether `null=` is what its level is tested against.
-    chance : float, optional
-        What its level is tested against whatever `null=` is.
-    error : bool
-        Whether it is above 0 unless all predictions are perfect: two have a ratio.
-    bounded : bool
-        Whether 1 is its natural size, beside which rounding is small.
-    fewest : int
-        Rows below which its value in a unit is an accident: two points are on a line.
-    """
-
-    kernel: str
-    scale: str = "identity"
-    parts: tuple[str, ...] = PARTS
-    classes: bool = False
-    folds: bool = False
-    tested: bool = False
-    chance: float | None = None
-    error: bool = False
-    bounded: bool = False
-    fewest: int = 1
-
-
-_ERROR = "negative_reciprocal"
-_NEAR_ONE = "negative_root_complement"
-_POOLED = ("pooled",)
-KINDS: Mapping[str, Kind] = {
-    "nrmse": Kind("rmse", _ERROR, error=True),
-    "rmse": Kind("rmse", _ERROR, error=True),
-    "mae": Kind("mae", _ERROR, error=True),
-    "correlation": Kind("correlation", "atanh", folds=True, tested=True, bounded=True, fewest=3),
-    "concordance": Kind("concordance", "atanh", folds=True, tested=True, bounded=True, fewest=3),
-    "r2": Kind("r2", _NEAR_ONE, folds=True, bounded=True, fewest=3),
-    "bias": Kind("bias", chance=0.0),
-    # Of deviations from a subject's means ranks over all subjects have no accepted meaning.
-    "spearman": Kind(
-        "spearman", "atanh", ("pooled", "between"), folds=True, tested=True, bounded=True, fewest=3
-    ),
-    # Measured: on the identity a rare class, or a metric near 1, is covered too seldom.
-    "auc": Kind("area", _NEAR_ONE, _POOLED, classes=True, folds=True, chance=0.5, bounded=True),
-    "accuracy": Kind("accuracy", _NEAR_ONE, _POOLED, classes=True, bounded=True),
-    # Its chance level is one by the number of classes.
-    "balanced_accuracy": Kind("recall", _NEAR_ONE, _POOLED, classes=True, bounded=True),
-    "f1": Kind("f1", _NEAR_ONE, _POOLED, classes=True, bounded=True),
-    "f1_macro": Kind("f1", _NEAR_ONE, _POOLED, classes=True, bounded=True),
-    "kappa": Kind("kappa", _NEAR_ONE, _POOLED, classes=True, chance=0.0, bounded=True),
-    "brier": Kind("mse", _ERROR, _POOLED, classes=True, error=True, bounded=True),
-}
 #: A function of the user's, or of scikit-learn.
-CALLED = Kind("", parts=_POOLED, folds=True)
+CALLED = Kind("", parts=("pooled",), folds=True)
 #: Metrics of numbers, by the names that users give them.
 METRICS = tuple(
     base if part == "pooled" else f"{base}_{part}"
     for part in PARTS
-    for base, kind in KINDS.items()
-    if part in kind.parts and not kind.classes
+    for base in OF_NUMBERS
+    if part in KINDS[base].parts
 )
 #: Metrics of classes.
-CLASS_METRICS = tuple(base for base, kind in KINDS.items() if kind.classes)
+CLASS_METRICS = OF_CLASSES
 # Other names of ours, by which somebody may ask for them.
 _KNOWN_AS = {
     "ccc": "concordance", "pearson": "correlation", "pearsonr": "correlation",

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pyexpr.base.messages import Template
 
 NOTE_LEVELS = Template(
-    "levels_not_tested",
-    "levels of RMSE, NRMSE, MAE and R2 are not tested; differences are, against 0",
-    report="levels of RMSE, NRMSE, MAE and R² are not tested; differences are, against 0",
-)()
+    "levels_not_tested", "levels of {metrics} are not tested; differences are, against 0"
+)
 NOTE_TESTED = Template("levels_tested", "levels are tested of {levels}; differences are, against 0")
 NOTE_NO_LEVEL = Template("no_level_tested", "no level is tested; differences are, against 0")()
 TESTED_AGAINST = Template("tested_against", "{metric:metric} against {against:.3g}")
@@ -69,6 +67,11 @@ NOTE_FOLDS_TOO = Template(
     report="correlation, concordance and R², pooled and between subjects, are averages of those "
     "within folds ({fold}) (so is {metrics}); errors and what is within subjects are over all "
     "folds",
+)
+NOTE_FOLDS_CLASSES = Template(
+    "average_of_auc_over_folds",
+    "AUC is the average of those within folds ({fold}); metrics of predicted classes, and Brier's "
+    "score, are over all folds",
 )
 OWN_METRIC = Template("metric_by_name", "{metric:metric}")
 NOTE_DROPPED = Template(
@@ -139,12 +142,20 @@ VARIES_LITTLE = Template(
     "correlation by more than .001; subtract one number from truth and predictions alike, before "
     "they are rounded",
 )
-ONE_CLASS = Template("truth_of_one_class", "truth {truth:model} is of one class")
+ONE_CLASS = Template(
+    "truth_of_one_class",
+    "truth {truth:model} is of one class",
+    report="the truth is of one class",
+)
 ONE_CLASS_IN_BOTH = Template(
     "one_class_in_every_row",
     "truth and prediction {prediction:model} are {label:label} in every row",
 )
-NO_ROW_OF_CLASS = Template("no_row_of_class", "no row of truth {truth:model} is {label:label}")
+NO_ROW_OF_CLASS = Template(
+    "no_row_of_class",
+    "no row of truth {truth:model} is {label:label}",
+    report="no row is of class {label:label}",
+)
 NO_ROW_OR_PREDICTION = Template(
     "no_row_nor_prediction_of_class",
     "no row is {label:label}, nor is predicted to be by {prediction:model}",

@@ -57,6 +57,10 @@ class Predictions:
         Name of the column with the fold in which each row was predicted, of all of them, or of
         each, as where a cross-validation was repeated with other folds. By default the `fold`
         given to `compare_models`.
+    classes : str or sequence of str, optional
+        Name of the column with the class that is predicted, one for each of `values`, which
+        are then numbers: AUC and Brier's score judge these, other metrics of classes judge
+        those. By default numbers are cut at `threshold`.
 
     Examples
     --------
@@ -67,23 +71,27 @@ class Predictions:
     values: str | Sequence[str]
     truth: str | Sequence[str] | None = None
     fold: str | Sequence[str] | None = None
+    classes: str | Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         values = checked_names(self.values, argument="Predictions")
         if not values:
             raise DataError("a model needs at least one column of predictions")
         object.__setattr__(self, "values", values)
-        for name, several in (("truth", "truths"), ("fold", "columns of folds")):
+        for name, several in (
+            ("truth", "truths"), ("fold", "columns of folds"), ("classes", "columns of classes"),
+        ):  # fmt: skip
             given = getattr(self, name)
             if given is None:
                 continue
             own = checked_names(given, argument=say("{@name=} of Predictions", name=name))
-            if isinstance(given, str):
+            if isinstance(given, str) and name != "classes":
                 own *= len(values)
             if len(own) != len(values):
+                one_for_all = "" if name == "classes" else "one for all, or "
                 raise DataError(
                     f"a model has {len(values)} columns of predictions but {len(own)} {several}; "
-                    "name one for all, or one for each"
+                    f"name {one_for_all}one for each"
                 )
             object.__setattr__(self, name, own)
 
@@ -214,6 +222,27 @@ def _named_models(
     return named
 
 
+def _decided(models: Iterable[Predictions]) -> dict[str, str]:
+    """Return the column of predicted classes of each column of numbers that has one."""
+    found: dict[str, str] = {}
+    for model in models:
+        given = model.classes or (None,) * len(model.values)
+        for column, classes in zip(model.values, given, strict=True):
+            if classes is not None and found.setdefault(column, classes) != classes:
+                raise DataError(
+                    f"column {column!r} is given with the classes of column {found[column]!r} and "
+                    f"with those of {classes!r}; name one of them"
+                )
+    for model in models:
+        both = [one for one in model.values if one in found and model.classes is None]
+        if both:
+            raise DataError(
+                f"column {both[0]!r} is given with the classes of column {found[both[0]]!r} and "
+                "without; name them in both places"
+            )
+    return found
+
+
 def check_class_options(metrics: Iterable[str], positive: Any, threshold: Any) -> None:
     """Raise `DataError` for options of classes where no metric judges classes."""
     if any(metric in CLASS_METRICS for metric in metrics):
@@ -260,8 +289,9 @@ def read_models(
         columns = [one for model in named.values() for one in model.values]
         asked = [metric for metric in metrics if metric in CLASS_METRICS]
         classes, of_truth, of_predictions = read_classes(
-            frame, truths, columns, asked, positive, threshold, what=TABLE
-        )
+            frame, truths, columns, asked, positive, threshold, what=TABLE,
+            decided=_decided(named.values()),
+        )  # fmt: skip
         true, predicted = _ClassColumns(of_truth), _ClassColumns(of_predictions)
         others = [metric for metric in metrics if metric not in CLASS_METRICS]
         if others and not classes.numbers:

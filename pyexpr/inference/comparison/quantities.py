@@ -17,6 +17,7 @@ from pyexpr.base.checks import is_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import Template, say
+from pyexpr.base.metrics import Kind
 from pyexpr.base.pairs import (
     DIFFERENCE,
     KIND,
@@ -27,7 +28,7 @@ from pyexpr.base.pairs import (
 )
 from pyexpr.core import cluster_bootstrap as core
 from pyexpr.inference.comparison.metrics import METRICS as METRICS
-from pyexpr.inference.comparison.metrics import Kind, Metric, kind_named, split_name
+from pyexpr.inference.comparison.metrics import Metric, kind_named, split_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from pyexpr.base.errors import DataError, counted, listed
 from pyexpr.base.messages import joined, say, says
+from pyexpr.base.metrics import KINDS
 from pyexpr.base.stopping import stoppable
 from pyexpr.figures.comparison import comparison_figure
 from pyexpr.figures.plotting import FULL_WIDTH_MM, drawn
@@ -17,8 +18,6 @@ from pyexpr.inference.comparison.called import CalledDesign
 from pyexpr.inference.comparison.classes import Classes, Rarest
 from pyexpr.inference.comparison.evidence import MetricDraws
 from pyexpr.inference.comparison.metrics import (
-    CLASS_METRICS,
-    KINDS,
     Metrics,
     checked_metrics,
     kind_named,
@@ -28,6 +27,7 @@ from pyexpr.inference.comparison.notes import (
     NOTE_DIFFERENT_ROWS,
     NOTE_DROPPED,
     NOTE_FOLDS,
+    NOTE_FOLDS_CLASSES,
     NOTE_FOLDS_TOO,
     NOTE_LEVELS,
     NOTE_NO_LEVEL,
@@ -332,7 +332,7 @@ class ComparisonResult(ReplicatedResult):
         if any(row.ratio for row in self.rows):
             found.append(NOTE_RATIOS)
         if self.fold_name is not None and self.per is None:
-            found.append(_of_folds(self.fold_name, self.rows))
+            found += _of_folds(self.fold_name, self.rows)
         if self.n_dropped:
             found.append(NOTE_DROPPED(n_dropped=self.n_dropped))
         found += [
@@ -351,10 +351,11 @@ class ComparisonResult(ReplicatedResult):
 def _tested(rows: Sequence[Row], null: NDArray[np.float64]) -> str:
     """Return which levels are not tested, and against what those of classes are."""
     numbers = not any(kind_named(row.base).classes or row.base not in KINDS for row in rows)
-    if numbers:
-        return NOTE_LEVELS
     levels = [(row.metric, float(against)) for row, against in zip(rows, null, strict=True)
               if row.second is None]  # fmt: skip
+    untested = [metric for metric, against in levels if np.isnan(against)]
+    if numbers and untested:
+        return NOTE_LEVELS(metrics=_named(untested))
     tested = joined(
         (TESTED_AGAINST(metric=metric, against=against) for metric, against in levels
          if not np.isnan(against)), ", ",
@@ -362,14 +363,21 @@ def _tested(rows: Sequence[Row], null: NDArray[np.float64]) -> str:
     return NOTE_TESTED(levels=tested) if tested else NOTE_NO_LEVEL
 
 
+def _named(metrics: Iterable[str]) -> str:
+    *most, last = (OWN_METRIC(metric=name) for name in dict.fromkeys(metrics))
+    return joined([joined(most, ", "), last], " and ")
+
+
 def _of_classes(classes: Classes, rows: Sequence[Row]) -> list[str]:
     notes: list[str] = []
     metrics = {row.base for row in rows}
-    if classes.positive and metrics & {"auc", "f1", "brier"}:
+    if classes.positive and any(kind_named(metric).positive for metric in metrics):
         notes.append(NOTE_POSITIVE(positive=classes.positive))
     if classes.rest:
         notes.append(NOTE_TAKEN_AS_ONE(positive=classes.positive, rest=listed(classes.rest)))
-    if classes.threshold is not None and metrics & set(CLASS_METRICS) - {"auc", "brier"}:
+    if classes.threshold is not None and any(
+        kind_named(metric).classes and not kind_named(metric).scores for metric in metrics
+    ):
         notes.append(NOTE_THRESHOLD(positive=classes.positive, threshold=classes.threshold))
     return notes
 
@@ -381,14 +389,16 @@ def _of_rarest(rarest: Rarest) -> str:
     return NOTE_RARE(rarest=said)
 
 
-def _of_folds(name: str, rows: Sequence[Row]) -> str:
+def _of_folds(name: str, rows: Sequence[Row]) -> list[str]:
+    if all(kind_named(row.base).classes for row in rows):
+        return [NOTE_FOLDS_CLASSES(fold=name)] if any(row.base == "auc" for row in rows) else []
     own = [
         OWN_METRIC(metric=row.base) for row in rows if row.base not in KINDS
         or (kind_named(row.base).folds and row.base not in {"correlation", "concordance", "r2"})
     ]  # fmt: skip
     if not own:
-        return NOTE_FOLDS(fold=name)
-    return NOTE_FOLDS_TOO(fold=name, metrics=joined(own, " and "))
+        return [NOTE_FOLDS(fold=name)]
+    return [NOTE_FOLDS_TOO(fold=name, metrics=joined(own, " and "))]
 
 
 def _judged_on(rows: tuple[int, ...]) -> str:

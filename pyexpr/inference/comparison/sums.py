@@ -40,15 +40,6 @@ if TYPE_CHECKING:
 
 # Context, what is summed ("pooled", "class 1", "ranks between", ...), model, column, fold.
 _Key = tuple[int, str, int, int, int | None]
-# What metrics of classes are computed from; all else from the metric's part.
-_WHAT = {
-    "auc": "ranks pooled",
-    "accuracy": "right",
-    "balanced_accuracy": "classes",
-    "f1": "class 1",
-    "f1_macro": "classes",
-    "kappa": "classes",
-}
 # Values closer than this part of the largest are tied.
 _TIED = 1e-13
 
@@ -86,7 +77,7 @@ class Sums:
 
     def pieces(self, c: int, measure: Measure, i: int) -> list[tuple[int, ...]]:
         """Return where the columns of model i are in context c: each once, in folds, or classes."""
-        what = _WHAT.get(measure.base, "rows" if measure.function else measure.part)
+        what = measure.kind.sums or ("rows" if measure.function else measure.part)
         places = range(len(self._models[i].columns))
         if what == "classes":
             labels = range(len(self._labels))

@@ -9,26 +9,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.interval_methods import INTERVAL_METHODS, IntervalMethod
 from pyexpr.base.messages import Template, say
 from pyexpr.core.cluster_bootstrap import draw_counts
 from pyexpr.core.factor_model import cluster_sums, fit_resampled
 from pyexpr.measurement.factor.orientation import agreeing, all_agreeing
 from pyexpr.measurement.factor.scores import INADMISSIBLE_MODEL
 from pyexpr.resampling.intervals.evidence import Evidence, JackknifeGroup
-from pyexpr.resampling.intervals.methods import METHODS as ALL_METHODS
 from pyexpr.resampling.intervals.methods import check_method
 from pyexpr.resampling.result import Drawn, ErrorsWithin, in_pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Whose coverage was simulated, in `docs/coverage_measurement.md`.
 METHODS = ("jackknife_t", "percentile", "bca")
-_NOT_HERE = {
-    "basic": "mirrored limits leave the range of loadings, variances and reliability",
-    "normal": "symmetric limits leave the range of loadings, variances and reliability",
-    "studentized": "each replicate would have to be refitted without each of its subjects",
-    "studentized_et": "each replicate would have to be refitted without each of its subjects",
-}
+_NO_ERRORS_WITHIN = "each replicate would have to be refitted without each of its subjects"
 # On which scale each quantity is studentised.
 _SCALES = {
     "loading": "straight_then_log",
@@ -43,7 +39,7 @@ NO_SOLUTION = Template("no_solution", "the model has no solution")()
 def check_interval(method: str | None, confidence: float, n_boot: int) -> None:
     """Raise `DataError` for an unknown method, a wrong level, or too few replicates for it."""
     if method is not None and method not in METHODS:
-        why = _NOT_HERE[method] if method in ALL_METHODS else ""
+        why = _why_not_here(INTERVAL_METHODS[method]) if method in INTERVAL_METHODS else ""
         raise DataError(
             say(
                 "{method=} must be one of {names}, not {given!r}{value}{why}",
@@ -54,6 +50,14 @@ def check_interval(method: str | None, confidence: float, n_boot: int) -> None:
             )
         )
     check_method(method, confidence, n_boot)
+
+
+def _why_not_here(method: IntervalMethod) -> str:
+    if method.errors_within:
+        return _NO_ERRORS_WITHIN
+    if method.leaves_range:
+        return "its limits leave the range of loadings, variances and reliability"
+    return "how often its intervals of a factor model hold the truth was not simulated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +185,7 @@ class FactorDraws:
 
     def errors(self, first: int, n: int) -> NDArray[np.float64]:
         """Refuse: there are none within replicates."""
-        raise DataError(f"there is no studentized interval here: {_NOT_HERE['studentized']}")
+        raise DataError(f"there is no studentized interval here: {_NO_ERRORS_WITHIN}")
 
 
 def _refits(

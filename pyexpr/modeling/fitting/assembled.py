@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.modeling.fitting.labels import column_of_class
 from pyexpr.modeling.fitting.plan import SEPARATE, label_of_context
 from pyexpr.modeling.fitting.table import Table
 from pyexpr.modeling.fitting.units import Done, Unit
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 FIT = ["model", "context_as", "context", "repeat", "fold"]
 
@@ -35,22 +37,36 @@ def prediction_table(units: Sequence[Unit], found: Sequence[Done], table: Table)
         order = np.argsort(rows, kind="stable")
         rows = rows[order]
         y = table.y if context_as == SEPARATE else table.y_pooled
-        frames.append(
-            pd.DataFrame(
-                {
-                    "cluster": clusters.iloc[table.clusters[rows]].to_numpy(),
-                    "context": contexts.iloc[table.contexts[rows]].to_numpy(),
-                    "clip": clips.iloc[rows].to_numpy(),
-                    "repeat": repeat,
-                    "fold": fold[order],
-                    "model": model,
-                    "context_as": context_as,
-                    "truth": y[rows],
-                    "prediction": values[order],
-                }
-            )
+        frame = pd.DataFrame(
+            {
+                "cluster": clusters.iloc[table.clusters[rows]].to_numpy(),
+                "context": contexts.iloc[table.contexts[rows]].to_numpy(),
+                "clip": clips.iloc[rows].to_numpy(),
+                "repeat": repeat,
+                "fold": fold[order],
+                "model": model,
+                "context_as": context_as,
+                "truth": y[rows],
+                "prediction": values[order],
+            }
         )
+        if table.classes is not None:
+            likely = _probabilities([one for _, one in parts], table.classes)[order]
+            frame[[column_of_class(label) for label in table.classes]] = likely
+        frames.append(frame)
     return pd.concat(frames, ignore_index=True)
+
+
+def _probabilities(parts: Sequence[Done], classes: Sequence[Any]) -> NDArray[np.float64]:
+    """Return the probabilities of all parts, NaN where the model gives none."""
+    return np.concatenate(
+        [
+            np.full((len(one.test), len(classes)), np.nan)
+            if one.probabilities is None
+            else one.probabilities
+            for one in parts
+        ]
+    )
 
 
 def tuning_table(units: Sequence[Unit], found: Sequence[Done], table: Table) -> pd.DataFrame:
@@ -61,12 +77,21 @@ def tuning_table(units: Sequence[Unit], found: Sequence[Done], table: Table) -> 
     )  # fmt: skip
 
 
-def coefficient_table(units: Sequence[Unit], found: Sequence[Done], table: Table) -> pd.DataFrame:
-    """Return a row per fit and feature, of the estimators that have coefficients."""
-    return _table(
-        units, found, table, ["feature", "estimate", "standardised"],
-        lambda one: one.weights or [],
-    )  # fmt: skip
+def coefficient_table(
+    units: Sequence[Unit], found: Sequence[Done], table: Table, positive: Any = None
+) -> pd.DataFrame:
+    """Return a row per fit and feature (and class), of the estimators that have coefficients.
+
+    Of two classes those of the positive one, which are the other's with the other sign.
+    """
+    columns = ["feature", "estimate", "standardised"]
+    if table.classes is not None:
+        columns.append("class")
+    made = _table(units, found, table, columns, lambda one: one.weights or [])
+    if table.classes is not None and len(table.classes) == 2 and positive == table.classes[0]:
+        made[columns[1:3]] = -made[columns[1:3]]
+        made["class"] = made["class"].map(lambda _: positive)
+    return made
 
 
 def warning_table(units: Sequence[Unit], found: Sequence[Done], table: Table) -> pd.DataFrame:
@@ -77,6 +102,11 @@ def warning_table(units: Sequence[Unit], found: Sequence[Done], table: Table) ->
 def feature_table(units: Sequence[Unit], found: Sequence[Done], table: Table) -> pd.DataFrame:
     """Return a row per fit and feature that does not vary in it."""
     return _table(units, found, table, ["feature"], lambda one: [(name,) for name in one.constant])
+
+
+def unseen_table(units: Sequence[Unit], found: Sequence[Done], table: Table) -> pd.DataFrame:
+    """Return a row per fit and class that is not among its rows, nor among those predicted."""
+    return _table(units, found, table, ["class"], lambda one: [(label,) for label in one.unseen])
 
 
 def _table(

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.messages import say
 from pyexpr.inference.comparison.comparison import compare_models
+from pyexpr.inference.comparison.metrics import CLASS_METRICS, METRICS, checked_metrics
 from pyexpr.inference.comparison.predictions import Predictions
 from pyexpr.modeling.fitting.final import terms_of
+from pyexpr.modeling.fitting.labels import checked_positive, column_of_class
 from pyexpr.modeling.fitting.performance import spread
 from pyexpr.modeling.fitting.plan import CROSS_VALIDATION, SEPARATE
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 _CLIP = ["cluster", "context", "clip"]
 # What the result itself knows.
 _OURS = ("truth", "predictions", "cluster", "context", "fold", "stratify")
+# What judges numbers that say how likely a class is.
+_OF_PROBABILITIES = ("auc", "brier")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,22 @@ class Judged:
     scheme: str
     n_repeats: int
     seed: int
+    classes: list[Any] | None
+    positive: Any
+
+
+def default_metrics(result: Judged) -> tuple[str, ...]:
+    """Return the metrics that models are compared by unless others are asked for."""
+    if result.classes is None:
+        return ("rmse", "correlation")
+    if len(result.classes) > 2 and result.positive is None:
+        return ("balanced_accuracy", "kappa")
+    return ("auc", "balanced_accuracy")
 
 
 def compare(
     result: Judged,
-    metrics: Sequence[str],
+    metrics: Sequence[str] | None,
     options: dict[str, Any],
     repeats: Sequence[int] | None = None,
 ) -> ComparisonResult:
@@ -48,11 +64,21 @@ def compare(
     ours = [name for name in options if name in _OURS]
     if ours:
         raise DataError(
-            f"compare() takes no {listed(ours)}: fit_models() was told; call px.compare_models on "
-            "a table of your own for anything else"
+            say(
+                "{call compare()} takes no {names}: {call fit_models()} was told; call "
+                "{call px.compare_models} on a table of your own for anything else",
+                names=listed(ours),
+            )
         )
     repeats = list(range(result.n_repeats)) if repeats is None else list(repeats)
-    table, models = wide(result, repeats)
+    metrics = default_metrics(result) if metrics is None else metrics
+    _refuse_other_kind(result, metrics)
+    how = None
+    if result.classes is not None:
+        how = _how_classes(result, metrics, options)
+        if how.positive is not None:
+            options = options | {"positive": how.positive}
+    table, models = wide(result, repeats, how)
     context = None
     if len(result.contexts) > 1:
         context = table["context"]
@@ -67,12 +93,87 @@ def compare(
     )
 
 
-def over_repeats(result: Judged, metrics: Sequence[str], options: dict[str, Any]) -> pd.DataFrame:
+@dataclass(frozen=True, slots=True)
+class HowClasses:
+    """Which columns judge classes.
+
+    Attributes
+    ----------
+    positive : text, int or None
+    likely : bool
+        Whether the probability of the positive class is handed over, where there is one.
+    decided : bool
+        Whether the class that the model predicts is; else its probability is cut.
+    """
+
+    positive: Any
+    likely: bool
+    decided: bool
+
+
+def _how_classes(result: Judged, metrics: Sequence[str], options: dict[str, Any]) -> HowClasses:
+    """Return which columns such metrics of classes judge."""
+    assert result.classes is not None
+    positive = checked_positive(options.get("positive"), result.classes, result.names.label)
+    if positive is None:
+        positive = result.positive
+    names = [metrics] if isinstance(metrics, str) else list(metrics)
+    needed = [one for one in _OF_PROBABILITIES if one in names]
+    if positive is None and needed and len(result.classes) == 2 and "f1" not in names:
+        # AUC and Brier's score are the same of both.
+        positive = result.classes[-1]
+    cut = options.get("threshold") is not None
+    likely = positive is not None and (bool(needed) or cut)
+    if likely:
+        _refuse_without(result, needed[0] if needed else "threshold=")
+    return HowClasses(positive, likely, not cut)
+
+
+def _refuse_other_kind(result: Judged, metrics: Any) -> None:
+    """Raise `DataError` for a metric of classes where numbers are predicted, and the reverse."""
+    for metric in checked_metrics(metrics):
+        of_classes = metric in CLASS_METRICS
+        if result.classes is None and of_classes:
+            raise DataError(
+                say(
+                    "label {label!r} is of numbers, and {metric} judges classes; if its values are "
+                    "classes, say {kind='classification'} where models are fitted",
+                    label=result.names.label,
+                    metric=metric,
+                )
+            )
+        if result.classes is not None and metric in METRICS:
+            raise DataError(
+                f"label {result.names.label!r} is of classes, and {metric} judges numbers; metrics "
+                f"of classes are {listed(CLASS_METRICS)}"
+            )
+
+
+def _refuse_without(result: Judged, what: str) -> None:
+    """Raise `DataError` for a model without probabilities where they are needed."""
+    assert result.classes is not None
+    missing = result.predictions[column_of_class(result.classes[0])].isna()
+    if missing.any():
+        models = list(dict.fromkeys(result.predictions.loc[missing, "model"]))
+        raise DataError(
+            say(
+                "{what} needs probabilities, and model {name!r} gives none (no predict_proba); "
+                "leave it out of {metrics=}, or calibrate the model: "
+                "sklearn.calibration.CalibratedClassifierCV",
+                what=what,
+                name=models[0],
+            )
+        )
+
+
+def over_repeats(
+    result: Judged, metrics: Sequence[str] | None, options: dict[str, Any]
+) -> pd.DataFrame:
     """Return the comparison with what its repeats differ by."""
     import pandas as pd
 
     if result.n_repeats == 1:
-        raise DataError("there is one repeat; ask fit_models for more, with repeats=")
+        raise DataError(say("there is one repeat; ask fit_models for more, with {repeats=}"))
     table = compare(result, metrics, options).tidy()
     few = {name: value for name, value in options.items() if name not in ("adjust", "method")}
     each = [
@@ -85,7 +186,9 @@ def over_repeats(result: Judged, metrics: Sequence[str], options: dict[str, Any]
     return pd.concat([table[shown], pd.DataFrame(found)], axis=1)
 
 
-def wide(result: Judged, repeats: Sequence[int]) -> tuple[pd.DataFrame, dict[str, Predictions]]:
+def wide(
+    result: Judged, repeats: Sequence[int], how: HowClasses | None = None
+) -> tuple[pd.DataFrame, dict[str, Predictions]]:
     """Return a row per clip with all predictions and folds, and the models by name."""
     import pandas as pd
 
@@ -96,7 +199,8 @@ def wide(result: Judged, repeats: Sequence[int]) -> tuple[pd.DataFrame, dict[str
     table: pd.DataFrame | None = None
     models: dict[str, Predictions] = {}
     for key in keys:
-        columns = []
+        columns: list[str] = []
+        decided: list[str] | None = [] if how and how.likely and how.decided else None
         for repeat in repeats:
             mine = rows[
                 (rows["model"] == key[0]) & (rows["context_as"] == key[1])
@@ -108,6 +212,11 @@ def wide(result: Judged, repeats: Sequence[int]) -> tuple[pd.DataFrame, dict[str
             columns.append(column)
             # Every part has the rows in one order.
             values = {column: mine["prediction"].to_numpy()}
+            if how is not None and how.likely:
+                if decided is not None:
+                    decided.append(f"class of {column}")
+                    values = {decided[-1]: values[column]}
+                values[column] = mine[column_of_class(how.positive)].to_numpy()
             truth = "truth" if key[1] == SEPARATE or not own_truth else "truth_pooled"
             values[truth] = mine["truth"].to_numpy()
             values[f"fold {repeat}"] = mine["fold"].to_numpy()
@@ -115,7 +224,9 @@ def wide(result: Judged, repeats: Sequence[int]) -> tuple[pd.DataFrame, dict[str
         folds = None
         if result.scheme == CROSS_VALIDATION:
             folds = [f"fold {repeat}" for repeat in repeats]
-        models[terms[key]] = Predictions(columns, truth=truth if own_truth else None, fold=folds)
+        models[terms[key]] = Predictions(
+            columns, truth=truth if own_truth else None, fold=folds, classes=decided
+        )
     assert table is not None
     if len(result.contexts) > 1:
         table["context"] = pd.Categorical(table["context"], result.contexts, ordered=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.tables import as_frame, called, label_codes, numeric_column, require_columns
 from pyexpr.modeling.fitting.plan import FEATURE, SEPARATE
+from pyexpr.modeling.fitting.probabilities import class_probabilities, predicted_classes
 from pyexpr.modeling.fitting.table import Covariate, Names
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class FinalModels:
     covariates : list of Covariate
     contexts : list
         Those that there are models for.
+    classes : list, or None
+        Of a classification.
 
     Examples
     --------
@@ -60,6 +63,7 @@ class FinalModels:
     names: Names
     covariates: list[Covariate]
     contexts: list[Any]
+    classes: list[Any] | None = None
 
     def predict(self, data: FrameLike) -> pd.DataFrame:
         """Return the predictions of every model for new rows.
@@ -73,7 +77,8 @@ class FinalModels:
         Returns
         -------
         DataFrame
-            A row per row of `data` and a column per model, on the index of `data`; where a
+            A row per row of `data` and a column per model, on the index of `data`: numbers, or
+            classes. Where a
             model enters in several ways, columns are called as in `ModelsResult.compare`.
 
         Raises
@@ -85,26 +90,83 @@ class FinalModels:
         """
         import pandas as pd
 
+        classes = self.classes
+
+        def predicted(term: str, model: Any, rows: pd.DataFrame) -> NDArray[Any]:
+            if classes is not None:
+                return predicted_classes(model, rows, classes, f"model {term!r}")
+            return np.asarray(model.predict(rows)).reshape(-1)
+
+        empty = np.empty(0) if classes is None else np.array(classes)
+        found = self._of_rows(data, predicted, empty, self.estimators)
+        return pd.DataFrame(dict(found), index=as_frame(data, what=NEW).index)
+
+    def predict_proba(self, data: FrameLike) -> pd.DataFrame:
+        """Return the probability of each class, of every model that gives any, for new rows.
+
+        Parameters
+        ----------
+        data : DataFrame
+            As for `predict`.
+
+        Returns
+        -------
+        DataFrame
+            A row per row of `data` and a column per model and class, "model: class".
+
+        Raises
+        ------
+        ColumnError, DataError
+            As `predict`; or if the label is no class, or no model gives probabilities.
+        """
+        import pandas as pd
+
+        if self.classes is None:
+            raise DataError("these models predict numbers, and no classes that have probabilities")
+        able = [
+            key
+            for key, models in self.estimators.items()
+            if all(hasattr(model, "predict_proba") for model in models.values())
+        ]
+        if not able:
+            every = listed(terms_of(list(self.estimators)).values())
+            raise DataError(f"none of the models {every} gives probabilities (predict_proba)")
+        classes = self.classes
+
+        def likely(term: str, model: Any, rows: pd.DataFrame) -> NDArray[Any]:
+            return class_probabilities(model, rows, classes, f"model {term!r}")
+
+        found: dict[str, NDArray[Any]] = {}
+        for term, values in self._of_rows(data, likely, np.empty((0, len(classes))), able):
+            found |= {f"{term}: {one}": values[:, at] for at, one in enumerate(classes)}
+        return pd.DataFrame(found, index=as_frame(data, what=NEW).index)
+
+    def _of_rows(
+        self,
+        data: FrameLike,
+        gives: Callable[[str, Any, pd.DataFrame], NDArray[Any]],
+        like: NDArray[Any],
+        asked: Iterable[tuple[str, str]],
+    ) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Yield what every model gives for new rows, in the form of `like`."""
         frame = as_frame(data, what=NEW)
         X = self._features(frame)
         codes = self._contexts(frame)
+        # Names are those among all models, whichever of them are asked.
         terms = terms_of(list(self.estimators))
-        found = {}
-        for key, models in self.estimators.items():
+        for key in asked:
+            models = self.estimators[key]
             if key[1] != SEPARATE:
-                given = X
-                if key[1] == FEATURE:
-                    given = self._with_contexts(X, codes)
-                found[terms[key]] = np.asarray(models[ALL].predict(given)).reshape(-1)
+                given = self._with_contexts(X, codes) if key[1] == FEATURE else X
+                yield terms[key], gives(terms[key], models[ALL], given)
                 continue
-            values = np.empty(len(frame))
+            values = np.empty((len(frame), *like.shape[1:]), dtype=like.dtype)
             for c, context in enumerate(self.contexts):
                 mine = np.flatnonzero(codes == c)
                 if len(mine):
                     rows = X.iloc[mine].reset_index(drop=True)
-                    values[mine] = np.asarray(models[context].predict(rows)).reshape(-1)
-            found[terms[key]] = values
-        return pd.DataFrame(found, index=frame.index)
+                    values[mine] = gives(terms[key], models[context], rows)
+            yield terms[key], values
 
     def _features(self, frame: pd.DataFrame) -> pd.DataFrame:
         import pandas as pd

@@ -1,26 +1,32 @@
-"""Any regressor of scikit-learn on a table, judged on subjects that it has not seen."""
+"""Any regressor or classifier on a table, judged on subjects that it has not seen."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pyexpr.base.checks import is_whole
 from pyexpr.base.errors import DataError
+from pyexpr.base.messages import say
 from pyexpr.base.stopping import stoppable
 from pyexpr.modeling.fitting.assembled import (
     coefficient_table,
     feature_table,
     prediction_table,
     tuning_table,
+    unseen_table,
     warning_table,
 )
 from pyexpr.modeling.fitting.final import FinalModels
+from pyexpr.modeling.fitting.labels import checked_positive
 from pyexpr.modeling.fitting.plan import (
     CROSS_VALIDATION,
     Part,
+    Scheme,
     label_of_context,
     plan,
     read_scheme,
@@ -28,7 +34,7 @@ from pyexpr.modeling.fitting.plan import (
 )
 from pyexpr.modeling.fitting.result import ModelsResult
 from pyexpr.modeling.fitting.specs import Model, read_models
-from pyexpr.modeling.fitting.table import Table, read_names, read_table
+from pyexpr.modeling.fitting.table import Table, kind_in, read_names, read_table
 from pyexpr.modeling.fitting.units import Done, Unit, done, units_of
 
 if TYPE_CHECKING:
@@ -45,6 +51,8 @@ def fit_models(
     context: str | None = None,
     clip: str | None = None,
     label_pooled: str | None = None,
+    kind: str | None = None,
+    positive: Any = None,
     models: Mapping[str, Any] | None = None,
     context_as: str | Sequence[str] = ("separate", "pooled"),
     scheme: str = CROSS_VALIDATION,
@@ -58,7 +66,7 @@ def fit_models(
     n_jobs: int | None = None,
     progress: bool | None = None,
 ) -> ModelsResult:
-    """Fit any regressors to a table, and predict subjects that they have not seen.
+    """Fit any regressors or classifiers to a table; predict subjects that they have not seen.
 
     All models, and all ways that the context enters, are fitted to the same rows and predict the
     same subjects. What is tuned is tuned on subjects among those to be fitted: the rows to be
@@ -70,7 +78,7 @@ def fit_models(
         One row per clip. Rows in which the label, a feature or a covariate is missing are left
         out and listed with the reason; nothing is imputed.
     label : str
-        Column of what is predicted.
+        Column of what is predicted: numbers, or classes (see `kind`).
     features : sequence of str
         Columns of numbers.
     cluster : str
@@ -81,10 +89,19 @@ def fit_models(
         Column that names a row within its subject and context; by default rows are numbered.
     label_pooled : str, optional
         Column of what models over all contexts learn and are judged by, where it is not `label`.
-    models : mapping of str to regressor or ModelSpec, optional
-        By name, any regressors of scikit-learn's kind; a `ModelSpec` adds parameters, a grid
-        that is searched, and standardised features. By default
-        ``{"elastic_net": ElasticNetRegressor()}``.
+    kind : {"regression", "classification"}, optional
+        Whether the label is an amount or a class. By default text, truth values and categories
+        are classes, and numbers are amounts: of a label of 0 and 1 say "classification". Classes
+        are text or whole numbers (True is 1), 50 at most.
+    positive : label, optional
+        The class that AUC, F1 and Brier's score are about; 1 where the classes are 0 and 1. With
+        more than two classes all others are then taken as one where models are judged.
+    models : mapping of str to estimator or ModelSpec, optional
+        By name, any regressors, or any classifiers, of scikit-learn's kind; a `ModelSpec` adds
+        parameters, a grid that is searched, and standardised features. By default
+        ``{"elastic_net": ElasticNetRegressor()}``, or `ElasticNetClassifier`. A baseline of
+        classes that knows nothing but their shares among the rows fitted is scikit-learn's
+        ``DummyClassifier(strategy="prior")``.
     context_as : str or sequence of str
         How the context enters, any of "separate" (one model per context), "pooled" (one over
         all) and "feature" (one over all, with a column of 0 and 1 for each context). With
@@ -97,7 +114,8 @@ def fit_models(
         Number of folds, and how often the cross-validation is repeated with other folds.
     inner_folds : int
         Folds of subjects that tune, among the rows to be fitted; fewer where these are of
-        fewer subjects. An `ElasticNetRegressor` that is given has its own `n_folds`.
+        fewer subjects. An `ElasticNetRegressor` or `ElasticNetClassifier` that is given has its
+        own `n_folds`.
     proportions : (float, float, float)
         Of training, validation and test subjects, for ``scheme="split"``. Without validation
         part, tuning is by inner folds.
@@ -123,10 +141,11 @@ def fit_models(
     ColumnError
         If a column is missing, or holds text or infinite values where numbers are wanted.
     DataError
-        If a clip is doubled, a feature is the label (or equals it), a model is no regressor or
-        not of a trusted package, has not the parameter that is set or searched, fails, or
-        predicts no finite number in some fold; if there are fewer subjects than folds, or a
-        context or category to be predicted has no rows to be fitted.
+        If a clip is doubled, a feature is the label (or equals it), a model is not of the kind
+        that the label asks for or not of a trusted package, has not the parameter that is set or
+        searched, fails, or predicts no finite number, class or probability in some fold; if
+        there are fewer subjects than folds, or a context, category or class to be predicted has
+        no rows to be fitted; if a label of classes has one class.
     StudyError
         If a split leaves a context without subjects in some part.
     Interrupted
@@ -135,16 +154,22 @@ def fit_models(
     Notes
     -----
     A grid is searched by scikit-learn's `GridSearchCV` for the lowest squared error, averaged
-    over the inner folds. An estimator that tunes itself by scikit-learn's folds (its `cv` is
-    None or a number, as in `LassoCV` and `GridSearchCV`) is given inner folds of subjects in
-    their place, since folds of rows put one subject on both sides; a splitter of your own is
-    kept, and gets the subjects as `groups`. Estimators run with one thread of BLAS and OpenMP,
-    so that sums are added in one order; use `n_jobs`.
+    over the inner folds; of classifiers for the lowest log loss, or the highest accuracy of those
+    that give no probabilities (``predict_proba``: what ``decision_function`` gives are none). An
+    estimator that tunes itself by scikit-learn's folds (its `cv` is None or a number, as in
+    `LassoCV` and `GridSearchCV`) is given inner folds of subjects in their place, since folds of
+    rows put one subject on both sides; a splitter of your own is kept, and gets the subjects as
+    `groups`. Estimators run with one thread of BLAS and OpenMP, so that sums are added in one
+    order; use `n_jobs`.
 
     A feature that does not vary among the rows of a fit is kept, and the notes say so.
 
-    Checked against: scikit-learn's `cross_val_predict` and `GridSearchCV` on the same folds,
-    and `ContextualRegressor` fitted fold by fold.
+    Folds are of subjects, not balanced by class. A class that one fold alone has (of one subject,
+    say) cannot be predicted by a model that has seen it, and is refused; so is one that has no
+    rows in a context to fit that context's own model to.
+
+    Checked against: scikit-learn's `cross_val_predict`, `GridSearchCV` and metrics on the same
+    folds, and `ContextualRegressor` fitted fold by fold.
 
     Examples
     --------
@@ -162,29 +187,41 @@ def fit_models(
     ((180, 9), ['rmse', 'correlation', 'r2'])
     >>> result.compare(["correlation"]).tidy()["context"].tolist()
     ['a', 'b', 'all', 'a - b']
+
+    A label of classes:
+
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> table["mood"] = np.where(table["joy"] > 0, "glad", "sad")
+    >>> result = px.fit_models(
+    ...     table, label="mood", features=["smile", "nod"], cluster="subject", positive="glad",
+    ...     models={"logit": LogisticRegression()},
+    ... )
+    >>> list(result.predictions.columns[-4:])
+    ['truth', 'prediction', 'probability_glad', 'probability_sad']
+    >>> result.tidy()["metric"].tolist()
+    ['auc', 'brier', 'accuracy', 'balanced_accuracy']
     """
-    names = read_names(
-        label=label, label_pooled=label_pooled, features=features, cluster=cluster,
-        context=context, clip=clip, adjust_for=adjust_for,
+    job = _read(
+        data, label=label, features=features, cluster=cluster, context=context, clip=clip,
+        label_pooled=label_pooled, models=models, context_as=context_as, scheme=scheme,
+        folds=folds, repeats=repeats, inner_folds=inner_folds, proportions=proportions,
+        adjust_for=adjust_for, trusted=trusted, kind=kind, positive=positive, seed=seed,
+        n_jobs=n_jobs, progress=progress,
     )  # fmt: skip
-    asked = read_scheme(scheme, folds, repeats, inner_folds, proportions, seed)
-    estimators = read_models(models, trusted=trusted, inner_folds=asked.inner_folds)
-    processes = _processes(n_jobs)
-    table = read_table(data, names)
-    strategies, one_context = read_strategies(context_as, table)
-    parts, who = plan(table, asked, strategies)
-    units = units_of(estimators, strategies, parts, table)
-    found = _all_done(units, table, asked.inner_folds, processes, progress)
+    asked, table = job.scheme, job.table
+    parts, who = plan(table, asked, job.strategies)
+    units = units_of(job.models, job.strategies, parts, table)
+    found = _all_done(units, job)
     return ModelsResult(
         predictions=prediction_table(units, found, table),
         tuning=tuning_table(units, found, table),
-        coefficients=coefficient_table(units, found, table),
+        coefficients=coefficient_table(units, found, table, job.positive),
         folds=who,
         left_out=table.left_out,
         warned=warning_table(units, found, table),
         constant=feature_table(units, found, table),
-        models={model.name: model.description for model in estimators},
-        names=names,
+        models={model.name: model.description for model in job.models},
+        names=table.names,
         contexts=table.context_labels,
         scheme=asked.name,
         n_folds=asked.folds,
@@ -192,11 +229,58 @@ def fit_models(
         inner_folds=asked.inner_folds,
         proportions=tuple(float(share) for share in proportions),  # type: ignore[arg-type]
         seed=asked.seed,
-        one_context=one_context,
-        again=lambda: _final(
-            estimators, strategies, table, asked.inner_folds, asked.seed, processes, progress
-        ),
+        one_context=job.one_context,
+        classes=table.classes,
+        positive=job.positive,
+        unseen=None if table.classes is None else unseen_table(units, found, table),
+        again=lambda: _final(job),
     )
+
+
+def final_models(data: FrameLike, **options: Any) -> FinalModels:
+    """Return what ``fit_models(data, **options).fit_all()`` does, and judge no models before.
+
+    For a result that was saved with its data and options.
+    """
+    defaults = {
+        name: one.default
+        for name, one in signature(fit_models).parameters.items()
+        if one.default is not one.empty
+    }
+    return _final(_read(data, **(defaults | options)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is to be fitted to what, all of it checked."""
+
+    models: list[Model]
+    table: Table
+    positive: Any
+    strategies: tuple[str, ...]
+    one_context: bool
+    scheme: Scheme
+    processes: int
+    progress: bool | None
+
+
+def _read(
+    data: FrameLike, *, models: Any, trusted: Any, context_as: Any, scheme: Any, folds: Any,
+    repeats: Any, inner_folds: Any, proportions: Any, kind: Any, positive: Any, seed: Any,
+    n_jobs: Any, progress: bool | None, **columns: Any,
+) -> _Job:  # fmt: skip
+    """Return what the arguments of `fit_models` ask for."""
+    names = read_names(**columns)
+    asked = read_scheme(scheme, folds, repeats, inner_folds, proportions, seed)
+    kind = kind_in(data, names, kind)
+    estimators = read_models(
+        models, trusted=trusted, inner_folds=asked.inner_folds, kind=kind, label=names.label
+    )
+    processes = _processes(n_jobs)
+    table = read_table(data, names, kind)
+    positive = checked_positive(positive, table.classes, names.label)
+    strategies, one_context = read_strategies(context_as, table)
+    return _Job(estimators, table, positive, strategies, one_context, asked, processes, progress)
 
 
 def _processes(n_jobs: Any) -> int:
@@ -205,40 +289,37 @@ def _processes(n_jobs: Any) -> int:
 
     if n_jobs is not None and (not is_whole(n_jobs) or n_jobs == 0):
         raise DataError(
-            f"n_jobs= must be None or a whole number other than 0, as in joblib, not {n_jobs!r}"
+            say(
+                "{n_jobs=} must be {value None} or a whole number other than 0, as in joblib, not "
+                "{given!r}",
+                given=n_jobs,
+            )
         )
     return int(effective_n_jobs(n_jobs))
 
 
-def _all_done(
-    units: list[Unit], table: Table, inner_folds: int, processes: int, progress: bool | None,
-    *, keep: bool = False,
-) -> list[Done]:  # fmt: skip
+def _all_done(units: list[Unit], job: _Job, *, keep: bool = False) -> list[Done]:
     found: list[Done | None] = [None] * len(units)
     for number, one in done(
-        units, table, inner_folds=inner_folds, n_jobs=processes, keep=keep, progress=progress
-    ):
+        units, job.table, inner_folds=job.scheme.inner_folds, n_jobs=job.processes, keep=keep,
+        progress=job.progress,
+    ):  # fmt: skip
         found[number] = one
     return [one for one in found if one is not None]
 
 
-def _final(
-    models: list[Model],
-    strategies: Sequence[str],
-    table: Table,
-    inner_folds: int,
-    seed: int,
-    processes: int,
-    progress: bool | None,
-) -> FinalModels:
+def _final(job: _Job) -> FinalModels:
     """Fit all rows; what is predicted are those, too, but nobody looks."""
+    table = job.table
     every = np.arange(len(table.y))
-    part = Part(0, 0, seed, every, None, every, "all rows")
-    units = units_of(models, strategies, [part], table)
-    found = _all_done(units, table, inner_folds, processes, progress, keep=True)
+    part = Part(0, 0, job.scheme.seed, every, None, every, "all rows")
+    units = units_of(job.models, job.strategies, [part], table)
+    found = _all_done(units, job, keep=True)
     estimators: dict[tuple[str, str], dict[Any, Any]] = {}
     for unit, one in zip(units, found, strict=True):
         by_context = estimators.setdefault((unit.model.name, unit.context_as), {})
         by_context[label_of_context(table, unit.context)] = one.estimator.value
     tuning = tuning_table(units, found, table).drop(columns=["repeat", "fold"])
-    return FinalModels(estimators, tuning, table.names, table.covariates, table.context_labels)
+    return FinalModels(
+        estimators, tuning, table.names, table.covariates, table.context_labels, table.classes
+    )

@@ -10,6 +10,12 @@ WITHIN_FOLDS = Template(
     "{call compare()}",
     report="correlation and R² are averages of those within folds",
 )()
+AUC_WITHIN_FOLDS = Template(
+    "auc_within_folds",
+    "AUC is the average of those within folds; intervals and differences are those of "
+    "{call compare()}",
+    report="AUC is the average of those within folds",
+)()
 OVER_REPEATS = Template(
     "mean_of_repeats",
     "each number is the mean of {n} repeats; {call over_repeats()} shows what they differ by",
@@ -33,3 +39,12 @@ NOT_VARYING = Template(
     "cannot tell what it does",
 )
 WARNED = Template("model_warned", "model {model:label} warned in {n:count fit}: {message}")
+NO_PROBABILITIES = Template(
+    "model_without_probabilities",
+    "model {model:label} gives no probabilities, so that it has no AUC and no Brier's score",
+)
+CLASS_NOT_FITTED = Template(
+    "class_not_fitted",
+    "class {label:label} is not among the rows of {n:count fit}, nor among those that they "
+    "predict; its probability is 0 there",
+)

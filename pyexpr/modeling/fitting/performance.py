@@ -14,25 +14,50 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-# Metric -> its function, and whether it is computed within folds.
-_METRICS: dict[str, tuple[Callable[..., float], bool]] = {
-    "rmse": (rmse, False),
-    "correlation": (correlation, True),
-    "r2": (r2, True),
-}
+_METRICS: dict[str, Callable[..., float]] = {"rmse": rmse, "correlation": correlation, "r2": r2}
 # Of a fold, for what compares its rows with each other.
 _FEWEST_SUBJECTS = 2
 KEYS = ["metric", "model", "context_as", "context"]
 
 
-def performance(predictions: pd.DataFrame, contexts: list[Any]) -> pd.DataFrame:
-    """Return a row per metric, model and context.
+class Judge:
+    """Numbers judged against numbers.
+
+    Attributes
+    ----------
+    metrics : dict of str to bool
+        Whether a metric is computed within folds.
+    """
+
+    metrics: dict[str, bool]
+
+    def __init__(self) -> None:
+        self.metrics = {"rmse": False, "correlation": True, "r2": True}
+
+    def value(self, metric: str, rows: pd.DataFrame) -> float:
+        """Return a metric of rows."""
+        return _METRICS[metric](rows["truth"], rows["prediction"])
+
+    def lacking(self, metric: str, rows: pd.DataFrame) -> str:
+        """Return why a model can have no such metric, whatever its rows; "" if it can."""
+        return ""
+
+    def undefined(self, metric: str, rows: pd.DataFrame) -> str:
+        """Return why a metric of rows has no value, "" if it has one."""
+        return undefined_reason(metric, rows["truth"], rows["prediction"])
+
+
+def performance(
+    predictions: pd.DataFrame, contexts: list[Any], judge: Judge | None = None
+) -> pd.DataFrame:
+    """Return a row per metric, model and context; of regressors, unless `judge` is given.
 
     Columns: metric, model, context_as, context, estimate (mean over repeats); with several
     repeats sd_repeats (divisor n - 1); n, n_clusters (of a repeat), reason.
     """
     import pandas as pd
 
+    judge = judge or Judge()
     rows = []
     asked = [*contexts, ALL] if len(contexts) > 1 else list(contexts)
     several = predictions["repeat"].nunique() > 1
@@ -41,8 +66,10 @@ def performance(predictions: pd.DataFrame, contexts: list[Any]) -> pd.DataFrame:
         for context in asked:
             mine = own if context == ALL else own[own["context"] == context]
             by_repeat = [part for _, part in mine.groupby("repeat")]
-            for metric in _METRICS:
-                values, reasons = zip(*(_value(metric, part) for part in by_repeat), strict=True)
+            for metric in judge.metrics:
+                values, reasons = zip(
+                    *(_value(metric, part, judge) for part in by_repeat), strict=True
+                )
                 found = np.array(values)
                 row = {
                     "metric": metric, "model": model, "context_as": context_as,
@@ -58,27 +85,30 @@ def performance(predictions: pd.DataFrame, contexts: list[Any]) -> pd.DataFrame:
                         "reason": "; ".join(dict.fromkeys(filter(None, reasons))),
                     }
                 )
-    order = {metric: place for place, metric in enumerate(_METRICS)}
+    order = {metric: place for place, metric in enumerate(judge.metrics)}
     table = pd.DataFrame(rows)
     places = np.argsort(table["metric"].map(order).to_numpy(), kind="stable")
     return table.iloc[places].reset_index(drop=True)
 
 
-def _value(metric: str, rows: pd.DataFrame) -> tuple[float, str]:
+def _value(metric: str, rows: pd.DataFrame, judge: Judge) -> tuple[float, str]:
     """Return a metric of one repeat, and why it is NaN if it is."""
-    function, within_folds = _METRICS[metric]
-    if not within_folds:
-        return function(rows["truth"], rows["prediction"]), ""
+    lacking = judge.lacking(metric, rows)
+    if lacking:
+        return np.nan, lacking
+    if not judge.metrics[metric]:
+        reason = judge.undefined(metric, rows)
+        return (np.nan, reason) if reason else (judge.value(metric, rows), "")
     values, weights = [], []
     folds = rows["fold"].to_numpy()
     for fold in np.unique(folds):
         part = rows[folds == fold]
         if part["cluster"].nunique() < _FEWEST_SUBJECTS:
             return np.nan, f"fold {fold} has rows of one subject"
-        reason = undefined_reason(metric, part["truth"], part["prediction"])
+        reason = judge.undefined(metric, part)
         if reason:
             return np.nan, f"{reason} in fold {fold}"
-        values.append(function(part["truth"], part["prediction"]))
+        values.append(judge.value(metric, part))
         weights.append(len(part))
     return float(np.average(values, weights=weights)), ""
 

@@ -10,6 +10,7 @@ import numpy as np
 from pyexpr.base.checks import whole_number
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, counted, listed
+from pyexpr.base.messages import say
 from pyexpr.core.streams import checked_seed
 from pyexpr.inference.arguments import checked_names
 from pyexpr.modeling.fitting.table import Table
@@ -68,12 +69,21 @@ def read_scheme(
 ) -> Scheme:
     """Return the scheme, its numbers checked."""
     if scheme not in (CROSS_VALIDATION, SPLIT):
-        raise DataError(f"scheme= must be {CROSS_VALIDATION!r} or {SPLIT!r}, not {scheme!r}")
+        raise DataError(
+            say(
+                "{scheme=} must be {first!r} or {second!r}, not {given!r}",
+                first=CROSS_VALIDATION,
+                second=SPLIT,
+                given=scheme,
+            )
+        )
     repeats = whole_number(repeats, argument="repeats", least=1)
     if scheme == SPLIT and repeats > 1:
         raise DataError(
-            "repeats= repeats the folds of a cross-validation, and scheme='split' has none; leave "
-            "it out, or use scheme='cross_validation'"
+            say(
+                "{repeats=} repeats the folds of a cross-validation, and {scheme='split'} has "
+                "none; leave it out, or use {scheme='cross_validation'}"
+            )
         )
     return Scheme(
         scheme,
@@ -88,10 +98,16 @@ def read_scheme(
 
 def read_strategies(context_as: Any, table: Table) -> tuple[tuple[str, ...], bool]:
     """Return how the context enters, each once; and whether there is but one context."""
-    asked = tuple(dict.fromkeys(checked_names(context_as, argument="context_as=")))
+    asked = tuple(dict.fromkeys(checked_names(context_as, argument=say("{context_as=}"))))
     unknown = [name for name in asked if name not in STRATEGIES]
     if unknown or not asked:
-        raise DataError(f"context_as= must be any of {listed(STRATEGIES)}, not {context_as!r}")
+        raise DataError(
+            say(
+                "{context_as=} must be any of {names}, not {given!r}",
+                names=listed(STRATEGIES),
+                given=context_as,
+            )
+        )
     if len(table.context_labels) > 1:
         return asked, False
     return (POOLED,), asked != (POOLED,)
@@ -107,6 +123,8 @@ def plan(
         parts, who = _folds(table, scheme)
     for part in parts:
         _refuse_unseen(table, part, strategies)
+        if table.classes is not None:
+            _refuse_unseen_classes(table, part, strategies)
     return parts, who
 
 
@@ -143,8 +161,12 @@ def _folds(table: Table, scheme: Scheme) -> tuple[list[Part], pd.DataFrame]:
     n_subjects = len(table.cluster_labels)
     if n_subjects < scheme.folds:
         raise DataError(
-            f"folds={scheme.folds} need as many subjects ({table.names.cluster}), but complete "
-            f"rows are of {n_subjects}"
+            say(
+                "{folds=} need as many subjects ({cluster}), but complete rows are of {n}",
+                folds=scheme.folds,
+                cluster=table.names.cluster,
+                n=n_subjects,
+            )
         )
     parts, who = [], []
     for repeat in range(scheme.repeats):
@@ -176,10 +198,15 @@ def _refuse_unseen(table: Table, part: Part, strategies: Sequence[str]) -> None:
             rows = table.contexts == c
             n_subjects = len(np.unique(table.clusters[rows]))
             raise DataError(
-                f"context {str(table.context_labels[c])!r} has rows in {_to_predict(part)}, and "
-                f"{counted(int(there[c]), 'row')} to fit a model to (it is of "
-                f"{counted(n_subjects, 'subject')}); leave the context out, add subjects, or use "
-                "context_as='pooled'"
+                say(
+                    "context {context:label} has rows in {part}, and {n:count row} to fit a model "
+                    "to (it is of {n_subjects:count subject}); leave the context out, add "
+                    "subjects, or use {context_as='pooled'}",
+                    context=str(table.context_labels[c]),
+                    part=_to_predict(part),
+                    n=int(there[c]),
+                    n_subjects=n_subjects,
+                )
             )
     at = len(table.names.features)
     for covariate in table.covariates:
@@ -194,6 +221,54 @@ def _refuse_unseen(table: Table, part: Part, strategies: Sequence[str]) -> None:
                 f"{_to_predict(part)}, so that no model that predicts it has seen it; leave its "
                 "rows out, or join it with another category"
             )
+
+
+def _refuse_unseen_classes(table: Table, part: Part, strategies: Sequence[str]) -> None:
+    """Raise `DataError` where a class is to be predicted, or tuned on, that no model has seen."""
+    judged = [(_to_predict(part), part.test)]
+    if part.tune is not None:
+        judged.append(("the validation part", part.tune))
+    groups: list[tuple[str, NDArray[np.bool_]]] = []
+    if SEPARATE in strategies:
+        groups = [
+            (f"in context {str(table.context_labels[c])!r} ", table.contexts == c)
+            for c in evaluated_contexts(table, part)
+        ]
+    if {POOLED, FEATURE} & set(strategies):
+        groups.append(("", np.ones(len(table.y), dtype=bool)))
+    for where, rows in groups:
+        train = part.train[rows[part.train]]
+        there = set(table.y[train].tolist())
+        for words, others in judged:
+            unseen = sorted(set(table.y[others[rows[others]]].tolist()) - there)
+            if unseen:
+                raise DataError(_of_unseen(table, unseen[0], where, rows, words))
+        if len(there) < 2:
+            raise DataError(
+                f"the rows that {_fitted_for(part)} is fitted to {where}are all of class "
+                f"{str(min(there))!r} of label {table.names.label!r}, and a classifier needs two; "
+                + _mend(where)
+            )
+
+
+def _of_unseen(table: Table, label: Any, where: str, rows: NDArray[np.bool_], words: str) -> str:
+    mine = rows & (table.y == label)
+    n_subjects = len(np.unique(table.clusters[mine]))
+    return (
+        f"class {str(label)!r} of label {table.names.label!r} has {where}rows in {words}, and none "
+        f"to fit a model to (it is {where}of {counted(n_subjects, 'subject')}, "
+        f"{counted(int(mine.sum()), 'row')}); " + _mend(where)
+    )
+
+
+def _fitted_for(part: Part) -> str:
+    return f"the model of {part.words}" if part.words.startswith("fold") else "a model"
+
+
+def _mend(where: str) -> str:
+    if where:
+        return "leave the context out, join the class with another, or use context_as='pooled'"
+    return "leave its rows out, join it with another class, or add subjects"
 
 
 def _to_predict(part: Part) -> str:

@@ -9,8 +9,13 @@ from pyexpr.base.errors import DataError, counted, listed
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
+from pyexpr.modeling.fitting.class_performance import JudgeOfClasses
 from pyexpr.modeling.fitting.compared import Judged, compare, over_repeats
+from pyexpr.modeling.fitting.labels import CLASSIFICATION, REGRESSION, column_of_class
 from pyexpr.modeling.fitting.notes import (
+    AUC_WITHIN_FOLDS,
+    CLASS_NOT_FITTED,
+    NO_PROBABILITIES,
     NOT_VARYING,
     ONE_CONTEXT,
     OVER_REPEATS,
@@ -23,7 +28,7 @@ from pyexpr.modeling.fitting.performance import KEYS, performance
 from pyexpr.modeling.fitting.plan import CROSS_VALIDATION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
 
@@ -42,7 +47,10 @@ class ModelsResult(Result):
         A row per clip predicted, repeat, model and way that the context enters: cluster,
         context ("all" if there is none), clip (its label, or the row's number from 1), repeat
         and fold (from 0), model, context_as, truth, prediction. Under cross-validation every
-        clip is predicted once in each repeat, under a split those of the test part.
+        clip is predicted once in each repeat, under a split those of the test part. Of classes
+        truth and prediction are classes (True is 1), and for each class there is a column
+        probability_<class>: NaN where the model gives none (see `notes`), 0 where the class is
+        not among the rows fitted.
     tuning : DataFrame
         The parameters that were chosen: model, context_as, context (that of the model, or
         "all"), repeat, fold, parameter, value, tuned_on ("inner folds", "validation" or
@@ -90,18 +98,29 @@ class ModelsResult(Result):
     proportions: tuple[float, float, float]
     seed: int
     one_context: bool
+    classes: list[Any] | None = None
+    positive: Any = None
+    unseen: pd.DataFrame | None = None
     # Fits all rows; not in a file, which holds no estimators.
     again: Any = field(default=None)
+
+    @property
+    def kind(self) -> str:
+        """Return "regression" or "classification"."""
+        return REGRESSION if self.classes is None else CLASSIFICATION
 
     def tidy(self) -> pd.DataFrame:
         """Return how well the models predict: a row per metric, model and context.
 
-        Columns: metric (rmse, correlation, r2), model, context_as, context, estimate (the mean
+        Columns: metric (rmse, correlation, r2; of two classes, or of the positive one against
+        all others, auc, brier, accuracy, balanced_accuracy; of several classes accuracy,
+        balanced_accuracy, f1_macro, kappa), model, context_as, context, estimate (the mean
         over repeats), with several repeats sd_repeats (their standard deviation, divisor
-        n - 1), n, n_clusters, reason. Under cross-validation correlation and R2 are averages of
-        those within folds, weighted with their rows, as in `compare`, which has the intervals.
+        n - 1), n, n_clusters, reason. Under cross-validation correlation, R2 and AUC are averages
+        of those within folds, weighted with their rows, as in `compare`, which has the intervals.
         """
-        return performance(self.predictions, self.contexts)
+        judge = None if self.classes is None else JudgeOfClasses(self.classes, self.positive)
+        return performance(self.predictions, self.contexts, judge)
 
     def printed(self) -> pd.DataFrame:
         """Return the table as text shows it: a column per metric."""
@@ -122,7 +141,9 @@ class ModelsResult(Result):
         DataFrame
             model, context_as, context (that of the model, or "all"), repeat, fold, feature,
             estimate (per unit of the feature, whether or not it was standardised for the fit)
-            and standardised (per standard deviation, divisor n, among the rows fitted).
+            and standardised (per standard deviation, divisor n, among the rows fitted). Of
+            classifiers also class: weights are of its log odds (logistic regression) or its
+            score; of two classes there is the positive one, or the second.
 
         Raises
         ------
@@ -136,9 +157,7 @@ class ModelsResult(Result):
             )
         return self.coefficients.copy()
 
-    def compare(
-        self, metrics: Sequence[str] = ("rmse", "correlation"), **options: Any
-    ) -> ComparisonResult:
+    def compare(self, metrics: Sequence[str] | None = None, **options: Any) -> ComparisonResult:
         """Compare the models by `compare_models`: differences, intervals and tests.
 
         Correlation, concordance and R2 are those within folds, averaged. With several repeats a
@@ -147,12 +166,14 @@ class ModelsResult(Result):
 
         Parameters
         ----------
-        metrics : sequence of str
-            As `compare_models` takes them.
+        metrics : sequence of str, optional
+            As `compare_models` takes them; by default rmse and correlation, of classes auc and
+            balanced_accuracy (balanced_accuracy and kappa of more than two).
         **options
             Of `compare_models`: `pairwise`, `ratio`, `n_boot`, `method`, `confidence`, `null`,
             `adjust`, `seed` (by default that of the folds), `n_threads`, `progress`,
-            `score_range`.
+            `score_range`, `positive` (by default that of `fit_models`), `threshold`. Without a
+            threshold the class of a row is the one that the model predicts.
 
         Returns
         -------
@@ -163,13 +184,12 @@ class ModelsResult(Result):
         Raises
         ------
         DataError
-            As `compare_models`.
+            As `compare_models`; or if AUC, Brier's score or a threshold is asked for and a
+            model gives no probabilities.
         """
         return compare(self._judged(), metrics, options)
 
-    def over_repeats(
-        self, metrics: Sequence[str] = ("rmse", "correlation"), **options: Any
-    ) -> pd.DataFrame:
+    def over_repeats(self, metrics: Sequence[str] | None = None, **options: Any) -> pd.DataFrame:
         """Return what repeats of the cross-validation differ by, beside the sampling interval.
 
         Parameters
@@ -193,8 +213,9 @@ class ModelsResult(Result):
 
     def _judged(self) -> Judged:
         return Judged(
-            self.predictions, self.names, self.contexts, self.scheme, self.n_repeats, self.seed
-        )
+            self.predictions, self.names, self.contexts, self.scheme, self.n_repeats, self.seed,
+            self.classes, self.positive,
+        )  # fmt: skip
 
     @stoppable("models were fitted to all rows")
     def fit_all(self) -> FinalModels:
@@ -233,8 +254,11 @@ class ModelsResult(Result):
             else "subjects of the test part"
         )
         clips = self.predictions.drop_duplicates(["cluster", "context", "clip"])
+        what = repr(self.names.label)
+        if self.classes is not None:
+            what += f" (classes {listed([str(one) for one in self.classes])})"
         return (
-            f"{counted(len(self.models), 'model')} of {self.names.label!r} from "
+            f"{counted(len(self.models), 'model')} of {what} from "
             f"{counted(len(self.names.features), 'feature')}: {len(clips)} rows of "
             f"{clips['cluster'].nunique()} subjects ({self.names.cluster}) predicted by {how}"
         )
@@ -242,7 +266,10 @@ class ModelsResult(Result):
     def provenance(self) -> dict[str, Any]:
         """Return the columns, the estimators, the scheme, the seed and the versions."""
         names = self.names
+        of_classes = {"classes": self.classes, "positive": self.positive} if self.classes else {}
         return {
+            "kind": self.kind,
+            **of_classes,
             "label": names.label,
             "label_pooled": names.label_pooled,
             "features": names.features,
@@ -264,7 +291,7 @@ class ModelsResult(Result):
         """Return what a reader of the table must know."""
         notes: list[str] = []
         if self.scheme == CROSS_VALIDATION:
-            notes.append(WITHIN_FOLDS)
+            notes.append(WITHIN_FOLDS if self.classes is None else AUC_WITHIN_FOLDS)
         if self.n_repeats > 1:
             notes.append(OVER_REPEATS(n=self.n_repeats))
         if self.names.label_pooled != self.names.label:
@@ -277,10 +304,22 @@ class ModelsResult(Result):
             notes.append(ROWS_LEFT_OUT(n=len(self.left_out), reasons=reasons))
         for name, rows in self.constant.groupby("feature", sort=False):
             notes.append(NOT_VARYING(name=name, n=len(rows)))
+        notes += self._of_classes()
         for model, rows in self.warned.groupby("model", sort=False):
             n = len(rows.drop_duplicates(_FIT))
             notes.append(WARNED(model=model, n=n, message=rows["message"].iloc[0]))
         return tuple(notes)
+
+    def _of_classes(self) -> Iterator[str]:
+        """Say which models give no probabilities, and what classes they have not seen."""
+        if self.classes is None:
+            return
+        missing = self.predictions[column_of_class(self.classes[0])].isna()
+        for model in dict.fromkeys(self.predictions.loc[missing, "model"]):
+            yield NO_PROBABILITIES(model=model)
+        if self.unseen is not None:
+            for label, rows in self.unseen.groupby("class", sort=False):
+                yield CLASS_NOT_FITTED(label=label, n=len(rows))
 
 
 _FIT = ["context_as", "context", "repeat", "fold"]

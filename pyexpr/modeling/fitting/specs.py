@@ -10,14 +10,16 @@ from inspect import isclass, signature
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone, is_regressor
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pyexpr.base.errors import DataError, listed, near_names
-from pyexpr.base.messages import kind_of
+from pyexpr.base.messages import kind_of, say
 from pyexpr.inference.arguments import checked_names
 from pyexpr.modeling.elastic_net import ElasticNetRegressor
+from pyexpr.modeling.elastic_net_classifier import ElasticNetClassifier
+from pyexpr.modeling.fitting.labels import CLASSIFICATION, REGRESSION
 
 # Its own classes need no trust.
 _OWN = "pyexpr"
@@ -32,9 +34,9 @@ class ModelSpec:
 
     Parameters
     ----------
-    estimator : regressor, or str
-        Any regressor of scikit-learn's kind (`Pipeline` and `GridSearchCV` among them), or the
-        full name of a class of a trusted package: "sklearn.ensemble.RandomForestRegressor".
+    estimator : regressor or classifier, or str
+        Any of scikit-learn's kind (`Pipeline` and `GridSearchCV` among them), or the full name
+        of a class of a trusted package: "sklearn.ensemble.RandomForestRegressor".
     params : mapping of str to object, optional
         Parameters of the estimator, by name; those of a step as ``step__name``.
     grid : mapping of str to sequence, or sequence of them, optional
@@ -64,13 +66,15 @@ class Model:
     Attributes
     ----------
     name : str
-    template : regressor
+    template : regressor or classifier
         Cloned for each fit; with `scaled` a Pipeline of the scaler and the estimator.
     grid : list of dict
         Values by parameters of the template; empty where nothing is searched.
     scaled : bool
     description : str
         The estimator as Python writes it.
+    kind : str
+        "regression" or "classification".
     """
 
     name: str
@@ -78,6 +82,12 @@ class Model:
     grid: list[dict[str, list[Any]]]
     scaled: bool
     description: str
+    kind: str = REGRESSION
+
+    @property
+    def probable(self) -> bool:
+        """Whether it gives probabilities: what `decision_function` gives are none."""
+        return self.kind == CLASSIFICATION and hasattr(self.template, "predict_proba")
 
     def seeded(self, seed: int) -> Model:
         """Return the model with every `random_state` that is None set to the seed."""
@@ -93,69 +103,132 @@ class Model:
             self.grid,
             self.scaled,
             self.description,
+            self.kind,
         )
 
 
-def read_models(models: Any, *, trusted: Any, inner_folds: int) -> list[Model]:
+def read_models(
+    models: Any, *, trusted: Any, inner_folds: int, kind: str = REGRESSION, label: str = ""
+) -> list[Model]:
     """Return the models in order.
+
+    Parameters
+    ----------
+    models
+        As `fit_models` takes them.
+    trusted : str or sequence of str
+    inner_folds : int
+        Of the default model.
+    kind : str
+        What models must be.
+    label : str
+        What they learn, for a sentence.
 
     Raises
     ------
     DataError
-        If one is no regressor, cannot be found or is not of a trusted package, or has not the
+        If one is of another kind, cannot be found or is not of a trusted package, or has not the
         parameters that are set or searched; the sentence names the model.
     """
-    packages = checked_names(trusted, argument="trusted=")
+    packages = checked_names(trusted, argument=say("{trusted=}"))
     if models is None:
-        models = {"elastic_net": ElasticNetRegressor(n_folds=inner_folds)}
+        models = {"elastic_net": own_net(kind)(n_folds=inner_folds)}
     if not isinstance(models, Mapping):
         raise DataError(
-            "models= must be a mapping of names to estimators, such as "
-            f"{{'forest': RandomForestRegressor()}}, not {_shown(models)}"
+            say(
+                "{models=} must be a mapping of names to estimators, such as "
+                "{{'forest': RandomForestRegressor()}}, not {given}",
+                r="{models=} must be a named list of models, such as list(forest = "
+                '"sklearn.ensemble.RandomForestRegressor"), not {given}',
+                given=_shown(models),
+            )
         )
     if not models:
-        raise DataError("models= must name at least one model")
+        raise DataError(say("{models=} must name at least one model"))
     for name in models:
         if not isinstance(name, str) or not name.strip():
-            raise DataError(f"models= must have names of text as keys, not {name!r}")
-    return [_read_model(str(name), spec, packages) for name, spec in models.items()]
+            raise DataError(
+                say(
+                    "{models=} must have names of text as keys, not {name!r}",
+                    r="{models=} must name each model: list(forest = ...)",
+                    name=name,
+                )
+            )
+    asked = _Asked(packages, kind, label)
+    return [_read_model(str(name), spec, asked) for name, spec in models.items()]
 
 
-def _read_model(name: str, spec: Any, trusted: Sequence[str]) -> Model:
-    where = f"model {name!r}"
+def own_net(kind: str) -> Any:
+    """Return the class of the package's own elastic net."""
+    return ElasticNetRegressor if kind == REGRESSION else ElasticNetClassifier
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Which packages are trusted, and what models must be, of which label."""
+
+    trusted: Sequence[str]
+    kind: str
+    label: str
+
+
+def _read_model(name: str, spec: Any, asked: _Asked) -> Model:
+    where = say("model {name:label}", name=name)
     if not isinstance(spec, ModelSpec):
         spec = ModelSpec(spec)
     if not isinstance(spec.scale, (bool, np.bool_)):
-        raise DataError(f"{where}: scale= must be True or False, not {spec.scale!r}")
+        raise DataError(
+            say(
+                "{where}: {scale=} must be {value True} or {value False}, not {given!r}",
+                where=where,
+                given=spec.scale,
+            )
+        )
     params = {} if spec.params is None else spec.params
     if not isinstance(params, Mapping):
-        raise DataError(f"{where}: params= must be a mapping, not {kind_of(params)}")
-    estimator = _made(spec.estimator, params, trusted, where)
+        raise DataError(
+            say(
+                "{where}: {params=} must be a mapping, not {kind}",
+                r="{where}: {params=} must be a named list, not {kind}",
+                where=where,
+                kind=kind_of(params),
+            )
+        )
+    estimator = _made(spec.estimator, params, asked, where)
     grid = _read_grid(spec.grid, estimator, where)
     _refuse_two_searches(estimator, grid, where)
     scaled = bool(spec.scale)
-    if scaled and isinstance(estimator, ElasticNetRegressor):
-        raise DataError(f"{where}: ElasticNetRegressor standardises by itself; leave scale= out")
+    if scaled and is_own_net(estimator):
+        raise DataError(
+            say(
+                "{where}: {kind} standardises by itself; leave {scale=} out",
+                r='{where}: "elastic_net" standardises by itself; leave {scale=} out',
+                where=where,
+                kind=type(estimator).__name__,
+            )
+        )
     if scaled:
         estimator = Pipeline([(SCALER, StandardScaler()), (MODEL, estimator)])
         grid = [{f"{MODEL}__{key}": values for key, values in one.items()} for one in grid]
-    return Model(name, estimator, grid, scaled, " ".join(str(estimator).split()))
+    description = " ".join(str(estimator).split())
+    return Model(name, estimator, grid, scaled, description, asked.kind)
 
 
-def _made(estimator: Any, params: Mapping[str, Any], trusted: Sequence[str], where: str) -> Any:
-    """Return an estimator of its own with its parameters, which is a regressor."""
+def is_own_net(estimator: Any) -> bool:
+    """Return whether an estimator is the package's own elastic net."""
+    return isinstance(estimator, (ElasticNetRegressor, ElasticNetClassifier))
+
+
+def _made(estimator: Any, params: Mapping[str, Any], asked: _Asked, where: str) -> Any:
+    """Return an estimator of its own with its parameters, which is of the kind asked for."""
     if isinstance(estimator, str):
-        estimator = _of_name(estimator, params, trusted, where)
+        estimator = _of_name(estimator, params, asked.trusted, where)
     elif isclass(estimator):
         raise DataError(
             f"{where}: {estimator.__name__} is a class; give an estimator, "
             f"{estimator.__name__}(), or its full name as text"
         )
-    if not _is_regressor(estimator):
-        raise DataError(
-            f"{where}: {_shown(estimator)} is no regressor of scikit-learn's kind (fit, predict, "
-            "get_params); give one, or a ModelSpec of one"
-        )
+    _check_kind(estimator, asked, where)
     try:
         estimator = clone(estimator)
     except Exception as error:
@@ -176,9 +249,15 @@ def _of_name(name: str, params: Mapping[str, Any], trusted: Sequence[str], where
         )
     if package not in (*trusted, _OWN):
         raise DataError(
-            f"{where}: {name!r} is of package {package!r}, which is not among those trusted "
-            f"({listed(trusted)}), and importing it runs its code; name it in trusted= if you "
-            "trust it"
+            say(
+                "{where}: {name!r} is of package {package!r}, which is not among those trusted "
+                "({packages}), and importing it runs its code; name it in {trusted=} if you trust "
+                "it",
+                where=where,
+                name=name,
+                package=package,
+                packages=listed(trusted),
+            )
         )
     module_name, _, class_name = name.rpartition(".")
     try:
@@ -203,7 +282,41 @@ def _of_name(name: str, params: Mapping[str, Any], trusted: Sequence[str], where
         raise DataError(f"{where}: {name}() cannot be made: {one_line(error)}") from error
 
 
-def _is_regressor(estimator: Any) -> bool:
+def _check_kind(estimator: Any, asked: _Asked, where: str) -> None:
+    """Raise `DataError` for what is no model, and for a regressor of classes and the reverse."""
+    regression = asked.kind == REGRESSION
+    if _is(is_regressor if regression else is_classifier, estimator):
+        return
+    shown = _shown(estimator)
+    if regression and _is(is_classifier, estimator):
+        raise DataError(
+            say(
+                "{where}: {shown} is a classifier, and label {label!r} is of numbers, which are "
+                "amounts unless it is said that they are classes: say {kind='classification'} if "
+                "they are, or give a regressor",
+                where=where,
+                shown=shown,
+                label=asked.label,
+            )
+        )
+    if not regression and _is(is_regressor, estimator):
+        raise DataError(
+            say(
+                "{where}: {shown} is a regressor, and label {label!r} is of classes; give a "
+                "classifier, or say {kind='regression'} if its values are amounts",
+                where=where,
+                shown=shown,
+                label=asked.label,
+            )
+        )
+    kind = "regressor" if regression else "classifier"
+    raise DataError(
+        f"{where}: {shown} is no {kind} of scikit-learn's kind (fit, predict, get_params); give "
+        "one, or a ModelSpec of one"
+    )
+
+
+def _is(kind: Any, estimator: Any) -> bool:
     if isclass(estimator) or not all(
         # Some have `predict` only once they are fitted.
         callable(getattr(estimator, method, None))
@@ -211,7 +324,7 @@ def _is_regressor(estimator: Any) -> bool:
     ):
         return False
     try:
-        return bool(is_regressor(estimator))
+        return bool(kind(estimator))
     except Exception:
         return False
 
@@ -222,8 +335,15 @@ def _check_parameters(names: Iterable[Any], estimator: Any, where: str, argument
         if name not in known:
             hint = near_names(str(name), sorted(known))
             raise DataError(
-                f"{where}: {argument}= names {name!r}, but {type(estimator).__name__} has no such "
-                f"parameter; {hint}"
+                say(
+                    "{where}: {@argument=} names {name!r}, but {kind} has no such parameter; "
+                    "{hint}",
+                    where=where,
+                    argument=argument,
+                    name=str(name),
+                    kind=type(estimator).__name__,
+                    hint=hint,
+                )
             )
 
 
@@ -234,7 +354,14 @@ def _read_grid(grid: Any, estimator: Any, where: str) -> list[dict[str, list[Any
     parts = list(grid) if several else [grid]
     if not all(isinstance(part, Mapping) and part for part in parts):
         raise DataError(
-            f"{where}: grid= must be a mapping of parameters to lists of values, not {grid!r}"
+            say(
+                "{where}: {grid=} must be a mapping of parameters to lists of values, not "
+                "{given!r}",
+                r="{where}: {grid=} must be a named list of values to choose from, such as "
+                "list(max_depth = c(3, 5))",
+                where=where,
+                given=grid,
+            )
         )
     found = []
     for part in parts:
@@ -242,12 +369,19 @@ def _read_grid(grid: Any, estimator: Any, where: str) -> list[dict[str, list[Any
         for name, values in part.items():
             if isinstance(values, (str, bytes, Mapping)) or not np.iterable(values):
                 raise DataError(
-                    f"{where}: grid= must give a list of values of {name!r}, not {values!r}"
+                    say(
+                        "{where}: {grid=} must give a list of values of {name!r}, not {values!r}",
+                        where=where,
+                        name=name,
+                        values=values,
+                    )
                 )
         found.append({str(name): list(values) for name, values in part.items()})
         for name, values in found[-1].items():
             if not values:
-                raise DataError(f"{where}: grid= gives no value of {name!r}")
+                raise DataError(
+                    say("{where}: {grid=} gives no value of {name!r}", where=where, name=name)
+                )
     return found
 
 
@@ -258,13 +392,23 @@ def _refuse_two_searches(estimator: Any, grid: list[dict[str, list[Any]]], where
     kind = type(estimator).__name__
     if takes(estimator, "validation"):
         raise DataError(
-            f"{where}: {kind} chooses by itself among the values of its parameters; give them "
-            "there, such as ElasticNetRegressor(alpha=[0.1, 1]), and leave grid= out"
+            say(
+                "{where}: {kind} chooses by itself among the values of its parameters; give them "
+                "there, such as {kind}(alpha=[0.1, 1]), and leave {grid=} out",
+                r="{where}: {kind} chooses by itself among the values of its parameters; give them "
+                "there, such as `params = list(alpha = c(0.1, 1))`, and leave {grid=} out",
+                where=where,
+                kind=kind,
+            )
         )
     if own_cv(estimator):
         raise DataError(
-            f"{where}: {kind} tunes itself by folds of its own (cv=), so that a grid= around it "
-            "would tune twice; use one of them"
+            say(
+                "{where}: {kind} tunes itself by folds of its own (cv), so that {grid=} around it "
+                "would tune twice; use one of them",
+                where=where,
+                kind=kind,
+            )
         )
 
 

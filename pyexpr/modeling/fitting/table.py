@@ -11,6 +11,7 @@ import numpy as np
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import ColumnError, DataError, counted, listed
+from pyexpr.base.messages import say
 from pyexpr.base.tables import (
     as_frame,
     called,
@@ -21,6 +22,15 @@ from pyexpr.base.tables import (
     require_columns,
 )
 from pyexpr.inference.arguments import checked_names
+from pyexpr.modeling.fitting.labels import (
+    CLASSIFICATION,
+    REGRESSION,
+    Label,
+    check_classes,
+    kind_of_label,
+    read_label,
+    refuse_disguised,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +78,7 @@ class Table:
     names : Names
     X : DataFrame of float64
         Features, then the columns of the covariates; a row each, numbered from 0.
-    y, y_pooled : (n,) float64
+    y, y_pooled : (n,) float64, or of classes
     clusters : (n,) int64
         Positions in `cluster_labels`.
     cluster_labels : list
@@ -82,12 +92,14 @@ class Table:
     covariates : list of Covariate
     left_out : DataFrame
         cluster, context, clip, reason of each row that is not complete.
+    classes : list, or None
+        Sorted, where the label is of classes.
     """
 
     names: Names
     X: pd.DataFrame
-    y: NDArray[np.float64]
-    y_pooled: NDArray[np.float64]
+    y: NDArray[Any]
+    y_pooled: NDArray[Any]
     clusters: NDArray[np.int64]
     cluster_labels: list[Any]
     contexts: NDArray[np.int64]
@@ -95,6 +107,12 @@ class Table:
     clips: list[Any]
     covariates: list[Covariate]
     left_out: pd.DataFrame
+    classes: list[Any] | None = None
+
+    @property
+    def kind(self) -> str:
+        """Whether models are classifiers or regressors."""
+        return REGRESSION if self.classes is None else CLASSIFICATION
 
     def indicators(self) -> pd.DataFrame:
         """Return a column of 0 and 1 for each context."""
@@ -123,22 +141,39 @@ def read_names(
     for argument, name in given.items():
         optional = argument in ("context", "clip")
         if not isinstance(name, str) and not (optional and name is None):
-            raise DataError(f"{argument}= must be the name of a column, not {name!r}")
+            raise DataError(
+                say(
+                    "{@argument=} must be the name of a column, not {name!r}",
+                    argument=argument,
+                    name=name,
+                )
+            )
     names = Names(
-        features=checked_names(features, argument="features="),
-        adjust_for=checked_names(adjust_for, argument="adjust_for="),
+        features=checked_names(features, argument=say("{features=}")),
+        adjust_for=checked_names(adjust_for, argument=say("{adjust_for=}")),
         **given,
     )
     if not names.features:
-        raise DataError("features= must name at least one column")
+        raise DataError(say("{features=} must name at least one column"))
     for argument, columns in (("features", names.features), ("adjust_for", names.adjust_for)):
         doubled = [name for name in dict.fromkeys(columns) if columns.count(name) > 1]
         if doubled:
-            raise DataError(f"{argument}= names {listed(doubled)} more than once")
+            raise DataError(
+                say(
+                    "{@argument=} names {names} more than once",
+                    argument=argument,
+                    names=listed(doubled),
+                )
+            )
         _refuse_parts(columns, names, argument)
     both = [name for name in names.adjust_for if name in names.features]
     if both:
-        raise DataError(f"column {both[0]!r} is in features= and in adjust_for=; leave out one")
+        raise DataError(
+            say(
+                "column {name:label} is in {features=} and in {adjust_for=}; leave out one",
+                name=both[0],
+            )
+        )
     _refuse_same(names)
     return names
 
@@ -147,14 +182,25 @@ def _refuse_parts(columns: Iterable[str], names: Names, argument: str) -> None:
     for name in columns:
         if name in (names.label, names.label_pooled):
             raise DataError(
-                f"column {name!r} is in {argument}= and is the label: a model that is given what "
-                "it is to predict learns nothing; leave it out"
+                say(
+                    "column {name:label} is in {@argument=} and is the label: a model that is "
+                    "given what it is to predict learns nothing; leave it out",
+                    name=name,
+                    argument=argument,
+                )
             )
         for part in ("cluster", "context", "clip"):
             if name == getattr(names, part):
-                hint = '; context_as="feature" gives it to the models' if part == "context" else ""
+                hint = say("; {context_as='feature'} gives it to the models")
                 raise DataError(
-                    f"column {name!r} is in {argument}= and is the {part}; leave it out{hint}"
+                    say(
+                        "column {name:label} is in {@argument=} and is the {part}; leave it out"
+                        "{hint}",
+                        name=name,
+                        argument=argument,
+                        part=part,
+                        hint=hint if part == "context" else "",
+                    )
                 )
 
 
@@ -163,10 +209,30 @@ def _refuse_same(names: Names) -> None:
     seen: dict[str, str] = {}
     for part, name in parts.items():
         if name is not None and seen.setdefault(name, part) != part:
-            raise DataError(f"column {name!r} is both {seen[name]}= and {part}=; name two columns")
+            raise DataError(
+                say(
+                    "column {name:label} is both {@first=} and {@second=}; name two columns",
+                    name=name,
+                    first=seen[name],
+                    second=part,
+                )
+            )
 
 
-def read_table(data: FrameLike, names: Names) -> Table:
+def kind_in(data: FrameLike, names: Names, kind: Any) -> str:
+    """Return the kind of models that is asked for, or that the label asks for."""
+    frame = as_frame(data, what=TABLE)
+    check_flat_columns(frame, what=TABLE)
+    found = kind_of_label(frame, names.label, kind, what=TABLE)
+    if found == CLASSIFICATION and names.label_pooled != names.label:
+        raise DataError(
+            f"label_pooled= is for labels that are numbers, and {names.label!r} is of classes; "
+            "leave it out"
+        )
+    return found
+
+
+def read_table(data: FrameLike, names: Names, kind: str = REGRESSION) -> Table:
     """Return the complete rows of the user's table, and the others with the reason."""
     import pandas as pd
 
@@ -190,11 +256,13 @@ def read_table(data: FrameLike, names: Names) -> Table:
                 f"called: rename it in column {names.context!r}"
             )
     clips = _clips(frame, names, clusters, contexts, context_labels)
-    numbers = {
-        name: numeric_column(frame, name, what=TABLE)
-        for name in dict.fromkeys([names.label, names.label_pooled, *names.features])
+    labels = {
+        name: read_label(frame, name, kind, what=TABLE)
+        for name in dict.fromkeys([names.label, names.label_pooled])
     }
-    _refuse_copies(numbers, names)
+    numbers = {name: label.numbers for name, label in labels.items()}
+    numbers |= {name: numeric_column(frame, name, what=TABLE) for name in names.features}
+    _refuse_copies(numbers, labels, names)
     covariates, columns = _read_covariates(frame, names)
     reason = _reasons(numbers, columns, names, len(frame))
     kept = np.array([not why for why in reason], dtype=bool)
@@ -216,10 +284,16 @@ def read_table(data: FrameLike, names: Names) -> Table:
         X |= dict(zip(covariate.columns, values.T, strict=True))
     clusters, cluster_labels = _present(clusters[kept], cluster_labels)
     contexts, context_labels = _present(contexts[kept], context_labels)
+    y = labels[names.label].values(kept)
+    classes = None
+    if kind == CLASSIFICATION:
+        classes = np.unique(y).tolist()
+        check_classes(classes, names.label, len(y))
     return Table(
-        names, pd.DataFrame(X).loc[kept].reset_index(drop=True), numbers[names.label][kept],
-        numbers[names.label_pooled][kept], clusters, cluster_labels, contexts, context_labels,
-        [clip for clip, there in zip(clips, kept, strict=True) if there], covariates, left_out,
+        names, pd.DataFrame(X).loc[kept].reset_index(drop=True), y,
+        labels[names.label_pooled].values(kept), clusters, cluster_labels, contexts,
+        context_labels, [clip for clip, there in zip(clips, kept, strict=True) if there],
+        covariates, left_out, classes,
     )  # fmt: skip
 
 
@@ -266,10 +340,15 @@ def _clips(
     return [labels[code] for code in codes]
 
 
-def _refuse_copies(numbers: dict[str, NDArray[np.float64]], names: Names) -> None:
+def _refuse_copies(
+    numbers: dict[str, NDArray[np.float64]], labels: dict[str, Label], names: Names
+) -> None:
     """Raise `DataError` if a feature is the label under another name."""
-    for label in dict.fromkeys([names.label, names.label_pooled]):
+    for label, read in labels.items():
         truth = numbers[label]
+        if read.classes is not None:
+            refuse_disguised(read, label, {name: numbers[name] for name in names.features})
+            continue
         for name in names.features:
             both = ~np.isnan(truth) & ~np.isnan(numbers[name])
             varies = both.any() and np.ptp(truth[both]) > 0

@@ -16,21 +16,19 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
-from pyexpr.base.errors import DataError
-from pyexpr.modeling.elastic_net import ElasticNetRegressor
-from pyexpr.modeling.fitting.specs import MODEL, Model, own_cv, takes
+from pyexpr.base.errors import DataError, counted
+from pyexpr.modeling.fitting.labels import CLASSIFICATION
+from pyexpr.modeling.fitting.probabilities import scoring_of
+from pyexpr.modeling.fitting.specs import MODEL, Model, is_own_net, own_cv, takes
 from pyexpr.modeling.splits import subject_folds
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-# Mean squared error, averaged over the folds of the tuning.
-SCORING = "neg_mean_squared_error"
 # What an estimator calls the penalty that it chose by itself.
-_CHOSEN = ("alpha_", "l1_ratio_")
+_CHOSEN = ("alpha_", "l1_ratio_", "C_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Rows:
     """Rows to fit or tune on: features, label, subjects."""
 
     X: pd.DataFrame
-    y: NDArray[np.float64]
+    y: NDArray[Any]
     clusters: NDArray[np.int64]
 
 
@@ -48,7 +46,7 @@ class Fit:
 
     Attributes
     ----------
-    estimator : regressor
+    estimator : regressor or classifier
     chosen : dict
         Value of each parameter that was chosen.
     tuned_on : str
@@ -69,7 +67,7 @@ def fitted(
         return _searched(model, template, train, validation, inner_folds, seed)
     for cv in own_cv(template):
         n_folds = template.get_params(deep=True)[cv] or inner_folds
-        template.set_params(**{cv: _inner(train, n_folds, seed)})
+        template.set_params(**{cv: _inner(train, n_folds, seed, model.kind)})
     extra: dict[str, Any] = {}
     own_validation = validation is not None and takes(template, "validation")
     if own_validation:
@@ -90,15 +88,15 @@ def _searched(
 
     if validation is None:
         search = GridSearchCV(
-            template, model.grid, scoring=SCORING, error_score="raise",
-            cv=_inner(train, inner_folds, seed),
+            template, model.grid, scoring=scoring_of(model), error_score="raise",
+            cv=_inner(train, inner_folds, seed, model.kind),
         )  # fmt: skip
         search.fit(train.X, train.y)
         return Fit(search.best_estimator_, _plain(model, search.best_params_), "inner folds")
     part = np.repeat([-1, 0], [len(train.y), len(validation.y)])
     search = GridSearchCV(
-        template, model.grid, scoring=SCORING, error_score="raise", cv=PredefinedSplit(part),
-        refit=False,
+        template, model.grid, scoring=scoring_of(model), error_score="raise",
+        cv=PredefinedSplit(part), refit=False,
     )  # fmt: skip
     X = pd.concat([train.X, validation.X], ignore_index=True)
     search.fit(X, np.concatenate([train.y, validation.y]))
@@ -107,15 +105,30 @@ def _searched(
     return Fit(estimator.fit(train.X, train.y), _plain(model, search.best_params_), "validation")
 
 
-def _inner(rows: Rows, n_folds: int, seed: int) -> list[tuple[NDArray[np.int64], ...]]:
+def _inner(rows: Rows, n_folds: int, seed: int, kind: str) -> list[tuple[NDArray[np.int64], ...]]:
     """Return (training rows, tuning rows) of each inner fold of subjects."""
     n_subjects = len(np.unique(rows.clusters))
     if n_subjects < 2:
         raise DataError("tuning needs rows of at least 2 subjects, but there is 1")
     fold = subject_folds(rows.clusters, min(int(n_folds), n_subjects), seed)
+    if kind == CLASSIFICATION:
+        _refuse_unseen(rows, fold)
     return [
         (np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(int(fold.max()) + 1)
     ]
+
+
+def _refuse_unseen(rows: Rows, fold: NDArray[np.int64]) -> None:
+    """Raise `DataError` if one inner fold has all rows of a class."""
+    for label in np.unique(rows.y).tolist():
+        mine = rows.y == label
+        if np.ptp(fold[mine]) == 0:
+            n_subjects = len(np.unique(rows.clusters[mine]))
+            raise DataError(
+                f"all rows of class {str(label)!r} are in one inner fold "
+                f"({counted(n_subjects, 'subject')} to be fitted), so that what is tuned there "
+                "has not seen it; join the class with another, leave it out, or tune nothing"
+            )
 
 
 def _groups(estimator: Any, clusters: NDArray[np.int64]) -> dict[str, Any]:
@@ -142,12 +155,14 @@ def _chosen(estimator: Any) -> dict[str, Any]:
         return {name: _value(value) for name, value in estimator.best_params_.items()}
     if isinstance(estimator, Pipeline):
         return _chosen(estimator[-1])
-    if not isinstance(estimator, ElasticNetRegressor) and not hasattr(estimator, "cv"):
+    if not is_own_net(estimator) and not hasattr(estimator, "cv"):
         return {}
+    # Of several classes some have one value each: those are no single choice.
+    found = {name: np.unique(getattr(estimator, name, [])) for name in _CHOSEN}
     return {
-        name.removesuffix("_"): _value(getattr(estimator, name))
-        for name in _CHOSEN
-        if np.ndim(getattr(estimator, name, [0])) == 0
+        name.removesuffix("_"): _value(values[0])
+        for name, values in found.items()
+        if len(values) == 1
     }
 
 
@@ -162,38 +177,3 @@ def _value(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
-
-
-def weights_of(
-    estimator: Any, columns: list[str], X: pd.DataFrame
-) -> list[tuple[str, float, float]] | None:
-    """Return (feature, weight per unit of it, weight per its standard deviation), or None.
-
-    Standard deviations (divisor n) are those of the rows fitted, `X`.
-    """
-    scale = np.ones(len(columns))
-    standardised = False
-    final = estimator
-    while isinstance(final, Pipeline) or hasattr(final, "best_estimator_"):
-        if hasattr(final, "best_estimator_"):
-            final = final.best_estimator_
-            continue
-        for _, step in final.steps[:-1]:
-            if not isinstance(step, StandardScaler):
-                # It may have made other features than came in.
-                return None
-            if step.scale_ is not None:
-                scale, standardised = scale * step.scale_, True
-        final = final[-1]
-    coef = getattr(final, "coef_", None)
-    if coef is None:
-        return None
-    values = np.asarray(coef, dtype=np.float64).reshape(-1)
-    if len(values) != len(columns):
-        return None
-    if isinstance(final, ElasticNetRegressor):
-        scale, standardised = scale * final.scale_, True
-    own = values / scale
-    if not standardised:
-        values = values * X.to_numpy(dtype=np.float64).std(axis=0)
-    return list(zip(columns, own.tolist(), values.tolist(), strict=True))

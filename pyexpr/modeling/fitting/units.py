@@ -13,9 +13,11 @@ from pyexpr.base.errors import DataError
 from pyexpr.base.processes import in_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.modeling.fitting.plan import FEATURE, POOLED, SEPARATE, Part, evaluated_contexts
+from pyexpr.modeling.fitting.probabilities import class_probabilities, predicted_classes
 from pyexpr.modeling.fitting.specs import Model, one_line
 from pyexpr.modeling.fitting.table import Table
-from pyexpr.modeling.fitting.tuned import Fit, Rows, fitted, weights_of
+from pyexpr.modeling.fitting.tuned import Fit, Rows, fitted
+from pyexpr.modeling.fitting.weights import weights_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,27 +64,33 @@ class Done:
 
     Attributes
     ----------
-    predictions : (n,) float64
+    predictions : (n,) float64, or of classes
         Of the rows `test`.
     chosen, tuned_on
         As `pyexpr.modeling.fitting.tuned.Fit`.
-    weights : list of (feature, estimate, standardised) or None
+    weights : list of (feature, estimate, standardised), of classifiers also class, or None
     constant : list of str
         Features that do not vary in the rows fitted.
     warned : list of str
         What the estimator warned of.
     estimator : Sent
         The fitted estimator, or None unless it is to be kept.
+    probabilities : (n, classes) float64, or None
+        Where a classifier gives any.
+    unseen : list
+        Classes of the label that are not among the rows fitted.
     """
 
     test: NDArray[np.int64]
-    predictions: NDArray[np.float64]
+    predictions: NDArray[Any]
     chosen: dict[str, Any]
     tuned_on: str
-    weights: list[tuple[str, float, float]] | None
+    weights: list[tuple[Any, ...]] | None
     constant: list[str] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)
     estimator: Sent = Sent(None)
+    probabilities: NDArray[np.float64] | None = None
+    unseen: list[Any] = field(default_factory=list)
 
 
 def units_of(
@@ -206,7 +214,9 @@ def _done(unit: Unit, work: _Work) -> Done:
     with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         found = _fitted(unit, train, tune, work.inner_folds)
-        predictions = _predicted(found.estimator, to_predict, unit.where)
+        predictions, probabilities = _predicted(
+            found.estimator, to_predict, work.table.classes, unit.where
+        )
         weights = weights_of(found.estimator, [str(name) for name in train.X], train.X)
     spread = np.ptp(train.X.to_numpy(), axis=0)
     return Done(
@@ -218,6 +228,8 @@ def _done(unit: Unit, work: _Work) -> Done:
         constant=[str(name) for name, wide in zip(train.X, spread, strict=True) if wide == 0],
         warned=[f"{one.category.__name__}: {' '.join(str(one.message).split())}" for one in heard],
         estimator=Sent(found.estimator if work.keep else None),
+        probabilities=probabilities,
+        unseen=[one for one in work.table.classes or () if one not in train.y],
     )
 
 
@@ -228,26 +240,40 @@ def _fitted(unit: Unit, train: Rows, tune: Rows | None, inner_folds: int) -> Fit
         raise DataError(f"{unit.where} cannot be fitted: {_own_words(error)}") from error
 
 
-def _predicted(estimator: Any, X: pd.DataFrame, where: str) -> NDArray[np.float64]:
+def _predicted(
+    estimator: Any, X: pd.DataFrame, classes: Sequence[Any] | None, where: str
+) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+    """Return what is predicted, and of classes the probability of each, if there are any."""
     if not len(X):
-        return np.zeros(0)
+        return np.array([] if classes is None else classes)[:0], None
     try:
-        given = np.asarray(estimator.predict(X))
+        if classes is None:
+            return _numbers(estimator.predict(X), len(X), where), None
+        probabilities = None
+        if hasattr(estimator, "predict_proba"):
+            probabilities = class_probabilities(estimator, X, classes, where)
+        return predicted_classes(estimator, X, classes, where), probabilities
+    except DataError:
+        raise
     except Exception as error:
         raise DataError(f"{where} cannot predict: {_own_words(error)}") from error
-    if given.shape not in ((len(X),), (len(X), 1)):
+
+
+def _numbers(given: Any, n: int, where: str) -> NDArray[np.float64]:
+    given = np.asarray(given)
+    if given.shape not in ((n,), (n, 1)):
         raise DataError(
-            f"{where} predicts an array of shape {given.shape} for {len(X)} rows; a regressor "
+            f"{where} predicts an array of shape {given.shape} for {n} rows; a regressor "
             "gives one number per row"
         )
     try:
-        values = given.reshape(-1).astype(np.float64)
+        values: NDArray[np.float64] = given.reshape(-1).astype(np.float64)
     except (TypeError, ValueError):
         raise DataError(f"{where} predicts {given.dtype} where a number is wanted") from None
     wrong = ~np.isfinite(values)
     if wrong.any():
         raise DataError(
-            f"{where} predicts {values[wrong][0]} in {int(wrong.sum())} of {len(X)} rows; every "
+            f"{where} predicts {values[wrong][0]} in {int(wrong.sum())} of {n} rows; every "
             "row needs a finite number"
         )
     return values

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pyexpr.report.columns import title_parts
 from pyexpr.report.html.page import Section, bullets, caution_box, figure, folded
 from pyexpr.report.markup import Markup, element, joined
+from pyexpr.report.study_figures import STUDY_FIGURES, StudyFigure, told
 from pyexpr.report.tables.display import DisplayTable
 from pyexpr.report.tables.html import report_table
 from pyexpr.report.text.facts import Record, Tables, unit_of
@@ -75,16 +76,30 @@ def notes_block(content: StudyContent, notes: Iterable[str]) -> Markup | None:
     return joined(element("h3", "Notes of the analysis"), bullets(texts, class_="notes"))
 
 
-def figure_block(content: StudyContent, stem: str, title: str, *, note: str = "") -> Markup | None:
-    """Return a figure with the next number, or None where the study has none."""
-    svg = content.figures.get(stem)
-    if svg is None:
-        return None
+def figure_blocks(content: StudyContent, section: str, *, below: bool = False) -> list[Markup]:
+    """Return the figures of a section, above or below its tables, with the next numbers."""
+    return [
+        _figure_block(content, one, stem)
+        for one in STUDY_FIGURES
+        if (one.section, one.below) == (section, below)
+        for stem in _stems(content, one)
+    ]
+
+
+def _stems(content: StudyContent, one: StudyFigure) -> list[str]:
+    if one.each_model:
+        return sorted(stem for stem in content.figures if stem.startswith(one.stem))
+    return [one.stem] if one.stem in content.figures else []
+
+
+def _figure_block(content: StudyContent, one: StudyFigure, stem: str) -> Markup:
+    model = stem.removeprefix(one.stem).removeprefix("_")
+    caption, note = (told(text, content.record, model) for text in (one.caption, one.note))
     altered = content.altered_figures.get(stem, ())
     if altered:
         note = f"{altered_note(altered)} {note}".rstrip()
-    drawn = figure(_id("figure", stem), svg, content.numbered("Figure", title), note=note)
-    return _marked(drawn, altered)
+    number = content.numbered("Figure", caption)
+    return _marked(figure(_id("figure", stem), content.figures[stem], number, note=note), altered)
 
 
 def table_block(content: StudyContent, stem: str) -> Markup | None:

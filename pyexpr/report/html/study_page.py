@@ -21,19 +21,18 @@ from pyexpr.report.html.study_blocks import (
     altered_box,
     altered_note,
     cautions_block,
-    figure_block,
+    figure_blocks,
     folded_table_block,
     notes_block,
     section_of,
     table_block,
 )
-from pyexpr.report.markup import element, joined, plain_text
+from pyexpr.report.markup import Markup, element, joined, plain_text
 from pyexpr.report.text.facts import (
     contexts_of,
     crossed,
     fitted_models,
     outcome_of,
-    unit_of,
 )
 from pyexpr.report.text.methods import methods_paragraphs
 from pyexpr.report.text.not_done import not_done
@@ -47,7 +46,7 @@ from pyexpr.report.text.results import (
     reliability_sentence,
     slope_sentences,
 )
-from pyexpr.words.labels import display_name, percent
+from pyexpr.words.labels import display_name
 from pyexpr.words.wording import counted
 
 
@@ -65,7 +64,7 @@ def study_page(content: StudyContent) -> str:
         _factor_model(content, found) if "factor_model" in stages else _label(content),
         _performance(content, found),
         _comparison(content, found),
-        _coefficients(content, found),
+        _coefficients(content, found) if "coefficients" in stages else _weights(content),
         _learning(content),
         _not_done(content),
     ]
@@ -140,23 +139,18 @@ def _methods(content: StudyContent) -> Section:
     return section_of("methods", "Method", [copyable("methods-text", "the method", *blocks)])
 
 
-def _quality(content: StudyContent, found: Iterable[Caution]) -> Section:
+def _quality(content: StudyContent, found: Iterable[Caution]) -> Section | None:
     stage = content.record["stages"]["features"]
-    return section_of(
-        "quality",
-        "Quality of the recordings" if "recordings" in content.tables else "Features",
-        [
-            cautions_block("quality", found),
-            figure_block(
-                content,
-                "quality",
-                f"Share of Valid Bins of Each {unit_of(content.record).title()}, by Context.",
-            ),
-            table_block(content, "recordings_summary"),
-            table_block(content, "clips_left_out"),
-            notes_block(content, stage.get("notes", ())),
-        ],
-    )
+    blocks = [
+        cautions_block("quality", found),
+        *figure_blocks(content, "quality"),
+        table_block(content, "recordings_summary"),
+        table_block(content, "clips_left_out"),
+        notes_block(content, stage.get("notes", ())),
+    ]
+    heading = "Quality of the recordings" if "recordings" in content.tables else "Features"
+    # Of features that were given, and that every clip has, there is nothing to show.
+    return section_of("quality", heading, blocks) if any(blocks) else None
 
 
 def _reliability(content: StudyContent, found: Iterable[Caution]) -> Section:
@@ -182,10 +176,7 @@ def _factor_model(content: StudyContent, found: Iterable[Caution]) -> Section:
         "Factor model",
         [
             cautions_block("factor-model", found),
-            figure_block(
-                content, "figure2_factor_model",
-                "The Factor Model, by Context.",
-            ),
+            *figure_blocks(content, "factor-model"),
             table_block(content, "table2_factor_model"),
             table_block(content, "invariance"),
             notes_block(content, content.record["stages"]["factor_model"].get("notes", ())),
@@ -194,25 +185,15 @@ def _factor_model(content: StudyContent, found: Iterable[Caution]) -> Section:
 
 
 def _performance(content: StudyContent, found: Iterable[Caution]) -> Section:
-    unit = unit_of(content.record).title()
-    on, clips = "on the Test Part", f"Test {unit}s"
-    if crossed(content.record):
-        on, clips = "by Cross-Validation", f"{unit}s"
     return section_of(
         "performance",
         "Performance of the models",
         [
             cautions_block("performance", found),
-            figure_block(
-                content, "figure3_performance",
-                f"Performance {on}, by Model and Context.",
-            ),
+            *figure_blocks(content, "performance"),
             table_block(content, "table3_performance_intervals"),
             table_block(content, "repeat_spread"),
-            figure_block(
-                content, "predictions",
-                f"Predicted Against True Scores of the {clips}, by Context.",
-            ),
+            *figure_blocks(content, "performance", below=True),
             notes_block(content, content.record["stages"]["models"].get("notes", ())),
         ],
     )  # fmt: skip
@@ -235,10 +216,6 @@ def _comparison(content: StudyContent, found: Iterable[Caution]) -> Section:
 
 
 def _coefficients(content: StudyContent, found: Iterable[Caution]) -> Section:
-    level = percent(content.record["options"]["compare"]["confidence"])
-    told = "confidence intervals, adjusted as the table says"
-    if content.record["options"]["coefficients"]["adjust"] == "none":
-        told = "confidence intervals"
     notes = content.record["stages"]["coefficients"].get("notes", ())
     if len(contexts_of(content.tables)) == 1:
         # Its own scores are the pooled ones.
@@ -248,17 +225,7 @@ def _coefficients(content: StudyContent, found: Iterable[Caution]) -> Section:
         "Coefficients",
         [
             cautions_block("coefficients", found),
-            figure_block(
-                content, "figure4_weights",
-                "Standardised Weights of the Features, by Context.",
-                note=f"Lines: {level} percentile intervals of the weights over resamples of "
-                "subjects; they describe, and test nothing.",
-            ),
-            figure_block(
-                content, "figure4_coefficients",
-                "Weights Beside Tested Slopes, by Context.",
-                note=f"Lines: of the weights as before; of the slopes {level} {told}.",
-            ),
+            *figure_blocks(content, "coefficients"),
             table_block(content, "weights"),
             table_block(content, "coefficients"),
             folded_table_block(content, "contrasts", "Differences of slopes between contexts"),
@@ -268,16 +235,14 @@ def _coefficients(content: StudyContent, found: Iterable[Caution]) -> Section:
     )  # fmt: skip
 
 
+def _weights(content: StudyContent) -> Section | None:
+    """Return the weights of the models that predict, where no slope is tested."""
+    table = table_block(content, "weights")
+    return None if table is None else section_of("coefficients", "Coefficients", [table])
+
+
 def _learning(content: StudyContent) -> Section | None:
-    stems = sorted(stem for stem in content.figures if stem.startswith("learning_curves"))
-    blocks = [
-        figure_block(
-            content,
-            stem,
-            f"Learning Curves of {display_name(stem.removeprefix('learning_curves_'))}, by Epoch.",
-        )
-        for stem in stems
-    ]
+    blocks: list[Markup | None] = [*figure_blocks(content, "learning-curves")]
     blocks.append(table_block(content, "seed_spread"))
     blocks.append(folded_table_block(content, "learning_curves", "The curves' numbers"))
     models = [one for one in fitted_models(content.tables) if one in content.record["stages"]]

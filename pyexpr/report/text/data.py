@@ -7,6 +7,7 @@ from pyexpr.base.messages import says
 from pyexpr.report.text.facts import (
     Record,
     Tables,
+    classified,
     context_names,
     contexts_of,
     invariance_tested,
@@ -129,6 +130,8 @@ def label_sentences(record: Record, tables: Tables) -> list[str]:
     if options["method"] == "factor":
         return []
     unit, outcome = unit_of(record), outcome_of(record)
+    if classified(record):
+        return _class_sentences(record)
     made = {
         "mean": f"the mean, over questions, of the {unit}'s mean ratings",
         "question": f"the {unit}'s mean rating on the question "
@@ -139,6 +142,31 @@ def label_sentences(record: Record, tables: Tables) -> list[str]:
     bare = record["stages"]["label"]["clips without a score"]
     if bare:
         text.append(f"It is missing for {counted(bare, unit)}.")
+    return text
+
+
+def _class_sentences(record: Record) -> list[str]:
+    """Return what the classes are, and how many there are of each."""
+    options, unit, stage = record["options"]["label"], unit_of(record), record["stages"]["label"]
+    made = (
+        f"the answer that most of the {unit}'s raters gave to the question "
+        f"{label_in_sentence((options['question'] or [''])[0])}"
+        if options["method"] == "question"
+        else f"the column {(options['column'] or [''])[0]} of the table of features"
+    )
+    total = sum(stage["classes"].values())
+    counts = listed_words(
+        f"{name} ({counted(n, unit)}, {percent(round(n / total, 3))})"
+        for name, n in stage["classes"].items()
+    )
+    text = [
+        f"The label that the models predict ({outcome_of(record)}) is a class: {made}. "
+        f"The classes are {counts}."
+    ]
+    bare = stage["clips without a score"]
+    if bare:
+        tied = ", whose raters were tied or gave no answer" if options["question"] else ""
+        text.append(f"It is missing for {counted(bare, unit)}{tied}.")
     return text
 
 

@@ -45,6 +45,11 @@ def crossed(record: Record) -> bool:
     return bool(record["options"]["evaluation"]["scheme"] == "cross_validation")
 
 
+def classified(record: Record) -> bool:
+    """Whether the models predict a class."""
+    return bool(record["options"]["label"]["kind"] == "classification")
+
+
 def judged_subjects(record: Record) -> int:
     """Return the number of subjects that the models were judged on."""
     counts = record["stages"]["models"]["subjects"]

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pyexpr.base.interval_methods import INTERVAL_METHODS
 from pyexpr.base.messages import says
+from pyexpr.base.metrics import KINDS
 from pyexpr.behavior.features.one_clip import FEW_BINS
 from pyexpr.report.text.data import (
     factor_sentences,
@@ -19,6 +21,7 @@ from pyexpr.report.text.data import (
 from pyexpr.report.text.facts import (
     Record,
     Tables,
+    classified,
     context_names,
     contexts_of,
     crossed,
@@ -27,20 +30,10 @@ from pyexpr.report.text.facts import (
     unit_of,
 )
 from pyexpr.report.text.models import baselines_sentences, models_sentences
-from pyexpr.words.labels import count, display_name, percent
+from pyexpr.words.labels import count, display_name, name_in_sentence, number, percent
 from pyexpr.words.reader import readers_reason
 from pyexpr.words.wording import counted, listed_words, spelled, were
 
-_METHODS = {
-    "jackknife_t": "jackknife-t intervals, which leave out one subject at a time",
-    "percentile": "percentile intervals of the cluster bootstrap",
-    "basic": "basic intervals of the cluster bootstrap",
-    "normal": "normal intervals with the standard error of the cluster bootstrap",
-    "bca": "bias-corrected and accelerated intervals of the cluster bootstrap, the acceleration "
-    "from leaving out one subject at a time",
-    "studentized": "symmetric studentized intervals of the cluster bootstrap",
-    "studentized_et": "equal-tailed studentized intervals of the cluster bootstrap",
-}
 _METRICS = {
     "nrmse": "normalised root mean squared error (NRMSE: RMSE divided by {width:g}, the range of "
     "the scores)",
@@ -50,6 +43,15 @@ _METRICS = {
     "concordance": "concordance correlation",
     "r2": "R² about the mean of the evaluated {unit}s",
     "bias": "bias (mean of predicted minus true)",
+    "spearman": "Spearman's rank correlation",
+    "auc": "area under the receiver operating characteristic curve (AUC)",
+    "accuracy": "accuracy (share of {unit}s whose class is predicted)",
+    "balanced_accuracy": "balanced accuracy (mean over classes of the share of their {unit}s that "
+    "is found)",
+    "f1": "F1 (harmonic mean of precision and recall)",
+    "f1_macro": "macro F1 (mean over classes of the harmonic mean of precision and recall)",
+    "kappa": "Cohen's kappa",
+    "brier": "Brier score (mean squared difference of probability and class)",
 }
 
 
@@ -152,21 +154,60 @@ def _comparison(record: Record, tables: Tables) -> list[str]:
     if crossed(record):
         performance, who = "Performance", counted(n_test, "subject")
     text = [
-        f"{performance} was measured by {metrics}{where}, with {level} "
-        f"{_METHODS.get(first, first)}.",
+        f"{performance} was measured by {metrics}{where}, with {level} {_intervals(first)}.",
+        *_of_classes(record),
         f"The {who}, not their {unit_of(record)}s, are what is resampled or left "
         "out, and a difference of two models is taken on the same subjects.",
     ]
-    if crossed(record):
+    if crossed(record) and not classified(record):
         text.append(
             "Correlations, concordance and R² are those within folds, averaged, since over folds "
             "models that know nothing are correlated with the truth."
         )
+    elif crossed(record) and "auc" in options["metrics"]:
+        text.append(
+            "AUC is that within folds, averaged, since over folds models that know nothing rank "
+            "against the truth."
+        )
     if others:
-        beside = listed_words(_METHODS.get(one, one) for one in others)
+        beside = listed_words(_intervals(one) for one in others)
         text.append(f"Beside these stand {level} {beside}.")
-    if any(method != "jackknife_t" for method in options["methods"]):
+    if any(_draws(one) for one in options["methods"]):
         text.append(f"The bootstrap drew {count(options['n_boot'])} times (seed {record['seed']}).")
+    return text
+
+
+def _intervals(method: str) -> str:
+    return INTERVAL_METHODS[method].phrase if method in INTERVAL_METHODS else method
+
+
+def _draws(method: str) -> bool:
+    return method not in INTERVAL_METHODS or INTERVAL_METHODS[method].draws
+
+
+def _of_classes(record: Record) -> list[str]:
+    """Return which class metrics are of, and which class is predicted."""
+    if not classified(record):
+        return []
+    options, text = record["options"]["compare"], []
+    of_one = [one for one in options["metrics"] if KINDS[one].positive]
+    positive = record["options"]["label"]["positive"]
+    classes = list(record["stages"]["label"]["classes"])
+    if positive is None and classes == ["0", "1"]:
+        positive = "1"
+    if of_one and positive is not None:
+        names = listed_words(name_in_sentence(one) for one in of_one)
+        rest = " against all others" if len(classes) > 2 else ""
+        text.append(f"{names[0].upper()}{names[1:]} {'is' if len(of_one) == 1 else 'are'} of the "
+                    f"class {positive}{rest}.")  # fmt: skip
+    if any(not KINDS[one].scores for one in options["metrics"]):
+        threshold = options["threshold"]
+        text.append(
+            f"The class of a {unit_of(record)} is the one that the model itself predicts."
+            if threshold is None
+            else f"The class {positive} was predicted from a probability of "
+            f"{number(threshold, of='share')} on."
+        )
     return text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyexpr.report.text.facts import Record, Tables, crossed, unit_of
+from pyexpr.report.text.facts import Record, Tables, classified, crossed, unit_of
 from pyexpr.words.labels import (
     count,
     display_name,
@@ -129,12 +129,17 @@ def _elastic_net(
         if len(ratios) > 3
         else listed_words((f"{value:g}" for value in ratios), last="or")
     )
-    where = " per context and over all contexts" if several else ""
+    # Where the study says how contexts enter, a sentence of its own does.
+    named = record["options"]["models"]["context_as"]
+    where = " per context and over all contexts" if several and not named else ""
+    kind, scale, error = "elastic net", " and the label on its own scale", "root mean squared error"
+    if classified(record):
+        kind, scale, error = "logistic regression with the elastic net's penalty", "", "log loss"
     text = [
-        f"An elastic net (Zou & Hastie, 2005) was fitted{where}, with features standardised on "
-        "the rows it was fitted to and the label on its own scale.",
+        f"{'A' if classified(record) else 'An'} {kind} (Zou & Hastie, 2005) was fitted{where}, "
+        f"with features standardised on the rows it was fitted to{scale}.",
         f"Its penalty (α: {grid}) and its L1 ratio ({ratio}) were those of the lowest "
-        f"root mean squared error {tuned_on}"
+        f"{error} {tuned_on}"
         + ("; it was then fitted again to both parts." if net["refit"] else "."),
     ]
     if "tuning" in tables and not crossed(record):
@@ -256,6 +261,12 @@ def baselines_sentences(record: Record) -> list[str]:
             else "normal distribution with the label's mean and standard deviation"
         )
         text.append(f"The normal baseline draws from the {kind}.")
+    if options["prior"]:
+        shares = f"the share of {unit_of(record)}s of each class among those that models are fitted"
+        text.append(
+            f"The prior baseline predicts {shares} to as its probability, and the most frequent "
+            "class."
+        )
     human = record["stages"]["models"]["human baseline"]
     ratings = "weighted, standardised ratings" if "factor_model" in record["stages"] else "ratings"
     if human != "none":

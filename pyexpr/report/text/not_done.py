@@ -6,6 +6,7 @@ from pyexpr.base.pairs import KIND, LEVEL
 from pyexpr.report.text.facts import (
     Record,
     Tables,
+    classified,
     contexts_of,
     crossed,
     fitted_models,
@@ -57,6 +58,14 @@ def not_done(record: Record, tables: Tables) -> list[str]:
             f"{listed_words(once)} {were(len(once))} trained with one seed; other seeds would give "
             "other numbers."
         )
+    if classified(record):
+        text.append(
+            "No slope was tested, neither in a context nor between contexts: the tests of slopes "
+            "are of labels that are numbers. Folds were not balanced by class."
+            if crossed(record)
+            else "No slope was tested, neither in a context nor between contexts: the tests of "
+            "slopes are of labels that are numbers. Parts were not balanced by class."
+        )
     if models == ["elastic_net"]:
         text.append("No other model than the elastic net was fitted; no neural network was.")
     if "loadings" in tables and len(contexts_of(tables)) > 1 and not invariance_tested(tables):
@@ -67,8 +76,14 @@ def not_done(record: Record, tables: Tables) -> list[str]:
     absent = [
         name_in_sentence(name)
         for name, there in (
-            ("uniform", options["baselines"]["uniform"]),
-            ("normal", options["baselines"]["normal"]),
+            *(
+                [("prior", options["baselines"]["prior"])]
+                if classified(record)
+                else [
+                    ("uniform", options["baselines"]["uniform"]),
+                    ("normal", options["baselines"]["normal"]),
+                ]
+            ),
             ("human", record["stages"]["models"]["human baseline"] != "none"),
         )
         if not there

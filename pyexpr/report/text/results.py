@@ -119,6 +119,9 @@ def performance_sentences(record: Record, tables: Tables) -> list[str]:
                     where = " over all contexts"
                 if context != ALL and several:
                     where = f" in {label_name(context, names)}"
+                if math.isnan(row["estimate"]):
+                    parts.append(f"undefined{where}")
+                    continue
                 limits = _told_limits(row["conf_low"], row["conf_high"], level, of=metric)
                 parts.append(f"{number(row['estimate'], 3, of=metric)}{where}, {limits}")
             text.append(

@@ -1,4 +1,4 @@
-"""The methods by name.
+"""The methods by name; `pyexpr.base.interval_methods` has what is known of each.
 
 Sources: Efron (1987) for BCa; Davison and Hinkley (1997), chapter 5, for the
 others; the scales and degrees of freedom of `jackknife_t` are described there.
@@ -12,6 +12,7 @@ import numpy as np
 
 from pyexpr.base.checks import confidence_level, whole_number
 from pyexpr.base.errors import DataError, listed
+from pyexpr.base.interval_methods import DEFAULT, INTERVAL_METHODS
 from pyexpr.base.messages import Template, joined, say
 from pyexpr.resampling.intervals.bca import bca
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
@@ -19,8 +20,6 @@ from pyexpr.resampling.intervals.jackknife_t import jackknife_t
 from pyexpr.resampling.intervals.normal import normal
 from pyexpr.resampling.intervals.percentile import basic, percentile
 from pyexpr.resampling.intervals.studentized import studentized, studentized_et
-
-DEFAULT = "jackknife_t"
 
 METHODS: dict[str, Callable[[Evidence, float], Intervals]] = {
     "jackknife_t": jackknife_t,
@@ -50,7 +49,7 @@ def check_method(method: str | None, confidence: float, n_boot: int) -> None:
     confidence_level(confidence)
     whole_number(n_boot, argument="n_boot", least=0)
     least = int(np.ceil(2 / (1 - confidence) - 1 - 1e-9))
-    if name != DEFAULT and least > n_boot:
+    if INTERVAL_METHODS[name].draws and least > n_boot:
         raise DataError(
             say(
                 "method {name!r} at confidence {confidence:g} needs n_boot of at least "

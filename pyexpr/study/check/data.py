@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pyexpr.base.errors import DataError, OpenFaceError, counted, listed
+from pyexpr.base.errors import DataError, OpenFaceError, PyexprError, counted, listed
 from pyexpr.behavior.features.features import FEATURES
 from pyexpr.behavior.features.mixed import Kind, differences
 from pyexpr.behavior.openface.csv import read_header
@@ -15,6 +16,7 @@ from pyexpr.study.check.points import DATA, LEFT_OUT, PROBLEMS, WRONG, Point
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.tables.feature_choice import wanted
 from pyexpr.study.tables.inputs import Inputs
+from pyexpr.study.tables.labels import label
 from pyexpr.words.wording import BEFORE_ANALYSIS, NO_RATINGS
 
 if TYPE_CHECKING:
@@ -48,10 +50,28 @@ def data_points(config: StudyConfig, inputs: Inputs) -> list[Point]:
     known += inputs.measured.features if inputs.measured is not None else ()
     used = wanted(config, known)
     found.append(Point(DATA, "features", len(used), f"({', '.join(used)})"))
+    if config.label.classified:
+        found += [*_classes(config, inputs)]
     if config.features.adjust_for:
         names = config.features.adjust_for
         found.append(Point(DATA, "adjusted for", len(names), f"({', '.join(names)})"))
     return found
+
+
+def _classes(config: StudyConfig, inputs: Inputs) -> Iterator[Point]:
+    """Yield the classes of each label, with their numbers of clips and subjects."""
+    for name in config.labels:
+        own = config.of_label(name)
+        try:
+            scores = label(own, inputs).tables["scores"]
+        except PyexprError:
+            # It is among what is wrong.
+            continue
+        known = scores[scores["score"].notna()]
+        for one, rows in known.groupby("score", sort=True):
+            share = 100 * len(rows) / len(known)
+            said = f"({share:.1f} %), of {counted(rows['subject'].nunique(), 'subject')}"
+            yield Point(DATA, f"{config.unit}s of class {one!r} ({name})", len(rows), said)
 
 
 def _per_context(inputs: Inputs) -> str:

@@ -12,18 +12,20 @@ import numpy as np
 
 from pyexpr.base.errors import PyexprError, counted, listed
 from pyexpr.behavior.features.features import FEATURES
-from pyexpr.modeling.elastic_net import ElasticNetRegressor
 from pyexpr.modeling.fitting.plan import Part, plan, read_scheme, read_strategies
-from pyexpr.modeling.fitting.specs import Model, own_cv
+from pyexpr.modeling.fitting.specs import Model, is_own_net, own_cv
 from pyexpr.modeling.fitting.table import Table, read_names, read_table
 from pyexpr.modeling.fitting.units import Unit, units_of
 from pyexpr.modeling.splits import split_subjects
 from pyexpr.study.check.points import EVALUATION, MODELS, Point
 from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.file.model_specs import kind_of
+from pyexpr.study.file.voice import in_words_of_the_file
 from pyexpr.study.kept.store import StageOutput
 from pyexpr.study.stages import computations
 from pyexpr.study.stages.model_fits import PAPERS
 from pyexpr.study.stages.models import PARTS, check_parts, complete_rows
+from pyexpr.study.tables.classes import check_judged
 from pyexpr.study.tables.early_checks import model_checks, table_checks
 from pyexpr.study.tables.feature_choice import chosen, with_table
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
@@ -66,6 +68,7 @@ class Planned:
     units: list[Unit] = field(default_factory=list)
 
 
+@in_words_of_the_file()
 def planned(config: StudyConfig, inputs: Inputs) -> Planned:
     """Return what a run of one label would fit; it raises what the run would.
 
@@ -84,13 +87,18 @@ def planned(config: StudyConfig, inputs: Inputs) -> Planned:
         split.check()
         rows = rows.assign(part=split.part(rows["subject"]))
         check_parts(rows, left_out, inputs.contexts)
+    judged = rows if "part" not in rows else rows[rows["part"] == "test"]
+    check_judged(config, judged, inputs.contexts)
     covariates = config.features.adjust_for
+    # A sentence about classes names the label as the study does.
+    called = config.labels[0] if config.label.classified else "score"
     table = read_table(
-        rows[[*CLIP_KEY, "score", *names, *covariates]],
+        rows[[*CLIP_KEY, "score", *names, *covariates]].rename(columns={"score": called}),
         read_names(
-            label="score", label_pooled=None, features=names, cluster="subject",
+            label=called, label_pooled=None, features=names, cluster="subject",
             context="context", clip="clip", adjust_for=covariates,
         ),
+        kind_of(config),
     )  # fmt: skip
     options = config.evaluation
     scheme = read_scheme(
@@ -198,8 +206,9 @@ def _fold_points(config: StudyConfig, plan: Planned) -> list[Point]:
         if n < _FEWEST_SUBJECTS
     ]
     if thin:
+        what = "AUC" if config.label.classified else "correlation"
         said = (
-            f"{listed(thin, most=3)}: within such a fold there is no correlation, and metrics "
+            f"{listed(thin, most=3)}: within such a fold there is no {what}, and metrics "
             "that need it are missing; take fewer folds"
         )
         found.append(Point(EVALUATION, "thin folds", len(thin), said, "note"))
@@ -226,7 +235,7 @@ def model_points(config: StudyConfig, plan: Planned) -> list[Point]:
         fits = sum(_fits(unit, inner, plan.rows) for unit in units) * (1 + twice)
         ways = ", ".join(dict.fromkeys(unit.context_as for unit in units))
         searched = _searched(model)
-        what = "" if isinstance(model.template, ElasticNetRegressor) else f": {model.description}"
+        what = "" if is_own_net(model.template) else f": {model.description}"
         said = f"fits ({ways}; {searched}){what}"
         found.append(Point(MODELS, name, fits, said))
     for name, section in config.models.deep().items():
@@ -235,7 +244,7 @@ def model_points(config: StudyConfig, plan: Planned) -> list[Point]:
         n = (own + 1) * section.n_seeds
         said = f"trainings of at most {section.max_epochs} epochs, {section.lr:g} the learning rate"
         found.append(Point(MODELS, name, n, said))
-    baselines = [one for one in ("uniform", "normal") if getattr(config.baselines, one)]
+    baselines = [one for one in ("uniform", "normal", "prior") if getattr(config.baselines, one)]
     if config.label.is_rated and config.baselines.human != "none":
         baselines.append("human")
     if baselines:
@@ -254,7 +263,7 @@ def _grid(model: Model) -> int:
 
 
 def _searched(model: Model) -> str:
-    if isinstance(model.template, ElasticNetRegressor):
+    if is_own_net(model.template):
         net: Any = model.template
         alphas = ", ".join(f"{value:.3g}" for value in np.atleast_1d(net.alpha))
         return f"alpha {alphas}, each with {counted(np.size(net.l1_ratio), 'value')} of l1_ratio"
@@ -266,7 +275,7 @@ def _searched(model: Model) -> str:
 def _fits(unit: Unit, inner_folds: int, rows: pd.DataFrame) -> int:
     """Return how often a model is fitted for one prediction, tuning among it."""
     model, part = unit.model, unit.part
-    net = isinstance(model.template, ElasticNetRegressor)
+    net = is_own_net(model.template)
     tried = _pairs(model) if net else _grid(model)
     if net and (tried == 1 or part.tune is not None):
         return tried

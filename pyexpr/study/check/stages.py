@@ -29,6 +29,10 @@ def stage_points(config: StudyConfig) -> list[Point]:
 
 
 def _label(config: StudyConfig) -> str:
+    if config.label.classified and config.label.is_rated:
+        return f"a class, the answer of most raters to {listed(config.labels)}"
+    if config.label.classified:
+        return f"a class, as {listed(config.labels)} of the table of features gives it"
     if config.label.method == "mean":
         return "the mean of the questions' mean ratings"
     if config.label.method == "question":

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pyexpr.base.contents import KnownFile, read_content
-from pyexpr.base.errors import StudyError, near_names
+from pyexpr.base.errors import StudyError, listed, near_names
 from pyexpr.inference.coefficients.penalised import ALPHAS
+from pyexpr.inference.comparison.metrics import CLASS_METRICS
 from pyexpr.study.file.data_sections import (
     ClipsSection,
     DataSection,
@@ -104,15 +105,20 @@ class StudyConfig(Section):
         method = entry("label", "method", "factor")
         if entry("data", "features") is not None:
             default("data", recordings=None)
+        classified = entry("label", "kind") == "classification"
+        if classified:
+            default("compare", metrics=("auc", "balanced_accuracy"))
+            default("baselines", human="none", uniform=False, normal=False, prior=True)
         if method == "column":
             default("data", ratings=None)
-            default("compare", metrics=("rmse", "correlation"))
+            if not classified:
+                default("compare", metrics=("rmse", "correlation"))
             default("baselines", human="none", uniform=False)
         limits = _SCORE_LIMITS
         if method in ("mean", "question"):
             scale = RatingsSection()
             limits = tuple(entry("ratings", end, getattr(scale, end)) for end in ("low", "high"))
-        if method != "column":
+        if method != "column" and not classified:
             numbers = all(isinstance(one, int | float) for one in limits)
             default("baselines", uniform_limits=limits)
             if numbers and limits[0] < limits[1]:
@@ -180,6 +186,7 @@ class StudyConfig(Section):
                 "nrmse divides by the width of the score: give score_range under [compare], or "
                 'metrics = ["rmse", "correlation"]'
             )
+        yield from self._misfits_of_kind()
         if self.baselines.uniform and self.baselines.uniform_limits is None:
             yield "the uniform baseline needs uniform_limits under [baselines]"
         if isinstance(self.outcome, dict):
@@ -196,6 +203,42 @@ class StudyConfig(Section):
                 )
         if isinstance(self.outcome, str) and len(self.labels) > 1:
             yield "there are several labels: outcome is a table, from label to words"
+
+    def _misfits_of_kind(self) -> Iterator[str]:
+        """Say what does not fit a label of classes, or one of numbers."""
+        of_classes = self.compare.of_classes()
+        if not self.label.classified:
+            if of_classes:
+                yield (
+                    f"{of_classes[0]} under [compare] judges classes, and the label is a number; "
+                    'if it is a class, say kind = "classification" under [label]'
+                )
+            if self.compare.threshold is not None:
+                yield "threshold under [compare] is for a label of classes; leave it out"
+            if self.baselines.prior:
+                yield "prior under [baselines] is for a label of classes; leave it out"
+            return
+        others = [name for name in self.compare.metrics if name not in of_classes]
+        if others:
+            yield (
+                f"{others[0]} under [compare] judges numbers, and the label is a class; metrics of "
+                f"classes are {listed(CLASS_METRICS)}"
+            )
+        for name in self.models.deep():
+            yield f"[models.{name}] learns numbers, and the label is a class; leave it out"
+        for name in ("uniform", "normal"):
+            if getattr(self.baselines, name):
+                yield (
+                    f"{name} under [baselines] draws numbers, and the label is a class; prior is "
+                    "the baseline of classes"
+                )
+        if self.baselines.human != "none":
+            yield (
+                'human = "none" is needed under [baselines]: a rater says a class without a '
+                "probability, and where the others are tied there is none to hold it against"
+            )
+        if self.coefficients != CoefficientsSection(rows=self.coefficients.rows):
+            yield "[coefficients] tests slopes of a number, and the label is a class; leave it out"
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -254,9 +297,16 @@ def read_config(path: Path) -> StudyConfig:
     return read_known_config(path)[0]
 
 
-def read_known_config(path: Path) -> tuple[StudyConfig, KnownFile]:
-    """Return what `read_config` does, and the hash of the bytes that it was read from."""
+def read_known_config(
+    path: Path, completed: Callable[[dict[str, Any], Path], dict[str, Any]] | None = None
+) -> tuple[StudyConfig, KnownFile]:
+    """Return what `read_config` does, and the hash of the bytes that it was read from.
+
+    `completed` may add to the entries what the tables in the folder tell.
+    """
     raw, file = read_toml(path)
+    if completed is not None:
+        raw = completed(raw, path.resolve().parent)
     try:
         return StudyConfig.model_validate(raw), file
     except ValidationError as error:

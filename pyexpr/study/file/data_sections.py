@@ -102,6 +102,19 @@ class LabelSection(Section):
     method: Literal["factor", "mean", "question", "column"] = "factor"
     question: tuple[str, ...] = ()
     column: tuple[str, ...] = ()
+    # "regression": a number; "classification": a class, which is the answer that most raters of a
+    # question gave, or what a column holds. None: a column of text is of classes.
+    kind: Literal["regression", "classification"] | None = None
+    # The class that AUC, F1 and Brier's score are of; 1 where the classes are 0 and 1.
+    positive: str | None = None
+
+    @field_validator("positive", mode="before")
+    @classmethod
+    def _as_text(cls, given: Any) -> Any:
+        # As classes are called: a whole number, or true, by its digits.
+        if isinstance(given, (int, float)) and float(given).is_integer():
+            return str(int(given))
+        return given
 
     @field_validator("question", "column", mode="before")
     @classmethod
@@ -118,7 +131,19 @@ class LabelSection(Section):
                 raise ValueError(f'{kind} needs method = "{kind}", but it is "{self.method}"')
             if len(set(names)) < len(names):
                 raise ValueError(f"{kind} names one of them twice")
+        if self.classified and self.method in ("factor", "mean"):
+            raise ValueError(
+                f'kind = "classification" needs method = "question" or "column": a {self.method} '
+                "is a number, and no class"
+            )
+        if self.positive is not None and not self.classified:
+            raise ValueError('positive names a class: it needs kind = "classification"')
         return self
+
+    @property
+    def classified(self) -> bool:
+        """Whether the label is a class."""
+        return self.kind == "classification"
 
     @property
     def is_rated(self) -> bool:

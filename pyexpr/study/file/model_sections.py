@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_serializer, field_validator, model_validator
 
+from pyexpr.base.interval_methods import INTERVAL_METHODS
 from pyexpr.behavior.openface.frame_store import wanted_groups
 from pyexpr.inference.coefficients.penalised import ALPHAS, L1_RATIOS
-from pyexpr.inference.comparison.quantities import METRICS
-from pyexpr.resampling.intervals.methods import METHODS
+from pyexpr.inference.comparison.metrics import CLASS_METRICS, METRICS
 from pyexpr.study.file.section import Section, all_known
 
 
@@ -124,7 +124,7 @@ class Video3DSection(DeepSection):
 
 
 class EstimatorSection(Section):
-    """A regressor of another package, by the name of its class; from Python, also the object."""
+    """A model of another package, by the name of its class; from Python, also the object."""
 
     estimator: Any
     params: dict[str, Any] = Field(default_factory=dict)
@@ -150,14 +150,14 @@ class EstimatorSection(Section):
 # Columns of tables of predictions, and what a study adds to its models.
 _TAKEN_MODELS = (
     "subject", "context", "clip", "evaluated", "truth", "fold", "repeat", "model", "context_as",
-    "uniform", "normal", "human", "trusted",
+    "uniform", "normal", "prior", "human", "trusted",
 )  # fmt: skip
 
 
 class ModelsSection(Section):
     """The models to fit; a deep model is fitted if its section is there.
 
-    Every other section is a regressor under the name that it is shown by.
+    Every other section is a regressor, or classifier, under the name that it is shown by.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -203,7 +203,7 @@ class ModelsSection(Section):
         return {name: section for name, section in self if isinstance(section, DeepSection)}
 
     def estimators(self) -> dict[str, EstimatorSection]:
-        """Return the sections of other packages' regressors, by the models' names."""
+        """Return the sections of other packages' estimators, by the models' names."""
         return dict(self.__pydantic_extra__ or {})
 
 
@@ -231,6 +231,8 @@ class BaselinesSection(Section):
     uniform_limits: tuple[float, float] | None = None
     # Draws of mean 0 and variance 1, as the factor has; of any other label, with its own.
     normal: bool = True
+    # Of classes: their shares among the rows that the models of a fold are fitted to.
+    prior: bool = False
     # "auto": as "slot"; where that cannot be computed it is left out, with a note.
     human: Literal["auto", "slot", "person", "none"] = "auto"
 
@@ -251,6 +253,8 @@ class CompareSection(Section):
     # By which NRMSE divides; by default the width of the rating scale, and of factor scores,
     # which have mean 0 and whose factor has variance 1, that of the paper's -3.5 to 3.5.
     score_range: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    # From which probability on the positive class is predicted; None: as the model says.
+    threshold: float | None = Field(default=None, gt=0, lt=1)
     methods: tuple[str, ...] = ("jackknife_t", "percentile")
     n_boot: int = Field(default=2000, ge=1)
     confidence: float = Field(default=0.95, gt=0, lt=1)
@@ -258,12 +262,16 @@ class CompareSection(Section):
     @field_validator("metrics")
     @classmethod
     def _known_metrics(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return all_known(names, METRICS, "metric")
+        return all_known(names, (*METRICS, *CLASS_METRICS), "metric")
+
+    def of_classes(self) -> tuple[str, ...]:
+        """Return the metrics that judge classes."""
+        return tuple(name for name in self.metrics if name in CLASS_METRICS)
 
     @field_validator("methods")
     @classmethod
     def _known_methods(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return all_known(names, METHODS, "method")
+        return all_known(names, INTERVAL_METHODS, "method")
 
     @property
     def normalises(self) -> bool:

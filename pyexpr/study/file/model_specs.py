@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyexpr.modeling.elastic_net import ElasticNetRegressor
-from pyexpr.modeling.fitting.specs import ModelSpec
+from pyexpr.modeling.fitting.labels import CLASSIFICATION, REGRESSION
+from pyexpr.modeling.fitting.specs import ModelSpec, own_net
 from pyexpr.study.file.config import StudyConfig
+
+
+def kind_of(config: StudyConfig) -> str:
+    """Return what the models are."""
+    return CLASSIFICATION if config.label.classified else REGRESSION
 
 
 def model_specs(config: StudyConfig) -> dict[str, Any]:
@@ -14,7 +19,7 @@ def model_specs(config: StudyConfig) -> dict[str, Any]:
     found: dict[str, Any] = {}
     net = config.models.elastic_net
     if net is not None:
-        found["elastic_net"] = ElasticNetRegressor(
+        found["elastic_net"] = own_net(kind_of(config))(
             alpha=net.alpha, l1_ratio=net.l1_ratio, refit=net.refit,
             n_folds=config.evaluation.inner_folds, seed=config.seed,
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 RECORDINGS_TABLE = "recordings.csv"
 # Beyond any scale of ratings.
 _WIDE = 1e30
+# More values of text are names, or notes.
+_MOST_CLASSES = 10
 # A value so rare, and so far from the others, may be a slip of the pen.
 _RARE = 0.001
 
@@ -45,6 +48,8 @@ class Data:
     has_recordings : bool
     contexts : bool
         Whether tables have a column of contexts.
+    classes : tuple of str
+        Columns of text of the table of features that have few values.
     """
 
     ratings: pd.DataFrame | None
@@ -52,6 +57,7 @@ class Data:
     recordings: pd.DataFrame | None
     has_recordings: bool
     contexts: bool
+    classes: tuple[str, ...] = ()
 
     def clips(self) -> pd.DataFrame:
         """Return the clips: those that are rated, or have features."""
@@ -201,17 +207,25 @@ def _read(draft: Draft, home: Path, roles: Roles, contexts: bool) -> Data:
     if roles.ratings is not None:
         ratings = read_ratings(config, home)[0]
         _set_scale(draft, ratings["score"])
-    measured = None
+    measured: pd.DataFrame | None = None
+    classes: tuple[str, ...] = ()
     if roles.features is not None:
         label = config.label.model_copy(update={"column": ()})
         own = read_features(config.model_copy(update={"label": label}), home)
         measured = own.table
-    data = Data(ratings, measured, None, raw["data"]["recordings"] is not None, contexts)
+        classes = _few_values(roles.features.frame, own.ignored)
+    recorded = raw["data"]["recordings"] is not None
+    data = Data(ratings, measured, None, recorded, contexts, classes)
     if roles.listed:
         pairs = data.clips()[["subject", "context"]].drop_duplicates()
         files = assigned(roles.listed, [*pairs.itertuples(index=False, name=None)], not contexts)
-        data = Data(ratings, measured, files, True, contexts)
+        data = Data(ratings, measured, files, True, contexts, classes)
     return data
+
+
+def _few_values(frame: pd.DataFrame, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the columns of text that may be classes."""
+    return tuple(name for name in names if 2 <= frame[name].nunique() <= _MOST_CLASSES)
 
 
 def _set_scale(draft: Draft, scores: pd.Series[float]) -> None:

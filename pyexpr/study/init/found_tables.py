@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from pyexpr.base.errors import OpenFaceError, PyexprError
 from pyexpr.behavior.openface.csv import read_header
 from pyexpr.study.init.column_words import columns_of
-from pyexpr.study.tables.features import read_any
+from pyexpr.study.tables.any_table import PARQUET, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RATINGS, RECORDINGS, FEATURES = "ratings", "recordings", "features"
-_CSV, _PARQUET = (".csv", ".csv.gz"), (".parquet", ".pq")
+_CSV = (".csv", ".csv.gz")
 # How raters are called in the names of columns.
 _RATER = r"(?:rater|coder|judge|observer|annotator|[rcj])[_. -]?"
 _WIDE = (
@@ -51,7 +51,7 @@ def tables_in(folder: Path) -> tuple[list[FoundTable], list[str]]:
     """Return the tables that lie in a folder, and why others of its files cannot be read."""
     found, unread = [], []
     for path in sorted(folder.iterdir()):
-        if not path.is_file() or not path.name.casefold().endswith((*_CSV, *_PARQUET)):
+        if not path.is_file() or not path.name.casefold().endswith((*_CSV, *PARQUET)):
             continue
         if is_openface(path):
             continue
@@ -64,7 +64,7 @@ def tables_in(folder: Path) -> tuple[list[FoundTable], list[str]]:
 
 def table_of(folder: Path, name: str) -> FoundTable:
     """Read a table, and see what it may be."""
-    frame = read_any(folder / name, [], f"the table {name}")
+    frame = read_table(folder / name, [], f"the table {name}")[0]
     wide = wide_pattern(frame)
     return FoundTable(name, frame, _kind(frame, wide), wide)
 

@@ -42,7 +42,8 @@ def set_label(draft: Draft, data: Data, answers: Answers) -> None:
 
 def _columns(draft: Draft, data: Data, answers: Answers) -> list[str]:
     """Write a label that is a column of the features, and return the columns."""
-    measures = data.measures()
+    measures = [*data.measures(), *data.classes]
+    kinds = "numbers or classes" if data.classes else "numbers"
     called = columns_of("label", measures)
     if answers.option("label") is None and len(called) == 1:
         names = called
@@ -54,7 +55,7 @@ def _columns(draft: Draft, data: Data, answers: Answers) -> list[str]:
     for name in names:
         if name not in measures:
             raise StudyError(
-                f"--label: the features have no column of numbers {name!r}; "
+                f"--label: the features have no column of {kinds} {name!r}; "
                 f"{near_names(name, measures)}"
             )
     if not names:
@@ -65,7 +66,37 @@ def _columns(draft: Draft, data: Data, answers: Answers) -> list[str]:
         "human baseline.",
     )  # fmt: skip
     draft.set("label", "column", names[0] if len(names) == 1 else names)
+    assert data.features is not None
+    _set_kind(
+        draft,
+        [name for name in names if name in data.classes],
+        [name for name in names if name not in data.classes and _is_yes_or_no(data.features[name])],
+        names,
+    )
     return names
+
+
+def _is_yes_or_no(values: pd.Series[float]) -> bool:
+    return set(values.dropna().unique()) == {0, 1}
+
+
+def _set_kind(draft: Draft, texts: list[str], yes_or_no: list[str], names: list[str]) -> None:
+    """Write that the labels are classes, if all of them are."""
+    others = [name for name in names if name not in texts and name not in yes_or_no]
+    if others and texts:
+        raise StudyError(
+            f"--label: {texts[0]!r} is of classes and {others[0]!r} of numbers; write a study for "
+            "each"
+        )
+    if others:
+        return
+    why = f"{listed(names)} {'is' if len(names) == 1 else 'are'} of classes."
+    if yes_or_no:
+        why = (
+            f"{listed(yes_or_no)} {'holds' if len(yes_or_no) == 1 else 'hold'} 0 and 1 alone, "
+            'so they are taken for classes; "regression" takes them for amounts.'
+        )
+    draft.set("label", "kind", "classification", why)
 
 
 def _questions(draft: Draft, ratings: pd.DataFrame, asked: list[str], answers: Answers) -> None:
@@ -92,6 +123,8 @@ def _questions(draft: Draft, ratings: pd.DataFrame, asked: list[str], answers: A
             )
     draft.set("label", "method", "question", f"{why} {_ALTERNATIVES}")
     draft.set("label", "question", names[0] if len(names) == 1 else names)
+    own = {name: ratings.loc[ratings["question"] == name, "score"] for name in names}
+    _set_kind(draft, [], [name for name in names if _is_yes_or_no(own[name])], names)
 
 
 def _proposed(ratings: pd.DataFrame, asked: list[str]) -> tuple[str, str]:

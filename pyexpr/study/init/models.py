@@ -46,10 +46,12 @@ def set_models(draft: Draft) -> None:
         "knows the context).",
         'context_as = ["separate", "pooled", "feature"]',
     )
+    classified = draft.raw()["label"].get("kind") == "classification"
+    kind = "Classifier" if classified else "Regressor"
     draft.hint(
         "models.forest",
-        "Any regressor of scikit-learn may stand beside it:",
-        'estimator = "sklearn.ensemble.RandomForestRegressor"',
+        f"Any {kind.lower()} of scikit-learn may stand beside it:",
+        f'estimator = "sklearn.ensemble.RandomForest{kind}"',
         "params = {n_estimators = 300}",
         "grid = {min_samples_leaf = [1, 5]}   # values to choose from, on other subjects",
     )

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.files import writable_folder, write_text
-from pyexpr.base.pairs import DIFFERENCE, KIND, LEVEL
+from pyexpr.base.pairs import DIFFERENCE, KIND
 from pyexpr.base.tables import require_columns
-from pyexpr.figures import of_study as figures
 from pyexpr.figures.plotting import save
-from pyexpr.figures.weights import interval_told
+from pyexpr.report.study_figures import STUDY_FIGURES, drawn, levels_of, planned, told
 from pyexpr.report.tables import tables
 from pyexpr.report.tables.coefficients import (
     coefficients_table,
@@ -27,19 +26,18 @@ from pyexpr.report.tables.files import TABLE_FORMATS, write_table
 from pyexpr.report.tables.seeds import seeds_table
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.kept.store import StageOutput
+from pyexpr.study.tables.classes import classes_of, positive_of
 from pyexpr.study.tables.inputs import Inputs
 from pyexpr.words.labels import (
     BASELINES,
     HUMAN,
     display_name,
-    label_names,
     method_name,
     percent,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 # Tables of the stages that are results in their own right, written as CSV.
 _PLAIN = (
@@ -61,25 +59,17 @@ _PLAIN = (
 )
 _INVARIANCE = ("invariance", "invariance_contrasts")
 # What a study has only with a factor model, with recordings, or with one split.
-_OF_FACTOR = frozenset(
-    {"parameters", "scores_leakage", "table2_factor_model", "figure2_factor_model"}
-)
+_OF_FACTOR = frozenset({"parameters", "scores_leakage", "loadings", "table2_factor_model"})
 _OF_RECORDINGS = frozenset({"quality", "recordings", "dropped_clips"})
 _OF_SPLIT = frozenset({"split", "scores_leakage"})
-# By the names of their files, as `study_tables` and `_draw` make them.
+# Of a label that is a number.
+_OF_NUMBERS = frozenset({"coefficients", "contrasts", "omnibus"})
+# By the names of their files, as `study_tables` makes them.
 _TABLES = (
     "table1_reliability", "table2_factor_model", "table3_performance",
     "table3_performance_intervals", "weights", "seed_spread", "repeat_spread", "table4_comparison",
     "table4_all_differences", "coefficients", "contrasts", "omnibus",
 )  # fmt: skip
-_FIGURES = (
-    "figure2_factor_model", "figure3_performance", "figure4_weights", "figure4_coefficients",
-    "predictions", "quality",
-)  # fmt: skip
-_SLOPES_TOLD = (
-    "The weights beside slopes per standard deviation{pooled}, each with its {interval}. The "
-    "slopes follow."
-)
 
 
 def render(config: StudyConfig, folder: Path, stages: dict[str, StageOutput]) -> Iterator[Path]:
@@ -116,13 +106,15 @@ def planned_files(config: StudyConfig, inputs: Inputs) -> list[str]:
         lacking.add("repeat_spread")
     if config.models.elastic_net is None:
         lacking |= {"weights", "tuning"}
-    figure_names = [*_FIGURES, *(f"learning_curves_{name}" for name in deep)]
+    if config.label.classified:
+        lacking |= _OF_NUMBERS
     names = [f"{name}.csv" for name in _PLAIN if name not in lacking]
     names += [f"{stem}.{kind}" for stem in _TABLES if stem not in lacking for kind in TABLE_FORMATS]
     return names + [
-        f"figures/{name}.{kind}"
-        for name in figure_names
-        if name not in lacking
+        f"figures/{stem}.{kind}"
+        for figure in STUDY_FIGURES
+        if figure.needs not in lacking and not (figure.of_numbers and config.label.classified)
+        for stem in planned(figure, deep)
         for kind in ("svg", "png")
     ]
 
@@ -207,7 +199,7 @@ def study_tables(
         ),
     }
     if "weights" in found:
-        shown["weights"] = (found["weights"], tables.weights_table(seen["weights"]))
+        shown["weights"] = (found["weights"], _weights_table(config, seen))
     shown |= _deep_tables(found, seen, confidence)
     if "repeat_spread" in found:
         shown["repeat_spread"] = (
@@ -236,6 +228,16 @@ def study_tables(
     for stem, table in _coefficient_tables(seen, confidence).items():
         shown[stem] = (found[stem], table)
     return shown
+
+
+def _weights_table(config: StudyConfig, seen: dict[str, pd.DataFrame]) -> DisplayTable:
+    """Lay out the weights of the models that predict; of classes, say of which."""
+    shown = tables.weights_table(seen["weights"])
+    if not config.label.classified:
+        return shown
+    positive = positive_of(config, classes_of(seen["scores"]["score"].astype("str")))
+    note = f"Per standard deviation of a feature, in log odds of {positive}."
+    return replace(shown, notes=(note, *shown.notes))
 
 
 def _coefficient_tables(
@@ -275,85 +277,17 @@ def main_model(levels: pd.DataFrame) -> str:
 
 def performance_rows(comparison: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Divide a comparison into the models' levels (column model) and their differences."""
-    kinds = comparison[KIND]
-    levels = comparison[kinds == LEVEL].rename(columns={"term": "model"})
-    differences = comparison[kinds == DIFFERENCE]
-    return levels.reset_index(drop=True), differences.reset_index(drop=True)
+    differences = comparison[comparison[KIND] == DIFFERENCE]
+    return levels_of(comparison), differences.reset_index(drop=True)
 
 
 def _draw(config: StudyConfig, folder: Path, found: dict[str, pd.DataFrame]) -> Iterator[Path]:
-    found = shown_rows(found)
-    levels, _ = performance_rows(found["comparison"])
-    method, confidence = config.compare.methods[0], config.compare.confidence
+    record = {"options": config.model_dump(mode="json")}
     simulated = " Simulated data." if config.simulated else ""
-    latent = display_name(config.factor_model.factor)
-    threshold = config.features.min_valid
-    several = found["coefficients"]["context"].nunique() > 1
-    pooled = " pooled within contexts" if several else ""
-    weights = found["coefficients"].rename(
-        columns={"procedure_low": "conf_low", "procedure_high": "conf_high", "conf_low": "_low",
-                 "conf_high": "_high"}
-    )  # fmt: skip
-    fitted = [
-        model for model in levels["model"].unique()
-        if model not in (*BASELINES, *HUMAN) and model in found["predictions"]
-    ]  # fmt: skip
-    slopes = found["coefficients"].assign(estimate=found["coefficients"]["tested_estimate"])
-    part = "" if config.evaluation.crossed else "test"
-    drawn = {}
-    if "loadings" in found:
-        drawn["figure2_factor_model"] = (
-            figures.factor_figure(found["loadings"], latent=latent),
-            "The factor model, by context",
-            figures.factor_alt(found["loadings"], latent=latent),
+    for stem, shown, figure in drawn(record, shown_rows(found)):
+        yield from save(
+            figure.draw(shown),
+            folder / stem,
+            title=told(figure.title, record, shown.model),
+            description=f"{figure.words(shown)}{simulated}",
         )
-    drawn |= {
-        "figure3_performance": (
-            figures.performance_figure(levels, method=method, confidence=confidence),
-            "Performance by model and context",
-            figures.performance_alt(levels, method=method),
-        ),
-        "figure4_weights": (
-            figures.weights_figure(weights),
-            "Standardised weights by context, with intervals over resamples of subjects",
-            figures.weights_alt(weights),
-        ),
-        "figure4_coefficients": (
-            figures.coefficients_figure(
-                found["coefficients"],
-                confidence=confidence,
-                names=label_names(found["coefficients"]["feature"].unique())
-                | label_names(found["coefficients"]["context"].unique()),
-            ),
-            "Weights and slopes by context",
-            f"{_SLOPES_TOLD.format(pooled=pooled, interval=interval_told(slopes))} "
-            f"{figures.weights_alt(slopes)}",
-        ),
-        "predictions": (
-            figures.predictions_figure(found["predictions"], fitted, unit=config.unit),
-            f"Predicted against true scores of the {f'{part} {config.unit}s'.strip()}",
-            figures.predictions_alt(found["predictions"], fitted, unit=config.unit, part=part),
-        ),
-    }
-    if "recordings" in found:
-        drawn["quality"] = (
-            figures.quality_figure(found["features"], threshold=threshold),
-            "Share of valid bins per clip",
-            figures.quality_alt(found["features"], threshold=threshold),
-        )
-    drawn |= _deep_figures(found)
-    for stem, (figure, title, description) in drawn.items():
-        yield from save(figure, folder / stem, title=title, description=f"{description}{simulated}")
-
-
-def _deep_figures(found: dict[str, pd.DataFrame]) -> dict[str, tuple[Figure, str, str]]:
-    if "learning_curves" not in found:
-        return {}
-    return {
-        f"learning_curves_{model}": (
-            figures.learning_figure(curves),
-            f"Learning curves of {display_name(model)}",
-            figures.learning_alt(curves),
-        )
-        for model, curves in found["learning_curves"].groupby("model", sort=False)
-    }

@@ -23,6 +23,7 @@ from pyexpr.base.tables import ordered_rows
 from pyexpr.behavior.features.features import FEATURES, FeatureResult, extract_features
 from pyexpr.inference.coefficients.coefficients import context_coefficients
 from pyexpr.inference.comparison.comparison import compare_models
+from pyexpr.inference.comparison.notes import NOTE_RARE, NOTE_RAREST
 from pyexpr.inference.comparison.predictions import Predictions
 from pyexpr.measurement.factor.cfa import cfa
 from pyexpr.measurement.icc.icc import icc
@@ -32,9 +33,17 @@ from pyexpr.measurement.invariance.notes import DIFFER, NO_EVIDENCE, SEE_CONTRAS
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.model_sections import ElasticNetSection
 from pyexpr.study.kept.store import StageOutput
+from pyexpr.study.stages.class_columns import judged_classes, judging_of
 from pyexpr.study.stages.deep_tables import deep_tables, joined_predictions
 from pyexpr.study.stages.leakage import leakage_table
-from pyexpr.study.stages.model_fits import design_of, repeat_columns, repeats_of, same_label
+from pyexpr.study.stages.model_fits import (
+    EVALUATED,
+    PRIOR,
+    design_of,
+    repeat_columns,
+    repeats_of,
+    same_label,
+)
 from pyexpr.study.stages.models import complete_rows
 from pyexpr.study.stages.sources import refuse_changed
 from pyexpr.study.stages.spread import REPEAT, spread
@@ -54,6 +63,7 @@ _FALLEN = Template(
     report="{fallen:count interval, is, are} of percentiles where BCa's cannot be had: too few "
     "replicates lie beyond its ends",
 )
+_IN_CONTEXT = Template("note_in_context", "in context {context:label} {note}")
 _OF_CONTEXTS = Template("invariance_over_contexts", "Invariance over contexts. {note}")
 _NOT_TESTED = Template("invariance_not_tested", "Invariance over contexts was not tested: {error}")
 # The table of a study has another name than the method of a result.
@@ -325,9 +335,10 @@ def comparison(
     tables, notes = [], []
     alike: dict[str, pd.DataFrame] = {}
     learned = [*fitted.facts["models"], *deep]
+    judging = judging_of(config, predictions["truth"])
     for evaluated in predictions["evaluated"].unique():
         block = predictions[predictions["evaluated"] == evaluated].reset_index(drop=True)
-        models = predicted_columns(block, config, learned)
+        models = predicted_columns(block, config, learned, judging.get("positive"))
         needed = ["truth", *(name for name in models if name != "human")]
         complete = block[needed].notna().all(axis=1)
         alike[evaluated] = block.loc[complete, [*CLIP_KEY, "evaluated", "truth"]]
@@ -337,8 +348,11 @@ def comparison(
                 truth="truth",
                 predictions=models,
                 cluster="subject",
+                # Named, so that what is said of a context says which.
+                context=None if evaluated == ALL else EVALUATED,
                 fold=repeat_columns("fold", config)[0] if config.evaluation.crossed else None,
                 **options.measured(),
+                **judging,
                 n_boot=options.n_boot,
                 method=options.methods[0],
                 confidence=options.confidence,
@@ -348,7 +362,8 @@ def comparison(
                 table = result.interval(method=method, confidence=options.confidence).tidy()
                 named = {"context": evaluated, "first_context": evaluated}
                 tables.append(_as_asked(table, method).assign(**named))
-        notes += [note for note in [*said, *result.notes()] if note not in notes]
+        told = [_of_block(note, evaluated) for note in [*said, *result.notes()]]
+        notes += [note for note in told if note not in notes]
     compared = pd.concat(tables, ignore_index=True)
     fallen = sum(says(text, _OTHER_METHOD) for text in compared["reason"])
     if fallen:
@@ -376,6 +391,13 @@ def comparison(
     return StageOutput(found, {"notes": notes})
 
 
+def _of_block(note: str, evaluated: str) -> str:
+    """Return a note, with the context where it is of the rows of one."""
+    if evaluated == ALL or not says(note, NOTE_RAREST, NOTE_RARE):
+        return note
+    return _IN_CONTEXT(context=evaluated, note=note)
+
+
 def _as_asked(table: pd.DataFrame, method: str) -> pd.DataFrame:
     """Name every row's method as it was asked for; `reason` says where it is another."""
     other = (table["method"] != method) & table["conf_low"].notna()
@@ -390,15 +412,15 @@ def _as_asked(table: pd.DataFrame, method: str) -> pd.DataFrame:
 
 
 def predicted_columns(
-    block: pd.DataFrame, config: StudyConfig, learned: Iterable[str]
+    block: pd.DataFrame, config: StudyConfig, learned: Iterable[str], positive: str | None = None
 ) -> dict[str, str | Predictions]:
-    """Return the models of a table of predictions.
+    """Return the models of a table of predictions; of classes one may be positive.
 
     The human baseline has a column per rater, a model one per repeat of a cross-validation.
     """
     found: dict[str, str | Predictions] = {
         name: name
-        for name in (*learned, "uniform", "normal")
+        for name in (*learned, "uniform", "normal", PRIOR)
         # A model over all contexts alone says nothing about one of them.
         if name in block and block[name].notna().any()
     }
@@ -407,8 +429,10 @@ def predicted_columns(
         found |= {
             name: Predictions(repeat_columns(name, config), fold=folds)
             for name in found
-            if name in learned
+            if name in learned or name == PRIOR
         }
+    if config.label.classified:
+        found = {name: judged_classes(config, block, name, positive) for name in found}
     raters = [
         name
         for name in map(str, block.columns)

@@ -10,14 +10,26 @@ from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, StudyError, listed
 from pyexpr.base.messages import Template, message_of, say
 from pyexpr.base.tables import ordered_rows
-from pyexpr.modeling.baselines import human_baseline, normal_baseline, uniform_baseline
+from pyexpr.modeling.baselines import (
+    class_shares,
+    human_baseline,
+    normal_baseline,
+    uniform_baseline,
+)
 from pyexpr.modeling.contextual import ContextualRegressor
 from pyexpr.modeling.fitting.fit_models import fit_models
-from pyexpr.modeling.fitting.notes import NOT_VARYING, WARNED
+from pyexpr.modeling.fitting.labels import column_of_class
+from pyexpr.modeling.fitting.notes import (
+    CLASS_NOT_FITTED,
+    NO_PROBABILITIES,
+    NOT_VARYING,
+    WARNED,
+)
 from pyexpr.modeling.fitting.result import ModelsResult
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.model_sections import BaselinesSection
-from pyexpr.study.file.model_specs import model_specs
+from pyexpr.study.file.model_specs import kind_of, model_specs
+from pyexpr.study.file.voice import in_words_of_the_file
 from pyexpr.study.tables.early_checks import NO_HUMANS
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 from pyexpr.study.tables.labels import human_weights
@@ -25,6 +37,8 @@ from pyexpr.study.tables.labels import human_weights
 if TYPE_CHECKING:
     import pandas as pd
 
+#: The baseline of classes: their shares among the rows that models are fitted to.
+PRIOR = "prior"
 #: In each context its own models are judged, over all the one over all.
 PAPERS = ("separate", "pooled")
 _SUFFIXES = {"separate": "per_context", "pooled": "pooled", "feature": "with_context"}
@@ -129,6 +143,7 @@ def fit_and_predict(
     return Fits(predictions, found.columns, found.tables, [*found.notes, *notes])
 
 
+@in_words_of_the_file()
 def _fitted(config: StudyConfig, inputs: Inputs, rows: pd.DataFrame, choice: Choice) -> Fits:
     """Return what the models predict of subjects that they have not seen."""
     label, options = label_column(config), config.evaluation
@@ -136,10 +151,16 @@ def _fitted(config: StudyConfig, inputs: Inputs, rows: pd.DataFrame, choice: Cho
     several = len(inputs.contexts) > 1
     both = several and not same_label(config)
     columns = dict.fromkeys([*CLIP_KEY, label, *(["score_pooled"] if both else [])])
+    given = rows[[*columns, *choice.features, *choice.covariates]]
+    if config.label.classified:
+        # A sentence about classes names the label as the study does.
+        given, label = given.rename(columns={label: config.labels[0]}), config.labels[0]
     found = fit_models(
-        rows[[*columns, *choice.features, *choice.covariates]],
+        given,
         label=label,
         label_pooled="score_pooled" if both else None,
+        kind=kind_of(config),
+        positive=config.label.positive,
         features=choice.features,
         cluster="subject",
         context="context",
@@ -157,17 +178,24 @@ def _fitted(config: StudyConfig, inputs: Inputs, rows: pd.DataFrame, choice: Cho
         # Starting processes costs more than a few elastic nets.
         n_jobs=-1 if config.models.estimators() else 1,
     )
-    predictions, meant = _side_by_side(config, inputs, found.predictions)
+    predictions, meant = _side_by_side(config, inputs, found)
     tables = _of_elastic_net(config, inputs, found, choice)
+    if config.baselines.prior:
+        predictions = _with_prior(config, rows, predictions, found.classes or ())
     return Fits(predictions, meant, tables, [*_model_notes(found)])
 
 
 def _side_by_side(
-    config: StudyConfig, inputs: Inputs, long: pd.DataFrame
+    config: StudyConfig, inputs: Inputs, found: ModelsResult
 ) -> tuple[pd.DataFrame, dict[str, tuple[str, str]]]:
-    """Return a row per clip and per what it is evaluated as, a column per model and repeat."""
+    """Return a row per clip and per what it is evaluated as, a column per model and repeat.
+
+    Of classes the column has the class that is predicted, and there is one more for the
+    probability of each class, if the model gives any.
+    """
     import pandas as pd
 
+    long, classes = found.predictions, found.classes or ()
     ways = config.models.context_as
     blocks, meant = [], {}
     for evaluated in (*inputs.contexts, ALL):
@@ -184,17 +212,41 @@ def _side_by_side(
                     block = rows[CLIP_KEY].assign(evaluated=evaluated, truth=rows["truth"])
                     block = block.reset_index(drop=True)
                 new = {repeat_column(name, repeat, config): rows["prediction"].to_numpy()}
+                for label in classes:
+                    likely = rows[column_of_class(label)]
+                    if likely.notna().all():
+                        column = probability_column(name, label)
+                        new[repeat_column(column, repeat, config)] = likely.to_numpy()
                 if config.evaluation.crossed:
                     new[repeat_column("fold", repeat, config)] = rows["fold"].to_numpy()
                 block = block.assign(**new)
         assert block is not None
         blocks.append(block)
     table = pd.concat(blocks, ignore_index=True)
-    for name in meant if config.evaluation.repeats > 1 and config.evaluation.crossed else ():
-        every = repeat_columns(name, config)
-        table[name] = table[every].mean(axis=1)
+    table = _over_repeats(config, table, meant, classes)
     leading = [*CLIP_KEY, EVALUATED, "truth", *meant]
     return table[[*leading, *[name for name in table if name not in leading]]], meant
+
+
+def _over_repeats(
+    config: StudyConfig, table: pd.DataFrame, names: Iterable[str], classes: Sequence[Any]
+) -> pd.DataFrame:
+    """Add what is predicted over all repeats: the mean, or the class most often predicted."""
+    if config.evaluation.repeats == 1 or not config.evaluation.crossed:
+        return table
+    for name in names:
+        every = repeat_columns(name, config)
+        if not classes:
+            table[name] = table[every].mean(axis=1)
+            continue
+        # Of classes that as many repeats predict the first, in their order.
+        table[name] = table[every].mode(axis=1)[0]
+        for label in classes:
+            column = probability_column(name, label)
+            each = repeat_columns(column, config)
+            if each[0] in table:
+                table[column] = table[each].mean(axis=1)
+    return table
 
 
 def column_of(model: object, way: object, ways: Sequence[str] | None) -> str:
@@ -202,6 +254,11 @@ def column_of(model: object, way: object, ways: Sequence[str] | None) -> str:
     if ways is None or way == ways[0]:
         return str(model)
     return f"{model}_{_SUFFIXES[str(way)]}"
+
+
+def probability_column(name: str, label: object) -> str:
+    """Return the column of the probability that a model gives a class."""
+    return f"{name}_{column_of_class(label)}"
 
 
 def repeat_column(name: str, repeat: object, config: StudyConfig) -> str:
@@ -220,6 +277,9 @@ def repeat_columns(name: str, config: StudyConfig) -> list[str]:
 def repeats_of(config: StudyConfig, predictions: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the predictions of each repeat of a model, where it has any, and their folds."""
     columns = [*repeat_columns(name, config), *repeat_columns("fold", config)]
+    if config.label.classified:
+        start = probability_column(name, "")
+        columns += [one for one in map(str, predictions) if one.startswith(start)]
     own = predictions[predictions[columns[0]].notna()]
     return own[[*CLIP_KEY, EVALUATED, *columns]]
 
@@ -242,16 +302,24 @@ def _of_elastic_net(
             mine = mine[mine["context_as"].isin(PAPERS)]
         return mine.reset_index(drop=True)
 
+    if found.classes is not None and len(found.classes) > 2:
+        # Each class has weights of its own.
+        return {"tuning": _penalties(own(found.tuning), every)}
     weights = own(found.weights())
     weights = weights[weights["feature"].isin(choice.features)]
     weights = weights[["context", "feature", "standardised"]]
     weights = weights.rename(columns={"standardised": "estimate"})
-    tuning = own(found.tuning).pivot(index="context", columns="parameter", values="value")
-    tuning = tuning.astype("float64").reset_index().rename_axis(columns=None)
     return {
         "weights": ordered_rows(weights, "context", every, "feature", choice.features),
-        "tuning": ordered_rows(tuning[["context", "alpha", "l1_ratio"]], "context", every),
+        "tuning": _penalties(own(found.tuning), every),
     }
+
+
+def _penalties(tuning: pd.DataFrame, contexts: Sequence[str]) -> pd.DataFrame:
+    """Return the penalty that was chosen, a row per context."""
+    table = tuning.pivot(index="context", columns="parameter", values="value")
+    table = table.astype("float64").reset_index().rename_axis(columns=None)
+    return ordered_rows(table[["context", "alpha", "l1_ratio"]], "context", contexts)
 
 
 def _model_notes(found: ModelsResult) -> Iterator[str]:
@@ -262,6 +330,15 @@ def _model_notes(found: ModelsResult) -> Iterator[str]:
     for model, rows in found.warned.groupby("model", sort=False):
         fits = rows.drop_duplicates(["context_as", "context", "repeat", "fold"])
         yield WARNED(model=model, n=len(fits), message=rows["message"].iloc[0])
+
+    if found.classes is None:
+        return
+    missing = found.predictions[column_of_class(found.classes[0])].isna()
+    for model in dict.fromkeys(found.predictions.loc[missing, "model"]):
+        yield NO_PROBABILITIES(model=model)
+    if found.unseen is not None:
+        for label, rows in found.unseen.groupby("class"):
+            yield CLASS_NOT_FITTED(label=label, n=len(rows))
 
 
 def _with_chance(
@@ -303,6 +380,53 @@ def fit_contextual(
             "y_pooled": validation["score_pooled"],
         },
     )
+
+
+def _with_prior(
+    config: StudyConfig, rows: pd.DataFrame, predictions: pd.DataFrame, classes: Sequence[Any]
+) -> pd.DataFrame:
+    """Add the baseline of classes: in a context its own shares, over all those of all clips.
+
+    They are those of the rows that a fold's models are fitted to.
+    """
+    import pandas as pd
+
+    blocks = []
+    for evaluated, block in predictions.groupby(EVALUATED, sort=False):
+        new: dict[str, Any] = {}
+        for repeat in range(config.evaluation.repeats if config.evaluation.crossed else 1):
+            folds = None
+            if config.evaluation.crossed:
+                folds = block[repeat_column("fold", repeat, config)].to_numpy()
+                learned = block["truth"]
+            else:
+                mine = rows if evaluated == ALL else rows[rows["context"] == evaluated]
+                learned = mine.loc[mine["part"] == "train", label_column(config)]
+            found = _prior_of(learned, folds, len(block), classes)
+            new |= {repeat_column(name, repeat, config): one for name, one in found.items()}
+        blocks.append(block.assign(**new))
+    table = pd.concat(blocks)
+    return _over_repeats(config, table, [PRIOR], classes)
+
+
+def _prior_of(
+    learned: pd.Series[Any], folds: Any, n: int, classes: Sequence[Any]
+) -> dict[str, Any]:
+    """Return the class and the probabilities of n rows, by fold where there are any."""
+    import numpy as np
+
+    told = np.empty(n, dtype=object)
+    likely = np.zeros((n, len(classes)))
+    for fold in [None] if folds is None else np.unique(folds):
+        there, shares = class_shares(learned if fold is None else learned[folds != fold])
+        mine = np.ones(n, dtype=bool) if fold is None else folds == fold
+        told[mine] = there[int(np.argmax(shares))]
+        for label, share in zip(there.tolist(), shares, strict=True):
+            likely[mine, list(classes).index(label)] = share
+    found: dict[str, Any] = {PRIOR: told.astype(str)}
+    for at, label in enumerate(classes):
+        found[probability_column(PRIOR, label)] = likely[:, at]
+    return found
 
 
 def human_kind(options: BaselinesSection) -> str:

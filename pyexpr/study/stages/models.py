@@ -14,6 +14,7 @@ from pyexpr.study.file.model_sections import BaselinesSection
 from pyexpr.study.kept.store import StageOutput
 from pyexpr.study.stages.leakage import TrainingScores, relabelled, training_scores_or_reason
 from pyexpr.study.stages.model_fits import Choice, fit_and_predict, has_humans, human_kind
+from pyexpr.study.tables.classes import check_judged
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 from pyexpr.words.wording import NO_FEATURES, NO_RATINGS_OF
 
@@ -53,6 +54,7 @@ def models(
     chosen = Choice(tuple(behavior.facts["features"]), tuple(behavior.facts["covariates"]))
     if config.evaluation.crossed:
         _check_contexts(rows, left_out, inputs.contexts)
+        check_judged(config, rows, inputs.contexts)
         counts = {"all": int(rows["subject"].nunique())}
         clips = {"all": len(rows)}
     else:
@@ -65,6 +67,7 @@ def models(
         split.check()
         rows = rows.assign(part=split.part(rows["subject"]))
         check_parts(rows, left_out, inputs.contexts)
+        check_judged(config, rows[rows["part"] == "test"], inputs.contexts)
         tables["split"] = split.tidy()
         by_part = rows.groupby("part")["subject"].nunique()
         counts = {part: int(by_part.get(part, 0)) for part in PARTS}

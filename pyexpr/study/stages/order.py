@@ -35,5 +35,6 @@ def stages_of(config: StudyConfig) -> tuple[str, ...]:
     """Return the stages of a study in the order in which they run."""
     ratings = ("reliability",) if config.data.ratings is not None else ()
     deep = tuple(config.models.deep())
-    return (*ratings, label_stage(config), "features", "models", *deep, "comparison",
-            "coefficients")  # fmt: skip
+    # Slopes are of a label that is a number.
+    slopes = () if config.label.classified else ("coefficients",)
+    return (*ratings, label_stage(config), "features", "models", *deep, "comparison", *slopes)

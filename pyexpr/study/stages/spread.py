@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.errors import PyexprWarning
 from pyexpr.base.pairs import KIND, LEVEL
 from pyexpr.inference.comparison.comparison import compare_models
 from pyexpr.inference.comparison.predictions import Predictions
 from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.stages.class_columns import judged_classes, judging_of
 from pyexpr.study.stages.model_fits import repeat_columns
 from pyexpr.study.tables.inputs import CLIP_KEY
 
@@ -55,6 +56,11 @@ def spread(
     on = [*CLIP_KEY, "evaluated"]
     folds = repeat_columns("fold", config) if of == REPEAT else []
     columns = [column for column in map(str, each) if column not in {*on, *folds}]
+    judging: dict[str, Any] = {}
+    if config.label.classified:
+        columns = repeat_columns(name, config)
+        every = pd.concat([rows["truth"] for rows in compared.values()])
+        judging = judging_of(config, every)
     tables = []
     for evaluated, rows in compared.items():
         block = rows.merge(each, on=on, validate="one_to_one")
@@ -66,6 +72,11 @@ def spread(
                 column: Predictions(column, fold=fold)
                 for column, fold in zip(columns, folds, strict=True)
             }
+        if config.label.classified:
+            models = {
+                column: judged_classes(config, block, name, judging["positive"], repeat)
+                for repeat, column in enumerate(columns)
+            }
         with warnings.catch_warnings():
             # The study's comparison says how few subjects there are, once.
             warnings.simplefilter("ignore", PyexprWarning)
@@ -75,6 +86,7 @@ def spread(
                 predictions=models,
                 cluster="subject",
                 **config.compare.measured(),
+                **judging,
                 n_boot=0,
                 seed=config.seed,
             ).tidy()

@@ -16,7 +16,8 @@ from pyexpr.modeling.splits import split_subjects
 from pyexpr.resampling.intervals.methods import check_method
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.model_sections import ModelsSection
-from pyexpr.study.file.model_specs import model_specs
+from pyexpr.study.file.model_specs import kind_of, model_specs
+from pyexpr.study.file.voice import in_words_of_the_file
 from pyexpr.study.tables.feature_choice import check_choice
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 from pyexpr.study.tables.labels import check_label
@@ -47,12 +48,27 @@ def early_problems(config: StudyConfig, inputs: Inputs) -> list[str]:
 def model_checks(config: StudyConfig) -> list[Callable[[], list[Model]]]:
     """Return a check for each model: whether it can be made; called, it returns the model."""
     options: dict[str, Any] = {
-        "trusted": config.models.trusted, "inner_folds": config.evaluation.inner_folds
+        "trusted": config.models.trusted, "inner_folds": config.evaluation.inner_folds,
+        "kind": kind_of(config), "label": config.labels[0],
     }  # fmt: skip
+    made = in_words_of_the_file()(_read_model)
     return [
-        partial(read_models, {name: model}, **options)
-        for name, model in model_specs(config).items()
+        partial(made, config, name, model, options) for name, model in model_specs(config).items()
     ]
+
+
+def _read_model(config: StudyConfig, name: str, model: Any, options: dict[str, Any]) -> list[Model]:
+    """Return the model, if it can be made, and gives what the metrics judge."""
+    found = read_models({name: model}, **options)
+    needed = [str(one) for one in ("auc", "brier") if one in config.compare.metrics]
+    needed += ["threshold"] if config.compare.threshold is not None else []
+    if needed and config.label.classified and not found[0].probable:
+        raise StudyError(
+            f"{needed[0]} under [compare] needs probabilities, and [models.{name}] gives none (no "
+            "predict_proba); leave one of them out, or calibrate the model: estimator = "
+            '"sklearn.calibration.CalibratedClassifierCV"'
+        )
+    return found
 
 
 def table_checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], object]]:

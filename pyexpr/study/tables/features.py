@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyexpr.base.contents import KnownFile, read_content
+from pyexpr.base.contents import KnownFile
 from pyexpr.base.contexts import ALL
-from pyexpr.base.csv_file import read_known_csv
 from pyexpr.base.errors import DataError, StudyError, counted, have, listed, near_names
 from pyexpr.base.tables import label_codes, numeric_column, require_columns
 from pyexpr.behavior.features.features import FEATURES
+from pyexpr.inference.comparison.classes import class_column, holds_classes
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.data_sections import CLIP_COLUMNS, TAKEN
+from pyexpr.study.tables.any_table import read_table
+from pyexpr.study.tables.classes import as_classes
 from pyexpr.study.tables.ratings import ONE_CONTEXT
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ class FeaturesTable:
     Attributes
     ----------
     table : DataFrame
-        subject, context, clip (text); the features and labels (float, NaN where missing); the
-        covariates, numbers or text.
+        subject, context, clip (text); the features and labels (float, NaN where missing, or
+        classes as text); the covariates, numbers or text.
     features, covariates, labels : tuple of str
         The names of its columns.
     ignored : tuple of str
@@ -53,7 +54,7 @@ def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
     names = {name: config.data.clip_columns.get(name, name) for name in CLIP_COLUMNS}
     if not config.data.contexts:
         del names["context"]
-    table, file = _read(folder / str(config.data.features), list(names.values()), what)
+    table, file = read_table(folder / str(config.data.features), list(names.values()), what)
     require_columns(table, names.values(), what=what)
     if not len(table):
         raise StudyError(f"{have(what)} no rows")
@@ -67,9 +68,8 @@ def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
     _refuse_doubled(key, what)
     labels, covariates = config.label.column, config.features.adjust_for
     features, ignored = _chosen(config, table, {*names.values()}, what)
-    columns: dict[str, Any] = {
-        name: numeric_column(table, name, what=what) for name in (*features, *labels)
-    }
+    columns: dict[str, Any] = {name: numeric_column(table, name, what=what) for name in features}
+    columns |= {name: _label(config, table, name, what) for name in labels}
     columns |= {name: _covariate(table, name, what) for name in covariates}
     for name in features:
         if name in (*CLIP_COLUMNS, *FEATURES) and (name in CLIP_COLUMNS or config.data.recordings):
@@ -78,39 +78,6 @@ def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
                 "rename it"
             )
     return FeaturesTable(key.assign(**columns), features, covariates, labels, ignored, file)
-
-
-def read_any(path: Path, labels: list[str], what: str) -> pd.DataFrame:
-    """Return a table of a CSV or parquet file; columns `labels` as text."""
-    return _read(path, labels, what)[0]
-
-
-def _read(path: Path, labels: list[str], what: str) -> tuple[pd.DataFrame, KnownFile]:
-    if path.suffix.lower() not in (".parquet", ".pq"):
-        return read_known_csv(path, labels=labels, what=what)
-    import pandas as pd
-    from pyarrow import ArrowException
-
-    try:
-        content, file = read_content(path)
-        table = pd.read_parquet(io.BytesIO(content))
-    except FileNotFoundError:
-        raise DataError(f"{what}: there is no file {str(path)!r}") from None
-    except (OSError, ArrowException, ValueError) as error:
-        raise DataError(f"{what}: {str(path)!r} cannot be read as parquet: {error}") from None
-    # Labels are text in the CSV of the ratings; whole numbers are written alike there.
-    found = {name: _as_text(table[name], name, what) for name in labels if name in table}
-    return table.assign(**found), file
-
-
-def _as_text(column: pd.Series[Any], name: str, what: str) -> pd.Series[str]:
-    import pandas as pd
-
-    if pd.api.types.is_float_dtype(column) and column.notna().all():
-        if (column != column.round()).any():
-            raise StudyError(f"{what}: column {name!r} holds fractions, which are no labels")
-        column = column.astype("int64")
-    return column.astype("str").where(column.notna())
 
 
 def _refuse_doubled(key: pd.DataFrame, what: str) -> None:
@@ -189,6 +156,23 @@ def _questions_meant(config: StudyConfig) -> set[str]:
     return {*config.label.question, *(config.ratings.questions or ())} - {
         *config.features.leave_out
     }
+
+
+def _label(config: StudyConfig, table: pd.DataFrame, name: str, what: str) -> Any:
+    """Return a label of numbers, or of classes as text."""
+    if not config.label.classified:
+        require_columns(table, [name], what=what)
+        if holds_classes(table[name]) and config.label.kind is None:
+            raise StudyError(
+                f"{what}: column {name!r} holds text or truth values, which are classes: say "
+                'kind = "classification" under [label], or name a column of numbers'
+            )
+        return numeric_column(table, name, what=what)
+    classes, codes = class_column(
+        table, name, what=what, otherwise='kind = "regression" under [label] is for numbers'
+    )
+    found = as_classes(None if code < 0 else classes[code] for code in codes.tolist())
+    return found.set_axis(table.index)
 
 
 def _covariate(table: pd.DataFrame, name: str, what: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, StudyError, near_names
@@ -10,6 +10,13 @@ from pyexpr.base.messages import Template, message_column
 from pyexpr.base.tables import ordered_rows
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.kept.store import StageOutput
+from pyexpr.study.tables.classes import (
+    TIED,
+    check_classes,
+    class_of_numbers,
+    classes_of,
+    most_answered,
+)
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
 
 if TYPE_CHECKING:
@@ -27,7 +34,13 @@ def label_stage(config: StudyConfig) -> str:
 
 def label(config: StudyConfig, inputs: Inputs) -> StageOutput:
     """Return the label of each clip: in its context's models, and in those over all, alike."""
-    if config.label.is_rated:
+    facts: dict[str, Any] = {}
+    values: pd.Series[Any]
+    tied = None
+    if config.label.classified and config.label.is_rated:
+        clips, values, tied = _answered(config, inputs)
+        why = UNRATED
+    elif config.label.is_rated:
         clips, values = _rated(config, inputs)
         why = UNRATED
     else:
@@ -35,19 +48,41 @@ def label(config: StudyConfig, inputs: Inputs) -> StageOutput:
         (name,) = config.labels
         clips = inputs.measured.table[CLIP_KEY]
         values, why = inputs.measured.table[name], NO_VALUE
+    reasons = [why if missing else "" for missing in values.isna()]
+    if tied is not None:
+        reasons = [TIED if even else reason for even, reason in zip(tied, reasons, strict=True)]
     scores = clips.assign(
         score=values,
         score_pooled=values,
-        score_reason=message_column(
-            (why if missing else "" for missing in values.isna()), clips.index
-        ),
+        score_reason=message_column(reasons, clips.index),
     )
     scores = ordered_rows(scores, "context", inputs.contexts)
     if values.isna().all():
         raise DataError(f"no clip has a label: {why}")
+    if config.label.classified:
+        classes = values.astype("str")
+        check_classes(config, classes)
+        counts = classes.value_counts()
+        facts["classes"] = {name: int(counts[name]) for name in classes_of(classes)}
     return StageOutput(
-        {"scores": scores}, {"notes": [], "clips without a score": int(values.isna().sum())}
+        {"scores": scores},
+        {"notes": [], "clips without a score": int(values.isna().sum())} | facts,
     )
+
+
+def _answered(
+    config: StudyConfig, inputs: Inputs
+) -> tuple[pd.DataFrame, pd.Series[str], pd.Series[bool]]:
+    """Return the clips, the answer that most of their raters gave, and where these are tied."""
+    (name,) = config.labels
+    clips = question_means(inputs)
+    found = clips[CLIP_KEY].merge(
+        most_answered(inputs.ratings, name, CLIP_KEY), on=CLIP_KEY, how="left"
+    )
+    tied = found["tied"].eq(True)
+    answer = found["answer"].where(~tied)
+    values = answer.map(class_of_numbers, na_action="ignore").astype("str").where(answer.notna())
+    return clips[CLIP_KEY], values, tied
 
 
 def question_means(inputs: Inputs) -> pd.DataFrame:
@@ -80,6 +115,9 @@ def check_label(config: StudyConfig, inputs: Inputs) -> None:
                 f"question {name!r} under [label] is not in the ratings; "
                 f"{near_names(name, questions)}"
             )
+    if config.label.classified and len(config.labels) == 1:
+        # Its classes are judged as the label's stage makes them.
+        label(config, inputs)
 
 
 def human_weights(

@@ -10,11 +10,11 @@ import numpy as np
 
 from pyexpr.base.contents import KnownFile
 from pyexpr.base.contexts import ALL
-from pyexpr.base.csv_file import read_known_csv
 from pyexpr.base.errors import StudyError, counted, have, listed
 from pyexpr.base.tables import label_codes, numeric_column, require_columns
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.data_sections import RATING_COLUMNS, TAKEN
+from pyexpr.study.tables.any_table import read_table
 from pyexpr.words.wording import RATINGS_ALONE, RATINGS_OFF_SCALE, RATINGS_UNSCORED
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def read_ratings(
     if not config.data.contexts:
         del names["context"]
     labels = [name for ours, name in names.items() if ours != "score"]
-    table, file = read_known_csv(path, labels=labels, what=what)
+    table, file = read_table(path, labels, what)
     if not len(table):
         raise StudyError(f"{have(what)} no rows")
     if config.ratings.wide is not None:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyexpr.base.contents import KnownFile
-from pyexpr.base.csv_file import read_known_csv
 from pyexpr.base.errors import StudyError, counted, have, listed
 from pyexpr.base.tables import label_codes, require_columns
 from pyexpr.behavior.features.manifest import manifest_of
 from pyexpr.behavior.schedules import BP4D_PLUS, Schedule
 from pyexpr.study.file.config import StudyConfig
+from pyexpr.study.tables.any_table import read_table
 from pyexpr.study.tables.ratings import ONE_CONTEXT
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def read_recordings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, Kn
     known = (*dict.fromkeys((*needed, "face", "part")), "video")
     names = {name: config.data.recording_columns.get(name, name) for name in known}
     what = f"the recordings ({config.data.recordings})"
-    table, file = read_known_csv(path, labels=names.values(), what=what)
+    table, file = read_table(path, names.values(), what)
     with_videos = config.models.video3d is not None or config.features.clock == "video"
     # Videos are read by one model, and one clock, only.
     wanted = [

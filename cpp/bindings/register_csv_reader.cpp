@@ -1,0 +1,64 @@
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "numpy_views.hpp"
+#include "pyexpr/csv_reader.hpp"
+
+namespace py = pybind11;
+using pyexpr::CsvLayout;
+using pyexpr::CsvReader;
+
+namespace {
+
+std::unique_ptr<CsvReader> make_reader(std::vector<std::vector<std::uint32_t>> tables,
+                                       std::size_t n_columns, std::size_t skip_lines,
+                                       std::size_t longest_line, std::size_t n_bytes) {
+    return std::make_unique<CsvReader>(
+        CsvLayout{n_columns, skip_lines, longest_line, n_bytes, std::move(tables)});
+}
+
+// `text` keeps the bytes where they are, and nobody else writes to them meanwhile.
+bool feed(CsvReader& reader, const py::buffer& text) {
+    const py::buffer_info bytes = text.request();
+    const auto* const begin = static_cast<const char*>(bytes.ptr);
+    const auto length = static_cast<std::size_t>(bytes.size * bytes.itemsize);
+    const py::gil_scoped_release release;
+    return reader.feed(begin, length);
+}
+
+bool finish(CsvReader& reader) {
+    const py::gil_scoped_release release;
+    return reader.finish();
+}
+
+// The memory goes over to the array.
+py::array_t<double> take(CsvReader& reader, std::size_t table, std::size_t n_columns) {
+    pyexpr::Numbers numbers = reader.take(table);
+    double* const memory = numbers.data();
+    const py::capsule owner(memory, [](void* owned) { std::free(owned); });
+    static_cast<void>(numbers.release());
+    const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(reader.n_rows()),
+                                         static_cast<py::ssize_t>(n_columns)};
+    return py::array_t<double>(shape, memory, owner);
+}
+
+py::object unread(const CsvReader& reader) {
+    const auto field = reader.unread();
+    if (!field) return py::none();
+    return py::make_tuple(field->table, field->column, field->row, py::bytes(field->text));
+}
+
+}  // namespace
+
+void register_csv_reader(py::module_& m) {
+    py::class_<CsvReader>(m, "CsvReader")
+        .def(py::init(&make_reader), py::arg("tables"), py::arg("n_columns"), py::arg("skip_lines"),
+             py::arg("longest_line"), py::arg("n_bytes"))
+        .def("feed", &feed, py::arg("text"))
+        .def("finish", &finish)
+        .def("cut", &CsvReader::cut)
+        .def("overlong", &CsvReader::overlong)
+        .def("unread", &unread)
+        .def("take", &take, py::arg("table"), py::arg("n_columns"));
+}

@@ -1,0 +1,190 @@
+"""The text of a file, plain or compressed, a piece at a time, and the hash of the file's bytes."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Final
+
+from pyexpr.base.errors import OpenFaceError
+
+# A piece stays in the cache of the processor from where it is copied to where it is parsed.
+_PIECE: Final = 1 << 17
+_BUFFERS: Final = 3
+# From so many bytes on a thread of its own for the hash costs less than it saves.
+_WORTH_A_THREAD: Final = 1 << 20
+_MAGIC: Final = {b"\x1f\x8b": "gzip", b"BZh": "bz2"}
+_LONGEST_MAGIC: Final = 3
+
+
+def pieces_of(content: bytes) -> Iterator[memoryview]:
+    """Yield a text that is in memory, a piece at a time."""
+    view = memoryview(content)
+    for start in range(0, len(view), _PIECE):
+        yield view[start : start + _PIECE]
+
+
+class _HashedFile(io.RawIOBase):
+    """A file that hashes what is read of it."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        n = self._file.readinto(buffer) or 0
+        self.digest.update(memoryview(buffer)[:n])
+        return n
+
+
+class _Hashing:
+    """A thread that hashes pieces in their order, while others use them.
+
+    SHA-256 takes as long as all else that is done with a piece.
+    """
+
+    def __init__(self, digest: Any) -> None:
+        self._digest = digest
+        self._given: SimpleQueue[tuple[memoryview, int] | None] = SimpleQueue()
+        self._free: SimpleQueue[memoryview] = SimpleQueue()
+        for _ in range(_BUFFERS):
+            self._free.put(memoryview(bytearray(_PIECE)))
+        self._thread = Thread(target=self._work)
+        self._thread.start()
+
+    def buffer(self) -> memoryview:
+        """Return a buffer whose piece was hashed; who reads has done with it, too."""
+        return self._free.get()
+
+    def give(self, buffer: memoryview, length: int) -> None:
+        self._given.put((buffer, length))
+
+    def end(self) -> None:
+        self._given.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (given := self._given.get()) is not None:
+            buffer, length = given
+            self._digest.update(buffer[:length])
+            self._free.put(buffer)
+
+
+class TextFile:
+    """The text of a file, a piece at a time; to be used in a ``with`` block.
+
+    Attributes
+    ----------
+    n_bytes : int
+        Length of the text; 0 if the file is compressed.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened or read.
+    OpenFaceError
+        If its compression is damaged.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._opened = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by __exit__
+        start = self._opened.read(_LONGEST_MAGIC)
+        self._opened.seek(0)
+        self._file = _HashedFile(self._opened)
+        self._compression = next((_MAGIC[magic] for magic in _MAGIC if start.startswith(magic)), "")
+        self._text: Any = self._file
+        # Python's modules: they know a file that was cut from a whole one.
+        if self._compression == "gzip":
+            self._text = gzip.GzipFile(fileobj=self._file, mode="rb")
+        elif self._compression == "bz2":
+            self._text = bz2.BZ2File(self._file)
+        size = os.fstat(self._opened.fileno()).st_size
+        self.n_bytes = 0 if self._compression else size
+        self._hashing: _Hashing | None = None
+
+    def __enter__(self) -> TextFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end_hashing()
+        self._opened.close()
+
+    def pieces(self) -> Iterator[memoryview]:
+        """Yield the text; a piece must be done with when the next is asked for."""
+        if not self._compression and self.n_bytes >= _WORTH_A_THREAD:
+            # Where the system gives no more threads, this one does all.
+            with suppress(RuntimeError):
+                self._hashing = _Hashing(self._file.digest)
+        if self._hashing is not None:
+            yield from self._pieces_hashed_apart(self._hashing)
+            return
+        buffer = memoryview(bytearray(_PIECE))
+        while n := self._read(buffer):
+            yield buffer[:n]
+
+    def _pieces_hashed_apart(self, hashing: _Hashing) -> Iterator[memoryview]:
+        while True:
+            buffer = hashing.buffer()
+            n = self._opened.readinto(buffer)
+            if not n:
+                return
+            hashing.give(buffer, n)
+            yield buffer[:n]
+
+    def head(self, length: int) -> bytes:
+        """Return the beginning of the text; nothing else is read of the file then."""
+        if not self._compression:
+            return self._opened.read(length)
+        head = memoryview(bytearray(length))
+        done = 0
+        while done < length and (n := self._read(head[done:])):
+            done += n
+        return bytes(head[:done])
+
+    def edges(self, length: int) -> tuple[bytes, bytes]:
+        """Return beginning and end of the text, which do not overlap; as `head`."""
+        head = self.head(length)
+        if not self._compression:
+            self._opened.seek(max(len(head), self.n_bytes - length))
+            return head, self._opened.read(length)
+        tail = b""
+        buffer = memoryview(bytearray(_PIECE))
+        while n := self._read(buffer):
+            tail = (tail + buffer[:n])[-length:]
+        return head, tail
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of the whole file, in hexadecimal."""
+        self._end_hashing()
+        rest = memoryview(bytearray(_PIECE))
+        while self._file.readinto(rest):
+            pass
+        return self._file.digest.hexdigest()
+
+    def _end_hashing(self) -> None:
+        if self._hashing is not None:
+            self._hashing.end()
+            self._hashing = None
+
+    def _read(self, buffer: memoryview) -> int:
+        if not self._compression:
+            return self._file.readinto(buffer)
+        try:
+            return self._text.readinto(buffer) or 0
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            raise OpenFaceError(
+                f"{self._path!r}: the {self._compression} compression is damaged ({error}); "
+                "copy the file again"
+            ) from None

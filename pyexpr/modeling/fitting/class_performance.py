@@ -1,0 +1,105 @@
+"""How well classifiers predict rows that they were not fitted to: scikit-learn's metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    cohen_kappa_score,
+    f1_score,
+    roc_auc_score,
+)
+
+from pyexpr.modeling.fitting.labels import column_of_class
+from pyexpr.modeling.fitting.performance import Judge
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+# Whether a metric is computed within folds, and needs a probability.
+_METRICS = {
+    "auc": (True, True),
+    "brier": (False, True),
+    "accuracy": (False, False),
+    "balanced_accuracy": (False, False),
+    "f1_macro": (False, False),
+    "kappa": (False, False),
+}
+_OF_TWO = ("auc", "brier", "accuracy", "balanced_accuracy")
+_OF_SEVERAL = ("accuracy", "balanced_accuracy", "f1_macro", "kappa")
+_NO_PROBABILITIES = "the model gives no probabilities"
+
+
+class JudgeOfClasses(Judge):
+    """Classes judged against classes, and probabilities of one of them against it and the rest.
+
+    Parameters
+    ----------
+    classes : sequence of text or int
+    positive : text or int, optional
+        The one that AUC and Brier's score are of, which are the same for both of two classes.
+        With more than two the others are taken as one, as `compare_models` does.
+    """
+
+    def __init__(self, classes: Sequence[Any], positive: Any) -> None:
+        of_two = len(classes) == 2 or positive is not None
+        names = _OF_TWO if of_two else _OF_SEVERAL
+        self.metrics = {name: _METRICS[name][0] for name in names}
+        self._positive = classes[-1] if positive is None else positive
+        self._as_one = positive is not None and len(classes) > 2
+        self._classes = [False, True] if self._as_one else list(classes)
+
+    def value(self, metric: str, rows: pd.DataFrame) -> float:
+        """Return a metric of rows."""
+        truth, found = self._told(rows, "truth"), self._told(rows, "prediction")
+        is_positive = (rows["truth"] == self._positive).to_numpy()
+        if metric == "auc":
+            return float(roc_auc_score(is_positive, self._likely(rows)))
+        if metric == "brier":
+            return float(np.mean((self._likely(rows) - is_positive) ** 2))
+        if metric == "accuracy":
+            return float(accuracy_score(truth, found))
+        if metric == "balanced_accuracy":
+            return float(balanced_accuracy_score(truth, found))
+        if metric == "f1_macro":
+            return float(f1_score(truth, found, labels=self._classes, average="macro"))
+        return float(cohen_kappa_score(truth, found))
+
+    def lacking(self, metric: str, rows: pd.DataFrame) -> str:
+        """Return why a model can have no such metric, whatever its rows; "" if it can."""
+        needed = _METRICS[metric][1] and np.isnan(self._likely(rows)).any()
+        return _NO_PROBABILITIES if needed else ""
+
+    def undefined(self, metric: str, rows: pd.DataFrame) -> str:
+        """Return why a metric of rows has no value, "" if it has one."""
+        truth, found = (set(self._told(rows, name).tolist()) for name in ("truth", "prediction"))
+        absent = [self._shown(label) for label in self._classes if label not in truth]
+        if metric == "auc" and absent:
+            return f"no row is of class {absent[0]}"
+        if metric == "balanced_accuracy" and absent:
+            return f"no row is of class {absent[0]}"
+        if metric == "f1_macro":
+            neither = [one for one in self._classes if one not in truth | found]
+            shown = [self._shown(label) for label in neither]
+            return f"no row is, or is predicted to be, of class {shown[0]}" if neither else ""
+        if metric == "kappa" and len(truth | found) < 2:
+            return f"truth and prediction are {self._shown(min(truth))} in every row"
+        return ""
+
+    def _told(self, rows: pd.DataFrame, column: str) -> NDArray[Any]:
+        """Return classes, or whether they are the positive one."""
+        values = rows[column]
+        return (values == self._positive if self._as_one else values).to_numpy()
+
+    def _shown(self, label: Any) -> str:
+        if not self._as_one:
+            return repr(str(label))
+        return repr(str(self._positive)) if label else f"other than {str(self._positive)!r}"
+
+    def _likely(self, rows: pd.DataFrame) -> NDArray[np.float64]:
+        return rows[column_of_class(self._positive)].to_numpy(dtype=np.float64)

@@ -1,0 +1,264 @@
+"""The figures of a study, each once: its file, what it is drawn of, and what the report says of it.
+
+A run draws what is listed here, the check of a study names their files, and the report shows each
+in its section.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pyexpr.base.pairs import KIND, LEVEL
+from pyexpr.figures.factor import factor_alt, factor_figure
+from pyexpr.figures.learning import learning_alt, learning_figure
+from pyexpr.figures.performance import performance_alt, performance_figure
+from pyexpr.figures.predictions import predictions_alt, predictions_figure
+from pyexpr.figures.quality import quality_alt, quality_figure
+from pyexpr.figures.weights import coefficients_figure, interval_told, weights_alt, weights_figure
+from pyexpr.report.text.facts import Record, Tables, classified, crossed, fitted_models, unit_of
+from pyexpr.words.labels import display_name, label_names, percent
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a figure is drawn of.
+
+    Attributes
+    ----------
+    record : mapping
+        As in ``record.json``; its options are enough.
+    tables : mapping of str to DataFrame
+        As they are shown.
+    model : str
+        Whose figure it is, of those that there are one of for each model.
+    """
+
+    record: Record
+    tables: Tables
+    model: str = ""
+
+    def option(self, section: str, name: str) -> Any:
+        """Return an option of the study."""
+        return self.record["options"][section][name]
+
+    @property
+    def unit(self) -> str:
+        """What a row of the study is called."""
+        return unit_of(self.record)
+
+    @property
+    def part(self) -> str:
+        """Of what the predictions are: "test", or "" where they are of all."""
+        return "" if crossed(self.record) else "test"
+
+    @property
+    def latent(self) -> str:
+        """The factor, for reading."""
+        return display_name(self.option("factor_model", "factor"))
+
+    @cached_property
+    def levels(self) -> pd.DataFrame:
+        """The performance of each model, without differences."""
+        return levels_of(self.tables["comparison"])
+
+    @property
+    def method(self) -> str:
+        """The method of the intervals that figures show."""
+        return str(self.option("compare", "methods")[0])
+
+    @property
+    def fitted(self) -> list[str]:
+        """The models that learn and have predictions."""
+        predicted = self.tables["predictions"]
+        return [model for model in fitted_models(self.tables) if model in predicted]
+
+    @cached_property
+    def weights(self) -> pd.DataFrame:
+        """The weights, with the intervals of the procedure that chose them."""
+        return self.tables["coefficients"].rename(
+            columns={"procedure_low": "conf_low", "procedure_high": "conf_high",
+                     "conf_low": "_low", "conf_high": "_high"}
+        )  # fmt: skip
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """The learning curves of the model."""
+        found = self.tables["learning_curves"]
+        return found[found["model"] == self.model]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFigure:
+    """A figure of a study.
+
+    ``title``, ``caption`` and ``note`` may have the fields of `_fields`.
+
+    Attributes
+    ----------
+    stem : str
+        Its file without suffix; of `each_model` the model's name follows.
+    needs : str
+        The table without which it is not drawn.
+    draw, words : callable
+        From `Shown` to the picture, and to a description that says the same.
+    title : str
+        Of the file.
+    section, caption, note : str
+        Of the report: where it stands, its title, what stands below it.
+    below : bool
+        Whether it stands below the tables of its section.
+    each_model : bool
+        Whether there is one for each deep model.
+    of_numbers : bool
+        Whether it is of a label that is a number, and not a class.
+    """
+
+    stem: str
+    needs: str
+    draw: Callable[[Shown], Figure]
+    words: Callable[[Shown], str]
+    title: str
+    section: str
+    caption: str
+    note: str = ""
+    below: bool = False
+    each_model: bool = False
+    of_numbers: bool = False
+
+
+def _slopes_told(shown: Shown) -> str:
+    table = shown.tables["coefficients"]
+    slopes = table.assign(estimate=table["tested_estimate"])
+    pooled = " pooled within contexts" if table["context"].nunique() > 1 else ""
+    return (
+        f"The weights beside slopes per standard deviation{pooled}, each with its "
+        f"{interval_told(slopes)}. The slopes follow. {weights_alt(slopes)}"
+    )
+
+
+def _slopes_drawn(shown: Shown) -> Figure:
+    table = shown.tables["coefficients"]
+    names = label_names(table["feature"].unique()) | label_names(table["context"].unique())
+    return coefficients_figure(table, confidence=shown.option("compare", "confidence"), names=names)
+
+
+STUDY_FIGURES = (
+    StudyFigure(
+        "quality", "recordings",
+        lambda one: quality_figure(
+            one.tables["features"], threshold=one.option("features", "min_valid")
+        ),
+        lambda one: quality_alt(
+            one.tables["features"], threshold=one.option("features", "min_valid")
+        ),
+        title="Share of valid bins per clip",
+        section="quality",
+        caption="Share of Valid Bins of Each {Unit}, by Context.",
+    ),
+    StudyFigure(
+        "figure2_factor_model", "loadings",
+        lambda one: factor_figure(one.tables["loadings"], latent=one.latent),
+        lambda one: factor_alt(one.tables["loadings"], latent=one.latent),
+        title="The factor model, by context",
+        section="factor-model",
+        caption="The Factor Model, by Context.",
+    ),
+    StudyFigure(
+        "figure3_performance", "comparison",
+        lambda one: performance_figure(
+            one.levels, method=one.method, confidence=one.option("compare", "confidence")
+        ),
+        lambda one: performance_alt(one.levels, method=one.method),
+        title="Performance by model and context",
+        section="performance",
+        caption="Performance {on}, by Model and Context.",
+    ),
+    StudyFigure(
+        "predictions", "predictions",
+        lambda one: predictions_figure(one.tables["predictions"], one.fitted, unit=one.unit),
+        lambda one: predictions_alt(
+            one.tables["predictions"], one.fitted, unit=one.unit, part=one.part
+        ),
+        title="Predicted against true scores of the {units}",
+        section="performance",
+        caption="Predicted Against True Scores of the {Units}, by Context.",
+        below=True,
+        of_numbers=True,
+    ),
+    StudyFigure(
+        "figure4_weights", "coefficients",
+        lambda one: weights_figure(one.weights),
+        lambda one: weights_alt(one.weights),
+        title="Standardised weights by context, with intervals over resamples of subjects",
+        section="coefficients",
+        caption="Standardised Weights of the Features, by Context.",
+        note="Lines: {level} percentile intervals of the weights over resamples of subjects; they "
+        "describe, and test nothing.",
+    ),
+    StudyFigure(
+        "figure4_coefficients", "coefficients", _slopes_drawn, _slopes_told,
+        title="Weights and slopes by context",
+        section="coefficients",
+        caption="Weights Beside Tested Slopes, by Context.",
+        note="Lines: of the weights as before; of the slopes {level} {told}.",
+    ),
+    StudyFigure(
+        "learning_curves", "learning_curves",
+        lambda one: learning_figure(one.curves),
+        lambda one: learning_alt(one.curves),
+        title="Learning curves of {model}",
+        section="learning-curves",
+        caption="Learning Curves of {model}, by Epoch.",
+        each_model=True,
+    ),
+)  # fmt: skip
+
+
+def levels_of(comparison: pd.DataFrame) -> pd.DataFrame:
+    """Return the models' levels (column model) of a comparison."""
+    levels = comparison[comparison[KIND] == LEVEL].rename(columns={"term": "model"})
+    return levels.reset_index(drop=True)
+
+
+def planned(one: StudyFigure, deep: Mapping[str, Any]) -> list[str]:
+    """Return the stems of a figure in a study with these deep models."""
+    return [f"{one.stem}_{model}" for model in deep] if one.each_model else [one.stem]
+
+
+def drawn(record: Record, tables: Tables) -> Iterator[tuple[str, Shown, StudyFigure]]:
+    """Yield every figure that a study has, with the stem of its file."""
+    for one in STUDY_FIGURES:
+        if one.needs not in tables or (one.of_numbers and classified(record)):
+            continue
+        if not one.each_model:
+            yield one.stem, Shown(record, tables), one
+            continue
+        for model in tables[one.needs]["model"].unique():
+            yield f"{one.stem}_{model}", Shown(record, tables, str(model)), one
+
+
+def told(text: str, record: Record, model: str = "") -> str:
+    """Return a title, caption or note of a figure with its fields filled in."""
+    return text.format(**_fields(record, model))
+
+
+def _fields(record: Record, model: str) -> dict[str, str]:
+    unit, compare = unit_of(record), record["options"]["compare"]
+    adjusted = record["options"]["coefficients"]["adjust"] != "none"
+    part = "" if crossed(record) else "test "
+    return {
+        "Unit": unit.title(),
+        "units": f"{part}{unit}s",
+        "Units": f"{part.title()}{unit.title()}s" if part else f"{unit.title()}s",
+        "on": "by Cross-Validation" if crossed(record) else "on the Test Part",
+        "level": percent(compare["confidence"]),
+        "told": "confidence intervals" + (", adjusted as the table says" if adjusted else ""),
+        "model": display_name(model),
+    }

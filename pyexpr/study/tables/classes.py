@@ -1,0 +1,135 @@
+"""Labels of a study that are classes: text, the answer of most raters, and how many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyexpr.base.errors import StudyError, counted, listed, near_names
+from pyexpr.base.messages import Template
+from pyexpr.study.file.config import StudyConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Why a clip has no class.
+TIED = Template("raters_tied", "its raters are tied")()
+# As where predictions are compared.
+_MOST = 50
+_OF_TWO = ("auc", "brier", "f1")
+
+
+def as_classes(values: Iterable[Any]) -> pd.Series[str]:
+    """Return classes as text, missing where None."""
+    import pandas as pd
+
+    return pd.Series([None if one is None else str(one) for one in values], dtype="str")
+
+
+def class_of_numbers(value: float) -> str:
+    """Return what a class is called that is a whole number."""
+    return f"{value:.0f}"
+
+
+def most_answered(answers: pd.DataFrame, question: str, keys: Sequence[str]) -> pd.DataFrame:
+    """Return the answer that most raters of a clip gave: keys, answer, tied.
+
+    `StudyError` if answers are no classes.
+    """
+    own = answers[(answers["question"] == question) & answers["score"].notna()]
+    odd = own[own["score"] != own["score"].round()]
+    if len(odd):
+        raise StudyError(
+            f"question {question!r} is to be of classes, which are whole numbers, but has the "
+            f'answer {odd["score"].iloc[0]:g}; kind = "regression" under [label] is for numbers'
+        )
+    if own["score"].nunique() > _MOST:
+        raise StudyError(
+            f"question {question!r} has {own['score'].nunique()} different answers; classes are "
+            f"{_MOST} at most"
+        )
+    counts = own.groupby([*keys, "score"], sort=True).size().rename("n").reset_index()
+    most = counts.groupby([*keys])["n"].transform("max")
+    first = counts[counts["n"] == most]
+    found = first.groupby([*keys], sort=True)["score"].agg(["first", "size"]).reset_index()
+    found = found.rename(columns={"first": "answer"})
+    return found.assign(tied=found["size"] > 1).drop(columns="size")
+
+
+def positive_of(config: StudyConfig, classes: Sequence[str]) -> str | None:
+    """Return the class that metrics are of, or None where none is meant.
+
+    Of two classes that nobody calls positive the last, if the metrics are the same of both.
+    """
+    if config.label.positive is not None:
+        return config.label.positive
+    if list(classes) == ["0", "1"]:
+        return "1"
+    symmetric = "f1" not in config.compare.metrics and config.compare.threshold is None
+    return classes[-1] if len(classes) == 2 and symmetric else None
+
+
+def check_classes(config: StudyConfig, values: pd.Series[str]) -> None:
+    """Raise `StudyError` if a label of such classes cannot be learned, or judged as asked."""
+    (name,) = config.labels
+    classes = classes_of(values)
+    if len(classes) < 2:
+        only = f"one class, {classes[0]!r}," if classes else "no class"
+        raise StudyError(
+            f"label {name!r} has {only} in all {counted(len(values), config.unit)}; a "
+            "classification needs two classes at least"
+        )
+    positive = config.label.positive
+    if positive is not None and positive not in classes:
+        raise StudyError(
+            f"positive = {positive!r} under [label] is no class of label {name!r}; "
+            f"{near_names(positive, classes)}"
+        )
+    # Of two classes these are the same of both.
+    needed = ["f1"] if len(classes) == 2 else [*_OF_TWO]
+    needed = [one for one in needed if one in config.compare.metrics]
+    needed += ["threshold"] if config.compare.threshold is not None else []
+    if needed and positive_of(config, classes) is None:
+        others = (
+            'metrics = ["accuracy", "balanced_accuracy", "f1_macro", "kappa"] under [compare] '
+            "are of all classes"
+            if len(classes) > 2
+            else "balanced_accuracy and kappa are of both"
+        )
+        raise StudyError(
+            f"{needed[0]} under [compare] is of one class, and label {name!r} has "
+            f"{listed(classes)}: say positive = under [label] which it is; {others}"
+        )
+
+
+def check_judged(config: StudyConfig, rows: pd.DataFrame, contexts: Sequence[str]) -> None:
+    """Raise `StudyError` if some context has nothing to tell apart among what is predicted.
+
+    `rows` are those predicted, with their context and class (score).
+    """
+    if not config.label.classified:
+        return
+    positive = positive_of(config, classes_of(rows["score"]))
+    needed = any(one in _OF_TWO for one in config.compare.metrics)
+    for context in contexts:
+        own = rows.loc[rows["context"] == context, "score"]
+        classes = classes_of(own)
+        lacking = needed and positive is not None and positive not in classes
+        if len(own) and (len(classes) < 2 or lacking):
+            there = f"of class {classes[0]!r}" if len(classes) == 1 else f"not {positive!r}"
+            raise StudyError(
+                f"all {counted(len(own), config.unit)} of context {context!r} that models are "
+                f"judged on are {there}, so that there is nothing to tell apart; leave the context "
+                'out, or judge by scheme = "cross_validation" under [evaluation]'
+                if not config.evaluation.crossed
+                else f"all {counted(len(own), config.unit)} of context {context!r} are {there}, so "
+                "that there is nothing to tell apart; leave the context out"
+            )
+
+
+def classes_of(values: pd.Series[str]) -> list[str]:
+    """Return the classes, sorted as the models have them."""
+    found: list[str] = np.unique(values[values.notna()].to_numpy(dtype="U")).tolist()
+    return found

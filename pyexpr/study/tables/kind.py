@@ -1,0 +1,33 @@
+"""Whether the label of a study file is a class, where the file does not say so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pyexpr.base.errors import PyexprError
+from pyexpr.inference.comparison.classes import holds_classes
+from pyexpr.study.tables.any_table import read_table
+
+
+def with_kind(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the entries of a study file; a label that is a column of text is of classes.
+
+    What cannot be read is left as it is: the run says what is wrong with it.
+    """
+    label, data = raw.get("label"), raw.get("data")
+    if not (isinstance(label, Mapping) and isinstance(data, Mapping)):
+        return raw
+    columns, path = label.get("column"), data.get("features")
+    names = [columns] if isinstance(columns, str) else columns
+    if "kind" in label or not isinstance(path, str) or not isinstance(names, list) or not names:
+        return raw
+    try:
+        table, _ = read_table(folder / path, [], f"the features ({path})")
+    except (PyexprError, OSError):
+        return raw
+    found = [table.get(name) for name in map(str, names)]
+    if not all(column is not None and holds_classes(column) for column in found):
+        return raw
+    return raw | {"label": {**label, "kind": "classification"}}
