@@ -156,7 +156,8 @@ extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5
                              min_confidence = NULL, fps = NULL, clock = "auto",
                              face = "largest", join_ids = FALSE, max_speed = 5000,
                              max_turn = 1500, split_by = NULL, on_mixed = "error",
-                             on_short = "drop", on_error = "stop", n_jobs = NULL, progress = interactive()) {
+                             on_short = "drop", on_error = "stop", n_jobs = NULL,
+                             progress = interactive()) {
   call <- rlang::current_env()
   given(recordings, "a data frame, or paths", call = call)
   if (is.data.frame(recordings)) {

@@ -210,8 +210,8 @@ def is_dialect(text: bytes) -> bool:
 
     OpenFace's own, and those that read the same, are not: looking costs nothing then.
     """
-    head = text[:_HEAD].removeprefix(_BOM).decode("utf-8", "replace")
-    lines = [line for line in head.splitlines()[: _ROWS_SEEN + 1] if line.strip()]
+    head = text[:_HEAD].removeprefix(_BOM)
+    lines = [line for line in _lines(head)[: _ROWS_SEEN + 1] if line.strip()]
     if not lines:
         return False
     if lines[0].lstrip(' "').startswith("#") or _separator(lines[0]) != ",":
@@ -225,7 +225,7 @@ def is_dialect(text: bytes) -> bool:
         b", "
     ):
         return True
-    if '"' not in head and "success" not in names:
+    if b'"' not in head and "success" not in names:
         return False
     for line in lines[1:]:
         fields = line.split(",")
@@ -235,6 +235,11 @@ def is_dialect(text: bytes) -> bool:
         if at < len(fields) and fields[at].strip().lower() in _YES_NO:
             return True
     return False
+
+
+def _lines(text: bytes) -> list[str]:
+    """Return lines as the reader counts them: a form feed, say, ends none."""
+    return [line.decode("utf-8", "replace") for line in text.splitlines()]
 
 
 def _tells_texts(line: str, names: list[str], fields: list[str]) -> bool:
@@ -264,7 +269,7 @@ def _own_name(name: str) -> str:
 
 def rows_of(text: bytes) -> Rows:
     """Return the rows of a text in any dialect, with the dialect undone."""
-    lines = text.removeprefix(_BOM).decode("utf-8", "replace").splitlines()
+    lines = _lines(text.removeprefix(_BOM))
     start = next(
         (
             n

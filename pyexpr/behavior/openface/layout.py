@@ -217,7 +217,7 @@ def _check_openface(path: str, positions: Mapping[str, int]) -> None:
                 "landmarks, pose, gaze and action units; its first column is {text!r}",
                 path=path,
                 names=listed(ROW_COLUMNS),
-                text=next(iter(positions)),
+                text=next(iter(positions))[:60],
             )
         )
     if has_time:
