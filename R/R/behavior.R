@@ -12,7 +12,18 @@
 #'   `"eye_landmarks_3d"`, `"shape"`. By default those the features need.
 #' @param fps Frames per second; by default what the timestamps tell.
 #' @param min_confidence Frames of lower confidence are not valid.
-#' @param face `"largest"`, or the `face_id` to follow.
+#' @param clock `"frames"` places frames by their numbers, `"timestamps"` by their
+#'   timestamps, `"video"` by the times at which `video` shows them, `"auto"` by timestamps
+#'   where those prove a variable rate.
+#' @param face `"largest"`, `"left"` or `"right"`, or the `face_id` to follow.
+#' @param join_ids Whether other values of `face_id` that are never seen together with
+#'   the followed one, and begin or end where it is, are the same face.
+#' @param max_speed mm/s. Frames that head or landmarks could only reach faster are
+#'   missing, and counted; `Inf` for no limit.
+#' @param max_turn Degrees/s. The same for the head's rotation, and the gaze.
+#' @param video The video that the file was made from, for `clock = "video"`.
+#' @param split_by,part In a file of several recordings: the column that tells them
+#'   apart, and what stands there in the rows of this one.
 #' @param on_missing `"error"` or `"note"`, where the file lacks one of `groups`.
 #' @return A tibble, a row per frame: `frame` (from 0), `time` (s), `present`, `valid`,
 #'   `confidence`, then the columns of the groups (pixels, mm, radians, as OpenFace
@@ -30,11 +41,16 @@
 #' recording <- read_openface(path, groups = "gaze_angle")
 #' recording
 #' glance(recording)
-read_openface <- function(path, groups = NULL, fps = NULL, min_confidence = NULL,
-                          face = "largest", on_missing = "error") {
+read_openface <- function(path, groups = NULL, fps = NULL, clock = "auto",
+                          min_confidence = NULL, face = "largest", join_ids = FALSE,
+                          max_speed = 5000, max_turn = 1500, video = NULL, split_by = NULL,
+                          part = NULL, on_missing = "error") {
   found <- ask("read_openface", list(
     path = path_of(path, rlang::current_env()), groups = many(groups), fps = one(fps),
-    min_confidence = one(min_confidence), face = one(face), on_missing = one(on_missing)
+    clock = one(clock), min_confidence = one(min_confidence), face = one(face),
+    join_ids = flag(join_ids), max_speed = one(max_speed), max_turn = one(max_turn),
+    video = one(video), split_by = one(split_by), part = one(part),
+    on_missing = one(on_missing)
   ), rlang::current_env())
   table <- result_table(found$frames)
   tibble::new_tibble(as.list(table), nrow = nrow(table), class = "pyexpr_recording",
@@ -96,7 +112,8 @@ describe_openface <- function(path) {
 #' says why, and all that was left out is counted.
 #'
 #' @param recordings A data frame with the columns `subject`, `context` and `openface`
-#'   (path), a row per recording; or paths (then the subject is the file's name).
+#'   (path), and if wanted `face`, `part` and `video`, a row per recording; or paths (then the
+#'   subject is the file's name).
 #' @param schedule `"bp4d_plus"`, or a data frame of segments with the columns
 #'   `context`, `start`, `end` (seconds; negative ones count from the end) and `clip`.
 #' @param every Instead of a schedule: clips of so many seconds.
@@ -108,6 +125,14 @@ describe_openface <- function(path) {
 #' @param min_valid Share of bins that a clip needs.
 #' @param landmarks `"2d"`, `"normalised"` or `"3d"`.
 #' @param derivatives `"differences"` or `"savgol"`.
+#' @param split_by The column of files that hold several recordings which tells them
+#'   apart; the column `part` of `recordings` says which row is which. For paths each of
+#'   its values is a recording, and the subject.
+#' @param on_mixed What to do with recordings of other action units, or images of another
+#'   size, than the first: `"error"`, `"common"` (the action units that all have), or
+#'   `"keep"` (as they are, with a note).
+#' @param on_error `"stop"`, or `"skip"`: a file that cannot be used is listed among the
+#'   dropped.
 #' @param on_short `"drop"` lists clips that a recording is too short for, `"error"`
 #'   stops.
 #' @param n_jobs Files worked on at a time, by default one per core; it never changes
@@ -128,12 +153,16 @@ describe_openface <- function(path) {
 extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5, bins = "mean",
                              velocity = "abs_derivative", head = "pose", au_count = "mean",
                              min_valid = 0.5, landmarks = "2d", derivatives = "differences",
-                             min_confidence = NULL, fps = NULL, face = "largest",
-                             on_short = "drop", n_jobs = NULL, progress = interactive()) {
+                             min_confidence = NULL, fps = NULL, clock = "auto",
+                             face = "largest", join_ids = FALSE, max_speed = 5000,
+                             max_turn = 1500, split_by = NULL, on_mixed = "error",
+                             on_short = "drop", on_error = "stop", n_jobs = NULL,
+                             progress = interactive()) {
   call <- rlang::current_env()
   given(recordings, "a data frame, or paths", call = call)
   if (is.data.frame(recordings)) {
     needed <- c("subject", "context", "openface")
+    needed <- c(needed, intersect(c("face", "part", "video"), names(recordings)))
     paths <- recordings[["openface"]]
     if (is.character(paths)) recordings$openface <- path.expand(paths)
     source <- table_node(recordings, needed, "recordings", call, c("subject", "context"))
@@ -155,8 +184,10 @@ extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5
     recordings = source, schedule = segments, every = one(every), rate = one(rate),
     bins = one(bins), velocity = one(velocity), head = one(head), au_count = one(au_count),
     min_valid = one(min_valid), landmarks = one(landmarks), derivatives = one(derivatives),
-    min_confidence = one(min_confidence), fps = one(fps), face = one(face),
-    on_short = one(on_short), n_jobs = one(n_jobs), progress = flag(progress)
+    min_confidence = one(min_confidence), fps = one(fps), clock = one(clock), face = one(face),
+    join_ids = flag(join_ids), max_speed = one(max_speed), max_turn = one(max_turn),
+    split_by = one(split_by), on_mixed = one(on_mixed), on_short = one(on_short),
+    on_error = one(on_error), n_jobs = one(n_jobs), progress = flag(progress)
   ), call)
   # Clips without labels of the user's are numbered.
   numbers <- seq_len(nrow(found$tables$tidy) + nrow(found$tables$dropped))

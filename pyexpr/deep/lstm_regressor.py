@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.errors import DataError, listed
@@ -12,6 +12,7 @@ from pyexpr.base.foreign import as_pandas
 from pyexpr.base.messages import say
 from pyexpr.behavior.features.sequences import ClipSequences, read_sequences
 from pyexpr.behavior.openface.frame_store import wanted_groups
+from pyexpr.behavior.openface.options import Place
 from pyexpr.deep.base import DeepRegressor
 from pyexpr.deep.data import Sequences, checked_sequences
 from pyexpr.deep.lstm import OpenFaceLSTM
@@ -121,7 +122,8 @@ class LSTMRegressor(DeepRegressor):
     Notes
     -----
     X is an array (clips, frames, p), a list of arrays (frames, p), or a clip table: a row
-    per clip with openface (path), start, end (seconds). The last is the form for
+    per clip with openface (path), start, end (seconds), and if wanted face (as the
+    argument, row by row). The last is the form for
     `ContextualRegressor`. Clips of different lengths are packed: a clip's prediction does
     not depend on the others'.
 
@@ -169,7 +171,7 @@ class LSTMRegressor(DeepRegressor):
         rate: float = 25.0,
         fps: float | None = None,
         min_confidence: float | None = None,
-        face: Literal["largest"] | int = "largest",
+        face: Place | int = "largest",
         cache_dir: str | Path | None = None,
         dropout: float = 0.0,
         max_epochs: int = 100,

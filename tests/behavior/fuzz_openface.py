@@ -120,8 +120,11 @@ def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def _plain(message: str) -> str:
-    """Leave out what is not ASCII: the twin says "?" for it where a file is not UTF-8."""
-    return re.sub(r"[^ -~]|\?|\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|\\[tnr]", "", message)
+    """Leave out what is not ASCII, and capitals, which the twin leaves as they are.
+
+    The twin says "?" for what is not ASCII where a file is not UTF-8.
+    """
+    return re.sub(r"[^ -~]|\?|\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|\\[tnr]", "", message).lower()
 
 
 def run(files: int, seed: int, scratch: Path, whole: Sequence[bytes]) -> Counter[str]:

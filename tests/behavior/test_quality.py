@@ -53,6 +53,9 @@ def test_recording(recording: OpenFaceRecording) -> None:
         "rows_other_face": 0,
         "faces": 1,
         "values_missing": 0,
+        "frames_implausible": 0,
+        "jumps": 0,
+        "ids_joined": 0,
     }
     assert notes.startswith("1 cut row dropped whole; 1 row dropped that repeat")
 
@@ -76,6 +79,8 @@ def test_clips(recording: OpenFaceRecording) -> None:
         "share_valid": 0.8,
         "rows_doubled": 0,
         "rows_other_face": 0,
+        "frames_implausible": 0,
+        "jumps": 0,
     }
     assert (second["frames_failed"], second["longest_gap"], second["start"]) == (2, 2, 1.0)
 

@@ -15,6 +15,8 @@ from pydantic import ValidationError
 from pyexpr.base.errors import DataError
 from pyexpr.behavior.features.features import extract_features
 from pyexpr.behavior.features.options import FeatureOptions
+from pyexpr.behavior.openface.options import ReadingOptions
+from pyexpr.behavior.openface.recording import read_openface
 from pyexpr.cli.main import features as command
 from pyexpr.study.file.data_sections import FeaturesSection
 
@@ -50,8 +52,29 @@ def test_what_a_study_reads_are_arguments_of_extract_features() -> None:
         assert parameters[name].default == value, name
 
 
-def test_the_commands_rate() -> None:
-    assert inspect.signature(command).parameters["rate"].default == DECLARED["rate"]
+READING = {one.name: one.default for one in fields(ReadingOptions)}
+
+
+def test_options_of_reading_are_declared_once() -> None:
+    section = FeaturesSection()
+    of_file = inspect.signature(read_openface).parameters
+    of_features = inspect.signature(extract_features).parameters
+    for name, default in READING.items():
+        for parameters in (of_file, of_features):
+            assert parameters[name].default == default, name
+            assert parameters[name].annotation == ReadingOptions.__annotations__[name], name
+        # The rate is the clips' business there.
+        if name != "fps":
+            assert getattr(section, name) == default, name
+
+
+def test_the_commands_options() -> None:
+    parameters = inspect.signature(command).parameters
+    function = inspect.signature(extract_features).parameters
+    own = {"asked", "files", "recordings", "quality", "output", "overwrite", "schedule"}
+    for name, one in parameters.items():
+        if name not in own:
+            assert one.default == function[name].default, name
 
 
 @pytest.mark.parametrize(
@@ -85,3 +108,21 @@ def test_the_help_names_every_choice(text, line) -> None:
     for name, choices in CHOICES.items():
         (found,) = re.findall(line.format(name), text, re.MULTILINE)
         assert set(re.findall(r'"([^"]+)"', found)) == set(choices), name
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"face": "middle"}, {"face": 0.5}, {"face": "left"}, {"face": 3}, {"clock": "film"},
+        {"clock": "video"}, {"clock": "frames"}, {"max_speed": 0.0}, {"max_speed": math.inf},
+        {"max_turn": math.nan}, {"max_turn": -1.0}, {"join_ids": True}, {"min_confidence": 1.5},
+    ],
+)  # fmt: skip
+def test_a_study_refuses_readings_that_the_function_refuses(given) -> None:
+    try:
+        ReadingOptions(**given)
+    except DataError:
+        with pytest.raises(ValidationError):
+            FeaturesSection(**given)
+    else:
+        assert FeaturesSection(**given).reading().items() >= given.items()

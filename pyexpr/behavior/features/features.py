@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pyexpr.base.errors import ColumnError, DataError, listed
-from pyexpr.base.messages import Template, message_column, message_of, parts_of, say
+from pyexpr.base.errors import DataError, OpenFaceError, listed
+from pyexpr.base.messages import Template, joined, message_column, message_of, parts_of, say
 from pyexpr.base.processes import checked_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
-from pyexpr.base.tables import as_frame, require_columns
 from pyexpr.base.versions import versions
 from pyexpr.behavior.features.binning import Binning
+from pyexpr.behavior.features.manifest import manifest_of
+from pyexpr.behavior.features.mixed import (
+    Kind,
+    OnMixed,
+    common_units,
+    differences,
+    image_size,
+    with_units,
+)
 from pyexpr.behavior.features.one_clip import clip_features
 from pyexpr.behavior.features.options import (
     FEATURES,
@@ -30,6 +38,8 @@ from pyexpr.behavior.features.options import (
     needed_groups,
 )
 from pyexpr.behavior.features.quality import clip_quality, recording_quality
+from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
+from pyexpr.behavior.openface.plausible import MAX_SPEED, MAX_TURN
 from pyexpr.behavior.openface.recording import read_openface
 from pyexpr.behavior.schedules import Schedule
 from pyexpr.core.kinematics import Velocity
@@ -41,10 +51,6 @@ if TYPE_CHECKING:
     from pyexpr.behavior.openface.recording import OpenFaceRecording
 
 __all__ = ["FEATURES", "FeatureResult", "extract_features", "feature_units"]
-
-_WHAT = "the table of recordings"
-#: The context of files that come without a table.
-NO_CONTEXT = "all"
 
 
 # The report has a table of the clips left out, and the method those outside of a recording.
@@ -74,10 +80,11 @@ class FeatureResult(Result):
         A row per clip: subject and the columns of `clip_quality`.
     recordings : DataFrame
         A row per recording: subject, context, the columns of `recording_quality`
-        (read log included), n_clips, n_dropped.
+        (read log included), image_width and image_height (px, as landmarks and head
+        position imply them by OpenFace's default camera), n_clips, n_dropped.
     dropped : DataFrame
         A row per clip that its recording does not yield: subject, context, clip,
-        openface, reason.
+        openface, reason. The clip is "" where a whole recording was skipped.
     options : dict
         The arguments the features were computed with.
     hashes : dict of str to str
@@ -151,6 +158,8 @@ class _Job:
     options: FeatureOptions
     reading: dict[str, Any]
     on_short: Literal["drop", "error"]
+    common: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    skip: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +168,11 @@ class _Rows:
 
     table: list[dict[str, Any]]
     quality: list[dict[str, Any]]
-    recording: dict[str, Any]
+    recording: dict[str, Any] | None
     dropped: list[dict[str, Any]]
     path: str
     sha256: str
+    kind: Kind | None = None
 
 
 @stoppable("features were computed")
@@ -181,8 +191,15 @@ def extract_features(
     derivatives: Derivatives = "differences",
     min_confidence: float | None = None,
     fps: float | None = None,
-    face: Literal["largest"] | int = "largest",
+    clock: Clock = "auto",
+    face: Place | int = "largest",
+    join_ids: bool = False,
+    max_speed: float = MAX_SPEED,
+    max_turn: float = MAX_TURN,
+    split_by: str | None = None,
+    on_mixed: OnMixed = "error",
     on_short: Literal["drop", "error"] = "drop",
+    on_error: Literal["stop", "skip"] = "stop",
     n_jobs: int | None = None,
     progress: bool | None = None,
 ) -> FeatureResult:
@@ -191,9 +208,11 @@ def extract_features(
     Parameters
     ----------
     recordings : DataFrame, or a path, or a sequence of paths
-        A table with the columns subject, context, openface (path; other columns
-        are ignored), a recording per row, each (subject, context) once. For paths
-        the subject is the file's name without its ending, the context "all".
+        A table with the columns subject, context, openface (path), and if wanted face
+        (as the argument, row by row; empty for the argument), part (with `split_by`) and
+        video (path, with ``clock="video"``); other columns are ignored. A recording per
+        row, each (subject, context) once. For paths the subject is the file's name
+        without its ending, the context "all".
     schedule : Schedule or DataFrame, optional
         Segments per context; a table has the columns of `Schedule.from_table`.
     every : float, optional
@@ -220,10 +239,20 @@ def extract_features(
         rotation removed, in interocular distances.
     derivatives : {"differences", "savgol"}
         Differences between bins, or Savitzky and Golay's derivatives of the frames.
-    min_confidence, fps, face
+    min_confidence, fps, clock, face, join_ids, max_speed, max_turn
         As in `read_openface`.
+    split_by : str, optional
+        The column of files that hold several recordings which tells them apart. The
+        column part of the table says which row is which; for paths each of its values is
+        a recording, and the subject.
+    on_mixed : {"error", "common", "keep"}
+        What to do with recordings of other action units, or images of another size, than
+        the first: stop, take the action units that all have (pixels have nothing in
+        common: `landmarks` in other units have), or take them as they are, with a note.
     on_short : {"drop", "error"}
         Whether clips that a recording is too short for are listed or an error.
+    on_error : {"stop", "skip"}
+        Whether a file that cannot be used ends everything, or is listed in ``dropped``.
     n_jobs : int, optional
         Files worked on at a time; by default as many as there are processors.
         It never changes the result.
@@ -273,32 +302,92 @@ def extract_features(
         landmarks=landmarks,
         derivatives=derivatives,
     )
+    read = ReadingOptions(
+        min_confidence=min_confidence,
+        fps=fps,
+        clock=clock,
+        face=face,
+        join_ids=join_ids,
+        max_speed=max_speed,
+        max_turn=max_turn,
+    )
+    _check_choices(on_mixed, on_error)
     plan = _schedule(schedule, every)
     groups = needed_groups(options)
-    reading: dict[str, Any] = {
+    reading: dict[str, Any] = read.to_dict() | {
         "groups": groups,
-        "min_confidence": min_confidence,
-        "fps": fps,
-        "face": face,
         # By default the reader takes what there is of what the features need.
         "on_missing": "error" if groups is None else "note",
     }
-    manifest = _manifest(recordings)
-    for context in dict.fromkeys(context for _, context, _ in manifest):
+    manifest = manifest_of(recordings, split_by, read.face, with_videos=clock == "video")
+    for context in dict.fromkeys(entry.context for entry in manifest):
         # A context the schedule does not know is an error now, not after an hour of reading.
         plan.cut(str(context), n_frames=1, fps=1.0)
+    common = common_units(entry.path for entry in manifest) if on_mixed == "common" else {}
     jobs = [
-        _Job(subject, context, path, plan, options, reading, on_short)
-        for subject, context, path in manifest
+        _Job(
+            entry.subject,
+            entry.context,
+            entry.path,
+            plan,
+            options,
+            reading
+            | {
+                "face": entry.face,
+                "split_by": entry.split_by,
+                "part": entry.part,
+                "video": entry.video,
+            },
+            on_short,
+            common,
+            on_error == "skip",
+        )
+        for entry in manifest
     ]
     results = shown(
-        _each(jobs, _workers(n_jobs, len(jobs))),
+        _alike(_each(jobs, _workers(n_jobs, len(jobs))), on_mixed),
         total=len(jobs),
         label="Reading recordings",
         show=progress,
     )
-    asked = {"every": every, "min_confidence": min_confidence, "fps": fps, "face": face}
-    return _assembled(list(results), options.to_dict() | asked | {"on_short": on_short})
+    asked = {
+        **read.to_dict(),
+        "every": every,
+        "split_by": split_by,
+        "on_mixed": on_mixed,
+        "on_short": on_short,
+        "on_error": on_error,
+    }
+    return _assembled(list(results), options.to_dict() | asked)
+
+
+def _check_choices(on_mixed: str, on_error: str) -> None:
+    for name, given, known in (
+        ("on_mixed", on_mixed, get_args(OnMixed)),
+        ("on_error", on_error, ("stop", "skip")),
+    ):
+        if given not in known:
+            raise DataError(
+                say(
+                    "{@name=} must be one of {known}, not {given!r}",
+                    name=name,
+                    known=listed(known),
+                    given=given,
+                )
+            )
+
+
+def _alike(results: Iterator[_Rows], on_mixed: OnMixed) -> Iterator[_Rows]:
+    """Yield rows; those of another kind than the first are refused, or have a note."""
+    first: Kind | None = None
+    for rows in results:
+        if first is None:
+            first = rows.kind
+        if first is not None and rows.kind is not None and rows.recording is not None:
+            notes = differences(first, rows.kind, on_mixed)
+            if notes:
+                rows.recording["notes"] = joined([*parts_of(rows.recording["notes"]), *notes])
+        yield rows
 
 
 def features_of_recordings(
@@ -344,68 +433,6 @@ def _schedule(schedule: Any, every: float | None) -> Schedule:
     return schedule if isinstance(schedule, Schedule) else Schedule.from_table(schedule)
 
 
-def _manifest(recordings: Any) -> list[tuple[Any, Any, str]]:
-    """Return (subject, context, path) of every recording."""
-    if isinstance(recordings, (str, os.PathLike)):
-        recordings = [recordings]
-    if isinstance(recordings, Sequence) and all(
-        isinstance(path, (str, os.PathLike)) for path in recordings
-    ):
-        return _from_paths([os.fspath(path) for path in recordings])
-    frame = as_frame(recordings, what=_WHAT)
-    columns = ["subject", "context", "openface"]
-    require_columns(frame, columns, what=_WHAT)
-    for name in columns:
-        empty = (frame[name].isna() | (frame[name].astype(str).str.strip() == "")).to_numpy()
-        if empty.any():
-            raise ColumnError(
-                f"column {name!r} of {_WHAT} must not have missing values, but row "
-                f"{int(empty.argmax()) + 1} is empty"
-                + (f" ({int(empty.sum())} such rows)" if empty.sum() > 1 else "")
-            )
-    if frame.empty:
-        raise DataError(f"{_WHAT} has no rows")
-    doubled = frame.duplicated(["subject", "context"]).to_numpy()
-    if doubled.any():
-        (second,) = frame.iloc[[int(doubled.argmax())]].to_dict("records")
-        raise DataError(
-            say(
-                "subject {subject!r} has two recordings in context {context!r} (the "
-                "second is {openface!r}); keep one, or name the contexts apart",
-                subject=second["subject"],
-                context=second["context"],
-                openface=second["openface"],
-            )
-        )
-    for row, path in enumerate(frame["openface"].tolist(), start=1):
-        if not isinstance(path, (str, os.PathLike)):
-            raise ColumnError(
-                say(
-                    "column 'openface' of {what} must hold paths, but row {row} holds {path!r}",
-                    what=_WHAT,
-                    row=row,
-                    path=path,
-                )
-            )
-    return [
-        (subject, context, os.fspath(path))
-        for subject, context, path in frame[columns].itertuples(index=False)
-    ]
-
-
-def _from_paths(paths: list[str]) -> list[tuple[str, str, str]]:
-    if not paths:
-        raise DataError("there are no recordings: the list of paths is empty")
-    names = [Path(path).stem for path in paths]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise DataError(
-            f"two files are both named {listed(doubled)}: give a table with the columns subject, "
-            "context and openface instead"
-        )
-    return [(name, NO_CONTEXT, path) for name, path in zip(names, paths, strict=True)]
-
-
 def _workers(n_jobs: int | None, n_files: int) -> int:
     return min(checked_processes(n_jobs), n_files)
 
@@ -427,7 +454,13 @@ def _each(jobs: list[_Job], workers: int) -> Iterator[_Rows]:
 def _extract(job: _Job) -> _Rows:
     """Read one file, cut it, and compute everything about its clips."""
     # What is wrong with a file is said with its name; what is wrong with its clips is not.
-    recording = read_openface(job.path, **job.reading)
+    try:
+        recording = with_units(read_openface(job.path, **job.reading), job.common)
+    except OpenFaceError as error:
+        if not job.skip:
+            raise
+        who = {"subject": job.subject, "context": job.context, "clip": "", "openface": job.path}
+        return _Rows([], [], None, [who | {"reason": message_of(error)}], job.path, "")
     try:
         return _rows(job, recording)
     except DataError as error:
@@ -456,6 +489,7 @@ def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
         quality=[clip_quality(recording, clip) | who for clip in clips],
         recording=who
         | recording_quality(recording)
+        | dict(zip(("image_width", "image_height"), image_size(recording), strict=True))
         | {"n_clips": len(clips), "n_dropped": len(dropped)},
         dropped=[
             who | {"clip": item.label, "openface": job.path, "reason": item.reason}
@@ -463,6 +497,7 @@ def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
         ],
         path=job.path,
         sha256=recording.sha256,
+        kind=Kind.of(recording, pixels=job.options.landmarks == "2d"),
     )
 
 
@@ -484,7 +519,7 @@ def _assembled(rows: list[_Rows], options: dict[str, Any]) -> FeatureResult:
 
     table = [row for one in rows for row in one.table]
     quality = [row for one in rows for row in one.quality]
-    recordings = [one.recording for one in rows]
+    recordings = [one.recording for one in rows if one.recording is not None]
     dropped = [row for one in rows for row in one.dropped]
     return FeatureResult(
         table=pd.DataFrame(table, columns=_TABLE_COLUMNS).assign(

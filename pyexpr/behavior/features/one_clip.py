@@ -95,7 +95,9 @@ def clip_features(
 
     Notes
     -----
-    A clip with fewer valid bins than `min_valid` asks for, or fewer than three
+    Where a group jumps impossibly from one stretch of the recording to another, as when a
+    face's number passes to another person, the bin of the jump is missing. A clip with
+    fewer valid bins than `min_valid` asks for, or fewer than three
     velocities, has no features at all; a signal for which this holds alone, or
     whose columns the file lacks, has NaN for its own. Follows Lin, Girard
     and Morency (2020), section 4.2. Checked against closed forms.
@@ -129,8 +131,13 @@ def clip_features(
         )
     frames = slice(clip.start_frame, clip.stop_frame)
     valid = recording.valid[frames]
-    groups = {name: values[frames] for name, values in recording.groups.items()}
     grid = frame_bins(len(valid), recording.fps, options.rate)
+    groups = {
+        name: _without_jumps(
+            values[frames], recording.jumps.get(name, _NO_JUMPS) - clip.start_frame, grid
+        )
+        for name, values in recording.groups.items()
+    }
     valid_bins = valid[grid.first] if options.bins == "decimate" else grid.valid(valid)
 
     features: dict[str, Any] = dict.fromkeys(FEATURES, float("nan"))
@@ -157,6 +164,21 @@ def clip_features(
     features |= units
     counts["n_au_active"] = n_active
     return features | counts | {"reason": joined(reasons + missing)}
+
+
+_NO_JUMPS = np.zeros(0, dtype=np.int64)
+
+
+def _without_jumps(
+    values: NDArray[np.float64], jumps: NDArray[np.int64], grid: Bins
+) -> NDArray[np.float64]:
+    """Return values without the bins that hold a jump: no step goes over it."""
+    jumps = jumps[(jumps > 0) & (jumps < len(grid.index))]
+    if not len(jumps):
+        return values
+    whole = values.copy()
+    whole[: len(grid.index)][np.isin(grid.index, grid.index[jumps])] = np.nan
+    return whole
 
 
 def _velocities(valid_bins: NDArray[np.bool_]) -> int:

@@ -37,7 +37,10 @@ def recording_quality(recording: OpenFaceRecording) -> dict[str, Any]:
         ``mean_confidence`` (over the frames present; NaN if the file has none);
         in rows of the file: ``rows_read``, ``rows_cut``, ``rows_overlong``,
         ``rows_doubled``, ``rows_other_face``; ``faces``; ``values_missing``
-        (no number in a valid frame); ``notes`` (joined by "; ").
+        (no number in a valid frame); ``frames_implausible`` (valid, but in some group
+        missing because no head moves so), ``jumps`` (impossible steps between longer
+        stretches: a cut, or another person's face), ``ids_joined``; ``notes`` (joined
+        by "; ").
     """
     log = recording.log
     return {
@@ -52,6 +55,9 @@ def recording_quality(recording: OpenFaceRecording) -> dict[str, Any]:
         "rows_other_face": log.rows_other_face,
         "faces": log.faces,
         "values_missing": log.values_missing,
+        "frames_implausible": log.frames_implausible,
+        "jumps": log.jumps,
+        "ids_joined": log.ids_joined,
         "notes": joined(log.notes),
     }
 
@@ -70,8 +76,9 @@ def clip_quality(recording: OpenFaceRecording, clip: Clip) -> dict[str, Any]:
     dict
         ``context``, ``clip`` (the label), ``start``, ``end`` (s, of the recording),
         and of this clip ``frames_expected`` to ``mean_confidence``,
-        ``rows_doubled`` and ``rows_other_face`` as in `recording_quality`. A cut
-        row belongs to no frame for certain: its frame is among those missing.
+        ``rows_doubled``, ``rows_other_face``, ``frames_implausible`` and ``jumps`` as in
+        `recording_quality`. A cut row belongs to no frame for certain: its frame is
+        among those missing.
 
     Raises
     ------
@@ -98,7 +105,19 @@ def clip_quality(recording: OpenFaceRecording, clip: Clip) -> dict[str, Any]:
         **_counts(recording, clip.start_frame, clip.stop_frame),
         "rows_doubled": _within(recording.doubled_frames, clip),
         "rows_other_face": _within(recording.other_face_frames, clip),
+        "frames_implausible": _within(recording.implausible_frames, clip),
+        "jumps": len(jumps_within(recording, clip)),
     }
+
+
+def jumps_within(recording: OpenFaceRecording, clip: Clip) -> NDArray[np.int64]:
+    """Return the frames of a clip at which some group jumps from the frame before, sorted.
+
+    A jump at the first frame is from outside of the clip.
+    """
+    found = [np.zeros(0, dtype=np.int64), *recording.jumps.values()]
+    frames = np.unique(np.concatenate(found))
+    return frames[(frames > clip.start_frame) & (frames < clip.stop_frame)]
 
 
 def _within(frames: NDArray[np.int64], clip: Clip) -> int:

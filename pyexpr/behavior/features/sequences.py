@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from pyexpr.base.messages import message_of, say
 from pyexpr.base.processes import available_processors
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
+from pyexpr.behavior.features.manifest import face_of
 from pyexpr.behavior.openface.frame_store import (
     COLUMN_SETS,
     Frames,
@@ -25,6 +26,7 @@ from pyexpr.behavior.openface.frame_store import (
     read_frames,
     wanted_groups,
 )
+from pyexpr.behavior.openface.options import Place
 from pyexpr.behavior.schedules import Segment
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ class ClipRow:
 
     path: str
     segment: Segment
+    face: Place | int | None = None
 
 
 def clip_rows(table: Any, names: Sequence[str], *, what: str = _WHAT) -> list[ClipRow]:
@@ -90,7 +93,7 @@ def clip_rows(table: Any, names: Sequence[str], *, what: str = _WHAT) -> list[Cl
     ----------
     table : DataFrame
         Columns start, end (seconds of the recording; negative starts count from
-        its end) and one of `names`; others are ignored.
+        its end) and one of `names`; if wanted face, which may be empty; others are ignored.
     names : sequence of str
         What the column of the file may be called; the first that is there counts.
     what : str
@@ -132,7 +135,10 @@ def clip_rows(table: Any, names: Sequence[str], *, what: str = _WHAT) -> list[Cl
                     error=message_of(error),
                 )
             ) from None
-        rows.append(ClipRow(os.fspath(path), segment))
+        face = None
+        if "face" in frame.columns:
+            face = face_of(frame["face"].iloc[number - 1], None, number, what)
+        rows.append(ClipRow(os.fspath(path), segment, face))
     return rows
 
 
@@ -143,7 +149,7 @@ def read_sequences(
     rate: float | None = 25.0,
     fps: float | None = None,
     min_confidence: float | None = None,
-    face: Literal["largest"] | int = "largest",
+    face: Place | int = "largest",
     cache_dir: Path | str | None = None,
     progress: bool | None = None,
     what: str = _WHAT,
@@ -154,7 +160,8 @@ def read_sequences(
     ----------
     table : DataFrame
         A row per clip: openface (path; or recording), start, end (seconds of the
-        recording; negative starts count from its end). Other columns are ignored.
+        recording; negative starts count from its end), and if wanted face (as the argument;
+        empty for the argument). Other columns are ignored.
     columns : str or sequence of str
         Groups of columns: "points" (face and eyes, 2D and 3D), "points_2d",
         "points_3d", "eyes", "gaze", "pose", "aus", "parameters", "all", or names of
@@ -202,22 +209,24 @@ def read_sequences(
             say("{rate=} must be a positive number of frames per second, not {given!r}", given=rate)
         )
     rows = clip_rows(table, ("openface", "recording"), what=what)
-    reading = Reading(wanted_groups(columns), fps, min_confidence, face)
-    by_path: dict[str, list[int]] = {}
+    groups = wanted_groups(columns)
+    wanted: dict[tuple[str, Place | int], list[int]] = {}
     for number, row in enumerate(rows):
-        by_path.setdefault(row.path, []).append(number)
+        key = (row.path, face if row.face is None else row.face)
+        wanted.setdefault(key, []).append(number)
 
-    def read(path: str) -> list[tuple[int, _Piece]]:
-        frames = read_frames(path, reading, cache_dir)
+    def read(key: tuple[str, Place | int]) -> list[tuple[int, _Piece]]:
+        path, own = key
+        frames = read_frames(path, Reading(groups, fps, min_confidence, own), cache_dir)
         return [
             (number, _cut(frames, rows[number].segment, rate, number, what))
-            for number in by_path[path]
+            for number in wanted[key]
         ]
 
     pieces: dict[int, _Piece] = {}
-    with ThreadPoolExecutor(_workers(len(by_path))) as pool:
+    with ThreadPoolExecutor(_workers(len(wanted))) as pool:
         results = shown(
-            pool.map(read, by_path), total=len(by_path), label="Reading recordings", show=progress
+            pool.map(read, wanted), total=len(wanted), label="Reading recordings", show=progress
         )
         for found in results:
             pieces.update(found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -19,9 +20,16 @@ from numpy.typing import NDArray
 
 from pyexpr.base.errors import OpenFaceError
 from pyexpr.base.messages import say
+from pyexpr.behavior.openface.dialects import (
+    as_openface,
+    is_dialect,
+    is_packed,
+    rows_of,
+    unpacked,
+)
 from pyexpr.behavior.openface.layout import Header, parse_header
-from pyexpr.behavior.openface.text import TextFile
-from pyexpr.core.csv_reader import UnreadField, read_csv
+from pyexpr.behavior.openface.text import TextFile, pieces_of
+from pyexpr.core.csv_reader import CsvTables, UnreadField, read_csv
 
 # A header of 714 names is 7 KB, a row at most 10 KB.
 _LONGEST_LINE: Final = 1 << 18
@@ -39,11 +47,15 @@ class Source:
         The beginning of its text, as it was then.
     sha256 : str
         Of the bytes of the file, in hexadecimal; "" until they were read.
+    content : bytes or None
+        The text that was made of a file whose own is another: packed, saved by another
+        program, or of several recordings. None where the file's is read as it is.
     """
 
     header: Header
     head: bytes
     sha256: str = ""
+    content: bytes | None = None
 
     def changed(self) -> OpenFaceError:
         """Return the error for a file that is no longer what was looked at."""
@@ -108,11 +120,80 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         If there is no such file, it cannot be read, or it is not OpenFace's.
     """
     name = str(path)
+    with _opened(name) as text:
+        head, tail = text.edges(_LONGEST_LINE)
+    if not is_packed(head) and not is_dialect(head + tail):
+        return _source(name, head, "", None)
+    content, sha256 = whole_text(path)
+    if is_dialect(content):
+        content = as_openface(rows_of(content))
+    return source_of(name, content, sha256)
+
+
+def whole_text(path: str | os.PathLike[str]) -> tuple[bytes, str]:
+    """Return all text of a file, unpacked but in its own dialect, and the file's SHA-256.
+
+    Raises
+    ------
+    OpenFaceError
+        If there is no such file, it cannot be read, or it cannot be unpacked.
+    """
+    with _opened(str(path)) as text:
+        content = b"".join(bytes(piece) for piece in text.pieces())
+        sha256 = text.sha256()
+    return unpacked(str(path), content), sha256
+
+
+def source_of(name: str, content: bytes, sha256: str) -> Source:
+    """Look into the text of a recording; as `open_source`, without a file.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    content : bytes
+        The text, which is what `read_columns` reads.
+    sha256 : str
+        Of the file that it was made from.
+
+    Raises
+    ------
+    OpenFaceError
+        If it is not OpenFace's.
+    """
+    return _source(name, content[:_LONGEST_LINE], sha256, content)
+
+
+def _source(name: str, head: bytes, sha256: str, content: bytes | None) -> Source:
+    if not head.removeprefix(_BOM).strip():
+        raise OpenFaceError(f"{name!r}: the file is empty; run OpenFace on the video again")
+    return Source(_read_header(name, head), head, sha256, content)
+
+
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """Return the header of a recording from the beginning of its file, whatever its size.
+
+    Raises
+    ------
+    OpenFaceError
+        As `open_source`.
+    """
+    name = str(path)
+    with _opened(name) as text:
+        head = text.head(_LONGEST_LINE)
+    if is_packed(head) or is_dialect(head):
+        return open_source(path).header
+    return _source(name, head, "", None).header
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[TextFile]:
+    """Open a file, and say in a sentence why it cannot be read."""
     try:
-        if Path(path).is_dir():
+        if Path(name).is_dir():
             raise IsADirectoryError
         with TextFile(name) as text:
-            head = text.head(_LONGEST_LINE)
+            yield text
     except FileNotFoundError:
         raise OpenFaceError(f"{name!r}: there is no such file; check the path") from None
     except IsADirectoryError:
@@ -127,20 +208,6 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         raise
     except (OSError, ValueError) as error:
         raise OpenFaceError(f"{name!r}: cannot be read: {error}") from None
-    if not head.removeprefix(_BOM).strip():
-        raise OpenFaceError(f"{name!r}: the file is empty; run OpenFace on the video again")
-    return Source(_read_header(name, head), head)
-
-
-def read_header(path: str | os.PathLike[str]) -> Header:
-    """Return the header of a recording from the beginning of its file, whatever its size.
-
-    Raises
-    ------
-    OpenFaceError
-        As `open_source`.
-    """
-    return open_source(path).header
 
 
 def _read_header(name: str, head: bytes) -> Header:
@@ -190,22 +257,7 @@ def read_columns(source: Source, *tables: Sequence[str]) -> Columns:
     """
     header = source.header
     positions = [[header.positions[name] for name in names] for names in tables]
-    try:
-        with TextFile(header.path) as text:
-            read = read_csv(
-                _unchanged(source, text.pieces()),
-                positions,
-                n_columns=header.n_columns,
-                skip_lines=header.skip_lines,
-                longest_line=_LONGEST_LINE,
-                n_bytes=text.n_bytes,
-            )
-            sha256 = text.sha256()
-    except OSError as error:
-        raise OpenFaceError(f"{header.path!r}: cannot be read: {error}") from None
-    if source.sha256 not in ("", sha256):
-        raise source.changed()
-    source.sha256 = sha256
+    read = _read(source, positions)
     if read.too_long:
         raise OpenFaceError(
             f"{header.path!r}: a line is longer than {_LONGEST_LINE:,} characters, which no row "
@@ -224,6 +276,34 @@ def read_columns(source: Source, *tables: Sequence[str]) -> Columns:
         len(read.overlong),
         tuple(sorted((*read.cut, *read.overlong))),
     )
+
+
+def _read(source: Source, positions: Sequence[Sequence[int]]) -> CsvTables:
+    """Read a source, and keep the hash of the file."""
+    header = source.header
+
+    def read(pieces: Iterator[memoryview], n_bytes: int) -> CsvTables:
+        return read_csv(
+            pieces,
+            positions,
+            n_columns=header.n_columns,
+            skip_lines=header.skip_lines,
+            longest_line=_LONGEST_LINE,
+            n_bytes=n_bytes,
+        )
+
+    if source.content is not None:
+        return read(pieces_of(source.content), len(source.content))
+    try:
+        with TextFile(header.path) as text:
+            tables = read(_unchanged(source, text.pieces()), text.n_bytes)
+            sha256 = text.sha256()
+    except OSError as error:
+        raise OpenFaceError(f"{header.path!r}: cannot be read: {error}") from None
+    if source.sha256 not in ("", sha256):
+        raise source.changed()
+    source.sha256 = sha256
+    return tables
 
 
 def _unchanged(source: Source, pieces: Iterator[memoryview]) -> Iterator[memoryview]:

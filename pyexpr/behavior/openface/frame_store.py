@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from pyexpr.base.errors import DataError, OpenFaceError, near_names
 from pyexpr.base.files import whole_file, write_text
 from pyexpr.base.messages import say
 from pyexpr.behavior.openface.layout import GROUPS, expected_columns
+from pyexpr.behavior.openface.options import Place
 from pyexpr.behavior.openface.recording import OpenFaceRecording, read_openface
 
 #: Names for what goes together -> the reader's groups.
@@ -39,7 +40,7 @@ COLUMN_SETS: Final = {
     "all": GROUPS,
 }
 # Counted up when the arrays change their meaning.
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Reading:
     groups: tuple[str, ...]
     fps: float | None = None
     min_confidence: float | None = None
-    face: Literal["largest"] | int = "largest"
+    face: Place | int = "largest"
 
 
 @dataclass(frozen=True, slots=True)

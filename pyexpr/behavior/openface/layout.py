@@ -8,7 +8,7 @@ version, and 248 names differ from another only in case (``x_0`` in pixels,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -40,6 +40,16 @@ _PLAIN: Final = {
 }
 _UNITS: Final = {"au_presence": "0/1", "au_intensity": "0-5"}
 _AU: Final = {"au_presence": re.compile(r"AU\d+_c"), "au_intensity": re.compile(r"AU\d+_r")}
+# The action units that OpenFace 0.x to 2.x know; AU28 has no intensity.
+_AU_NUMBERS: Final = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 28, 45)
+_AU_NAMES: Final = frozenset(
+    f"AU{number:02d}{ending}"
+    for number in _AU_NUMBERS
+    for ending in ("_c", "_r")
+    if (number, ending) != (28, "_r")
+)
+# Numbered columns of OpenFace, and of trackers with more points.
+_NUMBERED: Final = re.compile(r"((?:eye_lmk_)?[xyXYZ]|p)_(\d+)")
 
 GROUPS: Final = (
     "landmarks_2d",
@@ -149,13 +159,14 @@ def parse_header(path: str, line: str, *, skip_lines: int) -> Header:
     """Return the header of a file, or raise `OpenFaceError` if it is not OpenFace's."""
     names = [name.strip().strip('"').strip() for name in line.split(",")]
     positions: dict[str, int] = {}
+    _refuse_other_trackers(path, names)
     for position, name in enumerate(names):
-        if name in positions and _is_known(name):
+        if name in positions and is_known(name):
             raise OpenFaceError(
                 f"{path!r}: the header names the column {name!r} twice; export the file again"
             )
         positions.setdefault(name, position)
-    _check_openface(path, line, positions)
+    _check_openface(path, positions)
     units = {
         group: tuple(sorted(filter(pattern.fullmatch, positions), key=lambda name: int(name[2:-2])))
         for group, pattern in _AU.items()
@@ -168,21 +179,37 @@ _KNOWN: Final = frozenset(
 )
 
 
-def _is_known(name: str) -> bool:
+def is_known(name: str) -> bool:
+    """Return whether a column bears one of OpenFace's names."""
     return name in _KNOWN or any(pattern.fullmatch(name) for pattern in _AU.values())
 
 
-def _check_openface(path: str, line: str, positions: Mapping[str, int]) -> None:
-    known = [name for name in positions if _is_known(name)]
+def _refuse_other_trackers(path: str, names: Sequence[str]) -> None:
+    """Raise `OpenFaceError` for names in OpenFace's manner that are not OpenFace's.
+
+    98 points are no 68, and the eight action units that OpenFace 3 gives are numbered from 1
+    by programs around it.
+    """
+    strangers = [
+        name
+        for name in names
+        if (any(pattern.fullmatch(name) for pattern in _AU.values()) and name not in _AU_NAMES)
+        or (_NUMBERED.fullmatch(name) and name not in _KNOWN)
+    ]
+    if strangers:
+        raise OpenFaceError(
+            f"{path!r}: not a file of OpenFace 0.x to 2.x: these have no columns "
+            f"{listed(strangers)}, so those of the same names may mean something else; another "
+            "tracker or version wrote it: compute its features elsewhere and give them as a table"
+        )
+
+
+def _check_openface(path: str, positions: Mapping[str, int]) -> None:
+    known = [name for name in positions if is_known(name)]
     has_time = any(name in positions for name in TIME_COLUMNS)
     if has_time and any(name not in ROW_COLUMNS for name in known):
+        _refuse_bare_points(path, positions, known)
         return
-    for separator, word in ((";", "semicolons"), ("\t", "tabs")):
-        if line.count(separator) > line.count(","):
-            raise OpenFaceError(
-                f"{path!r}: the columns are separated by {word}; OpenFace separates by commas, "
-                "so use the file as OpenFace wrote it, not one saved by a spreadsheet"
-            )
     if not known:
         raise OpenFaceError(
             say(
@@ -190,7 +217,7 @@ def _check_openface(path: str, line: str, positions: Mapping[str, int]) -> None:
                 "landmarks, pose, gaze and action units; its first column is {text!r}",
                 path=path,
                 names=listed(ROW_COLUMNS),
-                text=next(iter(positions)),
+                text=next(iter(positions))[:60],
             )
         )
     if has_time:
@@ -207,6 +234,23 @@ def _check_openface(path: str, line: str, positions: Mapping[str, int]) -> None:
         f"{path!r}: the columns 'frame' and 'timestamp' are missing; "
         f"{near_names('frame', positions)}"
     )
+
+
+def _refuse_bare_points(path: str, positions: Mapping[str, int], known: Sequence[str]) -> None:
+    """Raise `OpenFaceError` where nothing but the names of 68 points speaks for OpenFace.
+
+    Many trackers give 68 points x_0 to y_67, some in shares of the image.
+    """
+    points = {*expected_columns("landmarks_2d"), *expected_columns("landmarks_3d")}
+    if "confidence" in positions or "success" in positions:
+        return
+    if all(name in points or name in TIME_COLUMNS or name == "face_id" for name in known):
+        raise OpenFaceError(
+            f"{path!r}: its header does not show that OpenFace wrote it: beside points it has "
+            "none of OpenFace's other columns (confidence, success, pose_Tx, gaze_angle_x, "
+            "AU01_r and others), and other trackers name their points alike; export it from "
+            "OpenFace with 'confidence' and 'success'"
+        )
 
 
 def layout_name(header: Header) -> str:

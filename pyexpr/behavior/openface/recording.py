@@ -14,7 +14,8 @@ from pyexpr.base.errors import DataError, OpenFaceError, listed, near_names
 from pyexpr.base.messages import Template, joined, message_column, say
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
-from pyexpr.behavior.openface.csv import Columns, open_source, read_columns
+from pyexpr.behavior.openface.clock import Grid, Placing, placing, video_times
+from pyexpr.behavior.openface.csv import Columns, Source, open_source, read_columns
 from pyexpr.behavior.openface.layout import (
     FEATURE_GROUPS,
     GROUPS,
@@ -24,8 +25,11 @@ from pyexpr.behavior.openface.layout import (
     group_unit,
     layout_name,
 )
-from pyexpr.behavior.openface.rows import face_columns, follow
-from pyexpr.behavior.openface.time import frame_rate
+from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
+from pyexpr.behavior.openface.parts import open_part
+from pyexpr.behavior.openface.plausible import MAX_SPEED, MAX_TURN, without_implausible
+from pyexpr.behavior.openface.rows import FollowedRows, face_columns, follow
+from pyexpr.behavior.openface.time import FrameRate, frame_rate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +37,16 @@ if TYPE_CHECKING:
 
 _NO_VALUES = Template(
     "values_no_numbers", "{values:count value} in valid frames no number: missing"
+)
+_IMPLAUSIBLE = Template(
+    "implausible_frames",
+    "{frames:count frame} that no head reaches (over {speed:g} mm/s or {turn:g} degrees/s): "
+    "missing",
+)
+_JUMPED = Template(
+    "impossible_jumps",
+    "{jumps:count impossible jump} between stretches of the recording (over {speed:g} mm/s or "
+    "{turn:g} degrees/s): a cut, or another person's face",
 )
 _LACKING = Template("groups_lacking", "the file has no columns for {groups}")
 _GAZE_OF_VECTORS = Template("gaze_of_vectors", "gaze is read from its vectors")()
@@ -64,6 +78,13 @@ class ReadLog:
     values_missing : int
         Values of the groups read that are no number (NaN, infinite) though their
         frame is valid.
+    frames_implausible : int
+        Valid frames in which some group was set missing, because no head moves so.
+    jumps : int
+        Impossible steps between two longer stretches of frames, as when a face's number
+        passes to another person.
+    ids_joined : int
+        Values of ``face_id`` that were joined to that of the followed face.
     notes : tuple of str
         What a reader of the numbers must know, a sentence each.
     """
@@ -77,6 +98,9 @@ class ReadLog:
     frames_failed: int = 0
     faces: int = 1
     values_missing: int = 0
+    frames_implausible: int = 0
+    jumps: int = 0
+    ids_joined: int = 0
     notes: tuple[str, ...] = ()
 
 
@@ -94,8 +118,11 @@ class OpenFaceRecording(Result):
     fps : float
         Frames per second.
     fps_source : str
-        ``"stated"`` (the argument), ``"timestamps"``, or ``"default"`` (30,
-        OpenFace's own assumption, where timestamps are absent or absurd).
+        ``"stated"`` (the argument), ``"timestamps"``, ``"video"`` (its presentation
+        times), ``"resampled"`` (times of a variable rate: the recording is read off at
+        an even one), or
+        ``"default"`` (30, OpenFace's own assumption, where timestamps are absent or
+        absurd).
     n_frames : int
         Frames from the first to the last number in the file, gaps included.
     present : (n_frames,) bool
@@ -117,6 +144,10 @@ class OpenFaceRecording(Result):
     doubled_frames, other_face_frames : (rows,) int64
         Frame of each row that was dropped because another row has its frame, or
         because it is of a face that is not followed; sorted.
+    implausible_frames : (k,) int64
+        Valid frames in which some group is missing because no head moves so.
+    jumps : mapping of str to int64 arrays
+        By group, the first frame after each impossible step between two stretches.
     sha256 : str
         Of the bytes that were read, in hexadecimal; "" of a recording without a file.
     """
@@ -134,6 +165,8 @@ class OpenFaceRecording(Result):
     log: ReadLog
     doubled_frames: NDArray[np.int64] = field(default_factory=_no_frames)
     other_face_frames: NDArray[np.int64] = field(default_factory=_no_frames)
+    implausible_frames: NDArray[np.int64] = field(default_factory=_no_frames)
+    jumps: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     sha256: str = ""
 
     def tidy(self) -> pd.DataFrame:
@@ -178,8 +211,15 @@ def read_openface(
     *,
     groups: Sequence[str] | None = None,
     fps: float | None = None,
+    clock: Clock = "auto",
     min_confidence: float | None = None,
-    face: Literal["largest"] | int = "largest",
+    face: Place | int = "largest",
+    join_ids: bool = False,
+    max_speed: float = MAX_SPEED,
+    max_turn: float = MAX_TURN,
+    video: str | os.PathLike[str] | None = None,
+    split_by: str | None = None,
+    part: str | None = None,
     on_missing: Literal["error", "note"] = "error",
 ) -> OpenFaceRecording:
     r"""Read the CSV file that OpenFace wrote about one video.
@@ -196,12 +236,33 @@ def read_openface(
     fps : float, optional
         Frames per second. By default what the timestamps tell, if they increase
         at 4 to 250 frames per second; else 30. `fps_source` and the log say which.
+    clock : {"auto", "frames", "timestamps", "video"}
+        Whether frames are placed by their numbers, by their timestamps, or by the
+        times at which `video` shows them. ``"auto"`` places them by timestamps where
+        those prove a variable rate and no `fps` is stated.
+    video : path, optional
+        The video that the file was made from, for ``clock="video"``: OpenFace's
+        timestamps count frames at the mean rate, whatever the camera did.
     min_confidence : float, optional
         Frames of lower confidence are not valid, even if OpenFace succeeded.
-    face : "largest" or int
+    face : "largest", "left", "right" or int
         Which ``face_id`` to follow through the recording. ``"largest"`` is the
         one with the largest sum over its valid frames of the diagonal of the box
-        around its landmarks (of its confidence, where there are no landmarks).
+        around its landmarks (of its confidence, where there are no landmarks);
+        ``"left"`` and ``"right"`` are places in the image, of the two faces that
+        are seen longest.
+    join_ids : bool
+        Whether other values of ``face_id`` that are never seen together with the
+        followed one, and begin or end where it is and as large as it is, are the same
+        face.
+    max_speed : float
+        mm/s. Frames that head or landmarks could only reach faster are missing, and
+        counted; ``inf`` for no limit.
+    max_turn : float
+        Degrees/s. The same for the head's rotation, and the gaze.
+    split_by, part : str, optional
+        In a file of several recordings: the column that tells them apart, and what
+        stands there in the rows of this one.
     on_missing : {"error", "note"}
         What to do where the file lacks one of `groups`.
 
@@ -213,7 +274,8 @@ def read_openface(
     ------
     OpenFaceError
         If the file is absent, unreadable, empty, cut in its header, without a
-        whole row, not OpenFace's, or holds text among its numbers.
+        whole row, not OpenFace's, holds text among its numbers, or several
+        recordings one after the other.
 
     Notes
     -----
@@ -221,12 +283,21 @@ def read_openface(
     1 (``confidence > 0.725``, OpenFace's own limit, where there is no such column)
     and the confidence is at least `min_confidence`. Frames that are not valid are
     NaN in every group: failed rows hold zeros, stale values or garbage. Values
-    that are no number (``-nan(ind)``, ``inf``) are NaN.
+    that are no number (``-nan(ind)``, ``inf``) are NaN, and so are those of a group in
+    frames that cannot be reached from the frames around them at `max_speed` and
+    `max_turn`.
 
     Frames are placed by their number, from 1 (or 0 if the file has a frame 0);
     numbers that are missing are gaps. If all rows have the same number, rows are
     consecutive frames. Of two rows for one frame the valid one, then the one of
     higher confidence, then the first is kept.
+
+    Timestamps prove a variable rate if no even rate is right for all of them to their
+    last decimal. If they lie on the grid of an even rate, of which frames were dropped,
+    frames are placed on that grid. Otherwise the recording is read off at 30 frames per
+    second (60, 120, 240 for faster ones): between two adjacent frames at most 0.3 s,
+    or two usual periods, apart, in proportion to time; action units and confidence from
+    the nearer frame.
 
     Examples
     --------
@@ -240,69 +311,151 @@ def read_openface(
     >>> recording.fps, recording.fps_source, recording.groups["gaze_angle"].shape
     (25.0, 'timestamps', (2, 2))
     """
-    _check_arguments(groups, fps, min_confidence, face, on_missing)
-    source = open_source(path)
+    _check_arguments(groups, on_missing, split_by, part)
+    options = ReadingOptions(
+        fps=fps,
+        clock=clock,
+        min_confidence=min_confidence,
+        face=face,
+        join_ids=join_ids,
+        max_speed=max_speed,
+        max_turn=max_turn,
+    )
+    if clock == "video" and video is None:
+        raise DataError(say("{clock='video'} needs the path of the video: {video=}"))
+    if split_by is None or part is None:
+        source = open_source(path)
+    else:
+        source = open_part(path, split_by, part)
+    return _read(str(path), source, groups, options, on_missing, video)
+
+
+def _read(
+    path: str,
+    source: Source,
+    groups: Sequence[str] | None,
+    options: ReadingOptions,
+    on_missing: str,
+    video: str | os.PathLike[str] | None,
+) -> OpenFaceRecording:
     header = source.header
-    wanted, notes = _wanted_groups(header, groups, on_missing)
+    wanted, lacking = _wanted_groups(header, groups, on_missing)
     tables = [[name for name in ROW_COLUMNS if name in header]]
     tables += [list(header.group_columns(group)) for group in wanted]
     columns = read_columns(source, *tables)
-    rows = follow(columns, face_columns(source, columns, wanted), min_confidence, face)
+    rows = follow(columns, face_columns(source, columns, wanted), options)
+    grid, values_missing = _grid(columns, rows, wanted)
 
-    present = np.zeros(rows.n_frames, dtype=np.bool_)
-    present[rows.frames] = True
-    valid = np.zeros(rows.n_frames, dtype=np.bool_)
-    valid[rows.frames] = rows.valid
-    confidence = np.full(rows.n_frames, np.nan)
-    confidence[rows.frames] = rows.confidence
-    times = columns.column("timestamp")[rows.clock] if "timestamp" in header else None
-    rate = frame_rate(rows.clock_frames, times, None if fps is None else float(fps))
-
-    read: dict[str, NDArray[np.float64]] = {}
-    values_missing = 0
-    for group in wanted:
-        members = header.group_columns(group)
-        values = rows.dense(columns.hand_over(members))
-        values[~valid] = np.nan
-        values_missing += int(np.isnan(values[valid]).sum()) if np.isnan(values.sum()) else 0
-        read[group] = values.reshape(rows.n_frames, *group_shape(group, len(members)))
-    if values_missing:
-        notes += (_NO_VALUES(values=values_missing),)
+    stamps = columns.column("timestamp")[rows.clock] if "timestamp" in header else None
+    if options.clock == "video":
+        stamps = video_times(header.path, str(video), rows.clock_frames)
+    stated = None if options.fps is None else float(options.fps)
+    rate = frame_rate(rows.clock_frames, stamps, stated)
+    placed = _placed(header.path, rate, rows.clock_frames, stamps, options.clock)
+    times = np.arange(rows.n_frames) / rate.fps
+    if placed is not None:
+        times = np.interp(np.arange(rows.n_frames), rows.clock_frames, placed.times)
+    grid = without_implausible(grid, times, max_speed=options.max_speed, max_turn=options.max_turn)
+    if placed is not None:
+        grid = grid.by_time(rows.clock_frames, placed)
+    clock = rate if placed is None else placed
+    jumps = {int(frame) for frames in grid.jumps.values() for frame in frames}
+    notes = _found_notes(values_missing, len(grid.implausible), len(jumps), options)
     return OpenFaceRecording(
-        path=header.path,
-        fps=rate.fps,
-        fps_source=rate.source,
-        n_frames=rows.n_frames,
-        present=present,
-        valid=valid,
-        confidence=confidence,
-        groups=read,
-        au_presence_names=_unit_names(header, "au_presence", read),
-        au_intensity_names=_unit_names(header, "au_intensity", read),
+        path=path,
+        fps=clock.fps,
+        fps_source="video"
+        if options.clock == "video" and clock.source == "timestamps"
+        else clock.source,
+        n_frames=len(grid.present),
+        present=grid.present,
+        valid=grid.valid,
+        confidence=grid.confidence,
+        groups=dict(grid.groups),
+        au_presence_names=_unit_names(header, "au_presence", grid.groups),
+        au_intensity_names=_unit_names(header, "au_intensity", grid.groups),
         log=ReadLog(
             rows_read=columns.n_rows,
             rows_cut=columns.n_cut,
             rows_overlong=columns.n_overlong,
             rows_doubled=len(rows.doubled),
             rows_other_face=len(rows.other),
-            frames_missing=int((~present).sum()),
-            frames_failed=int((present & ~valid).sum()),
+            frames_missing=int((~grid.present).sum()),
+            frames_failed=int((grid.present & ~grid.valid).sum()),
             faces=rows.faces,
             values_missing=values_missing,
-            notes=(*_dropped_notes(columns), *rows.notes, *rate.notes, *notes),
+            frames_implausible=len(grid.implausible),
+            jumps=len(jumps),
+            ids_joined=rows.ids_joined,
+            notes=(*_dropped_notes(columns), *rows.notes, *clock.notes, *lacking, *notes),
         ),
-        doubled_frames=rows.doubled,
-        other_face_frames=rows.other,
+        doubled_frames=grid.doubled,
+        other_face_frames=grid.other,
+        implausible_frames=grid.implausible,
+        jumps=dict(grid.jumps),
         sha256=source.sha256,
     )
 
 
+def _grid(columns: Columns, rows: FollowedRows, wanted: Sequence[str]) -> tuple[Grid, int]:
+    """Return the frames by number, and how many values in valid ones are no number."""
+    present = np.zeros(rows.n_frames, dtype=np.bool_)
+    present[rows.frames] = True
+    valid = np.zeros(rows.n_frames, dtype=np.bool_)
+    valid[rows.frames] = rows.valid
+    confidence = np.full(rows.n_frames, np.nan)
+    confidence[rows.frames] = rows.confidence
+    read: dict[str, NDArray[np.float64]] = {}
+    values_missing = 0
+    for group in wanted:
+        members = columns.header.group_columns(group)
+        values = rows.dense(columns.hand_over(members))
+        values[~valid] = np.nan
+        values_missing += int(np.isnan(values[valid]).sum()) if np.isnan(values.sum()) else 0
+        read[group] = values.reshape(rows.n_frames, *group_shape(group, len(members)))
+    grid = Grid(present, valid, confidence, read, rows.doubled, rows.other, _no_frames())
+    return grid, values_missing
+
+
+def _placed(
+    path: str,
+    rate: FrameRate,
+    frames: NDArray[np.int64],
+    stamps: NDArray[np.float64] | None,
+    clock: Clock,
+) -> Placing | None:
+    """Return where frames go by their timestamps, None where they stay by their numbers."""
+    if clock in ("timestamps", "video") and rate.source != "timestamps":
+        raise OpenFaceError(
+            say(
+                "{path!r}: {clock=} was asked for, but timestamps tell no time here "
+                "({why}); use {clock='frames'} and state {fps=}",
+                path=path,
+                clock=clock,
+                why=joined(rate.notes),
+            )
+        )
+    if clock == "frames" or rate.uneven is None or stamps is None:
+        return None
+    return placing(rate.uneven, frames, stamps)
+
+
+def _found_notes(
+    values_missing: int, n_implausible: int, n_jumps: int, options: ReadingOptions
+) -> tuple[str, ...]:
+    notes: tuple[str, ...] = ()
+    if values_missing:
+        notes += (_NO_VALUES(values=values_missing),)
+    limits = {"speed": options.max_speed, "turn": options.max_turn}
+    if n_implausible:
+        notes += (_IMPLAUSIBLE(frames=n_implausible, **limits),)
+    if n_jumps:
+        notes += (_JUMPED(jumps=n_jumps, **limits),)
+    return notes
+
+
 def _check_arguments(
-    groups: Sequence[str] | None,
-    fps: float | None,
-    min_confidence: float | None,
-    face: str | int,
-    on_missing: str,
+    groups: Sequence[str] | None, on_missing: str, split_by: str | None, part: str | None
 ) -> None:
     if isinstance(groups, str):
         raise DataError(say("{groups=} must be a list of names, such as [{given!r}]", given=groups))
@@ -315,26 +468,17 @@ def _check_arguments(
                     hint=near_names(str(group), GROUPS),
                 )
             )
-    if fps is not None and not (_is_real(fps) and np.isfinite(fps) and fps > 0):
-        raise DataError(
-            say("{fps=} must be a positive number of frames per second, not {given!r}", given=fps)
-        )
-    if min_confidence is not None and not (_is_real(min_confidence) and 0 <= min_confidence <= 1):
-        raise DataError(
-            say("{min_confidence=} must be between 0 and 1, not {given!r}", given=min_confidence)
-        )
-    if face != "largest" and not (_is_real(face) and float(face).is_integer()):
-        raise DataError(
-            say("{face=} must be 'largest' or a face_id such as 0, not {given!r}", given=face)
-        )
     if on_missing not in ("error", "note"):
         raise DataError(
             say("{on_missing=} must be 'error' or 'note', not {given!r}", given=on_missing)
         )
-
-
-def _is_real(value: object) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if (split_by is None) != (part is None):
+        raise DataError(
+            say(
+                "{split_by=} names the column that tells the recordings of a file apart, and "
+                "{part=} what stands there for one of them; give both"
+            )
+        )
 
 
 def _wanted_groups(

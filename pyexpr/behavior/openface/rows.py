@@ -12,11 +12,22 @@ from numpy.typing import NDArray
 from pyexpr.base.errors import OpenFaceError
 from pyexpr.base.messages import Template, say
 from pyexpr.behavior.openface.csv import Columns, Source, read_columns
-from pyexpr.behavior.openface.faces import choose_face, face_sizes, jumps, one_row_per_frame
+from pyexpr.behavior.openface.faces import (
+    Signs,
+    choose_face,
+    face_sizes,
+    jumps,
+    one_row_per_frame,
+)
+from pyexpr.behavior.openface.options import ReadingOptions
+from pyexpr.behavior.openface.stacked import refuse_stacked
 from pyexpr.behavior.openface.time import frame_numbers, whole_numbers
 
 # OpenFace's `success` is its confidence above this, compared before it is rounded.
 _OPENFACE_CONFIDENCE: Final = 0.725
+# What tells where a face is, the surer first; and the diagonal of a face's landmarks.
+_WHERE: Final = ("landmarks_2d", "pose_translation")
+_FACE_MM: Final = 200.0
 
 
 _REPEATED = Template(
@@ -56,6 +67,7 @@ class FollowedRows:
     doubled: NDArray[np.int64]
     other: NDArray[np.int64]
     faces: int
+    ids_joined: int
     notes: tuple[str, ...]
 
     def dense(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -68,30 +80,68 @@ class FollowedRows:
 
 
 def face_columns(source: Source, columns: Columns, wanted: Sequence[str]) -> Columns | None:
-    """Return columns with the 2D landmarks if several faces must be told apart, else None."""
+    """Return columns with where faces are if several must be told apart, else None."""
     if "face_id" not in columns.header:
         return None
     ids = columns.column("face_id")
-    members = columns.header.group_columns("landmarks_2d")
-    if not members or (ids == ids[0]).all():
+    ids = ids[np.isfinite(ids)]
+    group = next((name for name in _WHERE if columns.header.group_columns(name)), None)
+    if group is None or not len(ids) or (ids == ids[0]).all():
         return None
-    return columns if "landmarks_2d" in wanted else read_columns(source, members)
+    if group in wanted:
+        return columns
+    return read_columns(source, columns.header.group_columns(group))
 
 
-def follow(
-    columns: Columns, faces: Columns | None, min_confidence: float | None, face: str | int
-) -> FollowedRows:
+def _signs(
+    faces: Columns | None, valid: NDArray[np.bool_], confidence: NDArray[np.float64]
+) -> tuple[Signs, NDArray[np.float64] | None]:
+    """Return by what faces are told apart, and the landmarks where there are any."""
+    weights = np.where(valid, np.nan_to_num(confidence), 0.0)
+    if faces is None:
+        return Signs(weights, "confidence", None, None), None
+    members = faces.header.group_columns("landmarks_2d")
+    if not members:
+        pose = faces.matrix(faces.header.group_columns("pose_translation"))
+        pose[~valid] = np.nan
+        # A head is about as far away as it seems small.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sizes = np.where(pose[:, 2] > 0, 1 / pose[:, 2], np.nan)
+        return Signs(weights, "confidence", pose[:, :2] / _FACE_MM, sizes), None
+    landmarks = faces.matrix(members).reshape(-1, 68, 2)
+    sizes = face_sizes(landmarks)
+    weights = np.where(valid, np.nan_to_num(sizes), 0.0)
+    sizes = np.where(valid & (sizes > 0), sizes, np.nan)
+    places = landmarks.mean(axis=1) / np.nanmedian(sizes) if np.isfinite(sizes).any() else None
+    if places is not None:
+        places[~np.isfinite(sizes)] = np.nan
+    return Signs(weights, "size", places, sizes), landmarks
+
+
+def _face_ids(columns: Columns, valid: NDArray[np.bool_]) -> NDArray[np.int64] | None:
+    """Return the face of each row; failed rows may lack it, and are those of the first."""
+    if "face_id" not in columns.header:
+        return None
+    ids = columns.column("face_id")
+    absent = np.isnan(ids) & ~valid
+    if not absent.any() or absent.all():
+        return whole_numbers(columns, "face_id")
+    filled = np.where(absent, ids[~absent][0], ids)
+    return whole_numbers(columns, "face_id", filled)
+
+
+def follow(columns: Columns, faces: Columns | None, options: ReadingOptions) -> FollowedRows:
     """Choose the rows of one face, one a frame."""
     header = columns.header
-    valid, confidence, notes = _validity(columns, min_confidence)
-    ids = whole_numbers(columns, "face_id") if "face_id" in header else None
+    valid, confidence, notes = _validity(columns, options.min_confidence)
+    ids = _face_ids(columns, valid)
     numbers = frame_numbers(columns, ids)
-    landmarks = None
-    sizes, measure = np.nan_to_num(confidence), "confidence"
-    if faces is not None:
-        landmarks = faces.matrix(header.group_columns("landmarks_2d")).reshape(-1, 68, 2)
-        sizes, measure = np.nan_to_num(face_sizes(landmarks)), "size"
-    followed = choose_face(header.path, ids, face, np.where(valid, sizes, 0.0), measure)
+    times = columns.column("timestamp") if "timestamp" in header else None
+    refuse_stacked(columns, numbers.index, ids, times)
+    signs, landmarks = _signs(faces, valid, confidence)
+    several = ids is not None and bool((ids != ids[0]).any())
+    index = numbers.index if options.join_ids and several else None
+    followed = choose_face(header.path, ids, options.face, signs, index)
 
     own = np.flatnonzero(followed.rows)
     rows = own[one_row_per_frame(numbers.index[own], valid[own], confidence[own])]
@@ -119,6 +169,7 @@ def follow(
         doubled=np.sort(numbers.index[np.setdiff1d(own, rows)]),
         other=np.sort(numbers.index[~followed.rows]),
         faces=1 if ids is None else len(np.unique(ids)),
+        ids_joined=followed.ids_joined,
         notes=notes,
     )
 

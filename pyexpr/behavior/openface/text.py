@@ -25,6 +25,13 @@ _MAGIC: Final = {b"\x1f\x8b": "gzip", b"BZh": "bz2"}
 _LONGEST_MAGIC: Final = 3
 
 
+def pieces_of(content: bytes) -> Iterator[memoryview]:
+    """Yield a text that is in memory, a piece at a time."""
+    view = memoryview(content)
+    for start in range(0, len(view), _PIECE):
+        yield view[start : start + _PIECE]
+
+
 class _HashedFile(io.RawIOBase):
     """A file that hashes what is read of it."""
 
@@ -145,6 +152,18 @@ class TextFile:
         while done < length and (n := self._read(head[done:])):
             done += n
         return bytes(head[:done])
+
+    def edges(self, length: int) -> tuple[bytes, bytes]:
+        """Return beginning and end of the text, which do not overlap; as `head`."""
+        head = self.head(length)
+        if not self._compression:
+            self._opened.seek(max(len(head), self.n_bytes - length))
+            return head, self._opened.read(length)
+        tail = b""
+        buffer = memoryview(bytearray(_PIECE))
+        while n := self._read(buffer):
+            tail = (tail + buffer[:n])[-length:]
+        return head, tail
 
     def sha256(self) -> str:
         """Return the SHA-256 of the whole file, in hexadecimal."""

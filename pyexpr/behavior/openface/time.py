@@ -1,7 +1,7 @@
 """Which frame a row belongs to, and how many frames there are in a second.
 
-Time comes from the frame number; timestamps only tell the frame rate, and only
-where they can be believed.
+Time comes from the frame number; timestamps tell the frame rate where they can be
+believed. Where they prove a variable rate, `clock` places frames by them.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ _NTSC: Final = tuple(rate * 1000 / 1001 for rate in (24, 30, 48, 60, 120, 240))
 # Half the last decimal that OpenFace prints, absolute (2.x) or in six digits (0.x).
 _HALF_UNIT: Final = 0.5e-3
 _SIX_DIGITS: Final = 5e-6
+# So far apart (s) two rates may come over a whole recording and count as one.
+_DRIFT: Final = 1.5e-3
 # A gap may be long, but a number that makes the grid a thousand times the file is damage.
-_GRID_PER_ROW: Final = 1000
-_GRID_LEAST: Final = 100_000
+GRID_PER_ROW: Final = 1000
+GRID_LEAST: Final = 100_000
 
 
 _NO_NUMBERS = Template("no_frame_numbers", "there are no frame numbers")()
@@ -50,6 +52,9 @@ _UNEVEN = Template(
     "uneven_timestamps",
     "timestamps are not evenly spaced: {rate:.6g} frames per second is their mean",
 )
+_UNIT = Template("unit_of_timestamps", "timestamps are read as {unit}")
+# Units in a second: the plausible rates in one and in the next do not overlap.
+_UNITS: Final = {1.0: "seconds", 1e3: "milliseconds", 1e6: "microseconds"}
 _ASSUMED = Template(
     "assumed_rate",
     "{doubt}: {rate:g} frames per second are assumed (state {fps=} if not so)",
@@ -77,17 +82,45 @@ class FrameNumbers:
 
 
 @dataclass(frozen=True, slots=True)
+class Uneven:
+    """What timestamps of a variable rate tell.
+
+    Attributes
+    ----------
+    notes : tuple of str
+    rate : float
+        Frames per second between stops of the clock.
+    unit : float
+        Units of the timestamps in a second.
+    grid : (stamps,) int64 or None
+        The frame of each stamp, from 0 at the first, if frames were dropped from an even rate.
+    """
+
+    notes: tuple[str, ...]
+    rate: float
+    unit: float
+    grid: NDArray[np.int64] | None
+
+
+@dataclass(frozen=True, slots=True)
 class FrameRate:
-    """Frames per second, and where the number comes from."""
+    """Frames per second, and where the number comes from; `uneven` where stamps vary."""
 
     fps: float
     source: str
     notes: tuple[str, ...]
+    uneven: Uneven | None = None
 
 
-def whole_numbers(columns: Columns, name: str, *, least: int | None = None) -> NDArray[np.int64]:
-    """Return a column of whole numbers, or raise `OpenFaceError` naming row and value."""
-    values = columns.column(name)
+def whole_numbers(
+    columns: Columns,
+    name: str,
+    values: NDArray[np.float64] | None = None,
+    *,
+    least: int | None = None,
+) -> NDArray[np.int64]:
+    """Return a column (or `values` of it) as whole numbers; `OpenFaceError` names row and value."""
+    values = columns.column(name) if values is None else values
     with np.errstate(invalid="ignore"):
         good = np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < 2**53)
         if least is not None:
@@ -122,7 +155,7 @@ def frame_numbers(columns: Columns, faces: NDArray[np.int64] | None) -> FrameNum
     first = int(numbers.min())
     base = min(first, 1)
     length = int(numbers.max()) - base + 1
-    if length > max(_GRID_LEAST, _GRID_PER_ROW * len(numbers)):
+    if length > max(GRID_LEAST, GRID_PER_ROW * len(numbers)):
         row = int(numbers.argmax())
         raise OpenFaceError(
             f"{header.path!r}: frame number {numbers[row]} in row {columns.file_row(row)} is out "
@@ -157,50 +190,139 @@ def frame_rate(
     """Decide the frame rate: stated, else from the timestamps, else `DEFAULT_FPS`.
 
     `frames` and `times` are those of one face, a row a frame, in order. Timestamps
-    are believed if they increase and their rate lies within `PLAUSIBLE_FPS`; the
-    rate is then the first whole, half or NTSC one that agrees with every stamp to the
-    last printed decimal, or the mean where none does.
+    are believed if they increase and their rate lies within `PLAUSIBLE_FPS`, in seconds,
+    milliseconds or microseconds. Where a straight line through them is right to the last
+    printed decimal, its rate is theirs: the nearest whole, half or NTSC one if that agrees
+    with every stamp, else that of least squares, to as few decimals as agree. Where none
+    does they are uneven, and the rate is the mean between stops of the clock.
     """
-    told, doubt = (None, _NO_STAMPS) if times is None else _told(frames, times)
+    told = _Told(doubt=_NO_STAMPS) if times is None else _told(frames, times)
+    seconds = None if times is None else times / told.unit
+    unit = (_UNIT(unit=_UNITS[told.unit]),) if told.unit != 1 else ()
     if stated is not None:
-        notes = _disagreement(frames, times, stated) if told is not None else ()
-        return FrameRate(stated, "stated", notes)
-    if told is None:
+        notes = _disagreement(frames, seconds, stated) if told.rate is not None else ()
+        return FrameRate(stated, "stated", unit + notes)
+    if told.rate is None:
         return FrameRate(
             DEFAULT_FPS,
             "default",
-            (_ASSUMED(doubt=doubt, rate=DEFAULT_FPS),),
+            (_ASSUMED(doubt=told.doubt, rate=DEFAULT_FPS),),
         )
-    notes = (doubt,) if doubt else ()
-    return FrameRate(told, "timestamps", notes + _disagreement(frames, times, told))
+    uneven = (_UNEVEN(rate=told.rate),) if told.uneven else ()
+    return FrameRate(
+        told.rate,
+        "timestamps",
+        (*unit, *uneven, *_disagreement(frames, seconds, told.rate)),
+        Uneven(unit, told.rate, told.unit, told.grid) if told.uneven else None,
+    )
 
 
-def _told(frames: NDArray[np.int64], times: NDArray[np.float64]) -> tuple[float | None, str]:
-    """Return the rate the timestamps tell and a remark, or None and why not."""
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What timestamps tell: a rate, or why none; their units in a second; whether uneven."""
+
+    rate: float | None = None
+    doubt: str = ""
+    unit: float = 1.0
+    uneven: bool = False
+    grid: NDArray[np.int64] | None = None
+
+
+def _told(frames: NDArray[np.int64], times: NDArray[np.float64]) -> _Told:
     known = np.isfinite(times)
     frame, time = frames[known].astype(np.float64), times[known]
     if len(time) < 2:
-        return None, _FEW_STAMPS
-    steps, gaps = np.diff(frame), np.diff(time)
+        return _Told(doubt=_FEW_STAMPS)
     if (time == time[0]).all():
-        return None, _ONE_STAMP(stamp=time[0])
+        return _Told(doubt=_ONE_STAMP(stamp=time[0]))
+    steps, gaps = np.diff(frame), np.diff(time)
     if (gaps <= 0).any():
-        return None, _NOT_INCREASING
-    overall = float((frame[-1] - frame[0]) / (time[-1] - time[0]))
-    if not PLAUSIBLE_FPS[0] <= overall <= PLAUSIBLE_FPS[1]:
-        return None, _IMPLAUSIBLE(rate=overall)
-    tolerance = 3 * max(_HALF_UNIT, _SIX_DIGITS * float(np.abs(time).max()))
-    for rate in _candidates(overall):
-        offset = time - frame / rate
-        if offset.max() - offset.min() <= tolerance:
-            return rate, ""
+        return _Told(doubt=_NOT_INCREASING)
+    claimed = float((frame[-1] - frame[0]) / (time[-1] - time[0]))
+    low, high = PLAUSIBLE_FPS
+    unit = next((unit for unit in _UNITS if low <= claimed * unit <= high), None)
+    if unit is None:
+        return _Told(doubt=_IMPLAUSIBLE(rate=claimed))
+    time, gaps = time / unit, gaps / unit
+    half = 1.5 * _roundings(time)
+    rate = _even(frame, time, half)
+    if rate is not None:
+        return _Told(rate, unit=unit)
     # Stops of the clock say nothing about the rate between them.
     periods = gaps / steps
     usual = np.abs(periods / np.median(periods) - 1) < 0.5
     mean = float(steps[usual].sum() / gaps[usual].sum())
-    nearest = min(_candidates(mean), key=lambda candidate: abs(candidate - mean))
-    rate = nearest if abs(nearest / mean - 1) < 5e-4 else mean
-    return rate, _UNEVEN(rate=rate)
+    rate, grid = _with_dropped(time, mean, half)
+    grid = None if grid is None or not known.all() else grid
+    return _Told(rate, unit=unit, uneven=True, grid=grid)
+
+
+def _with_dropped(
+    time: NDArray[np.float64], mean: float, half: NDArray[np.float64]
+) -> tuple[float, NDArray[np.int64] | None]:
+    """Return the rate of a camera that dropped frames, and the frame of each stamp from 0.
+
+    The mean, and no frames, where stamps lie on no such grid.
+    """
+    steps = np.round(np.diff(time) * mean)
+    grid = np.concatenate(([0.0], np.cumsum(steps)))
+    if (steps < 1).any():
+        return mean, None
+    rate = _even(grid, time, half)
+    return (mean, None) if rate is None else (rate, grid.astype(np.int64))
+
+
+def _even(
+    frame: NDArray[np.float64], time: NDArray[np.float64], half: NDArray[np.float64]
+) -> float | None:
+    """Return the rate of a straight line through stamps, None if none is right for all.
+
+    The rate of least squares may be written shorter: as a usual rate, or with few decimals,
+    as it stood in the head of the video. It must not leave that of least squares by more
+    than the stamps' rounding leaves open.
+    """
+    fitted = 1 / _slope(frame, time)
+    span = time[-1] - time[0]
+    # Three standard errors, of uniform errors in n evenly spaced stamps.
+    open_ = max(_DRIFT, 6 * float(half.max()) / np.sqrt(len(time)))
+    shorter = [round(fitted, decimals) for decimals in range(1, 7)]
+    for rate in (*_candidates(fitted), *shorter, fitted):
+        if rate <= 0 or abs(fitted / rate - 1) * span > open_:
+            continue
+        if _fits(frame, time, rate, half):
+            return rate
+    return None
+
+
+def _roundings(time: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return half the last decimal that each stamp was printed with, at most three decimals.
+
+    OpenFace 0.x prints six digits, so later stamps have fewer decimals.
+    """
+    half = np.full(len(time), _HALF_UNIT)
+    decade = np.floor(np.log10(np.maximum(np.abs(time), 100.0)))
+    for power in np.unique(decade):
+        here = decade == power
+        for decimals in (1, 2):
+            scaled = time[here] * 10**decimals
+            if (np.abs(scaled - np.round(scaled)) < 1e-9 * np.maximum(1, np.abs(scaled))).all():
+                half[here] = 0.5 * 10.0**-decimals
+                break
+    return half
+
+
+def _fits(
+    frame: NDArray[np.float64], time: NDArray[np.float64], rate: float, half: NDArray[np.float64]
+) -> bool:
+    """Return whether one line of this rate is within every stamp's rounding."""
+    offset = time - frame / rate
+    return bool((offset - half).max() <= (offset + half).min())
+
+
+def _slope(frame: NDArray[np.float64], time: NDArray[np.float64]) -> float:
+    """Return the seconds between frames by least squares."""
+    frame, time = frame - frame.mean(), time - time.mean()
+    return float(frame @ time / (frame @ frame))
 
 
 def _candidates(rate: float) -> list[float]:

@@ -12,10 +12,16 @@ from numpy.typing import NDArray
 from pyexpr.base.contents import FileState
 from pyexpr.base.errors import VideoError
 from pyexpr.base.video_file import VideoIndex, decode_frames, index_video
+from pyexpr.behavior.openface.options import Place
 from pyexpr.behavior.openface.recording import read_openface
 from pyexpr.behavior.video.cache import StoredClips, load_clips, save_clips, state_of
 from pyexpr.behavior.video.clips import Span, VideoOptions
-from pyexpr.behavior.video.face_boxes import boxes_of_frames, check_inside, face_boxes
+from pyexpr.behavior.video.face_boxes import (
+    boxes_of_frames,
+    check_inside,
+    face_boxes,
+    is_of_length,
+)
 from pyexpr.behavior.video.sampling import MISSING, cropped, resized, sampled_frames
 
 
@@ -32,6 +38,7 @@ class ClipJob:
     options: VideoOptions
     file: Path
     states: tuple[FileState | None, ...]
+    face: Place | int = "largest"
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -73,7 +80,7 @@ def decoded(job: ClipJob, spans: Sequence[Span]) -> StoredClips:
     wanted = np.unique(numbers[numbers != MISSING])
     boxes: dict[int, NDArray[np.float64]] = {}
     if job.openface is not None:
-        boxes = _boxes(index, job.openface, wanted, options.margin)
+        boxes = _boxes(index, job, wanted)
         wanted = np.array([number for number in wanted.tolist() if number in boxes], dtype=np.int64)
     places: dict[int, list[tuple[int, int]]] = {}
     for clip, frame in np.argwhere(numbers != MISSING).tolist():
@@ -115,11 +122,15 @@ def _numbers(index: VideoIndex, span: Span, options: VideoOptions) -> NDArray[np
 
 
 def _boxes(
-    index: VideoIndex, openface: str, wanted: NDArray[np.int64], margin: float
+    index: VideoIndex, job: ClipJob, wanted: NDArray[np.int64]
 ) -> dict[int, NDArray[np.float64]]:
     """Return the face's box in each wanted frame that has one."""
-    recording = read_openface(openface, groups=["landmarks_2d"])
-    boxes = face_boxes(recording, margin)
+    openface = str(job.openface)
+    # OpenFace numbers the frames of its video: those are matched by number, others by time.
+    recording = read_openface(openface, groups=["landmarks_2d"], face=job.face, clock="frames")
+    if not is_of_length(recording, index):
+        recording = read_openface(openface, groups=["landmarks_2d"], face=job.face)
+    boxes = face_boxes(recording, job.options.margin)
     check_inside(boxes, index, openface)
     found = boxes_of_frames(recording, boxes, index, wanted)
     return {

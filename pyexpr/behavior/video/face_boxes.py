@@ -73,7 +73,7 @@ def boxes_of_frames(
     By number if OpenFace has as many frames as the video (to 2 %), else by time.
     """
     n = recording.n_frames
-    if abs(n - len(index)) <= max(1, _SAME_LENGTH * len(index)):
+    if recording.fps_source != "resampled" and is_of_length(recording, index):
         rows = numbers
     else:
         rows = np.floor(index.times[numbers] * recording.fps + 1e-6).astype(np.int64)
@@ -81,6 +81,11 @@ def boxes_of_frames(
     inside = rows < n
     found[inside] = boxes[rows[inside]]
     return found
+
+
+def is_of_length(recording: OpenFaceRecording, index: VideoIndex) -> bool:
+    """Return whether a recording has as many frames as a video, to 2 %."""
+    return abs(recording.n_frames - len(index)) <= max(1, _SAME_LENGTH * len(index))
 
 
 def check_inside(boxes: NDArray[np.float64], index: VideoIndex, path: str) -> None:

@@ -19,6 +19,8 @@ from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
 from pyexpr.base.versions import package_version
 from pyexpr.base.video_file import index_video
+from pyexpr.behavior.features.manifest import face_of
+from pyexpr.behavior.openface.options import Place
 from pyexpr.behavior.schedules import Schedule, Segment
 from pyexpr.behavior.video.cache import cache_file, state_of
 from pyexpr.behavior.video.clips import Crop, Span, VideoClips, VideoOptions
@@ -105,8 +107,8 @@ def read_video_clips(
     clips : DataFrame
         A row per clip: video (path), start, end (seconds from the first frame; a
         negative start counts both from the end), with ``crop="face"`` also openface
-        (path). With `schedule` or `every` a row per recording: subject, context, video.
-        Other columns are kept.
+        (path) and, if wanted, face (as in `extract_features`). With `schedule` or
+        `every` a row per recording: subject, context, video. Other columns are kept.
     schedule : Schedule or DataFrame, optional
         Segments per context, as in `extract_features`; those that a recording is too short
         for, and the later of two that overlap in it, are listed in ``dropped``.
@@ -268,6 +270,9 @@ def _overlapping(start: float, end: float, kept: list[tuple[str, float, float]])
     return ""
 
 
+_Key = tuple[str, str | None, Place | int]
+
+
 def _jobs(
     table: pd.DataFrame, options: VideoOptions, folder: Path
 ) -> tuple[list[ClipJob], list[tuple[str, Span]]]:
@@ -279,8 +284,9 @@ def _jobs(
     starts = numeric_column(table, "start", what=_WHAT)
     ends = numeric_column(table, "end", what=_WHAT)
     asked = {**asdict(options), "av": package_version("av")}
-    wanted: dict[tuple[str, str | None], list[Span]] = {}
-    clips = []
+    wanted: dict[_Key, list[Span]] = {}
+    clips: list[tuple[_Key, Span]] = []
+    with_faces = options.crop and "face" in table.columns
     for row in range(len(table)):
         video = _path(table["video"].iloc[row], "video", row, what=_WHAT)
         openface = (
@@ -288,13 +294,26 @@ def _jobs(
             if options.crop
             else None
         )
+        face: Place | int = "largest"
+        if with_faces:
+            face = face_of(table["face"].iloc[row], face, row + 1, _WHAT)
         span = _span(starts[row], ends[row], row)
-        wanted.setdefault((video, openface), []).append(span)
-        clips.append(((video, openface), span))
-    states = {key: tuple(state_of(path) for path in key if path is not None) for key in wanted}
-    files = {key: cache_file(folder, *key, asked, states[key]) for key in wanted}
+        key = (video, openface, face)
+        wanted.setdefault(key, []).append(span)
+        clips.append((key, span))
+    states = {key: tuple(state_of(path) for path in key[:2] if path is not None) for key in wanted}
+    files = {
+        key: cache_file(
+            folder,
+            *key[:2],
+            # Another face is another crop; of the default the name is as it always was.
+            asked if key[2] == "largest" else asked | {"face": key[2]},
+            states[key],
+        )
+        for key in wanted
+    }
     jobs = [
-        ClipJob(*key, tuple(dict.fromkeys(spans)), options, files[key], states[key])
+        ClipJob(*key[:2], tuple(dict.fromkeys(spans)), options, files[key], states[key], key[2])
         for key, spans in wanted.items()
     ]
     return jobs, [(str(files[key]), span) for key, span in clips]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pyexpr.base.errors import OpenFaceError, PyexprError, counted, listed
+from pyexpr.base.errors import DataError, OpenFaceError, PyexprError, counted, listed
 from pyexpr.behavior.features.features import FEATURES
+from pyexpr.behavior.features.mixed import Kind, differences
 from pyexpr.behavior.openface.csv import read_header
 from pyexpr.study.check.points import DATA, LEFT_OUT, PROBLEMS, WRONG, Point
 from pyexpr.study.file.config import StudyConfig
@@ -84,13 +85,20 @@ def _per_subject(inputs: Inputs) -> str:
     return f"({low} per subject)" if low == high else f"({low} to {high} per subject)"
 
 
-def recording_points(inputs: Inputs) -> list[Point]:
+def recording_points(config: StudyConfig, inputs: Inputs) -> list[Point]:
     """Return what is wrong with the recordings' headers, all of which are read."""
     wrong = []
-    for path in inputs.recordings["path"]:
+    first: Kind | None = None
+    for path in dict.fromkeys(inputs.recordings["path"]):
         try:
-            read_header(path)
+            kind = Kind.of_header(read_header(path))
+            first = first or kind
+            differences(first, kind, config.features.on_mixed)
         except OpenFaceError as error:
+            # Skipped ones are listed with the results.
+            if config.features.on_error == "stop":
+                wrong.append(str(error))
+        except DataError as error:
             wrong.append(str(error))
     if not wrong:
         return []

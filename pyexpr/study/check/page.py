@@ -112,7 +112,7 @@ def check(study: CheckedStudy, *, read: Iterable[Path] = ()) -> CheckResult:
         return CheckResult(config.title, ordered(points))
     problems += early_problems(config, inputs)
     points += data_points(config, inputs)
-    points += recording_points(inputs)
+    points += recording_points(config, inputs)
     points += left_out_of_tables(config, inputs)
     by_label: dict[tuple[Point, ...], list[str]] = {}
     for name, own in study.outcomes.items():

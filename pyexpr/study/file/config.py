@@ -159,6 +159,11 @@ class StudyConfig(Section):
         if self.features.adjust_for and self.data.features is None:
             yield "adjust_for under [features] names columns of the table of features: name it"
         for name in self.models.deep():
+            if self.features.split_by is not None:
+                yield (
+                    f"[models.{name}] reads whole files, but split_by under [features] says that "
+                    "they hold several recordings; give every recording a file of its own"
+                )
             if not recorded:
                 yield f"[models.{name}] needs recordings, and the study has features alone"
             if crossed:

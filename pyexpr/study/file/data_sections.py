@@ -10,11 +10,13 @@ from pydantic import Field, field_validator, model_validator
 
 from pyexpr.base.contexts import ALL
 from pyexpr.behavior.features.binning import Binning
+from pyexpr.behavior.features.mixed import OnMixed
 from pyexpr.behavior.features.options import AuCount, Derivatives, FeatureOptions, Head, Landmarks
+from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
 from pyexpr.study.file.section import Section
 
 RATING_COLUMNS = ("subject", "context", "clip", "rater", "question", "score")
-RECORDING_COLUMNS = ("subject", "context", "openface", "video")
+RECORDING_COLUMNS = ("subject", "context", "openface", "face", "part", "video")
 CLIP_COLUMNS = ("subject", "context", "clip")
 
 TAKEN = (
@@ -182,6 +184,7 @@ class ClipsSection(Section):
 
 
 _COMPUTED = FeatureOptions()
+_READ = ReadingOptions()
 
 
 class FeaturesSection(Section):
@@ -197,7 +200,15 @@ class FeaturesSection(Section):
     au_count: AuCount = _COMPUTED.au_count
     min_valid: float = _COMPUTED.min_valid
     min_confidence: float | None = Field(default=None, ge=0, le=1)
-    face: Literal["largest"] | int = "largest"
+    clock: Clock = _READ.clock
+    face: Place | int = _READ.face
+    join_ids: bool = _READ.join_ids
+    max_speed: float = _READ.max_speed
+    max_turn: float = _READ.max_turn
+    # The column that tells the recordings of one file apart.
+    split_by: str | None = None
+    on_mixed: OnMixed = "error"
+    on_error: Literal["stop", "skip"] = "stop"
     # Which features enter the models; None: all that there are.
     use: tuple[str, ...] | None = None
     leave_out: tuple[str, ...] = ()
@@ -207,8 +218,10 @@ class FeaturesSection(Section):
 
     @model_validator(mode="after")
     def _can_be_computed(self) -> FeaturesSection:
-        # What it refuses is wrong before anything is read.
-        FeatureOptions(**{one.name: getattr(self, one.name) for one in fields(FeatureOptions)})
+        # What they refuse is wrong before anything is read.
+        for options in (FeatureOptions, ReadingOptions):
+            names = (one.name for one in fields(options) if hasattr(self, one.name))
+            options(**{name: getattr(self, name) for name in names})
         return self
 
     @model_validator(mode="after")

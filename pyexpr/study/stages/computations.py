@@ -216,7 +216,9 @@ def features(
     assert config.clips is not None
     assert inputs.schedule is not None
     result = extract_features(
-        inputs.recordings[["subject", "context"]].assign(openface=inputs.recordings["path"]),
+        inputs.recordings.drop(columns=["openface", "video"], errors="ignore").rename(
+            columns={"path": "openface", "video_path": "video"}
+        ),
         schedule=inputs.schedule,
         **config.features.reading(),
         fps=config.clips.fps,

@@ -80,7 +80,7 @@ def train_deep(
 
     section = config.models.deep()[name]
     rows = clip_table(inputs, behavior, fitted)
-    columns = list(_READS[name])
+    columns = [*_READS[name], *(["face"] if "face" in rows else [])]
     arguments = section.model_dump(exclude=_OF_STUDY)
     if arguments.get("tune") == "none":
         arguments["tune"] = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pyexpr.base.contents import KnownFile
 from pyexpr.base.errors import StudyError, counted, have, listed
 from pyexpr.base.tables import label_codes, require_columns
+from pyexpr.behavior.features.manifest import manifest_of
 from pyexpr.behavior.schedules import BP4D_PLUS, Schedule
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.tables.any_table import read_table
@@ -37,18 +38,24 @@ def read_recordings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, Kn
         name for name in ("subject", "context", "openface")
         if name != "context" or config.data.contexts
     )  # fmt: skip
-    known = (*needed, "video")
+    if config.features.split_by is not None:
+        needed = (*needed, "part")
+    known = (*dict.fromkeys((*needed, "face", "part")), "video")
     names = {name: config.data.recording_columns.get(name, name) for name in known}
     what = f"the recordings ({config.data.recordings})"
     table, file = read_table(path, names.values(), what)
-    with_videos = config.models.video3d is not None
-    # Videos are read by one model only.
-    wanted = [name for name in known if name in needed or with_videos or names[name] in table]
+    with_videos = config.models.video3d is not None or config.features.clock == "video"
+    # Videos are read by one model, and one clock, only.
+    wanted = [
+        name
+        for name in known
+        if name in needed or (with_videos and name == "video") or names[name] in table
+    ]
     require_columns(table, [names[name] for name in wanted], what=what)
     if not len(table):
         raise StudyError(f"{have(what)} no rows")
     table = table[[names[name] for name in wanted]].set_axis(wanted, axis=1)
-    for name in known if with_videos else needed:
+    for name in (*needed, "video") if with_videos else needed:
         label_codes(table[name], name=names[name], what=what)
     if not config.data.contexts:
         table.insert(1, "context", ONE_CONTEXT)
@@ -59,6 +66,12 @@ def read_recordings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, Kn
             f"{what}: more than one recording for subject / context {listed(rows, most=3)}"
         )
     found = table.assign(path=_files(table["openface"], path.parent, what))
+    # Says early whose face is not told from another's.
+    manifest_of(
+        found.drop(columns="openface").rename(columns={"path": "openface"}),
+        config.features.split_by,
+        config.features.face,
+    )
     if with_videos:
         found = found.assign(video_path=_files(table["video"], path.parent, what))
     return found, file

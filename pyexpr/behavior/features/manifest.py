@@ -1,0 +1,196 @@
+"""Which recordings there are: of whom, in which file, and which face in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from pyexpr.base.errors import ColumnError, DataError, listed
+from pyexpr.base.messages import say
+from pyexpr.base.tables import as_frame, require_columns
+from pyexpr.behavior.openface.options import PLACES, Place
+from pyexpr.behavior.openface.parts import part_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_WHAT: Final = "the table of recordings"
+Default = TypeVar("Default")
+#: The context of files that come without a table.
+NO_CONTEXT: Final = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One recording: whose, where, which face, and which part of a file of several."""
+
+    subject: Any
+    context: Any
+    path: str
+    face: Place | int
+    split_by: str | None = None
+    part: str | None = None
+    video: str | None = None
+
+
+def manifest_of(
+    recordings: Any, split_by: str | None, face: Place | int, *, with_videos: bool = False
+) -> list[Entry]:
+    """Return the recordings of a table, or of paths; `face` where the table names none.
+
+    `with_videos`: a table must name the video of each.
+
+    Raises
+    ------
+    DataError
+        If there are none, one is there twice, or two subjects have the same face of the
+        same file.
+    """
+    if isinstance(recordings, (str, os.PathLike)):
+        recordings = [recordings]
+    if isinstance(recordings, Sequence) and all(
+        isinstance(path, (str, os.PathLike)) for path in recordings
+    ):
+        if with_videos:
+            raise DataError(
+                say(
+                    "{clock='video'} needs a table of recordings with a column 'video', not paths "
+                    "alone"
+                )
+            )
+        return _from_paths([os.fspath(path) for path in recordings], split_by, face)
+    frame = as_frame(recordings, what=_WHAT)
+    columns = ["subject", "context", "openface"]
+    columns += ["part"] if split_by is not None else []
+    columns += ["video"] if with_videos else []
+    require_columns(frame, columns, what=_WHAT)
+    _check(frame, columns)
+    faces = _faces(frame, face)
+    parts = [str(part) for part in frame["part"]] if split_by is not None else [None] * len(frame)
+    videos = frame["video"] if with_videos else [None] * len(frame)
+    found = [
+        Entry(subject, context, os.fspath(path), of, split_by, part, video)
+        for (subject, context, path), of, part, video in zip(
+            frame[columns[:3]].itertuples(index=False), faces, parts, videos, strict=True
+        )
+    ]
+    refuse_shared(found)
+    return found
+
+
+def _check(frame: pd.DataFrame, columns: list[str]) -> None:
+    for name in columns:
+        empty = (frame[name].isna() | (frame[name].astype(str).str.strip() == "")).to_numpy()
+        if empty.any():
+            raise ColumnError(
+                f"column {name!r} of {_WHAT} must not have missing values, but row "
+                f"{int(empty.argmax()) + 1} is empty"
+                + (f" ({int(empty.sum())} such rows)" if empty.sum() > 1 else "")
+            )
+    if frame.empty:
+        raise DataError(f"{_WHAT} has no rows")
+    doubled = frame.duplicated(["subject", "context"]).to_numpy()
+    if doubled.any():
+        (second,) = frame.iloc[[int(doubled.argmax())]].to_dict("records")
+        raise DataError(
+            say(
+                "subject {subject!r} has two recordings in context {context!r} (the "
+                "second is {openface!r}); keep one, or name the contexts apart",
+                subject=second["subject"],
+                context=second["context"],
+                openface=second["openface"],
+            )
+        )
+    for row, path in enumerate(frame["openface"].tolist(), start=1):
+        if not isinstance(path, (str, os.PathLike)):
+            raise ColumnError(
+                say(
+                    "column 'openface' of {what} must hold paths, but row {row} holds {path!r}",
+                    what=_WHAT,
+                    row=row,
+                    path=path,
+                )
+            )
+
+
+def _faces(frame: pd.DataFrame, face: Place | int) -> list[Place | int]:
+    if "face" not in frame.columns:
+        return [face] * len(frame)
+    return [face_of(value, face, row, _WHAT) for row, value in enumerate(frame["face"], start=1)]
+
+
+def face_of(value: Any, default: Default, row: int, what: str) -> Place | int | Default:
+    """Return the face that a cell of a table names; the default where it is empty.
+
+    Raises
+    ------
+    ColumnError
+        If it names none.
+    """
+    text = "" if value is None or value != value else str(value).strip()
+    if text in ("", "<NA>"):
+        return default
+    if text in PLACES:
+        return text  # type: ignore[return-value]
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.5
+    # A column with empty cells holds 1.0 for 1.
+    if not number.is_integer():
+        raise ColumnError(
+            say(
+                "column 'face' of {what} must hold {places} or a face_id, but row {row} holds "
+                "{value!r}",
+                what=what,
+                places=listed(PLACES),
+                row=row,
+                value=value,
+            )
+        )
+    return int(number)
+
+
+def refuse_shared(entries: Sequence[Entry]) -> None:
+    """Raise `DataError` if two subjects have the same face of the same recording."""
+    owners: dict[tuple[str, str | None, Place | int], Any] = {}
+    for entry in entries:
+        key = (os.path.abspath(entry.path), entry.part, entry.face)
+        owner = owners.setdefault(key, entry.subject)
+        if owner != entry.subject:
+            raise DataError(
+                say(
+                    "subjects {first!r} and {second!r} have the same face of the same file, "
+                    "{path!r} (face {face}); say in a column 'face' of the table of recordings "
+                    "which face is whose: a face_id, 'left' or 'right'",
+                    first=owner,
+                    second=entry.subject,
+                    path=entry.path,
+                    face=entry.face,
+                )
+            )
+
+
+def _from_paths(paths: list[str], split_by: str | None, face: Place | int) -> list[Entry]:
+    if not paths:
+        raise DataError("there are no recordings: the list of paths is empty")
+    if split_by is None:
+        found = [Entry(Path(path).stem, NO_CONTEXT, path, face) for path in paths]
+    else:
+        found = [
+            Entry(part, NO_CONTEXT, path, face, split_by, part)
+            for path in paths
+            for part in part_names(path, split_by)
+        ]
+    names = [entry.subject for entry in found]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise DataError(
+            f"two {'files' if split_by is None else 'recordings'} are both named "
+            f"{listed(doubled)}: give a table with the columns subject, context and openface "
+            "instead"
+        )
+    return found

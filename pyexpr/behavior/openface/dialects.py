@@ -1,0 +1,344 @@
+"""OpenFace's tables as people save them: by spreadsheets, R and pandas, packed, in other encodings.
+
+What such a program changed is undone, and nothing else: separators, decimal commas, quotes,
+TRUE and FALSE, capitals, comments, and the empty rows and columns of spreadsheets. The text that
+comes out is read as if OpenFace had written it, with the same checks.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import lzma
+import re
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+from xml.etree import ElementTree
+
+from pyexpr.base.errors import OpenFaceError, listed
+from pyexpr.behavior.openface.layout import ROW_COLUMNS, is_known
+
+_XZ: Final = b"\xfd7zXZ\x00"
+_ZIP: Final = b"PK\x03\x04"
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+_ARROW: Final = {b"PAR1": "parquet", b"ARROW1": "feather"}
+_BOM: Final = b"\xef\xbb\xbf"
+# Numbers as text pack to a tenth or so; a small file that unpacks to gigabytes is none.
+_MOST_RATIO: Final = 500
+_HARMLESS: Final = 100_000_000
+# Rows in which another dialect must show.
+_ROWS_SEEN: Final = 50
+_HEAD: Final = 1 << 18
+# Lines of a text in quotes, such as a remark.
+_LONGEST_QUOTE: Final = 50
+_SEPARATORS: Final = (",", ";", "\t")
+_DECIMAL_COMMA: Final = re.compile(r"\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*")
+_QUOTED: Final = re.compile(r'\s*".*"\s*')
+_YES_NO: Final = {"true": "1", "false": "0"}
+_SHEET: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A table as text.
+
+    Attributes
+    ----------
+    names : list of str
+        OpenFace's own names in its own capitals.
+    rows : iterator of list of str
+        Fields of each row that is not empty; as many as the row has.
+    ended : bool
+        Whether the last line ends as lines do; it may have been cut otherwise.
+    """
+
+    names: list[str]
+    rows: Iterator[list[str]]
+    ended: bool
+
+
+def is_packed(head: bytes) -> bool:
+    """Return whether a file must be unpacked or decoded before its text can be looked at."""
+    return head.startswith((_XZ, _ZIP, *_UTF_16, *_ARROW))
+
+
+def unpacked(name: str, raw: bytes) -> bytes:
+    """Return the table in a packed file as text in UTF-8.
+
+    Raises
+    ------
+    OpenFaceError
+        If it is damaged, holds no table or several, or unpacks to what no recording is.
+    """
+    try:
+        if raw.startswith(_XZ):
+            raw = _unpacked_xz(name, raw)
+        elif raw.startswith(_ZIP):
+            raw = _unpacked_zip(name, raw)
+        elif raw.startswith(tuple(_ARROW)):
+            return _arrow_text(raw)
+        if raw.startswith(_UTF_16):
+            return raw.decode("utf-16").encode()
+    except OpenFaceError:
+        raise
+    except (
+        OSError, ValueError, EOFError, KeyError, lzma.LZMAError, zipfile.BadZipFile,
+        ElementTree.ParseError, NotImplementedError, RuntimeError,
+    ) as error:  # fmt: skip
+        raise OpenFaceError(
+            f"{name!r}: cannot be unpacked ({error}); copy the file again"
+        ) from None
+    return raw
+
+
+def _unpacked_xz(name: str, raw: bytes) -> bytes:
+    most = max(_HARMLESS, _MOST_RATIO * len(raw))
+    unpacker = lzma.LZMADecompressor()
+    text = unpacker.decompress(raw, max_length=most)
+    if not unpacker.eof:
+        if len(text) == most:
+            raise OpenFaceError(_bomb(name, most))
+        raise EOFError("it was cut")
+    return text
+
+
+def _unpacked_zip(name: str, raw: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        size = sum(one.file_size for one in archive.infolist())
+        if size > max(_HARMLESS, _MOST_RATIO * len(raw)):
+            raise OpenFaceError(_bomb(name, size))
+        names = archive.namelist()
+        if "xl/workbook.xml" in names:
+            return _sheet_text(name, archive)
+        files = [
+            one
+            for one in names
+            if not one.endswith("/") and not one.startswith("__MACOSX/") and "/." not in f"/{one}"
+        ]
+        if len(files) != 1:
+            raise OpenFaceError(
+                f"{name!r}: the archive holds {len(files)} files ({listed(files, most=3)}); unpack "
+                "it, and give the file of the recording"
+            )
+        return archive.read(files[0])
+
+
+def _bomb(name: str, size: int) -> str:
+    return (
+        f"{name!r}: the file unpacks to {size / 1e9:.1f} GB or more, over {_MOST_RATIO} times its "
+        "size, which no recording does; if it is one, unpack it yourself"
+    )
+
+
+def _sheet_text(name: str, archive: zipfile.ZipFile) -> bytes:
+    """Return the only sheet of a workbook with anything in it, as text."""
+    shared: list[str] = []
+    if "xl/sharedStrings.xml" in archive.namelist():
+        tree = ElementTree.fromstring(archive.read("xl/sharedStrings.xml"))
+        shared = [
+            "".join(part.text or "" for part in item.iter(f"{_SHEET}t"))
+            for item in tree.iter(f"{_SHEET}si")
+        ]
+    sheets = sorted(one for one in archive.namelist() if one.startswith("xl/worksheets/sheet"))
+    tables = [rows for one in sheets if (rows := _cells(archive.read(one), shared))]
+    if len(tables) != 1:
+        raise OpenFaceError(
+            f"{name!r}: the workbook has {len(tables)} sheets with data, where one is needed; save "
+            "the recording's as CSV"
+        )
+    width = max(max(row, default=0) for row in tables[0]) + 1
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([row.get(column, "") for column in range(width)] for row in tables[0])
+    return text.getvalue().encode()
+
+
+def _cells(sheet: bytes, shared: list[str]) -> list[dict[int, str]]:
+    """Return the rows of a sheet: texts by their column."""
+    rows = []
+    for row in ElementTree.fromstring(sheet).iter(f"{_SHEET}row"):
+        cells: dict[int, str] = {}
+        for cell in row.iter(f"{_SHEET}c"):
+            place = re.match(r"[A-Z]+", cell.get("r", ""))
+            column = _column(place[0]) if place else max(cells, default=-1) + 1
+            kind, value = cell.get("t", "n"), cell.findtext(f"{_SHEET}v", "")
+            if kind == "s" and value:
+                value = shared[int(value)]
+            elif kind == "b":
+                value = "TRUE" if value == "1" else "FALSE"
+            elif kind == "inlineStr":
+                value = "".join(part.text or "" for part in cell.iter(f"{_SHEET}t"))
+            if value:
+                cells[column] = value
+        if cells:
+            rows.append(cells)
+    return rows
+
+
+def _column(letters: str) -> int:
+    number = 0
+    for letter in letters:
+        number = 26 * number + ord(letter) - ord("A") + 1
+    return number - 1
+
+
+def _arrow_text(raw: bytes) -> bytes:
+    """Return a table of parquet or feather as text, every number to its last digit."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+    from pyarrow import feather, parquet
+
+    source = pa.BufferReader(raw)
+    try:
+        table = (
+            parquet.read_table(source) if raw.startswith(b"PAR1") else feather.read_table(source)
+        )
+        nested = [field.name for field in table.schema if pa.types.is_nested(field.type)]
+        flat = table.drop_columns(nested)
+        text = pa.BufferOutputStream()
+        arrow_csv.write_csv(flat, text)
+    except pa.ArrowException as error:
+        raise ValueError(str(error)) from None
+    written: bytes = text.getvalue().to_pybytes()
+    return written
+
+
+def is_dialect(text: bytes) -> bool:
+    """Return whether a text is a table that another program than OpenFace saved.
+
+    OpenFace's own, and those that read the same, are not: looking costs nothing then.
+    """
+    head = text[:_HEAD].removeprefix(_BOM)
+    lines = [line for line in _lines(head)[: _ROWS_SEEN + 1] if line.strip()]
+    if not lines:
+        return False
+    if lines[0].lstrip(' "').startswith("#") or _separator(lines[0]) != ",":
+        return True
+    names = [_bare(name) for name in lines[0].split(",")]
+    if any(_own_name(name) != name for name in names):
+        return True
+    # Empty rows stand at the end of a spreadsheet.
+    last = text[-_HEAD:].rstrip(b"\r\n \t")
+    if last.endswith(b",") and not last[max(last.rfind(b"\n"), last.rfind(b"\r")) + 1 :].strip(
+        b", "
+    ):
+        return True
+    if b'"' not in head and "success" not in names:
+        return False
+    for line in lines[1:]:
+        fields = line.split(",")
+        if '"' in line and _tells_texts(line, names, fields):
+            return True
+        at = names.index("success") if "success" in names else len(fields)
+        if at < len(fields) and fields[at].strip().lower() in _YES_NO:
+            return True
+    return False
+
+
+def _lines(text: bytes) -> list[str]:
+    """Return lines as the reader counts them: a form feed, say, ends none."""
+    return [line.decode("utf-8", "replace") for line in text.splitlines()]
+
+
+def _tells_texts(line: str, names: list[str], fields: list[str]) -> bool:
+    """Return whether a row with quotes reads otherwise without a look at them."""
+    pairs = list(zip(names, fields, strict=False))
+    if any(_QUOTED.fullmatch(field) and is_known(name) for name, field in pairs):
+        return True
+    # A comma or the end of a line in a text; a quote among numbers is a damage of its row.
+    in_text = len(fields) > len(names) or line.count('"') % 2 == 1
+    return in_text and any(
+        field.lstrip().startswith('"') and not is_known(name) for name, field in pairs
+    )
+
+
+def _separator(line: str) -> str:
+    return max(_SEPARATORS, key=line.count)
+
+
+def _bare(name: str) -> str:
+    return name.strip().strip('"').strip()
+
+
+def _own_name(name: str) -> str:
+    """Return a column of frames in OpenFace's capitals; those of points differ by theirs."""
+    return name.lower() if name.lower() in ROW_COLUMNS else name
+
+
+def rows_of(text: bytes) -> Rows:
+    """Return the rows of a text in any dialect, with the dialect undone."""
+    lines = _lines(text.removeprefix(_BOM))
+    start = next(
+        (
+            n
+            for n, line in enumerate(lines)
+            if line.strip() and not line.lstrip(' "').startswith("#")
+        ),
+        len(lines),
+    )
+    separator = _separator(lines[start]) if start < len(lines) else ","
+    records = _records(lines[start:], separator)
+    names = [_own_name(_bare(name)) for name in next(records, [])]
+    rows = _undone(records, names, decimal_comma=separator != ",")
+    return Rows(names, rows, text.endswith((b"\n", b"\r")))
+
+
+def _records(lines: list[str], separator: str) -> Iterator[list[str]]:
+    """Yield the fields of each row; a quoted text may go over several lines.
+
+    A quote that nothing closes is a damage of its own line: it must not swallow those after it.
+    """
+
+    def fields(text: list[str]) -> list[str]:
+        return next(csv.reader(text, delimiter=separator, skipinitialspace=True), [])
+
+    width = at = 0
+    while at < len(lines):
+        end = at + 1
+        if lines[at].count('"') % 2:
+            later = range(end, min(end + _LONGEST_QUOTE, len(lines)))
+            end = next((n + 1 for n in later if lines[n].count('"') % 2), end)
+        found = fields([f"{line}\n" for line in lines[at:end]])
+        if end > at + 1 and len(found) != width:
+            end = at + 1
+            found = fields(lines[at:end])
+        width = width or len(found)
+        at = end
+        yield found
+
+
+def _undone(
+    records: Iterable[list[str]], names: list[str], *, decimal_comma: bool
+) -> Iterator[list[str]]:
+    success = names.index("success") if "success" in names else None
+    for fields in records:
+        if not any(field.strip() for field in fields):
+            continue
+        if decimal_comma:
+            fields = [
+                field.replace(",", ".") if _DECIMAL_COMMA.fullmatch(field) else field
+                for field in fields
+            ]
+        if success is not None and success < len(fields):
+            fields[success] = _YES_NO.get(fields[success].strip().lower(), fields[success])
+        yield fields
+
+
+def as_openface(table: Rows) -> bytes:
+    """Return a table as OpenFace writes it; commas and quotes within its fields are left out."""
+    names, rows = table.names, table.rows
+    kept = [number for number, name in enumerate(names) if name]
+    lines = [",".join(_plain(names[number]) for number in kept)]
+    for fields in rows:
+        if len(fields) == len(names):
+            lines.append(",".join(_plain(fields[number]) for number in kept))
+        else:
+            # Cut or overlong: it is found, and counted, by its length.
+            lines.append("cut" if len(fields) < len(names) else "," * len(kept))
+    return "\n".join([*lines, ""] if table.ended else lines).encode()
+
+
+def _plain(field: str) -> str:
+    return re.sub(r'[",\r\n]+', " ", field).strip()
