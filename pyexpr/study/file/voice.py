@@ -17,6 +17,8 @@ _SECTIONS: Final = {
     "inner_folds": "evaluation",
     "proportions": "split",
     "adjust_for": "features",
+    "kind": "label", "positive": "label",
+    "threshold": "compare",
 }  # fmt: skip
 # Entries of the section of one model, which the message names.
 _OF_MODEL: Final = frozenset({"estimator", "params", "grid", "scale"})
@@ -28,21 +30,22 @@ class _StudyFile(Voice):
 
     def option(self, name: str, value: Any = None, *, bare: bool = False) -> str:
         if name in _OF_MODEL:
-            return name if bare else f"{name} = {self.code(value)}"
+            return name if bare else f"{name} = {_toml(value)}"
         section = _SECTIONS.get(name)
         if section is None:
             return super().option(name, value, bare=bare)
         shown = f"{name} = [...]" if name in _LISTS else name
-        return f"{shown if bare else f'{name} = {self.code(value)}'} under [{section}]"
+        return f"{shown if bare else f'{name} = {_toml(value)}'} under [{section}]"
 
     def value(self, code: str) -> str:
         return {"True": "true", "False": "false"}.get(code, code)
 
-    def code(self, value: Any) -> str:
-        try:
-            return json.dumps(value, ensure_ascii=False)
-        except TypeError:
-            return repr(value)
+
+def _toml(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except TypeError:
+        return repr(value)
 
 
 #: What is said of a study that a file describes.
