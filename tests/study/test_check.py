@@ -217,7 +217,7 @@ def test_what_only_the_plan_of_the_models_shows(tmp_path: Path) -> None:
     lone = (table["context"] == "tense") & (table["subject"] != "p03")
     file = study(tmp_path, data='unmatched = "drop"', features=table[~lone])
     (problem,) = px.check_study(file).problems
-    assert "context 'tense' has rows in fold" in problem
+    assert 'context "tense" has rows in fold' in problem
 
 
 def test_too_few_replicates_are_known_before_the_first_stage(tmp_path: Path) -> None:

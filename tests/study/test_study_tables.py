@@ -130,7 +130,7 @@ def few(ratings: pd.DataFrame, features: pd.DataFrame) -> tuple[pd.DataFrame, pd
         (
             None,
             {"models": '[models.net]\nestimator = "sklearn.svm.SVC"'},
-            "model 'net': .* is no regressor",
+            'model "net": SVC.* is a classifier, and label "positive" is of numbers',
         ),
         (
             None,
