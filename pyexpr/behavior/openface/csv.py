@@ -181,8 +181,10 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     name = str(path)
     with _opened(name) as text:
         head = text.head(_LONGEST_LINE)
-    if is_packed(head) or is_dialect(head):
-        return open_source(path).header
+    if is_packed(head):
+        head = whole_text(path)[0][:_LONGEST_LINE]
+    if is_dialect(head):
+        head = as_openface(rows_of(head))
     return _source(name, head, "", None).header
 
 

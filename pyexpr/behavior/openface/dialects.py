@@ -35,8 +35,11 @@ _HEAD: Final = 1 << 18
 _LONGEST_QUOTE: Final = 50
 _SEPARATORS: Final = (",", ";", "\t")
 _DECIMAL_COMMA: Final = re.compile(r"\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*")
+# A row of numbers is changed at once: field by field takes ten times as long.
+_NUMBERS: Final = re.compile(r"[-+0-9.,eE \x1f]*")
 _QUOTED: Final = re.compile(r'\s*".*"\s*')
 _YES_NO: Final = {"true": "1", "false": "0"}
+_SPECIAL: Final = re.compile(r'["\r\n]')
 _SHEET: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
@@ -292,7 +295,10 @@ def _records(lines: list[str], separator: str) -> Iterator[list[str]]:
     """
 
     def fields(text: list[str]) -> list[str]:
-        return next(csv.reader(text, delimiter=separator, skipinitialspace=True), [])
+        if len(text) == 1 and '"' not in text[0]:
+            return text[0].split(separator)
+        ended = (f"{line}\n" for line in text)
+        return next(csv.reader(ended, delimiter=separator, skipinitialspace=True), [])
 
     width = at = 0
     while at < len(lines):
@@ -300,7 +306,7 @@ def _records(lines: list[str], separator: str) -> Iterator[list[str]]:
         if lines[at].count('"') % 2:
             later = range(end, min(end + _LONGEST_QUOTE, len(lines)))
             end = next((n + 1 for n in later if lines[n].count('"') % 2), end)
-        found = fields([f"{line}\n" for line in lines[at:end]])
+        found = fields(lines[at:end])
         if end > at + 1 and len(found) != width:
             end = at + 1
             found = fields(lines[at:end])
@@ -316,7 +322,9 @@ def _undone(
     for fields in records:
         if not any(field.strip() for field in fields):
             continue
-        if decimal_comma:
+        if decimal_comma and _NUMBERS.fullmatch(numbers := "\x1f".join(fields)):
+            fields = numbers.replace(",", ".").split("\x1f")
+        elif decimal_comma:
             fields = [
                 field.replace(",", ".") if _DECIMAL_COMMA.fullmatch(field) else field
                 for field in fields
@@ -333,7 +341,12 @@ def as_openface(table: Rows) -> bytes:
     lines = [",".join(_plain(names[number]) for number in kept)]
     for fields in rows:
         if len(fields) == len(names):
-            lines.append(",".join(_plain(fields[number]) for number in kept))
+            if len(kept) < len(names):
+                fields = [fields[number] for number in kept]
+            line = ",".join(fields)
+            if line.count(",") >= len(kept) or _SPECIAL.search(line):
+                line = ",".join(map(_plain, fields))
+            lines.append(line)
         else:
             # Cut or overlong: it is found, and counted, by its length.
             lines.append("cut" if len(fields) < len(names) else "," * len(kept))
