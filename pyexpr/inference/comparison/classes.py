@@ -262,7 +262,10 @@ def rarest_class(classes: Classes, truth: NDArray[np.float64], codes: NDArray[np
 
 
 def _label(value: Any) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
+    if isinstance(value, str):
+        return value
+    # All digits of a whole number: 1e+07 would be the name of several classes.
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:g}"
 
 
 def _checked_classes(raw: _Raw, what: str, otherwise: str) -> list[Any]:
