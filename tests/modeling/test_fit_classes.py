@@ -374,6 +374,11 @@ BAD = {
     "a pooled label": (
         lambda t: {"label_pooled": "three"}, "label_pooled= is for labels that are numbers",
     ),
+    "classes that differ by a blank": (
+        lambda t: {"data": t.assign(mood=np.where(t.nod > 0, t.mood + " ", t.mood)),
+                   "label": "mood"},
+        "classes 'glad' and 'glad ' differ by white space alone; if they are one class",
+    ),
     "no such class": (
         lambda t: {"label": "mood", "positive": "gald"},
         "positive= is 'gald', which is no class of label 'mood'; did you mean 'glad'",

@@ -219,6 +219,7 @@ def class_column(
     """
     raw = _raw(frame, name, what)
     labels = _checked_classes(raw, what, otherwise)
+    _check_alike(set(labels))
     codes = _coded(raw, {one: at for at, one in enumerate(labels)}).codes
     if raw.numbers is None:
         return labels, codes
@@ -244,12 +245,25 @@ def holds_classes(column: pd.Series[Any]) -> bool:
 
 def _check_alike(labels: set[Any]) -> None:
     texts = [one for one in labels if isinstance(one, str)]
+    _refuse_same_but_for_space(texts)
     if texts and len(texts) < len(labels):
         shown = listed(sorted(_label(one) for one in labels))
         raise DataError(
             f"truth and predictions hold classes that are text and classes that are numbers: "
             f"{shown}; make them alike"
         )
+
+
+def _refuse_same_but_for_space(texts: Sequence[str]) -> None:
+    """Raise `DataError` for two classes that a reader of a table would take for one."""
+    seen: dict[str, str] = {}
+    for text in sorted(texts):
+        other = seen.setdefault(" ".join(text.split()), text)
+        if other != text:
+            raise DataError(
+                f"classes {other!r} and {text!r} differ by white space alone; if they are one "
+                "class write them alike, and if they are two rename one of them"
+            )
 
 
 def rarest_class(classes: Classes, truth: NDArray[np.float64], codes: NDArray[np.int64]) -> Rarest:
