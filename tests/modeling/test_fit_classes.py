@@ -383,6 +383,10 @@ BAD = {
         lambda t: {"label": "mood", "positive": "gald"},
         "positive= is 'gald', which is no class of label 'mood'; did you mean 'glad'",
     ),
+    "a class that is a number, named as text": (
+        lambda t: {"positive": "1"},
+        "positive= is '1', which is no class of label 'present'; its classes are numbers",
+    ),
     "a positive amount": (
         lambda t: {"label": "smile", "features": ["nod"], "kind": "regression", "positive": 1,
                    "models": {"ols": LinearRegression()}},

@@ -312,10 +312,17 @@ def _positive(positive: Any, labels: set[Any]) -> Any:
             say(
                 "{positive=} is {given!r}, which is no class of the truth; {hint}",
                 given=positive,
-                hint=near_names(str(positive), shown),
+                hint=hint_of_class(positive, shown),
             )
         )
     return value
+
+
+def hint_of_class(given: Any, shown: Sequence[str]) -> str:
+    """Return what a user may have meant by what is no class, of classes as they are shown."""
+    if str(given) in shown:
+        return "its classes are " + ("numbers" if isinstance(given, str) else "text")
+    return near_names(str(given), shown)
 
 
 def _is_score(raw: _Raw, labels: set[Any], positive: Any) -> bool:
