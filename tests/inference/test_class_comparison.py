@@ -736,6 +736,8 @@ def test_a_recording_of_two_subjects_is_refused():
          DataError, "rmse judges numbers and kappa classes"),
         (lambda f: f.assign(y=[1, "a"] + [0] * (len(f) - 2)), {"metrics": ["kappa"]}, ColumnError,
          "mixes text and numbers"),
+        (lambda f: f.assign(said=f.said + " "), {"truth": "mood", "predictions": ["said"],
+         "metrics": ["kappa"]}, DataError, "differ by white space alone"),
         (lambda f: f.assign(y=None), {"metrics": ["kappa"]}, ColumnError, "no value in any row"),
         (lambda f: f, {"truth": "why", "metrics": ["kappa"]}, ColumnError, "no column 'why'"),
     ],

@@ -176,6 +176,29 @@ def test_text_and_numbers_and_truth_values_are_the_same_classes(fitted):
         found.compare("f1")
 
 
+def test_the_positive_class_that_was_said_is_that_of_the_comparison():
+    found = fit(positive=0)
+    rows = rows_of(found, "logit", "pooled")
+    compared = found.compare(["auc", "f1"], n_boot=0)
+    assert "the positive class is '0'" in str(compared)
+    own = compared.tidy().query("context == 'all' and metric == 'f1'").estimate.item()
+    assert own == pytest.approx(f1_score(rows.truth, rows.prediction, pos_label=0), rel=1e-12)
+    # All digits, where 1e+07 would be the name of several classes.
+    table = clips()
+    table["present"] += 10_000_001
+    assert "class is '10000002'" in str(fit(table).compare(n_boot=0))
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "auc"])
+def test_a_model_may_be_called_as_the_table_of_a_comparison_calls_its_columns(metric):
+    names = ["truth", "context", "cluster", "clip", "fold 0", "class of logit", "logit"]
+    found = fit(models=dict.fromkeys(names, LogisticRegression()))
+    levels = found.compare(metric, n_boot=0).tidy().query("kind == 'level' and context == 'all'")
+    assert levels.term.tolist() == names
+    own = found.tidy().query("context == 'all' and metric == @metric").estimate.to_numpy()
+    np.testing.assert_allclose(levels.estimate, own, rtol=1e-12)
+
+
 def test_numbers_are_amounts_unless_it_is_said():
     found = fit(kind=None, models={"ols": LinearRegression()})
     assert found.kind == "regression"
@@ -351,9 +374,18 @@ BAD = {
     "a pooled label": (
         lambda t: {"label_pooled": "three"}, "label_pooled= is for labels that are numbers",
     ),
+    "classes that differ by a blank": (
+        lambda t: {"data": t.assign(mood=np.where(t.nod > 0, t.mood + " ", t.mood)),
+                   "label": "mood"},
+        "classes 'glad' and 'glad ' differ by white space alone; if they are one class",
+    ),
     "no such class": (
         lambda t: {"label": "mood", "positive": "gald"},
         "positive= is 'gald', which is no class of label 'mood'; did you mean 'glad'",
+    ),
+    "a class that is a number, named as text": (
+        lambda t: {"positive": "1"},
+        "positive= is '1', which is no class of label 'present'; its classes are numbers",
     ),
     "a positive amount": (
         lambda t: {"label": "smile", "features": ["nod"], "kind": "regression", "positive": 1,

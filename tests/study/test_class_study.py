@@ -379,7 +379,7 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
     ),
     "a class of one subject": (
         lambda: rare(1), "", "",
-        "class 'yes' of label 'smiling' has in context 'express' rows in fold",
+        'join the class with another, or use context_as = "pooled" under [models]',
     ),
     "a context of one class": (
         lambda: table().assign(

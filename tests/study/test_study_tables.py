@@ -91,6 +91,11 @@ def leak(ratings: pd.DataFrame, features: pd.DataFrame) -> tuple[pd.DataFrame, p
     return ratings, features.assign(positive=1.0)
 
 
+def taken(ratings: pd.DataFrame, features: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Call a feature as the label of a clip is called, where models are fitted."""
+    return ratings, features.rename(columns={"AU4": "score"})
+
+
 def few(ratings: pd.DataFrame, features: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     some = ["S00", "S01", "S02"]
     return ratings[ratings["subject"].isin(some)], features[features["subject"].isin(some)]
@@ -108,6 +113,7 @@ def few(ratings: pd.DataFrame, features: pd.DataFrame) -> tuple[pd.DataFrame, pd
         (bare, {}, "1 clip is in the ratings but not in the features: .S00 / express / 1"),
         (off_scale, {}, r"column 'score' .* between 1 and 7, but row 6 holds 8"),
         (leak, {}, "column 'positive' has the name of the question that is the label"),
+        (taken, {}, "what enters the models cannot be called 'score', as a column of the study is"),
         (few, {}, "folds = 4 under .* need as many subjects, but the study has 3 subjects"),
         (None, {"data": 'feature_columns = ["AU99"]'}, "no column 'AU99'; it has"),
         (None, {"data": 'feature_columns = ["clip"]'}, "column 'clip' is no feature"),

@@ -219,6 +219,7 @@ def class_column(
     """
     raw = _raw(frame, name, what)
     labels = _checked_classes(raw, what, otherwise)
+    _check_alike(set(labels))
     codes = _coded(raw, {one: at for at, one in enumerate(labels)}).codes
     if raw.numbers is None:
         return labels, codes
@@ -244,12 +245,25 @@ def holds_classes(column: pd.Series[Any]) -> bool:
 
 def _check_alike(labels: set[Any]) -> None:
     texts = [one for one in labels if isinstance(one, str)]
+    _refuse_same_but_for_space(texts)
     if texts and len(texts) < len(labels):
         shown = listed(sorted(_label(one) for one in labels))
         raise DataError(
             f"truth and predictions hold classes that are text and classes that are numbers: "
             f"{shown}; make them alike"
         )
+
+
+def _refuse_same_but_for_space(texts: Sequence[str]) -> None:
+    """Raise `DataError` for two classes that a reader of a table would take for one."""
+    seen: dict[str, str] = {}
+    for text in sorted(texts):
+        other = seen.setdefault(" ".join(text.split()), text)
+        if other != text:
+            raise DataError(
+                f"classes {other!r} and {text!r} differ by white space alone; if they are one "
+                "class write them alike, and if they are two rename one of them"
+            )
 
 
 def rarest_class(classes: Classes, truth: NDArray[np.float64], codes: NDArray[np.int64]) -> Rarest:
@@ -262,7 +276,10 @@ def rarest_class(classes: Classes, truth: NDArray[np.float64], codes: NDArray[np
 
 
 def _label(value: Any) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
+    if isinstance(value, str):
+        return value
+    # All digits of a whole number: 1e+07 would be the name of several classes.
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:g}"
 
 
 def _checked_classes(raw: _Raw, what: str, otherwise: str) -> list[Any]:
@@ -302,10 +319,17 @@ def _positive(positive: Any, labels: set[Any]) -> Any:
             say(
                 "{positive=} is {given!r}, which is no class of the truth; {hint}",
                 given=positive,
-                hint=near_names(str(positive), shown),
+                hint=hint_of_class(positive, shown),
             )
         )
     return value
+
+
+def hint_of_class(given: Any, shown: Sequence[str]) -> str:
+    """Return what a user may have meant by what is no class, of classes as they are shown."""
+    if str(given) in shown:
+        return "its classes are " + ("numbers" if isinstance(given, str) else "text")
+    return near_names(str(given), shown)
 
 
 def _is_score(raw: _Raw, labels: set[Any], positive: Any) -> bool:

@@ -114,9 +114,10 @@ class HowClasses:
 def _how_classes(result: Judged, metrics: Sequence[str], options: dict[str, Any]) -> HowClasses:
     """Return which columns such metrics of classes judge."""
     assert result.classes is not None
-    positive = checked_positive(options.get("positive"), result.classes, result.names.label)
-    if positive is None:
-        positive = result.positive
+    given = options.get("positive")
+    # What was said where models were fitted comes before 1 of 0 and 1, which needs no saying.
+    given = result.positive if given is None else given
+    positive = checked_positive(given, result.classes, result.names.label)
     names = [metrics] if isinstance(metrics, str) else list(metrics)
     needed = [one for one in _OF_PROBABILITIES if one in names]
     if positive is None and needed and len(result.classes) == 2 and "f1" not in names:
@@ -208,7 +209,9 @@ def wide(
             ]  # fmt: skip
             if table is None:
                 table = mine[_CLIP].reset_index(drop=True)
-            column = terms[key] if len(repeats) == 1 else f"{terms[key]}, repeat {repeat}"
+            # A model may be called "truth" or "context", as other columns here are.
+            column = f"prediction of {terms[key]}"
+            column += "" if len(repeats) == 1 else f", repeat {repeat}"
             columns.append(column)
             # Every part has the rows in one order.
             values = {column: mine["prediction"].to_numpy()}

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.checks import is_number
-from pyexpr.base.errors import DataError, listed, near_names
+from pyexpr.base.errors import DataError, listed
 from pyexpr.base.messages import say
 from pyexpr.base.tables import numeric_column, require_columns
-from pyexpr.inference.comparison.classes import class_column, holds_classes
+from pyexpr.inference.comparison.classes import class_column, hint_of_class, holds_classes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,7 +141,7 @@ def checked_positive(positive: Any, classes: Sequence[Any] | None, name: str) ->
                 "{positive=} is {given!r}, which is no class of label {name!r}; {hint}",
                 given=positive,
                 name=name,
-                hint=near_names(str(positive), shown),
+                hint=hint_of_class(positive, shown),
             )
         )
     return found

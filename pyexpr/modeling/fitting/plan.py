@@ -9,7 +9,7 @@ import numpy as np
 
 from pyexpr.base.checks import whole_number
 from pyexpr.base.contexts import ALL
-from pyexpr.base.errors import DataError, counted, listed
+from pyexpr.base.errors import DataError, listed
 from pyexpr.base.messages import say
 from pyexpr.core.streams import checked_seed
 from pyexpr.inference.arguments import checked_names
@@ -245,19 +245,31 @@ def _refuse_unseen_classes(table: Table, part: Part, strategies: Sequence[str]) 
                 raise DataError(_of_unseen(table, unseen[0], where, rows, words))
         if len(there) < 2:
             raise DataError(
-                f"the rows that {_fitted_for(part)} is fitted to {where}are all of class "
-                f"{str(min(there))!r} of label {table.names.label!r}, and a classifier needs two; "
-                + _mend(where)
+                say(
+                    "the rows that {model} is fitted to {where}are all of class {label:label} of "
+                    "label {name:label}, and a classifier needs two; {mend}",
+                    model=_fitted_for(part),
+                    where=where,
+                    label=str(min(there)),
+                    name=table.names.label,
+                    mend=_mend(where),
+                )
             )
 
 
 def _of_unseen(table: Table, label: Any, where: str, rows: NDArray[np.bool_], words: str) -> str:
     mine = rows & (table.y == label)
     n_subjects = len(np.unique(table.clusters[mine]))
-    return (
-        f"class {str(label)!r} of label {table.names.label!r} has {where}rows in {words}, and none "
-        f"to fit a model to (it is {where}of {counted(n_subjects, 'subject')}, "
-        f"{counted(int(mine.sum()), 'row')}); " + _mend(where)
+    return say(
+        "class {label:label} of label {name:label} has {where}rows in {words}, and none to fit a "
+        "model to (it is {where}of {n_subjects:count subject}, {n:count row}); {mend}",
+        label=str(label),
+        name=table.names.label,
+        where=where,
+        words=words,
+        n_subjects=n_subjects,
+        n=int(mine.sum()),
+        mend=_mend(where),
     )
 
 
@@ -267,7 +279,9 @@ def _fitted_for(part: Part) -> str:
 
 def _mend(where: str) -> str:
     if where:
-        return "leave the context out, join the class with another, or use context_as='pooled'"
+        return say(
+            "leave the context out, join the class with another, or use {context_as='pooled'}"
+        )
     return "leave its rows out, join it with another class, or add subjects"
 
 

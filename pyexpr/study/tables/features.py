@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CLIP_KEY = list(CLIP_COLUMNS)
+# What stands beside the features of a clip, where models are fitted.
+_OF_THE_STUDY = ("score", "score_pooled", "score_reason", "reason", "part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,19 @@ def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
                 f"{what}: a feature cannot be called {name!r}, as a column of the study is; "
                 "rename it"
             )
+    for name in (*features, *covariates):
+        if name in _OF_THE_STUDY and _enters(config, name):
+            raise StudyError(
+                f"{what}: what enters the models cannot be called {name!r}, as a column of the "
+                "study is; rename it"
+            )
     return FeaturesTable(key.assign(**columns), features, covariates, labels, ignored, file)
+
+
+def _enters(config: StudyConfig, name: str) -> bool:
+    options = config.features
+    asked = (options.use is None or name in options.use) and name not in options.leave_out
+    return asked or name in options.adjust_for
 
 
 def _refuse_doubled(key: pd.DataFrame, what: str) -> None:
