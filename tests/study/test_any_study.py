@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import Ridge
-from study_variants import variant
+from study_variants import figures_left_empty, variant
 from tables_of_a_study import (
     CONTEXTS,
     FEATURES,
@@ -52,6 +53,13 @@ FOREST = """
 estimator = "sklearn.ensemble.RandomForestRegressor"
 params = { n_estimators = 8 }
 """
+
+
+@pytest.fixture(autouse=True, scope="module")
+def without_pictures() -> Iterator[None]:
+    """Pictures take half of the time of a small study, and no test here looks at one."""
+    with figures_left_empty():
+        yield
 
 
 def run(path: Path) -> StudyResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
+from study_variants import figures_left_empty
 from tables_of_a_study import CONTEXTS, FEATURES, KEY, simulated_tables, write_study
 
 import pyexpr as px
@@ -64,6 +66,13 @@ metrics = ["auc", "balanced_accuracy", "f1", "brier"]
 methods = ["jackknife_t"]
 n_boot = 1
 """
+
+
+@pytest.fixture(autouse=True, scope="module")
+def without_pictures() -> Iterator[None]:
+    """Pictures take half of the time of a small study, and no test here looks at one."""
+    with figures_left_empty():
+        yield
 
 
 def table() -> pd.DataFrame:

@@ -20,8 +20,9 @@ def _twin(data):
     ridge = px.ModelSpec(Ridge(), grid={'alpha': [1.0, 10.0]}, scale=True)
     result = px.fit_models(
         data, label='score', features=['au_count', 'au_intensity'], cluster='subject',
-        context='context', folds=3, seed=4, repeats=2, context_as=['separate', 'pooled'],
-        models={'net': px.ElasticNetRegressor(), 'forest': forest, 'ridge': ridge},
+        context='context', folds=3, inner_folds=2, seed=4, repeats=2,
+        context_as=['separate', 'pooled'],
+        models={'net': px.ElasticNetRegressor(n_folds=2), 'forest': forest, 'ridge': ridge},
     )
     compared = result.compare(['rmse', 'correlation'])
     return [result.predictions, result.tidy(), compared.tidy(), result.fit_all().predict(data[:5])]
@@ -33,7 +34,7 @@ verbs.do_twin = _twin
     grid = list(max_depth = list(2, NULL)))
   ridge <- model_spec("sklearn.linear_model.Ridge", grid = list(alpha = c(1, 10)), scale = TRUE)
   ours <- fitted_models(data = complete, repeats = 2,
-    models = list(net = "elastic_net", forest = forest, ridge = ridge), n_jobs = 2)
+    models = list(net = "elastic_net", forest = forest, ridge = ridge), inner_folds = 2)
   plain <- function(x) lapply(as.list(x), function(column) as.vector(without(column)))
   without <- function(x) if (is.double(x)) replace(x, is.nan(x), NA) else x
   broom <- function(x) stats::setNames(x, pyexpr:::broom(names(x)))
