@@ -48,12 +48,14 @@ def test_it_judges_as_compare_models_does(study: ModuleType, method: str) -> Non
     for truth, metrics in (("y", study.OF_CLASSES), ("score", ["spearman"])):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FewSubjectsWarning)
-            tidy = compare_models(
+            result = compare_models(
                 pd.DataFrame(columns), truth=truth, predictions=list("abc"), cluster="subject",
                 metrics=metrics, n_boot=n_boot, seed=4, method=method,
-            ).tidy()  # fmt: skip
+            )  # fmt: skip
+        # What is counted are intervals as they are found; shown they end where the metric does.
+        tidy, intervals = result.tidy(), result.intervals
         for metric, term, low, high in zip(
-            tidy.metric, tidy.term, tidy.conf_low, tidy.conf_high, strict=True
+            tidy.metric, tidy.term, intervals.low, intervals.high, strict=True
         ):
             if (metric, term) in found:
                 np.testing.assert_array_equal(found[metric, term], (low, high))

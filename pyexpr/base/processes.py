@@ -83,6 +83,7 @@ def in_processes(
                 if not isinstance(error, Exception):
                     # Ctrl-C, or nobody wants the rest: what is at work does not end its task.
                     ours.close()
+                _let_go(pool)
                 pool.shutdown(cancel_futures=True)
                 raise
     except BrokenProcessPool:
@@ -96,6 +97,18 @@ def in_processes(
     finally:
         ours.close()
         theirs.close()
+
+
+def _let_go(pool: ProcessPoolExecutor) -> None:
+    """Let the pool end although a task is being written that no process will read.
+
+    A task that is longer than a pipe takes is written as it is read. If the processes are gone,
+    the thread that writes waits for ever, as this process could read, too; up to Python 3.11.4
+    the pool waits with it (https://github.com/python/cpython/issues/94777).
+    """
+    queue: Any = getattr(pool, "_call_queue", None)
+    if queue is not None and not hasattr(queue, "_terminate_broken"):
+        queue._reader.close()
 
 
 def _sendable(function: Callable[..., T], *task: Any) -> T:

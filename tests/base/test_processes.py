@@ -33,6 +33,9 @@ def fail(kind):
         os._exit(3)
     return kind
 
+def large(kind, data):
+    return fail(kind)
+
 def blocked():
     import signal
     return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
@@ -85,6 +88,19 @@ def test_an_error_that_cannot_be_sent_keeps_its_sentence(work) -> None:
 def test_a_process_ended_from_outside_is_said(work) -> None:
     with pytest.raises(PyexprError, match=r"a process that fits was ended from outside"):
         list(in_processes(work.fail, [("gone",), ("fine",)], n_jobs=2, what="fits"))
+
+
+@pytest.mark.parametrize("kind", ["gone", "fine"])
+def test_tasks_longer_than_a_pipe_takes_do_not_keep_the_pool(work, kind: str) -> None:
+    """Up to Python 3.11.4 the pool waited for ever for what nobody would read."""
+    tasks = [(kind, bytes(2**20))] * 12
+    results = in_processes(work.large, tasks, n_jobs=2, what="fits")
+    if kind == "gone":
+        with pytest.raises(PyexprError, match="was ended from outside"):
+            next(results)
+    else:
+        assert next(results)[1] == "fine"
+        results.close()  # type: ignore[attr-defined]
 
 
 def left_by_ctrl_c(function: Callable[[str], None], folder: Path) -> list[str]:
