@@ -24,6 +24,8 @@ from pyexpr.base.messages import say
 
 T = TypeVar("T")
 
+# The first Python that closes a broken pool's queue.
+_PYTHON_LETS_GO = (3, 11, 5)
 # Seconds that a process has to leave its task, with its temporary files removed.
 _PATIENCE = 1.0
 # In a process: whether it has a task, which may have temporary files.
@@ -104,10 +106,11 @@ def _let_go(pool: ProcessPoolExecutor) -> None:
 
     A task that is longer than a pipe takes is written as it is read. If the processes are gone,
     the thread that writes waits for ever, as this process could read, too; up to Python 3.11.4
-    the pool waits with it (https://github.com/python/cpython/issues/94777).
+    the pool waits with it (https://github.com/python/cpython/issues/94777). Later ones close
+    the end that could be read by themselves, and may not be helped.
     """
-    queue: Any = getattr(pool, "_call_queue", None)
-    if queue is not None and not hasattr(queue, "_terminate_broken"):
+    if tuple(sys.version_info[:3]) < _PYTHON_LETS_GO:
+        queue: Any = pool._call_queue  # type: ignore[attr-defined]
         queue._reader.close()
 
 
