@@ -62,6 +62,7 @@ SLOW: dict[str, str] = {
     "test_coverage_measurement.py": R,
     "test_coverage_reliability.py": LONG,
     "test_coverage_study.py": LONG,
+    "test_docstrings.py::test_examples_run[check_study]": R,
     "test_docstrings.py::test_examples_run[doctor]": R,
     "test_docstrings.py::test_examples_run[reproduce_paper]": R,
     "test_frames_of_every_kind.py::test_the_same_bytes[invariance]": R,
