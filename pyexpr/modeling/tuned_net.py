@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -43,7 +44,7 @@ class FittedRows(Protocol):
 Rows = TypeVar("Rows", bound=FittedRows)
 
 
-class TunedNet(BaseEstimator, Generic[Rows]):
+class TunedNet(BaseEstimator, Generic[Rows], ABC):
     """An elastic net that chooses its penalty by a loss on other subjects."""
 
     # Column of `path_`.
@@ -64,13 +65,13 @@ class TunedNet(BaseEstimator, Generic[Rows]):
         self.n_folds = n_folds
         self.seed = seed
 
+    @abstractmethod
     def _rows(self, X: NDArray[np.float64], y: NDArray[Any]) -> Rows:
         """Return these rows, to be fitted."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _error(self, total: NDArray[np.float64], n: int) -> NDArray[np.float64]:
         """Return what is compared, of a loss summed over n rows."""
-        raise NotImplementedError
 
     def _choose(
         self,

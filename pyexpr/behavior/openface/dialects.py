@@ -87,6 +87,8 @@ def unpacked(name: str, raw: bytes) -> bytes:
     except OpenFaceError:
         raise
     except (
+        # zipfile raises the last two for a method of compression that it does not know, and for
+        # a file with a password.
         OSError, ValueError, EOFError, KeyError, lzma.LZMAError, zipfile.BadZipFile,
         ElementTree.ParseError, NotImplementedError, RuntimeError,
     ) as error:  # fmt: skip
