@@ -453,3 +453,21 @@ def test_a_class_where_a_number_is_meant_by_the_study_is_refused(tmp_path: Path)
     study = Study(StudyConfig.model_validate(raw), tmp_path)
     with pytest.raises(StudyError, match='which are classes: say kind = "classification" under'):
         study.label()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('column = "smiling"', 'column = "smilng"', "have no column 'smilng'; did you mean"),
+        ('"features.csv"', '"feature.csv"', "there is no file"),
+    ],
+)
+def test_a_positive_class_does_not_hide_what_is_wrong(
+    tmp_path: Path, old: str, new: str, sentence: str
+) -> None:
+    toml = COLUMN.replace('kind = "classification"\n', "")
+    assert old in toml
+    assert "positive" in toml
+    path = write_study(tmp_path, toml.replace(old, new), features=table(), quick=False)
+    with pytest.raises(px.errors.DataError, match=sentence):
+        Study.from_file(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pyexpr.base.errors import PyexprError
+from pyexpr.base.tables import require_columns
 from pyexpr.inference.comparison.classes import holds_classes
 from pyexpr.study.tables.any_table import read_table
 
@@ -14,7 +15,8 @@ from pyexpr.study.tables.any_table import read_table
 def with_kind(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return the entries of a study file; a label that is a column of text is of classes.
 
-    What cannot be read is left as it is: the run says what is wrong with it.
+    What cannot be read is left as it is: the run says what is wrong with it. Where the file names
+    a positive class it is said at once, or the entry would seem to be what is wrong.
     """
     label, data = raw.get("label"), raw.get("data")
     if not (isinstance(label, Mapping) and isinstance(data, Mapping)):
@@ -23,9 +25,14 @@ def with_kind(raw: dict[str, Any], folder: Path) -> dict[str, Any]:
     names = [columns] if isinstance(columns, str) else columns
     if "kind" in label or not isinstance(path, str) or not isinstance(names, list) or not names:
         return raw
+    what = f"the features ({path})"
     try:
-        table, _ = read_table(folder / path, [], f"the features ({path})")
+        table, _ = read_table(folder / path, [], what)
+        if "positive" in label:
+            require_columns(table, [str(name) for name in names], what=what)
     except (PyexprError, OSError):
+        if "positive" in label:
+            raise
         return raw
     found = [table.get(name) for name in map(str, names)]
     if not all(column is not None and holds_classes(column) for column in found):
