@@ -20,8 +20,8 @@ broom <- function(names, own = character()) {
 refuse_names_of_results <- function(names, arg, call) {
   taken <- intersect(names, broom_names)
   if (length(taken)) {
-    column_error(sprintf(paste("`%s` names the column `%s`, and the tables of results have a",
-      "column of that name themselves; rename it."), arg, taken[1]), call)
+    column_error(sprintf(paste("`%s` names the column `%s`, but the tables of results have a",
+      "column with this name; rename it."), arg, taken[1]), call)
   }
 }
 

@@ -60,8 +60,8 @@ def check_enough(codes: NDArray[np.int64], labels: list[Any], used: NDArray[np.b
     present = np.unique(codes[used])
     if len(present) < 2:
         raise DataError(
-            f"there is only one subject, {labels[int(present[0])]!r}, in the rows used; without "
-            "a second one nothing can be said about how metrics vary between subjects"
+            f"there is only one subject, {labels[int(present[0])]!r}, in the rows used; at "
+            "least two are required to estimate how metrics vary between subjects"
         )
 
 

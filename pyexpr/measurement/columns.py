@@ -64,7 +64,7 @@ def refuse_columns_as_factors(frame: pd.DataFrame, spec: MeasurementModel) -> No
     if both:
         raise DataError(
             f"{both[0]!r} is a factor of the model and a column of the data, and another factor "
-            "measures it: rename the factor, or leave the column out"
+            "is measured by it; rename the factor, or remove the column"
         )
 
 
@@ -118,7 +118,7 @@ def ordered_categories(frame: pd.DataFrame, spec: MeasurementModel, ordered: Any
             if name not in spec.indicators:
                 raise DataError(
                     say(
-                        "{ordered=} names {name!r}, which is no indicator; {hint}",
+                        "{ordered=} names {name!r}, which is not an indicator; {hint}",
                         name=name,
                         hint=near_names(name, spec.indicators),
                     )
@@ -137,8 +137,8 @@ def ordered_categories(frame: pd.DataFrame, spec: MeasurementModel, ordered: Any
         if len(found[name]) > _MOST_CATEGORIES:
             raise DataError(
                 say(
-                    "indicator {name!r} has {n} distinct values, which are no ordered "
-                    "categories (at most {most_categories}); leave it out of {ordered=}",
+                    "indicator {name!r} has {n} distinct values, which is too many for ordered "
+                    "categories (at most {most_categories}); remove it from {ordered=}",
                     name=name,
                     n=len(found[name]),
                     most_categories=_MOST_CATEGORIES,
@@ -154,9 +154,9 @@ def refuse_ordered(frame: pd.DataFrame, spec: MeasurementModel, what: str) -> No
     if ordered:
         raise DataError(
             f"{what} is for continuous indicators, and {listed(ordered)} "
-            f"{'is an' if len(ordered) == 1 else 'are'} ordered Categorical"
-            f"{'' if len(ordered) == 1 else 's'}: cfa() fits these; or hand the categories over "
-            "as numbers, if they may count as equally far apart"
+            f"{'is an' if len(ordered) == 1 else 'are'} ordered "
+            f"Categorical{'' if len(ordered) == 1 else 's'}: cfa() fits these; or pass the "
+            "categories as numbers, if they can be treated as equally spaced"
         )
 
 
@@ -176,8 +176,8 @@ def _codes(frame: pd.DataFrame, name: str, categories: tuple[Any, ...]) -> NDArr
         if code is None:
             raise DataError(
                 say(
-                    "row {row} of indicator {name!r} holds {values!r}, which none of the "
-                    "rows that were fitted does: they hold {names}",
+                    "row {row} of indicator {name!r} holds {values!r}, which does not occur in "
+                    "the rows to which the model was fitted; these hold {names}",
                     row=row + 1,
                     name=name,
                     values=values[row],
@@ -234,8 +234,8 @@ def refuse_names_of_results(names: list[str], taken: frozenset[str], *, argument
         if name in taken:
             raise DataError(
                 say(
-                    "{@argument=} names the column {name!r}, and the tables of results "
-                    "have a column of that name themselves; rename it",
+                    "{@argument=} names the column {name!r}, but the tables of results have a "
+                    "column with this name; rename it",
                     argument=argument,
                     name=name,
                 )

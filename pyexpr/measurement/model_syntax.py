@@ -23,7 +23,7 @@ _OTHERS = (
     (r"~\*~", "scales a response (~*~)", "leave it out"),
     (r"==", "is a constraint (==)", "give both parameters one label instead"),
     (r"<~", "has a formative construct (<~)", "only =~, ~~ and ~ 1 are understood"),
-    (r"[<>]", "is an inequality", "leave it out; an inadmissible solution is said"),
+    (r"[<>]", "is an inequality", "leave it out; an inadmissible solution is reported"),
     (r"\|", "has thresholds (|)", say("name the ordered indicators with {ordered=} instead")),
     (r"^\s*(level|group|class)\s*:", "begins a block", say("use {context=} or {cluster=} instead")),
     (r":|%", "is not understood", "only =~, ~~ and ~ 1 are"),
@@ -31,7 +31,7 @@ _OTHERS = (
 _CALLS = {
     "c": "gives a value for each context; one label holds a parameter equal over contexts, and "
     "other values by context are not supported",
-    "equal": "names another parameter; give both one label instead, as in 'f =~ a*x + a*y'",
+    "equal": "names another parameter; give both the same label instead, as in 'f =~ a*x + a*y'",
     "efa": "begins an exploratory block, which is not supported",
 }
 
@@ -98,14 +98,14 @@ def _from_mapping(model: Mapping[Any, Any]) -> list[Term]:
 def _check(model: MeasurementModel) -> None:
     if not model.factors:
         raise DataError(
-            "the model has no factor: name one with its indicators, as in 'f =~ x + y + z'"
+            "the model has no factor; name one with its indicators, as in 'f =~ x + y + z'"
         )
     seen: set[tuple[str, str, str]] = set()
     known = {*model.factors, *model.indicators}
     for term in model.terms:
         key = term.key
         if key in seen:
-            raise DataError(f"the model says '{term.lhs} {term.op} {term.rhs}' twice")
+            raise DataError(f"the model contains '{term.lhs} {term.op} {term.rhs}' twice")
         seen.add(key)
         for name in (term.lhs, term.rhs):
             if name and name not in known:
@@ -145,7 +145,7 @@ def _merged(known: Term, more: Term) -> Term:
     parts = ("modifier", "label", "start")
     said = [{name for name in parts if getattr(term, name)} for term in (known, more)]
     if not said[0] or not said[1] or said[0] & said[1]:
-        raise DataError(f"the model says '{more.lhs} {more.op} {more.rhs}' twice")
+        raise DataError(f"the model contains '{more.lhs} {more.op} {more.rhs}' twice")
     return replace(known, **{name: getattr(more, name) for name in said[1]})
 
 
@@ -189,7 +189,7 @@ def _tokens(statement: str) -> list[tuple[str, str]]:
         if match is None:
             raise DataError(
                 f"cannot read {statement[at:]!r} in the model statement {statement!r}: only =~, "
-                "~~ and ~ 1 are understood, and odd names must stand between backticks"
+                "~~ and ~ 1 are understood, and unusual names must be enclosed in backticks"
             )
         kind = str(match.lastgroup)
         value = match[kind]

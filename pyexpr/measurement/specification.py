@@ -131,8 +131,8 @@ class MeasurementModel:
             ]
             if not known:
                 raise DataError(
-                    f"the factors {listed(left)} measure one another in a circle: a factor is "
-                    "measured by indicators, or by factors that do not depend on it"
+                    f"the factors {listed(left)} depend on one another in a circle; a factor "
+                    "must be measured by indicators, or by factors that do not depend on it"
                 )
             for name in known:
                 found[name] = 1 + max((found[low] for low in self._factors_below(name)), default=0)
@@ -198,9 +198,8 @@ class MeasurementModel:
             if term.op == "=~" and (term.is_fixed or term.label):
                 raise DataError(
                     say(
-                        "{equal_loadings=} holds all loadings of a factor equal, but the "
-                        "model says something of that of {rhs!r} itself; leave one of "
-                        "the two out",
+                        "{equal_loadings=} constrains all loadings of a factor to be equal, "
+                        "but the model also specifies that of {rhs!r}; remove one of the two",
                         rhs=term.rhs,
                     )
                 )

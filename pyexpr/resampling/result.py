@@ -60,7 +60,7 @@ class Draws(Protocol):
 
     @property
     def seed(self) -> int:
-        """Return the key of the draws."""
+        """Return the seed of the random draws."""
 
     @property
     def by_kernel(self) -> bool:
@@ -255,9 +255,9 @@ class ReplicatedResult(Result):
         Parameters
         ----------
         method : str, optional
-            As for the function that made the result; by default the one at hand.
+            As for the function that made the result; by default unchanged.
         confidence : float, optional
-            By default the one at hand.
+            By default unchanged.
         """
         level = self.intervals.confidence if confidence is None else confidence
         return judged(self, method or self.method, level, self.intervals.rule)

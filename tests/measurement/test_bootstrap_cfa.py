@@ -284,7 +284,7 @@ def test_what_cannot_be_resampled_is_refused() -> None:
     model = {"f": NAMES[:3]}
     with pytest.raises(DataError, match="only one subject"):
         bootstrap_cfa(table, model, cluster=np.zeros(len(table)))
-    with pytest.raises(DataError, match="name their column with cluster="):
+    with pytest.raises(DataError, match="name their column in cluster="):
         bootstrap_cfa(table, model, cluster=None)
     with pytest.raises(DataError, match="n_boot of at least 39"):
         bootstrap_cfa(table, model, cluster="subject", n_boot=38, method="percentile")
@@ -293,14 +293,14 @@ def test_what_cannot_be_resampled_is_refused() -> None:
             bootstrap_cfa(table, model, cluster="subject", n_boot=40, n_threads=n_threads)
     with pytest.raises(DataError, match="not 'basic'"):
         bootstrap_cfa(table, model, cluster="subject", method="basic")
-    with pytest.raises(DataError, match="one factor with free loadings and nothing else"):
+    with pytest.raises(DataError, match="one factor with free loadings; remove"):
         bootstrap_cfa(table, "f =~ 1*response + emotion + motion", cluster="subject")
     with pytest.raises(FactorModelError, match="constant"):
         bootstrap_cfa(table.assign(motion=1.0), model, cluster="subject")
     few = table[table["subject"] < "s12"]
     with pytest.warns(FewSubjectsWarning, match="only 12 subjects"):
         bootstrap_cfa(few, model, cluster="subject", n_boot=40, method="bca")
-    with pytest.warns(FewSubjectsWarning, match="fewer than those with whom coverage was tried"):
+    with pytest.warns(FewSubjectsWarning, match="fewer than in the simulations of coverage"):
         bootstrap_cfa(few[few["subject"] < "s11"], model, cluster="subject", n_boot=40)
 
 

@@ -271,7 +271,7 @@ def test_a_label_is_one_parameter_in_all_groups_and_factors() -> None:
     found = cfa(data, "f =~ a*x1 + x2 + x3", context="g")
     loadings = found.loadings().query("indicator == 'x1'")["loading"]
     assert np.ptp(loadings) < 1e-6
-    assert any("labelled 'a' is held equal over the contexts" in note for note in found.notes())
+    assert any("labelled 'a' are also constrained to be equal" in note for note in found.notes())
     # Turned around alone, one side would have the other's sign.
     data[["x3", "x4"]] *= -1
     tied = cfa(data, "f =~ a*x1 + x2\ng =~ a*x3 + x4").loadings()

@@ -142,7 +142,7 @@ def test_shared_indicators_and_residuals(tmp_path: Path) -> None:
     table = fit.reliability().set_index(["quantity", "factor"])
     np.testing.assert_allclose(table.loc["determinacy", "estimate"], determinacy, atol=SHARE)
     np.testing.assert_allclose(table.loc["score_reliability", "estimate"], reliability, atol=SHARE)
-    assert (table.loc["omega", "reason"].str.startswith("an indicator measures another")).all()
+    assert (table.loc["omega", "reason"].str.startswith("an indicator also measures another")).all()
     assert table.loc["omega", "estimate"].isna().all()
 
 
@@ -151,7 +151,7 @@ def test_factors_that_their_indicators_do_not_tell_apart() -> None:
     model = "f =~ 1*x1 + 1*x2 + 1*x3\ng =~ 1*x1 + 1*x2 + 1*x3\nf ~~ 0*g\ng ~~ 1*g\nf ~~ 1*f"
     table = cfa(data, model).reliability().set_index("quantity")
     assert (
-        table.loc["score_reliability", "reason"] == "the indicators do not tell the factors apart"
+        table.loc["score_reliability", "reason"] == "the indicators do not distinguish the factors"
     ).all()
     assert table.loc["score_reliability", "estimate"].isna().all()
     # Regression scores of both are there, and the same: each takes half of the sum.

@@ -226,7 +226,7 @@ def test_the_file_that_ends_r_at_once_is_named(
     file = tmp_path / "file"
     file.write_text(text + "\n")
     found = said(failure(engine), **{variable: str(file)})
-    assert f"Error R stops as soon as it starts and says: {r_said}" in found
+    assert f"Error R stops as soon as it starts, with the message: {r_said}" in found
     assert f"; it runs without {CALLED[variable]} {str(file)!r}: mend that file, or " in found
     assert found.endswith(f"or start Python with {variable}=/dev/null")
     assert "apt-get" not in found
@@ -249,7 +249,9 @@ def test_an_r_that_no_file_ends_blames_none(tmp_path: Path) -> None:
     broken.chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     found = said(failure("rscript"), PATH=path)
-    assert found == "EngineError R stops as soon as it starts and says: broken beyond repair"
+    assert (
+        found == "EngineError R stops as soon as it starts, with the message: broken beyond repair"
+    )
 
 
 # rpy2 asks an R for its environment with a function of one of these packages.
@@ -272,7 +274,7 @@ def test_the_file_that_hides_lavaan_is_named(
     file.write_text(text + "\n")
     found = said(failure(engine), **{variable: str(file)})
     assert found.startswith("LavaanNotFoundError R 4.")
-    assert f"does not find its package lavaan, but does without {CALLED[variable]}" in found
+    assert f"does not find its package lavaan, but finds it without {CALLED[variable]}" in found
     assert f"{str(file)!r}: mend that file, or start Python with {variable}=/dev/null" in found
     assert "apt-get" not in found
 
@@ -398,7 +400,7 @@ def test_host_engine_without_a_host() -> None:
     assert not host_engine.registered()
     with pytest.raises(EngineError, match="no hosting R"):
         host_engine.ask({})
-    with pytest.raises(EngineError, match="must hand over a function"):
+    with pytest.raises(EngineError, match="must register a function"):
         host_engine.register(3)  # type: ignore[arg-type]
 
 
@@ -448,7 +450,7 @@ except Exception as error:
 
 def nothing_changes_and_threads_are_refused() -> None:
     assert hosted.result("state after") == hosted.result("state before")
-    assert "answers only in the thread" in hosted.result("second thread")
+    assert "can be called only from the thread" in hosted.result("second thread")
     assert hosted.result("rpy2 was imported") is False
     assert hosted.result("reticulate")
 
@@ -467,7 +469,7 @@ def test_the_hosting_r_is_asked_only_where_it_lives(monkeypatch: pytest.MonkeyPa
     caught: list[object] = []
 
     def work() -> None:
-        with pytest.raises(EngineError, match="in the thread, and the process") as error:
+        with pytest.raises(EngineError, match="from the thread and the process") as error:
             host_engine.ask({})
         caught.extend([error, choice.r_engines()[-1]])
 

@@ -93,7 +93,7 @@ def test_what_equal_loadings_cannot_be() -> None:
     with pytest.raises(FactorModelError, match="needs at least three"):
         cfa(data, {"f": ["x7"]}, equal_loadings=True)
     for engine in ("native", "rpy2"):
-        with pytest.raises(FactorModelError, match="keyed the other way") as caught:
+        with pytest.raises(FactorModelError, match="keyed in the opposite direction") as caught:
             cfa(
                 data.assign(x8=-data["x8"]), {"f": ["x7", "x8"]}, equal_loadings=True,
                 engine=engine,

@@ -454,7 +454,7 @@ def test_what_is_no_model_is_refused_in_a_sentence() -> None:
         invariance(holzinger().assign(half=np.arange(301) % 2), SECOND, context="half")
     with pytest.raises(DataError, match="one factor with free loadings"):
         bootstrap_cfa(holzinger(), SECOND, cluster=np.arange(301) // 5)
-    with pytest.raises(DataError, match="no indicator of 'g'"):
+    with pytest.raises(DataError, match="not an indicator of 'g'"):
         cfa(holzinger(), SECOND, positive={"g": "x1"})
 
 

@@ -160,9 +160,9 @@ def test_undefined_replicates_are_counted_and_too_many_leave_no_interval() -> No
     single = pd.DataFrame({"subject": subject, "clip": clip, "score": rng.normal(size=18)})
     again = single[single["subject"] < 2].assign(score=lambda s: s["score"] + 0.5)
     frame = pd.concat([single, again], ignore_index=True)
-    with pytest.warns(PyexprWarning, match="of 300 replicates the ICC or its error"):
+    with pytest.warns(PyexprWarning, match="of 300 replicates the ICC or its standard error"):
         found = boot(frame, raters=None, n_boot=300)
-    assert found.tidy()["reason"].str.contains("is not defined in").all()
+    assert found.tidy()["reason"].str.contains("is undefined in").all()
     assert found.tidy()["conf_low"].isna().all()
     assert found.groups[0].n_undefined > 30
     assert "icc_replicates_left_out" in codes_of(joined(found.notes()))
@@ -204,7 +204,7 @@ def test_wrong_arguments() -> None:
 
 def test_the_subject_column_of_a_wide_table_is_no_rater() -> None:
     wide = pd.DataFrame({"subject": [1, 1, 2, 2], "a": [1.0, 2, 3, 5], "b": [1.0, 3, 3, 4]})
-    with pytest.raises(DataError, match="'subject' of a wide table is no rater"):
+    with pytest.raises(DataError, match="'subject' of a wide table does not hold the ratings"):
         icc(wide)
     with pytest.warns(UserWarning, match="too narrow"):
         icc(wide, ratings=["a", "b"])
@@ -237,7 +237,7 @@ def test_replicates_without_a_finite_log_ratio_are_counted_without_a_warning() -
         bad = min(spreads) < SUMS or min(errors) < SUMS or min(map(np.count_nonzero, parts)) < 1
         undefined += bad
     assert found.groups[0].n_undefined == undefined > 50
-    assert found.tidy()["reason"].str.contains(f"not defined in {undefined} of 500").all()
+    assert found.tidy()["reason"].str.contains(f"undefined in {undefined} of 500").all()
 
 
 def test_an_upper_limit_beyond_all_numbers_is_said() -> None:
@@ -252,7 +252,7 @@ def test_an_upper_limit_beyond_all_numbers_is_said() -> None:
     with pytest.warns(PyexprWarning):
         row = boot(frame, form="ICC(C,1)", n_boot=500, seed=0).tidy().iloc[0]
     assert row["conf_high"] == 1
-    assert row["reason"] == "the subjects set no upper limit below 1"
+    assert row["reason"] == "the data set no upper limit below 1"
     assert -1 <= row["conf_low"] < row["estimate"]
 
 

@@ -92,7 +92,7 @@ def test_ordered_categoricals_are_lavaans_wlsmv(tmp_path: Path, fit: CFAResult) 
     assert fit.estimator == row["estimator"] == "WLSMV"
     assert np.isnan(row["logl"])
     residual = table.query("lhs == 'q1' and op == '~~'").iloc[0]
-    assert residual["reason"] == "1 less what is explained"
+    assert residual["reason"] == "1 minus the explained variance"
     assert np.isnan(residual["std_error"])
 
 
@@ -160,13 +160,13 @@ def test_what_ordered_indicators_cannot_have() -> None:
         ({"missing": "fiml"}, "does not have with missing="),
         ({"estimator": "MLR"}, "does not have with estimator="),
         ({"cluster": "subject"}, "does not have with cluster="),
-        ({"ordered": ["q9"]}, "'q9', which is no indicator"),
+        ({"ordered": ["q9"]}, "'q9', which is not an indicator"),
     ):
         with pytest.raises(DataError, match=match):
             cfa(data, MODEL, **change)
     with pytest.raises(DataError, match="is for ordered indicators"):
         cfa(answers(), MODEL, estimator="WLSMV")
-    with pytest.raises(DataError, match="which are no ordered categories"):
+    with pytest.raises(DataError, match="too many for ordered categories"):
         cfa(answers().assign(q1=np.arange(400.0)), MODEL, ordered=True)
     lone = data.copy()
     rare = (data["context"] == "b") & (data["q3"] == "seldom")
@@ -260,7 +260,7 @@ def test_options_reach_lavaan(tmp_path: Path) -> None:
         ({"estimator": "GLS"}, DataError, "use estimator= instead"),
         ({"group.equal": "loadings"}, DataError, r"use invariance\(\) instead"),
         ({"do.fit": False}, DataError, "may not set 'do.fit': results rest"),
-        ({"orthogonal": None}, DataError, "an option is text, a number or a truth value"),
+        ({"orthogonal": None}, DataError, "an option must be text, a number or a truth value"),
         (["orthogonal"], DataError, "must be a dictionary"),
         ({"orthogonall": True}, RError, "has no option 'orthogonall'"),
     ],

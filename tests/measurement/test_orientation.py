@@ -157,10 +157,10 @@ def test_a_refit_can_be_turned_to_agree_with_another() -> None:
 @pytest.mark.parametrize(
     ("model", "positive", "match"),
     [
-        (MODEL, "hapy", "'hapy', which is no indicator; did you mean 'happy'"),
-        (MODEL, ["happy", "sad"], "for one factor, 'valence': one of them is enough"),
+        (MODEL, "hapy", "'hapy', which is not an indicator; did you mean 'happy'"),
+        (MODEL, ["happy", "sad"], "for one factor, 'valence'; name only one of them"),
         (MODEL, {"other": "happy"}, "the factor 'other', which the model does not have"),
-        (MODEL, {"valence": "subject"}, "no indicator of 'valence'"),
+        (MODEL, {"valence": "subject"}, "not an indicator of 'valence'"),
         ("f =~ happy + warm + sad\ng =~ sad + cold", "sad", r"measures 'f', 'g': say which"),
         ("f =~ 1*happy + warm + sad", "sad", "loading of 'happy' is fixed"),
     ],

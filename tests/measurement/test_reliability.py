@@ -213,7 +213,7 @@ def test_two_way_forms_need_raters() -> None:
     result = icc(long, targets="clip", ratings="score")
     assert result.tidy()["form"].tolist() == ["ICC(1,1)", "ICC(1,k)"]
     assert "raters_unknown" in codes_of(joined(result.notes()))
-    with pytest.raises(DataError, match=r"ICC\(A,k\) needs to know who gave each rating"):
+    with pytest.raises(DataError, match=r"ICC\(A,k\) requires the rater of each rating"):
         icc(long, targets="clip", ratings="score", form=["ICC(1,k)", "ICC(2,k)"])
 
 
@@ -281,7 +281,7 @@ def test_an_agreement_interval_that_misses_its_estimate_says_so() -> None:
     table = np.array([[0.75, 0.04, 0.15, -1.88], [0.69, 0.04, -1.43, -0.33]])
     row = icc(table, form="ICC(A,1)").tidy().iloc[0]
     assert row["conf_high"] < row["estimate"]
-    assert "does not hold the estimate" in row["reason"]
+    assert "does not contain the estimate" in row["reason"]
 
 
 def test_bad_arguments() -> None:
@@ -336,7 +336,7 @@ def test_input_is_not_changed() -> None:
 
 def test_result_as_text_dictionary_and_html() -> None:
     result = icc(SHROUT_FLEISS)
-    assert "p_value test that targets do not differ" in str(result)
+    assert "p_value test whether targets differ" in str(result)
     assert "slots 1, 2, ..." in str(result)
     assert "<table" in result._repr_html_()
     content = json.loads(json.dumps(result.to_dict()))
@@ -453,7 +453,7 @@ def test_clusters_that_do_not_hold_targets_or_do_not_vary() -> None:
     assert alone.tidy()["conf_low"].isna().all()
     few = frame[frame["clip"].isin(["c0", "c3"])]
     reason = icc(few, targets="clip", ratings="score", cluster="subject").tidy()["reason"]
-    assert reason.str.contains("without one of the subjects").all()
+    assert reason.str.contains("if one of the subjects is left out").all()
     same = long_of(np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]), subject=np.repeat([1, 2, 3], 2))
     perfect = icc(same, targets="clip", ratings="score", cluster="subject").tidy()
     assert perfect[["estimate", "conf_low", "conf_high"]].eq(1).all(axis=None)
@@ -509,7 +509,7 @@ def test_ratings_that_are_no_numbers() -> None:
 def test_arguments_of_the_wrong_kind() -> None:
     long = long_of(SHROUT_FLEISS).assign(subject=np.arange(24) // 8)
     ask = {"targets": "clip", "ratings": "score"}
-    with pytest.raises(DataError, match="cluster= names the column of the subjects"):
+    with pytest.raises(DataError, match="cluster= must be the name of the column of the subjects"):
         icc(long, cluster=True, **ask)  # type: ignore[arg-type]
     with pytest.raises(DataError, match=r"n_boot= must be a whole number"):
         icc(long, cluster="subject", method="studentized", n_boot=500.5, **ask)
@@ -548,7 +548,7 @@ def test_a_limit_without_end_has_its_reason() -> None:
     )  # fmt: skip
     row = icc(long, targets="t", raters="r", ratings="y").tidy().loc[3]
     assert row["conf_low"] == -np.inf
-    assert "too negative to be stepped up" in row["reason"]
+    assert "too negative for the Spearman-Brown formula" in row["reason"]
 
 
 @pytest.mark.parametrize(("scale", "said"), [(1e160, "as large as"), (1e-160, "of at most")])

@@ -24,7 +24,7 @@ from pyexpr.words.reader import readers_note, readers_notes, readers_reason
         (_CLIPS(clips=3, reason=FEW_BINS(valid=6, bins=15, needed=8)), ""),
         (_NOT_THERE(dropped=1), ""),
         (_MORE_CLIPS(clips=12), ""),
-        (NOTE_RATERS, "No interval of a one-way form respects raters who rate many clips each."),
+        (NOTE_RATERS, "No interval of a one-way form accounts for raters who rate many clips."),
         (NOTE_MISSING(missing=14), "In all, 14 missing ratings were left out."),
         (
             say("a nominal {level:percent} interval from {low:.2f}", level=95, low=-0.2),
@@ -39,7 +39,8 @@ def test_a_note_is_a_sentence_or_is_told_elsewhere(note: str, told: str) -> None
 
 def test_reasons_name_clips_and_no_options() -> None:
     assert readers_reason(ONE_RATING_EACH) == (
-        "every clip has one rating, so error cannot be told from clips"
+        "every clip has only one rating, so error cannot be separated from differences between "
+        "clips"
     )
     assert readers_reason(_INADMISSIBLE) == "its factor model has a negative residual variance"
 

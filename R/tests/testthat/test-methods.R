@@ -82,7 +82,7 @@ test_that("contexts, clusters and ordered indicators have lavaan's names, too", 
   holes <- as.data.frame(clips)
   holes$motion[3] <- NA
   expect_error(residuals(fit_cfa(holes, c(response, emotion, motion), missing = "fiml")),
-    "no one covariance", class = "pyexpr_data_error")
+    "no single observed covariance", class = "pyexpr_data_error")
   expect_identical(which(is.na(predict(fit_cfa(holes, c(response, emotion, motion))))), 3L)
 })
 

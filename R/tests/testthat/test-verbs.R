@@ -524,7 +524,7 @@ test_that("a factor of factors is lavaan's, from syntax", {
   expect_true("omega_h" %in% tidy(fit, "reliability")$quantity)
   turned <- cfa_scores(fit_cfa(data, model, positive = list(g = "speed", speed = "x8")))
   expect_equal(turned$score_g, cfa_scores(fit)$score_g)
-  expect_error(fit_cfa(data, model, positive = list(g = "x8")), "no indicator of")
+  expect_error(fit_cfa(data, model, positive = list(g = "x8")), "not an indicator of")
   expect_error(fit_cfa(data, "f =~ x1 + x2 + x3 \n g =~ x4 + x5 + x6 \n h =~ f + g"),
     "needs at least three")
 })

@@ -264,7 +264,7 @@ def cluster_bootstrap(
     n_threads : int, optional
         For compiled statistics, by default one per core; the result does not depend on it.
     progress : bool, optional
-        Show a bar; by default on a terminal, once a second has passed.
+        Whether to show a progress bar. By default it is shown on a terminal after one second.
 
     Returns
     -------

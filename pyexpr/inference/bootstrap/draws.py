@@ -67,7 +67,7 @@ class StatisticDraws(ABC):
 
     @property
     def seed(self) -> int:
-        """Return the key of the draws."""
+        """Return the seed of the random draws."""
         return self.plan.seed
 
     @property

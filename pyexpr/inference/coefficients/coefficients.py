@@ -202,7 +202,7 @@ class CoefficientResult(CoefficientEvidence, Result):
         method : None
             There is one method for weights and one for slopes.
         confidence : float, optional
-            By default the one at hand.
+            By default unchanged.
         """
         if method is not None:
             raise DataError(
@@ -491,7 +491,7 @@ def context_coefficients(
     n_threads : int, optional
         The numbers do not depend on it.
     progress : bool, optional
-        Show a bar; by default on a terminal, once a second has passed.
+        Whether to show a progress bar. By default it is shown on a terminal after one second.
 
     Returns
     -------

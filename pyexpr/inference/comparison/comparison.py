@@ -168,7 +168,7 @@ def compare_models(
     n_threads : int, optional
         By default one per core.
     progress : bool, optional
-        Show a bar; by default on a terminal, once a second has passed.
+        Whether to show a progress bar. By default it is shown on a terminal after one second.
     score_range : float, optional
         Width of the score, the highest possible minus the lowest, by which ``nrmse``
         divides RMSE: 100 for a score from 0 to 100, 7 for factor scores from -3.5 to 3.5.

@@ -54,7 +54,9 @@ def register(answer: Callable[[bytearray], Any]) -> None:
     """Keep the function by which the hosting R answers: raw bytes in, raw bytes out."""
     global _answer, _home
     if not callable(answer):
-        raise EngineError(f"the hosting R must hand over a function, not {type(answer).__name__}")
+        raise EngineError(
+            f"the hosting R session must register a function, not {type(answer).__name__}"
+        )
     _answer = answer
     _home = (os.getpid(), threading.get_ident())
 
@@ -84,15 +86,15 @@ def ask(payload: dict[str, Any]) -> Answer:
     if _answer is None:
         raise EngineError(
             say(
-                "no hosting R has handed over a function: {engine='host'} works only "
+                "no hosting R session has registered a function; {engine='host'} works only "
                 "from R, after pyexpr.measurement.engines.host_engine.register()"
             )
         )
     if not usable_here():
         raise EngineError(
             say(
-                "the R that hosts this Python answers only in the thread, and the "
-                "process, in which it handed over its function: call from there, or use "
+                "the R session that hosts this Python can be called only from the thread and "
+                "the process in which it registered its function; call from there, or use "
                 "{engine='rscript'} or 'native' here"
             )
         )

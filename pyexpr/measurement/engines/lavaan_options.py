@@ -67,7 +67,8 @@ def _checked(name: str, value: Any) -> Any:
     if dotted in _FIXED:
         raise DataError(
             say(
-                "{lavaan_options=} may not set {name!r}: results rest on what is set for it here",
+                "{lavaan_options=} may not set {name!r}, because the results depend on the "
+                "value that pyexpr sets",
                 name=name,
             )
         )
@@ -78,8 +79,8 @@ def _checked(name: str, value: Any) -> Any:
     if len(kinds) != 1 or not kinds <= {str, bool, int, float}:
         raise DataError(
             say(
-                "{lavaan_options=} gives {name!r} {value!r}: an option is text, a number "
-                "or a truth value, or a list of one of these",
+                "{lavaan_options=} sets {name!r} to {value!r}; an option must be text, a "
+                "number or a truth value, or a list of one of these",
                 name=name,
                 value=value,
             )

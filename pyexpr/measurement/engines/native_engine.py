@@ -70,15 +70,13 @@ def refuse_unsupported(request: FitRequest) -> None:
     if request.options:
         raise unsupported("native", say("a model with {lavaan_options=}"))
     if request.model.higher_order:
-        raise unsupported("native", "a higher-order factor, one that measures other factors")
+        raise unsupported("native", "a higher-order factor, which is measured by other factors")
     if not (request.model.plain_factor or request.model.equal_loadings):
-        raise unsupported(
-            "native", "more than one factor with free or equal loadings and nothing else said"
-        )
+        raise unsupported("native", "a model other than one factor with free or equal loadings")
     if request.cluster is not None or request.estimator != "ML":
         raise unsupported("native", say("{estimator=} or {cluster=}", estimator=request.estimator))
     if request.group_equal:
-        raise unsupported("native", "parameters held equal over groups")
+        raise unsupported("native", "parameters that are constrained to be equal between groups")
     if request.missing != "listwise" and np.isnan(request.columns).any():
         raise unsupported("native", say("incomplete rows with {missing='fiml'}"))
 

@@ -121,8 +121,8 @@ def r_not_found(what: str) -> RNotFoundError:
     """Return the error that says what is missing and the commands that mend it."""
     return RNotFoundError(
         say(
-            "{brief}. To mend it run: {commands}. Without R, {engine='native'} fits one-factor "
-            "models",
+            "{brief}. To fix this, run: {commands}. Without R, {engine='native'} fits "
+            "one-factor models",
             brief=what,
             commands=f"{R_COMMAND}; {bridge_command()}",
         )
@@ -197,20 +197,20 @@ def _without_lavaan(r: str, started_here: bool) -> LavaanNotFoundError:
         return LavaanNotFoundError(
             say(
                 "{brief}. Without lavaan, {engine='native'} fits one-factor models",
-                brief=f"{r} does not find its package lavaan, but does {hidden.without()}",
+                brief=f"{r} does not find its package lavaan, but finds it {hidden.without()}",
             )
         )
     unread = unread_profile() if started_here else ""
     library = (
-        f"; R was started without {unread!r}, so a library that only this profile names must be "
-        "named by the environment variable R_LIBS"
+        f"; R was started without {unread!r}, so a library that only this profile sets must be "
+        "set in the environment variable R_LIBS"
         if unread
         else ""
     )
     return LavaanNotFoundError(
         say(
-            "{brief}. To mend it run: {command}. Without it, {engine='native'} fits one-factor "
-            "models",
+            "{brief}. To fix this, run: {command}. Without it, {engine='native'} fits "
+            "one-factor models",
             brief=f"{r} does not have its package lavaan{library}",
             command=LAVAAN_COMMAND,
         )
@@ -242,11 +242,12 @@ def fit_output(request: FitRequest, answer: Answer) -> FitOutput:
     user = user_names(request)
     if not value["converged"][0]:
         texts = dict.fromkeys(_with_user_names(text, user) for text in answer.messages)
-        theirs = f" lavaan said: {'; '.join(texts).rstrip('.!')}." if texts else ""
+        theirs = f" Message of lavaan: {'; '.join(texts).rstrip('.!')}." if texts else ""
         raise FactorModelError(
             say(
-                "{brief}.{theirs} Check that the indicators correlate, how many rows there are, "
-                "and whether the model has more parameters than the data can tell",
+                "{brief}.{theirs} Check that the indicators are correlated, that there are "
+                "enough rows, and that the model does not have more parameters than the data "
+                "can identify",
                 brief="lavaan found no solution for the factor model: the optimiser did not "
                 "converge, or the model is not identified",
                 theirs=theirs,

@@ -56,7 +56,9 @@ class Failure:
         """Return without what R does it, and what to do about that."""
         settings = " and ".join(f"{name}={os.devnull}" for name in self.variables)
         these = "that file" if len(self.files) == 1 else "these files"
-        return f"without {' and '.join(self.files)}: mend {these}, or start Python with {settings}"
+        return (
+            f"without {' and '.join(self.files)}: correct {these}, or start Python with {settings}"
+        )
 
 
 def find_rscript() -> str | None:
@@ -101,7 +103,7 @@ def stops(code: str, otherwise: str) -> str:
     if found is None:
         return otherwise
     blamed = f"; it runs {found.without()}" if found.files else ""
-    return f"R stops as soon as it starts and says: {found.said}{blamed}"
+    return f"R stops as soon as it starts, with the message: {found.said}{blamed}"
 
 
 @cache

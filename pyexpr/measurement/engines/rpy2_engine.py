@@ -118,9 +118,9 @@ def _refuse_fork() -> None:
     if not usable_here():
         raise EngineError(
             say(
-                "this process was forked after R had started, and R does not survive a "
-                "fork: start workers with multiprocessing's 'spawn' method, or use "
-                "{engine='rscript'} or 'native'"
+                "this process was forked after R had started, which R does not support; start "
+                "workers with multiprocessing's 'spawn' method, or use {engine='rscript'} or "
+                "'native'"
             )
         )
 

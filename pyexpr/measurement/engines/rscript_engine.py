@@ -55,7 +55,7 @@ def ask(payload: dict[str, Any]) -> Answer:
         if status != 0 or not target.is_file():
             printed = " ".join(printed.split()) or "nothing"
             raise EngineError(
-                stops(RUNS, f"Rscript ended with status {status} and said: {printed}")
+                stops(RUNS, f"Rscript ended with status {status} and printed: {printed}")
             )
         return read_answer(target.read_bytes(), started_here=True)
 

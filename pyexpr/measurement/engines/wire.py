@@ -90,7 +90,7 @@ def _vector(items: Sequence[Any] | np.ndarray[Any, Any]) -> list[bytes]:
         return _integers(_LOGICAL, items)
     if all(isinstance(item, (int, np.integer)) and not isinstance(item, bool) for item in present):
         if any(abs(int(item)) >= 2**31 for item in present):
-            raise EngineError("a whole number beyond 2^31 cannot be an R integer; hand it as float")
+            raise EngineError("an integer beyond 2^31 cannot be an R integer; pass it as a float")
         return _integers(_INTEGER, items)
     if all(isinstance(item, (int, float, np.number)) for item in present):
         return _vector(np.array([np.nan if x is None else float(x) for x in items]))

@@ -1,4 +1,4 @@
-"""The one-factor model refitted by subjects: intervals for everything it yields."""
+"""Refits of the one-factor model by subjects, and intervals for its parameters."""
 
 from __future__ import annotations
 
@@ -62,49 +62,48 @@ def bootstrap_cfa(
 ) -> CFABootstrapResult:
     r"""Refit a one-factor model without each subject, and on resampled subjects.
 
-    The default intervals leave out one subject at a time. A replicate, for the other
-    methods, draws as many whole subjects as there are, with replacement. Either refit
-    is by maximum likelihood in C++, from sums per subject: its cost does not depend on
-    the number of rows.
+    The default intervals are computed by leaving out one subject at a time. For the other methods,
+    a replicate draws as many whole subjects as the data have, with replacement. The model is
+    refitted by maximum likelihood in C++ from sums per subject, so the cost does not depend on the
+    number of rows.
 
     Parameters
     ----------
     data : DataFrame or mapping of columns
-        One row per rated clip. Rows with a missing indicator are dropped and counted.
+        One row per rated clip. Rows with a missing indicator are left out and counted.
     model : dict or str
-        One factor and its indicators, at least three, nothing else said.
+        One factor with at least three indicators and free loadings, without further specifications.
     cluster : str or array
-        The subject of each row. The draws are those of `compare_models` and
-        `cluster_bootstrap` of the same seed and number of subjects, both sorted.
+        The subject of each row. The draws are the same as those of `compare_models` and
+        `cluster_bootstrap` with the same seed and number of subjects (sorted).
     context : str or array, optional
-        A model for each context. A subject's contexts are drawn together where
-        every subject is in every context; a context with fewer subjects draws
-        among its own.
+        Fit a separate model for each context. If every subject is in every context, all contexts of
+        a subject are drawn together. A context with fewer subjects draws among its own subjects.
     n_boot : int
         Number of refits on drawn subjects; ``jackknife_t`` needs none.
     method : {None, "jackknife_t", "percentile", "bca"}
-        Student's t with the standard error of the refits without each subject (the default); or
-        quantiles of the replicates, interpolated as ``boot::boot.ci`` does; or
-        those corrected for bias and acceleration. Where the last is not possible the
-        row has the percentile interval, and says so. The two latter are too short
-        with few subjects: see ``docs/coverage_measurement.md``.
+        ``"jackknife_t"`` (the default) uses Student's t and the standard error from refits without
+        each subject. ``"percentile"`` uses quantiles of the replicates, interpolated as in
+        ``boot::boot.ci``. ``"bca"`` corrects these for bias and acceleration. If BCa is not
+        possible, the row has the percentile interval and says so. The intervals of the latter two
+        methods are too short with few subjects; see ``docs/coverage_measurement.md``.
     confidence : float
         Level of the intervals, between 0 and 1.
     stratify : str or array, optional
-        Context of each subject: subjects are drawn, and left out, within their context.
+        Stratum of each subject. Subjects are drawn, and left out, within strata.
     adjust : {None, "holm", "max_t"}
-        Make the intervals of all indicators simultaneous, quantity by quantity, as
+        Make the intervals of all indicators simultaneous, separately for each quantity; see
         `CFABootstrapResult.adjust`.
     seed : int
-        Key of the draws, 0 to 2**64 - 1; the same seed gives the same bytes.
+        Seed of the random draws, 0 to 2**64 - 1. The same seed gives identical results.
     n_threads : int, optional
-        One per core by default; the numbers do not depend on it.
+        Number of threads, by default one per core. Results do not depend on it.
     progress : bool, optional
-        Show a bar; by default on a terminal, once a second has passed.
+        Whether to show a progress bar. By default it is shown on a terminal after one second.
     positive : str, optional
-        The indicator whose loading is positive in the model of all rows, by default
-        the first, as for `cfa`. Every refit is turned to agree with its context's fit,
-        and that with the model of all rows.
+        The indicator whose loading is positive in the model of all rows, by default the first, as
+        for `cfa`. The sign of every refit agrees with the fit of its context, and the sign of the
+        latter with the model of all rows.
 
     Returns
     -------
@@ -116,35 +115,36 @@ def bootstrap_cfa(
     Raises
     ------
     FactorModelError
-        If the data themselves do not determine the model, as `cfa` says.
+        If the data do not identify the model; see `cfa`.
     DataError
-        If there are fewer than two subjects, or too few replicates for the level.
+        If there are fewer than two subjects, or too few replicates for the confidence level.
     Interrupted
-        If Ctrl-C is pressed; its ``result`` has the refits made until then.
+        If Ctrl-C is pressed. Its ``result`` holds the refits completed until then.
 
     Warns
     -----
     FewSubjectsWarning
-        Under 20 subjects, where the replicates make the intervals; under 12 always.
+        With fewer than 20 subjects, if the intervals use replicates; with fewer than 12 subjects,
+        always.
     PyexprWarning
-        If over 1 % of the replicates are undefined and make the intervals.
+        If the intervals use replicates and more than 1 % of them are undefined.
 
     Notes
     -----
-    Jackknife-t is ``g(T) +- t_df SE``, transformed back, SE the jackknife's standard
-    error of g(T) over subjects. g is the identity for score weights and for loadings of
-    up to half a standard deviation of their indicator, beyond which it is logarithmic;
-    ``cbrt(1 + x) - cbrt(1 - x)`` for standardised loadings; the fifth root for residual
-    variances; and ``-cbrt(1 - x)`` for reliability. Unlike logarithms and atanh these
-    are defined beyond the bounds, where a refit without one subject may lie, and at a
-    loading of 0; limits are cut at the bounds. df is that of `compare_models`: subjects
-    less 1, or fewer with heavy tails or subjects of unequal size. Without a solution
-    for some subject left out there is no interval.
+    Jackknife-t is ``g(T) +- t_df SE``, transformed back, where SE is the jackknife standard error
+    of g(T) over subjects. g is the identity for score weights and for loadings of up to half a
+    standard deviation of their indicator, above which it is logarithmic; ``cbrt(1 + x) - cbrt(1 -
+    x)`` for standardised loadings; the fifth root for residual variances; and ``-cbrt(1 - x)`` for
+    reliability. Unlike logarithms and atanh, these transformations are defined beyond the bounds,
+    where a refit without one subject may lie, and at a loading of 0. Limits are truncated at the
+    bounds. df is that of `compare_models`: the number of subjects minus 1, or fewer with heavy
+    tails or subjects of unequal size. There is no interval if the model has no solution without
+    some subject.
 
-    A replicate without a solution, or with a residual variance that is not
-    positive, is undefined in all quantities, left out, and counted. Percentile and BCa
-    intervals then speak of resamples that have a proper solution only: over 1 % a
-    warning, over 10 % no such interval, with the reason.
+    A replicate without a solution, or with a residual variance that is not positive, is undefined
+    for all quantities. It is left out and counted, so percentile and BCa intervals then describe
+    only resamples with a proper solution. More than 1 % of such replicates cause a warning; with
+    more than 10 % there is no such interval, and the reason is given.
 
     Source: Tukey (1958) and Arvesen (1969) for jackknife-t; Davison and Hinkley (1997),
     chapter 5; Efron (1987) for BCa.
@@ -166,8 +166,8 @@ def bootstrap_cfa(
     where_to = pointing(positive, spec)
     if not spec.plain_factor:
         raise DataError(
-            "bootstrap_cfa refits the model of one factor with free loadings and nothing else; "
-            "leave the rest out"
+            "bootstrap_cfa is available only for a model of one factor with free loadings; "
+            "remove the other terms"
         )
     check_interval(method, confidence, n_boot)
     if adjust is not None:
@@ -178,7 +178,7 @@ def bootstrap_cfa(
     columns = indicator_columns(frame, spec)
     context_name, context_codes, labels = contexts_of(frame, context)
     if cluster is None:
-        raise DataError(say("bootstrap_cfa resamples subjects: name their column with {cluster=}"))
+        raise DataError(say("bootstrap_cfa resamples subjects; name their column in {cluster=}"))
     cluster_name, values = column_or_array(frame, cluster, argument="cluster", what="data")
     subjects, subject_labels = label_codes(values, name=cluster_name, what="data")
     used = np.asarray(~np.isnan(columns).any(axis=1))
@@ -230,8 +230,7 @@ def _warn_of_few(result: CFABootstrapResult) -> None:
         if knife and G < _FEWEST:
             warn_user(
                 say(
-                    "there are only {n} subjects{where}: fewer than those with whom coverage was "
-                    "tried",
+                    "there are only {n} subjects{where}: fewer than in the simulations of coverage",
                     n=G,
                     where=where,
                 ),
@@ -240,9 +239,9 @@ def _warn_of_few(result: CFABootstrapResult) -> None:
         elif not knife and G < _FEW:
             warn_user(
                 say(
-                    "there are only {g} subjects{where}: bootstrap intervals are too "
-                    "short with so few, and the draws too coarse; {method='jackknife_t'} "
-                    "holds",
+                    "there are only {g} subjects{where}: bootstrap intervals are too short "
+                    "with so few subjects, and the draws are too coarse; "
+                    "{method='jackknife_t'} has adequate coverage",
                     g=G,
                     where=where,
                 ),

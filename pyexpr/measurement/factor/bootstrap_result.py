@@ -46,13 +46,13 @@ class CFABootstrapResult(ReplicatedResult):
     evidence : Evidence
         Estimates, replicates (rows, n_boot) and leave-one-subject-out values.
     intervals : Intervals
-        Those of the method and confidence at hand.
+        The intervals of the current method and confidence level.
     clusters : tuple
         Labels of the subjects, sorted.
     cluster_name : str
     n_dropped : int
     pointing : Pointing
-        Which indicator the factor points to.
+        The indicator whose loading is positive.
     """
 
     draws: FactorDraws
@@ -69,7 +69,7 @@ class CFABootstrapResult(ReplicatedResult):
 
     @property
     def seed(self) -> int:
-        """Return the key of the draws."""
+        """Return the seed of the random draws."""
         return self.draws.seed
 
     def tidy(self) -> pd.DataFrame:
@@ -78,10 +78,10 @@ class CFABootstrapResult(ReplicatedResult):
         Columns: the context's name (with contexts), quantity (``loading``,
         ``std_loading``, ``residual_variance``, ``score_weight``,
         ``score_reliability``), term (the indicator, or the factor), estimate,
-        std_error (the jackknife's, or the standard deviation of the replicates where
-        these make the interval), conf_low, conf_high, method (the one that the row
-        got), n, n_clusters, n_undefined (replicates), reason; once adjusted also
-        adjustment. Nothing is tested, so there is no p.
+        std_error (of the jackknife, or the standard deviation of the replicates if the interval
+        uses these), conf_low, conf_high, method (the one used for the row), n, n_clusters,
+        n_undefined (replicates), reason; after `adjust` also adjustment. There are no tests and no
+        p-values.
         """
         columns = [
             *self.keys(), "estimate", "std_error", "conf_low", "conf_high", "method", "n",
@@ -103,13 +103,13 @@ class CFABootstrapResult(ReplicatedResult):
         return {self.context_name: [label for label in self.labels for _ in names], **of_rows}
 
     def counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the rows and the subjects that each row rests on."""
+        """Return the numbers of rows and of subjects on which each row is based."""
         groups, q = self.draws.groups, len(quantities(self.model))
         n, n_clusters = [group.n for group in groups], [len(group.clusters) for group in groups]
         return np.repeat(n, q), np.repeat(n_clusters, q)
 
     def described(self, row: int) -> str:
-        """Return what a row is, in words."""
+        """Return a description of a row."""
         names = quantities(self.model)
         quantity, term = names[row % len(names)]
         where = self.where(self.labels[row // len(names)])
@@ -118,11 +118,11 @@ class CFABootstrapResult(ReplicatedResult):
         )
 
     def where(self, label: Any) -> str:
-        """Return in words of which context, by its `label`; "" without contexts."""
+        """Return a phrase that names the context with this `label`; "" without contexts."""
         return "" if self.context_name is None else in_context(label)
 
     def families(self) -> list[NDArray[np.int64]]:
-        """Return the indicators of one quantity in one context, together."""
+        """Return the families of rows: the indicators of one quantity in one context."""
         names, p = quantities(self.model), len(self.model.indicators)
         starts = [*range(0, len(names) - 1, p), len(names) - 1]
         within = [np.arange(at, min(at + p, len(names))) for at in starts]
@@ -131,21 +131,21 @@ class CFABootstrapResult(ReplicatedResult):
     def interval(
         self, *, method: str | None = None, confidence: float | None = None
     ) -> CFABootstrapResult:
-        """Return the same refits with other intervals.
+        """Return the result with other intervals, from the same refits.
 
         Parameters
         ----------
         method : str, optional
-            As for `bootstrap_cfa`; by default the one at hand.
+            As for `bootstrap_cfa`; by default unchanged.
         confidence : float, optional
-            By default the one at hand.
+            By default unchanged.
         """
         level = self.confidence if confidence is None else confidence
         check_interval(method or self.method, level, self.n_boot)
         return ReplicatedResult.interval(self, method=method, confidence=level)
 
     def undefined(self) -> list[tuple[int, int]]:
-        """Return, per context, how many refits have no solution, and how many an improper one."""
+        """Return the numbers of refits without and with an improper solution, per context."""
         first = len(quantities(self.model)) * np.arange(len(self.labels))
         lost = np.isnan(self.evidence.replicates[first]).sum(axis=1)
         assert self.evidence.n_failed is not None
@@ -153,7 +153,7 @@ class CFABootstrapResult(ReplicatedResult):
         return list(zip(failed.tolist(), (lost - failed).tolist(), strict=True))
 
     def warn_of_undefined(self) -> None:
-        """Warn where over 1 % of the refits of a context are undefined and make the intervals."""
+        """Warn if intervals use refits and over 1 % of those of a context are undefined."""
         if self.method == "jackknife_t":
             return
         for label, (failed, improper) in zip(self.labels, self.undefined(), strict=True):
@@ -182,15 +182,15 @@ class CFABootstrapResult(ReplicatedResult):
         names: Mapping[Any, str] | None = None,
         width_mm: float = FULL_WIDTH_MM,
     ) -> Figure:
-        """Draw every quantity with its interval: by quantity, a panel per context.
+        """Draw every quantity with its interval, with a panel per context.
 
-        A limit beyond the axis, as an infinite one is, ends in an arrowhead; a value without an
-        interval is hollow; in place of a missing value stands the reason.
+        A limit beyond the axis, such as an infinite one, ends in an arrowhead. A value without an
+        interval is drawn as a hollow point. A missing value is replaced by its reason.
 
         Parameters
         ----------
         quantities : str or sequence of str, optional
-            Draw these alone, of those that `tidy` names.
+            Draw only these quantities, of those that `tidy` names.
 
         Examples
         --------
@@ -215,7 +215,7 @@ class CFABootstrapResult(ReplicatedResult):
         )
 
     def heading(self) -> str:
-        """Return what was refitted, on how many subjects, how often."""
+        """Return a sentence that names the model, the subjects and the refits."""
         subjects = ", ".join(str(len(group.clusters)) for group in self.draws.groups)
         return (
             f"Factor model {self.model.syntax()}: {self.n_boot} refits by {self.cluster_name} "
@@ -223,7 +223,7 @@ class CFABootstrapResult(ReplicatedResult):
         )
 
     def notes(self) -> tuple[str, ...]:
-        """Return how many rows were dropped and how many refits are undefined."""
+        """Return the numbers of rows left out and of undefined refits."""
         found: list[str] = []
         if self.n_dropped:
             found.append(INCOMPLETE_ROWS(n_dropped=self.n_dropped))

@@ -65,59 +65,59 @@ def cfa(
 ) -> CFAResult:
     r"""Fit a measurement model by maximum likelihood.
 
-    The model is ``x = nu + Lambda f + e`` with unit factor variances, so that
-    loadings are in the units of the indicators. A factor may be turned around: it
-    points to where its first indicator is high, or the one that `positive` names.
+    The model is ``x = nu + Lambda f + e`` with unit factor variances, so that loadings are in the
+    units of the indicators. The sign of a factor is arbitrary; it is chosen such that the loading
+    of its first indicator, or of the one named by `positive`, is positive.
 
     Parameters
     ----------
     data : DataFrame or mapping of columns
-        One row per rated clip; any column names.
+        One row per rated clip. Columns may have any names.
     model : dict or str
         ``{"expressiveness": ["response", "emotion", "motion"]}``, or lavaan
         syntax (``=~``, ``~~``, ``~ 1``, with numbers, ``NA``, labels and ``start()``
-        before ``*``); several factors need R. A factor may measure other factors
-        (``expr =~ face + voice + body``); those have then a disturbance of variance 1,
-        as with lavaan's ``std.lv = TRUE``. Where a loading is fixed (``1*x``), or
-        the factor's variance is freed or has a label, the factor has the unit of its
-        first indicator, as in lavaan's ``cfa()``.
+        before ``*``); several factors need R. A factor may be measured by other factors (``expr =~
+        face + voice + body``); their disturbances then have variance 1, as with lavaan's ``std.lv =
+        TRUE``. If a loading is fixed (``1*x``), or the factor's variance is freed or has a label,
+        the factor has the unit of its first indicator, as in lavaan's ``cfa()``.
     context : str or array, optional
-        Fit the model in every context separately (nothing held equal).
+        Fit the model separately in every context, without equality constraints.
     cluster : str or array, optional
-        Rows of one cluster (subject) are not independent: standard errors from
-        the sums of scores per cluster (lavaan's ``robust.cluster``, estimator
-        MLR). With under 40 clusters prefer `bootstrap_cfa`.
+        The cluster (subject) of each row. Standard errors then account for the dependence of rows
+        within clusters, by the sums of scores per cluster (lavaan's ``robust.cluster``, estimator
+        MLR). With fewer than 40 clusters, `bootstrap_cfa` is preferable.
     estimator : {"ML", "MLR", "WLSMV"}
-        MLR has robust standard errors and scaled tests; WLSMV is for ordered
-        indicators, and what they have.
+        MLR gives robust standard errors and scaled tests. WLSMV is the estimator for ordered
+        indicators, and is their default.
     missing : {"listwise", "fiml"}
-        Rows with a missing indicator are dropped and counted, or used with
-        what they have (full information maximum likelihood, observed
-        information). Two indicators that no row has both of are named in a note; of three
-        indicators that is an error, since their loadings are then not determined.
+        Rows with a missing indicator are left out and counted, or their observed values are used
+        (full information maximum likelihood, observed information). If two indicators are never
+        observed in the same row, a note names them. With three indicators this is an error, since
+        the loadings are then not identified.
     engine : {"auto", "rpy2", "host", "rscript", "native"}
-        Who fits: lavaan in this process, in the R that hosts Python, or in a
-        child process; or C++ (one factor, ML, complete rows), which is equal to
-        lavaan. "auto" takes the first that works; the result names it.
+        The software that fits the model: lavaan in this process ("rpy2"), in the R session that
+        runs Python ("host"), or in a child process ("rscript"); or C++ ("native": one factor, ML,
+        complete rows), which gives the same results as lavaan. "auto" uses the first that works.
+        The result names the engine.
     confidence : float
         Level of the intervals.
     positive : str, list of str or dict, optional
-        The indicator whose loading is to be positive in the model of the whole
-        sample; with several factors one for each, ``{"factor": "indicator"}`` where
-        an indicator measures several. By default the first of each factor. Contexts are
-        turned to agree with the model of all rows (the contexts' means taken out). A
-        factor of factors is turned last, by the first of these.
+        The indicator whose loading is positive in the model of the whole sample. With several
+        factors, give one indicator for each, as ``{"factor": "indicator"}`` if an indicator
+        measures several. By default the first indicator of each factor. The signs in contexts are
+        chosen to agree with the model of all rows (after subtracting the contexts' means). The sign
+        of a higher-order factor is chosen last, by the first of its factors.
     equal_loadings : bool
-        Hold the loadings of each factor equal to one another, within each context
-        (essentially tau-equivalent indicators). Two indicators are then enough.
+        Constrain the loadings of each factor to be equal within each context (essentially
+        tau-equivalent indicators). Two indicators are then sufficient.
     ordered : bool, str or list of str, optional
-        Indicators that are ordered categories (True: all), beside those that are ordered
-        Categoricals; False: none. lavaan fits them by WLSMV: thresholds (``|`` in
-        `tidy()`), polychoric correlations, robust tests. Numbers stay continuous
-        unless they are named.
+        Indicators that are treated as ordered categories (True: all), in addition to those that are
+        ordered Categoricals. False: none. lavaan fits them by WLSMV: thresholds (``|`` in
+        `tidy()`), polychoric correlations, robust tests. Numeric indicators are continuous unless
+        they are named here.
     lavaan_options : dict, optional
-        Further options of lavaan's ``cfa()``, such as ``{"orthogonal": True}``; those
-        that are set here are refused by name.
+        Further options of lavaan's ``cfa()``, such as ``{"orthogonal": True}``. Options that pyexpr
+        sets itself are an error.
 
     Returns
     -------
@@ -127,20 +127,19 @@ def cfa(
     Raises
     ------
     FactorModelError
-        If the data do not determine the model; `reason` is
-        ``constant_indicator``, ``too_few_indicators``, ``too_few_rows``,
-        ``singular_covariance``, ``nonpositive_product`` (three indicators whose
-        covariances have a product <= 0), ``nonpositive_covariance`` (equal loadings
-        and a mean covariance <= 0) or ``not_converged``. The same error
-        from every engine, before one is called (but for the last).
+        If the data do not identify the model. Its `reason` is ``constant_indicator``,
+        ``too_few_indicators``, ``too_few_rows``, ``singular_covariance``, ``nonpositive_product``
+        (three indicators whose covariances have a product <= 0), ``nonpositive_covariance`` (equal
+        loadings and a mean covariance <= 0) or ``not_converged``. All engines raise the same error;
+        except for the last reason, it is raised before an engine is called.
     ColumnError, DataError, EngineError, RError
 
     Notes
     -----
-    Likelihood "normal" (divisor n), means modelled, expected information for ML
-    with complete rows. With three indicators the degrees of freedom are 0 and
-    the fit cannot be tested. A negative residual variance (Heywood case) is
-    reported as lavaan estimates it: `converged` but not `admissible`.
+    Likelihood "normal" (divisor n), with a mean structure, and expected information for ML with
+    complete rows. With three indicators the degrees of freedom are 0 and the fit cannot be tested.
+    A negative residual variance (Heywood case) is reported as estimated by lavaan: the fit is
+    `converged` but not `admissible`.
 
     Source: Joereskog (1967), Psychometrika 32, 443-482; Rosseel (2012), Journal
     of Statistical Software 48(2).
@@ -181,8 +180,8 @@ def cfa(
         if n_clusters == 1:
             raise DataError(
                 say(
-                    "all rows used are of one {cluster_name!r}: without a second one "
-                    "{cluster=} can say nothing about how estimates vary",
+                    "all rows used belong to one {cluster_name!r}; {cluster=} requires at "
+                    "least two to estimate how estimates vary",
                     cluster_name=cluster_name,
                 )
             )
@@ -228,8 +227,8 @@ def _estimator(estimator: str, categories: Categories, *, missing: str, cluster:
         if estimator == "WLSMV":
             raise DataError(
                 say(
-                    "{estimator='WLSMV'} is for ordered indicators: name them with "
-                    "{ordered=}, or hand them over as ordered Categoricals"
+                    "{estimator='WLSMV'} is for ordered indicators; name them in {ordered=}, "
+                    "or pass them as ordered Categoricals"
                 )
             )
         return estimator
@@ -241,9 +240,9 @@ def _estimator(estimator: str, categories: Categories, *, missing: str, cluster:
                    for value in plain):  # fmt: skip
             raise DataError(
                 say(
-                    "{names} are ordered indicators, fitted by WLSMV, which lavaan does "
-                    "not have with {@argument=}; leave it out, or take them as "
-                    "continuous ({ordered=False})",
+                    "{names} are ordered indicators, fitted by WLSMV, which lavaan does not "
+                    "support with {@argument=}; leave out this argument, or treat the "
+                    "indicators as continuous ({ordered=False})",
                     names=listed(categories),
                     argument=argument,
                 )
@@ -296,9 +295,9 @@ def _check_categories(rows: NDArray[np.float64], request: FitRequest, where: str
         if len(own) < len(every) and len(own) > 1:
             gap = int(next(code for code in every if code not in own))
             raise FactorModelError(
-                f"the ordered indicator {name!r} has no row of its category number {gap} "
-                f"(of {len(every)}){where}: its thresholds cannot be found; join categories that "
-                "are rare",
+                f"the ordered indicator {name!r} has no row of its category number {gap} (of "
+                f"{len(every)}){where}: its thresholds cannot be estimated; merge rare "
+                "categories",
                 reason="empty_category",
             )
 
@@ -318,15 +317,16 @@ def _check_rows(
         if len(seen) == 0 or seen.std() <= _CONSTANT * np.sqrt(np.mean(seen**2)):
             value = f"always {seen[0]:g}" if len(seen) else "always missing"
             raise FactorModelError(
-                f"indicator {name!r} is constant{where} ({value}): it says nothing about a factor",
+                f"indicator {name!r} is constant{where} ({value}): it carries no information "
+                "about a factor",
                 reason="constant_indicator",
             )
     if not complete:
         apart = never_together(rows, spec.indicators)
         if apart and p == 3 and spec.plain_factor:
             raise FactorModelError(
-                f"no row has both {apart[0][1]!r} and {apart[0][0]!r}{where}: of three indicators "
-                "every pair must be observed together, or the loadings are not determined; use "
+                f"no row has both {apart[0][1]!r} and {apart[0][0]!r}{where}: with three "
+                "indicators every pair must be observed together to identify the loadings; use "
                 "equal loadings, or leave out one of them",
                 reason="never_together",
             )
@@ -339,8 +339,8 @@ def _check_rows(
     correlations = np.asarray(np.corrcoef(rows, rowvar=False), dtype=np.float64)
     if np.linalg.eigvalsh(correlations)[0] <= _SINGULAR * p:
         raise FactorModelError(
-            f"the covariance matrix of {listed(spec.indicators)} is singular{where}: one of them "
-            "is a sum of others, or a copy",
+            f"the covariance matrix of {listed(spec.indicators)} is singular{where}: one of "
+            "them is a linear combination of the others, or a copy",
             reason="singular_covariance",
         )
     if complete and spec.equal_loadings:
@@ -352,9 +352,9 @@ def _check_rows(
 def _check_covariances(covariance: NDArray[np.float64], spec: MeasurementModel, where: str) -> None:
     if covariance.sum() <= np.trace(covariance):
         raise FactorModelError(
-            f"no factor with equal loadings has the covariances of {listed(spec.indicators)}"
-            f"{where}: their mean is not positive; turn around the indicators that are keyed the "
-            "other way",
+            "no factor with equal loadings has the covariances of "
+            f"{listed(spec.indicators)}{where}: their mean is not positive; reverse the "
+            "indicators that are keyed in the opposite direction",
             reason="nonpositive_covariance",
         )
 

@@ -43,17 +43,17 @@ if TYPE_CHECKING:
 
 _ORDERED_RELIABILITY = Template(
     "reliability_of_ordered",
-    "indicators are ordered: the model is of continuous responses behind the categories, and their "
-    "reliability is not that of the ratings",
+    "indicators are ordered: the model describes continuous responses underlying the "
+    "categories, and their reliability is not that of the ratings",
 )()
 _NO_ORDERED_BARTLETT = Template(
     "no_ordered_bartlett",
-    "no Bartlett score of a higher-order factor of ordered indicators; {method='regression'} has "
-    "one",
+    "there is no Bartlett score of a higher-order factor of ordered indicators; use "
+    "{method='regression'}",
     report="no Bartlett score of a higher-order factor of ordered indicators",
 )()
 _FIXED = Template("fixed", "fixed")()
-_REST_OF_1 = Template("rest_of_1", "1 less what is explained")()
+_REST_OF_1 = Template("rest_of_1", "1 minus the explained variance")()
 _MISSING_INDICATOR = Template("missing_indicator", "missing indicator")()
 # glance() column -> lavaan's name.
 _MEASURES = {
@@ -77,7 +77,7 @@ _SCALED = {
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows handed over: indicators (n, p), context codes (n,), and their index."""
+    """The rows of the data: indicators (n, p), context codes (n,), and their index."""
 
     columns: NDArray[np.float64]
     groups: NDArray[np.int64]
@@ -105,12 +105,12 @@ class CFAResult(Result):
     estimator, missing, engine : str
     confidence : float
     pointing : Pointing
-        Which indicator each factor points to.
+        The indicator of each factor whose loading is positive.
     largest : int or None
-        The code of the context that the others were turned to agree with, where the rows of
-        all contexts have no solution.
+        The code of the context with which the signs of the others agree, if the rows of all
+        contexts together have no solution.
     request : FitRequest
-        What the engine was asked, for what lavaan tells beyond the fit.
+        The request to the engine, for further results of lavaan.
     categories : dict
         The ordered indicators, and their categories from low to high.
     """
@@ -133,7 +133,7 @@ class CFAResult(Result):
 
     @property
     def converged(self) -> bool:
-        """True: a fit that did not converge is a `FactorModelError`, not a result."""
+        """Always True: a fit that did not converge raises `FactorModelError`."""
         return True
 
     @property
@@ -143,7 +143,7 @@ class CFAResult(Result):
 
     @property
     def messages(self) -> tuple[str, ...]:
-        """What the engine said while fitting: lavaan's warnings in its own words."""
+        """Messages of the engine during the fit, such as the original warnings of lavaan."""
         return self.output.messages
 
     @property
@@ -165,7 +165,7 @@ class CFAResult(Result):
         return {} if self.context_name is None else {self.context_name: self.labels[code]}
 
     def heading(self) -> str:
-        """Return what was fitted to what, and by whom."""
+        """Return a sentence that names the model, the data and the engine."""
         contexts = (
             ""
             if self.context_name is None
@@ -183,8 +183,8 @@ class CFAResult(Result):
         Columns: the context's name (with contexts), lhs, op (``=~`` loading, ``~~``
         variance or covariance, ``~1`` intercept, ``|`` threshold, of which rhs is ``t1``,
         ``t2``, ...), rhs, estimate, std_error, statistic (z), p_value, conf_low, conf_high,
-        std_all (standardised), reason (``fixed`` where there is nothing to test; of the
-        residual variance of an ordered indicator, that it is what loadings leave of 1).
+        std_all (standardised), reason (``fixed`` for a fixed parameter, which has no test; the
+        residual variance of an ordered indicator is 1 minus the explained variance).
         """
         import pandas as pd
 
@@ -219,9 +219,8 @@ class CFAResult(Result):
         Parameters
         ----------
         interval : {"symmetric", "bounded"}
-            lavaan's ``estimate +- z SE``, or the same on the scale of atanh
-            (loadings, correlations) and log (variances), which stays inside the
-            bounds of a standardised value.
+            lavaan's ``estimate +- z SE``, or the same computed on the scale of atanh (loadings,
+            correlations) and log (variances), which respects the bounds of standardised values.
         """
         import pandas as pd
 
@@ -252,9 +251,8 @@ class CFAResult(Result):
     def glance(self) -> pd.DataFrame:
         """Return the fit in one row: chi-square, CFI, TLI, RMSEA (90 %), SRMR, AIC, BIC, counts.
 
-        npar, AIC and BIC count the intercepts. With MLR and WLSMV the scaled and robust
-        versions stand beside; WLSMV has no likelihood. `p_value` is NaN with df = 0, and a
-        note says so.
+        npar, AIC and BIC count the intercepts. With MLR and WLSMV the scaled and robust versions
+        are included; WLSMV has no likelihood. With df = 0, `p_value` is NaN, and a note says so.
         """
         import pandas as pd
 
@@ -276,7 +274,7 @@ class CFAResult(Result):
         return pd.DataFrame([row])
 
     def loadings(self) -> pd.DataFrame:
-        """Return one row per context and indicator (and factor, where there are several).
+        """Return one row per context and indicator (and factor, if there are several).
 
         Columns: the context's name (with contexts), factor, indicator, loading,
         std_loading, residual_variance, std_residual_variance, intercept.
@@ -315,10 +313,10 @@ class CFAResult(Result):
         names: Mapping[Any, str] | None = None,
         width_mm: float = FULL_WIDTH_MM,
     ) -> Figure:
-        """Draw the standardised loadings with intervals: by factor, a panel per context.
+        """Draw the standardised loadings with intervals by factor, with a panel per context.
 
-        A limit beyond the axis, as an infinite one is, ends in an arrowhead; a value without an
-        interval is hollow; in place of a missing value stands the reason.
+        A limit beyond the axis, such as an infinite one, ends in an arrowhead. A value without an
+        interval is drawn as a hollow point. A missing value is replaced by its reason.
 
         Parameters
         ----------
@@ -355,27 +353,27 @@ class CFAResult(Result):
         Parameters
         ----------
         data : table, optional
-            Unseen rows, scored with the fitted intercepts, loadings and residual
-            variances, never with their own means. None scores the fitted rows.
+            New rows, which are scored with the fitted intercepts, loadings and residual variances,
+            never with their own means. By default the fitted rows are scored.
         method : {"bartlett", "regression"}
-            Bartlett is unbiased given the factor; regression has the smallest
-            error and is shrunken. Both are `lavPredict`'s, but for the Bartlett scores of a
-            factor that measures other factors alone, where lavaan gives 0 in every row: here
-            they are those of the reduced form, in which what this factor does not explain of
-            the factors below is error, too.
+            Bartlett scores are unbiased given the factor. Regression scores have the smallest mean
+            squared error and are shrunken. Both equal those of `lavPredict`, except for the
+            Bartlett scores of a factor that is measured only by other factors, for which lavaan
+            gives 0 in every row. Here they are computed from the reduced form, in which the part of
+            the lower-order factors that this factor does not explain belongs to the error.
         context : str or array, optional
-            Context of the unseen rows; the column of the fit by default.
+            Context of the new rows; by default the column used in the fit.
         allow_inadmissible : bool
-            Score a model with a negative variance all the same.
+            Whether to compute scores of a model with a negative variance.
 
         Returns
         -------
         DataFrame
-            Index of the rows; `score`, `se` (with several factors
-            `score_<factor>`, `se_<factor>`) and `reason`, which says why a score
-            is NaN: ``missing indicator``, ``inadmissible``. With ``fiml`` rows are scored
-            from what was observed: regression scores if anything was, Bartlett scores of
-            the factors that have an observed indicator.
+            Has the index of the rows and the columns `score`, `se` (with several factors
+            `score_<factor>`, `se_<factor>`) and `reason`, which states why a score is NaN:
+            ``missing indicator``, ``inadmissible``. With ``fiml``, incomplete rows are scored from
+            their observed indicators. Regression scores require at least one observed indicator,
+            and the Bartlett score of a factor requires an observed indicator of this factor.
         """
         if method not in ("bartlett", "regression"):
             raise DataError(
@@ -470,35 +468,37 @@ class CFAResult(Result):
         strange = [label for label in dict.fromkeys(values.tolist()) if label not in known]
         if strange:
             raise DataError(
-                f"column {name!r} has contexts the model was not fitted to: {listed(strange)}; "
-                f"it knows {listed(self.labels)}"
+                f"column {name!r} has contexts to which the model was not fitted: "
+                f"{listed(strange)}; it was fitted to {listed(self.labels)}"
             )
         codes = np.array([known[label] for label in values.tolist()], dtype=np.int64)
         return Rows(columns, codes, frame.index)
 
     def reliability(self) -> pd.DataFrame:
-        """Return how well each factor is measured, one row per context, factor and quantity.
+        """Return the reliability of each factor, with one row per context, factor and quantity.
 
         Columns: the context's name (with contexts), factor, quantity, estimate, conf_low,
         conf_high, reason. Quantities, with S the implied covariance of the indicators:
 
         - ``score_reliability``: the squared correlation of Bartlett scores with their
-          factor, ``psi / (psi + e)``, e their error variance in ``(L'S^-1 L)^-1 - Psi``; for
-          one factor ``I / (1 + I)`` with ``I = psi sum lambda^2 / theta``. Of a factor that
-          measures other factors L is its effect through them.
+          factor, ``psi / (psi + e)``, e their error variance in ``(L'S^-1 L)^-1 - Psi``; for one
+          factor ``I / (1 + I)`` with ``I = psi sum lambda^2 / theta``. For a higher-order factor, L
+          is its indirect effect through the lower-order factors.
         - ``determinacy``: the correlation of regression scores with their factor, the root
-          of ``(Psi L'S^-1 L Psi)_kk / psi_kk``. They borrow from correlated factors: it is
-          then more than the root of the reliability, and for one factor just that.
-        - ``omega``: ``psi (sum lambda)^2 / (psi (sum lambda)^2 + sum theta)`` of the sum of
-          the factor's indicators, those that load negatively turned around, their residual
-          covariances included; none where one of them measures another factor too.
-        - ``omega_h``, in place of omega, of a factor that measures other factors: its squared
-          correlation with the sum of all indicators below it (omega hierarchical).
+          of ``(Psi L'S^-1 L Psi)_kk / psi_kk``. Regression scores also use the indicators of
+          correlated factors. The determinacy then exceeds the root of the reliability; for one
+          factor both are equal.
+        - ``omega``: ``psi (sum lambda)^2 / (psi (sum lambda)^2 + sum theta)`` for the sum of the
+          factor's indicators, after reversing those with negative loadings, and including their
+          residual covariances. It is not given if one of the indicators also measures another
+          factor.
+        - ``omega_h`` (omega hierarchical) replaces omega for a higher-order factor: its squared
+          correlation with the sum of all indicators of its lower-order factors.
 
-        Intervals by the delta method on the logarithm of ``share / (1 - share)`` (of its
-        square for determinacy); NaN with a reason where the model is inadmissible, an
-        indicator without error by design, or indicators are ordered. Source: McDonald
-        (1999); Grice (2001). Checked against ``psych::factor.stats`` and lavaan's ``:=``.
+        Intervals are computed by the delta method on the logit of the quantity (of its square for
+        determinacy). They are NaN with a reason if the model is inadmissible, if an indicator has
+        no error by design, or if indicators are ordered. Source: McDonald (1999); Grice (2001).
+        Checked against ``psych::factor.stats`` and lavaan's ``:=``.
         """
         import pandas as pd
 
@@ -514,12 +514,13 @@ class CFAResult(Result):
         return pd.DataFrame(rows).assign(reason=message_column(row["reason"] for row in rows))
 
     def modification_indices(self) -> pd.DataFrame:
-        """Return by how much the fit would gain from freeing each parameter, largest first.
+        """Return by how much freeing each parameter would improve the fit, largest first.
 
-        Columns: the context's name (with contexts), lhs, op, rhs, mi (the fall in chi-square that
-        is to be expected, df 1), p_value, epc (the value to be expected), sepc_all
-        (standardised). By ``lavaan::modificationIndices``, which fits the model once more.
-        Many are looked at: what chance finds among them does not hold in the next sample.
+        Columns: the context's name (with contexts), lhs, op, rhs, mi (the expected decrease in
+        chi-square, df 1), p_value, epc (the expected parameter change), sepc_all (standardised).
+        They are computed by ``lavaan::modificationIndices``, which fits the model once more. Since
+        many parameters are inspected, large values may be due to chance and may not replicate in
+        another sample.
 
         Raises
         ------
@@ -529,21 +530,21 @@ class CFAResult(Result):
         return modification_indices(self)
 
     def notes(self) -> tuple[str, ...]:
-        """Return what a reader must know: df = 0, dropped rows, inadmissible estimates."""
+        """Return notes, such as df = 0, rows left out, and inadmissible estimates."""
         return fit_notes(self)
 
     def turned_to(self, loadings: pd.DataFrame) -> CFAResult:
-        """Return the same fit with its factors turned to agree with those of another.
+        """Return the same fit with the signs of its factors aligned with another fit.
 
         Parameters
         ----------
         loadings : DataFrame
-            `loadings()` of a fit of the same model; with contexts, of the same contexts.
+            The `loadings()` of a fit of the same model; with contexts, of the same contexts.
 
         Raises
         ------
         DataError
-            If a context of this fit is not among them.
+            If a context of this fit is missing there.
         """
         names = self.model.measured
         wanted = {}
@@ -553,7 +554,7 @@ class CFAResult(Result):
                 own = loadings[loadings[self.context_name] == label]
             if own.empty:
                 raise DataError(
-                    f"loadings of context {label!r} are missing: there is nothing to agree with"
+                    f"loadings of context {label!r} are missing, so its sign cannot be aligned"
                 )
             target = np.zeros((len(names), len(self.model.factors)))
             for factor, name, value in zip(

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 _ORDERED = Template(
     "moments_of_ordered",
     "indicators are ordered: their observed moments are polychoric correlations, which lavaan "
-    "estimates and does not hand on",
+    "estimates but does not return",
 )()
 _FIML = Template(
     "moments_of_fiml",
-    "{missing='fiml'}: what was observed is no one covariance matrix, as rows have different "
-    "indicators",
+    "with {missing='fiml'} there is no single observed covariance matrix, because rows have "
+    "different indicators",
     report="what was observed is no one covariance matrix, as rows have different indicators",
 )()
 

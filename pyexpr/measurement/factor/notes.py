@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 SATURATED = Template(
     "saturated",
-    "The model has no degrees of freedom left: it reproduces the covariances exactly, and its fit "
+    "The model has no degrees of freedom: it reproduces the covariances exactly, so its fit "
     "cannot be tested.",
 )()
 LABELLED = Template(
     "labelled_alike",
-    "What is labelled {labels} is held equal over the contexts, too: a label is one parameter.",
+    "Parameters labelled {labels} are also constrained to be equal between contexts, because a "
+    "label denotes one parameter.",
 )
 LEFT_OUT = Template(
     "incomplete_rows_of",
@@ -33,8 +34,8 @@ LEFT_OUT = Template(
 )
 NEVER_TOGETHER = Template(
     "never_together",
-    "No row{where} has both {pairs}: the data do not show how they covary, and what the estimates "
-    "say of it is the model's alone.",
+    "No row{where} has both {pairs}: the data contain no information about their covariance, "
+    "and the estimates rely on the model for it.",
 )
 INCOMPLETE_ROWS = Template(
     "incomplete_rows",

@@ -32,8 +32,8 @@ Node = tuple[int, str]
 
 MIXED_SIGNS = Template(
     "loadings_of_both_signs",
-    "Loadings have both signs, and a factor may be turned around: {factors} {verb} to where "
-    "{indicators} {whose} high ({chosen}).{over_groups}",
+    "Loadings have both signs, and the sign of a factor is arbitrary: {factors} {verb} to "
+    "where {indicators} {whose} high ({chosen}).{over_groups}",
 )
 AS_NAMED = Template("pointing_as_named", "as {positive=} names", report="as the study file names")()
 FIRST_INDICATOR = Template(
@@ -81,8 +81,8 @@ def pointing(positive: Any, spec: MeasurementModel) -> Pointing:
         if factor in chosen:
             raise DataError(
                 say(
-                    "{positive=} names {chosen!r} and {name!r} for one factor, "
-                    "{factor!r}: one of them is enough",
+                    "{positive=} names {chosen!r} and {name!r} for one factor, {factor!r}; "
+                    "name only one of them",
                     chosen=chosen[factor],
                     name=name,
                     factor=factor,
@@ -91,9 +91,8 @@ def pointing(positive: Any, spec: MeasurementModel) -> Pointing:
         if factor in spec.marked_factors:
             raise DataError(
                 say(
-                    "{positive=} names {name!r}, but the loading of {marked_factors!r} "
-                    "is fixed, and with it which way {factor!r} points; leave "
-                    "{positive=} out",
+                    "{positive=} names {name!r}, but the loading of {marked_factors!r} is "
+                    "fixed, which determines the sign of {factor!r}; leave out {positive=}",
                     name=name,
                     marked_factors=spec.marked_factors[factor],
                     factor=factor,
@@ -122,7 +121,8 @@ def _named(positive: Any, of_factor: Mapping[str, list[str]]) -> list[tuple[str,
             if name not in of_factor[factor]:
                 raise DataError(
                     say(
-                        "{positive=} names {name!r}, which is no indicator of {factor!r}; {hint}",
+                        "{positive=} names {name!r}, which is not an indicator of {factor!r}; "
+                        "{hint}",
                         name=name,
                         factor=factor,
                         hint=near_names(name, of_factor[factor]),
@@ -139,7 +139,7 @@ def _factor_of(name: str, of_factor: Mapping[str, list[str]]) -> str:
         known = list(dict.fromkeys(name for names in of_factor.values() for name in names))
         raise DataError(
             say(
-                "{positive=} names {name!r}, which is no indicator; {hint}",
+                "{positive=} names {name!r}, which is not an indicator; {hint}",
                 name=name,
                 hint=near_names(name, known),
             )
@@ -147,8 +147,8 @@ def _factor_of(name: str, of_factor: Mapping[str, list[str]]) -> str:
     if len(found) > 1:
         raise DataError(
             say(
-                "{positive=} names {name!r}, which measures {names}: say which is meant, "
-                "as in {{{found!r}: {name!r}}}",
+                "{positive=} names {name!r}, which measures {names}; state which is meant, as "
+                "in {{{found!r}: {name!r}}}",
                 name=name,
                 names=listed(found),
                 found=found[0],

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Whose coverage was simulated, in `docs/coverage_measurement.md`.
 METHODS = ("jackknife_t", "percentile", "bca")
-_NO_ERRORS_WITHIN = "each replicate would have to be refitted without each of its subjects"
+_NO_ERRORS_WITHIN = "it would require refitting each replicate without each of its subjects"
 # On which scale each quantity is studentised.
 _SCALES = {
     "loading": "straight_then_log",
@@ -56,8 +56,8 @@ def _why_not_here(method: IntervalMethod) -> str:
     if method.errors_within:
         return _NO_ERRORS_WITHIN
     if method.leaves_range:
-        return "its limits leave the range of loadings, variances and reliability"
-    return "how often its intervals of a factor model hold the truth was not simulated"
+        return "its limits can lie outside the range of loadings, variances and reliability"
+    return "the coverage of its intervals for factor models was not simulated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,8 @@ def fit_group(
     G, p = len(present), rows.shape[1]
     if G < 2:
         raise DataError(
-            f"there is only one subject{where}; without a second one nothing can be said about "
-            "how the model varies between subjects"
+            f"there is only one subject{where}; at least two are required to estimate how the "
+            "model varies between subjects"
         )
     present = present[np.argsort(strata[present], kind="stable")]
     place = np.empty(int(present.max()) + 1, dtype=np.int64)
@@ -185,7 +185,7 @@ class FactorDraws:
 
     def errors(self, first: int, n: int) -> NDArray[np.float64]:
         """Refuse: there are none within replicates."""
-        raise DataError(f"there is no studentized interval here: {_NO_ERRORS_WITHIN}")
+        raise DataError(f"there is no studentized interval for factor models: {_NO_ERRORS_WITHIN}")
 
 
 def _refits(

@@ -60,7 +60,7 @@ def modification_indices(result: FittedModel) -> pd.DataFrame:
     if result.engine == "native":
         raise EngineError(
             say(
-                "the native engine has no modification indices: fit with lavaan "
+                "the native engine has no modification indices; fit the model with lavaan "
                 "({engine='auto'} with R installed)"
             )
         )

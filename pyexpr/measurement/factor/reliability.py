@@ -30,14 +30,14 @@ _POWERS = np.array([1.0, 0.5, 1.0])
 # Of the complex step: nothing is subtracted, so it may be as small as it likes.
 _STEP = 1e-60
 _NO_ERROR = Template("no_error_by_design", "an indicator has no residual variance by design")()
-_NOT_APART = Template("factors_not_apart", "the indicators do not tell the factors apart")()
+_NOT_APART = Template("factors_not_apart", "the indicators do not distinguish the factors")()
 _NO_OMEGA = Template(
     "indicator_of_two_factors",
-    "an indicator measures another factor too, so a sum is not of this factor alone",
+    "an indicator also measures another factor, so a sum does not measure only this factor",
 )()
 _MIXED = Template(
     "indicators_and_factors",
-    "it measures indicators and factors at once: it is not said which of them to sum",
+    "it is measured by both indicators and factors, so it is not defined which of them to sum",
 )()
 
 

@@ -44,12 +44,12 @@ METHOD = "cluster bootstrap-t"
 NO_SUMS = Template(
     "bootstrap_needs_all_cells",
     "cells of the table of {thing targets} by raters are missing, and the bootstrap-t does not "
-    "refit variance components: {method='jackknife_t'} does",
+    "refit variance components; use {method='jackknife_t'}",
     report="cells of the table of clips by raters are missing, and the bootstrap-t does not refit "
-    "variance components: jackknife-t does",
+    "variance components, but jackknife-t does",
 )()
 _NOT_DEFINED = Template(
-    "icc_undefined", "the ICC is not defined in {undefined} of {n_boot} replicates"
+    "icc_undefined", "the ICC is undefined in {undefined} of {n_boot} replicates"
 )
 # Replicates at a time: (replicates, subjects, sums) in memory.
 _CHUNK = 2_000_000

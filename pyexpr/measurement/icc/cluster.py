@@ -46,12 +46,12 @@ if TYPE_CHECKING:
 ONE_CLUSTER = Template("one_subject", "there is only one subject, so there is no interval")()
 NO_REPLICATE = Template(
     "undefined_without_one",
-    "without one of the subjects the ICC is not defined, so there is no interval",
+    "the ICC is undefined if one of the subjects is left out, so there is no interval",
 )()
 NO_SPREAD = Template(
     "no_spread", "leaving out a subject changes nothing, so there is no interval"
 )()
-NO_UPPER_LIMIT = Template("no_upper_limit", "the subjects set no upper limit below 1")()
+NO_UPPER_LIMIT = Template("no_upper_limit", "the data set no upper limit below 1")()
 METHOD = "subject jackknife"
 METHOD_BOTH = "subject jackknife, raters' chi-square"
 

@@ -28,12 +28,12 @@ _COLUMNS = ("form", "k", "estimate", "conf_low", "conf_high", "method", "reason"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class DStudyResult(Result):
-    """Reliability of the mean of other numbers of raters.
+    """Reliability projected to other numbers of raters: the result of `d_study`.
 
     Attributes
     ----------
     result : ICCResult
-        The ratings' own reliability, which is stepped up and down.
+        The reliability of the ratings, from which the projection is computed.
     raters : tuple of float
         The numbers of raters.
     """
@@ -62,9 +62,9 @@ class DStudyResult(Result):
     def plot(
         self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
     ) -> Figure:
-        """Draw the reliability over the number of raters, a panel per context and form.
+        """Draw the reliability against the number of raters, with a panel per context and form.
 
-        Where a reliability is missing its reason stands in the panel.
+        If a reliability is missing, the panel shows the reason.
 
         Examples
         --------
@@ -81,16 +81,16 @@ class DStudyResult(Result):
             )  # fmt: skip
 
     def heading(self) -> str:
-        """Say what was computed."""
+        """Return a sentence that says what was computed."""
         level = 100 * self.result.confidence
         return f"Reliability of the mean of k raters, {level:g} % intervals"
 
     def notes(self) -> tuple[str, ...]:
-        """Say what the projection assumes."""
+        """Return the assumptions of the projection."""
         return (PROJECTED,)
 
     def provenance(self) -> dict[str, Any]:
-        """Return that of the ICC."""
+        """Return the provenance of the ICC."""
         return self.result.provenance()
 
     def _forms(self) -> tuple[Form, ...]:
@@ -99,7 +99,7 @@ class DStudyResult(Result):
 
 
 def d_study(result: ICCResult, *, raters: Iterable[float]) -> DStudyResult:
-    r"""Reliability of the mean of other numbers of raters (a decision study).
+    r"""Project the reliability to other numbers of raters (a decision study).
 
     Parameters
     ----------
@@ -116,13 +116,13 @@ def d_study(result: ICCResult, *, raters: Iterable[float]) -> DStudyResult:
     Raises
     ------
     DataError
-        For no number of raters, or one that is not positive and finite.
+        If no number of raters is given, or one is not positive and finite.
 
     Notes
     -----
-    :math:`ICC(\cdot,k) = k\,ICC(\cdot,1) / (1 + (k - 1) ICC(\cdot,1))`, of the estimate and of
-    its limits (Spearman 1910, Brown 1910). Missing ratings are as `icc` treated them. Where a
-    negative estimate cannot be stepped up, the row is NaN with a reason.
+    :math:`ICC(\cdot,k) = k\,ICC(\cdot,1) / (1 + (k - 1) ICC(\cdot,1))`, applied to the estimate and
+    to its limits (Spearman 1910, Brown 1910). Missing ratings are treated as in `icc`. If a
+    negative estimate cannot be projected, the row is NaN and has a reason.
 
     Checked against: `psych::ICC` at k = 1 and at the number of raters.
 
@@ -138,7 +138,7 @@ def d_study(result: ICCResult, *, raters: Iterable[float]) -> DStudyResult:
     [0.29, 0.62, 0.8]
     """
     if not isinstance(result, ICCResult):
-        raise DataError(f"d_study() needs what icc() returned, not {type(result).__name__}")
+        raise DataError(f"d_study() requires a result of icc(), not {type(result).__name__}")
     if isinstance(raters, (str, bytes)) or not isinstance(raters, Iterable):
         raise DataError(
             say("{raters=} must be numbers of raters, such as 1, 3, 6, not {given!r}", given=raters)
@@ -157,12 +157,12 @@ def d_study(result: ICCResult, *, raters: Iterable[float]) -> DStudyResult:
 
 @dataclass(frozen=True, slots=True)
 class ICCChoice:
-    """The form to report, and why.
+    """The recommended form of the ICC, with reasons.
 
     Attributes
     ----------
     form, shrout_fleiss : str
-        Its names.
+        The names of the form.
     why : tuple of str
         One sentence per decision.
     """
@@ -179,20 +179,21 @@ class ICCChoice:
 
 
 def choose_icc(*, same_raters: bool, average: bool, agreement: bool = True) -> ICCChoice:
-    """Say which form of the ICC to report, and why.
+    """Recommend a form of the ICC, with reasons.
 
     Parameters
     ----------
     same_raters : bool
         Whether the same people rate every target, and it is known who gave each rating.
-        False for slots 1, 2, ... that changing people fill.
+        False for slots 1, 2, ... that are filled by different people.
     average : bool
-        Whether the mean of the raters is what the study goes on with; False if
-        the scores of one rater are.
+        Whether the study uses the mean of the raters. False if it uses the scores of a single
+        rater.
     agreement : bool
-        Whether it matters that raters give the same scores; False if only the order and
-        distance of targets matter, so that a rater may lean high or low. Without
-        `same_raters` leanings cannot be told from error, and this is not used.
+        Whether raters should give the same scores (absolute agreement). False if only the order and
+        the distances of targets matter, so that raters may differ in their means. Without
+        `same_raters`, differences between raters cannot be separated from error, and this argument
+        is not used.
 
     Returns
     -------
@@ -224,30 +225,31 @@ def choose_icc(*, same_raters: bool, average: bool, agreement: bool = True) -> I
     if not same_raters:
         letter = "1"
         why = (
-            "Targets have different raters, or it is not known who gave which rating: a one-way "
-            "form, in which differences between raters are part of the error."
+            "Targets have different raters, or the rater of each rating is unknown: use a "
+            "one-way form, in which differences between raters are part of the error."
         )
     elif agreement:
         letter = "A"
         why = (
-            "The same raters rate every target and their scores should agree: an agreement form, "
-            "in which a rater's leaning is part of the error."
+            "The same raters rate every target and their scores should agree: use an agreement "
+            "form, in which differences between the means of raters are part of the error."
         )
     else:
         letter = "C"
         why = (
-            "The same raters rate every target and may lean high or low: a consistency form, "
-            "in which a rater's leaning is no error. It does not hold for other raters' scores "
-            "mixed with these."
+            "The same raters rate every target and their means may differ: use a consistency "
+            "form, in which differences between the means of raters are not part of the error. "
+            "It is not valid if scores of other raters are mixed with these."
         )
     if average:
         mean = (
-            "The mean of the raters is used: an average form, which holds for means of exactly "
-            "that many raters."
+            "The mean of the raters is used: use an average form, which is valid for means of "
+            "exactly that many raters."
         )
     else:
         mean = (
-            "The scores of single raters are used: a single form, however many raters there were."
+            "The scores of single raters are used: use a single-rater form, however many "
+            "raters there were."
         )
     form = FORMS[f"ICC({letter},{'k' if average else '1'})"]
     return ICCChoice(form.name, form.shrout_fleiss, (why, mean))

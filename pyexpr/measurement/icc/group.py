@@ -65,7 +65,11 @@ def checked_plan(
     """Return how subjects make the interval; `DataError` for what cannot."""
     if method in _FORMER:
         raise DataError(
-            say("{method=} is {method=@former} now", method=method, former=_FORMER[method])
+            say(
+                "{method=} has been renamed to {method=@former}",
+                method=method,
+                former=_FORMER[method],
+            )
         )
     if method is not None and method not in METHODS:
         raise DataError(
@@ -154,13 +158,13 @@ def plain_signals(
 
 SOME_LEFT_OUT = Template(
     "icc_replicates_left_out",
-    "in {undefined} of {n_boot} replicates{where} the ICC or its error is not defined; they are "
-    "left out",
+    "in {undefined} of {n_boot} replicates{where} the ICC or its standard error is undefined; "
+    "they are left out",
 )
 _WARNED = Template(
     "icc_replicates_undefined",
-    "in {undefined} of {n_boot} replicates{where} the ICC or its error is not defined; the "
-    "interval leaves them out",
+    "in {undefined} of {n_boot} replicates{where} the ICC or its standard error is undefined; "
+    "the interval leaves them out",
 )
 
 

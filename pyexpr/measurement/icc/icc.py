@@ -1,4 +1,4 @@
-"""Agreement of raters: intraclass correlations with intervals."""
+"""Reliability of ratings: intraclass correlations with intervals."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 _NOT_TAKEN = {
     "stratify": say(
-        "the variance of targets between subjects is of one population, and would be another in "
-        "every stratum; {context=} analyses groups of subjects alone"
+        "the variance of targets between subjects refers to one population and would differ "
+        "between strata; use {context=} to analyse groups of subjects separately"
     ),
     "adjust": NOT_JUDGED_TOGETHER,
-    "n_threads": "replicates are made from sums per subject, in a moment and in one thread",
-    "progress": "replicates are made from sums per subject, in a moment",
+    "n_threads": "replicates are computed quickly from sums per subject in one thread",
+    "progress": "replicates are computed quickly from sums per subject",
 }
 
 
@@ -53,53 +53,57 @@ def icc(
     method: str | None = None,
     seed: int = 0,
 ) -> ICCResult:
-    r"""Intraclass correlations of ratings, with intervals.
+    r"""Compute intraclass correlations of ratings, with intervals.
 
     Parameters
     ----------
     data : DataFrame or ndarray
-        Long: one row per rating, in any order; needs `targets` and `ratings`.
-        Wide: one row per target and one column per rater (an array of shape
-        (targets, raters), or a table whose columns other than `context` and `cluster`,
-        or those in `ratings`, hold the ratings). A column of a wide table that is no rater's
-        by its name (subject, clip, id) or its numbers (it counts the rows) is an error unless
-        `ratings` names the raters. Masked entries of an array are missing.
-        Missing ratings are dropped and counted; missing labels are an error.
+        Long format: one row per rating, in any order; requires `targets` and `ratings`. Wide
+        format: one row per target and one column per rater, given as an array of shape (targets,
+        raters), or as a table in which the columns in `ratings`, or all columns other than
+        `context` and `cluster`, hold the ratings. It is an error if a column of a wide table does
+        not look like ratings, by its name (subject, clip, id) or by its values (row numbers),
+        unless `ratings` names the raters. Masked entries of an array are missing. Missing ratings
+        are left out and counted. Missing labels are an error.
     targets : str or list of str, optional
-        Column, or columns together, that name what is rated (a clip). Ratings of several
-        clips, questions or contexts of one target (columns of such names) are an error: they
-        are no repeated ratings of it.
+        Column, or several columns together, that identify the rated target (a clip). It is an error
+        if the ratings of one target come from several clips, questions or contexts (columns with
+        such names), because these are not repeated ratings of the same target.
     ratings : str or list of str, optional
-        Column of the scores (long), or columns of the raters (wide). Any numbers.
+        Column of the scores (long format), or columns of the raters (wide format). Any numbers are
+        allowed.
     raters : str, optional
-        Column naming who rated. Without it only the one-way forms are shown. The label
-        must be the same person throughout. A target rated twice by a rater is an error.
+        Column that identifies the rater. Without it only the one-way forms are computed. A label
+        must denote the same person throughout. It is an error if a rater rated a target twice.
     context : str or list of str, optional
-        Column of the contexts, each of which is analysed alone; or columns that make them
-        together (``["context", "question"]``: every question in every context).
+        Column of the contexts, each of which is analysed separately, or several columns whose
+        combinations are the contexts (``["context", "question"]``: every question in every
+        context).
     form : str or list of str
-        ``"all"``, or some of ``ICC(1,1) ICC(1,k) ICC(A,1) ICC(A,k) ICC(C,1) ICC(C,k)``;
-        Shrout and Fleiss's names are understood too.
+        ``"all"``, or some of ``ICC(1,1) ICC(1,k) ICC(A,1) ICC(A,k) ICC(C,1) ICC(C,k)``. The names
+        of Shrout and Fleiss are accepted as well.
     confidence : float
         Level of the intervals.
     k : float, optional
-        Number of ratings of the average forms; by default the number of raters, or for
-        unequal numbers the effective one, n0.
+        Number of ratings to which the average forms refer. By default the number of raters, or the
+        effective number n0 if the numbers of ratings are unequal.
     cluster : str or False, optional
-        Column of the subjects that targets belong to. The interval then comes from
-        leaving out one subject at a time; that of the agreement forms respects raters, too.
-        Without it, targets that share subjects (column
-        ``subject``) give a `SharedSubjectsWarning`; False means that this is known.
+        Column of the subjects to which the targets belong. The interval is then computed by leaving
+        out one subject at a time; for the agreement forms it also accounts for the sampling of
+        raters. Without `cluster`, targets that share subjects (column ``subject``) cause a
+        `SharedSubjectsWarning`. False suppresses this warning.
     n_boot : int
-        Replicates of the bootstrap-t. A replicate in which the ICC is not defined is left out
-        and counted: over 1 % a warning, over 10 % no interval, with the reason.
+        Number of replicates of the bootstrap-t. Replicates in which the ICC is undefined are left
+        out and counted. More than 1 % of them cause a warning; with more than 10 % there is no
+        interval, and the reason is given.
     method : {None, "jackknife_t", "studentized"}
-        How `cluster` makes the interval: t on the pseudo-values of the subjects (the default,
-        whose coverage is nearer the nominal one from 10 subjects), or the bootstrap-t, whose
-        draws are those of `bootstrap_cfa`, `compare_models` and `cluster_bootstrap` of the same
-        seed and number of subjects, all sorted. The agreement forms have the jackknife's in both.
+        Method of the interval with `cluster`. ``"jackknife_t"`` (the default) uses the t
+        distribution and the jackknife pseudo-values of the subjects; from 10 subjects on its
+        coverage is closer to the nominal level. ``"studentized"`` is the bootstrap-t. Its draws are
+        the same as those of `bootstrap_cfa`, `compare_models` and `cluster_bootstrap` with the same
+        seed and number of subjects. For the agreement forms both methods use the jackknife.
     seed : int
-        Key of the draws.
+        Seed of the random draws.
 
     Returns
     -------
@@ -110,10 +114,10 @@ def icc(
     Raises
     ------
     ColumnError
-        For a missing column, text among the ratings, or a missing label.
+        If a column does not exist, a rating is text, or a label is missing.
     DataError
-        For a target rated twice by a rater (all named), a target in two clusters, an
-        unknown form, or a level outside (0, 1).
+        If a rater rated a target twice (all cases are listed), a target belongs to two clusters, a
+        form is unknown, or a level is outside (0, 1).
 
     Warns
     -----
@@ -128,20 +132,21 @@ def icc(
     :math:`MSW = \sum (x_{ij} - m_i)^2 / (n - N)`,
     :math:`n_0 = (n - \sum n_i^2 / n) / (N - 1)`,
     :math:`ICC(1,1) = (MSB - MSW) / (MSB + (n_0 - 1) MSW)`,
-    :math:`ICC(1,k) = (MSB - MSW) / MSB` at :math:`k = n_0`. The interval is that of F if all
-    targets have equally many ratings, otherwise Wald's (1940), which is exact too. The two-way
-    forms and their intervals are McGraw and Wong's (1996, with the published correction: the
-    limits of ICC(A,k) are those of ICC(A,1) stepped up by Spearman-Brown); with missing cells
-    they come from variance components by REML, bounded at 0, at the harmonic mean of the numbers
-    of ratings, with a delta interval on :math:`\log(1/(1 - ICC))`. Negative estimates
-    are kept. The F test is of the targets. With `cluster`, the interval is Student's t on
-    :math:`-\sqrt{1 - ICC(\cdot,k)}` with jackknife pseudo-values :math:`U` of the G subjects
-    and :math:`2 / (2/(G-1) + \kappa/G)` degrees of freedom, :math:`\kappa` the excess kurtosis
-    of U where positive. For the agreement forms the variance of the q raters is
-    :math:`V (q-1)/\chi^2_{q-1} - N` (V the mean square of their means, N its error), and the
-    limits are quantiles over its distribution. The bootstrap-t is on
-    :math:`-\log(1 - ICC(\cdot,k))` (``|t*|``, from sums per subject; not for consistency forms
-    with missing cells). Their coverage: ``docs/coverage_reliability.md``.
+    :math:`ICC(1,k) = (MSB - MSW) / MSB` at :math:`k = n_0`. The interval is the F interval if all
+    targets have the same number of ratings, and otherwise Wald's (1940) interval, which is exact
+    as well. The two-way forms and their intervals follow McGraw and Wong (1996, with the published
+    correction: the limits of ICC(A,k) are those of ICC(A,1), transformed by the Spearman-Brown
+    formula). With missing cells they are computed from variance components by REML, bounded at 0,
+    at the harmonic mean of the numbers of ratings, with a delta-method interval on
+    :math:`\log(1/(1 - ICC))`. Negative estimates are kept. The F test tests differences between
+    targets. With `cluster`, the interval is Student's t on :math:`-\sqrt{1 - ICC(\cdot,k)}` with
+    jackknife pseudo-values :math:`U` of the G subjects and :math:`2 / (2/(G-1) + \kappa/G)`
+    degrees of freedom, where :math:`\kappa` is the excess kurtosis of U if it is positive and 0
+    otherwise. For the agreement forms the variance of the q raters is :math:`V (q-1)/\chi^2_{q-1} -
+    N` (V is the mean square of their means and N is its error), and the limits are quantiles over
+    this distribution. The bootstrap-t uses the scale :math:`-\log(1 - ICC(\cdot,k))` (``|t*|``,
+    from sums per subject); it is not available for consistency forms with missing cells. The
+    coverage is reported in ``docs/coverage_reliability.md``.
 
     Checked against: `psych::ICC`, `pingouin.intraclass_corr`, Shrout and Fleiss (1979), the
     NIST StRD one-way problems, `lme4::lmer` (missing cells).
@@ -175,7 +180,7 @@ def icc(
     if column is not None and not isinstance(column, str):
         raise DataError(
             say(
-                "{cluster=} names the column of the subjects; it is no {kind}",
+                "{cluster=} must be the name of the column of the subjects, not a {kind}",
                 kind=type(column).__name__,
             )
         )
@@ -211,7 +216,8 @@ def _one_way_only(forms: tuple[Form, ...], asked: str | Iterable[str]) -> tuple[
         lost = next(item.name for item in forms if item.family != "one_way")
         raise DataError(
             say(
-                "{lost} needs to know who gave each rating: name their column in {raters=}",
+                "{lost} requires the rater of each rating; name the column of the raters in "
+                "{raters=}",
                 lost=lost,
             )
         )

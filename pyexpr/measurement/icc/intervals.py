@@ -39,7 +39,8 @@ NO_RATINGS = Template("no_ratings", "there are no ratings")()
 ONE_TARGET = Template("one_target", "there is only one {thing target}")()
 ONE_RATING_EACH = Template(
     "one_rating_each",
-    "every {thing target} has one rating, so error cannot be told from {thing targets}",
+    "every {thing target} has only one rating, so error cannot be separated from differences "
+    "between {thing targets}",
 )()
 ALL_EQUAL = Template("all_equal", "all ratings are equal")()
 NO_ERROR = Template(
@@ -54,18 +55,22 @@ NOTHING_LEFT = Template(
 )()
 NOT_ENCLOSED = Template(
     "not_enclosed",
-    "the approximation behind the interval fails here: it does not hold the estimate",
+    "the approximation of the interval fails for these data: the interval does not contain the "
+    "estimate",
 )()
 WALD_NOT_ENCLOSED = Template(
     "wald_not_enclosed",
-    "Wald's exact interval does not hold the estimate, which is of another kind: negative, from "
+    "Wald's exact interval does not contain the estimate, which is negative and comes from "
     "unequal numbers of ratings",
 )()
 NO_LOWER_LIMIT = Template(
     "no_lower_limit",
-    "the lower limit for one rating is too negative to be stepped up: there is none",
+    "the lower limit for one rating is too negative for the Spearman-Brown formula, so there "
+    "is no lower limit",
 )()
-NO_STEP_UP = Template("no_step_up", "the estimate is too negative to be stepped up to k ratings")()
+NO_STEP_UP = Template(
+    "no_step_up", "the estimate is too negative for the Spearman-Brown formula with k ratings"
+)()
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,11 +268,11 @@ class ICCInterval(Result):
     Attributes
     ----------
     form, estimate, conf_low, conf_high : str, float, float, float
-        The form, the published figure, and its limits at the level `confidence`.
+        The form, the published coefficient, and its limits at the level `confidence`.
     statistic, df1, df2, p_value : float
-        F test of the targets (that they do not differ).
+        F test of the null hypothesis that targets do not differ.
     n_targets, k : int
-        What the interval was computed for.
+        The number of targets, and of ratings per target.
     confidence : float
         Level of the interval.
     """
@@ -307,7 +312,7 @@ class ICCInterval(Result):
         return icc_figure(table, (), confidence=self.confidence, names=names, width_mm=width_mm)
 
     def heading(self) -> str:
-        """Say what the interval belongs to."""
+        """Return a sentence that says what the interval refers to."""
         return (
             f"{100 * self.confidence:g} % F interval of a published {self.form}, "
             f"{self.n_targets} targets, {self.k} ratings each"
@@ -326,12 +331,12 @@ def icc_interval(
     confidence: float = 0.95,
     form: str = "ICC(1,k)",
 ) -> ICCInterval:
-    r"""Interval of a published intraclass correlation.
+    r"""Compute the interval of a published intraclass correlation.
 
     Parameters
     ----------
     icc : float
-        The published figure, below 1.
+        The published coefficient, below 1.
     n_targets : int
         Number of targets (clips), at least 2.
     k : int
@@ -340,7 +345,7 @@ def icc_interval(
         Level of the interval.
     form : str
         ``ICC(1,1)``, ``ICC(1,k)``, ``ICC(C,1)`` or ``ICC(C,k)``. The agreement forms
-        also depend on how far the raters differ, which their figure does not tell.
+        also depend on the variance between raters, which cannot be inferred from the coefficient.
 
     Returns
     -------
@@ -350,16 +355,16 @@ def icc_interval(
     Raises
     ------
     DataError
-        For a figure that no ratings could have, or an agreement form.
+        If no ratings can give this coefficient, or for an agreement form.
 
     Notes
     -----
-    The figure gives back :math:`F = 1 / (1 - ICC(1,k))`, with :math:`N - 1` and
-    :math:`N(k - 1)` degrees of freedom (consistency: :math:`(N - 1)(k - 1)`); the limits
-    are :math:`1 - F_q / F` at the quantiles of F (Shrout and Fleiss 1979, McGraw and Wong
-    1996). A missing figure (NaN) is an error.
+    The coefficient implies :math:`F = 1 / (1 - ICC(1,k))`, with :math:`N - 1` and :math:`N(k - 1)`
+    degrees of freedom (consistency: :math:`(N - 1)(k - 1)`); the limits are :math:`1 - F_q / F` at
+    the quantiles of F (Shrout and Fleiss 1979, McGraw and Wong 1996). A missing coefficient (NaN)
+    is an error.
 
-    Checked against: `psych::ICC` and the intervals that the paper prints.
+    Checked against: `psych::ICC` and the intervals printed in the paper.
 
     Examples
     --------
@@ -371,8 +376,8 @@ def icc_interval(
     level = confidence_level(confidence)
     if chosen.family == "agreement":
         raise DataError(
-            f"the interval of {chosen.name} needs the mean square of the raters, which a published "
-            "figure does not tell; use icc() on the ratings"
+            f"the interval of {chosen.name} requires the mean square of the raters, which "
+            "cannot be derived from a published coefficient; use icc() on the ratings"
         )
     icc = real_number(icc, argument="icc")
     n_targets = whole_number(n_targets, argument="n_targets", least=2)

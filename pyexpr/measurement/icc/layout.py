@@ -305,8 +305,8 @@ def _with_clusters(
         row = _frame_row(rows, int(strays[0]))
         raise DataError(
             say(
-                "each target must belong to one {cluster!r}, but the target {text} is "
-                "found in several; name more columns in {targets=}",
+                "each target must belong to one {cluster!r}, but the target {text} belongs to "
+                "several; name more columns in {targets=}",
                 cluster=cluster,
                 text=_cell_name(frame, row, targets),
             )
@@ -376,8 +376,9 @@ def _doubled_text(
     )
     more = f"; and {len(twice) - 5} more" if len(twice) > 5 else ""
     return say(
-        "a rater may rate a target once, but these are rated more often: {shown}{more}; remove "
-        "the repeats, or name in {targets=} what tells them apart",
+        "a rater may rate a target only once, but these targets have several ratings of a "
+        "rater: {shown}{more}; remove the duplicates, or add to {targets=} the column that "
+        "distinguishes them",
         shown=shown,
         more=more,
     )
@@ -407,7 +408,8 @@ def groups_of(
     if isinstance(data, np.ndarray):
         if long or ratings is not None or context is not None or cluster is not None:
             raise DataError(
-                "an array has no named columns: give a table, or an array (targets, raters) alone"
+                "an array has no column names; pass a table, or an array (targets, raters) "
+                "without column arguments"
             )
         return from_table(data)
     frame = as_frame(data, what=WHAT)
@@ -425,9 +427,9 @@ def groups_of(
     if not isinstance(context, str) and len(names) == len(frame) and set(names) - set(frame):
         raise DataError(
             say(
-                "{context=} names the column of the contexts, or several that make them "
-                "together, but it has a value for each row: make these a column of the "
-                "ratings, and name that"
+                "{context=} names the column of the contexts, or of several columns whose "
+                "combinations are the contexts, but it has a value for each row; add these "
+                "values as a column to the ratings, and name that column"
             )
         )
     if not long:
@@ -437,7 +439,7 @@ def groups_of(
         if doubled or taken:
             raise DataError(
                 say(
-                    "{ratings=} names {names} {how}: each rater's column counts once",
+                    "{ratings=} names {names} {how}: name the column of each rater once",
                     names=listed(doubled or taken),
                     how="more than once"
                     if doubled
@@ -446,21 +448,25 @@ def groups_of(
             )
         if len(chosen) == 1:
             raise DataError(
-                say("{ratings=} names one column: a long table, which needs {targets=} too")
+                say(
+                    "{ratings=} names one column, as for a long table, which also requires "
+                    "{targets=}"
+                )
             )
         rest = [c for c in frame.columns if c not in names and c != cluster]
         if not chosen and "subject" in rest:
             raise DataError(
                 say(
-                    "the column 'subject' of a wide table is no rater: say "
-                    "{cluster='subject'}, or name the columns of the raters in {ratings=}"
+                    "the column 'subject' of a wide table does not hold the ratings of a "
+                    "rater; use {cluster='subject'}, or name the columns of the raters in "
+                    "{ratings=}"
                 )
             )
         if not chosen and len(rest) == 1:
             raise DataError(
                 say(
-                    "{what} have one column of scores, {rest!r}: a wide table has one "
-                    "for each rater, and a long one needs {targets=} and {ratings=}",
+                    "{what} have one column of scores, {rest!r}: a wide table has one column "
+                    "for each rater, and a long table requires {targets=} and {ratings=}",
                     what=WHAT,
                     rest=str(rest[0]),
                 )
@@ -468,14 +474,14 @@ def groups_of(
         return from_wide(frame, chosen or rest, names, cluster, named=bool(chosen))
     if not isinstance(ratings, str):
         raise DataError(
-            say("a long table needs {ratings=}, the name of the column that holds them")
+            say("a long table requires {ratings=}, the name of the column of the ratings")
         )
     others = {"targets": targets, "raters": raters, "context": context, "cluster": cluster}
     for argument, given in others.items():
         if ratings in names_of(given):
             raise DataError(
                 say(
-                    "{@argument=} names {ratings!r}, the column of the ratings themselves",
+                    "{@argument=} names {ratings!r}, which is the column of the ratings",
                     argument=argument,
                     ratings=ratings,
                 )

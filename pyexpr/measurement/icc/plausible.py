@@ -46,7 +46,7 @@ def refuse_labels_as_raters(names: Sequence[str], table: NDArray[np.float64]) ->
     """Raise `DataError` for a column (targets, raters) of a wide table that is no rater's."""
     for j, name in enumerate(names):
         if _names_targets(name):
-            raise DataError(_no_rater(name, "by its name it says what is rated"))
+            raise DataError(_no_rater(name, "its name suggests that it identifies what is rated"))
         others = np.delete(table, j, axis=1)
         how = _numbering(table[:, j], others)
         if how:
@@ -55,8 +55,8 @@ def refuse_labels_as_raters(names: Sequence[str], table: NDArray[np.float64]) ->
 
 def _no_rater(name: str, why: str) -> str:
     return say(
-        "the column {name:label} of a wide table is no rater, it seems: {why}; name the columns of "
-        "the raters in {ratings=}, or leave this one out",
+        "the column {name:label} of a wide table does not seem to hold the ratings of a rater: "
+        "{why}; name the columns of the raters in {ratings=}, or remove this column",
         name=name,
         why=why,
     )
@@ -155,9 +155,9 @@ def _of_parts(named: Sequence[str], column: str, plain: str, most: int) -> str:
     target = listed(named)
     if plain in _RATERS:
         return say(
-            "a {plain} gave one {target} up to {most} ratings (column {column:label}), which are "
-            "not those of {most} {plain}s; remove the repeats, or name in {targets=} what tells "
-            "them apart: the clip, the occasion",
+            "a {plain} gave one {target} up to {most} ratings (column {column:label}), which "
+            "do not come from {most} {plain}s; remove the duplicates, or add to {targets=} the "
+            "column that distinguishes them, such as the clip or the occasion",
             plain=plain,
             target=target,
             most=most,
@@ -171,16 +171,17 @@ def _of_parts(named: Sequence[str], column: str, plain: str, most: int) -> str:
     )
     if plain in _APART:
         return say(
-            "{start}, which are not the same thing rated again: analyse each alone, {context=}, or "
-            "name it in {targets=}",
+            "{start}, which are not repeated ratings of the same target; analyse each "
+            "separately with {context=}, or add the column to {targets=}",
             start=start,
             context=column,
         )
     return say(
-        "{start}, which are not repeated ratings of one thing: that they are alike is no agreement "
-        "of raters. The reliability of a {plain}'s mean has {targets=@all} and {target} as "
-        "{cluster=}; that of the mean of several {plain}s needs variances of {target}, of {plain}s "
-        "within and of raters (a generalisability study), which an ICC does not tell apart",
+        "{start}, which are not repeated ratings of the same target, so their similarity is "
+        "not agreement between raters. For the reliability of the mean of a {plain} use "
+        "{targets=@all} with {target} as {cluster=}; the reliability of the mean of several "
+        "{plain}s requires separate variances of {target}, of {plain}s within {target} and of "
+        "raters (a generalisability study), which an ICC cannot separate",
         start=start,
         plain=plain,
         target=target,

@@ -33,11 +33,11 @@ METHOD = "REML, delta"
 ONE_RATER = Template("one_rater", "there is only one rater")()
 NOT_DETERMINED = Template(
     "too_little_crossed",
-    "raters and {thing targets} are too little crossed to tell their variances apart",
+    "raters and {thing targets} are not crossed enough to separate their variances",
 )()
 NO_RESIDUAL = Template(
     "no_residual",
-    "{thing targets} and raters explain the ratings fully: the error variance is 0",
+    "{thing targets} and raters explain the ratings completely: the error variance is 0",
 )()
 TARGETS_AT_BOUND = Template(
     "targets_at_bound",

@@ -63,23 +63,23 @@ class ICCResult(Result):
     Attributes
     ----------
     groups : tuple of ICCGroup
-        What the table is made from, one per context.
+        The groups of ratings from which the table is computed, one per context.
     context : tuple of str
         Columns whose values, or combinations of them, are the contexts.
     forms : tuple of str
-        The forms shown, in McGraw and Wong's names.
+        The computed forms, named as in McGraw and Wong.
     confidence : float
         Level of the intervals.
     k : float or None
-        Number of ratings of the average forms, None for that of the data.
+        Number of ratings to which the average forms refer; None for that of the data.
     cluster : str or None
-        Column of the subjects that the interval respects.
+        Column of the subjects, by whom the interval is clustered.
     two_way : bool
         Whether it is known who gave each rating.
     plan : Bootstrap
-        How subjects make the interval: method, replicates and seed.
+        Method, replicates and seed of the interval with `cluster`.
     ratings : tuple of Ratings
-        Of every context.
+        The ratings of every context.
     """
 
     groups: tuple[ICCGroup, ...]
@@ -114,7 +114,7 @@ class ICCResult(Result):
 
     @property
     def method(self) -> str | None:
-        """Return how subjects make the interval; None where they do not."""
+        """Return the method of the interval with `cluster`; None without it."""
         return None if self.cluster is None else self.plan.method
 
     @property
@@ -124,21 +124,21 @@ class ICCResult(Result):
 
     @stoppable("intervals were computed", kept="the result is as it was")
     def interval(self, *, method: str | None = None, confidence: float | None = None) -> ICCResult:
-        """Return the same with other intervals, from the same draws.
+        """Return the result with other intervals, from the same draws.
 
         Parameters
         ----------
         method : str, optional
-            As for `icc`; by default the one at hand.
+            As for `icc`. By default unchanged.
         confidence : float, optional
-            By default the one at hand.
+            Level of the intervals. By default unchanged.
         """
         level = self.confidence if confidence is None else confidence_level(confidence)
         return self._by(method or self.method, self.n_boot, level)
 
     @stoppable("replicates were added", kept="the result is as it was")
     def extend(self, n: int) -> ICCResult:
-        """Return the result with `n` more replicates: as if all had been asked for at once."""
+        """Return the result with `n` more replicates, as if all had been requested at once."""
         n = further_replicates(n)
         self._needs_subjects("extend")
         return self._by(self.method, self.n_boot + n, self.confidence)
@@ -156,10 +156,10 @@ class ICCResult(Result):
 
     @property
     def replicates(self) -> NDArray[np.float64]:
-        """Return each row's ICC in every replicate, (n_boot, rows of tidy); NaN where undefined.
+        """Return each row's ICC in every replicate, (n_boot, rows of tidy); NaN if undefined.
 
-        A replicate draws as many whole subjects as there are. With missing cells the two-way
-        forms are not refitted, and NaN.
+        A replicate draws as many whole subjects as the data have. With missing cells the two-way
+        forms are not refitted, and are NaN.
         """
         self._needs_subjects("replicates")
         families = {form.family for form in self._shown()}
@@ -173,8 +173,8 @@ class ICCResult(Result):
         """Return every ICC without each subject, one row per context, form and subject.
 
         Columns: those of ``context``, form, cluster (the one left out), estimate (without it, at
-        the same number of ratings), change (minus the estimate on all), influence: (G - 1) times
-        the change taken off, the empirical influence value.
+        the same number of ratings), change (the difference from the estimate of all subjects),
+        influence (-(G - 1) times the change, the empirical influence value).
         """
         import pandas as pd
 
@@ -199,15 +199,14 @@ class ICCResult(Result):
         return pd.concat(tables, ignore_index=True)
 
     def adjust(self, rule: str) -> NoReturn:
-        """Refuse, whatever the `rule`: the error says why, and what to do instead."""
-        raise DataError(f"adjust({rule!r}) is not of ICCs: {NOT_JUDGED_TOGETHER}")
+        """Raise an error for any `rule`: p-values of ICCs are not adjusted for multiple tests."""
+        raise DataError(f"adjust({rule!r}) is not available for ICCs: {NOT_JUDGED_TOGETHER}")
 
     def _needs_subjects(self, what: str) -> None:
         if self.cluster is None:
             raise DataError(
                 say(
-                    "{what} is of resampled subjects, and none are known: name their "
-                    "column in {cluster=}",
+                    "{what} requires resampled subjects; name their column in {cluster=}",
                     what=what,
                 )
             )
@@ -240,7 +239,7 @@ class ICCResult(Result):
         )
 
     def mean_reliability(self) -> pd.DataFrame:
-        """Return the reliability of the targets' means actually used.
+        """Return the reliability of the means of the targets that were actually used.
 
         With unequal numbers of ratings the means differ in reliability; this is
         ICC(1,k) at the harmonic mean of these numbers, one row per context.
@@ -261,10 +260,10 @@ class ICCResult(Result):
     def plot(
         self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
     ) -> Figure:
-        """Draw every ICC with its interval: a row per context, a panel per form.
+        """Draw every ICC with its interval, with a row per context and a panel per form.
 
-        A limit beyond the axis, as an infinite one is, ends in an arrowhead; a value without an
-        interval is hollow; in place of a missing value stands the reason.
+        A limit beyond the axis, such as an infinite one, ends in an arrowhead. A value without an
+        interval is drawn as a hollow point. A missing value is replaced by its reason.
 
         Examples
         --------
@@ -280,13 +279,13 @@ class ICCResult(Result):
         )
 
     def heading(self) -> str:
-        """Say what was computed."""
+        """Return a sentence that says what was computed."""
         contexts = f", {told_contexts(len(self.groups), self.context)}" if self.context else ""
         inside = f", subjects ({self.cluster}) as clusters" if self.cluster else ""
         return f"Intraclass correlations, {100 * self.confidence:g} % intervals{inside}{contexts}"
 
     def notes(self) -> tuple[str, ...]:
-        """Say what the table leaves out, and what it must not be read as."""
+        """Return what the table leaves out, and how it must not be interpreted."""
         notes = [NOTE_TEST if self.cluster is None else NOTE_CLUSTER]
         if self.method == "studentized":
             notes = [NOTE_BOOTSTRAP(n_boot=self.n_boot)]
@@ -326,7 +325,7 @@ class ICCResult(Result):
         return tuple(notes)
 
     def provenance(self) -> dict[str, Any]:
-        """Return level, k, clusters and versions."""
+        """Return the level, k, clusters and versions."""
         return {
             "confidence": self.confidence,
             "k": self.k,

@@ -1,4 +1,4 @@
-"""Whether contexts measure the same: equal loadings and intercepts over contexts."""
+"""Measurement invariance: tests of equal loadings and intercepts between contexts."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ if TYPE_CHECKING:
 _NOT_TAKEN = {
     "n_boot": NOTHING_DRAWN,
     "method": say("its tests and intervals are those of jackknife_t: {why}", why=NOTHING_DRAWN),
-    "stratify": "subjects are left out of all contexts at once, or within contexts where these "
-    "share nobody; strata beside the contexts were not studied",
-    "progress": "refits without each subject are made from sums per subject, in a moment",
+    "stratify": "subjects are left out of all contexts at once, or within contexts if these share "
+    "no subjects; additional strata were not studied",
+    "progress": "refits without each subject are computed quickly from sums per subject",
 }
 
 
@@ -80,67 +80,68 @@ def invariance(
     n_threads: int | None = None,
     positive: str | None = None,
 ) -> InvarianceResult:
-    r"""Test whether contexts share loadings (metric) and intercepts (scalar invariance).
+    r"""Test the equality of loadings (metric) and intercepts (scalar invariance) between contexts.
 
-    Made for contexts that share subjects: the model is fitted in every context, each
-    subject is left out of all contexts at once, and contrasts of the estimates are
-    tested with the covariance matrix of these refits. lavaan's chi-square differences
-    and changes in fit stand beside it; they take the contexts for independent samples.
+    The tests are designed for contexts that share subjects. The model is fitted in every context,
+    each subject is left out of all contexts at once, and contrasts of the estimates are tested with
+    the jackknife covariance matrix of these refits. lavaan's chi-square difference tests and
+    changes in fit are reported as well; they treat contexts as independent samples.
 
     Parameters
     ----------
     data : DataFrame or mapping of columns
-        One row per rated clip. Rows with a missing indicator are dropped and counted.
+        One row per rated clip. Rows with a missing indicator are left out and counted.
     model : dict or str
-        As for `cfa`. Our tests are for one factor with free loadings; of other models
-        lavaan's tests are given alone.
+        As for `cfa`. The jackknife tests are available for one factor with free loadings. For other
+        models only lavaan's tests are given.
     context : str or array
         The context of each row; at least two contexts.
     cluster : str, array or False, optional
-        The subject of each row. Without it every row is its own subject, which is
-        right where rows are people; if the table has a column ``subject`` that
-        repeats, a `SharedSubjectsWarning` says so (False: that is known).
+        The subject of each row. Without it every row counts as a separate subject, which is
+        appropriate if rows are people. If the table has a column ``subject`` with repeated values,
+        a `SharedSubjectsWarning` is issued; False suppresses it.
     free : list of str, or dict
         Partial invariance. Indicators whose loading and intercept may differ between
-        contexts; or ``{"loadings": [...], "intercepts": [...]}``. A free loading frees the
-        intercept too: without equal loadings an intercept depends on where the
-        factor's zero is. Two indicators must stay held. lavaan's ``group.partial``
-        is the same.
+        contexts; or ``{"loadings": [...], "intercepts": [...]}``. A free loading also frees the
+        intercept, because without equal loadings the intercept depends on the zero point of the
+        factor. At least two indicators must remain constrained. This corresponds to lavaan's
+        ``group.partial``.
     estimator : {"ML", "MLR"}
-        Of lavaan's models. MLR gives scaled differences (Satorra and Bentler, 2001),
-        with `cluster` respecting subjects within, but not between, contexts.
+        Estimator of lavaan's models. MLR gives scaled differences (Satorra and Bentler, 2001). With
+        `cluster` they account for subjects within contexts, but not between contexts.
     missing : {"listwise", "fiml"}
-        With fiml lavaan uses incomplete rows; our tests need complete ones and are
-        then not given if any row is incomplete.
+        With fiml lavaan also uses incomplete rows. The jackknife tests require complete rows and
+        are not given if any row is incomplete.
     engine : {"auto", "rpy2", "host", "rscript", "native"}
-        Through which door lavaan is asked. With "native", or with "auto" and no
-        lavaan, its columns are NaN with the reason; our tests do not need R.
+        How lavaan is called; see `cfa`. With "native", or with "auto" if lavaan is not installed,
+        the columns of lavaan are NaN with the reason. The jackknife tests do not need R.
     confidence : float
-        Level of the intervals of `contrasts`, and of the wording of `notes`.
+        Level of the intervals of `contrasts`, and significance level used in `notes`.
     adjust : {None, "holm", "max_t"}
-        Make the intervals of `contrasts` simultaneous, as `InvarianceResult.adjust`.
+        Make the intervals of `contrasts` simultaneous; see `InvarianceResult.adjust`.
     seed : int
-        Key of the draws of ``max_t``; nothing else is drawn.
+        Seed of the random draws of ``max_t``. Nothing else is random.
     n_threads : int, optional
-        One per core by default; the numbers do not depend on it.
+        Number of threads, by default one per core. Results do not depend on it.
     positive : str, optional
         The indicator whose loading is positive in the model of all rows, by default the
-        first, as for `cfa`; every context and refit is turned to agree. No test hangs on it.
+        first, as for `cfa`. The signs of all contexts and refits agree with it. No test depends on
+        it.
 
     Returns
     -------
     InvarianceResult
-        `tidy()` (configural, metric, scalar), `contrasts()` (which indicator differs
-        where), `estimates()`, `fit_measures()`, `glance()`, `notes()`, `interval()`,
-        `adjust()`, `influence()`.
+        `tidy()` (configural, metric, scalar), `contrasts()` (differences of single indicators),
+        `estimates()`, `fit_measures()`, `glance()`, `notes()`, `interval()`, `adjust()`,
+        `influence()`.
 
     Raises
     ------
     FactorModelError
-        If the data of a context do not determine the model, as `cfa` says.
+        If the data of a context do not identify the model; see `cfa`.
     DataError
-        For one context, a context with one subject, an unknown name in `free`, or fewer
-        than two indicators held.
+        If there is only one context, a context has only one subject, `free` contains an unknown
+        name, or fewer than two indicators are constrained.
     ColumnError, EngineError
 
     Warns
@@ -150,19 +151,18 @@ def invariance(
     Notes
     -----
     With loadings :math:`\lambda_{jg}` and means :math:`m_{jg}` of indicator j in context g
-    (intercepts, the factor's mean being 0 in the configural model), indicator 1 the
-    first that is held: metric
-    :math:`\log(\lambda_{jg}/\lambda_{1g}) - \log(\lambda_{j1}/\lambda_{11}) = 0`; scalar
-    :math:`(m_{jg} - m_{j1}) - r_j (m_{1g} - m_{11}) = 0`, :math:`r_j` the geometric mean of
-    :math:`\lambda_{jg}/\lambda_{1g}` over contexts, so that the variance and the mean of the
-    factor may differ. Where a ratio differs in sign between contexts, plain ratios and
-    their mean. With q contrasts d, their jackknife covariance V over G subjects and
-    :math:`Q = d'V^{-1}d`: :math:`Q (G - q)/(q (G - 1)) \sim F(q, G - q)` (Hotelling). Where
-    contexts share no subject the jackknife is stratified by context and G - 1 becomes G less the
-    number of contexts. A subject without whom a context has no solution leaves the test
-    undefined, with the reason.
+    (intercepts, as the factor mean is 0 in the configural model), where indicator 1 is the first
+    constrained indicator: metric :math:`\log(\lambda_{jg}/\lambda_{1g}) -
+    \log(\lambda_{j1}/\lambda_{11}) = 0`; scalar :math:`(m_{jg} - m_{j1}) - r_j (m_{1g} - m_{11}) =
+    0`, :math:`r_j` the geometric mean of :math:`\lambda_{jg}/\lambda_{1g}` over contexts, so that
+    the variance and the mean of the factor may differ. If a ratio differs in sign between
+    contexts, ratios without logarithms and their mean are used. With q contrasts d, their
+    jackknife covariance V over G subjects and :math:`Q = d'V^{-1}d`: :math:`Q (G - q)/(q (G - 1))
+    \sim F(q, G - q)` (Hotelling). If contexts share no subjects, the jackknife is stratified by
+    context, and G - 1 becomes G minus the number of contexts. If a context has no solution without
+    some subject, the test is undefined, and the reason is given.
 
-    Size and power, ours and lavaan's: ``docs/coverage_measurement.md``.
+    Size and power of these tests and of lavaan's tests: ``docs/coverage_measurement.md``.
 
     Source: Meredith (1993), Psychometrika 58, 525-543; Hotelling (1931); Efron and Stein
     (1981); Chen (2007), Structural Equation Modeling 14, 464-504 for the cut-offs.
@@ -189,8 +189,8 @@ def invariance(
     spec = parse_model(model)
     if spec.higher_order:
         raise DataError(
-            "invariance is for models without higher-order factors: loadings and intercepts of "
-            "factors would be held equal in steps of their own; leave these factors out"
+            "invariance does not support higher-order factors, whose loadings and intercepts "
+            "would require separate steps; remove these factors"
         )
     where = pointing(positive, spec)
     n_threads = checked_threads(n_threads)
@@ -207,7 +207,7 @@ def invariance(
     columns = indicator_columns(frame, spec)
     freed = _freed(free, spec)
     if context is None:
-        raise DataError(say("invariance compares contexts: name their column with {context=}"))
+        raise DataError(say("invariance compares contexts; name their column in {context=}"))
     context_name, context_codes, labels = contexts_of(frame, context)
     if len(labels) < 2:
         raise DataError(
@@ -251,7 +251,7 @@ def invariance(
     fits = lavaan_fits(request, partial, engine)
     if reason and not fits.outputs:
         raise EngineError(
-            f"nothing can be tested: {reason}, and lavaan gave nothing: "
+            f"nothing can be tested: {reason}, and lavaan gave no result: "
             f"{fits.reasons['configural']}"
         )
     return InvarianceResult(
@@ -268,7 +268,10 @@ def _freed(free: Iterable[str] | Mapping[str, Iterable[str]], spec: MeasurementM
         unknown = [key for key in free if key not in ("loadings", "intercepts")]
         if unknown:
             raise DataError(
-                say("{free=} knows 'loadings' and 'intercepts', not {names}", names=listed(unknown))
+                say(
+                    "{free=} accepts 'loadings' and 'intercepts', not {names}",
+                    names=listed(unknown),
+                )
             )
         loadings, own = _names(free.get("loadings", ())), _names(free.get("intercepts", ()))
     else:
@@ -277,7 +280,7 @@ def _freed(free: Iterable[str] | Mapping[str, Iterable[str]], spec: MeasurementM
         if name not in spec.indicators:
             raise DataError(
                 say(
-                    "{free=} names {name!r}, which is no indicator; {hint}",
+                    "{free=} names {name!r}, which is not an indicator; {hint}",
                     name=name,
                     hint=near_names(name, spec.indicators),
                 )
@@ -286,8 +289,8 @@ def _freed(free: Iterable[str] | Mapping[str, Iterable[str]], spec: MeasurementM
     if len(spec.indicators) - len(intercepts) < 2:
         raise DataError(
             say(
-                "{free=} leaves {n} of {n_2} indicators held: at least two must be, or "
-                "there is nothing to compare",
+                "{free=} leaves {n} of {n_2} indicators constrained; at least two must be "
+                "constrained to compare contexts",
                 n=len(spec.indicators) - len(intercepts),
                 n_2=len(spec.indicators),
             )
@@ -312,8 +315,8 @@ def _subjects(
             warn_user(
                 say(
                     'rows share subjects (column "subject") and {cluster=} was not '
-                    "given, so every row counts as a subject of its own: "
-                    "{cluster='subject'} respects subjects"
+                    "given, so every row counts as a separate subject; use "
+                    "{cluster='subject'} to account for this"
                 ),
                 SharedSubjectsWarning,
             )
@@ -334,8 +337,8 @@ def _cluster_counts(
     for label, count in zip(labels, counts.tolist(), strict=True):
         if count < 2:
             raise DataError(
-                f"there is only one subject{in_context(label, context_name)}; without a second one "
-                "nothing can be said about how its estimates vary"
+                f"there is only one subject{in_context(label, context_name)}; at least two are "
+                "required to estimate how its estimates vary"
             )
     times = np.unique(pairs[:, 1], return_counts=True)[1]
     return tuple(counts.tolist()), int((times > 1).sum())

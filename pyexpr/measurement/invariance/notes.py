@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pyexpr.base.messages import Template
 
-NOTHING_HELD = Template("nothing_held", "nothing is held equal")()
-NEEDS_EVERYONE = Template("needs_every_subject", "not defined without every one of the subjects")()
+NOTHING_HELD = Template("nothing_held", "no parameters are constrained to be equal")()
+NEEDS_EVERYONE = Template("needs_every_subject", "undefined if any of the subjects is left out")()
 TEST_SHOWN = Template("f_test_shown", "F({df1}, {df2:g}) = {statistic:.2f}, {p_value:p}")
 # Where there is the result and not only its tables.
 SEE_CONTRASTS = Template("see_contrasts", "; see {table contrasts}", report="")()
@@ -18,9 +18,11 @@ NO_EVIDENCE = Template(
 )
 PRESUMES_LOADINGS = Template(
     "scalar_presumes_loadings",
-    "The scalar test presumes equal loadings, which the metric test speaks against.",
+    "The scalar test assumes equal loadings, which the metric test rejects.",
 )()
-NOT_TESTED = Template("invariance_undefined", "Our tests are not defined here: {reason}.")
+NOT_TESTED = Template(
+    "invariance_undefined", "The jackknife tests are undefined for these data: {reason}."
+)
 WITHOUT_SOME = Template(
     "refits_without_solution",
     "Without {n_undefined} of {n_subjects} subjects some context has no solution.",
@@ -31,7 +33,7 @@ LITTLE_POWER = Template(
 SIGNS_DIFFER = Template(
     "ratios_differ_in_sign",
     "The loadings of {odd}, as ratios to that of {reference:label}, differ in sign between "
-    "contexts: these ratios are compared, not logarithms.",
+    "contexts: these ratios are compared without logarithms.",
 )
 HEYWOOD = Template("heywood", "In {groups} a residual variance is not positive (Heywood case).")
 FREE_EVERYWHERE = Template(
@@ -40,16 +42,17 @@ FREE_EVERYWHERE = Template(
 )
 NOTE_LAVAAN = Template(
     "contexts_as_independent",
-    "The columns {column lavaan_*} are lavaan's: contexts treated as independent. Where contexts "
-    "share subjects its tests are not of the stated size.",
-    report="Changes in fit are lavaan's, with contexts treated as independent. Where contexts "
-    "share subjects its tests are not of the stated size.",
+    "The columns {column lavaan_*} come from lavaan, which treats contexts as independent. If "
+    "contexts share subjects, its tests do not have the nominal size.",
+    report="Changes in fit come from lavaan, which treats contexts as independent. If contexts "
+    "share subjects, its tests do not have the nominal size.",
 )()
 NOTE_CUTOFFS = Template(
     "customary_cutoffs",
-    "Customary cut-offs for lavaan's changes in fit (Chen, 2007): a fall of CFI by more than "
-    ".010, with a rise of RMSEA by .015 or of SRMR by .030 (metric) or .010 (scalar). They come "
-    "from simulations of independent groups of hundreds, and are no tests.",
+    "Customary cut-offs for lavaan's changes in fit (Chen, 2007): a decrease of CFI by more "
+    "than .010, with an increase of RMSEA by .015 or of SRMR by .030 (metric) or .010 "
+    "(scalar). They come from simulations of independent groups with hundreds of cases, and "
+    "are not tests.",
 )()
 LAVAAN_EMPTY = Template("lavaan_empty", "lavaan's columns are empty: {reason}.")
 LAVAAN_LEVEL = Template("lavaan_without_level", "lavaan's {level} model: {reason}.")
@@ -61,23 +64,23 @@ LAVAAN_NOT_ASKED = Template(
 # Why there is no test.
 UNDEFINED_WITHOUT = Template(
     "contrasts_undefined_without",
-    "without {undefined} of {n_subjects} subjects the contrasts are not defined",
+    "the contrasts are undefined without {undefined} of {n_subjects} subjects",
 )
 TOO_FEW_SUBJECTS = Template(
     "contrasts_need_subjects", "{contrasts} contrasts need at least {needed} subjects"
 )
 NO_CHANGE = Template(
-    "contrast_without_change", "leaving out a subject changes nothing in some contrast"
+    "contrast_without_change", "some contrast does not change if subjects are left out"
 )()
 DEPENDENT = Template(
     "contrasts_dependent", "the contrasts are not linearly independent over subjects"
 )()
 OTHER_MODEL = Template(
     "tests_of_one_factor",
-    "they are for one factor with free loadings, and this model says more; lavaan's stand alone",
+    "they are available only for one factor with free loadings; only lavaan's tests are given",
 )()
 INCOMPLETE = Template(
     "tests_need_complete_rows",
-    "they need complete rows, and {missing='fiml'} keeps incomplete ones",
-    report="they need complete rows",
+    "they require complete rows, and {missing='fiml'} keeps incomplete ones",
+    report="they require complete rows",
 )()

@@ -1,4 +1,4 @@
-"""What `invariance` returns: tests of equal loadings and intercepts, with lavaan's beside."""
+"""The result of `invariance`: tests of equal loadings and intercepts, and lavaan's tests."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NOTHING_DRAWN = say(
-    "invariance draws no subjects, it leaves out each in turn; see {call influence()}"
+    "invariance does not draw subjects, but leaves out each in turn; see {call influence()}"
 )
 _TESTS = {"metric": "loadings", "scalar": "intercepts"}
 
@@ -75,7 +75,7 @@ class Freed:
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class InvarianceResult(Result):
-    """Tests of measurement invariance over contexts.
+    """Tests of measurement invariance between contexts.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class InvarianceResult(Result):
         Labels of the contexts, sorted.
     context_name : str
     cluster_name : str or None
-        None where every row is its own subject.
+        None if every row is a separate subject.
     n_obs : tuple of int
         Rows used, per context.
     n_clusters : tuple of int
@@ -95,21 +95,21 @@ class InvarianceResult(Result):
         Rows left out because an indicator is missing.
     freed : Freed
     refits : Refits or None
-        The configural models with and without each subject; None where our tests
-        are not defined.
+        The configural models with and without each subject; None if the jackknife tests are
+        undefined.
     held : Held or None
     reason : str
-        Why there are no tests of ours, or "".
+        The reason why there are no jackknife tests, or "".
     lavaan : LavaanFits
     estimator, missing : str
     confidence : float
     subjects : tuple
-        Labels of the subjects, sorted; numbers of rows where every row is its own.
+        Labels of the subjects, sorted; row numbers if every row is a separate subject.
     rule : str or None
-        How contrasts are judged together: "holm" or "max_t"; None: Holm's p beside single
-        intervals.
+        Adjustment of the contrasts: "holm" or "max_t". None: Holm's p-values, with intervals that
+        are not simultaneous.
     seed : int
-        Key of the draws of "max_t".
+        Seed of the random draws of "max_t".
     """
 
     model: MeasurementModel
@@ -135,10 +135,10 @@ class InvarianceResult(Result):
     def tidy(self) -> pd.DataFrame:
         """Return one row per level: configural, metric, scalar.
 
-        Columns: level, held (what is equal), statistic (F), df1, df2, p_value (of our
-        test of that level's step), reason (why there is none); then lavaan's, contexts
-        treated as independent: lavaan_chisq_diff, lavaan_df_diff, lavaan_p_value,
-        lavaan_cfi_diff, lavaan_rmsea_diff, lavaan_srmr_diff (each from the level
+        Columns: level, held (the parameters constrained to be equal), statistic (F), df1, df2,
+        p_value (of the jackknife test of this level), reason (why there is none). The other columns
+        are lavaan's, which treats contexts as independent: lavaan_chisq_diff, lavaan_df_diff,
+        lavaan_p_value, lavaan_cfi_diff, lavaan_rmsea_diff, lavaan_srmr_diff (each from the level
         before), lavaan_reason.
         """
         import pandas as pd
@@ -178,10 +178,10 @@ class InvarianceResult(Result):
         return next((brief(text) for text in reversed(reasons) if text), "")
 
     def fit_measures(self) -> pd.DataFrame:
-        """Return lavaan's fit of each level, contexts treated as independent.
+        """Return lavaan's fit of each level, with contexts treated as independent.
 
         Columns: level, chisq, df, p_value, cfi, tli, rmsea, srmr, aic, bic, logl, reason;
-        with MLR the robust versions where lavaan has them.
+        with MLR the robust versions, if lavaan provides them.
         """
         import pandas as pd
 
@@ -190,18 +190,19 @@ class InvarianceResult(Result):
         return found.assign(reason=reasons)
 
     def contrasts(self) -> pd.DataFrame:
-        """Return which indicator differs between which contexts, one row each.
+        """Return the contrasts, with one row per indicator and pair of contexts.
 
         Columns: level, term (the indicator), contrast ("a - b"), estimate, std_error,
         statistic (t), df, p_value, p_adjusted (Holm, within the level), conf_low,
-        conf_high, scale, freed, reason, first_context, second_context (the two of "a - b"); once
-        adjusted also adjustment.
-        Level ``metric``: the difference of ``log |lambda_j|`` over the mean of the other
-        held indicators' (scale ``log ratio``; ``exp`` of it is a factor), or where a sign
-        differs between contexts the ratio to the first held indicator (``ratio``). Level
-        ``scalar``: how far the indicator's mean differs beyond what the others say of the
-        factor, in its own unit; it presumes equal loadings. Standard errors by the
-        jackknife, t on the number of subjects less 1 (less the contexts, where these share nobody).
+        conf_high, scale, freed, reason, first_context, second_context (the contexts of "a - b");
+        after `adjust` also adjustment. Level ``metric``: the contrast of ``log |lambda_j|``
+        relative to the mean of the other constrained indicators (scale ``log ratio``; its ``exp``
+        is a ratio), or, if a sign differs between contexts, of the ratio to the first constrained
+        indicator (``ratio``). Level ``scalar``: the difference of the indicator's mean beyond the
+        difference of the factor that the other indicators imply, in the unit of the indicator; it
+        assumes equal loadings. Standard errors are computed by the jackknife, and t has the number
+        of subjects minus 1 degrees of freedom (minus the number of contexts, if these share no
+        subjects).
         """
         import pandas as pd
 
@@ -273,14 +274,14 @@ class InvarianceResult(Result):
     def interval(
         self, *, method: str | None = None, confidence: float | None = None
     ) -> InvarianceResult:
-        """Return the same with intervals of `contrasts` at another level.
+        """Return the result with intervals of `contrasts` at another level.
 
         Parameters
         ----------
         method : str, optional
-            Only "jackknife_t": there are no replicates for another.
+            Only "jackknife_t" is available, because there are no replicates.
         confidence : float, optional
-            By default the one at hand.
+            By default unchanged.
         """
         if method not in (None, "jackknife_t"):
             raise DataError(
@@ -294,17 +295,18 @@ class InvarianceResult(Result):
         return replace(self, confidence=level)
 
     def adjust(self, rule: str) -> InvarianceResult:
-        """Return the result with the contrasts of each level judged together.
+        """Return the result with simultaneous inference for the contrasts of each level.
 
-        Their intervals become simultaneous, too; p_adjusted is Holm's without being asked.
+        Their intervals become simultaneous. Without `adjust`, p_adjusted is Holm's.
 
         Parameters
         ----------
         rule : {"holm", "max_t"}
-            ``holm``: intervals each at ``1 - (1 - confidence)/m``, which is Bonferroni's, so
-            that one can hold 0 where the adjusted p is below the level. ``max_t``: both by the
-            largest test of the level (9,999 draws of normal numbers that are correlated as the
-            subjects' influences on the contrasts are).
+            ``holm``: each interval has the level ``1 - (1 - confidence)/m`` (Bonferroni), so an
+            interval may include 0 although the adjusted p-value is below the significance level.
+            ``max_t``: p-values and intervals use the distribution of the largest test statistic of
+            the level (9,999 draws of normal numbers with the correlations of the subjects'
+            influences on the contrasts).
         """
         check_rule(rule)
         return replace(self, rule=rule)
@@ -313,9 +315,10 @@ class InvarianceResult(Result):
         """Return every contrast without each subject, one row per contrast and subject.
 
         Columns: level, term, contrast, cluster (the one left out), estimate (without it),
-        change (minus the estimate on all), influence: (G - 1) times the change taken off, the
-        empirical influence value; of contexts that share nobody ``G (G_h - 1)/G_h`` times, G_h
-        the subjects of its own context. Empty where our tests are not defined.
+        change (the difference from the estimate of all subjects), influence (-(G - 1) times the
+        change, the empirical influence value; if contexts share no subjects, ``-G (G_h - 1)/G_h``
+        times, with G_h the number of subjects of its context). Empty if the jackknife tests are
+        undefined.
         """
         import pandas as pd
 
@@ -343,12 +346,12 @@ class InvarianceResult(Result):
         return pd.concat(tables, ignore_index=True)
 
     def extend(self, n: int) -> NoReturn:
-        """Refuse: there are no replicates to add `n` to."""
-        raise DataError(f"extend({n!r}) has nothing to add to: {NOTHING_DRAWN}")
+        """Raise an error: there are no replicates to which `n` could be added."""
+        raise DataError(f"extend({n!r}) is not available: {NOTHING_DRAWN}")
 
     @property
     def replicates(self) -> NoReturn:
-        """Refuse: there are none."""
+        """Raise an error: there are no replicates."""
         raise DataError(f"there are no replicates: {NOTHING_DRAWN}")
 
     def estimates(self) -> pd.DataFrame:
@@ -356,7 +359,7 @@ class InvarianceResult(Result):
 
         Columns: the context's name, term (the indicator), loading, loading_se,
         intercept, intercept_se (standard errors by the jackknife over subjects).
-        Empty where our tests are not defined.
+        Empty if the jackknife tests are undefined.
         """
         import pandas as pd
 
@@ -378,10 +381,11 @@ class InvarianceResult(Result):
     def plot(
         self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
     ) -> Figure:
-        """Draw what differs between contexts: the contrasts by level, a panel per pair of contexts.
+        """Draw the contrasts by level, with a panel per pair of contexts.
 
-        Hollow is what is free in every context, or has no interval; in place of a missing value
-        stands the reason. `DataError` if there are no contrasts.
+        Parameters that are free in every context, or that have no interval, are drawn as hollow
+        points. A missing value is replaced by its reason. Raises `DataError` if there are no
+        contrasts.
 
         Examples
         --------
@@ -422,7 +426,7 @@ class InvarianceResult(Result):
         return sum(self.n_clusters) if self.refits is None else len(self.refits.strata)
 
     def heading(self) -> str:
-        """Return what was compared, over which contexts, and on how many subjects."""
+        """Return a sentence that names the model, the contexts and the number of subjects."""
         if self.cluster_name is None:
             who = "every row its own subject"
         else:
@@ -433,7 +437,7 @@ class InvarianceResult(Result):
         )
 
     def notes(self) -> tuple[str, ...]:
-        """Say what the tests show and do not, what was freed, dropped or not defined."""
+        """Return notes on the results of the tests, on free parameters, and on data left out."""
         found = [*self._verdicts(), *self._cautions()]
         if self.freed.intercepts:
             found.append(

@@ -130,7 +130,7 @@ def fit_models(
     n_jobs : int, optional
         Processes, as in joblib: None is 1, -1 one per core. The result has the same bytes.
     progress : bool, optional
-        Show a bar; by default on a terminal, once a second has passed.
+        Whether to show a progress bar. By default it is shown on a terminal after one second.
 
     Returns
     -------
