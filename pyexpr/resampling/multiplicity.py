@@ -1,4 +1,4 @@
-"""Several tests at once: Holm's steps, and the largest of all statistics.
+"""Adjustment for multiple tests: Holm's method and max-T.
 
 Source: Holm (1979); for max-T see `pyexpr.resampling.simultaneous`.
 """
@@ -30,13 +30,13 @@ ADJUSTMENTS = ("holm", "max_t")
 
 
 def told(rules: Iterable[object]) -> list[str]:
-    """Return how the intervals of a column "adjustment" were made, in words; [] if each alone."""
+    """Return a description of the intervals by the column "adjustment"; [] without adjustment."""
     found = dict.fromkeys(rule for rule in rules if isinstance(rule, str) and rule)
     return [f"simultaneous, by {OF_INTERVALS[rule]}" for rule in found]
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Adjust p-values by Holm's step-down rule; NaN stays NaN and is not counted.
+    """Adjust p-values by Holm's step-down method; NaN stays NaN and is not counted.
 
     The i-th smallest of m becomes the largest of ``(m - j + 1) p_(j)`` over j up to
     i, at most 1. Controls the family-wise error whatever the dependence. Source: Holm
@@ -85,20 +85,20 @@ def together(
     confidence: float,
     seed: int,
 ) -> Simultaneous:
-    """Judge the tests of one family together, by either rule.
+    """Adjust the tests of one family by either rule.
 
     Parameters
     ----------
     p_value : (m,) float64
-        Of each test alone, by Student's t on its own degrees of freedom where the rule is
-        ``max_t``; without NaN.
+        The p-value of each test, without NaN; with ``max_t`` from Student's t with its own degrees
+        of freedom.
     influence : callable
-        Returns what each cluster adds to each estimate, (clusters, m); for ``max_t``.
+        Returns the influence of each cluster on each estimate, (clusters, m); for ``max_t``.
     rule : {"holm", "max_t"}
-        ``holm``: p by Holm's steps, intervals by Bonferroni's ``1 - (1 - confidence)/m``.
-        ``max_t``: both by the largest of the family (`simultaneous`).
+        ``holm``: p-values by Holm's method, intervals at Bonferroni's level ``1 - (1 -
+        confidence)/m``. ``max_t``: both by the largest statistic of the family (`simultaneous`).
     confidence : float
-        That all intervals of the family are to hold their values at once.
+        Simultaneous confidence level of all intervals of the family.
     seed : int
         Key of the draws of ``max_t``.
     """
@@ -108,7 +108,7 @@ def together(
 
 
 class Adjusted(NamedTuple):
-    """Tests of one family and their intervals, judged together; (m,), NaN where untested."""
+    """Adjusted tests and intervals of one family; (m,), NaN if untested."""
 
     p_adjusted: NDArray[np.float64]
     low: NDArray[np.float64]
@@ -122,7 +122,7 @@ def adjust_contrasts(
     confidence: float,
     seed: int,
 ) -> Adjusted:
-    """Judge contrasts together; `influence` returns, of those at these positions, (clusters, k).
+    """Adjust contrasts; `influence` returns the influence at these positions, (clusters, k).
 
     `rule`, `confidence` and `seed` are as for `together`.
     """
@@ -142,16 +142,16 @@ def adjust(
     rule: str,
     seed: int,
 ) -> Intervals:
-    """Return the intervals with those of each family made simultaneous, and p adjusted.
+    """Return simultaneous intervals and adjusted p-values of each family.
 
     Parameters
     ----------
     families : sequence of (m,) int64
-        Positions of the quantities judged together.
+        Positions of the quantities of each family.
     rule : {"holm", "max_t"}
-        ``holm``: p by Holm's steps, intervals each at ``1 - (1 - confidence)/m`` by the
-        method at hand (Bonferroni). ``max_t``: of jackknife_t, by the largest of the
-        family, each test on its own degrees of freedom (`simultaneous`).
+        ``holm``: p-values by Holm's method, and each interval of the current method at the level
+        ``1 - (1 - confidence)/m`` (Bonferroni). ``max_t``: those of jackknife_t, by the largest
+        statistic of the family, each with its own degrees of freedom (`simultaneous`).
     seed : int
         Key of the draws of ``max_t``.
     """
@@ -221,7 +221,7 @@ def _of_largest(evidence: Evidence, knife: Knife, base: Intervals, confidence: f
 
 
 def _influence(evidence: Evidence, family: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return what each cluster adds to each quantity of a family, (clusters, m).
+    """Return the influence of each cluster on each quantity of a family, (clusters, m).
 
     Their squares add up to the jackknife variance; 0 for clusters not in a quantity.
     """

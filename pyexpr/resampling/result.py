@@ -1,4 +1,4 @@
-"""What results of resampling have in common: table, other intervals, more replicates."""
+"""Common base of results of resampling: table, other intervals, more replicates."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _SOME_UNDEFINED = Template(
 class Drawn:
     """Replicates (rows, n), and in how many of them computing a row failed, (rows,).
 
-    Fewer than were asked for if Ctrl-C was pressed meanwhile.
+    Fewer than requested if Ctrl-C was pressed meanwhile.
     """
 
     values: NDArray[np.float64]
@@ -141,9 +141,9 @@ class ReplicatedResult(Result):
     evidence : Evidence
         Estimates, replicates (rows, n_boot) and leave-one-cluster-out values.
     intervals : Intervals
-        Those of the method and confidence at hand.
+        The intervals of the current method and confidence level.
     draws : Draws
-        Makes more replicates.
+        The source of further replicates.
     clusters : tuple
         Labels of the clusters, sorted.
     cluster_name : str
@@ -160,27 +160,27 @@ class ReplicatedResult(Result):
         """Return the columns that name a row."""
 
     def structure(self) -> Mapping[str, Sequence[str]]:
-        """Return the columns that say what a row is, where its label alone would."""
+        """Return the columns that identify a row, in addition to its label."""
         return {}
 
     def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """Return between which values, (rows,) each, limits are shown; None where there are none.
+        """Return the bounds of the limits, (rows,) each; None if there are none.
 
-        An interval that is cut to where its quantity can lie holds it as often.
+        Truncating an interval at the bounds of its quantity does not change its coverage.
         """
         return None
 
     @abstractmethod
     def counts(self) -> tuple[Any, Any]:
-        """Return the rows of the table and the clusters that each row rests on."""
+        """Return the numbers of data rows and of clusters on which each row is based."""
 
     @abstractmethod
     def described(self, row: int) -> str:
-        """Return what a row is, in words."""
+        """Return a description of a row."""
 
     @abstractmethod
     def families(self) -> list[NDArray[np.int64]]:
-        """Return the positions of the rows that `adjust` judges together."""
+        """Return the positions of the rows of each family for `adjust`."""
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per quantity, with estimate, interval and test."""
@@ -213,11 +213,11 @@ class ReplicatedResult(Result):
         return pd.DataFrame({**columns, **self.structure()})
 
     def printed(self) -> pd.DataFrame:
-        """Return the table as text shows it: labels say what a row is."""
+        """Return the table for printing, in which labels identify the rows."""
         return self.tidy().drop(columns=list(self.structure()))
 
     def for_saving(self) -> Self:
-        """Return what is saved: many replicates of the kernel are drawn again instead."""
+        """Return what is saved. Many replicates of the kernel are drawn again instead of saved."""
         values = self.evidence.replicates
         if values.nbytes <= _KEPT or not self.draws.by_kernel:
             return self
@@ -225,7 +225,7 @@ class ReplicatedResult(Result):
         return replace(self, evidence=replace(self.evidence, replicates=again))
 
     def after_loading(self) -> Self:
-        """Return the result that `for_saving` was asked of."""
+        """Return the result on which `for_saving` was called."""
         again: Any = self.evidence.replicates
         if not isinstance(again, DrawnAgain):
             return self
@@ -233,7 +233,7 @@ class ReplicatedResult(Result):
 
     @property
     def replicates(self) -> NDArray[np.float64]:
-        """Return the bootstrap replicates, (n_boot, rows of tidy); NaN where undefined."""
+        """Return the bootstrap replicates, (n_boot, rows of tidy); NaN if undefined."""
         view = self.evidence.shown(self.evidence.replicates).T
         view.flags.writeable = False
         return view
@@ -250,12 +250,12 @@ class ReplicatedResult(Result):
 
     @stoppable("intervals were computed", kept="the result is as it was")
     def interval(self, *, method: str | None = None, confidence: float | None = None) -> Self:
-        """Return the same with other intervals, from the same draws.
+        """Return the result with other intervals, from the same draws.
 
         Parameters
         ----------
         method : str, optional
-            As for the function that made the result; by default unchanged.
+            As for the function that returned the result; by default unchanged.
         confidence : float, optional
             By default unchanged.
         """
@@ -264,12 +264,12 @@ class ReplicatedResult(Result):
 
     @stoppable("replicates were added", kept="the result is as it was", hands_over=True)
     def extend(self, n: int) -> Self:
-        """Return the result with `n` more replicates: as if all had been asked for at once.
+        """Return the result with `n` more replicates, as if all had been requested at once.
 
         Raises
         ------
         Interrupted
-            If Ctrl-C is pressed; its ``result`` has the replicates made until then.
+            If Ctrl-C is pressed. Its ``result`` holds the replicates computed until then.
         """
         n = further_replicates(n)
         old, more = self.evidence, self.draws.replicates(self.n_boot, n)
@@ -293,18 +293,19 @@ class ReplicatedResult(Result):
 
     @stoppable("tests were judged together", kept="the result is as it was")
     def adjust(self, rule: str) -> Self:
-        """Return the result with tests judged together and simultaneous intervals.
+        """Return the result with adjusted p-values and simultaneous intervals.
 
         Parameters
         ----------
         rule : {"holm", "max_t"}
-            ``holm``: p-values by Holm's steps, each interval by the method at hand at
-            ``1 - (1 - confidence)/m``, m the number of tests in the family. That is
-            Bonferroni's, so it can hold 0 where the adjusted p is below the level.
-            ``max_t``: of jackknife_t, whatever the method at hand, by the largest test of
-            the family: each Student's t is brought to the normal scale by its own degrees
-            of freedom, and the largest referred to normal numbers that are correlated as
-            the subjects' influences on the estimates are (9,999 draws).
+            ``holm``: p-values are adjusted by Holm's method, and each interval of the current
+            method has the level ``1 - (1 - confidence)/m``, where m is the number of tests in the
+            family (Bonferroni). An interval may therefore include 0 although the adjusted p-value
+            is below the significance level. ``max_t``: p-values and intervals are those of
+            jackknife_t, whatever the current method, based on the largest test statistic of the
+            family. Each t statistic is transformed to the normal scale with its own degrees of
+            freedom, and the largest is compared with normal numbers that have the correlations of
+            the subjects' influences on the estimates (9,999 draws).
         """
         return judged(self, self.method, self.intervals.confidence, rule)
 
@@ -312,10 +313,10 @@ class ReplicatedResult(Result):
         """Return every quantity without each cluster, one row per quantity and cluster.
 
         Columns: those that name the quantity, cluster (the one left out), estimate
-        (without it), change (minus the estimate on all), and influence: (G - 1) times
-        the change taken off, the empirical influence value; clusters not in a quantity
-        have no row. With strata the others of its own weigh ``G_h/(G_h - 1)`` instead of the
-        one left out, and influence is ``G (G_h - 1)/G_h`` times the change taken off.
+        (without it), change (the difference from the estimate of all clusters), and influence, the
+        empirical influence value, which is -(G - 1) times the change. Clusters that do not
+        contribute to a quantity have no row. With strata, the other clusters of the stratum get the
+        weight ``G_h/(G_h - 1)``, and influence is ``-G (G_h - 1)/G_h`` times the change.
         """
         import pandas as pd
 
@@ -342,7 +343,7 @@ class ReplicatedResult(Result):
         return pd.concat([piece for _, piece in pieces], ignore_index=True)
 
     def warn_of_undefined(self) -> None:
-        """Warn where replicates that an interval rests on are undefined."""
+        """Warn if replicates on which an interval is based are undefined."""
         found, n_boot = self.intervals, self.n_boot
         if not INTERVAL_METHODS[found.asked].draws:
             return
@@ -376,7 +377,7 @@ class ReplicatedResult(Result):
 
 
 def judged(result: R, method: str | None, confidence: float, rule: str | None) -> R:
-    """Return the result with intervals by this method, adjusted by this rule."""
+    """Return the result with intervals of this method, adjusted by this rule."""
     intervals = compute(result.evidence, method, confidence)
     if rule is not None:
         intervals = adjust_families(
@@ -396,7 +397,7 @@ def _soon(result: ReplicatedResult, method: str | None) -> bool:
 
 
 def completed(result: R, wanted: int, method: str | None, confidence: float, rule: str | None) -> R:
-    """Return the result judged, or hand over what Ctrl-C has left of it.
+    """Return the result with its intervals, or pass on what was computed before Ctrl-C.
 
     Raises
     ------
@@ -420,7 +421,7 @@ def completed(result: R, wanted: int, method: str | None, confidence: float, rul
 
 
 def stopped(made: int, wanted: int, kept: Result, *, by: str = "") -> Interrupted:
-    """Return the exception that hands over what Ctrl-C has left: `made` of `wanted` replicates."""
+    """Return the exception with the result so far: `made` of `wanted` replicates."""
     rest = f"; .result.extend({wanted - made}) draws the others" if made < wanted else ""
     return Interrupted(
         f"stopped by Ctrl-C after {made} of {wanted} replicates, and nothing is lost: the "

@@ -67,7 +67,7 @@ _JUMPS = Template(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class BootstrapResult(ReplicatedResult):
-    """Statistics of a table with intervals from resampling whole clusters.
+    """Statistics of a table, with intervals from resampling whole clusters.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class BootstrapResult(ReplicatedResult):
     evidence : Evidence
         Estimates, replicates (terms, n_boot) and leave-one-cluster-out values.
     intervals : Intervals
-        Those of the method and confidence at hand.
+        The intervals of the current method and confidence level.
     n : int
         Rows of the table.
     clusters : tuple
@@ -101,30 +101,30 @@ class BootstrapResult(ReplicatedResult):
         """Return one row per statistic.
 
         Columns: term, estimate, std_error, statistic, df, p_value, conf_low, conf_high,
-        method, n, n_clusters, n_undefined, reason; once adjusted, all statistics being
-        one family, also p_adjusted and adjustment.
+        method, n, n_clusters, n_undefined, reason; after `adjust`, in which all statistics are one
+        family, also p_adjusted and adjustment.
         """
         return ReplicatedResult.tidy(self)
 
     def extend(
         self, n: int, *, statistic: Statistic | Mapping[str, Statistic] | None = None
     ) -> BootstrapResult:
-        """Return the result with `n` more replicates: as if all had been asked for at once.
+        """Return the result with `n` more replicates, as if all had been requested at once.
 
         Parameters
         ----------
         n : int
             How many more.
         statistic : function or mapping, optional
-            The function once more, for a result read from a file or a pickle that does not
-            hold it. It is called on all rows, and must give the estimates.
+            The function, required if the result was loaded from a file or a pickle that does not
+            contain it. It is called on all rows and must give the same estimates.
 
         Raises
         ------
         DataError
-            If the function is not there, or is another.
+            If the function is missing, or is a different one.
         Interrupted
-            If Ctrl-C is pressed; its ``result`` has the replicates made until then.
+            If Ctrl-C is pressed. Its ``result`` holds the replicates computed until then.
         """
         if statistic is None:
             return ReplicatedResult.extend(self, n)
@@ -135,9 +135,9 @@ class BootstrapResult(ReplicatedResult):
     def plot(
         self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
     ) -> Figure:
-        """Draw every statistic with its interval, all on one axis.
+        """Draw every statistic with its interval on a common axis.
 
-        A line marks `null`, where that was given. A limit beyond the axis ends in an arrowhead.
+        A line marks `null`, if it was given. A limit beyond the axis ends in an arrowhead.
 
         Examples
         --------
@@ -159,11 +159,11 @@ class BootstrapResult(ReplicatedResult):
         return {"term": list(self.terms)}
 
     def counts(self) -> tuple[int, int]:
-        """Return the rows and clusters, which all statistics rest on."""
+        """Return the numbers of rows and clusters, which are the same for all statistics."""
         return self.n, self.n_clusters
 
     def described(self, row: int) -> str:
-        """Return what a row is, in words."""
+        """Return a description of a row."""
         return say("statistic {term:label}", term=self.terms[row])
 
     def families(self) -> list[NDArray[np.int64]]:
@@ -173,7 +173,7 @@ class BootstrapResult(ReplicatedResult):
         return [np.arange(len(self.terms))]
 
     def notes(self) -> tuple[str, ...]:
-        """Say where the jackknife behind the intervals is in doubt."""
+        """Return notes on statistics for which the jackknife may not be valid."""
         if self.method != DEFAULT or self.n_boot < _ENOUGH or self.n_clusters < _FEWEST:
             return ()
         error, spread = knife_of(self.evidence).error, self._spread()
@@ -195,7 +195,7 @@ class BootstrapResult(ReplicatedResult):
         return spread
 
     def heading(self) -> str:
-        """Return what was computed from how many rows and clusters."""
+        """Return a sentence with the numbers of rows and clusters."""
         return (
             f"Cluster bootstrap of {self.n} rows of {self.n_clusters} clusters "
             f"({self.cluster_name}); {100 * self.intervals.confidence:g} % intervals by "
@@ -226,15 +226,15 @@ def cluster_bootstrap(
     Parameters
     ----------
     table : DataFrame
-        All its rows go to the statistic.
+        The table. All its rows are passed to the statistic.
     statistic : callable, or mapping of names to compiled callables
-        Called as ``statistic(rows, weights)``: the table, its index 0 to n - 1 whatever
-        it was, and how often each row's cluster was drawn, (n,) float64 (all 1 for the
-        estimate, 0 for the cluster left out by the jackknife). Returns a number, or a
-        mapping of names to numbers; NaN where undefined, which an infinite value counts
-        as. A statistic that takes no weights can repeat the rows:
-        ``rows.iloc[np.repeat(np.arange(len(rows)), weights.astype(int))]``. Each call
-        gets rows of its own; what it writes to their columns reaches no other call.
+        Called as ``statistic(rows, weights)``, where `rows` is the table with an index from 0 to
+        n - 1, and `weights`, (n,) float64, counts how often the cluster of each row was drawn
+        (all 1 for the estimate, 0 for the cluster left out by the jackknife). It returns a
+        number, or a mapping of names to numbers; NaN or an infinite value means that the
+        statistic is undefined. A statistic that does not accept weights can repeat the rows:
+        ``rows.iloc[np.repeat(np.arange(len(rows)), weights.astype(int))]``. Each call gets its own
+        copy of the rows, so changes to their columns do not affect other calls.
 
         A function compiled by ``numba.njit`` is called by the kernel, in several threads
         and without Python: ``statistic(rows, weights)`` with `rows` (columns, n) and
@@ -243,26 +243,27 @@ def cluster_bootstrap(
         CPointer(float64))``: rows, number of columns, n, weights. It must not write into
         `rows`. An exception inside makes that replicate undefined; ``reason`` counts them.
     columns : str or sequence of str, optional
-        For compiled statistics: the columns that are handed over, in this order;
-        missing values are NaN. The kernel cannot tell that a function reads beyond them.
+        For compiled statistics: the columns that are passed, in this order. Missing values are NaN.
+        The kernel cannot detect a function that reads beyond these columns.
     compiled : bool, optional
-        True compiles a plain function by numba first. By default what numba has compiled
-        is called by the kernel and everything else as Python.
+        True compiles a Python function with numba first. By default functions compiled by numba are
+        called by the kernel, and all others are called as Python functions.
     cluster, n_boot, confidence, stratify, seed
-        As for `compare_models`; the draws are the same.
+        As for `compare_models`. The draws are the same.
     method : str, optional
-        Of the intervals: those of `compare_models` but the studentized ones, which need a
-        standard error within each replicate. By default jackknife_t, on the statistic's own
-        scale. It presumes a statistic that changes little when one cluster leaves, as means,
-        correlations and regression coefficients do; for medians, quantiles and extremes ask
-        for ``"percentile"``. `notes` says where its standard error is not that of the
-        replicates.
+        Method of the intervals: those of `compare_models` except the studentized methods, which
+        require a standard error within each replicate. The default is jackknife_t, on the scale of
+        the statistic. It assumes a statistic that changes little when one cluster is left out,
+        which holds for means, correlations and regression coefficients. For medians, quantiles and
+        extremes use ``"percentile"``. `notes` reports if its standard error differs from that of
+        the replicates.
     null : float, optional
-        Value to test; without one there is no p-value.
+        Null value of the test. Without it there is no p-value.
     adjust : {None, "holm", "max_t"}
-        Judge all statistics together, as `BootstrapResult.adjust`; needs `null`.
+        Adjust the tests of all statistics together; see `BootstrapResult.adjust`. Requires `null`.
     n_threads : int, optional
-        For compiled statistics, by default one per core; the result does not depend on it.
+        Number of threads for compiled statistics, by default one per core. Results do not depend on
+        it.
     progress : bool, optional
         Whether to show a progress bar. By default it is shown on a terminal after one second.
 
@@ -273,23 +274,23 @@ def cluster_bootstrap(
     Raises
     ------
     Interrupted
-        If Ctrl-C is pressed; its ``result`` has the replicates made until then.
+        If Ctrl-C is pressed. Its ``result`` holds the replicates computed until then.
     EngineError
         If `compiled` is True and numba is not installed.
     DataError
-        If the statistic returns something else than numbers, other names than on all
-        rows, or NaN or an infinite value on all rows; and as for `compare_models`. What
-        the statistic itself raises is passed on.
+        If the statistic returns something other than numbers, other names than for all rows, or NaN
+        or an infinite value for all rows; and as for `compare_models`. Exceptions raised by the
+        statistic are passed on.
 
     Warns
     -----
     FewSubjectsWarning
-        Under 20 clusters.
+        With fewer than 20 clusters.
 
     Notes
     -----
-    Davison and Hinkley (1997), section 3.8. Checked against `compare_models`, whose
-    replicates it gives for the same statistic and seed.
+    Davison and Hinkley (1997), section 3.8. Checked against `compare_models`, which gives the same
+    replicates for the same statistic and seed.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Coefficients by context: regularised weights described, slopes tested beside them."""
+"""Coefficients by context: descriptive regularised weights, and tested slopes."""
 
 from __future__ import annotations
 
@@ -72,23 +72,22 @@ _NOT_TAKEN = {
 class CoefficientResult(CoefficientEvidence, Result):
     """Coefficients of every context and over all.
 
-    Described, without p-values: the regularised weights (features standardised
-    within the context) and what refits on resampled subjects make of them. Tested:
-    slopes of the features in units of their standard deviation pooled within
-    contexts.
+    The regularised weights (with features standardised within the context) and their variation over
+    refits to resampled subjects are descriptive and have no p-values. The slopes of the features,
+    in units of their standard deviation pooled within contexts, are tested.
 
     Attributes
     ----------
     data : CoefficientData
         The rows used.
     weights : tuple of Weights
-        Of each context, then over all; with their replicates.
+        The weights of each context, then those over all contexts, with their replicates.
     spaces : tuple of SlopeSpace
-        The slopes of the contexts, jointly; then those over all.
+        The slopes of the contexts, estimated jointly; then those over all contexts.
     draws : WeightDraws
-        Makes more replicates.
+        The source of further replicates.
     intercepts : str
-        "context" or "common": of the slopes over all.
+        "context" or "common": the intercepts of the slopes over all contexts.
     """
 
     draws: WeightDraws
@@ -100,38 +99,37 @@ class CoefficientResult(CoefficientEvidence, Result):
     def tidy(self) -> pd.DataFrame:
         """Return one row per context and feature.
 
-        Described: estimate (the regularised weight), boot_std_error, procedure_low,
-        procedure_high (percentile interval of the procedure), selected (share of
-        replicates in which it is not 0), same_sign (share with the sign of the
-        estimate), alpha, l1_ratio, n_undefined. Tested: tested_estimate (the slope),
-        tested_std_error, statistic, df, n_effective (how many subjects the slope
-        effectively rests on), p_value, conf_low, conf_high, method. Then n, n_clusters,
-        reason; once adjusted also p_adjusted and adjustment.
+        Descriptive columns: estimate (the regularised weight), boot_std_error, procedure_low,
+        procedure_high (percentile interval of the procedure), selected (proportion of replicates in
+        which it is not 0), same_sign (proportion with the sign of the estimate), alpha, l1_ratio,
+        n_undefined. Columns of the test: tested_estimate (the slope), tested_std_error, statistic,
+        df, n_effective (the effective number of subjects), p_value, conf_low, conf_high, method.
+        Further columns: n, n_clusters, reason; after `adjust` also p_adjusted and adjustment.
         """
         return coefficient_table(self)
 
     def contrasts(self) -> pd.DataFrame:
-        """Return the differences between every pair of contexts, a row per pair and feature.
+        """Return the contrasts of all pairs of contexts, with one row per pair and feature.
 
-        Columns: context ("a - b"), feature; tested: estimate (difference of slopes),
-        std_error, statistic, df, n_effective (of the weaker slope), p_value, conf_low,
-        conf_high, method; described:
-        weight_difference, boot_std_error, procedure_low, procedure_high, of the
-        regularised weights, given where the penalty is common; once adjusted p_adjusted and
-        adjustment; reason; first_context and second_context, the two of "a - b".
+        Columns: context ("a - b"), feature; of the test: estimate (difference of slopes),
+        std_error, statistic, df, n_effective (the smaller of the two slopes), p_value, conf_low,
+        conf_high, method; descriptive: weight_difference, boot_std_error, procedure_low,
+        procedure_high of the regularised weights, given if the penalty is the same; after `adjust`
+        p_adjusted and adjustment; reason; first_context and second_context, the contexts of "a -
+        b".
 
         Raises
         ------
         DataError
-            If there is one context only.
+            If there is only one context.
         """
         return contrast_table(self)
 
     def omnibus(self) -> pd.DataFrame:
-        """Return, per feature, the test that its slope is the same in all contexts.
+        """Return the test of equal slopes in all contexts, with one row per feature.
 
         Columns: feature, statistic (F), df1 (contexts - 1), df2, p_value, method, reason;
-        once adjusted p_adjusted and adjustment (Holm over the features).
+        after `adjust` p_adjusted and adjustment (Holm over the features).
         """
         return omnibus_table(self)
 
@@ -154,8 +152,8 @@ class CoefficientResult(CoefficientEvidence, Result):
         Raises
         ------
         DataError
-            If the slopes are desparsified, of which there are standard errors of contrasts
-            only, or if there is no such context.
+            If the slopes are desparsified, for which only standard errors of contrasts are
+            available, or if there is no such context.
 
         Examples
         --------
@@ -172,7 +170,7 @@ class CoefficientResult(CoefficientEvidence, Result):
         return slope_covariance(self, context)
 
     def adjust(self, rule: str) -> CoefficientResult:
-        """Return the result with its tests judged together and simultaneous intervals.
+        """Return the result with adjusted p-values and simultaneous intervals.
 
         Families: the features of one context; all contrasts of all features; all
         omnibus tests (always by Holm).
@@ -180,14 +178,14 @@ class CoefficientResult(CoefficientEvidence, Result):
         Parameters
         ----------
         rule : {"holm", "max_t"}
-            ``holm``: p by Holm's steps, each interval at ``1 - (1 - confidence)/m``. That
-            is Bonferroni's, so it can hold 0 where the adjusted p is below the level.
-            ``max_t``: both from the largest test of the family: each Student's t is brought
-            to the normal scale by its own degrees of freedom, and the largest referred to
-            normal numbers that are correlated as the subjects' influences on the slopes are
-            (9,999 draws).
-            A family with a slope on fewer than 10 effective subjects is judged by ``holm``
-            all the same, and the column adjustment says so.
+            ``holm``: p-values are adjusted by Holm's method, and each interval has the level ``1 -
+            (1 - confidence)/m`` (Bonferroni). An interval may therefore include 0 although the
+            adjusted p-value is below the significance level. ``max_t``: p-values and intervals are
+            based on the largest test statistic of the family. Each t statistic is transformed to
+            the normal scale with its own degrees of freedom, and the largest is compared with
+            normal numbers that have the correlations of the subjects' influences on the slopes
+            (9,999 draws). A family that contains a slope with fewer than 10 effective subjects is
+            adjusted by ``holm`` instead, as the column adjustment states.
         """
         check_rule(rule)
         return replace(self, rule=rule)
@@ -195,12 +193,12 @@ class CoefficientResult(CoefficientEvidence, Result):
     def interval(
         self, *, method: str | None = None, confidence: float | None = None
     ) -> CoefficientResult:
-        """Return the same with intervals at another level, from the same refits.
+        """Return the result with intervals at another level, from the same refits.
 
         Parameters
         ----------
         method : None
-            There is one method for weights and one for slopes.
+            Not used: there is one method for weights and one for slopes.
         confidence : float, optional
             By default unchanged.
         """
@@ -213,12 +211,12 @@ class CoefficientResult(CoefficientEvidence, Result):
 
     @stoppable("replicates were added", kept="the result is as it was", hands_over=True)
     def extend(self, n: int) -> CoefficientResult:
-        """Return the result with `n` more refits: as if all had been asked for at once.
+        """Return the result with `n` more refits, as if all had been requested at once.
 
         Raises
         ------
         Interrupted
-            If Ctrl-C is pressed; its ``result`` has the replicates made until then.
+            If Ctrl-C is pressed. Its ``result`` holds the replicates computed until then.
         """
         n = further_replicates(n)
         more = self.draws.replicates(self.n_boot, n)
@@ -238,28 +236,28 @@ class CoefficientResult(CoefficientEvidence, Result):
         return result
 
     def influence(self) -> pd.DataFrame:
-        """Return what each subject adds to each tested slope, one row per slope and subject.
+        """Return the influence of each subject on each tested slope, one row per pair.
 
-        Columns: context, feature, cluster, influence: the empirical influence value, (G - 1)
-        times by how much the slope falls where the subject is left out, G the subjects of the
-        context. Of least squares it is that of the corrected residuals: with ``cr="CR3"``
-        exactly the subject left out, with the others near it. Slopes that are not tested have no
-        rows.
+        Columns: context, feature, cluster, influence. The latter is the empirical influence value,
+        (G - 1) times the decrease of the slope if the subject is left out, where G is the number of
+        subjects of the context. For least squares it is computed from the corrected residuals,
+        which is exact with ``cr="CR3"`` and approximate otherwise. Slopes that are not tested have
+        no rows.
         """
         return influence_table(self)
 
     def wild(self, *, n_boot: int = 9999, seed: int | None = None) -> pd.DataFrame:
-        """Test slopes and contrasts by the wild cluster bootstrap, the null imposed.
+        """Test slopes and contrasts by the wild cluster bootstrap under the null hypothesis.
 
-        With the correction of the fit; least squares only.
+        Uses the correction `cr` of the fit. Available only for least squares.
 
         Parameters
         ----------
         n_boot : int
-            Random draws of multipliers, where the subjects are too many to go through
-            all signs.
+            Number of random draws of multipliers, if there are too many subjects to enumerate all
+            signs.
         seed : int, optional
-            By default that of the fit.
+            Seed of the draws, by default that of the fit.
 
         Returns
         -------
@@ -289,14 +287,14 @@ class CoefficientResult(CoefficientEvidence, Result):
     ) -> Figure:
         """Draw weights with intervals of the procedure, and slopes with confidence intervals.
 
-        A panel per context, as the paper's figure 4.
+        There is a panel per context, as in figure 4 of the paper.
         """
         return coefficients_figure(
             self.tidy(), names=names, confidence=self.confidence, width_mm=width_mm
         )
 
     def heading(self) -> str:
-        """Return what was estimated, from how many rows and subjects."""
+        """Return a sentence with the numbers of features, contexts, rows and subjects."""
         d = self.data
         return (
             f"Coefficients of {len(d.features)} features in {len(d.contexts)} contexts, from "
@@ -305,7 +303,7 @@ class CoefficientResult(CoefficientEvidence, Result):
         )
 
     def notes(self) -> tuple[str, ...]:
-        """Return what is tested and what is only described, and what was left out."""
+        """Return notes on what is tested, what is only descriptive, and what was left out."""
         found: list[str] = [NOTE_WEIGHTS, NOTE_SLOPES, *self.remarks]
         if len(self.data.contexts) > 1:
             own = self.intercepts == "context"
@@ -350,30 +348,28 @@ class CoefficientResult(CoefficientEvidence, Result):
         context: str | ArrayLike | None = None,
         **options: Any,
     ) -> CoefficientResult:
-        """Return the coefficients of a fitted `ContextualRegressor`, at the penalties it chose.
+        """Return the coefficients of a fitted `ContextualRegressor`, with its tuned penalties.
 
         Parameters
         ----------
         model : ContextualRegressor
-            Of estimators with `alpha_` and `l1_ratio_`, as `ElasticNetRegressor`.
+            A model of estimators with `alpha_` and `l1_ratio_`, such as `ElasticNetRegressor`.
         X, y
-            The rows it was fitted on (without the validation rows, unless refitted on
-            them too), in its columns, by name in any order, and the one that `cluster`
-            names.
+            The rows to which the model was fitted (without the validation rows, unless it was
+            refitted to them too), with its columns in any order, and the column named by `cluster`.
         cluster : str or array
-            The subject of each row; a column of X is no feature.
+            The subject of each row. If it is a column of X, this column is not a feature.
         context : str or array, optional
-            By default the column that the model names.
+            The context of each row, by default the column that the model uses.
         **options
-            As for `context_coefficients`, but for `alpha` and `l1_ratio`, which are the
-            model's; with ``retune=True`` each model's own grid is searched by folds of
-            subjects.
+            As for `context_coefficients`, except `alpha` and `l1_ratio`, which are those of the
+            model. With ``retune=True`` the grid of each model is searched by folds of subjects.
 
         Raises
         ------
         DataError, ColumnError
-            If the model is no such one, has no penalty (alpha 0), or was fitted on other
-            columns; and as `context_coefficients`.
+            If the model is of another kind, has no penalty (alpha 0), or was fitted to other
+            columns; and as for `context_coefficients`.
         """
         given = [name for name in ("alpha", "l1_ratio") if name in options]
         if given:
@@ -445,51 +441,53 @@ def context_coefficients(
     n_threads: int | None = None,
     progress: bool | None = None,
 ) -> CoefficientResult:
-    """Estimate coefficients per context and over all, describe the weights, test the slopes.
+    """Estimate coefficients per context and over all contexts, and test slopes.
 
     Parameters
     ----------
     X : DataFrame or array_like, shape (n, p)
-        Features in their own units, and the columns that `context` and `cluster` name.
-        Rows with a missing feature or label are left out and counted.
+        The features in their original units, and the columns named by `context` and `cluster`. Rows
+        with a missing feature or label are left out and counted.
     y : array_like, shape (n,)
-        The label; it keeps its scale.
+        The label, on its original scale.
     context, cluster : str or array_like, shape (n,)
-        Context and subject of each row; rows of a subject are not independent.
+        The context and the subject of each row. Rows of a subject are not treated as independent.
     alpha, l1_ratio : float, sequence, or mapping, optional
-        Penalty of the weights as in `ElasticNetRegressor`: a number for all, several to
-        tune on for each, or a mapping from context (and "all") to either. None: the
-        paper's grid, for labels of a standard deviation of about 1. Tuned by `n_folds`
-        folds of subjects, lowest RMSE.
+        Penalty of the weights, as in `ElasticNetRegressor`: one number for all models, several
+        numbers from which each model is tuned, or a mapping from context (and "all") to either.
+        By default the grid of the paper, which is suited to labels with a standard deviation of
+        about 1. Tuning uses `n_folds` folds of subjects and the lowest RMSE.
     n_boot : int
-        Refits on resampled subjects.
+        Number of refits to resampled subjects.
     retune : bool
-        Choose the penalty anew in every refit; folds are made of subjects before
-        drawing, so that copies of a subject stay together.
+        Whether to tune the penalty again in every refit. Folds consist of subjects and are formed
+        before drawing, so that copies of a subject stay together.
     confidence : float
-        Of all intervals.
+        Level of all intervals.
     seed : int
-        Stream 1 draws subjects, 2 signs, 5 folds.
+        Seed of the random draws. Stream 1 draws subjects, stream 2 signs, and stream 5 folds.
     cr : {"CR2", "CR0", "CR1", "CR3"}
-        Cluster-robust variance of least squares.
+        Cluster-robust variance estimator of least squares.
     rows : array_like of bool, shape (n,), optional
-        Which rows to use, such as the training part; None: all.
+        The rows to use, such as the training part. By default all rows.
     y_pooled : array_like, shape (n,), optional
-        A label common to all contexts, where `y` has a scale of its own in each: that of
-        the weights over all and of everything tested. None: `y`.
+        A label on a common scale for all contexts, for use if `y` has a different scale in each. It
+        is used for the weights over all contexts and for all tests. By default `y`.
     tests : {None, "least_squares", "desparsified"}
-        None: least squares, but desparsified slopes where features are at least half as
-        many as subjects, or the condition number of a context's features is over 1e4.
+        The estimator of the tested slopes. By default least squares, but desparsified slopes if the
+        number of features is at least half the number of subjects, or if the condition number of a
+        context's features exceeds 1e4.
     intercepts : {"context", "common"}
-        Of the slopes over all: one for each context, so that the slopes are those within
-        contexts; or one for all, so that differences between the contexts' means are part
-        of them. The weights over all are those of one model with one intercept.
+        Intercepts of the slopes over all contexts. "context": one intercept per context, so that
+        the slopes are those within contexts. "common": one intercept, so that differences between
+        the contexts' means contribute to the slopes. The weights over all contexts always come from
+        one model with one intercept.
     n_folds : int
-        Folds of subjects to tune by.
+        Number of folds of subjects for tuning.
     adjust : {None, "holm", "max_t"}
-        Judge tests together, as `CoefficientResult.adjust`.
+        Adjust for multiple tests; see `CoefficientResult.adjust`.
     n_threads : int, optional
-        The numbers do not depend on it.
+        Number of threads. Results do not depend on it.
     progress : bool, optional
         Whether to show a progress bar. By default it is shown on a terminal after one second.
 
@@ -498,16 +496,16 @@ def context_coefficients(
     CoefficientResult
         ``tidy()``, ``contrasts()``, ``omnibus()``, ``adjust()``, ``wild()``, ``interval()``,
         ``extend()``, ``influence()``, ``replicates()``, ``plot()``.
-        For a fitted `ContextualRegressor`: ``context_coefficients.from_model``, which is
+        For a fitted `ContextualRegressor` use ``context_coefficients.from_model``, which is
         `CoefficientResult.from_model`.
 
     Raises
     ------
     DataError, ColumnError
-        If columns are missing or not numbers, a context has one subject, an option makes
-        no sense, or (with ``tests="least_squares"``) columns are linearly dependent.
+        If columns are missing or not numeric, a context has only one subject, an option is invalid,
+        or (with ``tests="least_squares"``) columns are linearly dependent.
     Interrupted
-        If Ctrl-C is pressed; once replicates are made, its ``result`` has those made until then.
+        If Ctrl-C is pressed. Its ``result`` holds the replicates computed until then, if any.
 
     Warns
     -----
@@ -516,22 +514,23 @@ def context_coefficients(
 
     Notes
     -----
-    Weights: elastic net of the features standardised (divisor n) within the rows
-    fitted; every refit standardises anew. Slopes: one least-squares fit with an
-    intercept and slopes per context, features divided by their standard deviation
-    pooled within contexts, subjects as clusters across contexts, CR2 with
-    Satterthwaite's degrees of freedom (`pyexpr.inference.coefficients.cluster_ols`); over all, one
-    slope per feature and an intercept per context (`intercepts`).
+    The weights are those of an elastic net, with features standardised (divisor n) within the
+    fitted rows and again in every refit. The slopes come from one least-squares regression with an
+    intercept and slopes per context. Features are divided by their standard deviation pooled within
+    contexts, subjects are clusters across contexts, and inference uses CR2 with Satterthwaite's
+    degrees of freedom (`pyexpr.inference.coefficients.cluster_ols`). Over all contexts there is one
+    slope per feature and an intercept per context (see `intercepts`).
 
-    ``n_effective`` is one over the sum of the subjects' squared shares of a slope's
-    leverage, the sum of squares of its feature's residuals on the other columns. A slope
-    of which one subject has more than 80 %, or that one alone determines, is not tested:
-    ``reason`` names the subject. A contrast has the degrees of freedom of its weaker slope
-    where these are less than half of Satterthwaite's.
+    ``n_effective``, the effective number of subjects, is one divided by the sum of the subjects'
+    squared proportions of a slope's leverage. The leverage is the sum of squares of the residuals
+    of the feature, regressed on the other columns. A slope is not tested if one subject has more
+    than 80 % of the leverage, or determines the slope alone; ``reason`` names the subject. A
+    contrast has the degrees of freedom of the slope with fewer degrees of freedom, if these are
+    less than half of Satterthwaite's.
 
     Sources: Zou and Hastie (2005); Pustejovsky and Tipton (2018); van de Geer et al.
     (2014). Checked against: scikit-learn refitted on the resampled rows, glmnet,
-    clubSandwich (where the slopes rest on enough subjects), statsmodels, wildboottest.
+    clubSandwich (if the slopes are based on enough subjects), statsmodels, wildboottest.
 
     Examples
     --------

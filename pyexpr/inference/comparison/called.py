@@ -1,7 +1,7 @@
 """Metrics that are functions: called on the rows of the drawn subjects, by the kernel if compiled.
 
-A function of (truth, prediction) knows no weights: rows are repeated as often as their subject
-was drawn, so that whatever it computes is what it would give on the resampled table.
+A function of (truth, prediction) has no weights. Rows are therefore repeated as often as their
+subject was drawn, so that the function gives its value for the resampled table.
 """
 
 from __future__ import annotations
@@ -207,7 +207,7 @@ def _finite(values: Array) -> Array:
 def why_not_called(
     name: str, function: Metric, truth: Array, prediction: Array, *, where: str
 ) -> str:
-    """Call a function on all rows, and return why it has no value there; "" if it has.
+    """Call a function on all rows, and return why it has no value; "" if it has one.
 
     Raises
     ------

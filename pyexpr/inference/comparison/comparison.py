@@ -86,105 +86,106 @@ def compare_models(
     threshold: float | None = None,
     per: str | ArrayLike | None = None,
 ) -> ComparisonResult:
-    """Compare models on the same rows, with whole subjects resampled.
+    """Compare models on the same rows by resampling whole subjects.
 
     Parameters
     ----------
     table : DataFrame
-        One row per clip. Rows in which the truth or a prediction is missing are left
-        out of every model alike, and counted, whichever of its columns lacks it; only
-        models with a truth of their own (`Predictions`) may have holes, and the result
-        says on how many rows each of their columns is judged.
+        One row per clip. Rows in which the truth or any prediction is missing are left out for all
+        models, and counted. Only models with a separate truth (`Predictions`) may have missing
+        values, and the result states on how many rows each of their columns is evaluated.
     truth : str
-        Column of the true score; of the true class, text or whole numbers (True is 1), where
-        `metrics` judges classes.
+        Column of the true score, or, with metrics of classes, of the true class, which is text or
+        an integer (True is 1).
     predictions : str, iterable of str, or mapping
-        Columns of predictions, in the unit of the truth; or name of the model ->
-        column, columns, or `Predictions`. Of classes: probabilities (or other numbers) of
-        the positive class, or a class in every row.
+        Columns of predictions, in the unit of the truth, or a mapping from the name of a model to
+        its column, columns, or `Predictions`. With metrics of classes, a prediction is the
+        probability (or another number) of the positive class, or a class.
     cluster : str, array of (n,), or None
-        The subject of each row; rows of a subject are not independent. ``None``, on
-        purpose only, makes each row its own cluster.
+        The subject of each row. Rows of a subject are not treated as independent. Use ``None`` only
+        if the rows are independent; each row is then a separate cluster.
     metrics : str, function, or sequence of them
-        Of numbers: ``rmse``, ``nrmse`` (RMSE / `score_range`), ``mae``, ``correlation``
-        (Pearson), ``spearman`` (of midranks), ``concordance`` (Lin's, divisor n), ``r2``
-        (1 - SSE/SST about the mean truth of these rows), ``bias`` (mean prediction -
-        truth); each also with ``_within`` (deviations from the subject's means, divisor n;
-        not spearman) or ``_between`` (subject means, unweighted).
+        Metrics of numbers: ``rmse``, ``nrmse`` (RMSE / `score_range`), ``mae``, ``correlation``
+        (Pearson), ``spearman`` (of midranks), ``concordance`` (Lin's, divisor n), ``r2`` (1 -
+        SSE/SST about the mean truth of these rows), ``bias`` (mean prediction - truth); each also
+        with ``_within`` (deviations from the subject's means, divisor n; not spearman) or
+        ``_between`` (subject means, unweighted).
 
-        Of classes: ``auc`` (area under the ROC curve, ties one half), ``accuracy``,
-        ``balanced_accuracy`` (mean recall of the classes), ``f1`` (of the positive class),
-        ``f1_macro`` (mean F1 of the classes), ``kappa`` (Cohen's, unweighted), ``brier``
+        Metrics of classes: ``auc`` (area under the ROC curve, with ties counted as one half),
+        ``accuracy``, ``balanced_accuracy`` (mean recall of the classes), ``f1`` (of the positive
+        class), ``f1_macro`` (mean F1 of the classes), ``kappa`` (Cohen's, unweighted), ``brier``
         (mean squared difference of probability and class).
 
-        Others of scikit-learn's metrics of regressions, such as
-        ``median_absolute_error`` or ``explained_variance``, as its function or its scorer
-        without ``neg_``: an error is itself, not its negative.
+        Other regression metrics of scikit-learn, such as ``median_absolute_error`` or
+        ``explained_variance``, named as its function or as its scorer without the prefix ``neg_``.
+        Errors are positive, not negated.
 
         Functions ``metric(truth, prediction) -> float`` of two arrays (n,), named by
-        ``__name__`` or by a mapping ``{"name": function}``. Rows are repeated as often as
-        their subject was drawn. What ``numba.njit`` compiled is called by the kernel, in
-        threads; all else as Python, 2,000 times per model and context for 2,000 replicates.
-        It must not depend on the order of rows. NaN, an infinite value or an exception makes
-        a replicate undefined. ``studentized`` intervals cannot be had of functions.
+        ``__name__`` or by a mapping ``{"name": function}``. Rows are repeated as often as their
+        subject was drawn. Functions compiled by ``numba.njit`` are called by the kernel in threads.
+        Other functions are called as Python functions, 2,000 times per model and context for 2,000
+        replicates. A function must not depend on the order of rows. NaN, an infinite value or an
+        exception makes a replicate undefined. ``studentized`` intervals are not available for
+        functions.
     context : str or array of (n,), optional
         Compare within each context and over all rows (context ``"all"``), and each
-        model between contexts (context ``"a - b"``), all from the same draws. Rows whose
-        context is itself called "all", as in a study's predictions.csv, are taken as
-        those over all.
+        model between contexts (context ``"a - b"``), all from the same draws. If a context is
+        itself called "all", as in the predictions.csv of a study, its rows are used for the results
+        over all contexts.
     pairwise : bool
         Whether to compute all differences between models.
     ratio : bool
-        Whether to compute, beside every difference of errors (nrmse, rmse, mae, brier), their
-        ratio: term ``"p / q"``, or context ``"a / b"``. Intervals are of its logarithm,
-        back-transformed; the test is against 1.
+        Whether to compute ratios of errors (nrmse, rmse, mae, brier) in addition to their
+        differences: term ``"p / q"``, or context ``"a / b"``. Intervals are computed for the
+        logarithm and back-transformed. The null value is 1.
     n_boot : int
-        Number of bootstrap replicates; ``jackknife_t`` needs none.
+        Number of bootstrap replicates. ``jackknife_t`` does not need any.
     method : str, optional
-        Of the intervals: ``jackknife_t``, ``percentile``, ``basic``, ``normal``,
-        ``bca``, ``studentized`` or ``studentized_et``; by default the recommended one,
-        jackknife_t. The page "Which interval?" says what they are.
+        Method of the intervals: ``jackknife_t``, ``percentile``, ``basic``, ``normal``, ``bca``,
+        ``studentized`` or ``studentized_et``; by default jackknife_t, which is recommended. The
+        page "Which interval?" describes the methods.
     confidence : float
-        Of the intervals.
+        Level of the intervals.
     null : float
-        Against which levels of correlation, spearman and concordance are tested; differences
-        and bias are tested against 0, AUC against 1/2, balanced accuracy against one by the
-        number of classes, kappa against 0; levels of all else are not tested.
+        Null value for the test of a single model's correlation, spearman and concordance.
+        Differences and bias are tested against 0, AUC against 1/2, balanced accuracy against 1
+        divided by the number of classes, and kappa against 0. Other metrics of a single model are
+        not tested.
     stratify : str or array of (n,), optional
-        Group of each subject: subjects are drawn within their group.
+        Stratum of each subject. Subjects are drawn within strata.
     fold : str or array of (n,), optional
-        The fold in which each row was predicted, where predictions come from
-        cross-validation. Correlation, spearman, concordance, R2 and AUC, pooled and between
-        subjects, and functions are then those within folds, averaged with the folds' rows
-        (between: subjects) as weights: over folds, models that know nothing are correlated
-        with the truth, below 0. What judges each row by itself, errors and the metrics of
-        predicted classes, is over all rows. A subject is in one fold, or in one of each
-        context.
+        The fold in which each row was predicted, if predictions come from cross-validation.
+        Correlation, spearman, concordance, R2 and AUC, pooled and between subjects, and functions
+        are then computed within folds and averaged, weighted by the number of rows (between
+        subjects: of subjects) of each fold. The reason is that over folds even models without
+        information are negatively correlated with the truth. Errors and metrics of predicted
+        classes, which evaluate each row separately, are computed over all rows. A subject must be
+        in one fold, or in one fold within each context.
     adjust : {None, "holm", "max_t"}
-        Judge the differences of one metric in one context together, as
-        `ComparisonResult.adjust`; there must be some.
+        Adjust the tests of differences, with one family per metric and context; see
+        `ComparisonResult.adjust`. Requires differences between models.
     seed : int
-        Key of the draws; the same seed gives the same bytes at any `n_threads`.
+        Seed of the random draws. The same seed gives identical results with any `n_threads`.
     n_threads : int, optional
-        By default one per core.
+        Number of threads, by default one per core.
     progress : bool, optional
         Whether to show a progress bar. By default it is shown on a terminal after one second.
     score_range : float, optional
         Width of the score, the highest possible minus the lowest, by which ``nrmse``
         divides RMSE: 100 for a score from 0 to 100, 7 for factor scores from -3.5 to 3.5.
-        ``nrmse`` needs it, and is refused without; the notes of the result state it.
+        It is required for ``nrmse``, and the notes of the result state it.
     positive : label, optional
-        The class that predictions are probabilities of, and that AUC, F1 and Brier's score
-        are about; 1 where the classes are 0 and 1. With more than two classes all others are
-        then taken as one.
+        The positive class, to which predicted probabilities, AUC, F1 and Brier's score refer. It is
+        1 if the classes are 0 and 1. With more than two classes, all others are combined into one.
     threshold : float, optional
-        From which number on the positive class is predicted (``>=``), by default 1/2 of
-        probabilities; numbers outside 0 to 1 need it, unless only AUC is asked for.
+        The positive class is predicted if the prediction is at least this number, by default 1/2
+        for probabilities. It is required for predictions outside 0 to 1, unless AUC is the only
+        metric.
     per : str or array of (n,), optional
-        Unit within a subject, such as the recording: every metric is computed in each unit
-        and averaged over units, each counting once. Subjects are resampled with their units.
-        A unit with under 3 rows (correlation, spearman, concordance, R2), or in which a metric
-        is undefined for some model, is left out of every model alike, and counted in the notes.
+        Unit within a subject, such as the recording. Every metric is computed in each unit and
+        averaged over units with equal weights. Subjects are resampled with their units. A unit with
+        fewer than 3 rows (correlation, spearman, concordance, R2), or in which a metric is
+        undefined for some model, is left out for all models, and the notes report how many.
 
     Returns
     -------
@@ -197,28 +198,29 @@ def compare_models(
     DataError
         If there is only one subject, a subject is in two strata or in two folds of one
         context, a stratum has one subject, `cluster` is None though a column of subjects
-        repeats, or ``nrmse`` is asked for without `score_range`; if a function raises on all
-        rows, returns no number, or depends on the order of rows; if metrics cannot be had of
-        the classes or predictions at hand; if a unit of `per` has rows of two subjects.
+        repeats, or ``nrmse`` is requested without `score_range`; if a function raises an exception
+        on all rows, does not return a number, or depends on the order of rows; if a metric cannot
+        be computed from the given classes or predictions; or if a unit of `per` has rows of two
+        subjects.
     Interrupted
-        If Ctrl-C is pressed; its ``result`` has the replicates made until then.
+        If Ctrl-C is pressed. Its ``result`` holds the replicates computed until then.
 
     Warns
     -----
     FewSubjectsWarning
-        Under 20 subjects, or such unequal ones that they are worth fewer than 10 of equal
-        size; with the coverage of the nearest simulated design.
+        With fewer than 20 subjects, or if subjects of unequal size are equivalent to fewer than 10
+        of equal size. The warning quotes the coverage of the most similar simulated design.
 
     Notes
     -----
-    Most metrics depend on rows only through sums per subject, so a replicate costs
-    O(subjects); AUC and Spearman's correlation, of rows that are sorted once, O(rows). A
-    subject drawn twice counts as two. A metric that is undefined (a constant prediction has
-    no correlation; AUC and balanced accuracy want every class, F1 a row that is or is
-    predicted to be of its class, kappa more than one class) is NaN, and ``reason`` says why;
-    in a replicate it is counted. See Davison and Hinkley (1997), chapters 2, 3.8 and 5.
-    Checked against ``boot::boot.ci`` on the same replicates, and against scikit-learn and
-    SciPy on resampled rows.
+    Most metrics depend on rows only through sums per subject, so a replicate costs O(subjects). AUC
+    and Spearman's correlation use rows that are sorted once and cost O(rows). A subject drawn twice
+    counts as two subjects. An undefined metric is NaN, and ``reason`` states why; undefined
+    replicates are counted. A correlation is undefined for a constant prediction. AUC and balanced
+    accuracy require every class, F1 requires a row that belongs to its class or is predicted to,
+    and kappa requires more than one class. See Davison and Hinkley (1997), chapters 2, 3.8 and 5.
+    Checked against ``boot::boot.ci`` on the same replicates, and against scikit-learn and SciPy on
+    resampled rows.
 
     Examples
     --------

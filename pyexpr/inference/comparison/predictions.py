@@ -1,4 +1,4 @@
-"""The models that are compared, as a user names them: metrics, columns, contexts."""
+"""The models to be compared, as specified by the user: metrics, columns, contexts."""
 
 from __future__ import annotations
 
@@ -35,32 +35,30 @@ TABLE = "the table of predictions"
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """The columns of one model, where it has several or a truth of its own.
+    """The columns of a model with several columns or with a separate truth.
 
-    A model with several columns has as metric the mean of its columns' metrics,
-    inside every replicate too: so the seeds of a network, or the human baseline, which has
+    The metric of a model with several columns is the mean of the metrics of its columns, also
+    within every replicate. Examples are the seeds of a network, or the human baseline, which has
     one column per rater, each with its own truth.
 
-    A model judged by the truth of `compare_models` must have every row in all of its
-    columns: a row that one of them lacks is left out of every model alike, and counted. Where
-    `truth` is given here, columns may have missing values; each is then judged on the rows it
-    has, and the result says how many those are.
+    If a model uses the truth of `compare_models`, a row with a missing value in any of its columns
+    is left out for all models, and counted. If `truth` is given here, columns may have missing
+    values. Each is then evaluated on its available rows, and the result states their number.
 
     Parameters
     ----------
     values : str or sequence of str
         Names of the columns of predictions.
     truth : str or sequence of str, optional
-        Name of the truth of all of them, or of each. By default the truth given
-        to `compare_models`.
+        Name of the truth of all columns, or of each. By default the truth given to
+        `compare_models`.
     fold : str or sequence of str, optional
-        Name of the column with the fold in which each row was predicted, of all of them, or of
-        each, as where a cross-validation was repeated with other folds. By default the `fold`
-        given to `compare_models`.
+        Name of the column with the fold in which each row was predicted, for all columns, or for
+        each, such as in repeated cross-validation. By default the `fold` given to `compare_models`.
     classes : str or sequence of str, optional
-        Name of the column with the class that is predicted, one for each of `values`, which
-        are then numbers: AUC and Brier's score judge these, other metrics of classes judge
-        those. By default numbers are cut at `threshold`.
+        Name of the column with the predicted class, one for each of `values`, which must then be
+        numbers. AUC and Brier's score use the numbers, and other metrics of classes use the
+        predicted classes. By default classes are derived from the numbers by `threshold`.
 
     Examples
     --------
@@ -167,10 +165,10 @@ class _ClassColumns:
 
 
 def _is_single(values: NDArray[np.float64]) -> bool:
-    """Return whether values were rounded to single precision, as many networks hand them out.
+    """Return whether values were rounded to single precision, as in many networks.
 
-    So they are if all fit there, and not all would in 20 bits or as whole numbers, as
-    ratings and other values do that were not rounded.
+    This is assumed if all values are representable in single precision, but not all in 20 bits or
+    as whole numbers, as ratings and other values that were not rounded would be.
     """
     for part in (values[:64], values):
         there = part[~np.isnan(part)]
@@ -244,7 +242,7 @@ def _decided(models: Iterable[Predictions]) -> dict[str, str]:
 
 
 def check_class_options(metrics: Iterable[str], positive: Any, threshold: Any) -> None:
-    """Raise `DataError` for options of classes where no metric judges classes."""
+    """Raise `DataError` for options of classes without metrics of classes."""
     if any(metric in CLASS_METRICS for metric in metrics):
         return
     for name, value in (("positive", positive), ("threshold", threshold)):
@@ -267,7 +265,7 @@ def read_models(
     positive: Any = None,
     threshold: float | None = None,
 ) -> tuple[list[ModelValues], NDArray[np.bool_], Classes | None]:
-    """Return the models, which rows are used by any of them, and the classes if any are judged."""
+    """Return the models, the rows that any of them uses, and the classes if there are any."""
     check_flat_columns(frame, what=TABLE)
     if not isinstance(truth, str):
         raise DataError(

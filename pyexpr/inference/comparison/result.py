@@ -1,4 +1,4 @@
-"""What `compare_models` returns."""
+"""The result of `compare_models`."""
 
 from __future__ import annotations
 
@@ -75,35 +75,35 @@ class ComparisonResult(ReplicatedResult):
     Attributes
     ----------
     rows : tuple of Row
-        What each row of the table is: metric, term, context.
+        Metric, term and context of each row of the table.
     evidence : Evidence
         Estimates, replicates (rows, n_boot) and leave-one-subject-out values.
     intervals : Intervals
-        Those of the method and confidence at hand.
+        The intervals of the current method and confidence level.
     n, n_clusters : (rows,) int64
-        Rows of the data and subjects that each row rests on.
+        Numbers of data rows and of subjects on which each row is based.
     n_used, n_dropped : int
-        Rows of the data used, and left out because truth or a model was missing.
+        Numbers of data rows used, and left out because the truth or a prediction was missing.
     clusters : tuple
         Labels of the subjects, sorted.
     cluster_name : str
     own_rows : mapping of str to tuple of int
-        Of the models that do not have every row, the number of rows of each column: only
-        those with a truth of their own.
+        For models without predictions for every row, the number of rows of each column. These are
+        models with a separate truth.
     fold_name : str, optional
-        Column of the folds within which correlation, concordance and R2 are.
+        Column of the folds within which correlation, concordance and R2 are computed.
     own_all : bool
-        Whether context "all" is one of the table's own, not all rows together.
+        Whether "all" is a context of the table, rather than all rows together.
     score_range : float or None
-        By which NRMSE divides; None where it was not asked for.
+        Width of the score by which NRMSE is divided; None without NRMSE.
     classes : Classes, optional
-        Where metrics judge classes.
+        The classes, with metrics of classes.
     rarest : Rarest, optional
-        The class that the first model's truth has the fewest rows of.
+        The class with the fewest rows in the truth of the first model.
     per : str, optional
         Column of the units over which metrics are averaged.
     left_out : tuple of LeftOut
-        Of each metric and context, how many units are averaged, and how many are not.
+        For each metric and context, the numbers of units averaged and left out.
     """
 
     rows: tuple[Row, ...]
@@ -127,33 +127,33 @@ class ComparisonResult(ReplicatedResult):
         Columns: metric, term (a model, ``"p - q"`` or the ratio ``"p / q"``), context (a
         label, ``"all"``, ``"a - b"`` or ``"a / b"``), estimate, std_error (of the quantity
         itself; of a ratio the ratio times that of its logarithm), statistic, df,
-        p_value, conf_low, conf_high, method, n, n_clusters, n_undefined, reason; once
-        adjusted also p_adjusted and adjustment.
+        p_value, conf_low, conf_high, method, n, n_clusters, n_undefined, reason; after `adjust`
+        also p_adjusted and adjustment.
 
-        Last come the columns to choose rows by, for names may hold a `` - ``: kind
-        (``"level"``, ``"difference"`` or ``"ratio"``), first_model, second_model,
-        first_context and second_context; the second is ``""`` where there is but one.
-        They are left out of the printed table.
+        The last columns identify the rows, since names may contain `` - ``: kind (``"level"``,
+        ``"difference"`` or ``"ratio"``), first_model, second_model, first_context and
+        second_context; the second is ``""`` if there is only one. They are left out of the printed
+        table.
         """
         return ReplicatedResult.tidy(self)
 
     def extend(self, n: int, *, metrics: Metrics | None = None) -> ComparisonResult:
-        """Return the result with `n` more replicates: as if all had been asked for at once.
+        """Return the result with `n` more replicates, as if all had been requested at once.
 
         Parameters
         ----------
         n : int
             How many more.
         metrics : as for `compare_models`, optional
-            The metrics once more, for a result read from a file, which holds no functions.
-            They are called on all rows, and must give the estimates.
+            The metrics, required if the result was loaded from a file, which does not contain
+            functions. They are called on all rows and must give the same estimates.
 
         Raises
         ------
         DataError
-            If a function is not there, or is another.
+            If a function is missing, or is a different one.
         Interrupted
-            If Ctrl-C is pressed; its ``result`` has the replicates made until then.
+            If Ctrl-C is pressed. Its ``result`` holds the replicates computed until then.
         """
         if metrics is None:
             return ReplicatedResult.extend(self, n)
@@ -180,11 +180,11 @@ class ComparisonResult(ReplicatedResult):
         return labels_of(self.rows)
 
     def structure(self) -> Mapping[str, Sequence[str]]:
-        """Return what every row is: its kind, its models and its contexts."""
+        """Return the kind, models and contexts of every row."""
         return structure_of(self.rows)
 
     def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return between which values limits are shown: levels of metrics of classes have some."""
+        """Return the bounds of the limits, which exist for metrics of classes of a single model."""
         ranges = [
             KINDS[row.base].range if row.kind == LEVEL and row.base in KINDS else None
             for row in self.rows
@@ -193,11 +193,11 @@ class ComparisonResult(ReplicatedResult):
         return np.array(low), np.array(high)
 
     def counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the rows of the data and the subjects that each row rests on."""
+        """Return the numbers of data rows and of subjects on which each row is based."""
         return self.n, self.n_clusters
 
     def described(self, row: int) -> str:
-        """Return what a row is, in words."""
+        """Return a description of a row."""
         one = self.rows[row]
         return say(
             "{metric:metric} of {term:model} in context {context:label}",
@@ -207,36 +207,36 @@ class ComparisonResult(ReplicatedResult):
         )
 
     def families(self) -> list[NDArray[np.int64]]:
-        """Return the differences between models by metric and context, and so the ratios."""
+        """Return the differences (and ratios) between models by metric and context."""
         return families(self.rows)
 
     @stoppable("signs were flipped")
     def sign_flip(self, *, n_flips: int = 10_000) -> SignFlipResult:
         """Test every difference between models by exchanging their predictions.
 
-        In each flip the predictions of the two models are exchanged for some subjects,
-        and the difference over its jackknife standard error is computed anew. Exact for
-        one hypothesis only: that the two models' predictions are exchangeable within
-        subjects. Models that fail in different ways can have equal metrics and still
-        not be exchangeable; jackknife_t, which tests that the metrics are equal, is then
-        the one to use. The page on coverage has the size of both in such studies.
+        In each flip the predictions of the two models are exchanged for some subjects, and the
+        difference divided by its jackknife standard error is computed again. The test is exact only
+        for the hypothesis that the predictions of the two models are exchangeable within subjects.
+        Models that fail in different ways can have equal metrics without being exchangeable. In
+        this case use jackknife_t, which tests whether the metrics are equal. The page on coverage
+        reports the size of both tests in such studies.
 
-        For correlations both predictions are standardised before, which leaves the
-        correlation as it is; the other metrics judge the unit, and predictions are
-        exchanged as they are.
+        For correlations both predictions are standardised first, which does not change the
+        correlation. The other metrics depend on the unit, and predictions are exchanged without
+        standardisation.
 
         Parameters
         ----------
         n_flips : int
-            Number of random flips where all 2^G, G the number of subjects, are more
-            than 100,000.
+            Number of random flips if there are more than 100,000 possible flips (2^G for G
+            subjects).
 
         Returns
         -------
         SignFlipResult
-            With all flips ``p`` is the share of those whose ``|statistic|`` is at least
-            that observed (ties within 1e-12 count), else ``(1 + #)/(1 + n_flips)``.
-            Models judged by different truths have no test; `reason` says so.
+            With all flips, the p-value is the proportion of flips whose ``|statistic|`` is at least
+            as large as observed (including ties within 1e-12); otherwise it is ``(1 + #)/(1 +
+            n_flips)``. Models with different truths have no test, as `reason` states.
 
         Notes
         -----
@@ -262,18 +262,18 @@ class ComparisonResult(ReplicatedResult):
         names: Mapping[str, str] | None = None,
         width_mm: float = FULL_WIDTH_MM,
     ) -> Figure:
-        """Draw levels and differences with their intervals, a panel per context.
+        """Draw metrics and their differences with intervals, with a panel per context.
 
-        An arrowhead marks a limit that is infinite, a hollow mark what has no interval; what has
-        no value says "undefined".
+        An arrowhead marks an infinite limit, and a hollow point a value without an interval. A
+        missing value is labelled "undefined".
 
         Parameters
         ----------
         between : {"models", "contexts"}
-            Whether differences (and ratios) are those between models, below the models'
-            levels, or those of each model between contexts, a panel per pair of them.
+            Whether to draw differences (and ratios) between models, below the metrics of each
+            model, or differences of each model between contexts, with a panel per pair of contexts.
         metrics, contexts : sequence of str, optional
-            Draw these alone; a pair of contexts is ``"a - b"``.
+            Draw only these. A pair of contexts is named ``"a - b"``.
 
         Raises
         ------
@@ -306,7 +306,7 @@ class ComparisonResult(ReplicatedResult):
             )  # fmt: skip
 
     def heading(self) -> str:
-        """Return what was compared, on how many subjects and rows."""
+        """Return a sentence with the numbers of models, rows and subjects."""
         models = list(dict.fromkeys(row.models[0] for row in self.rows if row.second is None))
         return (
             f"{counted(len(models), 'model')} compared on {self.n_used} rows of "
@@ -328,7 +328,7 @@ class ComparisonResult(ReplicatedResult):
         }
 
     def notes(self) -> tuple[str, ...]:
-        """Return what a reader of the table must know."""
+        """Return notes on the interpretation of the table."""
         found: list[str] = [_tested(self.rows, self.evidence.null)]
         if self.classes is not None:
             found += _of_classes(self.classes, self.rows)

@@ -79,7 +79,7 @@ _OTHER_TRUTHS = Template(
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SignFlipResult(Result):
-    """Differences between models, tested by exchanging their predictions within subjects.
+    """Tests of differences between models by exchanging their predictions within subjects.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class SignFlipResult(Result):
     n_flips, n_clusters, n_undefined : (rows,) int64
         Undefined flips count as more extreme than the one observed.
     every : (rows,) bool
-        Whether all flips were looked at, and not some at random.
+        Whether all flips were evaluated, rather than a random sample.
     reason : tuple of str
     """
 
@@ -109,8 +109,8 @@ class SignFlipResult(Result):
 
         Columns: metric, term, context, estimate, statistic (difference over its jackknife
         standard error), p_value (two-sided), method (``all flips`` or ``random flips``),
-        n_flips, n_clusters, n_undefined, reason, and what the row is (kind, first_model,
-        second_model, first_context, second_context).
+        n_flips, n_clusters, n_undefined, reason, and the identification of the row (kind,
+        first_model, second_model, first_context, second_context).
         """
         import pandas as pd
 
@@ -130,14 +130,14 @@ class SignFlipResult(Result):
         )
 
     def printed(self) -> pd.DataFrame:
-        """Return the table as text shows it: labels say what a row is."""
+        """Return the table for printing, in which labels identify the rows."""
         return self.tidy().drop(columns=list(structure_of(self.rows)))
 
     @drawn("models, contexts and metrics")
     def plot(
         self, *, names: Mapping[Any, str] | None = None, width_mm: float = FULL_WIDTH_MM
     ) -> Figure:
-        """Draw every difference with its p-value: by metric, a panel per context.
+        """Draw every difference with its p-value by metric, with a panel per context.
 
         The test gives no intervals; `ComparisonResult.plot` draws those of the comparison.
 
@@ -156,7 +156,7 @@ class SignFlipResult(Result):
         return sign_flip_figure(self.tidy(), names=names, width_mm=width_mm)
 
     def heading(self) -> str:
-        """Return what was tested."""
+        """Return a sentence that says what was tested."""
         return (
             f"Sign-flip test of {len(self.rows)} differences: predictions of two models "
             f"exchanged within subjects"
@@ -173,7 +173,7 @@ class SignFlipResult(Result):
         }
 
     def notes(self) -> tuple[str, ...]:
-        """Return what the test assumes."""
+        """Return the assumptions of the test."""
         return (_HYPOTHESIS,)
 
 
