@@ -239,7 +239,7 @@ def test_replicates_that_come_out_otherwise_are_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr(replicated, "_KEPT", 1000)
     result = compared()
     other = replace(result, draws=replace(result.draws, seed=4))
-    with pytest.raises(SavedResultError, match="come out otherwise here than where it was saved"):
+    with pytest.raises(SavedResultError, match="differ from those of the saved result"):
         unpack(pack(other))
 
 
@@ -261,7 +261,7 @@ def test_a_file_wants_the_function_again(tmp_path: Path) -> None:
     def other(rows: Any, weights: Any) -> dict[str, float]:
         return {"mean": float(np.average(rows["p"], weights=weights))}
 
-    with pytest.raises(DataError, match="is another function than that of this result"):
+    with pytest.raises(DataError, match="is not the function of this result"):
         again.extend(1, statistic=other)
     with pytest.raises(DataError, match="must be a function of"):
         again.extend(1, statistic="mean")
@@ -292,5 +292,5 @@ def test_compiled_functions_are_handed_over_again() -> None:
         with pytest.raises(DataError, match="does not hold your compiled functions"):
             again.extend(1)
         assert shown(again.extend(5, statistic={"mean": weighted})) == shown(found.extend(5))
-        with pytest.raises(DataError, match="is another function than that of this result"):
+        with pytest.raises(DataError, match="is not the function of this result"):
             again.extend(1, statistic={"other": weighted})

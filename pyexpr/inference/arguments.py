@@ -32,7 +32,7 @@ def checked_names(names: Any, *, argument: str, hint: str = "") -> tuple[str, ..
         if not isinstance(item, str):
             raise DataError(
                 say(
-                    "{argument} must list names (text), but has {kind} among them{hint}",
+                    "{argument} must list names (text), but one of them is {kind}{hint}",
                     argument=argument,
                     kind=kind_of(item),
                     hint=hint,

@@ -40,9 +40,9 @@ def read_clusters(
             if plain in _SUBJECT_NAMES and frame[column].duplicated().any():
                 raise DataError(
                     say(
-                        "{cluster=} is {value None}, which takes every row for "
-                        "independent, but column {column!r} repeats; rows of one subject "
-                        "are not independent: use {cluster=@column}",
+                        "{cluster=} is {value None}, which treats all rows as independent, but "
+                        "column {column!r} has repeated values; rows of one subject are not "
+                        "independent, so use {cluster=@column}",
                         column=str(column),
                     )
                 )
@@ -102,28 +102,28 @@ def _alike(numbers: NDArray[np.int64]) -> bool:
 _FEW_SUBJECTS = Template(
     "few_subjects",
     "{where} only {n} subjects. In simulated studies of {studied} subjects, nominal "
-    "{level:percent} intervals of {method:metric} covered on average {errors} for RMSE and MAE, "
-    "{correlations} for correlations and {differences} for differences of errors; percentile "
-    "intervals {least} to {most}. Prefer {method:metric}, and read intervals from fewer than 20 "
-    "subjects as approximate",
+    "{level:percent} intervals of {method:metric} covered on average {errors} for RMSE and "
+    "MAE, {correlations} for correlations and {differences} for differences of errors; "
+    "percentile intervals {least} to {most}. Prefer {method:metric}, and treat intervals from "
+    "fewer than 20 subjects as approximate",
 )
 _UNEQUAL_SUBJECTS = Template(
     "unequal_subjects",
-    "{where} {n} subjects with such unequal numbers of rows that they are worth {worth:.1f} of "
-    "equal ones. In the simulated studies nearest to that ({design}), nominal {level:percent} "
-    "intervals of {method:metric} covered {errors} for RMSE, {correlations} for correlations and "
-    "{differences} for differences of RMSE; read them as approximate",
+    "{where} {n} subjects with such unequal numbers of rows that they are equivalent to "
+    "{worth:.1f} subjects of equal size. In the most similar simulated studies ({design}), "
+    "nominal {level:percent} intervals of {method:metric} covered {errors} for RMSE, "
+    "{correlations} for correlations and {differences} for differences of RMSE; treat them as "
+    "approximate",
 )
 _FEW_CLUSTERS = Template(
     "few_clusters_of_statistic",
-    "there are only {n} clusters: read intervals from fewer than {few} as approximate; the "
-    "documentation's page on coverage says how far those of errors and correlations are from "
-    "their level",
+    "there are only {n} clusters: treat intervals from fewer than {few} as approximate; the "
+    "page on coverage in the documentation reports the coverage for errors and correlations",
 )
 _FEW_FOR_SLOPES = Template(
     "few_subjects_for_slopes",
-    "{where} only {n} subjects. How well tests and intervals of slopes hold was studied from "
-    "{studied} subjects on: with fewer than {few} read them as approximate",
+    "{where} only {n} subjects. Tests and intervals of slopes were studied from {studied} "
+    "subjects on; with fewer than {few}, treat them as approximate",
 )
 
 

@@ -91,9 +91,9 @@ class DrawnAgain:
             raise KeyboardInterrupt
         if _digest(values) != self.digest:
             raise SavedResultError(
-                f"the {self.n} replicates of this result are not in the file: they are drawn again "
-                "from the seed, and come out otherwise here than where it was saved; read it with "
-                "the version of pyexpr that saved it, or compute it again"
+                f"the {self.n} replicates of this result are not stored in the file but drawn "
+                "again from the seed, and they differ from those of the saved result; load it "
+                "with the version of pyexpr that saved it, or compute it again"
             )
         return values
 
@@ -422,7 +422,7 @@ def completed(result: R, wanted: int, method: str | None, confidence: float, rul
 
 def stopped(made: int, wanted: int, kept: Result, *, by: str = "") -> Interrupted:
     """Return the exception with the result so far: `made` of `wanted` replicates."""
-    rest = f"; .result.extend({wanted - made}) draws the others" if made < wanted else ""
+    rest = f"; .result.extend({wanted - made}) draws the remaining ones" if made < wanted else ""
     return Interrupted(
         f"stopped by Ctrl-C after {made} of {wanted} replicates, and nothing is lost: the "
         f"result so far{by} is the .result of this exception{rest}",

@@ -70,7 +70,7 @@ def simultaneous(
 
     if int(np.ceil(1 / (1 - confidence) - 1 - 1e-9)) > N_DRAWS:
         raise DataError(
-            f"max_t is by {N_DRAWS:,} draws, too few for a confidence of {confidence:g}; use holm"
+            f"max_t uses {N_DRAWS:,} draws, too few for a confidence of {confidence:g}; use holm"
         )
     unit = influence / np.sqrt(np.einsum("gm,gm->m", influence, influence))
     draws = generator(seed, MULTIPLIERS)

@@ -33,14 +33,14 @@ def read_strata(
     torn = np.flatnonzero(strata[codes] != of_row)
     if len(torn):
         raise DataError(
-            f"subject {labels[codes[torn[0]]]!r} is in two strata of {name!r}; a subject "
-            "belongs to one"
+            f"subject {labels[codes[torn[0]]]!r} is in two strata of {name!r}; a subject must "
+            "belong to one stratum"
         )
     present = np.unique(codes[used])
     sizes = np.bincount(strata[present], minlength=len(names))
     for stratum in np.flatnonzero(sizes == 1):
         raise DataError(
-            f"stratum {names[stratum]!r} of {name!r} has a single subject, which shows no "
-            "variation; join it with another"
+            f"stratum {names[stratum]!r} of {name!r} has only one subject, so the variation "
+            "within it cannot be estimated; merge it with another stratum"
         )
     return strata

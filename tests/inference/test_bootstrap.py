@@ -329,7 +329,7 @@ def test_infinite_without_a_cluster_is_undefined_without_it():
         return np.inf if weights[(rows.subject == 3).to_numpy()].sum() == 0 else 1.0
 
     found = cluster_bootstrap(table(), needs_a, cluster="subject", n_boot=0).tidy()
-    assert found.reason[0] == "undefined without one of 1 subject"
+    assert found.reason[0] == "undefined if one of 1 subject is left out"
 
 
 def test_few_clusters_are_warned_of():
@@ -360,7 +360,7 @@ def test_few_clusters_are_warned_of():
         (weighted, {"n_threads": True}, "n_threads= must be"),
         (weighted, {"cluster": None}, "repeats"),
         (weighted, {"n_boot": -1}, "n_boot= must be"),
-        (weighted, {"method": "studentized"}, "statistic of your own does not give"),
+        (weighted, {"method": "studentized"}, "custom statistic does not provide"),
     ],
 )
 def test_errors(statistic, options, says):
@@ -371,7 +371,7 @@ def test_errors(statistic, options, says):
 @pytest.mark.parametrize("rule", ["holm", "max_t"])
 def test_without_a_null_there_is_nothing_to_adjust(rule):
     found = cluster_bootstrap(table(), weighted, cluster="subject", n_boot=50)
-    with pytest.raises(DataError, match="there are none: nothing was tested; ask for null="):
+    with pytest.raises(DataError, match="nothing was tested; give null="):
         found.adjust(rule)
 
 

@@ -552,7 +552,7 @@ def test_a_metric_that_is_not_defined_has_a_reason():
 
 
 def test_functions_cannot_be_studentized():
-    with pytest.raises(DataError, match="studentising needs a standard error"):
+    with pytest.raises(DataError, match="studentized intervals require a standard error"):
         compare(table(), metrics=[pearson], method="studentized")
 
 
@@ -717,7 +717,7 @@ def test_a_recording_of_two_subjects_is_refused():
         (lambda f: f.assign(y=np.where(f.y, "yes", "no")), {"metrics": ["auc"]}, DataError,
          "say by positive= which of 'no', 'yes' it is"),
         (lambda f: f.assign(y=np.where(f.y, "yes", "no")),
-         {"metrics": ["auc"], "positive": "ja"}, DataError, "no class of the truth"),
+         {"metrics": ["auc"], "positive": "ja"}, DataError, "not a class of the truth"),
         (lambda f: f, {"truth": "mood", "metrics": ["auc"]}, DataError,
          "auc is of one class, and there are 3"),
         (lambda f: f, {"truth": "mood", "metrics": ["accuracy"]}, DataError,
@@ -725,19 +725,19 @@ def test_a_recording_of_two_subjects_is_refused():
         (lambda f: f, {"truth": "mood", "predictions": ["said"], "metrics": ["brier"],
                        "positive": "high"}, DataError, "'said' holds classes, and brier"),
         (lambda f: f, {"predictions": ["said"], "metrics": ["accuracy"]}, DataError,
-         "classes that are text and classes that are numbers"),
+         "both text and numbers as classes"),
         (lambda f: f.assign(a=f.a * 3), {"metrics": ["brier"]}, DataError, "goes from .* to"),
         (lambda f: f, {"metrics": ["rmse"], "positive": 1}, DataError, "positive= is for metrics"),
         (lambda f: f, {"metrics": ["rmse"], "threshold": 0.5}, DataError, "threshold= is for"),
         (lambda f: f, {"truth": "mood", "predictions": ["said"], "metrics": ["kappa"],
-                       "threshold": 0.5}, DataError, "all are classes"),
+                       "threshold": 0.5}, DataError, "all predictions are classes"),
         (lambda f: f, {"metrics": ["kappa"], "threshold": "x"}, DataError, "one finite number"),
         (lambda f: f, {"truth": "mood", "predictions": ["said"], "metrics": ["kappa", "rmse"]},
          DataError, "rmse judges numbers and kappa classes"),
         (lambda f: f.assign(y=[1, "a"] + [0] * (len(f) - 2)), {"metrics": ["kappa"]}, ColumnError,
          "mixes text and numbers"),
         (lambda f: f.assign(said=f.said + " "), {"truth": "mood", "predictions": ["said"],
-         "metrics": ["kappa"]}, DataError, "differ by white space alone"),
+         "metrics": ["kappa"]}, DataError, "differ only in white space"),
         (lambda f: f.assign(y=None), {"metrics": ["kappa"]}, ColumnError, "no value in any row"),
         (lambda f: f, {"truth": "why", "metrics": ["kappa"]}, ColumnError, "no column 'why'"),
     ],
@@ -760,7 +760,7 @@ def test_metrics_of_numbers_and_of_classes_in_one_call():
     [
         (1, None, "auc", "truth 'y' is of one class"),
         (1, None, "balanced_accuracy", "no row of truth 'y' is '0'"),
-        (0, 0.0, "f1", "no row is '1', nor is predicted to be by 'a'"),
+        (0, 0.0, "f1", "no row is '1' or is predicted as such by 'a'"),
         (0, 0.0, "kappa", "truth and prediction 'a' are '0' in every row"),
         (None, 0.5, "spearman", "prediction 'a' is constant"),
     ],
@@ -801,9 +801,9 @@ def test_probabilities_may_have_predicted_classes_beside_them():
 @pytest.mark.parametrize(
     ("models", "options", "message"),
     [
-        ({"a": Predictions("said", classes="y")}, {}, "'said' .* beside it, so it must hold"),
-        ({"a": Predictions("a", classes="y")}, {"threshold": 0.4}, "have the classes of"),
-        ({"a": Predictions("a", classes="y"), "b": "a"}, {}, "'a' is given with the classes of"),
+        ({"a": Predictions("said", classes="y")}, {}, "'said' is accompanied by .*must contain"),
+        ({"a": Predictions("a", classes="y")}, {"threshold": 0.4}, "the classes of 'a' are given"),
+        ({"a": Predictions("a", classes="y"), "b": "a"}, {}, "'a' is used with the classes of"),
         (
             {"a": Predictions("a", classes="y"), "b": Predictions("a", classes="b")}, {},
             "with the classes of column 'y' and with those of 'b'",
@@ -823,7 +823,7 @@ def test_what_folds_mean_for_classes_is_said():
     frame = table()
     frame["fold"] = frame.subject % 3
     said = str(compare(frame, metrics=["auc", "kappa"], fold="fold"))
-    assert "AUC is the average of those within folds (fold); metrics of predicted" in said
+    assert "AUC is computed within folds (fold) and averaged; metrics of predicted" in said
     assert "within folds" not in str(compare(frame, metrics=["kappa"], fold="fold"))
 
 

@@ -258,7 +258,7 @@ def test_from_model_takes_its_penalties_and_weights() -> None:
     part = context_coefficients.from_model(
         model, X, rows["y"], cluster=rows["subject"], rows=fewer, n_boot=0
     )
-    assert "fitted on other rows" in part.remarks[0]
+    assert "fitted to other rows" in part.remarks[0]
 
 
 @pytest.mark.parametrize("position", [-1, 0, np.int64(2)])
@@ -308,14 +308,14 @@ def test_from_model_knows_columns_by_name() -> None:
         (rows.drop(columns="subject"), {}, ColumnError, "not fitted on: 'y'; leave"),
         (X, {"cluster": "f1"}, ColumnError, "fitted with 'f1' as a feature"),
         (rows[FEATURES[:3]].to_numpy(), {"context": rows["task"]}, ColumnError, "3 features, but"),
-        (X, {"alpha": 0.2}, DataError, r"from_model\(\) takes no alpha="),
-        (X, {"l1_ratio": 0.2}, DataError, r"from_model\(\) takes no l1_ratio="),
+        (X, {"alpha": 0.2}, DataError, r"from_model\(\) does not accept alpha="),
+        (X, {"l1_ratio": 0.2}, DataError, r"from_model\(\) does not accept l1_ratio="),
     ]
     for wrong, options, error, message in cases:
         with pytest.raises(error, match=message):
             weights(wrong, **options)
     free = ContextualRegressor(ElasticNetRegressor(0, 0), context="task").fit(X, rows["y"])
-    with pytest.raises(DataError, match="the model of 'a', 'b', 'c', 'all' has alpha 0: without"):
+    with pytest.raises(DataError, match="the model of 'a', 'b', 'c', 'all' has alpha 0; without"):
         context_coefficients.from_model(free, X, rows["y"], cluster=rows["subject"])
 
 
@@ -464,7 +464,7 @@ def test_a_slope_that_needs_one_subject_says_so() -> None:
     table = fitted(rows).tidy().set_index(["context", "feature"])
     assert np.isfinite(table.loc[("a", "f1"), "tested_estimate"])
     assert table.loc[("a", "f1"), ["tested_std_error", "p_value", "conf_low"]].isna().all()
-    assert table.loc[("a", "f1"), "reason"] == "undefined without one of the subjects"
+    assert table.loc[("a", "f1"), "reason"] == "undefined if one of the subjects is left out"
     assert table.drop(index=("a", "f1"))["p_value"].notna().all()
 
 
@@ -476,7 +476,7 @@ def test_few_subjects_are_desparsified() -> None:
     assert result.tidy()["p_value"].notna().all()
     assert (result.contrasts()["df"] == 7).all()
     assert result.adjust("max_t").contrasts()["p_adjusted"].notna().all()
-    with pytest.raises(DataError, match="wild cluster bootstrap is of least squares"):
+    with pytest.raises(DataError, match="wild cluster bootstrap requires least squares"):
         result.wild()
     forced = fitted(rows, tests="least_squares").tidy()
     assert set(forced["method"]) == {"least squares, CR2"}
@@ -499,14 +499,14 @@ def test_constant_feature() -> None:
     table = result.tidy().set_index(["context", "feature"])
     assert table.loc[("a", "f2"), "estimate"] == 0
     assert np.isnan(table.loc[("a", "f2"), "tested_estimate"])
-    assert table.loc[("a", "f2"), "reason"] == "the feature is constant here"
+    assert table.loc[("a", "f2"), "reason"] == "the feature is constant"
     assert np.isfinite(table.loc[("b", "f2"), "p_value"])
     contrasts = result.contrasts().set_index(["context", "feature"])
     assert np.isnan(contrasts.loc[("a - b", "f2"), "p_value"])
     assert np.isfinite(contrasts.loc[("b - c", "f2"), "p_value"])
     omnibus = result.omnibus().set_index("feature")
     assert omnibus.loc["f2", "df1"] == 1
-    assert omnibus.loc["f2", "reason"] == "in a context, the feature is constant here"
+    assert omnibus.loc["f2", "reason"] == "in a context, the feature is constant"
     assert result.adjust("max_t").contrasts()["p_adjusted"].notna().sum() == 10
 
 
@@ -613,7 +613,7 @@ def test_refused() -> None:
         CoefficientResult.from_model(object(), rows, rows["y"], cluster="subject")
 
 
-NO_VARIATION = "no variation between subjects to judge by"
+NO_VARIATION = "there is no variation between subjects"
 
 
 @pytest.mark.parametrize("tests", ["least_squares", "desparsified"])
@@ -661,8 +661,8 @@ def test_wild_tests_say_why_there_is_none() -> None:
     rows.loc[rows["task"] == "a", "f2"] = 0.1
     rows.loc[rows["task"] == "b", "y"] = 7.0
     table = fitted(rows).wild(n_boot=99).set_index(["context", "feature"])
-    assert table.loc[("a", "f2"), "reason"] == "the feature is constant here"
-    assert table.loc[("a - c", "f2"), "reason"] == "the feature is constant here"
+    assert table.loc[("a", "f2"), "reason"] == "the feature is constant"
+    assert table.loc[("a - c", "f2"), "reason"] == "the feature is constant"
     assert (table.loc["b", "reason"] == NO_VARIATION).all()
     assert (table["p_value"].isna() == (table["reason"] != "")).all()
 
@@ -675,7 +675,7 @@ def test_a_repeated_feature_has_no_slope_of_its_own(first: bool, times: float) -
     result = fitted(rows, l1_ratio=1, n_boot=0)
     table = result.tidy()
     twins = table["feature"].isin(["f0", "g0"])
-    said = table["reason"].str.contains("a linear combination of the others here: leave one")
+    said = table["reason"].str.contains("a linear combination of the others; leave one")
     assert (said == twins).all()
     assert (table["p_value"].isna() == twins).all()
     assert (table["tested_estimate"].isna() == twins).all()
@@ -834,7 +834,7 @@ def test_other_intervals_and_tests_together_from_the_start() -> None:
     pd.testing.assert_frame_equal(
         result.adjust("max_t").contrasts(), fitted(rows, adjust="max_t").contrasts()
     )
-    with pytest.raises(DataError, match="method= cannot be chosen here"):
+    with pytest.raises(DataError, match="method= cannot be set"):
         result.interval(method="bca")
     for option in ("method", "stratify"):
         with pytest.raises(DataError, match=rf"context_coefficients\(\) takes no {option}=: "):

@@ -297,18 +297,22 @@ def test_what_ctrl_c_leaves_is_judged_at_once(monkeypatch, method, at_once):
 @pytest.mark.parametrize(
     ("metrics", "untested", "said"),
     [
-        (["rmse", "correlation"], ["rmse"], "levels of rmse are not tested"),
+        (["rmse", "correlation"], ["rmse"], "single models are not tested on rmse"),
         (
             ["rmse", "spearman", "mae_within", "r2"],
             ["rmse", "mae_within", "r2"],
-            "levels of rmse, mae_within and r2 are not tested",
+            "single models are not tested on rmse, mae_within and r2",
         ),
-        (["spearman", "bias"], [], "levels are tested of spearman against 0, bias against 0"),
+        (
+            ["spearman", "bias"],
+            [],
+            "metrics of single models are tested for spearman against 0, bias against 0",
+        ),
     ],
 )
 def test_the_note_names_the_levels_that_are_not_tested(metrics, untested, said):
     result = compare(table(), metrics=metrics, n_boot=0)
-    assert result.notes()[0] == f"{said}; differences are, against 0"
+    assert result.notes()[0] == f"{said}; differences are tested against 0"
     levels = result.tidy().query("kind == 'level'")
     assert levels.loc[levels["p_value"].isna(), "metric"].unique().tolist() == untested
 
@@ -363,7 +367,7 @@ def test_clusters_of_very_unequal_size_leave_few_degrees_of_freedom():
     n = frame.groupby("subject").size()
     effective = float(n.sum() ** 2 / (n**2).sum())
     assert effective < 3
-    says = r"are 24 subjects with .* worth 2\.0 of equal ones.*nearest to that \(24 subjects, one"
+    says = r"are 24 subjects with .* equivalent to 2\.0 .*similar simulated .* \(24 subjects, one"
     with pytest.warns(FewSubjectsWarning, match=says):
         df = compare(frame, metrics=["correlation", "rmse"]).tidy().df
     np.testing.assert_allclose(df, np.minimum(df, max(effective - 1, 2)), rtol=TWIN)
@@ -478,12 +482,12 @@ def test_columns_of_a_truth_of_their_own_are_judged_on_their_rows_and_it_is_said
     each = tuple(int(frame[f"rater_{rater}"].notna().sum()) for rater in "ab")
     assert result.own_rows == {"human": each}
     assert (
-        f"'human' lacks rows: each of its 2 columns is judged on those it has, {min(each)} to "
-        f"{max(each)} of the {len(frame)} rows"
+        f"'human' has missing rows: each of its 2 columns is evaluated on its available rows, "
+        f"{min(each)} to {max(each)} of the {len(frame)} rows"
     ) in result.notes()
     whole = frame.assign(rater_a=frame.y, rater_b=frame.y)
     assert not compare(whole, predictions={"good": "good", "human": human}).own_rows
-    assert "lacks rows" not in str(compare(whole, predictions={"good": "good", "human": human}))
+    assert "missing rows" not in str(compare(whole, predictions={"good": "good", "human": human}))
 
 
 def test_different_rows_of_one_truth_are_said_and_not_exchanged():
@@ -491,7 +495,10 @@ def test_different_rows_of_one_truth_are_said_and_not_exchanged():
     models = {"good": "good", "rater": Predictions("rater_a", truth="y")}
     result = compare(frame, predictions=models)
     n = int(frame.rater_a.notna().sum())
-    assert f"'rater' lacks rows: it is judged on {n} of the {len(frame)} rows" in result.notes()
+    assert (
+        f"'rater' has missing rows: it is evaluated on {n} of the {len(frame)} rows"
+        in result.notes()
+    )
     assert result.tidy().reason[row_of(result, "rmse", "good - rater")] == "different rows"
     assert "marked_different_rows" in codes_of(joined(result.notes()))
     flips = result.sign_flip().tidy()
@@ -593,9 +600,9 @@ def test_what_varies_too_little_beside_its_size_is_not_called_constant():
     assert tidy.estimate.isna().tolist() == [True, False] * 3
     for row, where in enumerate(["", " within subjects", " between subjects"]):
         assert tidy.reason[2 * row] == (
-            f"prediction 'good' varies so little{where} beside its size that rounding of its "
-            "values could move the correlation by more than .001; subtract one number from truth "
-            "and predictions alike, before they are rounded"
+            f"prediction 'good' varies so little{where} relative to its size that rounding of "
+            "its values could change the correlation by more than .001; subtract the same number "
+            "from truth and predictions before they are rounded"
         )
     frame["good"] -= 1e13  # what is left of it
     mended = compare(frame, metrics=["correlation"]).tidy()
@@ -692,7 +699,10 @@ def test_a_stratum_of_one_within_a_context(method):
     pain = tidy.loc[("rmse", "pain", "good")]
     assert np.isfinite(pain.estimate)
     assert pain[["conf_low", "conf_high", "std_error"]].isna().all()
-    assert pain.reason == "a stratum has a single subject here, which shows no variation"
+    assert (
+        pain.reason
+        == "a stratum has only one subject, so the variation within it cannot be estimated"
+    )
     assert tidy.loc[("rmse", "calm", "good")].reason == ""
 
 
@@ -706,7 +716,7 @@ def test_one_subject_that_makes_all_errors_is_said(method):
         tidy = compare(frame, predictions=["nearly"], metrics=metrics, method=method).tidy()
     assert np.isfinite(tidy.estimate).all()
     assert tidy[["conf_low", "conf_high", "p_value"]].isna().all(axis=None)
-    said = "at the end of its range without one of 1 subject|undefined in"
+    said = "at the limit of its range if one of 1 subject|undefined in"
     assert tidy.reason.str.contains(said).all()
     if method == "jackknife_t":
         assert np.isfinite(tidy.std_error).all()
@@ -833,7 +843,7 @@ def bad(change):
             lambda f: f.__setitem__("sex", np.where(f.subject == "s04", "x", "m")),
             {"stratify": "sex"},
             DataError,
-            "stratum 'x' of 'sex' has a single subject",
+            "stratum 'x' of 'sex' has only one subject",
         ),
         (
             lambda f: (f.loc.__setitem__((f.index % 2 == 0, "good"), np.nan),
@@ -862,7 +872,7 @@ def test_the_width_is_given_where_it_is_needed_and_said():
         compare_models(
             frame, truth="y", predictions=["good"], cluster="subject", metrics="nrmse_within"
         )
-    with pytest.raises(DataError, match=r"metrics= asks for no nrmse; leave it out"):
+    with pytest.raises(DataError, match=r"metrics= does not contain nrmse; leave it out"):
         compare(frame, score_range=100)
     # A score from 0 to 100 and one from 0 to 1 have one NRMSE, and each says its own width.
     hundred = frame.assign(**{name: 100 * frame[name] for name in ("y", "good", "poor")})
@@ -1011,7 +1021,10 @@ def test_without_variation_the_normal_interval_tests_nothing() -> None:
         method="normal", n_boot=50,
     ).tidy()  # fmt: skip
     assert found["p_value"].isna().all()
-    assert (found["reason"] == "the same in every replicate: no variation to judge by").all()
+    assert (
+        found["reason"]
+        == "the value is the same in every replicate, so its variation cannot be estimated"
+    ).all()
     np.testing.assert_allclose(found["conf_low"], found["estimate"])
 
 

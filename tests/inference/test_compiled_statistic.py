@@ -166,7 +166,7 @@ def test_infinite_values_are_undefined():
     assert not np.isinf(result.replicates).any()
     assert undefined.mean() == pytest.approx((20 / 21) ** 21, abs=0.06)
     assert result.tidy().n_undefined[0] == undefined.sum()
-    assert result.tidy().reason[0] == "undefined without one of 1 subject"
+    assert result.tidy().reason[0] == "undefined if one of 1 subject is left out"
 
 
 @pytest.mark.parametrize("columns", [np.array(["y", "p"]), pd.Index(["y", "p"])])
@@ -213,7 +213,7 @@ def unknown(rows, weights):
         (rmse, {"n_threads": -1}, DataError, "n_threads= must be"),
         (rmse, {"columns": ["y", "none"]}, ColumnError, "no column 'none'"),
         (rmse, {"columns": ["y", "sex"]}, ColumnError, "must be a number"),
-        (rmse, {"compiled": False}, DataError, "columns= is for compiled"),
+        (rmse, {"compiled": False}, DataError, "columns= is only for compiled"),
         ({"a": rmse.py_func}, {}, DataError, "is a mapping"),
         ({"a": rmse, "b": rmse.py_func}, {}, DataError, "is a mapping"),
         (spoils, {}, DataError, "wrote into its rows"),

@@ -216,7 +216,7 @@ def test_folds_of_contexts_are_their_own():
     wanted = average(cells, "correlation", "good")
     assert tidy.estimate["correlation", "all", "good"] == pytest.approx(wanted, rel=TWIN)
     assert np.isnan(tidy.estimate["correlation_within", "all", "good"])
-    assert "in several folds" in tidy.reason["correlation_within", "all", "good"]
+    assert "folds of subjects differ" in tidy.reason["correlation_within", "all", "good"]
     assert np.isfinite(tidy.estimate["correlation_within", "a", "good"])
 
 
@@ -264,16 +264,15 @@ def test_leave_one_subject_out():
     assert tidy.estimate[refused].isna().all()
     assert tidy.estimate[~refused].notna().all()
     assert tidy.reason[0] == (
-        "fold '0' holds a single subject (leave-one-out): no model predicts two subjects, so that "
-        "nothing compares them but the left-out truth; predict in folds of several subjects, or "
-        "ask for correlation_within"
+        "fold '0' contains a single subject (leave-one-out), so no model predicts two subjects and "
+        "they cannot be compared; predict in folds of several subjects, or use correlation_within"
     )
 
 
 def test_folds_too_small_for_subjects_means():
     tidy = compare(table(20, 10), metrics=["correlation", "correlation_between"]).tidy()
     assert tidy.estimate.isna().tolist() == [False] * 3 + [True] * 3
-    assert "holds 2 subjects, too few for correlation_between (4, so that 3" in tidy.reason[3]
+    assert "contains 2 subjects, too few for correlation_between (at least 4" in tidy.reason[3]
 
 
 def test_a_prediction_that_is_constant_in_a_fold():
@@ -284,13 +283,13 @@ def test_a_prediction_that_is_constant_in_a_fold():
 
 def test_what_is_within_folds_is_not_exchanged():
     flips = compare(table(), metrics=["correlation", "rmse"]).sign_flip(n_flips=99).tidy()
-    assert flips.reason[0] == "averages over folds are not exchanged; see jackknife_t"
+    assert flips.reason[0] == "averages over folds cannot be exchanged; see jackknife_t"
     assert flips.p_value.notna().tolist() == [False, True]
 
 
 def test_notes_say_what_is_within_folds():
     result = compare(table())
-    assert any("averages of those within folds (fold)" in note for note in result.notes())
+    assert any("computed within folds (fold) and averaged" in note for note in result.notes())
     assert result.provenance()["fold"] == "fold"
     assert compare(table(), fold=None).provenance()["fold"] is None
 
@@ -307,9 +306,9 @@ def test_training_means_are_recognised(n_folds):
     ).tidy()  # fmt: skip
     assert tidy.estimate.isna().tolist() == [True, False, True] * 2 + [False] * 6
     assert tidy.reason[0].startswith(
-        "prediction 'mean' is the mean truth of the other subjects, or rises with it"
+        "prediction 'mean' is the mean truth of the other subjects, or increases with it"
     )
-    assert "name the folds with fold=" in tidy.reason[2]
+    assert "name the folds in fold=" in tidy.reason[2]
 
 
 def test_training_means_of_a_context_are_recognised_over_all():

@@ -387,7 +387,7 @@ def test_subjects_are_drawn_within_strata() -> None:
     error = np.sqrt(sum((n - 1) ** 2 / n * part.var(axis=1, ddof=1)
                         for n, part in ((10, left[:, :10]), (20, left[:, 10:]))))  # fmt: skip
     assert result.tidy()["std_error"].to_numpy() == pytest.approx(error, rel=1e-9)
-    with pytest.raises(DataError, match="stratum 'one' of 'stratify' has a single subject"):
+    with pytest.raises(DataError, match="stratum 'one' of 'stratify' has only one subject"):
         bootstrap_cfa(table, {"f": NAMES[:3]}, cluster="subject",
                       stratify=np.where(table["subject"] == "s01", "one", "more"))  # fmt: skip
 

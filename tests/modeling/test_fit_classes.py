@@ -148,7 +148,7 @@ def test_what_is_compared_are_the_classes_that_models_predict():
     assert cut == pytest.approx(accuracy_score(own.truth, own.probability_1 >= 0.5), rel=1e-12)
     assert wanted["prior", "auc"] == 0.5
     notes = str(found.compare(n_boot=0))
-    assert "AUC is the average of those within folds (fold 0); metrics of predicted" in notes
+    assert "AUC is computed within folds (fold 0) and averaged; metrics of predicted" in notes
 
 
 def test_text_and_numbers_and_truth_values_are_the_same_classes(fitted):
@@ -377,7 +377,7 @@ BAD = {
     "classes that differ by a blank": (
         lambda t: {"data": t.assign(mood=np.where(t.nod > 0, t.mood + " ", t.mood)),
                    "label": "mood"},
-        "classes 'glad' and 'glad ' differ by white space alone; if they are one class",
+        "classes 'glad' and 'glad ' differ only in white space; if they are the same class",
     ),
     "no such class": (
         lambda t: {"label": "mood", "positive": "gald"},

@@ -46,8 +46,7 @@ _FAR_APART = 1.5
 # With fewer clusters the two differ for any statistic.
 _FEWEST = 12
 NOTHING_TESTED = say(
-    "adjust judges tests together, and there are none: nothing was tested; ask for {null=}, the "
-    "value to test against"
+    "adjust applies to tests, but nothing was tested; give {null=}, the null value"
 )
 # Replicates that tell a standard deviation to a tenth.
 _ENOUGH = 100
@@ -55,13 +54,13 @@ _ENOUGH = 100
 
 _JUMPS = Template(
     "statistic_may_jump",
-    "the jackknife's standard error of {statistic} is {ratio:.2g} times that of the replicates: it "
-    "may jump as subjects come and go, as medians, quantiles and extremes do, and jackknife_t does "
-    "not hold for such statistics; {call interval(method='percentile')} does not rest on the "
-    "jackknife",
+    "the jackknife's standard error of {statistic} is {ratio:.2g} times that of the "
+    "replicates: it may change abruptly if subjects are left out, as medians, quantiles and "
+    "extremes do, and jackknife_t is not valid for such statistics; "
+    "{call interval(method='percentile')} does not use the jackknife",
     report="the jackknife's standard error of {statistic} is {ratio:.2g} times that of the "
-    "replicates: it may jump as subjects come and go, as medians, quantiles and extremes do, and "
-    "jackknife-t does not hold for such statistics",
+    "replicates: it may change abruptly if subjects are left out, as medians, quantiles "
+    "and extremes do, and jackknife-t is not valid for such statistics",
 )
 
 

@@ -206,7 +206,7 @@ def _numba() -> Any:
         raise EngineError(
             say(
                 "{compiled=True} needs numba, which is not installed; run 'pip install "
-                '"pyexpr-stats[numba]"\', or leave {compiled=} out to call the statistic '
+                '"pyexpr-stats[numba]"\', or leave out {compiled=} to call the statistic '
                 "as Python"
             )
         ) from None

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 TABLE = "the table"
 NO_ERRORS_WITHIN = (
-    "studentising needs a standard error within each replicate, which a statistic of "
-    f"your own does not give; use {listed(WITHOUT_ERRORS[:-1])} or {WITHOUT_ERRORS[-1]!r}"
+    "studentized intervals require a standard error within each replicate, which a custom "
+    f"statistic does not provide; use {listed(WITHOUT_ERRORS[:-1])} or {WITHOUT_ERRORS[-1]!r}"
 )
 
 
@@ -100,8 +100,8 @@ class StatisticDraws(ABC):
             )
             raise DataError(
                 say(
-                    "{statistic=} is another function than that of this result: on its "
-                    "rows it gives {found}, and the result has {wanted}",
+                    "{statistic=} is not the function of this result: it gives {found} on its "
+                    "rows, but the result has {wanted}",
                     found=found,
                     wanted=wanted,
                 )
@@ -169,8 +169,8 @@ class NotCompiled(StatisticDraws):
         """Refuse."""
         raise DataError(
             say(
-                "a saved result does not hold your compiled functions; hand them over "
-                "again: result.extend(n, {statistic=}...)"
+                "a saved result does not hold your compiled functions; pass them again: "
+                "result.extend(n, {statistic=}...)"
             )
         )
 
@@ -224,8 +224,8 @@ class Compiled(NotCompiled):
     def _check_rows(self) -> None:
         if _digest(self.data.rows) != self.digest:
             raise DataError(
-                "a compiled statistic wrote into its rows, which all replicates share; let it "
-                "work on a copy"
+                "a compiled statistic changed its rows, which all replicates share; use a copy "
+                "in the function"
             )
 
 
@@ -274,13 +274,15 @@ def read_statistic(
     if isinstance(statistic, Mapping):
         raise DataError(
             say(
-                "{statistic=} is a mapping, which is for functions that numba has "
-                "compiled; let one function return a mapping, or ask for {compiled=True}"
+                "{statistic=} is a mapping, which is supported only for functions compiled by "
+                "numba; use one function that returns a mapping, or {compiled=True}"
             )
         )
     if columns is not None:
         raise DataError(
-            say("{columns=} is for compiled statistics; a Python function gets the whole table")
+            say(
+                "{columns=} is only for compiled statistics; a Python function gets the whole table"
+            )
         )
     # Its own: what the user changes later is not shared. Counted from 0, so that a label
     # means one row.
@@ -299,7 +301,10 @@ def _compiled(
 ) -> Compiled:
     if columns is None:
         raise DataError(
-            say("a compiled statistic gets arrays: name them, in order, as {columns=['y', 'p']}")
+            say(
+                "a compiled statistic gets arrays; name their columns in order, as in "
+                "{columns=['y', 'p']}"
+            )
         )
     names = checked_names(columns, argument=say("{columns=}"))
     if not names:

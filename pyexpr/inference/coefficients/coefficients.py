@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 
 _NOT_TAKEN = {
     "method": METHODS_APART,
-    "stratify": "variances of slopes are of subjects from one population, and strata were not "
+    "stratify": "variances of slopes assume subjects from one population, and strata were not "
     "studied",
 }
 
@@ -204,7 +204,7 @@ class CoefficientResult(CoefficientEvidence, Result):
         """
         if method is not None:
             raise DataError(
-                say("{method=} cannot be chosen here: {methods_apart}", methods_apart=METHODS_APART)
+                say("{method=} cannot be set: {methods_apart}", methods_apart=METHODS_APART)
             )
         level = self.confidence if confidence is None else confidence_level(confidence)
         return replace(self, confidence=level)
@@ -375,8 +375,8 @@ class CoefficientResult(CoefficientEvidence, Result):
         if given:
             raise DataError(
                 say(
-                    "from_model() takes no {@given=}: the penalty is the model's; for "
-                    "another use context_coefficients()",
+                    "from_model() does not accept {@given=}, because it uses the penalty of "
+                    "the model; use context_coefficients() for another penalty",
                     given=given[0],
                 )
             )
@@ -399,8 +399,9 @@ class CoefficientResult(CoefficientEvidence, Result):
         free = [name for name, value in alpha.items() if (np.asarray(value) == 0).any()]
         if free:
             raise DataError(
-                f"the model of {listed(free)} has alpha 0: without a penalty, weights refitted on "
-                "resampled subjects need not be unique; fit it with a small one, such as 1e-6"
+                f"the model of {listed(free)} has alpha 0; without a penalty, weights refitted "
+                "to resampled subjects may not be unique; fit it with a small penalty, such as "
+                "1e-6"
             )
         result = context_coefficients(
             X, y, context=where, cluster=cluster, alpha=alpha, l1_ratio=ratio, **options
@@ -566,7 +567,7 @@ def context_coefficients(
     )
     if retune and all(penalty.fixed for penalty in penalties):
         raise DataError(
-            say("{retune=True} needs a grid: give several values of {alpha=} or {l1_ratio=}")
+            say("{retune=True} requires a grid; give several values of {alpha=} or {l1_ratio=}")
         )
     fitted = [
         fit_model(

@@ -97,9 +97,8 @@ def read_data(
     if context is None:
         raise DataError(
             say(
-                "{context=} must name the context of each row, by a column of "
-                "{argument X} or by values; where there is only one, a column that says "
-                "so"
+                "{context=} must name the context of each row, by a column of {argument X} or "
+                "by values; with only one context, use a constant column"
             )
         )
     X = unmasked(X)
@@ -140,7 +139,7 @@ def read_data(
     tested = label if y_pooled is None else _label(y_pooled, frame, "y_pooled")
     complete = ~(np.isnan(values).any(axis=1) | np.isnan(label) | np.isnan(tested))
     if not (kept & complete).any():
-        raise DataError("no row used has every feature and the label")
+        raise DataError("no row used has all features and the label")
     used = np.flatnonzero(kept & complete)
     codes, labels = label_codes(where.iloc[used], name=context_name, what=_TABLE, keep_order=True)
     subject, subjects = label_codes(who.iloc[used], name=cluster_name, what=_TABLE)
@@ -154,8 +153,9 @@ def read_data(
         present = len(np.unique(subject[codes == c]))
         if present < 2:
             raise DataError(
-                f"context {name!r} has rows of {present} subject; nothing can be said about how "
-                "its coefficients vary between subjects: leave it out, or add subjects"
+                f"context {name!r} has rows of {present} subject; the variation of its "
+                "coefficients between subjects cannot be estimated; leave it out, or add "
+                "subjects"
             )
     values, label = values[used], label[used]
     # The same object where there is one label: what is compared knows it by that.
@@ -195,7 +195,9 @@ def as_fitted(
         own = seen[position] if seen else present[position]
     where = own if context is None else context
     if where is None:
-        raise DataError(say("{context=} is missing: the model names no column of {argument X}"))
+        raise DataError(
+            say("{context=} is missing, and the model does not name a column of {argument X}")
+        )
     named = [value for value in (where, cluster) if isinstance(value, str)]
     features = [name for name in seen if name != own]
     taken = [name for name in named if name in features]

@@ -65,7 +65,7 @@ class CoefficientEvidence:
         """Return the slopes of all contexts; an error if there is one context only."""
         if len(self.data.contexts) < 2:
             raise DataError(
-                f"there is only one context, {self.data.contexts[0]!r}: none to compare"
+                f"there is only one context, {self.data.contexts[0]!r}, so there are no contrasts"
             )
         return self.spaces[0]
 

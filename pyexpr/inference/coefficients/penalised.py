@@ -191,8 +191,8 @@ class PenalisedModel:
         if not penalty.fixed:
             if G < 2:
                 raise DataError(
-                    "tuning needs rows of at least 2 subjects, but there is 1; give one alpha "
-                    "and one l1_ratio"
+                    "tuning requires rows of at least 2 subjects, but there is only 1; give "
+                    "one alpha and one l1_ratio"
                 )
             # Made of subjects before any is drawn: copies of one stay in one fold.
             fold = folds_of(G, min(n_folds, G), seed, n_rows=self.n_rows)

@@ -165,8 +165,8 @@ def slope_covariance(found: CoefficientEvidence, context: str | None) -> pd.Data
     if not isinstance(space.slopes, ClusterOLS):
         raise DataError(
             say(
-                "slopes that are desparsified have standard errors of contrasts only; "
-                "use {tests='least_squares'} if the subjects suffice"
+                "for desparsified slopes only standard errors of contrasts are available; use "
+                "{tests='least_squares'} if there are enough subjects"
             )
         )
     places = [found.space_of(models.index(one))[1] for one in wanted]
@@ -227,9 +227,8 @@ def wild_table(found: CoefficientEvidence, *, n_boot: int, seed: int) -> pd.Data
         if not isinstance(space.slopes, ClusterOLS):
             raise DataError(
                 say(
-                    "the wild cluster bootstrap is of least squares, but these slopes "
-                    "are desparsified; use {tests='least_squares'} if the subjects "
-                    "suffice"
+                    "the wild cluster bootstrap requires least squares, but these slopes are "
+                    "desparsified; use {tests='least_squares'} if there are enough subjects"
                 )
             )
         why = space.why_missing([c for c, _, _ in terms], terms[0][1])

@@ -174,7 +174,7 @@ def _there(name: str, function: Metric) -> Metric:
     except SavedResultError:
         raise SavedResultError(
             say(
-                "a saved result does not hold the function of metric {name!r}; hand over the "
+                "a saved result does not hold the function of metric {name!r}; pass the "
                 "metrics again: {call result.extend(n, metrics=...)}",
                 name=name,
             )
@@ -217,8 +217,8 @@ def why_not_called(
     if hasattr(function, "address"):
         raise DataError(
             say(
-                "metric {name!r} is a C callback of numba; hand over what {call numba.njit} made "
-                "of a function of (truth, prediction)",
+                "metric {name!r} is a C callback of numba; pass a function of (truth, "
+                "prediction) compiled by {call numba.njit}",
                 name=name,
             )
         )
@@ -255,9 +255,9 @@ def why_not_called(
     for other in others:
         if not np.isclose(one, other, rtol=_ORDER, atol=_ORDER_OF_ROWS * largest, equal_nan=True):
             raise DataError(
-                f"metric {name!r} gives {one:.6g} on the rows of {where}, and {other:.6g} on the "
-                "same rows in another order: resampled rows have none, so that it must not matter "
-                "(nor may the function draw random numbers)"
+                f"metric {name!r} gives {one:.6g} on the rows of {where}, and {other:.6g} on "
+                "the same rows in another order; a metric must not depend on the order of "
+                "rows, nor use random numbers"
             )
     return "" if np.isfinite(one) else NOT_FINITE(metric=name, value=_not_finite(one))
 

@@ -25,7 +25,7 @@ _THRESHOLD = 0.5
 _OF_POSITIVE = tuple(name for name, kind in KINDS.items() if kind.positive)
 _OF_SCORES = tuple(name for name, kind in KINDS.items() if kind.scores)
 _OF_LABELS = tuple(name for name, kind in KINDS.items() if kind.classes and not kind.scores)
-_OTHER_METRICS = "metrics of numbers are rmse, correlation and their like"
+_OTHER_METRICS = "metrics of numbers are rmse, correlation and similar ones"
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +249,8 @@ def _check_alike(labels: set[Any]) -> None:
     if texts and len(texts) < len(labels):
         shown = listed(sorted(_label(one) for one in labels))
         raise DataError(
-            f"truth and predictions hold classes that are text and classes that are numbers: "
-            f"{shown}; make them alike"
+            f"truth and predictions contain both text and numbers as classes: {shown}; use the "
+            "same type for all"
         )
 
 
@@ -261,8 +261,9 @@ def _refuse_same_but_for_space(texts: Sequence[str]) -> None:
         other = seen.setdefault(" ".join(text.split()), text)
         if other != text:
             raise DataError(
-                f"classes {other!r} and {text!r} differ by white space alone; if they are one "
-                "class write them alike, and if they are two rename one of them"
+                f"classes {other!r} and {text!r} differ only in white space; if they are the "
+                "same class, write them identically, and if they are two classes, rename one "
+                "of them"
             )
 
 
@@ -301,8 +302,8 @@ def _checked_classes(raw: _Raw, what: str, otherwise: str) -> list[Any]:
             )
     if len(labels) > _MOST:
         raise ColumnError(
-            f"column {raw.name!r} of {what} holds {len(labels)} different values; classes are "
-            f"{_MOST} at most"
+            f"column {raw.name!r} of {what} holds {len(labels)} different values; there may be "
+            f"at most {_MOST} classes"
         )
     return labels
 
@@ -317,7 +318,7 @@ def _positive(positive: Any, labels: set[Any]) -> Any:
         shown = [_label(one) for one in sorted(labels)]
         raise DataError(
             say(
-                "{positive=} is {given!r}, which is no class of the truth; {hint}",
+                "{positive=} is {given!r}, which is not a class of the truth; {hint}",
                 given=positive,
                 hint=hint_of_class(positive, shown),
             )
@@ -360,9 +361,9 @@ def _check_metrics(
         if needs:
             raise DataError(
                 say(
-                    "{metric} is of one class, and there are {n} ({shown}); say which by "
-                    "{positive=}, of which all others are then the opposite, or ask for accuracy, "
-                    "balanced_accuracy, f1_macro and kappa",
+                    "{metric} is of one class, and there are {n} ({shown}); name the positive "
+                    "class in {positive=}, which is then compared with all others, or use "
+                    "accuracy, balanced_accuracy, f1_macro and kappa",
                     metric=needs[0],
                     n=len(labels),
                     shown=shown,
@@ -372,8 +373,8 @@ def _check_metrics(
             raise DataError(
                 say(
                     "prediction {name!r} holds numbers, and there are {n} classes ({shown}); a "
-                    "prediction of several classes is one of them in every row, or say by "
-                    "{positive=} of which class it is the probability",
+                    "prediction of several classes must be a class in every row, or name in "
+                    "{positive=} the class whose probability it is",
                     name=scored[0],
                     n=len(labels),
                     shown=shown,
@@ -383,7 +384,7 @@ def _check_metrics(
         about = needs[0] if needs else f"prediction {scored[0]!r}"
         raise DataError(
             say(
-                "{about} is of one class: say by {positive=} which of {shown} it is",
+                "{about} refers to one class; name in {positive=} which of {shown} it is",
                 about=about,
                 shown=shown,
             )
@@ -394,15 +395,16 @@ def _check_metrics(
         for name in predictions:
             if name not in scored:
                 raise DataError(
-                    f"prediction {name!r} holds classes, and {metric} judges numbers that say how "
-                    "likely the positive one is; leave it out, or name a column of probabilities"
+                    f"prediction {name!r} holds classes, but {metric} requires numbers that "
+                    "express how likely the positive class is; leave it out, or name a column "
+                    "of probabilities"
                 )
     for name in scored if "brier" in metrics else ():
         numbers = read[name].numbers
         assert numbers is not None
         if not _are_probabilities(numbers):
             raise DataError(
-                f"brier judges probabilities, and prediction {name!r} goes from "
+                f"brier requires probabilities, but prediction {name!r} goes from "
                 f"{np.nanmin(numbers):g} to {np.nanmax(numbers):g}"
             )
 
@@ -416,9 +418,9 @@ def _check_decided(decided: Mapping[str, str], read: Mapping[str, _Raw], what: s
     for name in decided:
         if read[name].numbers is None:
             raise ColumnError(
-                f"column {name!r} of {what} has predicted classes in column {decided[name]!r} "
-                "beside it, so it must hold numbers that say how likely the positive class is, but "
-                "it holds text"
+                f"column {name!r} of {what} is accompanied by predicted classes in column "
+                f"{decided[name]!r}, so it must contain numbers that express how likely the "
+                "positive class is, but it contains text"
             )
 
 
@@ -432,8 +434,8 @@ def _cut(
     if threshold is not None and decided:
         raise DataError(
             say(
-                "{threshold=} cuts predictions that are numbers, but those of {name!r} have the "
-                "classes of column {other!r}; give one of them",
+                "{threshold=} derives classes from numbers, but the classes of {name!r} are "
+                "given in column {other!r}; give only one of them",
                 name=next(iter(decided)),
                 other=next(iter(decided.values())),
             )
@@ -446,7 +448,7 @@ def _cut(
             )
         if not scored:
             raise DataError(
-                say("{threshold=} cuts predictions that are numbers, and all are classes")
+                say("{threshold=} derives classes from numbers, but all predictions are classes")
             )
         return float(threshold)
     for raw in scored if any(metric in _OF_LABELS for metric in metrics) else ():
@@ -454,9 +456,9 @@ def _cut(
         if not _are_probabilities(raw.numbers):
             raise DataError(
                 say(
-                    "prediction {name!r} goes from {low:g} to {high:g}, so it is no probability, "
-                    "which would be cut at {cut:g}; say by {threshold=} from which number on the "
-                    "class is predicted, or ask for auc alone",
+                    "prediction {name!r} goes from {low:g} to {high:g}, so it is not a "
+                    "probability with the threshold {cut:g}; set in {threshold=} the number "
+                    "from which the positive class is predicted, or use only auc",
                     name=raw.name,
                     low=np.nanmin(raw.numbers),
                     high=np.nanmax(raw.numbers),

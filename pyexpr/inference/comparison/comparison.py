@@ -284,8 +284,8 @@ def compare_models(
     if ratio and not any(row.ratio for row in rows):
         raise DataError(
             say(
-                "{ratio=True} divides errors of two models or contexts; ask for nrmse, rmse, mae "
-                "or brier, and for two models with {pairwise=True} or several contexts"
+                "{ratio=True} divides the errors of two models or contexts; use nrmse, rmse, "
+                "mae or brier, and two models with {pairwise=True} or several contexts"
             )
         )
     if adjust is not None:

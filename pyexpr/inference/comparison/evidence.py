@@ -111,7 +111,8 @@ def _with_functions(group: Group, metrics: Mapping[str, Metric | None]) -> Group
         if function is None:
             raise DataError(
                 say(
-                    "{metrics=} hands over functions again, and that of {name!r} is not among them",
+                    "{metrics=} must contain all functions of this result, but that of "
+                    "{name!r} is missing",
                     name=name,
                 )
             )

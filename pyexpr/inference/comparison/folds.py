@@ -91,9 +91,8 @@ def read_folds(
             raise DataError(
                 say(
                     "subject {subjects!r} is in folds {two!r} and {two_2!r} of column "
-                    "{name!r}{where}: a model that predicts some of its rows was fitted "
-                    "to the others; put whole subjects into folds "
-                    "({call px.subject_folds})",
+                    "{name!r}{where}, so a model that predicts some of its rows was fitted to "
+                    "the others; assign whole subjects to folds ({call px.subject_folds})",
                     subjects=subjects[subject],
                     two=two[0],
                     two_2=two[1],

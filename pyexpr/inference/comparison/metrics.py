@@ -65,8 +65,8 @@ def checked_metrics(metrics: Any) -> dict[str, Metric | None]:
             if name in (*METRICS, *CLASS_METRICS):
                 raise DataError(
                     say(
-                        "a function of {metrics=} is called {name!r}, which is a metric of ours; "
-                        "give it another name: {{'my_name': function}}",
+                        "a function of {metrics=} is called {name!r}, which is the name of a "
+                        "built-in metric; give it another name: {{'my_name': function}}",
                         name=name,
                     )
                 )
@@ -74,15 +74,15 @@ def checked_metrics(metrics: Any) -> dict[str, Metric | None]:
             raise DataError(
                 say(
                     "{metrics=} must list names of metrics and functions of (truth, prediction), "
-                    "but has {kind} among them",
+                    "but one of them is {kind}",
                     # A function of R would be called from here for every replicate.
-                    r="{metrics=} must list names (text), but has {kind} among them",
+                    r="{metrics=} must list names (text), but one of them is {kind}",
                     kind=kind_of(item),
                 )
             )
         if name in found and found[name] is not function:
             raise DataError(
-                f"two metrics are called {name!r}; name their functions: {{'my_name': function}}"
+                f"two metrics are called {name!r}; rename a function: {{'my_name': function}}"
             )
         found[name] = function
     if not found:
@@ -134,7 +134,7 @@ def _of_name(name: str) -> Metric | None:
     if name.startswith("neg_"):
         loss = name.removeprefix("neg_")
         raise DataError(
-            f"there is no metric {name!r}: an error is itself here, not its negative; ask for "
+            f"there is no metric {name!r}: errors are not negated here; use "
             f"{_KNOWN_AS.get(loss, loss)!r}"
         )
     function = sklearn_metric(name)

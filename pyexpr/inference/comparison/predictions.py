@@ -207,7 +207,7 @@ def _named_models(
         names = checked_names(
             predictions,
             argument=say("{predictions=}"),
-            hint="; or hand over a mapping {model: columns or Predictions}",
+            hint="; or pass a mapping {model: columns or Predictions}",
         )
         doubled = [name for name in dict.fromkeys(names) if names.count(name) > 1]
         if doubled:
@@ -228,15 +228,15 @@ def _decided(models: Iterable[Predictions]) -> dict[str, str]:
         for column, classes in zip(model.values, given, strict=True):
             if classes is not None and found.setdefault(column, classes) != classes:
                 raise DataError(
-                    f"column {column!r} is given with the classes of column {found[column]!r} and "
-                    f"with those of {classes!r}; name one of them"
+                    f"column {column!r} is used with the classes of column {found[column]!r} "
+                    f"and with those of {classes!r}; name only one of them"
                 )
     for model in models:
         both = [one for one in model.values if one in found and model.classes is None]
         if both:
             raise DataError(
-                f"column {both[0]!r} is given with the classes of column {found[both[0]]!r} and "
-                "without; name them in both places"
+                f"column {both[0]!r} is used with the classes of column {found[both[0]]!r} and "
+                "without them; name the classes in both places"
             )
     return found
 
@@ -249,8 +249,8 @@ def check_class_options(metrics: Iterable[str], positive: Any, threshold: Any) -
         if value is not None:
             raise DataError(
                 say(
-                    "{@name=} is for metrics of classes, and {metrics=} asks for none; they are "
-                    "{names}",
+                    "{@name=} is for metrics of classes, but {metrics=} contains none; they "
+                    "are {names}",
                     name=name,
                     names=listed(CLASS_METRICS),
                 )

@@ -200,10 +200,10 @@ def checked_score_range(score_range: float | None, metrics: Iterable[str]) -> fl
         if normalised:
             raise DataError(
                 say(
-                    "{normalised} divides RMSE by the width of the score, which data do "
-                    "not tell: give {score_range=}, the highest possible "
-                    "score minus the lowest, 100 for scores from 0 to 100, 7 for factor "
-                    "scores from -3.5 to 3.5, or ask for rmse",
+                    "{normalised} is RMSE divided by the width of the score, which cannot be "
+                    "determined from the data; give {score_range=}, the highest possible score "
+                    "minus the lowest (100 for scores from 0 to 100, 7 for factor scores from "
+                    "-3.5 to 3.5), or use rmse",
                     normalised=normalised[0],
                 )
             )
@@ -219,8 +219,8 @@ def checked_score_range(score_range: float | None, metrics: Iterable[str]) -> fl
     if not normalised:
         raise DataError(
             say(
-                "{score_range=} is what NRMSE divides by, and {metrics=} asks for no "
-                "nrmse; leave it out, or ask for nrmse"
+                "{score_range=} is used only for NRMSE, but {metrics=} does not contain nrmse; "
+                "leave it out, or add nrmse"
             )
         )
     return float(score_range)
@@ -330,8 +330,8 @@ def families(rows: Sequence[Row]) -> list[NDArray[np.int64]]:
     if not found:
         raise DataError(
             say(
-                "adjust judges differences between models together, and there are none; "
-                "compare two or more models with {pairwise=True}, or leave {adjust=} out"
+                "adjust applies to differences between models, but there are none; compare two "
+                "or more models with {pairwise=True}, or leave out {adjust=}"
             )
         )
     return [np.array(family) for family in found.values()]

@@ -166,8 +166,8 @@ class ComparisonResult(ReplicatedResult):
                 at = int(wrong[0])
                 raise DataError(
                     say(
-                        "{metrics=} holds another function than that of this result: {row} is "
-                        "{wanted:.6g}, and now {again:.6g}",
+                        "{metrics=} contains a function other than that of this result: {row} "
+                        "is {wanted:.6g}, but now {again:.6g}",
                         row=self.described(rows[at]),
                         wanted=wanted[at],
                         again=again[at],
@@ -414,6 +414,6 @@ def _of_folds(name: str, rows: Sequence[Row]) -> list[str]:
 def _judged_on(rows: tuple[int, ...]) -> str:
     low, high = min(rows), max(rows)
     if len(rows) == 1:
-        return f"it is judged on {low}"
+        return f"it is evaluated on {low}"
     span = f"{low}" if low == high else f"{low} to {high}"
-    return f"each of its {len(rows)} columns is judged on those it has, {span}"
+    return f"each of its {len(rows)} columns is evaluated on its available rows, {span}"

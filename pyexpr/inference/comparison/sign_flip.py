@@ -43,37 +43,38 @@ NOT_FLIPPED = core.OF_RANKS | {"kappa"}
 
 _HYPOTHESIS = Template(
     "exchangeable_predictions",
-    "the hypothesis is that the two models' predictions are exchangeable within subjects, and the "
-    "test is exact for that only; where models fail in different ways they are not: use "
-    "{method:metric} there, which tests that the metrics are equal",
+    "the hypothesis is that the two models' predictions are exchangeable within subjects, and "
+    "the test is exact only for it; models that fail in different ways are not exchangeable, "
+    "and {method:metric}, which tests whether the metrics are equal, is then appropriate",
 )(method="jackknife_t")
 _UNDEFINED = Template("difference_undefined", "the difference is undefined")()
 _NO_VARIATION = Template(
     "difference_without_variation",
-    "the difference is undefined, or the same without any one subject: no variation to judge by",
+    "the difference is undefined, or does not change if any one subject is left out, so its "
+    "variation cannot be estimated",
 )()
 _OVER_FOLDS = Template(
-    "folds_not_exchanged", "averages over folds are not exchanged; see {method:metric}"
+    "folds_not_exchanged", "averages over folds cannot be exchanged; see {method:metric}"
 )(method="jackknife_t")
 _NOT_OF_SUMS = Template(
     "metric_not_of_sums",
-    "{metric:metric} is not one of sums, which flips exchange; see {method:metric}",
+    "{metric:metric} is not a function of sums, which the test exchanges; see {method:metric}",
 )
 _OVER_CLASSES = Template(
     "classes_not_exchanged",
-    "{metric:metric} is a mean over classes, which flips do not exchange; see {method:metric}",
+    "{metric:metric} is a mean over classes, which the test cannot exchange; see {method:metric}",
 )
 _SEVERAL_COLUMNS = Template(
     "columns_not_exchanged",
-    "a model of several columns has none to exchange; see {method:metric}",
+    "a model with several columns has no single prediction to exchange; see {method:metric}",
 )(method="jackknife_t")
 _OTHER_ROWS = Template(
     "rows_not_exchanged",
-    "different rows: models judged on different rows are not exchangeable",
+    "different rows: models evaluated on different rows are not exchangeable",
 )()
 _OTHER_TRUTHS = Template(
     "truths_not_exchanged",
-    "different criteria: models judged by different truths are not exchangeable",
+    "different criteria: models evaluated with different truths are not exchangeable",
 )()
 
 
@@ -191,7 +192,7 @@ def sign_flip_test(
     tested = [i for i, row in enumerate(rows) if row.between_models and not row.ratio]
     if not tested:
         raise DataError(
-            say("the sign-flip test compares models; ask for two or more, with {pairwise=True}")
+            say("the sign-flip test compares models; use two or more, with {pairwise=True}")
         )
     place = {position: k for k, position in enumerate(tested)}
     k = len(tested)

@@ -108,8 +108,8 @@ def check_whole_units(metrics: Iterable[str]) -> None:
         if split_name(metric)[1] != "pooled":
             raise DataError(
                 say(
-                    "{metric} looks at subjects' means, and {per=} at the rows of each unit; ask "
-                    "for {base}",
+                    "{metric} uses the means of subjects, but {per=} uses the rows of each "
+                    "unit; use {base}",
                     metric=metric,
                     base=split_name(metric)[0],
                 )
@@ -143,9 +143,9 @@ def read_units(
         two = [str(subjects[k]) for k in np.unique(codes[of_row == unit])[:2]]
         raise DataError(
             say(
-                "{unit!r} of column {name!r} has rows of subjects {one!r} and {other!r}: a unit of "
-                "{per=} belongs to one subject; if its label is one within a subject alone, join "
-                "it with the subject's",
+                "{unit!r} of column {name!r} has rows of subjects {one!r} and {other!r}: a "
+                "unit of {per=} must belong to one subject; if labels are unique only within a "
+                "subject, combine them with the label of the subject",
                 unit=labels[unit],
                 name=name,
                 one=two[0],

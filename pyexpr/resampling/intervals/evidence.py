@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SINGLE_IN_STRATUM = Template(
-    "single_in_stratum", "a stratum has a single subject here, which shows no variation"
+    "single_in_stratum",
+    "a stratum has only one subject, so the variation within it cannot be estimated",
 )()
 ONLY_ONE_SUBJECT = Template("only_one_subject", "only 1 subject")()
 UNDEFINED_IN = Template("undefined_replicates", "undefined in {undefined} of {n_boot} replicates")

@@ -201,10 +201,10 @@ UNDEFINED_WITHOUT = Template(
     "undefined_without", "without {undefined} of {subjects} subjects {why}"
 )
 NEEDS_EACH_OF = Template(
-    "undefined_without_one_of", "undefined without one of {undefined:count subject}"
+    "undefined_without_one_of", "undefined if one of {undefined:count subject} is left out"
 )
 ENDS_WITHOUT = Template(
-    "end_of_range_without", "at the end of its range without one of {ends:count subject}"
+    "end_of_range_without", "at the limit of its range if one of {ends:count subject} is left out"
 )
 
 

@@ -10,9 +10,11 @@ from pyexpr.resampling.intervals.jackknife import knife_of, unmoved
 from pyexpr.resampling.intervals.scales import at_end
 
 SAME_WITHOUT_ANY = Template(
-    "same_without_any", "the same without any one subject: no variation to judge by"
+    "same_without_any",
+    "the value does not change if any one subject is left out, so its variation cannot be "
+    "estimated",
 )()
-AT_END = Template("end_of_range", "the estimate lies at the end of its range")()
+AT_END = Template("end_of_range", "the estimate is at the limit of its range")()
 
 
 def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:

@@ -12,7 +12,8 @@ from pyexpr.resampling.intervals.from_draws import from_draws, summary_of
 from pyexpr.resampling.intervals.jackknife import unmoved
 
 NO_VARIATION = Template(
-    "same_in_replicates", "the same in every replicate: no variation to judge by"
+    "same_in_replicates",
+    "the value is the same in every replicate, so its variation cannot be estimated",
 )()
 
 
