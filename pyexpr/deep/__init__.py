@@ -1,4 +1,4 @@
-"""The deep models. Names are resolved when first used: only then is torch loaded."""
+"""The deep models. Names are resolved when first used, and torch is loaded only then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the deep regressors share: scikit-learn's shape around a module and a training loop."""
+"""Common base of the deep regressors: scikit-learn's interface to a module and its training."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _epochs_kept(regressor: Any, *_: Any, **__: Any) -> str:
 
 
 class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
-    """Base of the deep regressors; a subclass says what its clips and its module are.
+    """Base of the deep regressors. A subclass defines its clips and its module.
 
     A subclass has a constructor that keeps every argument under its name, among
     them those of `TrainingOptions` and `n_seeds`, `validation_share`, `tune`,
@@ -112,12 +112,12 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         Parameters
         ----------
         X : array, list of arrays, or clip table
-            The clips; the class says in which forms.
+            The clips, in one of the forms described in the class.
         y : array_like, shape (n,)
-            The label of each clip; missing ones are an error.
+            The label of each clip. Missing labels are an error.
         groups : array_like, shape (n,), optional
-            The subject of each clip. Without `validation` some of them are held out
-            for early stopping (`validation_share`).
+            The subject of each clip. Without `validation`, some of the subjects are set aside for
+            early stopping (`validation_share`).
         validation : (X, y) or mapping, optional
             Clips of other subjects, for early stopping and tuning. A mapping has "X"
             and "y", as for `ContextualRegressor`.
@@ -129,8 +129,8 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         Raises
         ------
         DataError
-            If clips, labels or parameters make no sense, or early stopping or tuning
-            has no subjects to judge by; if training diverges.
+            If clips, labels or parameters are invalid, if there are no subjects for early stopping
+            or tuning, or if training diverges.
         DeepMemoryError
             If a batch does not fit into the device's memory.
         """
@@ -162,7 +162,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
-        """Return the predicted label of each clip of `X`, shape (n,): the mean over the seeds."""
+        """Return the predicted label of each clip of `X`, shape (n,), averaged over the seeds."""
         mean: NDArray[np.float64] = self.predict_each(X).mean(axis=0)
         return mean
 
@@ -192,9 +192,9 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         Parameters
         ----------
         folder : path
-            Made if needed; an earlier model in it is replaced.
+            Created if needed. An earlier model in it is replaced.
         overwrite : bool
-            Replace files of these names, too, that are no model's.
+            Whether to replace files with these names that do not belong to a model.
 
         Returns
         -------
@@ -204,8 +204,8 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         Raises
         ------
         OutputError
-            If the folder cannot be written, or holds files of these names that are no model's,
-            or that this model was pretrained with.
+            If the folder cannot be written, or contains files with these names that do not belong
+            to a model, or from which this model was pretrained.
         """
         check_is_fitted(self, "modules_")
         facts = {

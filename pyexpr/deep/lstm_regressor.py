@@ -22,13 +22,12 @@ if TYPE_CHECKING:
 
 
 class LSTMRegressor(DeepRegressor):
-    r"""The paper's OpenFace-LSTM in the shape of a scikit-learn regressor.
+    r"""The OpenFace-LSTM of the paper, with the interface of a scikit-learn regressor.
 
-    Each column of a clip is standardised over the clip's frames, a stacked LSTM reads
-    them, and a linear layer turns its last state into the label (`OpenFaceLSTM`). It is
-    trained by Adam on the mean squared error of the label, itself standardised on the
-    training clips; the weights of the epoch with the lowest error on other subjects are
-    kept.
+    Each column of a clip is standardised over the frames of the clip. A stacked LSTM processes the
+    frames, and a linear layer maps its last state to the label (`OpenFaceLSTM`). The network is
+    trained by Adam on the mean squared error of the label, which is standardised on the training
+    clips. The weights of the epoch with the lowest error on other subjects are kept.
 
     Parameters
     ----------
@@ -37,70 +36,75 @@ class LSTMRegressor(DeepRegressor):
     lr : float, default 0.005
         Learning rate of Adam.
     columns : str or sequence of str, default "points"
-        What is read for a clip table: "points" (face and eyes, 2D and 3D; 620 columns),
-        "points_2d" (136), "points_3d" (204), "eyes" (280), "gaze" (8), "pose" (6),
-        "aus" (35), "parameters" (40), "all", or names of `OpenFaceRecording.groups`. Arrays
-        are used as they are.
+        The columns to read for a clip table: "points" (face and eyes, 2D and 3D; 620 columns),
+        "points_2d" (136), "points_3d" (204), "eyes" (280), "gaze" (8), "pose" (6), "aus" (35),
+        "parameters" (40), "all", or names of `OpenFaceRecording.groups`. Arrays are used as they
+        are.
     rate : float, default 25
-        Frames per second, Hz, at which recordings of a clip table are read.
+        Frames per second at which recordings of a clip table are read.
     fps, min_confidence, face
         As in `read_openface`, for clip tables.
     cache_dir : path, optional
-        Where the recordings' arrays are kept, so that each file is parsed once.
+        Folder in which the arrays of the recordings are cached, so that each file is parsed only
+        once.
     dropout : float, default 0
-        Between layers.
+        Dropout between layers.
     max_epochs : int, default 100
     batch_size : int, default 32
         Clips per step.
     patience : int or None, default 10
-        Training stops when so many epochs brought no lower validation error. None: it
-        never stops early.
+        Number of epochs without a lower validation error after which training stops. None: no early
+        stopping.
     clip_norm : float or None, default 1
         Largest norm of the gradient.
     weight_decay : float, default 0
     validation_share : float, default 0.2
-        Share of the subjects in ``groups=`` held out where there is no ``validation=``.
+        Proportion of the subjects in ``groups=`` that are used for validation without
+        ``validation=``.
     tune : None, "paper", or mapping of str to sequence, default None
-        Values to try for some parameters, in all combinations; the one with the lowest
-        validation error (of the first seed) is used. "paper" tries the three the paper
-        tuned: lr (0.001, 0.005, 0.01), num_layers (1, 2, 3), hidden_size (64, 128, 256);
-        the paper does not tell which values it tried, these are ours around its choice.
+        Values of parameters, which are tried in all combinations. The combination with the lowest
+        validation error (of the first seed) is used. "paper" tries the three parameters that the
+        paper tuned: lr (0.001, 0.005, 0.01), num_layers (1, 2, 3), hidden_size (64, 128, 256). The
+        paper does not report which values it tried; these values were chosen around its final
+        values.
     n_seeds : int, default 1
-        Trainings that differ in seed alone: `seed`, `seed` + 1, and so on. Predictions
-        are their mean; `predict_each` has them one by one.
+        Number of trainings that differ only in their seed: `seed`, `seed` + 1, and so on.
+        Predictions are the mean over them; `predict_each` returns the predictions of each.
     seed : int, default 0
-        Fixes first weights, order of the clips, dropout, and which subjects are held out.
+        Seed of the initial weights, the order of the clips, dropout, and the choice of validation
+        subjects.
     device : {"cpu", "cuda", "cuda:0", "mps"} or None, default None
         None: CUDA if there is one, else MPS, else the CPU.
     devices : int, default 1
-        Devices that share each batch; each is a process of its own, so a script needs
+        Number of devices that share each batch. Each runs in a separate process, so a script needs
         ``if __name__ == "__main__":``.
     precision : {"32", "16-mixed", "bf16-mixed"}, default "32"
     deterministic : bool, default True
-        Use only algorithms that repeat themselves.
+        Whether to use only deterministic algorithms.
     n_threads : int or None, default 1
-        Threads of torch on the CPU; with one, results are the same on machines with more
-        or fewer cores. None: as torch is set.
+        Number of torch's threads on the CPU. With one thread, results do not depend on the number
+        of cores. None: the setting of torch.
     checkpoint_dir : path, optional
-        A training writes its state there after each epoch, in a file named by all that
-        it depends on.
+        Folder to which a training writes its state after each epoch, in a file whose name depends
+        on all settings and data of the training.
     resume : bool, default True
-        Go on from the state in `checkpoint_dir`, if there is one; False: begin anew.
+        Whether to continue from the state in `checkpoint_dir`, if there is one. False: start again.
     progress : bool or None, default None
-        Show a bar; None: if standard error is a terminal.
+        Whether to show a progress bar. None: if standard error is a terminal.
 
     Attributes
     ----------
     modules_ : list of OpenFaceLSTM
         One per seed, on the CPU.
     seeds_, best_epochs_ : list of int
-        The seeds, and the epoch whose weights are kept, from 1.
+        The seeds, and the epochs whose weights are kept, counted from 1.
     n_features_in_ : int
         Columns per frame, p.
     columns_ : list of str
-        Their names, if clips came from a table.
+        Names of the columns, if clips came from a table.
     frames_ : dict of str to int
-        Of the clips of `fit` from a table: clips, frames, and those missing or failed.
+        For the clips of `fit` from a table: numbers of clips, of frames, and of missing or failed
+        frames.
     history_ : DataFrame
         The learning curve: seed, epoch, train_rmse, validation_rmse (units of the label;
         NaN without validation), best.
@@ -108,32 +112,31 @@ class LSTMRegressor(DeepRegressor):
         One row per combination tried: the values, rmse, best_epoch, chosen. Without
         tuning it has no rows.
     best_params_ : dict
-        The combination chosen; empty without tuning.
+        The chosen combination; empty without tuning.
     tuning_, stopping_ : str
-        On what was tuned, and by what training was stopped.
+        The data used for tuning and for early stopping.
     label_mean_, label_scale_ : float
-        Of the training clips.
+        Mean and standard deviation of the label in the training clips.
     config_ : dict
-        What the modules are built from.
+        The configuration from which the modules are built.
     device_ : str
         Where it was trained.
     versions_ : dict
 
     Notes
     -----
-    X is an array (clips, frames, p), a list of arrays (frames, p), or a clip table: a row
-    per clip with openface (path), start, end (seconds), and if wanted face (as the
-    argument, row by row). The last is the form for
-    `ContextualRegressor`. Clips of different lengths are packed: a clip's prediction does
-    not depend on the others'.
+    X is an array (clips, frames, p), a list of arrays (frames, p), or a clip table with one row per
+    clip and the columns openface (path), start, end (seconds), and optionally face (as the
+    argument, for each row). `ContextualRegressor` requires the last form. Clips of different
+    lengths are packed, so the prediction of a clip does not depend on the other clips.
 
-    Missing values (NaN) count as their column's mean in the clip, 0; so does a column
-    that is constant, or missing throughout the clip. A clip without any known value is an
-    error.
+    Missing values (NaN) are replaced by the mean of their column in the clip, which is 0 after
+    standardisation. A column that is constant or completely missing in the clip is 0 as well. A
+    clip without any observed value is an error.
 
-    With the same seed the CPU gives the same bytes, whether a training ran through or was
-    killed and resumed. Pickles hold the weights as safetensors; `save` and `load` use
-    safetensors and JSON alone.
+    With the same seed the CPU gives identical results, also if a training was interrupted and
+    resumed. Pickles store the weights as safetensors; `save` and `load` use only safetensors and
+    JSON.
 
     Source: Lin, Girard and Morency (2020), section 4. Checked against: ``nn.LSTM``
     and ``nn.Linear`` with the same weights; a planted signal, and shuffled labels.
@@ -280,7 +283,7 @@ class LSTMRegressor(DeepRegressor):
 
 
 def frame_counts(table: pd.DataFrame) -> dict[str, int]:
-    """Return how many clips and frames there are, and how many of them are not valid."""
+    """Return the numbers of clips, of frames, and of frames that are not valid."""
     return {
         "clips": len(table),
         "frames": int(table["n_frames"].sum()),

@@ -28,22 +28,22 @@ _PREFIXES = ("module.", "body.")
 
 
 class Video3DNet(nn.Module):
-    r"""torchvision's ``r3d_18`` with a head of one value, from frames as they are stored.
+    r"""torchvision's ``r3d_18`` with one output, applied to frames as they are stored.
 
     Parameters
     ----------
     pretrained : None, "kinetics400" or path
-        None draws the weights. ``"kinetics400"`` takes torchvision's, a path those of a
-        file: the ``state_dict()`` of an ``r3d_18`` or a `Video3DNet`, as ``.pth`` or
-        ``.safetensors``. A head of another size is left out, and drawn.
+        Initial weights. None: random. ``"kinetics400"``: those of torchvision. A path: those of a
+        file with the ``state_dict()`` of an ``r3d_18`` or a `Video3DNet`, as ``.pth`` or
+        ``.safetensors``. A head of another size is not used, and its weights are random.
     trainable : {"all", "layer1", "layer2", "layer3", "layer4", "fc"}
-        The first stage that is trained; those before it stay as they are, their batch
-        normalisation included, which goes on using the means and variances it came with.
+        The first stage that is trained. Earlier stages are not changed; this includes their batch
+        normalisation, which uses its pretrained means and variances.
 
     Raises
     ------
     DataError
-        If the weights cannot be had or are of another network; for an unknown stage.
+        If the weights are not available or belong to another network, or a stage is unknown.
 
     Notes
     -----

@@ -19,43 +19,43 @@ from pyexpr.deep.video_data import FrameClips, checked_frames
 
 
 class Video3DRegressor(DeepRegressor):
-    r"""The paper's 3D-CNN in the shape of a scikit-learn regressor.
+    r"""The 3D-CNN of the paper, with the interface of a scikit-learn regressor.
 
-    torchvision's ``r3d_18`` with a head of one value (`Video3DNet`), trained by Adam on
-    the mean squared error of the label, itself standardised on the training clips; the
-    weights of the epoch with the lowest error on other subjects are kept.
+    The network is torchvision's ``r3d_18`` with one output (`Video3DNet`). It is trained by Adam on
+    the mean squared error of the label, which is standardised on the training clips. The weights of
+    the epoch with the lowest error on other subjects are kept.
 
     Parameters
     ----------
     pretrained : None, "kinetics400" or path, default None
-        From scratch; from torchvision's weights; or from a ``state_dict()`` in a file
-        (.pth or .safetensors). See `Video3DNet`.
+        Initial weights: random, those of torchvision, or a ``state_dict()`` in a file (.pth or
+        .safetensors). See `Video3DNet`.
     frames, size : int, default 16 and 112
-        Frames of a clip, and their height and width, as a clip table is read. Arrays are
-        used as they are.
+        Number of frames of a clip, and their height and width, for a clip table. Arrays are used as
+        they are.
     crop : None or "face", default None
-        For a clip table: the middle of the picture, or the face by OpenFace's landmarks.
+        For a clip table: use the centre of the image, or the face located by OpenFace's landmarks.
     trainable : {"all", "layer1", "layer2", "layer3", "layer4", "fc"}, default "all"
         The first stage that is trained; others keep their pretrained weights.
     rate, resize, margin, n_jobs
         As in `read_video_clips`, for a clip table.
     cache_dir : path, optional
-        Where decoded frames are kept; as in `read_video_clips`.
+        Folder in which decoded frames are cached; as in `read_video_clips`.
     lr : float, default 0.0001
         Learning rate of Adam.
     max_epochs, batch_size : int, default 45 and 24
     weight_decay : float, default 0.0001
-        These three as in torchvision's recipe.
+        These three defaults are those of torchvision's recipe.
     patience : int or None, default 10
-        Training stops when so many epochs brought no lower validation error. None: it
-        never stops early.
+        Number of epochs without a lower validation error after which training stops. None: no early
+        stopping.
     clip_norm : float or None, default 1
         Largest norm of the gradient.
     validation_share, n_seeds, seed, device, devices, precision, deterministic, n_threads
         As in `LSTMRegressor`.
     tune, checkpoint_dir, resume, progress
-        As in `LSTMRegressor`; ``tune="paper"`` has nothing to try here: give a mapping.
-        A checkpoint is 0.5 GB.
+        As in `LSTMRegressor`, but ``tune="paper"`` is not available; pass a mapping. A checkpoint
+        has a size of 0.5 GB.
 
     Attributes
     ----------
@@ -66,7 +66,8 @@ class Video3DRegressor(DeepRegressor):
     n_features_in_ : int
         Values per clip.
     video_ : dict
-        Of the clips of `fit` from a table: clips, frames, and those missing (black).
+        For the clips of `fit` from a table: numbers of clips, of frames, and of missing (black)
+        frames.
     seeds_, best_epochs_, history_, path_, best_params_, tuning_, stopping_
         As in `LSTMRegressor`.
     label_mean_, label_scale_, config_, device_, versions_
@@ -75,13 +76,13 @@ class Video3DRegressor(DeepRegressor):
     Notes
     -----
     X is an array (clips, frames, height, width, 3) of uint8 RGB, a list of such clips,
-    the result of `read_video_clips`, or a clip table: a row per clip with video (path), start,
-    end (seconds), and openface (path) for ``crop="face"``. The last is the form for
-    `ContextualRegressor`. Missing frames are black and counted in `video_`.
+    the result of `read_video_clips`, or a clip table with one row per clip and the columns video
+    (path), start, end (seconds), and openface (path) for ``crop="face"``. `ContextualRegressor`
+    requires the last form. Missing frames are black and counted in `video_`.
 
-    With the same seed the CPU gives the same bytes, whether a training ran through or was
-    killed and resumed. Pickles hold the weights as safetensors; `save` and `load` use
-    safetensors and JSON alone.
+    With the same seed the CPU gives identical results, also if a training was interrupted and
+    resumed. Pickles store the weights as safetensors; `save` and `load` use only safetensors and
+    JSON.
 
     Source: Lin, Girard and Morency (2020), section 4; torchvision's references for
     video classification. Checked against: torchvision's own ``r3d_18`` with its head

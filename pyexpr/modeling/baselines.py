@@ -1,4 +1,4 @@
-"""What a model has to beat: chance in two forms, and what one human rater reaches."""
+"""Baselines: random predictions, and the performance of a single human rater."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def uniform_baseline(
     table : DataFrame
         One row per clip.
     keys : sequence of str, default ("subject", "context", "clip")
-        The columns that together name a row.
+        The columns that together identify a row.
     low, high : float
-        Open limits: the lowest and the highest possible score, -3.5 and 3.5 for the
-        paper's factor scores.
+        Open limits of the distribution: the lowest and the highest possible score, -3.5 and 3.5 for
+        the factor scores of the paper.
     seed : int, default 0
-        Stream 4 of this seed: the i-th row in the order of the sorted keys gets
-        the i-th draw, so the order of the rows does not matter.
+        Seed; its stream 4 is used. The i-th row in the order of the sorted keys gets the i-th draw,
+        so the order of the rows does not matter.
 
     Returns
     -------
@@ -88,14 +88,15 @@ def uniform_baseline(
 def normal_baseline(
     table: FrameLike, *, mean: float, sd: float, keys: Sequence[str] = CLIP_KEY, seed: int = 0
 ) -> pd.Series[float]:
-    """Return draws from a normal distribution with the scores' own mean and spread.
+    """Return draws from a normal distribution with the mean and SD of the scores.
 
     Parameters
     ----------
     table, keys, seed
         As for `uniform_baseline`; the two are independent of each other.
     mean, sd : float
-        Of the score, sd above 0: 0 and 1 for factor scores, whose factor is standardised.
+        Mean and standard deviation of the score, sd above 0: 0 and 1 for factor scores, whose
+        factor is standardised.
 
     Returns
     -------
@@ -105,7 +106,7 @@ def normal_baseline(
     Raises
     ------
     ColumnError, DataError
-        As `uniform_baseline`; and if `mean` and `sd` are no finite numbers, sd above 0.
+        As `uniform_baseline`; and if `mean` and `sd` are not finite numbers with sd above 0.
 
     Examples
     --------
@@ -129,10 +130,10 @@ def normal_baseline(
 
 
 def class_shares(labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Return the classes, sorted, and the share of each among the rows that models are fitted to.
+    """Return the sorted classes and the proportion of each in the fitted rows.
 
-    What a classifier that knows nothing of a clip predicts: these shares as probabilities, and
-    the most frequent class, of equally frequent ones the first.
+    A classifier without information about the clip predicts these proportions as probabilities, and
+    the most frequent class (the first of equally frequent ones).
 
     Parameters
     ----------
@@ -211,7 +212,7 @@ _FEW_RATERS = Template("only_some_raters", "only {there} of {raters} raters")
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HumanBaseline(Result):
-    """What single raters reach, each against the mean of the others.
+    """The performance of single raters, each compared with the mean of the others.
 
     Attributes
     ----------
@@ -219,17 +220,17 @@ class HumanBaseline(Result):
         One row per clip, sorted: the key columns; for each rater r the columns
         ``human_r`` (standardised weighted sum, no unit) and
         ``human_r_criterion`` (mean of the other raters', not rescaled); n_raters;
-        reason ("" if every rater has a value, else why some are NaN).
+        reason ("" if every rater has a value, otherwise the reason why some are NaN).
     values, truth : tuple of str
         The columns of predictions and of their criteria, in the same order.
     raters : tuple
-        What stands behind each pair: the label of a slot or person.
+        The slot or person of each pair.
     human : str
         "slot" or "person".
     loadings : dict
         Weight of each question.
     mean, scale : float
-        Of the weighted sums, over all (clip, rater) pairs; divisor n.
+        Mean and standard deviation of the weighted sums over all (clip, rater) pairs; divisor n.
     n_pairs, n_incomplete : int
         Pairs used, and pairs left out because an answer was missing.
     """
@@ -250,7 +251,7 @@ class HumanBaseline(Result):
         return self.table.copy()
 
     def heading(self) -> str:
-        """Return what was computed, from how many clips."""
+        """Return a sentence with the numbers of raters and clips."""
         return (
             f"Human baseline: {len(self.raters)} {self.human}s on {len(self.table)} clips, each "
             "against the mean of the others"
@@ -269,7 +270,7 @@ class HumanBaseline(Result):
         }
 
     def notes(self) -> tuple[str, ...]:
-        """Return that the criterion is not the models', and what was left out."""
+        """Return notes on the criterion, and on what was left out."""
         found: list[str] = [_NOTE_CRITERION]
         if self.n_incomplete:
             verb = "is" if self.n_incomplete == 1 else "are"
@@ -291,28 +292,28 @@ def human_baseline(
     question: str = "question",
     score: str = "score",
 ) -> HumanBaseline:
-    """Return each rater's score of each clip beside the mean of the other raters' scores.
+    """Return each rater's score of each clip, and the mean of the other raters' scores.
 
     With x_irq the answer of rater r to question q about clip i and lambda_q the
     question's loading: ``w_ir = sum_q lambda_q x_irq``; z is w standardised
     (divisor n) over all (clip, rater) pairs given; the criterion of rater r is the
-    mean of z over the clip's other raters, not rescaled. Give the ratings of the
-    part to be evaluated, since z depends on them.
+    mean of z over the clip's other raters, not rescaled. Pass only the ratings of the part to be
+    evaluated, since z depends on them.
 
     Parameters
     ----------
     ratings : DataFrame
         One row per clip, rater and question.
     loadings : mapping of str to float, or DataFrame
-        Weight of each question; or a table with columns indicator and loading, as
-        `CFAResult.loadings` gives for one group. A common factor cancels.
+        Weight of each question, or a table with columns indicator and loading, as returned by
+        `CFAResult.loadings` for one group. Multiplying all weights by a constant has no effect.
     human : {"slot", "person"}, default "slot"
-        "person": every rater rated every clip, and is followed by label. "slot":
-        the sets of raters may differ from clip to clip. Labels that are themselves
-        slots (no more of them than raters of one clip) are kept; otherwise a
-        rater's slot is their place among the clip's raters, sorted.
+        "person": every rater rated every clip and is identified by the label. "slot": the sets of
+        raters may differ between clips. Labels that are slots themselves (no more than there are
+        raters of one clip) are kept; otherwise the slot of a rater is the position among the sorted
+        raters of the clip.
     keys : sequence of str, default ("subject", "context", "clip")
-        The columns that together name a clip.
+        The columns that together identify a clip.
     rater, question, score : str
         Column names.
 
@@ -325,20 +326,19 @@ def human_baseline(
     Raises
     ------
     ColumnError
-        If a column is missing, has missing labels, or text for numbers.
+        If a column does not exist, has missing labels, or contains text instead of numbers.
     DataError
-        If an answer is doubled, questions and loadings do not match, all weighted
-        sums are equal, nobody can be compared, or ``human="person"`` and someone did
-        not rate every clip.
+        If an answer is duplicated, questions and loadings do not match, all weighted sums are
+        equal, no raters can be compared, or ``human="person"`` and a rater did not rate every clip.
 
     Notes
     -----
-    A pair with a missing answer is left out and counted. A clip that lacks a slot,
-    or has one rater only, has NaN there, and says why in `reason`.
+    A pair with a missing answer is left out and counted. A clip without some slot, or with only one
+    rater, has NaN there, and `reason` states why.
 
     Source: the human baseline of the paper "Context-dependent models for
     predicting and characterizing facial expressiveness" (2020).
-    Checked against: the definition worked by hand, and pandas' group means.
+    Checked against: values computed by hand, and pandas' group means.
 
     Examples
     --------

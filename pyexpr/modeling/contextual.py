@@ -1,4 +1,4 @@
-"""One model per context, and one over all: what differs between contexts, and what it costs."""
+"""A separate model for each context, and one for all contexts."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     Parameters
     ----------
     estimator : regressor, optional
-        Any scikit-learn regressor; None means `ElasticNetRegressor`. To set or search
-        its parameters (``estimator__alpha``), give it.
+        Any scikit-learn regressor. By default `ElasticNetRegressor`; to set or search its
+        parameters (``estimator__alpha``), pass it explicitly.
     context : str or int, optional
-        The column of X that holds the context, by name or position; it is
-        removed before the estimator sees X. None: the values come with ``fit(...,
-        context=values)``, or there are no contexts and only the pooled model.
+        The column of X that holds the context, by name or position. It is removed before X is
+        passed to the estimator. None: the values are passed to ``fit(..., context=values)``, or
+        there are no contexts and only the pooled model is fitted.
 
     Attributes
     ----------
@@ -52,12 +52,12 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     contexts_ : list
         The labels seen in `fit`, sorted; those of an ordered Categorical in its order.
     n_features_in_, feature_names_in_
-        Of X as given to `fit`, the context column included.
+        Those of X as passed to `fit`, including the context column.
 
     Notes
     -----
-    `predict` uses the model of each row's own context; ``pooled=True`` the pooled
-    one. Missing values are the estimator's business; a missing context is an error.
+    `predict` uses the model of the context of each row, or the pooled model with ``pooled=True``.
+    Missing values are handled by the estimator; a missing context is an error.
 
     Checked against: the same estimators fitted one by one on the rows of each
     context.
@@ -95,20 +95,20 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : array_like or DataFrame, shape (n, n_features)
-            With the context column, if the constructor names one.
+            The features, and the context column if the constructor names one.
         y : array_like, shape (n,)
             The label.
         groups : array_like, shape (n,), optional
             The subject of each row, for estimators whose `fit` takes `groups`.
         validation : (X, y) or mapping, optional
-            Rows to tune on, for estimators whose `fit` takes `validation`. A
-            mapping has "X" and "y", and "context" and "y_pooled" where `fit` is
-            given them. Each context's model gets the rows of its context.
+            Rows for tuning, for estimators whose `fit` has the argument `validation`. A mapping has
+            "X" and "y", and also "context" and "y_pooled" if they are passed to `fit`. The model of
+            each context gets the rows of its context.
         context : array_like, shape (n,), optional
-            The context of each row, where X has no column for it.
+            The context of each row, if X has no column for it.
         y_pooled : array_like, shape (n,), optional
-            The pooled model's label where it differs from that of the contexts'
-            models, as when each label comes from its own factor model. None: `y`.
+            The label of the pooled model, if it differs from that of the contexts' models, for
+            example if each context has its own factor model. By default `y`.
 
         Returns
         -------
@@ -117,9 +117,9 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Raises
         ------
         DataError
-            If a context has too few rows or none to tune on, if the context is given
-            twice or not at all, or if the estimator cannot use what is passed on;
-            errors of the estimator name the context they occurred in.
+            If a context has too few rows or none for tuning, if the context is given twice or not
+            at all, or if the estimator does not accept the arguments that are passed on. Errors of
+            the estimator name the context in which they occurred.
         ColumnError
             If X has no such column, or a context is missing.
         """
@@ -158,16 +158,16 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def predict(
         self, X: Any, *, context: ArrayLike | None = None, pooled: bool = False
     ) -> NDArray[np.float64]:
-        """Return predictions, each row's by the model of its context.
+        """Return predictions, using the model of the context of each row.
 
         Parameters
         ----------
         X : array_like or DataFrame, shape (n, n_features)
-            In the columns of `fit`.
+            The features, with the columns of `fit`.
         context : array_like, shape (n,), optional
             The context of each row, if `fit` was given `context=`.
         pooled : bool, default False
-            Use the pooled model for every row; the contexts are not looked at.
+            Whether to use the pooled model for every row, regardless of its context.
 
         Returns
         -------
@@ -176,7 +176,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Raises
         ------
         DataError
-            If a context was not seen in `fit`; the message lists those that were.
+            If no model was fitted for a context; the message lists the available ones.
         """
         check_is_fitted(self)
         X = self._table(X, reset=False)
@@ -199,7 +199,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         return predicted
 
     def weights(self) -> pd.DataFrame:
-        """Return the coefficients: context, feature, estimate; the pooled model's as "all".
+        """Return the coefficients: context, feature, estimate; "all" for the pooled model.
 
         Raises
         ------
@@ -221,7 +221,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         )
 
     def set_params(self, **params: Any) -> ContextualRegressor:
-        """Set parameters, those of the estimator as ``estimator__name``.
+        """Set parameters; those of the estimator are named ``estimator__name``.
 
         Parameters
         ----------

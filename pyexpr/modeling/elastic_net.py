@@ -1,4 +1,4 @@
-"""The elastic net of the paper: standardised features, and a grid tuned on other subjects."""
+"""The elastic net, with standardised features and a grid tuned on other subjects."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class _Rows:
         return total
 
     def n_nonzero(self, fit: NDArray[np.float64]) -> int:
-        """Return how many features have a weight."""
+        """Return the number of features with a nonzero weight."""
         return int(np.count_nonzero(fit))
 
     def _descend(
@@ -121,38 +121,38 @@ class ElasticNetRegressor(RegressorMixin, TunedNet[_Rows]):
     .. math:: \frac{1}{2n} \sum_i (y_i - a - z_i'b)^2 + \alpha \rho |b|_1
               + \frac{\alpha (1 - \rho)}{2} |b|_2^2
 
-    with rho the `l1_ratio`; the label keeps its own scale. At ``l1_ratio=0`` this is
-    ridge regression, solved in closed form. With several values of `alpha` or
-    `l1_ratio` the pair with the lowest validation RMSE is chosen: on the
-    ``validation=`` rows given to `fit`, else by folds of subjects.
+    where rho is `l1_ratio`. The label is not standardised. At ``l1_ratio=0`` this is ridge
+    regression, solved in closed form. With several values of `alpha` or `l1_ratio` the pair with
+    the lowest validation RMSE is chosen, on the ``validation=`` rows passed to `fit`, or otherwise
+    by folds of subjects.
 
     Parameters
     ----------
     alpha : float or sequence of float, default (0.01, 0.05, 0.1, 0.5, 1)
-        Size of the penalty, at least 0, in the unit of the label. The default is the
-        paper's grid, for factor scores, whose standard deviation is about 1: for another
-        label give these values times its standard deviation.
+        Size of the penalty, at least 0, in the unit of the label. The default is the grid of the
+        paper, which is suited to factor scores with a standard deviation of about 1. For another
+        label, multiply these values by its standard deviation.
     l1_ratio : float or sequence of float, default (0, 0.1, ..., 1)
-        Share of the L1 penalty, 0 to 1.
+        Proportion of the L1 penalty, from 0 to 1.
     refit : bool, default False
-        After tuning on ``validation=``, fit once more on training and validation
-        rows together (features standardised anew).
+        Whether to fit again to the training and validation rows together after tuning on
+        ``validation=`` (with features standardised again).
     n_folds : int, default 5
-        Folds of subjects when tuning without ``validation=``; fewer if there are
-        fewer subjects.
+        Number of folds of subjects for tuning without ``validation=``; fewer if there are fewer
+        subjects.
     seed : int, default 0
-        Stream 5 of this seed makes the folds.
+        Seed; its stream 5 determines the folds.
 
     Attributes
     ----------
     alpha_, l1_ratio_ : float
-        The penalty chosen: lowest validation RMSE; ties go to the larger alpha,
-        then to the larger l1_ratio.
+        The chosen penalty, which has the lowest validation RMSE. Ties go to the larger alpha, then
+        to the larger l1_ratio.
     coef_ : ndarray, shape (n_features,)
-        Weights of the standardised features, in units of the label. Constant
-        features get 0.
+        Weights of the standardised features, in units of the label. Constant features have the
+        weight 0.
     intercept_ : float
-        Mean label of the rows fitted.
+        Mean label of the fitted rows.
     mean_, scale_ : ndarray, shape (n_features,)
         Mean and standard deviation (divisor n) of each feature; 1 for constants.
     path_ : DataFrame
@@ -165,9 +165,8 @@ class ElasticNetRegressor(RegressorMixin, TunedNet[_Rows]):
 
     Notes
     -----
-    Missing values are an error, as in scikit-learn. Tuned weights are computed with
-    warm starts by scikit-learn's coordinate descent, to a duality gap that is
-    checked.
+    Missing values are an error, as in scikit-learn. Tuned weights are computed by scikit-learn's
+    coordinate descent with warm starts, up to a duality gap that is checked.
 
     Source: Zou and Hastie (2005), J. R. Statist. Soc. B 67, 301-320.
     Checked against: scikit-learn's `ElasticNet` and `Ridge` on standardised
@@ -197,13 +196,13 @@ class ElasticNetRegressor(RegressorMixin, TunedNet[_Rows]):
         Parameters
         ----------
         X : array_like, shape (n, n_features)
-            Features in their own units.
+            Features in their original units.
         y : array_like, shape (n,)
             The label.
         groups : array_like, shape (n,), optional
-            The subject of each row, for folds. None: every row is its own.
+            The subject of each row, for folds. None: every row is a separate subject.
         validation : (X, y), optional
-            Rows of other subjects to tune on, in the same columns.
+            Rows of other subjects for tuning, with the same columns.
 
         Returns
         -------
@@ -212,10 +211,10 @@ class ElasticNetRegressor(RegressorMixin, TunedNet[_Rows]):
         Raises
         ------
         ValueError
-            As scikit-learn, for missing values, wrong shapes, one row only.
+            As in scikit-learn, for missing values, wrong shapes, or a single row.
         DataError
-            If a penalty or `n_folds` makes no sense, if tuning has fewer than two
-            subjects, or if coordinate descent does not converge.
+            If a penalty or `n_folds` is invalid, if there are fewer than two subjects for tuning,
+            or if coordinate descent does not converge.
         ColumnError
             If a subject is missing in `groups`, or a column of `X` holds categories.
         """

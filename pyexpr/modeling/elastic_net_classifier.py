@@ -1,4 +1,4 @@
-"""Logistic regression with the elastic net's penalty, and a grid tuned on other subjects."""
+"""Logistic regression with an elastic net penalty and a grid tuned on other subjects."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class _Rows:
         return total
 
     def n_nonzero(self, fit: NDArray[np.float64]) -> int:
-        """Return how many features have a weight, of any class."""
+        """Return the number of features with a nonzero weight for any class."""
         return int((fit[:, 1:] != 0).any(axis=0).sum())
 
     def _fit(
@@ -128,42 +128,42 @@ class ElasticNetClassifier(ClassifierMixin, TunedNet[_Rows]):
     .. math:: -\frac{1}{n} \sum_i \log P(y_i \mid z_i) + \alpha \rho |b|_1
               + \frac{\alpha (1 - \rho)}{2} |b|_2^2
 
-    with rho the `l1_ratio`. With two classes ``P(classes_[1] | z)`` is the logistic
-    function of a + z'b. With more, every class k has weights of its own and P(k | z) is
-    the softmax of a_k + z'b_k; the penalty is that of all weights together. Intercepts
-    are not penalised. With several values of `alpha` or `l1_ratio` the pair with the
-    lowest validation log loss (the mean of -log P(y)) is chosen: on the ``validation=``
-    rows given to `fit`, else by folds of subjects.
+    where rho is `l1_ratio`. With two classes ``P(classes_[1] | z)`` is the logistic function of a +
+    z'b. With more than two, every class k has its own weights, P(k | z) is the softmax of a_k +
+    z'b_k, and the penalty applies to all weights together. Intercepts are not penalised. With
+    several values of `alpha` or `l1_ratio` the pair with the lowest validation log loss (the mean
+    of -log P(y)) is chosen, on the ``validation=`` rows passed to `fit`, or otherwise by folds of
+    subjects.
 
     Parameters
     ----------
     alpha : float or sequence of float, default (0.01, 0.05, 0.1, 0.5, 1)
         Size of the penalty, at least 0. scikit-learn's ``C`` is ``1 / (n * alpha)``;
-        glmnet's ``lambda`` is alpha. From alpha times `l1_ratio` of 0.5 on, no feature of
-        two classes has a weight.
+        glmnet's ``lambda`` is alpha. If alpha times `l1_ratio` is at least 0.5, all weights of two
+        classes are 0.
     l1_ratio : float or sequence of float, default (0, 0.1, ..., 1)
-        Share of the L1 penalty, 0 to 1.
+        Proportion of the L1 penalty, from 0 to 1.
     refit : bool, default False
-        After tuning on ``validation=``, fit once more on training and validation
-        rows together (features standardised anew).
+        Whether to fit again to the training and validation rows together after tuning on
+        ``validation=`` (with features standardised again).
     n_folds : int, default 5
-        Folds of subjects when tuning without ``validation=``; fewer if there are
-        fewer subjects.
+        Number of folds of subjects for tuning without ``validation=``; fewer if there are fewer
+        subjects.
     seed : int, default 0
-        Stream 5 of this seed makes the folds.
+        Seed; its stream 5 determines the folds.
 
     Attributes
     ----------
     classes_ : ndarray, shape (n_classes,)
         The classes, sorted.
     alpha_, l1_ratio_ : float
-        The penalty chosen: lowest validation log loss; ties go to the larger alpha,
+        The chosen penalty, which has the lowest validation log loss. Ties go to the larger alpha,
         then to the larger l1_ratio.
     coef_ : ndarray, shape (1, n_features) or (n_classes, n_features)
-        Weights of the standardised features, in log odds; as in scikit-learn one row
-        for two classes, that of ``classes_[1]``. Constant features get 0.
+        Weights of the standardised features, in log odds. As in scikit-learn, there is one row for
+        two classes, that of ``classes_[1]``. Constant features have the weight 0.
     intercept_ : ndarray, shape (1,) or (n_classes,)
-        Linear predictor where all features are at their means. More than two sum to 0.
+        Linear predictor with all features at their means. With more than two classes they sum to 0.
     mean_, scale_ : ndarray, shape (n_features,)
         Mean and standard deviation (divisor n) of each feature; 1 for constants.
     path_ : DataFrame
@@ -178,22 +178,22 @@ class ElasticNetClassifier(ClassifierMixin, TunedNet[_Rows]):
     Warns
     -----
     SeparatedClassesWarning
-        If the features separate the classes, and the penalty is so small that half of the
-        rows fitted have a probability above 0.999 of their class.
+        If the features separate the classes, and the penalty is so small that half of the fitted
+        rows have a probability above 0.999 for their class.
 
     Notes
     -----
     Missing values are an error, as in scikit-learn.
 
-    Newton steps, whose quadratic model is solved by coordinate descent on the weights that
-    are not 0, go on until the optimality conditions hold to 1e-12 (a mean over rows of
-    residual times feature); what misses 1e-10 is an error. Without a penalty features that
-    are not independent get the shortest weights. At ``l1_ratio=1`` the weights of more than
-    two classes need not be unique; they are then the limit of a vanishing L2 penalty.
+    The solver takes Newton steps, whose quadratic approximation is minimised by coordinate descent
+    on the nonzero weights, until the optimality conditions (a mean over rows of residual times
+    feature) hold to 1e-12. A violation of more than 1e-10 is an error. Without a penalty, linearly
+    dependent features get the weights with the smallest norm. With ``l1_ratio=1`` the weights of
+    more than two classes may not be unique; they are then the limit for a vanishing L2 penalty.
 
     Source: Friedman, Hastie and Tibshirani (2010), J. Stat. Software 33(1).
     Checked against: scikit-learn's `LogisticRegression` on standardised features, R's
-    glmnet, and without a penalty statsmodels' `Logit` and `MNLogit`.
+    glmnet, and, without a penalty, statsmodels' `Logit` and `MNLogit`.
 
     Examples
     --------
@@ -221,13 +221,13 @@ class ElasticNetClassifier(ClassifierMixin, TunedNet[_Rows]):
         Parameters
         ----------
         X : array_like, shape (n, n_features)
-            Features in their own units.
+            Features in their original units.
         y : array_like, shape (n,)
             The class of each row: text, whole numbers, bool, or categories.
         groups : array_like, shape (n,), optional
-            The subject of each row, for folds. None: every row is its own.
+            The subject of each row, for folds. None: every row is a separate subject.
         validation : (X, y), optional
-            Rows of other subjects to tune on, in the same columns.
+            Rows of other subjects for tuning, with the same columns.
 
         Returns
         -------
@@ -236,13 +236,13 @@ class ElasticNetClassifier(ClassifierMixin, TunedNet[_Rows]):
         Raises
         ------
         ValueError
-            As scikit-learn, for missing values, wrong shapes, one row only, or labels
-            that are no classes.
+            As in scikit-learn, for missing values, wrong shapes, a single row, or labels that are
+            not classes.
         DataError
-            If there is one class only; if a fold leaves a class without rows, or
-            ``validation=`` has a class that `y` lacks; if a penalty or `n_folds` makes no
-            sense; if tuning has fewer than two subjects; if the classes are separated and
-            alpha is 0; or if the fit does not converge.
+            If there is only one class; if a class has no rows outside one fold, or ``validation=``
+            has a class that does not occur in `y`; if a penalty or `n_folds` is invalid; if there
+            are fewer than two subjects for tuning; if the classes are separated and alpha is 0; or
+            if the fit does not converge.
         ColumnError
             If a label, or a subject in `groups`, is missing, or a column of `X` holds
             categories.
@@ -271,7 +271,8 @@ class ElasticNetClassifier(ClassifierMixin, TunedNet[_Rows]):
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the linear predictors of `X`, shape (n, features), in log odds.
 
-        Of shape (n,) for two classes, those of ``classes_[1]``; else (n, n_classes).
+        The shape is (n,) for two classes, with the values of ``classes_[1]``; otherwise (n,
+        n_classes).
         """
         predictors = _predictors(self._standardised(X), self._parameters())
         return predictors[:, 0] if len(self.classes_) == 2 else predictors

@@ -1,7 +1,7 @@
 """Splits by subject: no subject is ever in two parts.
 
-Every part of the analysis that learns from data (scalers, factor model, tuning,
-early stopping) is given rows by subject, so that one split serves them all.
+Every step of the analysis that is fitted to data (scalers, factor model, tuning, early stopping)
+selects rows by subject, so that all steps use the same split.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SubjectSplit(Result):
-    """Subjects in three parts that share none.
+    """A division of the subjects into three disjoint parts.
 
-    Making one checks it, so a split that leaks cannot exist.
+    The parts are checked when the object is created, so they cannot overlap.
 
     Attributes
     ----------
@@ -42,9 +42,9 @@ class SubjectSplit(Result):
         The subjects of each part, sorted. ``validation`` is empty if its
         proportion was 0.
     proportions : tuple of float
-        What was asked for, in the same order.
+        The requested proportions, in the same order.
     seed : int or None
-        The seed of the shuffle; None for a split made by hand.
+        The seed of the shuffle; None for a split that was specified by the user.
     n_strata : int
         Number of distinct sets of contexts among the subjects.
     """
@@ -71,13 +71,13 @@ class SubjectSplit(Result):
         Parameters
         ----------
         train, validation, test : array_like, optional
-            The subject of each row that was used as this part, for example the
-            rows a scaler was fitted on: each must belong to that part.
+            The subject of each row that was used as this part, for example the rows to which a
+            scaler was fitted. Each must belong to that part.
 
         Raises
         ------
         StudyError
-            Naming the subjects, and the two parts.
+            The message names the subjects and the two parts.
         """
         owners: dict[Any, str] = {}
         for name in PARTS:
@@ -119,7 +119,7 @@ class SubjectSplit(Result):
         Raises
         ------
         StudyError
-            If a subject is not in the split; the message lists them.
+            If a subject is not in the split; the message lists the unknown subjects.
         """
         owners = {label: name for name in PARTS for label in getattr(self, name)}
         rows = np.asarray(single_column(subjects, argument="subjects"), dtype=object).tolist()
@@ -165,24 +165,24 @@ def split_subjects(
     """Split subjects into training, validation and test parts.
 
     Subjects are sorted by label, grouped into strata by the set of contexts they
-    appear in, and shuffled within strata. Of G subjects ``round(test * G)`` are
-    for testing and ``round(validation * G)`` for validation (halves round up);
-    the rest train. The strata share these counts by systematic sampling with a
-    random start: the totals hold exactly, each stratum's count is its exact
-    share rounded down or up, and every subject has the same chance of each part.
+    appear in, and shuffled within strata. Of G subjects ``round(test * G)`` are used for testing
+    and ``round(validation * G)`` for validation (halves are rounded up); the rest are used for
+    training. These counts are allocated to strata by systematic sampling with a random start. The
+    totals hold exactly, the count of each stratum is its exact share rounded down or up, and every
+    subject has the same probability for each part.
 
     Parameters
     ----------
     subjects : array_like, shape (n_rows,)
-        Labels, one per row of a table; they may repeat. Only the set of labels
-        (and of their contexts) matters, never the order of the rows.
+        Labels, one per row of a table; they may repeat. The result depends only on the set of
+        labels (and of their contexts), not on the order of the rows.
     context : array_like, shape (n_rows,), optional
         The context of each row. None: one stratum.
     proportions : (float, float, float), default (0.6, 0.2, 0.2)
-        Of training, validation and test; they sum to 1. The validation
-        proportion may be 0, for tuning by folds instead.
+        Proportions of training, validation and test, which sum to 1. The validation proportion may
+        be 0 if tuning uses folds instead.
     seed : int, default 0
-        Stream 3 of this seed orders the subjects (`pyexpr.core.streams`).
+        Seed; its stream 3 orders the subjects (`pyexpr.core.streams`).
 
     Returns
     -------
@@ -193,10 +193,10 @@ def split_subjects(
     ColumnError
         If a label is missing.
     DataError
-        If the proportions do not make sense, or a part would be empty.
+        If the proportions are invalid, or a part would be empty.
     StudyError
-        If a context has fewer subjects than there are parts, or none in one of
-        them; the message names it.
+        If a context has fewer subjects than there are parts, or none in one of the parts; the
+        message names the context.
 
     Notes
     -----
@@ -260,11 +260,12 @@ def split_subjects(
 def subject_folds(
     subjects: ArrayLike, n_folds: int = 5, seed: int = 0, *, balance: str | None = None
 ) -> NDArray[np.int64]:
-    """Return the fold of each row, 0 to n_folds - 1, all rows of a subject in one fold.
+    """Return the fold of each row, 0 to n_folds - 1, such that a subject is in one fold.
 
-    Subjects are sorted, shuffled by stream 5 of the seed, and dealt out in turn, so that
-    the folds' numbers of subjects differ by at most one; or, where their numbers of rows
-    differ much, so that the folds have as equal numbers of rows as can be.
+    Subjects are sorted, shuffled by stream 5 of the seed, and assigned to the folds in turn, so
+    that the numbers of subjects per fold differ by at most one. If the numbers of rows per subject
+    differ greatly, they are assigned such that the folds have numbers of rows that are as equal as
+    possible.
 
     Parameters
     ----------
@@ -275,10 +276,10 @@ def subject_folds(
     seed : int, default 0
         Seed of the shuffle.
     balance : {None, "subjects", "rows"}
-        "subjects": deal them out in turn. "rows": those with the most rows first, each
-        to the fold that has the fewest rows so far; with equal numbers of rows these are
-        the folds of "subjects". None: "rows" where the largest subject has more than
-        twice the rows of the median one, else "subjects".
+        "subjects": assign subjects to folds in turn. "rows": assign subjects in the order of their
+        numbers of rows, largest first, each to the fold with the fewest rows so far; with equal
+        numbers of rows this equals "subjects". None: "rows" if the largest subject has more than
+        twice as many rows as the median, otherwise "subjects".
 
     Returns
     -------
@@ -289,11 +290,11 @@ def subject_folds(
     ColumnError
         If a label is missing.
     DataError
-        If there are fewer subjects than folds, fewer than two folds, or no such balance.
+        If there are fewer subjects than folds, fewer than two folds, or `balance` is unknown.
 
     Notes
     -----
-    Checked against: the sizes of scikit-learn's ``GroupKFold``, which shuffles nothing.
+    Checked against: the sizes of scikit-learn's ``GroupKFold``, which does not shuffle.
 
     Examples
     --------

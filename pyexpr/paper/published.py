@@ -1,7 +1,7 @@
-"""What follows from the paper's published figures alone, with what rounding leaves open.
+"""Values that follow from the published numbers of the paper, allowing for rounding.
 
-A published figure stands for all numbers that round to it; what is recomputed from it is
-a range, and two figures agree if their ranges meet.
+A published number represents all numbers that round to it. A value recomputed from it is therefore
+a range, and two values agree if their ranges overlap.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The paper side by side: published figures, what follows from them, and a simulated study."""
+"""The published results of the paper, values recomputed from them, and a simulated study."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ _NOTES = (
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PaperResult(Result):
-    """The paper's tables beside what follows from them and beside a simulated study.
+    """The paper's tables compared with recomputed values and with a simulated study.
 
     Attributes
     ----------
     rows : tuple of PaperRow
-        One per published figure.
+        One row per published number.
     subjects, seed, n_boot : int
-        Of the simulated study.
+        Arguments of the simulated study.
     engine : str
-        What fitted its factor models.
+        The engine that fitted its factor models.
     """
 
     rows: tuple[PaperRow, ...]
@@ -69,10 +69,10 @@ class PaperResult(Result):
     engine: str
 
     def tidy(self) -> pd.DataFrame:
-        """Return one row per published figure.
+        """Return one row per published number.
 
         Columns: table, context, quantity, item; paper, recomputed, simulated, each also with
-        ``_low`` and ``_high`` (NaN where there is none); status (``agrees``, ``explained``,
+        ``_low`` and ``_high`` (NaN if there is none); status (``agrees``, ``explained``,
         ``misprint``, ``not simulated``, ``open``), remark.
         """
         import pandas as pd
@@ -80,7 +80,7 @@ class PaperResult(Result):
         return pd.DataFrame([_flat(row) for row in self.rows])
 
     def displays(self) -> dict[str, DisplayTable]:
-        """Return the tables to read, by the table of the paper."""
+        """Return the formatted tables, by the table of the paper."""
         return paper_tables(self.tidy())
 
     def write(self, folder: Path | str, *, overwrite: bool = False) -> list[Path]:
@@ -89,9 +89,9 @@ class PaperResult(Result):
         Parameters
         ----------
         folder : path
-            Made if needed; `OutputError` if nothing can be written there.
+            Created if needed. `OutputError` is raised if it cannot be written.
         overwrite : bool
-            Replace files of these names that are there; otherwise `OutputError` names them.
+            Whether to replace existing files with these names. Otherwise `OutputError` names them.
 
         Returns
         -------
@@ -112,7 +112,7 @@ class PaperResult(Result):
         return written
 
     def heading(self) -> str:
-        """Return what was compared, and how it came out."""
+        """Return a sentence that summarises the comparison."""
         found = counts(self.rows)
         listed = ", ".join(
             f"{number} {_OF_MANY.get(status, status)}" for status, number in found.items() if number
@@ -123,7 +123,7 @@ class PaperResult(Result):
         )
 
     def notes(self) -> tuple[str, ...]:
-        """Return how to read it."""
+        """Return notes on the interpretation."""
         return _NOTES
 
     def provenance(self) -> dict[str, Any]:
@@ -170,45 +170,46 @@ def reproduce_paper(
     n_boot: int = 2000,
     progress: bool | None = None,
 ) -> PaperResult:
-    r"""Set the paper's figures beside what follows from them and beside a simulated study.
+    r"""Compare the paper's results with recomputed values and with a simulated study.
 
-    From the published figures: the intervals of tables 1, 5 and 6; residual variances,
-    Bartlett weights and the scores' reliability of table 2; what the random baselines of
-    table 3 must reach, and the most that tables 1 and 2 allow a single rater; table 4 from
-    table 3. From a simulated study of the paper's size, in memory: all that is not a pilot
-    or a neural network.
+    The following values are recomputed from the published numbers: the intervals of tables 1, 5 and
+    6; the residual variances, Bartlett weights and reliability of the scores of table 2; the
+    expected performance of the random baselines of table 3, and the highest performance of a single
+    rater that is consistent with tables 1 and 2; and table 4 from table 3. A simulated study of the
+    size of the paper, in memory, gives all results except those of pilot studies and neural
+    networks.
 
     Parameters
     ----------
     subjects : int, default 140
-        Of the simulated study, at least 15.
+        Number of subjects of the simulated study, at least 15.
     seed : int, default 1
-        Fixes every number.
+        Seed of all random numbers.
     n_boot : int, default 2000
-        Replicates of each bootstrap.
+        Number of replicates of each bootstrap.
     progress : bool, optional
-        Show progress; by default when standard error is a terminal.
+        Whether to show progress. By default it is shown if standard error is a terminal.
 
     Returns
     -------
     PaperResult
-        ``tidy()`` has one row per published figure, with a status and a remark;
-        ``write(folder)`` writes tables and a page.
+        ``tidy()`` has one row per published number, with a status and a remark; ``write(folder)``
+        writes tables and a page.
 
     Raises
     ------
     DataError
-        An argument is out of range.
+        If an argument is out of range.
     StudyError
-        The simulated study cannot be analysed, which happens with few subjects.
+        If the simulated study cannot be analysed, which may happen with few subjects.
 
     Notes
     -----
-    A label is a Bartlett score, of variance :math:`1 + 1/I`, :math:`I = \sum \lambda^2 /
-    \theta`. A baseline u that knows nothing of it has the expected NRMSE
-    :math:`\sqrt{Var(u) + 1 + 1/I}\,/\,7`, Var(u) 49/12 (uniform) or 1 (normal), and the
-    correlation 0 with standard error :math:`1/\sqrt{n - 1}`. No missing values arise.
-    Source: Lin, Girard and Morency (2020).
+    The label is a Bartlett score with the variance :math:`1 + 1/I`, where :math:`I = \sum
+    \lambda^2 / \theta`. A baseline u that is independent of it has the expected NRMSE
+    :math:`\sqrt{Var(u) + 1 + 1/I}\,/\,7`, where Var(u) is 49/12 (uniform) or 1 (normal), and the
+    expected correlation 0 with the standard error :math:`1/\sqrt{n - 1}`. There are no missing
+    values. Source: Lin, Girard and Morency (2020).
 
     Examples
     --------

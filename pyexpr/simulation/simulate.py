@@ -1,4 +1,4 @@
-"""`simulate_study`: a whole study with known truth, in the formats of a real one."""
+"""`simulate_study`: a complete study with known true values, in the formats of a real one."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ DEEP_STUDY_FILE = "study_deep.toml"
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SimulationResult(Result):
-    """What `simulate_study` wrote.
+    """The result of `simulate_study`.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class SimulationResult(Result):
     subjects, seed : int
         The arguments.
     written : bool
-        False if everything was there already.
+        False if all files existed already.
     frames : dict of str to int
         Per context, frames over all recordings.
     bytes : int
@@ -103,7 +103,7 @@ class SimulationResult(Result):
 
     @property
     def deep_study_file(self) -> str:
-        """Return the path of the same study with deep models, which a study with videos has."""
+        """Return the path of the study file with deep models, for a study with videos."""
         return str(Path(self.folder) / DEEP_STUDY_FILE)
 
     def tidy(self) -> pd.DataFrame:
@@ -123,7 +123,7 @@ class SimulationResult(Result):
         )
 
     def heading(self) -> str:
-        """Return where the study is and how large."""
+        """Return a sentence with the folder and size of the study."""
         done = "wrote" if self.written else "found complete, and left as it was:"
         return (
             f"Simulated study ({self.subjects} subjects, seed {self.seed}), "
@@ -136,7 +136,7 @@ class SimulationResult(Result):
         return arguments | {"versions": versions()}
 
     def notes(self) -> tuple[str, ...]:
-        """Return that the data are simulated."""
+        """Return the note that the data are simulated."""
         return ("These data are simulated; what is true of them is in truth.json.",)
 
 
@@ -152,7 +152,7 @@ def simulate_study(
     progress: bool | None = None,
     overwrite: bool = False,
 ) -> SimulationResult:
-    """Write a simulated study: ratings, OpenFace recordings, study file, and the truth.
+    """Write a simulated study: ratings, OpenFace recordings, a study file, and true values.
 
     Every subject is recorded in three contexts (startle, pain, disgust); six
     raters answer three questions on each of 16 clips. The model and all of its
@@ -161,48 +161,48 @@ def simulate_study(
     Parameters
     ----------
     folder : path
-        New, empty, or an earlier simulated study, which is completed if it was
-        made with the same arguments and replaced otherwise. Other files in it
-        stay, and one whose files were changed since is not replaced.
+        A new or empty folder, or one with an earlier simulated study. The latter is completed if it
+        was written with the same arguments, and replaced otherwise. Other files in the folder are
+        kept, and a study whose files have been changed is not replaced.
     subjects : int
-        At least 1. With the same seed, the first subjects of a larger study are
+        Number of subjects, at least 1. With the same seed, the first subjects of a larger study are
         those of a smaller one.
     seed : int
-        From 0 to 2**64 - 1; fixes every byte, whatever `n_jobs`.
+        Seed, from 0 to 2**64 - 1. The same seed gives identical files, whatever `n_jobs`.
     videos : bool
-        Draw each recording too, as ``video/*.mp4`` at 25 frames per second: a face whose
-        points are those of the OpenFace file. Its bytes also depend on the versions of
-        PyAV and Pillow. With them comes ``study_deep.toml``, the study with deep models.
+        Whether to draw a video of each recording, ``video/*.mp4`` at 25 frames per second, of a
+        face with the points of the OpenFace file. Its bytes also depend on the versions of PyAV and
+        Pillow. A study file with deep models, ``study_deep.toml``, is written as well.
     video_size : int
-        Their width and height in px: even, from 16 to 1024.
+        Width and height of the videos in px, an even number from 16 to 1024.
     n_jobs : int
-        Processes that write recordings.
+        Number of processes that write recordings.
     progress : bool, optional
-        Show a bar; by default if standard error is a terminal.
+        Whether to show a progress bar. By default it is shown if standard error is a terminal.
     overwrite : bool
-        Replace an earlier simulated study, too, whose files were changed since.
+        Whether to replace an earlier simulated study even if its files have been changed.
 
     Returns
     -------
     SimulationResult
-        `tidy()` has one row per context; `study_file` is the path to run.
+        `tidy()` has one row per context, and `study_file` is the path of the study file.
 
     Raises
     ------
     StudyError
-        The folder holds something that is not a simulated study.
+        If the folder contains something other than a simulated study.
     OutputError
-        The folder cannot be written, or files of an earlier simulation in it, which would be
-        replaced, were changed since.
+        If the folder cannot be written, or if files of an earlier simulation that would be replaced
+        have been changed.
     DataError
-        An argument is out of range.
+        If an argument is out of range.
 
     Notes
     -----
     Writes ``ratings.csv``, ``recordings.csv``, ``openface/*.csv`` (about 9 MB per
-    subject), ``study.toml``, ``truth.json``, each whole or not at all, and
-    ``simulation.json``, which says that all of it is there, and with which hashes. Checked against:
-    pingouin's ICCs and the paper's tables 1 and 2, its figure 4 for the signs.
+    subject), ``study.toml`` and ``truth.json``, each completely or not at all, and
+    ``simulation.json``, which states that the simulation is complete and lists the hashes. Checked
+    against: pingouin's ICCs, tables 1 and 2 of the paper, and the signs in its figure 4.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The models for new data: fitted to all rows, judged by the folds before."""
+"""Models for new data: fitted to all rows, and evaluated before by the folds."""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ NEW = "the data to predict"
 
 @dataclass(frozen=True, slots=True)
 class FinalModels:
-    """Models fitted to all rows of `fit_models`, for data to come.
+    """Models fitted to all rows of `fit_models`, for new data.
 
     Attributes
     ----------
     estimators : dict
-        (model, context_as) -> {context: fitted estimator}; "all" where there is one for all.
+        (model, context_as) -> {context: fitted estimator}; the context is "all" for one model over
+        all contexts.
     tuning : DataFrame
-        As `ModelsResult.tuning`, without repeat and fold.
+        As `ModelsResult.tuning`, without the columns repeat and fold.
     names : Names
-        What the columns are called.
+        The names of the columns.
     covariates : list of Covariate
     contexts : list
-        Those that there are models for.
+        The contexts for which there are models.
     classes : list, or None
-        Of a classification.
+        The classes, for a classification.
 
     Examples
     --------
@@ -67,7 +68,7 @@ class FinalModels:
 
     @property
     def probable(self) -> list[tuple[str, str]]:
-        """Which (model, context_as) give probabilities of classes; none of a regression."""
+        """The (model, context_as) that give probabilities of classes; none for a regression."""
         if self.classes is None:
             return []
         return [
@@ -82,22 +83,22 @@ class FinalModels:
         Parameters
         ----------
         data : DataFrame
-            With the features and covariates, and the context where there are several; no
-            label. A missing value is refused.
+            The features and covariates, and the context if there are several; the label is not
+            needed. A missing value is an error.
 
         Returns
         -------
         DataFrame
-            A row per row of `data` and a column per model, on the index of `data`: numbers, or
-            classes. Where a
-            model enters in several ways, columns are called as in `ModelsResult.compare`.
+            One row per row of `data`, with the index of `data`, and one column per model: numbers,
+            or classes. If contexts enter a model in several ways, columns are named as in
+            `ModelsResult.compare`.
 
         Raises
         ------
         ColumnError
             If a column is missing, or has missing values or text.
         DataError
-            If a context or category was not in the data that were fitted.
+            If a context or category did not occur in the fitted data.
         """
         import pandas as pd
 
@@ -113,7 +114,7 @@ class FinalModels:
         return pd.DataFrame(dict(found), index=as_frame(data, what=NEW).index)
 
     def predict_proba(self, data: FrameLike) -> pd.DataFrame:
-        """Return the probability of each class, of every model that gives any, for new rows.
+        """Return the probability of each class by every model that gives any, for new rows.
 
         Parameters
         ----------
@@ -123,12 +124,12 @@ class FinalModels:
         Returns
         -------
         DataFrame
-            A row per row of `data` and a column per model and class, "model: class".
+            One row per row of `data` and one column per model and class, "model: class".
 
         Raises
         ------
         ColumnError, DataError
-            As `predict`; or if the label is no class, or no model gives probabilities.
+            As `predict`; or if the label is not a class, or no model gives probabilities.
         """
         import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Any regressor or classifier on a table, judged on subjects that it has not seen."""
+"""Any regressor or classifier on a table, evaluated on subjects to which it was not fitted."""
 
 from __future__ import annotations
 
@@ -66,69 +66,73 @@ def fit_models(
     n_jobs: int | None = None,
     progress: bool | None = None,
 ) -> ModelsResult:
-    """Fit any regressors or classifiers to a table; predict subjects that they have not seen.
+    """Fit any regressors or classifiers to a table, and predict other subjects with them.
 
-    All models, and all ways that the context enters, are fitted to the same rows and predict the
-    same subjects. What is tuned is tuned on subjects among those to be fitted: the rows to be
-    predicted enter nothing, neither tuning nor scaling.
+    All models, with all ways in which the context enters, are fitted to the same rows and predict
+    the same subjects. Tuning uses only subjects to which the models are fitted. The rows to be
+    predicted are never used, neither for tuning nor for scaling.
 
     Parameters
     ----------
     data : DataFrame
-        One row per clip. Rows in which the label, a feature or a covariate is missing are left
-        out and listed with the reason; nothing is imputed.
+        One row per clip. Rows in which the label, a feature or a covariate is missing are left out
+        and listed with the reason. Missing values are not imputed.
     label : str
-        Column of what is predicted: numbers, or classes (see `kind`).
+        Column to be predicted: numbers, or classes (see `kind`).
     features : sequence of str
-        Columns of numbers.
+        Numeric columns.
     cluster : str
         Column of the subject of each row.
     context : str, optional
         Column of the context of each row; an ordered Categorical gives the order of tables.
     clip : str, optional
-        Column that names a row within its subject and context; by default rows are numbered.
+        Column that identifies a row within its subject and context. By default rows are numbered.
     label_pooled : str, optional
-        Column of what models over all contexts learn and are judged by, where it is not `label`.
+        Column that models over all contexts predict and are evaluated with, if it is not `label`.
     kind : {"regression", "classification"}, optional
-        Whether the label is an amount or a class. By default text, truth values and categories
-        are classes, and numbers are amounts: of a label of 0 and 1 say "classification". Classes
-        are text or whole numbers (True is 1), 50 at most.
+        Whether the label is a number or a class. By default text, truth values and categories are
+        treated as classes, and numbers as numbers; for a label of 0 and 1 use "classification".
+        Classes are text or integers (True is 1); there may be at most 50.
     positive : label, optional
-        The class that AUC, F1 and Brier's score are about; 1 where the classes are 0 and 1. With
-        more than two classes all others are then taken as one where models are judged.
+        The positive class for AUC, F1 and Brier's score. It is 1 if the classes are 0 and 1. With
+        more than two classes, all others are combined into one when models are evaluated.
     models : mapping of str to estimator or ModelSpec, optional
-        By name, any regressors, or any classifiers, of scikit-learn's kind; a `ModelSpec` adds
-        parameters, a grid that is searched, and standardised features. By default
-        ``{"elastic_net": ElasticNetRegressor()}``, or `ElasticNetClassifier`. A baseline of
-        classes that knows nothing but their shares among the rows fitted is scikit-learn's
-        ``DummyClassifier(strategy="prior")``.
+        Any regressors, or any classifiers, with scikit-learn's interface, by name. A `ModelSpec`
+        adds parameters, a grid to be searched, and standardised features. By default
+        ``{"elastic_net": ElasticNetRegressor()}``, or `ElasticNetClassifier`. scikit-learn's
+        ``DummyClassifier(strategy="prior")`` is a baseline that uses only the proportions of the
+        classes among the fitted rows.
     context_as : str or sequence of str
-        How the context enters, any of "separate" (one model per context), "pooled" (one over
-        all) and "feature" (one over all, with a column of 0 and 1 for each context). With
-        one context all are the same, and there is "pooled".
+        How the context enters the models, any of "separate" (one model per context), "pooled" (one
+        model over all contexts) and "feature" (one model over all contexts, with an indicator
+        column of 0 and 1 for each context). With only one context these are identical, and "pooled"
+        is used.
     scheme : {"cross_validation", "split"}
-        Folds of subjects, each predicted by models of the others; or one split into training,
-        validation and test subjects, where the validation part tunes, models are fitted to the
-        training part, and the test part is predicted.
+        Either folds of subjects, each predicted by models fitted to the others; or one split into
+        training, validation and test subjects, in which the validation part is used for tuning,
+        models are fitted to the training part, and the test part is predicted.
     folds, repeats : int
-        Number of folds, and how often the cross-validation is repeated with other folds.
+        Number of folds, and number of repeats of the cross-validation with other folds.
     inner_folds : int
-        Folds of subjects that tune, among the rows to be fitted; fewer where these are of
-        fewer subjects. An `ElasticNetRegressor` or `ElasticNetClassifier` that is given has its
-        own `n_folds`.
+        Number of folds of subjects for tuning within the fitted rows; fewer if there are fewer
+        subjects. An `ElasticNetRegressor` or `ElasticNetClassifier` passed in `models` uses its own
+        `n_folds`.
     proportions : (float, float, float)
-        Of training, validation and test subjects, for ``scheme="split"``. Without validation
-        part, tuning is by inner folds.
+        Proportions of training, validation and test subjects, for ``scheme="split"``. Without a
+        validation part, tuning uses inner folds.
     adjust_for : sequence of str
-        Covariates that enter every model beside the features: numbers as they are, categories
-        (text, truth values of objects, Categorical) as a column of 0 and 1 for each.
+        Covariates that enter every model in addition to the features: numbers as they are, and
+        categories (text, truth values of objects, Categorical) as an indicator column of 0 and 1
+        for each category.
     trusted : sequence of str
-        Packages that estimators named by text may come from. Importing one runs its code.
+        Packages from which estimators that are named by text may be imported. Importing a package
+        runs its code.
     seed : int
-        Repeat r, counted from 0, is made with ``seed + r``: its folds (`subject_folds`), its
-        inner folds, and every `random_state` of an estimator that is None.
+        Repeat r, counted from 0, uses ``seed + r`` for its folds (`subject_folds`), its inner
+        folds, and every `random_state` of an estimator that is None.
     n_jobs : int, optional
-        Processes, as in joblib: None is 1, -1 one per core. The result has the same bytes.
+        Number of processes, as in joblib: None is 1, -1 is one per core. Results do not depend on
+        it.
     progress : bool, optional
         Whether to show a progress bar. By default it is shown on a terminal after one second.
 
@@ -139,34 +143,36 @@ def fit_models(
     Raises
     ------
     ColumnError
-        If a column is missing, or holds text or infinite values where numbers are wanted.
+        If a column does not exist, or contains text or infinite values instead of numbers.
     DataError
-        If a clip is doubled, a feature is the label (or equals it), a model is not of the kind
-        that the label asks for or not of a trusted package, has not the parameter that is set or
-        searched, fails, or predicts no finite number, class or probability in some fold; if
-        there are fewer subjects than folds, or a context, category or class to be predicted has
-        no rows to be fitted; if a label of classes has one class.
+        If a clip is duplicated, or a feature is the label (or equals it); if a model is not of the
+        kind required by the label, is not from a trusted package, does not have a parameter that is
+        set or searched, fails, or does not predict a finite number, class or probability in some
+        fold; if there are fewer subjects than folds, or a context, category or class to be
+        predicted has no rows to which a model could be fitted; or if a label of classes has only
+        one class.
     StudyError
-        If a split leaves a context without subjects in some part.
+        If a context has no subjects in some part of a split.
     Interrupted
         If Ctrl-C is pressed.
 
     Notes
     -----
-    A grid is searched by scikit-learn's `GridSearchCV` for the lowest squared error, averaged
-    over the inner folds; of classifiers for the lowest log loss, or the highest accuracy of those
-    that give no probabilities (``predict_proba``: what ``decision_function`` gives are none). An
-    estimator that tunes itself by scikit-learn's folds (its `cv` is None or a number, as in
-    `LassoCV` and `GridSearchCV`) is given inner folds of subjects in their place, since folds of
-    rows put one subject on both sides; a splitter of your own is kept, and gets the subjects as
-    `groups`. Estimators run with one thread of BLAS and OpenMP, so that sums are added in one
-    order; use `n_jobs`.
+    A grid is searched by scikit-learn's `GridSearchCV` for the lowest squared error, averaged over
+    the inner folds. For classifiers it is searched for the lowest log loss, or for the highest
+    accuracy if they give no probabilities (``predict_proba``; values of ``decision_function`` are
+    not probabilities). If an estimator tunes itself by scikit-learn's folds (its `cv` is None or a
+    number, as in `LassoCV` and `GridSearchCV`), these are replaced by inner folds of subjects,
+    since folds of rows would put rows of one subject on both sides. A custom splitter is kept and
+    gets the subjects as `groups`. Estimators run with one thread of BLAS and OpenMP, so that sums
+    are always computed in the same order; use `n_jobs` for parallel computation.
 
-    A feature that does not vary among the rows of a fit is kept, and the notes say so.
+    A feature that does not vary among the rows of a fit is kept, and a note reports it.
 
-    Folds are of subjects, not balanced by class. A class that one fold alone has (of one subject,
-    say) cannot be predicted by a model that has seen it, and is refused; so is one that has no
-    rows in a context to fit that context's own model to.
+    Folds consist of whole subjects and are not balanced by class. A class that occurs in only one
+    fold (for example in only one subject) cannot be predicted by a model that was fitted to it, and
+    is an error. It is also an error if a class has no rows in a context to which the model of this
+    context could be fitted.
 
     Checked against: scikit-learn's `cross_val_predict`, `GridSearchCV` and metrics on the same
     folds, and `ContextualRegressor` fitted fold by fold.
@@ -238,7 +244,7 @@ def fit_models(
 
 
 def final_models(data: FrameLike, **options: Any) -> FinalModels:
-    """Return what ``fit_models(data, **options).fit_all()`` does, and judge no models before.
+    """Return the result of ``fit_models(data, **options).fit_all()`` without evaluation.
 
     For a result that was saved with its data and options.
     """

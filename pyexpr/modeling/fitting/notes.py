@@ -1,4 +1,4 @@
-"""What is said of fitted models."""
+"""Notes on fitted models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `fit_models` returns."""
+"""The result of `fit_models`."""
 
 from __future__ import annotations
 
@@ -39,46 +39,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ModelsResult(Result):
-    """Models fitted and judged on subjects that they have not seen.
+    """Models with predictions of subjects to which they were not fitted.
 
     Attributes
     ----------
     predictions : DataFrame
-        A row per clip predicted, repeat, model and way that the context enters: cluster,
-        context ("all" if there is none), clip (its label, or the row's number from 1), repeat
-        and fold (from 0), model, context_as, truth, prediction. Under cross-validation every
-        clip is predicted once in each repeat, under a split those of the test part. Of classes
-        truth and prediction are classes (True is 1), and for each class there is a column
-        probability_<class>: NaN where the model gives none (see `notes`), 0 where the class is
-        not among the rows fitted.
+        One row per predicted clip, repeat, model and way in which the context enters. Columns:
+        cluster, context ("all" if there is none), clip (its label, or the row number from 1),
+        repeat and fold (from 0), model, context_as, truth, prediction. In cross-validation every
+        clip is predicted once in each repeat; with a split, the clips of the test part are
+        predicted. For a label of classes, truth and prediction are classes (True is 1), and there
+        is a column probability_<class> for each class, which is NaN if the model gives no
+        probabilities (see `notes`), and 0 if the class is not among the fitted rows.
     tuning : DataFrame
-        The parameters that were chosen: model, context_as, context (that of the model, or
-        "all"), repeat, fold, parameter, value, tuned_on ("inner folds", "validation" or
-        "none").
+        The chosen parameters: model, context_as, context (of the model, or "all"), repeat, fold,
+        parameter, value, tuned_on ("inner folds", "validation" or "none").
     coefficients : DataFrame
         See `weights`.
     folds : DataFrame
-        repeat, cluster, fold; under a split cluster, part.
+        Columns repeat, cluster, fold; with a split cluster, part.
     left_out : DataFrame
-        Rows that are not complete: cluster, context, clip, reason.
+        Incomplete rows: cluster, context, clip, reason.
     warned : DataFrame
-        What estimators warned of: model, context_as, context, repeat, fold, message.
+        Warnings of estimators: model, context_as, context, repeat, fold, message.
     constant : DataFrame
         Features that do not vary in the rows of a fit: model, context_as, context, repeat,
         fold, feature.
     models : dict
-        Name of the model -> the estimator as Python writes it.
+        Name of the model -> the representation of the estimator in Python.
     names : Names
-        What the columns of the data are called.
+        The names of the columns of the data.
     contexts : list
-        Labels, in the order of tables.
+        Labels of the contexts, in the order used in tables.
     scheme : str
         "cross_validation" or "split".
     n_folds, n_repeats, inner_folds : int
     proportions : tuple of float
     seed : int
     one_context : bool
-        Whether models per context were asked for where there is but one.
+        Whether models per context were requested although there is only one context.
     """
 
     predictions: pd.DataFrame
@@ -110,14 +109,15 @@ class ModelsResult(Result):
         return REGRESSION if self.classes is None else CLASSIFICATION
 
     def tidy(self) -> pd.DataFrame:
-        """Return how well the models predict: a row per metric, model and context.
+        """Return the performance of the models, with one row per metric, model and context.
 
-        Columns: metric (rmse, correlation, r2; of two classes, or of the positive one against
-        all others, auc, brier, accuracy, balanced_accuracy; of several classes accuracy,
-        balanced_accuracy, f1_macro, kappa), model, context_as, context, estimate (the mean
-        over repeats), with several repeats sd_repeats (their standard deviation, divisor
-        n - 1), n, n_clusters, reason. Under cross-validation correlation, R2 and AUC are averages
-        of those within folds, weighted with their rows, as in `compare`, which has the intervals.
+        Columns: metric (rmse, correlation, r2; for two classes, or a positive class against all
+        others, auc, brier, accuracy, balanced_accuracy; for several classes accuracy,
+        balanced_accuracy, f1_macro, kappa), model, context_as, context, estimate (the mean over
+        repeats), with several repeats sd_repeats (their standard deviation, divisor n - 1), n,
+        n_clusters, reason. In cross-validation, correlation, R2 and AUC are computed within folds
+        and averaged, weighted by their numbers of rows, as in `compare`, which also gives
+        intervals.
         """
         return performance(self.predictions, self.contexts, self._judge())
 
@@ -125,7 +125,7 @@ class ModelsResult(Result):
         return None if self.classes is None else JudgeOfClasses(self.classes, self.positive)
 
     def printed(self) -> pd.DataFrame:
-        """Return the table as text shows it: a column per metric."""
+        """Return the table for printing, with one column per metric."""
         tidy = self.tidy()
         counts = ["n", "n_clusters"]
         wide = tidy.pivot_table(
@@ -136,21 +136,21 @@ class ModelsResult(Result):
         return shown[[*KEYS[1:], *dict.fromkeys(tidy["metric"]), *counts]]
 
     def weights(self) -> pd.DataFrame:
-        """Return the coefficients of linear models, of every fit.
+        """Return the coefficients of the linear models of every fit.
 
         Returns
         -------
         DataFrame
-            model, context_as, context (that of the model, or "all"), repeat, fold, feature,
-            estimate (per unit of the feature, whether or not it was standardised for the fit)
-            and standardised (per standard deviation, divisor n, among the rows fitted). Of
-            classifiers also class: weights are of its log odds (logistic regression) or its
-            score; of two classes there is the positive one, or the second.
+            Columns model, context_as, context (of the model, or "all"), repeat, fold, feature,
+            estimate (per unit of the feature, whether or not it was standardised for the fit) and
+            standardised (per standard deviation, divisor n, among the fitted rows). For classifiers
+            there is also the column class; weights refer to its log odds (logistic regression) or
+            its score. With two classes, only the positive one, or the second, is included.
 
         Raises
         ------
         DataError
-            If no estimator has coefficients (`coef_`) of the features.
+            If no estimator has coefficients (`coef_`) for the features.
         """
         if self.coefficients.empty:
             raise DataError(
@@ -162,37 +162,37 @@ class ModelsResult(Result):
     def compare(self, metrics: Sequence[str] | None = None, **options: Any) -> ComparisonResult:
         """Compare the models by `compare_models`: differences, intervals and tests.
 
-        Correlation, concordance and R2 are those within folds, averaged. With several repeats a
-        model's metric is the mean of those of its repeats, each within its own folds, and the
-        interval is of that mean; `over_repeats` shows what the repeats differ by.
+        Correlation, concordance and R2 are computed within folds and averaged. With several
+        repeats, the metric of a model is the mean over its repeats, each within its own folds, and
+        the interval is that of this mean. `over_repeats` reports the variation between repeats.
 
         Parameters
         ----------
         metrics : sequence of str, optional
-            As `compare_models` takes them; by default rmse and correlation, of classes auc and
-            balanced_accuracy (balanced_accuracy and kappa of more than two).
+            As for `compare_models`. By default rmse and correlation; for classes auc and
+            balanced_accuracy, or balanced_accuracy and kappa with more than two classes.
         **options
-            Of `compare_models`: `pairwise`, `ratio`, `n_boot`, `method`, `confidence`, `null`,
-            `adjust`, `seed` (by default that of the folds), `n_threads`, `progress`,
+            Options of `compare_models`: `pairwise`, `ratio`, `n_boot`, `method`, `confidence`,
+            `null`, `adjust`, `seed` (by default that of the folds), `n_threads`, `progress`,
             `score_range`, `positive` (by default that of `fit_models`), `threshold`. Without a
-            threshold the class of a row is the one that the model predicts.
+            threshold, the class predicted by the model is used.
 
         Returns
         -------
         ComparisonResult
-            Models are called by their names; where one enters in several ways,
-            "name, context_as".
+            Models are called by their names, or "name, context_as" if the context enters in several
+            ways.
 
         Raises
         ------
         DataError
-            As `compare_models`; or if AUC, Brier's score or a threshold is asked for and a
-            model gives no probabilities.
+            As `compare_models`; or if AUC, Brier's score or a threshold is requested and a model
+            gives no probabilities.
         """
         return compare(self._judged(), metrics, options)
 
     def over_repeats(self, metrics: Sequence[str] | None = None, **options: Any) -> pd.DataFrame:
-        """Return what repeats of the cross-validation differ by, beside the sampling interval.
+        """Return the variation between repeats of the cross-validation, with the intervals.
 
         Parameters
         ----------
@@ -202,14 +202,15 @@ class ModelsResult(Result):
         Returns
         -------
         DataFrame
-            metric, term, context, estimate, conf_low and conf_high of `compare`; sd_repeats
-            (divisor n - 1), lowest and highest of the repeats' own estimates. The interval is
-            of subjects, and more repeats hardly shrink it.
+            Columns metric, term, context, estimate, conf_low and conf_high of `compare`; and
+            sd_repeats (standard deviation, divisor n - 1), lowest and highest of the estimates of
+            the repeats. The interval describes variation between subjects, and more repeats hardly
+            shorten it.
 
         Raises
         ------
         DataError
-            If there is one repeat.
+            If there is only one repeat.
         """
         return over_repeats(self._judged(), metrics, options)
 
@@ -221,10 +222,10 @@ class ModelsResult(Result):
 
     @stoppable("models were fitted to all rows")
     def fit_all(self) -> FinalModels:
-        """Fit every model once more, to all complete rows, for data to come.
+        """Fit every model once more to all complete rows, in order to predict new data.
 
-        Tuning is by inner folds of all subjects. What such models achieve is what the folds
-        have shown of them, not what they reach on these rows.
+        Tuning uses inner folds of all subjects. The performance of these models is estimated by the
+        cross-validation, not by their fit to these rows.
 
         Returns
         -------
@@ -234,7 +235,8 @@ class ModelsResult(Result):
         Raises
         ------
         DataError
-            If the result was read from a file, which holds no estimators; or as `fit_models`.
+            If the result was loaded from a file, which does not contain estimators; or as
+            `fit_models`.
         """
         if self.again is None:
             raise DataError(
@@ -244,11 +246,11 @@ class ModelsResult(Result):
         return found
 
     def for_saving(self) -> ModelsResult:
-        """Return the result as a file holds it: without data and estimators."""
+        """Return the result as it is saved: without data and estimators."""
         return replace(self, again=None)
 
     def heading(self) -> str:
-        """Return what was fitted, and how it was judged."""
+        """Return a sentence that says what was fitted and how it was evaluated."""
         how = (
             f"{self.n_folds} folds of subjects"
             + (f", {self.n_repeats} times" if self.n_repeats > 1 else "")
@@ -290,7 +292,7 @@ class ModelsResult(Result):
         }
 
     def notes(self) -> tuple[str, ...]:
-        """Return what a reader of the table must know."""
+        """Return notes on the interpretation of the table."""
         notes: list[str] = []
         judge = self._judge()
         if self.scheme == CROSS_VALIDATION and (judge is None or "auc" in judge.metrics):

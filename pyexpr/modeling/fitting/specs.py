@@ -1,4 +1,4 @@
-"""What is fitted: estimators as users name them, checked before any work."""
+"""Specifications of models by the user, checked before any computation."""
 
 from __future__ import annotations
 
@@ -30,20 +30,21 @@ SCALER, MODEL = "standardise", "model"
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """A model for `fit_models`: an estimator, its parameters, and what is tuned.
+    """A model for `fit_models`: an estimator, its parameters, and a grid for tuning.
 
     Parameters
     ----------
     estimator : regressor or classifier, or str
-        Any of scikit-learn's kind (`Pipeline` and `GridSearchCV` among them), or the full name
-        of a class of a trusted package: "sklearn.ensemble.RandomForestRegressor".
+        Any estimator with scikit-learn's interface (including `Pipeline` and `GridSearchCV`), or
+        the full name of a class of a trusted package, such as
+        "sklearn.ensemble.RandomForestRegressor".
     params : mapping of str to object, optional
         Parameters of the estimator, by name; those of a step as ``step__name``.
     grid : mapping of str to sequence, or sequence of them, optional
-        Values of parameters to choose from, as `GridSearchCV` takes them.
+        Values of parameters to choose from, in the form of `GridSearchCV`.
     scale : bool, default False
-        Standardise the features (mean 0, standard deviation 1 with divisor n) on the rows that
-        each model is fitted to, in every fold of the tuning anew.
+        Whether to standardise the features (mean 0, standard deviation 1 with divisor n) with the
+        rows to which each model is fitted, separately in every fold of the tuning.
 
     Examples
     --------
