@@ -42,8 +42,13 @@ _HISTORY = ("seed", "epoch", "train_rmse", "validation_rmse", "best")
 def _epochs_kept(regressor: Any, *_: Any, **__: Any) -> str:
     """Say what an interrupted training leaves."""
     if regressor.checkpoint_dir is None:
-        return "it is not fitted; with checkpoint_dir= the epochs done would be kept"
-    return "the epochs done are in its checkpoint_dir; fit it again with resume=True to go on"
+        return (
+            "the model is not fitted; with checkpoint_dir= the completed epochs would have "
+            "been kept"
+        )
+    return (
+        "the completed epochs are in its checkpoint_dir; fit it again with resume=True to continue"
+    )
 
 
 class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
@@ -334,10 +339,10 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         if subjects is None:
             raise DataError(
                 say(
-                    "{need} needs clips of other subjects to judge by: give "
-                    "{call validation=(X, y)}, or {groups=} (the subject of each clip), of which "
-                    "some are then held out (in scikit-learn's cross_val_predict by "
-                    "params={{'groups': subjects}}){or_all}",
+                    "{need} requires clips of other subjects; give {call validation=(X, y)}, "
+                    "or {groups=} (the subject of each clip), some of which are then used for "
+                    "validation (in scikit-learn's cross_val_predict by params={{'groups': "
+                    "subjects}}){or_all}",
                     need=need,
                     or_all="" if tuned else say("; or {patience=None} to train all max_epochs"),
                 )
@@ -354,7 +359,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
             )
         n_held = min(max(round(self.validation_share * names), 1), names - 1)
         out, kept = np.flatnonzero(rank < n_held), np.flatnonzero(rank >= n_held)
-        self.stopping_ = f"{n_held} of {names} subjects held out"
+        self.stopping_ = f"{n_held} of {names} subjects used for validation"
         return (examples.take(kept), labels[kept]), (examples.take(out), labels[out])
 
     def _standardised(self, part: tuple[Examples, NDArray[np.float64]]) -> Part:

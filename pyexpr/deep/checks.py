@@ -68,7 +68,8 @@ def combinations(
         if name not in tunable:
             raise DataError(
                 say(
-                    "{tune=} cannot try {name!r}, which is settled before; it may have {names}",
+                    "{tune=} cannot contain {name!r}, which is set before tuning; it may "
+                    "contain {names}",
                     name=name,
                     names=listed(tunable, most=12),
                 )

@@ -154,5 +154,5 @@ def _checked_clip(clip: Any, number: int, what: str) -> NDArray[Any]:
             )
         )
     if np.isnan(values).all():
-        raise DataError(f"clip {number} of {what} has no known value in any frame; leave it out")
+        raise DataError(f"clip {number} of {what} has no observed value in any frame; leave it out")
     return values

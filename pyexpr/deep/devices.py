@@ -57,7 +57,7 @@ def choose_place(device: str | None) -> Place:
         )
     if int(index or 0) >= found[kind]:
         here = ", ".join(f"{name} ({count})" for name, count in found.items() if count)
-        raise DataError(f"there is no device {device!r} here; there is: {here}")
+        raise DataError(f"there is no device {device!r}; available: {here}")
     return Place(kind, int(index) if colon else None)
 
 
@@ -115,8 +115,8 @@ def memory_told(batch_size: int, place: Place) -> Iterator[None]:
         mend = (
             say("try {batch_size=}", batch_size=batch_size // 2)
             if batch_size > 1
-            else "a batch of one clip is the least: use a smaller model or shorter clips"
+            else "a batch cannot be smaller than one clip; use a smaller model or shorter clips"
         )
         raise DeepMemoryError(
-            f"the memory of {where} is not enough for batches of {batch_size} clips; {mend}"
+            f"the memory of {where} is not sufficient for batches of {batch_size} clips; {mend}"
         ) from error

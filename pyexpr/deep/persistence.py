@@ -100,8 +100,8 @@ def read_model(folder: Path | str) -> tuple[dict[str, Any], list[Tensors]]:
     content = (source / WEIGHTS).read_bytes()
     if hashlib.sha256(content).hexdigest() != expected:
         raise DataError(
-            f"{str(source / WEIGHTS)!r} is not the file that {CONFIGURATION!r} describes (its hash "
-            "is another); save the model again"
+            f"{str(source / WEIGHTS)!r} is not the file described in {CONFIGURATION!r} (its hash "
+            "differs); save the model again"
         )
     try:
         return facts, from_bytes(content)

@@ -30,7 +30,7 @@ def require_installed() -> None:
 
 
 def _missing(package: str) -> str:
-    return f"the deep models need {package}, which is not installed; run: {INSTALL}"
+    return f"the deep models require {package}, which is not installed; run: {INSTALL}"
 
 
 def require() -> None:
@@ -47,7 +47,7 @@ def require() -> None:
             said = " ".join(str(error).split())
             cause, mend = (
                 (
-                    "it, or a library it needs, is damaged",
+                    "it, or a library that it requires, is damaged",
                     f"pip install --upgrade --force-reinstall {package}",
                 )
                 if package in _APART

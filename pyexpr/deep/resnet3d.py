@@ -111,9 +111,9 @@ class Video3DNet(nn.Module):
         normalised = self.training and "layer4" not in self.frozen
         if normalised and len(frames) == 1 and math.prod(shape) == 1:
             raise DataError(
-                f"a batch of one clip of {tuple(frames.shape[1:4])} (frames, height, width) leaves "
-                "one value for the last normalisation; train on batches of at least 2 clips, or "
-                "on clips of more than 8 frames or 16 pixels"
+                f"a batch of one clip of {tuple(frames.shape[1:4])} (frames, height, width) "
+                "gives only one value for the last normalisation; train with batches of at "
+                "least 2 clips, or on clips of more than 8 frames or 16 pixels"
             )
         moved = frames.permute(0, 4, 1, 2, 3)  # (clips, 3, frames, height, width)
         scaled = (moved.to(self.mean.dtype) / 255 - self.mean) / self.std
@@ -151,8 +151,8 @@ def pretrained_state(pretrained: str | Path, expected: str | None = None) -> Ten
     odd = [name for name in state if name in whole and state[name].shape != whole[name].shape]
     for names, what in (
         (lacking, "lacks the weights"),
-        (unknown, "has weights that an r3d_18 does not have:"),
-        (odd, "has weights of another shape than an r3d_18:"),
+        (unknown, "contains weights that do not belong to an r3d_18:"),
+        (odd, "contains weights with a shape that differs from an r3d_18:"),
     ):
         if names:
             raise DataError(
@@ -183,9 +183,9 @@ def _kinetics() -> Tensors:
             said = " ".join(str(error).split())
             raise DataError(
                 say(
-                    "torchvision's Kinetics-400 weights cannot be had ({said}): download "
-                    "{name} from {url} where there is a network, and put it into "
-                    "{folder!r} or give its path as {pretrained=}",
+                    "torchvision's Kinetics-400 weights are not available ({said}); download "
+                    "{name} from {url} on a computer with network access, and put it into "
+                    "{folder!r} or pass its path as {pretrained=}",
                     said=said,
                     name=name,
                     url=_WEIGHTS.url,
@@ -197,9 +197,9 @@ def _kinetics() -> Tensors:
     if not hashlib.sha256(content).hexdigest().startswith(expected):
         raise DataError(
             say(
-                "{path!r} is not torchvision's file of that name (its SHA-256 does not "
-                "begin with {expected}); remove it, or give weights of your own by their "
-                "path as {pretrained=}",
+                "{path!r} is not torchvision's file of that name (its SHA-256 does not begin "
+                "with {expected}); remove it, or pass the path of your own weights as "
+                "{pretrained=}",
                 path=str(path),
                 expected=expected,
             )
@@ -226,8 +226,8 @@ def _from_file(path: Path, expected: str | None) -> Tensors:
     if expected is not None and hashlib.sha256(content).hexdigest() != expected:
         raise DataError(
             say(
-                "{pretrained=} was changed while it was used; fit the model again when "
-                "nothing writes to it",
+                "{pretrained=} was changed while it was used; fit the model again when no "
+                "other process writes to it",
                 pretrained=str(path),
             )
         )
@@ -248,8 +248,8 @@ def _tensors(path: Path, content: bytes) -> Tensors:
         why = f" ({said})" if any(letter.isalpha() for letter in said) else ""
         raise DataError(
             say(
-                "{pretrained=} cannot be read as tensors alone{why}: it is damaged, or "
-                "of another kind; save the network's state_dict() as .pth or .safetensors",
+                "{pretrained=} cannot be read as a file of tensors{why}: it is damaged, or of "
+                "another kind; save the network's state_dict() as .pth or .safetensors",
                 pretrained=str(path),
                 why=why,
             )
@@ -261,7 +261,10 @@ def _tensors(path: Path, content: bytes) -> Tensors:
         isinstance(value, torch.Tensor) for value in found.values()
     ):
         raise DataError(
-            say("{pretrained=} holds no state_dict(): names and tensors", pretrained=str(path))
+            say(
+                "{pretrained=} does not contain a state_dict() (names and tensors)",
+                pretrained=str(path),
+            )
         )
     return {_plain_name(str(name)): value for name, value in found.items()}
 

@@ -204,16 +204,16 @@ class Video3DRegressor(DeepRegressor):
         if self.pretrained is None and self.trainable != "all":
             raise DataError(
                 say(
-                    "{trainable=} leaves the earlier layers as they are, so they must be "
-                    "pretrained: give {pretrained=}, or {trainable='all'}",
+                    "{trainable=} does not train the earlier layers, so they must be "
+                    "pretrained; give {pretrained=}, or {trainable='all'}",
                     trainable=self.trainable,
                 )
             )
         if self.tune == "paper":
             raise DataError(
                 say(
-                    "{tune='paper'} is the grid of the LSTM: the paper did not tune its "
-                    "3D-CNN; give a mapping such as {{'lr': [0.0001, 0.001]}}"
+                    "{tune='paper'} is the grid of the LSTM, since the paper did not tune its "
+                    "3D-CNN; pass a mapping such as {{'lr': [0.0001, 0.001]}}"
                 )
             )
 

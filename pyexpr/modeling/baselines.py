@@ -203,8 +203,8 @@ _NOTE_INCOMPLETE = Template(
 )
 _NOTE_SHORT = Template(
     "short_clips",
-    "{short:count clip, lacks, lack} the value of some {human}; see {column reason}",
-    report="{short:count clip, lacks, lack} the value of some {human}",
+    "{short:count clip, has, have} no value of some {human}; see {column reason}",
+    report="{short:count clip, has, have} no value of some {human}",
 )
 _ONE_RATER = Template("only_one_rater", "only one rater")()
 _FEW_RATERS = Template("only_some_raters", "only {there} of {raters} raters")
@@ -419,7 +419,7 @@ def _weighted_sums(
     asked = answers[question].unique()
     for name in weights:
         if name not in asked:
-            raise ColumnError(f"no rating answers question {name!r}; {near_names(name, asked)}")
+            raise ColumnError(f"there is no rating of question {name!r}; {near_names(name, asked)}")
     extra = [name for name in asked if name not in weights]
     if extra:
         raise DataError(say("{loadings=} has no loading for question {names}", names=listed(extra)))
@@ -461,7 +461,7 @@ def _name_raters(
             )
         )
     if most < 2:
-        raise DataError("no clip has two raters, so nobody can be compared with the others")
+        raise DataError("no clip has two raters, so no rater can be compared with the others")
     place = {label: i + 1 for i, label in enumerate(labels)}
     pairs["r"] = pairs[rater].map(place).astype(np.int64)
     if len(labels) <= most:

@@ -182,15 +182,20 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         X = self._table(X, reset=False)
         features, values = self._divide(X, context, what="X", required=not pooled)
         if values is not None and not pooled and not self.estimators_:
-            raise DataError(say("fit was given no contexts: leave {context=} out, or fit with it"))
+            raise DataError(
+                say(
+                    "the model was fitted without contexts; leave out {context=}, or fit it with "
+                    "contexts"
+                )
+            )
         if pooled or values is None:
             return np.asarray(self.pooled_.predict(features), dtype=np.float64)
         codes, labels = label_codes(values, name=self._name, what="X")
         unseen = [label for label in labels if label not in self.estimators_]
         if unseen:
             raise DataError(
-                f"no model was fitted for context {listed(unseen)}; "
-                f"those seen in fit are {listed(self.contexts_)}"
+                f"no model was fitted for context {listed(unseen)}; it was fitted to "
+                f"{listed(self.contexts_)}"
             )
         predicted = np.empty(len(codes))
         for c, label in enumerate(labels):
@@ -211,7 +216,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         models = {**self.estimators_, ALL: self.pooled_}
         if len(models) == len(self.estimators_):
-            raise DataError(f"a context may not be called {ALL!r}: rename it")
+            raise DataError(f"a context may not be called {ALL!r}; rename it")
         return pd.DataFrame(
             [
                 {"context": label, "feature": name, "estimate": value}
@@ -242,7 +247,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if inner and params.get("estimator", self.estimator) is None:
             raise DataError(
                 say(
-                    "{inner} cannot be set while {estimator=} is {value None}; give the "
+                    "{inner} cannot be set while {estimator=} is {value None}; pass the "
                     "estimator: ContextualRegressor(ElasticNetRegressor(), {context=}...)",
                     inner=inner[0],
                 )
@@ -281,7 +286,7 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
             fitted_with = bool(getattr(self, "estimators_", None))
             if context is None and required and fitted_with:
                 raise DataError(
-                    say("the contexts of {what} are missing: give {call context=values}", what=what)
+                    say("the contexts of {what} are missing; give {call context=values}", what=what)
                 )
             context = as_column(context, argument=say("{context=}"))
             values = None if context is None else _labels(context)
@@ -308,8 +313,8 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if isinstance(self.context, bool) or not isinstance(self.context, (str, int, np.integer)):
             raise DataError(
                 say(
-                    "{context=} must be the name or position of a column, not {given!r}; "
-                    "values go to fit and predict",
+                    "{context=} must be the name or position of a column, not {given!r}; pass "
+                    "values to fit and predict",
                     given=self.context,
                 )
             )
@@ -350,7 +355,9 @@ class ContextualRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         groups = None if groups is None else single_column(groups, argument=say("{groups=}"))
         features, values = self._divide(X, context, what=what, required=False)
         if y_pooled is not None and values is None:
-            raise DataError(say("{y_pooled=} without contexts: give the pooled model's label as y"))
+            raise DataError(
+                say("{y_pooled=} requires contexts; without contexts, pass the label as y")
+            )
         n = X.shape[0]
         for name, column in (("y", y), ("y_pooled", y_pooled), ("groups", groups)):
             if values is not None and column is not None and len(column) != n:
@@ -449,7 +456,7 @@ def _refuse_unusable(template: Any, **given: Any) -> None:
         if value is not None and not passes:
             raise DataError(
                 say(
-                    "{kind}.fit takes no {@name=}; leave it out, or use an estimator "
+                    "{kind}.fit does not accept {@name=}; leave it out, or use an estimator "
                     "that does (ElasticNetRegressor, or GridSearchCV for groups)",
                     kind=type(template).__name__,
                     name=name,
@@ -464,7 +471,7 @@ def _refuse_small_contexts(
     for label, count in zip(labels, counts, strict=True):
         if count < 2:
             raise DataError(
-                f"context {str(label)!r} has {count} row; a model of its own needs at least 2"
+                f"context {str(label)!r} has {count} row; a separate model requires at least 2"
             )
     if held_out is None:
         return

@@ -99,9 +99,9 @@ class _Rows:
         if gaps[worst] > LARGEST_GAP * (self.y @ self.y) / n:
             raise DataError(
                 say(
-                    "the elastic net did not converge at {alpha=}, {l1_ratio=} (duality "
-                    "gap {gaps:.3g} after {max_iterations} passes); look for nearly "
-                    "collinear features, or use a larger alpha",
+                    "the elastic net did not converge at {alpha=}, {l1_ratio=} (duality gap "
+                    "{gaps:.3g} after {max_iterations} passes); check for nearly collinear "
+                    "features, or use a larger alpha",
                     alpha=alphas[worst],
                     l1_ratio=ratio,
                     gaps=gaps[worst],

@@ -110,8 +110,8 @@ class _Rows:
         if (likely < UNLIKELY or not fits.converged.all()) and are_separated(axes, self.y):
             raise DataError(
                 say(
-                    "the features separate the classes, so that without a penalty there are no "
-                    "finite weights: use {alpha=} above 0, or fewer features"
+                    "the features separate the classes, so there are no finite weights without "
+                    "a penalty; use {alpha=} above 0, or fewer features"
                 )
             )
         _checked(fits, [0.0], [0.0])
@@ -255,7 +255,8 @@ class ElasticNetClassifier(ClassifierMixin, TunedNet[_Rows]):
         if len(classes) == 1:
             raise DataError(
                 say(
-                    "all {n} rows are of one class, {value!r}: a classifier needs rows of two",
+                    "all {n} rows are of one class, {value!r}: a classifier requires rows of "
+                    "at least two classes",
                     n=len(label),
                     value=classes[0],
                 )
@@ -298,8 +299,8 @@ class ElasticNetClassifier(ClassifierMixin, TunedNet[_Rows]):
                 say(
                     "the features separate the classes, and {alpha=} is so small that half of "
                     "the rows have a fitted probability above {least:g} of their class: the "
-                    "size of the weights is the penalty's, and new rows will be predicted too "
-                    "surely; use a larger alpha",
+                    "size of the weights is determined by the penalty, and predicted "
+                    "probabilities of new rows will be too extreme; use a larger alpha",
                     alpha=self.alpha_,
                     least=CERTAIN,
                 ),
@@ -327,7 +328,7 @@ class ElasticNetClassifier(ClassifierMixin, TunedNet[_Rows]):
         if unknown:
             raise DataError(
                 say(
-                    "{validation=} holds classes that no row to be fitted has: {names}",
+                    "{validation=} contains classes that do not occur in the fitted rows: {names}",
                     names=listed(unknown),
                 )
             )
@@ -345,8 +346,8 @@ class ElasticNetClassifier(ClassifierMixin, TunedNet[_Rows]):
             if lacking.any():
                 raise DataError(
                     say(
-                        "all rows of class {value!r} are of subjects of one fold, so that "
-                        "nothing can be fitted without it: give {validation=}, another "
+                        "all rows of class {value!r} belong to subjects of one fold, so no "
+                        "model can be fitted without this fold; give {validation=}, another "
                         "{seed=}, or one alpha and one l1_ratio",
                         value=self.classes_[lacking].tolist()[0],
                     )
@@ -401,7 +402,7 @@ def _checked(
         raise DataError(
             say(
                 "the elastic net did not converge at {alpha=}, {l1_ratio=} (the optimality "
-                "conditions are missed by {breach:.3g} after {max_steps} steps); look for "
+                "conditions are missed by {breach:.3g} after {max_steps} steps); check for "
                 "nearly collinear features, or use a larger alpha",
                 alpha=alphas[i],
                 l1_ratio=ratios[j],

@@ -243,6 +243,6 @@ def _checked(
         if len(bad):
             raise DataError(
                 f"the {name} must be finite, but row {bad[0] + 1} holds {values[bad[0]]} "
-                f"({len(bad)} such rows); leave these rows out of every model alike"
+                f"({len(bad)} such rows); leave out these rows for all models"
             )
     return y, p

@@ -100,8 +100,8 @@ class SubjectSplit(Result):
             if strays.any():
                 labels = sorted(set(np.asarray(used, dtype=object)[strays].tolist()), key=str)
                 raise StudyError(
-                    f"rows used for the {name} part hold subjects of the "
-                    f"{parts[strays][0]} part: {listed(labels)}"
+                    f"rows used for the {name} part contain subjects of the {parts[strays][0]} "
+                    f"part: {listed(labels)}"
                 )
 
     def part(self, subjects: ArrayLike) -> NDArray[np.str_]:
@@ -359,7 +359,7 @@ def _refuse_empty_parts(
     for name, count, share in zip(PARTS, counts, shares, strict=True):
         if share > 0 and count < 1:
             raise DataError(
-                f"of {n} subjects a proportion of {share:g} leaves none for the {name} part; "
+                f"with {n} subjects, a proportion of {share:g} gives none for the {name} part; "
                 "use more subjects or other proportions"
             )
 
@@ -425,12 +425,12 @@ def _refuse_bare_contexts(
         members = np.unique(codes[context_codes == c])
         if len(members) < len(needed):
             raise StudyError(
-                f"context {str(context)!r} has {counted(len(members), 'subject')}, fewer than the "
-                f"{len(needed)} parts; add subjects or leave the context out"
+                f"context {str(context)!r} has {counted(len(members), 'subject')}, fewer than "
+                f"the {len(needed)} parts; add subjects or leave out the context"
             )
         for name in needed:
             if not (part_of[members] == name).any():
                 raise StudyError(
                     f"none of the {len(members)} subjects of context {str(context)!r} is in the "
-                    f"{name} part; use another seed, other proportions, or leave the context out"
+                    f"{name} part; use another seed, other proportions, or leave out the context"
                 )

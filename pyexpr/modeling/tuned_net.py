@@ -133,7 +133,7 @@ class TunedNet(BaseEstimator, Generic[Rows], ABC):
         if n_subjects < 2:
             raise DataError(
                 say(
-                    "tuning needs rows of at least 2 subjects, but there is 1; give "
+                    "tuning requires rows of at least 2 subjects, but there is only 1; give "
                     "{validation=}, or one alpha and one l1_ratio"
                 )
             )

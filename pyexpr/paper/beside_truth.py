@@ -38,7 +38,7 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
             truth=population["reliability"],
             paper=published_numbers.reliability(),
             title="Table 1. ICC(1,k) by Context and Question",
-            notes=("Truth: what infinitely many clips would give.",),
+            notes=("Truth: the value for infinitely many clips.",),
         )
     )
     to_console(
@@ -63,8 +63,8 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
             digits=3,
             title="Table 3. Performance on the Test Part",
             notes=(
-                "Truth: the correlation of the same predictions with the planted expressiveness "
-                "instead of its scores.",
+                "Truth: the correlation of the same predictions with the simulated "
+                "expressiveness instead of its scores.",
             ),
         )
     )
@@ -77,7 +77,7 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
             paper=_named_as_here(published_numbers.comparison(), result.config),
             digits=3,
             title="Table 4. ElasticNet Minus the Other Models, Over All Contexts",
-            notes=("The paper's table 4 does not hold the differences of its table 3.",),
+            notes=("Table 4 of the paper does not contain the differences of its table 3.",),
         )
     )
     print_ending(result)

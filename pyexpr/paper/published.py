@@ -108,7 +108,7 @@ def _misprinted(
             f"printed {number(icc, digits, of='icc')}"
         )
     else:
-        status, remark = "open", "the interval does not come back from the ICC"
+        status, remark = "open", "the interval cannot be reproduced from the ICC"
     return PublishedInterval(n, found.conf_low, found.conf_high, status, remark)
 
 

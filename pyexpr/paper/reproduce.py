@@ -38,12 +38,12 @@ PAGE = "paper.html"
 # A status after a number of rows, where it is another word.
 _OF_MANY = {"agrees": "agree", "misprint": "misprints"}
 _NOTES = (
-    "The simulation was made to come near tables 1 and 2 and the correlations of table 3 "
-    "(docs/simulation.md): agreement with these shows that the analysis finds what was planted, "
-    "not that the paper is right.",
-    "Published figures are rounded; 'within rounding' means that some numbers that round to them "
-    "fit.",
-    "The paper drew a new split for every context; here one split serves all.",
+    "The simulation was designed to approximate tables 1 and 2 and the correlations of table 3 "
+    "(docs/simulation.md). Agreement with these shows that the analysis recovers the simulated "
+    "effects, not that the paper is right.",
+    "Published numbers are rounded; 'within rounding' means that some numbers that round to "
+    "them agree.",
+    "The paper drew a new split for every context; here one split is used for all.",
     "3D-CNN and OpenFace-LSTM are not run here.",
 )
 

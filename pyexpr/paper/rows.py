@@ -214,9 +214,9 @@ def _table_3(simulated: pd.DataFrame) -> Iterator[PaperRow]:
 
 
 _ABSENT = {
-    "3d_cnn": "not run: neural networks are no part of this comparison",
-    "3d_cnn_pretrained": "not run: neural networks are no part of this comparison",
-    "openface_lstm": "not run: neural networks are no part of this comparison",
+    "3d_cnn": "not run: neural networks are not part of this comparison",
+    "3d_cnn_pretrained": "not run: neural networks are not part of this comparison",
+    "openface_lstm": "not run: neural networks are not part of this comparison",
 }
 
 
@@ -243,7 +243,7 @@ def _table_4(simulated: pd.DataFrame) -> Iterator[PaperRow]:
             # Two rounded figures, and the rounded difference.
             ("agrees", "the difference of table 3 within rounding")
             if abs(off) <= 3 * HALF_3 + 1e-9
-            else ("open", "not the difference of the paper's own table 3")
+            else ("open", "not the difference in table 3 of the paper")
         ]
         own = ours.get((metric, model, other))
         paper = _published(row)
@@ -275,8 +275,9 @@ def _figure_4(simulated: pd.DataFrame) -> Iterator[PaperRow]:
             "figure 4", row["context"], "weight_sign", row["feature"], Figure(float(row["sign"])),
             simulated=Figure(weight, own["procedure_low"], own["procedure_high"]),
             said=(
-                ("agrees", "same sign, as planted") if same else
-                ("open", "planted with the paper's sign, which the simulated weight lacks"),
+                ("agrees", "same sign, as simulated") if same else
+                ("open",
+                    "simulated with the paper's sign, but the estimated weight has another sign"),
             ),
         )  # fmt: skip
 
@@ -292,7 +293,8 @@ def _tuning(simulated: pd.DataFrame) -> Iterator[PaperRow]:
                 simulated=Figure(own[name]),
                 said=(
                     ("agrees", "the same choice") if same else
-                    ("explained", "chosen on the validation part: other subjects, other choice"),
+                    ("explained",
+                        "chosen on the validation part, and therefore dependent on its subjects"),
                 ),
             )  # fmt: skip
 
@@ -309,8 +311,8 @@ def _two_studies(paper: float, found: Figure, subjects: int) -> tuple[str, str]:
     low = found.value - wider * (found.value - found.low)
     high = found.value + wider * (found.high - found.value)
     if low <= paper <= high:
-        return "agrees", "within what two studies of such size differ by"
-    return "open", "more apart than two studies of such size are by chance"
+        return "agrees", "within the expected difference of two studies of this size"
+    return "open", "more than the expected difference of two studies of this size"
 
 
 def _near(paper: float, found: float, truth: float) -> tuple[str, str]:
@@ -324,7 +326,7 @@ def _near(paper: float, found: float, truth: float) -> tuple[str, str]:
 
 def _in_range(found: float, implied: Range, truth: float, *, of: str) -> tuple[str, str]:
     if implied.low <= found <= implied.high:
-        return "agrees", "within what the rounding of table 2 leaves open"
+        return "agrees", "within the range consistent with the rounding of table 2"
     if implied.low <= truth <= implied.high:
         return "explained", "sampling: the simulated population lies within the range"
     end = implied.low if truth < implied.low else implied.high
@@ -339,8 +341,8 @@ def _in_range(found: float, implied: Range, truth: float, *, of: str) -> tuple[s
 def _chance(printed: float, expected: Expected, n: int) -> tuple[str, str]:
     z = (printed - expected.value) / expected.std_error
     if abs(z) <= Z_95:
-        return "agrees", "the paper's lies within the range that chance gives"
-    return "open", f"{number(z, 1)} standard errors from what {n} clips should give"
+        return "agrees", "the value of the paper lies within the range expected by chance"
+    return "open", f"{number(z, 1)} standard errors from the value expected for {n} clips"
 
 
 def _beyond_bound(metric: str, printed: float, bound: float, n: int) -> tuple[str, str]:
@@ -353,10 +355,15 @@ def _beyond_bound(metric: str, printed: float, bound: float, n: int) -> tuple[st
         beyond = printed - bound
         std_error = (1 - bound**2) / math.sqrt(n)
     if beyond <= HALF_3:
-        return "agrees", "within what tables 1 and 2 allow"
+        return "agrees", "consistent with tables 1 and 2"
     if beyond <= Z_95 * std_error:
-        return "explained", "better than tables 1 and 2 allow over all clips; within sampling"
-    return "open", "better than tables 1 and 2 allow a single rater, beyond sampling"
+        return "explained", (
+            "better than is consistent with tables 1 and 2 over all clips, but within sampling "
+            "error"
+        )
+    return "open", (
+        "better than is consistent with tables 1 and 2 for a single rater, beyond sampling error"
+    )
 
 
 def _expected(expected: Expected) -> Figure:

@@ -26,7 +26,7 @@ from pyexpr.words.labels import (
 
 _TITLES = {
     "1": "Table 1. Reliability: ICC(1,k) by Context and Question.",
-    "2": "Table 2. Factor Model: Loadings, Residual Variances, and What Follows for the Scores.",
+    "2": "Table 2. Factor Model: Loadings, Residual Variances, and Properties of the Scores.",
     "3": "Table 3. Performance on the Test Part.",
     "4": "Table 4. ElasticNet Minus the Other Models, Over All Contexts.",
     "5": "Table 5. Pilot Study of Three Raters: ICC(1,k).",
@@ -41,17 +41,18 @@ _STEMS = {"figure 4": "paper_figure4", "tuning": "paper_tuning"}
 _RECOMPUTED = {
     "1": "Recomputed: the interval of the published ICC.",
     "2": "Recomputed: 1 − λ², Bartlett weights of standardised indicators, and the scores' "
-    "reliability I/(1 + I), I = Σλ²/ε, from the published figures; brackets: what their rounding "
-    "leaves open.",
-    "3": "Recomputed: for the random baselines the expected figure, and the range of 95% of test "
-    "parts of the paper's size (label of mean 0 and variance 1 + 1/I; clips taken as independent); "
-    "for the human baseline the best that tables 1 and 2 allow a single rater.",
-    "4": "Recomputed: the difference of the paper's own table 3.",
+    "reliability I/(1 + I), I = Σλ²/ε, from the published numbers; brackets: the range "
+    "consistent with their rounding.",
+    "3": "Recomputed: for the random baselines the expected value, and the range of 95% of test "
+    "parts of the paper's size (label with mean 0 and variance 1 + 1/I; clips treated as "
+    "independent); for the human baseline the best performance of a single rater that is "
+    "consistent with tables 1 and 2.",
+    "4": "Recomputed: the difference in table 3 of the paper.",
     "5": "Recomputed: the interval of the published ICC. Pilot studies are not simulated.",
     "6": "Recomputed: the interval of the published ICC. Pilot studies are not simulated.",
 }
 _DIGITS = {"1": 2, "2": 2, "figure 4": 2, "tuning": 2}
-_SIMULATED = "Simulated: the simulated study; intervals, where there are any, respect subjects."
+_SIMULATED = "Simulated: the simulated study; its intervals account for subjects."
 
 
 def paper_stem(table: str) -> str:
@@ -214,7 +215,7 @@ def paper_page(
         )
     )
     lead = [
-        element("p", element("strong", "The data beside the paper's are simulated."),
-                " Nothing about people follows from them.")
+        element("p", element("strong", "The data that are compared with the paper are simulated."),
+                " They contain no information about real people.")
     ]  # fmt: skip
     return page("The paper, recomputed and simulated", lead, sections)

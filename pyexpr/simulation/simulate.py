@@ -37,7 +37,7 @@ STAMP = "simulation.json"
 MOST_SUBJECTS = 100_000
 
 _STUDY_FILE = """\
-# Written by pyexpr simulate: the data are simulated. What is true of them is in truth.json.
+# Written by pyexpr simulate: the data are simulated. Their true values are in truth.json.
 title = "Simulated study"
 simulated = true
 seed = {seed}
@@ -124,7 +124,7 @@ class SimulationResult(Result):
 
     def heading(self) -> str:
         """Return a sentence with the folder and size of the study."""
-        done = "wrote" if self.written else "found complete, and left as it was:"
+        done = "wrote" if self.written else "is already complete and was not changed:"
         return (
             f"Simulated study ({self.subjects} subjects, seed {self.seed}), "
             f"{done} {self.folder} ({self.bytes / 1e6:.0f} MB)"
@@ -137,10 +137,12 @@ class SimulationResult(Result):
 
     def notes(self) -> tuple[str, ...]:
         """Return the note that the data are simulated."""
-        return ("These data are simulated; what is true of them is in truth.json.",)
+        return ("These data are simulated; their true values are in truth.json.",)
 
 
-@stoppable("a study was simulated", kept="the files done are kept; call it again to go on")
+@stoppable(
+    "a study was simulated", kept="the files written so far are kept; call it again to continue"
+)
 def simulate_study(
     folder: Path | str,
     *,
@@ -277,15 +279,15 @@ def _checked_stamp(folder: Path) -> dict[str, Any] | None:
         pass
     except (ValueError, KeyError, TypeError):
         raise StudyError(
-            f"{str(path)!r} is not the stamp of a simulated study; choose a new folder"
+            f"{str(path)!r} does not belong to a simulated study; choose a new folder"
         ) from None
     # Half-written parts of an interrupted run begin with a dot.
     others = sorted(p.name for p in folder.glob("*") if p.name[0] != ".")
     if others:
         raise StudyError(
             say(
-                "{folder!r} is not empty and not a simulated study (it holds {names}); "
-                "choose a new folder, so that nothing is overwritten",
+                "{folder!r} is not empty and is not a simulated study (it contains {names}); "
+                "choose a new folder, so that no file is overwritten",
                 folder=str(folder),
                 names=listed(others, most=3),
             )

@@ -140,7 +140,7 @@ def test_a_table_that_is_not_there(
         (
             lambda r: r,
             "[split]\nproportions = [0.98, 0.01, 0.01]\n",
-            r"\[split\] proportions: of 15 subjects a proportion of 0.01 leaves none for the val",
+            r"\[split\] proportions: with 15 subjects, a proportion of 0.01 gives none for the val",
         ),
         (
             # The first three raters answer two questions, the others the third.

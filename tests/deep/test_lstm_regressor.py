@@ -56,7 +56,7 @@ def test_learns_what_is_there_and_not_what_is_not() -> None:
     new = subjects >= 24
     assert new.sum() == 64
     model = small().fit(X[~new], y[~new], groups=subjects[~new])
-    assert model.stopping_ == "5 of 24 subjects held out"
+    assert model.stopping_ == "5 of 24 subjects used for validation"
     assert np.corrcoef(model.predict(X[new]), y[new])[0, 1] > 0.8
     assert model.score(X[new], y[new]) > 0.6
     noise = np.random.default_rng(2).permutation(y)
@@ -212,7 +212,7 @@ BAD_PARAMETERS: list[tuple[dict[str, Any], str]] = [
     ({"columns": "points2d"}, "did you mean 'points_2d'"),
     ({"tune": "papers"}, "tune= must be None, a mapping .*, or 'paper', not 'papers'"),
     ({"tune": {"depth": [1]}}, "tune= cannot try 'depth'"),
-    ({"tune": {"columns": ["pose", "aus"]}}, "tune= cannot try 'columns', which is settled before"),
+    ({"tune": {"columns": ["pose", "aus"]}}, "tune= cannot contain 'columns', which is set"),
     ({"tune": {"n_seeds": [1, 9]}}, "tune= cannot try 'n_seeds'"),
     ({"tune": {"hidden_size": [8, 0]}}, "hidden_size= must be a whole number of at least 1, not 0"),
     ({"tune": {"lr": [0.1, -1.0]}}, "lr= must be a number above 0, not -1.0"),

@@ -52,7 +52,7 @@ def said(folder: Path, code: dict[str, str]) -> str:
 def test_what_is_missing_is_named_with_the_command(package: str, tmp_path: Path) -> None:
     code = {name: ABSENT.format(name) if name == package else "" for name in PACKAGES}
     assert said(tmp_path, code) == (
-        f"the deep models need {package}, which is not installed; "
+        f"the deep models require {package}, which is not installed; "
         "run: pip install 'pyexpr-stats[deep]'"
     )
 
@@ -74,7 +74,7 @@ def test_a_damaged_package_beside_torch_is_the_one_to_install_anew(tmp_path: Pat
     code = dict.fromkeys(PACKAGES, "") | {"av": 'raise ImportError("av/x.so: file too short")'}
     assert said(tmp_path, code) == (
         "av is installed but cannot be loaded (av/x.so: file too short): "
-        "it, or a library it needs, is damaged; run: pip install --upgrade --force-reinstall av"
+        "it, or a library that it requires, is damaged; run: pip install --upgrade --force-rein"
     )
 
 

@@ -148,7 +148,7 @@ def test_kinetics_weights_come_through_torchvision(
     assert net.body.fc.out_features == 1
     # Nor is it read as anything but tensors.
     torch.save({**kinetics, "fc.bias": _Evil()}, path)
-    with pytest.raises(DataError, match="cannot be read as tensors alone"):
+    with pytest.raises(DataError, match="cannot be read as a file of tensors"):
         Video3DNet("kinetics400")
 
 
@@ -171,16 +171,16 @@ def test_other_files_are_refused(
 
     with pytest.raises(DataError, match=r"there is no such file; it may be None, 'kinetics400'"):
         pretrained_state(tmp_path / "absent.pth")
-    refused({"stem": _Evil()}, "cannot be read as tensors alone")
+    refused({"stem": _Evil()}, "cannot be read as a file of tensors")
     assert "code ran" not in capsys.readouterr().out
-    refused(b"", "cannot be read as tensors alone")
-    refused(b"text\n", "cannot be read as tensors alone")
+    refused(b"", "cannot be read as a file of tensors")
+    refused(b"text\n", "cannot be read as a file of tensors")
     # torch says "101" of it: the code of a letter.
-    refused(b"hello", "cannot be read as tensors alone: it is damaged, or of another kind; save")
+    refused(b"hello", "cannot be read as a file of tensors: it is damaged, or of another kind")
     refused(3, r"holds no state_dict\(\)")
     refused({k: v for k, v in kinetics.items() if k != "stem.0.weight"}, "lacks the weights")
     refused({**kinetics, "layer5.weight": torch.zeros(1)}, "does not have: 'layer5.weight'")
-    refused({**kinetics, "stem.0.weight": torch.zeros(1)}, "of another shape than an r3d_18")
+    refused({**kinetics, "stem.0.weight": torch.zeros(1)}, "shape that differs from an r3d_18")
 
 
 @pytest.mark.parametrize("trainable", ["all", "layer3", "fc"])

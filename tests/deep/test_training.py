@@ -308,7 +308,7 @@ def test_the_device_is_chosen_or_asked_for(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     assert str(devices.choose_place(asked).device) == chosen
-    with pytest.raises(DataError, match=r"no device 'cuda:2' here; there is: .*cpu \(1\)"):
+    with pytest.raises(DataError, match=r"no device 'cuda:2'; available: .*cpu \(1\)"):
         devices.choose_place("cuda:2")
     with pytest.raises(DataError, match="or 'mps', not 'gpu'"):
         devices.choose_place("gpu")

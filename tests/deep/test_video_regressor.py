@@ -58,7 +58,7 @@ def test_it_learns_motion_on_held_out_subjects() -> None:
     subject = np.arange(150) // 5
     model = NarrowRegressor(**QUICK | {"max_epochs": 6, "patience": 6})
     model.fit(clips, speed, groups=subject)
-    assert model.stopping_ == "6 of 30 subjects held out"
+    assert model.stopping_ == "6 of 30 subjects used for validation"
     # 0.98 with this seed.
     assert np.corrcoef(model.predict(others), other_speed)[0, 1] > 0.8
 
@@ -214,7 +214,7 @@ def test_other_shapes_than_those_of_fit_are_refused(
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"trainable": "fc"}, "so they must be pretrained: give pretrained="),
+        ({"trainable": "fc"}, "so they must be pretrained; give pretrained="),
         ({"trainable": "last"}, "trainable= must be one of"),
         ({"tune": "paper"}, "the paper did not tune its 3D-CNN"),
         ({"crop": "mouth"}, "crop= must be None or 'face'"),

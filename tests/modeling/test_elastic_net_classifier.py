@@ -279,10 +279,10 @@ RARE = np.where(np.arange(20) == 3, 2, Y20)
     ("call", "kind", "message"),
     [
         (lambda net: net().fit(X20, [1] * 20), DataError, "all 20 rows are of one class, 1: a"),
-        (lambda net: net().fit(X20, RARE), DataError, "all rows of class 2 are of subjects of one"),
+        (lambda net: net().fit(X20, RARE), DataError, "all rows of class 2 belong to subjects"),
         (
             lambda net: net().fit(X20, Y20, validation=(X20, RARE)), DataError,
-            "validation= holds classes that no row to be fitted has: '2'",
+            "validation= contains classes that do not occur in the fitted rows: '2'",
         ),
         (lambda net: net().fit(X20, Y20, validation=(X20, Y20, 1)), DataError, "must be a pair"),
         (lambda net: net().fit(X20, ["a", None] * 10), ColumnError, "row 2 is empty"),

@@ -390,7 +390,7 @@ BAD = {
     "a positive amount": (
         lambda t: {"label": "smile", "features": ["nod"], "kind": "regression", "positive": 1,
                    "models": {"ols": LinearRegression()}},
-        "positive= names a class, and label 'smile' is of numbers",
+        "positive= names a class, but label 'smile' contains numbers",
     ),
     "the label in other words": (
         lambda t: {"data": t.assign(nod=np.where(t.present, -3.5, 8)), "label": "mood"},

@@ -415,7 +415,7 @@ def test_what_repeats_differ_by_stands_beside_the_interval():
     values = np.column_stack([one.estimate for one in each])
     np.testing.assert_allclose(table.sd_repeats, values.std(axis=1, ddof=1), rtol=1e-9)
     np.testing.assert_allclose(table.estimate, values.mean(axis=1), rtol=1e-9)
-    with pytest.raises(px.errors.DataError, match="there is one repeat; ask fit_models for more"):
+    with pytest.raises(px.errors.DataError, match="only one repeat; use repeats= in fit_models"):
         fit(models=models(), context_as="pooled").over_repeats()
 
 
@@ -452,7 +452,7 @@ def test_a_saved_result_goes_on_but_for_its_estimators():
     assert str(again) == str(found)
     pd.testing.assert_frame_equal(again.compare().tidy(), found.compare().tidy())
     pd.testing.assert_frame_equal(again.weights(), found.weights())
-    with pytest.raises(px.errors.DataError, match="a saved result holds no estimators"):
+    with pytest.raises(px.errors.DataError, match="a saved result does not contain the estimators"):
         again.fit_all()
 
 
@@ -521,7 +521,7 @@ def test_one_context_is_pooled_and_says_so():
     table = clips().query("task == 'normal'").reset_index(drop=True)
     found = fit(table, context_as=["separate", "feature"], folds=3)
     assert set(found.predictions.context_as) == {"pooled"}
-    assert "there is one context: models per context" in str(found)
+    assert "there is only one context: models per context" in str(found)
     assert set(found.tidy().context) == {"normal"}
     assert found.compare(["rmse"]).tidy().context.tolist() == ["all"]
     assert "there is one context" not in str(fit(table, context_as="pooled", folds=3))
@@ -657,7 +657,7 @@ BAD = {
     ),
     "no regressor": (lambda t: {"models": {"a": KFold()}}, "model 'a': KFold.* is no regressor"),
     "a transformer": (lambda t: {"models": {"a": StandardScaler()}}, "StandardScaler.* no regres"),
-    "a class": (lambda t: {"models": {"a": Ridge}}, "Ridge is a class; give an estimator, Ridge()"),
+    "a class": (lambda t: {"models": {"a": Ridge}}, "Ridge is a class; pass an estimator, Ridge()"),
     "a single estimator": (lambda t: {"models": Ridge()}, "must be a mapping of names to estimato"),
     "no models": (lambda t: {"models": {}}, "must name at least one model"),
     "not trusted": (
@@ -695,11 +695,11 @@ BAD = {
     ),
     "a grid around the elastic net": (
         lambda t: {"models": {"a": px.ModelSpec(px.ElasticNetRegressor(), grid={"alpha": [1]})}},
-        "ElasticNetRegressor chooses by itself",
+        "ElasticNetRegressor tunes its own parameters",
     ),
     "scaled twice": (
         lambda t: {"models": {"a": px.ModelSpec(px.ElasticNetRegressor(), scale=True)}},
-        "standardises by itself; leave scale= out",
+        "already standardises the features; leave out scale=",
     ),
     "a value that the estimator refuses": (
         lambda t: {"models": {"a": px.ModelSpec(Ridge(), params={"alpha": -1})}},
@@ -718,7 +718,7 @@ BAD = {
         r"model 'a' \(all contexts, the context as a feature, fold 0\) predicts an array of shape",
     ),
     "predicts text": (
-        lambda t: {"models": {"a": Predicting("much")}}, "predicts <U4 where a number is wanted",
+        lambda t: {"models": {"a": Predicting("much")}}, "predicts <U4 instead of a number",
     ),
     "more folds than subjects": (
         lambda t: {"folds": 25}, r"folds=25 need as many subjects \(subject\), but .* of 24",
@@ -744,7 +744,7 @@ BAD = {
     "an unknown way": (lambda t: {"context_as": "own"}, "context_as= must be any of 'separate'"),
     "an unknown scheme": (lambda t: {"scheme": "loo"}, "scheme= must be 'cross_validation' or 's"),
     "a split repeated": (
-        lambda t: {"scheme": "split", "repeats": 2}, "repeats= repeats the folds of a cross-valid",
+        lambda t: {"scheme": "split", "repeats": 2}, "repeats= repeats a cross-valid",
     ),
     "no processes": (lambda t: {"n_jobs": 0}, "n_jobs= must be None or a whole number other than"),
 }  # fmt: skip

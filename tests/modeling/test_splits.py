@@ -121,7 +121,7 @@ def test_halves_round_up() -> None:
 def test_check_finds_leaks() -> None:
     split = SubjectSplit(("a", "b"), ("c",), ("d",))
     split.check(train=["a", "a", "b"], validation=["c"], test=["d", "d"])
-    with pytest.raises(StudyError, match="used for the train part hold subjects of the test"):
+    with pytest.raises(StudyError, match="used for the train part contain subjects of the test"):
         split.check(train=["a", "d"])
     with pytest.raises(StudyError, match="both the train and the test part: 'a'"):
         SubjectSplit(("a", "b"), ("c",), ("a",))

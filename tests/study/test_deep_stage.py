@@ -246,7 +246,7 @@ def test_without_the_extra_nothing_is_begun(
     study_file = variant(study_folder, tmp_path / "copy", toml=LSTM)
     monkeypatch.setattr("pyexpr.deep.requirements.find_spec", lambda name: None)
     study = Study.from_file(study_file)
-    with pytest.raises(DeepNotInstalledError, match="the deep models need torch"):
+    with pytest.raises(DeepNotInstalledError, match="the deep models require torch"):
         study.run(progress=False)
     assert not list(study.output.glob("stages/*"))
 

@@ -86,7 +86,7 @@ class JudgeOfClasses(Judge):
         if metric == "f1_macro":
             neither = [one for one in self._classes if one not in truth | found]
             shown = [self._shown(label) for label in neither]
-            return f"no row is, or is predicted to be, of class {shown[0]}" if neither else ""
+            return f"no row is, or is predicted as, class {shown[0]}" if neither else ""
         if metric == "kappa" and len(truth | found) < 2:
             return f"truth and prediction are {self._shown(min(truth))} in every row"
         return ""

@@ -65,8 +65,9 @@ def compare(
     if ours:
         raise DataError(
             say(
-                "{call compare()} takes no {names}: {call fit_models()} was told; call "
-                "{call px.compare_models} on a table of your own for anything else",
+                "{call compare()} does not accept {names}, which {call fit_models()} "
+                "determines; for other comparisons use {call px.compare_models} with your own "
+                "table",
                 names=listed(ours),
             )
         )
@@ -158,8 +159,8 @@ def _refuse_without(result: Judged, what: str) -> None:
         models = list(dict.fromkeys(result.predictions.loc[missing, "model"]))
         raise DataError(
             say(
-                "{what} needs probabilities, and model {name!r} gives none (no predict_proba); "
-                "leave it out of {metrics=}, or calibrate the model: "
+                "{what} needs probabilities, and model {name!r} does not provide them (no "
+                "predict_proba); remove it from {metrics=}, or calibrate the model: "
                 "sklearn.calibration.CalibratedClassifierCV",
                 what=what,
                 name=models[0],
@@ -174,7 +175,7 @@ def over_repeats(
     import pandas as pd
 
     if result.n_repeats == 1:
-        raise DataError(say("there is one repeat; ask fit_models for more, with {repeats=}"))
+        raise DataError(say("there is only one repeat; use {repeats=} in fit_models"))
     table = compare(result, metrics, options).tidy()
     few = {name: value for name, value in options.items() if name not in ("adjust", "method")}
     each = [

@@ -134,7 +134,7 @@ class FinalModels:
         import pandas as pd
 
         if self.classes is None:
-            raise DataError("these models predict numbers, and no classes that have probabilities")
+            raise DataError("these models predict numbers, not classes with probabilities")
         able = self.probable
         if not able:
             every = listed(terms_of(list(self.estimators)).values())
@@ -219,7 +219,7 @@ def _complete(frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
     if len(missing):
         raise DataError(
             f"column {name!r} of {called(frame, NEW)} must not have missing values, but row "
-            f"{missing[0] + 1} is empty ({len(missing)} such rows); leave these rows out"
+            f"{missing[0] + 1} is empty ({len(missing)} such rows); leave out these rows"
         )
     return values
 
@@ -230,8 +230,8 @@ def _codes(frame: pd.DataFrame, name: str, labels: Sequence[Any], kind: str) -> 
     unseen = [label for label in found if label not in labels]
     if unseen:
         raise DataError(
-            f"{kind} {listed(unseen)} of column {name!r} was not in the data that were fitted; "
-            f"those were {listed(labels)}"
+            f"{kind} {listed(unseen)} of column {name!r} does not occur in the fitted data, "
+            f"which contain {listed(labels)}"
         )
     places = np.array([list(labels).index(label) for label in found], dtype=np.int64)
     return places[codes]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 REGRESSION, CLASSIFICATION = "regression", "classification"
 KINDS = (REGRESSION, CLASSIFICATION)
-_NUMBERS = say("numbers that are no classes are of {kind='regression'}")
+_NUMBERS = say("for numbers that are not classes use {kind='regression'}")
 
 
 def check_kind(kind: Any) -> None:
@@ -97,8 +97,8 @@ def refuse_disguised(label: Label, name: str, features: dict[str, NDArray[np.flo
         n_classes, n_values = (len(np.unique(column)) for column in pairs.T)
         if n_classes == n_values == len(pairs) > 1:
             raise DataError(
-                f"feature {feature!r} is the label {name!r} in other words, one value for each "
-                "class: a model that is given what it is to predict learns nothing; leave it out"
+                f"feature {feature!r} is the label {name!r} in other words, with one value for "
+                "each class; a model must not use the label as a feature, so leave it out"
             )
 
 
@@ -106,8 +106,8 @@ def check_classes(classes: Sequence[Any], name: str, n_rows: int) -> None:
     """Raise `DataError` if the complete rows are of one class."""
     if len(classes) < 2:
         raise DataError(
-            f"label {name!r} has one class, {str(classes[0])!r}, in all of its {n_rows} complete "
-            "rows, and there is nothing to tell apart; a classification needs two classes at least"
+            f"label {name!r} has one class, {str(classes[0])!r}, in all of its {n_rows} "
+            "complete rows; a classification requires at least two classes"
         )
 
 
@@ -123,8 +123,8 @@ def checked_positive(positive: Any, classes: Sequence[Any] | None, name: str) ->
         if positive is not None:
             raise DataError(
                 say(
-                    "{positive=} names a class, and label {name!r} is of numbers; leave it out, "
-                    "or say {kind='classification'}",
+                    "{positive=} names a class, but label {name!r} contains numbers; leave it "
+                    "out, or use {kind='classification'}",
                     name=name,
                 )
             )
@@ -138,7 +138,7 @@ def checked_positive(positive: Any, classes: Sequence[Any] | None, name: str) ->
         shown = [str(one) for one in classes]
         raise DataError(
             say(
-                "{positive=} is {given!r}, which is no class of label {name!r}; {hint}",
+                "{positive=} is {given!r}, which is not a class of label {name!r}; {hint}",
                 given=positive,
                 name=name,
                 hint=hint_of_class(positive, shown),

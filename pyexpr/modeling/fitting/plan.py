@@ -81,8 +81,8 @@ def read_scheme(
     if scheme == SPLIT and repeats > 1:
         raise DataError(
             say(
-                "{repeats=} repeats the folds of a cross-validation, and {scheme='split'} has "
-                "none; leave it out, or use {scheme='cross_validation'}"
+                "{repeats=} repeats a cross-validation, but {scheme='split'} has no folds; "
+                "leave it out, or use {scheme='cross_validation'}"
             )
         )
     return Scheme(
@@ -162,7 +162,8 @@ def _folds(table: Table, scheme: Scheme) -> tuple[list[Part], pd.DataFrame]:
     if n_subjects < scheme.folds:
         raise DataError(
             say(
-                "{folds=} need as many subjects ({cluster}), but complete rows are of {n}",
+                "{folds=} requires at least as many subjects ({cluster}), but there are "
+                "complete rows of only {n}",
                 folds=scheme.folds,
                 cluster=table.names.cluster,
                 n=n_subjects,
@@ -199,9 +200,9 @@ def _refuse_unseen(table: Table, part: Part, strategies: Sequence[str]) -> None:
             n_subjects = len(np.unique(table.clusters[rows]))
             raise DataError(
                 say(
-                    "context {context:label} has rows in {part}, and {n:count row} to fit a model "
-                    "to (it is of {n_subjects:count subject}); leave the context out, add "
-                    "subjects, or use {context_as='pooled'}",
+                    "context {context:label} has rows in {part}, but {n:count row} to which a "
+                    "model could be fitted (it occurs in {n_subjects:count subject}); leave "
+                    "out the context, add subjects, or use {context_as='pooled'}",
                     context=str(table.context_labels[c]),
                     part=_to_predict(part),
                     n=int(there[c]),
@@ -218,8 +219,8 @@ def _refuse_unseen(table: Table, part: Part, strategies: Sequence[str]) -> None:
         for k in np.flatnonzero(unseen):
             raise DataError(
                 f"category {str(covariate.labels[k])!r} of column {covariate.name!r} is only in "
-                f"{_to_predict(part)}, so that no model that predicts it has seen it; leave its "
-                "rows out, or join it with another category"
+                f"{_to_predict(part)}, so no model that predicts it was fitted to it; leave out "
+                "its rows, or merge it with another category"
             )
 
 
@@ -246,8 +247,8 @@ def _refuse_unseen_classes(table: Table, part: Part, strategies: Sequence[str]) 
         if len(there) < 2:
             raise DataError(
                 say(
-                    "the rows that {model} is fitted to {where}are all of class {label:label} of "
-                    "label {name:label}, and a classifier needs two; {mend}",
+                    "the rows that {model} is fitted to {where}are all of class {label:label} "
+                    "of label {name:label}, but a classifier requires two; {mend}",
                     model=_fitted_for(part),
                     where=where,
                     label=str(min(there)),
@@ -261,8 +262,9 @@ def _of_unseen(table: Table, label: Any, where: str, rows: NDArray[np.bool_], wo
     mine = rows & (table.y == label)
     n_subjects = len(np.unique(table.clusters[mine]))
     return say(
-        "class {label:label} of label {name:label} has {where}rows in {words}, and none to fit a "
-        "model to (it is {where}of {n_subjects:count subject}, {n:count row}); {mend}",
+        "class {label:label} of label {name:label} has {where}rows in {words}, but none to "
+        "which a model could be fitted (it occurs {where}in {n_subjects:count subject}, "
+        "{n:count row}); {mend}",
         label=str(label),
         name=table.names.label,
         where=where,
@@ -280,9 +282,9 @@ def _fitted_for(part: Part) -> str:
 def _mend(where: str) -> str:
     if where:
         return say(
-            "leave the context out, join the class with another, or use {context_as='pooled'}"
+            "leave out the context, merge the class with another, or use {context_as='pooled'}"
         )
-    return "leave its rows out, join it with another class, or add subjects"
+    return "leave out its rows, merge it with another class, or add subjects"
 
 
 def _to_predict(part: Part) -> str:

@@ -68,8 +68,8 @@ def predicted_classes(
     other = [value for value in values if value not in known]
     if other:
         raise DataError(
-            f"{where} predicts {other[0]!r} in {len(other)} of {len(X)} rows, which is no class "
-            f"of the label ({', '.join(map(str, classes))})"
+            f"{where} predicts {other[0]!r} in {len(other)} of {len(X)} rows, which is not a "
+            f"class of the label ({', '.join(map(str, classes))})"
         )
     # True and 1.0 are the class 1.
     return np.array([known[value] for value in values])

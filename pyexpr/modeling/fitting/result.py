@@ -240,7 +240,8 @@ class ModelsResult(Result):
         """
         if self.again is None:
             raise DataError(
-                "a saved result holds no estimators, and no features: call fit_models() again"
+                "a saved result does not contain the estimators and features; call "
+                "fit_models() again"
             )
         found: FinalModels = self.again()
         return found

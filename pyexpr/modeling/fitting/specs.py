@@ -150,7 +150,7 @@ def read_models(
         if not isinstance(name, str) or not name.strip():
             raise DataError(
                 say(
-                    "{models=} must have names of text as keys, not {name!r}",
+                    "{models=} must have text as keys, not {name!r}",
                     r="{models=} must name each model: list(forest = ...)",
                     name=name,
                 )
@@ -202,8 +202,8 @@ def _read_model(name: str, spec: Any, asked: _Asked) -> Model:
     if scaled and is_own_net(estimator):
         raise DataError(
             say(
-                "{where}: {kind} standardises by itself; leave {scale=} out",
-                r='{where}: "elastic_net" standardises by itself; leave {scale=} out',
+                "{where}: {kind} already standardises the features; leave out {scale=}",
+                r='{where}: "elastic_net" already standardises the features; leave out {scale=}',
                 where=where,
                 kind=type(estimator).__name__,
             )
@@ -226,7 +226,7 @@ def _made(estimator: Any, params: Mapping[str, Any], asked: _Asked, where: str) 
         estimator = _of_name(estimator, params, asked.trusted, where)
     elif isclass(estimator):
         raise DataError(
-            f"{where}: {estimator.__name__} is a class; give an estimator, "
+            f"{where}: {estimator.__name__} is a class; pass an estimator, "
             f"{estimator.__name__}(), or its full name as text"
         )
     _check_kind(estimator, asked, where)
@@ -292,9 +292,9 @@ def _check_kind(estimator: Any, asked: _Asked, where: str) -> None:
     if regression and _is(is_classifier, estimator):
         raise DataError(
             say(
-                "{where}: {shown} is a classifier, and label {label!r} is of numbers, which are "
-                "amounts unless it is said that they are classes: say {kind='classification'} if "
-                "they are, or give a regressor",
+                "{where}: {shown} is a classifier, but label {label!r} contains numbers, which "
+                "are not treated as classes by default; use {kind='classification'} if they "
+                "are classes, or pass a regressor",
                 where=where,
                 shown=shown,
                 label=asked.label,
@@ -303,8 +303,8 @@ def _check_kind(estimator: Any, asked: _Asked, where: str) -> None:
     if not regression and _is(is_regressor, estimator):
         raise DataError(
             say(
-                "{where}: {shown} is a regressor, and label {label!r} is of classes; give a "
-                "classifier, or say {kind='regression'} if its values are amounts",
+                "{where}: {shown} is a regressor, but label {label!r} contains classes; pass a "
+                "classifier, or use {kind='regression'} if its values are numbers",
                 where=where,
                 shown=shown,
                 label=asked.label,
@@ -394,10 +394,10 @@ def _refuse_two_searches(estimator: Any, grid: list[dict[str, list[Any]]], where
     if takes(estimator, "validation"):
         raise DataError(
             say(
-                "{where}: {kind} chooses by itself among the values of its parameters; give them "
-                "there, such as {kind}(alpha=[0.1, 1]), and leave {grid=} out",
-                r="{where}: {kind} chooses by itself among the values of its parameters; give them "
-                "there, such as `params = list(alpha = c(0.1, 1))`, and leave {grid=} out",
+                "{where}: {kind} tunes its own parameters; give their values there, such as "
+                "{kind}(alpha=[0.1, 1]), and leave out {grid=}",
+                r="{where}: {kind} tunes its own parameters; give their values there, such "
+                "as `params = list(alpha = c(0.1, 1))`, and leave out {grid=}",
                 where=where,
                 kind=kind,
             )
@@ -405,8 +405,8 @@ def _refuse_two_searches(estimator: Any, grid: list[dict[str, list[Any]]], where
     if own_cv(estimator):
         raise DataError(
             say(
-                "{where}: {kind} tunes itself by folds of its own (cv), so that {grid=} around it "
-                "would tune twice; use one of them",
+                "{where}: {kind} tunes itself by its own folds (cv), so {grid=} would tune it "
+                "twice; use only one of them",
                 where=where,
                 kind=kind,
             )

@@ -183,15 +183,15 @@ def _refuse_parts(columns: Iterable[str], names: Names, argument: str) -> None:
         if name in (names.label, names.label_pooled):
             raise DataError(
                 say(
-                    "column {name:label} is in {@argument=} and is the label: a model that is "
-                    "given what it is to predict learns nothing; leave it out",
+                    "column {name:label} is in {@argument=} and is the label; a model must not "
+                    "use the label as a feature, so leave it out",
                     name=name,
                     argument=argument,
                 )
             )
         for part in ("cluster", "context", "clip"):
             if name == getattr(names, part):
-                hint = say("; {context_as='feature'} gives it to the models")
+                hint = say("; use {context_as='feature'} to include it in the models")
                 raise DataError(
                     say(
                         "column {name:label} is in {@argument=} and is the {part}; leave it out"
@@ -211,7 +211,8 @@ def _refuse_same(names: Names) -> None:
         if name is not None and seen.setdefault(name, part) != part:
             raise DataError(
                 say(
-                    "column {name:label} is both {@first=} and {@second=}; name two columns",
+                    "column {name:label} is used as both {@first=} and {@second=}; name two "
+                    "different columns",
                     name=name,
                     first=seen[name],
                     second=part,
@@ -227,8 +228,8 @@ def kind_in(data: FrameLike, names: Names, kind: Any) -> str:
     if found == CLASSIFICATION and names.label_pooled != names.label:
         raise DataError(
             say(
-                "{label_pooled=} is for labels that are numbers, and {label!r} is of classes; "
-                "leave it out",
+                "{label_pooled=} is only for labels that are numbers, but {label!r} contains "
+                "classes; leave it out",
                 label=names.label,
             )
         )
@@ -255,8 +256,8 @@ def read_table(data: FrameLike, names: Names, kind: str = REGRESSION) -> Table:
         contexts, context_labels = _labels(frame, names.context)
         if ALL in map(str, context_labels):
             raise DataError(
-                f"a context may not be called {ALL!r}, which is what all contexts together are "
-                f"called: rename it in column {names.context!r}"
+                f"a context may not be called {ALL!r}, which denotes all contexts together; "
+                f"rename it in column {names.context!r}"
             )
     clips = _clips(frame, names, clusters, contexts, context_labels)
     labels = {
@@ -357,8 +358,8 @@ def _refuse_copies(
             varies = both.any() and np.ptp(truth[both]) > 0
             if varies and np.array_equal(truth[both], numbers[name][both]):
                 raise DataError(
-                    f"feature {name!r} equals the label {label!r} in every row: a model that is "
-                    "given what it is to predict learns nothing; leave it out"
+                    f"feature {name!r} equals the label {label!r} in every row; a model must "
+                    "not use the label as a feature, so leave it out"
                 )
 
 
@@ -425,5 +426,6 @@ def refuse_doubled(new: Iterable[str], there: Sequence[str]) -> None:
     doubled = [name for name in new if name in there]
     if doubled:
         raise DataError(
-            f"the indicator column {doubled[0]!r} would have the name of a feature; rename that"
+            f"the indicator column {doubled[0]!r} would have the same name as a feature; rename "
+            "the feature"
         )

@@ -109,7 +109,7 @@ def _inner(rows: Rows, n_folds: int, seed: int, kind: str) -> list[tuple[NDArray
     """Return (training rows, tuning rows) of each inner fold of subjects."""
     n_subjects = len(np.unique(rows.clusters))
     if n_subjects < 2:
-        raise DataError("tuning needs rows of at least 2 subjects, but there is 1")
+        raise DataError("tuning requires rows of at least 2 subjects, but there is only 1")
     fold = subject_folds(rows.clusters, min(int(n_folds), n_subjects), seed)
     if kind == CLASSIFICATION:
         _refuse_unseen(rows, fold)
@@ -126,8 +126,9 @@ def _refuse_unseen(rows: Rows, fold: NDArray[np.int64]) -> None:
             n_subjects = len(np.unique(rows.clusters[mine]))
             raise DataError(
                 f"all rows of class {str(label)!r} are in one inner fold "
-                f"({counted(n_subjects, 'subject')} to be fitted), so that what is tuned there "
-                "has not seen it; join the class with another, leave it out, or tune nothing"
+                f"({counted(n_subjects, 'subject')} to be fitted), so models tuned on that fold "
+                "are fitted without this class; merge the class with another, leave it out, or "
+                "do not tune"
             )
 
 

@@ -269,12 +269,12 @@ def _numbers(given: Any, n: int, where: str) -> NDArray[np.float64]:
     try:
         values: NDArray[np.float64] = given.reshape(-1).astype(np.float64)
     except (TypeError, ValueError):
-        raise DataError(f"{where} predicts {given.dtype} where a number is wanted") from None
+        raise DataError(f"{where} predicts {given.dtype} instead of a number") from None
     wrong = ~np.isfinite(values)
     if wrong.any():
         raise DataError(
-            f"{where} predicts {values[wrong][0]} in {int(wrong.sum())} of {n} rows; every "
-            "row needs a finite number"
+            f"{where} predicts {values[wrong][0]} in {int(wrong.sum())} of {n} rows; every row "
+            "requires a finite number"
         )
     return values
 
