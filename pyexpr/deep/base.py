@@ -25,7 +25,21 @@ from pyexpr.core.streams import checked_seed
 from pyexpr.deep.checkpoints import Checkpoint, Tensors
 from pyexpr.deep.checks import check_training, checked_labels, checked_validation, combinations
 from pyexpr.deep.devices import choose_place
-from pyexpr.deep.persistence import from_bytes, read_model, to_bytes, write_model
+from pyexpr.deep.persistence import (
+    CONFIGURATION,
+    from_bytes,
+    read_model,
+    to_bytes,
+    write_model,
+)
+from pyexpr.deep.saved_facts import (
+    FittedFacts,
+    Plain,
+    check_weights,
+    checked_facts,
+    checked_parameters,
+    plain,
+)
 from pyexpr.deep.training import Examples, Part, Trained, TrainingOptions, predicted, train
 from pyexpr.modeling.splits import subject_folds
 from pyexpr.modeling.unfitted import unfit
@@ -60,22 +74,10 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
     `_build` and, if first weights are not drawn, `_initialise`.
     """
 
-    # What `fit` leaves besides the modules, and `save` writes; a subclass adds to it.
-    _FITTED: ClassVar[tuple[str, ...]] = (
-        "config_",
-        "label_mean_",
-        "label_scale_",
-        "seeds_",
-        "best_epochs_",
-        "stopping_",
-        "tuning_",
-        "best_params_",
-        "history_",
-        "path_",
-        "n_features_in_",
-        "device_",
-        "versions_",
-    )
+    # What `fit` leaves besides the modules, and `save` writes; a subclass has its own.
+    _FITTED: ClassVar[type[FittedFacts]] = FittedFacts
+    # What `_config` returns, with the bounds of what `_build` takes.
+    _CONFIG: ClassVar[type[Plain]]
     # The values that tune="paper" tries, by the parameters' names.
     _PAPER_GRID: ClassVar[dict[str, tuple[Any, ...]]] = {}
     # What tuning can try: the rest is settled once the clips are read.
@@ -218,7 +220,7 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
             "parameters": {
                 name: jsonable(value) for name, value in self.get_params(deep=False).items()
             },
-            "fitted": {name: _plain(getattr(self, name)) for name in self._FITTED},
+            "fitted": {name: plain(getattr(self, name)) for name in self._FITTED.model_fields},
         }
         read = getattr(self, "pretrained", None)
         inputs = [] if read is None else [read]
@@ -249,9 +251,14 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
                 f"{str(folder)!r} holds a {facts.get('model')}, not a {cls.__name__}: load it with "
                 f"{facts.get('model')}.load"
             )
-        model = cls(**facts["parameters"])
-        for name, value in facts["fitted"].items():
-            setattr(model, name, _unplain(value))
+        place = repr(str(Path(folder) / CONFIGURATION))
+        model = cls(
+            **checked_parameters(cls._get_param_names(), facts.get("parameters"), place=place)
+        )
+        fitted = checked_facts(cls._FITTED, facts.get("fitted"), place=place, part="fitted")
+        model._check_loaded(fitted, weights, place)
+        for name, value in fitted.attributes().items():
+            setattr(model, name, value)
         model.modules_ = [model._module(one) for one in weights]
         return model
 
@@ -276,6 +283,23 @@ class DeepRegressor(RegressorMixin, BaseEstimator, ABC):
         return tags
 
     # --- inside ---
+
+    def _check_loaded(self, fitted: FittedFacts, weights: list[Tensors], place: str) -> None:
+        """Raise `DataError` unless a model that was read is one that `fit` could have left."""
+        checked_facts(self._CONFIG, fitted.config_, place=place, part="fitted.config_")
+        try:
+            # The device is that of the machine where it was trained, and what was tuned is done.
+            clone(self).set_params(device=None, tune=None)._check_parameters()
+            # Shapes without memory: a size that the weights do not have would be allocated.
+            with torch.device("meta"):
+                module = self._build(fitted.config_)
+        except (DataError, TypeError, ValueError, RuntimeError) as error:
+            raise DataError(f"{place} describes no {type(self).__name__}: {error}") from None
+        if len(weights) != len(fitted.seeds_):
+            raise DataError(
+                f"{place}: there are {len(fitted.seeds_)} seeds, but weights of {len(weights)}"
+            )
+        check_weights(module, weights, place=place)
 
     def _module(self, weights: Tensors) -> Any:
         # Building draws first weights, which are then replaced: the user's draws stay theirs.
@@ -462,22 +486,3 @@ def _fingerprint(
     ]
     text = json.dumps([name, jsonable(dict(config)), chosen, parts, str(torch.__version__)])
     return f"{hashlib.sha256(text.encode()).hexdigest()[:_FINGERPRINT]}-seed{options.seed}"
-
-
-def _plain(value: Any) -> Any:
-    """Return a fitted attribute as JSON holds it; numbers come back exactly."""
-    if hasattr(value, "columns"):
-        return {"table": {str(name): value[name].tolist() for name in value.columns}}
-    if isinstance(value, np.ndarray):
-        return {"array": value.tolist()}
-    return value
-
-
-def _unplain(value: Any) -> Any:
-    import pandas as pd
-
-    if isinstance(value, dict) and set(value) == {"table"}:
-        return pd.DataFrame(value["table"])
-    if isinstance(value, dict) and set(value) == {"array"}:
-        return np.asarray(value["array"])
-    return value

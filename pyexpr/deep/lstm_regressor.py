@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field, NonNegativeInt
 
 from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.errors import DataError, listed
@@ -16,9 +18,23 @@ from pyexpr.behavior.openface.options import Place
 from pyexpr.deep.base import DeepRegressor
 from pyexpr.deep.data import Sequences, checked_sequences
 from pyexpr.deep.lstm import OpenFaceLSTM
+from pyexpr.deep.saved_facts import FittedFacts, Plain, Size
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class _LSTMConfig(Plain):
+    n_inputs: Size
+    hidden_size: Size
+    # Built one by one.
+    num_layers: Annotated[int, Field(ge=1, le=1000)]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+
+
+class _LSTMFacts(FittedFacts):
+    columns_: list[str]
+    frames_: dict[str, NonNegativeInt]
 
 
 class LSTMRegressor(DeepRegressor):
@@ -154,7 +170,8 @@ class LSTMRegressor(DeepRegressor):
     True
     """
 
-    _FITTED: ClassVar[tuple[str, ...]] = (*DeepRegressor._FITTED, "columns_", "frames_")
+    _FITTED: ClassVar[type[FittedFacts]] = _LSTMFacts
+    _CONFIG: ClassVar[type[Plain]] = _LSTMConfig
     _TUNABLE: ClassVar[tuple[str, ...]] = (
         "hidden_size", "num_layers", "dropout", *DeepRegressor._TUNABLE,
     )  # fmt: skip

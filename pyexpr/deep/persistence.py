@@ -1,10 +1,14 @@
-"""A fitted model as safetensors and JSON. Loading it never runs code from the file."""
+"""A fitted model as safetensors and JSON. Loading it never runs code from the file.
+
+``model.json`` holds the hash of the weights and one of its own entries, so that a single changed
+digit in either file is found.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,10 @@ from pyexpr.deep.checkpoints import Tensors, copied
 
 WEIGHTS = "weights.safetensors"
 CONFIGURATION = "model.json"
+#: Entries of the configuration with the hashes of the weights, and of the other entries.
+WEIGHTS_HASH, OWN_HASH = "weights_sha256", "sha256"
+# Bytes of a configuration: that of 10,000 epochs of ten seeds has 10 MB.
+_LARGEST = 64 << 20
 
 
 def to_bytes(modules: Sequence[Any]) -> bytes:
@@ -63,19 +71,25 @@ def write_model(
     target = writable_folder(folder)
     with whole_file(target / WEIGHTS) as temporary:
         temporary.write_bytes(weights)
-    digest = hashlib.sha256(weights).hexdigest()
-    write_text(
-        target / CONFIGURATION, json.dumps({**facts, "weights_sha256": digest}, indent=1) + "\n"
-    )
+    whole = {**facts, WEIGHTS_HASH: hashlib.sha256(weights).hexdigest()}
+    whole[OWN_HASH] = _hash_of(whole)
+    write_text(target / CONFIGURATION, json.dumps(whole, indent=1) + "\n")
     return target
+
+
+def _hash_of(facts: Mapping[str, Any]) -> str:
+    """Return the hash of all entries but that of the hash itself, however they are laid out."""
+    rest = {name: value for name, value in facts.items() if name != OWN_HASH}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _own_files(folder: Path) -> list[str]:
     """Return which files of an earlier model are in a folder."""
     try:
-        facts = json.loads((folder / CONFIGURATION).read_text(encoding="utf-8"))
-        whole = sha256(folder / WEIGHTS) == facts["weights_sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
+        facts = _configuration(folder / CONFIGURATION)
+        whole = sha256(folder / WEIGHTS) == facts[WEIGHTS_HASH]
+    except (OSError, DataError):
         return []
     return [WEIGHTS, CONFIGURATION] if whole else []
 
@@ -89,16 +103,9 @@ def read_model(folder: Path | str) -> tuple[dict[str, Any], list[Tensors]]:
                 f"{str(source)!r} holds no model: there is no file {name!r}; name a folder that "
                 "save() wrote"
             )
-    try:
-        facts = json.loads((source / CONFIGURATION).read_text(encoding="utf-8"))
-        expected, _, _ = facts["weights_sha256"], facts["parameters"], facts["fitted"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{str(source / CONFIGURATION)!r} is not the configuration of a model ({error}); "
-            "save the model again"
-        ) from None
+    facts = _configuration(source / CONFIGURATION)
     content = (source / WEIGHTS).read_bytes()
-    if hashlib.sha256(content).hexdigest() != expected:
+    if hashlib.sha256(content).hexdigest() != facts[WEIGHTS_HASH]:
         raise DataError(
             f"{str(source / WEIGHTS)!r} is not the file described in {CONFIGURATION!r} (its hash "
             "differs); save the model again"
@@ -107,3 +114,28 @@ def read_model(folder: Path | str) -> tuple[dict[str, Any], list[Tensors]]:
         return facts, from_bytes(content)
     except (SafetensorError, ValueError) as error:
         raise DataError(f"{str(source / WEIGHTS)!r} is damaged ({error})") from None
+
+
+def _configuration(path: Path) -> dict[str, Any]:
+    """Return the entries of a configuration; `DataError` if it is none, or was changed."""
+    with path.open("rb") as file:
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise DataError(
+            f"{str(path)!r} is not the configuration of a model: it has more than "
+            f"{_LARGEST >> 20} MB"
+        )
+    try:
+        facts = json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{str(path)!r} is not the configuration of a model ({error}); save the model again"
+        ) from None
+    if not isinstance(facts, dict) or not isinstance(facts.get(WEIGHTS_HASH), str):
+        raise DataError(f"{str(path)!r} is not the configuration of a model; save the model again")
+    if facts.get(OWN_HASH) != _hash_of(facts):
+        raise DataError(
+            f"{str(path)!r} was changed after the model was saved (its hash is another); save the "
+            "model again"
+        )
+    return facts

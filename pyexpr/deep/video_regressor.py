@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, NonNegativeInt
 
 from pyexpr.base.errors import DataError
 from pyexpr.base.files import sha256
@@ -15,7 +17,19 @@ from pyexpr.behavior.video.sampling import Resize
 from pyexpr.behavior.video.video import read_video_clips
 from pyexpr.deep.base import DeepRegressor
 from pyexpr.deep.resnet3d import KINETICS, Video3DNet, check_trainable, pretrained_state
+from pyexpr.deep.saved_facts import FittedFacts, Plain, Size
 from pyexpr.deep.video_data import FrameClips, checked_frames
+
+
+class _VideoConfig(Plain):
+    trainable: str
+    pretrained: str | None
+    pretrained_sha256: str | None = None
+
+
+class _VideoFacts(FittedFacts):
+    clip_shape_: Annotated[list[Size], Field(min_length=3, max_length=3)]
+    video_: dict[str, NonNegativeInt]
 
 
 class Video3DRegressor(DeepRegressor):
@@ -101,7 +115,8 @@ class Video3DRegressor(DeepRegressor):
     """
 
     _TUNABLE: ClassVar[tuple[str, ...]] = ("pretrained", "trainable", *DeepRegressor._TUNABLE)
-    _FITTED: ClassVar[tuple[str, ...]] = (*DeepRegressor._FITTED, "clip_shape_", "video_")
+    _FITTED: ClassVar[type[FittedFacts]] = _VideoFacts
+    _CONFIG: ClassVar[type[Plain]] = _VideoConfig
 
     def __init__(
         self,
