@@ -207,10 +207,10 @@ not_found <- function(problem, call) {
     class = c("pyexpr_python_not_found", "pyexpr_error"), call = call)
 }
 
-#' Is Python with pyexpr-stats there?
+#' Is Python with pyexpr-stats available?
 #'
-#' Starts Python if it is not running yet. Examples and tests ask this; [doctor()]
-#' says what is missing.
+#' Starts Python if it is not running yet. Examples and tests use this function; [doctor()] reports
+#' what is missing.
 #'
 #' @return `TRUE` or `FALSE`.
 #' @export
@@ -220,22 +220,21 @@ pyexpr_available <- function() {
   !is.null(tryCatch(start(), pyexpr_error = function(e) NULL, error = function(e) NULL))
 }
 
-#' Install the Python package that computes
+#' Install the Python package
 #'
-#' Makes the virtual environment `r-pyexpr` and installs the Python package
-#' pyexpr-stats into it. R finds it there from the next session on. Building it
-#' needs a C++ compiler and Python 3.11 or newer with its headers.
+#' Creates the virtual environment `r-pyexpr` and installs the Python package pyexpr-stats into it.
+#' R finds it there from the next session on. Building it requires a C++ compiler and Python 3.11 or
+#' newer with its headers.
 #'
-#' The Python package is not on PyPI yet, so `source` has to say where it is. With
-#' reticulate 1.41 or newer, `options(pyexpr.requirement = )`, the path of a checkout or
-#' of a wheel, leaves the environment to reticulate's `py_require()` instead, which
-#' downloads what it needs. An
-#' environment `r-pyexpr` that is there already is used again, unless `python` is
-#' given or its Python is too old: then it is made anew.
+#' The Python package is not on PyPI yet, so `source` must give its location. With reticulate 1.41
+#' or newer, `options(pyexpr.requirement = )`, the path of a checkout or of a wheel, leaves the
+#' environment to reticulate's `py_require()` instead, which downloads the requirements. An existing
+#' environment `r-pyexpr` is used again, unless `python` is given or its Python is too old; it is
+#' then created again.
 #'
-#' @param source What pip installs: the path of a checkout or of a wheel.
-#' @param python The Python to make the environment with; by default that of an environment that is
-#'   activated, else `python3`, or what reticulate finds.
+#' @param source The package to install with pip: the path of a checkout or of a wheel.
+#' @param python The Python from which to create the environment. By default that of an activated
+#'   environment, otherwise `python3`, or the Python that reticulate finds.
 #' @return The path of the environment's Python, invisibly.
 #' @seealso [doctor()]
 #' @export

@@ -56,8 +56,8 @@ with_contexts <- function(subjects, contexts, call) {
 #' @param x A split.
 #' @param subject Column of the subjects in `data`; by default the one the split was
 #'   made with.
-#' @param ... Not used. What the column of contexts is called elsewhere, such as `group` or
-#'   `.by`, is an error that names `context`.
+#' @param ... Not used. Arguments with the names that other packages use for the column of contexts,
+#'   such as `group` or `.by`, are an error that refers to `context`.
 #' @rdname split_subjects
 #' @export
 augment.pyexpr_split <- function(x, data, subject = NULL, ...) {
