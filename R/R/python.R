@@ -20,10 +20,10 @@ start <- function(call = rlang::caller_env()) {
     not_found(state$failed$problem, call)
   }
   chosen <- NULL
-  door <- tryCatch({
+  interface <- tryCatch({
     chosen <- choose_python()
     read_site_folders()
-    reticulate::import("pyexpr.hosted.door", convert = TRUE)
+    reticulate::import("pyexpr.hosted.interface", convert = TRUE)
   }, error = function(e) {
     problem <- if (inherits(e, "pyexpr_no_python")) conditionMessage(e) else why_not(e)
     # Once Python runs in this session it is that one, whatever is wished.
@@ -31,22 +31,22 @@ start <- function(call = rlang::caller_env()) {
     if (!running) state$failed <- list(wishes = wishes(), problem = problem)
     not_found(problem, call)
   })
-  if (!identical(as.integer(door$PROTOCOL), protocol)) {
+  if (!identical(as.integer(interface$PROTOCOL), protocol)) {
     abort(c("this R package and the Python package pyexpr-stats are of different versions.",
       i = "Install both from the same release; see `?install_pyexpr`."),
       class = c("pyexpr_python_not_found", "pyexpr_error"), call = call)
   }
   # lavaan runs in this R: Python gets a function, and rpy2 is never imported.
   bridge <- new.env(parent = baseenv())
-  eval(parse(text = door$bridge_text(), encoding = "UTF-8", keep.source = FALSE), bridge)
+  eval(parse(text = interface$bridge_text(), encoding = "UTF-8", keep.source = FALSE), bridge)
   # Modules that Ctrl-C stops half imported are of no use afterwards.
-  state$reads_flag <- suspendInterrupts(door$register(
+  state$reads_flag <- suspendInterrupts(interface$register(
     reticulate::r_to_py(bridge$pyexpr_answer, convert = TRUE),
     reticulate::r_to_py(answer_call, convert = TRUE)
   ))
   state$pid <- Sys.getpid()
-  state$keep <- door$keep
-  state$answer <- door$answer
+  state$keep <- interface$keep
+  state$answer <- interface$answer
   state$answer
 }
 

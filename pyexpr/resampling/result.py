@@ -246,7 +246,7 @@ class ReplicatedResult(Result):
     @property
     def method(self) -> str:
         """Return the method of the intervals."""
-        return self.intervals.asked
+        return self.intervals.requested
 
     @stoppable("intervals were computed", kept="the result is as it was")
     def interval(self, *, method: str | None = None, confidence: float | None = None) -> Self:
@@ -345,7 +345,7 @@ class ReplicatedResult(Result):
     def warn_of_undefined(self) -> None:
         """Warn if replicates on which an interval is based are undefined."""
         found, n_boot = self.intervals, self.n_boot
-        if not INTERVAL_METHODS[found.asked].draws:
+        if not INTERVAL_METHODS[found.requested].draws:
             return
         many = np.flatnonzero((found.n_undefined > SOME_UNDEFINED * n_boot) & ~np.isnan(found.low))
         if len(many):
