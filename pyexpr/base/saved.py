@@ -79,7 +79,7 @@ def unpack(raw: bytes, functions: Sequence[bytes | None] = (), *, what: str = "t
         head = json.loads(text)
         by, known = head["versions"]["pyexpr-stats"], head["format"] <= _FORMAT
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError) as error:
-        raise SavedResultError(f"{what} is no saved result, or is damaged ({error})") from None
+        raise SavedResultError(f"{what} is not a saved result, or is damaged ({error})") from None
     try:
         if not known:
             raise ValueError(f"format {head['format']}")
@@ -94,12 +94,12 @@ def _of_another(what: str, by: str, error: Exception) -> str:
     here = versions()["pyexpr-stats"]
     if by == here:
         return (
-            f"{what} does not fit together ({error}): it was altered, or saved by another build of "
+            f"{what} is inconsistent ({error}): it was altered, or saved by another build of "
             f"pyexpr {by}; compute it again"
         )
     return (
-        f"{what} was saved by pyexpr {by}, and results of pyexpr {here} are built in another way "
-        f"({error}): read it with that version, or compute it again"
+        f"{what} was saved by pyexpr {by}, and results of pyexpr {here} have another structure "
+        f"({error}); load it with that version, or compute it again"
     )
 
 

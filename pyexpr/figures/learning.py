@@ -180,7 +180,7 @@ def _checked(frame: Any) -> pd.DataFrame:
     data = as_frame(frame, what=_WHAT)
     require_columns(data, [*_NUMBERS, "best"], what=_WHAT)
     if data.empty:
-        raise DataError(f"{_WHAT} has no rows: there is nothing to show")
+        raise DataError(f"{_WHAT} has no rows, so there is nothing to draw")
     found = pd.DataFrame({name: numeric_column(data, name, what=_WHAT) for name in _NUMBERS})
     found["best"] = data["best"].to_numpy(dtype=bool)
     found["seed"] = data["seed"].to_numpy() if "seed" in data else 0

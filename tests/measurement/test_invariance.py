@@ -514,7 +514,7 @@ def test_influence_is_the_contrasts_without_each_subject() -> None:
 
 def test_what_invariance_has_not_is_said() -> None:
     for option in ("n_boot", "method", "stratify", "progress"):
-        with pytest.raises(DataError, match=rf"^invariance\(\) takes no {option}=: "):
+        with pytest.raises(DataError, match=rf"^invariance\(\) does not accept {option}=: "):
             ours(**{option: 5})
     result = ours()
     with pytest.raises(DataError, match=r"nothing to add to: .* leaves out each in turn"):
