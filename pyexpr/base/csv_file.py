@@ -1,4 +1,4 @@
-"""The one door for the CSV files of users: every row has a field for each column, or is named.
+"""Reading of CSV files of users: every row must have a field for each column.
 
 OpenFace's recordings have a door of their own (`pyexpr.behavior.openface.csv`), which
 drops and counts the rows of a recording that was cut.

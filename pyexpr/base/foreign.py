@@ -1,4 +1,4 @@
-"""Tables and columns of other libraries, as pandas: the one door for all of them.
+"""Conversion of tables and columns of other libraries to pandas, in one place.
 
 Whatever narwhals knows (polars, PyArrow, DuckDB, Dask, Modin, ...) or hands over its
 values by Arrow's interface comes in here and goes on as pandas. Types stay what they are:

@@ -1,4 +1,4 @@
-"""Tables as users hand them over: named columns, checked once, at the door."""
+"""Tables passed by users: named columns, checked once on input."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def check_column_names(names: Iterable[Any], *, what: str) -> None:
 
 
 def require_columns(frame: pd.DataFrame, names: Iterable[str], *, what: str) -> None:
-    """Raise `ColumnError` naming the first column of `names` that `frame` lacks."""
+    """Raise `ColumnError` naming the first column of `names` that `frame` does not have."""
     for name in names:
         if name not in frame.columns:
             raise ColumnError(

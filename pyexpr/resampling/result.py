@@ -64,7 +64,7 @@ class Draws(Protocol):
 
     @property
     def by_kernel(self) -> bool:
-        """Return whether the kernel draws them: soon, and the same bytes every time."""
+        """Return whether the kernel draws them, which is fast and reproducible."""
 
     @property
     def clusters(self) -> Sequence[NDArray[np.int64]]:

@@ -67,7 +67,7 @@ class MetricDraws:
         return values
 
     def with_functions(self, metrics: Mapping[str, Metric | None]) -> MetricDraws:
-        """Return the same with functions handed over again, after a check that they are those.
+        """Return the same with the functions passed again, after a check that they are the same.
 
         Raises `DataError` if one is missing, or gives another value on all rows.
         """

@@ -1,4 +1,4 @@
-"""`px.init_study()`: a study file from the tables that lie in a folder."""
+"""`px.init_study()`: a study file for the tables in a folder."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class InitResult(Result):
     ----------
     study_file : Path
     choices : tuple of Choice
-        Its entries: section, entry, value, why.
+        The entries of the file: section, entry, value, and reason.
     written : tuple of Path
         All files that were written.
     unread : tuple of str
-        Which tables of the folder are not used, and why.
+        The tables of the folder that are not used, with reasons.
     problems : tuple of str
-        What `px.check_study` says is wrong with it.
+        The problems that `px.check_study` reports.
     """
 
     study_file: Path
@@ -102,7 +102,7 @@ def init_study(
     overwrite: bool = False,
     ask: Ask | None = None,
 ) -> InitResult:
-    """Write a study file for the tables that lie in a folder, with a comment on every choice.
+    """Write a study file for the tables in a folder, with a comment on every choice.
 
     The tables (CSV, parquet) are told apart by their columns: ratings, long or wide, have raters,
     questions and scores; features have subjects, clips and numbers; a table of recordings names

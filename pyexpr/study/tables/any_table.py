@@ -1,4 +1,4 @@
-"""The one door for the tables of a study: CSV or parquet."""
+"""Reading of the tables of a study: CSV or parquet."""
 
 from __future__ import annotations
 
