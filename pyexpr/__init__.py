@@ -93,9 +93,7 @@ def __getattr__(name: str) -> Any:
     except KeyboardInterrupt:
         from pyexpr.base.errors import Interrupted
 
-        raise Interrupted(
-            f"stopped by Ctrl-C while {name} was imported: ask for it again"
-        ) from None
+        raise Interrupted(f"stopped by Ctrl-C while {name} was imported; import it again") from None
     globals()[name] = value
     return value
 

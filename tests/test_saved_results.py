@@ -252,7 +252,7 @@ def test_a_file_wants_the_function_again(tmp_path: Path) -> None:
     assert (
         again.interval(method="bca").tidy().equals(made("bootstrap").interval(method="bca").tidy())
     )
-    with pytest.raises(SavedResultError, match="does not hold your function 'mean'"):
+    with pytest.raises(SavedResultError, match="does not contain your function 'mean'"):
         again.extend(5)
     wanted = made("bootstrap").extend(20)
     assert shown(again.extend(20, statistic=mean)) == shown(wanted)
@@ -273,7 +273,7 @@ def test_a_function_without_a_name_is_left_out_of_a_pickle() -> None:
     )
     again = pickle.loads(pickle.dumps(found))
     assert shown(again) == shown(found)
-    with pytest.raises(SavedResultError, match="does not hold your function '<lambda>'"):
+    with pytest.raises(SavedResultError, match="does not contain your function '<lambda>'"):
         again.extend(1)
 
 

@@ -117,5 +117,5 @@ def test_an_import_that_was_stopped_says_so(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.delitem(vars(px), "icc", raising=False)
     monkeypatch.setattr(px, "import_module", stopped)
-    with pytest.raises(px.errors.Interrupted, match="while icc was imported: ask for it again"):
+    with pytest.raises(px.errors.Interrupted, match="while icc was imported; import it again"):
         _ = px.icc

@@ -1,14 +1,13 @@
-#' Pictures of results
+#' Figures of results
 #'
 #' @description
-#' Points with their confidence intervals, drawn by ggplot2 from the tidy table: a level
-#' and its interval is one line, 0 or the value that was tested is marked where there is
-#' one, and the caption tells the level of the intervals and how they were made. A limit
-#' that is infinite ends in an arrowhead, a value without an interval is hollow, and in
-#' place of a missing value stands the reason.
+#' Draws points with their confidence intervals from the tidy table, using ggplot2. Each estimate
+#' and its interval is one line, 0 or the null value is marked if there is one, and the caption
+#' states the level and the method of the intervals. An infinite limit ends in an arrowhead, a value
+#' without an interval is drawn as a hollow point, and a missing value is replaced by its reason.
 #'
-#' Names of contexts, models and indicators are shown with blanks for underscores. The
-#' picture is an ordinary ggplot: add a theme, or write it at its printed size by
+#' Names of contexts, models and indicators are shown with spaces instead of underscores. The figure
+#' is an ordinary ggplot: add a theme, or save it at its printed size with
 #' `ggplot2::ggsave("figure.pdf", width = 180, height = 80, units = "mm")`.
 #'
 #' @param object A result of [icc()], [icc_interval()], [d_study()], [fit_cfa()],

@@ -1,34 +1,36 @@
-#' Read a file of OpenFace
+#' Read an OpenFace file
 #'
 #' @description
-#' Versions 0.x to 2.x, any group of columns, plain or compressed. Frames are placed
-#' by their number; missing frames are gaps; frames that failed are `NA` in every
-#' group. Nothing is repaired in silence: what was dropped is counted in the log.
+#' Reads files of OpenFace versions 0.x to 2.x, with any group of columns, plain or compressed.
+#' Frames are placed by their number, missing frames are gaps, and frames in which the tracker
+#' failed are `NA` in every group. No data are repaired silently; rows that are left out are counted
+#' in the log.
 #'
 #' @param path A file.
 #' @param groups Groups of columns: some of `"landmarks_2d"`, `"landmarks_3d"`,
 #'   `"pose_translation"`, `"pose_rotation"`, `"gaze_angle"`, `"gaze_vector"`,
 #'   `"au_presence"`, `"au_intensity"`, `"params"`, `"eye_landmarks_2d"`,
-#'   `"eye_landmarks_3d"`, `"shape"`. By default those the features need.
-#' @param fps Frames per second; by default what the timestamps tell.
-#' @param min_confidence Frames of lower confidence are not valid.
+#'   `"eye_landmarks_3d"`, `"shape"`. By default those required by the features.
+#' @param fps Frames per second. By default inferred from the timestamps.
+#' @param min_confidence Frames with lower confidence are treated as missing.
 #' @param clock `"frames"` places frames by their numbers, `"timestamps"` by their
-#'   timestamps, `"video"` by the times at which `video` shows them, `"auto"` by timestamps
-#'   where those prove a variable rate.
+#'   timestamps, `"video"` by the presentation times of `video`, `"auto"` by timestamps if these
+#'   show a variable rate.
 #' @param face `"largest"`, `"left"` or `"right"`, or the `face_id` to follow.
-#' @param join_ids Whether other values of `face_id` that are never seen together with
-#'   the followed one, and begin or end where it is, are the same face.
-#' @param max_speed mm/s. Frames that head or landmarks could only reach faster are
-#'   missing, and counted; `Inf` for no limit.
-#' @param max_turn Degrees/s. The same for the head's rotation, and the gaze.
-#' @param video The video that the file was made from, for `clock = "video"`.
-#' @param split_by,part In a file of several recordings: the column that tells them
-#'   apart, and what stands there in the rows of this one.
-#' @param on_missing `"error"` or `"note"`, where the file lacks one of `groups`.
+#' @param join_ids Whether to treat other values of `face_id` as the same face if they never occur
+#'   together with it and begin or end at its position.
+#' @param max_speed Maximum speed in mm/s. Frames that the head or the landmarks could only reach at
+#'   a higher speed are treated as missing, and counted; `Inf` sets no limit.
+#' @param max_turn Maximum speed in degrees/s of the rotation of the head and of the gaze, used in
+#'   the same way.
+#' @param video The video from which the file was computed, for `clock = "video"`.
+#' @param split_by,part For a file with several recordings: the column that identifies the
+#'   recording, and its value for this one.
+#' @param on_missing `"error"` or `"note"`, if one of `groups` is missing in the file.
 #' @return A tibble, a row per frame: `frame` (from 0), `time` (s), `present`, `valid`,
 #'   `confidence`, then the columns of the groups (pixels, mm, radians, as OpenFace
-#'   writes them). `glance()` gives the log: rows read, cut, doubled, frames missing
-#'   and failed; `tidy()` a row per group.
+#'   writes them). `glance()` gives the log: numbers of rows read, truncated and duplicated, and of
+#'   frames missing and failed; `tidy()` has one row per group.
 #' @seealso [describe_openface()], [extract_features()]
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
@@ -89,7 +91,7 @@ tidy.pyexpr_recording <- function(x, ...) attr(x, "groups")
 #' @export
 glance.pyexpr_recording <- function(x, ...) tibble::as_tibble(attr(x, "log"))
 
-#' What a file of OpenFace holds
+#' Describe an OpenFace file
 #'
 #' @param path A file.
 #' @return A tibble of one row: layout, frames, frame rate, groups of columns.
@@ -107,40 +109,39 @@ describe_openface <- function(path) {
 #' Features of clips from OpenFace files
 #'
 #' @description
-#' Reads recordings, cuts them into clips and computes fourteen features of movement,
-#' gaze and facial action per clip. Gaps are never bridged; a clip without features
-#' says why, and all that was left out is counted.
+#' Reads recordings, cuts them into clips and computes fourteen features of movement, gaze and
+#' facial action per clip. Gaps are never bridged. The reason is given for a clip without features,
+#' and everything that is left out is counted.
 #'
 #' @param recordings A data frame with the columns `subject`, `context` and `openface`
-#'   (path), and if wanted `face`, `part` and `video`, a row per recording; or paths (then the
-#'   subject is the file's name).
+#'   (path), and optionally `face`, `part` and `video`, with one row per recording; or paths (the
+#'   subject is then the name of the file).
 #' @param schedule `"bp4d_plus"`, or a data frame of segments with the columns
 #'   `context`, `start`, `end` (seconds; negative ones count from the end) and `clip`.
-#' @param every Instead of a schedule: clips of so many seconds.
+#' @param every Instead of a schedule: length of the clips in seconds.
 #' @param rate Bins per second in which movement is measured.
 #' @param bins `"mean"` or `"decimate"`.
 #' @param velocity `"abs_derivative"`, `"derivative"` or `"speed"`.
 #' @param head `"pose"` or `"params"`.
 #' @param au_count `"mean"` or `"distinct"`.
-#' @param min_valid Share of bins that a clip needs.
+#' @param min_valid Proportion of the bins of a clip that must be valid.
 #' @param landmarks `"2d"`, `"normalised"` or `"3d"`.
 #' @param derivatives `"differences"` or `"savgol"`.
-#' @param split_by The column of files that hold several recordings which tells them
-#'   apart; the column `part` of `recordings` says which row is which. For paths each of
-#'   its values is a recording, and the subject.
-#' @param on_mixed What to do with recordings of other action units, or images of another
-#'   size, than the first: `"error"`, `"common"` (the action units that all have), or
-#'   `"keep"` (as they are, with a note).
-#' @param on_error `"stop"`, or `"skip"`: a file that cannot be used is listed among the
-#'   dropped.
-#' @param on_short `"drop"` lists clips that a recording is too short for, `"error"`
-#'   stops.
-#' @param n_jobs Files worked on at a time, by default one per core; it never changes
-#'   the result.
-#' @param progress Whether to show a bar.
+#' @param split_by For files with several recordings: the column that identifies the recording. The
+#'   column `part` of `recordings` gives its value for each row. For paths each of its values is a
+#'   recording and a subject.
+#' @param on_mixed What to do with recordings whose action units or image size differ from the
+#'   first: `"error"`, `"common"` (use the common action units), or `"keep"` (keep them as they are,
+#'   with a note).
+#' @param on_error `"stop"`, or `"skip"`: an unusable file is left out and listed in `"dropped"`.
+#' @param on_short What to do with clips for which a recording is too short: `"drop"` leaves them
+#'   out and lists them, `"error"` stops.
+#' @param n_jobs Number of files processed at a time, by default one per core. Results do not depend
+#'   on it.
+#' @param progress Whether to show a progress bar.
 #' @inheritParams read_openface
 #' @return An object with [tidy()][result-tables] (a row per clip; `clip` is the label of
-#'   the schedule, else the clip's number; units are in `x$units`), tables `"quality"`,
+#'   the schedule, or otherwise the number of the clip; units are in `x$units`), tables `"quality"`,
 #'   `"recordings"` and `"dropped"`.
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()

@@ -1,24 +1,24 @@
 #' Bootstrap any statistic over whole clusters
 #'
-#' Draws whole subjects with the draws of [compare_models()] and calls an R function
-#' with their weights; the same seed gives the replicates that Python gives for the
-#' same statistic.
+#' Resamples whole subjects with the same draws as [compare_models()] and calls an R function with
+#' the resulting weights. The same seed gives the same replicates as in Python for the same
+#' statistic.
 #'
-#' @param data A data frame, handed to `statistic` as it is.
+#' @param data A data frame, passed to `statistic` unchanged.
 #' @param statistic A function of `data` and `weights`, how often each row's subject
 #'   was drawn (all 1 for the estimate, 0 for the subject left out by the jackknife).
-#'   Returns a number, or several with names; `NA` where undefined. One that takes no
-#'   weights can repeat the rows: `data[rep(seq_len(nrow(data)), weights), ]`. Its
-#'   warnings and messages come when all is done. Random numbers that it draws are R's
-#'   own; nothing else in this package moves R's random numbers.
+#'   It returns a number, or several with names; `NA` if undefined. A function that does not accept
+#'   weights can repeat the rows: `data[rep(seq_len(nrow(data)), weights), ]`. Its warnings and
+#'   messages are shown at the end. If it draws random numbers, these are R's; nothing else in this
+#'   package changes the state of R's random numbers.
 #' @inheritParams compare_models
-#' @param method Of the intervals: `"jackknife_t"` (recommended, the default), or another of
-#'   those of [compare_models()] but the studentized ones, which need a standard error within
+#' @param method Method of the intervals: `"jackknife_t"` (the default, recommended), or another
+#'   method of [compare_models()] except the studentized ones, which require a standard error within
 #'   each replicate.
-#' @param progress Whether to show a bar.
-#' @param null Value to test; without one there is no p-value.
-#' @param adjust `NULL`, `"holm"` or `"max_t"`: judge all statistics together, as
-#'   [adjust_tests()] does later.
+#' @param progress Whether to show a progress bar.
+#' @param null Null value of the test. Without it there is no p-value.
+#' @param adjust `NULL`, `"holm"` or `"max_t"`: adjust the tests of all statistics, as
+#'   [adjust_tests()] does.
 #' @return An object with [tidy()][result-tables] (a row per statistic), `glance()`,
 #'   `autoplot()`, [replicates()], [boot_interval()], [adjust_tests()], [boot_extend()] and `influence()`.
 #' @export

@@ -1,40 +1,39 @@
 #' Fit a measurement model
 #'
 #' @description
-#' Confirmatory factor analysis by maximum likelihood, with unit factor variances. A
-#' factor may be turned around: it points to where its first indicator is high, or the
-#' one that `positive` names. In lavaan syntax a factor may measure other factors,
-#' `"expr =~ face + voice + body"`, and points to where the first of these is high.
-#' Ordered factors are fitted by WLSMV. Fitted by the lavaan of this very
-#' session; where lavaan is not installed, one-factor models by the built-in engine,
-#' which is equal to it. The printed sentence names the engine.
+#' Confirmatory factor analysis by maximum likelihood, with unit factor variances. The sign of a
+#' factor is arbitrary; it is chosen such that the loading of its first indicator, or of the one
+#' named by `positive`, is positive. In lavaan syntax a factor may be measured by other factors,
+#' `"expr =~ face + voice + body"`; the loading of the first of these is then positive. Ordered
+#' indicators are fitted by WLSMV. The model is fitted by lavaan in the current session. If lavaan
+#' is not installed, one-factor models are fitted by the built-in engine, which gives the same
+#' results. The printed sentence names the engine.
 #'
 #' @param data A data frame, one row per rated clip.
 #' @param model The indicators of one factor, `c(response, emotion, motion)`; or a
 #'   named list of factors, `list(expressiveness = c(response, emotion, motion))`;
-#'   or lavaan syntax. Where a loading is fixed (`1*x`) the factor has the unit of its
-#'   first indicator, as in `lavaan::cfa()`.
-#' @param context Column of the contexts: fit the model in each of them separately.
-#' @param cluster Column of the subjects: standard errors that respect them.
-#' @param estimator `"ML"`, or `"MLR"` with robust standard errors. Ordered indicators
-#'   have `"WLSMV"`.
-#' @param missing `"listwise"` drops and counts rows with a missing indicator,
-#'   `"fiml"` uses what they have.
-#' @param engine `"auto"`, `"host"` (lavaan in this session), `"rscript"` (in a child)
-#'   or `"native"` (no lavaan).
+#'   or lavaan syntax. If a loading is fixed (`1*x`), the factor has the unit of its first
+#'   indicator, as in `lavaan::cfa()`.
+#' @param context Column of the contexts. The model is fitted separately in each of them.
+#' @param cluster Column of the subjects. Standard errors are then clustered by subject.
+#' @param estimator `"ML"`, or `"MLR"` with robust standard errors. For ordered indicators `"WLSMV"`
+#'   is used.
+#' @param missing `"listwise"` leaves out and counts rows with a missing indicator, `"fiml"` uses
+#'   their observed values.
+#' @param engine `"auto"`, `"host"` (lavaan in this session), `"rscript"` (lavaan in a child
+#'   process) or `"native"` (without lavaan).
 #' @param confidence Level of the intervals.
-#' @param positive The indicator whose loading is to be positive in the model of the
-#'   whole sample, by default the first of each factor; with several factors one for
-#'   each, or a named list, `list(factor = indicator)`. Contexts, and whatever is
-#'   refitted, are turned to agree with the whole sample.
-#' @param equal_loadings Hold the loadings of each factor equal, within each context; two
-#'   indicators are then enough.
-#' @param ordered Indicators that are ordered categories, beside those that are ordered
-#'   factors; `TRUE` all, `FALSE` none. lavaan fits them by WLSMV: thresholds,
-#'   polychoric correlations, robust tests.
+#' @param positive The indicator whose loading is positive in the model of the whole sample, by
+#'   default the first of each factor. With several factors, one indicator for each, or a named
+#'   list, `list(factor = indicator)`. The signs in contexts and refits agree with the whole sample.
+#' @param equal_loadings Whether to constrain the loadings of each factor to be equal within each
+#'   context. Two indicators are then sufficient.
+#' @param ordered Indicators that are treated as ordered categories, in addition to those that are
+#'   ordered factors; `TRUE` all, `FALSE` none. lavaan fits them by WLSMV: thresholds, polychoric
+#'   correlations, robust tests.
 #' @param lavaan_options A named list of further options of `lavaan::cfa()`, such as
-#'   `list(orthogonal = TRUE)`; those that are set here are refused by name.
-#' @param factor Name of the factor, where `model` is a set of indicators.
+#'   `list(orthogonal = TRUE)`. Options that pyexpr sets itself are an error.
+#' @param factor Name of the factor, if `model` is a set of indicators.
 #' @return `fit_cfa()`: an object with [tidy()][result-tables] (a row per parameter),
 #'   `glance()` (fit measures), tables `"loadings"`, `"standardized"`,
 #'   `"reliability"`, and `autoplot()`.
@@ -119,17 +118,18 @@ model_of <- function(quo, data, factor, call) {
 }
 
 #' @param x A data frame, or the result of `fit_cfa()`.
-#' @param new_data For a fit: rows to score with its intercepts, loadings and
-#'   variances, never with their own means. By default the rows it was fitted to.
-#' @param method `"bartlett"` (unbiased given the factor) or `"regression"` (smallest
-#'   error, shrunken), as `lavaan::lavPredict()`; but a factor that measures other
-#'   factors alone, for which lavaan's Bartlett scores are 0, has those of the reduced form.
-#' @param allow_inadmissible Score a model with a negative variance all the same.
-#' @param ... Not used. What the column of contexts is called elsewhere, such as `group` or
-#'   `.by`, is an error that names `context`.
-#' @return `cfa_scores()`: a tibble, a row per row of the data: `score` (with several
-#'   factors `score_<factor>`), `se` (`NA` with ordered indicators, of which
-#'   `lavaan::lavPredict()` has none), and `reason`, which says why a score is `NA`.
+#' @param new_data For a fit: rows to be scored with its intercepts, loadings and variances, never
+#'   with their own means. By default the rows to which it was fitted.
+#' @param method `"bartlett"` (unbiased given the factor) or `"regression"` (smallest mean squared
+#'   error, shrunken), as in `lavaan::lavPredict()`. The exception is a factor that is measured only
+#'   by other factors, for which lavaan's Bartlett scores are 0; its scores are computed from the
+#'   reduced form.
+#' @param allow_inadmissible Whether to compute scores of a model with a negative variance.
+#' @param ... Not used. Arguments with the names that other packages use for the column of contexts,
+#'   such as `group` or `.by`, are an error that refers to `context`.
+#' @return `cfa_scores()`: a tibble with one row per row of the data: `score` (with several factors
+#'   `score_<factor>`), `se` (`NA` with ordered indicators, for which `lavaan::lavPredict()` gives
+#'   none), and `reason`, which states why a score is `NA`.
 #' @rdname fit_cfa
 #' @export
 cfa_scores <- function(x, ...) UseMethod("cfa_scores")
@@ -186,8 +186,9 @@ scores_of <- function(fit, rows, method, allow_inadmissible, call) {
 }
 
 #' @param fit The result of `fit_cfa()`, fitted by lavaan.
-#' @return `modification_indices()`: a tibble, a row per parameter that is not free, by how
-#'   much chi-square would fall (`mi`), largest first, with the value to be expected (`epc`).
+#' @return `modification_indices()`: a tibble with one row per parameter that is not free, with the
+#'   expected decrease in chi-square (`mi`), largest first, and the expected parameter change
+#'   (`epc`).
 #' @rdname fit_cfa
 #' @export
 modification_indices <- function(fit) {

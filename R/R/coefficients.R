@@ -1,47 +1,45 @@
-#' Coefficients by context: weights described, slopes tested
+#' Coefficients by context: descriptive weights and tested slopes
 #'
 #' @description
-#' Per context and over all rows: the elastic net's weights of the features
-#' standardised within the context, with what refits on resampled subjects make of
-#' them (a description, no test); and beside them slopes per standard deviation pooled
-#' within contexts, with tests that respect subjects (least squares with CR2 and
-#' Satterthwaite's degrees of freedom, or desparsified where features are many).
-#' `n_effective` says on how many subjects a slope effectively rests; what one subject
-#' shows alone is not tested, and `reason` names the subject.
+#' Estimates, per context and over all rows, the weights of an elastic net (with features
+#' standardised within the context) and their variation over refits to resampled subjects, which is
+#' descriptive and not a test. It also estimates slopes per standard deviation pooled within
+#' contexts, with tests clustered by subject (least squares with CR2 and Satterthwaite's degrees of
+#' freedom, or desparsified if there are many features). `n_effective` is the effective number of
+#' subjects of a slope. A slope that a single subject determines is not tested, and `reason` names
+#' the subject.
 #'
 #' Rows with a missing feature or label are left out and counted. Checked against
 #' glmnet, clubSandwich and wildboottest.
 #'
-#' @param data A data frame, one row per clip. For the training part alone, hand over
-#'   its rows.
+#' @param data A data frame, one row per clip. To use only the training part, pass only its rows.
 #' @param y Column of the label.
-#' @param features Columns of the features, in their own units.
+#' @param features Columns of the features, in their original units.
 #' @param context,cluster Columns of context and subject.
-#' @param alpha,l1_ratio Penalty of the weights: a number for all; several to tune on;
-#'   or a named vector or list with one, or several, per context (and `"all"`). `NULL`
-#'   is the paper's grid, for labels of a standard deviation of about 1. Tuned by folds of
-#'   subjects.
-#' @param n_boot Refits on resampled subjects.
-#' @param retune Choose the penalty anew in every refit.
+#' @param alpha,l1_ratio Penalty of the weights: one number for all models; several numbers from
+#'   which each model is tuned; or a named vector or list with one or several numbers per context
+#'   (and `"all"`). `NULL` is the grid of the paper, which is suited to labels with a standard
+#'   deviation of about 1. Tuning uses folds of subjects.
+#' @param n_boot Number of refits to resampled subjects.
+#' @param retune Whether to tune the penalty again in every refit.
 #' @param confidence Level of all intervals.
-#' @param seed From 0; fixes every byte.
-#' @param cr `"CR2"`, `"CR0"`, `"CR1"` or `"CR3"`: the cluster-robust variance.
-#' @param y_pooled Column of a label common to all contexts, where `y` has a scale of
-#'   its own in each: that of the weights over all and of all tests.
-#' @param tests `NULL` (which fits), `"least_squares"` or `"desparsified"`.
-#' @param intercepts Of the slopes over all: `"context"`, one for each context, so that
-#'   the slopes are those within contexts; or `"common"`, one for all, so that differences
-#'   between the contexts' means are part of them.
-#' @param n_folds Folds of subjects to tune by.
-#' @param adjust `NULL`, `"holm"` or `"max_t"`: judge the slopes of a context together, as
-#'   [adjust_tests()] does later.
-#' @param n_threads By default one per core; the numbers do not depend on it.
-#' @param progress Whether to show a bar.
-#' @param ... Not used. What the column of contexts is called elsewhere, such as `group` or
-#'   `.by`, is an error that names `context`.
-#' @return An object with [tidy()][result-tables] (a row per context and feature),
-#'   tables `"contrasts"` (differences between contexts) and `"omnibus"` (the same
-#'   slope everywhere), `autoplot()`, [adjust_tests()], [wild()] and [replicates()].
+#' @param seed Seed of the random numbers, 0 or larger. The same seed gives identical results.
+#' @param cr `"CR2"`, `"CR0"`, `"CR1"` or `"CR3"`: the cluster-robust variance estimator.
+#' @param y_pooled Column of a label on a common scale for all contexts, for use if `y` has a
+#'   different scale in each. It is used for the weights over all contexts and for all tests.
+#' @param tests `NULL` (chosen automatically), `"least_squares"` or `"desparsified"`.
+#' @param intercepts Intercepts of the slopes over all contexts: `"context"`, one for each context,
+#'   so that the slopes are those within contexts; or `"common"`, one for all, so that differences
+#'   between the contexts' means contribute to them.
+#' @param n_folds Number of folds of subjects for tuning.
+#' @param adjust `NULL`, `"holm"` or `"max_t"`: adjust for multiple tests, as [adjust_tests()] does.
+#' @param n_threads Number of threads, by default one per core. Results do not depend on it.
+#' @param progress Whether to show a progress bar.
+#' @param ... Not used. Arguments with the names that other packages use for the column of contexts,
+#'   such as `group` or `.by`, are an error that refers to `context`.
+#' @return An object with [tidy()][result-tables] (one row per context and feature), tables
+#'   `"contrasts"` (differences between contexts) and `"omnibus"` (tests of equal slopes in all
+#'   contexts), `autoplot()`, [adjust_tests()], [wild()] and [replicates()].
 #' @references Pustejovsky, J. E. and Tipton, E. (2018). Journal of Business & Economic
 #'   Statistics, 36, 672-683.
 #' @export

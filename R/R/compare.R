@@ -1,88 +1,85 @@
-#' Compare models on the same rows, with whole subjects resampled
+#' Compare models by resampling whole subjects
 #'
 #' @description
-#' Metrics of every model and all differences between models, over all rows and
-#' within contexts, with intervals and tests that respect that the clips of a subject
-#' are not independent. The same seed gives the same bytes here, in Python and on the
-#' command line, with any number of threads.
+#' Computes metrics of every model and all differences between models, over all rows and within
+#' contexts. Intervals and tests account for the dependence of the clips of a subject. The same seed
+#' gives identical results in R, in Python and on the command line, with any number of threads.
 #'
-#' Rows in which the truth or a prediction is missing are left out of every model
-#' alike, and counted. Checked against `boot::boot.ci` on the same replicates.
+#' Rows in which the truth or any prediction is missing are left out for all models, and counted.
+#' Checked against `boot::boot.ci` on the same replicates.
 #'
-#' @param data A data frame, one row per clip; or a result of [fit_models()], which knows the
-#'   truth, the predictions, the subjects, contexts and folds: then only the options are given,
-#'   `seed` is by default that of the folds, and a model's metric is the mean over repeats of
-#'   those within folds.
+#' @param data A data frame, one row per clip; or a result of [fit_models()], which contains the
+#'   truth, the predictions, the subjects, contexts and folds. Only options are then given, `seed`
+#'   is by default that of the folds, and metrics are computed within folds and averaged over
+#'   repeats.
 #' @param truth Column of the true score.
 #' @param predictions Columns of predictions, `c(elastic_net, lstm)`, or named,
-#'   `c("elastic net" = elastic_net)`. A model with several columns, or a truth of its
-#'   own, is a list: `list(lstm = lstm, human = list(values = c(r1, r2), truth = c(o1,
-#'   o2)))`.
-#' @param cluster Column of the subjects. `NULL`, on purpose only, makes each row its
-#'   own cluster; it is refused where a column `subject` repeats.
-#' @param metrics Of numbers `"rmse"`, `"nrmse"`, `"mae"`, `"correlation"`, `"spearman"`,
-#'   `"concordance"`, `"r2"`, `"bias"`; each also with `_within` (deviations from the
-#'   subject's means; not spearman) or `_between` (means of subjects). Of classes `"auc"`,
-#'   `"accuracy"`, `"balanced_accuracy"`, `"f1"`, `"f1_macro"`, `"kappa"`, `"brier"`; the truth
-#'   then holds classes (a factor, text, logical, or whole numbers), and predictions
-#'   are probabilities of the positive one, or classes. Others of scikit-learn's metrics of
-#'   regressions by name, such as `"median_absolute_error"`. Functions of your own are for
-#'   Python alone: R would be called for every replicate; [cluster_bootstrap()] takes one.
-#' @param context Column: compare within each context and over all rows (context
-#'   `"all"`), and each model between contexts. Contexts come in the order
-#'   of their sorted labels; that of a factor's levels is not used.
+#'   `c("elastic net" = elastic_net)`. A model with several columns, or with a separate truth, is a
+#'   list: `list(lstm = lstm, human = list(values = c(r1, r2), truth = c(o1, o2)))`.
+#' @param cluster Column of the subjects. Use `NULL` only if the rows are independent; each row is
+#'   then a separate cluster. It is an error if a column `subject` has repeated values.
+#' @param metrics Metrics of numbers: `"rmse"`, `"nrmse"`, `"mae"`, `"correlation"`, `"spearman"`,
+#'   `"concordance"`, `"r2"`, `"bias"`; each also with `_within` (deviations from the subject's
+#'   means; not spearman) or `_between` (means of subjects). Metrics of classes: `"auc"`,
+#'   `"accuracy"`, `"balanced_accuracy"`, `"f1"`, `"f1_macro"`, `"kappa"`, `"brier"`; the truth then
+#'   consists of classes (a factor, text, logical, or integers), and predictions are probabilities
+#'   of the positive class, or classes. Other regression metrics of scikit-learn can be named, such
+#'   as `"median_absolute_error"`. Custom functions are available only in Python, because R would be
+#'   called for every replicate; [cluster_bootstrap()] accepts an R function.
+#' @param context Column of the contexts. Models are compared within each context and over all rows
+#'   (context `"all"`), and each model is compared between contexts. Contexts are in the order of
+#'   their sorted labels; the order of a factor's levels is not used.
 #' @param pairwise Whether to compute the differences between models.
-#' @param ratio Whether to compute, beside every difference of errors, their ratio
-#'   (term `"p / q"`, tested against 1).
+#' @param ratio Whether to compute ratios of errors in addition to their differences (term `"p /
+#'   q"`, tested against 1).
 #' @param n_boot Number of bootstrap replicates.
-#' @param method Of the intervals: `"jackknife_t"` (recommended, the default),
-#'   `"percentile"`, `"basic"`, `"normal"`, `"bca"`, `"studentized"`,
-#'   `"studentized_et"`.
+#' @param method Method of the intervals: `"jackknife_t"` (the default, recommended),
+#'   `"percentile"`, `"basic"`, `"normal"`, `"bca"`, `"studentized"`, `"studentized_et"`.
 #' @param confidence Level of the intervals.
-#' @param null Against which levels of correlation, spearman and concordance are tested;
-#'   differences are tested against 0, AUC against 1/2.
-#' @param stratify Column of the stratum within which subjects are drawn.
-#' @param fold Column of the fold in which each row was predicted, where predictions come
-#'   from cross-validation. Correlation, concordance and R2, pooled and between subjects,
-#'   are then those within folds, averaged with their rows as weights: over folds, models
-#'   that know nothing are correlated with the truth, below 0. Errors are over all rows.
-#'   A subject is in one fold, or in one of each context.
-#' @param adjust `NULL`, `"holm"` or `"max_t"`: judge the differences of one metric
-#'   in one context together.
-#' @param seed From 0; fixes every byte.
-#' @param n_threads By default one per core; the numbers do not depend on it.
-#' @param progress Whether to show a bar.
+#' @param null Null value for the tests of a single model's correlation, spearman and concordance.
+#'   Differences are tested against 0, and AUC against 1/2.
+#' @param stratify Column of the strata within which subjects are drawn.
+#' @param fold Column of the fold in which each row was predicted, if predictions come from
+#'   cross-validation. Correlation, concordance and R2, pooled and between subjects, are then
+#'   computed within folds and averaged, weighted by their numbers of rows, because over folds even
+#'   models without information are negatively correlated with the truth. Errors are computed over
+#'   all rows. A subject must be in one fold, or in one fold within each context.
+#' @param adjust `NULL`, `"holm"` or `"max_t"`: adjust the tests of the differences, with one family
+#'   per metric and context.
+#' @param seed Seed of the random numbers, 0 or larger. The same seed gives identical results.
+#' @param n_threads Number of threads, by default one per core. Results do not depend on it.
+#' @param progress Whether to show a progress bar.
 #' @param score_range Width of the score, the highest possible minus the lowest, by which
 #'   `"nrmse"` divides RMSE: 100 for a score from 0 to 100, 7 for factor scores from -3.5 to
-#'   3.5. `"nrmse"` needs it; the notes of the result state it.
-#' @param positive The class that predictions are probabilities of, and that `"auc"`, `"f1"`
-#'   and `"brier"` are about; 1 where the classes are 0 and 1, and of a result of [fit_models()]
-#'   the one that it was told. With more than two classes all others are then taken as one.
-#' @param threshold From which number on the positive class is predicted, by default 1/2 of
-#'   probabilities.
-#' @param per Column of a unit within a subject, such as the recording: every metric is
-#'   computed in each unit and averaged over units. Those in which one is undefined for some
-#'   model are left out of every model alike, and counted.
+#'   3.5. It is required for `"nrmse"`, and the notes of the result state it.
+#' @param positive The positive class, to which predicted probabilities, `"auc"`, `"f1"` and
+#'   `"brier"` refer. It is 1 if the classes are 0 and 1, and for a result of [fit_models()] the one
+#'   given there. With more than two classes, all others are combined into one.
+#' @param threshold The positive class is predicted if the prediction is at least this number, by
+#'   default 1/2 for probabilities.
+#' @param per Column of a unit within a subject, such as the recording. Every metric is computed in
+#'   each unit and averaged over units. Units in which a metric is undefined for some model are left
+#'   out for all models, and counted.
 #' @param rows For predictions of tidymodels: the data frame that was resampled, see below.
-#' @param ... Not used. What the column of contexts is called elsewhere, such as `group` or
-#'   `.by`, is an error that names `context`.
+#' @param ... Not used. Arguments with the names that other packages use for the column of contexts,
+#'   such as `group` or `.by`, are an error that refers to `context`.
 #'
 #' @section Predictions of tidymodels:
-#' `data` can be what `tune::collect_predictions()` gives, as it is: a row per prediction
-#' with the columns `.pred`, `.row`, `.config` and the outcome, which `truth` names;
-#' `predictions` is left out. Each workflow (`wflow_id`), and each candidate of tuning
-#' (`.config`), is a model. The resamples (`id`, with `id2`) are the folds, unless `fold`
-#' names others; `rsample::group_vfold_cv()` keeps a subject in one. What tune leaves out
-#' of its table, such as the subject, is a column of `rows`. Results of workflows that
-#' were fitted one by one are bound by
-#' `dplyr::bind_rows(linear = a, forest = b, .id = "wflow_id")`. Repeats and bootstraps
-#' predict a row several times, in folds of their own, and are refused: keep one repeat.
-#' @return An object with [tidy()][result-tables] (a row per metric, term and
-#'   context; its last columns say what a row is, whatever the names hold: `kind`, which is
-#'   `"level"`, `"difference"` or `"ratio"`, `first_model`, `second_model`, `first_context` and
-#'   `second_context`, the second `""` where there is one), `glance()`, `autoplot()`, and
-#'   [replicates()], [boot_interval()], [adjust_tests()], [sign_flip()], [boot_extend()] and `influence()`,
-#'   which need no new table.
+#' `data` can be the table that `tune::collect_predictions()` returns: one row per prediction with
+#' the columns `.pred`, `.row`, `.config` and the outcome, which `truth` names; `predictions` is
+#' left out. Each workflow (`wflow_id`), and each candidate of tuning (`.config`), is a model. The
+#' resamples (`id`, with `id2`) are the folds, unless `fold` names others;
+#' `rsample::group_vfold_cv()` keeps the rows of a subject in one fold. Columns that the table of
+#' tune does not contain, such as the subject, are taken from `rows`. Results of workflows that were
+#' fitted one by one are bound by `dplyr::bind_rows(linear = a, forest = b, .id = "wflow_id")`.
+#' Repeats and bootstraps predict a row several times, in separate folds, and are an error; use one
+#' repeat.
+#' @return An object with [tidy()][result-tables] (one row per metric, term and context; its last
+#'   columns identify the row, whatever characters the names contain: `kind`, which is `"level"`,
+#'   `"difference"` or `"ratio"`, `first_model`, `second_model`, `first_context` and
+#'   `second_context`, where the second is `""` if there is only one), `glance()`, `autoplot()`, and
+#'   [replicates()], [boot_interval()], [adjust_tests()], [sign_flip()], [boot_extend()] and
+#'   `influence()`, which do not need the data again.
 #' @references Davison, A. C. and Hinkley, D. V. (1997). Bootstrap Methods and their
 #'   Application.
 #' @export
@@ -185,38 +182,40 @@ models_of <- function(quo, data, call) {
 
 model_node <- function(model) if (is.list(model)) dictionary(lapply(model, many)) else model
 
-#' More from a result, without the data
+#' Further computations from a result
 #'
 #' @description
-#' What a result can still compute, in any session that it is read into. `boot_interval()`,
-#' `boot_extend()` and `adjust_tests()` are the methods `.interval()`, `.extend()` and
-#' `.adjust()` of Python: lubridate, dplyr and others have functions of those names.
+#' Computations from a result that do not need the data again, also after it was loaded in another
+#' session. `boot_interval()`, `boot_extend()` and `adjust_tests()` correspond to the Python methods
+#' `.interval()`, `.extend()` and `.adjust()`, whose names are used by lubridate, dplyr and other
+#' packages.
 #'
-#' * `boot_interval()`: other intervals or another level, from the same draws.
-#' * `adjust_tests()`: tests judged together, by Holm's steps or max-T, with simultaneous
-#'   intervals. With Holm's steps these are Bonferroni's, so that they can hold 0 where
-#'   the adjusted p is below the level.
-#' * `boot_extend()`: more replicates, as if asked for at once.
+#' * `boot_interval()`: intervals by another method or at another level, from the same draws.
+#' * `adjust_tests()`: p-values adjusted by Holm's method or max-T, with simultaneous intervals.
+#'   With Holm's method these are Bonferroni intervals, which may include 0 although the adjusted
+#'   p-value is below the significance level.
+#' * `boot_extend()`: more replicates, as if all had been requested at once.
 #' * `replicates()`: the bootstrap replicates.
-#' * `sign_flip()`: every difference between models by exchanging predictions within
-#'   subjects; exact for one hypothesis only, that the predictions are exchangeable.
-#' * `influence()`: every quantity without each subject.
-#' * `wild()`: slopes and contrasts by the wild cluster bootstrap, the null imposed.
+#' * `sign_flip()`: tests of the differences between models by exchanging predictions within
+#'   subjects. The tests are exact only for the hypothesis that the predictions are exchangeable.
+#' * `influence()`: the change of every quantity if each subject is left out.
+#' * `wild()`: tests of slopes and contrasts by the wild cluster bootstrap under the null
+#'   hypothesis.
 #'
 #' @param x,model A result of [compare_models()], [cluster_bootstrap()],
-#'   [context_coefficients()] or [bootstrap_cfa()]; for `adjust_tests()` also of
-#'   [invariance()], whose contrasts are judged.
-#' @param method,confidence As in [compare_models()]; `NULL` keeps the one at hand.
+#'   [context_coefficients()] or [bootstrap_cfa()]; for `adjust_tests()` also of [invariance()],
+#'   whose contrasts are adjusted.
+#' @param method,confidence As in [compare_models()]; `NULL` leaves them unchanged.
 #' @param rule `"holm"` or `"max_t"`.
-#' @param n How many replicates more.
-#' @param n_flips Number of random flips where all are too many.
-#' @param n_boot,seed Draws of multipliers where all are too many, and their seed; by
-#'   default that of the fit.
+#' @param n Number of additional replicates.
+#' @param n_flips Number of random flips if there are too many to enumerate all.
+#' @param n_boot,seed Number of draws of multipliers if there are too many to enumerate all, and
+#'   their seed, by default that of the fit.
 #' @param context For coefficients: a context, or `"all"`.
 #' @param ... Not used.
 #' @return `replicates()`: a matrix with a row per replicate and a named column per row
-#'   of `tidy(x)`; `NaN` where undefined, every bit as in Python. `influence()` and
-#'   `wild()`: a tibble. The others: a result.
+#'   of `tidy(x)`; `NaN` if undefined, identical to those in Python. `influence()` and `wild()`: a
+#'   tibble. The others: a result.
 #' @name result-methods
 #' @examplesIf pyexpr::pyexpr_available()
 #' result <- compare_models(clips, score, c(au_intensity, au_count), subject,

@@ -1,7 +1,7 @@
 #' Simulated ratings of clips
 #'
-#' Of 60 raters, six judged each clip of 30 simulated subjects on three questions, 0 to 4.
-#' Made by [simulate_study()] with seed 20.
+#' Each clip of 30 simulated subjects was rated by six of 60 raters on three questions, from 0 to 4.
+#' The data were created by [simulate_study()] with seed 20.
 #'
 #' @format A tibble with 8,640 rows: `subject`, `context` (startle, pain, disgust),
 #'   `clip` (within subject and context), `rater` (a person; each clip has six of them),
@@ -11,8 +11,8 @@
 
 #' Simulated clips: mean ratings and features
 #'
-#' The clips of [ratings] with the means of their ratings, the factor score of their
-#' context's own model, and the features of their simulated recordings.
+#' The clips of [ratings] with the means of their ratings, the factor scores of the model of their
+#' context, and the features of their simulated recordings.
 #'
 #' @format A tibble with 480 rows: `subject`, `context`, `clip`; `response`, `emotion`,
 #'   `motion` (means over raters, 0 to 4); `score` (Bartlett); and the fourteen

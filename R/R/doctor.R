@@ -1,10 +1,10 @@
-#' What is installed, what is missing, and how to mend it
+#' Check the installation
 #'
-#' Looks at R, reticulate, lavaan, the Python that was found and everything it needs.
-#' It never fails: where Python is missing, that is a row of the table.
+#' Reports what is installed, what is missing, and how to install it: R, reticulate, lavaan, Python
+#' and its packages. It never fails; if Python is missing, this is a row of the table.
 #'
-#' @return An object with [tidy()][result-tables]: a row per component, `status`
-#'   (`"ok"`, `"missing"` or `"problem"`), what it is needed for, and the mend.
+#' @return An object with [tidy()][result-tables]: one row per component, `status` (`"ok"`,
+#'   `"missing"` or `"problem"`), what it is needed for, and how to fix a problem.
 #' @export
 #' @examples
 #' doctor()

@@ -1,75 +1,78 @@
-#' Fit any models, and predict subjects that they have not seen
+#' Fit models, and predict subjects to which they were not fitted
 #'
 #' @description
-#' Elastic nets of pyexpr and any regressor or classifier of scikit-learn, by name, on a table with
-#' a row per clip: cross-validated over folds of whole subjects, or on one split. All models, and all ways
-#' that the context enters, are fitted to the same rows and predict the same subjects; what is
-#' tuned is tuned on subjects among those to be fitted. The same seed gives the same bytes here and
-#' in Python, with any number of processes.
+#' Fits elastic nets of pyexpr, and any regressor or classifier of scikit-learn by its name, to a
+#' table with one row per clip, with cross-validation over folds of whole subjects or with one
+#' split. All models, with all ways in which the context enters, are fitted to the same rows and
+#' predict the same subjects. Tuning uses only subjects to which the models are fitted. The same
+#' seed gives identical results in R and in Python, with any number of processes.
 #'
 #' Rows in which the label, a feature or a covariate is missing are left out and listed with the
 #' reason (`tidy(x, "left_out")`). Checked against scikit-learn's `cross_val_predict` and
 #' `GridSearchCV` on the same folds.
 #'
 #' @param data A data frame, one row per clip.
-#' @param label Column of what is predicted: numbers, or classes (see `kind`).
-#' @param features Columns of numbers: `c(au_count, au_intensity)`, `starts_with("AU")`.
+#' @param label Column to be predicted: numbers, or classes (see `kind`).
+#' @param features Numeric columns: `c(au_count, au_intensity)`, `starts_with("AU")`.
 #' @param cluster Column of the subject of each row.
-#' @param context Column of the context of each row. Contexts come in the order of their sorted
-#'   labels; an ordered factor gives another.
-#' @param clip Column that names a row within its subject and context; by default rows are
+#' @param context Column of the context of each row. Contexts are in the order of their sorted
+#'   labels, or in that of an ordered factor.
+#' @param clip Column that identifies a row within its subject and context. By default rows are
 #'   numbered.
 #' @param models A named list of models: `"elastic_net"`, the full name of a class of
 #'   scikit-learn such as `"sklearn.ensemble.RandomForestRegressor"`, or a [model_spec()] of one
-#'   with parameters and a grid. `NULL` is `list(elastic_net = "elastic_net")`. Models of classes are
-#'   classifiers, such as `"sklearn.linear_model.LogisticRegression"`, and the elastic net is a
+#'   with parameters and a grid. `NULL` is `list(elastic_net = "elastic_net")`. For classes, models
+#'   are classifiers, such as `"sklearn.linear_model.LogisticRegression"`, and the elastic net is a
 #'   logistic regression with that penalty.
-#' @param context_as How the context enters, any of `"separate"` (one model per context),
-#'   `"pooled"` (one over all) and `"feature"` (one over all, with a column of 0 and 1 for each
-#'   context). With one context all are the same, and there is `"pooled"`.
-#' @param scheme `"cross_validation"`: folds of subjects, each predicted by models of the others;
-#'   or `"split"`: training, validation and test subjects.
-#' @param folds,repeats Number of folds, and how often the cross-validation is repeated with other
+#' @param context_as How the context enters the models, any of `"separate"` (one model per context),
+#'   `"pooled"` (one model over all contexts) and `"feature"` (one model over all contexts, with an
+#'   indicator column of 0 and 1 for each context). With only one context these are identical, and
+#'   `"pooled"` is used.
+#' @param scheme `"cross_validation"`: folds of subjects, each predicted by models fitted to the
+#'   others; or `"split"`: training, validation and test subjects.
+#' @param folds,repeats Number of folds, and number of repeats of the cross-validation with other
 #'   folds.
-#' @param inner_folds Folds of subjects that tune, among the rows to be fitted.
-#' @param proportions Of training, validation and test subjects, for `scheme = "split"`.
-#' @param adjust_for Covariates that enter every model beside the features: numbers as they are,
-#'   text and factors as a column of 0 and 1 for each category.
-#' @param label_pooled Column of what models over all contexts learn and are judged by, where it
-#'   is not `label`; of numbers only.
-#' @param kind `"regression"` or `"classification"`: whether the label is an amount or a class. By
-#'   default a factor, text and a logical column are classes, and numbers are amounts: of a label
-#'   of 0 and 1 say `"classification"`. Classes are text or whole numbers, 50 at most; `TRUE` is 1.
-#' @param positive The class that AUC, F1 and Brier's score are about, such as `"yes"`, `TRUE` or 1;
-#'   1 where the classes are 0 and 1. With more than two classes all others are then taken as one
-#'   where models are judged.
-#' @param trusted Packages of Python that estimators may come from. Importing one runs its code.
-#' @param seed From 0. Repeat r, counted from 0, is made with `seed + r`: its folds, its inner
+#' @param inner_folds Number of folds of subjects for tuning within the fitted rows.
+#' @param proportions Proportions of training, validation and test subjects, for `scheme = "split"`.
+#' @param adjust_for Covariates that enter every model in addition to the features: numbers as they
+#'   are, and text and factors as an indicator column of 0 and 1 for each category.
+#' @param label_pooled Numeric column that models over all contexts predict and are evaluated with,
+#'   if it is not `label`.
+#' @param kind `"regression"` or `"classification"`: whether the label is a number or a class. By
+#'   default factors, text and logical columns are treated as classes, and numbers as numbers; for a
+#'   label of 0 and 1 use `"classification"`. Classes are text or integers; there may be at most 50.
+#'   `TRUE` is 1.
+#' @param positive The positive class for AUC, F1 and Brier's score, such as `"yes"`, `TRUE` or 1.
+#'   It is 1 if the classes are 0 and 1. With more than two classes, all others are combined into
+#'   one when models are evaluated.
+#' @param trusted Python packages from which estimators may be imported. Importing a package runs
+#'   its code.
+#' @param seed Seed, 0 or larger. Repeat r, counted from 0, uses `seed + r` for its folds, its inner
 #'   folds, and every random state that is not given.
-#' @param n_jobs Processes; `NULL` is 1, -1 one per core.
-#' @param progress Whether to show a bar.
-#' @param ... Not used. What the columns are called elsewhere, such as `outcome` or `subject`, is
-#'   an error that names the argument.
+#' @param n_jobs Number of processes; `NULL` is 1, -1 is one per core.
+#' @param progress Whether to show a progress bar.
+#' @param ... Not used. Arguments with the names that other packages use, such as `outcome` or
+#'   `subject`, are an error that refers to the right argument.
 #'
 #' @section Classes:
-#' A grid is searched for the lowest log loss, or the highest accuracy of models that give no
-#' probabilities. `tidy(x, "predictions")` has the class predicted, as the label has it (a factor
-#' with its levels, text, logical), and for each class the probability, in columns such as
-#' `probability_yes`; those of a logical label are `probability_0` and `probability_1`. Of models
-#' that give no probabilities they are `NA`. A baseline that knows nothing but the shares of the
+#' A grid is searched for the lowest log loss, or for the highest accuracy if a model gives no
+#' probabilities. `tidy(x, "predictions")` contains the predicted class, with the values of the
+#' label (a factor with its levels, text, logical), and the probability of each class, in columns
+#' such as `probability_yes`; those of a logical label are `probability_0` and `probability_1`. They
+#' are `NA` for models that give no probabilities. A baseline that uses only the proportions of the
 #' classes is `model_spec("sklearn.dummy.DummyClassifier", params = list(strategy = "prior"))`.
 #'
-#' Folds are of subjects, not balanced by class. Classes go by their sorted names, not by the order
-#' of a factor's levels.
+#' Folds consist of whole subjects and are not balanced by class. Classes are in the order of their
+#' sorted names, not of a factor's levels.
 #'
-#' @return An object with [tidy()][result-tables] (how well the models predict: a row per metric,
-#'   model and context), `tidy(x, "predictions")` (a row per clip predicted, repeat, model and way
-#'   that the context enters) and the other tables; `glance()`. It goes into [compare_models()] as
-#'   it is, for differences with intervals and tests; [over_repeats()] shows what repeats differ
-#'   by, and [fit_all()] fits models for new data.
+#' @return An object with [tidy()][result-tables] (the performance of the models, with one row per
+#'   metric, model and context), `tidy(x, "predictions")` (one row per predicted clip, repeat, model
+#'   and way in which the context enters) and the other tables; `glance()`. It can be passed to
+#'   [compare_models()] for differences with intervals and tests. [over_repeats()] shows the
+#'   variation between repeats, and [fit_all()] fits models for new data.
 #'
-#'   Under cross-validation correlation and R2 are averages of those within folds, weighted with
-#'   their rows.
+#'   In cross-validation, correlation and R2 are computed within folds and averaged, weighted by
+#'   their numbers of rows.
 #' @seealso [model_spec()], [fit_all()], [compare_models()]
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
@@ -165,22 +168,22 @@ class_named <- function(x, values) {
   if (is.na(at)) x else if (is.factor(values)) as.character(values[at]) else values[at]
 }
 
-#' A model for fit_models(), with its parameters
+#' Specify a model for fit_models()
 #'
 #' @param estimator `"elastic_net"`, the full name of a class of scikit-learn, or of another
 #'   package that is named in `trusted`, such as `"sklearn.ensemble.RandomForestRegressor"`; or an
-#'   estimator that was made by reticulate.
+#'   estimator created with reticulate.
 #' @param params A named list of parameters of the estimator; those of a step of a pipeline as
 #'   `step__name`.
-#' @param grid A named list of values of parameters to choose from, by the lowest squared error
-#'   (of classes the lowest log loss) over inner folds of subjects; or a list of such lists.
+#' @param grid A named list of values of parameters to choose from, by the lowest squared error (for
+#'   classes the lowest log loss) over inner folds of subjects; or a list of such lists.
 #' @param scale Whether to standardise the features (mean 0, standard deviation 1 with divisor n)
-#'   on the rows that each model is fitted to. The elastic net does so by itself.
+#'   on the rows to which each model is fitted. The elastic net always does this.
 #' @section Numbers:
-#' R does not tell a whole number from one that happens to be whole. A parameter whose default is
-#' a number with a point in Python, such as the `max_features = 1.0` of a forest (all features),
-#' gets one; all others get a whole number. `1L` is always a whole number: one feature. `NULL` is
-#' Python's `None`.
+#' R does not distinguish integers from other numbers without a fractional part. If the default of a
+#' parameter is a floating-point number in Python, such as `max_features = 1.0` of a forest (all
+#' features), the value is passed as one; otherwise it is passed as an integer. `1L` is always an
+#' integer: one feature. `NULL` is Python's `None`.
 #' @return A list for `models` of [fit_models()].
 #' @seealso [fit_models()]
 #' @export
@@ -338,14 +341,15 @@ compare_fitted <- function(x, options, call) {
   new_result(found, "pyexpr_comparison")
 }
 
-#' What repeats of a cross-validation differ by
+#' Variation between repeats of a cross-validation
 #'
 #' @param x A result of [fit_models()] with several repeats.
 #' @param metrics As in [compare_models()].
 #' @param ... Further arguments of [compare_models()], such as `n_boot` or `confidence`.
 #' @return A tibble: `metric`, `term`, `context`, `estimate`, `conf.low` and `conf.high` of
-#'   `compare_models(x)`; `sd_repeats` (divisor n - 1), `lowest` and `highest` of the repeats' own
-#'   estimates. The interval is of subjects, and more repeats hardly shrink it.
+#'   `compare_models(x)`; `sd_repeats` (standard deviation, divisor n - 1), `lowest` and `highest`
+#'   of the estimates of the repeats. The interval describes variation between subjects, and more
+#'   repeats hardly shorten it.
 #' @seealso [fit_models()]
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
@@ -363,24 +367,24 @@ over_repeats <- function(x, metrics = c("rmse", "correlation"), ...) {
   result_table(found)
 }
 
-#' Fit every model to all rows, for data to come
+#' Fit every model to all rows, for new data
 #'
-#' Tuning is by inner folds of all subjects. How good such models are is what the folds have shown,
-#' not what they reach on these rows. They are fitted from the data that the result carries, so
-#' also after `readRDS()`, in another session or process.
+#' Tuning uses inner folds of all subjects. The performance of these models is estimated by the
+#' cross-validation, not by their fit to these rows. They are fitted to the data stored in the
+#' result, so this also works after `readRDS()`, in another session or process.
 #'
 #' @param x A result of [fit_models()].
-#' @param object,newdata What `fit_all()` returned, and a data frame with the features and
-#'   covariates, and the context where there are several. A missing value is an error.
+#' @param object,newdata The result of `fit_all()`, and a data frame with the features and
+#'   covariates, and the context if there are several. A missing value is an error.
 #' @param data As `newdata`.
 #' @param ... Not used.
-#' @return `fit_all()`: an object whose [tidy()][result-tables] has the parameters that were chosen.
-#'   `predict()`: a tibble with a row per row of `newdata` and a column per model; where a model
-#'   enters in several ways, columns are called as in `compare_models(x)`. Of classes these columns
-#'   hold the class predicted, as the label has it, and after them each model that gives
-#'   probabilities has a column for each class, called `model: class`. `augment()`: the data
-#'   with these columns, a point before each name. `predict()` of the result of [fit_models()]
-#'   itself fits all rows first.
+#' @return `fit_all()`: an object whose [tidy()][result-tables] has the chosen parameters.
+#'   `predict()`: a tibble with one row per row of `newdata` and one column per model; if the
+#'   context enters in several ways, columns are named as in `compare_models(x)`. For classes these
+#'   columns contain the predicted class, with the values of the label, followed by a column `model:
+#'   class` for each class and each model that gives probabilities. `augment()`: the data with these
+#'   columns, whose names begin with a point. `predict()` of the result of [fit_models()] itself
+#'   first fits the models to all rows.
 #' @seealso [fit_models()]
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()

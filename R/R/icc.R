@@ -1,37 +1,36 @@
-#' Agreement of raters: intraclass correlations with intervals
+#' Reliability of ratings: intraclass correlations with intervals
 #'
 #' @description
-#' Six forms (McGraw and Wong 1996). One-way forms for any number of ratings per
-#' target, with exact intervals (Wald 1940; equal to the F interval where all
-#' targets have equally many); two-way forms where `raters` says who gave each
-#' rating. With `cluster` the intervals respect that clips of a subject are not
-#' independent.
+#' Computes six forms of the intraclass correlation (McGraw and Wong 1996). One-way forms are
+#' available for any number of ratings per target, with exact intervals (Wald 1940; equal to the F
+#' interval if all targets have the same number of ratings). Two-way forms require `raters`, the
+#' column that identifies the rater of each rating. With `cluster` the intervals account for the
+#' dependence of the clips of a subject.
 #'
-#' Missing ratings are dropped and counted (`tidy(x, "counts")`); missing labels are
-#' an error. Checked against `psych::ICC`, `lme4::lmer` and the NIST problems.
+#' Missing ratings are left out and counted (`tidy(x, "counts")`). Missing labels are an error.
+#' Checked against `psych::ICC`, `lme4::lmer` and the NIST problems.
 #'
-#' @param data A data frame. Long: a row per rating; needs `targets` and `ratings`.
-#'   Wide: a row per target and a column per rater, those in `ratings` or all others
-#'   than `context` and `cluster`; a column that names or numbers the targets is an error.
-#' @param targets Column, or columns together, that name what is rated.
+#' @param data A data frame. Long format: one row per rating; requires `targets` and `ratings`. Wide
+#'   format: one row per target and one column per rater, which are the columns in `ratings`, or all
+#'   except `context` and `cluster`. A column that names or numbers the targets is an error.
+#' @param targets Column, or several columns together, that identify the rated target.
 #' @param ratings Column of the scores (long), or columns of the raters (wide).
-#' @param raters Column naming who rated. The label must be the same person
-#'   throughout; without it only the one-way forms are shown.
-#' @param context Column of the contexts, each of which is analysed alone; or columns that
-#'   make them together: `c(context, question)` is every question in every context.
+#' @param raters Column that identifies the rater. A label must denote the same person throughout.
+#'   Without it only the one-way forms are computed.
+#' @param context Column of the contexts, each of which is analysed separately, or several columns
+#'   whose combinations are the contexts: `c(context, question)` is every question in every context.
 #' @param form `"all"`, or some of `"ICC(1,1)"`, `"ICC(1,k)"`, `"ICC(A,1)"`,
 #'   `"ICC(A,k)"`, `"ICC(C,1)"`, `"ICC(C,k)"`.
 #' @param confidence Level of the intervals.
-#' @param k Number of ratings of the average forms; by default that of the data.
-#' @param cluster Column of the subjects that targets belong to: intervals then respect
-#'   them, and those of the agreement forms the raters, too. Without it,
-#'   targets that share subjects (a column `subject`) give a warning; `FALSE` says
-#'   that this is known.
-#' @param method How `cluster` makes the interval: `"jackknife_t"` (the default), or
-#'   `"studentized"`, the bootstrap-t of `n_boot` draws of the subjects by `seed`.
-#' @param n_boot,seed Of the bootstrap-t.
-#' @param ... Not used. What the column of contexts is called elsewhere, such as `group` or
-#'   `.by`, is an error that names `context`.
+#' @param k Number of ratings to which the average forms refer. By default that of the data.
+#' @param cluster Column of the subjects to which the targets belong. Intervals are then clustered
+#'   by subject, and those of the agreement forms also account for the sampling of raters. Without
+#'   it, targets that share subjects (a column `subject`) cause a warning; `FALSE` suppresses it.
+#' @param method Method of the interval with `cluster`: `"jackknife_t"` (the default), or
+#'   `"studentized"`, the bootstrap-t with `n_boot` draws of subjects.
+#' @param n_boot,seed Number of replicates, and seed, of the bootstrap-t.
+#' @param ... Not used. Arguments with the names that other packages use for the column of contexts,
+#'   such as `group` or `.by`, are an error that refers to `context`.
 #' @return An object with [tidy()][result-tables] (a row per context and form), tables
 #'   `"counts"` and `"mean_reliability"`, `glance()`, `autoplot()`.
 #' @seealso [choose_icc()], [d_study()], [icc_interval()]
@@ -77,10 +76,10 @@ as_name <- function(x) if (is.character(x)) x else NULL
 
 #' Interval of a published intraclass correlation
 #'
-#' The F interval that belongs to a figure, a number of targets and a number of
-#' ratings. Agreement forms are refused: their interval needs more than the figure.
+#' Computes the F interval from a coefficient, the number of targets and the number of ratings.
+#' Agreement forms are not supported, because their interval requires more than the coefficient.
 #'
-#' @param icc The published figure, below 1.
+#' @param icc The published coefficient, below 1.
 #' @param n_targets Number of targets.
 #' @param k Ratings per target.
 #' @param confidence Level of the interval.
@@ -95,13 +94,13 @@ icc_interval <- function(icc, n_targets, k, confidence = 0.95, form = "ICC(1,k)"
   new_result(found, "pyexpr_icc_interval")
 }
 
-#' Which intraclass correlation to report, and why
+#' Recommend a form of the intraclass correlation
 #'
-#' @param same_raters Whether the same people rate every target, and it is known who
-#'   gave each rating.
-#' @param average Whether the mean of the raters is what the study goes on with.
-#' @param agreement Whether raters should give the same scores, not only the same
-#'   order and distance.
+#' @param same_raters Whether the same people rate every target, and the rater of each rating is
+#'   known.
+#' @param average Whether the study uses the mean of the raters.
+#' @param agreement Whether raters should give the same scores, rather than only the same order and
+#'   distances.
 #' @return A list with `form`, `shrout_fleiss` and `why`, which prints as a short text.
 #' @references McGraw, K. O. and Wong, S. P. (1996). Psychological Methods, 1, 30-46.
 #' @export
@@ -127,13 +126,13 @@ print.pyexpr_icc_choice <- function(x, ...) {
 
 #' Reliability of the mean of other numbers of raters
 #'
-#' Spearman-Brown of the estimate and of its limits: how many raters a next study
-#' needs.
+#' Applies the Spearman-Brown formula to the estimate and to its limits, in order to plan the number
+#' of raters of a future study.
 #'
 #' @param result The result of [icc()].
 #' @param raters Numbers of raters.
-#' @return An object with [tidy()][result-tables] (a row per context, form and number)
-#'   and `autoplot()`.
+#' @return An object with [tidy()][result-tables] (one row per context, form and number) and
+#'   `autoplot()`.
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' found <- icc(ratings, c(subject, context, clip), score, context = question, cluster = subject)

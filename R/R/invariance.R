@@ -1,29 +1,28 @@
-#' Do contexts that share subjects share loadings and intercepts?
+#' Measurement invariance between contexts that share subjects
 #'
 #' @description
-#' Metric and scalar invariance, tested for contexts that share subjects: the model is
-#' fitted in every context, each subject is left out of all contexts at once, and
-#' contrasts of the estimates are tested with the covariance of these refits (F).
-#' lavaan's chi-square differences and changes of fit stand beside it; they take the
-#' contexts for independent samples.
+#' Tests metric and scalar invariance between contexts that share subjects. The model is fitted in
+#' every context, each subject is left out of all contexts at once, and contrasts of the estimates
+#' are tested with the jackknife covariance matrix of these refits (F test). lavaan's chi-square
+#' difference tests and changes in fit are reported as well; they treat contexts as independent
+#' samples.
 #'
 #' @inheritParams fit_cfa
 #' @param context Column of the contexts, at least two of them.
-#' @param cluster Column of the subjects. Without it every row is its own subject; a
-#'   column `subject` that repeats then gives a warning, and `FALSE` says that this is
-#'   known.
+#' @param cluster Column of the subjects. Without it every row is a separate subject. A column
+#'   `subject` with repeated values then causes a warning, which `FALSE` suppresses.
 #' @param free Partial invariance: indicators whose loading and intercept may differ,
 #'   or `list(loadings = c(...), intercepts = c(...))`.
-#' @param missing `"listwise"`, or `"fiml"` for lavaan's tests alone.
-#' @param adjust `NULL`, `"holm"` or `"max_t"`: judge the contrasts of a level together, as
-#'   [adjust_tests()] does later; `NULL` is Holm's p-value beside single intervals.
-#' @param seed Of the draws of `"max_t"`.
-#' @param n_threads By default one per core; the numbers do not depend on it.
-#' @param ... Not used. What the column of contexts is called elsewhere, such as `group` or
-#'   `.by`, is an error that names `context`.
+#' @param missing `"listwise"`, or `"fiml"`, which is available only for lavaan's tests.
+#' @param adjust `NULL`, `"holm"` or `"max_t"`: adjust the contrasts of a level, as [adjust_tests()]
+#'   does. With `NULL`, p-values are Holm's, and intervals are not simultaneous.
+#' @param seed Seed of the draws of `"max_t"`.
+#' @param n_threads Number of threads, by default one per core. Results do not depend on it.
+#' @param ... Not used. Arguments with the names that other packages use for the column of contexts,
+#'   such as `group` or `.by`, are an error that refers to `context`.
 #' @return An object with [tidy()][result-tables] (configural, metric, scalar), tables
-#'   `"contrasts"` (which indicator differs where), `"estimates"`, `"fit_measures"`,
-#'   `glance()` and `autoplot()`.
+#'   `"contrasts"` (differences of single indicators), `"estimates"`, `"fit_measures"`, `glance()`
+#'   and `autoplot()`.
 #' @references Meredith, W. (1993). Psychometrika, 58, 525-543.
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
@@ -64,24 +63,23 @@ free_of <- function(quo, data, call) {
 
 #' Refit the factor model on resampled subjects
 #'
-#' Intervals of loadings, residual variances, score weights and the reliability of the
-#' scores, from refits without each subject, or from whole subjects drawn with
-#' replacement; for under about 40 subjects, where cluster-robust standard errors are
-#' too small.
+#' Computes intervals of loadings, residual variances, score weights and the reliability of the
+#' scores, from refits without each subject, or from resampling whole subjects with replacement. It
+#' is recommended for fewer than about 40 subjects, for which cluster-robust standard errors are too
+#' small.
 #'
 #' @inheritParams fit_cfa
 #' @inheritParams compare_models
 #' @param model One factor and its indicators, at least three.
-#' @param cluster Column of the subjects, who are drawn.
-#' @param method `"jackknife_t"`, whose coverage was found to hold from 12 subjects on; or
-#'   `"percentile"` or `"bca"`, which are too short with few.
-#' @param stratify Column of the stratum of each subject: subjects are drawn, and left out,
-#'   within their stratum.
+#' @param cluster Column of the subjects, which are resampled.
+#' @param method `"jackknife_t"`, which had adequate coverage from 12 subjects on in simulations; or
+#'   `"percentile"` or `"bca"`, whose intervals are too short with few subjects.
+#' @param stratify Column of the strata. Subjects are drawn, and left out, within strata.
 #' @param adjust `NULL`, `"holm"` or `"max_t"`: make the intervals of all indicators
-#'   simultaneous, quantity by quantity, as [adjust_tests()] does later.
-#' @param progress Whether to show a bar.
-#' @param ... Not used. What the column of contexts is called elsewhere, such as `group` or
-#'   `.by`, is an error that names `context`.
+#'   simultaneous, separately for each quantity, as [adjust_tests()] does.
+#' @param progress Whether to show a progress bar.
+#' @param ... Not used. Arguments with the names that other packages use for the column of contexts,
+#'   such as `group` or `.by`, are an error that refers to `context`.
 #' @return An object with [tidy()][result-tables], [replicates()], [boot_interval()],
 #'   [adjust_tests()], [boot_extend()], `influence()` and `autoplot()`.
 #' @export

@@ -1,12 +1,12 @@
 # Methods of stats' generics, from the tables of a result.
 
-#' Results under the generics that R users know
+#' Methods of R's generic functions for results
 #'
 #' @description
-#' `coef()`, `confint()`, `vcov()`, `nobs()` and `plot()` of results, and of a factor model
-#' what lavaan has of it: `predict()`, `fitted()`, `residuals()`, `logLik()` (and with it
-#' `AIC()` and `BIC()`), and `augment()`. They say what [tidy()][result-tables] says, in the
-#' shapes of the stats package.
+#' Results have the methods `coef()`, `confint()`, `vcov()`, `nobs()` and `plot()`. Factor models
+#' also have those of lavaan: `predict()`, `fitted()`, `residuals()`, `logLik()` (and thereby
+#' `AIC()` and `BIC()`), and `augment()`. They return the values of [tidy()][result-tables] in the
+#' form of the stats package.
 #'
 #' | result of | methods, beside `plot()` |
 #' |---|---|
@@ -18,8 +18,8 @@
 #' | [fit_all()] | `predict()`, `augment()` |
 #' | [split_subjects()] | `augment()` alone |
 #'
-#' Where a generic has no meaning, as `vcov()` of intraclass correlations or `predict()` of
-#' a comparison, there is no method.
+#' There is no method if a generic function does not apply, such as `vcov()` for intraclass
+#' correlations or `predict()` for a comparison.
 #'
 #' @section Names:
 #' Parameters of a factor model have lavaan's names: `f=~x`, `x~~x`, `x~1`, `x|t1`, with
@@ -28,19 +28,18 @@
 #' labels of a row of `tidy()`, joined: `"correlation: lstm: all"`, `"pain: au_count"`.
 #'
 #' @section Intervals:
-#' `confint()` gives the limits of `tidy()` at the level of the result. Another `level`, and
-#' for resampled results another `method`, costs no new draws: they go through
-#' [boot_interval()]. Those of [icc()] are at the level of the call that made them, and so
-#' are those of coefficients that were judged together by [adjust_tests()], which are
-#' simultaneous.
+#' `confint()` gives the limits of `tidy()` at the level of the result. Another `level`, and for
+#' resampled results another `method`, needs no new draws; [boot_interval()] computes them. The
+#' intervals of [icc()] have the level of the original call, and so do those of coefficients that
+#' were adjusted by [adjust_tests()], which are simultaneous.
 #'
 #' @param object,x A result of this package.
-#' @param parm Names or numbers of the rows wanted; by default all.
+#' @param parm Names or numbers of the requested rows; by default all.
 #' @param level Level of the intervals; by default that of the result.
 #' @param method For intervals as in [compare_models()]; for scores `"bartlett"` or
 #'   `"regression"`.
-#' @param what Of coefficients: `"tested"`, slopes per standard deviation, or `"weights"`,
-#'   the regularised weights, which have no confidence intervals.
+#' @param what For coefficients: `"tested"`, slopes per standard deviation, or `"weights"`, the
+#'   regularised weights, which have no confidence intervals.
 #' @param context For `vcov()` of coefficients: a context, or `"all"` for the slopes over
 #'   all; `NULL` is the slopes of the contexts jointly, as contexts that share subjects are
 #'   not independent. Rows of slopes that are not tested are `NA`; `tidy()` gives the

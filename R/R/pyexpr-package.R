@@ -1,4 +1,4 @@
-#' pyexpr: from ratings and recordings to honest comparisons
+#' pyexpr: reliability, factor scores and comparison of models of expressive behaviour
 #'
 #' @section How the parts fit:
 #' | you have | you call |
@@ -11,33 +11,29 @@
 #' | a question about the installation | [doctor()], [install_pyexpr()] |
 #'
 #' @section Conventions:
-#' The data frame comes first. Columns are named bare or as strings:
-#' `cluster = subject` and `cluster = "subject"` are the same, several are
-#' `c(smile, nod)`, and a variable that holds names works too. So does what tidyselect
-#' knows: `starts_with("q")`, `q1:q4`, `all_of(names)`, `-id`, `where(is.numeric)`, alone,
-#' in `c()`, or in a `list()` of models or factors.
+#' The data frame is the first argument. Columns are given as bare names or as strings: `cluster =
+#' subject` and `cluster = "subject"` are equivalent, several columns are `c(smile, nod)`, and a
+#' variable that contains names can be used as well. Selections of tidyselect are supported:
+#' `starts_with("q")`, `q1:q4`, `all_of(names)`, `-id`, `where(is.numeric)`, alone, in `c()`, or in
+#' a `list()` of models or factors.
 #'
-#' Every result prints as one sentence, one table and its notes. [tidy()][reexports]
-#' gives the table as a tibble with the columns that broom uses (`estimate`,
-#' `std.error`, `statistic`, `p.value`, `conf.low`, `conf.high`; all others have
-#' underscores, see [tidy()][result-tables]), further tables
-#' by their name (`tidy(x, "counts")`), [glance()][reexports] one row about the
-#' whole, [summary()] everything, [autoplot()][ggplot2::autoplot] and `plot()` a picture.
-#' `coef()`, `confint()`, `vcov()`, `predict()` and others are there where they have a
-#' meaning: [model-methods]. A number that does not exist is `NA`, and the column `reason`
-#' says why.
+#' Every result is printed as one sentence, one table and its notes. [tidy()][reexports] returns the
+#' table as a tibble with the column names of broom (`estimate`, `std.error`, `statistic`,
+#' `p.value`, `conf.low`, `conf.high`; all others have underscores, see [tidy()][result-tables]),
+#' and further tables by their name (`tidy(x, "counts")`). [glance()][reexports] returns a summary
+#' in one row, [summary()] all information, and [autoplot()][ggplot2::autoplot] and `plot()` a
+#' figure. `coef()`, `confint()`, `vcov()`, `predict()` and others are available where they apply:
+#' [model-methods]. An undefined number is `NA`, and the column `reason` states why.
 #'
-#' Errors have the class `pyexpr_error`, warnings `pyexpr_warning`, with more
-#' special ones before it, such as `pyexpr_column_error` and
-#' `pyexpr_few_subjects_warning`.
+#' Errors have the class `pyexpr_error` and warnings `pyexpr_warning`, preceded by more specific
+#' classes such as `pyexpr_column_error` and `pyexpr_few_subjects_warning`.
 #'
-#' @section R, Python, and who computes:
-#' Python computes, but for the factor model: that is fitted by your own lavaan in
-#' this session, without rpy2. `vignette("from-ratings-to-scores")`,
-#' `vignette("comparing-models-and-contexts")` and
-#' `vignette("tidymodels-targets-quarto")` show the whole. Functions have the names that
-#' they have in Python, but for `fit_cfa()` (`px.cfa`), and for [boot_interval()],
-#' [boot_extend()] and [adjust_tests()].
+#' @section R and Python:
+#' The computations are done in Python, except for the factor model, which is fitted by lavaan in
+#' your R session, without rpy2. `vignette("from-ratings-to-scores")`,
+#' `vignette("comparing-models-and-contexts")` and `vignette("tidymodels-targets-quarto")` show
+#' complete analyses. Functions have the same names as in Python, except for `fit_cfa()` (`px.cfa`),
+#' [boot_interval()], [boot_extend()] and [adjust_tests()].
 #'
 #' @importFrom rlang .data abort warn
 #' @importFrom tibble new_tibble

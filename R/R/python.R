@@ -20,10 +20,10 @@ start <- function(call = rlang::caller_env()) {
     not_found(state$failed$problem, call)
   }
   chosen <- NULL
-  door <- tryCatch({
+  interface <- tryCatch({
     chosen <- choose_python()
     read_site_folders()
-    reticulate::import("pyexpr.hosted.door", convert = TRUE)
+    reticulate::import("pyexpr.hosted.interface", convert = TRUE)
   }, error = function(e) {
     problem <- if (inherits(e, "pyexpr_no_python")) conditionMessage(e) else why_not(e)
     # Once Python runs in this session it is that one, whatever is wished.
@@ -31,22 +31,22 @@ start <- function(call = rlang::caller_env()) {
     if (!running) state$failed <- list(wishes = wishes(), problem = problem)
     not_found(problem, call)
   })
-  if (!identical(as.integer(door$PROTOCOL), protocol)) {
+  if (!identical(as.integer(interface$PROTOCOL), protocol)) {
     abort(c("this R package and the Python package pyexpr-stats are of different versions.",
       i = "Install both from the same release; see `?install_pyexpr`."),
       class = c("pyexpr_python_not_found", "pyexpr_error"), call = call)
   }
   # lavaan runs in this R: Python gets a function, and rpy2 is never imported.
   bridge <- new.env(parent = baseenv())
-  eval(parse(text = door$bridge_text(), encoding = "UTF-8", keep.source = FALSE), bridge)
+  eval(parse(text = interface$bridge_text(), encoding = "UTF-8", keep.source = FALSE), bridge)
   # Modules that Ctrl-C stops half imported are of no use afterwards.
-  state$reads_flag <- suspendInterrupts(door$register(
+  state$reads_flag <- suspendInterrupts(interface$register(
     reticulate::r_to_py(bridge$pyexpr_answer, convert = TRUE),
     reticulate::r_to_py(answer_call, convert = TRUE)
   ))
   state$pid <- Sys.getpid()
-  state$keep <- door$keep
-  state$answer <- door$answer
+  state$keep <- interface$keep
+  state$answer <- interface$answer
   state$answer
 }
 
@@ -207,10 +207,10 @@ not_found <- function(problem, call) {
     class = c("pyexpr_python_not_found", "pyexpr_error"), call = call)
 }
 
-#' Is Python with pyexpr-stats there?
+#' Is Python with pyexpr-stats available?
 #'
-#' Starts Python if it is not running yet. Examples and tests ask this; [doctor()]
-#' says what is missing.
+#' Starts Python if it is not running yet. Examples and tests use this function; [doctor()] reports
+#' what is missing.
 #'
 #' @return `TRUE` or `FALSE`.
 #' @export
@@ -220,22 +220,21 @@ pyexpr_available <- function() {
   !is.null(tryCatch(start(), pyexpr_error = function(e) NULL, error = function(e) NULL))
 }
 
-#' Install the Python package that computes
+#' Install the Python package
 #'
-#' Makes the virtual environment `r-pyexpr` and installs the Python package
-#' pyexpr-stats into it. R finds it there from the next session on. Building it
-#' needs a C++ compiler and Python 3.11 or newer with its headers.
+#' Creates the virtual environment `r-pyexpr` and installs the Python package pyexpr-stats into it.
+#' R finds it there from the next session on. Building it requires a C++ compiler and Python 3.11 or
+#' newer with its headers.
 #'
-#' The Python package is not on PyPI yet, so `source` has to say where it is. With
-#' reticulate 1.41 or newer, `options(pyexpr.requirement = )`, the path of a checkout or
-#' of a wheel, leaves the environment to reticulate's `py_require()` instead, which
-#' downloads what it needs. An
-#' environment `r-pyexpr` that is there already is used again, unless `python` is
-#' given or its Python is too old: then it is made anew.
+#' The Python package is not on PyPI yet, so `source` must give its location. With reticulate 1.41
+#' or newer, `options(pyexpr.requirement = )`, the path of a checkout or of a wheel, leaves the
+#' environment to reticulate's `py_require()` instead, which downloads the requirements. An existing
+#' environment `r-pyexpr` is used again, unless `python` is given or its Python is too old; it is
+#' then created again.
 #'
-#' @param source What pip installs: the path of a checkout or of a wheel.
-#' @param python The Python to make the environment with; by default that of an environment that is
-#'   activated, else `python3`, or what reticulate finds.
+#' @param source The package to install with pip: the path of a checkout or of a wheel.
+#' @param python The Python from which to create the environment. By default that of an activated
+#'   environment, otherwise `python3`, or the Python that reticulate finds.
 #' @return The path of the environment's Python, invisibly.
 #' @seealso [doctor()]
 #' @export

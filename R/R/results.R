@@ -112,9 +112,9 @@ method_of <- function(x, name, arguments, call) {
 #' Tables of a result
 #'
 #' @description
-#' `tidy()` gives a table of a result as a tibble, `glance()` one row about the
-#' whole, `summary()` all that is known about how the numbers came about,
-#' `as.data.frame()` the table as a plain data frame.
+#' `tidy()` returns a table of a result as a tibble, `glance()` a summary in one row, `summary()`
+#' all information about how the numbers were computed, and `as.data.frame()` the table as a plain
+#' data frame.
 #'
 #' The tables of each result, for `tidy(x, table)`:
 #'
@@ -130,35 +130,32 @@ method_of <- function(x, name, arguments, call) {
 #' | all others | `"tidy"` |
 #'
 #' @section Names of columns:
-#' What broom has, too, bears broom's name: `term`, `estimate`, `std.error`,
-#' `statistic`, `df`, `p.value`, `adj.p.value`, `conf.low`, `conf.high`, `std.all`;
-#' of a row about the whole `nobs`, `AIC`, `BIC`, `logLik`, `rmsea.conf.low`,
-#' `rmsea.conf.high`. All other names have underscores, as in Python: `n_clusters`,
-#' `tested_std_error`.
-#' Columns of your own keep their names; one that groups a result may not have a name
-#' of its tables.
+#' Columns that also exist in broom have the names of broom: `term`, `estimate`, `std.error`,
+#' `statistic`, `df`, `p.value`, `adj.p.value`, `conf.low`, `conf.high`, `std.all`; in `glance()`
+#' `nobs`, `AIC`, `BIC`, `logLik`, `rmsea.conf.low`, `rmsea.conf.high`. All other names have
+#' underscores, as in Python: `n_clusters`, `tested_std_error`. Columns of your data keep their
+#' names. A column that groups a result must not have the name of a column of its tables.
 #'
 #' @section Order of rows:
-#' Groups and contexts come in the order of their sorted labels, here and in Python, so
-#' that no number depends on the levels of a factor; a factor comes back with its own.
-#' `dplyr::arrange()` puts the rows in their order.
+#' Groups and contexts are in the order of their sorted labels, in R and in Python, so that no
+#' number depends on the levels of a factor. A factor is returned with its own levels;
+#' `dplyr::arrange()` sorts the rows by them.
 #'
 #' @section Saving:
-#' A result carries all that it needs, data and replicates included: after `saveRDS()` and
-#' `readRDS()`, from knitr's cache, in a forked or another process it shows and draws what it
-#' did without Python, and goes on ([boot_interval()], [boot_extend()], [cfa_scores()] of new data,
-#' [d_study()], ...) with the same numbers to the last bit. Python is started when it is
-#' first needed, and makes its own part again. More than a megabyte of replicates of
-#' [compare_models()] is not kept but drawn again from the seed. A result that another version
-#' of pyexpr saved goes on if its parts are still the same; if not, an error says which
-#' version that was, and the tables and pictures are there all the same.
+#' A result contains everything it needs, including data and replicates. After `saveRDS()` and
+#' `readRDS()`, from knitr's cache, or in another process, its tables and figures are available
+#' without Python. Further computations ([boot_interval()], [boot_extend()], [cfa_scores()] of new
+#' data, [d_study()], ...) give exactly the same numbers; they start Python when it is first needed.
+#' If the replicates of [compare_models()] exceed one megabyte, they are not saved but drawn again
+#' from the seed. A result saved by another version of pyexpr can be used if its components are
+#' still the same. Otherwise an error names that version; tables and figures are still available.
 #'
 #' @param x,object A result of this package.
-#' @param table Name of a table; a wrong one is an error that names them all.
+#' @param table Name of a table. An unknown name is an error that lists all tables.
 #' @param ... Not used. A `conf.level` other than that of the result is an error: the
 #'   level is `confidence` in the call that made it.
 #' @param row.names,optional As in [as.data.frame()]; not used.
-#' @return A tibble; `glance()` one of a single row; `as.data.frame()` a data frame.
+#' @return A tibble; for `glance()` with a single row; for `as.data.frame()` a data frame.
 #' @name result-tables
 #' @examplesIf pyexpr::pyexpr_available()
 #' found <- icc_interval(0.879, n_targets = 20, k = 3)

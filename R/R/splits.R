@@ -1,15 +1,15 @@
 #' Split subjects into training, validation and test parts
 #'
-#' No subject is ever in two parts; strata of subjects that appear in the same
-#' contexts share the parts in proportion. Only the set of labels matters, never the
-#' order of the rows, and the same seed gives the same split here and in Python.
+#' No subject is in two parts. Subjects that appear in the same contexts form a stratum, and
+#' strata are divided proportionally. The result depends only on the set of labels, not on the
+#' order of the rows, and the same seed gives the same split in R and in Python.
 #'
 #' @param data A data frame, or a vector of the subject of each row (then `context` is
 #'   a vector too).
 #' @param subjects Column of the subjects.
 #' @param context Column of the contexts; `NULL` is one stratum.
-#' @param proportions Of training, validation and test; they sum to 1.
-#' @param seed From 0.
+#' @param proportions Proportions of training, validation and test, which sum to 1.
+#' @param seed Seed, 0 or larger.
 #' @return An object with [tidy()][result-tables] (`subject`, `part`); [augment()] adds
 #'   the column `.part` to a data frame, which keeps its class.
 #' @export
@@ -54,10 +54,10 @@ with_contexts <- function(subjects, contexts, call) {
 }
 
 #' @param x A split.
-#' @param subject Column of the subjects in `data`; by default the one the split was
-#'   made with.
-#' @param ... Not used. What the column of contexts is called elsewhere, such as `group` or
-#'   `.by`, is an error that names `context`.
+#' @param subject Column of the subjects in `data`; by default the one that was
+#'   used for the split.
+#' @param ... Not used. Arguments with the names that other packages use for the column of contexts,
+#'   such as `group` or `.by`, are an error that refers to `context`.
 #' @rdname split_subjects
 #' @export
 augment.pyexpr_split <- function(x, data, subject = NULL, ...) {

@@ -1,20 +1,20 @@
 #' Run a whole study
 #'
-#' Reliabilities, the factor model, features of every clip, models and baselines on a
-#' split by subject, all comparisons and coefficients; tables (CSV, Markdown),
-#' figures (SVG, PNG) and `record.json` are written. The factor model is fitted by the
-#' lavaan of this session. What has not changed since the last run is not redone.
+#' Computes reliabilities, the factor model, features of every clip, models and baselines on a split
+#' by subject, all comparisons and coefficients. Writes tables (CSV, Markdown), figures (SVG, PNG)
+#' and `record.json`. The factor model is fitted by the lavaan of this session. Only steps that have
+#' changed since the last run are computed again.
 #'
 #' @param study The study file (TOML).
-#' @param output Folder for the results; by default the one the file names.
-#' @param progress Whether to say what is being done.
-#' @param overwrite Whether to replace files, too, that no run wrote or that were changed
-#'   since, where a result has their name. What the study reads is never replaced, and neither
-#'   is a link, a pipe or a device.
-#' @return An object with [tidy()][result-tables]: by default the comparison; every
-#'   table of the study by its name. `x$folder` is where the results are. A study of several
-#'   labels has a folder and a report for each, and one table: the comparisons of all, the label
-#'   in the column `outcome`.
+#' @param output Folder of the results; by default the one in the study file.
+#' @param progress Whether to report progress.
+#' @param overwrite Whether to also replace files that no run wrote, or that have been changed, if a
+#'   result has the same name. Files that the study reads, links, pipes and devices are never
+#'   replaced.
+#' @return An object with [tidy()][result-tables], which gives the comparison by default, and every
+#'   table of the study by its name. `x$folder` is the folder of the results. A study with several
+#'   labels has a folder and a report for each, and one table with the comparisons of all labels,
+#'   whose column `outcome` names the label.
 #' @seealso [check_study()], [simulate_study()], [study_report()]
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
@@ -34,17 +34,18 @@ run_study <- function(study, output = NULL, progress = interactive(), overwrite 
     reused = as.character(found$reused))
 }
 
-#' Say what a study would do, and what is wrong with it
+#' Check a study file
 #'
-#' Reads and matches the tables of a study file, divides the subjects and makes the models as
-#' [run_study()] does, and computes nothing: in seconds it says what would be done, on how many
-#' subjects, contexts, clips, ratings and features, what is left out and why, and all that is wrong.
+#' Reads and matches the tables of a study file, divides the subjects and constructs the models as
+#' [run_study()] does, but computes no results. It reports within seconds what would be done, the
+#' numbers of subjects, contexts, clips, ratings and features, what is left out and why, and all
+#' problems.
 #'
 #' @param study The study file (TOML).
-#' @param output Folder for the results; by default the one the file names.
-#' @return An object that prints as a page; [tidy()][result-tables] has a row per point (`section`,
-#'   `item`, `n`, `detail`, `status`). `x$problems` is what is wrong, a sentence each; of a study
-#'   that can be run it has no element.
+#' @param output Folder of the results; by default the one in the study file.
+#' @return An object that prints as a page; [tidy()][result-tables] has one row per item (`section`,
+#'   `item`, `n`, `detail`, `status`). `x$problems` contains the problems, one sentence each; it is
+#'   empty for a study that can be run.
 #' @seealso [run_study()]
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
@@ -69,14 +70,15 @@ print.pyexpr_check <- function(x, ...) {
 #' Write the report of a study again
 #'
 #' [run_study()] writes `report.html`, one page with method, tables, figures and cautions; this
-#' writes it again from the folder of results. Every table and figure is held against its hash
-#' in `record.json`, and the record against its own: what was edited since the run is an error.
+#' writes it again from the folder of results. Every table and figure is checked against its hash in
+#' `record.json`, and the record against its own hash. A file that was edited since the run is an
+#' error.
 #'
-#' @param folder The folder of results: `x$folder` of what [run_study()] returned.
+#' @param folder The folder of results: `x$folder` of a result of [run_study()].
 #' @param output The file to write; by default `report.html` in `folder`.
-#' @param altered Whether to show what was edited since the run, too, marked as altered wherever
-#'   it is shown.
-#' @param overwrite Whether to replace a file, too, that is no report, or a report that was
+#' @param altered Whether to also show files that were edited since the run, marked as altered
+#'   wherever they are shown.
+#' @param overwrite Whether to also replace a file that is not a report, or a report that was
 #'   edited.
 #' @return The path of the file, invisibly.
 #' @seealso [run_study()]
@@ -95,23 +97,23 @@ study_report <- function(folder, output = NULL, altered = FALSE, overwrite = FAL
   invisible(found)
 }
 
-#' Simulate a study whose truth is known
+#' Simulate a study with known true values
 #'
-#' Writes ratings, OpenFace recordings (about 9 MB per subject), a study file for
-#' [run_study()], and what is true of them.
+#' Writes ratings, OpenFace recordings (about 9 MB per subject), a study file for [run_study()], and
+#' the true values.
 #'
-#' @param folder New, empty, or an earlier simulated study, which is completed if it
-#'   was made with the same arguments and replaced otherwise. One whose files were changed
-#'   since is not replaced.
-#' @param subjects How many; the first subjects of a larger study are those of a
-#'   smaller one.
-#' @param seed From 0; fixes every byte.
-#' @param videos Whether to draw each recording too, as a video.
+#' @param folder A new or empty folder, or one with an earlier simulated study. The latter is
+#'   completed if it was written with the same arguments, and replaced otherwise. A study whose
+#'   files have been changed is not replaced.
+#' @param subjects Number of subjects. The first subjects of a larger study are those of a smaller
+#'   one.
+#' @param seed Seed of the random numbers, 0 or larger. The same seed gives identical results.
+#' @param videos Whether to draw a video of each recording.
 #' @param video_size Width and height of the videos in pixels: even, from 16 to 1024.
-#' @param n_jobs Processes that write recordings.
-#' @param progress Whether to show a bar.
-#' @param overwrite Whether to replace an earlier simulated study, too, whose files were changed
-#'   since.
+#' @param n_jobs Number of processes that write recordings.
+#' @param progress Whether to show a progress bar.
+#' @param overwrite Whether to replace an earlier simulated study even if its files have been
+#'   changed.
 #' @return An object with [tidy()][result-tables] (a row per context); `x$study_file` is
 #'   the file to run.
 #' @export

@@ -1,4 +1,4 @@
-"""Arguments that are numbers: checked at the door, refused in words."""
+"""Checks of numeric arguments."""
 
 from __future__ import annotations
 

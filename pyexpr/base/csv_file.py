@@ -1,4 +1,4 @@
-"""The one door for the CSV files of users: every row has a field for each column, or is named.
+"""Reading of CSV files of users: every row must have a field for each column.
 
 OpenFace's recordings have a door of their own (`pyexpr.behavior.openface.csv`), which
 drops and counts the rows of a recording that was cut.
@@ -134,8 +134,8 @@ def _plain(content: bytes, place: str) -> bytes:
     if at >= 0:
         line = content.count(b"\n", 0, at) + 1
         raise DataError(
-            f"{place}: line {line} holds a NUL byte, so the file is damaged, or no UTF-8 text; "
-            "write it anew"
+            f"{place}: line {line} holds a NUL byte, so the file is damaged, or not UTF-8 text; "
+            "write it again"
         )
     try:
         content.decode("utf-8")
@@ -227,7 +227,7 @@ def _columns(content: bytes, header: _Header, place: str) -> list[Any]:
             ),
         )
     except pa.ArrowException as error:
-        raise DataError(f"{place} is not a CSV: {error}") from None
+        raise DataError(f"{place} is not a CSV file: {error}") from None
     if wrong:
         raise _uneven(content, header, place)
     return [pc.utf8_trim_whitespace(column.combine_chunks()) for column in table.columns]
@@ -259,7 +259,7 @@ def _uneven(content: bytes, header: _Header, place: str) -> DataError:
 
 def _mend(header: list[str], record: list[str], *, every: bool) -> str:
     if record[0].lstrip().startswith("#"):
-        return "lines of comments are not understood, so delete them"
+        return "comment lines are not supported; delete them"
     if every and len(record) == len(header) + 1:
         return (
             "name every column in the first line: that of the row names, too, which R writes with "

@@ -1,7 +1,6 @@
-"""Every error and warning that pyexpr raises on purpose.
+"""The errors and warnings that pyexpr raises.
 
-All derive from `PyexprError`; those about the user's data also from
-`ValueError`, so that ordinary code catches them.
+All errors derive from `PyexprError`. Those about the user's data also derive from `ValueError`.
 """
 
 from __future__ import annotations
@@ -47,11 +46,11 @@ class PyexprError(Exception):
 
 
 class DataError(PyexprError, ValueError):
-    """The data cannot be used as they are; the message says which and why."""
+    """The data cannot be used; the message says which data, and why."""
 
 
 class ColumnError(DataError):
-    """A column is missing, or holds what it should not."""
+    """A column does not exist, or contains invalid values."""
 
 
 class OpenFaceError(DataError):
@@ -59,7 +58,7 @@ class OpenFaceError(DataError):
 
 
 class VideoError(DataError):
-    """A file is not a usable video, or does not hold the clip asked for."""
+    """A file is not a usable video, or does not contain the requested clip."""
 
 
 class SavedResultError(DataError):
@@ -71,7 +70,7 @@ class StudyError(DataError):
 
 
 class FactorModelError(DataError):
-    """The data do not determine the factor model.
+    """The data do not identify the factor model.
 
     Attributes
     ----------
@@ -95,20 +94,20 @@ class RNotFoundError(EngineError):
 
 
 class LavaanNotFoundError(EngineError):
-    """R is there, but its package lavaan is not."""
+    """R is installed, but its package lavaan is not."""
 
 
 class RError(EngineError):
-    """R stopped with an error; the message is R's own."""
+    """R stopped with an error; the message is that of R."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C was pressed; what was computed until then is in `result`.
+    """Ctrl-C was pressed; `result` holds what was computed until then.
 
     Attributes
     ----------
     result : object
-        As if no more had been asked for; None if nothing was done yet.
+        The result so far, as if no more had been requested; None if there is none yet.
     """
 
     __reduce__ = _portable
@@ -119,15 +118,15 @@ class Interrupted(KeyboardInterrupt):
 
 
 class DeepNotInstalledError(PyexprError, ImportError):
-    """What the deep models need is not installed, or does not fit together."""
+    """Requirements of the deep models are not installed, or are incompatible."""
 
 
 class DeepMemoryError(PyexprError, MemoryError):
-    """The memory of the device does not hold the model and a batch."""
+    """The memory of the device is not sufficient for the model and a batch."""
 
 
 class PyexprWarning(UserWarning):
-    """Base of all warnings given by pyexpr."""
+    """Base of all warnings issued by pyexpr."""
 
     __reduce__ = _portable
 
@@ -137,11 +136,11 @@ class FewSubjectsWarning(PyexprWarning):
 
 
 class SharedSubjectsWarning(PyexprWarning):
-    """Rows share subjects, and what was computed treats them as independent."""
+    """Rows share subjects, but the computation treats them as independent."""
 
 
 class SeparatedClassesWarning(PyexprWarning):
-    """Features separate the classes, so that the size of weights is a tiny penalty's choice."""
+    """Features separate the classes, so the size of the weights is determined by a tiny penalty."""
 
 
 def warn_user(message: str, category: type[PyexprWarning]) -> None:

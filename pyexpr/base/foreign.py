@@ -1,4 +1,4 @@
-"""Tables and columns of other libraries, as pandas: the one door for all of them.
+"""Conversion of tables and columns of other libraries to pandas, in one place.
 
 Whatever narwhals knows (polars, PyArrow, DuckDB, Dask, Modin, ...) or hands over its
 values by Arrow's interface comes in here and goes on as pandas. Types stay what they are:
@@ -137,7 +137,7 @@ def single_column(value: Any, *, argument: str) -> Any:
         kind = f"a {type(value).__name__}" if table else f"an array of shape {shape}"
         raise DataError(
             say(
-                "{argument} must be one column, not {kind}: take the column out of it",
+                "{argument} must be one column, not {kind}; select the column first",
                 argument=argument,
                 kind=kind,
             )
@@ -191,8 +191,8 @@ def _from_arrow_table(table: Any, what: str) -> pd.DataFrame:
         if pa.types.is_fixed_size_binary(column.type):
             # Of polars' Python objects Arrow has the addresses alone.
             raise ColumnError(
-                f"column {name!r} of {what} holds Python objects or bytes; make text or numbers "
-                "of them first"
+                f"column {name!r} of {what} contains Python objects or bytes; convert them to "
+                "text or numbers first"
             )
         columns[name] = _from_arrow(column)
     return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))

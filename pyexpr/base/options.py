@@ -42,12 +42,15 @@ def explains(
                 if option in kwargs:
                     raise DataError(
                         say(
-                            "{name}() takes no {@option=}: {why}", name=name, option=option, why=why
+                            "{name}() does not accept {@option=}: {why}",
+                            name=name,
+                            option=option,
+                            why=why,
                         )
                     )
             for former, today in (renamed or {}).items():
                 if former in kwargs:
-                    told = _WHAT.get(today, say("it is {@today=} now", today=today))
+                    told = _WHAT.get(today, say("it is now called {@today=}", today=today))
                     raise DataError(
                         say(
                             "{name}() has no argument {@former=}; {told}",

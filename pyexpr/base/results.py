@@ -1,4 +1,4 @@
-"""What every result can do; all of it is derived from one `tidy()` table."""
+"""Base of all results, whose output is derived from one `tidy()` table."""
 
 from __future__ import annotations
 
@@ -25,26 +25,25 @@ class Result(ABC):
 
     @abstractmethod
     def tidy(self) -> pd.DataFrame:
-        """Return one row per quantity, columns named as broom names them."""
+        """Return one row per quantity, with the column names of broom."""
 
     @abstractmethod
     def heading(self) -> str:
-        """Return the sentence above the printed table: what was computed, from what."""
+        """Return the sentence above the printed table, which says what was computed."""
 
     def provenance(self) -> dict[str, Any]:
-        """Return how the numbers came about: method, level, seed, counts, versions."""
+        """Return how the numbers were computed: method, level, seed, counts, versions."""
         return {}
 
     def notes(self) -> tuple[str, ...]:
-        """Return what a reader of the table must know, one sentence each.
+        """Return notes on the interpretation of the table, one sentence each.
 
-        A sentence is text that has a `code`, for programs that look for one; so has a `reason`
-        in a table.
+        Each note, and each `reason` in a table, is text with a `code` for use in programs.
         """
         return ()
 
     def printed(self) -> pd.DataFrame:
-        """Return the table as text shows it, without columns that programs alone ask for."""
+        """Return the table for printing, without columns that are only for programs."""
         return self.tidy()
 
     def to_dict(self) -> dict[str, Any]:
@@ -63,27 +62,26 @@ class Result(ABC):
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Write the result to a file that `pyexpr.load` reads.
 
-        All it needs is in it, data included: other intervals, further replicates, scores of
-        new data and pictures come out as before, to the last bit. More than a megabyte of
-        replicates that the kernel can draw again from the seed is left out, and drawn again
-        when the file is read. The file holds no code, unlike a pickle, so one of unknown
-        origin may be read; a statistic of your own (`cluster_bootstrap`) is for that reason
-        not in it.
+        The file contains everything the result needs, including the data. Other intervals, further
+        replicates, scores of new data and figures give exactly the same numbers after loading. If
+        the replicates exceed one megabyte and the kernel can draw them again from the seed, they
+        are not saved but drawn again when the file is loaded. Unlike a pickle the file does not
+        contain code, so it is safe to load a file of unknown origin. For this reason it does not
+        contain a custom statistic (`cluster_bootstrap`).
 
         Parameters
         ----------
         path : path
-            The file; no ending is prescribed.
+            The file, with any extension.
         overwrite : bool
-            Whether a file that is there may be replaced.
+            Whether an existing file may be replaced.
 
         Raises
         ------
         SavedResultError
-            If the result holds what a file cannot, as a study does: its results are in
-            the study's folder.
+            If the result cannot be saved, such as that of a study, whose results are in its folder.
         OutputError
-            If the file cannot be written, or is there already.
+            If the file cannot be written, or exists already.
         """
         save(self, path, overwrite=overwrite)
 

@@ -1,9 +1,9 @@
-"""Results in a file, in a pickle and in an object of R: one way for the three of them.
+"""Saved results: the same format for files, pickles and R objects.
 
-A saved result is a zip file of two members, readable with any software. ``result.json`` says
-which version of pyexpr wrote it, and holds the result as plain values; ``arrays`` holds the
-bytes of all arrays, one after the other, at the places that ``result.json`` names. Reading it
-runs no code of the file: what it is built of is the list in `pyexpr.base.saved_classes`.
+A saved result is a zip file of two members, readable with any software. ``result.json`` records the
+version of pyexpr that wrote it, and holds the result as plain values. ``arrays`` holds the bytes of
+all arrays, one after the other, at the positions given in ``result.json``. Reading a file does not
+run any code in it; `pyexpr.base.saved_classes` lists the classes that it can contain.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def unpack(raw: bytes, functions: Sequence[bytes | None] = (), *, what: str = "t
         head = json.loads(text)
         by, known = head["versions"]["pyexpr-stats"], head["format"] <= _FORMAT
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError) as error:
-        raise SavedResultError(f"{what} is no saved result, or is damaged ({error})") from None
+        raise SavedResultError(f"{what} is not a saved result, or is damaged ({error})") from None
     try:
         if not known:
             raise ValueError(f"format {head['format']}")
@@ -94,20 +94,20 @@ def _of_another(what: str, by: str, error: Exception) -> str:
     here = versions()["pyexpr-stats"]
     if by == here:
         return (
-            f"{what} does not fit together ({error}): it was altered, or saved by another build of "
+            f"{what} is inconsistent ({error}): it was altered, or saved by another build of "
             f"pyexpr {by}; compute it again"
         )
     return (
-        f"{what} was saved by pyexpr {by}, and results of pyexpr {here} are built in another way "
-        f"({error}): read it with that version, or compute it again"
+        f"{what} was saved by pyexpr {by}, and results of pyexpr {here} have another structure "
+        f"({error}); load it with that version, or compute it again"
     )
 
 
 def pickled_parts(value: Any) -> tuple[Any, ...]:
     """Serve as `__reduce__` of results: a pickle holds the same bytes as a file.
 
-    So a pickle of another version of pyexpr says so. Functions of the user are pickled apart:
-    where one cannot be, or is not found again, all else is still there.
+    An incompatible version of pyexpr is thereby recognised. Functions of the user are pickled
+    separately: if one cannot be pickled, or is not found again, everything else is still available.
     """
     functions: list[Any] = []
     raw = pack(value, functions)
@@ -124,7 +124,7 @@ def _pickled(function: Any) -> bytes | None:
 
 
 def unpickled(raw: bytes, functions: tuple[bytes | None, ...]) -> Any:
-    """Return the result in a pickle. Pickles name this function: it stays where it is."""
+    """Return the result in a pickle. Pickles refer to this function, so it must not be moved."""
     return unpack(raw, functions, what="the pickled result")
 
 
@@ -137,9 +137,9 @@ def save(value: Any, path: Any, *, overwrite: bool = False) -> None:
 
 
 def load(path: Any) -> Any:
-    """Read a result that `save` has written.
+    """Load a result that was written by `save`.
 
-    A file of unknown origin may be read: unlike a pickle it holds no code.
+    It is safe to load a file of unknown origin: unlike a pickle it does not contain code.
 
     Parameters
     ----------
@@ -149,15 +149,15 @@ def load(path: Any) -> Any:
     Returns
     -------
     Result
-        As it was saved: the same numbers to the last bit, for other intervals, further
-        replicates, scores of new data and pictures. Of a statistic of your own
-        (`cluster_bootstrap`) the function is not in the file; ``extend`` takes it again.
+        The saved result. Other intervals, further replicates, scores of new data and figures give
+        exactly the same numbers as before. The function of a custom statistic (`cluster_bootstrap`)
+        is not in the file; pass it to ``extend`` again.
 
     Raises
     ------
     SavedResultError
-        If the file is no saved result, is damaged, or was written by a version of pyexpr
-        whose results are built in another way; the message says which.
+        If the file is not a saved result, is damaged, or was written by a version of pyexpr whose
+        results have another structure; the message says which.
 
     Examples
     --------

@@ -61,7 +61,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.measurement.icc.result": ("ICCResult",),
     "pyexpr.measurement.invariance.lavaan": ("LavaanFits",),
     "pyexpr.measurement.invariance.result": ("Freed", "InvarianceResult"),
-    "pyexpr.measurement.invariance.wald": ("Held", "Refits"),
+    "pyexpr.measurement.invariance.wald": ("Constraints", "Refits"),
     "pyexpr.measurement.factor.orientation": ("Pointing",),
     "pyexpr.measurement.factor.cfa_result": ("CFAResult", "Rows"),
     "pyexpr.measurement.specification": ("MeasurementModel", "Term"),

@@ -42,8 +42,8 @@ class UserFunction:
         if self.pickled is None:
             raise SavedResultError(
                 say(
-                    "a saved result does not hold your function {name!r}; hand it over "
-                    "again: result.extend(n, {statistic=}...)",
+                    "a saved result does not contain your function {name!r}; pass it again: "
+                    "result.extend(n, {statistic=}...)",
                     name=self.name,
                 )
             )
@@ -52,7 +52,7 @@ class UserFunction:
         except Exception as error:
             raise SavedResultError(
                 say(
-                    "your function {name!r} is not defined here ({error}); hand it over "
+                    "your function {name!r} is not defined in this session ({error}); pass it "
                     "again: result.extend(n, {statistic=}...)",
                     name=self.name,
                     error=error,

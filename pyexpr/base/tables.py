@@ -1,4 +1,4 @@
-"""Tables as users hand them over: named columns, checked once, at the door."""
+"""Tables passed by users: named columns, checked once on input."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _from_columns(data: Mapping[Any, Any] | list[Any], what: str) -> pd.DataFram
     try:
         return pd.DataFrame(data)
     except ValueError as error:
-        raise DataError(f"no data frame can be made of {what}: {error}") from None
+        raise DataError(f"{what} cannot be converted to a data frame: {error}") from None
 
 
 def _without_index(column: Any, name: Any, what: str) -> Any:
@@ -87,13 +87,13 @@ def check_column_names(names: Iterable[Any], *, what: str) -> None:
     for name in names:
         if isinstance(name, str) and plain.setdefault(name.strip(), name) != name:
             raise ColumnError(
-                f"{have(what)} two columns whose names differ only by blanks around them: "
+                f"{have(what)} two columns whose names differ only in the spaces around them: "
                 f"{listed([plain[name.strip()], name])}; rename one"
             )
 
 
 def require_columns(frame: pd.DataFrame, names: Iterable[str], *, what: str) -> None:
-    """Raise `ColumnError` naming the first column of `names` that `frame` lacks."""
+    """Raise `ColumnError` naming the first column of `names` that `frame` does not have."""
     for name in names:
         if name not in frame.columns:
             raise ColumnError(
@@ -230,8 +230,8 @@ def _check_no_text(column: pd.Series[Any], name: str, what: str) -> None:
         if isinstance(value, (str, bytes)):
             raise ColumnError(
                 say(
-                    "column {name!r} of {what} must be a number, but row {row} holds the "
-                    "text {text}; make numbers of it first ({call pandas.to_numeric})",
+                    "column {name!r} of {what} must be a number, but row {row} holds the text "
+                    "{text}; convert it to numbers first ({call pandas.to_numeric})",
                     name=name,
                     what=what,
                     row=row + 1,
@@ -311,9 +311,8 @@ def refuse_another_order(value: Any, frame: pd.DataFrame, *, argument: str, what
         return
     raise DataError(
         say(
-            "{@argument=} has the index of {what}, but in another order; bring it into "
-            "that order with reindex(), or give an array (to_numpy()) if the rows are "
-            "right as they stand",
+            "{@argument=} has the index of {what}, but in another order; bring it into that "
+            "order with reindex(), or pass an array (to_numpy()) if the rows already correspond",
             argument=argument,
             what=what,
         )
@@ -329,10 +328,10 @@ def refuse_categories(frame: Any, names: Iterable[Any], *, what: str) -> None:
         if isinstance(getattr(frame[name], "dtype", None), pd.CategoricalDtype):
             raise ColumnError(
                 say(
-                    "column {name!r} of {what} holds categories, of which a slope means "
-                    "nothing: make a column of 0 and 1 for each but one "
-                    "(pandas.get_dummies({drop_first=True})), or numbers if they are "
-                    "amounts (astype(float))",
+                    "column {name!r} of {what} contains categories, for which a slope is not "
+                    "meaningful; use an indicator column of 0 and 1 for each category but one "
+                    "(pandas.get_dummies({drop_first=True})), or convert them to numbers if "
+                    "they are quantities (astype(float))",
                     name=name,
                     what=what,
                 )
@@ -392,8 +391,8 @@ def _refuse_two_scripts(labels: Iterable[Any], name: str, what: str) -> None:
             first, second = sorted([seen[plain], label])
             raise ColumnError(
                 say(
-                    "column {name!r} of {what} holds {first!r} and {second!r}, the same "
-                    "in digits of two scripts; write labels in the digits 0 to 9",
+                    "column {name!r} of {what} holds {first!r} and {second!r}, which are the "
+                    "same label in the digits of two scripts; write labels in the digits 0 to 9",
                     name=name,
                     what=what,
                     first=first,

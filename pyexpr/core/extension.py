@@ -1,4 +1,4 @@
-"""The door to the extension `pyexpr._core`."""
+"""The only module that imports the extension `pyexpr._core`."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def moments(x: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if rows.ndim != 2 or rows.shape[0] == 0:
         raise DataError(f"x must have at least one row and two dimensions, not shape {rows.shape}")
     if not np.isfinite(rows).all():
-        raise DataError("x must be finite: drop incomplete rows first")
+        raise DataError("x must be finite; remove incomplete rows first")
     return kernels.factor_moments(rows)
 
 

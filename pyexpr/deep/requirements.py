@@ -1,4 +1,4 @@
-"""Whether what the deep models need is installed and fits together, and the mend if not."""
+"""Whether the requirements of the deep models are installed and compatible."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _missing(package: str) -> str:
 
 
 def require() -> None:
-    """Raise `DeepNotInstalledError` with the one command that mends what is missing or broken."""
+    """Raise `DeepNotInstalledError` with the command that installs what is missing or broken."""
     for name in NEEDED:
         package = name.partition(".")[0]
         try:

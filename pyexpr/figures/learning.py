@@ -43,14 +43,14 @@ def learning_figure(
     names: Names = None,
     width_mm: float = plotting.FULL_WIDTH_MM,
 ) -> Figure:
-    """Draw the learning curves of a model, a panel per context, a pair of lines per seed.
+    """Draw learning curves, with a panel per context and a pair of lines per seed.
 
     Parameters
     ----------
     frame : DataFrame
-        ``history_`` of a fitted deep regressor, or several under one another with a column
-        context: epoch, train_rmse, validation_rmse (units of the label; NaN where there was no
-        validation), best (the epoch whose weights are kept), and optionally context and seed.
+        ``history_`` of a fitted deep regressor, or several concatenated with a column context.
+        Columns: epoch, train_rmse, validation_rmse (units of the label; NaN without validation),
+        best (the epoch whose weights are kept), and optionally context and seed.
     names : mapping of str to str, optional
         Names to show for contexts.
     width_mm : float
@@ -58,19 +58,19 @@ def learning_figure(
     Returns
     -------
     matplotlib Figure
-        Lines of training are solid, of validation dashed; a dot marks the best epoch. All panels
-        have one scale, from 0. A run of one epoch is drawn as two marks.
+        Lines of training are solid, those of validation dashed, and a dot marks the best epoch. All
+        panels have the same scale, which starts at 0. A run of one epoch is drawn as two points.
 
     Raises
     ------
     ColumnError
-        A column is missing, or holds what is no number.
+        If a column does not exist, or contains values that are not numbers.
     DataError
-        No rows.
+        If there are no rows.
 
     Notes
     -----
-    With `ContextualRegressor`, put the histories of its models under one another::
+    With `ContextualRegressor`, concatenate the histories of its models::
 
         pd.concat(
             [one.history_.assign(context=label) for label, one in model.estimators_.items()]
@@ -180,7 +180,7 @@ def _checked(frame: Any) -> pd.DataFrame:
     data = as_frame(frame, what=_WHAT)
     require_columns(data, [*_NUMBERS, "best"], what=_WHAT)
     if data.empty:
-        raise DataError(f"{_WHAT} has no rows: there is nothing to show")
+        raise DataError(f"{_WHAT} has no rows, so there is nothing to draw")
     found = pd.DataFrame({name: numeric_column(data, name, what=_WHAT) for name in _NUMBERS})
     found["best"] = data["best"].to_numpy(dtype=bool)
     found["seed"] = data["seed"].to_numpy() if "seed" in data else 0

@@ -248,7 +248,7 @@ _Points = dict[tuple[str, str], tuple["NDArray[Any]", "NDArray[Any]"]]
 def _points(frame: pd.DataFrame, models: Sequence[str], truth: str, context: str) -> _Points:
     require_columns(frame, [context, truth, *models], what=_WHAT)
     if frame.empty or not models:
-        raise DataError(f"{_WHAT} has no rows or no models: there is nothing to show")
+        raise DataError(f"{_WHAT} has no rows or no models, so there is nothing to draw")
     label = frame[context].astype(str)
     values = {name: numeric_column(frame, name, what=_WHAT) for name in (truth, *models)}
     return {

@@ -138,7 +138,7 @@ def _shares(frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
     data = as_frame(frame, what=what)
     require_columns(data, ["context", "n_bins", "n_valid_bins"], what=what)
     if data.empty:
-        raise DataError(f"{have(what)} no rows: there is nothing to show")
+        raise DataError(f"{have(what)} no rows, so there is nothing to draw")
     bins, valid = (
         numeric_column(data, name, what=what, low=0) for name in ("n_bins", "n_valid_bins")
     )

@@ -133,7 +133,7 @@ def _where(context: str, alike: bool) -> str:
 
 def _warn_of_few(n: int, context: str, alike: bool) -> None:
     studied, covered = _measured(n)
-    knife, percentile = covered["jackknife_t"], covered["percentile"]
+    jackknife, percentile = covered["jackknife_t"], covered["percentile"]
     warn_user(
         _FEW_SUBJECTS(
             where=_where(context, alike),
@@ -141,9 +141,9 @@ def _warn_of_few(n: int, context: str, alike: bool) -> None:
             studied=studied,
             level=95,
             method="jackknife_t",
-            errors=_share(knife["RMSE and MAE"]),
-            correlations=_share(knife["correlation"]),
-            differences=_share(knife["difference of RMSE or MAE"]),
+            errors=_share(jackknife["RMSE and MAE"]),
+            correlations=_share(jackknife["correlation"]),
+            differences=_share(jackknife["difference of RMSE or MAE"]),
             least=_share(min(percentile.values())),
             most=_share(max(percentile.values())),
         ),

@@ -15,7 +15,7 @@ from pyexpr.base.errors import DataError, near_names
 from pyexpr.base.messages import say
 from pyexpr.base.tables import float_values
 from pyexpr.core.cluster_bootstrap import Level, MetricDesign, Quantity, cluster_sums
-from pyexpr.inference.comparison.sums import sides_that_are_still
+from pyexpr.inference.comparison.sums import constant_sides
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -210,8 +210,8 @@ def undefined_reason(metric: str, truth: ArrayLike, prediction: ArrayLike) -> st
     y, p = _checked(truth, prediction)
     if len(y) == 0:
         return "no rows"
-    still = sides_that_are_still(cluster_sums(p, y, np.zeros(len(y), dtype=np.int64), 1))
-    flat_truth, flat_prediction = "t" in still, "p" in still
+    constant = constant_sides(cluster_sums(p, y, np.zeros(len(y), dtype=np.int64), 1))
+    flat_truth, flat_prediction = "t" in constant, "p" in constant
     if metric == "correlation" and flat_prediction:
         return "the prediction is constant"
     if metric in ("correlation", "r2") and flat_truth:

@@ -415,7 +415,7 @@ def _shared(total: int, sizes: list[int], start: int) -> list[int]:
 def _refuse_bare_contexts(
     split: SubjectSplit, codes: NDArray[np.int64], labels: list[Any], context: ArrayLike
 ) -> None:
-    """Raise `StudyError` naming the first context that lacks a subject in some part."""
+    """Raise `StudyError` naming the first context without a subject in some part."""
     context_codes, context_labels = label_codes(
         context, name=_name_of(context, "context"), what="the contexts"
     )

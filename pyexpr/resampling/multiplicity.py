@@ -16,7 +16,7 @@ from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.messages import say
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
-from pyexpr.resampling.intervals.jackknife import Knife, jackknife_influence, knife_of
+from pyexpr.resampling.intervals.jackknife import Jackknife, jackknife_influence, jackknife_of
 from pyexpr.resampling.intervals.jackknife_t import jackknife_t
 from pyexpr.resampling.intervals.methods import compute
 from pyexpr.resampling.simultaneous import Simultaneous, simultaneous
@@ -158,7 +158,7 @@ def adjust(
     check_rule(rule)
     largest = rule == "max_t"
     base = jackknife_t(evidence, intervals.confidence) if largest else intervals
-    knife = knife_of(evidence) if largest else None
+    jackknife = jackknife_of(evidence) if largest else None
     adjusted = np.full(len(intervals.low), np.nan)
     marks = [""] * len(intervals.low)
     result = replace(
@@ -186,11 +186,13 @@ def adjust(
             intervals.confidence,
             seed,
         )
-        if knife is not None:
-            wider = _of_largest(evidence, knife, base, found.confidence)
+        if jackknife is not None:
+            wider = _of_largest(evidence, jackknife, base, found.confidence)
         else:
             if found.confidence not in at_level:
-                at_level[found.confidence] = compute(evidence, intervals.asked, found.confidence)
+                at_level[found.confidence] = compute(
+                    evidence, intervals.requested, found.confidence
+                )
             wider = at_level[found.confidence]
         for name in ("statistic", "df", "std_error", "p_value"):
             getattr(result, name)[judged] = getattr(base, name)[judged]
@@ -198,7 +200,7 @@ def adjust(
         adjusted[judged] = np.where(np.isnan(base.p_value[judged]), np.nan, found.p_adjusted)
         for row in judged:
             marks[row] = rule
-            if knife is not None:
+            if jackknife is not None:
                 result.method[row] = "max_t"
     return result
 
@@ -210,11 +212,13 @@ def _judged(evidence: Evidence, base: Intervals, family: NDArray[np.int64]) -> N
     return np.where(np.isnan(evidence.null[family]), with_interval, tested)
 
 
-def _of_largest(evidence: Evidence, knife: Knife, base: Intervals, confidence: float) -> Intervals:
+def _of_largest(
+    evidence: Evidence, jackknife: Jackknife, base: Intervals, confidence: float
+) -> Intervals:
     """Return the intervals of jackknife_t at another confidence."""
     from scipy.special import stdtrit
 
-    half = stdtrit(knife.df, (1 + confidence) / 2) * knife.scaled_error
+    half = stdtrit(jackknife.df, (1 + confidence) / 2) * jackknife.scaled_error
     with np.errstate(divide="ignore", invalid="ignore"):
         low, high = evidence.limits(half, half)
     return replace(base, low=low, high=high)

@@ -64,7 +64,7 @@ class Draws(Protocol):
 
     @property
     def by_kernel(self) -> bool:
-        """Return whether the kernel draws them: soon, and the same bytes every time."""
+        """Return whether the kernel draws them, which is fast and reproducible."""
 
     @property
     def clusters(self) -> Sequence[NDArray[np.int64]]:
@@ -246,7 +246,7 @@ class ReplicatedResult(Result):
     @property
     def method(self) -> str:
         """Return the method of the intervals."""
-        return self.intervals.asked
+        return self.intervals.requested
 
     @stoppable("intervals were computed", kept="the result is as it was")
     def interval(self, *, method: str | None = None, confidence: float | None = None) -> Self:
@@ -345,7 +345,7 @@ class ReplicatedResult(Result):
     def warn_of_undefined(self) -> None:
         """Warn if replicates on which an interval is based are undefined."""
         found, n_boot = self.intervals, self.n_boot
-        if not INTERVAL_METHODS[found.asked].draws:
+        if not INTERVAL_METHODS[found.requested].draws:
             return
         many = np.flatnonzero((found.n_undefined > SOME_UNDEFINED * n_boot) & ~np.isnan(found.low))
         if len(many):

@@ -1,4 +1,4 @@
-"""`px.check_study()`: all that is wrong with a study file, and with the study that it describes."""
+"""`px.check_study()`: all problems of a study file, and of the study that it describes."""
 
 from __future__ import annotations
 
@@ -16,33 +16,34 @@ from pyexpr.study.tables.kind import with_kind
 def check_study(
     study: Path | str, *, output: Path | str | None = None, models: Any = None
 ) -> CheckResult:
-    """Say what a study file would do, on what, and all that is wrong, without computing it.
+    """Report what a study would do, and all problems, without computing results.
 
     Parameters
     ----------
     study : path
         The study file.
     output : path, optional
-        Where results would go, if not where the file says.
+        Folder of the results, if not the one in the file.
     models : mapping of str to regressor, optional
-        More models, as `Study` takes them.
+        Additional models, as for `Study`.
 
     Returns
     -------
     CheckResult
-        Printed, it is a page. `tidy()` has a row per point; `problems` are what is wrong, and
-        `ok` says whether that is nothing.
+        Prints as a page. `tidy()` has one row per item; `problems` lists all problems, and `ok`
+        says whether there are none.
 
     Raises
     ------
     StudyError
-        If there is no such file, or it is not TOML: all else that is wrong is in the result.
+        If there is no such file, or it is not TOML. All other problems are in the result.
 
     Notes
     -----
-    Tables are read and matched, the subjects are divided and the models are made as in a run, so
-    that counts are those of the run. What is only known afterwards is not said: clips that a
-    recording lacks, scores that a factor model cannot give, models that fail.
+    Tables are read and matched, the subjects are divided and the models are constructed as in a
+    run, so the counts are those of the run. What is only known after the run is not reported: clips
+    for which a recording is too short, scores that a factor model cannot give, and models that
+    fail.
 
     Checked against: the counts of a run of the same study.
 

@@ -1,4 +1,4 @@
-"""A study from its file to its results, stage by stage; what has not changed is not redone."""
+"""A study from its file to its results, in stages. Only stages that changed are run again."""
 
 from __future__ import annotations
 
@@ -87,14 +87,14 @@ class Study:
     Parameters
     ----------
     config : StudyConfig
-        The choices.
+        The configuration of the study.
     folder : Path
         Paths in the configuration are relative to it.
     output : Path, optional
-        Where results go; by default the configuration's ``output`` in `folder`.
+        Folder of the results; by default the configuration's ``output`` in `folder`.
     models : mapping of str to regressor, optional
-        More models by their names: scikit-learn's regressors, as objects, or the entries of a
-        section of the study file. They take the place of those of the same name.
+        Additional models by name: scikit-learn's regressors as objects, or the entries of a section
+        of the study file. They replace models with the same name.
 
     Examples
     --------
@@ -142,9 +142,10 @@ class Study:
         output: Path | str | None = None,
         models: Mapping[str, Any] | None = None,
     ) -> Study:
-        """Read a study file at `path`; `StudyError` says what in it is wrong.
+        """Read a study file at `path`; `StudyError` says what is wrong with it.
 
-        `output` is where results go, if not where the file says; `models` are more models.
+        `output` is the folder of the results, if not the one in the file; `models` are additional
+        models.
         """
         file = Path(path)
         config, known = read_known_config(file, with_kind)
@@ -160,12 +161,12 @@ class Study:
 
     @property
     def inputs(self) -> Inputs:
-        """The checked tables; read again if their files have changed since."""
+        """The checked tables, which are read again if their files have changed."""
         return self._sources().inputs
 
     @property
     def input_hashes(self) -> dict[str, str]:
-        """SHA-256 of every input file, by its path as the study names it.
+        """SHA-256 of every input file, by its path in the study.
 
         Of the tables of ratings and recordings: of the bytes that `inputs` was read from.
         """
@@ -216,7 +217,7 @@ class Study:
         Raises
         ------
         StudyError
-            If the label of the study is no factor; see `label`.
+            If the label of the study is not a factor score; see `label`.
         """
         if self.config.label.method != "factor":
             raise StudyError(
@@ -228,12 +229,12 @@ class Study:
 
     @_of_one_state
     def label(self) -> StageOutput:
-        """Run stage 2: what the models learn, be it scores of a factor model or another label.
+        """Run stage 2: the label that the models predict.
 
         Raises
         ------
         StudyError
-            If there are several labels: each is a study of its own, in `outcomes`.
+            If there are several labels; each is a separate study in `outcomes`.
         """
         names = self.config.labels
         if len(names) > 1:
@@ -257,7 +258,7 @@ class Study:
 
     @_of_one_state
     def models(self) -> StageOutput:
-        """Run stage 4, after those it stands on: split, models, baselines."""
+        """Run stage 4, after the stages it depends on: split, models, baselines."""
         labelled, behavior = self.label(), self.features()
         return self._stage(
             "models", lambda: models.models(self.config, self.inputs, labelled, behavior)
@@ -265,10 +266,10 @@ class Study:
 
     @_of_one_state
     def deep_model(self, name: str, *, progress: bool | None = None) -> StageOutput:
-        """Run the stage of the deep model `name`, after those it stands on.
+        """Run the stage of the deep model `name`, after the stages it depends on.
 
         `progress` is as in `run`.
-        An interrupted training goes on where it stopped.
+        An interrupted training continues where it stopped.
         """
         behavior, fitted = self.features(progress=progress), self.models()
         folder = self.output / "stages"
@@ -298,14 +299,14 @@ class Study:
 
     @_of_one_state
     def comparison(self) -> StageOutput:
-        """Run stage 5, after those it stands on: performance, intervals, differences."""
+        """Run stage 5, after the stages it depends on: performance, intervals, differences."""
         fitted = self.models()
         deep = {name: self.deep_model(name) for name in self.config.models.deep()}
         return self._stage("comparison", lambda: computations.comparison(self.config, fitted, deep))
 
     @_of_one_state
     def coefficients(self) -> StageOutput:
-        """Run stage 6, after those it stands on: weights described, slopes tested."""
+        """Run stage 6, after the stages it depends on: descriptive weights, tested slopes."""
         labelled, behavior, fitted = self.label(), self.features(), self.models()
         return self._stage(
             "coefficients",
@@ -313,9 +314,9 @@ class Study:
         )
 
     def check(self) -> CheckResult:
-        """Say what `run` would do, on what, and all that is wrong, without computing it.
+        """Report what `run` would do, and all problems, without computing results.
 
-        `px.check_study` does so of a study file, and says what is wrong in that, too.
+        `px.check_study` does the same for a study file, and also checks the file.
         """
         from pyexpr.study.check.page import check
 
@@ -323,7 +324,7 @@ class Study:
 
     @property
     def outcomes(self) -> dict[str, Study]:
-        """The studies of each label, by its name, where there are several; else this one."""
+        """The studies of each label by name, if there are several; otherwise this study."""
         names = self.config.labels
         if len(names) == 1:
             return {names[0]: self}
@@ -338,32 +339,32 @@ class Study:
     ) -> StudyResult | OutcomesResult:
         """Run all stages; write tables, figures, ``record.json`` and the report.
 
-        Tables and figures of an earlier run into the same folder are replaced, and removed if
-        this one does not write them. Other files stay: those of the user, and those that were
-        changed since.
+        Tables and figures of an earlier run in the same folder are replaced, or removed if this run
+        does not write them. Other files are kept: those of the user, and those that have been
+        changed.
 
         Parameters
         ----------
         progress : bool, optional
-            Show progress; by default when standard error is a terminal.
+            Whether to show progress. By default it is shown if standard error is a terminal.
         overwrite : bool
-            Replace files, too, that no run of the package wrote or that were changed since,
-            where a result has their name. What the study reads is never replaced.
+            Whether to also replace files that no run of the package wrote, or that have been
+            changed, if a result has the same name. Files that the study reads are never replaced.
 
         Returns
         -------
         StudyResult or OutcomesResult
-            The latter of a study of several labels: each is run as a study of its own, into a
-            folder under its name.
+            The latter for a study with several labels, each of which is run as a separate study
+            with its own folder.
 
         Raises
         ------
         StudyError, DataError, EngineError
-            If the study's parts do not fit together, an input is wrong or changes during the
-            run, or R fails. What was finished stays stored, and is not computed again.
+            If the parts of the study do not fit together, an input is wrong or changes during the
+            run, or R fails. Completed stages are stored and are not computed again.
         OutputError
-            Before the first stage: if the folder cannot be written, or a result would replace
-            an input, a file that is not the package's own, or what is no regular file.
+            Before the first stage, if the folder cannot be written, or if a result would replace an
+            input, a file that the package did not write, or something other than a regular file.
         """
         if len(self.config.labels) == 1:
             return self._run(progress=progress, overwrite=overwrite)

@@ -117,7 +117,7 @@ COMMA = "delete a comma too many there, or put the text or number that holds a c
         # Lines of the file, not rows: of empty ones and of texts over two lines.
         ('a,b\n\n"x\ny",2\n\n3\n', "line 6 has 1 field, but the header has 2"),
         ("a,b\r1,2\r\r3,4,5\r", "line 4 has 3 fields, but the header has 2"),
-        ("a,b\n# made today\n1,2\n", "line 2 has 1 field, .*lines of comments are not understood"),
+        ("a,b\n# made today\n1,2\n", "line 2 has 1 field, .*comment lines are not supported"),
         ("a,b\n1,5,6\n2,7,8\n", r"line 2 has 3 fields, .*\(2 such lines\); name every column"),
         ("a,b,\n1,2\n3,4\n", "line 2 has 2 fields, .*the first line ends with a comma too many"),
         ('a,b\n1,"2\n3,4\n', "row that begins in line 2 a quotation mark is opened and not closed"),
@@ -134,8 +134,8 @@ def test_files_that_are_refused(tmp_path: Path, content: str | bytes, message: s
     ("header", "message"),
     [
         ("a,b,a", "has two columns of the same name: 'a'"),
-        ("a,b, a", "has two columns whose names differ only by blanks around them: 'a', ' a'"),
-        ('"a ",b,a', "has two columns whose names differ only by blanks around them: 'a ', 'a'"),
+        ("a,b, a", "has two columns whose names differ only in the spaces around them: 'a', ' a'"),
+        ('"a ",b,a', "two columns whose names differ only in the spaces around them: 'a ', 'a'"),
         ("a,,b", "column 2 has no name in the first line, but row 1 holds '2' there"),
         ("a,b, ", "column 3 has no name in the first line, but row 1 holds '3' there"),
         (",,", "has no names of columns in the first line"),

@@ -120,11 +120,11 @@ def test_a_table_without_rows_keeps_its_columns() -> None:
             ColumnError,
             "the table has two columns of the same name: 'a'",
         ),
-        (pl.DataFrame({"a": [1], " a": [2]}), ColumnError, "differ only by blanks around them"),
+        (pl.DataFrame({"a": [1], " a": [2]}), ColumnError, "differ only in the spaces around them"),
         (
             pl.DataFrame({"a": pl.Series([object()], dtype=pl.Object)}),
             ColumnError,
-            "column 'a' of the table holds Python objects or bytes",
+            "column 'a' of the table contains Python objects or bytes",
         ),
         (
             pl.DataFrame({"a": ["x"]}).lazy().select(pl.col("a").cast(pl.Int64)),

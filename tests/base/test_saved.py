@@ -177,7 +177,7 @@ def test_an_array_is_of_numbers_within_the_file() -> None:
 def test_a_function_in_a_file_is_a_name() -> None:
     found = unpack(pack([len]))[0]
     assert isinstance(found, UserFunction)
-    with pytest.raises(SavedResultError, match=r"does not hold your function 'len'; hand it over"):
+    with pytest.raises(SavedResultError, match=r"does not contain your function 'len'; pass"):
         found([])
     # Nor does it become more when it is saved again, out of a pickle.
     again = unpack(pack([UserFunction("len", pickle.dumps(len))]))[0]
@@ -186,7 +186,7 @@ def test_a_function_in_a_file_is_a_name() -> None:
 
 def test_a_function_that_is_not_defined_here_is_said() -> None:
     missing = UserFunction("gone", b"cno_such_module\ngone\n.")
-    with pytest.raises(SavedResultError, match=r"'gone' is not defined here \(No module named"):
+    with pytest.raises(SavedResultError, match=r"'gone' is not defined in this session \("):
         missing(1)
 
 
@@ -213,11 +213,11 @@ def test_damage_is_said(tmp_path: Path) -> None:
     raw = bytearray(pack(np.arange(100.0)))
     raw[len(raw) // 2] ^= 1
     for damaged in (bytes(raw), bytes(raw)[:50], b"", b"not a zip file"):
-        with pytest.raises(SavedResultError, match="is no saved result, or is damaged"):
+        with pytest.raises(SavedResultError, match="is not a saved result, or is damaged"):
             unpack(damaged)
     path = tmp_path / "numbers.csv"
     path.write_text("a,b\n")
-    with pytest.raises(SavedResultError, match=r"the file '.*numbers\.csv' is no saved result"):
+    with pytest.raises(SavedResultError, match=r"the file '.*numbers\.csv' is not a saved result"):
         saved.load(path)
 
 

@@ -86,7 +86,7 @@ BAD: dict[str, tuple[Callable[..., pd.DataFrame], str]] = {
     ),
     "but for a blank": (
         lambda t, number, label: t.assign(**{f" {number}": 1.0}),
-        "differ only by blanks around them: '{number}', ' {number}'",
+        "differ only in the spaces around them: '{number}', ' {number}'",
     ),
     "text": (cell(0, "high"), "must be a number, but row 3 holds 'high'"),
     "a truth value": (cell(0, "True"), "must be a number, but row 3 holds 'True'"),

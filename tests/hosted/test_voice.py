@@ -12,7 +12,7 @@ import pytest
 import pyexpr as px
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import Template, joined, kind_of, message_column, say
-from pyexpr.hosted.door import answer
+from pyexpr.hosted.interface import answer
 from pyexpr.hosted.tables import from_frame
 from pyexpr.hosted.voice import BROOM, in_r
 from pyexpr.measurement.engines import wire

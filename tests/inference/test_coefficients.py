@@ -837,7 +837,7 @@ def test_other_intervals_and_tests_together_from_the_start() -> None:
     with pytest.raises(DataError, match="method= cannot be set"):
         result.interval(method="bca")
     for option in ("method", "stratify"):
-        with pytest.raises(DataError, match=rf"context_coefficients\(\) takes no {option}=: "):
+        with pytest.raises(DataError, match=rf"coefficients\(\) does not accept {option}=: "):
             fitted(rows, **{option: "x"})
     with pytest.raises(DataError, match="adjust="):
         fitted(rows, adjust="bonferroni")

@@ -308,9 +308,12 @@ def test_replicates_are_iccs_of_drawn_subjects() -> None:
 def test_what_an_icc_has_not_is_said() -> None:
     frame = ratings()
     for change, match in (
-        ({"stratify": "subject"}, r"icc\(\) takes no stratify=: .* context= analyses groups"),
-        ({"adjust": "holm"}, r"icc\(\) takes no adjust=: .* confidence=1 - 0.05/m"),
-        ({"n_threads": 2}, r"icc\(\) takes no n_threads="),
+        (
+            {"stratify": "subject"},
+            r"icc\(\) does not accept stratify=: .* context= to analyse groups",
+        ),
+        ({"adjust": "holm"}, r"icc\(\) does not accept adjust=: .* confidence=1 - 0.05/m"),
+        ({"n_threads": 2}, r"icc\(\) does not accept n_threads="),
         ({"cluster_method": "jackknife"}, r"no argument cluster_method=; it is method= now"),
         ({"method": "bootstrap_t"}, "is method='studentized' now"),
         ({"method": "jackknife"}, "is method='jackknife_t' now"),

@@ -27,7 +27,7 @@ from pyexpr.core.factor_model import cluster_sums, fit_resampled, fit_sums
 from pyexpr.measurement.invariance.invariance import invariance
 from pyexpr.measurement.invariance.result import InvarianceResult
 from pyexpr.measurement.invariance.wald import (
-    held,
+    constraints_of,
     metric_contrasts,
     refit,
     scalar_contrasts,
@@ -94,9 +94,9 @@ def compare(result: InvarianceResult, case: str) -> None:
                 wanted.loc[level, column], rel=STATISTIC
             )
     assert result.refits is not None
-    assert result.held is not None
+    assert result.constraints is not None
     for level, function in (("metric", metric_contrasts), ("scalar", scalar_contrasts)):
-        contrasts = function(result.refits, result.held)
+        contrasts = function(result.refits, result.constraints)
         error = math.sqrt((result.refits.deviations(contrasts)[:, 0] ** 2).sum())
         assert contrasts[0, 0] == pytest.approx(wanted.loc[level, "first"], rel=STATISTIC)
         assert error == pytest.approx(wanted.loc[level, "first_error"], rel=STATISTIC)
@@ -247,7 +247,7 @@ def test_size_at_28_subjects() -> None:
     for seed in range(1000):
         study = simulated(seed, 28, leaning=0.4)
         refits = refit(study["columns"], study["context"], study["subject"], 2, n_threads=1)
-        what = held(refits, range(3), range(3))
+        what = constraints_of(refits, range(3), range(3))
         for level, contrasts in (("metric", metric_contrasts), ("scalar", scalar_contrasts)):
             rejected[level] += wald(refits, contrasts(refits, what)).p_value <= 0.05
     for count in rejected.values():
@@ -514,7 +514,7 @@ def test_influence_is_the_contrasts_without_each_subject() -> None:
 
 def test_what_invariance_has_not_is_said() -> None:
     for option in ("n_boot", "method", "stratify", "progress"):
-        with pytest.raises(DataError, match=rf"^invariance\(\) takes no {option}=: "):
+        with pytest.raises(DataError, match=rf"^invariance\(\) does not accept {option}=: "):
             ours(**{option: 5})
     result = ours()
     with pytest.raises(DataError, match=r"nothing to add to: .* leaves out each in turn"):

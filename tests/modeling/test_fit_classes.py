@@ -357,7 +357,7 @@ BAD = {
     ),
     "numbers that are no classes": (
         lambda t: {"label": "smile", "features": ["nod"]},
-        'must hold classes, .* row 1 holds .*; numbers that are no classes are',
+        'must hold classes, .* row 1 holds .*; for numbers that are not classes use',
     ),
     "text for an amount": (lambda t: {"label": "mood", "kind": "regression"}, "must be a number"),
     "text and numbers": (

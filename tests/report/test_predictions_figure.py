@@ -66,9 +66,9 @@ def test_the_words_hold_the_counts_and_ranges() -> None:
 
 
 def test_nothing_to_show_is_refused() -> None:
-    with pytest.raises(DataError, match="nothing to show"):
+    with pytest.raises(DataError, match="nothing to draw"):
         predictions_figure(table(), [])
-    with pytest.raises(DataError, match="nothing to show"):
+    with pytest.raises(DataError, match="nothing to draw"):
         predictions_figure(table().iloc[:0], ["net"])
     with pytest.raises(ColumnError, match="cnn"):
         predictions_figure(table(), ["cnn"])

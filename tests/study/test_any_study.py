@@ -465,7 +465,7 @@ def test_ratings_of_a_damaged_parquet_are_an_error(
     ratings.assign(rater=ratings["rater"].factorize()[0] + 0.5).to_parquet(
         tmp_path / "ratings.parquet"
     )
-    with pytest.raises(DataError, match="column 'rater' holds fractions, which are no labels"):
+    with pytest.raises(DataError, match="'rater' contains fractions, which are not valid labels"):
         _ = Study.from_file(path).inputs
 
 

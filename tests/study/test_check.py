@@ -100,7 +100,7 @@ def test_the_page_says_what_the_run_then_does(
             own.sum(), f"(by fold {', '.join(map(str, own))})"
         )  # fmt: skip
     assert points(px.check_study(file), "results")["results"][1].endswith(
-        "files of an earlier run are replaced"
+        "files of an earlier run will be replaced"
     )
 
 

@@ -63,22 +63,22 @@ def test_segments_of_ones_own(tmp_path: Path) -> None:
         (f"{BUILT_IN}[compare]\nscore_range = inf\n", "compare.score_range: .* finite number"),
         (
             f"{BUILT_IN}[baselines]\nuniform_limits = [4, 0]\n",
-            "baselines.uniform_limits: two finite numbers are needed, the lower first",
+            "baselines.uniform_limits: two finite numbers are required, the lower first",
         ),
         (
             f'{BUILT_IN}[models.lstm]\ndevice = "gpu"\n',
-            r'models.lstm.device: "cpu", "cuda", .* or "mps" is meant, not "gpu"',
+            r'models.lstm.device: device must be "cpu", "cuda", .* or "mps", not "gpu"',
         ),
         (f"{BUILT_IN}[compare]\nmethods = []\n", "name at least one method"),
         (f'{BUILT_IN}[compare]\nmetrics = ["r2", "r2"]\n', "metric 'r2' stands twice"),
         (
             f"{BUILT_IN}[split]\nproportions = [0.8, 0.1, 0.2]\n",
-            "split.proportions: the three shares must be above 0 and sum to 1",
+            "split.proportions: the three proportions must be above 0 and sum to 1",
         ),
         (
             f"{BUILT_IN}[split]\nproportions = [0.5, 0.5]\n",
-            r"split.proportions: three numbers are needed: the shares for training, validation, "
-            r"test \(it is \[0.5, 0.5\]\)",
+            r"split.proportions: three numbers are required: the proportions for "
+            r"training, validation, test \(it is \[0.5, 0.5\]\)",
         ),
         (f"{BUILT_IN}[ratings]\nlow = 4\nhigh = 0\n", "low must be below high, .* 4 and 0"),
         (

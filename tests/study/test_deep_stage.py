@@ -237,7 +237,7 @@ def test_a_model_over_all_contexts_alone(study_result: StudyResult, tmp_path: Pa
     assert "Spread Over Seeds" not in report
     assert "OpenFace-LSTM was trained with one seed" in report
     # What it did not see, too.
-    assert re.search(r"OpenFace-LSTM\. It sees \d+ columns per frame; of \d+,\d+ frames", report)
+    assert re.search(r"OpenFace-LSTM\. Its input is \d+ columns per frame\. Of \d+,", report)
 
 
 def test_without_the_extra_nothing_is_begun(

@@ -75,7 +75,7 @@ def test_features_alone(tmp_path: Path, empty_figures: None) -> None:
 
 def test_ratings_and_features(tmp_path: Path, empty_figures: None) -> None:
     write(tmp_path, ratings=ratings(("joy", "anger"), together=False), features=measured())
-    with pytest.raises(StudyError, match=r"What are models to learn\?.*--label, or --yes"):
+    with pytest.raises(StudyError, match=r"What should the models predict\?.*--label, or --yes"):
         px.init_study(tmp_path)
     result = px.init_study(tmp_path, yes=True)
     found = entries(result)
@@ -350,7 +350,7 @@ def test_labels_that_there_are_not(tmp_path: Path) -> None:
     write(tmp_path, ratings=ratings(("joy", "anger")), features=measured())
     assert "no question 'joi'; did you mean 'joy'?" in refused(tmp_path, label="joi")
     (tmp_path / "ratings.csv").unlink()
-    assert "Which column is to be learned" in refused(tmp_path)
+    assert "Which column of the table of features should" in refused(tmp_path)
     assert "no column of numbers 'smil'; did you mean 'smile'?" in refused(tmp_path, label="smil")
     assert entries(px.init_study(tmp_path, label="smile"))["label"]["column"] == "smile"
 

@@ -216,7 +216,7 @@ GOOD_RATINGS, GOOD_RECORDINGS = tables()
             GOOD_RATINGS,
             GOOD_RECORDINGS.replace({"s1_startle.csv": "gone.csv"}),
             StudyError,
-            "1 file is not there, first '.*gone.csv'",
+            "1 file is missing, first '.*gone.csv'",
         ),
     ],
 )

@@ -422,7 +422,7 @@ def test_without_whole_raters_and_pairs_a_study_goes_on_and_says_so(
         ]["clip"].nunique()
     )
     report = (result.folder / "report.html").read_text(encoding="utf-8")
-    assert "There is no human baseline of" in report
+    assert "There is no human baseline for" in report
     assert "rated, but without a recording" in report
     assert "Not computed: human baseline" in report
 
@@ -553,9 +553,9 @@ def test_an_interval_of_another_method_keeps_the_name_asked_for(study_result: St
     assert not table.duplicated(keys).any()
     assert (table.groupby("method").size() == len(table) / 2).all()
     wide = table.set_index(keys)
-    fallen = table["reason"].str.endswith("the interval is by percentile")
+    fallen = table["reason"].str.endswith("the interval was computed by percentile")
     assert fallen.any()
-    assert "different criteria; the interval is by percentile" in set(table["reason"])
+    assert "different criteria; the interval was computed by percentile" in set(table["reason"])
     assert (table.loc[fallen, "method"] == "bca").all()
     for row in table[fallen].itertuples():
         other = wide.loc[(row.metric, row.term, row.context, "percentile")]

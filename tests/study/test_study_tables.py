@@ -105,7 +105,7 @@ def few(ratings: pd.DataFrame, features: pd.DataFrame) -> tuple[pd.DataFrame, pd
     ("change", "sections", "message"),
     [
         (text, {"data": 'feature_columns = ["AU4"]'}, r"column 'AU4' .* row 5 holds 'high'"),
-        (text, {}, r"column 'AU4' .* row 5 holds 'high'.*leave the column out"),
+        (text, {}, r"column 'AU4' .* row 5 holds 'high'.*leave out the column"),
         (infinite, {}, r"column 'AU4' of the features \(features.csv\) must be finite, .* row 5"),
         (doubled, {}, "2 clips have more than one row, first subject / context / clip"),
         (elsewhere, {}, "no clip is in both the ratings and the features; are subject, context"),
@@ -168,7 +168,7 @@ method = "column"
 column = "AU12"
 """
     path = write_study(tmp_path, text, features=features)
-    with pytest.raises(StudyError, match="column 'AU12' is the label, and feature_columns"):
+    with pytest.raises(StudyError, match="column 'AU12' is the label, but feature_columns"):
         check(path)
     # Unless it is listed, the label of another outcome is no feature either.
     both = text.replace('feature_columns = ["AU6", "AU12"]\n', "")
@@ -185,9 +185,9 @@ column = "AU12"
         ('[label]\nmethod = "column"\ncolumn = "y"\n[clips]\nschedule = "bp4d_plus"\n',
          "is one of the table of features: name it"),
         ('[data]\nfeatures = "f.csv"\n[clips]\nschedule = "bp4d_plus"\n', "cuts recordings, but"),
-        ('[data]\nfeatures = "f.csv"\n[models.lstm]\n', "needs recordings, and the study has"),
+        ('[data]\nfeatures = "f.csv"\n[models.lstm]\n', "requires recordings, but the study has"),
         ('[data]\nfeatures = "f.csv"\n[label]\nmethod = "column"\ncolumn = "y"\n'
-         '[compare]\nmetrics = ["nrmse"]\n', "nrmse divides by the width of the score"),
+         '[compare]\nmetrics = ["nrmse"]\n', "nrmse is divided by the width of the score"),
         ('[data]\nfeatures = "f.csv"\n[evaluation]\nscheme = "cross_validation"\n'
          "[split]\nproportions = [0.5, 0.25, 0.25]\n", "the study is cross-validated; leave"),
         ('[data]\nfeatures = "f.csv"\n[features]\nuse = ["a"]\nleave_out = ["a"]\n',
@@ -253,7 +253,8 @@ def test_columns_of_text_are_told_and_left_out(tmp_path: Path) -> None:
     features["site"] = "Berlin"
     path = write_study(tmp_path, toml(), ratings=ratings, features=features, quick=False)
     study = Study.from_file(path)
-    assert any("columns of text are no features: 'site'" in note for note in study.inputs.notes())
+    notes = study.inputs.notes()
+    assert any("columns of text cannot be features: 'site'" in note for note in notes)
     assert "site" not in study.features().facts["features"]
     assert list(study.features().tables["features"])[:3] == KEY
 

@@ -71,7 +71,7 @@ def test_predictions_join_the_others(folder: Path, tmp_path: Path) -> None:
         "clips": n_train, "frames": 4 * n_train, "missing": 0,
     }  # fmt: skip
     assert output.facts["notes"] == [
-        f"It sees {4 * n_train:,} frames of the training clips; 0 of them are missing, and black."
+        f"Its input is {4 * n_train:,} frames of the training clips, of which 0 are missing"
     ]
     predictions = study.predictions()
     over_all = predictions["evaluated"] == "all"
@@ -114,7 +114,7 @@ def test_weights_are_named_relative_to_the_study_file(folder: Path, tmp_path: Pa
     ("change", "message"),
     [
         (lambda table: table.drop(columns="video"), "the recordings .* have no column 'video'"),
-        (lambda table: table.assign(video="gone.mp4"), "45 files are not there, first .*gone.mp4"),
+        (lambda table: table.assign(video="gone.mp4"), "45 files are missing, first .*gone.mp4"),
         (
             lambda table: table.assign(video=table["video"].where(table.index != 3)),
             "column 'video' of the recordings .* must not have missing values, but row 4 is empty",

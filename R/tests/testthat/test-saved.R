@@ -115,7 +115,7 @@ test_that("what cannot go on says so, and which version made it", {
     d_study(result, 3)
   }
   expect_error(gone(NULL), "only its tables are here; compute it again", class = "pyexpr_data_error")
-  expect_error(gone(as.raw(1:9)), "the result is no saved result, or is damaged",
+  expect_error(gone(as.raw(1:9)), "the result is not a saved result, or is damaged",
     class = "pyexpr_saved_result_error")
   # Another version's, with parts of another name.
   python("

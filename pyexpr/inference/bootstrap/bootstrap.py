@@ -24,7 +24,7 @@ from pyexpr.inference.clusters import (
     warn_of_few_clusters,
 )
 from pyexpr.resampling.intervals.evidence import NOT_JUDGED, Evidence, JackknifeGroup
-from pyexpr.resampling.intervals.jackknife import knife_of
+from pyexpr.resampling.intervals.jackknife import jackknife_of
 from pyexpr.resampling.intervals.methods import check_method
 from pyexpr.resampling.multiplicity import check_rule
 from pyexpr.resampling.result import ErrorsWithin, ReplicatedResult, completed
@@ -175,7 +175,7 @@ class BootstrapResult(ReplicatedResult):
         """Return notes on statistics for which the jackknife may not be valid."""
         if self.method != DEFAULT or self.n_boot < _ENOUGH or self.n_clusters < _FEWEST:
             return ()
-        error, spread = knife_of(self.evidence).error, self._spread()
+        error, spread = jackknife_of(self.evidence).error, self._spread()
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = error / spread
         return tuple(

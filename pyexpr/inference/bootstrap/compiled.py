@@ -1,4 +1,4 @@
-"""The door to numba: functions it compiled become functions the kernel can call.
+"""Interface to numba: compiled functions become functions that the kernel can call.
 
 A statistic is wrapped in a C callback that catches what it raises: an exception
 that left a callback would print a line and return 0.0.

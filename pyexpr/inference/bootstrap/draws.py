@@ -90,7 +90,7 @@ class StatisticDraws(ABC):
 
     @abstractmethod
     def with_statistic(self, statistic: Statistic | Mapping[str, Statistic]) -> StatisticDraws:
-        """Return the same with the function handed over again, after a check that it is that."""
+        """Return the same with the function passed again, after a check that it is the same."""
 
     def _check_same(self, estimate: NDArray[np.float64], terms: Sequence[str]) -> None:
         if tuple(terms) != self.terms or not np.array_equal(estimate, self.estimate):
@@ -129,7 +129,7 @@ class Called(StatisticDraws):
         return Drawn(values[:, :done])
 
     def with_statistic(self, statistic: Statistic | Mapping[str, Statistic]) -> Called:
-        """Return the same with the function handed over again, after a check that it is that."""
+        """Return the same with the function passed again, after a check that it is the same."""
         if not callable(statistic):
             raise DataError(
                 say(
@@ -175,7 +175,7 @@ class NotCompiled(StatisticDraws):
         )
 
     def with_statistic(self, statistic: Statistic | Mapping[str, Statistic]) -> Compiled:
-        """Return the same with the functions handed over again, after a check."""
+        """Return the same with the functions passed again, after a check."""
         named = statistic if isinstance(statistic, Mapping) else {"statistic": statistic}
         functions, estimate, terms = _compiled_functions(named, self.data.rows)
         self._check_same(estimate, terms)

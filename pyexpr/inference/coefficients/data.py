@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _TABLE = "X"
 # A column whose spread is rounding of its mean is constant.
-_STILL = 1e-12
+_CONSTANT = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class CoefficientData:
     scale : ndarray, shape (p,)
         Standard deviation pooled within contexts (divisor n); 1 for features constant in
         every context.
-    still : ndarray of bool, shape (C, p)
+    constant : ndarray of bool, shape (C, p)
         Which features are constant in which contexts.
     """
 
@@ -60,7 +60,7 @@ class CoefficientData:
     cluster_name: str
     n_dropped: int
     scale: NDArray[np.float64]
-    still: NDArray[np.bool_]
+    constant: NDArray[np.bool_]
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -160,10 +160,10 @@ def read_data(
     values, label = values[used], label[used]
     # The same object where there is one label: what is compared knows it by that.
     tested = label if y_pooled is None else tested[used]
-    scale, still = _pooled_scale(values, codes, len(names))
+    scale, constant = _pooled_scale(values, codes, len(names))
     return CoefficientData(
         values, label, tested, features, codes, names, subject, tuple(subjects), cluster_name,
-        int(kept.sum()) - len(used), scale, still,
+        int(kept.sum()) - len(used), scale, constant,
     )  # fmt: skip
 
 
@@ -280,12 +280,12 @@ def _pooled_scale(
     X: NDArray[np.float64], codes: NDArray[np.int64], n_contexts: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     squares = np.zeros(X.shape[1])
-    still = np.zeros((n_contexts, X.shape[1]), dtype=bool)
+    constant = np.zeros((n_contexts, X.shape[1]), dtype=bool)
     for c in range(n_contexts):
         block = X[codes == c]
         deviation = block - block.mean(axis=0)
         own = np.einsum("ij,ij->j", deviation, deviation)
         level = np.abs(block).max(axis=0, initial=0.0)
-        still[c] = np.sqrt(own / len(block)) <= _STILL * np.maximum(level, 1e-300)
-        squares += np.where(still[c], 0.0, own)
-    return np.where(squares > 0, np.sqrt(squares / len(X)), 1.0), still
+        constant[c] = np.sqrt(own / len(block)) <= _CONSTANT * np.maximum(level, 1e-300)
+        squares += np.where(constant[c], 0.0, own)
+    return np.where(squares > 0, np.sqrt(squares / len(X)), 1.0), constant

@@ -215,8 +215,8 @@ def _dependent(
     p = X.shape[1]
     squares = np.diagonal(xx, axis1=1, axis2=2)
     # A feature that is constant without a subject is no combination, and `reach` knows it.
-    still = squares <= 1e-12 * squares[0]
-    length = np.sqrt(np.where(still, np.inf, squares))
+    constant = squares <= 1e-12 * squares[0]
+    length = np.sqrt(np.where(constant, np.inf, squares))
     correlation = xx / length[:, :, None] / length[:, None, :]
     correlation[:, np.arange(p), np.arange(p)] = 0.0
     found = np.asarray((1 - np.abs(correlation) <= NOTHING_OWN / 2).any(axis=2))

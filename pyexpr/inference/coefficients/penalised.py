@@ -184,7 +184,7 @@ class PenalisedModel:
         return cls(subjects, products, np.bincount(places), n_threads)
 
     def fitted(self, penalty: Penalty, *, retune: bool, n_folds: int, seed: int) -> FittedModel:
-        """Fit on all subjects; tune by folds of subjects where asked, in every refit anew."""
+        """Fit to all subjects; tune by folds of subjects if requested, again in every refit."""
         G = self.products.n_clusters
         everyone = np.ones((1, G), dtype=np.int64)
         fold = None

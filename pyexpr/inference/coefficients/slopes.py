@@ -143,7 +143,7 @@ def least_squares_problem(data: CoefficientData, models: Sequence[str], intercep
     """Return why least squares is not fit for one of these models, "" if it is."""
     for model in models:
         rows = data.rows(model)
-        moving = ~_still(data, model, intercepts)
+        moving = ~_constant(data, model, intercepts)
         p, G = int(moving.sum()), len(np.unique(data.subject[rows]))
         where = "over all contexts" if model == ALL else IN_CONTEXT(context=model)
         if 2 * p >= G:
@@ -184,7 +184,7 @@ def slope_space(
     slot = np.full((len(models), p), -1, dtype=np.int64)
     count = 0
     for c, model in enumerate(models):
-        for j in np.flatnonzero(~_still(data, model, intercepts)):
+        for j in np.flatnonzero(~_constant(data, model, intercepts)):
             slot[c, j] = count
             count += 1
     missing = np.full(slot.shape, "", dtype=object)
@@ -265,11 +265,11 @@ def _stacked(
     return cluster_ols(design, data.y_tested, data.subject, cr=cr, names=names)
 
 
-def _still(data: CoefficientData, model: str, intercepts: str) -> NDArray[np.bool_]:
+def _constant(data: CoefficientData, model: str, intercepts: str) -> NDArray[np.bool_]:
     if model != ALL:
-        return np.asarray(data.still[data.contexts.index(model)])
+        return np.asarray(data.constant[data.contexts.index(model)])
     if intercepts == "context":
-        return np.asarray(data.still.all(axis=0))
+        return np.asarray(data.constant.all(axis=0))
     # Over all rows a feature can differ between contexts in which it is constant.
     spread = np.ptp(data.X, axis=0)
     return np.asarray(spread <= 1e-12 * np.maximum(np.abs(data.X).max(axis=0), 1e-300))

@@ -67,7 +67,7 @@ class MetricDraws:
         return values
 
     def with_functions(self, metrics: Mapping[str, Metric | None]) -> MetricDraws:
-        """Return the same with functions handed over again, after a check that they are those.
+        """Return the same with the functions passed again, after a check that they are the same.
 
         Raises `DataError` if one is missing, or gives another value on all rows.
         """
@@ -177,12 +177,12 @@ def gather(
             fold_inflation(rows[i].part, float(worth), K, repeats[rows[i].first])
             for i, worth, K in zip(group.rows, effective.sum(axis=1), n_folds, strict=True)
         ]
-        knife = group.design.jackknife()
-        knife[np.isin(positions, draws.zero_rows)] = 0.0
+        values = group.design.jackknife()
+        values[np.isin(positions, draws.zero_rows)] = 0.0
         jackknives.append(
             JackknifeGroup(
                 positions,
-                knife,
+                values,
                 group.design.strata,
                 effective,
                 group.clusters,

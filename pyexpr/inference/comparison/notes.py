@@ -144,8 +144,8 @@ FEW_IN_FOLD = Template(
     "fold {fold:label} contains {subjects} subjects, too few for {metric:metric} (at least 4 "
     "are required, so that 3 remain if one is left out)",
 )
-STILL_PREDICTION = Template("prediction_does_not_vary", "prediction {name:model} {how}")
-STILL_TRUTH = Template("truth_does_not_vary", "truth {name:model} {how}")
+CONSTANT_PREDICTION = Template("prediction_does_not_vary", "prediction {name:model} {how}")
+CONSTANT_TRUTH = Template("truth_does_not_vary", "truth {name:model} {how}")
 IS_CONSTANT = Template("is_constant", "is constant")()
 NOT_VARYING = Template("does_not_vary", "does not vary {part} subjects")
 VARIES_LITTLE = Template(

@@ -1,4 +1,4 @@
-"""The door to scikit-learn's metrics: errors and scores of regressions, by name."""
+"""Access to scikit-learn's regression metrics by name."""
 
 from __future__ import annotations
 

@@ -15,6 +15,8 @@ from pyexpr.inference.comparison.folds import FEWEST, Folds, FoldsOf, is_of_left
 from pyexpr.inference.comparison.notes import (
     AUC_BELOW_HALF,
     BELOW_ZERO,
+    CONSTANT_PREDICTION,
+    CONSTANT_TRUTH,
     FEW_IN_FOLD,
     IN_FOLD,
     IS_CONSTANT,
@@ -27,8 +29,6 @@ from pyexpr.inference.comparison.notes import (
     ONE_CLASS_IN_BOTH,
     SINGLE_IN_FOLD,
     SINGLE_WITHOUT_WITHIN,
-    STILL_PREDICTION,
-    STILL_TRUTH,
     TORN_FOLDS,
     VARIES_LITTLE,
 )
@@ -147,7 +147,7 @@ class Sums:
             summed, flat = with_rows(replace(summed, shared=shared), column, used, part)
         else:
             summed = self._summed(column, used, what, shared)
-            flat = sides_that_are_still(summed)
+            flat = constant_sides(summed)
         self._columns.append(summed)
         self.rows.append(used)
         self.present.append(summed.sums[0] > 0)
@@ -328,7 +328,7 @@ def _too_few(label: str, n: int, measure: Measure) -> str:
     return SINGLE_WITHOUT_WITHIN(fold=label)
 
 
-def sides_that_are_still(column: core.Column) -> dict[str, str]:
+def constant_sides(column: core.Column) -> dict[str, str]:
     """Return why p and t do not vary, where they do not; "n" where there are no rows at all."""
     n, _, _, _, p, t, pp, tt, _ = column.sums.sum(axis=1).tolist()
     if n == 0:
@@ -345,21 +345,21 @@ def sides_that_are_still(column: core.Column) -> dict[str, str]:
     return found
 
 
-def _why_flat(measure: Measure, values: ColumnValues, still: dict[str, str]) -> str:
+def _why_flat(measure: Measure, values: ColumnValues, constant: dict[str, str]) -> str:
     """Return what does not vary that must, empty if all does."""
     if measure.base == "auc":
-        return ONE_CLASS(truth=values.truth_name) if "t" in still else ""
+        return ONE_CLASS(truth=values.truth_name) if "t" in constant else ""
     needed = {"correlation": "pt", "spearman": "pt", "r2": "t"}.get(measure.base, "")
-    if measure.base == "concordance" and len(still) == 2:
+    if measure.base == "concordance" and len(constant) == 2:
         needed = "t"
-    if "p" in needed and "p" in still:
-        return STILL_PREDICTION(name=values.name, how=_still(measure.part, still["p"]))
-    if "t" in needed and "t" in still:
-        return STILL_TRUTH(name=values.truth_name, how=_still(measure.part, still["t"]))
+    if "p" in needed and "p" in constant:
+        return CONSTANT_PREDICTION(name=values.name, how=_constant(measure.part, constant["p"]))
+    if "t" in needed and "t" in constant:
+        return CONSTANT_TRUTH(name=values.truth_name, how=_constant(measure.part, constant["t"]))
     return ""
 
 
-def _still(part: str, how: str) -> str:
+def _constant(part: str, how: str) -> str:
     if how == "little":
         return VARIES_LITTLE(where="" if part == "pooled" else f" {part} subjects")
     return IS_CONSTANT if part == "pooled" else NOT_VARYING(part=part)

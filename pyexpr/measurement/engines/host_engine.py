@@ -62,12 +62,12 @@ def register(answer: Callable[[bytearray], Any]) -> None:
 
 
 def registered() -> bool:
-    """Tell whether a hosting R has handed over its function."""
+    """Return whether a hosting R session has registered its function."""
     return _answer is not None
 
 
 def usable_here() -> bool:
-    """Tell whether the hosting R has handed over its function in this process and thread."""
+    """Return whether the hosting R registered its function in this process and thread."""
     return registered() and _home == (os.getpid(), threading.get_ident())
 
 

@@ -1,4 +1,4 @@
-"""What an engine is asked and what it answers; shared by all four."""
+"""The request to an engine and its answer, shared by all four engines."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def bridge_text() -> str:
 
 
 def r_not_found(what: str) -> RNotFoundError:
-    """Return the error that says what is missing and the commands that mend it."""
+    """Return the error that says what is missing and the commands that install it."""
     return RNotFoundError(
         say(
             "{brief}. To fix this, run: {commands}. Without R, {engine='native'} fits "

@@ -1,4 +1,4 @@
-"""lavaan in this process, through rpy2.rinterface: the one door for rpy2.
+"""lavaan in this process, through rpy2.rinterface: the only module that imports rpy2.
 
 R starts on first use, once, and works for one thread at a time: it checks no stack
 (rpy2 switches that off), so any thread may call, and the others wait. It never

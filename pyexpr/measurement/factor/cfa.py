@@ -419,7 +419,7 @@ def pooled_fit(request: FitRequest, engine: str) -> FitOutput | None:
             mine = request.group == code
             columns[mine] -= np.nanmean(columns[mine], axis=0)
     alone = replace(request, columns=columns, group=None, cluster=None, n_groups=1, estimator="ML")
-    # The kernel and lavaan find the same; the kernel is at hand.
+    # The kernel and lavaan give the same result, and the kernel is always available.
     plain = (
         request.model.plain_factor
         and not (request.ordered or request.options)

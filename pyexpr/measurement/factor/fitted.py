@@ -36,7 +36,7 @@ class FittedModel(Protocol):
 
     @property
     def rows(self) -> Any:
-        """The data as handed over."""
+        """The data as passed by the user."""
 
     @property
     def n_dropped(self) -> int:

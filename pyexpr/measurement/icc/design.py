@@ -208,8 +208,8 @@ def choose_icc(*, same_raters: bool, average: bool, agreement: bool = True) -> I
     --------
     >>> print(choose_icc(same_raters=False, average=True))
     Report ICC(1,k).
-    - Targets have different raters, or it is not known who gave which rating: a one-way form, in which differences between raters are part of the error.
-    - The mean of the raters is used: an average form, which holds for means of exactly that many raters.
+    - Targets have different raters, or the rater of each rating is unknown: use a one-way form, in which differences between raters are part of the error.
+    - The mean of the raters is analysed: use an average form, which is valid for means of exactly that many raters.
     """  # noqa: E501
     for name, value in (
         ("same_raters", same_raters), ("average", average), ("agreement", agreement),
@@ -243,12 +243,12 @@ def choose_icc(*, same_raters: bool, average: bool, agreement: bool = True) -> I
         )
     if average:
         mean = (
-            "The mean of the raters is used: use an average form, which is valid for means of "
+            "The mean of the raters is analysed: use an average form, which is valid for means of "
             "exactly that many raters."
         )
     else:
         mean = (
-            "The scores of single raters are used: use a single-rater form, however many "
+            "The scores of single raters are analysed: use a single-rater form, however many "
             "raters there were."
         )
     form = FORMS[f"ICC({letter},{'k' if average else '1'})"]

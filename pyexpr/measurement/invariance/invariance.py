@@ -39,7 +39,7 @@ from pyexpr.measurement.invariance.lavaan import (
 from pyexpr.measurement.invariance.notes import INCOMPLETE, OTHER_MODEL
 from pyexpr.measurement.invariance.result import NOTHING_DRAWN, Freed, InvarianceResult
 from pyexpr.measurement.invariance.wald import (
-    held,
+    constraints_of,
     refit,
 )
 from pyexpr.measurement.model_syntax import parse_model
@@ -242,7 +242,7 @@ def invariance(
             at=spec.indicators.index(where.indicators[spec.factors[0]]),
         )  # fmt: skip
         names = spec.indicators
-        chosen = held(
+        chosen = constraints_of(
             refits,
             [j for j, name in enumerate(names) if name not in freed.loadings],
             [j for j, name in enumerate(names) if name not in freed.intercepts],

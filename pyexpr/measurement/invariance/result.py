@@ -41,7 +41,7 @@ from pyexpr.measurement.invariance.notes import (
     WITHOUT_SOME,
 )
 from pyexpr.measurement.invariance.wald import (
-    Held,
+    Constraints,
     PairContrasts,
     Refits,
     metric_contrasts,
@@ -97,7 +97,7 @@ class InvarianceResult(Result):
     refits : Refits or None
         The configural models with and without each subject; None if the jackknife tests are
         undefined.
-    held : Held or None
+    constraints : Constraints or None
     reason : str
         The reason why there are no jackknife tests, or "".
     lavaan : LavaanFits
@@ -122,7 +122,7 @@ class InvarianceResult(Result):
     n_dropped: int
     freed: Freed
     refits: Refits | None
-    held: Held | None
+    constraints: Constraints | None
     reason: str
     lavaan: LavaanFits
     estimator: str
@@ -135,7 +135,7 @@ class InvarianceResult(Result):
     def tidy(self) -> pd.DataFrame:
         """Return one row per level: configural, metric, scalar.
 
-        Columns: level, held (the parameters constrained to be equal), statistic (F), df1, df2,
+        Columns: level, constrained (the parameters that are equal), statistic (F), df1, df2,
         p_value (of the jackknife test of this level), reason (why there is none). The other columns
         are lavaan's, which treats contexts as independent: lavaan_chisq_diff, lavaan_df_diff,
         lavaan_p_value, lavaan_cfi_diff, lavaan_rmsea_diff, lavaan_srmr_diff (each from the level
@@ -149,7 +149,7 @@ class InvarianceResult(Result):
             theirs = self.lavaan.difference(level)
             rows.append(
                 {
-                    "level": level, "held": _HELD[level], "statistic": test.statistic,
+                    "level": level, "constrained": _CONSTRAINED[level], "statistic": test.statistic,
                     "df1": test.df1, "df2": test.df2, "p_value": test.p_value,
                     "reason": test.reason,
                     **{f"lavaan_{name}": value for name, value in theirs.items()},
@@ -164,10 +164,10 @@ class InvarianceResult(Result):
     def _test(self, level: str) -> WaldTest | _NoTest:
         if level == "configural":
             return _NoTest(NOTHING_HELD)
-        if self.refits is None or self.held is None:
+        if self.refits is None or self.constraints is None:
             return _NoTest(self.reason)
         contrasts = metric_contrasts if level == "metric" else scalar_contrasts
-        return wald(self.refits, contrasts(self.refits, self.held))
+        return wald(self.refits, contrasts(self.refits, self.constraints))
 
     def _lavaan_reason(self, level: str) -> str:
         if level == "configural" and level in self.lavaan.outputs:
@@ -211,7 +211,7 @@ class InvarianceResult(Result):
             "p_adjusted", "conf_low", "conf_high", "scale", "freed", "reason",
             *PARTS["contrast"],
         )  # fmt: skip
-        if self.refits is None or self.held is None:
+        if self.refits is None or self.constraints is None:
             return pd.DataFrame(columns=list(columns))
         tables = [self._contrast_table(level) for level in _TESTS]
         found = pd.concat(tables, ignore_index=True)[list(columns)]
@@ -220,11 +220,11 @@ class InvarianceResult(Result):
     def _pairs(self, level: str) -> tuple[PairContrasts, str]:
         """Return the contrasts of a level, and their scale."""
         assert self.refits is not None
-        assert self.held is not None
+        assert self.constraints is not None
         if level == "scalar":
-            return scalar_pairs(self.refits, self.held), "indicator"
-        logs = self.held.all_logs and bool(self.held.logs.all())
-        return metric_pairs(self.refits, self.held), "log ratio" if logs else "ratio"
+            return scalar_pairs(self.refits, self.constraints), "indicator"
+        logs = self.constraints.all_logs and bool(self.constraints.logs.all())
+        return metric_pairs(self.refits, self.constraints), "log ratio" if logs else "ratio"
 
     def _named(self, pairs: PairContrasts) -> dict[str, list[str]]:
         names = self.model.indicators
@@ -323,7 +323,7 @@ class InvarianceResult(Result):
         import pandas as pd
 
         columns = ["level", "term", "contrast", "cluster", "estimate", "change", "influence"]
-        if self.refits is None or self.held is None:
+        if self.refits is None or self.constraints is None:
             return pd.DataFrame(columns=columns)
         G, strata = len(self.refits.strata), self.refits.strata
         sizes = np.bincount(strata)[strata]
@@ -485,16 +485,20 @@ class InvarianceResult(Result):
         if self.refits is None:
             return [NOT_TESTED(reason=self.reason)]
         found: list[str] = []
-        assert self.held is not None
+        assert self.constraints is not None
         if self.refits.n_undefined:
             found.append(
                 WITHOUT_SOME(n_undefined=self.refits.n_undefined, n_subjects=self._n_subjects)
             )
         if self.cluster_name is not None and self._n_subjects < 20:
             found.append(LITTLE_POWER(n_subjects=self._n_subjects))
-        if not self.held.all_logs:
-            odd = [self.model.indicators[j] for j in self.held.loadings if not self.held.logs[j]]
-            reference = self.model.indicators[self.held.reference]
+        if not self.constraints.all_logs:
+            odd = [
+                self.model.indicators[j]
+                for j in self.constraints.loadings
+                if not self.constraints.logs[j]
+            ]
+            reference = self.model.indicators[self.constraints.reference]
             found.append(SIGNS_DIFFER(odd=listed(odd), reference=reference))
         improper = [
             str(self.labels[code])
@@ -532,7 +536,7 @@ class InvarianceResult(Result):
         }  # fmt: skip
 
 
-_HELD = {"configural": "", "metric": "loadings", "scalar": "loadings, intercepts"}
+_CONSTRAINED = {"configural": "", "metric": "loadings", "scalar": "loadings, intercepts"}
 
 
 @dataclass(frozen=True, slots=True)

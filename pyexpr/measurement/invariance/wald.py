@@ -108,16 +108,17 @@ def refit(
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """Which indicators (by position) are held equal, and on which scale they are compared.
+class Constraints:
+    """The constrained indicators (by position), and the scale on which they are compared.
 
     Attributes
     ----------
     loadings, intercepts : tuple of int
-        Held equal; who has a free loading has a free intercept.
+        Positions of the constrained indicators. An indicator with a free loading has a free
+        intercept.
     logs : (p,) bool
-        Whether an indicator's ratio to the reference has one sign in all contexts,
-        so that its logarithm exists.
+        Whether the ratio of an indicator to the reference has the same sign in all contexts, so
+        that its logarithm exists.
     """
 
     loadings: tuple[int, ...]
@@ -126,24 +127,26 @@ class Held:
 
     @property
     def reference(self) -> int:
-        """The indicator that the others are compared with: the first that is held."""
+        """The reference indicator: the first that is constrained."""
         return self.intercepts[0]
 
     @property
     def all_logs(self) -> bool:
-        """Whether every held indicator is compared on the scale of logarithms."""
+        """Whether every constrained indicator is compared on the logarithmic scale."""
         return bool(self.logs[list(self.loadings)].all())
 
 
-def held(refits: Refits, loadings: Sequence[int], intercepts: Sequence[int]) -> Held:
-    """Return what is held equal, with the scale that the signs of all-subject loadings allow."""
+def constraints_of(
+    refits: Refits, loadings: Sequence[int], intercepts: Sequence[int]
+) -> Constraints:
+    """Return the constraints, with the scale that the signs of the loadings permit."""
     fitted = refits.loadings[0]
     ratio = fitted / fitted[:, [intercepts[0]]]
     same = (ratio > 0).all(axis=0) | (ratio < 0).all(axis=0)
-    return Held(tuple(loadings), tuple(intercepts), same)
+    return Constraints(tuple(loadings), tuple(intercepts), same)
 
 
-def _ratios(refits: Refits, what: Held) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _ratios(refits: Refits, what: Constraints) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Ratios to the reference on their scale (B, C, p), and averaged over contexts (B, p)."""
     ratio = refits.loadings / refits.loadings[..., [what.reference]]
     sign = np.sign(ratio[:1])
@@ -155,7 +158,7 @@ def _ratios(refits: Refits, what: Held) -> tuple[NDArray[np.float64], NDArray[np
     return value, np.where(what.logs, sign[:, 0] * np.exp(average), average)
 
 
-def metric_contrasts(refits: Refits, what: Held) -> NDArray[np.float64]:
+def metric_contrasts(refits: Refits, what: Constraints) -> NDArray[np.float64]:
     """``log(lambda_jg / lambda_1g) - log(lambda_j1 / lambda_11)``, (1 + G, q)."""
     others = [j for j in what.loadings if j != what.reference]
     value, _ = _ratios(refits, what)
@@ -163,7 +166,7 @@ def metric_contrasts(refits: Refits, what: Held) -> NDArray[np.float64]:
     return found.reshape(len(found), -1)
 
 
-def scalar_contrasts(refits: Refits, what: Held) -> NDArray[np.float64]:
+def scalar_contrasts(refits: Refits, what: Constraints) -> NDArray[np.float64]:
     """``(m_jg - m_j1) - r_j (m_1g - m_11)``, r_j the averaged ratio, (1 + G, q)."""
     others = [j for j in what.intercepts if j != what.reference]
     _, average = _ratios(refits, what)
@@ -221,10 +224,10 @@ def _against_others(
     )
 
 
-def metric_pairs(refits: Refits, what: Held) -> PairContrasts:
-    """Log loading of an indicator over the mean of the other held ones, context against context.
+def metric_pairs(refits: Refits, what: Constraints) -> PairContrasts:
+    """Log loading of an indicator relative to the mean of the other constrained ones, by context.
 
-    Where signs differ between contexts: the ratio to the reference indicator.
+    If signs differ between contexts: the ratio to the reference indicator.
     """
     p = refits.loadings.shape[2]
     if what.all_logs and what.logs.all():
@@ -238,8 +241,8 @@ def metric_pairs(refits: Refits, what: Held) -> PairContrasts:
     return _paired(value, shown)
 
 
-def scalar_pairs(refits: Refits, what: Held) -> PairContrasts:
-    """Rise of an indicator's mean beyond what the other held ones say of the factor.
+def scalar_pairs(refits: Refits, what: Constraints) -> PairContrasts:
+    """Difference of an indicator's mean beyond that implied by the other constrained indicators.
 
     In the unit of the indicator; indicators whose loading is free are not shown.
     """

@@ -1,4 +1,4 @@
-"""One fit: tuned on other subjects of the rows at hand, and on nothing else.
+"""One fit, tuned on other subjects within the fitted rows.
 
 An estimator that tunes itself by scikit-learn's folds (a parameter `cv` that is None or a
 number) would put rows of one subject on both sides; it is given inner folds of subjects

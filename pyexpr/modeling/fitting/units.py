@@ -1,4 +1,4 @@
-"""The work: one fit after the other, here or in processes, with the same bytes."""
+"""The fits, in this process or in several, with identical results."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def _do(sent: Sent, work: _Work) -> Done | DataError:
 
 
 def _done(unit: Unit, work: _Work) -> Done:
-    """Fit one model and predict; the same bytes whatever the machine's number of threads."""
+    """Fit one model and predict; results do not depend on the number of threads."""
     from threadpoolctl import threadpool_limits
 
     part = unit.part

@@ -6,7 +6,7 @@ import numpy as np
 
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
 from pyexpr.resampling.intervals.from_draws import equal_tails, from_draws, summary_of, two_sided
-from pyexpr.resampling.intervals.jackknife import knife_of
+from pyexpr.resampling.intervals.jackknife import jackknife_of
 from pyexpr.resampling.quantiles import interpolated_quantiles
 
 
@@ -20,12 +20,12 @@ def bca(evidence: Evidence, confidence: float) -> Intervals:
     """
     from scipy.special import ndtr, ndtri
 
-    knife = knife_of(evidence)
+    jackknife = jackknife_of(evidence)
     summary = summary_of(evidence, evidence.null)
     B = summary.n_defined
     with np.errstate(divide="ignore", invalid="ignore"):
         z0 = ndtri(summary.n_below_estimate / B)
-        acceleration = knife.acceleration
+        acceleration = jackknife.acceleration
         z = z0[:, None] + ndtri(equal_tails(confidence, len(z0)))
         levels = ndtr(z0[:, None] + z / (1 - acceleration[:, None] * z))
         usable = np.isfinite(levels).all(axis=1)

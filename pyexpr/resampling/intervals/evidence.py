@@ -151,11 +151,11 @@ class Evidence:
 class Intervals:
     """One row per quantity; arrays are (Q,), NaN where `reason` says why.
 
-    `asked` is the method wanted, `method` the one each row got. `p_adjusted` and
+    `requested` is the requested method, `method` the one used for each row. `p_adjusted` and
     `adjustment` are there once several tests are judged together, by `rule`.
     """
 
-    asked: str
+    requested: str
     method: list[str]
     confidence: float
     std_error: NDArray[np.float64]

@@ -209,7 +209,7 @@ ENDS_WITHOUT = Template(
 
 
 @dataclass(frozen=True, slots=True)
-class Knife:
+class Jackknife:
     """What leaving out one cluster at a time says of each quantity; arrays are (Q,)."""
 
     error: NDArray[np.float64]  # of the quantity itself
@@ -219,11 +219,11 @@ class Knife:
     reason: list[str]
 
 
-def knife_of(evidence: Evidence) -> Knife:
+def jackknife_of(evidence: Evidence) -> Jackknife:
     """Return standard errors, degrees of freedom and acceleration, or why there are none."""
     n = len(evidence.estimate)
     error, scaled_error, df, acceleration = np.full((4, n), np.nan)
-    found = Knife(error, scaled_error, df, acceleration, [""] * n)
+    found = Jackknife(error, scaled_error, df, acceleration, [""] * n)
     still = np.zeros(n, dtype=bool)
     for group in evidence.groups:
         rows, G = group.rows, sum(group.strata)

@@ -6,7 +6,7 @@ import numpy as np
 
 from pyexpr.base.messages import Template
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
-from pyexpr.resampling.intervals.jackknife import knife_of, unmoved
+from pyexpr.resampling.intervals.jackknife import jackknife_of, unmoved
 from pyexpr.resampling.intervals.scales import at_end
 
 SAME_WITHOUT_ANY = Template(
@@ -29,13 +29,13 @@ def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
     """
     from scipy.special import stdtr, stdtrit
 
-    knife = knife_of(evidence)
+    jackknife = jackknife_of(evidence)
     centre, null = evidence.scaled(evidence.estimate), evidence.scaled(evidence.null)
     with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = (centre - null) / knife.scaled_error
-        half = stdtrit(knife.df, (1 + confidence) / 2) * knife.scaled_error
+        statistic = (centre - null) / jackknife.scaled_error
+        half = stdtrit(jackknife.df, (1 + confidence) / 2) * jackknife.scaled_error
         low, high = evidence.limits(half, half)
-        p = 2 * stdtr(knife.df, -np.abs(statistic))
+        p = 2 * stdtr(jackknife.df, -np.abs(statistic))
     # t can be so large that p underflows; it is never 0.
     p = np.where(p == 0, np.nextafter(0, 1), p)
     n = len(p)
@@ -45,16 +45,16 @@ def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
         "jackknife_t",
         ["jackknife_t"] * n,
         confidence,
-        knife.error,
+        jackknife.error,
         statistic,
-        knife.df,
+        jackknife.df,
         p,
         low,
         high,
         [""] * n,
         np.array(undefined, dtype=np.int64),
     )
-    still = unmoved(knife.error, evidence.estimate)
+    still = unmoved(jackknife.error, evidence.estimate)
     ended = at_end(centre, evidence.scale) & ~still
     for row in np.flatnonzero(still):
         result.low[row] = result.high[row] = evidence.estimate[row]
@@ -62,5 +62,5 @@ def jackknife_t(evidence: Evidence, confidence: float) -> Intervals:
         result.reason[row] = SAME_WITHOUT_ANY
     for row in np.flatnonzero(ended):
         result.blank(int(row), AT_END)
-    result.give_reasons(knife.reason)
+    result.give_reasons(jackknife.reason)
     return result

@@ -9,7 +9,7 @@ import numpy as np
 from pyexpr.core.cluster_bootstrap import Summary, order_statistics, summarise
 from pyexpr.resampling.intervals.evidence import Evidence, Intervals
 from pyexpr.resampling.intervals.from_draws import equal_tails, from_draws, two_sided
-from pyexpr.resampling.intervals.jackknife import knife_of
+from pyexpr.resampling.intervals.jackknife import jackknife_of
 from pyexpr.resampling.quantiles import interpolated_quantiles, rank_of
 
 if TYPE_CHECKING:
@@ -63,10 +63,10 @@ def symmetric_reach(
 
 
 def _studentized(evidence: Evidence, confidence: float, *, symmetric: bool) -> Intervals:
-    pivot, knife = studentize(evidence), knife_of(evidence)
+    pivot, jackknife = studentize(evidence), jackknife_of(evidence)
     centre, null = evidence.scaled(evidence.estimate), evidence.scaled(evidence.null)
     with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = (centre - null) / knife.scaled_error
+        statistic = (centre - null) / jackknife.scaled_error
     if symmetric:
         reach, p, summary = symmetric_reach(
             pivot, statistic, confidence, n_threads=evidence.n_threads
@@ -81,13 +81,13 @@ def _studentized(evidence: Evidence, confidence: float, *, symmetric: bool) -> I
         lower, upper = tails[:, 1], -tails[:, 0]
         p = two_sided(summary.n_at_most_null, summary.n_at_least_null, B)
     with np.errstate(invalid="ignore"):
-        error = knife.scaled_error
+        error = jackknife.scaled_error
         low, high = evidence.limits(lower * error, upper * error)
     name = "studentized" if symmetric else "studentized_et"
     result = from_draws(evidence, name, confidence, summary, p, low, high)
-    result.std_error = knife.error
+    result.std_error = jackknife.error
     result.statistic = np.where(np.isnan(result.p_value), np.nan, statistic)
-    result.give_reasons(knife.reason)
+    result.give_reasons(jackknife.reason)
     return result
 
 

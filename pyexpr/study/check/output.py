@@ -29,9 +29,9 @@ def output_points(study: CheckedStudy, inputs: Inputs, read: Iterable[Path]) -> 
             folder.check(names)
         except OutputError as error:
             wrong.append(str(error))
-    said = "a new folder" if not study.output.exists() else "this folder is there"
+    said = "a new folder" if not study.output.exists() else "this folder exists"
     if there and not wrong:
-        said = f"{there} files of an earlier run are replaced"
+        said = f"{there} files of an earlier run will be replaced"
     found = [Point(OUTPUT, _place(study), None, said)]
     if not _writable(study.output):
         wrong.append(f"cannot write into {str(study.output)!r}: there is no permission")

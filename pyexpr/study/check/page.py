@@ -137,7 +137,7 @@ def _of_labels(by_label: dict[tuple[Point, ...], list[str]], n_labels: int) -> l
         label = "" if len(names) == n_labels else f"{', '.join(names)}: "
         found += [replace(point, item=label + point.item) for point in points]
     if n_labels > 1:
-        found.append(Point(MODELS, "labels", n_labels, "each with models and results of its own"))
+        found.append(Point(MODELS, "labels", n_labels, "each with its own models and results"))
     return found
 
 

@@ -132,7 +132,7 @@ class StudyConfig(Section):
     @classmethod
     def _one_word(cls, unit: str) -> str:
         if not unit.isalpha():
-            raise ValueError('one noun is needed, in the singular: "clip", "video", "trial"')
+            raise ValueError('a single noun in the singular is required: "clip", "video", "trial"')
         return unit
 
     @model_validator(mode="after")
@@ -165,26 +165,29 @@ class StudyConfig(Section):
                     "they hold several recordings; give every recording a file of its own"
                 )
             if not recorded:
-                yield f"[models.{name}] needs recordings, and the study has features alone"
+                yield f"[models.{name}] requires recordings, but the study has only features"
             if crossed:
                 yield (
                     f'[models.{name}] is trained once: it needs scheme = "split" under [evaluation]'
                 )
         if crossed and self.split != SplitSection():
-            yield '[split] is of scheme = "split", but the study is cross-validated; leave it out'
+            yield (
+                '[split] is only for scheme = "split", but the study is cross-validated; leave '
+                "it out"
+            )
         if crossed and self.factor_model.fit_on == "train":
             yield (
                 'fit_on = "train" under [factor_model] needs scheme = "split" under [evaluation]'
             )
         if crossed and self.coefficients.rows == "train":
             yield (
-                'rows = "train" under [coefficients] needs scheme = "split" under [evaluation]: '
-                "in cross-validation every subject trains"
+                'rows = "train" under [coefficients] needs scheme = "split" under '
+                "[evaluation]: in cross-validation all subjects are used for training"
             )
         if self.compare.normalises and self.compare.score_range is None:
             yield (
-                "nrmse divides by the width of the score: give score_range under [compare], or "
-                'metrics = ["rmse", "correlation"]'
+                "nrmse is divided by the width of the score; give score_range under [compare], "
+                'or metrics = ["rmse", "correlation"]'
             )
         yield from self._misfits_of_kind()
         if self.baselines.uniform and self.baselines.uniform_limits is None:
@@ -192,7 +195,7 @@ class StudyConfig(Section):
         if isinstance(self.outcome, dict):
             unknown = [name for name in self.outcome if name not in self.labels]
             if unknown:
-                yield f"outcome names {unknown[0]!r}, which is no label; " + near_names(
+                yield f"outcome names {unknown[0]!r}, which is not a label; " + near_names(
                     unknown[0], self.labels
                 )
         for name in self.labels if len(self.labels) > 1 else ():
@@ -202,7 +205,7 @@ class StudyConfig(Section):
                     "letters, digits, blanks and . - _; rename it"
                 )
         if isinstance(self.outcome, str) and len(self.labels) > 1:
-            yield "there are several labels: outcome is a table, from label to words"
+            yield "there are several labels, so outcome must be a table from label to description"
 
     def _misfits_of_kind(self) -> Iterator[str]:
         """Say what does not fit a label of classes, or one of numbers."""
@@ -234,11 +237,14 @@ class StudyConfig(Section):
                 )
         if self.baselines.human != "none":
             yield (
-                'human = "none" is needed under [baselines]: a rater says a class without a '
-                "probability, and where the others are tied there is none to hold it against"
+                'human = "none" is needed under [baselines]: a rater gives a class without a '
+                "probability, and there is no criterion if the other raters are tied"
             )
         if self.coefficients != CoefficientsSection(rows=self.coefficients.rows):
-            yield "[coefficients] tests slopes of a number, and the label is a class; leave it out"
+            yield (
+                "[coefficients] tests slopes of a numeric label, but the label is a class; "
+                "leave it out"
+            )
 
     @property
     def labels(self) -> tuple[str, ...]:

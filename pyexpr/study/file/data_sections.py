@@ -52,7 +52,7 @@ class DataSection(Section):
             raise ValueError("name the table of recordings, or that of features")
         if self.features is None and (self.feature_columns or self.clip_columns):
             raise ValueError(
-                "feature_columns and clip_columns are of the table of features: name it "
+                "feature_columns and clip_columns refer to the table of features; name it "
                 '(features = "features.csv")'
             )
         return self
@@ -130,11 +130,11 @@ class LabelSection(Section):
             if self.method != kind and names:
                 raise ValueError(f'{kind} needs method = "{kind}", but it is "{self.method}"')
             if len(set(names)) < len(names):
-                raise ValueError(f"{kind} names one of them twice")
+                raise ValueError(f"{kind} contains a name twice")
         if self.classified and self.method in ("factor", "mean"):
             raise ValueError(
-                f'kind = "classification" needs method = "question" or "column": a {self.method} '
-                "is a number, and no class"
+                'kind = "classification" needs method = "question" or "column": a '
+                f"{self.method} is a number, not a class"
             )
         if self.positive is not None and not self.classified:
             raise ValueError('positive names a class: it needs kind = "classification"')
@@ -233,9 +233,7 @@ class FeaturesSection(Section):
             raise ValueError(f"{both[0]!r} is both used and left out")
         twice = sorted({*(self.use or ()), *self.leave_out} & {*self.adjust_for})
         if twice:
-            raise ValueError(
-                f"{twice[0]!r} is both a feature and what is adjusted for; name it once"
-            )
+            raise ValueError(f"{twice[0]!r} is both a feature and a covariate; name it only once")
         return self
 
     def reading(self) -> dict[str, Any]:

@@ -24,14 +24,16 @@ class SplitSection(Section):
     @classmethod
     def _three(cls, shares: Any) -> Any:
         if isinstance(shares, (list, tuple)) and len(shares) != 3:
-            raise ValueError("three numbers are needed: the shares for training, validation, test")
+            raise ValueError(
+                "three numbers are required: the proportions for training, validation, test"
+            )
         return shares
 
     @field_validator("proportions")
     @classmethod
     def _shares(cls, shares: tuple[float, float, float]) -> tuple[float, float, float]:
         if min(shares) <= 0 or abs(sum(shares) - 1) > 1e-9:
-            raise ValueError("the three shares must be above 0 and sum to 1")
+            raise ValueError("the three proportions must be above 0 and sum to 1")
         return shares
 
 
@@ -74,7 +76,7 @@ class DeepSection(Section):
     def _known_device(cls, name: str | None) -> str | None:
         if name is not None and not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
             raise ValueError(
-                f'"cpu", "cuda", "cuda:0" (any number) or "mps" is meant, not "{name}"'
+                f'device must be "cpu", "cuda", "cuda:0" (any number) or "mps", not "{name}"'
             )
         return name
 
@@ -119,7 +121,7 @@ class Video3DSection(DeepSection):
     @model_validator(mode="after")
     def _nothing_random_is_kept(self) -> Video3DSection:
         if self.pretrained is None and self.trainable != "all":
-            raise ValueError("trainable needs pretrained: layers that stay as they are")
+            raise ValueError("trainable requires pretrained: layers that are not trained")
         return self
 
 
@@ -139,7 +141,7 @@ class EstimatorSection(Section):
         if isinstance(given, str) or callable(getattr(given, "fit", None)):
             return given
         raise ValueError(
-            'the full name of a class is needed: "sklearn.ensemble.RandomForestRegressor"'
+            'the full name of a class is required: "sklearn.ensemble.RandomForestRegressor"'
         )
 
     @field_serializer("estimator")
@@ -242,7 +244,7 @@ class BaselinesSection(Section):
         if limits is not None and not (
             isfinite(limits[0]) and isfinite(limits[1]) and limits[0] < limits[1]
         ):
-            raise ValueError("two finite numbers are needed, the lower first")
+            raise ValueError("two finite numbers are required, the lower first")
         return limits
 
 

@@ -23,5 +23,5 @@ def all_known(names: tuple[str, ...], known: Iterable[str], what: str) -> tuple[
         if name not in known:
             raise ValueError(f"there is no {what} {name!r}; {near_names(name, known)}")
         if name in names[:place]:
-            raise ValueError(f"{what} {name!r} stands twice")
+            raise ValueError(f"{what} {name!r} is listed twice")
     return names

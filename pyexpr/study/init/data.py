@@ -82,7 +82,8 @@ def set_columns(draft: Draft, home: Path, roles: Roles, answers: Answers) -> Dat
     if not contexts:
         draft.set(
             "data", "contexts", False,
-            "No column of contexts in every table (--context names it): all clips are of one.",
+            "Not every table has a column of contexts (--context names it), so all clips "
+            "belong to one context.",
         )  # fmt: skip
     for kind, table in (
         ("rating", roles.ratings), ("recording", roles.recordings), ("clip", roles.features)
@@ -93,10 +94,12 @@ def set_columns(draft: Draft, home: Path, roles: Roles, answers: Answers) -> Dat
         if not contexts:
             columns.pop("context", None)
         if columns:
-            why = f"Our names -> those of {table.name}."
+            why = f"Names used by pyexpr -> names in {table.name}."
             draft.set("data", f"{kind}_columns", columns, why)
     if wide is not None:
-        why = "The table of ratings is wide: its columns of scores are called so."
+        why = (
+            "The table of ratings is in wide format; this is the pattern of its columns of scores."
+        )
         draft.set("ratings", "wide", wide, why)
     if asked:
         draft.set("ratings", "questions", asked, "The columns that are questions, in their order.")
@@ -111,7 +114,8 @@ def _set_tables(draft: Draft, roles: Roles) -> None:
     if roles.recordings is not None:
         draft.set(
             "data", "recordings", roles.recordings.name,
-            "Names OpenFace's file of each subject and context, by its path from this table.",
+            "Lists the OpenFace file of each subject and context, by its path relative to this "
+            "table.",
         )  # fmt: skip
     elif roles.listed:
         draft.set(
@@ -231,11 +235,11 @@ def _few_values(frame: pd.DataFrame, names: Iterable[str]) -> tuple[str, ...]:
 def _set_scale(draft: Draft, scores: pd.Series[float]) -> None:
     low, high = float(scores.min()), float(scores.max())
     if low == high:
-        raise StudyError(f"every rating is {low:g}, so that there is nothing to learn from them")
+        raise StudyError(f"every rating is {low:g}, so there is nothing to predict")
     draft.set(
         "ratings", "low", low,
-        "The ends of the scale: GUESSED from the lowest and the highest rating; write those that "
-        "raters saw. Ratings outside are an error.",
+        "The ends of the scale: GUESSED from the lowest and the highest rating. Enter those "
+        "that the raters used. Ratings outside the scale are an error.",
     )  # fmt: skip
     draft.set("ratings", "high", high)
     counts = scores.value_counts(normalize=True)
@@ -245,8 +249,9 @@ def _set_scale(draft: Draft, scores: pd.Series[float]) -> None:
     for value in rare:
         draft.hint(
             "ratings",
-            f"Only {counted(int((scores == value).sum()), 'rating')} is {value:g}: if that is not "
-            'on the scale, correct the end above, and leave it out by out_of_range = "drop".'
+            f"Only {counted(int((scores == value).sum()), 'rating')} is {value:g}: if this "
+            "value is not on the scale, correct the end above, and leave it out with "
+            'out_of_range = "drop".'
         )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""`px.init_study()`: a study file from the tables that lie in a folder."""
+"""`px.init_study()`: a study file for the tables in a folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STUDY_FILE = "study.toml"
 _HEADER = (
     "A study file for `pyexpr run`, written by `pyexpr init` from the tables of this folder. "
     "Every entry is a choice that may be changed; entries that are not here have defaults. "
-    "`pyexpr check` says what the file would do, and what in it is wrong."
+    "`pyexpr check` reports what the study would do, and what is wrong with the file."
 )
 
 
@@ -39,13 +39,13 @@ class InitResult(Result):
     ----------
     study_file : Path
     choices : tuple of Choice
-        Its entries: section, entry, value, why.
+        The entries of the file: section, entry, value, and reason.
     written : tuple of Path
         All files that were written.
     unread : tuple of str
-        Which tables of the folder are not used, and why.
+        The tables of the folder that are not used, with reasons.
     problems : tuple of str
-        What `px.check_study` says is wrong with it.
+        The problems that `px.check_study` reports.
     """
 
     study_file: Path
@@ -64,11 +64,14 @@ class InitResult(Result):
     def heading(self) -> str:
         """Return what was written."""
         names = ", ".join(map(str, self.written))
-        return f"Written: {names}. Read it, for it holds guesses; then: pyexpr check, pyexpr run"
+        return (
+            f"Written: {names}. Review it, because it contains guesses; then run: pyexpr check, "
+            "pyexpr run"
+        )
 
     def notes(self) -> tuple[str, ...]:
         """Return which tables are not used, and what is wrong with the study file."""
-        return (*self.unread, *(f"to be mended: {one}" for one in self.problems))
+        return (*self.unread, *(f"to be corrected: {one}" for one in self.problems))
 
     def __str__(self) -> str:
         entries = [
@@ -99,7 +102,7 @@ def init_study(
     overwrite: bool = False,
     ask: Ask | None = None,
 ) -> InitResult:
-    """Write a study file for the tables that lie in a folder, with a comment on every choice.
+    """Write a study file for the tables in a folder, with a comment on every choice.
 
     The tables (CSV, parquet) are told apart by their columns: ratings, long or wide, have raters,
     questions and scores; features have subjects, clips and numbers; a table of recordings names
@@ -198,11 +201,12 @@ def init_study(
 def drafted(home: Path, roles: Roles, answers: Answers) -> tuple[Draft, dict[str, str]]:
     """Return the study file in the making, and tables to write beside it."""
     draft, files = Draft(), {}
-    draft.set("", "title", home.resolve().name or "Study", "Stands above the report.")
-    draft.set("", "seed", 1, "Fixes every random number: splits, folds, bootstrap.")
+    draft.set("", "title", home.resolve().name or "Study", "The title of the report.")
+    draft.set("", "seed", 1, "The seed of all random numbers: splits, folds, bootstrap.")
     draft.hint(
         "",
-        'outcome: what the label measures, in words for the report; unit: what a row is called.',
+        'outcome: a description of what the label measures, for the report; unit: the name of '
+        'a row.',
         'unit = "clip"',
     )  # fmt: skip
     data = set_columns(draft, home, roles, answers)

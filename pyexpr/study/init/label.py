@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 # Questions whose means correlate so may measure one thing.
 _TOGETHER = 0.3
-_NOT_SHOWN = "seems to say how a clip was measured, or of whom it is"
+_NOT_SHOWN = "seems to describe how a clip was measured, or its subject"
 _ALTERNATIVES = (
-    'Else: method = "factor" (scores of a factor model of the questions), "mean" (their mean), '
-    '"question" (one, or several as outcomes of their own: question = ["a", "b"]), "column" (a '
-    "column of the table of features)."
+    'Alternatives: method = "factor" (scores of a factor model of the questions), "mean" '
+    '(their mean), "question" (one, or several as separate outcomes: question = ["a", "b"]), '
+    '"column" (a column of the table of features).'
 )
 
 
@@ -49,7 +49,7 @@ def _columns(draft: Draft, data: Data, answers: Answers) -> list[str]:
         names = called
     else:
         answer = answers.choose(
-            "label", "Which column is to be learned, of the table of features?", measures
+            "label", "Which column of the table of features should the models predict?", measures
         )
         names = [name.strip() for name in answer.split(",") if name.strip()]
     for name in names:
@@ -94,7 +94,7 @@ def _set_kind(draft: Draft, texts: list[str], yes_or_no: list[str], names: list[
     if yes_or_no:
         why = (
             f"{listed(yes_or_no)} {'holds' if len(yes_or_no) == 1 else 'hold'} 0 and 1 alone, "
-            'so they are taken for classes; "regression" takes them for amounts.'
+            'so they are treated as classes; "regression" treats them as numbers.'
         )
     draft.set("label", "kind", "classification", why)
 
@@ -104,7 +104,7 @@ def _questions(draft: Draft, ratings: pd.DataFrame, asked: list[str], answers: A
     answer = answers.option("label")
     if answer is None and len(asked) > 1:
         answer = answers.choose(
-            "label", f"What are models to learn? {why}", ["factor", "mean", *asked], proposed
+            "label", f"What should the models predict? {why}", ["factor", "mean", *asked], proposed
         )
     answer = proposed if answer is None else answer
     if answer in ("factor", "mean") and answer not in asked:
@@ -130,20 +130,20 @@ def _questions(draft: Draft, ratings: pd.DataFrame, asked: list[str], answers: A
 def _proposed(ratings: pd.DataFrame, asked: list[str]) -> tuple[str, str]:
     """Return the label that is proposed, and why."""
     if len(asked) == 1:
-        return asked[0], "There is one question: its mean rating is learned."
+        return asked[0], "There is one question. The models predict its mean rating."
     means = ratings.groupby([*CLIP_KEY, "question"], sort=True)["score"].mean().unstack()[asked]
     with np.errstate(invalid="ignore", divide="ignore"):
         table = means.corr().to_numpy()
     pairs = table[np.triu_indices(len(asked), 1)]
     every = ",".join(asked)
     if not np.isfinite(pairs).all():
-        return every, "Each question is an outcome of its own: not all of them correlate."
+        return every, "Each question is a separate outcome, because not all of them correlate."
     low, high = pairs.min(), pairs.max()
     span = f"{low:.2f}" if len(pairs) == 1 else f"{low:.2f} to {high:.2f}"
     answer = f"The {len(asked)} questions' mean ratings correlate {span}"
     if len(asked) > 2 and low >= _TOGETHER:
-        return "factor", f"{answer}, so one factor of them is proposed."
-    return every, f"{answer}, so each is proposed as an outcome of its own."
+        return "factor", f"{answer}, so a model with one factor is proposed."
+    return every, f"{answer}, so each is proposed as a separate outcome."
 
 
 def _set_matching(draft: Draft, data: Data) -> None:
@@ -163,14 +163,14 @@ def _set_matching(draft: Draft, data: Data) -> None:
     if both["both"] == 0:
         raise StudyError(
             f"nothing is in both the ratings and the {what}: are subjects, contexts and clips "
-            "written alike?"
+            "spelled in the same way?"
         )
     if both["left_only"] or both["right_only"]:
         draft.set(
             "data", "unmatched", "drop",
             f"{counted(int(both['left_only']), 'rated one', 'has', 'have')} none of the {what}, "
             f"and {both['right_only']} of the {what} have no ratings; they are left out and "
-            'listed. "error" refuses them.',
+            'listed. With "error" they are an error.',
         )  # fmt: skip
 
 
@@ -180,7 +180,8 @@ def _hint_few(draft: Draft, data: Data) -> None:
     if few < usual / 2:
         draft.hint(
             "data",
-            f"Subjects have {few} to {int(counts.max())} clips; this leaves out those of few:",
+            f"Subjects have {few} to {int(counts.max())} clips. This leaves out those with few "
+            "clips:",
             f"min_clips = {usual // 2}",
         )
 
@@ -211,14 +212,15 @@ def _set_features(draft: Draft, data: Data, labels: list[str], asked: list[str])
     n = len(measures) - len(left)
     draft.hint(
         "features",
-        f"All {n} columns of numbers that are not named here are features; use = [...] names them "
-        "one by one.",
+        f"All {n} numeric columns that are not listed here are features; use = [...] lists "
+        "features individually.",
     )  # fmt: skip
     if left:
         why = ", ".join(f"{name} {reason}" for name, reason in left.items())
         draft.set("features", "leave_out", [*left], f"No features: {why}.")
         draft.hint(
             "features",
-            "What is no feature may be held constant instead, in models and coefficients:",
-            f'adjust_for = ["{next(iter(left))}"]   # and not under leave_out',
+            "Columns that are not features may instead be covariates, for which models and "
+            "coefficients are adjusted:",
+            f'adjust_for = ["{next(iter(left))}"]   # and remove it from leave_out',
         )

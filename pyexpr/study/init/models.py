@@ -17,8 +17,8 @@ def set_evaluation(draft: Draft, data: Data) -> None:
     if n >= MANY:
         draft.set(
             "evaluation", "scheme", "split",
-            f"There are {n} subjects: 60 % train, 20 % tune, 20 % are predicted. "
-            '"cross_validation" predicts every subject once.',
+            f"There are {n} subjects: 60 % are used for training, 20 % for tuning, and 20 % are "
+            'predicted. With "cross_validation" every subject is predicted once.',
         )  # fmt: skip
         draft.hint("split", "Shares of subjects:", "proportions = [0.6, 0.2, 0.2]")
         return
@@ -27,13 +27,15 @@ def set_evaluation(draft: Draft, data: Data) -> None:
     folds = max(2, min(_FOLDS, rarest // 2))
     draft.set(
         "evaluation", "scheme", "cross_validation",
-        f"There are {n} subjects, and a test part of a fifth would be few of them: every subject "
-        'is predicted once, by models of the others. "split": one division into training, '
-        "validation and test subjects (what deep models need).",
+        f"There are only {n} subjects, so a test part of a fifth would be small. Every subject "
+        'is therefore predicted once, by models fitted to the others. Alternative: "split", '
+        "one division into training, validation and test subjects (required by deep models).",
     )  # fmt: skip
     draft.set("evaluation", "folds", folds, "Folds of subjects.")
     draft.hint(
-        "evaluation", "Repeats with other folds show how much depends on them:", "repeats = 5"
+        "evaluation",
+        "Repeats with other folds show how much the results depend on the folds:",
+        "repeats = 5",
     )
 
 
@@ -41,23 +43,23 @@ def set_models(draft: Draft) -> None:
     """Write what other models there may be: the elastic net needs no entry."""
     draft.hint(
         "models",
-        "An elastic net is fitted for each context and over all contexts. How contexts enter: "
-        '"separate" (a model for each), "pooled" (one over all), "feature" (one over all that '
-        "knows the context).",
+        "An elastic net is fitted for each context and over all contexts. How contexts enter "
+        'the models: "separate" (one model per context), "pooled" (one model over all '
+        'contexts), "feature" (one model over all contexts with the context as a feature).',
         'context_as = ["separate", "pooled", "feature"]',
     )
     classified = draft.raw()["label"].get("kind") == "classification"
     kind = "Classifier" if classified else "Regressor"
     draft.hint(
         "models.forest",
-        f"Any {kind.lower()} of scikit-learn may stand beside it:",
+        f"Any {kind.lower()} of scikit-learn can be added:",
         f'estimator = "sklearn.ensemble.RandomForest{kind}"',
         "params = {n_estimators = 300}",
-        "grid = {min_samples_leaf = [1, 5]}   # values to choose from, on other subjects",
+        "grid = {min_samples_leaf = [1, 5]}   # values to choose from, using other subjects",
     )
     draft.hint(
         "compare",
-        "Replicates of the bootstrap, and how intervals are made:",
+        "Number of bootstrap replicates, and the interval methods:",
         "n_boot = 2000",
         'methods = ["jackknife_t", "percentile"]',
     )

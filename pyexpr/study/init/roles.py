@@ -117,7 +117,9 @@ def column_of(table: FoundTable, part: str, others: Sequence[FoundTable], answer
     if found is None:
         names = [str(name) for name in table.frame]
         found = answers.one_of(
-            part, f"No column of {table.name} is called as the {part} is. Which is it?", names
+            part,
+            f"No column of {table.name} has the usual name of the {part}. Which column is it?",
+            names,
         )
     return found
 

@@ -55,13 +55,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Where a method has no interval of its own for a row.
-_OTHER_METHOD = Template("interval_by_other_method", "the interval is by {method:metric}")
+_OTHER_METHOD = Template("interval_by_other_method", "the interval was computed by {method:metric}")
 _FALLEN = Template(
     "percentiles_for_bca",
-    "{fallen:count interval, is, are} of percentiles where BCa's cannot be had: too few replicates "
-    "lie beyond its ends (reason in comparison.csv)",
-    report="{fallen:count interval, is, are} of percentiles where BCa's cannot be had: too few "
-    "replicates lie beyond its ends",
+    "{fallen:count interval, is, are} from percentiles because BCa is not possible: too few "
+    "replicates lie beyond its limits (reason in comparison.csv)",
+    report="{fallen:count interval, is, are} from percentiles because BCa is not possible: too "
+    "few replicates lie beyond its limits",
 )
 _IN_CONTEXT = Template("note_in_context", "in context {context:label} {note}")
 _OF_CONTEXTS = Template("invariance_over_contexts", "Invariance over contexts. {note}")

@@ -161,12 +161,13 @@ def _fit(
 
 _SEES_VIDEO = Template(
     "sees_video",
-    "It sees {frames:,} frames of the training clips; {missing:,} of them are missing, and black.",
+    "Its input is {frames:,} frames of the training clips, of which {missing:,} are missing "
+    "and black.",
 )
 _SEES_COLUMNS = Template(
     "sees_columns",
-    "It sees {columns} columns per frame; of {frames:,} frames of the training clips {missing:,} "
-    "are missing or not valid, and count as the mean of their clip.",
+    "Its input is {columns} columns per frame. Of {frames:,} frames of the training clips, "
+    "{missing:,} are missing or not valid and are replaced by the mean of their clip.",
 )
 
 

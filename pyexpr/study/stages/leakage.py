@@ -40,9 +40,9 @@ COLUMNS = (
 
 _OF_TRAINING = Template(
     "training_model_inadmissible",
-    "of the training subjects alone: The solution is not admissible{where}: {what}. "
-    "(allow_inadmissible = true under [factor_model] uses it all the same)",
-    report="of the training subjects alone: The solution is not admissible{where}: {what}.",
+    "of the training subjects only: The solution is not admissible{where}: {what}. (set "
+    "allow_inadmissible = true under [factor_model] to use it nevertheless)",
+    report="of the training subjects only: The solution is not admissible{where}: {what}.",
 )
 _NOT_COMPARED = Template(
     "leakage_not_compared", "Whole-sample and training-only scores were not compared: {reason}"
@@ -144,7 +144,7 @@ def training_scores_or_reason(
         if config.factor_model.fit_on == "train":
             raise StudyError(
                 say(
-                    'with fit_on = "train" the study cannot go on: {error}',
+                    'with fit_on = "train" the study cannot continue: {error}',
                     error=message_of(error),
                 )
             ) from None

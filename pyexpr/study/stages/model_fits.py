@@ -42,7 +42,7 @@ PRIOR = "prior"
 #: In each context its own models are judged, over all the one over all.
 PAPERS = ("separate", "pooled")
 _SUFFIXES = {"separate": "per_context", "pooled": "pooled", "feature": "with_context"}
-_NO_HUMANS = Template("no_human_baseline", "There is no human baseline of {contexts}: {reason}")
+_NO_HUMANS = Template("no_human_baseline", "There is no human baseline for {contexts}: {reason}")
 _LEVELS = Template("levels_of_category", "levels of {name:label} are compared with {first:label}")
 #: Where the truth of a row is predicted: in its context, or over all.
 EVALUATED = "evaluated"

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 PARTS = ("train", "validation", "test")
 _INADMISSIBLE = Template(
     "scores_of_inadmissible_model",
-    "its factor model has a negative residual variance (allow_inadmissible = true under "
-    "[factor_model] uses it all the same)",
+    "its factor model has a negative residual variance (set allow_inadmissible = true under "
+    "[factor_model] to use it nevertheless)",
     report="its factor model has a negative residual variance",
 )()
 _NO_SUCH_CLIP = Template("clip_not_recorded", "rated, but the recording has no such clip")()
@@ -34,8 +34,8 @@ _NO_SCORE = Template("no_factor_score", "no factor score: {reason}")
 _BARE = Template("feature_missing", "a feature is missing")()
 _OF_TRAINING = Template(
     "scores_of_training_models",
-    "The scores that the models learn come from factor models of the {clips} clips of {subjects} "
-    "training subjects; the table of loadings is of all subjects.",
+    "The scores that the models predict come from factor models fitted to the {clips} clips of "
+    "{subjects} training subjects; the table of loadings refers to all subjects.",
 )
 _NO_LABEL = Template("no_label", "no label: {reason}")
 _UNADJUSTED = Template("covariate_missing", "a covariate is missing")()

@@ -19,9 +19,9 @@ def refuse_changed(names: Iterable[str]) -> None:
         one = len(changed) == 1
         raise StudyError(
             f"{counted(len(changed), 'file')} of the study changed while "
-            f"{'it was' if one else 'they were'} used: {listed(changed)}; nothing was stored that "
-            f"rests on {'it' if one else 'them'}, so run it again when nothing writes to the "
-            "study's files"
+            f"{'it was' if one else 'they were'} used: {listed(changed)}; no result that "
+            f"depends on {'it' if one else 'them'} was stored; run the study again when no "
+            "other process writes to its files"
         )
 
 

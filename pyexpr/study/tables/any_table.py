@@ -1,4 +1,4 @@
-"""The one door for the tables of a study: CSV or parquet."""
+"""Reading of the tables of a study: CSV or parquet."""
 
 from __future__ import annotations
 
@@ -61,6 +61,8 @@ def _as_text(column: pd.Series, name: str, what: str) -> pd.Series:
     there = column[column.notna()]
     if pd.api.types.is_float_dtype(column) and len(there):
         if (there != there.round()).any():
-            raise StudyError(f"{what}: column {name!r} holds fractions, which are no labels")
+            raise StudyError(
+                f"{what}: column {name!r} contains fractions, which are not valid labels"
+            )
         there = there.astype("int64")
     return there.astype("str").reindex(column.index)

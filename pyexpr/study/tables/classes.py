@@ -42,13 +42,13 @@ def most_answered(answers: pd.DataFrame, question: str, keys: Sequence[str]) -> 
     odd = own[own["score"] != own["score"].round()]
     if len(odd):
         raise StudyError(
-            f"question {question!r} is to be of classes, which are whole numbers, but has the "
+            f"question {question!r} is treated as classes, which are integers, but has the "
             f'answer {odd["score"].iloc[0]:g}; kind = "regression" under [label] is for numbers'
         )
     if own["score"].nunique() > _MOST:
         raise StudyError(
-            f"question {question!r} has {own['score'].nunique()} different answers; classes are "
-            f"{_MOST} at most"
+            f"question {question!r} has {own['score'].nunique()} different answers; there may "
+            f"be at most {_MOST} classes"
         )
     counts = own.groupby([*keys, "score"], sort=True).size().rename("n").reset_index()
     most = counts.groupby([*keys])["n"].transform("max")
@@ -84,7 +84,7 @@ def check_classes(config: StudyConfig, values: pd.Series[str]) -> None:
     positive = config.label.positive
     if positive is not None and positive not in classes:
         raise StudyError(
-            f"positive = {positive!r} under [label] is no class of label {name!r}; "
+            f"positive = {positive!r} under [label] is not a class of label {name!r}; "
             f"{near_names(positive, classes)}"
         )
     # Of two classes these are the same of both.

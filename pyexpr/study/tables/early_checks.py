@@ -107,14 +107,15 @@ def _check_factor(config: StudyConfig, inputs: Inputs) -> None:
     questions = inputs.questions
     if len(questions) < 2:
         raise StudyError(
-            "the factor model needs at least two questions (of two, the loadings are held equal), "
-            f"but the ratings have {counted(len(questions), 'question')}: {listed(questions)}; "
-            '[label] method = "question" takes its mean rating'
+            "the factor model needs at least two questions (with two, the loadings are "
+            "constrained to be equal), but the ratings have "
+            f"{counted(len(questions), 'question')}: {listed(questions)}; [label] method = "
+            '"question" takes its mean rating'
         )
     positive = config.factor_model.positive
     if positive is not None and positive not in questions:
         raise StudyError(
-            f"positive = {positive!r} under [factor_model] is no question; "
+            f"positive = {positive!r} under [factor_model] is not a question; "
             f"{near_names(positive, questions)}"
         )
 
@@ -139,8 +140,8 @@ def _check_split(config: StudyConfig, inputs: Inputs) -> None:
         if len(getattr(split, part)) < 2:
             raise StudyError(
                 f"[split] proportions = {list(proportions)} leave the {part} part 1 of "
-                f"{counted(len(subjects), 'subject')}, and it needs at least 2; give it a "
-                "larger share, or add subjects"
+                f"{counted(len(subjects), 'subject')}, but it requires at least 2; use a larger "
+                "proportion, or add subjects"
             )
 
 

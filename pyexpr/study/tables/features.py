@@ -116,13 +116,14 @@ def _chosen(
         leaks = [name for name in wanted if name in config.label.column]
         if leaks:
             raise StudyError(
-                f"{what}: column {leaks[0]!r} is the label, and feature_columns under [data] has "
-                "it among the features; what the models are to learn cannot be given to them"
+                f"{what}: column {leaks[0]!r} is the label, but feature_columns under [data] "
+                "contains it; the label cannot be a feature"
             )
         both = [name for name in wanted if name in keys or name in taken]
         if both:
             raise StudyError(
-                f"{what}: column {both[0]!r} is no feature: the study file has another use for it"
+                f"{what}: column {both[0]!r} cannot be a feature, because the study file uses "
+                "it for another purpose"
             )
         for name in wanted:
             if name not in table:
@@ -147,7 +148,7 @@ def _chosen(
         if name not in config.features.leave_out and (use is None or name in use):
             _refuse_spoilt(table, name, what)
     if not numbers and config.data.recordings is None:
-        raise StudyError(f"{have(what)} no column of numbers")
+        raise StudyError(f"{have(what)} no numeric column")
     return tuple(numbers), ignored
 
 
@@ -161,7 +162,7 @@ def _refuse_spoilt(table: pd.DataFrame, name: str, what: str) -> None:
         numeric_column(table, name, what=what)
     except DataError as error:
         raise StudyError(
-            f"{error}; mend it, or leave the column out (leave_out under [features])"
+            f"{error}; correct it, or leave out the column (leave_out under [features])"
         ) from None
 
 

@@ -41,7 +41,7 @@ _LEFT_OUT = Template("unmatched_pairs", "{many} left out, {reason}: {names}")
 _OFF_SCALE = Template(
     "ratings_off_scale", "{n:count rating, was, were} left out: not on the scale", report=""
 )
-_IGNORED = Template("text_columns", "columns of text are no features: {names}")
+_IGNORED = Template("text_columns", "columns of text cannot be features: {names}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,10 +220,9 @@ def _match(
             if len(pairs):
                 names = [" / ".join(pair) for pair in dict.fromkeys(pairs)]
                 raise StudyError(
-                    f"{counted(len(names), 'subject / context pair', 'is', 'are')} in the {here} "
-                    "but not in the "
-                    f"{there}: {listed(names, most=5)}; mend the tables, or leave these out with "
-                    'unmatched = "drop" under [data]'
+                    f"{counted(len(names), 'subject / context pair', 'is', 'are')} in the "
+                    f"{here} but not in the {there}: {listed(names, most=5)}; correct the "
+                    'tables, or leave these out with unmatched = "drop" under [data]'
                 )
     lone = [*ratings.loc[unrecorded, CLIP_KEY].drop_duplicates().itertuples(index=False)]
     alone = [(*clip, NO_RECORDING) for clip in lone]
@@ -236,7 +235,7 @@ def _match(
     if not len(ratings):
         raise StudyError(
             "no subject / context pair is in both ratings and recordings; are their labels "
-            "written alike?"
+            "spelled in the same way?"
         )
     return (
         ratings,
@@ -261,8 +260,8 @@ def _match_clips(
     if bare.all():
         raise StudyError(
             "no clip is in both the ratings and the features; are subject, context and clip "
-            f"written alike? The ratings have {listed(_clip_names(rated[:1]))}, the features "
-            f"{listed(_clip_names(known[:1]))}"
+            f"spelled in the same way? The ratings have {listed(_clip_names(rated[:1]))}, the "
+            f"features {listed(_clip_names(known[:1]))}"
         )
     lone = [*rated[bare].unique(), *known[unrated]]
     if lone and not drop:
@@ -273,8 +272,8 @@ def _match_clips(
             if len(names):
                 raise StudyError(
                     f"{counted(len(names), 'clip', 'is', 'are')} in the {here} but not in the "
-                    f"{there}: {listed(_clip_names(names), most=5)}; mend the "
-                    'tables, or leave these out with unmatched = "drop" under [data]'
+                    f"{there}: {listed(_clip_names(names), most=5)}; correct the tables, or "
+                    'leave these out with unmatched = "drop" under [data]'
                 )
     unmatched = _table_of(
         [(*clip, NO_FEATURES) for clip in rated[bare].unique()]

@@ -78,7 +78,7 @@ def read_ratings(
         lost[RATINGS_ALONE] = int((~complete).sum())
         table = table[complete].reset_index(drop=True)
         if not len(table):
-            raise StudyError(f"{what}: no clip has the rating of every rater")
+            raise StudyError(f"{what}: no clip has ratings of all raters")
     return table, lost, file
 
 

@@ -83,7 +83,7 @@ def _files(names: pd.Series[str], folder: Path, what: str) -> list[str]:
     absent = [name for name in files if not Path(name).is_file()]
     if absent:
         raise StudyError(
-            f"{what}: {counted(len(absent), 'file', 'is', 'are')} not there, first "
+            f"{what}: {counted(len(absent), 'file', 'is', 'are')} missing, first "
             f"{listed(absent, most=3)}"
         )
     return files

@@ -1,4 +1,4 @@
-"""R's door without R: requests and answers as bytes, tables of every type, errors as data."""
+"""R's interface without R: requests and answers as bytes, tables of every type, errors as data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from pyexpr import _core
 from pyexpr.base.errors import ColumnError, DataError, EngineError, PyexprWarning
 from pyexpr.base.results import Result
-from pyexpr.hosted import callback, door, results, verbs
+from pyexpr.hosted import callback, interface, results, verbs
 from pyexpr.hosted.interrupts import quieten_handler
 from pyexpr.hosted.tables import from_frame, to_frame
 from pyexpr.hosted.values import to_python, to_r
@@ -40,7 +40,7 @@ def ask(verb: str, released: list[int] | None = None, **arguments: Any) -> dict[
         "arguments": node(arguments),
         "released": np.array(released or [], dtype=float),
     }
-    answer = door.answer(bytearray(wire.encode(request)))
+    answer = interface.answer(bytearray(wire.encode(request)))
     assert isinstance(answer, bytearray)
     found = wire.decode(bytes(answer))
     assert isinstance(found, dict)
