@@ -112,5 +112,6 @@ def permutation_entropy(series: NDArray[np.float64]) -> float:
     orders = np.argsort(stretches, axis=1, kind="stable")
     codes = orders @ PERMUTATION_ORDER ** np.arange(PERMUTATION_ORDER)
     shares = np.unique(codes, return_counts=True)[1] / len(codes)
-    entropy = -float((shares * np.log(shares)).sum())
-    return max(entropy, 0.0) / math.log(math.factorial(PERMUTATION_ORDER))
+    # 0.0 and not -0.0 where there is one order alone.
+    entropy = 0.0 - float((shares * np.log(shares)).sum())
+    return entropy / math.log(math.factorial(PERMUTATION_ORDER))

@@ -115,28 +115,8 @@ def clip_features(
     (5.73, 15)
     """
     options = options or FeatureOptions()
-    if not 0 <= clip.start_frame < clip.stop_frame <= recording.n_frames:
-        raise DataError(
-            say(
-                "clip {label!r} spans frames {start_frame} to {stop_frame}, but {path!r} "
-                "has {n_frames}",
-                label=clip.label,
-                start_frame=clip.start_frame,
-                stop_frame=clip.stop_frame,
-                path=recording.path,
-                n_frames=recording.n_frames,
-            )
-        )
-    frames = slice(clip.start_frame, clip.stop_frame)
-    valid = recording.valid[frames]
-    grid = frame_bins(len(valid), recording.fps, options.rate)
-    groups = {
-        name: _without_jumps(
-            values[frames], recording.jumps.get(name, _NO_JUMPS) - clip.start_frame, grid
-        )
-        for name, values in recording.groups.items()
-    }
-    valid_bins = valid[grid.first] if options.bins == "decimate" else grid.valid(valid)
+    groups, grid, valid = clip_groups(recording, clip, options.rate)
+    valid_bins = bins_valid(valid, grid, options)
 
     features: dict[str, Any] = dict.fromkeys(clip_feature_names(options), float("nan"))
     counts = {
@@ -152,7 +132,7 @@ def clip_features(
         return features | counts | {"reason": reason}
 
     reasons: list[str] = []
-    signals = Signals(lambda part: _SIGNALS[part](groups, options), grid, recording.fps, options)
+    signals = signals_of(groups, grid, recording.fps, options)
     for part in MOVING:
         moved = _motion(part, signals)
         if isinstance(moved, str):
@@ -164,6 +144,52 @@ def clip_features(
     counts["n_au_active"] = n_active
     further, why = further_features(signals, Units.of(recording, groups, valid))
     return features | further | counts | {"reason": joined(reasons + missing + why)}
+
+
+def clip_groups(
+    recording: OpenFaceRecording, clip: Clip, rate: float
+) -> tuple[dict[str, NDArray[np.float64]], Bins, NDArray[np.bool_]]:
+    """Return the groups of a clip without its jumps, its bins, and which frames are valid.
+
+    Raises
+    ------
+    DataError
+        If the clip is outside the recording, or has fewer frames than bins.
+    """
+    if not 0 <= clip.start_frame < clip.stop_frame <= recording.n_frames:
+        raise DataError(
+            say(
+                "clip {label!r} spans frames {start_frame} to {stop_frame}, but {path!r} "
+                "has {n_frames}",
+                label=clip.label,
+                start_frame=clip.start_frame,
+                stop_frame=clip.stop_frame,
+                path=recording.path,
+                n_frames=recording.n_frames,
+            )
+        )
+    frames = slice(clip.start_frame, clip.stop_frame)
+    valid = recording.valid[frames]
+    grid = frame_bins(len(valid), recording.fps, rate)
+    groups = {
+        name: _without_jumps(
+            values[frames], recording.jumps.get(name, _NO_JUMPS) - clip.start_frame, grid
+        )
+        for name, values in recording.groups.items()
+    }
+    return groups, grid, valid
+
+
+def bins_valid(valid: NDArray[np.bool_], grid: Bins, options: FeatureOptions) -> NDArray[np.bool_]:
+    """Return which bins are valid, given which frames are."""
+    return valid[grid.first] if options.bins == "decimate" else grid.valid(valid)
+
+
+def signals_of(
+    groups: Mapping[str, NDArray[np.float64]], grid: Bins, fps: float, options: FeatureOptions
+) -> Signals:
+    """Return what moves in a clip."""
+    return Signals(lambda part: _SIGNALS[part](groups, options), grid, fps, options)
 
 
 _NO_JUMPS = np.zeros(0, dtype=np.int64)
