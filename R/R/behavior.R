@@ -181,28 +181,9 @@ extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5
                              progress = interactive()) {
   call <- rlang::current_env()
   given(recordings, "a data frame, or paths", call = call)
-  if (is.data.frame(recordings)) {
-    needed <- c("subject", "context", "openface")
-    needed <- c(needed, intersect(c("face", "part", "video"), names(recordings)))
-    paths <- recordings[["openface"]]
-    if (is.character(paths)) recordings$openface <- path.expand(paths)
-    source <- table_node(recordings, needed, "recordings", call, c("subject", "context"))
-  } else if (is.character(recordings)) {
-    source <- many(path.expand(recordings))
-  } else {
-    data_error(sprintf("`recordings` must be a data frame or paths, not %s.",
-      described_type(recordings)), call)
-  }
-  segments <- if (is.data.frame(schedule)) {
-    table_node(schedule, arg = "schedule", call = call, labels = c("context", "clip"))
-  } else if (is.null(schedule) || (is.character(schedule) && length(schedule) == 1L)) {
-    schedule
-  } else {
-    data_error(sprintf("`schedule` must be a name or a data frame of segments, not %s.",
-      described_type(schedule)), call)
-  }
   found <- ask("extract_features", list(
-    recordings = source, schedule = segments, every = one(every), rate = one(rate),
+    recordings = recordings_node(recordings, call), schedule = segments_node(schedule, call),
+    every = one(every), rate = one(rate),
     bins = one(bins), velocity = one(velocity), head = one(head), au_count = one(au_count),
     min_valid = one(min_valid), landmarks = one(landmarks), derivatives = one(derivatives),
     extra = many(extra), action_units = many(action_units), baseline = one(baseline),
@@ -217,4 +198,28 @@ extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5
   data <- c(if (is.data.frame(recordings)) recordings[c("subject", "context")],
     list(clip = if (is.null(labels)) numbers else labels))
   new_result(found, "pyexpr_features", data, c("subject", "context", "clip"), units = found$units)
+}
+
+# The table of recordings, or the paths, for Python.
+recordings_node <- function(recordings, call) {
+  if (is.data.frame(recordings)) {
+    needed <- c("subject", "context", "openface")
+    needed <- c(needed, intersect(c("face", "part", "video"), names(recordings)))
+    paths <- recordings[["openface"]]
+    if (is.character(paths)) recordings$openface <- path.expand(paths)
+    return(table_node(recordings, needed, "recordings", call, c("subject", "context")))
+  }
+  if (is.character(recordings)) return(many(path.expand(recordings)))
+  data_error(sprintf("`recordings` must be a data frame or paths, not %s.",
+    described_type(recordings)), call)
+}
+
+# A schedule by its name, or its segments, for Python.
+segments_node <- function(schedule, call) {
+  if (is.data.frame(schedule)) {
+    return(table_node(schedule, arg = "schedule", call = call, labels = c("context", "clip")))
+  }
+  if (is.null(schedule) || (is.character(schedule) && length(schedule) == 1L)) return(schedule)
+  data_error(sprintf("`schedule` must be a name or a data frame of segments, not %s.",
+    described_type(schedule)), call)
 }

@@ -221,7 +221,7 @@ def synchrony(
     >>> columns = ["dyad", "difference", "p_value", "first_leads", "second_leads"]
     >>> print(found.table[columns].tail(1).round(4).to_string(index=False))
     dyad  difference  p_value  first_leads  second_leads
-     all      0.0345   0.0014       0.1455        0.0816
+     all      0.0335   0.0014       0.1513         0.081
     """
     _check(window, step, lag, measure, min_valid)
     n_permutations = whole_number(n_permutations, argument="n_permutations", least=1)
