@@ -30,8 +30,8 @@ def check_baseline(baseline: str | None, contexts: Iterable[Any]) -> None:
     if baseline is not None and str(baseline) not in (ALL, *known):
         raise DataError(
             say(
-                "{baseline=} is no context of the recordings; {hint}, or 'all' for all clips of "
-                "the person",
+                "{baseline=@given} is no context of the recordings ('all' takes all clips of a "
+                "person); {hint}",
                 given=baseline,
                 hint=near_names(str(baseline), known),
             )

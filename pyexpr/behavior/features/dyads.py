@@ -109,7 +109,8 @@ def _step(times: list[NDArray[np.float64]]) -> float:
     if not len(steps):
         raise DataError("each person of data must have values at two times at least")
     n_steps = round(float((longest[-1] - longest[0]) / np.median(steps)))
-    return float(longest[-1] - longest[0]) / n_steps
+    # In few digits: a lag of five steps of 0.2 s is 1 s.
+    return float(f"{float(longest[-1] - longest[0]) / n_steps:.10g}")
 
 
 def _placed(

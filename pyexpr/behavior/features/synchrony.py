@@ -240,8 +240,8 @@ def synchrony(
     return SynchronyResult(
         table=_table(dyads, found, tested, windows, measure),
         correlations=found.own,
-        starts=windows.starts.astype(np.float64) * dyads.step,
-        lags=windows.lags.astype(np.float64) * dyads.step,
+        starts=_seconds(windows.starts, dyads.step),
+        lags=_seconds(windows.lags, dyads.step),
         pairs=found.values,
         options=options,
         said=_said(found.values, tested, measure),
@@ -315,6 +315,11 @@ def _windows(
     return Windows(length, starts, most, least)
 
 
+def _seconds(bins: NDArray[np.int64], step: float) -> NDArray[np.float64]:
+    # 3 * 0.2 is 0.6000000000000001.
+    return np.round(bins * np.float64(step), 9)
+
+
 @dataclass(frozen=True, slots=True)
 class _Tested:
     """The test of all dyads: their p-value (NaN if there is none), and of how many draws."""
@@ -374,7 +379,7 @@ def _table(
         reason = "" if np.isfinite(pairs[i, i]) else _NO_WINDOW()
         first, second = dyads.people[i]
         rows.append(
-            {"dyad": dyads.labels[i], "first": first, "second": second, **row}
+            {"dyad": str(dyads.labels[i]), "first": str(first), "second": str(second), **row}
             | {"first_leads": leads[0][i], "second_leads": leads[1][i]}
             | {"n_windows": int(found.n_windows[i, i]), "reason": reason}
         )
