@@ -29,6 +29,7 @@ _PUBLIC: dict[str, str] = {
     "InitResult": "pyexpr.study.init.init_study",
     "InvarianceResult": "pyexpr.measurement.invariance.result",
     "ModelSpec": "pyexpr.modeling.fitting.specs",
+    "MovementSeries": "pyexpr.behavior.features.series",
     "ModelsResult": "pyexpr.modeling.fitting.result",
     "OutcomesResult": "pyexpr.study.results.result",
     "PaperResult": "pyexpr.paper.reproduce",
@@ -40,6 +41,7 @@ _PUBLIC: dict[str, str] = {
     "Study": "pyexpr.study.pipeline",
     "StudyResult": "pyexpr.study.results.result",
     "SubjectSplit": "pyexpr.modeling.splits",
+    "SynchronyResult": "pyexpr.behavior.features.synchrony",
     "VideoClips": "pyexpr.behavior.video.clips",
     "bootstrap_cfa": "pyexpr.measurement.factor.bootstrap",
     "cfa": "pyexpr.measurement.factor.cfa",
@@ -62,6 +64,7 @@ _PUBLIC: dict[str, str] = {
     "invariance": "pyexpr.measurement.invariance.invariance",
     "learning_figure": "pyexpr.figures.learning",
     "load": "pyexpr.base.saved",
+    "movement_series": "pyexpr.behavior.features.series",
     "normal_baseline": "pyexpr.modeling.baselines",
     "read_openface": "pyexpr.behavior.openface.recording",
     "read_video_clips": "pyexpr.behavior.video.video",
@@ -70,6 +73,7 @@ _PUBLIC: dict[str, str] = {
     "split_subjects": "pyexpr.modeling.splits",
     "study_report": "pyexpr.study.results.report",
     "subject_folds": "pyexpr.modeling.splits",
+    "synchrony": "pyexpr.behavior.features.synchrony",
     "uniform_baseline": "pyexpr.modeling.baselines",
 }
 # Public name -> the module it is.

@@ -6,6 +6,10 @@ from pyexpr.base.saved import load as load
 from pyexpr.behavior import schedules as schedules
 from pyexpr.behavior.features.features import FeatureResult as FeatureResult
 from pyexpr.behavior.features.features import extract_features as extract_features
+from pyexpr.behavior.features.series import MovementSeries as MovementSeries
+from pyexpr.behavior.features.series import movement_series as movement_series
+from pyexpr.behavior.features.synchrony import SynchronyResult as SynchronyResult
+from pyexpr.behavior.features.synchrony import synchrony as synchrony
 from pyexpr.behavior.openface.recording import OpenFaceRecording as OpenFaceRecording
 from pyexpr.behavior.openface.recording import describe_openface as describe_openface
 from pyexpr.behavior.openface.recording import read_openface as read_openface

@@ -110,7 +110,7 @@ describe_openface <- function(path) {
 #'
 #' @description
 #' Reads recordings, cuts them into clips and computes fourteen features of movement, gaze and
-#' facial action per clip. Gaps are never bridged. The reason is given for a clip without features,
+#' facial action per clip, and further features by option. Gaps are never bridged. The reason is given for a clip without features,
 #' and everything that is left out is counted.
 #'
 #' @param recordings A data frame with the columns `subject`, `context` and `openface`
@@ -127,6 +127,12 @@ describe_openface <- function(path) {
 #' @param min_valid Proportion of the bins of a clip that must be valid.
 #' @param landmarks `"2d"`, `"normalised"` or `"3d"`.
 #' @param derivatives `"differences"` or `"savgol"`.
+#' @param extra Families of features besides the fourteen, some of `"regions"`, `"acceleration"`, `"variability"`, `"asymmetry"`, `"au_dynamics"`, `"entropy"`.
+#'   They are described in the section *Further features*.
+#' @param action_units Units such as `"AU12"` whose dynamics have columns of their own besides
+#'   those of all units together; needs `"au_dynamics"` in `extra`.
+#' @param baseline Adds how far each feature is from the person's own baseline, its mean over
+#'   the subject's clips of this context, or over all of them for `"all"`.
 #' @param split_by For files with several recordings: the column that identifies the recording. The
 #'   column `part` of `recordings` gives its value for each row. For paths each of its values is a
 #'   recording and a subject.
@@ -140,6 +146,20 @@ describe_openface <- function(path) {
 #'   on it.
 #' @param progress Whether to show a progress bar.
 #' @inheritParams read_openface
+#' @section Further features:
+#' Gaps are never bridged; what rests on too little is `NA`, and `reason` says so.
+#' * `"regions"`: displacement and velocity of `brows_`, `eyes_`, `mouth_` and `jaw_`.
+#' * `"acceleration"`: the mean lengths of the second and third derivative of position,
+#'   `_acceleration` and `_jerk` (u/s^2, u/s^3), of each part that moves.
+#' * `"variability"`: the standard deviation of position, `_variability`, and the diagonal of
+#'   the box around it, `_range`; the same of the action units' intensities.
+#' * `"asymmetry"`: (L - R) / (L + R) of the way that the landmarks of the person's left and
+#'   right make, of all pairs and by region.
+#' * `"au_dynamics"`: events of action units, present for at least 0.2 s: `au_events` per
+#'   minute, and of those seen whole the mean `au_duration` (s), `au_amplitude` (0 to 5),
+#'   `au_onset_speed` and `au_offset_speed` (intensity per second).
+#' * `"entropy"`: sample entropy and permutation entropy of the way made from bin to bin;
+#'   they need 100 and 30 runs of three adjacent steps.
 #' @return An object with [tidy()][result-tables] (a row per clip; `clip` is the label of
 #'   the schedule, or otherwise the number of the clip; units are in `x$units`), tables `"quality"`,
 #'   `"recordings"` and `"dropped"`.
@@ -154,6 +174,7 @@ describe_openface <- function(path) {
 extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5, bins = "mean",
                              velocity = "abs_derivative", head = "pose", au_count = "mean",
                              min_valid = 0.5, landmarks = "2d", derivatives = "differences",
+                             extra = NULL, action_units = NULL, baseline = NULL,
                              min_confidence = NULL, fps = NULL, clock = "auto",
                              face = "largest", join_ids = FALSE, max_speed = 5000,
                              max_turn = 1500, split_by = NULL, on_mixed = "error",
@@ -161,30 +182,12 @@ extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5
                              progress = interactive()) {
   call <- rlang::current_env()
   given(recordings, "a data frame, or paths", call = call)
-  if (is.data.frame(recordings)) {
-    needed <- c("subject", "context", "openface")
-    needed <- c(needed, intersect(c("face", "part", "video"), names(recordings)))
-    paths <- recordings[["openface"]]
-    if (is.character(paths)) recordings$openface <- path.expand(paths)
-    source <- table_node(recordings, needed, "recordings", call, c("subject", "context"))
-  } else if (is.character(recordings)) {
-    source <- many(path.expand(recordings))
-  } else {
-    data_error(sprintf("`recordings` must be a data frame or paths, not %s.",
-      described_type(recordings)), call)
-  }
-  segments <- if (is.data.frame(schedule)) {
-    table_node(schedule, arg = "schedule", call = call, labels = c("context", "clip"))
-  } else if (is.null(schedule) || (is.character(schedule) && length(schedule) == 1L)) {
-    schedule
-  } else {
-    data_error(sprintf("`schedule` must be a name or a data frame of segments, not %s.",
-      described_type(schedule)), call)
-  }
   found <- ask("extract_features", list(
-    recordings = source, schedule = segments, every = one(every), rate = one(rate),
+    recordings = recordings_node(recordings, call), schedule = segments_node(schedule, call),
+    every = one(every), rate = one(rate),
     bins = one(bins), velocity = one(velocity), head = one(head), au_count = one(au_count),
     min_valid = one(min_valid), landmarks = one(landmarks), derivatives = one(derivatives),
+    extra = many(extra), action_units = many(action_units), baseline = one(baseline),
     min_confidence = one(min_confidence), fps = one(fps), clock = one(clock), face = one(face),
     join_ids = flag(join_ids), max_speed = one(max_speed), max_turn = one(max_turn),
     split_by = one(split_by), on_mixed = one(on_mixed), on_short = one(on_short),
@@ -196,4 +199,28 @@ extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5
   data <- c(if (is.data.frame(recordings)) recordings[c("subject", "context")],
     list(clip = if (is.null(labels)) numbers else labels))
   new_result(found, "pyexpr_features", data, c("subject", "context", "clip"), units = found$units)
+}
+
+# The table of recordings, or the paths, for Python.
+recordings_node <- function(recordings, call) {
+  if (is.data.frame(recordings)) {
+    needed <- c("subject", "context", "openface")
+    needed <- c(needed, intersect(c("face", "part", "video"), names(recordings)))
+    paths <- recordings[["openface"]]
+    if (is.character(paths)) recordings$openface <- path.expand(paths)
+    return(table_node(recordings, needed, "recordings", call, c("subject", "context")))
+  }
+  if (is.character(recordings)) return(many(path.expand(recordings)))
+  data_error(sprintf("`recordings` must be a data frame or paths, not %s.",
+    described_type(recordings)), call)
+}
+
+# A schedule by its name, or its segments, for Python.
+segments_node <- function(schedule, call) {
+  if (is.data.frame(schedule)) {
+    return(table_node(schedule, arg = "schedule", call = call, labels = c("context", "clip")))
+  }
+  if (is.null(schedule) || (is.character(schedule) && length(schedule) == 1L)) return(schedule)
+  data_error(sprintf("`schedule` must be a name or a data frame of segments, not %s.",
+    described_type(schedule)), call)
 }

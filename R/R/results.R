@@ -127,6 +127,8 @@ method_of <- function(x, name, arguments, call) {
 #' | [extract_features()] | `"tidy"`, `"quality"`, `"recordings"`, `"dropped"` |
 #' | [fit_models()] | `"tidy"`, `"predictions"`, `"tuning"`, `"weights"` (coefficients of linear models), `"folds"`, `"left_out"`, `"warned"`, `"constant"`; of classes `"unseen"` (classes that a fit did not have) |
 #' | [run_study()] | `"tidy"`, and all tables of the study: `names(x$tables)` |
+#' | [movement_series()] | `"tidy"`, `"dropped"` |
+#' | [synchrony()] | `"tidy"`, `"windows"` |
 #' | all others | `"tidy"` |
 #'
 #' @section Names of columns:

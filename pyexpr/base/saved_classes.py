@@ -15,6 +15,8 @@ from typing import Any
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "pyexpr.behavior.features.features": ("FeatureResult",),
+    "pyexpr.behavior.features.series": ("MovementSeries",),
+    "pyexpr.behavior.features.synchrony": ("SynchronyResult",),
     "pyexpr.behavior.openface.recording": ("OpenFaceRecording",),
     "pyexpr.core.cluster_bootstrap": (
         "Column",

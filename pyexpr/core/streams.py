@@ -19,6 +19,7 @@ BASELINES = 4
 FOLDS = 5
 TRAINING = 6
 MULTIPLIERS = 7
+PARTNERS = 8
 
 
 def checked_seed(seed: int) -> int:

@@ -19,6 +19,8 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "CFAResult": ("glance", "loadings", "standardized", "reliability"),
     "CoefficientResult": ("contrasts", "omnibus"),
     "FeatureResult": ("quality", "recordings", "dropped"),
+    "MovementSeries": ("dropped",),
+    "SynchronyResult": ("windows",),
     "ICCResult": ("counts", "mean_reliability"),
     "InvarianceResult": ("glance", "contrasts", "estimates", "fit_measures"),
     "ModelsResult": (

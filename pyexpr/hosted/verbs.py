@@ -172,8 +172,30 @@ def do_describe_openface(path: str) -> pd.DataFrame:
 
 def do_extract_features(recordings: Any, schedule: Any = None, **options: Any) -> dict[str, Any]:
     """`px.extract_features`; a schedule may be named, such as "bp4d_plus"."""
-    from pyexpr.behavior import schedules
     from pyexpr.behavior.features.features import extract_features
+
+    result = extract_features(recordings, schedule=_schedule(schedule), **options)
+    return described(result) | {"units": result.units()}
+
+
+def do_movement_series(recordings: Any, schedule: Any = None, **options: Any) -> dict[str, Any]:
+    """`px.movement_series`; a schedule may be named, as for features."""
+    from pyexpr.behavior.features.series import movement_series
+
+    result = movement_series(recordings, schedule=_schedule(schedule), **options)
+    return described(result) | {"units": result.units()}
+
+
+def do_synchrony(data: pd.DataFrame, **options: Any) -> dict[str, Any]:
+    """`px.synchrony`."""
+    from pyexpr.behavior.features.synchrony import synchrony
+
+    return described(synchrony(data, **options))
+
+
+def _schedule(schedule: Any) -> Any:
+    """Return a schedule by its name, or what is none as it is."""
+    from pyexpr.behavior import schedules
 
     if isinstance(schedule, str):
         known = {
@@ -187,8 +209,7 @@ def do_extract_features(recordings: Any, schedule: Any = None, **options: Any) -
                 "segments"
             )
         schedule = known[schedule.lower()]
-    result = extract_features(recordings, schedule=schedule, **options)
-    return described(result) | {"units": result.units()}
+    return schedule
 
 
 def do_split_subjects(

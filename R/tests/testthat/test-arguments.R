@@ -19,8 +19,8 @@ test_that("arguments are those of Python", {
   inspect <- reticulate::import("inspect")
   builtins <- reticulate::import_builtins()
   verbs <- c("icc", "icc_interval", "choose_icc", "d_study", "fit_cfa", "bootstrap_cfa", "invariance",
-    "read_openface", "describe_openface", "extract_features", "split_subjects", "compare_models",
-    "cluster_bootstrap", "context_coefficients", "simulate_study")
+    "read_openface", "describe_openface", "extract_features", "movement_series", "synchrony",
+    "split_subjects", "compare_models", "cluster_bootstrap", "context_coefficients", "simulate_study")
   for (verb in verbs) {
     name <- if (verb %in% names(theirs)) theirs[[verb]] else verb
     python <- unlist(builtins$list(inspect$signature(px[[name]])$parameters))
@@ -119,7 +119,8 @@ def default(function, name):
 ")
   main <- reticulate::import_main()
   verbs <- c("icc", "icc_interval", "bootstrap_cfa", "invariance", "read_openface",
-    "extract_features", "split_subjects", "compare_models", "context_coefficients",
+    "extract_features", "movement_series", "synchrony", "split_subjects", "compare_models",
+    "context_coefficients",
     "simulate_study")
   for (verb in verbs) {
     given <- formals(getExportedValue("pyexpr", verb))

@@ -340,6 +340,35 @@ test_that("features of paths and of a table are the same", {
     "no column 'openface'", class = "pyexpr_column_error")
 })
 
+test_that("further features, the series behind them, and synchrony", {
+  need_python()
+  frame <- 0:149
+  path <- openface(sprintf("%d, %.2f, 0.98, 1, %.1f, 0, 500", frame + 1, frame / 25, 1.2 * frame))
+  found <- extract_features(path, every = 3, extra = c("variability", "acceleration"))
+  # From the first bin to the last of 15, 6 mm apart.
+  expect_equal(tidy(found)$head_range, c(84, 84), tolerance = 1e-12)
+  expect_identical(found$units$head_jerk, "mm/s^3")
+  expect_error(extract_features(path, every = 3, extra = "regoins"), "regions",
+    class = "pyexpr_data_error")
+  manifest <- data.frame(subject = 7L, context = factor("all"), openface = path)
+  series <- movement_series(manifest)
+  expect_identical(tidy(series)$subject, rep(7L, 30))
+  expect_equal(tidy(series)$head_displacement, c(NA, rep(6, 29)), tolerance = 1e-12)
+  frames <- tidy(movement_series(path, rate = NULL))
+  expect_equal(frames$head_x, 1.2 * frame, tolerance = 1e-12)
+  # The second person does the same 1 s later, at 5 values a second.
+  dyads <- do.call(rbind, lapply(1:4, function(d) {
+    moves <- sin((1:305)^2 * d)
+    rbind(data.frame(dyad = d, person = "a", time = 0:299 / 5, way = moves[6:305]),
+      data.frame(dyad = d, person = "b", time = 0:299 / 5, way = moves[1:300]))
+  }))
+  found <- synchrony(dyads, "way", window = 20, lag = 2, measure = "peak")
+  expect_equal(tidy(found)$p.value[5], 1 / 24)
+  windows <- tidy(found, "windows")
+  expect_equal(windows$correlation[windows$lag == 1], rep(1, nrow(windows) / 21))
+  expect_error(synchrony(dyads, "way", measure = "peaks"), "peak", class = "pyexpr_data_error")
+})
+
 test_that("rows of repeated subjects are not taken for independent in silence", {
   need_python()
   expect_error(

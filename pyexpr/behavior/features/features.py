@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from pyexpr.base.progress import progress as shown
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
+from pyexpr.behavior.features.baseline import COUNT, check_baseline, with_deviations
 from pyexpr.behavior.features.binning import Binning
 from pyexpr.behavior.features.manifest import manifest_of
 from pyexpr.behavior.features.mixed import (
@@ -31,9 +32,12 @@ from pyexpr.behavior.features.options import (
     FEATURES,
     AuCount,
     Derivatives,
+    Extra,
     FeatureOptions,
     Head,
     Landmarks,
+    clip_feature_names,
+    feature_names,
     feature_units,
     needed_groups,
 )
@@ -50,7 +54,7 @@ if TYPE_CHECKING:
     from pyexpr.base.foreign import FrameLike
     from pyexpr.behavior.openface.recording import OpenFaceRecording
 
-__all__ = ["FEATURES", "FeatureResult", "extract_features", "feature_units"]
+__all__ = ["FEATURES", "FeatureResult", "extract_features", "feature_names", "feature_units"]
 
 
 # The report has a table of the clips left out, and the method those outside of a recording.
@@ -74,8 +78,9 @@ class FeatureResult(Result):
     ----------
     table : DataFrame
         A row per clip: subject, context, clip, openface (path), start, end (s, of
-        the recording), the fourteen `FEATURES`, n_frames, n_valid_frames, n_bins,
-        n_valid_bins, n_velocities, n_au_active, reason ("" or why features are NaN).
+        the recording), the fourteen `FEATURES` and those of `extra`, n_frames,
+        n_valid_frames, n_bins, n_valid_bins, n_velocities, n_au_active, reason ("" or why
+        features are NaN); with a `baseline` the deviations, and n_baseline_clips.
     quality : DataFrame
         A row per clip: subject and the columns of `clip_quality`.
     recordings : DataFrame
@@ -112,8 +117,7 @@ class FeatureResult(Result):
 
     def units(self) -> dict[str, str]:
         """Return the unit of each feature."""
-        names = FeatureOptions().to_dict()
-        return feature_units(FeatureOptions(**{name: self.options[name] for name in names}))
+        return feature_units(_options_in(self.options))
 
     def provenance(self) -> dict[str, Any]:
         """Return options, counts and versions."""
@@ -189,6 +193,9 @@ def extract_features(
     min_valid: float = 0.5,
     landmarks: Landmarks = "2d",
     derivatives: Derivatives = "differences",
+    extra: Extra = (),
+    action_units: str | Sequence[str] = (),
+    baseline: str | None = None,
     min_confidence: float | None = None,
     fps: float | None = None,
     clock: Clock = "auto",
@@ -239,6 +246,14 @@ def extract_features(
         rotation removed, in interocular distances.
     derivatives : {"differences", "savgol"}
         Differences between bins, or Savitzky and Golay's derivatives of the frames.
+    extra : {"regions", "acceleration", "variability", "asymmetry", "au_dynamics", "entropy"}
+        Families of features besides the fourteen, one or several; see the notes.
+    action_units : str or sequence of str
+        Units, such as "AU12", whose dynamics have columns of their own besides those of all
+        units together; needs "au_dynamics" in `extra`.
+    baseline : str, optional
+        Add how far each feature is from the person's own baseline: its mean over the
+        subject's clips of this context, or over all clips of the subject for "all".
     min_confidence, fps, clock, face, join_ids, max_speed, max_turn
         As in `read_openface`.
     split_by : str, optional
@@ -278,6 +293,52 @@ def extract_features(
     a recording does not yield are in ``dropped``, frames and rows left out are
     counted in ``quality`` and ``recordings``.
 
+    **Further features.** x is a position in bins (a landmark in the unit of `landmarks`, the
+    head in mm, an angle in degrees); gaps are never bridged, and what rests on too little is
+    NaN with a reason, which leaves the other features as they are.
+
+    - ``regions``: displacement and velocity of ``brows_``, ``eyes_``, ``mouth_`` and ``jaw_``
+      as of all points. Landmarks in pixels move with the head; ``landmarks="normalised"``
+      leaves the movement of the face.
+    - ``acceleration``: of each part that moves, the mean length of
+      ``(x_{t+1} - 2 x_t + x_{t-1}) * rate**2`` and, as ``_jerk``, of
+      ``(x_{t+2} - 3 x_{t+1} + 3 x_t - x_{t-1}) * rate**3`` [1]_ (u/s^2, u/s^3); at least three
+      of each. With ``derivatives="savgol"`` the derivatives of the fitted polynomial, a cubic
+      for jerk.
+    - ``variability``: ``sqrt(sum |x - m|**2 / (n - 1))`` about the mean position m, and as
+      ``_range`` the diagonal of the box around all positions: in one dimension the standard
+      deviation and the largest less the smallest [2]_. ``au_variability`` and ``au_range``
+      are the same of each unit's intensity, averaged over the units.
+    - ``asymmetry``: ``(L - R) / (L + R)`` of the way that the landmarks of the person's left
+      and right make [3]_, from -1 to 1, of all pairs and of each region.
+    - ``au_dynamics``: an event is a run of known frames with the unit present of at least
+      0.2 s. ``au_events`` (per minute of known frames, added over the units) counts all;
+      the others are means over events whose beginning and end are seen: ``au_duration`` (s),
+      ``au_amplitude`` (largest intensity a), ``au_onset_speed`` and ``au_offset_speed``
+      (from the last frame before the event up to a, and from a to the first frame after it,
+      in units of intensity per second) [4]_.
+    - ``entropy``: of the way made from bin to bin. ``_sample_entropy`` is -log(A/B) with
+      stretches of two and three steps within 0.2 SD [5]_ and needs 100 runs of three
+      adjacent steps; ``_permutation_entropy`` is that of the orders of three steps as a
+      share of the largest, log(6) [6]_, and needs 30.
+
+    References
+    ----------
+    .. [1] Hogan, N., and Sternad, D. (2009). Sensitivity of smoothness measures to movement
+       duration, amplitude, and arrests. Journal of Motor Behavior 41, 529-534.
+    .. [2] Hammal, Z., Cohn, J. F., and George, D. T. (2014). Interpersonal coordination of head
+       motion in distressed couples. IEEE Transactions on Affective Computing 5, 155-167.
+    .. [3] Schmidt, K. L., Liu, Y., and Cohn, J. F. (2006). The role of structural facial
+       asymmetry in asymmetry of peak facial expressions. Laterality 11, 540-561.
+    .. [4] Cohn, J. F., and Schmidt, K. L. (2004). The timing of facial motion in posed and
+       spontaneous smiles. International Journal of Wavelets, Multiresolution and Information
+       Processing 2, 121-132.
+    .. [5] Richman, J. S., and Moorman, J. R. (2000). Physiological time-series analysis using
+       approximate entropy and sample entropy. American Journal of Physiology 278,
+       H2039-H2049.
+    .. [6] Bandt, C., and Pompe, B. (2002). Permutation entropy: a natural complexity measure
+       for time series. Physical Review Letters 88, 174102.
+
     Examples
     --------
     >>> import os, tempfile
@@ -291,6 +352,9 @@ def extract_features(
     [6.0]
     >>> result.table["reason"].item()[:34]
     'points: the file has no landmarks_'
+    >>> further = extract_features(path, every=3, extra="variability")
+    >>> further.table["head_range"].round(6).tolist(), further.units()["head_range"]
+    ([84.0], 'mm')
     """
     options = FeatureOptions(
         rate=rate,
@@ -301,6 +365,9 @@ def extract_features(
         min_valid=min_valid,
         landmarks=landmarks,
         derivatives=derivatives,
+        extra=extra,
+        action_units=action_units,
+        baseline=baseline,
     )
     read = ReadingOptions(
         min_confidence=min_confidence,
@@ -320,6 +387,7 @@ def extract_features(
         "on_missing": "error" if groups is None else "note",
     }
     manifest = manifest_of(recordings, split_by, read.face, with_videos=clock == "video")
+    check_baseline(options.baseline, (entry.context for entry in manifest))
     for context in dict.fromkeys(entry.context for entry in manifest):
         # A context the schedule does not know is an error now, not after an hour of reading.
         plan.cut(str(context), n_frames=1, fps=1.0)
@@ -358,7 +426,7 @@ def extract_features(
         "on_short": on_short,
         "on_error": on_error,
     }
-    return _assembled(list(results), options.to_dict() | asked)
+    return _assembled(list(results), options, asked)
 
 
 def _check_choices(on_mixed: str, on_error: str) -> None:
@@ -416,7 +484,8 @@ def features_of_recordings(
         _rows(_Job(subject, context, recording.path, schedule, chosen, {}, on_short), recording)
         for subject, context, recording in recordings
     ]
-    return _assembled(rows, chosen.to_dict() | {"on_short": on_short})
+    check_baseline(chosen.baseline, (row["context"] for one in rows for row in one.table))
+    return _assembled(rows, chosen, {"on_short": on_short})
 
 
 def _schedule(schedule: Any, every: float | None) -> Schedule:
@@ -502,10 +571,8 @@ def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
 
 
 _KEY = ("subject", "context", "clip")
-_TABLE_COLUMNS = (
-    *_KEY, "openface", "start", "end", *FEATURES,
+_COUNTS = (
     "n_frames", "n_valid_frames", "n_bins", "n_valid_bins", "n_velocities", "n_au_active",
-    "reason",
 )  # fmt: skip
 _DROPPED_COLUMNS = (*_KEY, "openface", "reason")
 
@@ -514,7 +581,27 @@ def _without(rows: list[dict[str, Any]], names: tuple[str, ...]) -> list[str]:
     return [name for row in rows for name in row if name not in names]
 
 
-def _assembled(rows: list[_Rows], options: dict[str, Any]) -> FeatureResult:
+def _options_in(options: dict[str, Any]) -> FeatureOptions:
+    """Return how features were computed, of a result's options."""
+    return FeatureOptions(**{name: options[name] for name in FeatureOptions().to_dict()})
+
+
+def _table(rows: list[dict[str, Any]], options: FeatureOptions) -> pd.DataFrame:
+    """Return the table of clips, with deviations from the baseline if there is one."""
+    import pandas as pd
+
+    own = clip_feature_names(options)
+    before, after = (*_KEY, "openface", "start", "end"), (*_COUNTS, "reason")
+    table = pd.DataFrame(rows, columns=[*before, *own, *after]).assign(
+        reason=message_column(row["reason"] for row in rows)
+    )
+    if options.baseline is None:
+        return table
+    found = with_deviations(table, own, options.baseline)
+    return found[[*before, *feature_names(options), *_COUNTS, COUNT, "reason"]]
+
+
+def _assembled(rows: list[_Rows], options: FeatureOptions, asked: dict[str, Any]) -> FeatureResult:
     import pandas as pd
 
     table = [row for one in rows for row in one.table]
@@ -522,9 +609,7 @@ def _assembled(rows: list[_Rows], options: dict[str, Any]) -> FeatureResult:
     recordings = [one.recording for one in rows if one.recording is not None]
     dropped = [row for one in rows for row in one.dropped]
     return FeatureResult(
-        table=pd.DataFrame(table, columns=_TABLE_COLUMNS).assign(
-            reason=message_column(row["reason"] for row in table)
-        ),
+        table=_table(table, options),
         # The subject comes first, whatever the order in which a row was put together.
         quality=pd.DataFrame(quality, columns=[*_KEY, *_without(quality[:1], _KEY)]),
         recordings=pd.DataFrame(recordings).assign(
@@ -534,6 +619,6 @@ def _assembled(rows: list[_Rows], options: dict[str, Any]) -> FeatureResult:
         dropped=pd.DataFrame(dropped, columns=_DROPPED_COLUMNS, dtype="str").assign(
             reason=message_column(row["reason"] for row in dropped)
         ),
-        options=options,
+        options=options.to_dict() | asked,
         hashes={one.path: one.sha256 for one in rows if one.sha256},
     )

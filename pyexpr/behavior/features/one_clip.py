@@ -1,4 +1,4 @@
-"""One clip of one recording to its fourteen features.
+"""One clip of one recording to its fourteen features, and further ones that are asked for.
 
 In this order: the clip is cut out, its frames are binned, bins are differenced,
 differences are averaged (`pyexpr.core.kinematics`).
@@ -15,39 +15,37 @@ from numpy.typing import NDArray
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import Template, joined, say
 from pyexpr.behavior.features.alignment import normalised_landmarks
-from pyexpr.behavior.features.binning import Bins, bin_points, frame_bins, known_points
+from pyexpr.behavior.features.binning import Bins, frame_bins
+from pyexpr.behavior.features.families import further_features
 from pyexpr.behavior.features.options import (
-    FEATURES,
     MOVING,
     AuCount,
     FeatureOptions,
+    clip_feature_names,
     head_group,
     landmark_group,
 )
-from pyexpr.behavior.features.smoothing import savgol_motion, savgol_window
-from pyexpr.core.kinematics import angle_motion, landmark_motion
+from pyexpr.behavior.features.signals import (
+    ANGLES,
+    OF_PART,
+    Signal,
+    Signals,
+    absent,
+    too_few,
+    velocities,
+)
+from pyexpr.behavior.features.smoothing import smoothed_motion
+from pyexpr.behavior.features.unit_events import Units
 
 if TYPE_CHECKING:
     from pyexpr.behavior.openface.recording import OpenFaceRecording
     from pyexpr.behavior.schedules import Clip
 
-#: A clip needs this many velocities, each of three adjacent valid bins.
-FEWEST_VELOCITIES = 3
 #: Seconds a unit must be present to count as one of the "distinct".
 DISTINCT_SECONDS = 0.2
 
 
-FEW_BINS = Template("few_bins", "{valid} of {bins} bins valid, {needed} needed")
-_FEW_VELOCITIES = Template(
-    "few_velocities",
-    "{velocities} velocities (runs of three adjacent valid bins), {needed} needed",
-)
-_FEW_FRAMES = Template(
-    "few_frames", "{frames} frames with a whole window of {window} frames, {needed} needed"
-)
-_ABSENT = Template("group_absent", "the file has no {group:metric}")
 _NO_WHOLE_FRAME = Template("no_whole_frame", "no frame with all of them")()
-_OF_PART = Template("of_part", "{part:metric}: {reason}")
 
 
 def clip_features(
@@ -117,6 +115,47 @@ def clip_features(
     (5.73, 15)
     """
     options = options or FeatureOptions()
+    groups, grid, valid = clip_groups(recording, clip, options.rate)
+    valid_bins = bins_valid(valid, grid, options)
+
+    features: dict[str, Any] = dict.fromkeys(clip_feature_names(options), float("nan"))
+    counts = {
+        "n_frames": len(valid),
+        "n_valid_frames": int(valid.sum()),
+        "n_bins": len(grid),
+        "n_valid_bins": int(valid_bins.sum()),
+        "n_velocities": velocities(valid_bins),
+        "n_au_active": 0,
+    }
+    reason = too_few(valid_bins, options)
+    if reason:
+        return features | counts | {"reason": reason}
+
+    reasons: list[str] = []
+    signals = signals_of(groups, grid, recording.fps, options)
+    for part in MOVING:
+        moved = _motion(part, signals)
+        if isinstance(moved, str):
+            reasons.append(OF_PART(part=part, reason=moved))
+        else:
+            features[f"{part}_displacement"], features[f"{part}_velocity"] = moved
+    units, n_active, missing = _action_units(recording, groups, valid, options)
+    features |= units
+    counts["n_au_active"] = n_active
+    further, why = further_features(signals, Units.of(recording, groups, valid))
+    return features | further | counts | {"reason": joined(reasons + missing + why)}
+
+
+def clip_groups(
+    recording: OpenFaceRecording, clip: Clip, rate: float
+) -> tuple[dict[str, NDArray[np.float64]], Bins, NDArray[np.bool_]]:
+    """Return the groups of a clip without its jumps, its bins, and which frames are valid.
+
+    Raises
+    ------
+    DataError
+        If the clip is outside the recording, or has fewer frames than bins.
+    """
     if not 0 <= clip.start_frame < clip.stop_frame <= recording.n_frames:
         raise DataError(
             say(
@@ -131,39 +170,26 @@ def clip_features(
         )
     frames = slice(clip.start_frame, clip.stop_frame)
     valid = recording.valid[frames]
-    grid = frame_bins(len(valid), recording.fps, options.rate)
+    grid = frame_bins(len(valid), recording.fps, rate)
     groups = {
         name: _without_jumps(
             values[frames], recording.jumps.get(name, _NO_JUMPS) - clip.start_frame, grid
         )
         for name, values in recording.groups.items()
     }
-    valid_bins = valid[grid.first] if options.bins == "decimate" else grid.valid(valid)
+    return groups, grid, valid
 
-    features: dict[str, Any] = dict.fromkeys(FEATURES, float("nan"))
-    counts = {
-        "n_frames": len(valid),
-        "n_valid_frames": int(valid.sum()),
-        "n_bins": len(grid),
-        "n_valid_bins": int(valid_bins.sum()),
-        "n_velocities": _velocities(valid_bins),
-        "n_au_active": 0,
-    }
-    reason = _too_few(valid_bins, options)
-    if reason:
-        return features | counts | {"reason": reason}
 
-    reasons: list[str] = []
-    for part in MOVING:
-        moved = _motion(part, groups, grid, recording.fps, options)
-        if isinstance(moved, str):
-            reasons.append(_OF_PART(part=part, reason=moved))
-        else:
-            features[f"{part}_displacement"], features[f"{part}_velocity"] = moved
-    units, n_active, missing = _action_units(recording, groups, valid, options)
-    features |= units
-    counts["n_au_active"] = n_active
-    return features | counts | {"reason": joined(reasons + missing)}
+def bins_valid(valid: NDArray[np.bool_], grid: Bins, options: FeatureOptions) -> NDArray[np.bool_]:
+    """Return which bins are valid, given which frames are."""
+    return valid[grid.first] if options.bins == "decimate" else grid.valid(valid)
+
+
+def signals_of(
+    groups: Mapping[str, NDArray[np.float64]], grid: Bins, fps: float, options: FeatureOptions
+) -> Signals:
+    """Return what moves in a clip."""
+    return Signals(lambda part: _SIGNALS[part](groups, options), grid, fps, options)
 
 
 _NO_JUMPS = np.zeros(0, dtype=np.int64)
@@ -181,103 +207,51 @@ def _without_jumps(
     return whole
 
 
-def _velocities(valid_bins: NDArray[np.bool_]) -> int:
-    return int((valid_bins[2:] & valid_bins[1:-1] & valid_bins[:-2]).sum())
-
-
-def _too_few(valid_bins: NDArray[np.bool_], options: FeatureOptions) -> str:
-    """Return why a clip with these valid bins has no features, or ""."""
-    n_bins, n_valid = len(valid_bins), int(valid_bins.sum())
-    needed = max(int(np.ceil(options.min_valid * n_bins - 1e-9)), 1)
-    if n_valid < needed:
-        return FEW_BINS(valid=n_valid, bins=n_bins, needed=needed)
-    n_velocities = _velocities(valid_bins)
-    if n_velocities < FEWEST_VELOCITIES:
-        return _FEW_VELOCITIES(velocities=n_velocities, needed=FEWEST_VELOCITIES)
-    return ""
-
-
-def _motion(
-    part: str,
-    groups: Mapping[str, NDArray[np.float64]],
-    grid: Bins,
-    fps: float,
-    options: FeatureOptions,
-) -> tuple[float, float] | str:
+def _motion(part: str, signals: Signals) -> tuple[float, float] | str:
     """Return displacement and velocity of one part, or why there are none."""
-    points = _SIGNALS[part](groups, options)
-    if isinstance(points, str):
-        return points
-    angles = part in _ANGLES
-    positions = bin_points(points, grid, options.bins, angles=angles)
-    reason = _too_few(np.logical_or.reduce(known_points(positions), axis=1), options)
-    if reason:
-        return reason
-    rate, reading = options.rate, options.velocity
-    if options.derivatives == "savgol":
-        return _smoothed(points, fps, options, angles=angles)
-    if angles:
-        motion = angle_motion(positions[:, 0, 0], rate=rate, velocity=reading)
-    else:
-        motion = landmark_motion(positions, rate=rate, velocity=reading)
+    positions = signals.positions(part)
+    if isinstance(positions, str):
+        return positions
+    if signals.options.derivatives == "savgol":
+        frames = signals.frames(part)
+        assert not isinstance(frames, str)
+        return smoothed_motion(frames, signals.fps, signals.options, angles=part in ANGLES)
+    motion = signals.motion(part)
     return motion.displacement, motion.velocity
 
 
-def _smoothed(
-    points: NDArray[np.float64], fps: float, options: FeatureOptions, *, angles: bool
-) -> tuple[float, float] | str:
-    """Return displacement and velocity by smoothed derivatives, or why there are none."""
-    displacement, velocity, n_frames = savgol_motion(
-        points, fps=fps, rate=options.rate, velocity=options.velocity, angles=angles
-    )
-    # As much time as the fewest velocities between bins take.
-    needed = int(np.ceil(FEWEST_VELOCITIES * fps / options.rate - 1e-9))
-    if n_frames < needed:
-        window = savgol_window(fps)
-        return _FEW_FRAMES(frames=n_frames, window=window, needed=needed)
-    return displacement, velocity
-
-
-_ANGLES = {"pitch": 0, "yaw": 1, "roll": 2}
-_Signal = NDArray[np.float64] | str
-
-
-def _absent(group: str) -> str:
-    return _ABSENT(group=group)
-
-
-def _points(groups: Mapping[str, NDArray[np.float64]], options: FeatureOptions) -> _Signal:
+def _points(groups: Mapping[str, NDArray[np.float64]], options: FeatureOptions) -> Signal:
     name = landmark_group(options)
     if name not in groups:
-        return _absent(name)
+        return absent(name)
     if options.landmarks == "normalised":
         return normalised_landmarks(groups[name])
     return groups[name]
 
 
-def _head(groups: Mapping[str, NDArray[np.float64]], options: FeatureOptions) -> _Signal:
+def _head(groups: Mapping[str, NDArray[np.float64]], options: FeatureOptions) -> Signal:
     name = head_group(options)
     if name not in groups:
-        return _absent(name)
+        return absent(name)
     # params are p_scale, p_rx, p_ry, p_rz, p_tx, p_ty.
     columns = [0, 1, 2] if options.head == "pose" else [4, 5, 0]
     position: NDArray[np.float64] = groups[name][:, np.newaxis, columns]
     return position
 
 
-def _rotation(groups: Mapping[str, NDArray[np.float64]], axis: int) -> _Signal:
+def _rotation(groups: Mapping[str, NDArray[np.float64]], axis: int) -> Signal:
     if "pose_rotation" not in groups:
-        return _absent("pose_rotation")
+        return absent("pose_rotation")
     radians: NDArray[np.float64] = groups["pose_rotation"][:, np.newaxis, [axis]]
     degrees: NDArray[np.float64] = np.degrees(radians)
     return degrees
 
 
-def _gaze(groups: Mapping[str, NDArray[np.float64]], options: FeatureOptions) -> _Signal:
+def _gaze(groups: Mapping[str, NDArray[np.float64]], options: FeatureOptions) -> Signal:
     if "gaze_angle" in groups:
         return np.degrees(groups["gaze_angle"][:, np.newaxis, :])
     if "gaze_vector" not in groups:
-        return _absent("gaze_angle and no gaze_vector")
+        return absent("gaze_angle and no gaze_vector")
     x, y, z = groups["gaze_vector"].reshape(-1, 2, 3).mean(axis=1).T
     radians: NDArray[np.float64] = np.stack([np.arctan2(x, -z), np.arctan2(y, -z)], axis=1)
     return np.degrees(radians[:, np.newaxis, :])
@@ -301,15 +275,15 @@ def _action_units(
 ) -> tuple[dict[str, float], int, list[str]]:
     """Return au_count and au_intensity, the pairs behind the latter, and what is missing."""
     if "au_presence" not in groups:
-        return {}, 0, [_OF_PART(part="action units", reason=_absent("au_presence"))]
+        return {}, 0, [OF_PART(part="action units", reason=absent("au_presence"))]
     presence = groups["au_presence"]
     known = valid & np.isfinite(presence).all(axis=1)
     if not known.any():
-        return {}, 0, [_OF_PART(part="action units", reason=_NO_WHOLE_FRAME)]
+        return {}, 0, [OF_PART(part="action units", reason=_NO_WHOLE_FRAME)]
     present = presence == 1
     found = {"au_count": _au_count(present[known], recording.fps, options.au_count)}
     if "au_intensity" not in groups:
-        return found, 0, [_OF_PART(part="au_intensity", reason=_absent("au_intensity"))]
+        return found, 0, [OF_PART(part="au_intensity", reason=absent("au_intensity"))]
     # AU28 has a presence but no intensity.
     both = [name for name in recording.au_intensity_names if name in recording.au_presence_names]
     shown = present[:, [recording.au_presence_names.index(name) for name in both]]

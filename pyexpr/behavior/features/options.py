@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -9,12 +11,16 @@ from pyexpr.base.checks import is_number
 from pyexpr.base.errors import DataError, listed, near_names
 from pyexpr.base.messages import say
 from pyexpr.behavior.features.binning import Binning
+from pyexpr.behavior.features.regions import REGIONS
 from pyexpr.core.kinematics import Velocity
 
 Head = Literal["pose", "params"]
 AuCount = Literal["mean", "distinct"]
 Landmarks = Literal["2d", "3d", "normalised"]
 Derivatives = Literal["differences", "savgol"]
+#: Families of features besides the fourteen.
+Family = Literal["regions", "acceleration", "variability", "asymmetry", "au_dynamics", "entropy"]
+Extra = Family | Sequence[Family]
 
 #: What moves, each with a displacement and a velocity.
 MOVING = ("points", "head", "pitch", "yaw", "roll", "gaze")
@@ -42,8 +48,12 @@ class FeatureOptions:
     min_valid: float = 0.5
     landmarks: Landmarks = "2d"
     derivatives: Derivatives = "differences"
+    extra: Extra = ()
+    action_units: str | Sequence[str] = ()
+    baseline: str | None = None
 
     def __post_init__(self) -> None:
+        self._check_extra()
         for field, known in _CHOICES.items():
             value = getattr(self, field)
             if value not in known:
@@ -80,6 +90,48 @@ class FeatureOptions:
                 )
             )
 
+    def _check_extra(self) -> None:
+        """Check what there is besides the fourteen; hold names as a tuple, each once."""
+        for field in ("extra", "action_units"):
+            given = getattr(self, field)
+            names = (given,) if isinstance(given, str) else tuple(given or ())
+            # Frozen, so that nobody changes an option that was checked.
+            object.__setattr__(self, field, tuple(dict.fromkeys(names)))
+        for name in self.extra:
+            if name not in get_args(Family):
+                raise DataError(
+                    say(
+                        "{extra=} has no {name!r}, only {names}; {hint}",
+                        name=name,
+                        names=listed(get_args(Family)),
+                        hint=near_names(str(name), get_args(Family)),
+                    )
+                )
+        for name in self.action_units:
+            if not (isinstance(name, str) and re.fullmatch(r"AU\d\d", name)):
+                raise DataError(
+                    say(
+                        "{action_units=} has {name!r}, which names no action unit; write them "
+                        "as OpenFace does, such as 'AU12'",
+                        name=name,
+                    )
+                )
+        if self.action_units and "au_dynamics" not in self.extra:
+            raise DataError(
+                say(
+                    "{action_units=} names units whose dynamics are wanted one by one, which "
+                    "needs 'au_dynamics' in {extra=}"
+                )
+            )
+        if self.baseline is not None and not str(self.baseline).strip():
+            raise DataError(
+                say("{baseline=} must name a context, or be 'all'; leave it out for none")
+            )
+
+    def has(self, family: Family) -> bool:
+        """Return whether a family of further features is asked for."""
+        return family in self.extra
+
     def to_dict(self) -> dict[str, Any]:
         """Return the options by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -97,23 +149,120 @@ _LANDMARK_UNITS = {"2d": "px", "3d": "mm", "normalised": "interocular distances"
 
 
 def feature_units(options: FeatureOptions | None = None) -> dict[str, str]:
-    """Return the unit of each feature.
+    """Return the unit of each feature, in the order of the columns.
 
     A step lasts ``1 / rate`` seconds (0.2 s at 5 Hz).
     """
     options = options or FeatureOptions()
-    lengths = {
-        "points": _LANDMARK_UNITS[options.landmarks],
-        "head": "mm" if options.head == "pose" else "px",
-    }
-    units = {}
+    units = _clip_units(options)
+    if options.baseline is not None:
+        units |= {deviation_name(name): unit for name, unit in units.items()}
+    return units
+
+
+def feature_names(options: FeatureOptions | None = None) -> tuple[str, ...]:
+    """Return the features that there are with these options: the fourteen come first."""
+    return tuple(feature_units(options))
+
+
+def clip_feature_names(options: FeatureOptions) -> tuple[str, ...]:
+    """Return the features that a clip has by itself: all but deviations from a baseline."""
+    return tuple(_clip_units(options))
+
+
+def _clip_units(options: FeatureOptions) -> dict[str, str]:
+    units: dict[str, str] = {}
     for part in MOVING:
-        length = lengths.get(part, "degrees")
-        units[f"{part}_displacement"] = f"{length} per step"
-        units[f"{part}_velocity"] = f"{length}/s"
+        units |= _movement_units(part, options)
     units["au_count"] = "units per frame" if options.au_count == "mean" else "units"
     units["au_intensity"] = "0 to 5"
+    for family, of_family in _FURTHER_UNITS.items():
+        if options.has(family):
+            units |= of_family(options)
     return units
+
+
+def deviation_name(feature: str) -> str:
+    """Return the name of a feature's deviation from the person's own baseline."""
+    return f"{feature}_deviation"
+
+
+def length_unit(part: str, options: FeatureOptions) -> str:
+    """Return the unit in which a part of the face, or the head, moves."""
+    if part in ("points", *REGIONS):
+        return _LANDMARK_UNITS[options.landmarks]
+    if part == "head":
+        return "mm" if options.head == "pose" else "px"
+    return "degrees"
+
+
+def _movement_units(part: str, options: FeatureOptions) -> dict[str, str]:
+    length = length_unit(part, options)
+    return {f"{part}_displacement": f"{length} per step", f"{part}_velocity": f"{length}/s"}
+
+
+def _region_units(options: FeatureOptions) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for region in REGIONS:
+        found |= _movement_units(region, options)
+    return found
+
+
+def _acceleration_units(options: FeatureOptions) -> dict[str, str]:
+    return {
+        f"{part}_{what}": f"{length_unit(part, options)}/s{power}"
+        for part in MOVING
+        for what, power in (("acceleration", "^2"), ("jerk", "^3"))
+    }
+
+
+def _variability_units(options: FeatureOptions) -> dict[str, str]:
+    found = {
+        f"{part}_{what}": length_unit(part, options)
+        for part in MOVING
+        for what in ("variability", "range")
+    }
+    return found | {"au_variability": "0 to 5", "au_range": "0 to 5"}
+
+
+def _asymmetry_units(options: FeatureOptions) -> dict[str, str]:
+    return {f"{part}_asymmetry": "-1 to 1" for part in ("points", *REGIONS)}
+
+
+#: What is measured of the events of action units, and in which unit.
+EVENT_UNITS = {
+    "events": "per minute",
+    "duration": "s",
+    "amplitude": "0 to 5",
+    "onset_speed": "intensity/s",
+    "offset_speed": "intensity/s",
+}
+
+
+def _event_units(options: FeatureOptions) -> dict[str, str]:
+    return {
+        f"{who}_{what}": unit
+        for who in ("au", *options.action_units)
+        for what, unit in EVENT_UNITS.items()
+    }
+
+
+def _entropy_units(options: FeatureOptions) -> dict[str, str]:
+    return {
+        f"{part}_{what}": unit
+        for part in MOVING
+        for what, unit in (("sample_entropy", "nats"), ("permutation_entropy", "0 to 1"))
+    }
+
+
+_FURTHER_UNITS: dict[Family, Callable[[FeatureOptions], dict[str, str]]] = {
+    "regions": _region_units,
+    "acceleration": _acceleration_units,
+    "variability": _variability_units,
+    "asymmetry": _asymmetry_units,
+    "au_dynamics": _event_units,
+    "entropy": _entropy_units,
+}
 
 
 def needed_groups(options: FeatureOptions) -> tuple[str, ...] | None:

@@ -8,12 +8,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pyexpr.base.messages import Template
 from pyexpr.behavior.features.binning import wrapped
+from pyexpr.behavior.features.options import FeatureOptions
+from pyexpr.behavior.features.signals import FEWEST_VELOCITIES
 from pyexpr.core.kinematics import Velocity
 
 #: Seconds of the window, and the degree of the polynomial fitted in it.
 WINDOW_SECONDS: Final = 0.4
 DEGREE: Final = 2
+
+_FEW_FRAMES = Template(
+    "few_frames", "{frames} frames with a whole window of {window} frames, {needed} needed"
+)
 
 
 def savgol_window(fps: float) -> int:
@@ -87,24 +94,68 @@ def savgol_motion(
     return displacement, float(change.mean()) / rate, n_frames
 
 
+def smoothed_motion(
+    points: NDArray[np.float64], fps: float, options: FeatureOptions, *, angles: bool
+) -> tuple[float, float] | str:
+    """Return displacement and velocity by smoothed derivatives, or why there are none."""
+    displacement, velocity, n_frames = savgol_motion(
+        points, fps=fps, rate=options.rate, velocity=options.velocity, angles=angles
+    )
+    return few_frames(n_frames, fps, options) or (displacement, velocity)
+
+
+def few_frames(n_frames: int, fps: float, options: FeatureOptions) -> str:
+    """Return why so many frames with a whole window are too few, or ""."""
+    # As much time as the fewest velocities between bins take.
+    needed = int(np.ceil(FEWEST_VELOCITIES * fps / options.rate - 1e-9))
+    if n_frames >= needed:
+        return ""
+    return _FEW_FRAMES(frames=n_frames, window=savgol_window(fps), needed=needed)
+
+
+def savgol_rates(
+    points: NDArray[np.float64], order: int, *, fps: float, angles: bool
+) -> NDArray[np.float64]:
+    """Return the length of each point's derivative of an order, per second to its power.
+
+    A polynomial of at least that degree, a parabola or higher, is fitted in a window around
+    each frame.
+
+    Parameters
+    ----------
+    points : float64 array, shape (frames, points, dims)
+    order : int
+        1 for speed, 2 for acceleration, 3 for jerk.
+    fps : float
+    angles : bool
+        Whether the values are degrees, to be unwrapped first.
+
+    Returns
+    -------
+    float64 array, shape (frames, points)
+        NaN where the window is not whole.
+    """
+    derivative = _derivative(_unwrapped(points) if angles else points, fps, order)
+    return np.asarray(np.sqrt((derivative**2).sum(axis=2)), dtype=np.float64)
+
+
 def _derivatives(
     points: NDArray[np.float64], fps: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return first and second derivatives per second, NaN where the window is not whole."""
+    return _derivative(points, fps, 1), _derivative(points, fps, 2)
+
+
+def _derivative(points: NDArray[np.float64], fps: float, order: int) -> NDArray[np.float64]:
     from scipy.signal import savgol_filter
 
-    window = savgol_window(fps)
-
-    def derivative(order: int) -> NDArray[np.float64]:
-        return np.asarray(
-            savgol_filter(
-                points, window, DEGREE, deriv=order, delta=1 / fps, axis=0,
-                mode="constant", cval=np.nan,
-            ),
-            dtype=np.float64,
-        )  # fmt: skip
-
-    return derivative(1), derivative(2)
+    return np.asarray(
+        savgol_filter(
+            points, savgol_window(fps), max(DEGREE, order), deriv=order, delta=1 / fps, axis=0,
+            mode="constant", cval=np.nan,
+        ),
+        dtype=np.float64,
+    )  # fmt: skip
 
 
 def _unwrapped(degrees: NDArray[np.float64]) -> NDArray[np.float64]:

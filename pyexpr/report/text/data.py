@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pyexpr.base.contexts import ALL
 from pyexpr.base.messages import says
 from pyexpr.report.text.facts import (
@@ -26,6 +29,20 @@ from pyexpr.words.wording import (
 )
 
 _ESTIMATORS = {"ML": "maximum likelihood", "MLR": "robust maximum likelihood"}
+# The families of features that a study file may add (`extra` under [features]).
+_FURTHER = {
+    "regions": "displacement and velocity of brows, eyes, mouth and jaw",
+    "acceleration": "acceleration and jerk, the mean lengths of the second and third derivative of "
+    "position",
+    "variability": "variability and range, the standard deviation of position and the diagonal of "
+    "the box around it, and those of the action units' intensities",
+    "asymmetry": "asymmetry, the way made by the landmarks of the left side of the face less that "
+    "of the right, over their sum",
+    "au_dynamics": "events of action units (presence for at least 0.2 s): their number per minute, "
+    "and the mean duration, amplitude, and speed of onset and offset of those seen whole",
+    "entropy": "sample entropy (of stretches of two and three steps, tolerance 0.2 standard "
+    "deviations) and permutation entropy (order 3) of the way made from bin to bin",
+}
 _VELOCITY = {
     "abs_derivative": "the mean absolute change of displacement from step to step, per second",
     "derivative": "the mean signed change of displacement from step to step, per second",
@@ -279,10 +296,28 @@ def _computed_sentences(record: Record, tables: Tables) -> list[str]:
         ),
         f"Landmarks are {_LANDMARKS.get(options['landmarks'], options['landmarks'])}; the head's "
         f"position is {_HEAD.get(options['head'], options['head'])}.",
+        *further_features_text(options),
         f"A {unit} has features if at least {percent(options['min_valid'])} of its bins are valid: "
         f"{counted(record['stages']['features']['clips without features'], unit)} had none.",
     ]
     short = record["stages"]["features"]["clips too short for the schedule"]
     if short:
         text.append(f"Of the schedule, {counted(short, unit)} did not fit into the recordings.")
+    return text
+
+
+def further_features_text(options: Mapping[str, Any]) -> list[str]:
+    """Return a sentence on the features besides the usual ones, and one on their baseline."""
+    families = [_FURTHER.get(name, name) for name in options.get("extra") or ()]
+    text = [f"Further features are {'; '.join(families)}."] if families else []
+    units = list(options.get("action_units") or ())
+    if units:
+        text.append(f"The events of {listed_words(units)} were measured one by one as well.")
+    baseline = options.get("baseline")
+    if baseline is not None:
+        clips = "all clips" if baseline == ALL else f"the clips of {baseline}"
+        text.append(
+            "For each feature its deviation from the subject's own baseline, its mean over "
+            f"{clips} of the subject, was added."
+        )
     return text

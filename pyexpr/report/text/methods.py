@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pyexpr.base.interval_methods import INTERVAL_METHODS
 from pyexpr.base.messages import says
 from pyexpr.base.metrics import KINDS
-from pyexpr.behavior.features.one_clip import FEW_BINS
+from pyexpr.behavior.features.signals import FEW_BINS
 from pyexpr.report.text.data import (
     factor_sentences,
     feature_sentences,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyexpr.base.errors import DataError, OpenFaceError, PyexprError, counted, listed
-from pyexpr.behavior.features.features import FEATURES
 from pyexpr.behavior.features.mixed import Kind, differences
 from pyexpr.behavior.openface.csv import read_header
 from pyexpr.study.check.points import DATA, LEFT_OUT, PROBLEMS, WRONG, Point
@@ -46,7 +45,7 @@ def data_points(config: StudyConfig, inputs: Inputs) -> list[Point]:
         ]  # fmt: skip
     if inputs.recorded:
         found.append(Point(DATA, "recordings", len(inputs.recordings), "of OpenFace"))
-    known = [*(FEATURES if inputs.recorded else ())]
+    known = [*(config.features.computed() if inputs.recorded else ())]
     known += inputs.measured.features if inputs.measured is not None else ()
     used = wanted(config, known)
     found.append(Point(DATA, "features", len(used), f"({', '.join(used)})"))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyexpr.base.errors import PyexprError, counted, listed
-from pyexpr.behavior.features.features import FEATURES
 from pyexpr.modeling.fitting.plan import Part, plan, read_scheme, read_strategies
 from pyexpr.modeling.fitting.specs import Model, is_own_net, own_cv
 from pyexpr.modeling.fitting.table import Table, read_names, read_table
@@ -136,13 +135,13 @@ def _behavior(config: StudyConfig, inputs: Inputs) -> StageOutput:
     table = _frame(clips)
     # Numbers that stand for those to be computed: no feature equals another, or the label.
     rng = np.random.default_rng(0)
-    for name in FEATURES:
+    computed = config.features.computed()
+    for name in computed:
         table[name] = rng.normal(size=len(table))
     output = StageOutput(
         {"features": table.assign(openface="", reason="")},
         {"clips without features": 0, "notes": []},
     )
-    computed: tuple[str, ...] = tuple(FEATURES)
     if inputs.measured is not None:
         output = with_table(output, inputs.measured)
         computed = (*computed, *inputs.measured.features)

@@ -11,7 +11,15 @@ from pydantic import Field, field_validator, model_validator
 from pyexpr.base.contexts import ALL
 from pyexpr.behavior.features.binning import Binning
 from pyexpr.behavior.features.mixed import OnMixed
-from pyexpr.behavior.features.options import AuCount, Derivatives, FeatureOptions, Head, Landmarks
+from pyexpr.behavior.features.options import (
+    AuCount,
+    Derivatives,
+    Family,
+    FeatureOptions,
+    Head,
+    Landmarks,
+    feature_names,
+)
 from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
 from pyexpr.study.file.section import Section
 
@@ -199,6 +207,11 @@ class FeaturesSection(Section):
     derivatives: Derivatives = _COMPUTED.derivatives
     au_count: AuCount = _COMPUTED.au_count
     min_valid: float = _COMPUTED.min_valid
+    # Families of features besides the fourteen; units whose dynamics have columns of their own;
+    # the context that is each person's baseline.
+    extra: tuple[Family, ...] = ()
+    action_units: tuple[str, ...] = ()
+    baseline: str | None = _COMPUTED.baseline
     min_confidence: float | None = Field(default=None, ge=0, le=1)
     clock: Clock = _READ.clock
     face: Place | int = _READ.face
@@ -216,12 +229,17 @@ class FeaturesSection(Section):
     # numbers, or categories.
     adjust_for: tuple[str, ...] = ()
 
+    @field_validator("extra", "action_units", mode="before")
+    @classmethod
+    def _one_or_several(cls, given: Any) -> Any:
+        return (given,) if isinstance(given, str) else given
+
     @model_validator(mode="after")
     def _can_be_computed(self) -> FeaturesSection:
         # What they refuse is wrong before anything is read.
-        for options in (FeatureOptions, ReadingOptions):
-            names = (one.name for one in fields(options) if hasattr(self, one.name))
-            options(**{name: getattr(self, name) for name in names})
+        self._options()
+        names = (one.name for one in fields(ReadingOptions) if hasattr(self, one.name))
+        ReadingOptions(**{name: getattr(self, name) for name in names})
         return self
 
     @model_validator(mode="after")
@@ -235,6 +253,15 @@ class FeaturesSection(Section):
         if twice:
             raise ValueError(f"{twice[0]!r} is both a feature and a covariate; name it only once")
         return self
+
+    def _options(self) -> FeatureOptions:
+        return FeatureOptions(
+            **{one.name: getattr(self, one.name) for one in fields(FeatureOptions)}
+        )
+
+    def computed(self) -> tuple[str, ...]:
+        """Return the features that are computed from recordings."""
+        return feature_names(self._options())
 
     def reading(self) -> dict[str, Any]:
         """Return the options by which features are computed from recordings."""

@@ -20,7 +20,7 @@ from pyexpr.base.messages import (
 )
 from pyexpr.base.results import jsonable
 from pyexpr.base.tables import ordered_rows
-from pyexpr.behavior.features.features import FEATURES, FeatureResult, extract_features
+from pyexpr.behavior.features.features import FeatureResult, extract_features
 from pyexpr.inference.coefficients.coefficients import context_coefficients
 from pyexpr.inference.comparison.comparison import compare_models
 from pyexpr.inference.comparison.notes import NOTE_RARE, NOTE_RAREST
@@ -228,7 +228,7 @@ def features(
     # As the study names its files, so that results do not depend on where it lies.
     names = dict(zip(inputs.recordings["path"], inputs.recordings["openface"], strict=True))
     refuse_changed(names[path] for path, read in result.hashes.items() if read != hashes[path])
-    found, computed = features_output(result, names), tuple(FEATURES)
+    found, computed = features_output(result, names), config.features.computed()
     if inputs.measured is not None:
         found, computed = with_table(found, inputs.measured), (*computed, *inputs.measured.features)
     return chosen(config, found, computed)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyexpr.base.errors import DataError, PyexprError, StudyError, counted, listed, near_names
 from pyexpr.base.messages import message_of, say
-from pyexpr.behavior.features.features import FEATURES
+from pyexpr.behavior.features.baseline import check_baseline
 from pyexpr.deep.requirements import require, require_installed
 from pyexpr.modeling.fitting.specs import Model, read_models
 from pyexpr.modeling.splits import split_subjects
@@ -73,15 +73,25 @@ def _read_model(config: StudyConfig, name: str, model: Any, options: dict[str, A
 
 def table_checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], object]]:
     """Yield a check for each choice that depends on the tables."""
-    known = FEATURES if inputs.recorded else ()
+    known = config.features.computed() if inputs.recorded else ()
     measured = inputs.measured.features if inputs.measured else ()
     text = inputs.measured.ignored if inputs.measured else ()
     yield partial(check_choice, config, [*known, *measured], text)
+    if inputs.recorded:
+        yield partial(_check_baseline, config, inputs)
     yield partial(check_label, config, inputs)
     if config.label.method == "factor":
         yield partial(_check_factor, config, inputs)
     if not config.evaluation.crossed:
         yield partial(_check_split, config, inputs)
+
+
+def _check_baseline(config: StudyConfig, inputs: Inputs) -> None:
+    """Raise `StudyError` if the baseline of the features is no context of the study."""
+    try:
+        check_baseline(config.features.baseline, inputs.recordings["context"])
+    except DataError as error:
+        raise StudyError(say("[features] {error}", error=message_of(error))) from None
 
 
 def _checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], object]]:

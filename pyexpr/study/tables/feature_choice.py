@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pyexpr.base.errors import StudyError, listed, near_names
 from pyexpr.base.messages import Template, joined, message_column
-from pyexpr.behavior.features.features import FEATURES
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.kept.store import StageOutput
 from pyexpr.study.tables.features import CLIP_KEY, FeaturesTable
@@ -93,7 +92,7 @@ def chosen(config: StudyConfig, found: StageOutput, computed: tuple[str, ...]) -
         | {
             "features": [name for name in asked if name not in absent],
             "absent features": absent,
-            "from the table": [name for name in asked if name not in FEATURES],
+            "from the table": [name for name in asked if name not in config.features.computed()],
             "covariates": list(config.features.adjust_for),
             "notes": notes,
         },

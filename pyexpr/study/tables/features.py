@@ -10,7 +10,6 @@ from pyexpr.base.contents import KnownFile
 from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, StudyError, counted, have, listed, near_names
 from pyexpr.base.tables import label_codes, numeric_column, require_columns
-from pyexpr.behavior.features.features import FEATURES
 from pyexpr.inference.comparison.classes import class_column, holds_classes
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.file.data_sections import CLIP_COLUMNS, TAKEN
@@ -73,8 +72,9 @@ def read_features(config: StudyConfig, folder: Path) -> FeaturesTable:
     columns: dict[str, Any] = {name: numeric_column(table, name, what=what) for name in features}
     columns |= {name: _label(config, table, name, what) for name in labels}
     columns |= {name: _covariate(table, name, what) for name in covariates}
+    computed = config.features.computed()
     for name in features:
-        if name in (*CLIP_COLUMNS, *FEATURES) and (name in CLIP_COLUMNS or config.data.recordings):
+        if name in (*CLIP_COLUMNS, *computed) and (name in CLIP_COLUMNS or config.data.recordings):
             raise StudyError(
                 f"{what}: a feature cannot be called {name!r}, as a column of the study is; "
                 "rename it"

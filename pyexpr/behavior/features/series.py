@@ -1,0 +1,420 @@
+"""The series behind the features: a row per bin, or per frame, of each clip."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyexpr.base.errors import DataError
+from pyexpr.base.messages import Template, message_column, message_of, say
+from pyexpr.base.processes import checked_processes
+from pyexpr.base.progress import progress as shown
+from pyexpr.base.results import Result
+from pyexpr.base.stopping import stoppable
+from pyexpr.base.versions import versions
+from pyexpr.behavior.features.binning import Binning, bin_points
+from pyexpr.behavior.features.families import point_mean, region_points
+from pyexpr.behavior.features.manifest import manifest_of
+from pyexpr.behavior.features.movement import differences
+from pyexpr.behavior.features.one_clip import bins_valid, clip_groups, signals_of
+from pyexpr.behavior.features.options import (
+    MOVING,
+    FeatureOptions,
+    Head,
+    Landmarks,
+    length_unit,
+    needed_groups,
+)
+from pyexpr.behavior.features.regions import REGIONS
+from pyexpr.behavior.features.signals import ANGLES, Signals
+from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
+from pyexpr.behavior.openface.plausible import MAX_SPEED, MAX_TURN
+from pyexpr.behavior.openface.recording import read_openface
+from pyexpr.behavior.schedules import Clip, Schedule
+from pyexpr.core.kinematics import Velocity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pyexpr.base.foreign import FrameLike
+    from pyexpr.behavior.openface.recording import OpenFaceRecording
+
+#: The label of a clip that is a whole recording.
+WHOLE = "whole"
+#: Positions that have columns, by part: those of landmarks are too many.
+_AXES = {"head": ("x", "y", "z"), "gaze": ("x", "y")}
+_MEASURES = ("displacement", "velocity", "acceleration", "jerk")
+_KEY = ("subject", "context", "clip", "openface", "bin", "time", "n_valid_frames", "valid")
+_OF_FILE = Template("of_file", "{path}: {note}")
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class MovementSeries(Result):
+    """Movement of clips, bin by bin.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row per bin of each clip; see `movement_series`.
+    dropped : DataFrame
+        A row per clip that its recording does not yield: subject, context, clip, openface,
+        reason.
+    options : dict
+        The arguments the series were computed with.
+    hashes : dict of str to str
+        SHA-256 of the bytes that were read, by the path of the recording.
+    of_files : tuple of str
+        What a reader of the numbers must know of each file.
+    """
+
+    table: pd.DataFrame
+    dropped: pd.DataFrame
+    options: dict[str, Any]
+    hashes: dict[str, str] = field(default_factory=dict)
+    of_files: tuple[str, ...] = ()
+
+    def tidy(self) -> pd.DataFrame:
+        """Return `table`, one row per bin."""
+        return self.table
+
+    def heading(self) -> str:
+        """Return how many bins of how many clips there are, and at which rate."""
+        clips = len(self.table[["subject", "context", "clip"]].drop_duplicates())
+        rate = self.options["rate"]
+        every = "by frames" if rate is None else f"at {rate:g} Hz"
+        return f"Movement of {clips} clips from {len(self.hashes)} files, {every}"
+
+    def units(self) -> dict[str, str]:
+        """Return the unit of each column of numbers."""
+        own = ("velocity", "head", "landmarks")
+        found = series_units(FeatureOptions(**{name: self.options[name] for name in own}))
+        intensities = [str(name) for name in self.table if name not in {*found, *_KEY}]
+        return {"time": "s", **found, **dict.fromkeys(intensities, "0 to 5")}
+
+    def provenance(self) -> dict[str, Any]:
+        """Return options, counts and versions."""
+        return {
+            "options": self.options,
+            "units": self.units(),
+            "n_rows": len(self.table),
+            "n_dropped": len(self.dropped),
+            "versions": versions("pandas"),
+        }
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what was met with in the files."""
+        return self.of_files
+
+    def __repr__(self) -> str:
+        return f"<MovementSeries {self.heading()}>"
+
+
+@stoppable("movement was computed")
+def movement_series(
+    recordings: FrameLike | str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    schedule: Schedule | FrameLike | None = None,
+    every: float | None = None,
+    rate: float | None = 5.0,
+    bins: Binning = "mean",
+    velocity: Velocity = "abs_derivative",
+    head: Head = "pose",
+    landmarks: Landmarks = "2d",
+    min_confidence: float | None = None,
+    fps: float | None = None,
+    clock: Clock = "auto",
+    face: Place | int = "largest",
+    join_ids: bool = False,
+    max_speed: float = MAX_SPEED,
+    max_turn: float = MAX_TURN,
+    split_by: str | None = None,
+    on_short: Literal["drop", "error"] = "drop",
+    n_jobs: int | None = None,
+    progress: bool | None = None,
+) -> MovementSeries:
+    r"""Return the series that features are averages of: a row per bin, or per frame.
+
+    Parameters
+    ----------
+    recordings : DataFrame, or a path, or a sequence of paths
+        As for `extract_features`.
+    schedule : Schedule or DataFrame, optional
+        Segments per context. Without it and `every`, a clip is a whole recording.
+    every : float, optional
+        Clips of so many seconds, from the beginning on.
+    rate : float, optional
+        Bins per second, as for `extract_features`. None: the frames of each recording.
+    bins, velocity, head, landmarks
+        As for `extract_features`.
+    min_confidence, fps, clock, face, join_ids, max_speed, max_turn, split_by
+        As for `extract_features`.
+    on_short : {"drop", "error"}
+        Whether clips that a recording is too short for are listed or an error.
+    n_jobs : int, optional
+        Files worked on at a time; it never changes the result.
+    progress : bool, optional
+        Whether to show a bar; by default if standard error is a terminal.
+
+    Returns
+    -------
+    MovementSeries
+        Its table has a row per bin of each clip, in the order of time:
+
+        - subject, context, clip, openface; bin (from 0), time (s of the recording at which
+          the bin begins), n_valid_frames, valid (whether the bin counts, as for features);
+        - ``points_displacement``, and ``head_``, ``pitch_``, ``yaw_``, ``roll_``, ``gaze_``:
+          the way from the bin before to this one, over landmarks the mean;
+          ``_velocity``: ``|d_t - d_{t-1}| * rate`` (or by its reading); ``_acceleration`` and
+          ``_jerk``: the lengths of the second and third difference of position, times
+          ``rate**2`` and ``rate**3``. What a row has ends at this row;
+        - ``brows_``, ``eyes_``, ``mouth_`` and ``jaw_`` displacement and velocity;
+        - positions: ``head_x``, ``head_y``, ``head_z``, ``pitch``, ``yaw``, ``roll``,
+          ``gaze_x``, ``gaze_y``;
+        - ``au_count``, the mean number of units present over the bin's valid frames, and of
+          each unit the mean intensity, such as ``AU12``.
+
+        Units are in ``units()``.
+
+    Raises
+    ------
+    DataError
+        If an argument makes no sense, or both `schedule` and `every` are given.
+    OpenFaceError
+        If a file cannot be used; the message names it.
+
+    Notes
+    -----
+    Missing values: a number is NaN where one of the bins that it is made of is not valid, or
+    the file has no such columns, which `notes()` says. Gaps are never bridged, and nothing is
+    left out for being short, so that rows are what the features begin with: the mean of a column
+    of movement is the feature of that name, where every landmark is known in the same bins.
+    Features with ``derivatives="savgol"`` rest on no bins.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "s01.csv")
+    >>> with open(path, "w") as file:
+    ...     _ = file.write("frame,timestamp,confidence,success,pose_Tx,pose_Ty,pose_Tz\n")
+    ...     for k in range(20):  # 30 mm/s to the right
+    ...         _ = file.write(f"{k + 1},{k / 25:.2f},0.98,1,{1.2 * k:.1f},0,500\n")
+    >>> series = movement_series(path)
+    >>> series.table[["bin", "time", "head_x", "head_displacement"]].round(6).values.tolist()
+    [[0.0, 0.0, 2.4, nan], [1.0, 0.2, 8.4, 6.0], [2.0, 0.4, 14.4, 6.0], [3.0, 0.6, 20.4, 6.0]]
+    """
+    chosen: dict[str, Any] = {
+        "bins": bins, "velocity": velocity, "head": head, "landmarks": landmarks,
+    }  # fmt: skip
+    options = FeatureOptions(**(chosen if rate is None else chosen | {"rate": rate}))
+    read = ReadingOptions(
+        min_confidence=min_confidence,
+        fps=fps,
+        clock=clock,
+        face=face,
+        join_ids=join_ids,
+        max_speed=max_speed,
+        max_turn=max_turn,
+    )
+    plan = _plan(schedule, every)
+    groups = needed_groups(options)
+    reading = read.to_dict() | {
+        "groups": groups, "on_missing": "error" if groups is None else "note",
+    }  # fmt: skip
+    manifest = manifest_of(recordings, split_by, read.face, with_videos=clock == "video")
+
+    def one(entry: Any) -> _Piece:
+        own = {"face": entry.face, "split_by": entry.split_by, "part": entry.part}
+        recording = read_openface(entry.path, **(reading | own | {"video": entry.video}))
+        try:
+            return _piece(entry, recording, plan, options, on_short, by_frames=rate is None)
+        except DataError as error:
+            said = say("{path:label}: {error}", path=entry.path, error=message_of(error))
+            raise type(error)(said) from None
+
+    entries = list(manifest)
+    with ThreadPoolExecutor(min(checked_processes(n_jobs), max(len(entries), 1))) as pool:
+        pieces = list(
+            shown(
+                pool.map(one, entries),
+                total=len(entries),
+                label="Reading recordings",
+                show=progress,
+            )
+        )
+    asked = {"rate": rate, **chosen, **read.to_dict(), "every": every, "split_by": split_by}
+    return _assembled(pieces, asked | {"on_short": on_short})
+
+
+def series_units(options: FeatureOptions) -> dict[str, str]:
+    """Return the unit of each column of movement, in the order of the columns."""
+    found: dict[str, str] = {}
+    for part in (*MOVING, *REGIONS):
+        length = length_unit(part, options)
+        units = (f"{length} per step", f"{length}/s", f"{length}/s^2", f"{length}/s^3")
+        own = dict(zip(_MEASURES, units, strict=True))
+        found |= {f"{part}_{what}": own[what] for what in measures_of(part)}
+    for part in MOVING[1:]:
+        found |= dict.fromkeys(_position_names(part), length_unit(part, options))
+    return found | {"au_count": "units per frame"}
+
+
+def measures_of(part: str) -> tuple[str, ...]:
+    """Return what there is of a part; a region has no acceleration of its own."""
+    return _MEASURES[:2] if part in REGIONS else _MEASURES
+
+
+def clip_series(
+    recording: OpenFaceRecording, clip: Clip, options: FeatureOptions
+) -> dict[str, NDArray[Any]]:
+    """Return the series of one clip, each of shape (bins,), by its column.
+
+    Raises
+    ------
+    DataError
+        If the clip is outside the recording, or has fewer frames than bins.
+    """
+    groups, grid, valid = clip_groups(recording, clip, options.rate)
+    found: dict[str, NDArray[Any]] = {
+        "bin": np.arange(len(grid)),
+        "time": clip.start_frame / recording.fps + np.arange(len(grid)) / options.rate,
+        "n_valid_frames": np.add.reduceat(valid[: len(grid.index)].astype(np.int64), grid.first)
+        if len(grid)
+        else np.zeros(0, dtype=np.int64),
+        "valid": bins_valid(valid, grid, options),
+    }
+    signals = signals_of(groups, grid, recording.fps, options)
+    for part in (*MOVING, *REGIONS):
+        found |= _of_part(part, signals, len(grid))
+    for part in MOVING[1:]:
+        names = _position_names(part)
+        positions = signals.binned(part)
+        if isinstance(positions, str):
+            positions = np.full((len(grid), 1, len(names)), np.nan)
+        found |= dict(zip(names, positions[:, 0].T, strict=True))
+    presence, intensity = groups.get("au_presence"), groups.get("au_intensity")
+    count = np.full((len(valid), 1), np.nan)
+    if presence is not None:
+        # NaN where one unit is not known: a number of units is of all of them.
+        count = np.where(np.isnan(presence), np.nan, presence == 1).sum(axis=1)[:, np.newaxis]
+    columns = {"au_count": count[:, 0]}
+    if intensity is not None:
+        columns |= dict(zip(recording.au_intensity_names, intensity.T, strict=True))
+    values = np.stack(list(columns.values()), axis=1)[:, :, np.newaxis]
+    binned = bin_points(values, grid, options.bins)[:, :, 0]
+    return found | dict(zip(columns, binned.T, strict=True))
+
+
+def _of_part(part: str, signals: Signals, n_bins: int) -> dict[str, NDArray[np.float64]]:
+    """Return the series of a part that moves: NaN where it is not in the file."""
+    positions = signals.binned("points" if part in REGIONS else part)
+    if part in REGIONS and not isinstance(positions, str):
+        own = region_points(part, positions)
+        positions = own if isinstance(own, str) else positions[:, own]
+    rows = np.full((len(_MEASURES), n_bins), np.nan)
+    if not isinstance(positions, str):
+        options, angles = signals.options, part in ANGLES
+        lengths = differences(positions, 1, angles=angles)
+        rows[0, 1:] = point_mean(lengths)
+        change = np.diff(lengths, axis=0) * options.rate
+        if options.velocity == "abs_derivative":
+            change = np.abs(change)
+        if options.velocity == "speed":
+            rows[1, 1:] = rows[0, 1:] * options.rate
+        else:
+            rows[1, 2:] = point_mean(change)
+        if part not in REGIONS:
+            for order in (2, 3):
+                further = point_mean(differences(positions, order, angles=angles))
+                rows[order, order:] = further * options.rate**order
+    return {f"{part}_{what}": rows[_MEASURES.index(what)] for what in measures_of(part)}
+
+
+def _position_names(part: str) -> tuple[str, ...]:
+    return tuple(f"{part}_{axis}" for axis in _AXES[part]) if part in _AXES else (part,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What one recording gives."""
+
+    tables: list[pd.DataFrame]
+    dropped: list[dict[str, Any]]
+    path: str
+    sha256: str
+    notes: tuple[str, ...]
+
+
+def _plan(schedule: Any, every: float | None) -> Schedule | None:
+    if schedule is not None and every is not None:
+        raise DataError(
+            say("give {schedule=} or {every=}, not both; without them a clip is a whole recording")
+        )
+    if every is not None:
+        return Schedule.every(every)
+    if schedule is None or isinstance(schedule, Schedule):
+        return schedule
+    return Schedule.from_table(schedule)
+
+
+def _piece(
+    entry: Any,
+    recording: OpenFaceRecording,
+    plan: Schedule | None,
+    options: FeatureOptions,
+    on_short: Literal["drop", "error"],
+    *,
+    by_frames: bool,
+) -> _Piece:
+    import pandas as pd
+
+    context = str(entry.context)
+    clips: Iterable[Clip] = [Clip(context, WHOLE, 0, recording.n_frames)]
+    dropped: Any = ()
+    if plan is not None:
+        clips, dropped = plan.cut(context, recording.n_frames, recording.fps, on_short=on_short)
+    if by_frames:
+        options = replace(options, rate=recording.fps)
+    who = {"subject": entry.subject, "context": entry.context}
+    tables = []
+    for clip in clips:
+        series = pd.DataFrame(clip_series(recording, clip, options))
+        place = who | {"clip": clip.label, "openface": entry.path}
+        for at, (name, value) in enumerate(place.items()):
+            series.insert(at, name, value)
+        tables.append(series)
+    return _Piece(
+        tables,
+        [
+            who | {"clip": one.label, "openface": entry.path, "reason": one.reason}
+            for one in dropped
+        ],
+        entry.path,
+        recording.sha256,
+        recording.notes(),
+    )
+
+
+def _assembled(pieces: list[_Piece], options: dict[str, Any]) -> MovementSeries:
+    import pandas as pd
+
+    dropped = [row for piece in pieces for row in piece.dropped]
+    tables = [table for piece in pieces for table in piece.tables]
+    columns = [*_KEY, *series_units(FeatureOptions())]
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+    return MovementSeries(
+        table=table,
+        dropped=pd.DataFrame(
+            dropped, columns=["subject", "context", "clip", "openface", "reason"], dtype="str"
+        ).assign(reason=message_column(row["reason"] for row in dropped)),
+        options=options,
+        hashes={piece.path: piece.sha256 for piece in pieces},
+        of_files=tuple(
+            _OF_FILE(path=piece.path, note=note) for piece in pieces for note in piece.notes
+        ),
+    )
