@@ -297,7 +297,8 @@ def _entries(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         under = _entries(_FOLDER / f"{base}.toml", ())
     else:
         raise LayoutError(
-            f"{str(path)!r}: there is no layout {base!r} to be the base; {near_names(base, _names())}"
+            f"{str(path)!r}: there is no layout {base!r} to be the base; "
+            f"{near_names(base, _names())}"
         )
     return _merged(under, {"name": path.stem} | entries)
 
@@ -330,9 +331,8 @@ def _sentence(error: ValidationError) -> str:
     # A name that there is not explains one that is lacking.
     first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     # Of a choice between kinds pydantic names each; the entry is what comes before.
-    place = [
-        str(one) for one in first["loc"] if not re.search(r"[\[(-]|^(str|float|tuple)", str(one))
-    ]
+    loc = (str(one) for one in first["loc"])
+    place = [one for one in loc if not re.search(r"[\[(-]|^(str|float|tuple)", one)]
     entry = ".".join(place)
     if first["type"] == "extra_forbidden":
         section = _section(place[:-1])
