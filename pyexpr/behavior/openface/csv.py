@@ -373,6 +373,6 @@ def _no_rows(header: Header, n_cut: int, n_overlong: int) -> str:
             f"{header.n_columns} of the header; run {header.tracker} on the video again"
         )
     return (
-        f"{header.path!r}: the file has a header but no rows: {header.tracker} stopped before the first "
-        "frame; run it on the video again"
+        f"{header.path!r}: the file has a header but no rows: {header.tracker} stopped before the "
+        "first frame; run it on the video again"
     )

@@ -19,9 +19,9 @@ _PARTS: Final = {"pose": "pose_keypoints_2d", "face": "face_keypoints_2d"}
 
 
 def keypoint_frame(folder: Path) -> pd.DataFrame:
-    """Return a row per person and frame: frame, person, pose_x0, pose_y0, pose_c0, ..., face_x0, ...
+    """Return a row per person and frame: frame, person, pose_x0, pose_y0, pose_c0, and so on.
 
-    A frame in which nobody was found has a row without numbers. People are numbered by their
+    Points of the face are face_x0, face_y0, face_c0, and so on. A frame in which nobody was found has a row without numbers. People are numbered by their
     place in the file of a frame, as OpenPose follows nobody.
 
     Raises
@@ -38,8 +38,8 @@ def keypoint_frame(folder: Path) -> pd.DataFrame:
     )
     if not files:
         raise TracksError(
-            f"{str(folder)!r}: the folder has no files of OpenPose (..._000000000000_keypoints.json); "
-            "give the table of another tracker by its own path"
+            f"{str(folder)!r}: the folder has no files of OpenPose "
+            "(..._000000000000_keypoints.json); give the table of another tracker by its own path"
         )
     rows: list[dict[str, Any]] = []
     widths: dict[str, int] = {}
@@ -79,14 +79,11 @@ def _numbers(path: Path, person: dict[str, Any], widths: dict[str, int]) -> dict
             values = np.zeros(1)
         if not values.size:
             continue
-        if (
-            values.ndim != 1
-            or values.size % 3
-            or widths.setdefault(part, values.size) != values.size
-        ):
+        width = widths.setdefault(part, values.size)
+        if values.ndim != 1 or values.size % 3 or values.size != width:
             raise TracksError(
                 f"{str(path)!r}: {key} must hold three numbers a point, as many as in the other "
-                f"files ({widths.get(part, 0)}), not {values.size}"
+                f"files ({width}), not {values.size}"
             )
         names = (f"{part}_{axis}{point}" for point in range(values.size // 3) for axis in "xyc")
         found |= dict(zip(names, values.tolist(), strict=True))

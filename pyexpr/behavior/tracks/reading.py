@@ -86,8 +86,8 @@ def read_tracks(
         feather; a folder of OpenPose's JSON files; or a data frame of any library.
     layout : str or path, optional
         What stands in it: the name of a layout that pyexpr brings (``"openface"``,
-        ``"py-feat"``, ``"mediapipe"``, ...; `describe_tracks` names them), or a file of your own that
-        ends in ``.toml``. By default the one that the header proves.
+        ``"py-feat"``, ``"mediapipe"`` and others), or a file of your own that ends in
+        ``.toml``. By default the one that the header proves.
     points : sequence of str, optional
         Patterns of the columns of x and y (and z), with ``{}`` for the number of a point:
         ``["x_{}", "y_{}"]``. With a layout, instead of its own.
@@ -400,9 +400,8 @@ def _own_entries(
                 )
             )
         own["points"] = dict(zip("xyz", points, strict=False)) | {"unit": units}
-    for name, column in (("frame", frame), ("person", person)):
-        if column is not None:
-            own[name] = column
+    given = {"frame": frame, "person": person}
+    own |= {name: column for name, column in given.items() if column is not None}
     if time is not None:
         column, *unit = (time,) if isinstance(time, str) else time
         own["time"] = {"column": column} | ({"unit": unit[0]} if unit else {})

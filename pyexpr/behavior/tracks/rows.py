@@ -20,6 +20,7 @@ from pyexpr.behavior.tracks.table import Table, TableHeader, Wanted
 # Rows of a frame that has one already: more are of another person, or recording.
 _REPEATED_SHARE: Final = 0.2
 _REPEATED_LEAST: Final = 10
+_NO_SCALE: Final = FaceScale(None, frozenset())
 # So many frames must agree on a step.
 _STEPS_SEEN: Final = 4
 _SECONDS: Final = {"ms": 1e3, "us": 1e6}
@@ -52,7 +53,7 @@ class TracksHeader(TableHeader):
 
     groups_read: Mapping[str, Group] = field(default_factory=dict)
     own_names: Mapping[str, str] = field(default_factory=dict)
-    face_scale: FaceScale = FaceScale(None, frozenset())
+    face_scale: FaceScale = _NO_SCALE
 
     def group_columns(self, group: str) -> tuple[str, ...]:
         """Return the columns of a group in the order of its array, () if there is none."""
