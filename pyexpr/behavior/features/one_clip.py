@@ -138,6 +138,10 @@ def clip_features(
         )
         for name, values in recording.groups.items()
     }
+    if options.landmarks == "normalised" and "landmarks_3d" in groups:
+        groups["landmarks_3d"] = normalised_landmarks(
+            groups["landmarks_3d"], recording.stable, recording.outer
+        )
     valid_bins = valid[grid.first] if options.bins == "decimate" else grid.valid(valid)
 
     features: dict[str, Any] = dict.fromkeys(FEATURES, float("nan"))
@@ -250,8 +254,6 @@ def _points(groups: Mapping[str, NDArray[np.float64]], options: FeatureOptions) 
     name = landmark_group(options)
     if name not in groups:
         return _absent(name)
-    if options.landmarks == "normalised":
-        return normalised_landmarks(groups[name])
     return groups[name]
 
 

@@ -243,9 +243,13 @@ def _refuse_other_trackers(path: str, names: Sequence[str]) -> None:
     ]
     if strangers:
         raise OpenFaceError(
-            f"{path!r}: not a file of OpenFace 0.x to 2.x: these have no columns "
-            f"{listed(strangers)}, so those of the same names may mean something else; another "
-            "tracker or version wrote it: compute its features elsewhere and give them as a table"
+            say(
+                "{path!r}: not a file of OpenFace 0.x to 2.x: these have no columns {names}, so "
+                "those of the same names may mean something else; another tracker or version "
+                "wrote it: {layout='auto'} takes the layout that its header proves",
+                path=path,
+                names=listed(strangers),
+            )
         )
 
 

@@ -261,6 +261,12 @@ def layout_named(layout: str | Path) -> Layout:
     return shipped()[text]
 
 
+def layout_beside(name: Any, folder: Path) -> Any:
+    """Return what a table or study names as a layout, the path of a file from its own folder."""
+    of_file = isinstance(name, str) and name.strip().lower().endswith(".toml")
+    return str(folder / name.strip()) if of_file else name
+
+
 def load_layout(path: Path) -> Layout:
     """Return the layout in a TOML file; `LayoutError` says in a sentence what is wrong in it."""
     return layout_of(_entries(path, ()), str(path), path.stem)

@@ -21,8 +21,9 @@ _PARTS: Final = {"pose": "pose_keypoints_2d", "face": "face_keypoints_2d"}
 def keypoint_frame(folder: Path) -> pd.DataFrame:
     """Return a row per person and frame: frame, person, pose_x0, pose_y0, pose_c0, and so on.
 
-    Points of the face are face_x0, face_y0, face_c0, and so on. A frame in which nobody was found has a row without numbers. People are numbered by their
-    place in the file of a frame, as OpenPose follows nobody.
+    Points of the face are face_x0, face_y0, face_c0, and so on. A frame in which nobody was
+    found has a row without numbers. People are numbered by their place in the file of a
+    frame, as OpenPose follows nobody.
 
     Raises
     ------

@@ -183,6 +183,45 @@ def read_tracks(
     return _read(chosen, table, groups, options, size, video, parts, on_missing)
 
 
+def read_by_layout(layout: Layout, table: Table) -> tuple[OpenFaceRecording, dict[str, str]]:
+    """Return what a table gives by a layout, whatever its rate, and the units of its groups."""
+    known = groups_of(layout, table, _stated_size(layout))
+    options = ReadingOptions().to_dict()
+    recording = _read(layout, table, None, options, None, None, (), "note", needs_rate=False)
+    units = {name: recording.units.get(name, group.unit) for name, group in known.items()}
+    return recording, units
+
+
+def read_recording(
+    path: str, layout: str | None, *, groups: Sequence[str] | None, **options: Any
+) -> OpenFaceRecording:
+    """Return a recording for its features: OpenFace's without a layout, else as `read_tracks`.
+
+    Named groups are those that OpenFace has; what a layout has besides comes with them.
+    """
+    if layout is None or layout == OPENFACE:
+        return read_openface(path, groups=groups, **options)
+    if groups is not None:
+        found = layout_for(path, layout, {})
+        if isinstance(found, str):
+            return read_openface(path, groups=groups, **options)
+        groups = (*groups, *(one for one in OTHER_GROUPS if one in groups_of(*found, None)))
+    return read_tracks(path, layout, groups=groups, **options)
+
+
+def unit_names(path: str, layout: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the action units of a table, present and how intense, by its header alone."""
+    found = layout_for(path, layout, {})
+    if isinstance(found, str):
+        raise TracksError(f"{path!r}: this is OpenFace's")
+    groups = groups_of(*found, None)
+    presence, intensity = (groups.get(name) for name in ("au_presence", "au_intensity"))
+    return (
+        () if presence is None else presence.labels,
+        () if intensity is None else intensity.labels,
+    )
+
+
 def _read(
     layout: Layout,
     table: Table,
@@ -192,13 +231,15 @@ def _read(
     video: str | os.PathLike[str] | None,
     part: tuple[tuple[str, str], ...],
     on_missing: str,
+    *,
+    needs_rate: bool = True,
 ) -> OpenFaceRecording:
     image_size = image_size or _stated_size(layout)
     known = groups_of(layout, table, image_size)
     wanted, lacking = _wanted(table.path, tuple(known), groups, on_missing)
     if options["fps"] is None and options["clock"] == "auto":
         options = options | {"fps": layout.fps}
-    if options["fps"] is None and layout.time is None and video is None:
+    if needs_rate and options["fps"] is None and layout.time is None and video is None:
         raise TracksError(_no_times(table.path, layout))
     reading = ReadingOptions(**options)
     try:
@@ -211,7 +252,7 @@ def _read(
         raise
     except OpenFaceError as error:
         raise TracksError(message_of(error)) from None
-    if recording.fps_source == "default":
+    if needs_rate and recording.fps_source == "default":
         raise TracksError(_no_times(table.path, layout))
     return _with_layout(recording, layout, table, found)
 

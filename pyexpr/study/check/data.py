@@ -89,9 +89,11 @@ def recording_points(config: StudyConfig, inputs: Inputs) -> list[Point]:
     """Return what is wrong with the recordings' headers, all of which are read."""
     wrong = []
     first: Kind | None = None
-    for path in dict.fromkeys(inputs.recordings["path"]):
+    table = inputs.recordings
+    layouts = table["layout"] if "layout" in table else [None] * len(table)
+    for path, layout in dict.fromkeys(zip(table["path"], layouts, strict=True)):
         try:
-            kind = Kind.of_header(read_header(path))
+            kind = Kind.of_header(read_header(path)) if not layout else Kind.of_table(path, layout)
             first = first or kind
             differences(first, kind, config.features.on_mixed)
         except OpenFaceError as error:
