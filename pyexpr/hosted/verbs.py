@@ -147,7 +147,7 @@ def do_describe_tracks(source: Any, layout: str | None = None) -> pd.DataFrame:
 
 
 def _recording(found: OpenFaceRecording) -> dict[str, Any]:
-    """A recording as a table, a row per frame."""
+    """Return a recording as a table, a row per frame."""
     import pandas as pd
 
     columns: dict[str, Any] = {

@@ -43,6 +43,7 @@ from pyexpr.behavior.features.quality import clip_quality, recording_quality
 from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
 from pyexpr.behavior.openface.plausible import MAX_SPEED, MAX_TURN
 from pyexpr.behavior.schedules import Schedule
+from pyexpr.behavior.tracks.groups import SHARE
 from pyexpr.behavior.tracks.reading import read_recording
 from pyexpr.core.kinematics import Velocity
 
@@ -506,8 +507,19 @@ def _extract(job: _Job) -> _Rows:
 
 
 def _check_anchors(recording: OpenFaceRecording, options: FeatureOptions) -> None:
-    """Raise `TracksError` if a face is to be aligned by points that its layout does not name."""
-    if options.landmarks == "normalised" and not (recording.stable and recording.outer):
+    """Raise `TracksError` if a face cannot be aligned: no stable points, or axes of two units."""
+    if options.landmarks != "normalised" or "landmarks_3d" not in recording.groups:
+        return
+    if recording.unit("landmarks_3d") == SHARE:
+        raise TracksError(
+            say(
+                "{path:label}: {landmarks='normalised'} turns a face, which needs the same unit in "
+                "all axes, but its points are shares of width and height; say in a layout of "
+                "your own how large the images are (width and height under [image])",
+                path=recording.path,
+            )
+        )
+    if not (recording.stable and recording.outer):
         raise TracksError(
             say(
                 "{path:label}: {landmarks='normalised'} aligns a face by its stable points, which "

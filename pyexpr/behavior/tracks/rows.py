@@ -180,7 +180,9 @@ def translated(
     if step > 1:
         rows["frame"] = np.floor(rows["frame"] / step)
         notes.append(_STEP(step=step))
-    tables = {(name,): column[:, np.newaxis] for name, column in rows.items()}
+    tables: dict[tuple[str, ...], NDArray[np.float64]] = {
+        (name,): column[:, np.newaxis] for name, column in rows.items()
+    }
     tables |= {header.group_columns(name): value for name, value in values.items()}
     return Translated(
         Columns(header, tables, columns.n_rows, columns.n_cut, columns.n_overlong, columns.skipped),
@@ -249,7 +251,7 @@ def _wanted(
 ) -> Wanted:
     valid = () if layout.valid is None else (layout.valid.column,)
     single = tuple(dict.fromkeys((*own.values(), *valid, *sizes)))
-    tables = [(name,) for name in single]
+    tables: list[tuple[str, ...]] = [(name,) for name in single]
     tables += list(dict.fromkeys(group.columns for group in groups.values()))
     tables += [scores] if scores else []
     cells = None

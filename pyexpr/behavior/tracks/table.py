@@ -446,26 +446,30 @@ def _of_arrow(path: str) -> FrameTable:
         source = pa.BufferReader(content)
         if content.startswith(b"PAR1"):
             file = parquet.ParquetFile(source)
-            schema, read = file.schema_arrow, lambda names: file.read(columns=list(names))
+            schema = file.schema_arrow
         else:
+            file = None
             table = feather.read_table(source)
-            schema, read = table.schema, lambda names: table.select(list(names))
+            schema = table.schema
     except (OSError, pa.ArrowException) as error:
-        raise TracksError(
-            f"{path!r}: cannot be unpacked ({str(error).splitlines()[0]}); copy the file again"
-        ) from None
+        raise _damaged(path, error) from None
     nested = frozenset(one.name for one in schema if pa.types.is_nested(one.type))
 
     def frame(names: Sequence[str]) -> pd.DataFrame:
+        wanted = list(names)
         try:
-            found: pd.DataFrame = read(names).to_pandas()
-        except pa.ArrowException as error:
-            raise TracksError(
-                f"{path!r}: cannot be unpacked ({str(error).splitlines()[0]}); copy the file again"
-            ) from None
-        return found
+            read = table.select(wanted) if file is None else file.read(columns=wanted)
+            found: pd.DataFrame = read.to_pandas()
+        except (OSError, pa.ArrowException) as error:
+            raise _damaged(path, error) from None
+        return found[wanted]
 
     return FrameTable(path, tuple(schema.names), nested, known.sha256, frame)
+
+
+def _damaged(path: str, error: Exception) -> TracksError:
+    said = str(error).splitlines()[0]
+    return TracksError(f"{path!r}: cannot be unpacked ({said}); copy the file again")
 
 
 def _beginning(path: str) -> bytes:
