@@ -10,6 +10,7 @@ import pandas as pd
 
 RATE = 25.0
 FRAMES = 60
+EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 
 
 def moving(n_points: int, n_frames: int = FRAMES, seed: int = 1, n_axes: int = 2) -> Any:
@@ -39,10 +40,7 @@ def py_feat(points: Any, seed: int = 2) -> pd.DataFrame:
             **flat(points, "x_{}", "y_{}"),
             "Pitch": rng.normal(0, 5, n), "Roll": rng.normal(0, 5, n), "Yaw": rng.normal(0, 5, n),
             **{f"AU{unit:02d}": rng.random(n) for unit in units},
-            **{
-                name: rng.random(n)
-                for name in ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"]
-            },
+            **{name: rng.random(n) for name in EMOTIONS},
             "input": "clip.mp4",
             "frame": np.arange(n),
         }

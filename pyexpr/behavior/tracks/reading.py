@@ -14,7 +14,7 @@ from pyexpr.base.errors import DataError, OpenFaceError, TracksError, listed, ne
 from pyexpr.base.messages import Template, message_of, say
 from pyexpr.base.stopping import stoppable
 from pyexpr.behavior.openface.csv import Columns, open_source
-from pyexpr.behavior.openface.layout import FEATURE_GROUPS
+from pyexpr.behavior.openface.layout import FEATURE_GROUPS, is_known
 from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
 from pyexpr.behavior.openface.plausible import MAX_SPEED, MAX_TURN
 from pyexpr.behavior.openface.recording import (
@@ -401,7 +401,9 @@ def recognised(table: Table) -> str | None:
         )
     if proved:
         return proved[0]
-    return OPENFACE if _is_openface(table) else None
+    # OpenFace's reader says why its output for single images is no recording.
+    of_images = {"face", "confidence"} <= {*table.names} and any(map(is_known, table.names))
+    return OPENFACE if of_images or _is_openface(table) else None
 
 
 def _is_openface(table: Table) -> bool:
