@@ -44,7 +44,7 @@ def twice(frame: pd.DataFrame) -> pd.DataFrame:
         (table(f=np.arange(N)).drop(columns="t"), {"frame": "f"}, "has no times.*state fps="),
         (table(t=TIMES * 1e9), {"time": "t"}, "tell no rate of 4 to 250 frames.*state fps="),
         (table(t=changed(3, -0.04)), {"time": "t"}, "'t' has -0.04 in row 4"),
-        (table(t=changed(3, 0.08)), {"time": "t"}, r"has 0.08 in row 4, after 0.08 in row 3.*person="),
+        (table(t=changed(3, 0.08)), {"time": "t"}, r"0.08 in row 4, after 0.08 in row 3.*person="),
         (table(t=changed(9, 0.04)), {"time": "t"}, "has 0.04 in row 10, after 0.32 in row 9"),
         (twice(table()), {"time": "t"}, "times must increase.*several people"),
         (
