@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from behavior.tracks_tables import FRAMES, RATE, flat, mediapipe, motion, moving, py_feat, written
 
@@ -17,7 +19,7 @@ from pyexpr.behavior.features.one_clip import clip_features
 from pyexpr.behavior.openface.recording import read_openface
 from pyexpr.behavior.schedules import Clip
 from pyexpr.behavior.tracks.describe import describe_tracks
-from pyexpr.behavior.tracks.layout import shipped
+from pyexpr.behavior.tracks.layout import load_layout, shipped
 from pyexpr.behavior.tracks.reading import read_tracks
 
 SIZE = (640.0, 360.0)
@@ -165,6 +167,27 @@ def test_a_table_is_the_same_in_every_dress(
     for group, values in expected.groups.items():
         np.testing.assert_array_equal(found.groups[group], values)
         np.testing.assert_array_equal(memory.groups[group], values)
+
+
+def test_data_frames_of_every_library(feat: tuple[pd.DataFrame, Path]) -> None:
+    frame, path = feat
+    expected = read_tracks(path, fps=25).groups
+    for table in (pl.from_pandas(frame), pl.from_pandas(frame).to_arrow(), frame.to_dict("list")):
+        found = read_tracks(table, fps=25)
+        for group, values in expected.items():
+            np.testing.assert_array_equal(found.groups[group], values)
+        assert describe_tracks(table)["rows"].item() == FRAMES
+
+
+def test_the_layout_that_the_documentation_shows(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "howto" / "other_trackers.md"
+    (text,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "own.toml").write_text(text)
+    layout = load_layout(tmp_path / "own.toml")
+    assert layout.name == "my-tracker"
+    listed = re.findall(r"^\| (`[^|]*) \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+    named = {one for cell in listed for one in re.findall(r"`([a-z0-9-]+)`", cell)}
+    assert named == {"openface", *shipped()}
 
 
 def test_what_pyexpr_track_writes(folder: Path) -> None:
