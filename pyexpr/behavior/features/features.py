@@ -88,7 +88,8 @@ class FeatureResult(Result):
     recordings : DataFrame
         A row per recording: subject, context, the columns of `recording_quality`
         (read log included), image_width and image_height (px, as landmarks and head
-        position imply them by OpenFace's default camera), n_clips, n_dropped.
+        position imply them by OpenFace's default camera, or another layout tells them),
+        layout, points_unit (of the landmarks; "" without any), n_clips, n_dropped.
     dropped : DataFrame
         A row per clip that its recording does not yield: subject, context, clip,
         openface, reason. The clip is "" where a whole recording was skipped.
@@ -552,6 +553,7 @@ def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
         recording=who
         | recording_quality(recording)
         | dict(zip(("image_width", "image_height"), image_size(recording), strict=True))
+        | {"layout": recording.layout, "points_unit": _points_unit(recording, job.options)}
         | {"n_clips": len(clips), "n_dropped": len(dropped)},
         dropped=[
             who | {"clip": item.label, "openface": job.path, "reason": item.reason}
@@ -565,6 +567,12 @@ def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
         else [],
         group_units={**recording.units, **mean_units(recording)},
     )
+
+
+def _points_unit(recording: OpenFaceRecording, options: FeatureOptions) -> str:
+    """Return the unit of the landmarks that features are computed from, "" if there are none."""
+    group = landmark_group(options)
+    return recording.unit(group) if group in recording.groups else ""
 
 
 _KEY = ("subject", "context", "clip")

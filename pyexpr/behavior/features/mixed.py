@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pyexpr.base.errors import DataError, OpenFaceError, listed
 from pyexpr.base.messages import Template, say
 from pyexpr.behavior.openface.csv import read_header
-from pyexpr.behavior.openface.layout import Header
+from pyexpr.behavior.openface.layout import OPENFACE, Header
 from pyexpr.behavior.openface.recording import OpenFaceRecording
 from pyexpr.behavior.tracks.reading import unit_names
 
@@ -65,7 +65,7 @@ def image_size(recording: OpenFaceRecording) -> tuple[float, float]:
     Baltrusaitis, T., et al. (2018). OpenFace 2.0: facial behavior analysis toolkit. FG 2018.
     """
     unknown = (float("nan"), float("nan"))
-    if recording.layout != "openface":
+    if recording.layout != OPENFACE:
         # Another tracker has another camera; but its layout may tell the size.
         return (
             (recording.image_size[0], recording.image_size[1]) if recording.image_size else unknown

@@ -16,6 +16,8 @@ from typing import Final
 from pyexpr.base.errors import OpenFaceError, listed, near_names
 from pyexpr.base.messages import say
 
+#: What the layout of OpenFace's recordings is called, beside those of other trackers.
+OPENFACE: Final = "openface"
 TIME_COLUMNS: Final = ("frame", "timestamp")
 ROW_COLUMNS: Final = ("frame", "face_id", "timestamp", "confidence", "success")
 

@@ -19,6 +19,7 @@ from pyexpr.behavior.openface.csv import Columns, Source, open_source, read_colu
 from pyexpr.behavior.openface.layout import (
     FEATURE_GROUPS,
     GROUPS,
+    OPENFACE,
     OUTER,
     ROW_COLUMNS,
     STABLE,
@@ -183,7 +184,7 @@ class OpenFaceRecording(Result):
     implausible_frames: NDArray[np.int64] = field(default_factory=_no_frames)
     jumps: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     sha256: str = ""
-    layout: str = "openface"
+    layout: str = OPENFACE
     units: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     regions: Mapping[str, tuple[int, ...]] = field(default_factory=dict)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.messages import Template, joined, message_column
 from pyexpr.base.stopping import stoppable
+from pyexpr.behavior.openface.layout import OPENFACE
 from pyexpr.behavior.openface.recording import OpenFaceRecording, read_openface
 from pyexpr.behavior.tracks.layout import Layout, shipped
-from pyexpr.behavior.tracks.reading import OPENFACE, layout_for, read_by_layout
+from pyexpr.behavior.tracks.reading import layout_for, read_by_layout
 from pyexpr.behavior.tracks.table import Table
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pyexpr.base.errors import DataError, OpenFaceError, TracksError, listed, ne
 from pyexpr.base.messages import Template, message_of, say
 from pyexpr.base.stopping import stoppable
 from pyexpr.behavior.openface.csv import Columns, open_source
-from pyexpr.behavior.openface.layout import FEATURE_GROUPS, is_known
+from pyexpr.behavior.openface.layout import FEATURE_GROUPS, OPENFACE, is_known
 from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
 from pyexpr.behavior.openface.plausible import MAX_SPEED, MAX_TURN
 from pyexpr.behavior.openface.recording import (
@@ -38,7 +38,6 @@ from pyexpr.behavior.tracks.table import Table, open_table
 if TYPE_CHECKING:
     from pyexpr.base.foreign import FrameLike
 
-OPENFACE: Final = "openface"
 AUTO: Final = "auto"
 #: What is read unless groups are named; landmarks in space where there are none of the image.
 _USUAL: Final = (*FEATURE_GROUPS, *OTHER_GROUPS)

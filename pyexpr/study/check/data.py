@@ -12,6 +12,7 @@ from pyexpr.base.errors import DataError, OpenFaceError, PyexprError, counted, l
 from pyexpr.behavior.features.features import FEATURES
 from pyexpr.behavior.features.mixed import Kind, differences
 from pyexpr.behavior.openface.csv import read_header
+from pyexpr.behavior.openface.layout import OPENFACE
 from pyexpr.study.check.points import DATA, LEFT_OUT, PROBLEMS, WRONG, Point
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.tables.feature_choice import wanted
@@ -45,7 +46,9 @@ def data_points(config: StudyConfig, inputs: Inputs) -> list[Point]:
             Point(DATA, "questions", len(inputs.questions), f"({', '.join(inputs.questions)})"),
         ]  # fmt: skip
     if inputs.recorded:
-        found.append(Point(DATA, "recordings", len(inputs.recordings), "of OpenFace"))
+        own = inputs.recordings.get("layout")
+        of = "OpenFace" if own is None else listed(dict.fromkeys(name or OPENFACE for name in own))
+        found.append(Point(DATA, "recordings", len(inputs.recordings), f"of {of}"))
     known = [*(FEATURES if inputs.recorded else ())]
     known += inputs.measured.features if inputs.measured is not None else ()
     used = wanted(config, known)
