@@ -73,6 +73,26 @@ def test_tables(frame: pd.DataFrame, given: dict, said: str, tmp_path: Path) -> 
         assert len(str(caught.value)) < 500
 
 
+def test_rows_are_those_of_the_file(tmp_path: Path) -> None:
+    # Rows of others stand between: b's second row is the fourth.
+    both = pd.concat([table(who="a"), table(t=changed(1, -1.0), who="b")]).sort_index(kind="stable")
+    both.to_csv(tmp_path / "both.csv", index=False)
+    for source in (both, tmp_path / "both.csv"):
+        with pytest.raises(TracksError, match="'t' has -1 in row 4"):
+            read_tracks(source, time="t", split_by="who", part="b", **GIVEN)
+
+
+def test_a_last_line_that_was_cut(tmp_path: Path) -> None:
+    path = tmp_path / "cut.csv"
+    text = "t;x0;y0\n0,00;1,25;2,25\n0,04;1,50;2,50\n0,08;1,75;2"
+    path.write_text(text)
+    given = {"points": ["x{}", "y{}"], "units": "px", "time": "t"}
+    found = read_tracks(path, **given)
+    assert (found.log.rows_read, found.log.rows_cut) == (2, 1)
+    path.write_text(text + ",75\n")
+    assert read_tracks(path, **given).log.rows_read == 3
+
+
 def test_split_by_what_is_not_there(tmp_path: Path) -> None:
     frame = table(who="a")
     with pytest.raises(TracksError, match="no rows that are read"):

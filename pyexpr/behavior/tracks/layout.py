@@ -173,8 +173,8 @@ class Layout(_Part):
 
     Attributes
     ----------
-    name, title, note : str
-        How it is called; of which tracker; what is not known of it.
+    name, title, people : str
+        How it is called; of which tracker; what is to be said where there are several people.
     proof : Proof or None
         How a header proves it; without it the layout must be named.
     header : str
@@ -191,7 +191,7 @@ class Layout(_Part):
 
     name: StrictStr
     title: StrictStr = ""
-    note: StrictStr = ""
+    people: StrictStr = ""
     proof: Proof | None = None
     header: StrictStr = ""
     missing: tuple[StrictStr, ...] = ()

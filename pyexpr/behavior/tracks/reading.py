@@ -48,6 +48,7 @@ _SHARES = Template(
     "pixels",
     report="points are shares of the image, x of its width and y of its height",
 )
+_PEOPLE_OF_LAYOUT = Template("people_of_layout", "{note}")
 _LACKING = Template("tracks_lacking", "the table has no {groups}")
 
 
@@ -242,7 +243,15 @@ def _read(
         raise TracksError(_no_times(table.path, layout))
     reading = ReadingOptions(**options)
     try:
-        found = translated(layout, table, groups=wanted, image_size=image_size, part=part)
+        found = translated(
+            layout,
+            table,
+            groups=wanted,
+            image_size=image_size,
+            part=part,
+            # A video has the frames between, too.
+            in_steps=reading.clock != "video",
+        )
         if reading.fps is not None:
             # That of the video, of which only each so many-th frame was tracked.
             reading = replace(reading, fps=reading.fps / found.step)
@@ -295,6 +304,8 @@ def _with_layout(
     notes = recording.log.notes
     if any(group.unit == SHARE for group in groups.values()):
         notes = (*notes, _SHARES())
+    if layout.people and recording.log.faces > 1:
+        notes = (*notes, _PEOPLE_OF_LAYOUT(note=layout.people))
     return replace(
         recording,
         log=replace(recording.log, notes=notes),

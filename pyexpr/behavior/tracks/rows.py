@@ -114,6 +114,7 @@ def translated(
     groups: Sequence[str],
     image_size: tuple[float, float] | None,
     part: tuple[tuple[str, str], ...] = (),
+    in_steps: bool = True,
 ) -> Translated:
     """Read a table by a layout.
 
@@ -127,6 +128,8 @@ def translated(
         Width and height, px.
     part : tuple of (str, str)
         Columns, and what stands there in the rows to read.
+    in_steps : bool
+        Whether frame numbers that go in steps count the frames that were tracked alone.
 
     Raises
     ------
@@ -176,7 +179,7 @@ def translated(
         face_scale=_face_scale(layout, wanted),
     )
     check_rows(header, columns, rows)
-    step = _frame_step(rows)
+    step = _frame_step(rows) if in_steps else 1
     if step > 1:
         rows["frame"] = np.floor(rows["frame"] / step)
         notes.append(_STEP(step=step))

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -40,6 +40,8 @@ _MISSING: Final = frozenset({"", "NA", "N/A", "#N/A", "null", "NULL", "None", "N
 _WORDS: Final = {"true": "1", "false": "0", "yes": "1", "no": "0"}
 _CLOCK: Final = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)")
 _FRAME: Final = "the data frame"
+# What the number of a row is called among columns.
+_ROW: Final = "(row)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +158,14 @@ class TextTable:
             source = source_of(self.path, self.content, self.sha256, _plain_header)
             return ReadTable(read_columns(source, *wanted.tables))
         cleaned = _Cleaned(wanted)
-        text = cleaned.text(self.path, rows_of(self.content, capitals=False).rows, self.names)
+        rows = rows_of(self.content, capitals=False)
+        text = cleaned.text(self.path, list(rows.rows), self.names, ended=rows.ended)
         source = source_of(self.path, text, self.sha256, _plain_header)
-        columns = read_columns(source, *wanted.tables)
+        columns = read_columns(source, *wanted.tables, (_ROW,))
+        # Messages name the rows of the file, of which some were left out.
+        read = set(columns.column(_ROW).astype(np.int64).tolist())
+        left_out = tuple(sorted({*range(1, max(read) + 1)} - read))
+        columns = replace(columns, skipped=left_out)
         return ReadTable(columns, tuple(cleaned.people), cleaned.others)
 
     def _is_plain(self, wanted: Wanted) -> bool:
@@ -187,18 +194,22 @@ class _Cleaned:
     people: dict[str, int] = field(default_factory=dict)
     others: int = 0
 
-    def text(self, path: str, rows: Iterator[list[str]], names: Sequence[str]) -> bytes:
+    def text(self, path: str, rows: list[list[str]], names: Sequence[str], *, ended: bool) -> bytes:
+        """Return a text with a column more, so that a cut row has fewer than any."""
         at = {name: number for number, name in reversed(list(enumerate(names)))}
         wanted = self.wanted
         made = cell_columns(*wanted.cells) if wanted.cells else ()
         own = [name for name in wanted.sources() if not wanted.cells or name != wanted.cells[0]]
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONE, escapechar="\\")
-        writer.writerow([_plain(name) for name in (*own, *made)])
+        writer.writerow([*(_plain(name) for name in (*own, *made)), _ROW])
+        if not ended and len(rows) > 1 and _is_cut(rows[-1], rows[-2], names):
+            rows[-1] = []
         selecting = [(name, at[name]) for name in wanted.selecting()]
         for number, fields in enumerate(rows, start=1):
             if len(fields) != len(names):
-                out.write("cut\n" if len(fields) < len(names) else "," * len((*own, *made)) + "\n")
+                cut = len(fields) < len(names)
+                out.write("cut\n" if cut else "," * len((*own, *made, _ROW)) + "\n")
                 continue
             if not wanted.takes({name: fields[position] for name, position in selecting}):
                 self.others += 1
@@ -206,7 +217,7 @@ class _Cleaned:
             numbers = [self.number(path, name, fields[at[name]], number) for name in own]
             if wanted.cells:
                 numbers += _cell(path, fields[at[wanted.cells[0]]], wanted.cells, number)
-            writer.writerow(numbers)
+            writer.writerow([*numbers, number])
         return out.getvalue().encode()
 
     def number(self, path: str, name: str, text: str, row: int) -> str:
@@ -227,6 +238,13 @@ class _Cleaned:
         if not self.people and _is_number(text):
             return text
         return str(self.people.setdefault(text, len(self.people)))
+
+
+def _is_cut(last: list[str], before: list[str], names: Sequence[str]) -> bool:
+    """Return whether a last line without an end stops within its last number."""
+    if not len(last) == len(before) == len(names):
+        return False
+    return len(last[-1].partition(".")[2]) < len(before[-1].partition(".")[2])
 
 
 def clock_seconds(path: str, name: str, text: str, row: int) -> float:
@@ -342,7 +360,8 @@ class FrameTable:
         }
         positions = {name: at for at, name in enumerate(numbers)}
         header = TableHeader(self.path, positions, len(positions), 0, {})
-        columns = Columns(header, tables, len(frame), 0, 0, ())
+        left_out = tuple((np.flatnonzero(~kept) + 1).tolist())
+        columns = Columns(header, tables, len(frame), 0, 0, left_out)
         return ReadTable(columns, tuple(cleaned.people), int((~kept).sum()))
 
     def _numbers(self, column: pd.Series[Any], name: str, cleaned: _Cleaned) -> NDArray[np.float64]:
