@@ -20,6 +20,7 @@ MEANT = {
     "ElasticNetRegressor.fit(groups)", "ElasticNetRegressor.set_fit_request(groups)",
     "ElasticNetClassifier.fit(groups)", "ElasticNetClassifier.set_fit_request(groups)",
     "read_openface(groups)", "read_tracks(groups)", "OpenFaceRecording(groups)",
+    "OpenFaceRecording.unit(group)",
     "ICCResult(groups)", "ComparisonResult.plot(contexts)", "ModelsResult(contexts)",
     "FinalModels(contexts)",
 }  # fmt: skip

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
     from pyexpr.base.foreign import FrameLike
 
-_NO_RATE = Template("no_rate", "no times tell the rate: state {fps=} to read it")()
+_NO_RATE = Template(
+    "no_rate",
+    "no times tell the rate: state {fps=} to read it",
+    report="no times tell the rate",
+)()
 
 
 @stoppable("a table was described")
