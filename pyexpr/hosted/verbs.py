@@ -134,7 +134,9 @@ def do_read_tracks(source: Any, **options: Any) -> dict[str, Any]:
     from pyexpr.behavior.tracks.reading import read_tracks
 
     unit = options.pop("time_unit", None)
-    if unit is not None and options.get("time") is not None:
+    if unit is not None:
+        if options.get("time") is None:
+            raise DataError(say("{time_unit=} is that of a column: name it by {time=}"))
         options["time"] = (options["time"], unit)
     return _recording(read_tracks(source, **options))
 

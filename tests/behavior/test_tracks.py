@@ -211,6 +211,10 @@ def test_what_pyexpr_track_writes(folder: Path) -> None:
     kept = np.delete(np.arange(FRAMES), 7)
     np.testing.assert_array_equal(found.groups["landmarks_2d"][kept], points[kept][:, :, :2])
     assert np.isnan(found.groups["blendshapes"][7]).all()
+    few = frame.loc[
+        :, ~frame.columns.str.fullmatch(r"[xyz]_\d+") | frame.columns.str.endswith("_0")
+    ]
+    assert read_tracks(few).layout == "pyexpr-track-points"
     result = extract_features(path, every=2, layout="auto", progress=False)
     jaw = frame["blend_jawOpen"][:50].drop(7).mean()
     assert result.means["blendshape_jawOpen"].item() == pytest.approx(jaw)

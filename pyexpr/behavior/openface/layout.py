@@ -248,7 +248,8 @@ def _refuse_other_trackers(path: str, names: Sequence[str]) -> None:
             say(
                 "{path!r}: not a file of OpenFace 0.x to 2.x: these have no columns {names}, so "
                 "those of the same names may mean something else; another tracker or version "
-                "wrote it: {layout='auto'} takes the layout that its header proves",
+                "wrote it: {call read_tracks} reads it, and {layout='auto'} computes its features, "
+                "by the layout that its header proves",
                 path=path,
                 names=listed(strangers),
             )
