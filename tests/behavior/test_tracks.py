@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from behavior.tracks_tables import FRAMES, RATE, flat, mediapipe, motion, moving, py_feat, written
 
-from pyexpr.base.errors import TracksError
+from pyexpr.base.errors import DataError, TracksError
 from pyexpr.behavior.features.features import extract_features
 from pyexpr.behavior.features.one_clip import clip_features
 from pyexpr.behavior.openface.recording import read_openface
@@ -362,6 +362,8 @@ def test_openface_goes_to_its_own_reader(tmp_path: Path) -> None:
     np.testing.assert_array_equal(own.groups["pose_translation"], found.groups["pose_translation"])
     assert found.layout == "openface"
     assert found.fps == own.fps
+    with pytest.raises(DataError, match="is OpenFace's, whose columns are known; leave 'time' out"):
+        read_tracks(path, time="timestamp")
     with gzip.open(tmp_path / "of.csv.gz", "wb") as file:
         file.write(path.read_bytes())
     assert read_tracks(tmp_path / "of.csv.gz").layout == "openface"
@@ -399,3 +401,29 @@ def test_recordings_of_two_layouts_are_not_compared(
         extract_features(table, every=2, fps=RATE, progress=False)
     kept = extract_features(table, every=2, fps=RATE, on_mixed="keep", progress=False)
     assert kept.recordings["notes"].str.contains("not comparable").tolist() == [False, True]
+
+
+def test_units_that_all_tables_have(folder: Path) -> None:
+    (folder / "units.toml").write_text(
+        "fps = 25.0\n[action_units]\npresence = 'AU{}_on'\nintensity = "
+        "{ columns = 'AU{}', unit = '0 to 100' }\n"
+    )
+    rng = np.random.default_rng(3)
+    paths, frames = [], []
+    for name, units in (("one", (1, 4)), ("two", (1, 12))):
+        columns = {f"AU{unit}_on": rng.integers(0, 2, 50) for unit in units}
+        columns |= {f"AU{unit}": 100 * rng.random(50) for unit in units}
+        frames.append(pd.DataFrame(columns))
+        paths.append(written(frames[-1], folder / f"{name}.csv"))
+    given = {"every": 2, "layout": str(folder / "units.toml"), "progress": False}
+    with pytest.raises(DataError, match="has other action units"):
+        extract_features(paths, **given)
+    found = extract_features(paths, on_mixed="common", **given)
+    for row, frame in zip(found.table.to_dict("records"), frames, strict=True):
+        on = frame["AU1_on"] == 1
+        assert row["au_count"] == pytest.approx(on.mean())
+        assert row["au_intensity"] == pytest.approx(frame["AU1"][on].mean())
+    assert found.units()["au_intensity"] == "0 to 100"
+    assert found.means["intensity_AU01"].tolist() == pytest.approx(
+        [f["AU1"].mean() for f in frames]
+    )

@@ -33,7 +33,7 @@ from pyexpr.behavior.tracks.layout import (
     unknown_layout,
 )
 from pyexpr.behavior.tracks.rows import Translated, translated
-from pyexpr.behavior.tracks.table import Table, open_table
+from pyexpr.behavior.tracks.table import Table, beginning_of, open_table
 
 if TYPE_CHECKING:
     from pyexpr.base.foreign import FrameLike
@@ -358,18 +358,20 @@ def layout_for(
         chosen = layout_named(name)
         table = open_table(source)
         return with_own(chosen, own), table.with_header(chosen.header)
-    table = open_table(source)
-    if own and ("points" in own or name is None):
-        base = {"name": "own"}
-        if "points" in own:
-            return layout_of(base | dict(own), "read_tracks"), table
-    found = recognised(table)
+    if "points" in own:
+        return layout_of({"name": "own"} | dict(own), "read_tracks"), open_table(source)
+    # OpenFace's reader reads the file itself, which may be large: its beginning tells.
+    beginning = beginning_of(source)
+    found = None if beginning is None else recognised(beginning)
+    if found != OPENFACE:
+        table = open_table(source)
+        found = recognised(table)
     if found == OPENFACE:
         if own:
             raise DataError(
                 say(
                     "{path!r} is OpenFace's, whose columns are known; leave {names} out",
-                    path=table.path,
+                    path=os.fspath(source),
                     names=listed(own),
                 )
             )

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.contents import read_content
-from pyexpr.base.errors import LayoutError, TracksError, listed, near_names
+from pyexpr.base.errors import LayoutError, OpenFaceError, TracksError, listed, near_names
 from pyexpr.base.messages import say
 from pyexpr.behavior.openface.csv import Columns, read_columns, source_of, whole_text
-from pyexpr.behavior.openface.dialects import rows_of
+from pyexpr.behavior.openface.dialects import is_packed, rows_of
 from pyexpr.behavior.openface.layout import Header
+from pyexpr.behavior.openface.text import TextFile
 from pyexpr.behavior.tracks.layout import Rows
 
 if TYPE_CHECKING:
@@ -427,6 +428,20 @@ def open_table(source: Any) -> Table:
     if not content.strip():
         raise TracksError(f"{path!r}: the file is empty; run the tracker on the video again")
     return _of_text(path, content, sha256)
+
+
+def beginning_of(source: Any) -> TextTable | None:
+    """Return the beginning of a table of text, None where it cannot be looked into."""
+    if not isinstance(source, (str, os.PathLike)):
+        return None
+    path = os.fspath(source)
+    try:
+        with TextFile(path) as text:
+            head = text.head(_HEAD)
+        return None if is_packed(head) or b"\x00" in head else _of_text(path, head, "")
+    except (OSError, OpenFaceError):
+        # Reading it says why.
+        return None
 
 
 def _of_text(path: str, content: bytes, sha256: str) -> TextTable:
