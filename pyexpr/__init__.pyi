@@ -15,6 +15,8 @@ from pyexpr.behavior.openface.recording import describe_openface as describe_ope
 from pyexpr.behavior.openface.recording import read_openface as read_openface
 from pyexpr.behavior.schedules import Schedule as Schedule
 from pyexpr.behavior.schedules import Segment as Segment
+from pyexpr.behavior.tracks.describe import describe_tracks as describe_tracks
+from pyexpr.behavior.tracks.reading import read_tracks as read_tracks
 from pyexpr.behavior.video.clips import VideoClips as VideoClips
 from pyexpr.behavior.video.contact_sheet import contact_sheet as contact_sheet
 from pyexpr.behavior.video.video import describe_video as describe_video

@@ -337,6 +337,8 @@ def test_columns_without_an_index_go_by_position() -> None:
 def test_every_public_function_that_takes_tables_is_here() -> None:
     taken = {name.partition(" ")[0].rstrip(",") for name in FUNCTIONS} | {
         "split_subjects", "subject_folds", "learning_figure", "extract_features", "Schedule",
+        # tests/behavior/test_tracks.py
+        "read_tracks", "describe_tracks",
     }  # fmt: skip
     without_tables = {
         "choose_icc", "contact_sheet", "d_study", "describe_openface", "describe_video", "doctor",

@@ -19,8 +19,10 @@ MEANT = {
     "ContextualRegressor.fit(groups)", "ContextualRegressor.set_fit_request(groups)",
     "ElasticNetRegressor.fit(groups)", "ElasticNetRegressor.set_fit_request(groups)",
     "ElasticNetClassifier.fit(groups)", "ElasticNetClassifier.set_fit_request(groups)",
-    "read_openface(groups)", "OpenFaceRecording(groups)", "ICCResult(groups)",
-    "ComparisonResult.plot(contexts)", "ModelsResult(contexts)", "FinalModels(contexts)",
+    "read_openface(groups)", "read_tracks(groups)", "OpenFaceRecording(groups)",
+    "OpenFaceRecording.unit(group)",
+    "ICCResult(groups)", "ComparisonResult.plot(contexts)", "ModelsResult(contexts)",
+    "FinalModels(contexts)",
 }  # fmt: skip
 
 rng = np.random.default_rng(1)

@@ -54,6 +54,10 @@ read_openface <- function(path, groups = NULL, fps = NULL, clock = "auto",
     video = one(video), split_by = one(split_by), part = one(part),
     on_missing = one(on_missing)
   ), rlang::current_env())
+  new_recording(found)
+}
+
+new_recording <- function(found) {
   table <- result_table(found$frames)
   tibble::new_tibble(as.list(table), nrow = nrow(table), class = "pyexpr_recording",
     heading = found$heading, notes = as.character(found$notes), log = found$log,
@@ -106,6 +110,80 @@ describe_openface <- function(path) {
   result_table(ask("describe_openface", list(path = path_of(path, call)), call))
 }
 
+#' Read a table of any tracker
+#'
+#' @description
+#' Points of the face or body, the head's pose, the gaze, action units, blendshapes or
+#' emotions, by a layout that says what the columns are. Clock, gaps, faces, and what is
+#' dropped and counted, are as in [read_openface()].
+#'
+#' @param source A file (text, compressed or not; xlsx; parquet; feather), a folder of
+#'   OpenPose's JSON files, or a data frame.
+#' @param layout The name of a layout (such as `"py-feat"` or `"mediapipe"`), or a TOML
+#'   file of your own; by default the one that the header proves.
+#' @param points Patterns of the columns of x and y (and z), with `{}` for the number of a
+#'   point: `c("x_{}", "y_{}")`.
+#' @param units What the points are in: `"px"`, `"share"` (of the image), `"mm"`, `"cm"` or
+#'   `"m"`.
+#' @param frame,person The columns of frame numbers, and of people.
+#' @param time The column of times.
+#' @param time_unit `"s"`, `"ms"`, `"us"` or `"clock"` (hours:minutes:seconds); by default the
+#'   one that gives 4 to 250 frames a second.
+#' @param valid The column that is 1 in valid rows.
+#' @param image_size Width and height of the images in pixels: shares become pixels.
+#' @param groups As in [read_openface()], and `"au_score"`, `"blendshapes"`, `"emotions"`.
+#' @param fps Frames per second of the video; must be given where the table has no times.
+#' @inheritParams read_openface
+#' @return As [read_openface()] gives.
+#' @seealso [describe_tracks()], [extract_features()]
+#' @export
+#' @examplesIf pyexpr::pyexpr_available()
+#' table <- data.frame(t = 0:3 * 40, a0 = 0:3, b0 = 0, a1 = 5, b1 = 1)
+#' read_tracks(table, points = c("a{}", "b{}"), units = "px", time = "t", time_unit = "ms")
+read_tracks <- function(source, layout = NULL, points = NULL, units = NULL, frame = NULL,
+                        time = NULL, time_unit = NULL, valid = NULL, person = NULL,
+                        image_size = NULL, groups = NULL, fps = NULL, clock = "auto",
+                        min_confidence = NULL, face = "largest", join_ids = FALSE,
+                        max_speed = 5000, max_turn = 1500, video = NULL, split_by = NULL,
+                        part = NULL, on_missing = "error") {
+  call <- rlang::current_env()
+  new_recording(ask("read_tracks", list(
+    source = tracks_source(source, call), layout = one(layout), points = many(points),
+    units = one(units), frame = one(frame), time = one(time), time_unit = one(time_unit),
+    valid = one(valid), person = one(person), image_size = many(image_size),
+    groups = many(groups), fps = one(fps), clock = one(clock),
+    min_confidence = one(min_confidence), face = one(face), join_ids = flag(join_ids),
+    max_speed = one(max_speed), max_turn = one(max_turn), video = one(video),
+    split_by = one(split_by), part = one(part), on_missing = one(on_missing)
+  ), call))
+}
+
+tracks_source <- function(source, call) {
+  given(source, "a path, or a data frame", "source", call)
+  if (is.data.frame(source)) {
+    return(table_node(source, names(source), "source", call))
+  }
+  path_of(source, call, "source")
+}
+
+#' What a table of a tracker holds
+#'
+#' @inheritParams read_tracks
+#' @return A tibble of one row: layout, groups and their units, rows and frames, frame rate,
+#'   faces, and the rows that are dropped, by reason.
+#' @export
+#' @examplesIf pyexpr::pyexpr_available()
+#' table <- data.frame(frame_idx = 0:9, frame_time_in_ms = 0:9 * 40)
+#' points <- matrix(0.5, 10, 956)
+#' colnames(points) <- paste0("lm_mp_", rep(0:477, each = 2), c("_x", "_y"))
+#' describe_tracks(cbind(table, points, au_1_intensity = 2))
+describe_tracks <- function(source, layout = NULL) {
+  call <- rlang::current_env()
+  result_table(ask("describe_tracks", list(
+    source = tracks_source(source, call), layout = one(layout)
+  ), call))
+}
+
 #' Features of clips from OpenFace files
 #'
 #' @description
@@ -133,6 +211,9 @@ describe_openface <- function(path) {
 #'   those of all units together; needs `"au_dynamics"` in `extra`.
 #' @param baseline Adds how far each feature is from the person's own baseline, its mean over
 #'   the subject's clips of this context, or over all of them for `"all"`.
+#' @param layout Of tables of another tracker than OpenFace: a layout, as in [read_tracks()],
+#'   or `"auto"` for what each header proves. A column `layout` of `recordings` says it row by
+#'   row.
 #' @param split_by For files with several recordings: the column that identifies the recording. The
 #'   column `part` of `recordings` gives its value for each row. For paths each of its values is a
 #'   recording and a subject.
@@ -177,9 +258,9 @@ extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5
                              extra = NULL, action_units = NULL, baseline = NULL,
                              min_confidence = NULL, fps = NULL, clock = "auto",
                              face = "largest", join_ids = FALSE, max_speed = 5000,
-                             max_turn = 1500, split_by = NULL, on_mixed = "error",
-                             on_short = "drop", on_error = "stop", n_jobs = NULL,
-                             progress = interactive()) {
+                             max_turn = 1500, layout = NULL, split_by = NULL,
+                             on_mixed = "error", on_short = "drop", on_error = "stop",
+                             n_jobs = NULL, progress = interactive()) {
   call <- rlang::current_env()
   given(recordings, "a data frame, or paths", call = call)
   found <- ask("extract_features", list(
@@ -190,8 +271,8 @@ extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5
     extra = many(extra), action_units = many(action_units), baseline = one(baseline),
     min_confidence = one(min_confidence), fps = one(fps), clock = one(clock), face = one(face),
     join_ids = flag(join_ids), max_speed = one(max_speed), max_turn = one(max_turn),
-    split_by = one(split_by), on_mixed = one(on_mixed), on_short = one(on_short),
-    on_error = one(on_error), n_jobs = one(n_jobs), progress = flag(progress)
+    layout = one(layout), split_by = one(split_by), on_mixed = one(on_mixed),
+    on_short = one(on_short), on_error = one(on_error), n_jobs = one(n_jobs), progress = flag(progress)
   ), call)
   # Clips without labels of the user's are numbered.
   numbers <- seq_len(nrow(found$tables$tidy) + nrow(found$tables$dropped))

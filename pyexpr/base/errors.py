@@ -57,6 +57,14 @@ class OpenFaceError(DataError):
     """A file is not a usable OpenFace recording."""
 
 
+class TracksError(OpenFaceError):
+    """A table of tracked points is not a usable recording."""
+
+
+class LayoutError(TracksError):
+    """A layout of tracks cannot be used, or is not that of the table."""
+
+
 class VideoError(DataError):
     """A file is not a usable video, or does not contain the requested clip."""
 

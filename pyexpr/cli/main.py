@@ -487,6 +487,10 @@ def features(
     max_turn: Annotated[
         float, typer.Option(help="Degrees/s that no head or gaze exceeds.")
     ] = 1500.0,
+    layout: Annotated[
+        str | None,
+        typer.Option(help='Of tables of another tracker: its layout, a TOML file, or "auto".'),
+    ] = None,
     split_by: Annotated[
         str | None,
         typer.Option(help="In files of several recordings: the column that tells them apart."),
@@ -543,6 +547,7 @@ def features(
         join_ids=join_ids,
         max_speed=max_speed,
         max_turn=max_turn,
+        layout=layout,
         split_by=split_by,
         on_mixed=on_mixed,  # type: ignore[arg-type]
         on_error=on_error,  # type: ignore[arg-type]
@@ -563,14 +568,17 @@ def features(
 def _recordings_table(path: Path) -> pd.DataFrame:
     """Return a table of recordings, its paths from its own folder."""
     from pyexpr.base.csv_file import read_csv
+    from pyexpr.behavior.tracks.layout import layout_beside
 
-    labels = ("subject", "context", "openface", "face", "part", "video")
+    labels = ("subject", "context", "openface", "face", "part", "video", "layout")
     table = read_csv(path, labels=labels, what=f"the recordings ({path})")
     paths = {
         column: [str(path.parent / name) if name == name else name for name in table[column]]
         for column in ("openface", "video")
         if column in table
     }
+    if "layout" in table:
+        paths["layout"] = [layout_beside(name, path.parent) for name in table["layout"]]
     return table.assign(**paths)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from pyexpr.behavior.openface.recording import OpenFaceRecording
     from pyexpr.measurement.factor.cfa_result import CFAResult
 
 # What R may call of a result that is kept here.
@@ -123,11 +124,34 @@ def do_bootstrap_cfa(data: Any, model: Any, **options: Any) -> dict[str, Any]:
 
 def do_read_openface(path: str, **options: Any) -> dict[str, Any]:
     """`px.read_openface`: a row per frame, and what reading met with."""
-    import pandas as pd
-
     from pyexpr.behavior.openface.recording import read_openface
 
-    found = read_openface(path, **options)
+    return _recording(read_openface(path, **options))
+
+
+def do_read_tracks(source: Any, **options: Any) -> dict[str, Any]:
+    """`px.read_tracks`; the unit of times is an argument of its own."""
+    from pyexpr.behavior.tracks.reading import read_tracks
+
+    unit = options.pop("time_unit", None)
+    if unit is not None:
+        if options.get("time") is None:
+            raise DataError(say("{time_unit=} is that of a column: name it by {time=}"))
+        options["time"] = (options["time"], unit)
+    return _recording(read_tracks(source, **options))
+
+
+def do_describe_tracks(source: Any, layout: str | None = None) -> pd.DataFrame:
+    """`px.describe_tracks`."""
+    from pyexpr.behavior.tracks.describe import describe_tracks
+
+    return describe_tracks(source, layout)
+
+
+def _recording(found: OpenFaceRecording) -> dict[str, Any]:
+    """Return a recording as a table, a row per frame."""
+    import pandas as pd
+
     columns: dict[str, Any] = {
         "frame": np.arange(found.n_frames),
         "time": np.arange(found.n_frames) / found.fps,
@@ -138,6 +162,12 @@ def do_read_openface(path: str, **options: Any) -> dict[str, Any]:
     names = {
         "au_presence": [f"{unit}_c" for unit in found.au_presence_names],
         "au_intensity": [f"{unit}_r" for unit in found.au_intensity_names],
+    }
+    # What other trackers give besides; their action units are named as OpenFace's.
+    names |= {
+        group: [f"{group}_{name}" for name in own]
+        for group, own in found.names.items()
+        if group not in names
     }
     for group, values in found.groups.items():
         flat = values.reshape(found.n_frames, -1)

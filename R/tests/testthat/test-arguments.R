@@ -9,7 +9,8 @@ elsewhere <- list(
 # What R adds.
 ours <- list(
   compare_models = c("data", "rows"), cluster_bootstrap = "data", context_coefficients = c("data", "features"),
-  fit_cfa = "factor", bootstrap_cfa = "factor", invariance = "factor", split_subjects = "data"
+  fit_cfa = "factor", bootstrap_cfa = "factor", invariance = "factor", split_subjects = "data",
+  read_tracks = "time_unit"
 )
 theirs <- c(fit_cfa = "cfa")
 
@@ -19,8 +20,9 @@ test_that("arguments are those of Python", {
   inspect <- reticulate::import("inspect")
   builtins <- reticulate::import_builtins()
   verbs <- c("icc", "icc_interval", "choose_icc", "d_study", "fit_cfa", "bootstrap_cfa", "invariance",
-    "read_openface", "describe_openface", "extract_features", "movement_series", "synchrony",
-    "split_subjects", "compare_models", "cluster_bootstrap", "context_coefficients", "simulate_study")
+    "read_openface", "describe_openface", "read_tracks", "describe_tracks", "extract_features",
+    "movement_series", "synchrony", "split_subjects", "compare_models", "cluster_bootstrap",
+    "context_coefficients", "simulate_study")
   for (verb in verbs) {
     name <- if (verb %in% names(theirs)) theirs[[verb]] else verb
     python <- unlist(builtins$list(inspect$signature(px[[name]])$parameters))

@@ -304,6 +304,25 @@ test_that("OpenFace files become a tibble with a log", {
   expect_identical(nrow(describe_openface(path)), 1L)
 })
 
+test_that("a table of another tracker is read by its layout", {
+  need_python()
+  table <- data.frame(ms = 0:49 * 40, who = "anna", a0 = 0:49, b0 = 0, a1 = 5, b1 = 1)
+  found <- read_tracks(table, points = c("a{}", "b{}"), units = "px", time = "ms",
+    time_unit = "ms", person = "who")
+  expect_identical(found$landmarks_2d_x0, as.numeric(0:49))
+  expect_identical(glance(found)$fps, 25)
+  expect_identical(tidy(found)$unit, "px")
+  own <- tempfile(fileext = ".toml")
+  writeLines(c("time.column = 'ms'", "points = {x = 'a{}', y = 'b{}', unit = 'px'}"), own)
+  path <- tempfile(fileext = ".csv")
+  write.csv(table, path, row.names = FALSE)
+  expect_identical(describe_tracks(path, own)$frames, 50L)
+  features <- extract_features(path, every = 2, layout = own)
+  # One of two points moves 1 px a frame, so 5 px a step.
+  expect_equal(tidy(features)$points_displacement, 2.5, tolerance = 1e-12)
+  expect_error(read_tracks(path), "proves no layout", class = "pyexpr_data_error")
+})
+
 test_that("features of paths and of a table are the same", {
   need_python()
   frame <- 0:149

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.behavior.features.binning import known_points
-
-# Points that expressions hardly move, in the numbering of the 68: the bridge of the
-# nose and the corners of the eyes. The face is aligned by these.
-_STABLE = (27, 28, 29, 30, 36, 39, 42, 45)
-# The outer corners of the eyes: their distance is the unit.
-_OUTER = (36, 45)
+from pyexpr.behavior.openface.layout import OUTER, STABLE
 
 
-def normalised_landmarks(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
+def normalised_landmarks(
+    landmarks: NDArray[np.float64],
+    stable_points: Sequence[int] = STABLE,
+    outer: Sequence[int] = OUTER,
+) -> NDArray[np.float64]:
     """Return 3D landmarks in the frame of the face, in interocular distances.
 
     In every frame the rotation and translation are removed that bring eight stable
@@ -25,12 +26,17 @@ def normalised_landmarks(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    landmarks : float64 array, shape (frames, 68, 3)
+    landmarks : float64 array, shape (frames, points, 3)
         In any unit. A frame is used if all stable points are finite.
+    stable_points : sequence of int
+        Points that expressions hardly move, by which the face is aligned; by default those
+        of the 68: the bridge of the nose and the corners of the eyes.
+    outer : sequence of int
+        The outer corners of the eyes: their distance is the unit.
 
     Returns
     -------
-    float64 array, shape (frames, 68, 3)
+    float64 array, shape (frames, points, 3)
         In interocular distances, the stable points' centre at the origin, turned
         as in the first frame used. NaN in frames that are not used, and where
         `landmarks` is not finite.
@@ -49,17 +55,18 @@ def normalised_landmarks(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     >>> bool(np.allclose(normalised[0], normalised[1]))
     True
     """
-    stable = landmarks[:, _STABLE]
+    own = list(stable_points)
+    stable = landmarks[:, own]
     used = np.logical_and.reduce(known_points(stable), axis=1)
     result = np.full(landmarks.shape, np.nan)
     if not used.any():
         return result
     centred = landmarks[used] - stable[used].mean(axis=1, keepdims=True)
-    shape = centred[0, _STABLE, :]
+    shape = centred[0, own, :]
     # Once to the first frame, which is as good as any, then to the mean of all.
-    shape = _turned(centred[:, _STABLE], _rotations(centred[:, _STABLE], shape)).mean(axis=0)
-    turned = _turned(centred, _rotations(centred[:, _STABLE], shape))
-    left, right = _OUTER
+    shape = _turned(centred[:, own], _rotations(centred[:, own], shape)).mean(axis=0)
+    turned = _turned(centred, _rotations(centred[:, own], shape))
+    left, right = outer
     unit = np.linalg.norm(turned[:, left] - turned[:, right], axis=1).mean()
     result[used] = turned / unit
     return result

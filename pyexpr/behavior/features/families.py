@@ -76,15 +76,22 @@ def further_features(signals: Signals, units: Units) -> _Found:
     return features, reasons
 
 
-def scheme_of(points: NDArray[np.float64]) -> LandmarkScheme | str:
-    """Return the scheme of landmarks, (frames, points, dims), or that there is none."""
+def scheme_of(
+    points: NDArray[np.float64], declared: LandmarkScheme | None
+) -> LandmarkScheme | str:
+    """Return the scheme of landmarks, (frames, points, dims), or that there is none.
+
+    `declared` is that of the recording's layout, if it has one.
+    """
     n_points = points.shape[1]
-    return SCHEMES.get(n_points) or _NO_SCHEME(points=n_points)
+    return declared or SCHEMES.get(n_points) or _NO_SCHEME(points=n_points)
 
 
-def region_points(part: str, points: NDArray[np.float64]) -> NDArray[np.int64] | str:
+def region_points(
+    part: str, points: NDArray[np.float64], declared: LandmarkScheme | None
+) -> NDArray[np.int64] | str:
     """Return the landmarks of a region, or why there are none."""
-    scheme = scheme_of(points)
+    scheme = scheme_of(points, declared)
     if isinstance(scheme, str):
         return scheme
     if part not in scheme.regions:
@@ -111,7 +118,7 @@ def _regions(signals: Signals, units: Units) -> _Found:
 def _region_motion(
     region: str, positions: NDArray[np.float64], signals: Signals
 ) -> tuple[float, float] | str:
-    own = region_points(region, positions)
+    own = region_points(region, positions, signals.scheme)
     if isinstance(own, str):
         return own
     known = np.logical_or.reduce(known_points(positions[:, own]), axis=1)
@@ -197,7 +204,7 @@ def _variability(signals: Signals, units: Units) -> _Found:
 def _asymmetry(signals: Signals, units: Units) -> _Found:
     """How much more the person's left side moves than the right."""
     positions = signals.positions("points")
-    scheme = positions if isinstance(positions, str) else scheme_of(positions)
+    scheme = positions if isinstance(positions, str) else scheme_of(positions, signals.scheme)
     if isinstance(positions, str) or isinstance(scheme, str):
         return {}, [OF_PART(part="asymmetry", reason=str(scheme))]
     if signals.options.derivatives == "savgol":

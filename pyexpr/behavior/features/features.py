@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pyexpr.base.errors import DataError, OpenFaceError, listed
+from pyexpr.base.errors import DataError, OpenFaceError, TracksError, listed
 from pyexpr.base.messages import Template, joined, message_column, message_of, parts_of, say
 from pyexpr.base.processes import checked_processes
 from pyexpr.base.progress import progress as shown
@@ -19,6 +19,7 @@ from pyexpr.base.versions import versions
 from pyexpr.behavior.features.baseline import COUNT, check_baseline, with_deviations
 from pyexpr.behavior.features.binning import Binning
 from pyexpr.behavior.features.manifest import manifest_of
+from pyexpr.behavior.features.means import clip_means, mean_units, means_table
 from pyexpr.behavior.features.mixed import (
     Kind,
     OnMixed,
@@ -36,16 +37,19 @@ from pyexpr.behavior.features.options import (
     FeatureOptions,
     Head,
     Landmarks,
+    TrackerUnits,
     clip_feature_names,
     feature_names,
     feature_units,
+    landmark_group,
     needed_groups,
 )
 from pyexpr.behavior.features.quality import clip_quality, recording_quality
 from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
 from pyexpr.behavior.openface.plausible import MAX_SPEED, MAX_TURN
-from pyexpr.behavior.openface.recording import read_openface
 from pyexpr.behavior.schedules import Schedule
+from pyexpr.behavior.tracks.groups import SHARE
+from pyexpr.behavior.tracks.reading import read_recording
 from pyexpr.core.kinematics import Velocity
 
 if TYPE_CHECKING:
@@ -70,6 +74,10 @@ _MORE_CLIPS = Template(
 _OF_FILES = Template("of_files", "{files}: {note}.")
 
 
+def _no_means() -> pd.DataFrame:
+    return means_table([], _KEY)
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FeatureResult(Result):
     """Features of clips, and what became of every recording.
@@ -86,7 +94,8 @@ class FeatureResult(Result):
     recordings : DataFrame
         A row per recording: subject, context, the columns of `recording_quality`
         (read log included), image_width and image_height (px, as landmarks and head
-        position imply them by OpenFace's default camera), n_clips, n_dropped.
+        position imply them by OpenFace's default camera, or another layout tells them),
+        layout, points_unit (of the landmarks; "" without any), n_clips, n_dropped.
     dropped : DataFrame
         A row per clip that its recording does not yield: subject, context, clip,
         openface, reason. The clip is "" where a whole recording was skipped.
@@ -94,6 +103,12 @@ class FeatureResult(Result):
         The arguments the features were computed with.
     hashes : dict of str to str
         SHA-256 of the bytes that were read, by the path of the recording.
+    means : DataFrame
+        Of recordings of other trackers, a row per clip: subject, context, clip, and the
+        mean over its frames of each action unit's intensity or score, each blendshape and
+        each emotion, as far as they have them. Without rows where all are OpenFace's.
+    group_units : dict of str to str
+        Units of the groups and means of other trackers.
     """
 
     table: pd.DataFrame
@@ -102,6 +117,8 @@ class FeatureResult(Result):
     dropped: pd.DataFrame
     options: dict[str, Any]
     hashes: dict[str, str] = field(default_factory=dict)
+    means: pd.DataFrame = field(default_factory=_no_means)
+    group_units: dict[str, str] = field(default_factory=dict)
 
     def tidy(self) -> pd.DataFrame:
         """Return `table`, one row per clip."""
@@ -117,7 +134,14 @@ class FeatureResult(Result):
 
     def units(self) -> dict[str, str]:
         """Return the unit of each feature."""
-        return feature_units(_options_in(self.options))
+        options = _options_in(self.options)
+        known = self.group_units
+        usual = TrackerUnits()
+        tracker = TrackerUnits(
+            known.get(landmark_group(options)), known.get("au_intensity", usual.intensity)
+        )
+        means = {name: known[name] for name in self.means.columns if name not in _KEY}
+        return feature_units(options, tracker) | means
 
     def provenance(self) -> dict[str, Any]:
         """Return options, counts and versions."""
@@ -164,6 +188,7 @@ class _Job:
     on_short: Literal["drop", "error"]
     common: dict[str, tuple[str, ...]] = field(default_factory=dict)
     skip: bool = False
+    layout: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +202,8 @@ class _Rows:
     path: str
     sha256: str
     kind: Kind | None = None
+    means: list[dict[str, Any]] = field(default_factory=list)
+    group_units: dict[str, str] = field(default_factory=dict)
 
 
 @stoppable("features were computed")
@@ -203,6 +230,7 @@ def extract_features(
     join_ids: bool = False,
     max_speed: float = MAX_SPEED,
     max_turn: float = MAX_TURN,
+    layout: str | None = None,
     split_by: str | None = None,
     on_mixed: OnMixed = "error",
     on_short: Literal["drop", "error"] = "drop",
@@ -217,7 +245,8 @@ def extract_features(
     recordings : DataFrame, or a path, or a sequence of paths
         A table with the columns subject, context, openface (path), and if wanted face
         (as the argument, row by row; empty for the argument), part (with `split_by`) and
-        video (path, with ``clock="video"``); other columns are ignored. A recording per
+        video (path, with ``clock="video"``) and layout (as the argument); other columns
+        are ignored. A recording per
         row, each (subject, context) once. For paths the subject is the file's name
         without its ending, the context "all".
     schedule : Schedule or DataFrame, optional
@@ -256,6 +285,9 @@ def extract_features(
         subject's clips of this context, or over all clips of the subject for "all".
     min_confidence, fps, clock, face, join_ids, max_speed, max_turn
         As in `read_openface`.
+    layout : str, optional
+        Of tables that another tracker than OpenFace wrote, as in `read_tracks`; ``"auto"``
+        is what each header proves. Features are those the layout has, in its units.
     split_by : str, optional
         The column of files that hold several recordings which tells them apart. The
         column part of the table says which row is which; for paths each of its values is
@@ -386,12 +418,15 @@ def extract_features(
         # By default the reader takes what there is of what the features need.
         "on_missing": "error" if groups is None else "note",
     }
-    manifest = manifest_of(recordings, split_by, read.face, with_videos=clock == "video")
+    manifest = manifest_of(
+        recordings, split_by, read.face, with_videos=clock == "video", layout=layout
+    )
     check_baseline(options.baseline, (entry.context for entry in manifest))
     for context in dict.fromkeys(entry.context for entry in manifest):
         # A context the schedule does not know is an error now, not after an hour of reading.
         plan.cut(str(context), n_frames=1, fps=1.0)
-    common = common_units(entry.path for entry in manifest) if on_mixed == "common" else {}
+    files = ((entry.path, entry.layout) for entry in manifest)
+    common = common_units(files) if on_mixed == "common" else {}
     jobs = [
         _Job(
             entry.subject,
@@ -409,6 +444,7 @@ def extract_features(
             on_short,
             common,
             on_error == "skip",
+            entry.layout,
         )
         for entry in manifest
     ]
@@ -421,6 +457,7 @@ def extract_features(
     asked = {
         **read.to_dict(),
         "every": every,
+        "layout": layout,
         "split_by": split_by,
         "on_mixed": on_mixed,
         "on_short": on_short,
@@ -524,7 +561,9 @@ def _extract(job: _Job) -> _Rows:
     """Read one file, cut it, and compute everything about its clips."""
     # What is wrong with a file is said with its name; what is wrong with its clips is not.
     try:
-        recording = with_units(read_openface(job.path, **job.reading), job.common)
+        found = read_recording(job.path, job.layout, **job.reading)
+        recording = with_units(found, job.common)
+        _check_anchors(recording, job.options)
     except OpenFaceError as error:
         if not job.skip:
             raise
@@ -535,6 +574,30 @@ def _extract(job: _Job) -> _Rows:
     except DataError as error:
         said = say("{path:label}: {error}", path=job.path, error=message_of(error))
         raise type(error)(said) from None
+
+
+def _check_anchors(recording: OpenFaceRecording, options: FeatureOptions) -> None:
+    """Raise `TracksError` if a face cannot be aligned: no stable points, or axes of two units."""
+    if options.landmarks != "normalised" or "landmarks_3d" not in recording.groups:
+        return
+    if recording.unit("landmarks_3d") == SHARE:
+        raise TracksError(
+            say(
+                "{path:label}: {landmarks='normalised'} turns a face, which needs the same unit in "
+                "all axes, but its points are shares of width and height; say in a layout of "
+                "your own how large the images are (width and height under [image])",
+                path=recording.path,
+            )
+        )
+    if not (recording.stable and recording.outer):
+        raise TracksError(
+            say(
+                "{path:label}: {landmarks='normalised'} aligns a face by its stable points, which "
+                "the layout {layout!r} does not name (stable and outer_eyes under [points])",
+                path=recording.path,
+                layout=recording.layout,
+            )
+        )
 
 
 def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
@@ -559,6 +622,7 @@ def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
         recording=who
         | recording_quality(recording)
         | dict(zip(("image_width", "image_height"), image_size(recording), strict=True))
+        | {"layout": recording.layout, "points_unit": _points_unit(recording, job.options)}
         | {"n_clips": len(clips), "n_dropped": len(dropped)},
         dropped=[
             who | {"clip": item.label, "openface": job.path, "reason": item.reason}
@@ -567,7 +631,17 @@ def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
         path=job.path,
         sha256=recording.sha256,
         kind=Kind.of(recording, pixels=job.options.landmarks == "2d"),
+        means=[who | {"clip": clip.label} | clip_means(recording, clip) for clip in clips]
+        if recording.names
+        else [],
+        group_units={**recording.units, **mean_units(recording)},
     )
+
+
+def _points_unit(recording: OpenFaceRecording, options: FeatureOptions) -> str:
+    """Return the unit of the landmarks that features are computed from, "" if there are none."""
+    group = landmark_group(options)
+    return recording.unit(group) if group in recording.groups else ""
 
 
 _KEY = ("subject", "context", "clip")
@@ -621,4 +695,8 @@ def _assembled(rows: list[_Rows], options: FeatureOptions, asked: dict[str, Any]
         ),
         options=options.to_dict() | asked,
         hashes={one.path: one.sha256 for one in rows if one.sha256},
+        means=means_table([row for one in rows for row in one.means], _KEY),
+        group_units={
+            name: unit for one in reversed(rows) for name, unit in one.group_units.items()
+        },
     )

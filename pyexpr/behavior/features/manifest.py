@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -34,12 +34,18 @@ class Entry:
     split_by: str | None = None
     part: str | None = None
     video: str | None = None
+    layout: str | None = None
 
 
 def manifest_of(
-    recordings: Any, split_by: str | None, face: Place | int, *, with_videos: bool = False
+    recordings: Any,
+    split_by: str | None,
+    face: Place | int,
+    *,
+    with_videos: bool = False,
+    layout: str | None = None,
 ) -> list[Entry]:
-    """Return the recordings of a table, or of paths; `face` where the table names none.
+    """Return the recordings of a table, or of paths; `face`, `layout` where it names none.
 
     `with_videos`: a table must name the video of each.
 
@@ -61,7 +67,8 @@ def manifest_of(
                     "alone"
                 )
             )
-        return _from_paths([os.fspath(path) for path in recordings], split_by, face)
+        found = _from_paths([os.fspath(path) for path in recordings], split_by, face)
+        return [replace(entry, layout=layout) for entry in found]
     frame = as_frame(recordings, what=_WHAT)
     columns = ["subject", "context", "openface"]
     columns += ["part"] if split_by is not None else []
@@ -72,9 +79,14 @@ def manifest_of(
     parts = [str(part) for part in frame["part"]] if split_by is not None else [None] * len(frame)
     videos = frame["video"] if with_videos else [None] * len(frame)
     found = [
-        Entry(subject, context, os.fspath(path), of, split_by, part, video)
-        for (subject, context, path), of, part, video in zip(
-            frame[columns[:3]].itertuples(index=False), faces, parts, videos, strict=True
+        Entry(subject, context, os.fspath(path), of, split_by, part, video, own)
+        for (subject, context, path), of, part, video, own in zip(
+            frame[columns[:3]].itertuples(index=False),
+            faces,
+            parts,
+            videos,
+            _layouts(frame, layout),
+            strict=True,
         )
     ]
     refuse_shared(found)
@@ -120,6 +132,14 @@ def _faces(frame: pd.DataFrame, face: Place | int) -> list[Place | int]:
     if "face" not in frame.columns:
         return [face] * len(frame)
     return [face_of(value, face, row, _WHAT) for row, value in enumerate(frame["face"], start=1)]
+
+
+def _layouts(frame: pd.DataFrame, layout: str | None) -> list[str | None]:
+    """Return the layout of each recording: the table's, or the default where that is empty."""
+    if "layout" not in frame.columns:
+        return [layout] * len(frame)
+    texts = ["" if value is None or value != value else str(value) for value in frame["layout"]]
+    return [text.strip() or layout for text in texts]
 
 
 def face_of(value: Any, default: Default, row: int, what: str) -> Place | int | Default:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from pyexpr.base.errors import DataError, OpenFaceError, listed
 from pyexpr.base.messages import Template, say
 from pyexpr.behavior.openface.csv import read_header
-from pyexpr.behavior.openface.layout import Header
+from pyexpr.behavior.openface.layout import OPENFACE, Header
 from pyexpr.behavior.openface.recording import OpenFaceRecording
+from pyexpr.behavior.tracks.reading import unit_names
 
 OnMixed = Literal["error", "common", "keep"]
 _ENDINGS: Final = {"au_presence": "_c", "au_intensity": "_r"}
@@ -38,6 +39,11 @@ _OTHER_SIZE = Template(
     "images of about {width:.0f} x {height:.0f} px, those of {first:label} of {first_width:.0f} x "
     "{first_height:.0f}: pixels are not comparable",
 )
+_OTHER_POINTS = Template(
+    "other_landmarks",
+    "{points} landmarks in {unit} ({layout}), those of {first:label} are {first_points} in "
+    "{first_unit} ({first_layout}): their movement is not comparable",
+)
 _COMMON = Template(
     "common_action_units", "action units that other recordings lack are left out: {names}"
 )
@@ -59,6 +65,11 @@ def image_size(recording: OpenFaceRecording) -> tuple[float, float]:
     Baltrusaitis, T., et al. (2018). OpenFace 2.0: facial behavior analysis toolkit. FG 2018.
     """
     unknown = (float("nan"), float("nan"))
+    if recording.layout != OPENFACE:
+        # Another tracker has another camera; but its layout may tell the size.
+        return (
+            (recording.image_size[0], recording.image_size[1]) if recording.image_size else unknown
+        )
     if not {"landmarks_2d", "pose_translation"} <= set(recording.groups):
         return unknown
     middle = recording.groups["landmarks_2d"].mean(axis=1)
@@ -99,11 +110,14 @@ class Kind:
         Action units of `UNIT_GROUPS`.
     size : (float, float)
         Of the images; NaN where pixels play no part, or it is not known.
+    points : (str, int, str)
+        The layout, and number and unit of the landmarks; ("", 0, "") where not known.
     """
 
     path: str
     units: tuple[tuple[str, ...], ...]
     size: tuple[float, float]
+    points: tuple[str, int, str] = ("", 0, "")
 
     @classmethod
     def of(cls, recording: OpenFaceRecording, *, pixels: bool) -> Kind:
@@ -113,7 +127,13 @@ class Kind:
             recording.path,
             units,
             image_size(recording) if pixels else (float("nan"), float("nan")),
+            _points(recording, "landmarks_2d" if pixels else "landmarks_3d"),
         )
+
+    @classmethod
+    def of_table(cls, path: str, layout: str) -> Kind:
+        """Return as much of the kind as the header of another tracker's table says."""
+        return cls(path, unit_names(path, layout), (float("nan"), float("nan")))
 
     @classmethod
     def of_header(cls, header: Header) -> Kind:
@@ -122,6 +142,13 @@ class Kind:
             tuple(name[:-2] for name in header.group_columns(group)) for group in UNIT_GROUPS
         )
         return cls(header.path, (presence, intensity), (float("nan"), float("nan")))
+
+
+def _points(recording: OpenFaceRecording, group: str) -> tuple[str, int, str]:
+    """Return of which layout the landmarks are, how many, and in which unit."""
+    if group not in recording.groups:
+        return ("", 0, "")
+    return recording.layout, recording.groups[group].shape[1], recording.unit(group)
 
 
 def differences(first: Kind, other: Kind, on_mixed: OnMixed) -> list[str]:
@@ -151,6 +178,24 @@ def differences(first: Kind, other: Kind, on_mixed: OnMixed) -> list[str]:
                     )
                 )
             notes.append(_OTHER_UNITS(first=first.path, how=how))
+    if first.points[0] and other.points[0] and first.points != other.points:
+        if on_mixed != "keep":
+            raise DataError(
+                say(
+                    "{path:label} has {points} landmarks in {unit} ({layout}), {first:label} has "
+                    "{first_points} in {first_unit} ({first_layout}), so their movement cannot be "
+                    "compared; {on_mixed='keep'} takes them as they are",
+                    path=other.path,
+                    first=first.path,
+                    **_said(other.points, ""),
+                    **_said(first.points, "first_"),
+                )
+            )
+        notes.append(
+            _OTHER_POINTS(
+                first=first.path, **_said(other.points, ""), **_said(first.points, "first_")
+            )
+        )
     ratio = np.sqrt(np.prod(other.size) / np.prod(first.size))
     if np.isfinite(ratio) and abs(np.log(ratio)) > _ANOTHER_SIZE:
         sizes: dict[str, Any] = {
@@ -175,6 +220,11 @@ def differences(first: Kind, other: Kind, on_mixed: OnMixed) -> list[str]:
     return notes
 
 
+def _said(points: tuple[str, int, str], prefix: str) -> dict[str, Any]:
+    layout, number, unit = points
+    return {f"{prefix}layout": layout, f"{prefix}points": number, f"{prefix}unit": unit}
+
+
 def _how(own: Sequence[str], others: Sequence[str]) -> str:
     said = [
         f"{word} {listed(names)}"
@@ -187,18 +237,23 @@ def _how(own: Sequence[str], others: Sequence[str]) -> str:
     return " and ".join(said)
 
 
-def common_units(paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def common_units(files: Iterable[tuple[str, str | None]]) -> dict[str, tuple[str, ...]]:
     """Return the action units that all of the files have which have any, by group.
 
-    A file that cannot be read is passed over: reading it says why.
+    Files come with their layouts, None for OpenFace's. A file that cannot be read is passed
+    over: reading it says why.
     """
     found: dict[str, tuple[str, ...]] = {}
-    for path in dict.fromkeys(paths):
+    for path, layout in dict.fromkeys(files):
         try:
-            header = read_header(path)
+            of_file = (
+                unit_names(path, layout)
+                if layout is not None
+                else Kind.of_header(read_header(path)).units
+            )
         except OpenFaceError:
             continue
-        for group, names in zip(UNIT_GROUPS, Kind.of_header(header).units, strict=True):
+        for group, names in zip(UNIT_GROUPS, of_file, strict=True):
             if names:
                 earlier = found.get(group, names)
                 found[group] = tuple(name for name in earlier if name in names)
@@ -223,9 +278,11 @@ def with_units(
             names[group] = wanted
     if not left_out:
         return recording
+    own_names = {name: names[name] for name in names if name in recording.names}
     return replace(
         recording,
         groups=groups,
+        names={**recording.names, **own_names},
         au_presence_names=names["au_presence"],
         au_intensity_names=names["au_intensity"],
         log=replace(recording.log, notes=(*recording.log.notes, _COMMON(names=listed(left_out)))),

@@ -25,6 +25,7 @@ from pyexpr.behavior.features.options import (
     head_group,
     landmark_group,
 )
+from pyexpr.behavior.features.regions import LandmarkScheme
 from pyexpr.behavior.features.signals import (
     ANGLES,
     OF_PART,
@@ -115,7 +116,7 @@ def clip_features(
     (5.73, 15)
     """
     options = options or FeatureOptions()
-    groups, grid, valid = clip_groups(recording, clip, options.rate)
+    groups, grid, valid = clip_groups(recording, clip, options)
     valid_bins = bins_valid(valid, grid, options)
 
     features: dict[str, Any] = dict.fromkeys(clip_feature_names(options), float("nan"))
@@ -132,7 +133,7 @@ def clip_features(
         return features | counts | {"reason": reason}
 
     reasons: list[str] = []
-    signals = signals_of(groups, grid, recording.fps, options)
+    signals = signals_of(recording, groups, grid, options)
     for part in MOVING:
         moved = _motion(part, signals)
         if isinstance(moved, str):
@@ -147,7 +148,7 @@ def clip_features(
 
 
 def clip_groups(
-    recording: OpenFaceRecording, clip: Clip, rate: float
+    recording: OpenFaceRecording, clip: Clip, options: FeatureOptions
 ) -> tuple[dict[str, NDArray[np.float64]], Bins, NDArray[np.bool_]]:
     """Return the groups of a clip without its jumps, its bins, and which frames are valid.
 
@@ -170,13 +171,17 @@ def clip_groups(
         )
     frames = slice(clip.start_frame, clip.stop_frame)
     valid = recording.valid[frames]
-    grid = frame_bins(len(valid), recording.fps, rate)
+    grid = frame_bins(len(valid), recording.fps, options.rate)
     groups = {
         name: _without_jumps(
             values[frames], recording.jumps.get(name, _NO_JUMPS) - clip.start_frame, grid
         )
         for name, values in recording.groups.items()
     }
+    if options.landmarks == "normalised" and "landmarks_3d" in groups:
+        groups["landmarks_3d"] = normalised_landmarks(
+            groups["landmarks_3d"], recording.stable, recording.outer
+        )
     return groups, grid, valid
 
 
@@ -186,10 +191,20 @@ def bins_valid(valid: NDArray[np.bool_], grid: Bins, options: FeatureOptions) ->
 
 
 def signals_of(
-    groups: Mapping[str, NDArray[np.float64]], grid: Bins, fps: float, options: FeatureOptions
+    recording: OpenFaceRecording,
+    groups: Mapping[str, NDArray[np.float64]],
+    grid: Bins,
+    options: FeatureOptions,
 ) -> Signals:
-    """Return what moves in a clip."""
-    return Signals(lambda part: _SIGNALS[part](groups, options), grid, fps, options)
+    """Return what moves in a clip of a recording, of which `groups` are the frames."""
+    scheme = None
+    points = groups.get(landmark_group(options))
+    if recording.regions and points is not None:
+        # No layout says which landmark mirrors which.
+        scheme = LandmarkScheme(recording.layout, points.shape[1], recording.regions, ())
+    return Signals(
+        lambda part: _SIGNALS[part](groups, options), grid, recording.fps, options, scheme
+    )
 
 
 _NO_JUMPS = np.zeros(0, dtype=np.int64)
@@ -224,8 +239,6 @@ def _points(groups: Mapping[str, NDArray[np.float64]], options: FeatureOptions) 
     name = landmark_group(options)
     if name not in groups:
         return absent(name)
-    if options.landmarks == "normalised":
-        return normalised_landmarks(groups[name])
     return groups[name]
 
 

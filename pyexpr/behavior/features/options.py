@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from pyexpr.base.checks import is_number
 from pyexpr.base.errors import DataError, listed, near_names
@@ -148,13 +148,35 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 _LANDMARK_UNITS = {"2d": "px", "3d": "mm", "normalised": "interocular distances"}
 
 
-def feature_units(options: FeatureOptions | None = None) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class TrackerUnits:
+    """What a tracker measures in; by default OpenFace's units.
+
+    Attributes
+    ----------
+    points : str, optional
+        Of the landmarks that features are computed from, unless these are normalised; None
+        is OpenFace's for these landmarks.
+    intensity : str
+        Of the intensities of action units.
+    """
+
+    points: str | None = None
+    intensity: str = "0 to 5"
+
+
+OPENFACE_UNITS: Final = TrackerUnits()
+
+
+def feature_units(
+    options: FeatureOptions | None = None, tracker: TrackerUnits = OPENFACE_UNITS
+) -> dict[str, str]:
     """Return the unit of each feature, in the order of the columns.
 
     A step lasts ``1 / rate`` seconds (0.2 s at 5 Hz).
     """
     options = options or FeatureOptions()
-    units = _clip_units(options)
+    units = _clip_units(options, tracker)
     if options.baseline is not None:
         units |= {deviation_name(name): unit for name, unit in units.items()}
     return units
@@ -167,18 +189,18 @@ def feature_names(options: FeatureOptions | None = None) -> tuple[str, ...]:
 
 def clip_feature_names(options: FeatureOptions) -> tuple[str, ...]:
     """Return the features that a clip has by itself: all but deviations from a baseline."""
-    return tuple(_clip_units(options))
+    return tuple(_clip_units(options, OPENFACE_UNITS))
 
 
-def _clip_units(options: FeatureOptions) -> dict[str, str]:
+def _clip_units(options: FeatureOptions, tracker: TrackerUnits) -> dict[str, str]:
     units: dict[str, str] = {}
     for part in MOVING:
-        units |= _movement_units(part, options)
+        units |= _movement_units(part, options, tracker)
     units["au_count"] = "units per frame" if options.au_count == "mean" else "units"
-    units["au_intensity"] = "0 to 5"
+    units["au_intensity"] = tracker.intensity
     for family, of_family in _FURTHER_UNITS.items():
         if options.has(family):
-            units |= of_family(options)
+            units |= of_family(options, tracker)
     return units
 
 
@@ -187,45 +209,51 @@ def deviation_name(feature: str) -> str:
     return f"{feature}_deviation"
 
 
-def length_unit(part: str, options: FeatureOptions) -> str:
+def length_unit(
+    part: str, options: FeatureOptions, tracker: TrackerUnits = OPENFACE_UNITS
+) -> str:
     """Return the unit in which a part of the face, or the head, moves."""
     if part in ("points", *REGIONS):
+        if tracker.points is not None and options.landmarks != "normalised":
+            return tracker.points
         return _LANDMARK_UNITS[options.landmarks]
     if part == "head":
         return "mm" if options.head == "pose" else "px"
     return "degrees"
 
 
-def _movement_units(part: str, options: FeatureOptions) -> dict[str, str]:
-    length = length_unit(part, options)
+def _movement_units(
+    part: str, options: FeatureOptions, tracker: TrackerUnits
+) -> dict[str, str]:
+    length = length_unit(part, options, tracker)
     return {f"{part}_displacement": f"{length} per step", f"{part}_velocity": f"{length}/s"}
 
 
-def _region_units(options: FeatureOptions) -> dict[str, str]:
+def _region_units(options: FeatureOptions, tracker: TrackerUnits) -> dict[str, str]:
     found: dict[str, str] = {}
     for region in REGIONS:
-        found |= _movement_units(region, options)
+        found |= _movement_units(region, options, tracker)
     return found
 
 
-def _acceleration_units(options: FeatureOptions) -> dict[str, str]:
+def _acceleration_units(options: FeatureOptions, tracker: TrackerUnits) -> dict[str, str]:
     return {
-        f"{part}_{what}": f"{length_unit(part, options)}/s{power}"
+        f"{part}_{what}": f"{length_unit(part, options, tracker)}/s{power}"
         for part in MOVING
         for what, power in (("acceleration", "^2"), ("jerk", "^3"))
     }
 
 
-def _variability_units(options: FeatureOptions) -> dict[str, str]:
+def _variability_units(options: FeatureOptions, tracker: TrackerUnits) -> dict[str, str]:
     found = {
-        f"{part}_{what}": length_unit(part, options)
+        f"{part}_{what}": length_unit(part, options, tracker)
         for part in MOVING
         for what in ("variability", "range")
     }
-    return found | {"au_variability": "0 to 5", "au_range": "0 to 5"}
+    return found | dict.fromkeys(("au_variability", "au_range"), tracker.intensity)
 
 
-def _asymmetry_units(options: FeatureOptions) -> dict[str, str]:
+def _asymmetry_units(options: FeatureOptions, tracker: TrackerUnits) -> dict[str, str]:
     return {f"{part}_asymmetry": "-1 to 1" for part in ("points", *REGIONS)}
 
 
@@ -239,15 +267,15 @@ EVENT_UNITS = {
 }
 
 
-def _event_units(options: FeatureOptions) -> dict[str, str]:
+def _event_units(options: FeatureOptions, tracker: TrackerUnits) -> dict[str, str]:
     return {
-        f"{who}_{what}": unit
+        f"{who}_{what}": tracker.intensity if what == "amplitude" else unit
         for who in ("au", *options.action_units)
         for what, unit in EVENT_UNITS.items()
     }
 
 
-def _entropy_units(options: FeatureOptions) -> dict[str, str]:
+def _entropy_units(options: FeatureOptions, tracker: TrackerUnits) -> dict[str, str]:
     return {
         f"{part}_{what}": unit
         for part in MOVING
@@ -255,7 +283,7 @@ def _entropy_units(options: FeatureOptions) -> dict[str, str]:
     }
 
 
-_FURTHER_UNITS: dict[Family, Callable[[FeatureOptions], dict[str, str]]] = {
+_FURTHER_UNITS: dict[Family, Callable[[FeatureOptions, TrackerUnits], dict[str, str]]] = {
     "regions": _region_units,
     "acceleration": _acceleration_units,
     "variability": _variability_units,

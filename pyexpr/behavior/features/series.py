@@ -279,7 +279,7 @@ def clip_series(
     DataError
         If the clip is outside the recording, or has fewer frames than bins.
     """
-    groups, grid, valid = clip_groups(recording, clip, options.rate)
+    groups, grid, valid = clip_groups(recording, clip, options)
     found: dict[str, NDArray[Any]] = {
         "bin": np.arange(len(grid)),
         "time": clip.start_frame / recording.fps + np.arange(len(grid)) / options.rate,
@@ -288,7 +288,7 @@ def clip_series(
         else np.zeros(0, dtype=np.int64),
         "valid": bins_valid(valid, grid, options),
     }
-    signals = signals_of(groups, grid, recording.fps, options)
+    signals = signals_of(recording, groups, grid, options)
     for part in (*MOVING, *REGIONS):
         found |= _of_part(part, signals, len(grid))
     for part in MOVING[1:]:
@@ -314,7 +314,7 @@ def _of_part(part: str, signals: Signals, n_bins: int) -> dict[str, NDArray[np.f
     """Return the series of a part that moves: NaN where it is not in the file."""
     positions = signals.binned("points" if part in REGIONS else part)
     if part in REGIONS and not isinstance(positions, str):
-        own = region_points(part, positions)
+        own = region_points(part, positions, signals.scheme)
         positions = own if isinstance(own, str) else positions[:, own]
     rows = np.full((len(_MEASURES), n_bins), np.nan)
     if not isinstance(positions, str):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pyexpr.base.messages import Template
 from pyexpr.behavior.features.binning import Bins, bin_points, known_points
 from pyexpr.behavior.features.options import FeatureOptions
+from pyexpr.behavior.features.regions import LandmarkScheme
 from pyexpr.core.kinematics import Motion, angle_motion, landmark_motion
 
 #: A clip needs this many velocities, each of three adjacent valid bins.
@@ -68,12 +69,15 @@ class Signals:
     grid : Bins
     fps : float
     options : FeatureOptions
+    scheme : LandmarkScheme, optional
+        The regions that the recording's own layout declares.
     """
 
     read: Callable[[str], Signal]
     grid: Bins
     fps: float
     options: FeatureOptions
+    scheme: LandmarkScheme | None = None
     _frames: dict[str, Signal] = field(default_factory=dict)
     _positions: dict[str, Signal] = field(default_factory=dict)
     _motions: dict[str, Motion] = field(default_factory=dict)

@@ -8,7 +8,7 @@ number.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -22,8 +22,10 @@ from pyexpr.base.errors import OpenFaceError
 from pyexpr.base.messages import say
 from pyexpr.behavior.openface.dialects import (
     as_openface,
+    bomb,
     is_dialect,
     is_packed,
+    most_text,
     rows_of,
     unpacked,
 )
@@ -34,6 +36,8 @@ from pyexpr.core.csv_reader import CsvTables, UnreadField, read_csv
 # A header of 714 names is 7 KB, a row at most 10 KB.
 _LONGEST_LINE: Final = 1 << 18
 _BOM: Final = b"\xef\xbb\xbf"
+#: Path, header line and the lines up to its end -> what is known of the header.
+Parse = Callable[[str, str, int], Header]
 
 
 @dataclass(slots=True)
@@ -138,13 +142,20 @@ def whole_text(path: str | os.PathLike[str]) -> tuple[bytes, str]:
     OpenFaceError
         If there is no such file, it cannot be read, or it cannot be unpacked.
     """
+    most = most_text(os.path.getsize(path)) if os.path.isfile(path) else 0
     with _opened(str(path)) as text:
-        content = b"".join(bytes(piece) for piece in text.pieces())
+        pieces, length = [], 0
+        for piece in text.pieces():
+            pieces.append(bytes(piece))
+            length += len(piece)
+            if length > most:
+                raise OpenFaceError(bomb(str(path), length))
+        content = b"".join(pieces)
         sha256 = text.sha256()
     return unpacked(str(path), content), sha256
 
 
-def source_of(name: str, content: bytes, sha256: str) -> Source:
+def source_of(name: str, content: bytes, sha256: str, parse: Parse | None = None) -> Source:
     """Look into the text of a recording; as `open_source`, without a file.
 
     Parameters
@@ -155,19 +166,23 @@ def source_of(name: str, content: bytes, sha256: str) -> Source:
         The text, which is what `read_columns` reads.
     sha256 : str
         Of the file that it was made from.
+    parse : callable, optional
+        Makes a header of its line; by default `parse_header`, for which it must be OpenFace's.
 
     Raises
     ------
     OpenFaceError
         If it is not OpenFace's.
     """
-    return _source(name, content[:_LONGEST_LINE], sha256, content)
+    return _source(name, content[:_LONGEST_LINE], sha256, content, parse)
 
 
-def _source(name: str, head: bytes, sha256: str, content: bytes | None) -> Source:
+def _source(
+    name: str, head: bytes, sha256: str, content: bytes | None, parse: Parse | None = None
+) -> Source:
     if not head.removeprefix(_BOM).strip():
         raise OpenFaceError(f"{name!r}: the file is empty; run OpenFace on the video again")
-    return Source(_read_header(name, head), head, sha256, content)
+    return Source(_read_header(name, head, parse), head, sha256, content)
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:
@@ -212,7 +227,7 @@ def _opened(name: str) -> Iterator[TextFile]:
         raise OpenFaceError(f"{name!r}: cannot be read: {error}") from None
 
 
-def _read_header(name: str, head: bytes) -> Header:
+def _read_header(name: str, head: bytes, parse: Parse | None) -> Header:
     if b"\x00" in head:
         raise OpenFaceError(
             f"{name!r}: a binary file, or text that is not UTF-8; give the CSV file OpenFace wrote"
@@ -236,6 +251,8 @@ def _read_header(name: str, head: bytes) -> Header:
             f"{name!r}: the file ends within its first line, after {text.count(',') + 1} column "
             "names: the header was cut or nothing follows it; run OpenFace on the video again"
         )
+    if parse is not None:
+        return parse(name, text, skip)
     try:
         return replace(_known_header(text, skip), path=name)
     except OpenFaceError:
@@ -263,7 +280,8 @@ def read_columns(source: Source, *tables: Sequence[str]) -> Columns:
     if read.too_long:
         raise OpenFaceError(
             f"{header.path!r}: a line is longer than {_LONGEST_LINE:,} characters, which no row "
-            "of OpenFace is; the file is damaged, so run OpenFace on the video again"
+            f"of {header.tracker} is; the file is damaged, so run {header.tracker} on the video "
+            "again"
         )
     if read.unread is not None:
         raise _no_number(header, tables[read.unread.table][read.unread.column], read.unread)
@@ -352,9 +370,9 @@ def _no_rows(header: Header, n_cut: int, n_overlong: int) -> str:
     if n_cut:
         return (
             f"{header.path!r}: no whole row: {n_cut} of {n_cut} rows have fewer fields than the "
-            f"{header.n_columns} of the header; run OpenFace on the video again"
+            f"{header.n_columns} of the header; run {header.tracker} on the video again"
         )
     return (
-        f"{header.path!r}: the file has a header but no rows: OpenFace stopped before the first "
-        "frame; run it on the video again"
+        f"{header.path!r}: the file has a header but no rows: {header.tracker} stopped before the "
+        "first frame; run it on the video again"
     )

@@ -99,12 +99,12 @@ def unpacked(name: str, raw: bytes) -> bytes:
 
 
 def _unpacked_xz(name: str, raw: bytes) -> bytes:
-    most = max(_HARMLESS, _MOST_RATIO * len(raw))
+    most = most_text(len(raw))
     unpacker = lzma.LZMADecompressor()
     text = unpacker.decompress(raw, max_length=most)
     if not unpacker.eof:
         if len(text) == most:
-            raise OpenFaceError(_bomb(name, most))
+            raise OpenFaceError(bomb(name, most))
         raise EOFError("it was cut")
     return text
 
@@ -112,8 +112,8 @@ def _unpacked_xz(name: str, raw: bytes) -> bytes:
 def _unpacked_zip(name: str, raw: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         size = sum(one.file_size for one in archive.infolist())
-        if size > max(_HARMLESS, _MOST_RATIO * len(raw)):
-            raise OpenFaceError(_bomb(name, size))
+        if size > most_text(len(raw)):
+            raise OpenFaceError(bomb(name, size))
         names = archive.namelist()
         if "xl/workbook.xml" in names:
             return _sheet_text(name, archive)
@@ -130,7 +130,13 @@ def _unpacked_zip(name: str, raw: bytes) -> bytes:
         return archive.read(files[0])
 
 
-def _bomb(name: str, size: int) -> str:
+def most_text(size: int) -> int:
+    """Return how long the text in a file of so many bytes may be."""
+    return max(_HARMLESS, _MOST_RATIO * size)
+
+
+def bomb(name: str, size: int) -> str:
+    """Return what is said of a file that unpacks to what no recording is."""
     return (
         f"{name!r}: the file unpacks to {size / 1e9:.1f} GB or more, over {_MOST_RATIO} times its "
         "size, which no recording does; if it is one, unpack it yourself"
@@ -272,8 +278,11 @@ def _own_name(name: str) -> str:
     return name.lower() if name.lower() in ROW_COLUMNS else name
 
 
-def rows_of(text: bytes) -> Rows:
-    """Return the rows of a text in any dialect, with the dialect undone."""
+def rows_of(text: bytes, *, capitals: bool = True) -> Rows:
+    """Return the rows of a text in any dialect, with the dialect undone.
+
+    With `capitals` also that of the columns which OpenFace writes in small letters.
+    """
     lines = _lines(text.removeprefix(_BOM))
     start = next(
         (
@@ -285,7 +294,8 @@ def rows_of(text: bytes) -> Rows:
     )
     separator = _separator(lines[start]) if start < len(lines) else ","
     records = _records(lines[start:], separator)
-    names = [_own_name(_bare(name)) for name in next(records, [])]
+    names = [_bare(name) for name in next(records, [])]
+    names = [_own_name(name) for name in names] if capitals else names
     rows = _undone(records, names, decimal_comma=separator != ",")
     return Rows(names, rows, text.endswith((b"\n", b"\r")))
 

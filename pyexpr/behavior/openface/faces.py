@@ -257,9 +257,18 @@ def one_row_per_frame(
 
 
 def face_sizes(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the diagonal (px) of the box around each row's landmarks (rows, 68, 2)."""
-    low, high = landmarks.min(axis=1), landmarks.max(axis=1)
+    """Return the diagonal of the box around each row's known landmarks (rows, points, 2)."""
+    low, high = np.fmin.reduce(landmarks, axis=1), np.fmax.reduce(landmarks, axis=1)
     return np.asarray(np.hypot(*(high - low).T), dtype=np.float64)
+
+
+def middles(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of each row's known landmarks: (rows, 2), NaN where there is none."""
+    known = np.isfinite(landmarks)
+    sums = np.where(known, landmarks, 0.0).sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        found: NDArray[np.float64] = sums / known.sum(axis=1)
+    return found
 
 
 def jumps(
@@ -267,6 +276,6 @@ def jumps(
 ) -> int:
     """Count the steps of one frame in which a face moves by more than half its size."""
     steps = (np.diff(index) == 1) & valid[1:] & valid[:-1]
-    moved = np.hypot(*np.diff(landmarks.mean(axis=1), axis=0).T)
+    moved = np.hypot(*np.diff(middles(landmarks), axis=0).T)
     with np.errstate(invalid="ignore"):
         return int((steps & (moved > _JUMP * face_sizes(landmarks)[1:])).sum())

@@ -16,6 +16,8 @@ from typing import Final
 from pyexpr.base.errors import OpenFaceError, listed, near_names
 from pyexpr.base.messages import say
 
+#: What the layout of OpenFace's recordings is called, beside those of other trackers.
+OPENFACE: Final = "openface"
 TIME_COLUMNS: Final = ("frame", "timestamp")
 ROW_COLUMNS: Final = ("frame", "face_id", "timestamp", "confidence", "success")
 
@@ -104,6 +106,29 @@ def expected_columns(group: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class FaceScale:
+    """By what lengths in a face become millimetres.
+
+    Attributes
+    ----------
+    outer : (int, int) or None
+        The landmarks at the outer corners of the eyes; None where there are none.
+    groups : frozenset of str
+        Groups of landmarks in another unit.
+    """
+
+    outer: tuple[int, int] | None
+    groups: frozenset[str]
+
+
+#: The outer corners of the eyes among the 68 landmarks.
+OUTER: Final = (36, 45)
+#: Among the 68, those that expressions hardly move: bridge of the nose, corners of the eyes.
+STABLE: Final = (27, 28, 29, 30, 36, 39, 42, 45)
+OPENFACE_SCALE: Final = FaceScale(OUTER, frozenset({"landmarks_2d"}))
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """The header line of one file.
 
@@ -154,6 +179,28 @@ class Header:
         """Return the groups that the file holds whole."""
         return tuple(group for group in GROUPS if self.group_columns(group))
 
+    def group_shape(self, group: str) -> tuple[int, ...]:
+        """Return the shape of one frame of a group."""
+        return group_shape(group, len(self.group_columns(group)))
+
+    def unit_names(self, group: str) -> tuple[str, ...]:
+        """Return the names of the action units in a group of them."""
+        return tuple(name[:-2] for name in self.group_columns(group))
+
+    def own_name(self, name: str) -> str:
+        """Return what the file itself calls one of `ROW_COLUMNS`, for messages."""
+        return name
+
+    @property
+    def tracker(self) -> str:
+        """What wrote the file, for messages."""
+        return "OpenFace"
+
+    @property
+    def scale(self) -> FaceScale:
+        """How lengths that are no millimetres become some."""
+        return OPENFACE_SCALE
+
 
 def parse_header(path: str, line: str, *, skip_lines: int) -> Header:
     """Return the header of a file, or raise `OpenFaceError` if it is not OpenFace's."""
@@ -198,9 +245,14 @@ def _refuse_other_trackers(path: str, names: Sequence[str]) -> None:
     ]
     if strangers:
         raise OpenFaceError(
-            f"{path!r}: not a file of OpenFace 0.x to 2.x: these have no columns "
-            f"{listed(strangers)}, so those of the same names may mean something else; another "
-            "tracker or version wrote it: compute its features elsewhere and give them as a table"
+            say(
+                "{path!r}: not a file of OpenFace 0.x to 2.x: these have no columns {names}, so "
+                "those of the same names may mean something else; another tracker or version "
+                "wrote it: {call read_tracks} reads it, and {layout='auto'} computes its features, "
+                "by the layout that its header proves",
+                path=path,
+                names=listed(strangers),
+            )
         )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.behavior.openface.clock import Grid
+from pyexpr.behavior.openface.layout import OPENFACE_SCALE, FaceScale
 
 #: The fastest a head or face may move (mm/s), and a head or gaze may turn (degrees/s).
 MAX_SPEED: Final = 5000.0
@@ -22,8 +23,7 @@ MAX_TURN: Final = 1500.0
 _LEAST_SECONDS: Final = 1 / 30
 # What stands between two impossible steps for less is a fault; for longer, another face or place.
 _FAULT_SECONDS: Final = 0.5
-# The outer corners of the eyes, which are about 90 mm apart in adults: pixels to millimetres.
-_OUTER: Final = (36, 45)
+# How far the outer corners of the eyes are apart in adults: pixels to millimetres.
 _OUTER_MM: Final = 90.0
 # Turned heads show less of that distance.
 _FRONTAL: Final = 0.9
@@ -46,10 +46,15 @@ class Implausible:
 
 
 def without_implausible(
-    grid: Grid, times: NDArray[np.float64], *, max_speed: float, max_turn: float
+    grid: Grid,
+    times: NDArray[np.float64],
+    *,
+    max_speed: float,
+    max_turn: float,
+    scale: FaceScale = OPENFACE_SCALE,
 ) -> Grid:
     """Return a grid of frames whose faults are missing, and whose jumps are known."""
-    found = implausible(grid.groups, times, max_speed=max_speed, max_turn=max_turn)
+    found = implausible(grid.groups, times, max_speed=max_speed, max_turn=max_turn, scale=scale)
     if not found:
         return grid
     groups = dict(grid.groups)
@@ -71,6 +76,7 @@ def implausible(
     *,
     max_speed: float,
     max_turn: float,
+    scale: FaceScale = OPENFACE_SCALE,
 ) -> dict[str, Implausible]:
     """Find what cannot be, group by group; groups without any are left out.
 
@@ -91,6 +97,9 @@ def implausible(
         by the distance between the outer corners of the eyes, 90 mm.
     max_turn : float
         Degrees/s: of the head about any axis, and of the gaze.
+    scale : FaceScale
+        Which groups are in no millimetres, and where the eyes are; without eyes such
+        groups are passed over.
 
     Returns
     -------
@@ -101,7 +110,12 @@ def implausible(
         limit = max_turn if name in _TURNING else max_speed
         if name not in _PLACES or np.isinf(limit):
             continue
-        places = _PLACES[name](values)
+        if name in scale.groups:
+            if scale.outer is None:
+                continue
+            places = _scaled(values, scale.outer)
+        else:
+            places = _PLACES[name](values)
         frames = np.flatnonzero(np.isfinite(places).all(axis=1))
         one = _checked(places, frames, times, limit, _WRAPPED if name == "pose_rotation" else 0.0)
         if one is not None:
@@ -114,10 +128,11 @@ def _middle(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return middle
 
 
-def _pixels(points: NDArray[np.float64]) -> NDArray[np.float64]:
+def _scaled(points: NDArray[np.float64], outer: tuple[int, int]) -> NDArray[np.float64]:
     """Return the middle of the landmarks in mm, by the size of the face."""
-    left, right = _OUTER
-    sizes = np.hypot(*(points[:, left] - points[:, right]).T)
+    left, right = outer
+    apart = points[:, left] - points[:, right]
+    sizes = np.hypot(*apart.T) if apart.shape[1] == 2 else np.sqrt((apart**2).sum(axis=1))
     sizes = sizes[np.isfinite(sizes)]
     size = float(np.quantile(sizes, _FRONTAL)) if len(sizes) else 0.0
     return _middle(points) * (_OUTER_MM / size if size > 0 else 0.0)
@@ -139,7 +154,7 @@ def _vectors(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 _WRAPPED: Final = 360.0
 _TURNING: Final = frozenset({"pose_rotation", "gaze_angle", "gaze_vector"})
 _PLACES: Final[dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
-    "landmarks_2d": _pixels,
+    "landmarks_2d": _middle,
     "landmarks_3d": _middle,
     "pose_translation": np.asarray,
     "pose_rotation": np.degrees,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -19,9 +19,11 @@ from pyexpr.behavior.openface.csv import Columns, Source, open_source, read_colu
 from pyexpr.behavior.openface.layout import (
     FEATURE_GROUPS,
     GROUPS,
+    OPENFACE,
+    OUTER,
     ROW_COLUMNS,
+    STABLE,
     Header,
-    group_shape,
     group_unit,
     layout_name,
 )
@@ -150,6 +152,20 @@ class OpenFaceRecording(Result):
         By group, the first frame after each impossible step between two stretches.
     sha256 : str
         Of the bytes that were read, in hexadecimal; "" of a recording without a file.
+    layout : str
+        ``"openface"``, or the name of the layout of another tracker's table.
+    units : mapping of str to str
+        Units of groups that are not in OpenFace's.
+    names : mapping of str to tuple of str
+        What the columns of a group are, where OpenFace has no such group.
+    regions : mapping of str to tuple of int
+        Landmarks of the regions of the face, as the layout names them.
+    stable : tuple of int
+        Landmarks that expressions hardly move, by which a face is aligned; () if not known.
+    outer : tuple of int
+        The two landmarks at the outer corners of the eyes; () if there are none.
+    image_size : tuple of float
+        Width and height of the images (px) where the table or the caller told them, else ().
     """
 
     path: str
@@ -168,6 +184,17 @@ class OpenFaceRecording(Result):
     implausible_frames: NDArray[np.int64] = field(default_factory=_no_frames)
     jumps: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     sha256: str = ""
+    layout: str = OPENFACE
+    units: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    regions: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    stable: tuple[int, ...] = STABLE
+    outer: tuple[int, ...] = OUTER
+    image_size: tuple[float, ...] = ()
+
+    def unit(self, group: str) -> str:
+        """Return the unit of a group's values."""
+        return self.units.get(group) or group_unit(group)
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per group: its shape in one frame, unit, and share of known values."""
@@ -177,7 +204,7 @@ class OpenFaceRecording(Result):
             {
                 "group": name,
                 "shape": " x ".join(str(length) for length in values.shape[1:]),
-                "unit": group_unit(name),
+                "unit": self.unit(name),
                 "known": float(np.isfinite(values).mean()) if values.size else float("nan"),
             }
             for name, values in self.groups.items()
@@ -343,7 +370,40 @@ def _read(
     tables = [[name for name in ROW_COLUMNS if name in header]]
     tables += [list(header.group_columns(group)) for group in wanted]
     columns = read_columns(source, *tables)
-    rows = follow(columns, face_columns(source, columns, wanted), options)
+    faces = face_columns(source, columns, wanted)
+    found = recording_of(path, columns, faces, wanted, options, video, notes=lacking)
+    return replace(found, sha256=source.sha256)
+
+
+def recording_of(
+    path: str,
+    columns: Columns,
+    faces: Columns | None,
+    wanted: Sequence[str],
+    options: ReadingOptions,
+    video: str | os.PathLike[str] | None = None,
+    *,
+    notes: tuple[str, ...] = (),
+) -> OpenFaceRecording:
+    """Return the recording that columns hold, whichever tracker they are of.
+
+    Parameters
+    ----------
+    path : str
+        Of the recording; for messages the header has its own.
+    columns : Columns
+        Those of `ROW_COLUMNS` that there are, and the groups `wanted`, which are handed over.
+    faces : Columns or None
+        Columns that tell where faces are, if several must be told apart.
+    wanted : sequence of str
+        Groups.
+    options : ReadingOptions
+    video : path, optional
+    notes : tuple of str
+        What is to be said besides.
+    """
+    header = columns.header
+    rows = follow(columns, faces, options)
     grid, values_missing = _grid(columns, rows, wanted)
 
     stamps = columns.column("timestamp")[rows.clock] if "timestamp" in header else None
@@ -355,12 +415,18 @@ def _read(
     times = np.arange(rows.n_frames) / rate.fps
     if placed is not None:
         times = np.interp(np.arange(rows.n_frames), rows.clock_frames, placed.times)
-    grid = without_implausible(grid, times, max_speed=options.max_speed, max_turn=options.max_turn)
+    grid = without_implausible(
+        grid,
+        times,
+        max_speed=options.max_speed,
+        max_turn=options.max_turn,
+        scale=header.scale,
+    )
     if placed is not None:
         grid = grid.by_time(rows.clock_frames, placed)
     clock = rate if placed is None else placed
     jumps = {int(frame) for frames in grid.jumps.values() for frame in frames}
-    notes = _found_notes(values_missing, len(grid.implausible), len(jumps), options)
+    found_notes = _found_notes(values_missing, len(grid.implausible), len(jumps), options)
     return OpenFaceRecording(
         path=path,
         fps=clock.fps,
@@ -387,13 +453,12 @@ def _read(
             frames_implausible=len(grid.implausible),
             jumps=len(jumps),
             ids_joined=rows.ids_joined,
-            notes=(*_dropped_notes(columns), *rows.notes, *clock.notes, *lacking, *notes),
+            notes=(*_dropped_notes(columns), *rows.notes, *clock.notes, *notes, *found_notes),
         ),
         doubled_frames=grid.doubled,
         other_face_frames=grid.other,
         implausible_frames=grid.implausible,
         jumps=dict(grid.jumps),
-        sha256=source.sha256,
     )
 
 
@@ -412,7 +477,7 @@ def _grid(columns: Columns, rows: FollowedRows, wanted: Sequence[str]) -> tuple[
         values = rows.dense(columns.hand_over(members))
         values[~valid] = np.nan
         values_missing += int(np.isnan(values[valid]).sum()) if np.isnan(values.sum()) else 0
-        read[group] = values.reshape(rows.n_frames, *group_shape(group, len(members)))
+        read[group] = values.reshape(rows.n_frames, *columns.header.group_shape(group))
     grid = Grid(present, valid, confidence, read, rows.doubled, rows.other, _no_frames())
     return grid, values_missing
 
@@ -503,7 +568,7 @@ def _wanted_groups(
 def _unit_names(
     header: Header, group: str, read: Mapping[str, NDArray[np.float64]]
 ) -> tuple[str, ...]:
-    return tuple(name[:-2] for name in header.group_columns(group)) if group in read else ()
+    return header.unit_names(group) if group in read else ()
 
 
 def _dropped_notes(columns: Columns) -> tuple[str, ...]:

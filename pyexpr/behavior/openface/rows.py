@@ -17,6 +17,7 @@ from pyexpr.behavior.openface.faces import (
     choose_face,
     face_sizes,
     jumps,
+    middles,
     one_row_per_frame,
 )
 from pyexpr.behavior.openface.options import ReadingOptions
@@ -108,11 +109,11 @@ def _signs(
         with np.errstate(divide="ignore", invalid="ignore"):
             sizes = np.where(pose[:, 2] > 0, 1 / pose[:, 2], np.nan)
         return Signs(weights, "confidence", pose[:, :2] / _FACE_MM, sizes), None
-    landmarks = faces.matrix(members).reshape(-1, 68, 2)
+    landmarks = faces.matrix(members).reshape(-1, *faces.header.group_shape("landmarks_2d"))
     sizes = face_sizes(landmarks)
     weights = np.where(valid, np.nan_to_num(sizes), 0.0)
     sizes = np.where(valid & (sizes > 0), sizes, np.nan)
-    places = landmarks.mean(axis=1) / np.nanmedian(sizes) if np.isfinite(sizes).any() else None
+    places = middles(landmarks) / np.nanmedian(sizes) if np.isfinite(sizes).any() else None
     if places is not None:
         places[~np.isfinite(sizes)] = np.nan
     return Signs(weights, "size", places, sizes), landmarks

@@ -129,7 +129,8 @@ def whole_numbers(
         row = int(np.flatnonzero(~good)[0])
         held = "nothing" if np.isnan(values[row]) else f"{values[row]:g}"
         raise OpenFaceError(
-            f"{columns.header.path!r}: column {name!r} must hold whole numbers"
+            f"{columns.header.path!r}: column {columns.header.own_name(name)!r} must hold whole "
+            "numbers"
             + ("" if least is None else f" from {least}")
             + f", but row {columns.file_row(row)} holds {held}; mend or delete that row"
         )

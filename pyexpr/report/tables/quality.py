@@ -57,8 +57,8 @@ def recordings_table(
         ),
         rows=tuple(rows),
         notes=(
-            "Missing: no row in the file. Failed: a row that OpenFace did not mark as successful, "
-            "or below the least confidence.",
+            "Missing: no row in the file. Failed: a row that the tracker did not mark as "
+            "successful, or below the least confidence.",
         ),
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.messages import says
+from pyexpr.behavior.openface.layout import OPENFACE
 from pyexpr.report.text.facts import (
     Record,
     Tables,
@@ -260,6 +261,36 @@ def feature_sentences(record: Record, tables: Tables) -> list[str]:
     return text
 
 
+def _layouts(tables: Tables) -> list[str]:
+    """Return of which layouts the recordings are; results kept earlier are all OpenFace's."""
+    table = tables["recordings"]
+    return [*dict.fromkeys(table["layout"])] if "layout" in table else [OPENFACE]
+
+
+def _processed(tables: Tables) -> str:
+    """Return what processed the recordings."""
+    layouts = _layouts(tables)
+    others = [f"*{name}*" for name in layouts if name != OPENFACE]
+    parts = ["with OpenFace (Baltrušaitis et al., 2018)"] if OPENFACE in layouts else []
+    if others:
+        noun = "layout" if len(others) == 1 else "layouts"
+        parts.append(f"by trackers whose tables are of the {noun} {listed_words(others)}")
+    return f"processed {' and '.join(parts)}"
+
+
+def _tracker(tables: Tables) -> str:
+    return "OpenFace" if _layouts(tables) == [OPENFACE] else "the tracker"
+
+
+def _landmarks(kind: str, tables: Tables) -> str:
+    """Return in what landmarks were measured."""
+    if kind == "normalised" or _layouts(tables) == [OPENFACE]:
+        return _LANDMARKS.get(kind, kind)
+    units = [unit for unit in dict.fromkeys(tables["recordings"]["points_unit"]) if unit]
+    place = "in the image" if kind == "2d" else "in space"
+    return f"{place} ({listed_words(units)})" if units else place
+
+
 def _computed_sentences(record: Record, tables: Tables) -> list[str]:
     options = record["options"]["features"]
     clips = record["options"]["clips"]
@@ -275,11 +306,11 @@ def _computed_sentences(record: Record, tables: Tables) -> list[str]:
     rate = f"{options['rate']:g}"
     averaged = "averaged" if options["bins"] == "mean" else "decimated"
     text = [
-        f"By {cut}, {counted(n_recorded, 'recording')} processed with OpenFace "
-        f"(Baltrušaitis et al., 2018) {were(n_recorded)} cut into {unit}s"
+        f"By {cut}, {counted(n_recorded, 'recording')} {_processed(tables)} "
+        f"{were(n_recorded)} cut into {unit}s"
         + (f" at {clips['fps']:g} frames per second." if clips["fps"] else "."),
         f"For each {unit}, {counted(n_features, 'feature')} {were(n_features)} computed. Frames "
-        "that OpenFace did not mark as successful"
+        f"that {_tracker(tables)} did not mark as successful"
         + (
             f", or of a confidence below {number(options['min_confidence'], of='share')},"
             if options["min_confidence"]
@@ -294,7 +325,7 @@ def _computed_sentences(record: Record, tables: Tables) -> list[str]:
             if options["derivatives"] == "savgol"
             else "."
         ),
-        f"Landmarks are {_LANDMARKS.get(options['landmarks'], options['landmarks'])}; the head's "
+        f"Landmarks are {_landmarks(options['landmarks'], tables)}; the head's "
         f"position is {_HEAD.get(options['head'], options['head'])}.",
         *further_features_text(options),
         f"A {unit} has features if at least {percent(options['min_valid'])} of its bins are valid: "

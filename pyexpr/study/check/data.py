@@ -11,6 +11,7 @@ import numpy as np
 from pyexpr.base.errors import DataError, OpenFaceError, PyexprError, counted, listed
 from pyexpr.behavior.features.mixed import Kind, differences
 from pyexpr.behavior.openface.csv import read_header
+from pyexpr.behavior.openface.layout import OPENFACE
 from pyexpr.study.check.points import DATA, LEFT_OUT, PROBLEMS, WRONG, Point
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.tables.feature_choice import wanted
@@ -44,7 +45,9 @@ def data_points(config: StudyConfig, inputs: Inputs) -> list[Point]:
             Point(DATA, "questions", len(inputs.questions), f"({', '.join(inputs.questions)})"),
         ]  # fmt: skip
     if inputs.recorded:
-        found.append(Point(DATA, "recordings", len(inputs.recordings), "of OpenFace"))
+        own = inputs.recordings.get("layout")
+        of = "OpenFace" if own is None else listed(dict.fromkeys(name or OPENFACE for name in own))
+        found.append(Point(DATA, "recordings", len(inputs.recordings), f"of {of}"))
     known = [*(config.features.computed() if inputs.recorded else ())]
     known += inputs.measured.features if inputs.measured is not None else ()
     used = wanted(config, known)
@@ -88,9 +91,11 @@ def recording_points(config: StudyConfig, inputs: Inputs) -> list[Point]:
     """Return what is wrong with the recordings' headers, all of which are read."""
     wrong = []
     first: Kind | None = None
-    for path in dict.fromkeys(inputs.recordings["path"]):
+    table = inputs.recordings
+    layouts = table["layout"] if "layout" in table else [None] * len(table)
+    for path, layout in dict.fromkeys(zip(table["path"], layouts, strict=True)):
         try:
-            kind = Kind.of_header(read_header(path))
+            kind = Kind.of_header(read_header(path)) if not layout else Kind.of_table(path, layout)
             first = first or kind
             differences(first, kind, config.features.on_mixed)
         except OpenFaceError as error:

@@ -24,7 +24,7 @@ from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
 from pyexpr.study.file.section import Section
 
 RATING_COLUMNS = ("subject", "context", "clip", "rater", "question", "score")
-RECORDING_COLUMNS = ("subject", "context", "openface", "face", "part", "video")
+RECORDING_COLUMNS = ("subject", "context", "openface", "face", "part", "video", "layout")
 CLIP_COLUMNS = ("subject", "context", "clip")
 
 TAKEN = (
@@ -218,6 +218,8 @@ class FeaturesSection(Section):
     join_ids: bool = _READ.join_ids
     max_speed: float = _READ.max_speed
     max_turn: float = _READ.max_turn
+    # Of another tracker's tables: a layout's name, or a file from the study's folder.
+    layout: str | None = None
     # The column that tells the recordings of one file apart.
     split_by: str | None = None
     on_mixed: OnMixed = "error"

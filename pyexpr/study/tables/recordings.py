@@ -10,6 +10,7 @@ from pyexpr.base.errors import StudyError, counted, have, listed
 from pyexpr.base.tables import label_codes, require_columns
 from pyexpr.behavior.features.manifest import manifest_of
 from pyexpr.behavior.schedules import BP4D_PLUS, Schedule
+from pyexpr.behavior.tracks.layout import layout_beside
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.tables.any_table import read_table
 from pyexpr.study.tables.ratings import ONE_CONTEXT
@@ -40,7 +41,7 @@ def read_recordings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, Kn
     )  # fmt: skip
     if config.features.split_by is not None:
         needed = (*needed, "part")
-    known = (*dict.fromkeys((*needed, "face", "part")), "video")
+    known = (*dict.fromkeys((*needed, "face", "part", "layout")), "video")
     names = {name: config.data.recording_columns.get(name, name) for name in known}
     what = f"the recordings ({config.data.recordings})"
     table, file = read_table(path, names.values(), what)
@@ -66,6 +67,7 @@ def read_recordings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, Kn
             f"{what}: more than one recording for subject / context {listed(rows, most=3)}"
         )
     found = table.assign(path=_files(table["openface"], path.parent, what))
+    found = _with_layouts(found, config.features.layout, path.parent, folder)
     # Says early whose face is not told from another's.
     manifest_of(
         found.drop(columns="openface").rename(columns={"path": "openface"}),
@@ -75,6 +77,23 @@ def read_recordings(config: StudyConfig, folder: Path) -> tuple[pd.DataFrame, Kn
     if with_videos:
         found = found.assign(video_path=_files(table["video"], path.parent, what))
     return found, file
+
+
+def _with_layouts(
+    table: pd.DataFrame, layout: str | None, beside: Path, folder: Path
+) -> pd.DataFrame:
+    """Return the recordings with the layout of each, where the study or the table names any.
+
+    Files of layouts are named from the folder of what names them.
+    """
+    if "layout" not in table and layout is None:
+        return table
+    usual = layout_beside(layout, folder.absolute())
+    own = table["layout"] if "layout" in table else [""] * len(table)
+    texts = ["" if name is None or name != name else str(name).strip() for name in own]
+    return table.assign(
+        layout=[layout_beside(text, beside.absolute()) if text else usual for text in texts]
+    )
 
 
 def _files(names: pd.Series[str], folder: Path, what: str) -> list[str]:

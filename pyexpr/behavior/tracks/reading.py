@@ -1,0 +1,522 @@
+"""Recordings of any tracker: a table, and a layout that says what stands in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+import numpy as np
+
+from pyexpr.base.checks import is_number
+from pyexpr.base.errors import DataError, OpenFaceError, TracksError, listed, near_names
+from pyexpr.base.messages import Template, message_of, say
+from pyexpr.base.stopping import stoppable
+from pyexpr.behavior.openface.csv import Columns, open_source
+from pyexpr.behavior.openface.layout import FEATURE_GROUPS, OPENFACE, is_known
+from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
+from pyexpr.behavior.openface.plausible import MAX_SPEED, MAX_TURN
+from pyexpr.behavior.openface.recording import (
+    OpenFaceRecording,
+    read_openface,
+    recording_of,
+)
+from pyexpr.behavior.tracks.groups import ALL_GROUPS, OTHER_GROUPS, SHARE, groups_of
+from pyexpr.behavior.tracks.layout import (
+    Layout,
+    LengthUnit,
+    TimeUnit,
+    layout_named,
+    layout_of,
+    shipped,
+    unknown_layout,
+)
+from pyexpr.behavior.tracks.rows import Translated, translated
+from pyexpr.behavior.tracks.table import Table, beginning_of, open_table
+
+if TYPE_CHECKING:
+    from pyexpr.base.foreign import FrameLike
+
+AUTO: Final = "auto"
+#: What is read unless groups are named; landmarks in space where there are none of the image.
+_USUAL: Final = (*FEATURE_GROUPS, *OTHER_GROUPS)
+
+_SHARES = Template(
+    "image_shares",
+    "points are shares of the image, x of its width and y of its height: state {image_size=} for "
+    "pixels",
+    report="points are shares of the image, x of its width and y of its height",
+)
+_PEOPLE_OF_LAYOUT = Template("people_of_layout", "{note}")
+_LACKING = Template("tracks_lacking", "the table has no {groups}")
+
+
+@stoppable("a recording was read")
+def read_tracks(
+    source: FrameLike | str | os.PathLike[str],
+    layout: str | os.PathLike[str] | None = None,
+    *,
+    points: Sequence[str] | None = None,
+    units: LengthUnit | None = None,
+    frame: str | None = None,
+    time: str | tuple[str, TimeUnit] | None = None,
+    valid: str | tuple[str, float] | None = None,
+    person: str | None = None,
+    image_size: tuple[float, float] | None = None,
+    groups: Sequence[str] | None = None,
+    fps: float | None = None,
+    clock: Clock = "auto",
+    min_confidence: float | None = None,
+    face: Place | int = "largest",
+    join_ids: bool = False,
+    max_speed: float = MAX_SPEED,
+    max_turn: float = MAX_TURN,
+    video: str | os.PathLike[str] | None = None,
+    split_by: str | None = None,
+    part: str | None = None,
+    on_missing: Literal["error", "note"] = "error",
+) -> OpenFaceRecording:
+    r"""Read a table of tracked points, head pose, action units or blendshapes.
+
+    Parameters
+    ----------
+    source : path or DataFrame
+        A file of text (commas, semicolons or tabs; plain or compressed), xlsx, parquet or
+        feather; a folder of OpenPose's JSON files; or a data frame of any library.
+    layout : str or path, optional
+        What stands in it: the name of a layout that pyexpr brings (``"openface"``,
+        ``"py-feat"``, ``"mediapipe"`` and others), or a file of your own that ends in
+        ``.toml``. By default the one that the header proves.
+    points : sequence of str, optional
+        Patterns of the columns of x and y (and z), with ``{}`` for the number of a point:
+        ``["x_{}", "y_{}"]``. With a layout, instead of its own.
+    units : {"px", "share", "mm", "cm", "m"}, optional
+        What the points are in; must be given with `points`. Shares of the image are x of
+        its width and y of its height.
+    frame, person : str, optional
+        The columns of frame numbers, and of people: numbers, or names.
+    time : str or (str, unit), optional
+        The column of times, and whether it is in ``"s"``, ``"ms"``, ``"us"`` or a
+        ``"clock"`` (hours:minutes:seconds). Without a unit that which gives 4 to 250
+        frames a second.
+    valid : str or (str, float), optional
+        The column that is 1 (or true) in valid rows; or one, and the least value there.
+    image_size : (float, float), optional
+        Width and height of the images (px): shares become pixels.
+    groups : sequence of str, optional
+        As in `read_openface`, and ``"au_score"``, ``"blendshapes"``, ``"emotions"``. By
+        default all but landmarks in space beside those in the image.
+    fps : float, optional
+        Frames per second of the video; must be given where the table has no times.
+    clock, min_confidence, face, join_ids, max_speed, max_turn, video, split_by, part, on_missing
+        As in `read_openface`.
+
+    Returns
+    -------
+    OpenFaceRecording
+        As `read_openface` gives; `layout` and `units` say what it is of. Lengths are px,
+        mm, or shares of the image; angles radians.
+
+    Raises
+    ------
+    LayoutError
+        If no layout is proved by the header, or one cannot be used, or names columns that
+        are not there.
+    TracksError
+        If the table cannot be read, has no times though no `fps` is stated, has negative
+        times, or such as do not increase, or no row has a point.
+
+    Notes
+    -----
+    Missing values: a row is valid if the layout's column says so and it has a point (or
+    any value, where there are no points). What is not valid is NaN. Points whose score is
+    too low are NaN alone. All else, clock, gaps, faces, and what cannot be, is as in
+    `read_openface`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> table = {"t": np.arange(4) * 40.0}
+    >>> table |= {"a0": [0.0, 1, 2, 3], "b0": 0.0, "a1": [5.0, 5, 5, 5], "b1": [1.0, 1, 1, 1]}
+    >>> table["b0"] = [0.0] * 4
+    >>> recording = read_tracks(table, points=["a{}", "b{}"], units="px", time=("t", "ms"))
+    >>> recording.fps, recording.groups["landmarks_2d"].shape, recording.unit("landmarks_2d")
+    (25.0, (4, 2, 2), 'px')
+    """
+    size = checked_size(image_size)
+    own = _own_entries(points, units, frame, time, valid, person)
+    _check_groups(groups)
+    options: dict[str, Any] = {
+        "fps": fps,
+        "clock": clock,
+        "min_confidence": min_confidence,
+        "face": face,
+        "join_ids": join_ids,
+        "max_speed": max_speed,
+        "max_turn": max_turn,
+    }
+    # What they refuse is said before anything is read.
+    ReadingOptions(**options)
+    if clock == "video" and video is None:
+        raise DataError(say("{clock='video'} needs the path of the video: {video=}"))
+    if (split_by is None) != (part is None):
+        raise DataError(
+            say(
+                "{split_by=} names the column that tells the recordings of a file apart, and "
+                "{part=} what stands there for one of them; give both"
+            )
+        )
+    found = layout_for(source, layout, own)
+    if isinstance(found, str):
+        return read_openface(
+            source,  # type: ignore[arg-type]
+            groups=groups,
+            video=video,
+            split_by=split_by,
+            part=part,
+            on_missing=on_missing,
+            **options,
+        )
+    chosen, table = found
+    parts = () if split_by is None or part is None else ((split_by, part),)
+    return _read(chosen, table, groups, options, size, video, parts, on_missing)
+
+
+def read_by_layout(layout: Layout, table: Table) -> tuple[OpenFaceRecording, dict[str, str]]:
+    """Return what a table gives by a layout, whatever its rate, and the units of its groups."""
+    known = groups_of(layout, table, _stated_size(layout))
+    options = ReadingOptions().to_dict()
+    recording = _read(layout, table, None, options, None, None, (), "note", needs_rate=False)
+    units = {name: recording.units.get(name, group.unit) for name, group in known.items()}
+    return recording, units
+
+
+def read_recording(
+    path: str, layout: str | None, *, groups: Sequence[str] | None, **options: Any
+) -> OpenFaceRecording:
+    """Return a recording for its features: OpenFace's without a layout, else as `read_tracks`.
+
+    Named groups are those that OpenFace has; what a layout has besides comes with them.
+    """
+    if layout is None or layout == OPENFACE:
+        return read_openface(path, groups=groups, **options)
+    if groups is not None:
+        found = layout_for(path, layout, {})
+        if isinstance(found, str):
+            return read_openface(path, groups=groups, **options)
+        groups = (*groups, *(one for one in OTHER_GROUPS if one in groups_of(*found, None)))
+    return read_tracks(path, layout, groups=groups, **options)
+
+
+def unit_names(path: str, layout: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the action units of a table, present and how intense, by its header alone."""
+    found = layout_for(path, layout, {})
+    if isinstance(found, str):
+        raise TracksError(f"{path!r}: this is OpenFace's")
+    groups = groups_of(*found, None)
+    presence, intensity = (groups.get(name) for name in ("au_presence", "au_intensity"))
+    return (
+        () if presence is None else presence.labels,
+        () if intensity is None else intensity.labels,
+    )
+
+
+def _read(
+    layout: Layout,
+    table: Table,
+    groups: Sequence[str] | None,
+    options: dict[str, Any],
+    image_size: tuple[float, float] | None,
+    video: str | os.PathLike[str] | None,
+    part: tuple[tuple[str, str], ...],
+    on_missing: str,
+    *,
+    needs_rate: bool = True,
+) -> OpenFaceRecording:
+    image_size = image_size or _stated_size(layout)
+    known = groups_of(layout, table, image_size)
+    wanted, lacking = _wanted(table.path, tuple(known), groups, on_missing)
+    if options["fps"] is None and options["clock"] == "auto":
+        options = options | {"fps": layout.fps}
+    if needs_rate and options["fps"] is None and layout.time is None and video is None:
+        raise TracksError(_no_times(table.path, layout))
+    reading = ReadingOptions(**options)
+    try:
+        found = translated(
+            layout,
+            table,
+            groups=wanted,
+            image_size=image_size,
+            part=part,
+            # A video has the frames between, too.
+            in_steps=reading.clock != "video",
+        )
+        if reading.fps is not None:
+            # That of the video, of which only each so many-th frame was tracked.
+            reading = replace(reading, fps=reading.fps / found.step)
+        recording = _recording(table, found, wanted, reading, video, lacking)
+    except TracksError:
+        raise
+    except OpenFaceError as error:
+        raise TracksError(message_of(error)) from None
+    if needs_rate and recording.fps_source == "default":
+        raise TracksError(_no_times(table.path, layout))
+    return _with_layout(recording, layout, table, found)
+
+
+def _recording(
+    table: Table,
+    found: Translated,
+    wanted: Sequence[str],
+    options: ReadingOptions,
+    video: str | os.PathLike[str] | None,
+    lacking: tuple[str, ...],
+) -> OpenFaceRecording:
+    columns = found.columns
+    # Landmarks and the head's place come with people, whether asked for or not.
+    several = "face_id" in columns.header
+    return recording_of(
+        table.path,
+        columns,
+        columns if several and _told_apart(columns) else None,
+        wanted,
+        options,
+        video,
+        notes=(*found.notes, *lacking),
+    )
+
+
+def _told_apart(columns: Columns) -> bool:
+    """Return whether there are several people, and something tells where they are."""
+    ids = columns.column("face_id")
+    ids = ids[np.isfinite(ids)]
+    groups = columns.header.groups()
+    placed = "landmarks_2d" in groups or "pose_translation" in groups
+    return placed and len(ids) > 0 and bool((ids != ids[0]).any())
+
+
+def _with_layout(
+    recording: OpenFaceRecording, layout: Layout, table: Table, found: Translated
+) -> OpenFaceRecording:
+    groups = {name: found.header.groups_read[name] for name in recording.groups}
+    points = layout.points or layout.points_3d
+    notes = recording.log.notes
+    if any(group.unit == SHARE for group in groups.values()):
+        notes = (*notes, _SHARES())
+    if layout.people and recording.log.faces > 1:
+        notes = (*notes, _PEOPLE_OF_LAYOUT(note=layout.people))
+    return replace(
+        recording,
+        log=replace(recording.log, notes=notes),
+        sha256=table.sha256,
+        layout=layout.name,
+        units={name: group.unit for name, group in groups.items()},
+        names={name: group.labels for name, group in groups.items() if group.labels},
+        regions={} if points is None else dict(points.regions),
+        stable=() if points is None else points.stable,
+        outer=() if points is None else points.outer_eyes,
+        image_size=tuple(found.image_size),
+    )
+
+
+def _no_times(path: str, layout: Layout) -> str:
+    if layout.time is not None:
+        return say(
+            "{path!r}: the times in column {column!r} tell no rate of 4 to 250 frames per second; "
+            "state {fps=}",
+            path=path,
+            column=layout.time.column,
+        )
+    return say(
+        "{path!r}: the table has no times, so its movement has no speed; state {fps=} (the frames "
+        "per second of the video), or name a column of times ({time=})",
+        path=path,
+    )
+
+
+def layout_for(
+    source: Any, layout: str | os.PathLike[str] | None, own: Mapping[str, Any]
+) -> Literal["openface"] | tuple[Layout, Table]:
+    """Return the layout of a table, and the table; ``"openface"`` for OpenFace's own reader.
+
+    `own` are entries instead of the layout's.
+    """
+    name = None if layout is None else os.fspath(layout)
+    if name == OPENFACE:
+        if own:
+            raise DataError(
+                say(
+                    "{layout='openface'} knows its columns; leave {names} out, or give no layout",
+                    names=listed(own),
+                )
+            )
+        if not isinstance(source, (str, os.PathLike)):
+            raise DataError(say("{layout='openface'} reads files; give the path of one"))
+        return OPENFACE
+    if name is not None and name != AUTO:
+        chosen = layout_named(name)
+        table = open_table(source)
+        return with_own(chosen, own), table.with_header(chosen.header)
+    if "points" in own:
+        return layout_of({"name": "own"} | dict(own), "read_tracks"), open_table(source)
+    # OpenFace's reader reads the file itself, which may be large: its beginning tells.
+    beginning = beginning_of(source)
+    found = None if beginning is None else recognised(beginning)
+    if found != OPENFACE:
+        table = open_table(source)
+        found = recognised(table)
+    if found == OPENFACE:
+        if own:
+            raise DataError(
+                say(
+                    "{path!r} is OpenFace's, whose columns are known; leave {names} out",
+                    path=os.fspath(source),
+                    names=listed(own),
+                )
+            )
+        return OPENFACE
+    if found is None:
+        raise unknown_layout(table.path, table.names)
+    chosen = shipped()[found]
+    return with_own(chosen, own), table.with_header(chosen.header)
+
+
+def with_own(layout: Layout, own: Mapping[str, Any]) -> Layout:
+    """Return a layout with entries of the caller's instead of its own."""
+    if not own:
+        return layout
+    entries = layout.model_dump(exclude_unset=True)
+    return layout_of(entries | dict(own), "read_tracks", layout.name)
+
+
+def recognised(table: Table) -> str | None:
+    """Return the name of the only layout that a header proves, None if none does.
+
+    Raises
+    ------
+    TracksError
+        If several do.
+    """
+    proved = [
+        name
+        for name, layout in shipped().items()
+        if layout.proved_by(table.with_header(layout.header).names)
+    ]
+    if len(proved) > 1:
+        raise TracksError(
+            say(
+                "{path!r}: its header proves several layouts ({names}); name one ({layout=})",
+                path=table.path,
+                names=listed(proved),
+            )
+        )
+    if proved:
+        return proved[0]
+    # OpenFace's reader says why its output for single images is no recording.
+    of_images = {"face", "confidence"} <= {*table.names} and any(map(is_known, table.names))
+    return OPENFACE if of_images or _is_openface(table) else None
+
+
+def _is_openface(table: Table) -> bool:
+    if table.path == "the data frame" or not os.path.isfile(table.path):
+        return False
+    try:
+        open_source(table.path)
+    except OpenFaceError:
+        return False
+    return True
+
+
+def _own_entries(
+    points: Sequence[str] | None,
+    units: str | None,
+    frame: str | None,
+    time: str | tuple[str, str] | None,
+    valid: str | tuple[str, float] | None,
+    person: str | None,
+) -> dict[str, Any]:
+    """Return what the caller says of the table, as entries of a layout."""
+    own: dict[str, Any] = {}
+    if (points is None) != (units is None):
+        raise DataError(
+            say(
+                "{points=} name the columns of points and {units=} what their numbers are (one of "
+                "{known}); give both",
+                known=listed(get_args(LengthUnit)),
+            )
+        )
+    if points is not None:
+        if isinstance(points, str) or len(points) not in (2, 3):
+            raise DataError(
+                say(
+                    "{points=} must be the patterns of x and y (and z), such as {given}",
+                    given=["x_{}", "y_{}"],
+                )
+            )
+        own["points"] = dict(zip("xyz", points, strict=False)) | {"unit": units}
+    given = {"frame": frame, "person": person}
+    own |= {name: column for name, column in given.items() if column is not None}
+    if time is not None:
+        column, *unit = (time,) if isinstance(time, str) else time
+        own["time"] = {"column": column} | ({"unit": unit[0]} if unit else {})
+    if valid is not None:
+        column, *least = (valid,) if isinstance(valid, str) else valid
+        own["valid"] = {"column": column} | ({"at_least": least[0]} if least else {"equals": 1})
+    return own
+
+
+def checked_size(image_size: Any) -> tuple[float, float] | None:
+    """Return the size of the images, or raise `DataError` if it is none."""
+    if image_size is None:
+        return None
+    sides = tuple(image_size) if isinstance(image_size, (tuple, list)) else ()
+    if len(sides) != 2 or not all(is_number(side) and side > 0 for side in sides):
+        raise DataError(
+            say(
+                "{image_size=} must be width and height in pixels, such as (640, 360), not "
+                "{given!r}",
+                given=image_size,
+            )
+        )
+    return float(sides[0]), float(sides[1])
+
+
+def _stated_size(layout: Layout) -> tuple[float, float] | None:
+    image = layout.image
+    if image is None or isinstance(image.width, str) or isinstance(image.height, str):
+        return None
+    return image.width, image.height
+
+
+def _check_groups(groups: Sequence[str] | None) -> None:
+    if isinstance(groups, str):
+        raise DataError(say("{groups=} must be a list of names, such as [{given!r}]", given=groups))
+    for group in groups or ():
+        if group not in ALL_GROUPS:
+            raise DataError(
+                say(
+                    "{groups=} has no {group!r}; {hint}",
+                    group=group,
+                    hint=near_names(str(group), ALL_GROUPS),
+                )
+            )
+
+
+def _wanted(
+    path: str, known: Sequence[str], groups: Sequence[str] | None, on_missing: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the groups to read, and notes on those the table lacks."""
+    if groups is None:
+        usual = tuple(name for name in _USUAL if name in known)
+        if "landmarks_2d" not in known and "landmarks_3d" in known:
+            usual = ("landmarks_3d", *usual)
+        return usual, ()
+    lacking = tuple(name for name in dict.fromkeys(groups) if name not in known)
+    if lacking and on_missing == "error":
+        raise TracksError(
+            f"{path!r}: the table has no columns for {listed(lacking)}; it has "
+            f"{listed(known, most=len(known))}: ask for those"
+        )
+    found = tuple(name for name in dict.fromkeys(groups) if name in known)
+    return found, (_LACKING(groups=listed(lacking)),) if lacking else ()

@@ -1,0 +1,398 @@
+"""A table's numbers as the columns that recordings are made of, whichever tracker wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyexpr.base.errors import TracksError
+from pyexpr.base.messages import Template, say
+from pyexpr.behavior.openface.csv import Columns
+from pyexpr.behavior.openface.layout import FaceScale
+from pyexpr.behavior.tracks.groups import Group, groups_of, score_columns
+from pyexpr.behavior.tracks.layout import Layout, Points
+from pyexpr.behavior.tracks.table import Table, TableHeader, Wanted
+
+# Rows of a frame that has one already: more are of another person, or recording.
+_REPEATED_SHARE: Final = 0.2
+_REPEATED_LEAST: Final = 10
+_NO_SCALE: Final = FaceScale(None, frozenset())
+# So many frames must agree on a step.
+_STEPS_SEEN: Final = 4
+_SECONDS: Final = {"ms": 1e3, "us": 1e6}
+
+_NO_VALIDITY = Template(
+    "no_validity", "no column tells failed rows: those without any value are not valid"
+)()
+_EMPTY = Template("empty_rows", "{rows:count row} without any value: not valid")
+_OTHERS = Template("rows_of_others", "{rows:count row} left out that the layout does not take")
+_LOW_SCORES = Template("points_of_low_score", "{points:count point} of low score: missing")
+_STEP = Template(
+    "every_so_many_frames",
+    "frame numbers go in steps of {step}: the frames between were never tracked, and the rate is "
+    "that of those which were",
+)
+_PEOPLE = Template("people_numbered", "people of column {column:label} are numbered: {people}")
+
+
+@dataclass(frozen=True, slots=True)
+class TracksHeader(TableHeader):
+    """What of a table is read, under the names that recordings have for it.
+
+    Attributes
+    ----------
+    groups_read : mapping of str to Group
+    own_names : mapping of str to str
+        What the table calls frame, face_id, timestamp and confidence.
+    face_scale : FaceScale
+    """
+
+    groups_read: Mapping[str, Group] = field(default_factory=dict)
+    own_names: Mapping[str, str] = field(default_factory=dict)
+    face_scale: FaceScale = _NO_SCALE
+
+    def group_columns(self, group: str) -> tuple[str, ...]:
+        """Return the columns of a group in the order of its array, () if there is none."""
+        if group not in self.groups_read:
+            return ()
+        # Of their own, as some columns are read into two groups.
+        return tuple(f"{group} {name}" for name in self.groups_read[group].columns)
+
+    def groups(self) -> tuple[str, ...]:
+        """Return the groups that are there."""
+        return tuple(self.groups_read)
+
+    def group_shape(self, group: str) -> tuple[int, ...]:
+        """Return the shape of one frame of a group."""
+        return self.groups_read[group].shape
+
+    def unit_names(self, group: str) -> tuple[str, ...]:
+        """Return the names of the action units in a group of them."""
+        return self.groups_read[group].labels
+
+    def own_name(self, name: str) -> str:
+        """Return what the table itself calls one of `ROW_COLUMNS`."""
+        return self.own_names.get(name, name)
+
+    @property
+    def scale(self) -> FaceScale:
+        """How lengths that are no millimetres become some."""
+        return self.face_scale
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """A table under the names that recordings have.
+
+    Attributes
+    ----------
+    columns : Columns
+    header : TracksHeader
+        That of the columns.
+    notes : tuple of str
+    image_size : tuple of float
+        Width and height, px; () if not known.
+    step : int
+        Frames from one row to the next: more than 1 where the tracker left frames out evenly.
+    """
+
+    columns: Columns
+    header: TracksHeader
+    notes: tuple[str, ...]
+    image_size: tuple[float, ...]
+    step: int
+
+
+def translated(
+    layout: Layout,
+    table: Table,
+    *,
+    groups: Sequence[str],
+    image_size: tuple[float, float] | None,
+    part: tuple[tuple[str, str], ...] = (),
+    in_steps: bool = True,
+) -> Translated:
+    """Read a table by a layout.
+
+    Parameters
+    ----------
+    layout : Layout
+    table : Table
+    groups : sequence of str
+        Those to read; landmarks come besides where people must be told apart.
+    image_size : (float, float), optional
+        Width and height, px.
+    part : tuple of (str, str)
+        Columns, and what stands there in the rows to read.
+    in_steps : bool
+        Whether frame numbers that go in steps count the frames that were tracked alone.
+
+    Raises
+    ------
+    TracksError
+        If columns are not there or hold no numbers, or rows do not fit together.
+    """
+    sizes = _size_columns(layout, table) if image_size is None else ()
+    known = groups_of(layout, table, image_size)
+    wanted = {name: known[name] for name in groups if name in known}
+    if layout.person is not None:
+        # By these people are told apart.
+        also = ("landmarks_2d", "pose_translation")
+        wanted |= {name: known[name] for name in also if name in known}
+    own = _row_columns(layout)
+    scores = () if layout.points is None else score_columns(layout.points, table)
+    read = table.read(_wanted(layout, table, own, sizes, scores, wanted, part))
+    columns = read.columns
+    path = columns.header.path
+    if sizes:
+        image_size = _measured(columns, sizes)
+        rescaled = groups_of(layout, table, image_size)
+        wanted = {name: rescaled[name] for name in wanted}
+
+    notes: list[str] = []
+    if read.others:
+        notes.append(_OTHERS(rows=read.others))
+    if read.people:
+        people = ", ".join(f"{number} {name}" for number, name in enumerate(read.people))
+        notes.append(_PEOPLE(column=layout.person, people=people))
+    values = {name: group.values(columns.matrix(group.columns)) for name, group in wanted.items()}
+    if scores and layout.points is not None:
+        low = _without_low_scores(values, columns.matrix(scores), layout.points)
+        notes += [_LOW_SCORES(points=low)] if low else []
+    rows = {name: columns.column(column) for name, column in own.items()}
+    if layout.time is not None and layout.time.unit in _SECONDS:
+        rows["timestamp"] = rows["timestamp"] / _SECONDS[layout.time.unit]
+    rows["success"], said = _validity(layout, columns, values)
+    notes += said
+    header = TracksHeader(
+        path,
+        {name: at for at, name in enumerate(rows)},
+        len(rows),
+        0,
+        {},
+        groups_read=wanted,
+        own_names=own,
+        face_scale=_face_scale(layout, wanted),
+    )
+    check_rows(header, columns, rows)
+    step = _frame_step(rows) if in_steps else 1
+    if step > 1:
+        rows["frame"] = np.floor(rows["frame"] / step)
+        notes.append(_STEP(step=step))
+    tables: dict[tuple[str, ...], NDArray[np.float64]] = {
+        (name,): column[:, np.newaxis] for name, column in rows.items()
+    }
+    tables |= {header.group_columns(name): value for name, value in values.items()}
+    return Translated(
+        Columns(header, tables, columns.n_rows, columns.n_cut, columns.n_overlong, columns.skipped),
+        header,
+        tuple(notes),
+        () if image_size is None else image_size,
+        step,
+    )
+
+
+def _frame_step(rows: Mapping[str, NDArray[np.float64]]) -> int:
+    """Return by how many all frame numbers are apart, 1 unless the tracker left some out evenly."""
+    frames = rows.get("frame")
+    if frames is None or not np.isfinite(frames).all() or (frames != np.floor(frames)).any():
+        return 1
+    numbers = np.unique(frames)
+    if len(numbers) < _STEPS_SEEN:
+        return 1
+    return int(np.gcd.reduce(np.diff(numbers).astype(np.int64)))
+
+
+def _row_columns(layout: Layout) -> dict[str, str]:
+    """Return which columns tell frame, face, time and confidence, by the names of recordings."""
+    given = {
+        "frame": layout.frame,
+        "face_id": layout.person,
+        "timestamp": None if layout.time is None else layout.time.column,
+        "confidence": layout.confidence,
+    }
+    return {name: column for name, column in given.items() if column is not None}
+
+
+def _size_columns(layout: Layout, table: Table) -> tuple[str, ...]:
+    image = layout.image
+    if image is None or not isinstance(image.width, str) or not isinstance(image.height, str):
+        return ()
+    both = (image.width, image.height)
+    return both if set(both) <= set(table.names) else ()
+
+
+def _measured(columns: Columns, names: Sequence[str]) -> tuple[float, float] | None:
+    """Return the size of the images as the table has it, None where it has none."""
+    found = []
+    for name in names:
+        values = columns.column(name)
+        values = values[np.isfinite(values)]
+        if not len(values):
+            return None
+        if (values != values[0]).any():
+            raise TracksError(
+                f"{columns.header.path!r}: column {name!r} has images of several sizes; give every "
+                "recording a file of its own"
+            )
+        found.append(float(values[0]))
+    return found[0], found[1]
+
+
+def _wanted(
+    layout: Layout,
+    table: Table,
+    own: Mapping[str, str],
+    sizes: Sequence[str],
+    scores: tuple[str, ...],
+    groups: Mapping[str, Group],
+    part: tuple[tuple[str, str], ...],
+) -> Wanted:
+    valid = () if layout.valid is None else (layout.valid.column,)
+    single = tuple(dict.fromkeys((*own.values(), *valid, *sizes)))
+    tables: list[tuple[str, ...]] = [(name,) for name in single]
+    tables += list(dict.fromkeys(group.columns for group in groups.values()))
+    tables += [scores] if scores else []
+    cells = None
+    if layout.points is not None and layout.points.cells is not None:
+        cells = (layout.points.cells, layout.points.count[0], 2)
+        cells = cells if "landmarks_2d" in groups else None
+    return Wanted(
+        tables=tuple(tables),
+        missing=frozenset(layout.missing),
+        rows=layout.rows,
+        part=part,
+        clock=layout.time.column if layout.time is not None and layout.time.unit == "clock" else "",
+        words=frozenset(valid),
+        labels=layout.person or "",
+        cells=cells,
+    )
+
+
+def _without_low_scores(
+    values: dict[str, NDArray[np.float64]], scores: NDArray[np.float64], points: Points
+) -> int:
+    """Set points of low score missing, and return how many there are."""
+    assert points.score_above is not None
+    with np.errstate(invalid="ignore"):
+        low = ~(scores > points.score_above)
+    for name in ("landmarks_2d", "landmarks_3d"):
+        if name in values and values[name].shape[1] % low.shape[1] == 0:
+            values[name][np.repeat(low, values[name].shape[1] // low.shape[1], axis=1)] = np.nan
+    return int(low.sum())
+
+
+def _validity(
+    layout: Layout, columns: Columns, values: Mapping[str, NDArray[np.float64]]
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Return 1 for the rows that are valid, and what is to be said."""
+    notes: list[str] = []
+    valid = np.ones(columns.n_rows, dtype=np.bool_)
+    if layout.valid is None:
+        notes.append(_NO_VALIDITY)
+    else:
+        rule, column = layout.valid, columns.column(layout.valid.column)
+        with np.errstate(invalid="ignore"):
+            if rule.at_least is not None:
+                valid = column >= rule.at_least
+            elif rule.above is not None:
+                valid = column > rule.above
+            else:
+                valid = column == rule.equals
+    shown = [values[name] for name in ("landmarks_2d", "landmarks_3d") if name in values]
+    known = np.zeros(columns.n_rows, dtype=np.bool_)
+    for one in shown or list(values.values()):
+        known |= np.isfinite(one).any(axis=1)
+    if not known.any():
+        what = "point" if shown else "value"
+        raise TracksError(
+            f"{columns.header.path!r}: no row has a {what}: all are missing; the tracker found "
+            "nobody, or the layout names other columns"
+        )
+    empty = int((valid & ~known).sum())
+    if empty:
+        notes.append(_EMPTY(rows=empty))
+    return (valid & known).astype(np.float64), notes
+
+
+def _face_scale(layout: Layout, groups: Mapping[str, Group]) -> FaceScale:
+    outer = layout.points.outer_eyes if layout.points is not None else ()
+    return FaceScale(
+        (outer[0], outer[1]) if outer else None,
+        frozenset(
+            name
+            for name in ("landmarks_2d", "landmarks_3d")
+            if name in groups and groups[name].unit != "mm"
+        ),
+    )
+
+
+def check_rows(
+    header: TracksHeader, columns: Columns, rows: Mapping[str, NDArray[np.float64]]
+) -> None:
+    """Raise `TracksError` for rows whose frames or times are not those of one recording."""
+    times, frames = rows.get("timestamp"), rows.get("frame")
+    path = header.path
+    if times is not None and (times < 0).any():
+        row = int(np.flatnonzero(times < 0)[0])
+        raise TracksError(
+            f"{path!r}: times must not be negative, but column {header.own_name('timestamp')!r} "
+            f"has {times[row]:g} in row {columns.file_row(row)}; count them from the beginning of "
+            "the recording"
+        )
+    faces = rows.get("face_id")
+    if frames is not None and faces is None:
+        known = frames[np.isfinite(frames)]
+        repeated = len(known) - len(np.unique(known))
+        constant = len(known) > 0 and bool((known == known[0]).all())
+        if not constant and repeated >= max(_REPEATED_LEAST, _REPEATED_SHARE * len(frames)):
+            raise TracksError(
+                say(
+                    "{path!r}: {repeated} of {rows} rows repeat a frame: {advice}",
+                    path=path,
+                    repeated=repeated,
+                    rows=len(frames),
+                    advice=_advice(),
+                )
+            )
+    if frames is None and times is not None:
+        _check_times(header, columns, times, faces)
+
+
+def _check_times(
+    header: TracksHeader,
+    columns: Columns,
+    times: NDArray[np.float64],
+    faces: NDArray[np.float64] | None,
+) -> None:
+    """Raise `TracksError` where times of one face do not increase: nothing else tells frames."""
+    for face in [None] if faces is None else list(np.unique(faces[np.isfinite(faces)])):
+        rows = np.flatnonzero(np.isfinite(times) & (True if face is None else faces == face))
+        steps = np.diff(times[rows])
+        if (steps > 0).all():
+            continue
+        at = int(np.flatnonzero(steps <= 0)[0])
+        raise TracksError(
+            say(
+                "{path!r}: column {column!r} has {second:g} in row {row}, after {first:g} in row "
+                "{before}, where times must increase: {advice}",
+                path=header.path,
+                column=header.own_name("timestamp"),
+                second=float(times[rows[at + 1]]),
+                row=columns.file_row(int(rows[at + 1])),
+                first=float(times[rows[at]]),
+                before=columns.file_row(int(rows[at])),
+                advice=_advice(),
+            )
+        )
+
+
+def _advice() -> str:
+    return say(
+        "there are several people, or several recordings, in the table; name the column that tells "
+        "people apart ({person=}) or recordings ({split_by=} and {part=})"
+    )

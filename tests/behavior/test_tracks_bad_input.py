@@ -1,0 +1,252 @@
+"""What is wrong with a table or a layout is said in a sentence, with what to do."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from behavior.tracks_tables import flat, moving
+
+from pyexpr.base.errors import DataError, LayoutError, OpenFaceError, TracksError
+from pyexpr.behavior.openface import dialects
+from pyexpr.behavior.tracks.layout import load_layout
+from pyexpr.behavior.tracks.reading import read_tracks
+
+N = 30
+TIMES = np.arange(N) / 25
+POINTS = flat(moving(3, N), "x{}", "y{}")
+GIVEN: dict[str, Any] = {"points": ["x{}", "y{}"], "units": "px"}
+
+
+def table(**columns: Any) -> pd.DataFrame:
+    return pd.DataFrame({"t": TIMES, **POINTS, **columns})
+
+
+def changed(row: int, value: float) -> Any:
+    times = TIMES.copy()
+    times[row] = value
+    return times
+
+
+def twice(frame: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([frame, frame]).sort_index(kind="stable")
+
+
+@pytest.mark.parametrize(
+    ("frame", "given", "said"),
+    [
+        (table().drop(columns="t"), {}, "the table has no times.*state fps="),
+        (table(f=np.arange(N)).drop(columns="t"), {"frame": "f"}, "has no times.*state fps="),
+        (table(t=TIMES * 1e9), {"time": "t"}, "tell no rate of 4 to 250 frames.*state fps="),
+        (table(t=changed(3, -0.04)), {"time": "t"}, "'t' has -0.04 in row 4"),
+        (table(t=changed(3, 0.08)), {"time": "t"}, r"0.08 in row 4, after 0.08 in row 3.*person="),
+        (table(t=changed(9, 0.04)), {"time": "t"}, "has 0.04 in row 10, after 0.32 in row 9"),
+        (twice(table()), {"time": "t"}, "times must increase.*several people"),
+        (
+            twice(table(f=np.arange(N))), {"time": "t", "frame": "f"},
+            "30 of 60 rows repeat a frame.*person=.*split_by=",
+        ),
+        (table(**dict.fromkeys(POINTS, np.nan)), {"time": "t"}, "no row has a point"),
+        (table(ok=0), {"time": "t", "valid": "nope"}, "the column 'nope', which the table has not"),
+        (table(who=["a", None] * 15), {"time": "t", "person": "who"}, "must hold whole numbers"),
+        (table(x1="left"), {"time": "t"}, "column 'x1' must hold numbers, but row 1 holds 'left'"),
+        (table().drop(columns="y1"), {"time": "t"}, "columns that the table has not: 'y1'"),
+        (
+            table().drop(columns=["x1", "y1"]), {"time": "t"},
+            "of the columns of points 'x{}' the table lacks number 1",
+        ),
+        (table(), {"time": ("t", "clock"), "frame": "x0"}, "must hold whole numbers"),
+        (table(t="noon"), {"time": ("t", "clock")}, "must hold times such as 00:01:02.500"),
+    ],
+)  # fmt: skip
+def test_tables(frame: pd.DataFrame, given: dict, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    frame.to_csv(path, index=False)
+    for source in (path, frame):
+        with pytest.raises(TracksError, match=said) as caught:
+            read_tracks(source, **(GIVEN | given))
+        assert len(str(caught.value)) < 500
+
+
+def test_rows_are_those_of_the_file(tmp_path: Path) -> None:
+    # Rows of others stand between: b's second row is the fourth.
+    both = pd.concat([table(who="a"), table(t=changed(1, -1.0), who="b")]).sort_index(kind="stable")
+    both.to_csv(tmp_path / "both.csv", index=False)
+    for source in (both, tmp_path / "both.csv"):
+        with pytest.raises(TracksError, match="'t' has -1 in row 4"):
+            read_tracks(source, time="t", split_by="who", part="b", **GIVEN)
+
+
+def test_a_last_line_that_was_cut(tmp_path: Path) -> None:
+    path = tmp_path / "cut.csv"
+    text = "t;x0;y0\n0,00;1,25;2,25\n0,04;1,50;2,50\n0,08;1,75;2"
+    path.write_text(text)
+    given = {"points": ["x{}", "y{}"], "units": "px", "time": "t"}
+    found = read_tracks(path, **given)
+    assert (found.log.rows_read, found.log.rows_cut) == (2, 1)
+    path.write_text(text + ",75\n")
+    assert read_tracks(path, **given).log.rows_read == 3
+
+
+def test_split_by_what_is_not_there(tmp_path: Path) -> None:
+    frame = table(who="a")
+    with pytest.raises(TracksError, match="no rows that are read"):
+        read_tracks(frame, time="t", split_by="who", part="b", **GIVEN)
+    with pytest.raises(TracksError, match=r"the column 'whom', which the table has not.*'who'"):
+        read_tracks(frame, time="t", split_by="whom", part="a", **GIVEN)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"points": ["x{}", "y{}"]}, "units="),
+        ({"units": "px"}, "points="),
+        ({"points": "x{}", "units": "px"}, "the patterns of x and y"),
+        ({"points": ["x", "y{}"], "units": "px"}, "must have {} once"),
+        ({"points": ["x{}", "y{}"], "units": "inch"}, "'px', 'share', 'mm', 'cm' or 'm'"),
+        ({"image_size": (640,)}, "image_size= must be width and height"),
+        ({"image_size": (640, -1)}, "image_size= must be width and height"),
+        ({"layout": "mediapip"}, "did you mean 'mediapipe'"),
+        ({"layout": "openface"}, "reads files"),
+        ({"layout": "openface", "points": ["x{}", "y{}"], "units": "px"}, "knows its columns"),
+        ({"groups": ["blends"]}, "groups= has no 'blends'"),
+        ({"groups": "blendshapes"}, "must be a list of names"),
+        ({"clock": "video"}, "needs the path of the video"),
+        ({"split_by": "who"}, "part="),
+        ({"fps": 0}, "fps= must be a positive number"),
+        ({"layout": "mediapipe"}, "columns that the table has not: 'x0'"),
+        ({}, "proves no layout that is known"),
+    ],
+)  # fmt: skip
+def test_arguments(given: dict, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        read_tracks(pd.DataFrame({"t": [0.0, 0.1], "a": [1.0, 2.0]}), **given)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("colour = 1", "a layout has no entry 'colour'"),
+        ("name = 3", "name: input should be a valid string, not 3"),
+        ("fps = '30'\nhead = {rotation = ['a', 'b', 'c']}", "fps: input should be a valid number"),
+        ("fps = 30.0", "names nothing to read"),
+        ("[points]\nx = 'x{}'\ny = 'y{}'", "lacks the entry 'unit'"),
+        ("[points]\nx = 'x{}'\nunit = 'px'", "a point has x and y"),
+        ("[points]\nx = 'x{}'\ny = 'y{}'\nunit = 'inch'", "points.unit: input should be 'px'"),
+        ("[points]\nx = 'x{}'\ny = 'y{}'\nunit = 'px'\nstabel = [1]", "did you mean 'stable'"),
+        ("[points]\nx = 'x{}'\ny = 'y{}'\nunit = 'px'\nouter_eyes = [1]", "outer_eyes are two"),
+        ("[points]\nx = 'x{}'\ny = 'y{}'\nunit = 'px'\nstable = [-1]", "points.stable"),
+        ("[valid]\ncolumn = 'ok'", "one of at_least, above and equals"),
+        ("[head]\nrotation = ['a', 'b']", "head.rotation"),
+        ("base = 'nope'", "no layout 'nope' to be the base"),
+        ("base = 3", "base must be the name of a layout"),
+        ("base = 'own.toml'", "is based on this layout"),
+        ("x =", "the layout is no TOML"),
+        ("x = '\x00'", "holds a NUL byte"),
+        ("x = '\udc80'", "the layout is no TOML"),
+    ],
+)
+def test_layouts(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(LayoutError, match=said) as caught:
+        load_layout(path)
+    assert "own.toml" in str(caught.value)
+
+
+def test_a_layout_of_other_columns(tmp_path: Path) -> None:
+    with pytest.raises(LayoutError, match="no such file"):
+        load_layout(tmp_path / "none.toml")
+    own = tmp_path / "own.toml"
+    own.write_text("time.column = 't'\nblendshapes = {columns = 'blend_*', unit = '0 to 1'}\n")
+    with pytest.raises(LayoutError, match="'blend_\\*', of which the table has none"):
+        read_tracks(table(), own)
+    own.write_text("time.column = 't'\n[points]\nx='x{}'\ny='y{}'\nunit='px'\nstable = [7]\n")
+    with pytest.raises(LayoutError, match="names point 7 among regions, stable"):
+        read_tracks(table(), own)
+    own.write_text("time.column = 'when'\n[points]\nx='x{}'\ny='y{}'\nunit='px'\n")
+    with pytest.raises(LayoutError, match="the column 'when', which the table has not"):
+        read_tracks(table(), own)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "the file is empty"),
+        (b"#only\n#comments\n", "no header, only comments"),
+        (b"a\x00b\n1,2\n", "a binary file"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(20), "this is an image"),
+        (b"\x00\x00\x00\x20ftypisom" + bytes(20), "this is a video"),
+        (b"t,x0,y0\n", "a header but no rows: the tracker stopped"),
+        (b"t,x0,y0\n0,1\n1,2\n", "no whole row"),
+        (b"t,x0,y0,x0\n0,1,2,3\n", "names the column 'x0' twice"),
+        (b"PAR1" + bytes(40), "cannot be unpacked"),
+        (b"\x1f\x8b\x08" + bytes(20), "compression is damaged"),
+    ],
+)
+def test_files(content: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_bytes(content)
+    with pytest.raises(OpenFaceError, match=said):
+        read_tracks(path, time="t", **GIVEN)
+    with pytest.raises(OpenFaceError, match="no such file"):
+        read_tracks(tmp_path / "none.csv", time="t", **GIVEN)
+
+
+def test_openface_of_single_images_is_no_recording(tmp_path: Path) -> None:
+    path = tmp_path / "image.csv"
+    path.write_text("face,confidence,pose_Tx,pose_Ty,pose_Tz\n0,0.9,1,2,3\n")
+    with pytest.raises(OpenFaceError, match="output for single images"):
+        read_tracks(path)
+
+
+def test_nested_columns(tmp_path: Path) -> None:
+    path = tmp_path / "nested.parquet"
+    frame = table(x1=[[1.0, 2.0]] * N)
+    frame.to_parquet(path)
+    with pytest.raises(TracksError, match="'x1' holds lists or records"):
+        read_tracks(path, time="t", **GIVEN)
+    # One that is not needed does not matter.
+    table(extra=[[1.0, 2.0]] * N).to_parquet(path)
+    assert read_tracks(path, time="t", **GIVEN).n_frames == N
+
+
+def test_a_file_that_unpacks_to_far_too_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialects, "_HARMLESS", 1000)
+    path = tmp_path / "bomb.csv.gz"
+    path.write_bytes(gzip.compress(b"t,x0,y0\n" + b"0,0,0\n" * 200_000))
+    with pytest.raises(OpenFaceError, match="which no recording does"):
+        read_tracks(path, time="t", **GIVEN)
+
+
+def test_folders_of_openpose(tmp_path: Path) -> None:
+    with pytest.raises(TracksError, match="has no files of OpenPose"):
+        read_tracks(tmp_path, fps=25)
+    first = tmp_path / "a_000000000000_keypoints.json"
+    for text in ("{", "[]", '{"people": [1]}', '{"people": {}}'):
+        first.write_text(text)
+        with pytest.raises(TracksError, match="has no list of people"):
+            read_tracks(tmp_path, fps=25)
+    for values in ([1.0, 2.0], [[1.0, 2.0, 3.0]], ["left"] * 3):
+        first.write_text(json.dumps({"people": [{"pose_keypoints_2d": values}]}))
+        with pytest.raises(TracksError, match="three numbers a point"):
+            read_tracks(tmp_path, fps=25)
+
+
+def test_cells_that_hold_no_points(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text("time.column = 't'\n[points]\ncells = 'lm'\ncount = [2]\nunit = 'px'\n")
+    good = json.dumps([[1.0, 2.0], [3.0, 4.0]])
+    for bad in ("[[1.0, 2.0]]", "[[1, 2], [3]]", "nobody", "[['a', 1], [2, 3]]"):
+        frame = pd.DataFrame({"t": TIMES[:3], "lm": [good, bad, good]})
+        for source in (frame, tmp_path / "cells.csv"):
+            frame.to_csv(tmp_path / "cells.csv", index=False)
+            with pytest.raises(TracksError, match=r"must hold 2 points of 2 numbers.*row 2"):
+                read_tracks(source, own)
