@@ -255,23 +255,23 @@ def report() -> None:
     page = [
         "# Coverage in awkward studies",
         "",
-        "Written by `make coverage`: do not edit. Of every design at least "
-        f"{int(least):,} studies were simulated (then the Monte Carlo error of a proportion of .95 "
-        f"or .05: {math.sqrt(0.95 * 0.05 / least):.4f}) and judged by jackknife_t. Where a study "
-        "is like one of these, the messages about few subjects quote it. "
-        "[coverage.md](coverage.md) has the designs that are kinder.",
+        f"Written by `make coverage`: do not edit. Of every design at least {int(least):,} "
+        "studies were simulated (then the Monte Carlo error of a proportion of .95 or .05: "
+        f"{math.sqrt(0.95 * 0.05 / least):.4f}) and analysed with jackknife_t. If a study "
+        "resembles one of these designs, the warnings about few subjects quote it. "
+        "[coverage.md](coverage.md) reports less difficult designs.",
         "",
         "## Coverage of nominal 95 % intervals",
         "",
-        "Beside each design how many subjects of equal size its subjects are worth, "
+        "The column after each design gives the equivalent number of subjects of equal size, "
         "`(sum n)^2 / sum n^2`. The score from 0 to 4 has half of its values at 0, and strata "
-        "are given to the comparison.",
+        "are passed to the comparison.",
         "",
         *table(["design", "worth", *(f"{m}, {t}" for m, t in quantities)], covered),
         "",
-        "Errors and levels fall short where few subjects carry most rows or most of the error: "
-        "a sample that misses them has small errors and looks certain. Differences between models, "
-        "which have such subjects in common, do better.",
+        "Coverage for single models is too low if few subjects contribute most rows or most of "
+        "the error: a sample without them has small errors and small standard errors. Coverage "
+        "is better for differences between models, which have these subjects in common.",
         "",
         "## Size of tests of exchangeable models at the 5 % level",
         "",
@@ -279,10 +279,11 @@ def report() -> None:
         "",
         "## Predictions from cross-validation",
         "",
-        "Mean estimate of a model of noise, and how often tests at the 5 % level call it related "
-        "to the truth, two models of noise different, and two equally good models different: over "
-        "folds, as without `fold=`, and within them. The mean of the training folds as a "
-        f"prediction was recognised, and refused, in {refused(cells['folded'])} of all studies.",
+        "Mean estimate of a model of noise, and how often tests at the 5 % level reject for "
+        "its relation to the truth, for the difference of two models of noise, and for the "
+        "difference of two equally good models: over folds, as without `fold=`, and within "
+        "folds. Predictions by the mean of the training folds were recognised, and not "
+        f"evaluated, in {refused(cells['folded'])} of all studies.",
         "",
         *table(
             ["design", "metric", "mean, over", "mean, within", "noise, over", "noise, within",
@@ -290,13 +291,14 @@ def report() -> None:
             in_folds,
         ),
         "",
-        "Within folds the variance is that of models that know nothing; for two good models, whose "
-        "weights hardly depend on the fold, it is too large.",
+        "Within folds the variance is that of models without information. For two good models, "
+        "whose weights hardly depend on the fold, it is too large.",
         "",
         "## Families of differences",
         "",
-        "All 15 differences between six exchangeable models: the share of studies in which any has "
-        "p of at most .05, and the power to tell a seventh, worse model from them.",
+        "All 15 differences between six exchangeable models: the proportion of studies in "
+        "which any has a p-value of at most .05, and the power to detect a seventh, worse "
+        "model.",
         "",
         *table(
             ["design", "metric", *(f"family error, {rule}" for rule in RULES),

@@ -220,14 +220,14 @@ def report() -> None:
     page = [
         "# Coverage for classes and ranks",
         "",
-        "Written by `make coverage`: do not edit. Of every design at least "
-        f"{at_least:,} studies were simulated (then the Monte Carlo error of a proportion of .95: "
-        f"{math.sqrt(0.95 * 0.05 / at_least):.4f}) and judged by jackknife_t. "
-        "Model a is a good one, b a poor one, c another as good as a; all "
-        "predict probabilities, which are cut at 1/2. A subject's clips share a part of their "
-        "latent score, and of the models' errors. Spearman's correlation is with an ordered score "
-        "of five steps. Metrics were studentised on the scales -sqrt(1 - x) (AUC, accuracy, "
-        "balanced accuracy, F1, kappa), -1/x (Brier's score) and atanh (Spearman's correlation), "
+        f"Written by `make coverage`: do not edit. Of every design at least {at_least:,} "
+        "studies were simulated (then the Monte Carlo error of a proportion of .95: "
+        f"{math.sqrt(0.95 * 0.05 / at_least):.4f}) and analysed with jackknife_t. Model a is "
+        "good, b is poor, and c is as good as a. All predict probabilities, with the threshold "
+        "1/2. The clips of a subject share a part of their latent score and of the errors of "
+        "the models. Spearman's correlation refers to an ordered score with five levels. "
+        "Metrics were studentised on the scales -sqrt(1 - x) (AUC, accuracy, balanced "
+        "accuracy, F1, kappa), -1/x (Brier's score) and atanh (Spearman's correlation), "
         "differences on their own.",
         "",
         "## Coverage of nominal 95 % intervals by jackknife_t",
@@ -241,16 +241,18 @@ def report() -> None:
         "",
         *table(["design", *head], lines(percentile, [f"coverage|{one}" for one in quantities])),
         "",
-        "With a class of one clip in ten and 12 subjects there are about 12 clips of it. In a "
-        "sample that happens to have few that the model finds, balanced accuracy, F1 and kappa "
-        "are low and seem certain, and intervals of any method lie too low: what the result says "
-        "of the rarest class is to be read before its intervals. Differences between models have "
-        "such clips in common, and are off less where models are equally good.",
+        "With a class of one clip in ten and 12 subjects there are about 12 clips of it. If a "
+        "sample happens to contain few that the model detects, balanced accuracy, F1 and kappa "
+        "are low with small standard errors, and intervals of any method are too low. The note "
+        "on the rarest class should therefore be read before the intervals. Differences "
+        "between models have these clips in common, and are less biased if the models are "
+        "equally good.",
         "",
-        "## Share of studies without an interval",
+        "## Proportion of studies without an interval",
         "",
-        "Where a class is missing, or only one subject has it, so that without it nothing is "
-        "defined; or where no one is wrong.",
+        "These are studies in which a class is missing, or in which only one subject has it, "
+        "so that metrics are undefined without this subject; or in which no prediction is "
+        "wrong.",
         "",
         *table(["design", *METRICS], lines(knife, [f"undefined|{metric}|a" for metric in METRICS])),
         "",
@@ -260,9 +262,9 @@ def report() -> None:
         "",
         f"## {_FOLDED}",
         "",
-        "Mean AUC of a model of noise, and how often tests at the 5 % level say that it is not "
-        "1/2, and that two models of noise differ: over folds, as without `fold=`, and within them "
-        f"({least(in_folds, 'mean over'):,} studies).",
+        "Mean AUC of a model of noise, and how often tests at the 5 % level reject that it is "
+        "1/2, and that two models of noise are equal: over folds, as without `fold=`, and "
+        f"within folds ({least(in_folds, 'mean over'):,} studies).",
         "",
         *table(
             ["design", "mean, over", "mean, within", "noise, over", "noise, within",

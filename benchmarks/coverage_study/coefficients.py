@@ -274,13 +274,13 @@ def write_page(extra: Path) -> None:
         "Written by `make coverage`: do not edit. Simulated studies with known slopes: "
         f"{counts}. Each subject has {', '.join(f'{k} clips in {c}' for c, k in CLIPS.items())}; "
         f"{len(FEATURES)} skewed features, velocities correlated .6 or .9 with displacements, "
-        "30 % of their variance the subject's; labels with effects of the subject (SD 0.5), of "
-        "the subject in the context (0.4) and of the clip (0.7). In brackets the Monte Carlo "
-        "error, from studies as units: the shares of one study depend on each other.",
+        "30 % of their variance between subjects; labels with effects of the subject (SD 0.5), of "
+        "the subject in the context (0.4) and of the clip (0.7). The Monte Carlo error is given in "
+        "brackets, with studies as units, since the proportions within a study are dependent.",
         "",
-        "By default (methods.md, section 7) slopes are least squares with CR2 and Satterthwaite's "
-        "degrees of freedom from 29 subjects on, as 14 features are fewer than half of them, and "
-        "desparsified below.",
+        "By default (methods.md, section 7) slopes are least squares with CR2 and "
+        "Satterthwaite's degrees of freedom from 29 subjects on, for which 14 features are "
+        "fewer than half the number of subjects, and desparsified below.",
         "",
         "## Coverage of nominal 95 % intervals",
         "",
@@ -296,16 +296,17 @@ def write_page(extra: Path) -> None:
     sizes = {name: key for name, key in sizes.items() if any(key in found[n] for n in SIZES)}
     page += ["## Size of tests at the 5 % level", ""]
     page += [
-        "One less the coverage of null slopes and contrasts is the size of their t tests. Of "
-        f"tests with other statistics (wild: Webb's points, {N_WILD} draws, the null imposed):",
+        "The size of the t tests of null slopes and contrasts is 1 minus their coverage. For "
+        f"tests with other statistics (wild: Webb's points, {N_WILD} draws, under the null "
+        "hypothesis):",
         "",
         *table(found, sizes, "test"),
         "",
-        "## What the intervals cost",
+        "## Standard errors, length and power",
         "",
-        "Standard error over the true spread of the estimate (1 is right), degrees of freedom "
-        "and length of intervals of slopes, and how many of the planted slopes are found at the "
-        "5 % level, with the right sign.",
+        "Ratio of the standard error to the true standard deviation of the estimate (ideally "
+        "1), degrees of freedom and length of the intervals of slopes, and the proportion of "
+        "nonzero slopes that are detected at the 5 % level with the right sign.",
         "",
     ]
     lines = ["| | method | " + " | ".join(f"{n} subjects" for n in SIZES) + " |"]

@@ -120,15 +120,17 @@ def _model_text(counts: Counts) -> list[str]:
             f"{', '.join(f'{x:.2f}' for x in s.loadings)} ({s.name})"
             for s in MODEL_SCENARIOS if not s.heavy
         )
-        + ". 36 % of the factor's variance is the subject's, and 40 % of the residual variances. "
-        f"{studies(counts, 'model|no solution')} studies a cell; several indicators of a study "
-        "count together, and once in the Monte Carlo error.",
+        +
+            ". 36 % of the variance of the factor, and 40 % of the residual variances, are "
+            f"between subjects. {studies(counts, 'model|no solution')} studies a cell; the "
+            "indicators of a study are combined, and a study counts once in the Monte Carlo "
+            "error.",
         "",
         *table(counts, names, MODEL_SIZES, rows),
         "",
-        "Share of studies without an interval for the reliability of scores (the replicates, or "
-        "the estimate itself, are not admissible; for the jackknife the estimate is not, or a "
-        "refit has no solution):",
+        "Proportion of studies without an interval for the reliability of scores (the "
+        "replicates, or the estimate itself, are not admissible; for the jackknife the "
+        "estimate is not, or a refit has no solution):",
         "",
         *head,
         *[
@@ -174,16 +176,17 @@ def _family_text(counts: Counts) -> list[str]:
     }
     return [
         f"## {_FAMILIES}", "",
-        "The share of studies in which all intervals of a quantity hold their values at once: "
-        "`bootstrap_cfa(...).adjust(...)`, on the indicators of the models above. Bonferroni's are "
-        'those of `adjust("holm")`. Where subjects are of strata of the given shares, the mean of '
-        "the factor differs between these by up to a standard deviation, and `stratify=` is said. "
-        f"{studies(counts, 'family|loading|max_t')} studies a cell.",
+        "The proportion of studies in which all intervals of a quantity contain their true "
+        "values: `bootstrap_cfa(...).adjust(...)`, on the indicators of the models above. "
+        'Bonferroni intervals are those of `adjust("holm")`. In designs with strata of the '
+        "given proportions, the mean of the factor differs between strata by up to a standard "
+        f"deviation, and `stratify=` is used. {studies(counts, 'family|loading|max_t')} studies "
+        "a cell.",
         "",
         *table(counts, [s.name for s in FAMILY_SCENARIOS], FAMILY_SIZES, rows),
         "",
         f"## {_TOGETHER}", "",
-        "The same of `invariance(...).adjust(...).contrasts()`: all indicators and pairs of "
+        "The same for `invariance(...).adjust(...).contrasts()`: all indicators and pairs of "
         "contexts of a level (9, or 15), where loadings and intercepts are equal. "
         f"{studies(counts, 'together|metric|max_t')} studies a cell.",
         "",
@@ -212,18 +215,18 @@ def write(pieces: Path, page: Path) -> None:
     text = [
         "# Factor model and invariance tests, simulated",
         "",
-        "Written by `make coverage` (benchmarks/coverage_study/measurement.py): do not edit. In "
-        "parentheses the Monte Carlo error in units of the third decimal.",
+        "Written by `make coverage` (benchmarks/coverage_study/measurement.py): do not edit. "
+        "The Monte Carlo error is given in parentheses, in units of the third decimal.",
         "",
         "## Size of the tests of invariance at the 5 % level",
         "",
-        f"Three contexts of {clips} clips per subject (or 1 to 12), all subjects in all contexts; "
-        "mean and variance of the factor differ between contexts, loadings and intercepts do not. "
-        "40 % of an indicator's residual variance is a subject's own leaning, shared by the "
-        "subject's contexts. Heavy tails are Student's t with 5 degrees of freedom in every "
-        f"component. Ours: {studies(counts, 'metric|none|ours')} studies a cell; lavaan "
-        f"(chi-square difference, groups treated as independent): "
-        f"{studies(counts, 'metric|none|lavaan')}. Not defined, and left out: ours "
+        f"Three contexts of {clips} clips per subject (or 1 to 12), all subjects in all "
+        "contexts; mean and variance of the factor differ between contexts, loadings and "
+        "intercepts do not. 40 % of the residual variance of an indicator is a subject effect "
+        "that is common to all contexts. Heavy tails are Student's t with 5 degrees of freedom "
+        f"in every component. Ours: {studies(counts, 'metric|none|ours')} studies a cell; "
+        "lavaan (chi-square difference, groups treated as independent): "
+        f"{studies(counts, 'metric|none|lavaan')}. Undefined, and left out: ours "
         f"{undefined(counts, '|ours')} tests, lavaan (not converged) "
         f"{undefined(counts, '|lavaan')}.",
         "",
@@ -231,11 +234,10 @@ def write(pieces: Path, page: Path) -> None:
         "",
         "## Power",
         "",
-        f"The third indicator departs in the second context: metric, its loading is "
-        f"{LOADING_FACTOR} times the others'; scalar, its intercept is {INTERCEPT_SHIFT} higher "
-        "(indicators have standard deviations of about 1). Where lavaan's size is not 5 %, its "
-        "power cannot be compared; it was counted in the first "
-        "scenario only.",
+        "The third indicator differs in the second context. Metric: its loading is "
+        f"{LOADING_FACTOR} times that of the others. Scalar: its intercept is {INTERCEPT_SHIFT} "
+        "higher (indicators have standard deviations of about 1). If the size of lavaan's test "
+        "is not 5 %, its power is not comparable; it is reported only for the first scenario.",
         "",
         *table(counts, names, FACTOR_SIZES, power),
         "",

@@ -17,7 +17,7 @@ Counts = dict[tuple[str, int, int, str], list[int]]
 ONE_WAY_WAYS = {
     "subject jackknife (default)": "ours",
     "cluster bootstrap-t": "bootstrap_t",
-    "jackknife as it was": "before",
+    "former jackknife": "before",
     "clips independent": "independent",
 }
 
@@ -56,9 +56,9 @@ def one_way_table(counts: Counts, column: int) -> list[str]:
 
 
 def crossed_table(counts: Counts, family: str) -> list[str]:
-    """One row per design: ours, its share above the truth, as it was, targets independent."""
+    """One row per design: ours, its share above the truth, the former jackknife, independence."""
     rows = [
-        "| design | true ICC | subjects and raters | above | jackknife as it was | "
+        "| design | true ICC | subjects and raters | above | former jackknife | "
         "clips independent |",
         "|---|---|---|---|---|---|",
     ]
@@ -105,37 +105,38 @@ def write(pieces: Path, page: Path, *, n_boot: int) -> None:
     text = [
         "# Intervals of intraclass correlations, simulated",
         "",
-        "Written by `make coverage` (benchmarks/coverage_study/reliability.py): do not edit. Clips "
-        "belong to subjects, so that they are not independent. In parentheses the Monte Carlo "
-        "error in units of the third decimal.",
+        "Written by `make coverage` (benchmarks/coverage_study/reliability.py): do not edit. "
+        "Clips belong to subjects and are therefore not independent. The Monte Carlo error is "
+        "given in parentheses, in units of the third decimal.",
         "",
         "## Coverage of 95 % intervals of ICC(1,1)",
         "",
-        "Which rater gave a rating is not known. Variances: subjects .3, their clips .4, error of "
-        "a rating 1, unless the ICC (in parentheses) says otherwise; heavy tails are Student's t "
-        "with 5 degrees of freedom in every component, skewed ones exponential. "
-        f"{studies(counts, 'oneway')} studies a cell, {n_boot} replicates of the bootstrap-t. The "
-        "jackknife as it was: Student's t with one degree of freedom less than subjects, on "
-        "-log(1 - ICC). Our interval has no upper limit below 1 in "
+        "The rater of a rating is unknown. Variances: subjects .3, clips within subjects .4, "
+        "error of a rating 1, unless the ICC (in parentheses) implies other values; heavy "
+        "tails are Student's t with 5 degrees of freedom in every component, skewed ones "
+        f"exponential. {studies(counts, 'oneway')} studies a cell, {n_boot} replicates of the "
+        "bootstrap-t. The former jackknife: Student's t with the number of subjects minus 1 "
+        "degrees of freedom, on -log(1 - ICC). Our interval has no upper limit below 1 in "
         f"{undefined(counts, 'oneway', 4)}.",
         "",
         *one_way_table(counts, 0),
         "",
-        "Share of intervals that lie above the true value (nominal .025):",
+        "Proportion of intervals that lie above the true value (nominal .025):",
         "",
         *one_way_table(counts, 1),
         "",
         "## Coverage of 95 % intervals of ICC(A,1) and ICC(C,1)",
         "",
-        "The same raters throughout, who lean (.05 to .5), and do so differently with different "
-        'subjects where the design says "by subject" (.05 to .2, error in both forms). '
-        f"{studies(counts, 'crossed', all_raters=True)} studies of each design in which all raters "
-        f"rate all clips, {studies(counts, 'crossed', all_raters=False)} of each of the others, "
-        "whose raters are drawn anew for each clip or subject and whose variances are by REML. "
-        "\"Subjects and raters\" is `icc(cluster=...)`; the jackknife as it was takes the raters "
-        "at hand for all there are; with clips independent the interval is McGraw and Wong's or "
-        "the delta method's, and meant for subjects of one clip each (the last two designs). "
-        f"Not defined: {undefined(counts, 'crossed', 3)}.",
+        "The same raters rate all targets. Their means differ (variance .05 to .5), and these "
+        'differences vary between subjects in designs called "by subject" (.05 to .2, which is '
+        f"error in both forms). {studies(counts, 'crossed', all_raters=True)} studies of each "
+        "design in which all raters rate all clips, "
+        f"{studies(counts, 'crossed', all_raters=False)} of each of the others, in which raters "
+        "are drawn separately for each clip or subject and variances are estimated by REML. "
+        '"Subjects and raters" is `icc(cluster=...)`; the former jackknife treats the raters '
+        "as the whole population of raters; with clips treated as independent the interval is "
+        "McGraw and Wong's or that of the delta method, which is intended for subjects with "
+        f"one clip each (the last two designs). Undefined: {undefined(counts, 'crossed', 3)}.",
         "",
         "ICC(A,1):",
         "",
@@ -145,7 +146,7 @@ def write(pieces: Path, page: Path, *, n_boot: int) -> None:
         "",
         *crossed_table(counts, "consistency"),
         "",
-        "## What else was tried",
+        "## Alternatives that were tried",
         "",
         *Path(__file__).with_name("tried_reliability.md").read_text(encoding="utf-8").splitlines(),
         "",

@@ -194,19 +194,21 @@ def write(pieces: Path, root: Path, *, n_boot: int, per_piece: dict[str, int]) -
     page = [
         "# Coverage of the intervals, and size of the tests",
         "",
-        "Written by `make coverage`: do not edit. Studies were simulated whose true values are "
-        f"known, in {n_cells} cells: {len(SCENARIOS)} scenarios with {len(SIZES)} numbers of "
-        f"subjects. In each cell jackknife_t judged {knife_text} studies (Monte Carlo error of "
-        f"one proportion at .95: {knife_error:.4f}), every other method {draws_text} of them "
-        f"({draws_error:.4f}), with {n_boot} replicates or flips, and ratios of errors jackknife_t "
-        "too as many. The ends of a range are the "
-        "extremes of several such proportions, and lie further out than the true ones.",
+        "Written by `make coverage`: do not edit. Studies with known true values were "
+        f"simulated in {n_cells} cells: {len(SCENARIOS)} scenarios with {len(SIZES)} numbers of "
+        f"subjects. In each cell jackknife_t was applied to {knife_text} studies (Monte Carlo "
+        f"error of one proportion at .95: {knife_error:.4f}), every other method {draws_text} "
+        f"of them ({draws_error:.4f}), with {n_boot} replicates or flips; for ratios of errors, "
+        "jackknife_t was applied to the same number of studies. The ends of a range are the "
+        "extremes of several such proportions, and are therefore more extreme than the true "
+        "values.",
         "",
-        "Scenarios: " + "; ".join(scenario.name for scenario in SCENARIOS) + ". Clusters have 16 "
-        "clips, or 2 to 80. Heavy tails are Student's t with 5 degrees of freedom in every "
-        "component; unequal spread multiplies each subject's errors by a log-normal factor "
-        "(SD of its logarithm 0.4). Awkward studies, where intervals hold less "
-        "well, and slopes by context have pages of their own: "
+        "Scenarios: "
+        + "; ".join(scenario.name for scenario in SCENARIOS)
+        + ". Clusters have 16 clips, or 2 to 80. Heavy tails are Student's t with 5 degrees "
+        "of freedom in every component; unequal spread multiplies each subject's errors by "
+        "a log-normal factor (SD of its logarithm 0.4). There are separate pages for "
+        "awkward designs, in which coverage is lower, and for slopes by context: "
         "[coverage_awkward.md](coverage_awkward.md), "
         "[coverage_coefficients.md](coverage_coefficients.md).",
         "",
@@ -220,7 +222,8 @@ def write(pieces: Path, root: Path, *, n_boot: int, per_piece: dict[str, int]) -
         "",
         "## Size of tests at the 5 % level",
         "",
-        "Share of studies in which a difference that is truly zero has p of at most .05.",
+        "Proportion of studies in which a difference that is truly zero has a p-value of at "
+        "most .05.",
         "",
         *rows(tally, "size", tests),
         "",
@@ -232,10 +235,10 @@ def write(pieces: Path, root: Path, *, n_boot: int, per_piece: dict[str, int]) -
         "",
         "## On which side jackknife_t misses",
         "",
-        "Nominal .025 on either side; mean over the scenarios (least-largest). Where few subjects "
-        "carry the errors they are often missing from the sample: then errors look small, "
-        "correlations too, and both more certain than they are. Two-sided coverage holds; the "
-        "two sides are not alike.",
+        "Nominal .025 on either side; mean over the scenarios (least-largest). If few subjects "
+        "contribute most of the errors, they are often missing from the sample. Errors and "
+        "correlations are then underestimated, and their uncertainty as well. The two-sided "
+        "coverage is adequate, but the two sides differ.",
         "",
         *sides(tally),
         "",

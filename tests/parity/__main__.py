@@ -23,14 +23,14 @@ from pyexpr.report.tables.display import DisplayTable
 PAGE = Path(__file__).parents[2] / "docs" / "validation.md"
 ABOUT = """# Validation
 
-Written by `make parity`: do not edit. Every table holds the largest difference seen between a
-number of this package and the same number from software, or a publication, that we did not write.
-The quick ones are asserted in every run of the tests, with the same tolerances.
+Written by `make parity`: do not edit. Every table reports the largest difference between a number
+of this package and the same number from independent software or a publication. The quick
+comparisons are asserted in every run of the tests, with the same tolerances.
 
-A version marked "kept" made the numbers that are committed in `tests/golden` with their scripts;
-one marked "made now" ran when this page was written. "Not served": the engine refuses these data
-with an error that says who can fit them. How often intervals cover the truth is simulated, and
-stands [at the end](#coverage-and-size-simulated).
+A version marked "kept" computed the numbers that are committed in `tests/golden` with their
+scripts; one marked "made now" was run when this page was written. "Not served" means that the
+engine does not support these data, and its error names an engine that does. The simulated coverage
+of intervals is reported [at the end](#coverage-and-size-simulated).
 """
 
 
