@@ -76,9 +76,7 @@ def further_features(signals: Signals, units: Units) -> _Found:
     return features, reasons
 
 
-def scheme_of(
-    points: NDArray[np.float64], declared: LandmarkScheme | None
-) -> LandmarkScheme | str:
+def scheme_of(points: NDArray[np.float64], declared: LandmarkScheme | None) -> LandmarkScheme | str:
     """Return the scheme of landmarks, (frames, points, dims), or that there is none.
 
     `declared` is that of the recording's layout, if it has one.

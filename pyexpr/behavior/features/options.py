@@ -209,9 +209,7 @@ def deviation_name(feature: str) -> str:
     return f"{feature}_deviation"
 
 
-def length_unit(
-    part: str, options: FeatureOptions, tracker: TrackerUnits = OPENFACE_UNITS
-) -> str:
+def length_unit(part: str, options: FeatureOptions, tracker: TrackerUnits = OPENFACE_UNITS) -> str:
     """Return the unit in which a part of the face, or the head, moves."""
     if part in ("points", *REGIONS):
         if tracker.points is not None and options.landmarks != "normalised":
@@ -222,9 +220,7 @@ def length_unit(
     return "degrees"
 
 
-def _movement_units(
-    part: str, options: FeatureOptions, tracker: TrackerUnits
-) -> dict[str, str]:
+def _movement_units(part: str, options: FeatureOptions, tracker: TrackerUnits) -> dict[str, str]:
     length = length_unit(part, options, tracker)
     return {f"{part}_displacement": f"{length} per step", f"{part}_velocity": f"{length}/s"}
 
