@@ -40,6 +40,9 @@ _PUBLIC: dict[str, str] = {
     "Study": "pyexpr.study.pipeline",
     "StudyResult": "pyexpr.study.results.result",
     "SubjectSplit": "pyexpr.modeling.splits",
+    "TrackedFace": "pyexpr.behavior.tracking.trackers",
+    "TrackedVideos": "pyexpr.behavior.tracking.result",
+    "Tracker": "pyexpr.behavior.tracking.trackers",
     "VideoClips": "pyexpr.behavior.video.clips",
     "bootstrap_cfa": "pyexpr.measurement.factor.bootstrap",
     "cfa": "pyexpr.measurement.factor.cfa",
@@ -70,6 +73,8 @@ _PUBLIC: dict[str, str] = {
     "split_subjects": "pyexpr.modeling.splits",
     "study_report": "pyexpr.study.results.report",
     "subject_folds": "pyexpr.modeling.splits",
+    "track_provenance": "pyexpr.behavior.tracking.points_file",
+    "track_videos": "pyexpr.behavior.tracking.track",
     "uniform_baseline": "pyexpr.modeling.baselines",
 }
 # Public name -> the module it is.

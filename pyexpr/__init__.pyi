@@ -11,6 +11,11 @@ from pyexpr.behavior.openface.recording import describe_openface as describe_ope
 from pyexpr.behavior.openface.recording import read_openface as read_openface
 from pyexpr.behavior.schedules import Schedule as Schedule
 from pyexpr.behavior.schedules import Segment as Segment
+from pyexpr.behavior.tracking.points_file import track_provenance as track_provenance
+from pyexpr.behavior.tracking.result import TrackedVideos as TrackedVideos
+from pyexpr.behavior.tracking.track import track_videos as track_videos
+from pyexpr.behavior.tracking.trackers import TrackedFace as TrackedFace
+from pyexpr.behavior.tracking.trackers import Tracker as Tracker
 from pyexpr.behavior.video.clips import VideoClips as VideoClips
 from pyexpr.behavior.video.contact_sheet import contact_sheet as contact_sheet
 from pyexpr.behavior.video.video import describe_video as describe_video
