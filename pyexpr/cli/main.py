@@ -591,7 +591,7 @@ def _schedule(schedule: str) -> Any:
     return read_csv(path, labels=("context", "clip"), what=f"the schedule ({path})")
 
 
-def _printed(command: Callable[..., Result]) -> Callable[..., None]:
+def _printed(command: Callable[..., Any]) -> Callable[..., None]:
     """Return a command of another module, its result printed."""
 
     @wraps(command)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from pyexpr.base.errors import DataError
-
-if TYPE_CHECKING:
-    from pyexpr.behavior.tracking.result import TrackedVideos
 
 
 def track(
@@ -53,7 +50,7 @@ def track(
             help="Replace files that are there with other content; those with the same are kept.",
         ),
     ] = False,
-) -> TrackedVideos:
+) -> Any:
     """Points of faces in videos, by a tracker that you have installed.
 
     Files that are there with the same content (video, tracker, model and options) are kept, so

@@ -12,28 +12,11 @@ from pyexpr.base.messages import say
 
 #: How names of videos end, in small letters; a file that is named itself may end otherwise.
 SUFFIXES = frozenset(
-    [
-        ".3gp",
-        ".asf",
-        ".avi",
-        ".dv",
-        ".flv",
-        ".m2ts",
-        ".m4v",
-        ".mkv",
-        ".mov",
-        ".mp4",
-        ".mpeg",
-        ".mpg",
-        ".mts",
-        ".mxf",
-        ".ogv",
-        ".ts",
-        ".vob",
-        ".webm",
-        ".wmv",
-    ]
-)
+    {
+        ".3gp", ".asf", ".avi", ".dv", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
+        ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv",
+    }
+)  # fmt: skip
 
 
 def find_videos(videos: Any, output: Path) -> list[tuple[Path, Path]]:
@@ -67,7 +50,8 @@ def find_videos(videos: Any, output: Path) -> list[tuple[Path, Path]]:
 
 
 def _videos_in(folder: Path) -> list[Path]:
-    videos, others = [], []
+    videos: list[Path] = []
+    others: list[Path] = []
     for path in _files_below(folder):
         (videos if path.suffix.lower() in SUFFIXES else others).append(path)
     if not videos:

@@ -21,9 +21,9 @@ from pyexpr.base.versions import versions
 from pyexpr.base.video_file import VideoIndex, decode_all, index_video
 from pyexpr.behavior.tracking.face_ids import FaceIds
 from pyexpr.behavior.tracking.points_file import (
+    differences,
     identity,
     points_file,
-    same_content,
     stored_provenance,
     units_of,
 )
@@ -68,20 +68,21 @@ class Outcome:
     reason: str = ""
 
 
-def kept(job: TrackJob) -> Outcome | None:
-    """Return the outcome of a file that is there and would be written the same; else None."""
+def compared(job: TrackJob) -> Outcome | None:
+    """Return the outcome of a file that is there: ``"kept"`` if it would be written the same.
+
+    Else it is ``"other"``, with what differs as its reason; None if the file is not ours.
+    """
     found = stored_provenance(job.output)
     if found is None:
         return None
-    model = found["model"]
-    stored = {**found, "model": None if model is None else model["sha256"]}
-    if not same_content(stored, job.wanted):
-        return None
+    differing = differences(found, job.wanted)
     try:
-        same = sha256(job.video) == found["video"]["sha256"]
+        if not differing and sha256(job.video) != found["video"]["sha256"]:
+            differing = ["video"]
     except OSError:
-        return None
-    return Outcome("kept", found) if same else None
+        differing = ["video"]
+    return Outcome("other" if differing else "kept", found, ", ".join(differing))
 
 
 def track_video(job: TrackJob) -> Outcome:
@@ -238,19 +239,31 @@ def _faces(job: TrackJob, tracker: Tracker, index: VideoIndex) -> Iterator[_Fram
     for number, picture in ours:
         for damaged in range(following, number):
             yield damaged, None, []
-        try:
-            faces = next(found, None)
-        except PyexprError:
-            raise
-        except Exception as error:
-            raise TrackerError(
-                f"the tracker {job.tracker.name!r} stopped at frame {number} of "
-                f"{str(job.video)!r}: {type(error).__name__}: {error}"
-            ) from error
+        faces = _next(job, found, number)
         yield number, picture, _checked(job, faces, number)
         following = number + 1
+    if _next(job, found, following) is not None:
+        raise TrackerError(
+            f"the tracker {job.tracker.name!r} gives faces of more frames than "
+            f"{str(job.video)!r} has"
+        )
     for damaged in range(following, len(index)):
         yield damaged, None, []
+
+
+def _next(
+    job: TrackJob, found: Iterator[Sequence[TrackedFace]], number: int
+) -> Sequence[TrackedFace] | None:
+    """Return the next frame's faces; None if the tracker has ended."""
+    try:
+        return next(found, None)
+    except PyexprError:
+        raise
+    except Exception as error:
+        raise TrackerError(
+            f"the tracker {job.tracker.name!r} stopped at frame {number} of "
+            f"{str(job.video)!r}: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _checked(job: TrackJob, faces: Sequence[TrackedFace] | None, number: int) -> list[TrackedFace]:

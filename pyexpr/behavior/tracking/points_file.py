@@ -94,9 +94,12 @@ def stored_provenance(path: Path) -> dict[str, Any] | None:
     return found if whole else None
 
 
-def same_content(stored: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Return whether a file holds what would be written now; of the video only the bytes count."""
-    return all(stored[name] == wanted[name] for name in _IDENTITY)
+def differences(stored: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """Return in what a file differs from what would be written now, but for the video."""
+    model = stored["model"]
+    # By its bytes: a model may be named anew.
+    found = stored | {"model": None if model is None else model["sha256"]}
+    return [name for name in _IDENTITY if found[name] != wanted[name]]
 
 
 def identity(
@@ -106,7 +109,6 @@ def identity(
     return {
         "format": _FORMAT,
         "tracker": {"name": tracker.name, "version": tracker.version()},
-        # By its bytes: a model may be named anew.
         "model": None if model is None else model["sha256"],
         "faces": faces,
         "options": options,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pyexpr.base.errors import listed
+from pyexpr.base.errors import counted, listed
 from pyexpr.base.messages import Template
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
@@ -73,7 +73,7 @@ class TrackedVideos(Result):
         frames, found = self.table["frames"].sum(), self.table["frames_with_face"].sum()
         by = " ".join(part for part in self.tracker.values() if part)
         return (
-            f"Points of {len(self.table)} videos by {by}"
+            f"Points of {counted(len(self.table), 'video')} by {by}"
             f"{f' ({kept} there already)' if kept else ''}: a face in {found} of {frames} frames"
         )
 

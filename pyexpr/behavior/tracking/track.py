@@ -9,15 +9,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pyexpr.base.checks import whole_number
-from pyexpr.base.errors import DataError, Interrupted, TrackerNotInstalledError
-from pyexpr.base.files import sha256, writable_folder
+from pyexpr.base.errors import DataError, Interrupted, TrackerNotInstalledError, listed
+from pyexpr.base.files import OutputError, sha256, writable_folder
 from pyexpr.base.messages import message_column, say
 from pyexpr.base.outputs import check_folder_outputs
 from pyexpr.base.processes import checked_processes, in_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.stopping import stoppable
 from pyexpr.behavior.tracking.find_videos import find_videos, refuse_missing
-from pyexpr.behavior.tracking.one_video import Outcome, TrackJob, kept, track_steps, track_video
+from pyexpr.behavior.tracking.one_video import (
+    Outcome,
+    TrackJob,
+    compared,
+    track_steps,
+    track_video,
+)
 from pyexpr.behavior.tracking.result import TrackedVideos
 from pyexpr.behavior.tracking.trackers import (
     Tracker,
@@ -171,8 +177,7 @@ def track_videos(
         refuse_missing(video for video, _ in named)
     outcomes: dict[int, Outcome] = {}
     try:
-        _keep(jobs, outcomes, processes)
-        _check_outputs(folder, jobs, outcomes, overwrite=overwrite)
+        _keep(folder, jobs, outcomes, processes, overwrite=overwrite)
         _track(jobs, outcomes, processes, progress)
     except KeyboardInterrupt:
         done = [one for one in outcomes.values() if one.status != "skipped"]
@@ -209,27 +214,42 @@ def _processes(tracker: type[Tracker], n_jobs: int | None) -> int:
     return 1
 
 
-def _keep(jobs: list[TrackJob], outcomes: dict[int, Outcome], processes: int) -> None:
-    """Find the files that are there with the content asked for."""
+def _keep(
+    folder: Path,
+    jobs: list[TrackJob],
+    outcomes: dict[int, Outcome],
+    processes: int,
+    *,
+    overwrite: bool,
+) -> None:
+    """Find the files that are there with the content asked for, and refuse to replace others."""
     there = [number for number, job in enumerate(jobs) if job.output.is_file()]
     tasks = [(jobs[number],) for number in there]
-    for place, outcome in in_processes(kept, tasks, n_jobs=processes, what="reads videos"):
-        if outcome is not None:
-            outcomes[there[place]] = outcome
-
-
-def _check_outputs(
-    folder: Path, jobs: list[TrackJob], outcomes: dict[int, Outcome], *, overwrite: bool
-) -> None:
     names = [os.path.relpath(job.output, folder) for job in jobs]
+    own, others = [], []
+    for place, outcome in in_processes(compared, tasks, n_jobs=processes, what="reads videos"):
+        if outcome is None:
+            continue
+        own.append(names[there[place]])
+        if outcome.status == "kept":
+            outcomes[there[place]] = outcome
+        else:
+            others.append(f"{own[-1]} ({outcome.reason})")
+    inputs = [job.video for job in jobs]
     check_folder_outputs(
-        folder,
-        names,
-        own=[names[number] for number in outcomes],
-        inputs=[job.video for job in jobs],
-        overwrite=overwrite,
-        what="the tracked points",
+        folder, names, own=own, inputs=inputs, overwrite=overwrite, what="the tracked points"
     )
+    if others and not overwrite:
+        raise OutputError(
+            say(
+                "{files:count file, is, are} there already in {folder!r}, tracked otherwise: "
+                "{names}, with what differs; choose another folder, or say that "
+                "they may be replaced ({overwrite=True})",
+                files=len(others),
+                folder=str(folder),
+                names=listed(sorted(others), most=3),
+            )
+        )
     writable_folder(folder)
 
 

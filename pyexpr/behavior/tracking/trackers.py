@@ -124,12 +124,12 @@ class Tracker(ABC):
         """Return its version, which is written into files; with another one they are made anew."""
         return ""
 
-    @classmethod
-    def check_model(cls, model: Path) -> None:  # noqa: B027 - a hook
+    @classmethod  # noqa: B027 - a hook
+    def check_model(cls, model: Path) -> None:
         """Raise `TrackerError` if the file `model` is clearly no model of this tracker."""
 
-    @classmethod
-    def check_options(cls, options: Mapping[str, Any]) -> None:  # noqa: B027 - a hook
+    @classmethod  # noqa: B027 - a hook
+    def check_options(cls, options: Mapping[str, Any]) -> None:
         """Raise `DataError` if one of `options`, all of them given, has no possible value."""
 
     def start(self) -> None:  # noqa: B027 - a hook
