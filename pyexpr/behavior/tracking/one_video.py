@@ -274,14 +274,16 @@ def _checked(job: TrackJob, faces: Sequence[TrackedFace] | None, number: int) ->
     elif len(faces) > job.faces:
         wrong = f"gives {len(faces)} faces, more than the {job.faces} asked for,"
     for face in faces or ():
-        shapes = {"points": (np.shape(face.points), (tracker.points, 3))}
+        given: dict[str, tuple[Any, tuple[int, ...]]] = {
+            "points": (face.points, (tracker.points, 3))
+        }
         if tracker.blendshapes:
-            shapes["blendshapes"] = (np.shape(face.blendshapes), (len(tracker.blendshapes),))  # type: ignore[arg-type]
+            given["blendshapes"] = (face.blendshapes, (len(tracker.blendshapes),))
         if tracker.has_pose:
-            shapes["pose"] = (np.shape(face.pose), (6,))  # type: ignore[arg-type]
-        for name, (given, needed) in shapes.items():
-            if given != needed:
-                wrong = f"gives {name} of shape {given}, not {needed},"
+            given["pose"] = (face.pose, (6,))
+        for name, (numbers, shape) in given.items():
+            if np.shape(numbers) != shape:
+                wrong = f"gives {name} of shape {np.shape(numbers)}, not {shape},"
     if wrong:
         raise TrackerError(
             f"the tracker {tracker.name!r} {wrong} for frame {number} of {str(job.video)!r}"
