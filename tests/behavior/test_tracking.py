@@ -355,6 +355,12 @@ def damaged_video(folder: Path) -> Path:
     return path
 
 
+def half_of_a_video(folder: Path) -> Path:
+    path = film(folder / "s01.mp4", noisy, n=40, options={"movflags": "+faststart"})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return path
+
+
 def picture(folder: Path, ending: str) -> Path:
     path = folder / f"s01.{ending}"
     Image.fromarray(spots((20, 20))).save(path)
@@ -369,6 +375,7 @@ def empty_folder(folder: Path) -> Path:
 # What is wrong with a video -> how it is made, and what is said of it.
 BAD_VIDEOS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "damaged": (damaged_video, "is not a video, or is cut before its index is complete; copy it"),
+    "half": (half_of_a_video, "is cut: it ends after"),
     "jpeg": (lambda folder: picture(folder, "jpg"), "is an image, not a video; name the video"),
     "png": (lambda folder: picture(folder, "png"), "is an image, not a video; name the video"),
     "one picture": (

@@ -28,6 +28,7 @@ _DAMAGED = Template(
 _SKIPPED = Template(
     "videos_not_tracked",
     "{videos:count video, was, were} not tracked: {argument `dropped`} says why.",
+    report="{videos:count video, was, were} not tracked.",
     r="{videos:count video, was, were} not tracked: the table `dropped` says why.",
 )
 _FEW = 0.5
