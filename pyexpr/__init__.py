@@ -42,6 +42,9 @@ _PUBLIC: dict[str, str] = {
     "StudyResult": "pyexpr.study.results.result",
     "SubjectSplit": "pyexpr.modeling.splits",
     "SynchronyResult": "pyexpr.behavior.features.synchrony",
+    "TrackedFace": "pyexpr.behavior.tracking.trackers",
+    "TrackedVideos": "pyexpr.behavior.tracking.result",
+    "Tracker": "pyexpr.behavior.tracking.trackers",
     "VideoClips": "pyexpr.behavior.video.clips",
     "bootstrap_cfa": "pyexpr.measurement.factor.bootstrap",
     "cfa": "pyexpr.measurement.factor.cfa",
@@ -76,6 +79,8 @@ _PUBLIC: dict[str, str] = {
     "study_report": "pyexpr.study.results.report",
     "subject_folds": "pyexpr.modeling.splits",
     "synchrony": "pyexpr.behavior.features.synchrony",
+    "track_provenance": "pyexpr.behavior.tracking.points_file",
+    "track_videos": "pyexpr.behavior.tracking.track",
     "uniform_baseline": "pyexpr.modeling.baselines",
 }
 # Public name -> the module it is.

@@ -15,6 +15,11 @@ from pyexpr.behavior.openface.recording import describe_openface as describe_ope
 from pyexpr.behavior.openface.recording import read_openface as read_openface
 from pyexpr.behavior.schedules import Schedule as Schedule
 from pyexpr.behavior.schedules import Segment as Segment
+from pyexpr.behavior.tracking.points_file import track_provenance as track_provenance
+from pyexpr.behavior.tracking.result import TrackedVideos as TrackedVideos
+from pyexpr.behavior.tracking.track import track_videos as track_videos
+from pyexpr.behavior.tracking.trackers import TrackedFace as TrackedFace
+from pyexpr.behavior.tracking.trackers import Tracker as Tracker
 from pyexpr.behavior.tracks.describe import describe_tracks as describe_tracks
 from pyexpr.behavior.tracks.reading import read_tracks as read_tracks
 from pyexpr.behavior.video.clips import VideoClips as VideoClips

@@ -47,6 +47,7 @@ DOORS = {
     "safetensors": "deep/",
     "av": "base/video_file.py",
     "narwhals": "base/foreign.py",
+    "mediapipe": "behavior/tracking/mediapipe_tracker.py",
 }
 
 

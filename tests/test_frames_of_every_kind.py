@@ -345,6 +345,8 @@ def test_every_public_function_that_takes_tables_is_here() -> None:
         "icc_interval", "read_openface", "reproduce_paper", "simulate_study", "study_report",
         # Of videos: tests/behavior/test_video.py.
         "read_video_clips",
+        # Of videos, too: tests/behavior/test_tracking.py.
+        "track_provenance", "track_videos",
         # Of a saved result, and of a study's files.
         "load", "check_study", "init_study",
     }  # fmt: skip

@@ -32,7 +32,8 @@ INDICATORS = ["response", "emotion", "motion"]
 MODEL = {"expressiveness": INDICATORS}
 # Their results are files of their own, or facts of this machine.
 NOT_SAVED = {
-    "CheckResult", "InitResult", "OutcomesResult", "PaperResult", "StudyResult", "VideoClips"
+    "CheckResult", "InitResult", "OutcomesResult", "PaperResult", "StudyResult", "VideoClips",
+    "TrackedVideos",
 }  # fmt: skip
 
 

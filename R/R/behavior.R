@@ -286,7 +286,7 @@ extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5
 recordings_node <- function(recordings, call) {
   if (is.data.frame(recordings)) {
     needed <- c("subject", "context", "openface")
-    needed <- c(needed, intersect(c("face", "part", "video"), names(recordings)))
+    needed <- c(needed, intersect(c("face", "part", "video", "layout"), names(recordings)))
     paths <- recordings[["openface"]]
     if (is.character(paths)) recordings$openface <- path.expand(paths)
     return(table_node(recordings, needed, "recordings", call, c("subject", "context")))
@@ -304,4 +304,69 @@ segments_node <- function(schedule, call) {
   if (is.null(schedule) || (is.character(schedule) && length(schedule) == 1L)) return(schedule)
   data_error(sprintf("`schedule` must be a name or a data frame of segments, not %s.",
     described_type(schedule)), call)
+}
+
+#' Points of faces in videos
+#'
+#' @description
+#' Runs a tracker of faces that you have installed in the Python of [doctor()] and writes the
+#' points of each video into a parquet file. The package brings no tracker and needs none for
+#' anything else. MediaPipe is installed by `pip install 'pyexpr-stats[track]'`; its model file,
+#' `face_landmarker.task`, is yours.
+#'
+#' Files that are there with the same content (video, tracker, model and options) are kept, so
+#' that a call that was stopped goes on when it is made again.
+#'
+#' @param videos Videos in any format that FFmpeg reads; a folder stands for the videos in it
+#'   and in its folders.
+#' @param output Folder for the files: `s01.mp4` gives `s01.parquet`.
+#' @param tracker `"mediapipe"`, or one of your own in Python as `"module:Class"`.
+#' @param model The tracker's model file.
+#' @param faces How many faces a frame has at most.
+#' @param options Options of the tracker, a named list. MediaPipe has `mode` (`"video"`, or
+#'   `"image"`: each frame for itself), `min_face_detection_confidence`,
+#'   `min_face_presence_confidence` and `min_tracking_confidence`.
+#' @param on_error `"stop"`, or `"skip"`: a video that cannot be tracked is listed among the
+#'   dropped.
+#' @param overwrite Whether files may be replaced that are there with another content.
+#' @param n_jobs Videos worked on at a time, by default one per core; it never changes the
+#'   files.
+#' @param progress Whether to show a bar.
+#' @return An object with [tidy()][result-tables] (a row per video: `video`, `output`, `status`,
+#'   `frames`, `seconds`, `fps`, `width`, `height`, `frames_with_face`, `frames_damaged`,
+#'   `face_ids`) and a table `"dropped"`.
+#'
+#'   A file has a row per face and frame, and one for a frame without any: `frame` (from 0),
+#'   `timestamp` (s, when the frame is shown), `face_id`, `success` (1 or 0), `x_0`, `y_0`,
+#'   `z_0`, ... (pixels of the upright image), blendshapes `blend_<name>`, and the head's
+#'   position and rotation, `pose_Tx` to `pose_Rz`: x to the right, y down, z away from the
+#'   camera. MediaPipe's position is in mm for a face of the size of its canonical one and a
+#'   camera with a vertical field of view of 63 degrees, and in proportion for others; with one
+#'   face and `mode = "video"` it smooths in time.
+#' @export
+#' @examples
+#' \dontrun{
+#' found <- track_videos("videos", "tracks", model = "face_landmarker.task")
+#' tidy(found)
+#' arrow::read_parquet("tracks/s01.parquet")
+#' }
+track_videos <- function(videos, output, tracker = "mediapipe", model = NULL, faces = 1,
+                         options = NULL, on_error = "stop", overwrite = FALSE, n_jobs = NULL,
+                         progress = interactive()) {
+  call <- rlang::current_env()
+  given(videos, "paths", call = call)
+  if (!is.character(videos)) {
+    data_error(sprintf("`videos` must be paths, not %s.", described_type(videos)), call)
+  }
+  if (!is.null(options) && (!length(names(options)) || !all(nzchar(names(options))))) {
+    data_error("`options` must be a named list, such as list(mode = \"image\").", call)
+  }
+  found <- ask("track_videos", list(
+    videos = many(path.expand(videos)), output = path_of(output, call, "output"),
+    tracker = one(tracker), model = if (!is.null(model)) path_of(model, call, "model"),
+    faces = one(faces), options = if (!is.null(options)) dictionary(options),
+    on_error = one(on_error), overwrite = flag(overwrite), n_jobs = one(n_jobs),
+    progress = flag(progress)
+  ), call)
+  new_result(found, "pyexpr_tracked")
 }

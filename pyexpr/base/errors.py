@@ -109,6 +109,14 @@ class RError(EngineError):
     """R stopped with an error; the message is that of R."""
 
 
+class TrackerError(PyexprError, RuntimeError):
+    """A tracker of faces has no usable model, or failed."""
+
+
+class TrackerNotInstalledError(TrackerError):
+    """The tracker, or what it needs, is not installed."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C was pressed; `result` holds what was computed until then.
 

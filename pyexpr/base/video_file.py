@@ -98,10 +98,11 @@ class VideoIndex:
 def index_video(path: Path | str) -> VideoIndex:
     """Read when each frame of a video is shown, without decoding any.
 
-    Raises `VideoError` if the file is absent, empty, no video, cut before its index,
+    Raises `VideoError` if the file is absent, empty, no video, an image, cut before its index,
     without a video stream, or without frames.
     """
     with _opened(path) as container:
+        _refuse_image(container, path)
         stream = _video_stream(container, path)
         packets, hidden, stamped = _packets(container, stream)
         if not packets:
@@ -192,6 +193,14 @@ def decode_frames(
             return
 
 
+def decode_all(index: VideoIndex) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield (number, pixels) of every frame that can be decoded, in one pass from the beginning.
+
+    Pixels are as those of `decode_frames`.
+    """
+    return _decoded(index, range(len(index)), seeking=False)
+
+
 def _decoded(
     index: VideoIndex, wanted: Sequence[int], *, seeking: bool
 ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
@@ -272,6 +281,12 @@ def _opened(path: Path | str) -> Any:
         ) from None
     except (av.error.FFmpegError, PermissionError) as error:
         raise VideoError(f"{name!r} cannot be read: {error.strerror}") from None
+
+
+def _refuse_image(container: Any, path: Path | str) -> None:
+    # FFmpeg takes a picture for a video of one frame.
+    if container.format.name == "image2" or container.format.name.endswith("_pipe"):
+        raise VideoError(f"{str(path)!r} is an image, not a video; name the video")
 
 
 def _video_stream(container: Any, path: Path | str) -> Any:

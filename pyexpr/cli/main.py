@@ -8,8 +8,9 @@ with ends_at_once(also_after=__name__ == "__main__"):
     import re
     import sys
     import warnings
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import contextmanager
+    from functools import wraps
     from pathlib import Path
     from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,7 @@ with ends_at_once(also_after=__name__ == "__main__"):
     from pyexpr.base.messages import message_of
     from pyexpr.base.metrics import OF_CLASSES, OF_NUMBERS
     from pyexpr.base.options import FORMER_CONTEXT
+    from pyexpr.cli.track import track
     from pyexpr.cli.wording import with_options
 
 if TYPE_CHECKING:
@@ -595,6 +597,19 @@ def _schedule(schedule: str) -> Any:
     if path is None:
         return BP4D_PLUS
     return read_csv(path, labels=("context", "clip"), what=f"the schedule ({path})")
+
+
+def _printed(command: Callable[..., Any]) -> Callable[..., None]:
+    """Return a command of another module, its result printed."""
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        _finish(command(**given), None)
+
+    return run
+
+
+app.command()(_printed(track))
 
 
 @app.command()

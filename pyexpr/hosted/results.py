@@ -33,6 +33,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
         "constant",
         "unseen",
     ),
+    "TrackedVideos": ("dropped",),
 }
 
 _kept: dict[int, Any] = {}

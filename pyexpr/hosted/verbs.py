@@ -242,6 +242,13 @@ def _schedule(schedule: Any) -> Any:
     return schedule
 
 
+def do_track_videos(videos: list[str], output: str, **options: Any) -> dict[str, Any]:
+    """`px.track_videos`."""
+    from pyexpr.behavior.tracking.track import track_videos
+
+    return described(track_videos(videos, output, **options))
+
+
 def do_split_subjects(
     data: pd.DataFrame, subjects: str, context: str | None = None, **options: Any
 ) -> dict[str, Any]:

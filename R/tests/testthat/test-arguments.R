@@ -22,7 +22,7 @@ test_that("arguments are those of Python", {
   verbs <- c("icc", "icc_interval", "choose_icc", "d_study", "fit_cfa", "bootstrap_cfa", "invariance",
     "read_openface", "describe_openface", "read_tracks", "describe_tracks", "extract_features",
     "movement_series", "synchrony", "split_subjects", "compare_models", "cluster_bootstrap",
-    "context_coefficients", "simulate_study")
+    "context_coefficients", "simulate_study", "track_videos")
   for (verb in verbs) {
     name <- if (verb %in% names(theirs)) theirs[[verb]] else verb
     python <- unlist(builtins$list(inspect$signature(px[[name]])$parameters))
@@ -45,6 +45,10 @@ test_that("what is missing, or neither TRUE nor FALSE, is said in a sentence of 
   refused(cfa_scores(clips), "`model` is missing")
   refused(read_openface(), "`path` is missing: give a path.")
   refused(extract_features(), "`recordings` is missing")
+  refused(track_videos(), "`videos` is missing: give paths.")
+  refused(track_videos("a.mp4"), "`output` is missing: give a path.")
+  refused(track_videos(3, "a"), "`videos` must be paths, not ")
+  refused(track_videos("a.mp4", "b", options = list("image")), "`options` must be a named list")
   refused(split_subjects(), "`data` is missing")
   refused(boot_interval(), "`x` is missing: give a result.")
   refused(adjust_tests(compare_models(clips, score, au_count, subject, n_boot = 0)),
@@ -58,14 +62,14 @@ test_that("what is missing, or neither TRUE nor FALSE, is said in a sentence of 
     "must be TRUE or FALSE, not <logical>.")
   # Every argument whose default is a logical, in every verb.
   verbs <- c("compare_models", "cluster_bootstrap", "context_coefficients", "extract_features",
-    "run_study", "study_report", "simulate_study")
+    "run_study", "study_report", "simulate_study", "track_videos")
   given <- list(
     compare_models = list(clips, "score", "au_count", "subject"),
     cluster_bootstrap = list(clips, function(data, weights) 1, "subject"),
     context_coefficients = list(clips, "score", "au_count", "context", "subject"),
     extract_features = list("a.csv", every = 3), run_study = list("a.toml"),
     study_report = list("a"),
-    simulate_study = list(tempfile())
+    simulate_study = list(tempfile()), track_videos = list("a.mp4", tempfile())
   )
   for (verb in verbs) {
     defaults <- formals(getExportedValue("pyexpr", verb))
@@ -123,7 +127,7 @@ def default(function, name):
   verbs <- c("icc", "icc_interval", "bootstrap_cfa", "invariance", "read_openface",
     "extract_features", "movement_series", "synchrony", "split_subjects", "compare_models",
     "context_coefficients",
-    "simulate_study")
+    "simulate_study", "track_videos")
   for (verb in verbs) {
     given <- formals(getExportedValue("pyexpr", verb))
     for (name in setdiff(names(given), ours[[verb]])) {

@@ -1,0 +1,1 @@
+"""Trackers of faces run on videos: from a video to a table of points."""

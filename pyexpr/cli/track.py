@@ -1,0 +1,93 @@
+"""`pyexpr track`: videos through a tracker of faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pyexpr.base.errors import DataError
+
+
+def track(
+    videos: Annotated[
+        list[Path], typer.Argument(help="Videos, or folders of them.", show_default=False)
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the points, a parquet file a video.")
+    ] = Path("tracks"),
+    tracker: Annotated[
+        str,
+        typer.Option(
+            help="mediapipe (installed by: pip install 'pyexpr-stats[track]'), or one of your own "
+            "as my_module:MyTracker."
+        ),
+    ] = "mediapipe",
+    model: Annotated[
+        Path | None,
+        typer.Option(help="The tracker's model file: of mediapipe face_landmarker.task."),
+    ] = None,
+    faces: Annotated[int, typer.Option(help="How many faces a frame has at most.")] = 1,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An option of the tracker, as mode=image; give it again for another.",
+            show_default=False,
+        ),
+    ] = None,
+    on_error: Annotated[
+        str, typer.Option(help='A video that cannot be tracked: "stop", or "skip" and list it.')
+    ] = "stop",
+    n_jobs: Annotated[
+        int | None,
+        typer.Option(help="Videos worked on at a time; by default one per processor."),
+    ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace files that are there with other content; those with the same are kept.",
+        ),
+    ] = False,
+) -> Any:
+    """Points of faces in videos, by a tracker that you have installed.
+
+    Files that are there with the same content (video, tracker, model and options) are kept, so
+    that the command can be stopped by Ctrl-C and given again.
+    """
+    from pyexpr.behavior.tracking.track import track_videos
+
+    result = track_videos(
+        videos,
+        output,
+        tracker=tracker,
+        model=model,
+        faces=faces,
+        options=dict(_option(text) for text in option or ()),
+        on_error=on_error,  # type: ignore[arg-type]
+        n_jobs=n_jobs,
+        overwrite=overwrite,
+    )
+    reasons = [f"{row.video}: {row.reason}" for row in result.dropped.itertuples()]
+    if result.table.empty:
+        more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
+        raise DataError(f"no video could be tracked: {'; '.join(reasons[:3])}{more}")
+    for reason in reasons:
+        typer.echo(f"Not tracked: {reason}", err=True)
+    return result
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """Return name and value of an option that is given as name=value."""
+    name, is_one, value = text.partition("=")
+    if not is_one or not name:
+        raise typer.BadParameter(f"--option is given as name=value, not as {text!r}")
+    if value in ("true", "false"):
+        return name, value == "true"
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, value
