@@ -473,6 +473,7 @@ def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
         str(job.context), recording.n_frames, recording.fps, on_short=job.on_short
     )
     who = {"subject": job.subject, "context": job.context}
+    size = image_size(recording)
     table = [
         who
         | {
@@ -489,7 +490,7 @@ def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
         quality=[clip_quality(recording, clip) | who for clip in clips],
         recording=who
         | recording_quality(recording)
-        | dict(zip(("image_width", "image_height"), image_size(recording), strict=True))
+        | dict(zip(("image_width", "image_height"), size, strict=True))
         | {"n_clips": len(clips), "n_dropped": len(dropped)},
         dropped=[
             who | {"clip": item.label, "openface": job.path, "reason": item.reason}
@@ -497,10 +498,12 @@ def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
         ],
         path=job.path,
         sha256=recording.sha256,
-        kind=Kind.of(recording, pixels=job.options.landmarks == "2d"),
+        kind=Kind.of(recording, size if job.options.landmarks == "2d" else _NO_SIZE),
     )
 
 
+# Where pixels play no part.
+_NO_SIZE = (float("nan"), float("nan"))
 _KEY = ("subject", "context", "clip")
 _TABLE_COLUMNS = (
     *_KEY, "openface", "start", "end", *FEATURES,

@@ -13,6 +13,7 @@ from pyexpr.base.errors import DataError, OpenFaceError, listed
 from pyexpr.base.messages import Template, say
 from pyexpr.behavior.openface.csv import read_header
 from pyexpr.behavior.openface.layout import Header
+from pyexpr.behavior.openface.middles import middles
 from pyexpr.behavior.openface.recording import OpenFaceRecording
 
 OnMixed = Literal["error", "common", "keep"]
@@ -61,7 +62,7 @@ def image_size(recording: OpenFaceRecording) -> tuple[float, float]:
     unknown = (float("nan"), float("nan"))
     if not {"landmarks_2d", "pose_translation"} <= set(recording.groups):
         return unknown
-    middle = recording.groups["landmarks_2d"].mean(axis=1)
+    middle = middles(recording.groups["landmarks_2d"])
     place = recording.groups["pose_translation"]
     known = np.isfinite(middle).all(axis=1) & (place[:, 2] > 0)
     if not known.any():
@@ -106,14 +107,10 @@ class Kind:
     size: tuple[float, float]
 
     @classmethod
-    def of(cls, recording: OpenFaceRecording, *, pixels: bool) -> Kind:
-        """Return the kind of a recording; with `pixels` features depend on its images' size."""
+    def of(cls, recording: OpenFaceRecording, size: tuple[float, float]) -> Kind:
+        """Return the kind of a recording; `size` is that of its images where features need it."""
         units = (recording.au_presence_names, recording.au_intensity_names)
-        return cls(
-            recording.path,
-            units,
-            image_size(recording) if pixels else (float("nan"), float("nan")),
-        )
+        return cls(recording.path, units, size)
 
     @classmethod
     def of_header(cls, header: Header) -> Kind:

@@ -12,8 +12,9 @@ import io
 import lzma
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from xml.etree import ElementTree
 
@@ -219,25 +220,37 @@ def is_dialect(text: bytes) -> bool:
     lines = [line for line in _lines(head)[: _ROWS_SEEN + 1] if line.strip()]
     if not lines:
         return False
-    if lines[0].lstrip(' "').startswith("#") or _separator(lines[0]) != ",":
-        return True
-    names = [_bare(name) for name in lines[0].split(",")]
-    if any(_own_name(name) != name for name in names):
-        return True
-    # Empty rows stand at the end of a spreadsheet.
-    last = text[-_HEAD:].rstrip(b"\r\n \t")
-    if last.endswith(b",") and not last[max(last.rfind(b"\n"), last.rfind(b"\r")) + 1 :].strip(
-        b", "
-    ):
-        return True
-    if b'"' not in head and "success" not in names:
+    names = _plain_names(lines[0])
+    return names is None or _ends_empty(text[-_HEAD:]) or _rows_tell(lines, names, b'"' in head)
+
+
+@lru_cache(maxsize=32)
+def _plain_names(line: str) -> tuple[str, ...] | None:
+    """Return the names of a header line, None if another program than OpenFace shows in it."""
+    if line.lstrip(' "').startswith("#") or _separator(line) != ",":
+        return None
+    names = tuple(_bare(name) for name in line.split(","))
+    return None if any(_own_name(name) != name for name in names) else names
+
+
+def _ends_empty(tail: bytes) -> bool:
+    """Return whether the last line is an empty row, as at the end of a spreadsheet."""
+    last = tail.rstrip(b"\r\n \t")
+    if not last.endswith(b","):
+        return False
+    return not last[max(last.rfind(b"\n"), last.rfind(b"\r")) + 1 :].strip(b", ")
+
+
+def _rows_tell(lines: list[str], names: tuple[str, ...], has_quotes: bool) -> bool:
+    """Return whether a row, after the header among `lines`, has quoted values, or TRUE or FALSE."""
+    at = names.index("success") if "success" in names else None
+    if at is None and not has_quotes:
         return False
     for line in lines[1:]:
-        fields = line.split(",")
-        if '"' in line and _tells_texts(line, names, fields):
+        if has_quotes and '"' in line and _tells_texts(line, names, line.split(",")):
             return True
-        at = names.index("success") if "success" in names else len(fields)
-        if at < len(fields) and fields[at].strip().lower() in _YES_NO:
+        fields = [] if at is None else line.split(",", at + 1)
+        if at is not None and at < len(fields) and fields[at].strip().lower() in _YES_NO:
             return True
     return False
 
@@ -247,7 +260,7 @@ def _lines(text: bytes) -> list[str]:
     return [line.decode("utf-8", "replace") for line in text.splitlines()]
 
 
-def _tells_texts(line: str, names: list[str], fields: list[str]) -> bool:
+def _tells_texts(line: str, names: Sequence[str], fields: list[str]) -> bool:
     """Return whether a row with quotes reads otherwise without a look at them."""
     pairs = list(zip(names, fields, strict=False))
     if any(_QUOTED.fullmatch(field) and is_known(name) for name, field in pairs):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pyexpr.base.errors import OpenFaceError, listed
 from pyexpr.base.messages import Template, say
+from pyexpr.behavior.openface.middles import middles
 
 # A followed face that moves further than this share of its size from one frame to the next is
 # probably another person: OpenFace gives the id of a face it lost to the next one it finds.
@@ -99,6 +100,8 @@ def choose_face(
                 )
             )
         return Face(np.ones(len(signs.weights), dtype=np.bool_), (_NO_IDS,))
+    if rule == "largest" and (ids == ids[0]).all():
+        return Face(np.ones(len(ids), dtype=np.bool_), ())
     known = np.unique(ids)
     own = ids if index is None else joined_ids(path, ids, index, signs)
     faces, inverse, counts = np.unique(own, return_inverse=True, return_counts=True)
@@ -267,6 +270,6 @@ def jumps(
 ) -> int:
     """Count the steps of one frame in which a face moves by more than half its size."""
     steps = (np.diff(index) == 1) & valid[1:] & valid[:-1]
-    moved = np.hypot(*np.diff(landmarks.mean(axis=1), axis=0).T)
+    moved = np.hypot(*np.diff(middles(landmarks), axis=0).T)
     with np.errstate(invalid="ignore"):
         return int((steps & (moved > _JUMP * face_sizes(landmarks)[1:])).sum())

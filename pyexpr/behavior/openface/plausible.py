@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.behavior.openface.clock import Grid
+from pyexpr.behavior.openface.middles import middles
 
 #: The fastest a head or face may move (mm/s), and a head or gaze may turn (degrees/s).
 MAX_SPEED: Final = 5000.0
@@ -109,18 +110,13 @@ def implausible(
     return found
 
 
-def _middle(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    middle: NDArray[np.float64] = points.mean(axis=1)
-    return middle
-
-
 def _pixels(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the middle of the landmarks in mm, by the size of the face."""
     left, right = _OUTER
     sizes = np.hypot(*(points[:, left] - points[:, right]).T)
     sizes = sizes[np.isfinite(sizes)]
     size = float(np.quantile(sizes, _FRONTAL)) if len(sizes) else 0.0
-    return _middle(points) * (_OUTER_MM / size if size > 0 else 0.0)
+    return middles(points) * (_OUTER_MM / size if size > 0 else 0.0)
 
 
 def _params(params: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -140,7 +136,7 @@ _WRAPPED: Final = 360.0
 _TURNING: Final = frozenset({"pose_rotation", "gaze_angle", "gaze_vector"})
 _PLACES: Final[dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
     "landmarks_2d": _pixels,
-    "landmarks_3d": _middle,
+    "landmarks_3d": middles,
     "pose_translation": np.asarray,
     "pose_rotation": np.degrees,
     "gaze_angle": np.degrees,

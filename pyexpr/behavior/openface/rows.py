@@ -19,6 +19,7 @@ from pyexpr.behavior.openface.faces import (
     jumps,
     one_row_per_frame,
 )
+from pyexpr.behavior.openface.middles import middles
 from pyexpr.behavior.openface.options import ReadingOptions
 from pyexpr.behavior.openface.stacked import refuse_stacked
 from pyexpr.behavior.openface.time import frame_numbers, whole_numbers
@@ -112,7 +113,7 @@ def _signs(
     sizes = face_sizes(landmarks)
     weights = np.where(valid, np.nan_to_num(sizes), 0.0)
     sizes = np.where(valid & (sizes > 0), sizes, np.nan)
-    places = landmarks.mean(axis=1) / np.nanmedian(sizes) if np.isfinite(sizes).any() else None
+    places = middles(landmarks) / np.nanmedian(sizes) if np.isfinite(sizes).any() else None
     if places is not None:
         places[~np.isfinite(sizes)] = np.nan
     return Signs(weights, "size", places, sizes), landmarks
@@ -154,8 +155,8 @@ def follow(columns: Columns, faces: Columns | None, options: ReadingOptions) -> 
         if moved:
             notes += (_JUMPS(jumps=moved),)
     n_frames = int(numbers.index.max()) + 1
-    several = len(own) < columns.n_rows
-    clock = one_row_per_frame(numbers.index, valid, confidence) if several else rows
+    one_clock = len(own) == columns.n_rows
+    clock = rows if one_clock else one_row_per_frame(numbers.index, valid, confidence)
     return FollowedRows(
         rows=rows,
         frames=frames,
@@ -166,12 +167,21 @@ def follow(columns: Columns, faces: Columns | None, options: ReadingOptions) -> 
         and bool((rows == np.arange(n_frames)).all()),
         valid=valid[rows],
         confidence=confidence[rows],
-        doubled=np.sort(numbers.index[np.setdiff1d(own, rows)]),
+        doubled=_doubled(numbers.index, own, rows),
         other=np.sort(numbers.index[~followed.rows]),
-        faces=1 if ids is None else len(np.unique(ids)),
+        faces=len(np.unique(ids)) if ids is not None and several else 1,
         ids_joined=followed.ids_joined,
         notes=notes,
     )
+
+
+def _doubled(
+    index: NDArray[np.int64], own: NDArray[np.int64], rows: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the frames of the face's own rows that are not kept, sorted."""
+    if len(rows) == len(own):
+        return index[:0]
+    return np.sort(index[np.setdiff1d(own, rows)])
 
 
 def _validity(
