@@ -22,6 +22,8 @@ from pyexpr.base.errors import OpenFaceError
 from pyexpr.base.messages import say
 from pyexpr.behavior.openface.dialects import (
     as_openface,
+    begins_otherwise,
+    ends_empty,
     is_dialect,
     is_packed,
     rows_of,
@@ -121,13 +123,19 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     """
     name = str(path)
     with _opened(name) as text:
-        head, tail = text.edges(_LONGEST_LINE)
-    if not is_packed(head) and not is_dialect(head + tail):
-        return _source(name, head, "", None)
+        head = text.head(_LONGEST_LINE)
+        # The end of a compressed text is looked at when the rows are read: it is unpacked once.
+        other = is_packed(head) or begins_otherwise(head)
+        other = other or (not text.compressed and ends_empty(text.last(_LONGEST_LINE)))
+    return _translated(path) if other else _source(name, head, "", None)
+
+
+def _translated(path: str | os.PathLike[str]) -> Source:
+    """Return a file of another program as OpenFace would have written it."""
     content, sha256 = whole_text(path)
     if is_dialect(content):
         content = as_openface(rows_of(content))
-    return source_of(name, content, sha256)
+    return source_of(str(path), content, sha256)
 
 
 def whole_text(path: str | os.PathLike[str]) -> tuple[bytes, str]:
@@ -257,9 +265,8 @@ def read_columns(source: Source, *tables: Sequence[str]) -> Columns:
         If the file changed, or there are no whole rows, or a value is not a number: the
         message names column, row and value.
     """
+    read = _read(source, tables)
     header = source.header
-    positions = [[header.positions[name] for name in names] for names in tables]
-    read = _read(source, positions)
     if read.too_long:
         raise OpenFaceError(
             f"{header.path!r}: a line is longer than {_LONGEST_LINE:,} characters, which no row "
@@ -280,9 +287,10 @@ def read_columns(source: Source, *tables: Sequence[str]) -> Columns:
     )
 
 
-def _read(source: Source, positions: Sequence[Sequence[int]]) -> CsvTables:
+def _read(source: Source, tables: Sequence[Sequence[str]]) -> CsvTables:
     """Read a source, and keep the hash of the file."""
     header = source.header
+    positions = [[header.positions[name] for name in names] for names in tables]
 
     def read(pieces: Iterator[memoryview], n_bytes: int) -> CsvTables:
         return read_csv(
@@ -298,14 +306,21 @@ def _read(source: Source, positions: Sequence[Sequence[int]]) -> CsvTables:
         return read(pieces_of(source.content), len(source.content))
     try:
         with TextFile(header.path) as text:
-            tables = read(_unchanged(source, text.pieces()), text.n_bytes)
+            found = read(_unchanged(source, text.pieces()), text.n_bytes)
             sha256 = text.sha256()
+            ends_otherwise = text.compressed and ends_empty(text.tail)
     except OSError as error:
         raise OpenFaceError(f"{header.path!r}: cannot be read: {error}") from None
     if source.sha256 not in ("", sha256):
         raise source.changed()
     source.sha256 = sha256
-    return tables
+    if not ends_otherwise:
+        return found
+    translated = _translated(header.path)
+    if translated.sha256 != sha256:
+        raise source.changed()
+    source.header, source.content = translated.header, translated.content
+    return _read(source, tables)
 
 
 def _unchanged(source: Source, pieces: Iterator[memoryview]) -> Iterator[memoryview]:
@@ -317,6 +332,8 @@ def _unchanged(source: Source, pieces: Iterator[memoryview]) -> Iterator[memoryv
             raise source.changed()
         done += len(piece)
         yield piece
+        if done >= len(source.head):
+            yield from pieces
     if done < len(source.head):
         raise source.changed()
 

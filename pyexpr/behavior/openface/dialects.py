@@ -216,12 +216,17 @@ def is_dialect(text: bytes) -> bool:
 
     OpenFace's own, and those that read the same, are not: looking costs nothing then.
     """
+    return begins_otherwise(text) or ends_empty(text)
+
+
+def begins_otherwise(text: bytes) -> bool:
+    """Return whether that can be seen where a text begins."""
     head = text[:_HEAD].removeprefix(_BOM)
     lines = [line for line in _lines(head)[: _ROWS_SEEN + 1] if line.strip()]
     if not lines:
         return False
     names = _plain_names(lines[0])
-    return names is None or _ends_empty(text[-_HEAD:]) or _rows_tell(lines, names, b'"' in head)
+    return names is None or _rows_tell(lines, names, b'"' in head)
 
 
 @lru_cache(maxsize=32)
@@ -233,9 +238,9 @@ def _plain_names(line: str) -> tuple[str, ...] | None:
     return None if any(_own_name(name) != name for name in names) else names
 
 
-def _ends_empty(tail: bytes) -> bool:
-    """Return whether the last line is an empty row, as at the end of a spreadsheet."""
-    last = tail.rstrip(b"\r\n \t")
+def ends_empty(text: bytes) -> bool:
+    """Return whether the last line of a text is an empty row, as at the end of a spreadsheet."""
+    last = text[-_HEAD:].rstrip(b"\r\n \t")
     if not last.endswith(b","):
         return False
     return not last[max(last.rfind(b"\n"), last.rfind(b"\r")) + 1 :].strip(b", ")

@@ -49,18 +49,17 @@ class Implausible:
 def without_implausible(
     grid: Grid, times: NDArray[np.float64], *, max_speed: float, max_turn: float
 ) -> Grid:
-    """Return a grid of frames whose faults are missing, and whose jumps are known."""
+    """Return a grid of frames whose faults are missing, and whose jumps are known.
+
+    The faults are set missing in the arrays of the grid given: a recording may be large.
+    """
     found = implausible(grid.groups, times, max_speed=max_speed, max_turn=max_turn)
     if not found:
         return grid
-    groups = dict(grid.groups)
     for name, one in found.items():
-        if len(one.faults):
-            groups[name] = groups[name].copy()
-            groups[name][one.faults] = np.nan
+        grid.groups[name][one.faults] = np.nan
     return replace(
         grid,
-        groups=groups,
         implausible=np.unique(np.concatenate([one.faults for one in found.values()])),
         jumps={name: one.jumps for name, one in found.items() if len(one.jumps)},
     )

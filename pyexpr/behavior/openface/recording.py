@@ -411,7 +411,9 @@ def _grid(columns: Columns, rows: FollowedRows, wanted: Sequence[str]) -> tuple[
         members = columns.header.group_columns(group)
         values = rows.dense(columns.hand_over(members))
         values[~valid] = np.nan
-        values_missing += int(np.isnan(values[valid]).sum()) if np.isnan(values.sum()) else 0
+        if np.isnan(values.sum()):
+            # All that are missing but those of frames that are not valid: nothing is copied.
+            values_missing += int(np.isnan(values).sum()) - int((~valid).sum()) * values.shape[1]
         read[group] = values.reshape(rows.n_frames, *group_shape(group, len(members)))
     grid = Grid(present, valid, confidence, read, rows.doubled, rows.other, _no_frames())
     return grid, values_missing
@@ -549,11 +551,12 @@ def describe_openface(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    header = open_source(path).header
+    source = open_source(path)
+    header = source.header
     groups = header.groups()
     # The smallest group is enough: what is asked for are counts, not values.
     least = min(groups, key=lambda group: len(header.group_columns(group)))
-    recording = read_openface(path, groups=[least])
+    recording = _read(str(path), source, [least], ReadingOptions(), "error", None)
     row = {
         "openface": header.path,
         "layout": layout_name(header),

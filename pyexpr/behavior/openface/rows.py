@@ -24,6 +24,8 @@ from pyexpr.behavior.openface.options import ReadingOptions
 from pyexpr.behavior.openface.stacked import refuse_stacked
 from pyexpr.behavior.openface.time import frame_numbers, whole_numbers
 
+# Rows that are spread at a time.
+_BLOCK: Final = 4096
 # OpenFace's `success` is its confidence above this, compared before it is rounded.
 _OPENFACE_CONFIDENCE: Final = 0.725
 # What tells where a face is, the surer first; and the diagonal of a face's landmarks.
@@ -76,7 +78,10 @@ class FollowedRows:
         if self.in_place:
             return values
         grid = np.full((self.n_frames, *values.shape[1:]), np.nan)
-        grid[self.frames] = values[self.rows]
+        # In blocks: the rows picked out are a copy.
+        for start in range(0, len(self.rows), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            grid[self.frames[block]] = values[self.rows[block]]
         return grid
 
 
