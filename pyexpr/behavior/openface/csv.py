@@ -30,6 +30,7 @@ from pyexpr.behavior.openface.dialects import (
     unpacked,
 )
 from pyexpr.behavior.openface.layout import Header, parse_header
+from pyexpr.behavior.openface.sessions import is_session, joined_files, session_files
 from pyexpr.behavior.openface.text import TextFile, pieces_of
 from pyexpr.core.csv_reader import CsvTables, UnreadField, read_csv
 
@@ -52,12 +53,15 @@ class Source:
     content : bytes or None
         The text that was made of a file whose own is another: packed, saved by another
         program, or of several recordings. None where the file's is read as it is.
+    notes : tuple of str
+        What a reader of the recording must know of how the text was made.
     """
 
     header: Header
     head: bytes
     sha256: str = ""
     content: bytes | None = None
+    notes: tuple[str, ...] = ()
 
     def changed(self) -> OpenFaceError:
         """Return the error for a file that is no longer what was looked at."""
@@ -114,13 +118,16 @@ class Columns:
 
 
 def open_source(path: str | os.PathLike[str]) -> Source:
-    """Look into a file, and find its header.
+    """Look into a file, and find its header; of a session of several files, into all.
 
     Raises
     ------
     OpenFaceError
         If there is no such file, it cannot be read, or it is not OpenFace's.
     """
+    files = session_files(path)
+    if is_session(files):
+        return open_session(str(path), files)
     name = str(path)
     with _opened(name) as text:
         head = text.head(_LONGEST_LINE)
@@ -128,6 +135,17 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         other = is_packed(head) or begins_otherwise(head)
         other = other or (not text.compressed and ends_empty(text.last(_LONGEST_LINE)))
     return _translated(path) if other else _source(name, head, "", None)
+
+
+def open_session(name: str, files: Sequence[Path], *, head: bool = False) -> Source:
+    """Join the files of a session, and find the header of their table; as `open_source`.
+
+    `head`: the header is enough.
+    """
+    session = joined_files({file: whole_text(file) for file in files}, head=head)
+    source = source_of(name, session.content, session.sha256)
+    source.notes = session.notes
+    return source
 
 
 def _translated(path: str | os.PathLike[str]) -> Source:
@@ -186,6 +204,9 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     OpenFaceError
         As `open_source`.
     """
+    files = session_files(path)
+    if is_session(files):
+        return open_session(str(path), files, head=True).header
     name = str(path)
     with _opened(name) as text:
         head = text.head(_LONGEST_LINE)

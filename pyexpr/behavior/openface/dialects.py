@@ -234,24 +234,23 @@ def _plain_names(line: str) -> tuple[str, ...] | None:
     """Return the names of a header line, None if another program than OpenFace shows in it."""
     if line.lstrip(' "').startswith("#") or _separator(line) != ",":
         return None
-    names = tuple(_bare(name) for name in line.split(","))
-    return None if any(_own_name(name) != name for name in names) else names
+    names = [_bare(name) for name in line.split(",")]
+    return tuple(names) if _own_names(names) == names else None
 
 
 def ends_empty(text: bytes) -> bool:
-    """Return whether the last line of a text is an empty row, as at the end of a spreadsheet."""
-    last = text[-_HEAD:].rstrip(b"\r\n \t")
-    if not last.endswith(b","):
-        return False
-    return not last[max(last.rfind(b"\n"), last.rfind(b"\r")) + 1 :].strip(b", ")
+    """Return whether the last line of a text is no row: empty, as in spreadsheets, or a comment."""
+    text = text[-_HEAD:].rstrip(b"\r\n \t")
+    last = text[max(text.rfind(b"\n"), text.rfind(b"\r")) + 1 :]
+    return last.lstrip(b' "').startswith(b"#") or (last.endswith(b",") and not last.strip(b", "))
 
 
 def _rows_tell(lines: list[str], names: tuple[str, ...], has_quotes: bool) -> bool:
-    """Return whether a row, after the header among `lines`, has quoted values, or TRUE or FALSE."""
+    """Return whether after the header there are comments, quoted values, or TRUE or FALSE."""
     at = names.index("success") if "success" in names else None
-    if at is None and not has_quotes:
-        return False
     for line in lines[1:]:
+        if _is_comment(line, line.count(",") + 1, len(names)):
+            return True
         if has_quotes and '"' in line and _tells_texts(line, names, line.split(",")):
             return True
         fields = [] if at is None else line.split(",", at + 1)
@@ -285,9 +284,36 @@ def _bare(name: str) -> str:
     return name.strip().strip('"').strip()
 
 
-def _own_name(name: str) -> str:
+def _is_comment(line: str, n_fields: int, n_names: int) -> bool:
+    """Return whether a line is a comment, and no row whose first field was damaged."""
+    return n_fields != n_names and line.lstrip(' "').startswith("#")
+
+
+def _own_names(names: list[str]) -> list[str]:
+    """Return OpenFace's own names for those that a program changed, as far as they are proven.
+
+    None is proven if two columns would get the same.
+    """
+    own = [_own_name(name) for name in names]
+    known = [name for name in own if is_known(name)]
+    return own if len(known) == len(set(known)) else [_own_capitals(name) for name in names]
+
+
+def _own_capitals(name: str) -> str:
     """Return a column of frames in OpenFace's capitals; those of points differ by theirs."""
     return name.lower() if name.lower() in ROW_COLUMNS else name
+
+
+def _own_name(name: str) -> str:
+    """Undo what else R makes of names: dots for other characters, and X before those that begin.
+
+    OpenFace writes a blank before each name but the first, and of " success" R makes X.success.
+    """
+    if "." not in name:
+        return _own_capitals(name)
+    bare = name.removeprefix("X").removeprefix(".")
+    found = (name.replace(".", "_"), bare, bare.replace(".", "_"))
+    return next(filter(is_known, map(_own_capitals, found)), name)
 
 
 def rows_of(text: bytes) -> Rows:
@@ -303,9 +329,11 @@ def rows_of(text: bytes) -> Rows:
     )
     separator = _separator(lines[start]) if start < len(lines) else ","
     records = _records(lines[start:], separator)
-    names = [_own_name(_bare(name)) for name in next(records, [])]
+    names = _own_names([_bare(name) for name in next(records, [])])
     rows = _undone(records, names, decimal_comma=separator != ",")
-    return Rows(names, rows, text.endswith((b"\n", b"\r")))
+    # Behind the last row there may be a comment.
+    ended = text.endswith((b"\n", b"\r")) or lines[-1].lstrip(' "').startswith("#")
+    return Rows(names, rows, ended)
 
 
 def _records(lines: list[str], separator: str) -> Iterator[list[str]]:
@@ -341,6 +369,8 @@ def _undone(
     success = names.index("success") if "success" in names else None
     for fields in records:
         if not any(field.strip() for field in fields):
+            continue
+        if _is_comment(fields[0], len(fields), len(names)):
             continue
         if decimal_comma and _NUMBERS.fullmatch(numbers := "\x1f".join(fields)):
             fields = numbers.replace(",", ".").split("\x1f")
