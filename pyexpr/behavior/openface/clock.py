@@ -30,8 +30,8 @@ _LONGEST_PERIODS: Final = 2
 # The share of a video's frames that OpenFace may lack at its end.
 _MISSED: Final = 0.02
 _HALF_CIRCLE: Final = np.pi
-# Frames that are placed at a time.
-_BLOCK: Final = 4096
+# Frames that are placed at a time; each has five copies on its way.
+_BLOCK: Final = 512
 # What is yes or no, or belongs to it, is that of the nearer frame.
 _NEAREST: Final = frozenset({"au_presence", "au_intensity"})
 _ANGLES: Final = frozenset({"pose_rotation"})

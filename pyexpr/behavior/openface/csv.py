@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +37,8 @@ from pyexpr.core.csv_reader import CsvTables, UnreadField, read_csv
 # A header of 714 names is 7 KB, a row at most 10 KB.
 _LONGEST_LINE: Final = 1 << 18
 _BOM: Final = b"\xef\xbb\xbf"
+# Frames for each row of a file, on the average, that there is memory for at once.
+_MOST_FRAMES: Final = 2
 
 
 @dataclass(slots=True)
@@ -80,6 +82,8 @@ class Columns:
     header : Header
     tables : dict of tuple of str to (rows, columns) float64
         The names of a table's columns -> their values; missing and infinite ones are NaN.
+    memory : dict of tuple of str to (at least rows, columns) float64
+        Where the values are.
     n_rows, n_cut, n_overlong : int
         Whole rows, and rows dropped because they have too few or too many fields.
     skipped : tuple of int
@@ -88,6 +92,7 @@ class Columns:
 
     header: Header
     tables: dict[tuple[str, ...], NDArray[np.float64]]
+    memory: dict[tuple[str, ...], NDArray[np.float64]]
     n_rows: int
     n_cut: int
     n_overlong: int
@@ -113,8 +118,13 @@ class Columns:
         return self.tables[names][:, names.index(name)].copy()
 
     def hand_over(self, names: Sequence[str]) -> NDArray[np.float64]:
-        """Return a table as it was asked for, once: it is the caller's then."""
-        return self.tables.pop(tuple(names))
+        """Return a table as it was asked for, once: it is the caller's then.
+
+        Behind its rows there is room for those of frames without a row, if they are not too
+        many.
+        """
+        del self.tables[tuple(names)]
+        return self.memory.pop(tuple(names))
 
 
 def open_source(path: str | os.PathLike[str]) -> Source:
@@ -301,6 +311,7 @@ def read_columns(source: Source, *tables: Sequence[str]) -> Columns:
     return Columns(
         header,
         {tuple(names): table for names, table in zip(tables, read.tables, strict=True)},
+        {tuple(names): table for names, table in zip(tables, read.memory, strict=True)},
         n_rows,
         len(read.cut),
         len(read.overlong),
@@ -321,6 +332,7 @@ def _read(source: Source, tables: Sequence[Sequence[str]]) -> CsvTables:
             skip_lines=header.skip_lines,
             longest_line=_LONGEST_LINE,
             n_bytes=n_bytes,
+            room=partial(_frames, tables[0].index("frame")) if "frame" in tables[0] else None,
         )
 
     if source.content is not None:
@@ -342,6 +354,13 @@ def _read(source: Source, tables: Sequence[Sequence[str]]) -> CsvTables:
         raise source.changed()
     source.header, source.content = translated.header, translated.content
     return _read(source, tables)
+
+
+def _frames(column: int, rows: NDArray[np.float64]) -> int:
+    """Return how many frames there may be, by a column of their numbers; at most twice the rows."""
+    numbers = rows[:, column]
+    highest = np.max(numbers, initial=0, where=np.isfinite(numbers))
+    return int(min(highest + 1, _MOST_FRAMES * len(rows)))
 
 
 def _unchanged(source: Source, pieces: Iterator[memoryview]) -> Iterator[memoryview]:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from pyexpr.base.errors import OpenFaceError, listed
 from pyexpr.base.messages import Template, say
-from pyexpr.behavior.openface.middles import middles
 
 # A followed face that moves further than this share of its size from one frame to the next is
 # probably another person: OpenFace gives the id of a face it lost to the next one it finds.
@@ -266,10 +265,13 @@ def face_sizes(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def jumps(
-    index: NDArray[np.int64], valid: NDArray[np.bool_], landmarks: NDArray[np.float64]
+    index: NDArray[np.int64],
+    valid: NDArray[np.bool_],
+    places: NDArray[np.float64],
+    sizes: NDArray[np.float64],
 ) -> int:
     """Count the steps of one frame in which a face moves by more than half its size."""
     steps = (np.diff(index) == 1) & valid[1:] & valid[:-1]
-    moved = np.hypot(*np.diff(middles(landmarks), axis=0).T)
+    moved = np.hypot(*np.diff(places, axis=0).T)
     with np.errstate(invalid="ignore"):
-        return int((steps & (moved > _JUMP * face_sizes(landmarks)[1:])).sum())
+        return int((steps & (moved > _JUMP * sizes[1:])).sum())

@@ -26,6 +26,8 @@ from pyexpr.behavior.openface.time import frame_numbers, whole_numbers
 
 # Rows that are spread at a time.
 _BLOCK: Final = 4096
+# Memory of other faces' rows is given back from here on.
+_WORTH_KEEPING: Final = 1.25
 # OpenFace's `success` is its confidence above this, compared before it is rounded.
 _OPENFACE_CONFIDENCE: Final = 0.725
 # What tells where a face is, the surer first; and the diagonal of a face's landmarks.
@@ -74,15 +76,31 @@ class FollowedRows:
     notes: tuple[str, ...]
 
     def dense(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Spread the rows of a matrix over the grid of frames, NaN where there is none."""
+        """Spread the rows of a matrix over the grid of frames, NaN where there is none.
+
+        Where there is room behind the rows, in place: a second array of the landmarks would
+        take most of the memory that there is for all columns.
+        """
         if self.in_place:
-            return values
-        grid = np.full((self.n_frames, *values.shape[1:]), np.nan)
-        # In blocks: the rows picked out are a copy.
-        for start in range(0, len(self.rows), _BLOCK):
-            block = slice(start, start + _BLOCK)
-            grid[self.frames[block]] = values[self.rows[block]]
-        return grid
+            return values[: self.n_frames]
+        blocks = [slice(at, at + _BLOCK) for at in range(0, len(self.rows), _BLOCK)]
+        if len(values) < self.n_frames or not (np.diff(self.rows) > 0).all():
+            grid = np.full((self.n_frames, values.shape[1]), np.nan)
+            for block in blocks:
+                grid[self.frames[block]] = values[self.rows[block]]
+            return grid
+        # Rows move to the beginning, where none stands before its place, and from there to their
+        # frames, where none stands behind it.
+        first = values[: len(self.rows)]
+        for block in blocks:
+            first[block] = values[self.rows[block]]
+        for block in reversed(blocks):
+            values[self.frames[block]] = first[block].copy()
+        grid = values[: self.n_frames]
+        empty = np.ones(self.n_frames, dtype=np.bool_)
+        empty[self.frames] = False
+        grid[empty] = np.nan
+        return grid if len(values) <= _WORTH_KEEPING * self.n_frames else grid.copy()
 
 
 def face_columns(source: Source, columns: Columns, wanted: Sequence[str]) -> Columns | None:
@@ -114,7 +132,7 @@ def _signs(
         with np.errstate(divide="ignore", invalid="ignore"):
             sizes = np.where(pose[:, 2] > 0, 1 / pose[:, 2], np.nan)
         return Signs(weights, "confidence", pose[:, :2] / _FACE_MM, sizes), None
-    landmarks = faces.matrix(members).reshape(-1, 68, 2)
+    landmarks = faces.tables[members].reshape(-1, 68, 2)
     sizes = face_sizes(landmarks)
     weights = np.where(valid, np.nan_to_num(sizes), 0.0)
     sizes = np.where(valid & (sizes > 0), sizes, np.nan)
@@ -156,7 +174,7 @@ def follow(columns: Columns, faces: Columns | None, options: ReadingOptions) -> 
     if len(rows) < len(own):
         notes += (_REPEATED(repeats=len(own) - len(rows)),)
     if landmarks is not None:
-        moved = jumps(frames, valid[rows], landmarks[rows])
+        moved = jumps(frames, valid[rows], middles(landmarks)[rows], face_sizes(landmarks)[rows])
         if moved:
             notes += (_JUMPS(jumps=moved),)
     n_frames = int(numbers.index.max()) + 1
