@@ -36,6 +36,7 @@ from pyexpr.core.csv_reader import CsvTables, UnreadField, read_csv
 
 # A header of 714 names is 7 KB, a row at most 10 KB.
 _LONGEST_LINE: Final = 1 << 18
+_USUAL_LINE: Final = 1 << 14
 _BOM: Final = b"\xef\xbb\xbf"
 # Frames for each row of a file, on the average, that there is memory for at once.
 _MOST_FRAMES: Final = 2
@@ -143,8 +144,17 @@ def open_source(path: str | os.PathLike[str]) -> Source:
         head = text.head(_LONGEST_LINE)
         # The end of a compressed text is looked at when the rows are read: it is unpacked once.
         other = is_packed(head) or begins_otherwise(head)
-        other = other or (not text.compressed and ends_empty(text.last(_LONGEST_LINE)))
+        other = other or (not text.compressed and ends_empty(_last_line(text)))
     return _translated(path) if other else _source(name, head, "", None)
+
+
+def _last_line(text: TextFile) -> bytes:
+    """Return the end of a text with its whole last line, but for empty lines after it."""
+    for length in (_USUAL_LINE, _LONGEST_LINE):
+        end = text.last(length)
+        if len(end.strip().splitlines()) > 1:
+            break
+    return end
 
 
 def open_session(name: str, files: Sequence[Path], *, head: bool = False) -> Source:

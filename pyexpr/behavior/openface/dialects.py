@@ -249,7 +249,7 @@ def _rows_tell(lines: list[str], names: tuple[str, ...], has_quotes: bool) -> bo
     """Return whether after the header there are comments, quoted values, or TRUE or FALSE."""
     at = names.index("success") if "success" in names else None
     for line in lines[1:]:
-        if _is_comment(line, line.count(",") + 1, len(names)):
+        if _is_comment(line, ",", len(names)):
             return True
         if has_quotes and '"' in line and _tells_texts(line, names, line.split(",")):
             return True
@@ -284,9 +284,9 @@ def _bare(name: str) -> str:
     return name.strip().strip('"').strip()
 
 
-def _is_comment(line: str, n_fields: int, n_names: int) -> bool:
+def _is_comment(line: str, separator: str, n_names: int) -> bool:
     """Return whether a line is a comment, and no row whose first field was damaged."""
-    return n_fields != n_names and line.lstrip(' "').startswith("#")
+    return line.lstrip(' "').startswith("#") and line.count(separator) + 1 != n_names
 
 
 def _own_names(names: list[str]) -> list[str]:
@@ -370,7 +370,7 @@ def _undone(
     for fields in records:
         if not any(field.strip() for field in fields):
             continue
-        if _is_comment(fields[0], len(fields), len(names)):
+        if len(fields) != len(names) and fields[0].lstrip(' "').startswith("#"):
             continue
         if decimal_comma and _NUMBERS.fullmatch(numbers := "\x1f".join(fields)):
             fields = numbers.replace(",", ".").split("\x1f")
