@@ -77,6 +77,10 @@ def write_file(path: Path) -> None:
         elif name.startswith("gaze"):
             formats.append("%.6f")
             values[:, position] /= 1000
+        elif name.startswith("pose_T"):
+            # As near together as heads are from frame to frame.
+            formats.append("%.1f")
+            values[:, position] = rng.normal(300, 20, n)
         else:
             formats.append("%.3f" if name.startswith("p_") else "%.1f")
     for name, column in (

@@ -6,7 +6,9 @@
 #' failed are `NA` in every group. No data are repaired silently; rows that are left out are counted
 #' in the log.
 #'
-#' @param path A file.
+#' @param path A file. Of a session of DAIC-WOZ, whose columns lie in several files
+#'   (`300_CLNF_features.txt`, `features3D`, `pose`, `gaze`, `AUs`), any one of them or the
+#'   folder: all that lie beside each other are joined.
 #' @param groups Groups of columns: some of `"landmarks_2d"`, `"landmarks_3d"`,
 #'   `"pose_translation"`, `"pose_rotation"`, `"gaze_angle"`, `"gaze_vector"`,
 #'   `"au_presence"`, `"au_intensity"`, `"params"`, `"eye_landmarks_2d"`,

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -32,13 +33,15 @@ bool finish(CsvReader& reader) {
     return reader.finish();
 }
 
-// The memory goes over to the array.
-py::array_t<double> take(CsvReader& reader, std::size_t table, std::size_t n_columns) {
-    pyexpr::Numbers numbers = reader.take(table);
+// The memory goes over to the array, which has at least `room` rows.
+py::array_t<double> take(CsvReader& reader, std::size_t table, std::size_t n_columns,
+                         std::size_t room) {
+    pyexpr::Numbers numbers = reader.take(table, room);
     double* const memory = numbers.data();
     const py::capsule owner(memory, [](void* owned) { std::free(owned); });
     static_cast<void>(numbers.release());
-    const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(reader.n_rows()),
+    const std::size_t n_rows = std::max(reader.n_rows(), room);
+    const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(n_rows),
                                          static_cast<py::ssize_t>(n_columns)};
     return py::array_t<double>(shape, memory, owner);
 }
@@ -60,5 +63,5 @@ void register_csv_reader(py::module_& m) {
         .def("cut", &CsvReader::cut)
         .def("overlong", &CsvReader::overlong)
         .def("unread", &unread)
-        .def("take", &take, py::arg("table"), py::arg("n_columns"));
+        .def("take", &take, py::arg("table"), py::arg("n_columns"), py::arg("room"));
 }

@@ -74,9 +74,9 @@ class CsvReader::Work {
         return !too_long_;
     }
 
-    Numbers take(std::size_t table) {
+    Numbers take(std::size_t table, std::size_t room) {
         Numbers taken = std::move(numbers_.at(table));
-        taken.resize(n_rows_ * layout_.tables[table].size());
+        taken.resize(std::max(n_rows_, room) * layout_.tables[table].size());
         return taken;
     }
 
@@ -231,6 +231,6 @@ std::size_t CsvReader::n_rows() const noexcept { return work_->n_rows_; }
 const std::vector<std::int64_t>& CsvReader::cut() const noexcept { return work_->cut_; }
 const std::vector<std::int64_t>& CsvReader::overlong() const noexcept { return work_->overlong_; }
 std::optional<UnreadField> CsvReader::unread() const { return work_->unread(); }
-Numbers CsvReader::take(std::size_t table) { return work_->take(table); }
+Numbers CsvReader::take(std::size_t table, std::size_t room) { return work_->take(table, room); }
 
 }  // namespace pyexpr

@@ -137,10 +137,12 @@ class Separators {
 
     // Writes in eights: a loop that ends with the last bit would be mispredicted in every block.
     static std::uint32_t* put(std::uint64_t bits, std::uint32_t start, std::uint32_t* at) noexcept {
+        constexpr std::uint64_t last = std::uint64_t{1} << 63;
         const unsigned count = bits_in(bits);
         for (unsigned done = 0; done < count; done += 8) {
             for (unsigned i = 0; i < 8; ++i) {
-                at[done + i] = start + static_cast<std::uint32_t>(std::countr_zero(bits));
+                // Never of 0, which compilers would make a branch of, as badly predicted.
+                at[done + i] = start + static_cast<std::uint32_t>(std::countr_zero(bits | last));
                 bits &= bits - 1;
             }
         }

@@ -206,6 +206,21 @@ TEST_CASE("tables grow with the rows, whatever length was promised") {
     }
 }
 
+TEST_CASE("a table is handed over with room behind its rows") {
+    const std::string text = "1,2\n3,4\n5,6\n";
+    for (const std::size_t room :
+         {std::size_t{0}, std::size_t{2}, std::size_t{3}, std::size_t{900}}) {
+        CsvReader reader(CsvLayout{2, 0, kLongest, text.size(), {{0}, {1, 0}}, true});
+        REQUIRE(reader.feed(text.data(), text.size()));
+        REQUIRE(reader.finish());
+        pyexpr::Numbers numbers = reader.take(1, room);
+        CHECK(std::vector<double>(numbers.data(), numbers.data() + 6) ==
+              std::vector<double>{2, 1, 4, 3, 6, 5});
+        // The address sanitizer knows whether it is there.
+        for (std::size_t i = 6; i < 2 * room; ++i) numbers.data()[i] = 0.0;
+    }
+}
+
 TEST_CASE("a last line may be cut within its last number") {
     const Tables all = {{0, 1}};
     const std::string whole = "1,2.50\n3,4.50\n";

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,8 @@ class CsvTables:
     ----------
     tables : list of (rows, columns) float64
         In the order they were asked for; the memory is the arrays' own.
+    memory : list of (at least rows, columns) float64
+        That memory, with the room behind the rows that was asked for, which holds anything.
     cut, overlong : list of int
         Rows dropped because they have too few or too many fields, or end in the middle of
         their last number; counted from 1 among all rows.
@@ -49,6 +51,7 @@ class CsvTables:
     """
 
     tables: list[NDArray[np.float64]]
+    memory: list[NDArray[np.float64]]
     cut: list[int]
     overlong: list[int]
     unread: UnreadField | None
@@ -63,6 +66,7 @@ def read_csv(
     skip_lines: int,
     longest_line: int,
     n_bytes: int = 0,
+    room: Callable[[NDArray[np.float64]], int] | None = None,
 ) -> CsvTables:
     r"""Read columns of numbers in one pass.
 
@@ -85,6 +89,8 @@ def read_csv(
         Characters that a line may have: at a longer one reading stops.
     n_bytes : int
         Length of the text, or 0: it only spares asking for memory again.
+    room : function of a (rows, columns) array that returns an int, optional
+        How many rows the others' memory is to have at least, given the first table.
 
     Returns
     -------
@@ -112,8 +118,16 @@ def read_csv(
     )
     short = all(reader.feed(piece) for piece in pieces) and reader.finish()
     unread = reader.unread()
+    memory: list[NDArray[np.float64]] = []
+    n_rows = wanted = 0
+    for position, table in enumerate(tables):
+        memory.append(reader.take(position, len(table), wanted))
+        if position == 0:
+            n_rows = len(memory[0])
+            wanted = 0 if room is None else room(memory[0])
     return CsvTables(
-        [reader.take(position, len(table)) for position, table in enumerate(tables)],
+        [one[:n_rows] for one in memory],
+        memory,
         reader.cut(),
         reader.overlong(),
         None if unread is None else UnreadField(*unread),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
 import gzip
 import hashlib
@@ -21,6 +22,7 @@ from pyexpr.base.errors import OpenFaceError
 from pyexpr.behavior.openface.csv import read_header
 from pyexpr.behavior.openface.dialects import is_dialect
 from pyexpr.behavior.openface.recording import read_openface
+from pyexpr.behavior.openface.text import TextFile
 
 N = 20
 LAYOUT = Layout(["frame", "face_id", *TIME, *POSE, "AU01_r", "AU01_c"])
@@ -93,6 +95,7 @@ def arrow(write: Callable) -> bytes:
 
 HEAD, BODY = PLAIN.split("\n", 1)
 WIDE = [[*row, "", ""] for row in table()]
+# R makes ".success" and "X.success" of " success".
 DIALECTS = {
     "quotes": written(table(), quoting=csv.QUOTE_ALL),
     "a name with a comma": written(
@@ -105,6 +108,10 @@ DIALECTS = {
     "TRUE": changed("success", lambda value: "TRUE" if value == "1" else "FALSE"),
     "true": changed("success", lambda value: "true"),
     "comments": ("# OpenFace 2.2.0\n#\n" + PLAIN).encode(),
+    "comments among rows": PLAIN.replace("\n", "\n# a remark, with commas\n", 3).encode(),
+    "a footer": (PLAIN + "# written by a script").encode(),
+    "dots of R": (HEAD.replace(",", ",X.").replace("_", ".") + "\n" + BODY).encode(),
+    "dots at the beginning": (HEAD.replace(",", ",.") + "\n" + BODY).encode(),
     "capitals": ("Frame,Face_ID,TimeStamp,Confidence,Success" + PLAIN[42:]).encode(),
     "empty rows": written([*WIDE, *[[""] * len(WIDE[0])] * 5]),
     "empty rows between": written([*WIDE[:9], [""] * len(WIDE[0]), *WIDE[9:], [""] * len(WIDE[0])]),
@@ -153,6 +160,36 @@ def test_reads_as_openfaces_own(dialect: str, tmp_path: Path) -> None:
 )
 def test_what_reads_anyway_costs_nothing(content: bytes) -> None:
     assert not is_dialect(content)
+
+
+def test_names_that_two_columns_would_get_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(HEAD.replace("pose_Tx", "X.pose_Tx,pose.Tx", 1) + "\n" + BODY)
+    with pytest.raises(OpenFaceError, match="lacks 'pose_Tx'"):
+        read_openface(path, groups=["pose_translation"])
+
+
+def test_a_damaged_row_is_no_comment(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    lines = PLAIN.splitlines()
+    lines[5] = "#" + lines[5][1:]
+    path.write_text("\n".join([*lines, ""]))
+    with pytest.raises(OpenFaceError, match="column 'frame' must hold numbers, but row 5 holds '#"):
+        read_openface(path)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+@pytest.mark.parametrize("end", ["", "," * HEAD.count(",") + "\n"])
+def test_a_compressed_file_is_unpacked_once_but_for_empty_rows(
+    pack: Callable[[bytes], bytes], end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(pack((PLAIN + end).encode()))
+    opened: list[str] = []
+    whole = TextFile.pieces
+    monkeypatch.setattr(TextFile, "pieces", lambda self: (opened.append("all"), whole(self))[1])
+    assert read_openface(path).n_frames == N
+    assert len(opened) == (2 if end else 1)
 
 
 def test_cut_rows_of_a_dialect_are_found(tmp_path: Path) -> None:

@@ -133,3 +133,19 @@ def test_ctrl_c_between_two_pieces() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         read_csv(pieces(), [[0]], n_columns=2, skip_lines=0, longest_line=95)
+
+
+def test_tables_have_the_room_that_the_first_asks_for() -> None:
+    seen: list[list[list[float]]] = []
+
+    def room(first: np.ndarray) -> int:
+        seen.append(first.tolist())
+        return 50
+
+    found = read_csv(
+        [b"1,2,3\n4,5,6\n"], [[0], [2, 1]], n_columns=3, skip_lines=0, longest_line=99, room=room
+    )
+    assert seen == [[[1], [4]]]
+    assert [table.tolist() for table in found.tables] == [[[1], [4]], [[3, 2], [6, 5]]]
+    assert [len(memory) for memory in found.memory] == [2, 50]
+    assert np.shares_memory(found.tables[1], found.memory[1])

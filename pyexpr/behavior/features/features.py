@@ -605,6 +605,7 @@ def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
         str(job.context), recording.n_frames, recording.fps, on_short=job.on_short
     )
     who = {"subject": job.subject, "context": job.context}
+    size = image_size(recording)
     table = [
         who
         | {
@@ -621,7 +622,7 @@ def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
         quality=[clip_quality(recording, clip) | who for clip in clips],
         recording=who
         | recording_quality(recording)
-        | dict(zip(("image_width", "image_height"), image_size(recording), strict=True))
+        | dict(zip(("image_width", "image_height"), size, strict=True))
         | {"layout": recording.layout, "points_unit": _points_unit(recording, job.options)}
         | {"n_clips": len(clips), "n_dropped": len(dropped)},
         dropped=[
@@ -630,7 +631,11 @@ def _rows(job: _Job, recording: OpenFaceRecording) -> _Rows:
         ],
         path=job.path,
         sha256=recording.sha256,
-        kind=Kind.of(recording, pixels=job.options.landmarks == "2d"),
+        kind=Kind.of(
+            recording,
+            size if job.options.landmarks == "2d" else _NO_SIZE,
+            landmark_group(job.options),
+        ),
         means=[who | {"clip": clip.label} | clip_means(recording, clip) for clip in clips]
         if recording.names
         else [],
@@ -644,6 +649,8 @@ def _points_unit(recording: OpenFaceRecording, options: FeatureOptions) -> str:
     return recording.unit(group) if group in recording.groups else ""
 
 
+# Where pixels play no part.
+_NO_SIZE = (float("nan"), float("nan"))
 _KEY = ("subject", "context", "clip")
 _COUNTS = (
     "n_frames", "n_valid_frames", "n_bins", "n_valid_bins", "n_velocities", "n_au_active",

@@ -13,6 +13,7 @@ from pyexpr.base.messages import say
 from pyexpr.base.tables import as_frame, require_columns
 from pyexpr.behavior.openface.options import PLACES, Place
 from pyexpr.behavior.openface.parts import part_names
+from pyexpr.behavior.openface.sessions import session_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,17 +177,28 @@ def face_of(value: Any, default: Default, row: int, what: str) -> Place | int | 
 
 def refuse_shared(entries: Sequence[Entry]) -> None:
     """Raise `DataError` if two subjects have the same face of the same recording."""
-    owners: dict[tuple[str, str | None, Place | int], Any] = {}
+    owners: dict[tuple[str, str | None, Place | int], Entry] = {}
     for entry in entries:
-        key = (os.path.abspath(entry.path), entry.part, entry.face)
-        owner = owners.setdefault(key, entry.subject)
-        if owner != entry.subject:
+        # Each of the files of a session stands for all of them.
+        path = os.path.abspath(session_files(entry.path)[0])
+        owner = owners.setdefault((path, entry.part, entry.face), entry)
+        named = [os.path.basename(one.path) for one in (owner, entry)]
+        if owner.subject != entry.subject and named[0] != named[1]:
+            raise DataError(
+                say(
+                    "{first!r} and {second!r} are files of one session, of which each stands for "
+                    "all; name one of them",
+                    first=owner.path,
+                    second=entry.path,
+                )
+            )
+        if owner.subject != entry.subject:
             raise DataError(
                 say(
                     "subjects {first!r} and {second!r} have the same face of the same file, "
                     "{path!r} (face {face}); say in a column 'face' of the table of recordings "
                     "which face is whose: a face_id, 'left' or 'right'",
-                    first=owner,
+                    first=owner.subject,
                     second=entry.subject,
                     path=entry.path,
                     face=entry.face,
@@ -213,4 +225,5 @@ def _from_paths(paths: list[str], split_by: str | None, face: Place | int) -> li
             f"{listed(doubled)}: give a table with the columns subject, context and openface "
             "instead"
         )
+    refuse_shared(found)
     return found

@@ -13,6 +13,7 @@ from pyexpr.base.errors import DataError, OpenFaceError, listed
 from pyexpr.base.messages import Template, say
 from pyexpr.behavior.openface.csv import read_header
 from pyexpr.behavior.openface.layout import OPENFACE, Header
+from pyexpr.behavior.openface.middles import middles
 from pyexpr.behavior.openface.recording import OpenFaceRecording
 from pyexpr.behavior.tracks.reading import unit_names
 
@@ -72,7 +73,7 @@ def image_size(recording: OpenFaceRecording) -> tuple[float, float]:
         )
     if not {"landmarks_2d", "pose_translation"} <= set(recording.groups):
         return unknown
-    middle = recording.groups["landmarks_2d"].mean(axis=1)
+    middle = middles(recording.groups["landmarks_2d"])
     place = recording.groups["pose_translation"]
     known = np.isfinite(middle).all(axis=1) & (place[:, 2] > 0)
     if not known.any():
@@ -120,15 +121,14 @@ class Kind:
     points: tuple[str, int, str] = ("", 0, "")
 
     @classmethod
-    def of(cls, recording: OpenFaceRecording, *, pixels: bool) -> Kind:
-        """Return the kind of a recording; with `pixels` features depend on its images' size."""
+    def of(cls, recording: OpenFaceRecording, size: tuple[float, float], landmarks: str) -> Kind:
+        """Return the kind of a recording.
+
+        `size` is that of its images where features need it, `landmarks` the group that they
+        are computed from.
+        """
         units = (recording.au_presence_names, recording.au_intensity_names)
-        return cls(
-            recording.path,
-            units,
-            image_size(recording) if pixels else (float("nan"), float("nan")),
-            _points(recording, "landmarks_2d" if pixels else "landmarks_3d"),
-        )
+        return cls(recording.path, units, size, _points(recording, landmarks))
 
     @classmethod
     def of_table(cls, path: str, layout: str) -> Kind:

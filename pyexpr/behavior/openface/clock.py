@@ -8,7 +8,7 @@ read off at an even rate, between the frames that there are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -30,6 +30,8 @@ _LONGEST_PERIODS: Final = 2
 # The share of a video's frames that OpenFace may lack at its end.
 _MISSED: Final = 0.02
 _HALF_CIRCLE: Final = np.pi
+# Frames that are placed at a time; each has five copies on its way.
+_BLOCK: Final = 512
 # What is yes or no, or belongs to it, is that of the nearer frame.
 _NEAREST: Final = frozenset({"au_presence", "au_intensity"})
 _ANGLES: Final = frozenset({"pose_rotation"})
@@ -52,7 +54,7 @@ class Grid:
     present: NDArray[np.bool_]
     valid: NDArray[np.bool_]
     confidence: NDArray[np.float64]
-    groups: Mapping[str, NDArray[np.float64]]
+    groups: dict[str, NDArray[np.float64]]
     doubled: NDArray[np.int64]
     other: NDArray[np.int64]
     implausible: NDArray[np.int64]
@@ -68,7 +70,10 @@ class Grid:
         }
 
     def by_time(self, frames: NDArray[np.int64], placing: Placing) -> Grid:
-        """Return the grid with its frames placed by time; `frames` are those of the clock."""
+        """Return the grid with its frames placed by time; `frames` are those of the clock.
+
+        This grid has no groups any more then: each is given up for its successor.
+        """
         moved = np.zeros(len(self.present), dtype=np.int64)
         if placing.new is None:
             return self._read_off(frames, placing, moved)
@@ -77,11 +82,13 @@ class Grid:
         # Where each of the new frames was; -1 where there is none.
         old = np.full(n_frames, -1, dtype=np.int64)
         old[placing.new] = frames
-        there = old >= 0
+        there = np.flatnonzero(old >= 0)
 
         def spread(values: NDArray[Any], empty: Any) -> NDArray[Any]:
             grid = np.full((n_frames, *values.shape[1:]), empty, dtype=values.dtype)
-            grid[there] = values[old[there]]
+            for start in range(0, len(there), _BLOCK):
+                block = there[start : start + _BLOCK]
+                grid[block] = values[old[block]]
             return grid
 
         return replace(
@@ -89,7 +96,7 @@ class Grid:
             present=spread(self.present, False),
             valid=spread(self.valid, False),
             confidence=spread(self.confidence, np.nan),
-            groups={name: spread(values, np.nan) for name, values in self.groups.items()},
+            groups=self._given_up(lambda _, values: spread(values, np.nan)),
             **self._lists(moved),
         )
 
@@ -105,9 +112,15 @@ class Grid:
             present=reading.both(self.present),
             valid=reading.both(self.valid),
             confidence=np.where(reading.both(self.present), self.confidence[nearest], np.nan),
-            groups={name: reading.values(name, given) for name, given in self.groups.items()},
+            groups=self._given_up(reading.values),
             **self._lists(moved),
         )
+
+    def _given_up(
+        self, change: Callable[[str, NDArray[np.float64]], NDArray[np.float64]]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return the groups changed, one after the other; there is at most one twice."""
+        return {name: change(name, self.groups.pop(name)) for name in tuple(self.groups)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +233,15 @@ class Reading:
 
     def values(self, group: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return a group's values at each moment, NaN where either frame's is."""
+        read = np.full((len(self.known), *values.shape[1:]), np.nan)
+        for start in range(0, len(read), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            known = self.known[block]
+            part = Reading(self.before[block], self.after[block], self.share[block], known)
+            read[block][known] = part._between(group, values)[known]
+        return read
+
+    def _between(self, group: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
         before, after = values[self.before], values[self.after]
         share = self.share.reshape(-1, *[1] * (values.ndim - 1))
         steps = after - before
@@ -228,7 +250,6 @@ class Reading:
         found = before + share * steps
         if group in _NEAREST:
             found = np.where(np.isnan(found), found, values[self.nearest])
-        found[~self.known] = np.nan
         return found
 
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,9 @@ from pyexpr.base.errors import OpenFaceError
 from pyexpr.base.messages import say
 from pyexpr.behavior.openface.dialects import (
     as_openface,
+    begins_otherwise,
     bomb,
+    ends_empty,
     is_dialect,
     is_packed,
     most_text,
@@ -30,14 +32,18 @@ from pyexpr.behavior.openface.dialects import (
     unpacked,
 )
 from pyexpr.behavior.openface.layout import Header, parse_header
+from pyexpr.behavior.openface.sessions import is_session, joined_files, session_files
 from pyexpr.behavior.openface.text import TextFile, pieces_of
 from pyexpr.core.csv_reader import CsvTables, UnreadField, read_csv
 
 # A header of 714 names is 7 KB, a row at most 10 KB.
 _LONGEST_LINE: Final = 1 << 18
+_USUAL_LINE: Final = 1 << 14
 _BOM: Final = b"\xef\xbb\xbf"
 #: Path, header line and the lines up to its end -> what is known of the header.
 Parse = Callable[[str, str, int], Header]
+# Frames for each row of a file, on the average, that there is memory for at once.
+_MOST_FRAMES: Final = 2
 
 
 @dataclass(slots=True)
@@ -54,12 +60,15 @@ class Source:
     content : bytes or None
         The text that was made of a file whose own is another: packed, saved by another
         program, or of several recordings. None where the file's is read as it is.
+    notes : tuple of str
+        What a reader of the recording must know of how the text was made.
     """
 
     header: Header
     head: bytes
     sha256: str = ""
     content: bytes | None = None
+    notes: tuple[str, ...] = ()
 
     def changed(self) -> OpenFaceError:
         """Return the error for a file that is no longer what was looked at."""
@@ -78,6 +87,8 @@ class Columns:
     header : Header
     tables : dict of tuple of str to (rows, columns) float64
         The names of a table's columns -> their values; missing and infinite ones are NaN.
+    memory : dict of tuple of str to (at least rows, columns) float64
+        Where the values are.
     n_rows, n_cut, n_overlong : int
         Whole rows, and rows dropped because they have too few or too many fields.
     skipped : tuple of int
@@ -86,6 +97,7 @@ class Columns:
 
     header: Header
     tables: dict[tuple[str, ...], NDArray[np.float64]]
+    memory: dict[tuple[str, ...], NDArray[np.float64]]
     n_rows: int
     n_cut: int
     n_overlong: int
@@ -105,33 +117,72 @@ class Columns:
             return table.copy()
         return np.stack([self.column(name) for name in names], axis=1)
 
+    def view(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """Return columns side by side, (rows, columns), which are not to be changed."""
+        table = self.tables.get(tuple(names))
+        return self.matrix(names) if table is None else table
+
     def column(self, name: str) -> NDArray[np.float64]:
         """Return a copy of one column."""
         names = next(names for names in self.tables if name in names)
         return self.tables[names][:, names.index(name)].copy()
 
     def hand_over(self, names: Sequence[str]) -> NDArray[np.float64]:
-        """Return a table as it was asked for, once: it is the caller's then."""
-        return self.tables.pop(tuple(names))
+        """Return a table as it was asked for, once: it is the caller's then.
+
+        Behind its rows there is room for those of frames without a row, if they are not too
+        many.
+        """
+        del self.tables[tuple(names)]
+        return self.memory.pop(tuple(names))
 
 
 def open_source(path: str | os.PathLike[str]) -> Source:
-    """Look into a file, and find its header.
+    """Look into a file, and find its header; of a session of several files, into all.
 
     Raises
     ------
     OpenFaceError
         If there is no such file, it cannot be read, or it is not OpenFace's.
     """
+    files = session_files(path)
+    if is_session(files):
+        return open_session(str(path), files)
     name = str(path)
     with _opened(name) as text:
-        head, tail = text.edges(_LONGEST_LINE)
-    if not is_packed(head) and not is_dialect(head + tail):
-        return _source(name, head, "", None)
+        head = text.head(_LONGEST_LINE)
+        # The end of a compressed text is looked at when the rows are read: it is unpacked once.
+        other = is_packed(head) or begins_otherwise(head)
+        other = other or (not text.compressed and ends_empty(_last_line(text)))
+    return _translated(path) if other else _source(name, head, "", None)
+
+
+def _last_line(text: TextFile) -> bytes:
+    """Return the end of a text with its whole last line, but for empty lines after it."""
+    for length in (_USUAL_LINE, _LONGEST_LINE):
+        end = text.last(length)
+        if len(end.strip().splitlines()) > 1:
+            break
+    return end
+
+
+def open_session(name: str, files: Sequence[Path], *, head: bool = False) -> Source:
+    """Join the files of a session, and find the header of their table; as `open_source`.
+
+    `head`: the header is enough.
+    """
+    session = joined_files({file: whole_text(file) for file in files}, head=head)
+    source = source_of(name, session.content, session.sha256)
+    source.notes = session.notes
+    return source
+
+
+def _translated(path: str | os.PathLike[str]) -> Source:
+    """Return a file of another program as OpenFace would have written it."""
     content, sha256 = whole_text(path)
     if is_dialect(content):
         content = as_openface(rows_of(content))
-    return source_of(name, content, sha256)
+    return source_of(str(path), content, sha256)
 
 
 def whole_text(path: str | os.PathLike[str]) -> tuple[bytes, str]:
@@ -193,6 +244,9 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     OpenFaceError
         As `open_source`.
     """
+    files = session_files(path)
+    if is_session(files):
+        return open_session(str(path), files, head=True).header
     name = str(path)
     with _opened(name) as text:
         head = text.head(_LONGEST_LINE)
@@ -274,9 +328,8 @@ def read_columns(source: Source, *tables: Sequence[str]) -> Columns:
         If the file changed, or there are no whole rows, or a value is not a number: the
         message names column, row and value.
     """
+    read = _read(source, tables)
     header = source.header
-    positions = [[header.positions[name] for name in names] for names in tables]
-    read = _read(source, positions)
     if read.too_long:
         raise OpenFaceError(
             f"{header.path!r}: a line is longer than {_LONGEST_LINE:,} characters, which no row "
@@ -291,6 +344,7 @@ def read_columns(source: Source, *tables: Sequence[str]) -> Columns:
     return Columns(
         header,
         {tuple(names): table for names, table in zip(tables, read.tables, strict=True)},
+        {tuple(names): table for names, table in zip(tables, read.memory, strict=True)},
         n_rows,
         len(read.cut),
         len(read.overlong),
@@ -298,9 +352,10 @@ def read_columns(source: Source, *tables: Sequence[str]) -> Columns:
     )
 
 
-def _read(source: Source, positions: Sequence[Sequence[int]]) -> CsvTables:
+def _read(source: Source, tables: Sequence[Sequence[str]]) -> CsvTables:
     """Read a source, and keep the hash of the file."""
     header = source.header
+    positions = [[header.positions[name] for name in names] for names in tables]
 
     def read(pieces: Iterator[memoryview], n_bytes: int) -> CsvTables:
         return read_csv(
@@ -310,20 +365,35 @@ def _read(source: Source, positions: Sequence[Sequence[int]]) -> CsvTables:
             skip_lines=header.skip_lines,
             longest_line=_LONGEST_LINE,
             n_bytes=n_bytes,
+            room=partial(_frames, tables[0].index("frame")) if "frame" in tables[0] else None,
         )
 
     if source.content is not None:
         return read(pieces_of(source.content), len(source.content))
     try:
         with TextFile(header.path) as text:
-            tables = read(_unchanged(source, text.pieces()), text.n_bytes)
+            found = read(_unchanged(source, text.pieces()), text.n_bytes)
             sha256 = text.sha256()
+            ends_otherwise = text.compressed and ends_empty(text.tail)
     except OSError as error:
         raise OpenFaceError(f"{header.path!r}: cannot be read: {error}") from None
     if source.sha256 not in ("", sha256):
         raise source.changed()
     source.sha256 = sha256
-    return tables
+    if not ends_otherwise:
+        return found
+    translated = _translated(header.path)
+    if translated.sha256 != sha256:
+        raise source.changed()
+    source.header, source.content = translated.header, translated.content
+    return _read(source, tables)
+
+
+def _frames(column: int, rows: NDArray[np.float64]) -> int:
+    """Return how many frames there may be, by a column of their numbers; at most twice the rows."""
+    numbers = rows[:, column]
+    highest = np.max(numbers, initial=0, where=np.isfinite(numbers))
+    return int(min(highest + 1, _MOST_FRAMES * len(rows)))
 
 
 def _unchanged(source: Source, pieces: Iterator[memoryview]) -> Iterator[memoryview]:
@@ -335,6 +405,8 @@ def _unchanged(source: Source, pieces: Iterator[memoryview]) -> Iterator[memoryv
             raise source.changed()
         done += len(piece)
         yield piece
+        if done >= len(source.head):
+            yield from pieces
     if done < len(source.head):
         raise source.changed()
 

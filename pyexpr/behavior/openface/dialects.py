@@ -12,8 +12,9 @@ import io
 import lzma
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from xml.etree import ElementTree
 
@@ -221,29 +222,45 @@ def is_dialect(text: bytes) -> bool:
 
     OpenFace's own, and those that read the same, are not: looking costs nothing then.
     """
+    return begins_otherwise(text) or ends_empty(text)
+
+
+def begins_otherwise(text: bytes) -> bool:
+    """Return whether that can be seen where a text begins."""
     head = text[:_HEAD].removeprefix(_BOM)
     lines = [line for line in _lines(head)[: _ROWS_SEEN + 1] if line.strip()]
     if not lines:
         return False
-    if lines[0].lstrip(' "').startswith("#") or _separator(lines[0]) != ",":
-        return True
-    names = [_bare(name) for name in lines[0].split(",")]
-    if any(_own_name(name) != name for name in names):
-        return True
-    # Empty rows stand at the end of a spreadsheet.
-    last = text[-_HEAD:].rstrip(b"\r\n \t")
-    if last.endswith(b",") and not last[max(last.rfind(b"\n"), last.rfind(b"\r")) + 1 :].strip(
-        b", "
-    ):
-        return True
-    if b'"' not in head and "success" not in names:
-        return False
+    names = _plain_names(lines[0])
+    return names is None or _rows_tell(lines, names, b'"' in head)
+
+
+@lru_cache(maxsize=32)
+def _plain_names(line: str) -> tuple[str, ...] | None:
+    """Return the names of a header line, None if another program than OpenFace shows in it."""
+    if line.lstrip(' "').startswith("#") or _separator(line) != ",":
+        return None
+    names = [_bare(name) for name in line.split(",")]
+    return tuple(names) if _own_names(names) == names else None
+
+
+def ends_empty(text: bytes) -> bool:
+    """Return whether the last line of a text is no row: empty, as in spreadsheets, or a comment."""
+    text = text[-_HEAD:].rstrip(b"\r\n \t")
+    last = text[max(text.rfind(b"\n"), text.rfind(b"\r")) + 1 :]
+    return last.lstrip(b' "').startswith(b"#") or (last.endswith(b",") and not last.strip(b", "))
+
+
+def _rows_tell(lines: list[str], names: tuple[str, ...], has_quotes: bool) -> bool:
+    """Return whether after the header there are comments, quoted values, or TRUE or FALSE."""
+    at = names.index("success") if "success" in names else None
     for line in lines[1:]:
-        fields = line.split(",")
-        if '"' in line and _tells_texts(line, names, fields):
+        if _is_comment(line, ",", len(names)):
             return True
-        at = names.index("success") if "success" in names else len(fields)
-        if at < len(fields) and fields[at].strip().lower() in _YES_NO:
+        if has_quotes and '"' in line and _tells_texts(line, names, line.split(",")):
+            return True
+        fields = [] if at is None else line.split(",", at + 1)
+        if at is not None and at < len(fields) and fields[at].strip().lower() in _YES_NO:
             return True
     return False
 
@@ -253,7 +270,7 @@ def _lines(text: bytes) -> list[str]:
     return [line.decode("utf-8", "replace") for line in text.splitlines()]
 
 
-def _tells_texts(line: str, names: list[str], fields: list[str]) -> bool:
+def _tells_texts(line: str, names: Sequence[str], fields: list[str]) -> bool:
     """Return whether a row with quotes reads otherwise without a look at them."""
     pairs = list(zip(names, fields, strict=False))
     if any(_QUOTED.fullmatch(field) and is_known(name) for name, field in pairs):
@@ -273,9 +290,36 @@ def _bare(name: str) -> str:
     return name.strip().strip('"').strip()
 
 
-def _own_name(name: str) -> str:
+def _is_comment(line: str, separator: str, n_names: int) -> bool:
+    """Return whether a line is a comment, and no row whose first field was damaged."""
+    return line.lstrip(' "').startswith("#") and line.count(separator) + 1 != n_names
+
+
+def _own_names(names: list[str]) -> list[str]:
+    """Return OpenFace's own names for those that a program changed, as far as they are proven.
+
+    None is proven if two columns would get the same.
+    """
+    own = [_own_name(name) for name in names]
+    known = [name for name in own if is_known(name)]
+    return own if len(known) == len(set(known)) else [_own_capitals(name) for name in names]
+
+
+def _own_capitals(name: str) -> str:
     """Return a column of frames in OpenFace's capitals; those of points differ by theirs."""
     return name.lower() if name.lower() in ROW_COLUMNS else name
+
+
+def _own_name(name: str) -> str:
+    """Undo what else R makes of names: dots for other characters, and X before those that begin.
+
+    OpenFace writes a blank before each name but the first, and of " success" R makes X.success.
+    """
+    if "." not in name:
+        return _own_capitals(name)
+    bare = name.removeprefix("X").removeprefix(".")
+    found = (name.replace(".", "_"), bare, bare.replace(".", "_"))
+    return next(filter(is_known, map(_own_capitals, found)), name)
 
 
 def rows_of(text: bytes, *, capitals: bool = True) -> Rows:
@@ -295,9 +339,11 @@ def rows_of(text: bytes, *, capitals: bool = True) -> Rows:
     separator = _separator(lines[start]) if start < len(lines) else ","
     records = _records(lines[start:], separator)
     names = [_bare(name) for name in next(records, [])]
-    names = [_own_name(name) for name in names] if capitals else names
+    names = _own_names(names) if capitals else names
     rows = _undone(records, names, decimal_comma=separator != ",")
-    return Rows(names, rows, text.endswith((b"\n", b"\r")))
+    # Behind the last row there may be a comment.
+    ended = text.endswith((b"\n", b"\r")) or lines[-1].lstrip(' "').startswith("#")
+    return Rows(names, rows, ended)
 
 
 def _records(lines: list[str], separator: str) -> Iterator[list[str]]:
@@ -333,6 +379,8 @@ def _undone(
     success = names.index("success") if "success" in names else None
     for fields in records:
         if not any(field.strip() for field in fields):
+            continue
+        if len(fields) != len(names) and fields[0].lstrip(' "').startswith("#"):
             continue
         if decimal_comma and _NUMBERS.fullmatch(numbers := "\x1f".join(fields)):
             fields = numbers.replace(",", ".").split("\x1f")

@@ -99,6 +99,8 @@ def choose_face(
                 )
             )
         return Face(np.ones(len(signs.weights), dtype=np.bool_), (_NO_IDS,))
+    if rule == "largest" and (ids == ids[0]).all():
+        return Face(np.ones(len(ids), dtype=np.bool_), ())
     known = np.unique(ids)
     own = ids if index is None else joined_ids(path, ids, index, signs)
     faces, inverse, counts = np.unique(own, return_inverse=True, return_counts=True)
@@ -262,20 +264,14 @@ def face_sizes(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.hypot(*(high - low).T), dtype=np.float64)
 
 
-def middles(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of each row's known landmarks: (rows, 2), NaN where there is none."""
-    known = np.isfinite(landmarks)
-    sums = np.where(known, landmarks, 0.0).sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        found: NDArray[np.float64] = sums / known.sum(axis=1)
-    return found
-
-
 def jumps(
-    index: NDArray[np.int64], valid: NDArray[np.bool_], landmarks: NDArray[np.float64]
+    index: NDArray[np.int64],
+    valid: NDArray[np.bool_],
+    places: NDArray[np.float64],
+    sizes: NDArray[np.float64],
 ) -> int:
     """Count the steps of one frame in which a face moves by more than half its size."""
     steps = (np.diff(index) == 1) & valid[1:] & valid[:-1]
-    moved = np.hypot(*np.diff(middles(landmarks), axis=0).T)
+    moved = np.hypot(*np.diff(places, axis=0).T)
     with np.errstate(invalid="ignore"):
-        return int((steps & (moved > _JUMP * face_sizes(landmarks)[1:])).sum())
+        return int((steps & (moved > _JUMP * sizes[1:])).sum())

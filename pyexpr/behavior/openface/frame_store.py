@@ -26,6 +26,7 @@ from pyexpr.base.messages import say
 from pyexpr.behavior.openface.layout import GROUPS, expected_columns
 from pyexpr.behavior.openface.options import Place
 from pyexpr.behavior.openface.recording import OpenFaceRecording, read_openface
+from pyexpr.behavior.openface.sessions import joined_sha256, session_files
 
 #: Names for what goes together -> the reader's groups.
 COLUMN_SETS: Final = {
@@ -205,9 +206,9 @@ def _names(recording: OpenFaceRecording, group: str) -> list[str]:
     return list(expected_columns(group))
 
 
-def _state(path: str) -> FileState:
+def _state(path: str) -> tuple[FileState, ...]:
     try:
-        return FileState.of(os.stat(path))
+        return tuple(FileState.of(os.stat(file)) for file in session_files(path))
     except OSError:
         raise OpenFaceError(f"{path!r}: there is no such file; check the path") from None
 
@@ -219,6 +220,6 @@ def _key(content: str, reading: Reading) -> str:
 
 
 @lru_cache(maxsize=65536)
-def _content_hash(path: str, state: FileState) -> str:
-    """Hash a file, once while its state does not change."""
-    return hashed_file(path).sha256
+def _content_hash(path: str, state: tuple[FileState, ...]) -> str:
+    """Hash a recording's files, once while their states do not change."""
+    return joined_sha256([hashed_file(file).sha256 for file in session_files(path)])

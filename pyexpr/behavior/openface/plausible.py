@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pyexpr.behavior.openface.clock import Grid
 from pyexpr.behavior.openface.layout import OPENFACE_SCALE, FaceScale
+from pyexpr.behavior.openface.middles import middles
 
 #: The fastest a head or face may move (mm/s), and a head or gaze may turn (degrees/s).
 MAX_SPEED: Final = 5000.0
@@ -53,18 +54,17 @@ def without_implausible(
     max_turn: float,
     scale: FaceScale = OPENFACE_SCALE,
 ) -> Grid:
-    """Return a grid of frames whose faults are missing, and whose jumps are known."""
+    """Return a grid of frames whose faults are missing, and whose jumps are known.
+
+    The faults are set missing in the arrays of the grid given: a recording may be large.
+    """
     found = implausible(grid.groups, times, max_speed=max_speed, max_turn=max_turn, scale=scale)
     if not found:
         return grid
-    groups = dict(grid.groups)
     for name, one in found.items():
-        if len(one.faults):
-            groups[name] = groups[name].copy()
-            groups[name][one.faults] = np.nan
+        grid.groups[name][one.faults] = np.nan
     return replace(
         grid,
-        groups=groups,
         implausible=np.unique(np.concatenate([one.faults for one in found.values()])),
         jumps={name: one.jumps for name, one in found.items() if len(one.jumps)},
     )
@@ -123,11 +123,6 @@ def implausible(
     return found
 
 
-def _middle(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    middle: NDArray[np.float64] = points.mean(axis=1)
-    return middle
-
-
 def _scaled(points: NDArray[np.float64], outer: tuple[int, int]) -> NDArray[np.float64]:
     """Return the middle of the landmarks in mm, by the size of the face."""
     left, right = outer
@@ -135,7 +130,7 @@ def _scaled(points: NDArray[np.float64], outer: tuple[int, int]) -> NDArray[np.f
     sizes = np.hypot(*apart.T) if apart.shape[1] == 2 else np.sqrt((apart**2).sum(axis=1))
     sizes = sizes[np.isfinite(sizes)]
     size = float(np.quantile(sizes, _FRONTAL)) if len(sizes) else 0.0
-    return _middle(points) * (_OUTER_MM / size if size > 0 else 0.0)
+    return middles(points) * (_OUTER_MM / size if size > 0 else 0.0)
 
 
 def _params(params: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -154,8 +149,8 @@ def _vectors(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 _WRAPPED: Final = 360.0
 _TURNING: Final = frozenset({"pose_rotation", "gaze_angle", "gaze_vector"})
 _PLACES: Final[dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
-    "landmarks_2d": _middle,
-    "landmarks_3d": _middle,
+    "landmarks_2d": middles,
+    "landmarks_3d": middles,
     "pose_translation": np.asarray,
     "pose_rotation": np.degrees,
     "gaze_angle": np.degrees,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,7 +16,13 @@ from pyexpr.base.messages import Template, joined, message_column, say
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.behavior.openface.clock import Grid, Placing, placing, video_times
-from pyexpr.behavior.openface.csv import Columns, Source, open_source, read_columns
+from pyexpr.behavior.openface.csv import (
+    Columns,
+    Source,
+    open_session,
+    open_source,
+    read_columns,
+)
 from pyexpr.behavior.openface.layout import (
     FEATURE_GROUPS,
     GROUPS,
@@ -151,7 +158,8 @@ class OpenFaceRecording(Result):
     jumps : mapping of str to int64 arrays
         By group, the first frame after each impossible step between two stretches.
     sha256 : str
-        Of the bytes that were read, in hexadecimal; "" of a recording without a file.
+        Of the bytes that were read, in hexadecimal; "" of a recording without a file. Of a
+        session of several files, the SHA-256 of the lines that theirs make.
     layout : str
         ``"openface"``, or the name of the layout of another tracker's table.
     units : mapping of str to str
@@ -234,7 +242,7 @@ class OpenFaceRecording(Result):
 
 @stoppable("a recording was read")
 def read_openface(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     groups: Sequence[str] | None = None,
     fps: float | None = None,
@@ -255,7 +263,10 @@ def read_openface(
     ----------
     path : path
         A file of OpenFace 0.x to 2.x with any of its groups of columns; plain,
-        or compressed (gzip, bz2).
+        or compressed (gzip, bz2). Of a session of DAIC-WOZ, whose columns lie in several
+        files (``300_CLNF_features.txt``, ``features3D``, ``pose``, ``gaze``, ``AUs``), any
+        one of them, which reads all that lie beside it, or the folder, or a list of the files
+        to read; they must have the same frames and timestamps.
     groups : sequence of str, optional
         Keys of `OpenFaceRecording.groups`; only their columns are converted. By
         default those the features are computed from, as far as the file has them
@@ -350,11 +361,23 @@ def read_openface(
     )
     if clock == "video" and video is None:
         raise DataError(say("{clock='video'} needs the path of the video: {video=}"))
-    if split_by is None or part is None:
+    if not isinstance(path, (str, os.PathLike)):
+        files = _session(path)
+        path = str(files[0])
+        source = open_session(path, files)
+    elif split_by is None or part is None:
         source = open_source(path)
     else:
         source = open_part(path, split_by, part)
     return _read(str(path), source, groups, options, on_missing, video)
+
+
+def _session(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """Return the files of a list, none of them twice."""
+    files = list(dict.fromkeys(map(Path, paths)))
+    if not files:
+        raise DataError(say("{path=} must name at least one file of a session"))
+    return files
 
 
 def _read(
@@ -371,7 +394,9 @@ def _read(
     tables += [list(header.group_columns(group)) for group in wanted]
     columns = read_columns(source, *tables)
     faces = face_columns(source, columns, wanted)
-    found = recording_of(path, columns, faces, wanted, options, video, notes=lacking)
+    found = recording_of(
+        path, columns, faces, wanted, options, video, notes=(*source.notes, *lacking)
+    )
     return replace(found, sha256=source.sha256)
 
 
@@ -476,7 +501,9 @@ def _grid(columns: Columns, rows: FollowedRows, wanted: Sequence[str]) -> tuple[
         members = columns.header.group_columns(group)
         values = rows.dense(columns.hand_over(members))
         values[~valid] = np.nan
-        values_missing += int(np.isnan(values[valid]).sum()) if np.isnan(values.sum()) else 0
+        if np.isnan(values.sum()):
+            # All that are missing but those of frames that are not valid: nothing is copied.
+            values_missing += int(np.isnan(values).sum()) - int((~valid).sum()) * values.shape[1]
         read[group] = values.reshape(rows.n_frames, *columns.header.group_shape(group))
     grid = Grid(present, valid, confidence, read, rows.doubled, rows.other, _no_frames())
     return grid, values_missing
@@ -614,11 +641,12 @@ def describe_openface(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    header = open_source(path).header
+    source = open_source(path)
+    header = source.header
     groups = header.groups()
     # The smallest group is enough: what is asked for are counts, not values.
     least = min(groups, key=lambda group: len(header.group_columns(group)))
-    recording = read_openface(path, groups=[least])
+    recording = _read(str(path), source, [least], ReadingOptions(), "error", None)
     row = {
         "openface": header.path,
         "layout": layout_name(header),

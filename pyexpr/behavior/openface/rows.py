@@ -17,13 +17,17 @@ from pyexpr.behavior.openface.faces import (
     choose_face,
     face_sizes,
     jumps,
-    middles,
     one_row_per_frame,
 )
+from pyexpr.behavior.openface.middles import known_middles
 from pyexpr.behavior.openface.options import ReadingOptions
 from pyexpr.behavior.openface.stacked import refuse_stacked
 from pyexpr.behavior.openface.time import frame_numbers, whole_numbers
 
+# Rows that are spread at a time.
+_BLOCK: Final = 4096
+# Memory of other faces' rows is given back from here on.
+_WORTH_KEEPING: Final = 1.25
 # OpenFace's `success` is its confidence above this, compared before it is rounded.
 _OPENFACE_CONFIDENCE: Final = 0.725
 # What tells where a face is, the surer first; and the diagonal of a face's landmarks.
@@ -72,12 +76,31 @@ class FollowedRows:
     notes: tuple[str, ...]
 
     def dense(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Spread the rows of a matrix over the grid of frames, NaN where there is none."""
+        """Spread the rows of a matrix over the grid of frames, NaN where there is none.
+
+        Where there is room behind the rows, in place: a second array of the landmarks would
+        take most of the memory that there is for all columns.
+        """
         if self.in_place:
-            return values
-        grid = np.full((self.n_frames, *values.shape[1:]), np.nan)
-        grid[self.frames] = values[self.rows]
-        return grid
+            return values[: self.n_frames]
+        blocks = [slice(at, at + _BLOCK) for at in range(0, len(self.rows), _BLOCK)]
+        if len(values) < self.n_frames or not (np.diff(self.rows) > 0).all():
+            grid = np.full((self.n_frames, values.shape[1]), np.nan)
+            for block in blocks:
+                grid[self.frames[block]] = values[self.rows[block]]
+            return grid
+        # Rows move to the beginning, where none stands before its place, and from there to their
+        # frames, where none stands behind it.
+        first = values[: len(self.rows)]
+        for block in blocks:
+            first[block] = values[self.rows[block]]
+        for block in reversed(blocks):
+            values[self.frames[block]] = first[block].copy()
+        grid = values[: self.n_frames]
+        empty = np.ones(self.n_frames, dtype=np.bool_)
+        empty[self.frames] = False
+        grid[empty] = np.nan
+        return grid if len(values) <= _WORTH_KEEPING * self.n_frames else grid.copy()
 
 
 def face_columns(source: Source, columns: Columns, wanted: Sequence[str]) -> Columns | None:
@@ -109,11 +132,11 @@ def _signs(
         with np.errstate(divide="ignore", invalid="ignore"):
             sizes = np.where(pose[:, 2] > 0, 1 / pose[:, 2], np.nan)
         return Signs(weights, "confidence", pose[:, :2] / _FACE_MM, sizes), None
-    landmarks = faces.matrix(members).reshape(-1, *faces.header.group_shape("landmarks_2d"))
+    landmarks = faces.view(members).reshape(-1, *faces.header.group_shape("landmarks_2d"))
     sizes = face_sizes(landmarks)
     weights = np.where(valid, np.nan_to_num(sizes), 0.0)
     sizes = np.where(valid & (sizes > 0), sizes, np.nan)
-    places = middles(landmarks) / np.nanmedian(sizes) if np.isfinite(sizes).any() else None
+    places = known_middles(landmarks) / np.nanmedian(sizes) if np.isfinite(sizes).any() else None
     if places is not None:
         places[~np.isfinite(sizes)] = np.nan
     return Signs(weights, "size", places, sizes), landmarks
@@ -151,12 +174,14 @@ def follow(columns: Columns, faces: Columns | None, options: ReadingOptions) -> 
     if len(rows) < len(own):
         notes += (_REPEATED(repeats=len(own) - len(rows)),)
     if landmarks is not None:
-        moved = jumps(frames, valid[rows], landmarks[rows])
+        moved = jumps(
+            frames, valid[rows], known_middles(landmarks)[rows], face_sizes(landmarks)[rows]
+        )
         if moved:
             notes += (_JUMPS(jumps=moved),)
     n_frames = int(numbers.index.max()) + 1
-    several = len(own) < columns.n_rows
-    clock = one_row_per_frame(numbers.index, valid, confidence) if several else rows
+    one_clock = len(own) == columns.n_rows
+    clock = rows if one_clock else one_row_per_frame(numbers.index, valid, confidence)
     return FollowedRows(
         rows=rows,
         frames=frames,
@@ -167,12 +192,21 @@ def follow(columns: Columns, faces: Columns | None, options: ReadingOptions) -> 
         and bool((rows == np.arange(n_frames)).all()),
         valid=valid[rows],
         confidence=confidence[rows],
-        doubled=np.sort(numbers.index[np.setdiff1d(own, rows)]),
+        doubled=_doubled(numbers.index, own, rows),
         other=np.sort(numbers.index[~followed.rows]),
-        faces=1 if ids is None else len(np.unique(ids)),
+        faces=len(np.unique(ids)) if ids is not None and several else 1,
         ids_joined=followed.ids_joined,
         notes=notes,
     )
+
+
+def _doubled(
+    index: NDArray[np.int64], own: NDArray[np.int64], rows: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the frames of the face's own rows that are not kept, sorted."""
+    if len(rows) == len(own):
+        return index[:0]
+    return np.sort(index[np.setdiff1d(own, rows)])
 
 
 def _validity(

@@ -19,6 +19,8 @@ from pyexpr.base.errors import OpenFaceError
 # A piece stays in the cache of the processor from where it is copied to where it is parsed.
 _PIECE: Final = 1 << 17
 _BUFFERS: Final = 3
+# What is kept of the end of a compressed text.
+_TAIL: Final = 1 << 18
 # From so many bytes on a thread of its own for the hash costs less than it saves.
 _WORTH_A_THREAD: Final = 1 << 20
 _MAGIC: Final = {b"\x1f\x8b": "gzip", b"BZh": "bz2"}
@@ -88,6 +90,9 @@ class TextFile:
     ----------
     n_bytes : int
         Length of the text; 0 if the file is compressed.
+    compressed : bool
+    tail : bytes
+        The end of a compressed text, when `pieces` has gone through it.
 
     Raises
     ------
@@ -111,7 +116,9 @@ class TextFile:
         elif self._compression == "bz2":
             self._text = bz2.BZ2File(self._file)
         size = os.fstat(self._opened.fileno()).st_size
-        self.n_bytes = 0 if self._compression else size
+        self.compressed = bool(self._compression)
+        self.n_bytes = 0 if self.compressed else size
+        self.tail = b""
         self._hashing: _Hashing | None = None
 
     def __enter__(self) -> TextFile:
@@ -132,6 +139,8 @@ class TextFile:
             return
         buffer = memoryview(bytearray(_PIECE))
         while n := self._read(buffer):
+            if self.compressed:
+                self.tail = (self.tail + buffer[:n])[-_TAIL:]
             yield buffer[:n]
 
     def _pieces_hashed_apart(self, hashing: _Hashing) -> Iterator[memoryview]:
@@ -153,17 +162,10 @@ class TextFile:
             done += n
         return bytes(head[:done])
 
-    def edges(self, length: int) -> tuple[bytes, bytes]:
-        """Return beginning and end of the text, which do not overlap; as `head`."""
-        head = self.head(length)
-        if not self._compression:
-            self._opened.seek(max(len(head), self.n_bytes - length))
-            return head, self._opened.read(length)
-        tail = b""
-        buffer = memoryview(bytearray(_PIECE))
-        while n := self._read(buffer):
-            tail = (tail + buffer[:n])[-length:]
-        return head, tail
+    def last(self, length: int) -> bytes:
+        """Return the end of a text that is not compressed; as `head`."""
+        self._opened.seek(max(0, self.n_bytes - length))
+        return self._opened.read(length)
 
     def sha256(self) -> str:
         """Return the SHA-256 of the whole file, in hexadecimal."""

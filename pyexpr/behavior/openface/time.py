@@ -146,7 +146,7 @@ def frame_numbers(columns: Columns, faces: NDArray[np.int64] | None) -> FrameNum
     faces, each new timestamp is.
     """
     header = columns.header
-    several = faces is not None and len(np.unique(faces)) > 1
+    several = faces is not None and bool((faces != faces[0]).any())
     if "frame" not in header:
         return _by_order(columns, several, _NO_NUMBERS)
     numbers = whole_numbers(columns, "frame", least=0)

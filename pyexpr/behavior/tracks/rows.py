@@ -188,7 +188,15 @@ def translated(
     }
     tables |= {header.group_columns(name): value for name, value in values.items()}
     return Translated(
-        Columns(header, tables, columns.n_rows, columns.n_cut, columns.n_overlong, columns.skipped),
+        Columns(
+            header,
+            tables,
+            dict(tables),
+            columns.n_rows,
+            columns.n_cut,
+            columns.n_overlong,
+            columns.skipped,
+        ),
         header,
         tuple(notes),
         () if image_size is None else image_size,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pyexpr.base.contents import KnownFile, hashed_file
 from pyexpr.base.errors import StudyError, counted, listed
+from pyexpr.behavior.openface.sessions import joined_sha256, session_files
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.stages.deep import pretrained_file
 from pyexpr.study.tables.inputs import Inputs, read_inputs
@@ -49,7 +50,7 @@ class Sources:
     def paths(self) -> dict[str, Path]:
         """Return every file that the study reads, by its name in the study."""
         tables = {name: file.path for name, file in self.inputs.files.items()}
-        return tables | self._recordings() | self._videos()
+        return tables | self._recording_files() | self._videos()
 
     def hashes(self) -> dict[str, str]:
         """Return the SHA-256 of every file that the study reads, by its name in the study."""
@@ -66,7 +67,10 @@ class Sources:
     def by_path(self) -> dict[str, str]:
         """Return the SHA-256 of every recording by its path."""
         hashes = self.hashes()
-        return {str(path): hashes[name] for name, path in self._recordings().items()}
+        return {
+            str(path): joined_sha256([hashes[one] for one in self._files(name, path)])
+            for name, path in self._recordings().items()
+        }
 
     def changed(self) -> list[str]:
         """Return the names of those files that are not as they were when they were read."""
@@ -75,6 +79,20 @@ class Sources:
     def _recordings(self) -> dict[str, Path]:
         table = self.inputs.recordings
         return dict(zip(table["openface"], map(Path, table["path"]), strict=True))
+
+    def _recording_files(self) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        for name, path in self._recordings().items():
+            found |= self._files(name, path)
+        return found
+
+    @staticmethod
+    def _files(name: str, path: Path) -> dict[str, Path]:
+        """Return the files that a recording is read from; those beside it have its folder."""
+        files = session_files(path)
+        if len(files) == 1:
+            return {name: path}
+        return {Path(name).with_name(file.name).as_posix(): file for file in files}
 
     def _videos(self) -> dict[str, Path]:
         """Return the videos, and the weights that the 3D-CNN starts from."""
