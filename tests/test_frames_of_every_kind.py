@@ -207,7 +207,8 @@ def manifest(kind: Kind, folder: Path) -> Any:
         columns=["context", "clip", "start", "end"],
     ).sort_values(["context", "clip"])
     found = px.extract_features(kind.table(table), schedule=kind.table(schedule))
-    return [found.table, px.Schedule.from_table(kind.table(schedule)).to_table()]
+    series = px.movement_series(kind.table(table[:1]), schedule=kind.table(schedule))
+    return [found.table, px.Schedule.from_table(kind.table(schedule)).to_table(), series.table]
 
 
 def figures(kind: Kind) -> Any:
@@ -244,6 +245,11 @@ def drawn(figure: Any) -> bytes:
     return bytes(figure.canvas.buffer_rgba())
 
 
+DYADS = pd.DataFrame(
+    [(dyad, who, t / 5, np.sin((dyad + 2) * t**2)) for dyad in range(3) for who in "ab"
+     for t in range(60)],
+    columns=["dyad", "person", "time", "way"],
+)  # fmt: skip
 FUNCTIONS: dict[str, Callable[[Kind], Any]] = {
     "icc": lambda k: px.icc(k.table(RATINGS), **LONG, context="question"),
     "icc of a wide table": lambda k: px.icc(k.table(CLIPS[["x0", "x1", "x2"]])),
@@ -274,6 +280,9 @@ FUNCTIONS: dict[str, Callable[[Kind], Any]] = {
     "ElasticNetClassifier": classifier,
     "fit_models": fitted_models,
     "splits": splits,
+    "synchrony": lambda k: px.synchrony(
+        k.table(DYADS), series="way", window=4, lag=1, n_permutations=50
+    ).tidy(),
     "metrics": measures,
     "uniform_baseline": lambda k: px.uniform_baseline(
         k.table(CLIPS), keys=["subject", "task", "clip"], low=0, high=7
@@ -339,6 +348,7 @@ def test_every_public_function_that_takes_tables_is_here() -> None:
         "split_subjects", "subject_folds", "learning_figure", "extract_features", "Schedule",
         # tests/behavior/test_tracks.py
         "read_tracks", "describe_tracks",
+        "movement_series",
     }  # fmt: skip
     without_tables = {
         "choose_icc", "contact_sheet", "d_study", "describe_openface", "describe_video", "doctor",

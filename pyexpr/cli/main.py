@@ -469,6 +469,26 @@ def features(
     derivatives: Annotated[
         str, typer.Option(help='"differences" between bins, or "savgol".')
     ] = "differences",
+    extra: Annotated[
+        str | None,
+        typer.Option(
+            help="Families of further features, by commas: regions, acceleration, variability, "
+            "asymmetry, au_dynamics, entropy."
+        ),
+    ] = None,
+    action_units: Annotated[
+        str | None,
+        typer.Option(
+            help="Units, by commas, such as AU12, whose events have features of their own; with "
+            "--extra au_dynamics."
+        ),
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="Add deviations from each person's mean over clips of this context, or all."
+        ),
+    ] = None,
     min_confidence: Annotated[
         float | None,
         typer.Option(help="Frames below this confidence (0 to 1) do not count."),
@@ -543,6 +563,9 @@ def features(
         rate=rate,
         landmarks=landmarks,  # type: ignore[arg-type]
         derivatives=derivatives,  # type: ignore[arg-type]
+        extra=_names(extra),  # type: ignore[arg-type]
+        action_units=_names(action_units),
+        baseline=baseline,
         min_confidence=min_confidence,
         # A number is a face_id; what is none of the words is refused there.
         face=int(face) if re.fullmatch(r"-?\d+", face) else face,  # type: ignore[arg-type]

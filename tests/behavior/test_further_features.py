@@ -13,6 +13,7 @@ from scipy.spatial.distance import pdist
 
 import pyexpr as px
 from pyexpr.base.errors import DataError
+from pyexpr.base.saved import pack, unpack
 from pyexpr.behavior.features.entropy import permutation_entropy, sample_entropy
 from pyexpr.behavior.features.features import FEATURES
 from pyexpr.behavior.features.one_clip import clip_features
@@ -452,8 +453,11 @@ def recordings(tmp_path):
 
 
 def test_deviations_from_a_context(recordings) -> None:
-    result = px.extract_features(recordings, every=3, baseline="rest")
+    result = px.extract_features(recordings, every=3, baseline="rest", extra="regions")
     table = result.table
+    again = unpack(pack(result))
+    pd.testing.assert_frame_equal(again.table, table)
+    assert again.units() == result.units()
     assert table["head_displacement"].round(4).tolist() == [2.0, 2.8, 6.0, 4.0]
     found = table["head_displacement_deviation"].round(4).tolist()
     assert found[:3] == [-0.4, 0.4, 3.6]
@@ -462,8 +466,8 @@ def test_deviations_from_a_context(recordings) -> None:
     assert "baseline: the subject has no clip with features in 'rest'" in table["reason"].iloc[3]
     assert "baseline" not in table["reason"].iloc[0]
     assert tuple(table.columns[6:]) == (
-        *feature_names(FeatureOptions(baseline="rest")), "n_frames", "n_valid_frames", "n_bins",
-        "n_valid_bins", "n_velocities", "n_au_active", "n_baseline_clips", "reason",
+        *feature_names(FeatureOptions(baseline="rest", extra="regions")), "n_frames",
+        "n_valid_frames", "n_bins", "n_valid_bins", "n_velocities", "n_au_active", "n_baseline_clips", "reason",
     )  # fmt: skip
     assert result.units()["head_displacement_deviation"] == "mm per step"
 

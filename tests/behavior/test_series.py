@@ -9,6 +9,7 @@ from behavior.hand_made import INTENSITY, openface_text, recording, whole
 
 import pyexpr as px
 from pyexpr.base.errors import ColumnError, DataError, OpenFaceError
+from pyexpr.base.saved import pack, unpack
 from pyexpr.behavior.features.one_clip import clip_features
 from pyexpr.behavior.features.options import MOVING, FeatureOptions
 from pyexpr.behavior.features.regions import REGIONS
@@ -100,6 +101,7 @@ def test_recordings_clips_and_units(files) -> None:
     assert units["time"] == "s"
     assert any("has no columns for" in note and "s1.csv" in note for note in result.notes())
     assert str(result).startswith("Movement of 2 clips from 2 files, at 5 Hz")
+    pd.testing.assert_frame_equal(unpack(pack(result)).tidy(), table)
     cut = px.movement_series(files, every=3)
     assert cut.tidy().groupby(["subject", "clip"]).size().tolist() == [15, 15]
     assert cut.dropped["subject"].tolist() == ["s2"]

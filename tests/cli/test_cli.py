@@ -151,9 +151,11 @@ def test_compare_classes_per_recording(tmp_path: Path, labels: tuple, positive: 
 def test_features_of_files(study_folder: Path, tmp_path: Path) -> None:
     files = sorted((study_folder / "openface").glob("S001_*.csv"))
     output = tmp_path / "features.csv"
-    pyexpr("features", *files, "--every", "3", "-o", output)
+    further = ("--extra", "regions, acceleration", "--baseline", "all")
+    pyexpr("features", *files, "--every", "3", "-o", output, *further)
     table = pd.read_csv(output)
     assert table["openface"].nunique() == 3
+    assert table[["mouth_velocity", "head_jerk", "head_jerk_deviation"]].notna().all(axis=None)
     assert (table["end"] - table["start"]).round(6).eq(3).all()
 
 
