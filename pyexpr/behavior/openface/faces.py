@@ -262,7 +262,7 @@ def face_sizes(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.hypot(*(high - low).T), dtype=np.float64)
 
 
-def middles(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
+def known_middles(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean of each row's known landmarks: (rows, 2), NaN where there is none."""
     known = np.isfinite(landmarks)
     sums = np.where(known, landmarks, 0.0).sum(axis=1)
@@ -276,6 +276,6 @@ def jumps(
 ) -> int:
     """Count the steps of one frame in which a face moves by more than half its size."""
     steps = (np.diff(index) == 1) & valid[1:] & valid[:-1]
-    moved = np.hypot(*np.diff(middles(landmarks), axis=0).T)
+    moved = np.hypot(*np.diff(known_middles(landmarks), axis=0).T)
     with np.errstate(invalid="ignore"):
         return int((steps & (moved > _JUMP * face_sizes(landmarks)[1:])).sum())

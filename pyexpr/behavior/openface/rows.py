@@ -17,7 +17,7 @@ from pyexpr.behavior.openface.faces import (
     choose_face,
     face_sizes,
     jumps,
-    middles,
+    known_middles,
     one_row_per_frame,
 )
 from pyexpr.behavior.openface.options import ReadingOptions
@@ -113,7 +113,7 @@ def _signs(
     sizes = face_sizes(landmarks)
     weights = np.where(valid, np.nan_to_num(sizes), 0.0)
     sizes = np.where(valid & (sizes > 0), sizes, np.nan)
-    places = middles(landmarks) / np.nanmedian(sizes) if np.isfinite(sizes).any() else None
+    places = known_middles(landmarks) / np.nanmedian(sizes) if np.isfinite(sizes).any() else None
     if places is not None:
         places[~np.isfinite(sizes)] = np.nan
     return Signs(weights, "size", places, sizes), landmarks

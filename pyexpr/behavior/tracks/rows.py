@@ -188,7 +188,14 @@ def translated(
     }
     tables |= {header.group_columns(name): value for name, value in values.items()}
     return Translated(
-        Columns(header, tables, columns.n_rows, columns.n_cut, columns.n_overlong, columns.skipped),
+        Columns.made(
+            header,
+            tables,
+            columns.n_rows,
+            n_cut=columns.n_cut,
+            n_overlong=columns.n_overlong,
+            skipped=columns.skipped,
+        ),
         header,
         tuple(notes),
         () if image_size is None else image_size,
