@@ -92,6 +92,8 @@ def test_mediapipe_in_shares_and_pixels(mesh: tuple[pd.DataFrame, Path]) -> None
     xyz = frame.filter(regex=r"^[xyz]\d").to_numpy().reshape(FRAMES, 478, 3)
     np.testing.assert_array_equal(shares.groups["landmarks_2d"], xyz[:, :, :2])
     assert shares.unit("landmarks_2d") == "image share"
+    # Its layout says that times are milliseconds: nothing had to be found out.
+    assert all(getattr(note, "code", "") != "unit_of_timestamps" for note in shares.notes())
     assert any(getattr(note, "code", "") == "image_shares" for note in shares.notes())
     pixels = read_tracks(path, image_size=SIZE, groups=["landmarks_2d", "landmarks_3d"])
     scale = np.array([640.0, 360.0, 640.0])
@@ -257,9 +259,11 @@ def test_facereader(folder: Path) -> None:
     rows = ["Video analysis detailed log", "Face Model:\tGeneral", "Frame rate:\t25", "",
             "\t".join(names)]  # fmt: skip
     for k in range(30):
-        seconds = f"00:00:{k * 0.04:06.3f}"
+        # Over the full minute and the full hour.
+        minutes, seconds = divmod(3599.4 + k * 0.04, 60)
+        time = f"{minutes // 60:02.0f}:{minutes % 60:02.0f}:{seconds:06.3f}"
         own = ["0.1"] * 7 + ["1.0", "2.0", "3.0", "1 - 2", "0.2", "0.8"]
-        rows.append("\t".join([seconds, *(["FIND_FAILED"] * 13 if k == 3 else own)]))
+        rows.append("\t".join([time, *(["FIND_FAILED"] * 13 if k == 3 else own)]))
     path = folder / "face.txt"
     path.write_text("\n".join(rows) + "\n")
     found = read_tracks(path)

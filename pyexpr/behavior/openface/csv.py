@@ -103,6 +103,20 @@ class Columns:
     n_overlong: int
     skipped: tuple[int, ...]
 
+    @classmethod
+    def made(
+        cls,
+        header: Header,
+        tables: dict[tuple[str, ...], NDArray[np.float64]],
+        n_rows: int,
+        *,
+        n_cut: int = 0,
+        n_overlong: int = 0,
+        skipped: tuple[int, ...] = (),
+    ) -> Columns:
+        """Return columns whose values are no file's own, but were made of them."""
+        return cls(header, tables, dict(tables), n_rows, n_cut, n_overlong, skipped)
+
     def file_row(self, row: int) -> int:
         """Return the number of a whole row, from 0, among all rows of the file, from 1."""
         number = row + 1

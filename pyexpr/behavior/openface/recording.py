@@ -395,7 +395,7 @@ def _read(
     columns = read_columns(source, *tables)
     faces = face_columns(source, columns, wanted)
     found = recording_of(
-        path, columns, faces, wanted, options, video, notes=(*source.notes, *lacking)
+        path, columns, faces, wanted, options, video, about_files=source.notes, notes=lacking
     )
     return replace(found, sha256=source.sha256)
 
@@ -408,6 +408,7 @@ def recording_of(
     options: ReadingOptions,
     video: str | os.PathLike[str] | None = None,
     *,
+    about_files: tuple[str, ...] = (),
     notes: tuple[str, ...] = (),
 ) -> OpenFaceRecording:
     """Return the recording that columns hold, whichever tracker they are of.
@@ -424,8 +425,8 @@ def recording_of(
         Groups.
     options : ReadingOptions
     video : path, optional
-    notes : tuple of str
-        What is to be said besides.
+    about_files, notes : tuple of str
+        Notes about the files, which come first, and others.
     """
     header = columns.header
     rows = follow(columns, faces, options)
@@ -478,7 +479,14 @@ def recording_of(
             frames_implausible=len(grid.implausible),
             jumps=len(jumps),
             ids_joined=rows.ids_joined,
-            notes=(*_dropped_notes(columns), *rows.notes, *clock.notes, *notes, *found_notes),
+            notes=(
+                *about_files,
+                *_dropped_notes(columns),
+                *rows.notes,
+                *clock.notes,
+                *notes,
+                *found_notes,
+            ),
         ),
         doubled_frames=grid.doubled,
         other_face_frames=grid.other,

@@ -188,14 +188,13 @@ def translated(
     }
     tables |= {header.group_columns(name): value for name, value in values.items()}
     return Translated(
-        Columns(
+        Columns.made(
             header,
             tables,
-            dict(tables),
             columns.n_rows,
-            columns.n_cut,
-            columns.n_overlong,
-            columns.skipped,
+            n_cut=columns.n_cut,
+            n_overlong=columns.n_overlong,
+            skipped=columns.skipped,
         ),
         header,
         tuple(notes),

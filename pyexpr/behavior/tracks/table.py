@@ -362,7 +362,7 @@ class FrameTable:
         positions = {name: at for at, name in enumerate(numbers)}
         header = TableHeader(self.path, positions, len(positions), 0, {})
         left_out = tuple((np.flatnonzero(~kept) + 1).tolist())
-        columns = Columns(header, tables, dict(tables), len(frame), 0, 0, left_out)
+        columns = Columns.made(header, tables, len(frame), skipped=left_out)
         return ReadTable(columns, tuple(cleaned.people), int((~kept).sum()))
 
     def _numbers(self, column: pd.Series[Any], name: str, cleaned: _Cleaned) -> NDArray[np.float64]:
