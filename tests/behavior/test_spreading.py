@@ -67,7 +67,9 @@ def test_reading_off_goes_by_blocks(
     body = []
     for n, row in enumerate(BODY):
         fields = row.split(",")
-        fields[at] = f"{n / 25 + 0.012 * np.sin(n):.3f}" if not dropped else f"{n / 25:.3f}"
+        # A second that nobody saw, in the middle.
+        uneven = n / 25 + 0.012 * np.sin(n) + (n >= 30)
+        fields[at] = f"{n / 25:.3f}" if dropped else f"{uneven:.3f}"
         if n not in dropped:
             fields[0] = str(len(body) + 1) if dropped else fields[0]
             body.append(",".join(fields))
@@ -80,7 +82,7 @@ def test_reading_off_goes_by_blocks(
     assert found[0].fps_source == ("timestamps" if dropped else "resampled")
     for group, values in found[0].groups.items():
         np.testing.assert_array_equal(found[1].groups[group], values)
-        assert np.isfinite(values).any()
+        assert 0 < np.isfinite(values).all(axis=1).mean() < 1
 
 
 def strided(points: NDArray[np.float64]) -> NDArray[np.float64]:
