@@ -342,9 +342,9 @@ segments_node <- function(schedule, call) {
 #'   `timestamp` (s, when the frame is shown), `face_id`, `success` (1 or 0), `x_0`, `y_0`,
 #'   `z_0`, ... (pixels of the upright image), blendshapes `blend_<name>`, and the head's
 #'   position and rotation, `pose_Tx` to `pose_Rz`: x to the right, y down, z away from the
-#'   camera. MediaPipe's position is in mm for a face of the size of its canonical one and a
-#'   camera with a vertical field of view of 63 degrees, and in proportion for others; with one
-#'   face and `mode = "video"` it smooths in time.
+#'   camera. MediaPipe's position is in mm for a face of the size of its canonical one and in
+#'   proportion for others; z, besides, supposes a camera with a vertical field of view of 63
+#'   degrees. With one face and `mode = "video"` it smooths in time.
 #' @export
 #' @examples
 #' \dontrun{

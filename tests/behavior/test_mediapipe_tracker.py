@@ -175,7 +175,7 @@ def test_what_mediapipe_is_asked_for(made: list[Landmarker], video: Path, tmp_pa
     stored = track_provenance(tmp_path / "out/s01.parquet")
     assert stored["tracker"] == {"name": "mediapipe", "version": "1.2.3"}
     assert stored["options"]["min_tracking_confidence"] == 0.7
-    assert stored["units"]["pose_T"].startswith("mm, if the face has the size of")
+    assert stored["units"]["pose_T"].startswith("mm for a face of the size of")
     track(video, tmp_path, options={"mode": "image"}, overwrite=True)
     assert made[1].options.running_mode == "IMAGE"
     assert made[1].stamps == []

@@ -74,8 +74,8 @@ class MediaPipeTracker(Tracker):
     }
     units: ClassVar[Mapping[str, str]] = {
         "z_": "px, relative: zero near the middle of the head, on about the scale of x",
-        "pose_T": "mm, if the face has the size of MediaPipe's canonical face and the camera a "
-        "vertical field of view of 63 degrees; else proportional to mm",
+        "pose_T": "mm for a face of the size of MediaPipe's canonical one, in proportion to it "
+        "for others; z, besides, for a camera with a vertical field of view of 63 degrees",
     }
     model_help = f"face_landmarker.task, from {_URL}"
     install = "pip install 'pyexpr-stats[track]'"

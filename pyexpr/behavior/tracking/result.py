@@ -80,7 +80,8 @@ class TrackedVideos(Result):
 
     def printed(self) -> pd.DataFrame:
         """Return the columns of `table` that a reader looks at first."""
-        return self.table[["video", "status", "frames", "fps", "frames_with_face", "face_ids"]]
+        names = ["video", "status", "frames", "fps", "frames_with_face", "face_ids"]
+        return self.table[names].round({"fps": 3})
 
     def provenance(self) -> dict[str, Any]:
         """Return tracker, model, options, counts and versions."""

@@ -121,8 +121,8 @@ def track_videos(
     - ``pose_Tx``, ``pose_Ty``, ``pose_Tz`` and ``pose_Rx``, ``pose_Ry``, ``pose_Rz``: position
       and rotation (radians) of the head on OpenFace's axes: x to the right, y down, z away
       from the camera, rotation ``R(x) R(y) R(z)``. Mediapipe's position is in mm for a face
-      of the size of its canonical one and a camera with a vertical field of view of 63
-      degrees, and in proportion for others.
+      of the size of its canonical one and in proportion for others; z, besides, supposes a
+      camera with a vertical field of view of 63 degrees.
 
     Points, blendshapes and pose are 32-bit numbers. Tracker and version, SHA-256 of model and
     video, options and versions are in the file's metadata: `track_provenance` reads them.
