@@ -1,4 +1,4 @@
-"""Which rows belong together: clusters and strata as the user names them."""
+"""Clusters and strata as specified by the user."""
 
 from __future__ import annotations
 

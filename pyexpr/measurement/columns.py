@@ -1,4 +1,4 @@
-"""The columns of a table that a measurement model needs: indicators and contexts."""
+"""The columns of a table that a measurement model uses: indicators and contexts."""
 
 from __future__ import annotations
 

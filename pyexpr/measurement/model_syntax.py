@@ -1,4 +1,4 @@
-"""Measurement models read from a dictionary or lavaan's syntax. Pure."""
+"""Parsing of measurement models from a dictionary or lavaan's syntax. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What elastic nets share: standardised features, a grid of penalties tuned on other subjects."""
+"""Common base of elastic nets: standardised features, penalties tuned on other subjects."""
 
 from __future__ import annotations
 

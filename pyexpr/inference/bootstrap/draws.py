@@ -1,4 +1,4 @@
-"""Replicates of a statistic that the user wrote: called as Python, or compiled by numba."""
+"""Replicates of a custom statistic: called as a Python function, or compiled by numba."""
 
 from __future__ import annotations
 

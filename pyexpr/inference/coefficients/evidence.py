@@ -1,4 +1,4 @@
-"""What the tables of coefficients are made from: rows, weights, slopes, and how they are tested."""
+"""The basis of the tables of coefficients: rows, weights, slopes, and adjustment of tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Regularised weights refitted on resampled subjects: what the procedure itself would vary.
+"""Regularised weights refitted to resampled subjects: the variation of the procedure.
 
 Descriptive throughout. With penalties of their own, a test of equal slopes in two
 contexts rejects too often, and with an L1 penalty the bootstrap of a weight whose

@@ -1,4 +1,4 @@
-"""Truth and predictions that are classes: what they are called, which one is positive."""
+"""Truth and predictions that are classes: their labels, and the positive class."""
 
 from __future__ import annotations
 

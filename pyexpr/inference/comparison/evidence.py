@@ -1,4 +1,4 @@
-"""From the quantities that are compared to estimates, replicates and the jackknife."""
+"""From the compared quantities to estimates, replicates and the jackknife."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From columns of predictions to sums per subject, and to what the kernel computes of them.
+"""From columns of predictions to sums per subject, as input of the kernel.
 
 A level, a metric of one model in one context, is computed from sums per subject, over the
 subjects that have rows in it.

@@ -1,4 +1,4 @@
-"""The quantities that are compared, a row of the result each.
+"""The quantities of a comparison, one for each row of the result.
 
 A quantity is a metric of one model in one context, the difference of two, or the
 ratio of two errors.

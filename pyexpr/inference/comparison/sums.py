@@ -1,4 +1,4 @@
-"""Columns of predictions summed per subject, and why a metric of them is undefined."""
+"""Sums of predictions per subject, and why a metric of them is undefined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The R that answers here, and which of the files that it reads as it starts is to blame if not.
+"""The start of R, and which of its startup files is the cause if it fails.
 
 R is started without the user's profile. What is set for all programs is read: libraries may be
 named there.

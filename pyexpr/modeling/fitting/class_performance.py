@@ -1,4 +1,4 @@
-"""How well classifiers predict rows that they were not fitted to: scikit-learn's metrics."""
+"""Performance of classifiers on rows to which they were not fitted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions of `fit_models` handed to `compare_models`: one column per model and repeat."""
+"""Predictions of `fit_models` as input of `compare_models`: one column per model and repeat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What models learn: numbers, or classes; how that is known, and what is refused."""
+"""The label of the models: numbers or classes, and checks of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well models predict rows that they were not fitted to, by repeat."""
+"""Performance of models on rows to which they were not fitted, by repeat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who trains, who tunes and who is predicted: the same parts for all models."""
+"""The training, tuning and test subjects, which are the same for all models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user's table: which columns are what, which rows are complete, and what is refused."""
+"""The user's table: the roles of its columns, its complete rows, and checks of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What intervals are computed from, and what they are."""
+"""The basis of intervals, and the intervals themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each quantity without each cluster in turn: standard error, degrees of freedom, skewness."""
+"""The jackknife by clusters: standard error, degrees of freedom, and skewness."""
 
 from __future__ import annotations
 
