@@ -26,7 +26,7 @@ _BLOCK = 1_000
 
 
 class Simultaneous(NamedTuple):
-    """Tests of one family judged together.
+    """Adjusted tests of one family.
 
     Attributes
     ----------

@@ -253,7 +253,7 @@ def read_statistic(
     compiled: bool | None,
     plan: Plan,
 ) -> Called | Compiled:
-    """Evaluate the statistic on all rows, and say how it will be resampled."""
+    """Evaluate the statistic on all rows, and return how it is resampled."""
     import pandas as pd
 
     named = statistic if isinstance(statistic, Mapping) else {"statistic": statistic}

@@ -35,7 +35,7 @@ FEW = 1 / 3
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """What each slope of a space rests on; every array is (k,), intercepts left out.
+    """The basis of each slope of a space; every array is (k,), without intercepts.
 
     Attributes
     ----------

@@ -291,7 +291,7 @@ def _lowest(errors: NDArray[np.float64]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class Procedure:
-    """What resampling says of quantities; every array is (p,), NaN where `reason` says why."""
+    """Results of resampling; every array is (p,), NaN with a `reason`."""
 
     std_error: NDArray[np.float64]
     low: NDArray[np.float64]

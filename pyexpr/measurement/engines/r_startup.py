@@ -36,7 +36,7 @@ _FILES = (
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why R could not do what it was asked.
+    """The reason why a request to R failed.
 
     Attributes
     ----------

@@ -24,7 +24,7 @@ class FittedModel(Protocol):
 
     @property
     def request(self) -> FitRequest:
-        """What the engine was asked."""
+        """The request to the engine."""
 
     @property
     def labels(self) -> tuple[Any, ...]:

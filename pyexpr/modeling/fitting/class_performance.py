@@ -36,7 +36,7 @@ _NO_PROBABILITIES = "the model gives no probabilities"
 
 
 class JudgeOfClasses(Judge):
-    """Classes judged against classes, and probabilities of one of them against it and the rest.
+    """Evaluation of predicted classes, and of probabilities of one class against the rest.
 
     Parameters
     ----------

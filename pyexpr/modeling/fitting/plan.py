@@ -54,7 +54,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """How models are evaluated, as the user asked for it."""
+    """The evaluation of models, as specified by the user."""
 
     name: str
     folds: int

@@ -221,7 +221,7 @@ def _refuse_same(names: Names) -> None:
 
 
 def kind_in(data: FrameLike, names: Names, kind: Any) -> str:
-    """Return the kind of models that is asked for, or that the label asks for."""
+    """Return the requested kind of models, or the one that the label requires."""
     frame = as_frame(data, what=TABLE)
     check_flat_columns(frame, what=TABLE)
     found = kind_of_label(frame, names.label, kind, what=TABLE)

@@ -210,7 +210,7 @@ ENDS_WITHOUT = Template(
 
 @dataclass(frozen=True, slots=True)
 class Jackknife:
-    """What leaving out one cluster at a time says of each quantity; arrays are (Q,)."""
+    """Results of leaving out one cluster at a time; arrays are (Q,)."""
 
     error: NDArray[np.float64]  # of the quantity itself
     scaled_error: NDArray[np.float64]  # on its scale
