@@ -196,7 +196,7 @@ def _line_search(
 
 
 def _held(g: NDArray[np.float64], phi: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """The ratios that remain at 0, because their derivative does not point away from it."""
+    """Return the ratios that remain at 0, where their derivative does not point away from it."""
     return (phi <= 0) & (g >= 0)
 
 

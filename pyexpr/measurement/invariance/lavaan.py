@@ -80,7 +80,7 @@ class LavaanFits:
         }  # fmt: skip
 
     def _chisq_difference(self, first: str, second: str) -> tuple[float, float]:
-        """The difference, scaled as in Satorra and Bentler (2001) for MLR."""
+        """Return the difference, scaled as in Satorra and Bentler (2001) for MLR."""
         if first not in self.outputs or second not in self.outputs:
             return math.nan, math.nan
         free, equal = self.outputs[first].measures, self.outputs[second].measures

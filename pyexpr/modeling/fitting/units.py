@@ -48,8 +48,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Data sent to another process and back: estimators whose class may be defined in a
-    notebook."""
+    """Data for another process: estimators whose class may be defined in a notebook."""
 
     value: Any
 
