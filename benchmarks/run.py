@@ -137,8 +137,10 @@ def report(display: DisplayTable) -> str:
 
 def main(arguments: Sequence[str] | None = None, folder: Path = FOLDER) -> int:
     """Run what was asked for, print the table, write results.md (whole runs only)."""
-    parser = argparse.ArgumentParser(description="Time pyexpr beside its peers.")
-    parser.add_argument("--only", metavar="NAME", action="append", help="one benchmark; repeatable")
+    parser = argparse.ArgumentParser(description="Compare the speed of pyexpr with other packages.")
+    parser.add_argument(
+        "--only", metavar="NAME", action="append", help="run this benchmark; may be repeated"
+    )
     chosen = parser.parse_args(arguments).only
     known = names(folder)
     if unknown := sorted(set(chosen or ()) - set(known)):

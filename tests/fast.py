@@ -111,7 +111,9 @@ GUARD = pytest.StashKey[Guard]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--fast", action="store_true", help="leave out what tests/fast.py names")
+    parser.addoption(
+        "--fast", action="store_true", help="leave out the tests that tests/fast.py lists"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -105,7 +105,7 @@ def test_statistics_are_judged_together_from_the_start() -> None:
     result = px.cluster_bootstrap(TABLE, statistic, null=0.0, **options)
     again = px.cluster_bootstrap(TABLE, statistic, null=0.0, adjust="max_t", **options)
     pd.testing.assert_frame_equal(result.adjust("max_t").tidy(), again.tidy())
-    with pytest.raises(px.errors.DataError, match="ask for null="):
+    with pytest.raises(px.errors.DataError, match="give null="):
         px.cluster_bootstrap(TABLE, statistic, adjust="holm", **options)
     told = [text.get_text() for text in again.plot().legends[0].get_texts()]
     assert "simultaneous, by max-T" in " ".join(told)

@@ -1,11 +1,11 @@
-"""Print a simulated study's contrasts beside its truth.
+"""Print the contrasts of a simulated study with their true values.
 
     python tools/coefficients_beside_truth.py FOLDER
 
-FOLDER holds a study made by `pyexpr simulate` and run (study.toml, truth.json,
-results). The truth says which features carry weight in which context and with
-which sign: a contrast is planted if the signs of its two contexts differ, and null
-otherwise (both 0, or the same sign: then only the sizes may differ).
+FOLDER contains a study that was written by `pyexpr simulate` and run (study.toml, truth.json,
+results). truth.json gives the sign of each feature's effect in each context. A contrast is called
+planted if the signs in its two contexts differ, and null otherwise (both 0, or the same sign, in
+which case only the sizes may differ).
 """
 
 from __future__ import annotations

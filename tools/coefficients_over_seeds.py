@@ -1,14 +1,13 @@
-"""Count, over simulated studies, which planted slopes and contrasts are found.
+"""Count, over simulated studies, which true slopes and contrasts are detected.
 
     python tools/coefficients_over_seeds.py [--seeds 20] [--subjects 24 40 84 140]
 
-The simulation's clips, ratings and amounts of movement, without its OpenFace files: features
-are the amounts themselves, put together as the features measure them (a velocity is 5.2 times
-displacement times unevenness, and jitter). The label is the factor score over all
-contexts. Truth is that of coefficients_beside_truth.py: which features carry weight in which
-context, with which sign. Null are features (and contrasts of features) whose amounts carry no
-signal at all; those with a weak one, of which the truth names no sign, are left out. Prints a
-table in Markdown.
+The simulation's clips, ratings and amounts of movement, without its OpenFace files: features are
+the amounts themselves, combined as the features measure them (a velocity is 5.2 times displacement
+times unevenness, plus a random variation). The label is the factor score over all contexts. The
+truth is that of coefficients_beside_truth.py: the sign of each feature's effect in each context.
+Features (and contrasts of features) whose amounts carry no signal are called null; those with a
+weak signal, without a sign in the truth, are left out. Prints a table in Markdown.
 """
 
 from __future__ import annotations

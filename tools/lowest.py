@@ -1,8 +1,8 @@
-"""Write a constraints file for pip: of every requirement the lowest version that it allows.
+"""Write a constraints file for pip with the lowest allowed version of every requirement.
 
-Read from pyproject.toml: the dependencies, the extra `numba`, and polars, which users bring
-themselves and which therefore stands among the test requirements only. Where the lowest has no
-wheel for this Python, the lowest that has: pip is asked. `make test-lowest` installs what it says.
+It reads the dependencies, the extra `numba`, and polars from pyproject.toml. polars is only a test
+requirement, because users install it themselves. If the lowest version has no wheel for this
+Python, pip determines the lowest version that has one. `make test-lowest` installs these versions.
 """
 
 from __future__ import annotations

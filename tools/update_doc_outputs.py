@@ -1,9 +1,9 @@
-"""Put what each block of code prints now onto its page of the documentation.
+"""Insert the current output of each block of code into its page of the documentation.
 
     python tools/update_doc_outputs.py docs/tutorial.md ...
 
-Read the change before you commit it: the tests hold the pages to these outputs. A block
-with a line ``...`` is left as it is.
+Read the change before you commit it, because the tests compare the pages with these outputs. A
+block with a line ``...`` is not changed.
 """
 
 from __future__ import annotations

@@ -327,8 +327,12 @@ def write_page(extra: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--studies", type=int, default=400, metavar="N", help="per size")
-    parser.add_argument("--only-report", action="store_true", help="write what is there")
+    parser.add_argument(
+        "--studies", type=int, default=400, metavar="N", help="studies per number of subjects"
+    )
+    parser.add_argument(
+        "--only-report", action="store_true", help="only write the report from earlier results"
+    )
     parser.add_argument("--processes", type=int, default=2)
     chosen = parser.parse_args()
     PIECES.mkdir(parents=True, exist_ok=True)

@@ -122,7 +122,9 @@ def cell(shares: np.ndarray) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--designs", type=int, default=100, metavar="N", help="per row")
+    parser.add_argument(
+        "--designs", type=int, default=100, metavar="N", help="sets of features per row"
+    )
     chosen = parser.parse_args()
     print(f"| spread of the feature | errors | effective subjects | {' | '.join(SHOWN)} |")
     print("|---" * (3 + len(SHOWN)) + "|", flush=True)

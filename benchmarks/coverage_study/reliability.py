@@ -185,9 +185,11 @@ def cells(studies: int) -> Iterator[Cell]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--studies", type=int, default=2000, metavar="N", help="per cell")
-    parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes")
-    parser.add_argument("--only-report", action="store_true", help="write what is there")
+    parser.add_argument("--studies", type=int, default=2000, metavar="N", help="studies per cell")
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="number of processes")
+    parser.add_argument(
+        "--only-report", action="store_true", help="only write the report from earlier results"
+    )
     chosen = parser.parse_args()
     PIECES.mkdir(parents=True, exist_ok=True)
     if not chosen.only_report:

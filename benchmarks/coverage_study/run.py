@@ -163,8 +163,10 @@ def truths_of(scenario: int) -> dict[tuple[str, str], float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--studies", type=int, default=2000, metavar="N", help="per cell")
-    parser.add_argument("--only-report", action="store_true", help="write what is there")
+    parser.add_argument("--studies", type=int, default=2000, metavar="N", help="studies per cell")
+    parser.add_argument(
+        "--only-report", action="store_true", help="only write the report from earlier results"
+    )
     parser.add_argument("--processes", type=int, default=2)
     chosen = parser.parse_args()
     PIECES.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-"""What every room uses: errors, tables, results, files, progress."""
+"""Common base of all packages: errors, tables, results, files, progress."""

@@ -1,4 +1,4 @@
-"""Arrays as users hand them over: what NumPy's masks hide is missing."""
+"""Arrays passed by users: values that NumPy's masks hide are missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are read: their bytes with the hash of these very bytes, and whether they changed."""
+"""Input files: their bytes, the hash of these bytes, and whether a file has changed."""
 
 from __future__ import annotations
 

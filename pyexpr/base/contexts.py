@@ -1,3 +1,3 @@
-"""The label of what is computed over all contexts together; it stands last in every table."""
+"""The label of results over all contexts, which is the last in every table."""
 
 ALL = "all"

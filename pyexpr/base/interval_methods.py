@@ -1,4 +1,4 @@
-"""The methods of intervals: what each is called, and what it needs.
+"""The interval methods: their names and requirements.
 
 Who names methods reads this table: the check of ``method=``, the help of the command line, the
 study file, tables, figures and the methods section of a report. Docstrings, R's help and the page

@@ -1,4 +1,4 @@
-"""What results and errors say, as data: a declared text with the values that belong to it.
+"""Messages of results and errors as data: a declared text and its values.
 
 A `Message` is text in the words of Python, so all that takes text takes it. It keeps what it was
 made of, and another voice renders it anew: that of R (`pyexpr.hosted.voice`) and that of the

@@ -1,4 +1,4 @@
-"""The metrics that models are compared by: what is known of each, once.
+"""The metrics for comparing models, with the properties of each.
 
 Who names metrics reads this table: their checks, notes and tests (`pyexpr.inference.comparison`),
 the help of the command line, labels and numbers of tables and figures (`pyexpr.words.labels`).

@@ -1,4 +1,4 @@
-"""Options of a family of functions that one of them does not take: it says why."""
+"""Options that one function of a family does not accept, with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a result may be written to: never an input, nor by accident a file of somebody else."""
+"""Checks of output files: an input, or another user's file, is never replaced by accident."""
 
 from __future__ import annotations
 

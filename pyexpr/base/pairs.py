@@ -1,4 +1,4 @@
-"""What a row of a table is of: one thing, the difference of two, or their ratio.
+"""The kind of a row of a table: a single quantity, a difference, or a ratio.
 
 Labels such as ``"p - q"`` are for reading: names may hold the very signs that they are made
 with. What a row is of stands in columns of its own, and only these are asked.

@@ -1,4 +1,4 @@
-"""Work in processes of its own: spawned, ended by an interrupt, each result as it comes."""
+"""Work in child processes: spawned, ended by an interrupt, with results as they arrive."""
 
 from __future__ import annotations
 

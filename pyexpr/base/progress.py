@@ -1,4 +1,4 @@
-"""The one progress bar, and work cut so that the bar moves and Ctrl-C is heard."""
+"""The progress bar, and work in pieces so that the bar moves and Ctrl-C works."""
 
 from __future__ import annotations
 

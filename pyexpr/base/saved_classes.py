@@ -1,4 +1,4 @@
-"""Of which classes a saved result is built, by the names that stand in its file.
+"""The classes of which a saved result may consist, by their names in the file.
 
 Only these are made again when a file is read: a file of unknown origin can fill them with
 numbers and text, and reach nothing else. A class that calls what it holds, or reads memory at

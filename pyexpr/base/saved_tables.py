@@ -1,4 +1,4 @@
-"""Tables of pandas as plain values and arrays, and back: no pickle, no Arrow, every bit kept."""
+"""Conversion of pandas tables to plain values and arrays and back, without loss."""
 
 from __future__ import annotations
 

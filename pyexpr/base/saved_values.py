@@ -1,4 +1,4 @@
-"""The value of a saved result: from objects to plain values and arrays, and back."""
+"""Conversion of a result to plain values and arrays and back."""
 
 from __future__ import annotations
 

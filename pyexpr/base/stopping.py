@@ -1,4 +1,4 @@
-"""Ctrl-C ends a long call of the user's with one sentence."""
+"""Ctrl-C stops a long call of the user with one sentence."""
 
 from __future__ import annotations
 

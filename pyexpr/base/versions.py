@@ -1,4 +1,4 @@
-"""Versions of what computed a result."""
+"""Versions of the software that computed a result."""
 
 from __future__ import annotations
 

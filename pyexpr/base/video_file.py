@@ -1,4 +1,4 @@
-"""Video files: when each frame is shown, single frames as pixels, and writing.
+"""Video files: presentation times, single frames as pixels, and writing.
 
 The only module that imports PyAV.
 """

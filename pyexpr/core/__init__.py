@@ -1,1 +1,1 @@
-"""The compiled kernels behind checked arguments: the only room that imports the extension."""
+"""Checked calls of the compiled kernels: the only package that imports the extension."""

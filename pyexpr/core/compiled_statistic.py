@@ -1,4 +1,4 @@
-"""Statistics that someone else has compiled, called on resampled clusters without the GIL."""
+"""Compiled statistics of the user, called on resampled clusters without the GIL."""
 
 from __future__ import annotations
 

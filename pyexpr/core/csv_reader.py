@@ -1,4 +1,4 @@
-"""Tables of numbers out of comma-separated text that arrives in pieces."""
+"""Parsing of numeric tables from comma-separated text that arrives in pieces."""
 
 from __future__ import annotations
 

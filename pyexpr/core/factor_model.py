@@ -1,4 +1,4 @@
-"""Checked doors to the one-factor kernel."""
+"""Checked calls of the one-factor kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mean squares for intraclass correlations: arrays checked, then handed to the kernel."""
+"""Mean squares for intraclass correlations: checks of the arrays and calls of the kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C while foreign code runs, through whose frames no exception may pass.
+"""Ctrl-C while foreign code runs, through which no exception may pass.
 
 Python runs the handler of a signal when it next runs Python code. Where that is a
 callback from foreign code, the exception ends the callback alone: it is printed,

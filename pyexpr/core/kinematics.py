@@ -1,4 +1,4 @@
-"""How far tracked points move per step, and how fast that changes."""
+"""Displacement of tracked points per step, and its rate of change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logistic regression with the penalty of the elastic net: arguments checked, kernel called."""
+"""Logistic regression with an elastic net penalty: checked call of the kernel."""
 
 from __future__ import annotations
 

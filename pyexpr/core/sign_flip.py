@@ -1,4 +1,4 @@
-"""Two models' predictions exchanged for whole subjects: arguments checked, kernel called."""
+"""Sign-flip test of two models' predictions: checked call of the kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training on disk: safetensors for the numbers, JSON in its header for the rest.
+"""Checkpoints of a training: safetensors for numbers, JSON in the header for the rest.
 
 A file is written whole or not at all after each epoch, so a training that was
 killed goes on from its last whole epoch. Reading one runs no code from it, and a checksum

@@ -1,4 +1,4 @@
-"""Whether parameters and labels of the deep regressors make sense, said in a sentence."""
+"""Checks of the parameters and labels of the deep regressors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sequences of frames as the LSTM takes them: standardised within their clip, in batches."""
+"""Sequences of frames as input of the LSTM: standardised within clips, in batches."""
 
 from __future__ import annotations
 

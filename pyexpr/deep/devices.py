@@ -1,4 +1,4 @@
-"""Where the models are computed, and what is kept the same there from run to run."""
+"""The devices on which models are computed, and reproducibility on them."""
 
 from __future__ import annotations
 

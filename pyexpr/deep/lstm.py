@@ -1,4 +1,4 @@
-"""The paper's OpenFace-LSTM: a stacked LSTM over frames, and a linear layer on its last state."""
+"""The OpenFace-LSTM of the paper: a stacked LSTM over frames, and a linear layer."""
 
 from __future__ import annotations
 

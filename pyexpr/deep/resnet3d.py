@@ -1,4 +1,4 @@
-"""The paper's 3D-CNN: torchvision's 18-layer residual network over space and time, one value."""
+"""The 3D-CNN of the paper: torchvision's 18-layer residual network with one output."""
 
 from __future__ import annotations
 

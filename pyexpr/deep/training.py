@@ -1,4 +1,4 @@
-"""The training loop: Adam on the mean squared error, the best epoch kept.
+"""The training loop: Adam on the mean squared error; the best epoch is kept.
 
 What is random in epoch e is keyed by (seed, e), never by what came before, so
 that a training that was killed and resumed equals one that was not.

@@ -1,4 +1,4 @@
-"""Clips of frames as the 3D-CNN takes them: uint8 until they are on the device."""
+"""Clips of video frames as input of the 3D-CNN: uint8 until they are on the device."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From a tidy frame to a picture."""
+"""Figures drawn from tidy data frames."""

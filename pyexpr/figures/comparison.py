@@ -1,4 +1,4 @@
-"""Models compared, drawn: levels and differences with intervals, a panel per context."""
+"""Figure of a comparison of models: metrics and differences with intervals, by context."""
 
 from __future__ import annotations
 

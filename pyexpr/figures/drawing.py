@@ -1,4 +1,4 @@
-"""Parts that figures share: rows about a zero line, intervals with arrowheads, legends."""
+"""Shared parts of figures: rows about a zero line, intervals with arrowheads, legends."""
 
 from __future__ import annotations
 

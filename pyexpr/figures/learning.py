@@ -1,4 +1,4 @@
-"""Learning curves: the error of training and validation, epoch by epoch."""
+"""Learning curves: the error of training and validation by epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures for print: one style, one palette, and files that come out the same each time.
+"""Figures for print: one style, one palette, and reproducible files.
 
 The only module that may import `matplotlib.pyplot`; it does not need to.
 Figures are built without pyplot's state, so the user's backend and rcParams

@@ -1,4 +1,4 @@
-"""Predicted against true scores, a panel per model and context."""
+"""Predicted against true scores, with a panel per model and context."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quality of the recordings: how much of each clip could be used."""
+"""The quality of the recordings: the proportion of valid bins of each clip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figure 4: weights of the features, alone or beside slopes, a panel per context."""
+"""Figure 4: weights of the features, with or without slopes, one panel per context."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Called from R: one function, from the bytes of R's `serialize()` to such bytes."""
+"""Calls from R: one function that takes and returns the bytes of R's `serialize()`."""

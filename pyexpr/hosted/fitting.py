@@ -1,4 +1,4 @@
-"""Models as R writes them, and models that were fitted to all rows."""
+"""Specifications of models by R users, and models fitted to all rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one way in from R: a request in R's serialization, and an answer in it.
+"""The entry point for R: a request in R's serialization, and an answer in it.
 
 Numbers cross as raw bytes, so that no version of reticulate has a part in them.
 Warnings and errors are in the answer as data; nothing is raised into R and no

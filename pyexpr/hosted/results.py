@@ -1,4 +1,4 @@
-"""Results as R gets them: all tables at once, so that they outlive this process."""
+"""Results for R: all tables at once, so that they remain available without this process."""
 
 from __future__ import annotations
 

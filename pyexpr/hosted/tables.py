@@ -1,4 +1,4 @@
-"""Data frames of R and of pandas, column by column, bit for bit.
+"""Conversion between data frames of R and of pandas, column by column, without loss.
 
 A column is a dictionary with its ``type`` and its values as raw bytes, in the order
 of this machine's bytes; text and factors are codes (-1 is missing) of distinct

@@ -1,4 +1,4 @@
-"""Arguments from R, and values to R: every one says what it is.
+"""Arguments from R, and values for R, each with its type.
 
 To Python come ``scalar`` (one value), ``many`` (a list, also of one), ``exact`` (one number,
 of R's type), ``raw`` (bytes), ``list``, ``dict``, ``table``, ``object`` (one of Python's, by its

@@ -1,4 +1,4 @@
-"""What R can ask for: public functions, with the arguments as R users write them."""
+"""The functions that R can call: public functions with arguments in R's form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages in the words of R: its arguments, values, columns and calls."""
+"""Messages in the syntax of R: its arguments, values, columns and calls."""
 
 from __future__ import annotations
 

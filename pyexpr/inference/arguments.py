@@ -1,4 +1,4 @@
-"""Arguments that several functions take, checked before any work."""
+"""Checks of arguments that several functions share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows belong together: clusters and strata as the user names them."""
+"""Clusters and strata as specified by the user."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def check_enough(codes: NDArray[np.int64], labels: list[Any], used: NDArray[np.b
 def warn_of_few_subjects(
     n_clusters: NDArray[np.int64], contexts: Sequence[str], worth: NDArray[np.float64]
 ) -> None:
-    """Warn, with measured coverage, where a quantity rests on few subjects.
+    """Warn, with simulated coverage, if a quantity is based on few subjects.
 
     Few are under 20, or such unequal ones that they are worth fewer than 10 of equal size.
 
@@ -176,14 +176,14 @@ def _warn_of_unequal(n: int, worth: float, context: str, alike: bool) -> None:
 
 
 def warn_of_few_clusters(n: int) -> None:
-    """Warn where a statistic of the user's own rests on under 20 clusters."""
+    """Warn if a custom statistic is based on fewer than 20 clusters."""
     if n >= _FEW:
         return
     warn_user(_FEW_CLUSTERS(n=n, few=_FEW), FewSubjectsWarning)
 
 
 def warn_of_few_subjects_for_slopes(n_clusters: Mapping[str, int]) -> None:
-    """Warn where the slopes of a context rest on under 20 subjects, fewer than were studied."""
+    """Warn if the slopes of a context are based on fewer than 20 subjects."""
     few = {name: n for name, n in n_clusters.items() if n < _FEW}
     if not few:
         return

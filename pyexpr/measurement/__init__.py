@@ -1,1 +1,1 @@
-"""Ratings to reliability, factor model and scores."""
+"""From ratings to reliability, factor model and scores."""

@@ -1,4 +1,4 @@
-"""The columns of a table that a measurement model needs: indicators and contexts."""
+"""The columns of a table that a measurement model uses: indicators and contexts."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def told_contexts(n: int, columns: Sequence[str]) -> str:
 
 
 def refuse_names_of_results(names: list[str], taken: frozenset[str], *, argument: str) -> None:
-    """Raise `DataError` for a column that would stand twice in the tables of results."""
+    """Raise `DataError` for a column that would occur twice in the tables of results."""
     for name in names:
         if name in taken:
             raise DataError(

@@ -1,4 +1,4 @@
-"""Measurement models read from a dictionary or lavaan's syntax. Pure."""
+"""Parsing of measurement models from a dictionary or lavaan's syntax. Pure."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _parse_syntax(text: str) -> list[Term]:
 
 
 def _merged(known: Term, more: Term) -> Term:
-    """Return one term of two, as 'f =~ NA*x + a*x' says two things of one loading."""
+    """Merge two terms, as in 'f =~ NA*x + a*x', which specifies one loading twice."""
     parts = ("modifier", "label", "start")
     said = [{name for name in parts if getattr(term, name)} for term in (known, more)]
     if not said[0] or not said[1] or said[0] & said[1]:
@@ -232,7 +232,7 @@ def _parse_statement(statement: str) -> list[Term]:
 
 
 def _parse_part(part: list[tuple[str, str]], op: str, statement: str) -> tuple[str, dict[str, str]]:
-    """Return the name on the right and what stands before it: number or NA, label, start."""
+    """Return the name on the right-hand side and its prefix: number or NA, label, start."""
     *before, last = part or [("", "")]
     said: dict[str, str] = {}
     readable = last[0] == "name" or (last == ("number", "1") and op == "~")

@@ -1,4 +1,4 @@
-"""Measurement models as data, and written in lavaan's syntax. Pure."""
+"""Measurement models as data, and their lavaan syntax. Pure."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Splits, baselines, models per context, metrics."""
+"""Splits, baselines, models by context, and metrics."""

@@ -1,4 +1,4 @@
-"""How well predictions match the truth: seven metrics, and when each is undefined.
+"""Seven metrics of the agreement of predictions with the truth, and when each is undefined.
 
 The kernel that resamples computes them, of the rows as one cluster: there is one implementation.
 """

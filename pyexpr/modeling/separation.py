@@ -1,4 +1,4 @@
-"""Whether classes are separated by features, in which case likelihood has no maximum."""
+"""Whether features separate the classes, in which case the likelihood has no maximum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Splits by subject: no subject is ever in two parts.
+"""Splits by subject: no subject is in two parts.
 
 Every step of the analysis that is fitted to data (scalers, factor model, tuning, early stopping)
 selects rows by subject, so that all steps use the same split.

@@ -1,4 +1,4 @@
-"""What elastic nets share: standardised features, a grid of penalties tuned on other subjects."""
+"""Common base of elastic nets: standardised features, penalties tuned on other subjects."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class TunedNet(BaseEstimator, Generic[Rows], ABC):
         return self._error(total, len(y))
 
     def _check_folds(self, y: NDArray[Any], fold: NDArray[np.int64]) -> None:
-        """Raise `DataError` if what is left beside a fold cannot be fitted."""
+        """Raise `DataError` if the rows outside a fold cannot be fitted."""
 
     def _path_table(
         self,

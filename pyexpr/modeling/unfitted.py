@@ -1,4 +1,4 @@
-"""An estimator whose `fit` was stopped is as one that was never fitted."""
+"""An estimator whose `fit` was interrupted counts as not fitted."""
 
 from __future__ import annotations
 

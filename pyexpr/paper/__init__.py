@@ -1,1 +1,1 @@
-"""The published study beside ours: its numbers, what follows from them, and a simulation."""
+"""The published study: its numbers, values recomputed from them, and a simulation."""

@@ -1,4 +1,4 @@
-"""A simulated study's tables beside its truth and beside the paper."""
+"""The tables of a simulated study, compared with its true values and with the paper."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures published in the paper, in the shape of our own frames.
+"""The numbers published in the paper, in the form of the tables of this package.
 
 Lin, V., Girard, J. M., & Morency, L.-P. Context-dependent models for
 predicting and characterizing facial expressiveness: tables 1 to 6, the penalties it chose, and

@@ -1,4 +1,4 @@
-"""The paper's tables row by row: published, recomputed, simulated, and why they differ."""
+"""The rows of the paper's tables: published, recomputed, simulated, and why they differ."""
 
 from __future__ import annotations
 

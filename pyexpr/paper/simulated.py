@@ -1,4 +1,4 @@
-"""A simulated study analysed in memory: no file is written or read."""
+"""A simulated study analysed in memory, without writing or reading files."""
 
 from __future__ import annotations
 

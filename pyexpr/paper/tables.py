@@ -1,4 +1,4 @@
-"""The paper, recomputed and simulated side by side: tables, and one page."""
+"""The paper compared with recomputed and simulated values: tables, and one page."""
 
 from __future__ import annotations
 

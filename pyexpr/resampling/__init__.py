@@ -1,1 +1,1 @@
-"""Draws, intervals, tests and multiplicity: whatever is resampled uses these."""
+"""Draws, intervals, tests and adjustment for multiple tests."""

@@ -1,4 +1,4 @@
-"""Quantiles of bootstrap replicates, and when too many of those are undefined."""
+"""Quantiles of bootstrap replicates, and when too many replicates are undefined."""
 
 from __future__ import annotations
 

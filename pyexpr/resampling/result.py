@@ -104,7 +104,7 @@ def _digest(values: NDArray[np.float64]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class ErrorsWithin:
-    """The standard errors within the first `n` replicates, when asked for."""
+    """The standard errors within the first `n` replicates, when requested."""
 
     draws: Draws
     n: int

@@ -1,4 +1,4 @@
-"""The largest of several statistics that are not all on the same degrees of freedom: max-T.
+"""max-T: the largest of several statistics with different degrees of freedom.
 
 Each Student's t is first brought to the normal scale by its own degrees of freedom, where
 all tests of a family have one distribution. How the largest of them varies is then drawn:
@@ -26,7 +26,7 @@ _BLOCK = 1_000
 
 
 class Simultaneous(NamedTuple):
-    """Tests of one family judged together.
+    """Adjusted tests of one family.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Strata as the user names them: groups of clusters, within which clusters are drawn."""
+"""Strata as specified by the user: groups of clusters within which clusters are drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of estimates from their spread: Student's t for each, F for several at once."""
+"""Tests of estimates: Student's t for one, F for several at once."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A study with known truth, in the formats of a real one."""
+"""A study with known true values, in the formats of a real one."""

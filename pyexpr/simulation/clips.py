@@ -1,4 +1,4 @@
-"""How expressive each simulated clip is: subject, context, time and clip effects.
+"""Expressiveness of the simulated clips: effects of subject, context, time and clip.
 
 The expressiveness `e` of clip j of subject s in context c is
 

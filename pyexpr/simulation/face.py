@@ -1,4 +1,4 @@
-"""A face made of simple curves: where its 68 points are, how they move, how a camera sees them.
+"""A face of simple curves: its 68 points, their movement, and their projection by a camera.
 
 Millimetres; x to the right of the image, y down, z away from the camera; the
 order of the points is OpenFace's (jaw, brows, nose, eyes, mouth).

@@ -1,4 +1,4 @@
-"""The simulated face as a camera sees it: drawn from the same points as the OpenFace rows."""
+"""Video of the simulated face, drawn from the same points as the OpenFace rows."""
 
 from __future__ import annotations
 

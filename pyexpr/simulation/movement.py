@@ -1,4 +1,4 @@
-"""How much a simulated face, head and gaze move in each clip, and along which paths.
+"""Amounts and paths of movement of the simulated face, head and gaze in each clip.
 
 Every amount of movement k in clip i of context c has a standard score
 

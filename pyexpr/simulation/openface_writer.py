@@ -1,4 +1,4 @@
-"""Rows as OpenFace 2 (FeatureExtraction) prints them: 714 columns, its decimals."""
+"""Rows in the format of OpenFace 2 (FeatureExtraction): 714 columns, with its decimals."""
 
 from __future__ import annotations
 

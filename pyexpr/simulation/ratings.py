@@ -1,4 +1,4 @@
-"""What simulated raters answer: three questions per clip, six raters each, 0 to 4.
+"""Simulated ratings: three questions per clip, six raters each, 0 to 4.
 
 Rater r's impression of clip i for question q is
 

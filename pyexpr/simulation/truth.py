@@ -1,4 +1,4 @@
-"""What is true of a simulated study: its parameters, and what an analysis should find."""
+"""The true values of a simulated study: its parameters, and the results to be expected."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ def test_what_is_of_no_library_stays_what_it_is() -> None:
 
 def test_labels_in_the_digits_of_two_scripts_are_refused() -> None:
     for labels in (["1", "\u0661", "2"], pd.Categorical(["s\uff11", "s1", "s2"])):
-        with pytest.raises(ColumnError, match=r"holds .*, the same in digits of two scripts"):
+        with pytest.raises(ColumnError, match=r"holds .*, which are the same label in"):
             label_codes(labels, name="subject", what="it")
     # Those of one script are labels as others are.
     assert label_codes(["\u0661", "\u0662"], name="s", what="it")[1] == ["\u0661", "\u0662"]

@@ -203,7 +203,7 @@ def test_another_version_is_said() -> None:
     with pytest.raises(SavedResultError, match=r"the result was saved by pyexpr 9\.1, and results"):
         unpack(altered({"format": 2} | made))
     parts = {"value": {"object": ["ICCInterval", 0, {"new_part": 1}]}} | made
-    with pytest.raises(SavedResultError, match=r"saved by pyexpr 9\.1, .*new_part.*read it with"):
+    with pytest.raises(SavedResultError, match=r"saved by pyexpr 9\.1, .*new_part.*load it with"):
         unpack(altered(parts))
     # With the same parts it works.
     assert unpack(altered({"value": [1]} | made)) == [1]

@@ -141,7 +141,9 @@ def run(files: int, seed: int, scratch: Path, whole: Sequence[bytes]) -> Counter
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Compare the reader with its twin.")
+    parser = argparse.ArgumentParser(
+        description="Compare the reader with its reference implementation."
+    )
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)

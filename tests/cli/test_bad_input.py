@@ -450,7 +450,7 @@ def test_an_interrupted_simulation_leaves_no_part_and_can_be_repeated(
         heard=tmp_path / "heard",
         once=lambda: len(list(folder.glob("openface/S*.csv"))) >= 3,
     )
-    assert "the files done are kept; call it again to go on" in said
+    assert "the files written so far are kept; call it again" in said
     written = hashes(folder)
     assert not json.loads((folder / "simulation.json").read_text())["complete"]
     recordings = [name for name in written if name.startswith("openface/")]

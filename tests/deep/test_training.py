@@ -277,7 +277,7 @@ def test_out_of_memory_names_the_batch_to_try(monkeypatch: pytest.MonkeyPatch, w
     monkeypatch.setattr(training, "_train_epoch", full)
     with pytest.raises(DeepMemoryError, match=r"batches of 24 clips; try batch_size=12$"):
         small(batch_size=24).fit(X, y, groups=subjects)
-    with pytest.raises(DeepMemoryError, match="a batch of one clip is the least"):
+    with pytest.raises(DeepMemoryError, match="cannot be smaller than one clip"):
         small(batch_size=1).fit(X, y, groups=subjects)
 
 

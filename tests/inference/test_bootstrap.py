@@ -358,7 +358,7 @@ def test_few_clusters_are_warned_of():
         (weighted, {"n_threads": -1}, "n_threads= must be"),
         (weighted, {"n_threads": 2.0}, "n_threads= must be"),
         (weighted, {"n_threads": True}, "n_threads= must be"),
-        (weighted, {"cluster": None}, "repeats"),
+        (weighted, {"cluster": None}, "has repeated values"),
         (weighted, {"n_boot": -1}, "n_boot= must be"),
         (weighted, {"method": "studentized"}, "custom statistic does not provide"),
     ],

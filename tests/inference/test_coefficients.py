@@ -550,7 +550,7 @@ def test_missing_values_and_rows() -> None:
 def test_printed_and_drawn() -> None:
     result = fitted(study())
     assert "Coefficients of 4 features in 3 contexts" in str(result)
-    assert "they are no test" in str(result)
+    assert "they are not a test" in str(result)
     assert result.to_dict()["provenance"]["tests"] == ["least squares, CR2"] * 2
     figure = result.plot(names={"f0": "Smile"})
     assert [axes.get_title() for axes in figure.axes] == ["a", "b", "c", "all"]
@@ -569,7 +569,7 @@ def test_refused() -> None:
         ({"alpha": 0}, DataError, "alpha= must be above 0"),
         ({"alpha": {"a": 1}}, DataError, "alpha= has no value for 'b', 'c', 'all'"),
         ({"l1_ratio": 2}, DataError, "l1_ratio= must be between 0 and 1"),
-        ({"retune": True}, DataError, "retune=True needs a grid"),
+        ({"retune": True}, DataError, "retune=True requires a grid"),
         ({"n_boot": -1}, DataError, "n_boot= must be"),
         ({"confidence": 1}, DataError, "confidence= must be"),
         ({"cr": "CR9"}, DataError, "cr= must be one of"),
@@ -726,7 +726,7 @@ def test_why_nothing_is_said_of_the_weights() -> None:
     near = rows.assign(g=rows["f0"] + 1e-7 * np.sin(np.arange(len(rows))))
     result = fitted(near[near["task"] != "c"], alpha=0.001, l1_ratio=1, n_boot=2)
     for table, weight in ((result.tidy(), "estimate"), (result.contrasts(), "weight_difference")):
-        unfitted = table["reason"].str.contains("elastic net on all rows did not converge")
+        unfitted = table["reason"].str.contains("elastic net fitted to all rows did not converge")
         assert unfitted.any()
         assert (unfitted == table[weight].isna()).all()
         assert not table["reason"][unfitted].str.contains("replicates").any()

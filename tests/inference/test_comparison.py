@@ -796,7 +796,7 @@ def bad(change):
             ColumnError,
             "'subject' .* must not have missing values, but row 4 is empty",
         ),
-        (lambda f: None, {"cluster": None}, DataError, "'subject' repeats.*cluster='subject'"),
+        (lambda f: None, {"cluster": None}, DataError, "'subject' has repeated.*cluster='subject'"),
         (lambda f: None, {"cluster": [1, 2]}, DataError, "or have its length"),
         (lambda f: None, {"metrics": ["rsme"]}, DataError, "no metric 'rsme'; did you mean 'rmse'"),
         (lambda f: None, {"metrics": []}, DataError, "at least one metric"),
@@ -806,7 +806,7 @@ def bad(change):
             lambda f: None,
             {"predictions": [Predictions("good")]},
             DataError,
-            "Predictions among them; or hand over a mapping",
+            "; or pass a mapping",
         ),
         (lambda f: None, {"null": 1.0}, DataError, "null= is a correlation"),
         (lambda f: None, {"null": None}, DataError, "null= is a correlation.*, not None"),
@@ -818,7 +818,7 @@ def bad(change):
         (lambda f: None, {"truth": ["y"]}, DataError, "truth= must be the name .*, not list"),
         (lambda f: None, {"truth": np.ones(9)}, DataError, "truth= must be the name .*, not ndarr"),
         (lambda f: None, {"predictions": None}, DataError, "predictions= must be a name or a list"),
-        (lambda f: None, {"predictions": [1]}, DataError, "has a number among them"),
+        (lambda f: None, {"predictions": [1]}, DataError, "one of them is a number"),
         (lambda f: None, {"predictions": {"good", "poor"}}, DataError, "list of names, not a set"),
         (lambda f: None, {"predictions": {"a": 1}}, DataError, "of 'a' must be .* not a number"),
         (
@@ -868,7 +868,7 @@ def test_the_score_has_a_width(score_range):
 
 def test_the_width_is_given_where_it_is_needed_and_said():
     frame = table()
-    with pytest.raises(DataError, match=r"nrmse_within divides RMSE .* give score_range="):
+    with pytest.raises(DataError, match=r"nrmse_within is RMSE divided .* give score_range="):
         compare_models(
             frame, truth="y", predictions=["good"], cluster="subject", metrics="nrmse_within"
         )

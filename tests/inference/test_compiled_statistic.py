@@ -200,7 +200,7 @@ def unknown(rows, weights):
 @pytest.mark.parametrize(
     ("statistic", "options", "error", "says"),
     [
-        (rmse, {"columns": None}, DataError, "name them, in order"),
+        (rmse, {"columns": None}, DataError, "name their columns in order"),
         (rmse, {"columns": []}, DataError, "columns= must name at least one column"),
         (
             rmse,
@@ -216,7 +216,7 @@ def unknown(rows, weights):
         (rmse, {"compiled": False}, DataError, "columns= is only for compiled"),
         ({"a": rmse.py_func}, {}, DataError, "is a mapping"),
         ({"a": rmse, "b": rmse.py_func}, {}, DataError, "is a mapping"),
-        (spoils, {}, DataError, "wrote into its rows"),
+        (spoils, {}, DataError, "changed its rows"),
         (text, {}, DataError, "must return a number"),
         (raises, {}, ZeroDivisionError, "mine"),
         (unknown, {}, DataError, "numba cannot compile the statistic 'statistic'"),

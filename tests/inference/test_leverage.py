@@ -196,7 +196,7 @@ def test_slopes_over_all_do_not_take_means_of_contexts_for_slopes() -> None:
         assert result.provenance()["intercepts"] == intercepts
         said = " ".join(result.notes())
         assert ("each context has its own intercept" in said) == (intercepts == "context")
-        assert ("slopes over all have one intercept" in said) == (intercepts == "common")
+        assert ("slopes over all contexts have one intercept" in said) == (intercepts == "common")
         assert (found["p_value"] < 1e-6) == (intercepts == "common")
     with pytest.raises(DataError, match="intercepts= must be one of 'context', 'common', not 'no'"):
         fitted(table, y, intercepts="no")

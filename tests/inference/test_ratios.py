@@ -188,7 +188,7 @@ def test_degenerate_ratios_say_why():
             assert "no variation" in row.reason
         row = of.loc["good / perfect"]
         assert np.isnan([row.estimate, row.conf_low, row.p_value]).all()
-        assert row.reason == "'perfect' makes no error here: no ratio"
+        assert row.reason == "the error of 'perfect' is 0, so there is no ratio"
 
 
 def test_replicates_without_errors_are_undefined():
@@ -207,7 +207,7 @@ def test_replicates_without_errors_are_undefined():
     "options", [{"metrics": ["correlation", "r2"]}, {"pairwise": False}, {"predictions": ["good"]}]
 )
 def test_a_ratio_needs_errors_and_two_to_divide(options):
-    with pytest.raises(DataError, match="ratio=True divides errors of two models or contexts"):
+    with pytest.raises(DataError, match="ratio=True divides the errors of two models or contexts"):
         compare(table(), **options)
 
 

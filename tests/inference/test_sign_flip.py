@@ -140,7 +140,7 @@ def test_contexts_pairs_threads_and_text():
     assert "no variation" in tables[0].reason[2]
     text = str(results[0])
     assert text.startswith("Sign-flip test of 9 differences")
-    assert "exact for that only" in text
+    assert "exact only for it" in text
     assert results[0].to_dict()["provenance"]["stream"] == 2
 
 

@@ -190,7 +190,7 @@ def test_clusters_are_those_of_the_rows_used() -> None:
     data.loc[data["subject"] == 7, "x1"] = np.nan
     model = {"f": ["x1", "x2", "x3"]}
     assert cfa(data, model, cluster="subject").glance()["n_clusters"].item() == 49
-    with pytest.raises(DataError, match="all rows used are of one 'subject'"):
+    with pytest.raises(DataError, match="all rows used belong to one 'subject'"):
         cfa(data.assign(subject=1), model, cluster="subject")
 
 
@@ -311,7 +311,7 @@ def test_indicators_that_no_row_has_both_of() -> None:
     assert caught.value.reason == "never_together"
     found = cfa(data, {"f": list("abcd")}, missing="fiml").notes()
     assert [note.code for note in found] == ["never_together"]
-    assert found[0].startswith("No row has both 'b' and 'c': the data do not show")
+    assert found[0].startswith("No row has both 'b' and 'c': the data contain no")
     data.loc[0, "c"] = 0.0
     found = cfa(data, {"f": list("abcd")}, context="task", missing="fiml").notes()
     assert [note.partition(":")[0] for note in found] == [

@@ -99,7 +99,7 @@ def test_what_equal_loadings_cannot_be() -> None:
                 engine=engine,
             )  # fmt: skip
         assert caught.value.reason == "nonpositive_covariance"
-    with pytest.raises(DataError, match="of 'x7' itself"):
+    with pytest.raises(DataError, match="specifies that of 'x7'"):
         cfa(data, "f =~ 1*x7 + x8", equal_loadings=True)
     with pytest.raises(EngineError, match="native"):
         cfa(data, "f =~ a*x7 + a*x8", engine="native")

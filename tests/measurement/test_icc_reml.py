@@ -189,7 +189,7 @@ def test_bounds_and_undetermined_designs_have_reasons() -> None:
     nested["x"] += 3 * rng.normal(size=10)[nested["t"]]
     row = icc(nested, targets="t", raters="r", ratings="x", form="ICC(A,1)").tidy().iloc[0]
     assert math.isnan(row["estimate"])
-    assert "too little crossed" in row["reason"]
+    assert "not crossed enough" in row["reason"]
     additive = np.add.outer(rng.normal(size=8), [0.0, 1.0, 3.0])
     additive[0, 0] = np.nan
     row = icc(additive, form="ICC(C,1)").tidy().iloc[0]

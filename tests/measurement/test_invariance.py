@@ -347,7 +347,7 @@ def test_a_subject_on_whom_a_context_hangs_leaves_the_test_undefined() -> None:
     table = {name: columns[:, j] for j, name in enumerate(X[:3])}
     result = invariance(table, {"f": X[:3]}, context=context, cluster=subject, engine="native")
     assert result.glance().loc[0, "n_undefined"] >= 1
-    assert result.tidy()["reason"][1].startswith("without ")
+    assert result.tidy()["reason"][1].startswith("the contrasts are undefined without")
     assert "refits_without_solution" in codes_of(joined(result.notes()))
     assert (result.contrasts()["reason"] != "").any()
 
@@ -433,8 +433,8 @@ def test_without_r_our_tests_stand_and_lavaans_say_why() -> None:
     assert metric["p_value"] == pytest.approx(ours().tidy()["p_value"][1], rel=1e-12)
     assert metric["lavaan_p_value"] is None
     assert metric["lavaan_reason"].startswith("R was not found")
-    assert "To mend it run" not in metric["lavaan_reason"]
-    assert any("To mend it run" in note for note in found["notes"])
+    assert "To fix this, run" not in metric["lavaan_reason"]
+    assert any("To fix this, run" in note for note in found["notes"])
     assert found["provenance"]["engine"] == ""
 
 
@@ -444,7 +444,7 @@ def test_result_as_text_dictionary_and_html() -> None:
     assert "3 contexts: 230 rows, 16 clusters by subject, 16 shared" in text
     assert "no evidence that the intercepts differ" in text
     assert "Metric: the loadings differ between contexts (F(6, 10) = 4.43, p = .019)" in text
-    assert "presumes equal loadings" in text
+    assert "assumes equal loadings" in text
     plain = result.to_dict()
     assert json.loads(json.dumps(plain)) == plain
     assert plain["provenance"]["n_clusters"] == 16
@@ -517,7 +517,7 @@ def test_what_invariance_has_not_is_said() -> None:
         with pytest.raises(DataError, match=rf"^invariance\(\) does not accept {option}=: "):
             ours(**{option: 5})
     result = ours()
-    with pytest.raises(DataError, match=r"nothing to add to: .* leaves out each in turn"):
+    with pytest.raises(DataError, match=r"not available: .* leaves out each in turn"):
         result.extend(10)
     with pytest.raises(DataError, match="there are no replicates"):
         _ = result.replicates

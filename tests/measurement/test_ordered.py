@@ -137,7 +137,7 @@ def test_groups_and_new_rows_are_scored_as_lavaan_does(tmp_path: Path) -> None:
     again = found.scores(new, method="regression")
     np.testing.assert_allclose(again["score"][[0, 2]], own.iloc[[5, 2]], atol=1e-9)
     assert again["reason"].tolist() == ["", "missing indicator", ""]
-    with pytest.raises(DataError, match=r"row 1 of indicator 'q1' holds 7, which none"):
+    with pytest.raises(DataError, match=r"row 1 of indicator 'q1' holds 7, which does not occur"):
         found.scores(new.assign(q1=7))
 
 
@@ -157,9 +157,9 @@ def test_what_ordered_indicators_cannot_have() -> None:
     with pytest.raises(EngineError, match="'native' cannot fit ordered indicators"):
         cfa(data, MODEL, engine="native")
     for change, match in (
-        ({"missing": "fiml"}, "does not have with missing="),
-        ({"estimator": "MLR"}, "does not have with estimator="),
-        ({"cluster": "subject"}, "does not have with cluster="),
+        ({"missing": "fiml"}, "does not support with missing="),
+        ({"estimator": "MLR"}, "does not support with estimator="),
+        ({"cluster": "subject"}, "does not support with cluster="),
         ({"ordered": ["q9"]}, "'q9', which is not an indicator"),
     ):
         with pytest.raises(DataError, match=match):
@@ -259,7 +259,7 @@ def test_options_reach_lavaan(tmp_path: Path) -> None:
         ({"std_lv": False}, DataError, "may not set 'std_lv'"),
         ({"estimator": "GLS"}, DataError, "use estimator= instead"),
         ({"group.equal": "loadings"}, DataError, r"use invariance\(\) instead"),
-        ({"do.fit": False}, DataError, "may not set 'do.fit': results rest"),
+        ({"do.fit": False}, DataError, "may not set 'do.fit', because the results"),
         ({"orthogonal": None}, DataError, "an option must be text, a number or a truth value"),
         (["orthogonal"], DataError, "must be a dictionary"),
         ({"orthogonall": True}, RError, "has no option 'orthogonall'"),

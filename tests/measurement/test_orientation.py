@@ -161,7 +161,7 @@ def test_a_refit_can_be_turned_to_agree_with_another() -> None:
         (MODEL, ["happy", "sad"], "for one factor, 'valence'; name only one of them"),
         (MODEL, {"other": "happy"}, "the factor 'other', which the model does not have"),
         (MODEL, {"valence": "subject"}, "not an indicator of 'valence'"),
-        ("f =~ happy + warm + sad\ng =~ sad + cold", "sad", r"measures 'f', 'g': say which"),
+        ("f =~ happy + warm + sad\ng =~ sad + cold", "sad", r"measures 'f', 'g'; state which"),
         ("f =~ 1*happy + warm + sad", "sad", "loading of 'happy' is fixed"),
     ],
 )

@@ -304,7 +304,7 @@ def test_bad_arguments() -> None:
         icc(SHROUT_FLEISS, k=0)
     with pytest.raises(DataError, match="confidence= must be a number between 0 and 1"):
         icc(SHROUT_FLEISS, confidence=1)
-    with pytest.raises(DataError, match="needs ratings="):
+    with pytest.raises(DataError, match="requires ratings="):
         icc(long, targets="clip")
     with pytest.raises(DataError, match="context= names 'score', the column of the ratings"):
         icc(long, targets="clip", ratings="score", context="score")
@@ -312,9 +312,9 @@ def test_bad_arguments() -> None:
         icc(long, targets="clip", ratings="score", context=long["clip"])
     with pytest.raises(DataError, match="give targets= and ratings= too"):
         icc(long, raters="rater", ratings="score")
-    with pytest.raises(DataError, match="needs targets= too"):
+    with pytest.raises(DataError, match="also requires targets="):
         icc(long, ratings="score")
-    with pytest.raises(DataError, match="an array has no named columns"):
+    with pytest.raises(DataError, match="an array has no column names"):
         icc(SHROUT_FLEISS, context="context")
     with pytest.raises(DataError, match="2 dimensions"):
         icc(SHROUT_FLEISS.ravel())
@@ -446,7 +446,7 @@ def test_agreement_draws_raters_from_a_chi_square_and_subjects_from_t() -> None:
 def test_clusters_that_do_not_hold_targets_or_do_not_vary() -> None:
     frame = clustered()
     crossed = frame.assign(subject=np.tile(["a", "b"], len(frame) // 2))
-    with pytest.raises(DataError, match="target clip 'c0' is found in several"):
+    with pytest.raises(DataError, match="target clip 'c0' belongs to several"):
         icc(crossed, targets="clip", ratings="score", cluster="subject")
     alone = icc(frame.assign(subject="a"), targets="clip", ratings="score", cluster="subject")
     assert alone.tidy()["reason"].str.contains("only one subject").all()

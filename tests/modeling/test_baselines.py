@@ -247,5 +247,5 @@ def test_refused(change, loadings, extra, error, message) -> None:
 
 
 def test_one_rater_cannot_be_compared() -> None:
-    with pytest.raises(DataError, match="nobody can be compared"):
+    with pytest.raises(DataError, match="no rater can be compared"):
         human_baseline(ratings(raters=1), LOADINGS)

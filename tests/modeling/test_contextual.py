@@ -85,7 +85,7 @@ def test_without_contexts_only_the_pooled_model(table: pd.DataFrame) -> None:
     alone = Ridge().fit(table[FEATURES], table["y"])
     np.testing.assert_array_equal(model.predict(table[FEATURES]), alone.predict(table[FEATURES]))
     assert model.weights()["context"].unique().tolist() == ["all"]
-    with pytest.raises(DataError, match="fit was given no contexts"):
+    with pytest.raises(DataError, match="fitted without contexts"):
         model.predict(table[FEATURES], context=table["task"])
 
 
@@ -217,7 +217,7 @@ def test_unseen_context_lists_those_seen(table: pd.DataFrame) -> None:
     model = ContextualRegressor(Ridge(), context="task").fit(inputs(table), table["y"])
     other = inputs(table).assign(task="fear")
     with pytest.raises(
-        DataError, match="for context 'fear'; those seen in fit are 'disgust', 'pain', 'startle'"
+        DataError, match="for context 'fear'; it was fitted to 'disgust', 'pain', 'startle'"
     ):
         model.predict(other)
     assert np.isfinite(model.predict(other, pooled=True)).all()

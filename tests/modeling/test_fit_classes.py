@@ -203,7 +203,7 @@ def test_numbers_are_amounts_unless_it_is_said():
     found = fit(kind=None, models={"ols": LinearRegression()})
     assert found.kind == "regression"
     assert "probability_1" not in found.predictions
-    with pytest.raises(px.errors.DataError, match="is a classifier, and label 'present' is of num"):
+    with pytest.raises(px.errors.DataError, match="is a classifier, but label 'present'"):
         fit(kind=None)
 
 
@@ -279,7 +279,7 @@ def test_a_class_that_a_context_never_has_is_improbable_there():
     rows = rows_of(found, "logit", "separate")
     assert (rows.probability_calm[rows.context == "suppress"] == 0).all()
     assert (rows.probability_calm[rows.context == "express"] > 0).all()
-    assert "class 'calm' is not among the rows of 4 fits" in str(found)
+    assert "class 'calm' occurs neither in the rows of 4 fits" in str(found)
 
 
 def test_a_split_tunes_on_its_validation_part():
@@ -372,7 +372,7 @@ BAD = {
         lambda t: {"models": {"s": StandardScaler()}}, "StandardScaler.* is no classifier of sc",
     ),
     "a pooled label": (
-        lambda t: {"label_pooled": "three"}, "label_pooled= is for labels that are numbers",
+        lambda t: {"label_pooled": "three"}, "label_pooled= is only for labels that are numbers",
     ),
     "classes that differ by a blank": (
         lambda t: {"data": t.assign(mood=np.where(t.nod > 0, t.mood + " ", t.mood)),
@@ -381,11 +381,11 @@ BAD = {
     ),
     "no such class": (
         lambda t: {"label": "mood", "positive": "gald"},
-        "positive= is 'gald', which is no class of label 'mood'; did you mean 'glad'",
+        "positive= is 'gald', which is not a class of label 'mood'; did you mean 'glad'",
     ),
     "a class that is a number, named as text": (
         lambda t: {"positive": "1"},
-        "positive= is '1', which is no class of label 'present'; its classes are numbers",
+        "positive= is '1', which is not a class of label 'present'; its classes are numbers",
     ),
     "a positive amount": (
         lambda t: {"label": "smile", "features": ["nod"], "kind": "regression", "positive": 1,
@@ -441,7 +441,7 @@ BAD = {
     ),
     "another class": (
         lambda t: {"models": {"m": Telling(says=7)}},
-        r"predicts 7 in \d+ of \d+ rows, which is no class of the label \(0, 1\)",
+        r"predicts 7 in \d+ of \d+ rows, which is not a class of the label \(0, 1\)",
     ),
 }  # fmt: skip
 
@@ -458,7 +458,7 @@ def test_bad_input_is_one_sentence(name):
 
 COMPARED = {
     "an unknown metric": (["acuracy"], {}, "there is no metric 'acuracy'; did you mean 'accuracy'"),
-    "no such class": (["auc"], {"positive": 2}, "positive= is 2, which is no class of label"),
+    "no such class": (["auc"], {"positive": 2}, "positive= is 2, which is not a class of label"),
     "no probabilities": (
         ["brier"], {}, r"brier needs probabilities, and model 'svm' gives none \(no predict_",
     ),

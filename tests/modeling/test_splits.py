@@ -138,7 +138,7 @@ def test_check_finds_leaks() -> None:
         ({"subjects": ["a"]}, DataError, "but there is 1"),
         ({"subjects": ["a", None, "b"]}, ColumnError, "row 2 is empty"),
         ({"subjects": pd.Series(["a", None], name="id")}, ColumnError, "column 'id' of the subj"),
-        ({"subjects": labels(5), "proportions": (0.98, 0.01, 0.01)}, DataError, "leaves none"),
+        ({"subjects": labels(5), "proportions": (0.98, 0.01, 0.01)}, DataError, "gives none"),
         ({"subjects": labels(5), "proportions": (0.5, 0.5, 0.5)}, DataError, "sum to 1"),
         ({"subjects": labels(5), "proportions": (0.8, 0.2)}, DataError, "three numbers"),
         ({"subjects": labels(5), "proportions": (1.2, -0.4, 0.2)}, DataError, "above 0"),

@@ -46,8 +46,10 @@ def page(displays: Sequence[DisplayTable]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for, print it; a whole run also writes the page."""
-    parser = argparse.ArgumentParser(description="Compare pyexpr with software not its own.")
-    parser.add_argument("--only", metavar="TEXT", help="comparisons whose name holds this text")
+    parser = argparse.ArgumentParser(description="Compare pyexpr with independent software.")
+    parser.add_argument(
+        "--only", metavar="TEXT", help="run the comparisons whose name contains this text"
+    )
     only = parser.parse_args(arguments).only
     chosen = [one for one in comparisons() if not only or only.lower() in one.name.lower()]
     if not chosen:

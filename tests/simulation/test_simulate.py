@@ -371,7 +371,7 @@ def test_a_complete_study_is_left_alone(study: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(simulate, "_write_tables", fail)
     result = simulate_study(study, subjects=2, seed=1, n_jobs=1, progress=False)
     assert not result.written
-    assert "left as it was" in str(result)
+    assert "was not changed" in str(result)
     assert digests(study) == before
 
 
@@ -418,13 +418,13 @@ def test_other_arguments_replace_an_earlier_simulation(
 
 def test_other_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.doc").write_text("years of work")
-    with pytest.raises(StudyError, match=r"not empty and not a simulated study .*'thesis.doc'"):
+    with pytest.raises(StudyError, match=r"not empty and is not a simulated study .*'thesis.doc'"):
         simulate_study(tmp_path, subjects=1)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.doc"]
     with pytest.raises(OutputError, match="a file, not a folder"):
         simulate_study(tmp_path / "thesis.doc", subjects=1)
     (tmp_path / "simulation.json").write_text('{"arguments": 3}')
-    with pytest.raises(StudyError, match="not the stamp of a simulated study"):
+    with pytest.raises(StudyError, match="does not belong to a simulated study"):
         simulate_study(tmp_path, subjects=1)
 
 

@@ -208,7 +208,8 @@ def test_sections_that_do_not_fit(tmp_path: Path) -> None:
     problems = px.check_study(file).problems
     assert len(problems) == 3, problems
     assert sum("[models.lstm]" in one for one in problems) == 2
-    with pytest.raises(StudyError, match=r"needs recordings.*it needs scheme = .*\[split\] is of"):
+    words = r"requires recordings.*it needs scheme = .*\[split\] is only for"
+    with pytest.raises(StudyError, match=words):
         px.Study.from_file(file)
 
 

@@ -328,8 +328,8 @@ MISFITS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an unknown metric": ({"compare": {"metrics": ["acuracy"]}}, "did you mean 'accuracy'"),
     "a uniform baseline": ({"baselines": {"uniform": True}}, "uniform under [baselines] draws num"),
-    "raters": ({"baselines": {"human": "slot"}}, "a rater says a class without a probability"),
-    "slopes": ({"coefficients": {"n_boot": 9}}, "[coefficients] tests slopes of a number"),
+    "raters": ({"baselines": {"human": "slot"}}, "a rater gives a class without a probability"),
+    "slopes": ({"coefficients": {"n_boot": 9}}, "[coefficients] tests slopes of a numeric label"),
     "a deep model": (
         {"models": {"lstm": {}}, "data": {"recordings": "r.csv"},
          "clips": {"schedule": "bp4d_plus"},
@@ -398,7 +398,7 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
     ),
     "no such class": (
         table, '"yes"', '"maybe"',
-        "positive = 'maybe' under [label] is no class of label 'smiling'; ",
+        "positive = 'maybe' under [label] is not a class of label 'smiling'; ",
     ),
     "nobody said which": (
         table, 'positive = "yes"', "", "f1 under [compare] is of one class, and label 'smiling'",
@@ -422,7 +422,7 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
     ),
     "a label that is a feature": (
         table, 'leave_out = ["quality"]', 'use = ["AU12", "present"]',
-        "feature 'present' is the label 'smiling' in other words, one value for each class",
+        "feature 'present' is the label 'smiling' in other words, with one value for each",
     ),
     "text with a slip": (
         lambda: table().assign(smiling=["1", "o", *["0"] * 238]), "", "",

@@ -70,7 +70,7 @@ def test_segments_of_ones_own(tmp_path: Path) -> None:
             r'models.lstm.device: device must be "cpu", "cuda", .* or "mps", not "gpu"',
         ),
         (f"{BUILT_IN}[compare]\nmethods = []\n", "name at least one method"),
-        (f'{BUILT_IN}[compare]\nmetrics = ["r2", "r2"]\n', "metric 'r2' stands twice"),
+        (f'{BUILT_IN}[compare]\nmetrics = ["r2", "r2"]\n', "metric 'r2' is listed twice"),
         (
             f"{BUILT_IN}[split]\nproportions = [0.8, 0.1, 0.2]\n",
             "split.proportions: the three proportions must be above 0 and sum to 1",

@@ -116,7 +116,7 @@ def few(ratings: pd.DataFrame, features: pd.DataFrame) -> tuple[pd.DataFrame, pd
         (taken, {}, "what enters the models cannot be called 'score', as a column of the study is"),
         (few, {}, "folds = 4 under .* need as many subjects, but the study has 3 subjects"),
         (None, {"data": 'feature_columns = ["AU99"]'}, "no column 'AU99'; it has"),
-        (None, {"data": 'feature_columns = ["clip"]'}, "column 'clip' is no feature"),
+        (None, {"data": 'feature_columns = ["clip"]'}, "column 'clip' cannot be a feature"),
         (None, {"features": 'use = ["AU99"]'}, "use under .* names 'AU99', but .* no such feature"),
         (
             None,
@@ -136,7 +136,7 @@ def few(ratings: pd.DataFrame, features: pd.DataFrame) -> tuple[pd.DataFrame, pd
         (
             None,
             {"models": '[models.net]\nestimator = "sklearn.svm.SVC"'},
-            "model 'net': SVC.* is a classifier, and label 'positive' is of numbers",
+            "model 'net': SVC.* is a classifier, but label 'positive' contains numbers",
         ),
         (
             None,
@@ -197,7 +197,7 @@ column = "AU12"
         ('[data]\nfeatures = "f.csv"\n[models]\nelastic_net = false\n', "there is no model: name"),
         ('[data]\nfeatures = "f.csv"\n[models.net]\nalpha = 1\n', "models.net.estimator"),
         ('[data]\nfeatures = "f.csv"\n[ratings]\nwide = "r_1"\n', "holds {question}, {rater}, or"),
-        ('unit = "a clip"\n[data]\nfeatures = "f.csv"\n', "one noun is needed"),
+        ('unit = "a clip"\n[data]\nfeatures = "f.csv"\n', "a single noun in the singular"),
         ('outcome = { joy = "joy" }\n[data]\nfeatures = "f.csv"\n', "outcome names 'joy', which"),
     ],
 )  # fmt: skip

@@ -139,7 +139,7 @@ def test_recordings_must_have_their_videos(
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ('trainable = "fc"', "trainable needs pretrained"),
+        ('trainable = "fc"', "trainable requires pretrained"),
         ('crop = "mouth"', r"models.video3d.crop: .*it is 'mouth'"),
         ("margin = 9", "models.video3d.margin"),
         ("depth = 18", r"\[models.video3d\] has no entry 'depth'"),

@@ -1,9 +1,9 @@
-# Two models of tidymodels, resampled by groups of subjects: makes `collected`, of which
-# compare_models() takes as it is. Needs rsample, parsnip, workflows and tune:
+# Two models of tidymodels, resampled by groups of subjects. Creates `collected`, a table that
+# compare_models() accepts. Requires rsample, parsnip, workflows and tune:
 #   source(system.file("examples", "tidymodels.R", package = "pyexpr"))
 known <- pyexpr::clips[stats::complete.cases(pyexpr::clips), ]
 
-# A subject is in one fold: a model is judged on people it has not seen.
+# A subject is in one fold, so that a model is evaluated on people to whom it was not fitted.
 set.seed(1)
 folds <- rsample::group_vfold_cv(known, group = subject, v = 10)
 

@@ -9,7 +9,7 @@ simulated <- simulate_study(folder, subjects = 24, seed = 1)
 simulated
 invisible(gc())
 
-# Ratings: agreement, the factor model of this session's lavaan, scores
+# Ratings: reliability, the factor model fitted by lavaan in this session, scores
 ratings <- tibble::as_tibble(read.csv(file.path(folder, "ratings.csv")))
 agreement <- icc(ratings, c(subject, context, clip), score, context = question, form = "ICC(1,k)",
   cluster = subject)
@@ -40,7 +40,7 @@ features <- extract_features(recordings, schedule = "bp4d_plus", fps = 25, progr
 features$heading
 invisible(gc())
 
-# One table, split by subject; two models of R, judged on the test subjects
+# One table, split by subject; two models fitted in R and evaluated on the test subjects
 means$score <- scores$score
 table <- merge(means, tidy(features), by = c("subject", "context", "clip"))
 table <- table[complete.cases(table[c("score", "au_count", "head_velocity")]), ]
@@ -63,7 +63,7 @@ coefficients <- context_coefficients(train, score, c(au_count, au_intensity, hea
 tidy(coefficients, "omnibus")[c("feature", "statistic", "df1", "df2", "p.value")]
 invisible(gc())
 
-# All of it by the study file
+# The whole analysis with a study file
 study <- run_study(simulated$study_file, progress = FALSE)
 study$heading
 wanted <- tidy(study)

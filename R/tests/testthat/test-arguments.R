@@ -172,7 +172,7 @@ test_that("icc() answers the former name of `method`", {
 test_that("messages name R's arguments, and no option of the command line", {
   need_python()
   expect_error(compare_models(clips, score, au_count, subject, metrics = "nrmse"),
-    "do not tell: give `score_range`, the highest", fixed = TRUE)
+    "from the data; give `score_range`, the highest", fixed = TRUE)
 })
 
 test_that("tests are judged together from the start, and subjects drawn within strata", {

@@ -160,9 +160,9 @@ verbs.do_twin_of_classes = _twin_of_classes
 
   said <- function(...) conditionMessage(expect_error(fitted_classes(...), class = "pyexpr_error"))
   expect_match(said(number), "`kind = 'classification'` if they are classes, or pass a regressor")
-  expect_match(said(mood, positive = "sad"), "`positive` is 'sad', which is no class of label 'mood'")
-  expect_match(said(mood, label_pooled = score), "`label_pooled` is for labels that are numbers")
-  expect_match(said(score, kind = "classification"), "are of `kind = 'regression'`")
+  expect_match(said(mood, positive = "sad"), "`positive` is 'sad', which is not a class of label 'mood'")
+  expect_match(said(mood, label_pooled = score), "`label_pooled` is only for labels that are numbers")
+  expect_match(said(score, kind = "classification"), "use `kind = 'regression'`")
 })
 
 test_that("numbers have the type of the parameter, and estimators of reticulate are taken", {

@@ -135,5 +135,5 @@ def _altered(raw):
 verbs.do_altered = _altered
 ")
   other <- pyexpr:::ask("altered", list(raw = pyexpr:::node(kind = "raw", value = result$saved)))
-  expect_error(gone(other), "was saved by pyexpr 9[.].*read it with that version, or compute it again")
+  expect_error(gone(other), "was saved by pyexpr 9[.].*load it with that version, or compute it again")
 })

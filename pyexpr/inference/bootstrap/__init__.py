@@ -1,1 +1,1 @@
-"""The cluster bootstrap of the user's own statistic."""
+"""The cluster bootstrap of custom statistics."""

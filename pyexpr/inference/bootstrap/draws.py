@@ -1,4 +1,4 @@
-"""Replicates of a statistic that the user wrote: called as Python, or compiled by numba."""
+"""Replicates of a custom statistic: called as a Python function, or compiled by numba."""
 
 from __future__ import annotations
 
@@ -253,7 +253,7 @@ def read_statistic(
     compiled: bool | None,
     plan: Plan,
 ) -> Called | Compiled:
-    """Evaluate the statistic on all rows, and say how it will be resampled."""
+    """Evaluate the statistic on all rows, and return how it is resampled."""
     import pandas as pd
 
     named = statistic if isinstance(statistic, Mapping) else {"statistic": statistic}

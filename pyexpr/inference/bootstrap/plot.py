@@ -1,4 +1,4 @@
-"""Bootstrapped statistics drawn."""
+"""Figure of bootstrapped statistics."""
 
 from __future__ import annotations
 

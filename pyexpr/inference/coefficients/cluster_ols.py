@@ -70,7 +70,7 @@ class ClusterOLS:
         return np.asarray(scores.T @ scores)
 
     def leverage(self, contrasts: ArrayLike) -> NDArray[np.float64]:
-        """Return the clusters' shares of each contrast's leverage, (m, G).
+        """Return the proportion of each contrast's leverage by cluster, (m, G).
 
         For a coefficient: of the sum of squares of its column's residuals on the other
         columns. Of errors that are independent and alike, also the cluster's share of
@@ -81,7 +81,7 @@ class ClusterOLS:
         return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
     def determined(self, contrasts: ArrayLike) -> NDArray[np.float64]:
-        """Return the part of each contrast's variance that no residual knows of, (m,).
+        """Return the part of each contrast's variance that residuals cannot show, (m,).
 
         That in directions which one cluster alone determines: its residuals there are 0.
         """

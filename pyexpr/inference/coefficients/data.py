@@ -1,4 +1,4 @@
-"""The rows behind coefficients by context: read, checked, scaled once."""
+"""The rows for coefficients by context: read, checked and scaled once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Desparsified elastic net: tests of slopes where least squares has too little to go on.
+"""Desparsified elastic net: tests of slopes with too many features for least squares.
 
 Source: van de Geer, Buehlmann, Ritov and Dezeure (2014), Ann. Statist. 42, 1166-1202.
 Their variance, from the residuals of the regularised fit, is too small for few subjects

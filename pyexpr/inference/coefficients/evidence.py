@@ -1,4 +1,4 @@
-"""What the tables of coefficients are made from: rows, weights, slopes, and how they are tested."""
+"""The basis of the tables of coefficients: rows, weights, slopes, and adjustment of tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoefficientEvidence:
-    """Weights and slopes of every context and over all, and what is asked of them.
+    """Weights and slopes of every context and over all contexts, with the options of their tests.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class CoefficientEvidence:
         missing: Sequence[str],
         families: Sequence[NDArray[np.int64]],
     ) -> dict[str, Any]:
-        """Return the tested columns of contrasts, each family of them judged together.
+        """Return the tested columns of contrasts, adjusted within each family.
 
         `missing` says of each why it is None or refused, or "".
         """

@@ -1,4 +1,4 @@
-"""From checked rows to weights, their replicates and the differences between contexts."""
+"""From checked rows to weights, their replicates, and differences between contexts."""
 
 from __future__ import annotations
 

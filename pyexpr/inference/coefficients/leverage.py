@@ -1,4 +1,4 @@
-"""How many subjects a slope rests on, and what follows from that for its test.
+"""The effective number of subjects of a slope, and its consequences for the test.
 
 A slope's leverage is what is left of its regressor once the other columns and intercepts
 are partialled out; a subject's share is its part of that sum of squares. Where one subject
@@ -35,7 +35,7 @@ FEW = 1 / 3
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """What each slope of a space rests on; every array is (k,), intercepts left out.
+    """The basis of each slope of a space; every array is (k,), without intercepts.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the notes and reasons of coefficients say."""
+"""Notes and reasons of coefficients."""
 
 from __future__ import annotations
 

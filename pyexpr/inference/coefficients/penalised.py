@@ -1,4 +1,4 @@
-"""Regularised weights refitted on resampled subjects: what the procedure itself would vary.
+"""Regularised weights refitted to resampled subjects: the variation of the procedure.
 
 Descriptive throughout. With penalties of their own, a test of equal slopes in two
 contexts rejects too often, and with an L1 penalty the bootstrap of a weight whose
@@ -291,7 +291,7 @@ def _lowest(errors: NDArray[np.float64]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class Procedure:
-    """What resampling says of quantities; every array is (p,), NaN where `reason` says why."""
+    """Results of resampling; every array is (p,), NaN with a `reason`."""
 
     std_error: NDArray[np.float64]
     low: NDArray[np.float64]

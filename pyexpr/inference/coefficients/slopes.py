@@ -99,7 +99,7 @@ class SlopeSpace:
         return self.slopes.wald(np.array(contrasts), weakest=weakest)
 
     def n_effective(self, contrast: NDArray[np.float64] | None) -> float:
-        """Return on how many subjects a contrast effectively rests; NaN where it is None."""
+        """Return the effective number of subjects of a contrast; NaN where it is None."""
         return float("nan") if contrast is None else self.support.least(contrast)
 
     def tested(self, context: int, feature: int) -> bool:
@@ -108,7 +108,7 @@ class SlopeSpace:
         return bool(slot >= 0 and not self.support.why_not[slot])
 
     def rule_of(self, contrasts: Sequence[NDArray[np.float64] | None], rule: str) -> str:
-        """Return how a family is judged: by Holm's steps where one of it rests on few subjects.
+        """Return the adjustment of a family: Holm's if one of its slopes is based on few subjects.
 
         Multiplied residuals of a few subjects do not show how far a statistic can go.
         """
@@ -124,7 +124,7 @@ class SlopeSpace:
         confidence: float,
         seed: int,
     ) -> Adjusted:
-        """Return p-values and limits of one family of contrasts, judged together."""
+        """Return adjusted p-values and limits of one family of contrasts."""
 
         def influence(tested: NDArray[np.int64]) -> NDArray[np.float64]:
             return self.slopes.influences(np.array([contrasts[int(i)] for i in tested]))

@@ -1,4 +1,4 @@
-"""The tables of coefficients: weights beside slopes, contrasts, omnibus and wild tests."""
+"""The tables of coefficients: weights, slopes, contrasts, omnibus and wild tests."""
 
 from __future__ import annotations
 

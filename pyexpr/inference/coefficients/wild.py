@@ -1,4 +1,4 @@
-"""The wild cluster bootstrap: what whole clusters' residuals are multiplied by, and p-values.
+"""The wild cluster bootstrap: multipliers of the residuals of clusters, and p-values.
 
 Sources: Cameron, Gelbach and Miller (2008), Rev. Econ. Stat. 90, 414-427; Webb (2023),
 Can. J. Econ. 56, 839-858, for the six points.

@@ -1,1 +1,1 @@
-"""Models compared by cluster bootstrap and jackknife."""
+"""Comparison of models by cluster bootstrap and jackknife."""

@@ -1,4 +1,4 @@
-"""Metrics that are functions: called on the rows of the drawn subjects, by the kernel if compiled.
+"""Metrics that are functions, called on the rows of the drawn subjects.
 
 A function of (truth, prediction) has no weights. Rows are therefore repeated as often as their
 subject was drawn, so that the function gives its value for the resampled table.

@@ -1,4 +1,4 @@
-"""Truth and predictions that are classes: what they are called, which one is positive."""
+"""Truth and predictions that are classes: their labels, and the positive class."""
 
 from __future__ import annotations
 
@@ -327,14 +327,14 @@ def _positive(positive: Any, labels: set[Any]) -> Any:
 
 
 def hint_of_class(given: Any, shown: Sequence[str]) -> str:
-    """Return what a user may have meant by what is no class, of classes as they are shown."""
+    """Return a hint for a value that is not a class, with the classes as they are shown."""
     if str(given) in shown:
         return "its classes are " + ("numbers" if isinstance(given, str) else "text")
     return near_names(str(given), shown)
 
 
 def _is_score(raw: _Raw, labels: set[Any], positive: Any) -> bool:
-    """Return whether a prediction is a number that says how likely a class is."""
+    """Return whether a prediction is a number that expresses how likely a class is."""
     if raw.numbers is None:
         return False
     if any(isinstance(one, str) for one in labels):
@@ -414,7 +414,7 @@ def _are_probabilities(numbers: NDArray[np.float64]) -> bool:
 
 
 def _check_decided(decided: Mapping[str, str], read: Mapping[str, _Raw], what: str) -> None:
-    """Raise `ColumnError` for numbers with classes beside them that are no numbers."""
+    """Raise `ColumnError` if predictions that are accompanied by classes are not numbers."""
     for name in decided:
         if read[name].numbers is None:
             raise ColumnError(

@@ -1,4 +1,4 @@
-"""From the quantities that are compared to estimates, replicates and the jackknife."""
+"""From the compared quantities to estimates, replicates and the jackknife."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _with_functions(group: Group, metrics: Mapping[str, Metric | None]) -> Group
 
 
 def only_rounding(rows: Sequence[Row], groups: Sequence[Group]) -> tuple[int, ...]:
-    """Return the differences that are 0 but for rounding, whoever is left out.
+    """Return the differences that are 0 except for rounding, whichever subject is left out.
 
     A model and a linear function of it have one correlation; the last bits of the two
     would otherwise be tested as if they were a difference.

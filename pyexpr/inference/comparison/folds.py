@@ -1,4 +1,4 @@
-"""Predictions from cross-validation: the folds they come from, and what shows them without.
+"""Predictions from cross-validation: their folds, and how to recognise them without.
 
 A model of a fold is fitted to the other folds. Where its fold's truth is high, that of the
 others is low, and with it what the model predicts: over folds, predictions and truth are

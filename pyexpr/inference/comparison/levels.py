@@ -1,4 +1,4 @@
-"""From columns of predictions to sums per subject, and to what the kernel computes of them.
+"""From columns of predictions to sums per subject, as input of the kernel.
 
 A level, a metric of one model in one context, is computed from sums per subject, over the
 subjects that have rows in it.
@@ -64,7 +64,7 @@ class Levels:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The rows of the result that rest on the same clusters, drawn together.
+    """The rows of the result that are based on the same clusters, which are drawn together.
 
     Attributes
     ----------
@@ -134,7 +134,7 @@ def build_levels(
 def build_groups(
     rows: Sequence[Row], levels: Levels, strata: NDArray[np.int64] | None
 ) -> list[Group]:
-    """Put the rows of the result together that rest on the same clusters.
+    """Group the rows of the result that are based on the same clusters.
 
     `strata` (clusters,) numbers each cluster's stratum; clusters are sorted by it.
     """
@@ -206,7 +206,7 @@ def _group(
 
 
 def counted_rows(rows: Sequence[Row], levels: Levels) -> Iterator[int]:
-    """Yield the number of the table's rows that each row of the result rests on."""
+    """Yield the number of data rows on which each row of the result is based."""
     known: dict[tuple[int, int], int] = {}
     for row in rows:
         first = levels.rows[row.first]

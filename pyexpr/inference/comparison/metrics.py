@@ -1,4 +1,4 @@
-"""The metrics that models are compared by: ours, scikit-learn's by name, and functions."""
+"""The metrics of a comparison: built-in ones, scikit-learn's by name, and functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the notes and reasons of comparisons say."""
+"""Notes and reasons of comparisons."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class Predictions:
 
 
 class _Columns:
-    """The columns of a table as they are asked for, each read once as numbers."""
+    """The requested columns of a table, each read once as numbers."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
@@ -115,7 +115,7 @@ class _Columns:
         return self._there[name]
 
     def least(self, name: str) -> float:
-        """Return what part of its squared mean a column's variance may owe to rounding."""
+        """Return the part of a column's variance, relative to its squared mean, due to rounding."""
         if name not in self._least:
             of_single = _is_single(self.values(name))
             self._least[name] = core.LEAST_SINGLE if of_single else core.LEAST_DOUBLE
@@ -141,7 +141,7 @@ class _Columns:
 
 
 class _ClassColumns:
-    """Columns that are classes, or numbers that say which; as `_Columns` has numbers."""
+    """Columns that are classes, or numbers that determine them; analogous to `_Columns`."""
 
     def __init__(self, columns: Mapping[str, ClassColumn]) -> None:
         self._columns = columns
@@ -156,7 +156,7 @@ class _ClassColumns:
         return None if there.all() else there
 
     def least(self, name: str) -> float:
-        """Return what part of its squared mean a column's variance may owe to rounding."""
+        """Return the part of a column's variance, relative to its squared mean, due to rounding."""
         return core.LEAST_SINGLE if _is_single(self.values(name)) else core.LEAST_DOUBLE
 
     def codes(self, name: str) -> NDArray[np.int64] | None:

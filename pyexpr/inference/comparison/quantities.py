@@ -1,4 +1,4 @@
-"""The quantities that are compared, a row of the result each.
+"""The quantities of a comparison, one for each row of the result.
 
 A quantity is a metric of one model in one context, the difference of two, or the
 ratio of two errors.
@@ -171,7 +171,7 @@ def labels_of(rows: Sequence[Row]) -> dict[str, list[str]]:
 
 
 def structure_of(rows: Sequence[Row]) -> dict[str, list[str]]:
-    """Return the columns that say what each row is; see `pyexpr.base.pairs`."""
+    """Return the columns that identify each row; see `pyexpr.base.pairs`."""
     return {
         KIND: [row.kind for row in rows],
         **pair_columns("term", (row.models for row in rows)),
@@ -227,7 +227,7 @@ def checked_score_range(score_range: float | None, metrics: Iterable[str]) -> fl
 
 
 def _not_alike(one: ModelValues, other: ModelValues) -> str:
-    """Return what keeps two models from being judged alike, if anything does."""
+    """Return the reason why two models are not comparable, or ""."""
     if set(one.truths) != set(other.truths):
         return DIFFERENT_CRITERIA
     rows = one.columns[0].rows

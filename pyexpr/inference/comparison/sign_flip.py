@@ -1,4 +1,4 @@
-"""The sign-flip test of two models: their predictions exchanged for whole subjects.
+"""The sign-flip test of two models, whose predictions are exchanged for whole subjects.
 
 Sources: Fisher (1935); Davison and Hinkley (1997), section 4.3; for studentising in
 each flip Janssen (1997).

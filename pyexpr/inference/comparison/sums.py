@@ -1,4 +1,4 @@
-"""Columns of predictions summed per subject, and why a metric of them is undefined."""
+"""Sums of predictions per subject, and why a metric of them is undefined."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _TIED = 1e-13
 
 
 class Sums:
-    """Sums per cluster as they are asked for, each made once, appended to `columns`."""
+    """Sums per cluster, each computed once when requested, and appended to `columns`."""
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ class Sums:
     def _of_classes(
         self, column: ColumnValues, used: NDArray[np.bool_], which: str, shared: Hashable
     ) -> tuple[core.Column, dict[str, str]]:
-        """Return the sums of one class against the rest, or of what is right in whichever."""
+        """Return the sums of one class against the rest, or of correct predictions of any class."""
         assert column.codes is not None
         truth, predicted = column.truth[used].astype(np.int64), column.codes[used]
         if which:

@@ -238,7 +238,7 @@ def _kept(
     context: str,
     models: Sequence[ModelValues],
 ) -> tuple[NDArray[np.bool_], LeftOut]:
-    """Return which units count, for every model alike, and how many do not.
+    """Return the units that are used, the same for all models, and how many are left out.
 
     A model without a value in any unit keeps none from the others.
     """

@@ -1,1 +1,1 @@
-"""One protocol, several doors to whoever fits the factor model."""
+"""One protocol for the engines that fit the factor model."""

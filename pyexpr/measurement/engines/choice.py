@@ -1,4 +1,4 @@
-"""Which engine fits a request: the one that is asked for, or the first that can."""
+"""The choice of the engine: the requested one, or the first that can fit the model."""
 
 from __future__ import annotations
 

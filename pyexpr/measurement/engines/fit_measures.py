@@ -1,4 +1,4 @@
-"""Fit of the one-factor model, as lavaan measures it (likelihood "normal", means modelled)."""
+"""Fit measures of the one-factor model as in lavaan (likelihood "normal", mean structure)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""lavaan in the R that hosts this Python: a function handed over by R.
+"""lavaan in the R session that hosts this Python, through a function registered by R.
 
 rpy2 must never be imported there (the process aborts at R's next garbage
 collection), so R gives Python one function, from raw bytes to raw bytes:

@@ -1,4 +1,4 @@
-"""Options of lavaan that a user may set, and those that are set here."""
+"""Options of lavaan that a user may set, and those that pyexpr sets."""
 
 from __future__ import annotations
 

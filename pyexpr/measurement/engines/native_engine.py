@@ -1,4 +1,4 @@
-"""The built-in engine: one factor, any number of indicators from three, no R.
+"""The built-in engine: one factor with at least three indicators, without R.
 
 Equal to lavaan with ``std.lv=TRUE, meanstructure=TRUE, likelihood="normal"``:
 maximum likelihood, standard errors from the expected information, and the same

@@ -218,7 +218,7 @@ def _without_lavaan(r: str, started_here: bool) -> LavaanNotFoundError:
 
 
 def fitted(request: FitRequest, ask: Callable[[dict[str, Any]], Answer]) -> FitOutput:
-    """Hand a request to bridge.R by `ask`; what lavaan says of it has the user's names."""
+    """Send a request to bridge.R by `ask`; messages of lavaan get the user's names."""
     return fitted_and_more(request, ask, "fit", {})[0]
 
 
@@ -307,7 +307,7 @@ def _in_units_of_the_user(output: FitOutput, request: FitRequest) -> FitOutput:
 
 
 def user_names(request: FitRequest) -> dict[str, str]:
-    """Return the user's name of each name under which R knows factors and indicators."""
+    """Return the user's name for each name of a factor or indicator in R."""
     return {safe: name for name, safe in request.model.safe_names.items()}
 
 

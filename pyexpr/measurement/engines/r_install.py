@@ -1,4 +1,4 @@
-"""The commands that install R, lavaan and the bridge to R, as this machine's R wants them.
+"""The commands that install R, lavaan and the bridge to R on this machine.
 
 ``python -m pyexpr.measurement.engines.r_install`` prints what pip has to install.
 """

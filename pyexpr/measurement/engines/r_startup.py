@@ -1,4 +1,4 @@
-"""The R that answers here, and which of the files that it reads as it starts is to blame if not.
+"""The start of R, and which of its startup files is the cause if it fails.
 
 R is started without the user's profile. What is set for all programs is read: libraries may be
 named there.
@@ -36,7 +36,7 @@ _FILES = (
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why R could not do what it was asked.
+    """The reason why a request to R failed.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Indicators on very different scales, which lavaan's optimiser cannot fit, brought to one.
+"""Rescaling of indicators with very different scales, which lavaan cannot fit otherwise.
 
 A model without fixed numbers or labels is the same in any units: it is fitted in units that
 suit the optimiser, powers of two so that no digit changes, and told in the user's.

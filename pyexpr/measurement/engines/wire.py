@@ -1,4 +1,4 @@
-"""Values to R and back as R's own serialization (XDR, version 2).
+"""Conversion of values to R's own serialization (XDR, version 2) and back.
 
 Every engine that uses R hands over one raw vector and gets one back, so numbers
 cross bit for bit, NA of every type is NA on the other side, a vector of length

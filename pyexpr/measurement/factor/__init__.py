@@ -1,1 +1,1 @@
-"""The factor model: fit, scores, reliability, and its bootstrap."""
+"""The factor model: fit, scores, reliability, and bootstrap."""

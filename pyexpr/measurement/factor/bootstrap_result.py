@@ -1,4 +1,4 @@
-"""What `bootstrap_cfa` returns: estimates, refits, and intervals from them."""
+"""The result of `bootstrap_cfa`: estimates, refits, and intervals."""
 
 from __future__ import annotations
 

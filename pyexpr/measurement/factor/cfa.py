@@ -262,7 +262,7 @@ def check_options(estimator: str, missing: str, confidence: float) -> None:
 
 
 def check_determined(request: FitRequest, labels: list[Any], context_name: str | None) -> None:
-    """Raise `FactorModelError` if the data cannot determine the model, whoever fits it."""
+    """Raise `FactorModelError` if the data cannot identify the model with any engine."""
     spec = request.model
     if len(spec.factors) == 1 and len(spec.indicators) < 3 and not _says_enough(spec):
         raise FactorModelError(

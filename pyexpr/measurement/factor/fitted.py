@@ -1,4 +1,4 @@
-"""What is read of a fitted measurement model by what is said and asked of it later."""
+"""Access to the parts of a fitted measurement model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FittedModel(Protocol):
 
     @property
     def request(self) -> FitRequest:
-        """What the engine was asked."""
+        """The request to the engine."""
 
     @property
     def labels(self) -> tuple[Any, ...]:

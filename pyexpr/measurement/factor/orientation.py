@@ -172,7 +172,7 @@ def agreeing(
 def all_agreeing(
     loadings: NDArray[np.float64], residuals: NDArray[np.float64], target: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return (B, p) loadings, the first row turned to agree with `target`, the rest with it."""
+    """Return (B, p) loadings; the sign of the first row agrees with `target`, the rest with it."""
     first = agreeing(loadings[:1], residuals[:1], target)[0]
     variance = first**2 + residuals[0]
     if np.isnan(variance).any():
@@ -286,7 +286,7 @@ def _agreement(
     target: Mapping[int, NDArray[np.float64]],
     spec: MeasurementModel,
 ) -> float:
-    """Return the inner product of loadings, turned as `flip` says, with their target."""
+    """Return the inner product of loadings, with signs by `flip`, and their target."""
     total = 0.0
     for code, factor in nodes:
         k = spec.factors.index(factor)

@@ -251,6 +251,6 @@ def _quantities(
 
 
 def _squares(p: int) -> NDArray[np.int64]:
-    """Return where the sums of squares stand in a row of `cluster_sums`."""
+    """Return the positions of the sums of squares in a row of `cluster_sums`."""
     first, second = np.triu_indices(p)
     return 1 + p + np.flatnonzero(first == second)

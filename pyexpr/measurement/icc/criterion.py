@@ -47,7 +47,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Of B tables, what the design alone says; all (B,) but `b_sizes`.
+    """Properties of the designs of B tables; all (B,) except `b_sizes`.
 
     ``a_power2`` is the sum over the levels of a of their squared numbers of ratings, and so on;
     ``cross`` the sum over ratings of the product of both numbers.
@@ -191,7 +191,7 @@ class TableSums:
         return len(self.all_squares)
 
     def take(self, tables: NDArray[np.intp]) -> TableSums:
-        """Return the sums of some tables, each as often as it is named."""
+        """Return the sums of some tables, repeated as often as they are listed."""
         chosen = {f.name: getattr(self, f.name)[tables] for f in fields(self) if f.name != "sizes"}
         return TableSums(sizes=self.sizes, **chosen)
 
@@ -209,7 +209,7 @@ class TableSums:
         return np.asarray(np.einsum("bcjj->bj", self.crossings))
 
     def layout(self) -> Layout:
-        """Return what the design alone says."""
+        """Return the properties of the design."""
         b_sizes = self.b_sizes()
         diagonals = np.einsum("bcjj->bcj", self.crossings)
         return Layout(
@@ -353,7 +353,7 @@ class SparseTable:
         return 1
 
     def layout(self) -> Layout:
-        """Return what the design alone says."""
+        """Return the properties of the design."""
         a, b = self.size_a, self.size_b
         cross = float(a @ np.asarray(self.weights @ b))
         numbers = (

@@ -57,7 +57,7 @@ def find_form(name: str) -> Form:
 
 
 def chosen_forms(form: str | Iterable[str]) -> tuple[Form, ...]:
-    """Return the forms that ``form=`` asks for, in the order of `FORMS`."""
+    """Return the forms that ``form=`` requests, in the order of `FORMS`."""
     if isinstance(form, str):
         if form == "all":
             return tuple(FORMS.values())

@@ -234,7 +234,7 @@ def agreement_signal(two: TwoWaySquares, confidence: float) -> Signal:
 
 
 def form_row(form: Form, signal: Signal, k: float | None) -> dict[str, Any]:
-    """One row of the table: a form at its k, or at the k asked for."""
+    """One row of the table: a form at its k, or at the requested k."""
     at = 1.0 if not form.average else (signal.k if k is None else k)
     estimate = reliability_at(signal.theta, at)
     low, high = reliability_at(signal.low, at), reliability_at(signal.high, at)

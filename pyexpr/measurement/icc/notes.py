@@ -1,4 +1,4 @@
-"""What the notes of intraclass correlations say."""
+"""Notes of intraclass correlations."""
 
 from __future__ import annotations
 

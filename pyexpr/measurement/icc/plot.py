@@ -119,7 +119,7 @@ def _around(raters: np.ndarray[Any, Any]) -> tuple[float, float]:
 
 
 def _rater_ticks(axes: Axes, raters: np.ndarray[Any, Any], panel_mm: float) -> None:
-    """Put ticks at the numbers asked for, or at whole numbers where those are too many."""
+    """Put ticks at the requested numbers, or at whole numbers if these are too many."""
     from matplotlib.ticker import MaxNLocator
 
     asked = np.unique(raters)

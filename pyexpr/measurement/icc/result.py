@@ -1,4 +1,4 @@
-"""What `icc` returns: the table of intraclass correlations, and what was counted."""
+"""The result of `icc`: the table of intraclass correlations, and counts."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class _Scaled:
         self.scale = scale
 
     def take(self, which: NDArray[np.intp]) -> _Scaled:
-        """Return some of the tables; a sparse one stands alone."""
+        """Return some of the tables; a sparse table is always single."""
         tables = self.tables.take(which) if isinstance(self.tables, TableSums) else self.tables
         return _Scaled(tables, self.scale[which])
 
@@ -176,7 +176,7 @@ def _line_search(
     step: NDArray[np.float64],
     largest: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Halve the step until the criterion falls; where it never does, stay."""
+    """Halve the step until the criterion decreases; if it never does, do not move."""
     found = phi.copy(), f.copy(), g.copy()
     left = np.arange(len(phi))
     length = 1.0
@@ -196,7 +196,7 @@ def _line_search(
 
 
 def _held(g: NDArray[np.float64], phi: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which ratios stay at 0: there, and their derivative does not lead away."""
+    """Return the ratios that remain at 0, where their derivative does not point away from it."""
     return (phi <= 0) & (g >= 0)
 
 

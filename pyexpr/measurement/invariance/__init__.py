@@ -1,1 +1,1 @@
-"""Whether a factor model is the same in every context."""
+"""Tests of whether a factor model is the same in every context."""

@@ -80,7 +80,7 @@ class LavaanFits:
         }  # fmt: skip
 
     def _chisq_difference(self, first: str, second: str) -> tuple[float, float]:
-        """Plain, or for MLR scaled as Satorra and Bentler (2001) say."""
+        """Return the difference, scaled as in Satorra and Bentler (2001) for MLR."""
         if first not in self.outputs or second not in self.outputs:
             return math.nan, math.nan
         free, equal = self.outputs[first].measures, self.outputs[second].measures
@@ -116,7 +116,7 @@ def freed_parameters(
 def lavaan_fits(
     request: FitRequest, freed: tuple[tuple[str, str, str], ...], engine: str
 ) -> LavaanFits:
-    """Fit the three models with lavaan; where that cannot be, say why.
+    """Fit the three models with lavaan, or give the reason if this is not possible.
 
     With engine "auto" a missing R or lavaan is a reason, not an error.
     """

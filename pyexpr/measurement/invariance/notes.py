@@ -1,4 +1,4 @@
-"""What the notes and reasons of tests of invariance say."""
+"""Notes and reasons of tests of invariance."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Any regressor of scikit-learn on a table: fitted and judged by folds of subjects."""
+"""Any estimator of scikit-learn on a table, fitted and evaluated by folds of subjects."""

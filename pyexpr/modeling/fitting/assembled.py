@@ -1,4 +1,4 @@
-"""From what the single fits gave to the tables of the result."""
+"""From the single fits to the tables of the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well classifiers predict rows that they were not fitted to: scikit-learn's metrics."""
+"""Performance of classifiers on rows to which they were not fitted."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NO_PROBABILITIES = "the model gives no probabilities"
 
 
 class JudgeOfClasses(Judge):
-    """Classes judged against classes, and probabilities of one of them against it and the rest.
+    """Evaluation of predicted classes, and of probabilities of one class against the rest.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Predictions of `fit_models` handed to `compare_models`: one column per model and repeat."""
+"""Predictions of `fit_models` as input of `compare_models`: one column per model and repeat."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Judged:
 
 
 def default_metrics(result: Judged) -> tuple[str, ...]:
-    """Return the metrics that models are compared by unless others are asked for."""
+    """Return the default metrics of the comparison."""
     if result.classes is None:
         return ("rmse", "correlation")
     if len(result.classes) > 2 and result.positive is None:
@@ -96,7 +96,7 @@ def compare(
 
 @dataclass(frozen=True, slots=True)
 class HowClasses:
-    """Which columns judge classes.
+    """The columns that metrics of classes use.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ class HowClasses:
 
 
 def _how_classes(result: Judged, metrics: Sequence[str], options: dict[str, Any]) -> HowClasses:
-    """Return which columns such metrics of classes judge."""
+    """Return the columns that these metrics of classes use."""
     assert result.classes is not None
     given = options.get("positive")
     # What was said where models were fitted comes before 1 of 0 and 1, which needs no saying.

@@ -275,7 +275,7 @@ def _read(
     repeats: Any, inner_folds: Any, proportions: Any, kind: Any, positive: Any, seed: Any,
     n_jobs: Any, progress: bool | None, **columns: Any,
 ) -> _Job:  # fmt: skip
-    """Return what the arguments of `fit_models` ask for."""
+    """Return the plan that the arguments of `fit_models` specify."""
     names = read_names(**columns)
     asked = read_scheme(scheme, folds, repeats, inner_folds, proportions, seed)
     kind = kind_in(data, names, kind)

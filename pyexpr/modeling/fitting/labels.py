@@ -1,4 +1,4 @@
-"""What models learn: numbers, or classes; how that is known, and what is refused."""
+"""The label of the models: numbers or classes, and checks of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _kinds() -> str:
 
 
 def kind_of_label(frame: pd.DataFrame, name: str, kind: str | None, *, what: str) -> str:
-    """Return the kind that is asked for, or that of the column.
+    """Return the requested kind, or that of the column.
 
     Text, truth values and categories are classes; numbers, 0 and 1 among them, are amounts
     unless it is said that they are classes.
@@ -87,7 +87,7 @@ def read_label(frame: pd.DataFrame, name: str, kind: str, *, what: str) -> Label
 
 
 def refuse_disguised(label: Label, name: str, features: dict[str, NDArray[np.float64]]) -> None:
-    """Raise `DataError` if a feature tells the class: it has one value for each, and no other."""
+    """Raise `DataError` if a feature determines the class: it has exactly one value for each."""
     assert label.classes is not None
     for feature, values in features.items():
         both = ~np.isnan(label.numbers) & ~np.isnan(values)

@@ -1,4 +1,4 @@
-"""How well models predict rows that they were not fitted to, by repeat."""
+"""Performance of models on rows to which they were not fitted, by repeat."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEYS = ["metric", "model", "context_as", "context"]
 
 
 class Judge:
-    """Numbers judged against numbers.
+    """Evaluation of predicted numbers.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Judge:
 def performance(
     predictions: pd.DataFrame, contexts: list[Any], judge: Judge | None = None
 ) -> pd.DataFrame:
-    """Return a row per metric, model and context; of regressors, unless `judge` is given.
+    """Return one row per metric, model and context; for regressors, unless `judge` is given.
 
     Columns: metric, model, context_as, context, estimate (mean over repeats); with several
     repeats sd_repeats (divisor n - 1); n, n_clusters (of a repeat), reason.

@@ -1,4 +1,4 @@
-"""Who trains, who tunes and who is predicted: the same parts for all models."""
+"""The training, tuning and test subjects, which are the same for all models."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """How models are evaluated, as the user asked for it."""
+    """The evaluation of models, as specified by the user."""
 
     name: str
     folds: int

@@ -1,4 +1,4 @@
-"""What classifiers predict: a probability of each class, and a class; how they are tuned."""
+"""Predictions of classifiers: probabilities and classes; and their tuning."""
 
 from __future__ import annotations
 

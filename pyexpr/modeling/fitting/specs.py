@@ -221,7 +221,7 @@ def is_own_net(estimator: Any) -> bool:
 
 
 def _made(estimator: Any, params: Mapping[str, Any], asked: _Asked, where: str) -> Any:
-    """Return an estimator of its own with its parameters, which is of the kind asked for."""
+    """Return a separate estimator of the requested kind, with its parameters."""
     if isinstance(estimator, str):
         estimator = _of_name(estimator, params, asked.trusted, where)
     elif isclass(estimator):

@@ -1,4 +1,4 @@
-"""The user's table: which columns are what, which rows are complete, and what is refused."""
+"""The user's table: the roles of its columns, its complete rows, and checks of it."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def _refuse_same(names: Names) -> None:
 
 
 def kind_in(data: FrameLike, names: Names, kind: Any) -> str:
-    """Return the kind of models that is asked for, or that the label asks for."""
+    """Return the requested kind of models, or the one that the label requires."""
     frame = as_frame(data, what=TABLE)
     check_flat_columns(frame, what=TABLE)
     found = kind_of_label(frame, names.label, kind, what=TABLE)

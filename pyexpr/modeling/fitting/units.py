@@ -48,7 +48,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What goes to another process and back: estimators whose class a notebook may have made."""
+    """Data for another process: estimators whose class may be defined in a notebook."""
 
     value: Any
 
@@ -128,7 +128,7 @@ def done(
     keep: bool,
     progress: bool | None,
 ) -> Iterator[tuple[int, Done]]:
-    """Yield (number of the unit, what it gave), as they are done.
+    """Yield (number of the unit, its result), in the order of completion.
 
     Raises
     ------
@@ -192,7 +192,7 @@ class _Work:
 
 
 def _do(sent: Sent, work: _Work) -> Done | DataError:
-    """Return what one fit gave, or why it gave nothing: the first in order is told, not in time."""
+    """Return the result of one fit, or its error; the first error in order is reported."""
     try:
         return _done(sent.value, work)
     except DataError as error:

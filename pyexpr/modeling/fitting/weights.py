@@ -1,4 +1,4 @@
-"""The coefficients of fitted models, in the units of the features and of their spread."""
+"""The coefficients of fitted models, per unit and per standard deviation of the features."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Intervals and p-values from one set of draws and one jackknife, a method a module."""
+"""Intervals and p-values from the same draws and jackknife, with one module per method."""

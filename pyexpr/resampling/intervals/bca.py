@@ -1,4 +1,4 @@
-"""Percentiles corrected for bias and acceleration."""
+"""Percentile intervals corrected for bias and acceleration."""
 
 from __future__ import annotations
 

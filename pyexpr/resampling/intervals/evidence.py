@@ -1,4 +1,4 @@
-"""What intervals are computed from, and what they are."""
+"""The basis of intervals, and the intervals themselves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RAISED = Template("raised", "raised an exception")()
 
 @dataclass(frozen=True, slots=True)
 class JackknifeGroup:
-    """Quantities that rest on the same clusters, and their values without each of them.
+    """Quantities that are based on the same clusters, and their values without each of them.
 
     Attributes
     ----------
@@ -149,7 +149,7 @@ class Evidence:
 
 @dataclass(slots=True)
 class Intervals:
-    """One row per quantity; arrays are (Q,), NaN where `reason` says why.
+    """One row per quantity; arrays are (Q,), NaN with a `reason`.
 
     `requested` is the requested method, `method` the one used for each row. `p_adjusted` and
     `adjustment` are there once several tests are judged together, by `rule`.

@@ -1,4 +1,4 @@
-"""What the intervals from replicates have in common."""
+"""Common parts of the intervals from replicates."""
 
 from __future__ import annotations
 

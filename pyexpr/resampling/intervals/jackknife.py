@@ -1,4 +1,4 @@
-"""Each quantity without each cluster in turn: standard error, degrees of freedom, skewness."""
+"""The jackknife by clusters: standard error, degrees of freedom, and skewness."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ ENDS_WITHOUT = Template(
 
 @dataclass(frozen=True, slots=True)
 class Jackknife:
-    """What leaving out one cluster at a time says of each quantity; arrays are (Q,)."""
+    """Results of leaving out one cluster at a time; arrays are (Q,)."""
 
     error: NDArray[np.float64]  # of the quantity itself
     scaled_error: NDArray[np.float64]  # on its scale

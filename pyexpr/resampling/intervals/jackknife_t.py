@@ -1,4 +1,4 @@
-"""Student's t with the jackknife's standard error: the recommended interval."""
+"""Student's t with the jackknife standard error: the recommended interval."""
 
 from __future__ import annotations
 

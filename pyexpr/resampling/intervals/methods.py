@@ -1,4 +1,4 @@
-"""The methods by name; `pyexpr.base.interval_methods` has what is known of each.
+"""The interval methods by name; `pyexpr.base.interval_methods` has their properties.
 
 Sources: Efron (1987) for BCa; Davison and Hinkley (1997), chapter 5, for the
 others; the scales and degrees of freedom of `jackknife_t` are described there.

@@ -1,4 +1,4 @@
-"""A normal interval with the bootstrap's bias and standard deviation."""
+"""A normal interval with the bias and standard deviation of the bootstrap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quantiles of the replicates as limits, as they are and mirrored."""
+"""Quantiles of the replicates as limits, directly or mirrored at the estimate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bootstrap-t: each replicate studentised by its own jackknife."""
+"""Bootstrap-t: each replicate is studentised by its own jackknife."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The page of `pyexpr check`: what a study would do, and what is wrong."""
+"""The output of `pyexpr check`: what a study would do, and what is wrong."""

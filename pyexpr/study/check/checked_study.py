@@ -1,4 +1,4 @@
-"""What of a study is looked at before it runs."""
+"""The parts of a study that are checked before it runs."""
 
 from __future__ import annotations
 

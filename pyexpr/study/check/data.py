@@ -1,4 +1,4 @@
-"""What a study has, and what is left out of it, before anything is computed."""
+"""The data of a study, and what is left out, before anything is computed."""
 
 from __future__ import annotations
 

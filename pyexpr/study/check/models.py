@@ -1,4 +1,4 @@
-"""Which models a study would fit, to which clips, and how often: as a run plans it."""
+"""The models that a study would fit, to which clips, and how often, as planned by a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the results of a study would go, and what they would replace."""
+"""The folder of the results of a study, and the files that they would replace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a study would do, on what, and what is wrong with it: said before anything is computed."""
+"""The page of what a study would do and what is wrong with it, before computation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A point of the page that says what a study would do."""
+"""An item of the page that describes what a study would do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a study needs beside Python's packages, and whether it is there."""
+"""Software that a study requires besides Python packages, and whether it is installed."""
 
 from __future__ import annotations
 

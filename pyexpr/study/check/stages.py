@@ -1,4 +1,4 @@
-"""The stages of a study before they run, in a few words each."""
+"""Short descriptions of the stages of a study before they run."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The study file: what it may say, checked as it is read."""
+"""The study file: its entries, which are checked when it is read."""

@@ -1,4 +1,4 @@
-"""The models of a study file, as `pyexpr.fit_models` takes them."""
+"""The models of a study file, in the form of `pyexpr.fit_models`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every section of a study file is: entries that are known, and stay as they are read."""
+"""Base of the sections of a study file: known entries that cannot be changed."""
 
 from __future__ import annotations
 

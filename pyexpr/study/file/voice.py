@@ -1,4 +1,4 @@
-"""Messages in the words of a study file: its entries and sections, not arguments."""
+"""Messages in the syntax of a study file: its entries and sections instead of arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a choice is made that the tables do not settle: by an option, a question, or an error."""
+"""Choices that the tables do not determine: made by an option, a question, or an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which part of a study a column is, by its name: subject, context, clip, rater, and so on."""
+"""The role of a column by its name: subject, context, clip, rater, and so on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study file in the making: what each entry says, and why."""
+"""A draft of a study file: its entries, with reasons."""
 
 from __future__ import annotations
 

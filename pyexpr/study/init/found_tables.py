@@ -1,4 +1,4 @@
-"""The tables that lie in a folder, and what each may be: ratings, recordings, features."""
+"""The tables in a folder, and their possible roles: ratings, recordings, features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sections of a new study file about what models learn, and from which features."""
+"""The sections of a new study file about the label and the features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings that lie in subfolders, and whose they are by their paths."""
+"""Recordings in subfolders, whose subject and context are taken from their paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which table of a folder is which, and which of its columns are what."""
+"""The roles of the tables in a folder, and of their columns."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a run keeps on disk, and how it knows that it is unchanged."""
+"""What a run stores on disk, and how it recognises that it is unchanged."""

@@ -1,4 +1,4 @@
-"""Files that say of themselves whether they are as they were written: the record and the report.
+"""Files that contain their own hash: the record and the report.
 
 A seal is the hash of the content beside it. It guards against a slip and a correction by hand,
 and against nobody who means to deceive: who knows the rule can make another.

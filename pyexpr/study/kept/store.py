@@ -1,4 +1,4 @@
-"""Stage results on disk: kept under a key of everything they depend on."""
+"""Stored results of stages, under a key of everything they depend on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which columns of a study's predictions judge classes: what is predicted, and how likely it is."""
+"""The columns of a study's predictions that metrics of classes use."""
 
 from __future__ import annotations
 

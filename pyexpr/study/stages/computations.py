@@ -1,4 +1,4 @@
-"""The computations of a study, each a function from tables to tables; models apart."""
+"""The computations of a study as functions from tables to tables, except the models."""
 
 from __future__ import annotations
 

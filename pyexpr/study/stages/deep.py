@@ -1,4 +1,4 @@
-"""A deep model as a stage of a study: trained per context and over all, on the study's clips."""
+"""A deep model as a stage of a study, trained per context and over all contexts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deep models beside the others: their predictions, learning curves, and spread over seeds."""
+"""Tables of deep models: predictions, learning curves, and variation over seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores that never saw the test subjects, and what whole-sample scores gain from having seen them.
+"""Scores that do not use the test subjects, and the advantage of those that do.
 
 The paper fits the factor model to all clips and splits afterwards: intercepts,
 loadings and residual variances of the test subjects' scores then rest on the test

@@ -1,4 +1,4 @@
-"""The models of a study, and what they and the baselines predict of unseen subjects."""
+"""The models of a study, and the predictions of models and baselines for new subjects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stage of the models: which clips and subjects they learn from, and what they predict."""
+"""The stage of the models: the clips and subjects they are fitted to, and predictions."""
 
 from __future__ import annotations
 

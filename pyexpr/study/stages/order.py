@@ -1,4 +1,4 @@
-"""On which choices of a study each of its stages depends, and in which order they run."""
+"""The order of the stages of a study, and the choices on which each depends."""
 
 from __future__ import annotations
 

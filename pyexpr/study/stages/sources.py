@@ -1,4 +1,4 @@
-"""The files of a study: read once, known by the hash of the bytes that were read, and watched."""
+"""The files of a study: read once, identified by the hash of their bytes, and monitored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model's performance owes to its seed or its folds, beside what it owes to the sample."""
+"""Variation of a model's performance with its seed or folds, besides the sample."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The tables of a study, read and held against each other."""
+"""The tables of a study, read and matched."""

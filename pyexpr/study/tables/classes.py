@@ -1,4 +1,4 @@
-"""Labels of a study that are classes: text, the answer of most raters, and how many there are."""
+"""Labels of a study that are classes: text, or the answer of most raters."""
 
 from __future__ import annotations
 

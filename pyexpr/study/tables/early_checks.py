@@ -1,4 +1,4 @@
-"""What a whole study cannot do with its tables, said before the first stage."""
+"""Checks of a study's tables before the first stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which features of a study enter its models: those that there are, and that it asks for."""
+"""The features of a study that enter its models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of features of a study: what other programs computed, a row per clip."""
+"""The table of features of a study from another program, one row per clip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of a study, read and held against each other."""
+"""The tables of a study, read and matched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the label of a study file is a class, where the file does not say so."""
+"""Whether the label of a study file is a class, if the file does not specify it."""
 
 from __future__ import annotations
 

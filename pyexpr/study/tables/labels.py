@@ -1,4 +1,4 @@
-"""What the models of a study learn, where no factor model makes it: ratings' means, or a column."""
+"""Labels of a study without a factor model: means of ratings, or a column."""
 
 from __future__ import annotations
 

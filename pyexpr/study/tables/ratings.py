@@ -1,4 +1,4 @@
-"""The table of ratings of a study, long or wide: a row per clip, rater and question afterwards."""
+"""The table of ratings of a study, converted to one row per clip, rater and question."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # The comparison of two models as a pipeline of targets. In a new folder:
 #   file.copy(system.file("examples", "targets", "_targets.R", package = "pyexpr"), ".")
 #   targets::tar_make()
-# What targets keeps are the tables: tibbles, which any later session reads.
+# targets stores the tables of the results: tibbles, which can be read in any later session.
 library(targets)
 tar_option_set(packages = "pyexpr")
 
