@@ -15,7 +15,6 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-
 # Of the replicates: SHA-256, its beginning.
 REPLICATES = "6658212a452e66fc"
 
@@ -24,8 +23,6 @@ def main() -> None:
     """Run all checks in an empty folder, so that no checkout shadows what is installed."""
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        # `python tools/smoke_test.py` puts tools/ on the path, and `-m` the folder it is started in.
-        sys.path[:] = [place for place in sys.path if place]
         versions()
         replicates()
         comparison()
