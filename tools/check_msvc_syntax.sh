@@ -27,6 +27,17 @@ for no in THREAD_API_PTHREAD THREAD_API_EXTERNAL TERMINAL MUSL_LIBC TIME_ZONE_DA
   VENDOR_AVAILABILITY_ANNOTATIONS; do
   flags+=("-D_LIBCPP_HAS_$no=0")
 done
+# Microsoft's math.h has these for C++; the one used here leaves them to macros.
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+{
+  echo '#include <math.h>'
+  for function in isnan isinf isfinite isnormal signbit; do
+    printf '#undef %s\nextern "C++" { bool %s(float) noexcept; bool %s(double) noexcept; }\n' \
+      "$function" "$function" "$function"
+  done
+} >"$place/math_functions.hpp"
+flags+=(-include "$place/math_functions.hpp")
 bad=0
 n=0
 for file in ${FILES:-cpp/src/*.cpp cpp/tests/kernel_bytes.cpp}; do
