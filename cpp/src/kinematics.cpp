@@ -7,12 +7,14 @@
 #include <stdexcept>
 #include <vector>
 
+// Vectors are the extension of GCC and Clang, so that one text serves every width. A lane is one
+// landmark and does what plain code would do: the width changes the time, never the result. Other
+// compilers take the plain code for all landmarks.
+#if defined(__GNUC__)
+#define PYEXPR_VECTORS 1
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
-
-// Vectors are the extension of GCC and Clang, so that one text serves every width. A lane is one
-// landmark and does what plain code would do: the width changes the time, never the result.
 #define PYEXPR_INLINE inline __attribute__((always_inline))
 #define PYEXPR_AVX2 __attribute__((target("avx2")))
 #if defined(__clang__)
@@ -23,6 +25,7 @@
 #define PYEXPR_SHUFFLE4(a, b, i, j, k, l) __builtin_shuffle(a, b, Integer{i, j, k, l})
 // Vectors pass between inlined functions only, so it does not matter how they would be passed.
 #pragma GCC diagnostic ignored "-Wpsabi"
+#endif
 #endif
 
 namespace pyexpr {
@@ -41,7 +44,6 @@ constexpr std::size_t kBytesAhead = 32768;
 constexpr long long kOneStep = 1;
 constexpr long long kOneChange = 1LL << 32;
 constexpr std::size_t kMostRows = (std::size_t{1} << 31) - 1;
-constexpr long long kMagnitude = 0x7fffffffffffffffLL;
 
 struct Layout {
     std::size_t rows;  // those that have a row before them
@@ -63,6 +65,9 @@ struct Running {
     std::vector<double> changes;
     std::vector<long long> counts;
 };
+
+#if defined(PYEXPR_VECTORS)
+constexpr long long kMagnitude = 0x7fffffffffffffffLL;
 
 // Two doubles: what every x86-64 and ARM64 processor has.
 struct Two {
@@ -182,6 +187,7 @@ PYEXPR_INLINE void take_block(const T* first, std::size_t row_length, std::size_
     store(changes, running.changes.data() + start);
     store(counts, running.counts.data() + start);
 }
+#endif  // PYEXPR_VECTORS
 
 // The same for one landmark, in plain words; it also wraps.
 template <std::size_t Dims, bool Absolute, typename T>
@@ -210,18 +216,35 @@ void take_one(const T* first, std::size_t row_length, std::size_t count, std::si
     }
 }
 
+// The landmarks from `first_landmark` on.
+template <std::size_t Dims, bool Absolute, typename T>
+void take_rest(const T* block, std::size_t count, std::size_t first_landmark, const Layout& layout,
+               Running& running) {
+    const std::size_t row_length = layout.landmarks * Dims;
+    for (std::size_t i = first_landmark; i < layout.landmarks; ++i)
+        take_one<Dims, Absolute>(block, row_length, count, i, layout.period, running);
+}
+
+template <std::size_t Dims, bool Absolute, typename T>
+void take_all_plainly(const T* first, const Layout& layout, Running& running) {
+    for (std::size_t row = 0; row < layout.rows; row += kRowsAtOnce) {
+        const std::size_t count = std::min(kRowsAtOnce, layout.rows - row);
+        const T* block = first + row * layout.landmarks * Dims;
+        take_rest<Dims, Absolute>(block, count, 0, layout, running);
+    }
+}
+
+#if defined(PYEXPR_VECTORS)
 template <typename Lanes, std::size_t Dims, bool Absolute, typename T>
 PYEXPR_INLINE void take_all(const T* first, const Layout& layout, Running& running) {
     const std::size_t row_length = layout.landmarks * Dims;
-    const std::size_t whole =
-        layout.period > 0.0 ? 0 : layout.landmarks - layout.landmarks % Lanes::width;
+    const std::size_t whole = layout.landmarks - layout.landmarks % Lanes::width;
     for (std::size_t row = 0; row < layout.rows; row += kRowsAtOnce) {
         const std::size_t count = std::min(kRowsAtOnce, layout.rows - row);
         const T* block = first + row * row_length;
         for (std::size_t i = 0; i < whole; i += Lanes::width)
             take_block<Lanes, Dims, Absolute>(block, row_length, count, i, running);
-        for (std::size_t i = whole; i < layout.landmarks; ++i)
-            take_one<Dims, Absolute>(block, row_length, count, i, layout.period, running);
+        take_rest<Dims, Absolute>(block, count, whole, layout, running);
     }
 }
 
@@ -231,15 +254,21 @@ PYEXPR_AVX2 void take_all_avx2(const T* first, const Layout& layout, Running& ru
     take_all<Four, Dims, Absolute>(first, layout, running);
 }
 #endif
+#endif  // PYEXPR_VECTORS
 
 template <std::size_t Dims, bool Absolute, typename T>
 void take(const T* first, const Layout& layout, Running& running) {
+#if defined(PYEXPR_VECTORS)
+    if (layout.period == 0.0 && layout.vectors != Vectors::none) {
 #if defined(__x86_64__)
-    static const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
-    if (has_avx2 && layout.vectors == Vectors::widest)
-        return take_all_avx2<Dims, Absolute>(first, layout, running);
+        static const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
+        if (has_avx2 && layout.vectors == Vectors::widest)
+            return take_all_avx2<Dims, Absolute>(first, layout, running);
 #endif
-    take_all<Two, Dims, Absolute>(first, layout, running);
+        return take_all<Two, Dims, Absolute>(first, layout, running);
+    }
+#endif
+    take_all_plainly<Dims, Absolute>(first, layout, running);
 }
 
 template <std::size_t Dims, typename T>

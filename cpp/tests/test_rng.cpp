@@ -37,6 +37,49 @@ TEST_CASE("a replicate's words are numpy's, the counter raised before the first 
     }
 }
 
+// Products of Python's integers.
+TEST_CASE("a product of 128 bits, by the compiler's integers and by halves") {
+    struct Known {
+        std::uint64_t a, b;
+        pyexpr::WideProduct product;
+    };
+    constexpr std::uint64_t kOnes = ~std::uint64_t{0};
+    constexpr Known known[] = {
+        {0, kOnes, {0, 0}},
+        {1, kOnes, {0, kOnes}},
+        {kOnes, kOnes, {0xfffffffffffffffeULL, 1}},
+        {0x100000000ULL, 0x100000000ULL, {1, 0}},
+        {0xffffffffULL, 0xffffffffULL, {0, 0xfffffffe00000001ULL}},
+        {0xffffffff00000000ULL, 0x00000000ffffffffULL, {0xfffffffeULL, 0x0000000100000000ULL}},
+        {0xd2e7470ee14c6c93ULL,
+         0x243f6a8885a308d3ULL,
+         {0x1ddcc4acd0ba92b6ULL, 0xc219bc7795fb1529ULL}},
+        {0xca5a826395121157ULL,
+         0x8000000080000001ULL,
+         {0x652d41322fb649deULL, 0x14e38b0f15121157ULL}},
+        {0x9e3779b97f4a7c15ULL,
+         0xbb67ae8584caa73bULL,
+         {0x73d29a18b33dcb63ULL, 0x5eada573a9ae4bd7ULL}},
+    };
+    for (const Known& each : known) {
+        CHECK(pyexpr::wide_product(each.a, each.b) == each.product);
+        CHECK(pyexpr::wide_product_of_halves(each.a, each.b) == each.product);
+        CHECK(pyexpr::wide_product_of_halves(each.b, each.a) == each.product);
+    }
+    static_assert(pyexpr::wide_product(kOnes, kOnes).high == kOnes - 1);
+
+    pyexpr::ReplicateWords words(1, 2, 3);
+    for (int i = 0; i < 20000; ++i) {
+        // Also with halves that are all zeros or all ones, where carries begin and end.
+        std::uint64_t a = words.next(), b = words.next();
+        if (i % 4 == 1) a |= 0xffffffffULL << (i % 8 * 4);
+        if (i % 4 == 2) b &= ~(0xffffffffULL << (i % 8 * 4));
+        if (pyexpr::wide_product(a, b) != pyexpr::wide_product_of_halves(a, b)) {
+            FAIL("the two differ for " << a << " and " << b);
+        }
+    }
+}
+
 TEST_CASE("the high product maps words onto 0 .. n-1") {
     CHECK(pyexpr::high_product(0, 28) == 0);
     CHECK(pyexpr::high_product(~std::uint64_t{0}, 28) == 27);

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pyexpr.base.contents import sha256
+from pyexpr.base.messages import say
 from pyexpr.base.outputs import OutputError, refuse_irregular
 
 __all__ = ["OutputError", "cache_folder", "sha256", "whole_file", "writable_folder", "write_text"]
@@ -38,9 +39,25 @@ def whole_file(path: Path | str) -> Iterator[Path]:
         refuse_irregular(target)
         # Until here nobody else may read it.
         _take_over_mode(temporary, target)
-        os.replace(temporary, target)
+        _replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _replace(temporary: Path, target: Path) -> None:
+    """Rename a file into place, and say what is wrong where the old one cannot be replaced."""
+    try:
+        os.replace(temporary, target)
+    except PermissionError as error:
+        # On Windows a file that a program has open cannot be replaced, nor can a read-only one.
+        raise OutputError(
+            say(
+                "cannot replace {path!r} ({problem}): if a program such as Excel has the file "
+                "open, close it there and try again; otherwise check that you may write to it",
+                path=str(target),
+                problem=error.strerror or str(error),
+            )
+        ) from None
 
 
 def _take_over_mode(temporary: Path, target: Path) -> None:
@@ -67,9 +84,9 @@ def _umask() -> int:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write a UTF-8 text file, whole or not at all."""
+    """Write a UTF-8 text file, whole or not at all, with the same bytes on every system."""
     with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def writable_folder(path: Path | str) -> Path:

@@ -884,7 +884,7 @@ def _finish(result: Result | pd.DataFrame, output: Path | None) -> None:
 def _write(table: pd.DataFrame, path: Path) -> None:
     from pyexpr.base.files import write_text
 
-    write_text(path, table.to_csv(index=False))
+    write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -162,7 +162,7 @@ def _hand_over(fabric: Any, *, run: Callable[[Any], Trained], target: Path) -> N
     if fabric.is_global_zero:
         target.with_suffix(".weights").write_bytes(to_bytes(trained.weights))
         facts = {"best_epoch": trained.best_epoch, "history": trained.history}
-        target.with_suffix(".json").write_text(json.dumps(facts), encoding="utf-8")
+        target.with_suffix(".json").write_text(json.dumps(facts), encoding="utf-8", newline="\n")
 
 
 def _train(

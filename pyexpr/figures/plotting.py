@@ -335,7 +335,8 @@ def save(figure: Figure, stem: Path | str, *, title: str, description: str) -> t
     with style(), whole_file(svg) as svg_part, whole_file(png) as png_part:
         figure.savefig(svg_part, format="svg", metadata={**told, "Date": None})
         text = svg_part.read_text(encoding="utf-8")
-        svg_part.write_text(_readable_aloud(text, base.name, title, description), encoding="utf-8")
+        text = _readable_aloud(text, base.name, title, description)
+        svg_part.write_text(text, encoding="utf-8", newline="\n")
         figure.savefig(png_part, format="png", dpi=PNG_DPI, metadata=told)
     return svg, png
 

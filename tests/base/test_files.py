@@ -60,3 +60,43 @@ def test_sha256(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"abc")
     assert sha256(path) == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_lines_end_the_same_on_every_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on Windows, where a text file is written with the line ends of the system.
+    monkeypatch.setattr(os, "linesep", "\r\n")
+    opened: list[str | None] = []
+    write = Path.write_text
+
+    def noted(self: Path, data: str, newline: str | None = None, **named: str) -> int:
+        opened.append(newline)
+        return write(self, data, newline=newline, **named)
+
+    monkeypatch.setattr(Path, "write_text", noted)
+    write_text(tmp_path / "a.txt", "one\ntwo\n")
+    assert opened == ["\n"]
+    assert (tmp_path / "a.txt").read_bytes() == b"one\ntwo\n"
+
+
+def test_a_file_that_another_program_holds_is_named_and_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "table.csv"
+    write_text(path, "old\n")
+
+    def held(_source: object, target: object) -> None:
+        # What Windows says of a file that Excel has open.
+        raise PermissionError(13, "Access is denied", str(target))
+
+    monkeypatch.setattr(os, "replace", held)
+    with pytest.raises(OutputError) as raised:
+        write_text(path, "new\n")
+    assert str(raised.value) == (
+        f"cannot replace {str(path)!r} (Access is denied): if a program such as Excel has the file "
+        "open, close it there and try again; otherwise check that you may write to it"
+    )
+    assert raised.value.__cause__ is None
+    assert path.read_text() == "old\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["table.csv"]

@@ -27,7 +27,7 @@ namespace pyexpr {
 
 enum class Velocity { abs_derivative, derivative, speed };
 
-enum class Vectors { widest, baseline };
+enum class Vectors { widest, baseline, none };
 
 struct MotionAverages {
     double displacement = 0.0;      // u per step
@@ -49,8 +49,9 @@ struct LandmarkAverages {
 // period  0 for plain coordinates. With a positive period (360 for degrees) dims must be 1 and
 //         differences are wrapped to [-period/2, period/2] before their absolute value is taken.
 //
-// vectors `baseline` uses those alone that every processor of this kind has, so that tests can
-//         hold the result against that of the widest; the bytes are the same.
+// vectors `baseline` uses those alone that every processor of this kind has, and `none` plain code,
+//         which compilers without vectors always take, so that tests can hold the results against
+//         that of the widest; the bytes are the same.
 //
 // Throws std::invalid_argument when dims is not 1, 2 or 3, `rate` is not positive and finite,
 // `period` is negative, not finite, or given with dims > 1, or an array of `each` has another

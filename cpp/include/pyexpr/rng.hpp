@@ -10,14 +10,14 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace pyexpr {
+#include "pyexpr/wide_product.hpp"
 
-__extension__ using Wide = unsigned __int128;
+namespace pyexpr {
 
 // High 64 bits of a * b: maps a uniform 64-bit word a to 0 .. b-1 with a bias
 // below b / 2^64.
 [[nodiscard]] constexpr std::uint64_t high_product(std::uint64_t a, std::uint64_t b) noexcept {
-    return static_cast<std::uint64_t>((static_cast<Wide>(a) * b) >> 64);
+    return wide_product(a, b).high;
 }
 
 // Ten rounds on each of several counters: four 64-bit words apiece. One counter waits for
@@ -33,12 +33,10 @@ template <std::size_t Lanes>
     constexpr std::uint64_t kWeyl1 = 0xBB67AE8584CAA73BULL;
     for (int round = 0; round < 10; ++round) {
         for (auto& counter : counters) {
-            const Wide product0 = static_cast<Wide>(kMultiplier0) * counter[0];
-            const Wide product1 = static_cast<Wide>(kMultiplier1) * counter[2];
-            counter = {static_cast<std::uint64_t>(product1 >> 64) ^ counter[1] ^ key[0],
-                       static_cast<std::uint64_t>(product1),
-                       static_cast<std::uint64_t>(product0 >> 64) ^ counter[3] ^ key[1],
-                       static_cast<std::uint64_t>(product0)};
+            const WideProduct product0 = wide_product(kMultiplier0, counter[0]);
+            const WideProduct product1 = wide_product(kMultiplier1, counter[2]);
+            counter = {product1.high ^ counter[1] ^ key[0], product1.low,
+                       product0.high ^ counter[3] ^ key[1], product0.low};
         }
         key[0] += kWeyl0;
         key[1] += kWeyl1;

@@ -48,7 +48,7 @@ def ask(payload: dict[str, Any]) -> Answer:
         raise r_not_found("R was not found: there is no 'Rscript' on the PATH")
     with tempfile.TemporaryDirectory(prefix="pyexpr-") as folder:
         bridge, source, target = (Path(folder) / name for name in ("bridge.R", "in", "out"))
-        bridge.write_text(bridge_text(), encoding="utf-8")
+        bridge.write_text(bridge_text(), encoding="utf-8", newline="\n")
         source.write_bytes(wire.encode(payload))
         arguments = [*OPTIONS, "-e", _CALL, *map(str, (bridge, source, target))]
         status, printed = _run([program, *arguments], Path(folder))

@@ -211,7 +211,7 @@ def drafted(home: Path, roles: Roles, answers: Answers) -> tuple[Draft, dict[str
     )  # fmt: skip
     data = set_columns(draft, home, roles, answers)
     if data.recordings is not None:
-        files[RECORDINGS_TABLE] = data.recordings.to_csv(index=False)
+        files[RECORDINGS_TABLE] = data.recordings.to_csv(index=False, lineterminator="\n")
     set_clips(draft, data, answers)
     set_label(draft, data, answers)
     set_evaluation(draft, data)

@@ -79,7 +79,7 @@ def render(config: StudyConfig, folder: Path, stages: dict[str, StageOutput]) ->
         # A study of one context has no invariance, and one without deep models no curves.
         if name in found:
             path = folder / f"{name}.csv"
-            write_text(path, found[name].to_csv(index=False))
+            write_text(path, found[name].to_csv(index=False, lineterminator="\n"))
             yield path
     for stem, (frame, display) in study_tables(config, found).items():
         yield from write_table(frame, display, folder, stem)
