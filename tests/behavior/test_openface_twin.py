@@ -51,4 +51,5 @@ def test_tables_and_columns_of_a_file(tmp_path: Path) -> None:
     columns.matrix(["frame"])[:] = 0  # a copy
     np.testing.assert_array_equal(columns.column("frame"), [1, 6])
     table = columns.hand_over(["pose_Ty", "pose_Tx"])
-    np.testing.assert_array_equal(table, [[3, 2], [8, 7]])
+    # Behind the rows there is room for frames without one.
+    np.testing.assert_array_equal(table[: columns.n_rows], [[3, 2], [8, 7]])
