@@ -14,7 +14,8 @@ from pyexpr.base.errors import LayoutError, listed, near_names
 from pyexpr.base.messages import say
 from pyexpr.behavior.openface.layout import GROUPS
 from pyexpr.behavior.tracks.layout import MILLIMETRES, ActionUnits, Layout, Points, Values
-from pyexpr.behavior.tracks.table import Table, cell_columns, refuse_nested
+from pyexpr.behavior.tracks.table import Table
+from pyexpr.behavior.tracks.wanted import cell_columns, refuse_nested
 
 #: Groups of a recording that OpenFace does not have.
 OTHER_GROUPS: Final = ("au_score", "blendshapes", "emotions")
