@@ -56,7 +56,7 @@ class Group:
     def values(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the group's values, of its columns' numbers."""
         if self.present_above is None:
-            return numbers * self.factor
+            return numbers if np.all(self.factor == 1.0) else numbers * self.factor
         above = (numbers > self.present_above).astype(np.float64)
         return np.where(np.isnan(numbers), np.nan, above)
 

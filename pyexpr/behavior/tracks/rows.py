@@ -17,7 +17,7 @@ from pyexpr.behavior.tracks.groups import Group, groups_of, score_columns
 from pyexpr.behavior.tracks.layout import Layout, Points
 from pyexpr.behavior.tracks.row_checks import check_rows, frame_step
 from pyexpr.behavior.tracks.table import Table
-from pyexpr.behavior.tracks.wanted import TableHeader, Wanted
+from pyexpr.behavior.tracks.wanted import ReadTable, TableHeader, Wanted
 
 _NO_SCALE: Final = FaceScale(None, frozenset())
 _SECONDS: Final = {"ms": 1e3, "us": 1e6}
@@ -144,29 +144,21 @@ def translated(
     scores = () if layout.points is None else score_columns(layout.points, table)
     read = table.read(_wanted(layout, table, own, sizes, scores, wanted, part))
     columns = read.columns
-    path = columns.header.path
     if sizes:
         image_size = _measured(columns, sizes)
         rescaled = groups_of(layout, table, image_size)
         wanted = {name: rescaled[name] for name in wanted}
 
-    notes: list[str] = []
-    if read.others:
-        notes.append(_OTHERS(rows=read.others))
-    if read.people:
-        people = ", ".join(f"{number} {name}" for number, name in enumerate(read.people))
-        notes.append(_PEOPLE(column=layout.person, people=people))
+    notes = _reading_notes(layout, read)
     values = {name: group.values(columns.matrix(group.columns)) for name, group in wanted.items()}
     if scores and layout.points is not None:
         low = _without_low_scores(values, columns.matrix(scores), layout.points)
         notes += [_LOW_SCORES(points=low)] if low else []
-    rows = {name: columns.column(column) for name, column in own.items()}
-    if layout.time is not None and layout.time.unit in _SECONDS:
-        rows["timestamp"] = rows["timestamp"] / _SECONDS[layout.time.unit]
+    rows = _row_values(layout, columns, own)
     rows["success"], said = _validity(layout, columns, values)
     notes += said
     header = TracksHeader(
-        path,
+        columns.header.path,
         {name: at for at, name in enumerate(rows)},
         len(rows),
         0,
@@ -180,23 +172,49 @@ def translated(
     if step > 1:
         rows["frame"] = np.floor(rows["frame"] / step)
         notes.append(_STEP(step=step))
+    made = _made(header, columns, rows, values)
+    return Translated(made, header, tuple(notes), image_size or (), step)
+
+
+def _reading_notes(layout: Layout, read: ReadTable) -> list[str]:
+    """Return what is to be said of the rows that were read."""
+    notes: list[str] = []
+    if read.others:
+        notes.append(_OTHERS(rows=read.others))
+    if read.people:
+        people = ", ".join(f"{number} {name}" for number, name in enumerate(read.people))
+        notes.append(_PEOPLE(column=layout.person, people=people))
+    return notes
+
+
+def _row_values(
+    layout: Layout, columns: Columns, own: Mapping[str, str]
+) -> dict[str, NDArray[np.float64]]:
+    """Return frame, face, time (s, or in a unit that its rate tells) and confidence of each row."""
+    rows = {name: columns.column(column) for name, column in own.items()}
+    if layout.time is not None and layout.time.unit in _SECONDS:
+        rows["timestamp"] = rows["timestamp"] / _SECONDS[layout.time.unit]
+    return rows
+
+
+def _made(
+    header: TracksHeader,
+    columns: Columns,
+    rows: Mapping[str, NDArray[np.float64]],
+    values: Mapping[str, NDArray[np.float64]],
+) -> Columns:
+    """Return columns under the names of recordings."""
     tables: dict[tuple[str, ...], NDArray[np.float64]] = {
         (name,): column[:, np.newaxis] for name, column in rows.items()
     }
     tables |= {header.group_columns(name): value for name, value in values.items()}
-    return Translated(
-        Columns.made(
-            header,
-            tables,
-            columns.n_rows,
-            n_cut=columns.n_cut,
-            n_overlong=columns.n_overlong,
-            skipped=columns.skipped,
-        ),
+    return Columns.made(
         header,
-        tuple(notes),
-        () if image_size is None else image_size,
-        step,
+        tables,
+        columns.n_rows,
+        n_cut=columns.n_cut,
+        n_overlong=columns.n_overlong,
+        skipped=columns.skipped,
     )
 
 
@@ -273,10 +291,15 @@ def _without_low_scores(
     assert points.score_above is not None
     with np.errstate(invalid="ignore"):
         low = ~(scores > points.score_above)
+    seen = np.zeros(low.shape, dtype=np.bool_)
     for name in ("landmarks_2d", "landmarks_3d"):
         if name in values and values[name].shape[1] % low.shape[1] == 0:
-            values[name][np.repeat(low, values[name].shape[1] // low.shape[1], axis=1)] = np.nan
-    return int(low.sum())
+            points_of = values[name].reshape(*low.shape, -1)
+            seen |= np.isfinite(points_of).all(axis=2)
+            points_of[low] = np.nan
+            values[name] = points_of.reshape(len(low), -1)
+    # Of rows without anybody no point is of low score.
+    return int((low & seen).sum())
 
 
 def _validity(
