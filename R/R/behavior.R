@@ -222,7 +222,8 @@ describe_tracks <- function(source, layout = NULL) {
 #' @inheritParams read_openface
 #' @return An object with [tidy()][result-tables] (a row per clip; `clip` is the label of
 #'   the schedule, else the clip's number; units are in `x$units`), tables `"quality"`,
-#'   `"recordings"` and `"dropped"`.
+#'   `"recordings"` and `"dropped"`, and of other trackers' recordings `"means"`: of each
+#'   action unit, blendshape and emotion over the frames of a clip.
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' path <- file.path(tempdir(), "s01.csv")
