@@ -245,7 +245,8 @@ describe_tracks <- function(source, layout = NULL) {
 #'   they need 100 and 30 runs of three adjacent steps.
 #' @return An object with [tidy()][result-tables] (a row per clip; `clip` is the label of
 #'   the schedule, or otherwise the number of the clip; units are in `x$units`), tables `"quality"`,
-#'   `"recordings"` and `"dropped"`.
+#'   `"recordings"` and `"dropped"`, and for recordings of other trackers `"means"`: the mean of
+#'   each action unit, blendshape and emotion over the frames of a clip.
 #' @export
 #' @examplesIf pyexpr::pyexpr_available()
 #' path <- file.path(tempdir(), "s01.csv")

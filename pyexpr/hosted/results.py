@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _TABLES: dict[str, tuple[str, ...]] = {
     "CFAResult": ("glance", "loadings", "standardized", "reliability"),
     "CoefficientResult": ("contrasts", "omnibus"),
-    "FeatureResult": ("quality", "recordings", "dropped"),
+    "FeatureResult": ("quality", "recordings", "dropped", "means"),
     "MovementSeries": ("dropped",),
     "SynchronyResult": ("windows",),
     "ICCResult": ("counts", "mean_reliability"),

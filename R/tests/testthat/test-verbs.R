@@ -321,6 +321,9 @@ test_that("a table of another tracker is read by its layout", {
   # One of two points moves 1 px a frame, so 5 px a step.
   expect_equal(tidy(features)$points_displacement, 2.5, tolerance = 1e-12)
   expect_error(read_tracks(path), "proves no layout", class = "pyexpr_data_error")
+  writeLines(c("time.column = 'ms'", "blendshapes = {columns = 'a*', unit = 'cm'}"), own)
+  means <- tidy(extract_features(path, every = 2, layout = own), "means")
+  expect_identical(means$blendshape_1, 5)
 })
 
 test_that("features of paths and of a table are the same", {

@@ -74,5 +74,8 @@ def means_table(rows: list[dict[str, Any]], key: tuple[str, ...]) -> pd.DataFram
     """Return a row per clip, in their order: the key, and the means that any recording has."""
     import pandas as pd
 
+    if not rows:
+        # Text, so that an empty table is joined like a full one.
+        return pd.DataFrame(columns=list(key), dtype="str")
     names = dict.fromkeys(name for row in rows for name in row if name not in key)
     return pd.DataFrame(rows, columns=[*key, *names])

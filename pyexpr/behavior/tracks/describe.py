@@ -10,7 +10,8 @@ from pyexpr.base.stopping import stoppable
 from pyexpr.behavior.openface.layout import OPENFACE
 from pyexpr.behavior.openface.recording import OpenFaceRecording, read_openface
 from pyexpr.behavior.tracks.layout import Layout, shipped
-from pyexpr.behavior.tracks.reading import layout_for, read_by_layout
+from pyexpr.behavior.tracks.reading import read_by_layout
+from pyexpr.behavior.tracks.recognition import layout_for
 from pyexpr.behavior.tracks.table import Table
 
 if TYPE_CHECKING:

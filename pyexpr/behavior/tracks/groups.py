@@ -14,7 +14,8 @@ from pyexpr.base.errors import LayoutError, listed, near_names
 from pyexpr.base.messages import say
 from pyexpr.behavior.openface.layout import GROUPS
 from pyexpr.behavior.tracks.layout import MILLIMETRES, ActionUnits, Layout, Points, Values
-from pyexpr.behavior.tracks.table import Table, cell_columns, refuse_nested
+from pyexpr.behavior.tracks.table import Table
+from pyexpr.behavior.tracks.wanted import cell_columns, refuse_nested
 
 #: Groups of a recording that OpenFace does not have.
 OTHER_GROUPS: Final = ("au_score", "blendshapes", "emotions")
@@ -55,7 +56,7 @@ class Group:
     def values(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the group's values, of its columns' numbers."""
         if self.present_above is None:
-            return numbers * self.factor
+            return numbers if np.all(self.factor == 1.0) else numbers * self.factor
         above = (numbers > self.present_above).astype(np.float64)
         return np.where(np.isnan(numbers), np.nan, above)
 

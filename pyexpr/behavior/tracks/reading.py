@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from pyexpr.base.checks import is_number
-from pyexpr.base.errors import DataError, OpenFaceError, TracksError, listed, near_names
+from pyexpr.base.errors import DataError, OpenFaceError, TracksError, listed
 from pyexpr.base.messages import Template, message_of, say
 from pyexpr.base.stopping import stoppable
-from pyexpr.behavior.openface.csv import Columns, open_source
-from pyexpr.behavior.openface.layout import FEATURE_GROUPS, OPENFACE, is_known
+from pyexpr.behavior.openface.csv import Columns
+from pyexpr.behavior.openface.layout import FEATURE_GROUPS, OPENFACE
 from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
 from pyexpr.behavior.openface.plausible import MAX_SPEED, MAX_TURN
 from pyexpr.behavior.openface.recording import (
@@ -22,26 +21,19 @@ from pyexpr.behavior.openface.recording import (
     read_openface,
     recording_of,
 )
-from pyexpr.behavior.tracks.groups import ALL_GROUPS, OTHER_GROUPS, SHARE, groups_of
-from pyexpr.behavior.tracks.layout import (
-    Layout,
-    LengthUnit,
-    TimeUnit,
-    layout_named,
-    layout_of,
-    shipped,
-    unknown_layout,
-)
+from pyexpr.behavior.tracks.arguments import check_groups, checked_size, own_entries
+from pyexpr.behavior.tracks.groups import OTHER_GROUPS, SHARE, groups_of
+from pyexpr.behavior.tracks.layout import Layout, LengthUnit, TimeUnit
+from pyexpr.behavior.tracks.recognition import layout_for
 from pyexpr.behavior.tracks.rows import Translated, translated
-from pyexpr.behavior.tracks.table import Table, beginning_of, open_table
+from pyexpr.behavior.tracks.table import Table
 
 if TYPE_CHECKING:
     from pyexpr.base.foreign import FrameLike
 
-AUTO: Final = "auto"
+
 #: What is read unless groups are named; landmarks in space where there are none of the image.
 _USUAL: Final = (*FEATURE_GROUPS, *OTHER_GROUPS)
-
 _SHARES = Template(
     "image_shares",
     "points are shares of the image, x of its width and y of its height: state {image_size=} for "
@@ -145,8 +137,8 @@ def read_tracks(
     (25.0, (4, 2, 2), 'px')
     """
     size = checked_size(image_size)
-    own = _own_entries(points, units, frame, time, valid, person)
-    _check_groups(groups)
+    own = own_entries(points, units, frame, time, valid, person)
+    check_groups(groups)
     options: dict[str, Any] = {
         "fps": fps,
         "clock": clock,
@@ -181,45 +173,6 @@ def read_tracks(
     chosen, table = found
     parts = () if split_by is None or part is None else ((split_by, part),)
     return _read(chosen, table, groups, options, size, video, parts, on_missing)
-
-
-def read_by_layout(layout: Layout, table: Table) -> tuple[OpenFaceRecording, dict[str, str]]:
-    """Return what a table gives by a layout, whatever its rate, and the units of its groups."""
-    known = groups_of(layout, table, _stated_size(layout))
-    options = ReadingOptions().to_dict()
-    recording = _read(layout, table, None, options, None, None, (), "note", needs_rate=False)
-    units = {name: recording.units.get(name, group.unit) for name, group in known.items()}
-    return recording, units
-
-
-def read_recording(
-    path: str, layout: str | None, *, groups: Sequence[str] | None, **options: Any
-) -> OpenFaceRecording:
-    """Return a recording for its features: OpenFace's without a layout, else as `read_tracks`.
-
-    Named groups are those that OpenFace has; what a layout has besides comes with them.
-    """
-    if layout is None or layout == OPENFACE:
-        return read_openface(path, groups=groups, **options)
-    if groups is not None:
-        found = layout_for(path, layout, {})
-        if isinstance(found, str):
-            return read_openface(path, groups=groups, **options)
-        groups = (*groups, *(one for one in OTHER_GROUPS if one in groups_of(*found, None)))
-    return read_tracks(path, layout, groups=groups, **options)
-
-
-def unit_names(path: str, layout: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the action units of a table, present and how intense, by its header alone."""
-    found = layout_for(path, layout, {})
-    if isinstance(found, str):
-        raise TracksError(f"{path!r}: this is OpenFace's")
-    groups = groups_of(*found, None)
-    presence, intensity = (groups.get(name) for name in ("au_presence", "au_intensity"))
-    return (
-        () if presence is None else presence.labels,
-        () if intensity is None else intensity.labels,
-    )
 
 
 def _read(
@@ -263,6 +216,45 @@ def _read(
     if needs_rate and recording.fps_source == "default":
         raise TracksError(_no_times(table.path, layout))
     return _with_layout(recording, layout, table, found)
+
+
+def read_by_layout(layout: Layout, table: Table) -> tuple[OpenFaceRecording, dict[str, str]]:
+    """Return what a table gives by a layout, whatever its rate, and the units of its groups."""
+    known = groups_of(layout, table, _stated_size(layout))
+    options = ReadingOptions().to_dict()
+    recording = _read(layout, table, None, options, None, None, (), "note", needs_rate=False)
+    units = {name: recording.units.get(name, group.unit) for name, group in known.items()}
+    return recording, units
+
+
+def read_recording(
+    path: str, layout: str | None, *, groups: Sequence[str] | None, **options: Any
+) -> OpenFaceRecording:
+    """Return a recording for its features: OpenFace's without a layout, else as `read_tracks`.
+
+    Named groups are those that OpenFace has; what a layout has besides comes with them.
+    """
+    if layout is None or layout == OPENFACE:
+        return read_openface(path, groups=groups, **options)
+    if groups is not None:
+        found = layout_for(path, layout, {})
+        if isinstance(found, str):
+            return read_openface(path, groups=groups, **options)
+        groups = (*groups, *(one for one in OTHER_GROUPS if one in groups_of(*found, None)))
+    return read_tracks(path, layout, groups=groups, **options)
+
+
+def unit_names(path: str, layout: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the action units of a table, present and how intense, by its header alone."""
+    found = layout_for(path, layout, {})
+    if isinstance(found, str):
+        raise TracksError(f"{path!r}: this is OpenFace's")
+    groups = groups_of(*found, None)
+    presence, intensity = (groups.get(name) for name in ("au_presence", "au_intensity"))
+    return (
+        () if presence is None else presence.labels,
+        () if intensity is None else intensity.labels,
+    )
 
 
 def _recording(
@@ -335,172 +327,11 @@ def _no_times(path: str, layout: Layout) -> str:
     )
 
 
-def layout_for(
-    source: Any, layout: str | os.PathLike[str] | None, own: Mapping[str, Any]
-) -> Literal["openface"] | tuple[Layout, Table]:
-    """Return the layout of a table, and the table; ``"openface"`` for OpenFace's own reader.
-
-    `own` are entries instead of the layout's.
-    """
-    name = None if layout is None else os.fspath(layout)
-    if name == OPENFACE:
-        if own:
-            raise DataError(
-                say(
-                    "{layout='openface'} knows its columns; leave {names} out, or give no layout",
-                    names=listed(own),
-                )
-            )
-        if not isinstance(source, (str, os.PathLike)):
-            raise DataError(say("{layout='openface'} reads files; give the path of one"))
-        return OPENFACE
-    if name is not None and name != AUTO:
-        chosen = layout_named(name)
-        table = open_table(source)
-        return with_own(chosen, own), table.with_header(chosen.header)
-    if "points" in own:
-        return layout_of({"name": "own"} | dict(own), "read_tracks"), open_table(source)
-    # OpenFace's reader reads the file itself, which may be large: its beginning tells.
-    beginning = beginning_of(source)
-    found = None if beginning is None else recognised(beginning)
-    if found != OPENFACE:
-        table = open_table(source)
-        found = recognised(table)
-    if found == OPENFACE:
-        if own:
-            raise DataError(
-                say(
-                    "{path!r} is OpenFace's, whose columns are known; leave {names} out",
-                    path=os.fspath(source),
-                    names=listed(own),
-                )
-            )
-        return OPENFACE
-    if found is None:
-        raise unknown_layout(table.path, table.names)
-    chosen = shipped()[found]
-    return with_own(chosen, own), table.with_header(chosen.header)
-
-
-def with_own(layout: Layout, own: Mapping[str, Any]) -> Layout:
-    """Return a layout with entries of the caller's instead of its own."""
-    if not own:
-        return layout
-    entries = layout.model_dump(exclude_unset=True)
-    return layout_of(entries | dict(own), "read_tracks", layout.name)
-
-
-def recognised(table: Table) -> str | None:
-    """Return the name of the only layout that a header proves, None if none does.
-
-    Raises
-    ------
-    TracksError
-        If several do.
-    """
-    proved = [
-        name
-        for name, layout in shipped().items()
-        if layout.proved_by(table.with_header(layout.header).names)
-    ]
-    if len(proved) > 1:
-        raise TracksError(
-            say(
-                "{path!r}: its header proves several layouts ({names}); name one ({layout=})",
-                path=table.path,
-                names=listed(proved),
-            )
-        )
-    if proved:
-        return proved[0]
-    # OpenFace's reader says why its output for single images is no recording.
-    of_images = {"face", "confidence"} <= {*table.names} and any(map(is_known, table.names))
-    return OPENFACE if of_images or _is_openface(table) else None
-
-
-def _is_openface(table: Table) -> bool:
-    if table.path == "the data frame" or not os.path.isfile(table.path):
-        return False
-    try:
-        open_source(table.path)
-    except OpenFaceError:
-        return False
-    return True
-
-
-def _own_entries(
-    points: Sequence[str] | None,
-    units: str | None,
-    frame: str | None,
-    time: str | tuple[str, str] | None,
-    valid: str | tuple[str, float] | None,
-    person: str | None,
-) -> dict[str, Any]:
-    """Return what the caller says of the table, as entries of a layout."""
-    own: dict[str, Any] = {}
-    if (points is None) != (units is None):
-        raise DataError(
-            say(
-                "{points=} name the columns of points and {units=} what their numbers are (one of "
-                "{known}); give both",
-                known=listed(get_args(LengthUnit)),
-            )
-        )
-    if points is not None:
-        if isinstance(points, str) or len(points) not in (2, 3):
-            raise DataError(
-                say(
-                    "{points=} must be the patterns of x and y (and z), such as {given}",
-                    given=["x_{}", "y_{}"],
-                )
-            )
-        own["points"] = dict(zip("xyz", points, strict=False)) | {"unit": units}
-    given = {"frame": frame, "person": person}
-    own |= {name: column for name, column in given.items() if column is not None}
-    if time is not None:
-        column, *unit = (time,) if isinstance(time, str) else time
-        own["time"] = {"column": column} | ({"unit": unit[0]} if unit else {})
-    if valid is not None:
-        column, *least = (valid,) if isinstance(valid, str) else valid
-        own["valid"] = {"column": column} | ({"at_least": least[0]} if least else {"equals": 1})
-    return own
-
-
-def checked_size(image_size: Any) -> tuple[float, float] | None:
-    """Return the size of the images, or raise `DataError` if it is none."""
-    if image_size is None:
-        return None
-    sides = tuple(image_size) if isinstance(image_size, (tuple, list)) else ()
-    if len(sides) != 2 or not all(is_number(side) and side > 0 for side in sides):
-        raise DataError(
-            say(
-                "{image_size=} must be width and height in pixels, such as (640, 360), not "
-                "{given!r}",
-                given=image_size,
-            )
-        )
-    return float(sides[0]), float(sides[1])
-
-
 def _stated_size(layout: Layout) -> tuple[float, float] | None:
     image = layout.image
     if image is None or isinstance(image.width, str) or isinstance(image.height, str):
         return None
     return image.width, image.height
-
-
-def _check_groups(groups: Sequence[str] | None) -> None:
-    if isinstance(groups, str):
-        raise DataError(say("{groups=} must be a list of names, such as [{given!r}]", given=groups))
-    for group in groups or ():
-        if group not in ALL_GROUPS:
-            raise DataError(
-                say(
-                    "{groups=} has no {group!r}; {hint}",
-                    group=group,
-                    hint=near_names(str(group), ALL_GROUPS),
-                )
-            )
 
 
 def _wanted(

@@ -10,19 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import TracksError
-from pyexpr.base.messages import Template, say
+from pyexpr.base.messages import Template
 from pyexpr.behavior.openface.csv import Columns
 from pyexpr.behavior.openface.layout import FaceScale
 from pyexpr.behavior.tracks.groups import Group, groups_of, score_columns
 from pyexpr.behavior.tracks.layout import Layout, Points
-from pyexpr.behavior.tracks.table import Table, TableHeader, Wanted
+from pyexpr.behavior.tracks.row_checks import check_rows, frame_step
+from pyexpr.behavior.tracks.table import Table
+from pyexpr.behavior.tracks.wanted import ReadTable, TableHeader, Wanted
 
-# Rows of a frame that has one already: more are of another person, or recording.
-_REPEATED_SHARE: Final = 0.2
-_REPEATED_LEAST: Final = 10
 _NO_SCALE: Final = FaceScale(None, frozenset())
-# So many frames must agree on a step.
-_STEPS_SEEN: Final = 4
 _SECONDS: Final = {"ms": 1e3, "us": 1e6}
 
 _NO_VALIDITY = Template(
@@ -147,29 +144,21 @@ def translated(
     scores = () if layout.points is None else score_columns(layout.points, table)
     read = table.read(_wanted(layout, table, own, sizes, scores, wanted, part))
     columns = read.columns
-    path = columns.header.path
     if sizes:
         image_size = _measured(columns, sizes)
         rescaled = groups_of(layout, table, image_size)
         wanted = {name: rescaled[name] for name in wanted}
 
-    notes: list[str] = []
-    if read.others:
-        notes.append(_OTHERS(rows=read.others))
-    if read.people:
-        people = ", ".join(f"{number} {name}" for number, name in enumerate(read.people))
-        notes.append(_PEOPLE(column=layout.person, people=people))
+    notes = _reading_notes(layout, read)
     values = {name: group.values(columns.matrix(group.columns)) for name, group in wanted.items()}
     if scores and layout.points is not None:
         low = _without_low_scores(values, columns.matrix(scores), layout.points)
         notes += [_LOW_SCORES(points=low)] if low else []
-    rows = {name: columns.column(column) for name, column in own.items()}
-    if layout.time is not None and layout.time.unit in _SECONDS:
-        rows["timestamp"] = rows["timestamp"] / _SECONDS[layout.time.unit]
+    rows = _row_values(layout, columns, own)
     rows["success"], said = _validity(layout, columns, values)
     notes += said
     header = TracksHeader(
-        path,
+        columns.header.path,
         {name: at for at, name in enumerate(rows)},
         len(rows),
         0,
@@ -179,39 +168,54 @@ def translated(
         face_scale=_face_scale(layout, wanted),
     )
     check_rows(header, columns, rows)
-    step = _frame_step(rows) if in_steps else 1
+    step = frame_step(rows) if in_steps else 1
     if step > 1:
         rows["frame"] = np.floor(rows["frame"] / step)
         notes.append(_STEP(step=step))
+    made = _made(header, columns, rows, values)
+    return Translated(made, header, tuple(notes), image_size or (), step)
+
+
+def _reading_notes(layout: Layout, read: ReadTable) -> list[str]:
+    """Return what is to be said of the rows that were read."""
+    notes: list[str] = []
+    if read.others:
+        notes.append(_OTHERS(rows=read.others))
+    if read.people:
+        people = ", ".join(f"{number} {name}" for number, name in enumerate(read.people))
+        notes.append(_PEOPLE(column=layout.person, people=people))
+    return notes
+
+
+def _row_values(
+    layout: Layout, columns: Columns, own: Mapping[str, str]
+) -> dict[str, NDArray[np.float64]]:
+    """Return frame, face, time (s, or in a unit that its rate tells) and confidence of each row."""
+    rows = {name: columns.column(column) for name, column in own.items()}
+    if layout.time is not None and layout.time.unit in _SECONDS:
+        rows["timestamp"] = rows["timestamp"] / _SECONDS[layout.time.unit]
+    return rows
+
+
+def _made(
+    header: TracksHeader,
+    columns: Columns,
+    rows: Mapping[str, NDArray[np.float64]],
+    values: Mapping[str, NDArray[np.float64]],
+) -> Columns:
+    """Return columns under the names of recordings."""
     tables: dict[tuple[str, ...], NDArray[np.float64]] = {
         (name,): column[:, np.newaxis] for name, column in rows.items()
     }
     tables |= {header.group_columns(name): value for name, value in values.items()}
-    return Translated(
-        Columns.made(
-            header,
-            tables,
-            columns.n_rows,
-            n_cut=columns.n_cut,
-            n_overlong=columns.n_overlong,
-            skipped=columns.skipped,
-        ),
+    return Columns.made(
         header,
-        tuple(notes),
-        () if image_size is None else image_size,
-        step,
+        tables,
+        columns.n_rows,
+        n_cut=columns.n_cut,
+        n_overlong=columns.n_overlong,
+        skipped=columns.skipped,
     )
-
-
-def _frame_step(rows: Mapping[str, NDArray[np.float64]]) -> int:
-    """Return by how many all frame numbers are apart, 1 unless the tracker left some out evenly."""
-    frames = rows.get("frame")
-    if frames is None or not np.isfinite(frames).all() or (frames != np.floor(frames)).any():
-        return 1
-    numbers = np.unique(frames)
-    if len(numbers) < _STEPS_SEEN:
-        return 1
-    return int(np.gcd.reduce(np.diff(numbers).astype(np.int64)))
 
 
 def _row_columns(layout: Layout) -> dict[str, str]:
@@ -287,10 +291,15 @@ def _without_low_scores(
     assert points.score_above is not None
     with np.errstate(invalid="ignore"):
         low = ~(scores > points.score_above)
+    seen = np.zeros(low.shape, dtype=np.bool_)
     for name in ("landmarks_2d", "landmarks_3d"):
         if name in values and values[name].shape[1] % low.shape[1] == 0:
-            values[name][np.repeat(low, values[name].shape[1] // low.shape[1], axis=1)] = np.nan
-    return int(low.sum())
+            points_of = values[name].reshape(*low.shape, -1)
+            seen |= np.isfinite(points_of).all(axis=2)
+            points_of[low] = np.nan
+            values[name] = points_of.reshape(len(low), -1)
+    # Of rows without anybody no point is of low score.
+    return int((low & seen).sum())
 
 
 def _validity(
@@ -335,71 +344,4 @@ def _face_scale(layout: Layout, groups: Mapping[str, Group]) -> FaceScale:
             for name in ("landmarks_2d", "landmarks_3d")
             if name in groups and groups[name].unit != "mm"
         ),
-    )
-
-
-def check_rows(
-    header: TracksHeader, columns: Columns, rows: Mapping[str, NDArray[np.float64]]
-) -> None:
-    """Raise `TracksError` for rows whose frames or times are not those of one recording."""
-    times, frames = rows.get("timestamp"), rows.get("frame")
-    path = header.path
-    if times is not None and (times < 0).any():
-        row = int(np.flatnonzero(times < 0)[0])
-        raise TracksError(
-            f"{path!r}: times must not be negative, but column {header.own_name('timestamp')!r} "
-            f"has {times[row]:g} in row {columns.file_row(row)}; count them from the beginning of "
-            "the recording"
-        )
-    faces = rows.get("face_id")
-    if frames is not None and faces is None:
-        known = frames[np.isfinite(frames)]
-        repeated = len(known) - len(np.unique(known))
-        constant = len(known) > 0 and bool((known == known[0]).all())
-        if not constant and repeated >= max(_REPEATED_LEAST, _REPEATED_SHARE * len(frames)):
-            raise TracksError(
-                say(
-                    "{path!r}: {repeated} of {rows} rows repeat a frame: {advice}",
-                    path=path,
-                    repeated=repeated,
-                    rows=len(frames),
-                    advice=_advice(),
-                )
-            )
-    if frames is None and times is not None:
-        _check_times(header, columns, times, faces)
-
-
-def _check_times(
-    header: TracksHeader,
-    columns: Columns,
-    times: NDArray[np.float64],
-    faces: NDArray[np.float64] | None,
-) -> None:
-    """Raise `TracksError` where times of one face do not increase: nothing else tells frames."""
-    for face in [None] if faces is None else list(np.unique(faces[np.isfinite(faces)])):
-        rows = np.flatnonzero(np.isfinite(times) & (True if face is None else faces == face))
-        steps = np.diff(times[rows])
-        if (steps > 0).all():
-            continue
-        at = int(np.flatnonzero(steps <= 0)[0])
-        raise TracksError(
-            say(
-                "{path!r}: column {column!r} has {second:g} in row {row}, after {first:g} in row "
-                "{before}, where times must increase: {advice}",
-                path=header.path,
-                column=header.own_name("timestamp"),
-                second=float(times[rows[at + 1]]),
-                row=columns.file_row(int(rows[at + 1])),
-                first=float(times[rows[at]]),
-                before=columns.file_row(int(rows[at])),
-                advice=_advice(),
-            )
-        )
-
-
-def _advice() -> str:
-    return say(
-        "there are several people, or several recordings, in the table; name the column that tells "
-        "people apart ({person=}) or recordings ({split_by=} and {part=})"
     )

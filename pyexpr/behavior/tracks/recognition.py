@@ -1,0 +1,116 @@
+"""Which layout a table is of: the one that is named, or that its header proves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from pyexpr.base.errors import DataError, OpenFaceError, TracksError, listed
+from pyexpr.base.messages import say
+from pyexpr.behavior.openface.csv import open_source
+from pyexpr.behavior.openface.layout import OPENFACE, is_known
+from pyexpr.behavior.tracks.layout import (
+    Layout,
+    layout_named,
+    layout_of,
+    shipped,
+    unknown_layout,
+)
+from pyexpr.behavior.tracks.table import FRAME, Table, open_table
+from pyexpr.behavior.tracks.text_table import beginning_of
+
+AUTO: Final = "auto"
+
+
+def layout_for(
+    source: Any, layout: str | os.PathLike[str] | None, own: Mapping[str, Any]
+) -> Literal["openface"] | tuple[Layout, Table]:
+    """Return the layout of a table, and the table; ``"openface"`` for OpenFace's own reader.
+
+    `own` are entries instead of the layout's.
+    """
+    name = None if layout is None else os.fspath(layout)
+    if name == OPENFACE:
+        if own:
+            raise DataError(
+                say(
+                    "{layout='openface'} knows its columns; leave {names} out, or give no layout",
+                    names=listed(own),
+                )
+            )
+        if not isinstance(source, (str, os.PathLike)):
+            raise DataError(say("{layout='openface'} reads files; give the path of one"))
+        return OPENFACE
+    if name is not None and name != AUTO:
+        chosen = layout_named(name)
+        table = open_table(source)
+        return with_own(chosen, own), table.with_header(chosen.header)
+    if "points" in own:
+        return layout_of({"name": "own"} | dict(own), "read_tracks"), open_table(source)
+    # OpenFace's reader reads the file itself, which may be large: its beginning tells.
+    beginning = beginning_of(source)
+    found = None if beginning is None else recognised(beginning)
+    if found != OPENFACE:
+        table = open_table(source)
+        found = recognised(table)
+    if found == OPENFACE:
+        if own:
+            raise DataError(
+                say(
+                    "{path!r} is OpenFace's, whose columns are known; leave {names} out",
+                    path=os.fspath(source),
+                    names=listed(own),
+                )
+            )
+        return OPENFACE
+    if found is None:
+        raise unknown_layout(table.path, table.names)
+    chosen = shipped()[found]
+    return with_own(chosen, own), table.with_header(chosen.header)
+
+
+def with_own(layout: Layout, own: Mapping[str, Any]) -> Layout:
+    """Return a layout with entries of the caller's instead of its own."""
+    if not own:
+        return layout
+    entries = layout.model_dump(exclude_unset=True)
+    return layout_of(entries | dict(own), "read_tracks", layout.name)
+
+
+def recognised(table: Table) -> str | None:
+    """Return the name of the only layout that a header proves, None if none does.
+
+    Raises
+    ------
+    TracksError
+        If several do.
+    """
+    proved = [
+        name
+        for name, layout in shipped().items()
+        if layout.proved_by(table.with_header(layout.header).names)
+    ]
+    if len(proved) > 1:
+        raise TracksError(
+            say(
+                "{path!r}: its header proves several layouts ({names}); name one ({layout=})",
+                path=table.path,
+                names=listed(proved),
+            )
+        )
+    if proved:
+        return proved[0]
+    # OpenFace's reader says why its output for single images is no recording.
+    of_images = {"face", "confidence"} <= {*table.names} and any(map(is_known, table.names))
+    return OPENFACE if of_images or _is_openface(table) else None
+
+
+def _is_openface(table: Table) -> bool:
+    if table.path == FRAME or not os.path.isfile(table.path):
+        return False
+    try:
+        open_source(table.path)
+    except OpenFaceError:
+        return False
+    return True
