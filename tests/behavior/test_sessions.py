@@ -78,6 +78,14 @@ def test_a_file_alone_has_its_own_columns(kind: str, files: dict[str, Path]) -> 
     assert not any("joined" in note for note in read.log.notes)
 
 
+def test_action_units_may_be_called_a_csv_file(files: dict[str, Path]) -> None:
+    files["AUs"].rename(files["AUs"].with_suffix(".csv"))
+    assert set(read_openface(files["pose"]).groups) >= {"au_presence", "au_intensity"}
+    # Others with that ending are whole files of OpenFace that somebody named so.
+    path = as_one_file(files["pose"].with_suffix(".csv"))
+    assert read_openface(path).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def test_its_header_and_description(files: dict[str, Path]) -> None:
     header = read_header(files["gaze"])
     assert header.groups() == (

@@ -17,11 +17,12 @@ from typing import Final
 
 from pyexpr.base.errors import OpenFaceError, listed
 from pyexpr.base.messages import Template
-from pyexpr.behavior.openface.layout import ROW_COLUMNS, is_known
 
 _ROW: Final = ("frame", "timestamp", "confidence", "success")
 _KINDS: Final = ("features", "features3D", "pose", "gaze", "AUs")
-_NAME: Final = re.compile(rf"([^.].*)_CLNF_({'|'.join(_KINDS)})\.(?:txt|csv)")
+# The documentation of DAIC-WOZ calls the last one a CSV file.
+_NAME: Final = re.compile(rf"([^.].*)_CLNF_(?:({'|'.join(_KINDS)})\.txt|(AUs)\.csv)")
+_UNIT: Final = re.compile(r"AU\d+_[cr]")
 # What stands in a file besides _ROW -> OpenFace's later name. Of gaze there are vectors in the
 # head's own axes as well, which later versions do not write.
 _COLUMNS: Final[dict[str, dict[str, str]]] = {
@@ -100,7 +101,7 @@ def _of_session(folder: Path, session: str) -> tuple[Path, ...]:
         names = os.listdir(folder)
     except OSError:
         return ()
-    found = [(match[2], name) for name in names if (match := _NAME.fullmatch(name))]
+    found = [(match[2] or match[3], name) for name in names if (match := _NAME.fullmatch(name))]
     own = [(kind, name) for kind, name in found if name.startswith(f"{session}_CLNF_")]
     return tuple(folder / name for _, name in sorted(own, key=lambda one: _KINDS.index(one[0])))
 
@@ -163,13 +164,13 @@ def joined_files(read: Mapping[Path, tuple[bytes, str]], *, head: bool = False) 
 
 def _opened(path: Path, content: bytes, *, head: bool) -> _File:
     named = _NAME.fullmatch(path.name)
-    session, kind = named.groups() if named else ("", "")
+    session, kind = (named[1], named[2] or named[3]) if named else ("", "")
     text = content.decode("utf-8", "replace").removeprefix("\ufeff")
     lines = re.split(r"\r\n|\n|\r", text.partition("\n")[0] if head else text)
     given = [name.strip() for name in lines[0].split(",")]
     later = _COLUMNS.get(kind, {})
     if kind == "AUs":
-        later = {name: name for name in given if name not in ROW_COLUMNS and is_known(name)}
+        later = {name: name for name in given if _UNIT.fullmatch(name)}
     as_now = {name: name for name in later.values() if name}
     for known in (later, as_now):
         if known and sorted(given) == sorted((*_ROW, *known)) and tuple(given[:4]) == _ROW:
