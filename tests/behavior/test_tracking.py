@@ -161,6 +161,10 @@ def test_ids_go_with_places() -> None:
     assert ids.of([square(16, 0)], 0.3) == [2]
     assert ids.of([square(46, 0)], 1.2) == [1]
     assert ids.of([square(46, 0)], 2.3) == [3]
+    # Of faces that overlap each goes on as the one that it is nearest to, in whichever order.
+    near = FaceIds(2)
+    assert near.of([square(0, 0), square(8, 0)], 0.0) == [0, 1]
+    assert near.of([square(7, 0), square(-1, 0)], 0.1) == [1, 0]
     # Two faces never have one id, however near they are.
     assert sorted(FaceIds(2).of([left, square(1, 0)], 0.0)) == [0, 1]
     # Of one face that is looked for there is one id.
