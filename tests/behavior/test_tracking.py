@@ -252,6 +252,8 @@ def test_a_file_that_is_not_ours_is_not_replaced(video: Path, tmp_path: Path) ->
     assert theirs.read_bytes() == before
     with pytest.raises(DataError, match=r"is no file that track_videos\(\) has written"):
         track_provenance(theirs)
+    with pytest.raises(DataError, match="there is no file"):
+        track_provenance(tmp_path / "s02.parquet")
     # Ours, but half of it.
     result = track(video, tmp_path, overwrite=True)
     table = pq.read_table(theirs)
