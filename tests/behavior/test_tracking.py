@@ -99,6 +99,21 @@ def test_points_and_times_are_those_of_the_video(video: Path, tmp_path: Path) ->
     assert result.notes() == ()
 
 
+def test_points_are_those_of_the_upright_image(tmp_path: Path) -> None:
+    # As a telephone held upright writes: a quarter turn clockwise stands in the header.
+    path = film(tmp_path / "phone.mp4")
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 4 + 4 + 20 + 8 + 8
+    turn = np.array([0, 65536, 0, -65536, 0, 0, 0, 0, 0x40000000], dtype=">i4")
+    data[at : at + 36] = turn.tobytes()
+    path.write_bytes(data)
+    result = track(path, tmp_path / "out")
+    found = points(result)
+    assert result.table[["width", "height"]].values.tolist() == [list(SIZE)]
+    np.testing.assert_allclose(found["x_0"] + HALF, SIZE[0] - 1 - 20, atol=PIXEL)
+    np.testing.assert_allclose(found["y_0"] + HALF, 12 + 3 * np.arange(N), atol=PIXEL)
+
+
 def test_a_tracker_may_look_ahead(video: Path, tmp_path: Path) -> None:
     one = points(track(video, tmp_path / "a"))
     other = points(track(video, tmp_path / "b", tracker=LooksAhead))
