@@ -116,6 +116,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Landmarker]:
 def bundle(path: Path, *names: str, content: str = "weights") -> Path:
     with zipfile.ZipFile(path, "w") as file:
         for name in names:
+            # With a date that is always the same.
             file.writestr(zipfile.ZipInfo(name), content)
     return path
 

@@ -99,6 +99,21 @@ def test_points_and_times_are_those_of_the_video(video: Path, tmp_path: Path) ->
     assert result.notes() == ()
 
 
+def test_points_are_those_of_the_upright_image(tmp_path: Path) -> None:
+    # As a telephone held upright writes: a quarter turn clockwise stands in the header.
+    path = film(tmp_path / "phone.mp4")
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 4 + 4 + 20 + 8 + 8
+    turn = np.array([0, 65536, 0, -65536, 0, 0, 0, 0, 0x40000000], dtype=">i4")
+    data[at : at + 36] = turn.tobytes()
+    path.write_bytes(data)
+    result = track(path, tmp_path / "out")
+    found = points(result)
+    assert result.table[["width", "height"]].values.tolist() == [list(SIZE)]
+    np.testing.assert_allclose(found["x_0"] + HALF, SIZE[0] - 1 - 20, atol=PIXEL)
+    np.testing.assert_allclose(found["y_0"] + HALF, 12 + 3 * np.arange(N), atol=PIXEL)
+
+
 def test_a_tracker_may_look_ahead(video: Path, tmp_path: Path) -> None:
     one = points(track(video, tmp_path / "a"))
     other = points(track(video, tmp_path / "b", tracker=LooksAhead))
@@ -161,6 +176,10 @@ def test_ids_go_with_places() -> None:
     assert ids.of([square(16, 0)], 0.3) == [2]
     assert ids.of([square(46, 0)], 1.2) == [1]
     assert ids.of([square(46, 0)], 2.3) == [3]
+    # Of faces that overlap each goes on as the one that it is nearest to, in whichever order.
+    near = FaceIds(2)
+    assert near.of([square(0, 0), square(8, 0)], 0.0) == [0, 1]
+    assert near.of([square(7, 0), square(-1, 0)], 0.1) == [1, 0]
     # Two faces never have one id, however near they are.
     assert sorted(FaceIds(2).of([left, square(1, 0)], 0.0)) == [0, 1]
     # Of one face that is looked for there is one id.
@@ -248,6 +267,8 @@ def test_a_file_that_is_not_ours_is_not_replaced(video: Path, tmp_path: Path) ->
     assert theirs.read_bytes() == before
     with pytest.raises(DataError, match=r"is no file that track_videos\(\) has written"):
         track_provenance(theirs)
+    with pytest.raises(DataError, match="there is no file"):
+        track_provenance(tmp_path / "s02.parquet")
     # Ours, but half of it.
     result = track(video, tmp_path, overwrite=True)
     table = pq.read_table(theirs)

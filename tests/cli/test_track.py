@@ -57,7 +57,7 @@ def test_points_are_written_and_the_table_is_printed(
     assert stored["options"] == {"least": 100, "smooth": 1.0, "order": "up", "wide": True}
     assert run(*command) == 0
     assert "(2 there already)" in capsys.readouterr().out
-    assert run(videos, "--tracker", SPOT, "-o", "tracks") == 1
+    assert run(videos, "--tracker", SPOT, "-o", "tracks", "--n-jobs", 1) == 1
     assert "that they may be replaced (--overwrite)" in capsys.readouterr().err
     assert run(videos, "--tracker", SPOT, "-o", "tracks", "--overwrite", "--n-jobs", 1) == 0
 

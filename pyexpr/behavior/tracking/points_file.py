@@ -46,7 +46,7 @@ def track_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises
     ------
     DataError
-        If the file cannot be read, or `track_videos` has not written it.
+        If the file is not there or cannot be read, or `track_videos` has not written it.
 
     Examples
     --------
@@ -68,6 +68,8 @@ def track_provenance(path: str | os.PathLike[str]) -> dict[str, Any]:
     >>> track_provenance(found.table["output"][0])["counts"]["frames_with_face"]
     5
     """
+    if not Path(path).is_file():
+        raise DataError(say("there is no file {path!r}", path=os.fspath(path)))
     found = stored_provenance(Path(path))
     if found is None:
         raise DataError(
