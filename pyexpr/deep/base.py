@@ -465,7 +465,7 @@ def _fingerprint(
 
 
 def _plain(value: Any) -> Any:
-    """Return a fitted attribute as JSON holds it; numbers come back exactly."""
+    """Return a fitted attribute in a form that JSON stores without loss."""
     if hasattr(value, "columns"):
         return {"table": {str(name): value[name].tolist() for name in value.columns}}
     if isinstance(value, np.ndarray):
