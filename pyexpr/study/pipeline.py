@@ -62,7 +62,7 @@ T = TypeVar("T")
 def _of_one_state(
     method: Callable[Concatenate[Any, P], T],
 ) -> Callable[Concatenate[Any, P], T]:
-    """Base all results of one call of the user on the files at the start of the call.
+    """Make one call of the user use the files as they are at its start.
 
     What was read before is read again if a file has changed since.
     """
@@ -472,8 +472,7 @@ class Study:
         return any(then.get(name) != number for name, number in r_versions().items())
 
     def _fitted_by(self, name: str) -> list[Any]:
-        """Return the engine of the factor model on which a stage depends, which is not an
-        option."""
+        """Return the engine of the factor model on which a stage depends."""
         before = {"reliability", "factor_model", "label", "features"}
         if name in before or self.config.label.method != "factor":
             return []

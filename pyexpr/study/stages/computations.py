@@ -447,8 +447,7 @@ def predicted_columns(
 
 @contextmanager
 def _warnings_as_notes() -> Iterator[list[str]]:
-    """Collect the package's warnings, which are reported once, in the record and under the
-    tables."""
+    """Collect the package's warnings, which are reported once in the record and tables."""
     notes: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", PyexprWarning)
