@@ -26,7 +26,7 @@ class FileState:
 
     @classmethod
     def of(cls, status: os.stat_result) -> FileState:
-        """Return the state that `os.stat` or `os.fstat` tells."""
+        """Return the state given by `os.stat` or `os.fstat`."""
         return cls(
             status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
         )

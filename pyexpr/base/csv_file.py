@@ -148,7 +148,7 @@ def _plain(content: bytes, place: str) -> bytes:
 
 
 def _records(content: bytes) -> Any:
-    """Return a reader of the rows; it knows the line that it has come to."""
+    """Return a reader of the rows, which tracks the current line."""
     # Python's own reader: it alone says where a quotation mark is wrong.
     return csv.reader(
         io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline=""), strict=True

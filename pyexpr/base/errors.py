@@ -175,7 +175,7 @@ def listed(names: Iterable[object], *, most: int = 8) -> str:
 
 
 def have(what: str) -> str:
-    """Return ``what`` with "has" or "have", as its noun wants: "the ratings (a.csv) have"."""
+    """Return ``what`` with "has" or "have" to match its noun: "the ratings (a.csv) have"."""
     noun = what.partition(" (")[0].partition(" of ")[0].rpartition(" ")[2]
     several = (noun.endswith("s") and not noun.endswith("ss")) or what.startswith("the data")
     return f"{what} {'have' if several else 'has'}"

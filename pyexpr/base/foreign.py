@@ -27,7 +27,7 @@ _BY_ARROW = ("__arrow_c_stream__", "__arrow_c_array__")
 
 
 class ArrowTable(Protocol):
-    """A table of any library that hands over its values by Arrow's interface."""
+    """A table of any library that provides its values through Arrow's interface."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Return a capsule of the table's stream."""
@@ -156,7 +156,7 @@ def _streams(value: Any) -> bool:
 
 
 def _is_table(data: Any) -> bool:
-    """Return whether something that narwhals does not know hands over columns, not one."""
+    """Return whether an object that narwhals does not support provides several columns."""
     if hasattr(data, "__dataframe__"):
         return True
     if not any(hasattr(data, name) for name in _BY_ARROW):
@@ -218,7 +218,7 @@ def _from_arrow(column: Any) -> pd.Series[Any]:
 
 
 def _in_its_order(column: pd.Series[Any], dtype: Any) -> pd.Series[Any]:
-    """Return a column of an Enum with the order of its categories, of which Arrow need not tell.
+    """Return a column of an Enum with the order of its categories, which Arrow may not provide.
 
     polars before 2 leaves it out.
     """

@@ -104,7 +104,7 @@ def _slot(field: str) -> Slot:
 
 
 class Voice:
-    """How each kind of field is said: here in Python; other voices say some of them otherwise."""
+    """Rendering of each kind of field, here for Python; other voices override some of them."""
 
     def text_of(self, template: Template) -> str:
         """Return the text of a template in this voice."""
@@ -213,7 +213,7 @@ class Template:
 
 
 class Message(str):
-    """Text of ours, in Python's words, that knows what it is made of.
+    """A text in Python's syntax that keeps its template and values.
 
     Attributes
     ----------
@@ -300,7 +300,7 @@ def _decoded(value: Any) -> Any:
 
 
 def say(text: str, /, *, r: str | None = None, report: str | None = None, **values: Any) -> Message:
-    """Return a message that no code asks for, as most of errors: it has no code of its own.
+    """Return a message without a code, as in most errors.
 
     Examples
     --------
@@ -397,7 +397,7 @@ def _is_code(slot: str | Slot) -> TypeGuard[Slot]:
 
 
 def _plain(value: Any, as_code: bool) -> Any:
-    """Return a value as JSON knows it; what it does not know as its text."""
+    """Return a value that JSON supports, or otherwise its text."""
     if value is None or isinstance(value, Message | Shown | bool | int | float):
         return value
     if isinstance(value, str):

@@ -12,7 +12,7 @@ from pyexpr.base.messages import say
 
 
 class OutputError(PyexprError, OSError):
-    """A result cannot be written where it was asked for."""
+    """A result cannot be written to the requested place."""
 
 
 _KINDS = (

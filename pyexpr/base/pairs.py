@@ -35,7 +35,7 @@ def pair_label(first: str, second: str | None, kind: str = DIFFERENCE) -> str:
 
 
 def pair_columns(label: str, pairs: Iterable[tuple[str, str | None]]) -> dict[str, list[str]]:
-    """Return the two columns behind a column of labels; the second is "" where there is one name.
+    """Return the two columns behind a column of labels; the second is "" if there is only one name.
 
     Examples
     --------

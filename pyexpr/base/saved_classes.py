@@ -84,7 +84,7 @@ def name_of(kind: type) -> str | None:
 
 @cache
 def class_of(name: str) -> type[Any]:
-    """Return the class of a name in a file; `LookupError` where there is none here."""
+    """Return the class of a name in a file; `LookupError` if there is none."""
     try:
         found = getattr(import_module(_MODULE_OF[name]), name)
     except (ImportError, AttributeError) as error:

@@ -78,7 +78,7 @@ def _without_index(column: Any, name: Any, what: str) -> Any:
 
 
 def check_column_names(names: Iterable[Any], *, what: str) -> None:
-    """Raise `ColumnError` for names that stand twice, or differ only by blanks around them."""
+    """Raise `ColumnError` for duplicate names, or names that differ only in surrounding spaces."""
     seen: set[Any] = set()
     plain: dict[str, str] = {}
     doubled = [name for name in names if name in seen or seen.add(name)]  # type: ignore[func-returns-value]

@@ -21,7 +21,7 @@ _AT = {name: position for position, name in enumerate(SUMS)}
 
 @dataclass(frozen=True, slots=True)
 class FlipPair:
-    """Sums (9, clusters) of two columns with one truth, p centred and scaled alike."""
+    """Sums (9, clusters) of two columns with the same truth, centred and scaled in the same way."""
 
     metric: str
     first: NDArray[np.float64]

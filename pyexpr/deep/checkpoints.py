@@ -31,7 +31,7 @@ def copied(state: Mapping[str, torch.Tensor]) -> Tensors:
 
 @dataclass(slots=True)
 class TrainingState:
-    """Where a training stands after an epoch.
+    """The state of a training after an epoch.
 
     Attributes
     ----------

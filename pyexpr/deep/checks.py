@@ -51,7 +51,7 @@ def check_training(parameters: Mapping[str, Any]) -> None:
 def combinations(
     tune: Any, paper: Mapping[str, Sequence[Any]], tunable: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Return the combinations of values that `tune` asks for, none without tuning."""
+    """Return the combinations of values in `tune`, none without tuning."""
     if tune is None:
         return []
     grid = paper if isinstance(tune, str) and tune == "paper" and paper else tune

@@ -32,7 +32,7 @@ class Place:
 
 
 def choose_place(device: str | None) -> Place:
-    """Return where to compute: as asked, or CUDA before MPS before CPU, whatever there is.
+    """Return the requested device, or the first available of CUDA, MPS and CPU.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def choose_place(device: str | None) -> Place:
 def repeatable(
     place: Place, *, deterministic: bool, n_threads: int | None, mixed: bool = False
 ) -> Iterator[None]:
-    """Compute in the same way each time inside the block; settings come back after it."""
+    """Use deterministic algorithms inside the block; settings are restored after it."""
     threads, was = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark, mkldnn = torch.backends.cudnn.benchmark, torch.backends.mkldnn.enabled

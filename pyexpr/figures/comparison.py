@@ -119,7 +119,7 @@ def _with_panels(table: pd.DataFrame, between: str) -> pd.DataFrame:
 
 
 def _asked_for(labels: pd.Series[Any], argument: str, wanted: Sequence[str]) -> list[str]:
-    """Return the metrics or contexts that are asked for; `DataError` if one is not there."""
+    """Return the requested metrics or contexts; `DataError` if one does not exist."""
     asked = [wanted] if isinstance(wanted, str) else list(wanted)
     known = list(labels.unique())
     if missing := [one for one in asked if one not in known]:
@@ -135,7 +135,7 @@ def _asked_for(labels: pd.Series[Any], argument: str, wanted: Sequence[str]) -> 
 
 
 def _shown(rows: pd.DataFrame, column: str, of: str, names: Names) -> dict[str, str]:
-    """Return how the labels of a column are written; no two alike, or they would share a row."""
+    """Return the printed labels of a column, which must be distinct to have separate rows."""
     name = shown_names(names)
     pairs = list(zip(*(rows[part] for part in PARTS[of]), strict=True))
     single = told_apart({one: name(one) for pair in pairs for one in pair if one})

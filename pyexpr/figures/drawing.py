@@ -37,7 +37,7 @@ class Band(NamedTuple):
 
     @property
     def middle(self) -> float:
-        """Where its label and its marks stand."""
+        """The positions of its label and its points."""
         return (self.top + self.bottom) / 2
 
 

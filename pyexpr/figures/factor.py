@@ -45,7 +45,7 @@ _MOST_LINES = 8
 
 @dataclass(frozen=True, slots=True)
 class _Panel:
-    """Where the parts of one diagram stand, in mm from the panel's lower left corner."""
+    """Positions of the parts of a diagram, in mm from the lower left corner of the panel."""
 
     width: float
     n_indicators: int
@@ -160,7 +160,7 @@ def factor_alt(
     digits: int = 2,
     names: Names = None,
 ) -> str:
-    """Return what `factor_figure` shows, in words, with every number."""
+    """Return a text description of `factor_figure` with all numbers."""
     data = checked(
         frame, what="the factor model's figure", keys=("context", "indicator"), numbers=_VALUES
     )

@@ -223,14 +223,14 @@ class Forest:
 
 @dataclass(frozen=True, slots=True)
 class _Room:
-    """Widths in mm: of the labels, and of a panel without and with the remarks beside it."""
+    """Widths in mm: of the labels, and of a panel without and with remarks."""
 
     label: float
     panel: float
     whole: float
 
     def said(self, item: Item) -> str:
-        """Return what stands in place of a missing value, wrapped; "" where there is a value."""
+        """Return the wrapped text that replaces a missing value; "" if there is a value."""
         if not np.isnan(item.value):
             return ""
         width = self.panel if item.remark else self.whole
@@ -239,7 +239,7 @@ class _Room:
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Where a band's heading and its rows stand, in mm from the top."""
+    """Positions of the heading and the rows of a band, in mm from the top."""
 
     heading: str
     labels: Mapping[str, tuple[float, str]]  # label -> place, and as it is written

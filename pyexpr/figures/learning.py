@@ -151,7 +151,7 @@ def _draw(axes: Axes, data: pd.DataFrame) -> None:
 
 
 def learning_alt(frame: pd.DataFrame, *, names: Names = None) -> str:
-    """Return what `learning_figure` shows, in words."""
+    """Return a text description of `learning_figure`."""
     data = _checked(frame)
     names = names_with(in_order(data["context"]), names)
     parts = ["Root mean squared error of training and validation by epoch."]

@@ -130,7 +130,7 @@ def performance_alt(
     digits: int = 3,
     names: Names = None,
 ) -> str:
-    """Return what `performance_figure` shows, in words, with every number."""
+    """Return a text description of `performance_figure` with all numbers."""
     data = _performance(frame, method)
     contexts = names_with(in_order(data["context"]), names)
     parts = ["Performance of each model in each context, as dots with intervals."]
@@ -210,7 +210,7 @@ def _limits(data: pd.DataFrame, metric: str) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Where each context's heading and its models stand, in mm from the top."""
+    """Positions of the heading and the models of each context, in mm from the top."""
 
     headings: tuple[tuple[float, str], ...]
     rules: tuple[float, ...]

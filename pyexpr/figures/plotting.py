@@ -121,7 +121,7 @@ def marks(n: int) -> tuple[Mark, ...]:
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Set the house style inside the block; the user's rcParams come back after it.
+    """Set the package's style inside the block; the user's rcParams are restored after it.
 
     Starts from matplotlib's defaults, not from the user's settings: a figure
     must not depend on who draws it. The backend is left alone.
@@ -163,7 +163,7 @@ def freeze(figure: Figure) -> Figure:
 
 
 def hand_over(figure: Figure) -> Figure:
-    """Return a finished figure to the user, and let a notebook's pyplot know of it."""
+    """Return a finished figure to the user, and register it with a notebook's pyplot."""
     from pyexpr.figures.notebook_figure import list_in_pyplot
 
     list_in_pyplot(figure)
@@ -174,7 +174,7 @@ P = ParamSpec("P")
 
 
 def drawn(labels: str) -> Callable[[Callable[P, Figure]], Callable[P, Figure]]:
-    """Make a result's `plot` of the method that draws it: handed over, and described like all.
+    """Make a result's `plot` from the method that draws it, with the common documentation.
 
     What ``names=`` and ``width_mm=`` are, and what is returned, is written here once. The
     method's docstring says what is drawn; further arguments stand in its Parameters.

@@ -122,7 +122,7 @@ def predictions_figure(
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """Where the panels stand, in mm, with the words around them."""
+    """Positions of the panels in mm, with the labels around them."""
 
     across: int
     down: int
@@ -217,7 +217,7 @@ def predictions_alt(
     unit: str = "clip",
     part: str = "test",
 ) -> str:
-    """Return what `predictions_figure` shows, in words: clips, and the range of each axis.
+    """Return a text description of `predictions_figure`: clips, and the range of each axis.
 
     `part` is that of the study which is shown; "" for all of it.
     """

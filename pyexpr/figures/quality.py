@@ -120,7 +120,7 @@ def quality_alt(
     threshold: float = 0.5,
     names: Names = None,
 ) -> str:
-    """Return what `quality_figure` shows, in words."""
+    """Return a text description of `quality_figure`."""
     names = names_with(_shares(frame), names)
     parts = [
         "Share of valid bins of every clip, a strip of dots per context; clips below "

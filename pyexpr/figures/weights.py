@@ -161,7 +161,7 @@ class _Panels:
         )
 
     def _reach(self, data: pd.DataFrame) -> float:
-        """Return how far the axis reaches on either side, so that zero stands in the middle."""
+        """Return the extent of the axis on either side, such that zero is in the middle."""
         trios = zip(*(one.numbers(data) for one in self.series), strict=True)
         ends = drawing.reach(*map(np.concatenate, trios))
         return 1.08 * (max(map(abs, ends)) or 1.0)
@@ -258,7 +258,7 @@ def coefficients_figure(
     confidence: float | None = None,
     width_mm: float = plotting.FULL_WIDTH_MM,
 ) -> Figure:
-    """Draw the `tidy()` of a CoefficientResult: every weight beside its slope.
+    """Draw the `tidy()` of a CoefficientResult: every weight with its slope.
 
     Both estimates are in units of the label, the weight per standard deviation of the
     feature within the context, the slope per standard deviation pooled within
@@ -317,7 +317,7 @@ def interval_told(table: pd.DataFrame) -> str:
 
 
 def weights_alt(frame: pd.DataFrame, *, digits: int = 2, names: Names = None) -> str:
-    """Return what `weights_figure` shows, in words, with every number."""
+    """Return a text description of `weights_figure` with all numbers."""
     data = _checked(frame)
     names = names_with(in_order(data["context"]), names)
     parts = ["Standardised weights of the features in each context, as dots about a zero line."]

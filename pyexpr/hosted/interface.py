@@ -40,7 +40,7 @@ _SILENT = (
 
 
 def bridge_text() -> str:
-    """Return bridge.R, which R evaluates in an environment of its own."""
+    """Return bridge.R, which R evaluates in a separate environment."""
     return host_engine.bridge_text()
 
 
@@ -58,12 +58,12 @@ def register(fit: Callable[[bytearray], Any], call: Callable[[bytearray], Any]) 
 
 
 def keep(value: Any) -> int:
-    """Keep an object of Python that R holds by reticulate; it goes where its key is sent."""
+    """Keep a Python object that R holds by reticulate and refers to by a key."""
     return results.keep(value)
 
 
 def answer(request: bytes | bytearray) -> bytearray:
-    """Do what is asked; the answer holds value, warnings and error."""
+    """Execute a request; the answer contains the value, warnings and error."""
     value: Any = None
     error: dict[str, Any] | None = None
     interrupted = False

@@ -25,7 +25,7 @@ _MAIN_MODEL = "elastic_net"
 
 
 def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
-    """Print the four tables of a simulated study beside its truth and beside the paper."""
+    """Print four tables of a simulated study, compared with its truth and with the paper."""
     truth = json.loads(truth_file.read_text(encoding="utf-8"))
     print(result.heading())
     print()

@@ -27,7 +27,7 @@ SCORE_RANGE = 7.0
 
 @dataclass(frozen=True, slots=True)
 class PublishedInterval:
-    """A published ICC(1,k) with its interval, and what comes back of it.
+    """A published ICC(1,k) with its interval, and the recomputed interval.
 
     Attributes
     ----------
@@ -197,7 +197,7 @@ class Expected:
 
 
 def baseline_nrmse(kind: str, information: float, n: int) -> Expected:
-    r"""Return the NRMSE to expect of a baseline that does not know the label.
+    r"""Return the expected NRMSE of a baseline that is independent of the label.
 
     The label is a Bartlett score of a factor of mean 0 and variance 1: mean 0, variance
     :math:`v = 1 + 1/I`. The baseline u is independent of it, of mean 0 and variance

@@ -91,7 +91,7 @@ class PaperRow:
 
 
 def paper_rows(found: Found) -> Iterator[PaperRow]:
-    """Yield every row of the paper's tables beside a simulated study's stages."""
+    """Yield every row of the paper's tables, with the results of a simulated study."""
     yield from _table_1(found["reliability"].tables["reliability"])
     yield from _table_2(found["factor_model"].tables["loadings"])
     levels, differences = performance_rows(found["comparison"].tables["comparison"])

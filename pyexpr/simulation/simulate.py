@@ -267,7 +267,7 @@ def _arguments(subjects: int, seed: int, video_size: int | None) -> dict[str, in
 
 
 def _checked_stamp(folder: Path) -> dict[str, Any] | None:
-    """Return the stamp of an earlier simulation, None if there is nothing, or refuse."""
+    """Return the stamp of an earlier simulation, None if there is none, or raise an error."""
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"cannot write into {str(folder)!r}: it is a file, not a folder")
     path = folder / STAMP

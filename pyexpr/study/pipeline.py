@@ -62,7 +62,7 @@ T = TypeVar("T")
 def _of_one_state(
     method: Callable[Concatenate[Any, P], T],
 ) -> Callable[Concatenate[Any, P], T]:
-    """Have all that one call of the user computes rest on the files as they are at its start.
+    """Make one call of the user use the files as they are at its start.
 
     What was read before is read again if a file has changed since.
     """
@@ -472,7 +472,7 @@ class Study:
         return any(then.get(name) != number for name, number in r_versions().items())
 
     def _fitted_by(self, name: str) -> list[Any]:
-        """Return who fitted the factor model that a stage stands on; options do not tell."""
+        """Return the engine of the factor model on which a stage depends."""
         before = {"reliability", "factor_model", "label", "features"}
         if name in before or self.config.label.method != "factor":
             return []

@@ -79,7 +79,7 @@ def cell(column: int, value: object) -> Callable[..., pd.DataFrame]:
 
 BAD: dict[str, tuple[Callable[..., pd.DataFrame], str]] = {
     "no numbers": (lambda t, number, label: t.drop(columns=number), "no column '{number}'"),
-    "not valid labels": (lambda t, number, label: t.drop(columns=label), "no column '{label}'"),
+    "no labels": (lambda t, number, label: t.drop(columns=label), "no column '{label}'"),
     "doubled": (
         lambda t, number, label: pd.concat([t, t[[number]]], axis=1),
         "two columns of the same name: '{number}'",

@@ -252,7 +252,7 @@ def test_an_upper_limit_beyond_all_numbers_is_said() -> None:
     with pytest.warns(PyexprWarning):
         row = boot(frame, form="ICC(C,1)", n_boot=500, seed=0).tidy().iloc[0]
     assert row["conf_high"] == 1
-    assert row["reason"] == "the data set no upper limit below 1"
+    assert row["reason"] == "there is no upper limit below 1"
     assert -1 <= row["conf_low"] < row["estimate"]
 
 

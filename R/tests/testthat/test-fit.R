@@ -217,9 +217,9 @@ test_that("errors are in R's words", {
     "`grid` gives no value of 'alpha'")
   expect_match(said(au_count, subject, models = ridge(list(alpha = NA))), "model `a`: a parameter is NA")
   expect_match(said(au_count, subject, models = list(a = model_spec("elastic_net", scale = TRUE))),
-    "leave `scale` out")
+    "leave out `scale`")
   expect_match(said(au_count, subject, scheme = "split", repeats = 2), "use `scheme = 'cross_validation'`")
-  expect_match(said(au_count, subject, folds = 500), "`folds = 500` need as many subjects")
+  expect_match(said(au_count, subject, folds = 500), "`folds = 500` requires at least as many subjects")
   expect_match(said(au_count, subject, n_jobs = 0), "`n_jobs` must be NULL or a whole number")
   expect_error(model_spec(1), "`estimator` must be the full name of a class")
   expect_error(model_spec("a.b", list(1)), "`params` must name each parameter")

@@ -51,7 +51,7 @@ NO_REPLICATE = Template(
 NO_SPREAD = Template(
     "no_spread", "leaving out a subject changes nothing, so there is no interval"
 )()
-NO_UPPER_LIMIT = Template("no_upper_limit", "the data set no upper limit below 1")()
+NO_UPPER_LIMIT = Template("no_upper_limit", "there is no upper limit below 1")()
 METHOD = "subject jackknife"
 METHOD_BOTH = "subject jackknife, raters' chi-square"
 

@@ -156,7 +156,7 @@ def _frame(clips: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
 
 
 def _labelled(config: StudyConfig, inputs: Inputs) -> StageOutput:
-    """Return the labels, where a factor model gives them numbers that stand for its scores."""
+    """Return the labels, with placeholder numbers for the scores of a factor model."""
     if config.label.method != "factor":
         return label(config, inputs)
     means = question_means(inputs)

@@ -77,7 +77,7 @@ class CheckResult(Result):
         return f"{self.title}: {counted(many, 'thing', 'is', 'are')} wrong"
 
     def notes(self) -> tuple[str, ...]:
-        """Return what a reader should know, and all that is wrong."""
+        """Return notes for the reader, and all problems."""
         noted = [point.detail for point in self.points if point.status == "note"]
         return (*noted, *self.problems)
 
@@ -131,7 +131,7 @@ def check(study: CheckedStudy, *, read: Iterable[Path] = ()) -> CheckResult:
 
 
 def _of_labels(by_label: dict[tuple[Point, ...], list[str]], n_labels: int) -> list[Point]:
-    """Return what is said of each label, with its name unless it is said of all."""
+    """Return the statements for each label, with its name unless they apply to all."""
     found = []
     for points, names in by_label.items():
         label = "" if len(names) == n_labels else f"{', '.join(names)}: "

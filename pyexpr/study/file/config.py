@@ -299,7 +299,7 @@ class StudyConfig(Section):
 
 
 def read_config(path: Path) -> StudyConfig:
-    """Read and check a study file; `StudyError` names the file, the place and the mend."""
+    """Read and check a study file; `StudyError` names the file, the entry and the remedy."""
     return read_known_config(path)[0]
 
 
@@ -321,7 +321,7 @@ def read_known_config(
 
 
 def read_toml(path: Path) -> tuple[dict[str, Any], KnownFile]:
-    """Return the entries of a study file as they stand in it, and the hash of its bytes."""
+    """Return the entries of a study file without changes, and the hash of its bytes."""
     try:
         content, file = read_content(path)
         # Some editors begin a file with a byte-order mark, which TOML does not know.

@@ -210,7 +210,7 @@ class ModelsSection(Section):
 
 
 class EvaluationSection(Section):
-    """On which subjects the models are judged."""
+    """The subjects on whom the models are evaluated."""
 
     scheme: Literal["split", "cross_validation"] = "split"
     folds: int = Field(default=5, ge=2)
@@ -267,7 +267,7 @@ class CompareSection(Section):
         return all_known(names, (*METRICS, *CLASS_METRICS), "metric")
 
     def of_classes(self) -> tuple[str, ...]:
-        """Return the metrics that judge classes."""
+        """Return the metrics of classes."""
         return tuple(name for name in self.metrics if name in CLASS_METRICS)
 
     @field_validator("methods")

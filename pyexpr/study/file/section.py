@@ -10,7 +10,7 @@ from pyexpr.base.errors import near_names
 
 
 class Section(BaseModel):
-    """A table of a study file; an entry that it does not know is an error."""
+    """A table of a study file; an unknown entry is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -11,7 +11,7 @@ Ask = Callable[[str, Sequence[str], str | None], str]
 
 
 class Answers:
-    """What the user says, by options or when asked.
+    """Answers of the user, given by options or to questions.
 
     Parameters
     ----------

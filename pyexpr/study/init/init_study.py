@@ -199,7 +199,7 @@ def init_study(
 
 
 def drafted(home: Path, roles: Roles, answers: Answers) -> tuple[Draft, dict[str, str]]:
-    """Return the study file in the making, and tables to write beside it."""
+    """Return the draft of the study file, and tables to write with it."""
     draft, files = Draft(), {}
     draft.set("", "title", home.resolve().name or "Study", "The title of the report.")
     draft.set("", "seed", 1, "The seed of all random numbers: splits, folds, bootstrap.")

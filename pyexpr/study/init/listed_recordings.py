@@ -80,5 +80,5 @@ def assigned(files: Iterable[str], pairs: list[tuple[str, str]], one: bool) -> p
 
 
 def _has(text: str, label: str) -> bool:
-    """Say whether a label stands in a path as a whole word."""
+    """Return whether a label occurs in a path as a whole word."""
     return bool(re.search(rf"(?<![A-Za-z0-9]){re.escape(label)}(?![A-Za-z0-9])", text))

@@ -127,7 +127,7 @@ def column_of(table: FoundTable, part: str, others: Sequence[FoundTable], answer
 def optional_column(
     table: FoundTable, part: str, others: Sequence[FoundTable], answers: Answers
 ) -> str | None:
-    """Return what `column_of` does, None if there is no such column."""
+    """Return the result of `column_of`, or None if there is no such column."""
     said, names = answers.option(part), [str(name) for name in table.frame]
     if said is not None and said in names:
         return said

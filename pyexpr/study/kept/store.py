@@ -33,7 +33,7 @@ _CODE = frozenset({".py", ".R", ".so", ".pyd"})
 
 @dataclass(frozen=True, slots=True)
 class StageOutput:
-    """What a stage hands on: tables by name, and facts that JSON can hold."""
+    """The result of a stage: tables by name, and facts that JSON can store."""
 
     tables: dict[str, pd.DataFrame]
     facts: dict[str, Any] = field(default_factory=dict)
@@ -47,7 +47,7 @@ def stage_key(**parts: Any) -> str:
 
 @cache
 def code_fingerprint() -> str:
-    """Return a hash of the package's own sources, so that new code computes anew."""
+    """Return a hash of the package's own sources, so that results are recomputed by new code."""
     digest = hashlib.sha256()
     # An editable install has two roots: the checkout, and where the extension was built.
     roots = [Path(root) for root in sys.modules["pyexpr"].__path__]

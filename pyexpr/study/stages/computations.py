@@ -399,7 +399,7 @@ def _of_block(note: str, evaluated: str) -> str:
 
 
 def _as_asked(table: pd.DataFrame, method: str) -> pd.DataFrame:
-    """Name every row's method as it was asked for; `reason` says where it is another."""
+    """Name the requested method in every row; `reason` says if another was used."""
     other = (table["method"] != method) & table["conf_low"].notna()
     reason = message_column(
         (
@@ -447,7 +447,7 @@ def predicted_columns(
 
 @contextmanager
 def _warnings_as_notes() -> Iterator[list[str]]:
-    """Collect our own warnings: said once, in the record and under the tables."""
+    """Collect the package's warnings, which are reported once in the record and tables."""
     notes: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", PyexprWarning)

@@ -172,7 +172,7 @@ _SEES_COLUMNS = Template(
 
 
 def _facts(trained: dict[str, Any]) -> dict[str, Any]:
-    """Return what a reader must know of the trainings."""
+    """Return notes on the trainings."""
     over_all = trained[ALL]
     facts: dict[str, Any] = {
         "best epochs": {context: model.best_epochs_ for context, model in trained.items()},

@@ -134,7 +134,7 @@ def training_scores_or_reason(
     subjects: Iterable[object],
     whole: pd.DataFrame,
 ) -> TrainingScores | str:
-    """Return `training_scores`, or why there are none.
+    """Return `training_scores`, or the reason why there are none.
 
     A study that is fitted on the training subjects cannot go on without them: `StudyError`.
     """

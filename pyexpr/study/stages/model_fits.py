@@ -344,7 +344,7 @@ def _model_notes(found: ModelsResult) -> Iterator[str]:
 def _with_chance(
     config: StudyConfig, rows: pd.DataFrame, predictions: pd.DataFrame
 ) -> pd.DataFrame:
-    """Add the baselines that know nothing of a clip, a draw for each."""
+    """Add the baselines that do not depend on the clip, one draw for each clip."""
     options = config.baselines
     clips = predictions[CLIP_KEY].drop_duplicates().reset_index(drop=True)
     draws = clips
@@ -430,7 +430,7 @@ def _prior_of(
 
 
 def human_kind(options: BaselinesSection) -> str:
-    """Return what stands behind a rater of the human baseline."""
+    """Return the meaning of a rater in the human baseline."""
     return "slot" if options.human == "auto" else options.human
 
 

@@ -72,7 +72,7 @@ def positive_of(config: StudyConfig, classes: Sequence[str]) -> str | None:
 
 
 def check_classes(config: StudyConfig, values: pd.Series[str]) -> None:
-    """Raise `StudyError` if a label of such classes cannot be learned, or judged as asked."""
+    """Raise `StudyError` if a label of classes cannot be predicted, or evaluated as requested."""
     (name,) = config.labels
     classes = classes_of(values)
     if len(classes) < 2:
@@ -105,7 +105,7 @@ def check_classes(config: StudyConfig, values: pd.Series[str]) -> None:
 
 
 def check_judged(config: StudyConfig, rows: pd.DataFrame, contexts: Sequence[str]) -> None:
-    """Raise `StudyError` if some context has nothing to tell apart among what is predicted.
+    """Raise `StudyError` if some context has only one class among the predicted rows.
 
     `rows` are those predicted, with their context and class (score).
     """

@@ -58,7 +58,7 @@ def model_checks(config: StudyConfig) -> list[Callable[[], list[Model]]]:
 
 
 def _read_model(config: StudyConfig, name: str, model: Any, options: dict[str, Any]) -> list[Model]:
-    """Return the model, if it can be made, and gives what the metrics judge."""
+    """Return the model, if it can be constructed and its predictions suit the metrics."""
     found = read_models({name: model}, **options)
     needed = [str(one) for one in ("auc", "brier") if one in config.compare.metrics]
     needed += ["threshold"] if config.compare.threshold is not None else []

@@ -53,7 +53,7 @@ def with_table(found: StageOutput, measured: FeaturesTable) -> StageOutput:
 
 
 def check_choice(config: StudyConfig, known: Iterable[str], text: Iterable[str] = ()) -> None:
-    """Raise `StudyError` if the study file chooses a feature that there is not.
+    """Raise `StudyError` if the study file names a feature that does not exist.
 
     Columns of `text` are no features, but may be named among those left out.
     """
@@ -70,7 +70,7 @@ def check_choice(config: StudyConfig, known: Iterable[str], text: Iterable[str] 
 
 
 def wanted(config: StudyConfig, known: Iterable[str]) -> tuple[str, ...]:
-    """Return the features that the study file asks for, in their order."""
+    """Return the features that the study file requests, in their order."""
     use, leave_out = config.features.use, config.features.leave_out
     return tuple(name for name in known if (use is None or name in use) and name not in leave_out)
 

@@ -33,7 +33,7 @@ def label_stage(config: StudyConfig) -> str:
 
 
 def label(config: StudyConfig, inputs: Inputs) -> StageOutput:
-    """Return the label of each clip: in its context's models, and in those over all, alike."""
+    """Return the label of each clip, which is the same in all models."""
     facts: dict[str, Any] = {}
     values: pd.Series[Any]
     tied = None
@@ -93,7 +93,7 @@ def question_means(inputs: Inputs) -> pd.DataFrame:
 
 
 def equal_loadings(inputs: Inputs) -> bool:
-    """Say whether the loadings are held equal: those of two questions cannot be told apart."""
+    """Return whether the loadings are constrained to be equal, as for two questions."""
     return len(inputs.questions) == 2
 
 
