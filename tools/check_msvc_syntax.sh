@@ -5,7 +5,7 @@
 # themselves are not understood in full: only what is wrong in this project's files counts, and
 # nothing is compiled or run. Visual C++ itself builds the wheels in .github/workflows/wheels.yml.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 python=${1:?which Python, one with ziglang}
 lib=$("$python" -c 'import os, ziglang; print(os.path.join(os.path.dirname(ziglang.__file__), "lib"))') || {
   echo "msvc: NOT RUN: ziglang is missing ($python -m pip install ziglang)"
@@ -18,7 +18,7 @@ flags=(--target=x86_64-pc-windows-msvc -fms-extensions -fms-compatibility-versio
   -D_LIBCPP_NO_VCRUNTIME -D_LIBCPP_ABI_VERSION=1 -D_LIBCPP_ABI_NAMESPACE=__1
   -D_LIBCPP_HARDENING_MODE_DEFAULT=_LIBCPP_HARDENING_MODE_NONE
   -D_LIBCPP_ASSERTION_SEMANTIC_DEFAULT=_LIBCPP_ASSERTION_SEMANTIC_ENFORCE
-  -D_LIBCPP_HAS_LIBRARY_ALIGNED_ALLOCATION=0 -D_LIBCPP_PSTL_BACKEND_SERIAL)
+  -D__cpp_lib_to_chars=201611L -D_LIBCPP_HAS_LIBRARY_ALIGNED_ALLOCATION=0 -D_LIBCPP_PSTL_BACKEND_SERIAL)
 for yes in THREADS THREAD_API_WIN32 MONOTONIC_CLOCK WIDE_CHARACTERS UNICODE FILESYSTEM RANDOM_DEVICE \
   LOCALIZATION; do
   flags+=("-D_LIBCPP_HAS_$yes=1")
