@@ -12,7 +12,7 @@ from pyexpr.paper import published_numbers
 from pyexpr.report.tables.console import to_console
 from pyexpr.report.tables.side_by_side import side_by_side
 from pyexpr.study.file.config import StudyConfig
-from pyexpr.study.results.render import performance_rows
+from pyexpr.study.results.displays import performance_rows
 from pyexpr.study.results.result import StudyResult
 from pyexpr.study.results.summary import print_ending
 from pyexpr.study.stages.deep import DEEP_MODELS

@@ -107,9 +107,8 @@ def _estimator(name: str, given: Mapping[str, Any]) -> str:
     if given["scale"]:
         parts.append("features standardised on the rows that it was fitted to")
     package = {"sklearn": "scikit-learn"}.get(package, package)
-    return (
-        f"{display_name(name)} is {package}'s {kind}{f' ({listed_words(parts)})' if parts else ''}."
-    )
+    source = f"{package}'s (Pedregosa et al., 2011)" if package == "scikit-learn" else f"{package}'s"
+    return f"{display_name(name)} is {source} {kind}{f' ({listed_words(parts)})' if parts else ''}."
 
 
 def _elastic_net(
