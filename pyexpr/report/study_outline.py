@@ -16,7 +16,6 @@ from pyexpr.inference.comparison import notes as comparison
 from pyexpr.measurement.factor.notes import SATURATED
 from pyexpr.measurement.icc.notes import NOTE_RATERS
 from pyexpr.measurement.invariance.notes import NOTE_LAVAAN
-from pyexpr.report.columns import title_parts
 from pyexpr.report.outline import (
     Block,
     Caution,
@@ -24,7 +23,6 @@ from pyexpr.report.outline import (
     Facts,
     Figure,
     Folded,
-    Heading,
     Items,
     Outline,
     Picture,
@@ -138,7 +136,9 @@ def _summary(content: StudyContent, results: Iterable[Section]) -> Section:
         studied(content.record, content.tables),
         *findings(content.record, content.tables, content.main),
     ]
-    blocks: list[Block] = [_copied("results-text", "the summary", text)]
+    blocks: list[Block] = [
+        _copied("results-text", "the summary", text), *figure_blocks(content, "summary")
+    ]
     warned = tuple(
         (one.name, one.title)
         for one in results
@@ -146,7 +146,7 @@ def _summary(content: StudyContent, results: Iterable[Section]) -> Section:
     )
     if warned:
         blocks.append(Pointers("Read with the cautions under", warned))
-    return Section("summary", "In brief", (*blocks, *figure_blocks(content, "summary")))
+    return Section("summary", "In brief", tuple(blocks))
 
 
 def _result(content: StudyContent, name: str, found: Iterable[ToldCaution]) -> Section | None:
@@ -158,7 +158,9 @@ def _result(content: StudyContent, name: str, found: Iterable[ToldCaution]) -> S
     lead: list[Block] = [*shown, *figures] if name == "performance" else [*figures, *shown]
     sentences = [text for text in _sentences(content, name) if text]
     if sentences:
-        sentences = [*_altered(content.altered), *sentences]
+        told_from = {"record.json", f"{_TOLD_FROM[name]}.csv"}
+        altered = [file for file in content.altered if file in told_from]
+        sentences = [*_altered(altered), *sentences]
     warnings = tuple(one.text for one in found if one.section == name)
     notes = tuple(_notes(content, name))
     blocks: list[Block] = [
@@ -193,6 +195,11 @@ def _sentences(content: StudyContent, name: str) -> list[str]:
             return []
 
 
+# The table that the sentences of a section are told from.
+_TOLD_FROM = {
+    "performance": "comparison", "comparison": "comparison", "coefficients": "coefficients",
+    "reliability": "reliability", "factor-model": "loadings",
+}  # fmt: skip
 # The stages whose notes a section has.
 _STAGES = {
     "performance": ("models",), "comparison": ("comparison",), "coefficients": ("coefficients",),
@@ -288,8 +295,7 @@ def _methods(content: StudyContent) -> Section:
     parts = methods_paragraphs(content.record, content.tables)
     # What was done is told from the record, and from counts in the tables.
     blocks: list[Block] = [Text(text) for text in _altered(content.altered)]
-    for heading, text in parts.items():
-        blocks += [Heading(heading), Text(text)]
+    blocks += [Folded(heading, (Text(text),)) for heading, text in parts.items()]
     return Section("methods", "Method", (Copied("methods-text", "the method", tuple(blocks)),))
 
 
@@ -338,8 +344,3 @@ def _record(content: StudyContent) -> Section:
         )
     )
     return Section("record", "Record", (facts,))
-
-
-def number_of(stem: str, displays: Mapping[str, DisplayTable]) -> str:
-    """Return the number of a table, as in "Table 3"; "" where the study has none."""
-    return title_parts(displays[stem].title)[0] if stem in displays else ""

@@ -206,7 +206,7 @@ def test_simulate_and_demo_on_a_few_subjects(tmp_path: Path) -> None:
         assert f"Table {number}." in text
     assert "paper" in text.casefold()
     assert "These data are simulated." in text
-    assert (folder / "results" / "figures" / "figure4_weights.png").is_file()
+    assert (folder / "results" / "figures" / "weights.png").is_file()
 
 
 def test_simulate_with_videos(

@@ -28,12 +28,16 @@ from pyexpr.report.text.results import (
     slope_interval,
     slope_p,
     slope_told,
+    together,
     told_limits,
 )
 from pyexpr.words.frames import in_order, records
 from pyexpr.words.labels import (
+    BASELINES,
+    HUMAN,
     direction,
     display_name,
+    interval,
     label_in_sentence,
     label_name,
     name_in_sentence,
@@ -54,8 +58,8 @@ def studied(record: Record, tables: Tables) -> str:
     if len(contexts) > 1:
         listed = listed_words(label_in_sentence(one, names) for one in contexts)
         where = f" in {spelled(len(contexts), 'context')} ({listed})"
-    observed = "were recorded" if "recordings" in tables else "took part"
-    parts = [f"{who} {observed}{where}", *_rated(record, tables)]
+    observed = "recorded" if "recordings" in tables else "observed"
+    parts = [f"A sample of {who} was {observed}{where}", *_rated(record, tables)]
     return f"{'; '.join(parts)}. {_predicted(record)}"
 
 
@@ -135,24 +139,28 @@ def _differences(record: Record, tables: Tables, main: str) -> str:
         return ""
     metric, level = options["metrics"][0], percent(options["confidence"])
     apart = excludes_zero(rows)
-    name = name_in_sentence(metric)
+    name, better = name_in_sentence(metric), direction(metric)
     groups = (
-        ("was lower than that of", rows[apart & (rows["estimate"] < 0)]),
-        ("was higher than that of", rows[apart & (rows["estimate"] > 0)]),
+        (f"was lower{' (better)' * (better == 'lower')} than that of", rows[apart & (rows["estimate"] < 0)]),
+        (f"was higher{' (better)' * (better == 'higher')} than that of", rows[apart & (rows["estimate"] > 0)]),
         ("did not differ detectably from that of", rows[~apart]),
     )
-    parts = [f"{told} {_others(group, level)}" for told, group in groups if len(group)]
-    meaning = {"lower": " (lower is better)", "higher": " (higher is better)"}
-    return f"Its {name}{meaning.get(direction(metric), '')} {'; it '.join(parts)}."
+    parts = [f"{told} {_others(group)}" for told, group in groups if len(group)]
+    return f"Its {name} {'; it '.join(parts)} (differences with {level} CI)."
 
 
-def _others(rows: pd.DataFrame, level: str) -> str:
+def _others(rows: pd.DataFrame) -> str:
     shown = [
-        f"{name_in_sentence(row.second_model)} (difference {number(row.estimate, 3)}, "
-        f"{told_limits(row.conf_low, row.conf_high, level)}, {p_told(row.p_value)})"
+        f"{_the(row.second_model)} ({number(row.estimate, 3)} "
+        f"{together(interval(row.conf_low, row.conf_high, 3))}, {p_told(row.p_value)})"
         for row in records(rows)
     ]
     return _some(shown)
+
+
+def _the(model: str) -> str:
+    article = "the " if model in (*BASELINES, *HUMAN) else ""
+    return f"{article}{name_in_sentence(model)}"
 
 
 def _slopes(record: Record, tables: Tables) -> str:

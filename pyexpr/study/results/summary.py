@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pyexpr.report.tables.console import to_console
@@ -33,8 +34,7 @@ def print_summary(result: StudyResult | OutcomesResult) -> None:
             _found(console, own)
         _paragraphs(console, [f"Report of all outcomes: {result.folder / REPORT}"])
         return
-    _paragraphs(console, [result.heading()], style="bold")
-    console.print()
+    _paragraphs(console, [result.config.title], style="bold")
     _found(console, result)
     print_ending(result)
 
@@ -47,8 +47,8 @@ def _found(console: Console, result: StudyResult) -> None:
     console.print()
     displays = study_displays(result.config, tables)
     if "differences" in displays and len(displays["differences"].rows) <= _ROWS:
-        to_console(displays["differences"], console)
-        console.print()
+        # Its notes stand below the table in its files, and in the report.
+        to_console(replace(displays["differences"], notes=()), console)
     for one in cautions(result.record, tables):
         _paragraphs(console, [f"Caution: {one.text}"])
 

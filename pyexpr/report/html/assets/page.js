@@ -135,7 +135,13 @@
 
   // A table is selected as it is to be pasted, for a moment in the page but out of sight.
   function selected(node) {
-    if (node.tagName !== "TABLE") { bySelection(node); return; }
+    if (node.tagName !== "TABLE") {
+      var folded = Array.from(node.querySelectorAll("details:not([open])"));
+      folded.forEach(function (one) { one.open = true; });
+      bySelection(node);
+      folded.forEach(function (one) { one.open = false; });
+      return;
+    }
     var made = forWord(node);
     made.style.cssText = "position:fixed;left:-200rem;top:0;";
     document.body.append(made);
@@ -143,12 +149,21 @@
     made.remove();
   }
 
+  // What is folded is copied, too.
+  function read(node) {
+    var folded = Array.from(node.querySelectorAll("details:not([open])"));
+    folded.forEach(function (one) { one.open = true; });
+    var text = node.innerText.trim();
+    folded.forEach(function (one) { one.open = false; });
+    return text;
+  }
+
   function copy(id) {
     // Emptied first, so that a screen reader says the second "Copied." too.
     said.textContent = "";
     var node = document.getElementById(id);
     var isTable = node.tagName === "TABLE";
-    var text = isTable ? tabs(node) : node.innerText.trim();
+    var text = isTable ? tabs(node) : read(node);
     if (!(navigator.clipboard && window.ClipboardItem)) { selected(node); return; }
     var parts = { "text/plain": new Blob([text], { type: "text/plain" }) };
     if (isTable) { parts["text/html"] = new Blob([forWord(node).outerHTML], { type: "text/html" }); }
