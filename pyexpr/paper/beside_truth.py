@@ -76,7 +76,7 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
             truth=true_differences,
             paper=_named_as_here(published_numbers.comparison(), result.config),
             digits=3,
-            title="ElasticNet Minus the Other Models, Over All Contexts, Beside the Paper's Table 4",
+            title="ElasticNet Minus the Other Models, Beside the Paper's Table 4",
             notes=("The paper's table 4 does not hold the differences of its table 3.",),
         )
     )

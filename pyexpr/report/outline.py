@@ -112,8 +112,17 @@ class Facts:
     facts: tuple[tuple[str, str], ...]
 
 
-Block = Text | Heading | Items | Caution | Pointers | Table | Figure | Copied | Folded | (
-    References | Facts
+Block = (
+    Text
+    | Heading
+    | Items
+    | Caution
+    | Pointers
+    | Table
+    | Figure
+    | Copied
+    | Folded
+    | (References | Facts)
 )
 
 

@@ -176,8 +176,8 @@ STUDY_FIGURES = (
         title="Weights and slopes by context",
         section="coefficients",
         caption="Weights Beside Tested Slopes, by Context.",
-        note="Lines: of the weights {level} percentile intervals over resamples of subjects; of the "
-        "slopes {level} {told}.",
+        note="Lines: of the weights {level} percentile intervals over resamples of subjects; of "
+        "the slopes {level} {told}.",
     ),
     StudyFigure(
         "weights", "coefficients",

@@ -137,7 +137,8 @@ def _summary(content: StudyContent, results: Iterable[Section]) -> Section:
         *findings(content.record, content.tables, content.main),
     ]
     blocks: list[Block] = [
-        _copied("results-text", "the summary", text), *figure_blocks(content, "summary")
+        _copied("results-text", "the summary", text),
+        *figure_blocks(content, "summary"),
     ]
     warned = tuple(
         (one.name, one.title)

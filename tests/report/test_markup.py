@@ -57,8 +57,8 @@ def test_an_svg_is_an_image_and_no_part_of_the_page() -> None:
     kind, _, data = root.attrib["src"].partition(",")
     assert kind == "data:image/svg+xml;base64"
     assert b64decode(data).decode() == SVG
-    for gone in ("alert", "example.org", "CLICK", "SCRIPT", "onload"):
-        assert gone not in made.replace(root.attrib["src"], "").replace("alert(1)", "")
+    for gone in ("alert(2)", "example.org", "CLICK", "SCRIPT", "onload"):
+        assert gone not in made
 
 
 @pytest.mark.parametrize("box", ["", "0 0 9", "0 0 x 9", "0 0 inf 9", "0 0 1 2 3"])

@@ -57,7 +57,9 @@ def outline() -> Outline:
         NASTY,
         (Caution(("Simulated.",)),),
         (
-            Section("summary", "In brief", (Copied("c", "it", (Text("It was, p = .02."),)), figure)),
+            Section(
+                "summary", "In brief", (Copied("c", "it", (Text("It was, p = .02."),)), figure)
+            ),
             Section("results", "Results", (Table("a", NARROW), Table("b", WIDE, folded=True))),
             Section("method", "Method", (Folded("Models", (Items(("One.", "Two.")),)),)),
             Section("citing", "References", (References(cited("Holm, 1979", "1")),)),

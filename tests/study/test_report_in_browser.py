@@ -275,8 +275,9 @@ def test_on_a_phone_hidden_columns_are_told_and_figures_grow(page: Page) -> None
     assert image.bounding_box()["width"] > PHONE  # type: ignore[index]
 
 
-HOSTILE = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9" ONLOAD="document.title='run'">
-<desc>&lt;img src=x onerror="document.title='run'"&gt;</desc><SCRIPT>document.title='run'</SCRIPT>
+HOSTILE = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"
+ONLOAD="document.title='run'"><desc>&lt;img src=x onerror="document.title='run'"&gt;</desc>
+<SCRIPT>document.title='run'</SCRIPT>
 <script>document.title='run'</script><image href="https://example.org/x.png" ONERROR="x()"/>
 <foreignObject><body xmlns="http://www.w3.org/1999/xhtml"><IMG SRC="//example.org/x"
 ONERROR="document.title='run'"/></body></foreignObject><rect width="9" height="9" ONCLICK="x()"/>
@@ -284,7 +285,7 @@ ONERROR="document.title='run'"/></body></foreignObject><rect width="9" height="9
 
 
 def test_somebody_elses_figure_runs_and_loads_nothing(
-    page: Page, study_result: StudyResult, tmp_path: Path
+    page: Page, study_result: StudyResult, said: list[str], tmp_path: Path
 ) -> None:
     folder = tmp_path / "results"
     shutil.copytree(study_result.folder, folder, ignore=shutil.ignore_patterns("stages", "*.png"))
@@ -298,12 +299,14 @@ def test_somebody_elses_figure_runs_and_loads_nothing(
     assert page.title() == record["title"]
     page.locator("#figure-performance img").click()
     assert page.title() == record["title"]
-    # Nor does what a script of the page would write: the policy knows one script, by its hash.
+    # Nor does another script: the policy knows one, by its hash.
     page.evaluate(
         "document.body.append(Object.assign(document.createElement('script'),"
         " {textContent: 'document.title = 1'}))"
     )
     assert page.title() == record["title"]
+    assert len(said) == 1
+    assert "Content Security Policy" in said.pop()
 
 
 def test_in_print_heads_stay_with_what_they_head(page: Page) -> None:

@@ -17,6 +17,7 @@ from pyexpr.report.text.verdict import findings
 from pyexpr.words.labels import percent
 from pyexpr.words.wording import counted, sentence
 
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One label of a study.

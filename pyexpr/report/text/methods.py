@@ -29,8 +29,8 @@ from pyexpr.report.text.facts import (
     judged_subjects,
     unit_of,
 )
-from pyexpr.report.text.references import YEAR
 from pyexpr.report.text.models import baselines_sentences, models_sentences
+from pyexpr.report.text.references import YEAR
 from pyexpr.words.labels import count, display_name, name_in_sentence, number, percent
 from pyexpr.words.reader import readers_reason
 from pyexpr.words.wording import counted, listed_words, spelled, were

@@ -185,7 +185,9 @@ def slope_sentences(record: Record, tables: Tables) -> list[str]:
         )
         by_test_alone = own[(own[slope_p(tables)] < _alpha(record)) & ~excludes_zero(own)]
         if len(by_test_alone):
-            listed = listed_words(slope_told(row, slope_p(tables)) for row in records(by_test_alone))
+            listed = listed_words(
+                slope_told(row, slope_p(tables)) for row in records(by_test_alone)
+            )
             text.append(
                 f"By the test alone there {'is' if len(by_test_alone) == 1 else 'are'} also "
                 f"{listed}: the simultaneous interval holds 0, so it is not counted."
@@ -258,7 +260,9 @@ def cautions(record: Record, tables: Tables) -> list[ToldCaution]:
         )
     if factor is not None and "native" in {factor["engine"], factor["engine over all contexts"]}:
         found.append(
-            ToldCaution("factor-model", "A factor model was fitted without lavaan, by the C++ engine.")
+            ToldCaution(
+                "factor-model", "A factor model was fitted without lavaan, by the C++ engine."
+            )
         )
     n_test = judged_subjects(record)
     are = "is" if n_test == 1 else "are"

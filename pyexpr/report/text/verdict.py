@@ -44,7 +44,7 @@ from pyexpr.words.labels import (
     number,
     percent,
 )
-from pyexpr.words.wording import counted, listed_words, sentence, spelled
+from pyexpr.words.wording import counted, listed_words, sentence, spelled, were
 
 # So many metrics, models and features are told in a sentence; the tables have all.
 _TOLD = 3
@@ -74,8 +74,11 @@ def _rated(record: Record, tables: Tables) -> list[str]:
     icc = f" with ICC(1,k) from {low} to {high}" if len(own) and low != high else ""
     if len(own) and low == high:
         icc = f" with ICC(1,k) of {low}"
-    n_clips = counted(first["n_targets"].iloc[0], unit_of(record))
-    return [f"{n_clips} were rated on {spelled(len(first), 'question')}{icc}"]
+    n_clips = first["n_targets"].iloc[0]
+    return [
+        f"{counted(n_clips, unit_of(record))} {were(n_clips)} rated on "
+        f"{spelled(len(first), 'question')}{icc}"
+    ]
 
 
 def _predicted(record: Record) -> str:
@@ -141,8 +144,14 @@ def _differences(record: Record, tables: Tables, main: str) -> str:
     apart = excludes_zero(rows)
     name, better = name_in_sentence(metric), direction(metric)
     groups = (
-        (f"was lower{' (better)' * (better == 'lower')} than that of", rows[apart & (rows["estimate"] < 0)]),
-        (f"was higher{' (better)' * (better == 'higher')} than that of", rows[apart & (rows["estimate"] > 0)]),
+        (
+            f"was lower{' (better)' * (better == 'lower')} than that of",
+            rows[apart & (rows["estimate"] < 0)],
+        ),
+        (
+            f"was higher{' (better)' * (better == 'higher')} than that of",
+            rows[apart & (rows["estimate"] > 0)],
+        ),
         ("did not differ detectably from that of", rows[~apart]),
     )
     parts = [f"{told} {_others(group)}" for told, group in groups if len(group)]

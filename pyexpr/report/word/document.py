@@ -87,15 +87,17 @@ def is_own_document(path: Path) -> bool:
 def _sealed(content: bytes) -> bytes:
     """Write the archive again, its entries without a date, its comment with their hash."""
     target = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as source:
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name in source.namelist():
-                entry = zipfile.ZipInfo(name)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                # Of no system: on Windows the same bytes.
-                entry.create_system = 0
-                archive.writestr(entry, source.read(name))
-            archive.comment = _SEAL + _digest(source)
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as source,
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name in source.namelist():
+            entry = zipfile.ZipInfo(name)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            # Of no system: on Windows the same bytes.
+            entry.create_system = 0
+            archive.writestr(entry, source.read(name))
+        archive.comment = _SEAL + _digest(source)
     return target.getvalue()
 
 
@@ -302,7 +304,12 @@ def _rule(cell: Any, *, top: bool = False, bottom: bool = False) -> None:
     for side, wanted in (("top", top), ("bottom", bottom)):
         if wanted:
             line = OxmlElement(f"w:{side}")
-            for name, value in (("val", "single"), ("sz", "8"), ("space", "0"), ("color", "000000")):
+            for name, value in (
+                ("val", "single"),
+                ("sz", "8"),
+                ("space", "0"),
+                ("color", "000000"),
+            ):
                 line.set(qn(f"w:{name}"), value)
             borders.append(line)
     properties.append(borders)

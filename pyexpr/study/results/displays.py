@@ -73,9 +73,7 @@ def study_displays(config: StudyConfig, found: dict[str, pd.DataFrame]) -> dict[
     makers: dict[str, tuple[str, Callable[[pd.DataFrame], DisplayTable]]] = {
         "repeat_spread": (
             "repeat_spread",
-            lambda t: _with_width(
-                config, seen, seeds_table(t, confidence=confidence, of="repeat")
-            ),
+            lambda t: _with_width(config, seen, seeds_table(t, confidence=confidence, of="repeat")),
         ),
         "leakage": ("scores_leakage", lambda t: leakage_table(t, confidence=confidence)),
         # A study of one context has no contrasts.
@@ -101,9 +99,7 @@ def study_displays(config: StudyConfig, found: dict[str, pd.DataFrame]) -> dict[
     return numbered(shown)
 
 
-def study_frames(
-    config: StudyConfig, found: dict[str, pd.DataFrame]
-) -> dict[str, pd.DataFrame]:
+def study_frames(config: StudyConfig, found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Return the numbers of the tables that are told from a comparison, by their stems."""
     levels, differences = performance_rows(found["comparison"])
     main = main_model(levels)
@@ -144,9 +140,7 @@ def _comparison(config: StudyConfig, seen: dict[str, pd.DataFrame]) -> dict[str,
     main, (first, *others) = main_model(levels), config.compare.methods
     several = bool((differences["context"] == ALL).any())
     leads = differences["method"] == first
-    against = (differences["first_model"] == main) & (
-        (differences["context"] == ALL) == several
-    )
+    against = (differences["first_model"] == main) & ((differences["context"] == ALL) == several)
     made = partial(tables.comparison_table, confidence=config.compare.confidence)
     shown = {
         # Narrow enough for a terminal: the title names the first model.
