@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pyexpr.base.messages import Message, Template, says
-from pyexpr.inference.clusters import _FEW_SUBJECTS as EVIDENCE_OF_FEW
+from pyexpr.inference.clusters import FEW_SUBJECTS as EVIDENCE_OF_FEW
 from pyexpr.inference.coefficients import notes as coefficients
 from pyexpr.inference.comparison import notes as comparison
 from pyexpr.measurement.factor.notes import SATURATED
@@ -339,7 +339,7 @@ def _record(content: StudyContent) -> Section:
             (
                 "Files",
                 "record.json, beside this report, holds every option, the SHA-256 of each input "
-                "and of each result, and what was left out; notes.txt holds the notes of all "
+                "and of each result, and what was left out; analysis_notes.txt holds the notes of all "
                 "stages.",
             ),
         )

@@ -227,8 +227,8 @@ def test_the_terminal_gets_one_page(
     assert 24 <= len(lines) <= 40
     assert any(line.startswith("Table 2. ElasticNet Minus the Other Models") for line in lines)
     n_notes = len(study_result.notes())
-    assert lines[-1] == f"Notes:   {n_notes} notes in notes.txt there, and in the report"
-    written = (study_result.folder / "notes.txt").read_text(encoding="utf-8").splitlines()
+    assert lines[-1] == f"Notes:   {n_notes} notes in analysis_notes.txt there, and in the report"
+    written = (study_result.folder / "analysis_notes.txt").read_text(encoding="utf-8").splitlines()
     assert written == list(study_result.notes())
     assert "Note:" not in "".join(lines)
 

@@ -45,7 +45,7 @@ _OF_SPLIT = frozenset({"split", "scores_leakage"})
 # Of a label that is a number.
 _OF_NUMBERS = frozenset({"coefficients", "contrasts", "omnibus"})
 #: What was said while computing, a line each.
-NOTES = "notes.txt"
+NOTES = "analysis_notes.txt"
 
 
 def render(

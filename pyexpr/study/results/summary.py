@@ -29,10 +29,13 @@ def print_summary(result: StudyResult | OutcomesResult) -> None:
 
     console = Console(highlight=False)
     if isinstance(result, OutcomesResult):
+        _paragraphs(console, [result.title], style="bold")
         for name, own in result.outcomes.items():
             _paragraphs(console, [f"{outcome_of(own.record)} ({name})"], style="bold")
-            _found(console, own)
-        _paragraphs(console, [f"Report of all outcomes: {result.folder / REPORT}"])
+            _paragraphs(console, findings(own.record, own.tables(), own.main_model))
+            print(f"Report:  {own.folder / REPORT}")
+        print(f"All outcomes: {result.folder / REPORT}")
+        print(f"Notes:   {counted(len(result.notes()), 'note')} in each folder's {NOTES}")
         return
     _paragraphs(console, [result.config.title], style="bold")
     _found(console, result)
