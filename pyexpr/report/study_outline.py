@@ -339,8 +339,8 @@ def _record(content: StudyContent) -> Section:
             (
                 "Files",
                 "record.json, beside this report, holds every option, the SHA-256 of each input "
-                "and of each result, and what was left out; analysis_notes.txt holds the notes of all "
-                "stages.",
+                "and of each result, and what was left out; analysis_notes.txt holds the notes of "
+                "all stages.",
             ),
         )
     )
