@@ -59,7 +59,7 @@ _TOLD: tuple[Template | Message, ...] = (
     comparison.NOTE_LEVELS, comparison.NOTE_TESTED, comparison.NOTE_NO_LEVEL,
     comparison.NOTE_NRMSE, comparison.NOTE_DIFFERENT_CRITERIA,
     coefficients.NOTE_OWN_INTERCEPTS, coefficients.NOTE_ONE_INTERCEPT,
-    coefficients.NOTE_DESPARSIFIED,
+    coefficients.MANY_FEATURES,
     SATURATED, NOTE_RATERS, NOTE_LAVAAN,
 )  # fmt: skip
 _HEADINGS = {
@@ -222,7 +222,8 @@ def _notes(content: StudyContent, name: str) -> list[str]:
         note
         for stage in _STAGES.get(name, ())
         for note in stages.get(stage, {}).get("notes", ())
-        if not says(note, *told_already)
+        # That features are nearly collinear no caution says.
+        if not says(note, *told_already) or says(note, coefficients.COLLINEAR)
     ]
     text = readers_notes(notes, unit_of(record))
     if name != "learning-curves":

@@ -20,6 +20,7 @@ from study_variants import tables_of, variant
 from pyexpr.base.errors import StudyError
 from pyexpr.base.files import OutputError, sha256
 from pyexpr.report.text.results import slope_sentences
+from pyexpr.report.text.verdict import findings
 from pyexpr.study.kept.seal import sealed
 from pyexpr.study.pipeline import Study, StudyResult
 from pyexpr.study.results.report import REPORT, study_report
@@ -208,6 +209,36 @@ def test_a_slope_counts_where_its_interval_excludes_0() -> None:
     ]
     none = {**tables, "coefficients": slopes.iloc[2:].drop(columns="p_adjusted")}
     assert slope_sentences(record, none) == ["In Pain, every 95% CI of a slope holds 0."]
+    none["coefficients"] = none["coefficients"].assign(conf_low=math.nan, conf_high=math.nan)
+    assert slope_sentences(record, none) == ["In Pain, no interval of a slope could be computed."]
+
+
+def test_the_verdict_tells_differences_by_their_intervals() -> None:
+    nan = math.nan
+    table = pd.DataFrame(
+        [("a", -0.2, -0.3, -0.1, 0.01), ("b", 0.2, 0.1, 0.3, 0.02),
+         ("human", 0.1, -0.1, 0.3, 0.4), ("uniform", 0.1, nan, nan, nan)],
+        columns=["second_model", "estimate", "conf_low", "conf_high", "p_value"],
+    )  # fmt: skip
+    table = table.assign(
+        method="bca", context="all", kind="difference", first_model="net", metric="rmse"
+    )
+    level = table.iloc[:1].assign(kind="level", estimate=math.nan)
+    record = {"options": {
+        "compare": {"confidence": 0.9, "methods": ["bca"], "metrics": ["rmse"]},
+        "label": {"kind": "regression"},
+    }}  # fmt: skip
+    tables = {
+        "comparison": pd.concat([table, level]), "scores": pd.DataFrame({"context": ["pain"]}),
+    }  # fmt: skip
+    text = [one.replace("\u00a0", " ") for one in findings(record, tables, "net")]
+    assert text == [
+        "Net predicted with an undefined RMSE.",
+        "Its RMSE was lower (better) than that of a (−0.200 [−0.300, −0.100], p = .010); it was "
+        "higher than that of b (0.200 [0.100, 0.300], p = .020); it did not differ detectably from "
+        "that of the human baseline (0.100 [−0.100, 0.300], p = .400); it has no interval beside "
+        "that of the uniform baseline (differences with 90% CI).",
+    ]
 
 
 def test_each_caution_and_note_stands_once(study_result: StudyResult, html: str) -> None:

@@ -176,13 +176,14 @@ def slope_sentences(record: Record, tables: Tables) -> list[str]:
         own = table[table["context"] == context]
         where = "Over all contexts" if context == ALL else f"In {label_name(context, names)}"
         found = [slope_told(row, slope_p(tables)) for row in records(own[excludes_zero(own)])]
-        text.append(
-            f"{where}, {spelled(len(found), 'slope')} had {slope_interval(record, tables)} without "
-            f"0: {listed_words(found)}."
-            if found
-            else f"{where}, every {slope_interval(record, tables).partition(' ')[2]} of a slope "
-            "holds 0."
-        )
+        kind = slope_interval(record, tables)
+        if found:
+            told = f"{spelled(len(found), 'slope')} had {kind} without 0: {listed_words(found)}"
+        elif own["conf_low"].notna().any():
+            told = f"every {kind.partition(' ')[2]} of a slope holds 0"
+        else:
+            told = "no interval of a slope could be computed"
+        text.append(f"{where}, {told}.")
         by_test_alone = own[(own[slope_p(tables)] < _alpha(record)) & ~excludes_zero(own)]
         if len(by_test_alone):
             listed = listed_words(

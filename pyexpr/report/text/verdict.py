@@ -141,7 +141,7 @@ def _differences(record: Record, tables: Tables, main: str) -> str:
     if rows.empty:
         return ""
     metric, level = options["metrics"][0], percent(options["confidence"])
-    apart = excludes_zero(rows)
+    known, apart = rows[["conf_low", "conf_high"]].notna().all(axis=1), excludes_zero(rows)
     name, better = name_in_sentence(metric), direction(metric)
     groups = (
         (
@@ -152,9 +152,12 @@ def _differences(record: Record, tables: Tables, main: str) -> str:
             f"was higher{' (better)' * (better == 'higher')} than that of",
             rows[apart & (rows["estimate"] > 0)],
         ),
-        ("did not differ detectably from that of", rows[~apart]),
+        ("did not differ detectably from that of", rows[~apart & known]),
     )
     parts = [f"{told} {_others(group)}" for told, group in groups if len(group)]
+    if not known.all():
+        unknown = _some(_the(model) for model in rows.loc[~known, "second_model"])
+        parts.append(f"has no interval beside that of {unknown}")
     return f"Its {name} {'; it '.join(parts)} (differences with {level} CI)."
 
 
