@@ -170,7 +170,7 @@ def _result(content: StudyContent, name: str, found: Iterable[ToldCaution]) -> S
         *([Caution(warnings)] if warnings else []),
         *lead[1:],
         *folded,
-        *([Folded(f"Notes ({len(notes)})", (Items(notes),))] if notes else []),
+        *([Folded("Notes", (Items(notes),))] if notes else []),
     ]
     heading = _HEADINGS[name]
     if name == "quality" and "recordings" not in content.tables:

@@ -35,7 +35,7 @@ FILES = {
     *(f"{table}.{kind}" for kind in ("csv", "md", "tex", "html") for table in (
         "reliability", "loadings", "performance",
         "performance_intervals", "differences", "all_differences", "weights",
-        "coefficients", "contrasts", "omnibus",
+        "coefficients", "contrasts", "omnibus", "other_methods",
     )),
     *(f"{table}.csv" for table in (
         "parameters", "invariance", "invariance_contrasts", "scores", "features", "quality",
@@ -45,6 +45,7 @@ FILES = {
     *(f"figures/{figure.stem}.{kind}" for kind in ("svg", "png") for figure in STUDY_FIGURES
       if not figure.each_model),
     *(f"stages/{stage}.zip" for stage in STAGES),
+    "analysis_notes.txt",
     "record.json",
     "report.html",
     "stages/rendered.json",
@@ -63,7 +64,9 @@ def test_every_result_is_written(study_result: StudyResult) -> None:
     assert set(files_of(study_result.folder)) == FILES
 
 
-def test_figure_4_says_that_its_intervals_are_simultaneous(study_result: StudyResult) -> None:
+def test_the_figure_of_slopes_says_that_its_intervals_are_simultaneous(
+    study_result: StudyResult,
+) -> None:
     assert set(study_result.table("coefficients")["adjustment"]) == {"holm"}
     svg = (study_result.folder / "figures/slopes.svg").read_text(encoding="utf-8")
     assert "Slope, 95% simultaneous confidence interval by Bonferroni (tested)" in svg
@@ -174,7 +177,9 @@ def test_notes_say_which_stage_they_speak_of(study_result: StudyResult) -> None:
     assert "raters_unknown" not in codes_of(joined(notes))
 
 
-def test_table_1_has_the_interval_that_respects_subjects(study_result: StudyResult) -> None:
+def test_the_table_of_reliability_has_the_interval_that_respects_subjects(
+    study_result: StudyResult,
+) -> None:
     table = study_result.table("reliability")
     width = table["conf_high"] - table["conf_low"]
     assert (table["conf_high_subjects"] - table["conf_low_subjects"] > width).mean() > 0.5
