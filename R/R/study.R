@@ -75,7 +75,8 @@ print.pyexpr_check <- function(x, ...) {
 #' error.
 #'
 #' @param folder The folder of results: `x$folder` of a result of [run_study()].
-#' @param output The file to write; by default `report.html` in `folder`.
+#' @param output The file to write; by default `report.html` in `folder`. A name that ends in
+#'   `.docx` gives a Word document, which needs the Python package python-docx.
 #' @param altered Whether to also show files that were edited since the run, marked as altered
 #'   wherever they are shown.
 #' @param overwrite Whether to also replace a file that is not a report, or a report that was

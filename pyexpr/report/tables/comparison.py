@@ -35,7 +35,7 @@ def comparison_table(
     confidence: float = 0.95,
     main: str | None = None,
     names: Names = None,
-    title: str = "Table 4. Comparison of the Models.",
+    title: str = "Comparison of the Models.",
 ) -> DisplayTable:
     """Lay out comparisons as the paper's table 4, the interval methods side by side.
 
