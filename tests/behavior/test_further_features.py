@@ -467,7 +467,8 @@ def test_deviations_from_a_context(recordings) -> None:
     assert "baseline" not in table["reason"].iloc[0]
     assert tuple(table.columns[6:]) == (
         *feature_names(FeatureOptions(baseline="rest", extra="regions")), "n_frames",
-        "n_valid_frames", "n_bins", "n_valid_bins", "n_velocities", "n_au_active", "n_baseline_clips", "reason",
+        "n_valid_frames", "n_bins", "n_valid_bins", "n_velocities", "n_au_active",
+        "n_baseline_clips", "reason",
     )  # fmt: skip
     assert result.units()["head_displacement_deviation"] == "mm per step"
 
