@@ -45,6 +45,13 @@ def main() -> None:
     except PyexprError as error:
         show_error(error)
         sys.exit(1)
+    except OSError as error:
+        # What the system refuses anywhere: a full disk, a name that is too long, a lost share.
+        if error.strerror is None:
+            raise
+        place = "" if error.filename is None else f"{str(error.filename)!r}: "
+        show_error(f"{place}{error.strerror}")
+        sys.exit(1)
     except KeyboardInterrupt as stop:
         # Before or after the commands.
         typer.echo(said(str(stop) or BEFORE_THE_END), err=True)

@@ -167,7 +167,7 @@ def show_warning(message: Warning | str, *_: object, **__: object) -> None:
         _echo_error("Warning", 33, message_of(message))
 
 
-def show_error(error: BaseException) -> None:
+def show_error(error: BaseException | str) -> None:
     """Print an error as a sentence."""
     _echo_error("Error", 31, message_of(error))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,8 +186,8 @@ def _from_paths(paths: list[str], split_by: str | None, face: Place | int) -> li
             for path in paths
             for part in part_names(path, split_by)
         ]
-    names = [entry.subject for entry in found]
-    doubled = sorted({name for name in names if names.count(name) > 1})
+    times = Counter(entry.subject for entry in found)
+    doubled = sorted(name for name, n in times.items() if n > 1)
     if doubled:
         raise DataError(
             f"two {'files' if split_by is None else 'recordings'} are both named "
