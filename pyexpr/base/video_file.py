@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyexpr.base.contents import refuse_irregular_input
 from pyexpr.base.errors import DeepNotInstalledError, VideoError
 from pyexpr.base.files import whole_file
 
