@@ -148,6 +148,7 @@ def features(
     if (every is None) == (schedule is None):
         raise typer.BadParameter(
             "say how to cut the recordings: --every 3 (seconds), or --schedule"
+            + (", not both" if every is not None else "")
         )
     result = extract_features(
         [str(path) for path in files] if recordings is None else _recordings_table(recordings),
@@ -208,4 +209,9 @@ def _schedule(schedule: str) -> Any:
     path = _segments_file(schedule)
     if path is None:
         return BP4D_PLUS
+    if not path.exists() and path.suffix != ".csv":
+        raise DataError(
+            f"there is no schedule {schedule!r}: give 'bp4d_plus', which is built in, or the path "
+            "of a table (CSV)"
+        )
     return read_csv(path, labels=("context", "clip"), what=f"the schedule ({path})")
