@@ -66,7 +66,7 @@ CARELESS = {
     ),
     "backwards": (("a.csv", "--schedule", "backwards.csv"), "must end after its start"),
     "unnamed": (("a.csv", "--schedule", "unnamed.csv"), "has no column 'start'; it has 'context'"),
-    "no schedule": (("a.csv", "--schedule", "BP4D"), "there is no schedule 'BP4D': give 'bp4d_plus'"),
+    "no schedule": (("a.csv", "--schedule", "BP4D"), "there is no schedule 'BP4D': give"),
     "absent": (("--recordings", "absent.csv", *EVERY), "2 files are not there: 'no.csv'"),
     "blank": (("--recordings", "blank.csv", *EVERY), "must not have missing values, but row 2"),
     "text": (("text.csv", *EVERY), "column 'pose_Tz' must hold numbers, but row 1 holds 'abc'"),
@@ -126,7 +126,9 @@ def test_a_long_list_of_paths_is_compared_in_a_time_that_grows_with_it(
         __hash__ = str.__hash__
 
     class Stem(type(Path())):  # type: ignore[misc]
-        stem = property(lambda self: Name(super(Stem, self).stem))
+        @property
+        def stem(self) -> str:
+            return Name(super().stem)
 
     monkeypatch.setattr(manifest, "Path", Stem)
     n = 2000
