@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from pyexpr.base.errors import DataError
+from pyexpr.cli.options import Json, Quiet
+from pyexpr.cli.showing import Showing, show_warning
 
 
 def track(
@@ -50,7 +52,9 @@ def track(
             help="Replace files that are there with other content; those with the same are kept.",
         ),
     ] = False,
-) -> Any:
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Points of faces in videos, by a tracker that you have installed.
 
     Files that are there with the same content (video, tracker, model and options) are kept, so
@@ -58,6 +62,7 @@ def track(
     """
     from pyexpr.behavior.tracking.track import track_videos
 
+    show = Showing(json, quiet)
     result = track_videos(
         videos,
         output,
@@ -68,14 +73,15 @@ def track(
         on_error=on_error,  # type: ignore[arg-type]
         n_jobs=n_jobs,
         overwrite=overwrite,
+        progress=show.progress,
     )
     reasons = [f"{row.video}: {row.reason}" for row in result.dropped.itertuples()]
     if result.table.empty:
         more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
         raise DataError(f"no video could be tracked: {'; '.join(reasons[:3])}{more}")
     for reason in reasons:
-        typer.echo(f"Not tracked: {reason}", err=True)
-    return result
+        show_warning(f"not tracked: {reason}")
+    show.result(result, None)
 
 
 def _option(text: str) -> tuple[str, Any]:

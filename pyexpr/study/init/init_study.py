@@ -11,6 +11,7 @@ from pyexpr.base.errors import StudyError
 from pyexpr.base.files import write_text
 from pyexpr.base.outputs import check_outputs
 from pyexpr.base.results import Result
+from pyexpr.base.visible import LINES, visible
 from pyexpr.study.check_study import check_study
 from pyexpr.study.init.answers import Answers, Ask
 from pyexpr.study.init.data import RECORDINGS_TABLE, set_clips, set_columns
@@ -79,7 +80,8 @@ class InitResult(Result):
             for one in self.choices
         ]
         notes = [f"Note: {note}" for note in self.notes()]
-        return "\n".join([self.heading(), "", *entries, *([""] if notes else []), *notes])
+        lines = [self.heading(), "", *entries, *([""] if notes else []), *notes]
+        return visible("\n".join(lines), keep=LINES)
 
     __repr__ = __str__
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyexpr.base.csv_text import csv_text
 from pyexpr.base.files import writable_folder, write_text
 from pyexpr.figures.plotting import save
 from pyexpr.report.study_figures import STUDY_FIGURES, drawn, planned, told
@@ -60,7 +61,7 @@ def render(
         # A study of one context has no invariance, and one without deep models no curves.
         if name in found:
             path = folder / f"{name}.csv"
-            write_text(path, found[name].to_csv(index=False, lineterminator="\n"))
+            write_text(path, csv_text(found[name]))
             yield path
     yield _notes_file(folder, notes)
     frames = found | study_frames(config, found)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pyexpr.base.results import records
+from pyexpr.base.visible import LINES, visible
 from pyexpr.report.tables.console import to_console
 from pyexpr.report.text.facts import outcome_of
 from pyexpr.report.text.results import cautions
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 # A table of more rows than this is named, and not printed.
 _ROWS = 14
+# What the tables of a study are made of, for `--json`.
+_MADE_OF = ("reliability", "loadings", "comparison")
 
 
 def print_summary(result: StudyResult | OutcomesResult) -> None:
@@ -33,9 +37,9 @@ def print_summary(result: StudyResult | OutcomesResult) -> None:
         for name, own in result.outcomes.items():
             _paragraphs(console, [f"{outcome_of(own.record)} ({name})"], style="bold")
             _paragraphs(console, findings(own.record, own.tables(), own.main_model))
-            print(f"Report:  {own.folder / REPORT}")
-        print(f"All outcomes: {result.folder / REPORT}")
-        print(f"Notes:   {counted(len(result.notes()), 'note')} in each folder's {NOTES}")
+            _say(f"Report:  {own.folder / REPORT}")
+        _say(f"All outcomes: {result.folder / REPORT}")
+        _say(f"Notes:   {counted(len(result.notes()), 'note')} in each folder's {NOTES}")
         return
     _paragraphs(console, [result.config.title], style="bold")
     _found(console, result)
@@ -56,15 +60,26 @@ def _found(console: Console, result: StudyResult) -> None:
         _paragraphs(console, [f"Caution: {one.text}"])
 
 
+def shown_facts(result: StudyResult | OutcomesResult) -> dict[str, Any]:
+    """Return what `print_summary` prints beside the comparison, as JSON can hold it."""
+    places = {"folder": str(result.folder), "report": str(result.folder / REPORT)}
+    if isinstance(result, OutcomesResult):
+        return places | {
+            "outcomes": {name: shown_facts(own) for name, own in result.outcomes.items()}
+        }
+    found = result.tables()
+    return places | {"tables": {name: records(found[name]) for name in _MADE_OF if name in found}}
+
+
 def print_ending(result: StudyResult) -> None:
     """Print where report, figures, tables and notes are."""
     if result.config.simulated:
-        print("These data are simulated.")
+        _say("These data are simulated.")
     n_notes = counted(len(result.notes()), "note")
-    print(f"Report:  {result.folder / REPORT}")
-    print(f"Figures: {result.folder / 'figures'} (SVG, PNG)")
-    print(f"Tables:  {result.folder} (CSV, Markdown, LaTeX, HTML; record.json)")
-    print(f"Notes:   {n_notes} in {NOTES} there, and in the report")
+    _say(f"Report:  {result.folder / REPORT}")
+    _say(f"Figures: {result.folder / 'figures'} (SVG, PNG)")
+    _say(f"Tables:  {result.folder} (CSV, Markdown, LaTeX, HTML; record.json)")
+    _say(f"Notes:   {n_notes} in {NOTES} there, and in the report")
 
 
 def _paragraphs(console: Console, lines: Iterable[str], style: str = "") -> None:
@@ -72,4 +87,8 @@ def _paragraphs(console: Console, lines: Iterable[str], style: str = "") -> None
     from rich.text import Text
 
     for line in lines:
-        console.print(Text(line.replace("\u00a0", " "), style=style))
+        console.print(Text(visible(line.replace("\u00a0", " "), keep=LINES), style=style))
+
+
+def _say(text: str) -> None:
+    print(visible(text, keep=LINES))
