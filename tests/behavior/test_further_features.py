@@ -188,7 +188,7 @@ def test_jerk_needs_runs_of_four_bins() -> None:
     found = features(made, "acceleration")
     assert found["head_acceleration"] == 0
     assert math.isnan(found["head_jerk"])
-    assert "head_jerk: 0 jerks (runs of four adjacent valid bins), 3 needed" in found["reason"]
+    assert "jerk: 0 jerks (runs of four adjacent valid bins), 3 needed" in found["reason"]
 
 
 def test_smoothed_acceleration_equals_scipy() -> None:
@@ -428,8 +428,8 @@ def test_entropy_of_movement() -> None:
 def test_entropy_of_a_short_clip_is_missing() -> None:
     found = features(recording(landmarks_2d=walk()), "entropy")
     assert math.isnan(found["points_sample_entropy"])
-    assert "points_sample_entropy: 12 runs of 3 adjacent steps, 100 needed" in found["reason"]
-    assert "points_permutation_entropy: 12 runs of 3 adjacent steps, 30 needed" in found["reason"]
+    assert "sample_entropy: 12 runs of 3 adjacent steps, 100 needed" in found["reason"]
+    assert "; permutation_entropy: 12 runs of 3 adjacent steps, 30 needed" in found["reason"]
 
 
 # -- baseline ---------------------------------------------------------------------------

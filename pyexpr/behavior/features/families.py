@@ -142,16 +142,31 @@ def _weighted(means: NDArray[np.float64], counts: NDArray[np.int64]) -> float:
 
 def _acceleration(signals: Signals, units: Units) -> _Found:
     """Mean length of the second and third derivative of position."""
-    features: dict[str, float] = {}
-    reasons: list[str] = []
-    for part in MOVING:
-        for what, order in (("acceleration", 2), ("jerk", 3)):
-            value = _derivative(part, order, signals)
-            if isinstance(value, str):
-                reasons.append(OF_PART(part=f"{part}_{what}", reason=value))
-            else:
-                features[f"{part}_{what}"] = value
-    return features, reasons
+    found = [
+        (part, what, _derivative(part, order, signals))
+        for part in MOVING
+        for what, order in (("acceleration", 2), ("jerk", 3))
+    ]
+    return _sorted_out(found)
+
+
+def _sorted_out(found: list[tuple[str, str, float | str]]) -> _Found:
+    """Return the features of (part, what, value or why there is none), and the reasons.
+
+    What all parts lack for the same reason is said once.
+    """
+    features = {
+        f"{part}_{what}": value for part, what, value in found if not isinstance(value, str)
+    }
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for part, what, value in found:
+        if isinstance(value, str):
+            lacking.setdefault((what, value), []).append(part)
+    return features, [
+        OF_PART(part=name, reason=reason)
+        for (what, reason), parts in lacking.items()
+        for name in ([what] if len(parts) == len(MOVING) else [f"{part}_{what}" for part in parts])
+    ]
 
 
 def _derivative(part: str, order: int, signals: Signals) -> float | str:
@@ -245,26 +260,16 @@ def _dynamics(signals: Signals, units: Units) -> _Found:
 
 def _entropy(signals: Signals, units: Units) -> _Found:
     """How regular the way from bin to bin is, averaged over the landmarks."""
-    features: dict[str, float] = {}
-    reasons: list[str] = []
+    found: list[tuple[str, str, float | str]] = []
     for part in MOVING:
         positions = signals.positions(part)
-        if isinstance(positions, str):
-            reasons.append(OF_PART(part=f"{part}_sample_entropy", reason=positions))
-            continue
-        series = step_series(positions, angles=part in ANGLES)
-        for what, compute, length, needed in _ENTROPIES:
-            value = _regularity(series, compute, length, needed)
-            if isinstance(value, str):
-                reasons.append(OF_PART(part=f"{part}_{what}", reason=value))
-            else:
-                features[f"{part}_{what}"] = value
-    return features, reasons
-
-
-def step_series(positions: NDArray[np.float64], *, angles: bool) -> NDArray[np.float64]:
-    """Return the way made in each step, averaged over the points that are known in it."""
-    return point_mean(differences(positions, 1, angles=angles))
+        if not isinstance(positions, str):
+            positions = point_mean(differences(positions, 1, angles=part in ANGLES))
+        found += [
+            (part, what, _regularity(positions, compute, length, needed))
+            for what, compute, length, needed in _ENTROPIES
+        ]
+    return _sorted_out(found)
 
 
 def point_mean(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -276,11 +281,13 @@ def point_mean(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _regularity(
-    series: NDArray[np.float64],
+    series: NDArray[np.float64] | str,
     compute: Callable[[NDArray[np.float64]], float],
     length: int,
     needed: int,
 ) -> float | str:
+    if isinstance(series, str):
+        return series
     found = int(whole_stretches(series, length).sum())
     if found < needed:
         return _FEW_STRETCHES(found=found, length=length, needed=needed)

@@ -365,6 +365,8 @@ def extract_features(
       adjacent steps; ``_permutation_entropy`` is that of the orders of three steps as a
       share of the largest, log(6) [6]_, and needs 30.
 
+    With ``baseline`` each feature f has a column ``f_deviation``, f less the person's mean [7]_.
+
     References
     ----------
     .. [1] Hogan, N., and Sternad, D. (2009). Sensitivity of smoothness measures to movement
@@ -381,6 +383,9 @@ def extract_features(
        H2039-H2049.
     .. [6] Bandt, C., and Pompe, B. (2002). Permutation entropy: a natural complexity measure
        for time series. Physical Review Letters 88, 174102.
+    .. [7] Enders, C. K., and Tofighi, D. (2007). Centering predictor variables in
+       cross-sectional multilevel models: a new look at an old issue. Psychological Methods
+       12, 121-138.
 
     Examples
     --------

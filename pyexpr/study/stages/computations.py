@@ -252,7 +252,7 @@ def features_output(result: FeatureResult, names: dict[str, str] | None = None) 
     return StageOutput(
         tables,
         {
-            "clips without features": int((result.table["reason"] != "").sum()),
+            "clips without features": int(result.table[[*result.units()]].isna().all(axis=1).sum()),
             "clips too short for the schedule": len(result.dropped),
             "notes": list(result.notes()),
         },

@@ -1,0 +1,29 @@
+"""What a methods section says of features besides the fourteen."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from pyexpr.behavior.features.options import Family
+from pyexpr.report.text.data import further_features_text
+
+
+def test_every_family_has_words() -> None:
+    for family in get_args(Family):
+        (text,) = further_features_text({"extra": [family]})
+        assert family not in text.split(), family
+        assert text.startswith("Further features are ")
+
+
+def test_units_and_baseline_are_said() -> None:
+    text = further_features_text(
+        {"extra": ["au_dynamics"], "action_units": ["AU06", "AU12"], "baseline": "rest"}
+    )
+    assert text[1] == "The events of AU06 and AU12 were measured one by one as well."
+    assert "its mean over the clips of rest of the subject, was added" in text[2]
+    assert "over all clips of the subject" in further_features_text({"baseline": "all"})[0]
+
+
+def test_nothing_is_said_of_none() -> None:
+    assert further_features_text({}) == []
+    assert further_features_text({"extra": [], "action_units": [], "baseline": None}) == []
