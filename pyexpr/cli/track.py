@@ -22,8 +22,8 @@ def track(
     tracker: Annotated[
         str,
         typer.Option(
-            help="mediapipe (installed by: pip install 'pyexpr-stats[track]'), or one of your own "
-            "as my_module:MyTracker."
+            help="mediapipe (pyexpr's extra track installs it), or one of your own as "
+            "my_module:MyTracker."
         ),
     ] = "mediapipe",
     model: Annotated[
