@@ -66,9 +66,9 @@ def test_warnings_and_notes_name_options(ratings: Path) -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     for text in (done.stdout, done.stderr):
-        assert "--cluster subject respects subjects" in text
+        assert "--cluster subject accounts for this" in text
         assert "cluster=" not in text
-    assert "Note: --raters was not given, so only the one-way forms are shown" in done.stdout
+    assert "Note: --raters was not given, so only the one-way forms are computed" in done.stdout
 
 
 def test_errors_name_options(
@@ -77,7 +77,7 @@ def test_errors_name_options(
     nrmse = ("compare", ratings, "--truth", "score", "--predictions", "clip", "--metrics", "nrmse")
     _, err, code = said(capsys, *nrmse)
     assert code == 1
-    assert "do not tell: give --score-range, the highest possible score" in err
+    assert "from the data; give --score-range, the highest possible score" in err
     (tmp_path / "there.csv").touch()
     _, err, code = said(capsys, "icc", ratings, "-o", tmp_path / "there.csv")
     assert code == 1

@@ -82,7 +82,7 @@ CLIP = np.zeros((3, 2)) + np.arange(2)
         ([CLIP, CLIP[:0]], r"clip 2 of X must have the shape \(frames, columns\), not \(0, 2\)"),
         ([CLIP.astype(str)], "clip 1 of X must hold numbers"),
         ([CLIP, np.where(CLIP == 1, np.inf, CLIP)], "clip 2 .* frame 1 holds inf in column 2"),
-        ([CLIP, np.full((3, 2), np.nan)], "clip 2 of X has no known value"),
+        ([CLIP, np.full((3, 2), np.nan)], "clip 2 of X has no observed value"),
     ],
 )
 def test_clips_that_make_no_sense(X: Any, said: str) -> None:

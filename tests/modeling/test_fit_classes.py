@@ -172,7 +172,7 @@ def test_text_and_numbers_and_truth_values_are_the_same_classes(fitted):
     one, other = (found.compare(["auc", "brier"], n_boot=0, **which).tidy().estimate
                   for which in ({}, {"positive": "glad"}))  # fmt: skip
     np.testing.assert_allclose(one, other, rtol=1e-12)
-    with pytest.raises(px.errors.DataError, match="f1 is of one class: say by positive="):
+    with pytest.raises(px.errors.DataError, match="f1 refers to one class; name in positive="):
         found.compare("f1")
 
 
@@ -366,7 +366,7 @@ BAD = {
     "no kind": (lambda t: {"kind": "classes"}, "kind= must be 'regression' or 'classification', n"),
     "a regressor": (
         lambda t: {"models": {"ols": LinearRegression()}},
-        r"model 'ols': LinearRegression\(\) is a regressor, and label 'present' is of classes",
+        r"model 'ols': LinearRegression\(\) is a regressor, but label 'present' contains classes",
     ),
     "no classifier": (
         lambda t: {"models": {"s": StandardScaler()}}, "StandardScaler.* is no classifier of sc",
@@ -401,8 +401,8 @@ BAD = {
     ),
     "a class of one subject": (
         lambda t: {"data": one_of(t, "calm", subject="S03"), "label": "three"},
-        r"class 'calm' of label 'three' has rows in fold \d, and none to fit a model to "
-        r"\(it is of 1 subject, \d+ rows\); leave its rows out",
+        r"class 'calm' of label 'three' has rows in fold \d, but none to which a model "
+        r"could be fitted \(it occurs in 1 subject, \d+ rows\); leave out its rows",
     ),
     "a class that a context has in one fold": (
         lambda t: {"data": one_of(t, "calm", subject="S03", task="suppress"), "label": "three",
@@ -416,7 +416,7 @@ BAD = {
     ),
     "a class only in the test part": (
         lambda t: {"data": one_of(t, "calm", subject="S07"), "label": "three", "scheme": "split"},
-        "class 'calm' of label 'three' has rows in the (test|validation) part, and none to fit",
+        "class 'calm' of label 'three' has rows in the (test|validation) part, but none to",
     ),
     "a class in one inner fold": (
         lambda t: {"data": one_of(one_of(t, "calm", subject="S03"), "calm", subject="S04")

@@ -721,7 +721,7 @@ BAD = {
         lambda t: {"models": {"a": Predicting("much")}}, "predicts <U4 instead of a number",
     ),
     "more folds than subjects": (
-        lambda t: {"folds": 25}, r"folds=25 need as many subjects \(subject\), but .* of 24",
+        lambda t: {"folds": 25}, r"folds=25 requires at least as many .* of only 24",
     ),
     "a context with the name of all": (
         lambda t: {"data": t.assign(task=np.where(t.task == "normal", "all", t.task))},
@@ -729,7 +729,7 @@ BAD = {
     ),
     "a context of one subject": (
         lambda t: {"data": t.assign(task=np.where(t.subject == "S03", "alone", t.task))},
-        r"context 'alone' has rows in fold \d, and 0 rows to fit a model to \(it is of 1 subject\)",
+        r"context 'alone' has rows in fold \d, but 0 rows to which .* \(it occurs in 1 subject\)",
     ),
     "a category of one subject": (
         lambda t: {"data": t.assign(site=np.where(t.subject == "S03", "alone", t.site)),

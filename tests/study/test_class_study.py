@@ -388,7 +388,7 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
     ),
     "a class of one subject": (
         lambda: rare(1), "", "",
-        'join the class with another, or use context_as = "pooled" under [models]',
+        'merge the class with another, or use context_as = "pooled" under [models]',
     ),
     "a context of one class": (
         lambda: table().assign(
@@ -409,7 +409,7 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
     ),
     "a regressor": (
         table, "RandomForestClassifier", "RandomForestRegressor",
-        "model 'forest': RandomForestRegressor() is a regressor, and label 'smiling' is of classes",
+        "model 'forest': RandomForestRegressor() is a regressor, but label 'smiling'",
     ),
     "no probabilities": (
         table, '"sklearn.ensemble.RandomForestClassifier"\nparams = { n_estimators = 5 }',

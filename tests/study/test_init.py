@@ -325,7 +325,7 @@ def test_no_column_of_subjects(tmp_path: Path) -> None:
         **{name: table.rename(columns={"subject": "who"}) for name, table in tables.items()},
     )
     said = refused(tmp_path)
-    assert "No column of ratings.csv is called as the subject is" in said
+    assert "No column of ratings.csv has the usual name of the subject" in said
     assert "--subject" in said
     assert "no table has a column 'whom'; did you mean 'who'?" in refused(tmp_path, subject="whom")
     found = entries(px.init_study(tmp_path, subject="who"))
