@@ -25,7 +25,9 @@ FILES = {
     "NUL": ("a = 1\nb = 'x\0'\n", "is not a TOML file: Found invalid character '\\x00' (at line 2"),
     "escaped NUL": ('[data]\nratings = "a\\u0000"\n', "data.ratings: it holds a NUL character"),
     "NUL in a key": ('"a\\u0000" = 1\n', "'a\\x00': it holds a NUL character"),
-    "long path": (f'[data]\nratings = "{"r/" * 3000}"\n', "data.ratings: a path of 6,000 characters"),
+    "long path": (
+        f'[data]\nratings = "{"r/" * 3000}"\n', "data.ratings: a path of 6,000 characters",
+    ),
     "long name": (f'output = "{"o" * 300}"\n', "output: a path of 300 characters is longer than"),
 }  # fmt: skip
 
