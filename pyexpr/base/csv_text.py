@@ -36,12 +36,11 @@ def csv_text(table: pd.DataFrame) -> str:
     'clip,score\n =1+1,-0.5\n-1,2.0\n'
     """
     import pandas as pd
-    from pandas.api.types import is_numeric_dtype
 
     written = table.rename(columns=_as_text)
     returns = any("\r" in str(name) for name in written.columns)
     for position, dtype in enumerate(written.dtypes):
-        if not is_numeric_dtype(dtype):
+        if _is_text(dtype):
             cells = [_as_text(cell) for cell in written.iloc[:, position]]
             # Of itself pandas would make text of it, which halves of characters are not.
             written.isetitem(position, pd.Series(cells, index=written.index, dtype=object))
@@ -54,6 +53,13 @@ def csv_text(table: pd.DataFrame) -> str:
     )
     _refuse_unwritable(text)
     return text
+
+
+def _is_text(dtype: Any) -> bool:
+    from pandas.api.types import is_string_dtype
+
+    # Of a categorical column what its categories are.
+    return is_string_dtype(getattr(getattr(dtype, "categories", None), "dtype", dtype))
 
 
 def _as_text(cell: Any) -> Any:

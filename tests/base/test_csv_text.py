@@ -54,6 +54,9 @@ def test_a_formula_is_text_and_a_number_is_a_number() -> None:
 
 def test_other_tables_keep_their_bytes() -> None:
     table = pd.DataFrame({"term": ["a", "a - b"], "estimate": [-0.25, None], "n": [1, 2]})
+    table["day"] = pd.to_datetime(["2026-01-01", None])
+    table["kind"] = pd.Categorical(["a", None])
+    table["is"] = [True, False]
     assert csv_text(table) == table.to_csv(index=False)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyexpr.base.csv_text import csv_text
 from pyexpr.base.errors import StudyError
 from pyexpr.base.files import write_text
 from pyexpr.base.outputs import check_outputs
@@ -213,7 +214,7 @@ def drafted(home: Path, roles: Roles, answers: Answers) -> tuple[Draft, dict[str
     )  # fmt: skip
     data = set_columns(draft, home, roles, answers)
     if data.recordings is not None:
-        files[RECORDINGS_TABLE] = data.recordings.to_csv(index=False, lineterminator="\n")
+        files[RECORDINGS_TABLE] = csv_text(data.recordings)
     set_clips(draft, data, answers)
     set_label(draft, data, answers)
     set_evaluation(draft, data)
