@@ -44,7 +44,7 @@ from pyexpr.base.files import write_text
 from pyexpr.measurement.factor.bootstrap import bootstrap_cfa
 from pyexpr.measurement.invariance.invariance import invariance
 from pyexpr.measurement.invariance.wald import (
-    held,
+    constraints_of,
     metric_contrasts,
     refit,
     scalar_contrasts,
@@ -100,7 +100,7 @@ def factor_piece(scenario: int, subjects: int, numbers: range, tally: Tally) -> 
         columns = study["columns"]
         refits = refit(columns, study["context"], study["subject"], 3, n_threads=1)
         p = range(columns.shape[1])
-        what = held(refits, p, p)
+        what = constraints_of(refits, p, p)
         for level in ("metric", "scalar") if departure == "none" else (departure,):
             found = wald(refits, contrasts[level](refits, what)).p_value
             add(tally, f"{level}|{departure}|ours", found <= LEVEL, not np.isnan(found))

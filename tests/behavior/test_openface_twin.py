@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from behavior.fuzz_openface import ours, recordings, run, same_bits
+from behavior.fuzz_openface import compared, ours, recordings, run, same_bits
 from behavior.openface_files import LAYOUTS, rows, write
 from reference import openface_csv as twin
 
@@ -39,6 +39,14 @@ def test_a_word_among_many_blanks_is_a_missing_value(tmp_path: Path) -> None:
     path.write_text("frame,pose_Tx\n1,\x0b1.5\n")
     with pytest.raises(OpenFaceError, match="'pose_Tx' must hold numbers, but row 1 holds"):
         read_columns(open_source(path), ["pose_Tx"])
+
+
+@pytest.mark.parametrize("end", ["\x0b", "\x0c", "\t", " ", ""])
+def test_a_last_line_that_ends_in_what_is_no_blank(end: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("frame,pose_Tx\n1,2.5\n2,3.5" + end)
+    assert compared(path) == "same table"
+    assert ours(path).n_cut == (1 if end in ("\x0b", "\x0c") else 0)
 
 
 def test_tables_and_columns_of_a_file(tmp_path: Path) -> None:

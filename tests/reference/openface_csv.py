@@ -180,7 +180,8 @@ def _without_cut_tail(content: bytes, header: Header) -> bytes:
 
 
 def _last_field(line: bytes) -> str:
-    return line.rpartition(b",")[2].decode("utf-8", "replace").strip()
+    # Blanks and tabs around a field do not count; a vertical tab, say, is no number.
+    return line.rpartition(b",")[2].decode("utf-8", "replace").strip(" \t")
 
 
 def _is_number(text: str) -> bool:
