@@ -11,8 +11,9 @@ from pyexpr.report.text.data import further_features_text
 def test_every_family_has_words() -> None:
     for family in get_args(Family):
         (text,) = further_features_text({"extra": [family]})
-        assert family not in text.split(), family
         assert text.startswith("Further features are ")
+        # A family that nobody described would be called by its name alone.
+        assert len(text.split()) > 8, family
 
 
 def test_units_and_baseline_are_said() -> None:
