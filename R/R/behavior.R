@@ -239,7 +239,6 @@ extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5
 #' \dontrun{
 #' found <- track_videos("videos", "tracks", model = "face_landmarker.task")
 #' tidy(found)
-#' arrow::read_parquet("tracks/s01.parquet")
 #' }
 track_videos <- function(videos, output, tracker = "mediapipe", model = NULL, faces = 1,
                          options = NULL, on_error = "stop", overwrite = FALSE, n_jobs = NULL,
