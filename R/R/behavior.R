@@ -351,7 +351,6 @@ segments_node <- function(schedule, call) {
 #' \dontrun{
 #' found <- track_videos("videos", "tracks", model = "face_landmarker.task")
 #' tidy(found)
-#' arrow::read_parquet("tracks/s01.parquet")
 #' }
 track_videos <- function(videos, output, tracker = "mediapipe", model = NULL, faces = 1,
                          options = NULL, on_error = "stop", overwrite = FALSE, n_jobs = NULL,
