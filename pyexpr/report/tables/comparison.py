@@ -1,4 +1,4 @@
-"""Table 4: comparisons of models, the interval methods side by side."""
+"""Comparisons of models, each method of intervals in columns of its own."""
 
 from __future__ import annotations
 

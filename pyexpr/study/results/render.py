@@ -110,7 +110,7 @@ def planned_files(config: StudyConfig, inputs: Inputs) -> list[str]:
 
 def _notes_file(folder: Path, notes: Iterable[str]) -> Path:
     path = folder / NOTES
-    write_text(path, "".join(f"{' '.join(note.split())}\n" for note in notes))
+    write_text(path, "".join(f"{' '.join(note.splitlines())}\n" for note in notes))
     return path
 
 
