@@ -46,6 +46,7 @@ DOORS = {
     "lightning": "deep/",
     "safetensors": "deep/",
     "av": "base/video_file.py",
+    "docx": "report/word/document.py",
     "narwhals": "base/foreign.py",
 }
 

@@ -73,7 +73,8 @@ print.pyexpr_check <- function(x, ...) {
 #' in `record.json`, and the record against its own: what was edited since the run is an error.
 #'
 #' @param folder The folder of results: `x$folder` of what [run_study()] returned.
-#' @param output The file to write; by default `report.html` in `folder`.
+#' @param output The file to write; by default `report.html` in `folder`. A name that ends in `.docx`
+#'   gives a Word document, which needs the Python package python-docx.
 #' @param altered Whether to show what was edited since the run, too, marked as altered wherever
 #'   it is shown.
 #' @param overwrite Whether to replace a file, too, that is no report, or a report that was

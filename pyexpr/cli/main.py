@@ -204,7 +204,12 @@ def report(
     results: Annotated[Path, typer.Argument(help="The folder of results that run has written.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The file to write; by default report.html in it."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="The file to write; by default report.html in it. A name that ends in .docx "
+            "gives a Word document.",
+        ),
     ] = None,
     altered: Annotated[
         bool,
@@ -219,7 +224,7 @@ def report(
         ),
     ] = False,
 ) -> None:
-    """One HTML file from a study's results: method, tables, figures, cautions.
+    """One HTML file, or a Word document, from a study's results: findings, tables, figures, method.
 
     Tables and figures that were edited since the run are refused, or marked (--altered).
     """

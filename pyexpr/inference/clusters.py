@@ -99,7 +99,8 @@ def _alike(numbers: NDArray[np.int64]) -> bool:
     return bool((numbers == numbers[0]).all())
 
 
-_FEW_SUBJECTS = Template(
+#: What the simulations say of intervals from so few subjects.
+FEW_SUBJECTS = Template(
     "few_subjects",
     "{where} only {n} subjects. In simulated studies of {studied} subjects, nominal "
     "{level:percent} intervals of {method:metric} covered on average {errors} for RMSE and MAE, "
@@ -135,7 +136,7 @@ def _warn_of_few(n: int, context: str, alike: bool) -> None:
     studied, covered = _measured(n)
     knife, percentile = covered["jackknife_t"], covered["percentile"]
     warn_user(
-        _FEW_SUBJECTS(
+        FEW_SUBJECTS(
             where=_where(context, alike),
             n=n,
             studied=studied,

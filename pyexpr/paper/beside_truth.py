@@ -12,7 +12,7 @@ from pyexpr.paper import published_numbers
 from pyexpr.report.tables.console import to_console
 from pyexpr.report.tables.side_by_side import side_by_side
 from pyexpr.study.file.config import StudyConfig
-from pyexpr.study.results.render import performance_rows
+from pyexpr.study.results.displays import performance_rows
 from pyexpr.study.results.result import StudyResult
 from pyexpr.study.results.summary import print_ending
 from pyexpr.study.stages.deep import DEEP_MODELS
@@ -37,7 +37,7 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
             of="icc",
             truth=population["reliability"],
             paper=published_numbers.reliability(),
-            title="Table 1. ICC(1,k) by Context and Question",
+            title="ICC(1,k) by Context and Question, Beside the Paper's Table 1",
             notes=("Truth: what infinitely many clips would give.",),
         )
     )
@@ -48,7 +48,7 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
             values=("std_loading", "std_residual_variance"),
             truth=population["loadings"],
             paper=published_numbers.loadings(),
-            title="Table 2. Standardised Loadings and Residual Variances",
+            title="Standardised Loadings and Residual Variances, Beside the Paper's Table 2",
         )
     )
     levels, differences = performance_rows(result.table("comparison"))
@@ -61,7 +61,7 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
             truth=true_levels,
             paper=_named_as_here(published_numbers.performance(), result.config),
             digits=3,
-            title="Table 3. Performance on the Test Part",
+            title="Performance on the Test Part, Beside the Paper's Table 3",
             notes=(
                 "Truth: the correlation of the same predictions with the planted expressiveness "
                 "instead of its scores.",
@@ -76,7 +76,7 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
             truth=true_differences,
             paper=_named_as_here(published_numbers.comparison(), result.config),
             digits=3,
-            title="Table 4. ElasticNet Minus the Other Models, Over All Contexts",
+            title="ElasticNet Minus the Other Models, Beside the Paper's Table 4",
             notes=("The paper's table 4 does not hold the differences of its table 3.",),
         )
     )

@@ -24,7 +24,7 @@ from pyexpr.paper.published import (
     score_information,
 )
 from pyexpr.simulation.truth import POPULATION
-from pyexpr.study.results.render import performance_rows
+from pyexpr.study.results.displays import performance_rows
 from pyexpr.words.labels import BASELINES, HUMAN, number
 
 if TYPE_CHECKING:

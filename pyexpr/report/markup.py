@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from base64 import b64encode
 from collections.abc import Iterable
-from html import escape, unescape
+from html import escape
 from xml.etree import ElementTree
 
 from pyexpr.base.messages import say
@@ -12,8 +12,6 @@ from pyexpr.report.columns import symbols
 
 _VOID = frozenset({"meta", "br", "hr", "col", "img", "link"})
 _SVG = "http://www.w3.org/2000/svg"
-# What a figure has no need of, and a page must not run.
-_FORBIDDEN = frozenset({"script", "foreignObject", "metadata", "style"})
 
 
 class Markup(str):
@@ -74,16 +72,12 @@ def prose(text: Child) -> Child:
     return text if text is None or isinstance(text, Markup) else with_symbols(symbols(text))
 
 
-def plain_text(blocks: Iterable[str]) -> str:
-    """Return what is read of markup, without its elements."""
-    return unescape(re.sub(r"<[^>]+>", "", " ".join(blocks)))
+def picture_element(svg: str, **attributes: str) -> tuple[Markup, str]:
+    """Return an SVG file as an image of a page, and its description.
 
-
-def inline_svg(text: str, prefix: str) -> tuple[Markup, str]:
-    """Return an SVG file as an element for a page, and its description.
-
-    Its ids get a prefix, so that several figures can stand in one page; scripts, styles and
-    event handlers are left out.
+    The file is data of the image, and no part of the page: whatever is in it, scripts, handlers
+    and what it would load, a browser draws an image and runs and loads nothing. So a figure may
+    come from somebody else.
 
     Raises
     ------
@@ -91,49 +85,26 @@ def inline_svg(text: str, prefix: str) -> tuple[Markup, str]:
         The text is no SVG.
     """
     try:
-        root = ElementTree.fromstring(text)
+        root = ElementTree.fromstring(svg)
     except ElementTree.ParseError as error:
         raise ValueError(f"not an SVG: {error}") from None
     if root.tag != f"{{{_SVG}}}svg":
         raise ValueError(say("not an SVG: its first element is {tag!r}", tag=root.tag))
-    _clean(root, prefix)
     found = root.find(f"{{{_SVG}}}desc")
-    description = "" if found is None else found.text or ""
-    # What the width was in print; on a page it follows the column.
-    for name in ("width", "height"):
-        root.attrib.pop(name, None)
-    root.set("style", "stroke-linejoin: round; stroke-linecap: butt")
-    return Markup(_serialised(root)), description
+    description = "" if found is None else " ".join((found.text or "").split())
+    data = b64encode(svg.encode()).decode("ascii")
+    width, height = _size(root.get("viewBox", ""))
+    image = element(
+        "img", src=f"data:image/svg+xml;base64,{data}", width=width, height=height, **attributes
+    )
+    return image, description
 
 
-def _clean(node: ElementTree.Element, prefix: str) -> None:
-    for child in list(node):
-        if not isinstance(child.tag, str) or child.tag.rpartition("}")[2] in _FORBIDDEN:
-            node.remove(child)
-        else:
-            _clean(child, prefix)
-    for key, value in list(node.attrib.items()):
-        name = key.rpartition("}")[2]
-        if name.startswith("on"):
-            del node.attrib[key]
-        elif name == "id":
-            node.set(key, f"{prefix}-{value}")
-        elif name == "href":
-            del node.attrib[key]
-            if value.startswith("#"):
-                node.set("href", f"#{prefix}-{value[1:]}")
-        elif name == "aria-labelledby":
-            node.set(key, " ".join(f"{prefix}-{one}" for one in value.split()))
-        elif "url(#" in value:
-            node.set(key, value.replace("url(#", f"url(#{prefix}-"))
-
-
-def _serialised(node: ElementTree.Element) -> str:
-    """Write an element without namespaces, which HTML has no use for."""
-    for one in node.iter():
-        one.tag = one.tag.rpartition("}")[2]
-        for key in [key for key in one.attrib if "}" in key]:
-            one.set(key.rpartition("}")[2], one.attrib.pop(key))
-    text = ElementTree.tostring(node, encoding="unicode")
-    # An HTML parser does not know that an empty <g/> is closed.
-    return re.sub(r"<(\w+)([^<>]*?)\s*/>", r"<\1\2></\1>", text)
+def _size(view_box: str) -> tuple[int | None, int | None]:
+    """Return the size that an image is given room for, in CSS pixels, if the SVG says it."""
+    try:
+        _, _, width, height = (float(part) for part in view_box.replace(",", " ").split())
+        # The file counts in points.
+        return round(width * 96 / 72), round(height * 96 / 72)
+    except (ValueError, OverflowError):
+        return None, None

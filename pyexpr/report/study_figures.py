@@ -1,7 +1,7 @@
 """The figures of a study, each once: its file, what it is drawn of, and what the report says of it.
 
 A run draws what is listed here, the check of a study names their files, and the report shows each
-in its section.
+in its section, numbered in this order. Tables are listed in `pyexpr.report.study_tables`.
 """
 
 from __future__ import annotations
@@ -112,8 +112,8 @@ class StudyFigure:
         Of the file.
     section, caption, note : str
         Of the report: where it stands, its title, what stands below it.
-    below : bool
-        Whether it stands below the tables of its section.
+    folded : bool
+        Whether the report shows it only once its title is opened.
     each_model : bool
         Whether there is one for each deep model.
     of_numbers : bool
@@ -128,7 +128,7 @@ class StudyFigure:
     section: str
     caption: str
     note: str = ""
-    below: bool = False
+    folded: bool = False
     each_model: bool = False
     of_numbers: bool = False
 
@@ -151,33 +151,13 @@ def _slopes_drawn(shown: Shown) -> Figure:
 
 STUDY_FIGURES = (
     StudyFigure(
-        "quality", "recordings",
-        lambda one: quality_figure(
-            one.tables["features"], threshold=one.option("features", "min_valid")
-        ),
-        lambda one: quality_alt(
-            one.tables["features"], threshold=one.option("features", "min_valid")
-        ),
-        title="Share of valid bins per clip",
-        section="quality",
-        caption="Share of Valid Bins of Each {Unit}, by Context.",
-    ),
-    StudyFigure(
-        "figure2_factor_model", "loadings",
-        lambda one: factor_figure(one.tables["loadings"], latent=one.latent),
-        lambda one: factor_alt(one.tables["loadings"], latent=one.latent),
-        title="The factor model, by context",
-        section="factor-model",
-        caption="The Factor Model, by Context.",
-    ),
-    StudyFigure(
-        "figure3_performance", "comparison",
+        "performance", "comparison",
         lambda one: performance_figure(
             one.levels, method=one.method, confidence=one.option("compare", "confidence")
         ),
         lambda one: performance_alt(one.levels, method=one.method),
         title="Performance by model and context",
-        section="performance",
+        section="summary",
         caption="Performance {on}, by Model and Context.",
     ),
     StudyFigure(
@@ -189,11 +169,18 @@ STUDY_FIGURES = (
         title="Predicted against true scores of the {units}",
         section="performance",
         caption="Predicted Against True Scores of the {Units}, by Context.",
-        below=True,
         of_numbers=True,
     ),
     StudyFigure(
-        "figure4_weights", "coefficients",
+        "slopes", "coefficients", _slopes_drawn, _slopes_told,
+        title="Weights and slopes by context",
+        section="coefficients",
+        caption="Weights Beside Tested Slopes, by Context.",
+        note="Lines: of the weights {level} percentile intervals over resamples of subjects; of "
+        "the slopes {level} {told}.",
+    ),
+    StudyFigure(
+        "weights", "coefficients",
         lambda one: weights_figure(one.weights),
         lambda one: weights_alt(one.weights),
         title="Standardised weights by context, with intervals over resamples of subjects",
@@ -201,13 +188,7 @@ STUDY_FIGURES = (
         caption="Standardised Weights of the Features, by Context.",
         note="Lines: {level} percentile intervals of the weights over resamples of subjects; they "
         "describe, and test nothing.",
-    ),
-    StudyFigure(
-        "figure4_coefficients", "coefficients", _slopes_drawn, _slopes_told,
-        title="Weights and slopes by context",
-        section="coefficients",
-        caption="Weights Beside Tested Slopes, by Context.",
-        note="Lines: of the weights as before; of the slopes {level} {told}.",
+        folded=True,
     ),
     StudyFigure(
         "learning_curves", "learning_curves",
@@ -217,6 +198,26 @@ STUDY_FIGURES = (
         section="learning-curves",
         caption="Learning Curves of {model}, by Epoch.",
         each_model=True,
+    ),
+    StudyFigure(
+        "factor_model", "loadings",
+        lambda one: factor_figure(one.tables["loadings"], latent=one.latent),
+        lambda one: factor_alt(one.tables["loadings"], latent=one.latent),
+        title="The factor model, by context",
+        section="factor-model",
+        caption="The Factor Model, by Context.",
+    ),
+    StudyFigure(
+        "quality", "recordings",
+        lambda one: quality_figure(
+            one.tables["features"], threshold=one.option("features", "min_valid")
+        ),
+        lambda one: quality_alt(
+            one.tables["features"], threshold=one.option("features", "min_valid")
+        ),
+        title="Share of valid bins per clip",
+        section="quality",
+        caption="Share of Valid Bins of Each {Unit}, by Context.",
     ),
 )  # fmt: skip
 

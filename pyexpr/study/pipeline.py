@@ -418,7 +418,8 @@ class Study:
                 PyexprWarning,
             )
         files = folder.write(
-            self._rendered_under(), lambda aside: render(self.config, aside, self._done)
+            self._rendered_under(),
+            lambda aside: render(self.config, aside, self._done, self._notes()),
         )
         record = sealed(self._record() | {"files": files})
         result = StudyResult(self.config, self.output, dict(self._done), record, tuple(self.reused))
@@ -521,14 +522,17 @@ class Study:
         deep = _COMPUTING_DEEP if self.config.models.deep() else ()
         return versions(*_COMPUTING, *deep)
 
-    def _record(self) -> dict[str, Any]:
-        """Return what is needed to repeat the run, and what was left out of it."""
-        notes = [_OF_STAGE(stage="data", note=note) for note in self.inputs.notes()]
-        notes += [
+    def _notes(self) -> list[str]:
+        """Return what was said while computing, each with the stage that said it."""
+        notes: list[str] = [_OF_STAGE(stage="data", note=note) for note in self.inputs.notes()]
+        return notes + [
             _OF_STAGE(stage=name.replace("_", " "), note=note)
             for name, output in self._done.items()
             for note in output.facts.get("notes", ())
         ]
+
+    def _record(self) -> dict[str, Any]:
+        """Return what is needed to repeat the run, and what was left out of it."""
         return {
             "title": self.config.title,
             "simulated": self.config.simulated,
@@ -540,7 +544,7 @@ class Study:
             "inputs": self.input_hashes,
             "dropped": self.inputs.dropped,
             "stages": {name: output.facts for name, output in self._done.items()},
-            "notes": notes,
+            "notes": self._notes(),
             # What the notes, and the reasons of the tables, are made of: for other voices.
             "messages": {
                 text: node

@@ -265,7 +265,7 @@ def test_constant_predictions_have_no_correlation_and_say_why(
     undefined = own[own["metric"] == "correlation"]
     assert undefined["estimate"].isna().all()
     assert undefined["reason"].str.contains("constant").all()
-    shown = (folder / "table3_performance.md").read_text()
+    shown = (folder / "performance.md").read_text()
     assert "constant" in shown
     assert "nan" not in shown.casefold().replace("not a", "")
 
@@ -353,7 +353,7 @@ def test_auto_goes_on_without_r_and_says_so(
     assert facts["engine"] == facts["engine over all contexts"] == "native"
     assert any("native engine" in note and because in note for note in record["notes"])
     assert "apt-get install" in " ".join(record["notes"])
-    native = pd.read_csv(folder / "table2_factor_model.csv")["std_loading"]
+    native = pd.read_csv(folder / "loadings.csv")["std_loading"]
     # methods.md section 2: engines agree within 1e-5 of a standard error.
     np.testing.assert_allclose(native, study_result.table("loadings")["std_loading"], atol=1e-6)
     # Where R has come since, what was fitted without it is fitted again.

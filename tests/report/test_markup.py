@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import doctest
+from base64 import b64decode
 from xml.etree import ElementTree
 
 import pytest
 
 from pyexpr.report import columns, markup
-from pyexpr.report.markup import Markup, element, inline_svg, joined
+from pyexpr.report.markup import Markup, element, joined, picture_element
 from pyexpr.report.tables import latex
 from pyexpr.words import wording
 
@@ -36,30 +37,37 @@ def test_markup_is_not_escaped_twice() -> None:
 
 SVG = """<?xml version="1.0"?>
 <svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"
- role="img" aria-labelledby="f-title f-description" width="9pt" height="9pt" viewBox="0 0 9 9"
- onload="alert(1)">
- <title id="f-title">A</title><desc id="f-description">All &lt;numbers&gt;.</desc>
- <metadata>made today</metadata><style>* {fill: red}</style><script>alert(2)</script>
- <defs><clipPath id="c1"><rect width="1" height="1"/></clipPath><path id="m1" d="M0 0"/></defs>
- <g clip-path="url(#c1)"><use xlink:href="#m1" onclick="alert(3)"/></g>
- <use xlink:href="https://example.org/x.svg#y"/><a href="javascript:alert(4)">x</a>
+ role="img" width="9pt" height="9pt" viewBox="0 0 9 18" onload="alert(1)">
+ <title>A</title><desc>All &lt;numbers&gt;.</desc>
+ <SCRIPT>alert(2)</SCRIPT><script>alert(2)</script><style>* {fill: red}</style>
+ <g ONCLICK="alert(3)"><image href="https://example.org/x.png" ONERROR="alert(4)"/></g>
+ <foreignObject><body xmlns="http://www.w3.org/1999/xhtml"><IMG SRC="x"/></body></foreignObject>
+ <a href="javascript:alert(5)">x</a>
 </svg>"""
 
 
-def test_an_svg_keeps_its_picture_and_loses_what_could_run() -> None:
-    made, description = inline_svg(SVG, "fig1")
+def test_an_svg_is_an_image_and_no_part_of_the_page() -> None:
+    made, description = picture_element(SVG, alt=NASTY)
     assert description == "All <numbers>."
-    root = ElementTree.fromstring(made)
-    ids = {node.get("id") for node in root.iter()} - {None}
-    assert ids == {"fig1-f-title", "fig1-f-description", "fig1-c1", "fig1-m1"}
-    assert root.get("aria-labelledby") == "fig1-f-title fig1-f-description"
-    assert 'clip-path="url(#fig1-c1)"' in made
-    assert 'href="#fig1-m1"' in made
-    for gone in ("alert", "example.org", "<style", "metadata", 'width="9pt"', "/>"):
+    root = ElementTree.fromstring(made.replace(">", "/>"))
+    # One element without children: nothing of the file can reach the page.
+    assert (root.tag, len(root), root.text) == ("img", 0, None)
+    assert root.attrib["alt"] == NASTY
+    assert {"width": "12", "height": "24"}.items() <= root.attrib.items()
+    kind, _, data = root.attrib["src"].partition(",")
+    assert kind == "data:image/svg+xml;base64"
+    assert b64decode(data).decode() == SVG
+    for gone in ("alert(2)", "example.org", "CLICK", "SCRIPT", "onload"):
         assert gone not in made
+
+
+@pytest.mark.parametrize("box", ["", "0 0 9", "0 0 x 9", "0 0 inf 9", "0 0 1 2 3"])
+def test_a_size_that_is_none_is_left_out(box: str) -> None:
+    made, _ = picture_element(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}"/>')
+    assert "width" not in made.partition("base64")[0] + made.rpartition('"')[2]
 
 
 @pytest.mark.parametrize("text", ["", "<svg", "<html/>", "<svg/>"])
 def test_what_is_no_svg_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not an SVG"):
-        inline_svg(text, "x")
+        picture_element(text)

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pyexpr.report.html.study_blocks import StudyContent, figure_blocks
+from pyexpr.report.outline import Picture
 from pyexpr.report.study_figures import STUDY_FIGURES, drawn, planned, told
+from pyexpr.report.study_outline import StudyContent, figure_blocks
 
 OPTIONS: dict[str, Any] = {
     "unit": "clip",
@@ -27,17 +28,14 @@ def record(**options: Any) -> dict[str, Any]:
 def test_each_figure_stands_once_in_the_report() -> None:
     stems = [stem for one in STUDY_FIGURES for stem in planned(one, {"lstm": 1, "cnn": 1})]
     assert len(set(stems)) == len(stems)
-    content = StudyContent(record(), {}, {}, dict.fromkeys(stems, SVG), "a")
+    content = StudyContent(record(), {}, {}, dict.fromkeys(stems, Picture(SVG)), "a")
     sections = dict.fromkeys(one.section for one in STUDY_FIGURES)
-    shown = [
-        str(block)
-        for section in sections
-        for below in (False, True)
-        for block in figure_blocks(content, section, below=below)
+    shown = [block.caption for section in sections for block in figure_blocks(content, section)]
+    # Numbered in the order of the list, which is that of the report.
+    assert [caption.partition(".")[0] for caption in shown] == [
+        f"Figure {n}" for n in range(1, len(stems) + 1)
     ]
-    assert len(shown) == len(stems)
-    assert content.numbers == {"Figure": len(stems)}
-    assert "Learning Curves of OpenFace-LSTM, by Epoch." in "".join(shown)
+    assert "Figure 6. Learning Curves of OpenFace-LSTM, by Epoch." in shown
 
 
 def test_a_figure_is_drawn_where_its_table_is() -> None:
@@ -46,7 +44,7 @@ def test_a_figure_is_drawn_where_its_table_is() -> None:
         "learning_curves": pd.DataFrame({"model": ["lstm", "lstm", "cnn"]}),
     }
     assert [(stem, shown.model) for stem, shown, _ in drawn(record(), tables)] == [
-        ("figure4_weights", ""), ("figure4_coefficients", ""),
+        ("slopes", ""), ("weights", ""),
         ("learning_curves_lstm", "lstm"), ("learning_curves_cnn", "cnn"),
     ]  # fmt: skip
 
@@ -67,13 +65,13 @@ def test_words_follow_the_kind_of_study() -> None:
     notes = {one.stem: one.note for one in STUDY_FIGURES}
     titles = {one.stem: one.title for one in STUDY_FIGURES}
     split, crossed = record(unit="scene"), record(evaluation={"scheme": "cross_validation"})
-    assert told(captions["figure3_performance"], split).startswith("Performance on the Test Part,")
-    assert told(captions["figure3_performance"], crossed).startswith("Performance by Cross-Valid")
+    assert told(captions["performance"], split).startswith("Performance on the Test Part,")
+    assert told(captions["performance"], crossed).startswith("Performance by Cross-Valid")
     assert told(captions["predictions"], split).endswith("Scores of the Test Scenes, by Context.")
     assert told(captions["predictions"], crossed).endswith("Scores of the Clips, by Context.")
     assert told(titles["predictions"], split).endswith("scores of the test scenes")
     assert told(titles["predictions"], crossed).endswith("scores of the clips")
-    note = notes["figure4_coefficients"]
+    note = notes["slopes"]
     assert told(note, split).endswith("slopes 90% confidence intervals.")
     adjusted = told(note, record(coefficients={"adjust": "holm"}))
     assert adjusted.endswith("intervals, adjusted as the table says.")

@@ -67,7 +67,7 @@ def test_an_edited_number_is_marked_wherever_it_is_shown(results: Path) -> None:
     # The head; before each copied text; at each table, above it and in its notes.
     assert mark in page[: page.index("<section")]
     assert {name: text.count(mark) for name, text in found.items() if mark in text} == {
-        "summary": 1, "methods": 1, "performance": 2, "comparison": 4,
+        "summary": 1, "methods": 1, "performance": 3, "comparison": 5, "other-methods": 2,
     }  # fmt: skip
     assert found["performance"].count(".987") > before["performance"].count(".987")
     # The others are vouched for, and as they were.
@@ -88,9 +88,9 @@ def test_a_record_that_was_edited(results: Path) -> None:
     with pytest.raises(StudyError, match=r"'record.json'"):
         study_report(results)
     page = study_report(results, altered=True).read_text(encoding="utf-8")
-    # Nothing vouches for anything: every table and figure says so.
+    # Nothing vouches for anything: every table, figure and text that is copied says so.
     tables, figures = page.count("<table"), page.count("<figure")
-    assert page.count(MARK.format("record.json")) == 1 + 2 * (tables + figures) + 2
+    assert page.count(MARK.format("record.json")) == 1 + 2 * (tables + figures) + 7
 
 
 def test_hashes_edited_along_with_a_table_are_found(results: Path) -> None:

@@ -159,8 +159,8 @@ def test_metrics_are_scikit_learns(result: StudyResult) -> None:
 
 def test_what_is_written_and_told(result: StudyResult) -> None:
     files = set(result.record["files"])
-    assert {"predictions.csv", "figures/figure3_performance.svg", "comparison.csv"} <= files
-    assert not any("coefficients" in name or "figure4" in name for name in files)
+    assert {"predictions.csv", "figures/performance.svg", "comparison.csv"} <= files
+    assert not any("coefficients" in name or "slopes" in name for name in files)
     page = (result.folder / "report.html").read_text(encoding="utf-8")
     for told in (
         "The label that the models predict (smiling) is a class: the column smiling of the table",

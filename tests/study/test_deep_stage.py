@@ -88,17 +88,17 @@ def test_they_are_those_of_the_regressor_fitted_alone(
 
 
 def test_it_is_in_the_tables_and_figures(result: StudyResult) -> None:
-    levels = pd.read_csv(result.folder / "table3_performance.csv")
+    levels = pd.read_csv(result.folder / "performance.csv")
     assert levels["model"].unique().tolist() == [
         "elastic_net", "lstm", "uniform", "normal", "human",
     ]  # fmt: skip
-    text = (result.folder / "table3_performance.md").read_text(encoding="utf-8")
+    text = (result.folder / "performance.md").read_text(encoding="utf-8")
     assert "| OpenFace-LSTM " in text
-    differences = pd.read_csv(result.folder / "table4_comparison.csv")
+    differences = pd.read_csv(result.folder / "differences.csv")
     assert "elastic_net - lstm" in set(differences["term"])
-    for name in ("figure3_performance", "learning_curves_lstm"):
+    for name in ("performance", "learning_curves_lstm"):
         assert (result.folder / "figures" / f"{name}.png").is_file()
-    assert "OpenFace-LSTM" in (result.folder / "figures/figure3_performance.svg").read_text()
+    assert "OpenFace-LSTM" in (result.folder / "figures/performance.svg").read_text()
     contexts = pd.read_csv(result.folder / "learning_curves.csv")["context"].unique()
     assert contexts.tolist() == ["startle", "pain", "disgust", "all"]
 

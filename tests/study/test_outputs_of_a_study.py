@@ -184,7 +184,7 @@ def test_the_record_and_the_page_know_themselves(study_result: StudyResult, tmp_
     page, copy = study_result.folder / REPORT, tmp_path / "r.html"
     assert is_own_page(page)
     assert is_own_record(study_result.folder / "record.json")
-    for change in (lambda text: text.replace("Report", "report", 1), lambda text: text + "\n"):
+    for change in (lambda text: text.replace("Method", "method", 1), lambda text: text + "\n"):
         copy.write_text(change(page.read_text(encoding="utf-8")), encoding="utf-8")
         assert not is_own_page(copy)
     assert not is_own_page(tmp_path / "absent")

@@ -33,9 +33,9 @@ SOLVERS = 1e-6  # coordinate descent to another tolerance
 
 FILES = {
     *(f"{table}.{kind}" for kind in ("csv", "md", "tex", "html") for table in (
-        "table1_reliability", "table2_factor_model", "table3_performance",
-        "table3_performance_intervals", "table4_comparison", "table4_all_differences", "weights",
-        "coefficients", "contrasts", "omnibus",
+        "reliability", "loadings", "performance",
+        "performance_intervals", "differences", "all_differences", "weights",
+        "coefficients", "contrasts", "omnibus", "other_methods",
     )),
     *(f"{table}.csv" for table in (
         "parameters", "invariance", "invariance_contrasts", "scores", "features", "quality",
@@ -45,6 +45,7 @@ FILES = {
     *(f"figures/{figure.stem}.{kind}" for kind in ("svg", "png") for figure in STUDY_FIGURES
       if not figure.each_model),
     *(f"stages/{stage}.zip" for stage in STAGES),
+    "analysis_notes.txt",
     "record.json",
     "report.html",
     "stages/rendered.json",
@@ -63,9 +64,11 @@ def test_every_result_is_written(study_result: StudyResult) -> None:
     assert set(files_of(study_result.folder)) == FILES
 
 
-def test_figure_4_says_that_its_intervals_are_simultaneous(study_result: StudyResult) -> None:
+def test_the_figure_of_slopes_says_that_its_intervals_are_simultaneous(
+    study_result: StudyResult,
+) -> None:
     assert set(study_result.table("coefficients")["adjustment"]) == {"holm"}
-    svg = (study_result.folder / "figures/figure4_coefficients.svg").read_text(encoding="utf-8")
+    svg = (study_result.folder / "figures/slopes.svg").read_text(encoding="utf-8")
     assert "Slope, 95% simultaneous confidence interval by Bonferroni (tested)" in svg
     assert "each with its simultaneous confidence interval by Bonferroni" in svg
 
@@ -174,11 +177,13 @@ def test_notes_say_which_stage_they_speak_of(study_result: StudyResult) -> None:
     assert "raters_unknown" not in codes_of(joined(notes))
 
 
-def test_table_1_has_the_interval_that_respects_subjects(study_result: StudyResult) -> None:
+def test_the_table_of_reliability_has_the_interval_that_respects_subjects(
+    study_result: StudyResult,
+) -> None:
     table = study_result.table("reliability")
     width = table["conf_high"] - table["conf_low"]
     assert (table["conf_high_subjects"] - table["conf_low_subjects"] > width).mean() > 0.5
-    shown = (study_result.folder / "table1_reliability.md").read_text(encoding="utf-8")
+    shown = (study_result.folder / "reliability.md").read_text(encoding="utf-8")
     assert "95% CI, subjects" in shown
 
 
@@ -534,7 +539,7 @@ def test_a_study_says_its_width_of_the_scores(study_result: StudyResult) -> None
     )
     _, notes = compared(metrics=("rmse",))
     assert "nrmse_divisor" not in codes_of(joined(notes))
-    for stem in ("table3_performance", "table4_comparison", "table4_all_differences"):
+    for stem in ("performance", "differences", "all_differences"):
         text = (study_result.folder / f"{stem}.md").read_text(encoding="utf-8")
         assert text.count("NRMSE: RMSE divided by 7, the width of the scores.") == 1
     assert "the width of" not in (study_result.folder / "weights.md").read_text(encoding="utf-8")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from pyexpr.base.files import sha256
+from pyexpr.study.kept.seal import sealed
 from pyexpr.study.pipeline import StudyResult
-from pyexpr.study.results.report import REPORT
+from pyexpr.study.results.report import REPORT, study_report
 
 CHROMIUM = "/usr/bin/chromium"
 PHONE, DESK = 390, 1280
@@ -59,7 +64,7 @@ def test_nothing_is_wider_than_the_page(page: Page, width: int) -> None:
         "[...document.querySelectorAll('.scroll')].filter(b => b.scrollWidth > b.clientWidth)"
         ".map(b => b.querySelector('table')?.id)"
     )
-    assert ("table3-performance-intervals" in wide) == (width == PHONE)
+    assert ("table-performance-intervals" in wide) == (width == PHONE)
 
 
 def column(page: Page, table: str, number: int) -> list[str]:
@@ -74,7 +79,7 @@ def value(cell: str) -> float:
 
 
 def test_a_table_sorts_by_numbers_up_down_and_back(page: Page) -> None:
-    table = "table4-comparison"
+    table = "table-differences"
     before = column(page, table, 4)
     head = page.locator(f"#{table} thead th", has_text="Estimate")
     button = head.locator("button")
@@ -94,20 +99,20 @@ def test_a_table_sorts_by_numbers_up_down_and_back(page: Page) -> None:
 
 def test_p_values_and_gaps_have_their_places(page: Page) -> None:
     page.evaluate(
-        """() => { const rows = document.querySelectorAll('#table4-comparison tbody tr');
+        """() => { const rows = document.querySelectorAll('#table-differences tbody tr');
         const cells = ['.5', '< .001', '—', '.001', '> .999', '−.2'];
         rows.forEach((row, i) => row.cells[3].textContent = cells[i]); }"""
     )
-    button = page.locator("#table4-comparison thead button", has_text="Estimate")
+    button = page.locator("#table-differences thead button", has_text="Estimate")
     button.click()
-    assert column(page, "table4-comparison", 4) == ["−.2", "< .001", ".001", ".5", "> .999", "—"]
+    assert column(page, "table-differences", 4) == ["−.2", "< .001", ".001", ".5", "> .999", "—"]
     button.click()
-    assert column(page, "table4-comparison", 4) == ["> .999", ".5", ".001", "< .001", "−.2", "—"]
+    assert column(page, "table-differences", 4) == ["> .999", ".5", ".001", "< .001", "−.2", "—"]
 
 
 def test_a_table_sorts_by_words(page: Page) -> None:
-    page.locator("#table1-reliability thead button", has_text="Question").click()
-    assert column(page, "table1-reliability", 2) == sorted(column(page, "table1-reliability", 2))
+    page.locator("#table-reliability thead button", has_text="Question").click()
+    assert column(page, "table-reliability", 2) == sorted(column(page, "table-reliability", 2))
 
 
 def says_copied(page: Page) -> None:
@@ -129,7 +134,7 @@ PASTED = """async () => { const [item] = await navigator.clipboard.read();
 
 
 def test_a_table_is_copied_as_text_and_as_a_table(page: Page) -> None:
-    page.locator("button[data-copy=table2-factor-model]").click()
+    page.locator("button[data-copy=table-loadings]").click()
     says_copied(page)
     text = page.evaluate("navigator.clipboard.readText()")
     lines = text.splitlines()
@@ -138,7 +143,7 @@ def test_a_table_is_copied_as_text_and_as_a_table(page: Page) -> None:
     # Pasted it keeps its number, its title, APA's rules and its note.
     assert page.evaluate(PASTED) == {
         "buttons": 0,
-        "title": ["Table 4", "One-Factor Model: Standardised Loadings and Residual Variances"],
+        "title": ["Table 10", "One-Factor Model: Standardised Loadings and Residual Variances"],
         "note": "Note. λ: standardised loading; ε: standardised residual variance.",
         "italics": 2,
         "rules": ["Top Bottom", *[""] * 5, "Bottom"],
@@ -146,7 +151,7 @@ def test_a_table_is_copied_as_text_and_as_a_table(page: Page) -> None:
 
 
 def test_a_table_under_spanners_has_its_rules(page: Page) -> None:
-    page.locator("button[data-copy=table3-performance-intervals]").click()
+    page.locator("button[data-copy=table-performance-intervals]").click()
     says_copied(page)
     rules = page.evaluate(PASTED)["rules"]
     assert rules[:2] == ["Top Bottom", "Bottom"]
@@ -192,20 +197,18 @@ def test_every_section_is_reached_by_the_keyboard(page: Page) -> None:
     page.keyboard.press("Enter")
     assert focused(page) == sections[-1]
     # A table's box can be scrolled by keys, and says what it is.
-    box = page.locator("#table1-reliability").locator("xpath=..")
+    box = page.locator("#table-reliability").locator("xpath=..")
     box.focus()
     assert page.evaluate("document.activeElement.getAttribute('role')") == "region"
 
 
 def test_figures_have_words_and_tables_heads(page: Page) -> None:
-    figures = page.locator("figure svg")
-    assert figures.count() >= 6
-    tree = page.evaluate(
-        """() => [...document.querySelectorAll('figure svg')].map(svg => [svg.getAttribute('role'),
-        ...svg.getAttribute('aria-labelledby').split(' ').map(
-          id => document.getElementById(id).textContent.length)])"""
+    told = page.evaluate(
+        """() => [...document.querySelectorAll('figure img')].map(img => [img.alt.length,
+        document.getElementById(img.getAttribute('aria-describedby')).textContent.length])"""
     )
-    assert all(role == "img" and title > 5 and words > 50 for role, title, words in tree)
+    assert len(told) >= 6
+    assert all(title > 5 and words > 50 for title, words in told)
     bare = "[...document.querySelectorAll('table')].filter(t => !t.caption || !t.tHead).length"
     assert page.evaluate(bare) == 0
 
@@ -223,8 +226,87 @@ CONTRAST = """() => { const lum = c => { const [r, g, b] = c.match(/[\\d.]+/g).m
       return (both[0] + .05) / (both[1] + .05); })); }"""
 
 
-def test_text_stands_out(page: Page) -> None:
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out(page: Page, scheme: Literal["light", "dark"]) -> None:
+    page.emulate_media(color_scheme=scheme)
     assert page.evaluate(CONTRAST) >= 7
+    # Figures are drawn on white: in the dark they are inverted, as the page is.
+    image = "getComputedStyle(document.querySelector('figure img')).filter"
+    assert ("invert" in page.evaluate(image)) == (scheme == "dark")
+    # On paper nothing is dark.
+    page.emulate_media(color_scheme=scheme, media="print")
+    assert page.evaluate(image) == "none"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(26, 26, 26)"
+
+
+def test_the_first_screen_has_the_verdict_and_the_figure_of_performance(page: Page) -> None:
+    box = page.locator("#figure-performance img").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 800
+    assert page.locator("#results-text p").count() == 4
+
+
+def test_the_contents_follow_and_mark_the_section(page: Page) -> None:
+    marked = page.locator("nav a[aria-current]")
+    expect(marked).to_have_text("In brief")
+    page.locator("#reliability").scroll_into_view_if_needed()
+    page.evaluate("document.getElementById('reliability').scrollIntoView({behavior: 'instant'})")
+    expect(marked).to_have_text("Reliability of the ratings")
+    box = page.locator("nav").bounding_box()
+    assert box is not None
+    assert box["y"] == 0
+    page.set_viewport_size({"width": PHONE, "height": 800})
+    expect(page.locator("nav .here")).to_be_visible()
+    expect(page.locator("nav ol")).to_be_hidden()
+
+
+def test_on_a_phone_hidden_columns_are_told_and_figures_grow(page: Page) -> None:
+    page.set_viewport_size({"width": PHONE, "height": 800})
+    hidden = """() => [...document.querySelectorAll('.scroll')].filter(b => b.offsetParent)
+      .map(b => [b.scrollWidth > b.clientWidth + 1,
+                 getComputedStyle(b.nextElementSibling).display !== 'none'])"""
+    told = page.evaluate(hidden)
+    assert [True, True] in told
+    assert all(narrow == hint for narrow, hint in told)
+    image = page.locator("#figure-performance img")
+    assert image.bounding_box()["width"] <= PHONE  # type: ignore[index]
+    page.locator("#figure-performance .larger").click()
+    assert image.bounding_box()["width"] > PHONE  # type: ignore[index]
+
+
+HOSTILE = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"
+ONLOAD="document.title='run'"><desc>&lt;img src=x onerror="document.title='run'"&gt;</desc>
+<SCRIPT>document.title='run'</SCRIPT>
+<script>document.title='run'</script><image href="https://example.org/x.png" ONERROR="x()"/>
+<foreignObject><body xmlns="http://www.w3.org/1999/xhtml"><IMG SRC="//example.org/x"
+ONERROR="document.title='run'"/></body></foreignObject><rect width="9" height="9" ONCLICK="x()"/>
+</svg>"""
+
+
+def test_somebody_elses_figure_runs_and_loads_nothing(
+    page: Page, study_result: StudyResult, said: list[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "results"
+    shutil.copytree(study_result.folder, folder, ignore=shutil.ignore_patterns("stages", "*.png"))
+    figure = folder / "figures" / "performance.svg"
+    figure.write_text(HOSTILE, encoding="utf-8")
+    record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    record["title"] = "<IMG SRC=x ONERROR=\"document.title='run'\">"
+    record["files"]["figures/performance.svg"] = sha256(figure)
+    (folder / "record.json").write_text(json.dumps(sealed(record)), encoding="utf-8")
+    page.goto(study_report(folder).as_uri())
+    assert page.title() == record["title"]
+    page.locator("#figure-performance img").click()
+    assert page.title() == record["title"]
+    # Nor does another script: the policy knows one, by its hash.
+    page.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'),"
+        " {textContent: 'document.title = 1'}))"
+    )
+    assert page.title() == record["title"]
+    assert len(said) == 1
+    assert "Content Security Policy" in said.pop()
 
 
 def test_in_print_heads_stay_with_what_they_head(page: Page) -> None:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.pairs import KIND, LEVEL
 from pyexpr.report.html.page import Section, page, paragraph
-from pyexpr.report.html.study_blocks import section_of
 from pyexpr.report.markup import element, joined
 from pyexpr.report.tables.html import report_table
 from pyexpr.report.tables.tables import performance_table
-from pyexpr.report.text.facts import Record, judged_subjects, outcome_of
+from pyexpr.report.text.facts import Record, Tables, judged_subjects, outcome_of
+from pyexpr.report.text.verdict import findings
 from pyexpr.words.labels import percent
 from pyexpr.words.wording import counted, sentence
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +29,17 @@ class Outcome:
         The path of its report from the page.
     record : mapping
         As in its ``record.json``.
-    comparison : DataFrame
-        Levels and differences of its models.
+    tables : mapping of str to DataFrame
+        Its numbers by name, among them the comparison.
+    main : str
+        The model whose differences from the others are told.
     """
 
     name: str
     report: str
     record: Record
-    comparison: pd.DataFrame
+    tables: Tables
+    main: str
 
 
 def outcomes_page(title: str, outcomes: Sequence[Outcome]) -> str:
@@ -56,10 +55,11 @@ def outcomes_page(title: str, outcomes: Sequence[Outcome]) -> str:
 def _section(one: Outcome, number: int) -> Section:
     shown = outcome_of(one.record)
     options = one.record["options"]["compare"]
-    levels = one.comparison[
-        (one.comparison[KIND] == LEVEL)
-        & (one.comparison["method"] == options["methods"][0])
-        & (one.comparison["context"] == ALL)
+    comparison = one.tables["comparison"]
+    levels = comparison[
+        (comparison[KIND] == LEVEL)
+        & (comparison["method"] == options["methods"][0])
+        & (comparison["context"] == ALL)
     ]
     level = percent(options["confidence"])
     table = performance_table(
@@ -69,11 +69,12 @@ def _section(one: Outcome, number: int) -> Section:
     )
     link = element("a", "Its report", href=quote(one.report), aria_label=f"The report of {shown}")
     judged = counted(judged_subjects(one.record), "subject")
-    return section_of(
+    return Section(
         f"outcome-{number}",
         sentence(shown).rstrip("."),
-        [
+        (
+            *(paragraph(text) for text in findings(one.record, one.tables, one.main)),
             paragraph(joined(f"The models were judged on {judged}. ", link, ".")),
             report_table(table, f"table-outcome-{number}"),
-        ],
+        ),
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 from pyexpr.report.columns import title_parts
-from pyexpr.report.markup import Child, Markup, element, inline_svg, joined, prose
+from pyexpr.report.markup import Child, Markup, element, joined, picture_element, prose
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +40,44 @@ def page(title: str, lead: Iterable[Markup], sections: Sequence[Section]) -> str
         "head",
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        # Nothing may be loaded, and no script run, but what stands here.
-        element(
-            "meta",
-            http_equiv="Content-Security-Policy",
-            content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'",
-        ),
+        element("meta", name="color-scheme", content="light dark"),
+        element("meta", http_equiv="Content-Security-Policy", content=_policy()),
         element("title", title),
         element("style", Markup(_asset("page.css"))),
     )
     body = element(
         "body",
         element("a", "Skip to the text", href="#text", class_="skip"),
-        element("header", element("h1", title), *lead),
-        element("div", _contents(sections), _main(sections), class_="layout"),
+        element(
+            "div",
+            _contents(sections),
+            element(
+                "div",
+                element("header", element("h1", title), *lead),
+                _main(sections),
+                class_="column",
+            ),
+            class_="layout",
+        ),
         element("div", id="said", role="status", aria_live="polite"),
         element("script", Markup(_asset("page.js"))),
     )
     return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
+
+
+@cache
+def _policy() -> str:
+    """Return what the page may do: run its own script, known by its hash, and nothing else.
+
+    Images are data within it. It loads nothing and sends nothing.
+    """
+    script = b64encode(sha256(_asset("page.js").encode()).digest()).decode("ascii")
+    # Styles run nothing and load nothing here. By their hash alone, a table would lose its rules
+    # on its way to the clipboard, where they are on its cells.
+    return (
+        f"default-src 'none'; script-src 'sha256-{script}'; style-src 'unsafe-inline'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
 
 
 @cache
@@ -69,7 +91,12 @@ def _contents(sections: Sequence[Section]) -> Markup:
     )
     return element(
         "nav",
-        element("details", element("summary", "Contents"), element("ol", *entries)),
+        # What is in view stands beside it on a narrow page, where the list is folded.
+        element(
+            "details",
+            element("summary", "Contents", element("span", class_="here")),
+            element("ol", *entries),
+        ),
         aria_label="Contents",
     )
 
@@ -129,7 +156,7 @@ def caution_box(items: Sequence[Child], *, title: str = "Caution") -> Markup | N
 
 
 def figure(name: str, svg: str, caption: str, *, note: str = "") -> Markup:
-    """Return a figure that scrolls in its box where the page is narrow, and its words.
+    """Return a figure as an image, with its words.
 
     `caption` is its number and title, ``Figure 1. Title.``, set above it; `note` stands below.
     The words are the SVG's description, which a screen reader reads with it.
@@ -139,13 +166,12 @@ def figure(name: str, svg: str, caption: str, *, note: str = "") -> Markup:
     ValueError
         `svg` is no SVG.
     """
-    drawn, description = inline_svg(svg, name)
-    words = (
-        folded("The figure in words", paragraph(description), class_="words")
-        if description
-        else None
-    )
     number, title = title_parts(caption)
+    told = {"aria-describedby": f"{name}-words"}
+    drawn, description = picture_element(svg, alt=title, **told)
+    if not description:
+        drawn, _ = picture_element(svg, alt=title)
+    words = element("p", prose(description), id=f"{name}-words")
     return element(
         "figure",
         element(
@@ -155,9 +181,13 @@ def figure(name: str, svg: str, caption: str, *, note: str = "") -> Markup:
             element("em", prose(title)),
             id=f"{name}-caption",
         ),
-        element("div", drawn, class_="scroll", role="region", tabindex=0,
-                aria_label=f"{caption} Scrolls sideways where the page is narrow."),
+        element("div", drawn, class_="drawn"),
         element("p", element("em", "Note."), " ", prose(note), class_="note") if note else None,
-        words,
+        folded("The figure in words", words, class_="words") if description else None,
+        element(
+            "p",
+            element("button", "Larger", type="button", class_="larger", aria_pressed="false"),
+            class_="tools enlarge",
+        ),
         id=name,
-    )  # fmt: skip
+    )

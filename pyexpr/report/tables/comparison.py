@@ -1,4 +1,4 @@
-"""Table 4: comparisons of models, the interval methods side by side."""
+"""Comparisons of models, each method of intervals in columns of its own."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def comparison_table(
     confidence: float = 0.95,
     main: str | None = None,
     names: Names = None,
-    title: str = "Table 4. Comparison of the Models.",
+    title: str = "Comparison of the Models.",
 ) -> DisplayTable:
     """Lay out comparisons as the paper's table 4, the interval methods side by side.
 

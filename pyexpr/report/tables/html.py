@@ -47,6 +47,8 @@ def report_table(display: DisplayTable, name: str) -> Markup:
         "div",
         element("div", table, class_="scroll", role="region", tabindex=0,
                 aria_labelledby=f"{name}-caption"),
+        # Shown only where columns are hidden.
+        element("p", "More columns: scroll the table sideways.", class_="hint"),
         _notes(display),
         element(
             "p",

@@ -57,7 +57,7 @@ def reliability_table(
     digits: int = 2,
     confidence: float = 0.95,
     names: Names = None,
-    title: str = "Table 1. Inter-Rater Reliability of the Mean Rating, by Context and Question.",
+    title: str = "Inter-Rater Reliability of the Mean Rating, by Context and Question.",
     unit: str = "clip",
 ) -> DisplayTable:
     """Lay out reliabilities as the paper's table 1, one row per context and question.
@@ -149,7 +149,7 @@ def loadings_table(
     *,
     digits: int = 2,
     names: Names = None,
-    title: str = "Table 2. One-Factor Model: Standardised Loadings and Residual Variances.",
+    title: str = "One-Factor Model: Standardised Loadings and Residual Variances.",
 ) -> DisplayTable:
     """Lay out factor models as the paper's table 2: loadings, then residual variances.
 
@@ -204,7 +204,7 @@ def performance_table(
     baselines: Sequence[str] = BASELINES,
     human: Sequence[str] = HUMAN,
     names: Names = None,
-    title: str = "Table 3. Performance on the Test Part, by Context.",
+    title: str = "Performance on the Test Part, by Context.",
 ) -> DisplayTable:
     """Lay out performance as the paper's table 3: a row per model, metric by context across.
 

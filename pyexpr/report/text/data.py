@@ -207,7 +207,9 @@ def factor_sentences(record: Record, tables: Tables) -> list[str]:
         if options["labels"] == "context"
         else "all models learn the scores of the pooled factor model"
     )
-    text.append(f"The labels are Bartlett factor scores{f'; {kind}' if several else ''}.")
+    text.append(
+        f"The labels are Bartlett factor scores (Bartlett, 1937){f'; {kind}' if several else ''}."
+    )
     text.append(
         f"{models} behind the scores {verb} fitted to the training subjects alone."
         if options["fit_on"] == "train"

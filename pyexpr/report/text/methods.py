@@ -30,6 +30,7 @@ from pyexpr.report.text.facts import (
     unit_of,
 )
 from pyexpr.report.text.models import baselines_sentences, models_sentences
+from pyexpr.report.text.references import YEAR
 from pyexpr.words.labels import count, display_name, name_in_sentence, number, percent
 from pyexpr.words.reader import readers_reason
 from pyexpr.words.wording import counted, listed_words, spelled, were
@@ -171,9 +172,15 @@ def _comparison(record: Record, tables: Tables) -> list[str]:
         )
     if others:
         beside = listed_words(_intervals(one) for one in others)
-        text.append(f"Beside these stand {level} {beside}.")
+        text.append(
+            f"Sentences and tables rest on these; an appendix has {level} {beside} (Davison & "
+            "Hinkley, 1997)."
+        )
     if any(_draws(one) for one in options["methods"]):
-        text.append(f"The bootstrap drew {count(options['n_boot'])} times (seed {record['seed']}).")
+        text.append(
+            f"The cluster bootstrap (Field & Welsh, 2007) drew {count(options['n_boot'])} times "
+            f"(seed {record['seed']})."
+        )
     return text
 
 
@@ -266,7 +273,8 @@ def _adjusted(how: str, *, several: bool) -> str:
     if how == "holm":
         families = ", slopes within each context, contrasts and omnibus tests each together"
         return (
-            "p values are adjusted by Holm's method, and confidence intervals by Bonferroni's"
+            "p values are adjusted by Holm's method (Holm, 1979), and confidence intervals by "
+            "Bonferroni's"
             f"{families if several else ''}"
         )
     families = (
@@ -292,7 +300,7 @@ def _software(record: Record) -> list[str]:
     others = listed_words(f"{name} {version}" for name, version in used.items())
     return [
         "Analyses followed Lin et al. (2020) and were made with pyexpr "
-        f"{own} (The pyexpr authors, n.d.; {others}), seed {record['seed']}. The record beside "
+        f"{own} (The pyexpr authors, {YEAR}; {others}), seed {record['seed']}. The record beside "
         f"this report holds every option and the SHA-256 of "
         f"{counted(len(record['inputs']), 'input file')}."
     ]

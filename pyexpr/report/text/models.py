@@ -107,9 +107,9 @@ def _estimator(name: str, given: Mapping[str, Any]) -> str:
     if given["scale"]:
         parts.append("features standardised on the rows that it was fitted to")
     package = {"sklearn": "scikit-learn"}.get(package, package)
-    return (
-        f"{display_name(name)} is {package}'s {kind}{f' ({listed_words(parts)})' if parts else ''}."
-    )
+    source = "; see Pedregosa et al. (2011)" if package == "scikit-learn" else ""
+    shown = f" ({listed_words(parts)})" if parts else ""
+    return f"{display_name(name)} is {package}'s {kind}{shown}{source}."
 
 
 def _elastic_net(

@@ -5,41 +5,45 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from pyexpr.report.markup import Child, Markup, element, joined
-
 _DOI = "https://doi.org/"
 _EMPHASIS = re.compile(r"\*([^*]+)\*")
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A work: how the text cites it, its entry (``*`` about what is in italics), its DOI."""
+    """A work: how the text cites it, its entry (``*`` about what is in italics), its DOI.
+
+    `url` is where a work without a DOI is found.
+    """
 
     authors: str
     year: str
     entry: str
     doi: str = ""
+    url: str = ""
 
     def is_cited(self, text: str) -> bool:
         """Whether a text cites it: ``Chen, 2007`` or ``Chen (2007)``."""
         return f"{self.authors}, {self.year}" in text or f"{self.authors} ({self.year})" in text
 
-    def markup(self) -> Markup:
-        """Return the entry with its italics and a link to its DOI."""
+    def parts(self) -> list[tuple[str, bool]]:
+        """Return the entry's parts, each with whether it stands in italics."""
         # Every second part stood between stars.
-        parts: list[Child] = [
-            element("em", part) if i % 2 else part
-            for i, part in enumerate(_EMPHASIS.split(self.entry))
-        ]
-        if self.doi:
-            parts += [" ", element("a", _DOI + self.doi, href=_DOI + self.doi)]
-        return joined(*parts)
+        return [(part, i % 2 == 1) for i, part in enumerate(_EMPHASIS.split(self.entry))]
+
+    @property
+    def address(self) -> str:
+        """Where the work is found: its DOI, or its page; "" where it has neither."""
+        return f"{_DOI}{self.doi}" if self.doi else self.url
 
 
+#: When this version of the package was made: what its reference in a report says.
+YEAR = "2026"
 _SOFTWARE = (
-    "The pyexpr authors. (n.d.). *pyexpr: Context-dependent models of human expressiveness* "
+    f"The pyexpr authors. ({YEAR}). *pyexpr: Context-dependent models of human expressiveness* "
     "(Version {version}) [Computer software]."
 )
+# Works that the methods section cites; each entry is as APA's seventh edition sets it.
 _WORKS = (
     Work(
         "Baltrušaitis et al.",
@@ -50,6 +54,13 @@ _WORKS = (
         "10.1109/FG.2018.00019",
     ),
     Work(
+        "Bartlett",
+        "1937",
+        "Bartlett, M. S. (1937). The statistical conception of mental factors. *British Journal of "
+        "Psychology*, *28*(1), 97–104.",
+        "10.1111/j.2044-8295.1937.tb00863.x",
+    ),
+    Work(
         "Chen",
         "2007",
         "Chen, F. F. (2007). Sensitivity of goodness of fit indexes to lack of measurement "
@@ -58,11 +69,32 @@ _WORKS = (
         "10.1080/10705510701301834",
     ),
     Work(
+        "Davison & Hinkley",
+        "1997",
+        "Davison, A. C., & Hinkley, D. V. (1997). *Bootstrap methods and their application*. "
+        "Cambridge University Press.",
+        "10.1017/CBO9780511802843",
+    ),
+    Work(
+        "Field & Welsh",
+        "2007",
+        "Field, C. A., & Welsh, A. H. (2007). Bootstrapping clustered data. *Journal of the Royal "
+        "Statistical Society: Series B (Statistical Methodology)*, *69*(3), 369–390.",
+        "10.1111/j.1467-9868.2007.00593.x",
+    ),
+    Work(
         "Hochreiter & Schmidhuber",
         "1997",
         "Hochreiter, S., & Schmidhuber, J. (1997). Long short-term memory. *Neural Computation*, "
         "*9*(8), 1735–1780.",
         "10.1162/neco.1997.9.8.1735",
+    ),
+    Work(
+        "Holm",
+        "1979",
+        "Holm, S. (1979). A simple sequentially rejective multiple test procedure. *Scandinavian "
+        "Journal of Statistics*, *6*(2), 65–70.",
+        url="https://www.jstor.org/stable/4615733",
     ),
     Work(
         "Lin et al.",
@@ -80,6 +112,15 @@ _WORKS = (
         "10.1037/1082-989X.1.1.30",
     ),
     Work(
+        "Pedregosa et al.",
+        "2011",
+        "Pedregosa, F., Varoquaux, G., Gramfort, A., Michel, V., Thirion, B., Grisel, O., Blondel, "
+        "M., Prettenhofer, P., Weiss, R., Dubourg, V., Vanderplas, J., Passos, A., Cournapeau, D., "
+        "Brucher, M., Perrot, M., & Duchesnay, É. (2011). Scikit-learn: Machine learning in "
+        "Python. *Journal of Machine Learning Research*, *12*, 2825–2830.",
+        url="https://jmlr.org/papers/v12/pedregosa11a.html",
+    ),
+    Work(
         "Pustejovsky & Tipton",
         "2018",
         "Pustejovsky, J. E., & Tipton, E. (2018). Small-sample methods for cluster-robust "
@@ -87,7 +128,7 @@ _WORKS = (
         "& Economic Statistics*, *36*(4), 672–683.",
         "10.1080/07350015.2016.1247004",
     ),
-    Work("The pyexpr authors", "n.d.", _SOFTWARE),
+    Work("The pyexpr authors", YEAR, _SOFTWARE),
     Work(
         "Rosseel",
         "2012",
@@ -122,10 +163,10 @@ _WORKS = (
 )
 
 
-def cited(text: str, version: str) -> list[Markup]:
-    """Return the entries of the works that a text cites, in their order; `version` is pyexpr's."""
-    return [
-        replace(one, entry=one.entry.replace("{version}", version)).markup()
+def cited(text: str, version: str) -> tuple[Work, ...]:
+    """Return the works that a text cites, in their order; `version` is pyexpr's."""
+    return tuple(
+        replace(one, entry=one.entry.replace("{version}", version))
         for one in _WORKS
         if one.is_cited(text)
-    ]
+    )

@@ -45,7 +45,7 @@ _MANY_LOST = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Caution:
+class ToldCaution:
     """Something to beware of: where in the report it belongs (a section's id), and what."""
 
     section: str
@@ -99,7 +99,7 @@ def loadings_sentence(tables: Tables) -> str:
 def performance_sentences(record: Record, tables: Tables) -> list[str]:
     """Return each model's performance over all contexts, and in each, with intervals."""
     options = record["options"]["compare"]
-    levels = _levels(tables, options["methods"][0])
+    levels = levels_by(tables, options["methods"][0])
     level = percent(options["confidence"])
     names = context_names(tables)
     several = len(contexts_of(tables)) > 1
@@ -122,7 +122,7 @@ def performance_sentences(record: Record, tables: Tables) -> list[str]:
                 if math.isnan(row["estimate"]):
                     parts.append(f"undefined{where}")
                     continue
-                limits = _told_limits(row["conf_low"], row["conf_high"], level, of=metric)
+                limits = told_limits(row["conf_low"], row["conf_high"], level, of=metric)
                 parts.append(f"{number(row['estimate'], 3, of=metric)}{where}, {limits}")
             text.append(
                 f"The {name_in_sentence(metric)} of {display_name(model)} was {'; '.join(parts)}."
@@ -146,7 +146,7 @@ def difference_sentences(record: Record, tables: Tables, main: str) -> list[str]
     for metric in options["metrics"]:
         parts = [
             f"{name_in_sentence(row.second_model)}: {number(row.estimate, 3)}, "
-            f"{_told_limits(row.conf_low, row.conf_high, level)}, {_p(row.p_value)}"
+            f"{told_limits(row.conf_low, row.conf_high, level)}, {p_told(row.p_value)}"
             for row in records(rows[rows["metric"] == metric])
         ]
         if parts:
@@ -160,39 +160,76 @@ def difference_sentences(record: Record, tables: Tables, main: str) -> list[str]
 
 
 def slope_sentences(record: Record, tables: Tables) -> list[str]:
-    """Return which slopes are told from 0 in each context, with the level they are tested at."""
+    """Return which slopes differ from 0 in each context: those whose interval excludes it.
+
+    A step-down test can reject where its simultaneous interval, which is Bonferroni's, holds 0:
+    such a slope is told apart, and counted with none.
+    """
     table = tables.get("coefficients")
     if table is None:
         return []
-    column = "p_adjusted" if "p_adjusted" in table and table["p_adjusted"].notna().any() else (
-        "p_value"
-    )  # fmt: skip
-    # Not 0.050000000000000044.
-    alpha = round(1 - record["options"]["compare"]["confidence"], 10)
-    below = number(alpha, max(2, len(f"{alpha:g}") - 2), of="p_value")
-    names = context_names(tables)
-    p = "an adjusted p" if column == "p_adjusted" else "a p"
+    names, several = context_names(tables), len(contexts_of(tables)) > 1
     text = []
-    several = len(contexts_of(tables)) > 1
     for context in in_order(table["context"]):
         if context == ALL and not several:
             continue
-        own = table[(table["context"] == context) & (table[column] < alpha)]
+        own = table[table["context"] == context]
         where = "Over all contexts" if context == ALL else f"In {label_name(context, names)}"
-        found = [
-            f"{label_in_sentence(row.feature)} ({number(row.tested_estimate)}, "
-            f"{_p(getattr(row, column))})"
-            for row in records(own)
-        ]
-        text.append(
-            f"{where}, {spelled(len(found), 'slope')} had {p} below {below}: {listed_words(found)}."
-            if found
-            else f"{where}, no slope had {p} below {below}."
-        )
+        found = [slope_told(row, slope_p(tables)) for row in records(own[excludes_zero(own)])]
+        kind = slope_interval(record, tables)
+        if found:
+            told = f"{spelled(len(found), 'slope')} had {kind} without 0: {listed_words(found)}"
+        elif own["conf_low"].notna().any():
+            told = f"every {kind.partition(' ')[2]} of a slope holds 0"
+        else:
+            told = "no interval of a slope could be computed"
+        text.append(f"{where}, {told}.")
+        by_test_alone = own[(own[slope_p(tables)] < _alpha(record)) & ~excludes_zero(own)]
+        if len(by_test_alone):
+            listed = listed_words(
+                slope_told(row, slope_p(tables)) for row in records(by_test_alone)
+            )
+            text.append(
+                f"By the test alone there {'is' if len(by_test_alone) == 1 else 'are'} also "
+                f"{listed}: the simultaneous interval holds 0, so it is not counted."
+            )
     return text
 
 
-def cautions(record: Record, tables: Tables) -> list[Caution]:
+def slope_interval(record: Record, tables: Tables) -> str:
+    """Return what the intervals of slopes are called, with their article."""
+    level = percent(record["options"]["compare"]["confidence"])
+    adjusted = slope_p(tables) == "p_adjusted"
+    return f"an adjusted {level} CI" if adjusted else f"a {level} CI"
+
+
+def slope_p(tables: Tables) -> str:
+    """Return the column of the p values that slopes are judged by."""
+    table = tables["coefficients"]
+    adjusted = "p_adjusted" in table and table["p_adjusted"].notna().any()
+    return "p_adjusted" if adjusted else "p_value"
+
+
+def excludes_zero(table: pd.DataFrame) -> pd.Series[bool]:
+    """Return which rows have an interval that does not hold 0."""
+    return (table["conf_low"] > 0) | (table["conf_high"] < 0)
+
+
+def slope_told(row: Any, column: str) -> str:
+    """Return a slope with its interval and its p value, which is in `column`."""
+    limits = together(interval(row.conf_low, row.conf_high, 2))
+    return (
+        f"{label_in_sentence(row.feature)} ({number(row.tested_estimate)} {limits}, "
+        f"{p_told(getattr(row, column))})"
+    )
+
+
+def _alpha(record: Record) -> float:
+    # Not 0.050000000000000044.
+    return round(1 - float(record["options"]["compare"]["confidence"]), 10)
+
+
+def cautions(record: Record, tables: Tables) -> list[ToldCaution]:
     """Return what a reader must beware of, in the order of the sections."""
     stages, unit = record["stages"], unit_of(record)
     found = []
@@ -200,7 +237,7 @@ def cautions(record: Record, tables: Tables) -> list[Caution]:
     n_clips = lost + sum(stages["models"]["clips"].values())
     if n_clips and lost / n_clips > _MANY_LOST:
         found.append(
-            Caution(
+            ToldCaution(
                 "quality",
                 f"Of {counted(n_clips, unit)} that were "
                 f"{'rated and recorded' if 'recordings' in tables else 'in the tables'}, "
@@ -212,7 +249,7 @@ def cautions(record: Record, tables: Tables) -> list[Caution]:
     factor = stages.get("factor_model")
     if factor is not None and not factor["admissible"]:
         found.append(
-            Caution(
+            ToldCaution(
                 "factor-model",
                 "A factor model is not admissible (a negative residual variance): its scores are "
                 + (
@@ -224,14 +261,16 @@ def cautions(record: Record, tables: Tables) -> list[Caution]:
         )
     if factor is not None and "native" in {factor["engine"], factor["engine over all contexts"]}:
         found.append(
-            Caution("factor-model", "A factor model was fitted without lavaan, by the C++ engine.")
+            ToldCaution(
+                "factor-model", "A factor model was fitted without lavaan, by the C++ engine."
+            )
         )
     n_test = judged_subjects(record)
     are = "is" if n_test == 1 else "are"
     where = "the study" if crossed(record) else "the test part"
     if n_test < FEW_SUBJECTS:
         found.append(
-            Caution(
+            ToldCaution(
                 "performance",
                 f"Only {counted(n_test, 'subject')} {are} in {where}: read the intervals of "
                 "performance and of its differences as approximate.",
@@ -239,10 +278,10 @@ def cautions(record: Record, tables: Tables) -> list[Caution]:
         )
     undefined = _undefined(tables)
     if undefined:
-        found.append(Caution("performance", undefined))
+        found.append(ToldCaution("performance", undefined))
     if _different_criteria(tables):
         found.append(
-            Caution(
+            ToldCaution(
                 "comparison",
                 "The human baseline is judged by other raters, the models by "
                 f"{'factor scores' if factor is not None else 'the mean of all raters'}: their "
@@ -252,7 +291,7 @@ def cautions(record: Record, tables: Tables) -> list[Caution]:
     if "coefficients" in tables and (tables["coefficients"]["method"] == "desparsified").any():
         n_used = int(tables["coefficients"]["n_clusters"].max())
         found.append(
-            Caution(
+            ToldCaution(
                 "coefficients",
                 f"There are few subjects ({n_used}) for the features: slopes are "
                 "desparsified, not least squares.",
@@ -261,7 +300,8 @@ def cautions(record: Record, tables: Tables) -> list[Caution]:
     return found
 
 
-def _levels(tables: Tables, method: str) -> pd.DataFrame:
+def levels_by(tables: Tables, method: str) -> pd.DataFrame:
+    """Return the models' levels by one method."""
     table = tables["comparison"]
     return table[(table["method"] == method) & (table[KIND] == LEVEL)]
 
@@ -269,27 +309,28 @@ def _levels(tables: Tables, method: str) -> pd.DataFrame:
 def _bracket(row: Any) -> str:
     """Return a space and the interval of a row; nothing where there is none."""
     shown = interval(row["conf_low"], row["conf_high"], 2, of="icc")
-    return "" if shown == DASH else f" {_together(shown)}"
+    return "" if shown == DASH else f" {together(shown)}"
 
 
-def _told_limits(low: float, high: float, level: str, *, of: str = "") -> str:
+def told_limits(low: float, high: float, level: str, *, of: str = "") -> str:
     """Return an interval in a sentence, or that there is none; its table says why."""
     shown = interval(low, high, 3, of=of)
     if shown == DASH:
         return f"no {level} CI could be computed"
-    return f"{level} CI {_together(shown)}"
+    return f"{level} CI {together(shown)}"
 
 
-def _together(text: str) -> str:
+def together(text: str) -> str:
     """Keep the parts of a number's expression on one line."""
     return text.replace(" ", "\u00a0")
 
 
-def _p(value: float) -> str:
+def p_told(value: float) -> str:
+    """Return a p value within a sentence."""
     if math.isnan(value):
         return "p not computed"
     text = p_value(value)
-    return _together(f"p {text}" if text[0] in "<>" else f"p = {text}")
+    return together(f"p {text}" if text[0] in "<>" else f"p = {text}")
 
 
 def _undefined(tables: Tables) -> str:

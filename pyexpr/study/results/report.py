@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,57 +11,35 @@ from pydantic import ValidationError
 
 from pyexpr.base.csv_file import csv_table
 from pyexpr.base.errors import DataError, StudyError, listed
-from pyexpr.base.files import write_text
+from pyexpr.base.files import whole_file, write_text
 from pyexpr.base.outputs import check_outputs
-from pyexpr.base.pairs import KIND, PARTS, STRUCTURE
-from pyexpr.base.results import number_text
-from pyexpr.base.tables import ordered_rows
-from pyexpr.report.html.study_blocks import StudyContent
+from pyexpr.base.pairs import KIND, PARTS
 from pyexpr.report.html.study_page import study_page
-from pyexpr.report.tables.coefficients import leakage_table
-from pyexpr.report.tables.display import DisplayTable
-from pyexpr.report.tables.invariance import invariance_table
-from pyexpr.report.tables.quality import left_out_table, recordings_table
+from pyexpr.report.outline import Outline, Picture
+from pyexpr.report.study_outline import StudyContent, study_outline
+from pyexpr.report.study_tables import STUDY_TABLES
+from pyexpr.report.word.document import is_own_document, study_document
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.kept.kept_messages import known_messages, table_with_messages, with_messages
 from pyexpr.study.kept.seal import is_own_page, sealed_page
 from pyexpr.study.kept.store import StageOutput
-from pyexpr.study.results.render import main_model, performance_rows, shown_rows, study_tables
+from pyexpr.study.results.displays import LABELS, main_model, performance_rows, study_displays
 from pyexpr.study.results.vouched import RECORD, VouchedFiles, read_vouched
-from pyexpr.words.frames import shown_labels
-from pyexpr.words.labels import display_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
 #: The report's name in the folder of results.
 REPORT = "report.html"
-# Our name -> its file, where they differ.
-_FILES = {"reliability": "table1_reliability", "loadings": "table2_factor_model"}
 _NEEDED = ("comparison", "scores")
 _OPTIONAL = (
     "reliability", "loadings", "weights", "recordings", "quality", "tuning", "left_out",
     "scores_leakage", "coefficients", "contrasts", "omnibus", "learning_curves",
     "seed_spread", "repeat_spread", "invariance",
 )  # fmt: skip
-# What is shown -> the tables that it is made of.
-_MADE_OF = {
-    "table1_reliability": ("reliability",),
-    "table2_factor_model": ("loadings",),
-    "table3_performance": ("comparison",),
-    "table3_performance_intervals": ("comparison",),
-    "table4_comparison": ("comparison",),
-    "table4_all_differences": ("comparison",),
-    "recordings_summary": ("recordings",),
-    "clips_left_out": ("left_out", "recordings"),
-    "leakage": ("scores_leakage",),
-}
-# Text, however much it looks like numbers.
-_LABELS = (
-    "subject", "context", "clip", "question", "indicator", "term", "metric", "method", "feature",
-    "reason", "adjustment", "notes", "openface", "model", "fps_source", "form", "factor",
-    *STRUCTURE,
-)  # fmt: skip
+_MADE_OF = {one.stem: one.made_of for one in STUDY_TABLES}
+# The table of a stage: results of earlier versions have another file for it.
+_OF_STAGES = {"reliability": "reliability", "factor_model": "loadings"}
 # Tables whose rows are of one name or of two -> the columns that say of which.
 _STRUCTURED = {
     "comparison": (KIND, *PARTS["term"], *PARTS["context"]),
@@ -76,10 +54,10 @@ def study_report(
     altered: bool = False,
     overwrite: bool = False,
 ) -> Path:
-    """Write the report of a study: one HTML file that needs nothing else.
+    """Write the report of a study: one HTML file that needs nothing else, or a Word document.
 
-    Method and results in sentences, the tables (they can be sorted and copied), the
-    figures with their words, what to beware of, what was not done, how to cite.
+    What was studied and found comes first; then the results, with tables that can be sorted and
+    copied and figures with their words; then the method, what was not done, and how to cite.
     Nothing is computed: the report shows what `pyexpr run` has written and lists in
     ``record.json``; other files in the folder do not enter it. Each table and figure is held
     against its hash there, and the record against its own: what was edited since is refused.
@@ -89,7 +67,9 @@ def study_report(
     folder : path
         Results of a study, as `Study.run` or ``pyexpr run`` writes them.
     output : path, optional
-        Where the report goes; by default ``report.html`` in `folder`.
+        Where the report goes; by default ``report.html`` in `folder`. A name that ends in
+        ``.docx`` gives a Word document, with tables and references as APA sets them; it needs
+        python-docx (``pip install 'pyexpr-stats[word]'``).
     altered : bool
         Show what was edited since the run, too, marked as altered wherever it is shown.
     overwrite : bool
@@ -107,7 +87,7 @@ def study_report(
         it, and `altered` is False.
     OutputError
         The report cannot be written, or would replace a file of the results or of somebody
-        else.
+        else; or a Word document is to be written, and python-docx is not installed.
 
     Notes
     -----
@@ -128,8 +108,9 @@ def study_report(
     target = Path(output) if output is not None else results / REPORT
     _check_target(target, results, record, overwrite=overwrite)
     config = _config(results, record)
+    word = target.suffix.lower() == ".docx"
     names = _table_files(record)
-    figures = sorted(name for name in record["files"] if name.endswith(".svg"))
+    figures = _figure_files(record, ("svg", "png") if word else ("svg",))
     files = read_vouched(results, record, [*names.values(), *figures])
     if not altered:
         files.refuse_altered()
@@ -138,15 +119,18 @@ def study_report(
     tables = {
         name: table_with_messages(table, known) for name, table in _tables(files, names).items()
     }
-    svg = {name: files.contents[name].decode("utf-8") for name in figures}
     try:
-        text = _page(config, record, tables, svg, names, files)
+        pictures = _pictures({name: files.contents[name] for name in figures})
+        outline = _outline(config, record, tables, pictures, names, files)
+        page = "" if word else study_page(outline)
     except (KeyError, DataError, ValueError) as error:
         raise StudyError(
             f"the results in {str(results)!r} cannot be shown: {error}; were they changed, or "
             "written by another version? pyexpr run makes them anew"
         ) from error
-    write_text(target, sealed_page(text))
+    content = study_document(outline) if word else sealed_page(page).encode()
+    with whole_file(target) as temporary:
+        temporary.write_bytes(content)
     return target
 
 
@@ -167,40 +151,58 @@ def report_of_run(
     found = {name: table for output in stages for name, table in output.tables.items()}
     names = {name: file for name, file in _table_files(record).items() if name in found}
     tables = {name: found[name] for name in names if name in _NEEDED or len(found[name])}
-    figures = sorted(name for name in record["files"] if name.endswith(".svg"))
-    svg = {name: (folder / name).read_text(encoding="utf-8") for name in figures}
+    figures = _figure_files(record, ("svg",))
+    pictures = _pictures({name: (folder / name).read_bytes() for name in figures})
     whole = VouchedFiles(folder, {}, ())
-    write_text(target, sealed_page(_page(config, record, tables, svg, names, whole)))
+    outline = _outline(config, record, tables, pictures, names, whole)
+    write_text(target, sealed_page(study_page(outline)))
     return target
 
 
-def _page(
+def _figure_files(record: dict[str, Any], kinds: Iterable[str]) -> list[str]:
+    """Return the files of figures that the run wrote, in these kinds."""
+    wanted = {f".{kind}" for kind in kinds}
+    return sorted(name for name in record["files"] if Path(name).suffix in wanted)
+
+
+def _pictures(contents: dict[str, bytes]) -> dict[str, Picture]:
+    """Return figures by their stems: each from its SVG and, where it is read, its PNG."""
+    return {
+        Path(name).stem: Picture(
+            content.decode("utf-8"), contents.get(f"{name.removesuffix('svg')}png", b"")
+        )
+        for name, content in contents.items()
+        if name.endswith(".svg")
+    }
+
+
+def _outline(
     config: StudyConfig,
     record: dict[str, Any],
     tables: dict[str, pd.DataFrame],
-    svg: dict[str, str],
+    pictures: dict[str, Picture],
     names: dict[str, str],
     files: VouchedFiles,
-) -> str:
+) -> Outline:
     """Lay out tables and figures, each with those of its files that are altered."""
-    displays = {stem: display for stem, (_, display) in study_tables(config, tables).items()}
-    displays |= _more_displays(config, shown_rows(tables))
+    displays = study_displays(config, tables)
     marked = {
-        stem: files.altered_among(
-            names[table] for table in _MADE_OF.get(stem, (stem,)) if table in names
-        )
+        stem: files.altered_among(names[table] for table in _MADE_OF[stem] if table in names)
         for stem in displays
     }
-    return study_page(
+    return study_outline(
         StudyContent(
             record,
             tables,
             displays,
-            {Path(name).stem: text for name, text in svg.items()},
+            pictures,
             main_model(performance_rows(tables["comparison"])[0]),
             altered=files.altered,
             altered_tables=marked,
-            altered_figures={Path(name).stem: files.altered_among([name]) for name in svg},
+            altered_figures={
+                stem: files.altered_among([f"figures/{stem}.{kind}" for kind in ("svg", "png")])
+                for stem in pictures
+            },
         )
     )
 
@@ -211,7 +213,7 @@ def _check_target(target: Path, folder: Path, record: dict[str, Any], *, overwri
     read = [folder / name for name in (RECORD, *record["files"])]
     # As the study file names them, where the folder lies beside it.
     read += [folder.parent / name for name in (inputs if isinstance(inputs, dict) else ())]
-    own = target.is_file() and is_own_page(target)
+    own = target.is_file() and (is_own_page(target) or is_own_document(target))
     check_outputs({"the report": target}, inputs=read, overwrite=overwrite or own)
 
 
@@ -250,7 +252,13 @@ def _config(folder: Path, record: dict[str, Any]) -> StudyConfig:
 
 def _table_files(record: dict[str, Any]) -> dict[str, str]:
     """Return the file of each table to be shown."""
-    files = {name: f"{_FILES.get(name, name)}.csv" for name in (*_NEEDED, *_OPTIONAL)}
+    files = {name: f"{name}.csv" for name in (*_NEEDED, *_OPTIONAL)}
+    for stage, name in _OF_STAGES.items():
+        if stage in record["stages"] and files[name] not in record["files"]:
+            raise StudyError(
+                f"the record does not list {files[name]}: the results were written by another "
+                "version of pyexpr; pyexpr run makes them anew"
+            )
     # One that is there but not the run's own is an earlier run's, or the user's.
     return {
         name: file for name, file in files.items() if name in _NEEDED or file in record["files"]
@@ -270,7 +278,7 @@ def _read(path: Path, content: bytes, name: str) -> pd.DataFrame | None:
     """Read a table; None if it has a header only, which for some is an answer."""
     what = f"the table {path.name}"
     try:
-        table = csv_table(content, path=path, labels=_LABELS, what=what)
+        table = csv_table(content, path=path, labels=LABELS, what=what)
     except DataError as error:
         raise StudyError(f"{error}; pyexpr run makes the results anew") from None
     lacking = [column for column in _STRUCTURED.get(name, ()) if column not in table]
@@ -284,49 +292,3 @@ def _read(path: Path, content: bytes, name: str) -> pd.DataFrame | None:
     if name in _NEEDED:
         raise StudyError(f"{what} has no rows; pyexpr run makes the results anew")
     return None
-
-
-def _more_displays(config: StudyConfig, tables: dict[str, pd.DataFrame]) -> dict[str, DisplayTable]:
-    """Lay out what is in the report beside the study's tables."""
-    confidence = config.compare.confidence
-    makers: dict[str, tuple[str, Callable[[pd.DataFrame], DisplayTable]]] = {
-        "recordings_summary": ("recordings", recordings_table),
-        "clips_left_out": (
-            "left_out",
-            lambda t: left_out_table(_as_recorded(t, tables), unit=config.unit),
-        ),
-        "invariance": ("invariance", invariance_table),
-        "leakage": ("scores_leakage", lambda t: leakage_table(t, confidence=confidence)),
-        "learning_curves": ("learning_curves", _plain_table),
-    }
-    return {stem: make(tables[name]) for stem, (name, make) in makers.items() if name in tables}
-
-
-def _as_recorded(frame: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Sort rows by context, in the order of the recordings' table."""
-    recorded = tables["recordings"]["context"] if "recordings" in tables else ()
-    contexts = dict.fromkeys([*recorded, *tables["scores"]["context"], *frame["context"]])
-    return ordered_rows(frame, "context", list(contexts))
-
-
-def _plain_table(frame: pd.DataFrame) -> DisplayTable:
-    text = [name for name in frame if name in _LABELS]
-    ordered = frame[[*text, *[name for name in frame if name not in text]]]
-    shown = {name: shown_labels(ordered, name) for name in text}
-    rows = tuple(
-        tuple(shown[name][cell] if name in shown else _plain(cell) for name, cell in row.items())
-        for row in ordered.to_dict("records")
-    )
-    return DisplayTable(
-        title="Learning Curves: Errors by Epoch.",
-        columns=tuple(display_name(name) for name in ordered),
-        rows=rows,
-        text_columns=max(1, len(text)),
-    )
-
-
-_TRUTH = {"True": "yes", "False": "no"}
-
-
-def _plain(cell: Any) -> str:
-    return number_text(cell) if isinstance(cell, float) else _TRUTH.get(str(cell), str(cell))

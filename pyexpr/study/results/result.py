@@ -13,6 +13,7 @@ from pyexpr.report.html.outcomes_page import Outcome, outcomes_page
 from pyexpr.study.file.config import StudyConfig
 from pyexpr.study.kept.seal import is_own_page, sealed_page
 from pyexpr.study.kept.store import StageOutput
+from pyexpr.study.results.displays import main_model, performance_rows
 from pyexpr.study.results.report import REPORT, study_report
 from pyexpr.study.results.vouched import RECORD
 
@@ -60,6 +61,15 @@ class StudyResult(Result):
                 return output.tables[name]
         known = [key for output in self.stages.values() for key in output.tables]
         raise KeyError(f"the study has no table {name!r}; it has {known}")
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return all tables by their names."""
+        return {name: t for output in self.stages.values() for name, t in output.tables.items()}
+
+    @property
+    def main_model(self) -> str:
+        """The model whose differences from the others are told: the first that learns."""
+        return main_model(performance_rows(self.table("comparison"))[0])
 
     def report(
         self,
@@ -159,7 +169,7 @@ class OutcomesResult(Result):
     def write_index(self, *, overwrite: bool = False) -> Path:
         """Write the page that leads to the reports; `overwrite` is as in `report`."""
         outcomes = [
-            Outcome(name, f"{name}/{REPORT}", result.record, result.table("comparison"))
+            Outcome(name, f"{name}/{REPORT}", result.record, result.tables(), result.main_model)
             for name, result in self.outcomes.items()
         ]
         target = self.folder / REPORT

@@ -135,7 +135,13 @@
 
   // A table is selected as it is to be pasted, for a moment in the page but out of sight.
   function selected(node) {
-    if (node.tagName !== "TABLE") { bySelection(node); return; }
+    if (node.tagName !== "TABLE") {
+      var folded = Array.from(node.querySelectorAll("details:not([open])"));
+      folded.forEach(function (one) { one.open = true; });
+      bySelection(node);
+      folded.forEach(function (one) { one.open = false; });
+      return;
+    }
     var made = forWord(node);
     made.style.cssText = "position:fixed;left:-200rem;top:0;";
     document.body.append(made);
@@ -143,12 +149,21 @@
     made.remove();
   }
 
+  // What is folded is copied, too.
+  function read(node) {
+    var folded = Array.from(node.querySelectorAll("details:not([open])"));
+    folded.forEach(function (one) { one.open = true; });
+    var text = node.innerText.trim();
+    folded.forEach(function (one) { one.open = false; });
+    return text;
+  }
+
   function copy(id) {
     // Emptied first, so that a screen reader says the second "Copied." too.
     said.textContent = "";
     var node = document.getElementById(id);
     var isTable = node.tagName === "TABLE";
-    var text = isTable ? tabs(node) : node.innerText.trim();
+    var text = isTable ? tabs(node) : read(node);
     if (!(navigator.clipboard && window.ClipboardItem)) { selected(node); return; }
     var parts = { "text/plain": new Blob([text], { type: "text/plain" }) };
     if (isTable) { parts["text/html"] = new Blob([forWord(node).outerHTML], { type: "text/html" }); }
@@ -162,6 +177,7 @@
     var button = event.target.closest("button");
     if (!button) { return; }
     if (button.classList.contains("sort")) { sort(button.closest("th")); }
+    if (button.classList.contains("larger")) { enlarge(button); }
     if (button.dataset.copy) { copy(button.dataset.copy); }
   });
 
@@ -175,7 +191,67 @@
     opened.forEach(function (one) { one.open = false; });
   });
 
+  // Of a box that is narrower than its table: whether columns are hidden, and at its right edge.
+  var boxes = Array.from(document.querySelectorAll(".scroll"));
+  function measure(box) {
+    var hidden = box.scrollWidth - box.clientWidth;
+    box.classList.toggle("over", hidden > 1);
+    box.classList.toggle("more", hidden - box.scrollLeft > 1);
+  }
+  boxes.forEach(function (box) {
+    box.addEventListener("scroll", function () { measure(box); }, { passive: true });
+  });
+  function measureAll() { boxes.forEach(measure); }
+  window.addEventListener("resize", measureAll);
+  document.addEventListener("toggle", measureAll, true);
+  measureAll();
+
+  // A figure that is scaled to a narrow screen, at the size that it was drawn for.
+  function enlarge(button) {
+    var large = button.closest("figure").querySelector(".drawn").classList.toggle("large");
+    button.setAttribute("aria-pressed", large);
+    button.textContent = large ? "Smaller" : "Larger";
+  }
+
   // On a wide screen the contents stand open beside the text.
   var contents = document.querySelector("nav details");
-  if (contents && window.matchMedia("(min-width: 68rem)").matches) { contents.open = true; }
+  var wide = window.matchMedia("(min-width: 68rem)");
+  function unfold() { if (contents) { contents.open = wide.matches; } }
+  wide.addEventListener("change", unfold);
+  unfold();
+
+  // The section in view is marked in the contents.
+  var links = Array.from(document.querySelectorAll("nav a"));
+  var here = document.querySelector("nav .here");
+  var marked = null;
+  function mark() {
+    var now = null;
+    var end = window.innerHeight + window.scrollY >= document.documentElement.scrollHeight - 2;
+    links.forEach(function (link) {
+      var section = document.getElementById(link.hash.slice(1));
+      if (end || section.getBoundingClientRect().top < window.innerHeight / 3) { now = link; }
+    });
+    now = now || links[0];
+    if (!now || now === marked) { return; }
+    if (marked) { marked.removeAttribute("aria-current"); }
+    marked = now;
+    now.setAttribute("aria-current", "true");
+    here.textContent = now.textContent;
+    var list = contents.parentNode;
+    if (wide.matches && list.scrollHeight > list.clientHeight) { list.scrollTop = now.offsetTop - list.clientHeight / 2; }
+  }
+  var waiting = false;
+  window.addEventListener("scroll", function () {
+    if (waiting) { return; }
+    waiting = true;
+    requestAnimationFrame(function () { waiting = false; mark(); });
+  }, { passive: true });
+  window.addEventListener("resize", mark);
+  mark();
+
+  // On a narrow screen the list folds again once it was used; what it leads to may be folded.
+  document.addEventListener("click", function (event) {
+    var link = event.target.closest("nav a");
+    if (link && contents && !wide.matches) { contents.open = false; }
+  });
 }());

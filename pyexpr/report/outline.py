@@ -1,0 +1,170 @@
+"""What a report is made of, before it is a page or a document: sections of blocks.
+
+A block holds text as it is read, and a renderer escapes it: `pyexpr.report.html.study_page` makes
+the page, `pyexpr.report.word.document` the Word document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pyexpr.report.tables.display import DisplayTable
+from pyexpr.report.text.references import Work
+from pyexpr.words.wording import listed_words
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure as it was written: the SVG's text, what it says, and the PNG where it is needed."""
+
+    svg: str
+    png: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading within a section."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list of sentences."""
+
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """Something to beware of, or several things."""
+
+    items: tuple[str, ...]
+    title: str = "Caution"
+
+
+@dataclass(frozen=True, slots=True)
+class Pointers:
+    """Words that lead to sections, each by its id and its title."""
+
+    text: str
+    sections: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table, with its number in its title; `altered`: files that are not the run's own."""
+
+    stem: str
+    display: DisplayTable
+    folded: bool = False
+    altered: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure, with its number in its caption; `altered` as of `Table`."""
+
+    stem: str
+    picture: Picture
+    caption: str
+    note: str = ""
+    folded: bool = False
+    altered: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Blocks that a reader may copy; `what` names them on the button."""
+
+    name: str
+    what: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Blocks under a title that opens them."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """The works that are cited."""
+
+    works: tuple[Work, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Names with what belongs to them."""
+
+    facts: tuple[tuple[str, str], ...]
+
+
+Block = (
+    Text
+    | Heading
+    | Items
+    | Caution
+    | Pointers
+    | Table
+    | Figure
+    | Copied
+    | Folded
+    | (References | Facts)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section: its id, its title and its blocks."""
+
+    name: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A whole report: its title, what stands below it, and the sections."""
+
+    title: str
+    lead: tuple[Block, ...]
+    sections: tuple[Section, ...]
+
+
+def altered_note(files: Sequence[str]) -> str:
+    """Return which files are not as the run wrote them, in a sentence."""
+    names = listed_words(files)
+    if len(files) == 1:
+        return f"Altered: the file {names} is not as the run wrote it."
+    return f"Altered: the files {names} are not as the run wrote them."
+
+
+def texts(blocks: Sequence[Block]) -> Iterator[str]:
+    """Yield what is read in blocks, but for the cells of tables."""
+    for block in blocks:
+        match block:
+            case Text(text) | Heading(text):
+                yield text
+            case Items(items) | Caution(items):
+                yield from items
+            case Table(_, display):
+                yield from display.notes
+            case Figure(caption=caption, note=note):
+                yield from (caption, note)
+            case Copied(blocks=inner) | Folded(blocks=inner):
+                yield from texts(inner)
+            case Pointers() | References() | Facts():
+                pass
