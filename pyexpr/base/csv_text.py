@@ -43,7 +43,8 @@ def csv_text(table: pd.DataFrame) -> str:
         if _is_text(dtype):
             cells = [_as_text(cell) for cell in written.iloc[:, position]]
             # Of itself pandas would make text of it, which halves of characters are not.
-            written.isetitem(position, pd.Series(cells, index=written.index, dtype=object))
+            column: Any = pd.Series(cells, index=written.index, dtype=object)
+            written.isetitem(position, column)
             returns = returns or any("\r" in cell for cell in cells if isinstance(cell, str))
     text = written.to_csv(
         index=False,

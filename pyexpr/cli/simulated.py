@@ -41,7 +41,10 @@ def simulate(
         overwrite=overwrite,
         progress=show.progress,
     )
-    show.line(result.heading(), **result.to_dict())
+    if json:
+        show.page(result)
+    else:
+        show.line(result.heading())
 
 
 def demo(

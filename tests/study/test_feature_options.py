@@ -82,6 +82,7 @@ def test_the_commands_options() -> None:
     own = {"asked", "files", "recordings", "quality", "output", "overwrite", "schedule"}
     # Names by commas there.
     own |= {"extra", "action_units"}
+    own |= {"json", "quiet"}
     for name, one in parameters.items():
         if name not in own:
             assert one.default == function[name].default, name

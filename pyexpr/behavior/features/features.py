@@ -71,6 +71,8 @@ _SKIPPED = Template(
     "recordings_skipped",
     "{skipped:count recording, was, were} left out, as {on_error='skip'} asks; the first is "
     "{path:label}: {reason}.",
+    report="{skipped:count recording, was, were} left out as unusable; the first "
+    "is {path:label}: {reason}.",
 )
 _CLIPS = Template("clips_without_features", "{clips:count clip}: {reason}.", report="")
 _MORE_CLIPS = Template(
