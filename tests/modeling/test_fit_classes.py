@@ -460,7 +460,7 @@ COMPARED = {
     "an unknown metric": (["acuracy"], {}, "there is no metric 'acuracy'; did you mean 'accuracy'"),
     "no such class": (["auc"], {"positive": 2}, "positive= is 2, which is not a class of label"),
     "no probabilities": (
-        ["brier"], {}, r"brier needs probabilities, and model 'svm' gives none \(no predict_",
+        ["brier"], {}, r"brier needs probabilities, and model 'svm' does not provide them",
     ),
     "a cut of no probabilities": (["f1"], {"threshold": 0.4}, "threshold= needs probabilities"),
 }  # fmt: skip

@@ -613,7 +613,7 @@ BAD = {
     "infinite": (lambda t: {"data": t.assign(nod=np.inf)}, "'nod' of the data must be finite"),
     "infinite label": (lambda t: {"data": t.assign(joy=-np.inf)}, "'joy' .* must be finite"),
     "categories as a feature": (
-        lambda t: {"data": t.assign(nod=pd.Categorical(t.site))}, "'nod' of the data holds categ",
+        lambda t: {"data": t.assign(nod=pd.Categorical(t.site))}, "'nod' of the data contains cat",
     ),
     "a doubled clip": (
         lambda t: {"data": t.assign(clip=np.where(t.index < 4, 7, t["clip"] + 100), subject="S01",
@@ -638,7 +638,7 @@ BAD = {
         lambda t: {"features": ["subject"]}, "'subject' is in features= and is the cluster",
     ),
     "the context as a covariate": (
-        lambda t: {"adjust_for": ["task"]}, "is the context; leave it out; context_as='feature'",
+        lambda t: {"adjust_for": ["task"]}, "is the context; leave it out; use context_as",
     ),
     "a covariate that is a feature": (
         lambda t: {"adjust_for": ["nod"]}, "'nod' is in features= and in adjust_for=",
@@ -649,7 +649,7 @@ BAD = {
         lambda t: {"features": ["smlie"]}, "no column 'smlie'; did you mean 'smile'",
     ),
     "one column for two parts": (
-        lambda t: {"clip": "task"}, "column 'task' is both context= and clip=",
+        lambda t: {"clip": "task"}, "'task' is used as both context= and clip=",
     ),
     "a label that is no name": (lambda t: {"label": ["joy"]}, "label= must be the name of a"),
     "no complete row": (
