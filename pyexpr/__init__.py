@@ -6,6 +6,7 @@ neither R nor torch nor pandas.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Any
 
@@ -102,3 +103,19 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def _is_shared() -> bool:
+    """Say whether another distribution that is called pyexpr stands beside the package.
+
+    Of the names beside it alone: the import has no time to read what each distribution holds.
+    """
+    try:
+        beside = os.listdir(os.path.dirname(__path__[0]))
+    except OSError:
+        return False
+    return any(name.startswith("pyexpr-") or name == "pyexpr.egg-info" for name in beside)
+
+
+if _is_shared():
+    import_module("pyexpr.base.installation").warn_of_another()

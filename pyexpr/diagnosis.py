@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from importlib.metadata import requires
 from typing import TYPE_CHECKING, Any
 
+from pyexpr.base.installation import installation_problems
 from pyexpr.base.results import Result
 from pyexpr.base.versions import package_version
 from pyexpr.deep.requirements import INSTALL, REINSTALL
 from pyexpr.measurement.engines.host_engine import hosted_by_r
-from pyexpr.measurement.engines.r_install import LAVAAN_COMMAND, R_COMMAND, bridge_command
+from pyexpr.measurement.engines.r_install import bridge_command, lavaan_command, r_command
+from pyexpr.measurement.engines.r_places import find_rscript
 from pyexpr.measurement.engines.r_startup import (
     OPTIONS,
     RUNS,
     RUNS_FOR_RPY2,
-    find_rscript,
     hidden_lavaan,
     stops,
 )
@@ -61,6 +62,11 @@ class DoctorResult(Result):
     """
 
     findings: tuple[Finding, ...]
+
+    @property
+    def works(self) -> bool:
+        """Whether nothing is amiss that every part needs; R may be missing."""
+        return all(f.status == "ok" for f in self.findings if f.needed_for == "everything")
 
     @property
     def healthy(self) -> bool:
@@ -120,8 +126,12 @@ def doctor() -> DoctorResult:
 
 
 def _pyexpr() -> Finding:
-    version = package_version("pyexpr-stats")
-    return Finding("pyexpr-stats", version or "from a checkout", "ok", "everything", "")
+    version = package_version("pyexpr-stats") or "from a checkout"
+    problems = "; ".join(installation_problems())
+    if problems:
+        mend = f"{problems[0].upper()}{problems[1:]}."
+        return Finding("pyexpr-stats", version, "problem", "everything", mend)
+    return Finding("pyexpr-stats", version, "ok", "everything", "")
 
 
 def _extension() -> Finding:
@@ -178,10 +188,9 @@ def _r() -> list[Finding]:
     use = "the factor model through lavaan"
     program = find_rscript()
     if program is None:
-        mend = f"Run: {R_COMMAND}"
         return [
-            Finding("R", "", "missing", use, mend),
-            Finding("lavaan", "", "missing", use, mend),
+            Finding("R", "", "missing", use, f"Run: {r_command()}"),
+            Finding("lavaan", "", "missing", use, f"Run: {lavaan_command()}"),
         ]
     done = _run([program, *OPTIONS, "-e", _R_CODE])
     said = dict(
@@ -200,7 +209,7 @@ def _r() -> list[Finding]:
     version = said.get("lavaan", "").strip()
     if not version:
         hidden = hidden_lavaan()
-        mend = f"R finds it {hidden.without()}." if hidden else f"Run: {LAVAAN_COMMAND}"
+        mend = f"R finds it {hidden.without()}." if hidden else f"Run: {lavaan_command()}"
         found.append(Finding("lavaan", "", "missing", use, mend))
     elif done is not None and done.returncode != 0:
         text = " ".join(done.stderr.split())
@@ -222,6 +231,9 @@ def _bridge() -> Finding:
     version = package_version(name)
     if hosted_by_r():
         return Finding(name, version or "", "ok", use, "Not used: this Python runs inside R.")
+    if not bridge_command():
+        said = "Not needed: on Windows lavaan is fitted by Rscript (engine='rscript')."
+        return Finding(name, version or "", "ok", use, said)
     if version is None:
         return Finding(name, "", "missing", use, f"Run: {bridge_command()}")
     done = _run([sys.executable, "-c", _BRIDGE_CODE])

@@ -301,8 +301,9 @@ make_venv <- function(python, call) {
     stdout = TRUE, stderr = TRUE))
   if (!is.null(attr(said, "status"))) {
     said <- paste(said[nzchar(said)], collapse = " ")
-    data_error(sprintf("'%s' cannot make a virtual environment (on Debian and Ubuntu %s): %s", python,
-      "`apt install python3-venv` mends it", full_stop(if (nzchar(said)) said else "no reason given")),
-      call)
+    # Debian and Ubuntu alone part it from Python.
+    mend <- if (file.exists("/etc/debian_version")) " (`apt-get install python3-venv` mends it)" else ""
+    data_error(sprintf("'%s' cannot make a virtual environment%s: %s", python, mend,
+      full_stop(if (nzchar(said)) said else "no reason given")), call)
   }
 }

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+from pyexpr.base.visible import LINES, visible
+
 
 def _portable(error: BaseException) -> tuple[Any, ...]:
     """Serve as `__reduce__`: copied and sent to another process, whatever its arguments.
@@ -44,6 +46,9 @@ class PyexprError(Exception):
     """Base of all errors raised by pyexpr."""
 
     __reduce__ = _portable
+
+    def __str__(self) -> str:
+        return visible(super().__str__(), keep=LINES)
 
 
 class DataError(PyexprError, ValueError):
@@ -113,6 +118,9 @@ class Interrupted(KeyboardInterrupt):
 
     __reduce__ = _portable
 
+    def __str__(self) -> str:
+        return visible(super().__str__(), keep=LINES)
+
     def __init__(self, message: str, result: object = None) -> None:
         super().__init__(message)
         self.result = result
@@ -130,6 +138,9 @@ class PyexprWarning(UserWarning):
     """Base of all warnings given by pyexpr."""
 
     __reduce__ = _portable
+
+    def __str__(self) -> str:
+        return visible(super().__str__(), keep=LINES)
 
 
 class FewSubjectsWarning(PyexprWarning):

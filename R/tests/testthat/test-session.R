@@ -281,5 +281,5 @@ test_that("install_pyexpr() says what it needs before it makes anything", {
   Sys.chmod(without, "755")
   said <- said_by(sprintf("cat(tryCatch(install_pyexpr('%s', python = '%s'), error = conditionMessage))",
     wheel, without), paste0("WORKON_HOME=", tempfile("home")), "RETICULATE_PYTHON=")
-  expect_match(said, "cannot make a virtual environment .*ensurepip is not available[.]$")
+  expect_match(said, "cannot make a virtual environment.*ensurepip is not available[.]$")
 })

@@ -20,7 +20,7 @@ from pyexpr.base.errors import (
 )
 from pyexpr.base.messages import say
 from pyexpr.measurement.engines import wire
-from pyexpr.measurement.engines.r_install import LAVAAN_COMMAND, R_COMMAND, bridge_command
+from pyexpr.measurement.engines.r_install import lavaan_command, r_commands
 from pyexpr.measurement.engines.r_startup import hidden_lavaan, unread_profile
 from pyexpr.measurement.engines.units import measures_in, unit_of_parameter, units_of
 
@@ -124,7 +124,7 @@ def r_not_found(what: str) -> RNotFoundError:
             "{brief}. To mend it run: {commands}. Without R, {engine='native'} fits one-factor "
             "models",
             brief=what,
-            commands=f"{R_COMMAND}; {bridge_command()}",
+            commands=r_commands(),
         )
     )
 
@@ -212,7 +212,9 @@ def _without_lavaan(r: str, started_here: bool) -> LavaanNotFoundError:
             "{brief}. To mend it run: {command}. Without it, {engine='native'} fits one-factor "
             "models",
             brief=f"{r} does not have its package lavaan{library}",
-            command=LAVAAN_COMMAND,
+            r='{brief}. To mend it run: {call install.packages("lavaan")}. Without it, '
+            "{engine='native'} fits one-factor models",
+            command=lavaan_command(),
         )
     )
 

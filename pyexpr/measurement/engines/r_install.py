@@ -1,22 +1,73 @@
-"""The commands that install R, lavaan and the bridge to R, as this machine's R wants them.
+"""How R, lavaan and the bridge to R are installed on this system: the one table of that advice.
 
 ``python -m pyexpr.measurement.engines.r_install`` prints what pip has to install.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
+import shlex
 import subprocess
+import sys
+from typing import Final
 
-R_COMMAND = "apt-get install --no-install-recommends r-base-core r-base-dev r-cran-lavaan"
-LAVAAN_COMMAND = "apt-get install --no-install-recommends r-cran-lavaan"
+from pyexpr.base.systems import System, system
+from pyexpr.measurement.engines.r_places import find_program, find_rscript
+
+_LAVAAN_OF_CRAN: Final = "install.packages('lavaan', repos = 'https://cloud.r-project.org')"
+
+# What installs R, and what installs lavaan where R is; None: R itself does that.
+_COMMANDS: Final[dict[System, tuple[str, str | None]]] = {
+    "debian": (
+        "apt-get install --no-install-recommends r-base-core r-base-dev r-cran-lavaan",
+        "apt-get install --no-install-recommends r-cran-lavaan",
+    ),
+    "fedora": ("dnf install R-core R-core-devel", None),
+    "suse": ("zypper install R-base R-base-devel", None),
+    "arch": ("pacman -S r gcc-fortran", None),
+    "macos": (
+        "brew install r (or R's installer, https://cran.r-project.org/bin/macosx/)",
+        None,
+    ),
+    "windows": (
+        "winget install RProject.R (or R's installer, "
+        "https://cran.r-project.org/bin/windows/base/)",
+        None,
+    ),
+    "conda": (
+        "conda install -c conda-forge r-base r-lavaan",
+        "conda install -c conda-forge r-lavaan",
+    ),
+    "other": ("R's installer for this system, https://cran.r-project.org/", None),
+}
 
 # rpy2-rinterface 3.6.6 and later call a function that R has since 4.5 (R_getVar); 3.6.5 calls
 # one that R 4.6 no longer has (STDVEC_DATAPTR). R 4.5 has both.
 _FIRST_WITH_NEW = (4, 5)
 _OLD, _NEW = "3.6.5", "3.6.7"
+
+
+def r_commands() -> str:
+    """Return the commands that install R and lavaan, and the bridge where one is to be had."""
+    install, lavaan = _COMMANDS[system()]
+    commands = [install, *([] if lavaan else [_by_r("Rscript")]), bridge_command()]
+    return "; ".join(filter(None, commands))
+
+
+def r_command() -> str:
+    """Return the command that installs R, with lavaan where one command does both."""
+    return _COMMANDS[system()][0]
+
+
+def lavaan_command() -> str:
+    """Return the command that installs lavaan into the R that is here."""
+    return _COMMANDS[system()][1] or _by_r(find_rscript() or "Rscript")
+
+
+def _by_r(program: str) -> str:
+    # Windows' shells know no single quotation marks, R knows both.
+    quoted = f'"{program}"' if sys.platform == "win32" else shlex.quote(program)
+    return f'{quoted} -e "{_LAVAAN_OF_CRAN}"'
 
 
 def bridge_requirement(r_version: str | None = None) -> str:
@@ -35,15 +86,19 @@ def bridge_requirement(r_version: str | None = None) -> str:
 
 
 def bridge_command(r_version: str | None = None) -> str:
-    """Return the command that installs the bridge; R must be there before."""
+    """Return the command that installs the bridge; R must be there before.
+
+    "" on Windows, for which rpy2 is not made: there `Rscript` fits, in a child process.
+    """
+    if sys.platform == "win32":
+        return ""
     requirement = bridge_requirement(r_version)
     return f"RPY2_CFFI_MODE=API python -m pip install --no-cache-dir {requirement}"
 
 
 def installed_r() -> str:
-    """Return the version of the R on the PATH or in R_HOME, or "" if none answers."""
-    home = os.environ.get("R_HOME")
-    program = shutil.which("R") or (os.path.join(home, "bin", "R") if home else None)
+    """Return the version of the R that is found here, or "" if none answers."""
+    program = find_program("R")
     if program is None:
         return ""
     try:

@@ -7,12 +7,12 @@ named there.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+
+from pyexpr.measurement.engines.r_places import find_rscript
 
 # What Rscript is told whenever pyexpr starts it: to keep nothing, to read no profile of the user.
 OPTIONS = ("--no-save", "--no-restore", "--no-init-file")
@@ -57,15 +57,6 @@ class Failure:
         settings = " and ".join(f"{name}={os.devnull}" for name in self.variables)
         these = "that file" if len(self.files) == 1 else "these files"
         return f"without {' and '.join(self.files)}: mend {these}, or start Python with {settings}"
-
-
-def find_rscript() -> str | None:
-    """Return the path of Rscript: on the PATH, or under R_HOME."""
-    found = shutil.which("Rscript")
-    home = os.environ.get("R_HOME")
-    if found is None and home:
-        found = shutil.which("Rscript", path=str(Path(home) / "bin"))
-    return found
 
 
 def unread_profile() -> str:

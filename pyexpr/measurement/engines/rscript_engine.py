@@ -22,7 +22,8 @@ from pyexpr.measurement.engines.protocol import (
     r_not_found,
     read_answer,
 )
-from pyexpr.measurement.engines.r_startup import OPTIONS, RUNS, find_rscript, stops
+from pyexpr.measurement.engines.r_places import find_rscript
+from pyexpr.measurement.engines.r_startup import OPTIONS, RUNS, stops
 
 # A private environment, as in the other engines; the paths are arguments, not code.
 _CALL = (

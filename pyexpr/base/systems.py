@@ -1,0 +1,55 @@
+"""Which system this is, as far as installing software differs by it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Final, Literal
+
+System = Literal["conda", "windows", "macos", "debian", "fedora", "suse", "arch", "other"]
+
+_OS_RELEASE: Final = ("/etc/os-release", "/usr/lib/os-release")
+# What a distribution of Linux calls itself, or says that it is like.
+_FAMILIES: Final[dict[str, System]] = {
+    "debian": "debian",
+    "ubuntu": "debian",
+    "fedora": "fedora",
+    "rhel": "fedora",
+    "centos": "fedora",
+    "suse": "suse",
+    "opensuse": "suse",
+    "arch": "arch",
+}
+
+
+def system() -> System:
+    """Return the system that software is installed by here.
+
+    An active environment of conda is asked first (CONDA_PREFIX): what its own installer puts
+    there is found before the system's. Distributions of Linux are told by os-release.
+    """
+    if os.environ.get("CONDA_PREFIX"):
+        return "conda"
+    if sys.platform in ("win32", "cygwin"):
+        return "windows"
+    if sys.platform == "darwin":
+        return "macos"
+    return _of_linux()
+
+
+def _of_linux() -> System:
+    for path in _OS_RELEASE:
+        try:
+            text = Path(path).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        named = dict(re.findall(r"^(ID|ID_LIKE)=[\"']?(.*?)[\"']?$", text, flags=re.MULTILINE))
+        # ID first: what it is says more than what it is like.
+        for word in f"{named.get('ID', '')} {named.get('ID_LIKE', '')}".lower().split():
+            family = _FAMILIES.get(word.partition("-")[0])
+            if family is not None:
+                return family
+        return "other"
+    return "other"
