@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 _BLOCK = 1 << 20
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe (FIFO)"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def irregular(mode: int) -> str:
+    """Return what a file of this mode is, other than a regular file; "" of a regular one."""
+    return next((kind for is_kind, kind in _KINDS if is_kind(mode)), "")
+
+
+def refuse_irregular_input(path: Path | str) -> None:
+    """Raise `OSError`, whose `strerror` says why, if a path is none of a regular file.
+
+    Before it is opened: a pipe waits for somebody to write, some devices never end.
+    """
+    try:
+        kind = irregular(os.stat(path).st_mode)
+    except ValueError:
+        raise OSError(errno.EINVAL, "a name cannot hold a NUL character", str(path)) from None
+    if kind == "a folder":
+        raise IsADirectoryError(errno.EISDIR, "it is a folder; name a file in it", str(path))
+    if kind:
+        mend = f"it is {kind}, and only files are read; write what it gives to a file first"
+        raise OSError(errno.EINVAL, mend, str(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +94,7 @@ class KnownFile:
 
 def read_content(path: Path | str) -> tuple[bytes, KnownFile]:
     """Read a file once: return its bytes, and what is to be known of it with their hash."""
+    refuse_irregular_input(path)
     with open(path, "rb") as handle:
         before = FileState.of(os.fstat(handle.fileno()))
         content = handle.read()
@@ -74,6 +105,7 @@ def read_content(path: Path | str) -> tuple[bytes, KnownFile]:
 
 def hashed_file(path: Path | str) -> KnownFile:
     """Hash a file of any size, a block at a time."""
+    refuse_irregular_input(path)
     digest = hashlib.sha256()
     with open(path, "rb") as handle:
         before = FileState.of(os.fstat(handle.fileno()))

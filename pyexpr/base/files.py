@@ -17,6 +17,8 @@ from pyexpr.base.outputs import OutputError, refuse_irregular
 __all__ = ["OutputError", "cache_folder", "sha256", "whole_file", "writable_folder", "write_text"]
 
 _SETTING = threading.Lock()
+# Bytes of a name (255 on most systems) that leave room for what a temporary name adds.
+_LONGEST = 200
 
 
 @contextmanager
@@ -30,7 +32,7 @@ def whole_file(path: Path | str) -> Iterator[Path]:
     refuse_irregular(target)
     writable_folder(target.parent)
     # The name is known before the file is made: an interrupt while it is being made removes it.
-    temporary = target.parent / f".{target.name}.{secrets.token_hex(4)}.part"
+    temporary = target.parent / f".{_beginning(target.name)}.{secrets.token_hex(4)}.part"
     try:
         os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         yield temporary
@@ -41,6 +43,11 @@ def whole_file(path: Path | str) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _beginning(name: str) -> str:
+    """Return so much of a name that the temporary one is no longer than systems allow."""
+    return os.fsencode(name)[:_LONGEST].decode("utf-8", "ignore")
 
 
 def _take_over_mode(temporary: Path, target: Path) -> None:

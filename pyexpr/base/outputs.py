@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from pyexpr.base.contents import irregular
 from pyexpr.base.errors import PyexprError, counted, listed
 from pyexpr.base.messages import say
 
@@ -15,14 +16,6 @@ class OutputError(PyexprError, OSError):
     """A result cannot be written where it was asked for."""
 
 
-_KINDS = (
-    (stat.S_ISLNK, "a link"),
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a pipe (FIFO)"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
 _MENDS = {
     "a link": "name the file that it points at, or remove the link",
     "a folder": "name a file in it",
@@ -42,19 +35,24 @@ def refuse_irregular(path: Path | str) -> None:
     except (FileNotFoundError, NotADirectoryError):
         # What lies above it is said by whoever makes the folder.
         return
-    for is_kind, kind in _KINDS:
-        if is_kind(mode):
-            mend = _MENDS.get(kind, _PRINTED)
-            if kind == "a link" and str(os.path.abspath(path)).startswith(("/dev/", "/proc/")):
-                mend = _PRINTED
-            raise OutputError(
-                say(
-                    "cannot write {path!r}: it is {kind}; {mend}",
-                    path=str(path),
-                    kind=kind,
-                    mend=mend,
-                )
-            )
+    except (OSError, ValueError) as error:
+        # No file can be called that: its name is too long, or holds a NUL character.
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(f"cannot write {str(path)!r}: {reason}; choose another name") from None
+    kind = "a link" if stat.S_ISLNK(mode) else irregular(mode)
+    if not kind:
+        return
+    mend = _MENDS.get(kind, _PRINTED)
+    if kind == "a link" and str(os.path.abspath(path)).startswith(("/dev/", "/proc/")):
+        mend = _PRINTED
+    raise OutputError(
+        say(
+            "cannot write {path!r}: it is {kind}; {mend}",
+            path=str(path),
+            kind=kind,
+            mend=mend,
+        )
+    )
 
 
 def same_file(one: Path | str, other: Path | str) -> bool:

@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Sequence
 from typing import Any
 
+from pyexpr.base.contents import refuse_irregular_input
 from pyexpr.base.errors import SavedResultError
 from pyexpr.base.files import whole_file
 from pyexpr.base.outputs import check_outputs
@@ -167,6 +168,7 @@ def load(path: Any) -> Any:
     ...     px.load(f"{folder}/icc.pyexpr").tidy()["conf_low"].round(3).item()
     0.748
     """
+    refuse_irregular_input(path)
     with open(path, "rb") as file:
         raw = file.read()
     return unpack(raw, what=f"the file {str(path)!r}")

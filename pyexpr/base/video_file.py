@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyexpr.base.contents import refuse_irregular_input
 from pyexpr.base.errors import DeepNotInstalledError, VideoError
 from pyexpr.base.files import whole_file
 
@@ -258,10 +259,14 @@ def _pixels(frame: Any) -> NDArray[np.uint8]:
 def _opened(path: Path | str) -> Any:
     av = _av()
     name = str(path)
-    if not Path(path).exists():
-        raise VideoError(f"there is no video {name!r}")
-    if Path(path).is_dir():
-        raise VideoError(f"{name!r} is a folder; name the video in it")
+    try:
+        refuse_irregular_input(path)
+    except FileNotFoundError:
+        raise VideoError(f"there is no video {name!r}") from None
+    except IsADirectoryError:
+        raise VideoError(f"{name!r} is a folder; name the video in it") from None
+    except OSError as error:
+        raise VideoError(f"{name!r} cannot be read: {error.strerror}") from None
     if Path(path).stat().st_size == 0:
         raise VideoError(f"{name!r} is empty: its copy was not finished; copy it anew")
     try:

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyexpr.base.contents import refuse_irregular_input
 from pyexpr.base.errors import OpenFaceError
 from pyexpr.base.messages import say
 from pyexpr.behavior.openface.dialects import (
@@ -192,8 +192,7 @@ def read_header(path: str | os.PathLike[str]) -> Header:
 def _opened(name: str) -> Iterator[TextFile]:
     """Open a file, and say in a sentence why it cannot be read."""
     try:
-        if Path(name).is_dir():
-            raise IsADirectoryError
+        refuse_irregular_input(name)
         with TextFile(name) as text:
             yield text
     except FileNotFoundError:
@@ -209,7 +208,8 @@ def _opened(name: str) -> Iterator[TextFile]:
     except OpenFaceError:
         raise
     except (OSError, ValueError) as error:
-        raise OpenFaceError(f"{name!r}: cannot be read: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise OpenFaceError(f"{name!r}: cannot be read: {reason}") from None
 
 
 def _read_header(name: str, head: bytes) -> Header:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -22,6 +21,7 @@ from pyexpr.study.file.data_sections import (
     LabelSection,
     RatingsSection,
 )
+from pyexpr.study.file.entries import toml_entries
 from pyexpr.study.file.model_sections import (
     BaselinesSection,
     CoefficientsSection,
@@ -318,14 +318,13 @@ def read_toml(path: Path) -> tuple[dict[str, Any], KnownFile]:
     """Return the entries of a study file as they stand in it, and the hash of its bytes."""
     try:
         content, file = read_content(path)
-        # Some editors begin a file with a byte-order mark, which TOML does not know.
-        return tomllib.loads(content.decode("utf-8-sig")), file
     except FileNotFoundError:
         raise StudyError(f"there is no study file {str(path)!r}") from None
     except IsADirectoryError:
         raise StudyError(f"{str(path)!r} is a folder; name the study file in it") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise StudyError(f"{str(path)!r} is not a TOML file: {error}") from None
+    except OSError as error:
+        raise StudyError(f"cannot read the study file {str(path)!r}: {error.strerror}") from None
+    return toml_entries(content, path), file
 
 
 # Without one of these nothing can be said of the tables.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -218,7 +219,8 @@ def _check_target(target: Path, folder: Path, record: dict[str, Any], *, overwri
 def _record(folder: Path) -> dict[str, Any]:
     path = folder / RECORD
     mend = "name the folder that pyexpr run has written (results/ beside the study file)"
-    if not folder.is_dir():
+    # Of a name that is too long, or no name at all, pathlib raises an error.
+    if not os.path.isdir(folder):
         raise StudyError(f"there is no folder {str(folder)!r}; {mend}")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
