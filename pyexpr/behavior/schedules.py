@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pyexpr.base.checks import is_number
+from pyexpr.base.contexts import ALL
 from pyexpr.base.errors import DataError, StudyError, listed, near_names
 from pyexpr.base.messages import Message, Template, message_of, say
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
@@ -322,10 +323,18 @@ class Schedule:
                 count += 1
             return self._periods(count)
         if context not in self.segments:
-            raise StudyError(
-                f"the schedule has no context {context!r}; {near_names(context, self.segments)} "
-                f"(it knows {listed(self.segments, most=20)})"
+            hint = near_names(context, self.segments)
+            # Otherwise the hint is what it has.
+            knows = (
+                f" (it knows {listed(self.segments, most=20)})" if hint.startswith("did") else ""
             )
+            alone = (
+                "; recordings that are given as files, without a table of them, have the context "
+                "'all'"
+                if context == ALL
+                else ""
+            )
+            raise StudyError(f"the schedule has no context {context!r}; {hint}{knows}{alone}")
         return self.segments[context]
 
 

@@ -17,7 +17,7 @@ from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.behavior.features.binning import Binning
-from pyexpr.behavior.features.manifest import manifest_of
+from pyexpr.behavior.features.manifest import manifest_of, refuse_absent
 from pyexpr.behavior.features.mixed import (
     Kind,
     OnMixed,
@@ -58,6 +58,13 @@ _NOT_THERE = Template(
     "clips_outside_recordings",
     "{dropped:count clip, of the schedule is, of the schedule are} not in the recordings.",
     report="",
+)
+_SKIPPED = Template(
+    "recordings_skipped",
+    "{skipped:count recording, was, were} left out, as {on_error='skip'} asks; the first is "
+    "{path:label}: {reason}.",
+    report="{skipped:count recording, was, were} left out as unusable; the first "
+    "is {path:label}: {reason}.",
 )
 _CLIPS = Template("clips_without_features", "{clips:count clip}: {reason}.", report="")
 _MORE_CLIPS = Template(
@@ -130,8 +137,14 @@ class FeatureResult(Result):
     def notes(self) -> tuple[str, ...]:
         """Return what was lost, by reason."""
         found: list[str] = []
-        if len(self.dropped):
-            found.append(_NOT_THERE(dropped=len(self.dropped)))
+        skipped = self.dropped[self.dropped["clip"] == ""]
+        if len(skipped):
+            first = skipped.iloc[0]
+            found.append(
+                _SKIPPED(skipped=len(skipped), path=first["openface"], reason=first["reason"])
+            )
+        if len(self.dropped) > len(skipped):
+            found.append(_NOT_THERE(dropped=len(self.dropped) - len(skipped)))
         reasons = self.table.loc[self.table["reason"] != "", "reason"].value_counts()
         found += [_CLIPS(clips=count, reason=reason) for reason, count in reasons.head(5).items()]
         if len(reasons) > 5:
@@ -323,6 +336,8 @@ def extract_features(
     for context in dict.fromkeys(entry.context for entry in manifest):
         # A context the schedule does not know is an error now, not after an hour of reading.
         plan.cut(str(context), n_frames=1, fps=1.0)
+    if on_error == "stop":
+        refuse_absent(manifest)
     common = common_units(entry.path for entry in manifest) if on_mixed == "common" else {}
     jobs = [
         _Job(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pyexpr.base.errors import ColumnError, DataError, listed
+from pyexpr.base.contexts import ALL
+from pyexpr.base.errors import ColumnError, DataError, OpenFaceError, listed
 from pyexpr.base.messages import say
 from pyexpr.base.tables import as_frame, require_columns
 from pyexpr.behavior.openface.options import PLACES, Place
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 _WHAT: Final = "the table of recordings"
 Default = TypeVar("Default")
 #: The context of files that come without a table.
-NO_CONTEXT: Final = "all"
+NO_CONTEXT: Final = ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,19 @@ def refuse_shared(entries: Sequence[Entry]) -> None:
             )
 
 
+def refuse_absent(entries: Sequence[Entry]) -> None:
+    """Raise `OpenFaceError` if files are not there: now, not after the others were read."""
+    absent = [
+        path for path in dict.fromkeys(entry.path for entry in entries) if not os.path.exists(path)
+    ]
+    if len(absent) > 1:
+        raise OpenFaceError(
+            f"{len(absent)} files are not there: {listed(absent, most=3)}; check the paths"
+        )
+    if absent:
+        raise OpenFaceError(f"{absent[0]!r}: there is no such file; check the path")
+
+
 def _from_paths(paths: list[str], split_by: str | None, face: Place | int) -> list[Entry]:
     if not paths:
         raise DataError("there are no recordings: the list of paths is empty")
@@ -185,8 +200,16 @@ def _from_paths(paths: list[str], split_by: str | None, face: Place | int) -> li
             for path in paths
             for part in part_names(path, split_by)
         ]
-    names = [entry.subject for entry in found]
-    doubled = sorted({name for name in names if names.count(name) > 1})
+    twice = [path for path, n in Counter(map(os.path.abspath, paths)).items() if n > 1]
+    if twice:
+        named = [path for path in paths if os.path.abspath(path) == twice[0]]
+        raise DataError(
+            f"the file {named[0]!r} is given {len(named)} times"
+            + (f" (also as {named[1]!r})" if named[1] != named[0] else "")
+            + "; name it once"
+        )
+    times = Counter(entry.subject for entry in found)
+    doubled = sorted(name for name, n in times.items() if n > 1)
     if doubled:
         raise DataError(
             f"two {'files' if split_by is None else 'recordings'} are both named "

@@ -47,13 +47,15 @@ class FeatureOptions:
         for field, known in _CHOICES.items():
             value = getattr(self, field)
             if value not in known:
+                hint = near_names(str(value), known)
                 raise DataError(
                     say(
-                        "{@field=} must be one of {names}, not {value!r}; {hint}",
+                        "{@field=} must be one of {names}, not {value!r}{hint}",
                         field=field,
                         names=listed(known),
                         value=value,
-                        hint=near_names(str(value), known),
+                        # Without one that is near the hint would list them again.
+                        hint=f"; {hint}" if hint.startswith("did") else "",
                     )
                 )
         if not (is_number(self.rate) and self.rate > 0):

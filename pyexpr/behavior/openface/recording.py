@@ -14,6 +14,7 @@ from pyexpr.base.errors import DataError, OpenFaceError, listed, near_names
 from pyexpr.base.messages import Template, joined, message_column, say
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
+from pyexpr.base.visible import visible
 from pyexpr.behavior.openface.clock import Grid, Placing, placing, video_times
 from pyexpr.behavior.openface.csv import Columns, Source, open_source, read_columns
 from pyexpr.behavior.openface.layout import (
@@ -202,7 +203,7 @@ class OpenFaceRecording(Result):
         return self.log.notes
 
     def __repr__(self) -> str:
-        return f"<OpenFaceRecording {self.heading()}>"
+        return f"<OpenFaceRecording {visible(self.heading())}>"
 
 
 @stoppable("a recording was read")

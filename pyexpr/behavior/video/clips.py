@@ -14,6 +14,7 @@ from pyexpr.base.errors import DataError, VideoError
 from pyexpr.base.messages import Template, say
 from pyexpr.base.results import Result
 from pyexpr.base.versions import versions
+from pyexpr.base.visible import visible
 from pyexpr.behavior.video.cache import StoredClips, mapped
 from pyexpr.behavior.video.sampling import Resize
 
@@ -180,4 +181,4 @@ class VideoClips(Result):
         return tuple(found)
 
     def __repr__(self) -> str:
-        return f"<VideoClips {self.heading()}>"
+        return f"<VideoClips {visible(self.heading())}>"
