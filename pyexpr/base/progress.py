@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TypeVar
 
+from pyexpr.base.visible import visible
+
 T = TypeVar("T")
 
 # Seconds: what is done sooner shows no bar; a run of `pieces` aims at the second.
@@ -35,6 +37,7 @@ def progress(
         yield from items
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
     begun, done, task = time.monotonic(), 0, None
@@ -47,7 +50,7 @@ def progress(
                 bar.update(task, completed=done)
             elif time.monotonic() - begun >= patience:
                 bar.start()
-                task = bar.add_task(label, total=total, completed=done)
+                task = bar.add_task(escape(visible(label)), total=total, completed=done)
     finally:
         bar.stop()
 

@@ -13,6 +13,7 @@ import numpy as np
 from pyexpr.base.errors import SavedResultError
 from pyexpr.base.saved import pickled_parts, save
 from pyexpr.base.saved_classes import name_of
+from pyexpr.base.visible import LINES, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +56,7 @@ class Result(ABC):
         return {
             "result": type(self).__name__,
             "heading": self.heading(),
-            "table": [jsonable(row) for row in self.tidy().to_dict(orient="records")],
+            "table": records(self.tidy()),
             "provenance": jsonable(self.provenance()),
             "notes": list(self.notes()),
         }
@@ -100,7 +101,7 @@ class Result(ABC):
         lines = [self.heading(), "", table_text(self.printed())]
         if self.notes():
             lines += ["", *(f"Note: {note}" for note in self.notes())]
-        return "\n".join(lines)
+        return visible("\n".join(lines), keep=LINES)
 
     # What a prompt shows is the table, not every replicate behind it.
     __repr__ = __str__
@@ -129,8 +130,25 @@ def p_text(p: float) -> str:
 
 
 def table_text(table: pd.DataFrame) -> str:
-    """Return a table as aligned text, without its index."""
-    return str(table.to_string(index=False, float_format=number_text, na_rep=""))
+    """Return a table as aligned text, without its index; see `visible` for the user's labels."""
+
+    def text_of(table: pd.DataFrame) -> str:
+        return str(table.to_string(index=False, float_format=number_text, na_rep=""))
+
+    text = text_of(table)
+    if visible(text, keep=LINES) == text:
+        return text
+    # Before they are aligned: what is written out is longer.
+    return text_of(table.map(_shown).rename(columns=_shown))
+
+
+def _shown(cell: Any) -> Any:
+    return visible(cell) if isinstance(cell, str) else cell
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table as a list of its rows, built of what JSON can hold; see `jsonable`."""
+    return [jsonable(row) for row in table.to_dict(orient="records")]
 
 
 def jsonable(value: Any) -> Any:

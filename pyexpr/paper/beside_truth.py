@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pyexpr.base.contexts import ALL
 from pyexpr.base.pairs import PARTS, pair_label
+from pyexpr.base.visible import visible
 from pyexpr.paper import published_numbers
 from pyexpr.report.tables.console import to_console
 from pyexpr.report.tables.side_by_side import side_by_side
@@ -27,7 +28,7 @@ _MAIN_MODEL = "elastic_net"
 def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
     """Print the four tables of a simulated study beside its truth and beside the paper."""
     truth = json.loads(truth_file.read_text(encoding="utf-8"))
-    print(result.heading())
+    print(visible(result.heading()))
     print()
     population = population_tables(truth)
     to_console(

@@ -18,6 +18,7 @@ from pyexpr.base.files import writable_folder, write_text
 from pyexpr.base.messages import Template
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
+from pyexpr.base.visible import visible
 from pyexpr.measurement.engines.choice import r_versions
 from pyexpr.study.file.config import StudyConfig, read_known_config
 from pyexpr.study.kept.kept_messages import messages_in
@@ -371,7 +372,7 @@ class Study:
         found = {}
         for name, study in self.outcomes.items():
             if progress or (progress is None and sys.stderr.isatty()):
-                print(f"{name}:", file=sys.stderr)
+                print(f"{visible(name)}:", file=sys.stderr)
             found[name] = study._run(progress=progress, overwrite=overwrite)
         result = OutcomesResult(self.config.title, self.output, found)
         result.write_index(overwrite=overwrite)
@@ -409,7 +410,7 @@ class Study:
             if progress:
                 took = f"{time.perf_counter() - start:.1f} s"
                 said = "as stored" if name in self.reused else took
-                print(f"{name.replace('_', ' ')}: {said}", file=sys.stderr)
+                print(f"{visible(name.replace('_', ' '))}: {said}", file=sys.stderr)
         refuse_changed(self._sources().changed())
         if self._file is not None and not self._file.is_as_it_was():
             warn_user(

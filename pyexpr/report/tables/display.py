@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from pyexpr.base.messages import Template
+from pyexpr.base.visible import LINES, visible
 
 #: The note that says what bold cells mean.
 BOLD = Template("bold_cells", "Bold: the best model of the column{aside}.")
@@ -74,7 +75,7 @@ class DisplayTable:
         return "\n".join(parts) + "\n"
 
     def __str__(self) -> str:
-        return self.markdown()
+        return visible(self.markdown(), keep=LINES)
 
 
 def _escaped(text: str) -> str:

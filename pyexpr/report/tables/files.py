@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pyexpr.base.csv_text import csv_text
 from pyexpr.base.files import whole_file
 from pyexpr.report.tables.display import DisplayTable
 from pyexpr.report.tables.html import word_html
@@ -36,7 +37,7 @@ def write_table(
         The folder cannot be written.
     """
     texts = (
-        frame.to_csv(index=False, lineterminator="\n"),
+        csv_text(frame),
         display.markdown(),
         latex(display),
         word_html(display),

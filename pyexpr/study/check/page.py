@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pyexpr.base.errors import PyexprError, counted
 from pyexpr.base.results import Result
+from pyexpr.base.visible import LINES, visible
 from pyexpr.study.check.checked_study import CheckedStudy
 from pyexpr.study.check.data import (
     data_points,
@@ -87,7 +88,7 @@ class CheckResult(Result):
             own = [point for point in self.points if point.section == section]
             if own:
                 lines += ["", section.capitalize(), *map(_line, own)]
-        return "\n".join(lines)
+        return visible("\n".join(lines), keep=LINES)
 
     __repr__ = __str__
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyexpr.base.csv_text import csv_text
 from pyexpr.base.errors import StudyError
 from pyexpr.base.files import write_text
 from pyexpr.base.outputs import check_outputs
 from pyexpr.base.results import Result
+from pyexpr.base.visible import LINES, visible
 from pyexpr.study.check_study import check_study
 from pyexpr.study.init.answers import Answers, Ask
 from pyexpr.study.init.data import RECORDINGS_TABLE, set_clips, set_columns
@@ -76,7 +78,8 @@ class InitResult(Result):
             for one in self.choices
         ]
         notes = [f"Note: {note}" for note in self.notes()]
-        return "\n".join([self.heading(), "", *entries, *([""] if notes else []), *notes])
+        lines = [self.heading(), "", *entries, *([""] if notes else []), *notes]
+        return visible("\n".join(lines), keep=LINES)
 
     __repr__ = __str__
 
@@ -207,7 +210,7 @@ def drafted(home: Path, roles: Roles, answers: Answers) -> tuple[Draft, dict[str
     )  # fmt: skip
     data = set_columns(draft, home, roles, answers)
     if data.recordings is not None:
-        files[RECORDINGS_TABLE] = data.recordings.to_csv(index=False)
+        files[RECORDINGS_TABLE] = csv_text(data.recordings)
     set_clips(draft, data, answers)
     set_label(draft, data, answers)
     set_evaluation(draft, data)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyexpr.base.contexts import ALL
+from pyexpr.base.csv_text import csv_text
 from pyexpr.base.files import writable_folder, write_text
 from pyexpr.base.pairs import DIFFERENCE, KIND
 from pyexpr.base.tables import require_columns
@@ -79,7 +80,7 @@ def render(config: StudyConfig, folder: Path, stages: dict[str, StageOutput]) ->
         # A study of one context has no invariance, and one without deep models no curves.
         if name in found:
             path = folder / f"{name}.csv"
-            write_text(path, found[name].to_csv(index=False))
+            write_text(path, csv_text(found[name]))
             yield path
     for stem, (frame, display) in study_tables(config, found).items():
         yield from write_table(frame, display, folder, stem)
