@@ -225,9 +225,10 @@ def test_simulate_with_videos(
     with pytest.raises(PyexprError, match="there is no study file"):
         main.demo(tmp_path, deep=True)
     assert asked == [
-        {"subjects": 40, "seed": 1, "videos": True, "video_size": 32, "overwrite": False},
-        {"subjects": 20, "seed": 1, "videos": True, "overwrite": False},
-    ]
+        {"subjects": 40, "seed": 1, "videos": True, "video_size": 32, "overwrite": False,
+         "progress": None},
+        {"subjects": 20, "seed": 1, "videos": True, "overwrite": False, "progress": None},
+    ]  # fmt: skip
 
 
 def test_the_doctor_names_versions() -> None:

@@ -72,6 +72,7 @@ def test_the_commands_options() -> None:
     parameters = inspect.signature(command).parameters
     function = inspect.signature(extract_features).parameters
     own = {"asked", "files", "recordings", "quality", "output", "overwrite", "schedule"}
+    own |= {"json", "quiet"}
     for name, one in parameters.items():
         if name not in own:
             assert one.default == function[name].default, name

@@ -1,0 +1,20 @@
+"""The command for the installation: doctor."""
+
+from __future__ import annotations
+
+import typer
+
+from pyexpr.cli.options import Json, Quiet
+from pyexpr.cli.showing import Showing
+
+
+def doctor(json: Json = False, quiet: Quiet = False) -> None:
+    """Say every version, what is missing, and how to mend it."""
+    from pyexpr.diagnosis import doctor as examine
+
+    show = Showing(json, quiet)
+    found = examine()
+    if not quiet or not found.works:
+        show.page(found)
+    if not found.works:
+        raise typer.Exit(1)

@@ -1,0 +1,126 @@
+"""What a command was given: tables, lists, a study file in place of both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from pyexpr.cli.options import STANDARD_OUTPUT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pyexpr.study.pipeline import Study
+
+
+def read_table(path: Path, *, labels: list[str], what: str) -> pd.DataFrame:
+    """Read a table whose file errors name, those of the functions that get it, too."""
+    from pyexpr.base.csv_file import read_csv
+    from pyexpr.base.tables import from_file
+
+    return from_file(read_csv(path, labels=labels, what=f"{what} ({path})"), path)
+
+
+def class_of(table: pd.DataFrame, truth: str, positive: str | None) -> Any:
+    """Return a class as the table has it: a number where the truth holds numbers."""
+    import pandas as pd
+
+    if positive is None or truth not in table or not pd.api.types.is_numeric_dtype(table[truth]):
+        return positive
+    try:
+        return float(positive)
+    except ValueError:
+        return positive
+
+
+def names_in(text: str | None) -> list[str]:
+    """Split a list given by commas."""
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def whole_numbers(table: pd.DataFrame, labels: list[str]) -> pd.DataFrame:
+    """Return the table with labels 1, 2, ..., 10 as numbers, in whose order subjects are drawn.
+
+    So Python and R draw them, which read such a column as numbers; "007" stays text.
+    """
+    for name in set(labels) & set(table.columns):
+        column = table[name]
+        if column.notna().all() and column.str.fullmatch(r"0|-?[1-9][0-9]{0,17}").all():
+            table = table.assign(**{name: column.astype("int64")})
+    return table
+
+
+def forms_in(text: str) -> list[str]:
+    """Split "ICC(1,1),ICC(1,k)": the commas inside brackets stay."""
+    return [part.strip() for part in re.split(r",(?![^(]*\))", text) if part.strip()]
+
+
+# Options that name a file to write; with a study file those of tables that the study has.
+_WRITTEN = ("output", "scores", "quality", "weights", "replicates")
+_OF_A_STUDY = ("output", "scores", "quality", "weights")
+# What a study file leaves to the command: how it shows what it found.
+_SHOWN = ("overwrite", "json", "quiet")
+
+
+def check_files(
+    asked: typer.Context, data: Iterable[Path], study: Study | None, *, overwrite: bool
+) -> None:
+    """Refuse files that are not to be written, before anything is computed."""
+    from pyexpr.base.outputs import check_outputs
+
+    check_standard_output(asked)
+    asked_for = {f"--{name}": asked.params.get(name) for name in _WRITTEN}
+    outputs = {name: path for name, path in asked_for.items() if path != STANDARD_OUTPUT}
+    inputs = [*data, *(() if study is None else study.input_files)]
+    check_outputs(outputs, inputs=inputs, overwrite=overwrite)
+
+
+def check_standard_output(asked: typer.Context) -> None:
+    """Refuse two things on standard output, each of which would be unreadable with the other."""
+    there = [f"--{name}" for name in _WRITTEN if asked.params.get(name) == STANDARD_OUTPUT]
+    if asked.params.get("json"):
+        there.append("--json")
+    if len(there) > 1:
+        raise typer.BadParameter(
+            f"{' and '.join(there)} all write to standard output: give all but one a file"
+        )
+
+
+def refuse_standard_output(output: Path | None, what: str) -> None:
+    """Refuse ``-`` where what is written is not one file."""
+    if output == STANDARD_OUTPUT:
+        raise typer.BadParameter(
+            f"--output is {what} here, which standard output cannot be; name one (./- for one "
+            "that is called -)"
+        )
+
+
+def study_of(asked: typer.Context, data: Path) -> Study | None:
+    """Return the study of a study file, and None of a table."""
+    if data.suffix != ".toml":
+        return None
+    _refuse_options(asked)
+    return study_from(data)
+
+
+def _refuse_options(asked: typer.Context) -> None:
+    """Refuse options that the study file decides, instead of ignoring them in silence."""
+    allowed = {"data", "files", *_SHOWN, *_OF_A_STUDY}
+    for name in asked.params:
+        source = asked.get_parameter_source(name)
+        if name not in allowed and source is not None and source.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            raise typer.BadParameter(
+                f"{option} cannot be given with a study file: the file says how; change it there"
+            )
+
+
+def study_from(path: Path) -> Study:
+    """Read a study file."""
+    from pyexpr.study.pipeline import Study
+
+    return Study.from_file(path)

@@ -1,0 +1,189 @@
+"""Commands for models: fit, compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pyexpr.base.errors import Interrupted, StudyError
+from pyexpr.base.interval_methods import DEFAULT, INTERVAL_METHODS
+from pyexpr.base.metrics import OF_CLASSES, OF_NUMBERS
+from pyexpr.cli.inputs import (
+    check_files,
+    class_of,
+    names_in,
+    read_table,
+    study_from,
+    study_of,
+    whole_numbers,
+)
+from pyexpr.cli.options import (
+    OR_STUDY,
+    TO_STANDARD_OUTPUT,
+    Json,
+    Output,
+    Overwrite,
+    Quiet,
+    one_of,
+    several_of,
+)
+from pyexpr.cli.showing import Showing, write
+
+
+def fit(
+    asked: typer.Context,
+    study: Annotated[Path, typer.Argument(help="The study file (TOML).")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help=f"Write the test predictions here (CSV); {TO_STANDARD_OUTPUT}."
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help=f"Write the weights here (CSV); {TO_STANDARD_OUTPUT}.")
+    ] = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit a study's models; print their weights, write the test predictions."""
+    show = Showing(json, quiet)
+    planned = study_from(study)
+    check_files(asked, [study], planned, overwrite=overwrite)
+    predictions, tables = planned.predictions(progress=not quiet), planned.models().tables
+    found = tables.get("weights")
+    if weights is not None:
+        if found is None:
+            raise StudyError(
+                "this study has no table of weights, which an elastic net has that is fitted once "
+                "(no cross-validation), to a number or to two classes; leave --weights out"
+            )
+        write(found, weights)
+    if output is not None:
+        write(predictions, output)
+    if found is None:
+        show.table("predictions", predictions, None, output)
+    else:
+        show.table("weights", found, None, output, weights)
+
+
+def compare(
+    asked: typer.Context,
+    data: Annotated[
+        Path, typer.Argument(help=f"Table (CSV), one row a clip, a column a model; {OR_STUDY}.")
+    ],
+    truth: Annotated[str, typer.Option(help="Column of the true values.")] = "truth",
+    predictions: Annotated[
+        str | None, typer.Option(help="Columns of the models, by commas.")
+    ] = None,
+    cluster: Annotated[str, typer.Option(help="Column of the subjects.")] = "subject",
+    context: Annotated[
+        str | None,
+        typer.Option(help="Column of the contexts: compare in each of them, and over all."),
+    ] = None,
+    metrics: Annotated[
+        str,
+        typer.Option(
+            help=f"{', '.join(OF_NUMBERS)}; of classes {', '.join(OF_CLASSES)}; by commas.",
+            autocompletion=several_of([*OF_NUMBERS, *OF_CLASSES]),
+        ),
+    ] = "rmse,correlation",
+    positive: Annotated[
+        str | None, typer.Option(help="The positive class, which probabilities are of.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="From which number on it is predicted; .5 by default.")
+    ] = None,
+    per: Annotated[
+        str | None,
+        typer.Option(help="Column of recordings: metrics of each one, averaged."),
+    ] = None,
+    score_range: Annotated[
+        float | None,
+        typer.Option(
+            help="Width of the score, by which nrmse divides: 100 for scores from 0 to 100."
+        ),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help=f"{', '.join(INTERVAL_METHODS)}; by default {DEFAULT}.",
+            autocompletion=one_of(INTERVAL_METHODS),
+        ),
+    ] = None,
+    fold: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of the folds of cross-validation: correlations, concordance and R2 are "
+            "then within them."
+        ),
+    ] = None,
+    ratio: Annotated[
+        bool, typer.Option("--ratio", help="Beside differences of errors, their ratios.")
+    ] = False,
+    n_boot: Annotated[int, typer.Option(help="Replicates of the bootstrap.")] = 2000,
+    confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 0,
+    replicates: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the replicates here (CSV): a row each, every digit kept; "
+            f"{TO_STANDARD_OUTPUT}."
+        ),
+    ] = None,
+    output: Output = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare models on the same rows, with intervals that respect subjects."""
+    show = Showing(json, quiet)
+    study = study_of(asked, data)
+    check_files(asked, [data], study, overwrite=overwrite)
+    if study is not None:
+        show.table("comparison", study.comparison().tables["comparison"], output)
+        return
+    from pyexpr.base.results import Result
+    from pyexpr.inference.comparison.comparison import compare_models
+
+    if not names_in(predictions):
+        raise typer.BadParameter("name the models' columns: --predictions elastic_net,lstm")
+    labels = [cluster, *names_in(context), *names_in(fold), *names_in(per)]
+    table = read_table(data, labels=labels, what="the table of predictions")
+    try:
+        result = compare_models(
+            whole_numbers(table, labels),
+            truth=truth,
+            predictions=names_in(predictions),
+            cluster=cluster,
+            context=context,
+            metrics=names_in(metrics),
+            score_range=score_range,
+            positive=class_of(table, truth, positive),
+            threshold=threshold,
+            per=per,
+            method=method,
+            fold=fold,
+            ratio=ratio,
+            n_boot=n_boot,
+            confidence=confidence,
+            seed=seed,
+            progress=show.progress,
+        )
+    except Interrupted as stop:
+        if not isinstance(stop.result, Result):
+            raise
+        # Of the exception, in which a caller from Python would find them, nobody hears here.
+        made = stop.result.provenance()["n_boot"]
+        raise Interrupted(
+            f"stopped by Ctrl-C after {made} of {n_boot} replicates: nothing is kept; a smaller "
+            "--n-boot ends sooner"
+        ) from None
+    if replicates is not None:
+        import pandas as pd
+
+        names = result.tidy()[["metric", "term", "context"]].agg(": ".join, axis=1)
+        write(pd.DataFrame(result.replicates, columns=list(names)), replicates)
+    show.result(result, output, replicates)

@@ -1,0 +1,135 @@
+"""Commands for ratings: icc, cfa."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pyexpr.cli.inputs import check_files, forms_in, names_in, read_table, study_of
+from pyexpr.cli.options import (
+    OR_STUDY,
+    TO_STANDARD_OUTPUT,
+    Json,
+    Output,
+    Overwrite,
+    Quiet,
+    one_of,
+)
+from pyexpr.cli.showing import Showing, write
+
+_ENGINES = ("auto", "rpy2", "rscript", "native")
+_SCORES = ("bartlett", "regression")
+
+
+def icc(
+    asked: typer.Context,
+    data: Annotated[
+        Path, typer.Argument(help=f"Long table of ratings (CSV), one row a rating; {OR_STUDY}.")
+    ],
+    targets: Annotated[
+        str, typer.Option(help="Column(s) that together name what is rated, by commas.")
+    ] = "subject,context,clip",
+    ratings: Annotated[str, typer.Option(help="Column of the ratings.")] = "score",
+    raters: Annotated[
+        str | None, typer.Option(help="Column of the raters, for the two-way forms.")
+    ] = None,
+    context: Annotated[
+        str,
+        typer.Option(
+            help="Compute it in each context: column(s) whose values, or combinations of them, are "
+            'the contexts, by commas; "" for none.'
+        ),
+    ] = "question",
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="Column of the subjects, for intervals that respect them."),
+    ] = None,
+    form: Annotated[str, typer.Option(help='"all", or forms by commas: "ICC(1,k)".')] = "all",
+    confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    output: Output = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Inter-rater reliability (intraclass correlations)."""
+    show = Showing(json, quiet)
+    study = study_of(asked, data)
+    check_files(asked, [data], study, overwrite=overwrite)
+    if study is not None:
+        show.table("reliability", study.reliability().tables["reliability"], output)
+        return
+    from pyexpr.measurement.icc.icc import icc as compute
+
+    labels = [*names_in(targets), *names_in(context), *names_in(raters), *names_in(cluster)]
+    table = read_table(data, labels=labels, what="the ratings")
+    forms = form if form == "all" else forms_in(form)
+    result = compute(
+        table,
+        targets=names_in(targets),
+        ratings=ratings,
+        raters=raters,
+        context=names_in(context) or None,
+        cluster=cluster,
+        form=forms,
+        confidence=confidence,
+    )
+    show.result(result, output)
+
+
+def cfa(
+    asked: typer.Context,
+    data: Annotated[
+        Path,
+        typer.Argument(help=f"Table (CSV), one row a clip, a column an indicator; {OR_STUDY}."),
+    ],
+    indicators: Annotated[
+        str | None, typer.Option(help="Columns of the indicators, by commas.")
+    ] = None,
+    factor: Annotated[str, typer.Option(help="Name of the factor.")] = "expressiveness",
+    context: Annotated[
+        str | None, typer.Option(help="Column of the contexts: fit it in each of them.")
+    ] = None,
+    positive: Annotated[
+        str | None,
+        typer.Option(help="Indicator that loads positively (default: the first)."),
+    ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(help="auto, rpy2, rscript or native.", autocompletion=one_of(_ENGINES)),
+    ] = "auto",
+    scores: Annotated[
+        Path | None, typer.Option(help=f"Write the scores here (CSV); {TO_STANDARD_OUTPUT}.")
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(help="bartlett or regression.", autocompletion=one_of(_SCORES)),
+    ] = "bartlett",
+    output: Output = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """One-factor model, and its scores."""
+    show = Showing(json, quiet)
+    study = study_of(asked, data)
+    check_files(asked, [data], study, overwrite=overwrite)
+    if study is not None:
+        tables = study.factor_model().tables
+        if scores is not None:
+            write(tables["scores"], scores)
+        show.table("parameters", tables["parameters"], output)
+        return
+    from pyexpr.measurement.factor.cfa import cfa as compute
+
+    if not names_in(indicators):
+        raise typer.BadParameter("name the columns: --indicators response,emotion,motion")
+    table = read_table(data, labels=names_in(context), what="data")
+    fit = compute(
+        table, {factor: names_in(indicators)}, context=context, engine=engine, positive=positive
+    )
+    if scores is not None:
+        found = fit.scores(method=method).add_prefix(f"{method}_")
+        write(table.drop(columns=found.columns, errors="ignore").join(found), scores)
+    show.result(fit, output, scores)

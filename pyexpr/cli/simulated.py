@@ -1,0 +1,141 @@
+"""Commands that simulate a study: simulate, demo, paper."""
+
+from __future__ import annotations
+
+from json import loads
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pyexpr.cli.inputs import refuse_standard_output
+from pyexpr.cli.options import Json, Overwrite, Quiet
+from pyexpr.cli.showing import Showing
+
+
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="An empty folder, or one made by this command.")],
+    subjects: Annotated[int, typer.Option(help="How many subjects.")] = 40,
+    seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 1,
+    videos: Annotated[bool, typer.Option(help="Draw each recording as a video too.")] = False,
+    video_size: Annotated[int, typer.Option(help="Width and height of the videos, px.")] = 64,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace an earlier simulation's files that were changed since."
+        ),
+    ] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a simulated study: ratings, OpenFace recordings, study file, and the truth."""
+    from pyexpr.simulation.simulate import simulate_study
+
+    show = Showing(json, quiet)
+    result = simulate_study(
+        folder,
+        subjects=subjects,
+        seed=seed,
+        videos=videos,
+        video_size=video_size,
+        overwrite=overwrite,
+        progress=show.progress,
+    )
+    if json:
+        show.page(result)
+    else:
+        show.line(result.heading())
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to put the demo study.")],
+    subjects: Annotated[
+        int | None, typer.Option(help="How many subjects; by default 40, with --deep 20.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 1,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="With videos, and the deep models trained on them.")
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace an earlier demo's files that were changed since."
+        ),
+    ] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate a study, run it, and set its tables beside the truth and the paper."""
+    from pyexpr.paper.beside_truth import print_beside_truth
+    from pyexpr.simulation.simulate import simulate_study
+    from pyexpr.study.pipeline import Study
+    from pyexpr.study.results.result import StudyResult
+    from pyexpr.study.results.summary import shown_facts
+
+    show = Showing(json, quiet)
+    number = subjects if subjects is not None else 20 if deep else 40
+    simulated = simulate_study(
+        folder,
+        subjects=number,
+        seed=seed,
+        videos=deep,
+        overwrite=overwrite,
+        progress=show.progress,
+    )
+    if not json:
+        show.line(simulated.heading())
+    study = simulated.deep_study_file if deep else simulated.study_file
+    result = Study.from_file(study).run(progress=not quiet, overwrite=overwrite)
+    assert isinstance(result, StudyResult)
+    truth = folder / "truth.json"
+    if json:
+        more = {"truth": loads(truth.read_text(encoding="utf-8"))}
+        show.result(result, **shown_facts(result), **more)
+    elif not quiet:
+        print_beside_truth(result, truth)
+
+
+def paper(
+    subjects: Annotated[
+        int | None, typer.Option(help="Subjects of the simulated study; the paper's 140.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Fixes every number.")] = 1,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="20 subjects and 200 replicates, to try it.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for paper.html, paper.csv and the tables."),
+    ] = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Set the paper's figures beside what follows from them and beside a simulated study."""
+    from pyexpr.base.files import writable_folder
+    from pyexpr.paper.reproduce import PAPER_SUBJECTS, QUICK, check_paper_folder, reproduce_paper
+    from pyexpr.report.tables.console import to_console
+
+    refuse_standard_output(output, "a folder")
+    show = Showing(json, quiet)
+    if quick and subjects is not None:
+        raise typer.BadParameter("--quick says how many subjects: give it or --subjects")
+    if output is not None:
+        # Known now, not after a minute.
+        check_paper_folder(output, overwrite=overwrite)
+        writable_folder(output)
+    size = QUICK if quick else {"subjects": PAPER_SUBJECTS if subjects is None else subjects}
+    result = reproduce_paper(seed=seed, progress=not quiet, **size)
+    if output is not None:
+        result.write(output, overwrite=overwrite)
+    if json:
+        show.result(result)
+        return
+    if not (quiet and output is not None):
+        for display in result.displays().values():
+            to_console(display)
+            typer.echo()
+        typer.echo(result.heading())
+        show.notes(result)
+    if output is not None:
+        show.line(f"Page and tables: {output / 'paper.html'}")

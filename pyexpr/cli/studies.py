@@ -1,0 +1,174 @@
+"""Commands for whole studies: run, init, check, report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from pyexpr.cli.inputs import check_standard_output, refuse_standard_output
+from pyexpr.cli.options import (
+    NONE,
+    STANDARD_OUTPUT,
+    TO_STANDARD_OUTPUT,
+    Json,
+    Overwrite,
+    Quiet,
+    StudyOutput,
+)
+from pyexpr.cli.showing import Showing, write_bytes
+
+
+def run(
+    study: Annotated[Path, typer.Argument(help="The study file (TOML).")],
+    output: StudyOutput = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace files that no run wrote, or that were changed since; never one that is "
+            "read.",
+        ),
+    ] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a whole study: tables, figures, record.json, and the report."""
+    from pyexpr.study.pipeline import Study
+    from pyexpr.study.results.summary import print_summary, shown_facts
+
+    refuse_standard_output(output, "a folder")
+    show = Showing(json, quiet)
+    planned = Study.from_file(study, output=output)
+    result = planned.run(progress=not quiet, overwrite=overwrite)
+    if json:
+        show.result(result, **shown_facts(result))
+    elif not quiet:
+        print_summary(result)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where the tables lie.")] = Path(),
+    ratings: Annotated[str | None, typer.Option(help=f"Table of ratings{NONE}.")] = None,
+    features: Annotated[str | None, typer.Option(help=f"Table of features{NONE}.")] = None,
+    recordings: Annotated[str | None, typer.Option(help=f"Table of recordings{NONE}.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Column of the subjects.")] = None,
+    context: Annotated[str | None, typer.Option(help=f"Column of the contexts{NONE}.")] = None,
+    clip: Annotated[str | None, typer.Option(help="Column of the clips.")] = None,
+    rater: Annotated[str | None, typer.Option(help="Column of the raters.")] = None,
+    question: Annotated[str | None, typer.Option(help="Column of the questions.")] = None,
+    score: Annotated[str | None, typer.Option(help="Column of the scores.")] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            help="What models learn: factor, mean, or questions by commas; without ratings, "
+            "columns of the features."
+        ),
+    ] = None,
+    clip_seconds: Annotated[
+        float | None, typer.Option(help="How long the clips 1, 2, ... of a recording are.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Take what is proposed, without asking.")
+    ] = False,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a study file for the tables of a folder, every choice with a comment."""
+    from pyexpr.study.init.init_study import init_study
+
+    show = Showing(json, quiet)
+    asked = sys.stdin.isatty() and sys.stdout.isatty() and not (yes or json or quiet)
+    found = init_study(
+        folder,
+        ratings=ratings,
+        features=features,
+        recordings=recordings,
+        subject=subject,
+        context=context,
+        clip=clip,
+        rater=rater,
+        question=question,
+        score=score,
+        label=label,
+        clip_seconds=clip_seconds,
+        yes=yes,
+        overwrite=overwrite,
+        ask=_ask if asked else None,
+    )
+    if not quiet or found.problems:
+        show.page(found)
+    if found.problems:
+        raise typer.Exit(1)
+
+
+def _ask(question: str, choices: Sequence[str], proposed: str | None) -> str:
+    """Ask on the terminal; an empty answer takes what is proposed."""
+    typer.echo(f"{question} ({', '.join(choices)})")
+    return str(typer.prompt("Answer", default=proposed))
+
+
+def check(
+    study: Annotated[Path, typer.Argument(help="The study file (TOML).")],
+    output: StudyOutput = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what a study would do, on what, and all that is wrong, without computing it."""
+    from pyexpr.study.check_study import check_study
+
+    refuse_standard_output(output, "a folder")
+    show = Showing(json, quiet)
+    found = check_study(study, output=output)
+    if not quiet or not found.ok:
+        show.page(found)
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+def report(
+    asked: typer.Context,
+    results: Annotated[Path, typer.Argument(help="The folder of results that run has written.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help=f"The file to write; by default report.html in it; {TO_STANDARD_OUTPUT}.",
+        ),
+    ] = None,
+    altered: Annotated[
+        bool,
+        typer.Option(
+            "--altered", help="Show tables and figures that were edited since the run, marked."
+        ),
+    ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace a file that is no report, or a report that was edited."
+        ),
+    ] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """One HTML file from a study's results: method, tables, figures, cautions.
+
+    Tables and figures that were edited since the run are refused, or marked (--altered).
+    """
+    from pyexpr.study.results.report import study_report
+
+    show = Showing(json, quiet)
+    if output == STANDARD_OUTPUT:
+        check_standard_output(asked)
+        with TemporaryDirectory() as folder:
+            page = study_report(results, output=Path(folder) / "report.html", altered=altered)
+            write_bytes(page.read_bytes())
+        return
+    written = study_report(results, output=output, altered=altered, overwrite=overwrite)
+    show.line(f"Report: {written}", report=str(written))
