@@ -346,8 +346,9 @@ def test_auto_goes_on_without_r_and_says_so(
     folder = with_stored(study_result, study_file, but=("factor_model",))
     code, out, err = child(lacking(tmp_path), "run", study_file)  # type: ignore[operator]
     assert code == 0, err
-    said = " ".join(out.split())
-    assert re.search(f"factor model: fitted by the native engine, because .*{because}", said)
+    assert "analysis_notes.txt" in out
+    notes = (folder / "analysis_notes.txt").read_text()
+    assert re.search(f"factor model: fitted by the native engine, because .*{because}", notes)
     record = json.loads((folder / "record.json").read_text())
     facts = record["stages"]["factor_model"]
     assert facts["engine"] == facts["engine over all contexts"] == "native"

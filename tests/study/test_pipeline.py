@@ -373,7 +373,7 @@ def test_a_run_interrupted_while_it_writes_leaves_no_mixture_that_passes_for_res
     text = study_file.read_text()
     study_file.write_text(text.replace("title = ", 'title = "Other" #'))
 
-    def interrupted(config: object, folder: Path, done: object) -> Iterator[Path]:
+    def interrupted(config: object, folder: Path, *_: object) -> Iterator[Path]:
         (folder / "learning_curves.csv").write_text("half")
         yield folder / "learning_curves.csv"
         raise KeyboardInterrupt
