@@ -1,4 +1,4 @@
-"""Which seconds of a recording become clips.
+"""Schedules: the seconds of a recording that form clips.
 
 Seconds are half-open and cut without rounding: at ``fps`` frames per second a
 segment [start, end) holds the frames k with ``start * fps <= k < end * fps``, so
@@ -128,7 +128,7 @@ _OVERLAPS = Template(
 
 @dataclass(frozen=True, slots=True)
 class DroppedClip:
-    """A segment that a recording does not yield, and why."""
+    """A segment for which a recording is too short, with the reason."""
 
     context: str
     label: str

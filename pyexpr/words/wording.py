@@ -18,7 +18,7 @@ BEFORE_ANALYSIS = (NO_RECORDING, NO_RATINGS, FEW_CLIPS, NO_FEATURES, NO_RATINGS_
 # What a study counts before any analysis, by the names that its record has.
 RATINGS_UNSCORED = "ratings without a score"
 RATINGS_OFF_SCALE = "ratings outside of the scale"
-RATINGS_ALONE = "ratings that others of the clip lack"
+RATINGS_ALONE = "ratings of clips with another rating missing"
 RATINGS_UNRECORDED = "ratings without a recording"
 RECORDINGS_UNRATED = "recordings without ratings"
 RATINGS_UNMEASURED = "ratings of clips without features"
@@ -27,7 +27,7 @@ CLIPS_UNRATED = "clips of the features without ratings"
 DROPPED = {
     RATINGS_UNSCORED: ("rating", "without a score"),
     RATINGS_OFF_SCALE: ("rating", "outside of the scale"),
-    RATINGS_ALONE: ("rating", "of a clip that lacks another rating"),
+    RATINGS_ALONE: ("rating", "of a clip with another rating missing"),
     RATINGS_UNRECORDED: ("rating", "without a recording"),
     RECORDINGS_UNRATED: ("recording", "without ratings"),
     RATINGS_UNMEASURED: ("rating", "without features"),

@@ -69,7 +69,9 @@ def test_what_is_skipped_is_listed(videos: Path, capsys: pytest.CaptureFixture[s
     assert first.startswith("Error: 'videos/s00.mp4' is not a video")
     assert run(videos, "--tracker", SPOT, "--n-jobs", 1, "--on-error", "skip") == 0
     said = capsys.readouterr()
-    assert said.err.startswith("Warning: not tracked: videos/s00.mp4: 'videos/s00.mp4' is not a video")
+    assert said.err.startswith(
+        "Warning: not tracked: videos/s00.mp4: 'videos/s00.mp4' is not a video"
+    )
     assert "Points of 2 videos" in said.out
     (videos / "s01.mp4").unlink()
     (videos / "s02.mp4").unlink()

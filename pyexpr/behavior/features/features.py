@@ -87,7 +87,7 @@ def _no_means() -> pd.DataFrame:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FeatureResult(Result):
-    """Features of clips, and what became of every recording.
+    """Features of clips, and a summary of every recording.
 
     Attributes
     ----------
@@ -104,8 +104,8 @@ class FeatureResult(Result):
         position imply them by OpenFace's default camera, or another layout tells them),
         layout, points_unit (of the landmarks; "" without any), n_clips, n_dropped.
     dropped : DataFrame
-        A row per clip that its recording does not yield: subject, context, clip,
-        openface, reason. The clip is "" where a whole recording was skipped.
+        One row per clip for which its recording is too short or unusable: subject, context, clip,
+        openface, reason. The clip is "" if a whole recording was skipped.
     options : dict
         The arguments the features were computed with.
     hashes : dict of str to str
@@ -256,16 +256,15 @@ def extract_features(
     Parameters
     ----------
     recordings : DataFrame, or a path, or a sequence of paths
-        A table with the columns subject, context, openface (path), and if wanted face
-        (as the argument, row by row; empty for the argument), part (with `split_by`) and
-        video (path, with ``clock="video"``) and layout (as the argument); other columns
-        are ignored. A recording per
-        row, each (subject, context) once. For paths the subject is the file's name
-        without its ending, the context "all".
+        A table with the columns subject, context, openface (path), and optionally face (as the
+        argument, for each row; empty for the argument), part (with `split_by`) and video (path,
+        with ``clock="video"``) and layout (as the argument); other columns are ignored. There is one recording per row, and each
+        (subject, context) occurs once. For paths the subject is the name of the file without its
+        extension, and the context is "all".
     schedule : Schedule or DataFrame, optional
         Segments per context; a table has the columns of `Schedule.from_table`.
     every : float, optional
-        Instead of a schedule: clips of so many seconds, from the beginning on.
+        Instead of a schedule: length of the clips in seconds, from the beginning of the recording.
     rate : float
         Bins per second. Frame k of a clip goes to bin ``floor(rate * k / fps)``; a bin is
         valid with half of its expected frames.
@@ -302,20 +301,20 @@ def extract_features(
         Of tables that another tracker than OpenFace wrote, as in `read_tracks`; ``"auto"``
         is what each header proves. Features are those the layout has, in its units.
     split_by : str, optional
-        The column of files that hold several recordings which tells them apart. The
-        column part of the table says which row is which; for paths each of its values is
-        a recording, and the subject.
+        For files with several recordings: the column that identifies the recording. The column part
+        of the table gives its value for each row; for paths each of its values is a recording and a
+        subject.
     on_mixed : {"error", "common", "keep"}
-        What to do with recordings of other action units, or images of another size, than
-        the first: stop, take the action units that all have (pixels have nothing in
-        common: `landmarks` in other units have), or take them as they are, with a note.
+        What to do with recordings whose action units or image size differ from the first: raise an
+        error, use the common action units (pixels are not comparable; use `landmarks` in other
+        units), or keep them as they are, with a note.
     on_short : {"drop", "error"}
-        Whether clips that a recording is too short for are listed or an error.
+        Whether clips for which a recording is too short are listed, or are an error.
     on_error : {"stop", "skip"}
-        Whether a file that cannot be used ends everything, or is listed in ``dropped``.
+        Whether an unusable file is an error, or is left out and listed in ``dropped``.
     n_jobs : int, optional
-        Files worked on at a time; by default as many as there are processors.
-        It never changes the result.
+        Number of files processed at a time, by default one per processor. Results do not depend on
+        it.
     progress : bool, optional
         Whether to show a bar; by default if standard error is a terminal.
 
@@ -327,16 +326,16 @@ def extract_features(
     Raises
     ------
     DataError
-        If an argument makes no sense, neither or both of `schedule` and `every`
-        are given, or a (subject, context) occurs twice.
+        If an argument is invalid, neither or both of `schedule` and `every` are given, or a
+        (subject, context) occurs twice.
     OpenFaceError
         If a file cannot be used; the message names it.
 
     Notes
     -----
-    Nothing is repaired in silence: clips without features carry the reason, clips
-    a recording does not yield are in ``dropped``, frames and rows left out are
-    counted in ``quality`` and ``recordings``.
+    No data are repaired silently. The reason is given for clips without features, clips for which a
+    recording is too short are in ``dropped``, and frames and rows that are left out are counted in
+    ``quality`` and ``recordings``.
 
     **Further features.** x is a position in bins (a landmark in the unit of `landmarks`, the
     head in mm, an angle in degrees); gaps are never bridged, and what rests on too little is

@@ -198,8 +198,8 @@ def refuse_shared(entries: Sequence[Entry]) -> None:
             raise DataError(
                 say(
                     "subjects {first!r} and {second!r} have the same face of the same file, "
-                    "{path!r} (face {face}); say in a column 'face' of the table of recordings "
-                    "which face is whose: a face_id, 'left' or 'right'",
+                    "{path!r} (face {face}); assign the faces in a column 'face' of the table "
+                    "of recordings: a face_id, 'left' or 'right'",
                     first=owner.subject,
                     second=entry.subject,
                     path=entry.path,

@@ -33,7 +33,8 @@ _OUTER_MM: Final = 90.0
 _CAMERA: Final = (0.7, 1.4)
 
 _OTHER_UNITS = Template(
-    "other_action_units", "other action units than {first:label}: {how}: kept as they are"
+    "other_action_units",
+    "action units that differ from those of {first:label}: {how}; kept as they are",
 )
 _OTHER_SIZE = Template(
     "other_image_size",
@@ -46,7 +47,7 @@ _OTHER_POINTS = Template(
     "{first_unit} ({first_layout}): their movement is not comparable",
 )
 _COMMON = Template(
-    "common_action_units", "action units that other recordings lack are left out: {names}"
+    "common_action_units", "action units that are missing in other recordings are left out: {names}"
 )
 
 
@@ -170,8 +171,8 @@ def differences(first: Kind, other: Kind, on_mixed: OnMixed) -> list[str]:
                     say(
                         "{path:label} has other action units than {first:label}: it {how}, so "
                         "counts and intensities of both cannot be compared; "
-                        "{on_mixed='common'} takes those that all recordings have, "
-                        "{on_mixed='keep'} takes them as they are",
+                        "{on_mixed='common'} uses those that all recordings have, "
+                        "{on_mixed='keep'} keeps them as they are",
                         path=other.path,
                         first=first.path,
                         how=how,

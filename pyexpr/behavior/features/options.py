@@ -86,8 +86,8 @@ class FeatureOptions:
         if self.derivatives == "savgol" and self.bins != "mean":
             raise DataError(
                 say(
-                    "{derivatives='savgol'} takes every frame, so {bins=@given} has no "
-                    "meaning with it; leave {bins=} out",
+                    "{derivatives='savgol'} uses every frame, so {bins=@given} does not apply; "
+                    "leave out {bins=}",
                     given=self.bins,
                 )
             )

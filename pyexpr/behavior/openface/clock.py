@@ -42,8 +42,8 @@ _DROPPED = Template(
 )
 _READ_OFF = Template(
     "variable_rate",
-    "timestamps tell a variable rate, {rate:.6g} frames per second in the mean: the recording is "
-    "read off {even:g} times a second, by its timestamps",
+    "timestamps show a variable rate, {rate:.6g} frames per second on average: the recording "
+    "is resampled at {even:g} frames per second by its timestamps",
 )
 
 

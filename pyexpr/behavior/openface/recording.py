@@ -46,12 +46,12 @@ if TYPE_CHECKING:
 
 
 _NO_VALUES = Template(
-    "values_no_numbers", "{values:count value} in valid frames no number: missing"
+    "values_no_numbers", "{values:count value} in valid frames not a number, treated as missing"
 )
 _IMPLAUSIBLE = Template(
     "implausible_frames",
-    "{frames:count frame} that no head reaches (over {speed:g} mm/s or {turn:g} degrees/s): "
-    "missing",
+    "{frames:count frame} with implausible movement (over {speed:g} mm/s or {turn:g} "
+    "degrees/s), treated as missing",
 )
 _JUMPED = Template(
     "impossible_jumps",
@@ -66,7 +66,7 @@ _OVERLONG = Template("rows_overlong", "{rows:count row} with too many fields dro
 
 @dataclass(frozen=True, slots=True)
 class ReadLog:
-    """What reading a file met with, in rows of the file and frames of the grid.
+    """Log of reading a file: counts of rows of the file and frames of the grid.
 
     Attributes
     ----------
@@ -82,21 +82,20 @@ class ReadLog:
     frames_missing : int
         Frames without a row of the followed face.
     frames_failed : int
-        Frames whose row is not valid: OpenFace failed, or was not certain enough.
+        Frames whose row is not valid: OpenFace failed, or its confidence was too low.
     faces : int
         Different values of ``face_id`` (1 where there is no such column).
     values_missing : int
-        Values of the groups read that are no number (NaN, infinite) though their
-        frame is valid.
+        Values of the groups that are not numbers (NaN, infinite) in valid frames.
     frames_implausible : int
-        Valid frames in which some group was set missing, because no head moves so.
+        Valid frames in which some group was set to missing because of implausible movement.
     jumps : int
         Impossible steps between two longer stretches of frames, as when a face's number
         passes to another person.
     ids_joined : int
         Values of ``face_id`` that were joined to that of the followed face.
     notes : tuple of str
-        What a reader of the numbers must know, a sentence each.
+        Notes on the interpretation, one sentence each.
     """
 
     rows_read: int = 0
@@ -138,7 +137,7 @@ class OpenFaceRecording(Result):
     present : (n_frames,) bool
         Whether the file has a row for the frame.
     valid : (n_frames,) bool
-        Present, successful and certain enough.
+        Present, successful, and with sufficient confidence.
     confidence : (n_frames,) float64
         As in the file, 0 to 1; NaN where not present or not in the file.
     groups : mapping of str to float64 arrays
@@ -273,17 +272,17 @@ def read_openface(
         default those the features are computed from, as far as the file has them
         (``gaze_vector`` where it has no ``gaze_angle``).
     fps : float, optional
-        Frames per second. By default what the timestamps tell, if they increase
-        at 4 to 250 frames per second; else 30. `fps_source` and the log say which.
+        Frames per second. By default inferred from the timestamps, if they increase at 4 to 250
+        frames per second, and otherwise 30. `fps_source` and the log state which.
     clock : {"auto", "frames", "timestamps", "video"}
         Whether frames are placed by their numbers, by their timestamps, or by the
         times at which `video` shows them. ``"auto"`` places them by timestamps where
         those prove a variable rate and no `fps` is stated.
     video : path, optional
-        The video that the file was made from, for ``clock="video"``: OpenFace's
-        timestamps count frames at the mean rate, whatever the camera did.
+        The video from which the file was computed, for ``clock="video"``. OpenFace's own timestamps
+        count frames at the mean rate, whatever the actual rate of the camera.
     min_confidence : float, optional
-        Frames of lower confidence are not valid, even if OpenFace succeeded.
+        Frames with lower confidence are not valid, even if OpenFace succeeded.
     face : "largest", "left", "right" or int
         Which ``face_id`` to follow through the recording. ``"largest"`` is the
         one with the largest sum over its valid frames of the diagonal of the box
@@ -291,19 +290,19 @@ def read_openface(
         ``"left"`` and ``"right"`` are places in the image, of the two faces that
         are seen longest.
     join_ids : bool
-        Whether other values of ``face_id`` that are never seen together with the
-        followed one, and begin or end where it is and as large as it is, are the same
-        face.
+        Whether to treat other values of ``face_id`` as the same face if they never occur together
+        with it, and begin or end at its position and with its size.
     max_speed : float
-        mm/s. Frames that head or landmarks could only reach faster are missing, and
-        counted; ``inf`` for no limit.
+        Maximum speed in mm/s. Frames that the head or the landmarks could only reach at a higher
+        speed are treated as missing, and counted; ``inf`` sets no limit.
     max_turn : float
-        Degrees/s. The same for the head's rotation, and the gaze.
+        Maximum speed in degrees/s of the rotation of the head and of the gaze, used in the same
+        way.
     split_by, part : str, optional
-        In a file of several recordings: the column that tells them apart, and what
-        stands there in the rows of this one.
+        For a file with several recordings: the column that identifies the recording, and its value
+        for this one.
     on_missing : {"error", "note"}
-        What to do where the file lacks one of `groups`.
+        What to do if one of `groups` is missing in the file.
 
     Returns
     -------
@@ -576,8 +575,8 @@ def _check_arguments(
     if (split_by is None) != (part is None):
         raise DataError(
             say(
-                "{split_by=} names the column that tells the recordings of a file apart, and "
-                "{part=} what stands there for one of them; give both"
+                "{split_by=} names the column that identifies the recordings of a file, and "
+                "{part=} its value for one of them; give both"
             )
         )
 
@@ -618,7 +617,7 @@ def _dropped_notes(columns: Columns) -> tuple[str, ...]:
 
 @stoppable("a recording was read")
 def describe_openface(path: str | os.PathLike[str]) -> pd.DataFrame:
-    r"""Say in one table row what an OpenFace file holds.
+    r"""Describe an OpenFace file in one row of a table.
 
     Parameters
     ----------

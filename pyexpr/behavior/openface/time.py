@@ -37,7 +37,7 @@ _LATE_START = Template(
     "late_first_frame",
     "the first frame is number {first}: the {before} before it count as missing",
 )
-_AS_ROWS = Template("rows_as_frames", "{why}: rows are taken as consecutive frames")
+_AS_ROWS = Template("rows_as_frames", "{why}: rows are treated as consecutive frames")
 _AS_STAMPS = Template(
     "timestamps_as_frames", "{why}: each new timestamp is taken as the next frame"
 )
