@@ -258,9 +258,9 @@ def extract_features(
     recordings : DataFrame, or a path, or a sequence of paths
         A table with the columns subject, context, openface (path), and optionally face (as the
         argument, for each row; empty for the argument), part (with `split_by`) and video (path,
-        with ``clock="video"``) and layout (as the argument); other columns are ignored. There is one recording per row, and each
-        (subject, context) occurs once. For paths the subject is the name of the file without its
-        extension, and the context is "all".
+        with ``clock="video"``) and layout (as the argument); other columns are ignored. There is
+        one recording per row, and each (subject, context) occurs once. For paths the subject is the
+        name of the file without its extension, and the context is "all".
     schedule : Schedule or DataFrame, optional
         Segments per context; a table has the columns of `Schedule.from_table`.
     every : float, optional
