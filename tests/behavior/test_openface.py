@@ -234,7 +234,7 @@ def test_frame_zero_in_every_row(tmp_path: Path) -> None:
     )
     assert (recording.n_frames, recording.fps, recording.log.rows_doubled) == (N, 25.0, 0)
     assert (
-        "the frame number is 0 in every row: rows are taken as consecutive frames"
+        "the frame number is 0 in every row: rows are treated as consecutive frames"
         in recording.log.notes
     )
 
@@ -434,7 +434,7 @@ def test_values_that_are_no_number(spelling: str, blank: str, tmp_path: Path) ->
     np.testing.assert_allclose(recording.groups["pose_rotation"], expected, rtol=PRINTED)
     assert recording.valid.all()
     assert recording.log.values_missing == 1
-    assert "1 value in valid frames no number: missing" in recording.log.notes
+    assert "1 value in valid frames not a number, treated as missing" in recording.log.notes
 
 
 # ---- damaged rows ------------------------------------------------------------------------------
