@@ -227,7 +227,7 @@ def test_the_file_that_ends_r_at_once_is_named(
     file.write_text(text + "\n")
     found = said(failure(engine), **{variable: str(file)})
     assert f"Error R stops as soon as it starts, with the message: {r_said}" in found
-    assert f"; it runs without {CALLED[variable]} {str(file)!r}: mend that file, or " in found
+    assert f"; it runs without {CALLED[variable]} {str(file)!r}: correct that file, or " in found
     assert found.endswith(f"or start Python with {variable}=/dev/null")
     assert "apt-get" not in found
 
@@ -239,7 +239,7 @@ def test_files_that_end_r_each_by_itself_are_named_together(tmp_path: Path) -> N
     code = f"import os; os.chdir({str(tmp_path)!r})\n" + failure("rscript")
     found = said(code, R_PROFILE=str(profile), R_ENVIRON=os.devnull, R_ENVIRON_USER=None)
     assert f"{str(profile)!r} and the user's file of environment variables '" in found
-    assert f"{str(tmp_path / '.Renviron')!r}: mend these files" in found
+    assert f"{str(tmp_path / '.Renviron')!r}: correct these files" in found
     assert found.endswith("start Python with R_PROFILE=/dev/null and R_ENVIRON_USER=/dev/null")
 
 
@@ -275,7 +275,7 @@ def test_the_file_that_hides_lavaan_is_named(
     found = said(failure(engine), **{variable: str(file)})
     assert found.startswith("LavaanNotFoundError R 4.")
     assert f"does not find its package lavaan, but finds it without {CALLED[variable]}" in found
-    assert f"{str(file)!r}: mend that file, or start Python with {variable}=/dev/null" in found
+    assert f"{str(file)!r}: correct that file, or start Python with {variable}=/dev/null" in found
     assert "apt-get" not in found
 
 
