@@ -100,7 +100,7 @@ def test_as_an_option_of_clips() -> None:
     assert found["head_velocity"] == pytest.approx(6 / 5, rel=EXACT)
     assert found["pitch_displacement"] == pytest.approx(20 / 5, rel=EXACT)
     assert found["reason"] == ""
-    with pytest.raises(DataError, match="bins='decimate' has no meaning"):
+    with pytest.raises(DataError, match="bins='decimate' does not apply"):
         clip_features(made, whole(made), FeatureOptions(derivatives="savgol", bins="decimate"))
 
 

@@ -74,7 +74,8 @@ def test_a_damaged_package_beside_torch_is_the_one_to_install_anew(tmp_path: Pat
     code = dict.fromkeys(PACKAGES, "") | {"av": 'raise ImportError("av/x.so: file too short")'}
     assert said(tmp_path, code) == (
         "av is installed but cannot be loaded (av/x.so: file too short): "
-        "it, or a library that it requires, is damaged; run: pip install --upgrade --force-rein"
+        "it, or a library that it requires, is damaged; "
+        "run: pip install --upgrade --force-reinstall av"
     )
 
 
@@ -85,7 +86,7 @@ def test_what_is_installed_is_found_without_loading_it(monkeypatch: pytest.Monke
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     monkeypatch.setitem(sys.modules, "torchvision", None)
-    with pytest.raises(DeepNotInstalledError, match="need torchvision, which is not installed"):
+    with pytest.raises(DeepNotInstalledError, match="require torchvision, which is not installed"):
         requirements.require_installed()
 
 

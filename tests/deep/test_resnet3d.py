@@ -179,7 +179,9 @@ def test_other_files_are_refused(
     refused(b"hello", "cannot be read as a file of tensors: it is damaged, or of another kind")
     refused(3, r"does not contain a state_dict\(\)")
     refused({k: v for k, v in kinetics.items() if k != "stem.0.weight"}, "lacks the weights")
-    refused({**kinetics, "layer5.weight": torch.zeros(1)}, "does not have: 'layer5.weight'")
+    refused(
+        {**kinetics, "layer5.weight": torch.zeros(1)}, "do not belong to an r3d_18: 'layer5.weight'"
+    )
     refused({**kinetics, "stem.0.weight": torch.zeros(1)}, "shape that differs from an r3d_18")
 
 

@@ -290,7 +290,7 @@ def test_auc_and_functions_are_within_folds():
         result.replicates[:, auc], result.replicates[:, own], rtol=TWIN, equal_nan=True
     )
     assert tidy.std_error[auc] == pytest.approx(tidy.std_error[own], rel=1e-9)
-    assert any("so is auc" in note for note in result.notes())
+    assert any(note.startswith("AUC is computed within folds") for note in result.notes())
 
 
 def mean_error(truth, prediction):
@@ -524,10 +524,10 @@ def bad_order(truth, prediction):
         ({"mine": lambda t, p: t.mean() > 0}, "must return one number"),
         (bad_order, "another order"),
         ({"mine": lambda t, p: np.random.default_rng().normal()}, "another order"),
-        ({"rmse": pearson}, "a metric of ours"),
+        ({"rmse": pearson}, "the name of a built-in metric"),
         ([{"mine": pearson}, {"mine": bad_order}], "two metrics are called 'mine'"),
-        ("neg_median_absolute_error", "ask for 'median_absolute_error'"),
-        ("neg_mean_absolute_error", "ask for 'mae'"),
+        ("neg_median_absolute_error", "use 'median_absolute_error'"),
+        ("neg_mean_absolute_error", "use 'mae'"),
         ("ccc", "it is called 'concordance'"),
         ("roc_auc", "it is called 'auc'"),
         ("median_absolut_error", "did you mean 'median_absolute_error'"),
@@ -701,7 +701,7 @@ def test_a_recording_of_two_subjects_is_refused():
     frame["recording"] = "session 1"
     with pytest.raises(DataError, match="'session 1' of column 'recording' has rows of subjects"):
         compare(frame, per="recording", metrics=["accuracy"])
-    with pytest.raises(DataError, match="ask for correlation"):
+    with pytest.raises(DataError, match="use correlation"):
         compare(table(), truth="latent", per="recording", metrics=["correlation_within"])
 
 

@@ -639,7 +639,7 @@ def test_identical_and_perfect_predictions():
     same = tidy.loc[("rmse", "good - same")]
     assert (same.estimate, same.conf_low, same.conf_high) == (0, 0, 0)
     assert np.isnan(same.p_value)
-    assert "no variation" in same.reason
+    assert "its variation cannot be estimated" in same.reason
     perfect = tidy.loc[("rmse", "perfect")]
     assert (perfect.estimate, perfect.conf_low, perfect.conf_high) == (0, 0, 0)
     assert tidy.loc[("correlation", "perfect")].estimate == pytest.approx(1, abs=1e-15)

@@ -137,7 +137,7 @@ def test_contexts_pairs_threads_and_text():
     assert tables[0].p_value[:2].between(1 / 5001, 0.05).all()
     # q and r correlate alike: nothing to judge by.
     assert np.isnan(tables[0].p_value[2])
-    assert "no variation" in tables[0].reason[2]
+    assert "its variation cannot be estimated" in tables[0].reason[2]
     text = str(results[0])
     assert text.startswith("Sign-flip test of 9 differences")
     assert "exact only for it" in text

@@ -417,5 +417,5 @@ def test_what_ctrl_c_leaves_can_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("method", ["basic", "normal", "studentized", "studentized_et"])
 def test_methods_that_do_not_serve_say_why(method: str) -> None:
     result = bootstrap_cfa(clips(3, ("pain",)), {"f": NAMES[:3]}, cluster="subject", n_boot=40)
-    with pytest.raises(DataError, match=f"not '{method}': .*(range|refitted)"):
+    with pytest.raises(DataError, match=f"not '{method}': .*(range|refitting)"):
         result.interval(method=method)

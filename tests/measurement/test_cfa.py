@@ -238,7 +238,7 @@ def test_scores_of_groups_are_aligned_by_label() -> None:
         alone = cfa(data[mine], {"f": ["a", "b", "c"]}, engine="native").scores()
         assert both.loc[mine, "score"].to_numpy() == pytest.approx(alone["score"], abs=1e-6)
     fit = cfa(data, {"f": ["a", "b", "c"]}, context="g", engine="native")
-    with pytest.raises(DataError, match=r"'nobody'.*it knows 'a', 'z'"):
+    with pytest.raises(DataError, match=r"'nobody'.*it was fitted to 'a', 'z'"):
         fit.scores(data.assign(g="nobody"))
 
 

@@ -306,7 +306,7 @@ def test_indicators_that_no_row_has_both_of() -> None:
     data.loc[:59, "c"] = np.nan
     data.loc[60:, "b"] = np.nan
     data["task"] = np.where(np.arange(120) % 60 < 30, "x", "y")
-    with pytest.raises(FactorModelError, match="no row has both 'b' and 'c': of three") as caught:
+    with pytest.raises(FactorModelError, match="no row has both 'b' and 'c': with three") as caught:
         cfa(data, {"f": ["a", "b", "c"]}, missing="fiml")
     assert caught.value.reason == "never_together"
     found = cfa(data, {"f": list("abcd")}, missing="fiml").notes()

@@ -128,7 +128,7 @@ def test_a_marker_gives_the_factor_the_unit_of_its_indicator(tmp_path: Path) -> 
         ("level: 1", "block.*cluster="),
         ("f <~ x1 + x2", "formative"),
         ("f =~ c(a, a)*x1 + x2", "a value for each context.*one label"),
-        ("f =~ x1 + equal('f=~x1')*x2", "one label instead"),
+        ("f =~ x1 + equal('f=~x1')*x2", "the same label instead"),
         ('efa("e")*f =~ x1 + x2', "exploratory"),
         ("f =~ x1 + sin(2)*x2", "is not understood"),
         ("f =~ NA*x1 + 1*x1 + x2 + x3", "'f =~ x1' twice"),

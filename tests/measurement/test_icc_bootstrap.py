@@ -314,7 +314,7 @@ def test_what_an_icc_has_not_is_said() -> None:
         ),
         ({"adjust": "holm"}, r"icc\(\) does not accept adjust=: .* confidence=1 - 0.05/m"),
         ({"n_threads": 2}, r"icc\(\) does not accept n_threads="),
-        ({"cluster_method": "jackknife"}, r"no argument cluster_method=; it is method= now"),
+        ({"cluster_method": "jackknife"}, r"no argument cluster_method=; it is now called method="),
         ({"method": "bootstrap_t"}, "is method='studentized' now"),
         ({"method": "jackknife"}, "is method='jackknife_t' now"),
     ):

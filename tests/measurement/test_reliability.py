@@ -306,7 +306,9 @@ def test_bad_arguments() -> None:
         icc(SHROUT_FLEISS, confidence=1)
     with pytest.raises(DataError, match="requires ratings="):
         icc(long, targets="clip")
-    with pytest.raises(DataError, match="context= names 'score', the column of the ratings"):
+    with pytest.raises(
+        DataError, match="context= names 'score', which is the column of the ratings"
+    ):
         icc(long, targets="clip", ratings="score", context="score")
     with pytest.raises(DataError, match=r"context= names the column .* a value for each row"):
         icc(long, targets="clip", ratings="score", context=long["clip"])

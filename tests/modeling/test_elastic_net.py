@@ -185,7 +185,7 @@ def test_refused_parameters(parameters, message) -> None:
 
 def test_refused_data() -> None:
     X, y = study(15, n=20)
-    with pytest.raises(DataError, match="at least 2 subjects, but there is 1"):
+    with pytest.raises(DataError, match="at least 2 subjects, but there is only 1"):
         ElasticNetRegressor().fit(X, y, groups=["a"] * 20)
     with pytest.raises(DataError, match="20 rows, 19 subjects"):
         ElasticNetRegressor().fit(X, y, groups=["a"] * 19)

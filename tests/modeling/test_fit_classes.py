@@ -125,7 +125,7 @@ def test_metrics_are_scikit_learns(fitted):
     reasons = fitted.tidy().query("model == 'svm' and metric in ('auc', 'brier')")
     assert reasons.estimate.isna().all()
     assert set(reasons.reason) == {"the model gives no probabilities"}
-    assert "model 'svm' gives no probabilities" in str(fitted)
+    assert "model 'svm' does not provide probabilities" in str(fitted)
 
 
 def test_what_is_compared_are_the_classes_that_models_predict():

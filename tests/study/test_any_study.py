@@ -384,7 +384,7 @@ def test_subjects_of_few_clips_and_ratings_off_the_scale(
     inputs = study.inputs
     assert inputs.dropped["ratings outside of the scale"] == 1
     # The two other raters of that clip's question.
-    assert inputs.dropped["ratings that others of the clip lack"] == 2
+    assert inputs.dropped["ratings of clips with another rating missing"] == 2
     assert "S05" not in set(inputs.clips()["subject"])
     reasons = inputs.unmatched["reason"].value_counts().to_dict()
     assert reasons == {

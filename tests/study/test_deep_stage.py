@@ -164,7 +164,9 @@ def test_the_record_says_what_was_trained(result: StudyResult) -> None:
     assert facts["seeds"] == [3, 4]
     assert set(facts["best epochs"]) == {"startle", "pain", "disgust", "all"}
     assert "torch" in record["versions"]
-    assert any(note.startswith("lstm: It sees 41 columns per frame") for note in record["notes"])
+    assert any(
+        note.startswith("lstm: Its input is 41 columns per frame") for note in record["notes"]
+    )
     assert not list((result.folder / "stages").glob("training*"))
 
 

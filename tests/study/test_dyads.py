@@ -62,7 +62,9 @@ def test_each_subject_has_its_own_face(folder: Path) -> None:
 def test_a_film_of_two_without_their_faces(folder: Path) -> None:
     table = folder / "recordings.csv"
     table.write_text("subject,context,openface\na,talk,film.csv\nb,talk,film.csv\n")
-    with pytest.raises(DataError, match="assign the faces in a column 'face' of the table of recordings"):
+    with pytest.raises(
+        DataError, match="assign the faces in a column 'face' of the table of recordings"
+    ):
         read_recordings(config(), folder)
     # Another name of the column, as of the others.
     table.write_text("subject,context,openface,who\na,talk,film.csv,0\nb,talk,film.csv,1\n")

@@ -395,7 +395,7 @@ test_that("rows of repeated subjects are not taken for independent in silence", 
   need_python()
   expect_error(
     cluster_bootstrap(clips, function(d, w) sum(w), cluster = NULL, n_boot = 20),
-    "column 'subject' repeats", class = "pyexpr_data_error"
+    "column 'subject' has repeated values", class = "pyexpr_data_error"
   )
 })
 

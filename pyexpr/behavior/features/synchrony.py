@@ -181,7 +181,7 @@ def synchrony(
 
     **Missing values.** A correlation is of the pairs in which both are known; without
     `min_valid` of a window's pairs, or where one of the two does not move, there is none.
-    Nothing is filled in. Values of |r| above 1 - 1e-9 count as that.
+    Nothing is filled in. Correlations whose absolute value is above 1 - 1e-9 count as that.
 
     **Test.** If who sits with whom makes no difference, second people can be exchanged between
     dyads. The mean over dyads is compared with those of permutations of the second people over
