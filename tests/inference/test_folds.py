@@ -243,12 +243,15 @@ def test_a_subject_in_two_folds():
     at = frame.index[frame.subject == 7][0]
     frame.loc[at, "fold"] = (frame.fold[at] + 1) % 4
     with pytest.raises(
-        DataError, match=r"subject 7 is in folds '\d' and '\d' of column 'fold', so a"
+        DataError,
+        match=r"subject 7 is in folds '\d' and '\d' of column 'fold', so a",
     ):
         compare(frame)
     frame = by_context(alike=False)
     frame.loc[0, "fold"] = (frame.fold[0] + 1) % 4
-    with pytest.raises(DataError, match="of column 'fold' of context 'a': a model that predicts"):
+    with pytest.raises(
+        DataError, match="of column 'fold' of context 'a', so a model that predicts"
+    ):
         compare(frame, context="task")
 
 

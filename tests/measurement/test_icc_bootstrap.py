@@ -315,8 +315,8 @@ def test_what_an_icc_has_not_is_said() -> None:
         ({"adjust": "holm"}, r"icc\(\) does not accept adjust=: .* confidence=1 - 0.05/m"),
         ({"n_threads": 2}, r"icc\(\) does not accept n_threads="),
         ({"cluster_method": "jackknife"}, r"no argument cluster_method=; it is now called method="),
-        ({"method": "bootstrap_t"}, "is method='studentized' now"),
-        ({"method": "jackknife"}, "is method='jackknife_t' now"),
+        ({"method": "bootstrap_t"}, "has been renamed to method='studentized'"),
+        ({"method": "jackknife"}, "has been renamed to method='jackknife_t'"),
     ):
         with pytest.raises(DataError, match=match):
             boot(frame, **change)

@@ -71,7 +71,8 @@ def test_predictions_join_the_others(folder: Path, tmp_path: Path) -> None:
         "clips": n_train, "frames": 4 * n_train, "missing": 0,
     }  # fmt: skip
     assert output.facts["notes"] == [
-        f"Its input is {4 * n_train:,} frames of the training clips, of which 0 are missing and black."
+        f"Its input is {4 * n_train:,} frames of the training clips, of which 0 are missing "
+        "and black."
     ]
     predictions = study.predictions()
     over_all = predictions["evaluated"] == "all"
