@@ -42,6 +42,7 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
             notes=("Truth: the value for infinitely many clips.",),
         )
     )
+    print()
     to_console(
         side_by_side(
             result.table("loadings"),
@@ -70,6 +71,7 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
         )
     )
     main = (differences["first_model"] == _MAIN_MODEL) & (differences["context"] == ALL)
+    print()
     to_console(
         side_by_side(
             differences[main & (differences["method"] == method)],
@@ -81,6 +83,7 @@ def print_beside_truth(result: StudyResult, truth_file: Path) -> None:
             notes=("Table 4 of the paper does not contain the differences of its table 3.",),
         )
     )
+    print()
     print_ending(result)
 
 
