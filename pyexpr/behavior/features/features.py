@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pyexpr.base.errors import DataError, OpenFaceError, TracksError, listed
+from pyexpr.base.errors import DataError, OpenFaceError, TracksError, counted, listed
 from pyexpr.base.messages import Template, joined, message_column, message_of, parts_of, say
 from pyexpr.base.processes import checked_processes
 from pyexpr.base.progress import progress as shown
@@ -135,7 +135,8 @@ class FeatureResult(Result):
         """Return how many clips of how many recordings have features."""
         complete = int((self.table["reason"] == "").sum())
         return (
-            f"Features of {len(self.table)} clips from {len(self.recordings)} recordings "
+            f"Features of {counted(len(self.table), 'clip')} from "
+            f"{counted(len(self.recordings), 'recording')} "
             f"({complete} complete), at {self.options['rate']:g} Hz"
         )
 

@@ -103,9 +103,8 @@ class FeatureOptions:
             if name not in get_args(Family):
                 raise DataError(
                     say(
-                        "{extra=} has no {name!r}, only {names}; {hint}",
+                        "{extra=} has no family {name!r}; {hint}",
                         name=name,
-                        names=listed(get_args(Family)),
                         hint=near_names(str(name), get_args(Family)),
                     )
                 )

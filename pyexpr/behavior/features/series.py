@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pyexpr.base.errors import DataError
+from pyexpr.base.errors import DataError, counted
 from pyexpr.base.messages import Template, message_column, message_of, say
 from pyexpr.base.processes import checked_processes
 from pyexpr.base.progress import progress as shown
@@ -88,7 +88,8 @@ class MovementSeries(Result):
         clips = len(self.table[["subject", "context", "clip"]].drop_duplicates())
         rate = self.options["rate"]
         every = "by frames" if rate is None else f"at {rate:g} Hz"
-        return f"Movement of {clips} clips from {len(self.hashes)} files, {every}"
+        n_clips, n_files = counted(clips, "clip"), counted(len(self.hashes), "file")
+        return f"Movement of {n_clips} from {n_files}, {every}"
 
     def units(self) -> dict[str, str]:
         """Return the unit of each column of numbers."""

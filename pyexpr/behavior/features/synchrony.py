@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.contexts import ALL
-from pyexpr.base.errors import DataError, listed, near_names
+from pyexpr.base.errors import DataError, counted, listed, near_names
 from pyexpr.base.messages import Template, message_column, say
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
@@ -102,8 +102,8 @@ class SynchronyResult(Result):
     def heading(self) -> str:
         """Return what was computed of how many dyads."""
         return (
-            f"Synchrony of {self.options['series']} in {len(self.pairs)} dyads: windows of "
-            f"{self.options['window']:g} s, lags to {self.options['lag']:g} s"
+            f"Synchrony of {self.options['series']} in {counted(len(self.pairs), 'dyad')}: "
+            f"windows of {self.options['window']:g} s, lags to {self.options['lag']:g} s"
         )
 
     def provenance(self) -> dict[str, Any]:
