@@ -37,7 +37,7 @@ def features(
             "own folder), and if wanted face, part and video."
         ),
     ] = None,
-    every: Annotated[float | None, typer.Option(help="Cut into clips of so many seconds.")] = None,
+    every: Annotated[float | None, typer.Option(help="Length of the clips in seconds.")] = None,
     schedule: Annotated[
         str | None,
         typer.Option(
@@ -46,13 +46,15 @@ def features(
         ),
     ] = None,
     fps: Annotated[
-        float | None, typer.Option(help="Frames per second, where the files' timestamps are wrong.")
+        float | None,
+        typer.Option(help="Frames per second, if the timestamps in the files are wrong."),
     ] = None,
     clock: Annotated[
         str,
         typer.Option(
-            help='Place frames by "frames" (numbers), "timestamps", "video" (a column of the '
-            'table of recordings), or "auto": timestamps where those prove a variable rate.',
+            help='Source of the time of a frame: "frames" (numbers), "timestamps", "video"'
+            ' (a column of the table of recordings), or "auto": timestamps if they '
+            "show a variable rate.",
             autocompletion=one_of(["auto", "frames", "timestamps", "video"]),
         ),
     ] = "auto",
@@ -95,7 +97,7 @@ def features(
     ] = None,
     min_confidence: Annotated[
         float | None,
-        typer.Option(help="Frames below this confidence (0 to 1) do not count."),
+        typer.Option(help="Frames with a lower confidence (0 to 1) are treated as missing."),
     ] = None,
     face: Annotated[
         str,
@@ -108,14 +110,17 @@ def features(
         bool,
         typer.Option(
             "--join-ids",
-            help="Take face_ids for one person that follow each other at one place.",
+            help="Treat face_ids as one person if they follow each other at the same position.",
         ),
     ] = False,
     max_speed: Annotated[
-        float, typer.Option(help="mm/s that no head exceeds: faster frames are missing.")
+        float,
+        typer.Option(
+            help="Maximum speed of the head in mm/s; faster frames are treated as missing."
+        ),
     ] = 5000.0,
     max_turn: Annotated[
-        float, typer.Option(help="Degrees/s that no head or gaze exceeds.")
+        float, typer.Option(help="Maximum rotation of head and gaze in degrees/s.")
     ] = 1500.0,
     layout: Annotated[
         str | None,
@@ -123,7 +128,9 @@ def features(
     ] = None,
     split_by: Annotated[
         str | None,
-        typer.Option(help="In files of several recordings: the column that tells them apart."),
+        typer.Option(
+            help="For files with several recordings: the column that identifies the recording."
+        ),
     ] = None,
     on_mixed: Annotated[
         str,
@@ -136,7 +143,7 @@ def features(
     on_error: Annotated[
         str,
         typer.Option(
-            help='A file that cannot be used: "stop", or "skip" and list it.',
+            help='What to do with an unusable file: "stop", or "skip" and list it.',
             autocompletion=one_of(["stop", "skip"]),
         ),
     ] = "stop",

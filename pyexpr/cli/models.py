@@ -76,12 +76,15 @@ def compare(
     ],
     truth: Annotated[str, typer.Option(help="Column of the true values.")] = "truth",
     predictions: Annotated[
-        str | None, typer.Option(help="Columns of the models, by commas.")
+        str | None, typer.Option(help="Columns of the models, separated by commas.")
     ] = None,
     cluster: Annotated[str, typer.Option(help="Column of the subjects.")] = "subject",
     context: Annotated[
         str | None,
-        typer.Option(help="Column of the contexts: compare in each of them, and over all."),
+        typer.Option(
+            help="Column of the contexts; models are compared in each context and over all"
+            " contexts."
+        ),
     ] = None,
     metrics: Annotated[
         str,
@@ -91,19 +94,20 @@ def compare(
         ),
     ] = "rmse,correlation",
     positive: Annotated[
-        str | None, typer.Option(help="The positive class, which probabilities are of.")
+        str | None, typer.Option(help="The positive class, to which predicted probabilities refer.")
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(help="From which number on it is predicted; .5 by default.")
+        float | None,
+        typer.Option(help="The positive class is predicted from this number on; .5 by default."),
     ] = None,
     per: Annotated[
         str | None,
-        typer.Option(help="Column of recordings: metrics of each one, averaged."),
+        typer.Option(help="Column of recordings; metrics are computed in each and averaged."),
     ] = None,
     score_range: Annotated[
         float | None,
         typer.Option(
-            help="Width of the score, by which nrmse divides: 100 for scores from 0 to 100."
+            help="Width of the score, by which nrmse is divided: 100 for scores from 0 to 100."
         ),
     ] = None,
     method: Annotated[
@@ -116,16 +120,14 @@ def compare(
     fold: Annotated[
         str | None,
         typer.Option(
-            help="Column of the folds of cross-validation: correlations, concordance and R2 are "
-            "then within them."
+            help="Column of the folds of cross-validation; correlations, concordance and "
+            "R2 are then computed within folds."
         ),
     ] = None,
-    ratio: Annotated[
-        bool, typer.Option("--ratio", help="Beside differences of errors, their ratios.")
-    ] = False,
+    ratio: Annotated[bool, typer.Option("--ratio", help="Also compute ratios of errors.")] = False,
     n_boot: Annotated[int, typer.Option(help="Replicates of the bootstrap.")] = 2000,
     confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
-    seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
     replicates: Annotated[
         Path | None,
         typer.Option(

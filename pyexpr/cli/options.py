@@ -22,14 +22,14 @@ Output = Annotated[
 StudyOutput = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", help="Folder for the results; by default the study file names it."
+        "--output", "-o", help="Folder of the results; by default the one in the study file."
     ),
 ]
 Overwrite = Annotated[
     bool,
     typer.Option(
         "--overwrite",
-        help="Replace files that are there already; never one that is read.",
+        help="Replace existing files, but never an input file.",
     ),
 ]
 Json = Annotated[

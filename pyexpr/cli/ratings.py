@@ -29,7 +29,10 @@ def icc(
         Path, typer.Argument(help=f"Long table of ratings (CSV), one row a rating; {OR_STUDY}.")
     ],
     targets: Annotated[
-        str, typer.Option(help="Column(s) that together name what is rated, by commas.")
+        str,
+        typer.Option(
+            help="Column(s) that together identify the rated target, separated by commas."
+        ),
     ] = "subject,context,clip",
     ratings: Annotated[str, typer.Option(help="Column of the ratings.")] = "score",
     raters: Annotated[
@@ -38,15 +41,17 @@ def icc(
     context: Annotated[
         str,
         typer.Option(
-            help="Compute it in each context: column(s) whose values, or combinations of them, are "
-            'the contexts, by commas; "" for none.'
+            help="Compute it in each context: column(s) whose values, or combinations of "
+            'values, are the contexts, separated by commas; "" for none.'
         ),
     ] = "question",
     cluster: Annotated[
         str | None,
-        typer.Option(help="Column of the subjects, for intervals that respect them."),
+        typer.Option(help="Column of the subjects, for intervals clustered by subject."),
     ] = None,
-    form: Annotated[str, typer.Option(help='"all", or forms by commas: "ICC(1,k)".')] = "all",
+    form: Annotated[
+        str, typer.Option(help='"all", or forms separated by commas: "ICC(1,k)".')
+    ] = "all",
     confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     output: Output = None,
     overwrite: Overwrite = False,
@@ -85,15 +90,16 @@ def cfa(
         typer.Argument(help=f"Table (CSV), one row a clip, a column an indicator; {OR_STUDY}."),
     ],
     indicators: Annotated[
-        str | None, typer.Option(help="Columns of the indicators, by commas.")
+        str | None, typer.Option(help="Columns of the indicators, separated by commas.")
     ] = None,
     factor: Annotated[str, typer.Option(help="Name of the factor.")] = "expressiveness",
     context: Annotated[
-        str | None, typer.Option(help="Column of the contexts: fit it in each of them.")
+        str | None,
+        typer.Option(help="Column of the contexts, in each of which the model is fitted."),
     ] = None,
     positive: Annotated[
         str | None,
-        typer.Option(help="Indicator that loads positively (default: the first)."),
+        typer.Option(help="Indicator with a positive loading (default: the first)."),
     ] = None,
     engine: Annotated[
         str,

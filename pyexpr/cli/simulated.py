@@ -14,15 +14,18 @@ from pyexpr.cli.showing import Showing
 
 
 def simulate(
-    folder: Annotated[Path, typer.Argument(help="An empty folder, or one made by this command.")],
+    folder: Annotated[
+        Path, typer.Argument(help="An empty folder, or one written by this command.")
+    ],
     subjects: Annotated[int, typer.Option(help="How many subjects.")] = 40,
-    seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 1,
-    videos: Annotated[bool, typer.Option(help="Draw each recording as a video too.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 1,
+    videos: Annotated[bool, typer.Option(help="Also draw a video of each recording.")] = False,
     video_size: Annotated[int, typer.Option(help="Width and height of the videos, px.")] = 64,
     overwrite: Annotated[
         bool,
         typer.Option(
-            "--overwrite", help="Replace an earlier simulation's files that were changed since."
+            "--overwrite",
+            help="Replace the files of an earlier simulation even if they have been changed.",
         ),
     ] = False,
     json: Json = False,
@@ -48,18 +51,19 @@ def simulate(
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where to put the demo study.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of the demo study.")],
     subjects: Annotated[
-        int | None, typer.Option(help="How many subjects; by default 40, with --deep 20.")
+        int | None, typer.Option(help="Number of subjects; by default 40, or 20 with --deep.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Fixes every byte.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 1,
     deep: Annotated[
         bool, typer.Option("--deep", help="With videos, and the deep models trained on them.")
     ] = False,
     overwrite: Annotated[
         bool,
         typer.Option(
-            "--overwrite", help="Replace an earlier demo's files that were changed since."
+            "--overwrite",
+            help="Replace the files of an earlier demo even if they have been changed.",
         ),
     ] = False,
     json: Json = False,
@@ -99,9 +103,9 @@ def paper(
     subjects: Annotated[
         int | None, typer.Option(help="Subjects of the simulated study; the paper's 140.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Fixes every number.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 1,
     quick: Annotated[
-        bool, typer.Option("--quick", help="20 subjects and 200 replicates, to try it.")
+        bool, typer.Option("--quick", help="Use 20 subjects and 200 replicates, as a trial.")
     ] = False,
     output: Annotated[
         Path | None,

@@ -30,8 +30,8 @@ def run(
         bool,
         typer.Option(
             "--overwrite",
-            help="Replace files that no run wrote, or that were changed since; never one that is "
-            "read.",
+            help="Replace files that no run wrote, or that have been changed, but never an"
+            " input file.",
         ),
     ] = False,
     json: Json = False,
@@ -52,7 +52,7 @@ def run(
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Where the tables lie.")] = Path(),
+    folder: Annotated[Path, typer.Argument(help="The folder of the tables.")] = Path(),
     ratings: Annotated[str | None, typer.Option(help=f"Table of ratings{NONE}.")] = None,
     features: Annotated[str | None, typer.Option(help=f"Table of features{NONE}.")] = None,
     recordings: Annotated[str | None, typer.Option(help=f"Table of recordings{NONE}.")] = None,
@@ -65,15 +65,15 @@ def init(
     label: Annotated[
         str | None,
         typer.Option(
-            help="What models learn: factor, mean, or questions by commas; without ratings, "
-            "columns of the features."
+            help="What the models predict: factor, mean, or questions separated by commas;"
+            " without ratings, columns of the features."
         ),
     ] = None,
     clip_seconds: Annotated[
-        float | None, typer.Option(help="How long the clips 1, 2, ... of a recording are.")
+        float | None, typer.Option(help="The length of the clips 1, 2, ... of a recording.")
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Take what is proposed, without asking.")
+        bool, typer.Option("--yes", help="Accept all proposals without asking.")
     ] = False,
     overwrite: Overwrite = False,
     json: Json = False,
@@ -133,7 +133,7 @@ def check(
 
 def report(
     asked: typer.Context,
-    results: Annotated[Path, typer.Argument(help="The folder of results that run has written.")],
+    results: Annotated[Path, typer.Argument(help="The folder of results written by run.")],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -146,13 +146,15 @@ def report(
     altered: Annotated[
         bool,
         typer.Option(
-            "--altered", help="Show tables and figures that were edited since the run, marked."
+            "--altered",
+            help="Also show tables and figures that were edited since the run, marked as altered.",
         ),
     ] = False,
     overwrite: Annotated[
         bool,
         typer.Option(
-            "--overwrite", help="Replace a file that is no report, or a report that was edited."
+            "--overwrite",
+            help="Also replace a file that is not a report, or a report that was edited.",
         ),
     ] = False,
     json: Json = False,
