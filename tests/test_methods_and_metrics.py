@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
@@ -27,7 +28,9 @@ def described(text: str, parameter: str, ends: str) -> str:
 
 
 def in_python(function: str, parameter: str) -> str:
-    return described(getattr(px, function).__doc__ or "", rf"\n    {parameter} :", r"\n    \w")
+    # Python 3.13 and later store docstrings without their indentation.
+    text = inspect.getdoc(getattr(px, function)) or ""
+    return described(text, rf"\n{parameter} :", r"\n\w")
 
 
 def in_r(file: str, parameter: str) -> str:

@@ -75,7 +75,7 @@ def test_no_irregular_file_is_opened(tmp_path: Path) -> None:
 
 
 def test_names_that_no_file_can_have(tmp_path: Path) -> None:
-    for name, reason in (("o" * 256, "File name too long"), ("a\0b", "null byte")):
+    for name, reason in (("o" * 256, "File name too long"), ("a\0b", "embedded null")):
         with pytest.raises(OutputError, match=f"cannot write .*{reason}.*; choose another name"):
             check_outputs({"--output": tmp_path / name})
         with pytest.raises(StudyError, match="cannot read the study file"):

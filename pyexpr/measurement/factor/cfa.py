@@ -198,7 +198,10 @@ def cfa(
         options=checked_options(lavaan_options),
     )
     check_determined(request, labels, context_name)
-    fitted = fit_with(engine, request)
+    try:
+        fitted = fit_with(engine, request)
+    except RError as error:
+        raise _explained(error, request, labels, context_name) from None
     output, largest = oriented(
         fitted.output, spec, where, lambda: pooled_fit(request, fitted.engine)
     )
@@ -300,6 +303,30 @@ def _check_categories(rows: NDArray[np.float64], request: FitRequest, where: str
                 "categories",
                 reason="empty_category",
             )
+
+
+def _explained(
+    error: RError, request: FitRequest, labels: list[Any], context_name: str | None
+) -> RError | FactorModelError:
+    """Return the error that names the cause, where lavaan's own message does not.
+
+    lavaan 0.7 cannot fit several groups at once if in one of them two indicators are never
+    observed together; its message is then "subscript out of bounds".
+    """
+    if request.group is None or request.missing == "listwise":
+        return error
+    for code, label in enumerate(labels):
+        apart = never_together(request.columns[request.group == code], request.model.indicators)
+        if apart:
+            one, other = apart[0]
+            return FactorModelError(
+                f"lavaan stopped with an error of its own ({error}). No row has both {other!r} and "
+                f"{one!r}{in_context(label, context_name)}, and lavaan 0.7 cannot then fit several "
+                "contexts in one call; fit this context in a call of its own, or leave out one of "
+                "the two indicators",
+                reason="never_together",
+            )
+    return error
 
 
 def _check_rows(
