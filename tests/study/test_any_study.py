@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -355,13 +356,13 @@ def test_models_from_python_are_objects(
 def test_recordings_without_landmarks_have_the_other_features(
     study_folder: Path, tmp_path: Path
 ) -> None:
+    groups = ("x_", "y_", "X_", "Y_", "Z_", "p_", "eye_")
     cut = {}
     for path in sorted((study_folder / "openface").iterdir()):
-        table = pd.read_csv(path, skipinitialspace=True)
-        table.columns = [name.strip() for name in table]
-        groups = ("x_", "y_", "X_", "Y_", "Z_", "p_", "eye_")
-        table = table[[name for name in table if not name.startswith(groups)]]
-        cut[path.name] = table.to_csv(index=False).encode()
+        lines = path.read_text(encoding="utf-8").splitlines()
+        kept = [not name.strip().startswith(groups) for name in lines[0].split(",")]
+        rows = (",".join(compress(line.split(","), kept)) for line in lines)
+        cut[path.name] = "\n".join(rows).encode()
     path = variant(study_folder, tmp_path / "bare", openface=cut)
     study = Study.from_file(path)
     features = study.features(progress=False)

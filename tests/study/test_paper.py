@@ -17,12 +17,21 @@ from pyexpr.paper.published import Range
 from pyexpr.paper.reproduce import PaperResult, reproduce_paper
 from pyexpr.paper.rows import STATUSES, Figure, PaperRow, _in_range
 from pyexpr.paper.simulated import analyse_simulated
+from pyexpr.study.kept.store import StageOutput
 from pyexpr.study.pipeline import StudyResult
 
 
 @pytest.fixture(scope="module")
-def result() -> PaperResult:
-    return reproduce_paper(subjects=15, seed=3, n_boot=200, progress=False)
+def analysed() -> dict[str, StageOutput]:
+    return analyse_simulated(subjects=15, seed=3, n_boot=200)
+
+
+@pytest.fixture(scope="module")
+def result(analysed: dict[str, StageOutput]) -> PaperResult:
+    """The paper beside that analysis; `test_written_files_and_the_same_bytes_again` runs anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pyexpr.paper.reproduce.analyse_simulated", lambda **_: analysed)
+        return reproduce_paper(subjects=15, seed=3, n_boot=200, progress=False)
 
 
 def test_a_study_in_memory_is_the_study_from_its_files(study_result: StudyResult) -> None:
@@ -52,9 +61,10 @@ def test_every_published_figure_has_its_row(result: PaperResult) -> None:
     assert table.loc[table["status"] == "misprint", "item"].tolist() == ["motion", "emotion"]
 
 
-def test_simulated_figures_are_those_of_the_study(result: PaperResult) -> None:
-    found = analyse_simulated(subjects=15, seed=3, n_boot=200)
-    comparison = found["comparison"].tables["comparison"]
+def test_simulated_figures_are_those_of_the_study(
+    result: PaperResult, analysed: dict[str, StageOutput]
+) -> None:
+    comparison = analysed["comparison"].tables["comparison"]
     comparison = comparison[comparison["method"] == "jackknife_t"]
     table = result.tidy()
     own = table[(table["table"] == "3") & (table["item"] == "elastic_net")]
