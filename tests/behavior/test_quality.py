@@ -15,6 +15,7 @@ from pyexpr.base.errors import DataError
 from pyexpr.behavior.features.quality import clip_quality, recording_quality
 from pyexpr.behavior.openface.recording import OpenFaceRecording, read_openface
 from pyexpr.behavior.schedules import Clip, Schedule
+from pyexpr.core.clip_features import count_frames
 
 
 @pytest.fixture

@@ -51,8 +51,8 @@ struct Binning {
 void bin_points(const ClipFrames& clip, const Bins& bins, Binning how, ArrayView<double, 3> means);
 
 struct BinnedMotion {
-    MotionAverages motion;         // between bins; of an angle (points and dims 1) wrapped
-    std::int64_t n_known = 0;      // bins in which some point is known
+    MotionAverages motion;          // between bins; of an angle (points and dims 1) wrapped
+    std::int64_t n_known = 0;       // bins in which some point is known
     std::int64_t n_velocities = 0;  // runs of three neighbouring bins of these
 };
 

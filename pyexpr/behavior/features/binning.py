@@ -110,7 +110,12 @@ def bin_points(
         NaN where a bin is not valid.
     """
     return core.bin_points(
-        points, bins.first, bins.expected, len(bins.index), decimate=how == "decimate", angles=angles
+        points,
+        bins.first,
+        bins.expected,
+        len(bins.index),
+        decimate=how == "decimate",
+        angles=angles,
     )
 
 

@@ -292,9 +292,11 @@ def _action_units(
     if "au_presence" not in groups:
         return {}, 0, [OF_PART(part="action units", reason=absent("au_presence"))]
     presence = groups["au_presence"]
+    # Without intensities there is no unit that has both.
     intensity = groups.get("au_intensity", presence[:, :0])
-    columns = _in_both(recording.au_presence_names, recording.au_intensity_names)
-    found = unit_activity(valid, presence, intensity, columns[: len(columns) * (intensity.shape[1] > 0)])
+    names = recording.au_intensity_names if "au_intensity" in groups else ()
+    columns = _in_both(recording.au_presence_names, names)
+    found = unit_activity(valid, presence, intensity, columns)
     if not found.n_known:
         return {}, 0, [OF_PART(part="action units", reason=_NO_WHOLE_FRAME)]
     units = {"au_count": _au_count(found, recording.fps, options.au_count)}
@@ -306,7 +308,7 @@ def _action_units(
 @lru_cache(maxsize=32)
 def _in_both(presence: tuple[str, ...], intensity: tuple[str, ...]) -> NDArray[np.int64]:
     """Return the columns of the units that have both, (units, 2); AU28 has no intensity."""
-    pairs = [(presence.index(n), at) for at, n in enumerate(intensity) if n in presence]
+    pairs = [(presence.index(name), at) for at, name in enumerate(intensity) if name in presence]
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 

@@ -246,7 +246,9 @@ class Reading:
                 block = slice(start, start + _BLOCK)
                 known = self.known[block]
                 part = Reading(self.before[block], self.after[block], self.share[block], known)
-                filled[block] = np.where(known[:, np.newaxis], part._between(group, columns), np.nan)
+                filled[block] = np.where(
+                    known[:, np.newaxis], part._between(group, columns), np.nan
+                )
 
         return column_by_column(values, n_moments, fill)
 
