@@ -25,6 +25,35 @@ def landmark_motion(
     NDArray[np.int64],
 ]: ...
 
+# clip_features
+def bin_points(
+    points: NDArray[np.float64],
+    first: NDArray[np.int64],
+    expected: NDArray[np.int64],
+    end: int,
+    decimate: bool,
+    angles: bool,
+) -> NDArray[np.float64]: ...
+def binned_motion(
+    points: NDArray[np.float64],
+    first: NDArray[np.int64],
+    expected: NDArray[np.int64],
+    end: int,
+    decimate: bool,
+    angles: bool,
+    rate: float,
+    reading: Velocity,
+) -> tuple[float, float, int, int]: ...
+def unit_activity(
+    valid: NDArray[np.bool_],
+    presence: NDArray[np.float64],
+    intensity: NDArray[np.float64],
+    columns: NDArray[np.int64],
+) -> tuple[int, int, int, float, list[int]]: ...
+def count_frames(
+    present: NDArray[np.bool_], valid: NDArray[np.bool_], confidence: NDArray[np.float64]
+) -> tuple[int, int, int, int, float]: ...
+
 # icc
 _OneWay = tuple[int, int, int, float, float, float, float, float, NDArray[np.float64]]
 _TwoWay = tuple[int, int, float, float, float, float, float]

@@ -1,6 +1,7 @@
 // Registrations only: one file per kernel, named after it.
 #include "numpy_views.hpp"
 
+void register_clip_features(pybind11::module_&);
 void register_cluster_bootstrap(pybind11::module_&);
 void register_compiled_statistic(pybind11::module_&);
 void register_csv_reader(pybind11::module_&);
@@ -15,6 +16,7 @@ void register_sign_flip(pybind11::module_&);
 PYBIND11_MODULE(_core, m) {
     m.doc() =
         "Compiled kernels of pyexpr. Import them through pyexpr.core, which checks arguments.";
+    register_clip_features(m);
     register_cluster_bootstrap(m);
     register_compiled_statistic(m);
     register_csv_reader(m);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "pyexpr/clip_features.hpp"
 #include "pyexpr/cluster_bootstrap.hpp"
 #include "pyexpr/csv_reader.hpp"
 #include "pyexpr/elastic_net.hpp"
@@ -273,6 +274,30 @@ void factor_model() {
     }
 }
 
+void clip_features() {
+    const std::size_t frames = 600, points = 11, dims = 2;
+    // Bins of all lengths from 1 on.
+    std::vector<std::int64_t> first, expected;
+    for (std::size_t start = 0, length = 1; start + length <= frames; start += length++) {
+        first.push_back(static_cast<std::int64_t>(start));
+        expected.push_back(static_cast<std::int64_t>(length));
+    }
+    const std::size_t bins = first.size();
+    Hash hash;
+    for (const bool angles : {false, true}) {
+        Uniform uniform(11);
+        Values drawn = uniform(frames * points * dims);
+        for (std::size_t i = 0; i < drawn.size(); ++i)
+            drawn[i] = i % 31 == 30 ? std::numeric_limits<double>::quiet_NaN() : 700 * drawn[i];
+        Values means(bins * points * dims);
+        pyexpr::bin_points({drawn.data(), points * dims, frames, points, dims},
+                           {{first.data(), {bins}}, {expected.data(), {bins}}, frames},
+                           {false, angles}, {means.data(), {bins, points, dims}});
+        for (const double mean : means) hash.add(mean);
+    }
+    print("clip_features", hash);
+}
+
 template <typename T>
 void kinematics(const char* name) {
     const std::size_t frames = 120, landmarks = 71;
@@ -358,6 +383,7 @@ int main() {
     elastic_net();
     logistic_net();
     factor_model();
+    clip_features();
     kinematics<double>("kinematics double");
     kinematics<float>("kinematics float");
     csv_reader();

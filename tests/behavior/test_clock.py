@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,8 @@ from pyexpr.base.errors import DataError, OpenFaceError
 from pyexpr.base.messages import codes_of, joined
 from pyexpr.base.video_file import index_video
 from pyexpr.behavior.features.features import extract_features
+from pyexpr.behavior.openface.clock import Grid, Placing
+from pyexpr.behavior.openface.csv import _room
 from pyexpr.behavior.openface.recording import read_openface
 from pyexpr.behavior.openface.time import frame_rate
 from pyexpr.behavior.schedules import Segment
@@ -147,6 +152,63 @@ def test_frames_dropped_from_an_even_rate_keep_their_rows(tmp_path: Path) -> Non
     )
     assert read_openface(path, clock="frames").n_frames == 96
     assert read_openface(path, fps=30).n_frames == 96
+
+
+def jittering(n: int, columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return times of a variable rate about 55 a second, values, and the same with room behind."""
+    rng = np.random.default_rng(1)
+    memory = rng.normal(size=(2 * n, columns))
+    return np.cumsum(rng.uniform(0.015, 0.021, n)), memory[:n].copy(), memory
+
+
+def traced(work: Callable[[], Grid]) -> tuple[Grid, int]:
+    """Return a grid, and how many bytes there were at most on the way to it."""
+    tracemalloc.start()
+    try:
+        return work(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_frames_are_placed_in_the_memory_of_their_columns(dropped: bool) -> None:
+    n = 20_000
+    times, values, memory = jittering(n, 80)
+    frames = np.arange(n)
+    # Every seventh frame was dropped.
+    new = frames + frames // 6 if dropped else None
+    placing = Placing(60.0, "", (), times, new, 55.0)
+    marks = np.ones(n, dtype=bool)
+    none = np.zeros(0, dtype=np.int64)
+    groups = {"landmarks_2d": memory[:n].reshape(n, 40, 2)}
+    grid = Grid(marks, marks, np.ones(n), groups, none, none, none)
+    placed, peak = traced(lambda: grid.by_time(frames, placing))
+    assert peak < 0.5 * values.nbytes
+    found = placed.groups["landmarks_2d"].reshape(-1, 80)
+    assert np.shares_memory(found, memory)
+    if new is not None:
+        np.testing.assert_array_equal(found[new], values)
+        assert np.isnan(found[np.setdiff1d(np.arange(len(found)), new)]).all()
+        return
+    moments = np.arange(len(found)) / 60
+    inside = (moments > times[0]) & (moments < times[-1])
+    expected = np.stack([np.interp(moments, times, column) for column in values.T], axis=1)
+    np.testing.assert_allclose(found[inside], expected[inside], rtol=0, atol=1e-9)
+    # Without room there is another array, with the same values.
+    again = replace(grid, groups={"landmarks_2d": values.reshape(n, 40, 2)})
+    moved = again.by_time(frames, placing).groups["landmarks_2d"]
+    np.testing.assert_array_equal(moved.reshape(-1, 80), found)
+    assert not np.shares_memory(moved, values)
+
+
+def test_room_for_a_variable_rate() -> None:
+    names = ["frame", "timestamp"]
+    times, _, _ = jittering(100, 1)
+    even = np.stack([np.arange(1, 101), np.round(np.arange(100) / 29.97, 3)], axis=1)
+    assert _room(names, even) == 101
+    assert _room(names, np.stack([np.arange(100), times], axis=1)) == 200
+    assert _room(["frame"], even[:, :1]) == 101
+    assert _room(names, np.full((3, 2), np.nan)) == 1
 
 
 def test_arguments(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyexpr.base.errors import DataError
-from pyexpr.behavior.features.quality import clip_quality, longest_gap, recording_quality
+from pyexpr.behavior.features.quality import clip_quality, recording_quality
 from pyexpr.behavior.openface.recording import OpenFaceRecording, read_openface
 from pyexpr.behavior.schedules import Clip, Schedule
+from pyexpr.core.clip_features import count_frames
 
 
 @pytest.fixture
@@ -116,4 +117,6 @@ def test_clips_outside_the_recording(recording: OpenFaceRecording, start: int, s
 @given(st.lists(st.booleans(), max_size=30))
 def test_longest_gap(valid: list[bool]) -> None:
     runs = [len(list(run)) for good, run in groupby(valid) if not good]
-    assert longest_gap(np.array(valid, dtype=bool)) == max(runs, default=0)
+    frames = np.array(valid, dtype=bool)
+    found = count_frames(frames, frames, np.full(len(frames), np.nan))
+    assert found.longest_gap == max(runs, default=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from pyexpr.base.errors import DataError
 from pyexpr.base.messages import say
+from pyexpr.core import clip_features as core
 
 Binning = Literal["mean", "decimate"]
 
@@ -51,6 +53,8 @@ class Bins:
         return self.enough(np.add.reduceat(used, self.first, axis=0))
 
 
+# Clips of a study are mostly of one length.
+@lru_cache(maxsize=8)
 def frame_bins(n_frames: int, fps: float, rate: float) -> Bins:
     """Return the bins of a clip: frame k belongs to bin ``floor(rate * k / fps + 1e-9)``.
 
@@ -76,8 +80,11 @@ def frame_bins(n_frames: int, fps: float, rate: float) -> Bins:
     if n_bins and 2 * np.count_nonzero(index[:n_frames] == n_bins - 1) < expected[-1]:
         n_bins -= 1
     index = index[:n_frames][index[:n_frames] < n_bins]
-    first = np.searchsorted(index, np.arange(n_bins))
-    return Bins(first, index, expected[:n_bins])
+    bins = Bins(np.searchsorted(index, np.arange(n_bins)), index, expected[:n_bins])
+    for array in (bins.first, bins.index, bins.expected):
+        # All clips of this length have the same ones.
+        array.flags.writeable = False
+    return bins
 
 
 def bin_points(
@@ -102,19 +109,14 @@ def bin_points(
     float64 array, shape (bins, points, dims)
         NaN where a bin is not valid.
     """
-    used = points[: len(bins.index)]
-    valid = known_points(used)
-    if how == "decimate":
-        return np.where(valid[bins.first, :, np.newaxis], used[bins.first], np.nan)
-    counts = np.add.reduceat(valid.astype(np.int64), bins.first, axis=0)
-    origin = _first_valid(used, valid, bins) if angles else np.zeros((len(bins), *used.shape[1:]))
-    values = used - origin[bins.index] if angles else used
-    if angles:
-        values = wrapped(values)
-    sums = np.add.reduceat(np.where(valid[:, :, np.newaxis], values, 0.0), bins.first, axis=0)
-    enough = bins.enough(counts) & (counts > 0)
-    means = origin + sums / np.maximum(counts, 1)[:, :, np.newaxis]
-    return np.where(enough[:, :, np.newaxis], means, np.nan)
+    return core.bin_points(
+        points,
+        bins.first,
+        bins.expected,
+        len(bins.index),
+        decimate=how == "decimate",
+        angles=angles,
+    )
 
 
 def known_points(points: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -129,14 +131,3 @@ def known_points(points: NDArray[np.float64]) -> NDArray[np.bool_]:
 def wrapped(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return differences of angles in [-180, 180)."""
     return (degrees + HALF_TURN) % (2 * HALF_TURN) - HALF_TURN
-
-
-def _first_valid(
-    values: NDArray[np.float64], valid: NDArray[np.bool_], bins: Bins
-) -> NDArray[np.float64]:
-    """Return the first valid value of each bin, NaN if it has none: (bins, points, dims)."""
-    last = len(values) - 1
-    rows = np.where(valid, np.arange(len(values))[:, np.newaxis], last + 1)
-    rows = np.minimum.reduceat(rows, bins.first, axis=0)
-    found = np.take_along_axis(values, np.minimum(rows, last)[:, :, np.newaxis], axis=0)
-    return np.where((rows <= last)[:, :, np.newaxis], found, np.nan)

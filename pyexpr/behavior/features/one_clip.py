@@ -7,6 +7,7 @@ differences are averaged (`pyexpr.core.kinematics`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,7 @@ from pyexpr.behavior.features.signals import (
 )
 from pyexpr.behavior.features.smoothing import smoothed_motion
 from pyexpr.behavior.features.unit_events import Units
+from pyexpr.core.clip_features import UnitActivity, unit_activity
 
 if TYPE_CHECKING:
     from pyexpr.behavior.openface.recording import OpenFaceRecording
@@ -122,9 +124,9 @@ def clip_features(
     features: dict[str, Any] = dict.fromkeys(clip_feature_names(options), float("nan"))
     counts = {
         "n_frames": len(valid),
-        "n_valid_frames": int(valid.sum()),
+        "n_valid_frames": int(np.count_nonzero(valid)),
         "n_bins": len(grid),
-        "n_valid_bins": int(valid_bins.sum()),
+        "n_valid_bins": int(np.count_nonzero(valid_bins)),
         "n_velocities": velocities(valid_bins),
         "n_au_active": 0,
     }
@@ -143,8 +145,11 @@ def clip_features(
     units, n_active, missing = _action_units(recording, groups, valid, options)
     features |= units
     counts["n_au_active"] = n_active
-    further, why = further_features(signals, Units.of(recording, groups, valid))
-    return features | further | counts | {"reason": joined(reasons + missing + why)}
+    if options.extra:
+        further, why = further_features(signals, Units.of(recording, groups, valid))
+        features |= further
+        missing = missing + why
+    return features | counts | {"reason": joined(reasons + missing)}
 
 
 def clip_groups(
@@ -224,15 +229,12 @@ def _without_jumps(
 
 def _motion(part: str, signals: Signals) -> tuple[float, float] | str:
     """Return displacement and velocity of one part, or why there are none."""
-    positions = signals.positions(part)
-    if isinstance(positions, str):
-        return positions
-    if signals.options.derivatives == "savgol":
-        frames = signals.frames(part)
-        assert not isinstance(frames, str)
-        return smoothed_motion(frames, signals.fps, signals.options, angles=part in ANGLES)
-    motion = signals.motion(part)
-    return motion.displacement, motion.velocity
+    moved = signals.moved(part)
+    if isinstance(moved, str) or signals.options.derivatives == "differences":
+        return moved
+    frames = signals.frames(part)
+    assert not isinstance(frames, str)
+    return smoothed_motion(frames, signals.fps, signals.options, angles=part in ANGLES)
 
 
 def _points(groups: Mapping[str, NDArray[np.float64]], options: FeatureOptions) -> Signal:
@@ -247,7 +249,7 @@ def _head(groups: Mapping[str, NDArray[np.float64]], options: FeatureOptions) ->
     if name not in groups:
         return absent(name)
     # params are p_scale, p_rx, p_ry, p_rz, p_tx, p_ty.
-    columns = [0, 1, 2] if options.head == "pose" else [4, 5, 0]
+    columns = slice(0, 3) if options.head == "pose" else [4, 5, 0]
     position: NDArray[np.float64] = groups[name][:, np.newaxis, columns]
     return position
 
@@ -255,7 +257,7 @@ def _head(groups: Mapping[str, NDArray[np.float64]], options: FeatureOptions) ->
 def _rotation(groups: Mapping[str, NDArray[np.float64]], axis: int) -> Signal:
     if "pose_rotation" not in groups:
         return absent("pose_rotation")
-    radians: NDArray[np.float64] = groups["pose_rotation"][:, np.newaxis, [axis]]
+    radians: NDArray[np.float64] = groups["pose_rotation"][:, np.newaxis, axis : axis + 1]
     degrees: NDArray[np.float64] = np.degrees(radians)
     return degrees
 
@@ -290,23 +292,28 @@ def _action_units(
     if "au_presence" not in groups:
         return {}, 0, [OF_PART(part="action units", reason=absent("au_presence"))]
     presence = groups["au_presence"]
-    known = valid & np.isfinite(presence).all(axis=1)
-    if not known.any():
+    # Without intensities there is no unit that has both.
+    intensity = groups.get("au_intensity", presence[:, :0])
+    names = recording.au_intensity_names if "au_intensity" in groups else ()
+    columns = _in_both(recording.au_presence_names, names)
+    found = unit_activity(valid, presence, intensity, columns)
+    if not found.n_known:
         return {}, 0, [OF_PART(part="action units", reason=_NO_WHOLE_FRAME)]
-    present = presence == 1
-    found = {"au_count": _au_count(present[known], recording.fps, options.au_count)}
+    units = {"au_count": _au_count(found, recording.fps, options.au_count)}
     if "au_intensity" not in groups:
-        return found, 0, [OF_PART(part="au_intensity", reason=absent("au_intensity"))]
-    # AU28 has a presence but no intensity.
-    both = [name for name in recording.au_intensity_names if name in recording.au_presence_names]
-    shown = present[:, [recording.au_presence_names.index(name) for name in both]]
-    values = groups["au_intensity"][:, [recording.au_intensity_names.index(name) for name in both]]
-    active = values[shown & known[:, np.newaxis] & np.isfinite(values)]
-    found["au_intensity"] = float(active.mean()) if len(active) else 0.0
-    return found, len(active), []
+        return units, 0, [OF_PART(part="au_intensity", reason=absent("au_intensity"))]
+    return units | {"au_intensity": found.intensity}, found.n_active, []
 
 
-def _au_count(present: NDArray[np.bool_], fps: float, how: AuCount) -> float:
+@lru_cache(maxsize=32)
+def _in_both(presence: tuple[str, ...], intensity: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return the columns of the units that have both, (units, 2); AU28 has no intensity."""
+    pairs = [(presence.index(name), at) for at, name in enumerate(intensity) if name in presence]
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def _au_count(found: UnitActivity, fps: float, how: AuCount) -> float:
     if how == "mean":
-        return float(present.sum(axis=1).mean())
-    return float((present.sum(axis=0) >= DISTINCT_SECONDS * fps - 1e-9).sum())
+        return found.n_present / found.n_known
+    least = DISTINCT_SECONDS * fps - 1e-9
+    return float(sum(frames >= least for frames in found.frames_present))

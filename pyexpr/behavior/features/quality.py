@@ -11,12 +11,7 @@ from pyexpr.base.errors import DataError
 from pyexpr.base.messages import joined, say
 from pyexpr.behavior.openface.recording import OpenFaceRecording
 from pyexpr.behavior.schedules import Clip
-
-
-def longest_gap(valid: NDArray[np.bool_]) -> int:
-    """Return the longest run of frames that are not valid."""
-    edges = np.flatnonzero(np.concatenate(([True], valid, [True])))
-    return int(np.diff(edges).max()) - 1
+from pyexpr.core.clip_features import count_frames
 
 
 def recording_quality(recording: OpenFaceRecording) -> dict[str, Any]:
@@ -110,34 +105,41 @@ def clip_quality(recording: OpenFaceRecording, clip: Clip) -> dict[str, Any]:
     }
 
 
+_NO_FRAMES = np.zeros(0, dtype=np.int64)
+
+
 def jumps_within(recording: OpenFaceRecording, clip: Clip) -> NDArray[np.int64]:
     """Return the frames of a clip at which some group jumps from the frame before, sorted.
 
     A jump at the first frame is from outside of the clip.
     """
-    found = [np.zeros(0, dtype=np.int64), *recording.jumps.values()]
+    if not recording.jumps:
+        return _NO_FRAMES
+    found = list(recording.jumps.values())
     frames = np.unique(np.concatenate(found))
     return frames[(frames > clip.start_frame) & (frames < clip.stop_frame)]
 
 
 def _within(frames: NDArray[np.int64], clip: Clip) -> int:
     """Count the frames of a sorted list that lie in a clip."""
+    if not len(frames):
+        return 0
     low, high = np.searchsorted(frames, (clip.start_frame, clip.stop_frame))
     return int(high - low)
 
 
 def _counts(recording: OpenFaceRecording, start: int, stop: int) -> dict[str, Any]:
-    present, valid = recording.present[start:stop], recording.valid[start:stop]
-    known = recording.confidence[start:stop]
-    known = known[np.isfinite(known)]
+    found = count_frames(
+        recording.present[start:stop], recording.valid[start:stop], recording.confidence[start:stop]
+    )
     expected = stop - start
     return {
         "frames_expected": expected,
-        "frames_present": int(present.sum()),
-        "frames_valid": int(valid.sum()),
-        "frames_missing": int((~present).sum()),
-        "frames_failed": int((present & ~valid).sum()),
-        "longest_gap": longest_gap(valid),
-        "share_valid": float(valid.mean()) if expected else float("nan"),
-        "mean_confidence": float(known.mean()) if len(known) else float("nan"),
+        "frames_present": found.n_present,
+        "frames_valid": found.n_valid,
+        "frames_missing": expected - found.n_present,
+        "frames_failed": found.n_failed,
+        "longest_gap": found.longest_gap,
+        "share_valid": found.n_valid / expected if expected else float("nan"),
+        "mean_confidence": found.mean_confidence,
     }

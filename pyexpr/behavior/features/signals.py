@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from pyexpr.base.messages import Template
 from pyexpr.behavior.features.binning import Bins, bin_points, known_points
 from pyexpr.behavior.features.options import FeatureOptions
 from pyexpr.behavior.features.regions import LandmarkScheme
+from pyexpr.core.clip_features import binned_motion
 from pyexpr.core.kinematics import Motion, angle_motion, landmark_motion
 
 #: A clip needs this many velocities, each of three adjacent valid bins.
@@ -38,21 +40,25 @@ def absent(group: str) -> str:
 
 def needed_bins(n_bins: int, options: FeatureOptions) -> int:
     """Return how many of so many bins must be valid."""
-    return max(int(np.ceil(options.min_valid * n_bins - 1e-9)), 1)
+    return max(math.ceil(options.min_valid * n_bins - 1e-9), 1)
 
 
 def velocities(valid_bins: NDArray[np.bool_]) -> int:
     """Return the number of runs of three adjacent valid bins."""
-    return int((valid_bins[2:] & valid_bins[1:-1] & valid_bins[:-2]).sum())
+    return int(np.count_nonzero(valid_bins[2:] & valid_bins[1:-1] & valid_bins[:-2]))
 
 
 def too_few(valid_bins: NDArray[np.bool_], options: FeatureOptions) -> str:
     """Return why a clip with these valid bins has no features, or ""."""
-    n_bins, n_valid = len(valid_bins), int(valid_bins.sum())
+    n_valid = int(np.count_nonzero(valid_bins))
+    return few_of(n_valid, velocities(valid_bins), len(valid_bins), options)
+
+
+def few_of(n_valid: int, n_velocities: int, n_bins: int, options: FeatureOptions) -> str:
+    """Return why a clip with so many valid bins of all has no features, or ""."""
     needed = needed_bins(n_bins, options)
     if n_valid < needed:
         return FEW_BINS(valid=n_valid, bins=n_bins, needed=needed)
-    n_velocities = velocities(valid_bins)
     if n_velocities < FEWEST_VELOCITIES:
         return FEW_VELOCITIES(velocities=n_velocities, needed=FEWEST_VELOCITIES)
     return ""
@@ -104,6 +110,25 @@ class Signals:
         if isinstance(points, str):
             return points
         return bin_points(points, self.grid, self.options.bins, angles=part in ANGLES)
+
+    def moved(self, part: str) -> tuple[float, float] | str:
+        """Return displacement and velocity of a part between bins, or why there are none."""
+        points = self.frames(part)
+        if isinstance(points, str):
+            return points
+        grid, options = self.grid, self.options
+        found = binned_motion(
+            points,
+            grid.first,
+            grid.expected,
+            len(grid.index),
+            decimate=options.bins == "decimate",
+            angles=part in ANGLES,
+            rate=options.rate,
+            velocity=options.velocity,
+        )
+        few = few_of(found.n_known, found.n_velocities, len(grid), options)
+        return few or (found.displacement, found.velocity)
 
     def motion(self, part: str) -> Motion:
         """Return the motion of a part that has positions, by differences between bins."""

@@ -30,8 +30,10 @@ _LONGEST_PERIODS: Final = 2
 # The share of a video's frames that OpenFace may lack at its end.
 _MISSED: Final = 0.02
 _HALF_CIRCLE: Final = np.pi
-# Frames that are placed at a time; each has five copies on its way.
-_BLOCK: Final = 512
+# Frames that are placed at a time; each has five copies on its way. And columns, a line of the
+# processor's cache.
+_BLOCK: Final = 4096
+_COLUMNS: Final = 8
 # What is yes or no, or belongs to it, is that of the nearer frame.
 _NEAREST: Final = frozenset({"au_presence", "au_intensity"})
 _ANGLES: Final = frozenset({"pose_rotation"})
@@ -85,18 +87,22 @@ class Grid:
         there = np.flatnonzero(old >= 0)
 
         def spread(values: NDArray[Any], empty: Any) -> NDArray[Any]:
-            grid = np.full((n_frames, *values.shape[1:]), empty, dtype=values.dtype)
+            grid = np.full(n_frames, empty, dtype=values.dtype)
+            grid[there] = values[old[there]]
+            return grid
+
+        def fill(columns: NDArray[np.float64], filled: NDArray[np.float64]) -> None:
+            filled[:] = np.nan
             for start in range(0, len(there), _BLOCK):
                 block = there[start : start + _BLOCK]
-                grid[block] = values[old[block]]
-            return grid
+                filled[block] = columns[old[block]]
 
         return replace(
             self,
             present=spread(self.present, False),
             valid=spread(self.valid, False),
             confidence=spread(self.confidence, np.nan),
-            groups=self._given_up(lambda _, values: spread(values, np.nan)),
+            groups=self._given_up(lambda _, values: column_by_column(values, n_frames, fill)),
             **self._lists(moved),
         )
 
@@ -119,7 +125,7 @@ class Grid:
     def _given_up(
         self, change: Callable[[str, NDArray[np.float64]], NDArray[np.float64]]
     ) -> dict[str, NDArray[np.float64]]:
-        """Return the groups changed, one after the other; there is at most one twice."""
+        """Return the groups changed, one after the other: each may change in its own memory."""
         return {name: change(name, self.groups.pop(name)) for name in tuple(self.groups)}
 
 
@@ -233,17 +239,22 @@ class Reading:
 
     def values(self, group: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return a group's values at each moment, NaN where either frame's is."""
-        read = np.full((len(self.known), *values.shape[1:]), np.nan)
-        for start in range(0, len(read), _BLOCK):
-            block = slice(start, start + _BLOCK)
-            known = self.known[block]
-            part = Reading(self.before[block], self.after[block], self.share[block], known)
-            read[block][known] = part._between(group, values)[known]
-        return read
+        n_moments = len(self.known)
+
+        def fill(columns: NDArray[np.float64], filled: NDArray[np.float64]) -> None:
+            for start in range(0, n_moments, _BLOCK):
+                block = slice(start, start + _BLOCK)
+                known = self.known[block]
+                part = Reading(self.before[block], self.after[block], self.share[block], known)
+                filled[block] = np.where(
+                    known[:, np.newaxis], part._between(group, columns), np.nan
+                )
+
+        return column_by_column(values, n_moments, fill)
 
     def _between(self, group: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
         before, after = values[self.before], values[self.after]
-        share = self.share.reshape(-1, *[1] * (values.ndim - 1))
+        share = self.share[:, np.newaxis]
         steps = after - before
         if group in _ANGLES:
             steps = (steps + _HALF_CIRCLE) % (2 * _HALF_CIRCLE) - _HALF_CIRCLE
@@ -251,6 +262,49 @@ class Reading:
         if group in _NEAREST:
             found = np.where(np.isnan(found), found, values[self.nearest])
         return found
+
+
+def column_by_column(
+    values: NDArray[np.float64],
+    n_rows: int,
+    fill: Callable[[NDArray[np.float64], NDArray[np.float64]], None],
+) -> NDArray[np.float64]:
+    """Return values with other rows, written over the old ones where their memory has room.
+
+    A second array of the landmarks would take most of the memory that all columns need. So a few
+    columns are copied at a time, and the others wait in their place.
+
+    Parameters
+    ----------
+    values : float64 array, shape (rows, ...)
+        Given up.
+    n_rows : int
+        Rows of the result.
+    fill : function of (rows, columns) and (n_rows, columns) float64 arrays
+        Fills the second, which holds anything, from the first.
+    """
+    width = int(np.prod(values.shape[1:]))
+    old = values.reshape(len(values), width)
+    new = _memory_of(old)
+    if len(new) < n_rows:
+        new = np.empty((n_rows, width))
+    new = new[:n_rows]
+    for start in range(0, width, _COLUMNS):
+        columns = slice(start, start + _COLUMNS)
+        fill(old[:, columns].copy(), new[:, columns])
+    return new.reshape(n_rows, *values.shape[1:])
+
+
+def _memory_of(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the array whose first rows these are, with the room behind them; else the rows."""
+    found: Any = rows
+    base: Any = rows
+    while isinstance(base, np.ndarray):
+        same = base.ndim == 2 and base.shape[1:] == rows.shape[1:] and base.dtype == rows.dtype
+        if same and base.flags.c_contiguous and base.ctypes.data == rows.ctypes.data:
+            found = base
+        base = base.base
+    return np.asarray(found, dtype=np.float64)
 
 
 def read_off(

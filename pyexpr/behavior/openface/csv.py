@@ -45,6 +45,8 @@ _BOM: Final = b"\xef\xbb\xbf"
 Parse = Callable[[str, str, int], Header]
 # Frames for each row of a file, on the average, that there is memory for at once.
 _MOST_FRAMES: Final = 2
+# How much periods of an even rate differ that are printed with three decimals (s).
+_ROUNDED: Final = 0.0021
 
 
 @dataclass(slots=True)
@@ -380,7 +382,7 @@ def _read(source: Source, tables: Sequence[Sequence[str]]) -> CsvTables:
             skip_lines=header.skip_lines,
             longest_line=_LONGEST_LINE,
             n_bytes=n_bytes,
-            room=partial(_frames, tables[0].index("frame")) if "frame" in tables[0] else None,
+            room=partial(_room, tuple(tables[0])) if "frame" in tables[0] else None,
         )
 
     if source.content is not None:
@@ -404,11 +406,22 @@ def _read(source: Source, tables: Sequence[Sequence[str]]) -> CsvTables:
     return _read(source, tables)
 
 
-def _frames(column: int, rows: NDArray[np.float64]) -> int:
-    """Return how many frames there may be, by a column of their numbers; at most twice the rows."""
-    numbers = rows[:, column]
+def _room(names: Sequence[str], rows: NDArray[np.float64]) -> int:
+    """Return how many frames there may be, by the first table; at most twice the rows.
+
+    Memory that nothing is written to costs nothing.
+    """
+    most = _MOST_FRAMES * len(rows)
+    numbers = rows[:, names.index("frame")]
+    if "timestamp" in names and len(rows) > 1:
+        with np.errstate(all="ignore"):
+            periods = np.diff(rows[:, names.index("timestamp")]) / np.diff(numbers)
+        periods = periods[np.isfinite(periods)]
+        if len(periods) and np.ptp(periods) > _ROUNDED:
+            # A variable rate: the recording may be resampled at a higher one.
+            return most
     highest = np.max(numbers, initial=0, where=np.isfinite(numbers))
-    return int(min(highest + 1, _MOST_FRAMES * len(rows)))
+    return int(min(highest + 1, most))
 
 
 def _unchanged(source: Source, pieces: Iterator[memoryview]) -> Iterator[memoryview]:

@@ -100,7 +100,8 @@ class FollowedRows:
         empty = np.ones(self.n_frames, dtype=np.bool_)
         empty[self.frames] = False
         grid[empty] = np.nan
-        return grid if len(values) <= _WORTH_KEEPING * self.n_frames else grid.copy()
+        read = len(self.rows) + len(self.doubled) + len(self.other)
+        return grid if read <= _WORTH_KEEPING * self.n_frames else grid.copy()
 
 
 def face_columns(source: Source, columns: Columns, wanted: Sequence[str]) -> Columns | None:
