@@ -46,6 +46,7 @@ from pyexpr.behavior.features.options import (
 )
 from pyexpr.behavior.features.quality import clip_quality, recording_quality
 from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
+from pyexpr.behavior.openface.parts import parts_read_once
 from pyexpr.behavior.openface.plausible import MAX_SPEED, MAX_TURN
 from pyexpr.behavior.schedules import Schedule
 from pyexpr.behavior.tracks.groups import SHARE
@@ -221,6 +222,7 @@ class _Rows:
 
 
 @stoppable("features were computed")
+@parts_read_once()
 def extract_features(
     recordings: FrameLike | str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,

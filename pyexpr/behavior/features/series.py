@@ -34,6 +34,7 @@ from pyexpr.behavior.features.options import (
 from pyexpr.behavior.features.regions import REGIONS
 from pyexpr.behavior.features.signals import ANGLES, Signals
 from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
+from pyexpr.behavior.openface.parts import parts_read_once
 from pyexpr.behavior.openface.plausible import MAX_SPEED, MAX_TURN
 from pyexpr.behavior.openface.recording import read_openface
 from pyexpr.behavior.schedules import Clip, Schedule
@@ -117,6 +118,7 @@ class MovementSeries(Result):
 
 
 @stoppable("movement was computed")
+@parts_read_once()
 def movement_series(
     recordings: FrameLike | str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,

@@ -150,7 +150,10 @@ def _shown(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError):
         text = repr(value)
-    text = "a table" if isinstance(value, Mapping) else text
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):
+        return "a list of tables, as [[...]] makes one"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
