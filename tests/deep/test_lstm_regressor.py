@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import pyexpr as px
 from pyexpr.base.errors import ColumnError, DataError
-from pyexpr.behavior.openface.frame_store import COLUMN_SETS
+from pyexpr.behavior.features.frame_store import COLUMN_SETS
 from pyexpr.deep import LSTMRegressor, Video3DRegressor
 from pyexpr.modeling.contextual import ContextualRegressor
 

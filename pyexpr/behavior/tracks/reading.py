@@ -244,6 +244,40 @@ def read_recording(
     return read_tracks(path, layout, groups=groups, **options)
 
 
+def read_some(
+    path: str,
+    layout: str,
+    *,
+    groups: Sequence[str],
+    needed: Sequence[str],
+    of_openface: Sequence[str],
+    **options: Any,
+) -> OpenFaceRecording:
+    """Return a recording with those of some groups that its layout has; some are `needed`.
+
+    Of a table that is OpenFace's all of `of_openface` are read.
+
+    Raises
+    ------
+    TracksError
+        If the table has none of the groups, or lacks one that is needed.
+    """
+    found = layout_for(path, layout, {})
+    if isinstance(found, str):
+        return read_openface(path, groups=of_openface, **options)
+    chosen, table = found
+    known = groups_of(chosen, table, _stated_size(chosen))
+    there = tuple(name for name in groups if name in known)
+    lacking = [name for name in needed if name not in known] or list(groups[: not there])
+    if lacking:
+        raise TracksError(
+            f"{path!r}: the table has no columns for {listed(lacking if there else groups)} by the "
+            f"layout {chosen.name!r}; it has {listed(known, most=len(known))}: ask for those"
+        )
+    reading = ReadingOptions(**options).to_dict()
+    return _read(chosen, table, there, reading, None, None, (), "error")
+
+
 def unit_names(path: str, layout: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the action units of a table, present and how intense, by its header alone."""
     found = layout_for(path, layout, {})
