@@ -23,7 +23,7 @@ from pyexpr.base.contents import FileState, hashed_file
 from pyexpr.base.errors import DataError, OpenFaceError, near_names
 from pyexpr.base.files import whole_file, write_text
 from pyexpr.base.messages import say
-from pyexpr.behavior.features.means import SIGNAL_PREFIXES
+from pyexpr.behavior.features.options import SIGNAL_PREFIXES
 from pyexpr.behavior.openface.layout import GROUPS, OPENFACE, expected_columns
 from pyexpr.behavior.openface.options import Place
 from pyexpr.behavior.openface.recording import OpenFaceRecording, read_openface

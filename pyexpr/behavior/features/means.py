@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.behavior.features.options import SIGNAL_PREFIXES
 from pyexpr.behavior.openface.recording import OpenFaceRecording
 from pyexpr.behavior.schedules import Clip
 
 if TYPE_CHECKING:
     import pandas as pd
-
-#: Groups whose columns have a mean each, and what their names begin with.
-SIGNAL_PREFIXES: Final = {
-    "au_intensity": "intensity_",
-    "au_score": "score_",
-    "blendshapes": "blendshape_",
-    "emotions": "emotion_",
-}
 
 
 def mean_units(recording: OpenFaceRecording) -> dict[str, str]:

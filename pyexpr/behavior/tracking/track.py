@@ -209,8 +209,8 @@ def _refuse_all(*checks: Callable[[], None]) -> None:
     if not found:
         return
     said: str = message_of(found[0])
-    for error in found[1:]:
-        said = say("{said}; besides, {error}", said=said, error=message_of(error))
+    for other in found[1:]:
+        said = say("{said}; besides, {other}", said=said, other=message_of(other))
     raise type(found[0])(said) from None
 
 

@@ -23,10 +23,11 @@ from pyexpr.behavior.openface.recording import (
 )
 from pyexpr.behavior.tracks.arguments import check_groups, checked_size, own_entries
 from pyexpr.behavior.tracks.groups import OTHER_GROUPS, SHARE, groups_of
-from pyexpr.behavior.tracks.layout import Layout, LengthUnit, TimeUnit
-from pyexpr.behavior.tracks.recognition import layout_for
+from pyexpr.behavior.tracks.layout import Layout, LengthUnit, TimeUnit, layout_named
+from pyexpr.behavior.tracks.recognition import AUTO, layout_for
 from pyexpr.behavior.tracks.rows import Translated, translated
 from pyexpr.behavior.tracks.table import Table
+from pyexpr.behavior.tracks.text_table import beginning_of
 
 if TYPE_CHECKING:
     from pyexpr.base.foreign import FrameLike
@@ -276,6 +277,20 @@ def read_some(
         )
     reading = ReadingOptions(**options).to_dict()
     return _read(chosen, table, there, reading, None, None, (), "error")
+
+
+def group_labels(path: str, layout: str) -> dict[str, tuple[str, ...]] | None:
+    """Return the labels of a table's groups by its header alone; None for OpenFace's own."""
+    beginning = None if layout == AUTO else beginning_of(path)
+    if beginning is None:
+        found = layout_for(path, layout, {})
+        if isinstance(found, str):
+            return None
+        chosen, table = found
+    else:
+        chosen = layout_named(layout)
+        table = beginning.with_header(chosen.header)
+    return {name: group.labels for name, group in groups_of(chosen, table, None).items()}
 
 
 def unit_names(path: str, layout: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
