@@ -18,7 +18,7 @@ Recordings = Annotated[
     Path | None,
     typer.Option(
         help="Instead of files: a table (CSV) with subject, context, openface (a path from its "
-        "own folder), and if wanted face, part and video."
+        "own folder), and if wanted face, part, video and layout."
     ),
 ]
 ScheduleName = Annotated[

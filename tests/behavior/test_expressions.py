@@ -14,6 +14,7 @@ from pyexpr.base.errors import DataError, StudyError
 from pyexpr.behavior.features.features import extract_features
 from pyexpr.behavior.features.options import EXPRESSION_FAMILIES
 from pyexpr.behavior.features.series import movement_series
+from pyexpr.study.stages.computations import features_output
 from pyexpr.study.tables.signals import with_signals
 
 N, FPS = 150, 25.0
@@ -132,6 +133,13 @@ def test_no_signal_at_all(tmp_path: Path) -> None:
     path.write_text("frame,timestamp,success,gaze_angle_x,gaze_angle_y\n1,0.00,1,0,0\n")
     with pytest.raises(DataError, match="extra='expression_means' needs signals of expression"):
         features(path, "expression_means", layout=None)
+
+
+def test_a_study_of_another_tracker_counts_its_clips(faces: Path) -> None:
+    # Means are no columns of the table of features, unless they are asked for.
+    for extra in ((), ("expression_means",)):
+        found = features_output(features(faces, *extra))
+        assert found.facts["clips without features"] == 0
 
 
 def test_a_study_has_the_names_of_its_recordings(tmp_path: Path, faces: Path) -> None:

@@ -50,6 +50,7 @@ def twice(frame: pd.DataFrame) -> pd.DataFrame:
         (table(t=changed(3, 0.08)), {"time": "t"}, r"0.08 in row 4, after 0.08 in row 3.*person="),
         (table(t=changed(9, 0.04)), {"time": "t"}, "has 0.04 in row 10, after 0.32 in row 9"),
         (twice(table()), {"time": "t"}, "times must increase.*several people"),
+        (table().iloc[::-1], {"time": "t"}, "in row 2, after .*: the rows are out of order; sort"),
         (
             twice(table(f=np.arange(N))), {"time": "t", "frame": "f"},
             "30 of 60 rows repeat a frame.*person=.*split_by=",
@@ -114,6 +115,7 @@ def test_split_by_what_is_not_there(tmp_path: Path) -> None:
         ({"points": ["x{}", "y{}"], "units": "inch"}, "'px', 'share', 'mm', 'cm' or 'm'"),
         ({"image_size": (640,)}, "image_size= must be width and height"),
         ({"image_size": (640, -1)}, "image_size= must be width and height"),
+        ({"layout": 3}, "layout= must be the name of a layout, or a path, not 3"),
         ({"layout": "mediapip"}, "did you mean 'mediapipe'"),
         ({"layout": "openface"}, "reads files"),
         ({"layout": "openface", "points": ["x{}", "y{}"], "units": "px"}, "knows its columns"),
@@ -328,6 +330,8 @@ def test_files(content: bytes, said: str, tmp_path: Path) -> None:
         read_tracks(path, time="t", **GIVEN)
     with pytest.raises(OpenFaceError, match="no such file"):
         read_tracks(tmp_path / "none.csv", time="t", **GIVEN)
+    with pytest.raises(OpenFaceError):
+        read_tracks("a\0.csv", time="t", **GIVEN)
 
 
 def test_openface_of_single_images_is_no_recording(tmp_path: Path) -> None:
