@@ -207,10 +207,14 @@ describe_tracks <- function(source, layout = NULL) {
 #' @param min_valid Proportion of the bins of a clip that must be valid.
 #' @param landmarks `"2d"`, `"normalised"` or `"3d"`.
 #' @param derivatives `"differences"` or `"savgol"`.
-#' @param extra Families of features besides the fourteen, some of `"regions"`, `"acceleration"`, `"variability"`, `"asymmetry"`, `"au_dynamics"`, `"entropy"`.
+#' @param extra Families of features besides the fourteen, some of `"regions"`, `"acceleration"`, `"variability"`, `"asymmetry"`, `"au_dynamics"`, `"entropy"`, `"expression_means"`, `"expression_variability"`, `"expression_dynamics"`.
 #'   They are described in the section *Further features*.
 #' @param action_units Units such as `"AU12"` whose dynamics have columns of their own besides
 #'   those of all units together; needs `"au_dynamics"` in `extra`.
+#' @param expressions The signals of the `expression_` families: names such as
+#'   `"blendshape_jawOpen"`, `"emotion_joy"`, `"score_AU12"` or `"intensity_AU12"`, or groups
+#'   (`"au_intensity"`, `"au_score"`, `"blendshapes"`, `"emotions"`); by default all that the
+#'   recordings have.
 #' @param baseline Adds how far each feature is from the person's own baseline, its mean over
 #'   the subject's clips of this context, or over all of them for `"all"`.
 #' @param layout Of tables of another tracker than OpenFace: a layout, as in [read_tracks()],
@@ -243,6 +247,9 @@ describe_tracks <- function(source, layout = NULL) {
 #'   `au_onset_speed` and `au_offset_speed` (intensity per second).
 #' * `"entropy"`: sample entropy and permutation entropy of the way made from bin to bin;
 #'   they need 100 and 30 runs of three adjacent steps.
+#' * `"expression_means"`, `"expression_variability"`, `"expression_dynamics"`: of each of
+#'   `expressions` the mean (under its own name), the standard deviation (`_sd`), and the mean
+#'   absolute change from bin to bin per second (`_speed`).
 #' @return An object with [tidy()][result-tables] (a row per clip; `clip` is the label of
 #'   the schedule, or otherwise the number of the clip; units are in `x$units`), tables `"quality"`,
 #'   `"recordings"` and `"dropped"`, and for recordings of other trackers `"means"`: the mean of
@@ -258,7 +265,8 @@ describe_tracks <- function(source, layout = NULL) {
 extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5, bins = "mean",
                              velocity = "abs_derivative", head = "pose", au_count = "mean",
                              min_valid = 0.5, landmarks = "2d", derivatives = "differences",
-                             extra = NULL, action_units = NULL, baseline = NULL,
+                             extra = NULL, action_units = NULL, expressions = NULL,
+                             baseline = NULL,
                              min_confidence = NULL, fps = NULL, clock = "auto",
                              face = "largest", join_ids = FALSE, max_speed = 5000,
                              max_turn = 1500, layout = NULL, split_by = NULL,
@@ -271,7 +279,8 @@ extract_features <- function(recordings, schedule = NULL, every = NULL, rate = 5
     every = one(every), rate = one(rate),
     bins = one(bins), velocity = one(velocity), head = one(head), au_count = one(au_count),
     min_valid = one(min_valid), landmarks = one(landmarks), derivatives = one(derivatives),
-    extra = many(extra), action_units = many(action_units), baseline = one(baseline),
+    extra = many(extra), action_units = many(action_units),
+    expressions = many(expressions), baseline = one(baseline),
     min_confidence = one(min_confidence), fps = one(fps), clock = one(clock), face = one(face),
     join_ids = flag(join_ids), max_speed = one(max_speed), max_turn = one(max_turn),
     layout = one(layout), split_by = one(split_by), on_mixed = one(on_mixed),

@@ -17,7 +17,8 @@
 #'   `_velocity` (how fast that changes), `_acceleration` and `_jerk` (second and third difference of position, times the rate
 #'   squared and cubed) of `points`, `head`, `pitch`, `yaw`, `roll` and `gaze`, the first two also
 #'   of `brows`, `eyes`, `mouth` and `jaw`; `head_x` to `head_z`, `pitch`, `yaw`, `roll`, `gaze_x`, `gaze_y`;
-#'   `au_count`, and the mean intensity of each action unit. What a row has ends at this row.
+#'   `au_count`, and the mean intensity of each action unit; of other trackers also scores,
+#'   blendshapes and emotions. What a row has ends at this row.
 #'   A number is `NA` where one of its bins is not valid: gaps are never bridged.
 #'   `tidy(x, "dropped")` has the clips that recordings do not yield, `x$units` the units.
 #' @seealso [extract_features()], [synchrony()]
@@ -32,7 +33,8 @@ movement_series <- function(recordings, schedule = NULL, every = NULL, rate = 5,
                             velocity = "abs_derivative", head = "pose", landmarks = "2d",
                             min_confidence = NULL, fps = NULL, clock = "auto",
                             face = "largest", join_ids = FALSE, max_speed = 5000,
-                            max_turn = 1500, split_by = NULL, on_short = "drop", n_jobs = NULL,
+                            max_turn = 1500, layout = NULL, split_by = NULL,
+                            on_short = "drop", n_jobs = NULL,
                             progress = interactive()) {
   call <- rlang::current_env()
   given(recordings, "a data frame, or paths", call = call)
@@ -41,7 +43,8 @@ movement_series <- function(recordings, schedule = NULL, every = NULL, rate = 5,
     every = one(every), rate = one(rate), bins = one(bins), velocity = one(velocity),
     head = one(head), landmarks = one(landmarks), min_confidence = one(min_confidence),
     fps = one(fps), clock = one(clock), face = one(face), join_ids = flag(join_ids),
-    max_speed = one(max_speed), max_turn = one(max_turn), split_by = one(split_by),
+    max_speed = one(max_speed), max_turn = one(max_turn), layout = one(layout),
+    split_by = one(split_by),
     on_short = one(on_short), n_jobs = one(n_jobs), progress = flag(progress)
   ), call)
   data <- if (is.data.frame(recordings)) recordings[c("subject", "context")]

@@ -188,7 +188,8 @@ def listed(names: Iterable[object], *, most: int = 8) -> str:
 def have(what: str) -> str:
     """Return ``what`` with "has" or "have" to match its noun: "the ratings (a.csv) have"."""
     noun = what.partition(" (")[0].partition(" of ")[0].rpartition(" ")[2]
-    several = (noun.endswith("s") and not noun.endswith("ss")) or what.startswith("the data")
+    of_data = what.startswith("the data") and not what.startswith("the data frame")
+    several = (noun.endswith("s") and not noun.endswith("ss")) or of_data
     return f"{what} {'have' if several else 'has'}"
 
 

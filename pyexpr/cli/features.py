@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,10 +18,28 @@ from pyexpr.cli.options import (
     Quiet,
     one_of,
 )
+from pyexpr.cli.recordings import (
+    ClockName,
+    Face,
+    Fps,
+    JoinIds,
+    LandmarksName,
+    LayoutName,
+    MaxSpeed,
+    MaxTurn,
+    MinConfidence,
+    Recordings,
+    ScheduleName,
+    SplitBy,
+    face_named,
+    recordings_table,
+    schedule_named,
+    segments_file,
+)
 from pyexpr.cli.showing import Showing, write
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 def features(
@@ -30,44 +47,15 @@ def features(
     files: Annotated[
         list[Path] | None, typer.Argument(help=f"OpenFace files (CSV); {OR_STUDY}.")
     ] = None,
-    recordings: Annotated[
-        Path | None,
-        typer.Option(
-            help="Instead of files: a table (CSV) with subject, context, openface (a path from its "
-            "own folder), and if wanted face, part and video."
-        ),
-    ] = None,
+    recordings: Recordings = None,
     every: Annotated[float | None, typer.Option(help="Length of the clips in seconds.")] = None,
-    schedule: Annotated[
-        str | None,
-        typer.Option(
-            help='Instead: "bp4d_plus", or a table (CSV) with context, start, end (seconds), clip.',
-            autocompletion=one_of(["bp4d_plus"]),
-        ),
-    ] = None,
-    fps: Annotated[
-        float | None,
-        typer.Option(help="Frames per second, if the timestamps in the files are wrong."),
-    ] = None,
-    clock: Annotated[
-        str,
-        typer.Option(
-            help='Source of the time of a frame: "frames" (numbers), "timestamps", "video"'
-            ' (a column of the table of recordings), or "auto": timestamps if they '
-            "show a variable rate.",
-            autocompletion=one_of(["auto", "frames", "timestamps", "video"]),
-        ),
-    ] = "auto",
+    schedule: ScheduleName = None,
+    fps: Fps = None,
+    clock: ClockName = "auto",
     rate: Annotated[
         float, typer.Option(help="Bins per second in which movement is measured.")
     ] = 5.0,
-    landmarks: Annotated[
-        str,
-        typer.Option(
-            help='Points in "2d" (px), "3d" (mm), or "normalised".',
-            autocompletion=one_of(["2d", "3d", "normalised"]),
-        ),
-    ] = "2d",
+    landmarks: LandmarksName = "2d",
     derivatives: Annotated[
         str,
         typer.Option(
@@ -79,7 +67,8 @@ def features(
         str | None,
         typer.Option(
             help="Families of further features, by commas: regions, acceleration, variability, "
-            "asymmetry, au_dynamics, entropy."
+            "asymmetry, au_dynamics, entropy, expression_means, expression_variability, "
+            "expression_dynamics."
         ),
     ] = None,
     action_units: Annotated[
@@ -89,49 +78,26 @@ def features(
             "--extra au_dynamics."
         ),
     ] = None,
+    expressions: Annotated[
+        str | None,
+        typer.Option(
+            help="Signals of the families of expression, by commas, such as blendshape_jawOpen, or "
+            "groups: au_intensity, au_score, blendshapes, emotions; by default all."
+        ),
+    ] = None,
     baseline: Annotated[
         str | None,
         typer.Option(
             help="Add deviations from each person's mean over clips of this context, or all."
         ),
     ] = None,
-    min_confidence: Annotated[
-        float | None,
-        typer.Option(help="Frames with a lower confidence (0 to 1) are treated as missing."),
-    ] = None,
-    face: Annotated[
-        str,
-        typer.Option(
-            help='Which of several faces: "largest", "left", "right", or a face_id.',
-            autocompletion=one_of(["largest", "left", "right"]),
-        ),
-    ] = "largest",
-    join_ids: Annotated[
-        bool,
-        typer.Option(
-            "--join-ids",
-            help="Treat face_ids as one person if they follow each other at the same position.",
-        ),
-    ] = False,
-    max_speed: Annotated[
-        float,
-        typer.Option(
-            help="Maximum speed of the head in mm/s; faster frames are treated as missing."
-        ),
-    ] = 5000.0,
-    max_turn: Annotated[
-        float, typer.Option(help="Maximum rotation of head and gaze in degrees/s.")
-    ] = 1500.0,
-    layout: Annotated[
-        str | None,
-        typer.Option(help='Of tables of another tracker: its layout, a TOML file, or "auto".'),
-    ] = None,
-    split_by: Annotated[
-        str | None,
-        typer.Option(
-            help="For files with several recordings: the column that identifies the recording."
-        ),
-    ] = None,
+    min_confidence: MinConfidence = None,
+    face: Face = "largest",
+    join_ids: JoinIds = False,
+    max_speed: MaxSpeed = 5000.0,
+    max_turn: MaxTurn = 1500.0,
+    layout: LayoutName = None,
+    split_by: SplitBy = None,
     on_mixed: Annotated[
         str,
         typer.Option(
@@ -166,7 +132,7 @@ def features(
     if bool(files) == (recordings is not None):
         raise typer.BadParameter("give OpenFace files, or --recordings with a table of them")
     study = study_of(asked, files[0]) if files else None
-    tables = [path for path in (recordings, _segments_file(schedule)) if path is not None]
+    tables = [path for path in (recordings, segments_file(schedule)) if path is not None]
     check_files(asked, [*files, *tables], study, overwrite=overwrite)
     if study is not None:
         found = study.features(progress=not quiet).tables
@@ -182,9 +148,9 @@ def features(
             + (", not both" if every is not None else "")
         )
     result = extract_features(
-        [str(path) for path in files] if recordings is None else _recordings_table(recordings),
+        [str(path) for path in files] if recordings is None else recordings_table(recordings),
         every=every,
-        schedule=None if schedule is None else _schedule(schedule),
+        schedule=None if schedule is None else schedule_named(schedule),
         fps=fps,
         clock=clock,  # type: ignore[arg-type]
         rate=rate,
@@ -192,10 +158,10 @@ def features(
         derivatives=derivatives,  # type: ignore[arg-type]
         extra=names_in(extra),  # type: ignore[arg-type]
         action_units=names_in(action_units),
+        expressions=names_in(expressions),
         baseline=baseline,
         min_confidence=min_confidence,
-        # A number is a face_id; what is none of the words is refused there.
-        face=int(face) if re.fullmatch(r"-?\d+", face) else face,  # type: ignore[arg-type]
+        face=face_named(face),
         join_ids=join_ids,
         max_speed=max_speed,
         max_turn=max_turn,
@@ -216,40 +182,3 @@ def features(
     if quality is not None:
         write(result.quality, quality)
     show.result(result, output, quality)
-
-
-def _recordings_table(path: Path) -> pd.DataFrame:
-    """Return a table of recordings, its paths from its own folder."""
-    from pyexpr.base.csv_file import read_csv
-    from pyexpr.behavior.tracks.layout import layout_beside
-
-    labels = ("subject", "context", "openface", "face", "part", "video", "layout")
-    table = read_csv(path, labels=labels, what=f"the recordings ({path})")
-    paths = {
-        column: [str(path.parent / name) if name == name else name for name in table[column]]
-        for column in ("openface", "video")
-        if column in table
-    }
-    if "layout" in table:
-        paths["layout"] = [layout_beside(name, path.parent) for name in table["layout"]]
-    return table.assign(**paths)
-
-
-def _segments_file(schedule: str | None) -> Path | None:
-    return None if schedule is None or schedule == "bp4d_plus" else Path(schedule)
-
-
-def _schedule(schedule: str) -> Any:
-    """Return a schedule that is built in, or a table of segments."""
-    from pyexpr.base.csv_file import read_csv
-    from pyexpr.behavior.schedules import BP4D_PLUS
-
-    path = _segments_file(schedule)
-    if path is None:
-        return BP4D_PLUS
-    if not path.exists() and path.suffix != ".csv":
-        raise DataError(
-            f"there is no schedule {schedule!r}: give 'bp4d_plus', which is built in, or the path "
-            "of a table (CSV)"
-        )
-    return read_csv(path, labels=("context", "clip"), what=f"the schedule ({path})")

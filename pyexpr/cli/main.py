@@ -18,6 +18,7 @@ with ends_at_once(also_after=__name__ == "__main__"):
     from pyexpr.cli.doctor import doctor
     from pyexpr.cli.features import features
     from pyexpr.cli.models import compare, fit
+    from pyexpr.cli.movement import series, synchrony
     from pyexpr.cli.ratings import cfa, icc
     from pyexpr.cli.showing import show_error, show_warning
     from pyexpr.cli.simulated import demo, paper, simulate
@@ -27,7 +28,16 @@ with ends_at_once(also_after=__name__ == "__main__"):
 # As the help lists them.
 _COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Whole studies": (run, init, check, report),
-    "Single steps, of tables or of a study": (icc, cfa, track, features, fit, compare),
+    "Single steps, of tables or of a study": (
+        icc,
+        cfa,
+        track,
+        features,
+        series,
+        synchrony,
+        fit,
+        compare,
+    ),
     "Simulated studies": (simulate, demo, paper),
     "Installation": (doctor,),
 }

@@ -12,8 +12,8 @@ from pyexpr.base.checks import is_number, whole_number
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.foreign import as_pandas
 from pyexpr.base.messages import say
+from pyexpr.behavior.features.frame_store import wanted_groups
 from pyexpr.behavior.features.sequences import ClipSequences, read_sequences
-from pyexpr.behavior.openface.frame_store import wanted_groups
 from pyexpr.behavior.openface.options import Place
 from pyexpr.deep.base import DeepRegressor
 from pyexpr.deep.data import Sequences, checked_sequences
@@ -54,12 +54,16 @@ class LSTMRegressor(DeepRegressor):
     columns : str or sequence of str, default "points"
         The columns to read for a clip table: "points" (face and eyes, 2D and 3D; 620 columns),
         "points_2d" (136), "points_3d" (204), "eyes" (280), "gaze" (8), "pose" (6), "aus" (35),
-        "parameters" (40), "all", or names of `OpenFaceRecording.groups`. Arrays are used as they
-        are.
+        "parameters" (40), "expressions" (action units, and of other trackers blendshapes and
+        emotions), "all", or names of `OpenFaceRecording.groups`. The numbers are OpenFace's; of
+        another tracker's tables a name stands for what of it the layout has. Arrays are used as
+        they are.
     rate : float, default 25
         Frames per second at which recordings of a clip table are read.
     fps, min_confidence, face
         As in `read_openface`, for clip tables.
+    layout : str or None, default None
+        Of clip tables whose files another tracker than OpenFace wrote, as in `read_tracks`.
     cache_dir : path, optional
         Folder in which the arrays of the recordings are cached, so that each file is parsed only
         once.
@@ -142,8 +146,8 @@ class LSTMRegressor(DeepRegressor):
     Notes
     -----
     X is an array (clips, frames, p), a list of arrays (frames, p), or a clip table with one row per
-    clip and the columns openface (path), start, end (seconds), and optionally face (as the
-    argument, for each row). `ContextualRegressor` requires the last form. Clips of different
+    clip and the columns openface (path), start, end (seconds), and optionally face and layout (as
+    the arguments, for each row). `ContextualRegressor` requires the last form. Clips of different
     lengths are packed, so the prediction of a clip does not depend on the other clips.
 
     Missing values (NaN) are replaced by the mean of their column in the clip, which is 0 after
@@ -192,6 +196,7 @@ class LSTMRegressor(DeepRegressor):
         fps: float | None = None,
         min_confidence: float | None = None,
         face: Place | int = "largest",
+        layout: str | None = None,
         cache_dir: str | Path | None = None,
         dropout: float = 0.0,
         max_epochs: int = 100,
@@ -220,6 +225,7 @@ class LSTMRegressor(DeepRegressor):
         self.fps = fps
         self.min_confidence = min_confidence
         self.face = face
+        self.layout = layout
         self.cache_dir = cache_dir
         self.dropout = dropout
         self.max_epochs = max_epochs
@@ -271,6 +277,7 @@ class LSTMRegressor(DeepRegressor):
             fps=self.fps,
             min_confidence=self.min_confidence,
             face=self.face,
+            layout=self.layout,
             cache_dir=self.cache_dir,
             progress=self.progress,
             what=what,

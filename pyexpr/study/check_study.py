@@ -10,7 +10,7 @@ from pyexpr.study.check.page import CheckResult, check, ordered
 from pyexpr.study.check.points import PROBLEMS, WRONG, Point
 from pyexpr.study.file.config import judged, read_toml
 from pyexpr.study.pipeline import Study
-from pyexpr.study.tables.kind import with_kind
+from pyexpr.study.tables.signals import with_what_tables_tell
 
 
 def check_study(
@@ -61,7 +61,7 @@ def check_study(
     """
     file = Path(study)
     raw, _ = read_toml(file)
-    raw = with_kind(raw, file.resolve().parent)
+    raw = with_what_tables_tell(raw, file.resolve().parent)
     config, problems = judged(raw)
     points = [Point(PROBLEMS, "the study file", None, one, WRONG) for one in problems]
     if config is None:

@@ -42,8 +42,8 @@ from pyexpr.study.stages.order import options_of, stages_of
 from pyexpr.study.stages.sources import Sources, refuse_changed
 from pyexpr.study.tables.early_checks import check_deep, check_early
 from pyexpr.study.tables.inputs import CLIP_KEY, Inputs
-from pyexpr.study.tables.kind import with_kind
 from pyexpr.study.tables.labels import label
+from pyexpr.study.tables.signals import with_what_tables_tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,7 +149,7 @@ class Study:
         models.
         """
         file = Path(path)
-        config, known = read_known_config(file, with_kind)
+        config, known = read_known_config(file, with_what_tables_tell)
         study = cls(config, file.resolve().parent, output=output, models=models)
         # It is looked at again, perhaps from another working directory.
         study._file = replace(known, path=file.absolute())

@@ -14,10 +14,10 @@ import pytest
 
 from pyexpr.base.errors import OpenFaceError, VideoError
 from pyexpr.base.video_file import write_video
+from pyexpr.behavior.features import frame_store
 from pyexpr.behavior.features.features import extract_features
+from pyexpr.behavior.features.frame_store import Reading, read_frames
 from pyexpr.behavior.openface import csv as openface_csv
-from pyexpr.behavior.openface import frame_store
-from pyexpr.behavior.openface.frame_store import Reading, read_frames
 from pyexpr.behavior.openface.recording import read_openface
 from pyexpr.behavior.video import decoding as video_decoding
 from pyexpr.behavior.video.video import read_video_clips

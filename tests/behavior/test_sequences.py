@@ -11,11 +11,17 @@ import pandas as pd
 import pytest
 
 from pyexpr.base.errors import ColumnError, DataError, OpenFaceError
+from pyexpr.behavior.features import frame_store
+from pyexpr.behavior.features.frame_store import (
+    COLUMN_SETS,
+    Reading,
+    named_groups,
+    read_frames,
+    wanted_groups,
+)
 from pyexpr.behavior.features.sequences import read_sequences
-from pyexpr.behavior.openface import frame_store
-from pyexpr.behavior.openface.frame_store import COLUMN_SETS, Reading, read_frames, wanted_groups
-from pyexpr.behavior.openface.layout import GROUPS
 from pyexpr.behavior.openface.recording import read_openface
+from pyexpr.behavior.tracks.groups import ALL_GROUPS
 
 HEADER = "frame,timestamp,confidence,success,pose_Tx,pose_Ty,pose_Tz,pose_Rx,pose_Ry,pose_Rz\n"
 
@@ -171,8 +177,9 @@ def test_names_of_columns() -> None:
     assert wanted_groups(["gaze", "pose_rotation", "gaze_angle"]) == (
         "pose_rotation", "gaze_angle", "gaze_vector",
     )  # fmt: skip
-    assert wanted_groups("all") == GROUPS
-    assert set().union(*COLUMN_SETS.values()) == set(GROUPS)
+    assert wanted_groups("all") == ALL_GROUPS
+    assert set().union(*COLUMN_SETS.values()) == set(ALL_GROUPS)
+    assert named_groups(["points", "gaze_angle"]) == ("gaze_angle",)
     with pytest.raises(DataError, match="did you mean 'points_2d'"):
         wanted_groups("points2d")
     with pytest.raises(DataError, match="at least one group"):
@@ -213,3 +220,57 @@ def test_recordings_must_have_the_same_columns(tmp_path: Path) -> None:
         r"'AU04_c'; choose columns= that all recordings have",
     ):
         read_sequences(table, "au_presence")
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> tuple[str, str]:
+    """Return a table of two points in shares of the image and of a blendshape, and its layout."""
+    layout = tmp_path / "mesh.toml"
+    layout.write_text(
+        "time.column = 't'\nblendshapes = {columns = 'b_*', unit = '0 to 1'}\n"
+        "[points]\nx = 'x{}'\ny = 'y{}'\nz = 'z{}'\nunit = 'share'\n"
+    )
+    table = {"t": np.arange(50) / 25, "b_jawOpen": np.linspace(0, 1, 50)}
+    table |= {
+        f"{axis}{k}": 0.1 * k + n + np.arange(50) for n, axis in enumerate("xyz") for k in (0, 1)
+    }
+    path = tmp_path / "mesh.csv"
+    pd.DataFrame(table).to_csv(path, index=False)
+    return str(path), str(layout)
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_frames_of_another_tracker(mesh: tuple[str, str], tmp_path: Path, cached: bool) -> None:
+    path, layout = mesh
+    kept = tmp_path / "kept" if cached else None
+    found = read_sequences(
+        clips(path, (0, 1)), ["points", "expressions"], layout=layout, cache_dir=kept
+    )
+    # Points in space hold those of the image: x and y stand once.
+    assert found.names == ("x_0", "y_0", "x_1", "y_1", "z_0", "z_1", "blendshape_jawOpen")
+    assert found.clips[0].shape == (25, 7)
+    np.testing.assert_allclose(found.clips[0][:, 2], 0.1 + np.arange(25), rtol=1e-6)
+    np.testing.assert_allclose(found.clips[0][:, 5], 2.1 + np.arange(25), rtol=1e-6)
+    np.testing.assert_allclose(found.clips[0][:, 6], np.arange(25) / 49, rtol=1e-6)
+    # A column of the table says it row by row; what is kept goes with the layout's content.
+    table = clips(path, (0, 1)).assign(layout=layout)
+    assert read_sequences(table, "all", cache_dir=kept).names == found.names
+    Path(layout).write_text(Path(layout).read_text() + "labels = ['1']\n")
+    assert read_sequences(table, "points", cache_dir=kept).names == ("x_0", "y_0", "z_0")
+
+
+def test_what_another_tracker_does_not_have(mesh: tuple[str, str]) -> None:
+    path, layout = mesh
+    table = clips(path, (0, 1))
+    for columns, lacks in (("gaze", "'gaze_angle', 'gaze_vector'"), ("emotions", "'emotions'")):
+        with pytest.raises(
+            OpenFaceError,
+            match=f"no columns for {lacks} by the layout 'mesh'; it has 'landmarks_3d', "
+            "'landmarks_2d', 'blendshapes': ask for those",
+        ):
+            read_sequences(table, columns, layout=layout)
+    with pytest.raises(OpenFaceError, match="no columns for 'emotions' by"):
+        read_sequences(table, ["points", "emotions"], layout=layout)
+    # Without a layout the file is not OpenFace's.
+    with pytest.raises(OpenFaceError, match=r"mesh.csv"):
+        read_sequences(table, "points")

@@ -11,8 +11,8 @@ from behavior.session_files import KINDS, TIMES, N, values, write
 
 from pyexpr.base.errors import DataError, OpenFaceError
 from pyexpr.behavior.features.features import extract_features
+from pyexpr.behavior.features.frame_store import Reading, read_frames
 from pyexpr.behavior.openface.csv import read_header
-from pyexpr.behavior.openface.frame_store import Reading, read_frames
 from pyexpr.behavior.openface.recording import describe_openface, read_openface
 
 

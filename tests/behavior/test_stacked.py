@@ -13,6 +13,8 @@ from behavior.openface_files import POSE, TIME, Layout, rows, text, write
 
 from pyexpr.base.errors import DataError, OpenFaceError
 from pyexpr.behavior.features.features import extract_features
+from pyexpr.behavior.features.series import movement_series
+from pyexpr.behavior.openface import parts
 from pyexpr.behavior.openface.parts import part_names
 from pyexpr.behavior.openface.recording import read_openface
 
@@ -119,3 +121,37 @@ def test_features_of_a_split_file(study: Path) -> None:
     np.testing.assert_allclose(by_table["head_displacement"], [25.0, 5.0], atol=0.02)
     with pytest.raises(DataError, match="'part'"):
         extract_features(table.drop(columns="part"), every=3, split_by="filename")
+
+
+def test_a_file_of_several_is_read_once(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    whole = parts.whole_text
+    monkeypatch.setattr(parts, "whole_text", lambda path: read.append(path) or whole(path))
+    options = {"every": 3, "split_by": "filename", "progress": False}
+    found = extract_features(study, n_jobs=2, **options)
+    assert len(read) == 1
+    assert movement_series(study, split_by="filename", progress=False).heading()[:19] == (
+        "Movement of 2 clips"
+    )
+    assert len(read) == 2
+    # Nothing is kept for later, when the file may be another.
+    assert not parts._KEPT._files
+    assert not parts._KEPT.users
+    # Files that are too large to be kept are read again, with the same result.
+    monkeypatch.setattr(parts, "KEPT_BYTES", 0)
+    other = study.with_name("other.csv")
+    other.write_text(study.read_text().replace("a.mp4", "c.mp4").replace("late", "later"))
+    both = extract_features([study, other], n_jobs=1, **options)
+    pd.testing.assert_frame_equal(both.table[:2], found.table)
+
+
+def test_only_the_last_row_of_a_file_may_be_cut(study: Path) -> None:
+    # Without an end of line the last number may be cut: of the last part, not of each.
+    whole = study.read_text()
+    for content in (whole.rstrip("\n"), whole[:-60]):
+        study.write_text(content)
+        logs = [
+            read_openface(study, split_by="filename", part=part).log
+            for part in part_names(study, "filename")
+        ]
+        assert [(log.rows_read, log.rows_cut) for log in logs] == [(75, 0), (74, 1)]

@@ -533,6 +533,18 @@ def test_bad_calls_are_said_before_anything_is_tracked(
     assert not BrightSpot.begun
 
 
+def test_all_that_is_wrong_is_said_the_users_own_first(tmp_path: Path) -> None:
+    class Absent(NotInstalled):
+        model_help = "absent.model"
+
+    with pytest.raises(VideoError) as refused:
+        track("nowhere.mp4", tmp_path, tracker=Absent, model="no.model")
+    assert str(refused.value) == (
+        "there is no video 'nowhere.mp4'; besides, the model file 'no.model' is not there; "
+        "absent.model; besides, the tracker 'absent' is not installed; run: pip install absent"
+    )
+
+
 def test_folders_and_names_that_do_not_do(video: Path, tmp_path: Path) -> None:
     def said(videos: Any) -> str:
         with pytest.raises((DataError, VideoError)) as refused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from behavior.tracks_tables import flat, moving
 from pyexpr.base.errors import DataError, LayoutError, OpenFaceError, TracksError
 from pyexpr.behavior.openface import dialects
 from pyexpr.behavior.tracks.layout import load_layout
-from pyexpr.behavior.tracks.reading import read_tracks
+from pyexpr.behavior.tracks.reading import read_by_layout, read_tracks
+from pyexpr.behavior.tracks.table import open_table
 
 N = 30
 TIMES = np.arange(N) / 25
 POINTS = flat(moving(3, N), "x{}", "y{}")
+XY = "[points]\nx = 'x{}'\ny = 'y{}'\n"
 GIVEN: dict[str, Any] = {"points": ["x{}", "y{}"], "units": "px"}
 
 
@@ -47,6 +50,7 @@ def twice(frame: pd.DataFrame) -> pd.DataFrame:
         (table(t=changed(3, 0.08)), {"time": "t"}, r"0.08 in row 4, after 0.08 in row 3.*person="),
         (table(t=changed(9, 0.04)), {"time": "t"}, "has 0.04 in row 10, after 0.32 in row 9"),
         (twice(table()), {"time": "t"}, "times must increase.*several people"),
+        (table().iloc[::-1], {"time": "t"}, "in row 2, after .*: the rows are out of order; sort"),
         (
             twice(table(f=np.arange(N))), {"time": "t", "frame": "f"},
             "30 of 60 rows repeat a frame.*person=.*split_by=",
@@ -111,6 +115,7 @@ def test_split_by_what_is_not_there(tmp_path: Path) -> None:
         ({"points": ["x{}", "y{}"], "units": "inch"}, "'px', 'share', 'mm', 'cm' or 'm'"),
         ({"image_size": (640,)}, "image_size= must be width and height"),
         ({"image_size": (640, -1)}, "image_size= must be width and height"),
+        ({"layout": 3}, "layout= must be the name of a layout, or a path, not 3"),
         ({"layout": "mediapip"}, "did you mean 'mediapipe'"),
         ({"layout": "openface"}, "reads files"),
         ({"layout": "openface", "points": ["x{}", "y{}"], "units": "px"}, "knows its columns"),
@@ -131,32 +136,161 @@ def test_arguments(given: dict, said: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("colour = 1", "a layout has no entry 'colour'"),
-        ("name = 3", "name: input should be a valid string, not 3"),
-        ("fps = '30'\nhead = {rotation = ['a', 'b', 'c']}", "fps: input should be a valid number"),
+        ("colour = 1", "the layout has no entry 'colour'; it has 'name'"),
+        ("name = 3", "name must be text, not 3"),
+        ("fps = '30'\nemotions = {columns = 'a', unit = 'x'}", 'fps must be a number .*"30"'),
         ("fps = 30.0", "names nothing to read"),
-        ("[points]\nx = 'x{}'\ny = 'y{}'", "lacks the entry 'unit'"),
-        ("[points]\nx = 'x{}'\nunit = 'px'", "a point has x and y"),
-        ("[points]\nx = 'x{}'\ny = 'y{}'\nunit = 'inch'", "points.unit: input should be 'px'"),
-        ("[points]\nx = 'x{}'\ny = 'y{}'\nunit = 'px'\nstabel = [1]", "did you mean 'stable'"),
-        ("[points]\nx = 'x{}'\ny = 'y{}'\nunit = 'px'\nouter_eyes = [1]", "outer_eyes are two"),
-        ("[points]\nx = 'x{}'\ny = 'y{}'\nunit = 'px'\nstable = [-1]", "points.stable"),
+        (f"{XY}", r"\[points\] lacks the entry 'unit', which must be 'px', 'share', 'mm', 'cm' or"),
+        ("[points]\nx = 'x{}'\nunit = 'px'", r"\[points\]: a point has x and y"),
+        (f"{XY}unit = 'inch'", r"\[points\] unit must be 'px', .* or 'm', not \"inch\""),
+        (f"{XY}unit = 'px'\nstabel = [1]", r"\[points\] has no entry 'stabel'; did you mean 'sta"),
+        (f"{XY}units = 'px'", "has no entry 'units'; did you mean 'unit', 'count'.$"),
+        (f"{XY}unit = 'px'\nouter_eyes = [1]", "outer_eyes are two"),
+        (f"{XY}unit = 'px'\nstable = [1, -1]", "whole numbers of at least 0, but item 2 is -1"),
+        (f"{XY}unit = 'px'\ncount = [0]", "of at least 1 and at most 100,000, but item 1 is 0"),
+        (f"{XY}unit = 'px'\nregions.jaw = ['a']", r"\[points.regions\] jaw must be a list of"),
+        (f"{XY}unit = 'px'\nregions = 3", "regions must be a table of lists of whole numbers"),
+        (f"{XY}unit = 'px'\noptional = 'no'", 'optional must be true or false, not "no"'),
+        (f"{XY}unit = 'px'\n[image]\nwidth = 640\nheight = 'h'", "two numbers, or two columns"),
+        (f"{XY}unit = 'px'\n[proof]\nall = []", r"all must be a list of texts, one at least, not"),
+        (f"time = 'ms'\n{XY}unit = 'px'", 'time must be a table, not "ms"'),
+        (f"{XY}unit = 'inch'\n[time]\nunit = 'h'", r"be 'auto'.*; \[points\] unit must be"),
         ("[valid]\ncolumn = 'ok'", "one of at_least, above and equals"),
-        ("[head]\nrotation = ['a', 'b']", "head.rotation"),
+        ("[head]\nrotation = ['a', 'b']", r'a list of three texts, not \["a", "b"\]'),
+        ("blendshapes = {columns = ['a', 3], unit = 'x'}", "list of texts, but item 2 is 3"),
         ("base = 'nope'", "no layout 'nope' to be the base"),
         ("base = 3", "base must be the name of a layout"),
         ("base = 'own.toml'", "is based on this layout"),
+        ("base = '\\u0000.toml'".replace("'", '"'), "no layout .* to be the base"),
         ("x =", "the layout is no TOML"),
         ("x = '\x00'", "holds a NUL byte"),
         ("x = '\udc80'", "the layout is no TOML"),
+        ("x = " + "9" * 5000, "a whole number of thousands of digits"),
+        ("x = " + "[" * 3000 + "]" * 3000, "nested too deeply"),
     ],
-)
+)  # fmt: skip
 def test_layouts(text: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(LayoutError, match=said) as caught:
         load_layout(path)
     assert "own.toml" in str(caught.value)
+    assert not of_pydantic(caught.value)
+
+
+def of_pydantic(error: Exception) -> bool:
+    """Whether an error speaks as pydantic or Python do."""
+    words = "input should|valid (string|number|integer|tuple|boolean|dictionary)|field required|"
+    words += r"extra input|unable to parse|value error|pydantic|strict|traceback|<class|\btuple\b"
+    return re.search(words, str(error), re.IGNORECASE) is not None
+
+
+# Few, as each costs milliseconds; thousands were tried when this was written.
+N_SLIPS = 120
+# What a slip of the hand puts where something else was.
+SLIPS = (
+    "3", "-1", "1e400", "nan", "0.0", '""', '"px"', '"x{}"', '"{}"', '"{}{}"', '"{0}{}"', '"}{}"',
+    "true", "[]", "[1]", "[-1, 2]", '["a"]', '["a", "b", "c"]', "[[1]]", "{}", "{ a = 1 }",
+    "2020-01-01", '"\\u0000"', "99999999999999999999999", '"ms"', '"clock"', '"t"', '"x0"',
+)  # fmt: skip
+
+
+def mutated(text: str, rng: np.random.Generator) -> str:
+    """Change a line or two of a layout."""
+    lines = text.splitlines()
+    for _ in range(rng.integers(1, 3)):
+        at = int(rng.integers(len(lines)))
+        key, is_entry, value = lines[at].partition("=")
+        kind = int(rng.integers(10))
+        if not is_entry:
+            lines[at] = ("", f"{lines[at]}x", f"[{lines[at]}]", lines[at])[kind % 4]
+        elif kind == 0:
+            lines[at] = f"{key[:-2]} ={value}"
+        elif kind == 1:
+            lines[at] = f"{key}={value[: len(value) // 2]}"
+        elif kind < 4:
+            lines[at] = ""
+        else:
+            lines[at] = f"{key}= {SLIPS[int(rng.integers(len(SLIPS)))]}"
+    return "\n".join(lines)
+
+
+LAYOUT = """name = "own"
+title = "Own"
+frame = "f"
+person = "p"
+confidence = "c"
+fps = 25.0
+missing = ["lost"]
+[proof]
+all = ["f", "x0"]
+none = ["z0"]
+[time]
+column = "t"
+unit = "s"
+[valid]
+column = "c"
+at_least = 0.5
+[rows]
+column = "who"
+equals = ["a"]
+[points]
+x = "x{}"
+y = "y{}"
+unit = "px"
+count = [3]
+first = 0
+score = "s{}"
+score_above = 0.5
+stable = [0, 1]
+outer_eyes = [0, 2]
+[points.regions]
+mouth = [0, 1]
+[head]
+rotation = ["r0", "r1", "r2"]
+rotation_unit = "deg"
+[gaze]
+angle = ["r0", "r1"]
+unit = "rad"
+optional = true
+[action_units]
+presence = "AU{}_c"
+[action_units.intensity]
+columns = "AU{}_r"
+unit = "0 to 5"
+[blendshapes]
+columns = ["b_jaw", "b_eye"]
+unit = "0 to 1"
+scale = 0.01
+[emotions]
+columns = "e_*"
+unit = "0 to 1"
+[image]
+width = 640
+height = 480
+"""
+
+
+def test_layouts_with_slips_of_the_hand(tmp_path: Path) -> None:
+    # Each is refused in a sentence, or reads the table or refuses that in a sentence.
+    rng = np.random.default_rng(17)
+    columns = [f"{name}{k}" for name in ("r", "s", "AU0") for k in range(3)]
+    columns += ["AU01_c", "AU02_c", "AU01_r", "AU02_r", "b_jaw", "b_eye", "e_joy", "e_fear"]
+    own = table(**{name: np.round(rng.random(N), 3) for name in columns})
+    own = own.assign(f=np.arange(N), p=0, c=0.9, s0=0.9, s1=0.9, who="a").iloc[:8]
+    path, refused = tmp_path / "own.toml", list[DataError]()
+    path.write_text(LAYOUT)
+    assert read_tracks(own, path).n_frames == 8
+    for _ in range(N_SLIPS):
+        path.write_text(mutated(LAYOUT, rng), encoding="utf-8")
+        try:
+            read_by_layout(load_layout(path), open_table(own))
+        except DataError as error:
+            refused.append(error)
+    assert 0.4 * N_SLIPS < len(refused) < 0.9 * N_SLIPS
+    for error in refused:
+        assert not of_pydantic(error), str(error)
+        assert len(str(error)) < 900
 
 
 def test_a_layout_of_other_columns(tmp_path: Path) -> None:
@@ -196,6 +330,8 @@ def test_files(content: bytes, said: str, tmp_path: Path) -> None:
         read_tracks(path, time="t", **GIVEN)
     with pytest.raises(OpenFaceError, match="no such file"):
         read_tracks(tmp_path / "none.csv", time="t", **GIVEN)
+    with pytest.raises(OpenFaceError):
+        read_tracks("a\0.csv", time="t", **GIVEN)
 
 
 def test_openface_of_single_images_is_no_recording(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import pyexpr as px
 from pyexpr.base.errors import ColumnError, DataError
-from pyexpr.behavior.openface.frame_store import COLUMN_SETS
+from pyexpr.behavior.features.frame_store import COLUMN_SETS
 from pyexpr.deep import LSTMRegressor, Video3DRegressor
 from pyexpr.modeling.contextual import ContextualRegressor
 
@@ -348,3 +348,25 @@ def test_weights_stay_on_the_cpu() -> None:
     X, y, subjects = trending_clips(5)
     model = small(max_epochs=1).fit(X, y, groups=subjects)
     assert {w.device for w in model.modules_[0].parameters()} == {torch.device("cpu")}
+
+
+def test_clips_of_another_tracker(tmp_path: Path) -> None:
+    layout = tmp_path / "mesh.toml"
+    layout.write_text(
+        "time.column = 't'\nblendshapes = {columns = 'b_*', unit = '0 to 1'}\n"
+        "[points]\nx = 'x{}'\ny = 'y{}'\nunit = 'share'\n"
+    )
+    rng = np.random.default_rng(1)
+    columns = {"t": np.arange(75) / 25, "b_jawOpen": rng.random(75)}
+    columns |= {"x0": rng.random(75), "y0": rng.random(75)}
+    pd.DataFrame(columns).to_csv(tmp_path / "mesh.csv", index=False)
+    table = pd.DataFrame({"start": [0, 1, 2], "end": [1, 2, 3]})
+    table = table.assign(openface=str(tmp_path / "mesh.csv"), layout=str(layout))
+    model = LSTMRegressor(
+        2, 1, columns=["points", "expressions"], max_epochs=1, patience=None, progress=False
+    )
+    predicted = model.fit(table, [0.0, 1.0, 2.0]).predict(table)
+    assert model.columns_ == ["x_0", "y_0", "blendshape_jawOpen"]
+    # The argument says the same of all rows.
+    model.set_params(layout=str(layout))
+    np.testing.assert_array_equal(model.predict(table.drop(columns="layout")), predicted)

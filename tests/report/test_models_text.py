@@ -60,7 +60,7 @@ def test_choices_are_sentences(model: str, section: Any, words: str) -> None:
 
 
 def test_every_group_of_columns_has_words() -> None:
-    from pyexpr.behavior.openface.frame_store import COLUMN_SETS
+    from pyexpr.behavior.features.frame_store import COLUMN_SETS
     from pyexpr.behavior.openface.layout import GROUPS
 
     for name in (*COLUMN_SETS, *GROUPS):

@@ -81,7 +81,7 @@ def test_the_commands_options() -> None:
     function = inspect.signature(extract_features).parameters
     own = {"asked", "files", "recordings", "quality", "output", "overwrite", "schedule"}
     # Names by commas there.
-    own |= {"extra", "action_units"}
+    own |= {"extra", "action_units", "expressions"}
     own |= {"json", "quiet"}
     for name, one in parameters.items():
         if name not in own:
@@ -97,6 +97,8 @@ def test_the_commands_options() -> None:
         {"extra": ["regions", "entropy"]}, {"extra": ["region"]}, {"baseline": ""},
         {"extra": ["au_dynamics"], "action_units": ["AU12"]}, {"action_units": ["AU12"]},
         {"extra": ["au_dynamics"], "action_units": ["smile"]}, {"baseline": "rest"},
+        {"extra": ["expression_means"], "expressions": ["blendshapes"]},
+        {"expressions": ["blendshapes"]}, {"extra": ["expression_means"], "expressions": ["jaw"]},
         {"bins": "median"}, {"head": "params"}, {"landmarks": "4d"}, {"au_count": "max"},
     ],
 )  # fmt: skip

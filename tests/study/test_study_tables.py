@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from tables_of_a_study import KEY, simulated_tables, write_study
 from pyexpr.base.errors import DataError, StudyError
 from pyexpr.study.file.config import StudyConfig, read_config
 from pyexpr.study.pipeline import Study
+from pyexpr.study.tables import early_checks
 from pyexpr.study.tables.early_checks import check_early
 
 BASE = """
@@ -265,3 +267,15 @@ def test_a_column_of_numbers_with_text_among_them_can_be_left_out(tmp_path: Path
     path = write_study(tmp_path, file, ratings=ratings, features=features, quick=False)
     check(path)
     assert "AU4" not in Study.from_file(path).features().facts["features"]
+
+
+def test_faces_are_cropped_by_openfaces_landmarks_alone() -> None:
+    section = SimpleNamespace(crop="face")
+    config = SimpleNamespace(models=SimpleNamespace(video3d=section))
+    table = pd.DataFrame({"layout": [None, "openface", "mediapipe"]})
+    inputs = SimpleNamespace(recordings=table)
+    with pytest.raises(StudyError, match=r"crop = \"face\" .* layout 'mediapipe'; leave crop out"):
+        early_checks._check_crop(config, inputs)
+    early_checks._check_crop(config, SimpleNamespace(recordings=table[:2]))
+    section.crop = None
+    early_checks._check_crop(config, inputs)

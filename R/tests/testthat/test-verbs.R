@@ -372,10 +372,13 @@ test_that("further features, the series behind them, and synchrony", {
   expect_identical(found$units$head_jerk, "mm/s^3")
   expect_error(extract_features(path, every = 3, extra = "regoins"), "regions",
     class = "pyexpr_data_error")
+  expect_error(extract_features(path, every = 3, extra = "expression_means"),
+    "no recording has any", class = "pyexpr_data_error")
   manifest <- data.frame(subject = 7L, context = factor("all"), openface = path)
   series <- movement_series(manifest)
   expect_identical(tidy(series)$subject, rep(7L, 30))
   expect_equal(tidy(series)$head_displacement, c(NA, rep(6, 29)), tolerance = 1e-12)
+  expect_identical(tidy(movement_series(manifest, layout = "auto")), tidy(series))
   frames <- tidy(movement_series(path, rate = NULL))
   expect_equal(frames$head_x, 1.2 * frame, tolerance = 1e-12)
   # The second person does the same 1 s later, at 5 values a second.

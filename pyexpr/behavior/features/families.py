@@ -19,6 +19,12 @@ from pyexpr.behavior.features.entropy import (
     sample_entropy,
     whole_stretches,
 )
+from pyexpr.behavior.features.expressions import (
+    Expressions,
+    expression_means,
+    expression_speeds,
+    expression_spread,
+)
 from pyexpr.behavior.features.movement import asymmetry, differences, spread
 from pyexpr.behavior.features.options import MOVING, Family
 from pyexpr.behavior.features.regions import REGIONS, SCHEMES, LandmarkScheme
@@ -298,6 +304,32 @@ def _regularity(
     return value if np.isfinite(value) else _NONE_ALIKE
 
 
+def _expression_means(signals: Signals, units: Units) -> _Found:
+    own, wanted, needed = _expressions(signals)
+    found, reasons = expression_means(own, wanted, needed)
+    return found, [OF_PART(part="expression_means", reason=reason) for reason in reasons]
+
+
+def _expression_variability(signals: Signals, units: Units) -> _Found:
+    own, wanted, needed = _expressions(signals)
+    found, reasons = expression_spread(own, wanted, needed)
+    return found, [OF_PART(part="expression_variability", reason=reason) for reason in reasons]
+
+
+def _expression_dynamics(signals: Signals, units: Units) -> _Found:
+    own, wanted, _ = _expressions(signals)
+    options = signals.options
+    found, reasons = expression_speeds(own, wanted, signals.grid, options.bins, options.rate)
+    return found, [OF_PART(part="expression_dynamics", reason=reason) for reason in reasons]
+
+
+def _expressions(signals: Signals) -> tuple[Expressions, tuple[str, ...], int]:
+    """Return the signals of expression, the names that are wanted, and the fewest frames."""
+    wanted = tuple(signals.options.expressions)
+    own = signals.expressions or Expressions((), np.zeros((0, 0)))
+    return own, wanted, needed_bins(len(own.values), signals.options)
+
+
 # Steps that differ by rounding alone have no order of their own.
 _STILL: Final = 1e-9
 _CONSTANT: Final[Message] = Template("constant_movement", "the movement never changes")()
@@ -312,4 +344,7 @@ _FAMILIES: dict[Family, Callable[[Signals, Units], _Found]] = {
     "asymmetry": _asymmetry,
     "au_dynamics": _dynamics,
     "entropy": _entropy,
+    "expression_means": _expression_means,
+    "expression_variability": _expression_variability,
+    "expression_dynamics": _expression_dynamics,
 }

@@ -18,6 +18,7 @@ from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
 from pyexpr.behavior.features.baseline import COUNT, check_baseline, with_deviations
 from pyexpr.behavior.features.binning import Binning
+from pyexpr.behavior.features.expressions import expressions_resolved
 from pyexpr.behavior.features.manifest import manifest_of, refuse_absent
 from pyexpr.behavior.features.means import clip_means, mean_units, means_table
 from pyexpr.behavior.features.mixed import (
@@ -46,6 +47,7 @@ from pyexpr.behavior.features.options import (
 )
 from pyexpr.behavior.features.quality import clip_quality, recording_quality
 from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
+from pyexpr.behavior.openface.parts import parts_read_once
 from pyexpr.behavior.openface.plausible import MAX_SPEED, MAX_TURN
 from pyexpr.behavior.schedules import Schedule
 from pyexpr.behavior.tracks.groups import SHARE
@@ -146,7 +148,7 @@ class FeatureResult(Result):
         known = self.group_units
         usual = TrackerUnits()
         tracker = TrackerUnits(
-            known.get(landmark_group(options)), known.get("au_intensity", usual.intensity)
+            known.get(landmark_group(options)), known.get("au_intensity", usual.intensity), known
         )
         means = {name: known[name] for name in self.means.columns if name not in _KEY}
         return feature_units(options, tracker) | means
@@ -221,6 +223,7 @@ class _Rows:
 
 
 @stoppable("features were computed")
+@parts_read_once()
 def extract_features(
     recordings: FrameLike | str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
@@ -236,6 +239,7 @@ def extract_features(
     derivatives: Derivatives = "differences",
     extra: Extra = (),
     action_units: str | Sequence[str] = (),
+    expressions: str | Sequence[str] = (),
     baseline: str | None = None,
     min_confidence: float | None = None,
     fps: float | None = None,
@@ -288,11 +292,16 @@ def extract_features(
         rotation removed, in interocular distances.
     derivatives : {"differences", "savgol"}
         Differences between bins, or Savitzky and Golay's derivatives of the frames.
-    extra : {"regions", "acceleration", "variability", "asymmetry", "au_dynamics", "entropy"}
+    extra : {"regions", "acceleration", "variability", "asymmetry", "au_dynamics", "entropy", "expression_means", "expression_variability", "expression_dynamics"}
         Families of features besides the fourteen, one or several; see the notes.
     action_units : str or sequence of str
         Units, such as "AU12", whose dynamics have columns of their own besides those of all
         units together; needs "au_dynamics" in `extra`.
+    expressions : str or sequence of str
+        The signals of the ``expression_`` families: names such as "blendshape_jawOpen",
+        "emotion_joy", "score_AU12" (a probability, or odds) or "intensity_AU12", or groups
+        ("au_intensity", "au_score", "blendshapes", "emotions"). By default all that the headers
+        of the recordings have.
     baseline : str, optional
         Add how far each feature is from the person's own baseline: its mean over the
         subject's clips of this context, or over all clips of the subject for "all".
@@ -366,6 +375,11 @@ def extract_features(
       stretches of two and three steps within 0.2 SD [5]_ and needs 100 runs of three
       adjacent steps; ``_permutation_entropy`` is that of the orders of three steps as a
       share of the largest, log(6) [6]_, and needs 30.
+    - ``expression_means``: of each signal of `expressions` the mean over the clip's known
+      frames, under the signal's own name, such as ``blendshape_jawOpen``;
+      ``expression_variability``: its standard deviation (n - 1), ``_sd``; both need the share
+      `min_valid` of the frames. ``expression_dynamics``: ``_speed``, the mean of
+      ``|x_{t+1} - x_t| * rate`` over adjacent valid bins; at least three.
 
     With ``baseline`` each feature f has a column ``f_deviation``, f less the person's mean [7]_.
 
@@ -405,7 +419,7 @@ def extract_features(
     >>> further = extract_features(path, every=3, extra="variability")
     >>> further.table["head_range"].round(6).tolist(), further.units()["head_range"]
     ([84.0], 'mm')
-    """
+    """  # noqa: E501 - the choices of an argument stand on one line
     options = FeatureOptions(
         rate=rate,
         bins=bins,
@@ -417,6 +431,7 @@ def extract_features(
         derivatives=derivatives,
         extra=extra,
         action_units=action_units,
+        expressions=expressions,
         baseline=baseline,
     )
     read = ReadingOptions(
@@ -445,8 +460,9 @@ def extract_features(
         plan.cut(str(context), n_frames=1, fps=1.0)
     if on_error == "stop":
         refuse_absent(manifest)
-    files = ((entry.path, entry.layout) for entry in manifest)
+    files = [(entry.path, entry.layout) for entry in manifest]
     common = common_units(files) if on_mixed == "common" else {}
+    options = expressions_resolved(options, files, common)
     jobs = [
         _Job(
             entry.subject,

@@ -88,7 +88,7 @@ def manifest_of(
             faces,
             parts,
             videos,
-            _layouts(frame, layout),
+            layouts_of(frame, layout),
             strict=True,
         )
     ]
@@ -137,7 +137,7 @@ def _faces(frame: pd.DataFrame, face: Place | int) -> list[Place | int]:
     return [face_of(value, face, row, _WHAT) for row, value in enumerate(frame["face"], start=1)]
 
 
-def _layouts(frame: pd.DataFrame, layout: str | None) -> list[str | None]:
+def layouts_of(frame: pd.DataFrame, layout: str | None) -> list[str | None]:
     """Return the layout of each recording: the table's, or the default where that is empty."""
     if "layout" not in frame.columns:
         return [layout] * len(frame)

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyexpr.behavior.features.options import SIGNAL_PREFIXES
 from pyexpr.behavior.openface.recording import OpenFaceRecording
 from pyexpr.behavior.schedules import Clip
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Groups whose columns have a mean each, and what their names begin with.
-_PREFIXES: Final = {
-    "au_intensity": "intensity_",
-    "au_score": "score_",
-    "blendshapes": "blendshape_",
-    "emotions": "emotion_",
-}
-
 
 def mean_units(recording: OpenFaceRecording) -> dict[str, str]:
     """Return the unit of each mean that a recording has; OpenFace's own has none."""
     return {
         f"{prefix}{name}": recording.unit(group)
-        for group, prefix in _PREFIXES.items()
+        for group, prefix in SIGNAL_PREFIXES.items()
         for name in recording.names.get(group, ())
     }
 
@@ -56,7 +49,7 @@ def clip_means(recording: OpenFaceRecording, clip: Clip) -> dict[str, float]:
     """
     found: dict[str, float] = {}
     frames = slice(clip.start_frame, clip.stop_frame)
-    for group, prefix in _PREFIXES.items():
+    for group, prefix in SIGNAL_PREFIXES.items():
         if group not in recording.groups:
             continue
         values = recording.groups[group][frames]

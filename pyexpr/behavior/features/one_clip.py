@@ -17,6 +17,7 @@ from pyexpr.base.errors import DataError
 from pyexpr.base.messages import Template, joined, say
 from pyexpr.behavior.features.alignment import normalised_landmarks
 from pyexpr.behavior.features.binning import Bins, frame_bins
+from pyexpr.behavior.features.expressions import Expressions
 from pyexpr.behavior.features.families import further_features
 from pyexpr.behavior.features.options import (
     MOVING,
@@ -207,8 +208,16 @@ def signals_of(
     if recording.regions and points is not None:
         # No layout says which landmark mirrors which.
         scheme = LandmarkScheme(recording.layout, points.shape[1], recording.regions, ())
+    expressions = None
+    if options.expressions:
+        expressions = Expressions.of(recording, groups, tuple(options.expressions))
     return Signals(
-        lambda part: _SIGNALS[part](groups, options), grid, recording.fps, options, scheme
+        lambda part: _SIGNALS[part](groups, options),
+        grid,
+        recording.fps,
+        options,
+        scheme,
+        expressions,
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal, get_args
 
 from pyexpr.base.checks import is_number
@@ -19,7 +19,21 @@ AuCount = Literal["mean", "distinct"]
 Landmarks = Literal["2d", "3d", "normalised"]
 Derivatives = Literal["differences", "savgol"]
 #: Families of features besides the fourteen.
-Family = Literal["regions", "acceleration", "variability", "asymmetry", "au_dynamics", "entropy"]
+Family = Literal[
+    "regions", "acceleration", "variability", "asymmetry", "au_dynamics", "entropy",
+    "expression_means", "expression_variability", "expression_dynamics",
+]  # fmt: skip
+#: Those of signals of expression, and the groups that have such signals, with what the names of
+#: their columns begin with.
+EXPRESSION_FAMILIES: Final[tuple[Family, ...]] = (
+    "expression_means", "expression_variability", "expression_dynamics",
+)  # fmt: skip
+SIGNAL_PREFIXES: Final = {
+    "au_intensity": "intensity_",
+    "au_score": "score_",
+    "blendshapes": "blendshape_",
+    "emotions": "emotion_",
+}
 Extra = Family | Sequence[Family]
 
 #: What moves, each with a displacement and a velocity.
@@ -50,18 +64,19 @@ class FeatureOptions:
     derivatives: Derivatives = "differences"
     extra: Extra = ()
     action_units: str | Sequence[str] = ()
+    expressions: str | Sequence[str] = ()
     baseline: str | None = None
 
     def __post_init__(self) -> None:
         self._check_extra()
-        for field, known in _CHOICES.items():
-            value = getattr(self, field)
+        for option, known in _CHOICES.items():
+            value = getattr(self, option)
             if value not in known:
                 hint = near_names(str(value), known)
                 raise DataError(
                     say(
-                        "{@field=} must be one of {names}, not {value!r}{hint}",
-                        field=field,
+                        "{@option=} must be one of {names}, not {value!r}{hint}",
+                        option=option,
                         names=listed(known),
                         value=value,
                         # Without one that is near the hint would list them again.
@@ -94,11 +109,11 @@ class FeatureOptions:
 
     def _check_extra(self) -> None:
         """Check what there is besides the fourteen; hold names as a tuple, each once."""
-        for field in ("extra", "action_units"):
-            given = getattr(self, field)
+        for option in ("extra", "action_units", "expressions"):
+            given = getattr(self, option)
             names = (given,) if isinstance(given, str) else tuple(given or ())
             # Frozen, so that nobody changes an option that was checked.
-            object.__setattr__(self, field, tuple(dict.fromkeys(names)))
+            object.__setattr__(self, option, tuple(dict.fromkeys(names)))
         for name in self.extra:
             if name not in get_args(Family):
                 raise DataError(
@@ -124,9 +139,33 @@ class FeatureOptions:
                     "needs 'au_dynamics' in {extra=}"
                 )
             )
+        self._check_expressions()
         if self.baseline is not None and not str(self.baseline).strip():
             raise DataError(
                 say("{baseline=} must name a context, or be 'all'; leave it out for none")
+            )
+
+    def _check_expressions(self) -> None:
+        for name in self.expressions:
+            if name not in SIGNAL_PREFIXES and not str(name).startswith(
+                tuple(SIGNAL_PREFIXES.values())
+            ):
+                raise DataError(
+                    say(
+                        "{expressions=} has {name!r}, which names no signal of expression; name a "
+                        "group ({groups}) or one signal, such as 'blendshape_jawOpen', "
+                        "'emotion_joy', 'score_AU12' or 'intensity_AU12'",
+                        name=name,
+                        groups=listed(SIGNAL_PREFIXES),
+                    )
+                )
+        if self.expressions and not any(map(self.has, EXPRESSION_FAMILIES)):
+            raise DataError(
+                say(
+                    "{expressions=} names the signals of {families}, which need one of these in "
+                    "{extra=}",
+                    families=listed(EXPRESSION_FAMILIES),
+                )
             )
 
     def has(self, family: Family) -> bool:
@@ -135,7 +174,7 @@ class FeatureOptions:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
 
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -160,10 +199,13 @@ class TrackerUnits:
         is OpenFace's for these landmarks.
     intensity : str
         Of the intensities of action units.
+    signals : mapping of str to str
+        Of signals of expression, by their names.
     """
 
     points: str | None = None
     intensity: str = "0 to 5"
+    signals: Mapping[str, str] = field(default_factory=dict)
 
 
 OPENFACE_UNITS: Final = TrackerUnits()
@@ -280,6 +322,28 @@ def _entropy_units(options: FeatureOptions, tracker: TrackerUnits) -> dict[str, 
     }
 
 
+def expression_name(group: str, label: str) -> str:
+    """Return the name of a signal of expression: blendshape_jawOpen."""
+    return f"{SIGNAL_PREFIXES[group]}{label}"
+
+
+def _signal_units(options: FeatureOptions, tracker: TrackerUnits) -> dict[str, str]:
+    """Return the unit of each signal that is named; groups that are named have no names yet."""
+    return {
+        name: tracker.signals.get(name, tracker.intensity)
+        for name in options.expressions
+        if name not in SIGNAL_PREFIXES
+    }
+
+
+def _spread_units(options: FeatureOptions, tracker: TrackerUnits) -> dict[str, str]:
+    return {f"{name}_sd": unit for name, unit in _signal_units(options, tracker).items()}
+
+
+def _speed_units(options: FeatureOptions, tracker: TrackerUnits) -> dict[str, str]:
+    return {f"{name}_speed": "per second" for name in _signal_units(options, tracker)}
+
+
 _FURTHER_UNITS: dict[Family, Callable[[FeatureOptions, TrackerUnits], dict[str, str]]] = {
     "regions": _region_units,
     "acceleration": _acceleration_units,
@@ -287,6 +351,9 @@ _FURTHER_UNITS: dict[Family, Callable[[FeatureOptions, TrackerUnits], dict[str, 
     "asymmetry": _asymmetry_units,
     "au_dynamics": _event_units,
     "entropy": _entropy_units,
+    "expression_means": _signal_units,
+    "expression_variability": _spread_units,
+    "expression_dynamics": _speed_units,
 }
 
 

@@ -17,15 +17,16 @@ from pyexpr.base.messages import message_of, say
 from pyexpr.base.processes import available_processors
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.tables import as_frame, numeric_column, require_columns
-from pyexpr.behavior.features.manifest import face_of
-from pyexpr.behavior.openface.frame_store import (
+from pyexpr.behavior.features.frame_store import (
     COLUMN_SETS,
     Frames,
     Reading,
     mapped_rows,
+    named_groups,
     read_frames,
     wanted_groups,
 )
+from pyexpr.behavior.features.manifest import face_of, layouts_of
 from pyexpr.behavior.openface.options import Place
 from pyexpr.behavior.schedules import Segment
 
@@ -51,7 +52,7 @@ class ClipSequences:
     lengths : (clips,) int64
         Frames of each of them.
     names : tuple of str
-        OpenFace's names of the p columns.
+        Of the p columns, in OpenFace's manner.
     table : DataFrame
         A row per clip: openface, start, end, fps (of the recording), n_frames (of the
         clip in its recording), n_valid_frames, n_missing_frames (without a row), n_failed_frames
@@ -84,6 +85,7 @@ class ClipRow:
     path: str
     segment: Segment
     face: Place | int | None = None
+    layout: str | None = None
 
 
 def clip_rows(table: Any, names: Sequence[str], *, what: str = _WHAT) -> list[ClipRow]:
@@ -93,7 +95,8 @@ def clip_rows(table: Any, names: Sequence[str], *, what: str = _WHAT) -> list[Cl
     ----------
     table : DataFrame
         Columns start, end (seconds of the recording; negative starts count from
-        its end) and one of `names`; if wanted face, which may be empty; others are ignored.
+        its end) and one of `names`; if wanted face and layout, which may be empty; others are
+        ignored.
     names : sequence of str
         What the column of the file may be called; the first that is there counts.
     what : str
@@ -112,6 +115,7 @@ def clip_rows(table: Any, names: Sequence[str], *, what: str = _WHAT) -> list[Cl
     if frame.empty:
         raise DataError(f"{what} has no rows")
     starts, ends = (numeric_column(frame, name, what=what) for name in ("start", "end"))
+    layouts = layouts_of(frame, None)
     rows = []
     for number, (path, start, end) in enumerate(zip(frame[held], starts, ends, strict=True), 1):
         if not isinstance(path, (str, os.PathLike)) or not str(path).strip():
@@ -138,7 +142,7 @@ def clip_rows(table: Any, names: Sequence[str], *, what: str = _WHAT) -> list[Cl
         face = None
         if "face" in frame.columns:
             face = face_of(frame["face"].iloc[number - 1], None, number, what)
-        rows.append(ClipRow(os.fspath(path), segment, face))
+        rows.append(ClipRow(os.fspath(path), segment, face, layouts[number - 1]))
     return rows
 
 
@@ -150,27 +154,32 @@ def read_sequences(
     fps: float | None = None,
     min_confidence: float | None = None,
     face: Place | int = "largest",
+    layout: str | None = None,
     cache_dir: Path | str | None = None,
     progress: bool | None = None,
     what: str = _WHAT,
 ) -> ClipSequences:
-    r"""Read the frames of every clip of a table from its OpenFace file.
+    r"""Read the frames of every clip of a table from its OpenFace file, or another tracker's.
 
     Parameters
     ----------
     table : DataFrame
         A row per clip: openface (path; or recording), start, end (seconds of the
-        recording; negative starts count from its end), and if wanted face (as the argument;
-        empty for the argument). Other columns are ignored.
+        recording; negative starts count from its end), and if wanted face and layout (as the
+        arguments; empty for these). Other columns are ignored.
     columns : str or sequence of str
         Groups of columns: "points" (face and eyes, 2D and 3D), "points_2d",
-        "points_3d", "eyes", "gaze", "pose", "aus", "parameters", "all", or names of
-        the reader's groups.
+        "points_3d", "eyes", "gaze", "pose", "aus", "parameters", "expressions" (action units,
+        blendshapes, emotions), "all", or names of the reader's groups. Of another tracker's
+        table each is what of it the layout has, but for groups named themselves.
     rate : float, optional
         Frames per second of the sequences, Hz. A recording of another rate gives for
         each time k / rate the frame shown then. None: as recorded.
     fps, min_confidence, face
         As in `read_openface`.
+    layout : str, optional
+        Of tables that another tracker than OpenFace wrote, as in `read_tracks`; ``"auto"`` is
+        what each header proves.
     cache_dir : path, optional
         Where each recording's array is kept, so that it is parsed once.
     progress : bool, optional
@@ -210,14 +219,16 @@ def read_sequences(
         )
     rows = clip_rows(table, ("openface", "recording"), what=what)
     groups = wanted_groups(columns)
-    wanted: dict[tuple[str, Place | int], list[int]] = {}
+    named = named_groups(columns)
+    wanted: dict[tuple[str, Place | int, str | None], list[int]] = {}
     for number, row in enumerate(rows):
-        key = (row.path, face if row.face is None else row.face)
+        key = (row.path, face if row.face is None else row.face, row.layout or layout)
         wanted.setdefault(key, []).append(number)
 
-    def read(key: tuple[str, Place | int]) -> list[tuple[int, _Piece]]:
-        path, own = key
-        frames = read_frames(path, Reading(groups, fps, min_confidence, own), cache_dir)
+    def read(key: tuple[str, Place | int, str | None]) -> list[tuple[int, _Piece]]:
+        path, own, by = key
+        reading = Reading(groups, fps, min_confidence, own, by, named)
+        frames = read_frames(path, reading, cache_dir)
         return [
             (number, _cut(frames, rows[number].segment, rate, number, what))
             for number in wanted[key]

@@ -21,22 +21,29 @@ from pyexpr.base.versions import versions
 from pyexpr.behavior.features.binning import Binning, bin_points
 from pyexpr.behavior.features.families import point_mean, region_points
 from pyexpr.behavior.features.manifest import manifest_of
+from pyexpr.behavior.features.means import mean_units
 from pyexpr.behavior.features.movement import differences
 from pyexpr.behavior.features.one_clip import bins_valid, clip_groups, signals_of
 from pyexpr.behavior.features.options import (
     MOVING,
+    OPENFACE_UNITS,
     FeatureOptions,
     Head,
     Landmarks,
+    TrackerUnits,
+    expression_name,
+    landmark_group,
     length_unit,
     needed_groups,
 )
 from pyexpr.behavior.features.regions import REGIONS
 from pyexpr.behavior.features.signals import ANGLES, Signals
 from pyexpr.behavior.openface.options import Clock, Place, ReadingOptions
+from pyexpr.behavior.openface.parts import parts_read_once
 from pyexpr.behavior.openface.plausible import MAX_SPEED, MAX_TURN
-from pyexpr.behavior.openface.recording import read_openface
 from pyexpr.behavior.schedules import Clip, Schedule
+from pyexpr.behavior.tracks.groups import OTHER_GROUPS
+from pyexpr.behavior.tracks.reading import read_recording
 from pyexpr.core.kinematics import Velocity
 
 if TYPE_CHECKING:
@@ -71,6 +78,8 @@ class MovementSeries(Result):
         SHA-256 of the bytes that were read, by the path of the recording.
     of_files : tuple of str
         What a reader of the numbers must know of each file.
+    group_units : dict of str to str
+        Units of the groups and signals of other trackers.
     """
 
     table: pd.DataFrame
@@ -78,6 +87,7 @@ class MovementSeries(Result):
     options: dict[str, Any]
     hashes: dict[str, str] = field(default_factory=dict)
     of_files: tuple[str, ...] = ()
+    group_units: dict[str, str] = field(default_factory=dict)
 
     def tidy(self) -> pd.DataFrame:
         """Return `table`, one row per bin."""
@@ -94,9 +104,13 @@ class MovementSeries(Result):
     def units(self) -> dict[str, str]:
         """Return the unit of each column of numbers."""
         own = ("velocity", "head", "landmarks")
-        found = series_units(FeatureOptions(**{name: self.options[name] for name in own}))
-        intensities = [str(name) for name in self.table if name not in {*found, *_KEY}]
-        return {"time": "s", **found, **dict.fromkeys(intensities, "0 to 5")}
+        options = FeatureOptions(**{name: self.options[name] for name in own})
+        known = self.group_units
+        tracker = TrackerUnits(known.get(landmark_group(options)))
+        found = series_units(options, tracker)
+        others = [str(name) for name in self.table if name not in {*found, *_KEY}]
+        intensity = known.get("au_intensity", tracker.intensity)
+        return {"time": "s", **found, **{name: known.get(name, intensity) for name in others}}
 
     def provenance(self) -> dict[str, Any]:
         """Return options, counts and versions."""
@@ -117,6 +131,7 @@ class MovementSeries(Result):
 
 
 @stoppable("movement was computed")
+@parts_read_once()
 def movement_series(
     recordings: FrameLike | str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     *,
@@ -134,6 +149,7 @@ def movement_series(
     join_ids: bool = False,
     max_speed: float = MAX_SPEED,
     max_turn: float = MAX_TURN,
+    layout: str | None = None,
     split_by: str | None = None,
     on_short: Literal["drop", "error"] = "drop",
     n_jobs: int | None = None,
@@ -153,7 +169,7 @@ def movement_series(
         Bins per second, as for `extract_features`. None: the frames of each recording.
     bins, velocity, head, landmarks
         As for `extract_features`.
-    min_confidence, fps, clock, face, join_ids, max_speed, max_turn, split_by
+    min_confidence, fps, clock, face, join_ids, max_speed, max_turn, layout, split_by
         As for `extract_features`.
     on_short : {"drop", "error"}
         Whether clips that a recording is too short for are listed or an error.
@@ -178,14 +194,17 @@ def movement_series(
         - positions: ``head_x``, ``head_y``, ``head_z``, ``pitch``, ``yaw``, ``roll``,
           ``gaze_x``, ``gaze_y``;
         - ``au_count``, the mean number of units present over the bin's valid frames, and of
-          each unit the mean intensity, such as ``AU12``.
+          each unit the mean intensity, such as ``AU12``; of other trackers also the means of
+          scores, blendshapes and emotions, such as ``score_AU12``, ``blendshape_jawOpen`` and
+          ``emotion_joy``.
 
         Units are in ``units()``.
 
     Raises
     ------
     DataError
-        If an argument makes no sense, or both `schedule` and `every` are given.
+        If an argument makes no sense, both `schedule` and `every` are given, or recordings
+        measure the same in different units.
     OpenFaceError
         If a file cannot be used; the message names it.
 
@@ -227,11 +246,14 @@ def movement_series(
     reading = read.to_dict() | {
         "groups": groups, "on_missing": "error" if groups is None else "note",
     }  # fmt: skip
-    manifest = manifest_of(recordings, split_by, read.face, with_videos=clock == "video")
+    manifest = manifest_of(
+        recordings, split_by, read.face, with_videos=clock == "video", layout=layout
+    )
 
     def one(entry: Any) -> _Piece:
         own = {"face": entry.face, "split_by": entry.split_by, "part": entry.part}
-        recording = read_openface(entry.path, **(reading | own | {"video": entry.video}))
+        how = reading | own | {"video": entry.video}
+        recording = read_recording(entry.path, entry.layout, **how)
         try:
             return _piece(entry, recording, plan, options, on_short, by_frames=rate is None)
         except DataError as error:
@@ -248,15 +270,15 @@ def movement_series(
                 show=progress,
             )
         )
-    asked = {"rate": rate, **chosen, **read.to_dict(), "every": every, "split_by": split_by}
-    return _assembled(pieces, asked | {"on_short": on_short})
+    asked = {"rate": rate, **chosen, **read.to_dict(), "every": every, "layout": layout}
+    return _assembled(pieces, asked | {"split_by": split_by, "on_short": on_short})
 
 
-def series_units(options: FeatureOptions) -> dict[str, str]:
+def series_units(options: FeatureOptions, tracker: TrackerUnits = OPENFACE_UNITS) -> dict[str, str]:
     """Return the unit of each column of movement, in the order of the columns."""
     found: dict[str, str] = {}
     for part in (*MOVING, *REGIONS):
-        length = length_unit(part, options)
+        length = length_unit(part, options, tracker)
         units = (f"{length} per step", f"{length}/s", f"{length}/s^2", f"{length}/s^3")
         own = dict(zip(_MEASURES, units, strict=True))
         found |= {f"{part}_{what}": own[what] for what in measures_of(part)}
@@ -306,6 +328,10 @@ def clip_series(
     columns = {"au_count": count[:, 0]}
     if intensity is not None:
         columns |= dict(zip(recording.au_intensity_names, intensity.T, strict=True))
+    for group in OTHER_GROUPS:
+        names = [expression_name(group, label) for label in recording.names.get(group, ())]
+        if group in groups and names:
+            columns |= dict(zip(names, groups[group].T, strict=True))
     values = np.stack(list(columns.values()), axis=1)[:, :, np.newaxis]
     binned = bin_points(values, grid, options.bins)[:, :, 0]
     return found | dict(zip(columns, binned.T, strict=True))
@@ -349,6 +375,7 @@ class _Piece:
     path: str
     sha256: str
     notes: tuple[str, ...]
+    units: dict[str, str]
 
 
 def _plan(schedule: Any, every: float | None) -> Schedule | None:
@@ -398,6 +425,7 @@ def _piece(
         entry.path,
         recording.sha256,
         recording.notes(),
+        {**recording.units, **mean_units(recording)},
     )
 
 
@@ -418,4 +446,26 @@ def _assembled(pieces: list[_Piece], options: dict[str, Any]) -> MovementSeries:
         of_files=tuple(
             _OF_FILE(path=piece.path, note=note) for piece in pieces for note in piece.notes
         ),
+        group_units=_units_of_all(pieces),
     )
+
+
+def _units_of_all(pieces: list[_Piece]) -> dict[str, str]:
+    """Return the units of all recordings; `DataError` if two measure the same in others."""
+    found: dict[str, tuple[str, str]] = {}
+    for piece in pieces:
+        for name, unit in piece.units.items():
+            other, path = found.setdefault(name, (unit, piece.path))
+            if other != unit:
+                raise DataError(
+                    say(
+                        "{path:label} has {name} in {unit}, {first:label} in {other}: numbers of "
+                        "one column would not be comparable; compute their series apart",
+                        path=piece.path,
+                        name=name,
+                        unit=unit,
+                        first=path,
+                        other=other,
+                    )
+                )
+    return {name: unit for name, (unit, _) in found.items()}

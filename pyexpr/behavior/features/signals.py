@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pyexpr.base.messages import Template
 from pyexpr.behavior.features.binning import Bins, bin_points, known_points
+from pyexpr.behavior.features.expressions import Expressions
 from pyexpr.behavior.features.options import FeatureOptions
 from pyexpr.behavior.features.regions import LandmarkScheme
 from pyexpr.core.clip_features import binned_motion
@@ -77,6 +78,8 @@ class Signals:
     options : FeatureOptions
     scheme : LandmarkScheme, optional
         The regions that the recording's own layout declares.
+    expressions : Expressions, optional
+        The signals of expression that are asked for.
     """
 
     read: Callable[[str], Signal]
@@ -84,6 +87,7 @@ class Signals:
     fps: float
     options: FeatureOptions
     scheme: LandmarkScheme | None = None
+    expressions: Expressions | None = None
     _frames: dict[str, Signal] = field(default_factory=dict)
     _positions: dict[str, Signal] = field(default_factory=dict)
     _motions: dict[str, Motion] = field(default_factory=dict)

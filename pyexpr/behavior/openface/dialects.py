@@ -12,7 +12,7 @@ import io
 import lzma
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -396,21 +396,32 @@ def _undone(
 
 def as_openface(table: Rows) -> bytes:
     """Return a table as OpenFace writes it; commas and quotes within its fields are left out."""
-    names, rows = table.names, table.rows
+    line = line_writer(table.names)
+    return openface_text(table.names, map(line, table.rows), ended=table.ended)
+
+
+def openface_text(names: list[str], lines: Iterable[str], *, ended: bool) -> bytes:
+    """Return the text of a table, of its lines as `line_writer` writes them."""
+    header = ",".join(_plain(name) for name in names if name)
+    return "\n".join([header, *lines, ""] if ended else [header, *lines]).encode()
+
+
+def line_writer(names: list[str]) -> Callable[[list[str]], str]:
+    """Return what writes the fields of a row as a line; columns without a name are left out."""
     kept = [number for number, name in enumerate(names) if name]
-    lines = [",".join(_plain(names[number]) for number in kept)]
-    for fields in rows:
-        if len(fields) == len(names):
-            if len(kept) < len(names):
-                fields = [fields[number] for number in kept]
-            line = ",".join(fields)
-            if line.count(",") >= len(kept) or _SPECIAL.search(line):
-                line = ",".join(map(_plain, fields))
-            lines.append(line)
-        else:
+
+    def line_of(fields: list[str]) -> str:
+        if len(fields) != len(names):
             # Cut or overlong: it is found, and counted, by its length.
-            lines.append("cut" if len(fields) < len(names) else "," * len(kept))
-    return "\n".join([*lines, ""] if table.ended else lines).encode()
+            return "cut" if len(fields) < len(names) else "," * len(kept)
+        if len(kept) < len(names):
+            fields = [fields[number] for number in kept]
+        line = ",".join(fields)
+        if line.count(",") >= len(kept) or _SPECIAL.search(line):
+            line = ",".join(map(_plain, fields))
+        return line
+
+    return line_of
 
 
 def _plain(field: str) -> str:

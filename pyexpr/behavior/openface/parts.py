@@ -3,12 +3,90 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Final
 
+from pyexpr.base.contents import FileState
 from pyexpr.base.errors import OpenFaceError, near_names
 from pyexpr.base.messages import say
 from pyexpr.behavior.openface.csv import Source, source_of, whole_text
-from pyexpr.behavior.openface.dialects import Rows, as_openface, rows_of
+from pyexpr.behavior.openface.dialects import Rows, line_writer, openface_text, rows_of
+from pyexpr.behavior.openface.sessions import session_files
+
+#: So many bytes of files that were split are kept at most, besides the last one.
+KEPT_BYTES: Final = 2**29
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """A file of several recordings: the text of each, as OpenFace would have written it."""
+
+    parts: dict[str, bytes]
+    sha256: str
+
+    def size(self) -> int:
+        return sum(map(len, self.parts.values()))
+
+
+class _Kept:
+    """Files that were split, while somebody reads one part of them after the other."""
+
+    def __init__(self) -> None:
+        self.users = 0
+        self._lock = Lock()
+        self._files: OrderedDict[tuple[object, ...], _Split] = OrderedDict()
+        # One for each file: two threads must not both split it.
+        self._locks: dict[tuple[object, ...], Lock] = {}
+
+    def split(self, path: str, split_by: str) -> _Split:
+        """Return the parts of a file, split now unless its parts are kept."""
+        key = (path, split_by, *_state(path))
+        with self._lock:
+            own = self._locks.setdefault(key, Lock())
+        with own:
+            with self._lock:
+                if key in self._files:
+                    self._files.move_to_end(key)
+                    return self._files[key]
+            found = _split(path, split_by)
+            with self._lock:
+                self._files[key] = found
+                while len(self._files) > 1 and self._size() > KEPT_BYTES:
+                    self._files.popitem(last=False)
+            return found
+
+    def _size(self) -> int:
+        return sum(one.size() for one in self._files.values())
+
+    def begin(self) -> None:
+        """Count one who reads part after part."""
+        with self._lock:
+            self.users += 1
+
+    def end(self) -> None:
+        """Count one less; after the last nothing is kept."""
+        with self._lock:
+            self.users -= 1
+            if not self.users:
+                self._files.clear()
+                self._locks.clear()
+
+
+_KEPT: Final = _Kept()
+
+
+@contextmanager
+def parts_read_once() -> Iterator[None]:
+    """While this is open, a file of several recordings is read and split once for all of them."""
+    _KEPT.begin()
+    try:
+        yield
+    finally:
+        _KEPT.end()
 
 
 def part_names(path: str | os.PathLike[str], split_by: str) -> list[str]:
@@ -19,14 +97,13 @@ def part_names(path: str | os.PathLike[str], split_by: str) -> list[str]:
     OpenFaceError
         If the file cannot be used, lacks the column, or the column is empty in a row.
     """
-    table, at, _ = _table(path, split_by)
-    names = dict.fromkeys(_part(fields, at) for fields in table.rows)
+    names = list(_parts(path, split_by).parts)
     if "" in names:
         raise OpenFaceError(
             f"{str(path)!r}: the column {split_by!r}, which tells its recordings apart, is empty "
             "in some rows; fill it in"
         )
-    return list(names)
+    return names
 
 
 def open_part(path: str | os.PathLike[str], split_by: str, part: str) -> Source:
@@ -37,35 +114,55 @@ def open_part(path: str | os.PathLike[str], split_by: str, part: str) -> Source:
     OpenFaceError
         As `open_source`; also if the file lacks the column, or the column that value.
     """
-    table, at, sha256 = _table(path, split_by)
-    own, others = [], dict[str, None]()
-    for fields in table.rows:
-        name = _part(fields, at)
-        if name == part:
-            own.append(fields)
-        else:
-            others[name] = None
-    if not own:
+    found = _parts(path, split_by)
+    if part not in found.parts:
         raise OpenFaceError(
             say(
                 "{path!r}: no row has {part:label} in column {split_by:label}; {hint}",
                 path=str(path),
                 part=part,
                 split_by=split_by,
-                hint=near_names(part, others),
+                hint=near_names(part, found.parts),
             )
         )
-    source = source_of(str(path), as_openface(replace(table, rows=iter(own))), sha256)
+    source = source_of(str(path), found.parts[part], found.sha256)
     # Rows are counted within the part, and messages say so.
     said = f"{path} ({split_by} {part})"
     return replace(source, header=replace(source.header, path=said))
 
 
-def _part(fields: list[str], at: int) -> str:
-    return fields[at].strip() if at < len(fields) else ""
+def _parts(path: str | os.PathLike[str], split_by: str) -> _Split:
+    name = os.fspath(path)
+    return _KEPT.split(name, split_by) if _KEPT.users else _split(name, split_by)
 
 
-def _table(path: str | os.PathLike[str], split_by: str) -> tuple[Rows, int, str]:
+def _state(path: str) -> tuple[FileState, ...]:
+    try:
+        return tuple(FileState.of(os.stat(file)) for file in session_files(path))
+    except (OSError, ValueError):
+        # Reading it says why.
+        return ()
+
+
+def _split(path: str, split_by: str) -> _Split:
+    """Read a file and split it; every part is in its own order."""
+    table, at, sha256 = _table(path, split_by)
+    line = line_writer(table.names)
+    lines: dict[str, list[str]] = {}
+    name = ""
+    for fields in table.rows:
+        # A row that was cut before the column goes on where the one before it stands.
+        name = fields[at].strip() if at < len(fields) else name
+        lines.setdefault(name, []).append(line(fields))
+    # Only the last line of the file may have been cut.
+    texts = {
+        part: openface_text(table.names, lines.pop(part), ended=table.ended or part != name)
+        for part in list(lines)
+    }
+    return _Split(texts, sha256)
+
+
+def _table(path: str, split_by: str) -> tuple[Rows, int, str]:
     """Return the rows of a file, where the column that tells them apart stands, and its SHA-256."""
     text, sha256 = whole_text(path)
     table = rows_of(text)

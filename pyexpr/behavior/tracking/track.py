@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 from pyexpr.base.checks import whole_number
-from pyexpr.base.errors import DataError, Interrupted, TrackerNotInstalledError, listed
+from pyexpr.base.errors import (
+    DataError,
+    Interrupted,
+    PyexprError,
+    TrackerNotInstalledError,
+    listed,
+)
 from pyexpr.base.files import OutputError, sha256, writable_folder
-from pyexpr.base.messages import message_column, say
+from pyexpr.base.messages import message_column, message_of, say
 from pyexpr.base.outputs import check_folder_outputs
 from pyexpr.base.processes import checked_processes, in_processes
 from pyexpr.base.progress import progress as shown
@@ -164,17 +171,19 @@ def track_videos(
     settings = checked_options(chosen, options)
     folder = Path(output)
     named = find_videos(videos, folder)
-    _check_installed(chosen)
     file = None if model is None else Path(model)
-    check_model(chosen, file)
+    _refuse_all(
+        # Of skipped ones it is said which are not there.
+        *([partial(refuse_missing, [video for video, _ in named])] if on_error == "stop" else []),
+        partial(check_model, chosen, file),
+        partial(_check_installed, chosen),
+    )
     processes = _processes(chosen, n_jobs)
     digest = None if file is None else sha256(file)
     jobs = [
         TrackJob(video, target, chosen, file, digest, faces, settings, on_error == "skip")
         for video, target in named
     ]
-    if on_error == "stop":
-        refuse_missing(video for video, _ in named)
     outcomes: dict[int, Outcome] = {}
     try:
         _keep(folder, jobs, outcomes, processes, overwrite=overwrite)
@@ -187,6 +196,22 @@ def track_videos(
             _result(jobs, outcomes),
         ) from None
     return _result(jobs, outcomes)
+
+
+def _refuse_all(*checks: Callable[[], None]) -> None:
+    """Raise the first error of some checks, in whose sentence those of the others follow."""
+    found: list[PyexprError] = []
+    for check in checks:
+        try:
+            check()
+        except PyexprError as error:
+            found.append(error)
+    if not found:
+        return
+    said: str = message_of(found[0])
+    for other in found[1:]:
+        said = say("{said}; besides, {other}", said=said, other=message_of(other))
+    raise type(found[0])(said) from None
 
 
 def _check_installed(tracker: type[Tracker]) -> None:

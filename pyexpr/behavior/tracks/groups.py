@@ -81,10 +81,10 @@ def groups_of(
             ("pose_translation", head.position, "mm", MILLIMETRES[head.position_unit]),
             ("pose_rotation", head.rotation, "rad", _radians(head.rotation_unit)),
         ):
-            if columns is not None and _there(table, columns, head.optional):
+            if columns is not None and there(table, columns, head.optional):
                 found.append(Group(name, columns, (3,), unit, factor))
     gaze = layout.gaze
-    if gaze is not None and _there(table, gaze.angle, gaze.optional):
+    if gaze is not None and there(table, gaze.angle, gaze.optional):
         found.append(Group("gaze_angle", gaze.angle, (2,), "rad", _radians(gaze.unit)))
     if layout.action_units is not None:
         found += _action_units(layout.action_units, table)
@@ -103,7 +103,7 @@ def _radians(unit: str) -> float:
     return 1.0 if unit == "rad" else float(np.pi / 180)
 
 
-def _there(table: Table, columns: Sequence[str], optional: bool) -> bool:
+def there(table: Table, columns: Sequence[str], optional: bool) -> bool:
     """Return whether columns are there; `LayoutError` if some, or needed ones, are not."""
     refuse_nested(table, columns)
     known = set(table.names)
@@ -125,16 +125,16 @@ def _there(table: Table, columns: Sequence[str], optional: bool) -> bool:
 def _landmarks(points: Points, table: Table, image_size: tuple[float, float] | None) -> list[Group]:
     axes = points.axes()
     if points.cells is not None:
-        refuse = _there(table, [points.cells], points.optional)
+        refuse = there(table, [points.cells], points.optional)
         if not refuse:
             return []
         n_points, n_axes = points.count[0], 2
         columns = cell_columns(points.cells, n_points, n_axes)
     else:
         labels = point_labels(points, table)
-        columns = tuple(axis.format(label) for label in labels for axis in axes)
+        columns = tuple(axis.replace("{}", label) for label in labels for axis in axes)
         n_points, n_axes = len(labels), len(axes)
-        if not labels or not _there(table, columns, points.optional):
+        if not labels or not there(table, columns, points.optional):
             return []
     for numbers in (*points.regions.values(), points.stable, points.outer_eyes):
         if any(number >= n_points for number in numbers):
@@ -169,7 +169,7 @@ def point_labels(points: Points, table: Table) -> tuple[str, ...]:
     if points.count:
         last = (points.first + count - 1 for count in sorted(points.count, reverse=True))
         count = next(
-            (one - points.first + 1 for one in last if points.x.format(one) in known),
+            (one - points.first + 1 for one in last if points.x.replace("{}", str(one)) in known),
             min(points.count),
         )
         return tuple(str(points.first + number) for number in range(count))
@@ -201,7 +201,7 @@ def score_columns(points: Points, table: Table) -> tuple[str, ...]:
     """Return the columns of the points' scores, () if the layout has none."""
     if points.score is None:
         return ()
-    return tuple(points.score.format(label) for label in point_labels(points, table))
+    return tuple(points.score.replace("{}", label) for label in point_labels(points, table))
 
 
 def _action_units(units: ActionUnits, table: Table) -> list[Group]:
@@ -254,7 +254,7 @@ def _values(name: str, values: Values, table: Table, label: Callable[[str], str]
         refuse_nested(table, columns)
     else:
         columns = values.columns
-        if not _there(table, columns, values.optional):
+        if not there(table, columns, values.optional):
             return []
         labels = tuple(label(one) for one in columns)
     return [Group(name, columns, (len(columns),), values.unit, values.scale, labels)]

@@ -6,7 +6,6 @@ module; a user's own may start from one of them (``base = "mediapipe"``).
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -25,10 +24,14 @@ from pydantic import (
 
 from pyexpr.base.errors import LayoutError, listed, near_names
 from pyexpr.base.messages import say
+from pyexpr.behavior.tracks.layout_faults import faults
 
 _FOLDER: Final = Path(__file__).parent / "layouts"
 Whole = Annotated[int, Field(strict=True, ge=0)]
 Real = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+# Larger ones are mistakes, and would take the memory of the machine.
+Count = Annotated[int, Field(strict=True, ge=1, le=100_000)]
+Size = Annotated[float, Field(strict=True, gt=0, le=1e6, allow_inf_nan=False)]
 LengthUnit = Literal["px", "share", "mm", "cm", "m"]
 AngleUnit = Literal["rad", "deg"]
 TimeUnit = Literal["auto", "s", "ms", "us", "clock"]
@@ -45,7 +48,7 @@ class _Part(BaseModel):
 class Proof(_Part):
     """Names that a header must have, and must not have, for the layout to be proved by it."""
 
-    all: tuple[StrictStr, ...] = Field(min_length=1)
+    all: Annotated[tuple[StrictStr, ...], Field(min_length=1)]
     none: tuple[StrictStr, ...] = ()
 
 
@@ -88,7 +91,7 @@ class Points(_Part):
     cells: StrictStr | None = None
     first: Whole = 0
     # How many points there may be; without it as many as the header has.
-    count: tuple[Whole, ...] = ()
+    count: tuple[Count, ...] = ()
     labels: tuple[StrictStr, ...] = ()
     unit: LengthUnit
     score: StrictStr | None = None
@@ -146,7 +149,7 @@ class Values(_Part):
 
     columns: StrictStr | tuple[StrictStr, ...]
     unit: StrictStr
-    scale: Real = 1.0
+    scale: Size = 1.0
     # Action units over this are present.
     present_above: Real | None = None
     optional: StrictBool = False
@@ -164,8 +167,15 @@ class ActionUnits(_Part):
 class Image(_Part):
     """The size of the images: numbers, or the columns that have them."""
 
-    width: StrictStr | Annotated[float, Field(strict=True, gt=0)]
-    height: StrictStr | Annotated[float, Field(strict=True, gt=0)]
+    width: StrictStr | Size
+    height: StrictStr | Size
+    optional: StrictBool = False
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Image:
+        if isinstance(self.width, str) != isinstance(self.height, str):
+            raise ValueError("width and height are two numbers, or two columns")
+        return self
 
 
 class Layout(_Part):
@@ -198,7 +208,7 @@ class Layout(_Part):
     frame: StrictStr | None = None
     person: StrictStr | None = None
     confidence: StrictStr | None = None
-    fps: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)] | None = None
+    fps: Size | None = None
     time: Time | None = None
     valid: Valid | None = None
     rows: Rows | None = None
@@ -216,7 +226,7 @@ class Layout(_Part):
         parts = (self.points, self.points_3d, self.head, self.gaze, self.action_units)
         if all(part is None for part in (*parts, self.blendshapes, self.emotions)):
             raise ValueError(
-                "it names nothing to read: give [points], [head], [gaze], [action_units], "
+                "the layout names nothing to read: give [points], [head], [gaze], [action_units], "
                 "[blendshapes] or [emotions]"
             )
         if self.points_3d is not None and self.points_3d.z is None:
@@ -278,8 +288,14 @@ def _entries(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         content = path.read_bytes()
     except FileNotFoundError:
         raise LayoutError(f"{str(path)!r}: there is no such file; check the path") from None
-    except (OSError, ValueError) as error:
-        raise LayoutError(f"{str(path)!r}: the layout cannot be read: {error}") from None
+    except OSError as error:
+        raise LayoutError(
+            f"{str(path)!r}: the layout cannot be read: {error.strerror or error}"
+        ) from None
+    except ValueError:
+        raise LayoutError(
+            f"{str(path)!r}: the name of a layout's file cannot hold a NUL character"
+        ) from None
     if b"\x00" in content:
         raise LayoutError(
             f"{str(path)!r}: the layout holds a NUL byte, so it is no text; write it as UTF-8 TOML"
@@ -288,22 +304,33 @@ def _entries(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         entries = tomllib.loads(content.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LayoutError(f"{str(path)!r}: the layout is no TOML: {error}") from None
+    except RecursionError:
+        raise LayoutError(
+            f"{str(path)!r}: lists or tables are nested too deeply; a layout's are three deep"
+        ) from None
+    except ValueError:
+        # Python itself reads no number of more than 4,300 digits.
+        raise LayoutError(
+            f"{str(path)!r}: a whole number of thousands of digits is no entry of a layout"
+        ) from None
     base = entries.pop("base", None)
     if base is None:
         return entries
     if not isinstance(base, str):
-        raise LayoutError(f"{str(path)!r}: base must be the name of a layout, not {base!r}")
+        raise LayoutError(
+            f"{str(path)!r}: base must be the name of a layout, not {str(base)[:60]!r}"
+        )
     # What a user changes may make another table of it: only the original's proof is the file's.
-    if base.lower().endswith(".toml"):
+    if base.lower().endswith(".toml") and "\0" not in base:
         below = path.parent / base
         if below.resolve() in seen:
             raise LayoutError(f"{str(path)!r}: the base {base!r} is based on this layout")
         under = _entries(below, (*seen, path.resolve()))
-    elif (_FOLDER / f"{base}.toml").is_file() and base in _names():
+    elif base in _names():
         under = _entries(_FOLDER / f"{base}.toml", ())
     else:
         raise LayoutError(
-            f"{str(path)!r}: there is no layout {base!r} to be the base; "
+            f"{str(path)!r}: there is no layout {base[:60]!r} to be the base; "
             f"{near_names(base, _names())}"
         )
     return _merged(under, {"name": path.stem} | entries)
@@ -325,45 +352,11 @@ def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
 
 def layout_of(entries: Mapping[str, Any], what: str, name: str = "") -> Layout:
     """Return a layout of its entries; `what` names it in the error."""
+    named = {"name": name} | dict(entries)
     try:
-        return Layout.model_validate({"name": name} | dict(entries))
+        return Layout.model_validate(named)
     except ValidationError as error:
-        raise LayoutError(f"{what!r}: {_sentence(error)}") from None
-
-
-def _sentence(error: ValidationError) -> str:
-    """Return what is wrong first, in the words of the file."""
-    errors = error.errors()
-    # A name that there is not explains one that is lacking.
-    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
-    # Of a choice between kinds pydantic names each; the entry is what comes before.
-    loc = (str(one) for one in first["loc"])
-    place = [one for one in loc if not re.search(r"[\[(-]|^(str|float|tuple)", one)]
-    entry = ".".join(place)
-    if first["type"] == "extra_forbidden":
-        section = _section(place[:-1])
-        inside = f"[{'.'.join(place[:-1])}]" if place[:-1] else "a layout"
-        return f"{inside} has no entry {place[-1]!r}; {near_names(place[-1], section)}"
-    if first["type"] == "missing":
-        inside = f"[{'.'.join(place[:-1])}]" if place[:-1] else "the layout"
-        return f"{inside} lacks the entry {place[-1]!r}"
-    message = str(first["msg"]).removeprefix("Value error, ")
-    if first["type"] == "value_error":
-        return f"[{entry}]: {message}" if entry else message
-    given = repr(first.get("input"))
-    return f"{entry}: {message[:1].lower()}{message[1:]}, not {given[:60]}"
-
-
-def _section(place: list[str]) -> tuple[str, ...]:
-    """Return the entries that a section may have."""
-    model: type[BaseModel] = Layout
-    for name in place:
-        kinds = [model.model_fields[name].annotation] if name in model.model_fields else []
-        parts = [one for kind in kinds for one in (kind, *getattr(kind, "__args__", ()))]
-        model = next(
-            (one for one in parts if isinstance(one, type) and issubclass(one, _Part)), Layout
-        )
-    return tuple(model.model_fields)
+        raise LayoutError(f"{what!r}: {faults(error, Layout, named)}") from None
 
 
 def unknown_layout(path: str, names: Iterable[str]) -> LayoutError:

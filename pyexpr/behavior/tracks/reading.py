@@ -23,10 +23,11 @@ from pyexpr.behavior.openface.recording import (
 )
 from pyexpr.behavior.tracks.arguments import check_groups, checked_size, own_entries
 from pyexpr.behavior.tracks.groups import OTHER_GROUPS, SHARE, groups_of
-from pyexpr.behavior.tracks.layout import Layout, LengthUnit, TimeUnit
-from pyexpr.behavior.tracks.recognition import layout_for
+from pyexpr.behavior.tracks.layout import Layout, LengthUnit, TimeUnit, layout_named
+from pyexpr.behavior.tracks.recognition import AUTO, layout_for
 from pyexpr.behavior.tracks.rows import Translated, translated
 from pyexpr.behavior.tracks.table import Table
+from pyexpr.behavior.tracks.text_table import beginning_of
 
 if TYPE_CHECKING:
     from pyexpr.base.foreign import FrameLike
@@ -242,6 +243,54 @@ def read_recording(
             return read_openface(path, groups=groups, **options)
         groups = (*groups, *(one for one in OTHER_GROUPS if one in groups_of(*found, None)))
     return read_tracks(path, layout, groups=groups, **options)
+
+
+def read_some(
+    path: str,
+    layout: str,
+    *,
+    groups: Sequence[str],
+    needed: Sequence[str],
+    of_openface: Sequence[str],
+    **options: Any,
+) -> OpenFaceRecording:
+    """Return a recording with those of some groups that its layout has; some are `needed`.
+
+    Of a table that is OpenFace's all of `of_openface` are read.
+
+    Raises
+    ------
+    TracksError
+        If the table has none of the groups, or lacks one that is needed.
+    """
+    found = layout_for(path, layout, {})
+    if isinstance(found, str):
+        return read_openface(path, groups=of_openface, **options)
+    chosen, table = found
+    known = groups_of(chosen, table, _stated_size(chosen))
+    there = tuple(name for name in groups if name in known)
+    lacking = [name for name in needed if name not in known] or list(groups[: not there])
+    if lacking:
+        raise TracksError(
+            f"{path!r}: the table has no columns for {listed(lacking if there else groups)} by the "
+            f"layout {chosen.name!r}; it has {listed(known, most=len(known))}: ask for those"
+        )
+    reading = ReadingOptions(**options).to_dict()
+    return _read(chosen, table, there, reading, None, None, (), "error")
+
+
+def group_labels(path: str, layout: str) -> dict[str, tuple[str, ...]] | None:
+    """Return the labels of a table's groups by its header alone; None for OpenFace's own."""
+    beginning = None if layout == AUTO else beginning_of(path)
+    if beginning is None:
+        found = layout_for(path, layout, {})
+        if isinstance(found, str):
+            return None
+        chosen, table = found
+    else:
+        chosen = layout_named(layout)
+        table = beginning.with_header(chosen.header)
+    return {name: group.labels for name, group in groups_of(chosen, table, None).items()}
 
 
 def unit_names(path: str, layout: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -30,6 +30,10 @@ def layout_for(
 
     `own` are entries instead of the layout's.
     """
+    if not isinstance(layout, (str, os.PathLike, type(None))):
+        raise DataError(
+            say("{layout=} must be the name of a layout, or a path, not {given!r}", given=layout)
+        )
     name = None if layout is None else os.fspath(layout)
     if name == OPENFACE:
         if own:

@@ -63,6 +63,7 @@ def _check_times(
         if (steps > 0).all():
             continue
         at = int(np.flatnonzero(steps <= 0)[0])
+        once = len(np.unique(times[rows])) == len(rows)
         raise TracksError(
             say(
                 "{path!r}: column {column!r} has {second:g} in row {row}, after {first:g} in row "
@@ -73,9 +74,13 @@ def _check_times(
                 row=columns.file_row(int(rows[at + 1])),
                 first=float(times[rows[at]]),
                 before=columns.file_row(int(rows[at])),
-                advice=_advice(),
+                advice=_UNSORTED if once else _advice(),
             )
         )
+
+
+# Several people or recordings would have some of their times in common.
+_UNSORTED: Final = "the rows are out of order; sort them by it"
 
 
 def _advice() -> str:

@@ -13,7 +13,7 @@ from pyexpr.base.errors import TracksError
 from pyexpr.base.messages import Template
 from pyexpr.behavior.openface.csv import Columns
 from pyexpr.behavior.openface.layout import FaceScale
-from pyexpr.behavior.tracks.groups import Group, groups_of, score_columns
+from pyexpr.behavior.tracks.groups import Group, groups_of, score_columns, there
 from pyexpr.behavior.tracks.layout import Layout, Points
 from pyexpr.behavior.tracks.row_checks import check_rows, frame_step
 from pyexpr.behavior.tracks.table import Table
@@ -234,7 +234,7 @@ def _size_columns(layout: Layout, table: Table) -> tuple[str, ...]:
     if image is None or not isinstance(image.width, str) or not isinstance(image.height, str):
         return ()
     both = (image.width, image.height)
-    return both if set(both) <= set(table.names) else ()
+    return both if there(table, both, image.optional) else ()
 
 
 def _measured(columns: Columns, names: Sequence[str]) -> tuple[float, float] | None:

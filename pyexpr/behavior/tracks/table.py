@@ -65,6 +65,6 @@ def _beginning(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
             return file.read(16)
-    except OSError:
+    except (OSError, ValueError):
         # Reading it says why.
         return b""

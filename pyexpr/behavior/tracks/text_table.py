@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from pyexpr.base.errors import OpenFaceError, TracksError
+from pyexpr.base.errors import TracksError
 from pyexpr.behavior.openface.csv import read_columns, source_of
 from pyexpr.behavior.openface.dialects import is_packed, rows_of
 from pyexpr.behavior.openface.text import TextFile
@@ -96,7 +96,7 @@ def beginning_of(source: Any) -> TextTable | None:
         with TextFile(path) as text:
             head = text.head(_HEAD)
         return None if is_packed(head) or b"\x00" in head else text_table(path, head, "")
-    except (OSError, OpenFaceError):
+    except (OSError, ValueError):
         # Reading it says why.
         return None
 

@@ -41,6 +41,11 @@ _FURTHER = {
     "of the right, over their sum",
     "au_dynamics": "events of action units (presence for at least 0.2 s): their number per minute, "
     "and the mean duration, amplitude, and speed of onset and offset of those seen whole",
+    "expression_means": "means of the signals of expression (blendshapes, emotions, or scores and "
+    "intensities of action units)",
+    "expression_variability": "standard deviations of the signals of expression",
+    "expression_dynamics": "speeds of the signals of expression, the mean absolute change from bin "
+    "to bin per second",
     "entropy": "sample entropy (of stretches of two and three steps, tolerance 0.2 standard "
     "deviations) and permutation entropy (order 3) of the way made from bin to bin",
 }

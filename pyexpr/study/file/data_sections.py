@@ -211,6 +211,8 @@ class FeaturesSection(Section):
     # the context that is each person's baseline.
     extra: tuple[Family, ...] = ()
     action_units: tuple[str, ...] = ()
+    # Signals of the families of expression; of none all that the recordings have.
+    expressions: tuple[str, ...] = ()
     baseline: str | None = _COMPUTED.baseline
     min_confidence: float | None = Field(default=None, ge=0, le=1)
     clock: Clock = _READ.clock
@@ -231,7 +233,7 @@ class FeaturesSection(Section):
     # numbers, or categories.
     adjust_for: tuple[str, ...] = ()
 
-    @field_validator("extra", "action_units", mode="before")
+    @field_validator("extra", "action_units", "expressions", mode="before")
     @classmethod
     def _one_or_several(cls, given: Any) -> Any:
         return (given,) if isinstance(given, str) else given

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, field_serializer, field_validator, model_validator
 
 from pyexpr.base.interval_methods import INTERVAL_METHODS
-from pyexpr.behavior.openface.frame_store import wanted_groups
+from pyexpr.behavior.features.frame_store import wanted_groups
 from pyexpr.inference.coefficients.penalised import ALPHAS, L1_RATIOS
 from pyexpr.inference.comparison.metrics import CLASS_METRICS, METRICS
 from pyexpr.study.file.section import Section, all_known

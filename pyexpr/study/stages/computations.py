@@ -249,10 +249,12 @@ def features_output(result: FeatureResult, names: dict[str, str] | None = None) 
             else table
             for name, table in tables.items()
         }
+    # Means of other trackers' signals have a table of their own, unless they are features.
+    own = [name for name in result.units() if name in result.table]
     return StageOutput(
         tables,
         {
-            "clips without features": int(result.table[[*result.units()]].isna().all(axis=1).sum()),
+            "clips without features": int(result.table[own].isna().all(axis=1).sum()),
             "clips too short for the schedule": len(result.dropped),
             "notes": list(result.notes()),
         },

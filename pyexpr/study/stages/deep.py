@@ -80,7 +80,7 @@ def train_deep(
 
     section = config.models.deep()[name]
     rows = clip_table(inputs, behavior, fitted)
-    columns = [*_READS[name], *(["face"] if "face" in rows else [])]
+    columns = [*_READS[name], *(own for own in ("face", "layout") if own in rows)]
     arguments = section.model_dump(exclude=_OF_STUDY)
     if arguments.get("tune") == "none":
         arguments["tune"] = None

@@ -10,6 +10,8 @@ from typing import Any
 from pyexpr.base.errors import DataError, PyexprError, StudyError, counted, listed, near_names
 from pyexpr.base.messages import message_of, say
 from pyexpr.behavior.features.baseline import check_baseline
+from pyexpr.behavior.openface.layout import OPENFACE
+from pyexpr.behavior.tracks.recognition import AUTO
 from pyexpr.deep.requirements import require, require_installed
 from pyexpr.modeling.fitting.specs import Model, read_models
 from pyexpr.modeling.splits import split_subjects
@@ -79,11 +81,26 @@ def table_checks(config: StudyConfig, inputs: Inputs) -> Iterator[Callable[[], o
     yield partial(check_choice, config, [*known, *measured], text)
     if inputs.recorded:
         yield partial(_check_baseline, config, inputs)
+        yield partial(_check_crop, config, inputs)
     yield partial(check_label, config, inputs)
     if config.label.method == "factor":
         yield partial(_check_factor, config, inputs)
     if not config.evaluation.crossed:
         yield partial(_check_split, config, inputs)
+
+
+def _check_crop(config: StudyConfig, inputs: Inputs) -> None:
+    """Raise `StudyError` if faces are to be cropped by landmarks that are not OpenFace's."""
+    section = config.models.video3d
+    if section is None or section.crop is None or "layout" not in inputs.recordings:
+        return
+    named = {str(one) for one in inputs.recordings["layout"] if one and one == one}
+    others = sorted(named - {OPENFACE, AUTO})
+    if others:
+        raise StudyError(
+            f'[models.video3d] crop = "face" cuts the face out by OpenFace\'s landmarks, but '
+            f"recordings are of the layout {listed(others, most=3)}; leave crop out"
+        )
 
 
 def _check_baseline(config: StudyConfig, inputs: Inputs) -> None:

@@ -1,6 +1,6 @@
 """The frames of one recording as one array, parsed once: kept as a memory-mapped file.
 
-The array has a column per OpenFace column asked for, as float32, and two more,
+The array has a column per column of the recording that is asked for, as float32, and two more,
 "present" and "valid", 0 or 1. A file beside it holds what is no array. Both are
 named by a hash of the recording's content and of how it is read.
 """
@@ -23,12 +23,18 @@ from pyexpr.base.contents import FileState, hashed_file
 from pyexpr.base.errors import DataError, OpenFaceError, near_names
 from pyexpr.base.files import whole_file, write_text
 from pyexpr.base.messages import say
-from pyexpr.behavior.openface.layout import GROUPS, expected_columns
+from pyexpr.behavior.features.options import SIGNAL_PREFIXES
+from pyexpr.behavior.openface.layout import GROUPS, OPENFACE, expected_columns
 from pyexpr.behavior.openface.options import Place
 from pyexpr.behavior.openface.recording import OpenFaceRecording, read_openface
 from pyexpr.behavior.openface.sessions import joined_sha256, session_files
+from pyexpr.behavior.tracks.groups import ALL_GROUPS, OTHER_GROUPS
+from pyexpr.behavior.tracks.layout import layout_named, shipped
+from pyexpr.behavior.tracks.reading import read_some
+from pyexpr.behavior.tracks.recognition import AUTO
 
-#: Names for what goes together -> the reader's groups.
+#: Names for what goes together -> the reader's groups. Of another tracker's table a set is what
+#: of it the layout has.
 COLUMN_SETS: Final = {
     "points": ("landmarks_2d", "landmarks_3d", "eye_landmarks_2d", "eye_landmarks_3d"),
     "points_2d": ("landmarks_2d",),
@@ -38,7 +44,8 @@ COLUMN_SETS: Final = {
     "pose": ("pose_translation", "pose_rotation"),
     "aus": ("au_presence", "au_intensity"),
     "parameters": ("params", "shape"),
-    "all": GROUPS,
+    "expressions": ("au_presence", "au_intensity", *OTHER_GROUPS),
+    "all": (*GROUPS, *OTHER_GROUPS),
 }
 # Counted up when the arrays change their meaning.
 _FORMAT: Final = 2
@@ -46,12 +53,18 @@ _FORMAT: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How recordings are read; as in `read_openface`."""
+    """How recordings are read; as in `read_openface`, and `layout` as in `read_tracks`.
+
+    Of `groups` those that are `named` must be in the recording, and where OpenFace wrote it all
+    that OpenFace has.
+    """
 
     groups: tuple[str, ...]
     fps: float | None = None
     min_confidence: float | None = None
     face: Place | int = "largest"
+    layout: str | None = None
+    named: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +77,7 @@ class Frames:
     fps : float
         Frames per second.
     names : tuple of str
-        OpenFace's names of the columns.
+        Of the columns, in OpenFace's manner.
     values : (n_frames, p) float32
         NaN where a frame is missing or not valid; it may be memory-mapped.
     present, valid : (n_frames,) bool
@@ -95,21 +108,30 @@ def wanted_groups(columns: str | Sequence[str]) -> tuple[str, ...]:
     DataError
         For an unknown name; the message has those like it.
     """
-    names = [columns] if isinstance(columns, str) else list(columns)
+    names = _named(columns)
     if not names:
         raise DataError(say("{columns=} must name at least one group, such as 'points'"))
     found: set[str] = set()
     for name in names:
-        if name not in COLUMN_SETS and name not in GROUPS:
+        if name not in COLUMN_SETS and name not in ALL_GROUPS:
             raise DataError(
                 say(
                     "{columns=} has no {name!r}; {hint}",
                     name=name,
-                    hint=near_names(name, (*COLUMN_SETS, *GROUPS)),
+                    hint=near_names(name, (*COLUMN_SETS, *ALL_GROUPS)),
                 )
             )
         found.update(COLUMN_SETS.get(name, (name,)))
-    return tuple(group for group in GROUPS if group in found)
+    return tuple(group for group in ALL_GROUPS if group in found)
+
+
+def named_groups(columns: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the groups that `columns` names by their own names, not as parts of a set."""
+    return tuple(name for name in _named(columns) if name not in COLUMN_SETS)
+
+
+def _named(columns: str | Sequence[str]) -> list[str]:
+    return [columns] if isinstance(columns, str) else list(columns)
 
 
 def read_frames(path: str, reading: Reading, cache_dir: Path | str | None = None) -> Frames:
@@ -122,7 +144,8 @@ def read_frames(path: str, reading: Reading, cache_dir: Path | str | None = None
     OutputError
         If `cache_dir` cannot be written.
     """
-    if cache_dir is None:
+    if cache_dir is None or (reading.layout is not None and os.path.isdir(path)):
+        # A folder of files, as OpenPose writes them, has no content of its own.
         array, facts = _parsed(path, reading)
         return _frames(path, array, facts)
     content = _content_hash(path, _state(path))
@@ -176,26 +199,47 @@ def _parsed(
     path: str, reading: Reading, expected: str | None = None
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Parse a recording; `OpenFaceError` if the SHA-256 of what was read is not `expected`."""
-    recording = read_openface(
-        path,
-        groups=reading.groups,
-        fps=reading.fps,
-        min_confidence=reading.min_confidence,
-        face=reading.face,
-    )
+    recording = _recording(path, reading)
     if expected is not None and recording.sha256 != expected:
         # It would be kept under the name of another content.
         raise OpenFaceError(
             f"{path!r}: the file was changed while it was read; read it again when nothing writes "
             "to it"
         )
-    names = [name for group in reading.groups for name in _names(recording, group)]
-    flat = [recording.groups[group].reshape(recording.n_frames, -1) for group in reading.groups]
+    groups = [group for group in reading.groups if group in recording.groups]
+    names = [name for group in groups for name in _names(recording, group)]
+    flat = [recording.groups[group].reshape(recording.n_frames, -1) for group in groups]
     marks = [recording.present[:, np.newaxis], recording.valid[:, np.newaxis]]
     array = np.hstack([*flat, *marks]).astype(np.float32)
     if array.shape[1] != len(names) + 2:
         raise OpenFaceError(f"{path!r}: its columns do not match their names; export it again")
+    # Points in space that are those of the image with a depth have x and y once.
+    once = [names.index(name) == at for at, name in enumerate(names)]
+    if not all(once):
+        array = np.ascontiguousarray(array[:, [*once, True, True]])
+        names = list(dict.fromkeys(names))
     return array, {"names": names, "fps": recording.fps}
+
+
+def _recording(path: str, reading: Reading) -> OpenFaceRecording:
+    options: dict[str, Any] = {
+        "fps": reading.fps, "min_confidence": reading.min_confidence, "face": reading.face,
+    }  # fmt: skip
+    if reading.layout is None or reading.layout == OPENFACE:
+        return read_openface(path, groups=_of_openface(reading), **options)
+    return read_some(
+        path,
+        reading.layout,
+        groups=reading.groups,
+        needed=reading.named,
+        of_openface=_of_openface(reading),
+        **options,
+    )
+
+
+def _of_openface(reading: Reading) -> tuple[str, ...]:
+    """Return the groups that OpenFace's recordings must have."""
+    return tuple(name for name in reading.groups if name in GROUPS or name in reading.named)
 
 
 def _names(recording: OpenFaceRecording, group: str) -> list[str]:
@@ -203,6 +247,13 @@ def _names(recording: OpenFaceRecording, group: str) -> list[str]:
         return [f"{unit}_c" for unit in recording.au_presence_names]
     if group == "au_intensity":
         return [f"{unit}_r" for unit in recording.au_intensity_names]
+    if group in SIGNAL_PREFIXES:
+        return [f"{SIGNAL_PREFIXES[group]}{name}" for name in recording.names.get(group, ())]
+    if group in ("landmarks_2d", "landmarks_3d"):
+        # OpenFace's are in small letters in the image, in capitals in mm.
+        axes = "XYZ" if recording.unit(group) == "mm" else "xyz"
+        n_points, n_axes = recording.groups[group].shape[1:]
+        return [f"{axis}_{point}" for point in range(n_points) for axis in axes[:n_axes]]
     return list(expected_columns(group))
 
 
@@ -214,7 +265,14 @@ def _state(path: str) -> tuple[FileState, ...]:
 
 
 def _key(content: str, reading: Reading) -> str:
-    how = [_FORMAT, reading.groups, reading.fps, reading.min_confidence, reading.face]
+    how: list[Any] = [
+        _FORMAT, reading.groups, reading.fps, reading.min_confidence, reading.face,
+    ]  # fmt: skip
+    if reading.layout is not None:
+        # What a layout says may change, under its own name, too.
+        auto = reading.layout == AUTO
+        layouts = shipped().values() if auto else [layout_named(reading.layout)]
+        how += [reading.layout, [one.model_dump(mode="json") for one in layouts]]
     text = json.dumps([content, *how], default=float)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 

@@ -1,0 +1,126 @@
+"""What commands that read recordings have in common: options, the table of them, the schedule."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pyexpr.base.errors import DataError
+from pyexpr.cli.options import one_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Recordings = Annotated[
+    Path | None,
+    typer.Option(
+        help="Instead of files: a table (CSV) with subject, context, openface (a path from its "
+        "own folder), and if wanted face, part, video and layout."
+    ),
+]
+ScheduleName = Annotated[
+    str | None,
+    typer.Option(
+        help='Instead: "bp4d_plus", or a table (CSV) with context, start, end (seconds), clip.',
+        autocompletion=one_of(["bp4d_plus"]),
+    ),
+]
+Fps = Annotated[
+    float | None,
+    typer.Option(help="Frames per second, if the timestamps in the files are wrong."),
+]
+ClockName = Annotated[
+    str,
+    typer.Option(
+        help='Source of the time of a frame: "frames" (numbers), "timestamps", "video"'
+        ' (a column of the table of recordings), or "auto": timestamps if they '
+        "show a variable rate.",
+        autocompletion=one_of(["auto", "frames", "timestamps", "video"]),
+    ),
+]
+LandmarksName = Annotated[
+    str,
+    typer.Option(
+        help='Points in "2d" (px), "3d" (mm), or "normalised".',
+        autocompletion=one_of(["2d", "3d", "normalised"]),
+    ),
+]
+MinConfidence = Annotated[
+    float | None,
+    typer.Option(help="Frames with a lower confidence (0 to 1) are treated as missing."),
+]
+Face = Annotated[
+    str,
+    typer.Option(
+        help='Which of several faces: "largest", "left", "right", or a face_id.',
+        autocompletion=one_of(["largest", "left", "right"]),
+    ),
+]
+JoinIds = Annotated[
+    bool,
+    typer.Option(
+        "--join-ids",
+        help="Treat face_ids as one person if they follow each other at the same position.",
+    ),
+]
+MaxSpeed = Annotated[
+    float,
+    typer.Option(help="Maximum speed of the head in mm/s; faster frames are treated as missing."),
+]
+MaxTurn = Annotated[float, typer.Option(help="Maximum rotation of head and gaze in degrees/s.")]
+LayoutName = Annotated[
+    str | None,
+    typer.Option(help='Of tables of another tracker: its layout, a TOML file, or "auto".'),
+]
+SplitBy = Annotated[
+    str | None,
+    typer.Option(
+        help="For files with several recordings: the column that identifies the recording."
+    ),
+]
+
+
+def face_named(face: str) -> Any:
+    """Return a face_id as a number; what is none of the words is refused by the function."""
+    return int(face) if re.fullmatch(r"-?\d+", face) else face
+
+
+def recordings_table(path: Path) -> pd.DataFrame:
+    """Return a table of recordings, its paths from its own folder."""
+    from pyexpr.base.csv_file import read_csv
+    from pyexpr.behavior.tracks.layout import layout_beside
+
+    labels = ("subject", "context", "openface", "face", "part", "video", "layout")
+    table = read_csv(path, labels=labels, what=f"the recordings ({path})")
+    paths = {
+        column: [str(path.parent / name) if name == name else name for name in table[column]]
+        for column in ("openface", "video")
+        if column in table
+    }
+    if "layout" in table:
+        paths["layout"] = [layout_beside(name, path.parent) for name in table["layout"]]
+    return table.assign(**paths)
+
+
+def segments_file(schedule: str | None) -> Path | None:
+    """Return the file that a schedule is, None of one that is built in."""
+    return None if schedule is None or schedule == "bp4d_plus" else Path(schedule)
+
+
+def schedule_named(schedule: str) -> Any:
+    """Return a schedule that is built in, or a table of segments."""
+    from pyexpr.base.csv_file import read_csv
+    from pyexpr.behavior.schedules import BP4D_PLUS
+
+    path = segments_file(schedule)
+    if path is None:
+        return BP4D_PLUS
+    if not path.exists() and path.suffix != ".csv":
+        raise DataError(
+            f"there is no schedule {schedule!r}: give 'bp4d_plus', which is built in, or the path "
+            "of a table (CSV)"
+        )
+    return read_csv(path, labels=("context", "clip"), what=f"the schedule ({path})")
