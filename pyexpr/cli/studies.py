@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -169,9 +168,12 @@ def report(
     show = Showing(json, quiet)
     if output == STANDARD_OUTPUT:
         check_standard_output(asked)
-        with TemporaryDirectory() as folder:
-            page = study_report(results, output=Path(folder) / "report.html", altered=altered)
-            write_bytes(page.read_bytes())
+        from pyexpr.base.files import temporary_folder
+
+        with temporary_folder() as folder:
+            page = study_report(results, output=folder / "report.html", altered=altered)
+            content = page.read_bytes()
+        write_bytes(content)
         return
     written = study_report(results, output=output, altered=altered, overwrite=overwrite)
     show.line(f"Report: {written}", report=str(written))
