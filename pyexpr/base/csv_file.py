@@ -159,9 +159,12 @@ def _is_blank(record: list[str]) -> bool:
 def _read_header(content: bytes, place: str) -> _Header:
     records = _records(content)
     try:
-        names: list[str] = next(record for record in records if not _is_blank(record))
+        names: list[str] = next((record for record in records if not _is_blank(record)), [])
     except csv.Error as error:
         raise _unclosed(place, 1, error) from None
+    if not names:
+        # Blanks of another script than those of ASCII.
+        raise DataError(f"{place}: the file is empty")
     if len(names) == 1:
         for separator, word in _SEPARATORS.items():
             if separator in names[0]:
