@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from pyexpr.base.visible import visible
 from pyexpr.cli.inputs import check_standard_output, refuse_standard_output
 from pyexpr.cli.options import (
     NONE,
@@ -108,8 +109,10 @@ def init(
 
 def _ask(question: str, choices: Sequence[str], proposed: str | None) -> str:
     """Ask on the terminal; an empty answer takes what is proposed."""
-    typer.echo(f"{question} ({', '.join(choices)})")
-    return str(typer.prompt("Answer", default=proposed))
+    typer.echo(visible(f"{question} ({', '.join(choices)})"))
+    # What is proposed is shown as it is typed; a name that cannot be typed so is taken by Enter.
+    answer = str(typer.prompt("Answer", default=None if proposed is None else visible(proposed)))
+    return proposed if proposed is not None and answer == visible(proposed) else answer
 
 
 def check(

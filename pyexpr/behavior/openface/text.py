@@ -120,7 +120,7 @@ class TextFile:
         self.compressed = bool(self._compression)
         self.n_bytes = 0 if self.compressed else size
         self.tail = b""
-        self._unpacked, self._most = 0, most_unpacked(size)
+        self._unpacked, self._most = 0, most_unpacked(size) if self.compressed else 0
         self._hashing: _Hashing | None = None
 
     def __enter__(self) -> TextFile:
