@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -73,6 +74,14 @@ if pd.__version__.startswith("2."):
     # pandas 2 reads every third number wrong in its last bit unless it is told otherwise, so that
     # a table read back differs from what was written. The package reads its files by pyarrow.
     pd.read_csv = partial(pd.read_csv, float_precision="round_trip")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_waits_for_the_disk() -> Iterator[None]:
+    """Write thousands of small files without waiting for each to be on the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _handle: None)
+        yield
 
 
 @pytest.fixture(scope="session")

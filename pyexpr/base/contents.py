@@ -97,7 +97,15 @@ def read_content(path: Path | str) -> tuple[bytes, KnownFile]:
     refuse_irregular_input(path)
     with open(path, "rb") as handle:
         before = FileState.of(os.fstat(handle.fileno()))
-        content = handle.read()
+        try:
+            content = handle.read()
+        except MemoryError:
+            # A hole in a file takes no room on the disk.
+            raise OSError(
+                errno.ENOMEM,
+                f"it has {before.size:,} bytes, more than there is memory for",
+                str(path),
+            ) from None
         after = FileState.of(os.fstat(handle.fileno()))
     state = after if before == after else None
     return content, KnownFile(Path(path), hashlib.sha256(content).hexdigest(), state)

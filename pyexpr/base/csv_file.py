@@ -6,9 +6,7 @@ drops and counts the rows of a recording that was cut.
 
 from __future__ import annotations
 
-import bz2
 import csv
-import gzip
 import io
 import lzma
 import zlib
@@ -23,6 +21,7 @@ from pyexpr.base.contents import KnownFile, read_content
 from pyexpr.base.errors import ColumnError, DataError, counted, have
 from pyexpr.base.messages import say
 from pyexpr.base.tables import check_column_names
+from pyexpr.base.unpacking import decompressed, is_compressed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
 # What a CSV may call a missing number; in a column of labels only "" is missing.
 _MISSING_NUMBERS: Final = ("", "NA", "N/A", "NaN", "nan", "-nan", "null", "NULL", "None", ".")
 _SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
-_COMPRESSED: Final = {
-    b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\x00": lzma.decompress
-}  # fmt: skip
 _ZIP: Final = b"PK\x03\x04"
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 # Bytes that a row may have.
@@ -114,14 +110,15 @@ def csv_table(
 
 def _plain(content: bytes, place: str) -> bytes:
     """Return the text of the file, in UTF-8 without a mark at its beginning."""
-    for magic, decompress in _COMPRESSED.items():
-        if content.startswith(magic):
-            try:
-                content = decompress(content)
-            except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-                raise DataError(
-                    f"{place}: its compression is damaged ({error}); copy the file again"
-                ) from None
+    if is_compressed(content):
+        try:
+            content = decompressed(content)
+        except DataError as error:
+            raise DataError(f"{place}: {error}") from None
+        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+            raise DataError(
+                f"{place}: its compression is damaged ({error}); copy the file again"
+            ) from None
     if content.startswith(_ZIP):
         raise DataError(
             f"{place}: this is a ZIP archive, as Excel's workbooks are; save the table as CSV"
@@ -162,9 +159,12 @@ def _is_blank(record: list[str]) -> bool:
 def _read_header(content: bytes, place: str) -> _Header:
     records = _records(content)
     try:
-        names: list[str] = next(record for record in records if not _is_blank(record))
+        names: list[str] = next((record for record in records if not _is_blank(record)), [])
     except csv.Error as error:
         raise _unclosed(place, 1, error) from None
+    if not names:
+        # Blanks of another script than those of ASCII.
+        raise DataError(f"{place}: the file is empty")
     if len(names) == 1:
         for separator, word in _SEPARATORS.items():
             if separator in names[0]:

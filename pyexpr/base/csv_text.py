@@ -63,10 +63,19 @@ def _is_text(dtype: Any) -> bool:
     return is_string_dtype(getattr(getattr(dtype, "categories", None), "dtype", dtype))
 
 
+def is_formula(text: str) -> bool:
+    """Say whether a spreadsheet would take a text for a formula and evaluate it.
+
+    Examples
+    --------
+    >>> [is_formula(text) for text in ("=1+1", "-1", "-x", "a=b")]
+    [True, False, True, False]
+    """
+    return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text)
+
+
 def _as_text(cell: Any) -> Any:
-    if isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell):
-        return f" {cell}"
-    return cell
+    return f" {cell}" if isinstance(cell, str) and is_formula(cell) else cell
 
 
 def _refuse_unwritable(text: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 import tempfile
 import threading
@@ -14,42 +13,75 @@ from pathlib import Path
 from pyexpr.base.contents import sha256
 from pyexpr.base.messages import say
 from pyexpr.base.outputs import OutputError, refuse_irregular
+from pyexpr.base.part_files import part_file, part_folder
+from pyexpr.base.refusals import is_refusal, not_written
 
-__all__ = ["OutputError", "cache_folder", "sha256", "whole_file", "writable_folder", "write_text"]
+__all__ = [
+    "OutputError", "cache_folder", "folder_aside", "sha256", "temporary_folder", "whole_file",
+    "writable_folder", "write_text",
+]  # fmt: skip
 
 _SETTING = threading.Lock()
-# Bytes of a name (255 on most systems) that leave room for what a temporary name adds.
-_LONGEST = 200
+# What is written there is copied, and lost with the process all the same.
+_PASSING: set[Path] = set()
 
 
 @contextmanager
-def whole_file(path: Path | str) -> Iterator[Path]:
+def whole_file(path: Path | str, *, needs: int = 0) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it into place if the block succeeds.
 
-    A file that is replaced leaves its mode and, where that is allowed, its owner to the new
-    one: what was private stays so. `OutputError` if `path` is no regular file.
+    The content is on the disk before the file has its name, and the name before the block ends:
+    where the power fails, the old file is there or the new one, whole. A file that is replaced
+    leaves its mode and, where that is allowed, its owner to the new one: what was private stays
+    so. `OutputError` if `path` is no regular file, or if the system refuses to write it, as where
+    the disk is full; the old file stays then.
+
+    `needs` is the size of the content in bytes, for that error; 0: not known.
     """
     target = Path(path)
     refuse_irregular(target)
     writable_folder(target.parent)
-    # The name is known before the file is made: an interrupt while it is being made removes it.
-    temporary = target.parent / f".{_beginning(target.name)}.{secrets.token_hex(4)}.part"
+    size = 0
     try:
-        os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        yield temporary
-        # It may have come to be something else while the block ran.
-        refuse_irregular(target)
-        # Until here nobody else may read it.
-        _take_over_mode(temporary, target)
-        _replace(temporary, target)
+        with part_file(target) as temporary:
+            try:
+                yield temporary
+            finally:
+                with suppress(OSError):
+                    size = os.stat(temporary).st_size
+            # It may have come to be something else while the block ran.
+            refuse_irregular(target)
+            # Until here nobody else may read it.
+            _take_over_mode(temporary, target)
+            _replace(temporary, target)
+    except Exception as error:
+        if is_refusal(error, target.parent):
+            raise not_written(error, target, written=size, needs=needs) from None
+        raise
+
+
+def _to_disk(path: Path) -> None:
+    """Have the system write a file, or the names in a folder, to the disk."""
+    # Windows opens no folder, and writes its names by itself.
+    flags = os.O_RDONLY if os.name == "posix" else os.O_RDWR
+    if os.name != "posix" and path.is_dir():
+        return
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(handle)
 
 
 def _replace(temporary: Path, target: Path) -> None:
     """Rename a file into place, and say what is wrong where the old one cannot be replaced."""
+    lasting = _PASSING.isdisjoint(target.parents)
+    if lasting:
+        _to_disk(temporary)
     try:
         os.replace(temporary, target)
+        if lasting:
+            _to_disk(target.parent)
     except PermissionError as error:
         # On Windows a file that a program has open cannot be replaced, nor can a read-only one.
         raise OutputError(
@@ -60,11 +92,6 @@ def _replace(temporary: Path, target: Path) -> None:
                 problem=error.strerror or str(error),
             )
         ) from None
-
-
-def _beginning(name: str) -> str:
-    """Return so much of a name that the temporary one is no longer than systems allow."""
-    return os.fsencode(name)[:_LONGEST].decode("utf-8", "ignore")
 
 
 def _take_over_mode(temporary: Path, target: Path) -> None:
@@ -92,8 +119,9 @@ def _umask() -> int:
 
 def write_text(path: Path | str, text: str) -> None:
     """Write a UTF-8 text file, whole or not at all, with the same bytes on every system."""
-    with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+    content = text.encode("utf-8")
+    with whole_file(path, needs=len(content)) as temporary:
+        temporary.write_bytes(content)
 
 
 def writable_folder(path: Path | str) -> Path:
@@ -106,6 +134,54 @@ def writable_folder(path: Path | str) -> Path:
     except OSError as error:
         raise OutputError(f"cannot write into {str(folder)!r}: {error.strerror or error}") from None
     return folder
+
+
+@contextmanager
+def folder_aside(parent: Path) -> Iterator[Path]:
+    """Yield a folder in `parent` for what comes into place later; it is removed after the block.
+
+    One that a killed run leaves is removed by the next. `OutputError` as of `whole_file`.
+    """
+    try:
+        with part_folder(parent) as folder:
+            _PASSING.add(folder)
+            try:
+                yield folder
+            finally:
+                _PASSING.discard(folder)
+    except OSError as error:
+        if isinstance(error, OutputError) or not is_refusal(error, parent):
+            raise
+        raise not_written(error, parent) from None
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yield a folder where the system has temporary files; it is removed after the block.
+
+    `OutputError`, which names that place and how to choose another, where nothing can be written
+    there.
+    """
+    place = ""
+    try:
+        place = tempfile.gettempdir()
+        with tempfile.TemporaryDirectory(prefix="pyexpr-", dir=place) as name:
+            _PASSING.add(Path(name))
+            try:
+                yield Path(name)
+            finally:
+                _PASSING.discard(Path(name))
+    except OSError as error:
+        if place and not is_refusal(error, place):
+            raise
+        raise OutputError(
+            say(
+                "cannot write temporary files{where}: {problem}; make room there, or name "
+                "another folder by the environment variable TMPDIR, and run it again",
+                where=f" into {place!r}" if place else "",
+                problem=error.strerror or str(error),
+            )
+        ) from None
 
 
 def cache_folder(name: str, chosen: Path | str | None = None) -> Path:

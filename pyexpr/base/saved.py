@@ -12,14 +12,16 @@ import io
 import json
 import pickle
 import zipfile
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
 from pyexpr.base.contents import refuse_irregular_input
-from pyexpr.base.errors import SavedResultError
+from pyexpr.base.errors import DataError, SavedResultError
 from pyexpr.base.files import whole_file
 from pyexpr.base.outputs import check_outputs
 from pyexpr.base.saved_values import Reader, UserFunction, Writer
+from pyexpr.base.unpacking import check_archive
 from pyexpr.base.versions import versions
 
 # Counted up when a reader of before would misunderstand what is written.
@@ -76,10 +78,17 @@ def unpack(raw: bytes, functions: Sequence[bytes | None] = (), *, what: str = "t
     """
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            check_archive(archive, len(raw))
             text, data = (archive.read(name) for name in _MEMBERS)
         head = json.loads(text)
         by, known = head["versions"]["pyexpr-stats"], head["format"] <= _FORMAT
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError) as error:
+    except DataError as error:
+        raise SavedResultError(f"{what} is not a saved result: {error}") from None
+    except (
+        # Of methods of compression and passwords that nothing here has, and of deep nesting.
+        RuntimeError, zlib.error,
+        zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError,
+    ) as error:  # fmt: skip
         raise SavedResultError(f"{what} is not a saved result, or is damaged ({error})") from None
     try:
         if not known:

@@ -9,9 +9,12 @@ from typing import Final
 LINES: Final = "\n\t"
 
 # Control characters (C0, DEL, C1), separators of lines that terminals obey, characters that turn
-# the direction of what follows, and halves of characters, which cannot be encoded. Marks of
-# direction (U+200E, U+200F) and joiners stay: Arabic and Hebrew labels need them.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# the direction of what follows, halves of characters, which cannot be encoded, and the two that
+# XML cannot hold. Marks of direction (U+200E, U+200F) and joiners stay: Arabic and Hebrew labels
+# need them.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 
 
 def visible(text: str, *, keep: str = "") -> str:

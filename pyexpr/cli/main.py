@@ -5,11 +5,13 @@ from __future__ import annotations
 from pyexpr.cli.start import BEFORE_THE_END, STATUS, ends_at_once, raises_interrupted, said
 
 with ends_at_once(also_after=__name__ == "__main__"):
+    import errno
+    import os
     import sys
     import warnings
     from collections.abc import Callable
     from contextlib import suppress
-    from typing import Any
+    from typing import Any, TextIO
 
     import typer
 
@@ -41,6 +43,11 @@ _COMMANDS: dict[str, tuple[Callable[..., Any], ...]] = {
     "Simulated studies": (simulate, demo, paper),
     "Installation": (doctor,),
 }
+# What ends what the system says of a place.
+_MENDS = dict.fromkeys(
+    (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)),
+    "; make room there, or choose another place, and run it again",
+)
 for panel, commands in _COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel, epilog=EXIT_STATUS)(command)
@@ -52,7 +59,12 @@ def main() -> None:
     _print_what_the_terminal_lacks()
     try:
         with raises_interrupted():
-            app()
+            try:
+                app()
+            finally:
+                # What is still held back: a full disk is said here, not after the end.
+                if sys.stdout is not None:
+                    sys.stdout.flush()
     except PyexprError as error:
         show_error(error)
         sys.exit(1)
@@ -60,13 +72,30 @@ def main() -> None:
         # What the system refuses anywhere: a full disk, a name that is too long, a lost share.
         if error.strerror is None:
             raise
-        place = "" if error.filename is None else f"{str(error.filename)!r}: "
-        show_error(f"{place}{error.strerror}")
+        if error.filename is None:
+            # Of files it is said which: what is left is what is printed.
+            _let_go(sys.stdout)
+            # Who reads a pipe and has seen enough is told nothing.
+            if error.errno == errno.EPIPE:
+                sys.exit(1)
+        place = "standard output" if error.filename is None else repr(str(error.filename))
+        show_error(f"{place}: {error.strerror}{_MENDS.get(error.errno or 0, '')}")
         sys.exit(1)
     except KeyboardInterrupt as stop:
         # Before or after the commands.
         typer.echo(said(str(stop) or BEFORE_THE_END), err=True)
         sys.exit(STATUS)
+
+
+def _let_go(stream: TextIO | None) -> None:
+    """Have what a stream still holds, and cannot write, go nowhere."""
+    try:
+        if stream is not None:
+            stream.flush()
+    except OSError:
+        # Python writes it once more at its end, and would show a traceback.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _print_what_the_terminal_lacks() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
+from pyexpr.base.visible import visible
 from pyexpr.cli.inputs import check_standard_output, refuse_standard_output
 from pyexpr.cli.options import (
     NONE,
@@ -109,8 +109,10 @@ def init(
 
 def _ask(question: str, choices: Sequence[str], proposed: str | None) -> str:
     """Ask on the terminal; an empty answer takes what is proposed."""
-    typer.echo(f"{question} ({', '.join(choices)})")
-    return str(typer.prompt("Answer", default=proposed))
+    typer.echo(visible(f"{question} ({', '.join(choices)})"))
+    # What is proposed is shown as it is typed; a name that cannot be typed so is taken by Enter.
+    answer = str(typer.prompt("Answer", default=None if proposed is None else visible(proposed)))
+    return proposed if proposed is not None and answer == visible(proposed) else answer
 
 
 def check(
@@ -169,9 +171,12 @@ def report(
     show = Showing(json, quiet)
     if output == STANDARD_OUTPUT:
         check_standard_output(asked)
-        with TemporaryDirectory() as folder:
-            page = study_report(results, output=Path(folder) / "report.html", altered=altered)
-            write_bytes(page.read_bytes())
+        from pyexpr.base.files import temporary_folder
+
+        with temporary_folder() as folder:
+            page = study_report(results, output=folder / "report.html", altered=altered)
+            content = page.read_bytes()
+        write_bytes(content)
         return
     written = study_report(results, output=output, altered=altered, overwrite=overwrite)
     show.line(f"Report: {written}", report=str(written))

@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -23,6 +22,7 @@ from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 
 from pyexpr.base.errors import DataError
+from pyexpr.base.files import temporary_folder
 from pyexpr.base.messages import say
 from pyexpr.base.progress import progress
 from pyexpr.core import streams
@@ -148,9 +148,9 @@ def train(
     with memory_told(options.batch_size, place):
         if not several:
             return run(fabric)
-        with TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             # By a file: a pipe that nobody reads before the processes end holds 64 KB.
-            handover = Path(folder) / "trained"
+            handover = folder / "trained"
             fabric.launch(partial(_hand_over, run=run, target=handover))
             best, rest = handover.with_suffix(".weights"), handover.with_suffix(".json")
             facts = json.loads(rest.read_text(encoding="utf-8"))

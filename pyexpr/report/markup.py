@@ -8,6 +8,7 @@ from html import escape
 from xml.etree import ElementTree
 
 from pyexpr.base.messages import say
+from pyexpr.base.visible import LINES, visible
 from pyexpr.report.columns import symbols
 
 _VOID = frozenset({"meta", "br", "hr", "col", "img", "link"})
@@ -36,7 +37,7 @@ def element(name: str, /, *children: Child, **attributes: str | bool | int | Non
     """
     given = "".join(
         f" {key.rstrip('_').replace('_', '-')}"
-        + ("" if value is True else f'="{escape(str(value))}"')
+        + ("" if value is True else f'="{escape(_shown(str(value)))}"')
         for key, value in attributes.items()
         if value is not None and value is not False
     )
@@ -49,11 +50,16 @@ def joined(*children: Child) -> Markup:
     """Return children one after the other, as markup."""
     return Markup(
         "".join(
-            child if isinstance(child, Markup) else escape(child, quote=False)
+            child if isinstance(child, Markup) else escape(_shown(child), quote=False)
             for child in children
             if child is not None
         )
     )
+
+
+def _shown(text: str) -> str:
+    """Return text without what HTML cannot hold, or shows in another order than it is written."""
+    return visible(text, keep=LINES)
 
 
 def with_symbols(parts: Iterable[tuple[str, bool]]) -> Markup:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -16,6 +17,10 @@ from pyexpr.base.outputs import OutputError
 from pyexpr.base.progress import progress
 from pyexpr.base.results import table_text
 from pyexpr.base.visible import LINES, visible
+from pyexpr.behavior.features.series import MovementSeries
+from pyexpr.behavior.openface.recording import OpenFaceRecording
+from pyexpr.behavior.video.clips import VideoClips
+from pyexpr.cli import studies
 from pyexpr.report.tables.console import to_console
 from pyexpr.report.tables.display import DisplayTable
 
@@ -71,3 +76,29 @@ def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
     err = capsys.readouterr().err
     assert "\x07" not in err
     assert "]0;title\x07" not in err
+
+
+def test_questions_on_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def entered(_text: str, *, default: str) -> str:
+        asked.append(default)
+        return default
+
+    monkeypatch.setattr(studies.typer, "prompt", entered)
+    # Enter takes the column by its own name.
+    assert studies._ask(f"Which of {BAD}?", [BAD, "b"], BAD) == BAD
+    assert capsys.readouterr().out == f"Which of {SHOWN}? ({SHOWN}, b)\n"
+    assert asked == [SHOWN]
+
+
+def test_what_a_prompt_of_python_shows() -> None:
+    shown = SimpleNamespace(heading=lambda: BAD)
+    for kind in (MovementSeries, OpenFaceRecording, VideoClips):
+        assert repr_of(kind, shown) == f"<{kind.__name__} {SHOWN}>"
+
+
+def repr_of(kind: type, shown: SimpleNamespace) -> str:
+    return kind.__repr__(shown)  # type: ignore[arg-type]

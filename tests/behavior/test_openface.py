@@ -268,6 +268,22 @@ def test_impossible_frame_numbers(field: str, said: str, tmp_path: Path) -> None
     assert "row 5" in str(caught.value)
 
 
+def test_a_damaged_frame_number_is_no_gap(tmp_path: Path) -> None:
+    lines = [f"{k + 1},{k / 25:.3f},0.9,1,0,0,0" for k in range(60)]
+    head = "frame,timestamp,confidence,success,pose_Rx,pose_Ry,pose_Rz"
+    damaged = tmp_path / "damaged.csv"
+    damaged.write_text("\n".join([head, *lines]).replace("\n31,1.200", "\n3100,1.200") + "\n")
+    with pytest.raises(
+        OpenFaceError, match=r"frame number 3100 in row 31 .* timestamp 1\.2, where"
+    ):
+        read_openface(damaged, groups=["pose_rotation"])
+    # A gap of as many frames, which the timestamps have, too.
+    gap = tmp_path / "gap.csv"
+    late = [f"{k + 3001},{(k + 3000) / 25:.3f},0.9,1,0,0,0" for k in range(60)]
+    gap.write_text("\n".join([head, *lines, *late]) + "\n")
+    assert read_openface(gap, groups=["pose_rotation"]).n_frames == 3060
+
+
 @pytest.mark.parametrize(
     "fps",
     [4, 7.5, 12.5, 15, 24000 / 1001, 24, 25, 30000 / 1001, 30, 50, 60000 / 1001, 60, 120, 240],

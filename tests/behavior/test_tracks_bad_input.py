@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from behavior.tracks_tables import flat, moving
 
+from pyexpr.base import unpacking
 from pyexpr.base.errors import DataError, LayoutError, OpenFaceError, TracksError
-from pyexpr.behavior.openface import dialects
 from pyexpr.behavior.tracks.layout import load_layout
 from pyexpr.behavior.tracks.reading import read_by_layout, read_tracks
 from pyexpr.behavior.tracks.table import open_table
@@ -355,10 +355,21 @@ def test_nested_columns(tmp_path: Path) -> None:
 def test_a_file_that_unpacks_to_far_too_much(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dialects, "_HARMLESS", 1000)
+    monkeypatch.setattr(unpacking, "_HARMLESS", 1000)
     path = tmp_path / "bomb.csv.gz"
     path.write_bytes(gzip.compress(b"t,x0,y0\n" + b"0,0,0\n" * 200_000))
-    with pytest.raises(OpenFaceError, match="which no recording does"):
+    with pytest.raises(OpenFaceError, match="which no table of its size does"):
+        read_tracks(path, time="t", **GIVEN)
+
+
+def test_a_packed_table_that_says_it_has_far_too_many_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpacking, "_HARMLESS", 1000)
+    path = tmp_path / "bomb.parquet"
+    # Equal values pack to nothing.
+    pd.DataFrame({"t": np.zeros(400_000), "x0": 0.0, "y0": 0.0}).to_parquet(path)
+    with pytest.raises(TracksError, match="which no table of its size does"):
         read_tracks(path, time="t", **GIVEN)
 
 

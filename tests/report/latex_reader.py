@@ -8,7 +8,8 @@ import re
 _PRINTED = {
     r"\textbackslash{}": "\\", r"\{": "{", r"\}": "}", r"\$": "$", r"\&": "&", r"\#": "#",
     r"\%": "%", r"\_": "_", r"\textasciicircum{}": "^", r"\textasciitilde{}": "~",
-    r"\textless{}": "<", r"\textgreater{}": ">", r"\textbar{}": "|", r"\char34{}": '"',
+    r"\textless{}": "<", r"\textgreater{}": ">", r"\textbar{}": "|",
+    r"\texttt{\char34}": '"', "-{}": "-", ",{}": ",",
     r"\ldots{}": "…", "{[}": "[", "{]}": "]", "{*}": "*", "{'}": "'", "{`}": "`",
     "---": "—", "--": "–", "~": "\u00a0",
     "$-$": "−", r"$\infty$": "∞", "$^2$": "²", r"$\times$": "×", r"$\pm$": "±", r"$\geq$": "≥",

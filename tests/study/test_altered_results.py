@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from study_variants import variant
 
 from pyexpr.base.errors import StudyError
+from pyexpr.study.kept.seal import sealed
 from pyexpr.study.pipeline import Study, StudyResult
 from pyexpr.study.results.report import study_report
 
@@ -150,3 +153,101 @@ def test_a_result_checks_its_files_and_the_command_line_too(
     shown = pyexpr("--altered", "-o", str(tmp_path / "s.html"))
     assert shown.returncode == 0, shown.stderr
     assert (tmp_path / "s.html").read_bytes() == (tmp_path / "r.html").read_bytes()
+
+
+def with_entry(results: Path, at: tuple[str, ...], value: object) -> None:
+    """Set an entry of the record, or remove it, and seal the record: its own hash fits."""
+    path = results / "record.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    node = record
+    for key in at[:-1]:
+        node = node[key]
+    if value is ...:
+        del node[at[-1]]
+    else:
+        node[at[-1]] = value
+    path.write_text(json.dumps(sealed(record)), encoding="utf-8")
+
+
+def refusal(results: Path) -> str:
+    """Return what is said where the results are shown in spite of all: one sentence."""
+    with pytest.raises(StudyError) as error:
+        study_report(results, altered=True)
+    said = str(error.value)
+    assert "\n" not in said
+    assert len(said) < 1000
+    assert str(results) in said
+    return said
+
+
+@pytest.mark.parametrize("value", [..., None, 7, "x", [None], {"a": None}, "\0", 10**400])
+def test_every_entry_of_the_record_is_checked(results: Path, value: object) -> None:
+    whole = (results / "record.json").read_bytes()
+    entries = list(json.loads(whole))
+    entries.remove("sha256")
+    # A number is a seed, any text a title, an empty entry of the right kind an answer.
+    fitting = {7: {"seed"}, "x": {"title"}, "\0": {"title"}, 10**400: {"seed"}}
+    for entry in entries:
+        if isinstance(value, (int, str)) and entry in fitting[value]:
+            continue
+        with_entry(results, (entry,), value)
+        assert "record" in refusal(results), entry
+        (results / "record.json").write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [
+        (("stages", "models", "left out"), 7),
+        (("stages", "comparison", "notes"), [None]),
+        (("stages", "features"), {}),
+        (("options", "compare", "methods"), []),
+        (("files", "a\0b"), "0"),
+        (("inputs", ""), "0"),
+        (("files", "figures/" + "x" * 300 + ".svg"), "0"),
+    ],
+)
+def test_what_code_deep_below_would_trip_over(
+    results: Path, at: tuple[str, ...], value: object
+) -> None:
+    with_entry(results, at, value)
+    refusal(results)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda raw: raw[: len(raw) // 2],
+        lambda raw: raw * 2,
+        lambda raw: raw.replace(b"{", b"{\0", 2),
+        lambda raw: b"[" * 100_000,
+        lambda raw: raw.replace(b'"seed": 3', b'"seed": ' + b"9" * 5000),
+        lambda raw: b"\xff" + raw,
+        lambda raw: b"",
+    ],
+)
+def test_a_damaged_record(results: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = results / "record.json"
+    path.write_bytes(damage(path.read_bytes()))
+    assert str(path) in refusal(results)
+
+
+def test_a_record_that_is_a_pipe(results: Path) -> None:
+    (results / "record.json").unlink()
+    os.mkfifo(results / "record.json")
+    assert "it is a pipe (FIFO)" in refusal(results)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda rows: [",".join(row.split(",")[:-1]) for row in rows],
+        lambda rows: [rows[0], *(re.sub(r"[0-9]", "x", row) for row in rows[1:])],
+        lambda rows: [rows[0]],
+        lambda rows: [rows[0], "9" * 400 + "." + rows[1]],
+    ],
+)
+def test_a_damaged_table(results: Path, damage: Callable[[list[str]], list[str]]) -> None:
+    rows = (results / "comparison.csv").read_text(encoding="utf-8").splitlines()
+    (results / "comparison.csv").write_text("\n".join(damage(rows)) + "\n", encoding="utf-8")
+    assert "comparison.csv" in refusal(results)

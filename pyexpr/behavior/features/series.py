@@ -18,6 +18,7 @@ from pyexpr.base.progress import progress as shown
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
+from pyexpr.base.visible import visible
 from pyexpr.behavior.features.binning import Binning, bin_points
 from pyexpr.behavior.features.families import point_mean, region_points
 from pyexpr.behavior.features.manifest import manifest_of
@@ -127,7 +128,7 @@ class MovementSeries(Result):
         return self.of_files
 
     def __repr__(self) -> str:
-        return f"<MovementSeries {self.heading()}>"
+        return f"<MovementSeries {visible(self.heading())}>"
 
 
 @stoppable("movement was computed")

@@ -24,11 +24,9 @@ from pyexpr.base.messages import say
 from pyexpr.behavior.openface.dialects import (
     as_openface,
     begins_otherwise,
-    bomb,
     ends_empty,
     is_dialect,
     is_packed,
-    most_text,
     rows_of,
     unpacked,
 )
@@ -210,15 +208,8 @@ def whole_text(path: str | os.PathLike[str]) -> tuple[bytes, str]:
     OpenFaceError
         If there is no such file, it cannot be read, or it cannot be unpacked.
     """
-    most = most_text(os.path.getsize(path)) if os.path.isfile(path) else 0
     with _opened(str(path)) as text:
-        pieces, length = [], 0
-        for piece in text.pieces():
-            pieces.append(bytes(piece))
-            length += len(piece)
-            if length > most:
-                raise OpenFaceError(bomb(str(path), length))
-        content = b"".join(pieces)
+        content = b"".join(bytes(piece) for piece in text.pieces())
         sha256 = text.sha256()
     return unpacked(str(path), content), sha256
 

@@ -18,7 +18,8 @@ from functools import lru_cache
 from typing import Final
 from xml.etree import ElementTree
 
-from pyexpr.base.errors import OpenFaceError, listed
+from pyexpr.base.errors import DataError, OpenFaceError, listed
+from pyexpr.base.unpacking import check_archive, check_rows, decompressed
 from pyexpr.behavior.openface.layout import ROW_COLUMNS, is_known
 
 _XZ: Final = b"\xfd7zXZ\x00"
@@ -26,9 +27,6 @@ _ZIP: Final = b"PK\x03\x04"
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 _ARROW: Final = {b"PAR1": "parquet", b"ARROW1": "feather"}
 _BOM: Final = b"\xef\xbb\xbf"
-# Numbers as text pack to a tenth or so; a small file that unpacks to gigabytes is none.
-_MOST_RATIO: Final = 500
-_HARMLESS: Final = 100_000_000
 # Rows in which another dialect must show.
 _ROWS_SEEN: Final = 50
 _HEAD: Final = 1 << 18
@@ -41,6 +39,8 @@ _NUMBERS: Final = re.compile(r"[-+0-9.,eE \x1f]*")
 _QUOTED: Final = re.compile(r'\s*".*"\s*')
 _YES_NO: Final = {"true": "1", "false": "0"}
 _SPECIAL: Final = re.compile(r'["\r\n]')
+# The last is XFD.
+_SHEET_COLUMNS: Final = 16_384
 _SHEET: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
@@ -78,7 +78,7 @@ def unpacked(name: str, raw: bytes) -> bytes:
     """
     try:
         if raw.startswith(_XZ):
-            raw = _unpacked_xz(name, raw)
+            raw = decompressed(raw)
         elif raw.startswith(_ZIP):
             raw = _unpacked_zip(name, raw)
         elif raw.startswith(tuple(_ARROW)):
@@ -87,6 +87,8 @@ def unpacked(name: str, raw: bytes) -> bytes:
             return raw.decode("utf-16").encode()
     except OpenFaceError:
         raise
+    except DataError as error:
+        raise OpenFaceError(f"{name!r}: {error}") from None
     except (
         # zipfile raises the last two for a method of compression that it does not know, and for
         # a file with a password.
@@ -99,22 +101,9 @@ def unpacked(name: str, raw: bytes) -> bytes:
     return raw
 
 
-def _unpacked_xz(name: str, raw: bytes) -> bytes:
-    most = most_text(len(raw))
-    unpacker = lzma.LZMADecompressor()
-    text = unpacker.decompress(raw, max_length=most)
-    if not unpacker.eof:
-        if len(text) == most:
-            raise OpenFaceError(bomb(name, most))
-        raise EOFError("it was cut")
-    return text
-
-
 def _unpacked_zip(name: str, raw: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        size = sum(one.file_size for one in archive.infolist())
-        if size > most_text(len(raw)):
-            raise OpenFaceError(bomb(name, size))
+        check_archive(archive, len(raw))
         names = archive.namelist()
         if "xl/workbook.xml" in names:
             return _sheet_text(name, archive)
@@ -129,19 +118,6 @@ def _unpacked_zip(name: str, raw: bytes) -> bytes:
                 "it, and give the file of the recording"
             )
         return archive.read(files[0])
-
-
-def most_text(size: int) -> int:
-    """Return how long the text in a file of so many bytes may be."""
-    return max(_HARMLESS, _MOST_RATIO * size)
-
-
-def bomb(name: str, size: int) -> str:
-    """Return what is said of a file that unpacks to what no recording is."""
-    return (
-        f"{name!r}: the file unpacks to {size / 1e9:.1f} GB or more, over {_MOST_RATIO} times its "
-        "size, which no recording does; if it is one, unpack it yourself"
-    )
 
 
 def _sheet_text(name: str, archive: zipfile.ZipFile) -> bytes:
@@ -193,6 +169,8 @@ def _column(letters: str) -> int:
     number = 0
     for letter in letters:
         number = 26 * number + ord(letter) - ord("A") + 1
+    if number > _SHEET_COLUMNS:
+        raise ValueError(f"there is no column {letters} in a sheet")
     return number - 1
 
 
@@ -204,6 +182,10 @@ def _arrow_text(raw: bytes) -> bytes:
 
     source = pa.BufferReader(raw)
     try:
+        if raw.startswith(b"PAR1"):
+            told = parquet.read_metadata(source)
+            check_rows(told.num_rows, told.num_columns, len(raw))
+            source.seek(0)
         table = (
             parquet.read_table(source) if raw.startswith(b"PAR1") else feather.read_table(source)
         )

@@ -15,6 +15,7 @@ from threading import Thread
 from typing import Any, Final
 
 from pyexpr.base.errors import OpenFaceError
+from pyexpr.base.unpacking import most_unpacked, too_large
 
 # A piece stays in the cache of the processor from where it is copied to where it is parsed.
 _PIECE: Final = 1 << 17
@@ -99,7 +100,7 @@ class TextFile:
     OSError
         If the file cannot be opened or read.
     OpenFaceError
-        If its compression is damaged.
+        If its compression is damaged, or there is more in it than may be.
     """
 
     def __init__(self, path: str) -> None:
@@ -119,6 +120,7 @@ class TextFile:
         self.compressed = bool(self._compression)
         self.n_bytes = 0 if self.compressed else size
         self.tail = b""
+        self._unpacked, self._most = 0, most_unpacked(size) if self.compressed else 0
         self._hashing: _Hashing | None = None
 
     def __enter__(self) -> TextFile:
@@ -184,9 +186,13 @@ class TextFile:
         if not self._compression:
             return self._file.readinto(buffer)
         try:
-            return self._text.readinto(buffer) or 0
+            n = self._text.readinto(buffer) or 0
         except (OSError, EOFError, ValueError, zlib.error) as error:
             raise OpenFaceError(
                 f"{self._path!r}: the {self._compression} compression is damaged ({error}); "
                 "copy the file again"
             ) from None
+        self._unpacked += n
+        if self._unpacked > self._most:
+            raise OpenFaceError(f"{self._path!r}: {too_large(self._most)}")
+        return n

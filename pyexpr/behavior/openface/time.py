@@ -26,9 +26,14 @@ _HALF_UNIT: Final = 0.5e-3
 _SIX_DIGITS: Final = 5e-6
 # So far apart (s) two rates may come over a whole recording and count as one.
 _DRIFT: Final = 1.5e-3
-# A gap may be long, but a number that makes the grid a thousand times the file is damage.
+# A gap may be long, but a number that makes the grid this many times the file is damage.
 GRID_PER_ROW: Final = 1000
 GRID_LEAST: Final = 100_000
+# Where more frames are missing than there are, the timestamps must have the gaps, too; without
+# such timestamps there are no more frames than this for each row.
+_MANY_GAPS: Final = 2
+_GRID_UNPROVEN: Final = 40
+_ENOUGH_STEPS: Final = 10
 
 
 _NO_NUMBERS = Template("no_frame_numbers", "there are no frame numbers")()
@@ -156,8 +161,10 @@ def frame_numbers(columns: Columns, faces: NDArray[np.int64] | None) -> FrameNum
     first = int(numbers.min())
     base = min(first, 1)
     length = int(numbers.max()) - base + 1
-    if length > max(GRID_LEAST, GRID_PER_ROW * len(numbers)):
-        row = int(numbers.argmax())
+    row, per_row = int(numbers.argmax()), GRID_PER_ROW
+    if length > _MANY_GAPS * len(numbers) and not _is_due(columns, numbers, row):
+        per_row = _GRID_UNPROVEN
+    if length > max(GRID_LEAST, per_row * len(numbers)):
         raise OpenFaceError(
             f"{header.path!r}: frame number {numbers[row]} in row {columns.file_row(row)} is out "
             f"of proportion to the {len(numbers)} rows of the file; mend or delete that row"
@@ -166,6 +173,34 @@ def frame_numbers(columns: Columns, faces: NDArray[np.int64] | None) -> FrameNum
     if first > 1:
         notes = (_LATE_START(first=first, before=first - 1),)
     return FrameNumbers(numbers - base, notes)
+
+
+def _is_due(columns: Columns, numbers: NDArray[np.int64], row: int) -> bool:
+    """Say whether the highest frame number is that of its timestamp; False where none tells.
+
+    The rows of a recording with gaps have stamps with gaps. Where the stamps go on evenly past a
+    number, it is the number that is wrong, and what lies before it is no gap: `OpenFaceError`.
+    """
+    if "timestamp" not in columns.header:
+        return False
+    times = columns.column("timestamp")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        steps, gaps = np.diff(numbers), np.diff(times)
+        if not (gaps > 0).all():
+            return False
+        rates = steps[steps > 0] / gaps[steps > 0]
+    if len(rates) < _ENOUGH_STEPS:
+        return False
+    rate = float(np.median(rates))
+    first = int(numbers.argmin())
+    due = numbers[first] + rate * (times[row] - times[first])
+    if numbers[row] - numbers[first] > _MANY_GAPS * (due - numbers[first] + rate):
+        raise OpenFaceError(
+            f"{columns.header.path!r}: frame number {numbers[row]} in row {columns.file_row(row)} "
+            f"is out of proportion to its timestamp {times[row]:g}, where the other rows have "
+            f"frame {due:.0f}; mend or delete that row"
+        )
+    return True
 
 
 def _by_order(columns: Columns, several: bool, why: str) -> FrameNumbers:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.contents import read_content
-from pyexpr.base.errors import TracksError
+from pyexpr.base.errors import DataError, TracksError
 from pyexpr.base.messages import say
+from pyexpr.base.unpacking import check_rows
 from pyexpr.behavior.openface.csv import Columns
 from pyexpr.behavior.tracks.cleaned import Cleaned, cell_numbers
 from pyexpr.behavior.tracks.wanted import (
@@ -138,10 +139,13 @@ def arrow_table(path: str) -> FrameTable:
         if content.startswith(b"PAR1"):
             file = parquet.ParquetFile(source)
             schema = file.schema_arrow
+            check_rows(file.metadata.num_rows, len(schema), len(content))
         else:
             file = None
             table = feather.read_table(source)
             schema = table.schema
+    except DataError as error:
+        raise TracksError(f"{path!r}: {error}") from None
     except (OSError, pa.ArrowException) as error:
         raise _damaged(path, error) from None
     nested = frozenset(one.name for one in schema if pa.types.is_nested(one.type))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from pyexpr.base.errors import EngineError, Interrupted
+from pyexpr.base.files import temporary_folder
+from pyexpr.base.refusals import is_full
 from pyexpr.core.interrupts import handled, held
 from pyexpr.measurement.engines import wire
 from pyexpr.measurement.engines.protocol import (
@@ -47,13 +49,16 @@ def ask(payload: dict[str, Any]) -> Answer:
     program = find_rscript()
     if program is None:
         raise r_not_found("R was not found: there is no 'Rscript' on the PATH")
-    with tempfile.TemporaryDirectory(prefix="pyexpr-") as folder:
-        bridge, source, target = (Path(folder) / name for name in ("bridge.R", "in", "out"))
+    with temporary_folder() as folder:
+        bridge, source, target = (folder / name for name in ("bridge.R", "in", "out"))
         bridge.write_text(bridge_text(), encoding="utf-8", newline="\n")
         source.write_bytes(wire.encode(payload))
         arguments = [*OPTIONS, "-e", _CALL, *map(str, (bridge, source, target))]
-        status, printed = _run([program, *arguments], Path(folder))
+        status, printed = _run([program, *arguments], folder)
         if status != 0 or not target.is_file():
+            if is_full(folder):
+                # What R says of it does not say where.
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             printed = " ".join(printed.split()) or "nothing"
             raise EngineError(
                 stops(RUNS, f"Rscript ended with status {status} and printed: {printed}")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from textwrap import fill, wrap
 from typing import TYPE_CHECKING
 
 from pyexpr.base.messages import says
-from pyexpr.base.visible import LINES, visible
 from pyexpr.report.tables.display import BOLD, DisplayTable
 
 if TYPE_CHECKING:
@@ -39,7 +38,6 @@ def to_console(display: DisplayTable, console: Console | None = None) -> None:
     from rich.text import Text
 
     target = console or Console()
-    display = _visible(display)
     # Text, not str: a label such as "[red]" is a label, not a colour.
     target.print(Text(display.title, style="bold"))
     layout = _layout(display, target.width)
@@ -54,16 +52,6 @@ def to_console(display: DisplayTable, console: Console | None = None) -> None:
         if says(note, BOLD) and not target.is_terminal:
             continue  # A pipe or a file shows no bold.
         target.print(Text(f"Note: {note}", style="dim"))
-
-
-def _visible(display: DisplayTable) -> DisplayTable:
-    return replace(
-        display,
-        title=visible(display.title),
-        columns=tuple(map(visible, display.columns)),
-        rows=tuple(tuple(map(visible, row)) for row in display.rows),
-        notes=tuple(visible(note, keep=LINES) for note in display.notes),
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -15,9 +17,22 @@ BOLD = Template("bold_cells", "Bold: the best model of the column{aside}.")
 REMARK = Template("lettered_remark", "({letter}) {remark}.")
 
 
+# What CommonMark and GitHub's Markdown take for something else than text. Numbers in brackets are
+# intervals, and a line between two letters or digits, as in names of columns, is one.
+_MARKDOWN = re.compile(
+    r"[\\|*`<~$^]"
+    r"|&(?=#?\w+;)"
+    r"|(?<![^\W_])_|_(?![^\W_])"
+    r"|\[(?![−\d., %∞]+\](?![\[(:]))|\](?=[\[(:])"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class DisplayTable:
     """A table of text, with its title and notes.
+
+    Control characters of users' labels are written out, as `pyexpr.base.visible` does: no format
+    can hold them all, and a terminal would obey them.
 
     Attributes
     ----------
@@ -41,6 +56,18 @@ class DisplayTable:
     bold: frozenset[tuple[int, int]] = field(default_factory=frozenset)
     text_columns: int = 1
 
+    def __post_init__(self) -> None:
+        def shown(texts: Sequence[str], keep: str = "") -> tuple[str, ...]:
+            return tuple(visible(text, keep=keep) for text in texts)
+
+        for name, value in (
+            ("title", visible(self.title)),
+            ("columns", shown(self.columns)),
+            ("rows", tuple(map(shown, self.rows))),
+            ("notes", shown(self.notes, LINES)),
+        ):
+            object.__setattr__(self, name, value)
+
     def frame(self) -> pd.DataFrame:
         """Return the cells as a data frame of text."""
         return pd.DataFrame(list(self.rows), columns=pd.Index(self.columns), dtype=str)
@@ -48,10 +75,7 @@ class DisplayTable:
     def markdown(self) -> str:
         """Return the table in GitHub's Markdown: title, table, notes."""
         cells = [
-            [
-                f"**{_escaped(cell)}**" if (i, j) in self.bold and cell else _escaped(cell)
-                for j, cell in enumerate(row)
-            ]
+            [_strong(cell) if (i, j) in self.bold else _escaped(cell) for j, cell in enumerate(row)]
             for i, row in enumerate(self.rows)
         ]
         heads = [_escaped(head) for head in self.columns]
@@ -68,19 +92,21 @@ class DisplayTable:
             )
             return f"| {' | '.join(padded)} |"
 
-        parts = [f"**{_escaped(self.title)}**", ""]
+        parts = [_strong(self.title), ""]
         parts += [line(heads), line(rules), *map(line, cells)]
         for note in self.notes:
             parts += ["", f"Note: {_escaped(note)}"]
         return "\n".join(parts) + "\n"
 
     def __str__(self) -> str:
-        return visible(self.markdown(), keep=LINES)
+        return self.markdown()
 
 
 def _escaped(text: str) -> str:
     """Return text that Markdown shows as it is, on one line."""
-    flat = " ".join(text.split())
-    for sign in ("\\", "|", "*", "`", "<"):
-        flat = flat.replace(sign, f"\\{sign}")
-    return flat
+    return _MARKDOWN.sub(r"\\\g<0>", " ".join(text.split()))
+
+
+def _strong(text: str) -> str:
+    escaped = _escaped(text)
+    return f"**{escaped}**" if escaped else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from pyexpr.base.csv_text import is_formula
 from pyexpr.base.messages import says
 from pyexpr.report.columns import head_parts, spanned, title_parts
 from pyexpr.report.markup import Child, Markup, element, joined, prose, with_symbols
@@ -12,6 +13,8 @@ from pyexpr.report.tables.display import REMARK, DisplayTable
 _RULE = "1pt solid black"
 _CELL = "padding:2pt 6pt;font-family:'Times New Roman',serif;font-size:11pt;vertical-align:top;"
 _TEXT = "font-family:'Times New Roman',serif;font-size:11pt;margin:0 0 6pt 0;"
+# A spreadsheet that opens the page would evaluate the cell otherwise.
+_AS_TEXT = r"mso-number-format:'\@';"
 # A table of so many rows stays on one page in print.
 _SHORT = 25
 # More columns than these are set closer, to fit beside the contents.
@@ -161,12 +164,13 @@ def _word_table(display: DisplayTable) -> Markup:
     spanners, heads = spanned(display.columns)
     over = any(spanner.text for spanner in spanners)
 
-    def style(j: int, **rules: str) -> str:
+    def style(j: int, text: str = "", **rules: str) -> str:
         side = "left" if j < display.text_columns else "right"
         return (
             _CELL
             + f"text-align:{side};"
             + "".join(f"{name.replace('_', '-')}:{value};" for name, value in rules.items())
+            + (_AS_TEXT if is_formula(text) else "")
         )
 
     rows = []
@@ -174,7 +178,7 @@ def _word_table(display: DisplayTable) -> Markup:
         cells, at = [], 0
         for one in spanners:
             line = {"border_top": _RULE} | ({"border_bottom": _RULE} if one.text else {})
-            look = style(at, **line).replace("text-align:right", "text-align:center")
+            look = style(at, one.text, **line).replace("text-align:right", "text-align:center")
             cells.append(element("th", prose(one.text), colspan=one.width, style=look))
             at += one.width
         rows.append(element("tr", *cells))
@@ -182,7 +186,10 @@ def _word_table(display: DisplayTable) -> Markup:
     rows.append(
         element(
             "tr",
-            *(element("th", _italic(head), style=style(j, **line)) for j, head in enumerate(heads)),
+            *(
+                element("th", _italic(head), style=style(j, head, **line))
+                for j, head in enumerate(heads)
+            ),
         )
     )
     last = len(display.rows) - 1
@@ -195,7 +202,7 @@ def _word_table(display: DisplayTable) -> Markup:
                     element(
                         "td",
                         element("b", cell) if (i, j) in display.bold else cell,
-                        style=style(j, **end),
+                        style=style(j, cell, **end),
                     )
                     for j, cell in enumerate(row)
                 ),

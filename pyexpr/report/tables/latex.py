@@ -14,7 +14,7 @@ _SIGNS = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "[": "{[}", "]": "{]}",
-    "*": "{*}", '"': r"\char34{}", "'": "{'}", "`": "{`}",
+    "*": "{*}", '"': r"\texttt{\char34}", "'": "{'}", "`": "{`}",
     "−": "$-$", "—": "---", "–": "--", "∞": r"$\infty$", "²": "$^2$", "×": r"$\times$",
     "±": r"$\pm$", "≥": r"$\geq$", "≤": r"$\leq$", "√": r"$\surd$", "Δ": r"$\Delta$",
     "α": r"$\alpha$", "ε": r"$\varepsilon$", "η": r"$\eta$", "θ": r"$\theta$",
@@ -24,7 +24,11 @@ _SIGNS = {
     "\u00a0": "~",
 }  # fmt: skip
 _BLANKS = re.compile(r"[ \t\r\n]+")
-_SIGN = re.compile("|".join(map(re.escape, _SIGNS)))
+# Two of these would be drawn as one other sign.
+_LIGATURE = r"-(?=-)|,(?=,)"
+_SIGN = re.compile("|".join([*map(re.escape, _SIGNS), _LIGATURE]))
+# Latin letters; LaTeX itself knows few others, and stops at one.
+_LATIN = re.compile("[\x00-\u024f\u2000-\u206f]*")
 # More rows than a page holds.
 _PAGE = 40
 
@@ -52,7 +56,7 @@ def _set(parts: Sequence[tuple[str, bool]]) -> str:
 
 
 def _escaped_part(text: str) -> str:
-    return _SIGN.sub(lambda sign: _SIGNS[sign.group()], text)
+    return _SIGN.sub(lambda sign: _SIGNS.get(sign[0], f"{sign[0]}{{}}"), text)
 
 
 def latex(display: DisplayTable) -> str:
@@ -106,7 +110,8 @@ def _table(display: DisplayTable, fit: Fit, *, again: bool = False) -> str:
         lines.insert(0, r"\addtocounter{table}{-1}")
     if fit.turned:
         lines = [r"\begin{landscape}", *lines, r"\end{landscape}"]
-    return "\n".join([_needs(*packages), *lines]) + "\n"
+    text = "\n".join(lines)
+    return f"{_needs(*packages, latin=bool(_LATIN.fullmatch(text)))}\n{text}\n"
 
 
 def _short(
@@ -165,9 +170,14 @@ def _long(
     return [*lines, r"\endgroup"]
 
 
-def _needs(*packages: str) -> str:
+def _needs(*packages: str, latin: bool) -> str:
     used = "".join(rf"\usepackage{{{name}}}" for name in packages)
-    return f"% Needs {used}; text is UTF-8, which LaTeX of 2018 or later reads by itself."
+    by = (
+        "which LaTeX of 2018 or later reads by itself"
+        if latin
+        else "with letters that need XeLaTeX or LuaLaTeX and a font that has them"
+    )
+    return f"% Needs {used}; text is UTF-8, {by}."
 
 
 def _notes(display: DisplayTable) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 import zipfile
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyexpr.base.files import OutputError
+from pyexpr.base.visible import LINES, visible
 from pyexpr.report.columns import head_parts, spanned, symbols, title_parts
 from pyexpr.report.outline import (
     Block,
@@ -43,8 +43,6 @@ _FONT = "Times New Roman"
 # A page upright takes so many columns; one turned sideways takes the others.
 _UPRIGHT = 7
 _MARGIN_CM = 2.54
-# XML cannot hold these signs, whoever wrote them into a label.
-_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def study_document(outline: Outline) -> bytes:
@@ -184,7 +182,8 @@ def _prose(paragraph: Any, text: str) -> None:
 
 
 def _plain(text: str) -> str:
-    return _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    """Return text as XML can hold it, whatever somebody wrote into a label."""
+    return visible(text, keep=LINES)
 
 
 def _reference(document: Document, parts: Iterable[tuple[str, bool]], address: str) -> None:

@@ -8,7 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pyexpr.base.visible import visible
+
 _WIDTH = 96
+# Up to here every whole number is one of its own.
+_EXACT = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +73,14 @@ class Draft:
             for one in self.choices:
                 if one.section == section:
                     lines += [*_comment(one.why), *_entry(one)]
-            lines += [f"# {line}".rstrip() for line in self.hints.get(section, ())]
+            lines += [f"# {visible(line)}".rstrip() for line in self.hints.get(section, ())]
             lines.append("")
         return "\n".join(lines)
 
 
 def _comment(text: str) -> list[str]:
-    return [f"# {line}" for line in textwrap.wrap(text, _WIDTH)]
+    # A comment holds no control characters, of which a label may have some.
+    return [f"# {visible(line)}" for line in textwrap.wrap(text, _WIDTH)]
 
 
 def _entry(choice: Choice) -> list[str]:
@@ -89,8 +94,12 @@ def toml_value(value: Any) -> str:
     """Return a value as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float):
-        return f"{value:g}" if float(value).is_integer() else repr(float(value))
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        # Whole numbers as people write them.
+        whole = value.is_integer() and abs(value) < _EXACT
+        return str(int(value)) if whole else repr(float(value))
     if isinstance(value, str):
         # A basic string of TOML is one of JSON, but for one control character.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from pyexpr.base.files import folder_aside
 from pyexpr.base.outputs import check_folder_outputs
 from pyexpr.study.kept.seal import is_own_page, is_own_record
 from pyexpr.study.kept.store import is_stage_file
@@ -78,8 +78,7 @@ class ResultsFolder:
         if there is not None:
             return there
         # Aside first: an interrupt meanwhile leaves the earlier results as they are.
-        with TemporaryDirectory(prefix=".rendering-", dir=listing.parent) as name:
-            aside = Path(name)
+        with folder_aside(listing.parent) as aside:
             files = hashes_of(aside, list(render(aside)))
             # Hours may have passed since they were looked at.
             self.check(files)

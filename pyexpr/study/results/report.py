@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +19,11 @@ from pyexpr.report.study_outline import StudyContent, study_outline
 from pyexpr.report.study_tables import STUDY_TABLES
 from pyexpr.report.word.document import is_own_document, study_document
 from pyexpr.study.file.config import StudyConfig
-from pyexpr.study.kept.kept_messages import known_messages, table_with_messages, with_messages
+from pyexpr.study.kept.kept_messages import table_with_messages
 from pyexpr.study.kept.seal import is_own_page, sealed_page
 from pyexpr.study.kept.store import StageOutput
 from pyexpr.study.results.displays import LABELS, main_model, performance_rows, study_displays
+from pyexpr.study.results.record import read_record, read_with_care, understand
 from pyexpr.study.results.vouched import RECORD, VouchedFiles, read_vouched
 
 if TYPE_CHECKING:
@@ -105,31 +104,26 @@ def study_report(
     pyexpr.base.errors.StudyError: there is no folder 'no/such/folder'; name the folder that pyexpr run has written (results/ beside the study file)
     """  # noqa: E501
     results = Path(folder)
-    record = _record(results)
+    record = read_record(results)
     target = Path(output) if output is not None else results / REPORT
     _check_target(target, results, record, overwrite=overwrite)
-    config = _config(results, record)
     word = target.suffix.lower() == ".docx"
-    names = _table_files(record)
-    figures = _figure_files(record, ("svg", "png") if word else ("svg",))
-    files = read_vouched(results, record, [*names.values(), *figures])
-    if not altered:
-        files.refuse_altered()
-    known = known_messages(record["messages"])
-    record["stages"] = with_messages(record["stages"], known)
-    tables = {
-        name: table_with_messages(table, known) for name, table in _tables(files, names).items()
-    }
-    try:
+    suspect: list[str] = []
+    with read_with_care(results, suspect):
+        config = _config(results, record)
+        names = _table_files(record)
+        figures = _figure_files(record, ("svg", "png") if word else ("svg",))
+        files = read_vouched(results, record, [*names.values(), *figures])
+        suspect += files.altered
+        if not altered:
+            files.refuse_altered()
+        known = understand(record)
+        tables = {
+            name: table_with_messages(table, known) for name, table in _tables(files, names).items()
+        }
         pictures = _pictures({name: files.contents[name] for name in figures})
         outline = _outline(config, record, tables, pictures, names, files)
-        page = "" if word else study_page(outline)
-    except (KeyError, DataError, ValueError) as error:
-        raise StudyError(
-            f"the results in {str(results)!r} cannot be shown: {error}; were they changed, or "
-            "written by another version? pyexpr run makes them anew"
-        ) from error
-    content = study_document(outline) if word else sealed_page(page).encode()
+        content = study_document(outline) if word else sealed_page(study_page(outline)).encode()
     with whole_file(target) as temporary:
         temporary.write_bytes(content)
     return target
@@ -216,30 +210,6 @@ def _check_target(target: Path, folder: Path, record: dict[str, Any], *, overwri
     read += [folder.parent / name for name in (inputs if isinstance(inputs, dict) else ())]
     own = target.is_file() and (is_own_page(target) or is_own_document(target))
     check_outputs({"the report": target}, inputs=read, overwrite=overwrite or own)
-
-
-def _record(folder: Path) -> dict[str, Any]:
-    path = folder / RECORD
-    mend = "name the folder that pyexpr run has written (results/ beside the study file)"
-    # Of a name that is too long, or no name at all, pathlib raises an error.
-    if not os.path.isdir(folder):
-        raise StudyError(f"there is no folder {str(folder)!r}; {mend}")
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise StudyError(
-            f"{str(folder)!r} holds no results of a study: it has no record.json; {mend}"
-        ) from None
-    except (ValueError, OSError) as error:
-        raise StudyError(f"{str(path)!r} cannot be read: {error}") from None
-    if not isinstance(record, dict) or not {"stages", "options"} <= set(record):
-        raise StudyError(f"{str(path)!r} is not the record of a study; {mend}")
-    if not (isinstance(record.get("files"), dict) and isinstance(record.get("messages"), dict)):
-        raise StudyError(
-            f"{str(path)!r} does not list the run's files and messages: it was written by another "
-            "version of pyexpr; pyexpr run makes the results anew"
-        )
-    return record
 
 
 def _config(folder: Path, record: dict[str, Any]) -> StudyConfig:

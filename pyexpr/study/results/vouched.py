@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ def read_vouched(folder: Path, record: dict[str, Any], names: Iterable[str]) -> 
     contents = {}
     for name in names:
         path = folder / name
-        if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
+        if not os.path.isfile(path) or not path.resolve().is_relative_to(folder.resolve()):
             raise StudyError(
                 f"{str(folder)!r} lacks {name}: the results are not complete; pyexpr run makes "
                 "them anew"

@@ -57,11 +57,17 @@
     say(next === "none" ? "Order as before." : "Sorted by " + head.textContent.trim() + ", " + next + ".");
   }
 
+  function isFormula(text) {
+    return /^[=+\-@]./.test(text) && !/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text);
+  }
+
   // The table as the reader has it: tabs between cells, its order kept.
   function tabs(table) {
     return Array.from(table.rows).map(function (row) {
       return Array.from(row.cells).map(function (cell) {
-        return cell.textContent.trim() + "\t".repeat(cell.colSpan - 1);
+        var text = cell.textContent.trim();
+        // A blank before it, as in the CSV files, keeps a spreadsheet from evaluating a label.
+        return (isFormula(text) ? " " : "") + text + "\t".repeat(cell.colSpan - 1);
       }).join("\t");
     }).join("\n");
   }
@@ -102,7 +108,9 @@
         if ((inHead && (over || row === table.tHead.lastElementChild)) || row === table.rows[table.rows.length - 1]) {
           style += "border-bottom:" + RULE + ";";
         }
-        made.cells[j].style.cssText = style;
+        // Not by cssText, which drops what only Microsoft's programs know.
+        if (isFormula(cell.textContent.trim())) { style += "mso-number-format:'\\@';"; }
+        made.cells[j].setAttribute("style", style);
       });
     });
     return copy;

@@ -1,0 +1,87 @@
+"""What the system refuses while something is written, as one sentence that names the place."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+from pyexpr.base.errors import PyexprError
+from pyexpr.base.messages import say
+from pyexpr.base.outputs import OutputError
+
+_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+# Of the place that is written to, not of something that is read.
+_OF_THE_PLACE = _FULL | {errno.EROFS, errno.EFBIG}
+# A disk with no more bytes free than this is full for whoever could not write.
+_ROOM = 1 << 16
+
+
+def is_refusal(error: BaseException, folder: Path | str) -> bool:
+    """Say whether an error, whoever raised it, is that a folder takes no more.
+
+    NumPy, safetensors and others raise errors of their own, which say nothing that a program can
+    read; then it is asked whether the disk is full.
+    """
+    if isinstance(error, PyexprError):
+        return False
+    number = error.errno if isinstance(error, OSError) else None
+    return is_full(folder) if number is None else number in _OF_THE_PLACE
+
+
+def is_full(folder: Path | str) -> bool:
+    """Say whether a folder's disk has no room left."""
+    return free_bytes(folder) < _ROOM
+
+
+def free_bytes(folder: Path | str) -> int:
+    """Return how much may be written into a folder; what cannot be told is plenty."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return _ROOM
+
+
+def not_written(
+    error: BaseException, path: Path | str, *, written: int = 0, needs: int = 0
+) -> OutputError:
+    """Return the error that says that `path` could not be written, why, and what it needs.
+
+    Parameters
+    ----------
+    error : exception
+        One of which `is_refusal` is true.
+    path : path
+    written : int
+        Bytes of it that could be written.
+    needs : int
+        Bytes that it has; 0: not known.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    if number is not None and number not in _FULL:
+        return OutputError(
+            say(
+                "cannot write {path!r}: {problem}; choose another place, and run it again",
+                path=str(path),
+                problem=os.strerror(number),
+            )
+        )
+    folder = os.path.dirname(os.path.abspath(path))
+    return OutputError(
+        say(
+            "cannot write {path!r}: {why} in {folder!r}, where {free:,} bytes are free{need}; make "
+            "room there, or choose another place, and run it again",
+            path=str(path),
+            why="your quota is used up" if number in _FULL - {errno.ENOSPC} else "the disk is full",
+            folder=folder,
+            free=free_bytes(folder),
+            need=_need(written, needs),
+        )
+    )
+
+
+def _need(written: int, needs: int) -> str:
+    if needs:
+        return f" and the file needs {needs:,}"
+    return f" and the file needs more than {written:,}" if written else ""

@@ -1,0 +1,106 @@
+"""How much a packed file may unpack to, looked at while it is unpacked.
+
+A file of a few kilobytes can hold gigabytes of one byte, and no table does. Who has such a table
+raises the limit.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import zipfile
+from typing import Final
+
+from pyexpr.base.errors import DataError
+
+#: The environment variable that raises the limit, in gigabytes.
+SETTING: Final = "PYEXPR_UNPACKED_GB"
+# Any file may unpack to so many bytes, and to so many times its size: tables of numbers pack to a
+# fifth or so, those of a face that was never found to much less.
+_HARMLESS: Final = 100_000_000
+_RATIO: Final = 20
+# What packs better may have these.
+_MOST_RATIO: Final = 500
+_MOST: Final = 1_000_000_000
+_OPENERS: Final = {
+    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+}
+
+
+def most_unpacked(size: int) -> int:
+    """Return how many bytes may be in a packed file of `size` bytes.
+
+    Raises
+    ------
+    DataError
+        The environment variable is no number of gigabytes.
+
+    Examples
+    --------
+    >>> [most_unpacked(size) for size in (1_000, 1_000_000, 40_000_000, 10**9)]
+    [100000000, 500000000, 1000000000, 20000000000]
+    """
+    stated = os.environ.get(SETTING, "")
+    if stated:
+        try:
+            return max(_HARMLESS, round(float(stated) * 1e9))
+        except (ValueError, OverflowError):
+            raise DataError(
+                f"the environment variable {SETTING} holds {stated!r}; give a number of gigabytes, "
+                "or remove it"
+            ) from None
+    return max(_HARMLESS, _RATIO * size, min(_MOST_RATIO * size, _MOST))
+
+
+def too_large(most: int) -> str:
+    """Return what is said, after the name of a file, of one that unpacks to more than `most`."""
+    return (
+        f"the file unpacks to more than {most / 1e9:g} GB, which no table of its size does; if it "
+        f"is one, unpack it yourself, or raise the limit by the environment variable {SETTING}"
+    )
+
+
+def is_compressed(content: bytes) -> bool:
+    """Say whether a file begins as one of gzip, bzip2 or xz does."""
+    return content.startswith(tuple(_OPENERS))
+
+
+def decompressed(content: bytes) -> bytes:
+    """Return what is in a file of gzip, bzip2 or xz.
+
+    Raises
+    ------
+    DataError
+        There is more in it than may be.
+    OSError, EOFError, zlib.error, lzma.LZMAError
+        It is damaged.
+    """
+    most = most_unpacked(len(content))
+    opener = next(opener for magic, opener in _OPENERS.items() if content.startswith(magic))
+    with opener(io.BytesIO(content)) as file:
+        found: bytes = file.read(most + 1)
+    if len(found) > most:
+        raise DataError(too_large(most))
+    return found
+
+
+def check_archive(archive: zipfile.ZipFile, size: int) -> None:
+    """Raise `DataError` if the files of a ZIP archive of `size` bytes are more than may be.
+
+    An archive says how much is in it; zipfile unpacks no more of a file than that.
+    """
+    most = most_unpacked(size)
+    if sum(one.file_size for one in archive.infolist()) > most:
+        raise DataError(too_large(most))
+
+
+def check_rows(n_rows: int, n_columns: int, size: int) -> None:
+    """Raise `DataError` if a packed table of `size` bytes says that it has more than it may."""
+    most = most_unpacked(size)
+    if 8 * n_rows * n_columns > most:
+        raise DataError(too_large(most))
