@@ -16,8 +16,20 @@ from pyexpr.base.progress import progress as shown
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.versions import versions
-from pyexpr.behavior.features.baseline import COUNT, check_baseline, with_deviations
+from pyexpr.behavior.features.baseline import (
+    COUNT,
+    check_baseline,
+    with_deviations,
+    without_deviations,
+)
 from pyexpr.behavior.features.binning import Binning
+from pyexpr.behavior.features.joining import (
+    check_kinds,
+    check_options,
+    check_recordings,
+    joined_hashes,
+    stacked,
+)
 from pyexpr.behavior.features.manifest import manifest_of, refuse_absent
 from pyexpr.behavior.features.means import clip_means, mean_units, means_table
 from pyexpr.behavior.features.mixed import (
@@ -25,6 +37,7 @@ from pyexpr.behavior.features.mixed import (
     OnMixed,
     common_units,
     differences,
+    distinct,
     image_size,
     with_units,
 )
@@ -116,6 +129,9 @@ class FeatureResult(Result):
         each emotion, as far as they have them. Without rows where all are OpenFace's.
     group_units : dict of str to str
         Units of the groups and means of other trackers.
+    kinds : tuple of Kind
+        The action units, landmarks and image sizes of the recordings, by which it is decided
+        whether others can be joined.
     """
 
     table: pd.DataFrame
@@ -126,10 +142,47 @@ class FeatureResult(Result):
     hashes: dict[str, str] = field(default_factory=dict)
     means: pd.DataFrame = field(default_factory=_no_means)
     group_units: dict[str, str] = field(default_factory=dict)
+    kinds: tuple[Kind, ...] = ()
 
     def tidy(self) -> pd.DataFrame:
         """Return `table`, one row per clip."""
         return self.table
+
+    @stoppable("features were joined", kept="the results are as they were")
+    def join(self, *others: FeatureResult) -> FeatureResult:
+        """Return the features of these recordings and of others; see `pyexpr.join`.
+
+        Rows are those that one call for all recordings would give, in the order of the results.
+        Deviations from a `baseline` are computed again, from all clips of a subject.
+        """
+        parts = [self, *others]
+        for other in others:
+            check_options(self.options, other.options)
+        check_recordings([(part.recordings, part.dropped[part.dropped["clip"] == ""])
+                          for part in parts])  # fmt: skip
+        check_kinds([part.kinds for part in parts])
+        return FeatureResult(
+            table=self._with_clips(others),
+            quality=stacked([part.quality for part in parts]),
+            recordings=stacked([part.recordings for part in parts], "notes"),
+            dropped=stacked([part.dropped for part in parts], "reason"),
+            options=self.options,
+            hashes=joined_hashes([part.hashes for part in parts]),
+            means=stacked([part.means for part in parts]),
+            group_units={
+                name: unit for part in reversed(parts) for name, unit in part.group_units.items()
+            },
+            kinds=distinct(kind for part in parts for kind in part.kinds),
+        )
+
+    def _with_clips(self, others: Sequence[FeatureResult]) -> pd.DataFrame:
+        """Return the table of clips of all results."""
+        options, tables = _options_in(self.options), [self.table, *(o.table for o in others)]
+        if options.baseline is None:
+            return stacked(tables, "reason")
+        own = clip_feature_names(options)
+        whole = stacked([without_deviations(table, own) for table in tables], "reason")
+        return with_deviations(whole, own, options.baseline)[list(self.table.columns)]
 
     def heading(self) -> str:
         """Return how many clips of how many recordings have features."""
@@ -726,4 +779,5 @@ def _assembled(rows: list[_Rows], options: FeatureOptions, asked: dict[str, Any]
         group_units={
             name: unit for one in reversed(rows) for name, unit in one.group_units.items()
         },
+        kinds=distinct(one.kind for one in rows if one.kind and one.recording is not None),
     )

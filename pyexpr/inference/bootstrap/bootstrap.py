@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyexpr.base.checks import checked_threads, is_number
+from pyexpr.base.checks import checked_threads, is_number, whole_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.interval_methods import DEFAULT, INTERVAL_METHODS
 from pyexpr.base.messages import Template, say
@@ -27,6 +27,7 @@ from pyexpr.resampling.intervals.evidence import NOT_JUDGED, Evidence, Jackknife
 from pyexpr.resampling.intervals.jackknife import jackknife_of
 from pyexpr.resampling.intervals.methods import check_method
 from pyexpr.resampling.multiplicity import check_rule
+from pyexpr.resampling.ranges import note_of_range
 from pyexpr.resampling.result import ErrorsWithin, ReplicatedResult, completed
 from pyexpr.resampling.strata import read_strata
 
@@ -172,16 +173,16 @@ class BootstrapResult(ReplicatedResult):
         return [np.arange(len(self.terms))]
 
     def notes(self) -> tuple[str, ...]:
-        """Return notes on statistics for which the jackknife may not be valid."""
+        """Return notes on statistics for which the jackknife may not be valid, and on a range."""
+        found = note_of_range(self)
         if self.method != DEFAULT or self.n_boot < _ENOUGH or self.n_clusters < _FEWEST:
-            return ()
+            return found
         error, spread = jackknife_of(self.evidence).error, self._spread()
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = error / spread
-        return tuple(
-            _JUMPS(statistic=self.described(i), ratio=ratio[i])
-            for i in np.flatnonzero((ratio > _FAR_APART) | (ratio < 1 / _FAR_APART)).tolist()
-        )
+        jumping = np.flatnonzero((ratio > _FAR_APART) | (ratio < 1 / _FAR_APART)).tolist()
+        jumps = (_JUMPS(statistic=self.described(i), ratio=ratio[i]) for i in jumping)
+        return (*jumps, *found)
 
     def _spread(self) -> NDArray[np.float64]:
         """Return the standard deviation of the replicates, NaN where few are defined."""
@@ -219,6 +220,7 @@ def cluster_bootstrap(
     seed: int = 0,
     n_threads: int | None = None,
     progress: bool | None = None,
+    first_replicate: int = 0,
 ) -> BootstrapResult:
     """Bootstrap any statistic over whole clusters.
 
@@ -265,6 +267,8 @@ def cluster_bootstrap(
         it.
     progress : bool, optional
         Whether to show a progress bar. By default it is shown on a terminal after one second.
+    first_replicate : int
+        Number of the first replicate, counted from 0, as for `compare_models`.
 
     Returns
     -------
@@ -303,6 +307,7 @@ def cluster_bootstrap(
     """
     frame = as_frame(table, what=TABLE)
     check_method(method, confidence, n_boot)
+    first = whole_number(first_replicate, argument="first_replicate", least=0)
     if null is not None and not is_number(null):
         raise DataError(
             say(
@@ -332,7 +337,7 @@ def cluster_bootstrap(
     if INTERVAL_METHODS[method or DEFAULT].errors_within:
         draws.errors(0, 0)  # says that there are none, before the work and not after it
     without = draws.without()
-    drawn = draws.replicates(0, int(n_boot))
+    drawn = draws.replicates(first, int(n_boot))
     warn_of_few_clusters(len(labels))
     Q = len(draws.terms)
     evidence = Evidence(
@@ -343,7 +348,7 @@ def cluster_bootstrap(
         replicates=drawn.values,
         groups=[JackknifeGroup(np.arange(Q), without, sizes)],
         reason=[""] * Q,
-        replicate_errors=ErrorsWithin(draws, drawn.values.shape[1]),
+        replicate_errors=ErrorsWithin(draws, drawn.values.shape[1], first),
         n_threads=n_threads,
         n_failed=drawn.n_failed,
     )
@@ -353,6 +358,7 @@ def cluster_bootstrap(
         draws=draws,
         clusters=tuple(labels),
         cluster_name=name,
+        first_replicate=first,
         n=len(frame),
     )
     return completed(result, int(n_boot), method, confidence, adjust)
