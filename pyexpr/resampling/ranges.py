@@ -14,7 +14,7 @@ from pyexpr.base.sameness import same
 _MAY_DIFFER = frozenset(
     {
         "differences", "first_replicate", "functions", "intervals", "n_boot", "n_failed",
-        "n_threads", "progress", "replicate_errors", "replicates", "statistic",
+        "n_jobs", "n_threads", "progress", "replicate_errors", "replicates", "statistic",
     }
 )  # fmt: skip
 # Numbers of a user's function: the libraries it calls round in another way on other processors.

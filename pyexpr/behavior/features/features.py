@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pyexpr.base.errors import DataError, OpenFaceError, TracksError, counted, listed
+from pyexpr.base.jobs import checked_jobs, in_order
 from pyexpr.base.messages import Template, joined, message_column, message_of, parts_of, say
-from pyexpr.base.processes import checked_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
@@ -302,7 +301,7 @@ def extract_features(
     on_mixed: OnMixed = "error",
     on_short: Literal["drop", "error"] = "drop",
     on_error: Literal["stop", "skip"] = "stop",
-    n_jobs: int | None = None,
+    n_jobs: int | None = -1,
     progress: bool | None = None,
 ) -> FeatureResult:
     r"""Read OpenFace files, cut them into clips, and compute the features of each clip.
@@ -367,8 +366,8 @@ def extract_features(
     on_error : {"stop", "skip"}
         Whether an unusable file is an error, or is left out and listed in ``dropped``.
     n_jobs : int, optional
-        Number of files processed at a time, by default one per processor. Results do not depend on
-        it.
+        Number of files at a time, as in joblib: -1 (the default) is one per processor, None is 1.
+        ``joblib.parallel_config`` can send them to a cluster. Results do not depend on it.
     progress : bool, optional
         Whether to show a bar; by default if standard error is a terminal.
 
@@ -522,7 +521,7 @@ def extract_features(
         for entry in manifest
     ]
     results = shown(
-        _alike(_each(jobs, _workers(n_jobs, len(jobs))), on_mixed),
+        _alike(_each(jobs, checked_jobs(n_jobs)), on_mixed),
         total=len(jobs),
         label="Reading recordings",
         show=progress,
@@ -612,22 +611,9 @@ def _schedule(schedule: Any, every: float | None) -> Schedule:
     return schedule if isinstance(schedule, Schedule) else Schedule.from_table(schedule)
 
 
-def _workers(n_jobs: int | None, n_files: int) -> int:
-    return min(checked_processes(n_jobs), n_files)
-
-
-def _each(jobs: list[_Job], workers: int) -> Iterator[_Rows]:
+def _each(jobs: list[_Job], n_jobs: int) -> Iterator[_Rows]:
     """Yield the rows of every file in order; the first error ends it."""
-    if workers == 1:
-        yield from map(_extract, jobs)
-        return
-    # Threads: reading and the kernels work without the interpreter's lock, and
-    # starting processes costs more than most studies take.
-    pool = ThreadPoolExecutor(workers)
-    try:
-        yield from pool.map(_extract, jobs)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    return in_order(_extract, [(job,) for job in jobs], n_jobs=n_jobs, what="reads recordings")
 
 
 def _extract(job: _Job) -> _Rows:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import DataError, counted
+from pyexpr.base.jobs import checked_jobs
 from pyexpr.base.messages import Template, message_column, message_of, say
-from pyexpr.base.processes import checked_processes
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.results import Result
 from pyexpr.base.stopping import stoppable
@@ -136,7 +136,7 @@ def movement_series(
     max_turn: float = MAX_TURN,
     split_by: str | None = None,
     on_short: Literal["drop", "error"] = "drop",
-    n_jobs: int | None = None,
+    n_jobs: int | None = -1,
     progress: bool | None = None,
 ) -> MovementSeries:
     r"""Return the series that features are averages of: a row per bin, or per frame.
@@ -158,7 +158,8 @@ def movement_series(
     on_short : {"drop", "error"}
         Whether clips that a recording is too short for are listed or an error.
     n_jobs : int, optional
-        Files worked on at a time; it never changes the result.
+        Number of files at a time, as in joblib: -1 (the default) is one per processor, None is 1.
+        ``joblib.parallel_config`` can send them to a cluster. Results do not depend on it.
     progress : bool, optional
         Whether to show a bar; by default if standard error is a terminal.
 
@@ -239,7 +240,7 @@ def movement_series(
             raise type(error)(said) from None
 
     entries = list(manifest)
-    with ThreadPoolExecutor(min(checked_processes(n_jobs), max(len(entries), 1))) as pool:
+    with ThreadPoolExecutor(min(checked_jobs(n_jobs), max(len(entries), 1))) as pool:
         pieces = list(
             shown(
                 pool.map(one, entries),

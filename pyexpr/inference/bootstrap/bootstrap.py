@@ -11,6 +11,7 @@ import numpy as np
 from pyexpr.base.checks import checked_threads, is_number, whole_number
 from pyexpr.base.errors import DataError
 from pyexpr.base.interval_methods import DEFAULT, INTERVAL_METHODS
+from pyexpr.base.jobs import checked_jobs
 from pyexpr.base.messages import Template, say
 from pyexpr.base.stopping import stoppable
 from pyexpr.base.tables import as_frame, called
@@ -221,6 +222,7 @@ def cluster_bootstrap(
     n_threads: int | None = None,
     progress: bool | None = None,
     first_replicate: int = 0,
+    n_jobs: int | None = None,
 ) -> BootstrapResult:
     """Bootstrap any statistic over whole clusters.
 
@@ -269,6 +271,10 @@ def cluster_bootstrap(
         Whether to show a progress bar. By default it is shown on a terminal after one second.
     first_replicate : int
         Number of the first replicate, counted from 0, as for `compare_models`.
+    n_jobs : int, optional
+        For Python functions: in how many processes at a time they are called, as in joblib. None is
+        1, -1 is one per processor; ``joblib.parallel_config`` can send ranges of replicates to a
+        cluster. Results do not depend on it, unless the function draws random numbers itself.
 
     Returns
     -------
@@ -320,6 +326,7 @@ def cluster_bootstrap(
         if null is None:
             raise DataError(NOTHING_TESTED)
     n_threads = checked_threads(n_threads)
+    checked_jobs(n_jobs)
     if not len(frame):
         raise DataError(f"{called(frame, TABLE)} has no rows")
     name, codes, labels = read_clusters(frame, cluster, what=TABLE)
@@ -331,7 +338,7 @@ def cluster_bootstrap(
         order = np.argsort(strata, kind="stable")
         sizes = tuple(np.unique(strata, return_counts=True)[1].tolist())
     position = np.argsort(order, kind="stable")[codes]
-    plan = Plan(position, order, sizes, checked_seed(seed), n_threads, progress)
+    plan = Plan(position, order, sizes, checked_seed(seed), n_threads, progress, n_jobs)
 
     draws = read_statistic(frame, statistic, columns, compiled, plan)
     if INTERVAL_METHODS[method or DEFAULT].errors_within:
