@@ -72,6 +72,11 @@ def checked_jobs(n_jobs: int | None) -> int:
     return n if n > 0 else max(available_processors() + 1 + n, 1)
 
 
+def sent_elsewhere() -> bool:
+    """Return whether joblib's context sends tasks to other workers, be there many or one."""
+    return _chosen() is not None and not within_task()
+
+
 def in_processes(
     function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], *, n_jobs: int, what: str
 ) -> Iterator[tuple[int, T]]:
@@ -87,8 +92,8 @@ def in_processes(
     what : str
         What a process does, for the error if one is ended from outside: "reads videos".
     """
-    if _chosen() is not None and not within_task():
-        for number, outcome in _by_joblib(function, tasks, n_jobs=n_jobs, what=what):
+    if sent_elsewhere():
+        for number, outcome in _by_joblib(function, tasks, n_jobs):
             yield number, outcome.found()
     elif n_jobs == 1 or len(tasks) < 2:
         for number, task in enumerate(tasks):
@@ -99,18 +104,18 @@ def in_processes(
         yield from in_pool(function, tasks, n_jobs=n_jobs, threads=threads, what=what)
 
 
-def in_order(
-    function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], *, n_jobs: int, what: str
+def results_in_order(
+    function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], *, n_jobs: int
 ) -> Iterator[T]:
     """Yield the results in the order of the tasks; the first error, in this order, ends it.
 
     As `in_processes`, but in threads, for functions that work without the interpreter's lock, as
     reading files and kernels do: starting processes costs more than most of them take.
     """
-    if _chosen() is not None and not within_task():
+    if sent_elsewhere():
         early: dict[int, Outcome[T]] = {}
         following = 0
-        for number, outcome in _by_joblib(function, tasks, n_jobs=n_jobs, what=what):
+        for number, outcome in _by_joblib(function, tasks, n_jobs):
             early[number] = outcome
             while following in early:
                 yield early.pop(following).found()
@@ -162,7 +167,7 @@ def _chosen() -> Any:
 
 
 def _by_joblib(
-    function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], *, n_jobs: int, what: str
+    function: Callable[..., T], tasks: Sequence[tuple[Any, ...]], n_jobs: int
 ) -> Iterator[tuple[int, Outcome[T]]]:
     """Yield (number of the task, outcome) in any order, by the backend of joblib's context."""
     from joblib import Parallel, delayed
@@ -179,7 +184,6 @@ def _by_joblib(
             say(
                 "the workers that joblib's context sends tasks to cannot go on ({kind}: {error}); "
                 "run it again when they are there",
-                what=what,
                 kind=type(error).__name__,
                 error=" ".join(str(error).split()) or "no reason is given",
             )

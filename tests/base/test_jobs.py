@@ -15,7 +15,7 @@ import pytest
 import pyexpr as px
 from pyexpr.base.checks import kernel_threads
 from pyexpr.base.errors import DataError, FactorModelError, PyexprError
-from pyexpr.base.jobs import available_processors, checked_jobs, in_order, in_processes
+from pyexpr.base.jobs import available_processors, checked_jobs, in_processes, results_in_order
 from pyexpr.base.processes import task_threads, threads_of_children
 from pyexpr.inference.bootstrap import draws
 
@@ -54,7 +54,7 @@ def test_tasks_go_where_the_context_sends_them() -> None:
     tasks = [(number,) for number in range(5)]
     with joblib.parallel_config(**WORKERS):
         found = dict(in_processes(task, tasks, n_jobs=2, what="looks"))
-        ordered = list(in_order(task, tasks, n_jobs=2, what="looks"))
+        ordered = list(results_in_order(task, tasks, n_jobs=2))
     here = threading.current_thread().name
     for one in (*found.values(), *ordered):
         # With one thread of kernels each, and no further tasks.
@@ -63,7 +63,7 @@ def test_tasks_go_where_the_context_sends_them() -> None:
     assert sorted(found) == [found[number][0] for number in sorted(found)] == [*range(5)]
     assert [one[0] for one in ordered] == [*range(5)]
     assert kernel_threads(None) == 0
-    assert [one[1] for one in in_order(task, tasks, n_jobs=1, what="looks")] == [here] * 5
+    assert [one[1] for one in results_in_order(task, tasks, n_jobs=1)] == [here] * 5
 
 
 def test_an_error_elsewhere_is_the_one_of_here() -> None:
@@ -76,7 +76,7 @@ def test_an_error_elsewhere_is_the_one_of_here() -> None:
             list(in_processes(task, [(0, "odd"), (1,)], n_jobs=2, what="fits"))
         # In the order of the tasks, whichever ends first.
         with pytest.raises(FactorModelError):
-            list(in_order(task, [(0,), (1, "model"), (2, "odd")], n_jobs=3, what="fits"))
+            list(results_in_order(task, [(0,), (1, "model"), (2, "odd")], n_jobs=3))
 
 
 def test_a_task_uses_its_share_of_the_cores() -> None:

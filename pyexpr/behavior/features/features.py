@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pyexpr.base.errors import DataError, OpenFaceError, TracksError, counted, listed
-from pyexpr.base.jobs import checked_jobs, in_order
+from pyexpr.base.jobs import checked_jobs, results_in_order
 from pyexpr.base.messages import Template, joined, message_column, message_of, parts_of, say
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.results import Result
@@ -613,7 +613,7 @@ def _schedule(schedule: Any, every: float | None) -> Schedule:
 
 def _each(jobs: list[_Job], n_jobs: int) -> Iterator[_Rows]:
     """Yield the rows of every file in order; the first error ends it."""
-    return in_order(_extract, [(job,) for job in jobs], n_jobs=n_jobs, what="reads recordings")
+    return results_in_order(_extract, [(job,) for job in jobs], n_jobs=n_jobs)
 
 
 def _extract(job: _Job) -> _Rows:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyexpr.base.errors import DataError, counted
-from pyexpr.base.jobs import checked_jobs
+from pyexpr.base.jobs import checked_jobs, results_in_order
 from pyexpr.base.messages import Template, message_column, message_of, say
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.results import Result
@@ -239,16 +238,9 @@ def movement_series(
             said = say("{path:label}: {error}", path=entry.path, error=message_of(error))
             raise type(error)(said) from None
 
-    entries = list(manifest)
-    with ThreadPoolExecutor(min(checked_jobs(n_jobs), max(len(entries), 1))) as pool:
-        pieces = list(
-            shown(
-                pool.map(one, entries),
-                total=len(entries),
-                label="Reading recordings",
-                show=progress,
-            )
-        )
+    tasks = [(entry,) for entry in manifest]
+    found = results_in_order(one, tasks, n_jobs=checked_jobs(n_jobs))
+    pieces = list(shown(found, total=len(tasks), label="Reading recordings", show=progress))
     asked = {"rate": rate, **chosen, **read.to_dict(), "every": every, "split_by": split_by}
     return _assembled(pieces, asked | {"on_short": on_short})
 

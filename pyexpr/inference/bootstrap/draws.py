@@ -15,7 +15,7 @@ import numpy as np
 from pyexpr.base.arrays import unmasked
 from pyexpr.base.errors import DataError, listed
 from pyexpr.base.interval_methods import WITHOUT_ERRORS
-from pyexpr.base.jobs import Sent, checked_jobs, in_processes
+from pyexpr.base.jobs import Sent, checked_jobs, in_processes, sent_elsewhere
 from pyexpr.base.messages import say
 from pyexpr.base.progress import progress as shown
 from pyexpr.base.tables import check_flat_columns, numeric_column
@@ -126,7 +126,8 @@ class Called(StatisticDraws):
 
     def replicates(self, first: int, n: int) -> Drawn:
         """Return replicates `first` to ``first + n - 1``."""
-        if (jobs := checked_jobs(self.plan.n_jobs)) > 1:
+        jobs = checked_jobs(self.plan.n_jobs)
+        if jobs > 1 or sent_elsewhere():
             return Drawn(self._of_ranges(first, n, jobs))
         values = np.empty((len(self.terms), n))
 
