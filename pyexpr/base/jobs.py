@@ -12,6 +12,7 @@ import os
 import platform
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -189,7 +190,10 @@ def _by_joblib(
             )
         ) from error
     finally:
-        results.close()
+        # That tasks are cancelled is what is wanted, and no reason for joblib's warning.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            results.close()
 
 
 def _here() -> tuple[str, int]:

@@ -591,6 +591,8 @@ def context_coefficients(
     >>> bool(result.contrasts()["p_value"][0] < 0.001)
     True
     """
+    from threadpoolctl import threadpool_limits
+
     _check_options(n_boot, confidence, cr, tests, n_folds)
     if intercepts not in INTERCEPTS:
         raise DataError(
@@ -622,17 +624,19 @@ def context_coefficients(
     ]
     groups = [data.contexts, *([(ALL,)] if len(data.contexts) > 1 else [])]
     spaces, reasons = [], []
-    for models in groups:
-        why = least_squares_problem(data, models, intercepts)
-        method = tests or ("desparsified" if why else "least_squares")
-        own = [fitted[data.models.index(model)] for model in models]
-        reasons.append(why or ASKED_FOR)
-        spaces.append(
-            slope_space(
-                data, models, own, method=method, cr=cr, seed=key, n_threads=n_threads,
-                intercepts=intercepts,
-            )
-        )  # fmt: skip
+    # Of several threads BLAS adds in another order, and they hinder one another in small matrices.
+    with threadpool_limits(limits=1, user_api="blas"):
+        for models in groups:
+            why = least_squares_problem(data, models, intercepts)
+            method = tests or ("desparsified" if why else "least_squares")
+            own = [fitted[data.models.index(model)] for model in models]
+            reasons.append(why or ASKED_FOR)
+            spaces.append(
+                slope_space(
+                    data, models, own, method=method, cr=cr, seed=key, n_threads=n_threads,
+                    intercepts=intercepts,
+                )
+            )  # fmt: skip
     draws = weight_draws(data, fitted, retune=retune, seed=key, progress=progress)
     drawn = draws.replicates(first, int(n_boot))
     made = len(drawn.weights[0])
