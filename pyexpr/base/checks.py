@@ -107,13 +107,14 @@ def kernel_threads(n_threads: Any) -> int:
 
     None is 0, but within a task among others its share of the cores.
     """
-    return checked_threads(n_threads) or getattr(_by_default, "threads", 0)
+    by_default: int = getattr(_by_default, "threads", 0)
+    return checked_threads(n_threads) or by_default
 
 
 @contextmanager
 def kernel_threads_by_default(threads: int) -> Iterator[None]:
     """Let kernels that this thread calls without a number use so many threads."""
-    before = getattr(_by_default, "threads", 0)
+    before: int = getattr(_by_default, "threads", 0)
     _by_default.threads = threads
     try:
         yield

@@ -8,13 +8,16 @@ interrupted and end with this one, while loky's are killed, or stay behind.
 
 from __future__ import annotations
 
+import _thread
 import os
 import platform
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -24,6 +27,9 @@ from pyexpr.base.messages import say
 from pyexpr.base.processes import in_pool, sendable, task_threads, within_task
 
 T = TypeVar("T")
+
+# Seconds between two looks at the connection to a scheduler, and for how long it may be lost.
+_GLANCE, _PATIENCE = 0.2, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,14 +185,15 @@ def _by_joblib(
     here = _here()
     results: Any = parallel(call(number, function, task, here) for number, task in enumerate(tasks))
     try:
-        yield from results
+        with _watched(_chosen()):
+            yield from results
     except Exception as error:
+        why = " ".join(str(error).split()) or type(error).__name__
         raise PyexprError(
             say(
-                "the workers that joblib's context sends tasks to cannot go on ({kind}: {error}); "
-                "run it again when they are there",
-                kind=type(error).__name__,
-                error=" ".join(str(error).split()) or "no reason is given",
+                "the workers that joblib's context sends tasks to do not answer any more ({why}); "
+                "connect to them again, and repeat the call",
+                why=why,
             )
         ) from error
     finally:
@@ -194,6 +201,37 @@ def _by_joblib(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             results.close()
+
+
+@contextmanager
+def _watched(backend: Any) -> Iterator[None]:
+    """End the work within if Dask's scheduler is gone, for whose results joblib waits for ever."""
+    client = getattr(backend, "client", None)
+    if client is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    over, gone = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        silent = 0.0
+        while not over.wait(_GLANCE):
+            silent = 0.0 if client.status == "running" else silent + _GLANCE
+            if silent > _PATIENCE:
+                gone.set()
+                _thread.interrupt_main()
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not gone.is_set():
+            raise
+        raise ConnectionError("the scheduler is gone") from None
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _here() -> tuple[str, int]:

@@ -71,11 +71,12 @@ def join(results: Iterable[J]) -> J:
     """
     if isinstance(results, Result):
         raise DataError("join() takes several results, such as a list of them, not one result")
-    first, *others = _checked(list(results))
-    return first.join(*others)
+    parts = list(results)
+    _check(parts)
+    return parts[0].join(*parts[1:])
 
 
-def _checked(parts: list[Any]) -> list[Any]:
+def _check(parts: list[Any]) -> None:
     if not parts:
         raise DataError("join() was given no result")
     first = parts[0]
@@ -96,4 +97,3 @@ def _checked(parts: list[Any]) -> list[Any]:
                     other=type(other).__name__,
                 )
             )
-    return parts

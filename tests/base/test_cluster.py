@@ -2,33 +2,60 @@
 
 from __future__ import annotations
 
-import logging
 import os
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import dask
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client
 
 import pyexpr as px
+from pyexpr.base import jobs
 
 TABLE = pd.DataFrame({"subject": np.repeat(np.arange(20), 5), "y": np.arange(100.0) % 17})
 OPTIONS: dict[str, Any] = {"cluster": "subject", "n_boot": 24, "seed": 2}
 # A busy machine is slow, and not gone.
-PATIENT = {
-    "distributed.comm.timeouts.connect": "300s",
-    "distributed.comm.timeouts.tcp": "300s",
-    "distributed.worker.memory.target": False,
-    "distributed.worker.memory.spill": False,
-    "distributed.worker.memory.pause": False,
-    "distributed.worker.memory.terminate": False,
-}
+PATIENT = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "300s"}
+
+
+def started(*arguments: str, scheduler_file: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "dask", *arguments, "--no-dashboard", "--scheduler-file",
+         str(scheduler_file)],
+        env=os.environ | PATIENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a scheduler and two workers of one thread, and connect to them."""
+    file = tmp_path / "scheduler.json"
+    here = ("--host", "127.0.0.1")
+    processes = [started("scheduler", *here, "--port", "0", scheduler_file=file)]
+    worker = ("worker", *here, "--nthreads", "1", "--no-nanny", "--local-directory", str(tmp_path))
+    client = None
+    try:
+        while not file.exists():
+            assert processes[0].poll() is None
+            time.sleep(0.05)
+        processes += [started(*worker, scheduler_file=file) for _ in range(2)]
+        client = Client(scheduler_file=str(file), timeout="300s")
+        client.wait_for_workers(2)
+        yield processes[0]
+    finally:
+        if client is not None:
+            client.close(timeout=1)
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def recording(path: Path, speed: float) -> str:
@@ -38,7 +65,9 @@ def recording(path: Path, speed: float) -> str:
     return str(path)
 
 
-def test_the_same_call_runs_on_a_cluster(tmp_path: Path) -> None:
+def test_the_same_call_runs_on_a_cluster(
+    tmp_path: Path, scheduler: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     here, flag = os.getpid(), str(tmp_path / "flag")
 
     def mean(rows: pd.DataFrame, weights: Any) -> float:
@@ -71,15 +100,7 @@ def test_the_same_call_runs_on_a_cluster(tmp_path: Path) -> None:
 
     files = [recording(tmp_path / f"s{k}.csv", 1.0 + k) for k in range(3)]
     alone = px.cluster_bootstrap(TABLE, mean, **OPTIONS)
-    with (
-        dask.config.set(PATIENT),
-        LocalCluster(
-            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None,
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster),
-        joblib.parallel_config("dask"),
-    ):  # fmt: skip
+    with joblib.parallel_config("dask"):
         features = px.extract_features(files, every=1.0)
         found = px.cluster_bootstrap(TABLE, deadly, n_jobs=-1, **OPTIONS)
         # A worker was killed in its task, and nobody notices.
@@ -94,15 +115,12 @@ def test_the_same_call_runs_on_a_cluster(tmp_path: Path) -> None:
         def end_the_scheduler() -> None:
             while not os.path.exists(flag):
                 time.sleep(0.02)
-            cluster.close()
+            scheduler.kill()
 
-        ending = threading.Thread(target=end_the_scheduler)
-        ending.start()
-        with pytest.raises(
-            px.errors.PyexprError, match=r"^the workers that joblib's context sends"
-        ):
+        threading.Thread(target=end_the_scheduler, daemon=True).start()
+        monkeypatch.setattr(jobs, "_PATIENCE", 0.5)
+        with pytest.raises(px.errors.PyexprError, match=r"do not answer any more \(.+\); connect"):
             px.cluster_bootstrap(TABLE, slow, n_jobs=-1, **OPTIONS)
-        ending.join()
     once = px.extract_features(files, every=1.0)
     pd.testing.assert_frame_equal(features.table, once.table, check_exact=True)
     assert features.hashes == once.hashes
