@@ -1,4 +1,4 @@
-"""The same call on a cluster: a Dask scheduler and two workers, in processes of this machine."""
+"""The same call on a cluster: a Dask scheduler and three workers, in processes of this machine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def started(*arguments: str, scheduler_file: Path) -> subprocess.Popen[bytes]:
 
 @pytest.fixture
 def scheduler(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a scheduler and two workers of one thread, and connect to them."""
+    """Start a scheduler and three workers of one thread, and connect; joblib needs two in the end."""
     file = tmp_path / "scheduler.json"
     here = ("--host", "127.0.0.1")
     processes = [started("scheduler", *here, "--port", "0", scheduler_file=file)]
@@ -46,9 +46,9 @@ def scheduler(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         while not file.exists():
             assert processes[0].poll() is None
             time.sleep(0.05)
-        processes += [started(*worker, scheduler_file=file) for _ in range(2)]
+        processes += [started(*worker, scheduler_file=file) for _ in range(3)]
         client = Client(scheduler_file=str(file), timeout="300s")
-        client.wait_for_workers(2)
+        client.wait_for_workers(3)
         yield processes[0]
     finally:
         if client is not None:
